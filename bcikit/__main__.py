@@ -1,0 +1,5 @@
+"""``python -m bcikit``."""
+
+from bcikit.cli import main
+
+main()

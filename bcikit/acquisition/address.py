@@ -1,0 +1,89 @@
+"""Addresses of sources: ``scheme:body?key=value``, the same in the API, on the command line and in files."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import parse_qsl
+
+from bcikit.signal import ArgumentError, check_choice, check_range
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A source's address, taken apart.
+
+    Attributes
+    ----------
+    scheme : str
+        "brainflow", "lsl", "file", "sim", "dut" or what an entry point added.
+    body : str
+        What stands before the question mark: a board, a path, a task.
+    options : mapping of str to str
+        What stands after it.
+    """
+
+    scheme: str
+    body: str
+    options: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the parts of `text`.
+
+        A body of the form ``key=value&key=value`` (as in ``lsl:name=EEG``) counts as options, too.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no scheme, or an option has no value.
+        """
+        scheme, colon, rest = text.partition(":")
+        if not colon or not scheme or "/" in scheme or "\\" in scheme:
+            raise ArgumentError(
+                f"{text!r} is no address of a source; it must be like 'brainflow:synthetic', 'lsl:name=EEG', "
+                "'file:recording.edf' or 'sim:motor-imagery?seed=1'."
+            )
+        body, _, query = rest.partition("?")
+        first = body.partition("&")[0]
+        if scheme != "file" and not query and "=" in first:
+            body, query = "", rest
+        try:
+            options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+        except ValueError:
+            raise ArgumentError(f"{text!r}: the options {query!r} must be like 'key=value&key=value'.") from None
+        return cls(scheme.lower(), body, options)
+
+    def __str__(self) -> str:
+        query = "&".join(f"{key}={value}" for key, value in self.options.items())
+        if not self.body:
+            return f"{self.scheme}:{query}"
+        return f"{self.scheme}:{self.body}" + (f"?{query}" if query else "")
+
+    def check_options(self, allowed: Iterable[str]) -> None:
+        """Refuse options that the scheme does not know.
+
+        Raises
+        ------
+        ArgumentError
+            Naming the option and what is allowed.
+        """
+        names = tuple(allowed)
+        for key in self.options:
+            check_choice(f"option of {self.scheme}:{self.body}", key, names)
+
+    def number(self, key: str, default: float, *, low: float = float("-inf"), high: float = float("inf")) -> float:
+        """Return an option as a number within limits."""
+        if key not in self.options:
+            return default
+        return check_range(f"{key} of {self.scheme}:{self.body}", self.options[key], low=low, high=high)  # type: ignore[arg-type]
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """Return an option as true or false."""
+        if key not in self.options:
+            return default
+        text = self.options[key].lower()
+        if text in ("1", "true", "yes", "on", ""):
+            return True
+        if text in ("0", "false", "no", "off"):
+            return False
+        raise ArgumentError(f"{key} of {self.scheme}:{self.body} is {text!r}; allowed: true, false.")

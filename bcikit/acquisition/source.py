@@ -1,0 +1,97 @@
+"""The one contract behind which every source of chunks stands."""
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Protocol, Self, runtime_checkable
+
+from bcikit.signal import Chunk, Command, Decision, Event, StreamInfo, Verdict
+
+
+class Source(ABC):
+    """Gives chunks: a headset, an LSL stream, a file, a simulation.
+
+    Opening connects and makes `info` known; `start` begins the stream; `pull` gives what came since. Use it as a
+    context manager: entering starts it, leaving closes it, whatever happened.
+
+    Attributes
+    ----------
+    info : StreamInfo
+        What the stream is. It does not change while the source is open.
+    live : bool
+        True if samples arrive at their own pace; False if they can be had as fast as they are pulled (files,
+        simulations), so that an engine may run faster than live.
+    """
+
+    info: StreamInfo
+    live: bool = True
+
+    @abstractmethod
+    def start(self) -> None:
+        """Begin to stream.
+
+        Raises
+        ------
+        SourceError
+            If the device does not start.
+        """
+
+    @abstractmethod
+    def pull(self, timeout: float = 1.0) -> Chunk | None:
+        """Return what came since the last call, waiting for at least one sample.
+
+        Parameters
+        ----------
+        timeout : float
+            Longest wait in seconds.
+
+        Returns
+        -------
+        Chunk or None
+            None if nothing came in time, or if the stream has `ended`.
+
+        Raises
+        ------
+        StreamLostError
+            If the stream is gone and reconnecting was given up.
+        StreamChangedError
+            If it came back with other channels or another rate.
+        """
+
+    def pull_events(self) -> list[Event]:
+        """Return the markers that came since the last call, placed on samples of this stream."""
+        return []
+
+    @property
+    def ended(self) -> bool:
+        """True once no further chunk will come: a file at its end, a simulation that is over."""
+        return False
+
+    def stop(self) -> None:
+        """Stop streaming; `start` may begin again. Does nothing where it does not run."""
+
+    def close(self) -> None:
+        """Stop and give back every handle. May be called twice."""
+        self.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@runtime_checkable
+class Interactive(Protocol):
+    """A source whose user sees what happens: the engine tells it everything a person would perceive."""
+
+    def on_event(self, event: Event) -> None:
+        """Take notice of a cue, a phase or a stimulus."""
+
+    def on_decision(self, decision: Decision, verdict: Verdict) -> None:
+        """Take notice of feedback: what was decoded and whether it was let through."""
+
+    def on_command(self, command: Command) -> None:
+        """Take notice of what moved."""

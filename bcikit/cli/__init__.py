@@ -1,0 +1,5 @@
+"""The `bcikit` command: one module a group of commands, errors in one line, exit codes that stay stable."""
+
+from bcikit.cli.app import main
+
+__all__ = ["main"]

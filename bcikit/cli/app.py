@@ -1,0 +1,63 @@
+"""The `bcikit` command: puts the groups of commands together and turns errors into one clear line."""
+
+import sys
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+import bcikit
+from bcikit.signal import BciError
+
+COMMAND_MODULES = ("bench",)
+"""Modules of `bcikit.cli`, each with ``register(app)``; the order is the order in the help."""
+
+app = typer.Typer(
+    name="bcikit",
+    help="Brain-computer interfaces, from the headset to the action, safely.\n\n"
+    "Start with 'bcikit doctor' (is everything there?) and 'bcikit demo' (does it work?).",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(*, value: bool) -> None:
+    if value:
+        typer.echo(f"bcikit {bcikit.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where in the code an error comes from.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=lambda value: _version(value=value), is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    """Take the options that every command has; `main` acts on --debug."""
+
+
+for _name in COMMAND_MODULES:
+    import_module(f"bcikit.cli.{_name}").register(app)
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 the thing checked fails, 2 bad input or set-up."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    if debug:
+        # Wherever it stands, so that it can be put at the end of a command that just failed.
+        arguments = ["--debug", *(argument for argument in arguments if argument != "--debug")]
+    try:
+        app(args=arguments, prog_name="bcikit")
+    except BciError as error:
+        if debug:
+            raise
+        typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.secho("stopped.", err=True)
+        sys.exit(130)

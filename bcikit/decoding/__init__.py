@@ -1,0 +1,1 @@
+"""sklearn estimators per paradigm, calibration, evidence, adaptation, evaluation, model files."""

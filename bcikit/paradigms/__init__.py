@@ -1,0 +1,1 @@
+"""Trial timelines and what a decision does; outputs."""

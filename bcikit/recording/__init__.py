@@ -1,0 +1,1 @@
+"""Crash-safe session files, exports, the catalogue, de-identification."""

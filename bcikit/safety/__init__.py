@@ -1,0 +1,1 @@
+"""Monitors, the gate, the guard process, the audit log."""

@@ -1,0 +1,1 @@
+"""One configuration file, preflight, the engine, replay, reports."""

@@ -1,0 +1,87 @@
+"""Errors of bcikit: one family, each naming what is wrong, where, and what to do."""
+
+from collections.abc import Iterable
+
+
+class BciError(Exception):
+    """Base of every error that bcikit raises on purpose.
+
+    The command line prints its text without a traceback and exits with `exit_code`.
+
+    Attributes
+    ----------
+    exit_code : int
+        2, "bad input or set-up", unless a subclass says otherwise.
+    """
+
+    exit_code = 2
+
+
+class ArgumentError(BciError, ValueError):
+    """An argument has a value that is not allowed."""
+
+
+class SourceError(BciError):
+    """A source cannot be opened, or what it delivers cannot be used."""
+
+
+class StreamLostError(SourceError):
+    """A stream that was running is gone and could not be had back."""
+
+
+class StreamChangedError(SourceError):
+    """A stream came back with other channels or another rate and must not be mapped onto the old one."""
+
+
+class DataError(BciError, ValueError):
+    """Data cannot be used for what was asked: too few trials, one class, missing channels, NaN."""
+
+
+class ConfigError(BciError):
+    """A configuration is wrong; every problem found is listed.
+
+    Parameters
+    ----------
+    where : str
+        The file or object that was checked.
+    problems : iterable of str
+        One line a problem, each naming the key, the value and what is allowed.
+    """
+
+    def __init__(self, where: str, problems: Iterable[str]) -> None:
+        self.where = where
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        head = f"{where}: {count} problem{'s' if count != 1 else ''}"
+        super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems)]))
+
+
+class ModelError(BciError):
+    """A model file cannot be loaded, is not trusted, or does not fit the stream."""
+
+
+class RecordingError(BciError):
+    """A recording cannot be written or read."""
+
+
+class SafetyError(BciError):
+    """A safety rule refuses what was asked."""
+
+
+class MissingDependencyError(BciError, ImportError):
+    """A feature needs a package that is not installed.
+
+    Parameters
+    ----------
+    package : str
+        Import name of the package.
+    extra : str
+        The extra of bcikit that brings it.
+    feature : str
+        What needs it, as a user would say it.
+    """
+
+    def __init__(self, package: str, extra: str, feature: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(f"{feature} needs the package {package!r}: pip install 'bcikit[{extra}]'")

@@ -1,0 +1,53 @@
+"""Event: something that happened at a time, on the sample clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened: a cue, a marker of another program, a phase of a trial.
+
+    Attributes
+    ----------
+    name : str
+        What happened, from the general to the particular: "cue/left", "phase/rest", "marker".
+    time : float
+        Seconds on the host clock, corrected for the offset of the program that sent it.
+    sample : int or None
+        Nearest sample of the stream, counted as `Chunk.first_sample` counts; None until it is known.
+    value : int, float, str or None
+        What a marker carried.
+    duration : float
+        Seconds; 0 for a moment.
+    source : str
+        Who says so: "paradigm", the name of a marker stream, "trigger", "operator".
+    data : mapping
+        Anything else; must be ready for JSON.
+    """
+
+    name: str
+    time: float
+    sample: int | None = None
+    value: int | float | str | None = None
+    duration: float = 0.0
+    source: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary; `from_dict` reverses it."""
+        return {
+            "name": self.name,
+            "time": self.time,
+            "sample": self.sample,
+            "value": self.value,
+            "duration": self.duration,
+            "source": self.source,
+            "data": dict(self.data),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the event that `to_dict` wrote."""
+        return cls(**values)

@@ -1,0 +1,1 @@
+"""The device bench: tests, limits, uncertainty, report, pytest plugin."""

@@ -1,0 +1,1 @@
+"""Fixtures for makers of devices: pytest --bcikit-source=ADDRESS."""

@@ -1,0 +1,1 @@
+"""pyqtgraph: live signals, health and safety strip, clinic window."""

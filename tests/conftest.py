@@ -1,0 +1,23 @@
+"""Shared by all tests: loopback only, no display, one BLAS thread, real recordings where they are."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before anything loads liblsl, Qt or a BLAS.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("LSLAPICFG", str(Path(__file__).parent / "lsl_api.cfg"))
+os.environ.setdefault("MPLBACKEND", "Agg")
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Return the folder of real recordings, or skip the test where there is none."""
+    candidates = [os.environ.get("BCIKIT_DATA", ""), str(Path(__file__).parents[2] / "shared" / "data")]
+    for candidate in candidates:
+        if candidate and Path(candidate).is_dir():
+            return Path(candidate)
+    pytest.skip("no real recordings: set BCIKIT_DATA or put them into ../shared/data")
