@@ -1,0 +1,285 @@
+"""The session file: one TOML that says everything, checked before anything starts."""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bcikit.signal import ConfigError
+
+SUBJECT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$"
+
+
+class Section(BaseModel):
+    """A table of the session file: unknown keys are refused, values cannot change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SessionSection(Section):
+    """Who and what.
+
+    Attributes
+    ----------
+    name : str
+        What the session is called, for people.
+    subject : str
+        Pseudonymous code of the person; never a name.
+    seed : int
+        Seed of everything random: the order of trials, pauses, the simulated user.
+    operator : str
+        Pseudonymous code or role of who runs it.
+    notes : str
+        Anything to keep with the session.
+    """
+
+    name: str = "session"
+    subject: Annotated[str, Field(pattern=SUBJECT_PATTERN)] = "anonymous"
+    seed: Annotated[int, Field(ge=0)] = 0
+    operator: str = "operator"
+    notes: str = ""
+
+
+class SourceSection(Section):
+    """Where the signal comes from.
+
+    Attributes
+    ----------
+    address : str
+        Address of the source, as `bcikit.open_source` takes it.
+    channels : list of str
+        Channels to use, by name; all EEG channels if left out.
+    """
+
+    address: str
+    channels: list[str] = Field(default_factory=list)
+
+
+class PipelineSection(Section):
+    """What is done to the signal before it is decoded.
+
+    Attributes
+    ----------
+    steps : list of table
+        Each with ``step`` and the parameters of that step, in order.
+    """
+
+    steps: list[dict[str, Any]] = Field(
+        default_factory=lambda: [{"step": "bandpass", "l_freq": 7.0, "h_freq": 30.0, "order": 4}]
+    )
+
+
+class ParadigmSection(Section):
+    """What the person does.
+
+    Attributes
+    ----------
+    name : str
+        A shipped paradigm (``bcikit run paradigm:list``) or the path of a paradigm's TOML file.
+    settings : table
+        Settings that replace those of the paradigm.
+    """
+
+    name: str = "motor-imagery"
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class DecoderSection(Section):
+    """What makes decisions of the signal.
+
+    Attributes
+    ----------
+    name : str
+        Name of a decoder (``bcikit evaluate --help`` lists them).
+    model : str
+        Path of a model file; then nothing is calibrated.
+    tmin, tmax : float
+        Window after the cue, in seconds, that a decision is made of.
+    reject : float
+        No label below this probability; 0 leaves the choice to the gate.
+    parameters : table
+        Parameters of the decoder.
+    """
+
+    name: str = "csp-lda"
+    model: str = ""
+    tmin: float = 0.5
+    tmax: float = 3.0
+    reject: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.tmax <= self.tmin:
+            raise ValueError(f"tmax is {self.tmax:g}; it must be above tmin, {self.tmin:g}")
+        return self
+
+
+class CalibrationSection(Section):
+    """What the decoder learns from.
+
+    Attributes
+    ----------
+    files : list of str
+        Recordings of earlier runs; each is one run. Without them the session begins with a calibration block.
+    events : table
+        Name of an event in the recordings, and the class it starts.
+    trials_per_class : int
+        Trials of the calibration block.
+    """
+
+    files: list[str] = Field(default_factory=list)
+    events: dict[str, str] = Field(default_factory=dict)
+    trials_per_class: Annotated[int, Field(ge=0, le=500)] = 0
+
+
+class OutputSection(Section):
+    """What moves or is told: an address as `bcikit.paradigms.open_output` takes it."""
+
+    address: str
+
+
+class RecordingSection(Section):
+    """Where the session is kept.
+
+    Attributes
+    ----------
+    enabled : bool
+        False only for trying things out: nothing is kept.
+    folder : str
+        Session folder; made if it is not there, refused if it holds a session.
+    """
+
+    enabled: bool = True
+    folder: str = ""
+
+
+class SessionConfig(Section):
+    """A whole session.
+
+    Attributes
+    ----------
+    session, source, pipeline, paradigm, decoder, calibration, outputs, recording : sections
+        The tables of the file.
+    gate : table
+        Settings of the safety gate; checked against its hard limits by the safety room.
+    """
+
+    session: SessionSection = Field(default_factory=SessionSection)
+    source: SourceSection
+    pipeline: PipelineSection = Field(default_factory=PipelineSection)
+    paradigm: ParadigmSection = Field(default_factory=ParadigmSection)
+    decoder: DecoderSection = Field(default_factory=DecoderSection)
+    calibration: CalibrationSection = Field(default_factory=CalibrationSection)
+    gate: dict[str, Any] = Field(default_factory=dict)
+    outputs: list[OutputSection] = Field(default_factory=lambda: [OutputSection(address="hand:")])
+    recording: RecordingSection = Field(default_factory=RecordingSection)
+    format: Literal[1] = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the configuration as plain values, ready for JSON or TOML."""
+        return self.model_dump(mode="json")
+
+
+def config_from(values: dict[str, Any], *, where: str = "configuration") -> SessionConfig:
+    """Return a checked configuration.
+
+    Parameters
+    ----------
+    values : dict
+        As read from TOML.
+    where : str
+        Where it came from, for the error.
+
+    Raises
+    ------
+    ConfigError
+        With every problem: the key, the value and what is allowed.
+    """
+    try:
+        return SessionConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(where, problems_of(error, SessionConfig)) from None
+
+
+def load_config(path: str | Path) -> SessionConfig:
+    """Return the checked configuration of a session file.
+
+    Relative paths in it (recordings, models, paradigm files, the session folder) count from the file's folder.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is no TOML, or has a problem; every problem is listed.
+    """
+    path = Path(path)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(str(path), ["there is no such file"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), [f"cannot be read: {error}"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(path), [f"is no TOML: {error}"]) from None
+    return _anchored(config_from(values, where=str(path)), path.parent)
+
+
+def problems_of(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """Return one line a problem that pydantic found: the key, the value and what is allowed."""
+    lines = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"]) or "the file"
+        if item["type"] == "extra_forbidden":
+            parent = _fields_at(model, item["loc"][:-1])
+            near = difflib.get_close_matches(str(item["loc"][-1]), parent, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            lines.append(f"{key} is unknown; allowed: {', '.join(parent)}.{hint}")
+        elif item["type"] == "missing":
+            lines.append(f"{key} is missing.")
+        else:
+            value = item["input"]
+            shown = f" is {value!r};" if isinstance(value, str | int | float | bool | None) else ":"
+            lines.append(f"{key}{shown} {item['msg'].removeprefix('Value error, ')}.")
+    return lines
+
+
+def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that the table at `place` allows."""
+    for part in place:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(str(part))
+        candidates = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
+        inner = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+        if inner is None:
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _anchored(config: SessionConfig, folder: Path) -> SessionConfig:
+    """Return the configuration with paths that count from `folder`."""
+
+    def anchor(text: str) -> str:
+        return str(folder / text) if text and not Path(text).is_absolute() else text
+
+    address = config.source.address
+    if address.startswith("file:"):
+        body, mark, query = address.removeprefix("file:").partition("?")
+        address = f"file:{anchor(body)}{mark}{query}"
+    paradigm = config.paradigm.name
+    if paradigm.endswith(".toml"):
+        paradigm = anchor(paradigm)
+    return config.model_copy(
+        update={
+            "source": config.source.model_copy(update={"address": address}),
+            "paradigm": config.paradigm.model_copy(update={"name": paradigm}),
+            "decoder": config.decoder.model_copy(update={"model": anchor(config.decoder.model)}),
+            "calibration": config.calibration.model_copy(
+                update={"files": [anchor(name) for name in config.calibration.files]}
+            ),
+            "recording": config.recording.model_copy(update={"folder": anchor(config.recording.folder)}),
+        }
+    )

@@ -1,0 +1,181 @@
+"""Orders from people to a running engine: an authenticated channel on loopback that carries JSON, never pickle."""
+
+import json
+import os
+import secrets
+import threading
+from collections import deque
+from multiprocessing.connection import Client, Connection, Listener
+from typing import Any, Self
+
+from bcikit.signal import BciError, check_choice
+
+ENV_ADDRESS = "BCIKIT_CONTROL"
+ENV_KEY = "BCIKIT_CONTROL_KEY"
+
+ORDERS = ("stop", "finish", "pause", "resume", "acknowledge", "note", "difficulty", "deadman", "override")
+"""What a person may order: ``stop`` is the safety stop and always obeyed first."""
+
+_LARGEST = 65536
+
+
+class ControlServer:
+    """Takes orders from other processes of this machine.
+
+    Wrong keys and malformed orders are dropped; a flood keeps only the newest orders, but never loses a stop.
+
+    Attributes
+    ----------
+    environment : dict of str to str
+        What a child process needs to send orders.
+    """
+
+    def __init__(self) -> None:
+        key = secrets.token_bytes(32)
+        self._listener = Listener(("127.0.0.1", 0), authkey=key)
+        host, port = self._listener.address[:2]
+        self.environment = {ENV_ADDRESS: f"{host}:{port}", ENV_KEY: key.hex()}
+        self._orders: deque[dict[str, Any]] = deque(maxlen=256)
+        self._stop: dict[str, Any] | None = None
+        self._closing = False
+        self._readers: list[threading.Thread] = []
+        self._thread = threading.Thread(target=self._accept, name="bcikit-control", daemon=True)
+        self._thread.start()
+
+    def poll(self) -> list[dict[str, Any]]:
+        """Return the orders since the last call; a stop comes first."""
+        orders: list[dict[str, Any]] = []
+        if self._stop is not None:
+            orders.append(self._stop)
+            self._stop = None
+        while self._orders:
+            orders.append(self._orders.popleft())
+        return orders
+
+    def put(self, order: dict[str, Any]) -> None:
+        """Take an order from within this process.
+
+        Raises
+        ------
+        ArgumentError
+            If it is not one of `ORDERS`.
+        """
+        check_choice("do", str(order.get("do")), ORDERS)
+        if order["do"] == "stop":
+            self._stop = order
+        else:
+            self._orders.append(order)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._closing = True
+        # accept() does not see its own socket closed on every system; a last caller wakes it.
+        try:
+            host, port = self._listener.address[:2]
+            Client((host, port), authkey=bytes.fromhex(self.environment[ENV_KEY])).close()
+        except (OSError, EOFError):
+            pass
+        self._listener.close()
+        self._thread.join(timeout=2.0)
+        for reader in self._readers:
+            reader.join(timeout=1.0)
+
+    def _is_closing(self) -> bool:
+        return self._closing
+
+    def _accept(self) -> None:
+        from multiprocessing import AuthenticationError
+
+        while not self._is_closing():
+            try:
+                connection = self._listener.accept()
+            except (AuthenticationError, EOFError, ConnectionError):
+                continue
+            except OSError:
+                return
+            if self._is_closing():
+                connection.close()
+                return
+            reader = threading.Thread(target=self._read, args=(connection,), name="bcikit-control-read", daemon=True)
+            self._readers = [thread for thread in self._readers if thread.is_alive()] + [reader]
+            reader.start()
+
+    def _read(self, connection: "Connection[Any, Any]") -> None:
+        # The reader alone closes its connection: a close from another thread pulls the handle from under a read.
+        with connection:
+            while not self._closing:
+                try:
+                    if connection.poll(0.1):
+                        connection.send_bytes(self._take(connection.recv_bytes(_LARGEST)))
+                except (EOFError, OSError):
+                    return
+
+    def _take(self, message: bytes) -> bytes:
+        """Return the answer to one message."""
+        try:
+            order = json.loads(message)
+            if not isinstance(order, dict):
+                raise ValueError("an order is a JSON object")
+            self.put(order)
+        except (BciError, ValueError) as error:
+            return json.dumps({"ok": False, "error": str(error)}).encode()
+        return b'{"ok": true}'
+
+
+class ControlClient:
+    """Sends orders to an engine.
+
+    Parameters
+    ----------
+    address : str
+        "host:port".
+    key : str
+        The engine's key, in hexadecimal.
+
+    Raises
+    ------
+    BciError
+        If nothing listens there or the key is wrong.
+    """
+
+    def __init__(self, address: str, key: str) -> None:
+        from multiprocessing import AuthenticationError
+
+        host, _, port = address.rpartition(":")
+        try:
+            self._connection = Client((host, int(port)), authkey=bytes.fromhex(key))
+        except (OSError, EOFError, ValueError, AuthenticationError) as error:
+            raise BciError(f"No engine takes orders at {address!r}: {error}") from None
+
+    @classmethod
+    def from_environment(cls) -> Self | None:
+        """Return a client for the engine that started this process, or None where none did."""
+        address, key = os.environ.get(ENV_ADDRESS), os.environ.get(ENV_KEY)
+        return cls(address, key) if address and key else None
+
+    def send(self, order: dict[str, Any]) -> None:
+        """Send an order and wait until the engine has it.
+
+        Parameters
+        ----------
+        order : dict
+            ``do`` is one of `ORDERS`; the rest depends on it (``reason`` for a stop, ``text`` for a note).
+
+        Raises
+        ------
+        BciError
+            If the engine is gone or refuses the order.
+        """
+        try:
+            self._connection.send_bytes(json.dumps(order).encode())
+            if not self._connection.poll(2.0):
+                raise BciError("The engine does not answer.")
+            answer = json.loads(self._connection.recv_bytes(_LARGEST))
+        except (OSError, EOFError) as error:
+            raise BciError(f"The engine is gone: {error}") from None
+        if not answer.get("ok"):
+            raise BciError(f"The engine refused {order.get('do')!r}: {answer.get('error')}")
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
