@@ -1,0 +1,311 @@
+"""Paradigm: pure logic on the sample clock; it yields events and says what a decision does."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from typing import Any, ClassVar, Protocol
+
+from bcikit.paradigms.schedule import Planned, Schedule
+from bcikit.paradigms.settings import ParadigmSettings
+from bcikit.signal import ArgumentError, Command, Decision, Event, StreamInfo, Verdict
+
+SOURCE = "paradigm"
+"""`Event.source` of everything a paradigm says."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRequest:
+    """Samples that a paradigm wants decoded.
+
+    Attributes
+    ----------
+    stop_sample : int
+        Index after the last sample of the window.
+    n_times : int
+        Length in samples.
+    final : bool
+        True if the answer ends the trial's classification; False for feedback and for pieces of evidence.
+    trial : int
+        Trial it belongs to.
+    kind : str
+        "feedback", "final", "flash", "flicker", "monitor".
+    data : mapping
+        What the paradigm needs to know again with the answer.
+    """
+
+    stop_sample: int
+    n_times: int
+    final: bool = False
+    trial: int = 0
+    kind: str = "final"
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def start_sample(self) -> int:
+        """Index of the first sample of the window."""
+        return self.stop_sample - self.n_times
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How to cut training epochs out of what was recorded.
+
+    Attributes
+    ----------
+    events : mapping of str to str
+        Event name to class.
+    tmin, tmax : float
+        Seconds from the event to the first and to the end of the last sample of an epoch.
+    """
+
+    events: Mapping[str, str]
+    tmin: float
+    tmax: float
+
+
+class WindowLike(Protocol):
+    """What a decider reads of a window of samples (`bcikit.processing.Window` has it).
+
+    Attributes
+    ----------
+    data : ndarray, shape (n_channels, n_times)
+        Samples in microvolts.
+    stop_sample : int
+        Index after the newest sample.
+    time : float
+        Time of the newest sample.
+    bad : ndarray, shape (n_channels,)
+        Share of bad samples a channel.
+    """
+
+    @property
+    def data(self) -> Any: ...  # noqa: D102
+    @property
+    def stop_sample(self) -> int: ...  # noqa: D102
+    @property
+    def time(self) -> float: ...  # noqa: D102
+    @property
+    def bad(self) -> Any: ...  # noqa: D102
+
+
+class Decider(Protocol):
+    """Turns a window into a decision: a trained model, or what a paradigm brings that needs no training."""
+
+    def decide(self, window: WindowLike, *, now: float | None = None) -> Decision:
+        """Return the decision for one window."""
+
+
+class Paradigm(ABC):
+    """A protocol as a function of the sample count. It knows no window, no socket and no wall clock.
+
+    The engine calls, for each chunk of samples::
+
+        events = paradigm.advance(newest_sample, newest_time)
+        for request in paradigm.windows_due(newest_sample + 1):
+            decision = paradigm.interpret(decider.decide(window_of(request)), request)
+            commands, events = paradigm.on_decision(decision, gate(decision), request)
+
+    `advance` never goes beyond a window that was not handed out yet, and what follows from a decision is planned
+    from the sample of its window. So the same samples give the same events whatever the chunks were; at most one
+    call later where a chunk held both. An engine that wants them at once repeats until `next_sample` lies ahead.
+
+    Parameters
+    ----------
+    settings : ParadigmSettings
+        An instance of `Settings`.
+    name : str
+        Name in reports; the kind if empty.
+    defaults : mapping
+        Table "defaults" of its file: what session to build around it (source, pipeline, decoder, output).
+    """
+
+    kind: ClassVar[str]
+    Settings: ClassVar[type[ParadigmSettings]]
+
+    def __init__(
+        self, settings: ParadigmSettings, *, name: str = "", defaults: Mapping[str, Any] | None = None
+    ) -> None:
+        self.settings: Any = settings
+        self.name = name or self.kind
+        self.defaults: dict[str, Any] = dict(defaults or {})
+        self.info: StreamInfo | None = None
+        self._finished = False
+        self._sequence = 0
+        self._windows: list[tuple[int, int, WindowRequest]] = []
+        self._window_order = 0
+        self._anchor = (0, 0.0)
+
+    # ---- what a paradigm is ------------------------------------------------------------------------------------
+    @property
+    @abstractmethod
+    def classes(self) -> tuple[str, ...]:
+        """What the decoder has to tell apart."""
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """How to cut training epochs; None where nothing is trained."""
+        return None
+
+    def decider(self) -> Decider | None:
+        """Return what decodes without training, or None if a trained model is needed (call after `configure`)."""
+        return None
+
+    @abstractmethod
+    def results(self) -> dict[str, Any]:
+        """Return what came out so far, ready for JSON; at least ``paradigm``, ``n_trials`` and ``trials``."""
+
+    # ---- the clock ---------------------------------------------------------------------------------------------
+    def configure(self, info: StreamInfo, *, seed: int) -> None:
+        """Prepare for a stream; everything random follows from `seed`.
+
+        Raises
+        ------
+        ArgumentError
+            If the paradigm cannot run on such a stream.
+        """
+        if info.sfreq <= 0:
+            raise ArgumentError(f"{self.name}: the stream {info.name!r} has no sampling rate; a paradigm needs one.")
+        self.info = info
+        self.seed = seed
+        self.schedule = Schedule(info.sfreq)
+        self._windows = []
+        self._finished = False
+        self._sequence = 0
+
+    @abstractmethod
+    def start(self, sample: int, time: float) -> None:
+        """Begin: `sample` is the index of the first sample of the protocol, `time` its time in seconds."""
+
+    @property
+    def finished(self) -> bool:
+        """True once nothing more will happen."""
+        return self._finished
+
+    @property
+    def next_sample(self) -> int | None:
+        """Sample at which something happens next: an event is due, or a window is complete; None if nothing is."""
+        candidates = [] if self.schedule.next_sample is None else [self.schedule.next_sample]
+        if self._windows:
+            candidates.append(self._windows[0][0])
+        return min(candidates, default=None)
+
+    def advance(self, sample: int, time: float) -> list[Event]:
+        """Return every event due up to `sample`, each with its planned sample and the time of that sample.
+
+        Parameters
+        ----------
+        sample : int
+            Index of the newest sample.
+        time : float
+            Its time, in seconds on the host clock.
+        """
+        self._anchor = (sample, time)
+        events: list[Event] = []
+        while True:
+            # A window that ends here must be answered before what comes after it is known.
+            limit = min(sample, self._windows[0][0] - 1) if self._windows else sample
+            planned = self.schedule.pop(limit)
+            if planned is None:
+                return events
+            if planned.action is not None:
+                planned.action(planned.sample)
+            if planned.name:
+                events.append(self._event(planned))
+
+    def windows_due(self, sample: int) -> list[WindowRequest]:
+        """Return the windows that are complete.
+
+        Parameters
+        ----------
+        sample : int
+            Index after the newest sample (`Chunk.end_sample`).
+        """
+        due: list[WindowRequest] = []
+        while self._windows and self._windows[0][0] <= sample:
+            due.append(heappop(self._windows)[2])
+        return due
+
+    # ---- what comes in -----------------------------------------------------------------------------------------
+    def on_source_event(self, event: Event) -> list[Event]:  # noqa: ARG002
+        """Take notice of an event of the source: a cue of another program, a pedal; most paradigms need none."""
+        return []
+
+    def interpret(self, decision: Decision, request: WindowRequest) -> Decision:  # noqa: ARG002
+        """Return the decision that the gate judges.
+
+        What decides on evidence of many windows (a speller) answers here with what all of them say together,
+        with no label until that is enough.
+        """
+        return decision
+
+    def on_decision(
+        self,
+        decision: Decision,  # noqa: ARG002
+        verdict: Verdict,  # noqa: ARG002
+        request: WindowRequest,  # noqa: ARG002
+    ) -> tuple[list[Command], list[Event]]:
+        """Return what moves and what is shown after an interpreted decision and the gate's verdict on it."""
+        return [], []
+
+    def on_operator(self, action: str, sample: int, time: float, **data: Any) -> list[Event]:  # noqa: ARG002
+        """Take notice of the therapist ("skip", "override", "difficulty"); returns what is to be logged."""
+        return []
+
+    # ---- for subclasses ----------------------------------------------------------------------------------------
+    @property
+    def sfreq(self) -> float:
+        """Sampling rate of the configured stream in Hz."""
+        return self.schedule.sfreq
+
+    def _event(self, planned: Planned) -> Event:
+        return self._event_at(
+            planned.sample, planned.name, value=planned.value, duration=planned.duration, data=planned.data
+        )
+
+    def _event_at(
+        self,
+        sample: int,
+        name: str,
+        *,
+        value: float | str | None = None,
+        duration: float = 0.0,
+        data: Mapping[str, Any] | None = None,
+    ) -> Event:
+        at, time = self._anchor
+        return Event(
+            name=name,
+            time=time - (at - sample) / self.sfreq,
+            sample=sample,
+            value=value,
+            duration=duration,
+            source=SOURCE,
+            data=dict(data or {}),
+        )
+
+    def _ask(self, request: WindowRequest) -> None:
+        self._window_order += 1
+        heappush(self._windows, (request.stop_sample, self._window_order, request))
+
+    def _drop_windows(self, trial: int) -> None:
+        self._windows = [entry for entry in self._windows if entry[2].trial != trial]
+        heapify(self._windows)
+
+    def _command(
+        self,
+        decision: Decision,
+        name: str,
+        value: float | str | None = None,
+        *,
+        ttl: float,
+        data: Mapping[str, Any] | None = None,
+    ) -> Command:
+        self._sequence += 1
+        return Command(
+            sequence=self._sequence,
+            time=decision.time + decision.age,
+            ttl=ttl,
+            name=name,
+            value=value,
+            data=dict(data or {}),
+        )

@@ -1,0 +1,256 @@
+"""Cue-based motor imagery with feedback on a virtual hand; Graz timings."""
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from bcikit.paradigms.base import Calibration, WindowRequest
+from bcikit.paradigms.conditions import balanced_order
+from bcikit.paradigms.schedule import Planned
+from bcikit.paradigms.settings import Count, ParadigmSettings, Seconds, Span
+from bcikit.paradigms.trials import Section, Trial, TrialParadigm
+from bcikit.signal import Command, Decision, Event, Verdict
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=40)]
+"""A class: letters, digits, underscore, dot and minus, so that it can be part of an event's name."""
+
+
+class MotorImagerySettings(ParadigmSettings):
+    """Settings of cue-based motor imagery.
+
+    Times are seconds from the start of a trial, except `window`, which counts from the cue. Defaults follow the Graz
+    paradigm with continuous feedback (Leeb et al. 2007; BNCI 2014-002; OpenViBE).
+
+    Attributes
+    ----------
+    classes : tuple of str
+        What is imagined.
+    cues : "internal" or "external"
+        "internal": bcikit runs the trials. "external": every event of the source that is named in `external` begins
+        one, as with recorded trials or another program that shows the cues.
+    external : dict
+        Event name of the source to class.
+    external_trials : int
+        Number of external trials after which the paradigm is finished; 0 for as many as come.
+    beep, cue, cue_duration, feedback, stop : float
+        Warning tone, cue and how long it is seen, start of feedback, end of imagery.
+    rest : tuple of float
+        Shortest and longest pause after a trial.
+    feedback_rate : float
+        Feedback updates a second.
+    window : tuple of float
+        Start and end of the deciding window after the cue; feedback windows have the same length.
+    calibration_runs, feedback_runs, trials_per_run : int
+        Runs without and with feedback and their length.
+    eyes_open, eyes_closed, between_runs : float
+        Baselines before the first run, and pause after each run.
+    actions : dict
+        Class to command; the first class closes the hand and the others open it if nothing is said.
+    """
+
+    classes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=8)] = ("left_hand", "right_hand")
+    cues: Literal["internal", "external"] = "internal"
+    external: dict[str, Name] = Field(default_factory=dict)
+    external_trials: Count = 0
+    beep: Seconds = 2.0
+    cue: Seconds = 3.0
+    cue_duration: Seconds = 1.25
+    feedback: Seconds = 4.25
+    stop: Span = 8.0
+    rest: tuple[Seconds, Seconds] = (2.0, 3.0)
+    feedback_rate: Annotated[float, Field(gt=0, le=60)] = 16.0
+    window: tuple[Seconds, Span] = (0.5, 3.0)
+    calibration_runs: Count = 2
+    feedback_runs: Count = 3
+    trials_per_run: Annotated[int, Field(ge=1, le=1000)] = 20
+    eyes_open: Seconds = 60.0
+    eyes_closed: Seconds = 60.0
+    between_runs: Seconds = 30.0
+    actions: dict[Name, Literal["close", "open", "stimulate", "move", "select", "none"]] = Field(default_factory=dict)
+
+    @field_validator("classes")
+    @classmethod
+    def _unique(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(classes)) != len(classes):
+            raise ValueError("each class must be named once")
+        return classes
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems: list[str] = []
+        if not self.beep <= self.cue < self.feedback <= self.stop:
+            problems.append("beep <= cue < feedback <= stop must hold")
+        if not self.window[0] < self.window[1] <= self.stop - self.cue + 1e-9:
+            problems.append(f"window must grow and end at most stop - cue = {self.stop - self.cue:g} s after the cue")
+        if self.rest[0] > self.rest[1]:
+            problems.append("rest must be (shortest, longest)")
+        if self.trials_per_run % len(self.classes):
+            problems.append(f"trials_per_run must be a multiple of the {len(self.classes)} classes")
+        if self.cues == "external" and not self.external:
+            problems.append('cues = "external" needs the table "external" (event name = class)')
+        for key in ("external", "actions"):
+            named = self.external.values() if key == "external" else self.actions
+            unknown = sorted(set(named) - set(self.classes))
+            if unknown:
+                problems.append(f"{key} names {', '.join(unknown)}; classes are {', '.join(self.classes)}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class MotorImagery(TrialParadigm):
+    """Fixation, beep, cue, imagery with feedback, rest. The hand follows what the gate lets through."""
+
+    kind: ClassVar[str] = "motor-imagery"
+    Settings: ClassVar[type[ParadigmSettings]] = MotorImagerySettings
+    settings: MotorImagerySettings
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The imagined movements."""
+        return self.settings.classes
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """Epochs of the deciding window after each cue."""
+        tmin, tmax = self.settings.window
+        return Calibration(events={f"cue/{name}": name for name in self.classes}, tmin=tmin, tmax=tmax)
+
+    def sections(self) -> list[Section]:
+        """Return baselines, calibration runs and feedback runs; none where cues come from outside."""
+        s = self.settings
+        if s.cues == "external":
+            return []
+        parts = []
+        if s.eyes_open:
+            parts.append(Section(kind="baseline", name="eyes open", seconds=s.eyes_open, phase="eyes-open"))
+        if s.eyes_closed:
+            parts.append(Section(kind="baseline", name="eyes closed", seconds=s.eyes_closed, phase="eyes-closed"))
+        runs = [("calibration", index) for index in range(s.calibration_runs)]
+        runs += [("feedback", index) for index in range(s.feedback_runs)]
+        for position, (kind, index) in enumerate(runs):
+            labels = balanced_order(s.classes, s.trials_per_run, self.rng)
+            parts.append(Section(kind=kind, name=f"{kind} {index + 1}", labels=labels))
+            if s.between_runs and position < len(runs) - 1:
+                parts.append(Section(kind="break", name="pause", seconds=s.between_runs, phase="break"))
+        return parts
+
+    def start(self, sample: int, time: float) -> None:
+        """Begin; with external cues the first trial waits for its event."""
+        if self.settings.cues == "internal":
+            super().start(sample, time)
+            return
+        self._anchor = (sample, time)
+        self._outside = Section(kind="feedback", name="external", labels=())
+        data = {"paradigm": self.kind, "name": self.name, "classes": list(self.classes), "seed": self.seed}
+        self.schedule.add(Planned(sample=sample, name="paradigm/start", data=data))
+
+    # ---- one trial ---------------------------------------------------------------------------------------------
+    def plan_trial(self, trial: Trial) -> int:
+        """Plan the phases of a trial that bcikit cues."""
+        s = self.settings
+        trial.onset = self.at(trial, s.cue)
+        self.plan(trial, trial.start, "phase/fixation", seconds=s.cue)
+        if s.beep:
+            self.plan(trial, self.at(trial, s.beep), "sound/beep", seconds=0.07, data={"frequency": 1000.0})
+        self.plan_imagery(trial, s.stop - s.cue)
+        rest = float(self.rng.uniform(*s.rest))
+        stop = self.at(trial, s.stop)
+        self.plan(trial, stop, "phase/rest", seconds=rest)
+        return stop + self.schedule.samples(rest)
+
+    def plan_imagery(self, trial: Trial, seconds: float) -> None:
+        """Plan the cue, imagery and feedback of `seconds` from `trial.onset` on."""
+        s = self.settings
+        label = trial.label
+        self.plan(trial, trial.onset, f"cue/{label}", seconds=s.cue_duration, data={"class": label})
+        self.plan(trial, trial.onset, "phase/imagery", seconds=seconds, data={"class": label})
+        if trial.section.kind == "calibration":
+            return
+        begin = s.feedback - s.cue
+        self.plan(trial, self._after_cue(trial, begin), "feedback/start", seconds=seconds - begin)
+        length = self.schedule.samples(s.window[1] - s.window[0])
+        final = self._after_cue(trial, s.window[1])
+        count = int((seconds - begin) * s.feedback_rate + 1e-6)
+        stops = {self._after_cue(trial, begin + index / s.feedback_rate): False for index in range(count + 1)}
+        for stop in sorted(stops | {final: True}):
+            if stop - length >= trial.start or trial.section.name == "external":
+                kind = "final" if stop == final else "feedback"
+                self._ask(WindowRequest(stop, length, stop == final, trial.index, kind))
+        self.plan(trial, self._after_cue(trial, seconds), "feedback/end")
+
+    def _after_cue(self, trial: Trial, seconds: float) -> int:
+        return trial.onset + self.schedule.samples(seconds)
+
+    # ---- what comes in -----------------------------------------------------------------------------------------
+    def on_source_event(self, event: Event) -> list[Event]:
+        """Begin a trial where the event is a cue of the source; its events come with the next `advance`."""
+        label = self.settings.external.get(event.name) if self.settings.cues == "external" else None
+        if label is None or self._finished:
+            return []
+        at, time = self._anchor
+        sample = event.sample if event.sample is not None else at + round((event.time - time) * self.sfreq)
+        if self._trial is not None:
+            # The next cue ends what is left of the trial before it.
+            self.schedule.cancel(self._trial.index)
+            self._drop_windows(self._trial.index)
+            self._plan_end(self._trial, sample)
+        self.schedule.add(
+            Planned(sample=sample, action=lambda start: self._begin_outside(label, start, event.duration))
+        )
+        return []
+
+    def _begin_outside(self, label: str, sample: int, seconds: float) -> None:
+        s = self.settings
+        longest = s.stop - s.cue
+        self._seconds = max(min(seconds, longest), s.window[1]) if seconds > 0 else longest
+        trial = Trial(index=self._n_trials, section=self._outside, label=label, start=sample, onset=sample)
+        self._n_trials += 1
+        self._trial = trial
+        self.plan(trial, sample, "trial/start", data={"class": label, "kind": "feedback"})
+        self.plan_imagery(trial, self._seconds)
+        self._plan_end(trial, self._after_cue(trial, self._seconds))
+
+    def _next_trial(self, sample: int) -> None:
+        if self.settings.cues == "internal":
+            super()._next_trial(sample)
+        elif self.settings.external_trials and self._n_trials >= self.settings.external_trials:
+            self.schedule.add(Planned(sample=sample, name="paradigm/end", action=self._end))
+
+    def on_decision(
+        self, decision: Decision, verdict: Verdict, request: WindowRequest
+    ) -> tuple[list[Command], list[Event]]:
+        """Show feedback, move the hand where the gate allows, and settle the trial with its deciding window."""
+        trial = self.running(request)
+        if trial is None:
+            return [], []
+        commands: list[Command] = []
+        events: list[Event] = []
+        if decision.probabilities:
+            shown = decision.classes[max(range(len(decision.probabilities)), key=decision.probabilities.__getitem__)]
+            data: dict[str, Any] = {
+                "trial": trial.index,
+                "class": shown,
+                "correct": shown == trial.label,
+                "informational": True,
+            }
+            events.append(self._event_at(request.stop_sample, "feedback/update", value=decision.confidence, data=data))
+        if verdict.allowed and verdict.label is not None:
+            commands += self.act(trial, decision, verdict)
+        if request.final:
+            self.settle(trial, decision, verdict, request)
+            correct = trial.predicted == trial.label
+            data = {"trial": trial.index, "class": trial.label, "predicted": trial.predicted, "correct": correct}
+            events.append(self._event_at(request.stop_sample, "feedback/result", data=data))
+            if trial.predicted is not None and not correct:
+                events.append(self._event_at(request.stop_sample, "feedback/error", data=data))
+        return commands, events
+
+    def act(self, trial: Trial, decision: Decision, verdict: Verdict) -> list[Command]:
+        """Return what moves for an allowed label."""
+        label = str(verdict.label)
+        action = self.settings.actions.get(label, "close" if label == self.classes[0] else "open")
+        if action == "none":
+            return []
+        data = {"trial": trial.index, "class": label}
+        return [self._command(decision, action, decision.confidence, ttl=self.settings.ttl, data=data)]

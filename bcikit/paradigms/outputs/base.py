@@ -1,0 +1,89 @@
+"""Output: where commands go. Silence is the safe state."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+from bcikit.signal import Command
+
+
+class Output(ABC):
+    """Takes the commands that the gate let through, and news that only inform.
+
+    An output never decides anything. It drops a command whose sequence number does not grow, lets go of one that
+    expired, and goes safe when told to, when closed, and when it cannot reach what it drives.
+    """
+
+    scheme: ClassVar[str]
+
+    @abstractmethod
+    def send(self, command: Command) -> None:
+        """Carry out, or hand on, a command."""
+
+    def inform(self, message: Mapping[str, Any]) -> None:
+        """Take news for display: ``{"type": "decision" | "verdict" | "event" | "quality" | "state" | ..., ...}``."""
+
+    @abstractmethod
+    def safe(self, reason: str = "") -> None:
+        """Let go at once: no motion, no current, no message but "safe"."""
+
+    def tick(self, now: float) -> None:
+        """Let go of what expired; called at least once a chunk with the engine's time."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Return what it does now, ready for JSON; at least ``safe``."""
+
+    def close(self) -> None:
+        """Go safe and give back every handle; may be called twice."""
+        self.safe("closed")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Latch:
+    """Which command is valid now: in order, and not expired.
+
+    Attributes
+    ----------
+    command : Command or None
+        The one in force.
+    dropped : int
+        Commands refused because their sequence number did not grow.
+    expired : int
+        Commands that ran out without being renewed.
+    """
+
+    def __init__(self) -> None:
+        self.command: Command | None = None
+        self.dropped = 0
+        self.expired = 0
+        self._sequence = -1
+
+    def take(self, command: Command) -> bool:
+        """Make `command` the one in force; False if it comes out of order."""
+        if command.sequence <= self._sequence:
+            self.dropped += 1
+            return False
+        self._sequence = command.sequence
+        self.command = command
+        return True
+
+    def expire(self, now: float) -> bool:
+        """Drop the command in force if its time is over; True if it was dropped just now."""
+        if self.command is None or now - self.command.time <= self.command.ttl:
+            return False
+        self.command = None
+        self.expired += 1
+        return True
+
+    def release(self) -> None:
+        """Drop the command in force."""
+        self.command = None

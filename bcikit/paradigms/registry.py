@@ -1,0 +1,88 @@
+"""Paradigms by name: the kinds, the shipped files, and how one becomes the other."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from bcikit.paradigms.base import Paradigm
+from bcikit.paradigms.settings import check_settings, read_toml
+from bcikit.signal import ConfigError, check_choice
+
+KINDS = {
+    "motor-imagery": "bcikit.paradigms.imagery:MotorImagery",
+}
+"""Kind to the class that runs it; imported when asked for."""
+
+CONFIGS = Path(__file__).parent / "configs"
+_HEAD = ("kind", "base", "defaults")
+
+
+def paradigm_names() -> tuple[str, ...]:
+    """Return the names of the shipped files, each a paradigm ready to run."""
+    return tuple(sorted(path.stem for path in CONFIGS.glob("*.toml")))
+
+
+def paradigm_class(kind: str) -> type[Paradigm]:
+    """Return the class that runs a kind of paradigm."""
+    module, _, name = KINDS[check_choice("kind of paradigm", kind, KINDS)].partition(":")
+    found: type[Paradigm] = getattr(import_module(module), name)
+    return found
+
+
+def read_paradigm(name: str | Path) -> dict[str, Any]:
+    """Return the table of a shipped paradigm, or of a TOML file.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read.
+    ArgumentError
+        If no paradigm has this name.
+    """
+    text = str(name).removeprefix("paradigm:")
+    if text.endswith(".toml"):
+        return read_toml(Path(text))
+    check_choice("paradigm", text, paradigm_names())
+    return read_toml(CONFIGS / f"{text}.toml", where=f"paradigm:{text}")
+
+
+def make_paradigm(name_or_table: str | Path | Mapping[str, Any]) -> Paradigm:
+    """Return a paradigm, not configured yet.
+
+    Parameters
+    ----------
+    name_or_table : str, Path or mapping
+        Name of a shipped paradigm ("motor-imagery", "paradigm:p300-speller"), path of a TOML file, or a table. A table
+        has the key ``kind``, or ``base``: the name of a shipped paradigm whose settings it changes.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is wrong; every problem is listed with its key.
+    """
+    if isinstance(name_or_table, Mapping):
+        where, name, table = "the paradigm", "", dict(name_or_table)
+    else:
+        where = str(name_or_table)
+        name, table = Path(where.removeprefix("paradigm:")).stem, read_paradigm(name_or_table)
+    if "base" in table:
+        base = str(table["base"])
+        name = name or base.removeprefix("paradigm:")
+        table = _merge(read_paradigm(base), {key: value for key, value in table.items() if key != "base"})
+    if "kind" not in table:
+        raise ConfigError(where, [f"kind: is missing; allowed: {', '.join(sorted(KINDS))}"])
+    if table["kind"] not in KINDS:
+        raise ConfigError(where, [f"kind = {table['kind']!r}: allowed: {', '.join(sorted(KINDS))}"])
+    kind = paradigm_class(str(table["kind"]))
+    values = {key: value for key, value in table.items() if key not in _HEAD}
+    settings = check_settings(kind.Settings, values, where=where)
+    return kind(settings, name=name, defaults=table.get("defaults", {}))
+
+
+def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged

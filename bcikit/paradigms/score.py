@@ -1,0 +1,66 @@
+"""Scores of a session: confusion, accuracy, information transfer rate."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+
+def confusion(truth: Sequence[str], said: Sequence[str | None], classes: Sequence[str]) -> list[list[int]]:
+    """Return counts, one row a true class; the last column counts trials without an answer."""
+    column = {name: index for index, name in enumerate(classes)}
+    table = [[0] * (len(classes) + 1) for _ in classes]
+    for real, answer in zip(truth, said, strict=True):
+        if real in column:
+            table[column[real]][column.get(answer or "", len(classes))] += 1
+    return table
+
+
+def itr(accuracy: float, n_classes: int, seconds: float) -> float:
+    """Return the information transfer rate in bit/min (Wolpaw 2002), 0 at chance and below.
+
+    ``60/T [log2 N + P log2 P + (1-P) log2((1-P)/(N-1))]`` with T the seconds from one selection to the next.
+
+    Parameters
+    ----------
+    accuracy : float
+        Share of right selections P.
+    n_classes : int
+        Possible selections N.
+    seconds : float
+        Seconds a selection, with the pause to move the gaze.
+    """
+    if n_classes < 2 or seconds <= 0 or not accuracy > 1.0 / n_classes:
+        return 0.0
+    bits = math.log2(n_classes)
+    if accuracy < 1.0:
+        wrong = 1.0 - accuracy
+        bits += accuracy * math.log2(accuracy) + wrong * math.log2(wrong / (n_classes - 1))
+    return 60.0 / seconds * bits
+
+
+def summarise(rows: Sequence[dict[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
+    """Return counts and shares of trials that have "class", "predicted", "correct", "allowed" and "seconds".
+
+    A trial without an answer counts as wrong. `accuracy` takes the likeliest class of the deciding window,
+    `accuracy_gated` only what the gate let through.
+    """
+    n = len(rows)
+    right = sum(bool(row["correct"]) for row in rows)
+    gated = sum(bool(row["correct"] and row["allowed"]) for row in rows)
+    answered = [row for row in rows if row["predicted"] is not None]
+    times = [float(row["seconds"]) for row in answered if row.get("seconds") is not None]
+    mean = sum(times) / len(times) if times else 0.0
+    accuracy = right / n if n else 0.0
+    return {
+        "n_trials": n,
+        "n_correct": right,
+        "n_undecided": n - len(answered),
+        "n_allowed": sum(bool(row["allowed"]) for row in rows),
+        "accuracy": accuracy if n else None,
+        "accuracy_gated": gated / n if n else None,
+        "classes": list(classes),
+        "confusion": confusion([row["class"] for row in rows], [row["predicted"] for row in rows], classes),
+        "seconds_to_decision": mean,
+        "itr": itr(accuracy, len(classes), mean),
+        "trials": list(rows),
+    }

@@ -1,0 +1,260 @@
+"""Protocols made of blocks of trials: the frame that every cue-based paradigm fills in."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bcikit.paradigms.base import Paradigm, WindowRequest
+from bcikit.paradigms.schedule import Action, Planned
+from bcikit.paradigms.score import summarise
+from bcikit.signal import Decision, StreamInfo, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A block of trials, or a timed phase without trials.
+
+    Attributes
+    ----------
+    kind : str
+        "calibration", "feedback", "baseline", "break" or "custom".
+    name : str
+        For people and reports.
+    labels : tuple of str
+        Class of each trial; empty for a timed phase.
+    seconds : float
+        Length of a timed phase.
+    phase : str
+        Event ``phase/<phase>`` at its start.
+    """
+
+    kind: str
+    name: str
+    labels: tuple[str, ...] = ()
+    seconds: float = 0.0
+    phase: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Trial:
+    """A trial that is running or over.
+
+    Attributes
+    ----------
+    index : int
+        Counted from 0 over the whole session.
+    section : Section
+        Where it belongs.
+    label : str
+        What the person is asked to do; empty where that is free.
+    start : int
+        Sample of its start.
+    onset : int
+        Sample of the cue, from which the time to the decision counts.
+    predicted : str or None
+        Likeliest class of the deciding window.
+    allowed : bool
+        Whether the gate let it through.
+    seconds : float or None
+        From `onset` to the end of the deciding window.
+    over : bool
+        True once its result is in the list.
+    data : dict
+        What the paradigm adds to its row.
+    """
+
+    index: int
+    section: Section
+    label: str
+    start: int
+    onset: int
+    predicted: str | None = None
+    allowed: bool = False
+    reasons: tuple[str, ...] = ()
+    confidence: float = 0.0
+    seconds: float | None = None
+    over: bool = False
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        """Return the line of the trial in the results, ready for JSON."""
+        return {
+            "trial": self.index,
+            "section": self.section.name,
+            "class": self.label,
+            "predicted": self.predicted,
+            "correct": self.predicted is not None and self.predicted == self.label,
+            "allowed": self.allowed,
+            "reasons": list(self.reasons),
+            "confidence": self.confidence,
+            "seconds": self.seconds,
+            "sample": self.start,
+            **self.data,
+        }
+
+
+class TrialParadigm(Paradigm):
+    """A paradigm of sections, each a row of trials or a timed phase.
+
+    A subclass gives `sections` and `plan_trial`; the frame gives the events ``paradigm/start``, ``block/start``,
+    ``trial/start``, ``trial/end``, ``block/end``, ``calibration/end``, ``paradigm/end`` and the results.
+    """
+
+    @abstractmethod
+    def sections(self) -> list[Section]:
+        """Return what is done, in order; called once a session, `self.rng` is ready."""
+
+    @abstractmethod
+    def plan_trial(self, trial: Trial) -> int:
+        """Plan the events and windows of a trial and return the sample at which it ends."""
+
+    # ---- the clock ---------------------------------------------------------------------------------------------
+    def configure(self, info: StreamInfo, *, seed: int) -> None:
+        """Prepare for a stream; the order of trials follows from `seed`."""
+        super().configure(info, seed=seed)
+        self.rng = np.random.default_rng(seed)
+        self._sections = self.sections()
+        self._section = -1
+        self._trial: Trial | None = None
+        self._n_trials = 0
+        self._queue: list[str] = []
+        self.trials: list[Trial] = []
+
+    def start(self, sample: int, time: float) -> None:
+        """Begin the first section at `sample`."""
+        self._anchor = (sample, time)
+        data = {"paradigm": self.kind, "name": self.name, "classes": list(self.classes), "seed": self.seed}
+        self.schedule.add(Planned(sample=sample, name="paradigm/start", data=data))
+        self._next_section(sample)
+
+    @property
+    def trial(self) -> Trial | None:
+        """The trial that is running."""
+        return self._trial
+
+    def _next_section(self, sample: int) -> None:
+        self._section += 1
+        if self._section >= len(self._sections):
+            self.schedule.add(Planned(sample=sample, name="paradigm/end", action=self._end))
+            return
+        section = self._sections[self._section]
+        data = {"block": self._section, "kind": section.kind, "name": section.name, "trials": len(section.labels)}
+        self.schedule.add(Planned(sample=sample, name="block/start", data=data, duration=section.seconds))
+        self.begin_section(section, sample)
+        if section.labels:
+            self._queue = list(section.labels)
+            self._next_trial(sample)
+            return
+        if section.phase:
+            self.schedule.add(Planned(sample=sample, name=f"phase/{section.phase}", duration=section.seconds))
+        stop = sample + self.schedule.samples(section.seconds)
+        self.schedule.add(Planned(sample=stop, name="block/end", data=data, action=self._next_section))
+
+    def begin_section(self, section: Section, sample: int) -> None:
+        """Do what a section needs at its start; nothing by default."""
+
+    def _next_trial(self, sample: int) -> None:
+        section = self._sections[self._section]
+        if not self._queue:
+            data = {"block": self._section, "kind": section.kind, "name": section.name, "trials": len(section.labels)}
+            later = self._sections[self._section + 1 :]
+            if section.kind == "calibration" and not any(item.kind == "calibration" for item in later):
+                count = sum(len(item.labels) for item in self._sections if item.kind == "calibration")
+                self.schedule.add(Planned(sample=sample, name="calibration/end", data={"trials": count}))
+            self.schedule.add(Planned(sample=sample, name="block/end", data=data, action=self._next_section))
+            return
+        self._begin_trial(section, self._queue.pop(0), sample)
+
+    def _begin_trial(self, section: Section, label: str, sample: int) -> Trial:
+        trial = Trial(index=self._n_trials, section=section, label=label, start=sample, onset=sample)
+        self._n_trials += 1
+        self._trial = trial
+        self.plan(trial, sample, "trial/start", data={"trial": trial.index, "class": label, "kind": section.kind})
+        self._plan_end(trial, self.plan_trial(trial))
+        return trial
+
+    def _plan_end(self, trial: Trial, sample: int) -> None:
+        data = {"trial": trial.index, "class": trial.label, "kind": trial.section.kind}
+        self.plan(trial, sample, "trial/end", data=data, action=self._end_trial)
+
+    def _end_trial(self, sample: int) -> None:
+        self._close_trial()
+        self._next_trial(sample)
+
+    def _close_trial(self) -> None:
+        trial = self._trial
+        if trial is not None and not trial.over:
+            trial.over = True
+            self._drop_windows(trial.index)
+            self.trials.append(trial)
+            self.end_trial(trial)
+        self._trial = None
+
+    def end_trial(self, trial: Trial) -> None:
+        """Do what the end of a trial asks for (adapt a level); nothing by default."""
+
+    def _end(self, sample: int) -> None:  # noqa: ARG002
+        self._finished = True
+
+    # ---- for subclasses ----------------------------------------------------------------------------------------
+    def plan(
+        self,
+        trial: Trial,
+        sample: int,
+        name: str = "",
+        *,
+        value: float | str | None = None,
+        seconds: float = 0.0,
+        data: Mapping[str, Any] | None = None,
+        action: Action | None = None,
+    ) -> None:
+        """Plan an event of a trial; it is cancelled with the trial."""
+        self.schedule.add(
+            Planned(
+                sample=sample,
+                name=name,
+                value=value,
+                duration=seconds,
+                data={"trial": trial.index} if data is None else {"trial": trial.index, **data},
+                action=action,
+                group=trial.index,
+            )
+        )
+
+    def at(self, trial: Trial, seconds: float) -> int:
+        """Return the sample `seconds` after the start of a trial."""
+        return trial.start + self.schedule.samples(seconds)
+
+    def settle(self, trial: Trial, decision: Decision, verdict: Verdict, request: WindowRequest) -> None:
+        """Write the deciding answer into the trial; the likeliest class counts, whatever the gate said."""
+        if decision.probabilities:
+            best = max(range(len(decision.probabilities)), key=decision.probabilities.__getitem__)
+            trial.predicted = decision.classes[best]
+            trial.confidence = float(decision.probabilities[best])
+        trial.allowed = verdict.allowed
+        trial.reasons = verdict.reasons
+        trial.seconds = (request.stop_sample - trial.onset) / self.sfreq
+
+    def running(self, request: WindowRequest) -> Trial | None:
+        """Return the trial a request belongs to, None if that is over."""
+        trial = self._trial
+        return trial if trial is not None and trial.index == request.trial and not trial.over else None
+
+    def cut_short(self, trial: Trial, stop: int) -> None:
+        """Forget the rest of a trial and end it at `stop`."""
+        self.schedule.cancel(trial.index)
+        self._drop_windows(trial.index)
+        self._plan_end(trial, stop)
+
+    def results(self) -> dict[str, Any]:
+        """Return scores of the trials with feedback, and one row a trial."""
+        rows = [trial.row() for trial in self.trials if trial.section.kind != "calibration"]
+        return {
+            "paradigm": self.kind,
+            "name": self.name,
+            "n_calibration_trials": len(self.trials) - len(rows),
+            **summarise(rows, self.classes),
+        }
