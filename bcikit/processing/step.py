@@ -1,16 +1,31 @@
-"""Step and Pipeline: the contract of everything that works on chunks."""
+"""Step: the contract of everything that works on chunks."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, Field
+from typing import Any, ClassVar, overload
+
+import numpy as np
 
 from bcikit.signal import Chunk, Recording, StreamInfo
+
+SIGNAL_TYPES = frozenset({"eeg", "eog", "emg", "ecg", "bio", "ref"})
+"""Channel types that are voltages of the body: what a filter works on."""
 
 
 class Step(ABC):
     """Works on one chunk after the other and keeps its state between them.
 
     Any split of a stream into chunks gives the same output. `apply` on a recording is the same code.
+
+    Every step here is a dataclass made of plain values, so that a pipeline can be written in TOML and saved with a
+    model; what it learns of a stream it learns in `configure`.
     """
+
+    name: ClassVar[str] = ""
+    """What the step is called in a configuration."""
+
+    causal: ClassVar[bool] = True
+    """False for a step that needs samples which have not come yet."""
 
     delay: float = 0.0
     """Group delay in seconds, known after `configure`."""
@@ -35,46 +50,61 @@ class Step(ABC):
     def reset(self) -> None:
         """Forget the past, as if just configured."""
 
-    def apply(self, recording: Recording, *, chunk_size: int = 4096) -> Recording:
-        """Return a whole recording processed by the same code that runs live."""
+    @overload
+    def apply(self, recording: Recording, *, chunk_size: int = ...) -> Recording: ...
+
+    @overload
+    def apply(self, recording: Any, *, chunk_size: int = ...) -> Any: ...
+
+    def apply(self, recording: Any, *, chunk_size: int = 4096) -> Any:
+        """Return a whole recording processed by the same code that runs live.
+
+        Parameters
+        ----------
+        recording : Recording or mne.io.Raw or mne.Epochs
+            What comes in goes out: an MNE object gives the same kind of MNE object. Each epoch of `mne.Epochs` is a
+            stream of its own.
+        chunk_size : int
+            Samples a chunk; no result depends on it.
+        """
+        if not isinstance(recording, Recording):
+            from bcikit.processing.mne_bridge import apply_to_mne
+
+            return apply_to_mne(self, recording, chunk_size=chunk_size)
         info = self.configure(recording.info)
         chunks = [self.process(chunk) for chunk in recording.chunks(chunk_size)]
         return Recording.from_chunks(info, [chunk for chunk in chunks if chunk.n_times], events=recording.events)
 
+    def to_config(self) -> dict[str, Any]:
+        """Return ``{"step": name, ...}`` with every parameter that differs from its default.
 
-class Pipeline(Step):
-    """A list of steps, and itself a step.
+        The values are ready for TOML and JSON; `bcikit.processing.Pipeline.from_config` reads them.
+        """
+        config: dict[str, Any] = {"step": self.name}
+        declared: dict[str, Field[Any]] = getattr(self, "__dataclass_fields__", {})
+        for item in declared.values():
+            if not item.init:
+                continue
+            value = getattr(self, item.name)
+            default = item.default_factory() if item.default_factory is not MISSING else item.default
+            if value is not None and not _same(value, default):
+                config[item.name] = _plain(value)
+        return config
 
-    Parameters
-    ----------
-    steps : sequence of Step
-        Applied from the first to the last.
-    """
 
-    def __init__(self, steps: Sequence[Step]) -> None:
-        self.steps = tuple(steps)
+def _same(value: Any, default: Any) -> bool:
+    """Return whether a parameter has its default value."""
+    return type(value) is type(default) and bool(value == default)
 
-    def __iter__(self) -> Iterator[Step]:
-        return iter(self.steps)
 
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def configure(self, info: StreamInfo) -> StreamInfo:
-        """Configure each step with the output of the one before."""
-        for step in self.steps:
-            info = step.configure(info)
-        self.delay = sum(step.delay for step in self.steps)
-        self.settling = sum(step.settling for step in self.steps)
-        return info
-
-    def process(self, chunk: Chunk) -> Chunk:
-        """Run the chunk through every step."""
-        for step in self.steps:
-            chunk = step.process(chunk)
-        return chunk
-
-    def reset(self) -> None:
-        """Reset every step."""
-        for step in self.steps:
-            step.reset()
+def _plain(value: Any) -> Any:
+    """Return a value as TOML and JSON know it."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return value

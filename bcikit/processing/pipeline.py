@@ -1,0 +1,166 @@
+"""Pipeline: steps in a row, the filters among them merged, from Python, from TOML, and saved with a model."""
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from bcikit.processing.cascade import Cascade, mean_delay
+from bcikit.processing.engines import ENGINES
+from bcikit.processing.iir import IirStep, make_cascade
+from bcikit.processing.step import Step
+from bcikit.signal import ArgumentError, BciError, Chunk, ConfigError, StreamInfo, check_choice
+
+
+class Pipeline(Step):
+    """A list of steps, and itself a step.
+
+    Filters that follow each other run as one cascade; nothing else changes by being in a pipeline.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+        Applied from the first to the last.
+    engine : str
+        What runs the filters: "auto" (numba where it is installed, else numpy), "numba", "numpy" or "scipy".
+    """
+
+    name = "pipeline"
+
+    def __init__(self, steps: Sequence[Step], *, engine: str = "auto") -> None:
+        self.steps = tuple(steps)
+        self.engine = check_choice("engine", engine, ENGINES)
+        self.info: StreamInfo | None = None
+        self.output: StreamInfo | None = None
+        self._plan: tuple[Step | Cascade, ...] = ()
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __repr__(self) -> str:
+        return f"Pipeline([{', '.join(repr(step) for step in self.steps)}])"
+
+    def configure(self, info: StreamInfo) -> StreamInfo:
+        """Configure each step with the output of the one before, and merge filters in a row.
+
+        Raises
+        ------
+        ArgumentError
+            If a step cannot work on what it would get.
+        """
+        plan: list[Step | Cascade] = []
+        self.info = info
+        self.delay = self.settling = 0.0
+        index = 0
+        while index < len(self.steps):
+            group: list[IirStep] = []
+            while index < len(self.steps) and isinstance(step := self.steps[index], IirStep):
+                group.append(step)
+                index += 1
+            if group:
+                info = self._merge(group, info, plan)
+                continue
+            step = self.steps[index]
+            info = step.configure(info)
+            self.delay += step.delay
+            self.settling += step.settling
+            plan.append(step)
+            index += 1
+        self._plan = tuple(plan)
+        self.output = info
+        return info
+
+    def _merge(self, group: list[IirStep], info: StreamInfo, plan: list[Step | Cascade]) -> StreamInfo:
+        """Add one cascade for a group of filters to the plan and return the description after it."""
+        sos = np.vstack([step.prepare(info) for step in group])
+        cascade = make_cascade(group, info, sos, engine=self.engine)
+        delay = mean_delay(sos) / info.sfreq
+        self.delay += delay
+        self.settling += cascade.settling_samples / info.sfreq
+        plan.append(cascade)
+        return info.replace(delay=info.delay + delay)
+
+    def process(self, chunk: Chunk) -> Chunk:
+        """Run the chunk through every step.
+
+        Raises
+        ------
+        ArgumentError
+            If the pipeline was not configured.
+        """
+        if self.output is None:
+            raise ArgumentError("The pipeline is not configured; call configure(info) first.")
+        for step in self._plan:
+            chunk = step.process(chunk)
+            if not chunk.data.shape[0]:
+                return Chunk(np.empty((0, self.output.n_channels)), np.empty(0), chunk.first_sample)
+        return chunk
+
+    def reset(self) -> None:
+        """Reset every step."""
+        for step in self._plan:
+            step.reset()
+
+    def to_config(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """Return one table a step, ready for TOML and JSON; `from_config` reverses it."""
+        return [step.to_config() for step in self.steps]
+
+    @classmethod
+    def from_config(cls, config: Sequence[Any], *, engine: str = "auto") -> Self:
+        """Return the pipeline that a list of tables describes.
+
+        Parameters
+        ----------
+        config : sequence of mapping
+            One table a step: ``{"step": "bandpass", "l_freq": 8, "h_freq": 30}``.
+        engine : str
+            See the class.
+
+        Raises
+        ------
+        ConfigError
+            Listing every problem: unknown steps, unknown or missing parameters, values that are not allowed.
+        """
+        problems: list[str] = []
+        steps = [step for index, table in enumerate(config) if (step := _build(index, table, problems)) is not None]
+        if problems:
+            raise ConfigError("pipeline", problems)
+        return cls(steps, engine=engine)
+
+
+def _build(index: int, table: Any, problems: list[str]) -> Step | None:
+    """Return the step that one table describes, or note what is wrong with it."""
+    from bcikit.processing.registry import STEPS
+
+    where = f"pipeline[{index}]"
+    if not isinstance(table, Mapping) or not isinstance(table.get("step"), str):
+        problems.append(f'{where} must be a table with step = "NAME"; it is {table!r}.')
+        return None
+    name = table["step"]
+    try:
+        kind = STEPS[check_choice(f"{where}.step", name, STEPS)]
+    except ArgumentError as error:
+        problems.append(str(error))
+        return None
+    values = {key: value for key, value in table.items() if key != "step"}
+    signature = inspect.signature(kind)
+    before = len(problems)
+    for key in values:
+        try:
+            check_choice(f"key of {where} ({name})", key, signature.parameters)
+        except ArgumentError as error:
+            problems.append(str(error))
+    for key, parameter in signature.parameters.items():
+        if parameter.default is inspect.Parameter.empty and key not in values:
+            problems.append(f"{where} ({name}) lacks {key}.")
+    if len(problems) > before:
+        return None
+    try:
+        return kind(**values)
+    except (BciError, TypeError, ValueError) as error:
+        problems.append(f"{where} ({name}): {error}")
+        return None

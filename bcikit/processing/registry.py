@@ -1,0 +1,18 @@
+"""Every step by the name it has in a configuration."""
+
+from bcikit.processing.iir import Bandpass, Comb, Highpass, Lowpass, Notch
+from bcikit.processing.reference import Pick, Rereference
+from bcikit.processing.step import Step
+
+_CLASSES: tuple[type[Step], ...] = (
+    Bandpass,
+    Comb,
+    Highpass,
+    Lowpass,
+    Notch,
+    Pick,
+    Rereference,
+)
+
+STEPS: dict[str, type[Step]] = {kind.name: kind for kind in _CLASSES}
+"""The class of each step by its name in TOML ("bandpass", "notch", ...)."""
