@@ -1,13 +1,13 @@
 """The session file: one TOML that says everything, checked before anything starts."""
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bcikit.signal import ConfigError
+from bcikit.signal.settings import check_settings
 
 SUBJECT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$"
 
@@ -198,10 +198,7 @@ def config_from(values: dict[str, Any], *, where: str = "configuration") -> Sess
     ConfigError
         With every problem: the key, the value and what is allowed.
     """
-    try:
-        return SessionConfig.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(where, problems_of(error, SessionConfig)) from None
+    return check_settings(SessionConfig, values, where=where)
 
 
 def load_config(path: str | Path) -> SessionConfig:
@@ -224,39 +221,6 @@ def load_config(path: str | Path) -> SessionConfig:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(path), [f"is no TOML: {error}"]) from None
     return _anchored(config_from(values, where=str(path)), path.parent)
-
-
-def problems_of(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """Return one line a problem that pydantic found: the key, the value and what is allowed."""
-    lines = []
-    for item in error.errors():
-        key = ".".join(str(part) for part in item["loc"]) or "the file"
-        if item["type"] == "extra_forbidden":
-            parent = _fields_at(model, item["loc"][:-1])
-            near = difflib.get_close_matches(str(item["loc"][-1]), parent, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            lines.append(f"{key} is unknown; allowed: {', '.join(parent)}.{hint}")
-        elif item["type"] == "missing":
-            lines.append(f"{key} is missing.")
-        else:
-            value = item["input"]
-            shown = f" is {value!r};" if isinstance(value, str | int | float | bool | None) else ":"
-            lines.append(f"{key}{shown} {item['msg'].removeprefix('Value error, ')}.")
-    return lines
-
-
-def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that the table at `place` allows."""
-    for part in place:
-        if isinstance(part, int):
-            continue
-        field = model.model_fields.get(str(part))
-        candidates = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
-        inner = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
-        if inner is None:
-            return []
-        model = inner
-    return list(model.model_fields)
 
 
 def _anchored(config: SessionConfig, folder: Path) -> SessionConfig:

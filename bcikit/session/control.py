@@ -13,7 +13,20 @@ from bcikit.signal import BciError, check_choice
 ENV_ADDRESS = "BCIKIT_CONTROL"
 ENV_KEY = "BCIKIT_CONTROL_KEY"
 
-ORDERS = ("stop", "finish", "pause", "resume", "acknowledge", "note", "difficulty", "deadman", "override")
+ORDERS = (
+    "acknowledge",
+    "arm",
+    "deadman",
+    "difficulty",
+    "finish",
+    "note",
+    "override",
+    "pause",
+    "resume",
+    "skip",
+    "start",
+    "stop",
+)
 """What a person may order: ``stop`` is the safety stop and always obeyed first."""
 
 _LARGEST = 65536

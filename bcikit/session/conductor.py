@@ -1,0 +1,290 @@
+"""The conductor: joins pipeline, decoder, gate and paradigm on the sample clock.
+
+It is the same object live, faster than live and on replay: it is handed chunks with their arrival times and whatever
+else came from outside, and asks nobody what time it is.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from bcikit.paradigms import Paradigm, WindowRequest
+from bcikit.processing import Pipeline, Window, WindowBuffer
+from bcikit.safety import SafetySystem
+from bcikit.session.listener import Listener
+from bcikit.signal import BciError, Chunk, Decision, Event, Recording, StreamInfo, Verdict
+
+BUFFER_SECONDS = 30.0
+"""Filtered signal that is kept for windows."""
+
+
+class Decider(Protocol):
+    """Turns a window into a decision: a trained model, or what a paradigm brings."""
+
+    def decide(self, window: Window, *, now: float | None = None) -> Decision:
+        """Return the decision for one window."""
+
+
+Trainer = Callable[[Recording], Decider]
+"""Makes a decider of the calibration block: filtered signal with the events of the paradigm."""
+
+
+class Conductor:
+    """Runs a session, chunk by chunk.
+
+    Parameters
+    ----------
+    info : StreamInfo
+        The source's stream.
+    columns : sequence of int
+        Channels that are used.
+    pipeline : Pipeline
+        Not configured yet.
+    paradigm : Paradigm
+        Not configured yet.
+    safety : SafetySystem
+        For the stream `info` picked by `columns`.
+    seed : int
+        Seed of the paradigm.
+    decider : Decider or None
+        What decides; None where it is trained in the session.
+    trainer : callable or None
+        Makes the decider at the end of the calibration block.
+    listeners : sequence of Listener
+        Who is told.
+    operator : str
+        Who arms; "automatic" where nobody does and the profile allows it.
+    """
+
+    def __init__(
+        self,
+        *,
+        info: StreamInfo,
+        columns: Sequence[int],
+        pipeline: Pipeline,
+        paradigm: Paradigm,
+        safety: SafetySystem,
+        seed: int,
+        decider: Decider | None = None,
+        trainer: Trainer | None = None,
+        listeners: Sequence[Listener] = (),
+        operator: str = "automatic",
+    ) -> None:
+        self._columns = list(columns)
+        self._all = self._columns == list(range(info.n_channels))
+        self.info = info if self._all else info.pick(self._columns)
+        self.filtered_info = pipeline.configure(self.info)
+        paradigm.configure(self.filtered_info, seed=seed)
+        self.pipeline = pipeline
+        self.paradigm = paradigm
+        self.safety = safety
+        self.listeners = list(listeners)
+        self.operator = operator
+        self.decider: Decider | None = paradigm.decider() or decider
+        self._trainer = trainer if self.decider is None else None
+        self._buffer = WindowBuffer(self.filtered_info.n_channels, self.filtered_info.sfreq, BUFFER_SECONDS)
+        self._collected: list[Chunk] = []
+        self._cues: list[Event] = []
+        self._begin: int | None = None
+        self._started = False
+        self._state = ""
+        self._alarms: dict[str, Any] = {}
+        self._sequence = -1
+        self._sample = -1
+        self._time = 0.0
+        self.now = 0.0
+        self.paused = False
+
+    @property
+    def finished(self) -> bool:
+        """True once the paradigm is over."""
+        return self.paradigm.finished
+
+    # ---- what comes in -----------------------------------------------------------------------------------------
+    def on_chunk(self, chunk: Chunk, now: float, *, stopwatch: Callable[[], float] | None = None) -> None:
+        """Take the next chunk.
+
+        Parameters
+        ----------
+        chunk : Chunk
+            As the source gave it, with all its channels.
+        now : float
+            When it arrived, in seconds on the host clock.
+        stopwatch : callable, optional
+            Returns the seconds since the chunk arrived; only measured, never decided upon.
+        """
+        for listener in self.listeners:
+            listener.on_chunk(chunk, now)
+        if not chunk.n_times:
+            return
+        used = chunk if self._all else self._pick(chunk)
+        self.now = max(self.now, now)
+        self.safety.on_chunk(used, self.now)
+        filtered = self.pipeline.process(used)
+        for listener in self.listeners:
+            listener.on_filtered(filtered)
+        self._buffer.append(filtered)
+        if self._trainer is not None:
+            self._collected.append(filtered)
+        self._sample, self._time = used.end_sample - 1, float(used.times[-1])
+        self._follow_safety()
+        self._start_paradigm(used)
+        self._run_paradigm(stopwatch)
+        self._follow_safety()
+
+    def on_silence(self, now: float) -> None:
+        """Take notice that nothing came until `now`."""
+        for listener in self.listeners:
+            listener.on_input("silence", {"now": now})
+        self.now = max(self.now, now)
+        self.safety.on_silence(self.now)
+        self._follow_safety()
+
+    def on_source_event(self, event: Event) -> None:
+        """Take a marker of the source."""
+        for listener in self.listeners:
+            listener.on_input("event", event.to_dict())
+        self._emit(event)
+        for follow in self.paradigm.on_source_event(event):
+            self._emit(follow)
+
+    def on_order(self, order: dict[str, Any]) -> None:
+        """Take an order of a person: see `bcikit.session.control.ORDERS`."""
+        for listener in self.listeners:
+            listener.on_input("order", order)
+        do = str(order.get("do"))
+        reason = str(order.get("reason", ""))
+        who = str(order.get("who", "operator"))
+        self._emit(self._event(f"operator/{do}", {key: value for key, value in order.items() if key != "do"}))
+        if do == "stop":
+            self.safety.stop(reason or "operator stop")
+        elif do == "acknowledge":
+            self.safety.acknowledge(who, reason)
+        elif do in ("arm", "start"):
+            self._arm(who) if do == "arm" else self.safety.start()
+        elif do == "pause":
+            self.paused = True
+        elif do == "resume":
+            self.paused = False
+        elif do in ("skip", "override", "difficulty"):
+            values = {key: value for key, value in order.items() if key not in ("do", "who", "reason")}
+            for event in self.paradigm.on_operator(do, self._sample, self._time, **values):
+                self._emit(event)
+        self._follow_safety()
+
+    # ---- inside ------------------------------------------------------------------------------------------------
+    def _pick(self, chunk: Chunk) -> Chunk:
+        mask = chunk.health.mask
+        health = chunk.health.with_mask(None if mask is None else mask[:, self._columns].copy(order="C"))
+        return Chunk(chunk.data[:, self._columns].copy(order="C"), chunk.times, chunk.first_sample, health)
+
+    def _start_paradigm(self, chunk: Chunk) -> None:
+        if self._started:
+            return
+        if self._begin is None:
+            # Whatever the first chunk was cut to, the protocol begins once the filters have settled.
+            self._begin = chunk.first_sample + round(self.pipeline.settling * self.info.sfreq)
+        if self._sample < self._begin:
+            return
+        self._started = True
+        if self.decider is not None:
+            self._go()
+        else:
+            self.safety.calibrate()
+        self.paradigm.start(self._begin, self._time - (self._sample - self._begin) / self.info.sfreq)
+
+    def _go(self) -> None:
+        """Let the gate open from now on, where nobody has to do it by hand."""
+        if self.operator == "automatic":
+            self._arm("automatic")
+            self.safety.start()
+
+    def _arm(self, who: str) -> None:
+        self.safety.arm(operator=who)
+
+    def _run_paradigm(self, stopwatch: Callable[[], float] | None) -> None:
+        if not self._started or self.paused:
+            return
+        while True:
+            events = self.paradigm.advance(self._sample, self._time)
+            for event in events:
+                self._emit(event)
+            requests = self.paradigm.windows_due(self._sample + 1)
+            for request in requests:
+                self._decide(request, stopwatch)
+            if not events and not requests:
+                return
+
+    def _decide(self, request: WindowRequest, stopwatch: Callable[[], float] | None) -> None:
+        decision = self.paradigm.interpret(self._decode(request), request)
+        verdict = self.safety.decide(decision, self.now)
+        latency = None if stopwatch is None else stopwatch()
+        for listener in self.listeners:
+            listener.on_decision(decision, verdict, request, latency)
+        commands, events = self.paradigm.on_decision(decision, verdict, request)
+        for event in events:
+            self._emit(event)
+        self._send(commands, verdict)
+
+    def _decode(self, request: WindowRequest) -> Decision:
+        """Return a decision whatever happens: what fails decides nothing, with the reason."""
+        time = self._time - (self._sample + 1 - request.stop_sample) / self.info.sfreq
+        classes = self.paradigm.classes
+
+        def nothing(reason: str) -> Decision:
+            age = max(0.0, self.now - time)
+            return Decision(time=time, sample=request.stop_sample - 1, classes=classes, reason=reason, age=age)
+
+        if self.decider is None:
+            return nothing("no-model")
+        try:
+            window = self._buffer.get(request.stop_sample, request.n_times)
+            return self.decider.decide(window, now=self.now)
+        except BciError as error:
+            return nothing(f"error: {error}")
+        except Exception as error:  # noqa: BLE001 - a decoder may come from anybody; the gate must see it fail
+            self.safety.fault("decoder", f"{type(error).__name__}: {error}", self.now)
+            return nothing(f"error: {type(error).__name__}: {error}")
+
+    def _send(self, commands: Sequence[Any], verdict: Verdict) -> None:
+        if not verdict.allowed:
+            # A paradigm may not move anything that the gate refused.
+            return
+        for command in commands:
+            for listener in self.listeners:
+                listener.on_command(command)
+
+    def _emit(self, event: Event) -> None:
+        for listener in self.listeners:
+            listener.on_event(event)
+        if self._trainer is None:
+            return
+        self._cues.append(event)
+        if event.name == "calibration/end":
+            self._train()
+
+    def _train(self) -> None:
+        assert self._trainer is not None
+        recording = Recording.from_chunks(self.filtered_info, self._collected, events=tuple(self._cues))
+        self.decider = self._trainer(recording)
+        self._trainer = None
+        self._collected = []
+        self._cues = []
+        for listener in self.listeners:
+            listener.on_model(self.decider)
+        self._go()
+
+    def _follow_safety(self) -> None:
+        state = str(self.safety.state)
+        if state != self._state:
+            self._state = state
+            for listener in self.listeners:
+                listener.on_state(state, self.now)
+        for alarm in self.safety.alarms():
+            values = alarm.to_dict()
+            if self._alarms.get(values["id"]) != values:
+                self._alarms[values["id"]] = values
+                for listener in self.listeners:
+                    listener.on_alarm(values)
+
+    def _event(self, name: str, data: dict[str, Any]) -> Event:
+        return Event(name=name, time=self._time, sample=max(self._sample, 0), source="operator", data=data)

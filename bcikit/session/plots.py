@@ -1,0 +1,193 @@
+"""Pictures of the report, as PNG inside the page: one file that can be mailed and opened anywhere."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcikit.signal import Recording
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe & Ito 2008: told apart by everybody, colour-blind or not.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+
+def figure(width: float = 7.0, height: float = 3.2, *, columns: int = 1) -> tuple["Figure", Any]:
+    """Return a figure that belongs to no window, and its axes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    FigureCanvasAgg(made)
+    axes = made.subplots(1, columns, squeeze=False)[0]
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+    return made, axes if columns > 1 else axes[0]
+
+
+def as_data_url(made: "Figure") -> str:
+    """Return a figure as a ``data:`` address for an HTML image."""
+    buffer = io.BytesIO()
+    made.savefig(buffer, format="png")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def confusion_plot(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
+    """Return the confusion matrix; the last column holds trials without a decision."""
+    counts = np.asarray(confusion, dtype=float)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    names = [*classes, "none"]
+    made, axis = figure(1.6 + 0.9 * len(names), 1.2 + 0.7 * len(classes))
+    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for row, column in np.ndindex(counts.shape):
+        colour = "white" if shares[row, column] > 0.55 else "#222"
+        axis.text(column, row, f"{counts[row, column]:.0f}", ha="center", va="center", color=colour)
+    axis.set_xticks(range(len(names)), names)
+    axis.set_yticks(range(len(classes)), classes)
+    axis.set(xlabel="decided", ylabel="asked for")
+    axis.spines[:].set_visible(False)
+    return as_data_url(made)
+
+
+def accuracy_plot(trials: Sequence[Mapping[str, Any]], chance: float, chance_upper: float | None) -> str:
+    """Return the accuracy as it grew over the trials, with the guesser's 95 % bound at each count."""
+    from bcikit.decoding import chance_level
+
+    hits = np.array([trial.get("predicted") == trial.get("class") for trial in trials], dtype=float)
+    counts = np.arange(1, len(hits) + 1)
+    made, axis = figure(7.0, 2.8)
+    k = round(1 / chance)
+    bounds = [chance_level(int(n), k) for n in counts]
+    axis.fill_between(counts, 0, bounds, color="#888", alpha=0.18, lw=0, label="a guesser, 95 %")
+    axis.axhline(chance, color="#888", lw=1, ls="--")
+    axis.plot(counts, np.cumsum(hits) / counts, color=COLOURS[0], label="accuracy so far")
+    axis.scatter(counts, np.where(hits > 0, 1.03, -0.03), s=12, c=np.where(hits > 0, COLOURS[2], COLOURS[1]))
+    axis.set(xlabel="trial", ylabel="accuracy", ylim=(-0.06, 1.06), xlim=(0.5, len(hits) + 0.5))
+    axis.legend(loc="lower right", frameon=False, fontsize=8)
+    if chance_upper is not None:
+        axis.set_title(f"above {chance_upper:.0%} a guesser is unlikely", fontsize=9, loc="right", color="#555")
+    return as_data_url(made)
+
+
+def erd_curves(
+    recording: Recording,
+    cues: Mapping[str, Sequence[int]],
+    *,
+    channels: Sequence[str],
+    band: tuple[float, float],
+    tmin: float,
+    tmax: float,
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """Return the band power around cues, in percent of the time before the cue.
+
+    Pfurtscheller & Lopes da Silva 1999 (Clin Neurophysiol 110:1842): band-pass, square, average over trials, smooth
+    over half a second, relate to the reference interval ``tmin`` to -0.5 s. Negative is desynchronisation (ERD).
+
+    Parameters
+    ----------
+    recording : Recording
+        Unfiltered signal.
+    cues : mapping of str to sequence of int
+        Class to the samples at which its cues came.
+    channels : sequence of str
+        Channels of interest.
+    band : (float, float)
+        Edges in Hz.
+    tmin, tmax : float
+        Seconds around the cue.
+
+    Returns
+    -------
+    times : ndarray, shape (n_times,)
+        Seconds from the cue.
+    curves : dict of str to ndarray, shape (n_channels, n_times)
+        Percent change for each class that has a whole trial.
+    """
+    from scipy.ndimage import uniform_filter1d
+    from scipy.signal import butter, sosfiltfilt
+
+    sfreq = recording.info.sfreq
+    columns = recording.info.index_of(channels, who="the report")
+    data = np.nan_to_num(recording.data[:, columns])
+    sos = butter(4, band, btype="bandpass", fs=sfreq, output="sos")
+    power = uniform_filter1d(sosfiltfilt(sos, data, axis=0) ** 2, round(0.5 * sfreq), axis=0)
+    begin, end = round(tmin * sfreq), round(tmax * sfreq)
+    times = np.arange(begin, end) / sfreq
+    reference = times < -0.5
+    curves = {}
+    for label, samples in cues.items():
+        rows = np.searchsorted(recording.samples, np.asarray(samples))
+        trials = [power[row + begin : row + end] for row in rows if row + begin >= 0 and row + end <= len(power)]
+        if trials and reference.any():
+            mean = np.mean(trials, axis=0)
+            curves[label] = (100 * (mean / mean[reference].mean(axis=0) - 1)).T
+    return times, curves
+
+
+def erd_plot(
+    times: NDArray[np.float64], curves: Mapping[str, NDArray[np.float64]], channels: Sequence[str], band_name: str
+) -> str:
+    """Return one panel a channel with one curve a class."""
+    made, axes = figure(2.6 * len(channels) + 0.8, 2.8, columns=len(channels))
+    for column, (name, axis) in enumerate(zip(channels, np.atleast_1d(axes), strict=True)):
+        for colour, (label, values) in zip(COLOURS, curves.items(), strict=False):
+            axis.plot(times, values[column], color=colour, label=label)
+        axis.axhline(0, color="#999", lw=0.8)
+        axis.axvline(0, color="#999", lw=0.8, ls=":")
+        axis.set_title(name, fontsize=10)
+        axis.set_xlabel("s from the cue")
+        axis.set_ylim(-100, 150)
+        if column == 0:
+            axis.set_ylabel(f"{band_name} power, % change")
+            axis.legend(frameon=False, fontsize=8)
+    return as_data_url(made)
+
+
+def erd_map(
+    values: Mapping[str, NDArray[np.float64]], positions: NDArray[np.float64], ch_names: Sequence[str]
+) -> str | None:
+    """Return a head map a class of percent change; None where fewer than eight positions are known.
+
+    Parameters
+    ----------
+    values : mapping of str to ndarray, shape (n_channels,)
+        Percent change for each class.
+    positions : ndarray, shape (n_channels, 3)
+        Metres, head coordinates.
+    """
+    import mne
+
+    known = np.asarray(np.isfinite(positions).all(axis=1))
+    if known.sum() < 8 or not values:
+        return None
+    names = [name for name, good in zip(ch_names, known.tolist(), strict=True) if good]
+    info = mne.create_info(names, 100.0, "eeg", verbose="ERROR")
+    located = dict(zip(names, positions[known], strict=True))
+    info.set_montage(mne.channels.make_dig_montage(located, coord_frame="head"), verbose="ERROR")
+    made, axes = figure(2.6 * len(values) + 0.9, 2.7, columns=len(values))
+    limit = float(np.clip(np.nanmax(np.abs(np.stack(list(values.values())))), 20, 100))
+    image: Any = None
+    for axis, (label, row) in zip(np.atleast_1d(axes), values.items(), strict=True):
+        image, _ = mne.viz.plot_topomap(
+            np.clip(row[known], -limit, limit), info, axes=axis, show=False, cmap="RdBu_r", vlim=(-limit, limit)
+        )
+        axis.set_title(label, fontsize=10)
+    made.colorbar(image, ax=list(np.atleast_1d(axes)), shrink=0.7, label="% change")
+    return as_data_url(made)
+
+
+def bars(counts: Mapping[str, int], *, colour: str = COLOURS[1]) -> str:
+    """Return horizontal bars, largest first."""
+    names = list(counts)[::-1]
+    made, axis = figure(7.0, 0.7 + 0.32 * len(names))
+    axis.barh(names, [counts[name] for name in names], color=colour, height=0.6)
+    for place, name in enumerate(names):
+        axis.text(counts[name], place, f" {counts[name]}", va="center", fontsize=8)
+    axis.margins(x=0.12)
+    axis.set_xlabel("times")
+    return as_data_url(made)

@@ -1,0 +1,282 @@
+"""The report: one HTML file with everything in it, for people who were not there."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bcikit.session import plots
+from bcikit.signal import BciError, Event, Recording
+
+CUE_CHANNELS = ("C3", "Cz", "C4")
+BANDS = {"mu (8-13 Hz)": (8.0, 13.0), "beta (13-30 Hz)": (13.0, 30.0)}
+
+
+def write_report(
+    path: Path,
+    result: Mapping[str, Any],
+    *,
+    config: Mapping[str, Any],
+    recording: Recording | None = None,
+    events: Sequence[Event] = (),
+) -> Path:
+    """Write ``report.html``.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    result : mapping
+        Content of ``result.json``.
+    config : mapping
+        Configuration of the session.
+    recording : Recording, optional
+        The raw signal, for the curves of desynchronisation.
+    events : sequence of Event
+        Events of the session, for the same.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    import tomli_w
+    from jinja2 import Environment, PackageLoader, select_autoescape
+
+    environment = Environment(loader=PackageLoader("bcikit.session"), autoescape=select_autoescape())
+    page = environment.get_template("report.html").render(
+        title=result.get("title") or "bcikit session",
+        subtitle=_subtitle(result),
+        cards=_cards(result),
+        meaning=_meaning(result),
+        parts=_parts(result, recording, events),
+        made_with=_made_with(result),
+        config=tomli_w.dumps(_without_none(config)),
+    )
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def percent(value: float | None) -> str:
+    """Return a share as people write it."""
+    return "-" if value is None else f"{100 * value:.0f} %"
+
+
+def _subtitle(result: Mapping[str, Any]) -> str:
+    parts = [
+        f"subject {result.get('subject', '-')}",
+        str(result.get("started", "")),
+        f"{result.get('duration_s', 0):.0f} s of signal",
+        str(result.get("source", "")),
+    ]
+    return " \u00b7 ".join(part for part in parts if part)
+
+
+def _cards(result: Mapping[str, Any]) -> list[dict[str, str]]:
+    cards = []
+    accuracy = result.get("online_accuracy")
+    if accuracy is not None:
+        low, high = result["accuracy_interval"]
+        tone = "good" if result.get("above_chance") else "bad"
+        label = f"online accuracy, 95 % interval {100 * low:.0f} to {100 * high:.0f} %"
+        cards.append({"value": percent(accuracy), "label": label, "tone": tone})
+        bound = f"a guesser reaches in 95 of 100 sessions at most this ({result['n_trials']} trials)"
+        cards.append({"value": percent(result.get("chance_upper")), "label": bound, "tone": ""})
+    lost = result.get("lost_samples", 0)
+    cards.append({"value": str(lost), "label": "samples lost", "tone": "good" if lost == 0 else "bad"})
+    latency = result.get("latency_ms", {})
+    if latency.get("n"):
+        label = f"newest sample to verdict, median; 99 % within {latency['p99']:.1f} ms"
+        cards.append({"value": f"{latency['p50']:.1f} ms", "label": label, "tone": ""})
+    gate = result.get("gate", {})
+    if gate.get("n"):
+        cards.append(
+            {"value": f"{gate['allowed']} of {gate['n']}", "label": "decisions that the gate let through", "tone": ""}
+        )
+    return cards
+
+
+def _meaning(result: Mapping[str, Any]) -> list[str]:
+    lines = []
+    accuracy = result.get("online_accuracy")
+    if accuracy is None:
+        lines.append("No trial with a known target was decoded, so no accuracy can be stated.")
+    elif result.get("above_chance"):
+        lines.append(
+            f"{result['n_correct']} of {result['n_trials']} trials were decoded as asked for. "
+            f"Guessing among {len(result['classes'])} classes stays below {percent(result['chance_upper'])} in 95 of "
+            "100 sessions of this length: the decoder did better than chance."
+        )
+    else:
+        lines.append(
+            f"{result['n_correct']} of {result['n_trials']} trials were decoded as asked for. That is within what "
+            f"guessing gives (up to {percent(result['chance_upper'])} in 95 of 100 sessions of this length): do not "
+            "rely on this decoder. More calibration trials, better contact or another pair of classes may help."
+        )
+    if result.get("n_undecided"):
+        lines.append(f"{result['n_undecided']} trials ended without a decision; they count as wrong.")
+    if result.get("ended") not in (None, "finished"):
+        lines.append(f"The session did not run to its end: {result['ended']}.")
+    return lines
+
+
+def _parts(result: Mapping[str, Any], recording: Recording | None, events: Sequence[Event]) -> list[dict[str, Any]]:
+    parts: list[dict[str, Any] | None] = []
+    trials = result.get("trials", [])
+    rows = [trial for trial in trials if trial.get("class") in result.get("classes", ())]
+    if rows:
+        pictures = [
+            _picture(
+                plots.accuracy_plot(rows, result["chance_level"], result.get("chance_upper")),
+                "Accuracy over the trials against chance",
+            ),
+            _picture(plots.confusion_plot(result["confusion"], result["classes"]), "Confusion matrix"),
+        ]
+        parts.append(_part("Decoding", pictures=pictures))
+    parts.append(_calibration(result.get("calibration")))
+    if recording is not None:
+        parts.append(_desynchronisation(result, recording, events))
+    parts.append(_gate(result))
+    parts.append(_health(result))
+    if rows:
+        parts.append(_trial_table(rows))
+    extra = result.get("details")
+    if extra:
+        parts.append(_part("Details of the paradigm", rows=[(key, _short(value)) for key, value in extra.items()]))
+    return [part for part in parts if part is not None]
+
+
+def _calibration(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not values:
+        return None
+    rows = [(key.replace("_", " "), _short(value)) for key, value in values.items()]
+    return _part("Calibration", rows=rows, note="Scores are cross-validated: no trial was used to judge itself.")
+
+
+def _desynchronisation(
+    result: Mapping[str, Any], recording: Recording, events: Sequence[Event]
+) -> dict[str, Any] | None:
+    classes = result.get("classes", ())
+    cues: dict[str, list[int]] = {}
+    for event in events:
+        label = event.name.removeprefix("cue/")
+        if event.name.startswith("cue/") and label in classes and event.sample is not None:
+            cues.setdefault(label, []).append(event.sample)
+    eeg = recording.info.indices(ch_type="eeg")
+    names = [name for name in CUE_CHANNELS if _has(recording, name)]
+    if not cues or not names or recording.info.sfreq < 70:
+        return None
+    pictures = []
+    try:
+        for band, edges in BANDS.items():
+            times, curves = plots.erd_curves(recording, cues, channels=names, band=edges, tmin=-2.0, tmax=5.0)
+            if curves:
+                pictures.append(_picture(plots.erd_plot(times, curves, names, band), f"Change of {band} power"))
+        all_names = [recording.info.ch_names[index] for index in eeg]
+        times, curves = plots.erd_curves(
+            recording, cues, channels=all_names, band=BANDS["mu (8-13 Hz)"], tmin=-2.0, tmax=5.0
+        )
+        shown = (times >= 0.5) & (times <= 3.0)
+        means = {label: values[:, shown].mean(axis=1) for label, values in curves.items()}
+        head = plots.erd_map(means, recording.info.positions_array()[eeg], all_names)
+        if head is not None:
+            pictures.append(_picture(head, "Head maps of the change of mu power, 0.5 to 3 s after the cue"))
+    except (BciError, ValueError) as error:
+        return _part("Desynchronisation (ERD)", lines=[f"Cannot be drawn: {error}"])
+    note = "Percent change against the time before the cue; blue and below zero is desynchronisation."
+    return _part("Desynchronisation (ERD)", pictures=pictures, note=note) if pictures else None
+
+
+def _has(recording: Recording, name: str) -> bool:
+    return name.lower() in {channel.lower() for channel in recording.info.ch_names}
+
+
+def _gate(result: Mapping[str, Any]) -> dict[str, Any] | None:
+    gate = result.get("gate", {})
+    if not gate.get("n"):
+        return None
+    lines = [f"{gate['allowed']} decisions were let through, {gate['refused']} were refused."]
+    pictures = [_picture(plots.bars(gate["reasons"]), "Refusals by rule")] if gate["reasons"] else []
+    note = "A decision can be refused by several rules; docs/safety.md says what each means."
+    alarms = [
+        (a.get("id", ""), a.get("level", ""), a.get("text", a.get("what", ""))) for a in result.get("alarms", [])[:20]
+    ]
+    part = _part("Safety gate", lines=lines, pictures=pictures, note=note)
+    if alarms:
+        part["tables"].append({"head": ("rule", "level", "what"), "rows": alarms})
+    return part
+
+
+def _health(result: Mapping[str, Any]) -> dict[str, Any]:
+    latency, age = result.get("latency_ms", {}), result.get("age_ms", {})
+    rows: list[tuple[Any, ...]] = [
+        ("samples received", result.get("n_samples", 0)),
+        ("samples lost", result.get("lost_samples", 0)),
+        ("bad samples (all channels)", result.get("n_bad_samples", 0)),
+        ("silences", result.get("n_silences", 0)),
+    ]
+    for name, values in (("newest sample to verdict", latency), ("age of samples at arrival", age)):
+        if values.get("n"):
+            text = f"{values['p50']:.2f} / {values['p99']:.2f} / {values['max']:.2f} ms"
+            rows.append((f"{name}, median / 99 % / max", text))
+    return _part("Health of the signal and latency", rows=rows)
+
+
+def _trial_table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    table = [
+        (
+            row.get("trial", number) + 1 if isinstance(row.get("trial"), int) else number + 1,
+            row["class"],
+            row.get("predicted") or "none",
+            "yes" if row.get("correct") else "no",
+            f"{row.get('confidence', 0):.2f}",
+            "let through" if row.get("allowed") else ", ".join(row.get("reasons", ())) or "refused",
+        )
+        for number, row in enumerate(rows)
+    ]
+    part = _part("Every trial")
+    part["tables"].append({"head": ("trial", "asked for", "decided", "right", "probability", "gate"), "rows": table})
+    return part
+
+
+def _part(
+    title: str,
+    *,
+    lines: Sequence[str] = (),
+    pictures: Sequence[Mapping[str, str]] = (),
+    rows: Sequence[tuple[Any, ...]] = (),
+    note: str = "",
+) -> dict[str, Any]:
+    tables = [{"head": (), "rows": rows}] if rows else []
+    return {"title": title, "lines": lines, "pictures": pictures, "tables": tables, "note": note}
+
+
+def _picture(url: str, alt: str) -> dict[str, str]:
+    return {"url": url, "alt": alt}
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_short(item)}" for key, item in list(value.items())[:12])
+    if isinstance(value, list | tuple):
+        shown = ", ".join(_short(item) for item in value[:12])
+        return shown + (f", ... ({len(value)})" if len(value) > 12 else "")
+    return str(value)
+
+
+def _made_with(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    made = [("versions", ", ".join(f"{name} {value}" for name, value in result.get("versions", {}).items()))]
+    for key, name in (("decoder", "decoder"), ("model_fingerprint", "data fingerprint of the model"), ("seed", "seed")):
+        if result.get(key) is not None:
+            made.append((name, str(result[key])))
+    made.append(("decisions, SHA-256", str(result.get("decisions_sha256", ""))))
+    return made
+
+
+def _without_none(values: Any) -> Any:
+    if isinstance(values, Mapping):
+        return {key: _without_none(value) for key, value in values.items() if value is not None}
+    if isinstance(values, list | tuple):
+        return [_without_none(value) for value in values if value is not None]
+    return values

@@ -1,0 +1,141 @@
+"""How a session comes by its decoder: a model file, recordings of earlier runs, or its own calibration block."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bcikit.decoding import Epochs, Model, epochs, make_decoder
+from bcikit.processing import Pipeline
+from bcikit.session.config import SessionConfig
+from bcikit.signal import DataError, Event, Recording, StreamInfo
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is going on, steps done and steps in all."""
+
+
+def no_progress(what: str, done: int, total: int) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Window of a decision after the cue, in seconds."""
+
+    tmin: float
+    tmax: float
+
+
+def load_runs(config: SessionConfig, progress: Progress = no_progress) -> list[Recording]:
+    """Return the calibration recordings with the events that start a class named as the paradigm names its cues.
+
+    Raises
+    ------
+    DataError
+        If a recording holds none of the events.
+    """
+    from bcikit.acquisition import read_recording
+
+    runs = []
+    files = config.calibration.files
+    for number, name in enumerate(files):
+        progress("Reading recordings", number, len(files))
+        recording = read_recording(name)
+        if not any(event.name in config.calibration.events for event in recording.events):
+            found = ", ".join(sorted({event.name for event in recording.events})) or "none at all"
+            wanted = ", ".join(config.calibration.events)
+            raise DataError(f"{name} has none of the events {wanted} (calibration.events); it has {found}.")
+        runs.append(recording)
+    progress("Reading recordings", len(files), len(files))
+    return runs
+
+
+def fit_model(
+    config: SessionConfig,
+    filtered: Recording | Sequence[Recording],
+    *,
+    cues: Mapping[str, str],
+    window: Window,
+    pipeline: Pipeline,
+    progress: Progress = no_progress,
+) -> tuple[Model, Epochs]:
+    """Train the decoder of a session.
+
+    Parameters
+    ----------
+    config : SessionConfig
+        Names the decoder and its parameters.
+    filtered : Recording or sequence of Recording
+        What the pipeline made of the calibration; each is one run.
+    cues : mapping of str to str
+        Name of an event to its class.
+    window : Window
+        Seconds after the cue.
+    pipeline : Pipeline
+        Kept in the model's sheet.
+
+    Returns
+    -------
+    Model, Epochs
+        Attached to the stream of the first recording; and what it learned from.
+
+    Raises
+    ------
+    DataError
+        If there are too few trials or only one class.
+    """
+    runs = [filtered] if isinstance(filtered, Recording) else list(filtered)
+    trials = epochs(runs, events=cues, tmin=window.tmin, tmax=window.tmax)
+    decoder = make_decoder(config.decoder.name, sfreq=trials.sfreq, **config.decoder.parameters)
+    model = Model.fit(
+        decoder,
+        trials,
+        reject=config.decoder.reject,
+        filters=pipeline.to_config(),
+        intended_use=f"session {config.session.name}, paradigm {config.paradigm.name}",
+        seed=config.session.seed,
+        progress=lambda done, total: progress("Training the decoder", done, total),
+    )
+    return model.attach(runs[0].info), trials
+
+
+def apply_pipeline(
+    runs: Sequence[Recording], info: StreamInfo, pipeline: Pipeline, progress: Progress = no_progress
+) -> list[Recording]:
+    """Return the runs as the pipeline makes them live: same channels, same code, state from the start of each run.
+
+    Raises
+    ------
+    DataError
+        If a run has another rate than the stream.
+    """
+    done = []
+    for number, run in enumerate(runs):
+        progress("Filtering", number, len(runs))
+        if run.info.sfreq != info.sfreq:
+            raise DataError(
+                f"{run.info.name} has {run.info.sfreq:g} Hz, the stream has {info.sfreq:g} Hz. A decoder must be "
+                "trained at the rate at which it runs: resample one of them, or record again."
+            )
+        picked = run.pick(run.info.index_of(info.ch_names, who="calibration with this stream"))
+        done.append(pipeline.apply(picked))
+        pipeline.reset()
+    progress("Filtering", len(runs), len(runs))
+    return done
+
+
+def calibration_summary(model: Model, trials: Epochs | None) -> dict[str, Any]:
+    """Return what the report says of the calibration."""
+    sheet = model.sheet
+    summary: dict[str, Any] = {"decoder": sheet.decoder, "channels": len(sheet.ch_names)}
+    if sheet.n_trials:
+        summary["trials"] = dict(sheet.n_trials)
+    if sheet.scores:
+        summary |= {key: value for key, value in sheet.scores.items() if isinstance(value, float | int | str)}
+    if trials is not None and trials.dropped:
+        summary["trials left out"] = len(trials.dropped)
+    return summary
+
+
+def cue_events(recording: Recording, names: Mapping[str, str]) -> tuple[Event, ...]:
+    """Return the events of a recording that start a class."""
+    return tuple(event for event in recording.events if event.name in names)

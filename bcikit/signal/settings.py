@@ -1,0 +1,77 @@
+"""Settings that people write: every problem is found at once, with the key, the value and what is allowed."""
+
+import difflib
+import types
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from bcikit.signal.errors import ConfigError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def check_settings(model: type[Model], values: Mapping[str, Any], *, where: str) -> Model:
+    """Return checked settings.
+
+    Parameters
+    ----------
+    model : type of pydantic.BaseModel
+        What the table must be.
+    values : mapping
+        The table as read.
+    where : str
+        The file or part of it, for the error.
+
+    Raises
+    ------
+    ConfigError
+        One line a problem: key, value, what is allowed.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        problems = [_problem(dict(item), model) for item in error.errors(include_url=False)]
+        raise ConfigError(where, problems) from None
+
+
+def _problem(item: Mapping[str, Any], model: type[BaseModel]) -> str:
+    place = item["loc"]
+    key = ".".join(str(part) for part in place) or "the whole table"
+    if item["type"] == "extra_forbidden":
+        allowed = sorted(_fields_at(model, place[:-1]))
+        near = difflib.get_close_matches(str(place[-1]), allowed, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        return f"{key} is unknown; allowed: {', '.join(allowed)}.{hint}"
+    if item["type"] == "missing":
+        return f"{key} is missing."
+    message = str(item["msg"]).removeprefix("Value error, ").removesuffix(".")
+    message = message[0].lower() + message[1:]
+    shown = repr(item["input"])
+    if isinstance(item["input"], Mapping):
+        return f"{key}: {message}."
+    return f"{key} is {shown if len(shown) <= 80 else shown[:77] + '...'}; {message}."
+
+
+def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that the table at `place` allows."""
+    for part in place:
+        field = model.model_fields.get(str(part))
+        if field is not None:
+            inner = [
+                kind for kind in _kinds(field.annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)
+            ]
+            if not inner:
+                return []
+            model = inner[0]
+    return list(model.model_fields)
+
+
+def _kinds(annotation: Any) -> list[Any]:
+    """Return an annotation and everything inside it: ``list[A | None]`` holds A."""
+    found = [annotation]
+    for argument in get_args(annotation):
+        if not isinstance(annotation, types.NoneType):
+            found += _kinds(argument)
+    return found

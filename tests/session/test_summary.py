@@ -1,0 +1,52 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bcikit.session.summary import Tally, decision_key, to_json
+from bcikit.signal import Decision, Verdict
+
+
+def decide(p: float, label: str | None = "a") -> Decision:
+    return Decision(time=1.0, sample=10, classes=("a", "b"), probabilities=(p, 1 - p), label=label)
+
+
+@given(st.lists(st.floats(2e-6, 50.0), min_size=1, max_size=200))
+def test_latency_quantiles_are_within_a_percent(values: list[float]) -> None:
+    tally = Tally()
+    verdict = Verdict(time=1.0, sample=10, allowed=True, state="ACTIVE")
+    for value in values:
+        tally.decision(decide(0.9), verdict, value)
+    latency = tally.to_dict()["latency_ms"]
+    exact = np.quantile(values, 0.5, method="inverted_cdf") * 1e3
+    assert latency["p50"] == pytest.approx(exact, rel=0.012, abs=1e-4)
+    assert latency["max"] == pytest.approx(max(values) * 1e3, abs=1e-4)
+    assert latency["n"] == len(values)
+
+
+def test_tally_counts_verdicts_by_reason_and_tells_decisions_apart() -> None:
+    first, second = Tally(), Tally()
+    first.decision(decide(0.9), Verdict(time=1, sample=10, allowed=True), None)
+    second.decision(
+        decide(0.9), Verdict(time=1, sample=10, allowed=False, reasons=("A-CONF", "A-QUAL"), state="ACTIVE"), 0.01
+    )
+    gate = second.to_dict()["gate"]
+    assert gate == {"n": 1, "allowed": 0, "refused": 1, "reasons": {"A-CONF": 1, "A-QUAL": 1}}
+    assert first.to_dict()["decisions_sha256"] == second.to_dict()["decisions_sha256"]
+    assert first.to_dict()["latency_ms"]["n"] == 0
+    second.decision(decide(np.nextafter(0.9, 1)), Verdict(time=1, sample=10, allowed=True), None)
+    first.decision(decide(0.9), Verdict(time=1, sample=10, allowed=True), None)
+    assert first.to_dict()["decisions_sha256"] != second.to_dict()["decisions_sha256"]
+
+
+def test_decision_key_sees_label_and_reason() -> None:
+    assert decision_key(decide(0.5)) != decision_key(decide(0.5, None))
+
+
+def test_json_has_no_nan_and_takes_numpy() -> None:
+    text = to_json({"a": np.float64(np.nan), "b": np.arange(2), "c": (1.0, float("inf")), 3: np.int64(4)})
+    assert json.loads(text) == {"a": None, "b": [0, 1], "c": [1.0, None], "3": 4}
+    with pytest.raises(TypeError, match="object has no place"):
+        to_json({"a": object()})
