@@ -1,0 +1,31 @@
+"""`bcikit recover`: closes the files of a session that was cut off."""
+
+import json as jsonlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+
+    @app.command()
+    def recover(
+        folder: Annotated[Path, typer.Argument(help="The session folder.", metavar="DIR")],
+        *,
+        json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    ) -> None:
+        """Close the files of a session that a crash, a power cut or a full disk left open."""
+        from bcikit.recording import recover as run
+
+        found = run(folder)
+        if json:
+            typer.echo(jsonlib.dumps(found.to_dict()))
+            return
+        if not found.needed:
+            typer.echo(f"{folder} was closed properly ({found.status}); nothing to do.")
+            return
+        typer.echo(f"{folder} is recovered: {found.n_samples} samples, {found.seconds:.1f} s.")
+        for name, size in found.removed.items():
+            typer.echo(f"  {name}: {size} bytes at the end were not whole and were taken off.")

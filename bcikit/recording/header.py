@@ -1,0 +1,51 @@
+"""The header of a session, `session.json`: replaced as a whole or not at all."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bcikit.recording.jsonlines import to_json
+from bcikit.recording.layout import FORMAT, FORMAT_VERSION, HEADER
+from bcikit.signal import RecordingError
+
+
+def write_header(folder: Path, values: Mapping[str, Any]) -> None:
+    """Write the header so that at any moment the old or the new one is there, whole."""
+    path = folder / HEADER
+    fresh = folder / f".{HEADER}.new"
+    text = json.dumps(to_json(values), indent=1, ensure_ascii=False, allow_nan=False)
+    try:
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+def read_header(folder: Path) -> dict[str, Any]:
+    """Return the header of a session folder.
+
+    Raises
+    ------
+    RecordingError
+        If there is none, or it belongs to another format.
+    """
+    path = folder / HEADER
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecordingError(f"{folder} is no session folder: it has no {HEADER}.") from None
+    except (OSError, ValueError) as error:
+        raise RecordingError(f"{path} cannot be read: {error}") from error
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise RecordingError(f"{path} is not the header of a bcikit session.")
+    if values["format_version"] > FORMAT_VERSION:
+        raise RecordingError(
+            f"{path} has format version {values['format_version']}; this bcikit reads up to {FORMAT_VERSION}."
+        )
+    return values

@@ -1,0 +1,55 @@
+"""JSON lines: one record a line, so that a cut-off file is whole up to its last line end."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def to_json(value: Any) -> Any:
+    """Return a value made of what JSON has: numpy's numbers become Python's, NaN and infinity become null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [to_json(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return to_json(value.tolist())
+    return str(value)
+
+
+def encode_line(record: Mapping[str, Any]) -> bytes:
+    """Return a record as one line of strict JSON; floats come back bit for bit."""
+    try:
+        text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError):
+        text = json.dumps(to_json(record), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", errors="replace") + b"\n"
+
+
+def whole_lines(raw: bytes) -> int:
+    """Return how many bytes from the start are whole lines of JSON."""
+    end = raw.rfind(b"\n") + 1
+    while end:
+        start = raw.rfind(b"\n", 0, end - 1) + 1
+        try:
+            json.loads(raw[start:end])
+        except ValueError:
+            end = start
+        else:
+            break
+    return end
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the records of a file; an incomplete last line is left out, a missing file has none."""
+    if not path.is_file():
+        return []
+    raw = path.read_bytes()
+    return [json.loads(line) for line in raw[: whole_lines(raw)].splitlines() if line.strip()]

@@ -1,0 +1,211 @@
+"""Session: a session folder read back, exactly as it happened."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcikit.recording.header import read_header
+from bcikit.recording.jsonlines import read_lines
+from bcikit.recording.layout import SIGNALS, Track, tracks_of
+from bcikit.recording.xdf_reader import XdfStream, read_xdf
+from bcikit.signal import Chunk, Decision, Event, Flag, Health, Recording, RecordingError, StreamInfo, Verdict
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ReadTrack:
+    """One stream of a session.
+
+    Attributes
+    ----------
+    info : StreamInfo
+        What the stream is.
+    chunks : tuple of Chunk
+        Exactly as they came: data, times, boundaries and health, bit for bit.
+    arrivals : ndarray of float64, shape (n_chunks,)
+        When each arrived, seconds on the host clock.
+    order : tuple of int
+        Position of each among the chunks of all streams together.
+    """
+
+    info: StreamInfo
+    chunks: tuple[Chunk, ...]
+    arrivals: NDArray[np.float64]
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Session:
+    """A session as it was recorded.
+
+    Attributes
+    ----------
+    path : Path or None
+        Its folder; None where it was made from a file of another format.
+    header : mapping
+        `session.json` as it is: status, times, device sheet and whatever was given at closing.
+    info : StreamInfo
+        The main stream.
+    config : mapping
+        The configuration it ran with.
+    versions : mapping of str to str
+        The programs that made it.
+    status : str
+        "recording" if it was never closed, else how it ended: "complete", "failed", "recovered", ...
+    chunks : tuple of Chunk
+        Chunks of the main stream, exactly as they came.
+    arrivals : ndarray of float64, shape (n_chunks,)
+        When each arrived.
+    order : tuple of int
+        Position of each among the chunks of all streams together.
+    events, decisions, verdicts : tuple
+        In the order they were written.
+    records : mapping of str to list of dict
+        The lines of every JSON-lines file; "after_chunk" says how many chunks were written before.
+    extra : mapping of str to ReadTrack
+        The other streams.
+    """
+
+    path: Path | None
+    header: Mapping[str, Any]
+    info: StreamInfo
+    config: Mapping[str, Any]
+    versions: Mapping[str, str]
+    status: str
+    chunks: tuple[Chunk, ...]
+    arrivals: NDArray[np.float64]
+    order: tuple[int, ...]
+    events: tuple[Event, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    records: Mapping[str, list[dict[str, Any]]]
+    extra: Mapping[str, ReadTrack]
+
+    @property
+    def recording(self) -> Recording:
+        """The main stream as one `Recording`, its events in order of time."""
+        return Recording.from_chunks(self.info, [chunk for chunk in self.chunks if chunk.n_times], events=self.events)
+
+    @property
+    def silences(self) -> tuple[tuple[int, float], ...]:
+        """When nothing came in time: number of chunks before, and the time."""
+        return tuple(
+            (int(line["after_chunk"]), float(line["time"]))
+            for line in self.records.get("health", [])
+            if line.get("kind") == "silence"
+        )
+
+    def after_chunk(self, kind: str) -> tuple[int, ...]:
+        """Return for each line of ``<kind>.jsonl`` how many chunks (of all streams) were written before it."""
+        return tuple(int(line["after_chunk"]) for line in self.records.get(kind, []))
+
+    def pulls(self) -> Iterator[tuple[float, Chunk | None]]:
+        """Yield what each pull gave, in order: the time, and the chunk, or None where nothing came in time."""
+        silences = list(self.silences)
+        for order, arrival, chunk in zip(self.order, self.arrivals, self.chunks, strict=True):
+            while silences and silences[0][0] <= order:
+                yield silences.pop(0)[1], None
+            yield float(arrival), chunk
+        for _, time in silences:
+            yield time, None
+
+    @classmethod
+    def from_recording(cls, recording: Recording, *, chunk_size: int = 256) -> "Session":
+        """Return a session around a recording of another format, so that it can be exported."""
+        chunks = tuple(recording.chunks(chunk_size))
+        return cls(
+            path=None,
+            header={},
+            info=recording.info,
+            config={},
+            versions={},
+            status="imported",
+            chunks=chunks,
+            arrivals=np.array([chunk.times[-1] for chunk in chunks]),
+            order=tuple(range(len(chunks))),
+            events=recording.events,
+            records={},
+            extra={},
+        )
+
+
+def read_session(path: str | Path) -> Session:
+    """Return a session; one that was cut off is read as far as it is whole.
+
+    Parameters
+    ----------
+    path : str or Path
+        The session folder.
+
+    Raises
+    ------
+    RecordingError
+        If it is no session folder, or a file in it is damaged.
+    """
+    folder = Path(path)
+    header = read_header(folder)
+    infos = {name: StreamInfo.from_dict(values) for name, values in header.get("extra", {}).items()}
+    tracks = tracks_of(StreamInfo.from_dict(header["info"]), infos)
+    signals = folder / SIGNALS
+    if not signals.is_file():
+        raise RecordingError(f"{folder} has no {SIGNALS}; the signals of this session are gone.")
+    streams = read_xdf(signals)
+    read = {name: read_track(track, streams) for name, track in tracks.items()}
+    records = {file.stem: read_lines(file) for file in sorted(folder.glob("*.jsonl"))}
+    main = read.pop("")
+    return Session(
+        path=folder,
+        header=header,
+        info=main.info,
+        config=header["config"],
+        versions=header["versions"],
+        status=header["status"],
+        chunks=main.chunks,
+        arrivals=main.arrivals,
+        order=main.order,
+        events=tuple(Event.from_dict(_bare(line)) for line in records.get("events", [])),
+        decisions=tuple(Decision.from_dict(_bare(line)) for line in records.get("decisions", [])),
+        verdicts=tuple(Verdict.from_dict(_bare(line)) for line in records.get("verdicts", [])),
+        records=records,
+        extra=read,
+    )
+
+
+def _bare(line: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in line.items() if key != "after_chunk"}
+
+
+def read_track(track: Track, streams: Mapping[int, XdfStream]) -> ReadTrack:
+    """Return the chunks of one stream; samples without their row were not whole and do not count."""
+    try:
+        signal, table, masks = (
+            streams[number] for number in (track.numbers.signal, track.numbers.chunks, track.numbers.mask)
+        )
+    except KeyError as error:
+        raise RecordingError(f"{SIGNALS} lacks the stream number {error}; run: bcikit recover DIR") from None
+    data = np.ascontiguousarray(signal.values, dtype=np.float64)
+    times = np.ascontiguousarray(signal.times)
+    mask_values = masks.values.astype(np.uint8)
+    start = mask_start = 0
+    chunks: list[Chunk] = []
+    for first, count, lost, flags, age, masked, _ in table.values.tolist():
+        stop = start + int(count)
+        mask = None
+        if masked:
+            mask_stop = mask_start + int(count)
+            mask = mask_values[mask_start:mask_stop]
+            mask_start = mask_stop
+        if stop > len(data):
+            raise RecordingError(f"{SIGNALS} is damaged: it lists {stop} samples and holds {len(data)}.")
+        health = Health(lost=int(lost), mask=mask, age=age, flags=Flag(int(flags)))
+        chunks.append(Chunk(data[start:stop], times[start:stop], int(first), health))
+        start = stop
+    return ReadTrack(
+        info=track.info,
+        chunks=tuple(chunks),
+        arrivals=np.ascontiguousarray(table.times),
+        order=tuple(table.values[:, -1].astype(int).tolist()),
+    )

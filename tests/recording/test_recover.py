@@ -1,0 +1,179 @@
+"""Recovery: a recording process that is killed loses at most the last second, and its files can be closed."""
+
+import json
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyxdf
+
+from bcikit.recording import SessionWriter, read_session, recover
+from bcikit.signal import Chunk, RecordingError, StreamInfo
+
+CHILD = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from bcikit.recording import SessionWriter
+from bcikit.signal import Chunk, Event, StreamInfo
+
+folder, progress = Path(sys.argv[1]), Path(sys.argv[2]).open("w", buffering=1)
+info = StreamInfo(name="killed", sfreq=1000.0, ch_names=tuple(f"E{i}" for i in range(8)))
+writer = SessionWriter(folder, info=info, config={})
+print("ready", flush=True)
+first = 0
+while True:
+    times = np.arange(first, first + 5) / 1000.0
+    data = np.arange(first, first + 5)[:, None] + np.arange(8) / 8
+    writer.chunk(Chunk(data, times, first), time.monotonic())
+    if first % 100 == 0:
+        writer.event(Event(name=f"e{first}", time=float(times[0]), sample=first))
+    first += 5
+    progress.write(f"{first} {time.monotonic()}\\n")
+    time.sleep(0.0005)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")
+def test_sigkill_at_twenty_random_moments_loses_at_most_the_last_second(tmp_path: Path) -> None:
+    rng = random.Random(20)
+    for batch in range(4):
+        children = [_start(tmp_path / f"{batch}-{index}") for index in range(5)]
+        try:
+            for child in children:
+                assert child.stdout is not None
+                assert child.stdout.readline() == "ready\n"
+            deadlines = sorted((rng.uniform(0.0, 0.7), index) for index in range(5))
+            started = time.monotonic()
+            for moment, index in deadlines:
+                time.sleep(max(0.0, started + moment - time.monotonic()))
+                children[index].send_signal(signal.SIGKILL)
+        finally:
+            for child in children:
+                child.kill()
+                child.communicate(timeout=30)
+        for index in range(5):
+            _check_killed(tmp_path / f"{batch}-{index}")
+
+
+def _start(folder: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", CHILD, str(folder), f"{folder}.progress"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def _check_killed(folder: Path) -> None:
+    lines = [line.split() for line in Path(f"{folder}.progress").read_text().splitlines()]
+    last = float(lines[-1][1]) if lines else 0.0
+    wanted = max((int(line[0]) for line in lines if len(line) == 2 and float(line[1]) <= last - 1.0), default=0)
+    found = recover(folder)
+    assert found.needed
+    assert found.status == "recording"
+    streams, _ = pyxdf.load_xdf(folder / "signals.xdf", synchronize_clocks=False, dejitter_timestamps=False)
+    stream = next(item for item in streams if item["info"]["name"] == ["killed"])
+    n = len(stream["time_stamps"])
+    assert n == found.n_samples
+    assert n >= wanted
+    # Nothing is buffered in the process, so in fact not even what was reported in the last second is lost.
+    assert n >= (int(lines[-1][0]) if lines else 0)
+    np.testing.assert_array_equal(stream["time_series"], np.arange(n)[:, None] + np.arange(8) / 8)
+    assert stream["footer"]["info"]["sample_count"] == [str(n)]
+    session = read_session(folder)
+    assert session.status == "recovered"
+    assert session.recording.n_times == n
+    assert all(event.sample is not None and event.sample < n + 5 for event in session.events)
+
+
+def _cut(path: Path, size: int) -> None:
+    with path.open("r+b") as file:
+        file.truncate(size)
+
+
+@pytest.fixture
+def open_session(session_dir: Path) -> Path:
+    """Return a session as a crash leaves it: no footers, the status of the start."""
+    header = json.loads((session_dir / "session.json").read_text())
+    (session_dir / "session.json").write_text(json.dumps({**header, "status": "recording"}))
+    raw = (session_dir / "signals.xdf").read_bytes()
+    _cut(session_dir / "signals.xdf", raw.index(b"<info><first_timestamp>") - 60)
+    return session_dir
+
+
+def test_any_cut_is_recovered_and_read_by_pyxdf(
+    open_session: Path, chunks: list[Chunk], caplog: pytest.LogCaptureFixture
+) -> None:
+    raw = (open_session / "signals.xdf").read_bytes()
+    header = (open_session / "session.json").read_bytes()
+    before = -1
+    for size in [0, 3, 50, *range(len(raw) - 1500, len(raw), 41)]:
+        (open_session / "signals.xdf").write_bytes(raw[:size])
+        (open_session / "session.json").write_bytes(header)
+        found = recover(open_session)
+        with caplog.at_level(logging.ERROR):
+            streams, _ = pyxdf.load_xdf(open_session / "signals.xdf", dejitter_timestamps=False)
+        assert not caplog.records
+        assert len(streams) == 4
+        assert len(streams[1]["time_stamps"]) == found.n_samples >= before
+        session = read_session(open_session)
+        assert sum(chunk.n_times for chunk in session.chunks) == found.n_samples
+        assert all(np.array_equal(a.data, b.data, equal_nan=True) for a, b in zip(session.chunks, chunks, strict=False))
+        before = found.n_samples
+    assert before > 0
+
+
+def test_incomplete_lines_are_taken_off(open_session: Path) -> None:
+    lines = (open_session / "decisions.jsonl").read_bytes()
+    _cut(open_session / "decisions.jsonl", len(lines) - 9)
+    assert len(read_session(open_session).decisions) == 3
+    found = recover(open_session)
+    assert found.removed["decisions.jsonl"] == len(lines.splitlines()[-1]) + 1 - 9
+    assert (open_session / "decisions.jsonl").read_bytes() == b"".join(lines.splitlines(keepends=True)[:3])
+
+
+def test_a_second_recovery_and_a_closed_session_change_nothing(open_session: Path) -> None:
+    recover(open_session)
+    before = {path.name: path.read_bytes() for path in open_session.iterdir()}
+    assert not recover(open_session).needed
+    assert before == {path.name: path.read_bytes() for path in open_session.iterdir()}
+
+
+def test_rubbish_behind_the_end_is_taken_off(open_session: Path) -> None:
+    whole = recover(open_session).n_samples
+    with (open_session / "signals.xdf").open("ab") as file:
+        file.write(b"\x00" * 4096)
+    found = recover(open_session)
+    assert found.removed == {"signals.xdf": 4096}
+    assert found.n_samples == whole
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such lock on Windows")
+def test_a_session_that_is_still_recorded_is_left_alone(tmp_path: Path, info: StreamInfo) -> None:
+    with SessionWriter(tmp_path / "s", info=info), pytest.raises(RecordingError, match="still being recorded"):
+        recover(tmp_path / "s")
+    assert not recover(tmp_path / "s").needed
+
+
+def test_a_folder_without_a_session_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=r"no session\.json"):
+        recover(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="resource limits are POSIX's")
+def test_a_real_limit_on_the_size_of_files_keeps_everything_before(tmp_path: Path) -> None:
+    code = CHILD.replace("import sys, time", "import resource, sys, time").replace(
+        'print("ready"', 'resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)); print("ready"'
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "s"), str(tmp_path / "progress")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "RecordingError" in done.stderr
+    assert "Everything before is kept" in done.stderr
+    reported = int((tmp_path / "progress").read_text().splitlines()[-1].split()[0])
+    found = recover(tmp_path / "s")
+    assert found.n_samples == reported
+    assert read_session(tmp_path / "s").recording.n_times == reported
