@@ -1,0 +1,362 @@
+"""The picture of the traces: a ring image of which only new columns are drawn.
+
+A frame costs what the new samples cost; the length of the window and the sampling rate do not matter. Everything is
+drawn anew only when the size, the gain, the window or the choice of channels changes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from bcikit.signal import Chunk, StreamInfo
+from bcikit.viewer.columns import Columns, raster
+from bcikit.viewer.display import DisplayFilter
+from bcikit.viewer.history import History
+from bcikit.viewer.theme import Theme, rgb
+
+REACH = 3.0
+"""How many lanes a trace may leave its own; a larger peak is drawn up to there."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A marker on the traces."""
+
+    sample: int
+    text: str
+    colour: str
+    own: bool = False
+
+
+class TraceCanvas(QWidget):
+    """Traces of one stream.
+
+    Parameters
+    ----------
+    info : StreamInfo
+        The stream.
+    theme : Theme
+        Colours.
+    history : History
+        Where the samples are kept; the canvas appends to it.
+
+    Attributes
+    ----------
+    shown : list of int
+        Columns of the stream that are drawn, from top to bottom.
+    lane_uv : dict of str to float
+        Units (microvolts) from one trace to the next, for each channel type.
+    dimmed : frozenset of int
+        Channels drawn dim, because they are bad.
+    """
+
+    clicked = Signal(int, int)  # sample, channel
+    view_changed = Signal()
+
+    def __init__(self, info: StreamInfo, theme: Theme, history: History, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(200, 120)
+        self.setMouseTracking(True)
+        self.info, self._theme, self.history = info, theme, history
+        self.filter = DisplayFilter(info)
+        self.shown = list(range(info.n_channels))
+        self.lane_uv = dict.fromkeys(dict.fromkeys(info.ch_types), 100.0)
+        self.seconds = 10.0
+        self.sweep = False
+        self.dimmed: frozenset[int] = frozenset()
+        self.marks: list[Mark] = []
+        self.cursors: list[int] = []
+        self.frozen_end: int | None = None
+        self.remove_offset = True
+        self.offset = np.zeros(info.n_channels, dtype=np.float32)
+        self._offset_checked = -1
+        self._drag: int | None = None
+        self._live = self._new_picture()
+        self._still: tuple[Columns, NDArray[np.uint32], QImage] | None = None
+
+    # -- samples ---------------------------------------------------------------------------------------------------
+
+    def append(self, chunk: Chunk) -> None:
+        """Take new samples and draw their columns; the repaint comes with the next frame."""
+        self.history.append(chunk)
+        columns, image, _ = self._live
+        data = self.filter.process(chunk)
+        start, stop = columns.append(data, chunk.first_sample)
+        if self._settle_offset():
+            self._draw_all(self._live)
+        else:
+            self._draw(columns, image, start, stop)
+            if self.sweep:
+                gap = np.arange(stop, stop + 8) % columns.n_columns
+                image[:, gap] = rgb(self._theme.panel)
+        if self.frozen_end is None:
+            self.update()
+
+    def _settle_offset(self) -> bool:
+        """Follow the offset of the electrodes for drawing; True if everything must be drawn anew."""
+        if not self.remove_offset:
+            return False
+        rate = self.history.rate
+        first = self._offset_checked < 0
+        if self.history.end - self._offset_checked < (0.25 if first else 2.0) * rate:
+            return False
+        self._offset_checked = self.history.end
+        recent = self.filter.window(self.history.newest(2.0), 0)
+        if recent.shape[0] < 2:
+            return False
+        good = np.sort(recent[:: max(1, recent.shape[0] // 200)], axis=0)
+        # NaN sorts to the end: the middle of what is left is the median of the real samples.
+        counts = np.isfinite(good).sum(axis=0)
+        middle = np.where(counts > 0, good[counts // 2 - (counts == 0), range(good.shape[1])], 0.0)
+        lanes = np.array([self.lane_uv[kind] for kind in self.info.ch_types], dtype=np.float32)
+        far = np.abs(middle - self.offset) > (0.1 if first else 0.75) * lanes
+        if not far.any():
+            return False
+        self.offset[far] = middle[far]
+        return True
+
+    # -- view ------------------------------------------------------------------------------------------------------
+
+    @property
+    def window_samples(self) -> int:
+        """Length of the window in samples."""
+        return max(2, round(self.seconds * self.history.rate))
+
+    def redraw(self) -> None:
+        """Draw everything anew, after a change of view."""
+        self._live = self._new_picture()
+        columns = self._live[0]
+        self._fill(columns, self.history.end)
+        self._draw_all(self._live)
+        if self.frozen_end is not None:
+            self.freeze(self.frozen_end)
+        self.update()
+        self.view_changed.emit()
+
+    def freeze(self, end: int | None) -> None:
+        """Hold the picture so that it ends before sample `end`; None goes on live."""
+        self.frozen_end = end
+        if end is None:
+            self._still = None
+        else:
+            self._still = self._new_picture()
+            self._fill(self._still[0], end)
+            self._draw_all(self._still)
+        self.update()
+        self.view_changed.emit()
+
+    def _fill(self, columns: Columns, end: int) -> None:
+        """Put what is kept before sample `end` into fresh columns, as it is drawn."""
+        start = max(end - self.window_samples, self.history.start)
+        settle = round(2.0 * self.history.rate) if self.filter.active else 0
+        begin = max(start - settle, self.history.start)
+        part = self.filter.window(self.history.get(begin, end), begin)
+        if part.shape[0] > start - begin:
+            columns.append(part[start - begin :], start)
+
+    def _new_picture(self) -> tuple[Columns, NDArray[np.uint32], QImage]:
+        ratio = self.devicePixelRatioF()
+        width = max(16, round(self.width() * ratio))
+        height = max(16, round(self.height() * ratio))
+        image = np.full((height, width), rgb(self._theme.panel), dtype=np.uint32)
+        view = QImage(image.data, width, height, width * 4, QImage.Format.Format_RGB32)
+        return Columns(self.info.n_channels, width, self.window_samples), image, view
+
+    def _draw_all(self, picture: tuple[Columns, NDArray[np.uint32], QImage]) -> None:
+        columns, image, _ = picture
+        image[:] = rgb(self._theme.panel)
+        if columns.newest >= 0:
+            self._draw(columns, image, columns.newest + 1 - columns.n_columns, columns.newest + 1)
+
+    def _draw(self, columns: Columns, image: NDArray[np.uint32], start: int, stop: int) -> None:
+        count = len(self.shown)
+        channels = np.array(self.shown, dtype=np.int64)
+        height = image.shape[0]
+        lane = height / max(1, count)
+        lanes = np.array([self.lane_uv[self.info.ch_types[c]] for c in self.shown], dtype=np.float32)
+        trace, dim = rgb(self._theme.trace), rgb(self._theme.line)
+        raster(
+            image,
+            columns,
+            start,
+            stop,
+            channels=channels,
+            centre=((np.arange(count) + 0.5) * lane).astype(np.float32),
+            offset=self.offset[channels] if self.remove_offset else np.zeros(count, dtype=np.float32),
+            gain=(lane / lanes).astype(np.float32),
+            colours=np.array([dim if c in self.dimmed else trace for c in self.shown], dtype=np.uint32),
+            background=rgb(self._theme.panel),
+            reach=REACH * lane if count > 1 else height / 2,
+        )
+
+    # -- positions -------------------------------------------------------------------------------------------------
+
+    @property
+    def picture(self) -> tuple[Columns, NDArray[np.uint32], QImage]:
+        """The picture that is shown: live or frozen."""
+        return self._still or self._live
+
+    def x_of(self, sample: int) -> float | None:
+        """Return where a sample is drawn, in logical pixels, or None if it is not in view."""
+        columns = self.picture[0]
+        column = columns.column_of(sample)
+        if not columns.newest - columns.n_columns < column <= columns.newest:
+            return None
+        sweep = self.sweep and self._still is None
+        place = column % columns.n_columns if sweep else column - (columns.newest + 1 - columns.n_columns)
+        return place / self.devicePixelRatioF()
+
+    def sample_at(self, x: float) -> int:
+        """Return the sample that is drawn at a position, in logical pixels."""
+        columns = self.picture[0]
+        place = min(columns.n_columns - 1, max(0, int(x * self.devicePixelRatioF())))
+        first = columns.newest + 1 - columns.n_columns
+        if self.sweep and self._still is None:
+            column = columns.newest - (columns.newest - place) % columns.n_columns
+        else:
+            column = first + place
+        return max(0, columns.sample_of(column))
+
+    def channel_at(self, y: float) -> int:
+        """Return the channel whose lane is at a position; -1 if none is shown."""
+        if not self.shown:
+            return -1
+        lane = int(y / self.height() * len(self.shown))
+        return self.shown[min(len(self.shown) - 1, max(0, lane))]
+
+    # -- painting --------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - Qt's name
+        """Put the picture on the screen: one or two blits, then markers and cursors."""
+        painter = QPainter(self)
+        columns, _, view = self.picture
+        width, height = view.width(), view.height()
+        ratio = self.devicePixelRatioF()
+        painter.scale(1 / ratio, 1 / ratio)
+        turn = (columns.newest + 1) % width if columns.newest >= 0 else 0
+        if (self.sweep and self._still is None) or turn == 0:
+            painter.drawImage(0, 0, view)
+        else:
+            painter.drawImage(QPointF(0, 0), view, QRectF(turn, 0, width - turn, height))
+            painter.drawImage(QPointF(width - turn, 0), view, QRectF(0, 0, turn, height))
+        painter.scale(ratio, ratio)
+        self._paint_marks(painter)
+        self._paint_cursors(painter)
+        painter.end()
+
+    def _paint_marks(self, painter: QPainter) -> None:
+        metrics = painter.fontMetrics()
+        last: dict[int, float] = {}
+        for mark in self.marks[-400:]:
+            x = self.x_of(mark.sample)
+            if x is None:
+                continue
+            painter.setPen(QPen(QColor(mark.colour), 1, Qt.PenStyle.DashLine if mark.own else Qt.PenStyle.SolidLine))
+            painter.drawLine(round(x), 0, round(x), self.height())
+            row = next((r for r in range(3) if last.get(r, -1e9) < x - 2), 2)
+            width = metrics.horizontalAdvance(mark.text)
+            box = QRectF(round(x) + 1, row * metrics.height(), width + 5, metrics.height())
+            painter.fillRect(box, QColor(self._theme.panel))
+            painter.drawText(round(x) + 3, (row + 1) * metrics.height() - 3, mark.text)
+            last[row] = x + width + 6
+
+    def _paint_cursors(self, painter: QPainter) -> None:
+        painter.setPen(QPen(QColor(self._theme.accent), 1.5))
+        for number, sample in enumerate(self.cursors):
+            x = self.x_of(sample)
+            if x is not None:
+                painter.drawLine(round(x), 0, round(x), self.height())
+                painter.drawText(round(x) + 3, self.height() - 6, "AB"[number])
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Draw for the new size."""
+        super().resizeEvent(event)
+        self.redraw()
+
+    # -- mouse -----------------------------------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Take a cursor that is near, or report the click."""
+        x = event.position().x()
+        near = [(abs((self.x_of(s) or -1e9) - x), i) for i, s in enumerate(self.cursors)]
+        if near and min(near)[0] < 8:
+            self._drag = min(near)[1]
+            return
+        self.clicked.emit(self.sample_at(x), self.channel_at(event.position().y()))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Move the cursor that was taken."""
+        if self._drag is not None:
+            self.cursors[self._drag] = self.sample_at(event.position().x())
+            self.update()
+            self.view_changed.emit()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: ARG002 - Qt's name
+        """Leave the cursor where it is."""
+        self._drag = None
+
+
+class Gutter(QWidget):
+    """The names of the traces on their left, with the quality of each electrode as shape and letter."""
+
+    def __init__(self, canvas: TraceCanvas, theme: Theme, glyph: Callable[[str], tuple[str, str]]) -> None:
+        super().__init__()
+        self._canvas, self._theme, self._glyph = canvas, theme, glyph
+        self.setFixedWidth(82)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - Qt's name
+        """Draw the names."""
+        painter = QPainter(self)
+        shown: Sequence[int] = self._canvas.shown
+        lane = self.height() / max(1, len(shown))
+        font = painter.font()
+        font.setPixelSize(int(max(7, min(13, lane * 0.95))))
+        painter.setFont(font)
+        step = max(1, int(np.ceil(8 / lane)))
+        for row, channel in enumerate(shown):
+            name = self._canvas.info.ch_names[channel]
+            shape, level = self._glyph(name)
+            if row % step and level not in ("BAD", "WARN"):
+                continue
+            box = QRect(2, round(row * lane - (step - 1) * 4), self.width() - 8, max(9, round(lane * step)))
+            painter.setPen(QColor(self._theme.level(level) if level in ("BAD", "WARN") else self._theme.text))
+            text = f"{shape} {name}" if shape else name
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.end()
+
+
+class TimeAxis(QWidget):
+    """The seconds below the traces and the scale on the left."""
+
+    def __init__(self, canvas: TraceCanvas, theme: Theme) -> None:
+        super().__init__()
+        self._canvas, self._theme = canvas, theme
+        self.setFixedHeight(20)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - Qt's name
+        """Draw ticks, in seconds before the right end of the picture."""
+        painter = QPainter(self)
+        painter.setPen(QColor(self._theme.dim))
+        width, seconds = self._canvas.width(), self._canvas.seconds
+        left = self.width() - width
+        step = next((s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60) if seconds / s <= 12), 60)
+        count = int(seconds / step + 1e-6)
+        for tick in range(count + 1):
+            x = left + width - tick * step / seconds * width
+            if self._canvas.sweep and self._canvas.frozen_end is None:
+                x, text = left + tick * step / seconds * width, f"{tick * step:g}"
+            else:
+                text = f"-{tick * step:g}" if tick else "0 s"
+            painter.drawLine(round(x), 0, round(x), 4)
+            span = QRect(round(x) - 30, 4, 60, 16)
+            if span.right() > self.width():
+                span.moveRight(self.width())
+            painter.drawText(span, Qt.AlignmentFlag.AlignCenter, text)
+        painter.end()

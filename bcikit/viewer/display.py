@@ -1,0 +1,78 @@
+"""Filters of the picture. They change what is drawn in this window, and nothing that is decoded or recorded."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcikit.processing import Bandpass, Notch, Pipeline, Step
+from bcikit.signal import Chunk, StreamInfo
+
+BANDS: dict[str, tuple[float, float] | None] = {
+    "off": None,
+    "0.5-45 Hz": (0.5, 45.0),
+    "1-40 Hz": (1.0, 40.0),
+    "8-30 Hz": (8.0, 30.0),
+    "15-95 Hz": (15.0, 95.0),
+}
+"""What can be chosen; bands above what the sampling rate allows are left out."""
+
+
+def bands_for(sfreq: float) -> list[str]:
+    """Return the names of the bands that a sampling rate allows."""
+    return [name for name, band in BANDS.items() if band is None or band[1] < 0.45 * sfreq]
+
+
+class DisplayFilter:
+    """A causal filter for drawing.
+
+    Parameters
+    ----------
+    info : StreamInfo
+        The stream.
+    band : str
+        Key of `BANDS`.
+    notch : float or None
+        Mains frequency in Hz to take out of the picture.
+    """
+
+    def __init__(self, info: StreamInfo, *, band: str = "off", notch: float | None = None) -> None:
+        self._info, self.band, self.notch = info, band, notch
+        self._live = self._make()
+
+    @property
+    def active(self) -> bool:
+        """True if it changes anything."""
+        return self._live is not None
+
+    def _make(self) -> Step | None:
+        steps: list[Step] = []
+        edges = BANDS[self.band]
+        if edges is not None:
+            steps.append(Bandpass(l_freq=edges[0], h_freq=edges[1], order=2))
+        if self.notch is not None and self.notch < 0.45 * self._info.sfreq:
+            steps.append(Notch(freq=self.notch))
+        if not steps or self._info.sfreq <= 0:
+            return None
+        pipeline = Pipeline(steps)
+        pipeline.configure(self._info)
+        return pipeline
+
+    def process(self, chunk: Chunk) -> NDArray[np.float32]:
+        """Return the samples of the next chunk as they are drawn, ``(n_times, n_channels)``."""
+        filtered = chunk if self._live is None else self._live.process(chunk)
+        return filtered.data.astype(np.float32)
+
+    def restart(self) -> None:
+        """Forget the past."""
+        self._live = self._make()
+
+    def window(self, data: NDArray[np.float32], first_sample: int) -> NDArray[np.float32]:
+        """Return a stored piece as it is drawn; it starts with a transient like any causal filter."""
+        step = self._make()
+        if step is None or data.shape[0] == 0:
+            return data
+        values = data.astype(np.float64)
+        lost = np.isnan(values)
+        times = np.arange(data.shape[0]) / self._info.sfreq
+        out = step.process(Chunk(np.where(lost, 0.0, values), times, first_sample)).data.astype(np.float32)
+        out[lost] = np.nan
+        return out

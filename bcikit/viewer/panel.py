@@ -1,0 +1,67 @@
+"""What every panel of the viewer is: a widget that is shown the newest state while it is visible."""
+
+from dataclasses import dataclass, field
+
+from PySide6.QtWidgets import QWidget
+
+from bcikit.signal import StreamInfo
+from bcikit.viewer.history import History
+from bcikit.viewer.status import Status
+
+
+@dataclass
+class View:
+    """What there is to see.
+
+    Attributes
+    ----------
+    status : Status
+        What the engine said.
+    raw, filtered : History or None
+        Samples as the device sent them, and as the decoder sees them.
+    age : float or None
+        Seconds since the newest sample came into this window.
+    """
+
+    status: Status = field(default_factory=Status)
+    raw: History | None = None
+    filtered: History | None = None
+    age: float | None = None
+    lost: int = 0
+    received: int = 0
+
+    @property
+    def best(self) -> History | None:
+        """The stream to analyse: filtered where there is one."""
+        return self.filtered or self.raw
+
+    @property
+    def info(self) -> StreamInfo | None:
+        """The stream as the device sends it."""
+        history = self.raw or self.filtered
+        return None if history is None else history.info
+
+    @property
+    def loss_percent(self) -> float | None:
+        """Samples lost on the way into this window, in percent."""
+        total = self.lost + self.received
+        return 100.0 * self.lost / total if total else None
+
+
+class Panel(QWidget):
+    """A panel of the viewer.
+
+    Attributes
+    ----------
+    period : float
+        Seconds between two refreshes; it is asked only while it is visible.
+    """
+
+    period: float = 0.2
+
+    def refresh(self, view: View) -> None:
+        """Show the newest state."""
+
+    def table(self) -> list[list[object]]:
+        """Return what is shown as rows for a CSV file, the head first; empty if there is none."""
+        return []

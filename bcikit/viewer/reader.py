@@ -1,0 +1,133 @@
+"""Readers: threads that take samples and messages off the network, so that a slow network never holds the window."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from bcikit.acquisition import Source
+from bcikit.signal import Chunk, Event, StreamInfo
+
+T = TypeVar("T")
+
+
+class TextInlet(Protocol):
+    """What gives messages: `bcikit.acquisition.LslTextInlet`."""
+
+    def pull(self) -> list[tuple[float, str]]:
+        """Return the messages that came since the last call, with their times."""
+
+    def close(self) -> None:
+        """Give back every handle."""
+
+
+class StreamReader(threading.Thread):
+    """Reads one source. What it meets is published, nothing is swallowed.
+
+    Parameters
+    ----------
+    opener : callable
+        Opens the source; it may wait for a stream to come, so it runs in the thread.
+    keep : int
+        Chunks kept while the window does not ask; the oldest go first, and the gap shows in the picture.
+
+    Attributes
+    ----------
+    info : StreamInfo or None
+        Known once the source is open.
+    fault : str
+        Why it stopped; "" while it runs.
+    """
+
+    def __init__(self, opener: Callable[[], Source], *, keep: int = 4096) -> None:
+        super().__init__(daemon=True, name="bcikit-viewer-reader")
+        self._opener = opener
+        self._chunks: deque[Chunk] = deque(maxlen=keep)
+        self._events: deque[Event] = deque(maxlen=keep)
+        self._halt = threading.Event()
+        self.info: StreamInfo | None = None
+        self.fault = ""
+        self.ended = False
+
+    def run(self) -> None:
+        """Open the source and read until told to stop."""
+        try:
+            source = self._opener()
+        except Exception as error:  # noqa: BLE001 - the window shows it
+            self.fault = str(error) or type(error).__name__
+            return
+        try:
+            with source:
+                self.info = source.info
+                while not self._halt.is_set() and not source.ended:
+                    chunk = source.pull(0.1)
+                    if chunk is not None and chunk.n_times:
+                        self._chunks.append(chunk)
+                    self._events.extend(source.pull_events())
+            self.ended = True
+        except Exception as error:  # noqa: BLE001 - the window shows it
+            self.fault = str(error) or type(error).__name__
+
+    def take(self) -> list[Chunk]:
+        """Return the chunks that came since the last call."""
+        return _drain(self._chunks)
+
+    def take_events(self) -> list[Event]:
+        """Return the events that came since the last call."""
+        return _drain(self._events)
+
+    def halt(self) -> None:
+        """Stop and wait for the thread a little."""
+        self._halt.set()
+        if self.is_alive():
+            self.join(2.0)
+
+
+class TextReader(threading.Thread):
+    """Reads the messages of the engine.
+
+    Parameters
+    ----------
+    opener : callable
+        Opens the inlet, in the thread.
+    """
+
+    def __init__(self, opener: Callable[[], TextInlet]) -> None:
+        super().__init__(daemon=True, name="bcikit-viewer-status")
+        self._opener = opener
+        self._texts: deque[str] = deque(maxlen=20000)
+        self._halt = threading.Event()
+        self.fault = ""
+        self.open = False
+
+    def run(self) -> None:
+        """Read until told to stop."""
+        try:
+            inlet = self._opener()
+            self.open = True
+            try:
+                while not self._halt.wait(0.02):
+                    self._texts.extend(text for _, text in inlet.pull())
+            finally:
+                inlet.close()
+        except Exception as error:  # noqa: BLE001 - the window shows it
+            self.fault = str(error) or type(error).__name__
+        self.open = False
+
+    def take(self) -> list[str]:
+        """Return the messages that came since the last call."""
+        return _drain(self._texts)
+
+    def halt(self) -> None:
+        """Stop and wait for the thread a little."""
+        self._halt.set()
+        if self.is_alive():
+            self.join(2.0)
+
+
+def _drain(queue: deque[T]) -> list[T]:
+    # One popleft at a time: another thread appends meanwhile.
+    taken: list[T] = []
+    while queue:
+        taken.append(queue.popleft())
+    return taken

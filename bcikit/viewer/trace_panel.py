@@ -1,0 +1,301 @@
+"""The traces with their controls: which signal, which filter of the picture, window, scale, channels, freeze."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollBar, QVBoxLayout, QWidget
+
+from bcikit.signal import Chunk, StreamInfo
+from bcikit.viewer.canvas import Gutter, Mark, TimeAxis, TraceCanvas
+from bcikit.viewer.display import DisplayFilter, bands_for
+from bcikit.viewer.groups import channel_groups
+from bcikit.viewer.history import History
+from bcikit.viewer.inputs import button, choice
+from bcikit.viewer.theme import LEVELS, Theme
+from bcikit.viewer.words import tr
+
+WINDOWS = (1, 2, 5, 10, 20, 30, 60)
+SCALES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000, 200000)
+
+
+class TracePanel(QWidget):
+    """Traces of one stream and everything to look at them with.
+
+    Parameters
+    ----------
+    info : StreamInfo
+        The stream.
+    theme : Theme
+        Colours.
+    kind : str
+        "raw" (as the device sent it), "pipeline" (as the decoder sees it) or "stream" (another program's).
+    """
+
+    annotated = Signal(float, str)  # time, channel
+    readout = Signal(str)
+
+    def __init__(self, info: StreamInfo, theme: Theme, *, kind: str = "stream", history: History | None = None) -> None:
+        super().__init__()
+        self.info, self._theme, self.kind = info, theme, kind
+        self.levels: dict[str, str] = {}
+        self.annotate = False
+        self.canvas = TraceCanvas(info, theme, history or History(info))
+        self.gutter = Gutter(self.canvas, theme, self._glyph)
+        self.axis = TimeAxis(self.canvas, theme)
+        self.canvas.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.canvas.setAccessibleName(tr("Traces of {stream}").format(stream=info.name))
+        self.canvas.setAccessibleDescription(
+            tr("Plus and minus change the scale, brackets the window, F freezes, arrows look back")
+        )
+        self.canvas.clicked.connect(self._clicked)
+        self.canvas.view_changed.connect(self._view_changed)
+        self._groups = channel_groups(info)
+        self._build()
+        self._show_source()
+
+    def _build(self) -> None:
+        self.source_label = QLabel()
+        self.source_label.setTextFormat(Qt.TextFormat.PlainText)
+        self.band = choice(tr("Display filter"), bands_for(self.info.sfreq), self._filter_changed)
+        notches = [tr("off"), "50 Hz", "60 Hz"]
+        self.notch = choice(tr("Display notch"), notches, self._filter_changed)
+        windows = [f"{seconds} s" for seconds in WINDOWS]
+        self.window_choice = choice(tr("Window"), windows, self._window_changed, start="10 s")
+        self.scale_choice = choice(
+            tr("Scale"), [f"{value} µV" for value in SCALES], self._scale_changed, start="100 µV"
+        )
+        kinds = [tr("all types"), *dict.fromkeys(self.info.ch_types)]
+        self.type_choice = choice(tr("Scale of"), kinds, self._type_chosen)
+        self.group_choice = choice(tr("Channels"), list(self._groups), self._group_changed)
+        self.sweep_button = button(tr("Sweep"), self._sweep_changed, checkable=True, hint=tr("Sweep instead of scroll"))
+        self.freeze_button = button(tr("Freeze"), self._freeze_changed, checkable=True, hint="F")
+        self.cursor_button = button(tr("Cursors"), self._cursors_changed, checkable=True, hint="C")
+        self.annotate_button = button(tr("Annotate"), self._annotate_changed, checkable=True, hint="A")
+        self.back_bar = QScrollBar(Qt.Orientation.Horizontal)
+        self.back_bar.setAccessibleName(tr("Look back"))
+        self.back_bar.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.back_bar.setVisible(False)
+        self.back_bar.valueChanged.connect(self._scrolled)
+        first, second = QHBoxLayout(), QHBoxLayout()
+        first.addWidget(self.source_label, 1)
+        for pressed in (self.sweep_button, self.freeze_button, self.cursor_button, self.annotate_button):
+            first.addWidget(pressed)
+        types = [self.type_choice] if len(kinds) > 2 else []
+        for box in (self.band, self.notch, self.window_choice, self.scale_choice, *types, self.group_choice):
+            label = QLabel(box.accessibleName())
+            label.setStyleSheet(f"color: {self._theme.dim};")
+            label.setBuddy(box)
+            second.addWidget(label)
+            second.addWidget(box)
+        second.addStretch(1)
+        grid = QGridLayout()
+        grid.setSpacing(0)
+        grid.addWidget(self.gutter, 0, 0)
+        grid.addWidget(self.canvas, 0, 1)
+        grid.addWidget(self.axis, 1, 0, 1, 2)
+        grid.addWidget(self.back_bar, 2, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
+        layout.addLayout(first)
+        layout.addLayout(second)
+        layout.addLayout(grid, 1)
+
+    # -- samples ---------------------------------------------------------------------------------------------------
+
+    def append(self, chunk: Chunk) -> None:
+        """Take new samples."""
+        self.canvas.append(chunk)
+        self._move_scroll()
+
+    def set_levels(self, levels: dict[str, str]) -> None:
+        """Take the quality of the electrodes: bad ones are dimmed, all are labelled."""
+        if levels == self.levels:
+            return
+        self.levels = dict(levels)
+        bad = frozenset(i for i, name in enumerate(self.info.ch_names) if levels.get(name) == "BAD")
+        self.gutter.update()
+        if bad != self.canvas.dimmed:
+            self.canvas.dimmed = bad
+            self.canvas.redraw()
+
+    def add_mark(self, time: float, text: str, *, own: bool = False) -> None:
+        """Show a marker at a time on the stream's clock."""
+        colour = self._theme.warn if own else self._theme.accent
+        self.canvas.marks.append(Mark(self.canvas.history.sample_at(time), text, colour, own))
+        del self.canvas.marks[:-2000]
+        self.canvas.update()
+
+    # -- controls --------------------------------------------------------------------------------------------------
+
+    def _show_source(self) -> None:
+        names = {
+            "raw": tr("RAW: as the device sends it"),
+            "pipeline": tr("PIPELINE: as the decoder sees it"),
+            "stream": tr("STREAM: as it arrives"),
+        }
+        text = names[self.kind]
+        shown = self.canvas.filter
+        if shown.active:
+            parts = [shown.band] if shown.band != "off" else []
+            parts += [tr("notch {freq} Hz").format(freq=f"{shown.notch:g}")] if shown.notch else []
+            text += "  +  " + tr("DISPLAY filter {what} (this picture only)").format(what=", ".join(parts))
+        colour = self._theme.warn if shown.active else self._theme.accent
+        self.source_label.setText(text)
+        self.source_label.setToolTip(text)
+        self.source_label.setStyleSheet(f"color: {colour}; font-weight: 600;")
+
+    def _filter_changed(self, _: str) -> None:
+        notch = {0: None, 1: 50.0, 2: 60.0}[self.notch.currentIndex()]
+        self.canvas.filter = DisplayFilter(self.info, band=self.band.currentText(), notch=notch)
+        self._show_source()
+        self.canvas.redraw()
+
+    def _window_changed(self, text: str) -> None:
+        self.canvas.seconds = float(text.split()[0])
+        self.canvas.redraw()
+
+    def _type_chosen(self, _: str) -> None:
+        self._show_scale()
+
+    def _scale_types(self) -> list[str]:
+        kinds = list(self.canvas.lane_uv)
+        return kinds if self.type_choice.currentIndex() == 0 else [self.type_choice.currentText()]
+
+    def _show_scale(self) -> None:
+        value = self.canvas.lane_uv[self._scale_types()[0]]
+        self.scale_choice.blockSignals(True)
+        self.scale_choice.setCurrentText(f"{value:g} µV")
+        self.scale_choice.blockSignals(False)
+
+    def _scale_changed(self, text: str) -> None:
+        for kind in self._scale_types():
+            self.canvas.lane_uv[kind] = float(text.split()[0])
+        self.canvas.redraw()
+
+    def _group_changed(self, text: str) -> None:
+        self.canvas.shown = list(self._groups[text])
+        self.canvas.redraw()
+
+    def _sweep_changed(self) -> None:
+        self.canvas.sweep = self.sweep_button.isChecked()
+        self.canvas.redraw()
+
+    def step_window(self, by: int) -> None:
+        """Show a longer (1) or shorter (-1) window."""
+        at = self.window_choice.currentIndex() + by
+        self.window_choice.setCurrentIndex(min(len(WINDOWS) - 1, max(0, at)))
+
+    def step_scale(self, by: int) -> None:
+        """Draw the traces smaller (1) or larger (-1)."""
+        at = self.scale_choice.currentIndex() + by
+        self.scale_choice.setCurrentIndex(min(len(SCALES) - 1, max(0, at)))
+
+    def toggle(self, what: str) -> None:
+        """Press "freeze", "cursors", "annotate" or "sweep"."""
+        buttons: dict[str, QPushButton] = {
+            "freeze": self.freeze_button,
+            "cursors": self.cursor_button,
+            "annotate": self.annotate_button,
+            "sweep": self.sweep_button,
+        }
+        buttons[what].click()
+
+    def _freeze_changed(self) -> None:
+        frozen = self.freeze_button.isChecked()
+        self.back_bar.setVisible(frozen)
+        self.canvas.freeze(self.canvas.history.end if frozen else None)
+        self._move_scroll()
+        self.back_bar.setValue(self.back_bar.maximum())
+
+    def _move_scroll(self) -> None:
+        if self.back_bar.isHidden():
+            return
+        history, window = self.canvas.history, self.canvas.window_samples
+        low = min(history.end, history.start + window)
+        self.back_bar.blockSignals(True)
+        self.back_bar.setRange(low, history.end)
+        self.back_bar.setPageStep(window)
+        self.back_bar.setSingleStep(max(1, window // 10))
+        self.back_bar.blockSignals(False)
+
+    def _scrolled(self, end: int) -> None:
+        if self.freeze_button.isChecked():
+            self.canvas.freeze(end)
+        self.axis.update()
+
+    def look_back(self, pages: float) -> None:
+        """Go back (negative) or forth by a share of the window; freezes first."""
+        if not self.freeze_button.isChecked():
+            self.freeze_button.click()
+        self.back_bar.setValue(self.back_bar.value() + round(pages * self.canvas.window_samples))
+
+    def _cursors_changed(self) -> None:
+        canvas = self.canvas
+        if self.cursor_button.isChecked():
+            end = canvas.frozen_end or canvas.history.end
+            canvas.cursors = [end - round(canvas.window_samples * share) for share in (0.6, 0.4)]
+        else:
+            canvas.cursors = []
+        canvas.update()
+        self._view_changed()
+
+    def move_cursor(self, number: int, by: int) -> None:
+        """Move cursor 0 (A) or 1 (B) by samples."""
+        if self.canvas.cursors:
+            self.canvas.cursors[number] += by
+            self.canvas.update()
+            self._view_changed()
+
+    def _annotate_changed(self) -> None:
+        self.annotate = self.annotate_button.isChecked()
+        shape = Qt.CursorShape.CrossCursor if self.annotate else Qt.CursorShape.ArrowCursor
+        self.canvas.setCursor(shape)
+
+    def annotate_now(self) -> None:
+        """Annotate the newest sample in view, as a click on it would."""
+        end = self.canvas.frozen_end or self.canvas.history.end
+        self.annotated.emit(self.canvas.history.time_at(end - 1), "")
+
+    def _clicked(self, sample: int, channel: int) -> None:
+        name = self.info.ch_names[channel] if channel >= 0 else ""
+        if self.annotate:
+            self.annotated.emit(self.canvas.history.time_at(sample), name)
+        elif channel >= 0:
+            value = self.value_at(sample, channel)
+            if value is not None:
+                text = tr("{channel}: {value} at sample {sample}")
+                self.readout.emit(text.format(channel=name, value=f"{value:.2f} {self.info.unit}", sample=sample))
+
+    def value_at(self, sample: int, channel: int) -> float | None:
+        """Return the stored sample, without any filter of the picture; None if it is not kept."""
+        part = self.canvas.history.get(sample, sample + 1)
+        return float(part[0, channel]) if part.shape[0] else None
+
+    def _view_changed(self) -> None:
+        self.axis.update()
+        self.gutter.update()
+        if len(self.canvas.cursors) != 2 or not self.canvas.shown:
+            return
+        a, b = self.canvas.cursors
+        seconds = (b - a) / self.canvas.history.rate
+        frequency = f"{1 / abs(seconds):.2f} Hz" if seconds else "–"
+        channel = self.canvas.shown[0]
+        values = [self.value_at(sample, channel) for sample in (a, b)]
+        text = f"A→B {seconds * 1e3:.1f} ms ({frequency})"
+        if values[0] is not None and values[1] is not None:
+            name, unit = self.info.ch_names[channel], self.info.unit
+            text += f"   {name}: A {values[0]:.2f}, B {values[1]:.2f}, Δ {values[1] - values[0]:.2f} {unit}"
+        self.readout.emit(text)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Wheel: scale; with Ctrl: window."""
+        by = 1 if event.angleDelta().y() < 0 else -1
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.step_window(by)
+        else:
+            self.step_scale(by)
+        event.accept()
+
+    def _glyph(self, name: str) -> tuple[str, str]:
+        level = self.levels.get(name, "")
+        return (LEVELS[level][0] if level in ("WARN", "BAD") else ""), level

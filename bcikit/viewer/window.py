@@ -1,0 +1,279 @@
+"""The live viewer: traces in the middle, panels around them, the strip on top."""
+
+import time
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, QSettings, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QDockWidget,
+    QLabel,
+    QLineEdit,
+    QMainWindow,
+    QPlainTextEdit,
+    QTabWidget,
+    QTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from bcikit.signal import Chunk, StreamInfo
+from bcikit.viewer.hand_panel import DecisionPanel, HandPanel
+from bcikit.viewer.history import History
+from bcikit.viewer.orders import Orders
+from bcikit.viewer.panel import Panel, View
+from bcikit.viewer.reader import StreamReader, TextReader
+from bcikit.viewer.rules import state_text
+from bcikit.viewer.status import Status
+from bcikit.viewer.strip import StatusStrip
+from bcikit.viewer.theme import Theme
+from bcikit.viewer.trace_panel import TracePanel
+from bcikit.viewer.words import tr
+
+FRAME_MS = 16
+STOPPED = frozenset({"SAFE_STOP", "ESTOP", "FATAL"})
+
+
+class ViewerWindow(QMainWindow):
+    """The live viewer.
+
+    Parameters
+    ----------
+    theme : Theme
+        Colours.
+    raw, filtered : StreamReader or None
+        Where samples come from: as the device sends them, and as the decoder sees them.
+    status : TextReader or None
+        Where the engine's messages come from.
+    orders : Orders
+        Where STOP and other orders go.
+    """
+
+    ended = Signal()
+
+    def __init__(
+        self,
+        theme: Theme,
+        *,
+        raw: StreamReader | None = None,
+        filtered: StreamReader | None = None,
+        status: TextReader | None = None,
+        orders: Orders | None = None,
+        settings: QSettings | None = None,
+        title: str = "",
+    ) -> None:
+        super().__init__()
+        self.theme = theme
+        self.view = View(status=Status())
+        self._readers: dict[str, StreamReader | None] = {"raw": raw, "pipeline": filtered}
+        self._status_reader = status
+        self.orders = orders or Orders(None)
+        self._settings = settings
+        self.traces: dict[str, TracePanel] = {}
+        self.panels: dict[str, Panel] = {}
+        self.docks: dict[str, QDockWidget] = {}
+        self._due: dict[str, float] = {}
+        self._arrived: float | None = None
+        self._ended = False
+        self._waiting: list[tuple[float, str, bool]] = []
+        self.setWindowTitle(title or tr("bcikit viewer"))
+        self._build()
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self.tick)
+        self._timer.start(FRAME_MS)
+
+    # -- building --------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.strip = StatusStrip(self.theme)
+        self.strip.stop_pressed.connect(self.stop)
+        self.strip.set_can_stop(self.orders.possible)
+        self.trace_tabs = QTabWidget()
+        self.trace_tabs.setDocumentMode(True)
+        self.trace_tabs.setAccessibleName(tr("Streams"))
+        self.trace_tabs.tabBar().setAccessibleName(tr("Streams"))
+        self.waiting_label = QLabel(tr("Waiting for a stream ..."))
+        self.waiting_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.waiting_label.setWordWrap(True)
+        centre = QWidget()
+        layout = QVBoxLayout(centre)
+        layout.setContentsMargins(6, 6, 6, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.strip)
+        layout.addWidget(self.waiting_label, 1)
+        layout.addWidget(self.trace_tabs, 1)
+        self.trace_tabs.setVisible(False)
+        self.setCentralWidget(centre)
+        self.setDockNestingEnabled(True)
+        self.add_panel("hand", tr("Virtual hand"), HandPanel(self.theme), Qt.DockWidgetArea.RightDockWidgetArea)
+        self.add_panel("decision", tr("Decision"), DecisionPanel(self.theme), Qt.DockWidgetArea.RightDockWidgetArea)
+        self.resizeDocks(list(self.docks.values()), [270, 270], Qt.Orientation.Horizontal)
+        self.statusBar().setAccessibleName(tr("Messages"))
+        self.statusBar().setSizeGripEnabled(False)
+
+    def add_panel(self, key: str, title: str, panel: Panel, area: Qt.DockWidgetArea) -> QDockWidget:
+        """Add a panel in a dock of its own."""
+        dock = QDockWidget(title, self)
+        dock.setObjectName(key)
+        dock.setWidget(panel)
+        dock.setAccessibleName(title)
+        panel.setAccessibleName(title)
+        self.addDockWidget(area, dock)
+        for part in dock.findChildren(QAbstractButton):
+            if part.objectName().startswith("qt_dockwidget"):
+                part.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+                closes = part.objectName() == "qt_dockwidget_closebutton"
+                word = tr("Close {panel}") if closes else tr("Detach {panel}")
+                part.setAccessibleName(word.format(panel=title))
+        self.panels[key], self.docks[key] = panel, dock
+        return dock
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Take what came and show it."""
+        now = time.monotonic()
+        for kind, reader in self._readers.items():
+            if reader is not None:
+                self._take_chunks(kind, reader, now)
+        if self._status_reader is not None:
+            for text in self._status_reader.take():
+                self.take_message(text)
+        self.view.age = None if self._arrived is None else now - self._arrived
+        self._refresh(now)
+        if self.view.status.finished and not self._ended:
+            self._ended = True
+            self.ended.emit()
+
+    def _take_chunks(self, kind: str, reader: StreamReader, now: float) -> None:
+        chunks = reader.take()
+        if kind not in self.traces and reader.info is not None:
+            self.add_stream(kind, reader.info)
+        for chunk in chunks:
+            self.take_chunk(kind, chunk)
+            self._arrived = now
+        for event in reader.take_events():
+            self.mark(event.time, event.name if event.value is None else f"{event.name} {event.value}")
+        if reader.fault:
+            self._say(reader.fault)
+        elif not self.traces:
+            self._say(tr("Waiting for a stream ..."))
+
+    def _say(self, text: str) -> None:
+        if self.waiting_label.text() != text:
+            self.waiting_label.setText(text)
+            if self.traces:
+                self.statusBar().showMessage(text)
+
+    def add_stream(self, kind: str, info: StreamInfo, *, history: History | None = None) -> TracePanel:
+        """Show a stream as a tab of traces."""
+        only = [k for k, reader in self._readers.items() if reader is not None] == [kind]
+        panel = TracePanel(
+            info, self.theme, kind="stream" if only and self._status_reader is None else kind, history=history
+        )
+        self.traces[kind] = panel
+        titles = {"raw": tr("Raw signal"), "pipeline": tr("Pipeline signal")}
+        at = self.trace_tabs.addTab(panel, titles[kind])
+        panel.readout.connect(self.statusBar().showMessage)
+        panel.annotated.connect(self.annotate)
+        if kind == "raw":
+            self.view.raw = panel.canvas.history
+        else:
+            self.view.filtered = panel.canvas.history
+        self.trace_tabs.setCurrentIndex(at if kind == "pipeline" or len(self.traces) == 1 else 0)
+        self.waiting_label.setVisible(False)
+        self.trace_tabs.setVisible(True)
+        return panel
+
+    def take_chunk(self, kind: str, chunk: Chunk) -> None:
+        """Take new samples of a stream."""
+        panel = self.traces[kind]
+        panel.append(chunk)
+        if kind == "raw" or self._readers.get("raw") is None:
+            self.view.received += chunk.n_times
+            self.view.lost += chunk.health.lost
+
+    def take_message(self, text: str) -> None:
+        """Take a message of the engine."""
+        kind = self.view.status.take_text(text)
+        if kind == "event":
+            event = self.view.status.events[-1]
+            self.mark(float(event.get("time", 0.0)), str(event.get("name", "")))
+        elif kind == "state" and self.view.status.state in STOPPED:
+            name, advice = state_text(self.view.status.state)
+            self.statusBar().showMessage(f"{name}. {advice}.")
+
+    def mark(self, event_time: float, text: str, *, own: bool = False) -> None:
+        """Show a marker on every stream."""
+        for panel in self.traces.values():
+            panel.add_mark(event_time, text.removeprefix("phase/"), own=own)
+
+    def _refresh(self, now: float) -> None:
+        if now >= self._due.get("", 0.0):
+            self._due[""] = now + 0.1
+            self.strip.refresh(self.view.status, age=self.view.age, loss=self.view.loss_percent)
+            levels = {name: quality.level for name, quality in self.view.status.quality.items()}
+            for panel in self.traces.values():
+                panel.set_levels(levels)
+            for error in self.orders.errors:
+                self.statusBar().showMessage(error)
+            self.orders.errors.clear()
+        for key, shown in self.panels.items():
+            if now >= self._due.get(key, 0.0) and shown.isVisible():
+                self._due[key] = now + shown.period
+                shown.refresh(self.view)
+
+    # -- orders ----------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Stop everything that moves."""
+        if not self.orders.possible:
+            self.statusBar().showMessage(tr("This window only watches: nothing to stop"))
+            return
+        self.orders.send("stop", reason="operator pressed STOP in the viewer")
+        self.statusBar().showMessage(tr("STOP was sent"))
+
+    def annotate(self, at: float, channel: str) -> None:
+        """Put a note on the traces, and into the recording where there is an engine."""
+        text = f"note {channel}".strip()
+        self.mark(at, text, own=True)
+        self.orders.send("note", text=text, time=at)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Give back every handle."""
+        self._timer.stop()
+        for reader in (*self._readers.values(), self._status_reader):
+            if reader is not None:
+                reader.halt()
+        self.orders.close()
+        super().closeEvent(event)
+
+
+class SpaceStops(QObject):
+    """Makes the space bar stop from everywhere but a text field, and Return press what has the focus.
+
+    Parameters
+    ----------
+    stop : callable
+        Called when the space bar is pressed.
+    """
+
+    def __init__(self, stop: Callable[[], object], parent: QWidget) -> None:
+        super().__init__(parent)
+        self._stop, self._window = stop, parent
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """See key presses before anything else does."""
+        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and isinstance(watched, QWidget):
+            if watched.window() is not self._window:
+                return False
+            if event.key() == Qt.Key.Key_Space and not isinstance(watched, QLineEdit | QTextEdit | QPlainTextEdit):
+                if not event.isAutoRepeat():
+                    self._stop()
+                return True
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(watched, QAbstractButton):
+                watched.click()
+                return True
+        return False

@@ -1,0 +1,59 @@
+"""The words of the interface: English in the source, other languages by a Qt translator."""
+
+from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, QTranslator
+
+from bcikit.viewer.words_zh import CHINESE
+
+LANGUAGES = {"en": "English", "zh": "中文"}
+_CATALOGUES = {"en": {}, "zh": CHINESE}
+_CONTEXT = "bcikit"
+
+
+def tr(text: str) -> str:
+    """Return `text` in the language of the interface."""
+    return QCoreApplication.translate(_CONTEXT, text)
+
+
+class Catalogue(QTranslator):
+    """A Qt translator over a dictionary: one language, every window of the application.
+
+    Parameters
+    ----------
+    words : dict of str to str
+        English to the other language.
+    """
+
+    def __init__(self, words: dict[str, str], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._words = words
+
+    def isEmpty(self) -> bool:
+        """Return False: Qt asks whether it is worth to ask."""
+        return False
+
+    def translate(self, context: str, sourceText: str, disambiguation: str | None = None, n: int = -1) -> str:  # noqa: ARG002
+        """Return the word, or nothing where another translator shall be asked."""
+        if context != _CONTEXT:
+            return ""
+        return self._words.get(sourceText, sourceText)
+
+
+def system_language() -> str:
+    """Return "zh" where the system speaks Chinese, else "en"."""
+    return "zh" if QLocale.system().language() == QLocale.Language.Chinese else "en"
+
+
+def install(application: QCoreApplication, language: str) -> None:
+    """Make `language` the language of the interface; what was there before goes."""
+    for old in application.findChildren(QTranslator, "bcikit"):
+        application.removeTranslator(old)
+        old.deleteLater()
+    if language == "zh":
+        own = QTranslator(application)
+        own.setObjectName("bcikit")
+        # Qt's own words: OK, Cancel, Copy.
+        if own.load("qtbase_zh_CN", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+            application.installTranslator(own)
+    words = Catalogue(_CATALOGUES[language], application)
+    words.setObjectName("bcikit")
+    application.installTranslator(words)
