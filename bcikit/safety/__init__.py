@@ -1,1 +1,59 @@
-"""Monitors, the gate, the guard process, the audit log."""
+"""Monitors that warn early, a gate that fails closed, a guard that outlives everything.
+
+Names are loaded when they are first used, so that the guard process gets by with the standard library.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bcikit.safety.audit import AuditLog, verify_audit
+    from bcikit.safety.levels import Alarm, Level, Quality, Reading, Severity
+    from bcikit.safety.machine import State, StateMachine
+    from bcikit.safety.quality import QualityMonitor
+    from bcikit.safety.settings import GateSettings
+    from bcikit.safety.stream import StreamMonitor
+    from bcikit.safety.system import SafetySystem
+
+_WHERE = {
+    "Alarm": "levels",
+    "AuditLog": "audit",
+    "GateSettings": "settings",
+    "Level": "levels",
+    "Quality": "levels",
+    "QualityMonitor": "quality",
+    "Reading": "levels",
+    "SafetySystem": "system",
+    "Severity": "levels",
+    "State": "machine",
+    "StateMachine": "machine",
+    "StreamMonitor": "stream",
+    "verify_audit": "audit",
+}
+
+__all__ = [
+    "Alarm",
+    "AuditLog",
+    "GateSettings",
+    "Level",
+    "Quality",
+    "QualityMonitor",
+    "Reading",
+    "SafetySystem",
+    "Severity",
+    "State",
+    "StateMachine",
+    "StreamMonitor",
+    "verify_audit",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module when it is first used (PEP 562)."""
+    try:
+        module = import_module(f"bcikit.safety.{_WHERE[name]}")
+    except KeyError:
+        raise AttributeError(f"module 'bcikit.safety' has no attribute {name!r}") from None
+    value = getattr(module, name)
+    globals()[name] = value
+    return value

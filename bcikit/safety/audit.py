@@ -1,0 +1,292 @@
+"""The audit log: JSON lines, append-only, chained by hashes, so that tampering shows."""
+
+import hashlib
+import hmac
+import json
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bcikit.safety.levels import Level
+from bcikit.signal import RecordingError, SafetyError
+
+FILE_NAME = "audit.jsonl"
+HEAD_NAME = "audit.head"
+_START = "0" * 64
+
+
+def _canonical(record: dict[str, Any]) -> bytes:
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str).encode()
+
+
+def _digest(previous: str, record: dict[str, Any], key: bytes | None) -> str:
+    message = previous.encode() + _canonical(record)
+    if key is not None:
+        return hmac.new(key, message, hashlib.sha256).hexdigest()
+    return hashlib.sha256(message).hexdigest()
+
+
+class AuditLog:
+    """Append-only log of who did what, when, from which state to which, and why.
+
+    Each record carries the hash of the one before; a second small file holds the newest sequence number and hash, so
+    that a line removed from the end shows, too. Records of WARNING and above are on the disk when `write` returns.
+
+    Parameters
+    ----------
+    folder : path
+        Where `audit.jsonl` and `audit.head` are; made if needed. An existing log is continued if it is intact.
+    session_id, subject : str
+        Session and pseudonym, in each record.
+    software, config_sha256 : str
+        Version and hash of the configuration, in each record.
+    key : bytes or None
+        With a key the chain is an HMAC: only who has it can write a log that verifies.
+
+    Raises
+    ------
+    SafetyError
+        If the folder cannot be written, or an existing log is not intact.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        session_id: str = "",
+        subject: str = "",
+        software: str = "",
+        config_sha256: str = "",
+        key: bytes | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self.session_id = session_id
+        self.subject = subject
+        self.software = software
+        self.config_sha256 = config_sha256
+        self._key = key
+        self._previous = _START
+        self._next = 0
+        path = self.folder / FILE_NAME
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if path.is_file() and path.stat().st_size:
+                result = verify_audit(self.folder, key=key)
+                if not result.intact:
+                    raise SafetyError(f"{path} is not intact ({result.problem}); keep it and take another folder.")
+                self._previous, self._next = result.head, result.n_records
+            self._file = path.open("ab", buffering=0)
+            self._head = (self.folder / HEAD_NAME).open("r+b" if (self.folder / HEAD_NAME).exists() else "w+b")
+        except OSError as error:
+            raise SafetyError(f"The audit log {path} cannot be written: {error.strerror or error}.") from error
+
+    @property
+    def head(self) -> str:
+        """Hash of the newest record: the anchor that a report prints."""
+        return self._previous
+
+    def write(
+        self,
+        event: str,
+        *,
+        now: float,
+        actor: str,
+        level: Level = Level.INFO,
+        from_state: str = "",
+        to_state: str = "",
+        rule_id: str = "",
+        value: object = "",
+        limit: object = "",
+        action: str = "",
+        reason: str = "",
+    ) -> int:
+        """Append one record and return its sequence number.
+
+        Parameters
+        ----------
+        event : str
+            What happened: "transition", "refused", "command", "acknowledged", "alarm".
+        now : float
+            Seconds on the engine's clock.
+
+        Raises
+        ------
+        SafetyError
+            If it cannot be written; nothing that depends on the record may happen then.
+        """
+        record: dict[str, Any] = {
+            "seq": self._next,
+            "t_utc": datetime.fromtimestamp(time.time(), tz=UTC).isoformat(timespec="microseconds"),
+            "t_mono": now,
+            "session_id": self.session_id,
+            "subject": self.subject,
+            "actor": actor,
+            "event": event,
+            "level": level.name,
+            "from_state": from_state,
+            "to_state": to_state,
+            "rule_id": rule_id,
+            "value": value,
+            "limit": limit,
+            "action": action,
+            "reason": reason,
+            "software": self.software,
+            "config_sha256": self.config_sha256,
+            "prev_hash": self._previous,
+        }
+        # What is hashed is what a reader will parse, whatever type `value` had.
+        record = json.loads(_canonical(record))
+        digest = _digest(self._previous, record, self._key)
+        record["hash"] = digest
+        line = _canonical(record) + b"\n"
+        try:
+            if self._file.write(line) != len(line):
+                raise OSError("short write")
+            if level >= Level.WARNING:
+                os.fsync(self._file.fileno())
+            self._head.seek(0)
+            self._head.write(f"{self._next:012d} {digest}\n".encode())
+            self._head.flush()
+        except (OSError, ValueError) as error:
+            raise SafetyError(f"The audit log in {self.folder} cannot be written: {error}.") from error
+        self._previous = digest
+        self._next += 1
+        return int(record["seq"])
+
+    def close(self) -> None:
+        """Put everything on the disk and close; may be called twice."""
+        for stream in (self._file, self._head):
+            if not stream.closed:
+                stream.flush()
+                os.fsync(stream.fileno())
+                stream.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditResult:
+    """What `verify_audit` found.
+
+    Attributes
+    ----------
+    intact : bool
+        Whether every record is as it was written.
+    n_records : int
+        Records that are.
+    record : int or None
+        Sequence number of the first that is not.
+    problem : str
+        What is wrong with it.
+    head : str
+        Hash of the newest intact record.
+    """
+
+    intact: bool
+    n_records: int
+    record: int | None = None
+    problem: str = ""
+    head: str = _START
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {
+            "intact": self.intact,
+            "n_records": self.n_records,
+            "record": self.record,
+            "problem": self.problem,
+            "head": self.head,
+        }
+
+
+def _record_problem(line: bytes, expected: int, previous: str, key: bytes | None) -> tuple[str, str]:
+    """Return what is wrong with a line, or an empty text, and its hash."""
+    try:
+        record = json.loads(line)
+        claimed = record.pop("hash")
+        sequence = record["seq"]
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+        return f"record {expected}: the line is not a whole record (changed or cut)", ""
+    if not isinstance(sequence, int) or isinstance(sequence, bool) or not isinstance(claimed, str):
+        return f"record {expected}: the line is not a whole record (changed or cut)", ""
+    if sequence != expected and record.get("prev_hash") != previous:
+        return f"record {expected} is missing: the next one is {sequence}", ""
+    if not hmac.compare_digest(_digest(previous, record, key).encode(), claimed.encode()):
+        return f"record {expected}: its content does not match its hash (changed)", ""
+    if _canonical({**record, "hash": claimed}) != line.rstrip(b"\n"):
+        return f"record {expected}: the line is not written as it was (changed)", ""
+    return "", claimed
+
+
+def verify_audit(folder: str | os.PathLike[str], *, key: bytes | None = None) -> AuditResult:
+    """Check every record of the audit log in `folder`.
+
+    Parameters
+    ----------
+    folder : path
+        A folder with `audit.jsonl`, such as a session folder.
+    key : bytes or None
+        The key the log was written with.
+
+    Returns
+    -------
+    AuditResult
+        The first record that was changed, removed or added is named.
+
+    Raises
+    ------
+    RecordingError
+        If there is no log.
+    """
+    path = Path(folder) / FILE_NAME
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RecordingError(f"{path} cannot be read: {error.strerror or error}.") from error
+    previous, count = _START, 0
+    lines = content.split(b"\n")
+    if lines[-1] == b"":
+        lines.pop()
+    else:
+        # The newline is part of the record: a cut line that happens to parse was not written like this.
+        problem = f"record {len(lines) - 1}: the line is not a whole record (changed or cut)"
+        lines = lines[:-1]
+        result = _verify_lines(lines, key)
+        if result.intact:
+            return AuditResult(
+                intact=False, n_records=result.n_records, record=len(lines), problem=problem, head=result.head
+            )
+        return result
+    result = _verify_lines(lines, key)
+    if not result.intact:
+        return result
+    previous, count = result.head, result.n_records
+    return _check_head(Path(folder) / HEAD_NAME, lines, count, previous)
+
+
+def _verify_lines(lines: list[bytes], key: bytes | None) -> AuditResult:
+    previous = _START
+    for number, line in enumerate(lines):
+        problem, claimed = _record_problem(line, number, previous, key)
+        if problem:
+            return AuditResult(intact=False, n_records=number, record=number, problem=problem, head=previous)
+        previous = claimed
+    return AuditResult(intact=True, n_records=len(lines), head=previous)
+
+
+def _check_head(path: Path, lines: list[bytes], count: int, previous: str) -> AuditResult:
+    """Compare with the head file: it may be one record behind after a crash, never ahead."""
+    try:
+        text = path.read_text("ascii", errors="replace").split()
+        sequence, digest = int(text[0]), text[1]
+    except (OSError, ValueError, IndexError):
+        problem = f"{path.name} is missing or damaged: records may have been removed after record {count - 1}"
+        return AuditResult(intact=False, n_records=count, record=count, problem=problem, head=previous)
+    if sequence >= count:
+        problem = f"record {count} is missing: the log ends before record {sequence}, which was written"
+        return AuditResult(intact=False, n_records=count, record=count, problem=problem, head=previous)
+    if json.loads(lines[sequence])["hash"] != digest or count - sequence > 2:
+        problem = f"record {sequence}: {path.name} names another hash or another end (changed)"
+        return AuditResult(intact=False, n_records=sequence, record=sequence, problem=problem, head=previous)
+    return AuditResult(intact=True, n_records=count, head=previous)

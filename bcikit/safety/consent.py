@@ -1,0 +1,147 @@
+"""Consent and screening: the records without which nothing is armed."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from bcikit.signal import ConfigError
+
+Scope = Literal["acquire", "store", "share", "stimulate", "fes", "robot", "vr", "video"]
+
+_BARS = ("epilepsy", "prior_seizure", "photoparoxysmal_response", "migraine_with_photic_trigger", "alcohol")
+
+
+class Screening(BaseModel):
+    """Answers of the photosensitivity screening.
+
+    A questionnaire alone is not enough: of those who had a seizure in the 1997 broadcast only 24 % had had one before
+    (Fisher et al. 2005). It is one control beside the design limits, the dose, the operator and the stop key.
+
+    Attributes
+    ----------
+    age : int
+        Years.
+    epilepsy, prior_seizure, photoparoxysmal_response, migraine_with_photic_trigger, alcohol : bool
+        Any of them bars flickering stimuli.
+    sleep_h : float
+        Hours slept in the last night; fewer than 5 bars flickering stimuli.
+    override_by, override_reason : str
+        A clinician who overrides a bar, and why.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    age: Annotated[int, Field(ge=0, le=130)]
+    epilepsy: bool
+    prior_seizure: bool
+    photoparoxysmal_response: bool
+    migraine_with_photic_trigger: bool
+    alcohol: bool
+    sleep_h: Annotated[float, Field(ge=0, le=24)]
+    override_by: str = ""
+    override_reason: str = ""
+
+    def bars(self) -> tuple[str, ...]:
+        """Return what speaks against flickering stimuli."""
+        found = [name for name in _BARS if getattr(self, name)]
+        if self.age < 18:
+            found.append("age below 18")
+        if self.sleep_h < 5:
+            found.append("less than 5 h of sleep")
+        return tuple(found)
+
+    def problems(self) -> list[str]:
+        """Return why flickering stimuli are refused; empty if they are not, or a clinician overrides with a reason."""
+        bars = self.bars()
+        if not bars or (self.override_by.strip() and self.override_reason.strip()):
+            return []
+        return [f"screening: {', '.join(bars)}; a clinician can override with name and reason"]
+
+    def sha256(self) -> str:
+        """Return the hash of the answers that the consent record carries."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Consent(BaseModel):
+    """What a participant agreed to, who signed, and whether it was withdrawn.
+
+    Attributes
+    ----------
+    subject : str
+        Pseudonym of the participant.
+    version, text_sha256, language : str
+        Which text was shown.
+    scopes : tuple of str
+        What was agreed to: "acquire", "store", "share", "stimulate", "fes", "robot", "vr", "video".
+    signer : str
+        "participant", "guardian" or "representative".
+    signed : datetime
+        When, with its time zone.
+    withdrawn : datetime or None
+        When it was withdrawn; nothing is armed after that.
+    screening_sha256 : str
+        Hash of the screening answers given with it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    subject: Annotated[str, Field(min_length=1)]
+    version: Annotated[str, Field(min_length=1)]
+    text_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    language: Annotated[str, Field(min_length=2)]
+    scopes: Annotated[tuple[Scope, ...], Field(min_length=1)]
+    signer: Literal["participant", "guardian", "representative"]
+    signed: AwareDatetime
+    withdrawn: AwareDatetime | None = None
+    screening_sha256: str = ""
+
+    def problems(self, *, subject: str, scopes: tuple[str, ...]) -> list[str]:
+        """Return why this record does not cover a session with `subject` that needs `scopes`."""
+        found = []
+        if self.subject != subject:
+            found.append(f"consent is of subject {self.subject!r}, the session is with {subject!r}")
+        if self.withdrawn is not None:
+            found.append(f"consent was withdrawn at {self.withdrawn.isoformat()}")
+        missing = [scope for scope in scopes if scope not in self.scopes]
+        if missing:
+            found.append(f"consent does not cover {', '.join(missing)}")
+        return found
+
+    def withdraw(self, when: AwareDatetime) -> Self:
+        """Return the record as withdrawn at `when`."""
+        return self.model_copy(update={"withdrawn": when})
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the record as JSON."""
+        Path(path).write_text(self.model_dump_json(indent=1), "utf-8")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a record.
+
+        Raises
+        ------
+        ConfigError
+            If the file cannot be read or a field is wrong; every problem is listed.
+        """
+        return _load(cls, path)
+
+
+def load_screening(path: str | os.PathLike[str]) -> Screening:
+    """Read screening answers from JSON; raises `ConfigError` with every problem."""
+    return _load(Screening, path)
+
+
+def _load(kind: Any, path: str | os.PathLike[str]) -> Any:
+    try:
+        return kind.model_validate_json(Path(path).read_bytes())
+    except OSError as error:
+        raise ConfigError(str(path), [f"cannot be read: {error.strerror or error}"]) from error
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()]
+        raise ConfigError(str(path), problems) from None

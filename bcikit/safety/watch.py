@@ -1,0 +1,85 @@
+"""Everything that is watched, as one list of readings: stream, channels, and what other monitors report."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bcikit.safety.levels import Reading, Severity
+from bcikit.safety.quality import QualityMonitor
+from bcikit.safety.settings import GateSettings
+from bcikit.safety.stream import StreamMonitor
+from bcikit.signal import Chunk, SafetyError, StreamInfo
+
+
+class Watch:
+    """The monitors of one stream.
+
+    Parameters
+    ----------
+    settings : GateSettings
+        Limits.
+    info : StreamInfo
+        The raw stream.
+    required : sequence of str
+        Channels the decoder uses; all EEG channels if empty.
+    """
+
+    def __init__(self, settings: GateSettings, info: StreamInfo, required: Sequence[str]) -> None:
+        self.settings = settings
+        self.info = info
+        self.stream = StreamMonitor(info, settings)
+        self.monitor = QualityMonitor(info, profile=settings.quality)
+        self._external: dict[str, tuple[Reading, float]] = {}
+        names = self.monitor.ch_names
+        self.unknown = tuple(name for name in required if name not in names)
+        wanted = [name for name in required if name in names]
+        self._required = [names.index(name) for name in wanted] or list(range(len(names)))
+
+    def update(self, chunk: Chunk, now: float) -> None:
+        """Take the next raw chunk."""
+        if chunk.n_channels != self.info.n_channels:
+            raise SafetyError(f"a chunk of {chunk.n_channels} channels in a stream of {self.info.n_channels}")
+        self.stream.update(chunk, now)
+        if chunk.n_times:
+            self.monitor.update(chunk)
+
+    def report(self, reading: Reading, until: float) -> None:
+        """Take a finding of another monitor that holds until a time."""
+        self._external[reading.rule] = (reading, until)
+
+    def usable_share(self) -> float:
+        """Return the share of the needed channels that are not BAD."""
+        worst = self.monitor.worst()[self._required]
+        return float(np.mean(worst < 2)) if worst.size else 0.0
+
+    def quality_problem(self) -> dict[str, Any]:
+        """Return value and limit if the channels are not good enough to act on (A-QUAL); empty if they are."""
+        if not self.monitor.known:
+            return {"value": "not known yet", "limit": "known"}
+        worst = self.monitor.worst()[self._required]
+        unusable = worst >= (2 if self.settings.accept_warn else 1)
+        share = 1.0 - float(np.mean(unusable))
+        least = 1.0 if self.settings.need_all else self.settings.min_good
+        if share >= least:
+            return {}
+        names = [self.monitor.ch_names[self._required[i]] for i in np.flatnonzero(unusable)]
+        return {"value": round(share, 3), "limit": least, "channels": names}
+
+    def readings(self, now: float, *, active_s: float) -> list[Reading]:
+        """Return what does not hold of stream, montage, person and time; `active_s` is how long the run lasts."""
+        readings = self.stream.readings(now)
+        for rule, (reading, until) in list(self._external.items()):
+            if now > until:
+                del self._external[rule]
+            else:
+                readings.append(reading)
+        if self.monitor.known:
+            share, least = self.usable_share(), self.settings.min_good
+            if share < 1.0:
+                severity = Severity.FAULT if share < least else Severity.WARN
+                readings.append(Reading(rule="Q-MONT", severity=severity, value=round(share, 3), limit=least))
+        if active_s > self.settings.run_max_s:
+            limit = self.settings.run_max_s
+            readings.append(Reading(rule="P-TIME", severity=Severity.FAULT, value=round(active_s, 3), limit=limit))
+        return readings
