@@ -1,0 +1,189 @@
+"""Running covariance: over a sliding window, or exponentially forgetting; with shrinkage."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcikit.processing.sliding import Blocks, SlidingStep, block_length
+from bcikit.signal import ArgumentError, StreamInfo, check_choice, check_range
+
+ESTIMATORS = ("scm", "shrinkage", "exponential")
+"""What `Covariance` knows."""
+
+
+class RunningCovariance:
+    """Covariance of the newest blocks, kept as a sum of products: one product of the new block an update.
+
+    The sum is made anew once a lap, so that rounding cannot pile up. Around a fixed origin (the first sample) it is
+    exact under an offset of millivolts, too.
+
+    Parameters
+    ----------
+    n_channels : int
+        Channels.
+    n_blocks : int
+        Blocks in the window.
+    """
+
+    def __init__(self, n_channels: int, n_blocks: int) -> None:
+        self.n_channels = n_channels
+        self.n_blocks = n_blocks
+        # One more column of ones, so that the same product gives the sums.
+        self._products = np.zeros((n_blocks, n_channels + 1, n_channels + 1))
+        self._sum = np.zeros((n_channels + 1, n_channels + 1))
+        self._block: NDArray[np.float64] | None = None
+        self._origin: NDArray[np.float64] | None = None
+        self._next = 0
+        self.filled = 0
+
+    def clear(self) -> None:
+        """Empty the window."""
+        self._products[:] = 0.0
+        self._sum[:] = 0.0
+        self._next = self.filled = 0
+        self._origin = None
+
+    def add(self, block: NDArray[np.float64]) -> None:
+        """Put in a new block, shape (n_times, n_channels), finite, and let the oldest go."""
+        if self._origin is None:
+            self._origin = block[0].copy()
+        if self._block is None or self._block.shape[0] != block.shape[0]:
+            self._block = np.ones((block.shape[0], self.n_channels + 1))
+        np.subtract(block, self._origin, out=self._block[:, :-1])
+        product = self._products[self._next]
+        self._sum -= product
+        np.matmul(self._block.T, self._block, out=product)
+        self._sum += product
+        self._next = (self._next + 1) % self.n_blocks
+        self.filled = min(self.filled + 1, self.n_blocks)
+        if self._next == 0:
+            np.sum(self._products, axis=0, out=self._sum)
+
+    def matrix(self) -> NDArray[np.float64]:
+        """Return the covariance (mean removed, divided by the number of samples), shape (n_channels, n_channels).
+
+        Equal to ``numpy.cov(window, bias=True)`` and to pyRiemann's "scm".
+        """
+        count = self._sum[-1, -1]
+        mean = self._sum[-1, :-1] / count
+        covariance: NDArray[np.float64] = self._sum[:-1, :-1] / count
+        covariance -= mean[:, None] * mean
+        return covariance
+
+
+@dataclass(kw_only=True, eq=False)
+class Covariance(SlidingStep):
+    """Covariance of the channels, its upper triangle row by row.
+
+    Parameters
+    ----------
+    estimator : str
+        "scm": of the window, mean removed. "shrinkage": the same, drawn to a multiple of the unit matrix by
+        `shrinkage`. "exponential": forgets with the time constant `window` (an exponential mean of the products of
+        each hop around a running mean), drawn by `shrinkage`, too.
+    shrinkage : float
+        Share of the unit matrix, 0 to 1. Above 0 the matrix is positive definite whatever the rank of the data
+        (average reference, removed components, duplicate channels), as tangent spaces and whitening need it.
+
+    Notes
+    -----
+    ``(1 - shrinkage) C + shrinkage trace(C) / n I`` (Ledoit and Wolf 2004, with a given share).
+    """
+
+    name: ClassVar[str] = "covariance"
+    estimator: str = "scm"
+    shrinkage: float = 0.0
+    _running_cov: RunningCovariance | None = field(init=False, repr=False, default=None)
+    _blocks: Blocks | None = field(init=False, repr=False, default=None)
+    _upper: tuple[NDArray[np.intp], NDArray[np.intp]] | None = field(init=False, repr=False, default=None)
+    _smooth: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
+    _seen: int = field(init=False, repr=False, default=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("estimator", self.estimator, ESTIMATORS)
+        check_range("shrinkage", self.shrinkage, low=0.0, high=1.0)
+        if self.estimator == "shrinkage" and self.shrinkage == 0.0:
+            self.shrinkage = 0.05
+
+    def prepare(self, info: StreamInfo) -> tuple[list[str], NDArray[np.intp], str]:
+        """Name one feature for each pair of channels."""
+        n_channels = info.n_channels
+        length = self.grid()
+        self._running_cov = RunningCovariance(n_channels, max(1, self.n_window // length))
+        self._blocks = Blocks(length, n_channels)
+        rows, columns = np.triu_indices(n_channels)
+        self._upper = (rows, columns)
+        names = [
+            info.ch_names[i] if i == j else f"{info.ch_names[i]}~{info.ch_names[j]}"
+            for i, j in zip(rows, columns, strict=True)
+        ]
+        self.clear()
+        return names, np.stack([rows, columns], axis=1), f"{info.unit}2"
+
+    def grid(self) -> int:
+        """Return the length of a block."""
+        return self.n_hop if self.estimator == "exponential" else block_length(self.n_window, self.n_hop)
+
+    def clear(self) -> None:
+        """Empty the window."""
+        if self._running_cov is not None and self._blocks is not None:
+            self._running_cov.clear()
+            self._blocks.clear()
+        self._smooth = None
+        self._seen = 0
+
+    def feed(self, data: NDArray[np.float64], *, boundary: bool) -> None:
+        """Add the block once it is complete."""
+        if self._running_cov is None or self._blocks is None:
+            raise ArgumentError("covariance is not configured; call configure(info) first.")
+        block = self._blocks.add(data, boundary=boundary)
+        if block is None:
+            return
+        if self.estimator != "exponential":
+            self._running_cov.add(block)
+            return
+        # Moments around the first sample: [X 1]' [X 1] / n, forgotten alike.
+        if self._smooth is None:
+            self._origin = block[0].copy()
+        extended = np.ones((block.shape[0], block.shape[1] + 1))
+        extended[:, :-1] = block - self._origin
+        moments = extended.T @ extended / block.shape[0]
+        keep = float(np.exp(-self.n_hop / self.n_window))
+        self._smooth = moments if self._smooth is None else keep * self._smooth + (1.0 - keep) * moments
+        self._seen += self.n_hop
+
+    def ready(self) -> bool:
+        """Return whether as much has been seen as the window holds."""
+        if self.estimator == "exponential":
+            return self._seen >= self.n_window
+        return self._running_cov is not None and self._running_cov.filled == self._running_cov.n_blocks
+
+    def matrix(self) -> NDArray[np.float64]:
+        """Return the newest covariance, shape (n_channels, n_channels)."""
+        if self._running_cov is None or not self.ready():
+            raise ArgumentError("covariance has no matrix yet: the window is not full.")
+        if self._smooth is not None:
+            mean = self._smooth[-1, :-1]
+            covariance = self._smooth[:-1, :-1] - mean[:, None] * mean
+        else:
+            covariance = self._running_cov.matrix()
+        return shrink(covariance, self.shrinkage) if self.shrinkage else covariance
+
+    def compute(self) -> NDArray[np.float64]:
+        """Return the upper triangle of the newest covariance."""
+        return self.matrix()[self._upper]
+
+
+def shrink(covariance: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """Return ``(1 - share) C + share trace(C) / n I``; works on stacks, shape (..., n, n).
+
+    A matrix of zeros (dead channels) gets a unit matrix of 1e-12 instead, so that a Cholesky factor exists.
+    """
+    size = covariance.shape[-1]
+    level = np.maximum(np.trace(covariance, axis1=-2, axis2=-1) / size, 1e-12)
+    out: NDArray[np.float64] = (1.0 - share) * covariance
+    out[..., np.arange(size), np.arange(size)] += share * np.asarray(level)[..., None]
+    return out
