@@ -1,0 +1,131 @@
+"""What every decoder shares: the checks before fit and predict, and how scores become probabilities."""
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from bcikit.signal import DataError
+
+
+class Decoder(ClassifierMixin, BaseEstimator):
+    """Base of the classifiers on ``(n_epochs, n_channels, n_times)``.
+
+    A subclass sets ``classes_``, ``n_channels_`` and ``n_times_`` in `fit` (by `_begin`) and implements
+    `decision_scores`, from which `predict_proba` and `predict` follow.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (n_classes,)
+        Sorted labels.
+    n_channels_, n_times_ : int
+        Shape of the epochs it was fitted on.
+    min_trials : int
+        Trials a class below which a model is refused; 0 for decoders that need none.
+    any_length : bool
+        True if windows of another length than the fitted one can be decided, too.
+    """
+
+    min_trials: ClassVar[int] = 5
+    any_length: ClassVar[bool] = False
+
+    classes_: NDArray[Any]
+    n_channels_: int
+    n_times_: int
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn from trials; see the class."""
+        raise NotImplementedError
+
+    def decision_scores(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return one score a class, shape ``(n_epochs, n_classes)``: log-odds up to a constant a row."""
+        raise NotImplementedError
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return probabilities, shape ``(n_epochs, n_classes)``, in the order of `classes_`."""
+        return softmax(self.decision_scores(X))
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the most probable class of each epoch, shape ``(n_epochs,)``."""
+        scores = self.decision_scores(X)
+        return self.classes_[np.argmax(scores, axis=1)]
+
+    def _begin(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Check the training data; return it with labels as indices into `classes_`."""
+        data = check_epochs(X, who=type(self).__name__)
+        labels = np.asarray(y)
+        if labels.shape != (data.shape[0],):
+            raise DataError(f"{type(self).__name__}: y has shape {labels.shape}; it must be ({data.shape[0]},).")
+        self.classes_, index = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise DataError(
+                f"{type(self).__name__} needs trials of at least two classes; there is one class: {self.classes_[0]!r}."
+            )
+        self.n_channels_, self.n_times_ = data.shape[1:]
+        return data, index
+
+    def _check(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Check epochs to be decided."""
+        check_is_fitted(self, "classes_")
+        data = check_epochs(X, who=type(self).__name__)
+        if data.shape[1] != self.n_channels_:
+            raise DataError(
+                f"{type(self).__name__}: epochs have {data.shape[1]} channels; it was fitted on {self.n_channels_}."
+            )
+        if not self.any_length and data.shape[2] != self.n_times_:
+            raise DataError(
+                f"{type(self).__name__}: epochs have {data.shape[2]} samples; it was fitted on {self.n_times_}."
+            )
+        return data
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def check_epochs(X: ArrayLike, *, who: str) -> NDArray[np.float64]:
+    """Return `X` as float64 ``(n_epochs, n_channels, n_times)``.
+
+    Raises
+    ------
+    DataError
+        If the shape is another, there is no epoch, or a value is not finite.
+    """
+    data = np.asarray(X, dtype=np.float64)
+    if data.ndim != 3:
+        raise DataError(f"{who}: epochs must have the shape (n_epochs, n_channels, n_times); they have {data.shape}.")
+    if 0 in data.shape:
+        raise DataError(f"{who}: epochs of shape {data.shape} are empty.")
+    if not np.isfinite(data.sum()):
+        # A sum is NaN or infinite if any value is; only then is it worth looking for where.
+        bad = np.flatnonzero(~np.isfinite(data).all(axis=(1, 2)))
+        if bad.size:
+            shown = ", ".join(map(str, bad[:5])) + (", ..." if bad.size > 5 else "")
+            raise DataError(f"{who}: {bad.size} of {len(data)} epochs hold NaN or infinite values (epoch {shown}).")
+    return data
+
+
+def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return probabilities of rows of log-odds, without overflow."""
+    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def check_trials(y: ArrayLike, *, minimum: int, who: str) -> None:
+    """Refuse labels with a single class or too few trials of one.
+
+    Raises
+    ------
+    DataError
+        Naming the counts and the minimum.
+    """
+    labels, counts = np.unique(np.asarray(y), return_counts=True)
+    listed = ", ".join(f"{label}: {count}" for label, count in zip(labels, counts, strict=True))
+    if len(labels) < 2:
+        raise DataError(f"{who} needs at least two classes; the trials are {listed or 'none'}.")
+    if counts.min() < minimum:
+        raise DataError(f"{who} needs at least {minimum} trials of each class; there are {listed}. Record more.")

@@ -1,0 +1,127 @@
+"""Numbers that say how good decisions are, defined where their usual implementations go wrong."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bcikit.signal import check_int, check_range
+
+Array = NDArray[np.float64]
+
+
+def itr(accuracy: float, n_classes: int, seconds: float) -> float:
+    """Return the information transfer rate in bits a minute, never negative.
+
+    ``60 / T [log2 N + P log2 P + (1 - P) log2((1 - P) / (N - 1))]`` (Wolpaw et al. 2002), 0 for P at or below 1 / N.
+    It holds for equally likely classes and errors spread evenly, and overstates what a person gets done.
+
+    Parameters
+    ----------
+    accuracy : float
+        Share of correct decisions, P.
+    n_classes : int
+        Choices, N.
+    seconds : float
+        Time a selection takes, gaze shift and feedback included, T.
+
+    Examples
+    --------
+    >>> itr(1.0, 4, 1.0), itr(0.05, 4, 1.0)
+    (120.0, 0.0)
+    """
+    p = check_range("accuracy", accuracy, low=0.0, high=1.0)
+    n = check_int("n_classes", n_classes, low=2)
+    t = check_range("seconds", seconds, low=0.0, low_open=True, unit="s")
+    if p <= 1.0 / n:
+        return 0.0
+    bits = math.log2(n) + p * math.log2(p)
+    if p < 1.0:
+        bits += (1 - p) * math.log2((1 - p) / (n - 1))
+    return 60.0 / t * bits
+
+
+def confusion(y_true: ArrayLike, y_pred: ArrayLike, classes: ArrayLike) -> NDArray[np.int64]:
+    """Return counts, true class a row, decided class a column; decisions outside `classes` are not counted."""
+    names = np.asarray(classes)
+    true, decided = np.asarray(y_true), np.asarray(y_pred)
+    return np.array([[np.count_nonzero((true == a) & (decided == b)) for b in names] for a in names], dtype=np.int64)
+
+
+def nmcc(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Return the normalised Matthews correlation ``(MCC + 1) / 2``; 0.5 is chance (Carrara and Papadopoulo 2023)."""
+    from sklearn.metrics import matthews_corrcoef
+
+    return float((matthews_corrcoef(np.asarray(y_true), np.asarray(y_pred)) + 1.0) / 2.0)
+
+
+def roc_auc(y_true: ArrayLike, scores: Array, classes: ArrayLike) -> float:
+    """Return the area under the ROC curve; several classes: mean of one against the rest, NaN if a class is absent.
+
+    `scores` are log-odds up to a constant a row, ``(n, n_classes)``, as `Decoder.decision_scores` returns them.
+    """
+    from scipy.special import logsumexp
+    from sklearn.metrics import roc_auc_score
+
+    names = np.asarray(classes)
+    true = np.asarray(y_true)
+    columns = [1] if len(names) == 2 else range(len(names))
+    areas = []
+    for column in columns:
+        positive = true == names[column]
+        if positive.all() or not positive.any():
+            return math.nan
+        against = scores[:, column] - logsumexp(np.delete(scores, column, axis=1), axis=1)
+        areas.append(roc_auc_score(positive, against))
+    return float(np.mean(areas))
+
+
+def mutual_information(counts: NDArray[np.int64]) -> float:
+    """Return the mutual information of true and decided class in bits a decision, from a confusion matrix."""
+    joint = counts / counts.sum()
+    outer = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
+    present = joint > 0
+    return float(np.sum(joint[present] * np.log2(joint[present] / outer[present])))
+
+
+def brier(y_index: NDArray[np.intp], probabilities: Array) -> float:
+    """Return the Brier score: mean squared distance of the probabilities from the truth, summed over classes."""
+    truth = np.eye(probabilities.shape[1])[y_index]
+    return float(np.mean(np.sum((probabilities - truth) ** 2, axis=1)))
+
+
+def reliability(y_index: NDArray[np.intp], probabilities: Array, *, n_bins: int = 10) -> list[dict[str, Any]]:
+    """Return for each bin of confidence how often the decision was right.
+
+    Parameters
+    ----------
+    y_index : ndarray of int, shape (n,)
+        True class as a column of `probabilities`.
+    probabilities : ndarray, shape (n, n_classes)
+        Rows that sum to one.
+    n_bins : int
+        Bins of equal width on [0, 1].
+
+    Returns
+    -------
+    list of dict
+        For each bin that is not empty: ``confidence`` and ``accuracy`` (means) and ``count``.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == y_index
+    bins = np.minimum((confidence * check_int("n_bins", n_bins, low=1)).astype(int), n_bins - 1)
+    return [
+        {
+            "confidence": float(confidence[bins == b].mean()),
+            "accuracy": float(right[bins == b].mean()),
+            "count": int(np.count_nonzero(bins == b)),
+        }
+        for b in np.unique(bins)
+    ]
+
+
+def ece(y_index: NDArray[np.intp], probabilities: Array, *, n_bins: int = 10) -> float:
+    """Return the expected calibration error: mean gap of confidence and accuracy over bins (Guo et al. 2017)."""
+    rows = reliability(y_index, probabilities, n_bins=n_bins)
+    return sum(row["count"] * abs(row["confidence"] - row["accuracy"]) for row in rows) / len(probabilities)

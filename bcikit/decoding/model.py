@@ -1,0 +1,351 @@
+"""Model: a fitted decoder with its calibration and its sheet; the same object offline, live and in a file."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcikit.decoding.calibration import make_calibrator, scores_of
+from bcikit.decoding.estimator import Decoder, check_trials
+from bcikit.decoding.registry import DECODERS
+from bcikit.decoding.scores import Scores, cross_validate
+from bcikit.decoding.sheet import ModelSheet, now_utc, package_versions
+from bcikit.decoding.store import read_model, write_model
+from bcikit.decoding.trials import Epochs
+from bcikit.signal import ArgumentError, Decision, ModelError, StreamInfo, check_range
+
+
+class WindowLike(Protocol):
+    """What a model needs of a window (`bcikit.processing.Window`)."""
+
+    @property
+    def data(self) -> NDArray[np.float64]:
+        """Signals, shape ``(n_channels, n_times)``."""
+
+    @property
+    def stop_sample(self) -> int:
+        """Index of the sample after the newest."""
+
+    @property
+    def time(self) -> float:
+        """Time of the newest sample."""
+
+    @property
+    def bad(self) -> NDArray[np.float64]:
+        """Share of bad or lost samples a channel."""
+
+    @property
+    def n_lost(self) -> int:
+        """Samples lost within the window."""
+
+
+class Model:
+    """A fitted decoder that turns windows into decisions.
+
+    Make one by `fit`, `untrained` or `load`. Before the first window, `attach` it to the stream the windows come from.
+
+    Attributes
+    ----------
+    estimator : estimator
+        The fitted decoder.
+    calibrator : estimator
+        Turns its scores into probabilities.
+    sheet : ModelSheet
+        What the model is.
+    scores : Scores or None
+        Held-out decisions of `fit`; None after `load` (their numbers are in ``sheet.scores``).
+    """
+
+    def __init__(self, estimator: Any, calibrator: Any, sheet: ModelSheet, scores: Scores | None = None) -> None:
+        self.estimator = estimator
+        self.calibrator = calibrator
+        self.sheet = sheet
+        self.scores = scores
+        self._columns: NDArray[np.intp] | None = None
+        self._n_stream: int = len(sheet.ch_names)
+        self._idle = sheet.classes.index(sheet.idle) if sheet.idle is not None else -1
+
+    @classmethod
+    def fit(
+        cls,
+        decoder: Any,
+        trials: Epochs,
+        *,
+        calibration: str = "temperature",
+        split: str = "auto",
+        n_folds: int = 5,
+        reject: float = 0.0,
+        max_bad: float = 0.1,
+        idle: str | None = None,
+        filters: Sequence[Mapping[str, Any]] = (),
+        intended_use: str = "",
+        minimum: int | None = None,
+        seed: int = 0,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Self:
+        """Fit a decoder, and its calibration on decisions of trials it had not seen.
+
+        Parameters
+        ----------
+        decoder : estimator
+            Unfitted: from `make_decoder`, or any scikit-learn classifier on epochs.
+        trials : Epochs
+            What to learn from.
+        calibration : {"temperature", "isotonic", "none"}
+            How probabilities are made of held-out scores.
+        split, n_folds, seed
+            How trials are held out, see `bcikit.decoding.make_folds`.
+        reject : float
+            Probability below which nothing is decided.
+        max_bad : float
+            See `ModelSheet`.
+        idle : str, optional
+            The class that means "nothing is wanted".
+        filters : sequence of mapping
+            Configuration of the pipeline the trials went through.
+        intended_use : str
+            In words, for the sheet.
+        minimum : int, optional
+            Fewest trials a class; 5 or the decoder's own if left out.
+        progress : callable, optional
+            Called with (steps done, steps).
+
+        Raises
+        ------
+        DataError
+            If there are too few trials or classes.
+        ArgumentError
+            If `reject` is no probability or `idle` no class.
+        """
+        from sklearn.base import clone
+
+        least = getattr(decoder, "min_trials", 5) if minimum is None else minimum
+        check_trials(trials.y, minimum=least, who="training")
+        scores = cross_validate(
+            decoder,
+            trials,
+            split=split,
+            n_folds=n_folds,
+            seed=seed,
+            calibration=calibration,
+            minimum=least,
+            progress=None if progress is None else lambda done, total: progress(done, total + 1),
+        )
+        calibrator = make_calibrator(calibration).fit(scores.scores, scores.y_index)
+        estimator = clone(decoder).fit(trials.X, trials.y)
+        sheet = _sheet(
+            estimator,
+            trials.info,
+            classes=trials.classes,
+            n_times=trials.n_times,
+            tmin=trials.tmin,
+            tmax=trials.tmax,
+            reject=reject,
+            max_bad=max_bad,
+            idle=idle,
+            filters=filters,
+            intended_use=intended_use,
+            seed=seed,
+        ).replace(data=trials.fingerprint(), n_trials=trials.counts(), scores=scores.to_dict(), causal=trials.causal)
+        if progress is not None:
+            n_folds_done = len(np.unique(scores.folds))
+            progress(n_folds_done + 1, n_folds_done + 1)
+        return cls(estimator, calibrator, sheet, scores)
+
+    @classmethod
+    def untrained(
+        cls,
+        decoder: Any,
+        info: StreamInfo,
+        *,
+        seconds: float,
+        reject: float = 0.0,
+        max_bad: float = 0.1,
+        filters: Sequence[Mapping[str, Any]] = (),
+        intended_use: str = "",
+    ) -> Self:
+        """Return a model of a decoder that needs no calibration (`Decoder.prepare`).
+
+        Parameters
+        ----------
+        decoder : Decoder
+            With a method `prepare`, such as FBCCA.
+        info : StreamInfo
+            Stream with the channels to use.
+        seconds : float
+            Length of a window.
+        """
+        if not hasattr(decoder, "prepare"):
+            raise ArgumentError(f"{type(decoder).__name__} must be trained; decoders without training have `prepare`.")
+        n_times = round(check_range("seconds", seconds, low=0, low_open=True, unit="s") * info.sfreq)
+        estimator = decoder.prepare(n_channels=info.n_channels, n_times=n_times)
+        classes = tuple(str(label) for label in estimator.classes_)
+        sheet = _sheet(
+            estimator,
+            info,
+            classes=classes,
+            n_times=n_times,
+            tmin=0.0,
+            tmax=n_times / info.sfreq,
+            reject=reject,
+            max_bad=max_bad,
+            idle=None,
+            filters=filters,
+            intended_use=intended_use,
+            seed=0,
+        )
+        calibrator = make_calibrator("none").fit(np.zeros((1, len(classes))), np.zeros(1, dtype=int))
+        return cls(estimator, calibrator, sheet)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What can be decided."""
+        return self.sheet.classes
+
+    def attach(self, info: StreamInfo) -> Self:
+        """Check the stream whose windows will be decided, and find the channels in it by name.
+
+        Raises
+        ------
+        ModelError
+            If a channel is missing, or rate, unit or causality do not fit.
+        """
+        columns = self.sheet.columns(info)
+        self._n_stream = info.n_channels
+        self._columns = None if columns == list(range(info.n_channels)) else np.asarray(columns, dtype=np.intp)
+        return self
+
+    def probabilities(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return calibrated probabilities of epochs in the model's own channels, ``(n_epochs, n_classes)``."""
+        probabilities: NDArray[np.float64] = self.calibrator.predict_proba(scores_of(self.estimator, X))
+        return probabilities
+
+    def decide(self, window: WindowLike, *, now: float | None = None) -> Decision:
+        """Decide one window. It never raises for what is wrong with the data: the reason says so.
+
+        Parameters
+        ----------
+        window : Window
+            ``data`` has the channels of the attached stream.
+        now : float, optional
+            Time on the engine's clock, for the age.
+
+        Returns
+        -------
+        Decision
+            Without a label and with a reason where nothing can or should be decided.
+        """
+        base: dict[str, Any] = {
+            "time": window.time,
+            "sample": window.stop_sample - 1,
+            "classes": self.sheet.classes,
+            "age": 0.0 if now is None else max(0.0, now - window.time),
+        }
+        data, bad = window.data, window.bad
+        if data.shape[0] != self._n_stream:
+            return Decision(**base, reason=f"error: {data.shape[0]} channels instead of {self._n_stream}")
+        if self._columns is not None:
+            data, bad = data[self._columns], bad[self._columns]
+        if data.shape[1] < self.sheet.n_times:
+            return Decision(**base, reason="not-enough-data")
+        worst = float(bad.max(initial=0.0))
+        if worst > self.sheet.max_bad or not np.isfinite(data).all():
+            return Decision(**base, reason="bad-data", data={"bad": worst})
+        try:
+            row = self.probabilities(data[None, :, data.shape[1] - self.sheet.n_times :])[0]
+        except Exception as error:  # noqa: BLE001 - a decoder that fails must not stop the session; nothing is decided
+            return Decision(**base, reason=f"error: {type(error).__name__}: {error}")
+        if not np.isfinite(row).all():
+            return Decision(**base, reason="error: probabilities are not finite")
+        return self._decided(base, row)
+
+    def _decided(self, base: dict[str, Any], row: NDArray[np.float64]) -> Decision:
+        best = int(row.argmax())
+        probabilities = tuple(row.tolist())
+        if probabilities[best] < self.sheet.reject:
+            return Decision(**base, probabilities=probabilities, reason="low-confidence")
+        if best == self._idle:
+            return Decision(**base, probabilities=probabilities, reason="idle")
+        return Decision(**base, probabilities=probabilities, label=self.sheet.classes[best])
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model file (skops and a sheet, no pickle) and return its path.
+
+        Raises
+        ------
+        ModelError
+            If it cannot be written, or the estimator cannot be stored without pickle.
+        """
+        return write_model(path, self.sheet, {"estimator": self.estimator, "calibrator": self.calibrator})
+
+    @classmethod
+    def load(cls, path: str | Path, *, trusted: Sequence[str] = ()) -> Self:
+        """Read a model file.
+
+        Parameters
+        ----------
+        path : str or Path
+            Written by `save`.
+        trusted : sequence of str
+            Full names of types beside bcikit's and scikit-learn's own that may be loaded.
+
+        Raises
+        ------
+        ModelError
+            If it is missing, damaged, or holds a type that is not trusted.
+        """
+        sheet, content = read_model(path, trusted=trusted)
+        try:
+            return cls(content["estimator"], content["calibrator"], sheet)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"{path} lacks a part of the model: {error}.") from None
+
+
+def _sheet(
+    estimator: Any, info: StreamInfo, *, classes: tuple[str, ...], idle: str | None, **fields: Any
+) -> ModelSheet:
+    check_range("reject", fields["reject"], low=0.0, high=1.0)
+    check_range("max_bad", fields["max_bad"], low=0.0, high=1.0)
+    if idle is not None and idle not in classes:
+        raise ArgumentError(f"idle is {idle!r}; allowed: {', '.join(classes)}.")
+    name, paradigm = _name_of(estimator)
+    params = estimator.get_params(deep=False) if hasattr(estimator, "get_params") else {}
+    return ModelSheet(
+        decoder=name,
+        params={key: _plain(value) for key, value in params.items()},
+        paradigm=paradigm,
+        classes=classes,
+        idle=idle,
+        ch_names=info.ch_names,
+        sfreq=info.sfreq,
+        unit=info.unit,
+        filters=tuple(dict(step) for step in fields.pop("filters")),
+        created=now_utc(),
+        versions=package_versions(),
+        **fields,
+    )
+
+
+def _name_of(estimator: Any) -> tuple[str, str]:
+    """Return the registered name and the paradigm of an estimator; its class's name where it is a user's own."""
+    kind = type(estimator)
+    where = f"{kind.__module__}:{kind.__name__}"
+    for name, entry in DECODERS.items():
+        if entry.where == where and all(getattr(estimator, key) == value for key, value in entry.defaults.items()):
+            return name, entry.paradigm
+    return kind.__name__, "any" if not isinstance(estimator, Decoder) else "own"
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter as JSON can hold it."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else repr(value)

@@ -1,0 +1,112 @@
+"""Decoders by name, the same in the API, on the command line and in session files."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from bcikit.decoding.estimator import Decoder
+from bcikit.signal import ArgumentError, check_choice, check_range
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Where a decoder is, and what it is for.
+
+    Attributes
+    ----------
+    paradigm : str
+        One of `PARADIGMS`.
+    where : str
+        ``module:class``.
+    what : str
+        One line for a person.
+    defaults : mapping
+        Parameters that differ from the class's own.
+    """
+
+    paradigm: str
+    where: str
+    what: str
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+PARADIGMS = ("motor-imagery",)
+
+_RIEMANN = "bcikit.decoding.riemann"
+
+DECODERS: dict[str, Entry] = {
+    "csp-lda": Entry(paradigm="motor-imagery", where=f"{_RIEMANN}:CspLda", what="common spatial patterns and LDA"),
+    "tangent-lr": Entry(
+        paradigm="motor-imagery", where=f"{_RIEMANN}:TangentSpace", what="tangent space and logistic regression"
+    ),
+    "tangent-svm": Entry(
+        paradigm="motor-imagery",
+        where=f"{_RIEMANN}:TangentSpace",
+        what="tangent space and linear support vectors",
+        defaults={"classifier": "svm"},
+    ),
+    "mdm": Entry(paradigm="motor-imagery", where=f"{_RIEMANN}:Mdm", what="minimum distance to the class means"),
+    "fgmdm": Entry(paradigm="motor-imagery", where=f"{_RIEMANN}:FgMdm", what="minimum distance after geodesic filter"),
+    "acm-svm": Entry(
+        paradigm="motor-imagery", where=f"{_RIEMANN}:Acm", what="augmented covariance, tangent space, SVM"
+    ),
+}
+
+
+def decoder_names(paradigm: str | None = None) -> tuple[str, ...]:
+    """Return the names of the decoders of one paradigm, or of all.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such paradigm.
+    """
+    if paradigm is not None:
+        check_choice("paradigm", paradigm, PARADIGMS)
+    return tuple(name for name, entry in DECODERS.items() if paradigm in (None, entry.paradigm))
+
+
+def decoder_class(name: str) -> type[Decoder]:
+    """Return the class behind a name."""
+    check_choice("decoder", name, DECODERS)
+    module, _, attribute = DECODERS[name].where.partition(":")
+    found: type[Decoder] = getattr(import_module(module), attribute)
+    return found
+
+
+def make_decoder(name: str, *, sfreq: float, **params: Any) -> Decoder:
+    """Return an unfitted decoder.
+
+    Parameters
+    ----------
+    name : str
+        One of `decoder_names`.
+    sfreq : float
+        Sampling rate in Hz of the epochs it will see; used by decoders with filters or reference signals.
+    **params
+        Parameters of the class (see its page in the documentation).
+
+    Returns
+    -------
+    Decoder
+        A scikit-learn classifier on ``(n_epochs, n_channels, n_times)``.
+
+    Raises
+    ------
+    ArgumentError
+        If the name or a parameter is unknown, or one that must be given is missing.
+    """
+    check_range("sfreq", sfreq, low=0.0, low_open=True, unit="Hz")
+    factory: Callable[..., Decoder] = decoder_class(name)
+    accepted = inspect.signature(factory).parameters
+    values = {**DECODERS[name].defaults, **params}
+    for key in values:
+        check_choice(f"parameter of {name}", key, tuple(accepted))
+    if "sfreq" in accepted:
+        values["sfreq"] = sfreq
+    missing = [key for key, value in accepted.items() if value.default is inspect.Parameter.empty and key not in values]
+    if missing:
+        raise ArgumentError(f"decoder {name!r} needs the parameter{'s' * (len(missing) > 1)} {', '.join(missing)}.")
+    return factory(**values)

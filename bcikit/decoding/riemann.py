@@ -1,0 +1,281 @@
+"""Motor-imagery decoders on covariance matrices: CSP, tangent space, minimum distance to mean."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bcikit.decoding.estimator import Decoder
+from bcikit.decoding.linear import linear_scores
+from bcikit.decoding.spd import (
+    Array,
+    covariances,
+    function_of,
+    mean_riemann,
+    rank_projection,
+    squared_distances,
+    unupper,
+    upper,
+)
+from bcikit.signal import check_choice, check_int
+
+
+class CovarianceDecoder(Decoder):
+    """Base of decoders on one covariance a window.
+
+    Data that lack rank (average reference, a repeated channel) are projected onto the directions that carry signal;
+    with full rank nothing is changed.
+
+    Parameters
+    ----------
+    estimator : {"oas", "lwf", "cov", "scm"}
+        See `bcikit.decoding.spd.covariances`.
+    """
+
+    projection_: Array | None
+
+    def __init__(self, *, estimator: str = "oas") -> None:
+        self.estimator = estimator
+
+    any_length = True  # a covariance does not depend on how many samples made it
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn from trials.
+
+        Parameters
+        ----------
+        X : array, shape (n_epochs, n_channels, n_times)
+            Band-pass filtered epochs.
+        y : array, shape (n_epochs,)
+            Labels.
+        """
+        data, index = self._begin(X, y)
+        flat = self._augment(data)
+        pooled = np.einsum("nct,ndt->cd", flat, flat) / (flat.shape[0] * flat.shape[2])
+        self.projection_ = rank_projection(pooled)
+        self._fit_matrices(self._matrices(data), index)
+        return self
+
+    def decision_scores(self, X: ArrayLike) -> Array:
+        """Return one score a class, shape ``(n_epochs, n_classes)``."""
+        return self._score_matrices(self._matrices(self._check(X)))
+
+    def matrices(self, X: ArrayLike) -> Array:
+        """Return the covariance of each epoch as the decoder sees it, shape ``(n_epochs, rank, rank)``."""
+        return self._matrices(self._check(X))
+
+    def _augment(self, data: Array) -> Array:
+        return data
+
+    def _matrices(self, data: Array) -> Array:
+        data = self._augment(data)
+        if self.projection_ is not None:
+            data = self.projection_ @ data
+        return covariances(data, self.estimator)
+
+    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp]) -> None:
+        raise NotImplementedError
+
+    def _score_matrices(self, matrices: Array) -> Array:
+        raise NotImplementedError
+
+
+class CspLda(CovarianceDecoder):
+    """Common spatial patterns, log variance, linear discriminant analysis.
+
+    Koles et al. 1990; Blankertz et al. 2008 (IEEE SPM 25(1)); several classes by approximate joint diagonalisation
+    (Grosse-Wentrup and Buss 2008). Filters by pyRiemann's CSP on covariances.
+
+    Parameters
+    ----------
+    n_filters : int
+        Spatial filters kept.
+    estimator : str
+        Covariance of a trial.
+
+    Attributes
+    ----------
+    filters_ : ndarray, shape (n_filters, n_channels)
+        Spatial filters on the channels.
+    patterns_ : ndarray, shape (n_filters, n_channels)
+        What each filter picks up, for topographic maps (Haufe et al. 2014).
+    """
+
+    filters_: Array
+    patterns_: Array
+
+    def __init__(self, *, n_filters: int = 6, estimator: str = "cov") -> None:
+        super().__init__(estimator=estimator)
+        self.n_filters = n_filters
+
+    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp]) -> None:
+        from pyriemann.spatialfilters import CSP
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+        check_int("n_filters", self.n_filters, low=1)
+        # Power of a trial as a whole says how loud it was, not where; without this one loud trial owns the mean.
+        scaled = matrices / np.trace(matrices, axis1=1, axis2=2)[:, None, None]
+        csp = CSP(nfilter=min(self.n_filters, matrices.shape[1]), log=True).fit(scaled, index)
+        projection = self.projection_
+        self._filters = csp.filters_
+        self.filters_ = csp.filters_ if projection is None else csp.filters_ @ projection
+        self.patterns_ = csp.patterns_ if projection is None else csp.patterns_ @ projection
+        self.classifier_ = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+        self.classifier_.fit(self._features(matrices), index)
+
+    def _features(self, matrices: Array) -> Array:
+        filters = self._filters
+        return np.log(np.einsum("fc,ncd,fd->nf", filters, matrices, filters, optimize=True))
+
+    def _score_matrices(self, matrices: Array) -> Array:
+        return linear_scores(self.classifier_, self._features(matrices))
+
+
+class TangentSpace(CovarianceDecoder):
+    """Tangent space at the geometric mean, then a linear classifier.
+
+    Barachant et al. 2012 (IEEE TBME 59(4)) and 2013 (Neurocomputing 112). Each window costs one covariance and one
+    eigendecomposition; the whitening by the mean is computed once.
+
+    Parameters
+    ----------
+    classifier : {"lr", "svm", "lda"}
+        Logistic regression, linear support vectors, or LDA with automatic shrinkage.
+    C : float
+        Inverse strength of the regularisation of "lr" and "svm".
+    estimator : str
+        Covariance of a trial.
+
+    Attributes
+    ----------
+    reference_ : ndarray, shape (rank, rank)
+        Geometric mean of the training covariances.
+    """
+
+    reference_: Array
+    whitener_: Array
+
+    def __init__(self, *, classifier: str = "lr", C: float = 1.0, estimator: str = "oas") -> None:
+        super().__init__(estimator=estimator)
+        self.classifier = classifier
+        self.C = C
+
+    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp]) -> None:
+        self.set_reference(mean_riemann(matrices))
+        self.classifier_ = _linear_classifier(self.classifier, self.C)
+        self.classifier_.fit(self.tangent(matrices), index)
+
+    def set_reference(self, reference: Array) -> None:
+        """Move the point at which the tangent space is taken (re-centring)."""
+        self.reference_ = reference
+        self.whitener_ = function_of(reference, "invsqrt")
+
+    def tangent(self, matrices: Array) -> Array:
+        """Return tangent vectors, shape ``(n, rank * (rank + 1) / 2)``."""
+        whitener = self.whitener_
+        return upper(function_of(whitener @ matrices @ whitener, "log"))
+
+    def _score_matrices(self, matrices: Array) -> Array:
+        return linear_scores(self.classifier_, self.tangent(matrices))
+
+
+class Acm(TangentSpace):
+    """Augmented covariance: the covariance of the signals and their delayed copies, then tangent space.
+
+    Carrara and Papadopoulo 2023 (arXiv 2302.04508).
+
+    Parameters
+    ----------
+    order : int
+        Copies, the signal itself included.
+    lag : int
+        Samples between two copies.
+    classifier, C, estimator
+        See `TangentSpace`.
+    """
+
+    def __init__(
+        self, *, order: int = 4, lag: int = 8, classifier: str = "svm", C: float = 1.0, estimator: str = "oas"
+    ) -> None:
+        super().__init__(classifier=classifier, C=C, estimator=estimator)
+        self.order = order
+        self.lag = lag
+
+    def _augment(self, data: Array) -> Array:
+        n_times = data.shape[2] - (self.order - 1) * check_int("lag", self.lag, low=1)
+        check_int("order", self.order, low=1)
+        check_int("samples left after the delays", n_times, low=2)
+        starts = [copy * self.lag for copy in range(self.order)][::-1]
+        return np.concatenate([data[:, :, start : start + n_times] for start in starts], axis=1)
+
+
+class Mdm(CovarianceDecoder):
+    """Minimum distance to the geometric mean of each class (Barachant et al. 2012).
+
+    Scores are negative squared distances, so that probabilities are pyRiemann's.
+
+    Attributes
+    ----------
+    means_ : ndarray, shape (n_classes, rank, rank)
+        Geometric mean of each class.
+    """
+
+    means_: Array
+    whiteners_: Array
+
+    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp]) -> None:
+        self.set_means(np.stack([mean_riemann(matrices[index == k]) for k in range(len(self.classes_))]))
+
+    def set_means(self, means: Array) -> None:
+        """Replace the class means (adaptation, transfer)."""
+        self.means_ = means
+        self.whiteners_ = function_of(means, "invsqrt")
+
+    def _score_matrices(self, matrices: Array) -> Array:
+        return -squared_distances(matrices, self.whiteners_)
+
+
+class FgMdm(CovarianceDecoder):
+    """Geodesic filtering by Fisher's discriminant in the tangent space, then minimum distance to mean.
+
+    Barachant et al. 2010 (LVA/ICA); equal to pyRiemann's FgMDM.
+    """
+
+    whitener_: Array
+    filter_: Array
+    whiteners_: Array
+
+    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp]) -> None:
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+        self.whitener_ = function_of(mean_riemann(matrices), "invsqrt")
+        tangent = self._tangent(matrices)
+        discriminant = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(tangent, index)
+        directions = discriminant.coef_
+        self.filter_ = directions.T @ np.linalg.pinv(directions @ directions.T) @ directions
+        filtered = self._filtered(tangent)
+        means = np.stack([mean_riemann(filtered[index == k]) for k in range(len(self.classes_))])
+        self.whiteners_ = function_of(means, "invsqrt")
+
+    def _tangent(self, matrices: Array) -> Array:
+        return upper(function_of(self.whitener_ @ matrices @ self.whitener_, "log"))
+
+    def _filtered(self, tangent: Array) -> Array:
+        # Distances do not change by a congruence, so nobody needs to go back through the square root of the mean.
+        return function_of(unupper(tangent @ self.filter_), "exp")
+
+    def _score_matrices(self, matrices: Array) -> Array:
+        return -squared_distances(self._filtered(self._tangent(matrices)), self.whiteners_)
+
+
+def _linear_classifier(name: str, C: float) -> Any:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.svm import SVC
+
+    check_choice("classifier", name, ("lda", "lr", "svm"))
+    if name == "lr":
+        return LogisticRegression(C=C, max_iter=1000)
+    if name == "svm":
+        return SVC(kernel="linear", C=C, decision_function_shape="ovr")
+    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")

@@ -1,0 +1,295 @@
+"""Cross-validation that keeps runs apart, and what it found."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcikit.decoding.calibration import make_calibrator, scores_of
+from bcikit.decoding.chance import accuracy_interval, chance_interval, chance_level
+from bcikit.decoding.estimator import check_trials
+from bcikit.decoding.metrics import brier, confusion, ece, itr, nmcc, reliability, roc_auc
+from bcikit.decoding.trials import Epochs
+from bcikit.signal import DataError, check_choice, check_int
+
+Array = NDArray[np.float64]
+SPLITS = ("auto", "leave-group-out", "shuffled", "blocked")
+
+
+class Classifier(Protocol):
+    """What is needed of an estimator: scikit-learn's fit and `classes_`."""
+
+    classes_: NDArray[Any]
+
+    def fit(self, X: Any, y: Any) -> Any:
+        """Learn."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Scores:
+    """Held-out decisions and what they are worth.
+
+    Attributes
+    ----------
+    split : str
+        "leave-group-out", "shuffled" or "blocked".
+    classes : tuple of str
+        Columns of `probabilities`.
+    y_true, y_pred : ndarray of str, shape (n_trials,)
+        Truth and decision, in the order of the epochs.
+    scores : ndarray, shape (n_trials, n_classes)
+        Held-out scores before calibration.
+    probabilities : ndarray, shape (n_trials, n_classes)
+        Calibrated by the scores of the other folds.
+    folds : ndarray of int, shape (n_trials,)
+        Fold in which each trial was held out.
+    seconds : float
+        Length of a window, for the information transfer rate.
+    notes : tuple of str
+        What a reader must know: overlaps, zero-phase filters.
+    """
+
+    split: str
+    classes: tuple[str, ...]
+    y_true: NDArray[np.str_]
+    y_pred: NDArray[np.str_]
+    scores: Array
+    probabilities: Array
+    folds: NDArray[np.int64]
+    seconds: float
+    notes: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_trials(self) -> int:
+        """Trials decided."""
+        return len(self.y_true)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of correct decisions."""
+        return float(np.mean(self.y_true == self.y_pred))
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean over classes of the share of correct decisions."""
+        present = [c for c in self.classes if np.any(self.y_true == c)]
+        return float(np.mean([np.mean(self.y_pred[self.y_true == c] == c) for c in present]))
+
+    @property
+    def kappa(self) -> float:
+        """Cohen's kappa."""
+        from sklearn.metrics import cohen_kappa_score
+
+        return float(cohen_kappa_score(self.y_true, self.y_pred))
+
+    @property
+    def auc(self) -> float:
+        """Area under the ROC curve, from the scores before calibration within each fold."""
+        areas = [
+            (roc_auc(self.y_true[self.folds == f], self.scores[self.folds == f], self.classes), np.sum(self.folds == f))
+            for f in np.unique(self.folds)
+        ]
+        known = [(area, weight) for area, weight in areas if np.isfinite(area)]
+        if not known:
+            return roc_auc(self.y_true, self.scores, self.classes)
+        return float(np.average([area for area, _ in known], weights=[weight for _, weight in known]))
+
+    @property
+    def nmcc(self) -> float:
+        """Normalised Matthews correlation."""
+        return nmcc(self.y_true, self.y_pred)
+
+    @property
+    def itr(self) -> float:
+        """Bits a minute for decisions as long as the window, gaze shifts and pauses not counted."""
+        return itr(self.accuracy, len(self.classes), self.seconds)
+
+    @property
+    def y_index(self) -> NDArray[np.intp]:
+        """True class as a column of `probabilities`."""
+        return np.searchsorted(np.asarray(self.classes), self.y_true)
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error of `probabilities`."""
+        return ece(self.y_index, self.probabilities)
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """Counts, true class a row, decided class a column."""
+        return confusion(self.y_true, self.y_pred, self.classes)
+
+    @property
+    def chance_upper(self) -> float:
+        """Accuracy that chance exceeds in one of twenty cases."""
+        return chance_level(self.n_trials, len(self.classes))
+
+    @property
+    def fold_accuracies(self) -> tuple[float, ...]:
+        """Accuracy of each fold."""
+        hit = self.y_true == self.y_pred
+        return tuple(float(hit[self.folds == f].mean()) for f in np.unique(self.folds))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers, ready for JSON."""
+        n_correct = int(np.count_nonzero(self.y_true == self.y_pred))
+        auc = self.auc
+        return {
+            "split": self.split,
+            "n_trials": self.n_trials,
+            "classes": list(self.classes),
+            "accuracy": self.accuracy,
+            "accuracy_interval": list(accuracy_interval(n_correct, self.n_trials)),
+            "balanced_accuracy": self.balanced_accuracy,
+            "kappa": self.kappa,
+            "auc": auc if np.isfinite(auc) else None,
+            "nmcc": self.nmcc,
+            "itr": self.itr,
+            "ece": self.ece,
+            "brier": brier(self.y_index, self.probabilities),
+            "chance_interval": list(chance_interval(self.n_trials, len(self.classes))),
+            "chance_upper": self.chance_upper,
+            "fold_accuracies": list(self.fold_accuracies),
+            "confusion": self.confusion.tolist(),
+            "reliability": reliability(self.y_index, self.probabilities),
+            "notes": list(self.notes),
+            **self.extra,
+        }
+
+
+def make_folds(
+    y: NDArray[Any], groups: NDArray[Any] | None, *, split: str = "auto", n_folds: int = 5, seed: int = 0
+) -> tuple[str, NDArray[np.int64]]:
+    """Return the name of the split and the fold in which each trial is held out.
+
+    Parameters
+    ----------
+    y : ndarray, shape (n,)
+        Labels.
+    groups : ndarray, shape (n,), or None
+        Run, session or subject of each trial.
+    split : {"auto", "leave-group-out", "shuffled", "blocked"}
+        "auto": leave one group out where there are two or more, else blocked. "blocked": consecutive pieces of each
+        class, so that neighbours in time stay together. "shuffled": random stratified folds, kinder than real use.
+    n_folds : int
+        Folds of "shuffled" and "blocked"; at most the trials of the rarest class.
+    seed : int
+        For "shuffled".
+    """
+    check_choice("split", split, SPLITS)
+    n_groups = 0 if groups is None else len(np.unique(groups))
+    if split == "auto":
+        split = "leave-group-out" if n_groups >= 2 else "blocked"
+    if split == "leave-group-out":
+        if groups is None or n_groups < 2:
+            raise DataError("leave-group-out needs trials of at least two runs, sessions or subjects.")
+        return split, np.unique(groups, return_inverse=True)[1].astype(np.int64)
+    rarest = int(np.unique(y, return_counts=True)[1].min())
+    n_folds = min(check_int("n_folds", n_folds, low=2), rarest)
+    if n_folds < 2:
+        raise DataError("cross-validation needs at least two trials of each class.")
+    folds = np.empty(len(y), dtype=np.int64)
+    rng = np.random.default_rng(seed)
+    for label in np.unique(y):
+        rows = np.flatnonzero(y == label)
+        if split == "shuffled":
+            rng.shuffle(rows)
+            folds[rows] = np.arange(len(rows)) % n_folds
+        else:
+            folds[rows] = np.arange(len(rows)) * n_folds // len(rows)
+    return split, folds
+
+
+def cross_validate(
+    decoder: Any,
+    trials: Epochs,
+    *,
+    split: str = "auto",
+    n_folds: int = 5,
+    seed: int = 0,
+    calibration: str = "temperature",
+    minimum: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Scores:
+    """Decide every trial by a decoder that never saw its fold.
+
+    Parameters
+    ----------
+    decoder : estimator
+        Unfitted; cloned for each fold.
+    trials : Epochs
+        Trials with their runs.
+    split, n_folds, seed
+        See `make_folds`; runs are left out one by one where there are several.
+    calibration : str
+        Calibrator of the probabilities, fitted for each fold on the held-out scores of the others.
+    minimum : int, optional
+        Fewest trials a class; the decoder's own minimum if left out.
+    progress : callable, optional
+        Called with (folds done, folds).
+
+    Raises
+    ------
+    DataError
+        If there is one class, or a class has too few trials, or a training fold lacks a class.
+    """
+    least = getattr(decoder, "min_trials", 5) if minimum is None else minimum
+    check_trials(trials.y, minimum=max(least, 2), who="cross-validation")
+    name, folds = make_folds(trials.y, trials.groups, split=split, n_folds=n_folds, seed=seed)
+    classes = np.asarray(trials.classes)
+    scores = held_out_scores(decoder, trials.X, trials.y, folds, progress=progress)
+    index = np.searchsorted(classes, trials.y)
+    return Scores(
+        split=name,
+        classes=trials.classes,
+        y_true=trials.y,
+        y_pred=classes[scores.argmax(axis=1)],
+        scores=scores,
+        probabilities=_cross_calibrated(scores, index, folds, calibration),
+        folds=folds,
+        seconds=trials.n_times / trials.sfreq,
+        notes=_notes(trials, name),
+    )
+
+
+def held_out_scores(
+    decoder: Any,
+    X: Array,
+    y: NDArray[Any],
+    folds: NDArray[np.int64],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Array:
+    """Return scores of each trial by a clone fitted on the other folds, columns in the order of ``np.unique(y)``."""
+    from sklearn.base import clone
+
+    classes = np.unique(y)
+    scores = np.empty((len(y), len(classes)))
+    names = np.unique(folds)
+    for done, fold in enumerate(names):
+        held = folds == fold
+        absent = np.setdiff1d(classes, y[~held])
+        if absent.size:
+            raise DataError(f"Without fold {fold} there is no trial of {', '.join(map(str, absent))} to learn from.")
+        fitted = clone(decoder).fit(X[~held], y[~held])
+        scores[held] = scores_of(fitted, X[held])
+        if progress is not None:
+            progress(done + 1, len(names))
+    return scores
+
+
+def _cross_calibrated(scores: Array, index: NDArray[np.intp], folds: NDArray[np.int64], calibration: str) -> Array:
+    probabilities = np.empty_like(scores)
+    for fold in np.unique(folds):
+        held = folds == fold
+        probabilities[held] = make_calibrator(calibration).fit(scores[~held], index[~held]).predict_proba(scores[held])
+    return probabilities
+
+
+def _notes(trials: Epochs, split: str) -> tuple[str, ...]:
+    from bcikit.decoding.leakage import leaks
+
+    return tuple(leaks(trials, split=split))

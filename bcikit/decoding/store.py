@@ -1,0 +1,122 @@
+"""Model files: a zip of a readable sheet and a skops file, which can hold no code."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from bcikit.decoding.sheet import ModelSheet
+from bcikit.signal import ModelError
+
+SHEET = "sheet.json"
+CONTENT = "model.skops"
+_OWN = "bcikit.decoding."
+_SIZE_LIMIT = 1 << 30
+
+
+def write_model(path: str | Path, sheet: ModelSheet, content: dict[str, Any]) -> Path:
+    """Write a model file; an existing one is replaced only once the new one is complete.
+
+    Raises
+    ------
+    ModelError
+        If the folder cannot be written, or the content cannot be stored without pickle.
+    """
+    import skops.io
+
+    target = Path(path)
+    try:
+        data = skops.io.dumps(content)
+    except (TypeError, ValueError, NotImplementedError, AttributeError) as error:
+        raise ModelError(f"The model cannot be stored without pickle: {error}.") from error
+    text = json.dumps({**sheet.to_dict(), "sha256": hashlib.sha256(data).hexdigest()}, indent=1)
+    part = target.with_name(target.name + ".part")
+    try:
+        with zipfile.ZipFile(part, "w") as archive:
+            archive.writestr(SHEET, text)
+            archive.writestr(CONTENT, data)
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ModelError(f"{target} cannot be written: {error.strerror or error}.") from error
+    return target
+
+
+def read_sheet(path: str | Path) -> ModelSheet:
+    """Return the sheet of a model file without loading the model.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file or it is no model file.
+    """
+    return _read(Path(path))[0]
+
+
+def read_model(path: str | Path, *, trusted: Sequence[str] = ()) -> tuple[ModelSheet, dict[str, Any]]:
+    """Return sheet and content of a model file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    trusted : sequence of str
+        Full names of further types that may be loaded: your own estimators. Nothing of a file is executed or
+        imported before its types have been compared with what is trusted.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, of another version, or holds a type that is not trusted.
+    """
+    import skops.io
+
+    sheet, data = _read(Path(path))
+    try:
+        unknown = skops.io.get_untrusted_types(data=data)
+    except Exception as error:
+        raise ModelError(f"{path} is damaged: {error}.") from error
+    refused = [name for name in unknown if name not in trusted and not _own_type(name)]
+    if refused:
+        raise ModelError(
+            f"{path} holds types that are not trusted: {', '.join(refused)}. Load it only if you know who made it, "
+            "with trusted=[...] naming them."
+        )
+    try:
+        content = skops.io.loads(data, trusted=unknown)
+    except Exception as error:
+        raise ModelError(f"{path} cannot be loaded ({error}); it was made with {dict(sheet.versions)}.") from error
+    return sheet, content
+
+
+def _read(path: Path) -> tuple[ModelSheet, bytes]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if max(item.file_size for item in archive.infolist()) > _SIZE_LIMIT:
+                raise ModelError(f"{path} unpacks to more than 1 GiB; that is no model.")
+            values = json.loads(archive.read(SHEET))
+            data = archive.read(CONTENT)
+    except FileNotFoundError:
+        raise ModelError(f"There is no model file {path}.") from None
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise ModelError(f"{path} is no model file or is damaged: {error}.") from error
+    if not isinstance(values, dict) or values.pop("sha256", None) != hashlib.sha256(data).hexdigest():
+        raise ModelError(f"{path} is damaged: its content does not match its checksum.")
+    return ModelSheet.from_dict(values), data
+
+
+def _own_type(name: str) -> bool:
+    """Tell whether a name is an estimator of bcikit's own: a class, defined in this room, with nothing run on load."""
+    if not name.startswith(_OWN):
+        return False
+    from sklearn.base import BaseEstimator
+
+    module, _, attribute = name.rpartition(".")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError):
+        return False
+    return isinstance(found, type) and issubclass(found, BaseEstimator) and found.__module__ == module

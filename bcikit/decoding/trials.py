@@ -1,0 +1,322 @@
+"""Epochs: what decoders learn from, cut out of recordings at their events."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcikit.signal import (
+    MICROVOLT,
+    ArgumentError,
+    Bad,
+    DataError,
+    Event,
+    Recording,
+    StreamInfo,
+    check_channels,
+    check_range,
+)
+
+_USABLE = int(Bad.ARTEFACT | Bad.INTERPOLATED)
+"""Bits of the mask that do not make a sample untrue; whoever wants to leave such epochs out does so before."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Epochs:
+    """Trials of equal length, cut at events.
+
+    Attributes
+    ----------
+    X : ndarray of float64, shape (n_epochs, n_channels, n_times)
+        Signals in the unit of the recording (microvolts).
+    y : ndarray of str, shape (n_epochs,)
+        Class of each trial.
+    groups : ndarray of int64, shape (n_epochs,)
+        What is left out together in cross-validation: a run, a session or a subject.
+    runs : ndarray of int64, shape (n_epochs,)
+        Index of the recording each trial comes from.
+    samples : ndarray of int64, shape (n_epochs,)
+        Sample of the event in its recording.
+    sfreq : float
+        Sampling rate in Hz.
+    tmin, tmax : float
+        First and last time of the window, seconds from the event; `tmax` itself is not in it.
+    ch_names : tuple of str
+        Names of the channels.
+    positions : tuple of (float, float, float) or None
+        Electrode positions as in `StreamInfo.positions`.
+    unit : str
+        Unit of `X`.
+    causal : bool
+        False if a zero-phase filter touched the recording: see `bcikit.decoding.leakage`.
+    dropped : tuple of str
+        One line for each event that gave no epoch, saying why.
+    """
+
+    X: NDArray[np.float64]
+    y: NDArray[np.str_]
+    groups: NDArray[np.int64]
+    runs: NDArray[np.int64]
+    samples: NDArray[np.int64]
+    sfreq: float
+    tmin: float
+    tmax: float
+    ch_names: tuple[str, ...]
+    positions: tuple[tuple[float, float, float], ...] | None = None
+    unit: str = MICROVOLT
+    causal: bool = True
+    dropped: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return self.X.shape[0]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes that occur, in alphabetical order."""
+        return tuple(str(label) for label in np.unique(self.y))
+
+    @property
+    def n_times(self) -> int:
+        """Samples an epoch."""
+        return self.X.shape[2]
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of trials of each class."""
+        labels, counts = np.unique(self.y, return_counts=True)
+        return {str(label): int(count) for label, count in zip(labels, counts, strict=True)}
+
+    def take(self, index: NDArray[np.intp] | NDArray[np.bool_] | Sequence[int]) -> Self:
+        """Return some of the trials."""
+        return replace(
+            self,
+            X=self.X[index],
+            y=self.y[index],
+            groups=self.groups[index],
+            runs=self.runs[index],
+            samples=self.samples[index],
+        )
+
+    def pick(self, names: Sequence[str]) -> Self:
+        """Return some of the channels, by name, in the order given."""
+        columns = check_channels(names, self.ch_names, who="Epochs.pick")
+        return replace(
+            self,
+            X=np.ascontiguousarray(self.X[:, columns]),
+            ch_names=tuple(self.ch_names[column] for column in columns),
+            positions=None if self.positions is None else tuple(self.positions[column] for column in columns),
+        )
+
+    def fingerprint(self) -> str:
+        """Return a short hash of data, labels and channels: which data a model saw."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.X).tobytes())
+        digest.update("\0".join((*self.y.tolist(), *self.ch_names, repr(self.sfreq))).encode())
+        return digest.hexdigest()[:16]
+
+    @property
+    def info(self) -> StreamInfo:
+        """Description of the stream these epochs were cut from, as far as a decoder cares."""
+        return StreamInfo(
+            name="epochs", sfreq=self.sfreq, ch_names=self.ch_names, positions=self.positions, unit=self.unit
+        )
+
+
+def epochs(
+    recording: Recording | Sequence[Recording],
+    *,
+    events: Mapping[str, str],
+    tmin: float,
+    tmax: float,
+    channels: Sequence[str] | None = None,
+    groups: Sequence[int] | None = None,
+    max_bad: float = 0.0,
+) -> Epochs:
+    """Cut trials out of one or several recordings.
+
+    Filter the continuous recording before (`Pipeline.apply`), with the steps that run live.
+
+    Parameters
+    ----------
+    recording : Recording or sequence of Recording
+        Each one is a run. All must have the same rate and the wanted channels; order and further channels do not
+        matter, channels are matched by name.
+    events : mapping of str to str
+        Name of an event to the class it stands for; several names may stand for one class. An event's `value`
+        counts as its name, too, so that ``{"1": "rest"}`` finds a marker 1.
+    tmin, tmax : float
+        Window in seconds from the event; it has ``round((tmax - tmin) * sfreq)`` samples.
+    channels : sequence of str, optional
+        Channels to keep; all EEG channels of the first recording if left out.
+    groups : sequence of int, optional
+        Group of each recording; its index if left out.
+    max_bad : float
+        Largest share of untrue samples (lost, NaN, railed, filled, affected by a filter) in the worst channel of an
+        epoch. Artefacts and interpolated samples are not counted.
+
+    Returns
+    -------
+    Epochs
+        Trials that overlap a gap, leave the recording or have too many bad samples are left out and listed in
+        `Epochs.dropped`.
+
+    Raises
+    ------
+    DataError
+        If no event matches, no epoch is left, rates differ, or an epoch holds NaN that no mask declares.
+    ArgumentError
+        If the window is empty or a channel is missing.
+    """
+    runs = [recording] if isinstance(recording, Recording) else list(recording)
+    if not runs:
+        raise DataError("epochs needs at least one recording.")
+    check_range("max_bad", max_bad, low=0.0, high=1.0)
+    sfreq = runs[0].info.sfreq
+    n_times = round((check_range("tmax", tmax) - check_range("tmin", tmin)) * sfreq)
+    if n_times < 1:
+        raise ArgumentError(f"tmin={tmin:g} and tmax={tmax:g} leave no sample at {sfreq:g} Hz; tmax must be larger.")
+    names = _channel_names(runs[0].info, channels)
+    cuts: list[NDArray[np.float64]] = []
+    labels: list[str] = []
+    marks: list[tuple[int, int, int]] = []
+    dropped: list[str] = []
+    for index, run in enumerate(runs):
+        if run.info.sfreq != sfreq:
+            raise DataError(
+                f"{run.info.name!r} has {run.info.sfreq:g} Hz, {runs[0].info.name!r} has {sfreq:g} Hz: resample first."
+            )
+        columns = run.info.index_of(names, who="epochs")
+        for event in run.events:
+            label = _label(event, events)
+            if label is None:
+                continue
+            centre = _sample(event, run)
+            begin = centre + round(tmin * sfreq)
+            cut, problem = _cut(run, columns, begin, n_times, max_bad)
+            if cut is None:
+                dropped.append(f"{run.info.name}: {event.name} at {event.time:.3f} s: {problem}")
+                continue
+            cuts.append(cut)
+            labels.append(label)
+            marks.append((index if groups is None else int(groups[index]), index, centre))
+    if not cuts:
+        raise DataError(_nothing_found(runs, events, dropped))
+    info = runs[0].info.pick(runs[0].info.index_of(names))
+    table = np.asarray(marks, dtype=np.int64)
+    return Epochs(
+        X=np.stack(cuts),
+        y=np.asarray(labels),
+        groups=table[:, 0],
+        runs=table[:, 1],
+        samples=table[:, 2],
+        sfreq=sfreq,
+        tmin=tmin,
+        tmax=tmin + n_times / sfreq,
+        ch_names=info.ch_names,
+        positions=info.positions,
+        unit=info.unit,
+        causal=all(run.info.causal for run in runs),
+        dropped=tuple(dropped),
+    )
+
+
+def join(parts: Sequence[Epochs], *, groups: Sequence[int] | None = None) -> Epochs:
+    """Return several sets of epochs as one; channels are matched by name.
+
+    Parameters
+    ----------
+    parts : sequence of Epochs
+        Same rate and window length.
+    groups : sequence of int, optional
+        Group of each part (a session, a subject); the parts keep their own groups, made unique, if left out.
+
+    Raises
+    ------
+    DataError
+        If there is none, or rates or lengths differ.
+    """
+    if not parts:
+        raise DataError("join needs at least one set of epochs.")
+    first = parts[0]
+    aligned = [part if part.ch_names == first.ch_names else part.pick(first.ch_names) for part in parts]
+    if any(part.sfreq != first.sfreq or part.n_times != first.n_times for part in aligned):
+        raise DataError("Epochs of different rates or lengths cannot be joined.")
+    runs = _apart([part.runs for part in aligned])
+    if groups is None:
+        together = _apart([part.groups for part in aligned])
+    else:
+        together = np.concatenate([np.full(len(part), group) for part, group in zip(aligned, groups, strict=True)])
+    return replace(
+        first,
+        X=np.concatenate([part.X for part in aligned]),
+        y=np.concatenate([part.y for part in aligned]),
+        groups=together.astype(np.int64),
+        runs=runs,
+        samples=np.concatenate([part.samples for part in aligned]),
+        causal=all(part.causal for part in aligned),
+        dropped=tuple(line for part in aligned for line in part.dropped),
+    )
+
+
+def _apart(parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return indices of several parts as one array in which no two parts share one."""
+    result: list[NDArray[np.int64]] = []
+    offset = 0
+    for part in parts:
+        own = np.unique(part, return_inverse=True)[1].astype(np.int64) + offset
+        offset = int(own.max()) + 1
+        result.append(own)
+    return np.concatenate(result)
+
+
+def _channel_names(info: StreamInfo, channels: Sequence[str] | None) -> tuple[str, ...]:
+    if channels is not None:
+        return tuple(info.ch_names[index] for index in info.index_of(channels, who="epochs"))
+    columns = info.indices(ch_type="eeg")
+    if not columns:
+        raise DataError(f"{info.name!r} has no EEG channel; its types are {', '.join(sorted(set(info.ch_types)))}.")
+    return tuple(info.ch_names[column] for column in columns)
+
+
+def _label(event: Event, events: Mapping[str, str]) -> str | None:
+    label = events.get(event.name)
+    return events.get(str(event.value)) if label is None and event.value is not None else label
+
+
+def _sample(event: Event, run: Recording) -> int:
+    """Return the sample of an event, from its time where no sample is known."""
+    if event.sample is not None:
+        return event.sample
+    if run.n_times == 0:
+        return 0
+    return int(run.samples[0]) + round((event.time - float(run.times[0])) * run.info.sfreq)
+
+
+def _cut(
+    run: Recording, columns: list[int], begin: int, n_times: int, max_bad: float
+) -> tuple[NDArray[np.float64] | None, str]:
+    """Return ``(n_channels, n_times)`` from sample `begin` on, or None and why not."""
+    row = int(np.searchsorted(run.samples, begin))
+    stop = row + n_times
+    if begin < (run.samples[0] if run.n_times else 0) or stop > run.n_times:
+        return None, "the window leaves the recording"
+    if run.samples[row] != begin or run.samples[stop - 1] != begin + n_times - 1:
+        return None, "samples were lost in the window"
+    cut = np.ascontiguousarray(run.data[row:stop, columns].T)
+    if run.mask is not None:
+        untrue = (run.mask[row:stop][:, columns] & np.uint8(255 - _USABLE)) != 0
+        share = float(untrue.mean(axis=0).max())
+        if share > max_bad:
+            return None, f"{share:.0%} of the samples of one channel are bad"
+    if not np.isfinite(cut).all():
+        return None, "NaN or infinite values"
+    return cut, ""
+
+
+def _nothing_found(runs: list[Recording], events: Mapping[str, str], dropped: list[str]) -> str:
+    if dropped:
+        more = f" and {len(dropped) - 3} more" if len(dropped) > 3 else ""
+        return "No epoch is left. " + "; ".join(dropped[:3]) + more + "."
+    found = sorted({event.name for run in runs for event in run.events})
+    return f"No event named {', '.join(events)} was found; the recordings have: {', '.join(found[:20]) or 'no events'}."

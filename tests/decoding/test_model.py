@@ -1,0 +1,171 @@
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from bcikit.decoding import Model, decoder_names, make_decoder
+from bcikit.decoding.store import read_sheet
+from bcikit.signal import ArgumentError, DataError, ModelError, StreamInfo
+
+
+@pytest.fixture
+def model(trials):
+    return Model.fit(make_decoder("csp-lda", sfreq=100.0), trials)
+
+
+def test_fit_decides_right_with_held_out_scores_on_the_sheet(model, trials, make_window):
+    assert model.sheet.scores["accuracy"] > 0.9
+    assert model.sheet.scores["split"] == "leave-group-out"
+    assert model.sheet.n_trials == {"left": 30, "right": 30}
+    assert model.sheet.data == trials.fingerprint()
+    decisions = [model.decide(make_window(x), now=2.25) for x in trials.X]
+    assert np.mean([d.label == y for d, y in zip(decisions, trials.y, strict=True)]) > 0.9
+    assert decisions[0].sample == 499
+    assert decisions[0].age == pytest.approx(0.25)
+    assert sum(decisions[0].probabilities) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("name", decoder_names("motor-imagery"))
+def test_a_saved_model_decides_the_same(name, trials, tmp_path):
+    model = Model.fit(make_decoder(name, sfreq=100.0), trials)
+    path = model.save(tmp_path / "m.bcimodel")
+    again = Model.load(path)
+    np.testing.assert_array_equal(again.probabilities(trials.X), model.probabilities(trials.X))
+    assert again.sheet == model.sheet
+    assert read_sheet(path) == model.sheet
+    assert model.sheet.decoder == name
+
+
+def test_channels_are_found_by_name(model, trials, make_window):
+    order = [3, 1, 0, 2, 7, 6, 5, 4]
+    info = StreamInfo(name="s", sfreq=100.0, ch_names=("x", *(f"c{i}" for i in order)))
+    window = make_window(np.vstack([np.full(100, np.nan), trials.X[0][order]]))
+    plain = model.decide(make_window(trials.X[0]))
+    moved = model.attach(info).decide(window)
+    assert moved.probabilities == plain.probabilities
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"ch_names": ("C0", "C1")}, "C2, C3"),
+        ({"sfreq": 128.0}, "128 Hz"),
+        ({"unit": "V"}, "uV"),
+    ],
+)
+def test_a_stream_that_does_not_fit_is_refused(model, changes, match):
+    values = {"name": "s", "sfreq": 100.0, "ch_names": tuple(f"C{i}" for i in range(8)), **changes}
+    with pytest.raises(ModelError, match=match):
+        model.attach(StreamInfo(**values))
+
+
+def test_a_model_from_zero_phase_data_is_refused_on_a_stream(trials):
+    from dataclasses import replace
+
+    model = Model.fit(make_decoder("csp-lda", sfreq=100.0), replace(trials, causal=False))
+    assert "zero phase" in model.sheet.scores["notes"][0]
+    with pytest.raises(ModelError, match="zero phase"):
+        model.attach(trials.info)
+
+
+def test_bad_windows_get_a_reason_and_never_a_label(model, trials, make_window):
+    x = trials.X[0]
+    holed = x.copy()
+    holed[2, 5] = np.inf
+    cases = {
+        "bad-data": make_window(holed),
+        "not-enough-data": make_window(x[:, :99]),
+        "error: 3 channels instead of 8": make_window(x[:3]),
+    }
+    for reason, window in cases.items():
+        decision = model.decide(window)
+        assert decision.reason == reason
+        assert decision.label is None
+    bad = np.zeros(8)
+    bad[3] = 0.2
+    assert model.decide(make_window(x, bad=bad)).reason == "bad-data"
+    bad[3] = 0.05
+    assert model.decide(make_window(x, bad=bad)).reason is None
+
+
+def test_a_longer_window_is_cut_to_the_newest_samples(model, trials, make_window):
+    longer = np.hstack([1e3 * np.ones((8, 50)), trials.X[0]])
+    assert model.decide(make_window(longer)).probabilities == model.decide(make_window(trials.X[0])).probabilities
+
+
+def test_reject_and_idle_give_no_label(trials, make_window):
+    sure = Model.fit(make_decoder("csp-lda", sfreq=100.0), trials, reject=1.0)
+    assert sure.decide(make_window(trials.X[0])).reason == "low-confidence"
+    idle = Model.fit(make_decoder("csp-lda", sfreq=100.0), trials, idle="left")
+    reasons = {y: idle.decide(make_window(x)).reason for x, y in zip(trials.X[-2:], trials.y[-2:], strict=True)}
+    assert reasons == {"left": "idle", "right": None}
+    with pytest.raises(ArgumentError, match="idle"):
+        Model.fit(make_decoder("csp-lda", sfreq=100.0), trials, idle="rest")
+
+
+def test_too_few_trials_and_one_class_are_refused(trials):
+    decoder = make_decoder("csp-lda", sfreq=100.0)
+    with pytest.raises(DataError, match=r"at least 5 trials.*left: 4"):
+        Model.fit(decoder, trials.take(np.arange(8)))
+    with pytest.raises(DataError, match="two classes"):
+        Model.fit(decoder, trials.take(trials.y == "left"))
+
+
+def test_an_estimator_that_fails_stops_nothing(model, trials, make_window, monkeypatch):
+    def fail(X):
+        raise FloatingPointError("no")
+
+    monkeypatch.setattr(model.estimator, "decision_scores", fail)
+    assert model.decide(make_window(trials.X[0])).reason == "error: FloatingPointError: no"
+
+
+class Stranger(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        return np.full((len(X), 2), 0.5)
+
+
+def test_a_type_that_is_not_trusted_is_refused(trials, tmp_path):
+    path = Model.fit(Stranger(), trials).save(tmp_path / "m")
+    with pytest.raises(ModelError, match="Stranger"):
+        Model.load(path)
+    name = f"{Stranger.__module__}.Stranger"
+    assert name in str(pytest.raises(ModelError, Model.load, path).value)
+
+
+def test_a_function_of_this_room_is_not_trusted_either():
+    from bcikit.decoding.store import _own_type
+
+    assert _own_type("bcikit.decoding.riemann.Mdm")
+    assert not _own_type("bcikit.decoding.store.write_model")
+    assert not _own_type("bcikit.decoding.store.Path")
+    assert not _own_type("os.system")
+
+
+def test_damaged_and_missing_files_are_clear_errors(model, tmp_path):
+    path = model.save(tmp_path / "m")
+    with pytest.raises(ModelError, match="no model file"):
+        Model.load(tmp_path / "other")
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(ModelError, match="damaged"):
+        Model.load(tmp_path / "text")
+    with zipfile.ZipFile(path) as archive:
+        sheet, data = json.loads(archive.read("sheet.json")), archive.read("model.skops")
+    for name, values, content, match in (
+        ("bits", sheet, data[:-1] + b"x", "checksum"),
+        ("new", {**sheet, "format": 99}, data, "format 99"),
+        ("field", {**sheet, "colour": 1}, data, "another version"),
+    ):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("sheet.json", json.dumps(values))
+            archive.writestr("model.skops", content)
+        with pytest.raises(ModelError, match=match):
+            Model.load(tmp_path / name)
+    with pytest.raises(ModelError, match="cannot be written"):
+        model.save(tmp_path / "no" / "folder" / "m")
+    assert not list(tmp_path.glob("*.part"))

@@ -1,0 +1,97 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bcikit.decoding import epochs, join
+from bcikit.signal import ArgumentError, Bad, DataError, Event
+
+CUES = {"cue/left": "left", "cue/right": "right"}
+
+
+def test_epochs_hold_the_samples_after_each_cue(recording):
+    cut = epochs(recording, events=CUES, tmin=0.5, tmax=2.5)
+    assert cut.X.shape == (11, 3, 200)
+    assert cut.ch_names == ("C3", "Cz", "C4")
+    np.testing.assert_array_equal(cut.X[2, 1], 1e4 + 1000 + 100 + 50 + np.arange(200.0))
+    assert cut.counts() == {"left": 5, "right": 6}
+    assert cut.y[0] == "right"
+
+
+def test_channels_are_matched_by_name_whatever_the_order(recording):
+    other = recording.pick([2, 0, 3, 1])
+    cut = epochs([recording, other], events=CUES, tmin=0, tmax=1)
+    np.testing.assert_array_equal(cut.X[:11], cut.X[11:])
+    assert set(cut.groups) == {0, 1}
+
+
+def test_a_missing_channel_and_another_rate_are_errors(recording):
+    with pytest.raises(ArgumentError, match="Oz"):
+        epochs(recording, events=CUES, tmin=0, tmax=1, channels=["Oz"])
+    slow = replace(recording, info=recording.info.replace(sfreq=50.0))
+    with pytest.raises(DataError, match="50 Hz"):
+        epochs([recording, slow], events=CUES, tmin=0, tmax=1)
+
+
+def test_windows_over_a_gap_the_end_or_bad_samples_are_dropped_and_listed(recording):
+    keep = np.ones(recording.n_times, bool)
+    keep[1150:1160] = False
+    mask = np.zeros(recording.data.shape, np.uint8)
+    mask[600:610, 0] = Bad.RAILED
+    mask[1600:1700, 0] = Bad.ARTEFACT
+    holed = replace(
+        recording,
+        data=recording.data[keep],
+        times=recording.times[keep],
+        samples=recording.samples[keep],
+        mask=mask[keep],
+    )
+    cut = epochs(holed, events=CUES, tmin=0, tmax=9.5)
+    reasons = " ".join(cut.dropped)
+    assert "lost" in reasons
+    assert "bad" in reasons
+    assert "leaves the recording" in reasons
+    # 1600 is an artefact only, which does not make a sample untrue.
+    assert 1600 in cut.samples
+    assert 600 not in cut.samples
+    assert 600 in epochs(holed, events=CUES, tmin=0, tmax=1, max_bad=0.2).samples
+
+
+def test_nan_that_no_mask_declares_is_dropped(recording):
+    recording.data[120, 0] = np.nan
+    cut = epochs(recording, events=CUES, tmin=0, tmax=1)
+    assert len(cut) == 10
+    assert "NaN" in cut.dropped[0]
+
+
+def test_no_matching_event_names_what_there_is(recording):
+    with pytest.raises(DataError, match="cue/left, cue/right"):
+        epochs(recording, events={"T1": "left"}, tmin=0, tmax=1)
+
+
+def test_events_are_found_by_value_and_by_time(recording):
+    events = (Event(name="marker", value=7, time=2.0),)
+    cut = epochs(replace(recording, events=events), events={"7": "a"}, tmin=0, tmax=1)
+    assert cut.samples.tolist() == [200]
+
+
+def test_an_empty_window_is_refused(recording):
+    with pytest.raises(ArgumentError, match="tmax"):
+        epochs(recording, events=CUES, tmin=1, tmax=1)
+
+
+def test_join_keeps_groups_apart_or_sets_them(recording):
+    one = epochs(recording, events=CUES, tmin=0, tmax=1)
+    other = one.pick(["C4", "Cz", "C3"])
+    both = join([one, other])
+    assert len(set(both.groups)) == 2
+    np.testing.assert_array_equal(both.X[:11], both.X[11:])
+    assert set(join([one, other], groups=[5, 5]).groups) == {5}
+    with pytest.raises(DataError, match="lengths"):
+        join([one, epochs(recording, events=CUES, tmin=0, tmax=2)])
+
+
+def test_fingerprint_follows_data_and_labels(trials):
+    assert trials.fingerprint() == replace(trials, X=trials.X.copy()).fingerprint()
+    assert trials.fingerprint() != replace(trials, y=trials.y[::-1]).fingerprint()
+    assert trials.fingerprint() != replace(trials, X=trials.X + 1e-9).fingerprint()
