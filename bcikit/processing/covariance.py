@@ -155,6 +155,10 @@ class Covariance(SlidingStep):
         self._smooth = moments if self._smooth is None else keep * self._smooth + (1.0 - keep) * moments
         self._seen += self.n_hop
 
+    def memory(self) -> int:
+        """Return how many samples back a sample can be felt: e^-5 of an exponential memory is below 1 %."""
+        return 5 * self.n_window if self.estimator == "exponential" else self.n_window
+
     def ready(self) -> bool:
         """Return whether as much has been seen as the window holds."""
         if self.estimator == "exponential":

@@ -7,11 +7,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.processing.bridge import merge_mask
+from bcikit.processing.bridge import Hold, merge_mask, unusable
 from bcikit.processing.step import Step
 from bcikit.signal import ArgumentError, Bad, Chunk, StreamInfo
 
-_EXCLUDED = int(Bad.NAN | Bad.RAILED | Bad.FLAT | Bad.AFFECTED)
+_EXCLUDED = int(Bad.FLAT | Bad.AFFECTED)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -27,10 +27,12 @@ class Rereference(Step):
 
     Notes
     -----
-    No memory, no delay. In an average, a sample that is not finite, or is marked NAN, RAILED, FLAT or AFFECTED, leaves
-    the mean of that moment; it spreads to no other channel. Where no good sample is left, and where an electrode of a
-    single or linked reference is bad, every EEG channel is marked `Bad.AFFECTED`; not-finite reference samples count
-    as zero then. An average reference lowers the rank by one.
+    No delay. In the reference, a sample that is not finite or is railed is stood in for by the last good value of its
+    channel, so that it neither spreads nor makes a step under the offsets of a raw stream. In an average, samples
+    marked FLAT or AFFECTED leave the mean of their moment. Where no good sample is left for an average, and where an
+    electrode of a single or linked reference is bad in any way, every EEG channel is marked `Bad.AFFECTED`. The bad
+    sample itself stays as it is, marked, in its own channel. A gap changes nothing. An average reference lowers the
+    rank by one.
     """
 
     name: ClassVar[str] = "rereference"
@@ -39,6 +41,7 @@ class Rereference(Step):
     _eeg: list[int] = field(init=False, repr=False, default_factory=list)
     _members: list[int] = field(init=False, repr=False, default_factory=list)
     _all_eeg: bool = field(init=False, repr=False, default=False)
+    _hold: Hold | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         if not isinstance(self.reference, str):
@@ -64,6 +67,7 @@ class Rereference(Step):
             names = (self.reference,) if isinstance(self.reference, str) else self.reference
             self._members = info.index_of(names, who="rereference")
             named = "+".join(names)
+        self._hold = Hold(len(self._members))
         self._all_eeg = len(self._eeg) == info.n_channels == len(self._members)
         return info.replace(reference=named)
 
@@ -72,25 +76,38 @@ class Rereference(Step):
         data = chunk.data
         if not data.shape[0]:
             return chunk
+        if self._hold is None:
+            raise ArgumentError("rereference is not configured; call configure(info) first.")
         if self._all_eeg and chunk.health.mask is None:
             mean = np.add.reduce(data, axis=1, keepdims=True)
             mean *= 1.0 / data.shape[1]
             # A sum over a chunk's means tells of any value in it that is not finite.
             if np.isfinite(mean).all():
+                self._hold.last[:] = data[-1]
+                self._hold.known[:] = True
                 return Chunk(data - mean, chunk.times, chunk.first_sample, chunk.health)
-        return self._process_some(chunk)
+        return self._process_some(chunk, self._hold)
 
-    def _process_some(self, chunk: Chunk) -> Chunk:
+    def reset(self) -> None:
+        """Forget the last good values."""
+        if self._hold is not None:
+            self._hold.reset()
+
+    def _process_some(self, chunk: Chunk, hold: Hold) -> Chunk:
         """Subtract the mean of the members that are good at each moment."""
         data, mask = chunk.data, chunk.health.mask
-        members = data[:, self._members]
-        finite = np.isfinite(members)
-        good = finite.copy()
-        if mask is not None:
-            good &= (mask[:, self._members] & _EXCLUDED) == 0
-        average = self.reference == "average"
-        doubtful: NDArray[np.bool_] = ~(np.any(good, axis=1) if average else np.all(good, axis=1))
-        weight = np.where(doubtful[:, None], finite, good)
+        some = None if mask is None else mask[:, self._members]
+        useless = unusable(data[:, self._members], some)
+        before = hold.known.copy()
+        members = hold.fill(data[:, self._members], useless)
+        # A channel that never was good has nothing to stand in.
+        there = before | (np.cumsum(~useless, axis=0) > 0)
+        good = there if some is None else there & ((some & _EXCLUDED) == 0)
+        if self.reference == "average":
+            doubtful: NDArray[np.bool_] = ~np.any(good, axis=1)
+        else:
+            doubtful = ~np.all(good & ~useless, axis=1)
+        weight = np.where(doubtful[:, None], there, good)
         total = np.where(weight, members, 0.0).sum(axis=1)
         mean = total / np.maximum(weight.sum(axis=1), 1)
         out = data.copy()

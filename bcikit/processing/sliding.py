@@ -117,6 +117,10 @@ class SlidingStep(Step):
         """Empty the window."""
         self._running.ring.clear()
 
+    def memory(self) -> int:
+        """Return how many samples back a sample can still be felt."""
+        return self.n_window
+
     @property
     def _running(self) -> "_State":
         if self._state is None:
@@ -148,7 +152,7 @@ class SlidingStep(Step):
         self._state.sources = sources
         self._state.n_features = len(names)
         self.delay = (self.n_window - 1) / 2 / info.sfreq
-        self.settling = self.n_window / info.sfreq
+        self.settling = self.memory() / info.sfreq
         return info.replace(
             ch_names=tuple(names),
             ch_types=("misc",) * len(names),
@@ -165,10 +169,10 @@ class SlidingStep(Step):
             self._state.emitter.reset()
             self._restart()
 
-    def _restart(self) -> None:
+    def _restart(self, first: int | None = None) -> None:
         state = self._running
         state.hold.reset()
-        state.last_bad[:] = -(2**62)
+        state.last_bad[:] = -(2**62) if first is None or self.memory() <= self.n_window else first - 1
         self.clear()
 
     def process(self, chunk: Chunk) -> Chunk:
@@ -181,7 +185,7 @@ class SlidingStep(Step):
         if lost is None:
             state.emitter.reset()
         if lost is None or lost:
-            self._restart()
+            self._restart(chunk.first_sample)
         data = chunk.data if state.columns is None else np.ascontiguousarray(chunk.data[:, state.columns])
         bad = self._bad(chunk, data, state)
         if bad is not None:
@@ -203,7 +207,7 @@ class SlidingStep(Step):
                 state.note_bad(bad[0][begin:after], position)
             if boundary and stop % self.n_hop == 0 and self.ready():
                 rows.append(self.compute())
-                masks.append(state.affected(stop - self.n_window))
+                masks.append(state.affected(stop - self.memory()))
                 due.append(stop)
             position = stop
         if not due:

@@ -1,0 +1,150 @@
+"""Every step: no split of a stream changes its output; faults stay where they are; settings survive a round trip."""
+
+import json
+import tomllib
+
+import numpy as np
+import pytest
+import tomli_w
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bcikit.processing import STEPS, Pipeline, Step
+from bcikit.signal import Bad, Recording
+
+EXAMPLES: dict[str, list[dict]] = {
+    "bandpass": [{"l_freq": 8, "h_freq": 30}, {"l_freq": 1, "h_freq": 40, "order": 2, "gap": "bridge"}],
+    "bandpower": [{"window": 1, "hop": 0.1}, {"window": 0.5, "hop": 0.052, "scale": "log", "bands": {"a": [8, 13]}}],
+    "comb": [{}],
+    "covariance": [
+        {"window": 0.8, "hop": 0.1},
+        {"window": 0.8, "hop": 0.2, "estimator": "exponential"},
+        {"window": 0.8, "hop": 0.1, "estimator": "shrinkage", "shrinkage": 0.1},
+    ],
+    "highpass": [{"freq": 1}],
+    "logpower": [{"window": 0.7, "hop": 0.1}],
+    "lowpass": [{"freq": 40, "gap": "bridge", "longest_bridge": 0.1}],
+    "notch": [{}, {"freq": 60, "quality": 20}],
+    "pick": [{"channels": ["C4", "C3"]}],
+    "rereference": [{}, {"reference": "Cz"}, {"reference": ["O1", "O2"]}, {"bads": ["Fp1"]}],
+}
+CASES = [(name, index) for name, examples in EXAMPLES.items() for index in range(len(examples))]
+
+
+def make(name: str, index: int) -> Step:
+    return STEPS[name](**EXAMPLES[name][index])
+
+
+def scale_of(recording: Recording) -> float:
+    return float(np.nanmax(np.abs(recording.data), initial=1.0))
+
+
+def test_every_step_has_an_example() -> None:
+    assert set(EXAMPLES) == set(STEPS)
+
+
+@pytest.mark.parametrize(("name", "index"), CASES)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_split_gives_the_same_output(streams, name, index, data) -> None:
+    length = 750
+    recording = streams.clean(length / 250, seed=data.draw(st.integers(0, 5)))
+    for _ in range(data.draw(st.integers(0, 2))):
+        at = data.draw(st.integers(0, length - 1))
+        recording = streams.with_nan(recording, at, data.draw(st.integers(0, 7)), data.draw(st.integers(1, 40)))
+    if data.draw(st.booleans()):
+        lost = data.draw(st.sampled_from([1, 10, 60]))
+        recording = streams.with_gap(recording, data.draw(st.integers(1, length - lost - 1)), lost)
+    cuts = data.draw(st.lists(st.integers(1, length - 1), max_size=30))
+    step = make(name, index)
+    whole = streams.run(step, recording, [])
+    pieces = streams.run(make(name, index), recording, cuts)
+    assert whole.info == pieces.info
+    np.testing.assert_array_equal(whole.samples, pieces.samples)
+    np.testing.assert_allclose(pieces.data, whole.data, rtol=0, atol=1e-10 * max(scale_of(whole), 500.0))
+    masks = [r.mask if r.mask is not None else np.zeros(r.data.shape, np.uint8) for r in (whole, pieces)]
+    np.testing.assert_array_equal(*masks)
+    # The same step again: configuring forgets everything.
+    again = streams.run(step, recording, cuts)
+    np.testing.assert_array_equal(again.data, pieces.data)
+
+
+@pytest.mark.parametrize(("name", "index"), CASES)
+def test_the_input_is_never_changed(streams, name, index) -> None:
+    recording = streams.with_nan(streams.clean(3), 400, 2)
+    data, mask = recording.data.copy(), recording.mask.copy()
+    make(name, index).apply(recording, chunk_size=100)
+    np.testing.assert_array_equal(recording.data, data)
+    np.testing.assert_array_equal(recording.mask, mask)
+
+
+@pytest.mark.parametrize(("name", "index"), CASES)
+def test_a_bad_sample_is_forgotten_once_settled_and_marked_until_then(streams, name, index) -> None:
+    clean = streams.clean(12)
+    step = make(name, index)
+    want = step.apply(clean)
+    got = step.apply(streams.with_nan(clean, 1500, 3))
+    np.testing.assert_array_equal(got.samples, want.samples)
+    good = ~np.isnan(got.data)
+    mask = np.zeros(got.data.shape, np.uint8) if got.mask is None else got.mask
+    assert (good | (mask & int(Bad.NAN) > 0)).all(), "a NaN in the output must be marked"
+    unmarked = mask == 0
+    error = np.where(good, np.abs(got.data - want.data), 0.0)
+    # What the NaN replaced differs by tens of microvolts; 1 % of that may remain, relative to the unit of the output.
+    limit = 0.01 * np.maximum(np.ptp(want.data, axis=0), 1e-9)
+    assert (error <= np.where(unmarked, limit, np.inf)).all()
+    late = got.times > clean.times[1500] + step.settling + 1 / 250
+    assert (error[late] <= limit).all()
+    assert not (mask[late] & int(Bad.AFFECTED)).any()
+
+
+@pytest.mark.parametrize(("name", "index"), CASES)
+def test_a_gap_of_five_seconds_is_forgotten_once_settled(streams, name, index) -> None:
+    clean = streams.clean(20)
+    step = make(name, index)
+    want = step.apply(clean)
+    got = step.apply(streams.with_gap(clean, 1000, 1250))
+    late = got.times > clean.times[2250] + step.settling + 1 / 250
+    assert late.any()
+    common, here, there = np.intersect1d(got.samples, want.samples, return_indices=True)
+    assert common.size == got.n_times
+    error = np.abs(got.data - want.data[there])[here]
+    limit = 0.02 * np.maximum(np.ptp(want.data, axis=0), 1e-9)
+    unmarked = ~(got.mask > 0) if got.mask is not None else np.ones(got.data.shape, bool)
+    assert (error <= np.where(unmarked | late[:, None], limit, np.inf)).all()
+    assert got.lost > 0
+
+
+@pytest.mark.parametrize(("name", "index"), CASES)
+def test_int16_samples_give_what_the_same_floats_give(streams, name, index) -> None:
+    counts = np.round(streams.clean(4).data).astype(np.int16)
+    step = make(name, index)
+    got = step.apply(Recording.from_arrays(streams.info, counts))
+    want = step.apply(Recording.from_arrays(streams.info, counts.astype(np.float64)))
+    assert got.data.dtype == np.float64
+    np.testing.assert_array_equal(got.data, want.data)
+
+
+@pytest.mark.parametrize(("name", "index"), CASES)
+def test_outputs_keep_the_contract_of_chunks(streams, name, index) -> None:
+    step = make(name, index)
+    out = step.configure(streams.info)
+    for chunk in streams.cut(streams.with_nan(streams.clean(3), 300, 1, 5), list(range(0, 750, 33))):
+        result = step.process(chunk)
+        assert result.n_channels == out.n_channels
+        if result.n_times:
+            result.check()
+            assert (np.diff(result.times) >= 0).all()
+    assert step.delay >= 0
+    assert step.settling >= 0
+    assert out.delay == pytest.approx(step.delay)
+
+
+@pytest.mark.parametrize(("name", "index"), CASES)
+def test_settings_survive_toml_and_json(name, index) -> None:
+    pipeline = Pipeline([make(name, index)])
+    config = pipeline.to_config()
+    assert config[0]["step"] == name
+    again = tomllib.loads(tomli_w.dumps({"pipeline": config}))["pipeline"]
+    assert Pipeline.from_config(again).to_config() == config
+    assert Pipeline.from_config(json.loads(json.dumps(config))).to_config() == config
