@@ -1,7 +1,55 @@
 """A Source gives chunks: BrainFlow, LSL, files, simulations, behind one contract and one address."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from bcikit.acquisition.address import Address
 from bcikit.acquisition.registry import open_source, schemes
 from bcikit.acquisition.source import Interactive, Source
+from bcikit.acquisition.status import StreamStatus
+from bcikit.acquisition.watchdog import Pulse, Watchdog
 
-__all__ = ["Address", "Interactive", "Source", "open_source", "schemes"]
+if TYPE_CHECKING:
+    from bcikit.acquisition.devices import Device, reachable_devices
+    from bcikit.acquisition.file import FileSource, read_recording, standard_names
+    from bcikit.acquisition.outlet import LslOutlet, LslTextOutlet
+    from bcikit.acquisition.text_inlet import LslTextInlet
+
+_WHERE = {
+    "Device": "devices",
+    "FileSource": "file",
+    "LslOutlet": "outlet",
+    "LslTextInlet": "text_inlet",
+    "LslTextOutlet": "outlet",
+    "reachable_devices": "devices",
+    "read_recording": "file",
+    "standard_names": "file",
+}
+
+__all__ = [
+    "Address",
+    "Device",
+    "FileSource",
+    "Interactive",
+    "LslOutlet",
+    "LslTextInlet",
+    "LslTextOutlet",
+    "Pulse",
+    "Source",
+    "StreamStatus",
+    "Watchdog",
+    "open_source",
+    "reachable_devices",
+    "read_recording",
+    "schemes",
+    "standard_names",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what needs a driver or a file format when it is first used."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'bcikit.acquisition' has no attribute {name!r}")
+    value = getattr(import_module(f"bcikit.acquisition.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,185 @@
+"""What BrainFlow knows of its boards, in bcikit's words; nothing is opened here."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from bcikit.signal import ArgumentError, Capabilities, SourceError, StreamInfo, check_choice
+
+T = TypeVar("T")
+
+_AUX_ROWS = {
+    "accel_channels": "accel",
+    "gyro_channels": "gyro",
+    "ppg_channels": "ppg",
+    "eda_channels": "gsr",
+    "temperature_channels": "temperature",
+    "magnetometer_channels": "misc",
+    "rotation_channels": "misc",
+    "analog_channels": "misc",
+    "other_channels": "misc",
+}
+_SIGNAL_ROWS = {"eeg_channels": "eeg", "ecg_channels": "ecg", "emg_channels": "emg", "eog_channels": "eog"}
+
+_REASONS = {
+    2: "the port cannot be opened: check that the device is plugged in, the port's name, and your rights on it",
+    3: "the port is already open in another program",
+    5: "the device cannot be written to",
+    7: "the board is not ready: check that it is on, charged and in range",
+    9: "the size of the buffer is not allowed",
+    13: "an argument is missing or wrong: the board needs a serial_port, mac_address, ip_address, file or the like",
+    14: "BrainFlow does not support the board on this system",
+    16: "the board is already open in this process",
+    17: "the driver of the maker is missing or failed: see BrainFlow's page on supported boards",
+    18: "the device does not answer: check that it is on and in range",
+}
+"""What BrainFlow's exit codes mean to a person."""
+
+
+def board_names() -> dict[str, int]:
+    """Return every board BrainFlow knows: the name used in addresses, and its id."""
+    from brainflow.board_shim import BoardIds
+
+    return {short_name(board.name): int(board.value) for board in BoardIds if board.name != "NO_BOARD"}
+
+
+def short_name(name: str) -> str:
+    """Return BrainFlow's name of a board as it is used in addresses: "CYTON_DAISY_BOARD" is "cyton-daisy"."""
+    short = name.lower().replace("-", "_").replace("_board", "").replace("_", "-")
+    return "playback" if short == "playback-file" else short
+
+
+def board_id(text: str, *, what: str) -> int:
+    """Return BrainFlow's id of a board by name (any case) or number.
+
+    Raises
+    ------
+    ArgumentError
+        If there is none; the message lists all.
+    """
+    names = board_names()
+    with contextlib.suppress(ValueError):
+        if int(text) in names.values():
+            return int(text)
+    return names[check_choice(what, short_name(text), names)]
+
+
+def call(what: str, function: Callable[[], T]) -> T:
+    """Return what a function of BrainFlow returns, its errors in words.
+
+    Raises
+    ------
+    SourceError
+        Where BrainFlow raises.
+    """
+    from brainflow.exit_codes import BrainFlowError
+
+    try:
+        return function()
+    except BrainFlowError as error:
+        reason = _REASONS.get(error.exit_code, "see BrainFlow's documentation of its exit codes")
+        raise SourceError(f"{what}: BrainFlow says {error.exit_code}; {reason}.") from None
+
+
+def describe(board: int) -> dict[str, Any]:
+    """Return BrainFlow's own description of a board (default preset)."""
+    from brainflow.board_shim import BoardShim
+
+    return dict(call(f"board {board}", lambda: BoardShim.get_board_descr(board)))
+
+
+def stream_info(descr: dict[str, Any], *, aux: bool, name: str) -> tuple[list[int], StreamInfo]:
+    """Return the rows to read and the description of the stream.
+
+    Parameters
+    ----------
+    descr : dict
+        What `describe` returned.
+    aux : bool
+        Take the channels that are no biosignals (movement, light, temperature), too.
+    name : str
+        Name of the board, for the stream.
+    """
+    rows: dict[int, str] = {}
+    for key, kind in _SIGNAL_ROWS.items():
+        for row in descr.get(key, []):
+            # The same row is often listed as EEG, ECG and EMG: it is what the electrodes make it.
+            rows.setdefault(int(row), kind)
+    if aux or not rows:
+        for key, kind in _AUX_ROWS.items():
+            for row in descr.get(key, []):
+                rows.setdefault(int(row), kind)
+    columns = sorted(rows)
+    if not columns:
+        raise SourceError(f"{name}: BrainFlow lists no channel for this board.")
+    labels = dict(zip(descr.get("eeg_channels", []), str(descr.get("eeg_names", "")).split(","), strict=False))
+    names: list[str] = []
+    counts: dict[str, int] = {}
+    for row in columns:
+        kind = rows[row]
+        counts[kind] = counts.get(kind, 0) + 1
+        names.append(labels.get(row) or f"{kind}{counts[kind]}")
+    marker = descr.get("marker_channel") is not None
+    info = StreamInfo(
+        name=name,
+        sfreq=float(descr["sampling_rate"]),
+        ch_names=tuple(names),
+        ch_types=tuple(rows[row] for row in columns),
+        device=f"{descr.get('name', name)} (BrainFlow)",
+        capabilities=Capabilities(
+            impedance="resistance_channels" in descr, battery="battery_channel" in descr, markers=marker
+        ),
+    )
+    return columns, info
+
+
+def prepare(board: int, parameters: dict[str, Any], master: int | None, *, where: str) -> Any:
+    """Return a `BoardShim` with its session prepared.
+
+    Raises
+    ------
+    SourceError
+        If the board cannot be opened; the message says what to check.
+    """
+    from brainflow.board_shim import BoardShim, BrainFlowInputParams
+
+    fields = BrainFlowInputParams()
+    for key, value in parameters.items():
+        setattr(fields, key, value)
+    if master is not None:
+        fields.master_board = master
+    shim = call(where, lambda: BoardShim(board, fields))
+    call(where, shim.prepare_session)
+    return shim
+
+
+def check_master(board: int, master: int | None, parameters: dict[str, Any], *, address: str) -> None:
+    """Refuse a playback or streaming board without what it needs: BrainFlow would stream nothing, silently.
+
+    Raises
+    ------
+    ArgumentError
+        Naming what is missing.
+    SourceError
+        If the file is not there.
+    """
+    from pathlib import Path
+
+    from brainflow.board_shim import BoardIds
+
+    needed = {
+        BoardIds.PLAYBACK_FILE_BOARD.value: ("file",),
+        BoardIds.STREAMING_BOARD.value: ("ip_address", "ip_port"),
+    }.get(board)
+    if needed is None:
+        return
+    missing = [key for key in needed if not parameters.get(key)]
+    if master is None:
+        missing.append("master_board")
+    if missing:
+        raise ArgumentError(
+            f"{address} needs {', '.join(missing)}: '{address}?{'&'.join(f'{k}=...' for k in missing)}'."
+        )
+    file = parameters.get("file")
+    if file is not None and not Path(file).is_file():
+        raise SourceError(f"{address}: there is no file {file!r}.")

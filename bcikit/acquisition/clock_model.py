@@ -1,0 +1,215 @@
+"""Clock model: what the stamps of a device mean on the host's clock, and how true its rate is."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcikit.signal import check_range
+
+_PRIOR_PPM = 300e-6
+"""How far a sampling rate may be from its nominal value before the data say so: the prior of the slope."""
+
+_PRIOR_JITTER = 0.005
+"""Jitter in seconds assumed until it is measured; only the weight of the prior depends on it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockState:
+    """What is known of a stream's clock.
+
+    Attributes
+    ----------
+    rate : float
+        Effective sampling rate in Hz on the host's clock.
+    drift_ppm : float
+        Effective against nominal rate, parts in a million; positive is faster.
+    drift_uncertainty_ppm : float
+        Twice the standard error of `drift_ppm` (coverage about 95 %), infinite until there are data.
+    jitter : float
+        Standard deviation of the stamps about the fitted line, seconds.
+    resets : int
+        Times the clock went back or jumped.
+    seconds : float
+        Length of the stretch that was fitted, seconds.
+    """
+
+    rate: float
+    drift_ppm: float
+    drift_uncertainty_ppm: float
+    jitter: float
+    resets: int
+    seconds: float
+
+
+class _Line:
+    """Weighted least squares of ``y = a + s x``, with forgetting and a prior on the slope."""
+
+    def __init__(self, prior: float) -> None:
+        self.prior = prior
+        self.weight = self.x = self.y = self.xx = self.xy = self.yy = 0.0
+        self.blocks = 0.0
+
+    def add(self, n: int, first: float, y: NDArray[np.float64], k: NDArray[np.float64], keep: float) -> None:
+        """Take ``n`` points at ``x = first, first + 1, ...``; what came before counts `keep` times."""
+        sum_y = float(y.sum())
+        sum_ky = float(k @ y)
+        sum_k = n * (n - 1) / 2
+        sum_kk = (n - 1) * n * (2 * n - 1) / 6
+        self.weight = self.weight * keep + n
+        self.x = self.x * keep + n * first + sum_k
+        self.y = self.y * keep + sum_y
+        self.xx = self.xx * keep + n * first * first + 2 * first * sum_k + sum_kk
+        self.xy = self.xy * keep + first * sum_y + sum_ky
+        self.yy = self.yy * keep + float(y @ y)
+        self.blocks = self.blocks * keep + 1
+
+    def solve(self) -> tuple[float, float, float, float]:
+        """Return mean of x, value of the line there, slope, and the centred sum of x squared."""
+        if self.weight == 0:
+            return 0.0, 0.0, 0.0, 0.0
+        mean_x, mean_y = self.x / self.weight, self.y / self.weight
+        sxx = max(0.0, self.xx - self.weight * mean_x * mean_x)
+        sxy = self.xy - self.weight * mean_x * mean_y
+        return mean_x, mean_y, sxy / (sxx + self.prior), sxx
+
+    def shift(self, dx: float) -> None:
+        """Move the origin of x by `dx`, so that the sums stay small."""
+        self.xx += -2 * dx * self.x + dx * dx * self.weight
+        self.xy -= dx * self.y
+        self.x -= dx * self.weight
+
+    def variance(self) -> float:
+        """Return the variance of the residuals."""
+        if self.weight < 3:
+            return 0.0
+        mean_x, mean_y, slope, sxx = self.solve()
+        sxy = self.xy - self.weight * mean_x * mean_y
+        syy = self.yy - self.weight * mean_y * mean_y
+        return max(0.0, (syy - 2 * slope * sxy + slope * slope * sxx) / self.weight)
+
+
+class ClockModel:
+    """Fits the stamps of a stream by a line over the sample index and gives smooth times that never go back.
+
+    The times of a block depend only on what came up to it (causal). Two lines are kept: one that forgets, for the
+    times, and one over all data since the last reset, for the rate that is reported.
+
+    Parameters
+    ----------
+    sfreq : float
+        Nominal sampling rate in Hz.
+    window : float
+        Seconds after which a stamp counts ``1/e`` for the times.
+    """
+
+    def __init__(self, sfreq: float, *, window: float = 60.0) -> None:
+        self.sfreq = check_range("sfreq", sfreq, low=0.0, low_open=True, unit="Hz")
+        self.window = check_range("window", window, low=1.0, unit="s")
+        self._period = 1.0 / self.sfreq
+        self._ramp = np.arange(256, dtype=np.float64)
+        self.resets = 0
+        self._last_time = -math.inf
+        self.restart()
+
+    def restart(self, *, clock_reset: bool = False) -> None:
+        """Forget the offset (a new segment, or the clock was set); times that were given out stay a lower bound."""
+        prior = (_PRIOR_JITTER / (_PRIOR_PPM * self._period)) ** 2
+        self._near = _Line(prior)
+        self._all = _Line(prior)
+        self._origin_index = 0
+        self._origin_time = 0.0
+        self._empty = True
+        self._total = 0
+        self.resets += clock_reset
+
+    def k(self, n: int) -> NDArray[np.float64]:
+        """Return ``0, 1, ..., n - 1`` as float64 without making it each time."""
+        if n > self._ramp.shape[0]:
+            self._ramp = np.arange(2 * n, dtype=np.float64)
+        return self._ramp[:n]
+
+    @property
+    def ready(self) -> bool:
+        """True once the model has seen a stamp since it was restarted."""
+        return not self._empty
+
+    @property
+    def jitter(self) -> float:
+        """Standard deviation of the stamps about the line, seconds."""
+        return math.sqrt(self._near.variance())
+
+    def predict(self, index: int) -> float:
+        """Return the time of sample `index` on the host's clock, seconds."""
+        x = float(index - self._origin_index)
+        mean_x, mean_y, slope, _ = self._near.solve()
+        return self._origin_time + x * self._period + mean_y + slope * (x - mean_x)
+
+    def index_at(self, time: float) -> float:
+        """Return the (fractional) sample index at `time`; the inverse of `predict`."""
+        mean_x, mean_y, slope, _ = self._near.solve()
+        return self._origin_index + (time - self._origin_time - mean_y + slope * mean_x) / (self._period + slope)
+
+    def update(self, first: int, stamps: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Take the stamps of consecutive samples and return their smooth times.
+
+        Parameters
+        ----------
+        first : int
+            Index of the first sample.
+        stamps : ndarray, shape (n,)
+            Seconds, on the host's clock but for what the line takes out.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            Strictly increasing, and later than every time given out before.
+        """
+        n = stamps.shape[0]
+        k = self.k(n)
+        if self._empty:
+            self._origin_index, self._origin_time, self._empty = first, float(stamps[0]), False
+        x = float(first - self._origin_index)
+        deviation = stamps - (self._origin_time + x * self._period)
+        deviation -= k * self._period
+        keep = math.exp(-n * self._period / self.window)
+        self._near.add(n, x, deviation, k, keep)
+        self._all.add(n, x, deviation, k, 1.0)
+        self._total += n
+        mean_x, mean_y, slope, _ = self._near.solve()
+        start = self._origin_time + x * self._period + mean_y + slope * (x - mean_x)
+        times = k * (self._period + slope)
+        times += start
+        if start <= self._last_time + 0.5 * self._period:
+            # The line moved back: go slower for a moment rather than back in time.
+            floor = self._last_time + 0.5 * self._period * (k + 1.0)
+            np.maximum(times, floor, out=times)
+        self._last_time = float(times[-1])
+        return times
+
+    def raw(self, stamps: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the stamps themselves, only kept from going back."""
+        times = np.maximum.accumulate(np.maximum(stamps, self._last_time))
+        self._last_time = float(times[-1])
+        return times
+
+    def state(self) -> ClockState:
+        """Return rate, drift with uncertainty, and jitter."""
+        line = self._all
+        _, _, slope, sxx = line.solve()
+        variance = line.variance()
+        uncertainty = math.inf
+        if line.blocks >= 3 and sxx > 0:
+            # The samples of one block share their jitter: a block counts as one point.
+            per_block = max(1.0, line.weight / line.blocks)
+            uncertainty = 2e6 * math.sqrt(variance * per_block / sxx) / self._period
+        period = self._period + slope
+        return ClockState(
+            rate=1.0 / period,
+            drift_ppm=1e6 * (self._period / period - 1.0),
+            drift_uncertainty_ppm=uncertainty,
+            jitter=math.sqrt(variance),
+            resets=self.resets,
+            seconds=self._total * self._period,
+        )

@@ -1,0 +1,93 @@
+"""What is reachable now: LSL streams, serial ports, boards that need no port."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """Something a source could be opened on.
+
+    Attributes
+    ----------
+    address : str
+        What `open_source` takes.
+    what : str
+        "LSL stream", "serial port", "simulated board".
+    detail : str
+        Channels, rate, host; or what the port says of itself.
+    """
+
+    address: str
+    what: str
+    detail: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return asdict(self)
+
+
+def reachable_devices(*, wait: float = 1.0) -> list[Device]:
+    """Return the LSL streams on the network, the serial ports of this machine, and the synthetic board.
+
+    Parameters
+    ----------
+    wait : float
+        Seconds to listen for LSL streams.
+    """
+    return [*_lsl_streams(wait), *_serial_ports(), *_simulated()]
+
+
+def _lsl_streams(wait: float) -> list[Device]:
+    import pylsl
+
+    found = []
+    for stream in sorted(pylsl.resolve_streams(wait), key=lambda item: item.name()):
+        rate = stream.nominal_srate()
+        pace = f"{rate:g} Hz" if rate else "irregular"
+        text = stream.channel_format() == 3
+        found.append(
+            Device(
+                address=f"lsl:source_id={stream.source_id()}" if stream.source_id() else f"lsl:name={stream.name()}",
+                what="LSL markers" if text or not rate else "LSL stream",
+                detail=", ".join(
+                    (stream.name(), stream.type(), f"{stream.channel_count()} channels", pace, stream.hostname())
+                ),
+            )
+        )
+    return found
+
+
+def _serial_ports() -> list[Device]:
+    """Return the serial ports; pyserial tells more of each, where it is installed."""
+    try:
+        from serial.tools import list_ports
+    except ImportError:
+        paths = [p for pattern in ("ttyUSB*", "ttyACM*", "cu.usb*") for p in sorted(Path("/dev").glob(pattern))]
+        return [_port(str(path), "") for path in paths]
+    return [
+        _port(str(port.device), " ".join(part for part in (port.manufacturer, port.product) if part))
+        for port in list_ports.comports()
+        if port.vid is not None
+    ]
+
+
+def _port(path: str, said: str) -> Device:
+    # The dongle of OpenBCI's Cyton is an FTDI chip; nothing else about a port tells what hangs on it.
+    board = "cyton" if "ftdi" in said.lower() else "BOARD"
+    return Device(address=f"brainflow:{board}?serial_port={path}", what="serial port", detail=said or "unknown device")
+
+
+def _simulated() -> list[Device]:
+    from importlib.util import find_spec
+
+    if find_spec("brainflow") is None:
+        return []
+    return [
+        Device(
+            address="brainflow:synthetic",
+            what="simulated board",
+            detail="16 channels, 250 Hz; sines, not EEG, for trying out",
+        )
+    ]

@@ -1,0 +1,252 @@
+"""What live sources share: the queue of chunks, the watchdog, and getting a lost link back."""
+
+import threading
+import time
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bcikit.acquisition.assembler import Assembler
+from bcikit.acquisition.source import Source
+from bcikit.acquisition.status import StreamStatus
+from bcikit.acquisition.watchdog import Pulse, Watchdog
+from bcikit.signal import Chunk, Event, HostClock, SourceError, StreamChangedError, StreamInfo, StreamLostError
+
+_NAP = 0.02
+"""Seconds between two looks at a reconnecting thread; nothing is measured by it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconnect:
+    """How a lost link is had back.
+
+    Attributes
+    ----------
+    give_up : float
+        Seconds after which it is given up; 0 means at once.
+    first, longest : float
+        Seconds between the first two tries, and at most; the wait doubles from one to the next.
+    """
+
+    give_up: float = 60.0
+    first: float = 0.5
+    longest: float = 8.0
+
+
+class LiveSource(Source):
+    """A source whose samples arrive at their own pace.
+
+    A subclass opens its device (setting `info`), and says how to receive a block and how to open the link again.
+
+    Parameters
+    ----------
+    info : StreamInfo
+        What the stream is.
+    assembler : Assembler
+        Makes the chunks.
+    watchdog : Watchdog
+        Limits of the age of the newest sample.
+    reconnect : Reconnect
+        What to do about a lost link.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        info: StreamInfo,
+        assembler: Assembler,
+        *,
+        watchdog: Watchdog | None = None,
+        reconnect: Reconnect | None = None,
+    ) -> None:
+        self.info = info
+        self._assembler = assembler
+        self._watchdog = watchdog or Watchdog()
+        self._reconnect = reconnect or Reconnect()
+        self._now = HostClock().now
+        self._ready: deque[Chunk] = deque()
+        self._events: list[Event] = []
+        self._pulse = Pulse.WAITING
+        self._link_lost = False
+        self._lost_at: float | None = None
+        self._next_try = 0.0
+        self._wait = self._reconnect.first
+        self._attempt: _Attempt | None = None
+        self._reconnects = 0
+        self._running = False
+
+    @abstractmethod
+    def _receive(self, timeout: float) -> list[Chunk]:
+        """Return what came, waiting at most `timeout` seconds; set `_link_lost` where the driver says so."""
+
+    @abstractmethod
+    def _reopen(self) -> object:
+        """Open the link again, in a thread of its own; return what `_adopt` needs.
+
+        Raises
+        ------
+        StreamChangedError
+            If what came back is another stream.
+        SourceError
+            If it is not back yet.
+        """
+
+    @abstractmethod
+    def _adopt(self, link: object) -> None:
+        """Use the link that `_reopen` opened."""
+
+    def _discard(self, link: object) -> None:
+        """Close a link that `_reopen` opened but that is not wanted any more."""
+
+    def _begin(self) -> None:
+        """Take note that the stream was started."""
+        self._running = True
+        self._watchdog.start(self._now())
+
+    def pull(self, timeout: float = 1.0) -> Chunk | None:
+        """Return the next chunk; see `Source.pull`."""
+        if self._ready:
+            return self._ready.popleft()
+        if not self._running:
+            raise SourceError(f"{self.info.name!r} is not running: call start() first, or use it in a 'with' block.")
+        now = self._now()
+        end = now + timeout
+        while True:
+            chunks = self._receive(max(0.0, end - now)) if self._lost_at is None or not self._link_lost else []
+            now = self._now()
+            if chunks:
+                self._alive(now, chunks[0])
+                self._ready.extend(chunks[1:])
+                self._events.extend(self._assembler.events)
+                self._assembler.events.clear()
+                return chunks[0]
+            self._watch(now)
+            if self._lost_at is not None:
+                self._get_back(now)
+                if now < end:
+                    time.sleep(min(_NAP, end - now))
+                    now = self._now()
+            if now >= end:
+                return None
+
+    def _alive(self, now: float, chunk: Chunk) -> None:
+        pause = self._watchdog.feed(now)
+        if self._pulse in (Pulse.LATE, Pulse.STALLED, Pulse.LOST):
+            self._tell("stream/resumed", now, sample=chunk.first_sample, value=pause)
+        self._pulse = Pulse.ALIVE
+        self._lost_at = None
+        self._link_lost = False
+
+    def _watch(self, now: float) -> None:
+        """Say when the stream becomes late, stalled, lost; each once."""
+        pulse = Pulse.LOST if self._link_lost else self._watchdog.pulse(now)
+        if pulse is self._pulse:
+            return
+        if pulse in (Pulse.LATE, Pulse.STALLED, Pulse.LOST):
+            self._tell(f"stream/{pulse}", now, value=self._watchdog.age(now))
+        self._pulse = pulse
+        if pulse is Pulse.LOST and self._lost_at is None:
+            self._lost_at = now
+            self._wait = self._reconnect.first
+            self._next_try = now
+
+    def _get_back(self, now: float) -> None:
+        """Try to open the link again, without holding up `pull`."""
+        assert self._lost_at is not None
+        attempt = self._attempt
+        if attempt is not None:
+            if not attempt.done.is_set():
+                self._check_given_up(now)
+                return
+            self._attempt = None
+            if attempt.link is not None:
+                self._adopt(attempt.link)
+                self._assembler.new_segment()
+                self._reconnects += 1
+                self._link_lost = False
+                self._lost_at = None
+                self._watchdog.start(now)
+                self._pulse = Pulse.WAITING
+                self._tell("stream/reconnected", now, value=self._reconnects)
+                return
+            if isinstance(attempt.error, StreamChangedError) or not isinstance(attempt.error, SourceError):
+                assert attempt.error is not None
+                raise attempt.error
+            self._next_try = now + self._wait
+            self._wait = min(2 * self._wait, self._reconnect.longest)
+        self._check_given_up(now)
+        if now >= self._next_try:
+            self._attempt = _Attempt(self._reopen)
+
+    def _check_given_up(self, now: float) -> None:
+        assert self._lost_at is not None
+        if now - self._lost_at >= self._reconnect.give_up:
+            waited = self._watchdog.age(now)
+            self._running = False
+            raise StreamLostError(
+                f"{self.info.name!r} ({self.info.source_id or self.info.device or 'no id'}) is gone: no sample for "
+                f"{waited:.1f} s and no way back. Check that the device is on, in range and its program runs."
+            )
+
+    def _tell(self, name: str, time: float, *, sample: int | None = None, value: float | None = None) -> None:
+        self._events.append(Event(name=name, time=time, sample=sample, value=value, source="acquisition"))
+
+    def pull_events(self) -> list[Event]:
+        """Return markers, and what happened to the stream ("stream/gap", "stream/stalled"), since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def status(self) -> StreamStatus:
+        """Return the health of the stream up to now."""
+        tally = self._assembler.tally
+        clock = self._assembler.clock.state()
+        now = self._now()
+        pulse = self._pulse if self._lost_at is not None or not self._running else self._watchdog.pulse(now)
+        return StreamStatus(
+            name=self.info.name,
+            pulse=pulse,
+            age=self._watchdog.age(now),
+            samples=tally.samples,
+            lost=tally.lost,
+            gaps=tally.gaps,
+            repeated=tally.repeated,
+            reordered=tally.reordered,
+            bad_samples=tally.bad_samples,
+            clock_steps=tally.clock_steps,
+            overflows=tally.overflows,
+            reconnects=self._reconnects,
+            rate=clock.rate,
+            drift_ppm=clock.drift_ppm,
+            drift_uncertainty_ppm=clock.drift_uncertainty_ppm,
+            jitter=clock.jitter,
+        )
+
+    def stop(self) -> None:
+        """Stop streaming."""
+        self._running = False
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.done.wait(10.0)
+            if attempt.link is not None:
+                self._discard(attempt.link)
+
+
+class _Attempt:
+    """One try to open a link again, in its own thread: drivers may block for seconds."""
+
+    def __init__(self, reopen: Callable[[], object]) -> None:
+        self.link: object | None = None
+        self.error: Exception | None = None
+        self.done = threading.Event()
+        self._reopen = reopen
+        threading.Thread(target=self._run, name="bcikit-reconnect", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self.link = self._reopen()
+        except Exception as error:  # noqa: BLE001  handed to the thread that pulls
+            self.error = error
+        finally:
+            self.done.set()

@@ -1,0 +1,226 @@
+"""LSL streams as sources: blocking pulls into a prepared buffer, no polling."""
+
+import contextlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bcikit.acquisition import lsl_resolve
+from bcikit.acquisition.address import Address
+from bcikit.acquisition.assembler import Assembler
+from bcikit.acquisition.counter import PacketCounter
+from bcikit.acquisition.live import LiveSource, Reconnect
+from bcikit.acquisition.lsl_meta import read_info
+from bcikit.acquisition.profile import DeviceProfile, profile_for_lsl, read_profile
+from bcikit.acquisition.status import StreamStatus
+from bcikit.signal import ArgumentError, Chunk, SourceError, StreamChangedError, StreamInfo, check_channels
+
+_OWN = ("buffer", "counter", "dejitter", "modulus", "profile", "reconnect", "timeout", "unit")
+_MAX_SAMPLES = 4096
+_CORRECTION_PERIOD = 1.0
+"""Seconds between two questions for the time correction; liblsl answers from its own background measurement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LslSettings:
+    """How an LSL stream is received; `open_lsl` describes each."""
+
+    timeout: float = 5.0
+    buffer: float = 60.0
+    unit: str | None = None
+    counter: str | None = None
+    modulus: int = 256
+    dejitter: bool = True
+    reconnect: float = 60.0
+    profile: DeviceProfile | None = None
+
+
+def open_lsl(address: Address) -> "LslSource":
+    """Open ``lsl:name=EEG``, ``lsl:source_id=abc``, ``lsl:type=EEG&hostname=lab`` or, short for a name, ``lsl:EEG``.
+
+    Further options: ``timeout`` (seconds to look for it), ``unit`` (of the voltages, where the stream states none),
+    ``counter`` (label of a channel that carries a packet counter) and its ``modulus``, ``buffer`` (seconds kept for a
+    slow reader), ``profile`` (a device profile file), ``reconnect`` (seconds until a lost link is given up) and
+    ``dejitter``.
+
+    Raises
+    ------
+    ArgumentError
+        If an option or the unit is unknown.
+    SourceError
+        If no stream fits, or more than one.
+    """
+    address.check_options((*lsl_resolve.KEYS, *_OWN))
+    options = address.options
+    wanted = {key: options[key] for key in lsl_resolve.KEYS if key in options}
+    if address.body:
+        wanted.setdefault("name", address.body)
+    if not wanted:
+        raise ArgumentError("lsl: which stream? 'lsl:name=EEG', 'lsl:type=EEG', 'lsl:source_id=...'.")
+    settings = LslSettings(
+        timeout=address.number("timeout", 5.0, low=0.1),
+        buffer=address.number("buffer", 60.0, low=1.0),
+        unit=options.get("unit"),
+        counter=options.get("counter"),
+        modulus=int(address.number("modulus", 256, low=4)),
+        dejitter=address.flag("dejitter", default=True),
+        reconnect=address.number("reconnect", 60.0, low=0.0),
+        profile=read_profile(options["profile"]) if "profile" in options else None,
+    )
+    return LslSource(wanted, settings=settings)
+
+
+class LslSource(LiveSource):
+    """A stream of samples on the LSL network.
+
+    Stamps are brought to this host's clock by LSL's `time_correction`, then smoothed. A stream whose outlet goes is
+    looked for anew, by its source id where it has one, and taken again only if it is the same: channel names, count,
+    rate and units.
+
+    Parameters
+    ----------
+    wanted : dict
+        Properties the stream must have: name, source_id, type, hostname.
+    settings : LslSettings
+        How it is received.
+    """
+
+    def __init__(self, wanted: dict[str, str], *, settings: LslSettings | None = None) -> None:
+        settings = settings or LslSettings()
+        self._settings = settings
+        self._wanted = dict(wanted)
+        stream = lsl_resolve.find_one(self._wanted, timeout=settings.timeout)
+        inlet = lsl_resolve.open_inlet(stream, buffered=settings.buffer, timeout=settings.timeout)
+        full = inlet.info(settings.timeout)
+        info, factors = self._read(full)
+        profile = self._profile(full)
+        counter = self._counter(info, profile)
+        super().__init__(
+            info,
+            Assembler(info, counter=counter, dejitter=settings.dejitter),
+            reconnect=Reconnect(give_up=settings.reconnect),
+        )
+        self._factors = factors
+        self._scaled = bool((factors != 1.0).any())
+        self._correction_at = float("-inf")
+        self._offset, self._offset_uncertainty = 0.0, float("inf")
+        if info.source_id:
+            self._wanted = {"source_id": info.source_id}
+        self._use(inlet, full)
+
+    def _profile(self, full: Any) -> DeviceProfile | None:
+        acquisition = full.desc().child("acquisition")
+        return self._settings.profile or profile_for_lsl(
+            full.name(), acquisition.child_value("manufacturer"), acquisition.child_value("model")
+        )
+
+    def _read(self, full: Any) -> tuple[StreamInfo, Any]:
+        profile = self._profile(full)
+        unit = self._settings.unit or (profile.unit if profile is not None else None)
+        info, factors = read_info(full, unit=unit)
+        return (info if profile is None else profile.describe(info)), factors
+
+    def _counter(self, info: StreamInfo, profile: DeviceProfile | None) -> PacketCounter | None:
+        shape = None if profile is None else profile.counter
+        label = self._settings.counter or (shape.channel if shape is not None else None)
+        self._counter_column: int | None = None
+        if label is None:
+            return None
+        self._counter_column = check_channels([label], info.ch_names, who="the packet counter")[0]
+        if shape is not None and self._settings.counter is None:
+            return PacketCounter(
+                shape.modulus, info.sfreq, step=shape.step, samples_per_packet=shape.samples_per_packet
+            )
+        return PacketCounter(self._settings.modulus, info.sfreq)
+
+    def _use(self, inlet: Any, full: Any) -> None:
+        self._inlet = inlet
+        kind = {1: np.float32, 2: np.float64, 4: np.int32, 5: np.int16, 6: np.int8, 7: np.int64}
+        self._pulled = np.empty((_MAX_SAMPLES, self.info.n_channels), dtype=kind[full.channel_format()])
+        self._correct(self._now(), timeout=self._settings.timeout)
+
+    def _correct(self, now: float, *, timeout: float) -> None:
+        offset, uncertainty = lsl_resolve.time_correction(self._inlet, timeout=timeout)
+        self._correction_at = now
+        if uncertainty < float("inf"):
+            self._offset, self._offset_uncertainty = offset, uncertainty
+
+    def start(self) -> None:
+        """Start the stream; what was sent before is dropped."""
+        if self._inlet is None:
+            self._adopt(self._reopen())
+        self._inlet.flush()
+        self._begin()
+
+    def _receive(self, timeout: float) -> list[Chunk]:
+        import pylsl
+
+        try:
+            samples, stamps = self._inlet.pull_chunk(
+                timeout, _MAX_SAMPLES, dest_obj=self._pulled, min_samples=1, as_numpy=True
+            )
+        except pylsl.util.LostError:
+            self._link_lost = True
+            return []
+        if stamps.shape[0] == 0:
+            return []
+        arrival = self._now()
+        if arrival - self._correction_at > _CORRECTION_PERIOD:
+            self._correct(arrival, timeout=0.0)
+        data = samples * self._factors if self._scaled else samples.astype(np.float64)
+        column = self._counter_column
+        packets = None if column is None else data[:, column]
+        return self._assembler.add(data, stamps + self._offset, arrival, packets=packets)
+
+    def status(self) -> StreamStatus:
+        """Return the health of the stream up to now."""
+        return replace(super().status(), offset=self._offset, offset_uncertainty=self._offset_uncertainty)
+
+    def _reopen(self) -> object:
+        settings = self._settings
+        stream = lsl_resolve.find_one(self._wanted, timeout=1.0)
+        inlet = lsl_resolve.open_inlet(stream, buffered=settings.buffer, timeout=settings.timeout)
+        full = inlet.info(settings.timeout)
+        try:
+            info, factors = self._read(full)
+        except (SourceError, ArgumentError) as error:
+            raise StreamChangedError(f"lsl:{self.info.name} came back as another stream: {error}") from None
+        changes = changed(self.info, info)
+        if not changes and not np.array_equal(factors, self._factors):
+            changes = ["the units"]
+        if changes:
+            raise StreamChangedError(
+                f"lsl:{self.info.name} came back with another {' and another '.join(changes)}; it is not mapped onto "
+                "the old channels. Start the session again with the stream as it is now."
+            )
+        return inlet, full
+
+    def _adopt(self, link: object) -> None:
+        assert isinstance(link, tuple)
+        self._use(*link)
+
+    def _discard(self, link: object) -> None:
+        assert isinstance(link, tuple)
+        link[0].close_stream()
+
+    def close(self) -> None:
+        """Stop and close the inlet."""
+        self.stop()
+        inlet, self._inlet = self._inlet, None
+        if inlet is not None:
+            with contextlib.suppress(Exception):
+                inlet.close_stream()
+
+
+def changed(before: StreamInfo, after: StreamInfo) -> list[str]:
+    """Return in words what differs between two descriptions so that one must not be mapped onto the other."""
+    found = []
+    if after.n_channels != before.n_channels:
+        found.append(f"number of channels ({before.n_channels}, now {after.n_channels})")
+    elif after.ch_names != before.ch_names:
+        pairs = [f"{a} is now {b}" for a, b in zip(before.ch_names, after.ch_names, strict=True) if a != b]
+        found.append(f"set of channel names ({', '.join(pairs[:4])})")
+    if after.sfreq != before.sfreq:
+        found.append(f"sampling rate ({before.sfreq:g} Hz, now {after.sfreq:g} Hz)")
+    return found

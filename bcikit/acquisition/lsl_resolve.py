@@ -1,0 +1,88 @@
+"""Finding LSL streams, and saying why one is not found."""
+
+import time
+from typing import Any
+
+from bcikit.signal import HostClock, SourceError
+
+KEYS = ("name", "source_id", "type", "hostname", "uid")
+"""What a stream can be looked for by."""
+
+
+def predicate(wanted: dict[str, str]) -> str:
+    """Return the XPath predicate for properties that must be equal."""
+    parts = []
+    for key, value in wanted.items():
+        quote = '"' if "'" in value else "'"
+        parts.append(f"{key}={quote}{value}{quote}")
+    return " and ".join(parts)
+
+
+def find_one(wanted: dict[str, str], *, timeout: float) -> Any:
+    """Return the one stream that fits.
+
+    Raises
+    ------
+    SourceError
+        If there is none (the message lists what there is) or more than one.
+    """
+    import pylsl
+
+    found = pylsl.resolve_bypred(predicate(wanted), 1, timeout)
+    said = " and ".join(f"{key}={value!r}" for key, value in wanted.items())
+    if not found:
+        others = sorted({stream.name() for stream in pylsl.resolve_streams(0.5)})
+        there = f"reachable are: {', '.join(others)}" if others else "no LSL stream is reachable at all"
+        raise SourceError(
+            f"No LSL stream with {said} within {timeout:g} s; {there}. Check that the sending program runs and that "
+            "no firewall or VPN blocks multicast ('bcikit doctor' tests it)."
+        )
+    if len(found) == 1:
+        # A second stream of the same name answers a little later.
+        time.sleep(0.05)
+        found = pylsl.resolve_bypred(predicate(wanted), 2, 0.3) or found
+    distinct = {stream.uid(): stream for stream in found}
+    if len(distinct) > 1:
+        listed = "; ".join(f"source_id={s.source_id()!r} on {s.hostname()}" for s in distinct.values())
+        raise SourceError(f"{len(distinct)} LSL streams have {said}: {listed}. Say which by source_id.")
+    return found[0]
+
+
+def open_inlet(stream: Any, *, buffered: float, timeout: float) -> Any:
+    """Return an open inlet that raises when its outlet goes.
+
+    LSL's own recovery is off: it is silent, and maps whatever comes back onto the old channels.
+
+    Raises
+    ------
+    SourceError
+        If the stream does not answer.
+    """
+    import pylsl
+
+    inlet = pylsl.StreamInlet(stream, max_buflen=max(1, round(buffered)), recover=False)
+    try:
+        inlet.open_stream(timeout)
+    except (pylsl.util.TimeoutError, pylsl.util.LostError) as error:
+        raise SourceError(f"lsl:{stream.name()} is announced but does not answer ({type(error).__name__}).") from None
+    return inlet
+
+
+def time_correction(inlet: Any, *, timeout: float) -> tuple[float, float]:
+    """Return what to add to the stamps of an inlet to have this host's clock, and its uncertainty, both in seconds.
+
+    The uncertainty is half the time the answer took on the network; it is infinite where none came.
+    """
+    import pylsl
+
+    try:
+        return float(inlet.time_correction(timeout)), 0.5e-3
+    except (pylsl.util.TimeoutError, pylsl.util.LostError):
+        return 0.0, float("inf")
+
+
+def wait_until(moment: float) -> None:
+    """Sleep until a time on the host's clock."""
+    left = moment - HostClock().now()
+    if left > 0:
+        time.sleep(left)

@@ -1,0 +1,50 @@
+"""Electrode positions by name."""
+
+from functools import cache
+
+import numpy as np
+
+
+@cache
+def _located(montage: str) -> dict[str, tuple[str, tuple[float, float, float]]]:
+    """Return name and position by lower-case name."""
+    import mne
+
+    # MNE renamed its "standard_*" montages after the head they were made on.
+    renamed = montage.replace("standard_", "colin27_", 1)
+    known = mne.channels.get_builtin_montages()
+    made = mne.channels.make_standard_montage(renamed if renamed in known else montage)
+    return {
+        name.lower(): (name, (float(xyz[0]), float(xyz[1]), float(xyz[2])))
+        for name, xyz in made.get_positions()["ch_pos"].items()
+    }
+
+
+def standard_name(name: str) -> str | None:
+    """Return how the 10-05 system writes a name ("Fc5." is "FC5"), or None if it is none of its positions."""
+    found = _located("standard_1005").get(name.strip().rstrip(".").lower())
+    return None if found is None else found[0]
+
+
+@cache
+def montage_positions(
+    names: tuple[str, ...], montage: str = "standard_1005"
+) -> tuple[tuple[float, float, float], ...] | None:
+    """Return the positions of channels in a montage of MNE, or None where it has none of them.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Channel names; case does not matter.
+    montage : str
+        Name that `mne.channels.make_standard_montage` knows.
+
+    Returns
+    -------
+    tuple of (float, float, float) or None
+        Metres, head coordinates; NaN for a name that is not in the montage.
+    """
+    located = _located(montage)
+    unknown = ("", (float("nan"),) * 3)
+    found = tuple(located.get(name.lower(), unknown)[1] for name in names)
+    return None if all(np.isnan(xyz).any() for xyz in found) else found

@@ -1,0 +1,160 @@
+"""Device profiles: what a maker says of a device in a TOML file, without code."""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+from importlib import resources
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bcikit.acquisition.montage import montage_positions
+from bcikit.signal import ConfigError, StreamInfo, check_channels
+
+ENTRY_POINT_GROUP = "bcikit.profiles"
+"""An entry point names a package whose ``*.toml`` files are profiles, too."""
+
+
+class CounterProfile(BaseModel):
+    """How the packet counter of a device runs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    modulus: int = Field(ge=4, description="The counter wraps after this many values.")
+    step: int = Field(default=1, ge=1, description="How much it grows from packet to packet.")
+    samples_per_packet: int = Field(default=1, ge=1, description="Samples that share one value.")
+    channel: str | None = Field(default=None, description="LSL: label of the channel that carries the counter.")
+
+
+class TriggerProfile(BaseModel):
+    """Which channel carries hardware triggers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    channel: str
+    mask: int | None = Field(default=None, description="Bits that belong to the trigger.")
+    debounce: float = Field(default=0.002, ge=0, description="Seconds a level must hold.")
+
+
+class DeviceProfile(BaseModel):
+    """What a maker says of a device.
+
+    A profile fits a BrainFlow board that `boards` names, or an LSL stream whose name, manufacturer or model holds one
+    of `lsl` (case does not matter).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    boards: tuple[str, ...] = ()
+    lsl: tuple[str, ...] = ()
+    channels: tuple[str, ...] | None = Field(default=None, description="Names, in the order of the device.")
+    types: tuple[str, ...] | None = Field(default=None, description="Types, in the order of the device.")
+    montage: str | None = Field(default=None, description="A montage of MNE ('standard_1005').")
+    positions: dict[str, tuple[float, float, float]] | None = Field(
+        default=None, description="Metres, head coordinates; wins over `montage`."
+    )
+    unit: str | None = Field(default=None, description="Unit of an LSL stream that states none.")
+    reference: str = ""
+    full_scale: float | None = Field(default=None, gt=0, description="Largest absolute value, microvolts.")
+    counter: CounterProfile | None = None
+    trigger: TriggerProfile | None = None
+
+    def describe(self, info: StreamInfo) -> StreamInfo:
+        """Return `info` with what the profile adds: names, types, positions, reference, full scale.
+
+        Raises
+        ------
+        ConfigError
+            If the number of channels differs.
+        """
+        changes: dict[str, object] = {}
+        for key, values in (("ch_names", self.channels), ("ch_types", self.types)):
+            if values is None:
+                continue
+            if len(values) != info.n_channels:
+                raise ConfigError(
+                    f"profile {self.name!r}",
+                    [f"{'channels' if key == 'ch_names' else 'types'} has {len(values)} entries, "
+                     f"the device has {info.n_channels} channels."],
+                )  # fmt: skip
+            changes[key] = values
+        info = info.replace(**changes) if changes else info
+        if info.positions is None:
+            info = info.replace(positions=self._positions(info.ch_names))
+        capabilities = info.capabilities
+        return info.replace(
+            device=info.device or self.name,
+            reference=info.reference or self.reference,
+            capabilities=replace(
+                capabilities,
+                full_scale=capabilities.full_scale or self.full_scale,
+                packet_modulus=capabilities.packet_modulus or (self.counter.modulus if self.counter else None),
+                trigger=capabilities.trigger or self.trigger is not None,
+            ),
+        )
+
+    def _positions(self, names: Iterable[str]) -> tuple[tuple[float, float, float], ...] | None:
+        if self.positions is not None:
+            unknown = (float("nan"),) * 3
+            return tuple(self.positions.get(name, unknown) for name in names)
+        if self.montage is not None:
+            return montage_positions(tuple(names), self.montage)
+        return None
+
+
+def read_profile(path: str | Path) -> DeviceProfile:
+    """Read a profile file.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing or wrong; each problem names its key.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(str(path), [f"cannot be read: {error.strerror or error}."]) from None
+    return _parse(text, str(path))
+
+
+def _parse(text: str, where: str) -> DeviceProfile:
+    try:
+        return DeviceProfile(**tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(where, [f"is no TOML: {error}."]) from None
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}." for item in error.errors()]
+        raise ConfigError(where, problems) from None
+
+
+@cache
+def known_profiles() -> tuple[DeviceProfile, ...]:
+    """Return the profiles in this package and in packages that an entry point names."""
+    packages = ["bcikit.acquisition.profiles", *(point.value for point in entry_points(group=ENTRY_POINT_GROUP))]
+    found: list[DeviceProfile] = []
+    for package in packages:
+        files = sorted(resources.files(package).iterdir(), key=lambda item: item.name)
+        found += [_parse(item.read_text(encoding="utf-8"), item.name) for item in files if item.name.endswith(".toml")]
+    return tuple(found)
+
+
+def profile_for_board(board: str) -> DeviceProfile | None:
+    """Return the profile of a BrainFlow board by its name in `brainflow.BoardIds`."""
+    return next((profile for profile in known_profiles() if board in profile.boards), None)
+
+
+def profile_for_lsl(*texts: str) -> DeviceProfile | None:
+    """Return the profile of an LSL stream by its name, manufacturer and model."""
+    together = " ".join(texts).lower()
+    return next((p for p in known_profiles() if any(part.lower() in together for part in p.lsl)), None)
+
+
+def trigger_column(profile: DeviceProfile, info: StreamInfo) -> int | None:
+    """Return the column of the trigger channel, or None where the profile names none."""
+    if profile.trigger is None:
+        return None
+    return check_channels([profile.trigger.channel], info.ch_names, who=f"profile {profile.name!r}")[0]

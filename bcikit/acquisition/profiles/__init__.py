@@ -1,0 +1,1 @@
+"""Device profiles that come with bcikit, one TOML file each."""
