@@ -38,4 +38,5 @@ def register(app: typer.Typer) -> None:
                 raise BciError("The peers to measure against are not installed: uv sync --all-extras --group peers")
             command = [uv, "run", "--project", str(folder), "--all-extras", "--group", "peers", "python"]
         options = [option for option, on in (("--json", json), ("--quick", quick)) if on]
-        raise typer.Exit(subprocess.run([*command, str(script), *options], cwd=folder, check=False).returncode)
+        done = subprocess.run([*command, str(script), *options], cwd=folder, check=False)  # noqa: S603 - our own script
+        raise typer.Exit(done.returncode)

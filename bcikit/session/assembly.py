@@ -93,7 +93,7 @@ def assemble(config: SessionConfig) -> Assembly:
     """
     collect = _Collector()
     gate = collect.attempt("gate", lambda: check_settings(GateSettings, config.gate, where="gate"))
-    paradigm = collect.attempt("paradigm", lambda: _paradigm(config))
+    paradigm = collect.attempt("paradigm", lambda: paradigm_of(config))
     pipeline = collect.attempt("pipeline.steps", lambda: Pipeline.from_config(config.pipeline.steps))
     source = collect.attempt("source.address", lambda: open_source(config.source.address))
     collect.attempt("recording.folder", lambda: check_folder(config.recording.folder or "."))
@@ -102,7 +102,7 @@ def assemble(config: SessionConfig) -> Assembly:
         output = collect.attempt(f"outputs.{number}.address", lambda address=section.address: open_output(address))  # type: ignore[misc]
         if output is not None:
             outputs.append(output)
-    columns = None if source is None else collect.attempt("source.channels", lambda: _columns(config, source.info))
+    columns = None if source is None else collect.attempt("source.channels", lambda: columns_of(config, source.info))
     window = None if paradigm is None else _window(config, paradigm)
     if source is not None and columns is not None and pipeline is not None:
         info = source.info.pick(columns)
@@ -143,7 +143,8 @@ def check_folder(folder: str) -> None:
         raise BciError(f"{path} is not writable. Choose another folder (--out) or ask for the right.")
 
 
-def _paradigm(config: SessionConfig) -> Paradigm:
+def paradigm_of(config: SessionConfig) -> Paradigm:
+    """Return the paradigm of a session, its settings replaced by those of the session file."""
     settings = config.paradigm.settings
     if not settings:
         return make_paradigm(config.paradigm.name)
@@ -157,7 +158,8 @@ def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return {**base, **changes}
 
 
-def _columns(config: SessionConfig, info: StreamInfo) -> list[int]:
+def columns_of(config: SessionConfig, info: StreamInfo) -> list[int]:
+    """Return the channels a session uses: those it names, else all EEG channels."""
     if config.source.channels:
         return info.index_of(config.source.channels, who="source.channels")
     columns = info.indices(ch_type="eeg")

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 from bcikit.paradigms import Paradigm, WindowRequest
 from bcikit.processing import Pipeline, Window, WindowBuffer
-from bcikit.safety import SafetySystem
+from bcikit.safety import SafetySystem, Severity, State
+from bcikit.safety.arming import ArmRequest
 from bcikit.session.listener import Listener
-from bcikit.signal import BciError, Chunk, Decision, Event, Recording, StreamInfo, Verdict
+from bcikit.signal import BciError, Chunk, Decision, Event, Recording, SafetyError, StreamInfo, Verdict
 
 BUFFER_SECONDS = 30.0
 """Filtered signal that is kept for windows."""
@@ -23,6 +24,9 @@ class Decider(Protocol):
     def decide(self, window: Window, *, now: float | None = None) -> Decision:
         """Return the decision for one window."""
 
+
+AUTOMATIC = "automatic"
+"""Operator of a session that nobody attends; only the profile "simulation" lets it arm."""
 
 Trainer = Callable[[Recording], Decider]
 """Makes a decider of the calibration block: filtered signal with the events of the paradigm."""
@@ -52,7 +56,9 @@ class Conductor:
     listeners : sequence of Listener
         Who is told.
     operator : str
-        Who arms; "automatic" where nobody does and the profile allows it.
+        Who arms; `AUTOMATIC` where nobody does and the profile allows it.
+    arm_request : callable, optional
+        Makes the request to arm (consent, screening) of whoever orders it.
     """
 
     def __init__(
@@ -67,7 +73,8 @@ class Conductor:
         decider: Decider | None = None,
         trainer: Trainer | None = None,
         listeners: Sequence[Listener] = (),
-        operator: str = "automatic",
+        operator: str = AUTOMATIC,
+        arm_request: Callable[[str], ArmRequest] | None = None,
     ) -> None:
         self._columns = list(columns)
         self._all = self._columns == list(range(info.n_channels))
@@ -79,6 +86,7 @@ class Conductor:
         self.safety = safety
         self.listeners = list(listeners)
         self.operator = operator
+        self.arm_request = arm_request or (lambda who: ArmRequest(operator=who))
         self.decider: Decider | None = paradigm.decider() or decider
         self._trainer = trainer if self.decider is None else None
         self._buffer = WindowBuffer(self.filtered_info.n_channels, self.filtered_info.sfreq, BUFFER_SECONDS)
@@ -156,11 +164,11 @@ class Conductor:
         who = str(order.get("who", "operator"))
         self._emit(self._event(f"operator/{do}", {key: value for key, value in order.items() if key != "do"}))
         if do == "stop":
-            self.safety.stop(reason or "operator stop")
-        elif do == "acknowledge":
-            self.safety.acknowledge(who, reason)
-        elif do in ("arm", "start"):
-            self._arm(who) if do == "arm" else self.safety.start()
+            self.safety.stop(reason or "operator stop", who=who, now=self.now)
+        elif do == "deadman":
+            self.safety.dead_man(self.now, held=bool(order.get("held")))
+        elif do in ("acknowledge", "arm", "start"):
+            self._order_safety(do, who, reason)
         elif do == "pause":
             self.paused = True
         elif do == "resume":
@@ -170,6 +178,18 @@ class Conductor:
             for event in self.paradigm.on_operator(do, self._sample, self._time, **values):
                 self._emit(event)
         self._follow_safety()
+
+    def _order_safety(self, do: str, who: str, reason: str) -> None:
+        """Do what a person orders of the safety room; a refusal is an event, not an error."""
+        try:
+            if do == "acknowledge":
+                self.safety.acknowledge(who, reason, now=self.now)
+            elif do == "arm":
+                self.safety.arm(self.arm_request(who), now=self.now)
+            else:
+                self.safety.start(now=self.now)
+        except SafetyError as error:
+            self._emit(self._event("operator/refused", {"do": do, "reason": str(error)}))
 
     # ---- inside ------------------------------------------------------------------------------------------------
     def _pick(self, chunk: Chunk) -> Chunk:
@@ -186,20 +206,28 @@ class Conductor:
         if self._sample < self._begin:
             return
         self._started = True
-        if self.decider is not None:
-            self._go()
+        if self.decider is None:
+            self.safety.calibrate(now=self.now)
         else:
-            self.safety.calibrate()
+            self._go()
         self.paradigm.start(self._begin, self._time - (self._sample - self._begin) / self.info.sfreq)
 
     def _go(self) -> None:
         """Let the gate open from now on, where nobody has to do it by hand."""
-        if self.operator == "automatic":
-            self._arm("automatic")
-            self.safety.start()
+        if self.safety.state is State.CALIBRATING:
+            self.safety.finish("calibrated", now=self.now)
+        if self.operator == AUTOMATIC and self.safety.state is State.STANDBY:
+            self.safety.arm(operator=AUTOMATIC, now=self.now)
+            self.safety.start(now=self.now)
 
-    def _arm(self, who: str) -> None:
-        self.safety.arm(operator=who)
+    def _follow_blocks(self, event: Event) -> None:
+        """Hold the gate shut between runs: a run is what is armed, a pause is not."""
+        if event.name != "block/start" or self.decider is None:
+            return
+        if event.data.get("kind") in ("break", "baseline"):
+            self.safety.finish(str(event.data.get("name", "pause")), now=self.now)
+        else:
+            self._go()
 
     def _run_paradigm(self, stopwatch: Callable[[], float] | None) -> None:
         if not self._started or self.paused:
@@ -242,7 +270,7 @@ class Conductor:
         except BciError as error:
             return nothing(f"error: {error}")
         except Exception as error:  # noqa: BLE001 - a decoder may come from anybody; the gate must see it fail
-            self.safety.fault("decoder", f"{type(error).__name__}: {error}", self.now)
+            self.safety.report("A-DEC", Severity.FAULT, self.now, value=f"{type(error).__name__}: {error}")
             return nothing(f"error: {type(error).__name__}: {error}")
 
     def _send(self, commands: Sequence[Any], verdict: Verdict) -> None:
@@ -256,6 +284,7 @@ class Conductor:
     def _emit(self, event: Event) -> None:
         for listener in self.listeners:
             listener.on_event(event)
+        self._follow_blocks(event)
         if self._trainer is None:
             return
         self._cues.append(event)
@@ -280,11 +309,12 @@ class Conductor:
             for listener in self.listeners:
                 listener.on_state(state, self.now)
         for alarm in self.safety.alarms():
-            values = alarm.to_dict()
-            if self._alarms.get(values["id"]) != values:
-                self._alarms[values["id"]] = values
+            # Values change with every chunk; what a person must know anew is the rest.
+            key = (alarm.level, alarm.active, alarm.acknowledged, alarm.count, alarm.channels)
+            if self._alarms.get(alarm.rule) != key:
+                self._alarms[alarm.rule] = key
                 for listener in self.listeners:
-                    listener.on_alarm(values)
+                    listener.on_alarm(alarm.to_dict())
 
     def _event(self, name: str, data: dict[str, Any]) -> Event:
         return Event(name=name, time=self._time, sample=max(self._sample, 0), source="operator", data=data)

@@ -1,0 +1,88 @@
+"""Runs a session from the command line: with a window where there is a display, without one where there is none."""
+
+import os
+import platform
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bcikit.session.config import SessionConfig
+    from bcikit.session.engine import Engine, Result
+
+_CLOSE_SECONDS = 10.0
+
+
+def has_display() -> bool:
+    """Return whether a window can be opened here."""
+    if os.environ.get("QT_QPA_PLATFORM") in ("offscreen", "minimal"):
+        return False
+    if platform.system() in ("Windows", "Darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def wants_window(*, headless: bool) -> bool:
+    """Return whether to open the window; says what is missing where only the package is."""
+    if headless or not has_display():
+        return False
+    if find_spec("PySide6") is None or find_spec("pyqtgraph") is None:
+        from bcikit.cli.console import console
+
+        console.print("[yellow]No window: PySide6 and pyqtgraph are missing (pip install 'bcikit[gui]').[/]")
+        return False
+    return True
+
+
+@contextmanager
+def window(name: str, engine: "Engine") -> Iterator[None]:
+    """Open the live window in a process of its own; it may freeze or die without touching the session."""
+    command = [sys.executable, "-m", "bcikit.viewer", "--session", name, "--exit-at-end"]
+    process = subprocess.Popen(command, env={**os.environ, **engine.control.environment})  # noqa: S603 - our own module
+    try:
+        yield
+    finally:
+        try:
+            process.wait(timeout=_CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            process.wait(timeout=_CLOSE_SECONDS)
+
+
+def launch(config: "SessionConfig", *, headless: bool, as_json: bool = False, **options: Any) -> "Result":
+    """Run a session with progress bars, and with the live window where there is a display.
+
+    Parameters
+    ----------
+    config : SessionConfig
+        The session.
+    headless : bool
+        No window.
+    as_json : bool
+        Print the result as JSON instead of words.
+    **options
+        For `bcikit.session.engine.Engine`.
+    """
+    from contextlib import nullcontext
+
+    from bcikit.cli.console import progress_bars, show_result
+    from bcikit.session.engine import Engine
+    from bcikit.session.summary import to_json
+
+    shown = wants_window(headless=headless)
+    name = secrets.token_hex(4)
+    with nullcontext(None) if as_json else progress_bars() as report:
+        if report is not None:
+            options["progress"] = report
+        engine = Engine(config, publish=name if shown else "", **options)
+        with window(name, engine) if shown else nullcontext():
+            result = engine.run()
+    if as_json:
+        sys.stdout.write(to_json(result.values) + "\n")
+    else:
+        show_result(result.values, result.folder)
+    return result

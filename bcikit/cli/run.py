@@ -1,0 +1,65 @@
+"""`bcikit run`: a session from its file, or a shipped paradigm with a simulated user."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bcikit.signal import BciError, ConfigError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+
+    @app.command()
+    def run(
+        session: Annotated[
+            str,
+            typer.Argument(
+                help="A session file (session.toml), or paradigm:NAME for a shipped paradigm; paradigm:list lists them."
+            ),
+        ],
+        *,
+        user: Annotated[
+            str, typer.Option("--user", help="'sim' puts a simulated user in front of a shipped paradigm.")
+        ] = "",
+        source: Annotated[
+            str, typer.Option("--source", help="Address of the source for a shipped paradigm, such as lsl:name=EEG.")
+        ] = "",
+        headless: Annotated[bool, typer.Option("--headless", help="No window, even where there is a display.")] = False,
+        out: Annotated[Path | None, typer.Option("--out", help="Session folder to make.")] = None,
+        seed: Annotated[int | None, typer.Option("--seed", help="Seed of everything random.")] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print result.json instead of words.")] = False,
+    ) -> None:
+        """Run a session: preflight, calibration, paradigm, report."""
+        if session == "paradigm:list":
+            from bcikit.paradigms import paradigm_names
+
+            for name in paradigm_names():
+                typer.echo(name)
+            return
+        from bcikit.cli.launch import launch
+
+        launch(_config(session, user=user, source=source, out=out, seed=seed), headless=headless, as_json=as_json)
+
+
+def _config(session: str, *, user: str, source: str, out: Path | None, seed: int | None) -> Any:
+    from bcikit.session.config import load_config
+    from bcikit.session.shipped import shipped_config
+
+    if session.startswith("paradigm:"):
+        if user not in ("", "sim"):
+            raise BciError(f"--user is {user!r}; allowed: sim. For a person, name the device with --source.")
+        if bool(user) == bool(source):
+            raise BciError("Say who is there: --user sim for a simulated user, or --source ADDRESS for a device.")
+        config = shipped_config(session, source=source, seed=seed or 0)
+    else:
+        config = load_config(session)
+        if user or source:
+            raise ConfigError(session, ["--user and --source go with paradigm:NAME; a session file names its source."])
+    changes: dict[str, Any] = {}
+    if out is not None:
+        changes["recording"] = config.recording.model_copy(update={"folder": str(out), "enabled": True})
+    if seed is not None:
+        changes["session"] = config.session.model_copy(update={"seed": seed})
+    return config.model_copy(update=changes)

@@ -1,0 +1,344 @@
+"""The engine: runs a session from its configuration to its report."""
+
+import datetime
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bcikit.acquisition import Interactive, Source
+from bcikit.decoding import Model
+from bcikit.processing import Pipeline
+from bcikit.recording import SessionWriter, installed_versions, read_session
+from bcikit.safety import AuditLog, SafetySystem
+from bcikit.safety.arming import ArmRequest
+from bcikit.session.assembly import Assembly, assemble
+from bcikit.session.conductor import AUTOMATIC, Conductor
+from bcikit.session.config import SessionConfig
+from bcikit.session.control import ControlServer
+from bcikit.session.listener import Listener, UserListener
+from bcikit.session.report import write_report
+from bcikit.session.sinks import Counter, Outputs, Publisher, Recorder
+from bcikit.session.summary import accuracy_summary, to_json
+from bcikit.session.training import (
+    Progress,
+    apply_pipeline,
+    calibration_summary,
+    fit_model,
+    load_runs,
+    no_progress,
+)
+from bcikit.signal import BciError, HostClock, Recording, RecordingError
+
+PULL_SECONDS = 0.25
+"""Longest wait for a chunk; a stall is seen at least this often."""
+
+GIVE_UP_SECONDS = 30.0
+"""A source that is silent for so long ends the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a session came to.
+
+    Attributes
+    ----------
+    values : dict
+        Content of ``result.json``.
+    folder : Path or None
+        The session folder; None where nothing was kept.
+    """
+
+    values: dict[str, Any]
+    folder: Path | None
+
+    def write(self, folder: Path) -> None:
+        """Write ``result.json``."""
+        (folder / "result.json").write_text(to_json(self.values) + "\n", encoding="utf-8")
+
+
+class Engine:
+    """Runs one session.
+
+    Parameters
+    ----------
+    config : SessionConfig
+        Everything.
+    publish : str
+        Name under which windows in other processes find the session over LSL; "" for none.
+    operator : str
+        Who arms the session; `bcikit.session.conductor.AUTOMATIC` for nobody.
+    arm_request : callable, optional
+        Makes the request to arm (consent, screening) of whoever orders it.
+    progress : callable, optional
+        Called with what is going on, steps done and steps in all.
+    limit : float
+        Longest session in seconds of signal; 0 for none.
+    listeners : sequence of Listener
+        Further listeners.
+    """
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        *,
+        publish: str = "",
+        operator: str = AUTOMATIC,
+        arm_request: Callable[[str], ArmRequest] | None = None,
+        progress: Progress = no_progress,
+        limit: float = 0.0,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self.config = config
+        self.publish = publish
+        self.operator = operator
+        self.arm_request = arm_request
+        self.progress = progress
+        self.limit = limit
+        self.listeners = list(listeners)
+        self.control = ControlServer()
+        self._finish = False
+        self._calibration: dict[str, Any] = {}
+        self._model: Any = None
+
+    def run(self) -> Result:
+        """Run the session to its end and write what came out.
+
+        Raises
+        ------
+        ConfigError
+            With every problem, before anything starts.
+        BciError
+            If something fails later; what was recorded is kept.
+        """
+        try:
+            assembly = assemble(self.config)
+            try:
+                return self._run(assembly)
+            finally:
+                assembly.close()
+        finally:
+            self.control.close()
+
+    # ---- inside ------------------------------------------------------------------------------------------------
+    def _run(self, assembly: Assembly) -> Result:
+        started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        model = assembly.model
+        if model is None and self.config.calibration.files and assembly.paradigm.decider() is None:
+            model = self._train_on_files(assembly)
+        self._model = model
+        counter = Counter()
+        with self._writer(assembly) as writer:
+            folder = None if writer is None else writer.path
+            audit = None if folder is None else AuditLog(folder)
+            safety = SafetySystem(assembly.gate, assembly.info, audit=audit)
+            with self._publisher(assembly, safety) as publisher:
+                first = [] if writer is None else [Recorder(writer)]
+                user = [UserListener(assembly.source)] if isinstance(assembly.source, Interactive) else []
+                last = [] if publisher is None else [publisher]
+                listeners = [*first, Outputs(assembly.outputs), counter, *user, *last, *self.listeners]
+                conductor = Conductor(
+                    info=assembly.source.info,
+                    columns=assembly.columns,
+                    pipeline=assembly.pipeline,
+                    paradigm=assembly.paradigm,
+                    safety=safety,
+                    seed=self.config.session.seed,
+                    decider=model,
+                    trainer=lambda recording: self._train_in_session(assembly, recording),
+                    listeners=listeners,
+                    operator=self.operator,
+                    arm_request=self.arm_request,
+                )
+                if first and model is not None:
+                    first[0].on_model(model)
+                try:
+                    ended = self._loop(assembly.source, conductor)
+                finally:
+                    for output in assembly.outputs:
+                        output.safe("session over")
+                safety.finish(now=conductor.now)
+                if publisher is not None:
+                    publisher.say_finished(conductor.now)
+            values = self._values(assembly, counter, safety, started, ended)
+            if writer is not None:
+                writer.close("complete" if ended == "finished" else "stopped", result="result.json")
+        result = Result(values, folder)
+        if folder is not None:
+            result.write(folder)
+            self._report(folder, result)
+        return result
+
+    def _loop(self, source: Source, conductor: Conductor) -> str:
+        """Pull until it is over; return how it ended."""
+        with source:
+            begin: float | None = None
+            silent = 0.0
+            clock = HostClock() if source.live else None
+            while not conductor.finished:
+                for order in self.control.poll():
+                    if order["do"] == "finish":
+                        self._finish = True
+                    conductor.on_order(order)
+                if self._finish:
+                    return "finished by the operator"
+                chunk = source.pull(PULL_SECONDS)
+                if chunk is None:
+                    if source.ended:
+                        return "the source ended"
+                    silent += PULL_SECONDS
+                    conductor.on_silence(conductor.now + PULL_SECONDS if clock is None else clock.now())
+                    if silent >= GIVE_UP_SECONDS:
+                        return f"nothing came for {silent:.0f} s"
+                    continue
+                silent = 0.0
+                arrived = time.perf_counter()
+                for event in source.pull_events():
+                    conductor.on_source_event(event)
+                if chunk.n_times == 0:
+                    continue
+                now = float(chunk.times[-1]) + chunk.health.age
+                conductor.on_chunk(chunk, now, stopwatch=lambda since=arrived: time.perf_counter() - since)  # type: ignore[misc]
+                begin = float(chunk.times[0]) if begin is None else begin
+                self.progress("Running", round(conductor.now - begin), 0)
+                if self.limit and conductor.now - begin >= self.limit:
+                    return f"the limit of {self.limit:g} s"
+        return "finished"
+
+    def _train_on_files(self, assembly: Assembly) -> Model:
+        runs = load_runs(self.config, self.progress)
+        filtered = apply_pipeline(runs, assembly.info, assembly.pipeline, self.progress)
+        model, trials = fit_model(
+            self.config,
+            filtered,
+            cues=self.config.calibration.events,
+            window=assembly.window,
+            pipeline=assembly.pipeline,
+            progress=self.progress,
+        )
+        self._calibration = calibration_summary(model, trials)
+        return model
+
+    def _train_in_session(self, assembly: Assembly, recording: Recording) -> Model:
+        wanted = assembly.paradigm.calibration
+        cues: Mapping[str, str] = {} if wanted is None else wanted.events
+        model, trials = fit_model(
+            self.config,
+            recording,
+            cues=cues,
+            window=assembly.window,
+            pipeline=assembly.pipeline,
+            progress=self.progress,
+        )
+        self._calibration = calibration_summary(model, trials)
+        self._model = model
+        return model
+
+    @contextmanager
+    def _writer(self, assembly: Assembly) -> Iterator[SessionWriter | None]:
+        section = self.config.recording
+        if not section.enabled:
+            yield None
+            return
+        folder = Path(section.folder or default_folder(self.config))
+        writer = SessionWriter(
+            folder, info=assembly.source.info, config=self.config.to_dict(), versions=installed_versions()
+        )
+        try:
+            yield writer
+        except BaseException:
+            # Whatever went wrong, what was recorded is closed and stays readable.
+            with suppress(RecordingError):
+                writer.close("failed")
+            raise
+
+    @contextmanager
+    def _publisher(self, assembly: Assembly, safety: SafetySystem) -> Iterator[Publisher | None]:
+        if not self.publish:
+            yield None
+            return
+        filtered = Pipeline.from_config(self.config.pipeline.steps).configure(assembly.info)
+        publisher = Publisher(self.publish, assembly.source.info, filtered, outputs=assembly.outputs, safety=safety)
+        try:
+            yield publisher
+        finally:
+            publisher.close()
+
+    def _values(
+        self,
+        assembly: Assembly,
+        counter: Counter,
+        safety: SafetySystem,
+        started: str,
+        ended: str,
+    ) -> dict[str, Any]:
+        results = assembly.paradigm.results()
+        trials = results.pop("trials", [])
+        classes = list(assembly.paradigm.classes)
+        summary = safety.summary()
+        sheet = getattr(self._model, "sheet", None)
+        tally = counter.tally.to_dict()
+        shown = {"paradigm", "name", "classes", "confusion", "n_trials", "n_correct", "n_undecided"}
+        return {
+            "title": f"{self.config.session.name}: {assembly.paradigm.name}",
+            "bcikit": installed_versions().get("bcikit", ""),
+            "ended": ended,
+            "started": started,
+            "subject": self.config.session.subject,
+            "seed": self.config.session.seed,
+            "source": self.config.source.address,
+            "paradigm": assembly.paradigm.name,
+            "kind": assembly.paradigm.kind,
+            "decoder": sheet.decoder if sheet is not None else None,
+            "model_fingerprint": getattr(sheet, "data", None),
+            **accuracy_summary(trials, classes),
+            "duration_s": tally["n_samples"] / assembly.info.sfreq,
+            **tally,
+            "calibration": self._calibration,
+            "details": {key: value for key, value in results.items() if key not in shown},
+            "trials": trials,
+            "alarms": summary.pop("alarms", []),
+            "safety": summary,
+            "versions": installed_versions(),
+        }
+
+    def _report(self, folder: Path, result: Result) -> None:
+        self.progress("Writing the report", 0, 1)
+        session = read_session(folder)
+        write_report(
+            folder / "report.html",
+            result.values,
+            config=self.config.to_dict(),
+            recording=session.recording,
+            events=session.events,
+        )
+        self.progress("Writing the report", 1, 1)
+
+
+def default_folder(config: SessionConfig) -> str:
+    """Return a new folder of the day for a session without one."""
+    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
+    return str(Path("sessions") / f"{config.session.subject}-{stamp}")
+
+
+def check_session(config: SessionConfig) -> Assembly:
+    """Return the assembly of a configuration, closed again: the preflight without a session.
+
+    Raises
+    ------
+    ConfigError
+        With every problem.
+    """
+    assembly = assemble(config)
+    assembly.close()
+    return assembly
+
+
+def run_session(config: SessionConfig, **options: Any) -> Result:
+    """Run a session; see `Engine`."""
+    return Engine(config, **options).run()
+
+
+__all__ = ["BciError", "Engine", "Result", "check_session", "default_folder", "run_session"]

@@ -1,0 +1,181 @@
+"""Replay: a recorded session run again, decision by decision, verdict by verdict, to the last bit."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bcikit.decoding import Model
+from bcikit.paradigms import WindowRequest
+from bcikit.processing import Pipeline
+from bcikit.recording import Session, read_session
+from bcikit.safety import GateSettings, SafetySystem
+from bcikit.session.assembly import columns_of, paradigm_of
+from bcikit.session.conductor import AUTOMATIC, Conductor
+from bcikit.session.config import SessionConfig, config_from
+from bcikit.session.listener import Listener
+from bcikit.session.training import Progress, no_progress
+from bcikit.signal import Decision, Event, Recording, RecordingError, Verdict
+from bcikit.signal.settings import check_settings
+
+MODEL = "model.skops"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What a replay found.
+
+    Attributes
+    ----------
+    n_decisions, n_verdicts : int
+        How many were recorded.
+    n_replayed : int
+        How many decisions the replay made.
+    difference : str
+        The first difference, in words; empty if everything is identical.
+    index : int or None
+        Which decision differs first, counted from 0.
+    """
+
+    n_decisions: int
+    n_verdicts: int
+    n_replayed: int
+    difference: str = ""
+    index: int | None = None
+
+    @property
+    def identical(self) -> bool:
+        """True if every decision and every verdict is the same, bit for bit."""
+        return not self.difference
+
+
+class _Collector(Listener):
+    def __init__(self) -> None:
+        self.decisions: list[Decision] = []
+        self.verdicts: list[Verdict] = []
+
+    def on_decision(
+        self,
+        decision: Decision,
+        verdict: Verdict,
+        request: WindowRequest,  # noqa: ARG002
+        latency: float | None,  # noqa: ARG002
+    ) -> None:
+        self.decisions.append(decision)
+        self.verdicts.append(verdict)
+
+
+def replay(path: str | Path, *, progress: Progress = no_progress) -> Comparison:
+    """Run a recorded session again and compare.
+
+    The recorded raw chunks, with their boundaries and arrival times, and everything else that came from outside
+    (markers, orders, silences) go through the same configuration and the same model.
+
+    Parameters
+    ----------
+    path : str or Path
+        A session folder.
+    progress : callable, optional
+        Called with what is going on, chunks done and chunks in all.
+
+    Raises
+    ------
+    RecordingError
+        If the folder is no session, or lacks its configuration.
+    ConfigError
+        If the configuration is not one of this version.
+    """
+    session = read_session(path)
+    folder = Path(path) if session.path is None else session.path
+    if not session.config:
+        raise RecordingError(
+            f"{folder} has no configuration; only what 'bcikit run' and 'bcikit demo' record can be replayed."
+        )
+    config = config_from(dict(session.config), where=f"{folder}/session.json")
+    collector = _Collector()
+    conductor = _conductor(session, config, folder, collector)
+    total = len(session.chunks)
+    for number, put in enumerate(_inputs(session, conductor)):
+        if number % 200 == 0:
+            progress("Replaying", min(number, total), total)
+        put()
+    progress("Replaying", total, total)
+    return compare(session, collector.decisions, collector.verdicts)
+
+
+def compare(session: Session, decisions: Sequence[Decision], verdicts: Sequence[Verdict]) -> Comparison:
+    """Return the first difference between what was recorded and what came out of a replay."""
+    same = Comparison(n_decisions=len(session.decisions), n_verdicts=len(session.verdicts), n_replayed=len(decisions))
+    pairs = itertools.zip_longest(session.decisions, decisions, session.verdicts, verdicts)
+    for index, (old, new, old_verdict, new_verdict) in enumerate(pairs):
+        where = old or new
+        head = f"decision {index}" + (f" at sample {where.sample} ({where.time:.3f} s)" if where is not None else "")
+        text = _difference("decision", old, new) or _difference("verdict", old_verdict, new_verdict)
+        if text:
+            return replace(same, difference=f"{head}: {text}", index=index)
+    return same
+
+
+def _difference(what: str, old: Any, new: Any) -> str:
+    if old is None or new is None:
+        return "" if old is new else f"the {what} was {'recorded' if new is None else 'replayed'} only"
+    before, after = old.to_dict(), new.to_dict()
+    for key, value in before.items():
+        if value != after[key]:
+            return f"{what}.{key} was {value!r}, is {after[key]!r}"
+    return ""
+
+
+def _conductor(session: Session, config: SessionConfig, folder: Path, collector: Listener) -> Conductor:
+    paradigm = paradigm_of(config)
+    gate = check_settings(GateSettings, config.gate, where="gate")
+    columns = columns_of(config, session.info)
+    info = session.info.pick(columns)
+    pipeline = Pipeline.from_config(config.pipeline.steps)
+    model = Model.load(folder / MODEL) if (folder / MODEL).is_file() else None
+    filtered = Pipeline.from_config(config.pipeline.steps).configure(info)
+    trained_inside = paradigm.calibration is not None and not config.calibration.files and not config.decoder.model
+    if model is not None:
+        model.attach(filtered)
+
+    def trained(recording: Recording) -> Model:  # noqa: ARG001 - the model of that calibration is in the folder
+        if model is None:
+            raise RecordingError(f"{folder} has no {MODEL}; the decisions after its calibration cannot be replayed.")
+        return model
+
+    return Conductor(
+        info=session.info,
+        columns=columns,
+        pipeline=pipeline,
+        paradigm=paradigm,
+        safety=SafetySystem(gate, info),
+        seed=config.session.seed,
+        decider=None if trained_inside else model,
+        trainer=trained,
+        listeners=[collector],
+        operator=str(session.config.get("operator", AUTOMATIC)),
+    )
+
+
+def _inputs(session: Session, conductor: Conductor) -> Iterator[Any]:
+    """Yield calls that put in, in order, what came from outside."""
+    pending = list(session.records.get("inputs", []))
+    for index, (chunk, arrival) in enumerate(zip(session.chunks, session.arrivals, strict=True)):
+        while pending and int(pending[0]["after_chunk"]) <= index:
+            yield _call(pending.pop(0), conductor)
+        yield lambda chunk=chunk, arrival=arrival: conductor.on_chunk(chunk, float(arrival))
+    for record in pending:
+        yield _call(record, conductor)
+
+
+def _call(record: dict[str, Any], conductor: Conductor) -> Any:
+    values = {key: value for key, value in record.items() if key not in ("after_chunk", "kind")}
+    kind = record["kind"]
+    if kind == "event":
+        return lambda: conductor.on_source_event(Event.from_dict(values))
+    if kind == "silence":
+        return lambda: conductor.on_silence(float(values["now"]))
+    if kind == "order":
+        return lambda: conductor.on_order(values)
+    return lambda: None

@@ -1,0 +1,70 @@
+"""A session around a shipped paradigm: what its file proposes, ready to run."""
+
+from typing import Any
+
+from bcikit.paradigms import make_paradigm
+from bcikit.session.config import SessionConfig, config_from
+from bcikit.signal import BciError
+
+
+def shipped_config(
+    name: str,
+    *,
+    source: str = "",
+    seed: int = 0,
+    live: bool = False,
+    settings: dict[str, Any] | None = None,
+    subject: str = "anonymous",
+) -> SessionConfig:
+    """Return a session that runs a shipped paradigm as its file proposes.
+
+    Parameters
+    ----------
+    name : str
+        "paradigm:motor-imagery" or the name alone.
+    source : str
+        Address of the source; the paradigm's simulated user if empty.
+    seed : int
+        Seed of the trials and of the simulated user.
+    live : bool
+        Let the simulated user run at its own pace instead of as fast as it can.
+    settings : dict, optional
+        Settings of the paradigm to replace.
+    subject : str
+        Pseudonymous code.
+
+    Raises
+    ------
+    BciError
+        If no source is given and the paradigm proposes no simulated user.
+    """
+    paradigm = make_paradigm(name)
+    defaults = paradigm.defaults
+    if not source:
+        if "sim" not in defaults:
+            raise BciError(f"{name} proposes no simulated user; name a source with --source.")
+        source = with_options(str(defaults["sim"]), seed=seed, **({"live": 1} if live else {}))
+    values: dict[str, Any] = {
+        "session": {"name": paradigm.name, "seed": seed, "subject": subject},
+        "source": {"address": source},
+        "paradigm": {"name": name, "settings": settings or {}},
+        "decoder": {"name": defaults.get("decoder", "csp-lda"), "parameters": defaults.get("decoder_parameters", {})},
+        "outputs": [{"address": address} for address in _several(defaults.get("output", "hand:"))],
+        "gate": defaults.get("gate", {}),
+    }
+    if "pipeline" in defaults:
+        values["pipeline"] = {"steps": defaults["pipeline"]}
+    return config_from(values, where=name)
+
+
+def with_options(address: str, **options: object) -> str:
+    """Return an address with options that it does not state itself."""
+    body, _, query = address.partition("?")
+    stated = {part.partition("=")[0] for part in query.split("&") if part}
+    more = [f"{key}={value}" for key, value in options.items() if key not in stated]
+    parts = [part for part in (query, *more) if part]
+    return body + ("?" + "&".join(parts) if parts else "")
+
+
+def _several(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]

@@ -1,0 +1,243 @@
+"""Listeners of a live session: outputs, recorder, counters, publisher."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bcikit.acquisition.outlet import LslOutlet, LslTextOutlet
+from bcikit.paradigms import Output, WindowRequest
+from bcikit.recording import SessionWriter
+from bcikit.safety import SafetySystem
+from bcikit.session.listener import Listener
+from bcikit.session.summary import Tally
+from bcikit.signal import Chunk, Command, Decision, Event, StreamInfo, Verdict
+
+STATUS_TYPE = "bcikit-status"
+"""LSL type of the stream of everything that is not a sample."""
+
+
+class Outputs(Listener):
+    """Hands commands to the outputs, and has them let go whenever the session is not active."""
+
+    def __init__(self, outputs: Sequence[Output]) -> None:
+        self._outputs = list(outputs)
+
+    def on_chunk(self, raw: Chunk, now: float) -> None:  # noqa: ARG002
+        """Let go of what expired."""
+        for output in self._outputs:
+            output.tick(now)
+
+    def on_input(self, kind: str, values: Mapping[str, Any]) -> None:
+        """Let go of what expired while nothing came."""
+        if kind == "silence":
+            for output in self._outputs:
+                output.tick(float(values["now"]))
+
+    def on_event(self, event: Event) -> None:
+        """Tell the outputs."""
+        self._inform("event", event.to_dict())
+
+    def on_decision(
+        self,
+        decision: Decision,
+        verdict: Verdict,
+        request: WindowRequest,  # noqa: ARG002
+        latency: float | None,  # noqa: ARG002
+    ) -> None:
+        """Tell the outputs, for display; what moves comes as a command."""
+        self._inform("decision", decision.to_dict())
+        self._inform("verdict", verdict.to_dict())
+
+    def on_command(self, command: Command) -> None:
+        """Move."""
+        for output in self._outputs:
+            output.send(command)
+
+    def on_state(self, state: str, time: float) -> None:
+        """Let go unless the session is active."""
+        if state != "ACTIVE":
+            for output in self._outputs:
+                output.safe(state)
+        self._inform("state", {"state": state, "time": time})
+
+    def _inform(self, kind: str, values: Mapping[str, Any]) -> None:
+        for output in self._outputs:
+            output.inform({"type": kind, **values})
+
+
+class Recorder(Listener):
+    """Writes everything down, before anything is done with it."""
+
+    def __init__(self, writer: SessionWriter) -> None:
+        self.writer = writer
+
+    def on_chunk(self, raw: Chunk, now: float) -> None:
+        """Write the raw chunk."""
+        self.writer.chunk(raw, now)
+
+    def on_input(self, kind: str, values: Mapping[str, Any]) -> None:
+        """Write what else came from outside, in order."""
+        self.writer.record("inputs", {"kind": kind, **values})
+
+    def on_event(self, event: Event) -> None:
+        """Write the event."""
+        self.writer.event(event)
+
+    def on_decision(
+        self,
+        decision: Decision,
+        verdict: Verdict,
+        request: WindowRequest,  # noqa: ARG002
+        latency: float | None,  # noqa: ARG002
+    ) -> None:
+        """Write the decision and the verdict."""
+        self.writer.decision(decision)
+        self.writer.verdict(verdict)
+
+    def on_command(self, command: Command) -> None:
+        """Write the command."""
+        self.writer.record("commands", command.to_dict())
+
+    def on_alarm(self, alarm: Mapping[str, Any]) -> None:
+        """Write the alarm."""
+        self.writer.alarm(alarm)
+
+    def on_state(self, state: str, time: float) -> None:
+        """Write the change of state."""
+        self.writer.record("states", {"state": state, "time": time})
+
+    def on_model(self, model: Any) -> None:
+        """Keep the model beside what it decides."""
+        if hasattr(model, "save"):
+            model.save(self.writer.path / "model.skops")
+
+
+class Counter(Listener):
+    """Counts."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def on_chunk(self, raw: Chunk, now: float) -> None:  # noqa: ARG002
+        """Count the chunk."""
+        health = raw.health
+        bad = 0 if health.mask is None else int((health.mask != 0).sum())
+        self.tally.chunk(raw.n_times, health.lost, bad, health.age)
+
+    def on_input(self, kind: str, values: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Count silences."""
+        self.tally.n_silences += kind == "silence"
+
+    def on_decision(
+        self,
+        decision: Decision,
+        verdict: Verdict,
+        request: WindowRequest,  # noqa: ARG002
+        latency: float | None,
+    ) -> None:
+        """Count the decision."""
+        self.tally.decision(decision, verdict, latency)
+
+
+class Publisher(Listener):
+    """Sends the session to windows in other processes, over LSL on this machine.
+
+    Parameters
+    ----------
+    session : str
+        Name of the session; the streams are ``bcikit-<session>-raw``, ``-filtered`` and ``-status``.
+    info, filtered : StreamInfo
+        Of the raw and the filtered stream.
+    outputs : sequence of Output
+        Their state is sent, too.
+    safety : SafetySystem
+        Its quality is sent once a second.
+    """
+
+    def __init__(
+        self,
+        session: str,
+        info: StreamInfo,
+        filtered: StreamInfo,
+        *,
+        outputs: Sequence[Output],
+        safety: SafetySystem,
+    ) -> None:
+        self._outputs = list(outputs)
+        self._safety = safety
+        self._last_quality = float("-inf")
+        self._last_output = float("-inf")
+        self._lost = 0
+        self._received = 0
+        prefix = f"bcikit-{session}"
+        self.raw = LslOutlet(info, name=f"{prefix}-raw", type="EEG", source_id=f"{prefix}-raw")
+        self.filtered = LslOutlet(filtered, name=f"{prefix}-filtered", type="EEG", source_id=f"{prefix}-filtered")
+        self.status = LslTextOutlet(f"{prefix}-status", type=STATUS_TYPE, source_id=f"{prefix}-status")
+
+    def close(self) -> None:
+        """Close the outlets."""
+        for outlet in (self.raw, self.filtered, self.status):
+            outlet.close()
+
+    def on_chunk(self, raw: Chunk, now: float) -> None:
+        """Send the chunk, and ten times a second what the outputs do."""
+        self.raw.push(raw)
+        self._lost += raw.health.lost
+        self._received += raw.n_times
+        if now - self._last_output >= 0.1:
+            self._last_output = now
+            for output in self._outputs:
+                self._say("output", now, {"state": output.state()})
+        if now - self._last_quality >= 1.0:
+            self._last_quality = now
+            quality = {name: [item.level.name, list(item.rules)] for name, item in self._safety.quality().items()}
+            self._say("quality", now, {"channels": quality})
+            health = {"lost": self._lost, "received": self._received, "age": raw.health.age}
+            self._say("health", now, health)
+
+    def on_filtered(self, chunk: Chunk) -> None:
+        """Send what the pipeline made of it."""
+        if chunk.n_times:
+            self.filtered.push(chunk)
+
+    def on_input(self, kind: str, values: Mapping[str, Any]) -> None:
+        """Send that nothing came."""
+        if kind == "silence":
+            self._say("health", float(values["now"]), {"silent": True, "lost": self._lost, "received": self._received})
+
+    def on_event(self, event: Event) -> None:
+        """Send the event."""
+        self._say("event", event.time, event.to_dict())
+
+    def on_decision(self, decision: Decision, verdict: Verdict, request: WindowRequest, latency: float | None) -> None:
+        """Send the decision and the verdict."""
+        extra = {"latency": latency, "trial": request.trial, "final": request.final}
+        self._say("decision", decision.time, {**decision.to_dict(), **extra})
+        self._say("verdict", verdict.time, verdict.to_dict())
+
+    def on_command(self, command: Command) -> None:
+        """Send the command, for display."""
+        self._say("command", command.time, command.to_dict())
+
+    def on_alarm(self, alarm: Mapping[str, Any]) -> None:
+        """Send the alarm."""
+        self._say("alarm", float(alarm.get("since", 0.0)), alarm)
+
+    def on_state(self, state: str, time: float) -> None:
+        """Send the change of state."""
+        self._say("state", time, {"state": state})
+
+    def on_model(self, model: Any) -> None:
+        """Send what the model is."""
+        sheet = getattr(model, "sheet", None)
+        if sheet is not None:
+            self._say("model", 0.0, {"decoder": sheet.decoder, "classes": list(sheet.classes)})
+
+    def say_finished(self, time: float) -> None:
+        """Say that the session is over."""
+        self._say("state", time, {"state": "FINISHED"})
+
+    def _say(self, kind: str, time: float, values: Mapping[str, Any]) -> None:
+        # numpy numbers may hide in what a paradigm adds.
+        text = json.dumps({**values, "type": kind, "time": time}, default=lambda value: value.item())
+        self.status.push(text, time)
