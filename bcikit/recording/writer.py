@@ -39,7 +39,9 @@ BOUNDARY_SECONDS = 5.0
 
 def marker_text(event: Event) -> str:
     """Return what the marker stream says of an event: its name, and its value where it has one."""
-    return event.name if event.value is None else f"{event.name}/{event.value}"
+    if event.value is None or event.name.endswith(f"/{event.value}"):
+        return event.name
+    return f"{event.name}/{event.value}"
 
 
 class SessionWriter:

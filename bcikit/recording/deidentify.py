@@ -1,0 +1,167 @@
+"""De-identification: only what is known to name nobody leaves, and what left is searched again.
+
+Nothing here makes data anonymous: brain signals are themselves characteristic of a person. What goes is every text,
+date, serial number and name of a machine that is not known to be harmless.
+"""
+
+import contextlib
+import getpass
+import platform
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bcikit.recording.session import Session
+from bcikit.recording.vocabulary import holds_date, is_channel, is_plain, words_of
+from bcikit.signal import Event, RecordingError, StreamInfo, check_choice
+
+KEEP = ("all", "channels", "device", "texts")
+"""What an export may be told to keep: channel names, the device, texts of events, or all of it."""
+
+_IDENTIFYING_KEYS = re.compile(
+    r"subject|patient|person|participant|operator|clinic|therap|physician|doctor|nurse|investigator|birth|dob|mrn|"
+    r"address|phone|mail|serial|host|user|site|hospital|note|comment|insurance|family|given|source_id|mac|ip$",
+    re.IGNORECASE,
+)
+_CODE_STYLE = re.compile(r"[a-z0-9][a-z0-9_/.+ -]{0,63}")
+_SHORTEST = 5
+"""Shorter strings turn up in binary data by chance."""
+
+
+class Deidentifier:
+    """Decides what of a session may leave, and checks what left.
+
+    Parameters
+    ----------
+    session : Session
+        The session to be exported.
+    keep : collection of str
+        Parts of `KEEP` to leave as they are, because the one who exports knows them to be harmless.
+    """
+
+    def __init__(self, session: Session, *, keep: Collection[str] = ()) -> None:
+        for part in keep:
+            check_choice("keep", part, KEEP)
+        self._all = "all" in keep
+        self._keep = frozenset(KEEP) if self._all else frozenset(keep)
+        self.identifiers = identifiers_of(session)
+        self.replaced: dict[str, str] = {}
+        classes = {label for decision in session.decisions for label in decision.classes}
+        self._classes = frozenset(word for label in classes if self._harmless_code(label) for word in words_of(label))
+
+    def _harmless_code(self, text: str) -> bool:
+        """Return whether a text of the program's own configuration looks like a name in code, not one of a person."""
+        low = text.lower()
+        known = any(word.lower() in low for word in self.identifiers)
+        return not known and not holds_date(text) and _CODE_STYLE.fullmatch(text) is not None
+
+    def event_name(self, event: Event) -> str:
+        """Return the event's name, or "text-N" where it could name somebody; the same text gets the same number."""
+        name = event.name
+        plain = is_plain(name) or is_plain(" ".join(w for w in words_of(name) if w not in self._classes))
+        own = event.source == "paradigm" and self._harmless_code(name)
+        if "texts" in self._keep or ((plain or own) and not self._named(name)):
+            return name
+        return self._replacement(name, "text")
+
+    def event_value(self, event: Event) -> float | int | str | None:
+        """Return what a marker carried if it is a short number or a harmless text, else None."""
+        value = event.value
+        if "texts" in self._keep or value is None:
+            return value
+        if isinstance(value, str):
+            return value if is_plain(value) and not self._named(value) else None
+        # A long whole number may be the number of a file or a device.
+        return value if abs(value) < 1e5 and not self._named(f"{value}") else None
+
+    def label(self, text: str | None) -> str | None:
+        """Return the label of a class, or its replacement."""
+        if text is None or "texts" in self._keep or self._harmless_code(text) or is_plain(text):
+            return text
+        return self._replacement(text, "text")
+
+    def _named(self, text: str) -> bool:
+        return any(word.lower() in text.lower() for word in self.identifiers)
+
+    def _replacement(self, text: str, stem: str) -> str:
+        if text not in self.replaced:
+            count = sum(name.startswith(f"{stem}-") for name in self.replaced.values())
+            self.replaced[text] = f"{stem}-{count + 1}"
+        return self.replaced[text]
+
+    def info(self, info: StreamInfo) -> StreamInfo:
+        """Return the description of a stream without what could identify a person, a device or a machine."""
+        if self._all:
+            return info
+        names = []
+        for index, (name, kind) in enumerate(zip(info.ch_names, info.ch_types, strict=True)):
+            kept = "channels" in self._keep or (is_channel(name) and not self._named(name))
+            fresh = name if kept else f"{kind.upper()}{index + 1:03d}"
+            if not kept:
+                self.replaced[name] = fresh
+            names.append(fresh)
+        if len(set(names)) != len(names):
+            names = [f"CH{index + 1:03d}" for index in range(len(names))]
+        reference = info.reference if is_channel(info.reference) or info.reference == "average" else ""
+        device = info.device if "device" in self._keep else ""
+        return info.replace(
+            name="eeg", ch_names=tuple(names), source_id="", device=device, reference=reference, unit=info.unit
+        )
+
+    def check(self, files: Iterable[Path]) -> None:
+        """Search every byte of the files for what identifies.
+
+        Raises
+        ------
+        RecordingError
+            Naming the file, if something is found.
+        """
+        if self._all:
+            return
+        wanted = {word: _encodings(word) for word in self.identifiers}
+        for file in files:
+            raw = file.read_bytes().lower()
+            where = file.name.lower().encode()
+            for word, forms in wanted.items():
+                if any(form in raw or form in where for form in forms):
+                    raise RecordingError(
+                        f"The export would hold {word!r}, which identifies, in {file.name}; nothing was exported. "
+                        "Name files and labels without it, or say --keep all to export with all that identifies."
+                    )
+
+
+def _encodings(word: str) -> list[bytes]:
+    low = word.lower()
+    forms = [low.encode(), low.encode("utf-16-le")]
+    return [*forms, low.encode("latin-1")] if all(ord(letter) < 256 for letter in low) else forms
+
+
+def identifiers_of(session: Session) -> tuple[str, ...]:
+    """Return the texts of a session that identify a person, a device, a machine or a day."""
+    found = set(_values(session.config, under=False)) | set(_values(session.header.get("device", {}), under=False))
+    found.add(session.info.source_id)
+    for track in session.extra.values():
+        found.add(track.info.source_id)
+    found |= {word for word in re.split(r"[\s,;]+", session.info.device) if sum(c.isdigit() for c in word) >= 3}
+    for key in ("started", "ended", "recovered"):
+        found.add(str(session.header.get(key, ""))[:10])
+    found.add(platform.node())
+    with contextlib.suppress(KeyError, OSError):
+        found.add(getpass.getuser())
+    pieces = {piece for text in found for piece in [text, *re.split(r"[\s,;/\\]+", text)]}
+    return tuple(sorted(p for p in pieces if len(p) >= _SHORTEST and not is_plain(p) and not is_channel(p)))
+
+
+def _values(value: Any, *, under: bool) -> Iterator[str]:
+    """Yield the texts and long numbers below a key that identifies."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _values(item, under=under or _IDENTIFYING_KEYS.search(str(key)) is not None)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _values(item, under=under)
+    elif under and isinstance(value, str):
+        yield value.strip()
+    elif under and isinstance(value, int) and not isinstance(value, bool):
+        yield str(value)

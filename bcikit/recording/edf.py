@@ -1,0 +1,126 @@
+"""Export to EDF+ and BDF+ with edfio."""
+
+import math
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bcikit.recording.session import Session
+from bcikit.recording.staging import staged_file
+from bcikit.recording.view import ExportView
+from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
+
+COARSEST = 0.1
+"""Largest step in microvolts that an EDF+ export may have."""
+
+
+def export_edf(
+    session: Session, path: str | Path, *, keep: Collection[str] = (), overwrite: bool = False
+) -> ExportView:
+    """Write a session as EDF+ (16 bits) or BDF+ (24 bits), as the file name ends; events and gaps as annotations.
+
+    Lost samples are zeros under a "BAD_lost" annotation, so that times stay true; so are samples that are no number,
+    under "BAD_nan". Each channel has the finest steps its range allows.
+
+    Parameters
+    ----------
+    session : Session
+        What to export.
+    path : str or Path
+        A name that ends in ".edf" or ".bdf".
+    keep : collection of str
+        What not to take out: "channels", "device", "texts", "all".
+    overwrite : bool
+        Whether a file that exists may be replaced.
+
+    Returns
+    -------
+    ExportView
+        What was written.
+
+    Raises
+    ------
+    RecordingError
+        If 16 bits would be coarser than 0.1 uV (then BDF+ is right), or the file cannot be written.
+    """
+    path = Path(path)
+    view = ExportView.of(session, keep=keep)
+    with staged_file(path, view.check, overwrite=overwrite) as aside:
+        write_edf(view, aside)
+    return view
+
+
+def write_edf(view: ExportView, path: Path) -> None:
+    """Write a view to a file that ends in ".edf" or ".bdf"."""
+    try:
+        import edfio
+    except ImportError as error:
+        raise MissingDependencyError("edfio", "formats", "Writing EDF+ and BDF+") from error
+    suffix = path.suffix.lower()
+    if suffix not in (".edf", ".bdf"):
+        raise ArgumentError(f"{path.name} must end in '.edf' (16 bits) or '.bdf' (24 bits).")
+    make_signal: Any = edfio.EdfSignal if suffix == ".edf" else edfio.BdfSignal
+    make_file: Any = edfio.Edf if suffix == ".edf" else edfio.Bdf
+    labels = [name.encode("ascii", "replace").decode()[:16] for name in view.info.ch_names]
+    if len(set(labels)) != len(labels):
+        raise RecordingError("Channel names are not unique in the 16 letters that EDF+ has for each.")
+    per_record, duration = record_of(view.n_times, view.info.sfreq)
+    padding = -view.n_times % per_record
+    data = np.pad(np.nan_to_num(view.data, nan=0.0, posinf=0.0, neginf=0.0), ((0, padding), (0, 0)))
+    signals = [
+        make_signal(
+            np.ascontiguousarray(data[:, index]),
+            sampling_frequency=view.info.sfreq,
+            label=label,
+            physical_dimension=view.unit(index),
+        )
+        for index, label in enumerate(labels)
+    ]
+    if suffix == ".edf":
+        _check_steps(view, signals)
+    annotations = [
+        edfio.EdfAnnotation(round(row.onset, 6), round(row.duration, 6) or None, row.text) for row in view.rows
+    ]
+    if padding:
+        onset = view.n_times / view.info.sfreq
+        annotations.append(edfio.EdfAnnotation(round(onset, 6), None, "BAD_padding"))
+    try:
+        make_file(signals, annotations=annotations, data_record_duration=duration).write(path)
+    except ValueError as error:
+        raise RecordingError(f"{path.name} cannot be written: {error}") from error
+
+
+def record_of(n_times: int, sfreq: float) -> tuple[int, float]:
+    """Return samples and seconds of a data record, such that as little as possible is padded at the end.
+
+    EDF+ keeps the duration in eight characters, and it must be exact; about a second is usual.
+
+    Raises
+    ------
+    RecordingError
+        If no duration near a second can be written for this rate.
+    """
+    best: tuple[int, int, float] | None = None
+    for per_record in range(max(1, math.floor(sfreq * 2)), max(1, math.ceil(sfreq / 4)) - 1, -1):
+        text = f"{per_record / sfreq:.7f}".rstrip("0").rstrip(".")[:8]
+        if float(text) * sfreq != per_record:
+            continue
+        padding = -n_times % per_record
+        if best is None or padding < best[0]:
+            best = (padding, per_record, float(text))
+    if best is None:
+        raise RecordingError(f"EDF+ cannot hold a rate of {sfreq!r} Hz exactly; export to FIF or BrainVision instead.")
+    return best[1], best[2]
+
+
+def _check_steps(view: ExportView, signals: list[Any]) -> None:
+    for index, signal in enumerate(signals):
+        low, high = signal.physical_range
+        step = (high - low) / 65535
+        if view.unit(index) == "uV" and step > COARSEST:
+            raise RecordingError(
+                f"{view.info.ch_names[index]} spans {high - low:.0f} uV: in the 16 bits of EDF+ its steps would be "
+                f"{step:.2g} uV, more than {COARSEST:g}. Name the file '.bdf' for 24 bits."
+            )

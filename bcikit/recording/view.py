@@ -1,0 +1,217 @@
+"""ExportView: a session as files of other formats can hold it: one grid of samples, clean words, gaps marked."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcikit.recording.deidentify import Deidentifier
+from bcikit.recording.session import Session
+from bcikit.signal import Bad, Event, Recording, RecordingError, StreamInfo
+
+VOLT_TYPES = frozenset({"eeg", "eog", "emg", "ecg", "bio", "ref"})
+"""Channel types measured in volts; others have a unit that is not known here."""
+
+_SPANS = {
+    Bad.NAN: "BAD_nan",
+    Bad.RAILED: "BAD_railed",
+    Bad.REPEATED: "BAD_repeated",
+    Bad.FILLED: "BAD_filled",
+    Bad.FLAT: "BAD_flat",
+}
+_RULES = {
+    Bad.NAN: "Q-NAN not a number",
+    Bad.RAILED: "Q-RAIL railed",
+    Bad.FLAT: "Q-FLAT flat",
+    Bad.REPEATED: "repeated by the device",
+    Bad.FILLED: "filled, never measured",
+}
+_JOIN_SECONDS = 0.5
+"""Bad spans of one channel that are nearer than this are one event."""
+
+BAD_SHARE = 0.1
+"""A channel with a larger share of bad samples has the status "bad"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One event of an export.
+
+    Attributes
+    ----------
+    onset : float
+        Seconds from the first sample.
+    duration : float
+        Seconds.
+    name : str
+        What happened, without what identifies.
+    value : float, int, str or None
+        What a marker carried.
+    channel : str
+        The channel it is about; empty if all.
+    """
+
+    onset: float
+    duration: float
+    name: str
+    value: float | int | str | None = None
+    channel: str = ""
+
+    @property
+    def text(self) -> str:
+        """What an annotation says where there is no field for the channel."""
+        return f"{self.name}/{self.channel}" if self.channel else self.name
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ExportView:
+    """What an export writes.
+
+    Attributes
+    ----------
+    info : StreamInfo
+        Description without what identifies.
+    data : ndarray of float64, shape (n_times, n_channels)
+        Samples on one grid; lost ones are zero and marked by "BAD_lost".
+    received : ndarray of bool, shape (n_times,)
+        False where a sample was lost.
+    rows : tuple of Row
+        Events, lost and bad spans, in order of time.
+    status : tuple of (bool, str)
+        For each channel whether it is good, and what is to be said of it.
+    check : Deidentifier
+        To be asked once the files are there.
+    """
+
+    info: StreamInfo
+    data: NDArray[np.float64]
+    received: NDArray[np.bool_]
+    rows: tuple[Row, ...]
+    status: tuple[tuple[bool, str], ...]
+    check: Deidentifier
+
+    @property
+    def n_times(self) -> int:
+        """Number of samples with the lost ones."""
+        return self.data.shape[0]
+
+    @property
+    def continuous(self) -> bool:
+        """True if no sample was lost."""
+        return bool(self.received.all())
+
+    def unit(self, index: int) -> str:
+        """Return the unit of a channel; empty where it is not known."""
+        return self.info.unit if self.info.ch_types[index] in VOLT_TYPES else ""
+
+    def recording(self) -> Recording:
+        """Return the view as a recording on its own grid, its rows as events; lost samples are left out again."""
+        samples = np.flatnonzero(self.received)
+        sfreq = self.info.sfreq
+        events = tuple(
+            Event(
+                name=row.text, time=row.onset, sample=round(row.onset * sfreq), value=row.value, duration=row.duration
+            )
+            for row in self.rows
+            if row.name != "BAD_lost"
+        )
+        return Recording(info=self.info, data=self.data[samples], times=samples / sfreq, samples=samples, events=events)
+
+    @classmethod
+    def of(cls, session: Session, *, keep: Collection[str] = ()) -> "ExportView":
+        """Return the view of a session.
+
+        Parameters
+        ----------
+        keep : collection of str
+            What to leave as it is: "channels", "device", "texts", "all".
+
+        Raises
+        ------
+        RecordingError
+            If there is no sample, no rate, or far more was lost than received.
+        """
+        recording = session.recording
+        if recording.n_times == 0 or recording.info.sfreq <= 0:
+            raise RecordingError(
+                f"{session.path or session.info.name} has {recording.n_times} samples at {recording.info.sfreq:g} Hz; "
+                "there is nothing to export."
+            )
+        samples = recording.samples - recording.samples[0]
+        n_times = int(samples[-1]) + 1
+        if np.any(np.diff(samples) <= 0) or n_times > 20 * recording.n_times + 600 * recording.info.sfreq:
+            raise RecordingError(
+                f"{session.path or session.info.name} has {recording.n_times} samples spread over {n_times}; "
+                "that cannot be put on one grid."
+            )
+        check = Deidentifier(session, keep=keep)
+        info = check.info(session.info)
+        data = np.zeros((n_times, info.n_channels))
+        data[samples] = recording.data
+        received = np.zeros(n_times, dtype=bool)
+        received[samples] = True
+        mask = np.zeros(data.shape, dtype=np.uint8)
+        if recording.mask is not None:
+            mask[samples] = recording.mask
+        # What a source did not flag is flagged here: no number, no measurement.
+        mask[~np.isfinite(data)] |= np.uint8(Bad.NAN)
+        rows = [
+            *_event_rows(recording, check),
+            *_gap_rows(received, info.sfreq),
+            *_bad_rows(mask, info),
+        ]
+        return cls(
+            info=info,
+            data=data,
+            received=received,
+            rows=tuple(sorted(rows, key=lambda row: (row.onset, row.name, row.channel))),
+            status=tuple(_status(mask[samples, index]) for index in range(info.n_channels)),
+            check=check,
+        )
+
+
+def _event_rows(recording: Recording, check: Deidentifier) -> Iterator[Row]:
+    first, origin, sfreq = int(recording.samples[0]), float(recording.times[0]), recording.info.sfreq
+    for event in recording.events:
+        onset = event.time - origin if event.sample is None else (event.sample - first) / sfreq
+        yield Row(onset=onset, duration=event.duration, name=check.event_name(event), value=check.event_value(event))
+
+
+def spans_of(flags: NDArray[np.bool_], *, join: int = 0) -> list[tuple[int, int]]:
+    """Return start and stop of each run of True, runs nearer than `join` samples as one."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    spans: list[tuple[int, int]] = []
+    for start, stop in edges.reshape(-1, 2).tolist():
+        if spans and start - spans[-1][1] < join:
+            spans[-1] = (spans[-1][0], stop)
+        else:
+            spans.append((start, stop))
+    return spans
+
+
+def _gap_rows(received: NDArray[np.bool_], sfreq: float) -> Iterator[Row]:
+    for start, stop in spans_of(~received):
+        yield Row(onset=start / sfreq, duration=(stop - start) / sfreq, name="BAD_lost", value=stop - start)
+
+
+def _bad_rows(mask: NDArray[np.uint8], info: StreamInfo) -> Iterator[Row]:
+    join = round(_JOIN_SECONDS * info.sfreq)
+    present = np.bitwise_or.reduce(mask, axis=0) if len(mask) else np.zeros(info.n_channels, np.uint8)
+    for index, name in enumerate(info.ch_names):
+        for bit, text in _SPANS.items():
+            if int(present[index]) & bit:
+                for start, stop in spans_of((mask[:, index] & np.uint8(bit)) != 0, join=join):
+                    duration = (stop - start) / info.sfreq
+                    yield Row(onset=start / info.sfreq, duration=duration, name=text, channel=name)
+
+
+def _status(mask: NDArray[np.uint8]) -> tuple[bool, str]:
+    """Return whether a channel is good, and the rules that say why not."""
+    parts = []
+    for bit, text in _RULES.items():
+        share = float(np.mean((mask & np.uint8(bit)) != 0))
+        if share:
+            parts.append(f"{text}: {100 * share:.3g} % of samples")
+    wrong = np.uint8(sum(_RULES))
+    return float(np.mean((mask & wrong) != 0)) <= BAD_SHARE, "; ".join(parts)

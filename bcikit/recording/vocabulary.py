@@ -1,0 +1,104 @@
+"""Words that name no person: what may leave the house as text, and what HED says of it."""
+
+import re
+
+_EVENT_WORDS_TEXT = """
+abort aborted adapt alarm alpha annotation answer arm armed arrow artefact artifact asleep attempt auditory awake
+bad beep begin beta blank blink block both boundary brake break button calibration car channel choice classic close
+closed code collection command comment condition connection correct cross cue cursor cvep decision delay delta
+deviation drive drop drowsy emg end epoch erp error event execute execution experiment external eye eyes face
+feedback feet fes finger fist fists fixation flash flat flicker foot frequency gamma gap gate go grasp hand hands
+high hit hold house idle image imagery imagination imagine impedance incorrect index initial input instruction
+interpolated jaw jump key keyboard lane lapse left level lift light line lost low marker mental mi middle miss mode
+motor mouse move movement mu nan near neurofeedback new no nogo noise non none nontarget note number object off on
+onset open outlier output p300 paradigm pause person phase ping practice pre preparation prepare press probe
+question railed reach reaction ready reconnected recording rehabilitation relax release repeated reset response rest
+result resume reward right robot row rsvp rt run safe segment selection sensory sequence session set shift show side
+signal simulated simulation skip sleep smr sound speed squeeze ssvep stage start started starts state steering step
+stim stimulate stimulation stimulus stop stopped stroke sync tap target task test theta threshold time timeout tone
+tongue touch train training trial trigger turn unity update user video view vigilance visual wait wake walk warning
+window word wrist wrong yes zero
+"""
+EVENT_WORDS = frozenset(_EVENT_WORDS_TEXT.split())
+"""Words of experiments. A text made of them, of short numbers and of short codes (T1, S12) names no person."""
+
+_CHANNEL_WORDS_TEXT = """
+a1 a2 acc accel aux battery bio bip cb1 cb2 counter digital ecg eda eeg ekg emg eog exg ext gnd gsr gyro heog
+horizontal i1 i2 impedance left lefteye m1 m2 marker mastoid misc nasion package ppg pulse ref reference resp
+respiration right sample status stim sync temp temperature time tp10 tp9 trig trigger veog vertical x y z
+"""
+CHANNEL_WORDS = frozenset(_CHANNEL_WORDS_TEXT.split())
+"""Words of channel names beside the electrodes of the 10-05 system."""
+
+_CODE = re.compile(r"[A-Za-z]{0,2}\d{1,3}|\d{1,5}|[A-Za-z]")
+_DATE = re.compile(r"\d{1,4}\s*[-./:]\s*\d{1,2}\s*[-./:]\s*\d{1,4}|(?<!\d)(19|20)\d{6}(?!\d)")
+_ELECTRODE = re.compile(
+    r"(fpz?|afp|af|aff|f|ff|ft|ftt|fc|fcc|fft|t|tt|tp|ttp|tpp|c|cc|cp|ccp|cpp|p|pp|ppo|po|poo|o|oi|i|ep|n)"
+    r"(z|\d{1,2})?h?[lr]?",
+    re.IGNORECASE,
+)
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text: runs of letters and digits."""
+    return [word for word in re.split(r"[\W_]+", text) if word]
+
+
+def holds_date(text: str) -> bool:
+    """Return whether something in the text looks like a date, a time or an address of a machine."""
+    return _DATE.search(text) is not None
+
+
+def is_plain(text: str, allowed: frozenset[str] = EVENT_WORDS) -> bool:
+    """Return whether a text is made of allowed words, short numbers and short codes only, and holds no date."""
+    if holds_date(text):
+        return False
+    return all(word.lower() in allowed or _CODE.fullmatch(word) for word in words_of(text))
+
+
+def is_channel(name: str) -> bool:
+    """Return whether a channel name is an electrode of the 10-05 system (bipolar ones, too) or an ordinary word."""
+    return not holds_date(name) and all(
+        word.lower() in CHANNEL_WORDS or _ELECTRODE.fullmatch(word) or _CODE.fullmatch(word) or _numbered(word)
+        for word in words_of(name)
+    )
+
+
+def _numbered(word: str) -> bool:
+    stem = word.rstrip("0123456789").lower()
+    return len(word) - len(stem) <= 3 and stem in CHANNEL_WORDS
+
+
+_HED = {
+    "cue": "Sensory-event, Visual-presentation, Cue",
+    "arrow": "Sensory-event, Visual-presentation, Cue",
+    "beep": "Sensory-event, Auditory-presentation, Beep",
+    "tone": "Sensory-event, Auditory-presentation, Tone",
+    "feedback": "Sensory-event, Visual-presentation, Feedback",
+    "fixation": "Sensory-event, Visual-presentation, Cross",
+    "flash": "Sensory-event, Visual-presentation, Experimental-stimulus",
+    "stimulus": "Sensory-event, Experimental-stimulus",
+    "target": "Sensory-event, Experimental-stimulus, Target",
+    "nontarget": "Sensory-event, Experimental-stimulus, Non-target",
+    "trial": "Experiment-structure, Experimental-trial",
+    "block": "Experiment-structure, Time-block",
+    "break": "Experiment-procedure, Pause",
+    "pause": "Experiment-procedure, Pause",
+    "lost": "Data-feature, Nonbiological-artifact",
+    "nan": "Data-feature, Nonbiological-artifact",
+    "railed": "Data-feature, Nonbiological-artifact",
+    "repeated": "Data-feature, Nonbiological-artifact",
+    "filled": "Data-feature, Nonbiological-artifact",
+    "flat": "Data-feature, Nonbiological-artifact",
+    "artefact": "Data-feature, Biological-artifact",
+}
+HED_VERSION = "8.3.0"
+"""Version of the HED standard schema that the tags belong to."""
+
+
+def hed_of(name: str) -> str:
+    """Return HED tags for an event name: what kind of event it is, and its name as a label."""
+    words = [word.lower() for word in words_of(name)]
+    tags = next((_HED[word] for word in words if word in _HED), "Experiment-structure")
+    label = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "event"
+    return f"{tags}, Label/{label}"
