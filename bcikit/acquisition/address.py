@@ -59,6 +59,14 @@ class Address:
             return f"{self.scheme}:{query}"
         return f"{self.scheme}:{self.body}" + (f"?{query}" if query else "")
 
+    def with_option(self, key: str, value: str) -> "Address":
+        """Return the address with one option set."""
+        return Address(self.scheme, self.body, {**self.options, key: value})
+
+    def without_option(self, key: str) -> "Address":
+        """Return the address without one option."""
+        return Address(self.scheme, self.body, {k: v for k, v in self.options.items() if k != key})
+
     def check_options(self, allowed: Iterable[str]) -> None:
         """Refuse options that the scheme does not know.
 

@@ -183,3 +183,21 @@ def check_master(board: int, master: int | None, parameters: dict[str, Any], *, 
     file = parameters.get("file")
     if file is not None and not Path(file).is_file():
         raise SourceError(f"{address}: there is no file {file!r}.")
+
+
+def board_summaries() -> list[tuple[str, str, str]]:
+    """Return name, title and abilities of every board, in the order of the names."""
+    found = []
+    for name, number in sorted(board_names().items()):
+        try:
+            descr = describe(number)
+        except SourceError:
+            continue
+        if not descr.get("sampling_rate"):
+            found.append((name, str(descr.get("name", name)), "gives the data of its master_board"))
+            continue
+        signals = max((len(descr.get(key, [])) for key in _SIGNAL_ROWS), default=0)
+        able = [word for key, word in (("resistance_channels", "impedance"), ("battery_channel", "battery")) if key in descr]
+        parts = [f"{signals} channels", f"{descr['sampling_rate']} Hz", *able]
+        found.append((name, str(descr.get("name", name)), ", ".join(parts)))
+    return found

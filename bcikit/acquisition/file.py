@@ -161,7 +161,8 @@ class FileSource(Source):
     recording : Recording
         What is played.
     speed : float or None
-        Times its own pace; None is as fast as it is pulled, on the times of the recording.
+        Times its own pace: its times begin now and run at their own rate, and each chunk is given when it is due, at
+        `speed` 1 on the host's clock. None is as fast as it is pulled, on the times of the recording.
     chunk : int or None
         Samples a chunk; 40 ms where it is left out.
     loop : bool
@@ -193,7 +194,7 @@ class FileSource(Source):
         self._samples = self._lost = 0
         self._due.clear()
         self._rewind()
-        self._began = self._now()
+        self.began = self._now()
 
     def _rewind(self) -> None:
         self._iterator = self.recording.chunks(self._chunk)
@@ -221,12 +222,11 @@ class FileSource(Source):
                 return None
         chunk = self._placed(self._pending)
         if self.speed is not None:
-            moment = float(chunk.times[-1])
+            moment = self.began + (float(chunk.times[-1]) - self.began) / self.speed
             limit = self._now() + timeout
+            wait_until(min(moment, limit))
             if moment > limit:
-                wait_until(limit)
                 return None
-            wait_until(moment)
             chunk.health.age = max(0.0, self._now() - moment)
         self._pending = None
         self._release(chunk)
@@ -242,7 +242,7 @@ class FileSource(Source):
         span = int(recording.samples[-1]) - int(recording.samples[0]) + 1
         times = chunk.times + self._lap * span / self.info.sfreq if self._lap else chunk.times
         if self.speed is not None:
-            times = self._began + (times - float(recording.times[0])) / self.speed
+            times = self.began + (times - float(recording.times[0]))
         if times is chunk.times and not self._lap:
             return chunk
         health = chunk.health
@@ -265,7 +265,7 @@ class FileSource(Source):
             sample = event.sample if event.sample is not None else int(recording.samples[row])
             time = event.time + self._lap * span / self.info.sfreq
             if self.speed is not None:
-                time = self._began + (time - float(recording.times[0])) / self.speed
+                time = self.began + (time - float(recording.times[0]))
             self._due.append(replace(event, sample=sample + self._lap * span, time=time))
 
     def _row(self, chunk: Chunk) -> int:

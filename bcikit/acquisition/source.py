@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
+from bcikit.acquisition.status import StreamStatus
+from bcikit.acquisition.watchdog import Pulse
 from bcikit.signal import Chunk, Command, Decision, Event, StreamInfo, Verdict
 
 
@@ -60,6 +62,10 @@ class Source(ABC):
     def pull_events(self) -> list[Event]:
         """Return the markers that came since the last call, placed on samples of this stream."""
         return []
+
+    def status(self) -> StreamStatus:
+        """Return the health of the whole stream up to now; a source that can tell more does."""
+        return StreamStatus(name=self.info.name, pulse=Pulse.ENDED if self.ended else Pulse.ALIVE, rate=self.info.sfreq)
 
     @property
     def ended(self) -> bool:

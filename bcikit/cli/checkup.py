@@ -1,0 +1,289 @@
+"""The checks of `bcikit doctor`: each says what it found and, where something is wrong, the exact fix."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from bcikit.cli.system_libraries import install_command, missing_libraries
+
+OK, ADVICE, FAILED = "ok", "advice", "failed"
+_MIN_FREE_GB = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one check found.
+
+    Attributes
+    ----------
+    check : str
+        What was looked at.
+    state : str
+        "ok"; "advice" (bcikit works, but not all of it); "failed" (it does not work).
+    found : str
+        What is there.
+    fix : str
+        What to type or do; empty where all is well.
+    """
+
+    check: str
+    state: str
+    found: str
+    fix: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return asdict(self)
+
+
+def run_checks() -> list[Finding]:
+    """Run all checks; one that breaks is itself a finding."""
+    findings = []
+    for name, check in CHECKS.items():
+        try:
+            findings.append(check(name))
+        except Exception as error:  # noqa: BLE001  a doctor must not fall ill
+            findings.append(
+                Finding(
+                    check=name,
+                    state=FAILED,
+                    found=f"{type(error).__name__}: {error}",
+                    fix="Reinstall: pip install --force-reinstall bcikit. If it stays, report this line.",
+                )
+            )
+    return findings
+
+
+def _python(name: str) -> Finding:
+    text = f"{platform.python_version()} ({platform.machine()}, {platform.system()})"
+    if sys.version_info < (3, 11) or sys.maxsize < 2**32:
+        return Finding(
+            check=name, state=FAILED, found=text, fix="Install a 64-bit Python 3.11 or newer: uv python install 3.12"
+        )
+    return Finding(check=name, state=OK, found=text)
+
+
+def _packages(name: str) -> Finding:
+    names = ("numpy", "scipy", "mne", "scikit-learn", "pyriemann", "pyxdf", "skops", "pydantic")
+    found, missing = [], []
+    for package in names:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            missing.append(package)
+    if missing:
+        return Finding(
+            check=name,
+            state=FAILED,
+            found=f"missing: {', '.join(missing)}",
+            fix=f"pip install {' '.join(missing)}",
+        )
+    return Finding(check=name, state=OK, found=", ".join(found))
+
+
+def _liblsl(name: str) -> Finding:
+    try:
+        import pylsl
+
+        number = pylsl.library_version()
+    except (ImportError, RuntimeError, OSError) as error:
+        fix = {
+            "Darwin": "brew install labstreaminglayer/tap/lsl",
+            "Windows": "pip install --force-reinstall pylsl",
+        }.get(platform.system(), "pip install --force-reinstall pylsl, or put liblsl.so's path into PYLSL_LIB")
+        return Finding(check=name, state=FAILED, found=str(error).splitlines()[0], fix=fix)
+    return Finding(check=name, state=OK, found=f"pylsl {version('pylsl')}, liblsl {number // 100}.{number % 100}")
+
+
+def _brainflow(name: str) -> Finding:
+    from bcikit.acquisition import open_source
+    from bcikit.signal import BciError
+
+    try:
+        with open_source("brainflow:synthetic") as source:
+            chunk = source.pull(3.0)
+    except ModuleNotFoundError as error:
+        # BrainFlow needs pkg_resources, which setuptools took out.
+        fix = "pip install 'setuptools<81'" if error.name == "pkg_resources" else "pip install brainflow"
+        return Finding(check=name, state=FAILED, found=str(error), fix=fix)
+    except (BciError, OSError) as error:
+        return Finding(check=name, state=FAILED, found=str(error), fix="pip install --force-reinstall brainflow")
+    if chunk is None:
+        return Finding(
+            check=name, state=FAILED, found="its synthetic board gave nothing", fix="pip install -U brainflow"
+        )
+    return Finding(check=name, state=OK, found=f"brainflow {version('brainflow')}, the synthetic board streams")
+
+
+_QT_PROBE = (
+    "from PySide6.QtWidgets import QApplication, QLabel; import pyqtgraph;"
+    "a = QApplication([]); w = QLabel('x'); w.show(); a.processEvents(); print('shown')"
+)
+
+
+def _qt(name: str) -> Finding:
+    try:
+        text = f"PySide6 {version('PySide6-Essentials')}, pyqtgraph {version('pyqtgraph')}"
+    except PackageNotFoundError:
+        return Finding(
+            check=name,
+            state=ADVICE,
+            found="no Qt: everything but the window works",
+            fix="pip install 'bcikit[gui]' (or: uv sync --extra gui)",
+        )
+    if version("PySide6-Essentials") == "6.12.0":
+        return Finding(
+            check=name,
+            state=FAILED,
+            found=f"{text}: this version aborts Python after some 2000 signals",
+            fix="pip install 'PySide6-Essentials!=6.12.0'",
+        )
+    missing = missing_libraries()
+    done = _probe({"QT_QPA_PLATFORM": "offscreen"}) if not missing else None
+    if done is None or done.returncode:
+        lines = [] if done is None else done.stderr.strip().splitlines()
+        why = f"missing system libraries: {', '.join(missing)}" if missing else (lines or ["it does not start"])[-1]
+        return Finding(check=name, state=ADVICE, found=f"{text}; {why}", fix=install_command(missing))
+    return Finding(check=name, state=OK, found=text)
+
+
+def _probe(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _QT_PROBE],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _display(name: str) -> Finding:
+    if platform.system() == "Linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return Finding(
+            check=name,
+            state=ADVICE,
+            found="no display: sessions run headless",
+            fix="Nothing to do on a server. With a screen: log in to the desktop, or use 'ssh -X'; "
+            "without: 'xvfb-run bcikit demo'.",
+        )
+    try:
+        done = _probe({})
+    except subprocess.TimeoutExpired:
+        done = None
+    if done is None or done.returncode:
+        return Finding(
+            check=name,
+            state=ADVICE,
+            found="there is a display, but no window opens on it",
+            fix=install_command(missing_libraries()),
+        )
+    return Finding(check=name, state=OK, found=os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or "yes")
+
+
+def _lsl(name: str) -> Finding:
+    """Send ourselves a stream, find it, and time how long a sample takes."""
+    import pylsl
+
+    identity = f"bcikit-doctor-{uuid.uuid4()}"
+    outlet = pylsl.StreamOutlet(pylsl.StreamInfo("bcikit-doctor", "Test", 1, 100.0, "float32", identity))
+    began = time.perf_counter()
+    found = pylsl.resolve_byprop("source_id", identity, 1, 5.0)
+    spent = time.perf_counter() - began
+    folder = Path.home() / "lsl_api"
+    fix = (
+        "Multicast is blocked (firewall, VPN or container). On one machine, tell LSL to stay on it:\n"
+        f"mkdir -p {folder} && printf '[multicast]\\nResolveScope = machine\\n' > {folder / 'lsl_api.cfg'}\n"
+        "Between machines: allow UDP 16571-16604 and TCP 16572-16604 for Python in the firewall, leave the VPN, or "
+        "name the other machine: printf '[lab]\\nKnownPeers = {HOSTNAME}\\n' > " + str(folder / "lsl_api.cfg")
+    )
+    if not found:
+        return Finding(check=name, state=FAILED, found="a stream sent to ourselves is not found within 5 s", fix=fix)
+    inlet = pylsl.StreamInlet(found[0], recover=False)
+    inlet.open_stream(5.0)
+    outlet.push_sample([1.0])
+    sample, stamp = inlet.pull_sample(3.0)
+    if sample is None:
+        return Finding(check=name, state=FAILED, found="a stream is found, but its samples do not arrive", fix=fix)
+    late = 1e3 * (pylsl.local_clock() - stamp)
+    inlet.close_stream()
+    return Finding(check=name, state=OK, found=f"own stream found in {spent:.2f} s, a sample took {late:.2f} ms")
+
+
+def _writable(name: str) -> Finding:
+    import platformdirs
+
+    places = {Path.cwd(), Path(platformdirs.user_data_dir("bcikit"))}
+    problems = []
+    free = float("inf")
+    for place in sorted(places):
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=place) as file:
+                file.write(b"bcikit")
+            free = min(free, shutil.disk_usage(place).free / 1e9)
+        except OSError as error:
+            problems.append(f"{place}: {error.strerror or error}")
+    if problems:
+        return Finding(
+            check=name,
+            state=FAILED,
+            found="; ".join(problems),
+            fix="Use a folder of your own: cd ~, or pass --out ~/sessions/NAME; rights: chmod u+rwx FOLDER",
+        )
+    if free < _MIN_FREE_GB:
+        return Finding(
+            check=name,
+            state=ADVICE,
+            found=f"{free:.1f} GB free",
+            fix=f"Free at least {_MIN_FREE_GB:g} GB: an hour of 64 channels at 1000 Hz takes about 2 GB.",
+        )
+    return Finding(check=name, state=OK, found=f"{', '.join(map(str, sorted(places)))}; {free:.0f} GB free")
+
+
+def _clock(name: str) -> Finding:
+    import pylsl
+
+    resolution = time.get_clock_info("perf_counter").resolution
+    stamps = [pylsl.local_clock() for _ in range(2000)]
+    step = min((b - a for a, b in zip(stamps, stamps[1:], strict=False) if b > a), default=1.0)
+    late = []
+    for _ in range(50):
+        before = time.perf_counter()
+        time.sleep(0.001)
+        late.append(time.perf_counter() - before - 0.001)
+    worst = 1e3 * sorted(late)[-3]
+    text = f"resolution {1e9 * max(resolution, 0):.0f} ns, LSL's clock steps {1e6 * step:.1f} us, sleep late by {worst:.1f} ms"
+    if step > 1e-3 or worst > 15:
+        return Finding(
+            check=name,
+            state=ADVICE,
+            found=text,
+            fix="Close other programs; on Windows set the power plan to 'High performance': "
+            "powercfg /setactive SCHEME_MIN",
+        )
+    return Finding(check=name, state=OK, found=text)
+
+
+CHECKS: dict[str, Callable[[str], Finding]] = {
+    "Python": _python,
+    "packages": _packages,
+    "liblsl": _liblsl,
+    "BrainFlow": _brainflow,
+    "Qt and its libraries": _qt,
+    "display": _display,
+    "LSL discovery": _lsl,
+    "write access": _writable,
+    "clock": _clock,
+}
+"""Each check by its name, in the order in which they are shown."""

@@ -1,0 +1,93 @@
+"""`bcikit record`: a source into a session folder."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bcikit.signal import BciError, HostClock
+
+if TYPE_CHECKING:
+    from bcikit.acquisition import Source, StreamStatus
+    from bcikit.recording import SessionWriter
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+
+    @app.command()
+    def record(
+        source: Annotated[str, typer.Argument(help="Address, such as brainflow:synthetic, lsl:name=EEG or file:x.edf.")],
+        *,
+        out: Annotated[Path, typer.Option("--out", help="Session folder to make.", metavar="DIR")],
+        duration: Annotated[
+            float | None, typer.Option("--duration", help="Seconds; until Ctrl-C if left out.", min=0.1)
+        ] = None,
+        markers: Annotated[
+            list[str] | None, typer.Option("--markers", help="Name of an LSL stream of markers; may be repeated.")
+        ] = None,
+        quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing while recording.")] = False,
+    ) -> None:
+        """Record a source into a session folder (XDF and JSON lines), whole at every moment."""
+        from bcikit.acquisition import open_source
+        from bcikit.acquisition.address import Address
+        from bcikit.recording import SessionWriter
+
+        address = Address.parse(source)
+        if markers:
+            address = address.with_option("markers", ",".join(markers))
+        with open_source(address) as opened:
+            config = {"source": str(address), "duration": duration}
+            with SessionWriter(out, info=opened.info, config=config) as writer:
+                status = _record(opened, writer, duration, quiet=quiet)
+        if not quiet:
+            typer.echo(_summary(status, out))
+
+
+def _record(source: "Source", writer: "SessionWriter", duration: float | None, *, quiet: bool) -> "StreamStatus":
+    """Write what comes until the time is over, the source ends, or somebody stops it."""
+    from rich.console import Console
+
+    now = HostClock().now
+    console = Console(stderr=True, quiet=quiet)
+    first: float | None = None
+    try:
+        with console.status("Recording. Stop with Ctrl-C.") as line:
+            shown = now()
+            while not source.ended:
+                chunk = source.pull(0.5)
+                arrival = now()
+                for event in source.pull_events():
+                    writer.event(event)
+                if chunk is None:
+                    writer.silence(arrival)
+                else:
+                    first = float(chunk.times[0]) if first is None else first
+                    writer.chunk(chunk, arrival)
+                    if duration is not None and float(chunk.times[-1]) - first >= duration:
+                        break
+                if arrival - shown > 0.5:
+                    shown = arrival
+                    line.update(_line(source.status()))
+    except KeyboardInterrupt:
+        writer.close("stopped")
+    except BciError:
+        writer.close("failed")
+        raise
+    return source.status()
+
+
+def _line(status: "StreamStatus") -> str:
+    return (
+        f"{status.pulse}: {status.samples} samples at {status.rate:.2f} Hz, {status.lost} lost, "
+        f"{status.bad_samples} bad. Stop with Ctrl-C."
+    )
+
+
+def _summary(status: "StreamStatus", out: Path) -> str:
+    parts = [f"{status.samples} samples in {out}, {status.lost} lost"]
+    if status.rate and status.drift_uncertainty_ppm < float("inf"):
+        parts.append(f"{status.rate:.3f} Hz ({status.drift_ppm:+.0f} +- {status.drift_uncertainty_ppm:.0f} ppm)")
+    if status.reconnects:
+        parts.append(f"{status.reconnects} reconnects")
+    return "; ".join(parts) + "."
