@@ -3,6 +3,7 @@
 from bcikit.processing.bandpower import BANDS, BandPower
 from bcikit.processing.covariance import Covariance
 from bcikit.processing.iir import Bandpass, Comb, Highpass, Lowpass, Notch
+from bcikit.processing.offline import apply_zero_phase
 from bcikit.processing.pipeline import Pipeline
 from bcikit.processing.power import LogPower
 from bcikit.processing.reference import Pick, Rereference
@@ -27,4 +28,5 @@ __all__ = [
     "Step",
     "Window",
     "WindowBuffer",
+    "apply_zero_phase",
 ]
