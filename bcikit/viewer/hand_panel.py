@@ -66,14 +66,12 @@ class DecisionPanel(Panel):
         allowed = bool(verdict.get("allowed")) if verdict else None
         why, advice = why_nothing_moves(status)
         words = tr("Let through") if allowed else why
-        self.bars.threshold = status.decision.get("data", {}).get("threshold") or verdict.get("data", {}).get(
-            "threshold"
-        )
+        self.bars.threshold = status.threshold()
         self.bars.show_decision(status.decision, allowed=allowed, verdict=words)
         self.why.setText(tr("What to do: {advice}").format(advice=advice) if advice and not allowed else "")
         self._table = [
             ["class", "probability"],
-            *zip(status.decision.get("classes", ()), status.decision.get("probabilities", ()), strict=False),
+            *map(list, zip(status.decision.get("classes", ()), status.decision.get("probabilities", ()), strict=False)),
         ]
 
     def table(self) -> list[list[object]]:

@@ -1,5 +1,6 @@
 """What every panel of the viewer is: a widget that is shown the newest state while it is visible."""
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from PySide6.QtWidgets import QWidget
@@ -21,6 +22,10 @@ class View:
         Samples as the device sent them, and as the decoder sees them.
     age : float or None
         Seconds since the newest sample came into this window.
+    lost, received : int
+        Samples, as this window sees them.
+    links : deque of (time, loss in percent, jitter in ms)
+        As this window sees them.
     """
 
     status: Status = field(default_factory=Status)
@@ -29,6 +34,7 @@ class View:
     age: float | None = None
     lost: int = 0
     received: int = 0
+    links: deque[tuple[float, float, float]] = field(default_factory=lambda: deque(maxlen=600))
 
     @property
     def best(self) -> History | None:

@@ -28,6 +28,8 @@ class StreamReader(threading.Thread):
     ----------
     opener : callable
         Opens the source; it may wait for a stream to come, so it runs in the thread.
+    patient : bool
+        Try again for ever where the source is not there yet.
     keep : int
         Chunks kept while the window does not ask; the oldest go first, and the gap shows in the picture.
 
@@ -39,9 +41,9 @@ class StreamReader(threading.Thread):
         Why it stopped; "" while it runs.
     """
 
-    def __init__(self, opener: Callable[[], Source], *, keep: int = 4096) -> None:
+    def __init__(self, opener: Callable[[], Source], *, patient: bool = False, keep: int = 4096) -> None:
         super().__init__(daemon=True, name="bcikit-viewer-reader")
-        self._opener = opener
+        self._opener, self._patient = opener, patient
         self._chunks: deque[Chunk] = deque(maxlen=keep)
         self._events: deque[Event] = deque(maxlen=keep)
         self._halt = threading.Event()
@@ -51,10 +53,8 @@ class StreamReader(threading.Thread):
 
     def run(self) -> None:
         """Open the source and read until told to stop."""
-        try:
-            source = self._opener()
-        except Exception as error:  # noqa: BLE001 - the window shows it
-            self.fault = str(error) or type(error).__name__
+        source = self._open()
+        if source is None:
             return
         try:
             with source:
@@ -67,6 +67,18 @@ class StreamReader(threading.Thread):
             self.ended = True
         except Exception as error:  # noqa: BLE001 - the window shows it
             self.fault = str(error) or type(error).__name__
+
+    def _open(self) -> Source | None:
+        while not self._halt.is_set():
+            try:
+                source = self._opener()
+                self.fault = ""
+                return source
+            except Exception as error:  # noqa: BLE001 - the window shows it
+                self.fault = str(error) or type(error).__name__
+                if not self._patient:
+                    return None
+        return None
 
     def take(self) -> list[Chunk]:
         """Return the chunks that came since the last call."""

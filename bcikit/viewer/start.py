@@ -1,17 +1,21 @@
-"""Starts the viewer: finds the streams, makes the windows, runs Qt."""
+"""Starts the viewer: finds the streams, makes the window, runs Qt."""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from PySide6.QtCore import QSettings, QTimer
+from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QApplication
 
 from bcikit.acquisition import Source, open_source
 from bcikit.signal import BciError
 from bcikit.viewer import theme as themes
 from bcikit.viewer import words
+from bcikit.viewer.folder import show_folder
+from bcikit.viewer.layout import PRESETS
 from bcikit.viewer.orders import Orders
 from bcikit.viewer.reader import StreamReader, TextInlet, TextReader
 from bcikit.viewer.window import SpaceStops, ViewerWindow
@@ -26,27 +30,123 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--status", help="name of the LSL stream of messages")
     parser.add_argument("--source", help="address of a source, as 'lsl:name=EEG', or the folder of a session")
     parser.add_argument("--language", choices=list(words.LANGUAGES), default=None)
-    parser.add_argument("--theme", choices=list(themes.THEMES), default="dark")
+    parser.add_argument("--theme", choices=list(themes.THEMES), default=None)
+    parser.add_argument("--arrange", choices=list(PRESETS), default=None, help="for whom the panels are arranged")
     parser.add_argument("--size", default="1280x800", help="of the window, as 1280x800")
-    parser.add_argument("--wait", type=float, default=30.0, help="seconds to wait for a stream")
+    parser.add_argument("--wait", type=float, default=5.0, help="seconds between two looks for a stream")
     parser.add_argument("--exit-at-end", action="store_true", help="close when the session is finished")
-    parser.add_argument("--screenshot", help="file to save a picture of the window to")
+    parser.add_argument("--screenshot", help="file to save a picture of the window to; then close")
     parser.add_argument("--after", type=float, default=5.0, help="seconds after which the picture is taken")
     return parser.parse_args(arguments)
 
 
-def _lsl_opener(name: str, wait: float) -> StreamReader:
+def prepare() -> QApplication:
+    """Return the Qt application; without a display it draws into memory."""
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    existing = QApplication.instance()
+    application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+    application.setApplicationName("bcikit")
+    return application
+
+
+def dress(application: QApplication, theme: str, language: str) -> themes.Theme:
+    """Give the application its colours and its language."""
+    chosen = themes.THEMES[theme]
+    themes.apply(application, chosen)
+    words.install(application, language)
+    font = QFont(application.font())
+    font.setFamilies([*font.families(), *words.CHINESE_FONTS])
+    application.setFont(font)
+    return chosen
+
+
+class Viewer:
+    """The readers and the window on them; the window is made anew when colours or language change.
+
+    Parameters
+    ----------
+    options : Namespace
+        As `parse` returns it.
+    application : QApplication
+        From `prepare`.
+    settings : QSettings
+        Where looks and arrangement are kept.
+    """
+
+    def __init__(self, options: argparse.Namespace, application: QApplication, settings: QSettings) -> None:
+        self._options, self._application, self._settings = options, application, settings
+        self._theme = options.theme or str(settings.value("theme") or "dark")
+        self._language = options.language or str(settings.value("language") or words.system_language())
+        if options.session:
+            options.raw = options.raw or f"bcikit-{options.session}-raw"
+            options.filtered = options.filtered or f"bcikit-{options.session}-filtered"
+            options.status = options.status or f"bcikit-{options.session}-status"
+        self._folder = Path(options.source) if options.source and Path(options.source).is_dir() else None
+        self._raw = _lsl_reader(options.raw, options.wait) if options.raw else None
+        self._filtered = _lsl_reader(options.filtered, options.wait) if options.filtered else None
+        self._status = _text_reader(options.status, options.wait) if options.status else None
+        if options.source and self._folder is None and self._raw is None:
+            address = options.source
+            self._raw = StreamReader(lambda: open_source(address), patient=address.startswith("lsl:"))
+        for reader in (self._raw, self._filtered, self._status):
+            if reader is not None:
+                reader.start()
+        self._orders = _orders()
+        self.window = self._make()
+
+    def _make(self, old: ViewerWindow | None = None) -> ViewerWindow:
+        options = self._options
+        theme = dress(self._application, self._theme, self._language)
+        title = options.session or options.source or options.raw or ""
+        window = ViewerWindow(
+            theme,
+            raw=self._raw,
+            filtered=self._filtered,
+            status=self._status,
+            orders=self._orders,
+            settings=self._settings,
+            title=f"bcikit – {title}" if title else "",
+            preset=options.arrange or "clinic",
+            use_saved=options.arrange is None,
+        )
+        if old is not None:
+            window.take_over(old)
+        elif self._folder is not None:
+            show_folder(window, self._folder)
+        self._stops = SpaceStops(window.stop, window)
+        self._application.installEventFilter(self._stops)
+        window.look_wanted.connect(self._change_look)
+        if options.exit_at_end:
+            window.ended.connect(lambda: QTimer.singleShot(1500, window.close))
+        return window
+
+    def _change_look(self, theme: str, language: str) -> None:
+        self._theme, self._language = theme or self._theme, language or self._language
+        self._settings.setValue("theme", self._theme)
+        self._settings.setValue("language", self._language)
+        old = self.window
+        self._application.removeEventFilter(self._stops)
+        self.window = self._make(old)
+        self.window.resize(old.size())
+        self.window.show()
+        old.leaving = True
+        old.close()
+        old.deleteLater()
+
+
+def _lsl_reader(name: str, wait: float) -> StreamReader:
     def opener() -> Source:
         return open_source(f"lsl:name={name}&timeout={wait:g}")
 
-    return StreamReader(opener)
+    return StreamReader(opener, patient=True)
 
 
-def _text_opener(name: str, wait: float) -> TextReader:
+def _text_reader(name: str, wait: float) -> TextReader:
     def opener() -> TextInlet:
         from bcikit.acquisition import LslTextInlet
 
-        return LslTextInlet(name=name, timeout=wait)
+        return LslTextInlet(name, timeout=wait)
 
     return TextReader(opener)
 
@@ -61,50 +161,23 @@ def _orders() -> Orders:
         return Orders(None)
 
 
-def make_window(options: argparse.Namespace, theme: themes.Theme) -> ViewerWindow:
-    """Return the window for the options, with its readers running."""
-    if options.session:
-        options.raw = options.raw or f"bcikit-{options.session}-raw"
-        options.filtered = options.filtered or f"bcikit-{options.session}-filtered"
-        options.status = options.status or f"bcikit-{options.session}-status"
-    raw = _lsl_opener(options.raw, options.wait) if options.raw else None
-    filtered = _lsl_opener(options.filtered, options.wait) if options.filtered else None
-    status = _text_opener(options.status, options.wait) if options.status else None
-    if options.source and raw is None:
-        address = options.source
-        raw = StreamReader(lambda: open_source(address))
-    for reader in (raw, filtered, status):
-        if reader is not None:
-            reader.start()
-    title = options.session or options.source or options.raw or ""
-    return ViewerWindow(
-        theme,
-        raw=raw,
-        filtered=filtered,
-        status=status,
-        orders=_orders(),
-        settings=QSettings("bcikit", "viewer"),
-        title=f"bcikit – {title}" if title else "",
-    )
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the viewer until its window is closed and return the exit code."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    existing = QApplication.instance()
-    application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
-    theme = themes.THEMES[options.theme]
-    themes.apply(application, theme)
-    words.install(application, options.language or words.system_language())
-    window = make_window(options, theme)
-    application.installEventFilter(SpaceStops(window.stop, window))
+    application = prepare()
+    try:
+        viewer = Viewer(options, application, QSettings("bcikit", "viewer"))
+    except BciError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a program's own output
+        return error.exit_code
     width, _, height = options.size.partition("x")
-    window.resize(int(width), int(height))
-    window.show()
-    if options.exit_at_end:
-        window.ended.connect(lambda: QTimer.singleShot(1500, window.close))
+    viewer.window.resize(int(width), int(height))
+    viewer.window.show()
     if options.screenshot:
-        QTimer.singleShot(round(options.after * 1000), lambda: window.grab().save(options.screenshot))
+
+        def picture() -> None:
+            viewer.window.grab().save(options.screenshot)
+            viewer.window.close()
+
+        QTimer.singleShot(round(options.after * 1000), picture)
     return int(application.exec())

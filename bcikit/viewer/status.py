@@ -6,7 +6,7 @@ The engine sends one JSON object a message; ``type`` says which:
 - ``event``, ``decision``, ``verdict``: the dictionaries of `Event`, `Decision`, `Verdict`.
 - ``quality``: ``channels``, name to ``{"level": "GOOD"|"WARN"|"BAD", "rules": [...], "impedance": ohm}``.
 - ``health``: ``age`` (s), ``lost``, ``received``, ``jitter_ms``, ``latency_ms`` and ``deadline_ms`` by stage.
-- ``alarm``: ``rule``, ``level``, ``what``, ``since``, ``value``, ``limit``, ``action``, ``advice``, ``active``.
+- ``alarm``: the dictionary of `bcikit.safety.Alarm`.
 - ``output``: ``state`` of the output, as ``{"closure": 0.4}``.
 
 Unknown types and fields are left alone, so that a newer engine works with an older window.
@@ -35,6 +35,7 @@ class Alarm:
     limit: Any = None
     action: str = ""
     advice: str = ""
+    channels: tuple[str, ...] = ()
     active: bool = True
     acknowledged: bool = False
 
@@ -79,6 +80,7 @@ class Status:
     latency: deque[tuple[float, dict[str, float]]] = field(default_factory=lambda: deque(maxlen=600))
     links: deque[tuple[float, float, float]] = field(default_factory=lambda: deque(maxlen=600))
     revision: int = 0
+    n_events: int = 0
 
     def take_text(self, text: str) -> str:
         """Take one message as JSON text and return its type; what cannot be read is left out."""
@@ -105,6 +107,7 @@ class Status:
 
     def _take_event(self, message: dict[str, Any]) -> None:
         self.events.append(message)
+        self.n_events += 1
         name = str(message.get("name", ""))
         if name.startswith(("phase/", "cue/")):
             self.phase = name
@@ -142,17 +145,17 @@ class Status:
         self.links.append((now, self.loss_percent() or 0.0, float(message.get("jitter_ms") or 0.0)))
 
     def _take_alarm(self, message: dict[str, Any]) -> None:
-        rule = str(message.get("rule") or message.get("rule_id") or message.get("id") or message.get("what", ""))
-        key = f"{rule}/{message.get('channel') or ''}"
-        self.alarms[key] = Alarm(
+        rule = str(message.get("rule") or message.get("what", ""))
+        self.alarms[rule] = Alarm(
             rule=rule,
             level=str(message.get("level", "INFO")),
             what=str(message.get("what", rule)),
             since=float(message.get("since", message.get("time", self.time))),
             value=message.get("value"),
             limit=message.get("limit"),
-            action=str(message.get("action") or ""),
-            advice=str(message.get("advice") or ""),
+            action=str(message.get("did") or ""),
+            advice=str(message.get("do") or ""),
+            channels=tuple(message.get("channels") or ()),
             active=bool(message.get("active", True)),
             acknowledged=bool(message.get("acknowledged", False)),
         )
@@ -184,6 +187,17 @@ class Status:
         """Return the largest probability of the newest decision, or None."""
         probabilities = self.decision.get("probabilities") or ()
         return max((float(p) for p in probabilities), default=None)
+
+    def threshold(self) -> float | None:
+        """Return the probability from which the gate lets a decision through, where it is known."""
+        for source in (self.decision, self.verdict):
+            data = source.get("data") or {}
+            value = data.get("threshold")
+            if value is None and isinstance(data.get("A-CONF"), dict):
+                value = data["A-CONF"].get("limit")
+            if isinstance(value, int | float):
+                return float(value)
+        return None
 
     def total_latency_ms(self) -> float | None:
         """Return the time from newest sample to verdict in milliseconds, or None where nothing is known."""

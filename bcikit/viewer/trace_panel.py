@@ -1,7 +1,7 @@
 """The traces with their controls: which signal, which filter of the picture, window, scale, channels, freeze."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QKeyEvent, QWheelEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollBar, QVBoxLayout, QWidget
 
 from bcikit.signal import Chunk, StreamInfo
@@ -286,6 +286,17 @@ class TracePanel(QWidget):
             name, unit = self.info.ch_names[channel], self.info.unit
             text += f"   {name}: A {values[0]:.2f}, B {values[1]:.2f}, Δ {values[1] - values[0]:.2f} {unit}"
         self.readout.emit(text)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Arrows: look back and forth; with cursors, move cursor A, with Shift cursor B."""
+        step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()))
+        if step is None:
+            super().keyPressEvent(event)
+        elif self.canvas.cursors:
+            second = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            self.move_cursor(int(second), step * max(1, self.canvas.window_samples // 1000))
+        else:
+            self.look_back(0.1 * step)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Wheel: scale; with Ctrl: window."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QSettings, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QDockWidget,
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMainWindow,
     QPlainTextEdit,
+    QTabBar,
     QTabWidget,
     QTextEdit,
     QVBoxLayout,
@@ -19,12 +20,20 @@ from PySide6.QtWidgets import (
 )
 
 from bcikit.signal import Chunk, StreamInfo
+from bcikit.viewer import layout
+from bcikit.viewer.engine_panels import EvidencePanel, LatencyPanel, LinkPanel
+from bcikit.viewer.event_panels import ErdPanel, ErpPanel
+from bcikit.viewer.glossary import GlossaryPanel
 from bcikit.viewer.hand_panel import DecisionPanel, HandPanel
 from bcikit.viewer.history import History
+from bcikit.viewer.link import LinkMeter
+from bcikit.viewer.menus import build_menus
 from bcikit.viewer.orders import Orders
 from bcikit.viewer.panel import Panel, View
 from bcikit.viewer.reader import StreamReader, TextReader
 from bcikit.viewer.rules import state_text
+from bcikit.viewer.safety_panels import AlarmPanel, QualityPanel, SafetyPanel
+from bcikit.viewer.signal_panels import BandPanel, HeadMapPanel, SpectrogramPanel, SpectrumPanel
 from bcikit.viewer.status import Status
 from bcikit.viewer.strip import StatusStrip
 from bcikit.viewer.theme import Theme
@@ -48,9 +57,16 @@ class ViewerWindow(QMainWindow):
         Where the engine's messages come from.
     orders : Orders
         Where STOP and other orders go.
+    settings : QSettings or None
+        Where the arrangement of the panels is kept.
+    preset : str
+        Arrangement to begin with: "clinic", "research" or "device".
+    use_saved : bool
+        Begin with the arrangement that was kept, where there is one.
     """
 
     ended = Signal()
+    look_wanted = Signal(str, str)  # theme, language; "" leaves it
 
     def __init__(
         self,
@@ -62,9 +78,13 @@ class ViewerWindow(QMainWindow):
         orders: Orders | None = None,
         settings: QSettings | None = None,
         title: str = "",
+        preset: str = "clinic",
+        use_saved: bool = True,
     ) -> None:
         super().__init__()
         self.theme = theme
+        self.preset = preset
+        self._use_saved = use_saved
         self.view = View(status=Status())
         self._readers: dict[str, StreamReader | None] = {"raw": raw, "pipeline": filtered}
         self._status_reader = status
@@ -73,10 +93,11 @@ class ViewerWindow(QMainWindow):
         self.traces: dict[str, TracePanel] = {}
         self.panels: dict[str, Panel] = {}
         self.docks: dict[str, QDockWidget] = {}
+        self._meters: dict[str, LinkMeter] = {}
         self._due: dict[str, float] = {}
         self._arrived: float | None = None
         self._ended = False
-        self._waiting: list[tuple[float, str, bool]] = []
+        self.leaving = False
         self.setWindowTitle(title or tr("bcikit viewer"))
         self._build()
         self._timer = QTimer(self)
@@ -98,20 +119,42 @@ class ViewerWindow(QMainWindow):
         self.waiting_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.waiting_label.setWordWrap(True)
         centre = QWidget()
-        layout = QVBoxLayout(centre)
-        layout.setContentsMargins(6, 6, 6, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.strip)
-        layout.addWidget(self.waiting_label, 1)
-        layout.addWidget(self.trace_tabs, 1)
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(6, 6, 6, 0)
+        column.setSpacing(4)
+        column.addWidget(self.strip)
+        column.addWidget(self.waiting_label, 1)
+        column.addWidget(self.trace_tabs, 1)
         self.trace_tabs.setVisible(False)
         self.setCentralWidget(centre)
         self.setDockNestingEnabled(True)
-        self.add_panel("hand", tr("Virtual hand"), HandPanel(self.theme), Qt.DockWidgetArea.RightDockWidgetArea)
-        self.add_panel("decision", tr("Decision"), DecisionPanel(self.theme), Qt.DockWidgetArea.RightDockWidgetArea)
-        self.resizeDocks(list(self.docks.values()), [270, 270], Qt.Orientation.Horizontal)
+        self._add_panels()
+        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         self.statusBar().setAccessibleName(tr("Messages"))
         self.statusBar().setSizeGripEnabled(False)
+        build_menus(self)
+        self._arranged = False
+
+    def _add_panels(self) -> None:
+        theme = self.theme
+        for key, title, panel in (
+            ("hand", tr("Virtual hand"), HandPanel(theme)),
+            ("decision", tr("Decision"), DecisionPanel(theme)),
+            ("quality", tr("Electrodes"), QualityPanel(theme)),
+            ("safety", tr("Safety"), SafetyPanel(theme)),
+            ("alarms", tr("Alarms"), AlarmPanel(theme, self.orders)),
+            ("spectrum", tr("Spectrum"), SpectrumPanel(theme)),
+            ("spectrogram", tr("Spectrogram"), SpectrogramPanel(theme)),
+            ("bands", tr("Band powers"), BandPanel(theme)),
+            ("headmap", tr("Head map"), HeadMapPanel(theme)),
+            ("erd", tr("ERD map"), ErdPanel(theme)),
+            ("erp", tr("Averaged response"), ErpPanel(theme)),
+            ("evidence", tr("Posteriors"), EvidencePanel(theme)),
+            ("link", tr("Loss and jitter"), LinkPanel(theme)),
+            ("latency", tr("Latency"), LatencyPanel(theme)),
+            ("glossary", tr("Glossary"), GlossaryPanel(theme)),
+        ):
+            self.add_panel(key, title, panel, Qt.DockWidgetArea.RightDockWidgetArea)
 
     def add_panel(self, key: str, title: str, panel: Panel, area: Qt.DockWidgetArea) -> QDockWidget:
         """Add a panel in a dock of its own."""
@@ -123,12 +166,62 @@ class ViewerWindow(QMainWindow):
         self.addDockWidget(area, dock)
         for part in dock.findChildren(QAbstractButton):
             if part.objectName().startswith("qt_dockwidget"):
-                part.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+                part.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
                 closes = part.objectName() == "qt_dockwidget_closebutton"
                 word = tr("Close {panel}") if closes else tr("Detach {panel}")
                 part.setAccessibleName(word.format(panel=title))
         self.panels[key], self.docks[key] = panel, dock
         return dock
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Arrange the panels once the size is known."""
+        super().showEvent(event)
+        if not self._arranged:
+            self._arranged = True
+            saved = self._use_saved and self._settings is not None and layout.restore(self, self._settings)
+            if not saved:
+                self.arrange(self.preset)
+            self.name_tabs()
+
+    def arrange(self, preset: str) -> None:
+        """Put the panels where the arrangement "clinic", "research" or "device" wants them."""
+        layout.arrange(self, self.docks, preset)
+        self.name_tabs()
+
+    def name_tabs(self) -> None:
+        """Give the tab bars of the docks a name; Qt makes them as they are needed."""
+        for bar in self.findChildren(QTabBar):
+            if not bar.accessibleName():
+                bar.setAccessibleName(tr("Panels"))
+            bar.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def save_layout(self) -> None:
+        """Keep the arrangement for the next time."""
+        if self._settings is not None:
+            layout.save(self, self._settings)
+            self.statusBar().showMessage(tr("The arrangement is saved"))
+
+    def restore_layout(self) -> None:
+        """Go back to the arrangement that was kept."""
+        if self._settings is None or not layout.restore(self, self._settings):
+            self.statusBar().showMessage(tr("No arrangement is saved"))
+        self.name_tabs()
+
+    def show_panel(self, key: str) -> None:
+        """Show a panel and bring it to the front."""
+        self.docks[key].show()
+        self.docks[key].raise_()
+        self.name_tabs()
+
+    def current_traces(self) -> TracePanel | None:
+        """Return the traces in front."""
+        widget = self.trace_tabs.currentWidget()
+        return widget if isinstance(widget, TracePanel) else None
+
+    def next_stream(self) -> None:
+        """Bring the next stream to the front."""
+        if self.trace_tabs.count():
+            self.trace_tabs.setCurrentIndex((self.trace_tabs.currentIndex() + 1) % self.trace_tabs.count())
 
     # -- time ------------------------------------------------------------------------------------------------------
 
@@ -174,6 +267,7 @@ class ViewerWindow(QMainWindow):
             info, self.theme, kind="stream" if only and self._status_reader is None else kind, history=history
         )
         self.traces[kind] = panel
+        self._meters[kind] = LinkMeter(info)
         titles = {"raw": tr("Raw signal"), "pipeline": tr("Pipeline signal")}
         at = self.trace_tabs.addTab(panel, titles[kind])
         panel.readout.connect(self.statusBar().showMessage)
@@ -187,13 +281,23 @@ class ViewerWindow(QMainWindow):
         self.trace_tabs.setVisible(True)
         return panel
 
+    def take_over(self, old: "ViewerWindow") -> None:
+        """Go on where another window on the same streams stops: same samples, same messages."""
+        self.view.status, self.view.links = old.view.status, old.view.links
+        self.view.received, self.view.lost, self._arrived = old.view.received, old.view.lost, old._arrived
+        for kind, panel in old.traces.items():
+            mine = self.add_stream(kind, panel.info, history=panel.canvas.history)
+            mine.canvas.marks = panel.canvas.marks
+            self._meters[kind] = old._meters[kind]
+
     def take_chunk(self, kind: str, chunk: Chunk) -> None:
         """Take new samples of a stream."""
         panel = self.traces[kind]
         panel.append(chunk)
-        if kind == "raw" or self._readers.get("raw") is None:
+        if kind == "raw" or "raw" not in self.traces:
             self.view.received += chunk.n_times
             self.view.lost += chunk.health.lost
+            self._meters[kind].take(chunk)
 
     def take_message(self, text: str) -> None:
         """Take a message of the engine."""
@@ -213,6 +317,7 @@ class ViewerWindow(QMainWindow):
     def _refresh(self, now: float) -> None:
         if now >= self._due.get("", 0.0):
             self._due[""] = now + 0.1
+            self._measure(now)
             self.strip.refresh(self.view.status, age=self.view.age, loss=self.view.loss_percent)
             levels = {name: quality.level for name, quality in self.view.status.quality.items()}
             for panel in self.traces.values():
@@ -224,6 +329,16 @@ class ViewerWindow(QMainWindow):
             if now >= self._due.get(key, 0.0) and shown.isVisible():
                 self._due[key] = now + shown.period
                 shown.refresh(self.view)
+
+    def _measure(self, now: float) -> None:
+        """Measure what no engine tells."""
+        if self._status_reader is not None or now < self._due.get("link", 0.0):
+            return
+        self._due["link"] = now + 0.5
+        meter = self._meters.get("raw") or self._meters.get("pipeline")
+        if meter is not None and self._arrived is not None:
+            self.view.status.quality.update(meter.quality())
+            self.view.links.append((now, self.view.loss_percent or 0.0, meter.jitter_ms()))
 
     # -- orders ----------------------------------------------------------------------------------------------------
 
@@ -244,6 +359,9 @@ class ViewerWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Give back every handle."""
         self._timer.stop()
+        if self.leaving:
+            super().closeEvent(event)
+            return
         for reader in (*self._readers.values(), self._status_reader):
             if reader is not None:
                 reader.halt()

@@ -4,6 +4,9 @@ from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, QTr
 
 from bcikit.viewer.words_zh import CHINESE
 
+CHINESE_FONTS = ("Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "WenQuanYi Micro Hei")
+"""Fonts with Chinese letters on the systems we know; asked after the system's own font."""
+
 LANGUAGES = {"en": "English", "zh": "中文"}
 _CATALOGUES = {"en": {}, "zh": CHINESE}
 _CONTEXT = "bcikit"

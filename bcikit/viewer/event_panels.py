@@ -1,0 +1,143 @@
+"""Panels about events: the averaged response while it grows, and the map of desynchronisation."""
+
+import numpy as np
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout
+
+from bcikit.viewer.analysis import EventAverages
+from bcikit.viewer.head_widget import HeadWidget
+from bcikit.viewer.history import History
+from bcikit.viewer.panel import Panel, View
+from bcikit.viewer.plot import legend, make_plot, pen
+from bcikit.viewer.signal_panels import ChannelPanel
+from bcikit.viewer.theme import Theme
+from bcikit.viewer.words import tr
+
+PREFIXES = ("cue/", "stimulus/", "stim/", "flash/", "target/", "nontarget/")
+"""Events that start an epoch: what the person sees or hears."""
+
+
+class Epochs:
+    """Feeds averages from the events and samples of a view; several panels may share one."""
+
+    def __init__(self, *, tmin: float, tmax: float, baseline: tuple[float, float], band: tuple[float, float]) -> None:
+        self._options = {"tmin": tmin, "tmax": tmax, "baseline": baseline, "band": band}
+        self.averages: EventAverages | None = None
+        self._history: History | None = None
+        self._seen = 0
+
+    def update(self, view: View) -> EventAverages | None:
+        """Take new events and the epochs that became complete; None while there is no stream."""
+        history = view.best
+        if history is None:
+            return None
+        if self.averages is None or history is not self._history:
+            self._history = history
+            self.averages = EventAverages(history.rate, **self._options)  # type: ignore[arg-type]
+            self._seen = 0
+        fresh = min(view.status.n_events - self._seen, len(view.status.events))
+        self._seen = view.status.n_events
+        for event in list(view.status.events)[len(view.status.events) - fresh :]:
+            name = str(event.get("name", ""))
+            if name.startswith(PREFIXES):
+                self.averages.event(history.sample_at(float(event["time"])), name.split("/", 1)[1])
+        for first, stop, name in self.averages.collect(history.start, history.end):
+            self.averages.add(history.get(first, stop), name)
+        return self.averages
+
+
+class ErpPanel(ChannelPanel):
+    """Mean of the signal around each kind of event, with the number of epochs in it."""
+
+    period = 0.5
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme)
+        self.epochs = Epochs(tmin=-0.2, tmax=0.8, baseline=(-0.2, 0.0), band=(8.0, 30.0))
+        self.plot = make_plot(theme, tr("Averaged response"), bottom="s", left="µV")
+        legend(self.plot, theme)
+        self.plot.addLine(x=0, pen=pen(theme.dim))
+        self._curves: dict[str, object] = {}
+        self.body.addWidget(self.plot, 1)
+        self.count = QLabel(tr("No event yet"))
+        self.body.addWidget(self.count)
+
+    def refresh(self, view: View) -> None:
+        """Take what is complete and draw."""
+        if self.history(view) is None:
+            return
+        averages = self.epochs.update(view)
+        if averages is None or not averages.signal:
+            return
+        for index, (name, average) in enumerate(sorted(averages.signal.items())):
+            if name not in self._curves:
+                colour = self.theme.classes[index % len(self.theme.classes)]
+                self._curves[name] = self.plot.plot(pen=pen(colour), name=name)
+            self._curves[name].setData(averages.times, average.mean[:, self.column()])  # type: ignore[attr-defined]
+        counts = ", ".join(f"{name}: {average.count}" for name, average in sorted(averages.signal.items()))
+        self.count.setText(
+            tr("Epochs: {counts}. Left out: {rejected}").format(counts=counts, rejected=averages.rejected)
+        )
+
+    def table(self) -> list[list[object]]:
+        """Return the mean of the channel for each kind of event."""
+        averages = self.epochs.averages
+        if averages is None or not averages.signal:
+            return []
+        names = sorted(averages.signal)
+        columns = [averages.times, *(averages.signal[name].mean[:, self.column()] for name in names)]
+        return [["s", *names], *np.column_stack(columns).tolist()]
+
+
+class ErdPanel(Panel):
+    """Band power during the task relative to rest before the cue, a head a class, in percent."""
+
+    period = 1.0
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self.epochs = Epochs(tmin=-1.5, tmax=3.0, baseline=(-1.5, -0.25), band=(8.0, 30.0))
+        self.heads: dict[str, HeadWidget] = {}
+        self.count = QLabel(tr("No cue yet: the map grows with each trial"))
+        self.count.setWordWrap(True)
+        self.row = QHBoxLayout()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.addLayout(self.row, 1)
+        layout.addWidget(self.count)
+        self._table: list[list[object]] = []
+
+    def refresh(self, view: View) -> None:
+        """Take what is complete and draw."""
+        averages = self.epochs.update(view)
+        history = view.best
+        if averages is None or history is None or not averages.power:
+            return
+        task = (averages.times >= 0.5) & (averages.times < 2.75)
+        names = sorted(averages.power)[:3]
+        rows: list[list[object]] = [["channel", *names]]
+        values: dict[str, list[float]] = {}
+        for name in names:
+            if name not in self.heads:
+                head = HeadWidget(self._theme)
+                head.setAccessibleName(tr("Desynchronisation of {name}").format(name=name))
+                self.heads[name] = head
+                self.row.addWidget(head)
+            head = self.heads[name]
+            head.set_info(history.info)
+            head.title = f"{name} ({averages.power[name].count})"
+            change = np.nan_to_num(averages.change(name)[task].mean(axis=0))
+            values[name] = change.tolist()
+            if len(head.columns) >= 4:
+                head.show_map(change[head.columns], low=-60, high=60, unit="%", diverging=True)
+        rows += [[channel, *(values[n][i] for n in names)] for i, channel in enumerate(history.info.ch_names)]
+        self._table = rows
+        self.count.setText(
+            tr("Blue: less power than at rest (8–30 Hz, 0.5–2.75 s after the cue). Left out: {rejected}").format(
+                rejected=averages.rejected
+            )
+        )
+
+    def table(self) -> list[list[object]]:
+        """Return the change of every channel and class in percent."""
+        return self._table

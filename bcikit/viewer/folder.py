@@ -1,0 +1,41 @@
+"""Shows a recorded session: its signals to look back at, its decisions, verdicts and alarms."""
+
+from pathlib import Path
+
+from bcikit.recording import read_session
+from bcikit.viewer.history import History
+from bcikit.viewer.window import ViewerWindow
+
+BUDGET = 512 * 2**20
+"""Largest size in memory; of a longer session the end is shown."""
+
+
+def show_folder(window: ViewerWindow, folder: Path) -> None:
+    """Fill a window with a session.
+
+    Raises
+    ------
+    RecordingError
+        If the folder holds no session.
+    """
+    session = read_session(folder)
+    seconds = session.recording.n_times / (session.info.sfreq or 1.0) + session.recording.lost + 1
+    history = History(session.info, seconds=seconds, budget=BUDGET)
+    panel = window.add_stream("raw", session.info, history=history)
+    for chunk in session.chunks:
+        history.append(chunk)
+        window.view.received += chunk.n_times
+        window.view.lost += chunk.health.lost
+    status = window.view.status
+    for event in session.events:
+        status.take({"type": "event", **event.to_dict()})
+        window.mark(event.time, event.name)
+    for decision in session.decisions:
+        status.take({"type": "decision", **decision.to_dict()})
+    for verdict in session.verdicts:
+        status.take({"type": "verdict", **verdict.to_dict()})
+    for line in session.records.get("alarms", ()):
+        status.take({**line, "type": "alarm"})
+    status.take({"type": "state", "state": "FINISHED", "reason": session.status})
+    panel.canvas.redraw()
+    panel.freeze_button.click()

@@ -1,0 +1,66 @@
+"""Where the panels stand: three arrangements for three kinds of people, and one's own."""
+
+from PySide6.QtCore import QByteArray, QSettings, Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow
+
+PRESETS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "clinic": (("right", ("hand", "quality")), ("right", ("decision", "safety", "alarms"))),
+    "research": (
+        ("right", ("hand", "headmap", "quality")),
+        ("right", ("decision", "evidence", "safety")),
+        ("bottom", ("spectrum", "spectrogram", "bands")),
+        ("bottom", ("erd", "erp", "link", "latency", "alarms")),
+    ),
+    "device": (
+        ("right", ("quality", "headmap")),
+        ("right", ("link", "latency")),
+        ("bottom", ("spectrum", "spectrogram", "bands")),
+        ("bottom", ("alarms", "safety")),
+    ),
+}
+"""Arrangement to groups of panels: area, and the panels that share a place as tabs, the first on top."""
+
+_AREAS = {"right": Qt.DockWidgetArea.RightDockWidgetArea, "bottom": Qt.DockWidgetArea.BottomDockWidgetArea}
+VERSION = 1
+
+
+def arrange(window: QMainWindow, docks: dict[str, QDockWidget], preset: str) -> None:
+    """Put the panels where an arrangement wants them; panels it does not name are hidden."""
+    for dock in docks.values():
+        dock.setFloating(False)
+        window.removeDockWidget(dock)
+    first: dict[str, QDockWidget] = {}
+    heads: list[tuple[str, QDockWidget]] = []
+    for area, names in PRESETS[preset]:
+        head = docks[names[0]]
+        orientation = Qt.Orientation.Vertical if area == "right" else Qt.Orientation.Horizontal
+        window.addDockWidget(_AREAS[area], head)
+        if area in first:
+            window.splitDockWidget(first[area], head, orientation)
+        first[area] = head
+        heads.append((area, head))
+        head.show()
+        for name in names[1:]:
+            window.tabifyDockWidget(head, docks[name])
+            docks[name].show()
+        head.raise_()
+    width, height = window.width(), window.height()
+    right = [dock for area, dock in heads if area == "right"]
+    bottom = [dock for area, dock in heads if area == "bottom"]
+    window.resizeDocks(right, [max(270, round(width * 0.24))] * len(right), Qt.Orientation.Horizontal)
+    window.resizeDocks(right, [round(height * 0.5)] * len(right), Qt.Orientation.Vertical)
+    if bottom:
+        window.resizeDocks(bottom, [round(height * 0.33)] * len(bottom), Qt.Orientation.Vertical)
+        window.resizeDocks(bottom, [round(width * 0.38)] * len(bottom), Qt.Orientation.Horizontal)
+
+
+def save(window: QMainWindow, settings: QSettings) -> None:
+    """Keep the arrangement as one's own."""
+    settings.setValue("layout", window.saveState(VERSION))
+    settings.sync()
+
+
+def restore(window: QMainWindow, settings: QSettings) -> bool:
+    """Put the panels where one left them; False if there is nothing kept."""
+    state = settings.value("layout")
+    return isinstance(state, QByteArray) and bool(window.restoreState(state, VERSION))

@@ -1,0 +1,47 @@
+"""What a window can measure of a stream by itself: loss, jitter, and the quality of the electrodes."""
+
+from collections import deque
+
+import numpy as np
+
+from bcikit.safety import QualityMonitor
+from bcikit.signal import Chunk, StreamInfo
+from bcikit.viewer.status import Quality
+
+
+class LinkMeter:
+    """Measures a stream without an engine.
+
+    Parameters
+    ----------
+    info : StreamInfo
+        The stream.
+    """
+
+    def __init__(self, info: StreamInfo) -> None:
+        self._info = info
+        self._monitor = QualityMonitor(info) if info.indices(ch_type="eeg") and info.sfreq > 0 else None
+        self._times: deque[float] = deque(maxlen=max(16, round(5 * info.sfreq)))
+        self._samples: deque[int] = deque(maxlen=self._times.maxlen)
+
+    def take(self, chunk: Chunk) -> None:
+        """Take new samples."""
+        if self._monitor is not None:
+            self._monitor.update(chunk)
+        self._times.extend(chunk.times.tolist())
+        self._samples.extend(range(chunk.first_sample, chunk.end_sample))
+
+    def jitter_ms(self) -> float:
+        """Return the standard deviation of the times of the last 5 s around a straight line, in milliseconds."""
+        if len(self._times) < 16:
+            return 0.0
+        times, samples = np.array(self._times), np.array(self._samples, dtype=np.float64)
+        times, samples = times - times.mean(), samples - samples.mean()
+        slope = float(times @ samples / (samples @ samples))
+        return float(np.std(times - slope * samples) * 1e3)
+
+    def quality(self) -> dict[str, Quality]:
+        """Return the quality of each EEG channel, by the rules of the safety room."""
+        if self._monitor is None or not self._monitor.known:
+            return {}
+        return {name: Quality(entry.level.name, entry.rules) for name, entry in self._monitor.quality().items()}

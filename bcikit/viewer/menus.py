@@ -1,0 +1,139 @@
+"""The menus of the viewer: every action has a place and most have a key."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu, QWidget
+
+from bcikit.viewer.dialogs import KeysDialog, SaveDialog
+from bcikit.viewer.theme import THEMES
+from bcikit.viewer.words import LANGUAGES, tr
+
+if TYPE_CHECKING:
+    from bcikit.viewer.window import ViewerWindow
+
+
+def build_menus(window: "ViewerWindow") -> None:
+    """Fill the menu bar."""
+    bar = window.menuBar()
+    bar.setAccessibleName(tr("Menu"))
+    _file_menu(window, bar.addMenu(tr("&File")))
+    _view_menu(window, bar.addMenu(tr("&View")))
+    _traces_menu(window, bar.addMenu(tr("&Traces")))
+    _session_menu(window, bar.addMenu(tr("&Session")))
+    _help_menu(window, bar.addMenu(tr("&Help")))
+
+
+def _add(menu: QMenu, text: str, key: str, does: Callable[[], object], *, enabled: bool = True) -> QAction:
+    action = menu.addAction(text)
+    if key:
+        action.setShortcut(key)
+    action.setEnabled(enabled)
+    action.triggered.connect(lambda _checked=False: does())
+    return action
+
+
+def _file_menu(window: "ViewerWindow", menu: QMenu) -> None:
+    _add(menu, tr("Save a view (picture or table) ..."), "Ctrl+S", lambda: save_dialog(window).open())
+    menu.addSeparator()
+    _add(menu, tr("Close"), "Ctrl+Q", window.close)
+
+
+def save_dialog(window: "ViewerWindow") -> SaveDialog:
+    """Return the dialog that saves a view of the window."""
+    views: dict[str, QWidget] = {tr("whole window"): window}
+    current = window.current_traces()
+    if current is not None:
+        views[tr("Traces")] = current
+    for key, panel in window.panels.items():
+        if panel.isVisible():
+            views[window.docks[key].windowTitle()] = panel
+    dialog = SaveDialog(views, Path.home(), window)
+    dialog.accepted.connect(lambda: window.statusBar().showMessage(tr("Saved: {path}").format(path=dialog.saved)))
+    return dialog
+
+
+def _view_menu(window: "ViewerWindow", menu: QMenu) -> None:
+    presets = {"clinic": tr("Clinic"), "research": tr("Research"), "device": tr("Device")}
+    for key, (name, text) in zip(("F5", "F6", "F7"), presets.items(), strict=True):
+        _add(menu, tr("Arrange for: {who}").format(who=text), key, partial(window.arrange, name))
+    menu.addSeparator()
+    _add(menu, tr("Save this arrangement"), "Ctrl+Shift+S", window.save_layout)
+    _add(menu, tr("Back to the saved arrangement"), "Ctrl+Shift+R", window.restore_layout)
+    menu.addSeparator()
+    panels = menu.addMenu(tr("Panels"))
+    for number, dock in enumerate(window.docks.values(), start=1):
+        action = dock.toggleViewAction()
+        action.setShortcut(f"Ctrl+{number}" if number < 10 else f"Ctrl+Alt+{number - 9}")
+        panels.addAction(action)
+    themes = menu.addMenu(tr("Colours"))
+    words = {"dark": tr("dark"), "light": tr("light")}
+    for name in THEMES:
+        _add(themes, words[name], "", partial(window.look_wanted.emit, name, ""))
+    other = "light" if window.theme.name == "dark" else "dark"
+    _add(menu, tr("Change between dark and light"), "Ctrl+T", lambda: window.look_wanted.emit(other, ""))
+    languages = menu.addMenu(tr("Language"))
+    for code, name in LANGUAGES.items():
+        _add(languages, name, "", partial(window.look_wanted.emit, "", code))
+
+
+def _traces_menu(window: "ViewerWindow", menu: QMenu) -> None:
+    def on_traces(name: str, *arguments: object) -> Callable[[], object]:
+        def act() -> object:
+            panel = window.current_traces()
+            return None if panel is None else getattr(panel, name)(*arguments)
+
+        return act
+
+    for text, key, name, argument in (
+        (tr("Larger traces"), "+", "step_scale", -1),
+        (tr("Smaller traces"), "-", "step_scale", 1),
+        (tr("Longer window"), "]", "step_window", 1),
+        (tr("Shorter window"), "[", "step_window", -1),
+        (tr("Freeze, or go on live"), "F", "toggle", "freeze"),
+        (tr("Look back"), "PgUp", "look_back", -0.5),
+        (tr("Look forth"), "PgDown", "look_back", 0.5),
+        (tr("Cursors"), "C", "toggle", "cursors"),
+        (tr("Annotate by click"), "A", "toggle", "annotate"),
+        (tr("Sweep instead of scroll"), "W", "toggle", "sweep"),
+    ):
+        _add(menu, text, key, on_traces(name, argument))
+    _add(menu, tr("Annotate now"), "N", on_traces("annotate_now"))
+    _add(menu, tr("Next stream"), "Ctrl+Tab", window.next_stream)
+
+
+def _session_menu(window: "ViewerWindow", menu: QMenu) -> None:
+    possible = window.orders.possible
+    # The key of STOP is taken by the filter that sees keys before any control does.
+    _add(menu, tr("STOP (space bar)"), "", window.stop, enabled=possible)
+    orders = window.orders
+    _add(menu, tr("Pause"), "P", lambda: orders.send("pause"), enabled=possible)
+    _add(menu, tr("Resume"), "R", lambda: orders.send("resume"), enabled=possible)
+    _add(
+        menu,
+        tr("Acknowledge the alarms"),
+        "Ctrl+K",
+        lambda: orders.send("acknowledge", who="operator", reason="seen in the viewer"),
+        enabled=possible,
+    )
+    _add(menu, tr("Finish the session"), "", lambda: orders.send("finish"), enabled=possible)
+
+
+def _help_menu(window: "ViewerWindow", menu: QMenu) -> None:
+    _add(menu, tr("Keys"), "F1", lambda: keys_dialog(window).open())
+    _add(menu, tr("Glossary"), "F2", lambda: window.show_panel("glossary"))
+
+
+def keys_dialog(window: "ViewerWindow") -> KeysDialog:
+    """Return the list of keys."""
+    more = [
+        (tr("Space"), tr("STOP")),
+        ("Tab", tr("Next control; Return presses it")),
+        ("← →", tr("On the traces: look back and forth, or move cursor A")),
+        ("Shift+← →", tr("On the traces: move cursor B")),
+        ("Alt", tr("Menu")),
+    ]
+    return KeysDialog(window.findChildren(QAction), more, window)
