@@ -7,7 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bcikit.safety.arming import ArmRequest
     from bcikit.safety.audit import AuditLog, verify_audit
+    from bcikit.safety.consent import Consent, Screening
+    from bcikit.safety.guard.client import GuardClient
     from bcikit.safety.levels import Alarm, Level, Quality, Reading, Severity
     from bcikit.safety.machine import State, StateMachine
     from bcikit.safety.quality import QualityMonitor
@@ -17,13 +20,17 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "Alarm": "levels",
+    "ArmRequest": "arming",
     "AuditLog": "audit",
+    "Consent": "consent",
     "GateSettings": "settings",
+    "GuardClient": "guard.client",
     "Level": "levels",
     "Quality": "levels",
     "QualityMonitor": "quality",
     "Reading": "levels",
     "SafetySystem": "system",
+    "Screening": "consent",
     "Severity": "levels",
     "State": "machine",
     "StateMachine": "machine",
@@ -33,13 +40,17 @@ _WHERE = {
 
 __all__ = [
     "Alarm",
+    "ArmRequest",
     "AuditLog",
+    "Consent",
     "GateSettings",
+    "GuardClient",
     "Level",
     "Quality",
     "QualityMonitor",
     "Reading",
     "SafetySystem",
+    "Screening",
     "Severity",
     "State",
     "StateMachine",

@@ -1,0 +1,243 @@
+"""GuardClient: the engine's end of the line to the guard."""
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from bcikit.safety.guard.protocol import BEAT_S, MAX_BYTES, authentic, pack
+from bcikit.signal import SafetyError
+
+
+class GuardError(SafetyError):
+    """The guard cannot be started or does not answer."""
+
+
+class GuardClient:
+    """Talks to a guard: commands, heartbeat, stop.
+
+    A thread sends the heartbeat, but only as long as the engine says `alive` often enough: an engine that hangs in a
+    decoder stops its own heart.
+
+    Parameters
+    ----------
+    port : int
+        UDP port of the guard on loopback.
+    key : bytes
+        Shared secret.
+    role : str
+        "engine", "dead-man" or "operator".
+    progress_s : float
+        Longest time between two calls of `alive` (or `send`) after which the heartbeat pauses.
+    """
+
+    def __init__(self, port: int, key: bytes, *, role: str = "engine", progress_s: float = 0.5) -> None:
+        self.port = port
+        self.key = key
+        self._role = role
+        self._progress_s = progress_s
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.connect(("127.0.0.1", port))
+        self._sequence = 0
+        self._lock = threading.Lock()
+        self._asking = threading.Lock()
+        self._alive_at = time.monotonic()
+        self._closing = threading.Event()
+        self._beating: threading.Thread | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def launch(
+        cls,
+        driver: str = "sim-hand",
+        *,
+        dead_man: bool = False,
+        log: str | os.PathLike[str] | None = None,
+        progress_s: float = 0.5,
+        timeout: float = 10.0,
+    ) -> Self:
+        """Start a guard process and connect to it.
+
+        Parameters
+        ----------
+        driver : str
+            "sim-hand", "sim-fes" or "serial-fes:PORT".
+        dead_man : bool
+            Whether the guard wants a dead-man switch held.
+        log : path or None
+            File for one JSON line a trip.
+
+        Raises
+        ------
+        GuardError
+            If it does not start.
+        """
+        command = [sys.executable, "-m", "bcikit.safety.guard", "--driver", driver]
+        command += ["--dead-man"] if dead_man else []
+        command += ["--log", os.fspath(log)] if log is not None else []
+        key = secrets.token_bytes(32)
+        # A session of its own: Ctrl-C in the terminal ends the engine, and the guard sees that and goes safe.
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=os.name == "posix"
+        )
+        try:
+            port = _read_port(process, key, timeout)
+        except BaseException:
+            process.kill()
+            process.wait(timeout=5.0)
+            _close_pipes(process)
+            raise
+        client = cls(port, key, progress_s=progress_s)
+        client._process = process
+        return client
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of a guard that `launch` started."""
+        return None if self._process is None else self._process.pid
+
+    def arm(self) -> None:
+        """Leave the safe state and start the heartbeat.
+
+        Raises
+        ------
+        GuardError
+            If the guard refuses; the message says why.
+        """
+        self.alive()
+        answer = self._ask("arm")
+        if not answer["armed"]:
+            raise GuardError(f"The guard is not armed: {answer['trip']}.")
+        if self._beating is None:
+            self._beating = threading.Thread(target=self._beat, name="guard heartbeat", daemon=True)
+            self._beating.start()
+
+    def alive(self) -> None:
+        """Say that the engine's loop goes round."""
+        self._alive_at = time.monotonic()
+
+    def send(
+        self, name: str, value: float | str | None = None, *, ttl: float = 0.25, data: dict[str, Any] | None = None
+    ) -> None:
+        """Send a command that lives for `ttl` seconds."""
+        self.alive()
+        self._send({"do": "command", "name": name, "value": value, "ttl": ttl, "data": data or {}})
+
+    def hold(self, *, held: bool) -> None:
+        """Say whether the dead-man switch is held; renew it at least every 40 ms."""
+        self._send({"do": "dead-man", "held": held})
+
+    def safe(self, reason: str) -> None:
+        """Go safe at once and stay there."""
+        self._send({"do": "safe", "reason": reason})
+
+    def state(self) -> dict[str, Any]:
+        """Return the guard's state.
+
+        Raises
+        ------
+        GuardError
+            If it does not answer within half a second.
+        """
+        return self._ask("state")
+
+    def close(self) -> None:
+        """Go safe, end the guard that `launch` started, and close. May be called twice."""
+        self._closing.set()
+        if self._beating is not None:
+            self._beating.join(timeout=1.0)
+        if self._process is not None:
+            # If it is gone already, it went safe before.
+            with contextlib.suppress(OSError, GuardError):
+                self._send({"do": "quit"})
+            self._reap()
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _reap(self) -> None:
+        assert self._process is not None
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=2.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(timeout=2.0)
+        _close_pipes(self._process)
+
+    def _beat(self) -> None:
+        # Twice as often as the guard expects: one late wake-up must not stop a session.
+        while not self._closing.wait(BEAT_S / 2):
+            if time.monotonic() - self._alive_at <= self._progress_s:
+                try:
+                    self._send({"do": "beat"})
+                except (OSError, GuardError):
+                    return
+
+    def _send(self, message: dict[str, Any]) -> int:
+        with self._lock:
+            sequence = self._sequence
+            self._sequence += 1
+            whole = {"v": 1, "from": self._role, "seq": sequence, "t": time.monotonic(), **message}
+            try:
+                self._socket.send(pack(whole, self.key))
+            except ConnectionRefusedError:
+                # The answer to an earlier datagram: nobody listens any more.
+                raise GuardError("The guard is gone.") from None
+        return sequence
+
+    def _ask(self, do: str) -> dict[str, Any]:
+        with self._asking:
+            for _ in range(2):
+                sequence = self._send({"do": do})
+                limit = time.monotonic() + 0.5
+                while (left := limit - time.monotonic()) > 0:
+                    self._socket.settimeout(left)
+                    try:
+                        datagram = self._socket.recv(MAX_BYTES)
+                    except TimeoutError:
+                        break
+                    except ConnectionError:
+                        raise GuardError("The guard is gone.") from None
+                    finally:
+                        self._socket.settimeout(None)
+                    if authentic(datagram, self.key):
+                        answer: dict[str, Any] = json.loads(datagram[65:])
+                        if answer.get("answer") == sequence:
+                            return answer
+        raise GuardError("The guard does not answer.")
+
+
+def _read_port(process: subprocess.Popen[bytes], key: bytes, timeout: float) -> int:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(key.hex().encode() + b"\n")
+    process.stdin.flush()
+    line: list[bytes] = []
+    reader = threading.Thread(target=lambda: line.append(process.stdout.readline()), daemon=True)  # type: ignore[union-attr]
+    reader.start()
+    reader.join(timeout)
+    try:
+        return int(json.loads(line[0])["port"])
+    except (IndexError, ValueError, KeyError):
+        raise GuardError("The guard did not start; its message is on standard error.") from None
+
+
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None and not pipe.closed:
+            pipe.close()

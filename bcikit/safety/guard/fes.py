@@ -1,0 +1,243 @@
+"""Limits of functional electrical stimulation: what a single command may ask for, and what a train may add up to.
+
+Anchors: IEC 60601-2-10 limits the energy of a pulse into 500 ohm to 300 mJ and asks for special attention above
+2 mA rms a square centimetre. The other numbers are the project's own and stricter. This checks commands; it does not
+replace the limits of a certified stimulator, and stimulators for research are outside that standard.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+HARD_MAX_MA = 50.0
+FORBIDDEN_SITES = frozenset({"head", "eyes", "mouth", "neck-front", "chest", "upper-back", "heart"})
+"""Never across or through these (AS 60601.2.10)."""
+
+
+class FesError(Exception):
+    """A stimulation command is outside its limits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FesLimits:
+    """Ceilings of one channel; a clinician sets lower ones, nobody sets higher ones.
+
+    Attributes
+    ----------
+    amplitude_ma : float
+        Peak current, at most 50.
+    pulse_us : float
+        Width of one phase, at most 400.
+    frequency_hz : float
+        At most 50.
+    density_warn, density_max : float
+        mA rms a cm²: 1 is a warning, 2 a refusal.
+    charge_uc : float
+        Charge of one phase in microcoulomb, at most 20.
+    energy_mj : float
+        Energy of a pulse into 500 ohm in millijoule, at most 300 (IEC 60601-2-10).
+    ramp_s : float
+        Shortest rise to the amplitude; never faster than 20 % in 100 ms.
+    train_s : float
+        Longest train, at most 5.
+    refractory_s : float
+        Pause between trains, at least 3.
+    duty : float
+        Largest share of time on, at most 0.3.
+    total_s : float
+        Time on in a session, at most 1800.
+    """
+
+    amplitude_ma: float = 30.0
+    pulse_us: float = 400.0
+    frequency_hz: float = 50.0
+    density_warn: float = 1.0
+    density_max: float = 2.0
+    charge_uc: float = 20.0
+    energy_mj: float = 300.0
+    ramp_s: float = 0.5
+    train_s: float = 5.0
+    refractory_s: float = 3.0
+    duty: float = 0.3
+    total_s: float = 1800.0
+
+    def __post_init__(self) -> None:
+        highest = {
+            "amplitude_ma": HARD_MAX_MA,
+            "pulse_us": 400.0,
+            "frequency_hz": 50.0,
+            "density_warn": 1.0,
+            "density_max": 2.0,
+            "charge_uc": 20.0,
+            "energy_mj": 300.0,
+            "train_s": 5.0,
+            "duty": 0.3,
+            "total_s": 1800.0,
+        }
+        lowest = {"ramp_s": 0.5, "refractory_s": 3.0}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if not (isinstance(value, int | float) and math.isfinite(value) and value > 0):
+                raise FesError(f"{item.name} is {value!r}; it must be a positive number")
+            if value > highest.get(item.name, math.inf):
+                raise FesError(f"{item.name} is {value:g}; the hard limit is {highest[item.name]:g}")
+            if value < lowest.get(item.name, 0.0):
+                raise FesError(f"{item.name} is {value:g}; at least {lowest[item.name]:g}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FesCommand:
+    """One stimulation command: symmetric biphasic pulses.
+
+    Attributes
+    ----------
+    amplitude_ma, pulse_us, frequency_hz : float
+        Peak current, width of a phase, pulses a second.
+    area_cm2 : float
+        Area of the smaller electrode.
+    site : str
+        Where the electrodes are ("forearm", "lower-leg").
+    """
+
+    amplitude_ma: float
+    pulse_us: float
+    frequency_hz: float
+    area_cm2: float
+    site: str = "forearm"
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Self:
+        """Return the command in the data of a message; raises `FesError` if a number is missing or impossible."""
+        values: dict[str, Any] = {}
+        for name in ("amplitude_ma", "pulse_us", "frequency_hz", "area_cm2"):
+            value = data.get(name)
+            if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
+                raise FesError(f"{name} is {value!r}; it must be a number")
+            values[name] = float(value)
+        site = data.get("site", "forearm")
+        if not isinstance(site, str):
+            raise FesError(f"site is {site!r}")
+        return cls(**values, site=site)
+
+    @property
+    def rms_ma(self) -> float:
+        """Root mean square current: peak times the square root of 2 x width x frequency."""
+        return self.amplitude_ma * math.sqrt(2.0 * self.pulse_us * 1e-6 * self.frequency_hz)
+
+    @property
+    def density(self) -> float:
+        """Milliampere rms a square centimetre."""
+        return self.rms_ma / self.area_cm2 if self.area_cm2 > 0 else math.inf
+
+    @property
+    def charge_uc(self) -> float:
+        """Charge of one phase in microcoulomb."""
+        return self.amplitude_ma * self.pulse_us * 1e-3
+
+    @property
+    def energy_mj(self) -> float:
+        """Energy of one pulse (both phases) into 500 ohm in millijoule."""
+        return (self.amplitude_ma * 1e-3) ** 2 * 500.0 * 2.0 * self.pulse_us * 1e-6 * 1e3
+
+    def problems(self, limits: FesLimits) -> list[str]:
+        """Return every limit the command breaks, with value and limit."""
+        found = []
+        for name, value, limit, unit in (
+            ("amplitude", self.amplitude_ma, limits.amplitude_ma, "mA"),
+            ("pulse width", self.pulse_us, limits.pulse_us, "us"),
+            ("frequency", self.frequency_hz, limits.frequency_hz, "Hz"),
+            ("current density", self.density, limits.density_max, "mA rms/cm2"),
+            ("charge a phase", self.charge_uc, limits.charge_uc, "uC"),
+            ("energy a pulse", self.energy_mj, limits.energy_mj, "mJ"),
+        ):
+            if not value <= limit:
+                found.append(f"{name} {value:.4g} {unit} is above {limit:g} {unit}")
+        if self.site in FORBIDDEN_SITES:
+            found.append(f"never at the site {self.site!r}")
+        return found
+
+    def warnings(self, limits: FesLimits) -> list[str]:
+        """Return what is allowed but needs attention."""
+        if self.density > limits.density_warn:
+            return [f"current density {self.density:.3g} mA rms/cm2 is above {limits.density_warn:g}"]
+        return []
+
+
+@dataclass
+class FesTrain:
+    """Adds up what a channel delivers: ramp, length of the train, pause, share of time, total.
+
+    Parameters
+    ----------
+    limits : FesLimits
+        Ceilings.
+    """
+
+    limits: FesLimits
+    trains: int = 0
+    on_s: float = 0.0
+    _command: FesCommand | None = field(default=None, repr=False)
+    _start: float = field(default=-math.inf, repr=False)
+    _end: float = field(default=-math.inf, repr=False)
+    _now: float = field(default=-math.inf, repr=False)
+    _first: float = field(default=math.inf, repr=False)
+
+    def command(self, command: FesCommand, now: float) -> None:
+        """Start a train or go on with the running one.
+
+        Raises
+        ------
+        FesError
+            If the command, the length, the pause, the duty or the total is outside its limits.
+        """
+        problems = command.problems(self.limits)
+        if problems:
+            raise FesError("; ".join(problems))
+        self._advance(now)
+        if self._command is None:
+            pause = now - self._end
+            if pause < self.limits.refractory_s:
+                raise FesError(f"pause of {pause:.2f} s since the last train; at least {self.limits.refractory_s:g} s")
+            if self.on_s >= self.limits.total_s:
+                raise FesError(f"{self.on_s:.0f} s of stimulation in this session; at most {self.limits.total_s:g} s")
+            # Over at least a minute: the first train of a session is not a duty of 100 %.
+            span = max(60.0, now - self._first)
+            if (self.on_s + self.limits.train_s) / span > self.limits.duty:
+                raise FesError(f"on for {self.on_s:.1f} s of the last {span:.0f} s; at most {self.limits.duty:.0%}")
+            self._start = now
+            self._first = min(self._first, now)
+            self.trains += 1
+        elif now - self._start > self.limits.train_s:
+            self.stop()
+            raise FesError(f"train longer than {self.limits.train_s:g} s")
+        elif command.amplitude_ma > self._command.amplitude_ma:
+            # More current begins a ramp of its own from where it is.
+            reached = self.current(now) / command.amplitude_ma
+            self._start = max(self._start, now - reached * self._ramp_s())
+        self._command = command
+
+    def current(self, now: float) -> float:
+        """Return the current in mA, on its ramp; an over-long train ends by itself."""
+        self._advance(now)
+        if self._command is None:
+            return 0.0
+        if now - self._start > self.limits.train_s:
+            self.stop()
+            return 0.0
+        return self._command.amplitude_ma * min(1.0, max(0.0, now - self._start) / self._ramp_s())
+
+    def stop(self) -> None:
+        """End the train."""
+        if self._command is not None:
+            self._command = None
+            self._end = self._now
+
+    def _ramp_s(self) -> float:
+        # 20 % in 100 ms is a full ramp in half a second.
+        return max(self.limits.ramp_s, 0.5)
+
+    def _advance(self, now: float) -> None:
+        if self._command is not None and now > self._now > -math.inf:
+            self.on_s += now - self._now
+        self._now = max(self._now, now)
