@@ -9,7 +9,20 @@ import typer
 import bcikit
 from bcikit.signal import BciError
 
-COMMAND_MODULES = ("doctor", "devices", "record", "play", "demo", "run", "replay", "recover", "view", "bench")
+COMMAND_MODULES = (
+    "doctor",
+    "devices",
+    "record",
+    "play",
+    "demo",
+    "run",
+    "replay",
+    "recover",
+    "view",
+    "check",
+    "audit",
+    "bench",
+)
 """Modules of `bcikit.cli`, each with ``register(app)``; the order is the order in the help."""
 
 app = typer.Typer(
