@@ -1,5 +1,7 @@
 """`bcikit demo`: the main job in one command, on a simulated user or on real recordings."""
 
+import itertools
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,7 +52,7 @@ def run_demo(*, headless: bool, data: Path | None, task: str, user: str, seed: i
     if data is not None:
         from bcikit.cli.demo_data import run_on_recordings
 
-        return run_on_recordings(data, task, folder, seed=seed, headless=headless)
+        return _publish(run_on_recordings(data, task, _session_folder(folder), seed=seed, headless=headless), folder)
     from bcikit.cli.launch import launch, wants_window
     from bcikit.session.shipped import shipped_config, with_options
 
@@ -59,12 +61,12 @@ def run_demo(*, headless: bool, data: Path | None, task: str, user: str, seed: i
         config = shipped_config(
             "motor-imagery", source=with_options(user, seed=seed), seed=seed, settings=_settings(runs=(2, 2), pause=6.0)
         )
-        return launch(_into(config, folder), headless=True)
+        return _publish(launch(_into(config, _session_folder(folder)), headless=True), folder)
     console.print("Calibrating on a simulated user, faster than live.")
     first = shipped_config(
         "motor-imagery", source=with_options(user, seed=seed), seed=seed, settings=_settings(runs=(2, 0), pause=6.0)
     )
-    launch(_into(first, folder / "calibration"), headless=True)
+    calibrated = launch(_into(first, _session_folder(folder, "calibration")), headless=True)
     console.print("Now live: watch the hand. Space stops.")
     second = shipped_config(
         "motor-imagery",
@@ -72,8 +74,9 @@ def run_demo(*, headless: bool, data: Path | None, task: str, user: str, seed: i
         seed=seed + 1,
         settings=_settings(runs=(0, 1), pause=0.0),
     )
-    decoder = second.decoder.model_copy(update={"model": str(folder / "calibration" / "model.skops")})
-    return launch(_into(second.model_copy(update={"decoder": decoder}), folder / "session"), headless=False)
+    decoder = second.decoder.model_copy(update={"model": f"{calibrated.folder}/model.skops"})
+    config = _into(second.model_copy(update={"decoder": decoder}), _session_folder(folder))
+    return _publish(launch(config, headless=False), folder)
 
 
 def _settings(*, runs: tuple[int, int], pause: float) -> dict[str, Any]:
@@ -89,6 +92,20 @@ def _settings(*, runs: tuple[int, int], pause: float) -> dict[str, Any]:
 
 def _into(config: Any, folder: Path) -> Any:
     return config.model_copy(update={"recording": config.recording.model_copy(update={"folder": str(folder)})})
+
+
+def _session_folder(folder: Path, name: str = "session") -> Path:
+    """Return a folder that is not there yet: a demo that is run again keeps what the first one recorded."""
+    numbers = (number for number in itertools.count(1) if not (folder / f"{name}-{number:03d}").exists())
+    return folder / f"{name}-{next(numbers):03d}"
+
+
+def _publish(result: "Result", folder: Path) -> "Result":
+    """Put result.json and report.html of the newest session where --out says."""
+    assert result.folder is not None
+    for name in ("result.json", "report.html"):
+        shutil.copyfile(result.folder / name, folder / name)
+    return result
 
 
 def _new_folder(out: Path | None) -> Path:

@@ -196,14 +196,21 @@ def _gate(result: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     lines = [f"{gate['allowed']} decisions were let through, {gate['refused']} were refused."]
     pictures = [_picture(plots.bars(gate["reasons"]), "Refusals by rule")] if gate["reasons"] else []
-    note = "A decision can be refused by several rules; docs/safety.md says what each means."
-    alarms = [
-        (a.get("id", ""), a.get("level", ""), a.get("text", a.get("what", ""))) for a in result.get("alarms", [])[:20]
-    ]
+    note = "A decision can be refused by several rules at once."
+    rules = [(rule, _rule(rule), count) for rule, count in gate["reasons"].items()]
+    alarms = [(a["rule"], a["level"].lower(), a["what"], a["do"]) for a in result["alarms"][:20]]
     part = _part("Safety gate", lines=lines, pictures=pictures, note=note)
+    if rules:
+        part["tables"].append({"head": ("rule", "why nothing moved", "times"), "rows": rules})
     if alarms:
-        part["tables"].append({"head": ("rule", "level", "what"), "rows": alarms})
+        part["tables"].append({"head": ("alarm", "level", "what", "what to do"), "rows": alarms})
     return part
+
+
+def _rule(name: str) -> str:
+    from bcikit.safety.rules import RULES
+
+    return RULES[name].what if name in RULES else ""
 
 
 def _health(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -167,6 +167,8 @@ class Publisher(Listener):
         self._safety = safety
         self._last_quality = float("-inf")
         self._last_output = float("-inf")
+        self._last_health = float("-inf")
+        self._latency = 0.0
         self._lost = 0
         self._received = 0
         prefix = f"bcikit-{session}"
@@ -190,9 +192,15 @@ class Publisher(Listener):
                 self._say("output", now, {"state": output.state()})
         if now - self._last_quality >= 1.0:
             self._last_quality = now
-            quality = {name: [item.level.name, list(item.rules)] for name, item in self._safety.quality().items()}
+            quality = {
+                name: {"level": item.level.name, "rules": list(item.rules)}
+                for name, item in self._safety.quality().items()
+            }
             self._say("quality", now, {"channels": quality})
-            health = {"lost": self._lost, "received": self._received, "age": raw.health.age}
+        if now - self._last_health >= 0.25:
+            self._last_health = now
+            stages = {"arrival": 1e3 * raw.health.age, "decision": 1e3 * self._latency}
+            health = {"lost": self._lost, "received": self._received, "age": raw.health.age, "latency_ms": stages}
             self._say("health", now, health)
 
     def on_filtered(self, chunk: Chunk) -> None:
@@ -211,6 +219,7 @@ class Publisher(Listener):
 
     def on_decision(self, decision: Decision, verdict: Verdict, request: WindowRequest, latency: float | None) -> None:
         """Send the decision and the verdict."""
+        self._latency = latency or 0.0
         extra = {"latency": latency, "trial": request.trial, "final": request.final}
         self._say("decision", decision.time, {**decision.to_dict(), **extra})
         self._say("verdict", verdict.time, verdict.to_dict())
