@@ -116,16 +116,13 @@ class BrainFlowSource(LiveSource):
         parameters: dict[str, Any] | None = None,
         settings: BrainFlowSettings | None = None,
     ) -> None:
-        from brainflow.board_shim import BoardIds, BoardShim
-
-        BoardShim.disable_board_logger()
         self._settings = settings or BrainFlowSettings()
         self._board, self._master, self._parameters = board, master_board, dict(parameters or {})
-        self._where = f"brainflow:{boards.short_name(BoardIds(board).name)}"
+        self._where = f"brainflow:{boards.short_name(boards.board_name(board))}"
         boards.check_master(board, master_board, self._parameters, address=self._where)
         described = board if master_board is None else master_board
         descr = boards.describe(described)
-        profile = self._settings.profile or profile_for_board(BoardIds(described).name)
+        profile = self._settings.profile or profile_for_board(boards.board_name(described))
         self._rows, info = boards.stream_info(
             descr, aux=self._settings.aux, name=self._where.removeprefix("brainflow:")
         )
@@ -141,7 +138,7 @@ class BrainFlowSource(LiveSource):
         give_up = self._settings.reconnect
         if give_up is None:
             # A file that is over does not come back.
-            give_up = 0.0 if board == BoardIds.PLAYBACK_FILE_BOARD.value else 60.0
+            give_up = 0.0 if board == boards.library().BoardIds.PLAYBACK_FILE_BOARD.value else 60.0
         assembler = Assembler(info, counter=counter, stamped_on_arrival=True, dejitter=self._settings.dejitter)
         super().__init__(info, assembler, reconnect=Reconnect(give_up=give_up))
         self._buffer = self._settings.buffer or max(1000, math.ceil(60 * info.sfreq))
@@ -296,9 +293,7 @@ class BrainFlowSource(LiveSource):
         running = self._running
         super().stop()
         if running and self._shim is not None:
-            from brainflow.exit_codes import BrainFlowError
-
-            with contextlib.suppress(BrainFlowError):
+            with contextlib.suppress(boards.library().BrainFlowError):
                 self._shim.stop_stream()
 
     def close(self) -> None:
@@ -310,8 +305,6 @@ class BrainFlowSource(LiveSource):
 
 
 def _release(shim: Any) -> None:
-    from brainflow.exit_codes import BrainFlowError
-
-    with contextlib.suppress(BrainFlowError):
+    with contextlib.suppress(boards.library().BrainFlowError):
         if shim.is_prepared():
             shim.release_session()

@@ -1,7 +1,10 @@
 """What BrainFlow knows of its boards, in bcikit's words; nothing is opened here."""
 
 import contextlib
+import warnings
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from bcikit.signal import ArgumentError, Capabilities, SourceError, StreamInfo, check_choice
@@ -21,6 +24,8 @@ _AUX_ROWS = {
 }
 _SIGNAL_ROWS = {"eeg_channels": "eeg", "ecg_channels": "ecg", "emg_channels": "emg", "eog_channels": "eog"}
 
+_ABILITIES = {"resistance_channels": "impedance", "battery_channel": "battery"}
+
 _REASONS = {
     2: "the port cannot be opened: check that the device is plugged in, the port's name, and your rights on it",
     3: "the port is already open in another program",
@@ -36,11 +41,26 @@ _REASONS = {
 """What BrainFlow's exit codes mean to a person."""
 
 
+@cache
+def library() -> Any:
+    """Return the module `brainflow.board_shim`, its log off."""
+    with warnings.catch_warnings():
+        # It imports pkg_resources, which warns of its own end; nothing a user of bcikit can do about it.
+        warnings.simplefilter("ignore")
+        from brainflow import board_shim
+
+        board_shim.BoardShim.disable_board_logger()
+    return board_shim
+
+
+def board_name(number: int) -> str:
+    """Return BrainFlow's own name of a board id ("CYTON_BOARD")."""
+    return str(library().BoardIds(number).name)
+
+
 def board_names() -> dict[str, int]:
     """Return every board BrainFlow knows: the name used in addresses, and its id."""
-    from brainflow.board_shim import BoardIds
-
-    return {short_name(board.name): int(board.value) for board in BoardIds if board.name != "NO_BOARD"}
+    return {short_name(board.name): int(board.value) for board in library().BoardIds if board.name != "NO_BOARD"}
 
 
 def short_name(name: str) -> str:
@@ -72,20 +92,17 @@ def call(what: str, function: Callable[[], T]) -> T:
     SourceError
         Where BrainFlow raises.
     """
-    from brainflow.exit_codes import BrainFlowError
-
+    error_type = library().BrainFlowError
     try:
         return function()
-    except BrainFlowError as error:
+    except error_type as error:
         reason = _REASONS.get(error.exit_code, "see BrainFlow's documentation of its exit codes")
         raise SourceError(f"{what}: BrainFlow says {error.exit_code}; {reason}.") from None
 
 
 def describe(board: int) -> dict[str, Any]:
     """Return BrainFlow's own description of a board (default preset)."""
-    from brainflow.board_shim import BoardShim
-
-    return dict(call(f"board {board}", lambda: BoardShim.get_board_descr(board)))
+    return dict(call(f"board {board}", lambda: library().BoardShim.get_board_descr(board)))
 
 
 def stream_info(descr: dict[str, Any], *, aux: bool, name: str) -> tuple[list[int], StreamInfo]:
@@ -141,14 +158,12 @@ def prepare(board: int, parameters: dict[str, Any], master: int | None, *, where
     SourceError
         If the board cannot be opened; the message says what to check.
     """
-    from brainflow.board_shim import BoardShim, BrainFlowInputParams
-
-    fields = BrainFlowInputParams()
+    fields = library().BrainFlowInputParams()
     for key, value in parameters.items():
         setattr(fields, key, value)
     if master is not None:
         fields.master_board = master
-    shim = call(where, lambda: BoardShim(board, fields))
+    shim = call(where, lambda: library().BoardShim(board, fields))
     call(where, shim.prepare_session)
     return shim
 
@@ -163,13 +178,9 @@ def check_master(board: int, master: int | None, parameters: dict[str, Any], *, 
     SourceError
         If the file is not there.
     """
-    from pathlib import Path
-
-    from brainflow.board_shim import BoardIds
-
     needed = {
-        BoardIds.PLAYBACK_FILE_BOARD.value: ("file",),
-        BoardIds.STREAMING_BOARD.value: ("ip_address", "ip_port"),
+        library().BoardIds.PLAYBACK_FILE_BOARD.value: ("file",),
+        library().BoardIds.STREAMING_BOARD.value: ("ip_address", "ip_port"),
     }.get(board)
     if needed is None:
         return
@@ -197,7 +208,7 @@ def board_summaries() -> list[tuple[str, str, str]]:
             found.append((name, str(descr.get("name", name)), "gives the data of its master_board"))
             continue
         signals = max((len(descr.get(key, [])) for key in _SIGNAL_ROWS), default=0)
-        able = [word for key, word in (("resistance_channels", "impedance"), ("battery_channel", "battery")) if key in descr]
+        able = [word for key, word in _ABILITIES.items() if key in descr]
         parts = [f"{signals} channels", f"{descr['sampling_rate']} Hz", *able]
         found.append((name, str(descr.get("name", name)), ", ".join(parts)))
     return found

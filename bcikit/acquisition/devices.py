@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bcikit.acquisition.lsl_library import lsl
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
@@ -40,7 +42,7 @@ def reachable_devices(*, wait: float = 1.0) -> list[Device]:
 
 
 def _lsl_streams(wait: float) -> list[Device]:
-    import pylsl
+    pylsl = lsl()
 
     found = []
     for stream in sorted(pylsl.resolve_streams(wait), key=lambda item: item.name()):

@@ -11,6 +11,7 @@ from bcikit.acquisition.address import Address
 from bcikit.acquisition.assembler import Assembler
 from bcikit.acquisition.counter import PacketCounter
 from bcikit.acquisition.live import LiveSource, Reconnect
+from bcikit.acquisition.lsl_library import lsl
 from bcikit.acquisition.lsl_meta import read_info
 from bcikit.acquisition.profile import DeviceProfile, profile_for_lsl, read_profile
 from bcikit.acquisition.status import StreamStatus
@@ -154,7 +155,7 @@ class LslSource(LiveSource):
         self._begin()
 
     def _receive(self, timeout: float) -> list[Chunk]:
-        import pylsl
+        pylsl = lsl()
 
         try:
             samples, stamps = self._inlet.pull_chunk(

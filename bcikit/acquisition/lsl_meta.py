@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.acquisition.lsl_library import lsl
 from bcikit.signal import CHANNEL_TYPES, ArgumentError, Capabilities, SourceError, StreamInfo, microvolts_per
 
 VOLTAGE_TYPES = frozenset({"eeg", "eog", "emg", "ecg", "ref", "bio"})
@@ -142,7 +143,7 @@ def _number(text: str) -> float | None:
 
 def write_info(info: StreamInfo, *, name: str, kind: str, source_id: str, sfreq: float, channel_format: str) -> Any:
     """Return a `pylsl.StreamInfo` with everything `info` knows in its description."""
-    import pylsl
+    pylsl = lsl()
 
     if not name:
         raise ArgumentError("name of an LSL outlet is empty; streams are found by it.")

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from bcikit.acquisition.lsl_library import lsl
 from bcikit.signal import HostClock, SourceError
 
 KEYS = ("name", "source_id", "type", "hostname", "uid")
@@ -26,7 +27,7 @@ def find_one(wanted: dict[str, str], *, timeout: float) -> Any:
     SourceError
         If there is none (the message lists what there is) or more than one.
     """
-    import pylsl
+    pylsl = lsl()
 
     found = pylsl.resolve_bypred(predicate(wanted), 1, timeout)
     said = " and ".join(f"{key}={value!r}" for key, value in wanted.items())
@@ -58,7 +59,7 @@ def open_inlet(stream: Any, *, buffered: float, timeout: float) -> Any:
     SourceError
         If the stream does not answer.
     """
-    import pylsl
+    pylsl = lsl()
 
     inlet = pylsl.StreamInlet(stream, max_buflen=max(1, round(buffered)), recover=False)
     try:
@@ -73,7 +74,7 @@ def time_correction(inlet: Any, *, timeout: float) -> tuple[float, float]:
 
     The uncertainty is half the time the answer took on the network; it is infinite where none came.
     """
-    import pylsl
+    pylsl = lsl()
 
     try:
         return float(inlet.time_correction(timeout)), 0.5e-3

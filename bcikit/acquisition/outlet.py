@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from bcikit.acquisition.lsl_library import lsl
 from bcikit.acquisition.lsl_meta import write_info
 from bcikit.signal import ArgumentError, Chunk, SourceError, StreamInfo, check_choice
 
@@ -45,7 +46,7 @@ class LslOutlet:
         irregular: bool = False,
         buffered: float = 60.0,
     ) -> None:
-        import pylsl
+        pylsl = lsl()
 
         check_choice("format", format, _FORMATS)
         self.info = info
@@ -115,7 +116,7 @@ class LslTextOutlet:
     """
 
     def __init__(self, name: str, *, type: str = "Markers", source_id: str | None = None) -> None:  # noqa: A002
-        import pylsl
+        pylsl = lsl()
 
         self.source_id = source_id or f"bcikit-{uuid.uuid4()}"
         self.name = name
@@ -132,7 +133,7 @@ class LslTextOutlet:
 
     def push(self, text: str, time: float | None = None) -> None:
         """Send a text; `time` in seconds on the host's clock, now where it is left out."""
-        import pylsl
+        pylsl = lsl()
 
         if self._outlet is None:
             raise SourceError(f"The LSL outlet {self.name!r} is closed.")

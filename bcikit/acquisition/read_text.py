@@ -225,9 +225,7 @@ def _read_brainflow(path: Path, head: str, n_columns: int, *, board: str | None)
     rows, info = boards.stream_info(descr, aux=False, name=path.name)
     delimiter = next(mark for mark in ("\t", ",", ";") if mark in head)
     table = _load(path, delimiter=delimiter, skip=0, columns=list(range(n_columns)))
-    from brainflow.board_shim import BoardIds
-
-    profile = profile_for_board(BoardIds(number).name)
+    profile = profile_for_board(boards.board_name(number))
     counter = None
     if profile is not None:
         info = profile.describe(info)

@@ -4,6 +4,7 @@ import contextlib
 from typing import Any
 
 from bcikit.acquisition import lsl_resolve
+from bcikit.acquisition.lsl_library import lsl
 from bcikit.signal import SourceError
 
 
@@ -47,7 +48,7 @@ class LslTextInlet:
 
         A stream of numbers gives each number as text.
         """
-        import pylsl
+        pylsl = lsl()
 
         if self._inlet is None and not self._find_again():
             return []
@@ -64,7 +65,7 @@ class LslTextInlet:
         return [(stamp + self._offset, _as_text(row[0])) for stamp, row in zip(stamps, samples, strict=True)]
 
     def _find_again(self) -> bool:
-        import pylsl
+        pylsl = lsl()
 
         if self._resolver is None:
             self._resolver = pylsl.ContinuousResolver(pred=lsl_resolve.predicate(self._wanted))

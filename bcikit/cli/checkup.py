@@ -1,5 +1,6 @@
 """The checks of `bcikit doctor`: each says what it found and, where something is wrong, the exact fix."""
 
+import itertools
 import os
 import platform
 import shutil
@@ -158,7 +159,7 @@ def _qt(name: str) -> Finding:
 
 
 def _probe(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603  our own interpreter and our own text
         [sys.executable, "-W", "ignore", "-c", _QT_PROBE],
         env={**os.environ, **environment},
         capture_output=True,
@@ -193,7 +194,9 @@ def _display(name: str) -> Finding:
 
 def _lsl(name: str) -> Finding:
     """Send ourselves a stream, find it, and time how long a sample takes."""
-    import pylsl
+    from bcikit.acquisition.lsl_library import lsl
+
+    pylsl = lsl()
 
     identity = f"bcikit-doctor-{uuid.uuid4()}"
     outlet = pylsl.StreamOutlet(pylsl.StreamInfo("bcikit-doctor", "Test", 1, 100.0, "float32", identity))
@@ -256,14 +259,14 @@ def _clock(name: str) -> Finding:
 
     resolution = time.get_clock_info("perf_counter").resolution
     stamps = [pylsl.local_clock() for _ in range(2000)]
-    step = min((b - a for a, b in zip(stamps, stamps[1:], strict=False) if b > a), default=1.0)
+    step = min((b - a for a, b in itertools.pairwise(stamps) if b > a), default=1.0)
     late = []
     for _ in range(50):
         before = time.perf_counter()
         time.sleep(0.001)
         late.append(time.perf_counter() - before - 0.001)
     worst = 1e3 * sorted(late)[-3]
-    text = f"resolution {1e9 * max(resolution, 0):.0f} ns, LSL's clock steps {1e6 * step:.1f} us, sleep late by {worst:.1f} ms"
+    text = f"resolution {1e9 * resolution:.0f} ns, LSL's clock steps {1e6 * step:.1f} us, sleep late by {worst:.1f} ms"
     if step > 1e-3 or worst > 15:
         return Finding(
             check=name,

@@ -12,9 +12,7 @@ def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
 
     @app.command()
-    def doctor(
-        *, json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False
-    ) -> None:
+    def doctor(*, json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
         """Check this machine: is everything there, and if not, what to type."""
         from bcikit.cli.checkup import FAILED, run_checks
 

@@ -27,7 +27,9 @@ def register(app: typer.Typer) -> None:
             float, typer.Option("--wait", help="Begin when somebody listens, after at most this many seconds.", min=0)
         ] = 0.0,
         unit: Annotated[str, typer.Option("--unit", help="Unit of a file that states none: uV, mV, V or nV.")] = "",
-        source_id: Annotated[str, typer.Option("--source-id", help="LSL source id; made from the name if left out.")] = "",
+        source_id: Annotated[
+            str, typer.Option("--source-id", help="LSL source id; made from the name if left out.")
+        ] = "",
         quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing while playing.")] = False,
     ) -> None:
         """Play a recording as a live LSL stream, its events as a second stream NAME-markers."""
@@ -38,8 +40,8 @@ def register(app: typer.Typer) -> None:
             if not quiet:
                 info = player.outlet_info
                 typer.echo(
-                    f"Playing {file} as lsl:name={player.name} ({info.n_channels} channels, {info.sfreq:g} Hz), events as "
-                    f"{player.name}-markers. Stop with Ctrl-C."
+                    f"Playing {file} as lsl:name={player.name} ({info.n_channels} channels, {info.sfreq:g} Hz), "
+                    f"events as {player.name}-markers. Stop with Ctrl-C."
                 )
             player.wait_for_listener(wait)
             seconds = player.run()

@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def record(
-        source: Annotated[str, typer.Argument(help="Address, such as brainflow:synthetic, lsl:name=EEG or file:x.edf.")],
+        source: Annotated[
+            str, typer.Argument(help="Address, such as brainflow:synthetic, lsl:name=EEG or file:x.edf.")
+        ],
         *,
         out: Annotated[Path, typer.Option("--out", help="Session folder to make.", metavar="DIR")],
         duration: Annotated[

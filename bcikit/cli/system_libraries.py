@@ -19,7 +19,11 @@ _NEEDED_WITH_SCREEN = {
     "xcb-keysyms": ("libxcb-keysyms1", "xcb-util-keysyms", "xcb-util-keysyms"),
     "xkbcommon-x11": ("libxkbcommon-x11-0", "libxkbcommon-x11", "libxkbcommon-x11"),
 }
-_MANAGERS = (("apt-get", "sudo apt-get install -y", 0), ("dnf", "sudo dnf install -y", 1), ("pacman", "sudo pacman -S", 2))
+_MANAGERS = (
+    ("apt-get", "sudo apt-get install -y", 0),
+    ("dnf", "sudo dnf install -y", 1),
+    ("pacman", "sudo pacman -S", 2),
+)
 
 
 def missing_libraries(*, screen: bool = False) -> list[str]:
