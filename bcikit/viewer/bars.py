@@ -67,11 +67,13 @@ class DecisionBars(QWidget):
             return
         name_width = min(130.0, 14.0 + max(painter.fontMetrics().horizontalAdvance(name) for name in self._classes))
         left, right = name_width + 8, self.width() - 58.0
-        step = (self.height() - foot - 6) / len(self._classes)
+        room = self.height() - foot - 6
+        step = min(64.0, room / len(self._classes))
+        top = 6 + (room - step * len(self._classes)) / 2
         height = min(24.0, step * 0.64)
         for index, name in enumerate(self._classes):
             value = self._values[index] if index < len(self._values) else 0.0
-            middle = 6 + (index + 0.5) * step
+            middle = top + (index + 0.5) * step
             chosen = name == self._label
             font = painter.font()
             font.setBold(chosen)
@@ -98,7 +100,7 @@ class DecisionBars(QWidget):
         if self.threshold is not None:
             x = left + (right - left) * self.threshold
             painter.setPen(QPen(QColor(theme.text), 1.5, Qt.PenStyle.DashLine))
-            painter.drawLine(round(x), 4, round(x), round(self.height() - foot))
+            painter.drawLine(round(x), round(top), round(x), round(top + step * len(self._classes)))
         painter.setPen(QColor(theme.good if self._allowed else theme.warn if self._allowed is False else theme.dim))
         metrics = painter.fontMetrics()
         text = metrics.elidedText(self._verdict, Qt.TextElideMode.ElideRight, self.width() - 12)

@@ -319,13 +319,18 @@ class Gutter(QWidget):
         font = painter.font()
         font.setPixelSize(int(max(7, min(13, lane * 0.95))))
         painter.setFont(font)
-        step = max(1, int(np.ceil(8 / lane)))
-        for row, channel in enumerate(shown):
-            name = self._canvas.info.ch_names[channel]
-            shape, level = self._glyph(name)
-            if row % step and level not in ("BAD", "WARN"):
+        height = painter.fontMetrics().ascent()
+        names = [self._canvas.info.ch_names[channel] for channel in shown]
+        glyphs = [self._glyph(name) for name in names]
+        taken: list[float] = []
+        # Where there is no room for all names, those of the bad electrodes come first.
+        for row in sorted(range(len(names)), key=lambda row: {"BAD": 0, "WARN": 1}.get(glyphs[row][1], 2)):
+            (shape, level), name = glyphs[row], names[row]
+            middle = (row + 0.5) * lane
+            if any(abs(middle - other) < height for other in taken):
                 continue
-            box = QRect(2, round(row * lane - (step - 1) * 4), self.width() - 8, max(9, round(lane * step)))
+            taken.append(middle)
+            box = QRect(2, round(middle) - 8, self.width() - 8, 16)
             painter.setPen(QColor(self._theme.level(level) if level in ("BAD", "WARN") else self._theme.text))
             text = f"{shape} {name}" if shape else name
             painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)

@@ -150,10 +150,7 @@ class HeadWidget(QWidget):
     def _paint_levels(self, painter: QPainter, centre: QPointF, radius: float) -> None:
         assert self._info is not None
         count = len(self._columns)
-        size = max(7.0, min(22.0, radius * 1.15 / np.sqrt(max(count, 1))))
-        font = painter.font()
-        font.setPixelSize(int(max(7, size * 0.62)))
-        painter.setFont(font)
+        size = max(7.0, min(20.0, radius * 0.8 / np.sqrt(max(count, 1))))
         # The worst are drawn last, so that nothing hides them.
         order = sorted(range(count), key=lambda i: {"WARN": 1, "BAD": 2}.get(self._level(i), 0))
         for index in order:
@@ -165,6 +162,9 @@ class HeadWidget(QWidget):
         return self._levels.get(self._info.ch_names[self._columns[index]], "")
 
     def _paint_electrode(self, painter: QPainter, at: QPointF, size: float, name: str, level: str) -> None:
+        font = painter.font()
+        font.setPixelSize(int(max(7, size * 0.62)))
+        painter.setFont(font)
         colour = QColor(self._theme.level(level))
         painter.setPen(QPen(QColor(self._theme.panel), 1))
         painter.setBrush(colour)
@@ -181,9 +181,13 @@ class HeadWidget(QWidget):
         painter.setPen(QColor(self._theme.panel))
         box = QRectF(at.x() - size, at.y() - half, 2 * size, size)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, letter)
-        if size >= 11 or level in ("BAD", "WARN"):
-            painter.setPen(QColor(self._theme.text if level not in ("BAD",) else self._theme.bad))
-            below = QRectF(at.x() - 30, at.y() + half, 60, size * 0.75)
+        # All names where there is room, else those of the electrodes to mend.
+        if size >= 17 or level in ("BAD", "WARN") or (size >= 12 and not {"BAD", "WARN"} & set(self._levels.values())):
+            font = painter.font()
+            font.setPixelSize(11)
+            painter.setFont(font)
+            painter.setPen(QColor(self._theme.bad if level == "BAD" else self._theme.text))
+            below = QRectF(at.x() - 30, at.y() + half, 60, 14)
             note = self._notes.get(name, "")
             painter.drawText(below, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, f"{name} {note}".strip())
 

@@ -40,10 +40,18 @@ def arrange(window: QMainWindow, docks: dict[str, QDockWidget], preset: str) -> 
         first[area] = head
         heads.append((area, head))
         head.show()
+    # Only now: next to a dock that has tabs, a split would become one more tab.
+    for _, names in PRESETS[preset]:
+        head = docks[names[0]]
         for name in names[1:]:
             window.tabifyDockWidget(head, docks[name])
             docks[name].show()
         head.raise_()
+    size_docks(window, heads)
+
+
+def size_docks(window: QMainWindow, heads: list[tuple[str, QDockWidget]]) -> None:
+    """Give the areas their share of the window."""
     width, height = window.width(), window.height()
     right = [dock for area, dock in heads if area == "right"]
     bottom = [dock for area, dock in heads if area == "bottom"]

@@ -55,8 +55,9 @@ def dress(application: QApplication, theme: str, language: str) -> themes.Theme:
     chosen = themes.THEMES[theme]
     themes.apply(application, chosen)
     words.install(application, language)
-    font = QFont(application.font())
-    font.setFamilies([*font.families(), *words.CHINESE_FONTS])
+    font = QFont()
+    if language == "zh":
+        font.setFamilies([*words.CHINESE_FONTS, font.defaultFamily()])
     application.setFont(font)
     return chosen
 

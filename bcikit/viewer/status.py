@@ -3,8 +3,10 @@
 The engine sends one JSON object a message; ``type`` says which:
 
 - ``state``: ``state`` ("ACTIVE", ..., "FINISHED"), ``reason``.
-- ``event``, ``decision``, ``verdict``: the dictionaries of `Event`, `Decision`, `Verdict`.
-- ``quality``: ``channels``, name to ``{"level": "GOOD"|"WARN"|"BAD", "rules": [...], "impedance": ohm}``.
+- ``event``, ``decision``, ``verdict``: the dictionaries of `Event`, `Decision`, `Verdict`; a decision may carry
+  ``latency`` (s) or ``latency_ms`` by stage.
+- ``quality``: ``channels``, name to ``["GOOD"|"WARN"|"BAD", [rules]]`` or to
+  ``{"level": ..., "rules": [...], "impedance": ohm}``.
 - ``health``: ``age`` (s), ``lost``, ``received``, ``jitter_ms``, ``latency_ms`` and ``deadline_ms`` by stage.
 - ``alarm``: the dictionary of `bcikit.safety.Alarm`.
 - ``output``: ``state`` of the output, as ``{"closure": 0.4}``.
@@ -115,7 +117,13 @@ class Status:
     def _take_decision(self, message: dict[str, Any]) -> None:
         self.decision = message
         probabilities = tuple(float(p) for p in message.get("probabilities") or ())
-        self.trail.append((float(message.get("time", self.time)), probabilities, message.get("label")))
+        now = float(message.get("time", self.time))
+        self.trail.append((now, probabilities, message.get("label")))
+        stages = dict(message.get("latency_ms") or {})
+        if message.get("latency") is not None:
+            stages["total"] = 1e3 * float(message["latency"])
+        if stages:
+            self._note_latency(now, stages)
 
     def _take_verdict(self, message: dict[str, Any]) -> None:
         self.verdict = message
@@ -131,6 +139,8 @@ class Status:
         for name, value in channels.items():
             if isinstance(value, str):
                 self.quality[name] = Quality(value)
+            elif isinstance(value, list | tuple):
+                self.quality[name] = Quality(str(value[0]), tuple(value[1]) if len(value) > 1 else ())
             else:
                 self.quality[name] = Quality(
                     str(value.get("level", "")), tuple(value.get("rules") or ()), value.get("impedance")
@@ -139,10 +149,14 @@ class Status:
     def _take_health(self, message: dict[str, Any]) -> None:
         self.health.update(message)
         now = float(message.get("time", self.time))
-        stages = message.get("latency_ms") or {}
-        if stages:
-            self.latency.append((now, {str(k): float(v) for k, v in stages.items() if v is not None}))
+        if message.get("latency_ms"):
+            self._note_latency(now, message["latency_ms"])
         self.links.append((now, self.loss_percent() or 0.0, float(message.get("jitter_ms") or 0.0)))
+
+    def _note_latency(self, now: float, stages: Mapping[str, Any]) -> None:
+        known = {str(stage): float(value) for stage, value in stages.items() if value is not None}
+        self.health["latency_ms"] = known
+        self.latency.append((now, known))
 
     def _take_alarm(self, message: dict[str, Any]) -> None:
         rule = str(message.get("rule") or message.get("what", ""))

@@ -134,6 +134,8 @@ class ViewerWindow(QMainWindow):
         self.statusBar().setSizeGripEnabled(False)
         build_menus(self)
         self._arranged = False
+        # Before the first show: fifteen panels above each other would ask for a window taller than the screen.
+        layout.arrange(self, self.docks, self.preset)
 
     def _add_panels(self) -> None:
         theme = self.theme

@@ -35,10 +35,8 @@ class Catalogue(QTranslator):
         return False
 
     def translate(self, context: str, sourceText: str, disambiguation: str | None = None, n: int = -1) -> str:  # noqa: ARG002
-        """Return the word, or nothing where another translator shall be asked."""
-        if context != _CONTEXT:
-            return ""
-        return self._words.get(sourceText, sourceText)
+        """Return the word; what is not ours comes back as it is, because Qt takes "" for a translation."""
+        return self._words.get(sourceText, sourceText) if context == _CONTEXT else sourceText
 
 
 def system_language() -> str:
@@ -51,12 +49,12 @@ def install(application: QCoreApplication, language: str) -> None:
     for old in application.findChildren(QTranslator, "bcikit"):
         application.removeTranslator(old)
         old.deleteLater()
-    if language == "zh":
-        own = QTranslator(application)
-        own.setObjectName("bcikit")
-        # Qt's own words: OK, Cancel, Copy.
-        if own.load("qtbase_zh_CN", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
-            application.installTranslator(own)
     words = Catalogue(_CATALOGUES[language], application)
     words.setObjectName("bcikit")
     application.installTranslator(words)
+    if language == "zh":
+        # Qt's own words: OK, Cancel, Copy. The translator installed last is asked first.
+        own = QTranslator(application)
+        own.setObjectName("bcikit")
+        if own.load("qtbase_zh_CN", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+            application.installTranslator(own)
