@@ -192,7 +192,7 @@ def covariances(n_channels: int) -> dict[str, Callable[[], object]]:
     from pyriemann.estimation import Covariances
 
     data = arrays(n_channels, 50)
-    running = RunningCovariance(n_channels, 10)
+    running = RunningCovariance(n_channels, 10, 50)
     for _ in range(12):
         running.add(next(data))
 

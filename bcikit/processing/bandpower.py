@@ -47,18 +47,15 @@ class SlidingBands:
     ) -> None:
         self.n_blocks = n_window // n_block
         weights, bins = band_weights(sfreq, n_window, bands)
-        self._weights = weights
+        self._weights = np.hstack([weights, weights])
         around = np.arange(bins[0] - 1, bins[-1] + 2)
         count = around.size
         waves = np.exp(-2j * np.pi * np.outer(around, np.arange(n_window)) / n_window)
         both = np.vstack([waves.real, waves.imag])
         self._waves = [np.ascontiguousarray(both[:, i * n_block : (i + 1) * n_block]) for i in range(self.n_blocks)]
-        # The window starts at another phase with each block: neighbours turn by this much against the bin.
-        turn = np.exp(2j * np.pi * np.arange(self.n_blocks) * n_block / n_window)
-        self._turns = [(float(value.real), float(value.imag)) for value in turn]
+        self._hann = [_hann_in_frequency(count, np.exp(2j * np.pi * i / self.n_blocks)) for i in range(self.n_blocks)]
         self._parts = np.zeros((self.n_blocks, 2 * count, n_channels))
         self._sum = np.zeros((2 * count, n_channels))
-        self._count = count
         self._next = 0
         self.filled = 0
 
@@ -81,15 +78,23 @@ class SlidingBands:
 
     def powers(self) -> NDArray[np.float64]:
         """Return the power in each band, shape (n_bands, n_channels), in the square of the unit."""
-        real, imag = self._sum[: self._count], self._sum[self._count :]
-        cos, sin = self._turns[self._next]
-        # Hann in the frequency domain: X[k] / 2 - (turn X[k+1] + turn* X[k-1]) / 4
-        re = 0.5 * real[1:-1] - 0.25 * (cos * (real[2:] + real[:-2]) - sin * (imag[2:] - imag[:-2]))
-        im = 0.5 * imag[1:-1] - 0.25 * (cos * (imag[2:] + imag[:-2]) + sin * (real[2:] - real[:-2]))
-        re *= re
-        im *= im
-        re += im
-        return self._weights @ re
+        parts = self._hann[self._next] @ self._sum
+        parts *= parts
+        return self._weights @ parts
+
+
+def _hann_in_frequency(count: int, turn: complex) -> NDArray[np.float64]:
+    """Return the matrix that applies the Hann window to `count` sums, and leaves out the first and the last.
+
+    ``X[k] / 2 - (turn X[k+1] + conj(turn) X[k-1]) / 4``, real parts above imaginary ones, where `turn` is the phase
+    by which neighbours differ because the window starts at another block each time.
+    """
+    inner = np.arange(count - 2)
+    matrix = np.zeros((count - 2, count), dtype=np.complex128)
+    matrix[inner, inner] = -0.25 * np.conj(turn)
+    matrix[inner, inner + 1] = 0.5
+    matrix[inner, inner + 2] = -0.25 * turn
+    return np.block([[matrix.real, -matrix.imag], [matrix.imag, matrix.real]])
 
 
 def band_weights(

@@ -114,14 +114,20 @@ class Settling:
 
 
 class Continuity:
-    """Tells whether a chunk continues the one before: by its flags and by its index."""
+    """Tells whether a chunk continues the one before: by its flags and by its index.
+
+    Attributes
+    ----------
+    expected : int or None
+        Index that the next chunk has if nothing is lost; None before the first.
+    """
 
     def __init__(self) -> None:
-        self._next: int | None = None
+        self.expected: int | None = None
 
     def reset(self) -> None:
         """Forget the stream; the next chunk is a start."""
-        self._next = None
+        self.expected = None
 
     def check(self, chunk: Chunk) -> int | None:
         """Return None where a stream starts, else how many samples are missing before the chunk.
@@ -129,8 +135,8 @@ class Continuity:
         A chunk that is flagged as discontinuous without a known loss gives -1, and so does an index that goes back.
         """
         health = chunk.health
-        expected = self._next
-        self._next = chunk.first_sample + chunk.data.shape[0]
+        expected = self.expected
+        self.expected = chunk.first_sample + chunk.data.shape[0]
         if expected is None:
             return None
         lost = chunk.first_sample - expected

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.processing.bridge import DISTURBING, Continuity, Hold, Settling, finite, merge_mask, unusable
+from bcikit.processing.bridge import DISTURBING, Continuity, Hold, Settling, merge_mask, unusable
 from bcikit.processing.engines import Engine, make_engine
 from bcikit.signal import Bad, Chunk
 
@@ -76,16 +76,27 @@ class Cascade:
     def process(self, chunk: Chunk) -> Chunk:
         """Return the filtered chunk."""
         data = chunk.data if self.columns is None else np.ascontiguousarray(chunk.data[:, self.columns])
-        if data.shape[0] == 0:
+        n_times = data.shape[0]
+        if n_times == 0:
             return chunk
-        lost = self._continuity.check(chunk)
-        if lost == 0 and chunk.health.mask is None and not self._settling.active and finite(data):
-            out = self.engine.run(data)
-            self._hold.last[:] = data[-1]
-            if self.columns is None:
-                return Chunk(out, chunk.times, chunk.first_sample, chunk.health)
-            return self._put_back(chunk, out, None)
-        return self._process_disturbed(chunk, data, lost)
+        health = chunk.health
+        first = chunk.first_sample
+        if (
+            self._continuity.expected == first
+            and health.mask is None
+            and not self._settling.active
+            and not health.lost
+            and not health.flags
+        ):
+            # What a clean stream costs: every line here is paid for each chunk, cold.
+            out = self.engine.run_finite(data)
+            if out is not None:
+                self._continuity.expected = first + n_times
+                self._hold.last[:] = data[-1]
+                if self.columns is None:
+                    return Chunk(out, chunk.times, first, health)
+                return self._put_back(chunk, out, None)
+        return self._process_disturbed(chunk, data, self._continuity.check(chunk))
 
     def _process_disturbed(self, chunk: Chunk, data: NDArray[np.float64], lost: int | None) -> Chunk:
         """Filter a chunk that is not clean, or that follows one, or a gap."""

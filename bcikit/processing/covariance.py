@@ -16,8 +16,8 @@ ESTIMATORS = ("scm", "shrinkage", "exponential")
 class RunningCovariance:
     """Covariance of the newest blocks, kept as a sum of products: one product of the new block an update.
 
-    The sum is made anew once a lap, so that rounding cannot pile up. Around a fixed origin (the first sample) it is
-    exact under an offset of millivolts, too.
+    The sums are made anew once a lap, so that rounding cannot pile up. The relative error is of the order of
+    ``1e-16 (offset / amplitude)^2``: 1e-10 under an offset of 10 mV.
 
     Parameters
     ----------
@@ -25,51 +25,53 @@ class RunningCovariance:
         Channels.
     n_blocks : int
         Blocks in the window.
+    n_block : int
+        Samples a block.
     """
 
-    def __init__(self, n_channels: int, n_blocks: int) -> None:
-        self.n_channels = n_channels
+    def __init__(self, n_channels: int, n_blocks: int, n_block: int) -> None:
         self.n_blocks = n_blocks
-        # One more column of ones, so that the same product gives the sums.
-        self._products = np.zeros((n_blocks, n_channels + 1, n_channels + 1))
-        self._sum = np.zeros((n_channels + 1, n_channels + 1))
-        self._block: NDArray[np.float64] | None = None
-        self._origin: NDArray[np.float64] | None = None
+        self._count = n_blocks * n_block
+        self._ones = np.ones(n_block)
+        self._products = np.zeros((n_blocks, n_channels, n_channels))
+        self._sums = np.zeros((n_blocks, n_channels))
+        self._product = np.zeros((n_channels, n_channels))
+        self._sum = np.zeros(n_channels)
+        self._scratch = np.empty((n_channels, n_channels))
         self._next = 0
         self.filled = 0
 
     def clear(self) -> None:
         """Empty the window."""
-        self._products[:] = 0.0
-        self._sum[:] = 0.0
+        for array in (self._products, self._sums, self._product, self._sum):
+            array[:] = 0.0
         self._next = self.filled = 0
-        self._origin = None
 
     def add(self, block: NDArray[np.float64]) -> None:
-        """Put in a new block, shape (n_times, n_channels), finite, and let the oldest go."""
-        if self._origin is None:
-            self._origin = block[0].copy()
-        if self._block is None or self._block.shape[0] != block.shape[0]:
-            self._block = np.ones((block.shape[0], self.n_channels + 1))
-        np.subtract(block, self._origin, out=self._block[:, :-1])
-        product = self._products[self._next]
-        self._sum -= product
-        np.matmul(self._block.T, self._block, out=product)
-        self._sum += product
+        """Put in a new block, shape (n_block, n_channels), finite, and let the oldest go."""
+        product, total = self._products[self._next], self._sums[self._next]
+        self._product -= product
+        self._sum -= total
+        np.matmul(block.T, block, out=product)
+        np.matmul(self._ones, block, out=total)
+        self._product += product
+        self._sum += total
         self._next = (self._next + 1) % self.n_blocks
-        self.filled = min(self.filled + 1, self.n_blocks)
+        if self.filled < self.n_blocks:
+            self.filled += 1
         if self._next == 0:
-            np.sum(self._products, axis=0, out=self._sum)
+            np.sum(self._products, axis=0, out=self._product)
+            np.sum(self._sums, axis=0, out=self._sum)
 
     def matrix(self) -> NDArray[np.float64]:
         """Return the covariance (mean removed, divided by the number of samples), shape (n_channels, n_channels).
 
         Equal to ``numpy.cov(window, bias=True)`` and to pyRiemann's "scm".
         """
-        count = self._sum[-1, -1]
-        mean = self._sum[-1, :-1] / count
-        covariance: NDArray[np.float64] = self._sum[:-1, :-1] / count
-        covariance -= mean[:, None] * mean
+        mean = self._sum / self._count
+        covariance: NDArray[np.float64] = self._product / self._count
+        np.multiply(mean[:, None], mean, out=self._scratch)
+        covariance -= self._scratch
         return covariance
 
 
@@ -112,7 +114,7 @@ class Covariance(SlidingStep):
         """Name one feature for each pair of channels."""
         n_channels = info.n_channels
         length = self.grid()
-        self._running_cov = RunningCovariance(n_channels, max(1, self.n_window // length))
+        self._running_cov = RunningCovariance(n_channels, max(1, self.n_window // length), length)
         self._blocks = Blocks(length, n_channels)
         rows, columns = np.triu_indices(n_channels)
         self._upper = (rows, columns)

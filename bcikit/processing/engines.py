@@ -11,6 +11,7 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.processing.bridge import finite
 from bcikit.signal import MissingDependencyError, check_choice
 
 ENGINES = ("auto", "numba", "numpy", "scipy")
@@ -47,6 +48,10 @@ class Engine(ABC):
     @abstractmethod
     def run(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the filtered samples, shape (n_times, n_channels), and keep the state; all must be finite."""
+
+    def run_finite(self, data: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Return the filtered samples; None, and the state as it was, if a sample is not finite."""
+        return self.run(data) if finite(data) else None
 
 
 class NumpyEngine(Engine):
@@ -160,6 +165,7 @@ class NumbaEngine(Engine):
 
         self._kernel = cascade_rows
         self._state = np.zeros((self.n_sections, 2, n_channels))
+        self._before = np.zeros_like(self._state)
 
     @property
     def state(self) -> NDArray[np.float64]:
@@ -173,8 +179,13 @@ class NumbaEngine(Engine):
     def run(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the filtered samples and keep the state."""
         out = np.empty_like(data)
-        self._kernel(data, self.sos, self._state, out)
+        self._kernel(data, self.sos, self._state, self._before, out)
         return out
+
+    def run_finite(self, data: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Return the filtered samples; None, and the state as it was, if a sample is not finite."""
+        out = np.empty_like(data)
+        return out if self._kernel(data, self.sos, self._state, self._before, out) else None
 
 
 _CLASSES: dict[str, type[Engine]] = {kind.name: kind for kind in (NumpyEngine, ScipyEngine, NumbaEngine)}

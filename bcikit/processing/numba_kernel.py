@@ -3,6 +3,7 @@
 from typing import Any
 
 import numba
+import numpy as np
 
 _njit: Any = numba.njit
 # No fastmath but contraction: a fused multiply-add never depends on how the stream was cut, a reordered sum would.
@@ -20,12 +21,15 @@ def _section(row, first, second, b0, b1, b2, a1, a2):  # type: ignore[no-untyped
         row[channel] = out
 
 
-@_njit("void(float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, ::1])", **_OPTIONS)
-def cascade_rows(data, sos, state, out):  # type: ignore[no-untyped-def]
+@_njit("boolean(float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1])", **_OPTIONS)
+def cascade_rows(data, sos, state, before, out):  # type: ignore[no-untyped-def]
     """Filter ``data`` (n_times, n_channels) into ``out``; ``state`` (n_sections, 2, n_channels) is changed.
 
-    Section, then time, then channel, on one-dimensional row views: the only order that LLVM vectorises.
+    Section, then time, then channel, on one-dimensional row views: the only order that LLVM vectorises. A value that
+    is not finite stays in the state for ever, so looking there at the end is enough: then the state is put back from
+    ``before``, and False is returned.
     """
+    before[:] = state
     for section in range(sos.shape[0]):
         b0 = sos[section, 0]
         b1 = sos[section, 1]
@@ -38,3 +42,10 @@ def cascade_rows(data, sos, state, out):  # type: ignore[no-untyped-def]
             if section == 0:
                 out[time] = data[time]
             _section(out[time], first, second, b0, b1, b2, a1, a2)
+    total = 0.0
+    for value in state.flat:
+        total += value
+    if not np.isfinite(total):
+        state[:] = before
+        return False
+    return True

@@ -216,8 +216,12 @@ class SlidingStep(Step):
         if any(item is not None for item in masks):
             none = np.zeros(state.n_features, dtype=bool)
             mask = np.stack([none if item is None else item for item in masks]) * np.uint8(Bad.AFFECTED)
-        times = chunk.times[np.asarray(due) - 1 - start]
         first = due[0] // self.n_hop - 1
+        if len(due) == 1:
+            newest = due[0] - start
+            times = chunk.times[newest - 1 : newest]
+            return state.emitter.emit(rows[0][None, :], times, first, mask=mask, age=chunk.health.age)
+        times = chunk.times[np.asarray(due) - 1 - start]
         return state.emitter.emit(np.stack(rows), times, first, mask=mask, age=chunk.health.age)
 
     def _bad(

@@ -1,5 +1,6 @@
 """Streams for the tests of the processing room, and one example of every step."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -74,7 +75,7 @@ class Streams:
         for chunk in recording.chunks(recording.n_times):
             inside = [c - chunk.first_sample for c in cuts if chunk.first_sample < c < chunk.end_sample]
             edges = [0, *sorted(set(inside)), chunk.n_times]
-            yield from chunk.split(b - a for a, b in zip(edges[:-1], edges[1:], strict=True))
+            yield from chunk.split(b - a for a, b in itertools.pairwise(edges))
 
     def run(self, step: Step, recording: Recording, cuts: list[int]) -> Recording:
         """Return what a step makes of a recording that is cut at given places."""
