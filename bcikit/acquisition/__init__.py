@@ -12,7 +12,10 @@ from bcikit.acquisition.watchdog import Pulse, Watchdog
 if TYPE_CHECKING:
     from bcikit.acquisition.devices import Device, reachable_devices
     from bcikit.acquisition.file import FileSource, read_recording, standard_names
+    from bcikit.acquisition.marked import MarkedSource
     from bcikit.acquisition.outlet import LslOutlet, LslTextOutlet
+    from bcikit.acquisition.player import Player
+    from bcikit.acquisition.synchronised import SynchronisedSource
     from bcikit.acquisition.text_inlet import LslTextInlet
 
 _WHERE = {
@@ -21,6 +24,9 @@ _WHERE = {
     "LslOutlet": "outlet",
     "LslTextInlet": "text_inlet",
     "LslTextOutlet": "outlet",
+    "MarkedSource": "marked",
+    "Player": "player",
+    "SynchronisedSource": "synchronised",
     "reachable_devices": "devices",
     "read_recording": "file",
     "standard_names": "file",
@@ -34,9 +40,12 @@ __all__ = [
     "LslOutlet",
     "LslTextInlet",
     "LslTextOutlet",
+    "MarkedSource",
+    "Player",
     "Pulse",
     "Source",
     "StreamStatus",
+    "SynchronisedSource",
     "Watchdog",
     "open_source",
     "reachable_devices",

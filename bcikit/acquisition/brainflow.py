@@ -135,6 +135,7 @@ class BrainFlowSource(LiveSource):
         self._battery_row = descr.get("battery_channel")
         self._resistance_rows = [int(row) for row in descr.get("resistance_channels", [])]
         counter, info = self._counter(profile, info)
+        self.trigger = None if profile is None else profile.trigger
         give_up = self._settings.reconnect
         if give_up is None:
             # A file that is over does not come back.

@@ -97,6 +97,7 @@ class LslSource(LiveSource):
         info, factors = self._read(full)
         profile = self._profile(full)
         counter = self._counter(info, profile)
+        self.trigger = None if profile is None else profile.trigger
         super().__init__(
             info,
             Assembler(info, counter=counter, dejitter=settings.dejitter),

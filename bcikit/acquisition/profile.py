@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bcikit.acquisition.montage import montage_positions
-from bcikit.signal import ConfigError, StreamInfo, check_channels
+from bcikit.signal import ConfigError, StreamInfo
 
 ENTRY_POINT_GROUP = "bcikit.profiles"
 """An entry point names a package whose ``*.toml`` files are profiles, too."""
@@ -151,10 +151,3 @@ def profile_for_lsl(*texts: str) -> DeviceProfile | None:
     """Return the profile of an LSL stream by its name, manufacturer and model."""
     together = " ".join(texts).lower()
     return next((p for p in known_profiles() if any(part.lower() in together for part in p.lsl)), None)
-
-
-def trigger_column(profile: DeviceProfile, info: StreamInfo) -> int | None:
-    """Return the column of the trigger channel, or None where the profile names none."""
-    if profile.trigger is None:
-        return None
-    return check_channels([profile.trigger.channel], info.ch_names, who=f"profile {profile.name!r}")[0]

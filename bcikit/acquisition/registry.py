@@ -11,6 +11,9 @@ from bcikit.signal import check_choice
 ENTRY_POINT_GROUP = "bcikit.sources"
 """Each entry point is ``scheme = "module:function"``; the function takes an `Address` and returns a `Source`."""
 
+MARKER_OPTIONS = ("markers", "grammar", "trigger", "trigger_mask", "debounce")
+"""Options that every scheme takes; see `open_source`."""
+
 Opener = Callable[[Address], Source]
 
 
@@ -28,6 +31,9 @@ def open_source(address: str | Address) -> Source:
     address : str or Address
         ``brainflow:synthetic``, ``brainflow:cyton?serial_port=/dev/ttyUSB0``, ``lsl:name=EEG``,
         ``lsl:source_id=abc``, ``file:recording.edf``, ``sim:motor-imagery?seed=1``, ``dut:gain=1.02``.
+        Every scheme takes these options, too: ``markers`` (names of LSL marker streams, with commas between, placed
+        on the samples), ``grammar`` ("auto", "plain", "unity": what their texts mean), ``trigger`` (a channel that
+        carries hardware triggers) with ``debounce`` (seconds a level must hold) and ``trigger_mask`` (its bits).
 
     Returns
     -------
@@ -45,4 +51,37 @@ def open_source(address: str | Address) -> Source:
     check_choice("scheme", parsed.scheme, schemes())
     point = next(iter(entry_points(group=ENTRY_POINT_GROUP, name=parsed.scheme)))
     opener: Opener = point.load()
-    return opener(parsed)
+    plain = parsed
+    for key in MARKER_OPTIONS:
+        plain = plain.without_option(key)
+    source = opener(plain)
+    wants_markers = plain.options != parsed.options
+    if not wants_markers and getattr(source, "trigger", None) is None:
+        return source
+    try:
+        return _marked(source, parsed)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _marked(source: Source, address: Address) -> Source:
+    """Return the source with the markers that its address, or its device profile, asks for."""
+    from bcikit.acquisition.marked import MarkedSource
+    from bcikit.acquisition.trigger import TriggerDecoder
+
+    options = address.options
+    profile = getattr(source, "trigger", None)
+    channel = options.get("trigger") or (profile.channel if profile is not None else None)
+    decoder = None
+    if channel is not None:
+        source.info.index_of([channel], who=f"trigger of {address.scheme}:{address.body}")
+        mask = options.get("trigger_mask")
+        decoder = TriggerDecoder(
+            channel,
+            source.info.sfreq,
+            debounce=address.number("debounce", profile.debounce if profile is not None else 0.002, low=0.0),
+            mask=int(mask, 0) if mask is not None else (profile.mask if profile is not None else None),
+        )
+    streams = tuple(name for name in options.get("markers", "").split(",") if name)
+    return MarkedSource(source, streams=streams, grammar=options.get("grammar", "auto"), trigger=decoder)

@@ -1,0 +1,120 @@
+"""A source with the markers of other programs and of a trigger input placed on its samples."""
+
+import numpy as np
+
+from bcikit.acquisition.marker_grammar import event_of
+from bcikit.acquisition.placer import SamplePlacer
+from bcikit.acquisition.source import Source
+from bcikit.acquisition.status import StreamStatus
+from bcikit.acquisition.text_inlet import LslTextInlet
+from bcikit.acquisition.trigger import TriggerDecoder
+from bcikit.signal import Chunk, Event, HostClock, check_choice
+
+PATIENCE = 2.0
+"""Seconds a marker waits for its sample; after that it is given without one (the stream stands still)."""
+
+
+class MarkedSource(Source):
+    """Adds markers to a source.
+
+    A marker of an LSL stream lies on the sample nearest to its corrected time, once that sample has come; the error
+    is at most half a sample. A trigger lies on the first sample of its level.
+
+    Parameters
+    ----------
+    source : Source
+        Gives the samples, and its own events.
+    streams : sequence of str
+        Names of LSL marker streams.
+    grammar : {"auto", "plain", "unity"}
+        What their texts mean; see `marker_grammar.event_of`.
+    trigger : TriggerDecoder or None
+        Reads a channel of the source.
+    timeout : float
+        Seconds to look for the marker streams.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        streams: tuple[str, ...] = (),
+        grammar: str = "auto",
+        trigger: TriggerDecoder | None = None,
+        timeout: float = 5.0,
+    ) -> None:
+        self.source = source
+        self.info = source.info
+        self.live = source.live
+        self._grammar = check_choice("grammar", grammar, ("auto", "plain", "unity"))
+        self._trigger = trigger
+        self._column = None if trigger is None else source.info.index_of([trigger.channel], who="the trigger")[0]
+        self._placer = SamplePlacer(source.info.sfreq)
+        self._waiting: list[tuple[float, str, str]] = []
+        self._found: list[Event] = []
+        self._now = HostClock().now
+        self._inlets: list[LslTextInlet] = []
+        try:
+            for name in streams:
+                self._inlets.append(LslTextInlet(name, timeout=timeout))
+        except Exception:
+            self.close()
+            raise
+
+    def start(self) -> None:
+        """Start the source; markers from before are dropped."""
+        self._drain()
+        self._waiting.clear()
+        self.source.start()
+
+    def pull(self, timeout: float = 1.0) -> Chunk | None:
+        """Return the next chunk of the source."""
+        chunk = self.source.pull(timeout)
+        if chunk is not None:
+            self._placer.feed(chunk)
+            if self._trigger is not None:
+                if chunk.health.discontinuous:
+                    self._trigger.reset()
+                samples = np.arange(chunk.first_sample, chunk.end_sample)
+                values = np.ascontiguousarray(chunk.data[:, self._column])
+                self._found += self._trigger.decode(values, samples, chunk.times)
+        return chunk
+
+    def pull_events(self) -> list[Event]:
+        """Return the events of the source, the triggers, and the markers whose sample has come, in order of time."""
+        self._drain()
+        events = [*self.source.pull_events(), *self._found]
+        self._found = []
+        now = self._now()
+        waiting = []
+        for time, text, name in self._waiting:
+            sample = self._placer.place(time)
+            if sample is None and now - time < PATIENCE:
+                waiting.append((time, text, name))
+                continue
+            events.append(event_of(text, time, source=name, grammar=self._grammar, sample=sample))
+        self._waiting = waiting
+        return sorted(events, key=lambda event: event.time)
+
+    def _drain(self) -> None:
+        for inlet in self._inlets:
+            self._waiting += [(time, text, inlet.name) for time, text in inlet.pull()]
+
+    def status(self) -> StreamStatus:
+        """Return the health of the source."""
+        return self.source.status()
+
+    @property
+    def ended(self) -> bool:
+        """True once the source has ended."""
+        return self.source.ended
+
+    def stop(self) -> None:
+        """Stop the source."""
+        self.source.stop()
+
+    def close(self) -> None:
+        """Close the source and the marker streams."""
+        self.source.close()
+        for inlet in self._inlets:
+            inlet.close()

@@ -1,0 +1,163 @@
+"""Several devices as one source: the others resampled onto the grid of the first, each with its own health."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from bcikit.acquisition.grid import GridResampler
+from bcikit.acquisition.source import Source
+from bcikit.acquisition.status import StreamStatus
+from bcikit.signal import ArgumentError, Chunk, Event, Health, HostClock, StreamInfo
+
+PATIENCE = 0.25
+"""Seconds a chunk of the first device waits for the others; after that their part is marked as filled."""
+
+
+class SynchronisedSource(Source):
+    """Joins the channels of several devices.
+
+    Chunks, indices and losses are those of the first device. The samples of the others are brought onto its times by
+    band-limited interpolation; where they are late, lost or bad, their columns are marked, and the first device's are
+    not touched. A chunk is given once all others have come up to it, after `patience` at the latest.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+        The first one sets the grid. Channel names that occur twice get the name of their stream in front.
+    patience : float
+        Seconds to wait for the others.
+    """
+
+    def __init__(self, sources: Sequence[Source], *, patience: float = PATIENCE) -> None:
+        if len(sources) < 2:
+            raise ArgumentError(f"sources has {len(sources)} entries; joining needs two or more.")
+        self._first, self._others = sources[0], list(sources[1:])
+        self.info = _joined(sources)
+        self.live = self._first.live
+        self._patience = patience
+        self._resamplers = [GridResampler(source.info, self._first.info.sfreq) for source in self._others]
+        self._now = HostClock().now
+        self._held: deque[tuple[Chunk, float]] = deque()
+
+    def start(self) -> None:
+        """Start all, the first one last."""
+        self._held.clear()
+        for source in (*self._others, self._first):
+            source.start()
+
+    def pull(self, timeout: float = 1.0) -> Chunk | None:
+        """Return the next chunk of the first device, with the channels of all."""
+        end = self._now() + timeout
+        while True:
+            self._feed_others()
+            if self._held and self._due(*self._held[0]):
+                return self._join(self._held.popleft()[0])
+            left = end - self._now()
+            if left <= 0 and not (self._first.ended and self._held):
+                return None
+            # Short looks, so that a held chunk goes out as soon as the others have come up to it.
+            chunk = self._first.pull(min(max(left, 0.0), 0.01) if self._held else max(left, 0.0))
+            if chunk is not None:
+                self._held.append((chunk, self._now()))
+            elif self._first.ended:
+                if not self._held:
+                    return None
+                self._feed_others()
+                return self._join(self._held.popleft()[0])
+
+    def _feed_others(self) -> None:
+        for source, resampler in zip(self._others, self._resamplers, strict=True):
+            if not source.live:
+                # A source without its own pace is drawn only as far as the first device needs it.
+                while self._held and resampler.ready_until < self._held[-1][0].times[-1] and not source.ended:
+                    chunk = source.pull(0.0)
+                    if chunk is None:
+                        break
+                    resampler.feed(chunk)
+                continue
+            while (chunk := source.pull(0.0)) is not None:
+                resampler.feed(chunk)
+
+    def _due(self, chunk: Chunk, arrival: float) -> bool:
+        if all(resampler.ready_until >= chunk.times[-1] for resampler in self._resamplers):
+            return True
+        return self.live and self._now() - arrival >= self._patience
+
+    def _join(self, chunk: Chunk) -> Chunk:
+        parts, masks = [chunk.data], [chunk.health.mask]
+        for resampler in self._resamplers:
+            values, bad = resampler.at(chunk.times)
+            parts.append(values)
+            masks.append(bad)
+        mask = None
+        if any(part is not None for part in masks):
+            pairs = zip(parts, masks, strict=True)
+            mask = np.hstack([np.zeros(data.shape, np.uint8) if bad is None else bad for data, bad in pairs])
+        health = chunk.health
+        age = health.age if not self.live else max(health.age, self._now() - float(chunk.times[-1]))
+        return Chunk(
+            np.ascontiguousarray(np.hstack(parts)),
+            chunk.times,
+            chunk.first_sample,
+            Health(health.lost, mask, age, health.flags),
+        )
+
+    def pull_events(self) -> list[Event]:
+        """Return the events of all devices; those of the others carry their stream's name as source."""
+        events = self._first.pull_events()
+        for source in self._others:
+            events += [
+                replace(event, sample=None, source=f"{source.info.name}/{event.source}")
+                for event in source.pull_events()
+            ]
+        return sorted(events, key=lambda event: event.time)
+
+    def status(self) -> StreamStatus:
+        """Return the health of the first device."""
+        return self._first.status()
+
+    def statuses(self) -> dict[str, StreamStatus]:
+        """Return the health of each device by the name of its stream."""
+        return {source.info.name: source.status() for source in (self._first, *self._others)}
+
+    @property
+    def ended(self) -> bool:
+        """True once the first device has ended and its last chunk was given."""
+        return self._first.ended and not self._held
+
+    def stop(self) -> None:
+        """Stop all."""
+        for source in (self._first, *self._others):
+            source.stop()
+
+    def close(self) -> None:
+        """Close all."""
+        for source in (self._first, *self._others):
+            source.close()
+
+
+def _joined(sources: Sequence[Source]) -> StreamInfo:
+    names: list[str] = []
+    types: list[str] = []
+    positions: list[tuple[float, float, float]] = []
+    unknown = (float("nan"),) * 3
+    for source in sources:
+        info = source.info
+        for column, name in enumerate(info.ch_names):
+            unique = name if name not in names else f"{info.name}:{name}"
+            if unique in names:
+                raise ArgumentError(f"Two streams are named {info.name!r} and share the channel {name!r}; rename one.")
+            names.append(unique)
+            types.append(info.ch_types[column])
+            positions.append(unknown if info.positions is None else info.positions[column])
+    first = sources[0].info
+    known = any(info.positions is not None for info in (source.info for source in sources))
+    return replace(
+        first,
+        name="+".join(source.info.name for source in sources),
+        ch_names=tuple(names),
+        ch_types=tuple(types),
+        positions=tuple(positions) if known else None,
+    )
