@@ -99,16 +99,16 @@ class Decider(Protocol):
 class Paradigm(ABC):
     """A protocol as a function of the sample count. It knows no window, no socket and no wall clock.
 
-    The engine calls, for each chunk of samples::
+    The engine calls, for each chunk of samples, until neither gives anything more::
 
         events = paradigm.advance(newest_sample, newest_time)
         for request in paradigm.windows_due(newest_sample + 1):
             decision = paradigm.interpret(decider.decide(window_of(request)), request)
             commands, events = paradigm.on_decision(decision, gate(decision), request)
 
-    `advance` never goes beyond a window that was not handed out yet, and what follows from a decision is planned
-    from the sample of its window. So the same samples give the same events whatever the chunks were; at most one
-    call later where a chunk held both. An engine that wants them at once repeats until `next_sample` lies ahead.
+    `advance` never goes beyond a window that was not handed out yet, `windows_due` never beyond an event that was not
+    given out yet, and what follows from a decision is planned from the sample of its window. So the same samples give
+    the same events, in the same order, whatever the chunks were.
 
     Parameters
     ----------
@@ -150,6 +150,18 @@ class Paradigm(ABC):
     def decider(self) -> Decider | None:
         """Return what decodes without training, or None if a trained model is needed (call after `configure`)."""
         return None
+
+    def decider_for(self, request: WindowRequest) -> Decider | None:  # noqa: ARG002
+        """Return what decodes this request in place of the session's decider; None for the usual one."""
+        return None
+
+    def stimuli(self) -> list[dict[str, Any]]:
+        """Return the design of everything that flickers or flashes, for the stimulus analyser; empty if nothing does.
+
+        Each has ``kind`` ("flicker" or "flash"), ``name``, ``frequency`` (Hz), ``depth`` (0 to 1, modulation of
+        luminance), ``size_deg`` (visual angle of the side), ``seconds`` (longest without a break) and ``red`` (False).
+        """
+        return []
 
     @abstractmethod
     def results(self) -> dict[str, Any]:
@@ -214,7 +226,7 @@ class Paradigm(ABC):
                 events.append(self._event(planned))
 
     def windows_due(self, sample: int) -> list[WindowRequest]:
-        """Return the windows that are complete.
+        """Return the windows that are complete and that nothing planned comes before.
 
         Parameters
         ----------
@@ -222,7 +234,9 @@ class Paradigm(ABC):
             Index after the newest sample (`Chunk.end_sample`).
         """
         due: list[WindowRequest] = []
-        while self._windows and self._windows[0][0] <= sample:
+        planned = self.schedule.next_sample
+        limit = sample if planned is None else min(sample, planned)
+        while self._windows and self._windows[0][0] <= limit:
             due.append(heappop(self._windows)[2])
         return due
 

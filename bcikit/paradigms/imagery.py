@@ -192,8 +192,7 @@ class MotorImagery(TrialParadigm):
         sample = event.sample if event.sample is not None else at + round((event.time - time) * self.sfreq)
         if self._trial is not None:
             # The next cue ends what is left of the trial before it.
-            self.schedule.cancel(self._trial.index)
-            self._drop_windows(self._trial.index)
+            self.cut_off(self._trial, sample)
             self._plan_end(self._trial, sample)
         self.schedule.add(
             Planned(sample=sample, action=lambda start: self._begin_outside(label, start, event.duration))

@@ -6,11 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.paradigms.base import Paradigm
-from bcikit.paradigms.settings import check_settings, read_toml
+from bcikit.paradigms.settings import read_toml
 from bcikit.signal import ConfigError, check_choice
+from bcikit.signal.settings import check_settings
 
 KINDS = {
+    "blocks": "bcikit.paradigms.blocks:Blocks",
+    "emergency-braking": "bcikit.paradigms.braking:EmergencyBraking",
+    "imagery-steering": "bcikit.paradigms.steering:Steering",
     "motor-imagery": "bcikit.paradigms.imagery:MotorImagery",
+    "neurofeedback": "bcikit.paradigms.neurofeedback:Neurofeedback",
+    "p300-speller": "bcikit.paradigms.speller:Speller",
+    "rehabilitation": "bcikit.paradigms.rehabilitation:Rehabilitation",
+    "ssvep-menu": "bcikit.paradigms.ssvep:SsvepMenu",
+    "vigilance": "bcikit.paradigms.vigilance:Vigilance",
 }
 """Kind to the class that runs it; imported when asked for."""
 

@@ -70,9 +70,9 @@ class Schedule:
             return None
         return heappop(self._heap)[2]
 
-    def cancel(self, group: int) -> None:
-        """Forget everything of one group that has not happened."""
-        self._heap = [entry for entry in self._heap if entry[2].group != group]
+    def cancel(self, group: int, sample: int) -> None:
+        """Forget everything of one group from `sample` on; what was due before it still happens."""
+        self._heap = [entry for entry in self._heap if entry[2].group != group or entry[0] < sample]
         heapify(self._heap)
 
     def clear(self) -> None:

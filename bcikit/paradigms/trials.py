@@ -224,6 +224,10 @@ class TrialParadigm(Paradigm):
             )
         )
 
+    def tell(self, sample: int, name: str, *, seconds: float = 0.0, data: Mapping[str, Any] | None = None) -> None:
+        """Plan an event that belongs to no trial."""
+        self.schedule.add(Planned(sample=sample, name=name, duration=seconds, data=dict(data or {})))
+
     def at(self, trial: Trial, seconds: float) -> int:
         """Return the sample `seconds` after the start of a trial."""
         return trial.start + self.schedule.samples(seconds)
@@ -243,11 +247,10 @@ class TrialParadigm(Paradigm):
         trial = self._trial
         return trial if trial is not None and trial.index == request.trial and not trial.over else None
 
-    def cut_short(self, trial: Trial, stop: int) -> None:
-        """Forget the rest of a trial and end it at `stop`."""
-        self.schedule.cancel(trial.index)
+    def cut_off(self, trial: Trial, sample: int) -> None:
+        """Forget what was planned of a trial from `sample` on, and its windows; its end must be planned anew."""
+        self.schedule.cancel(trial.index, sample)
         self._drop_windows(trial.index)
-        self._plan_end(trial, stop)
 
     def results(self) -> dict[str, Any]:
         """Return scores of the trials with feedback, and one row a trial."""

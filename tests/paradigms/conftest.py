@@ -60,22 +60,27 @@ def drive(
         end += chunk
         while waiting and (waiting[0].sample or 0) < end:
             out.events += paradigm.on_source_event(waiting.pop(0))
-        out.events += paradigm.advance(end - 1, 100.0 + (end - 1) / sfreq)
-        for request in paradigm.windows_due(end):
-            out.requests.append(request)
-            decision = paradigm.interpret(answer(request), request)
-            out.decisions.append(decision)
-            verdict = Verdict(
-                time=decision.time,
-                sample=decision.sample,
-                allowed=allow and decision.label is not None,
-                label=decision.label if allow else None,
-                reasons=() if allow else ("A-CONF",),
-                state="ACTIVE",
-            )
-            commands, events = paradigm.on_decision(decision, verdict, request)
-            out.commands += commands
+        while True:
+            events = paradigm.advance(end - 1, 100.0 + (end - 1) / sfreq)
+            requests = paradigm.windows_due(end)
             out.events += events
+            for request in requests:
+                out.requests.append(request)
+                decision = paradigm.interpret(answer(request), request)
+                out.decisions.append(decision)
+                verdict = Verdict(
+                    time=decision.time,
+                    sample=decision.sample,
+                    allowed=allow and decision.label is not None,
+                    label=decision.label if allow else None,
+                    reasons=() if allow else ("A-CONF",),
+                    state="ACTIVE",
+                )
+                commands, events = paradigm.on_decision(decision, verdict, request)
+                out.commands += commands
+                out.events += events
+            if not events and not requests:
+                break
     return out
 
 

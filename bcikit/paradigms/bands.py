@@ -1,0 +1,79 @@
+"""Band power of a window: what neurofeedback and the vigilance monitor decide on without training."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcikit.paradigms.base import WindowLike
+from bcikit.signal import Decision, StreamInfo, check_range
+
+Bands = Mapping[str, tuple[float, float]]
+
+
+def band_powers(data: NDArray[np.float64], sfreq: float, bands: Bands) -> dict[str, float]:
+    """Return the mean power of each band over channels, in uV^2, by one Hann-windowed periodogram a channel.
+
+    Parameters
+    ----------
+    data : ndarray, shape (n_channels, n_times)
+        Microvolts.
+    sfreq : float
+        Hz.
+    bands : mapping of str to (float, float)
+        Edges in Hz; the upper one does not belong to the band.
+    """
+    n_times = data.shape[1]
+    taper = np.hanning(n_times)
+    spectrum = np.fft.rfft((data - data.mean(axis=1, keepdims=True)) * taper, axis=1)
+    power = 2.0 * np.abs(spectrum) ** 2 / (sfreq * np.sum(taper**2))
+    step = sfreq / n_times
+    frequencies = np.arange(power.shape[1]) * step
+    return {
+        name: float(power[:, (frequencies >= low) & (frequencies < high)].sum(axis=1).mean() * step)
+        for name, (low, high) in bands.items()
+    }
+
+
+class BandPowerDecider:
+    """Gives the band powers of a window as a decision without a label; the paradigm makes sense of them.
+
+    Parameters
+    ----------
+    info : StreamInfo
+        Stream that is decoded.
+    channels : sequence of str
+        Channels to average; all EEG channels if empty.
+    bands : mapping
+        Name to edges in Hz.
+    classes : tuple of str
+        What the paradigm will decide between.
+
+    Raises
+    ------
+    ArgumentError
+        If a channel is missing, or a band reaches above Nyquist.
+    """
+
+    def __init__(self, info: StreamInfo, *, channels: Sequence[str], bands: Bands, classes: tuple[str, ...]) -> None:
+        picks = info.index_of(channels, who="The paradigm") if channels else info.indices(ch_type="eeg")
+        self.channels = tuple(info.ch_names[index] for index in picks)
+        self._picks = np.asarray(picks)
+        self._sfreq = info.sfreq
+        for name, (_, high) in bands.items():
+            check_range(f"upper edge of the band {name!r}", high, low=0.0, high=info.sfreq / 2, unit="Hz")
+        self._bands = dict(bands)
+        self._classes = classes
+
+    def decide(self, window: WindowLike, *, now: float | None = None) -> Decision:
+        """Return the powers in ``data["powers"]`` and the worst share of bad samples in ``data["bad"]``."""
+        data = np.asarray(window.data)[self._picks]
+        bad = float(np.max(np.asarray(window.bad)[self._picks]))
+        return Decision(
+            time=window.time,
+            sample=window.stop_sample - 1,
+            classes=self._classes,
+            reason="bad-data" if bad > 0.0 else "features",
+            age=0.0 if now is None else max(0.0, now - window.time),
+            data={"powers": band_powers(data, self._sfreq, self._bands), "bad": bad},
+        )

@@ -1,0 +1,90 @@
+"""Timed phases in a row: resting state, eyes open and closed, recordings of one's own."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from bcikit.paradigms.imagery import Name
+from bcikit.paradigms.settings import ParadigmSettings, Span, Table
+from bcikit.paradigms.trials import Section, Trial, TrialParadigm
+
+
+class Phase(Table):
+    """One phase.
+
+    Attributes
+    ----------
+    phase : str
+        Event ``phase/<phase>``: "eyes-open", "eyes-closed", "rest" or a name of one's own.
+    seconds : float
+        How long.
+    text : str
+        What the person is told.
+    """
+
+    phase: Name
+    seconds: Span
+    text: str = ""
+
+
+class BlocksSettings(ParadigmSettings):
+    """Settings of a row of phases.
+
+    Attributes
+    ----------
+    phases : list of table
+        In order.
+    repeats : int
+        How often the whole row is done.
+    shuffle : bool
+        Another order at each repeat, from the seed.
+    beep : bool
+        A tone at each start, which eyes that are closed need.
+    """
+
+    phases: Annotated[tuple[Phase, ...], Field(min_length=1, max_length=100)]
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    shuffle: bool = False
+    beep: bool = True
+
+
+class Blocks(TrialParadigm):
+    """Phases without trials; nothing is decoded."""
+
+    kind: ClassVar[str] = "blocks"
+    Settings: ClassVar[type[ParadigmSettings]] = BlocksSettings
+    settings: BlocksSettings
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """None: nothing is decoded."""
+        return ()
+
+    def sections(self) -> list[Section]:
+        """Return the phases, repeated, and in a seeded order if asked for."""
+        s = self.settings
+        parts = []
+        for _ in range(s.repeats):
+            order = self.rng.permutation(len(s.phases)) if s.shuffle else range(len(s.phases))
+            for index in order:
+                phase = s.phases[int(index)]
+                name = phase.text or phase.phase.replace("-", " ")
+                parts.append(Section(kind="custom", name=name, seconds=phase.seconds, phase=phase.phase))
+        return parts
+
+    def begin_section(self, section: Section, sample: int) -> None:  # noqa: ARG002
+        """Sound the tone."""
+        if self.settings.beep:
+            self.tell(sample, "sound/beep", seconds=0.07, data={"frequency": 1000.0})
+
+    def plan_trial(self, trial: Trial) -> int:
+        """Return the start: there are no trials."""
+        return trial.start
+
+    def results(self) -> dict[str, Any]:
+        """Return the seconds spent in each phase."""
+        base = super().results()
+        spent: dict[str, float] = {}
+        for section in self._sections[: self._section + (0 if not self._finished else 1)]:
+            spent[section.phase] = spent.get(section.phase, 0.0) + section.seconds
+        return {**base, "seconds": spent}

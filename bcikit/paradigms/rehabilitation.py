@@ -1,0 +1,399 @@
+"""Rehabilitation: an attempted or imagined movement, decoded, makes FES, an orthosis or a hand move the limb."""
+
+import hashlib
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from bcikit.paradigms.base import Calibration, WindowRequest
+from bcikit.paradigms.conditions import balanced_order
+from bcikit.paradigms.evidence import KofN, Smoother, probability_of, together
+from bcikit.paradigms.imagery import Name
+from bcikit.paradigms.settings import Count, ParadigmSettings, Seconds, Share, Span, Table
+from bcikit.paradigms.trials import Section, Trial, TrialParadigm
+from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
+
+DUTY = 0.30
+"""Largest share of time that a muscle may be stimulated; reference default for functional electrical stimulation."""
+
+
+class Stimulation(Table):
+    """What the assisting device is asked for; its own ceilings stand in the gate and the guard.
+
+    Attributes
+    ----------
+    command : str
+        "stimulate" (FES), "move" (orthosis), "close" (virtual hand).
+    seconds : float
+        Length of the assistance.
+    ramp : float
+        Seconds from nothing to full and back.
+    channel : int
+        Output channel of a stimulator.
+    current_ma, pulse_width_us, frequency_hz : float
+        Pulse train of a stimulator.
+    """
+
+    command: Literal["stimulate", "move", "close"] = "stimulate"
+    seconds: Annotated[float, Field(gt=0, le=5.0)] = 3.0
+    ramp: Annotated[float, Field(ge=0.5, le=2.0)] = 0.5
+    channel: Annotated[int, Field(ge=1, le=8)] = 1
+    current_ma: Annotated[float, Field(ge=0, le=50)] = 15.0
+    pulse_width_us: Annotated[float, Field(ge=0, le=400)] = 300.0
+    frequency_hz: Annotated[float, Field(gt=0, le=50)] = 35.0
+
+
+class Difficulty(Table):
+    """Graded difficulty: the threshold follows the success of the last trials.
+
+    Attributes
+    ----------
+    adapt : bool
+        False keeps the threshold.
+    lowest, highest, step : float
+        Range and step of the threshold.
+    aim : float
+        Share of hits that is aimed at.
+    trials : int
+        Trials looked back on.
+    """
+
+    adapt: bool = True
+    lowest: Share = 0.60
+    highest: Share = 0.90
+    step: Share = 0.02
+    aim: Share = 0.75
+    trials: Annotated[int, Field(ge=2, le=50)] = 6
+
+
+class RehabilitationSettings(ParadigmSettings):
+    """Settings of decoded, assisted movement. Times are seconds.
+
+    Attributes
+    ----------
+    task : "imagery" or "attempt"
+        What the person does; the phase event has this name.
+    movement, idle : str
+        Class of the movement, and class of doing nothing.
+    rest, prepare, attempt, pause : float or pair
+        Trial: rest, beep and preparation, longest attempt, random pause after it.
+    window, rate : float
+        Length of the decoded window, and decisions a second.
+    threshold, smoothing, k, n : numbers
+        Assistance comes when the smoothed probability is at least `threshold` in `k` of `n` decisions.
+    calibration_runs, runs, trials_per_run, between_runs : numbers
+        Runs without and with assistance; half of the calibration trials and `idle_share` of the others are idle.
+    assist : table
+        What is asked of the device.
+    arm : "contingent", "sham" or "yoked"
+        Contingent: the decoder triggers. Sham: assistance at random times. Yoked: at `yoked_delays` of another person.
+    blind : bool
+        Results show a code in place of the arm.
+    video : str
+        Film of the movement shown from the cue on (mirror therapy, action observation).
+    watch : float
+        Seconds of watching it before the attempt.
+    """
+
+    task: Literal["imagery", "attempt"] = "attempt"
+    movement: Name = "right_hand"
+    idle: Name = "rest"
+    rest: Seconds = 3.0
+    prepare: Span = 2.0
+    attempt: Span = 6.0
+    pause: tuple[Seconds, Seconds] = (4.0, 6.0)
+    window: Span = 1.5
+    rate: Annotated[float, Field(gt=0, le=30)] = 8.0
+    threshold: Annotated[float, Field(ge=0.5, le=0.99)] = 0.70
+    smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.80
+    k: Annotated[int, Field(ge=1, le=20)] = 4
+    n: Annotated[int, Field(ge=1, le=20)] = 5
+    calibration_runs: Count = 2
+    runs: Count = 3
+    trials_per_run: Annotated[int, Field(ge=2, le=200)] = 20
+    idle_share: Annotated[float, Field(ge=0.0, le=0.5)] = 0.2
+    between_runs: Seconds = 60.0
+    assist: Stimulation = Stimulation()
+    difficulty: Difficulty = Difficulty()
+    arm: Literal["contingent", "sham", "yoked"] = "contingent"
+    yoked_delays: tuple[Seconds, ...] = ()
+    blind: bool = False
+    video: str = ""
+    watch: Seconds = 0.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems: list[str] = []
+        if self.movement == self.idle:
+            problems.append("movement and idle must differ")
+        if self.pause[0] > self.pause[1]:
+            problems.append("pause must be (shortest, longest)")
+        if self.k > self.n:
+            problems.append(f"k = {self.k} must be at most n = {self.n}")
+        if self.trials_per_run % 2:
+            problems.append("trials_per_run must be even, for as many movements as rests in the calibration")
+        if self.window > self.attempt:
+            problems.append("window must be at most attempt")
+        if not self.difficulty.lowest <= self.threshold <= self.difficulty.highest:
+            problems.append("threshold must lie between difficulty.lowest and difficulty.highest")
+        if self.arm == "yoked" and not self.yoked_delays:
+            problems.append(
+                'arm = "yoked" needs yoked_delays (seconds after the cue, from the other person\'s results)'
+            )
+        shortest = self.rest + self.prepare + self.watch + 1.0 / self.rate + self.assist.seconds + self.pause[0]
+        if self.assist.seconds / shortest > DUTY:
+            problems.append(
+                f"assist.seconds is {self.assist.seconds / shortest:.0%} of the shortest trial; at most {DUTY:.0%} is "
+                "allowed: shorten it or lengthen rest or pause"
+            )
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class Rehabilitation(TrialParadigm):
+    """Rest, preparation, attempt until the evidence is enough, assistance with ramp, pause."""
+
+    kind: ClassVar[str] = "rehabilitation"
+    Settings: ClassVar[type[ParadigmSettings]] = RehabilitationSettings
+    settings: RehabilitationSettings
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Movement and rest."""
+        return (self.settings.movement, self.settings.idle)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The window that begins half a second into the attempt."""
+        events = {f"cue/{name}": name for name in self.classes}
+        start = self.settings.watch + 0.5
+        return Calibration(events=events, tmin=start, tmax=start + self.settings.window)
+
+    def configure(self, info: StreamInfo, *, seed: int) -> None:
+        """Prepare; the order of trials, pauses and sham delays follow from `seed`."""
+        super().configure(info, seed=seed)
+        s = self.settings
+        self._smoother = Smoother(s.smoothing)
+        self._enough = KofN(s.k, s.n)
+        self.threshold = s.threshold
+        self._hits: list[bool] = []
+        self._dose = 0.0
+        self._assists = 0
+        self._help = False
+        self._hold = False
+
+    def sections(self) -> list[Section]:
+        """Return calibration runs and assisted runs with pauses between them."""
+        s = self.settings
+        parts: list[Section] = []
+        for index in range(s.calibration_runs + s.runs):
+            calibration = index < s.calibration_runs
+            if calibration:
+                labels = balanced_order(self.classes, s.trials_per_run, self.rng)
+            else:
+                idle = round(s.idle_share * s.trials_per_run)
+                order = [s.idle] * idle + [s.movement] * (s.trials_per_run - idle)
+                labels = tuple(str(label) for label in self.rng.permutation(order))
+            kind = "calibration" if calibration else "feedback"
+            number = index + 1 if calibration else index + 1 - s.calibration_runs
+            parts.append(Section(kind=kind, name=f"{kind} {number}", labels=labels))
+            if s.between_runs and index < s.calibration_runs + s.runs - 1:
+                parts.append(Section(kind="break", name="pause", seconds=s.between_runs, phase="break"))
+        return parts
+
+    def plan_trial(self, trial: Trial) -> int:
+        """Plan rest, preparation and attempt; what follows depends on the decoder."""
+        s = self.settings
+        ready = s.rest + s.prepare
+        trial.onset = self.at(trial, ready)
+        self._smoother.reset()
+        self._enough.reset()
+        self._help = self._hold = False
+        self.plan(trial, trial.start, "phase/rest", seconds=s.rest)
+        self.plan(trial, self.at(trial, s.rest), "phase/prepare", seconds=s.prepare)
+        self.plan(trial, self.at(trial, s.rest), "sound/beep", seconds=0.07, data={"frequency": 1000.0})
+        data = {"class": trial.label}
+        self.plan(trial, trial.onset, f"cue/{trial.label}", seconds=s.watch + s.attempt, data=data)
+        if s.video and trial.label == s.movement:
+            self.plan(trial, trial.onset, "stimulus/video", seconds=s.watch + s.attempt, data={"file": s.video})
+        begin = ready + s.watch
+        if s.watch:
+            self.plan(trial, trial.onset, "phase/watch", seconds=s.watch, data=data)
+        self.plan(trial, self.at(trial, begin), f"phase/{s.task}", seconds=s.attempt, data=data)
+        stop = self.at(trial, begin + s.attempt)
+        if trial.section.kind != "calibration":
+            self._plan_windows(trial, begin)
+        return self._plan_pause(trial, stop)
+
+    def _plan_windows(self, trial: Trial, begin: float) -> None:
+        s = self.settings
+        self.plan(trial, self.at(trial, begin), "feedback/start", seconds=s.attempt)
+        length = self.schedule.samples(s.window)
+        count = int(s.attempt * s.rate + 1e-6)
+        delay = self._sham_delay(trial)
+        trial.data["planned_delay"] = delay
+        for index in range(1, count + 1):
+            stop = self.at(trial, begin + index / s.rate)
+            self._ask(WindowRequest(stop, length, index == count, trial.index, "feedback"))
+
+    def _sham_delay(self, trial: Trial) -> float | None:
+        s = self.settings
+        if s.arm == "contingent":
+            return None
+        if s.arm == "yoked":
+            return s.yoked_delays[trial.index % len(s.yoked_delays)]
+        return float(self.rng.uniform(1.0 / s.rate, s.watch + s.attempt))
+
+    def _plan_pause(self, trial: Trial, stop: int) -> int:
+        pause = float(self.rng.uniform(*self.settings.pause))
+        self.plan(trial, stop, "phase/pause", seconds=pause)
+        return stop + self.schedule.samples(pause)
+
+    # ---- decisions ---------------------------------------------------------------------------------------------
+    def interpret(self, decision: Decision, request: WindowRequest) -> Decision:
+        """Return the smoothed probability, with the label once it was high often enough.
+
+        In the other arms, and when the therapist helps, the label is given at its time so that the gate judges
+        everything but the decoder: signal, stream, state and dose.
+        """
+        trial = self.running(request)
+        s = self.settings
+        p = probability_of(decision, s.movement)
+        if trial is None or p is None:
+            return decision
+        smooth = self._smoother.add(p)
+        elapsed = (request.stop_sample - trial.onset) / self.sfreq
+        yes = self._enough.add(yes=smooth >= self.threshold)
+        data: dict[str, Any] = {"window_p": p, "smoothed": smooth, "threshold": self.threshold}
+        delay = trial.data.get("planned_delay")
+        if self._help or (delay is not None and trial.label == s.movement):
+            yes = self._help or elapsed >= float(delay or 0.0)
+            data["by"] = "therapist" if self._help else "plan"
+            shown = 1.0 if yes else 0.5
+            return together(decision, self._both(shown), s.movement if yes else None, data=data)
+        if self._hold:
+            return together(decision, self._both(smooth), None, reason="held-by-therapist", data=data)
+        return together(decision, self._both(smooth), s.movement if yes else None, data=data)
+
+    def _both(self, p: float) -> dict[str, float]:
+        return {self.settings.movement: p, self.settings.idle: 1.0 - p}
+
+    def on_decision(
+        self, decision: Decision, verdict: Verdict, request: WindowRequest
+    ) -> tuple[list[Command], list[Event]]:
+        """Show the evidence; assist once, when the gate lets the label through; settle the trial at its end."""
+        trial = self.running(request)
+        s = self.settings
+        if trial is None or trial.seconds is not None:
+            return [], []
+        events: list[Event] = []
+        p = probability_of(decision, s.movement)
+        if p is not None:
+            data = {"trial": trial.index, "class": s.movement, "correct": trial.label == s.movement}
+            shown = {**data, "informational": True, "threshold": self.threshold}
+            events.append(self._event_at(request.stop_sample, "feedback/update", value=p, data=shown))
+        if verdict.allowed and verdict.label == s.movement:
+            return self._assist(trial, decision, verdict, request, events)
+        if decision.label is not None:
+            trial.reasons = verdict.reasons
+        if request.final:
+            trial.predicted = s.idle
+            trial.seconds = (request.stop_sample - trial.onset) / self.sfreq
+            trial.confidence = 0.0 if p is None else 1.0 - p
+            trial.allowed = trial.label == s.idle
+            events += self._outcome(trial, request.stop_sample)
+        return [], events
+
+    def _assist(
+        self, trial: Trial, decision: Decision, verdict: Verdict, request: WindowRequest, events: list[Event]
+    ) -> tuple[list[Command], list[Event]]:
+        assist = self.settings.assist
+        self.settle(trial, decision, verdict, request)
+        start = request.stop_sample
+        pulses = {"channel", "current_ma", "pulse_width_us", "frequency_hz"}
+        data = {
+            "trial": trial.index,
+            "class": self.settings.movement,
+            "duration": assist.seconds,
+            "ramp": assist.ramp,
+            **(assist.model_dump(include=pulses) if assist.command == "stimulate" else {}),
+        }
+        command = self._command(decision, assist.command, 1.0, ttl=assist.seconds, data=data)
+        self._assists += 1
+        self._dose += assist.seconds
+        trial.data |= {"latency": decision.age, "by": decision.data.get("by", "decoder"), "dose": assist.seconds}
+        events += self._outcome(trial, start)
+        self.cut_off(trial, start)
+        about = {"latency": decision.age, "dose": self._dose}
+        self.plan(trial, start, "assist/start", seconds=assist.seconds, data=about)
+        self.plan(trial, start, "phase/assist", seconds=assist.seconds)
+        stop = start + self.schedule.samples(assist.seconds)
+        self.plan(trial, stop, "assist/end")
+        self._plan_end(trial, self._plan_pause(trial, stop))
+        return [command], events
+
+    def _outcome(self, trial: Trial, sample: int) -> list[Event]:
+        correct = trial.predicted == trial.label
+        data = {"trial": trial.index, "class": trial.label, "predicted": trial.predicted, "correct": correct}
+        events = [self._event_at(sample, "feedback/result", data=data)]
+        if not correct:
+            events.append(self._event_at(sample, "feedback/error", data=data))
+        return events
+
+    def end_trial(self, trial: Trial) -> None:
+        """Make it harder after many hits and easier after few."""
+        s = self.settings.difficulty
+        trial.data["threshold"] = self.threshold
+        if trial.section.kind == "calibration" or trial.label != self.settings.movement:
+            return
+        self._hits = [*self._hits, trial.predicted == trial.label][-s.trials :]
+        if not s.adapt or self.settings.arm != "contingent" or len(self._hits) < s.trials:
+            return
+        share = sum(self._hits) / len(self._hits)
+        change = s.step if share > s.aim else -s.step if share < s.aim else 0.0
+        self.threshold = round(min(max(self.threshold + change, s.lowest), s.highest), 6)
+
+    def on_operator(self, action: str, sample: int, time: float, **data: Any) -> list[Event]:  # noqa: ARG002
+        """Take the therapist's word: "override" (assist=true or false), "skip", "difficulty" (value)."""
+        trial = self.trial
+        said: dict[str, Any] = dict(data)
+        if action == "difficulty":
+            low, high = self.settings.difficulty.lowest, self.settings.difficulty.highest
+            self.threshold = min(max(float(data.get("value", self.threshold)), low), high)
+            said["threshold"] = self.threshold
+        elif trial is not None and action == "override":
+            self._help = bool(data.get("assist", True))
+            self._hold = not self._help
+            trial.data["override"] = "assist" if self._help else "hold"
+        elif trial is not None and action == "skip":
+            trial.data["skipped"] = True
+            self.cut_off(trial, sample + 1)
+            self._plan_end(trial, sample + 1)
+        return [self._event_at(sample, f"therapist/{action}", data=said)]
+
+    def results(self) -> dict[str, Any]:
+        """Return hits and false triggers, delays, dose and the course of the threshold."""
+        s = self.settings
+        base = super().results()
+        rows = base["trials"]
+        moves = [row for row in rows if row["class"] == s.movement and not row.get("skipped")]
+        idles = [row for row in rows if row["class"] == s.idle]
+        delays = [row["seconds"] for row in moves if row["correct"]]
+        if s.blind:
+            rows = [{key: row[key] for key in row if key not in ("planned_delay", "by")} for row in rows]
+        code = hashlib.sha256(f"{s.arm}:{self.seed}".encode()).hexdigest()[:8]
+        return {
+            **base,
+            "trials": rows,
+            "arm": code if s.blind else s.arm,
+            "hit_rate": sum(row["correct"] for row in moves) / len(moves) if moves else None,
+            "false_triggers": sum(row["predicted"] == s.movement for row in idles),
+            "n_idle_trials": len(idles),
+            "seconds_to_assist": sum(delays) / len(delays) if delays else None,
+            "assist_delays": delays,
+            "assists": self._assists,
+            "assist_seconds": self._dose,
+            "contingency_latency": [row["latency"] for row in rows if "latency" in row],
+            "threshold": self.threshold,
+        }

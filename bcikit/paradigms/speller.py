@@ -1,0 +1,399 @@
+"""P300 speller: rows and columns, or single items, flash until the evidence is enough."""
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field, field_validator, model_validator
+
+from bcikit.paradigms.base import Calibration, Decider, WindowRequest
+from bcikit.paradigms.evidence import best, logit, probability_of, softmax, together
+from bcikit.paradigms.language import SPACE, LanguageModel
+from bcikit.paradigms.score import itr
+from bcikit.paradigms.settings import Count, ParadigmSettings, Seconds, Share, Span
+from bcikit.paradigms.trials import Section, Trial, TrialParadigm
+from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
+
+DELETE = "<"
+"""The item that takes back the last one."""
+
+WRONG = 0.05
+"""Prior probability that the last letter is to be taken back."""
+
+
+class SpellerSettings(ParadigmSettings):
+    """Settings of a P300 speller. Times are seconds.
+
+    Attributes
+    ----------
+    mode : "row-column" or "single"
+        What flashes together.
+    rows : list of list of str
+        The items; a string stands for a row of its letters. ``_`` is the space and ``<`` takes back.
+    flash, gap : float
+        A flash and the pause after it.
+    gaze : float
+        Time to find the item.
+    pause : float
+        After the result.
+    epoch : pair of float
+        Window after a flash that is decoded.
+    calibration : list of str
+        Items attended to for training (a string: its letters), with `calibration_sequences` each.
+    copy_text : list of str
+        What is to be written; empty for writing freely.
+    correct : bool
+        A wrong item is to be taken back in copying.
+    max_selections : int
+        End after this many selections, whatever was written.
+    min_sequences, max_sequences : int
+        A sequence flashes everything once (single) or every row and column once.
+    threshold : float
+        Posterior at which a selection is made.
+    minimum : float
+        Posterior that is enough after the last sequence; below it nothing is selected.
+    language : bool
+        Use letters and words written so far as a prior.
+    predictions : int
+        Items ``#1``, ``#2``, ... of the matrix stand for the likeliest words.
+    error_potential : bool
+        Ask the attached error-potential decoder after each selection and take back what was wrong.
+    error_threshold : float
+        Probability of an error from which on a selection is taken back.
+    """
+
+    mode: Literal["row-column", "single"] = "row-column"
+    rows: Annotated[tuple[tuple[str, ...], ...], Field(min_length=1, max_length=12)] = tuple(
+        tuple(row) for row in ("ABCDEF", "GHIJKL", "MNOPQR", "STUVWX", "YZ_<12", "345678")
+    )
+    flash: Annotated[float, Field(ge=0.02, le=1.0)] = 0.100
+    gap: Annotated[float, Field(ge=0.0, le=2.0)] = 0.075
+    gaze: Seconds = 2.0
+    pause: Span = 1.5
+    epoch: tuple[Seconds, Span] = (0.0, 0.8)
+    calibration: tuple[str, ...] = tuple("NEURAL")
+    calibration_sequences: Annotated[int, Field(ge=1, le=50)] = 10
+    copy_text: tuple[str, ...] = tuple("BRAIN")
+    correct: bool = True
+    max_selections: Count = 20
+    min_sequences: Annotated[int, Field(ge=1, le=50)] = 2
+    max_sequences: Annotated[int, Field(ge=1, le=50)] = 10
+    threshold: Share = 0.95
+    minimum: Share = 0.60
+    language: bool = True
+    predictions: Annotated[int, Field(ge=0, le=6)] = 0
+    error_potential: bool = False
+    error_threshold: Annotated[float, Field(ge=0.5, le=1.0)] = 0.8
+
+    @field_validator("calibration", "copy_text", mode="before")
+    @classmethod
+    def _letters(cls, value: Any) -> Any:
+        return tuple(value.replace(" ", SPACE)) if isinstance(value, str) else value
+
+    @field_validator("rows", mode="before")
+    @classmethod
+    def _rows(cls, value: Any) -> Any:
+        return [tuple(row) if isinstance(row, str) else row for row in value] if isinstance(value, list) else value
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """All items in reading order."""
+        return tuple(item for row in self.rows for item in row)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems: list[str] = []
+        items = self.items
+        if len(set(items)) != len(items) or len(items) < 2:
+            problems.append("rows must hold at least two items, each once")
+        if self.mode == "row-column" and (len({len(row) for row in self.rows}) != 1 or len(self.rows) < 2):
+            problems.append('rows must be two or more of the same length for mode = "row-column"')
+        for key in ("calibration", "copy_text"):
+            unknown = sorted(set(getattr(self, key)) - set(items))
+            if unknown:
+                problems.append(f"{key} uses {', '.join(unknown)}, which rows do not hold")
+        if self.min_sequences > self.max_sequences:
+            problems.append("min_sequences must be at most max_sequences")
+        if self.epoch[0] >= self.epoch[1]:
+            problems.append("epoch must be (start, end)")
+        if self.minimum > self.threshold:
+            problems.append("minimum must be at most threshold")
+        if self.correct and self.copy_text and DELETE not in items:
+            problems.append(f"correct = true needs the item {DELETE!r} in rows")
+        if self.predictions and any(f"#{index + 1}" not in items for index in range(self.predictions)):
+            problems.append("predictions needs the items #1, #2, ... in rows")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class Speller(TrialParadigm):
+    """Cue, gaze, flashes with dynamic stopping, selection."""
+
+    kind: ClassVar[str] = "p300-speller"
+    Settings: ClassVar[type[ParadigmSettings]] = SpellerSettings
+    settings: SpellerSettings
+    _error_decider: Decider | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the decoder tells apart: a flash of the attended item, or another."""
+        return ("target", "nontarget")
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """One epoch a flash."""
+        tmin, tmax = self.settings.epoch
+        events = {"label/target": "target", "label/nontarget": "nontarget"}
+        return Calibration(events=events, tmin=tmin, tmax=tmax)
+
+    def attach_error_decider(self, decider: Decider) -> None:
+        """Take a decoder of the classes "error" and "correct" for windows after a selection."""
+        self._error_decider = decider
+
+    def decider_for(self, request: WindowRequest) -> Decider | None:
+        """Return the error-potential decoder for windows after a selection."""
+        return self._error_decider if request.kind == "error-potential" else None
+
+    def configure(self, info: StreamInfo, *, seed: int) -> None:
+        """Prepare; the order of flashes follows from `seed`."""
+        self.text = ""
+        self._language = LanguageModel() if self.settings.language else None
+        s = self.settings
+        columns = list(zip(*s.rows, strict=True)) if s.mode == "row-column" else []
+        singles = [(item,) for item in s.items]
+        self._groups: list[tuple[str, ...]] = [*s.rows, *columns] if s.mode == "row-column" else list(singles)
+        self._target_share = sum(len(group) for group in self._groups) / len(s.items) / len(self._groups)
+        self._words: list[str] = []
+        self._scores: dict[str, float] = {}
+        self._answered: dict[int, int] = {}
+        self._selections = 0
+        super().configure(info, seed=seed)
+
+    # ---- what is done ------------------------------------------------------------------------------------------
+    def sections(self) -> list[Section]:
+        """Return the calibration and the writing."""
+        s = self.settings
+        parts = []
+        if s.calibration:
+            parts.append(Section(kind="calibration", name="calibration", labels=s.calibration))
+            parts.append(Section(kind="break", name="pause", seconds=5.0, phase="break"))
+        name = "copy" if s.copy_text else "free"
+        if s.max_selections:
+            parts.append(Section(kind="feedback", name=name, labels=s.copy_text or ("",)))
+        return parts
+
+    def _next_trial(self, sample: int) -> None:
+        if self._sections[self._section].kind == "feedback":
+            wanted = self._wanted()
+            self._queue = [] if wanted is None or self._selections >= self.settings.max_selections else [wanted]
+        super()._next_trial(sample)
+
+    def _wanted(self) -> str | None:
+        """Return the item to attend to next; "" where that is free, None if all is written."""
+        s = self.settings
+        if not s.copy_text:
+            return ""
+        if not s.correct:
+            return s.copy_text[self._selections] if self._selections < len(s.copy_text) else None
+        goal = "".join(s.copy_text).replace(SPACE, " ")
+        if self.text == goal:
+            return None
+        return goal[len(self.text)].replace(" ", SPACE) if goal.startswith(self.text) else DELETE
+
+    def plan_trial(self, trial: Trial) -> int:
+        """Plan the cue and every flash up to the last sequence; a selection cancels what is left."""
+        s = self.settings
+        calibration = trial.section.kind == "calibration"
+        trial.onset = self.at(trial, s.gaze)
+        data = {"class": trial.label, "item": trial.label}
+        if trial.label:
+            self.plan(trial, trial.start, f"cue/{trial.label}", seconds=s.gaze, data=data)
+        self.plan(trial, trial.start, "phase/gaze", seconds=s.gaze)
+        self._begin_evidence()
+        if self._words:
+            self.plan(trial, trial.start, "prediction/words", data={"words": self._words})
+        soa = s.flash + s.gap
+        sequences = s.calibration_sequences if calibration else s.max_sequences
+        self.plan(trial, trial.onset, "phase/flash", seconds=sequences * len(self._groups) * soa)
+        last: tuple[str, ...] = ()
+        count = 0
+        for sequence in range(sequences):
+            order = self._order(last)
+            for group in order:
+                final = not calibration and sequence == sequences - 1 and group == order[-1]
+                self._plan_flash(trial, group, sequence, s.gaze + count * soa, count, final=final)
+                count += 1
+            last = order[-1]
+        done = self.at(trial, s.gaze + count * soa + s.epoch[1])
+        return done + self.schedule.samples(s.pause)
+
+    def _plan_flash(
+        self, trial: Trial, group: tuple[str, ...], sequence: int, at: float, index: int, *, final: bool
+    ) -> None:
+        s = self.settings
+        sample = self.at(trial, at)
+        target = trial.label in group if trial.label else None
+        data = {"items": list(group), "target": target, "sequence": sequence, "index": index}
+        self.plan(trial, sample, "stimulus/flash", seconds=s.flash, data=data)
+        if target is not None:
+            self.plan(trial, sample, "label/target" if target else "label/nontarget", data={"index": index})
+        if trial.section.kind != "calibration":
+            stop = sample + self.schedule.samples(s.epoch[1])
+            length = self.schedule.samples(s.epoch[1] - s.epoch[0])
+            about = {"items": group, "sequence": sequence}
+            self._ask(WindowRequest(stop, length, final, trial.index, "flash", about))
+
+    def _order(self, last: tuple[str, ...]) -> list[tuple[str, ...]]:
+        """Return a random order in which no item flashes twice running, where that can be."""
+        for _ in range(100):
+            order = [self._groups[index] for index in self.rng.permutation(len(self._groups))]
+            if not set(order[0]) & set(last):
+                return order
+        return order
+
+    def _begin_evidence(self) -> None:
+        s = self.settings
+        items = s.items
+        self._words = []
+        prior = dict.fromkeys(items, 1.0 / len(items))
+        if self._language is not None:
+            prior = self._language.next_item(self.text, items)
+            self._words = self._language.complete(self.text, s.predictions)
+            if DELETE in prior and self.text:
+                # No word holds it, yet a letter may always have gone wrong.
+                prior[DELETE] = max(prior[DELETE], WRONG)
+        self._scores = {item: float(np.log(prior[item])) for item in items}
+        self._answered = {}
+
+    # ---- decisions ---------------------------------------------------------------------------------------------
+    def interpret(self, decision: Decision, request: WindowRequest) -> Decision:
+        """Add the evidence of one flash; the label comes with the flash that completes a sequence and is enough.
+
+        ``log P(i | x) = log P(i) + sum over flashes of i [logit p(target | x) - logit P(target)]``
+        """
+        trial = self.running(request)
+        if trial is None or request.kind != "flash" or trial.seconds is not None:
+            return decision
+        s = self.settings
+        p = probability_of(decision, "target")
+        if p is not None:
+            gain = logit(p) - logit(self._target_share)
+            for item in request.data["items"]:
+                self._scores[item] += gain
+        sequence = int(request.data["sequence"])
+        self._answered[sequence] = self._answered.get(sequence, 0) + 1
+        posterior = softmax(self._scores)
+        winner = best(s.items, posterior)
+        complete = self._answered[sequence] == len(self._groups)
+        enough = complete and sequence + 1 >= s.min_sequences and posterior[winner] >= s.threshold
+        at_end = request.final and posterior[winner] >= s.minimum
+        data = {"p_target": p, "sequence": sequence, "items": list(request.data["items"])}
+        return together(decision, posterior, winner if enough or at_end else None, data=data)
+
+    def on_decision(
+        self, decision: Decision, verdict: Verdict, request: WindowRequest
+    ) -> tuple[list[Command], list[Event]]:
+        """Select what the gate lets through; end the trial."""
+        trial = self.running(request)
+        if trial is None:
+            return [], []
+        if request.kind == "error-potential":
+            return self._take_back(trial, decision, verdict, request)
+        if trial.seconds is not None:
+            return [], []
+        if verdict.allowed and verdict.label is not None:
+            return self._select(trial, decision, verdict, request)
+        if decision.label is not None:
+            trial.reasons = verdict.reasons
+        if request.final:
+            self._selections += 1
+            data = {"trial": trial.index, "class": trial.label, "predicted": None, "correct": False}
+            return [], [self._event_at(request.stop_sample, "feedback/result", data=data)]
+        return [], []
+
+    def _select(
+        self, trial: Trial, decision: Decision, verdict: Verdict, request: WindowRequest
+    ) -> tuple[list[Command], list[Event]]:
+        s = self.settings
+        item = str(verdict.label)
+        self.settle(trial, decision, verdict, request)
+        trial.predicted = item
+        self._selections += 1
+        before = self.text
+        self.text = self._write(item)
+        trial.data |= {"sequences": int(request.data["sequence"]) + 1, "text": self.text, "before": before}
+        at = request.stop_sample
+        correct = item == trial.label if trial.label else None
+        data = {"trial": trial.index, "class": trial.label, "predicted": item, "correct": correct, "text": self.text}
+        events = [
+            self._event_at(at, f"select/{item}", data={"trial": trial.index, "item": item, "text": self.text}),
+            self._event_at(at, "feedback/result", data=data),
+        ]
+        if correct is False:
+            events.append(self._event_at(at, "feedback/error", data=data))
+        self.cut_off(trial, at)
+        self._plan_end(trial, at + self.schedule.samples(max(s.pause, 1.0 if self._asks_error else 0.0)))
+        if self._asks_error:
+            stop, length = at + self.schedule.samples(0.8), self.schedule.samples(0.6)
+            self._ask(WindowRequest(stop, length, trial=trial.index, kind="error-potential"))
+        return [self._command(decision, "select", item, ttl=s.ttl, data={"text": self.text})], events
+
+    @property
+    def _asks_error(self) -> bool:
+        return self.settings.error_potential and self._error_decider is not None
+
+    def _take_back(
+        self, trial: Trial, decision: Decision, verdict: Verdict, request: WindowRequest
+    ) -> tuple[list[Command], list[Event]]:
+        p = probability_of(decision, "error")
+        trial.data["p_error"] = p
+        if p is None or p < self.settings.error_threshold or not verdict.allowed:
+            return [], []
+        self.text = trial.data["before"]
+        trial.data |= {"undone": True, "text": self.text}
+        event = self._event_at(request.stop_sample, "select/undo", data={"trial": trial.index, "text": self.text})
+        return [self._command(decision, "undo", trial.predicted, ttl=self.settings.ttl)], [event]
+
+    def _write(self, item: str) -> str:
+        if item == DELETE:
+            return self.text[:-1]
+        if item.startswith("#") and item[1:].isdigit() and int(item[1:]) <= len(self._words):
+            start = len(self.text) - len(LanguageModel.prefix(self.text))
+            return self.text[:start] + self._words[int(item[1:]) - 1] + " "
+        return self.text + item.replace(SPACE, " ")
+
+    def results(self) -> dict[str, Any]:
+        """Return what was written, the sequences it took and the information transfer rate with all pauses."""
+        s = self.settings
+        base = super().results()
+        rows = base["trials"]
+        made = [row["seconds"] + s.gaze + s.pause for row in rows if row["seconds"] is not None]
+        mean = sum(made) / len(made) if made else 0.0
+        accuracy = base["accuracy"] or 0.0
+        used = [row["sequences"] for row in rows if "sequences" in row]
+        return {
+            **base,
+            "classes": list(s.items),
+            "confusion": None,
+            "text": self.text,
+            "copy_text": "".join(s.copy_text).replace(SPACE, " "),
+            "mean_sequences": sum(used) / len(used) if used else None,
+            "seconds_per_selection": mean,
+            "itr": itr(accuracy, len(s.items), mean) if s.copy_text else None,
+            "letters_per_minute": 60.0 * len(self.text) / sum(made) if made else 0.0,
+        }
+
+    def stimuli(self) -> list[dict[str, Any]]:
+        """Return the flashes for the stimulus analyser."""
+        soa = self.settings.flash + self.settings.gap
+        return [
+            {
+                "kind": "flash",
+                "name": self.settings.mode,
+                "frequency": 1.0 / soa,
+                "depth": 0.6,
+                "size_deg": 2.0,
+                "seconds": self.settings.max_sequences * len(self._groups) * soa,
+                "red": False,
+            }
+        ]

@@ -1,0 +1,325 @@
+"""SSVEP menu: of the targets that flicker, the one looked at is chosen; looking away chooses nothing."""
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from bcikit.paradigms.base import Calibration, Decider, WindowRequest
+from bcikit.paradigms.evidence import KofN, best
+from bcikit.paradigms.frames import Refresh, feasibility
+from bcikit.paradigms.imagery import Name
+from bcikit.paradigms.score import itr
+from bcikit.paradigms.settings import Count, ParadigmSettings, Seconds, Share, Span, Table
+from bcikit.paradigms.trials import Section, Trial, TrialParadigm
+from bcikit.signal import ArgumentError, Command, Decision, Event, StreamInfo, Verdict
+
+IDLE = "none"
+"""The class of looking at no target."""
+
+
+class Target(Table):
+    """One target of the menu.
+
+    Attributes
+    ----------
+    name : str
+        What it chooses.
+    frequency : float
+        Hz.
+    phase : float
+        Radians.
+    """
+
+    name: Name
+    frequency: Annotated[float, Field(gt=0, le=60)]
+    phase: float = 0.0
+
+
+class SsvepSettings(ParadigmSettings):
+    """Settings of an SSVEP menu. Times are seconds.
+
+    Attributes
+    ----------
+    targets : list of table
+        Name, frequency and phase of each.
+    refresh : float
+        Refresh rate of the screen in Hz; frequencies that it cannot show are refused.
+    stimulation : "sampled-sinusoid" or "frame-period"
+        How luminance follows time (see the page on stimulus timing).
+    depth : float
+        Modulation depth; 0.6 keeps more than 90 % accuracy and is easier on the eyes.
+    size_deg : float
+        Visual angle of a target's side.
+    cue, flicker, blank : float
+        Time to look, longest flicker, dark gap after it.
+    latency : float
+        From the screen to the visual cortex; windows begin that late.
+    first, every : float
+        Length of the first window, and the step to the next.
+    growing : bool
+        Windows grow from the onset (decoders without training take any length); False: all are `first` long.
+    decoder : str
+        Decoder without training; "" for the session's trained one.
+    harmonics : int
+        Harmonics of the reference signals.
+    threshold : float
+        Probability that is enough ...
+    k, n : int
+        ... in k of n windows in a row.
+    calibration_rounds, rounds : int
+        How often each target is attended to without and with feedback.
+    idle_share : float
+        Trials, relative to those of one target, in which the person looks at no target.
+    free : bool
+        No cue: the person chooses.
+    """
+
+    targets: Annotated[tuple[Target, ...], Field(min_length=2, max_length=64)]
+    refresh: Annotated[float, Field(ge=24, le=500)] = 60.0
+    stimulation: Literal["sampled-sinusoid", "frame-period"] = "sampled-sinusoid"
+    depth: Annotated[float, Field(gt=0.0, le=1.0)] = 0.6
+    size_deg: Annotated[float, Field(gt=0.0, le=30.0)] = 3.3
+    cue: Seconds = 1.0
+    flicker: Annotated[float, Field(gt=0, le=6.0)] = 4.0
+    blank: Annotated[float, Field(ge=1.0, le=600.0)] = 1.5
+    latency: Annotated[float, Field(ge=0.0, le=0.5)] = 0.14
+    first: Span = 1.0
+    every: Span = 0.25
+    growing: bool = True
+    decoder: str = "fbcca"
+    harmonics: Annotated[int, Field(ge=1, le=8)] = 3
+    threshold: Share = 0.7
+    k: Annotated[int, Field(ge=1, le=20)] = 2
+    n: Annotated[int, Field(ge=1, le=20)] = 2
+    calibration_rounds: Count = 0
+    rounds: Count = 4
+    idle_share: Annotated[float, Field(ge=0.0, le=4.0)] = 0.5
+    free: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems: list[str] = []
+        names = [target.name for target in self.targets]
+        if len(set(names)) != len(names) or IDLE in names:
+            problems.append(f'targets must have different names, none of them "{IDLE}"')
+        if len({(target.frequency, target.phase) for target in self.targets}) != len(names):
+            problems.append("targets must differ in frequency or phase")
+        for target in self.targets:
+            found = feasibility(target.frequency, Refresh(self.refresh), self.stimulation)
+            if not found.possible:
+                problems.append(f"targets.{target.name}.frequency = {target.frequency:g}: {found.reason}")
+        if self.first + self.latency > self.flicker:
+            problems.append("first + latency must be at most flicker")
+        if self.k > self.n:
+            problems.append("k must be at most n")
+        if not self.decoder and not self.calibration_rounds:
+            problems.append('decoder = "" (a trained one) needs calibration_rounds')
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class SsvepMenu(TrialParadigm):
+    """Cue, flicker with dynamic stopping, choice, dark gap."""
+
+    kind: ClassVar[str] = "ssvep-menu"
+    Settings: ClassVar[type[ParadigmSettings]] = SsvepSettings
+    settings: SsvepSettings
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The targets, and looking at none."""
+        return (*(target.name for target in self.settings.targets), IDLE)
+
+    @property
+    def frequencies(self) -> dict[str, float]:
+        """Frequency of each target in Hz, as the screen shows it."""
+        return {
+            target.name: feasibility(target.frequency, Refresh(self.settings.refresh), self.settings.stimulation).shown
+            for target in self.settings.targets
+        }
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The longest window of each flicker."""
+        s = self.settings
+        if not s.calibration_rounds:
+            return None
+        length = s.flicker - s.latency if s.growing else s.first
+        return Calibration(
+            events={f"label/{name}": name for name in self.classes}, tmin=s.latency, tmax=s.latency + length
+        )
+
+    def configure(self, info: StreamInfo, *, seed: int) -> None:
+        """Prepare; refuses frequencies above Nyquist."""
+        for name, frequency in self.frequencies.items():
+            if frequency * 2 >= info.sfreq:
+                raise ArgumentError(
+                    f"{self.name}: the target {name!r} flickers at {frequency:g} Hz, above the Nyquist frequency of "
+                    f"{info.name!r} ({info.sfreq / 2:g} Hz)."
+                )
+        super().configure(info, seed=seed)
+        self._enough = KofN(self.settings.k, self.settings.n)
+        self._winner = ""
+        self.chosen: list[str] = []
+
+    def decider(self) -> Decider | None:
+        """Return the decoder that needs no training, if that is what the settings say."""
+        from bcikit.paradigms.untrained import SsvepDecider
+
+        s = self.settings
+        if not s.decoder:
+            return None
+        assert self.info is not None
+        return SsvepDecider(
+            self.info, frequencies=self.frequencies, idle=IDLE, decoder=s.decoder, harmonics=s.harmonics
+        )
+
+    def sections(self) -> list[Section]:
+        """Return calibration and choices, each target equally often, with trials of looking at none."""
+        s = self.settings
+        names = [target.name for target in s.targets]
+        parts = []
+        for kind, rounds in (("calibration", s.calibration_rounds), ("feedback", s.rounds)):
+            idle = [IDLE] * round(s.idle_share * rounds)
+            labels = [str(item) for item in self.rng.permutation(names * rounds + idle)] if rounds else []
+            if kind == "feedback" and s.free:
+                labels = [""] * len(labels)
+            if labels:
+                parts.append(Section(kind=kind, name=kind if kind == "calibration" else "menu", labels=tuple(labels)))
+        return parts
+
+    def plan_trial(self, trial: Trial) -> int:
+        """Plan cue, flicker, windows and the dark gap."""
+        s = self.settings
+        trial.onset = self.at(trial, s.cue)
+        self._enough.reset()
+        self._winner = ""
+        shown = self.frequencies
+        attended = next((target for target in s.targets if target.name == trial.label), None)
+        if trial.label:
+            self.plan(trial, trial.start, f"cue/{trial.label}", seconds=s.cue, data={"class": trial.label})
+        self.plan(trial, trial.start, "phase/gaze", seconds=s.cue)
+        data = {
+            "frequency": 0.0 if attended is None else shown[attended.name],
+            "phase": 0.0 if attended is None else attended.phase,
+            "target": None if not trial.label else "" if attended is None else attended.name,
+            "targets": [{"item": item.name, "frequency": shown[item.name], "phase": item.phase} for item in s.targets],
+        }
+        self.plan(trial, trial.onset, "stimulus/flicker", seconds=s.flicker, data=data)
+        self.plan(trial, trial.onset, "phase/flicker", seconds=s.flicker)
+        if trial.label:
+            self.plan(trial, trial.onset, f"label/{trial.label}")
+        stop = self.at(trial, s.cue + s.flicker)
+        if trial.section.kind != "calibration":
+            self._plan_windows(trial)
+        return self._plan_blank(trial, stop)
+
+    def _plan_windows(self, trial: Trial) -> None:
+        s = self.settings
+        count = int((s.flicker - s.latency - s.first) / s.every + 1e-6)
+        for index in range(count + 1):
+            seconds = s.first + index * s.every
+            stop = self.at(trial, s.cue + s.latency + seconds)
+            length = self.schedule.samples(seconds if s.growing else s.first)
+            self._ask(WindowRequest(stop, length, index == count, trial.index, "flicker"))
+
+    def _plan_blank(self, trial: Trial, stop: int) -> int:
+        self.plan(trial, stop, "stimulus/off")
+        self.plan(trial, stop, "phase/rest", seconds=self.settings.blank)
+        return stop + self.schedule.samples(self.settings.blank)
+
+    # ---- decisions ---------------------------------------------------------------------------------------------
+    def interpret(self, decision: Decision, request: WindowRequest) -> Decision:
+        """Give the label only when the same target was likely enough k times; looking at none never is one."""
+        trial = self.running(request)
+        if trial is None or not decision.probabilities:
+            return decision
+        s = self.settings
+        p = dict(zip(decision.classes, decision.probabilities, strict=True))
+        winner = best(decision.classes, p)
+        if winner != self._winner:
+            self._enough.reset()
+            self._winner = winner
+        enough = self._enough.add(yes=p[winner] >= s.threshold)
+        label = winner if enough and winner != IDLE else None
+        reason = None if label else "idle" if winner == IDLE else "gathering-evidence"
+        return Decision(
+            time=decision.time,
+            sample=decision.sample,
+            classes=decision.classes,
+            probabilities=decision.probabilities,
+            label=label,
+            reason=reason,
+            age=decision.age,
+            data=decision.data,
+        )
+
+    def on_decision(
+        self, decision: Decision, verdict: Verdict, request: WindowRequest
+    ) -> tuple[list[Command], list[Event]]:
+        """Choose what the gate lets through and stop the flicker; choose nothing at its end."""
+        trial = self.running(request)
+        if trial is None or trial.seconds is not None:
+            return [], []
+        at = request.stop_sample
+        if verdict.allowed and verdict.label is not None:
+            item = str(verdict.label)
+            self.settle(trial, decision, verdict, request)
+            trial.predicted = item
+            self.chosen.append(item)
+            self.cut_off(trial, at)
+            self._plan_end(trial, self._plan_blank(trial, at))
+            events = [self._event_at(at, f"select/{item}", data={"trial": trial.index, "item": item})]
+            events += self._outcome(trial, at)
+            return [self._command(decision, "select", item, ttl=self.settings.ttl)], events
+        if decision.label is not None:
+            trial.reasons = verdict.reasons
+        if request.final:
+            trial.predicted = IDLE
+            trial.allowed = trial.label == IDLE
+            trial.seconds = (at - trial.onset) / self.sfreq
+            return [], self._outcome(trial, at)
+        return [], []
+
+    def _outcome(self, trial: Trial, at: int) -> list[Event]:
+        correct = trial.predicted == trial.label if trial.label else None
+        data = {"trial": trial.index, "class": trial.label, "predicted": trial.predicted, "correct": correct}
+        events = [self._event_at(at, "feedback/result", data=data)]
+        return [*events, self._event_at(at, "feedback/error", data=data)] if correct is False else events
+
+    def results(self) -> dict[str, Any]:
+        """Return choices, false choices while looking away, time to decision and transfer rate with the gaze shift."""
+        s = self.settings
+        base = super().results()
+        asked = [row for row in base["trials"] if row["class"] not in ("", IDLE)]
+        idle = [row for row in base["trials"] if row["class"] == IDLE]
+        right = sum(row["correct"] for row in asked) / len(asked) if asked else 0.0
+        times = [row["seconds"] for row in asked if row["seconds"] is not None]
+        mean = sum(times) / len(times) if times else 0.0
+        return {
+            **base,
+            "chosen": list(self.chosen),
+            "target_accuracy": right if asked else None,
+            "false_choices": sum(row["predicted"] not in (IDLE, None) for row in idle),
+            "n_idle_trials": len(idle),
+            "seconds_to_decision": mean,
+            "seconds_per_choice": mean + s.cue,
+            "itr": itr(right, len(s.targets), mean + s.cue) if times else 0.0,
+        }
+
+    def stimuli(self) -> list[dict[str, Any]]:
+        """Return each target for the stimulus analyser."""
+        s = self.settings
+        return [
+            {
+                "kind": "flicker",
+                "name": target.name,
+                "frequency": self.frequencies[target.name],
+                "depth": s.depth,
+                "size_deg": s.size_deg,
+                "seconds": s.flicker,
+                "red": False,
+            }
+            for target in s.targets
+        ]

@@ -1,0 +1,238 @@
+"""Driving: a vigilance monitor. It advises; it never touches the vehicle."""
+
+from collections import deque
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from bcikit.paradigms.bands import BandPowerDecider
+from bcikit.paradigms.base import Decider, WindowRequest
+from bcikit.paradigms.evidence import probability_of, together
+from bcikit.paradigms.settings import ParadigmSettings, Span
+from bcikit.paradigms.trials import Section, Trial, TrialParadigm
+from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
+
+LEVELS = ("alert", "some-sleepiness", "sleepy", "drowsy")
+"""In the words of the Karolinska scale: 1 to 5, 6, 7, and 8 to 9."""
+
+_BANDS = {"theta": (4.0, 8.0), "alpha": (8.0, 13.0), "beta": (13.0, 30.0)}
+
+
+class VigilanceSettings(ParadigmSettings):
+    """Settings of the vigilance monitor. Times are seconds.
+
+    Attributes
+    ----------
+    baseline : float
+        Alert driving at the start, which makes the index a person's own.
+    drive : float
+        Length of the monitored drive.
+    window, every : float
+        Length of a window and the step to the next.
+    channels : list of str
+        Averaged; all EEG channels if empty.
+    smooth : float
+        Seconds over which the index is averaged (median).
+    kss_per_sd : float
+        Points on the Karolinska Sleepiness Scale for one standard deviation of the baseline's index.
+    kss_alert : float
+        KSS of the baseline.
+    advise_at, warn_at : float
+        KSS from which the driver may and must be told (Regulation (EU) 2021/1341: 7 may, 8 must).
+    hysteresis : float
+        KSS points below a level at which it is left.
+    repeat : float
+        Shortest time between two warnings of the same level.
+    """
+
+    baseline: Annotated[float, Field(ge=30, le=600)] = 90.0
+    drive: Span = 1200.0
+    window: Annotated[float, Field(ge=2, le=30)] = 4.0
+    every: Annotated[float, Field(ge=0.5, le=30)] = 2.0
+    channels: tuple[str, ...] = ()
+    smooth: Span = 30.0
+    kss_per_sd: Annotated[float, Field(gt=0, le=5)] = 1.5
+    kss_alert: Annotated[float, Field(ge=1, le=5)] = 3.0
+    advise_at: Annotated[float, Field(ge=5, le=9)] = 7.0
+    warn_at: Annotated[float, Field(ge=6, le=8)] = 8.0
+    hysteresis: Annotated[float, Field(ge=0, le=3)] = 1.0
+    repeat: Span = 60.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems: list[str] = []
+        if self.advise_at >= self.warn_at:
+            problems.append("advise_at must be below warn_at (at 8 a driver must be warned)")
+        if self.every > self.smooth:
+            problems.append("every must be at most smooth")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class Vigilance(TrialParadigm):
+    """Alert baseline, then a drive in which the level is followed with hysteresis and every alarm is logged."""
+
+    kind: ClassVar[str] = "vigilance"
+    Settings: ClassVar[type[ParadigmSettings]] = VigilanceSettings
+    settings: VigilanceSettings
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Drowsy or alert."""
+        return ("drowsy", "alert")
+
+    def decider(self) -> Decider | None:
+        """Return band powers; nothing is trained but the person's own baseline."""
+        assert self.info is not None
+        return BandPowerDecider(self.info, channels=self.settings.channels, bands=_BANDS, classes=self.classes)
+
+    def configure(self, info: StreamInfo, *, seed: int) -> None:
+        """Prepare for a stream."""
+        super().configure(info, seed=seed)
+        self._baseline: list[float] = []
+        self._centre: float | None = None
+        self._spread = 1.0
+        size = max(1, round(self.settings.smooth / self.settings.every))
+        self._recent: deque[float] = deque(maxlen=size)
+        self.level = 0
+        self._told: dict[int, int] = {}
+        self.alarms: list[dict[str, Any]] = []
+        self.course: list[dict[str, Any]] = []
+        self._poor = 0
+        self._windows_seen = 0
+
+    def sections(self) -> list[Section]:
+        """Return the baseline and the drive."""
+        return [
+            Section(kind="custom", name="alert baseline", labels=("baseline",)),
+            Section(kind="feedback", name="drive", labels=("drive",)),
+        ]
+
+    def plan_trial(self, trial: Trial) -> int:
+        """Plan windows over the whole phase."""
+        s = self.settings
+        seconds = s.baseline if trial.label == "baseline" else s.drive
+        name = "phase/baseline" if trial.label == "baseline" else "phase/driving"
+        self.plan(trial, trial.start, name, seconds=seconds)
+        length = self.schedule.samples(s.window)
+        count = int((seconds - s.window) / s.every + 1e-6)
+        for index in range(count + 1):
+            stop = self.at(trial, s.window + index * s.every)
+            self._ask(WindowRequest(stop, length, index == count, trial.index, "monitor"))
+        return self.at(trial, seconds)
+
+    # ---- decisions ---------------------------------------------------------------------------------------------
+    @staticmethod
+    def index_of(powers: dict[str, float]) -> float:
+        """Return ``log((theta + alpha) / beta)`` (Jap 2009; Eoh 2005): it rises with drowsiness."""
+        return float(np.log(max(powers["theta"] + powers["alpha"], 1e-12) / max(powers["beta"], 1e-12)))
+
+    def interpret(self, decision: Decision, request: WindowRequest) -> Decision:
+        """Return the probability of being drowsy (KSS of `warn_at` or above) from the smoothed index."""
+        trial = self.running(request)
+        powers = decision.data.get("powers")
+        if trial is None or powers is None or decision.reason == "bad-data":
+            return decision
+        index = self.index_of(powers)
+        if trial.label == "baseline" or self._centre is None:
+            return together(decision, {"drowsy": 0.0, "alert": 1.0}, None, reason="baseline", data={"index": index})
+        self._recent.append(index)
+        z = (float(np.median(self._recent)) - self._centre) / self._spread
+        s = self.settings
+        kss = min(max(s.kss_alert + s.kss_per_sd * z, 1.0), 9.0)
+        p = 1.0 / (1.0 + float(np.exp(-2.0 * (kss - s.warn_at))))
+        label = "drowsy" if p >= 0.5 else "alert"
+        clean = Decision(
+            time=decision.time, sample=decision.sample, classes=self.classes, age=decision.age, data=decision.data
+        )
+        return together(clean, {"drowsy": p, "alert": 1.0 - p}, label, data={"index": index, "z": z, "kss": kss})
+
+    def on_decision(
+        self, decision: Decision, verdict: Verdict, request: WindowRequest
+    ) -> tuple[list[Command], list[Event]]:
+        """Follow the level; advise or warn when it rises, and again after `repeat` seconds."""
+        trial = self.running(request)
+        if trial is None:
+            return [], []
+        self._windows_seen += 1
+        if decision.reason == "bad-data" or "index" not in decision.data:
+            self._poor += 1
+        elif trial.label == "baseline":
+            self._baseline.append(float(decision.data["index"]))
+        if trial.label == "baseline":
+            if request.final:
+                self._settle_baseline()
+            return [], []
+        commands: list[Command] = []
+        events: list[Event] = []
+        kss = decision.data.get("kss")
+        if kss is not None:
+            commands, events = self._follow(float(kss), decision, verdict, request)
+        if request.final:
+            trial.data |= {"worst_kss": max((point["kss"] for point in self.course), default=None)}
+            trial.seconds = (request.stop_sample - trial.start) / self.sfreq
+        return commands, events
+
+    def _settle_baseline(self) -> None:
+        if not self._baseline:
+            return
+        values = np.array(self._baseline)
+        self._centre = float(np.median(values))
+        # Robust, and never so small that a quiet baseline makes everything an alarm.
+        self._spread = max(1.4826 * float(np.median(np.abs(values - self._centre))), 0.1)
+
+    def _follow(
+        self, kss: float, decision: Decision, verdict: Verdict, request: WindowRequest
+    ) -> tuple[list[Command], list[Event]]:
+        s = self.settings
+        at = request.stop_sample
+        limits = (6.0, s.advise_at, s.warn_at)
+        level = sum(kss >= limit for limit in limits)
+        if level < self.level:
+            # Left only when it is clearly below where it was entered.
+            level = max(level, sum(kss >= limit - s.hysteresis for limit in limits[: self.level]))
+        p = probability_of(decision, "drowsy") or 0.0
+        ready = LEVELS[level] in ("alert", "some-sleepiness") and verdict.label == "alert"
+        point = {"seconds": at / self.sfreq, "kss": kss, "level": LEVELS[level], "p": p, "take_over_ready": ready}
+        self.course.append(point)
+        data = {"level": LEVELS[level], "kss": kss, "take_over_ready": ready, "informational": True}
+        events = [self._event_at(at, "feedback/update", value=p, data=data)]
+        commands: list[Command] = []
+        due = level >= 2 and at - self._told.get(level, -(10**12)) >= s.repeat * self.sfreq
+        if level != self.level or due:
+            reason = f"KSS about {kss:.1f}; (theta + alpha) / beta {decision.data['z']:+.1f} SD from the alert baseline"
+            events.append(self._event_at(at, f"advice/{LEVELS[level]}", value=kss, data={**data, "reason": reason}))
+            if level >= 2:
+                self._told[level] = at
+                must = level == 3
+                self.alarms.append({"sample": at, "level": LEVELS[level], "kss": kss, "must": must, "reason": reason})
+                if verdict.allowed and verdict.label == "drowsy":
+                    said = {**data, "reason": reason, "advisory": True}
+                    commands.append(self._command(decision, "advise", LEVELS[level], ttl=s.ttl, data=said))
+        self.level = level
+        return commands, events
+
+    def results(self) -> dict[str, Any]:
+        """Return the course of the level, alarms, and when the first warning came."""
+        base = super().results()
+        begin = next((trial.start for trial in [*self.trials, self._trial] if trial and trial.label == "drive"), None)
+        warned = next((alarm["sample"] for alarm in self.alarms if alarm["must"]), None)
+        levels = [point["level"] for point in self.course]
+        return {
+            "paradigm": self.kind,
+            "name": self.name,
+            "n_trials": base["n_trials"],
+            "trials": base["trials"],
+            "classes": list(self.classes),
+            "accuracy": None,
+            "alarms": self.alarms,
+            "n_warnings": sum(alarm["must"] for alarm in self.alarms),
+            "seconds_to_first_warning": None if None in (begin, warned) else (warned - begin) / self.sfreq,  # type: ignore[operator]
+            "share_of_time": {name: levels.count(name) / len(levels) if levels else 0.0 for name in LEVELS},
+            "unusable_windows": self._poor / self._windows_seen if self._windows_seen else None,
+            "baseline": {"index": self._centre, "spread": self._spread, "windows": len(self._baseline)},
+            "course": self.course,
+            "index": "log((theta + alpha) / beta), median over the smoothing time, against the person's alert baseline",
+        }

@@ -1,0 +1,414 @@
+"""Every other protocol with an answerer whose skill is known: outcomes, events and refusals follow from it."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from bcikit.paradigms import make_paradigm, paradigm_names
+from bcikit.paradigms.vehicle import plan_brakings
+from bcikit.signal import ArgumentError, ConfigError, Decision, Event, StreamInfo
+
+SFREQ = 250.0
+
+
+def blank(request, classes, **data):
+    return Decision(
+        time=100.0 + (request.stop_sample - 1) / SFREQ, sample=request.stop_sample - 1, classes=classes, data=data
+    )
+
+
+def chunk_free(run, table, answerer):
+    """Run with small and with large chunks and return both."""
+    runs = []
+    for chunk in (5, 700):
+        paradigm = make_paradigm(table)
+        done = run(paradigm, answerer(paradigm), chunk=chunk)
+        runs.append(([(e.sample, e.name) for e in done.events], paradigm.results()))
+    assert runs[0] == runs[1]
+    return paradigm, done
+
+
+@pytest.mark.parametrize("name", paradigm_names())
+def test_every_shipped_file_is_valid_and_proposes_a_session(name):
+    paradigm = make_paradigm(f"paradigm:{name}")
+    assert paradigm.settings.title
+    assert paradigm.defaults["sim"].startswith("sim:")
+    assert paradigm.defaults["pipeline"]
+
+
+# ---- rehabilitation ------------------------------------------------------------------------------------------------
+REHAB = {"base": "motor-imagery-fes", "trials_per_run": 10, "runs": 2, "calibration_runs": 1, "between_runs": 1.0}
+
+
+def skilled(make_decision, p=0.95):
+    return lambda paradigm: lambda request: make_decision(request, SFREQ, paradigm.classes, paradigm.trial.label, p)
+
+
+def test_fes_follows_the_attempt_and_nothing_follows_rest(run, make_decision):
+    paradigm, done = chunk_free(run, REHAB, skilled(make_decision))
+    results = paradigm.results()
+    assert results["n_trials"] == 20
+    assert results["hit_rate"] == 1.0
+    assert results["false_triggers"] == 0
+    assert results["n_idle_trials"] == 4
+    assert results["assists"] == 16
+    assert results["assist_seconds"] == pytest.approx(48.0)
+    assert [command.name for command in done.commands] == ["stimulate"] * 16
+    command = done.commands[0]
+    assert command.data["ramp"] >= 0.5
+    assert command.data["duration"] == command.ttl == 3.0
+    starts, stops = done.named("assist/start"), done.named("assist/end")
+    assert len(starts) == len(stops) == 16
+    assert all(stop.sample - start.sample == 750 for start, stop in zip(starts, stops, strict=True))
+    # No assistance within a pause of at least four seconds, so the duty stays below 30 %.
+    gaps = np.diff([event.sample for event in starts]) / SFREQ
+    assert gaps.min() > 3.0 / 0.3
+    assert results["threshold"] > 0.70
+
+
+def test_it_gets_easier_for_who_does_not_reach_the_threshold(run, make_decision):
+    paradigm = make_paradigm(REHAB)
+    run(paradigm, skilled(make_decision, p=0.62)(paradigm))
+    assert paradigm.results()["threshold"] < 0.70
+    assert make_paradigm({**REHAB, "difficulty": {"adapt": False}}).settings.threshold == 0.70
+
+
+def test_sham_comes_at_random_and_yoked_at_the_other_persons_times(run, make_decision):
+    def never(paradigm):
+        return lambda request: make_decision(request, SFREQ, paradigm.classes, "rest", 0.9)
+
+    sham = make_paradigm({**REHAB, "arm": "sham"})
+    run(sham, never(sham))
+    delays = sham.results()["assist_delays"]
+    assert len(delays) == 16
+    assert len(set(delays)) > 5
+    yoked = make_paradigm({**REHAB, "arm": "yoked", "yoked_delays": [2.0], "blind": True})
+    run(yoked, never(yoked))
+    results = yoked.results()
+    assert results["assist_delays"] == [2.0] * 16
+    assert results["arm"] not in ("yoked", "sham", "contingent")
+    assert "planned_delay" not in results["trials"][0]
+    # The gate still has the last word.
+    refused = make_paradigm({**REHAB, "arm": "sham"})
+    done = run(refused, never(refused), allow=False)
+    assert done.commands == []
+    with pytest.raises(ConfigError, match="yoked_delays"):
+        make_paradigm({**REHAB, "arm": "yoked"})
+
+
+def test_the_therapist_helps_holds_skips_and_grades(run, make_decision):
+    paradigm = make_paradigm({**REHAB, "calibration_runs": 0, "runs": 1, "idle_share": 0.0})
+    said = {0: ("override", {"assist": True}), 1: ("override", {"assist": False}), 2: ("skip", {})}
+
+    def answer(request):
+        trial = paradigm.trial
+        action = said.pop(trial.index, None)
+        if action is not None:
+            paradigm.on_operator(action[0], request.stop_sample, 0.0, **action[1])
+        return make_decision(request, SFREQ, paradigm.classes, "rest" if trial.index == 0 else trial.label)
+
+    run(paradigm, answer)
+    rows = paradigm.results()["trials"]
+    assert rows[0]["by"] == "therapist"
+    assert rows[0]["override"] == "assist"
+    assert rows[0]["predicted"] == "right_hand"
+    assert rows[1]["override"] == "hold"
+    assert rows[1]["predicted"] == "rest"
+    assert rows[2]["skipped"]
+    assert paradigm.on_operator("difficulty", 0, 0.0, value=0.99)[0].data["threshold"] == 0.90
+
+
+def test_a_duty_above_the_limit_cannot_be_written():
+    with pytest.raises(ConfigError, match="at most 30%"):
+        make_paradigm({**REHAB, "pause": [0.0, 0.0], "rest": 0.0})
+    with pytest.raises(ConfigError, match=r"assist\.current_ma is 80"):
+        make_paradigm({**REHAB, "assist": {"current_ma": 80}})
+
+
+# ---- neurofeedback -------------------------------------------------------------------------------------------------
+def test_neurofeedback_keeps_the_reward_rate_and_freezes_on_artefacts(run):
+    table = {"base": "neurofeedback-smr", "baseline": 60.0, "block": 240.0, "blocks": 3, "between_blocks": 1.0}
+    paradigm = make_paradigm(table)
+    rng = np.random.default_rng(3)
+
+    def answer(request):
+        trial = paradigm.trial
+        gain = 1.0 if trial.label == "baseline" else 1.0 + 0.3 * (trial.index - 1)
+        artefact = trial.index == 3 and request.stop_sample - trial.start < 60 * SFREQ
+        powers = {
+            "reward": gain * float(rng.lognormal(0.0, 0.5)),
+            "inhibit0": 100.0 if artefact else 1.0,
+            "inhibit1": 1.0,
+        }
+        return blank(request, paradigm.classes, powers=powers, bad=0.0)
+
+    done = run(paradigm, answer)
+    results = paradigm.results()
+    assert results["n_trials"] == 3
+    assert results["block_power"] == sorted(results["block_power"])
+    assert results["power_slope_per_block"] > 0.2
+    assert all(0.5 <= share <= 0.75 for share in results["share_above"])
+    assert results["trials"][2]["artefacts"] == pytest.approx(59 * 8, abs=10)
+    assert results["rewards"] > 50
+    assert {command.name for command in done.commands} == {"reward"}
+    course = [point["threshold"] for point in results["threshold_course"]]
+    assert all(abs(b / a - 1) <= 0.05 + 1e-9 for a, b in itertools.pairwise(course))
+    assert min(course) >= paradigm._floor
+
+
+# ---- speller -------------------------------------------------------------------------------------------------------
+def eeg_speller(strength, seed=0):
+    """Answer each flash with a calibrated probability from Gaussian scores with this distance."""
+
+    def build(paradigm):
+        def answer(request):
+            # The same score for the same flash, whatever the order of calls.
+            rng = np.random.default_rng([seed, request.stop_sample])
+            target = paradigm.trial.label in request.data["items"]
+            score = rng.normal(strength if target else 0.0)
+            share = 1 / 6 if paradigm.settings.mode == "row-column" else 1 / 9
+            odds = share / (1 - share) * math.exp(strength * score - strength**2 / 2)
+            p = odds / (1 + odds)
+            return Decision(
+                time=100.0 + (request.stop_sample - 1) / SFREQ,
+                sample=request.stop_sample - 1,
+                classes=("target", "nontarget"),
+                probabilities=(p, 1 - p),
+                label="target" if p > 0.5 else "nontarget",
+            )
+
+        return answer
+
+    return build
+
+
+def test_the_speller_writes_the_word_and_stops_early(run):
+    paradigm, done = chunk_free(run, {"base": "p300-speller", "calibration_sequences": 2}, eeg_speller(1.5))
+    results = paradigm.results()
+    assert results["text"] == "BRAIN"
+    assert 2 <= results["mean_sequences"] < 6
+    assert results["itr"] > 10
+    selects = [command.value for command in done.commands]
+    assert selects[-1] == "N"
+    flashes = done.named("stimulus/flash")
+    trial = [event for event in flashes if event.data["trial"] == 0]
+    assert len(trial) == 24
+    gaps = np.diff([event.sample for event in trial]) / SFREQ
+    assert gaps.std() <= 0.002
+    assert gaps.mean() == pytest.approx(0.175, abs=1e-4)
+    items = [set(event.data["items"]) for event in trial]
+    assert all(not (a & b) for a, b in zip(items[11::12], items[12::12], strict=False))
+    labels = [event.name for event in done.named("label/") if event.data["trial"] == 0]
+    assert labels.count("label/target") == 4
+
+
+def test_wrong_letters_are_taken_back(run):
+    paradigm = make_paradigm({"base": "p300-speller", "calibration": "", "max_selections": 40, "threshold": 0.6})
+    run(paradigm, eeg_speller(0.8, seed=5)(paradigm))
+    results = paradigm.results()
+    wrong = [row for row in results["trials"] if row["predicted"] not in (None, row["class"])]
+    assert wrong
+    assert any(row["class"] == "<" for row in results["trials"])
+    assert results["text"] == "BRAIN"
+
+
+def test_a_speller_of_noise_decides_nothing_or_at_chance(run):
+    paradigm = make_paradigm(
+        {"base": "p300-speller", "calibration": "", "language": False, "correct": False, "copy_text": "ABCDEFGHIJ"}
+    )
+
+    def noise(request):
+        share = 1 / 6
+        decision = blank(request, ("target", "nontarget"))
+        return Decision(
+            time=decision.time, sample=decision.sample, classes=decision.classes, probabilities=(share, 1 - share)
+        )
+
+    done = run(paradigm, noise)
+    assert done.commands == []
+    assert paradigm.results()["text"] == ""
+    assert paradigm.results()["n_undecided"] == 10
+
+
+def test_single_items_and_words_by_prediction(run):
+    paradigm = make_paradigm("p300-single")
+    run(paradigm, eeg_speller(2.0)(paradigm))
+    assert [row["predicted"] for row in paradigm.results()["trials"]] == ["WATER", "NO", "NURSE"]
+    table = {
+        "kind": "p300-speller",
+        "rows": [["B", "R", "A"], ["I", "N", "_"], ["<", "#1", "#2"]],
+        "predictions": 2,
+        "calibration": [],
+        "copy_text": ["B", "R", "A", "#1"],
+        "correct": False,
+    }
+    words = make_paradigm(table)
+    done = run(words, eeg_speller(2.5)(words))
+    assert words.results()["text"].startswith("BRAIN ")
+    assert done.named("prediction/words")[-1].data["words"][0] == "BRAIN"
+
+
+def test_an_error_potential_takes_the_selection_back(run):
+    paradigm = make_paradigm(
+        {"base": "p300-single", "calibration": [], "error_potential": True, "copy_text": ["WATER"], "max_selections": 1}
+    )
+    speller = eeg_speller(2.0)(paradigm)
+
+    class Errp:
+        def decide(self, window, *, now=None):
+            raise AssertionError("the driver answers")
+
+    paradigm.attach_error_decider(Errp())
+
+    def answer(request):
+        if request.kind != "error-potential":
+            return speller(request)
+        assert paradigm.decider_for(request) is not None
+        base = blank(request, ("error", "correct"))
+        return Decision(
+            time=base.time, sample=base.sample, classes=base.classes, probabilities=(0.95, 0.05), label="error"
+        )
+
+    done = run(paradigm, answer)
+    assert [command.name for command in done.commands] == ["select", "undo"]
+    assert paradigm.results()["text"] == ""
+    assert paradigm.results()["trials"][0]["undone"]
+
+
+# ---- SSVEP ---------------------------------------------------------------------------------------------------------
+def test_the_menu_chooses_and_looking_away_chooses_nothing(run, make_decision):
+    def build(paradigm):
+        def answer(request):
+            length = request.n_times / SFREQ
+            return make_decision(request, SFREQ, paradigm.classes, paradigm.trial.label, 0.9 if length >= 1.5 else 0.5)
+
+        return answer
+
+    paradigm, done = chunk_free(run, "ssvep-menu", build)
+    results = paradigm.results()
+    assert results["n_trials"] == 25
+    assert results["target_accuracy"] == 1.0
+    assert results["false_choices"] == 0
+    assert results["n_idle_trials"] == 5
+    # 1.5 s of EEG at the earliest, one step more for the second agreement, 0.14 s from screen to cortex.
+    assert results["seconds_to_decision"] == pytest.approx(1.5 + 0.25 + 0.14, abs=0.005)
+    flicker = done.named("stimulus/flicker")[0].data
+    assert {item["item"] for item in flicker["targets"]} == {"up", "right", "down", "left"}
+    assert flicker["frequency"] in (0.0, 60 / 7, 10.0, 12.0, 7.5)
+    assert len(done.commands) == 20
+
+
+def test_frequencies_that_the_screen_or_the_stream_cannot_show_are_refused():
+    targets = [{"name": "a", "frequency": 8.5}, {"name": "b", "frequency": 40.0}]
+    with pytest.raises(ConfigError) as caught:
+        make_paradigm({"kind": "ssvep-menu", "targets": targets, "stimulation": "frame-period"})
+    assert "targets.a.frequency = 8.5" in str(caught.value)
+    assert "targets.b.frequency = 40" in str(caught.value)
+    slow = StreamInfo(name="slow", sfreq=20.0, ch_names=("Oz",))
+    with pytest.raises(ArgumentError, match="Nyquist"):
+        make_paradigm("ssvep-menu").configure(slow, seed=0)
+
+
+# ---- steering, driving, blocks -------------------------------------------------------------------------------------
+def test_steering_reaches_the_side_that_is_imagined(run, make_decision):
+    quick = {"base": "vr-imagery", "trials_per_run": 6, "feedback_runs": 1, "calibration_runs": 0}
+    paradigm, done = chunk_free(run, quick, skilled(make_decision, p=0.9))
+    results = paradigm.results()
+    assert results["hit_rate"] == 1.0
+    assert results["straightness"] == pytest.approx(1.0, abs=0.05)
+    assert {command.name for command in done.commands} == {"move"}
+    unsure = make_paradigm(quick)
+    run(unsure, skilled(make_decision, p=0.5)(unsure))
+    assert unsure.results()["hits"] == 0
+
+
+def drowsy_answer(paradigm, *, rises_at):
+    rng = np.random.default_rng(1)
+
+    def answer(request):
+        trial = paradigm.trial
+        seconds = (request.stop_sample - trial.start) / SFREQ
+        slow = 1.0 if trial.label == "baseline" or seconds < rises_at else 3.0
+        powers = {"theta": slow * rng.lognormal(0, 0.2), "alpha": slow * rng.lognormal(0, 0.2), "beta": 1.0}
+        return blank(request, paradigm.classes, powers=powers, bad=0.0)
+
+    return answer
+
+
+def test_drowsiness_is_told_in_time_and_an_alert_driver_is_left_alone(run):
+    sleepy = make_paradigm("driving-vigilance")
+    done = run(sleepy, drowsy_answer(sleepy, rises_at=600.0))
+    results = sleepy.results()
+    assert 600.0 < results["seconds_to_first_warning"] < 640.0
+    assert results["n_warnings"] >= 2
+    warned = [alarm["sample"] for alarm in results["alarms"] if alarm["must"]]
+    assert np.diff(warned).min() >= 60 * SFREQ
+    assert all(command.data["advisory"] for command in done.commands)
+    alert = make_paradigm("driving-vigilance")
+    run(alert, drowsy_answer(alert, rises_at=math.inf))
+    assert alert.results()["n_warnings"] == 0
+    assert alert.results()["share_of_time"]["alert"] > 0.9
+
+
+def test_braking_is_seen_before_the_pedal_and_false_brakes_are_counted(run, make_decision):
+    def build(paradigm):
+        plan = []
+
+        def answer(request):
+            if not plan:
+                plan.extend(paradigm._rows)
+            rows = [row["sample"] for row in paradigm._rows]
+            near = any(0.3 * SFREQ <= request.stop_sample - sample <= 0.6 * SFREQ for sample in rows)
+            ghost = any(4.0 * SFREQ <= request.stop_sample - sample <= 4.3 * SFREQ for sample in rows[:2])
+            return make_decision(request, SFREQ, paradigm.classes, "brake" if near or ghost else "cruise", 0.95)
+
+        return answer
+
+    quick = {"base": "emergency-braking", "calibration_brakings": 5, "brakings": 10}
+    paradigm, done = chunk_free(run, quick, build)
+    results = paradigm.results()
+    assert results["hit_rate"] == 1.0
+    assert 0.1 < results["lead_time"]["median"] < 0.6
+    assert results["false_brakes"] == 2
+    assert results["false_brakes_per_hour"] == pytest.approx(2 * 3600 / results["seconds_driven"])
+    assert results["metres_gained"] == pytest.approx(results["lead_time"]["mean"] * 100 / 3.6)
+    assert {command.name for command in done.commands} == {"advise"}
+    assert len(done.named("label/brake")) == len(done.named("stimulus/lead-brake")) == 15
+    assert all(row["closest_advised"] > row["closest_pedal"] for row in results["trials"])
+
+
+def test_a_real_pedal_is_taken_from_the_source(run, make_decision):
+    quick = {"base": "emergency-braking", "calibration_brakings": 5, "brakings": 1, "driver": "source"}
+    probe = make_paradigm(quick)
+    done = run(probe, skilled(make_decision)(probe))
+    onset = done.named("stimulus/lead-brake")[-1].sample
+    assert done.named("response/pedal") == []
+    paradigm = make_paradigm(quick)
+    pedal = Event(name="response/pedal", time=0.0, sample=onset + 175)
+    run(paradigm, skilled(make_decision)(paradigm), outside=[pedal])
+    assert paradigm.results()["trials"][0]["reaction"] == pytest.approx(0.7)
+
+
+def test_brakings_follow_their_plan():
+    plan = plan_brakings(
+        200, np.random.default_rng(0), gap=(8.0, 16.0), deceleration=6.0, reaction=(0.7, 1.2), lead_in=5.0
+    )
+    gaps = np.diff([braking.seconds for braking in plan])
+    assert gaps.min() >= 8.0
+    assert gaps.max() <= 16.0
+    assert np.median([braking.reaction for braking in plan]) == pytest.approx(0.7, abs=0.05)
+
+
+def test_blocks_in_order_and_shuffled_from_the_seed(run, make_decision):
+    paradigm = make_paradigm("eyes-open-closed")
+    done = run(paradigm, skilled(make_decision)(paradigm))
+    assert [event.name for event in done.named("phase/")] == ["phase/eyes-open", "phase/eyes-closed"]
+    assert [event.sample for event in done.named("phase/")] == [0, 15000]
+    assert paradigm.results()["seconds"] == {"eyes-open": 60.0, "eyes-closed": 60.0}
+    orders = []
+    for seed in (1, 1, 2):
+        custom = make_paradigm("custom")
+        orders.append([event.name for event in run(custom, skilled(make_decision)(custom), seed=seed).named("phase/")])
+    assert orders[0] == orders[1] != orders[2]
