@@ -1,1 +1,54 @@
-"""One configuration file, preflight, the engine, replay, reports."""
+"""One configuration file, preflight, the engine that joins the rooms, replay, reports."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bcikit.session.conductor import AUTOMATIC, Conductor
+    from bcikit.session.config import SessionConfig, config_from, load_config
+    from bcikit.session.control import ControlClient, ControlServer
+    from bcikit.session.engine import Engine, Result, check_session
+    from bcikit.session.listener import Listener
+    from bcikit.session.replay import Comparison
+    from bcikit.session.shipped import shipped_config
+
+_WHERE = {
+    "AUTOMATIC": "conductor",
+    "Comparison": "replay",
+    "Conductor": "conductor",
+    "ControlClient": "control",
+    "ControlServer": "control",
+    "Engine": "engine",
+    "Listener": "listener",
+    "Result": "engine",
+    "SessionConfig": "config",
+    "check_session": "engine",
+    "config_from": "config",
+    "load_config": "config",
+    "shipped_config": "shipped",
+}
+
+__all__ = [
+    "AUTOMATIC",
+    "Comparison",
+    "Conductor",
+    "ControlClient",
+    "ControlServer",
+    "Engine",
+    "Listener",
+    "Result",
+    "SessionConfig",
+    "check_session",
+    "config_from",
+    "load_config",
+    "shipped_config",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module when it is first used (PEP 562): most users need few of them."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'bcikit.session' has no attribute {name!r}")
+    value = getattr(import_module(f"bcikit.session.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value
