@@ -1,18 +1,55 @@
 """Crash-safe session files, exports, the catalogue, de-identification."""
 
+from typing import TYPE_CHECKING, Any
+
+from bcikit.recording.bids import BidsLabels, export_bids
+from bcikit.recording.deidentify import Deidentifier
+from bcikit.recording.edf import export_edf
+from bcikit.recording.features import export_features
+from bcikit.recording.fif import export_fif
 from bcikit.recording.find import find_session
+from bcikit.recording.importing import import_file, import_recording
 from bcikit.recording.recover import Recovery, recover
+from bcikit.recording.seal import is_sealed, seal, unseal
 from bcikit.recording.session import ReadTrack, Session, read_session
+from bcikit.recording.tables import export_decisions
 from bcikit.recording.versions import installed_versions
+from bcikit.recording.view import ExportView
 from bcikit.recording.writer import SessionWriter
 
+if TYPE_CHECKING:
+    from bcikit.recording.catalogue import Catalogue
+
 __all__ = [
+    "BidsLabels",
+    "Catalogue",
+    "Deidentifier",
+    "ExportView",
     "ReadTrack",
     "Recovery",
     "Session",
     "SessionWriter",
+    "export_bids",
+    "export_decisions",
+    "export_edf",
+    "export_features",
+    "export_fif",
     "find_session",
+    "import_file",
+    "import_recording",
     "installed_versions",
+    "is_sealed",
     "read_session",
     "recover",
+    "seal",
+    "unseal",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the catalogue, and with it SQLAlchemy, only where it is used."""
+    if name == "Catalogue":
+        from bcikit.recording.catalogue import Catalogue
+
+        return Catalogue
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -45,6 +45,7 @@ class Deidentifier:
             check_choice("keep", part, KEEP)
         self._all = "all" in keep
         self._keep = frozenset(KEEP) if self._all else frozenset(keep)
+        self._session = session
         self.identifiers = identifiers_of(session)
         self.replaced: dict[str, str] = {}
         classes = {label for decision in session.decisions for label in decision.classes}
@@ -59,7 +60,8 @@ class Deidentifier:
     def event_name(self, event: Event) -> str:
         """Return the event's name, or "text-N" where it could name somebody; the same text gets the same number."""
         name = event.name
-        plain = is_plain(name) or is_plain(" ".join(w for w in words_of(name) if w not in self._classes))
+        rest = " ".join(word for word in words_of(name) if word not in self._classes)
+        plain = not holds_date(name) and is_plain(rest)
         own = event.source == "paradigm" and self._harmless_code(name)
         if "texts" in self._keep or ((plain or own) and not self._named(name)):
             return name
@@ -108,6 +110,13 @@ class Deidentifier:
         return info.replace(
             name="eeg", ch_names=tuple(names), source_id="", device=device, reference=reference, unit=info.unit
         )
+
+    def preview(self) -> dict[str, str]:
+        """Return which names of channels and events an export replaces, and by what."""
+        self.info(self._session.info)
+        for event in self._session.events:
+            self.event_name(event)
+        return dict(self.replaced)
 
     def check(self, files: Iterable[Path]) -> None:
         """Search every byte of the files for what identifies.

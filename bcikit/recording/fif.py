@@ -12,6 +12,9 @@ from bcikit.signal import ArgumentError
 _ID_STRUCT = 31
 """FIF type of an identity: version, machine (two numbers), seconds, microseconds."""
 
+NOBODY = struct.pack(">iiii", 0, 0, 0, 2**31 - 1)
+"""No machine, and the time that MNE reads as none."""
+
 
 def export_fif(
     session: Session, path: str | Path, *, keep: Collection[str] = (), overwrite: bool = False
@@ -57,7 +60,7 @@ def blank_identities(path: Path) -> None:
             _, kind, length, following = struct.unpack(">iiii", file.read(16))
             if kind == _ID_STRUCT and length == 20:
                 file.seek(position + 20)
-                file.write(bytes(16))
+                file.write(NOBODY)
             position = following if following > 0 else position + 16 + length
             if following < 0:
                 return

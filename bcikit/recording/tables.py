@@ -38,7 +38,7 @@ def export_decisions(session: Session, path: str | Path, *, keep: Collection[str
     rows = list(_decision_rows(session, check))
     if not rows:
         raise RecordingError(f"{session.path or session.info.name} has no decisions to put into a table.")
-    _write_table(rows, Path(path), check, overwrite=overwrite)
+    write_table(rows, Path(path), check, overwrite=overwrite)
     return len(rows)
 
 
@@ -77,7 +77,8 @@ def _numbers(values: Mapping[str, Any], stem: str) -> Iterator[tuple[str, float]
             yield name, float(value)
 
 
-def _write_table(rows: list[dict[str, Any]], path: Path, check: Deidentifier, *, overwrite: bool) -> None:
+def write_table(rows: list[dict[str, Any]], path: Path, check: Deidentifier, *, overwrite: bool) -> None:
+    """Write rows as CSV or Parquet, as the file name ends; they are searched for what identifies first."""
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".parquet"):
         raise ArgumentError(f"{path.name} must end in '.csv' or '.parquet'.")

@@ -23,7 +23,7 @@ EVENT_WORDS = frozenset(_EVENT_WORDS_TEXT.split())
 """Words of experiments. A text made of them, of short numbers and of short codes (T1, S12) names no person."""
 
 _CHANNEL_WORDS_TEXT = """
-a1 a2 acc accel aux battery bio bip cb1 cb2 counter digital ecg eda eeg ekg emg eog exg ext gnd gsr gyro heog
+a1 a2 acc accel aux battery bio bip cb1 cb2 channel counter digital ecg eda eeg ekg emg eog exg ext gnd gsr gyro heog
 horizontal i1 i2 impedance left lefteye m1 m2 marker mastoid misc nasion package ppg pulse ref reference resp
 respiration right sample status stim sync temp temperature time tp10 tp9 trig trigger veog vertical x y z
 """

@@ -17,59 +17,67 @@ import pyxdf
 from bcikit.recording import SessionWriter, read_session, recover
 from bcikit.signal import Chunk, RecordingError, StreamInfo
 
-CHILD = """
-import sys, time
+RECORD = """
+import os, sys, time
 from pathlib import Path
 import numpy as np
 from bcikit.recording import SessionWriter
 from bcikit.signal import Chunk, Event, StreamInfo
 
-folder, progress = Path(sys.argv[1]), Path(sys.argv[2]).open("w", buffering=1)
-info = StreamInfo(name="killed", sfreq=1000.0, ch_names=tuple(f"E{i}" for i in range(8)))
-writer = SessionWriter(folder, info=info, config={})
-print("ready", flush=True)
-first = 0
-while True:
-    times = np.arange(first, first + 5) / 1000.0
-    data = np.arange(first, first + 5)[:, None] + np.arange(8) / 8
-    writer.chunk(Chunk(data, times, first), time.monotonic())
-    if first % 100 == 0:
-        writer.event(Event(name=f"e{first}", time=float(times[0]), sample=first))
-    first += 5
-    progress.write(f"{first} {time.monotonic()}\\n")
-    time.sleep(0.0005)
+def record(folder):
+    progress = Path(folder + ".progress").open("w", buffering=1)
+    info = StreamInfo(name="killed", sfreq=1000.0, ch_names=tuple(f"E{i}" for i in range(8)))
+    writer = SessionWriter(folder, info=info, config={})
+    first = 0
+    while True:
+        times = np.arange(first, first + 5) / 1000.0
+        data = np.arange(first, first + 5)[:, None] + np.arange(8) / 8
+        writer.chunk(Chunk(data, times, first), time.monotonic())
+        if first % 100 == 0:
+            writer.event(Event(name=f"e{first}", time=float(times[0]), sample=first))
+        first += 5
+        progress.write(f"{first} {time.monotonic()}\\n")
+        time.sleep(0.0005)
+"""
+
+# Imports once and forks five recorders: an import a recorder would be most of the time of the test.
+FIVE = f"""{RECORD}
+pids = []
+for folder in sys.argv[1:]:
+    pid = os.fork()
+    if not pid:
+        record(folder)
+    pids.append(pid)
+print(*pids, flush=True)
+for pid in pids:
+    os.waitpid(pid, 0)
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL and fork are POSIX's")
 def test_sigkill_at_twenty_random_moments_loses_at_most_the_last_second(tmp_path: Path) -> None:
     rng = random.Random(20)
     for batch in range(4):
-        children = [_start(tmp_path / f"{batch}-{index}") for index in range(5)]
-        try:
-            for child in children:
-                assert child.stdout is not None
-                assert child.stdout.readline() == "ready\n"
-            deadlines = sorted((rng.uniform(0.0, 0.7), index) for index in range(5))
+        folders = [str(tmp_path / f"{batch}-{index}") for index in range(5)]
+        with subprocess.Popen([sys.executable, "-c", FIVE, *folders], stdout=subprocess.PIPE, text=True) as parent:
+            assert parent.stdout is not None
+            pids = [int(pid) for pid in parent.stdout.readline().split()]
             started = time.monotonic()
-            for moment, index in deadlines:
+            while not all(Path(folder, "session.json").exists() for folder in folders):
+                assert time.monotonic() < started + 30
+                time.sleep(0.001)
+            started = time.monotonic()
+            for moment, pid in sorted((rng.uniform(0.0, 0.7), pid) for pid in pids):
                 time.sleep(max(0.0, started + moment - time.monotonic()))
-                children[index].send_signal(signal.SIGKILL)
-        finally:
-            for child in children:
-                child.kill()
-                child.communicate(timeout=30)
-        for index in range(5):
-            _check_killed(tmp_path / f"{batch}-{index}")
-
-
-def _start(folder: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", CHILD, str(folder), f"{folder}.progress"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+                os.kill(pid, signal.SIGKILL)
+            assert parent.wait(timeout=30) == 0
+        for folder in folders:
+            _check_killed(Path(folder))
 
 
 def _check_killed(folder: Path) -> None:
-    lines = [line.split() for line in Path(f"{folder}.progress").read_text().splitlines()]
+    progress = Path(f"{folder}.progress")
+    lines = [line.split() for line in progress.read_text().splitlines()]
     last = float(lines[-1][1]) if lines else 0.0
     wanted = max((int(line[0]) for line in lines if len(line) == 2 and float(line[1]) <= last - 1.0), default=0)
     found = recover(folder)
@@ -166,14 +174,14 @@ def test_a_folder_without_a_session_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="resource limits are POSIX's")
 def test_a_real_limit_on_the_size_of_files_keeps_everything_before(tmp_path: Path) -> None:
-    code = CHILD.replace("import sys, time", "import resource, sys, time").replace(
-        'print("ready"', 'resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)); print("ready"'
+    code = (
+        f"{RECORD}\nimport resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))\nrecord(sys.argv[1])"
     )
-    command = [sys.executable, "-c", code, str(tmp_path / "s"), str(tmp_path / "progress")]
+    command = [sys.executable, "-c", code, str(tmp_path / "s")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert "RecordingError" in done.stderr
     assert "Everything before is kept" in done.stderr
-    reported = int((tmp_path / "progress").read_text().splitlines()[-1].split()[0])
+    reported = int((tmp_path / "s.progress").read_text().splitlines()[-1].split()[0])
     found = recover(tmp_path / "s")
     assert found.n_samples == reported
     assert read_session(tmp_path / "s").recording.n_times == reported

@@ -1,0 +1,259 @@
+"""Exports: valid, sample-exact within the resolution of the format, and read by the programs they are for."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import edfio
+import mne
+import mne_bids
+import numpy as np
+import pandas as pd
+import pytest
+
+from bcikit.recording import (
+    BidsLabels,
+    Session,
+    SessionWriter,
+    export_bids,
+    export_decisions,
+    export_edf,
+    export_features,
+    export_fif,
+    read_session,
+)
+from bcikit.recording.edf import record_of
+from bcikit.recording.view import ExportView, spans_of
+from bcikit.signal import ArgumentError, Bad, Chunk, Event, Health, Recording, RecordingError, StreamInfo
+
+SFREQ = 250.0
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    """Return a session of 20 s with 40 lost samples, a railed span, one NaN, and events."""
+    rng = np.random.default_rng(3)
+    info = StreamInfo(name="amp", sfreq=SFREQ, ch_names=("C3", "Cz", "C4", "VEOG"), ch_types=("eeg",) * 3 + ("eog",))
+    with SessionWriter(tmp_path / "session", info=info, config={"paradigm": "motor-imagery"}) as writer:
+        first = 0
+        for index in range(200):
+            data = rng.normal(scale=40.0, size=(25, 4))
+            mask = None
+            if 100 <= index < 110:
+                data[:, 2] = 187500.0 / 64
+                mask = np.zeros(data.shape, np.uint8)
+                mask[:, 2] = Bad.RAILED
+            if index == 150:
+                data[3, 0] = np.nan
+            lost = 40 if index == 50 else 0
+            first += lost
+            times = 100.0 + np.arange(first, first + 25) / SFREQ
+            writer.chunk(Chunk(data, times, first, Health(lost=lost, mask=mask)), float(times[-1]))
+            if index % 20 == 5:
+                name = "cue/left" if index % 40 == 5 else "cue/right"
+                when = float(times[0])
+                writer.event(Event(name=name, time=when, sample=first, duration=1.25, source="paradigm"))
+            first += 25
+    return read_session(tmp_path / "session")
+
+
+def _expected(session: Session) -> tuple[np.ndarray, np.ndarray]:
+    """Return samples on the grid, and where one was received."""
+    recording = session.recording
+    full = np.zeros((int(recording.samples[-1]) + 1, recording.info.n_channels))
+    full[recording.samples] = recording.data
+    received = np.zeros(len(full), bool)
+    received[recording.samples] = True
+    return full, received
+
+
+def _validate(root: Path) -> list[dict[str, object]]:
+    program = shutil.which("bids-validator-deno")
+    if program is None:
+        pytest.skip("bids-validator-deno is not installed")
+    done = subprocess.run([program, "--json", str(root)], capture_output=True, text=True, timeout=100, check=False)
+    issues = json.loads(done.stdout)["issues"]["issues"]
+    return [issue for issue in issues if issue["severity"] == "error"]
+
+
+def test_bids_is_valid_and_mne_reads_it_sample_exact(session: Session, tmp_path: Path) -> None:
+    root = tmp_path / "bids"
+    path = export_bids(session, root, labels=BidsLabels(subject="007", session="1", run="1"))
+    export_bids(session, root, labels=BidsLabels(subject="007", session="1", run="2"), format="bdf")
+    assert _validate(root) == []
+    raw = mne.io.read_raw_brainvision(path, verbose="ERROR")
+    full, _ = _expected(session)
+    np.testing.assert_allclose(raw.get_data().T * 1e6, full.astype(np.float32), rtol=2e-7, atol=1e-12)
+    found = mne_bids.BIDSPath(subject="007", session="1", task="motorimagery", run="1", datatype="eeg", root=root)
+    raw = mne_bids.read_raw_bids(found, verbose="ERROR")
+    assert raw.info["bads"] == []
+    names = list(raw.annotations.description)
+    assert names.count("cue/left") == 5
+    assert names.count("BAD_lost") == 1
+    lost = raw.annotations[names.index("BAD_lost")]
+    assert lost["onset"] == pytest.approx(50 * 25 / SFREQ)
+    assert lost["duration"] == pytest.approx(40 / SFREQ)
+    positions = raw.get_montage().get_positions()["ch_pos"]
+    assert positions["C3"][0] < -0.03 < 0.03 < positions["C4"][0]
+
+
+def test_bids_tables_tell_of_health(session: Session, tmp_path: Path) -> None:
+    path = export_bids(session, tmp_path / "bids")
+    stem = str(path).removesuffix("_eeg.vhdr")
+    sidecar = json.loads(Path(f"{stem}_eeg.json").read_text())
+    assert sidecar["RecordingType"] == "discontinuous"
+    assert sidecar["TaskName"] == "motorimagery"
+    channels = pd.read_csv(f"{stem}_channels.tsv", sep="\t", keep_default_na=False).set_index("name")
+    assert channels.loc["C4", "status_description"] == "Q-RAIL railed: 5 % of samples"
+    assert channels.loc["C3", "status_description"].startswith("Q-NAN")
+    assert list(channels["type"]) == ["EEG", "EEG", "EEG", "EOG"]
+    events = pd.read_csv(f"{stem}_events.tsv", sep="\t", keep_default_na=False)
+    railed = events[events["trial_type"] == "BAD_railed"].iloc[0]
+    assert railed["channel"] == "C4"
+    assert float(railed["duration"]) == pytest.approx(1.0)
+    described = json.loads(Path(f"{stem}_events.json").read_text())["trial_type"]
+    assert described["HED"]["cue/left"] == "Sensory-event, Visual-presentation, Cue, Label/cue-left"
+
+
+def test_a_channel_that_is_mostly_bad_has_the_status_bad(tmp_path: Path) -> None:
+    info = StreamInfo(name="x", sfreq=100.0, ch_names=("C3", "C4"))
+    mask = np.zeros((500, 2), np.uint8)
+    mask[:100, 1] = Bad.FLAT
+    session = Session.from_recording(Recording.from_arrays(info, np.ones((500, 2)), mask=mask))
+    assert [good for good, _ in ExportView.of(session).status] == [True, False]
+    export_fif(session, tmp_path / "x_eeg.fif")
+    assert mne.io.read_raw_fif(tmp_path / "x_eeg.fif", verbose="ERROR").info["bads"] == ["C4"]
+
+
+def test_the_same_recording_is_not_written_over(session: Session, tmp_path: Path) -> None:
+    path = export_bids(session, tmp_path / "bids")
+    before = path.read_bytes()
+    with pytest.raises(RecordingError, match="exists already"):
+        export_bids(session, tmp_path / "bids")
+    assert path.read_bytes() == before
+    assert not list((tmp_path / "bids").glob(".bcikit-export-*"))
+    export_bids(session, tmp_path / "bids", overwrite=True)
+
+
+@pytest.mark.parametrize("labels", [{"subject": "Jane Doe"}, {"subject": ""}, {"run": "a"}, {"task": "a_b"}])
+def test_labels_that_bids_forbids_are_refused(labels: dict[str, str]) -> None:
+    with pytest.raises(ArgumentError):
+        BidsLabels(**labels)
+
+
+@pytest.mark.parametrize(("name", "bits"), [("x.edf", 16), ("x.bdf", 24)])
+def test_edf_and_bdf_are_exact_to_half_a_step(session: Session, tmp_path: Path, name: str, bits: int) -> None:
+    export_edf(session, tmp_path / name)
+    file = (edfio.read_edf if bits == 16 else edfio.read_bdf)(tmp_path / name)
+    full, _ = _expected(session)
+    for index, signal in enumerate(file.signals):
+        low, high = signal.physical_range
+        step = (high - low) / (2**bits - 1)
+        assert step <= 0.1
+        difference = signal.data[: len(full)] - np.nan_to_num(full[:, index])
+        assert np.abs(difference).max() <= 0.5001 * step + 1e-9
+        assert signal.sampling_frequency == SFREQ
+    texts = [annotation.text for annotation in file.annotations]
+    assert texts.count("cue/right") == 5
+    assert "BAD_lost" in texts
+    assert "BAD_railed/C4" in texts
+    reader = mne.io.read_raw_edf if bits == 16 else mne.io.read_raw_bdf
+    raw = reader(tmp_path / name, verbose="ERROR")
+    assert raw.ch_names == ["C3", "Cz", "C4", "VEOG"]
+    assert raw.info["sfreq"] == SFREQ
+
+
+def test_16_bits_that_would_be_too_coarse_are_refused(tmp_path: Path) -> None:
+    info = StreamInfo(name="x", sfreq=100.0, ch_names=("C3",))
+    data = np.linspace(-1e5, 1e5, 1000)[:, None]
+    session = Session.from_recording(Recording.from_arrays(info, data))
+    with pytest.raises(RecordingError, match=r"C3 spans 200000 uV.*\.bdf"):
+        export_edf(session, tmp_path / "x.edf")
+    assert not (tmp_path / "x.edf").exists()
+    export_edf(session, tmp_path / "x.bdf")
+    with pytest.raises(ArgumentError, match="must end"):
+        export_edf(session, tmp_path / "x.txt")
+
+
+@pytest.mark.parametrize("sfreq", [100.0, 128.0, 160.0, 250.0, 256.0, 512.0, 1000.0, 2048.0])
+@pytest.mark.parametrize("n_times", [1, 997, 5000])
+def test_records_of_edf_are_exact_and_pad_little(sfreq: float, n_times: int) -> None:
+    samples, seconds = record_of(n_times, sfreq)
+    assert samples == seconds * sfreq
+    assert float(f"{seconds}"[:8]) == seconds
+    assert -n_times % samples < samples <= 2 * sfreq
+
+
+def test_padding_is_marked(tmp_path: Path) -> None:
+    info = StreamInfo(name="x", sfreq=100.0, ch_names=("C3",))
+    session = Session.from_recording(Recording.from_arrays(info, np.ones((997, 1))))
+    export_edf(session, tmp_path / "x.edf")
+    file = edfio.read_edf(tmp_path / "x.edf")
+    assert [(a.onset, a.text) for a in file.annotations] == [(9.97, "BAD_padding")]
+
+
+def test_fif_is_exact_in_double_precision(session: Session, tmp_path: Path) -> None:
+    export_fif(session, tmp_path / "x_eeg.fif")
+    raw = mne.io.read_raw_fif(tmp_path / "x_eeg.fif", verbose="ERROR")
+    full, _ = _expected(session)
+    np.testing.assert_allclose(raw.get_data().T, full * 1e-6, rtol=1e-15, atol=0)
+    assert raw.info["meas_date"] is None
+    assert list(raw.annotations.description).count("cue/left") == 5
+
+
+def test_the_table_of_decisions_holds_verdicts_and_scores(session_dir: Path, tmp_path: Path) -> None:
+    session = read_session(session_dir)
+    for name in ("d.csv", "d.parquet"):
+        assert export_decisions(session, tmp_path / name) == 4
+    for frame in (pd.read_csv(tmp_path / "d.csv"), pd.read_parquet(tmp_path / "d.parquet")):
+        assert list(frame["label"]) == ["right"] * 4
+        np.testing.assert_array_equal(frame["p_left"], [1 / 3] * 4)
+        np.testing.assert_array_equal(frame["data_score"], [0.1 + 0.2] * 4)
+        assert not frame["allowed"].any()
+        assert frame["time"].iloc[0] < 10.0
+    with pytest.raises(RecordingError, match="exists already"):
+        export_decisions(session, tmp_path / "d.csv")
+
+
+def test_the_table_of_features_finds_a_rhythm_where_it_is(tmp_path: Path) -> None:
+    info = StreamInfo(name="x", sfreq=200.0, ch_names=("O1", "O2", "VEOG"), ch_types=("eeg", "eeg", "eog"))
+    data = np.random.default_rng(0).normal(size=(4000, 3))
+    data[:, 1] += 20.0 * np.sin(2 * np.pi * 10.0 * np.arange(4000) / 200.0)
+    session = Session.from_recording(Recording.from_arrays(info, data))
+    n_rows = export_features(session, tmp_path / "f.csv", window=1.0, hop=0.5)
+    frame = pd.read_csv(tmp_path / "f.csv")
+    assert len(frame) == n_rows >= 36
+    # A sine of amplitude 20 has the power 200.
+    np.testing.assert_allclose(frame["O2 alpha"], 200.0, rtol=0.2)
+    assert frame["O1 alpha"].max() < 2.0
+    assert not any(column.startswith("VEOG") for column in frame.columns)
+
+
+def test_nothing_to_export_is_one_clear_error(tmp_path: Path, info: StreamInfo) -> None:
+    with SessionWriter(tmp_path / "s", info=info):
+        pass
+    session = read_session(tmp_path / "s")
+    with pytest.raises(RecordingError, match="0 samples"):
+        export_fif(session, tmp_path / "x.fif")
+    with pytest.raises(RecordingError, match="no decisions"):
+        export_decisions(session, tmp_path / "x.csv")
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_error(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    exporters: list[Callable[[], object]] = [
+        lambda: export_bids(session, tmp_path / "file"),
+        lambda: export_edf(session, tmp_path / "file" / "x.edf"),
+    ]
+    for exporter in exporters:
+        with pytest.raises(RecordingError, match="cannot be written"):
+            exporter()
+
+
+def test_spans_join_what_is_near() -> None:
+    flags = np.array([1, 1, 0, 1, 0, 0, 0, 1], bool)
+    assert spans_of(flags) == [(0, 2), (3, 4), (7, 8)]
+    assert spans_of(flags, join=2) == [(0, 4), (7, 8)]
+    assert spans_of(np.zeros(3, bool)) == []

@@ -1,0 +1,88 @@
+"""Encryption at rest: opens with the passphrase only, and every change is found."""
+
+from pathlib import Path
+
+import pytest
+
+from bcikit.recording import SessionWriter, is_sealed, read_session, seal, unseal
+from bcikit.recording import seal as package_seal
+from bcikit.recording.seal import BLOCK
+from bcikit.signal import ArgumentError, RecordingError, StreamInfo
+
+PASSPHRASE = "correct horse battery"
+CHEAP = 10
+
+
+@pytest.fixture
+def sealed(session_dir: Path, tmp_path: Path) -> Path:
+    """Return a sealed session of several blocks."""
+    (session_dir / "extra.bin").write_bytes(bytes(range(256)) * (3 * BLOCK // 256))
+    seal(session_dir, tmp_path / "s.sealed", passphrase=PASSPHRASE, cost=CHEAP)
+    return tmp_path / "s.sealed"
+
+
+def test_a_session_comes_back_byte_for_byte(session_dir: Path, sealed: Path, tmp_path: Path) -> None:
+    assert package_seal is seal
+    assert is_sealed(sealed)
+    assert not is_sealed(session_dir / "signals.xdf")
+    unseal(sealed, tmp_path / "opened", passphrase=PASSPHRASE)
+    before = {path.name: path.read_bytes() for path in session_dir.iterdir()}
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / "opened").iterdir()}
+
+
+def test_nothing_can_be_read_without_the_key(sealed: Path) -> None:
+    raw = sealed.read_bytes()
+    for text in (b"cue/left", b"session.json", b"signals", b"XDF:", b"C3"):
+        assert raw.count(text) <= (1 if len(text) < 3 else 0) * len(raw)
+        assert len(text) < 3 or text not in raw
+
+
+def test_a_wrong_passphrase_is_refused(sealed: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="wrong passphrase"):
+        unseal(sealed, tmp_path / "opened", passphrase="wrong horse battery")
+    assert not (tmp_path / "opened").exists()
+
+
+@pytest.mark.parametrize("where", [0.0001, 0.1, 0.3, 0.6, 0.9, 0.99999])
+def test_a_changed_byte_is_found_anywhere(sealed: Path, tmp_path: Path, where: float) -> None:
+    raw = bytearray(sealed.read_bytes())
+    raw[8 + int(where * (len(raw) - 9))] ^= 1
+    sealed.write_bytes(raw)
+    with pytest.raises(RecordingError):
+        unseal(sealed, tmp_path / "opened", passphrase=PASSPHRASE)
+    assert not (tmp_path / "opened").exists()
+
+
+def test_blocks_cut_off_exchanged_or_added_are_found(sealed: Path, tmp_path: Path) -> None:
+    raw = sealed.read_bytes()
+    head = 12 + int.from_bytes(raw[8:12], "big")
+    size = BLOCK + 16
+    first, second, rest = raw[head : head + size], raw[head + size : head + 2 * size], raw[head + 2 * size :]
+    forged = (raw[: head + size], raw[: head + 2 * size], raw[:head] + second + first + rest, raw + first, raw[:-1])
+    for number, changed in enumerate(forged):
+        sealed.write_bytes(changed)
+        with pytest.raises(RecordingError, match="not authentic"):
+            unseal(sealed, tmp_path / f"opened{number}", passphrase=PASSPHRASE)
+
+
+def test_two_seals_of_the_same_session_have_nothing_in_common(session_dir: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        seal(session_dir, tmp_path / name, passphrase=PASSPHRASE, cost=CHEAP)
+    a, b = (tmp_path / "a").read_bytes(), (tmp_path / "b").read_bytes()
+    head = 12 + int.from_bytes(a[8:12], "big")
+    assert a[head : head + 64] != b[head : head + 64]
+
+
+def test_bad_input_is_refused(session_dir: Path, sealed: Path, tmp_path: Path, info: StreamInfo) -> None:
+    with pytest.raises(ArgumentError, match="8 characters"):
+        seal(session_dir, tmp_path / "x", passphrase="short")
+    with pytest.raises(RecordingError, match="exists already"):
+        seal(session_dir, sealed, passphrase=PASSPHRASE, cost=CHEAP)
+    with pytest.raises(RecordingError, match="exists already"):
+        unseal(sealed, session_dir, passphrase=PASSPHRASE)
+    (tmp_path / "no").write_bytes(b"something else")
+    with pytest.raises(RecordingError, match="no sealed session"):
+        unseal(tmp_path / "no", tmp_path / "y", passphrase=PASSPHRASE)
+    with SessionWriter(tmp_path / "open", info=info), pytest.raises(RecordingError, match="not closed"):
+        seal(tmp_path / "open", tmp_path / "z", passphrase=PASSPHRASE)
+    assert read_session(session_dir).status == "complete"
