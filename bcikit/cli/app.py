@@ -18,6 +18,8 @@ COMMAND_MODULES = (
     "run",
     "replay",
     "recover",
+    "export",
+    "importing",
     "view",
     "check",
     "audit",
