@@ -1,0 +1,107 @@
+"""An LSL outlet in its own process, for tests: sends a known signal and obeys orders from its standard input.
+
+Channel c of sample k holds ``1000 * c + k % 1000``, so that a receiver can tell every sample it got.
+"""
+
+import json
+import sys
+import threading
+import time
+
+import numpy as np
+import pylsl
+
+
+class Outlet:
+    def __init__(self, settings):
+        self.settings = settings
+        self.rate = float(settings.get("rate", 250.0))
+        self.n_channels = int(settings.get("n_channels", 4))
+        self.block = int(settings.get("block", 10))
+        self.jitter = float(settings.get("jitter", 0.0))
+        self.drift = float(settings.get("drift_ppm", 0.0))
+        self.shift = float(settings.get("clock_shift", 0.0))
+        self.rng = np.random.default_rng(3)
+        self.k = 0
+        self.silent = False
+        self.skip = 0
+        self.step = 0.0
+        self.bad = None
+        self.lock = threading.Lock()
+        self.open(settings)
+
+    def open(self, settings):
+        names = settings.get("names") or [f"E{i + 1}" for i in range(self.n_channels)]
+        info = pylsl.StreamInfo(
+            settings["name"], settings.get("type", "EEG"), len(names), self.rate, settings.get("format", "float32"),
+            settings["source_id"],
+        )
+        channels = info.desc().append_child("channels")
+        for name in names:
+            channel = channels.append_child("channel")
+            channel.append_child_value("label", name)
+            channel.append_child_value("type", settings.get("channel_type", "EEG"))
+            if settings.get("unit", "microvolts"):
+                channel.append_child_value("unit", settings.get("unit", "microvolts"))
+        self.names = names
+        self.outlet = pylsl.StreamOutlet(info, 0, 60)
+
+    def run(self):
+        start = pylsl.local_clock()
+        period = 1.0 / (self.rate * (1 + 1e-6 * self.drift))
+        while True:
+            due = start + (self.k + self.block) * period
+            wait = due - pylsl.local_clock()
+            if wait > 0:
+                time.sleep(wait)
+            with self.lock:
+                self.k += self.skip
+                self.skip = 0
+                index = self.k + np.arange(self.block)
+                self.k += self.block
+                if self.silent or self.outlet is None:
+                    continue
+                data = 1000.0 * np.arange(len(self.names)) + (index % 1000)[:, None]
+                if self.bad is not None:
+                    data[:, self.bad["channel"]] = self.bad["value"]
+                    self.bad = None
+                stamps = start + index * period + self.shift + self.step
+                stamps = stamps + self.rng.uniform(0, self.jitter, self.block) if self.jitter else stamps
+                self.outlet.push_chunk(data.astype(np.float32), stamps.tolist())
+
+
+def main():
+    settings = json.loads(sys.argv[1])
+    outlet = Outlet(settings)
+    markers = None
+    if settings.get("markers"):
+        info = pylsl.StreamInfo(settings["markers"], "Markers", 1, 0, "string", settings["source_id"] + "-markers")
+        markers = pylsl.StreamOutlet(info)
+    threading.Thread(target=outlet.run, daemon=True).start()
+    print("up", flush=True)
+    for line in sys.stdin:
+        order = json.loads(line)
+        what, answer = order.pop("do"), "done"
+        with outlet.lock:
+            if what == "silence":
+                outlet.silent = order["on"]
+            elif what == "skip":
+                outlet.skip = order["n"]
+            elif what == "step":
+                outlet.step += order["seconds"]
+            elif what == "bad":
+                outlet.bad = {"channel": order["channel"], "value": float(order["value"])}
+            elif what == "close":
+                outlet.outlet = None
+            elif what == "reopen":
+                outlet.open({**settings, **order})
+            elif what == "mark":
+                stamp = pylsl.local_clock()
+                markers.push_sample([order["text"]], stamp)
+                answer = repr(stamp)
+            elif what == "sent":
+                answer = str(outlet.k)
+        print(answer, flush=True)
+
+
+main()

@@ -1,0 +1,267 @@
+"""Rows 1 to 9 of the fault matrix, through BrainFlow's real playback board and real LSL outlets in other processes."""
+
+import time
+import uuid
+
+import numpy as np
+import pytest
+
+from bcikit import open_source
+from bcikit.acquisition import Pulse
+from bcikit.signal import Bad, Flag, StreamChangedError, StreamLostError
+
+
+def collect(source, seconds, *, until=None):
+    """Pull for some seconds; return chunks, events, and (time, pulse) whenever the pulse changed."""
+    chunks, events, pulses = [], [], []
+    start = time.monotonic()
+    while time.monotonic() - start < seconds:
+        chunk = source.pull(0.05)
+        events += source.pull_events()
+        if chunk is not None:
+            chunks.append(chunk.check())
+        pulse = source.status().pulse
+        if not pulses or pulses[-1][1] is not pulse:
+            pulses.append((time.monotonic() - start, pulse))
+        if until is not None and until(chunks, events):
+            break
+    return chunks, events, pulses
+
+
+def named(events, name):
+    return [event for event in events if event.name == name]
+
+
+def contiguous(chunks):
+    """Every chunk starts where the one before ended, plus what it says was lost; times never go back."""
+    for before, after in zip(chunks, chunks[1:], strict=False):
+        assert after.first_sample == before.end_sample + after.health.lost
+        assert after.times[0] > before.times[-1]
+    return True
+
+
+@pytest.mark.requirement("SAF-100")
+def test_row_1_stall_of_one_second(playback, tmp_path):
+    table = playback(500)
+    table.rows[250:, 30] += 1.0
+    with open_source(table.write(tmp_path / "stall.tsv")) as source:
+        chunks, events, _ = collect(source, 5, until=lambda c, e: named(e, "stream/resumed"))
+    late, stalled, resumed = (named(events, f"stream/{name}") for name in ("late", "stalled", "resumed"))
+    assert [len(late), len(stalled), len(resumed)] == [1, 1, 1]
+    assert 0.25 <= late[0].value < 0.45
+    assert 0.5 <= stalled[0].value < 0.75
+    assert resumed[0].value == pytest.approx(1.0, abs=0.15)
+    assert resumed[0].sample == 250
+    assert sum(chunk.health.lost for chunk in chunks) == 0
+    assert any(chunk.health.flags & Flag.STALLED for chunk in chunks)
+    assert contiguous(chunks)
+
+
+@pytest.mark.requirement("SAF-101")
+def test_row_2_end_of_file(playback, tmp_path):
+    events = []
+    with open_source(playback(100).write(tmp_path / "end.tsv")) as source:
+        received = 0
+        began = None
+        with pytest.raises(StreamLostError, match="is gone"):
+            while True:
+                chunk = source.pull(0.1)
+                events += source.pull_events()
+                if chunk is not None:
+                    received += chunk.n_times
+                    began = time.monotonic()
+        waited = time.monotonic() - began
+    assert received == 100
+    assert [event.name for event in events] == ["stream/late", "stream/stalled"]
+    assert 1.9 < waited < 3.0
+
+
+@pytest.mark.requirement("SAF-101")
+def test_row_2_streaming_board_without_a_sender():
+    address = "brainflow:streaming?master_board=synthetic&ip_address=225.1.1.1&ip_port=6699&reconnect=0"
+    with open_source(address) as source, pytest.raises(StreamLostError):
+        for _ in range(100):
+            assert source.pull(0.1) is None
+            assert source.status().pulse in (Pulse.WAITING, Pulse.STALLED, Pulse.LOST)
+
+
+@pytest.mark.requirement("SAF-102")
+def test_row_3_25_packets_lost(playback, tmp_path):
+    table = playback(500)
+    table.rows = np.delete(table.rows, slice(200, 225), axis=0)
+    with open_source(table.write(tmp_path / "lost.tsv")) as source:
+        chunks, events, _ = collect(source, 6, until=lambda c, e: sum(x.n_times for x in c) == 475)
+        status = source.status()
+    gaps = named(events, "stream/gap")
+    assert [(gap.value, gap.sample) for gap in gaps] == [(25, 225)]
+    assert [chunk.health.lost for chunk in chunks if chunk.health.lost] == [25]
+    assert (status.lost, status.gaps, status.samples) == (25, 1, 475)
+    assert contiguous(chunks)
+    received = np.concatenate([chunk.data for chunk in chunks])
+    np.testing.assert_allclose(received, table.rows[:, 1:17], atol=1e-6)
+
+
+@pytest.mark.requirement("SAF-103")
+def test_row_4_burst_loss_beyond_the_counter(playback, tmp_path):
+    table = playback(900)
+    table.rows = np.delete(table.rows, slice(200, 600), axis=0)
+    with open_source(table.write(tmp_path / "burst.tsv")) as source:
+        chunks, _, _ = collect(source, 8, until=lambda c, e: sum(x.n_times for x in c) == 500)
+    lost = [chunk for chunk in chunks if chunk.health.lost]
+    assert [chunk.health.lost for chunk in lost] == [400]
+    assert lost[0].health.flags & Flag.GAP
+    assert lost[0].health.flags & Flag.LATE_COUNT
+    assert chunks[-1].end_sample == 900
+
+
+@pytest.mark.requirement("SAF-104")
+def test_row_5_buffer_overflow():
+    with open_source("brainflow:synthetic?buffer=100") as source:
+        source.pull(1.0)
+        time.sleep(2.0)
+        chunks, events, _ = collect(source, 0.5)
+        status = source.status()
+    assert chunks[0].health.flags & Flag.OVERFLOW
+    assert status.overflows == 1
+    assert named(events, "stream/overflow")
+    # 2 s at 250 Hz into a buffer of 100: what was dropped is counted from the packet numbers and the times.
+    assert chunks[0].health.lost == pytest.approx(400, abs=40)
+    assert contiguous(chunks)
+
+
+@pytest.mark.requirement("SAF-105")
+def test_row_6_railed_flat_and_nan(playback, tmp_path):
+    table = playback(400)
+    table.rows[100:350, 1] = 187_500.0
+    table.rows[100:350, 2] = 5.0
+    table.rows[120, 3] = np.nan
+    table.rows[121, 3] = np.inf
+    path = tmp_path / "bad.tsv"
+    profile = tmp_path / "profile.toml"
+    profile.write_text('name = "test"\nfull_scale = 187500.0\n[counter]\nmodulus = 256\n')
+    with open_source(f"{table.write(path)}&profile={profile}") as source:
+        chunks, _, _ = collect(source, 6, until=lambda c, e: sum(x.n_times for x in c) == 400)
+    masks = np.concatenate(
+        [np.zeros(c.data.shape, np.uint8) if c.health.mask is None else c.health.mask for c in chunks]
+    )
+    assert np.flatnonzero(masks[:, 0] & Bad.RAILED).tolist() == list(range(100, 350))
+    assert np.flatnonzero(masks[:, 2] & Bad.NAN).tolist() == [120, 121]
+    assert not masks[:, 3:].any()
+    # One flat channel is for the quality monitor to judge: the source only marks samples it can be sure of.
+    assert not masks[:, 1].any()
+
+
+@pytest.mark.requirement("SAF-107")
+def test_row_8_clock_steps_back_and_duplicates(playback, tmp_path):
+    table = playback(500)
+    table.rows[250:, 30] -= 0.5
+    path = table.write(tmp_path / "back.tsv") + "&config=old_timestamps"
+    with open_source(path) as source:
+        chunks, events, _ = collect(source, 8, until=lambda c, e: sum(x.n_times for x in c) == 500)
+        status = source.status()
+    steps = named(events, "stream/clock")
+    assert len(steps) == 1
+    assert steps[0].value == pytest.approx(-0.5, abs=0.06)
+    assert status.clock_steps == 1
+    assert sum(chunk.health.lost for chunk in chunks) == 0
+    assert any(chunk.health.flags & Flag.CLOCK for chunk in chunks)
+    assert contiguous(chunks)
+
+
+@pytest.mark.requirement("SAF-107")
+def test_row_8_repeated_packets_are_dropped(playback, tmp_path):
+    table = playback(300)
+    table.rows = np.insert(table.rows, 151, table.rows[150], axis=0)
+    with open_source(table.write(tmp_path / "twice.tsv")) as source:
+        chunks, _, _ = collect(source, 6, until=lambda c, e: sum(x.n_times for x in c) == 300)
+        status = source.status()
+    assert status.repeated == 1
+    assert chunks[-1].end_sample == 300
+    assert contiguous(chunks)
+
+
+@pytest.mark.requirement("SAF-107")
+def test_row_8_drift_of_200_ppm_is_measured(sender):
+    name = f"drift-{uuid.uuid4()}"
+    sender(name=name, rate=500.0, drift_ppm=200.0)
+    with open_source(f"lsl:name={name}") as source:
+        collect(source, 8)
+        status = source.status()
+    assert status.drift_ppm == pytest.approx(200, abs=max(5.0, 2 * status.drift_uncertainty_ppm))
+    assert status.lost == 0
+
+
+@pytest.mark.requirement("SAF-108")
+def test_row_9_outlet_silent(sender):
+    name = f"silent-{uuid.uuid4()}"
+    other = sender(name=name)
+    with open_source(f"lsl:name={name}") as source:
+        before, _, _ = collect(source, 1.0)
+        other.tell("silence", on=True)
+        _, events, pulses = collect(source, 1.2)
+        other.tell("silence", on=False)
+        after, more, _ = collect(source, 3.0, until=lambda c, e: len(c) > 10)
+    stalled = named(events, "stream/stalled")
+    assert len(stalled) == 1
+    assert 0.5 <= stalled[0].value < 0.8
+    assert Pulse.STALLED in [pulse for _, pulse in pulses]
+    assert named(more, "stream/resumed")
+    assert contiguous(before + after)
+    # The sender went on counting: what it did not send is lost, to the sample.
+    assert int(after[-1].data[-1, 0]) == (int(before[0].data[0, 0]) + after[-1].end_sample - 1) % 1000
+
+
+@pytest.mark.requirement("SAF-108")
+def test_row_9_outlet_destroyed_and_restarted(sender):
+    name = f"again-{uuid.uuid4()}"
+    other = sender(name=name)
+    with open_source(f"lsl:name={name}") as source:
+        before, _, _ = collect(source, 1.0)
+        other.tell("close")
+        _, events, _ = collect(source, 3.0, until=lambda c, e: named(e, "stream/lost"))
+        assert named(events, "stream/lost")
+        assert source.status().pulse is Pulse.LOST
+        other.tell("reopen")
+        after, more, _ = collect(source, 15.0, until=lambda c, e: len(c) > 20)
+    assert after, "did not come back"
+    assert named(more, "stream/reconnected")
+    assert after[0].health.flags & Flag.RECONNECTED
+    assert after[0].health.lost > 0
+    assert source.status().reconnects == 1
+    assert contiguous(before + after)
+    off = int(after[-1].data[-1, 0]) - (int(before[0].data[0, 0]) + after[-1].end_sample - 1) % 1000
+    assert abs(off) <= 1
+
+
+@pytest.mark.requirement("SAF-108")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"names": ["E1", "E2", "E3"]}, "number of channels"),
+        ({"names": ["E1", "E2", "E3", "X"]}, "channel names"),
+        ({"unit": "millivolts"}, "units"),
+    ],
+)
+def test_row_9_outlet_restarted_as_another_stream(sender, change, message):
+    name = f"changed-{uuid.uuid4()}"
+    other = sender(name=name)
+    with open_source(f"lsl:name={name}") as source:
+        collect(source, 0.5)
+        other.tell("close")
+        other.tell("reopen", **change)
+        with pytest.raises(StreamChangedError, match=message):
+            collect(source, 15.0)
+
+
+@pytest.mark.requirement("SAF-108")
+def test_row_9_sender_process_killed(sender):
+    name = f"killed-{uuid.uuid4()}"
+    other = sender(name=name)
+    with open_source(f"lsl:name={name}&reconnect=1") as source:
+        chunks, _, _ = collect(source, 0.5)
+        other.close()
+        start = time.monotonic()
+        with pytest.raises(StreamLostError, match="is gone"):
+            collect(source, 15.0)
+        assert time.monotonic() - start < 6.0
+    assert chunks
