@@ -332,7 +332,8 @@ def _name_of(estimator: Any) -> tuple[str, str]:
     """Return the registered name and the paradigm of an estimator; its class's name where it is a user's own."""
     kind = type(estimator)
     where = f"{kind.__module__}:{kind.__name__}"
-    for name, entry in DECODERS.items():
+    # The entry that fixes the most parameters first: the plain class would match its variants, too.
+    for name, entry in sorted(DECODERS.items(), key=lambda item: -len(item[1].defaults)):
         if entry.where == where and all(getattr(estimator, key) == value for key, value in entry.defaults.items()):
             return name, entry.paradigm
     return kind.__name__, "any" if not isinstance(estimator, Decoder) else "own"

@@ -32,9 +32,12 @@ class Entry:
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
-PARADIGMS = ("motor-imagery",)
+PARADIGMS = ("motor-imagery", "ssvep", "p300", "errp", "braking", "cvep")
 
 _RIEMANN = "bcikit.decoding.riemann"
+_CCA = "bcikit.decoding.ssvep.cca"
+_ERP = "bcikit.decoding.erp"
+_TRCA = "bcikit.decoding.ssvep.trca"
 
 DECODERS: dict[str, Entry] = {
     "csp-lda": Entry(paradigm="motor-imagery", where=f"{_RIEMANN}:CspLda", what="common spatial patterns and LDA"),
@@ -51,6 +54,53 @@ DECODERS: dict[str, Entry] = {
     "fgmdm": Entry(paradigm="motor-imagery", where=f"{_RIEMANN}:FgMdm", what="minimum distance after geodesic filter"),
     "acm-svm": Entry(
         paradigm="motor-imagery", where=f"{_RIEMANN}:Acm", what="augmented covariance, tangent space, SVM"
+    ),
+    "cca": Entry(
+        paradigm="ssvep",
+        where=f"{_CCA}:Fbcca",
+        what="canonical correlation, no training",
+        defaults={"n_bands": 1, "n_harmonics": 2},
+    ),
+    "fbcca": Entry(paradigm="ssvep", where=f"{_CCA}:Fbcca", what="filter-bank canonical correlation, no training"),
+    "fbcca-lda": Entry(paradigm="ssvep", where=f"{_CCA}:FbccaLda", what="filter-bank correlations and LDA, no-control"),
+    "ecca": Entry(paradigm="ssvep", where=f"{_CCA}:ExtendedCca", what="extended CCA with the person's templates"),
+    "ms-ecca": Entry(paradigm="ssvep", where=f"{_CCA}:MsEcca", what="multi-stimulus extended CCA"),
+    "trca": Entry(
+        paradigm="ssvep",
+        where=f"{_TRCA}:Etrca",
+        what="task-related components, a filter a target",
+        defaults={"ensemble": False},
+    ),
+    "etrca": Entry(paradigm="ssvep", where=f"{_TRCA}:Etrca", what="ensemble task-related components"),
+    "etrca-r": Entry(
+        paradigm="ssvep",
+        where=f"{_TRCA}:Etrca",
+        what="ensemble task-related components with sines",
+        defaults={"references": True},
+    ),
+    "tdca": Entry(paradigm="ssvep", where=f"{_TRCA}:Tdca", what="task-discriminant components"),
+    "fb-tangent": Entry(
+        paradigm="ssvep", where="bcikit.decoding.ssvep.tangent:FbTangent", what="narrow-band covariances, no-control"
+    ),
+    "ssvep-stack": Entry(
+        paradigm="ssvep", where="bcikit.decoding.ssvep.tangent:SsvepStack", what="FBCCA and tangent space, no-control"
+    ),
+    "ssvep-auto": Entry(
+        paradigm="ssvep", where="bcikit.decoding.ssvep.choice:SsvepAuto", what="the best of them for this person"
+    ),
+    "erp-lda": Entry(paradigm="p300", where=f"{_ERP}:ErpLda", what="amplitudes and shrinkage LDA"),
+    "toeplitz-lda": Entry(
+        paradigm="p300",
+        where=f"{_ERP}:ErpLda",
+        what="amplitudes and block-Toeplitz LDA, for short calibrations",
+        defaults={"covariance": "toeplitz"},
+    ),
+    "xdawn-tangent": Entry(paradigm="p300", where=f"{_ERP}:ErpTangent", what="xDAWN covariances and tangent space"),
+    "erp-tangent": Entry(
+        paradigm="p300",
+        where=f"{_ERP}:ErpTangent",
+        what="covariances with mean responses and tangent space",
+        defaults={"templates": "erp"},
     ),
 }
 

@@ -162,7 +162,7 @@ class TangentSpace(CovarianceDecoder):
 
     def _fit_matrices(self, matrices: Array, index: NDArray[np.intp]) -> None:
         self.set_reference(mean_riemann(matrices))
-        self.classifier_ = _linear_classifier(self.classifier, self.C)
+        self.classifier_ = linear_classifier(self.classifier, self.C)
         self.classifier_.fit(self.tangent(matrices), index)
 
     def set_reference(self, reference: Array) -> None:
@@ -268,7 +268,8 @@ class FgMdm(CovarianceDecoder):
         return -squared_distances(self._filtered(self._tangent(matrices)), self.whiteners_)
 
 
-def _linear_classifier(name: str, C: float) -> Any:
+def linear_classifier(name: str, C: float) -> Any:
+    """Return an unfitted "lda" (automatic shrinkage), "lr" or linear "svm"."""
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.linear_model import LogisticRegression
     from sklearn.svm import SVC

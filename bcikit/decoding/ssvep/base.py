@@ -1,0 +1,108 @@
+"""What SSVEP decoders share: targets, references, sub-bands."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bcikit.decoding.estimator import Decoder
+from bcikit.decoding.ssvep.stimuli import check_frequencies
+from bcikit.decoding.ssvep.subbands import SubBands, default_bands, fit_weights
+from bcikit.signal import DataError, check_int
+
+Array = NDArray[np.float64]
+
+
+class SsvepDecoder(Decoder):
+    """Base of the SSVEP decoders.
+
+    Parameters
+    ----------
+    sfreq : float
+        Sampling rate in Hz.
+    frequencies : mapping of str to float
+        Class to frequency in Hz.
+    n_harmonics : int
+        Harmonics in the reference signals.
+    n_bands : int
+        Sub-bands, see `default_bands`; fewer where the sampling rate leaves no room.
+    bands : sequence of (float, float), optional
+        Edges in Hz of the sub-bands, instead.
+    subbands : {"fft", "iir", "none"}
+        See `SubBands`.
+    """
+
+    frequencies_: dict[str, float]
+    weights_: Array
+
+    def __init__(
+        self,
+        *,
+        sfreq: float,
+        frequencies: Mapping[str, float],
+        n_harmonics: int = 5,
+        n_bands: int = 5,
+        bands: Sequence[tuple[float, float]] | None = None,
+        subbands: str = "fft",
+    ) -> None:
+        self.sfreq = sfreq
+        self.frequencies = frequencies
+        self.n_harmonics = n_harmonics
+        self.n_bands = n_bands
+        self.bands = bands
+        self.subbands = subbands
+
+    def _set_up(self) -> None:
+        """Check the targets and make the sub-bands."""
+        frequencies = check_frequencies(self.frequencies, sfreq=self.sfreq)
+        # The columns of the scores follow the sorted labels, as everywhere in scikit-learn.
+        self.frequencies_ = {label: frequencies[label] for label in sorted(frequencies)}
+        check_int("n_bands", self.n_bands, low=1)
+        bands = self.bands or default_bands(list(frequencies.values()), sfreq=self.sfreq, n_bands=self.n_bands)
+        self._splitter = SubBands(tuple(map(tuple, bands)), sfreq=self.sfreq, method=self.subbands)  # type: ignore[arg-type]
+        self.weights_ = fit_weights(len(self._splitter))
+
+    def _begin_targets(self, X: ArrayLike, y: ArrayLike) -> tuple[Array, NDArray[np.intp]]:
+        """Check training data whose classes must all be targets; return it with columns of `frequencies_`."""
+        self._set_up()
+        data, _ = self._begin(X, y)
+        labels = np.asarray(y).astype(str)
+        strange = sorted(set(labels) - set(self.frequencies_))
+        if strange:
+            raise DataError(
+                f"{type(self).__name__}: the trials have {', '.join(strange)}, which has no frequency. Leave these "
+                "trials out, or use a decoder with a no-control class (fbcca-lda, fb-tangent, ssvep-stack)."
+            )
+        self.classes_ = np.array(list(self.frequencies_))
+        return data, np.searchsorted(self.classes_, labels)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the splitter out of what is stored: it follows from the parameters."""
+        state: dict[str, Any] = dict(super().__getstate__())
+        state.pop("_splitter", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the splitter again."""
+        super().__setstate__(state)
+        if "frequencies_" in state:
+            self._set_up()
+
+    def prepare(self, *, n_channels: int, n_times: int) -> Self:
+        """Return the decoder ready without training; only decoders that need none have a use for it."""
+        raise NotImplementedError(f"{type(self).__name__} must be trained.")
+
+
+def class_means(parts: Array, index: NDArray[np.intp], n_classes: int, *, who: str) -> Array:
+    """Return the mean trial of each class, ``(n_classes, n_bands, n_channels, n_times)``.
+
+    Raises
+    ------
+    DataError
+        If a class has no trial.
+    """
+    counts = np.bincount(index, minlength=n_classes)
+    if counts.min() == 0:
+        raise DataError(f"{who} needs trials of every target; {np.count_nonzero(counts == 0)} targets have none.")
+    return np.stack([parts[index == k].mean(axis=0) for k in range(n_classes)])
