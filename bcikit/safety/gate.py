@@ -46,7 +46,8 @@ class Gate:
         self._check_confidence(decision, refused)
         voted = None if refused else decision.label
         self._votes.append((now, voted))
-        self._check_votes(decision, now, refused)
+        if not refused:
+            self._check_votes(decision, now, refused)
         if not refused:
             self._check_refractory(decision, now, refused)
         if not refused and self._settings.confirm:

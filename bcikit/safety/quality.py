@@ -120,6 +120,11 @@ class QualityMonitor:
         """Return 0 (GOOD), 1 (WARN) or 2 (BAD) an EEG channel."""
         return self.levels.max(axis=0)
 
+    def contact(self) -> NDArray[np.bool_]:
+        """Return which EEG channels measure a head at all, whatever the head does."""
+        rows = [_ROW[rule] for rule in ("Q-NAN", "Q-RAIL", "Q-FLAT", "Q-IMP", "Q-LINE")]
+        return np.asarray(self.levels[rows].max(axis=0) < 2)
+
     def readings(self) -> list[Reading]:
         """Return every rule that does not hold, by channel."""
         found = []

@@ -24,6 +24,8 @@ _PROFILES: dict[str, dict[str, Any]] = {
         "jitter_fault_s": 0.1,
         "step_fault_s": 0.25,
         "need_all": False,
+        "advisory_stops": False,
+        "run_max_s": 3600.0,
         "idle_max_per_min": None,
         "scopes": (),
     },
@@ -33,6 +35,7 @@ _PROFILES: dict[str, dict[str, Any]] = {
         "ttl_s": 0.5,
         "dead_man": False,
         "need_all": False,
+        "session_max_s": 1200.0,
         "idle_max_per_min": None,
         "scopes": ("acquire", "vr"),
     },
@@ -141,6 +144,8 @@ class GateSettings(BaseModel):
         (A-IDLE). None asks for no idle test.
     dead_man : bool
         Whether a dead-man switch must be held (A-DM).
+    advisory_stops : bool
+        Whether unusual rhythmic activity (P-RHYTHM) stops all output, or is shown only.
     scopes : tuple of str
         What the participant must have consented to.
     run_max_s, session_max_s : float
@@ -191,6 +196,7 @@ class GateSettings(BaseModel):
     idle_max_per_min: Annotated[float, Field(ge=0.0, le=10.0)] | None = None
     idle_test_s: Annotated[float, Field(ge=300.0, le=3600.0)] = 300.0
     dead_man: bool = False
+    advisory_stops: bool = True
     scopes: tuple[str, ...] = ()
     run_max_s: Annotated[float, Field(gt=0.0, le=3600.0)] = 480.0
     session_max_s: Annotated[float, Field(gt=0.0, le=3600.0)] = 3600.0
@@ -235,6 +241,8 @@ class GateSettings(BaseModel):
                 )
         if 2 * self.k <= self.n:
             problems.append(f"k={self.k} of n={self.n}: profile {self.profile} needs a majority")
+        if not self.advisory_stops:
+            problems.append(f"advisory_stops=false: profile {self.profile} stops at unusual activity")
         if not self.need_all:
             problems.append(f"need_all=false: profile {self.profile} needs every channel it decodes")
         if not self.dead_man:

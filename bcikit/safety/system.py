@@ -424,7 +424,8 @@ class SafetySystem:
 
     def _seen(self, now: float) -> list[Reading]:
         active = now - self.machine.since if self.machine.state is State.ACTIVE else 0.0
-        return self.watch.readings(now, active_s=active)
+        before = self.machine.seconds[State.ACTIVE]
+        return self.watch.readings(now, active_s=active, session_s=before + active)
 
     def _stopping(self) -> set[str]:
         return {reading.rule for reading in self._seen(self._now) if reading.severity >= Severity.DEGRADE}

@@ -1,11 +1,13 @@
 """Everything that is watched, as one list of readings: stream, channels, and what other monitors report."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from bcikit.safety.levels import Reading, Severity
+from bcikit.safety.person import FatigueMonitor, RhythmMonitor
 from bcikit.safety.quality import QualityMonitor
 from bcikit.safety.settings import GateSettings
 from bcikit.safety.stream import StreamMonitor
@@ -30,6 +32,10 @@ class Watch:
         self.info = info
         self.stream = StreamMonitor(info, settings)
         self.monitor = QualityMonitor(info, profile=settings.quality)
+        hop_s = self.monitor.profile.hop_s
+        self.rhythm = RhythmMonitor(self.monitor.ch_names, info.sfreq, hop_s=hop_s)
+        self.fatigue = FatigueMonitor(hop_s=hop_s)
+        self._advisory: Reading | None = None
         self._external: dict[str, tuple[Reading, float]] = {}
         names = self.monitor.ch_names
         self.unknown = tuple(name for name in required if name not in names)
@@ -41,8 +47,10 @@ class Watch:
         if chunk.n_channels != self.info.n_channels:
             raise SafetyError(f"a chunk of {chunk.n_channels} channels in a stream of {self.info.n_channels}")
         self.stream.update(chunk, now)
-        if chunk.n_times:
-            self.monitor.update(chunk)
+        if chunk.n_times and self.monitor.update(chunk) and self.monitor.newest is not None:
+            usable = self.monitor.contact()
+            self._advisory = self.rhythm.update(self.monitor.newest, usable)
+            self.fatigue.update(self.monitor.newest, usable)
 
     def report(self, reading: Reading, until: float) -> None:
         """Take a finding of another monitor that holds until a time."""
@@ -66,8 +74,16 @@ class Watch:
         names = [self.monitor.ch_names[self._required[i]] for i in np.flatnonzero(unusable)]
         return {"value": round(share, 3), "limit": least, "channels": names}
 
-    def readings(self, now: float, *, active_s: float) -> list[Reading]:
-        """Return what does not hold of stream, montage, person and time; `active_s` is how long the run lasts."""
+    def readings(self, now: float, *, active_s: float, session_s: float) -> list[Reading]:
+        """Return what does not hold of stream, montage, person and time.
+
+        Parameters
+        ----------
+        now : float
+            Seconds on the engine's clock.
+        active_s, session_s : float
+            How long the run lasts, and all runs together.
+        """
         readings = self.stream.readings(now)
         for rule, (reading, until) in list(self._external.items()):
             if now > until:
@@ -79,7 +95,18 @@ class Watch:
             if share < 1.0:
                 severity = Severity.FAULT if share < least else Severity.WARN
                 readings.append(Reading(rule="Q-MONT", severity=severity, value=round(share, 3), limit=least))
-        if active_s > self.settings.run_max_s:
-            limit = self.settings.run_max_s
-            readings.append(Reading(rule="P-TIME", severity=Severity.FAULT, value=round(active_s, 3), limit=limit))
+        readings += self._of_the_person(active_s, session_s)
         return readings
+
+    def _of_the_person(self, active_s: float, session_s: float) -> list[Reading]:
+        found: list[Reading] = []
+        if self._advisory is not None:
+            severity = Severity.FAULT if self.settings.advisory_stops else Severity.WARN
+            found.append(replace(self._advisory, severity=severity))
+        fatigue = self.fatigue.reading()
+        if fatigue is not None:
+            found.append(fatigue)
+        for value, limit in ((session_s, self.settings.session_max_s), (active_s, self.settings.run_max_s)):
+            if value > limit:
+                found.append(Reading(rule="P-TIME", severity=Severity.FAULT, value=round(value, 3), limit=limit))
+        return found

@@ -1,0 +1,231 @@
+"""Monitors of the person: unusual rhythmic activity and fatigue. Advisories for an operator, never a diagnosis."""
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcikit.safety.levels import Reading, Severity
+from bcikit.safety.measures import Array, Measures
+
+_FOREHEAD = ("fp1", "fp2", "fpz", "af7", "af8", "afz", "af3", "af4")
+_BASELINE_S = 300.0
+_WARM_UP_S = 30.0
+_MIN_CHANNELS = 3
+
+POWER_RATIO = 4.0
+RHYTHM_UV = 150.0
+SPIKE_UV = 100.0
+EMG_RATIO = 10.0
+
+
+class RhythmMonitor:
+    """Says when the EEG shows rhythmic activity of a kind that the operator should look at.
+
+    Four signs, each on at least three channels away from the forehead (blinks), with muscle activity explained away:
+
+    - power from 2.5 to 7 Hz more than four times the channel's median of five minutes, for 5 s (after Hopfengärtner
+      et al. 2014, without the alpha band, which closing the eyes multiplies);
+    - a peak from 2.5 to 4.5 Hz with two harmonics and more than 150 uV peak to peak, for 3 s;
+    - sharp waves of 20 to 70 ms and more than 100 uV, five in 10 s;
+    - muscle activity above ten times its median on all channels without a pause, for 5 s (chewing pauses).
+
+    Parameters
+    ----------
+    ch_names : sequence of str
+        The EEG channels, in the order of `Measures`.
+    sfreq : float
+        Hz.
+    hop_s : float
+        Seconds between two windows.
+    """
+
+    def __init__(self, ch_names: Sequence[str], sfreq: float, *, hop_s: float) -> None:
+        self._inner = np.array([name.lower().strip(".") not in _FOREHEAD for name in ch_names], dtype=bool)
+        self._sfreq = sfreq
+        self._hop_s = hop_s
+        length = round(_BASELINE_S / hop_s)
+        self._slow: deque[Array] = deque(maxlen=length)
+        self._muscle: deque[Array] = deque(maxlen=length)
+        self._runs = dict.fromkeys(("slow power", "rhythm", "muscle"), 0)
+        self._spikes: deque[int] = deque(maxlen=round(10.0 / hop_s))
+        self._held_s = 0.0
+        self._held = ""
+
+    def update(self, found: Measures, usable: NDArray[np.bool_]) -> Reading | None:
+        """Take the measures of the next window.
+
+        Parameters
+        ----------
+        found : Measures
+            Of the newest window.
+        usable : ndarray of bool
+            Channels that can be believed.
+
+        Returns
+        -------
+        Reading or None
+            The advisory, held for 10 s after the last sign.
+        """
+        slow = np.log10(found.band(2.5, 7.0) + 1e-3)
+        muscle, quiet_part = self._muscle_of(found)
+        muscle = np.log10(muscle + 1e-3)
+        signs: list[str] = []
+        if len(self._slow) * self._hop_s >= _WARM_UP_S and self._inner.sum() >= _MIN_CHANNELS:
+            rest_muscle = np.median(self._muscle, axis=0)
+            tense = muscle - rest_muscle > 0.5
+            inner = self._inner & usable & ~tense
+            risen = slow - np.median(self._slow, axis=0) > np.log10(POWER_RATIO)
+            wide = np.ptp(found.slow, axis=1)
+            signs = self._signs(found, inner, risen, wide)
+            held = np.log10(quiet_part + 1e-3) - rest_muscle > np.log10(EMG_RATIO)
+            sure = usable.any() and bool(held[usable].all())
+            if self._lasts("muscle", sure, 5.0):
+                signs.append("muscle activity without a pause")
+        self._slow.append(slow)
+        self._muscle.append(muscle)
+        return self._hold(signs)
+
+    def _signs(self, found: Measures, inner: NDArray[np.bool_], risen: NDArray[np.bool_], wide: Array) -> list[str]:
+        signs = []
+        if self._lasts("slow power", (risen & inner).sum() >= _MIN_CHANNELS, 5.0):
+            signs.append("slow power")
+        large = inner & (wide > RHYTHM_UV)
+        rhythmic = large.copy()
+        if large.sum() >= _MIN_CHANNELS:
+            rhythmic[large] = self._harmonic(found.power[large], found.freqs)
+        if self._lasts("rhythm", rhythmic.sum() >= _MIN_CHANNELS, 3.0):
+            signs.append("rhythm with harmonics")
+        pointed = inner & (wide > SPIKE_UV)
+        count = self._sharp(found.window[pointed]) if pointed.sum() >= _MIN_CHANNELS else 0
+        self._spikes.append(count)
+        if sum(self._spikes) >= 5:
+            signs.append("sharp waves")
+        return signs
+
+    def _lasts(self, sign: str, now: bool | np.bool_, seconds: float) -> bool:  # noqa: FBT001 - a truth value, no option
+        self._runs[sign] = self._runs[sign] + 1 if now else 0
+        return self._runs[sign] * self._hop_s >= seconds
+
+    def _hold(self, signs: list[str]) -> Reading | None:
+        if signs:
+            self._held, self._held_s = ", ".join(signs), 10.0
+        elif self._held_s > 0:
+            self._held_s -= self._hop_s
+        if self._held_s <= 0:
+            return None
+        return Reading(rule="P-RHYTHM", severity=Severity.FAULT, value=self._held, limit="none")
+
+    def _muscle_of(self, found: Measures) -> tuple[Array, Array]:
+        """Return the power above 30 Hz without mains, of the window and of its quietest quarter of a second."""
+        freqs = found.freqs
+        keep = (freqs >= 30.0) & (freqs <= min(110.0, self._sfreq / 2 - 2))
+        for mains in (50.0, 60.0, 100.0):
+            keep &= np.abs(freqs - mains) > 1.5
+        power = found.power[:, keep].sum(axis=1)
+        if not self._muscle:
+            return power, power
+        typical = 10.0 ** np.median(np.asarray(self._muscle)[-60:], axis=0)
+        if not (power > EMG_RATIO * typical).all():
+            return power, np.minimum(power, typical)
+        n = found.window.shape[1]
+        spectrum = np.fft.rfft(found.window, axis=1)
+        fast = np.fft.irfft(np.where(keep, spectrum, 0.0), n, axis=1)
+        block = max(1, round(0.25 * self._sfreq))
+        blocks = fast[:, : n // block * block].reshape(len(fast), -1, block)
+        return power, (blocks**2).mean(axis=2).min(axis=1)
+
+    @staticmethod
+    def _harmonic(power: Array, freqs: Array) -> NDArray[np.bool_]:
+        """Return which spectra are a line from 2.5 to 4.5 Hz with its harmonics."""
+        base = (freqs >= 2.5) & (freqs <= 4.5)
+        first = freqs[base][power[:, base].argmax(axis=1)]
+        band = (freqs >= 1.0) & (freqs <= 30.0)
+        total = power[:, band].sum(axis=1) + 1e-9
+        shares = np.zeros((3, len(power)))
+        for order in (1, 2, 3):
+            near = np.abs(freqs[None, :] - order * first[:, None]) <= 0.75
+            shares[order - 1] = np.where(near, power, 0.0).sum(axis=1) / total
+        return np.asarray((shares.sum(axis=0) > 0.7) & (shares[1] > 0.03) & (shares[2] > 0.01))
+
+    def _sharp(self, window: Array) -> int:
+        """Return how many sharp waves the newest hop holds on at least three channels at once."""
+        n = window.shape[1]
+        spectrum = np.fft.rfft(window, axis=1)
+        freqs = np.fft.rfftfreq(n, 1.0 / self._sfreq)
+        trace = np.fft.irfft(np.where((freqs >= 4.0) & (freqs <= 35.0), spectrum, 0.0), n, axis=1)
+        # A wave of 20 to 70 ms stands out by the height on both its sides, 35 ms away.
+        side = max(1, round(0.035 * self._sfreq))
+        middle = np.abs(trace[:, side:-side])
+        rise = np.minimum(
+            np.abs(trace[:, side:-side] - trace[:, : -2 * side]), np.abs(trace[:, side:-side] - trace[:, 2 * side :])
+        )
+        high = ((rise > SPIKE_UV) & (middle > SPIKE_UV / 2)).sum(axis=0) >= _MIN_CHANNELS
+        # The edges of a window belong to the windows before and after it.
+        hop = round(self._hop_s * self._sfreq)
+        start = max(0, (high.size - hop) // 2)
+        part = high[start : start + hop]
+        return int(part[0]) + int((part[1:] & ~part[:-1]).sum())
+
+
+class FatigueMonitor:
+    """Compares (theta + alpha) / beta of each block with the first one.
+
+    Parameters
+    ----------
+    hop_s : float
+        Seconds between two windows.
+    block_s : float
+        Length of a block.
+
+    Notes
+    -----
+    The direction is published (Cao et al. 2014 and a meta-analysis of 2023); the 30 % for two blocks are the project's.
+    """
+
+    def __init__(self, *, hop_s: float, block_s: float = 60.0) -> None:
+        self._windows = round(block_s / hop_s)
+        self._current: list[float] = []
+        self.blocks: list[float] = []
+        self._snr: list[float] = []
+
+    def update(self, found: Measures, usable: NDArray[np.bool_]) -> None:
+        """Take the measures of the next window."""
+        if not usable.any():
+            return
+        beta = found.band(13.0, 30.0)[usable].sum() + 1e-9
+        self._current.append(float(found.band(4.0, 13.0)[usable].sum() / beta))
+        if len(self._current) == self._windows:
+            self.blocks.append(float(np.median(self._current)))
+            self._current.clear()
+
+    def on_snr(self, snr: float) -> None:
+        """Take the signal-to-noise ratio of evoked responses in a block, linear."""
+        self._snr.append(snr)
+
+    def reading(self) -> Reading | None:
+        """Return a warning if two blocks in a row are 30 % above the first, or the SNR of two is 30 % below."""
+        if len(self.blocks) >= 3:
+            change = min(self.blocks[-2:]) / self.blocks[0] - 1.0
+            if change > 0.3:
+                return Reading(rule="P-FATIGUE", severity=Severity.WARN, value=round(change, 3), limit=0.3)
+        if len(self._snr) >= 3:
+            change = 1.0 - max(self._snr[-2:]) / self._snr[0]
+            if change > 0.3:
+                return Reading(rule="P-FATIGUE", severity=Severity.WARN, value=round(-change, 3), limit=-0.3)
+        return None
+
+
+def drowsiness(score: int) -> Reading | None:
+    """Return what a Karolinska sleepiness score asks for: 7 may warn, 8 and 9 must (EU 2021/1341).
+
+    Parameters
+    ----------
+    score : int
+        1 (very alert) to 9 (fighting sleep).
+    """
+    if score < 7:
+        return None
+    severity = Severity.WARN if score == 7 else Severity.DEGRADE
+    return Reading(rule="P-DROWSY", severity=severity, value=score, limit=7)

@@ -1,0 +1,173 @@
+"""Each quality rule fires on its fault and the others stay quiet."""
+
+import numpy as np
+import pytest
+
+from bcikit.safety.levels import Quality
+from bcikit.safety.quality import QualityMonitor
+from bcikit.signal import Bad, Chunk, Health
+
+FS = 250
+
+
+def run(rec, *, profile="eeg-wet", chunk=25):
+    monitor = QualityMonitor(rec.info, profile=profile)
+    for piece in rec.chunks(chunk):
+        monitor.update(piece)
+    return monitor
+
+
+def rules(monitor, channel):
+    return monitor.quality()[channel].rules
+
+
+@pytest.mark.requirement("SAF-037")
+def test_clean_eeg_is_good_everywhere(eeg, recording):
+    for seed in range(4):
+        monitor = run(recording(eeg(40.0, seed=seed)))
+        assert {name: q.rules for name, q in monitor.quality().items() if q.level is Quality.BAD} == {}
+
+
+def _broken(kind, data, rng):
+    n = len(data)
+    t = np.arange(n) / FS
+    column = 4
+    late = t >= 30
+    if kind == "Q-FLAT":
+        data[late, column] = 3.0
+    elif kind == "Q-RAIL":
+        data[late, column] = 187_000.0
+    elif kind == "Q-NAN":
+        data[late, column] = np.nan
+    elif kind == "Q-LINE":
+        data[:, column] += 90 * np.sin(2 * np.pi * 50 * t) * late
+    elif kind == "Q-AMP":
+        data[:, column] = np.where(late, data[:, column] * 12, data[:, column])
+    elif kind == "Q-P2P":
+        data[:, column] += 600 * np.sin(2 * np.pi * 2 * t) * late
+    elif kind == "Q-DRIFT":
+        data[:, column] += 60 * np.maximum(t - 25, 0)
+    elif kind == "Q-HF":
+        data[late, column] += rng.normal(0, 60, late.sum())
+    elif kind == "Q-COR":
+        data[:, column] = np.where(late, np.convolve(rng.normal(0, 30, n), np.ones(6) / 6, "same"), data[:, column])
+    return data
+
+
+@pytest.mark.parametrize(
+    ("kind", "allowed"),
+    [
+        pytest.param("Q-FLAT", {"Q-FLAT", "Q-DRIFT"}, marks=pytest.mark.requirement("SAF-021")),
+        pytest.param("Q-RAIL", {"Q-RAIL", "Q-FLAT", "Q-DRIFT"}, marks=pytest.mark.requirement("SAF-020")),
+        pytest.param("Q-NAN", {"Q-NAN", "Q-DRIFT", "Q-FLAT"}, marks=pytest.mark.requirement("SAF-022")),
+        pytest.param("Q-LINE", {"Q-LINE", "Q-AMP"}, marks=pytest.mark.requirement("SAF-028")),
+        pytest.param("Q-AMP", {"Q-AMP", "Q-P2P", "Q-EMG", "Q-COR"}, marks=pytest.mark.requirement("SAF-023")),
+        pytest.param("Q-P2P", {"Q-P2P", "Q-AMP", "Q-COR", "Q-DRIFT"}, marks=pytest.mark.requirement("SAF-030")),
+        pytest.param("Q-DRIFT", {"Q-DRIFT"}, marks=pytest.mark.requirement("SAF-034")),
+        pytest.param("Q-HF", {"Q-HF", "Q-EMG", "Q-AMP", "Q-COR", "Q-P2P"}, marks=pytest.mark.requirement("SAF-024")),
+        pytest.param("Q-COR", {"Q-COR", "Q-AMP", "Q-HF", "Q-EMG"}, marks=pytest.mark.requirement("SAF-025")),
+    ],
+)
+def test_a_fault_is_found_on_its_channel_and_the_others_stay_good(kind, allowed, eeg, recording):
+    data = _broken(kind, eeg(48.0), np.random.default_rng(3))
+    quality = run(recording(data)).quality()
+    assert kind in quality["C3"].rules
+    assert quality["C3"].level is Quality.BAD
+    assert set(quality["C3"].rules) <= allowed
+    assert [name for name, q in quality.items() if q.level is Quality.BAD] == ["C3"]
+
+
+@pytest.mark.requirement("SAF-033")
+def test_a_bridge_is_a_warning_on_both_channels(eeg, recording):
+    data = eeg(30.0)
+    data[:, 7] = data[:, 6] + np.random.default_rng(1).normal(0, 0.2, len(data))
+    monitor = run(recording(data))
+    bridged = [name for name, q in monitor.quality().items() if "Q-BRIDGE" in q.rules]
+    assert bridged == ["C4", "P3"]
+    assert monitor.quality()["C4"].level is Quality.WARN
+
+
+@pytest.mark.requirement("SAF-031")
+@pytest.mark.requirement("SAF-032")
+def test_blinks_and_muscle_are_told_apart(eeg, recording):
+    data = eeg(90.0)
+    t = np.arange(len(data)) / FS
+    blinks = eeg(90.0)
+    for start in np.arange(5.0, 88.0, 1.7):
+        blinks[:, :2] += (160 * np.exp(-(((t - start) / 0.09) ** 2)))[:, None]
+    monitor = run(recording(blinks))
+    assert {n for n, q in monitor.quality().items() if "Q-EOG" in q.rules} == {"Fp1", "Fp2"}
+    assert not any("Q-EMG" in q.rules for q in monitor.quality().values())
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 25, data.shape)
+    muscle = data + np.where(t >= 84, 1.0, 0.0)[:, None] * (noise - np.roll(noise, 1, axis=0))
+    found = run(recording(muscle)).quality()
+    assert all("Q-EMG" in q.rules for q in found.values())
+    assert not any("Q-EOG" in q.rules for q in found.values())
+
+
+@pytest.mark.requirement("SAF-029")
+def test_impedance_where_the_device_can_tell(eeg, recording):
+    rec = recording(eeg(6.0))
+    monitor = QualityMonitor(rec.info)
+    monitor.on_impedance({"C3": 12_000.0, "C4": 40_000.0})
+    for piece in rec.chunks(50):
+        monitor.update(piece)
+    assert monitor.quality()["C3"] == (Quality.WARN, ("Q-IMP",))
+    assert monitor.quality()["C4"] == (Quality.BAD, ("Q-IMP",))
+
+
+@pytest.mark.requirement("SAF-037")
+def test_bad_after_two_windows_good_after_five(eeg, recording):
+    data = eeg(30.0)
+    data[10 * FS : 14 * FS, 4] = 1.0
+    rec = recording(data)
+    monitor = QualityMonitor(rec.info)
+    seen = []
+    for piece in rec.chunks(125):
+        if monitor.update(piece):
+            seen.append((piece.end_sample / FS, "Q-FLAT" in rules(monitor, "C3"), monitor.quality()["C3"].level))
+    times = [time for time, flat, level in seen if flat and level is Quality.BAD]
+    # A window of 2 s is flat from 12 s on; two in a row make it BAD, five others in a row make it good.
+    assert times[0] == 12.5
+    assert times[-1] == 16.0
+
+
+@pytest.mark.requirement("SAF-085")
+@pytest.mark.parametrize("chunk", [1, 7, 25, 333, 2000])
+def test_any_split_into_chunks_gives_the_same_judgement(chunk, eeg, recording):
+    data = eeg(20.0)
+    data[8 * FS :, 2] += 700 * np.sin(2 * np.pi * 3 * np.arange(12 * FS) / FS)
+    whole = run(recording(data), chunk=5000)
+    split = run(recording(data), chunk=chunk)
+    assert split.quality() == whole.quality()
+    assert np.array_equal(split.values, whole.values)
+
+
+@pytest.mark.requirement("SAF-022")
+def test_bits_of_the_mask_count_even_where_the_value_looks_well(eeg, info):
+    data = eeg(6.0)
+    mask = np.zeros(data.shape, np.uint8)
+    mask[3 * FS :, 1] = Bad.RAILED
+    monitor = QualityMonitor(info())
+    for start in range(0, len(data), 50):
+        part = slice(start, start + 50)
+        times = np.arange(start, start + 50) / FS
+        monitor.update(Chunk(data[part], times, start, Health(mask=mask[part] if mask[part].any() else None)))
+    assert monitor.quality()["Fp2"] == (Quality.BAD, ("Q-RAIL",))
+
+
+@pytest.mark.requirement("SAF-037")
+def test_the_synthetic_board_has_a_profile_of_its_own(recording):
+    t = np.arange(30 * FS) / FS
+    rng = np.random.default_rng(0)
+    columns = []
+    for k in range(1, 11):
+        phase = np.sin(2 * np.pi * 5 * k * t + 0.05 * (k - 1))
+        columns.append(10 * k + (10 * k + rng.uniform(-0.5, 0.5, t.size) * k * k) * np.sqrt(2) * phase)
+    data = np.ascontiguousarray(np.array(columns).T)
+    wet = run(recording(data)).quality()
+    own = run(recording(data), profile="synthetic").quality()
+    assert sum(q.level is Quality.BAD for q in wet.values()) >= 8
+    assert {name for name, q in own.items() if q.level is Quality.BAD} == {"Oz"}, "the tenth channel is 50 Hz"
+    assert own["Oz"].rules == ("Q-LINE",)
