@@ -23,6 +23,7 @@ COMMAND_MODULES = (
     "view",
     "check",
     "audit",
+    "validate",
     "bench",
 )
 """Modules of `bcikit.cli`, each with ``register(app)``; the order is the order in the help."""

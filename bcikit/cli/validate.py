@@ -1,0 +1,111 @@
+"""`bcikit validate`: test a device, an amplifier, a stream."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bcikit.signal import ArgumentError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+
+    @app.command()
+    def validate(
+        source: Annotated[
+            str, typer.Argument(help="What to test: brainflow:synthetic, lsl:name=EEG, dut:gain=1.02; or 'timing'.")
+        ],
+        *,
+        profile: Annotated[
+            str, typer.Option("--profile", help="Limits: research, iec, ifcn, brainflow-synthetic, or a .toml file.")
+        ] = "",
+        out: Annotated[
+            Path, typer.Option("--out", help="Folder for report.html, result.json, junit.xml, raw/.")
+        ] = Path("validation"),
+        tests: Annotated[str, typer.Option("--tests", help="Only these, by id: V-NOISE,V-GAIN.")] = "",
+        unattended: Annotated[bool, typer.Option("--unattended", help="Ask nobody to connect anything.")] = False,
+        as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    ) -> None:
+        """Test a device on the bench: noise, gain, distortion, timing, ... each with its uncertainty and limit.
+
+        Guides through the set-ups where somebody sits at a terminal; simulated and synthetic sources run by themselves.
+        Exit code: 0 every limit is kept, 1 one is broken or a test stays inconclusive, 2 it could not run.
+        """
+        if source == "timing":
+            _timing(out, as_json=as_json)
+            return
+        from bcikit.validation.profile import Profile
+        from bcikit.validation.run import default_profile
+        from bcikit.validation.run import validate as run
+
+        chosen = Profile.load(profile or default_profile(source))
+        wanted = tuple(name.strip().upper() for name in tests.split(",") if name.strip())
+        asks = not unattended and sys.stdin.isatty() and not source.startswith(("dut:", "sim:", "brainflow:synthetic"))
+        with _Progress(quiet=as_json) as progress:
+            report = run(
+                source,
+                profile=chosen,
+                out=out,
+                tests=wanted,
+                ask=progress.ask if asks else None,
+                show=progress.show,
+            )
+        if as_json:
+            typer.echo(json.dumps(report.to_dict(), indent=1))
+        else:
+            from bcikit.validation.console import print_report
+
+            print_report(report, out)
+        raise typer.Exit(report.exit_code)
+
+
+def _timing(out: Path, *, as_json: bool) -> None:
+    """Measure the timing of stimuli and outputs of this machine."""
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    if find_spec("bcikit.validation.stimulus_timing") is None:
+        raise ArgumentError("'bcikit validate timing' is not part of this version.")
+    raise typer.Exit(import_module("bcikit.validation.stimulus_timing").validate_timing(out, as_json=as_json))
+
+
+class _Progress:
+    """A bar on the terminal, and questions to the operator."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        self._console = Console(stderr=True)
+        self._bar = Progress(
+            BarColumn(bar_width=28),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+            console=self._console,
+            disable=quiet or not self._console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("opening", total=1.0)
+
+    def __enter__(self) -> "_Progress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, text: str, share: float) -> None:
+        """Move the bar."""
+        self._bar.update(self._task, completed=share, description=text)
+
+    def ask(self, text: str) -> bool:
+        """Show a set-up and wait for the operator; 's' skips the test."""
+        self._bar.stop()
+        self._console.print(f"\n[bold]{text}[/bold]")
+        answer = self._console.input("Press Enter when it is connected, or s and Enter to skip: ")
+        self._bar.start()
+        return not answer.strip().lower().startswith("s")

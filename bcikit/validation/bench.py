@@ -1,0 +1,238 @@
+"""Benches: how a set-up comes about, by program, by an operator, or not at all."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from bcikit.acquisition import Source
+from bcikit.signal import Chunk, DataError, Event, SourceError
+from bcikit.simulation.stimulus import Arrangeable, Stimulus
+from bcikit.validation.catalogue import BenchTest
+from bcikit.validation.takes import Take
+
+Progress = Callable[[float], None]
+Ask = Callable[[str], bool]
+"""Shows a set-up to the operator; False skips the test."""
+
+
+class Bench(Protocol):
+    """Sets up and records."""
+
+    def refuses(self, test: BenchTest) -> str:
+        """Return why a test cannot be done here, or nothing."""
+
+    def arrange(self, test: BenchTest, stimulus: Stimulus) -> bool:
+        """Bring a set-up about; False if the operator skips it."""
+
+
+def bench_for(source: Source, *, ask: Ask | None, generator: bool) -> "Bench":
+    """Return the bench that fits a source.
+
+    Parameters
+    ----------
+    ask : callable or None
+        Shows set-ups to an operator; None where nobody is there.
+    generator : bool
+        Whether the profile describes the device's own test signal.
+    """
+    if isinstance(source, Arrangeable):
+        return ProgrammedBench(source)
+    if getattr(source, "on_event", None) is not None and not source.live:
+        return PersonBench(source)
+    if ask is not None:
+        return OperatorBench(source, ask)
+    return FreeRunning(source, generator=generator)
+
+
+class ProgrammedBench:
+    """A bench that a program sets: the simulated device."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def refuses(self, test: BenchTest) -> str:
+        """Return why a test cannot be done."""
+        if test.needs == "person":
+            return "needs a person with electrodes; nobody is connected to this bench"
+        return ""
+
+    def arrange(self, test: BenchTest, stimulus: Stimulus) -> bool:
+        """Connect the stimulus."""
+        del test
+        if isinstance(self._source, Arrangeable):
+            self._source.connect(stimulus)
+        return True
+
+
+class PersonBench:
+    """A simulated person: eyes open and closed can be asked for, nothing can be connected."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def refuses(self, test: BenchTest) -> str:
+        """Return why a test cannot be done."""
+        if test.needs in ("person", "stream"):
+            return ""
+        return "needs signals at the inputs of an amplifier; this is a simulated person"
+
+    def arrange(self, test: BenchTest, stimulus: Stimulus) -> bool:
+        """Ask the person to open or close the eyes."""
+        del test
+        tell = getattr(self._source, "on_event", None)
+        if tell is not None and stimulus.kind.startswith("eyes-"):
+            tell(Event(name=f"phase/{stimulus.kind.replace('-', '_')}", time=0.0))
+        return True
+
+
+class OperatorBench:
+    """A real bench: somebody connects what the protocol says."""
+
+    def __init__(self, source: Source, ask: Ask) -> None:
+        self._source = source
+        self._ask = ask
+        self._last: Stimulus | None = None
+
+    def refuses(self, test: BenchTest) -> str:
+        """Return why a test cannot be done."""
+        if test.needs == "impedance" and not self._source.info.capabilities.impedance:
+            return "the device cannot tell the impedance of its electrodes"
+        if test.needs == "output":
+            return "needs a digital output that bcikit can raise, wired to an input"
+        return ""
+
+    def arrange(self, test: BenchTest, stimulus: Stimulus) -> bool:
+        """Show the set-up and wait."""
+        if test.needs == "stream" and self._last is not None and self._last.kind == "open":
+            return True
+        self._last = stimulus
+        return self._ask(f"{test.test} {test.title}: {describe(stimulus)}\n  {test.protocol}")
+
+
+class FreeRunning:
+    """Nobody is there and nothing can be connected: only what the stream itself shows."""
+
+    def __init__(self, source: Source, *, generator: bool) -> None:
+        self._source = source
+        self._generator = generator
+
+    def refuses(self, test: BenchTest) -> str:
+        """Return why a test cannot be done."""
+        if test.needs == "stream":
+            return ""
+        if test.needs == "generator":
+            return "" if self._generator else "the profile does not say what test signal the device generates"
+        reasons = {
+            "person": "needs a person with electrodes; nobody is connected",
+            "impedance": "needs known resistors at the inputs",
+            "output": "needs a digital output that bcikit can raise, wired to an input",
+        }
+        return reasons.get(test.needs, "needs a generator at the inputs; nothing can be connected to this source")
+
+    def arrange(self, test: BenchTest, stimulus: Stimulus) -> bool:
+        """Accept what is there."""
+        del test, stimulus
+        return True
+
+
+def describe(stimulus: Stimulus) -> str:
+    """Return a set-up in words."""
+    parts = [stimulus.kind]
+    if stimulus.amplitude_uv:
+        parts.append(f"{stimulus.amplitude_uv:.6g} uV peak")
+    if stimulus.frequency:
+        parts.append(f"{stimulus.frequency:g} Hz")
+    if stimulus.offset_uv:
+        parts.append(f"with {stimulus.offset_uv / 1000:+g} mV direct voltage")
+    if stimulus.ohms:
+        parts.append(f"{stimulus.ohms:g} ohm")
+    if stimulus.channel is not None:
+        parts.append(f"on channel {stimulus.channel + 1} only")
+    if stimulus.after:
+        parts.append(f"after {stimulus.after / 3600:g} h on battery")
+    return f"{' '.join(parts)}, {stimulus.seconds:g} s"
+
+
+def record(source: Source, stimulus: Stimulus, key: str, *, progress: Progress) -> Take:
+    """Record one set-up from a source that runs.
+
+    Raises
+    ------
+    DataError
+        If nothing came.
+    """
+    info = source.info
+    wanted = round(stimulus.seconds * info.sfreq)
+    chunks: list[Chunk] = []
+    events: list[Event] = []
+    if source.live:
+        _drain(source)
+    source.pull_events()
+    answer = _Answer(source, stimulus) if stimulus.kind == "bursts" else None
+    deadline = time.monotonic() + 1.5 * stimulus.seconds + 10.0
+    got = 0
+    while got < wanted:
+        chunk = source.pull(1.0)
+        events += source.pull_events()
+        if chunk is None:
+            if source.ended or time.monotonic() > deadline:
+                break
+            continue
+        chunks.append(chunk)
+        if answer is not None:
+            answer.look(chunk)
+        got = chunk.end_sample - chunks[0].first_sample
+        progress(min(1.0, got / wanted))
+    if not chunks:
+        raise DataError(f"{info.name} delivered nothing within {1.5 * stimulus.seconds + 10:.0f} s.")
+    first = chunks[0].first_sample
+    samples = np.concatenate([np.arange(c.first_sample, c.end_sample, dtype=np.int64) for c in chunks]) - first
+    keep = samples < wanted
+    return Take(
+        key=key,
+        stimulus=stimulus,
+        info=info,
+        data=np.concatenate([c.data for c in chunks])[keep],
+        samples=samples[keep],
+        times=np.concatenate([c.times for c in chunks])[keep],
+        events=tuple(events),
+        impedances=source.impedances() if isinstance(source, Arrangeable) and stimulus.kind == "resistors" else None,
+    )
+
+
+def _drain(source: Source) -> None:
+    """Throw away what came before the set-up was made."""
+    for _ in range(3):
+        with contextlib.suppress(SourceError):
+            source.pull(0.2)
+
+
+class _Answer:
+    """A brain-computer interface in the small: raises the output when the power of the burst's band is high."""
+
+    def __init__(self, source: Source, stimulus: Stimulus) -> None:
+        from scipy.signal import butter
+
+        self._source = source
+        f = stimulus.frequency
+        self._sos = butter(1, [0.5 * f, 1.5 * f], "band", fs=source.info.sfreq, output="sos")
+        self._zi = np.zeros((len(self._sos), 2))
+        self._keep = float(np.exp(-1 / (0.03 * source.info.sfreq)))
+        self._threshold = 0.2 * stimulus.amplitude_uv**2 / 2
+        self._power = 0.0
+        self._high = False
+
+    def look(self, chunk: Chunk) -> None:
+        """Filter a chunk and answer when the power rises above the threshold."""
+        from scipy.signal import lfilter, sosfilt
+
+        band, self._zi = sosfilt(self._sos, chunk.data[:, 0], zi=self._zi)
+        power, _ = lfilter([1 - self._keep], [1, -self._keep], band**2, zi=[self._keep * self._power])
+        self._power = float(power[-1])
+        high = self._power > self._threshold
+        if high and not self._high and isinstance(self._source, Arrangeable):
+            self._source.digital_out()
+        self._high = high or (self._high and self._power > 0.3 * self._threshold)

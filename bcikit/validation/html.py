@@ -1,0 +1,45 @@
+"""`report.html`: one file that can be mailed, printed and kept."""
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from bcikit.validation.catalogue import TESTS
+from bcikit.validation.figures import figures
+from bcikit.validation.results import Judgement
+
+if TYPE_CHECKING:
+    from bcikit.validation.run import Report
+
+_HEADLINE = {
+    Judgement.PASS: "All limits are kept",
+    Judgement.FAIL: "At least one limit is broken",
+    Judgement.INCONCLUSIVE: "At least one test is inconclusive",
+    Judgement.REPORT: "Measured; the profile sets no limit on it",
+    Judgement.NOT_APPLICABLE: "No test applies",
+}
+
+
+def render(report: "Report") -> str:
+    """Return the report as one HTML page with its figures inside."""
+    from dataclasses import asdict
+
+    from jinja2 import Environment
+
+    tests = {test.test: test for test in TESTS}
+    items = []
+    for outcome in report.outcomes:
+        limited = [m for m in outcome.measurements if m.limit is not None]
+        # Many channels may be judged alike: the table of requirements shows those that decide.
+        key = [m for m in limited if m.judgement is outcome.judgement][:3] or list(outcome.measurements[:1])
+        items.append({"o": outcome, "t": tests[outcome.test], "key": key, "figures": figures(outcome)})
+    names = [(item, sum(o.judgement is item for o in report.outcomes)) for item in Judgement]
+    environment = Environment(autoescape=True, trim_blocks=True)
+    page = (files("bcikit.validation") / "report.html.j2").read_text(encoding="utf-8")
+    return environment.from_string(page).render(
+        report=report,
+        items=items,
+        headline=_HEADLINE[report.judgement],
+        counts=[(item.value, count) for item, count in names if count],
+        instruments=sorted(asdict(report.profile.instruments).items()),
+        css=lambda judgement: judgement.value.split()[0],
+    )

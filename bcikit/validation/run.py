@@ -1,0 +1,259 @@
+"""The run of a bench: every test of a profile on one source, and what is left in the folder."""
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import bcikit
+from bcikit.acquisition import Source, open_source
+from bcikit.signal import BciError, DataError, SourceError
+from bcikit.simulation.stimulus import Stimulus
+from bcikit.validation.bench import Ask, Bench, bench_for, describe, record
+from bcikit.validation.catalogue import TESTS, BenchTest
+from bcikit.validation.profile import Profile
+from bcikit.validation.results import Judgement, Measurement, Outcome, judge, worst
+from bcikit.validation.takes import Context, Take
+
+Show = Callable[[str, float], None]
+"""Takes what is being done and how far the whole run is, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything about one run.
+
+    Attributes
+    ----------
+    source : str
+        Address.
+    device, profile : mapping
+        What was tested, and by what.
+    outcomes : tuple of Outcome
+        One a test.
+    files : mapping
+        SHA-256 of each file with raw data.
+    about : mapping
+        When, where, with which versions.
+    """
+
+    source: str
+    device: dict[str, Any]
+    profile: Profile
+    outcomes: tuple[Outcome, ...]
+    files: dict[str, str] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def judgement(self) -> Judgement:
+        """The worst outcome of the tests that apply."""
+        return worst([outcome.judgement for outcome in self.outcomes])
+
+    @property
+    def exit_code(self) -> int:
+        """0 if no test fails, 1 if one fails or stays inconclusive."""
+        return 1 if self.judgement in (Judgement.FAIL, Judgement.INCONCLUSIVE) else 0
+
+    def outcome(self, test: str) -> Outcome:
+        """Return the outcome of one test, by its id."""
+        for item in self.outcomes:
+            if item.test == test:
+                return item
+        raise DataError(f"{test} is not in this report; it has {', '.join(item.test for item in self.outcomes)}.")
+
+    def value(self, test: str, quantity: str) -> Measurement:
+        """Return one measurement, by the id of its test and its name."""
+        for measurement in self.outcome(test).measurements:
+            if measurement.quantity == quantity:
+                return measurement
+        raise DataError(f"{test} did not measure {quantity!r}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        counts = {item.value: sum(o.judgement is item for o in self.outcomes) for item in Judgement}
+        return {
+            "judgement": self.judgement.value,
+            "exit_code": self.exit_code,
+            "source": self.source,
+            "device": self.device,
+            "profile": {"name": self.profile.name, "title": self.profile.title, "note": self.profile.note},
+            "counts": counts,
+            "tests": [outcome.to_dict() for outcome in self.outcomes],
+            "files": self.files,
+            "about": self.about,
+        }
+
+
+def default_profile(address: str) -> str:
+    """Return the profile that fits an address where none was named."""
+    return "brainflow-synthetic" if address.lower() in ("brainflow:synthetic", "brainflow:-1") else "research"
+
+
+def raw_stamps(address: str) -> str:
+    """Return an address that gives time stamps as they come: what is tested must not be smoothed before."""
+    scheme = address.partition(":")[0].lower()
+    if scheme not in ("brainflow", "lsl") or "dejitter" in address:
+        return address
+    joint = "&" if "?" in address or (scheme == "lsl" and "=" in address) else "?"
+    return f"{address}{joint}dejitter=0"
+
+
+def validate(
+    address: str,
+    *,
+    profile: Profile | None = None,
+    out: Path | None = None,
+    ask: Ask | None = None,
+    show: Show | None = None,
+    tests: tuple[str, ...] = (),
+) -> Report:
+    """Test a source.
+
+    Parameters
+    ----------
+    address : str
+        Of the source.
+    profile : Profile or None
+        Limits and conditions; the one that fits the address if left out.
+    out : Path or None
+        Folder for report, results and raw data; nothing is written without.
+    ask : callable or None
+        Shows a set-up to an operator and returns False if it is to be skipped; None runs unattended.
+    show : callable or None
+        Takes the progress.
+    tests : tuple of str
+        Ids, where not all of the profile are wanted.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    BciError
+        If the source cannot be opened or the folder not be written.
+    """
+    chosen = profile or Profile.load(default_profile(address))
+    wanted = select(tests or chosen.tests)
+    folder = None
+    if out is not None:
+        folder = out / "raw"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BciError(f"{out} cannot be written: {error}") from error
+    begin = time.time()
+    with open_source(raw_stamps(address)) as source:
+        bench = bench_for(source, ask=ask, generator=bool(chosen.expected))
+        run = _Run(source, bench, chosen, folder, show or (lambda _text, _share: None))
+        outcomes = run.all(wanted)
+        report = Report(
+            source=address,
+            device=source.info.to_dict(),
+            profile=chosen,
+            outcomes=outcomes,
+            files=run.files,
+            about={
+                "begin": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begin)),
+                "seconds": round(time.time() - begin, 2),
+                "bcikit": bcikit.__version__,
+                "python": platform.python_version(),
+                "machine": platform.platform(),
+            },
+        )
+    if out is not None:
+        write(report, out)
+    return report
+
+
+def select(tests: tuple[str, ...]) -> tuple[BenchTest, ...]:
+    """Return tests by their ids; all if none is named."""
+    from bcikit.signal import check_choice
+
+    known = {test.test: test for test in TESTS}
+    for name in tests:
+        check_choice("test", name, known)
+    return tuple(test for test in TESTS if not tests or test.test in tests)
+
+
+def write(report: Report, out: Path) -> None:
+    """Write ``result.json``, ``report.html`` and ``junit.xml``."""
+    from bcikit.validation.html import render
+    from bcikit.validation.junit import junit
+
+    (out / "result.json").write_text(json.dumps(report.to_dict(), indent=1), encoding="utf-8")
+    (out / "junit.xml").write_text(junit(report), encoding="utf-8")
+    (out / "report.html").write_text(render(report), encoding="utf-8")
+
+
+class _Run:
+    """Records each set-up once and computes every test that uses it."""
+
+    def __init__(self, source: Source, bench: Bench, profile: Profile, folder: Path | None, show: Show) -> None:
+        self._source = source
+        self._bench = bench
+        self._profile = profile
+        self._folder = folder
+        self._show = show
+        self._takes: dict[Stimulus, Take] = {}
+        self._done = 0.0
+        self._total = 1.0
+        self.files: dict[str, str] = {}
+
+    def all(self, tests: tuple[BenchTest, ...]) -> tuple[Outcome, ...]:
+        """Run every test."""
+        plans = {test.test: test.setups(self._source.info, self._profile) for test in tests}
+        reasons = {test.test: self._bench.refuses(test) for test in tests}
+        needed = {s for test in tests if not reasons[test.test] for s in plans[test.test]}
+        self._total = sum(stimulus.seconds for stimulus in needed) or 1.0
+        return tuple(self._one(test, plans[test.test], reasons[test.test]) for test in tests)
+
+    def _one(self, test: BenchTest, plan: list[Stimulus], reason: str) -> Outcome:
+        blank = Outcome(test=test.test, title=test.title, judgement=Judgement.NOT_APPLICABLE, reason=reason)
+        if reason:
+            return blank
+        try:
+            takes = [self._take(test, stimulus) for stimulus in plan]
+            if any(take is None for take in takes):
+                return replace(blank, reason="skipped by the operator")
+            context = Context(instruments=self._profile.instruments, expected=dict(self._profile.expected))
+            measurements, curves = test.compute([take for take in takes if take is not None], context)
+        except (DataError, SourceError) as error:
+            return replace(blank, judgement=Judgement.INCONCLUSIVE, reason=f"could not be measured: {error}")
+        judged = tuple(self._judge(test.test, measurement) for measurement in measurements)
+        return replace(
+            blank,
+            judgement=worst([item.judgement for item in judged]),
+            measurements=judged,
+            takes=tuple(dict.fromkeys(take.key for take in takes if take is not None)),
+            curves=curves,
+        )
+
+    def _judge(self, test: str, measurement: Measurement) -> Measurement:
+        limit = self._profile.limit(test, measurement.quantity)
+        return replace(measurement, limit=limit, judgement=judge(measurement.value, measurement.uncertainty, limit))
+
+    def _take(self, test: BenchTest, stimulus: Stimulus) -> Take | None:
+        if stimulus in self._takes:
+            return self._takes[stimulus]
+        text = f"{test.test} {describe(stimulus)}"
+        self._show(text, self._done / self._total)
+        if not self._bench.arrange(test, stimulus):
+            return None
+        key = f"{len(self._takes) + 1:03d}-{stimulus.kind}"
+        done = self._done
+        take = record(
+            self._source,
+            stimulus,
+            key,
+            progress=lambda share: self._show(text, (done + share * stimulus.seconds) / self._total),
+        )
+        self._done = done + stimulus.seconds
+        self._takes[stimulus] = take
+        if self._folder is not None:
+            name, digest = take.save(self._folder)
+            self.files[f"raw/{name}"] = digest
+        return take
