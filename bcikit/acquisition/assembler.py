@@ -21,6 +21,9 @@ GAP_WITHOUT_COUNTER = 0.1
 CLOCK_STEP = 0.02
 """Seconds a stamp may go back by jitter where stamps are made when a block is sent (H-DRIFT)."""
 
+CLOCK_STEP_AT_FIRST = 0.15
+"""The same, before the jitter is known."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -128,6 +131,7 @@ class Assembler:
             self._flags |= Flag.STALLED
         stamps = self._to_host(stamps, arrival)
         lost: NDArray[np.int64] | None = None
+        by_time = True
         if self._flags & Flag.RECONNECTED:
             lost = self._across_segments(stamps)
         elif self.counter is not None and packets is not None:
@@ -138,8 +142,7 @@ class Assembler:
                 self.tally.reordered += count.reordered
                 if count.reordered:
                     self._flags |= Flag.REORDERED
-            if count.from_times:
-                self._flags |= Flag.LATE_COUNT
+            by_time = count.from_times
             lost = count.lost if count.lost.any() else None
         else:
             lost = self._missing_by_time(stamps)
@@ -148,29 +151,37 @@ class Assembler:
         if stamps.shape[0] == 0:
             return []
         self._last_arrival = arrival
-        chunks = self._cut(data, stamps, lost, arrival)
+        chunks = self._cut(data, stamps, lost, arrival, late=Flag.LATE_COUNT if by_time else Flag.NONE)
         self._last_stamp = float(stamps[-1])
         return chunks
 
     def _cut(
-        self, data: NDArray[np.float64], stamps: NDArray[np.float64], lost: NDArray[np.int64] | None, arrival: float
+        self,
+        data: NDArray[np.float64],
+        stamps: NDArray[np.float64],
+        lost: NDArray[np.int64] | None,
+        arrival: float,
+        *,
+        late: Flag,
     ) -> list[Chunk]:
         if lost is None:
-            return [self._chunk(data, stamps, 0, arrival)]
+            return [self._chunk(data, stamps, 0, arrival, late)]
         edges = [int(edge) for edge in np.flatnonzero(lost)]
         if not edges or edges[0] != 0:
             edges = [0, *edges]
         edges.append(stamps.shape[0])
         return [
-            self._chunk(data[start:stop], stamps[start:stop], int(lost[start]), arrival)
+            self._chunk(data[start:stop], stamps[start:stop], int(lost[start]), arrival, late)
             for start, stop in itertools.pairwise(edges)
         ]
 
-    def _chunk(self, data: NDArray[np.float64], stamps: NDArray[np.float64], lost: int, arrival: float) -> Chunk:
+    def _chunk(
+        self, data: NDArray[np.float64], stamps: NDArray[np.float64], lost: int, arrival: float, late: Flag
+    ) -> Chunk:
         flags, self._flags = self._flags, Flag.NONE
         n = data.shape[0]
         if lost:
-            flags |= Flag.GAP
+            flags |= Flag.GAP | late
             self._next += lost
             self.tally.lost += lost
             self.tally.gaps += 1
@@ -203,8 +214,13 @@ class Assembler:
         if self._shift:
             stamps = stamps + self._shift
         steps = np.diff(stamps, prepend=self._last_stamp)
-        back = 0.0 if self._stamped_on_arrival else max(CLOCK_STEP, 6.0 * self.clock.jitter)
-        wrong = steps < -back
+        if self._stamped_on_arrival or not self.clock.ready:
+            wrong = steps < (0.0 if self._stamped_on_arrival else -CLOCK_STEP)
+        else:
+            # Against the line: a block that was sent late is followed by a step back, and no clock was set.
+            behind = stamps - (self.clock.predict(self._next) + self.clock.k(stamps.shape[0]) * self._period)
+            floor = CLOCK_STEP if self.clock.settled else CLOCK_STEP_AT_FIRST
+            wrong = (steps < -CLOCK_STEP) & (behind < -max(floor, 6.0 * self.clock.jitter))
         # Stamps far ahead of the arrival of the very sample they are for cannot be a loss: the clock was set.
         ahead = stamps - arrival > max(1.0, 6.0 * self.clock.jitter)
         if not ahead.any() and not wrong.any():
@@ -232,7 +248,6 @@ class Assembler:
         lost = np.zeros(stamps.shape[0], dtype=np.int64)
         if self._last_stamp is not None:
             lost[0] = max(0, round((float(stamps[0]) - self._last_stamp) * self.info.sfreq) - 1)
-            self._flags |= Flag.LATE_COUNT
         self.clock.restart()
         self._grid.reset()
         return lost
@@ -259,10 +274,7 @@ class Assembler:
             if missing > 0:
                 lost[row] = missing
                 added += missing
-        if added:
-            self._flags |= Flag.LATE_COUNT
-            return lost
-        return None
+        return lost if added else None
 
     def _follow_pause(self, first: int, stamps: NDArray[np.float64]) -> None:
         """Start a new line where time went on but the samples did not: a device that paused without losing any."""

@@ -14,6 +14,9 @@ _PRIOR_PPM = 300e-6
 _PRIOR_JITTER = 0.005
 """Jitter in seconds assumed until it is measured; only the weight of the prior depends on it."""
 
+_SETTLED_BLOCKS = 30
+"""Blocks after which the jitter is believed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockState:
@@ -134,6 +137,11 @@ class ClockModel:
     def ready(self) -> bool:
         """True once the model has seen a stamp since it was restarted."""
         return not self._empty
+
+    @property
+    def settled(self) -> bool:
+        """True once there were enough blocks to know the jitter."""
+        return self._near.blocks > _SETTLED_BLOCKS
 
     @property
     def jitter(self) -> float:

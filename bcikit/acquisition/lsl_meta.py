@@ -26,10 +26,19 @@ def channel_texts(info: Any) -> list[dict[str, str]]:
         texts = {key: channel.child_value(key) for key in ("label", "type", "unit")}
         location = channel.child("location")
         if not location.empty():
-            texts |= {axis.lower(): location.child_value(axis) for axis in ("X", "Y", "Z")}
+            texts |= {axis.lower(): location.child_value(axis) for axis in "XYZ"}
+        loc = channel.child("loc")
+        if location.empty() and not loc.empty():
+            # MNE-LSL writes MNE's own array, in metres.
+            texts |= {axis: _millimetres(loc.child_value(f"R0{axis}")) for axis in "xyz"}
         found.append(texts)
         channel = channel.next_sibling("channel")
     return found
+
+
+def _millimetres(metres: str) -> str:
+    value = _number(metres)
+    return "" if value is None else repr(1e3 * value)
 
 
 def channel_type(text: str, stream_type: str) -> str:
@@ -142,7 +151,10 @@ def _number(text: str) -> float | None:
 
 
 def write_info(info: StreamInfo, *, name: str, kind: str, source_id: str, sfreq: float, channel_format: str) -> Any:
-    """Return a `pylsl.StreamInfo` with everything `info` knows in its description."""
+    """Return a `pylsl.StreamInfo` with everything `info` knows in its description.
+
+    Positions are written twice: in millimetres as the XDF project specifies, and in metres as MNE-LSL reads them.
+    """
     pylsl = lsl()
 
     if not name:
@@ -160,6 +172,9 @@ def write_info(info: StreamInfo, *, name: str, kind: str, source_id: str, sfreq:
             location = channel.append_child("location")
             for axis, value in zip("XYZ", position, strict=True):
                 location.append_child_value(axis, f"{1e3 * value:.6g}")
+            loc = channel.append_child("loc")
+            for axis, value in zip("xyz", position, strict=True):
+                loc.append_child_value(f"R0{axis}", f"{value:.9g}")
     if info.reference:
         desc.append_child("reference").append_child_value("label", info.reference)
     acquisition = desc.append_child("acquisition")
@@ -177,5 +192,6 @@ def write_info(info: StreamInfo, *, name: str, kind: str, source_id: str, sfreq:
 
 def _unit_text(unit: str, kind: str) -> str:
     if kind not in VOLTAGE_TYPES:
-        return "" if unit == "uV" else unit
+        # Never empty: MNE-LSL drops the units of all channels when one has none.
+        return "none" if unit == "uV" else unit
     return "microvolts" if unit == "uV" else unit

@@ -33,7 +33,11 @@ class Outlet:
     def open(self, settings):
         names = settings.get("names") or [f"E{i + 1}" for i in range(self.n_channels)]
         info = pylsl.StreamInfo(
-            settings["name"], settings.get("type", "EEG"), len(names), self.rate, settings.get("format", "float32"),
+            settings["name"],
+            settings.get("type", "EEG"),
+            len(names),
+            self.rate,
+            settings.get("format", "float32"),
             settings["source_id"],
         )
         channels = info.desc().append_child("channels")

@@ -1,5 +1,6 @@
 """Rows 1 to 9 of the fault matrix, through BrainFlow's real playback board and real LSL outlets in other processes."""
 
+import itertools
 import time
 import uuid
 
@@ -34,7 +35,7 @@ def named(events, name):
 
 def contiguous(chunks):
     """Every chunk starts where the one before ended, plus what it says was lost; times never go back."""
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in itertools.pairwise(chunks):
         assert after.first_sample == before.end_sample + after.health.lost
         assert after.times[0] > before.times[-1]
     return True
@@ -59,30 +60,29 @@ def test_row_1_stall_of_one_second(playback, tmp_path):
 
 @pytest.mark.requirement("SAF-101")
 def test_row_2_end_of_file(playback, tmp_path):
-    events = []
     with open_source(playback(100).write(tmp_path / "end.tsv")) as source:
-        received = 0
-        began = None
+        chunks, events, _ = collect(source, 5, until=lambda c, e: sum(x.n_times for x in c) == 100)
+        began = time.monotonic()
         with pytest.raises(StreamLostError, match="is gone"):
-            while True:
-                chunk = source.pull(0.1)
-                events += source.pull_events()
-                if chunk is not None:
-                    received += chunk.n_times
-                    began = time.monotonic()
+            collect(source, 10)
         waited = time.monotonic() - began
-    assert received == 100
-    assert [event.name for event in events] == ["stream/late", "stream/stalled"]
+        events += source.pull_events()
+        status = source.status()
+    assert [event.name for event in events] == ["stream/late", "stream/stalled", "stream/lost"]
+    assert status.pulse is Pulse.LOST
+    assert contiguous(chunks)
     assert 1.9 < waited < 3.0
 
 
 @pytest.mark.requirement("SAF-101")
 def test_row_2_streaming_board_without_a_sender():
     address = "brainflow:streaming?master_board=synthetic&ip_address=225.1.1.1&ip_port=6699&reconnect=0"
-    with open_source(address) as source, pytest.raises(StreamLostError):
-        for _ in range(100):
-            assert source.pull(0.1) is None
-            assert source.status().pulse in (Pulse.WAITING, Pulse.STALLED, Pulse.LOST)
+    with open_source(address) as source:
+        chunks, _, pulses = collect(source, 1.0)
+        assert not chunks
+        assert [pulse for _, pulse in pulses] == [Pulse.WAITING, Pulse.STALLED]
+        with pytest.raises(StreamLostError, match="is gone"):
+            collect(source, 10)
 
 
 @pytest.mark.requirement("SAF-102")
