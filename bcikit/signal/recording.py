@@ -221,8 +221,9 @@ class Recording:
         if self.info.positions is not None:
             located = {
                 name: np.asarray(xyz)
-                for name, xyz in zip(self.info.ch_names, self.info.positions, strict=True)
-                if not np.isnan(xyz).any()
+                for name, kind, xyz in zip(self.info.ch_names, self.info.ch_types, self.info.positions, strict=True)
+                # MNE places electrodes only.
+                if kind in ("eeg", "ref") and not np.isnan(xyz).any()
             }
             raw.set_montage(mne.channels.make_dig_montage(located, coord_frame="head"), on_missing="ignore")
         onsets: list[float] = []
