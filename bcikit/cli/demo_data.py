@@ -55,16 +55,16 @@ def run_on_recordings(
     files = find_runs(data, (*plan["calibrate"], plan["stream"]))
     names = ", ".join(file.name for file in files[:-1])
     console.print(f"Calibrating on {names}; then {files[-1].name} is streamed through LSL and decoded as it arrives.")
-    source_id = f"bcikit-demo-{uuid.uuid4().hex[:12]}"
+    name = f"bcikit-demo-{uuid.uuid4().hex[:12]}"
     classes: dict[str, str] = plan["classes"]
     config = config_from(
         {
             "session": {
-                "name": f"Motor imagery, {task.replace('-', ' and ')}",
+                "name": f"Imagined {task}",
                 "subject": files[-1].stem[:4],
                 "seed": seed,
             },
-            "source": {"address": f"lsl:source_id={source_id}"},
+            "source": {"address": f"lsl:name={name}&markers={name}-markers&timeout=20"},
             "pipeline": {"steps": [{"step": "bandpass", "l_freq": 7.0, "h_freq": 30.0, "order": 4}]},
             "paradigm": {
                 "name": "motor-imagery",
@@ -82,7 +82,7 @@ def run_on_recordings(
         },
         where="demo",
     )
-    with player(files[-1], source_id, speed=speed):
+    with player(files[-1], name, speed=speed):
         return launch(config, headless=headless)
 
 
@@ -109,10 +109,10 @@ def find_runs(data: Path, runs: tuple[str, ...]) -> list[Path]:
 
 
 @contextmanager
-def player(file: Path, source_id: str, *, speed: float) -> Iterator[None]:
-    """Stream a recording through an LSL outlet, in a process of its own."""
-    command = [sys.executable, "-m", "bcikit", "play", str(file), "--source-id", source_id, "--speed", str(speed)]
-    process = subprocess.Popen([*command, "--quiet"])  # noqa: S603 - our own module
+def player(file: Path, name: str, *, speed: float) -> Iterator[None]:
+    """Stream a recording through an LSL outlet, in a process of its own, from its first sample on."""
+    command = [sys.executable, "-m", "bcikit", "play", str(file), "--lsl", name, "--wait", "60", "--quiet"]
+    process = subprocess.Popen([*command, "--speed", str(speed)])  # noqa: S603 - our own module
     try:
         yield
     finally:

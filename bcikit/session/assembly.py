@@ -83,6 +83,40 @@ class _Collector:
         return None
 
 
+def check_parts(config: SessionConfig) -> None:
+    """Check everything of a session but its source, which stays closed.
+
+    Raises
+    ------
+    ConfigError
+        With all problems at once.
+    """
+    collect = _Collector()
+    _, paradigm, _, outputs = _parts(config, collect)
+    for output in outputs:
+        output.close()
+    if paradigm is not None:
+        collect.attempt("calibration", lambda: _check_calibration(config, paradigm))
+    if collect.problems:
+        raise ConfigError(config.session.name, collect.problems)
+
+
+def _parts(
+    config: SessionConfig, collect: _Collector
+) -> tuple[GateSettings | None, Paradigm | None, Pipeline | None, list[Output]]:
+    """Make what does not need the source."""
+    gate = collect.attempt("gate", lambda: check_settings(GateSettings, config.gate, where="gate"))
+    paradigm = collect.attempt("paradigm", lambda: paradigm_of(config))
+    pipeline = collect.attempt("pipeline.steps", lambda: Pipeline.from_config(config.pipeline.steps))
+    collect.attempt("recording.folder", lambda: check_folder(config.recording.folder or "."))
+    outputs: list[Output] = []
+    for number, section in enumerate(config.outputs):
+        output = collect.attempt(f"outputs.{number}.address", lambda address=section.address: open_output(address))  # type: ignore[misc]
+        if output is not None:
+            outputs.append(output)
+    return gate, paradigm, pipeline, outputs
+
+
 def assemble(config: SessionConfig) -> Assembly:
     """Open and check every part of a session.
 
@@ -92,18 +126,10 @@ def assemble(config: SessionConfig) -> Assembly:
         With all problems at once; whatever was opened is closed again.
     """
     collect = _Collector()
-    gate = collect.attempt("gate", lambda: check_settings(GateSettings, config.gate, where="gate"))
-    paradigm = collect.attempt("paradigm", lambda: paradigm_of(config))
-    pipeline = collect.attempt("pipeline.steps", lambda: Pipeline.from_config(config.pipeline.steps))
+    gate, paradigm, pipeline, outputs = _parts(config, collect)
     source = collect.attempt("source.address", lambda: open_source(config.source.address))
-    collect.attempt("recording.folder", lambda: check_folder(config.recording.folder or "."))
-    outputs: list[Output] = []
-    for number, section in enumerate(config.outputs):
-        output = collect.attempt(f"outputs.{number}.address", lambda address=section.address: open_output(address))  # type: ignore[misc]
-        if output is not None:
-            outputs.append(output)
     columns = None if source is None else collect.attempt("source.channels", lambda: columns_of(config, source.info))
-    window = None if paradigm is None else _window(config, paradigm)
+    window = None if paradigm is None else window_of(config, paradigm)
     if source is not None and columns is not None and pipeline is not None:
         info = source.info.pick(columns)
         filtered = collect.attempt("pipeline", lambda: pipeline.configure(info))
@@ -171,7 +197,8 @@ def columns_of(config: SessionConfig, info: StreamInfo) -> list[int]:
     return columns
 
 
-def _window(config: SessionConfig, paradigm: Paradigm) -> Window:
+def window_of(config: SessionConfig, paradigm: Paradigm) -> Window:
+    """Return the window after the cue: the paradigm's where it has one."""
     wanted = paradigm.calibration
     if wanted is not None:
         return Window(wanted.tmin, wanted.tmax)

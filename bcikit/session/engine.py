@@ -3,7 +3,7 @@
 import datetime
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from bcikit.processing import Pipeline
 from bcikit.recording import SessionWriter, installed_versions, read_session
 from bcikit.safety import AuditLog, SafetySystem
 from bcikit.safety.arming import ArmRequest
-from bcikit.session.assembly import Assembly, assemble
+from bcikit.session.assembly import Assembly, assemble, check_parts, columns_of, paradigm_of, window_of
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig
 from bcikit.session.control import ControlServer
@@ -114,8 +114,15 @@ class Engine:
             If something fails later; what was recorded is kept.
         """
         try:
+            model = None
+            if self.config.calibration.files:
+                # Before the source is opened: what streams meanwhile would be old before it is looked at.
+                check_parts(self.config)
+                model = self._train_on_files()
             assembly = assemble(self.config)
             try:
+                if model is not None:
+                    assembly.model = model.attach(assembly.pipeline.configure(assembly.info))
                 return self._run(assembly)
             finally:
                 assembly.close()
@@ -125,14 +132,11 @@ class Engine:
     # ---- inside ------------------------------------------------------------------------------------------------
     def _run(self, assembly: Assembly) -> Result:
         started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        model = assembly.model
-        if model is None and self.config.calibration.files and assembly.paradigm.decider() is None:
-            model = self._train_on_files(assembly)
-        self._model = model
+        model = self._model = assembly.model
         counter = Counter()
-        with self._writer(assembly) as writer:
+        with self._writer(assembly) as writer, ExitStack() as stack:
             folder = None if writer is None else writer.path
-            audit = None if folder is None else AuditLog(folder)
+            audit = None if folder is None else stack.enter_context(closing(AuditLog(folder)))
             safety = SafetySystem(assembly.gate, assembly.info, audit=audit)
             with self._publisher(assembly, safety) as publisher:
                 first = [] if writer is None else [Recorder(writer)]
@@ -207,15 +211,18 @@ class Engine:
                     return f"the limit of {self.limit:g} s"
         return "finished"
 
-    def _train_on_files(self, assembly: Assembly) -> Model:
+    def _train_on_files(self) -> Model:
         runs = load_runs(self.config, self.progress)
-        filtered = apply_pipeline(runs, assembly.info, assembly.pipeline, self.progress)
+        first = runs[0].info
+        info = first.pick(columns_of(self.config, first))
+        pipeline = Pipeline.from_config(self.config.pipeline.steps)
+        filtered = apply_pipeline(runs, info, pipeline, self.progress)
         model, trials = fit_model(
             self.config,
             filtered,
             cues=self.config.calibration.events,
-            window=assembly.window,
-            pipeline=assembly.pipeline,
+            window=window_of(self.config, paradigm_of(self.config)),
+            pipeline=pipeline,
             progress=self.progress,
         )
         self._calibration = calibration_summary(model, trials)

@@ -1,0 +1,29 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bcikit.session import SessionConfig, shipped_config
+
+SHORT = {
+    "calibration_runs": 1,
+    "feedback_runs": 1,
+    "trials_per_run": 10,
+    "eyes_open": 0.0,
+    "eyes_closed": 0.0,
+    "between_runs": 2.0,
+}
+
+
+@pytest.fixture
+def short_config(tmp_path: Path):
+    """Return a function that makes a short session of motor imagery with the simulated user."""
+
+    def make(folder: str = "session", *, seed: int = 1, **changes: Any) -> SessionConfig:
+        config = shipped_config("motor-imagery", seed=seed, settings=SHORT)
+        recording = config.recording.model_copy(
+            update={"folder": str(tmp_path / folder) if folder else "", "enabled": bool(folder)}
+        )
+        return config.model_copy(update={"recording": recording, **changes})
+
+    return make

@@ -1,0 +1,169 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyxdf
+
+from bcikit.recording import read_session
+from bcikit.session import Engine, Listener, check_session
+from bcikit.session.config import DecoderSection, OutputSection, PipelineSection, SourceSection
+from bcikit.signal import BciError, Chunk, ConfigError, Decision
+
+
+def test_a_session_runs_from_calibration_to_report(short_config, tmp_path: Path) -> None:
+    seen: list[str] = []
+    result = Engine(short_config(), progress=lambda what, done, total: seen.append(what)).run()
+    values = json.loads((tmp_path / "session" / "result.json").read_text(encoding="utf-8"))
+    assert values["n_trials"] == 10
+    assert values["online_accuracy"] == sum(trial["correct"] for trial in values["trials"]) / 10
+    assert values["online_accuracy"] >= 0.8
+    assert values["chance_upper"] == pytest.approx(0.8)
+    assert values["lost_samples"] == 0
+    assert values["gate"]["n"] == values["gate"]["allowed"] + values["gate"]["refused"]
+    assert values["gate"]["allowed"] > 0
+    assert values["gate"]["reasons"]["A-CONF"] > 0
+    assert values["latency_ms"]["n"] == values["gate"]["n"]
+    assert values["ended"] == "finished"
+    assert result.folder == tmp_path / "session"
+    assert "Training the decoder" in seen
+    page = (tmp_path / "session" / "report.html").read_text(encoding="utf-8")
+    assert "Desynchronisation" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    session = read_session(tmp_path / "session")
+    assert len(session.decisions) == values["gate"]["n"]
+    assert session.status == "complete"
+    streams, _ = pyxdf.load_xdf(str(tmp_path / "session" / "signals.xdf"))
+    samples = next(s for s in streams if s["info"]["type"][0] == "EEG")
+    assert samples["time_series"].shape[0] == values["n_samples"]
+
+
+def test_the_same_seed_gives_the_same_decisions_and_another_seed_others(short_config) -> None:
+    digests = [Engine(short_config("", seed=seed)).run().values["decisions_sha256"] for seed in (1, 1, 2)]
+    assert digests[0] == digests[1]
+    assert digests[0] != digests[2]
+
+
+def test_nothing_moves_while_the_gate_refuses(short_config) -> None:
+    class Watch(Listener):
+        def __init__(self) -> None:
+            self.allowed = False
+            self.commands = 0
+
+        def on_decision(self, decision, verdict, request, latency) -> None:
+            self.allowed = verdict.allowed
+
+        def on_command(self, command) -> None:
+            assert self.allowed
+            self.commands += 1
+
+    watch = Watch()
+    Engine(short_config(""), listeners=[watch]).run()
+    assert watch.commands > 0
+
+
+def test_an_operator_s_stop_is_latched_and_recorded(short_config, tmp_path: Path) -> None:
+    class Stop(Listener):
+        def __init__(self) -> None:
+            self.engine: Engine | None = None
+            self.commands_after = 0
+            self.stopped = False
+
+        def on_command(self, command) -> None:
+            assert self.engine is not None
+            if self.stopped:
+                self.commands_after += 1
+            else:
+                self.engine.control.put({"do": "stop", "reason": "participant", "who": "T1"})
+
+        def on_state(self, state: str, time: float) -> None:
+            self.stopped = self.stopped or state == "SAFE_STOP"
+
+    listener = Stop()
+    engine = Engine(short_config(), listeners=[listener])
+    listener.engine = engine
+    result = engine.run()
+    assert listener.stopped
+    assert listener.commands_after == 0
+    assert result.values["safety"]["state"] == "SAFE_STOP"
+    assert "A-STATE" in result.values["gate"]["reasons"]
+    names = [event.name for event in read_session(tmp_path / "session").events]
+    assert "operator/stop" in names
+
+
+def test_a_decoder_that_fails_stops_everything(short_config) -> None:
+    class Broken(Listener):
+        def on_model(self, model) -> None:
+            def decide(window, *, now=None) -> Decision:
+                raise ZeroDivisionError("boom")
+
+            model.decide = decide
+
+    result = Engine(short_config(""), listeners=[Broken()]).run()
+    assert result.values["gate"]["allowed"] == 0
+    assert result.values["safety"]["state"] == "SAFE_STOP"
+    assert result.values["n_undecided"] == 10
+
+
+def test_preflight_lists_all_problems_at_once(short_config, tmp_path: Path) -> None:
+    config = short_config(
+        source=SourceSection(address="sim:motor-imagery?sed=1"),
+        pipeline=PipelineSection(steps=[{"step": "bandpas"}, {"step": "notch", "freq": -3}]),
+        decoder=DecoderSection(name="csp-ldaa"),
+        outputs=[OutputSection(address="hnd:")],
+        gate={"profile": "fes", "confidence": 0.1},
+    )
+    with pytest.raises(ConfigError) as caught:
+        check_session(config)
+    text = str(caught.value)
+    for part in ("sed", "bandpas", "notch", "hnd", "confidence"):
+        assert part in text, part
+    assert not (tmp_path / "session").exists()
+
+
+def test_missing_channels_and_frequencies_above_nyquist_are_refused_before_the_start(short_config) -> None:
+    config = short_config(
+        source=SourceSection(address="sim:motor-imagery?seed=1", channels=["C3", "Qz"]),
+    )
+    with pytest.raises(ConfigError, match="Qz"):
+        check_session(config)
+    config = short_config(pipeline=PipelineSection(steps=[{"step": "lowpass", "freq": 400.0}]))
+    with pytest.raises(ConfigError, match="400"):
+        check_session(config)
+
+
+def test_a_folder_that_holds_a_session_is_never_written_over(short_config, tmp_path: Path) -> None:
+    (tmp_path / "session").mkdir()
+    (tmp_path / "session" / "old.txt").write_text("kept", encoding="utf-8")
+    with pytest.raises(BciError, match="not empty"):
+        Engine(short_config()).run()
+    assert (tmp_path / "session" / "old.txt").read_text(encoding="utf-8") == "kept"
+
+
+def test_what_was_recorded_stays_when_training_fails(short_config, tmp_path: Path) -> None:
+    class Spoil(Listener):
+        """Fails as a decoder of somebody else would, in the middle of the session."""
+
+        def on_event(self, event) -> None:
+            if event.name == "calibration/end":
+                raise BciError("no luck")
+
+    with pytest.raises(BciError, match="no luck"):
+        Engine(short_config(), listeners=[Spoil()]).run()
+    session = read_session(tmp_path / "session")
+    assert session.status == "failed"
+    assert session.recording.n_times > 250 * 60
+
+
+def test_columns_are_picked_by_name_in_the_order_asked_for(short_config) -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    class Shapes(Listener):
+        def on_filtered(self, chunk: Chunk) -> None:
+            shapes.append(chunk.data.shape)
+
+    config = short_config("", source=SourceSection(address="sim:motor-imagery?seed=1", channels=["C4", "CZ", "C3"]))
+    result = Engine(config, listeners=[Shapes()]).run()
+    assert {shape[1] for shape in shapes} == {3}
+    assert result.values["calibration"]["channels"] == 3
+    assert np.isfinite(result.values["online_accuracy"])
