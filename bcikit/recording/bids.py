@@ -194,14 +194,11 @@ def write_brainvision(view: ExportView, path: Path) -> None:
         onset = round(row.onset * view.info.sfreq)
         length = min(max(1, round(row.duration * view.info.sfreq)), view.n_times - onset)
         if 0 <= onset < view.n_times:
-            channels = row.channel or "all"
-            text = row.name.replace(",", ";")
-            event = {"onset": onset, "duration": length, "description": text, "type": "Comment", "channels": channels}
-            events.append(event)
+            text = row.text.replace(",", ";")
+            events.append({"onset": onset, "duration": length, "description": text, "type": "Comment"})
     with warnings.catch_warnings():
-        # Said of every unit but µV, and of events of one channel; both are in the standard.
+        # Said of every unit but µV.
         warnings.filterwarnings("ignore", message="Encountered unsupported")
-        warnings.filterwarnings("ignore", message=".*channels.*")
         pybv.write_brainvision(
             data=(view.data * in_volts).T,
             sfreq=view.info.sfreq,

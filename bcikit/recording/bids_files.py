@@ -1,6 +1,7 @@
 """The small files of a BIDS dataset: tables, sidecars and the description."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,7 @@ def events_table(view: ExportView) -> str:
             row.name,
             row.value,
             round(row.onset * view.info.sfreq),
-            row.channel,
+            ",".join(row.channels),
         ]
         for row in view.rows
     ]
@@ -143,12 +144,17 @@ def events_sidecar(view: ExportView) -> dict[str, Any]:
     described: dict[str, Any] = {"LongName": "Event", "Description": "What happened"}
     if names:
         described["Levels"] = {name: _level(name) for name in names}
-        described["HED"] = {name: hed_of(name) for name in names}
+    # HED forbids the same tags twice at one time, so a name that comes twice at once has none.
+    count = Counter((row.onset, row.name) for row in view.rows)
+    twice = {name for (_, name), times in count.items() if times > 1}
+    tags = {name: hed_of(name) for name in names if name not in twice}
+    if tags:
+        described["HED"] = tags
     return {
         "trial_type": described,
         "value": {"Description": "What a marker carried; for BAD_lost the number of samples"},
         "sample": {"Description": "Index of the sample in the file, counted from 0"},
-        "channel": {"Description": "The channel an event is about; n/a if all"},
+        "channel": {"Description": "The channels an event is about; n/a if all"},
     }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bcikit.recording.session import Session
 from bcikit.recording.staging import staged_file
@@ -69,17 +70,12 @@ def write_edf(view: ExportView, path: Path) -> None:
     per_record, duration = record_of(view.n_times, view.info.sfreq)
     padding = -view.n_times % per_record
     data = np.pad(np.nan_to_num(view.data, nan=0.0, posinf=0.0, neginf=0.0), ((0, padding), (0, 0)))
-    signals = [
-        make_signal(
-            np.ascontiguousarray(data[:, index]),
-            sampling_frequency=view.info.sfreq,
-            label=label,
-            physical_dimension=view.unit(index),
-        )
-        for index, label in enumerate(labels)
-    ]
     if suffix == ".edf":
-        _check_steps(view, signals)
+        _check_steps(view, data)
+    try:
+        signals = [_signal(make_signal, view, index, label, data[:, index]) for index, label in enumerate(labels)]
+    except ValueError as error:
+        raise RecordingError(f"{path.name} cannot be written: {error}") from error
     annotations = [
         edfio.EdfAnnotation(round(row.onset, 6), round(row.duration, 6) or None, row.text) for row in view.rows
     ]
@@ -115,12 +111,25 @@ def record_of(n_times: int, sfreq: float) -> tuple[int, float]:
     return best[1], best[2]
 
 
-def _check_steps(view: ExportView, signals: list[Any]) -> None:
-    for index, signal in enumerate(signals):
-        low, high = signal.physical_range
-        step = (high - low) / 65535
-        if view.unit(index) == "uV" and step > COARSEST:
+def _signal(make_signal: Any, view: ExportView, index: int, label: str, values: NDArray[np.float64]) -> Any:
+    """Return a signal in a unit whose numbers fit the eight characters that the header has for the range."""
+    unit, scale = view.unit(index), 1.0
+    largest = float(np.abs(values).max(initial=0.0))
+    if unit == "uV" and largest >= 1e5:
+        unit, scale = ("mV", 1e-3) if largest < 1e8 else ("V", 1e-6)
+    return make_signal(
+        np.ascontiguousarray(values * scale),
+        sampling_frequency=view.info.sfreq,
+        label=label,
+        physical_dimension=unit,
+    )
+
+
+def _check_steps(view: ExportView, data: NDArray[np.float64]) -> None:
+    for index, name in enumerate(view.info.ch_names):
+        span = float(np.ptp(data[:, index]))
+        if view.unit(index) == "uV" and span / 65535 > COARSEST:
             raise RecordingError(
-                f"{view.info.ch_names[index]} spans {high - low:.0f} uV: in the 16 bits of EDF+ its steps would be "
-                f"{step:.2g} uV, more than {COARSEST:g}. Name the file '.bdf' for 24 bits."
+                f"{name} spans {span:.0f} uV: in the 16 bits of EDF+ its steps would be {span / 65535:.2g} uV, more "
+                f"than {COARSEST:g}. Name the file '.bdf' for 24 bits."
             )

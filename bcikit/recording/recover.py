@@ -82,9 +82,9 @@ def _recover(folder: Path, header: dict[str, Any], tracks: Mapping[str, Track]) 
         raw = file.read()
         scan = _Scan(tracks)
         end = scan.run(memoryview(raw))
-        closed = scan.n_footers == len(stream_numbers(tracks)) and end == len(raw)
+        closed = scan.n_footers >= len(stream_numbers(tracks))
         removed = {SIGNALS: len(raw) - end} if end < len(raw) else {}
-        if status == RECORDING or not closed:
+        if removed or not closed:
             file.truncate(end)
             file.seek(end)
             if scan.n_headers < len(stream_numbers(tracks)):
@@ -98,7 +98,7 @@ def _recover(folder: Path, header: dict[str, Any], tracks: Mapping[str, Track]) 
             os.fsync(file.fileno())
     number = tracks[""].numbers.signal
     first, last = scan.spans.get(number, (0.0, 0.0))
-    needed = status == RECORDING or not closed
+    needed = status == RECORDING or not closed or bool(removed)
     for lines in sorted(folder.glob("*.jsonl")):
         cut = _cut_lines(lines)
         if cut:

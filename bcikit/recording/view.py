@@ -48,20 +48,23 @@ class Row:
         What happened, without what identifies.
     value : float, int, str or None
         What a marker carried.
-    channel : str
-        The channel it is about; empty if all.
+    channels : tuple of str
+        The channels it is about; empty if all.
     """
 
     onset: float
     duration: float
     name: str
     value: float | int | str | None = None
-    channel: str = ""
+    channels: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
-        """What an annotation says where there is no field for the channel."""
-        return f"{self.name}/{self.channel}" if self.channel else self.name
+        """What an annotation says where there is no field for channels: the name and them, or how many they are."""
+        if not self.channels:
+            return self.name
+        some = ",".join(self.channels) if len(self.channels) <= 4 else f"{len(self.channels)} channels"
+        return f"{self.name}/{some}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -111,7 +114,12 @@ class ExportView:
         sfreq = self.info.sfreq
         events = tuple(
             Event(
-                name=row.text, time=row.onset, sample=round(row.onset * sfreq), value=row.value, duration=row.duration
+                name=row.text,
+                time=row.onset,
+                sample=round(row.onset * sfreq),
+                value=row.value,
+                # MNE warns of what lasts longer than the signals.
+                duration=min(row.duration, max(0.0, (self.n_times - 1) / sfreq - row.onset)),
             )
             for row in self.rows
             if row.name != "BAD_lost"
@@ -165,7 +173,7 @@ class ExportView:
             info=info,
             data=data,
             received=received,
-            rows=tuple(sorted(rows, key=lambda row: (row.onset, row.name, row.channel))),
+            rows=tuple(sorted(rows, key=lambda row: (row.onset, row.name, row.channels))),
             status=tuple(_status(mask[samples, index]) for index in range(info.n_channels)),
             check=check,
         )
@@ -198,12 +206,15 @@ def _gap_rows(received: NDArray[np.bool_], sfreq: float) -> Iterator[Row]:
 def _bad_rows(mask: NDArray[np.uint8], info: StreamInfo) -> Iterator[Row]:
     join = round(_JOIN_SECONDS * info.sfreq)
     present = np.bitwise_or.reduce(mask, axis=0) if len(mask) else np.zeros(info.n_channels, np.uint8)
+    found: dict[tuple[int, int, str], list[str]] = {}
     for index, name in enumerate(info.ch_names):
         for bit, text in _SPANS.items():
             if int(present[index]) & bit:
                 for start, stop in spans_of((mask[:, index] & np.uint8(bit)) != 0, join=join):
-                    duration = (stop - start) / info.sfreq
-                    yield Row(onset=start / info.sfreq, duration=duration, name=text, channel=name)
+                    found.setdefault((start, stop, text), []).append(name)
+    for (start, stop, text), names in found.items():
+        channels = tuple(names) if len(names) < info.n_channels else ()
+        yield Row(onset=start / info.sfreq, duration=(stop - start) / info.sfreq, name=text, channels=channels)
 
 
 def _status(mask: NDArray[np.uint8]) -> tuple[bool, str]:

@@ -101,4 +101,4 @@ def hed_of(name: str) -> str:
     words = [word.lower() for word in words_of(name)]
     tags = next((_HED[word] for word in words if word in _HED), "Experiment-structure")
     label = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "event"
-    return f"{tags}, Label/{label}"
+    return f"({tags}, Label/{label})"

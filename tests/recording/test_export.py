@@ -114,7 +114,7 @@ def test_bids_tables_tell_of_health(session: Session, tmp_path: Path) -> None:
     assert railed["channel"] == "C4"
     assert float(railed["duration"]) == pytest.approx(1.0)
     described = json.loads(Path(f"{stem}_events.json").read_text())["trial_type"]
-    assert described["HED"]["cue/left"] == "Sensory-event, Visual-presentation, Cue, Label/cue-left"
+    assert described["HED"]["cue/left"] == "(Sensory-event, Visual-presentation, Cue, Label/cue-left)"
 
 
 def test_a_channel_that_is_mostly_bad_has_the_status_bad(tmp_path: Path) -> None:

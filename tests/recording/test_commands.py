@@ -1,0 +1,90 @@
+"""The commands recover, export and import, as a user types them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from bcikit.cli import export, importing, recover
+from bcikit.recording import read_session
+from bcikit.signal import BciError
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run() -> Run:
+    app = typer.Typer()
+    for module in (recover, export, importing):
+        module.register(app)
+
+    def call(*arguments: object) -> Result:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        if isinstance(result.exception, BciError):
+            raise result.exception
+        return result
+
+    return call
+
+
+def test_recover_says_what_it_did(run: Run, session_dir: Path) -> None:
+    assert "nothing to do" in run("recover", session_dir).output
+    with (session_dir / "signals.xdf").open("ab") as file:
+        file.write(b"half a chunk")
+    assert "12 bytes at the end were not whole" in run("recover", session_dir).output
+    found = json.loads(run("recover", session_dir, "--json").output)
+    assert found["needed"] is False
+    assert found["n_samples"] == read_session(session_dir).recording.n_times
+
+
+def test_export_makes_everything_asked_for(run: Run, session_dir: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = run(
+        "export", session_dir, "--bids", out / "bids", "--subject", "P7", "--task", "mi", "--run", "2",
+        "--edf", out / "x.bdf", "--fif", out / "x_eeg.fif", "--decisions", out / "d.csv", "--json",
+    )  # fmt: skip
+    assert result.exit_code == 0
+    made = json.loads(result.output)["made"]
+    assert set(made) == {"bids", "edf", "fif", "decisions"}
+    assert all(Path(path).is_file() for path in made.values())
+    assert made["bids"].endswith("sub-P7_task-mi_run-2_eeg.vhdr")
+
+
+def test_export_takes_a_file_of_another_program(run: Run, session_dir: Path, tmp_path: Path) -> None:
+    run("export", session_dir, "--fif", tmp_path / "x_eeg.fif")
+    assert run("export", tmp_path / "x_eeg.fif", "--edf", tmp_path / "x.bdf").exit_code == 0
+    result = run("import", tmp_path / "x.bdf", "--out", tmp_path / "s")
+    assert "3 channels" in result.output
+    assert read_session(tmp_path / "s").info.ch_names == ("C3", "Cz", "C4")
+
+
+def test_a_sealed_session_comes_back(
+    run: Run, session_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BCIKIT_PASSPHRASE", "a long passphrase")
+    run("export", session_dir, "--sealed", tmp_path / "s.sealed")
+    run("import", tmp_path / "s.sealed", "--out", tmp_path / "opened")
+    assert len(read_session(tmp_path / "opened").events) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["recover", "nowhere"], r"no session\.json"),
+        (["export", "nowhere", "--fif", "x.fif"], "nowhere"),
+        (["export", "SESSION"], "Say what to make"),
+        (["export", "SESSION", "--fif", "x.fif", "--keep", "everything"], "allowed: all, channels, device, texts"),
+        (["export", "SESSION", "--bids", "b", "--format", "gdf"], "allowed: bdf, brainvision, edf"),
+        (["export", "SESSION", "--bids", "b", "--subject", "Jane Doe"], "subject is 'Jane Doe'"),
+        (["import", "nowhere.edf", "--out", "x"], "nowhere"),
+    ],
+)
+def test_bad_input_is_one_clear_error(
+    run: Run, session_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BciError, match=text):
+        run(*[str(session_dir) if argument == "SESSION" else argument for argument in arguments])
