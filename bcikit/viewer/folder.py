@@ -29,7 +29,7 @@ def show_folder(window: ViewerWindow, folder: Path) -> None:
     status = window.view.status
     for event in session.events:
         status.take({"type": "event", **event.to_dict()})
-        window.mark(event.time, event.name)
+        window.mark_event(event.time, event.name)
     for decision in session.decisions:
         status.take({"type": "decision", **decision.to_dict()})
     for verdict in session.verdicts:

@@ -65,7 +65,8 @@ class DecisionPanel(Panel):
         verdict = status.verdict
         allowed = bool(verdict.get("allowed")) if verdict else None
         why, advice = why_nothing_moves(status)
-        words = tr("Let through") if allowed else why
+        words = why or (tr("Let through") if allowed else "")
+        allowed = allowed and not why
         self.bars.threshold = status.threshold()
         self.bars.show_decision(status.decision, allowed=allowed, verdict=words)
         self.why.setText(tr("What to do: {advice}").format(advice=advice) if advice and not allowed else "")

@@ -41,6 +41,8 @@ from bcikit.viewer.trace_panel import TracePanel
 from bcikit.viewer.words import tr
 
 FRAME_MS = 16
+QUIET = ("feedback/", "trial/", "phase/", "sound/", "paradigm/", "safety/")
+"""Events that are not marked on the traces; all of them are recorded."""
 STOPPED = frozenset({"SAFE_STOP", "ESTOP", "FATAL"})
 
 
@@ -306,15 +308,20 @@ class ViewerWindow(QMainWindow):
         kind = self.view.status.take_text(text)
         if kind == "event":
             event = self.view.status.events[-1]
-            self.mark(float(event.get("time", 0.0)), str(event.get("name", "")))
+            self.mark_event(float(event.get("time", 0.0)), str(event.get("name", "")))
         elif kind == "state" and self.view.status.state in STOPPED:
             name, advice = state_text(self.view.status.state)
             self.statusBar().showMessage(f"{name}. {advice}.")
 
+    def mark_event(self, event_time: float, name: str) -> None:
+        """Show an event of the engine; those that come many times a second or frame a trial are left out."""
+        if not name.startswith(QUIET):
+            self.mark(event_time, name.removeprefix("cue/"))
+
     def mark(self, event_time: float, text: str, *, own: bool = False) -> None:
         """Show a marker on every stream."""
         for panel in self.traces.values():
-            panel.add_mark(event_time, text.removeprefix("phase/"), own=own)
+            panel.add_mark(event_time, text, own=own)
 
     def _refresh(self, now: float) -> None:
         if now >= self._due.get("", 0.0):
@@ -378,18 +385,28 @@ class SpaceStops(QObject):
     ----------
     stop : callable
         Called when the space bar is pressed.
+    parent : QWidget
+        The window whose keys are seen.
+    active : callable, optional
+        Returns whether the space bar means STOP now; always, if left out.
     """
 
-    def __init__(self, stop: Callable[[], object], parent: QWidget) -> None:
+    def __init__(
+        self, stop: Callable[[], object], parent: QWidget, *, active: Callable[[], bool] = lambda: True
+    ) -> None:
         super().__init__(parent)
-        self._stop, self._window = stop, parent
+        self._stop, self._window, self._active = stop, parent, active
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """See key presses before anything else does."""
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and isinstance(watched, QWidget):
             if watched.window() is not self._window:
                 return False
-            if event.key() == Qt.Key.Key_Space and not isinstance(watched, QLineEdit | QTextEdit | QPlainTextEdit):
+            if (
+                event.key() == Qt.Key.Key_Space
+                and self._active()
+                and not isinstance(watched, QLineEdit | QTextEdit | QPlainTextEdit)
+            ):
                 if not event.isAutoRepeat():
                     self._stop()
                 return True

@@ -1,0 +1,35 @@
+"""`bcikit clinic`: the clinic window."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bcikit.signal import MissingDependencyError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+
+    @app.command()
+    def clinic(
+        *,
+        data: Annotated[
+            Path | None, typer.Option("--data", help="Folder of sessions and patients; yours if left out.")
+        ] = None,
+        language: Annotated[str, typer.Option("--language", help="en or zh.")] = "",
+        theme: Annotated[str, typer.Option("--theme", help="dark or light.")] = "",
+        size: Annotated[str, typer.Option("--size", help="Size of the window.")] = "1280x800",
+    ) -> None:
+        """Treat a patient: from the code through consent, electrodes, calibration and training to the report."""
+        for package in ("PySide6", "pyqtgraph"):
+            if find_spec(package) is None:
+                raise MissingDependencyError(package, "gui", "The clinic window")
+        options = ["--size", size]
+        for name, value in (("--data", str(data) if data else ""), ("--language", language), ("--theme", theme)):
+            options += [name, value] if value else []
+        command = [sys.executable, "-m", "bcikit.viewer.clinic", *options]
+        raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own module

@@ -1,0 +1,157 @@
+"""What the pages of the clinic window share."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject as _QObject
+from PySide6.QtCore import QRunnable as _QRunnable
+from PySide6.QtCore import Qt, QThreadPool, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from bcikit.viewer.inputs import button
+from bcikit.viewer.theme import LEVELS, Theme
+from bcikit.viewer.words import tr
+
+if TYPE_CHECKING:
+    from bcikit.recording import Catalogue
+    from bcikit.viewer.clinic.runner import SessionRunner
+    from bcikit.viewer.clinic.state import ClinicState
+
+
+class Desk:
+    """What every page works with.
+
+    Attributes
+    ----------
+    state : ClinicState
+        Where one is.
+    catalogue : Catalogue
+        Persons, sessions, outcomes.
+    runner : SessionRunner
+        What runs sessions.
+    theme : Theme
+        Colours.
+    data : Path
+        Where session folders are put.
+    """
+
+    def __init__(
+        self, state: "ClinicState", catalogue: "Catalogue", runner: "SessionRunner", theme: Theme, data: Path
+    ) -> None:
+        self.state, self.catalogue, self.runner, self.theme, self.data = state, catalogue, runner, theme, data
+
+
+class Page(QWidget):
+    """One step: a title, one sentence, the content, and a line of buttons that leads on.
+
+    Signals
+    -------
+    done
+        The step is done; the window goes on.
+    back
+        One step back.
+    changed
+        The state has changed and must be kept.
+    """
+
+    done = Signal()
+    back = Signal()
+    changed = Signal()
+
+    def __init__(self, desk: Desk, title: str, hint: str, *, next_text: str = "", first: bool = False) -> None:
+        super().__init__()
+        self.desk = desk
+        self.setAccessibleName(title)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(28, 20, 28, 16)
+        layout.setSpacing(10)
+        head = QLabel(title)
+        head.setStyleSheet("font-size: 24px; font-weight: 600;")
+        sentence = QLabel(hint)
+        sentence.setWordWrap(True)
+        sentence.setStyleSheet(f"color: {desk.theme.dim}; font-size: 14px;")
+        layout.addWidget(head)
+        layout.addWidget(sentence)
+        self.body = QVBoxLayout()
+        self.body.setSpacing(10)
+        layout.addLayout(self.body, 1)
+        self.message = QLabel()
+        self.message.setWordWrap(True)
+        self.message.setAccessibleName(tr("Message"))
+        layout.addWidget(self.message)
+        row = QHBoxLayout()
+        self.back_button = button(tr("Back"), self.back.emit)
+        self.back_button.setVisible(not first)
+        self.next_button = button(next_text or tr("Next"), self.go_on, primary=True)
+        self.next_button.setMinimumSize(150, 40)
+        self.back_button.setMinimumSize(100, 40)
+        row.addWidget(self.back_button)
+        row.addStretch(1)
+        row.addWidget(self.next_button)
+        layout.addLayout(row)
+
+    def enter(self) -> None:
+        """Show the state; called whenever the page comes to the front."""
+
+    def leave(self) -> None:
+        """Give back what the page holds open; called whenever it goes."""
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Follow a message of the engine."""
+
+    def go_on(self) -> None:
+        """Check the step and go on."""
+        self.done.emit()
+
+    def say(self, text: str, level: str = "") -> None:
+        """Show a message with the shape of its level."""
+        shape = LEVELS[level][0] + " " if level in LEVELS and text else ""
+        colour = self.desk.theme.level(level) if level else self.desk.theme.text
+        self.message.setStyleSheet(f"color: {colour}; font-size: 14px;")
+        self.message.setText(shape + text)
+
+
+def card(*widgets: QWidget, title: str = "", stretch: Sequence[int] = ()) -> QFrame:
+    """Return widgets below each other in a frame."""
+    frame = QFrame()
+    frame.setProperty("card", "true")
+    layout = QVBoxLayout(frame)
+    layout.setContentsMargins(14, 10, 14, 12)
+    if title:
+        label = QLabel(title)
+        label.setStyleSheet("font-weight: 600; font-size: 14px; border: none;")
+        layout.addWidget(label)
+    for index, widget in enumerate(widgets):
+        layout.addWidget(widget, stretch[index] if index < len(stretch) else 0)
+    return frame
+
+
+class _Answer(_QObject):
+    ready = Signal(object, object)
+
+
+class _Task(_QRunnable):
+    def __init__(self, work: Callable[[], Any], answer: _Answer) -> None:
+        super().__init__()
+        self._work, self._answer = work, answer
+
+    def run(self) -> None:
+        """Do the work; what goes wrong is part of the answer."""
+        result, error = None, None
+        try:
+            result = self._work()
+        except Exception as problem:  # noqa: BLE001 - the page shows it
+            error = problem
+        try:
+            self._answer.ready.emit(result, error)
+        except RuntimeError:
+            # The page is gone; nobody waits for the answer.
+            return
+
+
+def in_background(owner: QWidget, work: Callable[[], Any], then: Callable[[Any, Exception | None], None]) -> None:
+    """Do something slow in a thread and hand its result, or its error, to `then` in the window's own thread."""
+    answer = _Answer(owner)
+    answer.ready.connect(then, Qt.ConnectionType.QueuedConnection)
+    QThreadPool.globalInstance().start(_Task(work, answer))

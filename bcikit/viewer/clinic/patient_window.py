@@ -1,0 +1,200 @@
+"""The patient's own window: large, calm, on the second screen where there is one; what flickers is locked to frames."""
+
+import math
+from typing import Any
+
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from bcikit.viewer.hand import HandView
+from bcikit.viewer.theme import DARK
+from bcikit.viewer.words import tr
+
+GREY = QColor("#5a5f66")
+"""What the screen shows when it must go blank: mid-grey, no contrast."""
+STOPPED = frozenset({"SAFE_STOP", "ESTOP", "FATAL"})
+
+
+class Stage(QWidget):
+    """Draws the phase: cross, arrow, rest, flicker.
+
+    Attributes
+    ----------
+    phase : str
+        "wait", "fixation", "cue", "task", "rest", "stop".
+    frames : int
+        Frames painted; the luminance of what flickers follows from this number alone.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.phase, self.cue, self.words = "wait", "", ""
+        self.flicker: tuple[float, ...] = ()
+        self.refresh_hz = 60.0
+        self.frames = 0
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002
+        """Draw one frame."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        dark = self.phase != "stop"
+        painter.fillRect(self.rect(), QColor("#101418") if dark else GREY)
+        side = min(self.width(), self.height())
+        centre = QPointF(self.width() / 2, self.height() / 2)
+        if self.flicker and dark:
+            self._paint_flicker(painter)
+        if self.phase in ("fixation", "cue", "task"):
+            painter.setPen(QPen(QColor("#dfe6ee"), max(3.0, side * 0.012)))
+            arm = side * 0.07
+            painter.drawLine(centre - QPointF(arm, 0), centre + QPointF(arm, 0))
+            painter.drawLine(centre - QPointF(0, arm), centre + QPointF(0, arm))
+        if self.phase == "cue" and self.cue:
+            self._paint_cue(painter, centre, side)
+        if self.words:
+            font = QFont(self.font())
+            font.setPixelSize(max(18, round(side * 0.06)))
+            painter.setFont(font)
+            painter.setPen(QColor("#dfe6ee"))
+            box = QRectF(0, self.height() * 0.68, self.width(), self.height() * 0.24)
+            painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap), self.words)
+        painter.end()
+        self.frames += 1
+        if self.flicker and self.phase not in ("stop", "rest", "wait"):
+            # Asks for the next frame: on a screen, Qt paces this by the vertical sync.
+            self.update()
+
+    def _paint_flicker(self, painter: QPainter) -> None:
+        count = len(self.flicker)
+        width = self.width() / (count * 2)
+        for index, frequency in enumerate(self.flicker):
+            phase = 2 * math.pi * frequency * self.frames / self.refresh_hz
+            light = round(127.5 * (1 + math.sin(phase)))
+            painter.fillRect(
+                QRectF(width * (2 * index + 0.5), self.height() * 0.35, width, self.height() * 0.3),
+                QColor(light, light, light),
+            )
+
+    def _paint_cue(self, painter: QPainter, centre: QPointF, side: float) -> None:
+        turn = {"left": 180, "right": 0, "feet": 90, "both_feet": 90, "both_hands": 270}
+        angle = next((degrees for word, degrees in turn.items() if word in self.cue), None)
+        if angle is None:
+            return
+        painter.save()
+        painter.translate(centre)
+        painter.rotate(angle)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor("#f0b429"))
+        u = side * 0.1
+        points = [(1.0, -0.35), (2.2, -0.35), (2.2, -0.8), (3.3, 0), (2.2, 0.8), (2.2, 0.35), (1.0, 0.35)]
+        painter.drawPolygon(QPolygonF([QPointF(x * u, y * u) for x, y in points]))
+        painter.restore()
+
+
+class PatientWindow(QWidget):
+    """What the patient sees; it needs no control, and Escape does nothing: only the therapist closes it."""
+
+    def __init__(self) -> None:
+        super().__init__(None, Qt.WindowType.Window)
+        self.setWindowTitle(tr("Patient"))
+        self.setAccessibleName(tr("Patient's screen"))
+        self.resize(960, 640)
+        self.stage = Stage()
+        self.hand = HandView(DARK)
+        self.hand.setAutoFillBackground(True)
+        self.hand.setStyleSheet("background: #101418;")
+        self.hand.setVisible(False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.hand, 1)
+        layout.addWidget(self.stage, 1)
+        self._closure = 0.0
+        self._wanted = 0.0
+        self._glide = QTimer(self)
+        self._glide.setTimerType(Qt.TimerType.PreciseTimer)
+        self._glide.timeout.connect(self._step)
+        self._glide.start(16)
+        self.show_phase("wait")
+
+    def place(self) -> None:
+        """Fill the second screen, where there is one."""
+        screens = QGuiApplication.screens()
+        if len(screens) > 1:
+            self.setGeometry(screens[1].geometry())
+            self.showFullScreen()
+        else:
+            self.show()
+        screen = self.screen()
+        if screen.refreshRate() > 1:
+            self.stage.refresh_hz = screen.refreshRate()
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Follow a message of the engine."""
+        kind = message.get("type")
+        if kind == "event":
+            self._take_event(str(message.get("name", "")), message.get("data") or {})
+        elif kind == "output":
+            state = message.get("state")
+            self._wanted = float((state if isinstance(state, dict) else message).get("closure", 0.0) or 0.0)
+        elif kind == "state":
+            state = str(message.get("state", ""))
+            if state in STOPPED:
+                self.show_phase("stop")
+            elif state == "FINISHED":
+                self.show_phase("wait", words=tr("Well done. That was all."))
+
+    def _take_event(self, name: str, data: dict[str, Any]) -> None:
+        head, _, rest = name.partition("/")
+        if head == "cue":
+            self.show_phase("cue", cue=rest)
+        elif head == "phase":
+            calm = {"rest": "rest", "pause": "rest", "break": "rest", "fixation": "fixation", "prepare": "fixation"}
+            phase = calm.get(rest, "task")
+            # The arrow stays while the task begins with it.
+            if not (phase == "task" and self.stage.phase == "cue"):
+                self.show_phase(phase)
+        elif head == "feedback" and rest == "start":
+            self.show_phase("task")
+        elif head == "block" and rest == "start":
+            feedback = str(data.get("kind", "")) not in ("calibration", "break", "baseline")
+            self.hand.setVisible(feedback)
+        elif name == "paradigm/end":
+            self.show_phase("wait", words=tr("Well done. That was all."))
+
+    def show_phase(self, phase: str, *, cue: str = "", words: str = "") -> None:
+        """Show a phase: "wait", "fixation", "cue", "task", "rest", "stop"."""
+        texts = {
+            "wait": tr("We will begin soon. Sit comfortably."),
+            "fixation": "",
+            "cue": self._cue_text(cue),
+            "task": "",
+            "rest": tr("Rest"),
+            "stop": tr("Stopped. Everything is at rest."),
+        }
+        self.stage.phase, self.stage.cue = phase, cue
+        self.stage.words = words or texts[phase]
+        self.setAccessibleDescription(self.stage.words)
+        if phase in ("stop", "rest", "wait"):
+            self._wanted = 0.0
+        self.stage.update()
+
+    def _cue_text(self, cue: str) -> str:
+        known = {
+            "left_hand": tr("Imagine moving your left hand"),
+            "right_hand": tr("Imagine moving your right hand"),
+            "feet": tr("Imagine moving your feet"),
+            "both_feet": tr("Imagine moving your feet"),
+            "rest": tr("Do nothing, relax"),
+        }
+        return known.get(cue, cue.replace("_", " "))
+
+    def _step(self) -> None:
+        self._closure += 0.25 * (self._wanted - self._closure)
+        if self.hand.isVisible():
+            self.hand.show_state(self._closure, text=" ")
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Do nothing: keys of the patient must not end the session by chance."""
+        event.ignore()
