@@ -254,7 +254,9 @@ class QualityMonitor:
             np.fill_diagonal(r, 0.0)
             best = np.partition(r, -2, axis=1)[:, -2:].mean(axis=1)
             self.values[_ROW["Q-COR"]] = best
-            self._uncorrelated.append(best < profile.correlation)
+            # A dead channel has a rule of its own; its time must not count when it is back.
+            alive = found.finite & (found.std > profile.flat_uv[1])
+            self._uncorrelated.append((best < profile.correlation) & alive)
             often = np.mean(self._uncorrelated, axis=0) > profile.correlation_share
             raw[_ROW["Q-COR"]] = self._uncorrelated[-1]
             if len(self._uncorrelated) >= 10:

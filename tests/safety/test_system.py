@@ -1,0 +1,320 @@
+"""The whole system: states, arming, stops, what is logged, and what a replay repeats."""
+
+import json
+
+import pytest
+
+from bcikit.safety import ArmRequest, AuditLog, Consent, GateSettings, SafetySystem, Screening, Severity, State
+from bcikit.signal import SafetyError
+
+TEXT = "0" * 64
+FES = {"profile": "fes", "confidence": None}
+
+
+def screening(**more):
+    answers = {"age": 40, "epilepsy": False, "prior_seizure": False, "photoparoxysmal_response": False}
+    answers |= {"migraine_with_photic_trigger": False, "alcohol": False, "sleep_h": 7.0}
+    return Screening(**{**answers, **more})
+
+
+def consent(**more):
+    values = {"subject": "p07", "version": "3", "text_sha256": TEXT, "language": "en", "signer": "participant"}
+    values |= {"scopes": ("acquire", "fes"), "signed": "2026-01-01T10:00:00+08:00"}
+    return Consent(**{**values, **more})
+
+
+def request(**more):
+    values = {"operator": "Li", "subject": "p07", "consent": consent(), "idle_activations": 1, "idle_s": 300.0}
+    return ArmRequest(**{**values, "stop_tested": True, **more})
+
+
+@pytest.fixture
+def fes(driven, audit_dir):
+    one = driven(GateSettings(**FES), audit=AuditLog(audit_dir))
+    one.run(4.0)
+    one.system.dead_man(one.now, held=True)
+    yield one
+    one.system.audit.close()
+
+
+def events(audit_dir):
+    return [json.loads(line) for line in (audit_dir / "audit.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.requirement("SAF-080")
+def test_a_real_actuator_is_armed_started_and_moves(fes):
+    fes.system.arm(request())
+    fes.system.start()
+    verdicts = []
+    for _ in range(8):
+        fes.run(0.1)
+        verdicts.append(fes.decide())
+    assert [v.allowed for v in verdicts] == [False] * 4 + [True] * 4
+    assert verdicts[0].reasons == ("A-KOFN",)
+    assert verdicts[0].data["A-KOFN"]["limit"] == "5 of 8"
+
+
+@pytest.mark.requirement("SAF-090")
+@pytest.mark.requirement("SAF-064")
+@pytest.mark.requirement("SAF-114")
+@pytest.mark.parametrize(
+    ("changes", "rule", "word"),
+    [
+        ({"consent": None}, "A-ARM", "no consent"),
+        ({"consent": consent(subject="p08")}, "A-ARM", "p08"),
+        ({"consent": consent(scopes=("acquire",))}, "A-ARM", "does not cover fes"),
+        ({"consent": consent(withdrawn="2026-02-01T10:00:00+08:00")}, "A-ARM", "withdrawn"),
+        ({"operator": "automatic"}, "A-ARM", "automatic"),
+        ({"operator": " "}, "A-ARM", "no operator"),
+        ({"stop_tested": False}, "A-ARM", "stop key"),
+        ({"idle_activations": None}, "A-IDLE", "no idle test"),
+        ({"idle_activations": 6}, "A-IDLE", "1.2 false activations"),
+        ({"idle_s": 60.0}, "A-IDLE", "lasted 60 s"),
+        ({"stimulus": "REFUSED"}, "ST-DESIGN", "REFUSED"),
+        (
+            {"stimulus": "RESTRICTED", "consent": consent(scopes=("acquire", "fes", "stimulate"))},
+            "ST-DESIGN",
+            "screening",
+        ),
+    ],
+)
+def test_what_is_missing_refuses_arming_and_is_logged(fes, audit_dir, changes, rule, word):
+    with pytest.raises(SafetyError, match=word):
+        fes.system.arm(request(**changes))
+    assert fes.system.state is State.STANDBY
+    last = events(audit_dir)[-1]
+    assert (last["event"], last["rule_id"]) == ("refused", rule)
+    assert word in last["reason"]
+
+
+@pytest.mark.requirement("SAF-091")
+@pytest.mark.parametrize(
+    ("answers", "armed"),
+    [
+        ({}, True),
+        ({"age": 15}, False),
+        ({"epilepsy": True}, False),
+        ({"sleep_h": 4.0}, False),
+        ({"epilepsy": True, "override_by": "Dr X", "override_reason": "study 12"}, True),
+        ({"epilepsy": True, "override_by": "Dr X"}, False),
+    ],
+)
+def test_flicker_needs_screening_answers_that_belong_to_the_consent(fes, answers, armed):
+    answered = screening(**answers)
+    signed = consent(scopes=("acquire", "fes", "stimulate"), screening_sha256=answered.sha256())
+    ask = request(stimulus="RESTRICTED", screening=answered, consent=signed)
+    if armed:
+        fes.system.arm(ask)
+        assert fes.system.state is State.ARMED
+        return
+    with pytest.raises(SafetyError, match="ST-DESIGN"):
+        fes.system.arm(ask)
+
+
+@pytest.mark.requirement("SAF-091")
+def test_screening_answers_given_later_do_not_count(fes):
+    signed = consent(scopes=("acquire", "fes", "stimulate"), screening_sha256="f" * 64)
+    with pytest.raises(SafetyError, match="not those"):
+        fes.system.arm(request(stimulus="RESTRICTED", screening=screening(), consent=signed))
+
+
+@pytest.mark.requirement("SAF-090")
+def test_records_survive_the_disk(tmp_path):
+    from bcikit.safety.consent import load_screening
+    from bcikit.signal import ConfigError
+
+    consent().save(tmp_path / "consent.json")
+    assert Consent.load(tmp_path / "consent.json") == consent()
+    (tmp_path / "screening.json").write_text(screening().model_dump_json())
+    assert load_screening(tmp_path / "screening.json") == screening()
+    (tmp_path / "bad.json").write_text('{"subject": "", "scopes": ["fly"]}')
+    with pytest.raises(ConfigError) as error:
+        Consent.load(tmp_path / "bad.json")
+    assert len(error.value.problems) >= 5
+
+
+@pytest.mark.requirement("SAF-066")
+@pytest.mark.requirement("SAF-081")
+def test_letting_go_of_the_dead_man_switch_is_a_latched_stop(fes):
+    fes.system.arm(request())
+    fes.system.start()
+    fes.run(0.5)
+    fes.system.dead_man(fes.now, held=False)
+    assert fes.system.state is State.SAFE_STOP
+    fes.system.dead_man(fes.now, held=True)
+    fes.run(10.0)
+    assert fes.system.state is State.SAFE_STOP
+    assert "A-STATE" in fes.decide().reasons
+
+
+@pytest.mark.requirement("SAF-081")
+def test_a_stop_is_left_by_a_person_with_a_reason_after_the_cause_is_gone(active):
+    one = active()
+    one.silence(0.8)
+    assert one.system.state is State.SAFE_STOP
+    one.run(2.0)
+    with pytest.raises(SafetyError, match="needed: 5 s"):
+        one.system.acknowledge("Li", "cable was loose")
+    one.run(6.0)
+    assert one.system.state is State.SAFE_STOP
+    for who, reason in (("", "x"), ("Li", " ")):
+        with pytest.raises(SafetyError, match="name and a reason"):
+            one.system.acknowledge(who, reason)
+    one.system.acknowledge("Li", "cable was loose")
+    assert one.system.state is State.STANDBY
+    one.system.start()
+    assert one.system.state is State.ACTIVE
+
+
+@pytest.mark.requirement("SAF-081")
+def test_the_emergency_stop_needs_release_a_person_and_the_self_test(active):
+    one = active()
+    one.system.estop(one.now, pressed=True)
+    assert one.system.state is State.ESTOP
+    with pytest.raises(SafetyError, match="not released"):
+        one.system.acknowledge("Li", "checked")
+    one.system.estop(one.now, pressed=False)
+    assert one.system.state is State.ESTOP
+    one.system.acknowledge("Li", "checked")
+    assert one.system.state is State.STANDBY
+
+
+@pytest.mark.requirement("SAF-065")
+@pytest.mark.requirement("SAF-036")
+def test_a_needed_channel_that_fails_holds_the_output_and_then_stops(active, eeg):
+    data = eeg(120.0)
+    data[10 * 250 : 20 * 250, 4] = 5.0
+    one = active(data, required_channels=("C3", "C4"))
+    one.run(10.0)
+    assert one.system.state is State.DEGRADED
+    verdict = one.decide()
+    assert {"A-STATE", "Q-MONT"} <= set(verdict.reasons)
+    one.run(20.0)
+    assert one.system.state is State.ACTIVE, "good for five seconds"
+    data[:, 4] = 5.0
+    one.run(40.0)
+    assert one.system.state is State.SAFE_STOP
+
+
+@pytest.mark.requirement("SAF-065")
+def test_the_gate_itself_refuses_channels_that_are_not_good(active, eeg):
+    data = eeg(60.0)
+    one = active(data, required_channels=("C3", "C4"), min_good=0.5, need_all=True)
+    data[one.position :, 4] = 5.0
+    one.run(4.0)
+    assert one.system.state is State.ACTIVE
+    verdict = one.decide()
+    assert verdict.reasons == ("A-QUAL",)
+    assert verdict.data["A-QUAL"]["channels"] == ["C3"]
+
+
+@pytest.mark.requirement("SAF-084")
+def test_a_monitor_that_fails_is_fatal(active):
+    one = active()
+    one.system.monitor.update = None
+    one.run(0.2)
+    assert one.system.state is State.FATAL
+    assert not one.decide().allowed
+    with pytest.raises(SafetyError, match="FATAL"):
+        one.system.acknowledge("Li", "whatever")
+
+
+@pytest.mark.requirement("SAF-082")
+def test_outputs_hear_of_a_stop_at_once_and_it_was_logged_before(active, audit_dir):
+    heard = []
+    one = active(audit=AuditLog(audit_dir))
+    one.system.listen(lambda step: heard.append((step.target, events(audit_dir)[-1]["to_state"])))
+    one.system.stop("enough", who="Li")
+    assert heard == [(State.SAFE_STOP, "SAFE_STOP")]
+    one.system.audit.close()
+
+
+@pytest.mark.requirement("SAF-071")
+def test_accepted_and_rejected_commands_are_in_the_audit_log(active, audit_dir):
+    one = active(audit=AuditLog(audit_dir))
+    assert one.decide().allowed
+    assert not one.decide("left", 0.6).allowed
+    one.system.audit.close()
+    logged = [(e["event"], e["rule_id"], e["value"]) for e in events(audit_dir)[-2:]]
+    assert logged == [("command", "", "left"), ("refused", "A-CONF", "left")]
+
+
+@pytest.mark.requirement("SAF-085")
+def test_the_same_input_gives_the_same_verdicts(active, eeg):
+    def once():
+        data = eeg(40.0, seed=9)
+        data[3000:3600, 4] = 0.0
+        one = active(data, required_channels=("C3", "C4"))
+        seen = []
+        for step in range(250):
+            one.run(0.1)
+            if step % 80 == 79:
+                one.silence(0.3)
+            seen.append(one.decide("left" if step % 3 else "right", 0.5 + (step % 50) / 100).to_dict())
+        return seen
+
+    assert once() == once()
+
+
+@pytest.mark.requirement("SAF-064")
+def test_the_idle_test_runs_before_arming(driven):
+    one = driven(GateSettings(k=2, n=3, refractory_s=0.0))
+    one.run(4.0)
+    one.system.calibrate(idle_test=True)
+    for step in range(100):
+        one.run(0.1)
+        assert not one.decide("left" if step % 50 < 4 else None).allowed
+    assert one.system.idle_test.activations == 2
+    one.system.finish()
+    assert one.system.state is State.STANDBY
+
+
+@pytest.mark.requirement("SAF-093")
+@pytest.mark.requirement("SAF-094")
+def test_the_summary_counts_and_the_alarm_list_is_latched(active):
+    one = active()
+    one.run(60.0)
+    one.decide()
+    one.decide("left", 0.55)
+    one.silence(0.8)
+    one.run(8.0)
+    alarm = one.system.alarms()[0]
+    assert (alarm.rule, alarm.level.name, alarm.active, alarm.acknowledged) == ("H-STALL", "WARNING", False, False)
+    assert alarm.do
+    one.system.acknowledge("Li", "cable")
+    assert one.system.alarms() == []
+    summary = json.loads(json.dumps(one.system.summary()))
+    assert summary["verdicts"] == {"allowed": 1, "refused": 1}
+    assert summary["refusals"] == {"A-CONF": 1}
+    assert summary["rules"]["H-STALL"] >= 1
+    assert summary["rules_per_hour"]["H-STALL"] > 10
+    assert summary["time_in_state_s"]["ACTIVE"] == pytest.approx(60.5, abs=1.0)
+    assert summary["mean_time_to_acknowledge_s"] > 7
+    assert summary["stops"][0]["rule"] == "H-STALL"
+
+
+def test_self_test_lists_everything(info):
+    with pytest.raises(SafetyError) as error:
+        SafetySystem(GateSettings(**FES), info(names=("Cz",)), required_channels=("C3",))
+    assert "C3" in str(error.value)
+    assert "audit" in str(error.value)
+
+
+@pytest.mark.requirement("SAF-009")
+@pytest.mark.requirement("SAF-010")
+@pytest.mark.requirement("SAF-011")
+def test_load_battery_and_disk(active):
+    one = active()
+    for step in range(30):
+        one.now += 0.1
+        one.system.stream.on_battery(15.0, one.now)
+        one.system.on_load(0.9 if step < 25 else 3.0, one.now)
+    assert one.system.state is State.SAFE_STOP
+    assert {"H-CPU", "H-BAT", "H-STALL"} >= {alarm.rule for alarm in one.system.alarms()} > {"H-CPU"}
+    other = active()
+    other.system.stream.on_disk(other.now, error="No space left on device")
+    other.run(0.1)
+    assert other.system.state is State.STANDBY
+    third = active()
+    third.system.report("H-BEAT", Severity.FAULT, third.now)
+    assert third.system.state is State.SAFE_STOP
