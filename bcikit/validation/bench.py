@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +27,9 @@ class Bench(Protocol):
 
     def arrange(self, test: BenchTest, stimulus: Stimulus) -> bool:
         """Bring a set-up about; False if the operator skips it."""
+
+    def same(self, stimulus: Stimulus) -> Stimulus:
+        """Return the set-up whose recording serves for this one."""
 
 
 def bench_for(source: Source, *, ask: Ask | None, generator: bool) -> "Bench":
@@ -59,6 +63,10 @@ class ProgrammedBench:
             return "needs a person with electrodes; nobody is connected to this bench"
         return ""
 
+    def same(self, stimulus: Stimulus) -> Stimulus:
+        """Return the set-up itself."""
+        return stimulus
+
     def arrange(self, test: BenchTest, stimulus: Stimulus) -> bool:
         """Connect the stimulus."""
         del test
@@ -78,6 +86,10 @@ class PersonBench:
         if test.needs in ("person", "stream"):
             return ""
         return "needs signals at the inputs of an amplifier; this is a simulated person"
+
+    def same(self, stimulus: Stimulus) -> Stimulus:
+        """Return the set-up itself."""
+        return stimulus
 
     def arrange(self, test: BenchTest, stimulus: Stimulus) -> bool:
         """Ask the person to open or close the eyes."""
@@ -103,6 +115,10 @@ class OperatorBench:
         if test.needs == "output":
             return "needs a digital output that bcikit can raise, wired to an input"
         return ""
+
+    def same(self, stimulus: Stimulus) -> Stimulus:
+        """Return the set-up itself."""
+        return stimulus
 
     def arrange(self, test: BenchTest, stimulus: Stimulus) -> bool:
         """Show the set-up and wait."""
@@ -131,6 +147,10 @@ class FreeRunning:
             "output": "needs a digital output that bcikit can raise, wired to an input",
         }
         return reasons.get(test.needs, "needs a generator at the inputs; nothing can be connected to this source")
+
+    def same(self, stimulus: Stimulus) -> Stimulus:
+        """Return the set-up "as it is": there is no other, and one recording serves all."""
+        return replace(stimulus, kind="open")
 
     def arrange(self, test: BenchTest, stimulus: Stimulus) -> bool:
         """Accept what is there."""

@@ -57,13 +57,14 @@ class Limit:
 
     def text(self) -> str:
         """Return the limit as a person writes it."""
+        unit = "" if self.unit == "1" else self.unit
         if math.isinf(self.low):
-            return f"≤ {self.high:g} {self.unit}".strip()
+            return f"≤ {self.high:g} {unit}".strip()
         if math.isinf(self.high):
-            return f"≥ {self.low:g} {self.unit}".strip()
+            return f"≥ {self.low:g} {unit}".strip()
         if self.low == -self.high:
-            return f"± {self.high:g} {self.unit}".strip()
-        return f"{self.low:g} to {self.high:g} {self.unit}".strip()
+            return f"± {self.high:g} {unit}".strip()
+        return f"{self.low:g} to {self.high:g} {unit}".strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +102,15 @@ class Measurement:
 
     def text(self) -> str:
         """Return value, uncertainty and unit, rounded as the uncertainty allows (two digits of it)."""
+        unit = "" if self.unit == "1" else self.unit
         if not math.isfinite(self.value):
-            return f"{self.value} {self.unit}".strip()
+            return "not reached" if math.isnan(self.value) else f"{self.value} {unit}".strip()
         if not math.isfinite(self.uncertainty) or self.uncertainty <= 0:
-            return f"{self.value:.4g} {self.unit}".strip()
+            return f"{self.value:.4g} {unit}".strip()
         digits = max(0, 1 - math.floor(math.log10(self.uncertainty)))
         if digits > 9 or self.uncertainty >= 1e4:
-            return f"{self.value:.4g} ± {self.uncertainty:.2g} {self.unit}".strip()
-        return f"{self.value:.{digits}f} ± {self.uncertainty:.{digits}f} {self.unit}".strip()
+            return f"{self.value:.4g} ± {self.uncertainty:.2g} {unit}".strip()
+        return f"{self.value:.{digits}f} ± {self.uncertainty:.{digits}f} {unit}".strip()
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""

@@ -205,7 +205,9 @@ class _Run:
 
     def all(self, tests: tuple[BenchTest, ...]) -> tuple[Outcome, ...]:
         """Run every test."""
-        plans = {test.test: test.setups(self._source.info, self._profile) for test in tests}
+        plans = {
+            test.test: [self._bench.same(s) for s in test.setups(self._source.info, self._profile)] for test in tests
+        }
         reasons = {test.test: self._bench.refuses(test) for test in tests}
         needed = {s for test in tests if not reasons[test.test] for s in plans[test.test]}
         self._total = sum(stimulus.seconds for stimulus in needed) or 1.0

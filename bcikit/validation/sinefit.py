@@ -73,7 +73,7 @@ def sine_fit(
         if abs(step) < 1e-10 * frequency:
             break
     design = _design(t, frequency)
-    solution, *_ = np.linalg.lstsq(design, data, rcond=None)
+    solution = _solve(design, data)
     left = data - design @ solution
     degrees = max(1, len(t) - (3 if known else 4))
     residual = np.sqrt(np.square(left).sum(axis=0) / degrees)
@@ -86,7 +86,7 @@ def sine_fit(
     u_frequency = 0.0
     if not known:
         # Information about the frequency adds up over the channels.
-        information = np.sum(np.square(amplitude / np.maximum(residual, 1e-300))) * np.sum(t * t) / 2
+        information = np.sum(np.square(np.minimum(amplitude / np.maximum(residual, 1e-300), 1e12))) * np.sum(t * t) / 2
         u_frequency = float(1 / (2 * np.pi * np.sqrt(max(information, 1e-300))))
     phase = np.angle(a - 1j * b) - 2 * np.pi * frequency * (times.mean() if len(times) else 0.0)
     return SineFit(

@@ -1,0 +1,80 @@
+"""The bench recovers what was planted into the device under test, within the uncertainty it states."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bcikit.validation import Judgement, Profile, validate
+
+PLANTED = "gain=1.02&noise_uv=0.8&crosstalk_db=-35&skew_ms=1&clock_ppm=120&loss=0.002&thd_db=-50&cmrr_db=85&channels=3"
+EXPECTED = {
+    ("V-NOISE", "noise_rms"): 0.8,
+    ("V-GAIN", "gain"): 1.02,
+    ("V-THD", "thd"): -50.0,
+    ("V-CMRR", "cmrr"): 85.0,
+    ("V-XTALK", "crosstalk"): -35.0,
+    ("V-SKEW", "skew"): 1.0,
+    ("V-RATE", "clock"): 120.0,
+    ("V-LOSS", "loss"): 0.2,
+}
+SHORT = {"noise": 20, "timing": 60, "sine": 4, "thd": 4, "cmrr": 8, "skew": 4}
+
+
+@pytest.fixture(scope="module")
+def profile() -> Profile:
+    return replace(Profile.load("research"), durations=SHORT)
+
+
+@pytest.mark.requirement("V-UNCERTAINTY")
+def test_planted_values_lie_within_the_stated_uncertainty_over_fifty_seeds(profile):
+    tests = tuple(test for test, _ in EXPECTED)
+    errors = np.empty((50, len(EXPECTED)))
+    for seed in range(50):
+        report = validate(f"dut:{PLANTED}&seed={seed}", profile=profile, tests=tests)
+        for column, ((test, quantity), true) in enumerate(EXPECTED.items()):
+            found = report.value(test, quantity)
+            errors[seed, column] = (found.value - true) / found.uncertainty
+            assert abs(errors[seed, column]) < 2.5, f"{test} with seed {seed}: {found.text()}, planted {true}"
+    within = np.abs(errors) <= 1
+    assert 0.90 <= within.mean() <= 0.99
+    # Each for itself: 43 of 50 are fewer than a coverage of 95 % gives once in 300 times.
+    assert (within.sum(axis=0) >= 43).all(), dict(zip(EXPECTED, within.sum(axis=0), strict=True))
+
+
+FAULTS = {
+    "gain=1.05": "V-GAIN",
+    "mismatch=0.006": "V-GAIN",
+    "noise_uv=1.2": "V-NOISE",
+    "thd_db=-45": "V-THD",
+    "bandwidth_hz=30": "V-FREQ",
+    "cmrr_db=85": "V-CMRR",
+    "crosstalk_db=-30": "V-XTALK",
+    "skew_ms=1": "V-SKEW",
+    "offset_range_mv=90": "V-OFFS",
+    "impedance_error=0.4": "V-IMP",
+    "test_error=0.05": "V-TEST",
+    "clock_ppm=150": "V-RATE",
+    "jitter_ms=8": "V-JIT",
+    "loss=0.01": "V-LOSS",
+    "trigger_jitter_ms=5": "V-TRIG",
+    "latency_ms=400": "V-E2E",
+    "battery_noise=0.6": "V-BATT",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_fails_its_test_and_no_other(fault, profile):
+    durations = {**SHORT, "trigger": 60, "e2e": 30, "step": 8, "internal": 8, "drift": 60, "phantom": 20, "offset": 2}
+    report = validate(f"dut:{fault}&channels=4&seed=5", profile=replace(profile, durations=durations))
+    failed = [outcome.test for outcome in report.outcomes if outcome.judgement is Judgement.FAIL]
+    assert failed == [FAULTS[fault]]
+    assert report.exit_code == 1
+
+
+def test_a_sound_device_fails_nothing(profile):
+    # To show a loss below 0.01 % takes 40,000 samples without one.
+    report = validate("dut:channels=4&seed=5", profile=replace(profile, durations={**SHORT, "timing": 300}))
+    assert report.judgement is Judgement.PASS
+    assert report.exit_code == 0
+    assert report.outcome("V-BIO").judgement is Judgement.NOT_APPLICABLE

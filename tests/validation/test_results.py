@@ -1,0 +1,99 @@
+"""Limits and uncertainty: what is judged how, and how it is written."""
+
+import math
+from xml.etree import ElementTree
+
+import pytest
+
+from bcikit.signal import ArgumentError, ConfigError
+from bcikit.validation import Judgement, Limit, Measurement, Profile, profile_names, validate
+from bcikit.validation.junit import junit
+from bcikit.validation.results import judge, worst
+
+
+@pytest.mark.parametrize(
+    ("value", "uncertainty", "expected"),
+    [
+        (0.5, 0.1, Judgement.PASS),
+        (0.95, 0.1, Judgement.INCONCLUSIVE),
+        (1.05, 0.1, Judgement.INCONCLUSIVE),
+        (1.2, 0.1, Judgement.FAIL),
+        (1.0, 0.0, Judgement.PASS),
+        (math.nan, 0.1, Judgement.INCONCLUSIVE),
+        (math.inf, 0.1, Judgement.FAIL),
+        (-1.2, 0.1, Judgement.FAIL),
+    ],
+)
+def test_the_limit_needs_the_whole_interval_on_one_side(value, uncertainty, expected):
+    limit = Limit(test="V-GAIN", quantity="gain_error", low=-1, high=1, unit="%")
+    assert judge(value, uncertainty, limit) is expected
+
+
+def test_one_failure_fails_the_whole():
+    assert worst([Judgement.PASS, Judgement.INCONCLUSIVE]) is Judgement.INCONCLUSIVE
+    assert worst([Judgement.INCONCLUSIVE, Judgement.FAIL, Judgement.PASS]) is Judgement.FAIL
+    assert worst([]) is Judgement.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("value", "uncertainty", "text"),
+    [(1.02347, 0.0012, "1.0235 ± 0.0012 uV"), (120.04, 2.1, "120.0 ± 2.1 uV"), (3.0, math.nan, "3 uV")],
+)
+def test_values_are_rounded_as_their_uncertainty_allows(value, uncertainty, text):
+    assert Measurement(quantity="q", label="", value=value, unit="uV", uncertainty=uncertainty).text() == text
+
+
+def test_every_shipped_profile_names_tests_that_exist_and_a_source_for_each_limit():
+    from bcikit.validation import TESTS
+
+    known = {test.test for test in TESTS}
+    assert {"research", "iec", "ifcn", "brainflow-synthetic"} <= set(profile_names())
+    for name in profile_names():
+        profile = Profile.load(name)
+        assert profile.limits
+        for limit in profile.limits:
+            assert limit.test in known
+            assert limit.source
+
+
+def test_a_broken_profile_lists_everything_that_is_wrong(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'titel = "x"\n[seconds]\nnoise = -1\n[instruments]\ngain = 1\n[[limit]]\ntest = "V-GAIN"\nmaximum = 3\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigError) as caught:
+        Profile.load(path)
+    text = str(caught.value)
+    for word in ("titel", "seconds.noise", "instruments.gain", "maximum", "quantity", "needs min"):
+        assert word in text
+    with pytest.raises(ConfigError, match="no such file"):
+        Profile.load(tmp_path / "none.toml")
+    with pytest.raises(ArgumentError, match="research"):
+        Profile.load("reserch")
+
+
+def test_what_a_run_leaves_behind(tmp_path):
+    import hashlib
+    import json
+
+    path = tmp_path / "quick.toml"
+    path.write_text(
+        'title = "Quick"\ntests = ["V-GAIN", "V-BIO"]\n[seconds]\nsine = 2\n'
+        '[[limit]]\ntest = "V-GAIN"\nquantity = "gain_error"\nmin = -1\nmax = 1\nunit = "%"\nsource = "us"\n',
+        encoding="utf-8",
+    )
+    out = tmp_path / "out"
+    report = validate("dut:gain=1.1&channels=2", profile=Profile.load(path), out=out)
+    result = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    assert result["judgement"] == "FAIL"
+    assert result["counts"]["NOT APPLICABLE"] == 1
+    for name, digest in report.files.items():
+        assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
+    suite = ElementTree.parse(out / "junit.xml").getroot()[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("2", "1", "1")
+    assert junit(report) == (out / "junit.xml").read_text(encoding="utf-8")
+    html = (out / "report.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64," in html
+    assert "V-GAIN" in html
+    assert "http" not in html.replace("http-equiv", "")
