@@ -231,7 +231,7 @@ class FesTrain:
         """End the train."""
         if self._command is not None:
             self._command = None
-            self._end = self._now
+            self._end = min(self._now, self._start + self.limits.train_s)
 
     def _ramp_s(self) -> float:
         # 20 % in 100 ms is a full ramp in half a second.
@@ -239,5 +239,6 @@ class FesTrain:
 
     def _advance(self, now: float) -> None:
         if self._command is not None and now > self._now > -math.inf:
-            self.on_s += now - self._now
+            # A train ends at its limit, even where nobody looked at that moment.
+            self.on_s += max(0.0, min(now, self._start + self.limits.train_s) - self._now)
         self._now = max(self._now, now)

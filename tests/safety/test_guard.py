@@ -1,0 +1,364 @@
+"""The guard: its rules with a fake clock, its process with a real one."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bcikit.safety.guard.client import GuardClient, GuardError
+from bcikit.safety.guard.core import FLOOD, GuardCore
+from bcikit.safety.guard.drivers import DriverError, SimulatedFes, SimulatedHand, open_driver
+from bcikit.safety.guard.fes import FesCommand, FesError, FesLimits, FesTrain
+from bcikit.safety.guard.protocol import ProtocolError, authentic, pack, unpack
+from bcikit.safety.guard.serial_fes import SerialFes, SimulatedStimulator, crc8, frame, parse_frame
+
+KEY = b"0123456789abcdef0123456789abcdef"
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and pseudo terminals are POSIX")
+
+
+class Bench:
+    """A guard core with a fake clock and a well-behaved engine."""
+
+    def __init__(self, driver=None, **options):
+        self.core = GuardCore(driver or SimulatedHand(), KEY, **options)
+        self.now = 100.0
+        self.sequence = 0
+
+    def message(self, do, **more):
+        self.sequence += 1
+        values = {"v": 1, "from": "engine", "seq": self.sequence, "t": self.now, "do": do, **more}
+        return pack({key: value for key, value in values.items() if value is not ...}, KEY)
+
+    def say(self, do, **more):
+        return self.core.receive(self.message(do, **more), self.now)
+
+    def wait(self, seconds, *, beat=True):
+        for _ in range(round(seconds / 0.01)):
+            self.now += 0.01
+            if beat:
+                self.say("beat")
+            self.core.tick(self.now)
+
+    def moving(self):
+        self.say("arm")
+        self.say("command", name="close", value=1.0, ttl=0.25)
+        assert self.core.armed
+        assert self.core.driver.state()["output"] == 1.0
+        return self
+
+
+def output(bench):
+    return bench.core.driver.state()["output"]
+
+
+@pytest.mark.requirement("SAF-060")
+def test_a_command_lives_as_long_as_it_says():
+    bench = Bench().moving()
+    bench.wait(0.24)
+    assert output(bench) == 1.0
+    bench.wait(0.03)
+    assert output(bench) == 0.0
+    assert bench.core.armed, "an expired command is silence, not a fault"
+
+
+@pytest.mark.requirement("SAF-061")
+@pytest.mark.requirement("SAF-012")
+def test_silence_of_the_engine_makes_it_safe_within_150_ms():
+    bench = Bench().moving()
+    start = bench.now
+    while output(bench):
+        bench.wait(0.01, beat=False)
+    assert bench.now - start <= 0.15
+    assert not bench.core.armed
+    bench.wait(1.0)
+    bench.say("command", name="close", value=1.0, ttl=0.25)
+    assert output(bench) == 0.0, "latched until armed again"
+
+
+@pytest.mark.requirement("SAF-116")
+@pytest.mark.parametrize(
+    ("send", "trip"),
+    [
+        (lambda b: b.say("command", name="close", value=1.0, ttl=0.2, t=b.now - 0.3), "ms old"),
+        (lambda b: b.say("command", name="close", value=1.0, ttl=0.01, t=b.now - 0.05), "expired"),
+        (lambda b: b.say("beat", t=b.now + 9), "ms old"),
+        (lambda b: b.say("command", name="close", value=1.0, ttl=0.2, seq=0), "not newer"),
+        (lambda b: b.say("command", name="close", value=1.0, ttl=9.0), "ttl"),
+        (lambda b: b.say("command", name=3, value=1.0, ttl=0.2), "name"),
+        (lambda b: b.say("command", name="close", value=[1], ttl=0.2), "value"),
+        (lambda b: b.say("explode"), "may not"),
+        (lambda b: b.say("arm", **{"from": "operator"}), "may not"),
+        (lambda b: b.say("beat", v=2), "version"),
+        (lambda b: b.say("command", name="close", value=7.0, ttl=0.2), "outside 0 to 1"),
+        (lambda b: b.say("command", name="fly", value=1.0, ttl=0.2), "cannot"),
+        (lambda b: [b.say("beat") for _ in range(FLOOD + 1)], "flood"),
+        (lambda b: b.say("safe", reason="stop key", **{"from": "operator"}), "stop key"),
+    ],
+)
+def test_what_should_not_come_makes_it_safe(send, trip):
+    bench = Bench().moving()
+    send(bench)
+    assert output(bench) == 0.0
+    assert not bench.core.armed
+    assert trip in bench.core.trip
+
+
+@pytest.mark.requirement("SAF-095")
+def test_what_is_not_signed_is_dropped_and_counted():
+    bench = Bench().moving()
+    good = bench.message("beat")
+    for datagram in (b"", b"x" * 70, good[:-1] + b"]", b"0" * 64 + good[64:], pack({"v": 1}, b"another key 1234")):
+        bench.core.receive(datagram, bench.now)
+    assert bench.core.dropped["not signed"] == 5
+    assert output(bench) == 1.0
+    bench.core.receive(good, bench.now)
+    bench.core.receive(good, bench.now)
+    assert "not newer" in bench.core.trip, "a replayed datagram is authentic, but old"
+
+
+@pytest.mark.requirement("SAF-066")
+def test_the_dead_man_switch_must_be_renewed():
+    bench = Bench(dead_man=True)
+    bench.say("arm")
+    assert not bench.core.armed
+    held = {"from": "dead-man", "held": True}
+    bench.say("dead-man", **held)
+    bench.moving()
+    for _ in range(10):
+        bench.wait(0.04)
+        bench.say("dead-man", **held)
+    bench.say("command", name="close", value=1.0, ttl=0.25)
+    assert output(bench) == 1.0
+    bench.wait(0.1)
+    assert output(bench) == 0.0
+    assert "dead-man" in bench.core.trip
+
+
+def test_a_driver_that_fails_is_safe_and_the_guard_goes_on():
+    class Broken(SimulatedHand):
+        def apply(self, name, value, data, now):
+            raise OSError("cable")
+
+        def safe(self):
+            super().safe()
+            raise OSError("cable")
+
+    bench = Bench(Broken())
+    bench.say("arm")
+    bench.say("command", name="close", value=1.0, ttl=0.2)
+    assert "cable" in bench.core.trip
+    assert not bench.core.armed
+    bench.wait(0.5)
+
+
+@pytest.mark.requirement("SAF-096")
+@settings(max_examples=150, deadline=None)
+@given(body=st.one_of(st.binary(max_size=300), st.text(max_size=200).map(str.encode), st.just(b"[" * 3000)))
+def test_any_signed_bytes_are_understood_or_refused(body):
+    import hashlib
+    import hmac
+
+    datagram = hmac.new(KEY, body, hashlib.sha256).hexdigest().encode() + b" " + body
+    assert authentic(datagram, KEY) or not body
+    with pytest.raises(ProtocolError):
+        unpack(datagram)
+    bench = Bench().moving()
+    bench.core.receive(datagram, bench.now)
+    assert output(bench) == 0.0 or not authentic(datagram, KEY)
+
+
+@pytest.mark.requirement("SAF-068")
+def test_speed_and_acceleration_of_the_hand_are_limited():
+    hand = SimulatedHand()
+    hand.apply("close", 1.0, {}, 0.0)
+    positions, velocities = [], []
+    for step in range(600):
+        hand.tick(step * 0.01)
+        positions.append(hand.closure)
+        velocities.append(hand.velocity)
+    assert max(velocities) <= 1 / 3 + 1e-9
+    assert max(b - a for a, b in pairwise(velocities)) <= 0.0067
+    assert positions[-1] == pytest.approx(1.0)
+    assert max(positions) <= 1.0
+
+
+@pytest.mark.requirement("SAF-072")
+def test_stimulation_numbers_of_the_reference():
+    command = FesCommand(amplitude_ma=30, pulse_us=300, frequency_hz=35, area_cm2=25)
+    assert command.rms_ma == pytest.approx(4.35, abs=0.01)
+    assert command.density == pytest.approx(0.17, abs=0.005)
+    assert command.charge_uc == pytest.approx(9.0)
+    assert command.energy_mj == pytest.approx(0.27)
+    edge = FesCommand(amplitude_ma=80, pulse_us=500, frequency_hz=50, area_cm2=9)
+    assert edge.density == pytest.approx(1.99, abs=0.01)
+
+
+@pytest.mark.requirement("SAF-072")
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"amplitude_ma": 31}, "amplitude"),
+        ({"pulse_us": 450}, "pulse width"),
+        ({"frequency_hz": 60}, "frequency"),
+        ({"area_cm2": 1.0}, "density"),
+        ({"area_cm2": 0.0}, "density"),
+        ({"site": "head"}, "site"),
+        ({"amplitude_ma": float("nan")}, "amplitude"),
+        ({"amplitude_ma": None}, "amplitude"),
+    ],
+)
+def test_a_stimulation_command_outside_its_limits_is_refused(changes, word):
+    data = {"amplitude_ma": 20, "pulse_us": 300, "frequency_hz": 35, "area_cm2": 25, **changes}
+    fes = SimulatedFes()
+    with pytest.raises(DriverError, match=word):
+        fes.apply("stimulate", None, data, 10.0)
+    assert fes.state()["output"] == 0.0
+
+
+@pytest.mark.requirement("SAF-072")
+def test_ramp_train_pause_and_duty():
+    train = FesTrain(FesLimits())
+    command = FesCommand(amplitude_ma=30, pulse_us=300, frequency_hz=35, area_cm2=25)
+    train.command(command, 100.0)
+    currents = [train.current(100.0 + step / 100) for step in range(60)]
+    assert currents[0] == 0.0
+    assert max(b - a for a, b in zip(currents, currents[10:], strict=False)) <= 0.2 * 30 + 1e-9
+    assert currents[-1] == 30.0
+    assert train.current(105.1) == 0.0, "a train ends by itself"
+    with pytest.raises(FesError, match="pause"):
+        train.command(command, 106.0)
+    refused = []
+    for start in range(20):
+        now = 108.2 + 8.2 * start
+        try:
+            train.command(command, now)
+        except FesError as error:
+            refused.append(str(error))
+        train.current(now + 8.1)
+    assert refused
+    assert all("at most 30%" in text for text in refused)
+    assert train.on_s <= 0.3 * (20 * 8.2) + 5.0
+    for changes in ({"amplitude_ma": 60.0}, {"ramp_s": 0.1}, {"train_s": 9.0}, {"charge_uc": float("nan")}):
+        with pytest.raises(FesError):
+            FesLimits(**changes)
+
+
+def test_the_serial_frames():
+    assert crc8(b"123456789") == 0xF4
+    assert parse_frame(frame("7,S,20,300,35")) == ["7", "S", "20", "300", "35"]
+    with pytest.raises(DriverError, match="CRC"):
+        parse_frame(frame("7,K").replace(b"K", b"Z"))
+
+
+@settings(max_examples=100, deadline=None)
+@given(line=st.binary(max_size=100))
+def test_any_serial_line_is_read_or_refused(line):
+    try:
+        fields = parse_frame(line)
+    except DriverError:
+        return
+    assert isinstance(fields, list)
+
+
+@posix
+def test_the_serial_stimulator_and_its_watchdog():
+    device = SimulatedStimulator()
+    driver = SerialFes(device.port)
+    try:
+        assert driver.ready()
+        data = {"amplitude_ma": 20, "pulse_us": 300, "frequency_hz": 35, "area_cm2": 25}
+        limit = time.monotonic() + 5
+        driver.apply("stimulate", None, data, time.monotonic())
+        while device.current_ma < 20 and time.monotonic() < limit:
+            driver.tick(time.monotonic())
+            time.sleep(0.005)
+        assert device.current_ma == 20.0
+        silent = time.monotonic()
+        while device.current_ma and time.monotonic() < limit:
+            time.sleep(0.005)
+        assert device.zero_at - silent < 0.5, "it goes to zero by itself"
+        driver.safe()
+    finally:
+        driver.close()
+        device.close()
+    with pytest.raises(DriverError):
+        SerialFes("/dev/does-not-exist")
+    with pytest.raises(DriverError, match="sim-hand"):
+        open_driver("rocket")
+
+
+@pytest.mark.requirement("SAF-095")
+def test_the_process_needs_nothing_but_the_standard_library():
+    code = (
+        "import sys; import bcikit.safety.guard.__main__; "
+        "known = set(sys.stdlib_module_names) | {'bcikit', '__main__'}; "
+        "print(sorted({name.split('.')[0] for name in sys.modules} - known - {'sitecustomize'}))"
+    )
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, timeout=30,
+                          env={**os.environ, "PYTHONPATH": str(Path.cwd())}, check=True)  # fmt: skip
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def guard(tmp_path):
+    with GuardClient.launch("sim-hand", log=tmp_path / "guard.jsonl") as client:
+        client.arm()
+        yield client
+
+
+def test_the_process_listens_on_loopback_only(guard):
+    psutil = pytest.importorskip("psutil")
+    sockets = psutil.Process(guard.pid).net_connections(kind="all")
+    addresses = {c.laddr.ip for c in sockets if c.family in (socket.AF_INET, socket.AF_INET6)}
+    assert addresses == {"127.0.0.1"}
+
+
+def test_the_process_refuses_to_start_without_a_key():
+    done = subprocess.run(
+        [sys.executable, "-m", "bcikit.safety.guard", "--driver", "sim-hand"],
+        input=b"zz\n", capture_output=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert b"key" in done.stderr
+    with pytest.raises(GuardError, match="did not start"):
+        GuardClient.launch("rocket")
+
+
+@pytest.mark.requirement("SAF-061")
+def test_an_engine_that_hangs_stops_its_own_heart(tmp_path):
+    with GuardClient.launch("sim-hand", progress_s=0.1) as client:
+        client.arm()
+        client.send("close", ttl=0.4)
+        time.sleep(0.5)
+        assert "no heartbeat" in client.state()["trip"]
+
+
+@posix
+def test_a_guard_that_is_killed_is_noticed(guard):
+    os.kill(guard.pid, signal.SIGKILL)
+    time.sleep(0.1)
+    with pytest.raises(GuardError):
+        guard.state()
+
+
+def test_the_log_says_when_and_why(guard, tmp_path):
+    guard.send("close", ttl=0.4)
+    asked = time.monotonic()
+    guard.safe("stop key")
+    state = guard.state()
+    assert state["driver"]["output"] == 0.0
+    limit = time.monotonic() + 2.0
+    while not (tmp_path / "guard.jsonl").read_text() and time.monotonic() < limit:
+        time.sleep(0.01)
+    record = json.loads((tmp_path / "guard.jsonl").read_text().splitlines()[0])
+    assert "stop key" in record["reason"]
+    assert asked <= record["time"] <= record["safe"]
