@@ -23,6 +23,8 @@ COMMAND_MODULES = (
     "view",
     "check",
     "audit",
+    "train",
+    "evaluate",
     "validate",
     "bench",
 )

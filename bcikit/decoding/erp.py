@@ -9,7 +9,7 @@ from bcikit.decoding.estimator import Decoder
 from bcikit.decoding.linear import linear_scores
 from bcikit.decoding.spd import covariances, function_of, mean_riemann, rank_projection, upper
 from bcikit.decoding.toeplitz import ToeplitzLda
-from bcikit.signal import check_choice, check_int
+from bcikit.signal import check_choice, check_int, check_range
 
 Array = NDArray[np.float64]
 
@@ -142,6 +142,44 @@ class ErpTangent(Decoder):
 
     def _tangent(self, matrices: Array) -> Array:
         return upper(function_of(self.whitener_ @ matrices @ self.whitener_, "log"))
+
+
+class ErpStack(Decoder):
+    """Amplitudes with LDA and covariances with prototypes in the tangent space, log-odds averaged.
+
+    The first looks at when the potential comes, the second at how channels vary together; their errors differ.
+
+    Parameters
+    ----------
+    sfreq : float
+        Hz.
+    interval : float
+        See `ErpLda`.
+    templates : {"erp", "xdawn"}
+        See `ErpTangent`.
+    weight : float
+        Weight of the tangent space.
+    """
+
+    def __init__(self, *, sfreq: float, interval: float = 0.03125, templates: str = "erp", weight: float = 0.5) -> None:
+        self.sfreq = sfreq
+        self.interval = interval
+        self.templates = templates
+        self.weight = weight
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn from trials."""
+        check_range("weight", self.weight, low=0.0, high=1.0)
+        data, _ = self._begin(X, y)
+        self.amplitudes_ = ErpLda(sfreq=self.sfreq, interval=self.interval).fit(data, y)
+        self.covariances_ = ErpTangent(templates=self.templates).fit(data, y)
+        return self
+
+    def decision_scores(self, X: ArrayLike) -> Array:
+        """Return one score a class, shape ``(n_epochs, n_classes)``."""
+        data = self._check(X)
+        first, second = self.amplitudes_.decision_scores(data), self.covariances_.decision_scores(data)
+        return (1.0 - self.weight) * first + self.weight * second
 
 
 def _time_major(pieces: Array) -> Array:

@@ -96,6 +96,7 @@ DECODERS: dict[str, Entry] = {
         defaults={"covariance": "toeplitz"},
     ),
     "xdawn-tangent": Entry(paradigm="p300", where=f"{_ERP}:ErpTangent", what="xDAWN covariances and tangent space"),
+    "erp-stack": Entry(paradigm="p300", where=f"{_ERP}:ErpStack", what="amplitudes and covariances together"),
     "erp-tangent": Entry(
         paradigm="p300",
         where=f"{_ERP}:ErpTangent",

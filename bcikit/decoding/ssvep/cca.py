@@ -84,10 +84,11 @@ class Fbcca(SsvepDecoder):
     def _basis(self, n_times: int) -> tuple[Array, tuple[int, ...]]:
         """Return the references of all targets side by side, ``(n_times, sum of sizes)``; kept for each length."""
         if n_times not in self._bases:
-            bases = reference_bases(
-                self.frequencies_, sfreq=self.sfreq, n_times=n_times, n_harmonics=self.n_harmonics
-            )
-            self._bases[n_times] = (np.ascontiguousarray(np.concatenate(bases, axis=1)), tuple(b.shape[1] for b in bases))  # type: ignore[assignment]
+            bases = reference_bases(self.frequencies_, sfreq=self.sfreq, n_times=n_times, n_harmonics=self.n_harmonics)
+            self._bases[n_times] = (
+                np.ascontiguousarray(np.concatenate(bases, axis=1)),
+                tuple(b.shape[1] for b in bases),
+            )  # type: ignore[assignment]
         return self._bases[n_times]  # type: ignore[return-value]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -118,7 +119,7 @@ class FbccaLda(Fbcca):
         self.classifier_.fit(self.features(data), index)
         return self
 
-    def prepare(self, *, n_channels: int, n_times: int) -> Self:
+    def prepare(self, *, n_channels: int, n_times: int) -> Self:  # noqa: ARG002
         """Refuse: this decoder must be trained."""
         raise DataError("fbcca-lda must be trained; fbcca needs no training.")
 
@@ -150,7 +151,10 @@ class ExtendedCca(SsvepDecoder):
         )
         self.bases_ = bases
         self.reference_filters_ = np.stack(
-            [[canonical_pair(band, basis.T)[0] for band in template] for template, basis in zip(self.templates_, bases, strict=True)]
+            [
+                [canonical_pair(band, basis.T)[0] for band in template]
+                for template, basis in zip(self.templates_, bases, strict=True)
+            ]
         )
         return self
 
@@ -163,7 +167,7 @@ class ExtendedCca(SsvepDecoder):
         total = 0.0
         for band, window in enumerate(epoch):
             template, sines = self.templates_[k, band], self.bases_[k].T
-            to_sines, from_sines, rho = canonical_pair(window, sines)
+            to_sines, _, rho = canonical_pair(window, sines)
             to_template, _, _ = canonical_pair(window, template)
             values = [rho] + [
                 _correlation(filters @ window, filters @ template)
@@ -255,11 +259,9 @@ class MsEcca(SsvepDecoder):
 
 
 def _correlation(a: Array, b: Array) -> float:
-    return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-300))
+    return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300))
 
 
 def _unit(signal: Array) -> Array:
     centred = signal - signal.mean()
     return centred / max(float(np.linalg.norm(centred)), 1e-300)
-
-

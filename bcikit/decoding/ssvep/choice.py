@@ -1,7 +1,7 @@
 """The decoder for one person, chosen by inner cross-validation, and the test of whether templates can work at all."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -153,5 +153,3 @@ class SsvepAuto(Decoder):
         """Return one score a class, shape ``(n_epochs, n_classes)``."""
         scores: Array = self.decoder_.decision_scores(self._check(X))
         return scores
-
-

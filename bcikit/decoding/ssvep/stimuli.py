@@ -63,9 +63,7 @@ def check_frequencies(
     return values
 
 
-def references(
-    frequency: float, *, sfreq: float, n_times: int, n_harmonics: int, phase: float = 0.0
-) -> Array:
+def references(frequency: float, *, sfreq: float, n_times: int, n_harmonics: int, phase: float = 0.0) -> Array:
     """Return sine and cosine of a frequency and its harmonics below Nyquist.
 
     Parameters
@@ -95,9 +93,7 @@ def references(
     return np.stack(rows)
 
 
-def reference_bases(
-    frequencies: Mapping[str, float], *, sfreq: float, n_times: int, n_harmonics: int
-) -> list[Array]:
+def reference_bases(frequencies: Mapping[str, float], *, sfreq: float, n_times: int, n_harmonics: int) -> list[Array]:
     """Return an orthonormal basis ``(n_times, 2 * harmonics)`` of the centred references of each frequency."""
     bases = []
     for frequency in frequencies.values():

@@ -207,9 +207,7 @@ class SsvepStack(Decoder):
             top = min(80.0, 0.45 * self.sfreq)
             # First, second and third harmonic of the lowest target, a little below each.
             bands = tuple((low, top) for low in (0.46 * lowest, 0.92 * lowest, 1.7 * lowest) if low < top - 4.0)
-        return FbccaLda(
-            sfreq=self.sfreq, frequencies=self.frequencies, n_harmonics=self.n_harmonics, bands=bands
-        )
+        return FbccaLda(sfreq=self.sfreq, frequencies=self.frequencies, n_harmonics=self.n_harmonics, bands=bands)
 
     def _tangent(self) -> Any:
         return FbTangent(

@@ -1,0 +1,167 @@
+"""`bcikit evaluate`: how good the decoders are on these recordings, honestly."""
+
+import json as json_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bcikit.signal import ArgumentError
+
+if TYPE_CHECKING:
+    from bcikit.decoding.evaluation.run import TaskResult
+
+PARADIGMS_HELP = "motor-imagery, ssvep, p300, errp, braking or cvep."
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+
+    @app.command()
+    def evaluate(
+        data: Annotated[Path, typer.Argument(help="Folder of recordings, or one recording.")],
+        *,
+        paradigm: Annotated[str, typer.Option("--paradigm", "-p", help=PARADIGMS_HELP)],
+        decoder: Annotated[
+            list[str] | None,
+            typer.Option("--decoder", "-d", help="Name, several, or 'all'; the best known if left out."),
+        ] = None,
+        events: Annotated[
+            str | None, typer.Option("--events", help="Which event stands for which class: 'T1=left,T2=right'.")
+        ] = None,
+        frequencies: Annotated[
+            str | None, typer.Option("--frequencies", help="SSVEP: frequency of each class in Hz: 'a=13,b=17'.")
+        ] = None,
+        window: Annotated[
+            tuple[float, float] | None, typer.Option("--window", help="First and last second after the event.")
+        ] = None,
+        split: Annotated[
+            list[str] | None,
+            typer.Option("--split", help="shuffled, leave-run-out, cross-session, cross-subject; all if left out."),
+        ] = None,
+        out: Annotated[
+            Path | None, typer.Option("--out", help="Folder for evaluation.html and evaluation.json.")
+        ] = None,
+        jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes; -1 for all cores.")] = 1,
+        dask: Annotated[
+            str | None, typer.Option("--dask", help="Address of a Dask scheduler: tcp://host:8786.")
+        ] = None,
+        seed: Annotated[int, typer.Option("--seed", help="Seed of the shuffled folds.")] = 0,
+        json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    ) -> None:
+        """Evaluate decoders on recordings: shuffled, leave-run-out, across sessions and people, beside chance.
+
+        Ends with 1 if a number to reach on a known dataset is missed.
+        """
+        from bcikit.cli.pairs import numbers, pairs
+        from bcikit.decoding.evaluation.layouts import find_tasks
+
+        tasks = find_tasks(
+            data,
+            paradigm=paradigm,
+            events=pairs("--events", events),
+            window=window,
+            frequencies=numbers("--frequencies", frequencies),
+        )
+        results = _evaluate(tasks, decoder or [], split, out, jobs=jobs, dask=dask, seed=seed, quiet=json)
+        if json:
+            typer.echo(json_module.dumps([result.to_dict() for result in results], indent=1))
+        bars = [result.check(ref)[1] for result in results for ref in result.task.references if ref.bar]
+        if any(met is False for met in bars):
+            raise typer.Exit(1)
+
+
+def _evaluate(
+    tasks: list[Any],
+    wanted: list[str],
+    splits: list[str] | None,
+    out: Path | None,
+    *,
+    jobs: int,
+    dask: str | None,
+    seed: int,
+    quiet: bool,
+) -> "list[TaskResult]":
+    from bcikit.cli.console import console, progress_bars
+    from bcikit.decoding.evaluation.page import make_section, write_page
+    from bcikit.decoding.evaluation.run import evaluate_task
+    from bcikit.decoding.evaluation.task import load_task
+
+    console.quiet = quiet
+    if out is not None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ArgumentError(f"--out {out} cannot be made: {error.strerror}.") from None
+    results, sections = [], []
+    for task in tasks:
+        decoders = _decoders(task, wanted)
+        with progress_bars() as report:
+            read = load_task(task, progress=lambda done, total: report("Reading and filtering", done, total))
+            result = evaluate_task(
+                task,
+                read,
+                decoders,
+                splits=splits,
+                seed=seed,
+                jobs=jobs,
+                dask=dask,
+                progress=lambda done, total: report("Training and deciding", done, total),
+            )
+            if out is not None:
+                report("Drawing", 0, 1)
+                sections.append(make_section(result, read))
+                report("Drawing", 1, 1)
+        results.append(result)
+        show(result)
+    if out is not None:
+        page = write_page(out / "evaluation.html", sections, title=f"Evaluation: {tasks[0].paradigm}")
+        text = json_module.dumps([result.to_dict() for result in results], indent=1)
+        (out / "evaluation.json").write_text(text, encoding="utf-8")
+        console.print(f"Report: [bold]{page}[/]")
+    console.quiet = False
+    return results
+
+
+def _decoders(task: Any, wanted: list[str]) -> tuple[str, ...]:
+    from bcikit.decoding import decoder_names
+
+    if not wanted:
+        return (task.recommended,)
+    names = decoder_names(task.paradigm) if "all" in wanted else tuple(wanted)
+    return tuple(name for name in names if name != "ssvep-auto" or "ssvep-auto" in wanted)
+
+
+def show(result: "TaskResult") -> None:
+    """Print the table of one task and what others reached."""
+    from rich.table import Table
+
+    from bcikit.cli.console import console
+
+    splits = list(dict.fromkeys(split for found in result.results.values() for split in found))
+    people = len(result.task.subjects)
+    title = f"{result.task.name}: {people} {'person' if people == 1 else 'people'}, {result.n_trials} trials"
+    table = Table(title=title, caption=f"{result.task.metric}, mean over people; causal filters")
+    table.add_column("decoder")
+    for split in splits:
+        table.add_column(split, justify="right")
+    table.add_column("calibration error", justify="right")
+    for decoder, found in result.results.items():
+        errors = [score.ece for cell in found.values() for score in cell.scores]
+        cells = [f"{found[split].mean:.3f}" if split in found else "-" for split in splits]
+        table.add_row(decoder, *cells, f"{sum(errors) / len(errors):.3f}")
+    if result.task.metric == "accuracy" and result.results:
+        first = next(iter(result.results.values()))
+        table.add_row(
+            "chance stays below", *[f"{first[s].chance_upper:.3f}" if s in first else "-" for s in splits], ""
+        )
+    console.print(table)
+    for ref in result.task.references:
+        value, met = result.check(ref)
+        if value is None:
+            continue
+        mark = "" if met is None else " [green]met[/]" if met else " [red]MISSED[/]"
+        goal = "within chance" if ref.bar == "chance" else f"{ref.bar} {ref.value:.3f}".strip()
+        console.print(f"  {ref.split}: {ref.who} {goal}; {result.task.recommended} {value:.3f}{mark}")
+    for where, why in result.failures.items():
+        console.print(f"  [yellow]{where}[/]: {why}")

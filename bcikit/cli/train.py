@@ -1,0 +1,88 @@
+"""`bcikit train`: a model file from recordings."""
+
+import json as json_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bcikit.signal import ArgumentError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+
+    @app.command()
+    def train(
+        data: Annotated[Path, typer.Argument(help="Folder of recordings, or one recording; each file is a run.")],
+        *,
+        paradigm: Annotated[str, typer.Option("--paradigm", "-p", help="motor-imagery, ssvep, p300, ...")],
+        decoder: Annotated[
+            str | None, typer.Option("--decoder", "-d", help="Name of the decoder; the best known if left out.")
+        ] = None,
+        events: Annotated[
+            str | None, typer.Option("--events", help="Which event stands for which class: 'T1=left,T2=right'.")
+        ] = None,
+        frequencies: Annotated[
+            str | None, typer.Option("--frequencies", help="SSVEP: frequency of each class in Hz: 'a=13,b=17'.")
+        ] = None,
+        window: Annotated[
+            tuple[float, float] | None, typer.Option("--window", help="First and last second after the event.")
+        ] = None,
+        task: Annotated[int, typer.Option("--task", help="Which task of a known dataset, from 1.")] = 1,
+        reject: Annotated[float, typer.Option("--reject", help="No decision below this probability.")] = 0.0,
+        idle: Annotated[str | None, typer.Option("--idle", help="Class that means that nothing is wanted.")] = None,
+        out: Annotated[Path, typer.Option("--out", help="Model file to write.")] = Path("model.skops"),
+        intended_use: Annotated[str, typer.Option("--intended-use", help="For whom and what, in words.")] = "",
+        seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 0,
+        json: Annotated[bool, typer.Option("--json", help="Print the model's sheet as JSON.")] = False,
+    ) -> None:
+        """Train a decoder on recordings and write a model file, with held-out scores on its sheet."""
+        from bcikit.cli.console import console, progress_bars
+        from bcikit.cli.pairs import numbers, pairs
+        from bcikit.decoding import Model, chance_level, join, make_decoder
+        from bcikit.decoding.evaluation.layouts import find_tasks
+        from bcikit.decoding.evaluation.task import load_task
+
+        tasks = find_tasks(
+            data,
+            paradigm=paradigm,
+            events=pairs("--events", events),
+            window=window,
+            frequencies=numbers("--frequencies", frequencies),
+        )
+        if not 1 <= task <= len(tasks):
+            names = "; ".join(f"{i + 1}: {found.name}" for i, found in enumerate(tasks))
+            raise ArgumentError(f"--task is {task}; there are {names}.")
+        chosen = tasks[task - 1]
+        console.quiet = json
+        with progress_bars() as report:
+            read = load_task(chosen, progress=lambda done, total: report("Reading and filtering", done, total))
+            trials = join([one.trials for one in read])
+            name = decoder or chosen.recommended
+            model = Model.fit(
+                make_decoder(name, sfreq=trials.sfreq, **chosen.decoder_params(name)),
+                trials,
+                reject=reject,
+                idle=idle,
+                filters=chosen.filters,
+                intended_use=intended_use,
+                seed=seed,
+                progress=lambda done, total: report("Training", done, total),
+            )
+        path = model.save(out)
+        console.quiet = False
+        if json:
+            typer.echo(json_module.dumps(model.sheet.to_dict(), indent=1))
+            return
+        scores = model.sheet.scores
+        upper = chance_level(scores["n_trials"], len(model.classes))
+        counts = ", ".join(f"{count} {label}" for label, count in model.sheet.n_trials.items())
+        console.print(f"{chosen.name}: {name} on {len(model.sheet.ch_names)} channels, {counts}")
+        console.print(
+            f"Held out ({scores['split']}): [bold]{scores['accuracy']:.0%}[/] right, chance stays below {upper:.0%}; "
+            f"calibration error {scores['ece']:.3f}"
+        )
+        for note in scores["notes"]:
+            console.print(f"[yellow]{note}[/]")
+        console.print(f"Model: [bold]{path}[/]")

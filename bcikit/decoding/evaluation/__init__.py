@@ -1,0 +1,1 @@
+"""Evaluation of decoders on folders of recordings: tasks, splits side by side, report."""

@@ -1,0 +1,135 @@
+"""The page of an evaluation: one HTML file with everything in it."""
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bcikit.decoding.evaluation import plots
+from bcikit.decoding.evaluation.patterns import patterns
+from bcikit.decoding.evaluation.run import TaskResult
+from bcikit.decoding.evaluation.task import SubjectTrials
+from bcikit.decoding.learning import enough_trials, learning_curve
+from bcikit.decoding.metrics import confusion, ece, reliability
+from bcikit.decoding.registry import make_decoder
+from bcikit.decoding.sheet import now_utc, package_versions
+from bcikit.signal import DataError
+
+SPLIT_NOTES = {
+    "shuffled": "trials of all runs mixed: kinder than real use, for comparison with others",
+    "leave-run-out": "each run decided by a decoder trained on the other runs",
+    "cross-session": "each session decided by a decoder trained on the other sessions",
+    "cross-subject": "each person decided by a decoder trained on the others",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Section:
+    """A task's part of the page."""
+
+    result: TaskResult
+    rows: list[dict[str, Any]]
+    splits: list[str]
+    references: list[dict[str, Any]]
+    pictures: list[tuple[str, str, str]]
+    notes: list[str]
+
+
+def make_section(result: TaskResult, data: Sequence[SubjectTrials]) -> Section:
+    """Return a task's part: table, references, pictures."""
+    splits = list(dict.fromkeys(split for found in result.results.values() for split in found))
+    rows = [
+        {
+            "decoder": decoder,
+            "recommended": decoder == result.task.recommended,
+            "cells": [_cell(result, decoder, split) for split in splits],
+        }
+        for decoder in result.results
+    ]
+    references = []
+    for ref in result.task.references:
+        value, met = result.check(ref)
+        references.append({"ref": ref, "value": value, "met": met})
+    notes = sorted({n for found in result.results.values() for s in found.values() for x in s.scores for n in x.notes})
+    notes += [f"{key}: {text}" for key, text in result.failures.items()]
+    if result.left_out:
+        notes.append(f"{result.left_out} trials left out (bad samples, peaks, edges of the recording)")
+    return Section(result, rows, splits, references, _pictures(result, data), notes)
+
+
+def write_page(path: Path, sections: Sequence[Section], *, title: str) -> Path:
+    """Write the page and return its path."""
+    from jinja2 import Environment, PackageLoader, select_autoescape
+
+    environment = Environment(loader=PackageLoader("bcikit.decoding.evaluation"), autoescape=select_autoescape())
+    text = environment.get_template("evaluation.html").render(
+        title=title,
+        sections=sections,
+        split_notes=SPLIT_NOTES,
+        made=f"{now_utc()}; " + ", ".join(f"{k} {v}" for k, v in package_versions().items()) + f"; {platform.system()}",
+    )
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _cell(result: TaskResult, decoder: str, split: str) -> dict[str, Any] | None:
+    found = result.results[decoder].get(split)
+    if found is None:
+        return None
+    values = list(found.values.values())
+    errors = [score.ece for score in found.scores]
+    return {
+        "mean": found.mean,
+        "spread": float(np.std(values)) if len(values) > 1 else None,
+        "chance": found.chance_upper,
+        "ece": float(np.mean(errors)),
+    }
+
+
+def _pictures(result: TaskResult, data: Sequence[SubjectTrials]) -> list[tuple[str, str, str]]:
+    """Return heading, picture and what to see, for the recommended decoder or the first."""
+    if not result.results:
+        return []
+    shown = result.task.recommended if result.task.recommended in result.results else next(iter(result.results))
+    order = ("leave-run-out", "cross-session", "cross-subject", "shuffled")
+    split = next(name for name in order if name in result.results[shown])
+    scores = result.results[shown][split].scores
+    classes = scores[0].classes
+    pictures = [("Decoders and splits", plots.overview(result), "Dots are people; the dotted line is chance.")]
+    counts = sum(confusion(s.y_true, s.y_pred, classes) for s in scores)
+    pictures.append((f"Confusion: {shown}", plots.confusion_plot(np.asarray(counts), classes), split))
+    index = np.concatenate([s.y_index for s in scores])
+    probabilities = np.concatenate([s.probabilities for s in scores])
+    pictures.append(
+        (
+            f"Reliability: {shown}",
+            plots.reliability_plot(reliability(index, probabilities), ece(index, probabilities)),
+            "Points on the line: the probability means what it says. Larger points hold more trials.",
+        )
+    )
+    pictures += _learning(result, data, shown)
+    values, unit = patterns(result.task, data[0].trials)
+    drawn = plots.maps(values, data[0].trials, unit=unit)
+    if drawn is not None:
+        pictures.append((f"Patterns: person {data[0].subject}", drawn, "Where the signal comes from."))
+    return pictures
+
+
+def _learning(result: TaskResult, data: Sequence[SubjectTrials], shown: str) -> list[tuple[str, str, str]]:
+    curves = []
+    for one in data[:6]:
+        decoder = make_decoder(shown, sfreq=one.trials.sfreq, **result.task.decoder_params(shown))
+        try:
+            if decoder.min_trials > 0:
+                curves.append(learning_curve(decoder, one.trials))
+        except (DataError, ValueError):
+            continue
+    if not curves:
+        return []
+    enough = [enough_trials(curve) for curve in curves]
+    chance = 1.0 / len(data[0].trials.classes)
+    text = f"Within 2 points of the best with {int(np.median(enough))} trials a class (median over people)."
+    return [(f"Learning curve: {shown}", plots.learning_plot(curves, chance), text)]

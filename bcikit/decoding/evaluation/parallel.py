@@ -1,0 +1,73 @@
+"""Many independent jobs, on cores by joblib or on machines by a Dask scheduler."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bcikit.signal import MissingDependencyError, SourceError
+
+
+def run_jobs(
+    function: Callable[..., Any],
+    work: Sequence[tuple[Any, ...]],
+    *,
+    jobs: int = 1,
+    dask: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Any]:
+    """Return ``function(*arguments)`` for each item of work, in order.
+
+    Parameters
+    ----------
+    function : callable
+        Importable by name.
+    work : sequence of tuple
+        Arguments.
+    jobs : int
+        Processes on this machine; each one uses one BLAS thread, as many matrices here are small.
+    dask : str, optional
+        Address of a Dask scheduler; bcikit must be installed where its workers run.
+    progress : callable, optional
+        Called with (done, all).
+    """
+    if dask is not None:
+        return _by_dask(function, work, dask, progress)
+    from joblib import Parallel, delayed
+
+    calls = (delayed(_alone)(function, arguments) for arguments in work)
+    results = []
+    for result in Parallel(n_jobs=jobs, return_as="generator")(calls):
+        results.append(result)
+        if progress is not None:
+            progress(len(results), len(work))
+    return results
+
+
+def _alone(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """Run one job with one BLAS thread."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return function(*arguments)
+
+
+def _by_dask(
+    function: Callable[..., Any],
+    work: Sequence[tuple[Any, ...]],
+    address: str,
+    progress: Callable[[int, int], None] | None,
+) -> list[Any]:
+    try:
+        import distributed
+    except ImportError:
+        raise MissingDependencyError("distributed", "dask", "Evaluation on a Dask cluster") from None
+    try:
+        client: Any = distributed.Client(address, timeout="10s", set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise SourceError(f"No Dask scheduler answers at {address}: {error}.") from error
+    with client:
+        futures = [client.submit(_alone, function, arguments, pure=False) for arguments in work]
+        for done, _ in enumerate(distributed.as_completed(futures), start=1):
+            if progress is not None:
+                progress(done, len(work))
+        results: list[Any] = client.gather(futures)
+    return results

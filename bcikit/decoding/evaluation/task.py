@@ -1,0 +1,205 @@
+"""Task: which recordings, which windows, which filters; and what others reached on it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcikit.acquisition import read_recording
+from bcikit.decoding.trials import Epochs, epochs
+from bcikit.processing import Pipeline
+from bcikit.signal import DataError, Event, Recording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One recording, and whose and when."""
+
+    path: Path
+    subject: str = "1"
+    session: str = "1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What somebody else reached, or a bar that is to be reached.
+
+    Attributes
+    ----------
+    split : str
+        "shuffled", "leave-run-out", "cross-session", "cross-subject".
+    value : float
+        Accuracy or AUC, as the task counts.
+    who : str
+        Decoder and source, for people.
+    bar : str
+        "": for comparison; ">=": the recommended decoder must reach it; "chance": it must stay within chance.
+    """
+
+    split: str
+    value: float
+    who: str
+    bar: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Everything that decides what is evaluated.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    paradigm : str
+        One of `bcikit.decoding.PARADIGMS`.
+    runs : tuple of Run
+        Recordings.
+    events : mapping of str to str
+        Event to class.
+    tmin, tmax : float
+        Window in seconds.
+    filters : tuple of mapping
+        Configuration of the causal pipeline over each whole recording.
+    recommended : str
+        The decoder that bars are about.
+    params : mapping
+        Parameters that every decoder of the paradigm needs (frequencies).
+    special : mapping of str to mapping
+        Further parameters of single decoders.
+    channels : tuple of str or None
+        Channels by name; all EEG channels if None.
+    metric : {"accuracy", "auc"}
+        What the table shows.
+    max_bad : float
+        See `epochs`.
+    max_peak : float or None
+        Epochs with a larger absolute value (uV) are left out.
+    references : tuple of Reference
+        What others reached.
+    """
+
+    name: str
+    paradigm: str
+    runs: tuple[Run, ...]
+    events: Mapping[str, str]
+    tmin: float
+    tmax: float
+    filters: tuple[Mapping[str, Any], ...]
+    recommended: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    special: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    channels: tuple[str, ...] | None = None
+    metric: str = "accuracy"
+    max_bad: float = 0.25
+    max_peak: float | None = None
+    references: tuple[Reference, ...] = ()
+
+    def decoder_params(self, decoder: str) -> dict[str, Any]:
+        """Return the parameters of one decoder."""
+        return {**self.params, **self.special.get(decoder, {})}
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """People, in order."""
+        return tuple(sorted({run.subject for run in self.runs}))
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SubjectTrials:
+    """The trials of one person, with the run (`Epochs.groups`) and the session of each."""
+
+    subject: str
+    trials: Epochs
+    sessions: NDArray[np.int64]
+    left_out: int
+
+    def grouped(self, groups: NDArray[np.int64]) -> Epochs:
+        """Return the trials with other groups."""
+        return replace(self.trials, groups=groups)
+
+
+def load_task(task: Task, *, progress: Callable[[int, int], None] | None = None) -> list[SubjectTrials]:
+    """Read, filter and cut the recordings of a task, person by person.
+
+    Raises
+    ------
+    DataError
+        If a person has no trial.
+    """
+    result = []
+    done = 0
+    for subject in task.subjects:
+        runs = [run for run in task.runs if run.subject == subject]
+        filtered = []
+        for run in runs:
+            pipeline = Pipeline.from_config([dict(step) for step in task.filters])
+            filtered.append(pipeline.apply(with_markers(read_recording(run.path))))
+            done += 1
+            if progress is not None:
+                progress(done, len(task.runs))
+        trials = epochs(
+            filtered,
+            events=task.events,
+            tmin=task.tmin,
+            tmax=task.tmax,
+            channels=task.channels,
+            max_bad=task.max_bad,
+        )
+        names = sorted({run.session for run in runs})
+        session_of = np.array([names.index(run.session) for run in runs])
+        loud = 0
+        if task.max_peak is not None:
+            quiet = np.abs(trials.X).max(axis=(1, 2)) <= task.max_peak
+            loud = int(np.count_nonzero(~quiet))
+            if not quiet.any():
+                raise DataError(f"{subject}: every epoch exceeds {task.max_peak:g} uV.")
+            trials = trials.take(quiet)
+        result.append(
+            SubjectTrials(
+                subject=subject,
+                trials=trials,
+                sessions=session_of[trials.runs],
+                left_out=len(trials.dropped) + loud,
+            )
+        )
+    return result
+
+
+def with_markers(recording: Recording) -> Recording:
+    """Return a recording whose marker channels ("Marker", "Marker0", ...) are events instead.
+
+    Tables of some recorders keep markers as a column: zero, and a number at the sample of a marker.
+    """
+    columns = [i for i, name in enumerate(recording.info.ch_names) if name.lower().startswith("marker")]
+    if not columns:
+        return recording
+    events = list(recording.events)
+    for column in columns:
+        for row in np.flatnonzero(recording.data[:, column]):
+            value = int(recording.data[row, column])
+            events.append(
+                Event(
+                    name=str(value),
+                    time=float(recording.times[row]),
+                    sample=int(recording.samples[row]),
+                    value=value,
+                    source=recording.info.ch_names[column],
+                )
+            )
+    kept = [i for i in range(recording.info.n_channels) if i not in columns]
+    return replace(recording.pick(kept), events=tuple(sorted(events, key=lambda event: event.time)))
+
+
+def split_names(data: Sequence[SubjectTrials]) -> tuple[str, ...]:
+    """Return the splits that these data allow."""
+    names = ["shuffled"]
+    if all(len(np.unique(one.trials.groups)) > 1 for one in data):
+        names.append("leave-run-out")
+    if all(len(np.unique(one.sessions)) > 1 for one in data):
+        names.append("cross-session")
+    if len(data) > 1:
+        names.append("cross-subject")
+    return tuple(names)
