@@ -257,7 +257,10 @@ class Neurofeedback(TrialParadigm):
 
     def results(self) -> dict[str, Any]:
         """Return share above threshold, rewards and power a block, the course of the threshold, clean share."""
-        rows = [trial.row() for trial in self.trials if trial.label != "baseline"]
+        unused = ("class", "predicted", "correct", "allowed", "reasons", "confidence")
+        blocks = [trial.row() for trial in self.trials if trial.label != "baseline"]
+        # A block is no guess at a class: nothing in it counts as right or wrong.
+        rows = [{key: row[key] for key in row if key not in unused} for row in blocks]
         powers = [row["power"] for row in rows]
         updates = sum(row["updates"] for row in rows)
         baseline = float(np.mean([item["reward"] for item in self._baseline])) if self._baseline else None

@@ -30,17 +30,21 @@ class Stimulation(Table):
         Seconds from nothing to full and back.
     channel : int
         Output channel of a stimulator.
-    current_ma, pulse_width_us, frequency_hz : float
+    amplitude_ma, pulse_us, frequency_hz : float
         Pulse train of a stimulator.
+    area_cm2, site : float and str
+        Area of the smaller electrode, and where the electrodes are.
     """
 
     command: Literal["stimulate", "move", "close"] = "stimulate"
     seconds: Annotated[float, Field(gt=0, le=5.0)] = 3.0
     ramp: Annotated[float, Field(ge=0.5, le=2.0)] = 0.5
     channel: Annotated[int, Field(ge=1, le=8)] = 1
-    current_ma: Annotated[float, Field(ge=0, le=50)] = 15.0
-    pulse_width_us: Annotated[float, Field(ge=0, le=400)] = 300.0
+    amplitude_ma: Annotated[float, Field(ge=0, le=50)] = 15.0
+    pulse_us: Annotated[float, Field(ge=0, le=400)] = 300.0
     frequency_hz: Annotated[float, Field(gt=0, le=50)] = 35.0
+    area_cm2: Annotated[float, Field(ge=1.0, le=200.0)] = 25.0
+    site: str = "forearm"
 
 
 class Difficulty(Table):
@@ -311,7 +315,7 @@ class Rehabilitation(TrialParadigm):
         assist = self.settings.assist
         self.settle(trial, decision, verdict, request)
         start = request.stop_sample
-        pulses = {"channel", "current_ma", "pulse_width_us", "frequency_hz"}
+        pulses = {"channel", "amplitude_ma", "pulse_us", "frequency_hz", "area_cm2", "site"}
         data = {
             "trial": trial.index,
             "class": self.settings.movement,

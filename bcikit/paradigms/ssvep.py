@@ -204,6 +204,7 @@ class SsvepMenu(TrialParadigm):
             "frequency": 0.0 if attended is None else shown[attended.name],
             "phase": 0.0 if attended is None else attended.phase,
             "target": None if not trial.label else "" if attended is None else attended.name,
+            "depth": s.depth,
             "targets": [{"item": item.name, "frequency": shown[item.name], "phase": item.phase} for item in s.targets],
         }
         self.plan(trial, trial.onset, "stimulus/flicker", seconds=s.flicker, data=data)

@@ -194,7 +194,7 @@ class Vigilance(TrialParadigm):
             # Left only when it is clearly below where it was entered.
             level = max(level, sum(kss >= limit - s.hysteresis for limit in limits[: self.level]))
         p = probability_of(decision, "drowsy") or 0.0
-        ready = LEVELS[level] in ("alert", "some-sleepiness") and verdict.label == "alert"
+        ready = LEVELS[level] in ("alert", "some-sleepiness") and decision.label == "alert"
         point = {"seconds": at / self.sfreq, "kss": kss, "level": LEVELS[level], "p": p, "take_over_ready": ready}
         self.course.append(point)
         data = {"level": LEVELS[level], "kss": kss, "take_over_ready": ready, "informational": True}
@@ -224,7 +224,9 @@ class Vigilance(TrialParadigm):
             "paradigm": self.kind,
             "name": self.name,
             "n_trials": base["n_trials"],
-            "trials": base["trials"],
+            "trials": [
+                {"trial": row["trial"], "section": row["section"], "sample": row["sample"]} for row in base["trials"]
+            ],
             "classes": list(self.classes),
             "accuracy": None,
             "alarms": self.alarms,

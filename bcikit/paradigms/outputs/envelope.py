@@ -70,6 +70,10 @@ class Sealer:
         """Return the sign of life; it renews no command."""
         return self._seal("heartbeat", informational=True)
 
+    def clock(self, t_client: float, t_mono: float) -> dict[str, Any]:
+        """Return the answer to a client that asks for the time, to place its own times on this clock."""
+        return self._seal("clock", informational=True, t_mono=t_mono, data={"t_client": t_client})
+
     def inform(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Return the envelope of news, marked informational, and remember what later envelopes repeat."""
         kind = str(message.get("type", "news"))

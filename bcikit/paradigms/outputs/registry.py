@@ -1,19 +1,26 @@
 """Opens an output by its address, the same words in the API, on the command line and in files."""
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 from bcikit.paradigms.outputs.base import Output
 from bcikit.signal import ArgumentError, check_choice
 
+_HERE = "bcikit.paradigms.outputs"
+
 SCHEMES = {
-    "hand": ("bcikit.paradigms.outputs.hand:HandOutput", "", ("rate",)),
-    "lsl": ("bcikit.paradigms.outputs.lsl:LslOutput", "name", ("name", "source_id")),
-    "udp": ("bcikit.paradigms.outputs.udp:UdpOutput", "host:port", ("host", "port")),
+    "guard": (f"{_HERE}.guard:GuardOutput", "driver", ("driver", "dead_man")),
+    "hand": (f"{_HERE}.hand:HandOutput", "", ("rate",)),
+    "lsl": (f"{_HERE}.lsl:LslOutput", "name", ("name", "source_id")),
+    "osc": (f"{_HERE}.osc:OscOutput", "host:port", ("host", "port")),
+    "serial": (f"{_HERE}.serial:SerialOutput", "port", ("port", "baudrate")),
+    "udp": (f"{_HERE}.udp:UdpOutput", "host:port", ("host", "port")),
+    "ws": (f"{_HERE}.websocket:WebSocketOutput", "host:port", ("host", "port", "token")),
 }
 """Scheme: class, what the body means, options."""
 
-_NUMBERS = {"port": int, "rate": float, "baudrate": int, "http": int}
+_NUMBERS: dict[str, Callable[[str], Any]] = {"rate": float, "baudrate": int, "dead_man": lambda text: bool(int(text))}
 
 
 def output_schemes() -> tuple[str, ...]:
@@ -45,8 +52,10 @@ def open_output(address: str) -> Output:
         check_choice(f"option of {scheme}:", key, allowed)
     values: dict[str, Any] = {}
     for key, text in options.items():
+        # A port is a number on a network and a name on a serial line.
+        convert = int if key == "port" and scheme != "serial" else _NUMBERS.get(key, str)
         try:
-            values[key] = _NUMBERS.get(key, str)(text)
+            values[key] = convert(text)
         except ValueError:
             raise ArgumentError(f"{address!r}: {key} is {text!r}; it must be a number.") from None
     module, _, name = place.partition(":")

@@ -1,0 +1,148 @@
+// Reference client of bcikit for browsers and Node: receives commands and lets go in time.
+// The rules are the same in every language; clients/README.md in the source tree states them.
+
+export const VERSION = 1;
+const DRIFT = 1e-4; // share by which the estimate of the shortest way may grow, so that drifting clocks are followed
+
+/** Decides which command is in force. Times are seconds on any clock that only goes forward. */
+export class Receiver {
+  constructor() {
+    this.counts = { accepted: 0, out_of_order: 0, stale: 0, malformed: 0, expired: 0 };
+    this.state = "";
+    this.reset();
+  }
+
+  /** Forget the connection: call it when a new one begins or the old one is lost. */
+  reset() {
+    this.command = null;
+    this._sequence = 0;
+    this._way = null;
+    this._heard = 0;
+    this._expires = 0;
+  }
+
+  /** Take one message that arrived at `now`; returns it if it was understood and in order, else null. */
+  feed(text, now) {
+    let message;
+    try {
+      message = JSON.parse(text);
+    } catch {
+      message = null;
+    }
+    const wellFormed =
+      message !== null && typeof message === "object" && message.v === VERSION && Number.isFinite(message.seq) &&
+      Number.isFinite(message.t_mono) && Number.isFinite(message.ttl_ms) && typeof message.type === "string";
+    if (!wellFormed) {
+      this.counts.malformed += 1;
+      return null;
+    }
+    if (message.seq <= this._sequence) {
+      this.counts.out_of_order += 1;
+      return null;
+    }
+    this._sequence = message.seq;
+    const way = now - message.t_mono;
+    const grown = this._way === null ? way : this._way + DRIFT * (now - this._heard);
+    this._way = Math.min(way, grown);
+    this._heard = now;
+    this.state = message.state ?? "";
+    if (message.type === "command") {
+      const left = message.ttl_ms / 1000 - (way - this._way);
+      if (left <= 0 || message.informational !== false) {
+        this.counts.stale += 1;
+        return null;
+      }
+      this.counts.accepted += 1;
+      this.command = message;
+      this._expires = now + left;
+    } else if (message.type === "safe") {
+      this.command = null;
+    }
+    return message;
+  }
+
+  /** Return the command in force, or null; call it every frame. */
+  tick(now) {
+    if (this.command !== null && now >= this._expires) {
+      this.command = null;
+      this.counts.expired += 1;
+    }
+    return this.command;
+  }
+}
+
+/**
+ * Connect to bcikit and stay connected. In Node pass `WebSocket` from the package "ws".
+ * @param {string} url ws://host:port/ws?token=...
+ * @param {{name?: string, onMessage?: Function, onLink?: Function, WebSocket?: Function, now?: Function}} options
+ */
+export class Connection {
+  constructor(url, options = {}) {
+    this.url = url;
+    this.receiver = new Receiver();
+    this.now = options.now ?? (() => performance.now() / 1000);
+    this.hostOffset = null; // host clock minus this clock, from the quickest answer so far
+    this._best = Infinity;
+    this._options = options;
+    this._wait = 0.25;
+    this._closed = false;
+    this._open();
+  }
+
+  _open() {
+    const Socket = this._options.WebSocket ?? globalThis.WebSocket;
+    const socket = new Socket(this.url);
+    this._socket = socket;
+    socket.onopen = () => {
+      this._wait = 0.25;
+      this.receiver.reset();
+      this._best = Infinity;
+      this.send({ type: "hello", client: this._options.name ?? "javascript" });
+      this._askTime();
+      this._options.onLink?.(true);
+    };
+    socket.onmessage = (event) => {
+      const now = this.now();
+      const message = this.receiver.feed(event.data, now);
+      if (message === null) return;
+      if (message.type === "clock") this._placeClock(message, now);
+      this._options.onMessage?.(message, now);
+    };
+    socket.onclose = () => {
+      this.receiver.reset();
+      this._options.onLink?.(false);
+      if (this._closed) return;
+      this._timer = setTimeout(() => this._open(), this._wait * 1000);
+      this._wait = Math.min(this._wait * 2, 2);
+    };
+    socket.onerror = () => {};
+  }
+
+  _askTime() {
+    this.send({ type: "clock", t: this.now() });
+    clearTimeout(this._clockTimer);
+    this._clockTimer = setTimeout(() => this._askTime(), this._best < 0.005 ? 5000 : 500);
+  }
+
+  _placeClock(message, now) {
+    const trip = now - message.data.t_client;
+    if (trip <= this._best) {
+      this._best = trip;
+      this.hostOffset = message.t_mono - (message.data.t_client + now) / 2;
+    } else {
+      this._best *= 1.01; // follow drift slowly
+    }
+  }
+
+  /** Tell bcikit something: "timing", "ack"; nothing that is sent moves anything. */
+  send(message) {
+    if (this._socket?.readyState === 1) this._socket.send(JSON.stringify(message));
+  }
+
+  close() {
+    this._closed = true;
+    clearTimeout(this._timer);
+    clearTimeout(this._clockTimer);
+    this._socket?.close();
+  }
+}
