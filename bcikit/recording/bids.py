@@ -126,6 +126,11 @@ def export_bids(
     if not labels.task:
         labels = BidsLabels(subject=labels.subject, task=task_of(session), session=labels.session, run=labels.run)
     view = ExportView.of(session, keep=keep)
+    if not overwrite and list((root / labels.folder).glob(f"{labels.stem}_eeg.*")):
+        raise RecordingError(
+            f"{root / labels.folder / labels.stem} exists already; give it another run, session or subject "
+            "(--run 2), or say --overwrite."
+        )
     _write_dataset(root, labels, view)
     suffix = {"brainvision": ".vhdr", "edf": ".edf", "bdf": ".bdf"}[format]
     with staged(root, view.check, overwrite=overwrite) as aside:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.recording.session import Session
-from bcikit.recording.vocabulary import holds_date, is_channel, is_plain, words_of
+from bcikit.recording.vocabulary import OWN_WORDS, holds_date, is_channel, is_plain, words_of
 from bcikit.signal import Event, RecordingError, StreamInfo, check_choice
 
 KEEP = ("all", "channels", "device", "texts")
@@ -159,7 +159,16 @@ def identifiers_of(session: Session) -> tuple[str, ...]:
     with contextlib.suppress(KeyError, OSError):
         found.add(getpass.getuser())
     pieces = {piece for text in found for piece in [text, *re.split(r"[\s,;/\\]+", text)]}
-    return tuple(sorted(p for p in pieces if len(p) >= _SHORTEST and not is_plain(p) and not is_channel(p)))
+    return tuple(
+        sorted(
+            piece
+            for piece in pieces
+            if len(piece) >= _SHORTEST
+            and piece.lower() not in OWN_WORDS
+            and not is_plain(piece)
+            and not is_channel(piece)
+        )
+    )
 
 
 def _values(value: Any, *, under: bool) -> Iterator[str]:

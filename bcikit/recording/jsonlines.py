@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from bcikit.signal import RecordingError
+
 
 def to_json(value: Any) -> Any:
     """Return a value made of what JSON has: numpy's numbers become Python's, NaN and infinity become null."""
@@ -34,22 +36,28 @@ def encode_line(record: Mapping[str, Any]) -> bytes:
 
 
 def whole_lines(raw: bytes) -> int:
-    """Return how many bytes from the start are whole lines of JSON."""
-    end = raw.rfind(b"\n") + 1
-    while end:
-        start = raw.rfind(b"\n", 0, end - 1) + 1
-        try:
-            json.loads(raw[start:end])
-        except ValueError:
-            end = start
-        else:
-            break
-    return end
+    """Return how many bytes from the start are whole lines."""
+    return raw.rfind(b"\n") + 1
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the records of a file; an incomplete last line is left out, a missing file has none."""
+    """Return the records of a file; an incomplete last line is left out, a missing file has none.
+
+    Raises
+    ------
+    RecordingError
+        If a whole line is no JSON object.
+    """
     if not path.is_file():
         return []
     raw = path.read_bytes()
-    return [json.loads(line) for line in raw[: whole_lines(raw)].splitlines() if line.strip()]
+    records = []
+    for number, line in enumerate(raw[: whole_lines(raw)].split(b"\n")[:-1], start=1):
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise RecordingError(f"{path}, line {number} is damaged: {error}") from error
+        if not isinstance(record, dict):
+            raise RecordingError(f"{path}, line {number} is damaged: no JSON object.")
+        records.append(record)
+    return records

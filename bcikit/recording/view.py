@@ -1,5 +1,7 @@
 """ExportView: a session as files of other formats can hold it: one grid of samples, clean words, gaps marked."""
 
+import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -27,6 +29,7 @@ _RULES = {
     Bad.REPEATED: "repeated by the device",
     Bad.FILLED: "filled, never measured",
 }
+_QUALITY_RULE = re.compile(r"Q-[A-Z]{2,5}")
 _JOIN_SECONDS = 0.5
 """Bad spans of one channel that are nearer than this are one event."""
 
@@ -164,6 +167,7 @@ class ExportView:
             mask[samples] = recording.mask
         # What a source did not flag is flagged here: no number, no measurement.
         mask[~np.isfinite(data)] |= np.uint8(Bad.NAN)
+        alarms = _alarms(session)
         rows = [
             *_event_rows(recording, check),
             *_gap_rows(received, info.sfreq),
@@ -174,7 +178,10 @@ class ExportView:
             data=data,
             received=received,
             rows=tuple(sorted(rows, key=lambda row: (row.onset, row.name, row.channels))),
-            status=tuple(_status(mask[samples, index]) for index in range(info.n_channels)),
+            status=tuple(
+                _status(mask[samples, index], alarms.get(name, Counter()))
+                for index, name in enumerate(session.info.ch_names)
+            ),
             check=check,
         )
 
@@ -217,9 +224,20 @@ def _bad_rows(mask: NDArray[np.uint8], info: StreamInfo) -> Iterator[Row]:
         yield Row(onset=start / info.sfreq, duration=(stop - start) / info.sfreq, name=text, channels=channels)
 
 
-def _status(mask: NDArray[np.uint8]) -> tuple[bool, str]:
+def _alarms(session: Session) -> dict[str, Counter[str]]:
+    """Return how often each quality rule raised an alarm about each channel while the session ran."""
+    found: dict[str, Counter[str]] = {}
+    for alarm in session.records.get("alarms", []):
+        rule = str(alarm.get("rule", ""))
+        if _QUALITY_RULE.fullmatch(rule) and alarm.get("active", True):
+            for name in alarm.get("channels") or ():
+                found.setdefault(str(name), Counter())[rule] += 1
+    return found
+
+
+def _status(mask: NDArray[np.uint8], alarms: Counter[str]) -> tuple[bool, str]:
     """Return whether a channel is good, and the rules that say why not."""
-    parts = []
+    parts = [f"{rule}: {count} alarms" if count > 1 else f"{rule}: 1 alarm" for rule, count in sorted(alarms.items())]
     for bit, text in _RULES.items():
         share = float(np.mean((mask & np.uint8(bit)) != 0))
         if share:

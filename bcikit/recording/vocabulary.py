@@ -3,32 +3,43 @@
 import re
 
 _EVENT_WORDS_TEXT = """
-abort aborted adapt alarm alpha annotation answer arm armed arrow artefact artifact asleep attempt auditory awake
-bad beep begin beta blank blink block both boundary brake break button calibration car channel choice classic close
-closed code collection command comment condition connection correct cross cue cursor cvep decision delay delta
-deviation drive drop drowsy emg end epoch erp error event execute execution experiment external eye eyes face
-feedback feet fes finger fist fists fixation flash flat flicker foot frequency gamma gap gate go grasp hand hands
-high hit hold house idle image imagery imagination imagine impedance incorrect index initial input instruction
-interpolated jaw jump key keyboard lane lapse left level lift light line lost low marker mental mi middle miss mode
-motor mouse move movement mu nan near neurofeedback new no nogo noise non none nontarget note number object off on
-onset open outlier output p300 paradigm pause person phase ping practice pre preparation prepare press probe
+abort aborted adapt alarm alpha annotation anonymous answer arm armed arrow artefact artifact asleep attempt
+auditory automatic awake bad beep begin beta blank blink block both boundary brake break button calibration car
+channel chew choice classic clinician close closed code collection command comment condition connection correct
+count counting cross cue cursor cvep decision delay delta deviation drive drop drowsy emg end epoch erp error event
+execute execution experiment external eye eyes face feedback feet fes finger fist fists fixation flash flat flicker
+foot frequency gamma gap gate go grasp hand hands heart high hit hold house idle image imagery imagination imagine
+impedance incorrect index initial input instruction interpolated jaw jump key keyboard lane lapse left level lift
+light lights line lost low marker math mental mi middle miss mode motor mouse move movement mu muscle nan navigation
+near neurofeedback new no nogo noise non none nontarget note number object off on onset open operator outlier output
+p300 paradigm participant patient pause person phase ping posture practice pre preparation prepare press probe
 question railed reach reaction ready reconnected recording rehabilitation relax release repeated reset response rest
-result resume reward right robot row rsvp rt run safe segment selection sensory sequence session set shift show side
-signal simulated simulation skip sleep smr sound speed squeeze ssvep stage start started starts state steering step
-stim stimulate stimulation stimulus stop stopped stroke sync tap target task test theta threshold time timeout tone
-tongue touch train training trial trigger turn unity update user video view vigilance visual wait wake walk warning
-window word wrist wrong yes zero
+result resume reward right robot rotation row rsvp rt run safe segment selection sensory sequence session set shift
+show side signal simulated simulation skip sleep smr sound speech speed squeeze ssvep stage start started starts
+state steering step stim stimulate stimulation stimulus stop stopped stroke subject swallow sync tap target task
+test therapist theta threshold time timeout tone tongue touch train training trial trigger turn unity unknown update
+user video view vigilance visual wait wake walk warning window word wrist wrong yes zero
 """
 EVENT_WORDS = frozenset(_EVENT_WORDS_TEXT.split())
 """Words of experiments. A text made of them, of short numbers and of short codes (T1, S12) names no person."""
 
 _CHANNEL_WORDS_TEXT = """
-a1 a2 acc accel aux battery bio bip cb1 cb2 channel counter digital ecg eda eeg ekg emg eog exg ext gnd gsr gyro heog
-horizontal i1 i2 impedance left lefteye m1 m2 marker mastoid misc nasion package ppg pulse ref reference resp
-respiration right sample status stim sync temp temperature time tp10 tp9 trig trigger veog vertical x y z
+a1 a2 acc accel aux average battery bio bip cb1 cb2 channel counter digital earlobe earlobes ecg eda eeg ekg emg eog
+exg ext gnd gsr gyro heog horizontal i1 i2 impedance left lefteye linked m1 m2 marker mastoid mastoids misc nasion
+nose package ppg pulse ref reference resp respiration right sample status stim sync temp temperature time tp10 tp9
+trig trigger veog vertical x y z
 """
 CHANNEL_WORDS = frozenset(_CHANNEL_WORDS_TEXT.split())
 """Words of channel names beside the electrodes of the 10-05 system."""
+
+_OWN_TEXT = """
+bcikit binary brain brainvision channel channels code codes comment data dataset date description device electrode
+electrodes event events export exported float format header identify machine marker model names participant participants
+person position positions python recorded recording reference sample samples serial session sessions signal signals
+software status subject system template texts units version vision
+"""
+OWN_WORDS = frozenset(_OWN_TEXT.split())
+"""Words of the files themselves: they are in every export, so they tell nothing of a machine that is called so."""
 
 _CODE = re.compile(r"[A-Za-z]{0,2}\d{1,3}|\d{1,5}|[A-Za-z]")
 _DATE = re.compile(r"\d{1,4}\s*[-./:]\s*\d{1,2}\s*[-./:]\s*\d{1,4}|(?<!\d)(19|20)\d{6}(?!\d)")

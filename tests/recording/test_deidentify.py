@@ -118,6 +118,13 @@ def test_keeping_texts_that_identify_is_refused_and_leaves_nothing(planted: Sess
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_a_machine_that_is_called_like_a_word_of_the_files_stops_nothing(
+    planted: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "node", lambda: "bcikit")
+    assert export_bids(planted, tmp_path / "bids").is_file()
+
+
 def test_harmless_words_stay(planted: Session, tmp_path: Path) -> None:
     view = export_edf(planted, tmp_path / "x.edf")
     names = {row.name for row in view.rows}

@@ -56,6 +56,8 @@ def session(tmp_path: Path) -> Session:
                 when = float(times[0])
                 writer.event(Event(name=name, time=when, sample=first, duration=1.25, source="paradigm"))
             first += 25
+        for active in (True, False, True):
+            writer.alarm({"rule": "Q-LINE", "channels": ["Cz"], "active": active, "what": "mains"})
     return read_session(tmp_path / "session")
 
 
@@ -108,6 +110,7 @@ def test_bids_tables_tell_of_health(session: Session, tmp_path: Path) -> None:
     channels = pd.read_csv(f"{stem}_channels.tsv", sep="\t", keep_default_na=False).set_index("name")
     assert channels.loc["C4", "status_description"] == "Q-RAIL railed: 5 % of samples"
     assert channels.loc["C3", "status_description"].startswith("Q-NAN")
+    assert channels.loc["Cz", "status_description"] == "Q-LINE: 2 alarms"
     assert list(channels["type"]) == ["EEG", "EEG", "EEG", "EOG"]
     events = pd.read_csv(f"{stem}_events.tsv", sep="\t", keep_default_na=False)
     railed = events[events["trial_type"] == "BAD_railed"].iloc[0]

@@ -243,6 +243,14 @@ def test_an_append_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Mon
     assert (tmp_path / "f").read_bytes() == b"before"
 
 
+@pytest.mark.parametrize("line", [b"no json\n", b"[1]\n"])
+def test_a_damaged_line_is_named(session_dir: Path, line: bytes) -> None:
+    before = (session_dir / "events.jsonl").read_bytes()
+    (session_dir / "events.jsonl").write_bytes(before + line)
+    with pytest.raises(RecordingError, match=r"events\.jsonl, line 5 is damaged"):
+        read_session(session_dir)
+
+
 @pytest.mark.parametrize("text", ["", "{}", '{"format": "other"}', "not json"])
 def test_what_is_no_session_is_one_clear_error(tmp_path: Path, text: str) -> None:
     if text:
