@@ -42,8 +42,11 @@ class SafetyMachine(RuleBasedStateMachine):
         self.latched_by_human = False
         self.changes = []
         self.silent_since = self.now
-        for _ in range(5):
-            self.samples(0.5, "good")
+        for _ in range(30):
+            self.samples(0.1, "good")
+        self.dead_man_switch(held=True)
+        self.arm_and_start()
+        assert self.system.state is State.ACTIVE
 
     def _write(self, step):
         if not self.log_works:
@@ -70,7 +73,7 @@ class SafetyMachine(RuleBasedStateMachine):
                 self._tell("dead-man", sender="dead-man", held=True)
             self.guard.tick(self.now)
 
-    @rule(seconds=st.sampled_from([0.1, 0.5]), kind=st.sampled_from(["good", "good", "flat", "nan", "rail"]))
+    @rule(seconds=st.sampled_from([0.1, 0.2]), kind=st.sampled_from(["good", "good", "flat", "nan", "rail"]))
     def samples(self, seconds, kind):
         n = round(seconds * FS)
         self._pass(seconds)
@@ -81,6 +84,21 @@ class SafetyMachine(RuleBasedStateMachine):
         self.system.on_chunk(Chunk(data, times, self.sample), self.now)
         self.sample += n
         self.silent_since = self.now
+
+    @rule(times=st.integers(1, 5))
+    def work(self, times):
+        for _ in range(times):
+            self.samples(0.1, "good")
+            self.decision(0.95, 0.0, "a", 0.25)
+
+    @rule()
+    def mend(self):
+        self.estop(False)
+        self.dead_man_switch(held=True)
+        for _ in range(35):
+            self.samples(0.1, "good")
+        self.acknowledge()
+        self.arm_and_start()
 
     @rule(lost=st.integers(1, 300))
     def gap(self, lost):
@@ -218,3 +236,16 @@ SafetyMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=
 
 class TestSafetyMachine(SafetyMachine.TestCase):
     """Proves the invariants of the state machine."""
+
+
+def test_the_sequences_do_reach_output():
+    machine = SafetyMachine()
+    SafetyMachine.begin(machine, dead_man=True, seed=0)
+    machine.work(3)
+    assert machine.guard.driver.state()["output"] == 1.0
+    machine.dead_man_switch(held=False)
+    assert machine.guard.driver.state()["output"] == 0.0
+    machine.mend()
+    assert machine.system.state is State.ACTIVE
+    machine.work(2)
+    assert machine.guard.driver.state()["output"] == 1.0
