@@ -12,8 +12,9 @@ from bcikit.paradigms import Output, Paradigm, make_paradigm, open_output, read_
 from bcikit.processing import Pipeline
 from bcikit.safety import GateSettings
 from bcikit.session.config import SessionConfig
+from bcikit.session.stimulus import check_stimuli, refusal
 from bcikit.session.training import Window
-from bcikit.signal import BciError, ConfigError, StreamInfo, check_choice
+from bcikit.signal import BciError, ConfigError, SafetyError, StreamInfo, check_choice
 from bcikit.signal.settings import check_settings
 
 T = TypeVar("T")
@@ -54,6 +55,11 @@ class Assembly:
     window: Window
     model: Model | None
     outputs: list[Output] = field(default_factory=list)
+
+    @property
+    def stimulus(self) -> str:
+        """What the stimulus analyser says: "", "PASS" or "RESTRICTED"."""
+        return _stimulus(self.config, self.paradigm)
 
     @property
     def info(self) -> StreamInfo:
@@ -135,6 +141,7 @@ def assemble(config: SessionConfig) -> Assembly:
         filtered = collect.attempt("pipeline", lambda: pipeline.configure(info))
         if filtered is not None and paradigm is not None:
             collect.attempt("paradigm", lambda: paradigm.configure(filtered, seed=config.session.seed))
+            collect.attempt("stimulus", lambda: _stimulus(config, paradigm))
             model = collect.attempt("decoder", lambda: _decoder(config, paradigm, filtered))
     if paradigm is not None:
         collect.attempt("calibration", lambda: _check_calibration(config, paradigm))
@@ -150,6 +157,16 @@ def assemble(config: SessionConfig) -> Assembly:
     assert gate is not None
     assert window is not None
     return Assembly(config, source, columns, pipeline, paradigm, gate, window, model, outputs)
+
+
+def _stimulus(config: SessionConfig, paradigm: Paradigm) -> str:
+    """Return what the analyser says of the stimuli: "", "PASS" or "RESTRICTED"; a refused design is a problem."""
+    report = check_stimuli(paradigm, config.screen)
+    if report is None:
+        return ""
+    if report.result == "REFUSED":
+        raise SafetyError(f"the design is REFUSED: {refusal(report)}")
+    return report.result
 
 
 def check_folder(folder: str) -> None:

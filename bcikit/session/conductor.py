@@ -262,11 +262,12 @@ class Conductor:
             age = max(0.0, self.now - time)
             return Decision(time=time, sample=request.stop_sample - 1, classes=classes, reason=reason, age=age)
 
-        if self.decider is None:
+        decider = self.paradigm.decider_for(request) or self.decider
+        if decider is None:
             return nothing("no-model")
         try:
             window = self._buffer.get(request.stop_sample, request.n_times)
-            return self.decider.decide(window, now=self.now)
+            return decider.decide(window, now=self.now)
         except BciError as error:
             return nothing(f"error: {error}")
         except Exception as error:  # noqa: BLE001 - a decoder may come from anybody; the gate must see it fail

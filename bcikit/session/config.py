@@ -141,6 +141,26 @@ class OutputSection(Section):
     address: str
 
 
+class ScreenSection(Section):
+    """The screen before the person, for the check of what flickers on it.
+
+    Attributes
+    ----------
+    width_cm, height_cm, distance_cm : float
+        Size of the picture, and its distance from the eyes.
+    refresh_hz : float
+        Pictures a second.
+    peak_cd_m2 : float
+        Luminance of white.
+    """
+
+    width_cm: Annotated[float, Field(gt=0, le=1000)] = 53.0
+    height_cm: Annotated[float, Field(gt=0, le=1000)] = 30.0
+    distance_cm: Annotated[float, Field(gt=0, le=2000)] = 70.0
+    refresh_hz: Annotated[float, Field(ge=20, le=1000)] = 60.0
+    peak_cd_m2: Annotated[float, Field(gt=0, le=10000)] = 100.0
+
+
 class RecordingSection(Section):
     """Where the session is kept.
 
@@ -161,7 +181,7 @@ class SessionConfig(Section):
 
     Attributes
     ----------
-    session, source, pipeline, paradigm, decoder, calibration, outputs, recording : sections
+    session, source, pipeline, paradigm, decoder, calibration, outputs, screen, recording : sections
         The tables of the file.
     gate : table
         Settings of the safety gate; checked against its hard limits by the safety room.
@@ -175,6 +195,7 @@ class SessionConfig(Section):
     calibration: CalibrationSection = Field(default_factory=CalibrationSection)
     gate: dict[str, Any] = Field(default_factory=dict)
     outputs: list[OutputSection] = Field(default_factory=lambda: [OutputSection(address="hand:")])
+    screen: ScreenSection = Field(default_factory=ScreenSection)
     recording: RecordingSection = Field(default_factory=RecordingSection)
     format: Literal[1] = 1
 

@@ -154,7 +154,7 @@ class Engine:
                     trainer=lambda recording: self._train_in_session(assembly, recording),
                     listeners=listeners,
                     operator=self.operator,
-                    arm_request=self.arm_request,
+                    arm_request=self.arm_request or (lambda who: self._arm_request(who, assembly)),
                 )
                 if first and model is not None:
                     first[0].on_model(model)
@@ -174,6 +174,10 @@ class Engine:
             result.write(folder)
             self._report(folder, result)
         return result
+
+    def _arm_request(self, who: str, assembly: Assembly) -> ArmRequest:
+        """Return what is known without a consent record: enough for a simulation, refused for anything else."""
+        return ArmRequest(operator=who, subject=self.config.session.subject, stimulus=assembly.stimulus)
 
     def _loop(self, source: Source, conductor: Conductor) -> str:
         """Pull until it is over; return how it ended."""
