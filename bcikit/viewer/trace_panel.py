@@ -211,12 +211,11 @@ class TracePanel(QWidget):
         if self.back_bar.isHidden():
             return
         history, window = self.canvas.history, self.canvas.window_samples
-        low = min(history.end, history.start + window)
-        self.back_bar.blockSignals(True)
+        low = min(history.end, history.start + window // 10)
+        # Where the oldest samples go, the bar moves what is shown along; that is a change like any other.
         self.back_bar.setRange(low, history.end)
         self.back_bar.setPageStep(window)
         self.back_bar.setSingleStep(max(1, window // 10))
-        self.back_bar.blockSignals(False)
 
     def _scrolled(self, end: int) -> None:
         if self.freeze_button.isChecked():

@@ -258,7 +258,7 @@ class SessionPage(RunPage):
         self.bars = DecisionBars(desk.theme)
         self.pause = button(tr("Pause"), self._pause, checkable=True)
         self.acknowledge = button(tr("Acknowledge"), self._acknowledge, hint=tr("After a stop: the cause is mended"))
-        self.finish = button(tr("Finish early"), lambda: self.desk.runner.send("finish"))
+        self.finish = button(tr("Finish early"), self._finish)
         for one in (self.pause, self.acknowledge, self.finish):
             one.setMinimumHeight(40)
         self.state = QLabel("")
@@ -361,15 +361,18 @@ class SessionPage(RunPage):
 
     def take(self, message: dict[str, Any]) -> None:
         """Follow the engine."""
+        before = self.status.state
         super().take(message)
         kind = message.get("type")
+        if self.status.state == "ACTIVE" and before != "ACTIVE":
+            self.say("")
         if isinstance(message.get("time"), int | float) and kind != "state":
             self._begin = float(message["time"]) if self._begin is None else self._begin
             self._last = max(self._last, float(message["time"]))
-        if kind == "state" and message.get("state") == "STANDBY" and not self._armed:
-            # The therapist pressed Start: that is the order to arm.
+        if kind not in ("result", "failed") and not self._armed and self.status.state in ("", "STANDBY"):
+            # The therapist pressed Start: that is the order to arm, as soon as the engine is heard.
             self._arm()
-        elif kind == "event":
+        if kind == "event":
             self._take_event(message)
         elif kind == "command":
             self.movements += 1
@@ -461,6 +464,10 @@ class SessionPage(RunPage):
 
     def _acknowledge(self) -> None:
         self.desk.runner.send("acknowledge", who=self.desk.state.operator, reason="cause mended, patient is well")
+
+    def _finish(self) -> None:
+        self.desk.runner.send("finish")
+        self.say(tr("Finishing ..."))
 
     def _note(self) -> None:
         text = self.note.text().strip()
