@@ -32,8 +32,9 @@ class Envelope(Step):
 
     Notes
     -----
-    EEG channels only; high-pass first, an offset leaks in until the low-pass has settled. Bad samples, gaps and settling as in every filter (gap policy "reset"); what is bridged is the
-    demodulated signal, so that a rhythm goes on over a bad sample.
+    EEG channels only; high-pass first, an offset leaks in until the low-pass has settled. Bad samples, gaps and
+    settling as in every filter (gap policy "reset"); what is bridged is the demodulated signal, so that a rhythm goes
+    on over a bad sample.
     """
 
     name: ClassVar[str] = "envelope"

@@ -2,15 +2,20 @@
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from bcikit.processing.cascade import Cascade, mean_delay
 from bcikit.processing.engines import ENGINES
+from bcikit.processing.handover import Handover, change
 from bcikit.processing.iir import IirStep, make_cascade
 from bcikit.processing.step import Step
 from bcikit.signal import ArgumentError, BciError, Chunk, ConfigError, StreamInfo, check_choice
+
+if TYPE_CHECKING:
+    from bcikit.processing.describe import Description
 
 
 class Pipeline(Step):
@@ -33,7 +38,13 @@ class Pipeline(Step):
         self.engine = check_choice("engine", engine, ENGINES)
         self.info: StreamInfo | None = None
         self.output: StreamInfo | None = None
-        self._plan: tuple[Step | Cascade, ...] = ()
+        self._plan: tuple[Step | Cascade | Handover, ...] = ()
+
+    @property
+    def engine_name(self) -> str:
+        """What runs the filters in fact; "none" if there are none."""
+        cascades = [item for item in self._plan if isinstance(item, Cascade)]
+        return cascades[0].engine.name if cascades else "none"
 
     def __iter__(self) -> Iterator[Step]:
         return iter(self.steps)
@@ -52,7 +63,7 @@ class Pipeline(Step):
         ArgumentError
             If a step cannot work on what it would get.
         """
-        plan: list[Step | Cascade] = []
+        plan: list[Step | Cascade | Handover] = []
         self.info = info
         self.delay = self.settling = 0.0
         index = 0
@@ -74,7 +85,7 @@ class Pipeline(Step):
         self.output = info
         return info
 
-    def _merge(self, group: list[IirStep], info: StreamInfo, plan: list[Step | Cascade]) -> StreamInfo:
+    def _merge(self, group: list[IirStep], info: StreamInfo, plan: "list[Step | Cascade | Handover]") -> StreamInfo:
         """Add one cascade for a group of filters to the plan and return the description after it."""
         sos = np.vstack([step.prepare(info) for step in group])
         cascade = make_cascade(group, info, sos, engine=self.engine)
@@ -104,6 +115,93 @@ class Pipeline(Step):
         """Reset every step."""
         for step in self._plan:
             step.reset()
+
+    def update(self, step: int | str, *, fade: float = 0.1, **changes: Any) -> None:
+        """Change parameters of a step while the stream runs, without a transient.
+
+        The changed step runs beside the old one, unheard, until it has settled; then the output fades over.
+
+        Parameters
+        ----------
+        step : int or str
+            Index, or the name of a step that occurs once.
+        fade : float
+            Seconds of the fade.
+        **changes
+            Parameters of the step and their new values.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such step or parameter, the value is not allowed, or the change would give the output other
+            channels or another rate; the pipeline then runs on as it was.
+        """
+        if self.info is None or self.output is None:
+            raise ArgumentError("The pipeline is not configured; call configure(info) first.")
+        fresh, position = change(self, step, changes)
+        info = fresh.configure(self.info)
+        if (info.ch_names, info.sfreq, info.unit) != (self.output.ch_names, self.output.sfreq, self.output.unit):
+            raise ArgumentError(
+                "The change would give the output of the pipeline other channels, another rate or another unit; stop "
+                "and configure a new pipeline instead."
+            )
+        plan = list(self._plan)
+        rate = self.info.sfreq if position == 0 else 0.0
+        plan[position] = Handover(plan[position], fresh._plan[position], fade=fade, sfreq=rate or info.sfreq)
+        self._plan = tuple(plan)
+        self.steps, self.output = fresh.steps, info
+        self.delay, self.settling = fresh.delay, fresh.settling
+
+    def describe(self, *, chunk: int = 8, measure: bool = True) -> "Description":
+        """Return what the pipeline does, for people: steps, delay, settling time, cost, frequency response.
+
+        Printing it gives a table; `Description.plot` draws the response.
+
+        Parameters
+        ----------
+        chunk : int
+            Samples a chunk, for the cost.
+        measure : bool
+            False to leave the cost out.
+        """
+        from bcikit.processing.describe import describe
+
+        return describe(self, chunk=chunk, measure=measure)
+
+    def apply_zero_phase(self, recording: Any, *, copy: bool = True, threads: int = 1) -> Any:
+        """Return a recording filtered forwards and backwards, for analysis only; see `apply_zero_phase`."""
+        from bcikit.processing.offline import apply_zero_phase
+
+        return apply_zero_phase(self, recording, copy=copy, threads=threads, engine=self.engine)
+
+    @classmethod
+    def from_toml(cls, path: str | Path, *, engine: str = "auto") -> Self:
+        """Return the pipeline that a TOML file describes: one ``[[pipeline]]`` table a step.
+
+        Raises
+        ------
+        ConfigError
+            If the file is no TOML, has no such table, or a step is wrong; every problem is listed.
+        """
+        import tomllib
+
+        try:
+            content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(str(path), [str(error)]) from error
+        tables = content.get("pipeline")
+        if not isinstance(tables, list):
+            raise ConfigError(str(path), ["has no [[pipeline]] tables."])
+        try:
+            return cls.from_config(tables, engine=engine)
+        except ConfigError as error:
+            raise ConfigError(str(path), error.problems) from error
+
+    def to_toml(self, path: str | Path) -> None:
+        """Write the pipeline as TOML; `from_toml` reads it."""
+        import tomli_w
+
+        Path(path).write_text(tomli_w.dumps({"pipeline": self.to_config()}), encoding="utf-8")
 
     def to_config(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """Return one table a step, ready for TOML and JSON; `from_config` reverses it."""
