@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from operator import sub
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ CLOCK_STEP = 0.02
 
 CLOCK_STEP_AT_FIRST = 0.15
 """The same, before the jitter is known."""
+
+_SMALL = 32
 
 
 @dataclass(slots=True)
@@ -129,7 +132,9 @@ class Assembler:
             self._tell("stream/overflow", arrival)
         if self._last_stamp is not None and arrival - self._last_arrival > self._stalled:
             self._flags |= Flag.STALLED
-        stamps = self._to_host(stamps, arrival)
+        plain = self._is_plain(stamps, arrival)
+        if not plain:
+            stamps = self._to_host(stamps, arrival)
         lost: NDArray[np.int64] | None = None
         by_time = True
         if self._flags & Flag.RECONNECTED:
@@ -144,7 +149,7 @@ class Assembler:
                     self._flags |= Flag.REORDERED
             by_time = count.from_times
             lost = count.lost if count.lost.any() else None
-        else:
+        elif not plain:
             lost = self._missing_by_time(stamps)
         if self._flags & Flag.RECONNECTED and self.counter is not None and packets is not None:
             self.counter.count(packets, stamps)
@@ -203,6 +208,20 @@ class Assembler:
         self.clock.update(first, stamps)
         return self.clock.raw(stamps)
 
+    def _is_plain(self, stamps: NDArray[np.float64], arrival: float) -> bool:
+        """Tell in few passes whether the times of a block are as they should be, which they nearly always are."""
+        last = self._last_stamp
+        if last is None or self._shift or self._flags & Flag.RECONNECTED or float(stamps[-1]) - arrival > 1.0:
+            return False
+        low, high = _step_range(last, stamps)
+        if low < (0.0 if self._stamped_on_arrival else -CLOCK_STEP):
+            return False
+        if self.counter is None:
+            if high > 1.5 * self._period and high > self._period + self._grid.tolerance(self.clock):
+                return False
+            self._grid.see(stamps.shape[0], low, high)
+        return True
+
     def _to_host(self, stamps: NDArray[np.float64], arrival: float) -> NDArray[np.float64]:
         """Bring stamps of a clock that is not the host's, went back, or jumped, onto the host's clock."""
         if self._last_stamp is None:
@@ -255,13 +274,12 @@ class Assembler:
     def _missing_by_time(self, stamps: NDArray[np.float64]) -> NDArray[np.int64] | None:
         """Count what is missing in a stream without counter, or return None where nothing is."""
         if self._last_stamp is None or not self.clock.ready:
-            self._grid.see(stamps, None)
             return None
         steps = np.diff(stamps, prepend=self._last_stamp)
         tolerance = self._grid.tolerance(self.clock)
         longest = float(steps.max())
         if longest <= self._period + tolerance:
-            self._grid.see(stamps, steps)
+            self._grid.see(stamps.shape[0], float(steps.min()), longest)
             return None
         lost = np.zeros(stamps.shape[0], dtype=np.int64)
         added = 0
@@ -287,6 +305,17 @@ class Assembler:
         self.events.append(Event(name=name, time=time, sample=sample, value=value, source="acquisition"))
 
 
+def _step_range(last: float, stamps: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the shortest and the longest step from one stamp to the next, `last` before the first."""
+    if stamps.shape[0] > _SMALL:
+        steps = np.diff(stamps, prepend=last)
+        return float(steps.min()), float(steps.max())
+    # For a handful of numbers Python is faster than three calls of numpy with cold caches.
+    values = stamps.tolist()
+    listed = list(map(sub, values, [last, *values]))
+    return min(listed), max(listed)
+
+
 class _GridWatch:
     """Learns whether stamps lie on an exact grid: then a single missing sample shows in the times."""
 
@@ -299,12 +328,10 @@ class _GridWatch:
         self._seen = 0
         self._worst = 0.0
 
-    def see(self, stamps: NDArray[np.float64], steps: NDArray[np.float64] | None) -> None:
-        if steps is None:
-            self._seen += stamps.shape[0]
-            return
-        self._worst = max(self._worst, float(steps.max()) - self._period, self._period - float(steps.min()))
-        self._seen += stamps.shape[0]
+    def see(self, n: int, shortest: float, longest: float) -> None:
+        """Take note of the shortest and the longest step in a block of `n` samples."""
+        self._worst = max(self._worst, longest - self._period, self._period - shortest)
+        self._seen += n
 
     @property
     def exact(self) -> bool:

@@ -195,7 +195,7 @@ class BrainFlowSource(LiveSource):
         overflow = count >= self._buffer
         self._fill = count / self._buffer
         rows = shim.get_board_data()
-        arrival = self._now()
+        arrival = self._arrival = self._now()
         offset = self._unix.refresh()
         stamps = rows[self._time_row] + offset
         data = np.ascontiguousarray(rows[self._rows].T, dtype=np.float64)

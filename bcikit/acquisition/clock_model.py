@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,27 @@ class ClockState:
     seconds: float
 
 
+_SMALL = 32
+
+
+class _Block:
+    """Sums over ``n`` points at ``k = 0, 1, ..., n - 1``."""
+
+    __slots__ = ("k", "kk", "ky", "n", "y", "yy")
+
+    def __init__(self, k: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+        n = k.shape[0]
+        self.n = n
+        self.k = n * (n - 1) / 2
+        self.kk = (n - 1) * n * (2 * n - 1) / 6
+        if n > _SMALL:
+            self.y, self.ky, self.yy = float(y.sum()), float(k @ y), float(y @ y)
+        else:
+            # For a handful of numbers Python is faster than three calls of numpy with cold caches.
+            values = y.tolist()
+            self.y, self.ky, self.yy = sum(values), sum(map(mul, values, range(n))), sum(map(mul, values, values))
+
+
 class _Line:
     """Weighted least squares of ``y = a + s x``, with forgetting and a prior on the slope."""
 
@@ -54,18 +76,15 @@ class _Line:
         self.weight = self.x = self.y = self.xx = self.xy = self.yy = 0.0
         self.blocks = 0.0
 
-    def add(self, n: int, first: float, y: NDArray[np.float64], k: NDArray[np.float64], keep: float) -> None:
-        """Take ``n`` points at ``x = first, first + 1, ...``; what came before counts `keep` times."""
-        sum_y = float(y.sum())
-        sum_ky = float(k @ y)
-        sum_k = n * (n - 1) / 2
-        sum_kk = (n - 1) * n * (2 * n - 1) / 6
+    def add(self, first: float, block: "_Block", keep: float) -> None:
+        """Take the points of a block at ``x = first, first + 1, ...``; what came before counts `keep` times."""
+        n = block.n
         self.weight = self.weight * keep + n
-        self.x = self.x * keep + n * first + sum_k
-        self.y = self.y * keep + sum_y
-        self.xx = self.xx * keep + n * first * first + 2 * first * sum_k + sum_kk
-        self.xy = self.xy * keep + first * sum_y + sum_ky
-        self.yy = self.yy * keep + float(y @ y)
+        self.x = self.x * keep + n * first + block.k
+        self.y = self.y * keep + block.y
+        self.xx = self.xx * keep + n * first * first + 2 * first * block.k + block.kk
+        self.xy = self.xy * keep + first * block.y + block.ky
+        self.yy = self.yy * keep + block.yy
         self.blocks = self.blocks * keep + 1
 
     def solve(self) -> tuple[float, float, float, float]:
@@ -76,12 +95,6 @@ class _Line:
         sxx = max(0.0, self.xx - self.weight * mean_x * mean_x)
         sxy = self.xy - self.weight * mean_x * mean_y
         return mean_x, mean_y, sxy / (sxx + self.prior), sxx
-
-    def shift(self, dx: float) -> None:
-        """Move the origin of x by `dx`, so that the sums stay small."""
-        self.xx += -2 * dx * self.x + dx * dx * self.weight
-        self.xy -= dx * self.y
-        self.x -= dx * self.weight
 
     def variance(self) -> float:
         """Return the variance of the residuals."""
@@ -112,8 +125,9 @@ class ClockModel:
         self.window = check_range("window", window, low=1.0, unit="s")
         self._period = 1.0 / self.sfreq
         self._ramp = np.arange(256, dtype=np.float64)
+        self._nominal = self._ramp * self._period
         self.resets = 0
-        self._last_time = -math.inf
+        self._last_time = self._last_raw = -math.inf
         self.restart()
 
     def restart(self, *, clock_reset: bool = False) -> None:
@@ -131,6 +145,7 @@ class ClockModel:
         """Return ``0, 1, ..., n - 1`` as float64 without making it each time."""
         if n > self._ramp.shape[0]:
             self._ramp = np.arange(2 * n, dtype=np.float64)
+            self._nominal = self._ramp * self._period
         return self._ramp[:n]
 
     @property
@@ -179,14 +194,16 @@ class ClockModel:
         if self._empty:
             self._origin_index, self._origin_time, self._empty = first, float(stamps[0]), False
         x = float(first - self._origin_index)
-        deviation = stamps - (self._origin_time + x * self._period)
-        deviation -= k * self._period
+        start = self._origin_time + x * self._period
+        deviation = stamps - self._nominal[:n]
+        deviation -= start
         keep = math.exp(-n * self._period / self.window)
-        self._near.add(n, x, deviation, k, keep)
-        self._all.add(n, x, deviation, k, 1.0)
+        block = _Block(k, deviation)
+        self._near.add(x, block, keep)
+        self._all.add(x, block, 1.0)
         self._total += n
         mean_x, mean_y, slope, _ = self._near.solve()
-        start = self._origin_time + x * self._period + mean_y + slope * (x - mean_x)
+        start += mean_y + slope * (x - mean_x)
         times = k * (self._period + slope)
         times += start
         if start <= self._last_time + 0.5 * self._period:
@@ -198,8 +215,8 @@ class ClockModel:
 
     def raw(self, stamps: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the stamps themselves, only kept from going back."""
-        times = np.maximum.accumulate(np.maximum(stamps, self._last_time))
-        self._last_time = float(times[-1])
+        times = np.maximum.accumulate(np.maximum(stamps, self._last_raw))
+        self._last_raw = float(times[-1])
         return times
 
     def state(self) -> ClockState:

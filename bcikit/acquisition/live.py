@@ -76,10 +76,14 @@ class LiveSource(Source):
         self._attempt: _Attempt | None = None
         self._reconnects = 0
         self._running = False
+        self._arrival = 0.0
 
     @abstractmethod
     def _receive(self, timeout: float) -> list[Chunk]:
-        """Return what came, waiting at most `timeout` seconds; set `_link_lost` where the driver says so."""
+        """Return what came, waiting at most `timeout` seconds, and set `_arrival`.
+
+        Where the driver says that the link is gone, set `_link_lost` and return at once.
+        """
 
     @abstractmethod
     def _reopen(self) -> object:
@@ -111,24 +115,28 @@ class LiveSource(Source):
             return self._ready.popleft()
         if not self._running:
             raise SourceError(f"{self.info.name!r} is not running: call start() first, or use it in a 'with' block.")
-        now = self._now()
-        end = now + timeout
+        left = timeout
+        end: float | None = None
         while True:
-            chunks = self._receive(max(0.0, end - now)) if self._lost_at is None or not self._link_lost else []
-            now = self._now()
+            chunks = [] if self._link_lost else self._receive(left)
             if chunks:
-                self._alive(now, chunks[0])
-                self._ready.extend(chunks[1:])
-                self._events.extend(self._assembler.events)
-                self._assembler.events.clear()
+                self._alive(self._arrival, chunks[0])
+                if len(chunks) > 1:
+                    self._ready.extend(chunks[1:])
+                if self._assembler.events:
+                    self._events.extend(self._assembler.events)
+                    self._assembler.events.clear()
                 return chunks[0]
+            now = self._now()
+            if end is None:
+                end = now + (timeout if self._link_lost else 0.0)
             self._watch(now)
             if self._lost_at is not None:
                 self._get_back(now)
                 if now < end:
                     time.sleep(min(_NAP, end - now))
-                    now = self._now()
-            if now >= end:
+            left = end - self._now()
+            if left <= 0:
                 return None
 
     def _alive(self, now: float, chunk: Chunk) -> None:

@@ -13,12 +13,12 @@ from bcikit.acquisition.counter import PacketCounter
 from bcikit.acquisition.live import LiveSource, Reconnect
 from bcikit.acquisition.lsl_library import lsl
 from bcikit.acquisition.lsl_meta import read_info
+from bcikit.acquisition.lsl_pull import BlockPuller
 from bcikit.acquisition.profile import DeviceProfile, profile_for_lsl, read_profile
 from bcikit.acquisition.status import StreamStatus
 from bcikit.signal import ArgumentError, Chunk, SourceError, StreamChangedError, StreamInfo, check_channels
 
 _OWN = ("buffer", "counter", "dejitter", "modulus", "profile", "reconnect", "timeout", "unit")
-_MAX_SAMPLES = 4096
 _CORRECTION_PERIOD = 1.0
 """Seconds between two questions for the time correction; liblsl answers from its own background measurement."""
 
@@ -104,12 +104,13 @@ class LslSource(LiveSource):
             reconnect=Reconnect(give_up=settings.reconnect),
         )
         self._factors = factors
+        self._lost_error = lsl().util.LostError
         self._scaled = bool((factors != 1.0).any())
         self._correction_at = float("-inf")
         self._offset, self._offset_uncertainty = 0.0, float("inf")
         if info.source_id:
             self._wanted = {"source_id": info.source_id}
-        self._use(inlet, full)
+        self._use(inlet)
 
     def _profile(self, full: Any) -> DeviceProfile | None:
         acquisition = full.desc().child("acquisition")
@@ -136,10 +137,9 @@ class LslSource(LiveSource):
             )
         return PacketCounter(self._settings.modulus, info.sfreq)
 
-    def _use(self, inlet: Any, full: Any) -> None:
+    def _use(self, inlet: Any) -> None:
         self._inlet = inlet
-        kind = {1: np.float32, 2: np.float64, 4: np.int32, 5: np.int16, 6: np.int8, 7: np.int64}
-        self._pulled = np.empty((_MAX_SAMPLES, self.info.n_channels), dtype=kind[full.channel_format()])
+        self._puller = BlockPuller(inlet, self.info.n_channels)
         self._correct(self._now(), timeout=self._settings.timeout)
 
     def _correct(self, now: float, *, timeout: float) -> None:
@@ -156,18 +156,14 @@ class LslSource(LiveSource):
         self._begin()
 
     def _receive(self, timeout: float) -> list[Chunk]:
-        pylsl = lsl()
-
         try:
-            samples, stamps = self._inlet.pull_chunk(
-                timeout, _MAX_SAMPLES, dest_obj=self._pulled, min_samples=1, as_numpy=True
-            )
-        except pylsl.util.LostError:
+            samples, stamps = self._puller.pull(timeout)
+        except self._lost_error:
             self._link_lost = True
             return []
         if stamps.shape[0] == 0:
             return []
-        arrival = self._now()
+        arrival = self._arrival = self._now()
         if arrival - self._correction_at > _CORRECTION_PERIOD:
             self._correct(arrival, timeout=0.0)
         data = samples * self._factors if self._scaled else samples.astype(np.float64)
@@ -196,15 +192,13 @@ class LslSource(LiveSource):
                 f"lsl:{self.info.name} came back with another {' and another '.join(changes)}; it is not mapped onto "
                 "the old channels. Start the session again with the stream as it is now."
             )
-        return inlet, full
+        return inlet
 
     def _adopt(self, link: object) -> None:
-        assert isinstance(link, tuple)
-        self._use(*link)
+        self._use(link)
 
     def _discard(self, link: object) -> None:
-        assert isinstance(link, tuple)
-        link[0].close_stream()
+        link.close_stream()  # type: ignore[attr-defined]
 
     def close(self) -> None:
         """Stop and close the inlet."""

@@ -1,5 +1,7 @@
 """Bad samples, told from the samples alone: not a number, at full scale, repeated."""
 
+from math import isfinite
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,10 +38,9 @@ class SampleCheck:
     def mask(self, data: NDArray[np.float64]) -> NDArray[np.uint8] | None:
         """Return `Bad` bits, uint8 ``(n_times, n_channels)``, or None where all samples are good."""
         mask: NDArray[np.uint8] | None = None
-        high = data.max()
-        low = data.min()
+        high, low = float(data.max()), float(data.min())
         # max and min hand on NaN, and infinity is never the limit of a sound sample.
-        finite = np.isfinite(high) and np.isfinite(low)
+        finite = isfinite(high) and isfinite(low)
         if not finite:
             mask = np.where(np.isfinite(data), 0, int(Bad.NAN)).astype(np.uint8)
         rail = self._rail
