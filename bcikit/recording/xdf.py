@@ -85,7 +85,8 @@ def encode_stream_header(
     """
     root = Element("info")
     fields = {
-        "name": name,
+        # pyxdf cannot read a stream without a name.
+        "name": clean_text(name) or "stream",
         "type": kind,
         "channel_count": str(len(labels)),
         "nominal_srate": repr(float(sfreq)),

@@ -4,6 +4,7 @@
 is still whole, and it decodes a chunk of samples at once instead of sample by sample.
 """
 
+import mmap
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -194,9 +195,11 @@ def read_xdf(path: str | Path) -> dict[int, XdfStream]:
     RecordingError
         If the file is no XDF or a stream in it is damaged.
     """
-    raw = memoryview(Path(path).read_bytes())
-    if bytes(raw[:4]) != MAGIC:
-        raise RecordingError(f"{path} is no XDF file.")
+    with Path(path).open("rb") as file:
+        if file.read(4) != MAGIC:
+            raise RecordingError(f"{path} is no XDF file.")
+        # Mapped, so that an hour of many channels is in memory once: as the arrays made below.
+        raw = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     streams: dict[int, XdfStream] = {}
     times: dict[int, list[NDArray[np.float64]]] = {}
     values: dict[int, list[Any]] = {}
