@@ -92,8 +92,8 @@ class LslSource(LiveSource):
         self._settings = settings
         self._wanted = dict(wanted)
         stream = lsl_resolve.find_one(self._wanted, timeout=settings.timeout)
-        inlet = lsl_resolve.open_inlet(stream, buffered=settings.buffer, timeout=settings.timeout)
-        full = inlet.info(settings.timeout)
+        inlet = lsl_resolve.open_inlet(stream, buffered=settings.buffer)
+        full = lsl_resolve.full_info(inlet, stream.name(), timeout=settings.timeout)
         info, factors = self._read(full)
         profile = self._profile(full)
         counter = self._counter(info, profile)
@@ -103,6 +103,7 @@ class LslSource(LiveSource):
             Assembler(info, counter=counter, dejitter=settings.dejitter),
             reconnect=Reconnect(give_up=settings.reconnect),
         )
+        self._subscribed = False
         self._factors = factors
         self._lost_error = lsl().util.LostError
         self._scaled = bool((factors != 1.0).any())
@@ -152,7 +153,11 @@ class LslSource(LiveSource):
         """Start the stream; what was sent before is dropped."""
         if self._inlet is None:
             self._adopt(self._reopen())
-        self._inlet.flush()
+        # Only now, so that a sender that waits for a listener does not talk to one that is not ready.
+        lsl_resolve.subscribe(self._inlet, self.info.name, timeout=self._settings.timeout)
+        if self._subscribed:
+            self._inlet.flush()
+        self._subscribed = True
         self._begin()
 
     def _receive(self, timeout: float) -> list[Chunk]:
@@ -178,8 +183,8 @@ class LslSource(LiveSource):
     def _reopen(self) -> object:
         settings = self._settings
         stream = lsl_resolve.find_one(self._wanted, timeout=1.0)
-        inlet = lsl_resolve.open_inlet(stream, buffered=settings.buffer, timeout=settings.timeout)
-        full = inlet.info(settings.timeout)
+        inlet = lsl_resolve.open_inlet(stream, buffered=settings.buffer)
+        full = lsl_resolve.full_info(inlet, stream.name(), timeout=settings.timeout)
         try:
             info, factors = self._read(full)
         except (SourceError, ArgumentError) as error:
@@ -195,6 +200,7 @@ class LslSource(LiveSource):
         return inlet
 
     def _adopt(self, link: object) -> None:
+        lsl_resolve.subscribe(link, self.info.name, timeout=self._settings.timeout)
         self._use(link)
 
     def _discard(self, link: object) -> None:

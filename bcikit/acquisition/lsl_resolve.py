@@ -49,10 +49,31 @@ def find_one(wanted: dict[str, str], *, timeout: float) -> Any:
     return found[0]
 
 
-def open_inlet(stream: Any, *, buffered: float, timeout: float) -> Any:
-    """Return an open inlet that raises when its outlet goes.
+def open_inlet(stream: Any, *, buffered: float) -> Any:
+    """Return an inlet that raises when its outlet goes; `subscribe` begins the flow of samples.
 
     LSL's own recovery is off: it is silent, and maps whatever comes back onto the old channels.
+    """
+    return lsl().StreamInlet(stream, max_buflen=max(1, round(buffered)), recover=False)
+
+
+def full_info(inlet: Any, name: str, *, timeout: float) -> Any:
+    """Return the whole description of a stream.
+
+    Raises
+    ------
+    SourceError
+        If the stream does not answer.
+    """
+    pylsl = lsl()
+    try:
+        return inlet.info(timeout)
+    except (pylsl.util.TimeoutError, pylsl.util.LostError) as error:
+        raise SourceError(f"lsl:{name} is announced but does not answer ({type(error).__name__}).") from None
+
+
+def subscribe(inlet: Any, name: str, *, timeout: float) -> None:
+    """Begin the flow of samples.
 
     Raises
     ------
@@ -61,12 +82,10 @@ def open_inlet(stream: Any, *, buffered: float, timeout: float) -> Any:
     """
     pylsl = lsl()
 
-    inlet = pylsl.StreamInlet(stream, max_buflen=max(1, round(buffered)), recover=False)
     try:
         inlet.open_stream(timeout)
     except (pylsl.util.TimeoutError, pylsl.util.LostError) as error:
-        raise SourceError(f"lsl:{stream.name()} is announced but does not answer ({type(error).__name__}).") from None
-    return inlet
+        raise SourceError(f"lsl:{name} is announced but does not answer ({type(error).__name__}).") from None
 
 
 def time_correction(inlet: Any, *, timeout: float) -> tuple[float, float]:

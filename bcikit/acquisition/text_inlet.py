@@ -34,7 +34,8 @@ class LslTextInlet:
 
     def _open(self, stream: Any, timeout: float) -> None:
         self._text = stream.channel_format() == 3
-        self._inlet = lsl_resolve.open_inlet(stream, buffered=360, timeout=timeout)
+        self._inlet = lsl_resolve.open_inlet(stream, buffered=360)
+        lsl_resolve.subscribe(self._inlet, stream.name(), timeout=timeout)
         self._offset, _ = lsl_resolve.time_correction(self._inlet, timeout=timeout)
         self._resolver = None
 

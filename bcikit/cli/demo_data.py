@@ -74,6 +74,8 @@ def run_on_recordings(
                     "external": classes,
                     "external_trials": N_TRIALS,
                     "trials_per_run": 20,
+                    # A trial of these recordings lasts 4.1 s from its cue.
+                    "stop": 7.0,
                 },
             },
             "decoder": {"name": "csp-lda"},

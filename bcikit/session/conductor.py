@@ -12,7 +12,7 @@ from bcikit.processing import Pipeline, Window, WindowBuffer
 from bcikit.safety import SafetySystem, Severity, State
 from bcikit.safety.arming import ArmRequest
 from bcikit.session.listener import Listener
-from bcikit.signal import BciError, Chunk, Decision, Event, Recording, SafetyError, StreamInfo, Verdict
+from bcikit.signal import ArgumentError, BciError, Chunk, Decision, Event, Recording, SafetyError, StreamInfo, Verdict
 
 BUFFER_SECONDS = 30.0
 """Filtered signal that is kept for windows."""
@@ -267,6 +267,9 @@ class Conductor:
             return nothing("no-model")
         try:
             window = self._buffer.get(request.stop_sample, request.n_times)
+        except ArgumentError:
+            return nothing("not-enough-data")
+        try:
             return decider.decide(window, now=self.now)
         except BciError as error:
             return nothing(f"error: {error}")
