@@ -65,6 +65,7 @@ class Body:
         """Blinks a minute now; a drowsy or busy person changes it."""
         self.blink_duration = 0.3
         """Seconds of a blink now."""
+        self._eyes_open = True
 
     def draw(self, first: int, n_times: int, waves: Waves) -> NDArray[np.float64]:
         """Return what is always there in the next samples, and plan into `waves` what happens in them."""
@@ -78,13 +79,41 @@ class Body:
         seconds = n_times / self._sfreq
         for plan, rate in (
             (self._blink, self.blink_rate),
-            (self._saccade, s.saccade_per_min),
+            (self._saccade, s.saccade_per_min * self._eyes_open),
             (self._burst, s.emg_per_min),
+            (self._pop, s.pops_per_min),
         ):
             for start in self._events.uniform(0, n_times, self._events.poisson(rate * seconds / 60)):
                 plan(first + int(start), waves)
         self._beats(first, n_times, waves)
         return noise
+
+    def drowse(self, drowsy: float, *, eyes_closed: bool) -> None:
+        """Set how the eyes behave: a drowsy person blinks more often and longer (PERCLOS), closed eyes do not blink.
+
+        Parameters
+        ----------
+        drowsy : float
+            0 awake, 1 asleep.
+        """
+        self.blink_rate = 0.0 if eyes_closed else self._settings.blink_per_min * (1 + 1.2 * drowsy)
+        self.blink_duration = 0.3 * (1 + 1.5 * drowsy)
+        self._eyes_open = not eyes_closed
+
+    def press(self, sample: int, waves: Waves) -> None:
+        """Plan the neck and jaw muscles of a quick movement."""
+        n = max(8, round(0.4 * self._sfreq))
+        wave = 0.5 * self._settings.emg_uv * muscle(n, self._sfreq, self._events) * np.hanning(n + 2)[1:-1]
+        waves.add(sample, wave, self._muscles["neck"])
+
+    def _pop(self, start: int, waves: Waves) -> None:
+        shape = np.zeros(len(self._eyes))
+        channel = int(self._events.integers(len(shape)))
+        shape[channel] = 1.0
+        size = float(self._events.choice([-1.0, 1.0]) * self._events.uniform(100, 300))
+        t = np.arange(round(2 * self._sfreq)) / self._sfreq
+        waves.add(start, size * np.exp(-t / 0.5), shape)
+        self._truth.add(start, "pop", channel=channel, size_uv=size)
 
     def _add_mains(self, first: int, out: NDArray[np.float64]) -> None:
         s = self._settings

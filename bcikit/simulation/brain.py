@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.simulation.jansen_rit import JansenRit
 from bcikit.simulation.leadfield import Head
 from bcikit.simulation.noise import Pink, Rhythms
 from bcikit.simulation.settings import TwinSettings
@@ -75,6 +76,8 @@ class Brain:
         Everything random comes from it.
     shift : float
         Shift of the rhythms in Hz against the first session.
+    masses : bool
+        Make the rhythms below 14 Hz by neural masses of Jansen and Rit instead of oscillators.
     """
 
     def __init__(
@@ -85,8 +88,9 @@ class Brain:
         *,
         seed: np.random.SeedSequence,
         shift: float = 0.0,
+        masses: bool = False,
     ) -> None:
-        background, rhythms = (np.random.default_rng(child) for child in seed.spawn(2))
+        background, rhythms, slow = (np.random.default_rng(child) for child in seed.spawn(3))
         self.specs = rhythm_specs(settings, shift=shift)
         self.names = tuple(spec.name for spec in self.specs)
         nyquist = sfreq / 2
@@ -94,10 +98,15 @@ class Brain:
         self._spatial = settings.background_uv * head.background().T
         frequencies = np.array([min(spec.frequency, 0.95 * nyquist) for spec in self.specs])
         self._rhythms = Rhythms(frequencies, np.array([spec.width for spec in self.specs]), sfreq, rng=rhythms)
+        self._slow = np.flatnonzero((frequencies < 14.0) & (frequencies > 8.0)) if masses else np.empty(0, dtype=int)
+        self._masses = JansenRit(frequencies[self._slow], sfreq, rng=slow) if len(self._slow) else None
         shapes = np.array([head.site(spec.site, tilt=spec.tilt) / head.best(spec.site) for spec in self.specs])
         self.shapes = shapes * np.array([spec.size for spec in self.specs])[:, None]
         """Microvolts rms of each rhythm on each channel, shape (n_rhythms, n_channels)."""
 
     def draw(self, n_times: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the next background ``(n_times, n_channels)`` in uV and rhythms ``(n_times, n_rhythms)``."""
-        return self._pink.draw(n_times) @ self._spatial, self._rhythms.draw(n_times)
+        rhythms = self._rhythms.draw(n_times)
+        if self._masses is not None:
+            rhythms[:, self._slow] = self._masses.draw(n_times)
+        return self._pink.draw(n_times) @ self._spatial, rhythms

@@ -30,7 +30,7 @@ class Person:
         self._sfreq = sfreq
         self._rng = np.random.default_rng(seed)
         self._truth = truth
-        self.practice = 0.0
+        self.practice = settings.practised
         """Trials done so far, weighted by how good their feedback was."""
         self.refused = False
         self._trial_begin = 0

@@ -19,8 +19,9 @@ from bcikit.signal import (
     Verdict,
     check_choice,
 )
+from bcikit.simulation.incidents import Incident
 from bcikit.simulation.leadfield import make_head
-from bcikit.simulation.schedule import imagery_schedule
+from bcikit.simulation.schedule import Plan, schedule
 from bcikit.simulation.settings import TASKS, TwinSettings
 from bcikit.simulation.truth import Truth
 from bcikit.simulation.twin import Twin
@@ -36,14 +37,20 @@ MONTAGES = {
         "CPz Fpz Fp2 AF8 AF4 AFz Fz F2 F4 F6 F8 FT8 FC6 FC4 FC2 FCz Cz C2 C4 C6 T8 TP8 CP6 CP4 CP2 P2 P4 P6 P8 P10 "
         "PO8 PO4 O2"
     ),
+    "speller": "Fz Cz P3 Pz P4 PO7 PO8 Oz",
     "occipital": "Oz O1 O2 PO3 POz PO7 PO8 PO4",
 }
 """Montages by name; any other list of 10-05 names can be given, parted by commas."""
 
-_DEFAULT_MONTAGE = {"ssvep": "occipital", "cvep": "occipital"}
+_DEFAULT_MONTAGE = {"ssvep": "occipital", "cvep": "occipital", "p300": "speller"}
+_DEFAULT_NUMBERS = {"vigilance": {"fatigue": 2.4}}
+"""What a task needs to be one: a drive of twenty minutes must tire."""
+
 _OPTIONS = (
-    "seed", "channels", "sfreq", "reference", "chunk", "duration", "live", "schedule", "trials", "classes", "imagery",
+    "seed", "session_seed", "channels", "sfreq", "reference", "chunk", "duration", "live", "schedule", "trials",
+    "classes", "seconds", "incidents", "model",
 )  # fmt: skip
+_MODELS = ("oscillator", "jansen-rit")
 
 
 class SimSource(Source):
@@ -126,13 +133,30 @@ class SimSource(Source):
             count = min(count, self._end - self.twin.sample)
         if count <= 0:
             return None
+        lost = self._behind_cover()
+        count = self._until_cover(count)
         first = self.twin.sample
         self._give_events(first + count)
         data = self.twin.generate(count)
         times = self._origin + (first + np.arange(count)) / self.info.sfreq
-        flags = Flag.START if self._first else Flag.NONE
+        flags = (Flag.START if self._first else Flag.NONE) | (Flag.GAP if lost else Flag.NONE)
         self._first = False
-        return Chunk(data, times, first, Health(flags=flags))
+        return Chunk(data, times, first, Health(lost=lost, flags=flags))
+
+    def _behind_cover(self) -> int:
+        """Let the time without a link pass and return how many samples it cost."""
+        for start, stop in self.twin.incidents.lost:
+            if start <= self.twin.sample < stop:
+                count = stop - self.twin.sample
+                self._give_events(stop)
+                self.twin.generate(count)
+                return count
+        return 0
+
+    def _until_cover(self, count: int) -> int:
+        """Return how many samples come before the link is lost."""
+        ahead = [start - self.twin.sample for start, _ in self.twin.incidents.lost if start > self.twin.sample]
+        return min([count, *ahead])
 
     def _wait(self, timeout: float) -> int:
         """Return how many samples are due, after at most `timeout` seconds."""
@@ -180,16 +204,25 @@ def open_sim(address: Address) -> SimSource:
     Parameters
     ----------
     address : Address
-        The task is one of `TASKS`. Options: ``seed``, ``channels`` (8, 16, 32, 64, occipital, or names parted by
-        commas), ``sfreq``, ``reference`` (mastoids, average, or an electrode), ``chunk`` (samples a pull),
-        ``duration`` (seconds), ``live``, ``schedule`` (give its own cues), ``trials``, ``classes``, ``imagery``
-        (seconds), and every number of `TwinSettings`.
+        The task is one of `TASKS`. Options: ``seed`` (of the user), ``session_seed`` (0 is the first session),
+        ``channels`` (8, 16, 32, 64, occipital, speller, or names parted by commas), ``sfreq``, ``reference``
+        (mastoids, average, or an electrode), ``chunk`` (samples a pull), ``duration`` (seconds), ``live``,
+        ``schedule`` (give its own cues), ``trials``, ``classes``, ``seconds`` (of imagery or flicker),
+        ``incidents`` (``pop@12~3*0,chew@20``), ``model`` (oscillator, jansen-rit), and every number of
+        `TwinSettings`.
+
+    Raises
+    ------
+    ArgumentError
+        If the task, an option or an electrode is unknown, or a number is out of its limits.
     """
     task = check_choice("task", address.body or "motor-imagery", TASKS)
     address.check_options([*_OPTIONS, *TwinSettings.names()])
-    settings = TwinSettings.from_address(address)
+    defaults = _DEFAULT_NUMBERS.get(task, {})
+    settings = TwinSettings.from_address(address, **defaults)
     sfreq = address.number("sfreq", 250.0, low=50.0, high=20000.0)
     seed = int(address.number("seed", 0, low=0))
+    session_seed = int(address.number("session_seed", 0, low=0))
     wanted = address.options.get("channels", _DEFAULT_MONTAGE.get(task, "16"))
     names = tuple(MONTAGES[wanted].split() if wanted in MONTAGES else wanted.replace("+", ",").split(","))
     head = make_head(names, reference=address.options.get("reference", "mastoids"))
@@ -204,21 +237,34 @@ def open_sim(address: Address) -> SimSource:
         line_freq=settings.mains_hz or None,
         capabilities=Capabilities(full_scale=187500.0, markers=True),
     )
-    schedule: Iterator[Event] | None = None
-    if address.flag("schedule", default=False):
-        classes = tuple(address.options.get("classes", "left_hand,right_hand").split(","))
-        schedule = imagery_schedule(
-            classes,
-            sfreq,
-            trials=int(address.number("trials", 40, low=1)),
-            imagery=address.number("imagery", 4.0, low=1.0),
-            rng=np.random.default_rng([seed, 1]),
-        )
+    planned = [text for text in address.options.get("incidents", "").split(",") if text.strip()]
+    twin = Twin(
+        head,
+        settings,
+        sfreq,
+        seed=seed,
+        session_seed=session_seed,
+        incidents=tuple(Incident.parse(text) for text in planned),
+        masses=check_choice("model", address.options.get("model", "oscillator"), _MODELS) == "jansen-rit",
+    )
     return SimSource(
-        Twin(head, settings, sfreq, seed=seed),
+        twin,
         info=info,
         chunk=int(address.number("chunk", max(1, round(0.04 * sfreq)), low=1)),
         duration=address.number("duration", float("inf"), low=0.0),
         live=address.flag("live", default=False),
-        schedule=schedule,
+        schedule=_own_schedule(task, address, sfreq, (seed, session_seed)),
     )
+
+
+def _own_schedule(task: str, address: Address, sfreq: float, seeds: tuple[int, int]) -> Iterator[Event] | None:
+    if not address.flag("schedule", default=False):
+        return None
+    plan = Plan(
+        sfreq=sfreq,
+        trials=int(address.number("trials", {"p300": 360, "rest": 4}.get(task, 40), low=1)),
+        seconds=address.number("seconds", 0.0, low=0.0),
+        classes=tuple(address.options.get("classes", "left_hand,right_hand").split(",")),
+        rng=np.random.default_rng([*seeds, 1]),
+    )
+    return schedule(task, plan)

@@ -14,9 +14,9 @@ class Waves:
     A wave planned into the past is played from where the stream stands, as a person cannot answer backwards.
     """
 
-    _waves: list[tuple[int, NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=list)
+    _waves: list[tuple[int, NDArray[np.float64], NDArray[np.float64], str]] = field(default_factory=list)
 
-    def add(self, start: int, wave: NDArray[np.float64], shape: NDArray[np.float64]) -> None:
+    def add(self, start: int, wave: NDArray[np.float64], shape: NDArray[np.float64], *, tag: str = "") -> None:
         """Plan one.
 
         Parameters
@@ -27,20 +27,30 @@ class Waves:
             Course over time.
         shape : ndarray, shape (n_channels,)
             Size on each channel.
+        tag : str
+            Name by which it can be cut short.
         """
-        self._waves.append((start, wave, shape))
+        self._waves.append((start, wave, shape, tag))
+
+    def cut(self, tag: str, sample: int) -> None:
+        """Let every wave of a tag end at a sample."""
+        self._waves = [
+            (start, wave[: max(0, sample - start)] if name == tag else wave, shape, name)
+            for start, wave, shape, name in self._waves
+        ]
 
     def render(self, first: int, out: NDArray[np.float64]) -> None:
         """Add what falls into the samples from `first` on to `out`, shape ``(n_times, n_channels)``."""
         stop = first + len(out)
         kept = []
-        for start, wave, shape in self._waves:
+        for item in self._waves:
+            start, wave, shape, _ = item
             end = start + len(wave)
             if start < stop and end > first:
                 begin, last = max(start, first), min(end, stop)
                 out[begin - first : last - first] += wave[begin - start : last - start, None] * shape
             if end > stop:
-                kept.append((start, wave, shape))
+                kept.append(item)
         self._waves = kept
 
 

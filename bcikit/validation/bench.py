@@ -96,7 +96,7 @@ class PersonBench:
         del test
         tell = getattr(self._source, "on_event", None)
         if tell is not None and stimulus.kind.startswith("eyes-"):
-            tell(Event(name=f"phase/{stimulus.kind.replace('-', '_')}", time=0.0))
+            tell(Event(name=f"phase/{stimulus.kind}", time=0.0))
         return True
 
 
