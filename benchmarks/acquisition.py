@@ -1,8 +1,8 @@
 """LSL between two processes: 64 channels at 1000 Hz, bcikit beside MNE-LSL's StreamLSL and a bare pylsl loop.
 
 Each reader runs in its own process and filters with what its program has for it (band-pass and notch); latency is from
-the push of a chunk to its filtered samples in the reader's hands, on LSL's clock, which all processes of a machine share.
-Readers take turns, so that a slow spell of the machine hits all alike.
+the push of a chunk to its filtered samples in the reader's hands, on LSL's clock, which all processes of a machine
+share. Readers take turns, so that a slow spell of the machine hits all alike.
 """
 
 import argparse

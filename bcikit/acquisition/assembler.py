@@ -274,6 +274,7 @@ class Assembler:
     def _missing_by_time(self, stamps: NDArray[np.float64]) -> NDArray[np.int64] | None:
         """Count what is missing in a stream without counter, or return None where nothing is."""
         if self._last_stamp is None or not self.clock.ready:
+            self._grid.see(*_first_steps(stamps, self._period))
             return None
         steps = np.diff(stamps, prepend=self._last_stamp)
         tolerance = self._grid.tolerance(self.clock)
@@ -314,6 +315,13 @@ def _step_range(last: float, stamps: NDArray[np.float64]) -> tuple[float, float]
     values = stamps.tolist()
     listed = list(map(sub, values, [last, *values]))
     return min(listed), max(listed)
+
+
+def _first_steps(stamps: NDArray[np.float64], period: float) -> tuple[int, float, float]:
+    """Return number, shortest and longest step of a block that follows nothing."""
+    if stamps.shape[0] == 1:
+        return 1, period, period
+    return stamps.shape[0], *_step_range(float(stamps[0]), stamps[1:])
 
 
 class _GridWatch:

@@ -17,6 +17,10 @@ _NAP = 0.02
 """Seconds between two looks at a reconnecting thread; nothing is measured by it."""
 
 
+_FIRST_WAIT = 0.1
+"""Seconds of the first wait in a pull: a pulse that changes meanwhile is noticed at most this late."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconnect:
     """How a lost link is had back.
@@ -115,10 +119,10 @@ class LiveSource(Source):
             return self._ready.popleft()
         if not self._running:
             raise SourceError(f"{self.info.name!r} is not running: call start() first, or use it in a 'with' block.")
-        left = timeout
-        end: float | None = None
+        end = time.monotonic() + timeout
+        step = min(timeout, _FIRST_WAIT)
         while True:
-            chunks = [] if self._link_lost else self._receive(left)
+            chunks = [] if self._link_lost else self._receive(step)
             if chunks:
                 self._alive(self._arrival, chunks[0])
                 if len(chunks) > 1:
@@ -128,16 +132,15 @@ class LiveSource(Source):
                     self._assembler.events.clear()
                 return chunks[0]
             now = self._now()
-            if end is None:
-                end = now + (timeout if self._link_lost else 0.0)
             self._watch(now)
+            left = end - time.monotonic()
             if self._lost_at is not None:
                 self._get_back(now)
-                if now < end:
-                    time.sleep(min(_NAP, end - now))
-            left = end - self._now()
+                if left > 0:
+                    time.sleep(min(_NAP, left))
             if left <= 0:
                 return None
+            step = min(left, self._watchdog.until_change(now))
 
     def _alive(self, now: float, chunk: Chunk) -> None:
         pause = self._watchdog.feed(now)

@@ -56,6 +56,12 @@ class Watchdog:
         """Return the seconds since the newest sample arrived (since `start` where none has)."""
         return 0.0 if self._since is None else max(0.0, now - self._since)
 
+    def until_change(self, now: float) -> float:
+        """Return the seconds until silence will change the pulse; a little more than 0 where it has just changed."""
+        age = self.age(now)
+        coming = [limit - age for limit in (self.warn, self.stalled, self.lost) if limit > age]
+        return min(coming, default=self.lost) + 0.001
+
     def pulse(self, now: float) -> Pulse:
         """Return the state at `now`."""
         age = self.age(now)

@@ -64,11 +64,14 @@ def test_row_2_end_of_file(playback, tmp_path):
         chunks, events, _ = collect(source, 5, until=lambda c, e: sum(x.n_times for x in c) == 100)
         began = time.monotonic()
         with pytest.raises(StreamLostError, match="is gone"):
-            collect(source, 10)
+            source.pull(10.0)
         waited = time.monotonic() - began
-        events += source.pull_events()
+        lost = source.pull_events()
         status = source.status()
-    assert [event.name for event in events] == ["stream/late", "stream/stalled", "stream/lost"]
+    assert [event.name for event in lost] == ["stream/late", "stream/stalled", "stream/lost"]
+    # Even inside one long pull, each limit is noticed when it is passed.
+    assert [event.value for event in lost] == [pytest.approx(age, abs=0.15) for age in (0.25, 0.5, 2.0)]
+    assert lost[-1].time - lost[0].time == pytest.approx(1.75, abs=0.2)
     assert status.pulse is Pulse.LOST
     assert contiguous(chunks)
     assert 1.9 < waited < 3.0
