@@ -157,12 +157,26 @@ class AuditLog:
         return int(record["seq"])
 
     def close(self) -> None:
-        """Put everything on the disk and close; may be called twice."""
+        """Put everything on the disk and close; may be called twice.
+
+        Raises
+        ------
+        SafetyError
+            If the disk did not take it; the files are closed all the same.
+        """
+        failed: OSError | None = None
         for stream in (self._file, self._head):
-            if not stream.closed:
+            if stream.closed:
+                continue
+            try:
                 stream.flush()
                 os.fsync(stream.fileno())
+            except OSError as error:
+                failed = error
+            finally:
                 stream.close()
+        if failed is not None:
+            raise SafetyError(f"The audit log in {self.folder} may not be complete: {failed}.") from failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,8 +117,8 @@ class SafetySystem:
             found.append(f"profile {self.settings.profile} needs an audit log")
         if self._estop_open:
             found.append("the emergency stop is not released")
-        if self.machine.state is not State.SELFTEST:
-            self.machine.go(State.SELFTEST, at, actor="system", reason="self-test")
+        if not self.machine.go(State.SELFTEST, at, actor="system", reason="self-test"):
+            raise SafetyError("The audit log cannot be written; the session cannot start.")
         if found:
             self._go(State.FATAL, at, "A-ARM", "; ".join(found))
             raise SafetyError("The self-test failed: " + "; ".join(found))
