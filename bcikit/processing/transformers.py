@@ -54,8 +54,8 @@ class StepTransformer(TransformerMixin, BaseEstimator):
         n_channels = 1 if X.ndim == 2 else X.shape[1]
         names = tuple(self.ch_names) if self.ch_names is not None else tuple(map(str, range(n_channels)))
         info = StreamInfo(name="epochs", sfreq=self.sfreq, ch_names=names)
-        self.pipeline_ = Pipeline.from_config(self.steps or [])
-        self.info_ = self.pipeline_.configure(info)
+        Pipeline.from_config(self.steps or []).configure(info)
+        self.info_ = info
         return self
 
     def transform(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -70,10 +70,12 @@ class StepTransformer(TransformerMixin, BaseEstimator):
         X = validate_data(self, X, allow_nd=True, dtype=np.float64, reset=False)
         epochs = X[:, None, :] if X.ndim == 2 else X
         times = np.arange(epochs.shape[2]) / self.sfreq
+        pipeline = Pipeline.from_config(self.steps or [])
+        pipeline.configure(self.info_)
         results = []
         for epoch in epochs:
-            self.pipeline_.reset()
-            chunk = self.pipeline_.process(Chunk(np.ascontiguousarray(epoch.T), times, 0))
+            pipeline.reset()
+            chunk = pipeline.process(Chunk(np.ascontiguousarray(epoch.T), times, 0))
             results.append(chunk.data.T)
         out = np.stack(results)
         return out.reshape(len(out), -1) if X.ndim == 2 else out

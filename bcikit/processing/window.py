@@ -159,7 +159,7 @@ class WindowBuffer:
         else:
             bad = np.zeros(self.n_channels)
         return Window(
-            data=np.ascontiguousarray(self._data.newest(n_times, back=back).T, dtype=np.float64),
+            data=np.array(self._data.newest(n_times, back=back).T, dtype=np.float64, order="C"),
             first_sample=stop_sample - n_times,
             stop_sample=stop_sample,
             time=float(self._times.newest(1, back=back)[0, 0]),

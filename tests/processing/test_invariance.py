@@ -86,7 +86,7 @@ def test_every_step_has_an_example() -> None:
 
 
 @pytest.mark.parametrize(("name", "index"), CASES)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_split_gives_the_same_output(streams, name, index, data) -> None:
     length = 750
