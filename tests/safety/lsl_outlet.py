@@ -34,7 +34,7 @@ def main() -> None:
         due += 0.04
         while orders:
             order = orders.pop(0)
-            silent = silent or order == "silent"
+            silent = order == "silent" or (silent and order != "resume")
             if order == "destroy":
                 stream = None
             if order == "smaller":

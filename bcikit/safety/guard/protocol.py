@@ -26,8 +26,8 @@ MAX_BYTES = 4096
 BEAT_S = 0.050
 """Longest time between two beats that a sender aims at."""
 
-DEADLINE_S = 0.120
-"""Silence after which the guard goes safe by itself; 30 ms below the budget of 150 ms, for the scheduler."""
+DEADLINE_S = 0.115
+"""Silence after which the guard goes safe by itself; 35 ms below the budget of 150 ms, for the scheduler."""
 
 ROLES: dict[str, frozenset[str]] = {
     "engine": frozenset({"arm", "beat", "command", "safe", "state", "quit"}),
