@@ -5,6 +5,7 @@ else came from outside, and asks nobody what time it is.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from bcikit.paradigms import Paradigm, WindowRequest
@@ -101,6 +102,9 @@ class Conductor:
         self._time = 0.0
         self.now = 0.0
         self.paused = False
+        # The paradigm's clock stands still in a pause: stream sample minus this is its sample.
+        self._skew = 0
+        self._resumed_at: int | None = None
 
     @property
     def finished(self) -> bool:
@@ -147,13 +151,29 @@ class Conductor:
         self.safety.on_silence(self.now)
         self._follow_safety()
 
+    def on_load(self, share: float) -> None:
+        """Take the share of the time that processing took, measured by whoever drives a live session."""
+        for listener in self.listeners:
+            listener.on_input("load", {"share": share})
+        self.safety.on_load(share, self.now)
+        self._follow_safety()
+
+    def on_finding(self, rule: str, severity: int, value: float | str, limit: float | str, hold: float) -> None:
+        """Take what a monitor outside the signal found: the disk is full, a guard is gone."""
+        values = {"rule": rule, "severity": severity, "value": value, "limit": limit, "hold": hold}
+        for listener in self.listeners:
+            listener.on_input("finding", values)
+        self.safety.report(rule, Severity(severity), self.now, value=value, limit=limit, hold_s=hold)
+        self._follow_safety()
+
     def on_source_event(self, event: Event) -> None:
         """Take a marker of the source."""
         for listener in self.listeners:
             listener.on_input("event", event.to_dict())
         self._emit(event)
-        for follow in self.paradigm.on_source_event(event):
-            self._emit(follow)
+        seen = event if event.sample is None else replace(event, sample=event.sample - self._skew)
+        for follow in self.paradigm.on_source_event(seen):
+            self._emit(self._shifted(follow))
 
     def on_order(self, order: dict[str, Any]) -> None:
         """Take an order of a person: see `bcikit.session.control.ORDERS`."""
@@ -170,14 +190,35 @@ class Conductor:
         elif do in ("acknowledge", "arm", "start"):
             self._order_safety(do, who, reason)
         elif do == "pause":
-            self.paused = True
+            self._pause()
         elif do == "resume":
-            self.paused = False
+            self._resume()
         elif do in ("skip", "override", "difficulty"):
             values = {key: value for key, value in order.items() if key not in ("do", "who", "reason")}
-            for event in self.paradigm.on_operator(do, self._sample, self._time, **values):
-                self._emit(event)
+            for event in self.paradigm.on_operator(do, self._sample - self._skew, self._time, **values):
+                self._emit(self._shifted(event))
         self._follow_safety()
+
+    def _pause(self) -> None:
+        if not self.paused:
+            self.paused = True
+            self._resumed_at = self._sample + 1 - self._skew
+            self.safety.finish("paused", now=self.now)
+
+    def _resume(self) -> None:
+        if self.paused and self._resumed_at is not None:
+            self.paused = False
+            self._skew = self._sample + 1 - self._resumed_at
+            if self.decider is not None:
+                self._go()
+            elif self._started:
+                self.safety.calibrate(now=self.now)
+
+    def _shifted(self, event: Event) -> Event:
+        """Return an event of the paradigm with its sample in the stream."""
+        if not self._skew or event.sample is None:
+            return event
+        return replace(event, sample=event.sample + self._skew)
 
     def _order_safety(self, do: str, who: str, reason: str) -> None:
         """Do what a person orders of the safety room; a refusal is an event, not an error."""
@@ -233,10 +274,11 @@ class Conductor:
         if not self._started or self.paused:
             return
         while True:
-            events = self.paradigm.advance(self._sample, self._time)
+            sample = self._sample - self._skew
+            events = self.paradigm.advance(sample, self._time)
             for event in events:
-                self._emit(event)
-            requests = self.paradigm.windows_due(self._sample + 1)
+                self._emit(self._shifted(event))
+            requests = self.paradigm.windows_due(sample + 1)
             for request in requests:
                 self._decide(request, stopwatch)
             if not events and not requests:
@@ -250,23 +292,26 @@ class Conductor:
             listener.on_decision(decision, verdict, request, latency)
         commands, events = self.paradigm.on_decision(decision, verdict, request)
         for event in events:
-            self._emit(event)
+            self._emit(self._shifted(event))
         self._send(commands, verdict)
 
     def _decode(self, request: WindowRequest) -> Decision:
         """Return a decision whatever happens: what fails decides nothing, with the reason."""
-        time = self._time - (self._sample + 1 - request.stop_sample) / self.info.sfreq
+        stop = request.stop_sample + self._skew
+        time = self._time - (self._sample + 1 - stop) / self.info.sfreq
         classes = self.paradigm.classes
 
         def nothing(reason: str) -> Decision:
             age = max(0.0, self.now - time)
-            return Decision(time=time, sample=request.stop_sample - 1, classes=classes, reason=reason, age=age)
+            return Decision(time=time, sample=stop - 1, classes=classes, reason=reason, age=age)
 
         decider = self.paradigm.decider_for(request) or self.decider
         if decider is None:
             return nothing("no-model")
+        if self._resumed_at is not None and request.start_sample < self._resumed_at < request.stop_sample:
+            return nothing("paused")
         try:
-            window = self._buffer.get(request.stop_sample, request.n_times)
+            window = self._buffer.get(stop, request.n_times)
         except ArgumentError:
             return nothing("not-enough-data")
         try:

@@ -30,6 +30,7 @@ from bcikit.session.training import (
     load_runs,
     no_progress,
 )
+from bcikit.session.watch import Watch
 from bcikit.signal import BciError, HostClock, Recording, RecordingError
 
 PULL_SECONDS = 0.25
@@ -159,7 +160,7 @@ class Engine:
                 if first and model is not None:
                     first[0].on_model(model)
                 try:
-                    ended = self._loop(assembly.source, conductor)
+                    ended = self._loop(assembly.source, conductor, folder)
                 finally:
                     for output in assembly.outputs:
                         output.safe("session over")
@@ -179,8 +180,9 @@ class Engine:
         """Return what is known without a consent record: enough for a simulation, refused for anything else."""
         return ArmRequest(operator=who, subject=self.config.session.subject, stimulus=assembly.stimulus)
 
-    def _loop(self, source: Source, conductor: Conductor) -> str:
+    def _loop(self, source: Source, conductor: Conductor, folder: Path | None) -> str:
         """Pull until it is over; return how it ended."""
+        watch = Watch(conductor, folder) if source.live else None
         with source:
             begin: float | None = None
             silent = 0.0
@@ -209,6 +211,8 @@ class Engine:
                     continue
                 now = float(chunk.times[-1]) + chunk.health.age
                 conductor.on_chunk(chunk, now, stopwatch=lambda since=arrived: time.perf_counter() - since)  # type: ignore[misc]
+                if watch is not None:
+                    watch.took(time.perf_counter() - arrived, float(chunk.times[-1]))
                 begin = float(chunk.times[0]) if begin is None else begin
                 self.progress("Running", round(conductor.now - begin), 0)
                 if self.limit and conductor.now - begin >= self.limit:

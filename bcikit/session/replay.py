@@ -176,6 +176,10 @@ def _call(record: dict[str, Any], conductor: Conductor) -> Any:
         return lambda: conductor.on_source_event(Event.from_dict(values))
     if kind == "silence":
         return lambda: conductor.on_silence(float(values["now"]))
+    if kind == "load":
+        return lambda: conductor.on_load(float(values["share"]))
+    if kind == "finding":
+        return lambda: conductor.on_finding(**values)
     if kind == "order":
         return lambda: conductor.on_order(values)
     return lambda: None

@@ -6,8 +6,9 @@ import pytest
 import pyxdf
 
 from bcikit.recording import read_session
-from bcikit.session import Engine, Listener, check_session
+from bcikit.session import Conductor, Engine, Listener, check_session
 from bcikit.session.config import DecoderSection, OutputSection, PipelineSection, SourceSection
+from bcikit.session.replay import replay
 from bcikit.signal import BciError, Chunk, ConfigError, Decision
 
 
@@ -167,3 +168,80 @@ def test_columns_are_picked_by_name_in_the_order_asked_for(short_config) -> None
     assert {shape[1] for shape in shapes} == {3}
     assert result.values["calibration"]["channels"] == 3
     assert np.isfinite(result.values["online_accuracy"])
+
+
+def test_a_pause_shuts_the_gate_and_stops_the_paradigm_s_clock(short_config, tmp_path: Path) -> None:
+    class Pause(Listener):
+        def __init__(self) -> None:
+            self.engine: Engine | None = None
+            self.chunks = 0
+            self.paused_at: int | None = None
+            self.events_in_pause: list[str] = []
+            self.commands_in_pause = 0
+
+        @property
+        def in_pause(self) -> bool:
+            return self.paused_at is not None and self.chunks < self.paused_at + 200
+
+        def on_chunk(self, raw, now: float) -> None:
+            assert self.engine is not None
+            self.chunks += 1
+            if self.paused_at is not None and self.chunks == self.paused_at + 200:
+                self.engine.control.put({"do": "resume"})
+
+        def on_event(self, event) -> None:
+            assert self.engine is not None
+            if event.name == "feedback/start" and self.paused_at is None:
+                self.engine.control.put({"do": "pause"})
+            if event.name == "operator/pause":
+                self.paused_at = self.chunks
+            elif self.in_pause:
+                self.events_in_pause.append(event.name)
+
+        def on_command(self, command) -> None:
+            self.commands_in_pause += self.in_pause
+
+    listener = Pause()
+    engine = Engine(short_config(), listeners=[listener])
+    listener.engine = engine
+    result = engine.run()
+    assert listener.paused_at is not None
+    assert listener.events_in_pause == []
+    assert listener.commands_in_pause == 0
+    assert result.values["n_trials"] == 10
+    assert result.values["ended"] == "finished"
+    decisions = read_session(tmp_path / "session").decisions
+    assert any(decision.reason == "paused" for decision in decisions)
+    samples = [decision.sample for decision in decisions]
+    assert samples == sorted(samples)
+    assert replay(tmp_path / "session").identical
+
+
+def test_machine_findings_are_recorded_and_replayed(short_config, tmp_path: Path) -> None:
+    class Busy(Listener):
+        def __init__(self) -> None:
+            self.told = False
+            self.conductor = None
+
+        def on_command(self, command) -> None:
+            self.told = True
+
+    config = short_config()
+    engine = Engine(config)
+    busy = Busy()
+    engine.listeners.append(busy)
+    original = Conductor.on_chunk
+
+    def on_chunk(self, chunk, now, *, stopwatch=None) -> None:
+        original(self, chunk, now, stopwatch=stopwatch)
+        if busy.told and busy.conductor is None:
+            busy.conductor = self
+            self.on_finding("H-DISK", 3, 0.01, 0.1, 2.0)
+            self.on_load(5.0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Conductor, "on_chunk", on_chunk)
+        result = engine.run()
+    assert {alarm["rule"] for alarm in result.values["alarms"]} >= {"H-DISK"}
+    assert result.values["safety"]["state"] in ("STANDBY", "SAFE_STOP")
+    assert replay(tmp_path / "session").identical
