@@ -38,7 +38,7 @@ def find_one(wanted: dict[str, str], *, timeout: float) -> Any:
             f"No LSL stream with {said} within {timeout:g} s; {there}. Check that the sending program runs and that "
             "no firewall or VPN blocks multicast ('bcikit doctor' tests it)."
         )
-    if len(found) == 1:
+    if len(found) == 1 and not {"source_id", "uid"} & wanted.keys():
         # A second stream of the same name answers a little later.
         time.sleep(0.05)
         found = pylsl.resolve_bypred(predicate(wanted), 2, 0.3) or found

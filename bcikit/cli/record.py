@@ -1,5 +1,8 @@
 """`bcikit record`: a source into a session folder."""
 
+import contextlib
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +31,10 @@ def register(app: typer.Typer) -> None:
         markers: Annotated[
             list[str] | None, typer.Option("--markers", help="Name of an LSL stream of markers; may be repeated.")
         ] = None,
+        also: Annotated[
+            list[str] | None,
+            typer.Option("--also", help="Address of a further stream, recorded beside the first; may be repeated."),
+        ] = None,
         quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing while recording.")] = False,
     ) -> None:
         """Record a source into a session folder (XDF and JSON lines), whole at every moment."""
@@ -38,15 +45,29 @@ def register(app: typer.Typer) -> None:
         address = Address.parse(source)
         if markers:
             address = address.with_option("markers", ",".join(markers))
-        with open_source(address) as opened:
-            config = {"source": str(address), "duration": duration}
-            with SessionWriter(out, info=opened.info, config=config) as writer:
-                status = _record(opened, writer, duration, quiet=quiet)
+        with ExitStack() as stack:
+            opened = stack.enter_context(contextlib.closing(open_source(address)))
+            others = [stack.enter_context(contextlib.closing(open_source(text))) for text in also or []]
+            extra = {_unique(other.info.name, others[:at], opened): other for at, other in enumerate(others)}
+            config = {"source": str(address), "also": list(also or []), "duration": duration}
+            infos = {name: other.info for name, other in extra.items()}
+            writer = stack.enter_context(SessionWriter(out, info=opened.info, config=config, extra=infos))
+            for stream in (*others, opened):
+                stream.start()
+            status = _record(opened, extra, writer, duration, quiet=quiet)
         if not quiet:
             typer.echo(_summary(status, out))
 
 
-def _record(source: "Source", writer: "SessionWriter", duration: float | None, *, quiet: bool) -> "StreamStatus":
+def _unique(name: str, before: "list[Source]", first: "Source") -> str:
+    """Return a name that no other stream of the session has."""
+    taken = [other.info.name for other in before]
+    return name if name not in taken and name != first.info.name else f"{name}-{len(before) + 2}"
+
+
+def _record(
+    source: "Source", extra: "dict[str, Source]", writer: "SessionWriter", duration: float | None, *, quiet: bool
+) -> "StreamStatus":
     """Write what comes until the time is over, the source ends, or somebody stops it."""
     from rich.console import Console
 
@@ -61,6 +82,7 @@ def _record(source: "Source", writer: "SessionWriter", duration: float | None, *
                 arrival = now()
                 for event in source.pull_events():
                     writer.event(event)
+                _write_others(extra, writer)
                 if chunk is None:
                     writer.silence(arrival)
                 else:
@@ -77,6 +99,18 @@ def _record(source: "Source", writer: "SessionWriter", duration: float | None, *
         writer.close("failed")
         raise
     return source.status()
+
+
+def _write_others(extra: "dict[str, Source]", writer: "SessionWriter") -> None:
+    """Write what came from the other streams, and what happened to them under their name."""
+    now = HostClock().now
+    for name, other in extra.items():
+        while (chunk := other.pull(0.0)) is not None:
+            writer.chunk(chunk, now(), stream=name)
+            if not other.live and chunk.times[-1] > now():
+                break
+        for event in other.pull_events():
+            writer.event(replace(event, sample=None, source=f"{name}/{event.source}"))
 
 
 def _line(status: "StreamStatus") -> str:

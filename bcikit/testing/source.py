@@ -1,0 +1,196 @@
+"""The conformance suite of sources: what the engine relies on, as tests."""
+
+import contextlib
+import math
+import time
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from bcikit.acquisition import Pulse, Source, StreamStatus
+from bcikit.signal import Bad, Chunk, Event, Flag, SourceError, StreamInfo
+
+_SLACK = 0.5
+"""Seconds a pull may be late on a busy machine."""
+
+
+def check_chunks(info: StreamInfo, chunks: Sequence[Chunk]) -> None:
+    """Check consecutive chunks of one stream, from its start on.
+
+    Shapes and types are as promised; indices go on and count what was lost; times rise and agree with the rate; what
+    is not finite is marked.
+
+    Parameters
+    ----------
+    info : StreamInfo
+        What the stream said of itself.
+    chunks : sequence of Chunk
+        What was pulled, in order.
+
+    Raises
+    ------
+    AssertionError
+        Naming the chunk and what is wrong with it.
+    """
+    assert chunks, "no chunk came"
+    assert chunks[0].health.flags & Flag.START, "the first chunk must carry Flag.START"
+    assert chunks[0].health.lost == 0, "nothing can be lost before the first chunk"
+    for number, chunk in enumerate(chunks):
+        where = f"chunk {number} at sample {chunk.first_sample}"
+        chunk.check()
+        assert chunk.n_times > 0, f"{where} is empty"
+        assert chunk.n_channels == info.n_channels, f"{where} has {chunk.n_channels} columns, not {info.n_channels}"
+        assert np.isfinite(chunk.times).all(), f"{where}: times must be finite"
+        assert (np.diff(chunk.times) >= 0).all(), f"{where}: times go back"
+        health = chunk.health
+        assert health.lost >= 0, f"{where}: lost is {health.lost}"
+        assert bool(health.flags & Flag.GAP) == (health.lost > 0), f"{where}: Flag.GAP and lost disagree"
+        wrong = ~np.isfinite(chunk.data)
+        if wrong.any():
+            assert health.mask is not None, f"{where} has NaN or infinity and no mask"
+            assert (health.mask[wrong] & Bad.NAN).all(), f"{where}: NaN or infinity without Bad.NAN"
+        if health.mask is not None:
+            assert health.mask.any(), f"{where}: a mask that marks nothing must be None"
+        if number:
+            before = chunks[number - 1]
+            assert chunk.first_sample == before.end_sample + health.lost, f"{where}: the index does not go on"
+            assert chunk.times[0] >= before.times[-1], f"{where}: times go back from the chunk before"
+
+
+class SourceConformance:
+    """Base of a test class for an adapter: subclass it, name it ``Test...``, and say how to `open` the source.
+
+    Attributes
+    ----------
+    seconds : float
+        Signal to pull in each test.
+    """
+
+    seconds: float = 1.0
+
+    @abstractmethod
+    def open(self) -> Source:
+        """Return a source that is open and not started."""
+
+    def _pull(self, source: Source, seconds: float | None = None) -> list[Chunk]:
+        """Pull until there are as many seconds of signal, or the source ends."""
+        wanted = (self.seconds if seconds is None else seconds) * source.info.sfreq
+        chunks: list[Chunk] = []
+        limit = time.monotonic() + 20.0 + 3.0 * self.seconds
+        while sum(chunk.n_times for chunk in chunks) < wanted and not source.ended:
+            chunk = source.pull(1.0)
+            if chunk is not None:
+                chunks.append(chunk)
+            assert time.monotonic() < limit, "the source gives too few samples"
+        return chunks
+
+    def test_it_is_a_source_that_describes_itself_before_it_starts(self) -> None:
+        """Opening makes `info` known."""
+        source = self.open()
+        try:
+            assert isinstance(source, Source)
+            info = source.info
+            assert isinstance(info, StreamInfo)
+            assert info.sfreq > 0
+            assert info.n_channels > 0
+            assert info.name
+            assert isinstance(source.live, bool)
+            assert not source.ended
+            assert StreamInfo.from_dict(info.to_dict()).fingerprint() == info.fingerprint()
+        finally:
+            source.close()
+
+    def test_pulling_before_the_start_is_an_error(self) -> None:
+        """A source that does not run says so."""
+        source = self.open()
+        try:
+            with contextlib.suppress(SourceError):
+                source.pull(0.01)
+                raise AssertionError("pull before start must raise SourceError")
+        finally:
+            source.close()
+
+    def test_chunks_keep_their_promises(self) -> None:
+        """Everything that `check_chunks` asks for."""
+        with self.open() as source:
+            info = source.info
+            chunks = self._pull(source)
+            assert source.info is info, "info must not change while the source is open"
+        check_chunks(info, chunks)
+
+    def test_times_agree_with_the_rate(self) -> None:
+        """Times are seconds, and the rate is the one stated."""
+        with self.open() as source:
+            chunks = self._pull(source, 2 * self.seconds)
+            sfreq = source.info.sfreq
+        first, last = chunks[0], chunks[-1]
+        samples = last.end_sample - 1 - first.first_sample
+        rate = samples / float(last.times[-1] - first.times[0])
+        # Short and with jitter: a coarse check for wrong units and wrong clocks, not for drift.
+        assert abs(rate / sfreq - 1) < 0.25, f"{rate:.1f} samples a second by their times, {sfreq:g} by the description"
+
+    def test_chunks_are_not_overwritten_by_later_ones(self) -> None:
+        """A chunk belongs to whoever pulled it."""
+        with self.open() as source:
+            chunks: list[Chunk] = []
+            copies = []
+            while sum(chunk.n_times for chunk in chunks) < 0.5 * source.info.sfreq and not source.ended:
+                chunk = source.pull(1.0)
+                if chunk is not None:
+                    chunks.append(chunk)
+                    copies.append((chunk.data.copy(), chunk.times.copy()))
+        for chunk, (data, times) in zip(chunks, copies, strict=True):
+            np.testing.assert_array_equal(chunk.data, data)
+            np.testing.assert_array_equal(chunk.times, times)
+
+    def test_pull_keeps_its_timeout(self) -> None:
+        """Waiting has an end."""
+        with self.open() as source:
+            for timeout in (0.0, 0.05):
+                for _ in range(5):
+                    begin = time.monotonic()
+                    source.pull(timeout)
+                    spent = time.monotonic() - begin
+                    assert spent < timeout + _SLACK, f"pull({timeout}) took {spent:.2f} s"
+
+    def test_events_lie_on_samples(self) -> None:
+        """Events have names, times, and samples that have come; each is given once."""
+        with self.open() as source:
+            chunks = self._pull(source)
+            events = source.pull_events()
+            end = chunks[-1].end_sample
+        for event in events:
+            assert isinstance(event, Event)
+            assert event.name
+            assert math.isfinite(event.time)
+            assert event.sample is None or event.sample <= end
+        assert source.pull_events() == [] or source.live, "events must be given once"
+
+    def test_status_tells_what_was_given(self) -> None:
+        """The status agrees with the chunks."""
+        with self.open() as source:
+            chunks = self._pull(source)
+            status = source.status()
+        assert isinstance(status, StreamStatus)
+        assert status.pulse in (Pulse.ALIVE, Pulse.LATE, Pulse.ENDED)
+        assert status.lost == sum(chunk.health.lost for chunk in chunks) or status.samples == 0
+        assert set(status.to_dict()) >= {"name", "pulse", "lost"}
+
+    def test_it_can_be_started_again_after_a_stop(self) -> None:
+        """Stop is no close."""
+        with self.open() as source:
+            self._pull(source, 0.2)
+            source.stop()
+            source.start()
+            chunks = self._pull(source, 0.2)
+        assert chunks
+        for chunk in chunks:
+            chunk.check()
+
+    def test_closing_twice_is_fine(self) -> None:
+        """Whatever cleans up may close again."""
+        source = self.open()
+        source.start()
+        source.close()
+        source.close()
