@@ -4,7 +4,7 @@ from importlib import import_module
 
 import typer
 
-_COMMANDS = ("check_stimulus",)
+_COMMANDS = ("check_session", "check_stimulus")
 """Modules of `bcikit.cli`, each with ``register(app)`` that adds one command to `bcikit check`."""
 
 

@@ -1,0 +1,239 @@
+"""What goes wrong at the command line is one clear error, exit code 2, without a traceback; what was recorded stays."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bcikit.cli.app import main
+
+
+@pytest.fixture
+def bcikit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Return a function that runs a command line and gives its exit code, output and error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["bcikit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        captured = capsys.readouterr()
+        code = caught.value.code
+        return (code if isinstance(code, int) else 0), captured.out, captured.err
+
+    return run
+
+
+def session_file(folder: Path, **tables: str) -> Path:
+    parts = {
+        "source": 'address = "sim:motor-imagery?seed=1"',
+        "paradigm.settings": "calibration_runs = 1\nfeedback_runs = 1\ntrials_per_run = 10\neyes_open = 0\n"
+        "eyes_closed = 0\nbetween_runs = 1",
+        "recording": f'folder = "{(folder / "out").as_posix()}"',
+        **tables,
+    }
+    text = "\n".join(f"[{name.replace('__', '.')}]\n{body}" for name, body in parts.items())
+    path = folder / "session.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("nowhere:x", "scheme is 'nowhere'; allowed"),
+        ("recording.edf", "no address of a source"),
+        ("brainflow:syntetic", "synthetic"),
+        ("brainflow:synthetic?sereal=1", "sereal"),
+        ("sim:motor-imagery?sed=1", "sed"),
+        ("sim:juggling", "juggling"),
+        ("lsl:name=does-not-exist-here&timeout=0.3", "does-not-exist-here"),
+        ("file:missing.edf", "missing.edf"),
+    ],
+)
+def test_sources_that_cannot_be_opened(bcikit, tmp_path: Path, source: str, said: str) -> None:
+    code, out, err = bcikit("record", source, "--out", tmp_path / "rec", "--duration", 1)
+    assert code == 2
+    assert said in err + out
+    assert "Traceback" not in err
+    file = session_file(tmp_path, source=f'address = "{source}"')
+    code, out, err = bcikit("run", file, "--headless")
+    assert code == 2
+    assert "source.address" in err
+    assert said in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_all_problems_of_a_session_file_at_once(bcikit, tmp_path: Path) -> None:
+    file = session_file(
+        tmp_path,
+        source='address = "sim:motor-imagery?seed=1"\nchanels = ["C3"]',
+        decoder='name = "csp-lda"\ntmin = 2\ntmax = 1',
+    )
+    code, _, err = bcikit("check", "session", file)
+    assert code == 2
+    assert "source.chanels is unknown; allowed: address, channels" in err
+    assert "tmax is 1; it must be above tmin, 2" in err
+    file = session_file(
+        tmp_path,
+        decoder='name = "csp-lad"',
+        gate='profile = "simulation"\nttl_s = 99',
+        **{"paradigm.settings": "trials_per_run = 7"},
+    )
+    code, _, err = bcikit("run", file, "--headless")
+    assert code == 2
+    for part in ("gate.ttl_s", "trials_per_run"):
+        assert part in err, part
+
+
+def test_a_good_session_file_is_ready(bcikit, tmp_path: Path) -> None:
+    code, out, _ = bcikit("check", "session", session_file(tmp_path), "--json")
+    assert code == 0
+    assert '"ready": true' in out
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("truncated.edf", b"0       X X X X", "truncated.edf"),
+        ("empty.edf", b"", "empty.edf"),
+        ("notes.docx", b"hello", "notes.docx"),
+        ("noise.xdf", b"XDF:" + bytes(range(200)), "noise.xdf"),
+    ],
+)
+def test_files_that_cannot_be_read(bcikit, tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    file = session_file(tmp_path, calibration=f'files = ["{name}"]\nevents = {{ T1 = "left_hand", T2 = "right_hand" }}')
+    code, _, err = bcikit("run", file, "--headless")
+    assert code == 2
+    assert said in err
+    assert "Traceback" not in err
+
+
+def write_recording(
+    path: Path, *, labels: list[str], sfreq: float = 250.0, names: tuple[str, ...] = ("C3", "C4")
+) -> None:
+    import mne
+
+    rng = np.random.default_rng(0)
+    seconds = 6 * len(labels) + 10
+    data = rng.standard_normal((len(names), round(seconds * sfreq))) * 1e-5
+    raw = mne.io.RawArray(data, mne.create_info(list(names), sfreq, "eeg"), verbose="ERROR")
+    raw.set_annotations(mne.Annotations([5.0 + 6 * k for k in range(len(labels))], 0.0, labels))
+    raw.save(path, verbose="ERROR")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"labels": ["T1", "T2"] * 3}, "fewer than 5|at least 5|too few"),
+        ({"labels": ["T1"] * 8}, "needs at least two classes"),
+        ({"labels": ["X"] * 8}, "none of the events"),
+        ({"labels": ["T1", "T2"] * 6, "sfreq": 200.0}, "200"),
+        ({"labels": ["T1", "T2"] * 6, "names": ("P3", "P9")}, "P9"),
+    ],
+)
+def test_calibration_recordings_that_cannot_be_used(bcikit, tmp_path: Path, changes: dict, said: str) -> None:
+    write_recording(tmp_path / "run_raw.fif", **changes)
+    file = session_file(
+        tmp_path, calibration='files = ["run_raw.fif"]\nevents = { T1 = "left_hand", T2 = "right_hand" }'
+    )
+    code, _, err = bcikit("run", file, "--headless")
+    assert code == 2
+    assert any(part in err for part in said.split("|")), err
+    assert "Traceback" not in err
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    from bcikit.decoding import Model, epochs, make_decoder
+    from bcikit.signal import Event, Recording, StreamInfo
+
+    rng = np.random.default_rng(0)
+    info = StreamInfo(name="cap", sfreq=250.0, ch_names=("C3", "Cz", "C4"))
+    labels = ["left_hand", "right_hand"] * 8
+    data = rng.standard_normal((250 * 100, 3)) * 10
+    events = [Event(name=label, time=5.0 + 5 * k, sample=1250 * (k + 1)) for k, label in enumerate(labels)]
+    recording = Recording.from_arrays(info, data, events=tuple(events))
+    trials = epochs(recording, events={name: name for name in set(labels)}, tmin=0.5, tmax=3.0)
+    return Model.fit(make_decoder("csp-lda", sfreq=250.0), trials).save(tmp_path / "model.skops")
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        ({"source": 'address = "sim:motor-imagery?seed=1"\nchannels = ["F3", "F4"]'}, "C3"),
+        ({"source": 'address = "sim:motor-imagery?seed=1&sfreq=500"'}, "500"),
+        (
+            {"paradigm.settings": 'classes = ["left_hand", "feet"]\ntrials_per_run = 10\ncalibration_runs = 0'},
+            "feet",
+        ),
+    ],
+)
+def test_models_that_do_not_fit(bcikit, tmp_path: Path, model: Path, tables: dict, said: str) -> None:
+    file = session_file(tmp_path, decoder=f'model = "{model.name}"', **tables)
+    code, _, err = bcikit("run", file, "--headless")
+    assert code == 2
+    assert said in err
+    assert "decoder" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_model_files_that_are_none(bcikit, tmp_path: Path) -> None:
+    (tmp_path / "model.skops").write_bytes(b"PK not a model")
+    code, _, err = bcikit("run", session_file(tmp_path, decoder='model = "model.skops"'), "--headless")
+    assert code == 2
+    assert "model.skops" in err
+
+
+def test_an_output_folder_that_is_a_file(bcikit, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("kept", encoding="utf-8")
+    code, _, err = bcikit("demo", "--headless", "--out", tmp_path / "taken" / "deeper")
+    assert code == 2
+    assert "needs a folder" in err
+    assert (tmp_path / "taken").read_text(encoding="utf-8") == "kept"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no such rights there")
+def test_an_output_folder_that_is_not_writable(bcikit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    # A test may run as root, for whom every folder is writable.
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    code, _, err = bcikit("demo", "--headless", "--out", tmp_path / "locked")
+    assert code == 2
+    assert "is not writable" in err
+
+
+def test_demo_names_the_recordings_it_needs(bcikit, tmp_path: Path) -> None:
+    code, _, err = bcikit("demo", "--headless", "--data", tmp_path, "--out", tmp_path / "out")
+    assert code == 2
+    assert "S001R06.edf" in err
+    code, _, err = bcikit("demo", "--headless", "--data", tmp_path / "nowhere", "--out", tmp_path / "out")
+    assert code == 2
+    assert "no such folder" in err
+    code, _, err = bcikit("demo", "--headless", "--task", "juggling", "--out", tmp_path / "out")
+    assert code == 2
+    assert "fists-feet" in err
+
+
+def test_debug_shows_where() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bcikit", "check", "session", "missing.toml", "--debug"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+
+
+def test_unknown_command_and_option_exit_with_2(bcikit) -> None:
+    assert bcikit("fly")[0] == 2
+    assert bcikit("demo", "--hedless")[0] == 2
+    assert bcikit("run", "paradigm:list")[0] == 0
+    assert bcikit("run", "paradigm:juggling", "--user", "sim")[0] == 2
+    assert bcikit("run", "paradigm:motor-imagery")[0] == 2
