@@ -16,6 +16,7 @@ from bcikit.acquisition.samples import SampleCheck
 from bcikit.acquisition.source import Source
 from bcikit.acquisition.status import StreamStatus
 from bcikit.acquisition.watchdog import Pulse
+from bcikit.acquisition.whole import check_whole
 from bcikit.signal import (
     ArgumentError,
     Chunk,
@@ -29,7 +30,7 @@ from bcikit.signal import (
     check_range,
 )
 
-_OPTIONS = ("board", "chunk", "loop", "names", "sfreq", "speed", "stream", "unit")
+_OPTIONS = ("board", "chunk", "loop", "names", "partial", "sfreq", "speed", "stream", "unit")
 _TEXT = frozenset({".txt", ".csv", ".tsv"})
 _CHUNK_SECONDS = 0.04
 
@@ -42,6 +43,7 @@ def read_recording(
     board: str | None = None,
     sfreq: float | None = None,
     names: str = "standard",
+    partial: bool = False,
 ) -> Recording:
     """Read a file of any known format into the same object, in microvolts.
 
@@ -61,6 +63,8 @@ def read_recording(
     names : {"standard", "file"}
         "standard" writes names that are positions of the 10-05 system as that system does ("Fc5." becomes "FC5") and
         adds their positions where the file has none; "file" keeps all as it is.
+    partial : bool
+        Read what is there of a file that was cut off.
 
     Returns
     -------
@@ -82,6 +86,8 @@ def read_recording(
     if path.is_file() and path.stat().st_size == 0:
         raise SourceError(f"{path} is empty.")
     suffix = path.suffix.lower()
+    if path.is_file() and not partial:
+        check_whole(path)
     if suffix in (".xdf", ".xdfz") or path.name.lower().endswith(".xdf.gz"):
         from bcikit.acquisition.read_xdf import read_xdf
 
@@ -127,7 +133,7 @@ def open_file(address: Address) -> "FileSource":
 
     Options: ``speed`` (1 plays at its own pace, 2 twice as fast; without it, as fast as it is pulled), ``chunk``
     (samples a chunk), ``loop`` (begin again at the end) and what `read_recording` takes: ``unit``, ``stream``,
-    ``board``, ``sfreq``, ``names``.
+    ``board``, ``sfreq``, ``names``, ``partial``.
 
     Raises
     ------
@@ -144,6 +150,7 @@ def open_file(address: Address) -> "FileSource":
     }
     if "sfreq" in address.options:
         options["sfreq"] = address.number("sfreq", 0.0, low=1e-3)
+    options["partial"] = address.flag("partial", default=False)
     recording = read_recording(address.body, names=address.options.get("names", "standard"), **options)
     return FileSource(
         recording,
