@@ -119,7 +119,7 @@ class ErpTangent(Decoder):
         else:
             from pyriemann.spatialfilters import Xdawn
 
-            xdawn = Xdawn(nfilter=min(self.n_filters, data.shape[1]), estimator=self.estimator).fit(data, index)
+            xdawn = Xdawn(nfilter=min(self.n_filters, data.shape[1]), estimator="scm").fit(data, index)
             self.filters_ = xdawn.filters_
             self.prototype_ = np.asarray(xdawn.evokeds_)
         matrices = self._matrices(data)

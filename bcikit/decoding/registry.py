@@ -32,7 +32,7 @@ class Entry:
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
-PARADIGMS = ("motor-imagery", "ssvep", "p300", "errp", "braking", "cvep")
+PARADIGMS = ("motor-imagery", "ssvep", "p300", "errp", "braking", "cvep", "any")
 
 _RIEMANN = "bcikit.decoding.riemann"
 _CCA = "bcikit.decoding.ssvep.cca"
@@ -102,6 +102,31 @@ DECODERS: dict[str, Entry] = {
         where=f"{_ERP}:ErpTangent",
         what="covariances with mean responses and tangent space",
         defaults={"templates": "erp"},
+    ),
+    "fbcsp": Entry(
+        paradigm="motor-imagery", where="bcikit.decoding.fbcsp:FbCsp", what="filter-bank common spatial patterns"
+    ),
+    "spiking": Entry(
+        paradigm="motor-imagery", where="bcikit.decoding.spiking:SpikingDecoder", what="spiking neurons, for NIR"
+    ),
+    "errp-lda": Entry(
+        paradigm="errp", where=f"{_ERP}:ErpLda", what="error potentials by shrinkage LDA", defaults={"interval": 0.05}
+    ),
+    "errp-tangent": Entry(
+        paradigm="errp",
+        where=f"{_ERP}:ErpTangent",
+        what="error potentials by xDAWN covariances",
+        defaults={"n_filters": 3},
+    ),
+    "braking": Entry(
+        paradigm="braking", where="bcikit.decoding.braking:BrakingDetector", what="readiness to brake, sliding"
+    ),
+    "rcca": Entry(
+        paradigm="cvep", where="bcikit.decoding.cvep:ReconvolutionCca", what="reconvolution CCA (extra cvep)"
+    ),
+    "onnx": Entry(paradigm="any", where="bcikit.decoding.external:OnnxDecoder", what="a network in an ONNX file"),
+    "module": Entry(
+        paradigm="any", where="bcikit.decoding.external:ModuleDecoder", what="a torch or braindecode network"
     ),
 }
 

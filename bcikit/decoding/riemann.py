@@ -123,6 +123,10 @@ class CspLda(CovarianceDecoder):
         self.classifier_ = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
         self.classifier_.fit(self._features(matrices), index)
 
+    def features(self, X: ArrayLike) -> Array:
+        """Return log variances of the filtered epochs, shape ``(n_epochs, n_filters)``."""
+        return self._features(self.matrices(X))
+
     def _features(self, matrices: Array) -> Array:
         filters = self._filters
         return np.log(np.einsum("fc,ncd,fd->nf", filters, matrices, filters, optimize=True))

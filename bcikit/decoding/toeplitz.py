@@ -77,7 +77,8 @@ class ToeplitzLda(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable class of each row."""
-        return self.classes_[np.argmax(self.decision_scores(X), axis=1)]
+        scores = self.decision_scores(X)
+        return self.classes_[np.argmax(scores, axis=1)]
 
 
 def shrunk_covariance(centred: Array) -> Array:

@@ -134,8 +134,6 @@ def test_a_type_that_is_not_trusted_is_refused(trials, tmp_path):
     path = Model.fit(Stranger(), trials).save(tmp_path / "m")
     with pytest.raises(ModelError, match="Stranger"):
         Model.load(path)
-    name = f"{Stranger.__module__}.Stranger"
-    assert name in str(pytest.raises(ModelError, Model.load, path).value)
 
 
 def test_a_function_of_this_room_is_not_trusted_either():

@@ -57,11 +57,13 @@ def _by_dask(
     progress: Callable[[int, int], None] | None,
 ) -> list[Any]:
     try:
-        import distributed
+        from importlib import import_module
+
+        distributed: Any = import_module("distributed")
     except ImportError:
         raise MissingDependencyError("distributed", "dask", "Evaluation on a Dask cluster") from None
     try:
-        client: Any = distributed.Client(address, timeout="10s", set_as_default=False)
+        client = distributed.Client(address, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise SourceError(f"No Dask scheduler answers at {address}: {error}.") from error
     with client:

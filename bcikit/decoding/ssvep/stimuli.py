@@ -51,7 +51,7 @@ def check_frequencies(
             continue
         if value >= refresh / 2:
             raise ArgumentError(
-                f"frequency of {label} is {value:g} Hz; a screen with {refresh:g} Hz shows less than {refresh / 2:g} Hz."
+                f"frequency of {label} is {value:g} Hz; a {refresh:g} Hz screen shows less than {refresh / 2:g} Hz."
             )
         frames = refresh / value
         if coding == "frames" and abs(frames - round(frames)) > 1e-6:

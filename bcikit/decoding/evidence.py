@@ -1,0 +1,197 @@
+"""Evidence: windows add up until it is worth more to decide than to wait."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bcikit.signal import ArgumentError, Decision, check_range
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping:
+    """When to decide.
+
+    Attributes
+    ----------
+    confidence : float
+        Nothing is decided below this posterior probability.
+    min_seconds, max_seconds : float
+        Earliest and latest time of a decision; at the latest a decision below `confidence` becomes none.
+    error_cost : float
+        Cost of a wrong decision.
+    time_cost : float
+        Cost of a second of waiting, in the same unit; 0 waits for `confidence` only.
+    """
+
+    confidence: float = 0.9
+    min_seconds: float = 0.0
+    max_seconds: float = 10.0
+    error_cost: float = 1.0
+    time_cost: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_range("confidence", self.confidence, low=0.0, high=1.0)
+        check_range("min_seconds", self.min_seconds, low=0.0, unit="s")
+        check_range("max_seconds", self.max_seconds, low=self.min_seconds, low_open=True, unit="s")
+        check_range("error_cost", self.error_cost, low=0.0, low_open=True)
+        check_range("time_cost", self.time_cost, low=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """State of an accumulation after a window.
+
+    Attributes
+    ----------
+    posterior : tuple of float
+        Probability of each class given all windows and the prior.
+    seconds : float
+        Signal used so far.
+    label : str or None
+        The decision; None while waiting, and where none was made.
+    done : bool
+        True once the accumulation has ended.
+    reason : str
+        "waiting", "too-early", "confident", "not-worth-waiting", "timeout", "no-evidence".
+    """
+
+    posterior: tuple[float, ...]
+    seconds: float
+    label: str | None
+    done: bool
+    reason: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+class Accumulator:
+    """Bayesian accumulation of calibrated window probabilities, one for every paradigm.
+
+    Each window adds its log-likelihood, ``log p(class | window) - log training share``, times the share of its
+    samples that no earlier window had: the same samples must not count twice. The accumulation ends
+
+    * when the posterior of the best class reaches `Stopping.confidence` and one more window like the ones so far would
+      lower the expected cost of an error by less than the time costs (with no cost of time: at once),
+    * at `Stopping.max_seconds`, with a decision if the confidence is reached and with none if not.
+
+    The gain of waiting is estimated from the mean growth of the log-odds in this very trial.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        Classes in the order of the probabilities.
+    stopping : Stopping
+        When to decide.
+    prior : array, shape (n_classes,), optional
+        Probability before the first window: a language model, a habit; uniform if left out.
+    training_share : array, shape (n_classes,), optional
+        Share of each class in the decoder's training; uniform if left out.
+    idle : str, optional
+        Class that means "nothing is wanted"; it ends an accumulation without a label.
+    """
+
+    def __init__(
+        self,
+        classes: Sequence[str],
+        *,
+        stopping: Stopping | None = None,
+        prior: ArrayLike | None = None,
+        training_share: ArrayLike | None = None,
+        idle: str | None = None,
+    ) -> None:
+        self.classes = tuple(classes)
+        if len(self.classes) < 2:
+            raise ArgumentError("An accumulator needs at least two classes.")
+        if idle is not None and idle not in self.classes:
+            raise ArgumentError(f"idle is {idle!r}; allowed: {', '.join(self.classes)}.")
+        self.stopping = stopping or Stopping()
+        self.idle = idle
+        self._offset = np.log(self._distribution("training_share", training_share))
+        self.reset(prior)
+
+    def _distribution(self, name: str, values: ArrayLike | None) -> Array:
+        n = len(self.classes)
+        found = np.full(n, 1.0 / n) if values is None else np.asarray(values, dtype=np.float64)
+        if found.shape != (n,) or not (found > 0).all() or not np.isfinite(found).all():
+            raise ArgumentError(f"{name} must hold {n} positive numbers.")
+        return found / found.sum()
+
+    def reset(self, prior: ArrayLike | None = None) -> None:
+        """Begin the next trial."""
+        self._log = np.log(self._distribution("prior", prior))
+        self.seconds = 0.0
+
+    @property
+    def posterior(self) -> Array:
+        """Probability of each class, shape ``(n_classes,)``."""
+        values = np.exp(self._log - self._log.max())
+        return values / values.sum()
+
+    def add(self, probabilities: Sequence[float], *, seconds: float, new_seconds: float | None = None) -> Evidence:
+        """Take the probabilities of a window.
+
+        Parameters
+        ----------
+        probabilities : sequence of float
+            Calibrated, one a class; empty for a window that could not be decided: then only time passes.
+        seconds : float
+            Length of the window.
+        new_seconds : float, optional
+            Seconds of it that no earlier window had; all if left out.
+        """
+        check_range("seconds", seconds, low=0.0, low_open=True, unit="s")
+        fresh = seconds if new_seconds is None else check_range("new_seconds", new_seconds, low=0.0, unit="s")
+        fresh = min(fresh, seconds)
+        self.seconds += fresh
+        if len(probabilities):
+            if len(probabilities) != len(self.classes):
+                raise ArgumentError(f"{len(probabilities)} probabilities for {len(self.classes)} classes.")
+            values = np.clip(np.asarray(probabilities, dtype=np.float64), 1e-6, 1.0)
+            self._log = self._log + (fresh / seconds) * (np.log(values) - self._offset)
+        return self._judge(fresh)
+
+    def add_decision(self, decision: Decision, *, seconds: float, new_seconds: float | None = None) -> Evidence:
+        """Take a decision of a model; one without probabilities lets time pass only."""
+        return self.add(decision.probabilities, seconds=seconds, new_seconds=new_seconds)
+
+    def _judge(self, step: float) -> Evidence:
+        stop = self.stopping
+        posterior = self.posterior
+        best = int(posterior.argmax())
+        p = float(posterior[best])
+        found = tuple(posterior.tolist())
+        gain = self._gain(p, step)
+        label = None if self.classes[best] == self.idle else self.classes[best]
+        data = {"expected_gain": gain}
+        if self.seconds < stop.min_seconds - 1e-9:
+            return Evidence(
+                posterior=found, seconds=self.seconds, label=None, done=False, reason="too-early", data=data
+            )
+        if p >= stop.confidence and gain <= stop.time_cost * step:
+            reason = "not-worth-waiting" if stop.time_cost > 0 else "confident"
+            return Evidence(posterior=found, seconds=self.seconds, label=label, done=True, reason=reason, data=data)
+        if self.seconds >= stop.max_seconds - 1e-9:
+            sure = p >= stop.confidence
+            return Evidence(
+                posterior=found,
+                seconds=self.seconds,
+                label=label if sure else None,
+                done=True,
+                reason="timeout" if sure else "no-evidence",
+                data=data,
+            )
+        return Evidence(posterior=found, seconds=self.seconds, label=None, done=False, reason="waiting", data=data)
+
+    def _gain(self, p: float, step: float) -> float:
+        """Return by how much one more window like the ones so far would lower the expected cost of an error."""
+        if self.stopping.time_cost == 0.0 or self.seconds <= 0.0:
+            return 0.0
+        odds = float(np.log(p) - np.log(max(1.0 - p, 1e-12)))
+        uniform = -float(np.log(max(len(self.classes) - 1, 1)))
+        rate = max(0.0, (odds - uniform) / self.seconds)
+        later = 1.0 / (1.0 + np.exp(-(odds + rate * step)))
+        return float(self.stopping.error_cost * max(0.0, later - p))

@@ -1,0 +1,163 @@
+"""Models of other tools behind bcikit's interface: ONNX files, and fitted torch or braindecode networks."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bcikit.decoding.estimator import Decoder
+from bcikit.signal import ArgumentError, DataError, MissingDependencyError, ModelError
+
+Array = NDArray[np.float64]
+
+
+class OnnxDecoder(Decoder):
+    """A network in an ONNX file; it is run as it is and cannot be trained here.
+
+    Input ``(n, n_channels, n_times)`` float32 (a fourth axis of one is added where the file wants it), output
+    ``(n, n_classes)`` logits or, with ``outputs="probabilities"``, probabilities. Extra ``onnx``.
+
+    Parameters
+    ----------
+    path : str
+        The file. Its bytes are kept in a saved model.
+    classes : sequence of str
+        Class of each output.
+    scale : float
+        Factor on the microvolts before the network.
+    outputs : {"logits", "probabilities"}
+        What the network gives.
+    """
+
+    min_trials = 0
+
+    def __init__(self, *, path: str, classes: Any, scale: float = 1.0, outputs: str = "logits") -> None:
+        self.path = path
+        self.classes = classes
+        self.scale = scale
+        self.outputs = outputs
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Check that the network takes such epochs; nothing is learned."""
+        data, _ = self._begin(X, y)
+        strange = sorted(set(np.asarray(y).astype(str)) - {str(c) for c in self.classes})
+        if strange:
+            raise DataError(f"The network has no output for {', '.join(strange)}.")
+        return self.prepare(n_channels=data.shape[1], n_times=data.shape[2])
+
+    def prepare(self, *, n_channels: int, n_times: int) -> Self:
+        """Load the file and check its input and output.
+
+        Raises
+        ------
+        ModelError
+            If the file is missing, no network, or does not fit the epochs.
+        """
+        names = [str(name) for name in self.classes]
+        self._order = np.argsort(names)
+        self.classes_ = np.array(names)[self._order]
+        self.n_channels_, self.n_times_ = n_channels, n_times
+        if self.outputs not in ("logits", "probabilities"):
+            raise ArgumentError(f"outputs is {self.outputs!r}; allowed: logits, probabilities.")
+        try:
+            self.network_ = Path(self.path).read_bytes()
+        except OSError as error:
+            raise ModelError(f"{self.path} cannot be read: {error.strerror}.") from None
+        self._open()
+        found = self._run(np.zeros((1, n_channels, n_times)))
+        if found.shape != (1, len(names)):
+            raise ModelError(f"{self.path} gives {found.shape} for one epoch; expected (1, {len(names)}).")
+        return self
+
+    def _open(self) -> None:
+        try:
+            import onnxruntime
+        except ImportError:
+            raise MissingDependencyError("onnxruntime", "onnx", "A network in ONNX") from None
+        options = onnxruntime.SessionOptions()
+        # One thread: a decision every few milliseconds gains nothing from more and waits for busy cores.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        try:
+            self._session = onnxruntime.InferenceSession(self.network_, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise ModelError(f"{self.path} is no network that onnxruntime can run: {error}.") from error
+
+    def _run(self, data: Array) -> Array:
+        given = self._session.get_inputs()[0]
+        values = (data * self.scale).astype(np.float32)
+        if len(given.shape) == 4:
+            values = values[:, None] if given.shape[1] == 1 else values[..., None]
+        try:
+            result = self._session.run(None, {given.name: values})[0]
+        except Exception as error:
+            raise ModelError(f"{self.path} does not take epochs of shape {data.shape}: {error}.") from error
+        return np.asarray(result, dtype=np.float64)
+
+    def decision_scores(self, X: ArrayLike) -> Array:
+        """Return one score a class, shape ``(n_epochs, n_classes)``."""
+        found = self._run(self._check(X))[:, self._order]
+        return np.log(np.maximum(found, 1e-12)) if self.outputs == "probabilities" else found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the session out of what is stored."""
+        state: dict[str, Any] = dict(super().__getstate__())
+        state.pop("_session", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open the session again."""
+        super().__setstate__(state)
+        if "network_" in state:
+            self._open()
+
+
+class ModuleDecoder(Decoder):
+    """A torch module (braindecode, your own) used for inference, or a scikit-learn wrapper of one that is trained.
+
+    bcikit never imports torch by itself: the module you pass brings it. Such a decoder cannot be stored in a model
+    file, because a module is arbitrary code; export it to ONNX for that.
+
+    Parameters
+    ----------
+    module : object
+        With ``fit`` (braindecode's EEGClassifier, skorch): trained by `fit`. Else a torch module, called with a float32
+        tensor ``(n, n_channels, n_times)``, giving logits.
+    classes : sequence of str, optional
+        Class of each output of a torch module.
+    scale : float
+        Factor on the microvolts.
+    """
+
+    min_trials = 0
+
+    def __init__(self, *, module: Any, classes: Any = None, scale: float = 1.0) -> None:
+        self.module = module
+        self.classes = classes
+        self.scale = scale
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Train what can be trained."""
+        data, index = self._begin(X, y)
+        if hasattr(self.module, "fit"):
+            self.module.fit((data * self.scale).astype(np.float32), index.astype(np.int64))
+            self._order = np.arange(len(self.classes_))
+            return self
+        if self.classes is None:
+            raise ArgumentError("A torch module needs classes, one for each output.")
+        names = [str(name) for name in self.classes]
+        self._order = np.argsort(names)
+        self.classes_ = np.array(names)[self._order]
+        return self
+
+    def decision_scores(self, X: ArrayLike) -> Array:
+        """Return one score a class, shape ``(n_epochs, n_classes)``."""
+        values = (self._check(X) * self.scale).astype(np.float32)
+        if hasattr(self.module, "predict_proba"):
+            return np.log(np.maximum(np.asarray(self.module.predict_proba(values), dtype=np.float64), 1e-12))
+        import torch
+
+        self.module.eval()
+        with torch.inference_mode():
+            found = self.module(torch.from_numpy(values))
+        return np.asarray(found.cpu().numpy(), dtype=np.float64)[:, self._order]

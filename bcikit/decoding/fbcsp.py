@@ -1,0 +1,103 @@
+"""Filter-bank common spatial patterns with features chosen by mutual information."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bcikit.decoding.estimator import Decoder
+from bcikit.decoding.linear import linear_scores
+from bcikit.decoding.spd import Array, covariances, rank_projection
+from bcikit.decoding.ssvep.subbands import SubBands
+from bcikit.signal import check_int
+
+BANDS = tuple((float(low), float(low + 4)) for low in range(4, 40, 4))
+"""Hz, Ang et al. 2008: nine bands of 4 Hz from 4 to 40 Hz."""
+
+
+class FbCsp(Decoder):
+    """Filter-bank common spatial patterns.
+
+    Ang et al. 2008 (IJCNN) and 2012 (Front Neurosci 6:39): CSP in each band, the features with the most mutual
+    information with the class, together with their partners at the other end of the same CSP, LDA. Sub-bands are bins
+    of the window's Fourier transform, so that windows need no signal before them; give it signals that are filtered to
+    the whole range only.
+
+    Parameters
+    ----------
+    sfreq : float
+        Hz.
+    bands : sequence of (float, float)
+        Edges in Hz; those beyond Nyquist are left out.
+    n_filters : int
+        CSP filters a band.
+    n_features : int
+        Features chosen by mutual information.
+    seed : int
+        Of the estimate of mutual information.
+    """
+
+    def __init__(
+        self,
+        *,
+        sfreq: float,
+        bands: Sequence[tuple[float, float]] = BANDS,
+        n_filters: int = 4,
+        n_features: int = 4,
+        seed: int = 0,
+    ) -> None:
+        self.sfreq = sfreq
+        self.bands = bands
+        self.n_filters = n_filters
+        self.n_features = n_features
+        self.seed = seed
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn from trials."""
+        from pyriemann.spatialfilters import CSP
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+        from sklearn.feature_selection import mutual_info_classif
+
+        check_int("n_filters", self.n_filters, low=1)
+        check_int("n_features", self.n_features, low=1)
+        data, index = self._begin(X, y)
+        self.projection_ = rank_projection(np.einsum("nct,ndt->cd", data, data))
+        matrices = self._matrices(data)
+        filters = []
+        for band in matrices.swapaxes(0, 1):
+            scaled = band / np.trace(band, axis1=1, axis2=2)[:, None, None]
+            filters.append(CSP(nfilter=min(self.n_filters, band.shape[1])).fit(scaled, index).filters_)
+        self.filters_ = np.stack(filters)
+        features = self._features(matrices)
+        information = mutual_info_classif(features, index, random_state=self.seed)
+        self.chosen_ = self._with_partners(np.argsort(information)[::-1][: self.n_features])
+        self.classifier_ = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+        self.classifier_.fit(features[:, self.chosen_], index)
+        return self
+
+    def decision_scores(self, X: ArrayLike) -> Array:
+        """Return one score a class, shape ``(n_epochs, n_classes)``."""
+        features = self._features(self._matrices(self._check(X)))
+        return linear_scores(self.classifier_, features[:, self.chosen_])
+
+    def _matrices(self, data: Array) -> Array:
+        edges = [(float(low), float(high)) for low, high in self.bands if high < self.sfreq / 2]
+        parts = SubBands(edges, sfreq=self.sfreq)(data)
+        if self.projection_ is not None:
+            parts = self.projection_ @ parts
+        # A narrow band of a short window has few degrees of freedom; shrinkage keeps the matrices positive.
+        return covariances(parts, "oas")
+
+    def _features(self, matrices: Array) -> Array:
+        powers = np.einsum("bfc,nbcd,bfd->nbf", self.filters_, matrices, self.filters_, optimize=True)
+        logs: Array = np.log(powers).reshape(len(matrices), -1)
+        return logs
+
+    def _with_partners(self, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Add to each feature the other one of its pair: pyRiemann sorts filters so that pairs are neighbours."""
+        width = self.filters_.shape[1]
+        partners = [
+            c + (1 if (c % width) % 2 == 0 and c % width + 1 < width else -1 if (c % width) % 2 else 0) for c in chosen
+        ]
+        return np.unique(np.concatenate([chosen, partners]))

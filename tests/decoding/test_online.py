@@ -1,0 +1,281 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bcikit.decoding import Model, make_decoder
+from bcikit.decoding.adaptation import AdaptiveModel, Guard, Recentring, update_estimator
+from bcikit.decoding.evidence import Accumulator, Stopping
+from bcikit.decoding.pseudo_online import IDLE, pseudo_online
+from bcikit.decoding.spd import covariances, mean_riemann
+from bcikit.decoding.transfer import ProcrustesTangent, align
+from bcikit.decoding.trials import Epochs, epochs
+from bcikit.processing import Bandpass, Pipeline
+from bcikit.signal import ArgumentError, DataError, Event, Recording, StreamInfo
+
+
+def test_evidence_is_bayes_rule():
+    found = Accumulator(["a", "b"], prior=[0.3, 0.7]).add([0.8, 0.2], seconds=1.0)
+    assert found.posterior[0] == pytest.approx(0.3 * 0.8 / (0.3 * 0.8 + 0.7 * 0.2))
+    assert not found.done
+    skewed = Accumulator(["a", "b"], training_share=[0.8, 0.2]).add([0.8, 0.2], seconds=1.0)
+    assert skewed.posterior[0] == pytest.approx(0.5)
+
+
+def test_the_same_samples_do_not_count_twice():
+    once, sliding = Accumulator(["a", "b"]), Accumulator(["a", "b"])
+    once.add([0.8, 0.2], seconds=1.0)
+    for _ in range(10):
+        found = sliding.add([0.8, 0.2], seconds=1.0, new_seconds=0.1)
+    assert found.posterior == pytest.approx(tuple(once.posterior))
+    assert found.seconds == pytest.approx(1.0)
+
+
+def test_minimum_maximum_and_confidence():
+    stop = Stopping(confidence=0.9, min_seconds=2.0, max_seconds=4.0)
+    sure = Accumulator(["a", "b"], stopping=stop)
+    assert sure.add([0.99, 0.01], seconds=1.0).reason == "too-early"
+    done = sure.add([0.99, 0.01], seconds=1.0)
+    assert (done.label, done.reason, done.done) == ("a", "confident", True)
+    unsure = Accumulator(["a", "b"], stopping=stop)
+    reasons = [unsure.add([0.55, 0.45], seconds=1.0).reason for _ in range(4)]
+    assert reasons == ["too-early", "waiting", "waiting", "no-evidence"]
+    silent = Accumulator(["a", "b"], stopping=stop)
+    assert [silent.add([], seconds=2.0).label for _ in range(2)] == [None, None]
+    sure.reset()
+    assert sure.seconds == 0.0
+    np.testing.assert_allclose(sure.posterior, 0.5)
+
+
+def test_dearer_time_ends_sooner_and_errs_more():
+    rng = np.random.default_rng(0)
+    seconds, errors = {}, {}
+    for cost in (0.0, 0.002, 0.2):
+        spent, wrong = [], 0
+        for _ in range(300):
+            stop = Stopping(confidence=0.6 if cost else 0.99, max_seconds=20, time_cost=cost)
+            acc = Accumulator(["a", "b"], stopping=stop)
+            while True:
+                logit = 1.0 + 1.4 * rng.standard_normal()
+                p = 1 / (1 + np.exp(-logit))
+                found = acc.add([p, 1 - p], seconds=1.0)
+                if found.done:
+                    break
+            spent.append(found.seconds)
+            wrong += found.label != "a"
+        seconds[cost], errors[cost] = np.mean(spent), wrong
+    assert seconds[0.2] < seconds[0.002] < seconds[0.0]
+    assert errors[0.2] > errors[0.0]
+
+
+def test_calibrated_windows_keep_the_promised_error_rate():
+    rng = np.random.default_rng(1)
+    wrong = 0
+    for _ in range(500):
+        acc = Accumulator(["a", "b"], stopping=Stopping(confidence=0.95, max_seconds=100))
+        found = None
+        while found is None or not found.done:
+            # Likelihood ratio of N(1, 1) against N(-1, 1) at x is exp(2 x).
+            p = 1 / (1 + np.exp(-2 * (0.5 * rng.standard_normal() + 0.125) / 0.5 / 2))
+            found = acc.add([p, 1 - p], seconds=1.0)
+        wrong += found.label != "a"
+    assert wrong / 500 <= 0.05 + 0.02
+
+
+def test_idle_ends_without_a_label():
+    acc = Accumulator(["go", "rest"], idle="rest")
+    found = acc.add([0.01, 0.99], seconds=1.0)
+    assert found.done
+    assert found.label is None
+    with pytest.raises(ArgumentError, match="idle"):
+        Accumulator(["a", "b"], idle="c")
+    with pytest.raises(ArgumentError, match="max_seconds"):
+        Stopping(min_seconds=5, max_seconds=2)
+
+
+def drifted(imagery, strength):
+    """Return calibration and a later session whose electrodes see another mixture."""
+    X, y = imagery(80, 6, 150, seed=1)
+    later, y_later = imagery(200, 6, 150, seed=2)
+    mix = np.eye(6) + strength * np.random.default_rng(3).standard_normal((6, 6))
+    return X, y, mix @ later, y_later
+
+
+@pytest.mark.parametrize("name", ["tangent-lr", "mdm"])
+def test_recentring_brings_back_what_drift_took(name, imagery):
+    X, y, later, y_later = drifted(imagery, 0.8)
+    decoder = make_decoder(name, sfreq=100.0).fit(X, y)
+    frozen = np.mean(decoder.predict(later[100:]) == y_later[100:])
+    Recentring(decoder).update(later[:100])
+    followed = np.mean(decoder.predict(later[100:]) == y_later[100:])
+    assert followed >= frozen + 0.15
+    assert followed >= 0.9
+
+
+def test_recentring_ends_at_the_geometric_mean(imagery):
+    X, y = imagery(60, 4, 150, seed=1)
+    decoder = make_decoder("tangent-lr", sfreq=100.0).fit(X, y)
+    following = Recentring(decoder, rate=0.001)
+    following.update(X)
+    distance = np.linalg.norm(following.mean - mean_riemann(covariances(X)))
+    assert distance < 0.05 * np.linalg.norm(following.mean)
+    with pytest.raises(ArgumentError, match="reference"):
+        Recentring(make_decoder("csp-lda", sfreq=100.0).fit(X, y))
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [("csp-lda", {}), ("mdm", {}), ("tangent-lr", {"classifier": "lda"}), ("tangent-lr", {})],
+)
+def test_labelled_updates_learn_a_drift(name, params, imagery):
+    X, y, later, y_later = drifted(imagery, 0.5)
+    decoder = make_decoder(name, sfreq=100.0, **params).fit(X, y)
+    frozen = np.mean(decoder.predict(later[150:]) == y_later[150:])
+    rate = 0.5 if (name, params) == ("tangent-lr", {}) else 0.05
+    for x, label in zip(later[:150], y_later[:150], strict=True):
+        update_estimator(decoder, x[None], label, rate=rate)
+    assert np.mean(decoder.predict(later[150:]) == y_later[150:]) >= max(frozen, 0.75)
+
+
+def test_updates_refuse_what_they_cannot_do(imagery):
+    X, y = imagery(40, 4, 100, seed=1)
+    with pytest.raises(ArgumentError, match="label"):
+        update_estimator(make_decoder("mdm", sfreq=100.0).fit(X, y), X[:1], 7, rate=0.1)
+    with pytest.raises(ArgumentError, match="Support vectors"):
+        update_estimator(make_decoder("tangent-svm", sfreq=100.0).fit(X, y), X[:1], 1, rate=0.1)
+    with pytest.raises(ArgumentError, match="FgMdm"):
+        update_estimator(make_decoder("fgmdm", sfreq=100.0).fit(X, y), X[:1], 1, rate=0.1)
+
+
+def test_the_guard_learns_nothing_from_bad_windows_and_rolls_back(trials, make_window):
+    model = Model.fit(make_decoder("mdm", sfreq=100.0), trials)
+    adaptive = AdaptiveModel(model)
+    bad = np.zeros(8)
+    bad[0] = 0.01
+    assert not adaptive.learn(make_window(trials.X[0], bad=bad), "left")
+    assert not adaptive.learn(make_window(trials.X[0], n_lost=1), "left")
+    assert not adaptive.learn(make_window(trials.X[0]))
+    before = adaptive.model.estimator.means_.copy()
+    for x, label in zip(trials.X[:5], trials.y[:5], strict=True):
+        assert adaptive.learn(make_window(x), label)
+    assert not np.allclose(adaptive.model.estimator.means_, before)
+    adaptive.rollback(5)
+    np.testing.assert_array_equal(adaptive.model.estimator.means_, before)
+    np.testing.assert_array_equal(model.estimator.means_, before)
+    with pytest.raises(ArgumentError, match="Nothing was learned"):
+        adaptive.rollback()
+
+
+def test_wrong_labels_freeze_the_adaptation_at_the_original(trials, make_window):
+    model = Model.fit(make_decoder("mdm", sfreq=100.0), trials)
+    adaptive = AdaptiveModel(model, rate=0.3, guard=Guard(patience=10))
+    wrong = {"left": "right", "right": "left"}
+    for x, label in zip(trials.X[:30], trials.y[:30], strict=True):
+        adaptive.learn(make_window(x), wrong[label])
+    for x, label in zip(trials.X[30:], trials.y[30:], strict=True):
+        adaptive.learn(make_window(x), label)
+    assert "worse than the original" in adaptive.frozen
+    np.testing.assert_array_equal(adaptive.model.estimator.means_, model.estimator.means_)
+    assert not adaptive.learn(make_window(trials.X[0]), "left")
+    adaptive.thaw()
+    assert adaptive.learn(make_window(trials.X[0]), "left")
+
+
+def two_people(imagery, trials):
+    X, y = imagery(80, 6, 150, seed=1)
+    Z, z = imagery(80, 6, 150, seed=2)
+    mix = np.eye(6) + 0.8 * np.random.default_rng(3).standard_normal((6, 6))
+    return Epochs(
+        X=np.concatenate([X, 3.0 * mix @ Z]),
+        y=np.array(["left", "right"])[np.concatenate([y, z])],
+        groups=np.repeat([0, 1], 80),
+        runs=np.repeat([0, 1], 80),
+        samples=np.tile(np.arange(80) * 300, 2),
+        sfreq=100.0,
+        tmin=0.0,
+        tmax=1.5,
+        ch_names=tuple("abcdef"),
+    )
+
+
+def test_alignment_helps_across_people(imagery, trials):
+    both = two_people(imagery, trials)
+    decoder = make_decoder("tangent-lr", sfreq=100.0)
+    plain = decoder.fit(both.X[:80], both.y[:80]).predict(both.X[80:])
+    moved = align(both)
+    aligned = decoder.fit(moved.X[:80], moved.y[:80]).predict(moved.X[80:])
+    assert np.mean(aligned == both.y[80:]) >= np.mean(plain == both.y[80:]) + 0.1
+    for group in (0, 1):
+        mean = mean_riemann(covariances(moved.X[moved.groups == group], "cov"))
+        np.testing.assert_allclose(mean, np.eye(6), atol=0.05)
+
+
+@pytest.mark.parametrize("steps", ["centre", "centre-scale", "full"])
+def test_procrustes_needs_few_trials_of_the_target(steps, imagery, trials):
+    both = two_people(imagery, trials)
+    few = np.r_[:80, 80:92]
+    decoder = ProcrustesTangent(steps=steps).fit_transfer(both.X[few], both.y[few], both.groups[few], target=1)
+    assert np.mean(decoder.predict(both.X[92:]) == both.y[92:]) >= 0.85
+    with pytest.raises(DataError, match="target"):
+        ProcrustesTangent().fit_transfer(both.X[:80], both.y[:80], both.groups[:80], target=1)
+
+
+@pytest.fixture
+def session():
+    """Return a recording with 20 trials of 4 s and pauses, and one to train on."""
+
+    def make(seed):
+        rng = np.random.default_rng(seed)
+        sfreq, n = 100.0, 20 * 800 + 400
+        data = rng.standard_normal((n, 4))
+        time = np.arange(n) / sfreq
+        envelope = np.full((n, 2), 0.2)
+        events = []
+        for i in range(20):
+            start, side = 400 + 800 * i, int(rng.integers(2))
+            envelope[start : start + 400, side] = 2.0
+            events.append(Event(name=("left", "right")[side], time=start / sfreq, sample=start))
+            events.append(Event(name="rest", time=start / sfreq + 4.0, sample=start + 400))
+        data[:, :2] += envelope * np.sin(2 * np.pi * 10 * time + 1.0)[:, None]
+        info = StreamInfo(name="s", sfreq=sfreq, ch_names=("a", "b", "c", "d"))
+        return Recording.from_arrays(info, data, events=tuple(events))
+
+    return make
+
+
+def test_pseudo_online_counts_what_moves_at_rest(session):
+    names = {"left": "left", "right": "right", "rest": "rest"}
+    pipeline = Pipeline([Bandpass(l_freq=8, h_freq=12, order=2)])
+    train = epochs(pipeline.apply(session(0)), events=names, tmin=1.0, tmax=2.0)
+    model = Model.fit(
+        make_decoder("tangent-lr", sfreq=100.0), train, idle="rest", reject=0.6, filters=pipeline.to_config()
+    )
+    events = {"left": "left", "right": "right"}
+    found = pseudo_online(model, session(1), events=events, seconds=4.0, step=0.2)
+    values = found.to_dict()
+    assert values["nmcc"] > 0.85
+    assert values["trials_with_a_right_decision"] == 1.0
+    assert 1.0 <= values["time_to_first_right_decision"] < 2.0
+    assert values["false_activations_per_minute"] < 10
+    assert values["itr"] > 0
+    assert set(found.truth) == {IDLE, "left", "right"}
+    other = pseudo_online(model, session(1), events=events, seconds=4.0, step=0.2, chunk_size=7)
+    np.testing.assert_array_equal(other.decided, found.decided)
+    # A decoder that cannot rest is caught by the same numbers.
+    keen = Model.fit(
+        make_decoder("tangent-lr", sfreq=100.0), train.take(train.y != "rest"), filters=pipeline.to_config()
+    )
+    restless = pseudo_online(keen, session(1), events=events, seconds=4.0, step=0.2)
+    assert restless.false_activations_per_minute > found.false_activations_per_minute
+    assert restless.nmcc < found.nmcc
+
+
+def test_pseudo_online_refuses_recordings_without_trials(session):
+    train = epochs(session(0), events={"left": "left", "right": "right"}, tmin=1.0, tmax=2.0)
+    model = Model.fit(make_decoder("tangent-lr", sfreq=100.0), train)
+    with pytest.raises(DataError, match="none of the events"):
+        pseudo_online(model, session(1), events={"T1": "left"}, seconds=4.0)
+    short = session(1)
+    short = replace(short, data=short.data[:50], times=short.times[:50], samples=short.samples[:50])
+    with pytest.raises(DataError, match="shorter"):
+        pseudo_online(model, short, events={"left": "left"}, seconds=4.0)
