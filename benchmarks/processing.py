@@ -425,7 +425,7 @@ def chain_rows(n_channels: int, *, quick: bool) -> list[Row]:
 
 
 def memory_rows(*, quick: bool) -> list[Row]:
-    """Return how much an hour of stream (64 channels, 250 Hz, with faults) adds to the memory after its first minute."""
+    """Return what an hour of stream (64 channels, 250 Hz, with faults) adds to the memory of its first minute."""
     from bcikit.signal import Health
 
     info = stream(64, 250.0)
