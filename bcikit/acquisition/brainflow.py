@@ -29,6 +29,9 @@ _OWN = ("master_board", "aux", "buffer", "config", "dejitter", "modulus", "profi
 _POLL = 0.002
 """Seconds between two looks into BrainFlow's buffer, which cannot be waited for."""
 
+_MAX_BUFFER = 86_400 * 250
+"""BrainFlow refuses more samples than these."""
+
 _BATTERY_SECONDS = 10.0
 """The battery is the median over this time (H-BAT): single values jump."""
 
@@ -79,7 +82,7 @@ def open_brainflow(address: Address) -> "BrainFlowSource":
     }
     settings = BrainFlowSettings(
         aux=address.flag("aux", default=False),
-        buffer=int(address.number("buffer", 0, low=1)) if "buffer" in options else None,
+        buffer=int(address.number("buffer", 0, low=1, high=_MAX_BUFFER)) if "buffer" in options else None,
         config=tuple(part for part in options.get("config", "").split(";") if part),
         streamer=options.get("streamer", ""),
         modulus=int(address.number("modulus", 0, low=4)) if "modulus" in options else None,

@@ -6,6 +6,9 @@ from typing import Any
 from bcikit.acquisition.lsl_library import lsl
 from bcikit.signal import HostClock, SourceError
 
+_SECOND_WAVE = 0.7
+"""Seconds to listen for a second stream of the same name: on one machine, liblsl hears it half a second later."""
+
 KEYS = ("name", "source_id", "type", "hostname", "uid")
 """What a stream can be looked for by."""
 
@@ -39,9 +42,7 @@ def find_one(wanted: dict[str, str], *, timeout: float) -> Any:
             "no firewall or VPN blocks multicast ('bcikit doctor' tests it)."
         )
     if len(found) == 1 and not {"source_id", "uid"} & wanted.keys():
-        # A second stream of the same name answers a little later.
-        time.sleep(0.05)
-        found = pylsl.resolve_bypred(predicate(wanted), 2, 0.3) or found
+        found = pylsl.resolve_bypred(predicate(wanted), 2, _SECOND_WAVE) or found
     distinct = {stream.uid(): stream for stream in found}
     if len(distinct) > 1:
         listed = "; ".join(f"source_id={s.source_id()!r} on {s.hostname()}" for s in distinct.values())

@@ -96,6 +96,8 @@ def _record(
     except KeyboardInterrupt:
         writer.close("stopped")
     except BciError:
+        for event in source.pull_events():
+            writer.event(event)
         writer.close("failed")
         raise
     return source.status()

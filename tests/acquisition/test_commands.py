@@ -1,0 +1,193 @@
+"""devices, record, play and doctor as their users call them; bad input is one line and exit code 2."""
+
+import json
+import subprocess
+import sys
+import uuid
+
+import numpy as np
+import pytest
+import pyxdf
+
+from bcikit import cli
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Return a function that runs `bcikit` in this process and returns exit code, output and errors."""
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["bcikit", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        text = capsys.readouterr()
+        return stopped.value.code or 0, text.out, text.err
+
+    return call
+
+
+def test_record_writes_what_pyxdf_reads(run, tmp_path):
+    code, out, _ = run("record", "brainflow:synthetic", "--duration", 2, "--out", tmp_path / "out")
+    assert code == 0
+    assert "0 lost" in out
+    streams, _ = pyxdf.load_xdf(str(tmp_path / "out" / "signals.xdf"))
+    stream = next(item for item in streams if item["info"]["name"][0] == "synthetic")
+    assert stream["time_series"].shape[1] == 16
+    assert 495 <= stream["time_series"].shape[0] <= 530
+
+
+def test_record_several_streams(run, tmp_path):
+    folder = tmp_path / "both"
+    code, _, err = run(
+        "record", "brainflow:synthetic", "--also", "sim:motor-imagery?seed=1&live=1", "--duration", 1, "--out", folder
+    )
+    assert code == 0, err
+    streams, _ = pyxdf.load_xdf(str(folder / "signals.xdf"))
+    sizes = {item["info"]["name"][0]: len(item["time_stamps"]) for item in streams}
+    assert sizes["synthetic"] > 200
+    assert sizes["sim-motor-imagery"] > 150
+
+
+def test_what_was_recorded_stays_when_the_stream_ends(run, playback, tmp_path):
+    folder = tmp_path / "kept"
+    address = playback(500).write(tmp_path / "table.tsv")
+    code, _, err = run("record", address, "--out", folder)
+    assert code == 2
+    assert err.startswith("error: ")
+    assert "is gone" in err
+    streams, _ = pyxdf.load_xdf(str(folder / "signals.xdf"))
+    main = next(item for item in streams if item["info"]["name"][0] == "playback")
+    assert len(main["time_stamps"]) == 500
+    assert json.loads((folder / "session.json").read_text())["status"] == "failed"
+    events = [json.loads(line)["name"] for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert events == ["stream/late", "stream/stalled", "stream/lost"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("foo:bar", "scheme is 'foo'; allowed: brainflow"),
+        ("nonsense", "no address of a source"),
+        ("brainflow:", "which board"),
+        ("brainflow:synthetik", "Did you mean 'synthetic'"),
+        ("brainflow:synthetic?colour=red", "is 'colour'; allowed"),
+        ("brainflow:synthetic?buffer=many", "must be a number"),
+        ("brainflow:synthetic?buffer=1000000000", "buffer of brainflow:synthetic"),
+        ("brainflow:cyton", "needs a serial_port"),
+        ("brainflow:cyton?serial_port=/dev/none", "port cannot be opened"),
+        ("brainflow:playback", "needs file, master_board"),
+        ("brainflow:playback?master_board=synthetic&file=/gone.tsv", "no file '/gone.tsv'"),
+        ("brainflow:streaming?master_board=synthetic", "needs ip_address, ip_port"),
+        ("brainflow:synthetic?profile=/gone.toml", "/gone.toml"),
+        ("lsl:", "which stream"),
+        ("lsl:name=nobody&timeout=0.5", "No LSL stream with name='nobody'"),
+        ("lsl:name=x&wait=1", "is 'wait'; allowed"),
+        ("file:", "which file"),
+        ("file:/gone.edf", "no file '/gone.edf'"),
+        ("brainflow:synthetic?trigger=T1", "needs the channel T1"),
+        ("brainflow:synthetic?grammar=latin", "grammar is 'latin'"),
+    ],
+)
+def test_bad_sources(run, tmp_path, source, message):
+    code, out, err = run("record", source, "--duration", 1, "--out", tmp_path / "out")
+    assert code == 2
+    assert err.startswith("error: ")
+    assert message in err
+    assert "Traceback" not in out + err
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").glob("*.xdf"))
+
+
+def test_a_folder_that_holds_something_is_not_written_over(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    code, _, err = run("record", "brainflow:synthetic", "--duration", 1, "--out", tmp_path)
+    assert code == 2
+    assert "not empty" in err
+
+
+def test_devices(run, sender):
+    name = f"dev-{uuid.uuid4()}"
+    sender(name=name, source_id=name)
+    code, out, _ = run("devices", "--json")
+    assert code == 0
+    rows = json.loads(out)
+    assert f"lsl:source_id={name}" in [row["address"] for row in rows]
+    assert "brainflow:synthetic" in [row["address"] for row in rows]
+
+
+def test_devices_lists_every_board(run):
+    from bcikit.acquisition.brainflow_boards import board_names
+
+    code, out, _ = run("devices", "--boards", "--json")
+    assert code == 0
+    listed = {row["address"].removeprefix("brainflow:") for row in json.loads(out)}
+    assert listed >= set(board_names()) - {"playback", "streaming"}
+    assert len(listed) >= 60
+
+
+def test_doctor(run):
+    code, out, _ = run("doctor", "--json")
+    findings = {item["check"]: item for item in json.loads(out)}
+    assert {"Python", "liblsl", "BrainFlow", "Qt and its libraries", "display", "LSL discovery", "clock"} <= set(
+        findings
+    )
+    assert all(item["fix"] for item in findings.values() if item["state"] != "ok")
+    assert code == int(any(item["state"] == "failed" for item in findings.values()))
+    assert findings["BrainFlow"]["state"] == findings["liblsl"]["state"] == findings["LSL discovery"]["state"] == "ok"
+
+
+def test_doctor_names_the_fix(run, monkeypatch):
+    from bcikit.cli import checkup
+
+    def broken(name):
+        raise OSError("liblsl.so: cannot open shared object file")
+
+    monkeypatch.setitem(checkup.CHECKS, "liblsl", broken)
+    monkeypatch.setattr(checkup, "missing_libraries", lambda: ["EGL"])
+    code, out, _ = run("doctor")
+    assert code == 1
+    assert "FAILED" in out
+    assert "cannot open shared object" in out
+    if sys.platform == "linux":
+        assert "libegl1" in out or "libglvnd" in out or "EGL" in out
+
+
+def test_play_into_open_source(tmp_path):
+    from bcikit import open_source
+    from bcikit.acquisition import LslTextInlet
+
+    name = f"play-{uuid.uuid4()}"
+    index = np.arange(512)
+    rows = [f"{1.5e9 + i / 256:.4f},{i},{-i},3,4,5,{7 if i == 256 else 0}" for i in index]
+    file = tmp_path / "muse.csv"
+    file.write_text("timestamps,TP9,AF7,AF8,TP10,Right AUX,Marker\n" + "\n".join(rows) + "\n")
+    command = [sys.executable, "-m", "bcikit", "play", str(file), "--lsl", name, "--wait", "20", "--quiet"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as player:
+        try:
+            inlet = LslTextInlet(f"{name}-markers", timeout=20)
+            with open_source(f"lsl:name={name}&timeout=20&reconnect=0") as source:
+                chunks = []
+                while sum(chunk.n_times for chunk in chunks) < 500:
+                    chunk = source.pull(2.0)
+                    assert chunk is not None
+                    chunks.append(chunk)
+            data = np.concatenate([chunk.data for chunk in chunks])
+            np.testing.assert_array_equal(np.diff(data[:, 0]), 1.0)
+            np.testing.assert_array_equal(data[:, 1], -data[:, 0])
+            ((time, text),) = inlet.pull(2.0)
+            inlet.close()
+            assert text == "7"
+            times = np.concatenate([chunk.times for chunk in chunks])
+            row = int(np.argmin(np.abs(times - time)))
+            assert data[row, 0] == 256
+            assert source.info.ch_names == ("TP9", "AF7", "AF8", "TP10", "Right AUX")
+            assert source.info.sfreq == 256.0
+            assert player.wait(20) == 0
+        finally:
+            player.kill()
+
+
+@pytest.mark.parametrize("words", [("/gone.edf",), ("{folder}",)])
+def test_play_bad_files(run, tmp_path, words):
+    code, _, err = run("play", *(word.format(folder=tmp_path) for word in words))
+    assert code == 2
+    assert err.startswith("error: ")

@@ -1,0 +1,196 @@
+"""LSL in and out: metadata, units, markers on samples, streams that must be refused."""
+
+import time
+import uuid
+
+import numpy as np
+import pytest
+
+from bcikit import open_source
+from bcikit.acquisition import LslOutlet, LslTextInlet, LslTextOutlet
+from bcikit.signal import (
+    ArgumentError,
+    Capabilities,
+    Chunk,
+    DataError,
+    HostClock,
+    SourceError,
+    StreamInfo,
+)
+
+
+def unique(word):
+    return f"{word}-{uuid.uuid4()}"
+
+
+def pulled(source, seconds):
+    chunks, events = [], []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        chunk = source.pull(0.1)
+        events += source.pull_events()
+        if chunk is not None:
+            chunks.append(chunk)
+    return chunks, events
+
+
+def test_metadata_goes_out_and_comes_back():
+    info = StreamInfo(
+        name=unique("meta"),
+        sfreq=200.0,
+        ch_names=("C3", "Cz", "EOG", "STI"),
+        ch_types=("eeg", "eeg", "eog", "stim"),
+        positions=((-0.05, 0.0, 0.06), (0.0, 0.0, 0.09), (float("nan"),) * 3, (float("nan"),) * 3),
+        reference="A1",
+        line_freq=50.0,
+        device="Amplifier 8",
+        capabilities=Capabilities(full_scale=187500.0),
+    )
+    with LslOutlet(info, source_id="meta-1") as outlet:
+        source = open_source(f"lsl:name={outlet.name}")
+        found = source.info
+        source.close()
+    for field in ("name", "sfreq", "ch_names", "ch_types", "reference", "line_freq", "device", "unit"):
+        assert getattr(found, field) == getattr(info, field), field
+    assert found.source_id == "meta-1"
+    assert found.capabilities.full_scale == 187500.0
+    np.testing.assert_allclose(found.positions_array(), info.positions_array(), atol=1e-7)
+
+
+def test_every_bit_arrives_with_its_time():
+    info = StreamInfo(name=unique("bits"), sfreq=100.0, ch_names=("a", "b"))
+    rng = np.random.default_rng(0)
+    now = HostClock().now()
+    data = rng.normal(0, 1e-3, (200, 2)) * np.pi
+    times = now + np.arange(200) / 100.0
+    with LslOutlet(info) as outlet, open_source(f"lsl:source_id={outlet.source_id}&dejitter=false") as source:
+        for at in range(0, 200, 20):
+            outlet.push(Chunk(data[at : at + 20], times[at : at + 20], at))
+        chunks, _ = pulled(source, 0.5)
+    np.testing.assert_array_equal(np.concatenate([chunk.data for chunk in chunks]), data)
+    np.testing.assert_allclose(np.concatenate([chunk.times for chunk in chunks]), times, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"),
+    [("microvolts", 1.0), ("uV", 1.0), ("V", 1e6), ("mV", 1e3), ("-6", 1.0), ("0", 1e6), ("-3", 1e3)],
+)
+def test_units_become_microvolts(sender, unit, factor):
+    name = unique("unit")
+    sender(name=name, unit=unit)
+    with open_source(f"lsl:name={name}") as source:
+        chunk = source.pull(2.0)
+    assert chunk.data[0, 1] - chunk.data[0, 0] == pytest.approx(1000 * factor)
+
+
+def test_a_stream_without_unit_is_refused_and_can_be_told(sender):
+    name = unique("nounit")
+    sender(name=name, unit="")
+    with pytest.raises(ArgumentError, match=r"channel 'E1'.*no unit.*unit=uV"):
+        open_source(f"lsl:name={name}")
+    with open_source(f"lsl:name={name}&unit=mV") as source:
+        chunk = source.pull(2.0)
+    assert chunk.data[0, 1] - chunk.data[0, 0] == pytest.approx(1e6)
+
+
+def test_text_and_irregular_streams_are_no_sources():
+    text, features = unique("text"), unique("features")
+    info = StreamInfo(name=features, sfreq=0.0, ch_names=("x",), unit="1")
+    with LslTextOutlet(text), LslOutlet(info, irregular=True, type="features"):
+        with pytest.raises(SourceError, match="markers="):
+            open_source(f"lsl:name={text}")
+        with pytest.raises(SourceError, match="no sampling rate"):
+            open_source(f"lsl:name={features}")
+
+
+def test_two_streams_of_one_name_are_not_guessed(sender):
+    name = unique("twins")
+    first, second = unique("a"), unique("b")
+    sender(name=name, source_id=first)
+    sender(name=name, source_id=second)
+    with pytest.raises(SourceError, match=r"2 LSL streams.*Say which by source_id"):
+        open_source(f"lsl:name={name}")
+    open_source(f"lsl:source_id={second}").close()
+
+
+def test_packet_counter_in_a_channel(sender):
+    name = unique("counter")
+    other = sender(name=name, names=["COUNT", "x"], channel_type="EEG", block=5, jitter=0.004)
+    with open_source(f"lsl:name={name}&counter=COUNT&modulus=1000") as source:
+        before, _ = pulled(source, 0.5)
+        other.tell("skip", n=17)
+        after, _ = pulled(source, 0.7)
+        status = source.status()
+    assert status.lost == 17
+    assert [chunk.health.lost for chunk in before + after if chunk.health.lost] == [17]
+
+
+def test_nan_from_a_sender_is_marked(sender):
+    name = unique("nan")
+    other = sender(name=name)
+    with open_source(f"lsl:name={name}") as source:
+        pulled(source, 0.3)
+        other.tell("bad", channel=2, value="nan")
+        chunks, _ = pulled(source, 0.5)
+    masks = [chunk.health.mask for chunk in chunks if chunk.health.mask is not None]
+    assert sum(int((mask[:, 2] & 1).sum()) for mask in masks) == 10
+    assert not any(mask[:, [0, 1, 3]].any() for mask in masks)
+
+
+def test_markers_of_another_process_lie_within_half_a_sample(sender):
+    name = unique("marked")
+    other = sender(name=name, markers=f"{name}-m", jitter=0.001)
+    sent = []
+    with open_source(f"lsl:name={name}&markers={name}-m") as source:
+        chunks, _ = pulled(source, 0.5)
+        events = []
+        for number in range(8):
+            sent.append(float(other.tell("mark", text="Trial Started" if number == 0 else f"mi,2,{number},4")))
+            more, found = pulled(source, 0.11)
+            chunks += more
+            events += found
+        more, found = pulled(source, 0.5)
+        chunks += more
+        events += found
+    markers = [event for event in events if event.name.startswith("unity/")]
+    assert [event.name for event in markers] == ["unity/trial/start", *["unity/mi"] * 7]
+    assert [event.value for event in markers][1:] == list(range(1, 8))
+    times = np.concatenate([chunk.times for chunk in chunks])
+    samples = np.concatenate([np.arange(chunk.first_sample, chunk.end_sample) for chunk in chunks])
+    for event, stamp in zip(markers, sent, strict=True):
+        assert event.time == pytest.approx(stamp, abs=1e-3)
+        at = times[np.searchsorted(samples, event.sample)]
+        assert abs(at - event.time) <= 0.5 / 250 + 1e-9
+
+
+def test_texts_and_an_inlet_that_finds_its_sender_again():
+    name = unique("states")
+    outlet = LslTextOutlet(name, type="bcikit-status", source_id=name)
+    with LslTextInlet(name) as inlet:
+        now = HostClock().now()
+        outlet.push('{"type": "äöü"}', now)
+        assert inlet.pull(2.0) == [(pytest.approx(now, abs=1e-3), '{"type": "äöü"}')]
+        assert inlet.pull() == []
+        outlet.close()
+        end = time.monotonic() + 10
+        while inlet.connected and time.monotonic() < end:
+            inlet.pull(0.1)
+        assert not inlet.connected
+        with LslTextOutlet(name, source_id=name) as again:
+            while not inlet.connected and time.monotonic() < end:
+                inlet.pull(0.1)
+                time.sleep(0.05)
+            again.push("back")
+            assert [text for _, text in inlet.pull(3.0)] == ["back"]
+
+
+def test_outlets_refuse_what_does_not_fit():
+    info = StreamInfo(name=unique("fit"), sfreq=100.0, ch_names=("a", "b"))
+    outlet = LslOutlet(info)
+    with pytest.raises((ArgumentError, DataError), match="2 channels, the chunk 3"):
+        outlet.push(Chunk(np.zeros((1, 3)), np.zeros(1)))
+    outlet.close()
+    with pytest.raises(SourceError, match="closed"):
+        outlet.push(Chunk(np.zeros((1, 2)), np.zeros(1)))
+    with pytest.raises(ArgumentError, match="format"):
+        LslOutlet(info, format="int16")
