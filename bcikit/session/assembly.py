@@ -107,6 +107,25 @@ def check_parts(config: SessionConfig) -> None:
         raise ConfigError(config.session.name, collect.problems)
 
 
+def check_operator(config: SessionConfig, *, attended: bool) -> None:
+    """Refuse a session that moves more than pictures and that nobody attends.
+
+    Raises
+    ------
+    ConfigError
+        Saying how to run it.
+    """
+    gate = check_settings(GateSettings, config.gate, where=f"{config.session.name}: gate")
+    if gate.profile != "simulation" and not attended:
+        raise ConfigError(
+            config.session.name,
+            [
+                f"gate.profile is {gate.profile!r}; it needs an operator who arms it, with the participant's consent. Run "
+                'it from the clinic window (bcikit clinic), or take profile = "simulation" for pictures only.'
+            ],
+        )
+
+
 def _parts(
     config: SessionConfig, collect: _Collector
 ) -> tuple[GateSettings | None, Paradigm | None, Pipeline | None, list[Output]]:

@@ -14,7 +14,7 @@ from bcikit.processing import Pipeline
 from bcikit.recording import SessionWriter, installed_versions, read_session
 from bcikit.safety import AuditLog, SafetySystem
 from bcikit.safety.arming import ArmRequest
-from bcikit.session.assembly import Assembly, assemble, check_parts, columns_of, paradigm_of, window_of
+from bcikit.session.assembly import Assembly, assemble, check_operator, check_parts, columns_of, paradigm_of, window_of
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig
 from bcikit.session.control import ControlServer
@@ -116,6 +116,7 @@ class Engine:
         """
         try:
             model = None
+            check_operator(self.config, attended=self.operator != AUTOMATIC)
             if self.config.calibration.files:
                 # Before the source is opened: what streams meanwhile would be old before it is looked at.
                 check_parts(self.config)

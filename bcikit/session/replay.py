@@ -88,7 +88,7 @@ def replay(path: str | Path, *, progress: Progress = no_progress) -> Comparison:
     """
     session = read_session(path)
     folder = Path(path) if session.path is None else session.path
-    if not session.config:
+    if "paradigm" not in session.config:
         raise RecordingError(
             f"{folder} has no configuration; only what 'bcikit run' and 'bcikit demo' record can be replayed."
         )

@@ -237,3 +237,18 @@ def test_unknown_command_and_option_exit_with_2(bcikit) -> None:
     assert bcikit("run", "paradigm:list")[0] == 0
     assert bcikit("run", "paradigm:juggling", "--user", "sim")[0] == 2
     assert bcikit("run", "paradigm:motor-imagery")[0] == 2
+
+
+def test_a_session_that_moves_a_person_needs_an_operator(bcikit, tmp_path: Path) -> None:
+    file = session_file(tmp_path, gate='profile = "vr"')
+    code, _, err = bcikit("run", file, "--headless")
+    assert code == 2
+    assert "gate.profile is 'vr'; it needs an operator" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_session_without_decisions_cannot_be_replayed(bcikit, tmp_path: Path) -> None:
+    assert bcikit("record", "sim:motor-imagery?seed=1", "--out", tmp_path / "rec", "--duration", 2)[0] == 0
+    code, _, err = bcikit("replay", tmp_path / "rec", "--check")
+    assert code == 2
+    assert "can be replayed" in err
