@@ -47,6 +47,12 @@ def arrange(window: QMainWindow, docks: dict[str, QDockWidget], preset: str) -> 
             window.tabifyDockWidget(head, docks[name])
             docks[name].show()
         head.raise_()
+    named = {name for _, names in PRESETS[preset] for name in names}
+    for name, dock in docks.items():
+        if name not in named:
+            # Hidden, but with a place: a dock without one would be shown when an arrangement is restored.
+            window.addDockWidget(_AREAS["right"], dock)
+            dock.hide()
     size_docks(window, heads)
 
 

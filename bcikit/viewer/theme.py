@@ -59,10 +59,10 @@ LIGHT = Theme(
     trace="#24445f",
     accent="#0072b2",
     good="#00795a",
-    warn="#a86400",
+    warn="#8f5500",
     bad="#c43d00",
     stop="#c4160a",
-    classes=("#0072b2", "#b86e00", "#00795a", "#a8447f", "#7a6f00", "#c43d00"),
+    classes=("#0072b2", "#a86400", "#00795a", "#a8447f", "#7a6f00", "#c43d00"),
 )
 THEMES = {"dark": DARK, "light": LIGHT}
 

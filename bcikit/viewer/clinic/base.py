@@ -1,12 +1,12 @@
 """What the pages of the clinic window share."""
 
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject as _QObject
-from PySide6.QtCore import QRunnable as _QRunnable
-from PySide6.QtCore import Qt, QThreadPool, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from bcikit.viewer.inputs import button
@@ -127,31 +127,23 @@ def card(*widgets: QWidget, title: str = "", stretch: Sequence[int] = ()) -> QFr
     return frame
 
 
-class _Answer(_QObject):
+class _Answer(QObject):
     ready = Signal(object, object)
-
-
-class _Task(_QRunnable):
-    def __init__(self, work: Callable[[], Any], answer: _Answer) -> None:
-        super().__init__()
-        self._work, self._answer = work, answer
-
-    def run(self) -> None:
-        """Do the work; what goes wrong is part of the answer."""
-        result, error = None, None
-        try:
-            result = self._work()
-        except Exception as problem:  # noqa: BLE001 - the page shows it
-            error = problem
-        try:
-            self._answer.ready.emit(result, error)
-        except RuntimeError:
-            # The page is gone; nobody waits for the answer.
-            return
 
 
 def in_background(owner: QWidget, work: Callable[[], Any], then: Callable[[Any, Exception | None], None]) -> None:
     """Do something slow in a thread and hand its result, or its error, to `then` in the window's own thread."""
     answer = _Answer(owner)
     answer.ready.connect(then, Qt.ConnectionType.QueuedConnection)
-    QThreadPool.globalInstance().start(_Task(work, answer))
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except Exception as problem:  # noqa: BLE001 - the page shows it
+            error = problem
+        # The page may be gone by now; then nobody waits for the answer.
+        with suppress(RuntimeError):
+            answer.ready.emit(result, error)
+
+    threading.Thread(target=run, daemon=True, name="bcikit-clinic-task").start()

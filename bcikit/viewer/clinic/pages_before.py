@@ -74,8 +74,12 @@ class PatientPage(Page):
     def enter(self) -> None:
         """Show persons."""
         self.operator.setText(self.desk.state.operator)
+        wanted = self.desk.state.subject
+        self.search.clear()
         self._fill()
-        self._select(self.desk.state.subject)
+        # A row that is still selected from before would not tell that it was chosen again.
+        self.people.clearSelection()
+        self._select(wanted)
 
     def _fill(self, _: str = "") -> None:
         rows = []

@@ -1,0 +1,141 @@
+"""Readers and orders: a slow or broken network is shown, never swallowed, and never holds the window."""
+
+import threading
+import time
+from typing import Any
+
+import numpy as np
+
+from bcikit.acquisition import Source
+from bcikit.signal import BciError, Chunk, SourceError, StreamInfo
+from bcikit.viewer.orders import Orders
+from bcikit.viewer.reader import StreamReader, TextReader
+
+
+class Counting(Source):
+    def __init__(self, *, fail: bool = False) -> None:
+        self.info = StreamInfo(name="counting", sfreq=100.0, ch_names=("a",))
+        self.sample, self.closed, self.fail = 0, False, fail
+
+    def start(self) -> None:
+        pass
+
+    def pull(self, timeout: float = 1.0) -> Chunk | None:
+        if self.sample >= 50:
+            if self.fail:
+                raise SourceError("the cable is out")
+            return None
+        chunk = Chunk(np.zeros((10, 1)), np.arange(self.sample, self.sample + 10) / 100, self.sample)
+        self.sample += 10
+        return chunk
+
+    @property
+    def ended(self) -> bool:
+        return self.sample >= 50 and not self.fail
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def wait_for(true: Any, seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_every_chunk_arrives_and_the_source_is_closed() -> None:
+    source = Counting()
+    reader = StreamReader(lambda: source)
+    reader.start()
+    wait_for(lambda: reader.ended)
+    assert [chunk.first_sample for chunk in reader.take()] == [0, 10, 20, 30, 40]
+    assert reader.take() == []
+    assert source.closed
+    assert reader.fault == ""
+
+
+def test_a_fault_is_published() -> None:
+    reader = StreamReader(lambda: Counting(fail=True))
+    reader.start()
+    wait_for(lambda: reader.fault)
+    assert reader.fault == "the cable is out"
+
+
+def test_a_patient_reader_waits_until_the_stream_is_there() -> None:
+    tries = [0]
+
+    def opener() -> Source:
+        tries[0] += 1
+        if tries[0] < 3:
+            raise SourceError("no such stream")
+        return Counting()
+
+    reader = StreamReader(opener, patient=True)
+    reader.start()
+    wait_for(lambda: reader.ended)
+    assert tries[0] == 3
+    assert reader.fault == ""
+    hasty = StreamReader(lambda: (_ for _ in ()).throw(SourceError("no such stream")))
+    hasty.start()
+    wait_for(lambda: hasty.fault)
+    assert hasty.fault == "no such stream"
+
+
+class Inlet:
+    def __init__(self) -> None:
+        self.texts = [(0.0, "a"), (0.1, "b")]
+        self.closed = False
+
+    def pull(self) -> list[tuple[float, str]]:
+        texts, self.texts = self.texts, []
+        return texts
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_messages_arrive_in_order() -> None:
+    inlet = Inlet()
+    reader = TextReader(lambda: inlet)
+    reader.start()
+    got: list[str] = []
+    wait_for(lambda: got.extend(reader.take()) or len(got) == 2)
+    assert got == ["a", "b"]
+    reader.halt()
+    assert inlet.closed
+
+
+class Slow:
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.go = threading.Event()
+
+    def send(self, order: dict[str, Any]) -> None:
+        self.go.wait(5)
+        if order["do"] == "pause":
+            raise BciError("the engine is gone")
+        self.sent.append(order["do"])
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_stop_overtakes_what_waits_and_errors_are_told() -> None:
+    client = Slow()
+    orders = Orders(client)
+    for what in ("note", "note", "pause", "stop"):
+        orders.send(what)
+    time.sleep(0.05)
+    client.go.set()
+    orders.close()
+    assert client.sent.index("stop") <= 1
+    assert sorted(client.sent) == ["note", "note", "stop"]
+    assert orders.errors == ["the engine is gone"]
+
+
+def test_without_an_engine_orders_go_nowhere() -> None:
+    orders = Orders(None)
+    assert not orders.possible
+    orders.send("stop")
+    orders.close()

@@ -1,0 +1,310 @@
+"""The live viewer, driven by keyboard and mouse: names, keys, STOP, arrangements, export."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QWidget
+
+from bcikit.signal import ArgumentError, Chunk, StreamInfo
+from bcikit.viewer.export import save_view
+from bcikit.viewer.layout import PRESETS
+from bcikit.viewer.menus import keys_dialog, save_dialog
+from bcikit.viewer.orders import Orders
+from bcikit.viewer.theme import DARK, LIGHT, Theme
+from bcikit.viewer.window import SpaceStops, ViewerWindow
+
+
+class Client:
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def send(self, order: dict[str, Any]) -> None:
+        self.sent.append(order)
+
+    def close(self) -> None:
+        self.sent.append({"do": "closed"})
+
+
+MESSAGES: tuple[dict[str, Any], ...] = (
+    {"type": "state", "state": "ACTIVE", "time": 109.0},
+    {"type": "event", "name": "cue/left", "time": 104.0},
+    {"type": "event", "name": "feedback/update", "time": 105.0},
+    {"type": "decision", "time": 109.5, "classes": ["left", "right"], "probabilities": [0.82, 0.18], "label": "left",
+     "latency_ms": {"filter": 1.0, "decode": 3.0, "gate": 0.2, "total": 4.2}, "data": {"evidence": {"left": 1.2}}},
+    {"type": "verdict", "time": 109.5, "allowed": False, "reasons": ["A-QUAL"], "state": "ACTIVE"},
+    {"type": "quality", "channels": {"C3": ["BAD", ["Q-RAIL"]], "Cz": ["WARN", ["Q-LINE"]], "C4": ["GOOD", []]}},
+    {"type": "health", "time": 109.0, "lost": 2, "received": 4000, "jitter_ms": 0.8},
+    {"type": "alarm", "rule": "Q-MONT", "level": "CAUTION", "what": "too few", "since": 100.0, "value": 0.5,
+     "limit": 0.75, "did": "held the output", "channels": ["C3"]},
+    {"type": "output", "state": {"closure": 0.6}},
+)  # fmt: skip
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client()
+
+
+@pytest.fixture
+def window(
+    qtbot, dark: Theme, info: StreamInfo, chunks: Callable[..., list[Chunk]], settings: QSettings, client: Client
+):
+    made = ViewerWindow(dark, orders=Orders(client), settings=settings)
+    qtbot.addWidget(made)
+    stops = SpaceStops(made.stop, made)
+    QApplication.instance().installEventFilter(stops)
+    made.resize(1280, 800)
+    made.show()
+    qtbot.waitExposed(made)
+    made.activateWindow()
+    for kind in ("raw", "pipeline"):
+        made.add_stream(kind, info)
+        for chunk in chunks(10):
+            made.take_chunk(kind, chunk)
+    for message in MESSAGES:
+        made.take_message(json.dumps(message))
+    yield made
+    QApplication.instance().removeEventFilter(stops)
+    made.close()
+
+
+def refresh_all(window: ViewerWindow) -> None:
+    for key, panel in window.panels.items():
+        window.show_panel(key)
+        panel.refresh(window.view)
+        panel.grab()
+
+
+def test_a_first_time_user_finds_the_bad_electrode_the_reason_and_the_stop(window: ViewerWindow) -> None:
+    window._due.clear()
+    window.tick()
+    assert window.strip.electrode.accessibleName() == "Worst electrode: C3 Q-RAIL, bad"
+    assert "a needed channel is not good enough" in window.panels["hand"].hand.accessibleDescription()
+    window.panels["decision"].refresh(window.view)
+    assert window.panels["decision"].why.text() == "What to do: Mend the channels shown."
+    assert window.strip.stop.isVisible()
+    assert window.strip.stop.isEnabled()
+    assert window.strip.stop.toolTip() == "Stop everything (space bar)"
+
+
+def test_space_stops_from_everywhere_but_a_text_field(qtbot, window: ViewerWindow, client: Client) -> None:
+    panel = window.traces["pipeline"]
+    for focus in (panel.canvas, panel.freeze_button, panel.window_choice, window.strip.stop):
+        client.sent.clear()
+        focus.setFocus()
+        QTest.keyClick(focus, Qt.Key.Key_Space)
+        qtbot.waitUntil(lambda: [o["do"] for o in client.sent] == ["stop"], timeout=2000)
+    client.sent.clear()
+    window.show_panel("glossary")
+    search = window.panels["glossary"].search
+    search.setFocus()
+    QTest.keyClicks(search, "evoked potential")
+    assert client.sent == []
+    assert search.text() == "evoked potential"
+    assert window.panels["glossary"].table_view.rowCount() == 1
+
+
+def test_return_presses_what_has_the_focus(window: ViewerWindow) -> None:
+    button = window.traces["pipeline"].freeze_button
+    button.setFocus()
+    QTest.keyClick(button, Qt.Key.Key_Return)
+    assert button.isChecked()
+
+
+def test_a_click_on_stop_stops(qtbot, window: ViewerWindow, client: Client) -> None:
+    QTest.mouseClick(window.strip.stop, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: [o["do"] for o in client.sent] == ["stop"], timeout=2000)
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_every_control_has_a_name_and_is_reached_by_the_keyboard(
+    window: ViewerWindow, controls: Callable[[QWidget], list[QWidget]], tab_order, preset: str
+) -> None:
+    window.arrange(preset)
+    QApplication.processEvents()
+    found = controls(window)
+    nameless = [w for w in found if not w.accessibleName()]
+    assert nameless == []
+    reached = tab_order(window)
+    missed = [(type(w).__name__, w.accessibleName()) for w in found if w not in reached]
+    assert missed == []
+
+
+def test_keys_act_on_the_traces(window: ViewerWindow) -> None:
+    panel = window.current_traces()
+    assert panel is window.traces["pipeline"]
+    for key, check in (
+        (Qt.Key.Key_F, lambda: panel.canvas.frozen_end is not None),
+        (Qt.Key.Key_F, lambda: panel.canvas.frozen_end is None),
+        (Qt.Key.Key_Plus, lambda: panel.canvas.lane_uv["eeg"] == 50),
+        (Qt.Key.Key_Minus, lambda: panel.canvas.lane_uv["eeg"] == 100),
+        (Qt.Key.Key_BracketRight, lambda: panel.canvas.seconds == 20),
+        (Qt.Key.Key_BracketLeft, lambda: panel.canvas.seconds == 10),
+        (Qt.Key.Key_C, lambda: len(panel.canvas.cursors) == 2),
+        (Qt.Key.Key_W, lambda: panel.canvas.sweep),
+        (Qt.Key.Key_PageUp, lambda: panel.canvas.frozen_end is not None),
+    ):
+        panel.canvas.setFocus()
+        QTest.keyClick(panel.canvas, key)
+        assert check(), key
+
+
+def test_events_are_marked_but_not_those_that_come_all_the_time(window: ViewerWindow) -> None:
+    assert [mark.text for mark in window.traces["raw"].canvas.marks] == ["left"]
+    sample = window.traces["raw"].canvas.marks[0].sample
+    assert sample == 4 * 250
+
+
+def test_a_click_annotates_here_and_in_the_recording(qtbot, window: ViewerWindow, client: Client) -> None:
+    panel = window.traces["pipeline"]
+    QTest.mouseClick(panel.annotate_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.canvas, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: any(o["do"] == "note" for o in client.sent), timeout=2000)
+    note = next(o for o in client.sent if o["do"] == "note")
+    middle = panel.canvas.history.time_at(panel.canvas.sample_at(panel.canvas.rect().center().x()))
+    assert note["time"] == pytest.approx(middle, abs=0.05)
+    assert panel.canvas.marks[-1].own
+
+
+def test_every_panel_shows_something_and_has_a_table(window: ViewerWindow) -> None:
+    refresh_all(window)
+    for key, panel in window.panels.items():
+        if key not in ("erd", "erp"):  # no epoch is complete here
+            assert len(panel.table()) >= 2, key
+
+
+def test_numbers_in_the_panels_are_those_of_the_messages(window: ViewerWindow) -> None:
+    refresh_all(window)
+    assert window.panels["decision"].table()[1:] == [["left", 0.82], ["right", 0.18]]
+    assert window.panels["latency"].table()[1:] == [
+        ["filter", 1.0, 1.0],
+        ["decode", 3.0, 3.0],
+        ["gate", 0.2, 0.2],
+        ["total", 4.2, 4.2],
+    ]
+    assert window.panels["safety"].table()[1][0] == "A-QUAL"
+    assert window.panels["alarms"].table()[1][2] == "0.5 / 0.75"
+    assert "held the output" in window.panels["alarms"].table()[1]
+    assert window.panels["quality"].table()[1] == ["C3", "BAD", "Q-RAIL", ""]
+    assert "lost 2 of 4002" in window.panels["link"].text.text()
+
+
+def test_erp_grows_with_events(window: ViewerWindow, chunks) -> None:
+    window.show_panel("erp")
+    panel = window.panels["erp"]
+    panel.refresh(window.view)
+    assert panel.epochs.averages.signal["left"].count == 1
+    window.take_message(json.dumps({"type": "event", "name": "cue/left", "time": 110.5}))
+    for chunk in chunks(4, start=2500):
+        window.take_chunk("pipeline", chunk)
+    panel.refresh(window.view)
+    assert panel.epochs.averages.signal["left"].count == 2
+    assert "left: 2" in panel.count.text()
+
+
+def test_views_are_saved_as_picture_drawing_and_table(window: ViewerWindow, tmp_path: Path) -> None:
+    refresh_all(window)
+    panel = window.panels["spectrum"]
+    assert save_view(window, tmp_path / "a.png").stat().st_size > 10000
+    assert b"<svg" in save_view(window.traces["raw"], tmp_path / "a.svg").read_bytes()
+    text = save_view(panel, tmp_path / "a.csv", table=panel.table()).read_text(encoding="utf-8-sig")
+    rows = list(csv.reader(text.splitlines()))
+    assert rows[0][0] == "Hz"
+    assert len(rows) > 100
+    with pytest.raises(ArgumentError, match=r"\.png, \.svg or \.csv"):
+        save_view(window, tmp_path / "a.gif")
+    with pytest.raises(ArgumentError, match="no table"):
+        save_view(window, tmp_path / "b.csv")
+
+
+def test_the_save_dialog_works_by_keyboard_and_says_what_is_wrong(qtbot, window: ViewerWindow, tmp_path: Path) -> None:
+    dialog = save_dialog(window)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    dialog.path.setText(str(tmp_path / "no" / "folder" / "x.png"))
+    save = next(b for b in dialog.findChild(QDialogButtonBox).buttons() if "Save" in b.text())
+    save.setFocus()
+    QTest.keyClick(save, Qt.Key.Key_Return)
+    assert "cannot be written" in dialog.problem.text()
+    dialog.path.setText(str(tmp_path / "x.png"))
+    QTest.keyClick(dialog.path, Qt.Key.Key_Return)
+    assert (tmp_path / "x.png").is_file()
+    assert dialog.saved == tmp_path / "x.png"
+
+
+def test_keys_are_listed(qtbot, window: ViewerWindow) -> None:
+    dialog = keys_dialog(window)
+    qtbot.addWidget(dialog)
+    from PySide6.QtWidgets import QTableWidget
+
+    table = dialog.findChild(QTableWidget)
+    keys = {table.item(row, 0).text() for row in range(table.rowCount())}
+    assert {"Space", "F", "Ctrl+S", "F1", "F5"} <= keys
+
+
+def test_an_arrangement_is_kept(qtbot, window: ViewerWindow, settings: QSettings, dark: Theme) -> None:
+    window.arrange("device")
+    window.docks["link"].close()
+    window.save_layout()
+    again = ViewerWindow(dark, settings=settings)
+    qtbot.addWidget(again)
+    again.show()
+    assert again.docks["link"].isHidden()
+    assert not again.docks["latency"].isHidden()
+    assert again.docks["erd"].isHidden()
+
+
+def test_a_new_look_goes_on_with_the_same_samples(qtbot, window: ViewerWindow, settings: QSettings) -> None:
+    light = ViewerWindow(LIGHT, settings=settings)
+    qtbot.addWidget(light)
+    light.take_over(window)
+    assert light.view.status is window.view.status
+    assert light.traces["raw"].canvas.history is window.traces["raw"].canvas.history
+    assert [m.text for m in light.traces["raw"].canvas.marks] == ["left"]
+
+
+def test_without_an_engine_it_watches_and_judges_by_itself(qtbot, dark: Theme, info: StreamInfo, chunks) -> None:
+    window = ViewerWindow(dark)
+    qtbot.addWidget(window)
+    window.show()
+    window.add_stream("raw", info)
+    assert not window.strip.stop.isEnabled()
+    window.stop()
+    assert "nothing to stop" in window.statusBar().currentMessage()
+    window._arrived = 0.0
+    for chunk in chunks(8) + chunks(4, start=2000, lost=100):
+        window.take_chunk("raw", chunk)
+    window._due.clear()
+    window.tick()
+    assert set(window.view.status.quality) == set(info.ch_names)
+    assert window.view.loss_percent == pytest.approx(100 * 100 / 3100)
+    assert window.strip.loss.accessibleName() == "Loss: 3.23 %, bad"
+
+
+def test_finished_sessions_are_told_once(qtbot, window: ViewerWindow) -> None:
+    told: list[int] = []
+    window.ended.connect(lambda: told.append(1))
+    window.take_message('{"type": "state", "state": "FINISHED"}')
+    window.tick()
+    window.tick()
+    assert told == [1]
+
+
+def test_contrast_of_text_is_readable() -> None:
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    for theme in (DARK, LIGHT):
+        for colour in (theme.text, theme.dim, theme.good, theme.warn, theme.bad, theme.accent):
+            for ground in (theme.panel, theme.window):
+                bright, low = sorted((luminance(colour), luminance(ground)), reverse=True)
+                # WCAG 2.2, success criterion 1.4.3: 4.5 for text, 3 for large text.
+                assert (bright + 0.05) / (low + 0.05) >= 4.5, (theme.name, colour, ground)
