@@ -43,7 +43,9 @@ class StimulusDose:
         self._off = float("-inf")
 
     def may_start(self, now: float) -> Reading | None:
-        """Return why a trial may not start now, or None if it may."""
+        """Return why a trial may not start now, or None if it may; one that runs has started already."""
+        if self._on is not None:
+            return None
         limits = self.limits
         pause = now - self._off
         block = 0.0 if pause >= limits.rest_s else self.block_s

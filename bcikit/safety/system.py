@@ -293,6 +293,32 @@ class SafetySystem:
         self.watch.report(Reading(rule=rule, severity=severity, value=value, limit=limit), at + hold_s)
         self._react(at)
 
+    def stimulus(self, now: float, *, on: bool) -> bool:
+        """Take note that flicker begins or ends, and say whether it may be on.
+
+        Returns
+        -------
+        bool
+            False if the state does not allow stimuli, or a limit of the dose is reached (ST-5): blank to mid-grey.
+        """
+        at = self._tick(now)
+        if not on:
+            self.watch.dose.stop(at)
+            return False
+        reading = self.watch.dose.may_start(at) if self.watch.dose.check(at) is None else self.watch.dose.check(at)
+        if not self.stimulus_allowed or reading is not None:
+            self.watch.dose.stop(at)
+            if reading is not None:
+                self._alarm(reading.rule, Level.CAUTION, at, value=reading.value, limit=reading.limit)
+            return False
+        self.watch.dose.start(at)
+        return True
+
+    @property
+    def stimulus_allowed(self) -> bool:
+        """Whether stimuli may be shown; elsewhere the screen is mid-grey."""
+        return self.machine.state in RUNNING
+
     def dead_man(self, now: float, *, held: bool) -> None:
         """Take note of the dead-man switch; letting go while something may move is a stop."""
         at = self._tick(now)

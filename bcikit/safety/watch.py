@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bcikit.safety.dose import StimulusDose
 from bcikit.safety.levels import Reading, Severity
 from bcikit.safety.person import FatigueMonitor, RhythmMonitor
 from bcikit.safety.quality import QualityMonitor
@@ -35,6 +36,7 @@ class Watch:
         hop_s = self.monitor.profile.hop_s
         self.rhythm = RhythmMonitor(self.monitor.ch_names, info.sfreq, hop_s=hop_s)
         self.fatigue = FatigueMonitor(hop_s=hop_s)
+        self.dose = StimulusDose()
         self._advisory: Reading | None = None
         self._external: dict[str, tuple[Reading, float]] = {}
         names = self.monitor.ch_names
@@ -95,6 +97,9 @@ class Watch:
             if share < 1.0:
                 severity = Severity.FAULT if share < least else Severity.WARN
                 readings.append(Reading(rule="Q-MONT", severity=severity, value=round(share, 3), limit=least))
+        too_long = self.dose.check(now)
+        if too_long is not None:
+            readings.append(too_long)
         readings += self._of_the_person(active_s, session_s)
         return readings
 

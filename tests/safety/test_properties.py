@@ -235,7 +235,7 @@ SafetyMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=
 
 
 class TestSafetyMachine(SafetyMachine.TestCase):
-    """Proves the invariants of the state machine."""
+    """Proves SAF-080, SAF-081, SAF-082 and SAF-083: the invariants of the state machine."""
 
 
 def test_the_sequences_do_reach_output():

@@ -213,6 +213,35 @@ def test_the_dose_of_flicker_is_limited():
     assert dose.may_start(now + 999.0).limit == 1200.0
 
 
+@pytest.mark.requirement("SAF-044")
+@pytest.mark.requirement("SAF-045")
+def test_the_running_system_limits_flicker_and_blanks_it_at_a_stop(active):
+    from bcikit.safety import Severity, State
+
+    one = active()
+    shown = [one.system.stimulus(one.run(0.5).now, on=True) for _ in range(11)]
+    assert shown == [True] * 11
+    one.run(2.0)
+    assert one.system.state is State.STANDBY, "more than six seconds in one piece end the run"
+    assert one.system.stimulus(one.now, on=True) is False
+    other = active()
+    assert other.system.stimulus(other.now, on=True)
+    blanked = []
+    other.system.listen(lambda step: blanked.append(other.system.stimulus_allowed))
+    other.system.report("ST-EYES", Severity.FAULT, other.now, value="eyes closed")
+    assert blanked == [False]
+    assert other.system.state is State.SAFE_STOP
+
+
+@pytest.mark.requirement("SAF-043")
+def test_defaults_keep_away_from_bright_screens_and_the_provocative_band():
+    bright = parse_design({"screen": {**SCREEN, "peak_cd_m2": 300.0}, "target": [target()]})
+    assert any(finding.rule == "ST-4" and finding.value == 300.0 for finding in analyse_design(bright).findings)
+    band = analyse_design(design(target(frequency_hz=17.0)))
+    assert any(finding.rule == "ST-4" for finding in band.findings)
+    assert not any(finding.rule == "ST-4" for finding in analyse_design(design(target(frequency_hz=10.0))).findings)
+
+
 def test_the_command(tmp_path):
     from bcikit.cli.app import app
 

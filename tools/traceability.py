@@ -1,0 +1,142 @@
+"""Joins hazards, requirements and tests into one table; `--check` fails where something is missing.
+
+uv run pytest tests/safety --junitxml results.xml
+uv run python tools/traceability.py --results results.xml
+uv run python tools/traceability.py --check
+"""
+
+import argparse
+import re
+import sys
+import tomllib
+import xml.etree.ElementTree as ET
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "safety"
+TABLE = FOLDER / "traceability.md"
+_MARK = re.compile(r"""requirement\(\s*["']([A-Z]+-\d+)["']""")
+_TEST = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
+
+
+def tests_by_requirement(root: Path) -> dict[str, list[str]]:
+    """Return the tests that carry each requirement's id: those whose decorators, as written, name it."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(root.rglob("test_*.py")):
+        text = path.read_text("utf-8")
+        start = 0
+        for match in _TEST.finditer(text):
+            # What stands between the end of the function before and this one are the decorators.
+            head = text[start : match.start()]
+            decorators = head[head.rfind("\n\n\n") + 1 :]
+            for requirement in dict.fromkeys(_MARK.findall(decorators)):
+                found[requirement].append(f"{path.stem}::{match.group(1)}")
+            start = match.end()
+    machine = root / "safety" / "test_properties.py"
+    if machine.is_file():
+        for requirement in re.findall(r"SAF-\d+", machine.read_text("utf-8")):
+            found[requirement].append("test_properties::TestSafetyMachine")
+    return {key: list(dict.fromkeys(names)) for key, names in found.items()}
+
+
+def outcomes(results: Path | None) -> dict[str, str]:
+    """Return "passed", "FAILED" or "skipped" by test, from a JUnit file; the worst of all parameters counts."""
+    if results is None:
+        return {}
+    rank = {"skipped": 0, "passed": 1, "FAILED": 2}
+    found: dict[str, str] = {}
+    for case in ET.parse(results).getroot().iter("testcase"):
+        outcome = "passed"
+        if case.find("failure") is not None or case.find("error") is not None:
+            outcome = "FAILED"
+        elif case.find("skipped") is not None:
+            outcome = "skipped"
+        module = (case.get("classname") or "").split(".")
+        name = (case.get("name") or "").split("[")[0]
+        stem = next((part for part in module if part.startswith("test_")), "")
+        key = f"{stem}::{'TestSafetyMachine' if name == 'runTest' else name}"
+        if key not in found or rank[outcome] > rank[found[key]]:
+            found[key] = outcome
+    return found
+
+
+def rows(results: Path | None) -> tuple[list[tuple[str, ...]], list[str]]:
+    """Return the table and what is missing."""
+    requirements = tomllib.loads((FOLDER / "requirements.toml").read_text("utf-8"))["requirement"]
+    hazards = {h["id"]: h for h in tomllib.loads((FOLDER / "hazards.toml").read_text("utf-8"))["hazard"]}
+    tests = tests_by_requirement(ROOT / "tests")
+    passed = outcomes(results)
+    problems: list[str] = []
+    ids = [requirement["id"] for requirement in requirements]
+    problems += [f"{name} stands twice in requirements.toml" for name in set(ids) if ids.count(name) > 1]
+    problems += [f"{name} is proved by {proofs[0]} but is no requirement" for name, proofs in tests.items()
+                 if name not in ids and name.startswith("SAF-")]  # fmt: skip
+    table = []
+    for requirement in requirements:
+        name = requirement["id"]
+        proofs = tests.get(name, [])
+        if not proofs:
+            problems.append(f"{name} ({requirement['control']}) has no test")
+        problems += [f"{name} names the unknown hazard {h}" for h in requirement["hazards"] if h not in hazards]
+        if not requirement["hazards"]:
+            problems.append(f"{name} answers no hazard")
+        states = {passed.get(proof, "not run") for proof in proofs}
+        result = next((s for s in ("FAILED", "not run", "skipped", "passed") if s in states), "-")
+        if passed and result == "FAILED":
+            problems.append(f"{name} fails: {', '.join(p for p in proofs if passed.get(p) == 'FAILED')}")
+        table.append(
+            (name, ", ".join(requirement["hazards"]), requirement["control"], requirement["text"],
+             "<br>".join(f"`{proof}`" for proof in proofs), result)
+        )  # fmt: skip
+    answered = {hazard for requirement in requirements for hazard in requirement["hazards"]}
+    problems += [f"{hazard} is answered by no requirement" for hazard in hazards if hazard not in answered]
+    for hazard in hazards.values():
+        missing = {"hazard", "sequence", "harm", "severity", "before", "after"} - set(hazard)
+        problems += [f"{hazard['id']} lacks {field}" for field in sorted(missing)]
+        if not missing and hazard["after"] > hazard["before"]:
+            problems.append(f"{hazard['id']} is more probable after its controls than before")
+    return table, problems
+
+
+def page(table: list[tuple[str, ...]]) -> str:
+    """Return the table as Markdown."""
+    hazards = tomllib.loads((FOLDER / "hazards.toml").read_text("utf-8"))["hazard"]
+    lines = [
+        "# Traceability",
+        "",
+        "Made by `tools/traceability.py` from `requirements.toml`, `hazards.toml` and the tests; do not edit.",
+        "",
+        "| hazard | what | harm | severity | probability before, after | controls |",
+        "|---|---|---|---|---|---|",
+    ]
+    for hazard in hazards:
+        controls = ", ".join(row[0] for row in table if hazard["id"] in row[1].split(", "))
+        numbers = f"{hazard['severity']} | {hazard['before']}, {hazard['after']}"
+        lines.append(f"| {hazard['id']} | {hazard['hazard']} | {hazard['harm']} | {numbers} | {controls} |")
+    lines += ["", "| requirement | hazard | control | text | test | result |", "|---|---|---|---|---|---|"]
+    lines += ["| " + " | ".join(row) + " |" for row in table]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, help="JUnit file of a test run")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where something is missing")
+    arguments = parser.parse_args()
+    table, problems = rows(arguments.results)
+    if arguments.check:
+        written = TABLE.read_text("utf-8") if TABLE.is_file() else ""
+        without_result = [line.rsplit("|", 2)[0] for line in written.splitlines() if line.startswith("| SAF-")]
+        if without_result != [line.rsplit("|", 2)[0] for line in page(table).splitlines() if line.startswith("| SAF-")]:
+            problems.append("traceability.md is not up to date: run tools/traceability.py")
+    else:
+        TABLE.write_text(page(table), "utf-8")
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    print(f"{len(table)} requirements, {len(problems)} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
