@@ -1,5 +1,6 @@
 """Learning from other days and other people: re-centring of signals, Riemannian Procrustes analysis."""
 
+import warnings
 from dataclasses import replace
 from typing import Any, Self
 
@@ -95,7 +96,10 @@ class ProcrustesTangent(TangentSpace):
             if len(np.unique(index[where == goal])) < len(self.classes_):
                 raise DataError("steps='full' needs labelled trials of every class of the target; use 'centre-scale'.")
             chain.append(TLRotate(target_domain=goal, metric="euclid"))
-        moved = make_pipeline(*chain).fit_transform(encoded, labels)
+        with warnings.catch_warnings():
+            # The rotation is as good as it gets after pyRiemann's number of steps, converged or not.
+            warnings.filterwarnings("ignore", message="Convergence not reached")
+            moved = make_pipeline(*chain).fit_transform(encoded, labels)
         _, plain, _ = decode_domains(moved, labels)
         # All domains are centred at the identity now; the target's own centre is where its windows will be whitened.
         self.set_reference(mean_riemann(matrices[where == goal]))
