@@ -120,8 +120,8 @@ def check_operator(config: SessionConfig, *, attended: bool) -> None:
         raise ConfigError(
             config.session.name,
             [
-                f"gate.profile is {gate.profile!r}; it needs an operator who arms it, with the participant's "
-                'consent. Run it from the clinic window (bcikit clinic), or take profile = "simulation" for pictures only.'
+                f"gate.profile is {gate.profile!r}; it needs an operator who arms it, with the participant's consent. "
+                "Run it from the clinic window (bcikit clinic), or take the profile 'simulation' for pictures only."
             ],
         )
 
