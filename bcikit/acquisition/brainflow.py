@@ -111,6 +111,8 @@ class BrainFlowSource(LiveSource):
         The rest.
     """
 
+    _exclusive = True
+
     def __init__(
         self,
         board: int,
@@ -185,6 +187,14 @@ class BrainFlowSource(LiveSource):
         boards.call(self._where, lambda: shim.start_stream(self._buffer, self._settings.streamer))
 
     def _receive(self, timeout: float) -> list[Chunk]:
+        try:
+            return self._take(timeout)
+        except boards.library().BrainFlowError:
+            # The session is gone: an attempt to open it again failed, or the driver gave it up.
+            self._link_lost = True
+            return []
+
+    def _take(self, timeout: float) -> list[Chunk]:
         shim = self._shim
         end = self._now() + timeout
         count = int(shim.get_board_data_count())
@@ -276,9 +286,11 @@ class BrainFlowSource(LiveSource):
         )
 
     def _reopen(self) -> object:
-        # BrainFlow refuses a second session with the same parameters: the old one has to go first.
-        _release(self._shim)
-        shim = boards.prepare(self._board, self._parameters, self._master, where=self._where)
+        # One object for both sessions: BrainFlow knows a session by its parameters, and an object that is thrown away
+        # releases whatever session has its parameters then.
+        shim = self._shim
+        _release(shim)
+        boards.call(self._where, shim.prepare_session)
         try:
             self._start(shim)
         except SourceError:
@@ -287,7 +299,7 @@ class BrainFlowSource(LiveSource):
         return shim
 
     def _adopt(self, link: object) -> None:
-        self._shim = link
+        """Nothing to do: it is the same object."""
 
     def _discard(self, link: object) -> None:
         _release(link)

@@ -87,20 +87,21 @@ class _Line:
         self.yy = self.yy * keep + block.yy
         self.blocks = self.blocks * keep + 1
 
-    def solve(self) -> tuple[float, float, float, float]:
-        """Return mean of x, value of the line there, slope, and the centred sum of x squared."""
+    def solve(self, *, prior: bool = True) -> tuple[float, float, float, float]:
+        """Return mean of x, value of the line there, slope (with or without the prior), centred sum of x squared."""
         if self.weight == 0:
             return 0.0, 0.0, 0.0, 0.0
         mean_x, mean_y = self.x / self.weight, self.y / self.weight
         sxx = max(0.0, self.xx - self.weight * mean_x * mean_x)
         sxy = self.xy - self.weight * mean_x * mean_y
-        return mean_x, mean_y, sxy / (sxx + self.prior), sxx
+        below = sxx + (self.prior if prior or not sxx else 0.0)
+        return mean_x, mean_y, sxy / below, sxx
 
-    def variance(self) -> float:
+    def variance(self, *, prior: bool = True) -> float:
         """Return the variance of the residuals."""
         if self.weight < 3:
             return 0.0
-        mean_x, mean_y, slope, sxx = self.solve()
+        mean_x, mean_y, slope, sxx = self.solve(prior=prior)
         sxy = self.xy - self.weight * mean_x * mean_y
         syy = self.yy - self.weight * mean_y * mean_y
         return max(0.0, (syy - 2 * slope * sxy + slope * slope * sxx) / self.weight)
@@ -222,8 +223,10 @@ class ClockModel:
     def state(self) -> ClockState:
         """Return rate, drift with uncertainty, and jitter."""
         line = self._all
-        _, _, slope, sxx = line.solve()
-        variance = line.variance()
+        # The prior keeps the first seconds calm; what is reported must not be drawn towards the nominal rate.
+        measured = line.blocks >= _SETTLED_BLOCKS
+        _, _, slope, sxx = line.solve(prior=not measured)
+        variance = line.variance(prior=not measured)
         uncertainty = math.inf
         if line.blocks >= 3 and sxx > 0:
             # The samples of one block share their jitter: a block counts as one point.

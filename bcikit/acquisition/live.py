@@ -57,6 +57,9 @@ class LiveSource(Source):
 
     live = True
 
+    _exclusive = False
+    """True where the driver has one link at a time, which opening again takes away."""
+
     def __init__(
         self,
         info: StreamInfo,
@@ -122,7 +125,8 @@ class LiveSource(Source):
         end = time.monotonic() + timeout
         step = min(timeout, _FIRST_WAIT)
         while True:
-            chunks = [] if self._link_lost else self._receive(step)
+            closed = self._link_lost or (self._exclusive and self._attempt is not None)
+            chunks = [] if closed else self._receive(step)
             if chunks:
                 self._alive(self._arrival, chunks[0])
                 if len(chunks) > 1:

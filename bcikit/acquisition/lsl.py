@@ -140,6 +140,7 @@ class LslSource(LiveSource):
 
     def _use(self, inlet: Any) -> None:
         self._inlet = inlet
+        self._uid = inlet.info(self._settings.timeout).uid()
         self._puller = BlockPuller(inlet, self.info.n_channels)
         self._correct(self._now(), timeout=self._settings.timeout)
 
@@ -183,6 +184,8 @@ class LslSource(LiveSource):
     def _reopen(self) -> object:
         settings = self._settings
         stream = lsl_resolve.find_one(self._wanted, timeout=1.0)
+        if not self._link_lost and stream.uid() == self._uid:
+            raise SourceError(f"lsl:{self.info.name} is there and silent.")
         inlet = lsl_resolve.open_inlet(stream, buffered=settings.buffer)
         full = lsl_resolve.full_info(inlet, stream.name(), timeout=settings.timeout)
         try:

@@ -215,6 +215,24 @@ def test_row_9_outlet_silent(sender):
 
 
 @pytest.mark.requirement("SAF-108")
+def test_row_9_outlet_silent_for_long_is_no_new_segment(sender):
+    name = f"long-{uuid.uuid4()}"
+    other = sender(name=name)
+    with open_source(f"lsl:name={name}") as source:
+        before, _, _ = collect(source, 0.5)
+        other.tell("silence", on=True)
+        _, events, _ = collect(source, 4.0)
+        other.tell("silence", on=False)
+        after, more, _ = collect(source, 2.0, until=lambda c, e: len(c) > 5)
+        status = source.status()
+    assert [event.name for event in events] == ["stream/late", "stream/stalled", "stream/lost"]
+    assert named(more, "stream/resumed")
+    assert status.reconnects == 0
+    assert contiguous(before + after)
+    assert int(after[-1].data[-1, 0]) == (int(before[0].data[0, 0]) + after[-1].end_sample - 1) % 1000
+
+
+@pytest.mark.requirement("SAF-108")
 def test_row_9_outlet_destroyed_and_restarted(sender):
     name = f"again-{uuid.uuid4()}"
     other = sender(name=name)

@@ -1,0 +1,132 @@
+"""BrainFlow: every board by name, markers, battery, impedance, the streaming board, and a session that is lost."""
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+
+from bcikit import open_source
+from bcikit.acquisition import brainflow_boards as boards
+from bcikit.signal import ArgumentError, Flag, SourceError
+
+
+def pulled(source, seconds):
+    chunks, events = [], []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        chunk = source.pull(0.1)
+        events += source.pull_events()
+        if chunk is not None:
+            chunks.append(chunk)
+    return chunks, events
+
+
+def test_every_board_has_a_name_and_a_description():
+    names = boards.board_names()
+    assert len(names) >= 64
+    assert names["synthetic"] == -1
+    assert {"cyton", "cyton-daisy", "ganglion", "muse-2", "unicorn", "playback", "streaming"} <= set(names)
+    for name, number in names.items():
+        descr = boards.describe(number)
+        if not descr.get("sampling_rate"):
+            continue
+        rows, info = boards.stream_info(descr, aux=False, name=name)
+        assert len(rows) == info.n_channels > 0
+        assert max(rows) < descr["num_rows"]
+        assert info.sfreq == descr["sampling_rate"]
+
+
+@pytest.mark.parametrize("text", ["cyton", "CYTON", "Cyton_Board", "CYTON_BOARD", "0"])
+def test_names_are_forgiving(text):
+    assert boards.board_id(text, what="board") == 0
+
+
+def test_synthetic_board():
+    with open_source("brainflow:synthetic") as source:
+        info = source.info
+        assert info.sfreq == 250
+        assert info.ch_names[:4] == ("Fz", "C3", "Cz", "C4")
+        assert info.capabilities.impedance
+        assert info.capabilities.battery
+        assert info.capabilities.packet_modulus == 256
+        chunks, _ = pulled(source, 2.0)
+        status = source.status()
+        assert 80 <= source.battery() <= 100
+        assert status.battery == source.battery()
+        assert len(source.impedances()) == 2
+        assert all(800 < value < 1200 for value in source.impedances())
+    data = np.concatenate([chunk.data for chunk in chunks])
+    assert status.lost == 0
+    # Channel 1 of this board is 5 Hz with 14 uV around 10 uV: microvolts.
+    assert data[:, 0].mean() == pytest.approx(10, abs=1)
+    assert data[:, 0].std() == pytest.approx(10, abs=1)
+    assert all(chunk.health.age < 0.2 for chunk in chunks[5:])
+
+
+def test_channels_that_are_no_biosignals():
+    with open_source("brainflow:synthetic?aux=true") as source:
+        info = source.info
+        chunk = source.pull(2.0)
+    assert set(info.ch_types) >= {"eeg", "accel", "gyro", "ppg", "gsr", "temperature"}
+    column = info.ch_types.index("temperature")
+    assert chunk.data[0, column] == pytest.approx(36.6, abs=0.1)
+
+
+def test_inserted_markers():
+    with open_source("brainflow:synthetic") as source:
+        pulled(source, 0.2)
+        source.insert_marker(3)
+        _, events = pulled(source, 0.3)
+        for value in (0, float("nan"), float("inf")):
+            with pytest.raises(ArgumentError, match="marker"):
+                source.insert_marker(value)
+    markers = [event for event in events if event.source == "brainflow"]
+    assert [(event.name, event.value) for event in markers] == [("marker/3", 3)]
+    assert markers[0].sample is not None
+
+
+def test_streaming_board_with_a_real_sender():
+    port = 6700 + int(time.time()) % 200
+    with (
+        open_source(f"brainflow:synthetic?streamer=streaming_board://225.1.1.1:{port}") as sender,
+        open_source(f"brainflow:streaming?master_board=synthetic&ip_address=225.1.1.1&ip_port={port}") as source,
+    ):
+        received, sent = [], []
+        end = time.monotonic() + 2.0
+        while time.monotonic() < end:
+            chunk = sender.pull(0.05)
+            sent += [] if chunk is None else [chunk.data]
+            while (chunk := source.pull(0.0)) is not None:
+                received.append(chunk)
+    if not received:
+        pytest.skip("multicast does not loop back on this machine")
+    assert source.info.n_channels == 16
+    data = np.concatenate([chunk.data for chunk in received])
+    assert data.shape[0] > 200
+    whole = np.concatenate(sent)
+    begin = int(np.flatnonzero((whole == data[0]).all(axis=1))[0])
+    overlap = min(len(whole) - begin, len(data))
+    np.testing.assert_array_equal(data[:overlap], whole[begin : begin + overlap])
+
+
+def test_a_lost_session_is_opened_again_as_a_new_segment(playback, tmp_path):
+    address = playback(150).write(tmp_path / "short.tsv") + "&reconnect=20"
+    with open_source(address) as source:
+        chunks, events = pulled(source, 4.5)
+        status = source.status()
+    names = [event.name for event in events]
+    assert names[:4] == ["stream/late", "stream/stalled", "stream/lost", "stream/reconnected"]
+    assert status.reconnects == 1
+    again = next(chunk for chunk in chunks if chunk.health.flags & Flag.RECONNECTED)
+    assert again.health.flags & Flag.LATE_COUNT
+    # Lost after 2 s of silence, and opening takes a moment: at 250 Hz at least 500 samples.
+    assert 480 <= again.health.lost <= 900
+    for before, after in itertools.pairwise(chunks):
+        assert after.first_sample == before.end_sample + after.health.lost
+        assert after.times[0] > before.times[-1]
+
+
+def test_opening_twice_is_one_clear_error():
+    with open_source("brainflow:synthetic"), pytest.raises(SourceError, match="already open in this process"):
+        open_source("brainflow:synthetic")
