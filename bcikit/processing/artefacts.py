@@ -121,7 +121,7 @@ class Blinks(_Detector):
             raise ArgumentError("blinks is not configured; call configure(info) first.")
         if not chunk.n_times:
             return chunk
-        mask = chunk.health.mask
+        mask = merge_mask(chunk.health.mask, ~np.isfinite(chunk.data), Bad.NAN, chunk.data.shape)
         seen = np.ascontiguousarray(chunk.data[:, self._columns])
         some = None if mask is None else np.ascontiguousarray(mask[:, self._columns])
         slow = self._runner.process(Chunk(seen, chunk.times, chunk.first_sample, chunk.health.with_mask(some)))
@@ -131,7 +131,7 @@ class Blinks(_Detector):
         before = bool(self._left[0])
         active = self._spread(np.any(hits, axis=1, keepdims=True), self._hold_samples)
         self._note_onsets(active[:, 0], before, chunk)
-        if not active.any():
+        if not active.any() and mask is chunk.health.mask:
             return chunk
         where = np.zeros(chunk.data.shape, dtype=bool)
         where[:, self._marked] = active
@@ -216,7 +216,7 @@ class Muscle(_Detector):
             raise ArgumentError("muscle is not configured; call configure(info) first.")
         if not chunk.n_times:
             return chunk
-        mask = chunk.health.mask
+        mask = merge_mask(chunk.health.mask, ~np.isfinite(chunk.data), Bad.NAN, chunk.data.shape)
         seen = np.ascontiguousarray(chunk.data[:, self._columns])
         some = None if mask is None else np.ascontiguousarray(mask[:, self._columns])
         fast = self._runner.process(Chunk(seen, chunk.times, chunk.first_sample, chunk.health.with_mask(some)))
@@ -230,7 +230,7 @@ class Muscle(_Detector):
         before = bool(self._left.any())
         active = self._spread(hits, self._hold_samples)
         self._note_onsets(np.any(active, axis=1), before, chunk)
-        if not active.any():
+        if not active.any() and mask is chunk.health.mask:
             return chunk
         where = np.zeros(chunk.data.shape, dtype=bool)
         where[:, self._columns] = active

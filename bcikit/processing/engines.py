@@ -6,6 +6,7 @@ the same output: scipy and numba bit by bit whatever the chunks, numpy within 1e
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 
 import numpy as np
@@ -212,7 +213,11 @@ def make_engine(sos: NDArray[np.float64], n_channels: int, *, engine: str = "aut
     """
     check_choice("engine", engine, ENGINES)
     if engine == "auto":
-        engine = "numba" if find_spec("numba") is not None else "numpy"
+        if find_spec("numba") is not None:
+            # An installed numba may not fit this Python or numpy; then the other engine serves as well.
+            with suppress(ImportError):
+                return NumbaEngine(sos, n_channels)
+        engine = "numpy"
     return _CLASSES[engine](sos, n_channels)
 
 

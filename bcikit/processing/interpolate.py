@@ -79,6 +79,8 @@ class Interpolate(Step):
     def process(self, chunk: Chunk) -> Chunk:
         """Return the chunk with bad channels replaced."""
         data, mask = chunk.data, chunk.health.mask
+        if not data.shape[0]:
+            return chunk
         eeg = data[:, self._eeg]
         some = None if mask is None else mask[:, self._eeg]
         bad = ~np.isfinite(eeg)
@@ -92,7 +94,8 @@ class Interpolate(Step):
             bad[:] = False
         bad[:, sorted(self._always)] = True
         out = eeg.copy()
-        for pattern in np.unique(bad, axis=0):
+        patterns = bad[:1] if (bad == bad[0]).all() else np.unique(bad, axis=0)
+        for pattern in patterns:
             rows = np.flatnonzero((bad == pattern).all(axis=1))
             columns = np.flatnonzero(pattern)
             if not columns.size or 2 * columns.size > len(self._eeg):

@@ -7,7 +7,20 @@ import numpy as np
 
 _njit: Any = numba.njit
 # No fastmath but contraction: a fused multiply-add never depends on how the stream was cut, a reordered sum would.
-_OPTIONS = {"nogil": True, "cache": True, "fastmath": {"contract"}}
+_OPTIONS = {"nogil": True, "fastmath": {"contract"}}
+
+
+def _compiled(signature: str) -> Any:
+    """Return a decorator that compiles at once, and keeps the result on disk where it may write."""
+
+    def compiled(function: Any) -> Any:
+        try:
+            return _njit(signature, cache=True, **_OPTIONS)(function)
+        except RuntimeError:
+            # Neither the package's folder nor the user's cache can be written.
+            return _njit(signature, **_OPTIONS)(function)
+
+    return compiled
 
 
 @_njit(inline="always", **_OPTIONS)
@@ -21,7 +34,7 @@ def _section(row, first, second, b0, b1, b2, a1, a2):  # type: ignore[no-untyped
         row[channel] = out
 
 
-@_njit("boolean(float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1])", **_OPTIONS)
+@_compiled("boolean(float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1])")
 def cascade_rows(data, sos, state, before, out):  # type: ignore[no-untyped-def]
     """Filter ``data`` (n_times, n_channels) into ``out``; ``state`` (n_sections, 2, n_channels) is changed.
 

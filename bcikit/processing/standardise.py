@@ -26,7 +26,8 @@ class Standardise(Step):
     ``mean += a (x - mean)``, ``var += a ((x - mean)^2 - var)`` with ``a = 1 - exp(-1 / (time_constant sfreq))``, the
     first samples weighted alike until there are enough of them (``a = 1 / n``). A sample that is not finite or is
     railed enters neither and gives 0, marked. The statistics outlive a gap of any length: they are slow by purpose. The
-    first `time_constant` after a start is marked `Bad.AFFECTED`. Channels that are no voltages pass unchanged.
+    first `time_constant` after a start is marked `Bad.AFFECTED`. Channels that are no voltages pass unchanged, unless
+    the stream has no voltage at all: features are standardised, every one.
     """
 
     name: ClassVar[str] = "standardise"
@@ -41,7 +42,7 @@ class Standardise(Step):
         """Set the rate of forgetting."""
         if info.sfreq <= 0:
             raise ArgumentError(f"standardise needs a stream with a fixed sampling rate; {info.name!r} has none.")
-        self._columns = signal_columns(info)
+        self._columns = signal_columns(info) or list(range(info.n_channels))
         self._moments = Moments(len(self._columns), self.time_constant * info.sfreq)
         # e^-5 of the weight is left then: below 1 %.
         self.settling = 5 * self.time_constant

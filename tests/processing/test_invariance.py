@@ -120,12 +120,16 @@ def test_the_input_is_never_changed(streams, name, index) -> None:
     np.testing.assert_array_equal(recording.mask, mask)
 
 
+@pytest.mark.parametrize("fault", ["nan", "unmarked nan", "railed"])
 @pytest.mark.parametrize(("name", "index"), CASES)
-def test_a_bad_sample_is_forgotten_once_settled_and_marked_until_then(streams, name, index) -> None:
+def test_a_bad_sample_is_forgotten_once_settled_and_marked_until_then(streams, name, index, fault) -> None:
     clean = streams.clean(12)
     step = make(name, index)
     want = step.apply(clean)
-    got = step.apply(streams.with_nan(clean, 1500, 3))
+    data, given = clean.data.copy(), np.zeros(clean.data.shape, np.uint8)
+    data[1500, 3] = 187_500.0 if fault == "railed" else np.nan
+    given[1500, 3] = int(Bad.RAILED if fault == "railed" else Bad.NAN)
+    got = step.apply(Recording.from_arrays(clean.info, data, mask=None if fault == "unmarked nan" else given))
     np.testing.assert_array_equal(got.samples, want.samples)
     good = ~np.isnan(got.data)
     mask = np.zeros(got.data.shape, np.uint8) if got.mask is None else got.mask
@@ -138,6 +142,20 @@ def test_a_bad_sample_is_forgotten_once_settled_and_marked_until_then(streams, n
     late = got.times > clean.times[1500] + step.settling + 1 / 250
     assert (error[late] <= limit).all()
     assert not (mask[late] & int(Bad.AFFECTED)).any()
+
+
+@pytest.mark.parametrize(("name", "index"), CASES)
+def test_a_repeated_sample_changes_no_value_and_is_marked_until_settled(streams, name, index) -> None:
+    clean = streams.clean(12)
+    step = make(name, index)
+    want = step.apply(clean)
+    mask = np.zeros(clean.data.shape, np.uint8)
+    mask[1500, 3] = int(Bad.REPEATED)
+    got = step.apply(Recording.from_arrays(clean.info, clean.data, mask=mask))
+    np.testing.assert_allclose(got.data, want.data, atol=1e-9 * scale_of(want))
+    marks = np.zeros(got.data.shape, np.uint8) if got.mask is None else got.mask
+    late = got.times > clean.times[1500] + step.settling + 1 / 250
+    assert not (marks[late] & int(Bad.AFFECTED | Bad.REPEATED)).any()
 
 
 @pytest.mark.parametrize(("name", "index"), CASES)
