@@ -4,6 +4,8 @@ Means over the training data come from pyRiemann; what runs for each decision is
 numpy with everything that does not depend on the window computed once. Tests hold both equal to pyRiemann at 1e-8.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -105,21 +107,27 @@ def function_of(matrices: Array, name: str) -> Array:
     return (vectors * mapped[..., None, :]) @ vectors.swapaxes(-1, -2)
 
 
+@lru_cache(maxsize=32)
+def _triangle(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
+    """Return rows, columns and weights of the upper triangle."""
+    rows, columns = np.triu_indices(n)
+    return rows, columns, np.where(rows == columns, 1.0, np.sqrt(2.0))
+
+
 def upper(matrices: Array) -> Array:
     """Return the upper triangle of symmetric matrices as vectors, off-diagonal terms times sqrt(2).
 
     The Euclidean norm of the vector is the Frobenius norm of the matrix (Barachant et al. 2013, eq. 9).
     """
-    n = matrices.shape[-1]
-    rows, columns = np.triu_indices(n)
-    return matrices[..., rows, columns] * np.where(rows == columns, 1.0, np.sqrt(2.0))
+    rows, columns, weights = _triangle(matrices.shape[-1])
+    return matrices[..., rows, columns] * weights
 
 
 def unupper(vectors: Array) -> Array:
     """Return symmetric matrices from what `upper` made of them."""
     n = int((np.sqrt(1 + 8 * vectors.shape[-1]) - 1) / 2)
-    rows, columns = np.triu_indices(n)
-    values = vectors / np.where(rows == columns, 1.0, np.sqrt(2.0))
+    rows, columns, weights = _triangle(n)
+    values = vectors / weights
     result = np.zeros((*vectors.shape[:-1], n, n))
     result[..., rows, columns] = values
     result[..., columns, rows] = values

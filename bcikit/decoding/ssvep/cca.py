@@ -71,15 +71,20 @@ class Fbcca(SsvepDecoder):
 
     def correlations(self, X: ArrayLike) -> Array:
         """Return the largest canonical correlation squared, shape ``(n_epochs, n_bands, n_targets)``."""
-        data = self._check(X)
-        basis, sizes = self._basis(data.shape[2])
-        parts = self._splitter(data)
+        return self._correlations(self._splitter(self._check(X)))
+
+    def _correlations(self, parts: Array) -> Array:
+        basis, sizes = self._basis(parts.shape[-1])
         return np.stack([squared_correlations(epoch, basis, sizes) for epoch in parts])
 
     def decision_scores(self, X: ArrayLike) -> Array:
         """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        seconds = np.shape(X)[2] / self.sfreq
-        return np.einsum("b,nbk->nk", self.weights_, self.correlations(X)) * self.gain * seconds
+        return self.score_parts(self._splitter(self._check(X)))
+
+    def score_parts(self, parts: Array) -> Array:
+        """Return the scores of windows that are split into sub-bands already."""
+        seconds = parts.shape[-1] / self.sfreq
+        return np.einsum("b,nbk->nk", self.weights_, self._correlations(parts)) * self.gain * seconds
 
     def _basis(self, n_times: int) -> tuple[Array, tuple[int, ...]]:
         """Return the references of all targets side by side, ``(n_times, sum of sizes)``; kept for each length."""
