@@ -68,19 +68,31 @@ class JansenRit:
         """Return the potential of the pyramidal cells after each step, shape ``(steps, n)``."""
         count = self._state.shape[2]
         out = np.empty((steps, count))
-        drive = self._rng.uniform(120.0, 320.0, (steps, count))
-        y = self._state
-        inner = np.empty((3, count))
+        # The sigmoid 5 / (1 + exp(0.56 (6 - v))) is 2.5 (1 + tanh(0.28 (v - 6))); what does not change is added first.
+        size = 2.5 * self._gains * np.array([[1.0], [108.0], [1.0]])
+        base = np.repeat(np.broadcast_to(size, (1, 3, count)), steps, axis=0)
+        base[:, 1] += self._gains[1] * self._rng.uniform(120.0, 320.0, (steps, count))
+        slopes = 0.28 * self._couplings
+        y, speed = self._state[0].copy(), self._state[1].copy()
+        inner, away, scratch = np.empty((3, count)), np.empty((3, count)), np.empty((3, count))
         for step in range(steps):
-            inner[0] = y[0, 1] - y[0, 2]
-            np.multiply(self._couplings, y[0, 0], out=inner[1:])
-            rate = 5.0 / (1.0 + np.exp(0.56 * (6.0 - inner)))
-            rate[1] = drive[step] + 108.0 * rate[1]
-            goal = self._gains * rate
-            away = y[0] - goal
-            y = np.stack([goal + self._m00 * away + self._m01 * y[1], self._m10 * away + self._m11 * y[1]])
-            out[step] = y[0, 1] - y[0, 2]
-        self._state = y
+            np.subtract(y[1], y[2], out=inner[0])
+            inner[0] *= 0.28
+            np.multiply(slopes, y[0], out=inner[1:])
+            inner -= 1.68
+            np.tanh(inner, out=inner)
+            inner *= size
+            inner += base[step]
+            np.subtract(y, inner, out=away)
+            np.multiply(self._m00, away, out=y)
+            y += inner
+            np.multiply(self._m01, speed, out=scratch)
+            y += scratch
+            speed *= self._m11
+            away *= self._m10
+            speed += away
+            np.subtract(y[1], y[2], out=out[step])
+        self._state = np.stack([y, speed])
         return out
 
 
