@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from bcikit.viewer.inputs import button
 from bcikit.viewer.theme import LEVELS, Theme
@@ -120,10 +120,14 @@ def card(*widgets: QWidget, title: str = "", stretch: Sequence[int] = ()) -> QFr
     layout.setContentsMargins(14, 10, 14, 12)
     if title:
         label = QLabel(title)
-        label.setStyleSheet("font-weight: 600; font-size: 14px; border: none;")
+        label.setStyleSheet("font-weight: 600; font-size: 15px; border: none;")
         layout.addWidget(label)
     for index, widget in enumerate(widgets):
+        if isinstance(widget, QLabel):
+            widget.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(widget, stretch[index] if index < len(stretch) else 0)
+    if not any(stretch) and not any(isinstance(widget, QAbstractItemView) for widget in widgets):
+        layout.addStretch(1)
     return frame
 
 

@@ -297,7 +297,7 @@ class SessionPage(RunPage):
         row.addWidget(self.stop)
         left, right = QVBoxLayout(), QVBoxLayout()
         left.addWidget(card(self.hand, stretch=(1,)), 3)
-        left.addWidget(card(self.bars), 1)
+        left.addWidget(card(self.bars, stretch=(1,)), 1)
         right.addWidget(card(self.state, title=tr("What happens")), 2)
         right.addWidget(card(self.progress, self.accuracy, self.dose, title=tr("So far")))
         right.addWidget(card(self.difficulty_label, self.difficulty))

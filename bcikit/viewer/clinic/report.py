@@ -103,7 +103,7 @@ def html(data: ReportData) -> str:
     if picture:
         words = escape(tr("Accuracy of each session"))
         trend = f"<h2>{escape(tr('Trend over sessions'))}</h2>"
-        trend += f"<img src='data:image/png;base64,{picture}' width='560' alt='{words}'>"
+        trend += f"<img src='data:image/png;base64,{picture}' width='430' alt='{words}'>"
     title = escape(tr("Report of the training"))
     language = "zh" if tr("language") == "语言" else "en"
     footer = tr(

@@ -49,6 +49,9 @@ class ClinicWindow(QMainWindow):
         self.stack = QStackedWidget()
         self.pages: dict[str, Page] = {}
         self._labels: dict[str, QLabel] = {}
+        font = self.font()
+        font.setPixelSize(14)
+        self.setFont(font)
         self._make_pages()
         self._build()
         self._menus()
@@ -162,6 +165,7 @@ class ClinicWindow(QMainWindow):
         self.keep()
         self.stack.setCurrentWidget(self.pages[step])
         self.pages[step].enter()
+        self.pages[step].next_button.setFocus()
         theme = self.desk.theme
         reached = STEPS.index(step)
         for index, (name, label) in enumerate(self._labels.items()):

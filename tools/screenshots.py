@@ -1,0 +1,316 @@
+"""Takes the screenshots of the documentation: every page, two sizes, light and dark, English and Chinese.
+
+    uv run python tools/screenshots.py            all of them, into docs/images
+    uv run python tools/screenshots.py --quick    one size and look, for a glance
+
+A simulated person imagines movements; the messages are those an engine sends. No display is needed. The pictures are
+stored with a palette of 256 colours, which keeps them small.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+import numpy as np
+from PySide6.QtCore import QEventLoop, Qt, QTimer
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication, QWidget
+
+from bcikit.acquisition import Device, open_source
+from bcikit.recording import Catalogue, SessionWriter
+from bcikit.signal import Chunk, StreamInfo
+from bcikit.viewer.clinic import pages_device
+from bcikit.viewer.clinic.pages_device import DeviceTest
+from bcikit.viewer.clinic.window import ClinicWindow
+from bcikit.viewer.orders import Orders
+from bcikit.viewer.start import dress, prepare
+from bcikit.viewer.status import Quality
+from bcikit.viewer.window import ViewerWindow
+
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "images"
+SIZES = ((1280, 800), (1920, 1080))
+SECONDS = 42
+_PLAIN = Qt.ImageConversionFlag.ThresholdDither | Qt.ImageConversionFlag.AvoidDither
+
+
+def spin(seconds: float) -> None:
+    loop = QEventLoop()
+    QTimer.singleShot(round(seconds * 1000), loop.quit)
+    loop.exec()
+
+
+def simulated(seconds: float) -> tuple[StreamInfo, list[Chunk]]:
+    """Return a stretch of the simulated person with one electrode that comes off and one with hum."""
+    chunks = []
+    with open_source("sim:motor-imagery?seed=3") as source:
+        info = source.info
+        while not chunks or chunks[-1].end_sample < seconds * info.sfreq:
+            chunk = source.pull(1.0)
+            if chunk is not None and chunk.n_times:
+                chunks.append(chunk)
+    bad, hum = info.ch_names.index("C3") if "C3" in info.ch_names else 0, 1
+    rng = np.random.default_rng(0)
+    for chunk in chunks:
+        chunk.data[:, bad] += rng.standard_normal(chunk.n_times) * 120 + 300 * np.sin(chunk.times)
+        chunk.data[:, hum] += 25 * np.sin(2 * np.pi * 50 * chunk.times)
+    return info, chunks
+
+
+class Quiet:
+    """Takes orders and does nothing: the pictures show a session that could be stopped."""
+
+    def send(self, order: dict[str, object]) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def messages(info: StreamInfo, begin: float, end: float) -> list[dict[str, object]]:
+    rng = np.random.default_rng(1)
+    said: list[dict[str, object]] = [{"type": "state", "state": "ACTIVE", "time": begin}]
+    bad = "C3" if "C3" in info.ch_names else info.ch_names[0]
+    trial = 0
+    for second in np.arange(begin + 1, end, 0.25):
+        if (second - begin) % 8 == 1:
+            trial += 1
+            name = "left_hand" if trial % 2 else "right_hand"
+            said.append({"type": "event", "name": f"cue/{name}", "time": float(second)})
+        right = 0.5 + 0.32 * np.sin(second / 2.5) + 0.05 * rng.standard_normal()
+        p = float(np.clip(right, 0.04, 0.96))
+        stages = {"filter": 0.4, "decode": 2.1, "gate": 0.3, "total": 3.1}
+        stages = {key: value * float(rng.uniform(0.8, 1.6)) for key, value in stages.items()}
+        said.append({"type": "decision", "time": float(second), "classes": ["left_hand", "right_hand"],
+                     "probabilities": [p, 1 - p], "label": "left_hand" if p > 0.5 else "right_hand",
+                     "latency_ms": stages, "data": {"threshold": 0.7}})  # fmt: skip
+        refused = ["A-QUAL"] if second > end - 6 else ["A-CONF"] if max(p, 1 - p) < 0.7 else []
+        said.append(
+            {"type": "verdict", "time": float(second), "allowed": not refused, "reasons": refused, "state": "ACTIVE"}
+        )
+        said.append({"type": "health", "time": float(second), "lost": int(second - begin) // 9, "received": round((second - begin) * info.sfreq),
+                     "jitter_ms": float(0.6 + 0.2 * rng.random())})  # fmt: skip
+    channels: dict[str, object] = {name: ["GOOD", []] for name in info.ch_names}
+    channels[bad], channels[info.ch_names[1]] = ["BAD", ["Q-RAIL"]], ["WARN", ["Q-LINE"]]
+    said.append({"type": "quality", "channels": channels})
+    said.append({"type": "output", "state": {"closure": 0.55}})
+    said.append({"type": "alarm", "rule": "Q-MONT", "level": "CAUTION", "what": "too few of the needed channels are usable",
+                 "since": end - 6, "value": 0.94, "limit": 1.0, "did": "output held", "channels": [bad]})  # fmt: skip
+    said.append({"type": "alarm", "rule": "H-LOSS", "level": "ADVISORY", "what": "samples are being lost",
+                 "since": end - 40, "value": 0.002, "limit": 0.001, "active": False})  # fmt: skip
+    return said
+
+
+def viewer_pages(
+    take: Callable[[QWidget, str], None], theme: str, language: str, size: tuple[int, int], stream: object
+) -> None:
+    info, chunks = stream  # type: ignore[misc]
+    application = QApplication.instance()
+    for preset in ("clinic", "research", "device"):
+        window = ViewerWindow(dress(application, theme, language), orders=Orders(Quiet()), preset=preset)
+        window.resize(*size)
+        window.show()
+        for kind in ("raw", "pipeline"):
+            panel = window.add_stream(kind, info)
+            if kind == "pipeline":
+                panel.band.setCurrentText("off")
+            for chunk in chunks:
+                data = chunk.data if kind == "raw" else chunk.data - np.median(chunk.data, axis=1, keepdims=True)
+                window.take_chunk(
+                    kind, Chunk(np.ascontiguousarray(data), chunk.times, chunk.first_sample, chunk.health)
+                )
+        for message in messages(info, float(chunks[0].times[0]), float(chunks[-1].times[-1])):
+            window.take_message(json.dumps(message))
+        if preset == "device":
+            window.trace_tabs.setCurrentIndex(0)
+            window.traces["raw"].band.setCurrentText("1-40 Hz")
+            window.show_panel("latency")
+        if preset == "research":
+            window.show_panel("headmap")
+            window.show_panel("evidence")
+        window._timer.stop()
+        window._arrived = None
+        spin(0.3)
+        window.view.age = 0.012
+        for _ in range(12):
+            for panel_widget in window.panels.values():
+                if panel_widget.isVisible():
+                    panel_widget.refresh(window.view)
+        window.strip.refresh(window.view.status, age=0.012, loss=0.0)
+        window.traces["raw"].set_levels({n: q.level for n, q in window.view.status.quality.items()})
+        window.traces["pipeline"].set_levels({n: q.level for n, q in window.view.status.quality.items()})
+        spin(0.2)
+        take(window, f"viewer-{preset}")
+        window.close()
+        window.deleteLater()
+
+
+class Still:
+    """A runner that runs nothing."""
+
+    running = False
+    handshake = ""
+
+    def start(self, job: object) -> None:  # noqa: ARG002
+        """Look as if it ran."""
+        self.running, self.handshake = True, "run"
+
+    def attach(self, handshake: str) -> bool:  # noqa: ARG002
+        """Find nothing."""
+        return False
+
+    def poll(self) -> list[dict[str, object]]:
+        """Say nothing."""
+        return []
+
+    def send(self, what: str, **details: object) -> None:
+        """Do nothing."""
+
+    def detach(self) -> None:
+        """Look as if it were over."""
+        self.running = False
+
+
+def clinic_pages(
+    take: Callable[[QWidget, str], None], theme: str, language: str, size: tuple[int, int], stream: object
+) -> None:
+    info, _ = stream  # type: ignore[misc]
+    pages_device.reachable_devices = lambda wait: [  # noqa: ARG005
+        # type: ignore[assignment]
+        Device(address="brainflow:cyton?serial_port=/dev/ttyUSB0", what="OpenBCI Cyton", detail="8 ch, 250 Hz"),
+        Device(address="lsl:name=eego", what="LSL stream", detail="32 ch, 500 Hz"),
+    ]
+    application = QApplication.instance()
+    folder = Path(tempfile.mkdtemp(prefix="bcikit-shots-"))
+    catalogue = Catalogue(f"sqlite:///{folder / 'catalogue.sqlite'}", who="screenshots")
+    for code, accuracies in (("P-011", (0.61, 0.70, 0.72, 0.81)), ("P-014", (0.66,)), ("P-017", (0.58, 0.65, 0.71))):
+        catalogue.add_subject(code, affected_side="right")
+        for number, accuracy in enumerate(accuracies):
+            session = folder / f"{code}-{number}"
+            SessionWriter(session, info=info, config={}, versions={}).close("complete")
+            results = {"online_accuracy": accuracy, "n_trials": 60, "movements": 40}
+            catalogue.add_session(code, session, paradigm="motor-imagery", results=results, seconds=620.0)
+    catalogue.add_outcome("P-017", "FMA-UE", 38, measured="2026-09-07")
+    catalogue.add_outcome("P-017", "FMA-UE", 44, measured="2026-11-16")
+    window = ClinicWindow(dress(application, theme, language), catalogue=catalogue, runner=Still(), data=folder)  # type: ignore[arg-type]
+    window.resize(*size)
+    window.show()
+    state, pages = window.desk.state, window.pages
+    state.operator = "T-01"
+    window.show_step("patient")
+    pages["patient"]._select("P-017")  # type: ignore[attr-defined]
+    take(window, "clinic-1-patient")
+    window.show_step("consent")
+    pages["consent"].signed.setChecked(True)  # type: ignore[attr-defined]
+    take(window, "clinic-2-consent")
+    window.show_step("device")
+    device = pages["device"]
+    spin(0.3)
+    device._judge("sim", DeviceTest(info, 750, 0, 3.0), None)  # type: ignore[attr-defined]
+    take(window, "clinic-3-device")
+    state.device = "sim:motor-imagery"
+    window.show_step("electrodes")
+    electrodes = pages["electrodes"]
+    electrodes.leave()
+    electrodes.head.set_info(info)  # type: ignore[attr-defined]
+    quality = {name: Quality("GOOD", (), 6e3 + 700 * i) for i, name in enumerate(info.ch_names)}
+    quality[info.ch_names[1]] = Quality("WARN", ("Q-LINE",), 21e3)
+    quality["C3" if "C3" in quality else info.ch_names[0]] = Quality("BAD", ("Q-RAIL",), 180e3)
+    electrodes.show_quality(quality)  # type: ignore[attr-defined]
+    electrodes.say("")
+    take(window, "clinic-4-electrodes")
+    window.show_step("protocol")
+    take(window, "clinic-5-protocol")
+    state.settings = pages["protocol"].settings()  # type: ignore[attr-defined]
+    window.show_step("calibration")
+    calibration = pages["calibration"]
+    from bcikit.viewer.clinic.verdict import judge
+
+    verdict = judge({"accuracy": 0.85, "n_trials": 40, "chance_upper": 0.625}, n_classes=2)
+    calibration.progress.setValue(40)  # type: ignore[attr-defined]
+    calibration.show_verdict(verdict.text(), verdict.level)  # type: ignore[attr-defined]
+    take(window, "clinic-6-calibration")
+    _session_page(window, info, take)
+    result = {"classes": ["left_hand", "right_hand"], "n_trials": 60, "n_correct": 46, "lost_samples": 3,
+              "gate": {"reasons": {"A-CONF": 11, "A-QUAL": 3}}}  # fmt: skip
+    last = folder / "P-017-2"
+    (last / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    state.parts, state.notes = [str(last)], ["sits well", "tired after 8 minutes"]
+    window.show_step("report")
+    take(window, "clinic-8-report")
+    window.close()
+    window.deleteLater()
+    shutil.rmtree(folder)
+
+
+def _session_page(window: ClinicWindow, info: StreamInfo, take: Callable[[QWidget, str], None]) -> None:
+    window.desk.runner.start(None)  # type: ignore[arg-type]
+    window.desk.state.running_step = "session"
+    window.show_step("session")
+    page = window.pages["session"]
+    page._armed = True  # type: ignore[attr-defined]
+    for number in range(23):
+        time = 10.0 * number
+        hit = number % 4 != 1
+        page.take({"type": "event", "name": "feedback/result", "time": time, "data": {"correct": hit}})
+        page.take({"type": "event", "name": "trial/end", "time": time})
+        if hit:
+            page.take({"type": "command", "time": time})
+    for message in messages(info, 0.0, 20.0)[:-2]:
+        if not (message["type"] == "verdict" and message.get("reasons")):
+            page.take(dict(message))
+    page.take({"type": "decision", "time": 232.0, "classes": ["left_hand", "right_hand"], "probabilities": [0.81, 0.19],
+               "label": "left_hand", "latency_ms": {"total": 4.2}, "data": {"threshold": 0.7}})  # fmt: skip
+    page.take({"type": "verdict", "time": 232.0, "allowed": True, "state": "ACTIVE"})
+    page.take({"type": "health", "time": 232.0, "age": 0.012, "lost": 0, "received": 58000})
+    page.say("")
+    page.show_patient()  # type: ignore[attr-defined]
+    patient = page.patient  # type: ignore[attr-defined]
+    patient.resize(960, 640)
+    patient.take({"type": "event", "name": "block/start", "data": {"kind": "feedback"}})
+    patient.take({"type": "event", "name": "cue/left_hand"})
+    take(window, "clinic-7-session")
+    take(patient, "patient")
+    page.close_patient()  # type: ignore[attr-defined]
+    window.desk.runner.detach()
+
+
+def shoot(folder: Path, size: tuple[int, int], look: str, widget: QWidget, name: str) -> None:
+    """Save a picture of a widget, and say if it has another size than wanted."""
+    spin(0.25)
+    picture = widget.grab().toImage().convertToFormat(QImage.Format.Format_Indexed8, _PLAIN)
+    picture.save(str(folder / f"{name}-{look}.png"), "PNG", 0)
+    if (picture.width(), picture.height()) != size and name != "patient":
+        print(f"{name}-{look}: {picture.width()}x{picture.height()}, wanted {size[0]}x{size[1]}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="one size and look only")
+    parser.add_argument("--out", type=Path, default=TARGET)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    application = prepare()
+    stream = simulated(SECONDS)
+    looks = [("light", "en")] if options.quick else [(t, lang) for t in ("light", "dark") for lang in ("en", "zh")]
+    sizes = SIZES[:1] if options.quick else SIZES
+    for theme, language in looks:
+        for size in sizes:
+            take = partial(shoot, options.out, size, f"{theme}-{language}-{size[0]}x{size[1]}")
+            viewer_pages(take, theme, language, size, stream)
+            clinic_pages(take, theme, language, size, stream)
+    application.processEvents()
+    pictures = list(options.out.glob("*.png"))
+    print(f"{len(pictures)} pictures in {options.out}, {sum(p.stat().st_size for p in pictures) / 2**20:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
