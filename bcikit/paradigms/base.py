@@ -155,6 +155,11 @@ class Paradigm(ABC):
         """Return what decodes this request in place of the session's decider; None for the usual one."""
         return None
 
+    @property
+    def open_ended(self) -> bool:
+        """True if it goes on for as long as the source does, so that the end of the source is its end."""
+        return False
+
     def stimuli(self) -> list[dict[str, Any]]:
         """Return the design of everything that flickers or flashes, for the stimulus analyser; empty if nothing does.
 

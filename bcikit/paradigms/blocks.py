@@ -4,8 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from bcikit.paradigms.imagery import Name
-from bcikit.paradigms.settings import ParadigmSettings, Span, Table
+from bcikit.paradigms.settings import Name, ParadigmSettings, Span, Table
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 
 

@@ -1,24 +1,9 @@
 """Evidence of many windows: what a decision says together with those before it."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bcikit.signal import Decision
-
-
-def logit(p: float) -> float:
-    """Return ``log(p / (1 - p))``, with `p` kept a millionth away from 0 and 1."""
-    p = min(max(p, 1e-6), 1.0 - 1e-6)
-    return math.log(p / (1.0 - p))
-
-
-def softmax(scores: Mapping[str, float]) -> dict[str, float]:
-    """Return probabilities proportional to the exponentials of `scores`."""
-    top = max(scores.values())
-    weights = {name: math.exp(score - top) for name, score in scores.items()}
-    total = sum(weights.values())
-    return {name: weight / total for name, weight in weights.items()}
 
 
 def probability_of(decision: Decision, name: str) -> float | None:

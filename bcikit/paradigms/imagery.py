@@ -6,16 +6,12 @@ from pydantic import Field, field_validator, model_validator
 
 from bcikit.paradigms.base import Calibration, WindowRequest
 from bcikit.paradigms.conditions import balanced_order
-from bcikit.paradigms.schedule import Planned
-from bcikit.paradigms.settings import Count, ParadigmSettings, Seconds, Span
+from bcikit.paradigms.settings import Count, CuedSettings, Name, ParadigmSettings, Seconds, Span
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.signal import Command, Decision, Event, Verdict
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=40)]
-"""A class: letters, digits, underscore, dot and minus, so that it can be part of an event's name."""
 
-
-class MotorImagerySettings(ParadigmSettings):
+class MotorImagerySettings(CuedSettings):
     """Settings of cue-based motor imagery.
 
     Times are seconds from the start of a trial, except `window`, which counts from the cue. Defaults follow the Graz
@@ -25,13 +21,6 @@ class MotorImagerySettings(ParadigmSettings):
     ----------
     classes : tuple of str
         What is imagined.
-    cues : "internal" or "external"
-        "internal": bcikit runs the trials. "external": every event of the source that is named in `external` begins
-        one, as with recorded trials or another program that shows the cues.
-    external : dict
-        Event name of the source to class.
-    external_trials : int
-        Number of external trials after which the paradigm is finished; 0 for as many as come.
     beep, cue, cue_duration, feedback, stop : float
         Warning tone, cue and how long it is seen, start of feedback, end of imagery.
     rest : tuple of float
@@ -49,9 +38,6 @@ class MotorImagerySettings(ParadigmSettings):
     """
 
     classes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=8)] = ("left_hand", "right_hand")
-    cues: Literal["internal", "external"] = "internal"
-    external: dict[str, Name] = Field(default_factory=dict)
-    external_trials: Count = 0
     beep: Seconds = 2.0
     cue: Seconds = 3.0
     cue_duration: Seconds = 1.25
@@ -86,13 +72,10 @@ class MotorImagerySettings(ParadigmSettings):
             problems.append("rest must be (shortest, longest)")
         if self.trials_per_run % len(self.classes):
             problems.append(f"trials_per_run must be a multiple of the {len(self.classes)} classes")
-        if self.cues == "external" and not self.external:
-            problems.append('cues = "external" needs the table "external" (event name = class)')
-        for key in ("external", "actions"):
-            named = self.external.values() if key == "external" else self.actions
-            unknown = sorted(set(named) - set(self.classes))
-            if unknown:
-                problems.append(f"{key} names {', '.join(unknown)}; classes are {', '.join(self.classes)}")
+        problems += self.cue_problems(self.classes)
+        unknown = sorted(set(self.actions) - set(self.classes))
+        if unknown:
+            problems.append(f"actions names {', '.join(unknown)}; classes are {', '.join(self.classes)}")
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -116,6 +99,11 @@ class MotorImagery(TrialParadigm):
         tmin, tmax = self.settings.window
         return Calibration(events={f"cue/{name}": name for name in self.classes}, tmin=tmin, tmax=tmax)
 
+    @property
+    def open_ended(self) -> bool:
+        """True with external cues of which any number may come."""
+        return self.settings.cues == "external" and not self.settings.external_trials
+
     def sections(self) -> list[Section]:
         """Return baselines, calibration runs and feedback runs; none where cues come from outside."""
         s = self.settings
@@ -135,20 +123,16 @@ class MotorImagery(TrialParadigm):
                 parts.append(Section(kind="break", name="pause", seconds=s.between_runs, phase="break"))
         return parts
 
-    def start(self, sample: int, time: float) -> None:
-        """Begin; with external cues the first trial waits for its event."""
-        if self.settings.cues == "internal":
-            super().start(sample, time)
-            return
-        self._anchor = (sample, time)
-        self._outside = Section(kind="feedback", name="external", labels=())
-        data = {"paradigm": self.kind, "name": self.name, "classes": list(self.classes), "seed": self.seed}
-        self.schedule.add(Planned(sample=sample, name="paradigm/start", data=data))
-
     # ---- one trial ---------------------------------------------------------------------------------------------
     def plan_trial(self, trial: Trial) -> int:
-        """Plan the phases of a trial that bcikit cues."""
+        """Plan the phases of a trial; one that the source cues begins with its cue."""
         s = self.settings
+        if s.cues == "external":
+            longest = s.stop - s.cue
+            given = self.outside_seconds
+            seconds = max(min(given, longest), s.window[1]) if given > 0 else longest
+            self.plan_imagery(trial, seconds)
+            return self._after_cue(trial, seconds)
         trial.onset = self.at(trial, s.cue)
         self.plan(trial, trial.start, "phase/fixation", seconds=s.cue)
         if s.beep:
@@ -174,7 +158,7 @@ class MotorImagery(TrialParadigm):
         count = int((seconds - begin) * s.feedback_rate + 1e-6)
         stops = {self._after_cue(trial, begin + index / s.feedback_rate): False for index in range(count + 1)}
         for stop in sorted(stops | {final: True}):
-            if stop - length >= trial.start or trial.section.name == "external":
+            if stop - length >= trial.start or s.cues == "external":
                 kind = "final" if stop == final else "feedback"
                 self._ask(WindowRequest(stop, length, stop == final, trial.index, kind))
         self.plan(trial, self._after_cue(trial, seconds), "feedback/end")
@@ -183,39 +167,6 @@ class MotorImagery(TrialParadigm):
         return trial.onset + self.schedule.samples(seconds)
 
     # ---- what comes in -----------------------------------------------------------------------------------------
-    def on_source_event(self, event: Event) -> list[Event]:
-        """Begin a trial where the event is a cue of the source; its events come with the next `advance`."""
-        label = self.settings.external.get(event.name) if self.settings.cues == "external" else None
-        if label is None or self._finished:
-            return []
-        at, time = self._anchor
-        sample = event.sample if event.sample is not None else at + round((event.time - time) * self.sfreq)
-        if self._trial is not None:
-            # The next cue ends what is left of the trial before it.
-            self.cut_off(self._trial, sample)
-            self._plan_end(self._trial, sample)
-        self.schedule.add(
-            Planned(sample=sample, action=lambda start: self._begin_outside(label, start, event.duration))
-        )
-        return []
-
-    def _begin_outside(self, label: str, sample: int, seconds: float) -> None:
-        s = self.settings
-        longest = s.stop - s.cue
-        self._seconds = max(min(seconds, longest), s.window[1]) if seconds > 0 else longest
-        trial = Trial(index=self._n_trials, section=self._outside, label=label, start=sample, onset=sample)
-        self._n_trials += 1
-        self._trial = trial
-        self.plan(trial, sample, "trial/start", data={"class": label, "kind": "feedback"})
-        self.plan_imagery(trial, self._seconds)
-        self._plan_end(trial, self._after_cue(trial, self._seconds))
-
-    def _next_trial(self, sample: int) -> None:
-        if self.settings.cues == "internal":
-            super()._next_trial(sample)
-        elif self.settings.external_trials and self._n_trials >= self.settings.external_trials:
-            self.schedule.add(Planned(sample=sample, name="paradigm/end", action=self._end))
-
     def on_decision(
         self, decision: Decision, verdict: Verdict, request: WindowRequest
     ) -> tuple[list[Command], list[Event]]:

@@ -16,6 +16,7 @@ KINDS = {
     "imagery-steering": "bcikit.paradigms.steering:Steering",
     "motor-imagery": "bcikit.paradigms.imagery:MotorImagery",
     "neurofeedback": "bcikit.paradigms.neurofeedback:Neurofeedback",
+    "p300-oddball": "bcikit.paradigms.oddball:Oddball",
     "p300-speller": "bcikit.paradigms.speller:Speller",
     "rehabilitation": "bcikit.paradigms.rehabilitation:Rehabilitation",
     "ssvep-menu": "bcikit.paradigms.ssvep:SsvepMenu",

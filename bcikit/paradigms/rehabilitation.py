@@ -8,8 +8,7 @@ from pydantic import Field, model_validator
 from bcikit.paradigms.base import Calibration, WindowRequest
 from bcikit.paradigms.conditions import balanced_order
 from bcikit.paradigms.evidence import KofN, Smoother, probability_of, together
-from bcikit.paradigms.imagery import Name
-from bcikit.paradigms.settings import Count, ParadigmSettings, Seconds, Share, Span, Table
+from bcikit.paradigms.settings import Count, Name, ParadigmSettings, Seconds, Share, Span, Table
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
 

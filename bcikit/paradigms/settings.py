@@ -1,8 +1,9 @@
 """Settings of paradigms: written in TOML by people, so every error names the key, the value and what is allowed."""
 
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,6 +28,10 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=40)]
+"""A class: letters, digits, underscore, dot and minus, so that it can be part of an event's name."""
+
+
 class ParadigmSettings(Table):
     """What every paradigm's file may say.
 
@@ -40,6 +45,35 @@ class ParadigmSettings(Table):
 
     title: str = ""
     ttl: Annotated[float, Field(gt=0.0, le=5.0)] = 0.5
+
+
+class CuedSettings(ParadigmSettings):
+    """Who shows the cues.
+
+    Attributes
+    ----------
+    cues : "internal" or "external"
+        "internal": bcikit runs the trials. "external": every event of the source that is named in `external` begins
+        one, as with recorded trials or another program that shows the cues.
+    external : dict
+        Event name of the source to class.
+    external_trials : int
+        Number of external trials after which the paradigm is finished; 0 for as many as come.
+    """
+
+    cues: Literal["internal", "external"] = "internal"
+    external: dict[str, Name] = Field(default_factory=dict)
+    external_trials: Count = 0
+
+    def cue_problems(self, classes: Collection[str]) -> list[str]:
+        """Return what is wrong with the cues, given the classes there are."""
+        problems = []
+        if self.cues == "external" and not self.external:
+            problems.append('cues = "external" needs the table "external" (event name = class)')
+        unknown = sorted(set(self.external.values()) - set(classes))
+        if unknown:
+            problems.append(f"external names {', '.join(unknown)}; classes are {', '.join(classes)}")
+        return problems
 
 
 def read_toml(path: Path, *, where: str = "") -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from bcikit.decoding.speller import LetterPosterior
 from bcikit.paradigms.base import Calibration, Decider, WindowRequest
-from bcikit.paradigms.evidence import best, logit, probability_of, softmax, together
+from bcikit.paradigms.evidence import best, probability_of, together
 from bcikit.paradigms.language import SPACE, LanguageModel
 from bcikit.paradigms.score import itr
 from bcikit.paradigms.settings import Count, ParadigmSettings, Seconds, Share, Span
@@ -164,7 +164,6 @@ class Speller(TrialParadigm):
         self._groups: list[tuple[str, ...]] = [*s.rows, *columns] if s.mode == "row-column" else list(singles)
         self._target_share = sum(len(group) for group in self._groups) / len(s.items) / len(self._groups)
         self._words: list[str] = []
-        self._scores: dict[str, float] = {}
         self._answered: dict[int, int] = {}
         self._selections = 0
         super().configure(info, seed=seed)
@@ -183,7 +182,7 @@ class Speller(TrialParadigm):
         return parts
 
     def _next_trial(self, sample: int) -> None:
-        if self._sections[self._section].kind == "feedback":
+        if not self.outside and self._sections[self._section].kind == "feedback":
             wanted = self._wanted()
             self._queue = [] if wanted is None or self._selections >= self.settings.max_selections else [wanted]
         super()._next_trial(sample)
@@ -262,27 +261,25 @@ class Speller(TrialParadigm):
             if DELETE in prior and self.text:
                 # No word holds it, yet a letter may always have gone wrong.
                 prior[DELETE] = max(prior[DELETE], WRONG)
-        self._scores = {item: float(np.log(prior[item])) for item in items}
+        self._posterior = LetterPosterior(
+            len(items), prior=[prior[item] for item in items], target_share=self._target_share
+        )
         self._answered = {}
 
     # ---- decisions ---------------------------------------------------------------------------------------------
     def interpret(self, decision: Decision, request: WindowRequest) -> Decision:
-        """Add the evidence of one flash; the label comes with the flash that completes a sequence and is enough.
-
-        ``log P(i | x) = log P(i) + sum over flashes of i [logit p(target | x) - logit P(target)]``
-        """
+        """Add the evidence of one flash (`LetterPosterior`); the label comes when a sequence is complete."""
         trial = self.running(request)
         if trial is None or request.kind != "flash" or trial.seconds is not None:
             return decision
         s = self.settings
         p = probability_of(decision, "target")
         if p is not None:
-            gain = logit(p) - logit(self._target_share)
-            for item in request.data["items"]:
-                self._scores[item] += gain
+            shown = request.data["items"]
+            self._posterior.update(p, [[item in shown] for item in s.items])
         sequence = int(request.data["sequence"])
         self._answered[sequence] = self._answered.get(sequence, 0) + 1
-        posterior = softmax(self._scores)
+        posterior = dict(zip(s.items, self._posterior.probabilities.tolist(), strict=True))
         winner = best(s.items, posterior)
         complete = self._answered[sequence] == len(self._groups)
         enough = complete and sequence + 1 >= s.min_sequences and posterior[winner] >= s.threshold

@@ -7,9 +7,8 @@ from pydantic import Field, model_validator
 from bcikit.paradigms.base import Calibration, Decider, WindowRequest
 from bcikit.paradigms.evidence import KofN, best
 from bcikit.paradigms.frames import Refresh, feasibility
-from bcikit.paradigms.imagery import Name
 from bcikit.paradigms.score import itr
-from bcikit.paradigms.settings import Count, ParadigmSettings, Seconds, Share, Span, Table
+from bcikit.paradigms.settings import Count, CuedSettings, Name, ParadigmSettings, Seconds, Share, Span, Table
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.signal import ArgumentError, Command, Decision, Event, StreamInfo, Verdict
 
@@ -35,7 +34,7 @@ class Target(Table):
     phase: float = 0.0
 
 
-class SsvepSettings(ParadigmSettings):
+class SsvepSettings(CuedSettings):
     """Settings of an SSVEP menu. Times are seconds.
 
     Attributes
@@ -112,6 +111,7 @@ class SsvepSettings(ParadigmSettings):
             problems.append("first + latency must be at most flicker")
         if self.k > self.n:
             problems.append("k must be at most n")
+        problems += self.cue_problems((*names, IDLE))
         if not self.decoder and not self.calibration_rounds:
             problems.append('decoder = "" (a trained one) needs calibration_rounds')
         if problems:
@@ -192,14 +192,16 @@ class SsvepMenu(TrialParadigm):
     def plan_trial(self, trial: Trial) -> int:
         """Plan cue, flicker, windows and the dark gap."""
         s = self.settings
-        trial.onset = self.at(trial, s.cue)
+        # Where another program shows the cue, the flicker has begun with it.
+        cue = 0.0 if self.outside else s.cue
+        trial.onset = self.at(trial, cue)
         self._enough.reset()
         self._winner = ""
         shown = self.frequencies
         attended = next((target for target in s.targets if target.name == trial.label), None)
         if trial.label:
-            self.plan(trial, trial.start, f"cue/{trial.label}", seconds=s.cue, data={"class": trial.label})
-        self.plan(trial, trial.start, "phase/gaze", seconds=s.cue)
+            self.plan(trial, trial.start, f"cue/{trial.label}", seconds=cue, data={"class": trial.label})
+        self.plan(trial, trial.start, "phase/gaze", seconds=cue)
         data = {
             "frequency": 0.0 if attended is None else shown[attended.name],
             "phase": 0.0 if attended is None else attended.phase,
@@ -211,17 +213,17 @@ class SsvepMenu(TrialParadigm):
         self.plan(trial, trial.onset, "phase/flicker", seconds=s.flicker)
         if trial.label:
             self.plan(trial, trial.onset, f"label/{trial.label}")
-        stop = self.at(trial, s.cue + s.flicker)
+        stop = self.at(trial, cue + s.flicker)
         if trial.section.kind != "calibration":
-            self._plan_windows(trial)
+            self._plan_windows(trial, cue)
         return self._plan_blank(trial, stop)
 
-    def _plan_windows(self, trial: Trial) -> None:
+    def _plan_windows(self, trial: Trial, cue: float) -> None:
         s = self.settings
         count = int((s.flicker - s.latency - s.first) / s.every + 1e-6)
         for index in range(count + 1):
             seconds = s.first + index * s.every
-            stop = self.at(trial, s.cue + s.latency + seconds)
+            stop = self.at(trial, cue + s.latency + seconds)
             length = self.schedule.samples(seconds if s.growing else s.first)
             self._ask(WindowRequest(stop, length, index == count, trial.index, "flicker"))
 

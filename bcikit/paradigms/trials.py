@@ -10,7 +10,7 @@ import numpy as np
 from bcikit.paradigms.base import Paradigm, WindowRequest
 from bcikit.paradigms.schedule import Action, Planned
 from bcikit.paradigms.score import summarise
-from bcikit.signal import Decision, StreamInfo, Verdict
+from bcikit.signal import Decision, Event, StreamInfo, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,19 +116,27 @@ class TrialParadigm(Paradigm):
         """Prepare for a stream; the order of trials follows from `seed`."""
         super().configure(info, seed=seed)
         self.rng = np.random.default_rng(seed)
-        self._sections = self.sections()
+        self._sections = [] if self.outside else self.sections()
         self._section = -1
         self._trial: Trial | None = None
         self._n_trials = 0
         self._queue: list[str] = []
         self.trials: list[Trial] = []
+        self.outside_seconds = 0.0
+        """Duration of the newest event of the source that began a trial."""
 
     def start(self, sample: int, time: float) -> None:
         """Begin the first section at `sample`."""
         self._anchor = (sample, time)
         data = {"paradigm": self.kind, "name": self.name, "classes": list(self.classes), "seed": self.seed}
         self.schedule.add(Planned(sample=sample, name="paradigm/start", data=data))
-        self._next_section(sample)
+        if not self.outside:
+            self._next_section(sample)
+
+    @property
+    def outside(self) -> bool:
+        """True if the trials begin with events of the source."""
+        return getattr(self.settings, "cues", "internal") == "external"
 
     @property
     def trial(self) -> Trial | None:
@@ -157,6 +165,11 @@ class TrialParadigm(Paradigm):
         """Do what a section needs at its start; nothing by default."""
 
     def _next_trial(self, sample: int) -> None:
+        if self.outside:
+            limit = self.settings.external_trials
+            if limit and self._n_trials >= limit:
+                self.schedule.add(Planned(sample=sample, name="paradigm/end", action=self._end))
+            return
         section = self._sections[self._section]
         if not self._queue:
             data = {"block": self._section, "kind": section.kind, "name": section.name, "trials": len(section.labels)}
@@ -167,6 +180,26 @@ class TrialParadigm(Paradigm):
             self.schedule.add(Planned(sample=sample, name="block/end", data=data, action=self._next_section))
             return
         self._begin_trial(section, self._queue.pop(0), sample)
+
+    def on_source_event(self, event: Event) -> list[Event]:
+        """Begin a trial where the event is a cue of the source; what follows comes with the next `advance`."""
+        label = self.settings.external.get(event.name) if self.outside and not self._finished else None
+        if label is None:
+            return []
+        at, time = self._anchor
+        sample = event.sample if event.sample is not None else at + round((event.time - time) * self.sfreq)
+        if self._trial is not None:
+            # The next cue ends what is left of the trial before it.
+            self.cut_off(self._trial, sample)
+            self._plan_end(self._trial, sample)
+        section = Section(kind="feedback", name="external")
+
+        def begin(start: int) -> None:
+            self.outside_seconds = event.duration
+            self._begin_trial(section, label, start)
+
+        self.schedule.add(Planned(sample=sample, action=begin))
+        return []
 
     def _begin_trial(self, section: Section, label: str, sample: int) -> Trial:
         trial = Trial(index=self._n_trials, section=section, label=label, start=sample, onset=sample)

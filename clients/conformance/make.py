@@ -6,8 +6,10 @@ from typing import Any
 
 
 def message(seq: int, t: float, kind: str = "command", **changes: Any) -> dict[str, Any]:
+    """Return a message."""
+    moves = kind == "command"
     base = {
-        "v": 1, "type": kind, "seq": seq, "t_mono": t, "t_utc": 1.7e9, "ttl_ms": 500, "informational": kind != "command",
+        "v": 1, "type": kind, "seq": seq, "t_mono": t, "t_utc": 1.7e9, "ttl_ms": 500, "informational": not moves,
         "name": "close" if kind == "command" else kind, "value": 0.8 if kind == "command" else None,
         "command_seq": seq if kind == "command" else None, "state": "ACTIVE", "decision": None, "p": {}, "k_of_n": None,
         "quality": None, "inhibited_reason": None, "data": {},
@@ -16,6 +18,7 @@ def message(seq: int, t: float, kind: str = "command", **changes: Any) -> dict[s
 
 
 def step(at: float, expect: Any, sent: dict[str, Any] | str | None = None) -> dict[str, Any]:
+    """Return a step of a scene."""
     text = sent if isinstance(sent, str) or sent is None else json.dumps(sent)
     return {"at": at, "message": text, "expect": expect}
 

@@ -1,5 +1,6 @@
-"""Reference client of bcikit: receives commands and lets go in time. Standard library only; copy it where you need it."""
+"""Reference client of bcikit: receives commands and lets go in time. Copy it where you need it."""
 
+import contextlib
 import json
 import socket
 import time
@@ -80,10 +81,8 @@ def udp(port: int = 9750, host: str = "127.0.0.1", period: float = 0.02) -> Iter
         line.bind((host, port))
         line.settimeout(period)
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):
                 receiver.feed(line.recv(65536), time.monotonic())
-            except TimeoutError:
-                pass
             yield receiver.tick(time.monotonic())
 
 
@@ -100,10 +99,8 @@ def websocket(url: str, act: Callable[[dict[str, Any] | None], None], period: fl
             with connect(url) as line:
                 line.send(json.dumps({"type": "hello", "client": "python"}))
                 while True:
-                    try:
+                    with contextlib.suppress(TimeoutError):
                         receiver.feed(line.recv(timeout=period), time.monotonic())
-                    except TimeoutError:
-                        pass
                     act(receiver.tick(time.monotonic()))
         except (OSError, ConnectionClosed):
             act(None)

@@ -123,8 +123,8 @@ def test_the_therapist_helps_holds_skips_and_grades(run, make_decision):
 def test_a_duty_above_the_limit_cannot_be_written():
     with pytest.raises(ConfigError, match="at most 30%"):
         make_paradigm({**REHAB, "pause": [0.0, 0.0], "rest": 0.0})
-    with pytest.raises(ConfigError, match=r"assist\.current_ma is 80"):
-        make_paradigm({**REHAB, "assist": {"current_ma": 80}})
+    with pytest.raises(ConfigError, match=r"assist\.amplitude_ma is 80"):
+        make_paradigm({**REHAB, "assist": {"amplitude_ma": 80}})
 
 
 # ---- neurofeedback -------------------------------------------------------------------------------------------------
@@ -204,9 +204,19 @@ def test_the_speller_writes_the_word_and_stops_early(run):
     assert labels.count("label/target") == 4
 
 
+_HASTY = {
+    "base": "p300-speller",
+    "calibration": "",
+    "max_selections": 40,
+    "threshold": 0.6,
+    "min_sequences": 1,
+    "language": False,
+}
+
+
 def test_wrong_letters_are_taken_back(run):
-    paradigm = make_paradigm({"base": "p300-speller", "calibration": "", "max_selections": 40, "threshold": 0.6})
-    run(paradigm, eeg_speller(0.8, seed=5)(paradigm))
+    paradigm = make_paradigm(_HASTY)
+    run(paradigm, eeg_speller(1.0, seed=0)(paradigm))
     results = paradigm.results()
     wrong = [row for row in results["trials"] if row["predicted"] not in (None, row["class"])]
     assert wrong
