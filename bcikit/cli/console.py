@@ -54,7 +54,5 @@ def show_result(values: Mapping[str, Any], folder: object) -> None:
     if latency["n"]:
         console.print(f"Newest sample to verdict: median {latency['p50']:.2f} ms, 99 % within {latency['p99']:.2f} ms")
     console.print(f"Samples lost: {values['lost_samples']}")
-    if values.get("ended") != "finished":
-        console.print(f"[yellow]Ended: {values['ended']}[/]")
     if folder is not None:
         console.print(f"Report: [bold]{folder}/report.html[/]")

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from bcikit.signal import SourceError
+
 if TYPE_CHECKING:
     from bcikit.session.config import SessionConfig
     from bcikit.session.engine import Engine, Result
@@ -66,6 +68,11 @@ def launch(config: "SessionConfig", *, headless: bool, as_json: bool = False, **
         Print the result as JSON instead of words.
     **options
         For `bcikit.session.engine.Engine`.
+
+    Raises
+    ------
+    SourceError
+        If the stream ended, or was lost, before the session was over; the report is written all the same.
     """
     from contextlib import nullcontext
 
@@ -85,4 +92,7 @@ def launch(config: "SessionConfig", *, headless: bool, as_json: bool = False, **
         sys.stdout.write(to_json(result.values) + "\n")
     else:
         show_result(result.values, result.folder)
+    if not result.values["complete"]:
+        where = "" if result.folder is None else f" What was recorded is in {result.folder}."
+        raise SourceError(f"The session is not complete: {result.values['ended']}.{where}")
     return result

@@ -31,10 +31,13 @@ from bcikit.session.training import (
     no_progress,
 )
 from bcikit.session.watch import Watch
-from bcikit.signal import BciError, HostClock, Recording, RecordingError
+from bcikit.signal import HostClock, Recording, RecordingError, SourceError
 
 PULL_SECONDS = 0.25
 """Longest wait for a chunk; a stall is seen at least this often."""
+
+FINISHED = "finished"
+BY_OPERATOR = "finished by the operator"
 
 GIVE_UP_SECONDS = 30.0
 """A source that is silent for so long ends the session."""
@@ -170,7 +173,7 @@ class Engine:
                     publisher.say_finished(conductor.now)
             values = self._values(assembly, counter, safety, started, ended)
             if writer is not None:
-                writer.close("complete" if ended == "finished" else "stopped", result="result.json")
+                writer.close("complete" if values["complete"] else "stopped", result="result.json")
         result = Result(values, folder)
         if folder is not None:
             result.write(folder)
@@ -194,15 +197,18 @@ class Engine:
                         self._finish = True
                     conductor.on_order(order)
                 if self._finish:
-                    return "finished by the operator"
-                chunk = source.pull(PULL_SECONDS)
+                    return BY_OPERATOR
+                try:
+                    chunk = source.pull(PULL_SECONDS)
+                except SourceError as error:
+                    return str(error)
                 if chunk is None:
                     if source.ended:
-                        return "the source ended"
+                        return FINISHED if conductor.paradigm.open_ended else "the stream ended"
                     silent += PULL_SECONDS
                     conductor.on_silence(conductor.now + PULL_SECONDS if clock is None else clock.now())
                     if silent >= GIVE_UP_SECONDS:
-                        return f"nothing came for {silent:.0f} s"
+                        return f"nothing came from the source for {silent:.0f} s"
                     continue
                 silent = 0.0
                 arrived = time.perf_counter()
@@ -217,8 +223,8 @@ class Engine:
                 begin = float(chunk.times[0]) if begin is None else begin
                 self.progress("Running", round(conductor.now - begin), 0)
                 if self.limit and conductor.now - begin >= self.limit:
-                    return f"the limit of {self.limit:g} s"
-        return "finished"
+                    return FINISHED
+        return FINISHED
 
     def _train_on_files(self) -> Model:
         runs = load_runs(self.config, self.progress)
@@ -301,6 +307,7 @@ class Engine:
             "title": f"{self.config.session.name}: {assembly.paradigm.name}",
             "bcikit": installed_versions().get("bcikit", ""),
             "ended": ended,
+            "complete": ended in (FINISHED, BY_OPERATOR),
             "started": started,
             "subject": self.config.session.subject,
             "seed": self.config.session.seed,
@@ -350,11 +357,3 @@ def check_session(config: SessionConfig) -> Assembly:
     assembly = assemble(config)
     assembly.close()
     return assembly
-
-
-def run_session(config: SessionConfig, **options: Any) -> Result:
-    """Run a session; see `Engine`."""
-    return Engine(config, **options).run()
-
-
-__all__ = ["BciError", "Engine", "Result", "check_session", "default_folder", "run_session"]

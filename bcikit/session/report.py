@@ -114,7 +114,7 @@ def _meaning(result: Mapping[str, Any]) -> list[str]:
         )
     if result.get("n_undecided"):
         lines.append(f"{result['n_undecided']} trials ended without a decision; they count as wrong.")
-    if result.get("ended") not in (None, "finished"):
+    if not result.get("complete", True):
         lines.append(f"The session did not run to its end: {result['ended']}.")
     return lines
 

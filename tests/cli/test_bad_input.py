@@ -252,3 +252,13 @@ def test_a_session_without_decisions_cannot_be_replayed(bcikit, tmp_path: Path) 
     code, _, err = bcikit("replay", tmp_path / "rec", "--check")
     assert code == 2
     assert "can be replayed" in err
+
+
+def test_a_stream_that_ends_too_early_keeps_what_it_gave(bcikit, tmp_path: Path) -> None:
+    write_recording(tmp_path / "short_raw.fif", labels=["T1", "T2"] * 5, names=("C3", "Cz", "C4"))
+    file = session_file(tmp_path, source='address = "file:short_raw.fif"')
+    code, _, err = bcikit("run", file, "--headless")
+    assert code == 2
+    assert "The session is not complete: the stream ended" in err
+    assert (tmp_path / "out" / "report.html").is_file()
+    assert (tmp_path / "out" / "signals.xdf").stat().st_size > 100_000

@@ -209,7 +209,7 @@ def test_a_pause_shuts_the_gate_and_stops_the_paradigm_s_clock(short_config, tmp
     assert listener.events_in_pause == []
     assert listener.commands_in_pause == 0
     assert result.values["n_trials"] == 10
-    assert result.values["ended"] == "finished"
+    assert result.values["complete"]
     decisions = read_session(tmp_path / "session").decisions
     assert any(decision.reason == "paused" for decision in decisions)
     samples = [decision.sample for decision in decisions]
