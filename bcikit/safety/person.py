@@ -1,5 +1,6 @@
 """Monitors of the person: unusual rhythmic activity and fatigue. Advisories for an operator, never a diagnosis."""
 
+import math
 from collections import deque
 from collections.abc import Sequence
 
@@ -23,12 +24,14 @@ EMG_RATIO = 10.0
 class RhythmMonitor:
     """Says when the EEG shows rhythmic activity of a kind that the operator should look at.
 
-    Four signs, each on at least three channels away from the forehead (blinks), with muscle activity explained away:
+    Four signs, each on three channels and a fifth of those away from the forehead (blinks), with muscle activity
+    explained away:
 
-    - power from 2.5 to 7 Hz more than four times the channel's median of five minutes, for 5 s (after Hopfengärtner
-      et al. 2014, without the alpha band, which closing the eyes multiplies);
+    - power from 2.5 to 7 Hz more than four times the channel's median of five minutes and more than below 2 Hz, where
+      movement is, for 5 s (after Hopfengärtner et al. 2014, without the alpha band, which closing the eyes multiplies);
     - a peak from 2.5 to 4.5 Hz with two harmonics and more than 150 uV peak to peak, for 3 s;
-    - sharp waves of 20 to 70 ms and more than 100 uV, five in 10 s;
+    - sharp waves of 20 to 70 ms, more than 100 uV and five times the channel's background, in a window that is not
+      alpha, five in 10 s;
     - muscle activity above ten times its median on all channels without a pause, for 5 s (chewing pauses).
 
     Parameters
@@ -43,11 +46,13 @@ class RhythmMonitor:
 
     def __init__(self, ch_names: Sequence[str], sfreq: float, *, hop_s: float) -> None:
         self._inner = np.array([name.lower().strip(".") not in _FOREHEAD for name in ch_names], dtype=bool)
+        self._least = max(_MIN_CHANNELS, math.ceil(0.2 * int(self._inner.sum())))
         self._sfreq = sfreq
         self._hop_s = hop_s
         length = round(_BASELINE_S / hop_s)
         self._slow: deque[Array] = deque(maxlen=length)
         self._muscle: deque[Array] = deque(maxlen=length)
+        self._fast: deque[Array] = deque(maxlen=length)
         self._runs = dict.fromkeys(("slow power", "rhythm", "muscle"), 0)
         self._spikes: deque[int] = deque(maxlen=round(10.0 / hop_s))
         self._held_s = 0.0
@@ -77,6 +82,7 @@ class RhythmMonitor:
             tense = muscle - rest_muscle > 0.5
             inner = self._inner & usable & ~tense
             risen = slow - np.median(self._slow, axis=0) > np.log10(POWER_RATIO)
+            risen &= slow > np.log10(found.band(0.4, 2.0) + 1e-3)
             wide = np.ptp(found.slow, axis=1)
             signs = self._signs(found, inner, risen, wide)
             held = np.log10(quiet_part + 1e-3) - rest_muscle > np.log10(EMG_RATIO)
@@ -85,20 +91,28 @@ class RhythmMonitor:
                 signs.append("muscle activity without a pause")
         self._slow.append(slow)
         self._muscle.append(muscle)
+        self._fast.append(np.sqrt(found.band(4.0, 35.0)))
         return self._hold(signs)
 
     def _signs(self, found: Measures, inner: NDArray[np.bool_], risen: NDArray[np.bool_], wide: Array) -> list[str]:
         signs = []
-        if self._lasts("slow power", (risen & inner).sum() >= _MIN_CHANNELS, 5.0):
+        if self._lasts("slow power", (risen & inner).sum() >= self._least, 5.0):
             signs.append("slow power")
         large = inner & (wide > RHYTHM_UV)
         rhythmic = large.copy()
-        if large.sum() >= _MIN_CHANNELS:
+        if large.sum() >= self._least:
             rhythmic[large] = self._harmonic(found.power[large], found.freqs)
-        if self._lasts("rhythm", rhythmic.sum() >= _MIN_CHANNELS, 3.0):
+        if self._lasts("rhythm", rhythmic.sum() >= self._least, 3.0):
             signs.append("rhythm with harmonics")
-        pointed = inner & (wide > SPIKE_UV)
-        count = self._sharp(found.window[pointed]) if pointed.sum() >= _MIN_CHANNELS else 0
+        alpha = found.band(8.0, 13.0) > 0.5 * found.band(4.0, 35.0)
+        pointed = inner & (wide > SPIKE_UV) & ~alpha
+        count = 0
+        # A blink reaches far back in large heads of many channels, but it is largest at the forehead.
+        front = wide[~self._inner]
+        blink = front.size > 0 and pointed.any() and front.max() > 1.5 * np.median(wide[pointed])
+        if pointed.sum() >= self._least and not blink:
+            background = np.median(self._fast, axis=0)[pointed]
+            count = self._sharp(found.window[pointed], np.maximum(SPIKE_UV, 5.0 * background))
         self._spikes.append(count)
         if sum(self._spikes) >= 5:
             signs.append("sharp waves")
@@ -149,8 +163,8 @@ class RhythmMonitor:
             shares[order - 1] = np.where(near, power, 0.0).sum(axis=1) / total
         return np.asarray((shares.sum(axis=0) > 0.7) & (shares[1] > 0.03) & (shares[2] > 0.01))
 
-    def _sharp(self, window: Array) -> int:
-        """Return how many sharp waves the newest hop holds on at least three channels at once."""
+    def _sharp(self, window: Array, height: Array) -> int:
+        """Return how many sharp waves of at least `height` one hop holds on enough channels at once."""
         n = window.shape[1]
         spectrum = np.fft.rfft(window, axis=1)
         freqs = np.fft.rfftfreq(n, 1.0 / self._sfreq)
@@ -161,7 +175,8 @@ class RhythmMonitor:
         rise = np.minimum(
             np.abs(trace[:, side:-side] - trace[:, : -2 * side]), np.abs(trace[:, side:-side] - trace[:, 2 * side :])
         )
-        high = ((rise > SPIKE_UV) & (middle > SPIKE_UV / 2)).sum(axis=0) >= _MIN_CHANNELS
+        least = height[:, None]
+        high = ((rise > least) & (middle > least / 2)).sum(axis=0) >= self._least
         # The edges of a window belong to the windows before and after it.
         hop = round(self._hop_s * self._sfreq)
         start = max(0, (high.size - hop) // 2)
