@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from bcikit.acquisition import Address, Source, open_source
 from bcikit.signal import (
     ArgumentError,
+    Bad,
     Chunk,
     Command,
     Decision,
@@ -206,7 +207,14 @@ class FaultInjector(Source):
                 keep[rows] = False
             elif rows.stop > rows.start:
                 self._values(data, rows, fault, number, chunk.first_sample)
-        return self._pieces(replace(chunk, data=data, times=times), keep, flags)
+        wrong = np.isnan(data)
+        health = chunk.health
+        if wrong.any():
+            # Every adapter sees that a value is not a number.
+            mask = np.zeros(data.shape, np.uint8) if health.mask is None else health.mask.copy()
+            mask[wrong] |= Bad.NAN
+            health = health.with_mask(mask)
+        return self._pieces(replace(chunk, data=data, times=times, health=health), keep, flags)
 
     def _values(self, data: NDArray[np.float64], rows: slice, fault: Fault, number: int, first: int) -> None:
         """Spoil the values of the rows that a fault hits, in place."""

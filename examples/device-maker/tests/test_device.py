@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from bcikit.acquisition import open_source
+from bcikit.testing import SourceConformance
+
 
 def test_stream_is_what_the_data_sheet_says(eeg_source):
     assert eeg_source.info.sfreq == 250
@@ -28,3 +31,15 @@ def test_no_limit_is_broken(device_report):
 def test_timing_is_conclusive(device_report, test):
     outcome = device_report.outcome(test)
     assert outcome.judgement.value == "PASS", outcome.to_dict()
+
+
+class TestContract(SourceConformance):
+    """Everything that bcikit asks of a source."""
+
+    @pytest.fixture(autouse=True)
+    def _device(self, bcikit_source_address):
+        self.address = bcikit_source_address
+
+    def open(self):
+        """Return the device, open and not started."""
+        return open_source(self.address)
