@@ -1,6 +1,6 @@
 """Continuous control: a cursor or a grip force by ridge regression or a Kalman filter, with limits on speed."""
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,6 +48,11 @@ class RidgeDecoder(RegressorMixin, BaseEstimator):
         check_is_fitted(self, "coef_")
         values: Array = validate_data(self, X, dtype=np.float64, reset=False) @ self.coef_.T + self.intercept_
         return values[:, 0] if self.flat_ else values
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
 
 class KalmanDecoder(RegressorMixin, BaseEstimator):
@@ -128,6 +133,11 @@ class KalmanDecoder(RegressorMixin, BaseEstimator):
         self.reset()
         values = np.stack([self.step(row) for row in features])
         return values[:, 0] if self.flat_ else values
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
 
 class Limiter:

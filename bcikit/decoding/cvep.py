@@ -35,6 +35,11 @@ class ReconvolutionCca(Decoder):
     """
 
     min_trials = 1
+    needs_every_class = False
+
+    def known_classes(self, y: ArrayLike) -> NDArray[Any]:  # noqa: ARG002
+        """Return the class of every code, sorted."""
+        return np.unique(np.asarray(self.classes).astype(str))
 
     def __init__(
         self,

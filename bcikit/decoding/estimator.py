@@ -26,10 +26,13 @@ class Decoder(ClassifierMixin, BaseEstimator):
         Trials a class below which a model is refused; 0 for decoders that need none.
     any_length : bool
         True if windows of another length than the fitted one can be decided, too.
+    needs_every_class : bool
+        False for decoders that can decide classes without a trial of them in the training.
     """
 
     min_trials: ClassVar[int] = 5
     any_length: ClassVar[bool] = False
+    needs_every_class: ClassVar[bool] = True
 
     classes_: NDArray[Any]
     n_channels_: int
@@ -38,6 +41,10 @@ class Decoder(ClassifierMixin, BaseEstimator):
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn from trials; see the class."""
         raise NotImplementedError
+
+    def known_classes(self, y: ArrayLike) -> NDArray[Any]:
+        """Return what `classes_` will be after a fit on these labels, sorted."""
+        return np.unique(np.asarray(y))
 
     def decision_scores(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return one score a class, shape ``(n_epochs, n_classes)``: log-odds up to a constant a row."""
@@ -107,6 +114,13 @@ def check_epochs(X: ArrayLike, *, who: str) -> NDArray[np.float64]:
             shown = ", ".join(map(str, bad[:5])) + (", ..." if bad.size > 5 else "")
             raise DataError(f"{who}: {bad.size} of {len(data)} epochs hold NaN or infinite values (epoch {shown}).")
     return data
+
+
+def classes_of(decoder: Any, y: ArrayLike) -> NDArray[Any]:
+    """Return what any classifier will decide among after a fit on these labels, sorted."""
+    if isinstance(decoder, Decoder):
+        return decoder.known_classes(y)
+    return np.unique(np.asarray(y))
 
 
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:

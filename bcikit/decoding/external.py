@@ -31,6 +31,11 @@ class OnnxDecoder(Decoder):
     """
 
     min_trials = 0
+    needs_every_class = False
+
+    def known_classes(self, y: ArrayLike) -> NDArray[Any]:  # noqa: ARG002
+        """Return the class of every output, sorted."""
+        return np.unique(np.asarray(self.classes).astype(str))
 
     def __init__(self, *, path: str, classes: Any, scale: float = 1.0, outputs: str = "logits") -> None:
         self.path = path

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.decoding.calibration import scores_of
+from bcikit.decoding.estimator import classes_of
 from bcikit.decoding.scores import held_out_scores, make_folds
 from bcikit.decoding.trials import Epochs
 from bcikit.signal import DataError, check_int
@@ -56,7 +57,8 @@ def learning_curve(
             train = np.concatenate([np.flatnonzero((folds != fold) & (trials.y == c))[:size] for c in classes])
             fitted = clone(decoder).fit(trials.X[train], trials.y[train])
             scores = scores_of(fitted, trials.X[folds == fold])
-            accuracies.append(float(np.mean(classes[scores.argmax(axis=1)] == trials.y[folds == fold])))
+            decided = np.asarray(fitted.classes_)[scores.argmax(axis=1)]
+            accuracies.append(float(np.mean(decided == trials.y[folds == fold])))
         curve.append({"trials": size, "accuracy": float(np.mean(accuracies)), "spread": float(np.std(accuracies))})
     return curve
 
@@ -90,7 +92,7 @@ def permutation_test(
     """
     check_int("n_permutations", n_permutations, low=1)
     _, folds = make_folds(trials.y, trials.groups, split=split, n_folds=n_folds, seed=seed)
-    classes = np.asarray(trials.classes)
+    classes = classes_of(decoder, trials.y)
     rng = np.random.default_rng(seed)
 
     def accuracy(labels: Any) -> float:

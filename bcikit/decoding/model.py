@@ -138,7 +138,7 @@ class Model:
         sheet = _sheet(
             estimator,
             trials.info,
-            classes=trials.classes,
+            classes=scores.classes,
             n_times=trials.n_times,
             tmin=trials.tmin,
             tmax=trials.tmax,

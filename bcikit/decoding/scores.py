@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bcikit.decoding.calibration import make_calibrator, scores_of
 from bcikit.decoding.chance import accuracy_interval, chance_interval, chance_level
-from bcikit.decoding.estimator import check_trials
+from bcikit.decoding.estimator import check_trials, classes_of
 from bcikit.decoding.metrics import brier, confusion, ece, itr, nmcc, reliability, roc_auc
 from bcikit.decoding.trials import Epochs
 from bcikit.signal import DataError, check_choice, check_int
@@ -239,12 +239,12 @@ def cross_validate(
     least = getattr(decoder, "min_trials", 5) if minimum is None else minimum
     check_trials(trials.y, minimum=max(least, 2), who="cross-validation")
     name, folds = make_folds(trials.y, trials.groups, split=split, n_folds=n_folds, seed=seed)
-    classes = np.asarray(trials.classes)
+    classes = classes_of(decoder, trials.y)
     scores = held_out_scores(decoder, trials.X, trials.y, folds, progress=progress)
     index = np.searchsorted(classes, trials.y)
     return Scores(
         split=name,
-        classes=trials.classes,
+        classes=tuple(str(label) for label in classes),
         y_true=trials.y,
         y_pred=classes[scores.argmax(axis=1)],
         scores=scores,
@@ -263,16 +263,16 @@ def held_out_scores(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Array:
-    """Return scores of each trial by a clone fitted on the other folds, columns in the order of ``np.unique(y)``."""
+    """Return scores of each trial by a clone fitted on the other folds, a column for each of `classes_of`."""
     from sklearn.base import clone
 
     classes = np.unique(y)
-    scores = np.empty((len(y), len(classes)))
+    scores = np.empty((len(y), len(classes_of(decoder, y))))
     names = np.unique(folds)
     for done, fold in enumerate(names):
         held = folds == fold
         absent = np.setdiff1d(classes, y[~held])
-        if absent.size:
+        if absent.size and getattr(decoder, "needs_every_class", True):
             raise DataError(f"Without fold {fold} there is no trial of {', '.join(map(str, absent))} to learn from.")
         fitted = clone(decoder).fit(X[~held], y[~held])
         scores[held] = scores_of(fitted, X[held])

@@ -53,6 +53,10 @@ class SsvepDecoder(Decoder):
         self.bands = bands
         self.subbands = subbands
 
+    def known_classes(self, y: ArrayLike) -> NDArray[Any]:
+        """Return all targets, whether there are trials of them or not, sorted."""
+        return np.unique([*map(str, self.frequencies), *np.asarray(y).astype(str)])
+
     def _set_up(self) -> None:
         """Check the targets and make the sub-bands."""
         frequencies = check_frequencies(self.frequencies, sfreq=self.sfreq)

@@ -32,6 +32,7 @@ class Fbcca(SsvepDecoder):
 
     min_trials = 0
     any_length = True
+    needs_every_class = False
 
     def __init__(
         self,
@@ -112,6 +113,11 @@ class FbccaLda(Fbcca):
     """
 
     min_trials = 5
+    needs_every_class = True
+
+    def known_classes(self, y: ArrayLike) -> NDArray[Any]:
+        """Return the labels, sorted: this decoder knows what it was shown."""
+        return np.unique(np.asarray(y))
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn from trials; labels without a frequency are no-control classes."""

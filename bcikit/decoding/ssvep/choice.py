@@ -125,7 +125,7 @@ class SsvepAuto(Decoder):
         check_range("n_folds", self.n_folds, low=2)
         for name in self.candidates:
             check_choice("candidate", name, [n for n, entry in DECODERS.items() if entry.paradigm == "ssvep"])
-        data, index = self._begin(X, y)
+        data, _ = self._begin(X, y)
         labels = np.asarray(y).astype(str)
         targets = check_frequencies(self.frequencies, sfreq=self.sfreq)
         self.phase_lock_ = phase_lock(data, labels, sfreq=self.sfreq, frequencies=targets)
@@ -136,7 +136,8 @@ class SsvepAuto(Decoder):
         for name in names:
             decoder = make_decoder(name, sfreq=self.sfreq, frequencies=dict(targets))
             scores = held_out_scores(decoder, data, np.asarray(y), folds)
-            self.tried_[name] = float(np.mean(scores.argmax(axis=1) == index))
+            decided = decoder.known_classes(labels)[scores.argmax(axis=1)]
+            self.tried_[name] = float(np.mean(decided == labels))
         best = max(self.tried_.values())
         # Within one standard error of the best the first named wins: fewer choices, less luck.
         slack = np.sqrt(best * (1 - best) / len(data))

@@ -235,8 +235,9 @@ class Tdca(SsvepDecoder):
         """Return the scores of windows that are split into sub-bands already."""
         n_epochs = len(parts)
         scores = np.zeros((n_epochs, len(self.classes_)))
+        delayed = self._delay(parts)
         for band, weight in enumerate(self.weights_):
-            filtered = self.filters_[band] @ self._delay(parts[:, band])
+            filtered = self.filters_[band] @ delayed[:, band]
             inner = filtered.reshape(n_epochs, -1) @ self.templates_[band].T
             explained = np.sum((filtered @ self.basis_) ** 2, axis=1)
             power = np.sum(filtered**2, axis=(1, 2))[:, None] + np.add.reduceat(explained, self.edges_, axis=1)

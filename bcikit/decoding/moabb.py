@@ -1,0 +1,127 @@
+"""MOABB: its datasets as recordings, and bcikit's decoders in its evaluations."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from bcikit.decoding.evaluation.task import SubjectTrials, Task
+from bcikit.decoding.registry import make_decoder
+from bcikit.decoding.trials import epochs
+from bcikit.processing import Pipeline
+from bcikit.signal import DataError, Recording
+
+
+class MoabbDecoder(ClassifierMixin, BaseEstimator):
+    """A decoder by name, as a pipeline for MOABB's evaluations.
+
+    MOABB gives volts and changes the sampling rate as its paradigm says; pass that rate. Use it as
+    ``{"csp-lda": make_pipeline(MoabbDecoder(name="csp-lda", sfreq=128))}``.
+
+    Parameters
+    ----------
+    name : str
+        See `bcikit.decoding.decoder_names`.
+    sfreq : float
+        Sampling rate in Hz of the epochs.
+    params : dict, optional
+        Parameters of the decoder; for SSVEP ``{"frequencies": {...}}`` with MOABB's labels.
+    """
+
+    def __init__(self, *, name: str = "tangent-lr", sfreq: float = 128.0, params: dict[str, Any] | None = None) -> None:
+        self.name = name
+        self.sfreq = sfreq
+        self.params = params
+
+    def fit(self, X: Any, y: Any) -> "MoabbDecoder":
+        """Learn from epochs in volts."""
+        self.decoder_ = make_decoder(self.name, sfreq=self.sfreq, **(self.params or {}))
+        self.decoder_.fit(1e6 * _array(X), y)
+        self.classes_ = self.decoder_.classes_
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Return labels."""
+        return self.decoder_.predict(1e6 * _array(X))
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return probabilities."""
+        return self.decoder_.predict_proba(1e6 * _array(X))
+
+
+def recordings(dataset: Any, subject: int) -> dict[tuple[str, str], Recording]:
+    """Return the runs of one subject of a MOABB dataset, by session and run, in microvolts with their events.
+
+    Parameters
+    ----------
+    dataset : moabb.datasets.base.BaseDataset
+        For example ``moabb.datasets.BNCI2014_001()``.
+    subject : int
+        One of ``dataset.subject_list``.
+    """
+    if subject not in dataset.subject_list:
+        raise DataError(f"{dataset.code} has no subject {subject}; it has {dataset.subject_list}.")
+    sessions = dataset.get_data([subject])[subject]
+    found = {}
+    for session, runs in sessions.items():
+        for run, raw in runs.items():
+            found[str(session), str(run)] = Recording.from_mne(
+                _with_annotations(raw, dataset), name=f"{dataset.code} {subject} {session} {run}"
+            )
+    return found
+
+
+def subject_trials(dataset: Any, task: Task, *, subjects: Sequence[int] | None = None) -> list[SubjectTrials]:
+    """Return the trials of a MOABB dataset, for `bcikit.decoding.evaluation.run.evaluate_task`.
+
+    Parameters
+    ----------
+    dataset : moabb.datasets.base.BaseDataset
+        The dataset.
+    task : Task
+        Events (MOABB's names), window, filters; its runs are not used.
+    subjects : sequence of int, optional
+        All if left out.
+    """
+    result = []
+    for subject in dataset.subject_list if subjects is None else subjects:
+        runs = recordings(dataset, subject)
+        filtered = []
+        for recording in runs.values():
+            pipeline = Pipeline.from_config([dict(step) for step in task.filters])
+            filtered.append(pipeline.apply(recording))
+        trials = epochs(
+            filtered,
+            events=task.events,
+            tmin=task.tmin,
+            tmax=task.tmax,
+            channels=task.channels,
+            max_bad=task.max_bad,
+        )
+        names = sorted({session for session, _ in runs})
+        sessions = np.array([names.index(session) for session, _ in runs])[trials.runs]
+        result.append(
+            SubjectTrials(subject=str(subject), trials=trials, sessions=sessions, left_out=len(trials.dropped))
+        )
+    return result
+
+
+def _array(X: Any) -> Any:
+    """Return epochs as an array, from MNE's object or as they are."""
+    return X.get_data(copy=False) if hasattr(X, "get_data") else X
+
+
+def _with_annotations(raw: Any, dataset: Any) -> Any:
+    """Return a copy of a raw whose stimulus channel, where it has one, is annotations with MOABB's names."""
+    import mne
+
+    if not any(kind == "stim" for kind in raw.get_channel_types()):
+        return raw
+    events = mne.find_events(raw, shortest_event=0, verbose="ERROR")
+    names = {int(code[0] if isinstance(code, list | tuple) else code): name for name, code in dataset.event_id.items()}
+    rows = [row for row in events if row[2] in names]
+    onsets = [(row[0] - raw.first_samp) / raw.info["sfreq"] for row in rows]
+    copied = raw.copy()
+    copied.set_annotations(mne.Annotations(onsets, [0.0] * len(rows), [names[row[2]] for row in rows]))
+    return copied

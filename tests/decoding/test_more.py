@@ -1,0 +1,334 @@
+"""Spiking, code-modulated, continuous, vigilance, error potentials, braking, networks."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from bcikit.decoding import Model, make_decoder
+from bcikit.decoding.braking import dwell, lead_times
+from bcikit.decoding.continuous import KalmanDecoder, Limiter, RidgeDecoder
+from bcikit.decoding.errp import judge_action
+from bcikit.decoding.spiking import lif, run_nir
+from bcikit.decoding.trials import Epochs
+from bcikit.decoding.vigilance import VigilanceMonitor, band_powers
+from bcikit.signal import ArgumentError, DataError, Decision, MissingDependencyError, ModelError
+
+
+def rhythm(n, *, seed, n_channels=6, n_times=200, sfreq=100.0):
+    """Return trials in which one of two 10 Hz sources is weak."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 2
+    time = np.arange(n_times) / sfreq
+    sources = rng.standard_normal((n, n_channels, n_times))
+    for i in range(n):
+        for k in (0, 1):
+            sources[i, k] += (0.3 if k == y[i] else 1.5) * np.sin(2 * np.pi * 10 * time + rng.uniform(0, 6))
+    return np.random.default_rng(8).standard_normal((n_channels, n_channels)) @ sources, y
+
+
+@pytest.mark.parametrize("name", ["fbcsp", "spiking"])
+def test_filter_banks_find_the_rhythm(name):
+    X, y = rhythm(120, seed=0)
+    decoder = make_decoder(name, sfreq=100.0).fit(X[:80], y[:80])
+    assert np.mean(decoder.predict(X[80:]) == y[80:]) >= 0.85
+
+
+def test_fbcsp_chooses_features_of_the_band_with_the_rhythm():
+    X, y = rhythm(120, seed=0)
+    decoder = make_decoder("fbcsp", sfreq=100.0).fit(X, y)
+    bands = decoder.chosen_ // decoder.n_filters
+    assert set(bands[:2]) <= {1}
+    assert len(decoder.chosen_) % 2 == 0
+
+
+def test_a_neuron_fires_as_its_equation_says():
+    # A constant current i charges v = i (1 - (1 - dt/tau)^n); the spike comes once v exceeds one.
+    spikes = lif(np.full((1, 200, 1), 2.0), tau=0.02, dt=0.001)[0, :, 0]
+    first = int(np.ceil(np.log(1 - 1 / 2.0) / np.log(1 - 0.05)))
+    assert np.flatnonzero(spikes)[0] + 1 == first
+    assert (np.diff(np.flatnonzero(spikes)) == first).all()
+    assert lif(np.full((1, 200, 1), 0.99), tau=0.02, dt=0.001).sum() == 0
+
+
+def test_the_exported_graph_gives_the_same_spikes(tmp_path):
+    nir = pytest.importorskip("nir")
+    X, y = rhythm(80, seed=1)
+    decoder = make_decoder("spiking", sfreq=100.0).fit(X, y)
+    decoder.to_nir(tmp_path / "net.nir")
+    graph = nir.read(tmp_path / "net.nir")
+    spikes = run_nir(graph, decoder.currents(X), n_steps=decoder.n_steps, dt=decoder.dt)
+    np.testing.assert_array_equal(spikes, decoder.spikes(X))
+    assert spikes.sum() > 0
+
+
+def trials_of(X, y, sfreq=100.0):
+    n = len(y)
+    return Epochs(
+        X=X,
+        y=y,
+        groups=np.arange(n) % 2,
+        runs=np.arange(n) % 2,
+        samples=np.arange(n) * 10000,
+        sfreq=sfreq,
+        tmin=0.0,
+        tmax=X.shape[2] / sfreq,
+        ch_names=tuple(f"c{i}" for i in range(X.shape[1])),
+    )
+
+
+def test_reconvolution_decides_codes_it_was_not_trained_on(tmp_path):
+    pyntbci = pytest.importorskip("pyntbci")
+    codes = pyntbci.stimulus.modulate(pyntbci.stimulus.make_gold_codes()[:8]).repeat(2, axis=1)
+    n_times = codes.shape[1] * 2
+    rng = np.random.default_rng(0)
+    response = np.exp(-np.arange(30) / 10.0) * np.sin(np.arange(30) / 3.0)
+    classes = [f"k{i}" for i in range(8)]
+
+    def record(order):
+        waves = np.stack([np.convolve(np.tile(codes[k], 2), response)[:n_times] for k in order])
+        X = np.linspace(0.5, 1.5, 6)[None, :, None] * waves[:, None]
+        return X + 2.0 * rng.standard_normal((len(order), 6, n_times)), np.array(classes)[order]
+
+    X, y = record(np.tile([0, 1, 2, 3], 6))
+    decoder = make_decoder("rcca", sfreq=120.0, codes=codes, classes=classes).fit(X, y)
+    Z, z = record(np.arange(8))
+    assert np.mean(decoder.predict(Z) == z) >= 0.85
+    reference = pyntbci.classifiers.rCCA(
+        stimulus=codes, fs=120.0, event="duration", encoding_length=0.3, onset_event=True
+    )
+    reference.fit(X, np.searchsorted(classes, y))
+    np.testing.assert_array_equal(decoder.predict(Z), np.array(classes)[np.ravel(reference.predict(Z))])
+    model = Model.fit(make_decoder("rcca", sfreq=120.0, codes=codes, classes=classes), trials_of(X, y, 120.0))
+    again = Model.load(model.save(tmp_path / "m"))
+    np.testing.assert_allclose(again.estimator.decision_scores(Z), model.estimator.decision_scores(Z))
+    with pytest.raises(DataError, match="no code"):
+        make_decoder("rcca", sfreq=120.0, codes=codes, classes=classes).fit(X, np.where(y == "k0", "zz", y))
+
+
+def decision(label, probabilities, classes=("left", "right", "up")):
+    return Decision(time=0.0, sample=0, classes=classes, probabilities=probabilities, label=label)
+
+
+def test_an_error_potential_takes_back_what_was_doubtful():
+    sure, doubtful = decision("left", (0.98, 0.01, 0.01)), decision("left", (0.5, 0.4, 0.1))
+    error = decision("error", (0.2, 0.8), classes=("correct", "error"))
+    fine = decision("correct", (0.9, 0.1), classes=("correct", "error"))
+    assert judge_action(sure, error, error_class="error").action == "keep"
+    found = judge_action(doubtful, error, error_class="error", threshold=0.75)
+    assert (found.action, found.label) == ("veto", None)
+    # Prior odds 1, likelihood ratio 4.
+    assert found.error_probability == pytest.approx(0.8)
+    corrected = judge_action(doubtful, error, error_class="error", threshold=0.75, mode="correct")
+    assert (corrected.action, corrected.label) == ("correct", "right")
+    assert judge_action(doubtful, fine, error_class="error", threshold=0.75).action == "keep"
+    silent = Decision(time=0.0, sample=0, classes=("correct", "error"), reason="bad-data")
+    assert judge_action(doubtful, silent, error_class="error").label == "left"
+    rare = judge_action(doubtful, error, error_class="error", threshold=0.75, error_rate=0.05)
+    assert rare.action == "keep"
+    with pytest.raises(ArgumentError, match="error_class"):
+        judge_action(doubtful, error, error_class="oops")
+
+
+def eeg(n, *, alpha, beta, seed, sfreq=128.0, muscle=0.0):
+    rng = np.random.default_rng(seed)
+    time = np.arange(int(2 * sfreq)) / sfreq
+    X = rng.standard_normal((n, 4, len(time)))
+    for frequency, amplitude in ((10.0, alpha), (20.0, beta), (40.0, muscle)):
+        X += amplitude * np.sin(2 * np.pi * frequency * time + rng.uniform(0, 6, (n, 1, 1)))
+    return X
+
+
+def test_drowsiness_rises_against_the_own_baseline_and_falls_with_hysteresis():
+    monitor = VigilanceMonitor(sfreq=128.0, baseline=20)
+    awake = [monitor.update(x) for x in eeg(40, alpha=1.0, beta=1.0, seed=0)]
+    assert np.isnan(awake[0].index)
+    assert not any(state.drowsy for state in awake)
+    sleepy = [monitor.update(x) for x in eeg(20, alpha=4.0, beta=0.5, seed=1)]
+    assert sleepy[-1].drowsy
+    assert sleepy[-1].index > 2
+    assert sleepy[-1].drowsiness > 0.8
+    back = [monitor.update(x) for x in eeg(40, alpha=1.0, beta=1.0, seed=2)]
+    assert not back[-1].drowsy
+    assert back[0].drowsy, "one alert window must not end drowsiness"
+
+
+def test_a_tense_jaw_does_not_pass_for_being_awake():
+    monitor = VigilanceMonitor(sfreq=128.0, baseline=20)
+    for x in eeg(20, alpha=1.0, beta=1.0, seed=0):
+        monitor.update(x)
+    before = [monitor.update(x) for x in eeg(20, alpha=4.0, beta=0.5, seed=1)][-1]
+    tense = monitor.update(eeg(1, alpha=1.0, beta=6.0, muscle=8.0, seed=3)[0])
+    assert tense.muscle
+    assert tense.index == before.index
+    assert tense.drowsy
+
+
+def test_the_index_is_the_documented_ratio():
+    X = eeg(3, alpha=2.0, beta=1.0, seed=4)
+    _, alpha, _, _ = band_powers(X, sfreq=128.0)[0]
+    spectrum = np.abs(np.fft.rfft((X[0] - X[0].mean(axis=1, keepdims=True)) * np.hanning(256))) ** 2
+    assert alpha == pytest.approx(np.log10(spectrum[:, 16:26].mean(axis=1)))
+    with pytest.raises(ArgumentError, match="hold no"):
+        band_powers(X, sfreq=64.0)
+
+
+def test_vigilance_is_calibrated_on_a_reference():
+    rng = np.random.default_rng(0)
+    index = rng.uniform(-3, 6, 200)
+    perclos = 1 / (1 + np.exp(-(1.5 * index - 3)))
+    monitor = VigilanceMonitor(sfreq=128.0).calibrate(index, perclos)
+    assert monitor.slope_ == pytest.approx(1.5, abs=0.25)
+    assert monitor.offset_ == pytest.approx(-3.0, abs=0.5)
+    with pytest.raises(DataError, match="differ"):
+        monitor.calibrate(index, np.full(200, 0.5))
+
+
+def test_ridge_equals_scikit_learn_where_both_are_the_same():
+    from sklearn.linear_model import Ridge
+
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((100, 5))
+    Y = X @ rng.standard_normal((5, 2)) + 0.1 * rng.standard_normal((100, 2)) + 3.0
+    strength = 0.05 * np.trace((X - X.mean(0)).T @ (X - X.mean(0))) / 5
+    theirs = Ridge(alpha=strength).fit(X, Y)
+    np.testing.assert_allclose(RidgeDecoder(alpha=0.05).fit(X, Y).predict(X), theirs.predict(X), atol=1e-8)
+
+
+def test_kalman_recovers_a_hidden_movement_and_equals_its_equations():
+    rng = np.random.default_rng(1)
+    A = np.array([[1.0, 0.1], [-0.1, 0.95]]) * 0.99
+    H = rng.standard_normal((6, 2))
+    states, features = [np.zeros(2)], []
+    for _ in range(1500):
+        states.append(A @ states[-1] + 0.1 * rng.standard_normal(2))
+        features.append(H @ states[-1] + 1.0 * rng.standard_normal(6) + 2.0)
+    Y, X = np.array(states[1:]), np.array(features)
+    kalman = KalmanDecoder().fit(X[:1000], Y[:1000])
+    np.testing.assert_allclose(kalman.transition_, A, atol=0.05)
+    ridge = RidgeDecoder().fit(X[:1000], Y[:1000]).predict(X[1000:])
+    filtered = kalman.predict(X[1000:])
+    assert np.mean((filtered - Y[1000:]) ** 2) < 0.7 * np.mean((ridge - Y[1000:]) ** 2)
+    # One step by the textbook, with the matrices of the fit.
+    kalman.reset()
+    P = kalman._uncertainty
+    P = kalman.transition_ @ P @ kalman.transition_.T + kalman.process_
+    gain = P @ kalman.observation_.T @ np.linalg.inv(kalman.observation_ @ P @ kalman.observation_.T + kalman.noise_)
+    expected = gain @ (X[0] - kalman.offset_) + kalman.state_mean_
+    np.testing.assert_allclose(kalman.step(X[0]), expected, atol=1e-10)
+    held = kalman.step(np.full(6, np.nan))
+    np.testing.assert_allclose(held, kalman.transition_ @ (expected - kalman.state_mean_) + kalman.state_mean_)
+
+
+def test_the_limiter_holds_range_and_speed():
+    limiter = Limiter(low=0.0, high=1.0, max_speed=0.5)
+    assert limiter.update(5.0, 0.1) == pytest.approx(0.05)
+    assert limiter.update(float("nan"), 0.1) == pytest.approx(0.05)
+    for _ in range(100):
+        limiter.update(5.0, 0.1)
+    assert limiter.value == 1.0
+    assert limiter.update(-3.0, 0.2) == pytest.approx(0.9)
+    with pytest.raises(ArgumentError, match="max_speed"):
+        Limiter(max_speed=0.0)
+
+
+def test_braking_is_seen_before_the_foot_and_not_at_random():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 4, 100)).cumsum(axis=2) * 0.2
+    y = np.array(["drive", "brake"] * 100)
+    X[y == "brake", 1, 50:] -= np.linspace(0, 6, 50)
+    decoder = make_decoder("braking", sfreq=100.0).fit(X[:120], y[:120])
+    assert np.mean(decoder.predict(X[120:]) == y[120:]) > 0.85
+    shifted = X[120:] + 100.0
+    np.testing.assert_array_equal(decoder.predict(shifted), decoder.predict(X[120:]))
+    assert dwell([0.9, 0.9, 0.1, 0.9, 0.9, 0.9], threshold=0.5, windows=3).tolist() == [0, 0, 0, 0, 0, 1]
+    assert lead_times([1.0, 4.8, 4.9], [2.0, 5.0, 9.0], longest=1.0) == [1.0, pytest.approx(0.2), None]
+
+
+def onnx_file(path, n_channels, n_times):
+    """Write the smallest network there is: a weighted sum, as protobuf by hand."""
+
+    def varint(value):
+        out = b""
+        while value > 0x7F:
+            out += bytes([value & 0x7F | 0x80])
+            value >>= 7
+        return out + bytes([value])
+
+    def field(number, payload):
+        if isinstance(payload, int):
+            return varint(number << 3) + varint(payload)
+        return varint(number << 3 | 2) + varint(len(payload)) + payload
+
+    def value_info(name, shape):
+        dims = b"".join(field(1, field(2, d.encode()) if isinstance(d, str) else field(1, d)) for d in shape)
+        return field(1, name.encode()) + field(2, field(1, field(1, 1) + field(2, dims)))
+
+    weights = np.zeros((n_channels * n_times, 2), np.float32)
+    weights[:n_times, 0] = 1.0
+    weights[n_times : 2 * n_times, 1] = 1.0
+    tensor = b"".join(field(1, d) for d in weights.shape) + field(2, 1) + field(8, b"W") + field(9, weights.tobytes())
+    flatten = field(1, b"x") + field(2, b"f") + field(4, b"Flatten")
+    matmul = field(1, b"f") + field(1, b"W") + field(2, b"y") + field(4, b"MatMul")
+    graph = field(1, flatten) + field(1, matmul) + field(2, b"g") + field(5, tensor)
+    graph += field(11, value_info("x", ("n", n_channels, n_times))) + field(12, value_info("y", ("n", 2)))
+    path.write_bytes(field(1, 8) + field(7, graph) + field(8, field(1, b"") + field(2, 13)))
+
+
+def test_a_network_in_onnx_is_a_decoder(tmp_path):
+    pytest.importorskip("onnxruntime")
+    onnx_file(tmp_path / "net.onnx", 3, 10)
+    decoder = make_decoder("onnx", sfreq=10.0, path=str(tmp_path / "net.onnx"), classes=["second", "first"])
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20, 3, 10))
+    y = np.where(X[:, 0].sum(axis=1) > X[:, 1].sum(axis=1), "second", "first")
+    decoder.fit(X, y)
+    assert decoder.classes_.tolist() == ["first", "second"]
+    np.testing.assert_array_equal(decoder.predict(X), y)
+    expected = np.stack([X[:, 1].sum(axis=1), X[:, 0].sum(axis=1)], axis=1)
+    np.testing.assert_allclose(decoder.decision_scores(X), expected, atol=1e-5)
+    model = Model.fit(
+        make_decoder("onnx", sfreq=10.0, path=str(tmp_path / "net.onnx"), classes=["second", "first"]),
+        trials_of(np.tile(X, (2, 1, 1)), np.tile(y, 2), 10.0),
+    )
+    path = model.save(tmp_path / "m")
+    (tmp_path / "net.onnx").unlink()
+    np.testing.assert_allclose(Model.load(path).probabilities(X), model.probabilities(X))
+    with pytest.raises(ModelError, match="cannot be read"):
+        decoder.fit(X, y)
+    (tmp_path / "net.onnx").write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match="no network"):
+        decoder.fit(X, y)
+
+
+def test_a_trainable_network_goes_through_the_same_interface():
+    class Network:
+        def fit(self, X, y):
+            self.mean = np.stack([X[y == k].mean(axis=0) for k in (0, 1)])
+
+        def predict_proba(self, X):
+            d = -((X[:, None] - self.mean) ** 2).sum(axis=(2, 3))
+            e = np.exp(d - d.max(axis=1, keepdims=True))
+            return e / e.sum(axis=1, keepdims=True)
+
+    rng = np.random.default_rng(0)
+    y = np.array(["a", "b"] * 20)
+    X = rng.standard_normal((40, 3, 10)) + (y == "b")[:, None, None]
+    decoder = make_decoder("module", sfreq=10.0, module=Network()).fit(X, y)
+    assert np.mean(decoder.predict(X) == y) > 0.9
+    with pytest.raises(ArgumentError, match="classes"):
+        make_decoder("module", sfreq=10.0, module=object()).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("package", "call"),
+    [
+        ("nir", lambda d, X, y: d("spiking").fit(X, y).to_nir()),
+        ("pyntbci.classifiers", lambda d, X, y: d("rcca", codes=np.eye(2), classes=["0", "1"]).fit(X, y)),
+    ],
+)
+def test_a_missing_extra_says_which(package, call, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    X, y = rhythm(20, seed=0)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'bcikit\["):
+        call(lambda name, **params: make_decoder(name, sfreq=100.0, **params), X, y)
