@@ -93,16 +93,16 @@ def messages(info: StreamInfo, begin: float, end: float) -> list[dict[str, objec
                      "probabilities": [p, 1 - p], "label": "left_hand" if p > 0.5 else "right_hand",
                      "latency_ms": stages, "data": {"threshold": 0.7}})  # fmt: skip
         refused = ["A-QUAL"] if second > end - 6 else ["A-CONF"] if max(p, 1 - p) < 0.7 else []
-        said.append(
-            {"type": "verdict", "time": float(second), "allowed": not refused, "reasons": refused, "state": "ACTIVE"}
-        )
-        said.append({"type": "health", "time": float(second), "lost": int(second - begin) // 9, "received": round((second - begin) * info.sfreq),
-                     "jitter_ms": float(0.6 + 0.2 * rng.random())})  # fmt: skip
+        verdict = {"allowed": not refused, "reasons": refused, "state": "ACTIVE"}
+        said.append({"type": "verdict", "time": float(second), **verdict})
+        link = {"lost": int(second - begin) // 9, "received": round((second - begin) * info.sfreq)}
+        said.append({"type": "health", "time": float(second), "jitter_ms": float(0.6 + 0.2 * rng.random()), **link})
     channels: dict[str, object] = {name: ["GOOD", []] for name in info.ch_names}
     channels[bad], channels[info.ch_names[1]] = ["BAD", ["Q-RAIL"]], ["WARN", ["Q-LINE"]]
     said.append({"type": "quality", "channels": channels})
     said.append({"type": "output", "state": {"closure": 0.55}})
-    said.append({"type": "alarm", "rule": "Q-MONT", "level": "CAUTION", "what": "too few of the needed channels are usable",
+    said.append({"type": "alarm", "rule": "Q-MONT", "level": "CAUTION",
+                 "what": "too few of the needed channels are usable",
                  "since": end - 6, "value": 0.94, "limit": 1.0, "did": "output held", "channels": [bad]})  # fmt: skip
     said.append({"type": "alarm", "rule": "H-LOSS", "level": "ADVISORY", "what": "samples are being lost",
                  "since": end - 40, "value": 0.002, "limit": 0.001, "active": False})  # fmt: skip

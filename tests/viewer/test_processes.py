@@ -1,0 +1,208 @@
+"""Whole processes: a viewer on real streams, an engine that outlives its windows, a frozen window."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtGui import QImage
+
+from bcikit.acquisition import LslOutlet, LslTextOutlet
+from bcikit.session.engine import Engine
+from bcikit.session.shipped import shipped_config
+from bcikit.signal import Chunk, StreamInfo
+from bcikit.viewer.clinic import protocols
+from bcikit.viewer.clinic.runner import EngineRunner, Job, process_is_alive
+
+
+def python(*arguments: str, **options: object) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-m", *arguments], **options)  # type: ignore[call-overload,no-any-return]
+
+
+@contextlib.contextmanager
+def ended(process: "subprocess.Popen[bytes]") -> Iterator["subprocess.Popen[bytes]"]:
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGCONT)
+        process.kill()
+        process.wait(10)
+
+
+def colours(path: Path, *, left: float, right: float, top: float, bottom: float) -> int:
+    """Return how many colours a part of a picture has."""
+    image = QImage(str(path))
+    found = set()
+    for x in range(int(left * image.width()), int(right * image.width()), 2):
+        for y in range(int(top * image.height()), int(bottom * image.height()), 2):
+            found.add(image.pixel(x, y))
+    return len(found)
+
+
+@pytest.mark.slow
+def test_the_viewer_shows_a_session_and_closes_when_it_is_finished() -> None:
+    name = uuid.uuid4().hex[:8]
+    info = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "Cz", "C4", "Pz"))
+    raw = LslOutlet(info, name=f"bcikit-{name}-raw", source_id=f"{name}-raw")
+    filtered = LslOutlet(info, name=f"bcikit-{name}-filtered", source_id=f"{name}-filtered")
+    status = LslTextOutlet(f"bcikit-{name}-status", type="bcikit-status", source_id=f"{name}-status")
+    picture = tmp_path / "window.png"
+    with ended(
+        python("bcikit.viewer", "--session", name, "--exit-at-end", "--language", "en", "--arrange", "clinic")
+    ) as viewer:
+        rng = np.random.default_rng(0)
+        sample, begin = 0, time.monotonic()
+        while viewer.poll() is None and time.monotonic() - begin < 60:
+            at = time.monotonic()
+            from pylsl import local_clock
+
+            times = local_clock() - np.arange(25)[::-1] / 250
+            chunk = Chunk(rng.standard_normal((25, 4)) * 20, times, sample)
+            raw.push(chunk)
+            filtered.push(chunk)
+            sample += 25
+            # Said often: a window that comes late must see it, too.
+            state = "ACTIVE" if at - begin < 15 else "FINISHED"
+            status.push(json.dumps({"type": "state", "state": state, "time": float(times[-1])}), float(times[-1]))
+            time.sleep(0.1)
+        assert viewer.poll() == 0
+    for outlet in (raw, filtered, status):
+        outlet.close()
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.skipif(importlib.util.find_spec("mne_lsl") is None, reason="MNE-LSL belongs to the group 'peers'")
+def test_the_viewer_opens_a_stream_of_mne_lsls_player(tmp_path: Path, data_dir: Path) -> None:
+    name, picture = f"player-{uuid.uuid4().hex[:8]}", tmp_path / "window.png"
+    script = (
+        "import sys, time; from mne_lsl.player import PlayerLSL; from mne.io import read_raw; "
+        f"p = PlayerLSL(read_raw({str(data_dir / 'eegmmidb' / 'S001R14.edf')!r}, verbose='ERROR'), chunk_size=16, "
+        f"name={name!r}, source_id={name!r}); p.start(); time.sleep(60)"
+    )
+    player = subprocess.Popen([sys.executable, "-c", script])
+    command = (
+        "bcikit.viewer",
+        "--source",
+        f"lsl:name={name}",
+        "--language",
+        "en",
+        "--theme",
+        "dark",
+        "--arrange",
+        "clinic",
+    )
+    with ended(player), ended(python(*command, "--screenshot", str(picture), "--after", "20")) as viewer:
+        assert viewer.wait(60) == 0
+    # The traces are in the left part: many pixels in more than the colours of an empty window.
+    assert picture.stat().st_size > 60_000
+    assert colours(picture, left=0.1, right=0.7, top=0.3, bottom=0.9) > 2
+
+
+@pytest.mark.slow
+def test_a_frozen_window_changes_nothing_in_the_engine(tmp_path: Path) -> None:
+    def run(publish: str) -> dict[str, object]:
+        runs = {"calibration_runs": 1, "feedback_runs": 1, "trials_per_run": 10}
+        rests = dict.fromkeys(("eyes_open", "eyes_closed", "between_runs"), 0.0)
+        config = shipped_config("motor-imagery", source="sim:motor-imagery?seed=5", seed=5, settings={**runs, **rests})
+        folder = str(tmp_path / (publish or "alone"))
+        config = config.model_copy(update={"recording": config.recording.model_copy(update={"folder": folder})})
+        return Engine(config, publish=publish).run().values
+
+    alone = run("")
+    name = uuid.uuid4().hex[:8]
+    with ended(python("bcikit.viewer", "--session", name, "--wait", "60")) as viewer:
+        time.sleep(4)
+        os.kill(viewer.pid, signal.SIGSTOP)
+        watched = run(name)
+    assert alone["n_trials"] == watched["n_trials"] == 10
+    for same in ("decisions_sha256", "gate", "n_samples", "lost_samples", "online_accuracy"):
+        assert watched[same] == alone[same], same
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Callable[..., Job]:
+    def make(source: str, **settings: object) -> Job:
+        chosen = {"calibration_runs": 1, "feedback_runs": 1, "trials_per_run": 10, "between_runs": 5.0, **settings}
+        config = protocols.build(
+            "motor-imagery",
+            source=source,
+            subject="P-1",
+            operator="T-1",
+            folder=str(tmp_path / uuid.uuid4().hex[:8]),
+            settings=chosen,
+            phase="calibration",
+        )
+        return Job(config=config, operator="T-1", subject="P-1")
+
+    return make
+
+
+def poll_until_over(runner: EngineRunner, seconds: float = 90.0) -> dict[str, object]:
+    end = time.monotonic() + seconds
+    last: dict[str, object] = {}
+    while runner.running:
+        assert time.monotonic() < end
+        messages = runner.poll()
+        last = messages[-1] if messages else last
+        time.sleep(0.05)
+    return last
+
+
+@pytest.mark.slow
+def test_the_real_engine_calibrates_in_its_own_process(tmp_path: Path, job: Callable[..., Job]) -> None:
+    runner = EngineRunner(tmp_path / "runs")
+    runner.start(job("sim:motor-imagery?seed=2"))
+    said = poll_until_over(runner)
+    assert said["type"] == "result"
+    assert (Path(str(said["folder"])) / "model.skops").is_file()
+    # Neither keys nor consent records are left behind.
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_what_the_engine_refuses_is_said(tmp_path: Path, job: Callable[..., Job]) -> None:
+    runner = EngineRunner(tmp_path / "runs")
+    runner.start(job("file:/no/such/file.edf"))
+    said = poll_until_over(runner)
+    assert said["type"] == "failed"
+    assert "no/such/file.edf" in str(said["error"])
+
+
+@pytest.mark.slow
+def test_an_engine_outlives_its_window_and_is_found_again(tmp_path: Path, job: Callable[..., Job]) -> None:
+    first, second = EngineRunner(tmp_path / "runs"), EngineRunner(tmp_path / "runs")
+    first.start(job("sim:motor-imagery?seed=2&live=1"))
+    end = time.monotonic() + 40
+    while not Path(first.handshake).is_file():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    handshake = Path(first.handshake)
+    if os.name == "posix":
+        assert handshake.stat().st_mode & 0o077 == 0
+    pid = json.loads(handshake.read_text(encoding="utf-8"))["pid"]
+    first.detach()
+    assert process_is_alive(pid)
+    assert second.attach(str(handshake))
+    seen: set[str] = set()
+    end = time.monotonic() + 40
+    while "quality" not in seen:
+        assert time.monotonic() < end
+        seen |= {str(message.get("type")) for message in second.poll()}
+        time.sleep(0.05)
+    second.send("finish")
+    said = poll_until_over(second, 60)
+    assert said["type"] in ("result", "failed")
+    assert first._process is not None
+    first._process.wait(20)
+    assert not EngineRunner(tmp_path / "runs").attach(str(handshake))
