@@ -56,7 +56,6 @@ def test_the_viewer_shows_a_session_and_closes_when_it_is_finished() -> None:
     raw = LslOutlet(info, name=f"bcikit-{name}-raw", source_id=f"{name}-raw")
     filtered = LslOutlet(info, name=f"bcikit-{name}-filtered", source_id=f"{name}-filtered")
     status = LslTextOutlet(f"bcikit-{name}-status", type="bcikit-status", source_id=f"{name}-status")
-    picture = tmp_path / "window.png"
     with ended(
         python("bcikit.viewer", "--session", name, "--exit-at-end", "--language", "en", "--arrange", "clinic")
     ) as viewer:
