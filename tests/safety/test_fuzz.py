@@ -1,0 +1,81 @@
+"""What other rooms and other people hand to this room: whatever it is, it is read or refused in words."""
+
+import contextlib
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bcikit.safety import Consent, GateSettings
+from bcikit.safety.consent import load_screening
+from bcikit.safety.stimulus.design import parse_design
+from bcikit.safety.stimulus.frames import FrameAnalyser, load_frames
+from bcikit.signal import BciError
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = ["screen", "target", "schedule", "clinical", "width_cm", "frequency_hz", "depth", "size_deg", "full_screen"]
+
+pytestmark = pytest.mark.requirement("SAF-096")
+
+
+@pytest.mark.requirement("SAF-096")
+@settings(max_examples=100, deadline=None)
+@given(values=st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), JSON, max_size=5))
+def test_designs(values):
+    with pytest.raises(BciError):
+        parse_design(values)
+
+
+@settings(max_examples=60, deadline=None)
+@given(content=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_consent_and_screening_files(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("fuzz") / "record.json"
+    path.write_bytes(content)
+    for load in (Consent.load, load_screening):
+        with pytest.raises(BciError):
+            load(path)
+
+
+@settings(max_examples=100, deadline=None)
+@given(values=st.dictionaries(st.text(max_size=5) | st.sampled_from(list(GateSettings.model_fields)), JSON, max_size=4))
+def test_settings(values):
+    with contextlib.suppress(BciError):
+        assert isinstance(GateSettings.load(values), GateSettings)
+
+
+@settings(max_examples=60, deadline=None)
+@given(content=st.binary(max_size=300))
+def test_frame_files(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("fuzz") / "frames.npy"
+    path.write_bytes(content)
+    with pytest.raises(BciError):
+        load_frames(path)
+
+
+def test_frames_with_objects_are_never_unpickled(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "owned"), "w"))
+
+    np.save(tmp_path / "evil.npy", np.array([Evil()], dtype=object), allow_pickle=True)
+    with pytest.raises(BciError):
+        load_frames(tmp_path / "evil.npy")
+    assert not (tmp_path / "owned").exists()
+
+
+@settings(max_examples=40, deadline=None)
+@given(shape=st.lists(st.integers(0, 5), max_size=4), seed=st.integers(0, 9))
+def test_frames_of_any_shape(shape, seed):
+    frame = np.random.default_rng(seed).integers(0, 255, shape).astype(np.uint8)
+    analyser = FrameAnalyser(60.0)
+    try:
+        analyser.add(frame)
+    except BciError:
+        return
+    assert analyser.report().n_frames == 1
