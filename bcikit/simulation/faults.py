@@ -212,7 +212,7 @@ class FaultInjector(Source):
         if wrong.any():
             # Every adapter sees that a value is not a number.
             mask = np.zeros(data.shape, np.uint8) if health.mask is None else health.mask.copy()
-            mask[wrong] |= Bad.NAN
+            mask[wrong] |= np.uint8(Bad.NAN)
             health = health.with_mask(mask)
         return self._pieces(replace(chunk, data=data, times=times, health=health), keep, flags)
 

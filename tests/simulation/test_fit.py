@@ -1,0 +1,50 @@
+"""A twin fitted to a recording is like it, and says how much."""
+
+import json
+
+import numpy as np
+import pytest
+
+from bcikit.acquisition import open_source, read_recording
+from bcikit.signal import DataError
+from bcikit.simulation.fit import features, fit_twin
+
+
+def test_a_twin_of_a_twin_finds_its_settings_again(simulate):
+    """Recovery: what was planted is measured, and the fitted user measures alike."""
+    planted = "alpha_hz=9&alpha_uv=9&background_uv=9&exponent=1.1&blink_per_min=20&mains_uv=5&erd=0.7"
+    recording = simulate(f"sim:motor-imagery?schedule=1&trials=16&seed=5&channels=32&chunk=250&{planted}")
+    fit = fit_twin(recording, seed=9)
+    assert fit.settings.alpha_hz == pytest.approx(9, abs=1.2)
+    assert fit.settings.background_uv == pytest.approx(9, rel=0.25)
+    assert fit.settings.exponent == pytest.approx(1.1, abs=0.25)
+    assert fit.settings.mains_uv == pytest.approx(5, rel=0.3)
+    assert fit.spectrum_r > 0.97
+    assert fit.spectrum_db < 1.5
+    json.dumps(fit.to_dict())
+    # The address opens the same user.
+    with open_source(fit.address(seed=9)) as source:
+        assert source.twin.settings.exponent == pytest.approx(fit.settings.exponent, rel=1e-3)
+
+
+def test_a_twin_of_a_person(data_dir):
+    recording = read_recording(data_dir / "eegmmidb" / "S001R06.edf")
+    fit = fit_twin(recording, cues={"T1": "both_hands", "T2": "feet"})
+    assert fit.spectrum_r > 0.95
+    assert fit.spectrum_db < 2
+    differences = {name: difference for name, _, _, difference in fit.rows()}
+    for name in ("background", "exponent", "alpha", "mu"):
+        assert abs(differences[name]) < 0.2, (name, differences[name])
+
+
+def test_features_say_what_they_cannot_know(simulate):
+    found = features(simulate("sim:rest?seed=1&duration=30&channels=C3,C4"))
+    assert np.isnan(found.blinks)
+    assert np.isnan(found.erd)
+    assert np.isnan(found.alpha)
+    assert found.mu > 0
+
+
+def test_too_short_a_recording_is_refused(simulate):
+    with pytest.raises(DataError, match="30 s"):
+        fit_twin(simulate("sim:rest?seed=1&duration=5"))
