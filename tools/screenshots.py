@@ -21,7 +21,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 import numpy as np
-from PySide6.QtCore import QEventLoop, Qt, QTimer
+from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -39,7 +39,6 @@ from bcikit.viewer.window import ViewerWindow
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "images"
 SIZES = ((1280, 800), (1920, 1080))
 SECONDS = 42
-_PLAIN = Qt.ImageConversionFlag.ThresholdDither | Qt.ImageConversionFlag.AvoidDither
 
 
 def spin(seconds: float) -> None:
@@ -283,10 +282,32 @@ def _session_page(window: ClinicWindow, info: StreamInfo, take: Callable[[QWidge
     window.desk.runner.detach()
 
 
+def with_palette(image: QImage) -> QImage:
+    """Return a picture with its 256 most frequent colours; each other colour becomes the nearest of them."""
+    image = image.convertToFormat(QImage.Format.Format_RGB32)
+    width, height = image.width(), image.height()
+    pixels = np.frombuffer(image.constBits(), np.uint32).reshape(height, -1)[:, :width] & 0xFFFFFF
+    colours, where, counts = np.unique(pixels, return_inverse=True, return_counts=True)
+    table = colours[np.argsort(-counts)[:256]]
+
+    def split(values: np.ndarray) -> np.ndarray:
+        return np.stack([(values >> shift) & 0xFF for shift in (16, 8, 0)], axis=-1).astype(np.float32)
+
+    mine, kept = split(colours), split(table)
+    nearest = np.empty(len(colours), np.uint8)
+    for start in range(0, len(colours), 4096):
+        part = mine[start : start + 4096, None, :] - kept[None]
+        nearest[start : start + 4096] = (part**2).sum(axis=2).argmin(axis=1)
+    small = np.ascontiguousarray(nearest[where.reshape(height, width)])
+    result = QImage(small.data, width, height, width, QImage.Format.Format_Indexed8)
+    result.setColorTable([0xFF000000 | int(colour) for colour in table])
+    return result.copy()
+
+
 def shoot(folder: Path, size: tuple[int, int], look: str, widget: QWidget, name: str) -> None:
     """Save a picture of a widget, and say if it has another size than wanted."""
     spin(0.25)
-    picture = widget.grab().toImage().convertToFormat(QImage.Format.Format_Indexed8, _PLAIN)
+    picture = with_palette(widget.grab().toImage())
     picture.save(str(folder / f"{name}-{look}.png"), "PNG", 0)
     if (picture.width(), picture.height()) != size and name != "patient":
         print(f"{name}-{look}: {picture.width()}x{picture.height()}, wanted {size[0]}x{size[1]}")

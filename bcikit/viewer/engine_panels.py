@@ -119,7 +119,8 @@ class LatencyPanel(Panel):
         near = max(worst) > 0.2 * total
         self._deadline.setVisible(near)
         self.plot.setXRange(0, max(1.3 * max(worst), 1.1 * total if near else 0.0))
-        names = [(int(y), tr(stage)) for y, stage in zip(at, stages, strict=True)]
+        known = {"filter": tr("filter"), "decode": tr("decode"), "gate": tr("gate"), "total": tr("total")}
+        names = [(int(y), known.get(stage, stage)) for y, stage in zip(at, stages, strict=True)]
         axis = self.plot.getPlotItem().getAxis("left")
         axis.setTicks([names])
         axis.setWidth(70)

@@ -155,13 +155,16 @@ class HeadWidget(QWidget):
         order = sorted(range(count), key=lambda i: {"WARN": 1, "BAD": 2}.get(self._level(i), 0))
         for index in order:
             name, level = self._info.ch_names[self._columns[index]], self._level(index)
-            self._paint_electrode(painter, self._place(index, centre, radius), size, name, level)
+            roomy = radius / np.sqrt(max(count, 1)) > 34
+            self._paint_electrode(painter, self._place(index, centre, radius), size, name, level, roomy=bool(roomy))
 
     def _level(self, index: int) -> str:
         assert self._info is not None
         return self._levels.get(self._info.ch_names[self._columns[index]], "")
 
-    def _paint_electrode(self, painter: QPainter, at: QPointF, size: float, name: str, level: str) -> None:
+    def _paint_electrode(
+        self, painter: QPainter, at: QPointF, size: float, name: str, level: str, *, roomy: bool
+    ) -> None:
         font = painter.font()
         font.setPixelSize(int(max(7, size * 0.62)))
         painter.setFont(font)
@@ -182,7 +185,7 @@ class HeadWidget(QWidget):
         box = QRectF(at.x() - size, at.y() - half, 2 * size, size)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, letter)
         # All names where there is room, else those of the electrodes to mend.
-        if size >= 17 or level in ("BAD", "WARN") or (size >= 12 and not {"BAD", "WARN"} & set(self._levels.values())):
+        if roomy or level in ("BAD", "WARN"):
             font = painter.font()
             font.setPixelSize(11)
             painter.setFont(font)

@@ -34,6 +34,10 @@ CHINESE: dict[str, str] = {
     "What it does": "作用",
     "Space": "空格",
     "seconds": "秒",
+    "filter": "滤波",
+    "decode": "解码",
+    "gate": "安全门",
+    "total": "总计",
     # -- strip
     "Health and safety": "运行状况与安全",
     "Link age": "链路时延",

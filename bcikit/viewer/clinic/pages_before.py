@@ -181,6 +181,7 @@ class ConsentPage(Page):
         self.sleep = QDoubleSpinBox()
         self.sleep.setRange(0, 16)
         self.sleep.setSingleStep(0.5)
+        self.sleep.setDecimals(1)
         self.sleep.setValue(7)
         self.sleep.setSuffix(" h")
         self.sleep.setAccessibleName(tr("Sleep last night"))

@@ -28,6 +28,8 @@ class ReportPage(Page):
         )
         self.view = QTextBrowser()
         self.view.setAccessibleName(tr("Report"))
+        # The report is on white paper, whatever the colours of the window.
+        self.view.setStyleSheet("background: white; color: #16202a;")
         self.view.setTabChangesFocus(True)
         self.scale = QLineEdit("FMA-UE")
         self.scale.setAccessibleName(tr("Scale"))

@@ -4,13 +4,15 @@ import math
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer
-from PySide6.QtGui import QColor, QFont, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from bcikit.viewer.hand import HandView
 from bcikit.viewer.theme import DARK
 from bcikit.viewer.words import tr
 
+CALM = "#101418"
+"""Behind everything the patient sees."""
 GREY = QColor("#5a5f66")
 """What the screen shows when it must go blank: mid-grey, no contrast."""
 STOPPED = frozenset({"SAFE_STOP", "ESTOP", "FATAL"})
@@ -40,7 +42,7 @@ class Stage(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         dark = self.phase != "stop"
-        painter.fillRect(self.rect(), QColor("#101418") if dark else GREY)
+        painter.fillRect(self.rect(), QColor(CALM) if dark else GREY)
         side = min(self.width(), self.height())
         centre = QPointF(self.width() / 2, self.height() / 2)
         if self.flicker and dark:
@@ -102,8 +104,10 @@ class PatientWindow(QWidget):
         self.resize(960, 640)
         self.stage = Stage()
         self.hand = HandView(DARK)
-        self.hand.setAutoFillBackground(True)
-        self.hand.setStyleSheet("background: #101418;")
+        dark = self.palette()
+        dark.setColor(QPalette.ColorRole.Window, QColor(CALM))
+        self.setPalette(dark)
+        self.setAutoFillBackground(True)
         self.hand.setVisible(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
