@@ -141,20 +141,20 @@ def show(result: "TaskResult") -> None:
     splits = list(dict.fromkeys(split for found in result.results.values() for split in found))
     people = len(result.task.subjects)
     title = f"{result.task.name}: {people} {'person' if people == 1 else 'people'}, {result.n_trials} trials"
-    table = Table(title=title, caption=f"{result.task.metric}, mean over people; causal filters")
-    table.add_column("decoder")
+    table = Table(
+        title=title, caption=f"{result.task.metric}, mean over people; causal filters; ECE: expected calibration error"
+    )
+    table.add_column("decoder", no_wrap=True)
     for split in splits:
-        table.add_column(split, justify="right")
-    table.add_column("calibration error", justify="right")
+        table.add_column(split, justify="right", no_wrap=True)
+    table.add_column("ECE", justify="right", no_wrap=True)
     for decoder, found in result.results.items():
         errors = [score.ece for cell in found.values() for score in cell.scores]
         cells = [f"{found[split].mean:.3f}" if split in found else "-" for split in splits]
         table.add_row(decoder, *cells, f"{sum(errors) / len(errors):.3f}")
     if result.task.metric == "accuracy" and result.results:
         first = next(iter(result.results.values()))
-        table.add_row(
-            "chance stays below", *[f"{first[s].chance_upper:.3f}" if s in first else "-" for s in splits], ""
-        )
+        table.add_row("chance below", *[f"{first[s].chance_upper:.3f}" if s in first else "-" for s in splits], "")
     console.print(table)
     for ref in result.task.references:
         value, met = result.check(ref)

@@ -152,6 +152,7 @@ def test_a_dask_scheduler_does_the_same_work():
         run_jobs(divmod, [(7, 2)], dask="no-address")
 
 
+@pytest.mark.filterwarnings("ignore")  # moabb uses names that MNE and pandas announce to be going
 def test_decoders_run_in_moabb_and_its_data_load_here():
     pytest.importorskip("moabb")
     from moabb.datasets.fake import FakeDataset

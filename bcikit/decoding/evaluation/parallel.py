@@ -66,7 +66,7 @@ def _by_dask(
         client = distributed.Client(address, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise SourceError(f"No Dask scheduler answers at {address}: {error}.") from error
-    with client:
+    with client, client.as_current():
         futures = [client.submit(_alone, function, arguments, pure=False) for arguments in work]
         for done, _ in enumerate(distributed.as_completed(futures), start=1):
             if progress is not None:
