@@ -360,7 +360,7 @@ class Rehabilitation(TrialParadigm):
     def on_operator(self, action: str, sample: int, time: float, **data: Any) -> list[Event]:  # noqa: ARG002
         """Take the therapist's word: "override" (assist=true or false), "skip", "difficulty" (value)."""
         trial = self.trial
-        said: dict[str, Any] = dict(data)
+        said = dict(data)
         if action == "difficulty":
             low, high = self.settings.difficulty.lowest, self.settings.difficulty.highest
             self.threshold = min(max(float(data.get("value", self.threshold)), low), high)

@@ -159,14 +159,19 @@ class Speller(TrialParadigm):
         self.text = ""
         self._language = LanguageModel() if self.settings.language else None
         s = self.settings
-        columns = list(zip(*s.rows, strict=True)) if s.mode == "row-column" else []
-        singles = [(item,) for item in s.items]
-        self._groups: list[tuple[str, ...]] = [*s.rows, *columns] if s.mode == "row-column" else list(singles)
+        self._groups = self._groups_of()
         self._target_share = sum(len(group) for group in self._groups) / len(s.items) / len(self._groups)
         self._words: list[str] = []
         self._answered: dict[int, int] = {}
         self._selections = 0
         super().configure(info, seed=seed)
+
+    def _groups_of(self) -> list[tuple[str, ...]]:
+        """Return what lights up together."""
+        s = self.settings
+        if s.mode == "single":
+            return [(item,) for item in s.items]
+        return [*s.rows, *zip(*s.rows, strict=True)]
 
     # ---- what is done ------------------------------------------------------------------------------------------
     def sections(self) -> list[Section]:
@@ -381,16 +386,14 @@ class Speller(TrialParadigm):
         }
 
     def stimuli(self) -> list[dict[str, Any]]:
-        """Return the flashes for the stimulus analyser."""
-        soa = self.settings.flash + self.settings.gap
-        return [
-            {
-                "kind": "flash",
-                "name": self.settings.mode,
-                "frequency": 1.0 / soa,
-                "depth": 0.6,
-                "size_deg": 2.0,
-                "seconds": self.settings.max_sequences * len(self._groups) * soa,
-                "red": False,
-            }
-        ]
+        """Return the flashes as they are at one place, for the stimulus analyser.
+
+        A letter lights up in a few of the groups of a sequence only, less than three times a second; the letters that
+        light up together are thin strokes that cover far less than 0.006 sr of any field of 10 degrees.
+        """
+        s = self.settings
+        soa = s.flash + s.gap
+        most = max(sum(item in group for group in self._groups_of()) for item in s.items)
+        seconds = s.max_sequences * len(self._groups_of()) * soa
+        rate = most / (len(self._groups_of()) * soa)
+        return [{"kind": "flash", "name": s.mode, "frequency": rate, "depth": 0.6, "size_deg": 1.5, "seconds": seconds}]

@@ -1,5 +1,6 @@
 """SSVEP menu: of the targets that flicker, the one looked at is chosen; looking away chooses nothing."""
 
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -7,13 +8,16 @@ from pydantic import Field, model_validator
 from bcikit.paradigms.base import Calibration, Decider, WindowRequest
 from bcikit.paradigms.evidence import KofN, best
 from bcikit.paradigms.frames import Refresh, feasibility
-from bcikit.paradigms.score import itr
+from bcikit.paradigms.score import itr, summarise
 from bcikit.paradigms.settings import Count, CuedSettings, Name, ParadigmSettings, Seconds, Share, Span, Table
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
+from bcikit.paradigms.untrained import RestScores, SsvepDecider, shares
 from bcikit.signal import ArgumentError, Command, Decision, Event, StreamInfo, Verdict
 
 IDLE = "none"
 """The class of looking at no target."""
+
+BASELINE = "baseline"
 
 
 class Target(Table):
@@ -65,6 +69,8 @@ class SsvepSettings(CuedSettings):
         Probability that is enough ...
     k, n : int
         ... in k of n windows in a row.
+    baseline : float
+        Time at the start without flicker, which shows a decoder without training what the person's alpha looks like.
     calibration_rounds, rounds : int
         How often each target is attended to without and with feedback.
     idle_share : float
@@ -90,6 +96,7 @@ class SsvepSettings(CuedSettings):
     threshold: Share = 0.7
     k: Annotated[int, Field(ge=1, le=20)] = 2
     n: Annotated[int, Field(ge=1, le=20)] = 2
+    baseline: Annotated[float, Field(ge=0, le=300)] = 0.0
     calibration_rounds: Count = 0
     rounds: Count = 4
     idle_share: Annotated[float, Field(ge=0.0, le=4.0)] = 0.5
@@ -161,12 +168,11 @@ class SsvepMenu(TrialParadigm):
         super().configure(info, seed=seed)
         self._enough = KofN(self.settings.k, self.settings.n)
         self._winner = ""
+        self._rest = RestScores()
         self.chosen: list[str] = []
 
     def decider(self) -> Decider | None:
         """Return the decoder that needs no training, if that is what the settings say."""
-        from bcikit.paradigms.untrained import SsvepDecider
-
         s = self.settings
         if not s.decoder:
             return None
@@ -180,6 +186,8 @@ class SsvepMenu(TrialParadigm):
         s = self.settings
         names = [target.name for target in s.targets]
         parts = []
+        if s.baseline:
+            parts.append(Section(kind="custom", name="baseline", labels=(BASELINE,)))
         for kind, rounds in (("calibration", s.calibration_rounds), ("feedback", s.rounds)):
             idle = [IDLE] * round(s.idle_share * rounds)
             labels = [str(item) for item in self.rng.permutation(names * rounds + idle)] if rounds else []
@@ -192,6 +200,8 @@ class SsvepMenu(TrialParadigm):
     def plan_trial(self, trial: Trial) -> int:
         """Plan cue, flicker, windows and the dark gap."""
         s = self.settings
+        if trial.label == BASELINE:
+            return self._plan_baseline(trial)
         # Where another program shows the cue, the flicker has begun with it.
         cue = 0.0 if self.outside else s.cue
         trial.onset = self.at(trial, cue)
@@ -227,6 +237,18 @@ class SsvepMenu(TrialParadigm):
             length = self.schedule.samples(seconds if s.growing else s.first)
             self._ask(WindowRequest(stop, length, index == count, trial.index, "flicker"))
 
+    def _plan_baseline(self, trial: Trial) -> int:
+        s = self.settings
+        self.plan(trial, trial.start, "phase/baseline", seconds=s.baseline)
+        count = int((s.flicker - s.latency - s.first) / s.every + 1e-6)
+        for seconds in dict.fromkeys(s.first + index * s.every * s.growing for index in range(count + 1)):
+            stop = seconds
+            while stop <= s.baseline:
+                length = self.schedule.samples(seconds)
+                self._ask(WindowRequest(self.at(trial, stop), length, trial=trial.index, kind=BASELINE))
+                stop += max(seconds / 2, s.every)
+        return self.at(trial, s.baseline)
+
     def _plan_blank(self, trial: Trial, stop: int) -> int:
         self.plan(trial, stop, "stimulus/off")
         self.plan(trial, stop, "phase/rest", seconds=self.settings.blank)
@@ -239,31 +261,29 @@ class SsvepMenu(TrialParadigm):
         if trial is None or not decision.probabilities:
             return decision
         s = self.settings
+        scores = decision.data.get("scores")
+        if request.kind == BASELINE:
+            if scores is not None:
+                self._rest.learn(request.n_times, scores)
+            return replace(decision, probabilities=(), label=None, reason=BASELINE)
         p = dict(zip(decision.classes, decision.probabilities, strict=True))
-        winner = best(decision.classes, p)
+        if scores is not None:
+            p = shares(self._rest.correct(request.n_times, scores), IDLE)
+        winner = best(tuple(p), p)
         if winner != self._winner:
             self._enough.reset()
             self._winner = winner
         enough = self._enough.add(yes=p[winner] >= s.threshold)
         label = winner if enough and winner != IDLE else None
         reason = None if label else "idle" if winner == IDLE else "gathering-evidence"
-        return Decision(
-            time=decision.time,
-            sample=decision.sample,
-            classes=decision.classes,
-            probabilities=decision.probabilities,
-            label=label,
-            reason=reason,
-            age=decision.age,
-            data=decision.data,
-        )
+        return replace(decision, classes=tuple(p), probabilities=tuple(p.values()), label=label, reason=reason)
 
     def on_decision(
         self, decision: Decision, verdict: Verdict, request: WindowRequest
     ) -> tuple[list[Command], list[Event]]:
         """Choose what the gate lets through and stop the flicker; choose nothing at its end."""
         trial = self.running(request)
-        if trial is None or trial.seconds is not None:
+        if trial is None or trial.seconds is not None or request.kind == BASELINE:
             return [], []
         at = request.stop_sample
         if verdict.allowed and verdict.label is not None:
@@ -295,6 +315,8 @@ class SsvepMenu(TrialParadigm):
         """Return choices, false choices while looking away, time to decision and transfer rate with the gaze shift."""
         s = self.settings
         base = super().results()
+        base["trials"] = [row for row in base["trials"] if row["class"] != BASELINE]
+        base |= summarise(base["trials"], self.classes)
         asked = [row for row in base["trials"] if row["class"] not in ("", IDLE)]
         idle = [row for row in base["trials"] if row["class"] == IDLE]
         right = sum(row["correct"] for row in asked) / len(asked) if asked else 0.0

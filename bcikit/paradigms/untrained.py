@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bcikit.decoding import make_decoder
 from bcikit.paradigms.base import WindowLike
@@ -55,18 +54,47 @@ class SsvepDecider:
         if self._decoder is None:
             self._decoder = self._make().prepare(n_channels=data.shape[1], n_times=data.shape[2])
         scores = self._decoder.decision_scores(data)[0]
-        # Whoever looks at none raises no score above the others, however long the window is.
-        p = _shares(np.append(scores, scores.mean() + IDLE_MARGIN))
+        own = {str(name): float(score) for name, score in zip(self._decoder.classes_, scores, strict=True)}
+        p = shares(own, self._idle)
         return Decision(
             time=window.time,
             sample=window.stop_sample - 1,
             classes=classes,
-            probabilities=tuple(float(value) for value in p),
-            label=classes[int(np.argmax(p))],
+            probabilities=tuple(p[name] for name in classes),
+            label=max(p, key=p.__getitem__),
             age=age,
+            data={"scores": own},
         )
 
 
-def _shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    weights = np.exp(scores - scores.max())
-    return weights / weights.sum()
+def shares(scores: Mapping[str, float], idle: str) -> dict[str, float]:
+    """Return probabilities of the targets and of none from log-odds.
+
+    Whoever looks at none raises no score above the others, however long the window is: none has the mean of all
+    scores and `IDLE_MARGIN`.
+    """
+    values = np.array([*scores.values(), np.mean(list(scores.values())) + IDLE_MARGIN])
+    weights = np.exp(values - values.max())
+    return dict(zip((*scores, idle), (weights / weights.sum()).tolist(), strict=True))
+
+
+class RestScores:
+    """What each target scores while nothing flickers: alpha near a target's frequency is no answer to it."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, list[dict[str, float]]] = {}
+
+    def learn(self, n_times: int, scores: Mapping[str, float]) -> None:
+        """Take the scores of one window at rest."""
+        self._seen.setdefault(n_times, []).append(dict(scores))
+
+    def correct(self, n_times: int, scores: Mapping[str, float]) -> dict[str, float]:
+        """Return scores less the mean and one standard deviation at rest, by windows of the nearest length."""
+        if not self._seen:
+            return dict(scores)
+        rest = self._seen[min(self._seen, key=lambda length: abs(length - n_times))]
+        corrected = {}
+        for name, score in scores.items():
+            values = [item[name] for item in rest]
+            corrected[name] = score - float(np.mean(values)) - float(np.std(values))
+        return corrected
