@@ -31,7 +31,8 @@ class HandPanel(Panel):
         if abs(wanted - self._shown) < 0.004:
             self._shown = wanted
         why, _ = why_nothing_moves(view.status)
-        self.hand.show_state(self._shown, text=why, held=bool(why) and bool(view.status.state))
+        held = bool(why) and view.status.state not in ("", "FINISHED")
+        self.hand.show_state(self._shown, text=why, held=held)
 
     def table(self) -> list[list[object]]:
         """Return the closure."""
@@ -66,7 +67,7 @@ class DecisionPanel(Panel):
         allowed = bool(verdict.get("allowed")) if verdict else None
         why, advice = why_nothing_moves(status)
         words = why or (tr("Let through") if allowed else "")
-        allowed = allowed and not why
+        allowed = None if status.finished else allowed and not why
         self.bars.threshold = status.threshold()
         self.bars.show_decision(status.decision, allowed=allowed, verdict=words)
         self.why.setText(tr("What to do: {advice}").format(advice=advice) if advice and not allowed else "")

@@ -76,7 +76,7 @@ class QualityPanel(Panel):
             return
         notes = {name: impedance_text(entry.impedance) for name, entry in quality.items()}
         self.head.show_levels({name: entry.level for name, entry in quality.items()}, notes)
-        lines = advice_lines(quality, most=4)
+        lines = advice_lines(quality, most=3)
         self.advice.setText("\n".join(lines) if lines else "● " + tr("All electrodes are good"))
         self._table = [["channel", "level", "rules", "impedance ohm"]]
         self._table += [[name, q.level, " ".join(q.rules), q.impedance or ""] for name, q in quality.items()]
