@@ -16,11 +16,14 @@ from bcikit.acquisition.lsl_meta import read_info
 from bcikit.acquisition.lsl_pull import BlockPuller
 from bcikit.acquisition.profile import DeviceProfile, profile_for_lsl, read_profile
 from bcikit.acquisition.status import StreamStatus
-from bcikit.signal import ArgumentError, Chunk, SourceError, StreamChangedError, StreamInfo, check_channels
+from bcikit.signal import ArgumentError, Chunk, Event, SourceError, StreamChangedError, StreamInfo, check_channels
 
 _OWN = ("buffer", "counter", "dejitter", "modulus", "profile", "reconnect", "timeout", "unit")
 _CORRECTION_PERIOD = 1.0
 """Seconds between two questions for the time correction; liblsl answers from its own background measurement."""
+
+_OFFSET_PERIOD = 10.0
+"""Seconds between two events that record the correction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +110,11 @@ class LslSource(LiveSource):
         self._factors = factors
         self._lost_error = lsl().util.LostError
         self._scaled = bool((factors != 1.0).any())
-        self._correction_at = float("-inf")
+        self._correction_at = self._offset_told = float("-inf")
         self._offset, self._offset_uncertainty = 0.0, float("inf")
         if info.source_id:
             self._wanted = {"source_id": info.source_id}
-        self._use(inlet)
+        self._use(inlet, full.uid())
 
     def _profile(self, full: Any) -> DeviceProfile | None:
         acquisition = full.desc().child("acquisition")
@@ -138,17 +141,29 @@ class LslSource(LiveSource):
             )
         return PacketCounter(self._settings.modulus, info.sfreq)
 
-    def _use(self, inlet: Any) -> None:
+    def _use(self, inlet: Any, uid: str) -> None:
         self._inlet = inlet
-        self._uid = inlet.info(self._settings.timeout).uid()
+        self._uid = uid
         self._puller = BlockPuller(inlet, self.info.n_channels)
         self._correct(self._now(), timeout=self._settings.timeout)
 
     def _correct(self, now: float, *, timeout: float) -> None:
         offset, uncertainty = lsl_resolve.time_correction(self._inlet, timeout=timeout)
         self._correction_at = now
-        if uncertainty < float("inf"):
-            self._offset, self._offset_uncertainty = offset, uncertainty
+        if uncertainty == float("inf"):
+            return
+        self._offset, self._offset_uncertainty = offset, uncertainty
+        if now - self._offset_told >= _OFFSET_PERIOD:
+            self._offset_told = now
+            self._events.append(
+                Event(
+                    name="stream/clock-offset",
+                    time=now,
+                    value=offset,
+                    source="acquisition",
+                    data={"uncertainty": uncertainty},
+                )
+            )
 
     def start(self) -> None:
         """Start the stream; what was sent before is dropped."""
@@ -200,14 +215,18 @@ class LslSource(LiveSource):
                 f"lsl:{self.info.name} came back with another {' and another '.join(changes)}; it is not mapped onto "
                 "the old channels. Start the session again with the stream as it is now."
             )
-        return inlet
+        lsl_resolve.subscribe(inlet, self.info.name, timeout=settings.timeout)
+        # The first answer takes its time; asked here, it does not hold up the thread that pulls.
+        lsl_resolve.time_correction(inlet, timeout=settings.timeout)
+        return inlet, full.uid()
 
     def _adopt(self, link: object) -> None:
-        lsl_resolve.subscribe(link, self.info.name, timeout=self._settings.timeout)
-        self._use(link)
+        assert isinstance(link, tuple)
+        self._use(*link)
 
     def _discard(self, link: object) -> None:
-        link.close_stream()  # type: ignore[attr-defined]
+        assert isinstance(link, tuple)
+        link[0].close_stream()
 
     def close(self) -> None:
         """Stop and close the inlet."""

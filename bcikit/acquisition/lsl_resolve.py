@@ -1,5 +1,6 @@
 """Finding LSL streams, and saying why one is not found."""
 
+import ctypes
 import time
 from typing import Any
 
@@ -92,14 +93,16 @@ def subscribe(inlet: Any, name: str, *, timeout: float) -> None:
 def time_correction(inlet: Any, *, timeout: float) -> tuple[float, float]:
     """Return what to add to the stamps of an inlet to have this host's clock, and its uncertainty, both in seconds.
 
-    The uncertainty is half the time the answer took on the network; it is infinite where none came.
+    The uncertainty is half of what liblsl gives, the time its best question took there and back; it is infinite where
+    no answer came.
     """
-    pylsl = lsl()
-
-    try:
-        return float(inlet.time_correction(timeout)), 0.5e-3
-    except (pylsl.util.TimeoutError, pylsl.util.LostError):
+    remote, spent, error = ctypes.c_double(), ctypes.c_double(), ctypes.c_int()
+    ask = lsl().lib.lib.lsl_time_correction_ex
+    ask.restype = ctypes.c_double
+    offset = ask(inlet.obj, ctypes.byref(remote), ctypes.byref(spent), ctypes.c_double(timeout), ctypes.byref(error))
+    if error.value:
         return 0.0, float("inf")
+    return float(offset), 0.5 * float(spent.value)
 
 
 def wait_until(moment: float) -> None:

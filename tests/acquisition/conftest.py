@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -50,7 +49,7 @@ def sender() -> Iterator[Callable[..., Sender]]:
     started: list[Sender] = []
 
     def start(**settings: object) -> Sender:
-        settings.setdefault("source_id", str(uuid.uuid4()))
+        settings.setdefault("source_id", settings["name"])
         started.append(Sender(**settings))
         return started[-1]
 

@@ -36,7 +36,7 @@ class Outlet:
             settings["name"],
             settings.get("type", "EEG"),
             len(names),
-            self.rate,
+            settings.get("rate", self.rate),
             settings.get("format", "float32"),
             settings["source_id"],
         )

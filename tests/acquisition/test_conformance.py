@@ -64,7 +64,7 @@ class TestLsl(SourceConformance):
         sender(name=self.name)
 
     def open(self):
-        return open_source(f"lsl:name={self.name}")
+        return open_source(f"lsl:source_id={self.name}")
 
 
 class TestMarked(SourceConformance):

@@ -187,7 +187,7 @@ def test_row_8_repeated_packets_are_dropped(playback, tmp_path):
 def test_row_8_drift_of_200_ppm_is_measured(sender):
     name = f"drift-{uuid.uuid4()}"
     sender(name=name, rate=500.0, drift_ppm=200.0)
-    with open_source(f"lsl:name={name}") as source:
+    with open_source(f"lsl:source_id={name}") as source:
         collect(source, 5)
         status = source.status()
     assert status.drift_ppm == pytest.approx(200, abs=max(5.0, 2 * status.drift_uncertainty_ppm))
@@ -198,7 +198,7 @@ def test_row_8_drift_of_200_ppm_is_measured(sender):
 def test_row_9_outlet_silent(sender):
     name = f"silent-{uuid.uuid4()}"
     other = sender(name=name)
-    with open_source(f"lsl:name={name}") as source:
+    with open_source(f"lsl:source_id={name}") as source:
         before, _, _ = collect(source, 1.0)
         other.tell("silence", on=True)
         _, events, pulses = collect(source, 1.2)
@@ -218,7 +218,7 @@ def test_row_9_outlet_silent(sender):
 def test_row_9_outlet_silent_for_long_is_no_new_segment(sender):
     name = f"long-{uuid.uuid4()}"
     other = sender(name=name)
-    with open_source(f"lsl:name={name}") as source:
+    with open_source(f"lsl:source_id={name}") as source:
         before, _, _ = collect(source, 0.5)
         other.tell("silence", on=True)
         _, events, _ = collect(source, 4.0)
@@ -236,7 +236,7 @@ def test_row_9_outlet_silent_for_long_is_no_new_segment(sender):
 def test_row_9_outlet_destroyed_and_restarted(sender):
     name = f"again-{uuid.uuid4()}"
     other = sender(name=name)
-    with open_source(f"lsl:name={name}") as source:
+    with open_source(f"lsl:source_id={name}") as source:
         before, _, _ = collect(source, 1.0)
         other.tell("close")
         _, events, _ = collect(source, 3.0, until=lambda c, e: named(e, "stream/lost"))
@@ -261,12 +261,13 @@ def test_row_9_outlet_destroyed_and_restarted(sender):
         ({"names": ["E1", "E2", "E3"]}, "number of channels"),
         ({"names": ["E1", "E2", "E3", "X"]}, "channel names"),
         ({"unit": "millivolts"}, "units"),
+        ({"rate": 500.0}, r"sampling rate \(250 Hz, now 500 Hz\)"),
     ],
 )
 def test_row_9_outlet_restarted_as_another_stream(sender, change, message):
     name = f"changed-{uuid.uuid4()}"
     other = sender(name=name)
-    with open_source(f"lsl:name={name}") as source:
+    with open_source(f"lsl:source_id={name}") as source:
         collect(source, 0.5)
         other.tell("close")
         other.tell("reopen", **change)
@@ -278,7 +279,7 @@ def test_row_9_outlet_restarted_as_another_stream(sender, change, message):
 def test_row_9_sender_process_killed(sender):
     name = f"killed-{uuid.uuid4()}"
     other = sender(name=name)
-    with open_source(f"lsl:name={name}&reconnect=1") as source:
+    with open_source(f"lsl:source_id={name}&reconnect=1") as source:
         chunks, _, _ = collect(source, 0.5)
         other.close()
         start = time.monotonic()

@@ -66,7 +66,10 @@ def test_every_bit_arrives_with_its_time():
     with LslOutlet(info) as outlet, open_source(f"lsl:source_id={outlet.source_id}&dejitter=false") as source:
         for at in range(0, 200, 20):
             outlet.push(Chunk(data[at : at + 20], times[at : at + 20], at))
-        chunks, _ = pulled(source, 0.5)
+        chunks, events = pulled(source, 0.5)
+    (offset,) = (event for event in events if event.name == "stream/clock-offset")
+    assert abs(offset.value) < 5e-3
+    assert 0 < offset.data["uncertainty"] < 5e-3
     np.testing.assert_array_equal(np.concatenate([chunk.data for chunk in chunks]), data)
     np.testing.assert_allclose(np.concatenate([chunk.times for chunk in chunks]), times, atol=2e-3)
 
@@ -78,7 +81,7 @@ def test_every_bit_arrives_with_its_time():
 def test_units_become_microvolts(sender, unit, factor):
     name = unique("unit")
     sender(name=name, unit=unit)
-    with open_source(f"lsl:name={name}") as source:
+    with open_source(f"lsl:source_id={name}") as source:
         chunk = source.pull(2.0)
     assert chunk.data[0, 1] - chunk.data[0, 0] == pytest.approx(1000 * factor)
 
@@ -87,8 +90,8 @@ def test_a_stream_without_unit_is_refused_and_can_be_told(sender):
     name = unique("nounit")
     sender(name=name, unit="")
     with pytest.raises(ArgumentError, match=r"channel 'E1'.*no unit.*unit=uV"):
-        open_source(f"lsl:name={name}")
-    with open_source(f"lsl:name={name}&unit=mV") as source:
+        open_source(f"lsl:source_id={name}")
+    with open_source(f"lsl:source_id={name}&unit=mV") as source:
         chunk = source.pull(2.0)
     assert chunk.data[0, 1] - chunk.data[0, 0] == pytest.approx(1e6)
 
@@ -116,7 +119,7 @@ def test_two_streams_of_one_name_are_not_guessed(sender):
 def test_packet_counter_in_a_channel(sender):
     name = unique("counter")
     other = sender(name=name, names=["COUNT", "x"], channel_type="EEG", block=5, jitter=0.004)
-    with open_source(f"lsl:name={name}&counter=COUNT&modulus=1000") as source:
+    with open_source(f"lsl:source_id={name}&counter=COUNT&modulus=1000") as source:
         before, _ = pulled(source, 0.5)
         other.tell("skip", n=17)
         after, _ = pulled(source, 0.7)
@@ -128,7 +131,7 @@ def test_packet_counter_in_a_channel(sender):
 def test_nan_from_a_sender_is_marked(sender):
     name = unique("nan")
     other = sender(name=name)
-    with open_source(f"lsl:name={name}") as source:
+    with open_source(f"lsl:source_id={name}") as source:
         pulled(source, 0.3)
         other.tell("bad", channel=2, value="nan")
         chunks, _ = pulled(source, 0.5)
@@ -141,7 +144,7 @@ def test_markers_of_another_process_lie_within_half_a_sample(sender):
     name = unique("marked")
     other = sender(name=name, markers=f"{name}-m", jitter=0.001)
     sent = []
-    with open_source(f"lsl:name={name}&markers={name}-m") as source:
+    with open_source(f"lsl:source_id={name}&markers={name}-m") as source:
         chunks, _ = pulled(source, 0.5)
         events = []
         for number in range(8):

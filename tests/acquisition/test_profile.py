@@ -39,7 +39,7 @@ def test_a_profile_describes_an_lsl_stream(sender, tmp_path):
     path.write_text(MINE)
     name = f"acme-{uuid.uuid4()}"
     other = sender(name=name, unit="")
-    with open_source(f"lsl:name={name}&profile={path}") as source:
+    with open_source(f"lsl:source_id={name}&profile={path}") as source:
         info = source.info
         chunks = []
         other.tell("bad", channel=2, value=-1600)
