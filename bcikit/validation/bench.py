@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bcikit.acquisition import Source
 from bcikit.signal import Chunk, DataError, Event, SourceError
@@ -42,9 +43,11 @@ def bench_for(source: Source, *, ask: Ask | None, generator: bool) -> "Bench":
     generator : bool
         Whether the profile describes the device's own test signal.
     """
-    if isinstance(source, Arrangeable):
-        return ProgrammedBench(source)
-    if getattr(source, "on_event", None) is not None and not source.live:
+    # A fault injector hides what it wraps.
+    inner = getattr(source, "source", source)
+    if isinstance(inner, Arrangeable):
+        return ProgrammedBench(inner)
+    if getattr(inner, "on_event", None) is not None and not source.live:
         return PersonBench(source)
     if ask is not None:
         return OperatorBench(source, ask)
@@ -54,8 +57,8 @@ def bench_for(source: Source, *, ask: Ask | None, generator: bool) -> "Bench":
 class ProgrammedBench:
     """A bench that a program sets: the simulated device."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, device: Arrangeable) -> None:
+        self._device = device
 
     def refuses(self, test: BenchTest) -> str:
         """Return why a test cannot be done."""
@@ -70,8 +73,7 @@ class ProgrammedBench:
     def arrange(self, test: BenchTest, stimulus: Stimulus) -> bool:
         """Connect the stimulus."""
         del test
-        if isinstance(self._source, Arrangeable):
-            self._source.connect(stimulus)
+        self._device.connect(stimulus)
         return True
 
 
@@ -219,8 +221,13 @@ def record(source: Source, stimulus: Stimulus, key: str, *, progress: Progress) 
         samples=samples[keep],
         times=np.concatenate([c.times for c in chunks])[keep],
         events=tuple(events),
-        impedances=source.impedances() if isinstance(source, Arrangeable) and stimulus.kind == "resistors" else None,
+        impedances=_impedances(source) if stimulus.kind == "resistors" else None,
     )
+
+
+def _impedances(source: Source) -> NDArray[np.float64] | None:
+    inner = getattr(source, "source", source)
+    return inner.impedances() if isinstance(inner, Arrangeable) else None
 
 
 def _drain(source: Source) -> None:
@@ -236,7 +243,7 @@ class _Answer:
     def __init__(self, source: Source, stimulus: Stimulus) -> None:
         from scipy.signal import butter
 
-        self._source = source
+        self._device = getattr(source, "source", source)
         f = stimulus.frequency
         self._sos = butter(1, [0.5 * f, 1.5 * f], "band", fs=source.info.sfreq, output="sos")
         self._zi = np.zeros((len(self._sos), 2))
@@ -253,6 +260,6 @@ class _Answer:
         power, _ = lfilter([1 - self._keep], [1, -self._keep], band**2, zi=[self._keep * self._power])
         self._power = float(power[-1])
         high = self._power > self._threshold
-        if high and not self._high and isinstance(self._source, Arrangeable):
-            self._source.digital_out()
+        if high and not self._high and isinstance(self._device, Arrangeable):
+            self._device.digital_out()
         self._high = high or (self._high and self._power > 0.3 * self._threshold)

@@ -1,0 +1,103 @@
+"""Benches: who sets up, what cannot be done and why; and the command."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from bcikit.acquisition import Source
+from bcikit.signal import Capabilities, StreamInfo
+from bcikit.simulation.stimulus import Stimulus
+from bcikit.validation import TESTS, Judgement, Profile, validate
+from bcikit.validation.bench import FreeRunning, OperatorBench, bench_for
+
+
+class _Amplifier(Source):
+    info = StreamInfo(name="amp", sfreq=250.0, ch_names=("a", "b"), capabilities=Capabilities())
+
+    def start(self):
+        pass
+
+    def pull(self, timeout=1.0):
+        return None
+
+
+def _test(name):
+    return next(test for test in TESTS if test.test == name)
+
+
+def test_an_operator_is_shown_each_set_up_and_may_skip():
+    shown = []
+
+    def ask(text):
+        shown.append(text)
+        return len(shown) < 2
+
+    bench = bench_for(_Amplifier(), ask=ask, generator=False)
+    assert isinstance(bench, OperatorBench)
+    sine = Stimulus(kind="sine", seconds=4, amplitude_uv=1000, frequency=10, channel=1)
+    assert bench.arrange(_test("V-GAIN"), sine)
+    assert not bench.arrange(_test("V-GAIN"), sine)
+    assert "1000 uV peak 10 Hz on channel 2 only" in shown[0]
+    assert "divider" in shown[0]
+    assert "impedance" in bench.refuses(_test("V-IMP"))
+
+
+def test_without_anybody_only_the_stream_itself_is_tested():
+    bench = bench_for(_Amplifier(), ask=None, generator=False)
+    assert isinstance(bench, FreeRunning)
+    free = [test.test for test in TESTS if not bench.refuses(test)]
+    assert free == ["V-RATE", "V-JIT", "V-LOSS"]
+    assert all(len(bench.refuses(test)) > 20 for test in TESTS if test.test not in free)
+
+
+def test_a_simulated_person_shows_alpha():
+    profile = replace(Profile.load("research"), durations={"eyes": 20})
+    report = validate("sim:rest?seed=2", profile=profile, tests=("V-BIO", "V-GAIN"))
+    assert report.outcome("V-BIO").judgement is Judgement.PASS
+    assert "simulated person" in report.outcome("V-GAIN").reason
+
+
+def test_faults_of_the_stream_are_found_behind_the_injector():
+    profile = replace(Profile.load("research"), durations={"timing": 60})
+    address = "dut:faults?do=drop@20~0.5&source=dut:channels=2"
+    report = validate(address, profile=profile, tests=("V-LOSS", "V-RATE"))
+    assert report.value("V-LOSS", "lost").value == 125
+    assert report.outcome("V-LOSS").judgement is Judgement.FAIL
+    assert report.outcome("V-RATE").judgement is Judgement.PASS
+
+
+def _bcikit(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "bcikit", *arguments], capture_output=True, text=True, timeout=100, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "code"), [("dut:channels=2", 0), ("dut:channels=2&gain=1.05", 1), ("dut:gian=1.05", 2)]
+)
+def test_exit_codes_of_the_command(tmp_path, address, code):
+    done = _bcikit("validate", address, "--tests", "V-GAIN", "--out", str(tmp_path / "out"), "--json")
+    assert done.returncode == code, done.stderr
+    if code < 2:
+        assert json.loads(done.stdout)["exit_code"] == code
+        assert (tmp_path / "out" / "report.html").is_file()
+    else:
+        assert "Did you mean 'gain'?" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_the_table_names_what_was_measured(tmp_path):
+    done = _bcikit("validate", "dut:channels=2", "--tests", "V-XTALK,V-BIO", "--out", str(tmp_path))
+    assert "Crosstalk" in done.stdout
+    assert "NOT APPLICABLE" in done.stdout
+    assert done.returncode == 0
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    done = _bcikit("validate", "dut:channels=2", "--tests", "V-GAIN", "--out", str(tmp_path / "file" / "out"))
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
