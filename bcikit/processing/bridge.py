@@ -14,8 +14,8 @@ DISTURBING = UNUSABLE | int(Bad.REPEATED | Bad.FILLED | Bad.AFFECTED)
 
 def finite(data: NDArray[np.float64]) -> bool:
     """Return whether every value is finite."""
-    # Counting is several times cheaper than `all` on the few hundred values of a chunk.
-    return int(np.count_nonzero(np.isfinite(data))) == data.size
+    # Looking for a zero byte is several times cheaper than `all` on the few hundred values of a chunk.
+    return b"\0" not in np.isfinite(data).tobytes()
 
 
 def unusable(data: NDArray[np.float64], mask: NDArray[np.uint8] | None) -> NDArray[np.bool_]:

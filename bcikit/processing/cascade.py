@@ -59,6 +59,8 @@ class Cascade:
         self._bridge_limit = longest_bridge if gap == "bridge" else 0
         self._steady = steady_state(sos)
         self._hold = Hold(self.n_channels)
+        # The engine notes the newest good row itself, where it has it at hand.
+        self._hold.last = self.engine.last
         self._settling = Settling(self.n_channels, self.settling_samples)
         self._continuity = Continuity()
         self.reset()
@@ -92,7 +94,6 @@ class Cascade:
             out = self.engine.run_finite(data)
             if out is not None:
                 self._continuity.expected = first + n_times
-                self._hold.last[:] = data[-1]
                 if self.columns is None:
                     return Chunk(out, chunk.times, first, health)
                 return self._put_back(chunk, out, None)

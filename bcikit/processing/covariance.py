@@ -33,43 +33,39 @@ class RunningCovariance:
         self.n_blocks = n_blocks
         self._count = n_blocks * n_block
         self._ones = np.ones(n_block)
-        self._products = np.zeros((n_blocks, n_channels, n_channels))
-        self._sums = np.zeros((n_blocks, n_channels))
-        self._product = np.zeros((n_channels, n_channels))
-        self._sum = np.zeros(n_channels)
+        # The last row of each is the sum over time, so that both are kept up by the same calls.
+        self._blocks = np.zeros((n_blocks, n_channels + 1, n_channels))
+        self._total = np.zeros((n_channels + 1, n_channels))
         self._scratch = np.empty((n_channels, n_channels))
         self._next = 0
         self.filled = 0
 
     def clear(self) -> None:
         """Empty the window."""
-        for array in (self._products, self._sums, self._product, self._sum):
-            array[:] = 0.0
+        self._blocks[:] = 0.0
+        self._total[:] = 0.0
         self._next = self.filled = 0
 
     def add(self, block: NDArray[np.float64]) -> None:
         """Put in a new block, shape (n_block, n_channels), finite, and let the oldest go."""
-        product, total = self._products[self._next], self._sums[self._next]
-        self._product -= product
-        self._sum -= total
-        np.matmul(block.T, block, out=product)
-        np.matmul(self._ones, block, out=total)
-        self._product += product
-        self._sum += total
+        moments = self._blocks[self._next]
+        self._total -= moments
+        np.matmul(block.T, block, out=moments[:-1])
+        np.matmul(self._ones, block, out=moments[-1])
+        self._total += moments
         self._next = (self._next + 1) % self.n_blocks
         if self.filled < self.n_blocks:
             self.filled += 1
         if self._next == 0:
-            np.sum(self._products, axis=0, out=self._product)
-            np.sum(self._sums, axis=0, out=self._sum)
+            np.sum(self._blocks, axis=0, out=self._total)
 
     def matrix(self) -> NDArray[np.float64]:
         """Return the covariance (mean removed, divided by the number of samples), shape (n_channels, n_channels).
 
         Equal to ``numpy.cov(window, bias=True)`` and to pyRiemann's "scm".
         """
-        mean = self._sum / self._count
-        covariance: NDArray[np.float64] = self._product / self._count
+        mean = self._total[-1] / self._count
+        covariance: NDArray[np.float64] = self._total[:-1] / self._count
         np.multiply(mean[:, None], mean, out=self._scratch)
         covariance -= self._scratch
         return covariance

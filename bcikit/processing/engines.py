@@ -28,6 +28,8 @@ class Engine(ABC):
     ----------
     sos : ndarray, shape (n_sections, 6)
         Second-order sections as scipy writes them, a0 = 1.
+    last : ndarray, shape (n_channels,)
+        Newest input row that `run_finite` filtered.
     """
 
     name = ""
@@ -36,6 +38,7 @@ class Engine(ABC):
         self.sos = np.ascontiguousarray(sos, dtype=np.float64)
         self.n_channels = n_channels
         self.n_sections = self.sos.shape[0]
+        self.last = np.zeros(n_channels)
 
     @property
     @abstractmethod
@@ -47,12 +50,26 @@ class Engine(ABC):
     def state(self, value: NDArray[np.float64]) -> None: ...
 
     @abstractmethod
-    def run(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the filtered samples, shape (n_times, n_channels), and keep the state; all must be finite."""
+    def run(self, data: NDArray[np.float64], *, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """Return the filtered samples, shape (n_times, n_channels), and keep the state.
+
+        Parameters
+        ----------
+        data : ndarray, shape (n_times, n_channels)
+            At least one row; finite.
+        out : ndarray or None
+            Memory that may be used for the result.
+        """
 
     def run_finite(self, data: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Return the filtered samples; None, and the state as it was, if a sample is not finite."""
-        return self.run(data) if finite(data) else None
+        """Return the filtered samples and note the newest row in `last`.
+
+        If a sample is not finite it returns None, and the state stays as it was.
+        """
+        if not finite(data):
+            return None
+        self.last[:] = data[-1]
+        return self.run(data)
 
 
 class NumpyEngine(Engine):
@@ -96,12 +113,13 @@ class NumpyEngine(Engine):
     def state(self, value: NDArray[np.float64]) -> None:
         self._state[:] = value.reshape(self._order, self.n_channels)
 
-    def run(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
+    def run(self, data: NDArray[np.float64], *, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Return the filtered samples and keep the state."""
+        del out
         n_times = data.shape[0]
         order = self._order
         # The new state lands in the rows after each block, where the next block's output overwrites it.
-        out = np.empty((n_times + order, self.n_channels))
+        rows = np.empty((n_times + order, self.n_channels))
         state: NDArray[np.float64] = self._state
         start = 0
         while start < n_times:
@@ -110,11 +128,11 @@ class NumpyEngine(Engine):
             block[:length] = data[start : start + length]
             block[length:] = state
             stop = start + length
-            np.matmul(matrix, block, out=out[start : stop + order])
-            state = out[stop : stop + order]
+            np.matmul(matrix, block, out=rows[start : stop + order])
+            state = rows[stop : stop + order]
             start = stop
         self._state[:] = state
-        return out[:n_times]
+        return rows[:n_times]
 
 
 class ScipyEngine(Engine):
@@ -140,8 +158,9 @@ class ScipyEngine(Engine):
     def state(self, value: NDArray[np.float64]) -> None:
         self._state[:] = value.transpose(2, 0, 1)
 
-    def run(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
+    def run(self, data: NDArray[np.float64], *, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Return the filtered samples and keep the state."""
+        del out
         rows = data.T.copy(order="C")
         if self._kernel is None:
             from scipy.signal import sosfilt
@@ -165,8 +184,10 @@ class NumbaEngine(Engine):
         from bcikit.processing.numba_kernel import cascade_rows
 
         self._kernel = cascade_rows
-        self._state = np.zeros((self.n_sections, 2, n_channels))
-        self._before = np.zeros_like(self._state)
+        rows = 2 * self.n_sections
+        self._work = np.zeros((2 * rows + 1, n_channels))
+        self._state = self._work[:rows].reshape(self.n_sections, 2, n_channels)
+        self.last = self._work[2 * rows]
 
     @property
     def state(self) -> NDArray[np.float64]:
@@ -177,16 +198,17 @@ class NumbaEngine(Engine):
     def state(self, value: NDArray[np.float64]) -> None:
         self._state[:] = value
 
-    def run(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
+    def run(self, data: NDArray[np.float64], *, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Return the filtered samples and keep the state."""
-        out = np.empty_like(data)
-        self._kernel(data, self.sos, self._state, self._before, out)
+        if out is None:
+            out = np.empty(data.shape)
+        self._kernel(data, self.sos, self._work, out)
         return out
 
     def run_finite(self, data: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Return the filtered samples; None, and the state as it was, if a sample is not finite."""
-        out = np.empty_like(data)
-        return out if self._kernel(data, self.sos, self._state, self._before, out) else None
+        out = np.empty(data.shape)
+        return out if self._kernel(data, self.sos, self._work, out) else None
 
 
 _CLASSES: dict[str, type[Engine]] = {kind.name: kind for kind in (NumpyEngine, ScipyEngine, NumbaEngine)}

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numba
-import numpy as np
 
 _njit: Any = numba.njit
 # No fastmath but contraction: a fused multiply-add never depends on how the stream was cut, a reordered sum would.
@@ -34,31 +33,42 @@ def _section(row, first, second, b0, b1, b2, a1, a2):  # type: ignore[no-untyped
         row[channel] = out
 
 
-@_compiled("boolean(float64[:, ::1], float64[:, ::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1])")
-def cascade_rows(data, sos, state, before, out):  # type: ignore[no-untyped-def]
-    """Filter ``data`` (n_times, n_channels) into ``out``; ``state`` (n_sections, 2, n_channels) is changed.
+@_compiled("boolean(float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1])")
+def cascade_rows(data, sos, work, out):  # type: ignore[no-untyped-def]
+    """Filter ``data`` (n_times, n_channels) into ``out``.
 
-    Section, then time, then channel, on one-dimensional row views: the only order that LLVM vectorises. A value that
-    is not finite stays in the state for ever, so looking there at the end is enough: then the state is put back from
-    ``before``, and False is returned.
+    Rows of ``work`` (4 n_sections + 1, n_channels): the state, two rows a section; the state before the call; the
+    newest row of ``data``. Few arrays, because handing one over costs as much as filtering a row.
+
+    Section, then time, then channel, on one-dimensional row views: the only order that LLVM vectorises; a few rows at
+    a time, so that they stay in the nearest cache. A value that is not finite stays in the state for ever, so looking
+    at the last row is enough: then the state is put back, and False is returned.
     """
-    before[:] = state
-    for section in range(sos.shape[0]):
-        b0 = sos[section, 0]
-        b1 = sos[section, 1]
-        b2 = sos[section, 2]
-        a1 = sos[section, 4]
-        a2 = sos[section, 5]
-        first = state[section, 0]
-        second = state[section, 1]
-        for time in range(data.shape[0]):
-            if section == 0:
-                out[time] = data[time]
-            _section(out[time], first, second, b0, b1, b2, a1, a2)
-    total = 0.0
-    for value in state.flat:
-        total += value
-    if not np.isfinite(total):
-        state[:] = before
+    n_times = data.shape[0]
+    n_sections = sos.shape[0]
+    rows = 2 * n_sections
+    for row in range(rows):
+        work[rows + row] = work[row]
+    for begin in range(0, n_times, 32):
+        end = min(begin + 32, n_times)
+        for time in range(begin, end):
+            out[time] = data[time]
+        for section in range(n_sections):
+            b0 = sos[section, 0]
+            b1 = sos[section, 1]
+            b2 = sos[section, 2]
+            a1 = sos[section, 4]
+            a2 = sos[section, 5]
+            first = work[2 * section]
+            second = work[2 * section + 1]
+            for time in range(begin, end):
+                _section(out[time], first, second, b0, b1, b2, a1, a2)
+    zero = 0.0
+    for value in out[n_times - 1]:
+        zero += value - value
+    if zero != 0.0:
+        for row in range(rows):
+            work[row] = work[rows + row]
         return False
+    work[2 * rows] = data[n_times - 1]
     return True

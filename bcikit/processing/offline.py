@@ -16,7 +16,7 @@ from bcikit.processing.iir import IirStep
 from bcikit.processing.step import SIGNAL_TYPES, Step
 from bcikit.signal import ArgumentError, Bad, Recording, check_int
 
-_BLOCK = 4096
+_BLOCK = 1024
 
 
 def apply_zero_phase(
@@ -127,16 +127,19 @@ def _filter_share(sos: NDArray[np.float64], data: NDArray[np.float64], columns: 
     tail = 2 * data[-1, select] - data[-2 : -pad - 2 : -1, select]
     runner.state = steady * head[0]
     runner.run(np.ascontiguousarray(head))
+    block, scratch = np.empty((_BLOCK, len(columns))), np.empty((_BLOCK, len(columns)))
     for start in range(0, n_times, _BLOCK):
-        block = np.ascontiguousarray(data[start : start + _BLOCK, select])
-        data[start : start + _BLOCK, select] = runner.run(block)
+        length = min(_BLOCK, n_times - start)
+        block[:length] = data[start : start + length, select]
+        data[start : start + length, select] = runner.run(block[:length], out=scratch[:length])
     after = runner.run(np.ascontiguousarray(tail))
     runner.state = steady * after[-1]
     runner.run(np.ascontiguousarray(after[::-1]))
     for stop in range(n_times, 0, -_BLOCK):
         start = max(0, stop - _BLOCK)
-        block = np.ascontiguousarray(data[start:stop, select][::-1])
-        data[start:stop, select] = runner.run(block)[::-1]
+        length = stop - start
+        block[:length] = data[start:stop, select][::-1]
+        data[start:stop, select] = runner.run(block[:length], out=scratch[:length])[::-1]
 
 
 def _adjacent(columns: list[int]) -> bool:
