@@ -165,6 +165,9 @@ def _orders() -> Orders:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the viewer until its window is closed and return the exit code."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
+    if options.session and hasattr(os, "nice"):
+        # Where the processor is short, the window gives way to the engine.
+        os.nice(5)
     application = prepare()
     try:
         viewer = Viewer(options, application, QSettings("bcikit", "viewer"))
