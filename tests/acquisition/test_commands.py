@@ -160,11 +160,11 @@ def test_play_into_open_source(tmp_path):
     rows = [f"{1.5e9 + i / 256:.4f},{i},{-i},3,4,5,{7 if i == 256 else 0}" for i in index]
     file = tmp_path / "muse.csv"
     file.write_text("timestamps,TP9,AF7,AF8,TP10,Right AUX,Marker\n" + "\n".join(rows) + "\n")
-    command = [sys.executable, "-m", "bcikit", "play", str(file), "--lsl", name, "--wait", "20", "--quiet"]
+    command = [sys.executable, "-m", "bcikit", "play", str(file), "--lsl", name, "--wait", "60", "--quiet"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as player:
         try:
             inlet = LslTextInlet(f"{name}-markers", timeout=20)
-            with open_source(f"lsl:name={name}&timeout=20&reconnect=0") as source:
+            with open_source(f"lsl:source_id=bcikit-play-{name}&timeout=20&reconnect=0") as source:
                 chunks = []
                 while sum(chunk.n_times for chunk in chunks) < 500:
                     chunk = source.pull(2.0)
