@@ -27,6 +27,8 @@ TASKS = {
     "executed fists / feet": ((5, 9, 13), {"T1": "both_hands", "T2": "feet"}),
 }
 SEEDS = (1, 2, 3)
+STRIP = tuple(f"{row}{column}" for row in ("FC", "C", "CP") for column in ("5", "3", "1", "z", "2", "4", "6"))
+"""Electrodes that the decoders get: the sensorimotor strip."""
 
 
 def spectrum(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +68,7 @@ def accuracy(runs: list[Recording], cues: dict[str, str]) -> dict[str, float]:
     from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
 
     band = [Bandpass(l_freq=7, h_freq=30, order=4).apply(run) for run in runs]
-    trials = epochs(band, events=cues, tmin=0.5, tmax=3.5, max_bad=1.0)
+    trials = epochs(band, events=cues, tmin=0.5, tmax=3.5, max_bad=1.0, channels=STRIP)
     wide = epochs(
         [Bandpass(l_freq=4, h_freq=40, order=4).apply(run) for run in runs],
         events=cues, tmin=0.5, tmax=3.5, max_bad=1.0,
@@ -111,6 +113,9 @@ def motor(data: Path) -> dict:
         tau = kendalltau([real[n] for n in DECODERS], [twin[n] for n in DECODERS])
         result["tasks"][task] = {"real": real, "twin": twin, "tau": float(tau.statistic), "p": float(tau.pvalue)}
         result["fits"][task] = fit.to_dict()
+        print(
+            task, {n: (round(real[n], 3), round(twin[n], 3)) for n in DECODERS}, f"tau {tau.statistic:.2f}", flush=True
+        )
         real_all.append([real[n] for n in DECODERS])
         twin_all.append([twin[n] for n in DECODERS])
         if task == "imagined fists / feet":
@@ -264,8 +269,6 @@ def main() -> None:
     result = {"motor": motor(data), "ssvep": ssvep(data)}
     (out / "realism.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
     (out / "realism.html").write_text(page(result), encoding="utf-8")
-    for task, found in result["motor"]["tasks"].items():
-        print(task, {k: (round(found["real"][k], 3), round(found["twin"][k], 3)) for k in DECODERS}, found["tau"])
     print("tau of the means", result["motor"]["tau"], "quality", result["motor"]["quality"], "ssvep", result["ssvep"])
 
 

@@ -1,10 +1,9 @@
 """The result of a run on a terminal."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bcikit.validation.results import Judgement, Measurement, worst
+from bcikit.validation.results import Judgement, decisive
 
 if TYPE_CHECKING:
     from bcikit.validation.run import Report
@@ -16,18 +15,6 @@ _STYLES = {
     Judgement.REPORT: "cyan",
     Judgement.NOT_APPLICABLE: "dim",
 }
-
-
-def _few(judged: list[Measurement]) -> list[Measurement]:
-    """Return one line a quantity where there is one a channel: the worst, and how many there are."""
-    shown = []
-    for quantity in dict.fromkeys(m.quantity for m in judged):
-        alike = [m for m in judged if m.quantity == quantity]
-        decides = worst([m.judgement for m in alike])
-        far = max((m for m in alike if m.judgement is decides), key=lambda m: abs(m.value))
-        label = far.label if len(alike) == 1 else f"{far.label} (worst of {len(alike)} channels)"
-        shown.append(replace(far, label=label))
-    return shown
 
 
 def print_report(report: "Report", out: Path) -> None:
@@ -45,7 +32,7 @@ def print_report(report: "Report", out: Path) -> None:
         style = _STYLES[outcome.judgement]
         if not outcome.measurements:
             table.add_row(outcome.test, escape(outcome.reason), "", "", outcome.judgement.value, style=style)
-        judged = _few([m for m in outcome.measurements if m.limit is not None])
+        judged = decisive([m for m in outcome.measurements if m.limit is not None])
         rest = [m for m in outcome.measurements if m.limit is None]
         for number, m in enumerate([*judged, *rest[: 1 if judged else 2]]):
             label = f"{m.label}{f' [{m.channel}]' if m.channel else ''}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from bcikit.validation.catalogue import TESTS
 from bcikit.validation.figures import figures
-from bcikit.validation.results import Judgement
+from bcikit.validation.results import Judgement, decisive
 
 if TYPE_CHECKING:
     from bcikit.validation.run import Report
@@ -30,7 +30,7 @@ def render(report: "Report") -> str:
     for outcome in report.outcomes:
         limited = [m for m in outcome.measurements if m.limit is not None]
         # Many channels may be judged alike: the table of requirements shows those that decide.
-        key = [m for m in limited if m.judgement is outcome.judgement][:3] or list(outcome.measurements[:1])
+        key = [m for m in decisive(limited) if m.judgement is outcome.judgement] or list(outcome.measurements[:1])
         items.append({"o": outcome, "t": tests[outcome.test], "key": key, "figures": figures(outcome)})
     names = [(item, sum(o.judgement is item for o in report.outcomes)) for item in Judgement]
     environment = Environment(autoescape=True, trim_blocks=True)

@@ -2,7 +2,7 @@
 
 import enum
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -192,6 +192,18 @@ class Outcome:
             "takes": list(self.takes),
             "measurements": [measurement.to_dict() for measurement in self.measurements],
         }
+
+
+def decisive(judged: list[Measurement]) -> list[Measurement]:
+    """Return one measurement a quantity where there is one a channel: the worst, and how many there are."""
+    shown = []
+    for quantity in dict.fromkeys(m.quantity for m in judged):
+        alike = [m for m in judged if m.quantity == quantity]
+        decides = worst([m.judgement for m in alike])
+        far = max((m for m in alike if m.judgement is decides), key=lambda m: abs(m.value))
+        label = far.label if len(alike) == 1 else f"{far.label} (worst of {len(alike)} channels)"
+        shown.append(replace(far, label=label))
+    return shown
 
 
 def _number(value: float) -> float | None:
