@@ -250,14 +250,7 @@ def calibrate_asr(
             f"calibrate_asr needs ten good windows of {window:g} s and two channels; there are {len(starts)} windows "
             f"and {len(columns)} channels."
         )
-    windows = [data[start : start + length] for start in starts]
-    median = _geometric_median(np.stack([part.T @ part / length for part in windows[::3]]))
-    power, vectors = np.linalg.eigh(median)
-    mixing = (vectors * np.sqrt(np.maximum(power, 0.0))) @ vectors.T
-    amplitude = np.stack([np.sqrt(((part @ vectors) ** 2).mean(axis=0)) for part in windows])
-    middle = np.median(amplitude, axis=0)
-    spread = 1.4826 * np.median(np.abs(amplitude - middle), axis=0)
-    thresholds = (middle + cutoff * spread)[:, None] * vectors.T
+    mixing, thresholds = _statistics([data[start : start + length] for start in starts], cutoff)
     return Asr(
         mixing=mixing.tolist(),
         thresholds=thresholds.tolist(),
@@ -266,6 +259,17 @@ def calibrate_asr(
         hop=hop,
         lookahead=lookahead,
     )
+
+
+def _statistics(windows: list[NDArray[np.float64]], cutoff: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mixing matrix and thresholds from windows that overlap by two thirds, each (n_times, n_channels)."""
+    median = _geometric_median(np.stack([part.T @ part / len(part) for part in windows[::3]]))
+    power, vectors = np.linalg.eigh(median)
+    mixing = (vectors * np.sqrt(np.maximum(power, 0.0))) @ vectors.T
+    amplitude = np.stack([np.sqrt(((part @ vectors) ** 2).mean(axis=0)) for part in windows])
+    middle = np.median(amplitude, axis=0)
+    spread = 1.4826 * np.median(np.abs(amplitude - middle), axis=0)
+    return mixing, (middle + cutoff * spread)[:, None] * vectors.T
 
 
 def _geometric_median(matrices: NDArray[np.float64], *, rounds: int = 100) -> NDArray[np.float64]:

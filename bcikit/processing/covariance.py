@@ -65,7 +65,9 @@ class RunningCovariance:
         Equal to ``numpy.cov(window, bias=True)`` and to pyRiemann's "scm".
         """
         mean = self._total[-1] / self._count
-        covariance: NDArray[np.float64] = self._total[:-1] / self._count
+        share = 1.0 / self._count
+        mean = self._total[-1] * share
+        covariance: NDArray[np.float64] = self._total[:-1] * share
         np.multiply(mean[:, None], mean, out=self._scratch)
         covariance -= self._scratch
         return covariance

@@ -297,4 +297,5 @@ def test_memory_stays_flat_over_a_long_stream() -> None:
     run(300, 400)
     grown = tracemalloc.get_traced_memory()[0] - first
     tracemalloc.stop()
-    assert grown < 20_000
+    # Python keeps some thousand small tuples for reuse; one chunk held back each time would be 640 kB.
+    assert grown < 150_000
