@@ -1,11 +1,13 @@
 """Driving: emergency-braking intention in a simple simulator, before the foot moves. Advisory, never actuation."""
 
+import math
+from collections import deque
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from bcikit.paradigms.base import Calibration, WindowRequest
-from bcikit.paradigms.evidence import KofN, probability_of, together
+from bcikit.paradigms.evidence import probability_of, together
 from bcikit.paradigms.settings import ParadigmSettings, Span
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.paradigms.vehicle import Braking, closest_distance, plan_brakings
@@ -35,10 +37,10 @@ class BrakingSettings(ParadigmSettings):
         Length of a window and decisions a second.
     epoch : float
         Seconds after the brake light at which the window for training ends.
+    n, weight : int and float
+        The log-odds of the newest `n` windows add up with this weight, which makes up for their overlap.
     threshold : float
-        Probability that counts ...
-    k, n : int
-        ... in k of n decisions.
+        Probability of them together that is a detection.
     refractory : float
         No second detection within this time.
     tolerance : float
@@ -57,9 +59,9 @@ class BrakingSettings(ParadigmSettings):
     window: Annotated[float, Field(ge=0.2, le=2.0)] = 0.6
     rate: Annotated[float, Field(gt=0, le=50)] = 20.0
     epoch: Annotated[float, Field(ge=0.3, le=1.5)] = 0.6
-    threshold: Annotated[float, Field(ge=0.5, le=1.0)] = 0.8
-    k: Annotated[int, Field(ge=1, le=20)] = 2
-    n: Annotated[int, Field(ge=1, le=20)] = 3
+    threshold: Annotated[float, Field(ge=0.5, le=1.0)] = 0.9
+    n: Annotated[int, Field(ge=1, le=20)] = 4
+    weight: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
     refractory: Span = 3.0
     tolerance: Span = 1.5
 
@@ -70,8 +72,6 @@ class BrakingSettings(ParadigmSettings):
             problems.append("gap must be (shortest, longest)")
         if self.gap[0] < self.tolerance + 2 * self.window + 1:
             problems.append("gap must leave room for cruising: at least tolerance + 2 window + 1 s")
-        if self.k > self.n:
-            problems.append("k must be at most n")
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -99,7 +99,7 @@ class EmergencyBraking(TrialParadigm):
     def configure(self, info: StreamInfo, *, seed: int) -> None:
         """Prepare; the times of brakings follow from `seed`."""
         super().configure(info, seed=seed)
-        self._enough = KofN(self.settings.k, self.settings.n)
+        self._odds: deque[float] = deque(maxlen=self.settings.n)
         self._rows: list[dict[str, Any]] = []
         self._detections: list[int] = []
         self._blocked = -1
@@ -160,14 +160,15 @@ class EmergencyBraking(TrialParadigm):
 
     # ---- decisions ---------------------------------------------------------------------------------------------
     def interpret(self, decision: Decision, request: WindowRequest) -> Decision:
-        """Return "brake" only when it was likely enough k of n times and no detection just came."""
+        """Return "brake" when the newest windows together say so and no detection just came."""
         p = probability_of(decision, "brake")
         if p is None or self.running(request) is None:
             return decision
         s = self.settings
-        yes = self._enough.add(yes=p >= s.threshold)
+        self._odds.append(math.log(min(max(p, 1e-3), 1 - 1e-3) / (1 - min(max(p, 1e-3), 1 - 1e-3))))
+        p = 1.0 / (1.0 + math.exp(-s.weight * sum(self._odds)))
         free = request.stop_sample >= self._blocked
-        label = "brake" if yes and free else None
+        label = "brake" if p >= s.threshold and free and len(self._odds) == s.n else None
         return together(decision, {"brake": p, "cruise": 1.0 - p}, label, reason="cruise" if free else "refractory")
 
     def on_decision(
@@ -184,7 +185,7 @@ class EmergencyBraking(TrialParadigm):
         s = self.settings
         at = request.stop_sample
         self._blocked = at + self.schedule.samples(s.refractory)
-        self._enough.reset()
+        self._odds.clear()
         self._detections.append(at)
         row = self._rows[-1] if self._rows else None
         after = None if row is None else (at - row["sample"]) / self.sfreq

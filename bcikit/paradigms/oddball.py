@@ -6,7 +6,8 @@ from pydantic import Field, model_validator
 
 from bcikit.paradigms.base import WindowRequest
 from bcikit.paradigms.settings import CuedSettings, ParadigmSettings
-from bcikit.paradigms.speller import Speller, SpellerSettings
+from bcikit.paradigms.speller import Speller
+from bcikit.paradigms.speller_settings import SpellerSettings
 from bcikit.paradigms.trials import Section, Trial
 from bcikit.signal import Event
 

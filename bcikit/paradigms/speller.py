@@ -1,129 +1,19 @@
 """P300 speller: rows and columns, or single items, flash until the evidence is enough."""
 
-from typing import Annotated, Any, ClassVar, Literal, Self
-
-from pydantic import Field, field_validator, model_validator
+from typing import Any, ClassVar
 
 from bcikit.decoding.speller import LetterPosterior
 from bcikit.paradigms.base import Calibration, Decider, WindowRequest
 from bcikit.paradigms.evidence import best, probability_of, together
 from bcikit.paradigms.language import SPACE, LanguageModel
 from bcikit.paradigms.score import itr
-from bcikit.paradigms.settings import Count, ParadigmSettings, Seconds, Share, Span
+from bcikit.paradigms.settings import ParadigmSettings
+from bcikit.paradigms.speller_settings import DELETE, SpellerSettings
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
 
-DELETE = "<"
-"""The item that takes back the last one."""
-
 WRONG = 0.05
 """Prior probability that the last letter is to be taken back."""
-
-
-class SpellerSettings(ParadigmSettings):
-    """Settings of a P300 speller. Times are seconds.
-
-    Attributes
-    ----------
-    mode : "row-column" or "single"
-        What flashes together.
-    rows : list of list of str
-        The items; a string stands for a row of its letters. ``_`` is the space and ``<`` takes back.
-    flash, gap : float
-        A flash and the pause after it.
-    gaze : float
-        Time to find the item.
-    pause : float
-        After the result.
-    epoch : pair of float
-        Window after a flash that is decoded.
-    calibration : list of str
-        Items attended to for training (a string: its letters), with `calibration_sequences` each.
-    copy_text : list of str
-        What is to be written; empty for writing freely.
-    correct : bool
-        A wrong item is to be taken back in copying.
-    max_selections : int
-        End after this many selections, whatever was written.
-    min_sequences, max_sequences : int
-        A sequence flashes everything once (single) or every row and column once.
-    threshold : float
-        Posterior at which a selection is made.
-    minimum : float
-        Posterior that is enough after the last sequence; below it nothing is selected.
-    language : bool
-        Use letters and words written so far as a prior.
-    predictions : int
-        Items ``#1``, ``#2``, ... of the matrix stand for the likeliest words.
-    error_potential : bool
-        Ask the attached error-potential decoder after each selection and take back what was wrong.
-    error_threshold : float
-        Probability of an error from which on a selection is taken back.
-    """
-
-    mode: Literal["row-column", "single"] = "row-column"
-    rows: Annotated[tuple[tuple[str, ...], ...], Field(min_length=1, max_length=12)] = tuple(
-        tuple(row) for row in ("ABCDEF", "GHIJKL", "MNOPQR", "STUVWX", "YZ_<12", "345678")
-    )
-    flash: Annotated[float, Field(ge=0.02, le=1.0)] = 0.100
-    gap: Annotated[float, Field(ge=0.0, le=2.0)] = 0.075
-    gaze: Seconds = 2.0
-    pause: Span = 1.5
-    epoch: tuple[Seconds, Span] = (0.0, 0.8)
-    calibration: tuple[str, ...] = tuple("NEURAL")
-    calibration_sequences: Annotated[int, Field(ge=1, le=50)] = 10
-    copy_text: tuple[str, ...] = tuple("BRAIN")
-    correct: bool = True
-    max_selections: Count = 20
-    min_sequences: Annotated[int, Field(ge=1, le=50)] = 2
-    max_sequences: Annotated[int, Field(ge=1, le=50)] = 10
-    threshold: Share = 0.95
-    minimum: Share = 0.60
-    language: bool = True
-    predictions: Annotated[int, Field(ge=0, le=6)] = 0
-    error_potential: bool = False
-    error_threshold: Annotated[float, Field(ge=0.5, le=1.0)] = 0.8
-
-    @field_validator("calibration", "copy_text", mode="before")
-    @classmethod
-    def _letters(cls, value: Any) -> Any:
-        return tuple(value.replace(" ", SPACE)) if isinstance(value, str) else value
-
-    @field_validator("rows", mode="before")
-    @classmethod
-    def _rows(cls, value: Any) -> Any:
-        return [tuple(row) if isinstance(row, str) else row for row in value] if isinstance(value, list) else value
-
-    @property
-    def items(self) -> tuple[str, ...]:
-        """All items in reading order."""
-        return tuple(item for row in self.rows for item in row)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        problems: list[str] = []
-        items = self.items
-        if len(set(items)) != len(items) or len(items) < 2:
-            problems.append("rows must hold at least two items, each once")
-        if self.mode == "row-column" and (len({len(row) for row in self.rows}) != 1 or len(self.rows) < 2):
-            problems.append('rows must be two or more of the same length for mode = "row-column"')
-        for key in ("calibration", "copy_text"):
-            unknown = sorted(set(getattr(self, key)) - set(items))
-            if unknown:
-                problems.append(f"{key} uses {', '.join(unknown)}, which rows do not hold")
-        if self.min_sequences > self.max_sequences:
-            problems.append("min_sequences must be at most max_sequences")
-        if self.epoch[0] >= self.epoch[1]:
-            problems.append("epoch must be (start, end)")
-        if self.minimum > self.threshold:
-            problems.append("minimum must be at most threshold")
-        if self.correct and self.copy_text and DELETE not in items:
-            problems.append(f"correct = true needs the item {DELETE!r} in rows")
-        if self.predictions and any(f"#{index + 1}" not in items for index in range(self.predictions)):
-            problems.append("predictions needs the items #1, #2, ... in rows")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
 
 
 class Speller(TrialParadigm):
@@ -216,7 +106,7 @@ class Speller(TrialParadigm):
         self._begin_evidence()
         if self._words:
             self.plan(trial, trial.start, "prediction/words", data={"words": self._words})
-        soa = s.flash + s.gap
+        soa = s.soa
         sequences = s.calibration_sequences if calibration else s.max_sequences
         self.plan(trial, trial.onset, "phase/flash", seconds=sequences * len(self._groups) * soa)
         last: tuple[str, ...] = ()
@@ -239,6 +129,7 @@ class Speller(TrialParadigm):
         target = trial.label in group if trial.label else None
         data = {"items": list(group), "target": target, "sequence": sequence, "index": index}
         self.plan(trial, sample, "stimulus/flash", seconds=s.flash, data=data)
+        sample += self.schedule.samples(s.display_delay)
         if target is not None:
             self.plan(trial, sample, "label/target" if target else "label/nontarget", data={"index": index})
         if trial.section.kind != "calibration":
@@ -392,7 +283,7 @@ class Speller(TrialParadigm):
         light up together are thin strokes that cover far less than 0.006 sr of any field of 10 degrees.
         """
         s = self.settings
-        soa = s.flash + s.gap
+        soa = s.soa
         most = max(sum(item in group for group in self._groups_of()) for item in s.items)
         seconds = s.max_sequences * len(self._groups_of()) * soa
         rate = most / (len(self._groups_of()) * soa)

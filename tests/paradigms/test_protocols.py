@@ -197,7 +197,8 @@ def test_the_speller_writes_the_word_and_stops_early(run):
     assert len(trial) == 24
     gaps = np.diff([event.sample for event in trial]) / SFREQ
     assert gaps.std() <= 0.002
-    assert gaps.mean() == pytest.approx(0.175, abs=1e-4)
+    # 0.1 and 0.075 s are 6 and 4 of 60 frames a second.
+    assert gaps.mean() == pytest.approx(10 / 60, abs=1e-4)
     items = [set(event.data["items"]) for event in trial]
     assert all(not (a & b) for a, b in zip(items[11::12], items[12::12], strict=False))
     labels = [event.name for event in done.named("label/") if event.data["trial"] == 0]

@@ -1,0 +1,150 @@
+"""Presenter: which frame of a screen shows which stimulus, when it was shown, and what was dropped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bcikit.paradigms.frames import Refresh, luminance
+from bcikit.signal import Event, check_range
+
+ANEW = 1.0
+"""After this many seconds without a stimulus the next one may fall on any frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flip:
+    """One stimulus on the screen.
+
+    Attributes
+    ----------
+    event : Event
+        What was to be shown.
+    frame : int
+        Number of the frame that showed it.
+    due : float
+        When it was to be shown: the event's time and the constant delay of presentation.
+    shown : float
+        When the frame was shown, on the host clock.
+    """
+
+    event: Event
+    frame: int
+    due: float
+    shown: float
+
+
+class Presenter:
+    """Locks stimuli to frames, without a screen of its own.
+
+    An engine hears of an event when its sample has come, a little late and not always equally. So everything is shown
+    `delay` seconds after its planned time: a constant that is known, measured and corrected, in place of a jitter that
+    is not. Within a run of stimuli the distances are whole frames from the first of the run, so that rounding of planned
+    times to samples cannot move a stimulus to the frame beside.
+
+    Parameters
+    ----------
+    refresh : Refresh
+        Of the screen, measured where possible.
+    delay : float
+        Seconds from planned time to screen; more than a chunk and a frame.
+    """
+
+    def __init__(self, refresh: Refresh, *, delay: float = 0.1) -> None:
+        self.refresh = refresh
+        self.delay = check_range("delay", delay, low=0.0, high=1.0, unit="s")
+        self.flips: list[Flip] = []
+        self.frames = 0
+        self.dropped = 0
+        self.late = 0
+        self._waiting: list[tuple[int, Event]] = []
+        self._zero: float | None = None
+        self._last: int | None = None
+        self._anchor: tuple[float, int] | None = None
+        self._flicker: tuple[Event, int] | None = None
+        self._newest = 0.0
+
+    def on_event(self, event: Event) -> None:
+        """Take an event of the paradigm; those that show nothing are left out."""
+        if not event.name.startswith(("stimulus/", "cue/", "phase/")):
+            return
+        self._waiting.append((self._frame_for(event.time + self.delay), event))
+        self._waiting.sort(key=lambda item: item[0])
+
+    def _frame_for(self, time: float) -> int:
+        if self._zero is None:
+            self._zero = time
+        rate = self.refresh.rate
+        if self._anchor is None or time - self._newest > ANEW:
+            self._anchor = (time, round((time - self._zero) * rate))
+        self._newest = time
+        return self._anchor[1] + round((time - self._anchor[0]) * rate)
+
+    def on_frame(self, shown: float) -> list[Event]:
+        """Return what begins with the frame that is shown at `shown` (host clock).
+
+        Parameters
+        ----------
+        shown : float
+            When the frame appears: the time of the flip.
+        """
+        if self._zero is None:
+            self._zero = shown
+        number = round((shown - self._zero) * self.refresh.rate)
+        if self._last is not None:
+            number = max(number, self._last + 1)
+            self.dropped += number - self._last - 1
+        self._last = number
+        self.frames += 1
+        begun = []
+        while self._waiting and self._waiting[0][0] <= number:
+            planned, event = self._waiting.pop(0)
+            self.late += planned < number
+            self.flips.append(Flip(event=event, frame=number, due=event.time + self.delay, shown=shown))
+            begun.append(event)
+            if event.name == "stimulus/flicker":
+                self._flicker = (event, number)
+            elif event.name == "stimulus/off":
+                self._flicker = None
+        return begun
+
+    def levels(self) -> dict[str, float]:
+        """Return the luminance of each target in the newest frame; empty where nothing flickers."""
+        if self._flicker is None or self._last is None:
+            return {}
+        event, onset = self._flicker
+        since = self._last - onset
+        if event.duration > 0 and since >= event.duration * self.refresh.rate:
+            self._flicker = None
+            return {}
+        depth = float(event.data.get("depth", 0.6))
+        return {
+            str(item["item"]): float(
+                luminance(since, float(item["frequency"]), self.refresh, phase=float(item["phase"]), depth=depth)
+            )
+            for item in event.data.get("targets", ())
+        }
+
+    def report(self, name: str = "stimulus/") -> dict[str, Any]:
+        """Return how well the plan was kept, in seconds, for stimuli whose name begins with `name`."""
+        flips = [flip for flip in self.flips if flip.event.name.startswith(name)]
+        offsets = np.array([flip.shown - flip.due for flip in flips])
+        return {
+            "n": len(flips),
+            "offset_mean": float(offsets.mean()) if len(flips) else None,
+            "offset_sd": float(offsets.std()) if len(flips) else None,
+            "worst": float(np.abs(offsets).max()) if len(flips) else None,
+            "soa_sd": onset_asynchrony_sd(flips),
+            "frames": self.frames,
+            "dropped": self.dropped,
+            "late": self.late,
+        }
+
+
+def onset_asynchrony_sd(flips: Sequence[Flip]) -> float | None:
+    """Return the standard deviation of shown less planned distances within runs, in seconds."""
+    planned = np.diff([flip.due for flip in flips])
+    shown = np.diff([flip.shown for flip in flips])
+    inside = planned < ANEW
+    return float((shown - planned)[inside].std()) if inside.any() else None

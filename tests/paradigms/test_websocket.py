@@ -1,0 +1,328 @@
+"""The WebSocket server and the page it serves, read by other programs: `websockets`, npm `ws`, headless Chromium."""
+
+import base64
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bcikit.paradigms import open_output
+from bcikit.paradigms.frames import Refresh, luminance, measured_frequency
+from bcikit.signal import Command, HostClock
+
+pytest.importorskip("websockets")
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+ROOT = Path(__file__).parents[2]
+NODE_MODULES = ROOT / "tools" / "web" / "node_modules"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+TOKEN = "a-token-for-this-test"
+
+
+@pytest.fixture
+def server():
+    with open_output(f"ws:127.0.0.1:0?token={TOKEN}") as output:
+        yield output
+
+
+def address(output, token=TOKEN):
+    return f"ws://127.0.0.1:{output.port}/ws?token={token}"
+
+
+def order(sequence, *, age=0.0, name="close", value=0.9, ttl=0.5, **data):
+    return Command(
+        sequence=sequence,
+        time=HostClock().now() - age,
+        ttl=ttl,
+        name=name,
+        value=value,
+        data={"class": "right_hand", **data},
+    )
+
+
+def receive(line, kind):
+    while True:
+        message = json.loads(line.recv(timeout=10))
+        if message["type"] == kind:
+            return message
+
+
+def test_who_joins_begins_at_rest_and_hears_commands_news_and_heartbeats(server):
+    with connect(address(server)) as line:
+        first = json.loads(line.recv(timeout=10))
+        assert (first["type"], first["data"]) == ("safe", {"reason": "joined"})
+        server.inform({"type": "event", "name": "cue/left_hand", "time": 1.0})
+        server.send(order(5))
+        assert receive(line, "inform")["data"]["name"] == "cue/left_hand"
+        assert receive(line, "command")["command_seq"] == 5
+        assert receive(line, "heartbeat")["informational"] is True
+        line.send(json.dumps({"type": "clock", "t": 12.5}))
+        answer = receive(line, "clock")
+        assert answer["data"]["t_client"] == 12.5
+        assert abs(answer["t_mono"] - HostClock().now()) < 5.0
+        server.safe("stop")
+        assert receive(line, "safe")["data"]["reason"] == "stop"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "1", '{"type": "clock", "t": "x"}', '{"type": "command"}', "\x00"])
+def test_what_clients_send_moves_and_breaks_nothing(server, text):
+    with connect(address(server)) as line:
+        line.send(text)
+        line.send(json.dumps({"type": "timing", "client": "test", "frames": 3}))
+        line.send(json.dumps({"type": "clock", "t": 1.0}))
+        receive(line, "clock")
+        assert server.state()["timing"]["test"]["frames"] == 3
+        assert server.state()["safe"]
+
+
+def test_nobody_gets_in_without_the_token_or_from_another_page(server):
+    for url, headers in (
+        (address(server, ""), {}),
+        (address(server, "wrong"), {}),
+        (address(server), {"Origin": "http://evil.example"}),
+    ):
+        with pytest.raises(InvalidStatus) as caught, connect(url, additional_headers=headers):
+            pass
+        assert caught.value.response.status_code == 403
+
+
+def test_pages_are_served_and_nothing_else(server):
+    root = f"http://127.0.0.1:{server.port}"
+    with urllib.request.urlopen(f"{root}/?token=x", timeout=10) as answer:
+        assert b"bcikit" in answer.read()
+        assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+    with urllib.request.urlopen(f"{root}/schema/v1.json", timeout=10) as answer:
+        assert json.load(answer)["properties"]["v"]["const"] == 1
+    for path in ("/../outputs/websocket.py", "/%2e%2e/base.py", "/vendor", "/nothing.js"):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(root + path, timeout=10)
+        assert caught.value.code == 404
+        caught.value.close()
+
+
+def test_a_client_that_reads_nothing_is_left_behind_and_holds_nobody_up(server):
+    with connect(address(server), max_queue=1) as lazy, connect(address(server)) as line:
+        assert json.loads(lazy.recv(timeout=10))["type"] == "safe"
+        begin = time.monotonic()
+        for _ in range(400):
+            server.inform({"type": "event", "name": "cue/x", "time": 1.0, "data": {"text": "y" * 20_000}})
+        assert time.monotonic() - begin < 5.0
+        server.send(order(1))
+        assert receive(line, "command")["command_seq"] == 1
+
+
+@pytest.mark.skipif(
+    shutil.which("node") is None or not (NODE_MODULES / "ws").is_dir(),
+    reason="no Node with ws: npm ci --prefix tools/web",
+)
+def test_the_npm_package_ws_reads_commands_through_the_reference_client(server):
+    script = f"""
+    import {{ createRequire }} from "node:module";
+    import {{ Connection }} from "{ROOT.as_posix()}/clients/javascript/bcikit-client.js";
+    const {{ WebSocket }} = createRequire("{NODE_MODULES.as_posix()}/")("ws");
+    const link = new Connection("{address(server)}", {{ WebSocket, onLink: (on) => on && console.log("linked") }});
+    let was = null;
+    setInterval(() => {{
+      const command = link.receiver.tick(link.now());
+      const now = command === null ? "rest" : command.name + " " + command.value;
+      if (now !== was) console.log(was = now);
+    }}, 5);
+    """
+    with subprocess.Popen(
+        ["node", "--input-type=module", "-e", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as other:
+        try:
+            heard = [other.stdout.readline().strip() for _ in range(2)]
+            assert set(heard) == {"linked", "rest"}
+            server.send(order(1, ttl=0.3))
+            assert other.stdout.readline().strip() == "close 0.9"
+            assert other.stdout.readline().strip() == "rest"
+        finally:
+            other.kill()
+
+
+# ---- the page in a browser -----------------------------------------------------------------------------------------
+class Browser:
+    """A page in headless Chromium, driven over its own debugging protocol."""
+
+    def __init__(self, line):
+        self._line = line
+        self._number = 0
+        self.errors = []
+
+    def call(self, method, **parameters):
+        self._number += 1
+        self._line.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
+        while True:
+            answer = json.loads(self._line.recv(timeout=60))
+            if answer.get("method") == "Runtime.exceptionThrown":
+                self.errors.append(answer["params"]["exceptionDetails"].get("exception", {}).get("description"))
+            if answer.get("id") == self._number:
+                return answer.get("result", {})
+
+    def value(self, expression):
+        return self.call("Runtime.evaluate", expression=expression, returnByValue=True).get("result", {}).get("value")
+
+    def until(self, expression, seconds=40.0):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found = self.value(expression)
+            if found:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"{expression} did not come true; errors: {self.errors}")
+
+
+@contextmanager
+def browser(url):
+    options = ("--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+    more = ("--remote-debugging-port=0", "--disable-dev-shm-usage", "--window-size=800,500", "--no-first-run")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        process = subprocess.Popen(
+            [CHROMIUM, *options, *more, f"--user-data-dir={home}", "about:blank"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            told = Path(home) / "DevToolsActivePort"
+            deadline = time.monotonic() + 30
+            while (not told.exists() or not told.read_text().strip()) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            port = told.read_text().split()[0]
+            pages = []
+            while not pages:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=10) as answer:
+                    pages = [tab for tab in json.load(answer) if tab["type"] == "page"]
+            with connect(pages[0]["webSocketDebuggerUrl"], max_size=None) as line:
+                page = Browser(line)
+                page.call("Runtime.enable")
+                page.call("Page.enable")
+                page.call("Page.navigate", url=url)
+                yield page
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=20)
+
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None or os.name != "posix", reason="no Chromium on this machine")
+
+
+@needs_chromium
+def test_the_hand_on_the_page_obeys_in_time_ignores_what_is_stale_and_survives_a_restart(tmp_path):
+    clock = HostClock()
+    output = open_output(f"ws:127.0.0.1:0?token={TOKEN}")
+    try:
+        with browser(output.url) as page:
+            page.until("window.bcikit?.page.linked && bcikit.frames.known && bcikit.link.hostOffset !== null")
+            output.inform({"type": "state", "state": "ACTIVE", "time": clock.now()})
+            output.inform({"type": "event", "name": "cue/right_hand", "time": clock.now(), "data": {}})
+            waits = latencies(page, output, count=12)
+            gap = page.value("bcikit.frames.median")
+            # A decision is seen with the next frame; without a graphics card frames themselves may take longer.
+            assert statistics.median(waits) < max(0.1, 3 * gap)
+            assert np.percentile(waits, 95) < max(0.1, 6 * gap)
+            # What is older than its time to live when it arrives moves nothing.
+            page.until("bcikit.stage.right.closure < 0.01")
+            stale = page.value("bcikit.link.receiver.counts.stale")
+            output.send(order(1000, age=5.0))
+            page.until(f"bcikit.link.receiver.counts.stale > {stale}")
+            assert page.value("bcikit.page.command") is None
+            # The server goes away: the hand rests; it comes back on the same port: the page goes on.
+            port = output.port
+            output.close()
+            page.until("!bcikit.page.linked && bcikit.page.command === null && bcikit.stage.right.closure < 0.01")
+            assert page.value("document.getElementById('link').textContent.trim()") == "Not connected"
+            output = open_output(f"ws:127.0.0.1:{port}?token={TOKEN}")
+            page.until("bcikit.page.linked && bcikit.link.hostOffset !== null")
+            for sequence in range(1, 60):
+                output.send(order(sequence))
+                time.sleep(0.1)
+                if page.value("bcikit.stage.right.closure > 0.5"):
+                    break
+            else:
+                raise AssertionError("the hand did not close again after the server came back")
+            picture = base64.b64decode(page.call("Page.captureScreenshot", format="png")["data"])
+            (tmp_path / "page.png").write_bytes(picture)
+            assert len(picture) > 10_000
+            assert page.errors == []
+    finally:
+        output.close()
+
+
+def latencies(page, output, *, count):
+    """Return seconds from sending a command to the first frame in which the hand moved."""
+    waits = []
+    for number in range(1, count + 1):
+        page.until("bcikit.stage.right.closure < 0.01 && bcikit.page.command === null")
+        known = len([item for item in output.reports if item["type"] == "ack"])
+        sent = order(number, ttl=0.5)
+        output.send(sent)
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            acks = [item for item in list(output.reports) if item["type"] == "ack"]
+            if len(acks) > known:
+                waits.append(acks[known]["t"] - sent.time)
+                break
+            time.sleep(0.005)
+    assert len(waits) >= count * 0.9
+    return waits
+
+
+@needs_chromium
+def test_the_page_reports_when_its_flicker_was_shown(server):
+    with browser(server.url) as page:
+        page.until("window.bcikit?.page.linked && bcikit.frames.known && bcikit.link.hostOffset !== null")
+        # As fast as this machine shows it well; a screen with a graphics card shows any of the menu's.
+        frequency = round(max(0.4, page.value("bcikit.frames.refresh") / 12), 2)
+        targets = [
+            {"item": "up", "frequency": frequency, "phase": 0.0},
+            {"item": "down", "frequency": frequency / 2, "phase": 0.0},
+        ]
+        begin = HostClock().now()
+        server.inform(
+            {
+                "type": "event",
+                "name": "stimulus/flicker",
+                "time": begin,
+                "duration": 5.0,
+                "data": {"targets": targets, "depth": 0.6},
+            }
+        )
+        deadline = time.monotonic() + 30
+        while "webxr" not in server.state()["timing"] and time.monotonic() < deadline:
+            page.value("1")
+            time.sleep(0.1)
+        report = server.state()["timing"]["webxr"]
+        assert page.value("bcikit.page.flicker") is None
+        assert report["frames"] >= 16
+        assert 0.0 <= report["onset_host"] - begin < 5.0
+        numbers, times = np.array(report["numbers"]), np.array(report["times_ms"]) / 1000
+        shown = luminance(numbers, frequency, Refresh(max(20.0, report["refresh"])))
+        if report["refresh"] >= 20.0:
+            assert measured_frequency(times, shown) == pytest.approx(frequency, rel=0.02)
+        # A frequency that this screen cannot show is not shown at all.
+        server.inform(
+            {
+                "type": "event",
+                "name": "stimulus/flicker",
+                "time": begin,
+                "duration": 2.0,
+                "data": {"targets": [{"item": "up", "frequency": 500.0, "phase": 0.0}]},
+            }
+        )
+        deadline = time.monotonic() + 10
+        while "refused" not in server.state()["timing"]["webxr"] and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert "refused" in server.state()["timing"]["webxr"]
