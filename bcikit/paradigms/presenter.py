@@ -40,8 +40,8 @@ class Presenter:
 
     An engine hears of an event when its sample has come, a little late and not always equally. So everything is shown
     `delay` seconds after its planned time: a constant that is known, measured and corrected, in place of a jitter that
-    is not. Within a run of stimuli the distances are whole frames from the first of the run, so that rounding of planned
-    times to samples cannot move a stimulus to the frame beside.
+    is not. Within a run of stimuli the distances are whole frames from the first of the run, so that rounding of
+    planned times to samples cannot move a stimulus to the frame beside.
 
     Parameters
     ----------
