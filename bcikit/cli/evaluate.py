@@ -134,6 +134,7 @@ def _decoders(task: Any, wanted: list[str]) -> tuple[str, ...]:
 
 def show(result: "TaskResult") -> None:
     """Print the table of one task and what others reached."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from bcikit.cli.console import console
@@ -141,8 +142,12 @@ def show(result: "TaskResult") -> None:
     splits = list(dict.fromkeys(split for found in result.results.values() for split in found))
     people = len(result.task.subjects)
     title = f"{result.task.name}: {people} {'person' if people == 1 else 'people'}, {result.n_trials} trials"
+    # Four splits must fit into 80 columns.
     table = Table(
-        title=title, caption=f"{result.task.metric}, mean over people; causal filters; ECE: expected calibration error"
+        title=title,
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        caption=f"{result.task.metric}, mean over people; causal filters; ECE: expected calibration error",
     )
     table.add_column("decoder", no_wrap=True)
     for split in splits:
