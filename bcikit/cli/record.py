@@ -87,8 +87,10 @@ def _record(
                     writer.silence(arrival)
                 else:
                     first = float(chunk.times[0]) if first is None else first
-                    writer.chunk(chunk, arrival)
-                    if duration is not None and float(chunk.times[-1]) - first >= duration:
+                    due = chunk.n_times if duration is None else int((chunk.times < first + duration).sum())
+                    if due:
+                        writer.chunk(chunk.slice(0, due), arrival)
+                    if due < chunk.n_times:
                         break
                 if arrival - shown > 0.5:
                     shown = arrival
