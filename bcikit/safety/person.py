@@ -14,6 +14,8 @@ _FOREHEAD = ("fp1", "fp2", "fpz", "af7", "af8", "afz", "af3", "af4")
 _BASELINE_S = 300.0
 _WARM_UP_S = 30.0
 _MIN_CHANNELS = 3
+_EVERY = 10
+"""Windows between two looks at the past."""
 
 POWER_RATIO = 4.0
 RHYTHM_UV = 150.0
@@ -50,9 +52,10 @@ class RhythmMonitor:
         self._sfreq = sfreq
         self._hop_s = hop_s
         length = round(_BASELINE_S / hop_s)
-        self._slow: deque[Array] = deque(maxlen=length)
-        self._muscle: deque[Array] = deque(maxlen=length)
-        self._fast: deque[Array] = deque(maxlen=length)
+        # Rows: slow power and muscle power as logarithms, amplitude from 4 to 35 Hz.
+        self._past: deque[Array] = deque(maxlen=length)
+        self._typical: Array | None = None
+        self._count = 0
         self._runs = dict.fromkeys(("slow power", "rhythm", "muscle"), 0)
         self._spikes: deque[int] = deque(maxlen=round(10.0 / hop_s))
         self._held_s = 0.0
@@ -77,25 +80,26 @@ class RhythmMonitor:
         muscle, quiet_part = self._muscle_of(found)
         muscle = np.log10(muscle + 1e-3)
         signs: list[str] = []
-        if len(self._slow) * self._hop_s >= _WARM_UP_S and self._inner.sum() >= _MIN_CHANNELS:
-            rest_muscle = np.median(self._muscle, axis=0)
-            tense = muscle - rest_muscle > 0.5
+        if self._typical is not None and self._inner.sum() >= _MIN_CHANNELS:
+            tense = muscle - self._typical[1] > 0.5
             inner = self._inner & usable & ~tense
-            risen = slow - np.median(self._slow, axis=0) > np.log10(POWER_RATIO)
+            risen = slow - self._typical[0] > np.log10(POWER_RATIO)
             risen &= slow > np.log10(found.band(0.4, 2.0) + 1e-3)
-            wide = np.ptp(found.slow, axis=1)
-            signs = self._signs(found, inner, risen, wide)
-            held = np.log10(quiet_part + 1e-3) - rest_muscle > np.log10(EMG_RATIO)
+            signs = self._signs(found, inner, risen, self._typical[2])
+            held = np.log10(quiet_part + 1e-3) - self._typical[1] > np.log10(EMG_RATIO)
             sure = usable.any() and bool(held[usable].all())
             if self._lasts("muscle", sure, 5.0):
                 signs.append("muscle activity without a pause")
-        self._slow.append(slow)
-        self._muscle.append(muscle)
-        self._fast.append(np.sqrt(found.band(4.0, 35.0)))
+        self._past.append(np.stack([slow, muscle, np.sqrt(found.band(4.0, 35.0))]))
+        self._count += 1
+        # A median of five minutes does not change from one window to the next.
+        if self._count * self._hop_s >= _WARM_UP_S and self._count % _EVERY == 0:
+            self._typical = np.median(np.asarray(self._past), axis=0)
         return self._hold(signs)
 
-    def _signs(self, found: Measures, inner: NDArray[np.bool_], risen: NDArray[np.bool_], wide: Array) -> list[str]:
+    def _signs(self, found: Measures, inner: NDArray[np.bool_], risen: NDArray[np.bool_], fast: Array) -> list[str]:
         signs = []
+        wide = np.ptp(found.slow, axis=1)
         if self._lasts("slow power", (risen & inner).sum() >= self._least, 5.0):
             signs.append("slow power")
         large = inner & (wide > RHYTHM_UV)
@@ -111,8 +115,7 @@ class RhythmMonitor:
         front = wide[~self._inner]
         blink = front.size > 0 and pointed.any() and front.max() > 1.5 * np.median(wide[pointed])
         if pointed.sum() >= self._least and not blink:
-            background = np.median(self._fast, axis=0)[pointed]
-            count = self._sharp(found.window[pointed], np.maximum(SPIKE_UV, 5.0 * background))
+            count = self._sharp(found.window[pointed], np.maximum(SPIKE_UV, 5.0 * fast[pointed]))
         self._spikes.append(count)
         if sum(self._spikes) >= 5:
             signs.append("sharp waves")
@@ -138,9 +141,9 @@ class RhythmMonitor:
         for mains in (50.0, 60.0, 100.0):
             keep &= np.abs(freqs - mains) > 1.5
         power = found.power[:, keep].sum(axis=1)
-        if not self._muscle:
+        if self._typical is None:
             return power, power
-        typical = 10.0 ** np.median(np.asarray(self._muscle)[-60:], axis=0)
+        typical = 10.0 ** self._typical[1]
         if not (power > EMG_RATIO * typical).all():
             return power, np.minimum(power, typical)
         n = found.window.shape[1]

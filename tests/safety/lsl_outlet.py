@@ -34,13 +34,14 @@ def main() -> None:
         due += 0.04
         while orders:
             order = orders.pop(0)
+            # Before it is done: an outlet that is destroyed may take its time.
+            print(f"{order} {pylsl.local_clock()}", flush=True)
             silent = order == "silent" or (silent and order != "resume")
             if order == "destroy":
                 stream = None
             if order == "smaller":
                 stream = outlet(source_id, 3)
                 silent = False
-            print(f"{order} {pylsl.local_clock()}", flush=True)
 
 
 if __name__ == "__main__":
