@@ -19,6 +19,8 @@ ENGINES = ("auto", "numba", "numpy", "scipy")
 """What `make_engine` knows; "auto" is numba where it is installed, else numpy."""
 
 _BLOCK = 32
+_IN_PLACE = 1024
+_SCRATCH = 64
 
 
 class Engine(ABC):
@@ -50,16 +52,28 @@ class Engine(ABC):
     def state(self, value: NDArray[np.float64]) -> None: ...
 
     @abstractmethod
-    def run(self, data: NDArray[np.float64], *, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    def run(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the filtered samples, shape (n_times, n_channels), and keep the state.
 
         Parameters
         ----------
         data : ndarray, shape (n_times, n_channels)
             At least one row; finite.
-        out : ndarray or None
-            Memory that may be used for the result.
         """
+
+    def run_in_place(self, data: NDArray[np.float64], *, backwards: bool = False) -> None:
+        """Filter finite samples in place, from the end if `backwards`, in blocks that fit into the cache.
+
+        Parameters
+        ----------
+        data : ndarray, shape (n_times, n_channels)
+            Any memory layout.
+        backwards : bool
+            Begin with the last row.
+        """
+        rows = data[::-1] if backwards else data
+        for start in range(0, rows.shape[0], _IN_PLACE):
+            rows[start : start + _IN_PLACE] = self.run(np.ascontiguousarray(rows[start : start + _IN_PLACE]))
 
     def run_finite(self, data: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Return the filtered samples and note the newest row in `last`.
@@ -113,9 +127,8 @@ class NumpyEngine(Engine):
     def state(self, value: NDArray[np.float64]) -> None:
         self._state[:] = value.reshape(self._order, self.n_channels)
 
-    def run(self, data: NDArray[np.float64], *, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    def run(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the filtered samples and keep the state."""
-        del out
         n_times = data.shape[0]
         order = self._order
         # The new state lands in the rows after each block, where the next block's output overwrites it.
@@ -158,9 +171,8 @@ class ScipyEngine(Engine):
     def state(self, value: NDArray[np.float64]) -> None:
         self._state[:] = value.transpose(2, 0, 1)
 
-    def run(self, data: NDArray[np.float64], *, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    def run(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the filtered samples and keep the state."""
-        del out
         rows = data.T.copy(order="C")
         if self._kernel is None:
             from scipy.signal import sosfilt
@@ -181,9 +193,10 @@ class NumbaEngine(Engine):
         super().__init__(sos, n_channels)
         if find_spec("numba") is None:
             raise MissingDependencyError("numba", "numba", "engine='numba'")
-        from bcikit.processing.numba_kernel import cascade_rows
+        from bcikit.processing.numba_kernel import cascade_in_place, cascade_rows
 
         self._kernel = cascade_rows
+        self._in_place = cascade_in_place
         rows = 2 * self.n_sections
         self._work = np.zeros((2 * rows + 1, n_channels))
         self._state = self._work[:rows].reshape(self.n_sections, 2, n_channels)
@@ -198,12 +211,15 @@ class NumbaEngine(Engine):
     def state(self, value: NDArray[np.float64]) -> None:
         self._state[:] = value
 
-    def run(self, data: NDArray[np.float64], *, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    def run(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the filtered samples and keep the state."""
-        if out is None:
-            out = np.empty(data.shape)
+        out = np.empty(data.shape)
         self._kernel(data, self.sos, self._work, out)
         return out
+
+    def run_in_place(self, data: NDArray[np.float64], *, backwards: bool = False) -> None:
+        """Filter finite samples in place, from the end if `backwards`."""
+        self._in_place(data, self.sos, self._work, np.empty((_SCRATCH, self.n_channels)), backwards)
 
     def run_finite(self, data: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Return the filtered samples; None, and the state as it was, if a sample is not finite."""

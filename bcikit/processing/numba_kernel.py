@@ -72,3 +72,31 @@ def cascade_rows(data, sos, work, out):  # type: ignore[no-untyped-def]
         return False
     work[2 * rows] = data[n_times - 1]
     return True
+
+
+@_compiled("void(float64[:, :], float64[:, ::1], float64[:, ::1], float64[:, ::1], boolean)")
+def cascade_in_place(data, sos, work, scratch, backwards):  # type: ignore[no-untyped-def]
+    """Filter ``data`` (n_times, n_channels; any layout) in place, from its end if ``backwards``.
+
+    The state is in the first rows of ``work``; ``scratch`` (n, n_channels) holds the rows that are worked on. One call
+    for a whole recording: threads do not meet at the interpreter's lock.
+    """
+    n_times = data.shape[0]
+    done = 0
+    while done < n_times:
+        length = min(scratch.shape[0], n_times - done)
+        for time in range(length):
+            scratch[time] = data[n_times - 1 - done - time if backwards else done + time]
+        for section in range(sos.shape[0]):
+            b0 = sos[section, 0]
+            b1 = sos[section, 1]
+            b2 = sos[section, 2]
+            a1 = sos[section, 4]
+            a2 = sos[section, 5]
+            first = work[2 * section]
+            second = work[2 * section + 1]
+            for time in range(length):
+                _section(scratch[time], first, second, b0, b1, b2, a1, a2)
+        for time in range(length):
+            data[n_times - 1 - done - time if backwards else done + time] = scratch[time]
+        done += length

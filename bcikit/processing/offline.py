@@ -102,48 +102,43 @@ def filter_in_place(
     engine : str
         See `make_engine`.
     """
-    shares = [share.tolist() for share in np.array_split(np.asarray(columns), threads) if share.size]
-    if len(shares) < 2:
+    split = [share.tolist() for share in np.array_split(np.asarray(columns, dtype=np.intp), threads) if share.size]
+    shares = [run for share in split for run in _runs(share)]
+    if threads == 1 or len(shares) < 2:
         for share in shares:
             _filter_share(sos, data, share, engine)
         return
-    with ThreadPoolExecutor(len(shares)) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         for done in [pool.submit(_filter_share, sos, data, share, engine) for share in shares]:
             done.result()
 
 
 def _filter_share(sos: NDArray[np.float64], data: NDArray[np.float64], columns: list[int], engine: str) -> None:
-    """Filter some columns: forwards with the mirrored ends, then backwards from the end that was kept."""
+    """Filter neighbouring columns: forwards with the mirrored ends, then backwards from the end that was kept."""
     n_times = data.shape[0]
     if n_times < 2:
         return
-    select: Any = slice(columns[0], columns[-1] + 1) if _adjacent(columns) else columns
+    part = data[:, columns[0] : columns[-1] + 1]
     runner = make_engine(sos, len(columns), engine=engine)
     steady = steady_state(sos)[:, :, None]
     # As scipy.signal.sosfiltfilt: three times the order, less the sections that are of first order.
     taps = 2 * sos.shape[0] + 1 - min(int((sos[:, 2] == 0).sum()), int((sos[:, 5] == 0).sum()))
     pad = min(3 * taps, n_times - 1)
-    head = 2 * data[0, select] - data[pad:0:-1, select]
-    tail = 2 * data[-1, select] - data[-2 : -pad - 2 : -1, select]
+    head = 2 * part[0] - part[pad:0:-1]
+    tail = 2 * part[-1] - part[-2 : -pad - 2 : -1]
     runner.state = steady * head[0]
     runner.run(np.ascontiguousarray(head))
-    block, scratch = np.empty((_BLOCK, len(columns))), np.empty((_BLOCK, len(columns)))
-    for start in range(0, n_times, _BLOCK):
-        length = min(_BLOCK, n_times - start)
-        block[:length] = data[start : start + length, select]
-        data[start : start + length, select] = runner.run(block[:length], out=scratch[:length])
+    runner.run_in_place(part)
     after = runner.run(np.ascontiguousarray(tail))
     runner.state = steady * after[-1]
     runner.run(np.ascontiguousarray(after[::-1]))
-    for stop in range(n_times, 0, -_BLOCK):
-        start = max(0, stop - _BLOCK)
-        length = stop - start
-        block[:length] = data[start:stop, select][::-1]
-        data[start:stop, select] = runner.run(block[:length], out=scratch[:length])[::-1]
+    runner.run_in_place(part, backwards=True)
 
 
-def _adjacent(columns: list[int]) -> bool:
-    return columns == list(range(columns[0], columns[-1] + 1))
+def _runs(columns: list[int]) -> list[list[int]]:
+    """Return columns as runs of neighbours, each of which is a view of the data."""
+    breaks = np.flatnonzero(np.diff(columns) != 1) + 1
+    return [run.tolist() for run in np.split(np.asarray(columns), breaks)]
 
 
 def _filters(steps: Step | Sequence[Step]) -> list[IirStep]:
