@@ -101,10 +101,12 @@ class KalmanDecoder(RegressorMixin, BaseEstimator):
 
     def reset(self) -> None:
         """Begin again from the mean state."""
+        self._state, self._uncertainty = self._start()
+
+    def _start(self) -> tuple[Array, Array]:
         from scipy.linalg import solve_discrete_lyapunov
 
-        self._state = np.zeros(len(self.transition_))
-        self._uncertainty = solve_discrete_lyapunov(self.transition_, self.process_)
+        return np.zeros(len(self.transition_)), solve_discrete_lyapunov(self.transition_, self.process_)
 
     def step(self, features: ArrayLike) -> Array:
         """Take the features of one window and return the state, shape ``(n_states,)``.
@@ -115,23 +117,30 @@ class KalmanDecoder(RegressorMixin, BaseEstimator):
         z = np.asarray(features, dtype=np.float64)
         if z.shape != self.offset_.shape:
             raise ArgumentError(f"features must have the shape {self.offset_.shape}; they have {z.shape}.")
-        state = self.transition_ @ self._state
-        uncertainty = self.transition_ @ self._uncertainty @ self.transition_.T + self.process_
+        self._state, self._uncertainty = self._advance(self._state, self._uncertainty, z)
+        return self._state + self.state_mean_
+
+    def _advance(self, state: Array, uncertainty: Array, z: Array) -> tuple[Array, Array]:
+        """Return state and uncertainty after one window."""
+        state = self.transition_ @ state
+        uncertainty = self.transition_ @ uncertainty @ self.transition_.T + self.process_
         if np.isfinite(z).all():
             innovation = self.observation_ @ uncertainty @ self.observation_.T + self.noise_
             gain = np.linalg.solve(innovation, self.observation_ @ uncertainty).T
             state = state + gain @ (z - self.offset_ - self.observation_ @ state)
             uncertainty = uncertainty - gain @ self.observation_ @ uncertainty
             uncertainty = (uncertainty + uncertainty.T) / 2
-        self._state, self._uncertainty = state, uncertainty
-        return state + self.state_mean_
+        return state, uncertainty
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the states of consecutive windows, from a fresh start."""
         check_is_fitted(self, "transition_")
         features = validate_data(self, X, dtype=np.float64, reset=False)
-        self.reset()
-        values = np.stack([self.step(row) for row in features])
+        state, uncertainty = self._start()
+        values = np.empty((len(features), len(state)))
+        for row, z in enumerate(features):
+            state, uncertainty = self._advance(state, uncertainty, z)
+            values[row] = state + self.state_mean_
         return values[:, 0] if self.flat_ else values
 
     def __sklearn_tags__(self) -> Any:
