@@ -14,6 +14,10 @@ from bcikit.paradigms.vehicle import Braking, closest_distance, plan_brakings
 from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
 
 
+CRUISE = (0.0, 0.1, 0.3, 0.5, 0.7, 1.0)
+"""Where windows of plain driving are taken for training, from the end of one braking to a second before the next."""
+
+
 class BrakingSettings(ParadigmSettings):
     """Settings of the braking study, after Haufe et al. 2011. Times are seconds.
 
@@ -125,8 +129,10 @@ class EmergencyBraking(TrialParadigm):
         previous = 0.0
         for braking in plan:
             self._plan_braking(trial, braking, scored=scored)
-            # Halfway between two brakings nobody brakes.
-            self.plan(trial, self.at(trial, (previous + braking.seconds) / 2), "label/cruise")
+            # What the sliding window sees nearly all the time: between two brakings, and once one is over.
+            for share in CRUISE:
+                seconds = previous + s.tolerance + share * (braking.seconds - previous - s.tolerance - 1.0)
+                self.plan(trial, self.at(trial, seconds), "label/cruise")
             previous = braking.seconds
         if scored:
             self._driven = seconds
