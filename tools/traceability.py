@@ -31,12 +31,12 @@ def tests_by_requirement(root: Path) -> dict[str, list[str]]:
             head = text[start : match.start()]
             decorators = head[head.rfind("\n\n\n") + 1 :]
             for requirement in dict.fromkeys(_MARK.findall(decorators)):
-                found[requirement].append(f"{path.stem}::{match.group(1)}")
+                found[requirement].append(f"{path.parent.name}/{path.stem}::{match.group(1)}")
             start = match.end()
     machine = root / "safety" / "test_properties.py"
     if machine.is_file():
         for requirement in re.findall(r"SAF-\d+", machine.read_text("utf-8")):
-            found[requirement].append("test_properties::TestSafetyMachine")
+            found[requirement].append("safety/test_properties::TestSafetyMachine")
     return {key: list(dict.fromkeys(names)) for key, names in found.items()}
 
 
@@ -54,7 +54,8 @@ def outcomes(results: Path | None) -> dict[str, str]:
             outcome = "skipped"
         module = (case.get("classname") or "").split(".")
         name = (case.get("name") or "").split("[")[0]
-        stem = next((part for part in module if part.startswith("test_")), "")
+        place = next((index for index, part in enumerate(module) if part.startswith("test_")), 0)
+        stem = "/".join(module[max(place - 1, 0) : place + 1])
         key = f"{stem}::{'TestSafetyMachine' if name == 'runTest' else name}"
         if key not in found or rank[outcome] > rank[found[key]]:
             found[key] = outcome
@@ -81,8 +82,10 @@ def rows(results: Path | None) -> tuple[list[tuple[str, ...]], list[str]]:
         problems += [f"{name} names the unknown hazard {h}" for h in requirement["hazards"] if h not in hazards]
         if not requirement["hazards"]:
             problems.append(f"{name} answers no hazard")
-        states = {passed.get(proof, "not run") for proof in proofs}
-        result = next((s for s in ("FAILED", "not run", "skipped", "passed") if s in states), "-")
+        ran = [passed[proof] for proof in proofs if proof in passed]
+        result = next((state for state in ("FAILED", "skipped", "passed") if state in ran), "not run")
+        if 0 < len(ran) < len(proofs) and result == "passed":
+            result = f"passed ({len(ran)} of {len(proofs)} run)"
         if passed and result == "FAILED":
             problems.append(f"{name} fails: {', '.join(p for p in proofs if passed.get(p) == 'FAILED')}")
         table.append(
