@@ -13,7 +13,6 @@ from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.paradigms.vehicle import Braking, closest_distance, plan_brakings
 from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
 
-
 CRUISE = (0.0, 0.1, 0.3, 0.5, 0.7, 1.0)
 """Where windows of plain driving are taken for training, from the end of one braking to a second before the next."""
 
@@ -131,8 +130,8 @@ class EmergencyBraking(TrialParadigm):
             self._plan_braking(trial, braking, scored=scored)
             # What the sliding window sees nearly all the time: between two brakings, and once one is over.
             for share in CRUISE:
-                seconds = previous + s.tolerance + share * (braking.seconds - previous - s.tolerance - 1.0)
-                self.plan(trial, self.at(trial, seconds), "label/cruise")
+                calm = previous + s.tolerance + share * (braking.seconds - previous - s.tolerance - 1.0)
+                self.plan(trial, self.at(trial, calm), "label/cruise")
             previous = braking.seconds
         if scored:
             self._driven = seconds
