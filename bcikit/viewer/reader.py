@@ -1,6 +1,7 @@
 """Readers: threads that take samples and messages off the network, so that a slow network never holds the window."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -59,9 +60,15 @@ class StreamReader(threading.Thread):
         try:
             with source:
                 self.info = source.info
+                begin: float | None = None
                 while not self._halt.is_set() and not source.ended:
                     chunk = source.pull(0.1)
                     if chunk is not None and chunk.n_times:
+                        if not source.live:
+                            # Files and simulations come as fast as they are pulled; a person looks at their own pace.
+                            last = float(chunk.times[-1])
+                            begin = time.monotonic() - last if begin is None else begin
+                            self._halt.wait(max(0.0, begin + last - time.monotonic()))
                         self._chunks.append(chunk)
                     self._events.extend(source.pull_events())
             self.ended = True

@@ -106,7 +106,10 @@ def palette(theme: Theme) -> QPalette:
 
 
 def apply(application: QApplication, theme: Theme) -> None:
-    """Give an application one look on every system."""
+    """Give an application one look on every system; nothing is done where it has it already."""
+    if application.property("bcikit-theme") == theme.name:
+        return
+    application.setProperty("bcikit-theme", theme.name)
     application.setStyle("Fusion")
     application.setPalette(palette(theme))
     hints = application.styleHints()

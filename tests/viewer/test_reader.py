@@ -82,6 +82,18 @@ def test_a_patient_reader_waits_until_the_stream_is_there() -> None:
     assert hasty.fault == "no such stream"
 
 
+def test_a_simulation_is_shown_at_its_own_pace() -> None:
+    source = Counting()
+    source.live = False
+    reader = StreamReader(lambda: source)
+    begin = time.monotonic()
+    reader.start()
+    wait_for(lambda: reader.ended)
+    # Half a second of signal; the first chunk of a tenth comes at once.
+    assert time.monotonic() - begin >= 0.35
+    assert len(reader.take()) == 5
+
+
 class Inlet:
     def __init__(self) -> None:
         self.texts = [(0.0, "a"), (0.1, "b")]
