@@ -15,10 +15,11 @@ from bcikit.signal import BciError
 from bcikit.viewer import theme as themes
 from bcikit.viewer import words
 from bcikit.viewer.folder import show_folder
+from bcikit.viewer.keys import SpaceStops
 from bcikit.viewer.layout import PRESETS
 from bcikit.viewer.orders import Orders
 from bcikit.viewer.reader import StreamReader, TextInlet, TextReader
-from bcikit.viewer.window import SpaceStops, ViewerWindow
+from bcikit.viewer.window import ViewerWindow
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -18,9 +18,9 @@ from bcikit.viewer.clinic.pages_device import DeviceTest
 from bcikit.viewer.clinic.state import STEPS, ClinicState
 from bcikit.viewer.clinic.verdict import judge
 from bcikit.viewer.clinic.window import ClinicWindow
+from bcikit.viewer.keys import SpaceStops
 from bcikit.viewer.status import Quality
 from bcikit.viewer.theme import Theme
-from bcikit.viewer.window import SpaceStops
 
 DEVICE = "sim:motor-imagery"
 

@@ -11,9 +11,9 @@ from bcikit.recording import Catalogue
 from bcikit.viewer import words
 from bcikit.viewer.clinic.runner import EngineRunner
 from bcikit.viewer.clinic.window import ClinicWindow
+from bcikit.viewer.keys import SpaceStops
 from bcikit.viewer.start import dress, prepare
 from bcikit.viewer.theme import THEMES
-from bcikit.viewer.window import SpaceStops
 
 
 def data_folder() -> Path:

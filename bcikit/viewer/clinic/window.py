@@ -13,7 +13,8 @@ from bcikit.viewer.clinic.pages_before import ConsentPage, PatientPage
 from bcikit.viewer.clinic.pages_device import DevicePage, ElectrodesPage
 from bcikit.viewer.clinic.pages_protocol import ProtocolPage
 from bcikit.viewer.clinic.pages_report import ReportPage
-from bcikit.viewer.clinic.pages_run import CalibrationPage, RunPage, SessionPage
+from bcikit.viewer.clinic.pages_run import CalibrationPage, RunPage
+from bcikit.viewer.clinic.pages_session import SessionPage
 from bcikit.viewer.clinic.runner import SessionRunner
 from bcikit.viewer.clinic.state import STEPS, ClinicState
 from bcikit.viewer.inputs import button
