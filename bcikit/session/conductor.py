@@ -331,6 +331,11 @@ class Conductor:
                 listener.on_command(command)
 
     def _emit(self, event: Event) -> None:
+        if event.name == "stimulus/flicker" and not self.safety.stimulus(self.now, on=True):
+            # Whoever draws shows mid-grey: the state does not allow flicker, or its dose is used up.
+            event = replace(event, name="stimulus/refused")
+        elif event.name == "stimulus/off":
+            self.safety.stimulus(self.now, on=False)
         for listener in self.listeners:
             listener.on_event(event)
         self._follow_blocks(event)

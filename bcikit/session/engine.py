@@ -29,6 +29,7 @@ from bcikit.session.training import (
     fit_model,
     load_runs,
     no_progress,
+    required_channels,
 )
 from bcikit.session.watch import Watch
 from bcikit.signal import HostClock, Recording, RecordingError, SourceError
@@ -142,7 +143,7 @@ class Engine:
         with self._writer(assembly) as writer, ExitStack() as stack:
             folder = None if writer is None else writer.path
             audit = None if folder is None else stack.enter_context(closing(AuditLog(folder)))
-            safety = SafetySystem(assembly.gate, assembly.info, audit=audit)
+            safety = SafetySystem(assembly.gate, assembly.info, audit=audit, required_channels=required_channels(model))
             with self._publisher(assembly, safety) as publisher:
                 first = [] if writer is None else [Recorder(writer)]
                 user = [UserListener(assembly.source)] if isinstance(assembly.source, Interactive) else []

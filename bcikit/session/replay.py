@@ -15,7 +15,7 @@ from bcikit.session.assembly import columns_of, paradigm_of
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig, config_from
 from bcikit.session.listener import Listener
-from bcikit.session.training import Progress, no_progress
+from bcikit.session.training import Progress, no_progress, required_channels
 from bcikit.signal import Decision, Event, Recording, RecordingError, Verdict
 from bcikit.signal.settings import check_settings
 
@@ -149,7 +149,7 @@ def _conductor(session: Session, config: SessionConfig, folder: Path, collector:
         columns=columns,
         pipeline=pipeline,
         paradigm=paradigm,
-        safety=SafetySystem(gate, info),
+        safety=SafetySystem(gate, info, required_channels=required_channels(None if trained_inside else model)),
         seed=config.session.seed,
         decider=None if trained_inside else model,
         trainer=trained,

@@ -7,7 +7,7 @@ from typing import Any
 from bcikit.decoding import Epochs, Model, epochs, make_decoder
 from bcikit.processing import Pipeline
 from bcikit.session.config import SessionConfig
-from bcikit.signal import DataError, Event, Recording, StreamInfo
+from bcikit.signal import DataError, Recording, StreamInfo
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, steps done and steps in all."""
@@ -136,6 +136,6 @@ def calibration_summary(model: Model, trials: Epochs | None) -> dict[str, Any]:
     return summary
 
 
-def cue_events(recording: Recording, names: Mapping[str, str]) -> tuple[Event, ...]:
-    """Return the events of a recording that start a class."""
-    return tuple(event for event in recording.events if event.name in names)
+def required_channels(model: Model | None) -> tuple[str, ...]:
+    """Return the channels that must be good for a decision to count; all of the stream where none is known yet."""
+    return () if model is None else model.sheet.ch_names
