@@ -34,8 +34,8 @@ class VigilanceSettings(ParadigmSettings):
         Averaged; all EEG channels if empty.
     smooth : float
         Seconds over which the index is averaged (median).
-    kss_per_sd : float
-        Points on the Karolinska Sleepiness Scale for one standard deviation of the baseline's index.
+    rise : float
+        Rise of (theta + alpha) / beta over the alert baseline, as a share, that stands for KSS `advise_at`.
     kss_alert : float
         KSS of the baseline.
     advise_at, warn_at : float
@@ -52,7 +52,7 @@ class VigilanceSettings(ParadigmSettings):
     every: Annotated[float, Field(ge=0.5, le=30)] = 2.0
     channels: tuple[str, ...] = ()
     smooth: Span = 30.0
-    kss_per_sd: Annotated[float, Field(gt=0, le=5)] = 1.5
+    rise: Annotated[float, Field(ge=0.1, le=3)] = 0.3
     kss_alert: Annotated[float, Field(ge=1, le=5)] = 3.0
     advise_at: Annotated[float, Field(ge=5, le=9)] = 7.0
     warn_at: Annotated[float, Field(ge=6, le=8)] = 8.0
@@ -141,7 +141,9 @@ class Vigilance(TrialParadigm):
         self._recent.append(index)
         z = (float(np.median(self._recent)) - self._centre) / self._spread
         s = self.settings
-        kss = min(max(s.kss_alert + s.kss_per_sd * z, 1.0), 9.0)
+        # Linear in the logarithm, through the alert baseline and the rise that may be told.
+        slope = (s.advise_at - s.kss_alert) / float(np.log1p(s.rise))
+        kss = min(max(s.kss_alert + slope * z * self._spread, 1.0), 9.0)
         p = 1.0 / (1.0 + float(np.exp(-2.0 * (kss - s.warn_at))))
         label = "drowsy" if p >= 0.5 else "alert"
         clean = Decision(
