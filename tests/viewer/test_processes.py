@@ -87,9 +87,9 @@ def test_the_viewer_opens_a_stream_of_mne_lsls_player(tmp_path: Path, data_dir: 
     script = (
         "import sys, time; from mne_lsl.player import PlayerLSL; from mne.io import read_raw; "
         f"p = PlayerLSL(read_raw({str(data_dir / 'eegmmidb' / 'S001R14.edf')!r}, verbose='ERROR'), chunk_size=16, "
-        f"name={name!r}, source_id={name!r}); p.start(); time.sleep(60)"
+        f"name={name!r}, source_id={name!r}); p.start(); print('up', flush=True); time.sleep(90)"
     )
-    player = subprocess.Popen([sys.executable, "-c", script])
+    player = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     command = (
         "bcikit.viewer",
         "--source",
@@ -101,8 +101,14 @@ def test_the_viewer_opens_a_stream_of_mne_lsls_player(tmp_path: Path, data_dir: 
         "--arrange",
         "clinic",
     )
-    with ended(player), ended(python(*command, "--screenshot", str(picture), "--after", "20")) as viewer:
-        assert viewer.wait(60) == 0
+    with ended(player):
+        assert player.stdout is not None
+        # MNE-LSL takes seconds to import; the picture waits for the stream, not the other way round.
+        while b"up" not in player.stdout.readline():
+            assert player.poll() is None
+        with ended(python(*command, "--screenshot", str(picture), "--after", "15")) as viewer:
+            assert viewer.wait(60) == 0
+        player.stdout.close()
     # The traces are in the left part: many pixels in more than the colours of an empty window.
     assert picture.stat().st_size > 60_000
     assert colours(picture, left=0.1, right=0.7, top=0.3, bottom=0.9) > 2
