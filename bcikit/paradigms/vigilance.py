@@ -137,6 +137,8 @@ class Vigilance(TrialParadigm):
             return decision
         index = self.index_of(powers)
         if trial.label == "baseline" or self._centre is None:
+            # The drive begins with the end of the baseline, not with a median of one window.
+            self._recent.append(index)
             return together(decision, {"drowsy": 0.0, "alert": 1.0}, None, reason="baseline", data={"index": index})
         self._recent.append(index)
         z = (float(np.median(self._recent)) - self._centre) / self._spread

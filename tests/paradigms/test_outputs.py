@@ -271,12 +271,8 @@ def test_lsl_streams_are_read_with_their_metadata():
     stem = f"bcikit-test-{uuid.uuid4().hex[:8]}"
     with open_output(f"lsl:{stem}") as output:
         output.inform(DECISION)
-        found = []
-        deadline = time.monotonic() + 20
-        while len(found) < 3 and time.monotonic() < deadline:
-            found = [info for info in resolve_streams(timeout=2) if info.name.startswith(stem)]
-        by_name = {info.name: info for info in found}
-        inlet = StreamInlet(by_name[f"{stem}-posterior"])
+        (found,) = resolve_streams(timeout=30, name=f"{stem}-posterior")
+        inlet = StreamInlet(found)
         inlet.open_stream(timeout=10)
         info = inlet.get_sinfo()
         assert info.get_channel_names() == ["left", "right"]
