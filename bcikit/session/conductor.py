@@ -29,6 +29,9 @@ class Decider(Protocol):
 AUTOMATIC = "automatic"
 """Operator of a session that nobody attends; only the profile "simulation" lets it arm."""
 
+RETRY_SECONDS = 1.0
+"""Between two attempts to arm an unattended session that safety refuses."""
+
 Trainer = Callable[[Recording], Decider]
 """Makes a decider of the calibration block: filtered signal with the events of the paradigm."""
 
@@ -102,6 +105,8 @@ class Conductor:
         self._time = 0.0
         self.now = 0.0
         self.paused = False
+        self._wants_go = False
+        self._next_try = float("-inf")
         # The paradigm's clock stands still in a pause: stream sample minus this is its sample.
         self._skew = 0
         self._resumed_at: int | None = None
@@ -140,6 +145,7 @@ class Conductor:
         self._sample, self._time = used.end_sample - 1, float(used.times[-1])
         self._follow_safety()
         self._start_paradigm(used)
+        self._try_go()
         self._run_paradigm(stopwatch)
         self._follow_safety()
 
@@ -203,6 +209,7 @@ class Conductor:
         if not self.paused:
             self.paused = True
             self._resumed_at = self._sample + 1 - self._skew
+            self._wants_go = False
             self.safety.finish("paused", now=self.now)
 
     def _resume(self) -> None:
@@ -257,15 +264,29 @@ class Conductor:
         """Let the gate open from now on, where nobody has to do it by hand."""
         if self.safety.state is State.CALIBRATING:
             self.safety.finish("calibrated", now=self.now)
-        if self.operator == AUTOMATIC and self.safety.state is State.STANDBY:
+        if self.operator == AUTOMATIC:
+            self._wants_go = True
+            self._try_go()
+
+    def _try_go(self) -> None:
+        """Arm and start an unattended session as soon as safety allows it; until then nothing moves."""
+        if not self._wants_go or self.safety.state is not State.STANDBY or self.now < self._next_try:
+            return
+        try:
             self.safety.arm(operator=AUTOMATIC, now=self.now)
             self.safety.start(now=self.now)
+            self._wants_go = False
+        except SafetyError as error:
+            self._next_try = self.now + RETRY_SECONDS
+            for listener in self.listeners:
+                listener.on_event(self._event("operator/refused", {"do": "arm", "reason": str(error)}))
 
     def _follow_blocks(self, event: Event) -> None:
         """Hold the gate shut between runs: a run is what is armed, a pause is not."""
         if event.name != "block/start" or self.decider is None:
             return
         if event.data.get("kind") in ("break", "baseline"):
+            self._wants_go = False
             self.safety.finish(str(event.data.get("name", "pause")), now=self.now)
         else:
             self._go()
