@@ -21,6 +21,7 @@ COMMAND_MODULES = (
     "export",
     "importing",
     "view",
+    "clinic",
     "check",
     "audit",
     "train",
