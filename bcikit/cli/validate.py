@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from bcikit.signal import ArgumentError
-
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
@@ -27,6 +25,10 @@ def register(app: typer.Typer) -> None:
         ] = Path("validation"),
         tests: Annotated[str, typer.Option("--tests", help="Only these, by id: V-NOISE,V-GAIN.")] = "",
         unattended: Annotated[bool, typer.Option("--unattended", help="Ask nobody to connect anything.")] = False,
+        device: Annotated[
+            str, typer.Option("--source", help="With 'timing': address of the device that reads the photodiode.")
+        ] = "",
+        photodiode: Annotated[str, typer.Option("--photodiode", help="With 'timing': channel of the photodiode.")] = "",
         as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     ) -> None:
         """Test a device on the bench: noise, gain, distortion, timing, ... each with its uncertainty and limit.
@@ -35,8 +37,9 @@ def register(app: typer.Typer) -> None:
         Exit code: 0 every limit is kept, 1 one is broken or a test stays inconclusive, 2 it could not run.
         """
         if source == "timing":
-            _timing(out, as_json=as_json)
-            return
+            from bcikit.validation.stimulus_timing import validate_timing
+
+            raise typer.Exit(validate_timing(out, source=device, photodiode=photodiode, as_json=as_json))
         from bcikit.validation.profile import Profile
         from bcikit.validation.run import default_profile
         from bcikit.validation.run import validate as run
@@ -60,16 +63,6 @@ def register(app: typer.Typer) -> None:
 
             print_report(report, out)
         raise typer.Exit(report.exit_code)
-
-
-def _timing(out: Path, *, as_json: bool) -> None:
-    """Measure the timing of stimuli and outputs of this machine."""
-    from importlib import import_module
-    from importlib.util import find_spec
-
-    if find_spec("bcikit.validation.stimulus_timing") is None:
-        raise ArgumentError("'bcikit validate timing' is not part of this version.")
-    raise typer.Exit(import_module("bcikit.validation.stimulus_timing").validate_timing(out, as_json=as_json))
 
 
 class _Progress:

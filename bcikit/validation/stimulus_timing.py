@@ -1,0 +1,167 @@
+"""`bcikit validate timing`: when a stimulus is really seen, beside the time its marker says.
+
+With a photodiode over the patch in the lower left corner and its signal in a channel of a source, the offset and the
+jitter between marker and light are measured, and stored as a correction. Without one, what the program itself can know
+is measured: frames, dropped frames, and the distances between onsets.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bcikit.acquisition import Source, open_source
+from bcikit.paradigms.timing import TimingResult, measure_timing
+from bcikit.signal import Event, HostClock, MissingDependencyError, check_int
+
+SOA_SECONDS = 0.3
+"""From one change of the patch to the next: less than two light flashes a second, which is no hazard to anybody."""
+
+SOA_SD_LIMIT = 0.002
+DROPPED_LIMIT = 0.01
+JITTER_LIMIT = 0.010
+"""Limits: onset asynchrony, dropped frames (ST-7 of the stimulus policy), and jitter of light for wireless devices."""
+
+
+def validate_timing(
+    out: Path, *, source: str = "", photodiode: str = "", n_stimuli: int = 100, as_json: bool = False
+) -> int:
+    """Measure the timing of stimuli on this machine and write ``result.json`` (and ``timing.json``, the correction).
+
+    Parameters
+    ----------
+    out : Path
+        Folder to write to.
+    source : str
+        Address of the device that the photodiode is connected to; empty for none.
+    photodiode : str
+        Its channel.
+    n_stimuli : int
+        Changes of the patch.
+    as_json : bool
+        Print JSON.
+
+    Returns
+    -------
+    int
+        0 if every limit is kept, 1 if not.
+
+    Raises
+    ------
+    DataError
+        If the photodiode sees no light.
+    """
+    check_int("n_stimuli", n_stimuli, low=20, high=10_000)
+    opened = open_source(source) if source else None
+    try:
+        columns = [] if opened is None else opened.info.index_of([photodiode], who="validate timing")
+        frames, markers, samples = _show(n_stimuli, opened, columns)
+    finally:
+        if opened is not None:
+            opened.close()
+    light = None
+    if samples:
+        times = np.concatenate([part[0] for part in samples])
+        signal = np.concatenate([part[1] for part in samples])
+        light = measure_timing(signal, times, np.asarray(markers))
+    values = judge(frames, light)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "result.json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    if light is not None:
+        light.save(out / "timing.json")
+    _print(values, out, as_json=as_json)
+    return 0 if all(row["result"] != "FAIL" for row in values["tests"]) else 1
+
+
+def judge(frames: dict[str, Any], light: TimingResult | None) -> dict[str, Any]:
+    """Return each quantity with its limit and PASS, FAIL or NOT MEASURED."""
+    shown = frames["frames"] + frames["dropped"]
+    rows = [
+        _row("T-SOA", "onset asynchrony, standard deviation", frames["soa_sd"], SOA_SD_LIMIT, "s"),
+        _row("T-DROP", "dropped frames", frames["dropped"] / shown if shown else None, DROPPED_LIMIT, ""),
+        _row("T-JITTER", "light against marker, standard deviation", light.sd if light else None, JITTER_LIMIT, "s"),
+        _row("T-OFFSET", "light against marker, median", light.offset if light else None, None, "s"),
+    ]
+    return {"tests": rows, "frames": frames, "correction_s": light.offset if light else None}
+
+
+def _row(name: str, what: str, value: float | None, limit: float | None, unit: str) -> dict[str, Any]:
+    if value is None:
+        result = "NOT MEASURED"
+    elif limit is None:
+        result = "REPORTED"
+    else:
+        result = "PASS" if value <= limit else "FAIL"
+    return {"id": name, "what": what, "value": value, "limit": limit, "unit": unit, "result": result}
+
+
+def _show(
+    n_stimuli: int, source: Source | None, columns: Sequence[int]
+) -> tuple[dict[str, Any], list[float], list[tuple[Any, Any]]]:
+    """Show the stimuli; return the report on frames, the times at which the patch became bright, and the samples."""
+    try:
+        from PySide6.QtCore import QEventLoop, QTimer
+        from PySide6.QtWidgets import QApplication
+    except ImportError:
+        raise MissingDependencyError("PySide6", "gui", "The stimulus window") from None
+    from bcikit.paradigms.screen import StimulusWindow
+
+    application = QApplication.instance() or QApplication([])
+    markers: list[float] = []
+    samples: list[tuple[Any, Any]] = []
+    loop = QEventLoop()
+    seen = 0
+
+    def on_flip(event: Event, shown: float) -> None:
+        nonlocal seen
+        if event.name == "stimulus/flash":
+            seen += 1
+            if seen % 2:
+                # The patch changes with every flash; it becomes bright with every second one, from the first on.
+                markers.append(shown)
+
+    def pull() -> None:
+        while source is not None and (chunk := source.pull(0.0)) is not None:
+            samples.append((chunk.times.copy(), chunk.data[:, columns[0]].copy()))
+
+    window = StimulusWindow(rows=(("+",),), on_flip=on_flip)
+    window.show()
+    if source is not None:
+        source.start()
+    begin = HostClock().now() + 1.0
+    for number in range(n_stimuli):
+        data = {"items": ["+"], "target": None, "sequence": number, "index": 0}
+        window.on_event(Event(name="stimulus/flash", time=begin + number * SOA_SECONDS, duration=0.1, data=data))
+    puller = QTimer()
+    puller.timeout.connect(pull)
+    puller.start(20)
+    QTimer.singleShot(round(1000 * (2.0 + n_stimuli * SOA_SECONDS)), loop.quit)
+    loop.exec()
+    puller.stop()
+    pull()
+    report = window.state()
+    window.close()
+    application.processEvents()
+    return report, markers, samples
+
+
+def _print(values: dict[str, Any], out: Path, *, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if as_json:
+        console.print_json(json.dumps(values))
+        return
+    table = Table(title="Timing of stimuli")
+    for head in ("test", "what", "value", "limit", "result"):
+        table.add_column(head)
+    for row in values["tests"]:
+        shown = ["-" if row[key] is None else f"{row[key]:.4g} {row['unit']}" for key in ("value", "limit")]
+        table.add_row(row["id"], row["what"], *shown, row["result"])
+    console.print(table)
+    if values["correction_s"] is None:
+        console.print("No photodiode: --source ADDRESS --photodiode CHANNEL measures when the light really comes.")
+    console.print(f"Written to {out}/result.json")
