@@ -13,6 +13,32 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 
+def _qt_problem() -> str:
+    """Return why Qt cannot be used here, or an empty text: its libraries come with the system, not with the wheel."""
+    try:
+        import PySide6.QtWidgets  # noqa: F401
+    except ImportError as error:
+        return str(error)
+    return ""
+
+
+QT_PROBLEM = _qt_problem()
+collect_ignore = ["viewer"] if QT_PROBLEM else []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if QT_PROBLEM:
+        # It would end the whole run where only the windows cannot be tested.
+        config.pluginmanager.unregister(config.pluginmanager.get_plugin("pytest-qt"))
+
+
+def pytest_report_header() -> str | None:
+    if QT_PROBLEM:
+        return f"tests of the windows are left out: {QT_PROBLEM}; 'bcikit doctor' says how to mend it"
+    return None
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Return the folder of real recordings, or skip the test where there is none."""
