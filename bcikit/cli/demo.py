@@ -83,7 +83,7 @@ def _settings(*, runs: tuple[int, int], pause: float) -> dict[str, Any]:
     return {
         "calibration_runs": runs[0],
         "feedback_runs": runs[1],
-        "trials_per_run": 20,
+        "trials_per_run": 16,
         "eyes_open": 0.0,
         "eyes_closed": 0.0,
         "between_runs": pause,
