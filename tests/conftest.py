@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# An example may be slow on a busy machine; every test has its timeout.
+hypothesis.settings.register_profile("bcikit", deadline=None)
+hypothesis.settings.load_profile("bcikit")
 
 # Before anything loads liblsl, Qt or a BLAS.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
