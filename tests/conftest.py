@@ -18,6 +18,27 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 
+REAL_TIME = (
+    "acquisition/test_brainflow.py",
+    "acquisition/test_fault_matrix.py",
+    "acquisition/test_lsl.py",
+    "acquisition/test_mne_lsl.py",
+    "paradigms/test_outputs.py",
+    "paradigms/test_timing.py",
+    "paradigms/test_websocket.py",
+    "safety/test_fault_matrix.py",
+    "safety/test_guard.py",
+    "viewer/test_processes.py",
+)
+"""Tests that wait for drivers, sockets and other processes; a machine that stands still for a moment fails them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.as_posix().endswith(REAL_TIME):
+            item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))
+
+
 def _qt_problem() -> str:
     """Return why Qt cannot be used here, or an empty text: its libraries come with the system, not with the wheel."""
     try:
