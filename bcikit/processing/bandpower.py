@@ -47,15 +47,20 @@ class SlidingBands:
     ) -> None:
         self.n_blocks = n_window // n_block
         weights, bins = band_weights(sfreq, n_window, bands)
-        self._weights = np.hstack([weights, weights])
+        # One neighbour on either side, for the Hann window.
         around = np.arange(bins[0] - 1, bins[-1] + 2)
         count = around.size
-        waves = np.exp(-2j * np.pi * np.outer(around, np.arange(n_window)) / n_window)
-        both = np.vstack([waves.real, waves.imag])
-        self._waves = [np.ascontiguousarray(both[:, i * n_block : (i + 1) * n_block]) for i in range(self.n_blocks)]
-        self._hann = [_hann_in_frequency(count, np.exp(2j * np.pi * i / self.n_blocks)) for i in range(self.n_blocks)]
-        self._parts = np.zeros((self.n_blocks, 2 * count, n_channels))
-        self._sum = np.zeros((2 * count, n_channels))
+        waves = np.exp(-2j * np.pi * np.outer(np.arange(n_window), around) / n_window).view(np.float64)
+        self._waves = [waves[i * n_block : (i + 1) * n_block] for i in range(self.n_blocks)]
+        turns = np.outer(np.arange(self.n_blocks), around) / self.n_blocks
+        self._turns = list(np.exp(2j * np.pi * turns))
+        # |-4 x|^2 is what the difference of differences gives; real and imaginary parts weigh alike, the neighbours 0.
+        padded = np.pad(weights / 16.0, ((0, 0), (1, 1)))
+        self._weights = np.ascontiguousarray(np.repeat(padded, 2, axis=1).T)
+        self._parts = np.zeros((self.n_blocks, n_channels, 2 * count))
+        self._sum = np.zeros((n_channels, 2 * count))
+        self._ones = np.ones(self.n_blocks)
+        self._scratch = _Scratch(n_channels, count)
         self._next = 0
         self.filled = 0
 
@@ -69,32 +74,45 @@ class SlidingBands:
         """Put in a new block, shape (n_block, n_channels), finite, and let the oldest go."""
         part = self._parts[self._next]
         self._sum -= part
-        np.matmul(self._waves[self._next], block, out=part)
+        np.matmul(block.T, self._waves[self._next], out=part)
         self._sum += part
         self._next = (self._next + 1) % self.n_blocks
         self.filled = min(self.filled + 1, self.n_blocks)
         if self._next == 0:
-            np.sum(self._parts, axis=0, out=self._sum)
+            np.matmul(self._ones, self._parts.reshape(self.n_blocks, -1), out=self._sum.reshape(-1))
 
     def powers(self) -> NDArray[np.float64]:
-        """Return the power in each band, shape (n_bands, n_channels), in the square of the unit."""
-        parts = self._hann[self._next] @ self._sum
-        parts *= parts
-        return self._weights @ parts
+        """Return the power in each band, shape (n_channels, n_bands), in the square of the unit.
+
+        With the phases turned to the start of the window, the Hann window is ``X[k] / 2 - (X[k+1] + X[k-1]) / 4``: a
+        difference of differences. All channels are taken as one row; what falls between two has weight 0.
+        """
+        scratch = self._scratch
+        np.multiply(self._sum.view(np.complex128), self._turns[self._next], out=scratch.turned)
+        np.subtract(scratch.ahead, scratch.behind, out=scratch.first)
+        np.subtract(scratch.first_ahead, scratch.first_behind, out=scratch.second)
+        np.multiply(scratch.row, scratch.row, out=scratch.row)
+        return scratch.table @ self._weights
 
 
-def _hann_in_frequency(count: int, turn: complex) -> NDArray[np.float64]:
-    """Return the matrix that applies the Hann window to `count` sums, and leaves out the first and the last.
+class _Scratch:
+    """Memory for the powers, and the views of it, made once because making one costs as much as using it.
 
-    ``X[k] / 2 - (turn X[k+1] + conj(turn) X[k-1]) / 4``, real parts above imaginary ones, where `turn` is the phase
-    by which neighbours differ because the window starts at another block each time.
+    Parameters
+    ----------
+    n_channels, count : int
+        Shape of the sums.
     """
-    inner = np.arange(count - 2)
-    matrix = np.zeros((count - 2, count), dtype=np.complex128)
-    matrix[inner, inner] = -0.25 * np.conj(turn)
-    matrix[inner, inner + 1] = 0.5
-    matrix[inner, inner + 2] = -0.25 * turn
-    return np.block([[matrix.real, -matrix.imag], [matrix.imag, matrix.real]])
+
+    def __init__(self, n_channels: int, count: int) -> None:
+        self.turned = np.zeros((n_channels, count), dtype=np.complex128)
+        self.table = self.turned.view(np.float64)
+        self.row = self.table.reshape(-1)
+        # A complex number takes two places.
+        self.ahead, self.behind = self.row[2:], self.row[:-2]
+        self.first = np.zeros(self.row.size - 2)
+        self.first_ahead, self.first_behind = self.first[2:], self.first[:-2]
+        self.second = self.row[2:-2]
 
 
 def band_weights(
@@ -218,14 +236,14 @@ class BandPower(SlidingStep):
             parts = waves @ self.newest()
             parts *= parts
             count = parts.shape[0] // 2
-            powers = weights @ (parts[:count] + parts[count:])
+            powers = (weights @ (parts[:count] + parts[count:])).T
         else:
             raise ArgumentError("bandpower is not configured; call configure(info) first.")
         if self.scale == "log":
             powers = np.log10(np.maximum(powers, 1e-12))
         elif self.scale == "relative":
-            powers = powers / np.maximum(powers.sum(axis=0), 1e-12)
-        return powers.T.reshape(-1)
+            powers = powers / np.maximum(powers.sum(axis=1, keepdims=True), 1e-12)
+        return powers.reshape(-1)
 
 
 def check_bands(bands: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:

@@ -32,7 +32,10 @@ class RunningCovariance:
     def __init__(self, n_channels: int, n_blocks: int, n_block: int) -> None:
         self.n_blocks = n_blocks
         self._count = n_blocks * n_block
-        self._ones = np.ones(n_block)
+        # A copy of the block with a column of ones. With a copy, BLAS takes its general product, which at these sizes is
+        # faster than the symmetric one that numpy chooses for X' X; the result is symmetric to the last bit.
+        self._extended = np.ones((n_block, n_channels + 1))
+        self._ones = np.ones(n_blocks)
         # The last row of each is the sum over time, so that both are kept up by the same calls.
         self._blocks = np.zeros((n_blocks, n_channels + 1, n_channels))
         self._total = np.zeros((n_channels + 1, n_channels))
@@ -50,26 +53,26 @@ class RunningCovariance:
         """Put in a new block, shape (n_block, n_channels), finite, and let the oldest go."""
         moments = self._blocks[self._next]
         self._total -= moments
-        np.matmul(block.T, block, out=moments[:-1])
-        np.matmul(self._ones, block, out=moments[-1])
+        self._extended[:, :-1] = block
+        np.matmul(self._extended.T, block, out=moments)
         self._total += moments
         self._next = (self._next + 1) % self.n_blocks
         if self.filled < self.n_blocks:
             self.filled += 1
         if self._next == 0:
-            np.sum(self._blocks, axis=0, out=self._total)
+            np.matmul(self._ones, self._blocks.reshape(self.n_blocks, -1), out=self._total.reshape(-1))
 
     def matrix(self) -> NDArray[np.float64]:
         """Return the covariance (mean removed, divided by the number of samples), shape (n_channels, n_channels).
 
         Equal to ``numpy.cov(window, bias=True)`` and to pyRiemann's "scm".
         """
-        mean = self._total[-1] / self._count
         share = 1.0 / self._count
-        mean = self._total[-1] * share
-        covariance: NDArray[np.float64] = self._total[:-1] * share
-        np.multiply(mean[:, None], mean, out=self._scratch)
-        covariance -= self._scratch
+        mean = self._total[-1:] * share
+        # `dot`, not `outer` or `matmul`: it hands even this product to BLAS, at a third of the cost.
+        covariance: NDArray[np.float64] = np.dot(mean.T, -mean)
+        np.multiply(self._total[:-1], share, out=self._scratch)
+        covariance += self._scratch
         return covariance
 
 

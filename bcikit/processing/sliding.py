@@ -15,6 +15,8 @@ from bcikit.signal import ArgumentError, Bad, Chunk, Flag, Health, Ring, StreamI
 
 _USABLE = np.uint8(255 - int(Bad.INTERPOLATED))
 
+_NEVER = -(2**62)
+
 
 class Emitter:
     """Makes chunks of updates: numbers them, and reports the updates that a gap swallowed as lost."""
@@ -146,7 +148,7 @@ class SlidingStep(Step):
             columns=None if len(columns) == info.n_channels else columns,
             ring=Ring(self.n_window, len(columns)),
             hold=Hold(len(columns)),
-            last_bad=np.full(len(columns), -(2**62), dtype=np.int64),
+            last_bad=np.full(len(columns), _NEVER, dtype=np.int64),
         )
         names, sources, unit = self.prepare(picked)
         self._state.sources = sources
@@ -172,7 +174,8 @@ class SlidingStep(Step):
     def _restart(self, first: int | None = None) -> None:
         state = self._running
         state.hold.reset()
-        state.last_bad[:] = -(2**62) if first is None or self.memory() <= self.n_window else first - 1
+        state.newest_bad = _NEVER if first is None or self.memory() <= self.n_window else first - 1
+        state.last_bad[:] = state.newest_bad
         self.clear()
 
     def process(self, chunk: Chunk) -> Chunk:
@@ -180,7 +183,7 @@ class SlidingStep(Step):
         state = self._running
         n_times = chunk.data.shape[0]
         if not n_times:
-            return Chunk(np.empty((0, state.n_features)), np.empty(0), 0)
+            return state.nothing()
         lost = state.continuity.check(chunk)
         if lost is None:
             state.emitter.reset()
@@ -192,10 +195,14 @@ class SlidingStep(Step):
             data = state.hold.fill(data, bad[1])
         else:
             state.hold.note(data)
+        grid = self.grid()
+        if bad is None and chunk.first_sample % grid + n_times < grid:
+            # Most chunks of a live stream: good, and over before the next update is due.
+            self.feed(data, boundary=False)
+            return state.nothing()
         rows: list[NDArray[np.float64]] = []
         masks: list[NDArray[np.bool_] | None] = []
         due: list[int] = []
-        grid = self.grid()
         start, end = chunk.first_sample, chunk.first_sample + n_times
         position = start
         while position < end:
@@ -211,7 +218,7 @@ class SlidingStep(Step):
                 due.append(stop)
             position = stop
         if not due:
-            return Chunk(np.empty((0, state.n_features)), np.empty(0), 0)
+            return state.nothing()
         mask = None
         if any(item is not None for item in masks):
             none = np.zeros(state.n_features, dtype=bool)
@@ -249,16 +256,24 @@ class _State:
     n_features: int = 0
     continuity: Continuity = field(default_factory=Continuity)
     emitter: Emitter = field(default_factory=Emitter)
+    newest_bad: int = _NEVER
+
+    def nothing(self) -> Chunk:
+        """Return a chunk without an update."""
+        return Chunk(np.empty((0, self.n_features)), np.empty(0), 0)
 
     def note_bad(self, bad: NDArray[np.bool_], first: int) -> None:
         """Remember the newest bad sample of each channel."""
-        index = np.where(bad, np.arange(first, first + bad.shape[0])[:, None], -(2**62)).max(axis=0)
+        index = np.where(bad, np.arange(first, first + bad.shape[0])[:, None], _NEVER).max(axis=0)
         np.maximum(self.last_bad, index, out=self.last_bad)
+        self.newest_bad = int(self.last_bad.max())
 
     def affected(self, first: int) -> NDArray[np.bool_] | None:
         """Return which features have a bad sample at or after index `first`."""
+        if self.newest_bad < first:
+            return None
         touched = self.last_bad >= first
-        return np.any(touched[self.sources], axis=1) if touched.any() else None
+        return np.any(touched[self.sources], axis=1)
 
 
 class Blocks:

@@ -105,7 +105,9 @@ CLINIC: dict[str, str] = {
     "Go or no go": "是否可以开始",
     "Go": "可以开始",
     "No go": "不可开始",
-    "Mend the electrodes first. At least 80 % must not be bad.": "请先处理电极，至少 80 % 不能为不良。",
+    "Mend the electrodes first. C3 and C4, and 80 % of all, must not be bad.": (
+        "请先处理电极：C3、C4 及全部电极的 80 % 不能为不良。"
+    ),
     # -- clinic: protocol
     "The patient's plan is filled in. Change what you need; the limits are safe.": (
         "已填入患者的治疗计划。可按需修改，限值是安全的。"

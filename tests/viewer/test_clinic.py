@@ -146,6 +146,8 @@ def to_electrodes(person: Person, info: StreamInfo) -> None:
     assert "Fp1: channel does not change. Check the lead and the electrode." in page.advice.text()
     person.on()
     assert person.step == "electrodes"
+    page.show_quality({name: Quality("BAD" if name == "C3" else "GOOD") for name in info.ch_names})
+    assert page.verdict.text() == "■ No go", "one electrode, but the one over the hand"
     page.show_quality({name: Quality("GOOD") for name in info.ch_names})
     assert page.verdict.text() == "● Go"
     person.on()

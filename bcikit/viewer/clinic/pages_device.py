@@ -19,6 +19,9 @@ from bcikit.viewer.words import tr
 
 SIMULATED = "sim:motor-imagery?live=1"
 TEST_SECONDS = 3.0
+ESSENTIAL = ("C3", "C4")
+"""Electrodes over the hand areas: every protocol offered here listens to them."""
+
 NEEDED_SHARE = 0.8
 """Share of electrodes that must not be bad before a session may begin."""
 
@@ -229,8 +232,10 @@ class ElectrodesPage(Page):
 
     @property
     def good_enough(self) -> bool:
-        """True if enough electrodes are not bad."""
+        """True if enough electrodes are not bad, and none of those that hear the hands."""
         if not self.quality:
+            return False
+        if any(self.quality[name].level == "BAD" for name in ESSENTIAL if name in self.quality):
             return False
         bad = sum(entry.level == "BAD" for entry in self.quality.values())
         return bad <= (1 - NEEDED_SHARE) * len(self.quality)
@@ -238,7 +243,7 @@ class ElectrodesPage(Page):
     def go_on(self) -> None:
         """Go on if enough electrodes are good."""
         if not self.good_enough:
-            self.say(tr("Mend the electrodes first. At least 80 % must not be bad."), "WARN")
+            self.say(tr("Mend the electrodes first. C3 and C4, and 80 % of all, must not be bad."), "WARN")
             return
         self.desk.state.electrodes_ok = True
         self.say("")
