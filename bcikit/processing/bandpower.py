@@ -54,7 +54,7 @@ class SlidingBands:
         self._waves = [waves[i * n_block : (i + 1) * n_block] for i in range(self.n_blocks)]
         turns = np.outer(np.arange(self.n_blocks), around) / self.n_blocks
         self._turns = list(np.exp(2j * np.pi * turns))
-        # |-4 x|^2 is what the difference of differences gives; real and imaginary parts weigh alike, the neighbours 0.
+        # The difference of differences is -4 times the windowed bin, hence 16. Real and imaginary parts weigh alike.
         padded = np.pad(weights / 16.0, ((0, 0), (1, 1)))
         self._weights = np.ascontiguousarray(np.repeat(padded, 2, axis=1).T)
         self._parts = np.zeros((self.n_blocks, n_channels, 2 * count))

@@ -17,9 +17,8 @@ DISTURBING = UNUSABLE | int(Bad.REPEATED | Bad.FILLED | Bad.AFFECTED)
 def finite(data: NDArray[np.float64]) -> bool:
     """Return whether every value is finite."""
     # One pass of BLAS: a NaN or an infinity goes through to the sum of squares. Squares of finite values above 1e150
-    # may overflow, so that only a finite sum is an answer.
-    row = data.reshape(-1)
-    return math.isfinite(row.dot(row)) or bool(np.isfinite(row).all())
+    # overflow, so that only a finite sum is an answer; `vdot`, unlike `dot`, does not warn of that.
+    return math.isfinite(np.vdot(data, data)) or bool(np.isfinite(data).all())
 
 
 def unusable(data: NDArray[np.float64], mask: NDArray[np.uint8] | None) -> NDArray[np.bool_]:

@@ -32,8 +32,8 @@ class RunningCovariance:
     def __init__(self, n_channels: int, n_blocks: int, n_block: int) -> None:
         self.n_blocks = n_blocks
         self._count = n_blocks * n_block
-        # A copy of the block with a column of ones. With a copy, BLAS takes its general product, which at these sizes is
-        # faster than the symmetric one that numpy chooses for X' X; the result is symmetric to the last bit.
+        # The block copied beside a column of ones, which gives the sums. Given a copy, numpy takes the general product
+        # of BLAS, at these sizes faster than the symmetric one that it chooses for X' X.
         self._extended = np.ones((n_block, n_channels + 1))
         self._ones = np.ones(n_blocks)
         # The last row of each is the sum over time, so that both are kept up by the same calls.
