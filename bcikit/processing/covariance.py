@@ -1,5 +1,6 @@
 """Running covariance: over a sliding window, or exponentially forgetting; with shrinkage."""
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -31,15 +32,17 @@ class RunningCovariance:
 
     def __init__(self, n_channels: int, n_blocks: int, n_block: int) -> None:
         self.n_blocks = n_blocks
-        self._count = n_blocks * n_block
-        # The block copied beside a column of ones, which gives the sums. Given a copy, numpy takes the general product
-        # of BLAS, at these sizes faster than the symmetric one that it chooses for X' X.
-        self._extended = np.ones((n_block, n_channels + 1))
+        # Every sample is multiplied by this, so that the sums of products are means of products.
+        self._root = 1.0 / math.sqrt(n_blocks * n_block)
+        # The block beside a constant column, which gives the mean. The product with a part of itself is one for the
+        # general routine of BLAS, at these sizes faster than the symmetric one that numpy chooses for X' X.
+        self._extended = np.full((n_block, n_channels + 1), self._root)
+        self._scaled = self._extended[:, :-1]
         self._ones = np.ones(n_blocks)
-        # The last row of each is the sum over time, so that both are kept up by the same calls.
+        # The last row of each is the mean, so that both are kept up by the same calls.
         self._blocks = np.zeros((n_blocks, n_channels + 1, n_channels))
         self._total = np.zeros((n_channels + 1, n_channels))
-        self._scratch = np.empty((n_channels, n_channels))
+        self._products, self._mean = self._total[:-1], self._total[-1:]
         self._next = 0
         self.filled = 0
 
@@ -53,8 +56,8 @@ class RunningCovariance:
         """Put in a new block, shape (n_block, n_channels), finite, and let the oldest go."""
         moments = self._blocks[self._next]
         self._total -= moments
-        self._extended[:, :-1] = block
-        np.matmul(self._extended.T, block, out=moments)
+        np.multiply(block, self._root, out=self._scaled)
+        np.matmul(self._extended.T, self._scaled, out=moments)
         self._total += moments
         self._next = (self._next + 1) % self.n_blocks
         if self.filled < self.n_blocks:
@@ -67,12 +70,9 @@ class RunningCovariance:
 
         Equal to ``numpy.cov(window, bias=True)`` and to pyRiemann's "scm".
         """
-        share = 1.0 / self._count
-        mean = self._total[-1:] * share
         # `dot`, not `outer` or `matmul`: it hands even this product to BLAS, at a third of the cost.
-        covariance: NDArray[np.float64] = np.dot(mean.T, -mean)
-        np.multiply(self._total[:-1], share, out=self._scratch)
-        covariance += self._scratch
+        covariance: NDArray[np.float64] = np.dot(self._mean.T, -self._mean)
+        covariance += self._products
         return covariance
 
 

@@ -154,6 +154,36 @@ def test_extended_cca_equals_its_four_correlations():
         assert decoder.decision_scores(TEST[0][:1])[0, k] == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize("n_neighbours", [2, 4])
+def test_multi_stimulus_extended_cca_equals_the_published_formula(n_neighbours):
+    from sklearn.cross_decomposition import CCA
+
+    decoder = make_decoder(
+        "ms-ecca", sfreq=SFREQ, frequencies=TARGETS, subbands="none", n_harmonics=2, n_neighbours=n_neighbours
+    ).fit(*TRAIN)
+    x = TEST[0][0] - TEST[0][0].mean(axis=1, keepdims=True)
+    labels = sorted(TARGETS, key=TARGETS.get)
+    templates, sines = {}, {}
+    for label in labels:
+        mean = TRAIN[0][TRAIN[1] == label].mean(0)
+        templates[label] = mean - mean.mean(axis=1, keepdims=True)
+        waves = references(TARGETS[label], sfreq=SFREQ, n_times=200, n_harmonics=2)
+        sines[label] = waves - waves.mean(axis=1, keepdims=True)
+    for place, label in enumerate(labels):
+        start = min(max(0, place - n_neighbours // 2), len(labels) - n_neighbours)
+        near = labels[start : start + n_neighbours]
+        fitted = CCA(n_components=1, scale=False, max_iter=5000, tol=1e-12).fit(
+            np.concatenate([templates[name] for name in near], axis=1).T,
+            np.concatenate([sines[name] for name in near], axis=1).T,
+        )
+        u, v = fitted.x_rotations_[:, 0], fitted.y_rotations_[:, 0]
+        values = [np.corrcoef(u @ x, v @ sines[label])[0, 1], np.corrcoef(u @ x, u @ templates[label])[0, 1]]
+        # Each sub-band is weighed with n^-1.25 + 0.25, which is 1.25 for the only one.
+        expected = 1.25 * sum(np.sign(value) * value**2 for value in values)
+        column = list(decoder.classes_).index(label)
+        assert decoder.decision_scores(TEST[0][:1])[0, column] == pytest.approx(expected, abs=1e-4)
+
+
 def test_fbcca_needs_no_training_and_takes_any_length():
     ready = make_decoder("fbcca", sfreq=SFREQ, frequencies=TARGETS).prepare(n_channels=6, n_times=200)
     assert np.mean(ready.predict(TEST[0]) == TEST[1]) >= 0.85

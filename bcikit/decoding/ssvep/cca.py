@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bcikit.decoding.linear import linear_scores
 from bcikit.decoding.ssvep.base import SsvepDecoder, class_means
-from bcikit.decoding.ssvep.stimuli import reference_bases
+from bcikit.decoding.ssvep.stimuli import reference_bases, references
 from bcikit.decoding.ssvep.whitening import canonical_pair, squared_correlations
 from bcikit.signal import DataError, check_int
 
@@ -230,23 +230,26 @@ class MsEcca(SsvepDecoder):
         data, index = self._begin_targets(X, y)
         n_classes = len(self.classes_)
         templates = class_means(self._splitter(data), index, n_classes, who="multi-stimulus extended CCA")
-        bases = reference_bases(
-            self.frequencies_, sfreq=self.sfreq, n_times=self.n_times_, n_harmonics=self.n_harmonics
-        )
-        width = min(bases_.shape[1] for bases_ in bases)
+        # Sines as they are: one set of weights must mean the same harmonics for every neighbour.
+        waves = [
+            references(value, sfreq=self.sfreq, n_times=self.n_times_, n_harmonics=self.n_harmonics)
+            for value in self.frequencies_.values()
+        ]
+        width = min(len(rows) for rows in waves)
+        waves = [rows[:width] - rows[:width].mean(axis=1, keepdims=True) for rows in waves]
         n_bands = templates.shape[1]
         by_template = np.empty((n_bands, n_classes, self.n_times_))
         by_sines = np.empty_like(by_template)
         self.filters_ = np.empty((n_bands, n_classes, self.n_channels_))
         for k in range(n_classes):
             near = self._near(k)
-            sines = np.concatenate([bases[other][:, :width].T for other in near], axis=1)
+            sines = np.concatenate([waves[other] for other in near], axis=1)
             for band in range(n_bands):
                 together = np.concatenate([templates[other, band] for other in near], axis=1)
                 spatial, weights, _ = canonical_pair(together, sines)
                 self.filters_[band, k] = spatial
                 by_template[band, k] = _unit(spatial @ templates[k, band])
-                by_sines[band, k] = _unit(weights @ bases[k][:, :width].T)
+                by_sines[band, k] = _unit(weights @ waves[k])
         self.templates_, self.sines_ = by_template, by_sines
         return self
 
