@@ -60,7 +60,8 @@ class SlidingBands:
         self._parts = np.zeros((self.n_blocks, n_channels, 2 * count))
         self._sum = np.zeros((n_channels, 2 * count))
         self._ones = np.ones(self.n_blocks)
-        self._scratch = _Scratch(n_channels, count)
+        self._turned = np.zeros_like(self._sum)
+        self._differences = np.zeros(self._sum.size - 2)
         self._next = 0
         self.filled = 0
 
@@ -87,32 +88,14 @@ class SlidingBands:
         With the phases turned to the start of the window, the Hann window is ``X[k] / 2 - (X[k+1] + X[k-1]) / 4``: a
         difference of differences. All channels are taken as one row; what falls between two has weight 0.
         """
-        scratch = self._scratch
-        np.multiply(self._sum.view(np.complex128), self._turns[self._next], out=scratch.turned)
-        np.subtract(scratch.ahead, scratch.behind, out=scratch.first)
-        np.subtract(scratch.first_ahead, scratch.first_behind, out=scratch.second)
-        np.multiply(scratch.row, scratch.row, out=scratch.row)
-        return scratch.table @ self._weights
-
-
-class _Scratch:
-    """Memory for the powers, and the views of it, made once because making one costs as much as using it.
-
-    Parameters
-    ----------
-    n_channels, count : int
-        Shape of the sums.
-    """
-
-    def __init__(self, n_channels: int, count: int) -> None:
-        self.turned = np.zeros((n_channels, count), dtype=np.complex128)
-        self.table = self.turned.view(np.float64)
-        self.row = self.table.reshape(-1)
+        turned = self._turned
+        np.multiply(self._sum.view(np.complex128), self._turns[self._next], out=turned.view(np.complex128))
         # A complex number takes two places.
-        self.ahead, self.behind = self.row[2:], self.row[:-2]
-        self.first = np.zeros(self.row.size - 2)
-        self.first_ahead, self.first_behind = self.first[2:], self.first[:-2]
-        self.second = self.row[2:-2]
+        row, first = turned.reshape(-1), self._differences
+        np.subtract(row[2:], row[:-2], out=first)
+        np.subtract(first[2:], first[:-2], out=row[2:-2])
+        np.multiply(turned, turned, out=turned)
+        return turned @ self._weights
 
 
 def band_weights(

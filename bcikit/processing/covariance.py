@@ -37,12 +37,10 @@ class RunningCovariance:
         # The block beside a constant column, which gives the mean. The product with a part of itself is one for the
         # general routine of BLAS, at these sizes faster than the symmetric one that numpy chooses for X' X.
         self._extended = np.full((n_block, n_channels + 1), self._root)
-        self._scaled = self._extended[:, :-1]
         self._ones = np.ones(n_blocks)
         # The last row of each is the mean, so that both are kept up by the same calls.
         self._blocks = np.zeros((n_blocks, n_channels + 1, n_channels))
         self._total = np.zeros((n_channels + 1, n_channels))
-        self._products, self._mean = self._total[:-1], self._total[-1:]
         self._next = 0
         self.filled = 0
 
@@ -56,8 +54,9 @@ class RunningCovariance:
         """Put in a new block, shape (n_block, n_channels), finite, and let the oldest go."""
         moments = self._blocks[self._next]
         self._total -= moments
-        np.multiply(block, self._root, out=self._scaled)
-        np.matmul(self._extended.T, self._scaled, out=moments)
+        scaled = self._extended[:, :-1]
+        np.multiply(block, self._root, out=scaled)
+        np.matmul(self._extended.T, scaled, out=moments)
         self._total += moments
         self._next = (self._next + 1) % self.n_blocks
         if self.filled < self.n_blocks:
@@ -70,9 +69,10 @@ class RunningCovariance:
 
         Equal to ``numpy.cov(window, bias=True)`` and to pyRiemann's "scm".
         """
+        mean = self._total[-1:]
         # `dot`, not `outer` or `matmul`: it hands even this product to BLAS, at a third of the cost.
-        covariance: NDArray[np.float64] = np.dot(self._mean.T, -self._mean)
-        covariance += self._products
+        covariance: NDArray[np.float64] = np.dot(mean.T, -mean)
+        covariance += self._total[:-1]
         return covariance
 
 
