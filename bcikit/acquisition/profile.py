@@ -8,10 +8,11 @@ from importlib import resources
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from bcikit.acquisition.montage import montage_positions
 from bcikit.signal import ConfigError, StreamInfo
+from bcikit.signal.settings import check_settings
 
 ENTRY_POINT_GROUP = "bcikit.profiles"
 """An entry point names a package whose ``*.toml`` files are profiles, too."""
@@ -123,12 +124,10 @@ def read_profile(path: str | Path) -> DeviceProfile:
 
 def _parse(text: str, where: str) -> DeviceProfile:
     try:
-        return DeviceProfile(**tomllib.loads(text))
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(where, [f"is no TOML: {error}."]) from None
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}." for item in error.errors()]
-        raise ConfigError(where, problems) from None
+    return check_settings(DeviceProfile, values, where=where)
 
 
 @cache

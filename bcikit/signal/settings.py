@@ -12,7 +12,7 @@ from bcikit.signal.errors import ConfigError
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def check_settings(model: type[Model], values: Mapping[str, Any], *, where: str) -> Model:
+def check_settings(model: type[Model], values: Any, *, where: str) -> Model:
     """Return checked settings.
 
     Parameters
@@ -20,7 +20,7 @@ def check_settings(model: type[Model], values: Mapping[str, Any], *, where: str)
     model : type of pydantic.BaseModel
         What the table must be.
     values : mapping
-        The table as read.
+        The table as read; anything else is a problem like any other.
     where : str
         The file or part of it, for the error.
 
@@ -30,7 +30,7 @@ def check_settings(model: type[Model], values: Mapping[str, Any], *, where: str)
         One line a problem: key, value, what is allowed.
     """
     try:
-        return model.model_validate(dict(values))
+        return model.model_validate(dict(values) if isinstance(values, Mapping) else values)
     except ValidationError as error:
         problems = [_problem(dict(item), model) for item in error.errors(include_url=False)]
         raise ConfigError(where, problems) from None
