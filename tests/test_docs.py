@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,16 @@ def test_python_in_the_docs_runs(page: str, tmp_path: Path, recordings: Path, mo
     names: dict[str, object] = {"__name__": "__main__"}
     for name, code in PYTHON[page]:
         exec(compile(code, name, "exec"), names)
+
+
+@pytest.mark.parametrize("block", [code for name, code in blocks("toml") if name.startswith("docs/session.md")])
+def test_session_files_in_the_docs_are_valid(block: str) -> None:
+    from bcikit.session import config_from
+
+    values = tomllib.loads(block)
+    # The second block shows one table to put into the first.
+    values.setdefault("source", {"address": "sim:motor-imagery"})
+    config_from(values, where="docs/session.md")
 
 
 @pytest.mark.parametrize(("name", "line"), command_lines(), ids=lambda value: value)
