@@ -56,11 +56,14 @@ class Tally:
     """Latency of every sample, samples that are missing, memory and processor time of the reader."""
 
     def __init__(self, seconds: float) -> None:
+        import numpy as np
         import psutil
 
         self.seconds = seconds
-        self.latencies: list[float] = []
-        self.counts: list[tuple[int, int]] = []
+        # One row a chunk, and no reader sees more chunks than samples. Written once, so that the tally's own memory
+        # is there before any is measured.
+        self.rows = np.full((round((seconds + WARM_UP) * RATE), 3), np.nan)
+        self.n_rows = 0
         self.memory: list[float] = []
         self.process = psutil.Process()
 
@@ -72,8 +75,8 @@ class Tally:
 
     def take(self, now: float, stamp: float, first: float, last: float) -> None:
         """Take note of a chunk: when it was in hand, when it was sent, and the counts of its first and last sample."""
-        self.latencies.append(now - stamp)
-        self.counts.append((round(first), round(last)))
+        self.rows[self.n_rows] = now - stamp, first, last
+        self.n_rows += 1
         if now - self.marked > 1.0:
             self.marked = now
             self.memory.append(self.process.memory_info().rss / 1e6)
@@ -89,8 +92,8 @@ class Tally:
 
         wall = time.perf_counter() - self.began
         cpu = (time.process_time() - self.cpu) / wall
-        firsts, lasts = np.array(self.counts).T
-        values = 1e3 * np.array(self.latencies)
+        latencies, firsts, lasts = self.rows[: self.n_rows].T
+        values = 1e3 * latencies
         # Memory after the first tenth, when buffers have their size.
         memory = self.memory[len(self.memory) // 10 :] or [0.0]
         return {
