@@ -30,7 +30,7 @@ def register(group: typer.Typer) -> None:
         else:
             from bcikit.safety.stimulus.frames import analyse_frames, load_frames
 
-            report = analyse_frames(load_frames(file), fps=fps).to_dict()
+            report = analyse_frames(load_frames(file, fps=fps), fps=fps).to_dict()
         if as_json:
             typer.echo(json.dumps(report, indent=1))
         else:

@@ -1,6 +1,8 @@
 """What must be there before a session is armed."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 from bcikit.safety.consent import Consent, Screening
 from bcikit.safety.settings import GateSettings
@@ -39,12 +41,52 @@ class ArmRequest:
     stop_tested: bool = False
     stimulus: str = ""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the audit log keeps: who armed whom, with which consent, and who overrode what and why."""
+        consent, screening = self.consent, self.screening
+        return {
+            "subject": self.subject,
+            "consent": None if consent is None else {"version": consent.version, "text_sha256": consent.text_sha256},
+            "scopes": [] if consent is None else list(consent.scopes),
+            "screening_sha256": "" if screening is None else screening.sha256(),
+            "bars": [] if screening is None else list(screening.bars()),
+            "override_by": "" if screening is None else screening.override_by,
+            "override_reason": "" if screening is None else screening.override_reason,
+            "idle_activations": self.idle_activations,
+            "idle_s": self.idle_s,
+            "stop_tested": self.stop_tested,
+            "stimulus": self.stimulus,
+        }
+
+
+_RANK = ("", "PASS", "RESTRICTED", "REFUSED")
+
+
+def worse(first: str, second: str) -> str:
+    """Return the worse of two results of the stimulus analyser; what is none of its words counts as REFUSED."""
+    return max((word if word in _RANK else "REFUSED" for word in (first, second)), key=_RANK.index)
+
 
 def arming_problems(request: ArmRequest, settings: GateSettings) -> dict[str, str]:
     """Return everything that speaks against arming, by rule id; empty if nothing does.
 
     The same checks with the same words run in a preflight, long before anyone sits in the chair.
     """
+    problems = person_problems(request, settings)
+    if settings.real and not request.stop_tested:
+        text = "the stop key was not tested in this session"
+        problems["A-ARM"] = "; ".join(filter(None, [problems.get("A-ARM", ""), text]))
+    if request.stimulus == "RESTRICTED" and settings.profile != "simulation" and not request.stop_tested:
+        text = "a RESTRICTED stimulus needs the stop key tested in this session"
+        problems["ST-DESIGN"] = "; ".join(filter(None, [problems.get("ST-DESIGN", ""), text]))
+    idle = _idle_problem(request, settings)
+    if idle:
+        problems["A-IDLE"] = idle
+    return problems
+
+
+def person_problems(request: ArmRequest, settings: GateSettings) -> dict[str, str]:
+    """Return what speaks against doing anything to this person, by rule id: operator, consent, screening."""
     problems: dict[str, str] = {}
     missing: list[str] = []
     if not request.operator.strip():
@@ -57,16 +99,11 @@ def arming_problems(request: ArmRequest, settings: GateSettings) -> dict[str, st
             missing.append(f"no consent record; needed: {', '.join(scopes)}")
         else:
             missing += request.consent.problems(subject=request.subject, scopes=scopes)
-    if settings.real and not request.stop_tested:
-        missing.append("the stop key was not tested in this session")
     if missing:
         problems["A-ARM"] = "; ".join(missing)
     stimulus = _stimulus_problem(request, settings)
     if stimulus:
         problems["ST-DESIGN"] = stimulus
-    idle = _idle_problem(request, settings)
-    if idle:
-        problems["A-IDLE"] = idle
     return problems
 
 
@@ -80,8 +117,6 @@ def _stimulus_problem(request: ArmRequest, settings: GateSettings) -> str:
     found = request.screening.problems()
     if request.consent is not None and request.consent.screening_sha256 != request.screening.sha256():
         found.append("the screening answers are not those the consent was given with")
-    if not request.stop_tested:
-        found.append("a RESTRICTED stimulus needs the stop key tested in this session")
     return "; ".join(found)
 
 
@@ -94,7 +129,7 @@ def _idle_problem(request: ArmRequest, settings: GateSettings) -> str:
     needed = settings.idle_test_s
     if settings.idle_max_per_min > 0:
         needed = max(needed, 60.0 / settings.idle_max_per_min)
-    if request.idle_s < needed:
+    if not needed <= request.idle_s < math.inf or request.idle_activations < 0:
         return f"the idle test lasted {request.idle_s:g} s; needed: {needed:g} s"
     rate = request.idle_activations * 60.0 / request.idle_s
     if rate > settings.idle_max_per_min:

@@ -19,7 +19,9 @@ _START = "0" * 64
 
 
 def _canonical(record: dict[str, Any]) -> bytes:
-    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str).encode()
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    # What is half a character (a name from a broken file name, say) becomes its JSON escape, and is read back as that.
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _digest(previous: str, record: dict[str, Any], key: bytes | None) -> str:
@@ -34,6 +36,7 @@ class AuditLog:
 
     Each record carries the hash of the one before; a second small file holds the newest sequence number and hash, so
     that a line removed from the end shows, too. Records of WARNING and above are on the disk when `write` returns.
+    A log that was removed, replaced, cut or continued by somebody else meanwhile is one that cannot be written.
 
     Parameters
     ----------
@@ -62,7 +65,7 @@ class AuditLog:
         config_sha256: str = "",
         key: bytes | None = None,
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = Path(folder).absolute()
         self.session_id = session_id
         self.subject = subject
         self.software = software
@@ -79,6 +82,7 @@ class AuditLog:
                     raise SafetyError(f"{path} is not intact ({result.problem}); keep it and take another folder.")
                 self._previous, self._next = result.head, result.n_records
             self._file = path.open("ab", buffering=0)
+            self._size = os.fstat(self._file.fileno()).st_size
             self._head = (self.folder / HEAD_NAME).open("r+b" if (self.folder / HEAD_NAME).exists() else "w+b")
         except OSError as error:
             raise SafetyError(f"The audit log {path} cannot be written: {error.strerror or error}.") from error
@@ -137,14 +141,16 @@ class AuditLog:
             "config_sha256": self.config_sha256,
             "prev_hash": self._previous,
         }
-        # What is hashed is what a reader will parse, whatever type `value` had.
-        record = json.loads(_canonical(record))
+        # What is hashed is what a reader will parse, whatever type `value` had; JSON has no NaN and no infinity.
+        record = json.loads(_canonical(record), parse_constant=str)
         digest = _digest(self._previous, record, self._key)
         record["hash"] = digest
         line = _canonical(record) + b"\n"
         try:
+            self._check_place()
             if self._file.write(line) != len(line):
                 raise OSError("short write")
+            self._size += len(line)
             if level >= Level.WARNING:
                 os.fsync(self._file.fileno())
             self._head.seek(0)
@@ -155,6 +161,14 @@ class AuditLog:
         self._previous = digest
         self._next += 1
         return int(record["seq"])
+
+    def _check_place(self) -> None:
+        """Refuse to write where nobody will find it: a log that was moved, replaced, cut or written by another."""
+        here, there = os.fstat(self._file.fileno()), (self.folder / FILE_NAME).stat()
+        if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+            raise OSError(f"{FILE_NAME} was replaced by another file")
+        if here.st_size != self._size:
+            raise OSError(f"{FILE_NAME} has {here.st_size} bytes, not the {self._size} that were written")
 
     def close(self) -> None:
         """Put everything on the disk and close; may be called twice.

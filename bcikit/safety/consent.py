@@ -4,11 +4,12 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bcikit.signal import ConfigError
+from bcikit.signal.settings import Model, check_settings
 
 Scope = Literal["acquire", "store", "share", "stimulate", "fes", "robot", "vr", "video"]
 
@@ -137,11 +138,11 @@ def load_screening(path: str | os.PathLike[str]) -> Screening:
     return _load(Screening, path)
 
 
-def _load(kind: Any, path: str | os.PathLike[str]) -> Any:
+def _load(kind: type[Model], path: str | os.PathLike[str]) -> Model:
     try:
-        return kind.model_validate_json(Path(path).read_bytes())
+        values = json.loads(Path(path).read_bytes())
     except OSError as error:
         raise ConfigError(str(path), [f"cannot be read: {error.strerror or error}"]) from error
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()]
-        raise ConfigError(str(path), problems) from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(str(path), [f"is no JSON: {error}"]) from None
+    return check_settings(kind, values, where=str(path))

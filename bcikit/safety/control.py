@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from bcikit.safety.arming import ArmRequest, arming_problems
+from bcikit.safety.arming import ArmRequest, arming_problems, person_problems, worse
 from bcikit.safety.audit import AuditLog
 from bcikit.safety.gate import Gate
 from bcikit.safety.idle import IdleTest
@@ -24,7 +25,7 @@ class SafetyControl:
 
     Parameters
     ----------
-    settings, info, audit, required_channels
+    settings, info, audit, required_channels, stimulus
         See `SafetySystem`.
     """
 
@@ -35,10 +36,12 @@ class SafetyControl:
         *,
         audit: AuditLog | None = None,
         required_channels: Sequence[str] = (),
+        stimulus: str = "",
     ) -> None:
         self.settings = settings
         self.info = info
         self.audit = audit
+        self.stimulus_result = stimulus
         self._required_names = tuple(required_channels)
         self.watch = Watch(settings, info, required_channels)
         self.gate = Gate(settings)
@@ -51,6 +54,8 @@ class SafetyControl:
         self._dead_man = False
         self._estop_open = False
         self._operator = ""
+        self._screened = False
+        self._stop_tested = False
         self._now = 0.0
         self.selftest()
 
@@ -122,7 +127,7 @@ class SafetyControl:
             Listing everything that is missing; the attempt is logged.
         """
         at = self._tick(now)
-        request = ArmRequest(operator=operator) if request is None else request
+        request = self._completed(ArmRequest(operator=operator) if request is None else request)
         problems = arming_problems(request, self.settings)
         extra: list[str] = []
         if self.settings.dead_man and not self._dead_man:
@@ -137,25 +142,55 @@ class SafetyControl:
             problems["A-ARM"] = "; ".join(filter(None, [problems.get("A-ARM", ""), *extra]))
         if self.machine.state is not State.STANDBY:
             problems["A-STATE"] = f"the state is {self.machine.state}; arming starts in STANDBY"
-        if problems:
-            text = "; ".join(f"{rule}: {problem}" for rule, problem in problems.items())
-            self.ledger.write(
-                "refused", at, actor=request.operator, rule_id=next(iter(problems)), reason=text, action="arm"
-            )
-            raise SafetyError(f"Not armed. {text}")
+        self._refuse(problems, request, "arm", at)
+        if not self.ledger.write("arming", at, actor=request.operator, value=request.to_dict()):
+            raise SafetyError("Not armed: the audit log cannot be written.")
+        self._screened = True
         self._operator = request.operator
         if not self.machine.go(State.ARMED, at, actor=request.operator, reason="armed", human=True):
             raise SafetyError("Not armed: the audit log cannot be written.")
 
-    def calibrate(self, *, idle_test: bool = False, now: float | None = None) -> None:
+    def _completed(self, request: ArmRequest) -> ArmRequest:
+        """Return a request with what was measured here: the idle test, the stop key, the stimulus."""
+        test = self.idle_test
+        if request.idle_activations is None and test is not None:
+            request = replace(request, idle_activations=test.activations, idle_s=test.seconds)
+        return replace(
+            request,
+            stop_tested=request.stop_tested or self._stop_tested,
+            stimulus=worse(request.stimulus, self.stimulus_result),
+        )
+
+    def _refuse(self, problems: dict[str, str], request: ArmRequest, action: str, at: float) -> None:
+        if problems:
+            text = "; ".join(f"{rule}: {problem}" for rule, problem in problems.items())
+            self.ledger.write(
+                "refused", at, actor=request.operator, rule_id=next(iter(problems)), reason=text, action=action
+            )
+            raise SafetyError(f"Not {'armed' if action == 'arm' else 'calibrating'}. {text}")
+
+    def calibrate(
+        self, request: ArmRequest | None = None, *, idle_test: bool = False, now: float | None = None
+    ) -> None:
         """Go from STANDBY to CALIBRATING: stimuli may run, nothing moves; `finish` leads back.
 
         Parameters
         ----------
+        request : ArmRequest or None
+            Consent and screening; without them a RESTRICTED stimulus stays off outside a simulation.
         idle_test : bool
             Count the actions that decisions would start while the participant rests (`idle_test.activations`).
+
+        Raises
+        ------
+        SafetyError
+            If the request does not cover what will be done; the attempt is logged.
         """
         at = self._tick(now)
+        if request is not None:
+            request = self._completed(request)
+            self._refuse(person_problems(request, self.settings), request, "calibrate", at)
+            self._screened = self.ledger.write("calibrating", at, actor=request.operator, value=request.to_dict())
         if not self.machine.go(State.CALIBRATING, at, actor="operator", reason="idle test" if idle_test else ""):
             raise SafetyError("Not calibrating: the audit log cannot be written.")
         self.idle_test = IdleTest(self.settings, at) if idle_test else None
@@ -178,9 +213,11 @@ class SafetyControl:
             raise SafetyError("Not started: the audit log cannot be written.")
 
     def stop(self, reason: str, *, who: str = "operator", now: float | None = None) -> None:
-        """Stop at once: SAFE_STOP, latched. A session that is not running stays where it is."""
+        """Stop at once: SAFE_STOP, latched. In STANDBY, where nothing runs, it is the test of the stop key."""
         at = self._tick(now)
         self._last_stop_cause = at
+        if self.machine.state is State.STANDBY and not self._stop_tested:
+            self._stop_tested = self.ledger.write("stop key tested", at, actor=who, reason=reason)
         if self.machine.state in RUNNING:
             self.ledger.alarm("A-STOP", Level.WARNING, at, value=reason)
             self._go(State.SAFE_STOP, at, "A-STOP", reason, actor=who)

@@ -130,6 +130,8 @@ def impossible(decision: Decision) -> str:
         return "" if decision.label is None else f"label {decision.label!r} without probabilities"
     if len(probabilities) != len(decision.classes):
         return f"{len(probabilities)} probabilities for {len(decision.classes)} classes"
+    if len(set(decision.classes)) != len(decision.classes):
+        return "a class stands twice"
     for value in probabilities:
         if not (math.isfinite(value) and -1e-9 <= value <= 1 + 1e-9):
             return f"a probability is {value}"

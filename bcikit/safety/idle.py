@@ -24,10 +24,12 @@ class IdleTest:
         self._label: str | None = None
         self._last = float("-inf")
         self.start = start
+        self.seconds = 0.0
         self.activations = 0
 
     def judge(self, decision: Decision, now: float) -> bool:
         """Return whether this decision would have started an action."""
+        self.seconds = max(self.seconds, now - self.start)
         if self._gate.judge(decision, now):
             return False
         renewed = decision.label == self._label and now - self._last <= self._settings.renew_s

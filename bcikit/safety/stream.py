@@ -61,6 +61,10 @@ class StreamMonitor:
         if chunk.health.flags & Flag.OVERFLOW:
             self._hold("H-OVR", Severity.FAULT, "buffer full", "never full", now)
         self._count(chunk, now)
+        if not np.isfinite(chunk.times).all():
+            self._hold("H-MONO", Severity.FAULT, "times are no numbers", "numbers", now)
+            self._points.clear()
+            return
         self._check_order(chunk, now)
         if chunk.health.discontinuous or chunk.health.flags & (Flag.CLOCK | Flag.START):
             self._points.clear()
@@ -91,6 +95,11 @@ class StreamMonitor:
         mean = sum(value for _, value in self._loads) / len(self._loads)
         if now - self._loads[0][0] >= 2.0:
             self._judge("H-CPU", mean, self._settings.cpu_warn, self._settings.cpu_fault, now, or_equal=True)
+
+    def on_age(self, age: float, now: float) -> None:
+        """Take note of the age of the newest sample at the gate; the gate itself refuses what is too old."""
+        if age > self._settings.age_warn_s:
+            self._hold("H-LAT", Severity.WARN, age, self._settings.age_warn_s, now)
 
     def on_buffer(self, fill: float, now: float) -> None:
         """Take note of how full the acquisition buffer is, 0 to 1; a full one has lost samples silently."""

@@ -29,6 +29,8 @@ class SafetySystem(SafetyControl):
         Where transitions, refusals and allowed commands go. Profiles with a real actuator need one.
     required_channels : sequence of str
         Channels the decoder uses; all EEG channels if empty.
+    stimulus : str
+        What the analyser says of what will be shown: "", "PASS", "RESTRICTED" or "REFUSED".
 
     Raises
     ------
@@ -96,8 +98,12 @@ class SafetySystem(SafetyControl):
 
     @property
     def stimulus_allowed(self) -> bool:
-        """Whether stimuli may be shown; elsewhere the screen is mid-grey."""
-        return self.machine.state in RUNNING
+        """Whether stimuli may be shown; elsewhere the screen is mid-grey.
+
+        A RESTRICTED one, only after `calibrate` or `arm` have seen consent and screening (a simulation has no eyes).
+        """
+        screened = self.stimulus_result in ("", "PASS") or self._screened or self.settings.profile == "simulation"
+        return self.machine.state in RUNNING and screened
 
     def dead_man(self, now: float, *, held: bool) -> None:
         """Take note of the dead-man switch; letting go while something may move is a stop."""
@@ -126,6 +132,9 @@ class SafetySystem(SafetyControl):
         """
         at = self._tick(now)
         self.stream.silence(at)
+        age = max(decision.age, at - decision.time)
+        if decision.label is not None and math.isfinite(age):
+            self.stream.on_age(age, at)
         self._react(at)
         refused: dict[str, dict[str, Any]] = {}
         problem = impossible(decision)

@@ -69,6 +69,10 @@ class Driven:
         self.index += round(seconds * 250)
         return self
 
+    def decision(self, at: float, label: str | None = "left", **more: object) -> Decision:
+        """Return a decision on samples up to a time."""
+        return make_decision(at, label, **more)
+
     def decide(self, label: str | None = "left", p: float = 0.9, **more: object):
         """Put one decision to the gate."""
         return self.system.decide(make_decision(self.now, label, p, **more), self.now)

@@ -1,6 +1,7 @@
 """The audit log names the record that was touched."""
 
 import json
+import os
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -27,6 +28,12 @@ def write(folder, n=8, **options):
             reason="because",
         )
     log.close()
+    return log
+
+
+def write_open(folder):
+    log = AuditLog(folder)
+    log.write("x", now=1.0, actor="system")
     return log
 
 
@@ -116,6 +123,52 @@ def test_a_broken_log_is_not_continued(audit_dir):
     path.write_bytes(path.read_bytes().replace(b"because", b"becausE", 1))
     with pytest.raises(SafetyError, match="record 0"):
         AuditLog(audit_dir)
+
+
+@pytest.mark.requirement("SAF-082")
+@pytest.mark.parametrize("damage", ["removed", "replaced", "cut", "continued by another"])
+def test_a_log_that_is_lost_while_it_is_written_cannot_be_written(audit_dir, damage):
+    log = write_open(audit_dir)
+    path = audit_dir / "audit.jsonl"
+    if damage == "removed":
+        path.unlink()
+    elif damage == "replaced":
+        content = path.read_bytes()
+        path.rename(audit_dir / "old")
+        path.write_bytes(content)
+    elif damage == "cut":
+        os.truncate(path, path.stat().st_size - 20)
+    else:
+        path.write_bytes(path.read_bytes() + b"{}\n")
+    with pytest.raises(SafetyError, match="cannot be written"):
+        log.write("x", now=2.0, actor="system")
+    log.close()
+
+
+@pytest.mark.requirement("SAF-082")
+def test_without_its_log_a_running_session_ends_where_nothing_moves(active, audit_dir):
+    from bcikit.safety import State
+
+    one = active(audit=AuditLog(audit_dir))
+    assert one.decide().allowed
+    (audit_dir / "audit.jsonl").unlink()
+    assert not one.decide().allowed
+    assert one.system.state is State.FATAL
+    one.system.audit.close()
+
+
+@pytest.mark.requirement("SAF-092")
+def test_whatever_is_said_is_written_as_json_and_verifies(audit_dir):
+    log = AuditLog(audit_dir)
+    log.write("x", now=1.0, actor="caf\udce9", value=float("nan"), limit=float("inf"), reason="a\nb\u2028\x00")
+    log.close()
+    assert verify_audit(audit_dir).intact
+
+    def refuse(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    record = json.loads((audit_dir / "audit.jsonl").read_bytes(), parse_constant=refuse)
+    assert (record["value"], record["limit"], record["actor"]) == ("NaN", "Infinity", "caf\udce9")
 
 
 @pytest.mark.requirement("SAF-096")

@@ -578,7 +578,7 @@ def test_row_17_floods_and_old_or_broken_messages_to_the_real_process(engine, at
     _, _, port, key, log = engine()
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     now = time.monotonic()
-    message = {"v": 1, "from": "engine", "seq": 10**6, "t": now, "do": "command", "name": "close", "ttl": 0.2}
+    message = {"v": 1, "from": "engine", "seq": 10**30, "t": now, "do": "command", "name": "close", "ttl": 0.2}
     datagrams = {
         "flood": [b"x" * 200] * 3000,
         "stale": [pack({**message, "t": now - 1.0}, key)],

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from bcikit.safety import Consent, GateSettings
 from bcikit.safety.consent import load_screening
-from bcikit.safety.stimulus.design import parse_design
+from bcikit.safety.stimulus import StimulusDesign
 from bcikit.safety.stimulus.frames import FrameAnalyser, load_frames
-from bcikit.signal import BciError
+from bcikit.signal import BciError, ConfigError
+from bcikit.signal.settings import check_settings
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.requirement("SAF-096")
 @given(values=st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), JSON, max_size=5))
 def test_designs(values):
     with pytest.raises(BciError):
-        parse_design(values)
+        check_settings(StimulusDesign, values, where="design")
 
 
 @settings(max_examples=60, deadline=None)
@@ -46,7 +47,7 @@ def test_consent_and_screening_files(tmp_path_factory, content):
 @given(values=st.dictionaries(st.text(max_size=5) | st.sampled_from(list(GateSettings.model_fields)), JSON, max_size=4))
 def test_settings(values):
     with contextlib.suppress(BciError):
-        assert isinstance(GateSettings.load(values), GateSettings)
+        assert isinstance(check_settings(GateSettings, values, where="gate"), GateSettings)
 
 
 @settings(max_examples=60, deadline=None)
@@ -56,6 +57,34 @@ def test_frame_files(tmp_path_factory, content):
     path.write_bytes(content)
     with pytest.raises(BciError):
         load_frames(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("cut.gif", b"GIF89a\x40\x00\x40\x00\xf0\x00\x00"),
+        ("bomb.gif", b"GIF89a" + (65535).to_bytes(2, "little") * 2 + b"\x00\x00\x00,\x00\x00\x00\x00"),
+        ("none.gif", b"no picture at all"),
+    ],
+)
+def test_a_broken_animation_is_refused_in_words(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BciError, match=name):
+        list(load_frames(tmp_path / name))
+
+
+def test_a_broken_picture_in_a_folder_is_refused_in_words(tmp_path):
+    (tmp_path / "0.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\x00" * 40)
+    with pytest.raises(BciError, match=r"0\.png"):
+        list(load_frames(tmp_path))
+
+
+def test_a_design_with_a_number_of_thousands_of_digits_is_refused_in_words(tmp_path):
+    from bcikit.safety.stimulus import load_design
+
+    (tmp_path / "design.toml").write_text("clinical = " + "9" * 5000)
+    with pytest.raises(ConfigError, match="no TOML"):
+        load_design(tmp_path / "design.toml")
 
 
 def test_frames_with_objects_are_never_unpickled(tmp_path):

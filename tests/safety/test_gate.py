@@ -84,6 +84,7 @@ def test_a_vehicle_simulation_wants_a_second_confirmation(decision):
         {"reason": "error: boom"},
         {"time": math.nan},
         {"classes": ("a", "b")},
+        {"classes": ("left", "left")},
     ],
 )
 def test_impossible_decisions_are_known_as_such(decision, broken):

@@ -125,6 +125,31 @@ def test_what_is_not_signed_is_dropped_and_counted():
     assert "not newer" in bench.core.trip, "a replayed datagram is authentic, but old"
 
 
+@pytest.mark.requirement("SAF-096")
+@pytest.mark.parametrize("field", ["t", "ttl", "value", "seq"])
+def test_a_number_of_hundreds_of_digits_is_a_message_that_is_refused(field):
+    bench = Bench().moving()
+    bench.say("command", **{"name": "close", "value": 1.0, "ttl": 0.2, field: 10**400 * (-1 if field == "seq" else 1)})
+    assert output(bench) == 0.0
+    assert not bench.core.armed
+
+
+@pytest.mark.requirement("SAF-116")
+def test_a_flood_does_not_fill_the_line_to_the_device():
+    class Slow(SimulatedHand):
+        zeros = 0
+
+        def safe(self):
+            super().safe()
+            Slow.zeros += 1
+
+    bench = Bench(Slow()).moving()
+    for _ in range(5 * FLOOD):
+        bench.core.receive(b"x" * 100, bench.now)
+    assert output(bench) == 0.0
+    assert Slow.zeros == 1
+
+
 @pytest.mark.requirement("SAF-066")
 def test_the_dead_man_switch_must_be_renewed():
     bench = Bench(dead_man=True)
@@ -189,6 +214,17 @@ def test_speed_and_acceleration_of_the_hand_are_limited():
     assert max(b - a for a, b in pairwise(velocities)) <= 0.0067
     assert positions[-1] == pytest.approx(1.0)
     assert max(positions) <= 1.0
+
+
+def test_stimulation_numbers_in_a_message_cannot_break_the_driver():
+    fes = SimulatedFes()
+    data = {"amplitude_ma": 10**400, "pulse_us": 300, "frequency_hz": 35, "area_cm2": 25}
+    with pytest.raises(DriverError, match="amplitude_ma"):
+        fes.apply("stimulate", None, data, 10.0)
+    with pytest.raises(FesError):
+        FesLimits(amplitude_ma=10**400)
+    with pytest.raises(FesError):
+        FesLimits(amplitude_ma=True)
 
 
 @pytest.mark.requirement("SAF-072")
@@ -340,6 +376,66 @@ def test_an_engine_that_hangs_stops_its_own_heart(tmp_path):
         client.send("close", ttl=0.4)
         time.sleep(0.5)
         assert "no heartbeat" in client.state()["trip"]
+
+
+def test_a_window_that_is_started_anew_is_heard(guard):
+    for _ in range(3):
+        window = GuardClient(guard.port, guard.key, role="operator")
+        assert window.state()["armed"]
+        window.close()
+
+
+@posix
+@pytest.mark.requirement("SAF-060")
+def test_a_guard_that_is_told_to_end_puts_the_device_to_zero_first(tmp_path):
+    """The device is told at once, and not left to its own watchdog."""
+    device = SimulatedStimulator()
+    log = tmp_path / "guard.jsonl"
+    try:
+        with GuardClient.launch(f"serial-fes:{device.port}", log=log) as client:
+            client.arm()
+            data = {"amplitude_ma": 20, "pulse_us": 300, "frequency_hz": 35, "area_cm2": 25}
+            limit = time.monotonic() + 5
+            while device.current_ma < 5 and time.monotonic() < limit:
+                client.send("stimulate", ttl=0.25, data=data)
+                time.sleep(0.02)
+            assert device.current_ma >= 5
+            os.kill(client.pid, signal.SIGTERM)
+            while device.current_ma and time.monotonic() < limit:
+                time.sleep(0.002)
+            assert device.lines[-1][1] == "Z"
+    finally:
+        device.close()
+    assert "told to end" in json.loads(log.read_text().splitlines()[0])["reason"]
+
+
+@posix
+def test_an_engine_that_stutters_stays_safe(tmp_path):
+    """Stopped and continued again and again: what comes after a stop does not bring the movement back."""
+    code = (
+        "import sys, time; from bcikit.safety.guard.client import GuardClient\n"
+        "client = GuardClient.launch('sim-hand', log=sys.argv[1]); client.arm(); print('up', flush=True)\n"
+        "while True: client.send('close', 1.0, ttl=0.25); time.sleep(0.02)"
+    )
+    log = tmp_path / "guard.jsonl"
+    engine = subprocess.Popen([sys.executable, "-c", code, str(log)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert engine.stdout.readline().strip() == "up"
+        for _ in range(5):
+            os.kill(engine.pid, signal.SIGSTOP)
+            time.sleep(0.3)
+            os.kill(engine.pid, signal.SIGCONT)
+            time.sleep(0.1)
+    finally:
+        engine.kill()
+        engine.wait(10)
+        engine.stdout.close()
+    limit = time.monotonic() + 2.0
+    while not log.read_text() and time.monotonic() < limit:
+        time.sleep(0.01)
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert len(lines) == 1, "armed once, tripped once"
+    assert lines[0]["driver"]["output"] == 0.0
 
 
 @posix

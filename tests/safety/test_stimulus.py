@@ -13,13 +13,17 @@ from bcikit.safety.dose import StimulusDose
 from bcikit.safety.stimulus import StimulusDesign, analyse_design, load_design
 from bcikit.safety.stimulus.analyse import solid_angle
 from bcikit.safety.stimulus.colour import is_red_flash, linear, relative_luminance
-from bcikit.safety.stimulus.design import parse_design
-from bcikit.safety.stimulus.frames import FrameAnalyser, analyse_frames
+from bcikit.safety.stimulus.frames import FrameAnalyser, analyse_frames, load_frames
 from bcikit.safety.stimulus.timing import FrameTiming
 from bcikit.signal import ConfigError, DataError
+from bcikit.signal.settings import check_settings
 
 SCREEN = {"width_cm": 53.0, "height_cm": 30.0, "distance_cm": 60.0, "refresh_hz": 60.0}
 SHIPPED = Path(__file__).parents[2] / "docs" / "safety" / "stimuli"
+
+
+def parse_design(values: dict) -> StimulusDesign:
+    return check_settings(StimulusDesign, values, where="design")
 
 
 def design(*targets: dict, **more: object) -> StimulusDesign:
@@ -121,7 +125,48 @@ def test_every_problem_of_a_design_is_listed():
     with pytest.raises(ConfigError) as error:
         parse_design({"screen": {**SCREEN, "width_cm": -1}, "target": [{"frequency_hz": 10}], "x": 1})
     text = str(error.value)
-    assert all(word in text for word in ("screen.width_cm", "either depth", "x: Extra"))
+    assert all(word in text for word in ("screen.width_cm is -1", "either depth", "x is unknown; allowed: clinical"))
+
+
+@pytest.mark.requirement("SAF-042")
+@pytest.mark.parametrize("position", [[60.0, 0.0], [-89.0, 89.0], [0.0, 45.0]])
+def test_what_is_put_beside_the_screen_is_judged_as_on_it(position):
+    report = analyse_design(design(target(full_screen=True, position_deg=position)))
+    assert (report.result, report.screen_share) == ("REFUSED", 1.0)
+    middle = analyse_design(design(target(size_deg=[5.0, 5.0])))
+    edge = analyse_design(design(target(size_deg=[5.0, 5.0], position_deg=position)))
+    assert edge.screen_share == pytest.approx(middle.screen_share, rel=0.1)
+
+
+@pytest.mark.requirement("SAF-040")
+@pytest.mark.parametrize(
+    ("table", "changes"),
+    [
+        ("target", {"position_deg": [float("nan"), 0.0]}),
+        ("target", {"position_deg": [float("inf"), 0.0]}),
+        ("target", {"position_deg": [90.0, 0.0]}),
+        ("target", {"low": [1.0, 0.0, 0.0], "depth": 0.4}),
+        ("target", {"frequency_hz": float("nan")}),
+        ("screen", {"distance_cm": 1e300}),
+        ("screen", {"width_cm": 1e-9}),
+        ("screen", {"height_cm": float("inf")}),
+        ("schedule", {"gap_s": float("inf")}),
+    ],
+)
+def test_a_design_that_cannot_be_judged_cannot_be_loaded(table, changes):
+    values = {"screen": SCREEN, "schedule": {}, "target": [target()]}
+    values[table] = [{**target(), **changes}] if table == "target" else {**values[table], **changes}
+    with pytest.raises(ConfigError, match=table):
+        parse_design(values)
+
+
+@pytest.mark.requirement("SAF-040")
+def test_a_screen_of_any_shape_is_judged_in_bounded_memory():
+    for width, height, distance in ((0.1, 1e4, 0.1), (1e4, 0.1, 1e4), (0.1, 0.1, 1e4)):
+        screen = {**SCREEN, "width_cm": width, "height_cm": height, "distance_cm": distance}
+        assert (
+            analyse_design(parse_design({"screen": screen, "target": [target(full_screen=True)]})).screen_share == 1.0
+        )
 
 
 def frames(n, value, *, fps=60, size=(60, 80), part=1.0):
@@ -152,6 +197,43 @@ def square(rate, low, high):
 def test_captured_frames(value, part, result):
     report = analyse_frames(frames(400, value, part=part), fps=60)
     assert report.result == result, report
+
+
+@pytest.mark.requirement("SAF-047")
+@pytest.mark.parametrize(
+    "frame",
+    [
+        np.full((60, 80, 3), np.nan),
+        np.full((60, 80, 3), 200.0),
+        np.full((60, 80, 3), -0.5),
+        np.full((60, 80, 3), 60000, np.uint16),
+        np.full((60, 80, 3), 1 + 0j),
+    ],
+)
+def test_values_that_are_no_picture_do_not_pass_for_a_quiet_one(frame):
+    with pytest.raises(DataError, match="A frame"):
+        FrameAnalyser(60.0).add(frame)
+
+
+@pytest.mark.requirement("SAF-047")
+def test_pictures_of_a_folder_and_an_animation_are_judged_alike(tmp_path):
+    from PIL import Image
+
+    pictures = [Image.fromarray(frame) for frame in frames(90, square(5, (0, 0, 0), (255, 255, 255)))]
+    for index, picture in enumerate(pictures):
+        picture.save(tmp_path / f"{index:03}.png")
+    pictures[0].save(tmp_path / "scene.gif", save_all=True, append_images=pictures[1:], duration=20)
+    reports = [analyse_frames(load_frames(place), fps=60) for place in (tmp_path, tmp_path / "scene.gif")]
+    assert [report.result for report in reports] == ["REFUSED", "REFUSED"]
+    assert reports[0].n_frames == 90
+    # The file holds a picture for each change only; with the times it states, 90 of 20 ms are 108 of a sixtieth.
+    assert reports[1].n_frames == pytest.approx(108, abs=1)
+    assert reports[1].flashes == pytest.approx(5.0 * 50 / 60, abs=0.5)
+    deep = Image.fromarray(np.full((60, 80), 40000, np.uint16))
+    (tmp_path / "deep").mkdir()
+    deep.save(tmp_path / "deep" / "0.png")
+    with pytest.raises(DataError, match="8 bits"):
+        list(load_frames(tmp_path / "deep"))
 
 
 @pytest.mark.requirement("SAF-047")

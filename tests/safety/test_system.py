@@ -2,10 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from bcikit.safety import ArmRequest, AuditLog, Consent, GateSettings, SafetySystem, Screening, Severity, State
-from bcikit.signal import SafetyError
+from bcikit.signal import Chunk, SafetyError
 
 TEXT = "0" * 64
 FES = {"profile": "fes", "confidence": None}
@@ -70,6 +71,9 @@ def test_a_real_actuator_is_armed_started_and_moves(fes):
         ({"idle_activations": None}, "A-IDLE", "no idle test"),
         ({"idle_activations": 6}, "A-IDLE", "1.2 false activations"),
         ({"idle_s": 60.0}, "A-IDLE", "lasted 60 s"),
+        ({"idle_s": float("nan")}, "A-IDLE", "lasted nan s"),
+        ({"idle_s": float("inf")}, "A-IDLE", "lasted inf s"),
+        ({"idle_activations": -3}, "A-IDLE", "lasted 300 s"),
         ({"stimulus": "REFUSED"}, "ST-DESIGN", "REFUSED"),
         (
             {"stimulus": "RESTRICTED", "consent": consent(scopes=("acquire", "fes", "stimulate"))},
@@ -131,6 +135,119 @@ def test_records_survive_the_disk(tmp_path):
     with pytest.raises(ConfigError) as error:
         Consent.load(tmp_path / "bad.json")
     assert len(error.value.problems) >= 5
+
+
+@pytest.mark.requirement("SAF-091")
+def test_a_stimulus_known_to_the_system_needs_no_word_of_whoever_arms(driven, audit_dir):
+    answered = screening()
+    one = driven(GateSettings(profile="vr"), audit=AuditLog(audit_dir), stimulus="RESTRICTED")
+    one.run(4.0)
+    ask = ArmRequest(operator="Li", subject="p07", consent=consent(scopes=("acquire", "vr")))
+    with pytest.raises(SafetyError, match="does not cover stimulate"):
+        one.system.arm(ask)
+    signed = consent(scopes=("acquire", "vr", "stimulate"), screening_sha256=answered.sha256())
+    ask = ArmRequest(operator="Li", subject="p07", consent=signed, screening=answered)
+    with pytest.raises(SafetyError, match="stop key"):
+        one.system.arm(ask)
+    one.system.stop("test of the stop key", who="Li")
+    assert one.system.state is State.STANDBY
+    one.system.arm(ask)
+    assert one.system.stimulus(one.now, on=True)
+    one.system.audit.close()
+    armed = next(event for event in events(audit_dir) if event["event"] == "arming")
+    assert (armed["actor"], armed["value"]["stimulus"], armed["value"]["stop_tested"]) == ("Li", "RESTRICTED", True)
+
+
+@pytest.mark.requirement("SAF-091")
+@pytest.mark.requirement("SAF-071")
+def test_who_overrode_the_screening_is_in_the_audit_log(fes, audit_dir):
+    answered = screening(epilepsy=True, override_by="Dr X", override_reason="study 12")
+    signed = consent(scopes=("acquire", "fes", "stimulate"), screening_sha256=answered.sha256())
+    fes.system.arm(request(stimulus="RESTRICTED", screening=answered, consent=signed))
+    value = next(event for event in events(audit_dir) if event["event"] == "arming")["value"]
+    assert (value["bars"], value["override_by"], value["override_reason"]) == (["epilepsy"], "Dr X", "study 12")
+    assert value["screening_sha256"] == answered.sha256()
+
+
+@pytest.mark.requirement("SAF-091")
+def test_a_calibration_does_not_flicker_at_somebody_who_was_not_screened(driven, audit_dir):
+    one = driven(GateSettings(profile="vr"), audit=AuditLog(audit_dir), stimulus="RESTRICTED")
+    one.run(4.0)
+    one.system.calibrate()
+    assert one.system.stimulus(one.now, on=True) is False
+    one.system.finish()
+    with pytest.raises(SafetyError, match=r"Not calibrating.*screening"):
+        one.system.calibrate(ArmRequest(operator="Li", subject="p07", consent=consent()))
+    answered = screening()
+    signed = consent(scopes=("acquire", "vr", "stimulate"), screening_sha256=answered.sha256())
+    one.system.calibrate(ArmRequest(operator="Li", subject="p07", consent=signed, screening=answered))
+    assert one.system.stimulus(one.now, on=True)
+    one.system.audit.close()
+
+
+@pytest.mark.requirement("SAF-064")
+@pytest.mark.requirement("SAF-069")
+def test_what_was_measured_in_the_session_counts_for_arming(driven, audit_dir):
+    one = driven(GateSettings(**FES), audit=AuditLog(audit_dir))
+    one.run(4.0)
+    one.system.dead_man(one.now, held=True)
+    one.system.stop("test of the stop key", who="Li")
+    ask = ArmRequest(operator="Li", subject="p07", consent=consent())
+    with pytest.raises(SafetyError, match="no idle test"):
+        one.system.arm(ask)
+    one.system.calibrate(ask, idle_test=True)
+    for _ in range(299):
+        one.position = 0
+        one.run(1.0)
+        one.decide(None)
+    one.system.finish()
+    with pytest.raises(SafetyError, match="lasted 299"):
+        one.system.arm(ask)
+    one.system.calibrate(ask, idle_test=True)
+    for _ in range(302):
+        one.position = 0
+        one.run(1.0)
+        one.decide(None)
+    one.system.finish()
+    one.system.arm(ask)
+    assert one.system.state is State.ARMED
+    one.system.audit.close()
+
+
+@pytest.mark.requirement("SAF-008")
+def test_a_clock_that_jumps_opens_nothing(active):
+    for jump in (3600.0, -3600.0):
+        one = active()
+        assert one.decide().allowed
+        one.now += jump
+        one.system.on_silence(one.now)
+        verdicts = []
+        for _ in range(20):
+            one.now += 0.1
+            verdicts.append(one.decide())
+        assert not any(verdict.allowed for verdict in verdicts), jump
+        assert one.system.state is not State.ACTIVE or "H-LAT" in verdicts[-1].reasons
+
+
+@pytest.mark.requirement("SAF-008")
+def test_samples_that_grow_old_are_a_caution_before_they_are_refused(active):
+    one = active()
+    one.run(0.1)
+    verdict = one.system.decide(one.decision(one.now - 0.3), one.now)
+    assert verdict.allowed
+    one.run(0.1)
+    alarm = next(alarm for alarm in one.system.alarms() if alarm.rule == "H-LAT")
+    assert (alarm.level.name, round(alarm.value, 3), alarm.limit) == ("CAUTION", 0.3, 0.2)
+    assert one.system.state is State.ACTIVE
+
+
+@pytest.mark.requirement("SAF-005")
+def test_times_that_are_no_numbers_hold_the_output(active):
+    one = active()
+    rows = one.data[one.position : one.position + 25]
+    one.system.on_chunk(Chunk(rows, np.full(25, np.nan), one.index), one.now)
+    assert one.system.state is State.DEGRADED
+    assert "H-MONO" in one.decide().reasons
 
 
 @pytest.mark.requirement("SAF-066")

@@ -3,7 +3,9 @@
 import argparse
 import contextlib
 import os
+import signal
 import sys
+from types import FrameType
 
 from bcikit.safety.guard.drivers import DriverError, open_driver
 from bcikit.safety.guard.server import serve
@@ -39,8 +41,14 @@ def main() -> int:
         # Only with the right to do so; without it the deadline leaves the scheduler some room.
         with contextlib.suppress(OSError):
             os.nice(-10)
+    # Whoever ends the process asks for the safe state first; only SIGKILL leaves that to the device's own watchdog.
+    signal.signal(signal.SIGTERM, _end)
     serve(driver, key, dead_man=arguments.dead_man, log=arguments.log)
     return 0
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,8 @@ class GuardClient:
         self._progress_s = progress_s
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.connect(("127.0.0.1", port))
-        self._sequence = 0
+        # Larger than that of any sender before it: a window that was started anew is heard at once.
+        self._sequence = time.monotonic_ns()
         self._lock = threading.Lock()
         self._asking = threading.Lock()
         self._alive_at = time.monotonic()

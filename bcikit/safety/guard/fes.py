@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+from bcikit.safety.guard.protocol import finite
+
 HARD_MAX_MA = 50.0
 FORBIDDEN_SITES = frozenset({"head", "eyes", "mouth", "neck-front", "chest", "upper-back", "heart"})
 """Never across or through these (AS 60601.2.10)."""
@@ -78,7 +80,7 @@ class FesLimits:
         lowest = {"ramp_s": 0.5, "refractory_s": 3.0}
         for item in fields(self):
             value = getattr(self, item.name)
-            if not (isinstance(value, int | float) and math.isfinite(value) and value > 0):
+            if not finite(value) or value <= 0:
                 raise FesError(f"{item.name} is {value!r}; it must be a positive number")
             if value > highest.get(item.name, math.inf):
                 raise FesError(f"{item.name} is {value:g}; the hard limit is {highest[item.name]:g}")
@@ -112,7 +114,7 @@ class FesCommand:
         values: dict[str, Any] = {}
         for name in ("amplitude_ma", "pulse_us", "frequency_hz", "area_cm2"):
             value = data.get(name)
-            if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
+            if not isinstance(value, int | float) or not finite(value) or value < 0:
                 raise FesError(f"{name} is {value!r}; it must be a number")
             values[name] = float(value)
         site = data.get("site", "forearm")

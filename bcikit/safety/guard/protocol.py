@@ -95,7 +95,11 @@ def unpack(datagram: bytes) -> dict[str, Any]:
 
 def finite(value: object) -> bool:
     """Return whether a value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        # An integer of hundreds of digits, which JSON allows.
+        return False
 
 
 def _check_command(message: dict[str, Any]) -> None:

@@ -59,16 +59,21 @@ class GuardServer:
                     core.go_safe("the engine is gone", time.monotonic())
                     core.quit = True
                 self._write_log()
+        except SystemExit:
+            core.go_safe("the guard was told to end", time.monotonic())
+            raise
         except BaseException as error:
             core.go_safe(f"the guard failed: {type(error).__name__}: {error}", time.monotonic())
             raise
         finally:
             core.go_safe("the guard ends", time.monotonic())
-            core.driver.close()
-            self._write_log()
-            self._socket.close()
-            if self._log is not None:
-                self._log.close()
+            try:
+                core.driver.close()
+            finally:
+                self._write_log()
+                self._socket.close()
+                if self._log is not None:
+                    self._log.close()
 
     def _read(self) -> None:
         for _ in range(_BURST):

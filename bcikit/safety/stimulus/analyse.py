@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bcikit.safety.stimulus.colour import chromaticity, relative_luminance, saturated_red
 from bcikit.safety.stimulus.design import Schedule, Screen, StimulusDesign, Target
@@ -18,6 +19,8 @@ DARKER = 0.80
 AREA_SR = 0.006
 FIELD_DEG = 10.0
 SCREEN_SHARE = 0.25
+_CELLS = 320
+"""Cells along the longer side of the screen in which areas are added up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,27 +215,31 @@ def _concurrent_area(targets: list[Target], screen: Screen) -> tuple[float, floa
         return 0.0, 0.0
     from scipy.signal import fftconvolve
 
-    columns = 320
-    cell = screen.width_cm / columns
-    rows = max(1, round(screen.height_cm / cell))
-    x = (np.arange(columns) + 0.5) * cell - screen.width_cm / 2
-    y = (np.arange(rows) + 0.5) * cell - screen.height_cm / 2
+    cell = max(screen.width_cm, screen.height_cm) / _CELLS
+    columns, rows = (max(1, round(side / cell)) for side in (screen.width_cm, screen.height_cm))
+    wide, high = screen.width_cm / columns, screen.height_cm / rows
+    x = (np.arange(columns) + 0.5) * wide - screen.width_cm / 2
+    y = (np.arange(rows) + 0.5) * high - screen.height_cm / 2
     mask = np.zeros((rows, columns), dtype=bool)
     d = screen.distance_cm
     for target in targets:
         width, height = target.size_on(screen)
-        left = d * math.tan(math.radians(target.position_deg[0]))
-        up = d * math.tan(math.radians(target.position_deg[1]))
+        left, up = target.centre_on(screen)
         mask |= (np.abs(y - up)[:, None] <= height / 2) & (np.abs(x - left)[None, :] <= width / 2)
     # Each cell is seen under its area times cos^3 of its eccentricity over the squared distance.
     r2 = x[None, :] ** 2 + y[:, None] ** 2
-    weight = np.where(mask, cell * cell / d**2 * (1.0 + r2 / d**2) ** -1.5, 0.0)
+    weight = np.where(mask, wide * high / d**2 * (1.0 + r2 / d**2) ** -1.5, 0.0)
     radius = d * math.tan(math.radians(FIELD_DEG / 2))
-    reach = max(1, round(radius / cell))
-    offsets = np.arange(-reach, reach + 1) * cell
-    disc = (offsets[:, None] ** 2 + offsets[None, :] ** 2 <= radius**2).astype(float)
+    across, down = (_offsets(radius, step, n) for step, n in ((wide, columns), (high, rows)))
+    disc = (down[:, None] ** 2 + across[None, :] ** 2 <= radius**2).astype(float)
     field = float(fftconvolve(weight, disc, mode="full").max())
     return max(field, 0.0), round(float(mask.mean()), 4)
+
+
+def _offsets(radius: float, step: float, n: int) -> NDArray[np.float64]:
+    """Return distances of cells within a radius, but of no more cells than there are."""
+    reach = min(max(1, round(radius / step)), n)
+    return np.asarray(np.arange(-reach, reach + 1) * step, dtype=np.float64)
 
 
 def _check_area(field: float, share: float, design: StimulusDesign, numbers: list[dict[str, Any]]) -> list[Finding]:

@@ -4,17 +4,20 @@ import math
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bcikit.signal import ConfigError
+from bcikit.signal.settings import check_settings
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Colour = tuple[Unit, Unit, Unit]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0.0, le=1e5)]
+Length = Annotated[float, Field(ge=0.1, le=1e4)]
+Angle = Annotated[float, Field(gt=-90.0, lt=90.0)]
 
 
 class _Table(BaseModel):
@@ -36,9 +39,9 @@ class Screen(_Table):
         Luminance of white.
     """
 
-    width_cm: Positive
-    height_cm: Positive
-    distance_cm: Positive
+    width_cm: Length
+    height_cm: Length
+    distance_cm: Length
     refresh_hz: Annotated[float, Field(ge=20.0, le=1000.0)] = 60.0
     peak_cd_m2: Annotated[float, Field(gt=0.0, le=10000.0)] = 100.0
 
@@ -61,9 +64,9 @@ class Schedule(_Table):
     """
 
     trial_s: Positive = 4.0
-    gap_s: Annotated[float, Field(ge=0.0)] = 2.0
+    gap_s: Annotated[float, Field(ge=0.0, le=1e5)] = 2.0
     block_s: Positive = 240.0
-    rest_s: Annotated[float, Field(ge=0.0)] = 120.0
+    rest_s: Annotated[float, Field(ge=0.0, le=1e5)] = 120.0
     session_s: Positive = 900.0
 
 
@@ -89,7 +92,8 @@ class Target(_Table):
     full_screen : bool
         Instead of a size.
     position_deg : (float, float)
-        Of the centre, from the centre of the screen, right and up.
+        Of the centre, from the centre of the screen, right and up. What would lie beside the screen is taken to lie
+        at its edge.
     pattern : str
         "uniform", "checkerboard" or "stripes".
     cell_deg : float
@@ -105,13 +109,14 @@ class Target(_Table):
     size_deg: tuple[Positive, Positive] | None = None
     size_cm: tuple[Positive, Positive] | None = None
     full_screen: bool = False
-    position_deg: tuple[float, float] = (0.0, 0.0)
+    position_deg: tuple[Angle, Angle] = (0.0, 0.0)
     pattern: Literal["uniform", "checkerboard", "stripes"] = "uniform"
     cell_deg: Positive = 1.0
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
-        if (self.depth is None) == (self.low is None or self.high is None):
+        colours = (self.low is not None, self.high is not None)
+        if any(colours) if self.depth is not None else not all(colours):
             raise ValueError(f"target {self.name!r}: give either depth, or low and high")
         if sum((self.size_deg is not None, self.size_cm is not None, self.full_screen)) != 1:
             raise ValueError(f"target {self.name!r}: give one of size_deg, size_cm and full_screen")
@@ -137,6 +142,13 @@ class Target(_Table):
                 2 * screen.distance_cm * math.tan(math.radians(min(size, 170.0)) / 2) for size in self.size_deg
             )
         return min(width, screen.width_cm), min(height, screen.height_cm)
+
+    def centre_on(self, screen: Screen) -> tuple[float, float]:
+        """Return where the centre is, in cm right and up of the middle of a screen that shows the whole target."""
+        width, height = self.size_on(screen)
+        right, up = (screen.distance_cm * math.tan(math.radians(angle)) for angle in self.position_deg)
+        room = (screen.width_cm - width) / 2, (screen.height_cm - height) / 2
+        return max(-room[0], min(room[0], right)), max(-room[1], min(room[1], up))
 
 
 class StimulusDesign(_Table):
@@ -164,18 +176,6 @@ class StimulusDesign(_Table):
     override_reason: str = ""
 
 
-def parse_design(values: Any, *, where: str = "stimulus design") -> StimulusDesign:
-    """Return the design of a table; raises `ConfigError` with every problem."""
-    try:
-        return StimulusDesign.model_validate(values)
-    except ValidationError as error:
-        problems = []
-        for item in error.errors():
-            key = ".".join(map(str, item["loc"])) or "file"
-            problems.append(f"{key}: {item['msg'].removeprefix('Value error, ')}")
-        raise ConfigError(where, problems) from None
-
-
 def load_design(path: str | os.PathLike[str]) -> StimulusDesign:
     """Read a design from TOML.
 
@@ -188,6 +188,7 @@ def load_design(path: str | os.PathLike[str]) -> StimulusDesign:
         values = tomllib.loads(Path(path).read_text("utf-8"))
     except OSError as error:
         raise ConfigError(str(path), [f"cannot be read: {error.strerror or error}"]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # Bytes that are no text, and numbers of thousands of digits, are no TOML, either.
         raise ConfigError(str(path), [f"is no TOML: {error}"]) from None
-    return parse_design(values, where=str(path))
+    return check_settings(StimulusDesign, values, where=str(path))

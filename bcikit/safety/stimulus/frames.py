@@ -1,7 +1,7 @@
 """Captured frames of a scene (VR, a game, a video): how often and over how much area they flash."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,11 +86,9 @@ class FrameAnalyser:
         Raises
         ------
         DataError
-            If it is no picture.
+            If it is no picture: another shape or type, values outside 0 to 1, or none at all (NaN).
         """
-        picture = np.asarray(frame)
-        if picture.ndim != 3 or picture.shape[2] not in (3, 4) or min(picture.shape[:2]) < 3:
-            raise DataError(f"A frame must have the shape (height, width, 3); it has {picture.shape}.")
+        picture = _picture(frame)
         light = _to_grid(picture[..., :3])
         luminance = relative_luminance(light)
         u_v, red = chromaticity(light), saturated_red(light)
@@ -168,8 +166,15 @@ def analyse_frames(frames: Iterable[NDArray[Any]], *, fps: float) -> FrameReport
     return analyser.report()
 
 
-def load_frames(path: str | os.PathLike[str]) -> Iterable[NDArray[Any]]:
+def load_frames(path: str | os.PathLike[str], *, fps: float = 60.0) -> Iterable[NDArray[Any]]:
     """Return the frames in a folder of pictures (in order of their names), a .npy file, or an animated GIF.
+
+    Parameters
+    ----------
+    path : path
+        Folder or file.
+    fps : float
+        Frames a second to return of a GIF, which has times of its own: a picture that stays is repeated.
 
     Raises
     ------
@@ -178,28 +183,57 @@ def load_frames(path: str | os.PathLike[str]) -> Iterable[NDArray[Any]]:
     """
     where = Path(path)
     if where.is_dir():
-        from matplotlib.image import imread
-
         files = sorted(file for file in where.iterdir() if file.suffix.lower() in (".png", ".jpg", ".jpeg"))
         if not files:
             raise DataError(f"{where} holds no PNG or JPEG pictures.")
-        return (np.asarray(imread(file)) for file in files)
+        return (frame for file in files for frame in _pictures(file, fps))
     if where.suffix.lower() == ".npy":
         try:
-            return np.load(where, allow_pickle=False, mmap_mode="r")
+            frames = np.load(where, allow_pickle=False, mmap_mode="r")
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"{where} is no array of frames: {error}.") from None
+        if not isinstance(frames, np.ndarray) or frames.ndim != 4:
+            raise DataError(f"{where} must hold frames of the shape (n, height, width, 3).")
+        return frames
     if where.suffix.lower() == ".gif":
-        return _gif(where)
+        return _pictures(where, fps)
     raise DataError(f"{where}: frames come as a folder of pictures, a .npy file or a .gif.")
 
 
-def _gif(path: Path) -> Iterable[NDArray[Any]]:
+def _pictures(path: Path, fps: float) -> Iterator[NDArray[Any]]:
+    """Yield the frames of a picture file: one, or those of an animation, each as long as it says."""
     from PIL import Image, ImageSequence
 
-    with Image.open(path) as picture:
-        for frame in ImageSequence.Iterator(picture):
-            yield np.asarray(frame.convert("RGB"))
+    try:
+        with Image.open(path) as picture:
+            deep = picture.mode.startswith(("I", "F"))
+            shown, until = 0, 0.0
+            for frame in () if deep else ImageSequence.Iterator(picture):
+                until += frame.info.get("duration", 0) / 1000.0
+                # Even one that is too short to be shown is judged.
+                times = max(1, round(until * fps) - shown)
+                shown += times
+                yield from [np.asarray(frame.convert("RGB"))] * times
+    # SyntaxError is what Pillow calls a broken PNG.
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} is no picture or is damaged: {error}.") from None
+    if deep:
+        raise DataError(f"{path} has more than 8 bits a colour; save it as 8-bit RGB.")
+
+
+def _picture(frame: NDArray[Any]) -> NDArray[Any]:
+    """Return a frame that is a picture; whatever cannot be judged must not pass for a picture that does not flash."""
+    picture = np.asarray(frame)
+    if picture.ndim != 3 or picture.shape[2] not in (3, 4) or min(picture.shape[:2]) < 3:
+        raise DataError(f"A frame must have the shape (height, width, 3); it has {picture.shape}.")
+    if picture.dtype == np.uint8:
+        return picture
+    if picture.dtype.kind != "f":
+        raise DataError(f"A frame holds uint8, or floats from 0 to 1; it holds {picture.dtype}.")
+    low, high = float(picture.min()), float(picture.max())
+    if not (low >= 0.0 and high <= 1.0):
+        raise DataError(f"A frame of floats holds values from 0 to 1; it holds values from {low:g} to {high:g}.")
+    return picture
 
 
 def _to_grid(picture: NDArray[Any]) -> NDArray[np.float64]:
