@@ -3,9 +3,11 @@
 import json
 import os
 import secrets
+import socket
 import threading
 from collections import deque
-from multiprocessing.connection import Client, Connection, Listener
+from contextlib import suppress
+from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
 from typing import Any, Self
 
 from bcikit.signal import BciError, check_choice
@@ -31,6 +33,54 @@ ORDERS = (
 
 _LARGEST = 65536
 
+GREETING_SECONDS = 2.0
+"""A caller that has not shown by then that it has the key is cut off."""
+
+_MOST_STRANGERS = 32
+"""Callers without a key yet at once; one more, and the oldest of them is cut off."""
+
+
+class _Caller:
+    """Whoever called, before and after it has shown that it has the key."""
+
+    def __init__(self, connection: "Connection[Any, Any]") -> None:
+        self.connection = connection
+        self.greeted = False
+        self._lock = threading.Lock()
+
+    def greet(self, key: bytes) -> bool:
+        """Return whether the caller has the key; one that says nothing, or half of it, does not get all the time."""
+        from multiprocessing import AuthenticationError
+
+        patience = threading.Timer(GREETING_SECONDS, self.hang_up)
+        patience.daemon = True
+        patience.start()
+        known = False
+        try:
+            deliver_challenge(self.connection, key)
+            answer_challenge(self.connection, key)
+            known = True
+        except (AuthenticationError, EOFError, OSError):
+            pass
+        finally:
+            patience.cancel()
+            with self._lock:
+                self.greeted = True
+        return known
+
+    def hang_up(self) -> None:
+        """Cut a stranger off, whatever it is in the middle of."""
+        # Under the lock the greeting is still going on, and nobody has closed the handle.
+        with self._lock:
+            if not self.greeted:
+                line = socket.socket(fileno=self.connection.fileno())
+                try:
+                    line.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+                finally:
+                    line.detach()
+
 
 class ControlServer:
     """Takes orders from other processes of this machine.
@@ -44,14 +94,16 @@ class ControlServer:
     """
 
     def __init__(self) -> None:
-        key = secrets.token_bytes(32)
-        self._listener = Listener(("127.0.0.1", 0), authkey=key)
+        self._key = secrets.token_bytes(32)
+        # The key is asked for by the reader of each caller: a stranger that says nothing must not keep others waiting.
+        self._listener = Listener(("127.0.0.1", 0), backlog=64)
         host, port = self._listener.address[:2]
-        self.environment = {ENV_ADDRESS: f"{host}:{port}", ENV_KEY: key.hex()}
+        self.environment = {ENV_ADDRESS: f"{host}:{port}", ENV_KEY: self._key.hex()}
         self._orders: deque[dict[str, Any]] = deque(maxlen=256)
         self._stop: dict[str, Any] | None = None
         self._closing = False
         self._readers: list[threading.Thread] = []
+        self._strangers: deque[_Caller] = deque()
         self._thread = threading.Thread(target=self._accept, name="bcikit-control", daemon=True)
         self._thread.start()
 
@@ -83,13 +135,12 @@ class ControlServer:
         """Stop listening."""
         self._closing = True
         # accept() does not see its own socket closed on every system; a last caller wakes it.
-        try:
-            host, port = self._listener.address[:2]
-            Client((host, port), authkey=bytes.fromhex(self.environment[ENV_KEY])).close()
-        except (OSError, EOFError):
-            pass
+        with suppress(OSError):
+            socket.create_connection(self._listener.address[:2], timeout=1.0).close()
         self._listener.close()
         self._thread.join(timeout=2.0)
+        for caller in self._strangers:
+            caller.hang_up()
         for reader in self._readers:
             reader.join(timeout=1.0)
 
@@ -97,25 +148,30 @@ class ControlServer:
         return self._closing
 
     def _accept(self) -> None:
-        from multiprocessing import AuthenticationError
-
         while not self._is_closing():
             try:
                 connection = self._listener.accept()
-            except (AuthenticationError, EOFError, ConnectionError):
+            except ConnectionError:
                 continue
             except OSError:
                 return
             if self._is_closing():
                 connection.close()
                 return
-            reader = threading.Thread(target=self._read, args=(connection,), name="bcikit-control-read", daemon=True)
+            self._strangers = deque(caller for caller in self._strangers if not caller.greeted)
+            while len(self._strangers) >= _MOST_STRANGERS:
+                self._strangers.popleft().hang_up()
+            caller = _Caller(connection)
+            self._strangers.append(caller)
+            reader = threading.Thread(target=self._read, args=(caller,), name="bcikit-control-read", daemon=True)
             self._readers = [thread for thread in self._readers if thread.is_alive()] + [reader]
             reader.start()
 
-    def _read(self, connection: "Connection[Any, Any]") -> None:
+    def _read(self, caller: _Caller) -> None:
         # The reader alone closes its connection: a close from another thread pulls the handle from under a read.
-        with connection:
+        with caller.connection as connection:
+            if not caller.greet(self._key):
+                return
             while not self._closing:
                 try:
                     if connection.poll(0.1):
@@ -130,7 +186,7 @@ class ControlServer:
             if not isinstance(order, dict):
                 raise ValueError("an order is a JSON object")
             self.put(order)
-        except (BciError, ValueError) as error:
+        except (BciError, ValueError, RecursionError) as error:
             return json.dumps({"ok": False, "error": str(error)}).encode()
         return b'{"ok": true}'
 

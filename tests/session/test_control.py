@@ -1,3 +1,4 @@
+import socket
 import time
 
 import pytest
@@ -62,6 +63,42 @@ def test_a_wrong_key_gets_nowhere(server: ControlServer, client: ControlClient) 
         ControlClient(server.environment[ENV_ADDRESS], "00" * 32)
     client.send({"do": "pause"})
     assert server.poll() == [{"do": "pause"}]
+
+
+def test_strangers_who_say_nothing_or_half_keep_nobody_waiting(server: ControlServer) -> None:
+    host, _, port = server.environment[ENV_ADDRESS].rpartition(":")
+    strangers = []
+    try:
+        for number in range(80):
+            stranger = socket.create_connection((host, int(port)), timeout=5)
+            strangers.append(stranger)
+            if number % 2:
+                # The length of a message, and then nothing.
+                stranger.sendall(b"\x00\x00\x00\x40")
+        client = ControlClient(server.environment[ENV_ADDRESS], server.environment[ENV_KEY])
+        client.send({"do": "stop", "reason": "patient"})
+        client.close()
+        assert server.poll() == [{"do": "stop", "reason": "patient"}]
+        assert len([thread for thread in server._readers if thread.is_alive()]) <= 80
+        for stranger in strangers:
+            stranger.settimeout(5)
+            while stranger.recv(4096):
+                pass  # What comes is the question for the key; then the line is cut.
+    finally:
+        for stranger in strangers:
+            stranger.close()
+
+
+def test_messages_of_any_shape_are_answered(server: ControlServer, client: ControlClient) -> None:
+    for message in (b"[" * 60_000, b"\x00" * 100, b"1e999", b'{"do": ["stop"]}', b'{"do": {"x": 1}}'):
+        client._connection.send_bytes(message)
+        assert b"error" in client._connection.recv_bytes()
+    client._connection.send_bytes(b"x" * 70_000)
+    with pytest.raises((EOFError, OSError)):
+        client._connection.recv_bytes()
+    other = ControlClient(server.environment[ENV_ADDRESS], server.environment[ENV_KEY])
+    other.send({"do": "stop", "reason": "still heard"})
+    other.close()
 
 
 def test_without_an_engine_there_is_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
