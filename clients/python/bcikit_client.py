@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,47 @@ from typing import Any
 VERSION = 1
 DRIFT = 1e-4
 """Share by which the estimate of the shortest way may grow, so that drifting clocks are followed."""
+
+SILENCE = 3.0
+"""Seconds without a sign of life (there is one a second) after which a WebSocket is taken for lost."""
+
+
+def _refuse(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
+
+
+def _finite(text: str) -> float | int:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large")
+    return number if set(text) & set(".eE") else int(text)
+
+
+def _number(value: object, low: float = -math.inf, high: float = math.inf) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def read(text: str | bytes) -> dict[str, Any] | None:
+    """Return a message, or None if it is none: strict JSON in UTF-8; of two equal names the last one counts."""
+    try:
+        plain = text if isinstance(text, str) else text.decode()
+        message = json.loads(plain, parse_constant=_refuse, parse_float=_finite, parse_int=_finite)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(message, dict):
+        return None
+    get = message.get
+    good = (
+        (_number(get("v")) and get("v") == VERSION)
+        and (_number(get("seq"), 1, 2**53 - 1) and get("seq") % 1 == 0)
+        and (_number(get("t_mono")) and _number(get("ttl_ms")))
+        and (isinstance(get("type"), str) and isinstance(get("sender"), str))
+    )
+    if good and get("type") == "command":
+        value = get("value")
+        good = isinstance(get("name"), str) and _number(get("ttl_ms"), 0, 60_000)
+        good = good and (value is None or isinstance(value, str) or _number(value))
+    return message if good else None
 
 
 class Receiver:
@@ -25,6 +67,14 @@ class Receiver:
 
     def reset(self) -> None:
         """Forget the connection: call it when a new one begins or the old one is lost."""
+        self._gone: list[str] = []
+        self._sender: str | None = None
+        self._begin(None)
+
+    def _begin(self, sender: str | None) -> None:
+        if self._sender is not None:
+            self._gone = [*self._gone[-15:], self._sender]
+        self._sender = sender
         self.command = None
         self._sequence = 0
         self._way: float | None = None
@@ -32,28 +82,29 @@ class Receiver:
 
     def feed(self, text: str | bytes, now: float) -> None:
         """Take one message that arrived at `now` (seconds, any clock that only goes forward)."""
-        try:
-            message = json.loads(text)
-            sequence, sent = int(message["seq"]), float(message["t_mono"])
-            kind, ttl = str(message["type"]), float(message["ttl_ms"]) / 1000.0
-            known = message["v"] == VERSION
-        except (ValueError, KeyError, TypeError):
-            known = False
-        if not known:
+        message = read(text)
+        if message is None:
             self.counts["malformed"] += 1
             return
-        if sequence <= self._sequence:
+        if message["sender"] in self._gone or (message["sender"] == self._sender and message["seq"] <= self._sequence):
             self.counts["out_of_order"] += 1
             return
-        self._sequence = sequence
-        way = now - sent
+        if message["sender"] != self._sender:
+            self._begin(message["sender"])
+        self._sequence = message["seq"]
+        if isinstance(message.get("state"), str):
+            self.state = message["state"]
+        if message["type"] == "clock":
+            # It tells the host's clock, which need not be the one that the session runs on.
+            self.news = message
+            return
+        way = now - message["t_mono"]
         grown = way if self._way is None else self._way + DRIFT * (now - self._heard)
         self._way = min(way, grown)
         self._heard = now
-        self.state = str(message.get("state", ""))
-        if kind == "command":
-            self._take(message, ttl - (way - self._way), now)
-        elif kind == "safe":
+        if message["type"] == "command":
+            self._take(message, message["ttl_ms"] / 1000.0 - (way - self._way), now)
+        elif message["type"] == "safe":
             self.command = None
         else:
             self.news = message
@@ -88,7 +139,7 @@ def udp(port: int = 9750, host: str = "127.0.0.1", period: float = 0.02) -> Iter
 
 def websocket(url: str, act: Callable[[dict[str, Any] | None], None], period: float = 0.02) -> None:
     """Call `act` with the command in force every `period` seconds; connects again for ever. Needs `websockets`."""
-    from websockets.exceptions import ConnectionClosed
+    from websockets.exceptions import WebSocketException
     from websockets.sync.client import connect
 
     receiver = Receiver()
@@ -96,13 +147,17 @@ def websocket(url: str, act: Callable[[dict[str, Any] | None], None], period: fl
         receiver.reset()
         act(None)
         try:
-            with connect(url) as line:
+            with connect(url, close_timeout=1) as line:
                 line.send(json.dumps({"type": "hello", "client": "python"}))
-                while True:
+                heard = time.monotonic()
+                while time.monotonic() - heard < SILENCE:
                     with contextlib.suppress(TimeoutError):
                         receiver.feed(line.recv(timeout=period), time.monotonic())
+                        heard = time.monotonic()
                     act(receiver.tick(time.monotonic()))
-        except (OSError, ConnectionClosed):
+                # Before the connection is closed, which takes time where nobody answers.
+                act(None)
+        except (OSError, WebSocketException):
             act(None)
             time.sleep(0.5)
 

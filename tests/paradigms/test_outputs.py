@@ -42,7 +42,15 @@ DECISION = {
     "probabilities": [0.7, 0.3],
     "label": "left",
 }
-VERDICT = {"type": "verdict", "time": 1.0, "allowed": False, "reasons": ["A-CONF", "Q-MONT"], "state": "ACTIVE"}
+VERDICT = {
+    "type": "verdict",
+    "time": 1.0,
+    "allowed": False,
+    "reasons": ["A-CONF", "A-KOFN"],
+    "state": "ACTIVE",
+    "data": {"A-KOFN": {"value": 1, "limit": "2 of 3"}},
+}
+QUALITY = {"type": "quality", "time": 1.0, "summary": "BAD", "channels": {"Oz": "BAD", "Cz": "GOOD"}}
 
 
 # ---- addresses -----------------------------------------------------------------------------------------------------
@@ -131,7 +139,7 @@ def test_every_message_follows_the_schema_and_only_commands_move():
     sealed = [
         sealer.inform(DECISION),
         sealer.inform(VERDICT),
-        sealer.inform({"type": "quality", "worst": "Oz", "channels": {"Oz": "BAD"}}),
+        sealer.inform(QUALITY),
         sealer.command(command(at=5.0, trial=3)),
         sealer.heartbeat(),
         sealer.clock(1.0, 2.0),
@@ -140,13 +148,17 @@ def test_every_message_follows_the_schema_and_only_commands_move():
     for envelope in sealed:
         check_schema(json.loads(encode(envelope)))
     assert [envelope["seq"] for envelope in sealed] == list(range(1, 8))
+    assert {envelope["sender"] for envelope in sealed} == {sealer.sender}
+    assert Sealer().sender != sealer.sender
     assert [envelope["informational"] for envelope in sealed] == [True, True, True, False, True, True, False]
     moving = sealed[3]
     assert moving["decision"] == "left"
     assert moving["p"] == {"left": 0.7, "right": 0.3}
-    assert moving["inhibited_reason"] == "A-CONF, Q-MONT"
+    assert moving["inhibited_reason"] == "A-CONF, A-KOFN"
+    assert moving["k_of_n"] == [1, "2 of 3"]
     assert moving["state"] == "ACTIVE"
-    assert moving["quality"] == "Oz"
+    assert moving["quality"] == "BAD"
+    assert sealer.inform({**VERDICT, "allowed": True, "reasons": [], "data": {}})["k_of_n"] is None
     long = sealer.command(command(at=5.0, text="x" * 5000))
     assert len(encode(long, limit=MAX_BYTES)) <= MAX_BYTES
 
@@ -163,18 +175,6 @@ def test_the_python_client_plays_every_scene():
 def test_the_javascript_client_plays_every_scene():
     done = subprocess.run(
         ["node", ROOT / "clients" / "conformance" / "run_javascript.mjs"], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.skipif(shutil.which("dotnet") is None, reason="no .NET")
-def test_the_csharp_client_plays_every_scene():
-    scenes = ROOT / "clients" / "conformance" / "v1.json"
-    done = subprocess.run(
-        ["dotnet", "run", "--project", ROOT / "clients" / "csharp", "--", scenes],
-        capture_output=True,
-        text=True,
-        timeout=110,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -212,9 +212,9 @@ def test_osc_bundles_are_read_by_python_osc():
             output.inform(DECISION)
             output.inform(VERDICT)
             output.inform({"type": "event", "name": "cue/left", "time": 3.0})
-            output.inform({"type": "quality", "channels": {"Oz": "BAD"}})
+            output.inform(QUALITY)
             output.send(command(9, at=4.0))
-        found = [heard.get(timeout=5) for _ in range(9)]
+        found = [heard.get(timeout=5) for _ in range(11)]
     finally:
         server.shutdown()
         thread.join(5)
@@ -224,10 +224,11 @@ def test_osc_bundles_are_read_by_python_osc():
     assert by_address[f"{root}/decision"][1:] == ("left", pytest.approx(0.7), 1.0)
     assert by_address[f"{root}/posterior/right"][1] == pytest.approx(0.3)
     assert by_address[f"{root}/safety/state"][1] == "ACTIVE"
-    assert by_address[f"{root}/safety/inhibited"][1] == "A-CONF, Q-MONT"
+    assert by_address[f"{root}/safety/inhibited"][1] == "A-CONF, A-KOFN"
     assert by_address[f"{root}/marker"][1:] == ("cue/left", 3.0)
     assert by_address[f"{root}/quality/Oz"][1] == "BAD"
     assert by_address[f"{root}/command"][1:] == ("close", pytest.approx(0.8), 500, 4.0)
+    assert found[0] == (f"{root}/safe", (1, "opened"))
     assert found[-1][0] == f"{root}/safe"
     sequences = [values[0] for _, values in found]
     assert sequences == sorted(sequences)
@@ -242,7 +243,9 @@ def test_osc_bundles_are_read_by_the_npm_package_osc():
     port.on("bundle", (bundle) => {
       for (const packet of bundle.packets) seen.push([packet.address, packet.args.map((a) => [a.type, a.value])]);
       const late = Math.abs(bundle.timeTag.native - Date.now());
-      if (seen.at(-1)[0].endsWith("/safe")) { console.log(JSON.stringify({ seen, late })); process.exit(0); }
+      if (seen.length < 2 || !seen.at(-1)[0].endsWith("/safe")) return;
+      console.log(JSON.stringify({ seen, late }));
+      process.exit(0);
     });
     port.on("ready", () => console.log(port.socket.address().port));
     port.open();
@@ -256,7 +259,7 @@ def test_osc_bundles_are_read_by_the_npm_package_osc():
             said = json.loads(other.stdout.readline())
         finally:
             other.kill()
-    (address, arguments), _ = said["seen"]
+    _, (address, arguments), _ = said["seen"]
     assert address == "/bcikit/v1/command"
     assert [kind for kind, _ in arguments] == ["i", "s", "f", "i", "d"]
     assert arguments[4][1] == 4.0
@@ -270,16 +273,23 @@ def test_lsl_streams_are_read_with_their_metadata():
 
     stem = f"bcikit-test-{uuid.uuid4().hex[:8]}"
     with open_output(f"lsl:{stem}") as output:
-        output.inform(DECISION)
-        (found,) = resolve_streams(timeout=30, name=f"{stem}-posterior")
-        inlet = StreamInlet(found)
-        inlet.open_stream(timeout=10)
-        info = inlet.get_sinfo()
-        assert info.get_channel_names() == ["left", "right"]
-        output.inform({**DECISION, "time": HostClock().now()})
-        data, _ = inlet.pull_sample(timeout=10)
-        assert data.tolist() == pytest.approx([0.7, 0.3])
-        inlet.close_stream()
+        for what, labels, message, values in (
+            ("posterior", ["left", "right"], DECISION, [0.7, 0.3]),
+            ("quality", ["Oz", "Cz"], QUALITY, [2.0, 0.0]),
+        ):
+            # Resolved as soon as it is there: MNE-LSL asks each machine once, and the newest outlet answers.
+            output.inform(message)
+            (found,) = resolve_streams(timeout=30, name=f"{stem}-{what}")
+            inlet = StreamInlet(found)
+            inlet.open_stream(timeout=10)
+            info = inlet.get_sinfo()
+            assert info.get_channel_names() == labels
+            now = HostClock().now()
+            output.inform({**message, "time": now})
+            data, at = inlet.pull_sample(timeout=10)
+            assert data.tolist() == pytest.approx(values)
+            assert at == pytest.approx(now)
+            inlet.close_stream()
 
 
 def test_lsl_markers_and_commands_are_read_by_pylsl():
@@ -288,19 +298,26 @@ def test_lsl_markers_and_commands_are_read_by_pylsl():
     stem = f"bcikit-test-{uuid.uuid4().hex[:8]}"
     with open_output(f"lsl:{stem}") as output:
         inlets = {}
-        for what in ("markers", "commands"):
+        for what in ("markers", "commands", "decisions", "state"):
             (info,) = pylsl.resolve_byprop("name", f"{stem}-{what}", 1, timeout=20)
             inlets[what] = pylsl.StreamInlet(info, recover=False)
             inlets[what].open_stream(timeout=10)
         now = HostClock().now()
         output.inform({"type": "event", "name": "cue/left", "time": now})
         output.send(command(5, at=now))
+        output.inform({**DECISION, "time": now})
+        output.inform({**DECISION, "label": None, "time": now})
+        output.inform({**VERDICT, "time": now})
+        output.inform({**VERDICT, "time": now})
+        output.inform({"type": "state", "state": "SAFE_STOP", "time": now})
         marker, at = inlets["markers"].pull_sample(timeout=10)
         assert marker == ["cue/left"]
         assert at == pytest.approx(now)
         texts = [json.loads(inlets["commands"].pull_sample(timeout=10)[0][0]) for _ in range(2)]
         assert [text["type"] for text in texts] == ["inform", "command"]
         assert texts[1]["command_seq"] == 5
+        assert [inlets["decisions"].pull_sample(timeout=10)[0] for _ in range(2)] == [["left"], [""]]
+        assert [inlets["state"].pull_sample(timeout=10)[0] for _ in range(2)] == [["ACTIVE"], ["SAFE_STOP"]]
         for inlet in inlets.values():
             inlet.close_stream()
 
@@ -318,9 +335,9 @@ def test_serial_lines_are_short_and_end_with_safe():
         os.close(master)
         os.close(slave)
     lines = [json.loads(line) for line in text.strip().split("\n")]
-    assert [line["do"] for line in lines] == ["close", "safe"]
-    assert lines[0]["ttl_ms"] == 500
-    assert lines[0]["seq"] < lines[1]["seq"]
+    assert [line["do"] for line in lines] == ["safe", "close", "safe"]
+    assert lines[1]["ttl_ms"] == 500
+    assert [line["seq"] for line in lines] == [1, 2, 3]
 
 
 def test_the_guard_takes_commands_and_goes_safe():

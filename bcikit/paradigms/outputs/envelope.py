@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from bcikit.signal import Command
 
@@ -27,16 +28,23 @@ def schema() -> dict[str, Any]:
 class Sealer:
     """Puts commands and news into envelopes and remembers the newest state, decision and quality for them.
 
-    Sequence numbers grow over everything sent, so a receiver sees losses and drops what is late.
+    Sequence numbers grow over everything sent, so a receiver sees losses and drops what is late. They and the clock
+    begin anew with each start; `sender` tells a receiver that they did.
 
     Parameters
     ----------
     ttl : float
         Validity of what carries no command, in seconds.
+
+    Attributes
+    ----------
+    sender : str
+        Random, and another one at each start.
     """
 
     def __init__(self, *, ttl: float = 0.5) -> None:
         self.ttl = ttl
+        self.sender = uuid4().hex[:8]
         self._sequence = 0
         self._context: dict[str, Any] = {
             "state": "",
@@ -87,11 +95,12 @@ class Sealer:
             context["state"] = message.get("state", context["state"])
             reasons = message.get("reasons") or []
             context["inhibited_reason"] = None if message.get("allowed") else ", ".join(map(str, reasons)) or "refused"
-            context["k_of_n"] = (message.get("data") or {}).get("k_of_n", context["k_of_n"])
+            votes = (message.get("data") or {}).get("A-KOFN")
+            context["k_of_n"] = None if votes is None else [votes["value"], votes["limit"]]
         elif kind == "state":
             context["state"] = str(message.get("state", message.get("value", "")))
         elif kind == "quality":
-            context["quality"] = message.get("summary", message.get("worst"))
+            context["quality"] = message.get("summary")
         body = {key: value for key, value in message.items() if key not in ("type", "time")}
         return self._seal("inform", informational=True, name=kind, data=body)
 
@@ -111,6 +120,7 @@ class Sealer:
         return {
             "v": VERSION,
             "type": kind,
+            "sender": self.sender,
             "seq": self._sequence,
             "t_mono": self._now if t_mono is None else t_mono,
             "t_utc": time.time(),

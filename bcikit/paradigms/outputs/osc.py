@@ -17,6 +17,8 @@ Arguments = list[tuple[str, Any]]
 class OscOutput(Output):
     """Sends OSC over UDP. Every message begins with the sequence number, so receivers drop what is late.
 
+    The first message is ``safe``; numbers begin anew with it.
+
     ========================  ===========================================================================
     address                   arguments
     ========================  ===========================================================================
@@ -54,7 +56,7 @@ class OscOutput(Output):
         self._sealer = Sealer()
         self._sent = 0
         self._failed = 0
-        self._safe = True
+        self.safe("opened")
 
     def send(self, command: Command) -> None:
         """Send a command."""

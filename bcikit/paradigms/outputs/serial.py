@@ -12,8 +12,9 @@ from bcikit.signal import Command, MissingDependencyError, SourceError, check_in
 class SerialOutput(Output):
     r"""Writes short lines: ``{"seq":7,"do":"close","value":0.8,"ttl_ms":500}\n``.
 
-    A microcontroller needs no more: it acts on a ``seq`` that grows, lets go after ``ttl_ms`` and on ``"do":"safe"``.
-    News are not sent. A line that does not fit into the driver's buffer is dropped, not waited for.
+    A microcontroller needs no more: it acts on a ``seq`` that grows, lets go after ``ttl_ms`` and on ``"do":"safe"``,
+    which comes first and with which numbers begin anew. News are not sent. A line that does not fit into the driver's
+    buffer is dropped, not waited for.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class SerialOutput(Output):
         self._sealer = Sealer()
         self._sent = 0
         self._failed = 0
-        self._safe = True
+        self.safe("opened")
 
     def send(self, command: Command) -> None:
         """Write a command."""

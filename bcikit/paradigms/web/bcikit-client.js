@@ -3,6 +3,36 @@
 
 export const VERSION = 1;
 const DRIFT = 1e-4; // share by which the estimate of the shortest way may grow, so that drifting clocks are followed
+const SILENCE = 3; // seconds without a sign of life (there is one a second) after which a connection is taken for lost
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+const isNumber = (value, low = -Infinity, high = Infinity) => typeof value === "number" && value >= low && value <= high;
+
+function finite(key, value) {
+  if (typeof value === "number" && !Number.isFinite(value)) throw new RangeError(`${key} is too large`);
+  return value;
+}
+
+/** Return a message, or null if it is none: strict JSON in UTF-8 (a string or bytes); of two equal names the last one counts. */
+export function read(text) {
+  let message;
+  try {
+    message = JSON.parse(typeof text === "string" ? text : UTF8.decode(text), finite);
+  } catch {
+    return null;
+  }
+  const good =
+    message !== null && typeof message === "object" && message.v === VERSION &&
+    Number.isSafeInteger(message.seq) && message.seq >= 1 && isNumber(message.t_mono) && isNumber(message.ttl_ms) &&
+    typeof message.type === "string" && typeof message.sender === "string";
+  if (!good) return null;
+  if (message.type === "command") {
+    const { value } = message;
+    const known = value === null || value === undefined || typeof value === "string" || isNumber(value);
+    if (typeof message.name !== "string" || !isNumber(message.ttl_ms, 0, 60_000) || !known) return null;
+  }
+  return message;
+}
 
 /** Decides which command is in force. Times are seconds on any clock that only goes forward. */
 export class Receiver {
@@ -14,6 +44,14 @@ export class Receiver {
 
   /** Forget the connection: call it when a new one begins or the old one is lost. */
   reset() {
+    this._gone = [];
+    this._sender = null;
+    this._begin(null);
+  }
+
+  _begin(sender) {
+    if (this._sender !== null) this._gone = [...this._gone.slice(-15), this._sender];
+    this._sender = sender;
     this.command = null;
     this._sequence = 0;
     this._way = null;
@@ -23,29 +61,24 @@ export class Receiver {
 
   /** Take one message that arrived at `now`; returns it if it was understood and in order, else null. */
   feed(text, now) {
-    let message;
-    try {
-      message = JSON.parse(text);
-    } catch {
-      message = null;
-    }
-    const wellFormed =
-      message !== null && typeof message === "object" && message.v === VERSION && Number.isFinite(message.seq) &&
-      Number.isFinite(message.t_mono) && Number.isFinite(message.ttl_ms) && typeof message.type === "string";
-    if (!wellFormed) {
+    const message = read(text);
+    if (message === null) {
       this.counts.malformed += 1;
       return null;
     }
-    if (message.seq <= this._sequence) {
+    if (this._gone.includes(message.sender) || (message.sender === this._sender && message.seq <= this._sequence)) {
       this.counts.out_of_order += 1;
       return null;
     }
+    if (message.sender !== this._sender) this._begin(message.sender);
     this._sequence = message.seq;
+    if (typeof message.state === "string") this.state = message.state;
+    // The answer to "clock" tells the host's clock, which need not be the one that the session runs on.
+    if (message.type === "clock") return message;
     const way = now - message.t_mono;
     const grown = this._way === null ? way : this._way + DRIFT * (now - this._heard);
     this._way = Math.min(way, grown);
     this._heard = now;
-    this.state = message.state ?? "";
     if (message.type === "command") {
       const left = message.ttl_ms / 1000 - (way - this._way);
       if (left <= 0 || message.informational !== false) {
@@ -93,6 +126,7 @@ export class Connection {
     const Socket = this._options.WebSocket ?? globalThis.WebSocket;
     const socket = new Socket(this.url);
     this._socket = socket;
+    this._lastHeard = this.now();
     socket.onopen = () => {
       this._wait = 0.25;
       this.receiver.reset();
@@ -103,19 +137,32 @@ export class Connection {
     };
     socket.onmessage = (event) => {
       const now = this.now();
+      this._lastHeard = now;
       const message = this.receiver.feed(event.data, now);
       if (message === null) return;
       if (message.type === "clock") this._placeClock(message, now);
       this._options.onMessage?.(message, now);
     };
-    socket.onclose = () => {
-      this.receiver.reset();
-      this._options.onLink?.(false);
-      if (this._closed) return;
-      this._timer = setTimeout(() => this._open(), this._wait * 1000);
-      this._wait = Math.min(this._wait * 2, 2);
-    };
+    socket.onclose = () => this._lost();
     socket.onerror = () => {};
+    clearInterval(this._watch);
+    this._watch = setInterval(() => {
+      // A network that went away closes nothing: its silence has to tell.
+      if (this.now() - this._lastHeard > SILENCE) this._lost();
+    }, 500);
+  }
+
+  _lost() {
+    const socket = this._socket;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+    clearInterval(this._watch);
+    clearTimeout(this._clockTimer);
+    this.receiver.reset();
+    this._options.onLink?.(false);
+    if (this._closed) return;
+    this._timer = setTimeout(() => this._open(), this._wait * 1000);
+    this._wait = Math.min(this._wait * 2, 2);
   }
 
   _askTime() {
@@ -142,7 +189,6 @@ export class Connection {
   close() {
     this._closed = true;
     clearTimeout(this._timer);
-    clearTimeout(this._clockTimer);
-    this._socket?.close();
+    this._lost();
   }
 }

@@ -1,0 +1,252 @@
+"""The C# client and the Unity scripts: compiled with warnings as errors, and run against what bcikit really sends.
+
+Mono compiles and runs them here. Unity and LSL4Unity themselves are stood for by `unity/`, which has the public
+signatures that the scripts use.
+"""
+
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bcikit.acquisition.marker_grammar import event_of
+from bcikit.paradigms import open_output
+from bcikit.signal import Command, HostClock
+
+ROOT = Path(__file__).parents[2]
+CLIENT = ROOT / "clients" / "csharp" / "BcikitReceiver.cs"
+SCENES = ROOT / "clients" / "conformance"
+JSON_LIBRARY = next(Path("/usr/lib/cli").glob("Newtonsoft.Json-*/Newtonsoft.Json.dll"), None)
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("mcs") is None or shutil.which("mono") is None or JSON_LIBRARY is None,
+    reason="no C#: apt-get install mono-mcs mono-runtime libnewtonsoft-json5.0-cil",
+)
+
+
+def compiled(folder, name, *sources):
+    """Compile a program beside the library it needs; any warning is an error."""
+    program = folder / name
+    shutil.copy(JSON_LIBRARY, folder)
+    options = ["-warnaserror", "-warn:4", "-langversion:6", f"-r:{JSON_LIBRARY}", f"-out:{program}"]
+    done = subprocess.run(["mcs", *options, *sources], capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return program
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    sources = sorted((ROOT / "clients" / "csharp").glob("*.cs"))
+    return compiled(tmp_path_factory.mktemp("client"), "Bcikit.Client.exe", *sources)
+
+
+@pytest.fixture(scope="module")
+def unity(tmp_path_factory):
+    here = sorted(Path(__file__).with_name("unity").glob("*.cs"))
+    scripts = sorted((ROOT / "examples" / "unity").glob("*.cs"))
+    return compiled(tmp_path_factory.mktemp("unity"), "Stage.exe", CLIENT, *scripts, *here)
+
+
+@contextmanager
+def running(program, *arguments):
+    process = subprocess.Popen(
+        ["mono", program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    )
+    # A program that says nothing more ends the test, not the test run.
+    limit = threading.Timer(60, process.kill)
+    limit.start()
+    try:
+        yield process
+    finally:
+        limit.cancel()
+        process.kill()
+        process.communicate(timeout=10)
+
+
+def says(process):
+    return process.stdout.readline().strip()
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        line.bind(("127.0.0.1", 0))
+        return line.getsockname()[1]
+
+
+def order(sequence, *, value=0.9, ttl=0.4, name="close", hand="right_hand"):
+    now = HostClock().now()
+    return Command(sequence=sequence, time=now, ttl=ttl, name=name, value=value, data={"class": hand})
+
+
+# ---- the client ----------------------------------------------------------------------------------------------------
+def test_the_csharp_client_plays_every_scene(client):
+    done = subprocess.run(
+        ["mono", client, "scenes", SCENES / "v1.json"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_clients_agree_on_texts_with_faults_in_any_place(client, tmp_path):
+    """Python's receiver says what to expect of each text; the others must do the same."""
+    path = tmp_path / "scenes.json"
+    script = """
+import json, random, sys
+from pathlib import Path
+root, target = map(Path, sys.argv[1:])
+sys.path[:0] = [str(root / "python"), str(root / "conformance")]
+from bcikit_client import Receiver
+from make import message
+rng = random.Random(1)
+parts = list("{}[],:\\"\\\\/'-+.0123456789eEaftnu \\t\\n_")
+parts += ["null", "true", "//", "/*", "1e999", "NaN", '"x":', ',"v":']
+scenes = {}
+for number in range(3000):
+    text = json.dumps(message(2, 5.1, rng.choice(["command", "safe", "inform"]), data={"x": [1, -2.5e-3, "a\\u00e9"]}))
+    for _ in range(rng.choice([1, 1, 1, 2, 3])):
+        at, kind = rng.randrange(len(text)), rng.random()
+        cut = rng.choice([1, 1, 4])
+        text = text[:at] + ("" if kind < 0.4 else rng.choice(parts)) + text[at + (0 if kind > 0.7 else cut):]
+    receiver, steps = Receiver(), []
+    for at, sent in ((10.0, json.dumps(message(1, 5.0, name="open"))), (10.1, text), (10.7, None)):
+        if sent is not None:
+            receiver.feed(sent, at)
+        found = receiver.tick(at)
+        expect = None if found is None else {"name": found["name"], "value": found.get("value")}
+        steps.append({"at": at, "message": sent, "expect": expect, "counts": dict(receiver.counts)})
+    scenes[str(number)] = steps
+target.write_text(json.dumps(scenes))
+print(sum(steps[1]["counts"]["malformed"] for steps in scenes.values()))
+"""
+    made = subprocess.run(
+        [sys.executable, "-c", script, ROOT / "clients", path], capture_output=True, text=True, timeout=60, check=True
+    )
+    # Neither all nor none of them are refused.
+    assert 300 < int(made.stdout) < 2900
+    players = [["mono", client, "scenes", path]]
+    if shutil.which("node"):
+        players.append(["node", SCENES / "run_javascript.mjs", path])
+    for player in players:
+        done = subprocess.run(player, capture_output=True, text=True, timeout=100, check=False)
+        assert done.returncode == 0, done.stdout[:4000] + done.stderr
+
+
+def test_csharp_receives_over_udp_and_lets_go_when_nobody_renews(client):
+    port = free_port()
+    with running(client, "udp", str(port)) as process:
+        assert says(process) == "rest"
+        with open_output(f"udp:127.0.0.1:{port}") as output:
+            output.send(order(1))
+            assert says(process) == "close 0.9"
+            # Nothing more is sent: its own clock ends it.
+            assert says(process) == "rest"
+            output.inform({"type": "decision", "classes": ["a", "b"], "probabilities": [0.7, 0.3], "label": "a"})
+            output.send(order(2, name="select", value="Menü", ttl=30.0))
+            assert says(process) == "select Menü"
+            output.safe("stop")
+            assert says(process) == "rest"
+            output.send(order(3, value=0.5, ttl=30.0))
+            assert says(process) == "close 0.5"
+        assert says(process) == "rest"
+        # bcikit is started again and counts from the beginning.
+        with open_output(f"udp:127.0.0.1:{port}") as output:
+            output.send(order(1, value=0.25, ttl=30.0))
+            assert says(process) == "close 0.25"
+
+
+def test_csharp_receives_over_websocket_and_lets_go_when_the_line_is_cut(client):
+    pytest.importorskip("websockets")
+    with open_output("ws:127.0.0.1:0?token=a-token-for-this-test") as output:
+        address = f"ws://127.0.0.1:{output.port}/ws?token=a-token-for-this-test"
+        with running(client, "ws", address) as process:
+            assert says(process) == "rest"
+            output.send(order(1))
+            assert says(process) == "close 0.9"
+            assert says(process) == "rest"
+            output.send(order(2, ttl=30.0))
+            assert says(process) == "close 0.9"
+            output.close()
+            assert says(process) == "rest"
+
+
+# ---- Unity ---------------------------------------------------------------------------------------------------------
+def test_the_unity_hand_closes_on_a_command_and_opens_when_it_runs_out(unity):
+    port = free_port()
+    with running(unity, "hand", str(port), "all") as process, open_output(f"udp:127.0.0.1:{port}") as output:
+        assert says(process) == "open"
+        output.send(order(1, ttl=1.0))
+        assert says(process) == "closed"
+        assert says(process) == "closed, open"
+        assert says(process) == "asleep 0"
+
+
+def test_the_unity_hand_can_be_one_of_two(unity):
+    port = free_port()
+    with running(unity, "hand", str(port), "left_hand") as process, open_output(f"udp:127.0.0.1:{port}") as output:
+        assert says(process) == "open"
+        output.send(order(1, ttl=0.3))
+        output.send(order(2, ttl=1.0, hand="left_hand"))
+        assert says(process) == "closed"
+        assert says(process) == "closed, open"
+
+
+def test_the_unity_hand_says_when_its_port_is_taken(unity):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        with running(unity, "hand", str(taken.getsockname()[1]), "all") as process:
+            assert says(process).startswith(f"error bcikit: port {taken.getsockname()[1]} cannot be opened")
+            assert says(process) == "open"
+
+
+def test_the_unity_markers_are_what_bcikit_reads_and_come_at_the_end_of_the_frame(unity):
+    with running(unity, "markers") as process:
+        said, _ = process.communicate("", timeout=60)
+    markers = [line.removeprefix("marker end of frame: ") for line in said.splitlines() if line.startswith("marker")]
+    events = [event_of(marker, 1.0, source="UnityMarkers", grammar="unity") for marker in markers]
+    assert [(event.name, event.value) for event in events] == [
+        ("unity/trial/start", None),
+        ("unity/mi", 1),
+        ("unity/mi", None),
+        ("unity/ssvep", 2),
+        ("unity/p300", 3),
+        ("unity/p300", None),
+        ("unity/trial/end", None),
+    ]
+    # The name under which a paradigm takes it for a cue, as the example's README has it.
+    assert event_of(markers[1], 1.0, source="UnityMarkers", grammar="plain").name == "mi,2,1,4"
+    assert events[1].data == {"n_classes": 2, "length": 4.0, "predict": False}
+    assert events[2].data == {"n_classes": 3, "length": 2.5, "predict": True}
+    assert events[3].data["frequencies"] == pytest.approx([8.57, 10.0, 12.0])
+    assert events[3].data["length"] == 0.5
+    assert events[4].data == {"n_classes": 6, "flashed": [4], "predict": False, "is_target": False}
+    assert events[5].data == {"n_classes": 6, "flashed": [1, 2, 5], "predict": True, "is_target": None}
+    assert "outlet UnityMarkers LSL_Marker_Strings" in said
+    assert said.rstrip().endswith("no outlet UnityMarkers LSL_Marker_Strings")
+
+
+def test_the_unity_script_finds_the_commands_and_finds_them_again(unity):
+    from bcikit.paradigms.outputs.envelope import Sealer, encode
+
+    first, second = Sealer(), Sealer()
+    sent = [
+        "",
+        "begin",
+        encode(first.inform({"type": "event", "name": "cue/left", "time": 4.9})).decode(),
+        encode(first.command(order(1, ttl=30.0, hand="left_hand"))).decode(),
+        "end",
+        "begin",
+        encode(second.command(order(1, ttl=30.0, hand="right_hand"))).decode(),
+        encode(second.safe("stop")).decode(),
+    ]
+    with running(unity, "markers") as process:
+        said, _ = process.communicate("\n".join(sent) + "\n", timeout=60)
+    heard = [line for line in said.splitlines() if line.split()[0] in ("rest", "close", "inlet", "no")]
+    found = [line for line in heard if not line.startswith("no outlet")]
+    assert found == [
+        "rest", "inlet some-commands", "rest", "rest", "close left_hand", "no inlet", "rest",
+        "inlet some-commands", "rest", "close right_hand", "rest", "no inlet",
+    ]  # fmt: skip
