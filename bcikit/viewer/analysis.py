@@ -15,14 +15,13 @@ BANDS: dict[str, tuple[float, float]] = {
 """Bands as IFCN names them, in Hz; gamma ends below the mains."""
 
 
-def without_lost(data: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the samples as float64 without the rows that were lost."""
-    rows = np.isfinite(data).all(axis=1)
-    return data[rows].astype(np.float64)
+def without_lost(data: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the samples without the rows that were lost on the way; a channel may still hold NaN of its own."""
+    return data[~np.isnan(data).all(axis=1)]
 
 
 def spectrum(
-    data: NDArray[np.float32], sfreq: float, *, seconds: float = 2.0
+    data: NDArray[np.float64], sfreq: float, *, seconds: float = 2.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the power density of the newest samples (Welch 1967: Hann windows, half overlapping, mean removed).
 
@@ -39,7 +38,7 @@ def spectrum(
     -------
     frequencies : ndarray of float64, shape (n_freqs,)
     density : ndarray of float64, shape (n_freqs, n_channels)
-        In uV²/Hz; empty where there are fewer than 8 samples.
+        In uV²/Hz, NaN for a channel without a whole window; empty where there are fewer than 8 samples.
     """
     values = without_lost(data)
     n = min(values.shape[0], round(seconds * sfreq))
@@ -47,12 +46,15 @@ def spectrum(
         return np.empty(0), np.empty((0, data.shape[1]))
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)
     scale = 2.0 / (sfreq * (window**2).sum())
-    starts = range(values.shape[0] - n, -1, -(n // 2))
     total = np.zeros((n // 2 + 1, values.shape[1]))
-    for start in starts:
+    counts = np.zeros(values.shape[1])
+    for start in range(values.shape[0] - n, -1, -(n // 2)):
         part = values[start : start + n]
-        total += np.abs(np.fft.rfft((part - part.mean(axis=0)) * window[:, None], axis=0)) ** 2
-    density: NDArray[np.float64] = total * scale / len(starts)
+        whole = np.isfinite(part).all(axis=0)
+        power = np.abs(np.fft.rfft((part - part.mean(axis=0)) * window[:, None], axis=0)) ** 2
+        total[:, whole] += power[:, whole]
+        counts += whole
+    density: NDArray[np.float64] = total * scale / np.where(counts > 0, counts, np.nan)
     density[0] /= 2
     return np.fft.rfftfreq(n, 1 / sfreq).astype(np.float64), density
 
@@ -146,9 +148,8 @@ class EventAverages:
                 complete.append((first, sample + self._after, name))
         return complete
 
-    def add(self, data: NDArray[np.float32], name: str) -> bool:
+    def add(self, values: NDArray[np.float64], name: str) -> bool:
         """Take one epoch, shape ``(n_times, n_channels)``; False if it was left out."""
-        values = data.astype(np.float64)
         good = bool(np.isfinite(values).all()) and values.shape[0] == self._before + self._after
         if good and self.reject_uv:
             good = float(np.ptp(values, axis=0).max()) <= self.reject_uv

@@ -4,12 +4,11 @@ A frame costs what the new samples cost; the length of the window and the sampli
 drawn anew only when the size, the gain, the window or the choice of channels changes.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -21,6 +20,12 @@ from bcikit.viewer.theme import Theme, rgb
 
 REACH = 3.0
 """How many lanes a trace may leave its own; a larger peak is drawn up to there."""
+
+SWEEP_GAP = 8
+"""Columns left empty in front of the newest one while it sweeps."""
+
+_MARK_ALPHA = 150
+"""Opacity of markers and cursors, of 255: a peak right below one is still seen."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,9 @@ class Mark:
 
 class TraceCanvas(QWidget):
     """Traces of one stream.
+
+    Samples only update the columns; the columns that changed are drawn when Qt paints, so that a canvas nobody sees
+    draws nothing.
 
     Parameters
     ----------
@@ -78,26 +86,33 @@ class TraceCanvas(QWidget):
         self.offset = np.zeros(info.n_channels, dtype=np.float32)
         self._offset_checked = -1
         self._drag: int | None = None
+        self._stale_from: int | None = None
         self._live = self._new_picture()
         self._still: tuple[Columns, NDArray[np.uint32], QImage] | None = None
 
     # -- samples ---------------------------------------------------------------------------------------------------
 
     def append(self, chunk: Chunk) -> None:
-        """Take new samples and draw their columns; the repaint comes with the next frame."""
+        """Take new samples; they are drawn with the next frame."""
         self.history.append(chunk)
+        start, _ = self._live[0].append(self.filter.process(chunk), chunk.first_sample)
+        self._stale_from = start if self._stale_from is None else min(start, self._stale_from)
+        if self.frozen_end is None:
+            self.update()
+
+    def _draw_new(self) -> None:
+        """Draw the columns that changed since the last frame."""
+        if self._stale_from is None:
+            return
         columns, image, _ = self._live
-        data = self.filter.process(chunk)
-        start, stop = columns.append(data, chunk.first_sample)
         if self._settle_offset():
             self._draw_all(self._live)
         else:
-            self._draw(columns, image, start, stop)
-            if self.sweep:
-                gap = np.arange(stop, stop + 8) % columns.n_columns
-                image[:, gap] = rgb(self._theme.panel)
-        if self.frozen_end is None:
-            self.update()
+            self._draw(columns, image, self._stale_from, columns.newest + 1)
+        if self.sweep and columns.newest >= 0:
+            gap = np.arange(columns.newest + 1, columns.newest + 1 + SWEEP_GAP) % columns.n_columns
+            image[:, gap] = rgb(self._theme.panel)
+        self._stale_from = None
 
     def _settle_offset(self) -> bool:
         """Follow the offset of the electrodes for drawing; True if everything must be drawn anew."""
@@ -134,7 +149,7 @@ class TraceCanvas(QWidget):
         self._live = self._new_picture()
         columns = self._live[0]
         self._fill(columns, self.history.end)
-        self._draw_all(self._live)
+        self._stale_from = columns.newest + 1 - columns.n_columns if columns.newest >= 0 else None
         if self.frozen_end is not None:
             self.freeze(self.frozen_end)
         self.update()
@@ -163,8 +178,9 @@ class TraceCanvas(QWidget):
 
     def _new_picture(self) -> tuple[Columns, NDArray[np.uint32], QImage]:
         ratio = self.devicePixelRatioF()
-        width = max(16, round(self.width() * ratio))
-        height = max(16, round(self.height() * ratio))
+        # Never wider than the widget: a column outside it would be a peak lost.
+        width = max(16, int(self.width() * ratio + 1e-6))
+        height = max(16, int(self.height() * ratio + 1e-6))
         image = np.full((height, width), rgb(self._theme.panel), dtype=np.uint32)
         view = QImage(image.data, width, height, width * 4, QImage.Format.Format_RGB32)
         return Columns(self.info.n_channels, width, self.window_samples), image, view
@@ -177,10 +193,12 @@ class TraceCanvas(QWidget):
 
     def _draw(self, columns: Columns, image: NDArray[np.uint32], start: int, stop: int) -> None:
         count = len(self.shown)
-        channels = np.array(self.shown, dtype=np.int64)
+        # Bad channels lie below the others: their noise must not hide a peak.
+        rows = np.array(sorted(range(count), key=lambda row: self.shown[row] not in self.dimmed), dtype=np.int64)
+        channels = np.array([self.shown[row] for row in rows], dtype=np.int64)
         height = image.shape[0]
         lane = height / max(1, count)
-        lanes = np.array([self.lane_uv[self.info.ch_types[c]] for c in self.shown], dtype=np.float32)
+        lanes = np.array([self.lane_uv[self.info.ch_types[c]] for c in channels], dtype=np.float32)
         trace, dim = rgb(self._theme.trace), rgb(self._theme.line)
         raster(
             image,
@@ -188,10 +206,10 @@ class TraceCanvas(QWidget):
             start,
             stop,
             channels=channels,
-            centre=((np.arange(count) + 0.5) * lane).astype(np.float32),
+            centre=((rows + 0.5) * lane).astype(np.float32),
             offset=self.offset[channels] if self.remove_offset else np.zeros(count, dtype=np.float32),
             gain=(lane / lanes).astype(np.float32),
-            colours=np.array([dim if c in self.dimmed else trace for c in self.shown], dtype=np.uint32),
+            colours=np.array([dim if c in self.dimmed else trace for c in channels], dtype=np.uint32),
             background=rgb(self._theme.panel),
             reach=REACH * lane if count > 1 else height / 2,
         )
@@ -235,10 +253,14 @@ class TraceCanvas(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - Qt's name
         """Put the picture on the screen: one or two blits, then markers and cursors."""
+        if self._still is None:
+            self._draw_new()
         painter = QPainter(self)
         columns, _, view = self.picture
         width, height = view.width(), view.height()
         ratio = self.devicePixelRatioF()
+        if ratio != int(ratio):
+            painter.fillRect(self.rect(), QColor(self._theme.panel))
         painter.scale(1 / ratio, 1 / ratio)
         turn = (columns.newest + 1) % width if columns.newest >= 0 else 0
         if (self.sweep and self._still is None) or turn == 0:
@@ -258,17 +280,19 @@ class TraceCanvas(QWidget):
             x = self.x_of(mark.sample)
             if x is None:
                 continue
-            painter.setPen(QPen(QColor(mark.colour), 1, Qt.PenStyle.DashLine if mark.own else Qt.PenStyle.SolidLine))
+            line = see_through(mark.colour)
+            painter.setPen(QPen(line, 1, Qt.PenStyle.DashLine if mark.own else Qt.PenStyle.SolidLine))
             painter.drawLine(round(x), 0, round(x), self.height())
+            painter.setPen(QColor(mark.colour))
             row = next((r for r in range(3) if last.get(r, -1e9) < x - 2), 2)
             width = metrics.horizontalAdvance(mark.text)
             box = QRectF(round(x) + 1, row * metrics.height(), width + 5, metrics.height())
-            painter.fillRect(box, QColor(self._theme.panel))
+            painter.fillRect(box, see_through(self._theme.panel))
             painter.drawText(round(x) + 3, (row + 1) * metrics.height() - 3, mark.text)
             last[row] = x + width + 6
 
     def _paint_cursors(self, painter: QPainter) -> None:
-        painter.setPen(QPen(QColor(self._theme.accent), 1.5))
+        painter.setPen(QPen(see_through(self._theme.accent), 1.5))
         for number, sample in enumerate(self.cursors):
             x = self.x_of(sample)
             if x is not None:
@@ -279,6 +303,12 @@ class TraceCanvas(QWidget):
         """Draw for the new size."""
         super().resizeEvent(event)
         self.redraw()
+
+    def event(self, event: QEvent) -> bool:
+        """Draw anew on a screen of another resolution."""
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self.redraw()
+        return super().event(event)
 
     # -- mouse -----------------------------------------------------------------------------------------------------
 
@@ -303,65 +333,8 @@ class TraceCanvas(QWidget):
         self._drag = None
 
 
-class Gutter(QWidget):
-    """The names of the traces on their left, with the quality of each electrode as shape and letter."""
-
-    def __init__(self, canvas: TraceCanvas, theme: Theme, glyph: Callable[[str], tuple[str, str]]) -> None:
-        super().__init__()
-        self._canvas, self._theme, self._glyph = canvas, theme, glyph
-        self.setFixedWidth(82)
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - Qt's name
-        """Draw the names."""
-        painter = QPainter(self)
-        shown: Sequence[int] = self._canvas.shown
-        lane = self.height() / max(1, len(shown))
-        font = painter.font()
-        font.setPixelSize(int(max(7, min(13, lane * 0.95))))
-        painter.setFont(font)
-        height = painter.fontMetrics().ascent()
-        names = [self._canvas.info.ch_names[channel] for channel in shown]
-        glyphs = [self._glyph(name) for name in names]
-        taken: list[float] = []
-        # Where there is no room for all names, those of the bad electrodes come first.
-        for row in sorted(range(len(names)), key=lambda row: {"BAD": 0, "WARN": 1}.get(glyphs[row][1], 2)):
-            (shape, level), name = glyphs[row], names[row]
-            middle = (row + 0.5) * lane
-            if any(abs(middle - other) < height for other in taken):
-                continue
-            taken.append(middle)
-            box = QRect(2, round(middle) - 8, self.width() - 8, 16)
-            painter.setPen(QColor(self._theme.level(level) if level in ("BAD", "WARN") else self._theme.text))
-            text = f"{shape} {name}" if shape else name
-            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
-        painter.end()
-
-
-class TimeAxis(QWidget):
-    """The seconds below the traces and the scale on the left."""
-
-    def __init__(self, canvas: TraceCanvas, theme: Theme) -> None:
-        super().__init__()
-        self._canvas, self._theme = canvas, theme
-        self.setFixedHeight(20)
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - Qt's name
-        """Draw ticks, in seconds before the right end of the picture."""
-        painter = QPainter(self)
-        painter.setPen(QColor(self._theme.dim))
-        width, seconds = self._canvas.width(), self._canvas.seconds
-        left = self.width() - width
-        step = next((s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60) if seconds / s <= 12), 60)
-        count = int(seconds / step + 1e-6)
-        for tick in range(count + 1):
-            x = left + width - tick * step / seconds * width
-            if self._canvas.sweep and self._canvas.frozen_end is None:
-                x, text = left + tick * step / seconds * width, f"{tick * step:g}"
-            else:
-                text = f"-{tick * step:g}" if tick else "0 s"
-            painter.drawLine(round(x), 0, round(x), 4)
-            span = QRect(round(x) - 30, 4, 60, 16)
-            if span.right() > self.width():
-                span.moveRight(self.width())
-            painter.drawText(span, Qt.AlignmentFlag.AlignCenter, text)
-        painter.end()
+def see_through(colour: str) -> QColor:
+    """Return a colour through which the traces are seen."""
+    made = QColor(colour)
+    made.setAlpha(_MARK_ALPHA)
+    return made

@@ -1,6 +1,7 @@
 """Dialogs of the viewer: save a view, the keys."""
 
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
@@ -18,9 +19,16 @@ from PySide6.QtWidgets import (
 from bcikit.signal import BciError
 from bcikit.viewer.export import save_view
 from bcikit.viewer.inputs import button, choice
-from bcikit.viewer.panel import Panel
 from bcikit.viewer.safety_panels import fill_table, make_table
 from bcikit.viewer.words import tr
+
+
+@runtime_checkable
+class HasTable(Protocol):
+    """A view that can also be saved as numbers."""
+
+    def table(self) -> list[list[object]]:
+        """Return rows, the head first."""
 
 
 class SaveDialog(QDialog):
@@ -75,7 +83,8 @@ class SaveDialog(QDialog):
     def _save(self) -> None:
         view = self._views[self.view.currentText()]
         try:
-            self.saved = save_view(view, self.path.text(), table=view.table() if isinstance(view, Panel) else None)
+            table = view.table() if isinstance(view, HasTable) else None
+            self.saved = save_view(view, self.path.text(), table=table)
         except BciError as error:
             self.problem.setText(str(error))
             return

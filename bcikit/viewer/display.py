@@ -61,18 +61,21 @@ class DisplayFilter:
         filtered = chunk if self._live is None else self._live.process(chunk)
         return filtered.data.astype(np.float32)
 
-    def restart(self) -> None:
-        """Forget the past."""
-        self._live = self._make()
+    def settle(self, data: NDArray[np.float64], first_sample: int) -> None:
+        """Take the samples before the next chunk, so that it is drawn without a transient."""
+        if self._live is not None and data.shape[0]:
+            self._live.process(self._chunk(data, first_sample))
 
-    def window(self, data: NDArray[np.float32], first_sample: int) -> NDArray[np.float32]:
+    def _chunk(self, data: NDArray[np.float64], first_sample: int) -> Chunk:
+        times = np.arange(first_sample, first_sample + data.shape[0]) / self._info.sfreq
+        return Chunk(np.where(np.isnan(data), 0.0, data), times, first_sample)
+
+    def window(self, data: NDArray[np.float64], first_sample: int) -> NDArray[np.float32]:
         """Return a stored piece as it is drawn; it starts with a transient like any causal filter."""
         step = self._make()
         if step is None or data.shape[0] == 0:
-            return data
-        values = data.astype(np.float64)
-        lost = np.isnan(values)
-        times = np.arange(data.shape[0]) / self._info.sfreq
-        out = step.process(Chunk(np.where(lost, 0.0, values), times, first_sample)).data.astype(np.float32)
+            return data.astype(np.float32)
+        lost = np.isnan(data)
+        out = step.process(self._chunk(data, first_sample)).data.astype(np.float32)
         out[lost] = np.nan
         return out

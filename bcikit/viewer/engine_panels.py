@@ -6,6 +6,8 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout
 
 from bcikit.viewer.panel import Panel, View
 from bcikit.viewer.plot import legend, make_plot, pen
+from bcikit.viewer.stage_bars import StageBars, stage_level
+from bcikit.viewer.status import Status
 from bcikit.viewer.strip import LATENCY_LIMITS_MS, LOSS_LIMITS, level_of
 from bcikit.viewer.theme import LEVELS, Theme
 from bcikit.viewer.words import tr
@@ -66,6 +68,14 @@ class EvidencePanel(Panel):
         elif isinstance(evidence, list | tuple):
             parts = [f"{name} {float(value):+.2f}" for name, value in zip(classes, evidence, strict=False)]
             self.evidence.setText(tr("Evidence: {values}").format(values=", ".join(parts)))
+        elif len(classes) > 1:
+            order = np.argsort(values[-1])[::-1]
+            p, q = np.maximum(values[-1][order[:2]], 1e-6)
+            self.evidence.setText(
+                tr("Evidence: {name} against {other}, log odds {value:+.2f}").format(
+                    name=classes[order[0]], other=classes[order[1]], value=float(np.log(p / q))
+                )
+            )
         self._table = [["time", *classes]]
         self._table += [[t, *p] for t, p in rows]
 
@@ -75,67 +85,65 @@ class EvidencePanel(Panel):
 
 
 class LatencyPanel(Panel):
-    """Time of each stage from the newest sample to the verdict, against its deadline."""
+    """Time of each stage from the newest sample to the verdict, each against its deadline."""
 
     period = 0.4
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._theme = theme
-        self.plot = make_plot(theme, tr("Latency"), bottom="ms")
-        self._median = pg.BarGraphItem(x0=0, y=[], height=0.5, width=[], brush=theme.accent)
-        self._worst = pg.ScatterPlotItem(symbol="d", size=9, brush=theme.warn, pen=None)
-        self.plot.addItem(self._median)
-        self.plot.addItem(self._worst)
-        self._deadline = pg.InfiniteLine(angle=90, pen=pg.mkPen(theme.bad, width=1.5))
-        self.plot.addItem(self._deadline)
-        self._deadline.setVisible(False)
-        self.plot.setMouseEnabled(x=False, y=False)
+        self.bars = StageBars(theme)
         self.text = QLabel(tr("No latency known: no engine is connected"))
         self.text.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
-        layout.addWidget(self.plot, 1)
+        layout.addWidget(self.bars, 1)
         layout.addWidget(self.text)
-        self._table: list[list[object]] = []
+        self._stages: dict[str, dict[str, float]] = {}
 
     def refresh(self, view: View) -> None:
-        """Draw the newest minute."""
-        rows = list(view.status.latency)[-240:]
-        if not rows:
+        """Show what the engine measured in its last seconds."""
+        stages = view.status.stages or _from_messages(view.status)
+        if not stages or stages == self._stages:
             return
-        stages = list(rows[-1][1])
-        values = {stage: np.array([r[stage] for _, r in rows if stage in r]) for stage in stages}
-        middle = [float(np.median(values[stage])) for stage in stages]
-        worst = [float(np.percentile(values[stage], 99)) for stage in stages]
-        at = np.arange(len(stages))[::-1]
-        self._median.setOpts(x0=0, y=at, width=middle, height=0.5)
-        self._worst.setData(worst, at)
-        deadlines = view.status.health.get("deadline_ms")
-        total = deadlines.get("total") if isinstance(deadlines, dict) else deadlines
-        total = float(total or LATENCY_LIMITS_MS[0])
-        self._deadline.setValue(total)
-        # A deadline far away would squeeze the bars; then the words below say it.
-        near = max(worst) > 0.2 * total
-        self._deadline.setVisible(near)
-        self.plot.setXRange(0, max(1.3 * max(worst), 1.1 * total if near else 0.0))
-        known = {"filter": tr("filter"), "decode": tr("decode"), "gate": tr("gate"), "total": tr("total")}
-        names = [(int(y), known.get(stage, stage)) for y, stage in zip(at, stages, strict=True)]
-        axis = self.plot.getPlotItem().getAxis("left")
-        axis.setTicks([names])
-        axis.setWidth(70)
-        last = stages.index("total") if "total" in stages else len(stages) - 1
-        level = level_of(worst[last], (total, 2 * total))
+        self._stages = stages
+        self.bars.show_stages(stages)
+        total = stages.get("total")
+        if total is None:
+            self.text.setText(tr("No decision in the last seconds"))
+            return
         self.text.setText(
             tr("{shape} total: median {median:.1f} ms, 99 %: {worst:.1f} ms, deadline {deadline:.0f} ms").format(
-                shape=LEVELS[level][0], median=middle[last], worst=worst[last], deadline=total
+                shape=LEVELS[stage_level(total) or "GOOD"][0],
+                median=total["p50"],
+                worst=total["p99"],
+                deadline=total["deadline"],
             )
         )
-        self._table = [["stage", "median ms", "99 % ms"], *map(list, zip(stages, middle, worst, strict=True))]
 
     def table(self) -> list[list[object]]:
-        """Return median and 99 percent of each stage."""
-        return self._table
+        """Return median, 99 percent, longest and deadline of each stage."""
+        if not self._stages:
+            return []
+        keys = ("p50", "p99", "max", "deadline")
+        rows: list[list[object]] = [
+            [stage, *(values.get(key, "") for key in keys)] for stage, values in self._stages.items()
+        ]
+        return [["stage", "median ms", "99 % ms", "max ms", "deadline ms"], *rows]
+
+
+def _from_messages(status: Status) -> dict[str, dict[str, float]]:
+    """Return what single messages told of latency, for engines that send no summary."""
+    rows = [stages for _, stages in list(status.latency)[-240:]]
+    found = {}
+    for stage in rows[-1] if rows else ():
+        took = np.array([row[stage] for row in rows if stage in row])
+        values = {"p50": np.median(took), "p99": np.percentile(took, 99), "max": took.max()}
+        found[stage] = {key: float(value) for key, value in values.items()}
+        if stage == "total":
+            deadline = status.health.get("deadline_ms")
+            deadline = deadline.get("total") if isinstance(deadline, dict) else deadline
+            found[stage]["deadline"] = float(deadline or LATENCY_LIMITS_MS[1])
+    return found
 
 
 class LinkPanel(Panel):

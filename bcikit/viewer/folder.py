@@ -4,10 +4,14 @@ from pathlib import Path
 
 from bcikit.recording import read_session
 from bcikit.viewer.history import History
+from bcikit.viewer.link import LinkMeter
 from bcikit.viewer.window import ViewerWindow
 
 BUDGET = 512 * 2**20
 """Largest size in memory; of a longer session the end is shown."""
+
+JUDGED_SECONDS = 20.0
+"""The quality of the electrodes is that of the last seconds."""
 
 
 def show_folder(window: ViewerWindow, folder: Path) -> None:
@@ -22,11 +26,17 @@ def show_folder(window: ViewerWindow, folder: Path) -> None:
     seconds = session.recording.n_times / (session.info.sfreq or 1.0) + session.recording.lost + 1
     history = History(session.info, seconds=seconds, budget=BUDGET)
     panel = window.add_stream("raw", session.info, history=history)
+    meter = LinkMeter(session.info)
+    judged_from = max((chunk.times[-1] for chunk in session.chunks if chunk.n_times), default=0.0) - JUDGED_SECONDS
     for chunk in session.chunks:
         history.append(chunk)
         window.view.received += chunk.n_times
         window.view.lost += chunk.health.lost
+        if chunk.n_times and chunk.times[-1] >= judged_from:
+            meter.take(chunk)
     status = window.view.status
+    status.quality = meter.quality()
+    window.view.links.append((history.end_time, window.view.loss_percent or 0.0, meter.jitter_ms()))
     for event in session.events:
         status.take({"type": "event", **event.to_dict()})
         window.mark_event(event.time, event.name)

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from bcikit.signal import Chunk, Ring, StreamInfo
 
-BUDGET = 96 * 2**20
+BUDGET = 192 * 2**20
 """Largest size of a history in bytes."""
 
 
@@ -25,10 +25,10 @@ class History:
     def __init__(self, info: StreamInfo, *, seconds: float = 300.0, budget: int = BUDGET) -> None:
         self.info = info
         self.rate = info.sfreq or 1.0
-        # The mirrored ring holds each row twice.
-        affordable = budget // max(1, info.n_channels * 8)
+        # Float64, so that a readout is the recorded number under any offset; the mirrored ring holds each row twice.
+        affordable = budget // max(1, info.n_channels * 16)
         self.length = int(max(16, min(seconds * self.rate, affordable)))
-        self._ring = Ring(self.length, info.n_channels, np.float32)
+        self._ring = Ring(self.length, info.n_channels)
         self.end = 0
         self.end_time = 0.0
         self.lost = 0
@@ -46,23 +46,23 @@ class History:
             if gap < 0 or gap >= self.length:
                 self._ring.clear()
             else:
-                self._ring.append(np.full((gap, self.info.n_channels), np.nan, dtype=np.float32))
+                self._ring.append(np.full((gap, self.info.n_channels), np.nan))
             self.lost += max(0, gap)
-        self._ring.append(chunk.data.astype(np.float32))
+        self._ring.append(chunk.data)
         self.end = chunk.end_sample
         if chunk.n_times:
             self.end_time = float(chunk.times[-1])
         return first
 
-    def get(self, start: int, stop: int) -> NDArray[np.float32]:
+    def get(self, start: int, stop: int) -> NDArray[np.float64]:
         """Return samples ``start`` to ``stop`` as a view ``(n, n_channels)``; clipped to what is kept."""
         stop = min(stop, self.end)
         start = max(start, self.start)
         if stop <= start:
-            return np.empty((0, self.info.n_channels), dtype=np.float32)
-        return np.asarray(self._ring.newest(stop - start, back=self.end - stop), dtype=np.float32)
+            return np.empty((0, self.info.n_channels))
+        return np.asarray(self._ring.newest(stop - start, back=self.end - stop), dtype=np.float64)
 
-    def newest(self, seconds: float) -> NDArray[np.float32]:
+    def newest(self, seconds: float) -> NDArray[np.float64]:
         """Return the newest samples, at most `seconds` of them, as a view ``(n, n_channels)``."""
         return self.get(self.end - round(seconds * self.rate), self.end)
 

@@ -11,6 +11,14 @@ from bcikit.signal import Chunk, Event, StreamInfo
 
 T = TypeVar("T")
 
+FRAME = 0.016
+"""Seconds between two looks at a live stream: one wake-up a frame is enough for a picture, and a window that wakes with
+each sample would take the processor from the engine just when it decides."""
+
+
+TEXT_PERIOD = 0.05
+"""Seconds between two looks for messages."""
+
 
 class TextInlet(Protocol):
     """What gives messages: `bcikit.acquisition.LslTextInlet`."""
@@ -60,20 +68,35 @@ class StreamReader(threading.Thread):
         try:
             with source:
                 self.info = source.info
-                begin: float | None = None
-                while not self._halt.is_set() and not source.ended:
-                    chunk = source.pull(0.1)
-                    if chunk is not None and chunk.n_times:
-                        if not source.live:
-                            # Files and simulations come as fast as they are pulled; a person looks at their own pace.
-                            last = float(chunk.times[-1])
-                            begin = time.monotonic() - last if begin is None else begin
-                            self._halt.wait(max(0.0, begin + last - time.monotonic()))
-                        self._chunks.append(chunk)
-                    self._events.extend(source.pull_events())
+                if source.live:
+                    self._follow(source)
+                else:
+                    self._pace(source)
             self.ended = True
         except Exception as error:  # noqa: BLE001 - the window shows it
             self.fault = str(error) or type(error).__name__
+
+    def _follow(self, source: Source) -> None:
+        """Take what came, once a frame."""
+        while not self._halt.wait(FRAME) and not source.ended:
+            chunk = source.pull(0.1)
+            while chunk is not None and not self._halt.is_set():
+                if chunk.n_times:
+                    self._chunks.append(chunk)
+                chunk = source.pull(0.0)
+            self._events.extend(source.pull_events())
+
+    def _pace(self, source: Source) -> None:
+        """Hold back files and simulations, which come as fast as they are pulled, to a person's pace."""
+        begin: float | None = None
+        while not self._halt.is_set() and not source.ended:
+            chunk = source.pull(0.1)
+            if chunk is not None and chunk.n_times:
+                last = float(chunk.times[-1])
+                begin = time.monotonic() - last if begin is None else begin
+                self._halt.wait(max(0.0, begin + last - time.monotonic()))
+                self._chunks.append(chunk)
+            self._events.extend(source.pull_events())
 
     def _open(self) -> Source | None:
         while not self._halt.is_set():
@@ -125,7 +148,7 @@ class TextReader(threading.Thread):
             inlet = self._opener()
             self.open = True
             try:
-                while not self._halt.wait(0.02):
+                while not self._halt.wait(TEXT_PERIOD):
                     self._texts.extend(text for _, text in inlet.pull())
             finally:
                 inlet.close()

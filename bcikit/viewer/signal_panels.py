@@ -105,7 +105,8 @@ class SpectrumPanel(ChannelPanel):
             return
         decibel = 10 * np.log10(np.maximum(density, 1e-6))
         keep = frequencies <= min(100.0, history.rate / 2)
-        middle = np.median(decibel[:, eeg_columns(history.info)], axis=1)
+        known = [c for c in eeg_columns(history.info) if np.isfinite(decibel[0, c])]
+        middle = np.median(decibel[:, known], axis=1) if known else np.full(frequencies.size, np.nan)
         self._one.setData(frequencies[keep], decibel[keep, self.column()])
         self._all.setData(frequencies[keep], middle[keep])
         self._table = [["Hz", *history.info.ch_names], *np.column_stack([frequencies, density]).tolist()]
@@ -210,6 +211,7 @@ class BandPanel(ChannelPanel):
         if not powers:
             return
         heights = [float(powers[name][self.column()]) if name in powers else 0.0 for name in BANDS]
+        heights = [height if np.isfinite(height) else 0.0 for height in heights]
         self._bars.setOpts(height=heights)
         self.plot.setAccessibleDescription(
             ", ".join(f"{name} {value:.1f} µV²" for name, value in zip(BANDS, heights, strict=True))
@@ -255,9 +257,13 @@ class HeadMapPanel(Panel):
             return
         decibel = 10 * np.log10(np.maximum(powers[columns], 1e-6))
         bad = {name for name, quality in view.status.quality.items() if quality.level == "BAD"}
-        good = [i for i, c in enumerate(columns) if history.info.ch_names[c] not in bad]
-        # A bad electrode must not set the scale; it is drawn at its end.
-        low, high = np.percentile(decibel[good or range(len(columns))], [2, 98])
+        known = [i for i in range(len(columns)) if np.isfinite(decibel[i])]
+        if not known:
+            return
+        good = [i for i in known if history.info.ch_names[columns[i]] not in bad]
+        # A bad electrode must not set the scale; it is drawn at its end. One without a value takes the middle.
+        low, high = np.percentile(decibel[good or known], [2, 98])
+        decibel = np.where(np.isfinite(decibel), decibel, np.median(decibel[known]))
         self.head.show_map(
             np.clip(decibel, low, high), low=float(low), high=float(max(high, low + 1)), unit="dB", diverging=False
         )

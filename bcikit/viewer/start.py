@@ -1,6 +1,7 @@
 """Starts the viewer: finds the streams, makes the window, runs Qt."""
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -39,6 +40,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--screenshot", help="file to save a picture of the window to; then close")
     parser.add_argument("--after", type=float, default=5.0, help="seconds after which the picture is taken")
     return parser.parse_args(arguments)
+
+
+def give_way() -> None:
+    """Let the engine have the processor first: before any thread is made, because each inherits it."""
+    if hasattr(os, "nice"):
+        os.nice(10)
+    if hasattr(os, "SCHED_BATCH"):
+        # A batch process does not push another one off its core when it wakes (sched(7)).
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def prepare() -> QApplication:
@@ -166,9 +177,8 @@ def _orders() -> Orders:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the viewer until its window is closed and return the exit code."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
-    if options.session and hasattr(os, "nice"):
-        # Where the processor is short, the window gives way to the engine.
-        os.nice(5)
+    if options.session:
+        give_way()
     application = prepare()
     try:
         viewer = Viewer(options, application, QSettings("bcikit", "viewer"))

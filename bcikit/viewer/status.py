@@ -7,7 +7,9 @@ The engine sends one JSON object a message; ``type`` says which:
   ``latency`` (s) or ``latency_ms`` by stage.
 - ``quality``: ``channels``, name to ``["GOOD"|"WARN"|"BAD", [rules]]`` or to
   ``{"level": ..., "rules": [...], "impedance": ohm}``.
-- ``health``: ``age`` (s), ``lost``, ``received``, ``jitter_ms``, ``latency_ms`` and ``deadline_ms`` by stage.
+- ``health``: ``age`` (s), ``lost``, ``received``, ``jitter_ms``, ``latency_ms`` and ``deadline_ms`` by stage;
+  ``state``, ``paused``, and ``rule``, which stopped the session.
+- ``stages``: ``stages``, name to ``{"p50": ms, "p99": ms, "max": ms, "deadline": ms, "n": chunks}``, newest seconds.
 - ``alarm``: the dictionary of `bcikit.safety.Alarm`.
 - ``output``: ``state`` of the output, as ``{"closure": 0.4}``.
 
@@ -59,14 +61,19 @@ class Status:
     ----------
     state : str
         State of the safety machine; "" while nothing was said.
+    state_rule : str
+        Rule that stopped the session, where it is stopped.
     refusals : Counter
         How often each rule refused a decision.
     trail : deque of (time, probabilities, label)
         Newest decisions, for the curve of evidence.
+    stages : dict
+        Time of each stage in the engine's last seconds, in milliseconds.
     """
 
     state: str = ""
     state_reason: str = ""
+    state_rule: str = ""
     time: float = 0.0
     decision: dict[str, Any] = field(default_factory=dict)
     verdict: dict[str, Any] = field(default_factory=dict)
@@ -80,6 +87,7 @@ class Status:
     events: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=2000))
     trail: deque[tuple[float, tuple[float, ...], str | None]] = field(default_factory=lambda: deque(maxlen=600))
     latency: deque[tuple[float, dict[str, float]]] = field(default_factory=lambda: deque(maxlen=600))
+    stages: dict[str, dict[str, float]] = field(default_factory=dict)
     links: deque[tuple[float, float, float]] = field(default_factory=lambda: deque(maxlen=600))
     revision: int = 0
     n_events: int = 0
@@ -121,7 +129,7 @@ class Status:
         self.trail.append((now, probabilities, message.get("label")))
         stages = dict(message.get("latency_ms") or {})
         if message.get("latency") is not None:
-            stages["total"] = 1e3 * float(message["latency"])
+            stages.setdefault("total", 1e3 * float(message["latency"]))
         if stages:
             self._note_latency(now, stages)
 
@@ -148,10 +156,19 @@ class Status:
 
     def _take_health(self, message: dict[str, Any]) -> None:
         self.health.update(message)
+        # Says again where the session stands, for a window that came late.
+        if message.get("state"):
+            self.state = str(message["state"])
+            self.state_rule = str(message.get("rule") or "")
         now = float(message.get("time", self.time))
         if message.get("latency_ms"):
             self._note_latency(now, message["latency_ms"])
         self.links.append((now, self.loss_percent() or 0.0, float(message.get("jitter_ms") or 0.0)))
+
+    def _take_stages(self, message: dict[str, Any]) -> None:
+        stages = message.get("stages")
+        known = stages.items() if isinstance(stages, dict) else ()
+        self.stages = {name: v for name, v in known if isinstance(v, dict) and {"p50", "p99"} <= v.keys()}
 
     def _note_latency(self, now: float, stages: Mapping[str, Any]) -> None:
         known = {str(stage): float(value) for stage, value in stages.items() if value is not None}

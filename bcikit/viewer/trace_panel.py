@@ -5,15 +5,16 @@ from PySide6.QtGui import QKeyEvent, QWheelEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollBar, QVBoxLayout, QWidget
 
 from bcikit.signal import Chunk, StreamInfo
-from bcikit.viewer.canvas import Gutter, Mark, TimeAxis, TraceCanvas
+from bcikit.viewer.canvas import Mark, TraceCanvas
 from bcikit.viewer.display import DisplayFilter, bands_for
 from bcikit.viewer.groups import channel_groups
+from bcikit.viewer.gutter import Gutter, TimeAxis
 from bcikit.viewer.history import History
 from bcikit.viewer.inputs import button, choice
 from bcikit.viewer.theme import LEVELS, Theme
 from bcikit.viewer.words import tr
 
-WINDOWS = (1, 2, 5, 10, 20, 30, 60)
+WINDOWS = (0.5, 1, 2, 5, 10, 20, 30, 60)
 SCALES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000, 200000)
 
 
@@ -58,7 +59,7 @@ class TracePanel(QWidget):
         self.band = choice(tr("Display filter"), bands_for(self.info.sfreq), self._filter_changed)
         notches = [tr("off"), "50 Hz", "60 Hz"]
         self.notch = choice(tr("Display notch"), notches, self._filter_changed)
-        windows = [f"{seconds} s" for seconds in WINDOWS]
+        windows = [f"{seconds:g} s" for seconds in WINDOWS]
         self.window_choice = choice(tr("Window"), windows, self._window_changed, start="10 s")
         self.scale_choice = choice(
             tr("Scale"), [f"{value} µV" for value in SCALES], self._scale_changed, start="100 µV"
@@ -147,6 +148,9 @@ class TracePanel(QWidget):
     def _filter_changed(self, _: str) -> None:
         notch = {0: None, 1: 50.0, 2: 60.0}[self.notch.currentIndex()]
         self.canvas.filter = DisplayFilter(self.info, band=self.band.currentText(), notch=notch)
+        history = self.canvas.history
+        begin = history.end - round(2.0 * history.rate)
+        self.canvas.filter.settle(history.get(begin, history.end), max(begin, history.start))
         self._show_source()
         self.canvas.redraw()
 
@@ -264,6 +268,16 @@ class TracePanel(QWidget):
             if value is not None:
                 text = tr("{channel}: {value} at sample {sample}")
                 self.readout.emit(text.format(channel=name, value=f"{value:.2f} {self.info.unit}", sample=sample))
+
+    def table(self) -> list[list[object]]:
+        """Return the stored samples in view of the channels shown, without any filter of the picture."""
+        canvas, history = self.canvas, self.canvas.history
+        end = canvas.frozen_end or history.end
+        data = history.get(end - canvas.window_samples, end)[:, canvas.shown]
+        first = end - data.shape[0]
+        head = ["sample", "time s", *(f"{self.info.ch_names[c]} {self.info.unit}" for c in canvas.shown)]
+        rows = ([first + n, history.time_at(first + n), *row] for n, row in enumerate(data.tolist()))
+        return [list(head), *rows]
 
     def value_at(self, sample: int, channel: int) -> float | None:
         """Return the stored sample, without any filter of the picture; None if it is not kept."""

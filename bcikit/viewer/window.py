@@ -218,6 +218,15 @@ class ViewerWindow(QMainWindow):
         widget = self.trace_tabs.currentWidget()
         return widget if isinstance(widget, TracePanel) else None
 
+    def table(self) -> list[list[object]]:
+        """Return the tables of all panels in sight, one below the other, each under its title."""
+        rows: list[list[object]] = []
+        for key, panel in self.panels.items():
+            table = panel.table() if panel.isVisible() else []
+            if table:
+                rows += [[self.docks[key].windowTitle()], *table, []]
+        return rows
+
     def next_stream(self) -> None:
         """Bring the next stream to the front."""
         if self.trace_tabs.count():

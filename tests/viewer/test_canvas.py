@@ -1,9 +1,8 @@
-"""The trace canvas: peaks are seen, numbers are those of the recording, cost does not grow with the window."""
+"""The trace canvas: live and drawn anew are the same, filters of the picture, keys, memory that does not grow."""
 
 from collections.abc import Callable
 
 import numpy as np
-import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
@@ -11,36 +10,8 @@ from bcikit.signal import Chunk, StreamInfo
 from bcikit.viewer.canvas import TraceCanvas
 from bcikit.viewer.display import BANDS, DisplayFilter, bands_for
 from bcikit.viewer.history import History
-from bcikit.viewer.theme import Theme, rgb
-from bcikit.viewer.trace_panel import SCALES, WINDOWS, TracePanel
-
-
-def spike_stream() -> tuple[StreamInfo, list[Chunk]]:
-    info = StreamInfo(name="fast", sfreq=2000.0, ch_names=("Cz",))
-    data = np.zeros((20000, 1))
-    data[13337] = 100.0
-    return info, [Chunk(data[i : i + 40], np.arange(i, i + 40) / 2000.0, i) for i in range(0, 20000, 40)]
-
-
-@pytest.mark.parametrize("seconds", [w for w in WINDOWS if w >= 5])
-@pytest.mark.parametrize("size", [(220, 150), (900, 400), (2400, 900)])
-def test_a_spike_is_painted_at_every_zoom(qtbot, dark: Theme, seconds: int, size: tuple[int, int]) -> None:
-    info, chunks = spike_stream()
-    canvas = TraceCanvas(info, dark, History(info))
-    qtbot.addWidget(canvas)
-    canvas.resize(*size)
-    canvas.lane_uv["eeg"] = 250.0
-    canvas.seconds = float(seconds)
-    canvas.redraw()
-    for chunk in chunks:
-        canvas.append(chunk)
-    picture = canvas.grab().toImage()
-    x = round(canvas.x_of(13337) or -1)
-    centre = picture.height() // 2
-    top = centre - round(100 / 250 * picture.height() * 0.95)
-    wanted = rgb(dark.trace)
-    columns = [picture.pixel(xx, top) for xx in range(max(0, x - 2), min(picture.width(), x + 3))]
-    assert wanted in columns
+from bcikit.viewer.theme import Theme
+from bcikit.viewer.trace_panel import SCALES, TracePanel
 
 
 def test_live_picture_equals_the_picture_drawn_anew(qtbot, dark: Theme, info: StreamInfo, chunks) -> None:
@@ -107,7 +78,7 @@ def test_display_filter_says_that_it_is_one(qtbot, dark: Theme, info: StreamInfo
         panel.append(chunk)
     # What is kept is not filtered.
     kept = panel.canvas.history.get(0, 10)
-    np.testing.assert_allclose(kept, chunks(3)[0].data[:10].astype(np.float32))
+    np.testing.assert_array_equal(kept, chunks(3)[0].data[:10])
 
 
 def test_display_filters_above_nyquist_are_not_offered() -> None:
@@ -119,7 +90,7 @@ def test_display_filter_of_a_piece_equals_the_live_one(info: StreamInfo, chunks:
     live, once = DisplayFilter(info, band="8-30 Hz"), DisplayFilter(info, band="8-30 Hz")
     made = chunks(4)
     pieces = np.concatenate([live.process(chunk) for chunk in made])
-    whole = once.window(np.concatenate([chunk.data for chunk in made]).astype(np.float32), 0)
+    whole = once.window(np.concatenate([chunk.data for chunk in made]).astype(np.float64), 0)
     np.testing.assert_allclose(pieces, whole, atol=1e-3)
 
 

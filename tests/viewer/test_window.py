@@ -184,11 +184,21 @@ def test_numbers_in_the_panels_are_those_of_the_messages(window: ViewerWindow) -
     refresh_all(window)
     assert window.panels["decision"].table()[1:] == [["left", 0.82], ["right", 0.18]]
     assert window.panels["latency"].table()[1:] == [
-        ["filter", 1.0, 1.0],
-        ["decode", 3.0, 3.0],
-        ["gate", 0.2, 0.2],
-        ["total", 4.2, 4.2],
+        ["filter", 1.0, 1.0, 1.0, ""],
+        ["decode", 3.0, 3.0, 3.0, ""],
+        ["gate", 0.2, 0.2, 0.2, ""],
+        ["total", 4.2, 4.2, 4.2, 400.0],
     ]
+    stages = {"filter": {"p50": 1.0, "p99": 30.0, "max": 50.0, "deadline": 40.0, "n": 9},
+              "total": {"p50": 9.0, "p99": 11.0, "max": 12.0, "deadline": 400.0, "n": 9}}  # fmt: skip
+    window.take_message(json.dumps({"type": "stages", "time": 109.0, "stages": stages}))
+    window.panels["latency"].refresh(window.view)
+    assert window.panels["latency"].table()[1:] == [
+        ["filter", 1.0, 30.0, 50.0, 40.0],
+        ["total", 9.0, 11.0, 12.0, 400.0],
+    ]
+    said = window.panels["latency"].bars.accessibleDescription()
+    assert said.startswith("filter: 99 % within 30.0 ms, deadline 40.0 ms;")
     assert window.panels["safety"].table()[1][0] == "A-QUAL"
     assert window.panels["alarms"].table()[1][2] == "0.5 / 0.75"
     assert "held the output" in window.panels["alarms"].table()[1]

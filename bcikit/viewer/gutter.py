@@ -1,0 +1,74 @@
+"""What stands around the traces: their names on the left, the seconds below."""
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from bcikit.viewer.canvas import TraceCanvas
+from bcikit.viewer.theme import Theme
+
+
+class Gutter(QWidget):
+    """The names of the traces on their left, with the quality of each electrode as shape and letter."""
+
+    def __init__(self, canvas: TraceCanvas, theme: Theme, glyph: Callable[[str], tuple[str, str]]) -> None:
+        super().__init__()
+        self._canvas, self._theme, self._glyph = canvas, theme, glyph
+        self.setFixedWidth(82)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - Qt's name
+        """Draw the names."""
+        painter = QPainter(self)
+        shown: Sequence[int] = self._canvas.shown
+        lane = self.height() / max(1, len(shown))
+        font = painter.font()
+        font.setPixelSize(int(max(7, min(13, lane * 0.95))))
+        painter.setFont(font)
+        height = painter.fontMetrics().ascent()
+        names = [self._canvas.info.ch_names[channel] for channel in shown]
+        glyphs = [self._glyph(name) for name in names]
+        taken: list[float] = []
+        # Where there is no room for all names, those of the bad electrodes come first.
+        for row in sorted(range(len(names)), key=lambda row: {"BAD": 0, "WARN": 1}.get(glyphs[row][1], 2)):
+            (shape, level), name = glyphs[row], names[row]
+            middle = (row + 0.5) * lane
+            if any(abs(middle - other) < height for other in taken):
+                continue
+            taken.append(middle)
+            box = QRect(2, round(middle) - 8, self.width() - 8, 16)
+            painter.setPen(QColor(self._theme.level(level) if level in ("BAD", "WARN") else self._theme.text))
+            text = f"{shape} {name}" if shape else name
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.end()
+
+
+class TimeAxis(QWidget):
+    """The seconds below the traces and the scale on the left."""
+
+    def __init__(self, canvas: TraceCanvas, theme: Theme) -> None:
+        super().__init__()
+        self._canvas, self._theme = canvas, theme
+        self.setFixedHeight(20)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - Qt's name
+        """Draw ticks, in seconds before the right end of the picture."""
+        painter = QPainter(self)
+        painter.setPen(QColor(self._theme.dim))
+        width, seconds = self._canvas.width(), self._canvas.seconds
+        left = self.width() - width
+        step = next((s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60) if seconds / s <= 12), 60)
+        count = int(seconds / step + 1e-6)
+        for tick in range(count + 1):
+            x = left + width - tick * step / seconds * width
+            if self._canvas.sweep and self._canvas.frozen_end is None:
+                x, text = left + tick * step / seconds * width, f"{tick * step:g}"
+            else:
+                text = f"-{tick * step:g}" if tick else "0 s"
+            painter.drawLine(round(x), 0, round(x), 4)
+            span = QRect(round(x) - 30, 4, 60, 16)
+            if span.right() > self.width():
+                span.moveRight(self.width())
+            painter.drawText(span, Qt.AlignmentFlag.AlignCenter, text)
+        painter.end()
