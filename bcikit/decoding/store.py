@@ -1,6 +1,7 @@
 """Model files: a zip of a readable sheet and a skops file, which can hold no code."""
 
 import hashlib
+import io
 import json
 import zipfile
 from collections.abc import Sequence
@@ -95,17 +96,27 @@ def read_model(path: str | Path, *, trusted: Sequence[str] = ()) -> tuple[ModelS
 def _read(path: Path) -> tuple[ModelSheet, bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
-            if max(item.file_size for item in archive.infolist()) > _SIZE_LIMIT:
-                raise ModelError(f"{path} unpacks to more than 1 GiB; that is no model.")
+            _check_size(archive, path)
             values = json.loads(archive.read(SHEET))
             data = archive.read(CONTENT)
     except FileNotFoundError:
         raise ModelError(f"There is no model file {path}.") from None
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, RecursionError, NotImplementedError) as error:
         raise ModelError(f"{path} is no model file or is damaged: {error}.") from error
     if not isinstance(values, dict) or values.pop("sha256", None) != hashlib.sha256(data).hexdigest():
         raise ModelError(f"{path} is damaged: its content does not match its checksum.")
+    try:
+        # What is in the file is an archive itself: a small one may hold gigabytes of zeros.
+        with zipfile.ZipFile(io.BytesIO(data)) as inner:
+            _check_size(inner, path)
+    except zipfile.BadZipFile as error:
+        raise ModelError(f"{path} holds no model: {error}.") from error
     return ModelSheet.from_dict(values), data
+
+
+def _check_size(archive: zipfile.ZipFile, path: Path) -> None:
+    if sum(item.file_size for item in archive.infolist()) > _SIZE_LIMIT:
+        raise ModelError(f"{path} unpacks to more than 1 GiB; that is no model.")
 
 
 def _own_type(name: str) -> bool:

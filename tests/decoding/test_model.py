@@ -1,3 +1,5 @@
+import hashlib
+import io
 import json
 import zipfile
 
@@ -145,6 +147,36 @@ def test_a_function_of_this_room_is_not_trusted_either():
     assert not _own_type("os.system")
 
 
+PICKLE = b"cbuiltins\nprint\n(S'executed'\ntR."
+
+
+def _digest(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def _store(path, sheet, data):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("sheet.json", sheet)
+        archive.writestr("model.skops", data)
+    Model.load(path)
+
+
+def test_a_small_file_that_unpacks_to_gigabytes_is_refused_before_it_does(model, tmp_path):
+    path = model.save(tmp_path / "m")
+    with zipfile.ZipFile(path) as archive:
+        sheet, data = json.loads(archive.read("sheet.json")), archive.read("model.skops")
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+        new.writestr("zeros.npy", bytes(1000))
+        # As the directory of a real one says it; to write two gigabytes of zeros takes a minute.
+        new.filelist[-1].file_size = 2 << 30
+    content = bomb.getvalue()
+    with pytest.raises(ModelError, match="more than 1 GiB"):
+        _store(tmp_path / "bomb", json.dumps({**sheet, "sha256": _digest(content)}), content)
+
+
 def test_damaged_and_missing_files_are_clear_errors(model, tmp_path):
     path = model.save(tmp_path / "m")
     with pytest.raises(ModelError, match="no model file"):
@@ -164,6 +196,10 @@ def test_damaged_and_missing_files_are_clear_errors(model, tmp_path):
             archive.writestr("model.skops", content)
         with pytest.raises(ModelError, match=match):
             Model.load(tmp_path / name)
+    with pytest.raises(ModelError, match="is no model file"):
+        _store(tmp_path / "deep", b"[" * 100_000, data)
+    with pytest.raises(ModelError, match="holds no model"):
+        _store(tmp_path / "pickle", json.dumps({**sheet, "sha256": _digest(PICKLE)}).encode(), PICKLE)
     with pytest.raises(ModelError, match="cannot be written"):
         model.save(tmp_path / "no" / "folder" / "m")
     assert not list(tmp_path.glob("*.part"))
