@@ -17,7 +17,6 @@ from typing import Any
 
 from bcikit.acquisition import read_recording
 from bcikit.decoding import Model, epochs, make_decoder
-from bcikit.decoding.evaluation.task import with_markers
 from bcikit.paradigms import make_paradigm
 from bcikit.paradigms.pseudo_online import replay
 from bcikit.processing import Pipeline
@@ -84,7 +83,7 @@ def replay_p300(sessions: Sequence[Sequence[Recording]], *, seed: int = 0) -> li
 
 def load(files: Sequence[Path]) -> list[Recording]:
     """Return recordings with their markers as events."""
-    return [with_markers(read_recording(file)) for file in files]
+    return [read_recording(file) for file in files]
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from bcikit.acquisition.watchdog import Pulse, Watchdog
 
 if TYPE_CHECKING:
     from bcikit.acquisition.devices import Device, reachable_devices
-    from bcikit.acquisition.file import FileSource, read_recording, standard_names
+    from bcikit.acquisition.file import FileSource, read_address, read_recording, standard_names
     from bcikit.acquisition.marked import MarkedSource
     from bcikit.acquisition.outlet import LslOutlet, LslTextOutlet
     from bcikit.acquisition.player import Player
@@ -28,6 +28,7 @@ _WHERE = {
     "Player": "player",
     "SynchronisedSource": "synchronised",
     "reachable_devices": "devices",
+    "read_address": "file",
     "read_recording": "file",
     "standard_names": "file",
 }
@@ -49,6 +50,7 @@ __all__ = [
     "Watchdog",
     "open_source",
     "reachable_devices",
+    "read_address",
     "read_recording",
     "schemes",
     "standard_names",

@@ -30,7 +30,8 @@ class Address:
     def parse(cls, text: str) -> Self:
         """Return the parts of `text`.
 
-        A body of the form ``key=value&key=value`` (as in ``lsl:name=EEG``) counts as options, too.
+        A body of the form ``key=value&key=value`` (as in ``lsl:name=EEG``) counts as options, too. In options, ``%26``
+        is an "&", ``%3F`` a "?" and ``%25`` a "%".
 
         Raises
         ------
@@ -45,16 +46,19 @@ class Address:
             )
         body, _, query = rest.partition("?")
         first = body.partition("&")[0]
-        if scheme != "file" and not query and "=" in first:
-            body, query = "", rest
+        if scheme != "file" and "=" in first:
+            # The question mark may be that of an address in an option.
+            body, query = "", f"{body}&{query}" if query and "join=" not in body else rest
         try:
-            options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+            # A plus is a plus: names have it, and nobody writes a space so on a command line.
+            pairs = parse_qsl(query.replace("+", "%2B"), keep_blank_values=True, strict_parsing=bool(query))
+            options = dict(pairs)
         except ValueError:
             raise ArgumentError(f"{text!r}: the options {query!r} must be like 'key=value&key=value'.") from None
         return cls(scheme.lower(), body, options)
 
     def __str__(self) -> str:
-        query = "&".join(f"{key}={value}" for key, value in self.options.items())
+        query = "&".join(f"{key}={_quoted(value)}" for key, value in self.options.items())
         if not self.body:
             return f"{self.scheme}:{query}"
         return f"{self.scheme}:{self.body}" + (f"?{query}" if query else "")
@@ -95,3 +99,8 @@ class Address:
         if text in ("0", "false", "no", "off"):
             return False
         raise ArgumentError(f"{key} of {self.scheme}:{self.body} is {text!r}; allowed: true, false.")
+
+
+def _quoted(value: str) -> str:
+    """Return a value as it must be written in an address: only what would be taken for something else is quoted."""
+    return "".join(f"%{ord(letter):02X}" if letter in "%&?" else letter for letter in value)

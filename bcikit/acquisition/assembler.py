@@ -25,6 +25,12 @@ CLOCK_STEP = 0.02
 CLOCK_STEP_AT_FIRST = 0.15
 """The same, before the jitter is known."""
 
+AHEAD = 1.0
+"""Seconds a stamp may lie after the arrival of its sample, more than those before did, before a clock was set."""
+
+AHEAD_ON_ARRIVAL = 0.05
+"""The same where stamps are made on this host when samples arrive: a step of the wall clock by less than a second."""
+
 _SMALL = 32
 
 
@@ -77,6 +83,8 @@ class Assembler:
         self.events: list[Event] = []
         self.foreign_clock = False
         self._stamped_on_arrival = stamped_on_arrival
+        self._ahead = AHEAD_ON_ARRIVAL if stamped_on_arrival else AHEAD
+        self._lead = 0.0
         self._dejitter = dejitter
         self._stalled = stalled
         self._period = 1.0 / info.sfreq
@@ -158,6 +166,7 @@ class Assembler:
         self._last_arrival = arrival
         chunks = self._cut(data, stamps, lost, arrival, late=Flag.LATE_COUNT if by_time else Flag.NONE)
         self._last_stamp = float(stamps[-1])
+        self._lead = max(0.0, self._last_stamp - arrival)
         return chunks
 
     def _cut(
@@ -211,7 +220,9 @@ class Assembler:
     def _is_plain(self, stamps: NDArray[np.float64], arrival: float) -> bool:
         """Tell in few passes whether the times of a block are as they should be, which they nearly always are."""
         last = self._last_stamp
-        if last is None or self._shift or self._flags & Flag.RECONNECTED or float(stamps[-1]) - arrival > 1.0:
+        if last is None or self._shift or self._flags & Flag.RECONNECTED:
+            return False
+        if float(stamps[-1]) - arrival > self._lead + self._ahead:
             return False
         low, high = _step_range(last, stamps)
         if low < (0.0 if self._stamped_on_arrival else -CLOCK_STEP):
@@ -241,11 +252,11 @@ class Assembler:
             floor = CLOCK_STEP if self.clock.settled else CLOCK_STEP_AT_FIRST
             wrong = (steps < -CLOCK_STEP) & (behind < -max(floor, 6.0 * self.clock.jitter))
         # Stamps far ahead of the arrival of the very sample they are for cannot be a loss: the clock was set.
-        ahead = stamps - arrival > max(1.0, 6.0 * self.clock.jitter)
+        ahead = stamps - arrival > self._lead + max(self._ahead, 6.0 * self.clock.jitter)
         if not ahead.any() and not wrong.any():
             return stamps
         stamps = stamps.copy()
-        wrong |= (steps > 1.0) & ahead
+        wrong |= (steps > self._ahead) & ahead
         for row in np.flatnonzero(wrong):
             before = float(stamps[row - 1]) if row else self._last_stamp
             last_of_block = row == stamps.shape[0] - 1

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bcikit.acquisition.address import Address
 from bcikit.acquisition.lsl_library import lsl
 
 
@@ -51,7 +52,7 @@ def _lsl_streams(wait: float) -> list[Device]:
         text = stream.channel_format() == 3
         found.append(
             Device(
-                address=f"lsl:source_id={stream.source_id()}" if stream.source_id() else f"lsl:name={stream.name()}",
+                address=_address_of(stream),
                 what="LSL markers" if text or not rate else "LSL stream",
                 detail=", ".join(
                     (stream.name(), stream.type(), f"{stream.channel_count()} channels", pace, stream.hostname())
@@ -59,6 +60,12 @@ def _lsl_streams(wait: float) -> list[Device]:
             )
         )
     return found
+
+
+def _address_of(stream: Any) -> str:
+    """Return the address of an LSL stream: by its source id where it has one."""
+    key, value = ("source_id", stream.source_id()) if stream.source_id() else ("name", stream.name())
+    return str(Address("lsl", "", {key: value}))
 
 
 def _serial_ports() -> list[Device]:

@@ -30,7 +30,8 @@ from bcikit.signal import (
     check_range,
 )
 
-_OPTIONS = ("board", "chunk", "loop", "names", "partial", "sfreq", "speed", "stream", "unit")
+_READING = ("board", "names", "partial", "sfreq", "stream", "unit")
+_OPTIONS = (*_READING, "chunk", "loop", "speed")
 _TEXT = frozenset({".txt", ".csv", ".tsv"})
 _CHUNK_SECONDS = 0.04
 
@@ -53,7 +54,7 @@ def read_recording(
         EDF, BDF, GDF, BrainVision (the .vhdr), FIF, EEGLAB and what else MNE reads; XDF; OpenBCI GUI text, BrainFlow
         tables, Muse tables.
     unit : str or None
-        Unit of the voltages, for a file that states none (XDF, tables).
+        Unit of the voltages, for a file that states none (XDF, tables, EDF).
     stream : str or None
         XDF: name of the stream.
     board : str or None
@@ -99,7 +100,7 @@ def read_recording(
     else:
         from bcikit.acquisition.read_mne import read_with_mne
 
-        recording = read_with_mne(path)
+        recording = read_with_mne(path, unit=unit)
     if names not in ("standard", "file"):
         raise ArgumentError(f"names is {names!r}; allowed: standard, file.")
     if names == "standard":
@@ -109,6 +110,40 @@ def read_recording(
         if recording.mask is not None
         else replace(recording, mask=SampleCheck(recording.info).mask(recording.data))
     )
+
+
+def read_address(text: str | Path, **options: Any) -> Recording:
+    """Read ``PATH?option=value``: what `read_recording` takes, behind the path as in a ``file:`` address.
+
+    Parameters
+    ----------
+    text : str or Path
+        The path, alone or with options.
+    **options
+        For `read_recording`; they win over those behind the path.
+
+    Raises
+    ------
+    ArgumentError
+        If an option is unknown.
+    SourceError
+        If the file cannot be read.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    if Path(text).exists():
+        return read_recording(text, **given)
+    address = Address.parse(f"file:{text}")
+    address.check_options(_READING)
+    return read_recording(address.body, **(_reading_options(address) | given))
+
+
+def _reading_options(address: Address) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        key: address.options[key] for key in ("unit", "stream", "board", "names") if key in address.options
+    }
+    if "sfreq" in address.options:
+        options["sfreq"] = address.number("sfreq", 0.0, low=1e-3)
+    return options | {"partial": address.flag("partial", default=False)}
 
 
 def standard_names(info: StreamInfo) -> StreamInfo:
@@ -145,15 +180,8 @@ def open_file(address: Address) -> "FileSource":
     address.check_options(_OPTIONS)
     if not address.body:
         raise ArgumentError("file: which file? 'file:recording.edf'.")
-    options: dict[str, Any] = {
-        key: address.options[key] for key in ("unit", "stream", "board") if key in address.options
-    }
-    if "sfreq" in address.options:
-        options["sfreq"] = address.number("sfreq", 0.0, low=1e-3)
-    options["partial"] = address.flag("partial", default=False)
-    recording = read_recording(address.body, names=address.options.get("names", "standard"), **options)
     return FileSource(
-        recording,
+        read_recording(address.body, **_reading_options(address)),
         speed=address.number("speed", 0.0, low=1e-3) if "speed" in address.options else None,
         chunk=int(address.number("chunk", 0, low=1)) if "chunk" in address.options else None,
         loop=address.flag("loop", default=False),

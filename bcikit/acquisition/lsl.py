@@ -125,7 +125,7 @@ class LslSource(LiveSource):
     def _read(self, full: Any) -> tuple[StreamInfo, Any]:
         profile = self._profile(full)
         unit = self._settings.unit or (profile.unit if profile is not None else None)
-        info, factors = read_info(full, unit=unit)
+        info, factors = read_info(full, unit=unit, types=None if profile is None else profile.types)
         return (info if profile is None else profile.describe(info)), factors
 
     def _counter(self, info: StreamInfo, profile: DeviceProfile | None) -> PacketCounter | None:
@@ -189,7 +189,7 @@ class LslSource(LiveSource):
             self._correct(arrival, timeout=0.0)
         data = samples * self._factors if self._scaled else samples.astype(np.float64)
         column = self._counter_column
-        packets = None if column is None else data[:, column]
+        packets = None if column is None else samples[:, column].astype(np.float64)
         return self._assembler.add(data, stamps + self._offset, arrival, packets=packets)
 
     def status(self) -> StreamStatus:

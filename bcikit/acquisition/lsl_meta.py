@@ -1,6 +1,7 @@
 """The metadata of LSL streams, as the XDF project specifies them for EEG, read and written."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -70,14 +71,24 @@ def _names(channels: list[dict[str, str]], n_channels: int, *, where: str) -> tu
         return tuple(f"Ch{number + 1}" for number in range(n_channels))
     if len(channels) != n_channels:
         raise SourceError(f"{where} has {n_channels} channels but describes {len(channels)}: its description is wrong.")
+    return unique_names([texts["label"] for texts in channels])
+
+
+def unique_names(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return a name for each label: a label that is empty or taken already gets the number of its channel."""
     names: list[str] = []
-    for number, texts in enumerate(channels):
-        label = texts["label"].strip() or f"Ch{number + 1}"
-        names.append(label if label not in names else f"{label}-{number + 1}")
+    taken = {label.strip() for label in labels}
+    for number, label in enumerate(labels, start=1):
+        name = label.strip() or f"Ch{number}"
+        while name in names or (name != label.strip() and name in taken):
+            name += f"-{number}"
+        names.append(name)
     return tuple(names)
 
 
-def read_info(info: Any, *, unit: str | None = None) -> tuple[StreamInfo, NDArray[np.float64]]:
+def read_info(
+    info: Any, *, unit: str | None = None, types: tuple[str, ...] | None = None
+) -> tuple[StreamInfo, NDArray[np.float64]]:
     """Return the description of a stream and the factor of each channel.
 
     Parameters
@@ -86,6 +97,8 @@ def read_info(info: Any, *, unit: str | None = None) -> tuple[StreamInfo, NDArra
         With its description (from an inlet).
     unit : str or None
         Unit of the voltages, for a stream that states none or a wrong one.
+    types : tuple of str or None
+        Types of the channels, where somebody knows them better than the stream.
 
     Raises
     ------
@@ -105,6 +118,8 @@ def read_info(info: Any, *, unit: str | None = None) -> tuple[StreamInfo, NDArra
     names = _names(channels, count, where=where)
     texts = channels or [{"label": name, "type": "", "unit": ""} for name in names]
     kinds = tuple(channel_type(item["type"], info.type()) for item in texts)
+    if types is not None and len(types) == count:
+        kinds = types
     factors = np.array(
         [
             unit_factor(unit or item["unit"], kind, where=f"{where}, channel {name!r},")
@@ -122,7 +137,7 @@ def read_info(info: Any, *, unit: str | None = None) -> tuple[StreamInfo, NDArra
         sfreq=sfreq,
         ch_names=names,
         ch_types=kinds,
-        positions=_positions(texts),
+        positions=positions_of(texts),
         source_id=info.source_id(),
         device=device,
         reference=info.desc().child("reference").child_value("label"),
@@ -131,8 +146,8 @@ def read_info(info: Any, *, unit: str | None = None) -> tuple[StreamInfo, NDArra
     ), factors
 
 
-def _positions(channels: list[dict[str, str]]) -> tuple[tuple[float, float, float], ...] | None:
-    """Return positions in metres; the description has millimetres."""
+def positions_of(channels: list[dict[str, str]]) -> tuple[tuple[float, float, float], ...] | None:
+    """Return positions in metres from texts "x", "y", "z" in millimetres; None where no channel has any."""
     found = []
     for texts in channels:
         xyz = tuple(_number(texts.get(axis, "")) for axis in ("x", "y", "z"))

@@ -1,22 +1,41 @@
 """Files that MNE reads: EDF, BDF, GDF, BrainVision, FIF, EEGLAB, CNT and the rest."""
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bcikit.acquisition.edf_header import ANNOTATIONS, read_edf_header, record_onsets
 from bcikit.acquisition.trigger import TriggerDecoder
-from bcikit.signal import Event, Recording, SourceError
+from bcikit.signal import ArgumentError, Event, Recording, SourceError, microvolts_per
+
+_KINDS = {
+    "eog": "eog", "emg": "emg", "ecg": "ecg", "ekg": "ecg", "resp": "resp", "temp": "temperature", "gsr": "gsr",
+}  # fmt: skip
+"""First words of labels that name another kind of signal than EEG, as EDF+ writes them ("EOG horizontal")."""
+
+_TAKEN = {"\u03bcV": 1.0, "\u00b5V": 1.0, "\x83\xcaV": 1.0, "uV": 1.0, "mV": 1e3}
+"""The units of EDF that MNE knows, and the microvolts it takes one for; one of any other unit it takes for a volt."""
 
 
-def read_with_mne(path: Path) -> Recording:
+def read_with_mne(path: Path, *, unit: str | None = None) -> Recording:
     """Return a file that MNE can read, in microvolts; annotations, or else the trigger channel, become events.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    unit : str or None
+        Unit of the voltages of an EDF or BDF file that states none.
 
     Raises
     ------
     SourceError
         If it is truncated, damaged or of no format MNE knows.
+    ArgumentError
+        If it is EDF or BDF and states the unit of no channel.
     """
     import mne
 
@@ -31,14 +50,77 @@ def read_with_mne(path: Path) -> Recording:
     if not raw.n_times:
         raise SourceError(f"{path} holds no samples.")
     recording = Recording.from_mne(raw, name=path.name)
+    if path.suffix.lower() in (".edf", ".bdf"):
+        recording = _as_the_header_says(recording, path, unit)
     if recording.events:
         return recording
     events = _events_beside(path, raw) or _events_of_triggers(recording)
-    if not events:
+    return replace(recording, events=events)
+
+
+def _as_the_header_says(recording: Recording, path: Path, unit: str | None) -> Recording:
+    """Return an EDF or BDF with what MNE leaves out: units it does not know, and the time between records."""
+    header = read_edf_header(path)
+    signals = [
+        (label, text) for label, text in zip(header.labels, header.units, strict=True) if label not in ANNOTATIONS
+    ]
+    if len(signals) == recording.info.n_channels:
+        recording = _in_microvolts(recording, signals, path, unit)
+    if not header.interrupted:
         return recording
-    return Recording(
-        info=recording.info, data=recording.data, times=recording.times, samples=recording.samples, events=events
+    info, n_records = recording.info, len(onsets := record_onsets(path, header))
+    per_record = recording.n_times // n_records
+    places = np.repeat(onsets - onsets[0], per_record) + np.tile(np.arange(per_record) / info.sfreq, n_records)
+    samples = np.round(places * info.sfreq).astype(np.int64)
+    if samples.shape[0] != recording.n_times or (np.diff(samples) < 1).any():
+        raise SourceError(f"{path} is damaged: its records do not follow each other in time.")
+    return replace(recording, times=places, samples=samples, events=_annotated(path, info.sfreq))
+
+
+def _annotated(path: Path, sfreq: float) -> tuple[Event, ...]:
+    """Return all annotations of an interrupted file: MNE leaves out those after the end without interruptions."""
+    import mne
+
+    return tuple(
+        Event(
+            name=str(text), time=float(at), sample=round(float(at) * sfreq), duration=float(long), source="annotation"
+        )
+        for at, long, text in zip(*_columns(mne.read_annotations(path)), strict=True)
     )
+
+
+def _columns(annotations: Any) -> tuple[Any, Any, Any]:
+    return annotations.onset, annotations.duration, annotations.description
+
+
+def _in_microvolts(recording: Recording, signals: list[tuple[str, str]], path: Path, unit: str | None) -> Recording:
+    """Return the recording with voltages in microvolts and everything else in the unit the file has it in."""
+    stated: float | None = None
+    if any(not text for _, text in signals) and not any(_factor(text) for _, text in signals):
+        stated = microvolts_per(unit or "", where=str(path))
+    kinds = list(recording.info.ch_types)
+    scale = np.ones(len(signals))
+    for column, (label, text) in enumerate(signals):
+        if kinds[column] == "stim":
+            continue
+        kind = _KINDS.get(label.partition(" ")[0].lower(), "")
+        factor = _factor(text) if text else stated
+        taken = _TAKEN.get(text, 1e6)
+        if factor is None:
+            kinds[column] = kind if kind in ("resp", "temperature", "gsr") else "misc"
+            scale[column] = 1.0 / taken
+        else:
+            kinds[column] = kind if kind in ("eog", "emg", "ecg") else "eeg"
+            scale[column] = factor / taken
+    return replace(recording, info=recording.info.replace(ch_types=tuple(kinds)), data=recording.data * scale)
+
+
+def _factor(unit: str) -> float | None:
+    """Return how many microvolts a unit is; None where it is no voltage."""
+    try:
+        return microvolts_per(unit)
+    except ArgumentError:
+        return None
 
 
 def _events_beside(path: Path, raw: Any) -> tuple[Event, ...]:

@@ -1,6 +1,8 @@
 """Text files of devices: OpenBCI GUI, BrainFlow, Muse and tables with a time column."""
 
+import itertools
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,8 @@ from bcikit.signal import ArgumentError, Event, Recording, SourceError, StreamIn
 
 _MUSE = frozenset({"TP9", "AF7", "AF8", "TP10"})
 _TIME_COLUMNS = frozenset({"timestamps", "timestamp", "time", "times"})
-_MARKER_COLUMNS = frozenset({"marker", "markers", "stim", "trigger", "event"})
+_MARKER_COLUMN = re.compile(r"(markers?|stim|triggers?|events?)[ _-]?\d*", re.IGNORECASE)
+"""Names of columns that hold markers: zero, and a number at the sample of a marker ("Marker", "Marker0")."""
 _OPENBCI_BOARDS = {"cyton": "CYTON_BOARD", "daisy": "CYTON_DAISY_BOARD", "ganglion": "GANGLION_BOARD"}
 
 
@@ -66,9 +69,13 @@ def _numeric(words: list[str]) -> bool:
     return True
 
 
-def _load(path: Path, *, delimiter: str, skip: int, columns: list[int]) -> NDArray[np.float64]:
+def _load(path: Path, *, delimiter: str, skip: int, columns: list[int], decimal: str = ".") -> NDArray[np.float64]:
     try:
-        table = np.loadtxt(path, delimiter=delimiter, skiprows=skip, usecols=columns, ndmin=2, encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():
+            # It warns of a table without rows, which is an error below.
+            warnings.simplefilter("ignore", UserWarning)
+            lines = file if decimal == "." else (line.replace(decimal, ".") for line in file)
+            table = np.loadtxt(lines, delimiter=delimiter, skiprows=skip, usecols=columns, ndmin=2)
     except (ValueError, OSError) as error:
         text = (str(error).strip().splitlines() or ["damaged"])[0]
         raise SourceError(f"{path} is damaged or truncated: {text}.") from None
@@ -113,14 +120,17 @@ def _read_openbci(path: Path, head: list[str]) -> Recording:
         raise SourceError(f"{path}: the head of this OpenBCI file says no number of channels or no sampling rate.")
     n_channels, sfreq = int(count[1]), float(rate[1])
     skip = sum(line.startswith("%") for line in head)
-    columns = [word.strip() for word in head[skip].split(",")]
+    columns = [word.strip() for word in ([*head, ""])[skip].split(",")]
     titled = columns[0].lower() == "sample index"
     skip += titled
     stamp_column = columns.index("Timestamp") if titled and "Timestamp" in columns else len(columns) - 2
     if not titled:
         # Version 5 begins with a row of zeros that was never measured, and is a column short of the others.
-        first = path.read_text(encoding="utf-8-sig").splitlines()[skip + 1].split(",")
-        stamp_column = len(first) - 2
+        with path.open(encoding="utf-8-sig") as file:
+            first = next(itertools.islice(file, skip + 1, None), "")
+        if not first.strip():
+            raise SourceError(f"{path} holds no samples.")
+        stamp_column = len(first.split(",")) - 2
         skip += 1
     marker_column = next((i for i, name in enumerate(columns) if name == "Marker Channel"), None) if titled else None
     wanted = [0, *range(1, n_channels + 1), stamp_column, *([] if marker_column is None else [marker_column])]
@@ -160,12 +170,14 @@ def _read_table(path: Path, words: list[str], head: str, *, unit: str | None, sf
     if unit is None and not is_muse:
         raise ArgumentError(f"{path} states no unit. Say which it is: '{path}?unit=uV' (or mV, V, nV).")
     factor = microvolts_per(unit or "uV", where=str(path))
-    delimiter = next(mark for mark in (",", ";", "\t") if mark in head)
-    marker = next((i for i, word in enumerate(words) if word.lower() in _MARKER_COLUMNS), None)
-    signal = [i for i in range(1, len(words)) if i != marker]
+    # A comma is a decimal sign where another mark parts the columns.
+    delimiter = next((mark for mark in ("\t", ";", ",") if mark in head), ",")
+    markers = [i for i, word in enumerate(words) if i and _MARKER_COLUMN.fullmatch(word)]
+    signal = [i for i in range(1, len(words)) if i not in markers]
     if not signal:
         raise SourceError(f"{path} has no column of samples.")
-    table = _load(path, delimiter=delimiter, skip=1, columns=[0, *signal, *([] if marker is None else [marker])])
+    decimal = "," if delimiter != "," else "."
+    table = _load(path, delimiter=delimiter, skip=1, columns=[0, *signal, *markers], decimal=decimal)
     times = table[:, 0] - table[0, 0]
     rate = sfreq or _rate_of(times, path)
     samples = _index_by_time(times, rate)
@@ -185,8 +197,15 @@ def _read_table(path: Path, words: list[str], head: str, *, unit: str | None, sf
         data=np.ascontiguousarray(table[:, 1 : len(signal) + 1] * scale),
         times=smooth,
         samples=samples,
-        events=() if marker is None else _markers(table[:, -1], smooth, samples, words[marker]),
+        events=_marker_events(table[:, len(signal) + 1 :], smooth, samples, [words[i] for i in markers]),
     )
+
+
+def _marker_events(
+    columns: NDArray[np.float64], times: NDArray[np.float64], samples: NDArray[np.int64], names: list[str]
+) -> tuple[Event, ...]:
+    found = [event for index, name in enumerate(names) for event in _markers(columns[:, index], times, samples, name)]
+    return tuple(sorted(found, key=lambda event: event.time))
 
 
 def _rate_of(times: NDArray[np.float64], path: Path) -> float:

@@ -3,16 +3,23 @@
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
 from bcikit.acquisition.address import Address
 from bcikit.acquisition.source import Source
 from bcikit.signal import check_choice
+
+if TYPE_CHECKING:
+    from bcikit.acquisition.profile import TriggerProfile
 
 ENTRY_POINT_GROUP = "bcikit.sources"
 """Each entry point is ``scheme = "module:function"``; the function takes an `Address` and returns a `Source`."""
 
 MARKER_OPTIONS = ("markers", "grammar", "trigger", "trigger_mask", "debounce")
 """Options that every scheme takes; see `open_source`."""
+
+JOIN_OPTION = "join"
+"""The address of a second device, whose channels are brought onto the grid of the first; see `SynchronisedSource`."""
 
 Opener = Callable[[Address], Source]
 
@@ -33,7 +40,8 @@ def open_source(address: str | Address) -> Source:
         ``lsl:source_id=abc``, ``file:recording.edf``, ``sim:motor-imagery?seed=1``, ``dut:gain=1.02``.
         Every scheme takes these options, too: ``markers`` (names of LSL marker streams, with commas between, placed
         on the samples), ``grammar`` ("auto", "plain", "unity": what their texts mean), ``trigger`` (a channel that
-        carries hardware triggers) with ``debounce`` (seconds a level must hold) and ``trigger_mask`` (its bits).
+        carries hardware triggers) with ``debounce`` (seconds a level must hold) and ``trigger_mask`` (its bits), and
+        ``join`` (the address of a second device, an "&" in it written "%26": its channels on the grid of the first).
 
     Returns
     -------
@@ -52,26 +60,38 @@ def open_source(address: str | Address) -> Source:
     point = next(iter(entry_points(group=ENTRY_POINT_GROUP, name=parsed.scheme)))
     opener: Opener = point.load()
     plain = parsed
-    for key in MARKER_OPTIONS:
+    for key in (*MARKER_OPTIONS, JOIN_OPTION):
         plain = plain.without_option(key)
     source = opener(plain)
-    wants_markers = plain.options != parsed.options
-    if not wants_markers and getattr(source, "trigger", None) is None:
-        return source
     try:
-        return _marked(source, parsed)
+        profile = getattr(source, "trigger", None)
+        if JOIN_OPTION in parsed.options:
+            source = _joined(source, parsed.options[JOIN_OPTION])
+        if profile is None and not any(key in parsed.options for key in MARKER_OPTIONS):
+            return source
+        return _marked(source, parsed, profile)
     except BaseException:
         source.close()
         raise
 
 
-def _marked(source: Source, address: Address) -> Source:
+def _joined(source: Source, address: str) -> Source:
+    from bcikit.acquisition.synchronised import SynchronisedSource
+
+    other = open_source(address)
+    try:
+        return SynchronisedSource([source, other])
+    except BaseException:
+        other.close()
+        raise
+
+
+def _marked(source: Source, address: Address, profile: "TriggerProfile | None") -> Source:
     """Return the source with the markers that its address, or its device profile, asks for."""
     from bcikit.acquisition.marked import MarkedSource
     from bcikit.acquisition.trigger import TriggerDecoder
 
     options = address.options
-    profile = getattr(source, "trigger", None)
     channel = options.get("trigger") or (profile.channel if profile is not None else None)
     decoder = None
     if channel is not None:

@@ -9,7 +9,7 @@ import numpy as np
 from bcikit.acquisition.grid import GridResampler
 from bcikit.acquisition.source import Source
 from bcikit.acquisition.status import StreamStatus
-from bcikit.signal import ArgumentError, Chunk, Event, Health, HostClock, StreamInfo
+from bcikit.signal import ArgumentError, Chunk, Event, Health, HostClock, SourceError, StreamInfo
 
 PATIENCE = 0.25
 """Seconds a chunk of the first device waits for the others; after that their part is marked as filled."""
@@ -19,8 +19,8 @@ class SynchronisedSource(Source):
     """Joins the channels of several devices.
 
     Chunks, indices and losses are those of the first device. The samples of the others are brought onto its times by
-    band-limited interpolation; where they are late, lost or bad, their columns are marked, and the first device's are
-    not touched. A chunk is given once all others have come up to it, after `patience` at the latest.
+    band-limited interpolation; where they are late, lost, bad or gone, their columns are marked, and the first device's
+    are not touched. A chunk is given once all others have come up to it, after `patience` at the latest.
 
     Parameters
     ----------
@@ -33,17 +33,27 @@ class SynchronisedSource(Source):
     def __init__(self, sources: Sequence[Source], *, patience: float = PATIENCE) -> None:
         if len(sources) < 2:
             raise ArgumentError(f"sources has {len(sources)} entries; joining needs two or more.")
+        for source in sources[1:]:
+            if source.live != sources[0].live:
+                raise ArgumentError(
+                    f"{sources[0].info.name!r} and {source.info.name!r} cannot be joined: one has its own pace and the "
+                    "other has none; a file is paced with '?speed=1'."
+                )
         self._first, self._others = sources[0], list(sources[1:])
         self.info = _joined(sources)
         self.live = self._first.live
         self._patience = patience
-        self._resamplers = [GridResampler(source.info, self._first.info.sfreq) for source in self._others]
+        self._resamplers: list[GridResampler] = []
         self._now = HostClock().now
         self._held: deque[tuple[Chunk, float]] = deque()
+        self._failed: set[int] = set()
+        self._events: list[Event] = []
 
     def start(self) -> None:
         """Start all, the first one last."""
         self._held.clear()
+        self._failed.clear()
+        self._resamplers = [GridResampler(source.info, self._first.info.sfreq) for source in self._others]
         for source in (*self._others, self._first):
             source.start()
 
@@ -68,20 +78,34 @@ class SynchronisedSource(Source):
                 return self._join(self._held.popleft()[0])
 
     def _feed_others(self) -> None:
-        for source, resampler in zip(self._others, self._resamplers, strict=True):
-            if not source.live:
-                # A source without its own pace is drawn only as far as the first device needs it.
-                while self._held and resampler.ready_until < self._held[-1][0].times[-1] and not source.ended:
-                    chunk = source.pull(0.0)
-                    if chunk is None:
-                        break
-                    resampler.feed(chunk)
+        for index, (source, resampler) in enumerate(zip(self._others, self._resamplers, strict=True)):
+            if index in self._failed:
                 continue
+            try:
+                self._feed(source, resampler)
+            except SourceError as error:
+                # The first device goes on: what is gone for good is filled and marked from here on.
+                self._failed.add(index)
+                name = source.info.name
+                said = Event(name="stream/failed", time=self._now(), source=name, data={"error": str(error)})
+                self._events.append(said)
+
+    def _feed(self, source: Source, resampler: GridResampler) -> None:
+        if source.live:
             while (chunk := source.pull(0.0)) is not None:
                 resampler.feed(chunk)
+            return
+        # A source without its own pace is drawn only as far as the first device needs it.
+        while self._held and resampler.ready_until < self._held[-1][0].times[-1] and not source.ended:
+            chunk = source.pull(0.0)
+            if chunk is None:
+                return
+            resampler.feed(chunk)
 
     def _due(self, chunk: Chunk, arrival: float) -> bool:
-        if all(resampler.ready_until >= chunk.times[-1] for resampler in self._resamplers):
+        last = float(chunk.times[-1])
+        late = [index for index, resampler in enumerate(self._resamplers) if resampler.ready_until < last]
+        if all(index in self._failed for index in late):
             return True
         return self.live and self._now() - arrival >= self._patience
 
@@ -106,7 +130,8 @@ class SynchronisedSource(Source):
 
     def pull_events(self) -> list[Event]:
         """Return the events of all devices; those of the others carry their stream's name as source."""
-        events = self._first.pull_events()
+        events = [*self._first.pull_events(), *self._events]
+        self._events = []
         for source in self._others:
             events += [
                 replace(event, sample=None, source=f"{source.info.name}/{event.source}")

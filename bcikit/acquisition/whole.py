@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from bcikit.acquisition.edf_header import read_edf_header
 from bcikit.signal import SourceError
 
 _XDF_LENGTHS = {1: 1, 4: 4, 8: 8}
@@ -29,21 +30,11 @@ def _fail(path: Path, what: str) -> SourceError:
 
 def _check_edf(path: Path) -> None:
     size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(256)
-        try:
-            header_bytes, n_records, n_signals = int(head[184:192]), int(head[236:244]), int(head[252:256])
-            signals = file.read(n_signals * 256)
-            start = n_signals * 216
-            per_record = sum(int(signals[start + 8 * i : start + 8 * i + 8]) for i in range(n_signals))
-        except ValueError:
-            raise SourceError(f"{path} is no {path.suffix[1:].upper()} file: its header is not readable.") from None
-    width = 3 if path.suffix.lower() == ".bdf" else 2
-    record = per_record * width
-    # -1 is what a writer leaves that did not come to its end.
-    if n_records >= 0 and record and size < header_bytes + n_records * record:
-        whole = max(0, (size - header_bytes) // record)
-        raise _fail(path, f"it holds {whole} of {n_records} records")
+    header = read_edf_header(path)
+    record = header.record_size
+    if header.n_records >= 0 and record and size < header.size + header.n_records * record:
+        whole = max(0, (size - header.size) // record)
+        raise _fail(path, f"it holds {whole} of {header.n_records} records")
 
 
 def _check_xdf(path: Path) -> None:

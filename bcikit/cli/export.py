@@ -20,7 +20,11 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def export(
         source: Annotated[
-            Path, typer.Argument(help="A session folder, or a recording of any known format.", metavar="DIR|FILE")
+            Path,
+            typer.Argument(
+                help="A session folder, or a recording of any known format, with options behind it: x.csv?unit=uV.",
+                metavar="DIR|FILE",
+            ),
         ],
         *,
         bids: Annotated[Path | None, typer.Option(help="Add it to the BIDS-EEG dataset in this folder.")] = None,
@@ -96,11 +100,11 @@ def load(source: Path) -> "Session":
     """Return a session folder, or a recording of any format as a session."""
     from bcikit.recording import Session, find_session, read_session
 
-    if source.is_dir() or not source.exists():
+    if source.is_dir() or not (source.exists() or "?" in source.name):
         return read_session(find_session(source))
-    from bcikit.acquisition import read_recording
+    from bcikit.acquisition import read_address
 
-    return Session.from_recording(read_recording(source))
+    return Session.from_recording(read_address(source))
 
 
 def ask_passphrase(*, confirm: bool = False) -> str:

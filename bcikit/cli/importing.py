@@ -15,7 +15,8 @@ def register(app: typer.Typer) -> None:
         file: Annotated[
             Path,
             typer.Argument(
-                help="OpenBCI GUI text, BrainFlow or Muse CSV, XDF, EDF, BDF, BrainVision, GDF, FIF, a sealed session."
+                help="OpenBCI GUI text, BrainFlow or Muse CSV, XDF, EDF, BDF, BrainVision, GDF, FIF, a sealed session; "
+                "options may stand behind it: x.edf?partial=true."
             ),
         ],
         *,

@@ -56,6 +56,6 @@ def _recording(file: Path, unit: str) -> "Recording":
         return read_session(file).recording
     if unit and file.is_dir():
         raise BciError(f"{file} is a folder without session.json.")
-    from bcikit.acquisition import read_recording
+    from bcikit.acquisition import read_address
 
-    return read_recording(file, unit=unit or None)
+    return read_address(file, unit=unit or None)

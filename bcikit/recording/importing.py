@@ -50,17 +50,18 @@ def import_file(path: str | Path, folder: str | Path, **options: Any) -> Session
     Parameters
     ----------
     path : str or Path
-        OpenBCI GUI text, BrainFlow or Muse CSV, XDF, EDF, BDF, BrainVision, GDF, FIF, ...
+        OpenBCI GUI text, BrainFlow or Muse CSV, XDF, EDF, BDF, BrainVision, GDF, FIF, ...; options may stand behind
+        it: ``recording.edf?partial=true``.
     folder : str or Path
         Folder to make.
     **options
-        For `bcikit.acquisition.read_recording`: unit, stream, board, sfreq, names.
+        For `bcikit.acquisition.read_recording`: unit, stream, board, sfreq, names, partial.
 
     Returns
     -------
     Session
         The session, read back.
     """
-    from bcikit.acquisition import read_recording
+    from bcikit.acquisition import read_address
 
-    return import_recording(read_recording(path, **options), folder, source=Path(path).name)
+    return import_recording(read_address(path, **options), folder, source=Path(path).name)

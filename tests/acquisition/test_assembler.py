@@ -99,6 +99,40 @@ def test_clock_that_jumps_is_a_clock_step_not_a_loss(step):
     np.testing.assert_allclose(times, index / RATE, atol=0.05)
 
 
+@pytest.mark.parametrize("step", [3600.0, 0.5, -0.5, -3600.0])
+@pytest.mark.parametrize("counted", [False, True])
+def test_wall_clock_that_is_set_loses_nothing(step, counted):
+    """The stamps of a driver follow the wall clock; the offset to the host's clock is measured anew a second later."""
+    counter = PacketCounter(256, RATE) if counted else None
+    assembler = Assembler(INFO, counter=counter, stamped_on_arrival=True)
+    rng = np.random.default_rng(5)
+    chunks = []
+    for at in range(0, 2500, 10):
+        arrival = 50.0 + (at + 10) / RATE + float(rng.uniform(0, 0.01))
+        stamps = np.linspace(arrival - 0.0005, arrival - 0.0001, 10)
+        stamps += step * (1000 <= at < 1250)
+        packets = (np.arange(at, at + 10) % 256).astype(float)
+        chunks += assembler.add(rng.normal(0, 10, (10, 4)), stamps, arrival, packets=packets if counted else None)
+    assert sum(c.health.lost for c in chunks) == 0
+    assert assembler.tally.clock_steps == 2
+    steps = [event.value for event in assembler.events if event.name == "stream/clock"]
+    assert steps == [pytest.approx(step, abs=0.06), pytest.approx(-step, abs=0.06)]
+    times = np.concatenate([c.times for c in chunks])
+    assert (np.diff(times) > 0).all()
+    np.testing.assert_allclose(times, 50.0 + np.arange(2500) / RATE, atol=0.08)
+
+
+def test_loss_of_a_sender_whose_clock_is_ahead_is_a_loss():
+    index = np.r_[0:1000, 1250:2000]
+    assembler = Assembler(INFO, stamped_on_arrival=True)
+    chunks = []
+    for at in range(0, len(index), 10):
+        part = index[at : at + 10]
+        chunks += assembler.add(np.zeros((10, 4)) + at, part / RATE + 3.0, part[-1] / RATE)
+    assert sum(c.health.lost for c in chunks) == 250
+    assert assembler.tally.clock_steps == 0
+
+
 def test_bad_samples_are_marked_where_they_are():
     info = StreamInfo(name="t", sfreq=RATE, ch_names=("a", "b", "c", "d"), capabilities=Capabilities(full_scale=1000.0))
     data = np.random.default_rng(0).normal(0, 10, (40, 4))

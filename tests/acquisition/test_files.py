@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bcikit import open_source, read_recording
-from bcikit.signal import ArgumentError, BciError, SourceError
+from bcikit.recording import import_recording, xdf
+from bcikit.signal import ArgumentError, BciError, Event, Recording, SourceError, StreamInfo
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -125,6 +126,40 @@ def test_muse_table_with_a_pause(tmp_path):
     assert recording.events[0].sample == pytest.approx(460, abs=1)
 
 
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["ssvep/run-1.csv", "n170/run-1.csv", "p300/session-1_run-1.csv"])
+def test_marker_column_of_a_muse_table_is_events_not_a_channel(data_dir, name):
+    recording = read_recording(data_dir / "muse" / name)
+    assert recording.info.ch_names == ("TP9", "AF7", "AF8", "TP10", "Right AUX")
+    assert recording.info.ch_types == ("eeg", "eeg", "eeg", "eeg", "misc")
+    assert {event.value for event in recording.events} == {1, 2}
+    lines = (data_dir / "muse" / name).read_text().splitlines()[1:]
+    marked = [row for row, line in enumerate(lines) if float(line.rsplit(",", 1)[1])]
+    rows = np.searchsorted(recording.samples, [event.sample for event in recording.events])
+    assert rows.tolist() == marked
+
+
+def test_every_marker_column_is_read_and_no_unit_scales_it(tmp_path):
+    file = tmp_path / "two.csv"
+    rows = [f"{i / 100},{i},{5 if i == 30 else 0},{7 if i == 20 else 0}" for i in range(50)]
+    file.write_text("time,C3,Marker0,Marker1\n" + "\n".join(rows) + "\n")
+    recording = read_recording(file, unit="mV")
+    assert recording.info.ch_names == ("C3",)
+    assert [(event.value, event.sample, event.source) for event in recording.events] == [
+        (7, 20, "Marker1"),
+        (5, 30, "Marker0"),
+    ]
+
+
+def test_table_with_decimal_commas(tmp_path):
+    file = tmp_path / "komma.csv"
+    rows = [f"{i / 100};{i}.5;-{i}.25".replace(".", ",") for i in range(50)]
+    file.write_text("time;C3;C4\n" + "\n".join(rows) + "\n")
+    recording = read_recording(file, unit="uV")
+    assert recording.info.sfreq == 100
+    assert recording.data[3].tolist() == [3.5, -3.25]
+
+
 def test_other_tables_must_state_their_unit(tmp_path):
     file = tmp_path / "table.csv"
     file.write_text("time,C3,C4\n" + "\n".join(f"{i / 100},{i},{-i}" for i in range(50)) + "\n")
@@ -134,16 +169,158 @@ def test_other_tables_must_state_their_unit(tmp_path):
     assert read_recording(file, unit="mV").info.sfreq == 100
 
 
-def edf(path, seconds=10):
-    """Write an EDF of noise through MNE-independent bytes, so that it can be cut."""
-    labels = ["C3", "C4"]
-    head = f"{'0':<8}{'X':<80}{'X':<80}{'01.01.20':<8}{'00.00.00':<8}{256 * 3:<8}{'':<44}{seconds:<8}{'1':<8}{2:<4}"
-    fields = [(16, labels), (80, [""] * 2), (8, ["uV"] * 2), (8, ["-1000"] * 2), (8, ["1000"] * 2), (8, ["-32768"] * 2),
-              (8, ["32767"] * 2), (80, [""] * 2), (8, ["100"] * 2), (32, [""] * 2)]  # fmt: skip
+def edf(path, seconds=10, labels=("C3", "C4"), units=("uV", "uV"), onsets=None):
+    """Write an EDF of noise through MNE-independent bytes, so that it can be cut; EDF+D where `onsets` are given.
+
+    Digital is physical value, so that what was written is known.
+    """
+    labels, units, lengths = list(labels), list(units), [100] * len(labels)
+    kind = ""
+    if onsets is not None:
+        labels, units, lengths, kind = [*labels, "EDF Annotations"], [*units, ""], [*lengths, 20], "EDF+D"
+    n = len(labels)
+    head = f"{'0':<8}{'X X X X':<80}{'Startdate X X X X':<80}{'01.01.20':<8}{'00.00.00':<8}"
+    head += f"{256 * (n + 1):<8}{kind:<44}{seconds:<8}{'1':<8}{n:<4}"
+    fields = [(16, labels), (80, [""] * n), (8, units), (8, ["-32768"] * n), (8, ["32767"] * n), (8, ["-32768"] * n),
+              (8, ["32767"] * n), (80, [""] * n), (8, lengths), (32, [""] * n)]  # fmt: skip
     head += "".join(f"{value:<{width}}" for width, values in fields for value in values)
-    samples = np.random.default_rng(0).integers(-3000, 3000, (seconds, 2, 100)).astype("<i2")
-    path.write_bytes(head.encode("ascii") + samples.tobytes())
+    samples = np.random.default_rng(0).integers(-3000, 3000, (seconds, 100 * len(lengths[:2]))).astype("<i2")
+    records = [row.tobytes() for row in samples]
+    if onsets is not None:
+        records = [
+            record + f"+{onset:g}\x14\x14\x00+{onset + 0.5:g}\x14T{number}\x14".encode().ljust(40, b"\0")
+            for number, (record, onset) in enumerate(zip(records, onsets, strict=True))
+        ]
+    path.write_bytes(head.encode("ascii") + b"".join(records))
     return path
+
+
+def written(seconds=10):
+    """Return what `edf` writes into two channels."""
+    samples = np.random.default_rng(0).integers(-3000, 3000, (seconds, 200))
+    return samples.reshape(seconds, 2, 100).transpose(0, 2, 1).reshape(-1, 2)
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("uV", 1.0), ("mV", 1e3), ("V", 1e6), ("nV", 1e-3), ("UV", 1.0), ("volts", 1e6)]
+)
+def test_edf_is_microvolts_whatever_unit_it_states(tmp_path, unit, factor):
+    recording = read_recording(edf(tmp_path / "x.edf", units=(unit, unit)))
+    np.testing.assert_allclose(recording.data, written() * factor, rtol=1e-9)
+    assert recording.info.ch_types == ("eeg", "eeg")
+
+
+def test_edf_channel_that_is_no_voltage_keeps_its_unit(tmp_path):
+    recording = read_recording(edf(tmp_path / "x.edf", labels=("EOG left", "Temp rectal"), units=("mV", "DegC")))
+    np.testing.assert_allclose(recording.data, written() * [1e3, 1.0], rtol=1e-9)
+    assert recording.info.ch_types == ("eog", "temperature")
+    recording = read_recording(edf(tmp_path / "y.edf", labels=("Cz", "Event"), units=("uV", "")))
+    np.testing.assert_allclose(recording.data, written(), rtol=1e-9)
+    assert recording.info.ch_types == ("eeg", "misc")
+
+
+def test_edf_without_any_unit_is_refused_and_can_be_told(tmp_path):
+    file = edf(tmp_path / "x.edf", units=("", ""))
+    with pytest.raises(ArgumentError, match=r"x\.edf states no unit.*unit=uV"):
+        read_recording(file)
+    np.testing.assert_allclose(read_recording(file, unit="mV").data, written() * 1e3, rtol=1e-9)
+
+
+def test_interrupted_edf_counts_the_time_between_its_records(tmp_path):
+    onsets = [0, 1, 2, 5, 6, 7.5, 8.5, 9.5, 10.5, 100]
+    recording = read_recording(edf(tmp_path / "d.edf", onsets=onsets))
+    assert recording.info.ch_names == ("C3", "C4")
+    np.testing.assert_allclose(recording.data, written(), rtol=1e-12)
+    starts = recording.samples[::100]
+    assert starts.tolist() == [round(onset * 100) for onset in onsets]
+    np.testing.assert_allclose(recording.times[::100], onsets)
+    assert recording.lost == 10100 - 1000
+    assert [(event.name, event.sample) for event in recording.events] == [
+        (f"T{number}", round(onset * 100) + 50) for number, onset in enumerate(onsets)
+    ]
+
+
+def test_interrupted_edf_that_goes_back_in_time_is_refused(tmp_path):
+    with pytest.raises(SourceError, match=r"d\.edf is damaged"):
+        read_recording(edf(tmp_path / "d.edf", seconds=3, onsets=[0, 1, 0.5]))
+
+
+def foreign_xdf(path, stamps, *, rate=250.0, labels=("C3", "Cz", "C4", "Pz"), info=None, markers=()):
+    """Write an XDF as a recorder of LSL streams does: the stamps as they came."""
+    values = np.arange(len(stamps))[:, None] + 1000.0 * np.arange(len(labels))
+    parts = [
+        xdf.encode_file_header(),
+        xdf.encode_stream_header(
+            1, name="amp", kind="EEG", channel_format="double64", labels=labels, sfreq=rate,
+            info=info or StreamInfo(name="amp", sfreq=rate, ch_names=tuple(f"c{i}" for i in range(len(labels)))),
+        ),
+        xdf.encode_stream_header(2, name="m", kind="Markers", channel_format="string", labels=["m"]),
+        xdf.encode_samples(1, np.asarray(stamps), values),
+    ]  # fmt: skip
+    if markers:
+        parts.append(xdf.encode_texts(2, [time for time, _ in markers], [text for _, text in markers]))
+    path.write_bytes(b"".join(parts))
+    return path
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.004])
+def test_xdf_loss_of_half_a_second_is_counted_and_moves_no_marker(tmp_path, jitter):
+    index = np.r_[0:2500, 2625:6000]
+    stamps = 500.0 + index / 250 + np.random.default_rng(2).uniform(0, jitter, index.shape[0])
+    markers = [(500.0 + k / 250, f"m{k}") for k in (1000, 2490, 2640, 5000)]
+    recording = read_recording(foreign_xdf(tmp_path / "x.xdf", stamps, markers=markers))
+    assert recording.lost == pytest.approx(125, abs=1)
+    assert recording.samples[2500] - recording.samples[2499] == pytest.approx(126, abs=1)
+    np.testing.assert_allclose(recording.times, 500.0 + index / 250 + jitter / 2, atol=0.002)
+    placed = [recording.samples[0] + event.sample for event in recording.events]
+    np.testing.assert_allclose(placed, [1000, 2490, 2640, 5000], atol=1)
+
+
+def test_xdf_that_came_late_has_lost_nothing(tmp_path):
+    index = np.arange(5000)
+    stamps = 500.0 + index / 250
+    # A link that held back 0.3 s of samples and then gave them at once, stamped on arrival.
+    held = (index >= 2000) & (index < 2075)
+    stamps[held] = 500.0 + 2075 / 250
+    recording = read_recording(foreign_xdf(tmp_path / "x.xdf", stamps))
+    assert recording.lost == 0
+    np.testing.assert_allclose(recording.times, 500.0 + index / 250, atol=0.02)
+
+
+def test_xdf_keeps_positions_reference_and_device(tmp_path):
+    info = StreamInfo(
+        name="amp", sfreq=250.0, ch_names=("A", "B"), ch_types=("eeg", "eog"), reference="M1", device="Acme 2",
+        positions=((0.01, 0.02, 0.03), (float("nan"),) * 3),
+    )  # fmt: skip
+    stamps = np.arange(500) / 250
+    recording = read_recording(foreign_xdf(tmp_path / "x.xdf", stamps, labels=info.ch_names, info=info))
+    assert recording.info.reference == "M1"
+    assert recording.info.device == "Acme 2"
+    np.testing.assert_allclose(recording.info.positions_array()[0], [0.01, 0.02, 0.03])
+    assert np.isnan(recording.info.positions_array()[1]).all()
+
+
+def test_channels_of_the_same_name_get_numbers_that_are_free(tmp_path):
+    labels = ("C3", "C3-3", "C3", "", "Ch4")
+    recording = read_recording(foreign_xdf(tmp_path / "x.xdf", np.arange(500) / 250, labels=labels))
+    names = recording.info.ch_names
+    assert names[0] == "C3"
+    assert names[1] == "C3-3"
+    assert names[4] == "Ch4"
+    assert len(set(names)) == 5
+
+
+def test_signals_of_a_session_are_a_plain_xdf(tmp_path):
+    info = StreamInfo(name="amp", sfreq=250.0, ch_names=("C3", "C4"))
+    data = np.random.default_rng(4).normal(0, 10, (1000, 2))
+    whole = Recording.from_arrays(
+        info, data, start=77.0, events=(Event(name="cue/left", time=78.0, sample=250, source="paradigm"),)
+    )
+    import_recording(whole, tmp_path / "s")
+    read = read_recording(tmp_path / "s" / "signals.xdf")
+    np.testing.assert_array_equal(read.data, data)
+    assert [event.name for event in read.events] == ["cue/left"]
+    assert read.events[0].sample == 250
 
 
 def test_truncated_edf_is_an_error_and_can_be_read_in_part(tmp_path):
@@ -176,6 +353,16 @@ def test_truncated_xdf(data_dir, tmp_path):
         ("image.png", b"\x89PNG\r\n\x1a\n" + bytes(100), "cannot be read"),
         ("words.csv", b"once upon a time\nthere was\n", "no text file"),
         ("binary.txt", bytes(range(256)) * 4, "cannot be read|no text file"),
+        (
+            "head.txt",
+            b"%OpenBCI Raw EXG Data\n%Number of channels = 2\n%Sample Rate = 250 Hz\n",
+            "no samples",
+        ),
+        (
+            "title.txt",
+            b"%OpenBCI Raw EXG Data\n%Number of channels = 2\n%Sample Rate = 250 Hz\nSample Index, EXG Channel 0\n",
+            "no samples|damaged",
+        ),
         ("zero.txt", b"%OpenBCI Raw EXG Data\n%Number of channels = 2\n%Sample Rate = 0 Hz\n", "sampling rate"),
         ("muse.csv", MUSE.encode() + b"1.0,1,2,3,4,5,0\n1.1,1,2\n", "damaged or truncated"),
         ("raw.fif", bytes(2000), "cannot be read"),
@@ -191,6 +378,16 @@ def test_bad_files_are_one_clear_error(tmp_path, name, content, message):
         read_recording(file)
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("name", "breaks"), [("ssvep_example", []), ("clock_resets", [12875]), ("minimal", [])])
+def test_real_xdf_has_lost_what_its_stamps_say(data_dir, caplog, name, breaks):
+    recording = read_recording(data_dir / "formats" / "xdf" / f"{name}.xdf", unit="uV")
+    assert np.flatnonzero(np.diff(recording.samples) > 1).tolist() == breaks
+    pace = np.diff(recording.times)[np.diff(recording.samples) == 1]
+    assert np.ptp(pace) < 0.1 * pace.mean()
+    assert not caplog.records
 
 
 @pytest.mark.data

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from bcikit.acquisition import SynchronisedSource
+from bcikit.acquisition import SynchronisedSource, open_source
 from bcikit.acquisition.file import FileSource
 from bcikit.acquisition.grid import GridResampler
-from bcikit.signal import ArgumentError, Bad, Chunk, Health, Recording, StreamInfo
+from bcikit.signal import ArgumentError, Bad, Chunk, Health, Recording, StreamInfo, StreamLostError
 
 
 def wave(times):
@@ -82,3 +82,49 @@ def test_two_sources_become_one():
 def test_one_source_is_no_several():
     with pytest.raises(ArgumentError, match="two or more"):
         SynchronisedSource([FileSource(recording(250.0, "A", ("x",)))])
+
+
+def test_an_address_joins_a_second_device(tmp_path):
+    for name, sfreq in (("a", 250.0), ("b", 256.0)):
+        times = np.arange(int(4 * sfreq)) / sfreq
+        rows = "\n".join(f"{time:.6f},{value:.6f}" for time, value in zip(times, wave(times), strict=True))
+        (tmp_path / f"{name}.csv").write_text(f"time,{name}\n{rows}\n")
+    second = f"file:{tmp_path / 'b.csv'}?unit=uV%26chunk=50"
+    with open_source(f"file:{tmp_path / 'a.csv'}?unit=uV&join={second}") as source:
+        assert source.info.ch_names == ("a", "b")
+        data = np.concatenate([chunk.data for chunk in iter(lambda: source.pull(0.5), None)])
+    assert data.shape == (1000, 2)
+    np.testing.assert_allclose(data[100:900, 1], data[100:900, 0], atol=0.5)
+
+
+def test_what_has_its_own_pace_is_not_joined_with_what_has_none(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("time,a\n" + "\n".join(f"{i / 250},{i}" for i in range(50)) + "\n")
+    with pytest.raises(ArgumentError, match="speed=1"):
+        open_source(f"brainflow:synthetic?join=file:{file}?unit=uV")
+    with open_source("brainflow:synthetic") as source:
+        assert source.pull(2.0) is not None
+
+
+class Dying(FileSource):
+    """A source that is gone for good after its third chunk."""
+
+    def pull(self, timeout=1.0):
+        if self._samples >= 3 * self._chunk:
+            raise StreamLostError("'B' is gone.")
+        return super().pull(timeout)
+
+
+def test_a_second_device_that_dies_costs_only_its_own_columns():
+    first = FileSource(recording(250.0, "A", ("x", "y")))
+    second = Dying(recording(256.0, "B", ("z",)), chunk=128)
+    with SynchronisedSource([first, second]) as source:
+        chunks = [chunk.check() for chunk in iter(lambda: source.pull(0.5), None)]
+        events = source.pull_events()
+    data = np.concatenate([chunk.data for chunk in chunks])
+    np.testing.assert_array_equal(data[:, :2], recording(250.0, "A", ("x", "y")).data)
+    bad = np.concatenate([np.zeros(c.data.shape, np.uint8) if c.health.mask is None else c.health.mask for c in chunks])
+    assert not bad[:, :2].any()
+    assert not bad[50:300, 2].any()
+    assert (bad[400:, 2] == Bad.FILLED).all()
+    assert [(event.name, event.source) for event in events] == [("stream/failed", "B")]

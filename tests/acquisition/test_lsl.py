@@ -128,6 +128,25 @@ def test_packet_counter_in_a_channel(sender):
     assert [chunk.health.lost for chunk in before + after if chunk.health.lost] == [17]
 
 
+def test_a_profile_says_which_channels_are_voltages(sender, tmp_path):
+    name = unique("types")
+    profile = tmp_path / "p.toml"
+    profile.write_text('name = "Acme"\ntypes = ["eeg", "stim", "misc", "eog"]\n[counter]\nmodulus = 1000\n')
+    other = sender(name=name, unit="volts", block=5)
+    with open_source(f"lsl:source_id={name}&profile={profile}&counter=E3") as source:
+        pulled(source, 0.3)
+        chunks, _ = pulled(source, 0.3)
+        other.tell("skip", n=17)
+        more, _ = pulled(source, 0.5)
+        status = source.status()
+    first = chunks[0].data[0]
+    k = first[1] - 1000
+    assert 0 <= k < 1000
+    np.testing.assert_allclose(first, [1e6 * k, 1000 + k, 2000 + k, 1e6 * (3000 + k)])
+    assert status.lost == 17
+    assert more
+
+
 def test_nan_from_a_sender_is_marked(sender):
     name = unique("nan")
     other = sender(name=name)

@@ -13,7 +13,7 @@ from bcikit.decoding import Model, make_decoder
 from bcikit.decoding.evaluation.layouts import find_tasks
 from bcikit.decoding.evaluation.parallel import run_jobs
 from bcikit.decoding.evaluation.run import evaluate_task
-from bcikit.decoding.evaluation.task import Run, Task, load_task, split_names, with_markers
+from bcikit.decoding.evaluation.task import Run, Task, load_task, split_names
 from bcikit.signal import ArgumentError, DataError, Event, Recording, SourceError, StreamInfo
 
 
@@ -123,15 +123,6 @@ def test_a_decoder_that_fails_does_not_end_the_others(folder):
     result = evaluate_task(short, load_task(short), ["acm-svm", "csp-lda"], splits=["shuffled"])
     assert "samples left" in result.failures["acm-svm, shuffled, 1"]
     assert set(result.results) == {"csp-lda"}
-
-
-def test_marker_columns_become_events():
-    data = np.zeros((50, 3))
-    data[[10, 30], 2] = (1, 2)
-    info = StreamInfo(name="m", sfreq=10.0, ch_names=("TP9", "AF7", "Marker0"))
-    found = with_markers(Recording.from_arrays(info, data))
-    assert found.info.ch_names == ("TP9", "AF7")
-    assert [(event.name, event.sample) for event in found.events] == [("1", 10), ("2", 30)]
 
 
 def test_jobs_keep_their_order_and_report():

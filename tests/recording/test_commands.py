@@ -61,6 +61,20 @@ def test_export_takes_a_file_of_another_program(run: Run, session_dir: Path, tmp
     assert read_session(tmp_path / "s").info.ch_names == ("C3", "Cz", "C4")
 
 
+def test_options_may_stand_behind_the_file(run: Run, tmp_path: Path) -> None:
+    table = tmp_path / "我的 table.csv"
+    table.write_text("time,C3,C4\n" + "\n".join(f"{i / 100},{i},{-i}" for i in range(200)) + "\n", encoding="utf-8")
+    with pytest.raises(BciError, match="states no unit"):
+        run("import", table, "--out", tmp_path / "s")
+    run("import", f"{table}?unit=mV&sfreq=100", "--out", tmp_path / "会话 1")
+    assert read_session(tmp_path / "会话 1").recording.data[3].tolist() == [3000.0, -3000.0]
+    assert run("export", f"{table}?unit=mV", "--fif", tmp_path / "x_eeg.fif").exit_code == 0
+    with pytest.raises(BciError, match="is 'speed'; allowed"):
+        run("import", f"{table}?speed=2", "--out", tmp_path / "t")
+    with pytest.raises(BciError, match="no file"):
+        run("import", "gone.csv?unit=uV", "--out", tmp_path / "t")
+
+
 def test_a_sealed_session_comes_back(
     run: Run, session_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

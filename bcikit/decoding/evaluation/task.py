@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bcikit.acquisition import read_recording
 from bcikit.decoding.trials import Epochs, epochs
 from bcikit.processing import Pipeline
-from bcikit.signal import DataError, Event, Recording
+from bcikit.signal import DataError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,7 @@ def load_task(task: Task, *, progress: Callable[[int, int], None] | None = None)
         filtered = []
         for run in runs:
             pipeline = Pipeline.from_config([dict(step) for step in task.filters])
-            filtered.append(pipeline.apply(with_markers(read_recording(run.path))))
+            filtered.append(pipeline.apply(read_recording(run.path)))
             done += 1
             if progress is not None:
                 progress(done, len(task.runs))
@@ -166,31 +166,6 @@ def load_task(task: Task, *, progress: Callable[[int, int], None] | None = None)
             )
         )
     return result
-
-
-def with_markers(recording: Recording) -> Recording:
-    """Return a recording whose marker channels ("Marker", "Marker0", ...) are events instead.
-
-    Tables of some recorders keep markers as a column: zero, and a number at the sample of a marker.
-    """
-    columns = [i for i, name in enumerate(recording.info.ch_names) if name.lower().startswith("marker")]
-    if not columns:
-        return recording
-    events = list(recording.events)
-    for column in columns:
-        for row in np.flatnonzero(recording.data[:, column]):
-            value = int(recording.data[row, column])
-            events.append(
-                Event(
-                    name=str(value),
-                    time=float(recording.times[row]),
-                    sample=int(recording.samples[row]),
-                    value=value,
-                    source=recording.info.ch_names[column],
-                )
-            )
-    kept = [i for i in range(recording.info.n_channels) if i not in columns]
-    return replace(recording.pick(kept), events=tuple(sorted(events, key=lambda event: event.time)))
 
 
 def split_names(data: Sequence[SubjectTrials]) -> tuple[str, ...]:
