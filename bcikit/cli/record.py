@@ -1,6 +1,8 @@
 """`bcikit record`: a source into a session folder."""
 
 import contextlib
+import signal
+import threading
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bcikit.signal import BciError, HostClock
+from bcikit.signal import BciError, Event, HostClock, SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bcikit.acquisition import Source, StreamStatus
     from bcikit.recording import SessionWriter
 
@@ -69,52 +73,97 @@ def _record(
     source: "Source", extra: "dict[str, Source]", writer: "SessionWriter", duration: float | None, *, quiet: bool
 ) -> "StreamStatus":
     """Write what comes until the time is over, the source ends, or somebody stops it."""
-    from rich.console import Console
-
-    now = HostClock().now
-    console = Console(stderr=True, quiet=quiet)
-    first: float | None = None
-    try:
-        with console.status("Recording. Stop with Ctrl-C.") as line:
-            shown = now()
-            while not source.ended:
-                chunk = source.pull(0.5)
-                arrival = now()
-                for event in source.pull_events():
-                    writer.event(event)
-                _write_others(extra, writer)
-                if chunk is None:
-                    writer.silence(arrival)
-                else:
-                    first = float(chunk.times[0]) if first is None else first
-                    due = chunk.n_times if duration is None else int((chunk.times < first + duration).sum())
-                    if due:
-                        writer.chunk(chunk.slice(0, due), arrival)
-                    if due < chunk.n_times:
-                        break
-                if arrival - shown > 0.5:
-                    shown = arrival
-                    line.update(_line(source.status()))
-    except KeyboardInterrupt:
-        writer.close("stopped")
-    except BciError:
-        for event in source.pull_events():
-            writer.event(event)
-        writer.close("failed")
-        raise
+    with _stoppable() as stopped:
+        try:
+            _write_all(source, extra, writer, duration, stopped, quiet=quiet)
+        except BciError:
+            _write_events(source, writer)
+            writer.close("failed")
+            raise
+        if stopped.is_set():
+            writer.close("stopped")
     return source.status()
 
 
-def _write_others(extra: "dict[str, Source]", writer: "SessionWriter") -> None:
-    """Write what came from the other streams, and what happened to them under their name."""
+def _write_all(
+    source: "Source",
+    extra: "dict[str, Source]",
+    writer: "SessionWriter",
+    duration: float | None,
+    stopped: threading.Event,
+    *,
+    quiet: bool,
+) -> None:
+    from rich.console import Console
+
     now = HostClock().now
-    for name, other in extra.items():
-        while (chunk := other.pull(0.0)) is not None:
-            writer.chunk(chunk, now(), stream=name)
-            if not other.live and chunk.times[-1] > now():
-                break
+    first: float | None = None
+    with Console(stderr=True, quiet=quiet).status("Recording. Stop with Ctrl-C.") as line:
+        shown = now()
+        while not source.ended and not stopped.is_set():
+            chunk = source.pull(0.5)
+            arrival = now()
+            _write_events(source, writer)
+            _write_others(extra, writer)
+            if chunk is None:
+                writer.silence(arrival)
+            else:
+                first = float(chunk.times[0]) if first is None else first
+                due = chunk.n_times if duration is None else int((chunk.times < first + duration).sum())
+                if due:
+                    writer.chunk(chunk.slice(0, due), arrival)
+                if due < chunk.n_times:
+                    break
+            if arrival - shown > 0.5:
+                shown = arrival
+                line.update(_line(source.status()))
+    _write_events(source, writer)
+    _write_others(extra, writer)
+
+
+@contextlib.contextmanager
+def _stoppable() -> "Iterator[threading.Event]":
+    """Give an event that Ctrl-C, or a polite end of the process, sets: nothing is cut off in the middle of a write."""
+    stopped = threading.Event()
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        kinds = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        # What whoever started the process has it ignore stays so: nohup.
+        wanted = [kind for kind in kinds if signal.getsignal(kind) is not signal.SIG_IGN]
+        before = {kind: signal.signal(kind, lambda *_: stopped.set()) for kind in wanted}
+    try:
+        yield stopped
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+
+
+def _write_events(source: "Source", writer: "SessionWriter") -> None:
+    for event in source.pull_events():
+        writer.event(event)
+
+
+def _write_others(extra: "dict[str, Source]", writer: "SessionWriter") -> None:
+    """Write what came from the other streams, and what happened to them under their name.
+
+    One that is gone for good is written down and left out: the others go on.
+    """
+    now = HostClock().now
+    for name, other in list(extra.items()):
+        fault = None
+        try:
+            while (chunk := other.pull(0.0)) is not None:
+                writer.chunk(chunk, now(), stream=name)
+                if not other.live and chunk.times[-1] > now():
+                    break
+        except SourceError as error:
+            fault = error
         for event in other.pull_events():
             writer.event(replace(event, sample=None, source=f"{name}/{event.source}"))
+        if fault is not None:
+            del extra[name]
+            writer.event(Event(name="stream/failed", time=now(), source=name, data={"error": str(fault)}))
+            typer.secho(f"{name}: {fault} The other streams go on.", fg=typer.colors.YELLOW, err=True)
 
 
 def _line(status: "StreamStatus") -> str:

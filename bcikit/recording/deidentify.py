@@ -26,7 +26,7 @@ _IDENTIFYING_KEYS = re.compile(
 )
 _CODE_STYLE = re.compile(r"[a-z0-9][a-z0-9_/.+ -]{0,63}")
 _SHORTEST = 5
-"""Shorter strings turn up in binary data by chance."""
+"""Strings of fewer bytes turn up in binary data by chance; a Chinese name of two letters has six."""
 
 
 class Deidentifier:
@@ -142,7 +142,7 @@ class Deidentifier:
 
 def _encodings(word: str) -> list[bytes]:
     low = word.lower()
-    forms = [low.encode(), low.encode("utf-16-le")]
+    forms = [low.encode(errors="replace"), low.encode("utf-16-le", errors="replace")]
     return [*forms, low.encode("latin-1")] if all(ord(letter) < 256 for letter in low) else forms
 
 
@@ -163,7 +163,7 @@ def identifiers_of(session: Session) -> tuple[str, ...]:
         sorted(
             piece
             for piece in pieces
-            if len(piece) >= _SHORTEST
+            if len(piece.encode(errors="replace")) >= _SHORTEST
             and piece.lower() not in OWN_WORDS
             and not is_plain(piece)
             and not is_channel(piece)

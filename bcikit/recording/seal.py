@@ -12,6 +12,7 @@ import os
 import shutil
 import struct
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -62,9 +63,13 @@ def seal(folder: str | Path, path: str | Path, *, passphrase: str, cost: int = S
         raise RecordingError(f"{folder} is not closed; run: bcikit recover {folder}")
     if path.exists():
         raise RecordingError(f"{path} exists already; name another file.")
-    fresh = path.with_name(path.name + ".part")
+    if folder.resolve() in path.resolve().parents:
+        raise ArgumentError(f"{path} lies in the folder that is sealed; name a file beside it.")
+    fresh: Path | None = None
     try:
-        with fresh.open("wb") as file:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        fresh = Path(name)
+        with os.fdopen(handle, "wb") as file:
             sink = _SealWriter(file, passphrase, cost)
             with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT) as tar:
                 for member in sorted(folder.rglob("*")):
@@ -76,7 +81,8 @@ def seal(folder: str | Path, path: str | Path, *, passphrase: str, cost: int = S
     except OSError as error:
         raise RecordingError(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:
-        fresh.unlink(missing_ok=True)
+        if fresh is not None:
+            fresh.unlink(missing_ok=True)
 
 
 def unseal(path: str | Path, folder: str | Path, *, passphrase: str) -> Path:
@@ -90,9 +96,10 @@ def unseal(path: str | Path, folder: str | Path, *, passphrase: str) -> Path:
     path, folder = Path(path), Path(folder)
     if folder.exists():
         raise RecordingError(f"{folder} exists already; name another folder.")
-    aside = folder.with_name(folder.name + ".part")
+    aside: Path | None = None
     try:
-        aside.mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         with path.open("rb") as file:
             source = _SealReader(file, passphrase, path)
             with tarfile.open(fileobj=source, mode="r|") as tar:
@@ -104,7 +111,8 @@ def unseal(path: str | Path, folder: str | Path, *, passphrase: str) -> Path:
     except OSError as error:
         raise RecordingError(f"{path} cannot be opened: {error.strerror or error}.") from error
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
     return folder
 
 

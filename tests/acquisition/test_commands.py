@@ -1,8 +1,12 @@
 """devices, record, play and doctor as their users call them; bad input is one line and exit code 2."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 import uuid
 
 import numpy as np
@@ -10,6 +14,7 @@ import pytest
 import pyxdf
 
 from bcikit import cli
+from bcikit.recording import read_session
 
 
 @pytest.fixture
@@ -61,6 +66,65 @@ def test_what_was_recorded_stays_when_the_stream_ends(run, playback, tmp_path):
     assert json.loads((folder / "session.json").read_text())["status"] == "failed"
     events = [json.loads(line)["name"] for line in (folder / "events.jsonl").read_text().splitlines()]
     assert events == ["stream/late", "stream/stalled", "stream/lost"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+def test_whoever_ends_it_politely_gets_a_closed_session(sender, tmp_path):
+    silent = f"silent-{uuid.uuid4()}"
+    sender(name=silent).tell("silence", on=True)
+    cases = {
+        "terminated": ("brainflow:synthetic", signal.SIGTERM),
+        "before the first sample": (f"lsl:source_id={silent}&timeout=20", signal.SIGINT),
+    }
+    running = {}
+    try:
+        for name, (address, kind) in cases.items():
+            command = [sys.executable, "-m", "bcikit", "record", address, "--out", str(tmp_path / name)]
+            running[name] = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True), kind
+        for name, (process, kind) in running.items():
+            file = tmp_path / name / ("health.jsonl" if "before" in name else "signals.xdf")
+            wanted = 20 if "before" in name else 100_000
+            wait_until(lambda file=file, wanted=wanted: file.exists() and file.stat().st_size > wanted)
+            process.send_signal(kind)
+            out, err = process.communicate(timeout=20)
+            assert (process.returncode, err) == (0, ""), name
+            assert "samples in" in out
+    finally:
+        for process, _ in running.values():
+            process.kill()
+            process.communicate(timeout=20)
+    for name in cases:
+        session = read_session(tmp_path / name)
+        assert session.status == "stopped"
+        assert bool(session.chunks) == ("before" not in name)
+        streams, _ = pyxdf.load_xdf(str(tmp_path / name / "signals.xdf"))
+        assert all("footer" in stream for stream in streams)
+
+
+def wait_until(true, seconds=30.0):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_second_stream_that_is_gone_does_not_stop_the_first(run, sender, tmp_path):
+    name = f"also-{uuid.uuid4()}"
+    other = sender(name=name)
+    folder = tmp_path / "kept"
+    threading.Timer(1.0, other.process.kill).start()
+    address = f"lsl:source_id={name}&reconnect=0&timeout=20"
+    code, _, err = run("record", "brainflow:synthetic", "--also", address, "--duration", 3, "--out", folder)
+    assert code == 0
+    assert f"{name}: " in err
+    assert "is gone" in err
+    session = read_session(folder)
+    assert session.status == "complete"
+    assert session.recording.n_times == pytest.approx(750, abs=3)
+    assert sum(chunk.n_times for chunk in session.extra[name].chunks) > 50
+    (failed,) = (event for event in session.events if event.name == "stream/failed")
+    assert failed.source == name
+    assert "is gone" in failed.data["error"]
 
 
 @pytest.mark.parametrize(

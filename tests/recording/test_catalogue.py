@@ -1,8 +1,13 @@
 """The catalogue: entered, found, followed over time, and erased without a trace but the audit."""
 
+import os
+import shutil
 import sqlite3
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.dialects import postgresql
@@ -152,6 +157,58 @@ def test_the_tables_are_right_for_postgresql_too(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
     with pytest.raises(MissingDependencyError, match=r"bcikit\[postgres\]"):
         Catalogue("postgresql+psycopg://user@localhost/clinic")
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of an empty PostgreSQL database that runs for these tests, reached by a socket."""
+    pytest.importorskip("psycopg")
+    initdb, control = shutil.which("initdb"), shutil.which("pg_ctl")
+    if initdb is None or control is None:
+        pytest.skip("PostgreSQL is not installed")
+    user: dict[str, Any] = {}
+    folder = Path(tempfile.mkdtemp(prefix="bcikit-pg-"))
+    if os.geteuid() == 0:
+        # PostgreSQL refuses to run as root.
+        try:
+            shutil.chown(folder, "postgres")
+        except LookupError:
+            pytest.skip("PostgreSQL does not run as root")
+        user = {"user": "postgres"}
+    quiet: dict[str, Any] = {"check": True, "timeout": 60, "stdout": subprocess.DEVNULL, "cwd": folder, **user}
+    try:
+        subprocess.run([initdb, "-D", folder / "data", "-U", "clinic", "-A", "trust", "-N"], **quiet)
+        options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
+        start = [control, "-D", folder / "data", "-w", "-l", folder / "log", "-o", options, "start"]
+        subprocess.run(start, **quiet)
+        try:
+            yield f"postgresql+psycopg://clinic@/postgres?host={folder}"
+        finally:
+            subprocess.run([control, "-D", folder / "data", "-m", "immediate", "stop"], **quiet)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_clinic_shares_one_in_postgresql(postgres: str, tmp_path: Path, info: StreamInfo) -> None:
+    with Catalogue(postgres, who="first place") as catalogue:
+        test_a_course_of_treatment_is_entered_and_followed(catalogue, tmp_path, info)
+    with Catalogue(postgres, who="second place") as catalogue:
+        assert catalogue.subject("P01").data == {"onset": "2026-01"}
+        assert len(catalogue.sessions("P01", search="0.85")) == 1
+        assert catalogue.verify_audit() is None
+        with pytest.raises(RecordingError, match="already"):
+            catalogue.add_subject("P01")
+        counts = catalogue.erase_subject("P01", reason="consent withdrawn")
+        assert counts["sessions"] == 3
+        assert catalogue.subjects() == []
+        assert {entry.who for entry in catalogue.audit()} == {"first place", "second place"}
+        assert catalogue.verify_audit() is None
+
+
+def test_a_database_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(RecordingError, match="cannot be opened"):
+        Catalogue(f"postgresql+psycopg://user@/clinic?host={tmp_path}")
 
 
 def test_the_default_place_is_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -118,6 +118,21 @@ def test_keeping_texts_that_identify_is_refused_and_leaves_nothing(planted: Sess
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["王小明", "李明"])
+def test_a_short_name_in_chinese_is_found_too(name: str, tmp_path: Path) -> None:
+    info = StreamInfo(name="x", sfreq=100.0, ch_names=("C3", "C4"))
+    with SessionWriter(tmp_path / "s", info=info, config={"subject": {"name": name}}) as writer:
+        times = np.arange(100) / 100.0
+        writer.chunk(Chunk(np.random.default_rng(0).normal(size=(100, 2)), times, 0), 1.0)
+        writer.event(Event(name=f"{name} begins", time=0.5, source="operator"))
+    for keep in ((), ("channels", "device")):
+        assert name.encode() not in export_bids(
+            read_session(tmp_path / "s"), tmp_path / f"bids{len(keep)}", keep=keep
+        ).with_name("sub-01_task-bci_events.tsv").read_bytes()
+    with pytest.raises(RecordingError, match="which identifies"):
+        export_bids(read_session(tmp_path / "s"), tmp_path / "kept", keep=("texts",))
+
+
 def test_a_machine_that_is_called_like_a_word_of_the_files_stops_nothing(
     planted: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,3 +86,23 @@ def test_bad_input_is_refused(session_dir: Path, sealed: Path, tmp_path: Path, i
     with SessionWriter(tmp_path / "open", info=info), pytest.raises(RecordingError, match="not closed"):
         seal(tmp_path / "open", tmp_path / "z", passphrase=PASSPHRASE)
     assert read_session(session_dir).status == "complete"
+
+
+def test_what_is_beside_it_stays(session_dir: Path, sealed: Path, tmp_path: Path) -> None:
+    for name in ("opened.part", "again.part"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.txt").write_text("mine")
+    (tmp_path / "other.sealed.part").write_text("mine")
+    unseal(sealed, tmp_path / "opened", passphrase=PASSPHRASE)
+    with pytest.raises(RecordingError, match="wrong passphrase"):
+        unseal(sealed, tmp_path / "again", passphrase="wrong passphrase")
+    seal(session_dir, tmp_path / "other.sealed", passphrase=PASSPHRASE, cost=CHEAP)
+    for name in ("opened.part/mine.txt", "again.part/mine.txt", "other.sealed.part"):
+        assert (tmp_path / name).read_text() == "mine"
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_folder_is_not_sealed_into_itself(session_dir: Path) -> None:
+    with pytest.raises(ArgumentError, match="beside it"):
+        seal(session_dir, session_dir / "s.sealed", passphrase=PASSPHRASE, cost=CHEAP)
+    assert not (session_dir / "s.sealed").exists()
