@@ -271,6 +271,13 @@ class Paradigm(ABC):
         """Take notice of the therapist ("skip", "override", "difficulty"); returns what is to be logged."""
         return []
 
+    def interrupt(self, sample: int) -> list[Event]:  # noqa: ARG002
+        """Take notice that the clock stands still from `sample` on, because of a stop; returns what is to be logged.
+
+        A paradigm whose trials are short does the trial again that was cut off.
+        """
+        return []
+
     # ---- for subclasses ----------------------------------------------------------------------------------------
     @property
     def sfreq(self) -> float:

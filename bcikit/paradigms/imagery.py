@@ -196,6 +196,11 @@ class MotorImagery(TrialParadigm):
                 events.append(self._event_at(request.stop_sample, "feedback/error", data=data))
         return commands, events
 
+    def interrupt(self, sample: int) -> list[Event]:
+        """Do the trial again that a stop cut off."""
+        self.do_again(sample)
+        return []
+
     def act(self, trial: Trial, decision: Decision, verdict: Verdict) -> list[Command]:
         """Return what moves for an allowed label."""
         label = str(verdict.label)

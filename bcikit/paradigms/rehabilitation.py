@@ -202,6 +202,11 @@ class Rehabilitation(TrialParadigm):
             events.append(self._event_at(sample, "feedback/error", data=data))
         return events
 
+    def interrupt(self, sample: int) -> list[Event]:
+        """Do the trial again that a stop cut off."""
+        self.do_again(sample)
+        return []
+
     def end_trial(self, trial: Trial) -> None:
         """Make it harder after many hits and easier after few."""
         s = self.settings.difficulty

@@ -62,6 +62,8 @@ class Trial:
         From `onset` to the end of the deciding window.
     over : bool
         True once its result is in the list.
+    interrupted : bool
+        True if a stop cut it off: it does not count, and another of its class is done in its place.
     data : dict
         What the paradigm adds to its row.
     """
@@ -77,6 +79,7 @@ class Trial:
     confidence: float = 0.0
     seconds: float | None = None
     over: bool = False
+    interrupted: bool = False
     data: dict[str, Any] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
@@ -210,7 +213,9 @@ class TrialParadigm(Paradigm):
         return trial
 
     def _plan_end(self, trial: Trial, sample: int) -> None:
-        data = {"trial": trial.index, "class": trial.label, "kind": trial.section.kind}
+        data: dict[str, Any] = {"trial": trial.index, "class": trial.label, "kind": trial.section.kind}
+        if trial.interrupted:
+            data["interrupted"] = True
         self.plan(trial, sample, "trial/end", data=data, action=self._end_trial)
 
     def _end_trial(self, sample: int) -> None:
@@ -222,8 +227,9 @@ class TrialParadigm(Paradigm):
         if trial is not None and not trial.over:
             trial.over = True
             self._drop_windows(trial.index)
-            self.trials.append(trial)
-            self.end_trial(trial)
+            if not trial.interrupted:
+                self.trials.append(trial)
+                self.end_trial(trial)
         self._trial = None
 
     def end_trial(self, trial: Trial) -> None:
@@ -284,6 +290,17 @@ class TrialParadigm(Paradigm):
         """Forget what was planned of a trial from `sample` on, and its windows; its end must be planned anew."""
         self.schedule.cancel(trial.index, sample)
         self._drop_windows(trial.index)
+
+    def do_again(self, sample: int) -> None:
+        """End the trial at `sample` without counting it, and put its class in front of the queue."""
+        trial = self._trial
+        # Before the cue nothing is lost, and after the answer nothing either.
+        if self.outside or trial is None or sample <= trial.onset or trial.seconds is not None:
+            return
+        trial.interrupted = True
+        self._queue.insert(0, trial.label)
+        self.cut_off(trial, sample)
+        self._plan_end(trial, sample)
 
     def results(self) -> dict[str, Any]:
         """Return scores of the trials with feedback, and one row a trial."""

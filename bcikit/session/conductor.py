@@ -6,34 +6,25 @@ else came from outside, and asks nobody what time it is.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from bcikit.paradigms import Paradigm, WindowRequest
-from bcikit.processing import Pipeline, Window, WindowBuffer
+from bcikit.processing import Pipeline, WindowBuffer
 from bcikit.safety import SafetySystem, Severity, State
 from bcikit.safety.arming import ArmRequest
+from bcikit.session.decider import Decider, Trainer
 from bcikit.session.listener import Listener
+from bcikit.session.standstill import Standstill, nothing_can_come
 from bcikit.signal import ArgumentError, BciError, Chunk, Decision, Event, Recording, SafetyError, StreamInfo, Verdict
 
 BUFFER_SECONDS = 30.0
 """Filtered signal that is kept for windows."""
-
-
-class Decider(Protocol):
-    """Turns a window into a decision: a trained model, or what a paradigm brings."""
-
-    def decide(self, window: Window, *, now: float | None = None) -> Decision:
-        """Return the decision for one window."""
-
 
 AUTOMATIC = "automatic"
 """Operator of a session that nobody attends; only the profile "simulation" lets it arm."""
 
 RETRY_SECONDS = 1.0
 """Between two attempts to arm an unattended session that safety refuses."""
-
-Trainer = Callable[[Recording], Decider]
-"""Makes a decider of the calibration block: filtered signal with the events of the paradigm."""
 
 
 class Conductor:
@@ -104,12 +95,11 @@ class Conductor:
         self._sample = -1
         self._time = 0.0
         self.now = 0.0
-        self.paused = False
+        self._attended = operator != AUTOMATIC
+        self._acting = False
         self._wants_go = False
         self._next_try = float("-inf")
-        # The paradigm's clock stands still in a pause: stream sample minus this is its sample.
-        self._skew = 0
-        self._resumed_at: int | None = None
+        self._still = Standstill()
 
     @property
     def finished(self) -> bool:
@@ -146,8 +136,10 @@ class Conductor:
         self._follow_safety()
         self._start_paradigm(used)
         self._try_go()
+        self._hold(used.first_sample)
         self._run_paradigm(stopwatch)
         self._follow_safety()
+        self._hold(self._sample + 1)
 
     def on_silence(self, now: float) -> None:
         """Take notice that nothing came until `now`."""
@@ -156,6 +148,7 @@ class Conductor:
         self.now = max(self.now, now)
         self.safety.on_silence(self.now)
         self._follow_safety()
+        self._hold(self._sample + 1)
 
     def on_load(self, share: float) -> None:
         """Take the share of the time that processing took, measured by whoever drives a live session."""
@@ -177,9 +170,8 @@ class Conductor:
         for listener in self.listeners:
             listener.on_input("event", event.to_dict())
         self._emit(event)
-        seen = event if event.sample is None else replace(event, sample=event.sample - self._skew)
-        for follow in self.paradigm.on_source_event(seen):
-            self._emit(self._shifted(follow))
+        for follow in self.paradigm.on_source_event(self._still.in_paradigm(event)):
+            self._emit(self._still.in_stream(follow))
 
     def on_order(self, order: dict[str, Any]) -> None:
         """Take an order of a person: see `bcikit.session.control.ORDERS`."""
@@ -201,31 +193,39 @@ class Conductor:
             self._resume()
         elif do in ("skip", "override", "difficulty"):
             values = {key: value for key, value in order.items() if key not in ("do", "who", "reason")}
-            for event in self.paradigm.on_operator(do, self._sample - self._skew, self._time, **values):
-                self._emit(self._shifted(event))
+            for event in self.paradigm.on_operator(do, self._sample - self._still.skew, self._time, **values):
+                self._emit(self._still.in_stream(event))
         self._follow_safety()
+        self._hold(self._sample + 1)
 
     def _pause(self) -> None:
-        if not self.paused:
-            self.paused = True
-            self._resumed_at = self._sample + 1 - self._skew
+        if not self._still.because_of("pause"):
+            self._stand_still("pause")
             self._wants_go = False
             self.safety.finish("paused", now=self.now)
 
     def _resume(self) -> None:
-        if self.paused and self._resumed_at is not None:
-            self.paused = False
-            self._skew = self._sample + 1 - self._resumed_at
+        if self._still.because_of("pause"):
+            self._still.end("pause", self._sample + 1)
             if self.decider is not None:
                 self._go()
             elif self._started:
                 self.safety.calibrate(now=self.now)
 
-    def _shifted(self, event: Event) -> Event:
-        """Return an event of the paradigm with its sample in the stream."""
-        if not self._skew or event.sample is None:
-            return event
-        return replace(event, sample=event.sample + self._skew)
+    def _stand_still(self, reason: str) -> None:
+        """Stop the paradigm's clock; where a person attends, the trial that this cuts off will be done again."""
+        if self._still.begin(reason) and self._attended and self._started:
+            for event in self.paradigm.interrupt(self._still.seen + 1):
+                self._emit(self._still.in_stream(event))
+
+    def _hold(self, next_sample: int) -> None:
+        """Hold the paradigm of an attended session while nothing can come of it: nobody trains in vain."""
+        if not self._attended or not self._started:
+            return
+        if not nothing_can_come(self.safety.state, learns=self.decider is None, acting=self._acting):
+            self._still.end("safety", next_sample)
+        else:
+            self._stand_still("safety")
 
     def _order_safety(self, do: str, who: str, reason: str) -> None:
         """Do what a person orders of the safety room; a refusal is an event, not an error."""
@@ -234,6 +234,8 @@ class Conductor:
                 self.safety.acknowledge(who, reason, now=self.now)
             elif do == "arm":
                 self.safety.arm(self.arm_request(who), now=self.now)
+            elif self.decider is None:
+                self.safety.calibrate(now=self.now)
             else:
                 self.safety.start(now=self.now)
         except SafetyError as error:
@@ -254,6 +256,7 @@ class Conductor:
         if self._sample < self._begin:
             return
         self._started = True
+        self._still.seen = self._begin - 1
         if self.decider is None:
             self.safety.calibrate(now=self.now)
         else:
@@ -285,20 +288,21 @@ class Conductor:
         """Hold the gate shut between runs: a run is what is armed, a pause is not."""
         if event.name != "block/start" or self.decider is None:
             return
-        if event.data.get("kind") in ("break", "baseline"):
+        self._acting = event.data.get("kind") not in ("break", "baseline")
+        if not self._acting:
             self._wants_go = False
             self.safety.finish(str(event.data.get("name", "pause")), now=self.now)
         else:
             self._go()
 
     def _run_paradigm(self, stopwatch: Callable[[], float] | None) -> None:
-        if not self._started or self.paused:
+        if not self._started or self._still:
             return
         while True:
-            sample = self._sample - self._skew
+            sample = self._still.seen = self._sample - self._still.skew
             events = self.paradigm.advance(sample, self._time)
             for event in events:
-                self._emit(self._shifted(event))
+                self._emit(self._still.in_stream(event))
             requests = self.paradigm.windows_due(sample + 1)
             for request in requests:
                 self._decide(request, stopwatch)
@@ -313,12 +317,12 @@ class Conductor:
             listener.on_decision(decision, verdict, request, latency)
         commands, events = self.paradigm.on_decision(decision, verdict, request)
         for event in events:
-            self._emit(self._shifted(event))
+            self._emit(self._still.in_stream(event))
         self._send(commands, verdict)
 
     def _decode(self, request: WindowRequest) -> Decision:
         """Return a decision whatever happens: what fails decides nothing, with the reason."""
-        stop = request.stop_sample + self._skew
+        stop = request.stop_sample + self._still.skew
         time = self._time - (self._sample + 1 - stop) / self.info.sfreq
         classes = self.paradigm.classes
 
@@ -329,7 +333,7 @@ class Conductor:
         decider = self.paradigm.decider_for(request) or self.decider
         if decider is None:
             return nothing("no-model")
-        if self._resumed_at is not None and request.start_sample < self._resumed_at < request.stop_sample:
+        if self._still.spans(request.start_sample, request.stop_sample):
             return nothing("paused")
         try:
             window = self._buffer.get(stop, request.n_times)
@@ -363,6 +367,8 @@ class Conductor:
         if self._trainer is None:
             return
         self._cues.append(event)
+        if event.name == "trial/end" and event.data.get("interrupted"):
+            self._cues = [cue for cue in self._cues if cue.data.get("trial") != event.data.get("trial")]
         if event.name == "calibration/end":
             self._train()
 

@@ -21,6 +21,8 @@ from bcikit.session.control import ControlServer
 from bcikit.session.listener import Listener, UserListener
 from bcikit.session.report import write_report
 from bcikit.session.sinks import Counter, Outputs, Publisher, Recorder
+from bcikit.session.stages import MeteredSafety, StageMeter, with_laps
+from bcikit.session.standstill import ATTENDED
 from bcikit.session.summary import accuracy_summary, to_json
 from bcikit.session.training import (
     Progress,
@@ -41,7 +43,10 @@ FINISHED = "finished"
 BY_OPERATOR = "finished by the operator"
 
 GIVE_UP_SECONDS = 30.0
-"""A source that is silent for so long ends the session."""
+"""A source that is silent for so long ends the session ..."""
+
+GIVE_UP_ATTENDED_SECONDS = 300.0
+"""... and one that a person attends, who mends the cable meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +148,23 @@ class Engine:
         with self._writer(assembly) as writer, ExitStack() as stack:
             folder = None if writer is None else writer.path
             audit = None if folder is None else stack.enter_context(closing(AuditLog(folder)))
-            safety = SafetySystem(assembly.gate, assembly.info, audit=audit, required_channels=required_channels(model))
+            channels = required_channels(model)
+            safety = MeteredSafety(assembly.gate, assembly.info, audit=audit, required_channels=channels)
+            safety.meter = meter = StageMeter(assembly.info.sfreq, assembly.gate)
             with self._publisher(assembly, safety) as publisher:
                 first = [] if writer is None else [Recorder(writer)]
                 user = [UserListener(assembly.source)] if isinstance(assembly.source, Interactive) else []
                 last = [] if publisher is None else [publisher]
-                listeners = [*first, Outputs(assembly.outputs), counter, *user, *last, *self.listeners]
+                listeners = with_laps(
+                    meter,
+                    [
+                        ("record", first),
+                        ("output", [Outputs(assembly.outputs)]),
+                        ("task", [counter, *user]),
+                        ("publish", last),
+                        ("task", self.listeners),
+                    ],
+                )
                 conductor = Conductor(
                     info=assembly.source.info,
                     columns=assembly.columns,
@@ -162,10 +178,13 @@ class Engine:
                     operator=self.operator,
                     arm_request=self.arm_request or (lambda who: self._arm_request(who, assembly)),
                 )
-                if first and model is not None:
-                    first[0].on_model(model)
+                for recorder in first:
+                    if self.operator != AUTOMATIC:
+                        recorder.on_input(ATTENDED, {"operator": self.operator})
+                    if model is not None:
+                        recorder.on_model(model)
                 try:
-                    ended = self._loop(assembly.source, conductor, folder)
+                    ended = self._loop(assembly.source, conductor, folder, meter, publisher)
                 finally:
                     for output in assembly.outputs:
                         output.safe("session over")
@@ -185,7 +204,14 @@ class Engine:
         """Return what is known without a consent record: enough for a simulation, refused for anything else."""
         return ArmRequest(operator=who, subject=self.config.session.subject, stimulus=assembly.stimulus)
 
-    def _loop(self, source: Source, conductor: Conductor, folder: Path | None) -> str:
+    def _loop(
+        self,
+        source: Source,
+        conductor: Conductor,
+        folder: Path | None,
+        meter: StageMeter,
+        publisher: Publisher | None,
+    ) -> str:
         """Pull until it is over; return how it ended."""
         watch = Watch(conductor, folder) if source.live else None
         with source:
@@ -208,17 +234,22 @@ class Engine:
                         return FINISHED if conductor.paradigm.open_ended else "the stream ended"
                     silent += PULL_SECONDS
                     conductor.on_silence(conductor.now + PULL_SECONDS if clock is None else clock.now())
-                    if silent >= GIVE_UP_SECONDS:
+                    if silent >= (GIVE_UP_SECONDS if self.operator == AUTOMATIC else GIVE_UP_ATTENDED_SECONDS):
                         return f"nothing came from the source for {silent:.0f} s"
                     continue
                 silent = 0.0
                 arrived = time.perf_counter()
+                meter.begin(arrived)
                 for event in source.pull_events():
                     conductor.on_source_event(event)
                 if chunk.n_times == 0:
                     continue
                 now = float(chunk.times[-1]) + chunk.health.age
                 conductor.on_chunk(chunk, now, stopwatch=lambda since=arrived: time.perf_counter() - since)  # type: ignore[misc]
+                if publisher is not None:
+                    publisher.flush(meter)
+                    meter.lap("publish")
+                meter.end(chunk)
                 if watch is not None:
                     watch.took(time.perf_counter() - arrived, float(chunk.times[-1]))
                 begin = float(chunk.times[0]) if begin is None else begin

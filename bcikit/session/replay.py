@@ -15,6 +15,7 @@ from bcikit.session.assembly import columns_of, paradigm_of
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig, config_from
 from bcikit.session.listener import Listener
+from bcikit.session.standstill import ATTENDED
 from bcikit.session.training import Progress, no_progress, required_channels
 from bcikit.signal import Decision, Event, Recording, RecordingError, Verdict
 from bcikit.signal.settings import check_settings
@@ -154,8 +155,13 @@ def _conductor(session: Session, config: SessionConfig, folder: Path, collector:
         decider=None if trained_inside else model,
         trainer=trained,
         listeners=[collector],
-        operator=str(session.config.get("operator", AUTOMATIC)),
+        operator=_operator(session),
     )
+
+
+def _operator(session: Session) -> str:
+    who = [str(record["operator"]) for record in session.records.get("inputs", []) if record["kind"] == ATTENDED]
+    return who[0] if who else AUTOMATIC
 
 
 def _inputs(session: Session, conductor: Conductor) -> Iterator[Any]:

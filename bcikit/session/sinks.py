@@ -7,8 +7,10 @@ from typing import Any
 from bcikit.acquisition.outlet import LslOutlet, LslTextOutlet
 from bcikit.paradigms import Output, WindowRequest
 from bcikit.recording import SessionWriter
-from bcikit.safety import SafetySystem
+from bcikit.safety import SafetySystem, State
+from bcikit.safety.machine import LATCHED
 from bcikit.session.listener import Listener
+from bcikit.session.stages import StageMeter
 from bcikit.session.summary import Tally
 from bcikit.signal import Chunk, Command, Decision, Event, StreamInfo, Verdict
 
@@ -169,23 +171,41 @@ class Publisher(Listener):
         self._last_output = float("-inf")
         self._last_health = float("-inf")
         self._latency = 0.0
+        self._raw: Chunk | None = None
+        self._filtered: Chunk | None = None
+        self._now = 0.0
         self._lost = 0
         self._received = 0
+        self._state = ""
+        self._paused = False
         prefix = f"bcikit-{session}"
         self.raw = LslOutlet(info, name=f"{prefix}-raw", type="EEG", source_id=f"{prefix}-raw")
         self.filtered = LslOutlet(filtered, name=f"{prefix}-filtered", type="EEG", source_id=f"{prefix}-filtered")
         self.status = LslTextOutlet(f"{prefix}-status", type=STATUS_TYPE, source_id=f"{prefix}-status")
 
     def close(self) -> None:
-        """Close the outlets."""
+        """Send what waits and close the outlets."""
+        self.flush()
         for outlet in (self.raw, self.filtered, self.status):
             outlet.close()
 
     def on_chunk(self, raw: Chunk, now: float) -> None:
-        """Send the chunk, and ten times a second what the outputs do."""
-        self.raw.push(raw)
+        """Keep the chunk until it is decided on: no window may hold up a verdict."""
+        self._raw = raw
+        self._now = now
         self._lost += raw.health.lost
         self._received += raw.n_times
+
+    def flush(self, meter: StageMeter | None = None) -> None:
+        """Send the samples, and now and then the outputs, the quality of the electrodes and the times of the stages."""
+        raw, filtered, now = self._raw, self._filtered, self._now
+        self._raw = self._filtered = None
+        if raw is not None:
+            self.raw.push(raw)
+        if filtered is not None:
+            self.filtered.push(filtered)
+        if raw is None:
+            return
         if now - self._last_output >= 0.1:
             self._last_output = now
             for output in self._outputs:
@@ -197,30 +217,41 @@ class Publisher(Listener):
                 for name, item in self._safety.quality().items()
             }
             self._say("quality", now, {"channels": quality})
+            if meter is not None:
+                self._say("stages", now, {"stages": meter.summary()})
         if now - self._last_health >= 0.25:
             self._last_health = now
-            stages = {"arrival": 1e3 * raw.health.age, "decision": 1e3 * self._latency}
-            health = {"lost": self._lost, "received": self._received, "age": raw.health.age, "latency_ms": stages}
-            self._say("health", now, health)
+            age = raw.health.age
+            stages = {"arrival": 1e3 * age, "decision": 1e3 * self._latency, "total": 1e3 * (age + self._latency)}
+            self._say("health", now, {"age": age, "latency_ms": stages, **self._where()})
 
     def on_filtered(self, chunk: Chunk) -> None:
-        """Send what the pipeline made of it."""
+        """Keep what the pipeline made of it, too."""
         if chunk.n_times:
-            self.filtered.push(chunk)
+            self._filtered = chunk
 
     def on_input(self, kind: str, values: Mapping[str, Any]) -> None:
         """Send that nothing came."""
         if kind == "silence":
-            self._say("health", float(values["now"]), {"silent": True, "lost": self._lost, "received": self._received})
+            self._say("health", float(values["now"]), {"silent": True, **self._where()})
+
+    def _where(self) -> dict[str, Any]:
+        """Return what a window that comes late must know."""
+        stops = self._safety.ledger.tally.stops if State(self._state or "OFFLINE") in LATCHED else ()
+        where = {"state": self._state, "rule": stops[-1][1] if stops else "", "paused": self._paused}
+        return {"lost": self._lost, "received": self._received, **where}
 
     def on_event(self, event: Event) -> None:
         """Send the event."""
+        if event.name in ("operator/pause", "operator/resume"):
+            self._paused = event.name == "operator/pause"
         self._say("event", event.time, event.to_dict())
 
     def on_decision(self, decision: Decision, verdict: Verdict, request: WindowRequest, latency: float | None) -> None:
         """Send the decision and the verdict."""
         self._latency = latency or 0.0
-        extra = {"latency": latency, "trial": request.trial, "final": request.final}
+        total = None if latency is None else {"total": 1e3 * (decision.age + latency)}
+        extra = {"latency": latency, "latency_ms": total, "trial": request.trial, "final": request.final}
         self._say("decision", decision.time, {**decision.to_dict(), **extra})
         self._say("verdict", verdict.time, verdict.to_dict())
 
@@ -234,6 +265,7 @@ class Publisher(Listener):
 
     def on_state(self, state: str, time: float) -> None:
         """Send the change of state."""
+        self._state = state
         self._say("state", time, {"state": state})
 
     def on_model(self, model: Any) -> None:
