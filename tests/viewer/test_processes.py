@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from PySide6.QtGui import QImage
 
 from bcikit.acquisition import LslOutlet, LslTextOutlet
 from bcikit.session.engine import Engine
+from bcikit.session.listener import Listener
 from bcikit.session.shipped import shipped_config
+from bcikit.session.sinks import Publisher
 from bcikit.signal import Chunk, StreamInfo
 from bcikit.viewer.clinic import protocols
 from bcikit.viewer.clinic.runner import EngineRunner, Job, process_is_alive
@@ -112,25 +115,81 @@ def test_the_viewer_opens_a_stream_of_mne_lsls_player(tmp_path: Path, data_dir: 
     assert 0.05 < share_of(picture, DARK.trace) < 0.95
 
 
+class Rough(Listener):
+    """Freezes the window in the middle of calibration, and kills it in the middle of feedback."""
+
+    def __init__(self, pid: int, published: list[Publisher]) -> None:
+        self._pid, self._published = pid, published
+        self.chunks = 0
+        self.done: list[str] = []
+
+    def on_chunk(self, raw: Chunk, now: float) -> None:
+        self.chunks += 1
+        if self.chunks == 1:
+            # The simulation stands still meanwhile: what is frozen must be a window that listens to every stream.
+            (publisher,) = self._published
+            end = time.monotonic() + 60
+            while not all(o.has_consumers for o in (publisher.raw, publisher.filtered, publisher.status)):
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            self.done.append("seen")
+        elif self.chunks == 600:
+            os.kill(self._pid, signal.SIGSTOP)
+            self.done.append("frozen")
+        elif self.chunks == 3000:
+            os.kill(self._pid, signal.SIGKILL)
+            self.done.append("killed")
+
+
+def kept(folder: Path) -> dict[str, object]:
+    """Return what a session folder holds, without what tells the time of day."""
+    found: dict[str, object] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name == "audit.jsonl":
+            lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            wall = ("t_utc", "hash", "prev_hash")
+            found[path.name] = [{key: value for key, value in line.items() if key not in wall} for line in lines]
+        elif path.suffix in (".xdf", ".jsonl"):
+            found[path.name] = path.read_bytes()
+    return found
+
+
 @pytest.mark.slow
-def test_a_frozen_window_changes_nothing_in_the_engine(tmp_path: Path) -> None:
-    def run(publish: str) -> dict[str, object]:
+def test_a_window_that_freezes_and_dies_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    published: list[Publisher] = []
+
+    class Watched(Publisher):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            published.append(self)
+
+    monkeypatch.setattr("bcikit.session.engine.Publisher", Watched)
+
+    def run(publish: str, listeners: list[Listener]) -> tuple[dict[str, Any], dict[str, object]]:
         runs = {"calibration_runs": 1, "feedback_runs": 1, "trials_per_run": 10}
         rests = dict.fromkeys(("eyes_open", "eyes_closed", "between_runs"), 0.0)
         config = shipped_config("motor-imagery", source="sim:motor-imagery?seed=5", seed=5, settings={**runs, **rests})
-        folder = str(tmp_path / (publish or "alone"))
-        config = config.model_copy(update={"recording": config.recording.model_copy(update={"folder": folder})})
-        return Engine(config, publish=publish).run().values
+        folder = tmp_path / (publish or "alone")
+        config = config.model_copy(update={"recording": config.recording.model_copy(update={"folder": str(folder)})})
+        values = Engine(config, publish=publish, listeners=listeners).run().values
+        return values, kept(folder)
 
-    alone = run("")
+    alone, alone_kept = run("", [])
     name = uuid.uuid4().hex[:8]
     with ended(python("bcikit.viewer", "--session", name, "--wait", "60")) as viewer:
-        time.sleep(4)
-        os.kill(viewer.pid, signal.SIGSTOP)
-        watched = run(name)
+        rough = Rough(viewer.pid, published)
+        watched, watched_kept = run(name, [rough])
+        assert viewer.wait(10) == -signal.SIGKILL
+    assert rough.done == ["seen", "frozen", "killed"]
+    assert rough.chunks > 3500
     assert alone["n_trials"] == watched["n_trials"] == 10
-    for same in ("decisions_sha256", "gate", "n_samples", "lost_samples", "online_accuracy"):
+    assert alone["gate"]["n"] > 100
+    for same in ("decisions_sha256", "gate", "n_samples", "lost_samples", "online_accuracy", "alarms"):
         assert watched[same] == alone[same], same
+    assert {"signals.xdf", "decisions.jsonl", "verdicts.jsonl", "commands.jsonl", "audit.jsonl"} <= set(alone_kept)
+    for file, content in alone_kept.items():
+        assert watched_kept[file] == content, file
+    assert watched_kept.keys() == alone_kept.keys()
 
 
 @pytest.fixture
