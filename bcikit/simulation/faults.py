@@ -21,6 +21,7 @@ from bcikit.signal import (
     check_choice,
     check_range,
 )
+from bcikit.simulation.planned import parse_planned
 
 KINDS = {
     "drop": "samples are lost; the index of the samples goes on, so the loss is known",
@@ -68,24 +69,8 @@ class Fault:
 
     @classmethod
     def parse(cls, text: str) -> "Fault":
-        """Return the fault that ``kind@at``, ``kind@at~length``, ``kind@at~length*channel`` stands for.
-
-        Raises
-        ------
-        ArgumentError
-            If it is not of that form.
-        """
-        kind, _, rest = text.strip().partition("@")
-        time, _, channel = rest.partition("*")
-        at, _, length = time.partition("~")
-        try:
-            return cls(kind=kind, at=float(at or 0), length=float(length or 1), channel=int(channel or 0))
-        except ValueError as error:
-            if isinstance(error, ArgumentError):
-                raise
-            raise ArgumentError(
-                f"{text!r} is no fault; it must be like 'nan@3~1*2': kind@seconds~length*channel."
-            ) from None
+        """Return the fault that ``kind@at~length*channel`` stands for; raises `ArgumentError` if it stands for none."""
+        return cls(**parse_planned(text, what="fault", length=1.0))
 
 
 class FaultInjector(Source):
