@@ -59,7 +59,9 @@ class DecisionBars(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         theme = self._theme
-        foot = 26.0
+        words = QRectF(6, 0, self.width() - 12, self.height())
+        flags = int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom) | int(Qt.TextFlag.TextWordWrap)
+        foot = max(26.0, painter.fontMetrics().boundingRect(words.toRect(), flags, self._verdict).height() + 6.0)
         if not self._classes:
             painter.setPen(QColor(theme.dim))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, tr("No decision yet"))
@@ -102,7 +104,5 @@ class DecisionBars(QWidget):
             painter.setPen(QPen(QColor(theme.text), 1.5, Qt.PenStyle.DashLine))
             painter.drawLine(round(x), round(top), round(x), round(top + step * len(self._classes)))
         painter.setPen(QColor(theme.good if self._allowed else theme.warn if self._allowed is False else theme.dim))
-        metrics = painter.fontMetrics()
-        text = metrics.elidedText(self._verdict, Qt.TextElideMode.ElideRight, self.width() - 12)
-        painter.drawText(QRectF(6, self.height() - foot, self.width() - 12, foot), Qt.AlignmentFlag.AlignCenter, text)
+        painter.drawText(words.adjusted(0, 0, 0, -4), flags, self._verdict)
         painter.end()

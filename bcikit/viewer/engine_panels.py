@@ -167,7 +167,8 @@ class LinkPanel(Panel):
 
     def refresh(self, view: View) -> None:
         """Draw what the engine says, or what this window sees where there is none."""
-        links = list(view.status.links) or list(view.links)
+        told = view.status.health.get("jitter_ms") is not None
+        links = list(view.status.links) if told else list(view.links)
         if links:
             times = np.array([t for t, _, _ in links])
             times = times - times[-1]

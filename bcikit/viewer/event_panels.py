@@ -68,9 +68,9 @@ class ErpPanel(ChannelPanel):
         averages = self.epochs.update(view)
         if averages is None or not averages.signal:
             return
-        for index, (name, average) in enumerate(sorted(averages.signal.items())):
+        for name, average in sorted(averages.signal.items()):
             if name not in self._curves:
-                colour = self.theme.classes[index % len(self.theme.classes)]
+                colour = self.theme.classes[len(self._curves) % len(self.theme.classes)]
                 self._curves[name] = self.plot.plot(pen=pen(colour), name=name)
             self._curves[name].setData(averages.times, average.mean[:, self.column()])  # type: ignore[attr-defined]
         counts = ", ".join(f"{name}: {average.count}" for name, average in sorted(averages.signal.items()))

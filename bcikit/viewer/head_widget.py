@@ -190,9 +190,12 @@ class HeadWidget(QWidget):
             font.setPixelSize(11)
             painter.setFont(font)
             painter.setPen(QColor(self._theme.bad if level == "BAD" else self._theme.text))
-            below = QRectF(at.x() - 30, at.y() + half, 60, 14)
             note = self._notes.get(name, "")
-            painter.drawText(below, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, f"{name} {note}".strip())
+            # Away from the middle, where the neighbours are.
+            upper = not roomy and at.y() < self.height() * 0.36
+            box = QRectF(at.x() - 30, at.y() - 1.3 * half - 14 if upper else at.y() + half, 60, 14)
+            side = Qt.AlignmentFlag.AlignBottom if upper else Qt.AlignmentFlag.AlignTop
+            painter.drawText(box, Qt.AlignmentFlag.AlignHCenter | side, f"{name} {note}".strip())
 
     def _paint_scale(self, painter: QPainter, foot: float) -> None:
         assert self._scale is not None

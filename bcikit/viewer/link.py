@@ -16,14 +16,16 @@ class LinkMeter:
     ----------
     info : StreamInfo
         The stream.
+    judge : bool
+        Judge the electrodes, too; not needed where an engine does.
     """
 
-    def __init__(self, info: StreamInfo) -> None:
+    def __init__(self, info: StreamInfo, *, judge: bool = True) -> None:
         self._info = info
         # A board that makes its own test waves has no neighbours that resemble each other.
         synthetic = "synthetic" in f"{info.device} {info.name}".lower()
         profile = "synthetic" if synthetic else "eeg-wet"
-        judged = bool(info.indices(ch_type="eeg")) and info.sfreq > 0
+        judged = judge and bool(info.indices(ch_type="eeg")) and info.sfreq > 0
         self._monitor = QualityMonitor(info, profile=profile) if judged else None
         self._times: deque[float] = deque(maxlen=max(16, round(5 * info.sfreq)))
         self._samples: deque[int] = deque(maxlen=self._times.maxlen)

@@ -143,6 +143,8 @@ class AlarmPanel(Panel):
         heads = [tr("What"), tr("Since"), tr("Value / limit"), tr("What bcikit did"), tr("What to do")]
         self.table_view = make_table(heads, tr("Alarms"))
         self.table_view.setWordWrap(True)
+        for column in (1, 2):
+            self.table_view.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.acknowledge = button(
             tr("Acknowledge"), self._acknowledge, hint=tr("Say that you have seen the alarms and mended their cause")
         )
@@ -191,7 +193,7 @@ class AlarmPanel(Panel):
             f"{LEVELS[level][0]} {what or tr(alarm.what)}{where} [{alarm.rule}]{ended}",
             since,
             value or "–",
-            tr(alarm.action) if alarm.action else "–",
+            tr(alarm.action) if alarm.action else tr("told you, no more"),
             advice or tr(alarm.advice),
         ]
 

@@ -50,6 +50,7 @@ class ChannelPanel(Panel):
         self.body.setSpacing(2)
         self.body.addLayout(self.head)
         self._names: tuple[str, ...] = ()
+        self._shown: History | None = None
 
     def _chosen(self, _: str) -> None:
         """Do nothing by default: the next refresh shows the channel."""
@@ -57,15 +58,19 @@ class ChannelPanel(Panel):
     def history(self, view: View) -> History | None:
         """Return the stream to look at, and offer its channels."""
         history = (view.raw or view.filtered) if self._raw else view.best
-        if history is not None and history.info.ch_names != self._names:
+        if history is None:
+            return None
+        if history is not self._shown:
+            self._shown = history
+            self.source.setText(tr("of the raw signal") if history is view.raw else tr("of the pipeline signal"))
+            self._chosen("")
+        if history.info.ch_names != self._names:
             self._names = history.info.ch_names
             self.channel.clear()
             self.channel.addItems([self._names[c] for c in eeg_columns(history.info)])
             prefer = next((name for name in ("C3", "Cz", "Oz", "Pz") if name in self._names), "")
             if prefer:
                 self.channel.setCurrentText(prefer)
-            raw = history is view.raw
-            self.source.setText(tr("of the raw signal") if raw else tr("of the pipeline signal"))
         return history
 
     def column(self) -> int:

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from bcikit.signal import Chunk, StreamInfo
+from bcikit.signal import Chunk, Event, StreamInfo
 from bcikit.viewer import layout
 from bcikit.viewer.engine_panels import EvidencePanel, LatencyPanel, LinkPanel
 from bcikit.viewer.event_panels import ErdPanel, ErpPanel
@@ -37,9 +37,15 @@ from bcikit.viewer.trace_panel import TracePanel
 from bcikit.viewer.words import tr
 
 FRAME_MS = 16
-QUIET = ("feedback/", "trial/", "phase/", "sound/", "paradigm/", "safety/")
+QUIET = ("feedback/", "trial/", "phase/", "sound/", "paradigm/", "safety/", "stream/clock-offset")
 """Events that are not marked on the traces; all of them are recorded."""
 STOPPED = frozenset({"SAFE_STOP", "ESTOP", "FATAL"})
+
+
+def event_text(event: Event) -> str:
+    """Return what a marker says of an event of a stream."""
+    value = f"{event.value:.3g}" if isinstance(event.value, float) else event.value
+    return event.name if value is None else f"{event.name} {value}"
 
 
 class ViewerWindow(QMainWindow):
@@ -257,7 +263,9 @@ class ViewerWindow(QMainWindow):
             self.take_chunk(kind, chunk)
             self._arrived = now
         for event in reader.take_events():
-            self.mark(event.time, event.name if event.value is None else f"{event.name} {event.value}")
+            # Where an engine tells its own, those of the way into this window are its business alone.
+            if self._status_reader is None and not event.name.startswith(QUIET):
+                self.traces[kind].add_mark(event.time, event_text(event))
         if reader.fault:
             self._say(reader.fault)
         elif not self.traces:
@@ -276,16 +284,17 @@ class ViewerWindow(QMainWindow):
             info, self.theme, kind="stream" if only and self._status_reader is None else kind, history=history
         )
         self.traces[kind] = panel
-        self._meters[kind] = LinkMeter(info)
+        self._meters[kind] = LinkMeter(info, judge=self._status_reader is None)
         titles = {"raw": tr("Raw signal"), "pipeline": tr("Pipeline signal")}
-        at = self.trace_tabs.addTab(panel, titles[kind])
+        at = self.trace_tabs.insertTab(0 if kind == "raw" else 1, panel, titles[kind])
         panel.readout.connect(self.statusBar().showMessage)
         panel.annotated.connect(self.annotate)
         if kind == "raw":
             self.view.raw = panel.canvas.history
         else:
             self.view.filtered = panel.canvas.history
-        self.trace_tabs.setCurrentIndex(at if kind == "pipeline" or len(self.traces) == 1 else 0)
+        if kind == "pipeline" or len(self.traces) == 1:
+            self.trace_tabs.setCurrentIndex(at)
         self.waiting_label.setVisible(False)
         self.trace_tabs.setVisible(True)
         return panel
@@ -346,13 +355,15 @@ class ViewerWindow(QMainWindow):
 
     def _measure(self, now: float) -> None:
         """Measure what no engine tells."""
-        if self._status_reader is not None or now < self._due.get("link", 0.0):
+        if now < self._due.get("link", 0.0):
             return
         self._due["link"] = now + 0.5
         meter = self._meters.get("raw") or self._meters.get("pipeline")
         if meter is not None and self._arrived is not None:
             self.view.status.quality.update(meter.quality())
-            self.view.links.append((now, self.view.loss_percent or 0.0, meter.jitter_ms()))
+            loss = self.view.status.loss_percent()
+            loss = self.view.loss_percent if loss is None else loss
+            self.view.links.append((now, loss or 0.0, meter.jitter_ms()))
 
     # -- orders ----------------------------------------------------------------------------------------------------
 

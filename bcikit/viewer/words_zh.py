@@ -41,6 +41,7 @@ CHINESE: dict[str, str] = {
     "gate": "安全门",
     "total": "总计",
     "arrival": "到达",
+    "told you, no more": "仅提示",
     "recording": "记录",
     "safety rules": "安全规则",
     "task": "任务",
