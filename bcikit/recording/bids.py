@@ -22,7 +22,7 @@ from bcikit.recording.bids_files import (
     write_json,
     write_text,
 )
-from bcikit.recording.edf import write_edf
+from bcikit.recording.edf import edf_labels, write_edf
 from bcikit.recording.session import Session
 from bcikit.recording.staging import staged
 from bcikit.recording.view import VOLT_TYPES, ExportView
@@ -131,7 +131,9 @@ def export_bids(
             f"{root / labels.folder / labels.stem} exists already; give it another run, session or subject "
             "(--run 2), or say --overwrite."
         )
-    _write_dataset(root, labels, view)
+    if format != "brainvision":
+        # The tables name channels as the file can.
+        view = view.renamed(edf_labels(view.info))
     suffix = {"brainvision": ".vhdr", "edf": ".edf", "bdf": ".bdf"}[format]
     with staged(root, view.check, overwrite=overwrite) as aside:
         folder = aside / labels.folder
@@ -146,6 +148,8 @@ def export_bids(
         write_text(folder / f"{labels.stem}_events.tsv", events_table(view))
         write_json(folder / f"{labels.stem}_events.json", events_sidecar(view))
         _write_electrodes(root / labels.folder, folder, labels, view, overwrite=overwrite)
+    # Last: a person without a recording would make the dataset invalid.
+    _write_dataset(root, labels, view)
     return root / labels.folder / signals.name
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bcikit.recording.session import Session
 from bcikit.recording.staging import staged_file
 from bcikit.recording.view import ExportView
-from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
+from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError, StreamInfo
 
 COARSEST = 0.1
 """Largest step in microvolts that an EDF+ export may have."""
@@ -64,9 +64,8 @@ def write_edf(view: ExportView, path: Path) -> None:
         raise ArgumentError(f"{path.name} must end in '.edf' (16 bits) or '.bdf' (24 bits).")
     make_signal: Any = edfio.EdfSignal if suffix == ".edf" else edfio.BdfSignal
     make_file: Any = edfio.Edf if suffix == ".edf" else edfio.Bdf
-    labels = [name.encode("ascii", "replace").decode()[:16] for name in view.info.ch_names]
-    if len(set(labels)) != len(labels):
-        raise RecordingError("Channel names are not unique in the 16 letters that EDF+ has for each.")
+    labels = edf_labels(view.info)
+    view = view.renamed(labels)
     per_record, duration = record_of(view.n_times, view.info.sfreq)
     padding = -view.n_times % per_record
     data = np.pad(np.nan_to_num(view.data, nan=0.0, posinf=0.0, neginf=0.0), ((0, padding), (0, 0)))
@@ -86,6 +85,16 @@ def write_edf(view: ExportView, path: Path) -> None:
         make_file(signals, annotations=annotations, data_record_duration=duration).write(path)
     except ValueError as error:
         raise RecordingError(f"{path.name} cannot be written: {error}") from error
+
+
+def edf_labels(info: StreamInfo) -> tuple[str, ...]:
+    """Return names that EDF+ can hold: the first 16 letters, or kind and number where these are not ASCII or not unique."""
+    short = [name[:16].strip() for name in info.ch_names]
+    labels = [
+        name if name.isascii() and name.isprintable() and name and short.count(name) == 1 else f"{kind.upper()}{at:03d}"
+        for at, (name, kind) in enumerate(zip(short, info.ch_types, strict=True), start=1)
+    ]
+    return tuple(labels) if len(set(labels)) == len(labels) else tuple(f"CH{at + 1:03d}" for at in range(len(labels)))
 
 
 def record_of(n_times: int, sfreq: float) -> tuple[int, float]:

@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +111,12 @@ class ExportView:
         """Return the unit of a channel; empty where it is not known."""
         return self.info.unit if self.info.ch_types[index] in VOLT_TYPES else ""
 
+    def renamed(self, names: Sequence[str]) -> "ExportView":
+        """Return the view with other names of channels, wherever they stand."""
+        fresh = dict(zip(self.info.ch_names, names, strict=True))
+        rows = tuple(replace(row, channels=tuple(fresh[name] for name in row.channels)) for row in self.rows)
+        return replace(self, info=self.info.replace(ch_names=tuple(names)), rows=rows)
+
     def recording(self) -> Recording:
         """Return the view as a recording on its own grid, its rows as events; lost samples are left out again."""
         samples = np.flatnonzero(self.received)
@@ -190,7 +196,18 @@ def _event_rows(recording: Recording, check: Deidentifier) -> Iterator[Row]:
     first, origin, sfreq = int(recording.samples[0]), float(recording.times[0]), recording.info.sfreq
     for event in recording.events:
         onset = event.time - origin if event.sample is None else (event.sample - first) / sfreq
-        yield Row(onset=onset, duration=event.duration, name=check.event_name(event), value=check.event_value(event))
+        value = check.event_value(event)
+        yield Row(
+            onset=onset,
+            duration=event.duration,
+            name=printable(check.event_name(event)) or "event",
+            value=printable(value) if isinstance(value, str) else value,
+        )
+
+
+def printable(text: str) -> str:
+    """Return a text in one line without control characters, which the formats use themselves."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def spans_of(flags: NDArray[np.bool_], *, join: int = 0) -> list[tuple[int, int]]:

@@ -146,7 +146,7 @@ def encode_texts(stream: int, times: Sequence[float], texts: Sequence[str]) -> b
     """Return a chunk of one-channel strings with their time stamps."""
     parts = [_length(len(texts))]
     for time, text in zip(times, texts, strict=True):
-        raw = text.encode()
+        raw = text.encode(errors="replace")
         parts += [struct.pack("<Bd", 8, time), _length(len(raw)), raw]
     return encode_chunk(SAMPLES, b"".join(parts), stream)
 

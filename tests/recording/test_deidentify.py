@@ -126,9 +126,12 @@ def test_a_short_name_in_chinese_is_found_too(name: str, tmp_path: Path) -> None
         writer.chunk(Chunk(np.random.default_rng(0).normal(size=(100, 2)), times, 0), 1.0)
         writer.event(Event(name=f"{name} begins", time=0.5, source="operator"))
     for keep in ((), ("channels", "device")):
-        assert name.encode() not in export_bids(
-            read_session(tmp_path / "s"), tmp_path / f"bids{len(keep)}", keep=keep
-        ).with_name("sub-01_task-bci_events.tsv").read_bytes()
+        assert (
+            name.encode()
+            not in export_bids(read_session(tmp_path / "s"), tmp_path / f"bids{len(keep)}", keep=keep)
+            .with_name("sub-01_task-bci_events.tsv")
+            .read_bytes()
+        )
     with pytest.raises(RecordingError, match="which identifies"):
         export_bids(read_session(tmp_path / "s"), tmp_path / "kept", keep=("texts",))
 

@@ -3,7 +3,9 @@
 import json
 import shutil
 import subprocess
+import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import edfio
@@ -118,6 +120,81 @@ def test_bids_tables_tell_of_health(session: Session, tmp_path: Path) -> None:
     assert float(railed["duration"]) == pytest.approx(1.0)
     described = json.loads(Path(f"{stem}_events.json").read_text())["trial_type"]
     assert described["HED"]["cue/left"] == "(Sensory-event, Visual-presentation, Cue, Label/cue-left)"
+
+
+ODD_TEXTS = (
+    "a\nb",
+    "tab\there",
+    "comma,semi;",
+    'say "x"',
+    "\x14tal\x15",
+    "中文 事件",
+    "é" * 60,
+    "",
+    " ",
+    "nul\0x",
+    "\ud800",
+    "=1+1",
+)
+
+
+def odd(names: tuple[str, ...], *, gap: bool = True) -> Session:
+    """Return a session of 8 s with texts that formats use themselves, events outside, and two gaps."""
+    n = 2000
+    samples = np.arange(n)
+    if gap:
+        samples = samples + np.where(samples > 1000, 500, 0) + np.where(samples > 1500, 3, 0)
+    events = [
+        Event(name=text, value=text, time=100.5 + at * 0.3, sample=125 + 75 * at, source="m")
+        for at, text in enumerate(ODD_TEXTS)
+    ]
+    outside = [
+        Event(name=f"cue/{side}", time=time, source="paradigm") for side, time in (("left", 97.0), ("right", 1e4))
+    ]
+    mask = np.zeros((n, len(names)), np.uint8)
+    mask[100:900, -1] = Bad.RAILED
+    data = np.random.default_rng(0).normal(0, 20, mask.shape)
+    info = StreamInfo(name="x", sfreq=SFREQ, ch_names=names)
+    times = 100.0 + samples / SFREQ
+    return Session.from_recording(
+        Recording(
+            info=info, data=data, times=times, samples=samples, events=(outside[0], *events, outside[1]), mask=mask
+        )
+    )
+
+
+@pytest.mark.parametrize("format", ["brainvision", "edf"])
+def test_bids_of_several_runs_with_texts_of_any_kind_is_valid(tmp_path: Path, format: str) -> None:  # noqa: A002
+    from mne_bids import BIDSPath, read_raw_bids
+
+    names = ("C3", "通道二", "通道三", "a channel with a very long name")
+    root = tmp_path / "数据 set"
+    runs = {("01", "1"): odd(names), ("01", "2"): odd(names, gap=False), ("02", "1"): odd(names)}
+    for (subject, run), session in runs.items():
+        labels = BidsLabels(subject=subject, task="mi", run=run)
+        export_bids(session, root, labels=labels, format=format, keep=("channels", "texts"))
+    assert _validate(root) == []
+    for (subject, run), session in runs.items():
+        with warnings.catch_warnings():
+            # An event after the end of the signals is left out by MNE, and it says so.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            raw = read_raw_bids(
+                BIDSPath(subject=subject, task="mi", run=run, datatype="eeg", root=root), verbose="ERROR"
+            )
+        full, received = _expected(session)
+        step = {"brainvision": 1e-5, "edf": 0.002}[format]
+        np.testing.assert_allclose(raw.get_data().T[: len(full)][received] * 1e6, full[received], atol=step)
+        assert raw.info["bads"] == [raw.ch_names[3]]
+        assert {"中文 事件", "tab here", "tal"} <= {str(text).split("/")[0] for text in raw.annotations.description}
+        first = names if format == "brainvision" else ("C3", "EEG002", "EEG003", "a channel with a")
+        assert tuple(raw.ch_names) == first
+
+
+def test_an_export_that_is_refused_leaves_no_trace(session: Session, tmp_path: Path) -> None:
+    loud = replace(session, chunks=tuple(replace(c, data=c.data * 1e4) for c in session.chunks))
+    with pytest.raises(RecordingError, match=r"Name the file '\.bdf'"):
+        export_bids(loud, tmp_path / "bids", format="edf")
+    assert not [path for path in (tmp_path / "bids").rglob("*") if path.is_file()]
 
 
 def test_a_channel_that_is_mostly_bad_has_the_status_bad(tmp_path: Path) -> None:

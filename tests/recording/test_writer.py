@@ -130,6 +130,15 @@ def test_values_that_json_lacks_become_null_and_other_lines_are_kinds_of_their_o
     assert json.loads(text, parse_constant=pytest.fail) == {"after_chunk": 0, "value": None, "array": [0, 1, 2]}
 
 
+def test_a_text_that_is_no_text_is_kept_as_well_as_can_be(tmp_path: Path, info: StreamInfo) -> None:
+    with SessionWriter(tmp_path / "s", info=info) as writer:
+        writer.event(Event(name="half a letter \ud800", time=1.0))
+    assert [event.name for event in read_session(tmp_path / "s").events] == ["half a letter ?"]
+    streams, _ = pyxdf.load_xdf(str(tmp_path / "s" / "signals.xdf"))
+    (marks,) = (stream for stream in streams if stream["info"]["type"] == ["Markers"])
+    assert marks["time_series"] == [["half a letter ?"]]
+
+
 def test_a_folder_with_something_in_it_is_refused(session_dir: Path, info: StreamInfo) -> None:
     before = {path.name: path.read_bytes() for path in session_dir.iterdir()}
     with pytest.raises(RecordingError, match="not empty"):
