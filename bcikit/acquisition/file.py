@@ -96,7 +96,7 @@ def read_recording(
     elif suffix in _TEXT:
         from bcikit.acquisition.read_text import read_text
 
-        recording = read_text(path, board=board, unit=unit, sfreq=sfreq)
+        recording = read_text(path, board=board, unit=unit, sfreq=sfreq, partial=partial)
     else:
         from bcikit.acquisition.read_mne import read_with_mne
 

@@ -3,7 +3,9 @@
 import itertools
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,12 @@ _OPENBCI_BOARDS = {"cyton": "CYTON_BOARD", "daisy": "CYTON_DAISY_BOARD", "gangli
 
 
 def read_text(
-    path: Path, *, board: str | None = None, unit: str | None = None, sfreq: float | None = None
+    path: Path,
+    *,
+    board: str | None = None,
+    unit: str | None = None,
+    sfreq: float | None = None,
+    partial: bool = False,
 ) -> Recording:
     """Return a text file of a device.
 
@@ -36,6 +43,8 @@ def read_text(
         Unit of a table that is no Muse's.
     sfreq : float or None
         Sampling rate of a table; from the times where it is left out.
+    partial : bool
+        Leave out a last line that was cut off.
 
     Raises
     ------
@@ -48,12 +57,12 @@ def read_text(
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path} cannot be read as text ({error}).") from None
     if head[0].startswith("%OpenBCI"):
-        return _read_openbci(path, head)
+        return _read_openbci(path, head, partial=partial)
     words = [word.strip() for word in re.split(r"[,;\t]", head[0].strip())]
     if words and words[0].lower() in _TIME_COLUMNS:
-        return _read_table(path, words, head[0], unit=unit, sfreq=sfreq)
+        return _read_table(path, words, head[0], unit=unit, sfreq=sfreq, partial=partial)
     if _numeric(words) and len(words) > 3:
-        return _read_brainflow(path, head[0], len(words), board=board)
+        return _read_brainflow(path, head[0], len(words), board=board, partial=partial)
     raise SourceError(
         f"{path} is no text file bcikit knows: OpenBCI GUI text, BrainFlow's table, or a table whose first column is "
         "'timestamps' (seconds)."
@@ -69,16 +78,27 @@ def _numeric(words: list[str]) -> bool:
     return True
 
 
-def _load(path: Path, *, delimiter: str, skip: int, columns: list[int], decimal: str = ".") -> NDArray[np.float64]:
+def _load(
+    path: Path, *, delimiter: str, skip: int, columns: list[int], partial: bool, decimal: str = "."
+) -> NDArray[np.float64]:
+    cut_off = False
+
+    def lines(file: TextIO) -> Iterator[str]:
+        nonlocal cut_off
+        for line in file:
+            cut_off = not line.endswith("\n")
+            if not (partial and cut_off):
+                yield line if decimal == "." else line.replace(decimal, ".")
+
     try:
         with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():
             # It warns of a table without rows, which is an error below.
             warnings.simplefilter("ignore", UserWarning)
-            lines = file if decimal == "." else (line.replace(decimal, ".") for line in file)
-            table = np.loadtxt(lines, delimiter=delimiter, skiprows=skip, usecols=columns, ndmin=2)
+            table = np.loadtxt(lines(file), delimiter=delimiter, skiprows=skip, usecols=columns, ndmin=2)
     except (ValueError, OSError) as error:
         text = (str(error).strip().splitlines() or ["damaged"])[0]
-        raise SourceError(f"{path} is damaged or truncated: {text}.") from None
+        whole = f" To read what is whole: '{path}?partial=true'." if cut_off and not partial else ""
+        raise SourceError(f"{path} is damaged or truncated: {text}.{whole}") from None
     if not table.shape[0]:
         raise SourceError(f"{path} holds no samples.")
     return table
@@ -111,7 +131,7 @@ def _markers(
     return tuple(found)
 
 
-def _read_openbci(path: Path, head: list[str]) -> Recording:
+def _read_openbci(path: Path, head: list[str], *, partial: bool) -> Recording:
     """Read OpenBCI GUI text: microvolts, stamps in milliseconds (version 5) or seconds, counter in the first column."""
     text = "".join(line for line in head if line.startswith("%"))
     count = re.search(r"Number of channels\s*=\s*(\d+)", text)
@@ -134,7 +154,7 @@ def _read_openbci(path: Path, head: list[str]) -> Recording:
         skip += 1
     marker_column = next((i for i, name in enumerate(columns) if name == "Marker Channel"), None) if titled else None
     wanted = [0, *range(1, n_channels + 1), stamp_column, *([] if marker_column is None else [marker_column])]
-    table = _load(path, delimiter=",", skip=skip, columns=wanted)
+    table = _load(path, delimiter=",", skip=skip, columns=wanted, partial=partial)
     stamps = table[:, n_channels + 1]
     times = stamps * 1e-3 if np.median(stamps) > 1e11 else stamps
     board_text = text.lower()
@@ -164,7 +184,9 @@ def _read_openbci(path: Path, head: list[str]) -> Recording:
     )
 
 
-def _read_table(path: Path, words: list[str], head: str, *, unit: str | None, sfreq: float | None) -> Recording:
+def _read_table(
+    path: Path, words: list[str], head: str, *, unit: str | None, sfreq: float | None, partial: bool
+) -> Recording:
     """Read a table with a time column: Muse's, or one whose unit is given."""
     is_muse = set(words) >= _MUSE
     if unit is None and not is_muse:
@@ -177,7 +199,7 @@ def _read_table(path: Path, words: list[str], head: str, *, unit: str | None, sf
     if not signal:
         raise SourceError(f"{path} has no column of samples.")
     decimal = "," if delimiter != "," else "."
-    table = _load(path, delimiter=delimiter, skip=1, columns=[0, *signal, *markers], decimal=decimal)
+    table = _load(path, delimiter=delimiter, skip=1, columns=[0, *signal, *markers], decimal=decimal, partial=partial)
     times = table[:, 0] - table[0, 0]
     rate = sfreq or _rate_of(times, path)
     samples = _index_by_time(times, rate)
@@ -230,7 +252,7 @@ def _index_by_time(times: NDArray[np.float64], sfreq: float) -> NDArray[np.int64
     return samples
 
 
-def _read_brainflow(path: Path, head: str, n_columns: int, *, board: str | None) -> Recording:
+def _read_brainflow(path: Path, head: str, n_columns: int, *, board: str | None, partial: bool) -> Recording:
     """Read what BrainFlow's `write_file`, its file streamer or the OpenBCI GUI's raw option write."""
     if board is None:
         raise ArgumentError(
@@ -243,7 +265,7 @@ def _read_brainflow(path: Path, head: str, n_columns: int, *, board: str | None)
         raise SourceError(f"{path} has {n_columns} columns; a {board} writes {descr['num_rows']}.")
     rows, info = boards.stream_info(descr, aux=False, name=path.name)
     delimiter = next(mark for mark in ("\t", ",", ";") if mark in head)
-    table = _load(path, delimiter=delimiter, skip=0, columns=list(range(n_columns)))
+    table = _load(path, delimiter=delimiter, skip=0, columns=list(range(n_columns)), partial=partial)
     profile = profile_for_board(boards.board_name(number))
     counter = None
     if profile is not None:

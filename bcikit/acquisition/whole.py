@@ -1,16 +1,18 @@
 """Whether a file is whole: readers are patient with files that were cut off, and would give what is left."""
 
 import os
+import re
 from pathlib import Path
 
 from bcikit.acquisition.edf_header import read_edf_header
 from bcikit.signal import SourceError
 
+_BRAINVISION_WIDTHS = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}
 _XDF_LENGTHS = {1: 1, 4: 4, 8: 8}
 
 
 def check_whole(path: Path) -> None:
-    """Refuse an EDF, BDF or XDF file that is shorter than it says.
+    """Refuse an EDF, BDF, XDF or BrainVision file that is shorter than it says.
 
     Raises
     ------
@@ -22,6 +24,8 @@ def check_whole(path: Path) -> None:
         _check_edf(path)
     elif suffix == ".xdf":
         _check_xdf(path)
+    elif suffix == ".vhdr":
+        _check_brainvision(path)
 
 
 def _fail(path: Path, what: str) -> SourceError:
@@ -50,3 +54,27 @@ def _check_xdf(path: Path) -> None:
             if file.tell() + length > size:
                 raise _fail(path, f"it ends within the chunk that begins at byte {at} of {size}")
             file.seek(length, os.SEEK_CUR)
+
+
+def _check_brainvision(path: Path) -> None:
+    """Look whether samples are whole, and whether there are some at the last marker: the header states no length."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    keys = ("DataFile", "MarkerFile", "NumberOfChannels", "BinaryFormat", "DataFormat")
+    found = {key: re.search(rf"^{key}\s*=\s*(.+?)\s*$", text, re.MULTILINE | re.IGNORECASE) for key in keys}
+    values = {key: match[1] for key, match in found.items() if match is not None}
+    width = _BRAINVISION_WIDTHS.get(values.get("BinaryFormat", "").upper())
+    data = path.parent / values.get("DataFile", "").replace("$b", path.stem)
+    if width is None or values.get("DataFormat", "").upper() != "BINARY" or not data.is_file():
+        return
+    count = values.get("NumberOfChannels", "")
+    size, row = data.stat().st_size, width * (int(count) if count.isdecimal() else 0)
+    if not row:
+        return
+    if size % row:
+        raise _fail(path, f"{data.name} ends within a sample")
+    markers = path.parent / values.get("MarkerFile", "").replace("$b", path.stem)
+    if markers.is_file():
+        listed = markers.read_text(encoding="utf-8", errors="replace")
+        last = max(map(int, re.findall(r"^Mk\d+=[^,\n]*,[^,\n]*,(\d+)", listed, re.MULTILINE)), default=0)
+        if last > size // row:
+            raise _fail(path, f"{data.name} holds {size // row} samples and there is a marker at {last}")

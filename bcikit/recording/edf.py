@@ -88,7 +88,7 @@ def write_edf(view: ExportView, path: Path) -> None:
 
 
 def edf_labels(info: StreamInfo) -> tuple[str, ...]:
-    """Return names that EDF+ can hold: the first 16 letters, or kind and number where these are not ASCII or not unique."""
+    """Return names that EDF+ can hold: 16 letters of each; kind and number where these are not ASCII, or come twice."""
     short = [name[:16].strip() for name in info.ch_names]
     labels = [
         name if name.isascii() and name.isprintable() and name and short.count(name) == 1 else f"{kind.upper()}{at:03d}"

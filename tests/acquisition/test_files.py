@@ -1,5 +1,7 @@
 """Files of real devices and programs, each to the same Recording; damaged ones to one clear error."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -342,6 +344,34 @@ def test_truncated_xdf(data_dir, tmp_path):
     assert 1000 < read_recording(cut, partial=True).n_times < 33002
 
 
+@pytest.mark.parametrize("cut", [3, 40, 4000])
+def test_table_that_was_cut_off_can_be_read_in_part(tmp_path, cut):
+    file = tmp_path / "muse.csv"
+    rows = [f"{1.5e9 + i / 256:.4f},{i}.25,1,2,3,4,{1 if i == 60 else 0}" for i in range(400)]
+    whole = MUSE + "\n".join(rows) + "\n"
+    kept = whole.encode()[: -cut if whole[-cut - 1] != "\n" else -cut - 1]
+    file.write_bytes(kept)
+    with pytest.raises(SourceError, match=r"truncated.*partial=true"):
+        read_recording(file)
+    recording = read_recording(file, partial=True)
+    assert recording.n_times == kept.count(b"\n") - 1
+    assert recording.data[-1, 0] == recording.n_times - 1 + 0.25
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("cut", "message"), [(1, "ends within a sample"), (64 * 1000, "there is a marker at")])
+def test_truncated_brainvision(data_dir, tmp_path, cut, message):
+    for file in (data_dir / "formats" / "brainvision").iterdir():
+        raw = file.read_bytes()
+        (tmp_path / file.name).write_bytes(raw[:-cut] if file.suffix == ".eeg" else raw)
+    with pytest.raises(SourceError, match=message):
+        read_recording(tmp_path / "test.vhdr")
+    with warnings.catch_warnings():
+        # MNE says that it leaves out the markers behind the end.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        assert read_recording(tmp_path / "test.vhdr", partial=True).n_times == 7900 - (cut + 63) // 64
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -367,6 +397,12 @@ def test_truncated_xdf(data_dir, tmp_path):
         ("muse.csv", MUSE.encode() + b"1.0,1,2,3,4,5,0\n1.1,1,2\n", "damaged or truncated"),
         ("raw.fif", bytes(2000), "cannot be read"),
         ("head.vhdr", b"Brain Vision Data Exchange Header File Version 1.0\n", "cannot be read"),
+        (
+            "odd.vhdr",
+            b"Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\nDataFile=odd.eeg\n",
+            "cannot",
+        ),
+        ("twisted.vhdr", b"Brain Vision Data Exchange Header File Version 1.0\n[Channel Infos]\nCh1{O2\n", "cannot"),
         ("short.gdf", b"GDF 2.20" + bytes(300), "cannot be read"),
     ],
 )
