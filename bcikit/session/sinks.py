@@ -170,6 +170,7 @@ class Publisher(Listener):
         self._last_quality = float("-inf")
         self._last_output = float("-inf")
         self._last_health = float("-inf")
+        self._last_stages = float("-inf")
         self._latency = 0.0
         self._raw: Chunk | None = None
         self._filtered: Chunk | None = None
@@ -217,8 +218,9 @@ class Publisher(Listener):
                 for name, item in self._safety.quality().items()
             }
             self._say("quality", now, {"channels": quality})
-            if meter is not None:
-                self._say("stages", now, {"stages": meter.summary()})
+        if meter is not None and now - self._last_stages >= 2.0:
+            self._last_stages = now
+            self._say("stages", now, {"stages": meter.summary()})
         if now - self._last_health >= 0.25:
             self._last_health = now
             age = raw.health.age

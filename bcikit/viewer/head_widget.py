@@ -150,21 +150,23 @@ class HeadWidget(QWidget):
     def _paint_levels(self, painter: QPainter, centre: QPointF, radius: float) -> None:
         assert self._info is not None
         count = len(self._columns)
-        size = max(7.0, min(20.0, radius * 0.8 / np.sqrt(max(count, 1))))
+        size = max(9.0, min(20.0, radius * 1.05 / np.sqrt(max(count, 1))))
         # The worst are drawn last, so that nothing hides them.
         order = sorted(range(count), key=lambda i: {"WARN": 1, "BAD": 2}.get(self._level(i), 0))
         for index in order:
-            name, level = self._info.ch_names[self._columns[index]], self._level(index)
-            roomy = radius / np.sqrt(max(count, 1)) > 34
-            self._paint_electrode(painter, self._place(index, centre, radius), size, name, level, roomy=bool(roomy))
+            self._paint_electrode(painter, self._place(index, centre, radius), size, self._level(index))
+        # All names where there is room, else those of the electrodes to mend, the worst first.
+        roomy = radius / np.sqrt(max(count, 1)) > 34
+        taken: list[QRectF] = []
+        for index in reversed(order):
+            if roomy or self._level(index) in ("BAD", "WARN"):
+                self._paint_name(painter, index, self._place(index, centre, radius), size / 2, taken)
 
     def _level(self, index: int) -> str:
         assert self._info is not None
         return self._levels.get(self._info.ch_names[self._columns[index]], "")
 
-    def _paint_electrode(
-        self, painter: QPainter, at: QPointF, size: float, name: str, level: str, *, roomy: bool
-    ) -> None:
+    def _paint_electrode(self, painter: QPainter, at: QPointF, size: float, level: str) -> None:
         font = painter.font()
         font.setPixelSize(int(max(7, size * 0.62)))
         painter.setFont(font)
@@ -184,18 +186,23 @@ class HeadWidget(QWidget):
         painter.setPen(QColor(self._theme.panel))
         box = QRectF(at.x() - size, at.y() - half, 2 * size, size)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, letter)
-        # All names where there is room, else those of the electrodes to mend.
-        if roomy or level in ("BAD", "WARN"):
-            font = painter.font()
-            font.setPixelSize(11)
-            painter.setFont(font)
-            painter.setPen(QColor(self._theme.bad if level == "BAD" else self._theme.text))
-            note = self._notes.get(name, "")
-            # Away from the middle, where the neighbours are.
-            upper = not roomy and at.y() < self.height() * 0.36
-            box = QRectF(at.x() - 30, at.y() - 1.3 * half - 14 if upper else at.y() + half, 60, 14)
-            side = Qt.AlignmentFlag.AlignBottom if upper else Qt.AlignmentFlag.AlignTop
-            painter.drawText(box, Qt.AlignmentFlag.AlignHCenter | side, f"{name} {note}".strip())
+
+    def _paint_name(self, painter: QPainter, index: int, at: QPointF, half: float, taken: list[QRectF]) -> None:
+        """Write the name of an electrode, away from the middle of the head, unless another one stands there."""
+        assert self._info is not None
+        name = self._info.ch_names[self._columns[index]]
+        text = f"{name} {self._notes.get(name, '')}".strip()
+        font = painter.font()
+        font.setPixelSize(11)
+        painter.setFont(font)
+        width = painter.fontMetrics().horizontalAdvance(text) + 2.0
+        top = at.y() - 1.3 * half - 13 if self._places[index][1] > 0.3 else at.y() + half
+        box = QRectF(min(max(0.0, at.x() - width / 2), self.width() - width), top, width, 13)
+        if any(box.intersects(other) for other in taken):
+            return
+        taken.append(box)
+        painter.setPen(QColor(self._theme.bad if self._level(index) == "BAD" else self._theme.text))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_scale(self, painter: QPainter, foot: float) -> None:
         assert self._scale is not None

@@ -56,7 +56,9 @@ class TracePanel(QWidget):
     def _build(self) -> None:
         self.source_label = QLabel()
         self.source_label.setTextFormat(Qt.TextFormat.PlainText)
-        self.band = choice(tr("Display filter"), bands_for(self.info.sfreq), self._filter_changed)
+        self._bands = bands_for(self.info.sfreq)
+        bands = [tr("off") if name == "off" else name for name in self._bands]
+        self.band = choice(tr("Display filter"), bands, self._filter_changed)
         notches = [tr("off"), "50 Hz", "60 Hz"]
         self.notch = choice(tr("Display notch"), notches, self._filter_changed)
         windows = [f"{seconds:g} s" for seconds in WINDOWS]
@@ -147,7 +149,7 @@ class TracePanel(QWidget):
 
     def _filter_changed(self, _: str) -> None:
         notch = {0: None, 1: 50.0, 2: 60.0}[self.notch.currentIndex()]
-        self.canvas.filter = DisplayFilter(self.info, band=self.band.currentText(), notch=notch)
+        self.canvas.filter = DisplayFilter(self.info, band=self._bands[self.band.currentIndex()], notch=notch)
         history = self.canvas.history
         begin = history.end - round(2.0 * history.rate)
         self.canvas.filter.settle(history.get(begin, history.end), max(begin, history.start))
@@ -239,6 +241,7 @@ class TracePanel(QWidget):
             canvas.cursors = [end - round(canvas.window_samples * share) for share in (0.6, 0.4)]
         else:
             canvas.cursors = []
+            self.readout.emit("")
         canvas.update()
         self._view_changed()
 
