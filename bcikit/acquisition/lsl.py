@@ -111,7 +111,7 @@ class LslSource(LiveSource):
         self._lost_error = lsl().util.LostError
         self._scaled = bool((factors != 1.0).any())
         self._correction_at = self._offset_told = float("-inf")
-        self._offset, self._offset_uncertainty = 0.0, float("inf")
+        self._clock = lsl_resolve.ClockOffset()
         if info.source_id:
             self._wanted = {"source_id": info.source_id}
         self._use(inlet, full.uid())
@@ -145,23 +145,22 @@ class LslSource(LiveSource):
         self._inlet = inlet
         self._uid = uid
         self._puller = BlockPuller(inlet, self.info.n_channels)
+        self._clock = lsl_resolve.ClockOffset()
         self._correct(self._now(), timeout=self._settings.timeout)
 
     def _correct(self, now: float, *, timeout: float) -> None:
-        offset, uncertainty = lsl_resolve.time_correction(self._inlet, timeout=timeout)
         self._correction_at = now
-        if uncertainty == float("inf"):
+        if not self._clock.ask(self._inlet, now, timeout=timeout):
             return
-        self._offset, self._offset_uncertainty = offset, uncertainty
         if now - self._offset_told >= _OFFSET_PERIOD:
             self._offset_told = now
             self._events.append(
                 Event(
                     name="stream/clock-offset",
                     time=now,
-                    value=offset,
+                    value=self._clock.value,
                     source="acquisition",
-                    data={"uncertainty": uncertainty},
+                    data={"uncertainty": self._clock.uncertainty},
                 )
             )
 
@@ -190,11 +189,11 @@ class LslSource(LiveSource):
         data = samples * self._factors if self._scaled else samples.astype(np.float64)
         column = self._counter_column
         packets = None if column is None else samples[:, column].astype(np.float64)
-        return self._assembler.add(data, stamps + self._offset, arrival, packets=packets)
+        return self._assembler.add(data, stamps + self._clock.value, arrival, packets=packets)
 
     def status(self) -> StreamStatus:
         """Return the health of the stream up to now."""
-        return replace(super().status(), offset=self._offset, offset_uncertainty=self._offset_uncertainty)
+        return replace(super().status(), offset=self._clock.value, offset_uncertainty=self._clock.uncertainty)
 
     def _reopen(self) -> object:
         settings = self._settings

@@ -10,6 +10,9 @@ from bcikit.signal import HostClock, SourceError
 _SECOND_WAVE = 0.7
 """Seconds to listen for a second stream of the same name: on one machine, liblsl hears it half a second later."""
 
+CLOCKS_APART = 100e-6
+"""Seconds a second by which the clocks of two machines may go apart: twice what a cheap quartz is allowed."""
+
 KEYS = ("name", "source_id", "type", "hostname", "uid")
 """What a stream can be looked for by."""
 
@@ -103,6 +106,35 @@ def time_correction(inlet: Any, *, timeout: float) -> tuple[float, float]:
     if error.value:
         return 0.0, float("inf")
     return float(offset), 0.5 * float(spent.value)
+
+
+class ClockOffset:
+    """What is to be added to the stamps of a sender to have this host's clock, as well as it is known.
+
+    A sender that paused, or a network under load, answers late, and liblsl's estimate is then off by as much. What is
+    known better stays, unless the new answer contradicts it.
+
+    Attributes
+    ----------
+    value, uncertainty : float
+        Seconds.
+    """
+
+    def __init__(self) -> None:
+        self.value = 0.0
+        self.uncertainty = float("inf")
+        self._at = 0.0
+
+    def ask(self, inlet: Any, now: float, *, timeout: float) -> bool:
+        """Ask for a correction at `now`; return whether it was taken."""
+        offset, uncertainty = time_correction(inlet, timeout=timeout)
+        self.uncertainty += CLOCKS_APART * (now - self._at)
+        self._at = now
+        worse = uncertainty > self.uncertainty and abs(offset - self.value) <= uncertainty + self.uncertainty
+        if worse or uncertainty == float("inf"):
+            return False
+        self.value, self.uncertainty = offset, uncertainty
+        return True
 
 
 def wait_until(moment: float) -> None:

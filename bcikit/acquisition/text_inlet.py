@@ -5,7 +5,7 @@ from typing import Any
 
 from bcikit.acquisition import lsl_resolve
 from bcikit.acquisition.lsl_library import lsl
-from bcikit.signal import SourceError
+from bcikit.signal import HostClock, SourceError
 
 
 class LslTextInlet:
@@ -36,7 +36,8 @@ class LslTextInlet:
         self._text = stream.channel_format() == 3
         self._inlet = lsl_resolve.open_inlet(stream, buffered=360)
         lsl_resolve.subscribe(self._inlet, stream.name(), timeout=timeout)
-        self._offset, _ = lsl_resolve.time_correction(self._inlet, timeout=timeout)
+        self._clock = lsl_resolve.ClockOffset()
+        self._clock.ask(self._inlet, HostClock().now(), timeout=timeout)
         self._resolver = None
 
     @property
@@ -57,13 +58,11 @@ class LslTextInlet:
             samples, stamps = self._inlet.pull_chunk(timeout, 1024, min_samples=1)
             if not stamps:
                 return []
-            self._offset = self._inlet.time_correction(0.0)
-        except pylsl.util.TimeoutError:
-            pass
+            self._clock.ask(self._inlet, HostClock().now(), timeout=0.0)
         except pylsl.util.LostError:
             self.close()
             return []
-        return [(stamp + self._offset, _as_text(row[0])) for stamp, row in zip(stamps, samples, strict=True)]
+        return [(stamp + self._clock.value, _as_text(row[0])) for stamp, row in zip(stamps, samples, strict=True)]
 
     def _find_again(self) -> bool:
         pylsl = lsl()

@@ -60,7 +60,7 @@ def register(app: typer.Typer) -> None:
                 stream.start()
             status = _record(opened, extra, writer, duration, quiet=quiet)
         if not quiet:
-            typer.echo(_summary(status, out))
+            typer.echo(_summary(status, writer.n_samples, out))
 
 
 def _unique(name: str, before: "list[Source]", first: "Source") -> str:
@@ -173,8 +173,8 @@ def _line(status: "StreamStatus") -> str:
     )
 
 
-def _summary(status: "StreamStatus", out: Path) -> str:
-    parts = [f"{status.samples} samples in {out}, {status.lost} lost"]
+def _summary(status: "StreamStatus", n_samples: int, out: Path) -> str:
+    parts = [f"{n_samples} samples in {out}, {status.lost} lost"]
     if status.rate and status.drift_uncertainty_ppm < float("inf"):
         parts.append(f"{status.rate:.3f} Hz ({status.drift_ppm:+.0f} +- {status.drift_uncertainty_ppm:.0f} ppm)")
     if status.reconnects:

@@ -126,6 +126,11 @@ class SessionWriter:
         for file in self._files.values():
             file.sync()
 
+    @property
+    def n_samples(self) -> int:
+        """Number of samples of the main stream that were written."""
+        return self._counts.get(self._tracks[""].numbers.signal, 0)
+
     # -- what happens -------------------------------------------------------------------------------------------------
 
     def chunk(self, chunk: Chunk, arrival: float, *, stream: str = "") -> None:
@@ -234,7 +239,7 @@ class SessionWriter:
     def _fail(self, error: OSError) -> RecordingError:
         fault = RecordingError(
             f"The session {self.path} cannot be written any further: {error.strerror or error}. "
-            f"Everything before is kept ({self._counts.get(self._tracks[''].numbers.signal, 0)} samples). "
+            f"Everything before is kept ({self.n_samples} samples). "
             f"Make room, then: bcikit recover {self.path}"
         )
         self._fault = fault

@@ -34,6 +34,7 @@ def run(monkeypatch, capsys):
 def test_record_writes_what_pyxdf_reads(run, tmp_path):
     code, out, _ = run("record", "brainflow:synthetic", "--duration", 2, "--out", tmp_path / "out")
     assert code == 0
+    assert out.startswith(f"{read_session(tmp_path / 'out').recording.n_times} samples in ")
     assert "0 lost" in out
     streams, _ = pyxdf.load_xdf(str(tmp_path / "out" / "signals.xdf"))
     stream = next(item for item in streams if item["info"]["name"][0] == "synthetic")

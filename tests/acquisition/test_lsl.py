@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bcikit import open_source
-from bcikit.acquisition import LslOutlet, LslTextInlet, LslTextOutlet
+from bcikit.acquisition import LslOutlet, LslTextInlet, LslTextOutlet, lsl_resolve
 from bcikit.signal import (
     ArgumentError,
     Capabilities,
@@ -126,6 +126,21 @@ def test_packet_counter_in_a_channel(sender):
         status = source.status()
     assert status.lost == 17
     assert [chunk.health.lost for chunk in before + after if chunk.health.lost] == [17]
+
+
+def test_a_late_answer_does_not_replace_a_clock_offset_that_is_known_better(monkeypatch):
+    none = (0.0, float("inf"))
+    answers = [none, (0.003, 1e-4), (-0.07, 0.09), none, (0.5, 0.1), (0.0031, 2e-4), (0.0032, 1e-4), (0.004, 0.0015)]
+    given = iter(answers)
+    monkeypatch.setattr(lsl_resolve, "time_correction", lambda inlet, *, timeout: next(given))
+    clock = lsl_resolve.ClockOffset()
+    taken = [(clock.ask(None, 100.0 + second, timeout=0.0), clock.value) for second in range(len(answers) - 1)]
+    # One that contradicts what was known is believed; so is one that is known as well.
+    assert [value for _, value in taken] == [0.0, 0.003, 0.003, 0.003, 0.5, 0.0031, 0.0032]
+    assert [was for was, _ in taken] == [False, True, False, False, True, True, True]
+    assert clock.uncertainty < 2e-4
+    # Clocks go apart: after a quarter of a minute, a rough answer is better than an old one.
+    assert clock.ask(None, 121.0, timeout=0.0)
 
 
 def test_a_profile_says_which_channels_are_voltages(sender, tmp_path):
