@@ -1,16 +1,12 @@
 """The WebSocket server and the page it serves, read by other programs: `websockets`, npm `ws`, headless Chromium."""
 
-import base64
 import json
 import os
 import shutil
-import signal
-import statistics
 import subprocess
-import tempfile
+import sys
 import time
 import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +21,10 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "benchmarks"))
+import chromium  # noqa: E402
+
 NODE_MODULES = ROOT / "tools" / "web" / "node_modules"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 TOKEN = "a-token-for-this-test"
 
 
@@ -153,86 +151,27 @@ def test_the_npm_package_ws_reads_commands_through_the_reference_client(server):
 
 
 # ---- the page in a browser -----------------------------------------------------------------------------------------
-class Browser:
-    """A page in headless Chromium, driven over its own debugging protocol."""
-
-    def __init__(self, line):
-        self._line = line
-        self._number = 0
-        self.errors = []
-
-    def call(self, method, **parameters):
-        self._number += 1
-        self._line.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
-        while True:
-            answer = json.loads(self._line.recv(timeout=60))
-            if answer.get("method") == "Runtime.exceptionThrown":
-                self.errors.append(answer["params"]["exceptionDetails"].get("exception", {}).get("description"))
-            if answer.get("id") == self._number:
-                return answer.get("result", {})
-
-    def value(self, expression):
-        return self.call("Runtime.evaluate", expression=expression, returnByValue=True).get("result", {}).get("value")
-
-    def until(self, expression, seconds=40.0):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = self.value(expression)
-            if found:
-                return found
-            time.sleep(0.05)
-        raise AssertionError(f"{expression} did not come true; errors: {self.errors}")
-
-
-@contextmanager
-def browser(url):
-    options = ("--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
-    more = ("--remote-debugging-port=0", "--disable-dev-shm-usage", "--window-size=800,500", "--no-first-run")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        process = subprocess.Popen(
-            [CHROMIUM, *options, *more, f"--user-data-dir={home}", "about:blank"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            told = Path(home) / "DevToolsActivePort"
-            deadline = time.monotonic() + 30
-            while (not told.exists() or not told.read_text().strip()) and time.monotonic() < deadline:
-                time.sleep(0.05)
-            port = told.read_text().split()[0]
-            pages = []
-            while not pages:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=10) as answer:
-                    pages = [tab for tab in json.load(answer) if tab["type"] == "page"]
-            with connect(pages[0]["webSocketDebuggerUrl"], max_size=None) as line:
-                page = Browser(line)
-                page.call("Runtime.enable")
-                page.call("Page.enable")
-                page.call("Page.navigate", url=url)
-                yield page
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=20)
-
-
-needs_chromium = pytest.mark.skipif(CHROMIUM is None or os.name != "posix", reason="no Chromium on this machine")
+needs_chromium = pytest.mark.skipif(
+    chromium.PROGRAM is None or os.name != "posix", reason="no Chromium on this machine: apt-get install chromium"
+)
 
 
 @needs_chromium
-def test_the_hand_on_the_page_obeys_in_time_ignores_what_is_stale_and_survives_a_restart(tmp_path):
+def test_the_hand_on_the_page_obeys_in_time_ignores_what_is_stale_and_survives_a_restart():
     clock = HostClock()
     output = open_output(f"ws:127.0.0.1:0?token={TOKEN}")
     try:
-        with browser(output.url) as page:
-            page.until("window.bcikit?.page.linked && bcikit.frames.known && bcikit.link.hostOffset !== null")
+        with chromium.open_page(output.url) as page:
+            page.until(chromium.READY)
             output.inform({"type": "state", "state": "ACTIVE", "time": clock.now()})
             output.inform({"type": "event", "name": "cue/right_hand", "time": clock.now(), "data": {}})
-            waits = latencies(page, output, count=12)
-            gap = page.value("bcikit.frames.median")
-            # A decision is seen with the next frame; without a graphics card frames themselves may take longer.
-            assert statistics.median(waits) < max(0.1, 3 * gap)
-            assert np.percentile(waits, 95) < max(0.1, 6 * gap)
+            found = chromium.decisions(output, 30)
+            seen, heard = (np.percentile([item[key] for item in found], 95) for key in ("seen", "heard"))
+            # Seen within 100 ms. On a machine so busy that a message alone, or a frame alone, takes a good part of it:
+            # within three messages and three frames.
+            assert seen <= max(chromium.BAR_S, 3 * (heard + page.value("bcikit.frames.median")))
+            # However busy it is: in the very next frame.
+            assert {item["frames"] for item in found} == {1}
             # What is older than its time to live when it arrives moves nothing.
             page.until("bcikit.stage.right.closure < 0.01")
             stale = page.value("bcikit.link.receiver.counts.stale")
@@ -253,37 +192,17 @@ def test_the_hand_on_the_page_obeys_in_time_ignores_what_is_stale_and_survives_a
                     break
             else:
                 raise AssertionError("the hand did not close again after the server came back")
-            picture = base64.b64decode(page.call("Page.captureScreenshot", format="png")["data"])
-            (tmp_path / "page.png").write_bytes(picture)
-            assert len(picture) > 10_000
+            # A picture with the shades of two hands on it, not one colour.
+            assert len(page.picture()) > 50_000
             assert page.errors == []
     finally:
         output.close()
 
 
-def latencies(page, output, *, count):
-    """Return seconds from sending a command to the first frame in which the hand moved."""
-    waits = []
-    for number in range(1, count + 1):
-        page.until("bcikit.stage.right.closure < 0.01 && bcikit.page.command === null")
-        known = len([item for item in output.reports if item["type"] == "ack"])
-        sent = order(number, ttl=0.5)
-        output.send(sent)
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:
-            acks = [item for item in list(output.reports) if item["type"] == "ack"]
-            if len(acks) > known:
-                waits.append(acks[known]["t"] - sent.time)
-                break
-            time.sleep(0.005)
-    assert len(waits) >= count * 0.9
-    return waits
-
-
 @needs_chromium
 def test_the_page_reports_when_its_flicker_was_shown(server):
-    with browser(server.url) as page:
-        page.until("window.bcikit?.page.linked && bcikit.frames.known && bcikit.link.hostOffset !== null")
+    with chromium.open_page(server.url) as page:
+        page.until(chromium.READY)
         # As fast as this machine shows it well; a screen with a graphics card shows any of the menu's.
         frequency = round(max(0.4, page.value("bcikit.frames.refresh") / 12), 2)
         targets = [

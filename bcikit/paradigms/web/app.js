@@ -1,13 +1,16 @@
 // The patient's page: draws what bcikit says, lets go when it falls silent, and reports when frames were shown.
 import { Connection } from "/bcikit-client.js";
 import { Flicker, FrameClock } from "/flicker.js";
-import { buildScene, placeBall, spare } from "/scene.js";
-import { wordsFor } from "/words.js";
+import { buildScene, enterRoom, placeBall, refine, spare } from "/scene.js";
+import { title, wordsFor } from "/words.js";
 
 const $ = (id) => document.getElementById(id);
 const stage = buildScene($("view"));
 const frames = new FrameClock();
-const page = { moved: 0, command: null, linked: false, flicker: null, steering: null, lastAck: 0, reports: 0, selected: "" };
+const page = {
+  frame: 0, changed: true, drawn: false, stillSince: 0, still: false, moved: 0, command: null, heard: null, linked: false, flicker: null, steering: null,
+  cue: "", lastAck: 0, reports: 0, selected: "",
+};
 window.bcikit = { page, stage, frames };
 
 const token = new URLSearchParams(location.search).get("token") ?? "";
@@ -15,6 +18,7 @@ const link = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://
   name: navigator.userAgent.slice(0, 120),
   onLink: (on) => {
     page.linked = on;
+    page.lastAck = 0;
     $("link").className = on ? "on" : "off";
     $("link").querySelector("b").textContent = on ? "Connected" : "Not connected";
     if (!on) {
@@ -23,7 +27,7 @@ const link = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://
       look(false);
     }
   },
-  onMessage: (message) => hear(message),
+  onMessage: (message, now) => hear(message, now),
 });
 window.bcikit.link = link;
 
@@ -39,28 +43,36 @@ function toast(text) {
   toast.timer = setTimeout(() => ($("toast").className = ""), 1800);
 }
 
-function hear(message) {
+function hear(message, now) {
   if (message.state) $("safety").textContent = { ACTIVE: "Session running", STANDBY: "At rest" }[message.state] ?? message.state.toLowerCase().replaceAll("_", " ");
   if (message.type === "safe") endFlicker();
   if (message.type === "inform" && message.name === "event") onEvent(message.data);
+  if (message.type === "command") page.heard = { now, frame: page.frame };
   if (message.type === "command" && message.name === "select") {
     page.selected = String(message.value);
-    toast(`Chosen: ${message.value}`);
+    toast(`Chosen: ${title(message.value)}`);
   }
 }
 
 function onEvent(event) {
   const name = event.name ?? "";
-  const words = wordsFor(name);
+  page.changed = true;
+  if (name.startsWith("cue/")) page.cue = name.slice(4);
+  if (name === "trial/end" || name === "phase/rest") page.cue = "";
+  const words = wordsFor(name, page.cue);
   if (words) say(words);
+  if (name === "phase/gaze" && event.data?.targets) {
+    stage.menu.lay(event.data.targets);
+    look(true);
+  }
   if (["phase/fixation", "phase/prepare", "phase/imagery", "phase/attempt"].includes(name)) {
     look(false);
   }
   if (name === "phase/fixation") stage.ring.visible = true;
   if (name.startsWith("cue/")) {
     stage.ring.visible = false;
-    stage.menu.ring(name.slice(4));
   }
+  stage.menu.ring(page.cue);
   if (name === "feedback/start") $("meter").className = "on";
   if (name === "feedback/update" && typeof event.value === "number") {
     $("meter-fill").style.transform = `scaleX(${Math.min(1, Math.max(0, event.value))})`;
@@ -95,8 +107,13 @@ function startFlicker(event) {
 
 /** Turn from the hands to the menu, or back; in front of the menu nothing else moves or shines. */
 function look(atMenu) {
+  page.changed = true;
+  // The menu takes less to draw than the room, so the rate of the frames is found anew.
+  if (atMenu !== stage.menu.group.visible) frames.forget();
   stage.menu.show(atMenu);
-  for (const part of [stage.hands, stage.ball, ...stage.room]) part.visible = !atMenu;
+  stage.canvas.className = atMenu ? "menu" : "";
+  for (const part of [stage.hands, stage.ball]) part.visible = !atMenu;
+  stage.ball.shade.visible = false;
   if (atMenu) stage.ring.visible = false;
 }
 
@@ -128,43 +145,104 @@ function obey(command) {
   if (closes) for (const hand of handsFor(command)) hand.target = value;
 }
 
+/** Call `done` with the time when what was drawn just now is finished, not only asked for. */
+function whenDrawn(done) {
+  const gl = stage.renderer.getContext();
+  const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+  gl.flush();
+  const ask = () => {
+    if (fence !== null && gl.getSyncParameter(fence, gl.SYNC_STATUS) !== gl.SIGNALED) setTimeout(ask, 1);
+    else done(link.now());
+  };
+  setTimeout(ask, 1);
+}
+
+/** Tell bcikit when a command was first seen: when it was heard, how many frames later it was drawn, and when that was done. */
+function acknowledge(command) {
+  const { hostOffset } = link;
+  if (command.seq === page.lastAck || hostOffset === null) return;
+  page.lastAck = command.seq;
+  const { now: heard, frame } = page.heard;
+  const later = page.frame - frame;
+  whenDrawn((now) => {
+    const what = { seq: command.seq, t: now + hostOffset, heard: heard + hostOffset, frames: later };
+    link.send({ type: "ack", client: "webxr", ...what });
+  });
+}
+
+const WARM_UP = 46; // frames
+const STILL = 0.5; // seconds after which what rests is drawn once more, as finely as the screen can show it
+
 let last = null;
 stage.renderer.setAnimationLoop((stamp) => {
   // The stamp is the time of the display's frame, the same clock as performance.now().
   const time = stamp / 1000;
   const seconds = last === null ? 0 : Math.min(time - last, 0.1);
   last = time;
-  frames.frame(time);
+  page.frame += 1;
   page.command = link.receiver.tick(link.now());
   obey(page.command);
-  const left = stage.left.step(seconds);
-  const right = stage.right.step(seconds);
-  if (left || right) page.moved += 1;
+  const hands = [stage.left, stage.right];
+  const before = hands.map((hand) => hand.closure);
+  const moving = hands.map((hand) => hand.step(seconds)).includes(true);
+  const closing = hands.some((hand, index) => hand.closure > before[index]);
+  if (moving) page.moved += 1;
   if (page.flicker !== null) {
     if (link.now() >= page.flickerEnds) endFlicker();
     else stage.menu.light(page.flicker.targets, page.flicker.levels(time));
   }
-  if (!stage.menu.group.visible) placeBall(stage, page.steering);
-  stage.renderer.shadowMap.needsUpdate = left || right || page.steering !== null || frames.total < 3;
-  if (frames.total % 15 === 14) spare(stage, frames.median, 60);
-  stage.renderer.render(stage.scene, stage.camera);
-  if ((left || right) && page.command !== null && page.command.seq !== page.lastAck && link.hostOffset !== null) {
-    page.lastAck = page.command.seq;
-    link.send({ type: "ack", client: "webxr", seq: page.command.seq, t: link.now() + link.hostOffset });
+  const atMenu = stage.menu.group.visible;
+  if (!atMenu) placeBall(stage, page.steering);
+  // What looks the same is not drawn again: nothing is then under way that a movement would have to wait for. The first
+  // frames are all drawn, so that the pace is known before anybody waits for it.
+  const draw = moving || atMenu || page.changed || frames.total < WARM_UP || stage.renderer.xr.isPresenting;
+  const counts = page.drawn && draw;
+  frames.frame(time, counts);
+  if (draw) {
+    page.stillSince = time;
+    page.still = false;
+    refine(stage, false);
+    stage.renderer.render(stage.scene, stage.camera);
+    if (counts && frames.total % 15 === 14 && spare(stage, frames.median, 60)) frames.forget();
+  } else if (!page.still && time - page.stillSince > STILL) {
+    page.still = true;
+    refine(stage, true);
+    stage.renderer.render(stage.scene, stage.camera);
   }
-  if (frames.total % 60 === 0 && frames.known) {
+  page.drawn = draw;
+  page.changed = false;
+  if (closing && page.command !== null) acknowledge(page.command);
+  if (draw && frames.total % 60 === 0 && frames.known) {
     $("frames").textContent = `${frames.refresh.toFixed(1)} frames a second`;
   }
 });
+window.addEventListener("resize", () => (page.changed = true));
 
 // A headset's browser offers to step in; the table then stands in front of the chair.
 const enter = $("enter");
+async function stepIn() {
+  const presenting = stage.renderer.xr.getSession();
+  if (presenting !== null) return presenting.end();
+  try {
+    const session = await navigator.xr.requestSession("immersive-vr", { optionalFeatures: ["local-floor"] });
+    session.addEventListener("end", () => inRoom(false));
+    await stage.renderer.xr.setSession(session);
+    inRoom(true);
+  } catch (error) {
+    toast("The headset could not be started");
+    console.warn(error);
+  }
+}
+
+function inRoom(inside) {
+  enter.textContent = inside ? "Leave VR" : "Enter VR";
+  stage.world.position.set(0, inside ? 0.85 : 0, inside ? -0.5 : 0);
+  enterRoom(stage, inside);
+  frames.forget();
+  page.changed = true;
+}
+
 if (navigator.xr && (await navigator.xr.isSessionSupported("immersive-vr").catch(() => false))) {
   enter.hidden = false;
-  enter.addEventListener("click", async () => {
-    const session = await navigator.xr.requestSession("immersive-vr", { optionalFeatures: ["local-floor"] });
-    stage.world.position.set(0, 0.85, -0.5);
-    session.addEventListener("end", () => stage.world.position.set(0, 0, 0));
-    await stage.renderer.xr.setSession(session);
-  });
+  enter.addEventListener("click", stepIn);
 }

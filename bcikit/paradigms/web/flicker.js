@@ -12,9 +12,14 @@ export class FrameClock {
     this._last = null;
   }
 
-  /** Take the time of a frame in seconds. */
-  frame(time) {
-    if (this._last !== null) {
+  /** Find the rate anew, because what is drawn has changed; until it is known, the rate so far counts. */
+  forget() {
+    this._recent = [];
+  }
+
+  /** Take the time of a frame in seconds; `counts` is false if this one or the one before it drew nothing. */
+  frame(time, counts = true) {
+    if (counts && this._last !== null) {
       const gap = time - this._last;
       this.total += 1;
       if (gap > 0 && gap < 0.25) {

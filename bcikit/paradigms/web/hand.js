@@ -1,132 +1,188 @@
-// A hand made of simple bodies: palm, thumb and four fingers of three joints each, palm up, seen by its owner.
+// A hand, palm up, seen by its owner: one smooth skin over a skeleton of palm, thumb and four fingers of three joints each.
 import {
-  CapsuleGeometry, CylinderGeometry, ExtrudeGeometry, Group, Mesh, MeshLambertMaterial, Shape, SphereGeometry,
+  BufferGeometry, CylinderGeometry, Float32BufferAttribute, Group, Matrix4, Mesh, MeshLambertMaterial, Vector3,
 } from "/vendor/three.js";
+import { blend, rod, surface } from "/surface.js";
 
-const SKIN = new MeshLambertMaterial({ color: 0xd7a085 });
-const NAIL = new MeshLambertMaterial({ color: 0xe9c3b2 });
-const CLOTH = new MeshLambertMaterial({ color: 0x3d6f80 });
+const SKIN = new MeshLambertMaterial({ vertexColors: true });
+const CLOTH = new MeshLambertMaterial({ color: 0x2f6d7e });
+const CUFF = new MeshLambertMaterial({ color: 0x3f8496 });
+const CELL = 0.0036; // metres; the normals are exact, so that finer looks no better
 
-// Place of the knuckle, lengths of the three bones, thickness and spread of each finger, in metres and radians.
+// Modelled with the thumb towards -x. Place of the knuckle, lengths of the three bones, thickness at the knuckle and spread
+// of each finger, in metres and radians; the index finger first.
 const FINGERS = [
-  { x: -0.031, z: -0.047, bones: [0.040, 0.024, 0.019], r: 0.0092, spread: 0.10 },
-  { x: -0.010, z: -0.052, bones: [0.045, 0.028, 0.020], r: 0.0096, spread: 0.03 },
-  { x: 0.011, z: -0.050, bones: [0.041, 0.026, 0.020], r: 0.0092, spread: -0.04 },
-  { x: 0.031, z: -0.043, bones: [0.032, 0.019, 0.017], r: 0.0080, spread: -0.13 },
+  { x: -0.032, z: -0.046, bones: [0.041, 0.025, 0.019], r: 0.0098, spread: 0.12 },
+  { x: -0.0105, z: -0.051, bones: [0.046, 0.029, 0.021], r: 0.0101, spread: 0.03 },
+  { x: 0.011, z: -0.048, bones: [0.042, 0.027, 0.021], r: 0.0096, spread: -0.05 },
+  { x: 0.0315, z: -0.040, bones: [0.033, 0.020, 0.018], r: 0.0084, spread: -0.15 },
 ];
-const REST = [0.22, 0.26, 0.16]; // bend of each joint of an open, relaxed hand
-const FIST = [1.45, 1.62, 1.0];
+const THUMB = { bones: [0.038, 0.029, 0.022], r: 0.0122 };
+const OPEN = [0.16, 0.22, 0.16]; // bend of each joint of an open, relaxed hand
+const CLOSED = [1.02, 1.22, 0.78]; // around the ball
+const WRIST = [0, -0.003, 0.052];
 
-function bone(length, radius) {
-  const body = new Mesh(new CapsuleGeometry(radius, length, 6, 14).rotateX(-Math.PI / 2).translate(0, 0, -length / 2), SKIN);
-  body.castShadow = true;
-  return body;
+function lerp(a, b, share) {
+  return a + (b - a) * share;
 }
 
-function chain(bones, radius) {
-  const joints = [];
-  let parent = null;
-  for (const [index, length] of bones.entries()) {
-    const joint = new Group();
-    const thin = radius * (1 - 0.09 * index);
-    joint.add(bone(length, thin));
-    if (parent) {
-      joint.position.z = -bones[index - 1];
-      parent.add(joint);
-    }
-    if (index === bones.length - 1) {
-      const nail = new Mesh(new SphereGeometry(thin * 0.72, 12, 8), NAIL);
-      nail.scale.set(0.95, 0.35, 1.25);
-      nail.position.set(0, -thin * 0.8, -length * 0.98);
-      joint.add(nail);
-    }
-    joints.push(joint);
-    parent = joint;
-  }
-  return joints;
-}
-
-function palm() {
-  const outline = new Shape();
-  outline.moveTo(-0.030, 0.045);
-  outline.bezierCurveTo(-0.046, 0.030, -0.046, -0.020, -0.040, -0.046);
-  outline.bezierCurveTo(-0.020, -0.058, 0.016, -0.058, 0.038, -0.042);
-  outline.bezierCurveTo(0.044, -0.020, 0.042, 0.025, 0.028, 0.045);
-  outline.closePath();
-  const shape = new ExtrudeGeometry(outline, {
-    depth: 0.010, bevelEnabled: true, bevelThickness: 0.009, bevelSize: 0.006, bevelSegments: 6, curveSegments: 16,
+/** The bones, in the order palm, fingers, thumb; each finger is a list of its three. */
+function skeletonOf() {
+  const root = new Group();
+  const chain = (lengths) => {
+    const bones = lengths.map(() => new Group());
+    bones.forEach((bone, index) => {
+      if (index > 0) {
+        bone.position.z = -lengths[index - 1];
+        bones[index - 1].add(bone);
+      }
+    });
+    bones[0].rotation.order = "YXZ";
+    root.add(bones[0]);
+    return bones;
+  };
+  const fingers = FINGERS.map((finger) => {
+    const bones = chain(finger.bones);
+    bones[0].position.set(finger.x, 0.003, finger.z);
+    return bones;
   });
-  // Drawn in x and z; the height of the palm is y.
-  const body = new Mesh(shape.rotateX(Math.PI / 2).translate(0, 0.005, 0), SKIN);
-  body.castShadow = true;
-  const group = new Group();
-  group.add(body);
-  for (const [x, z, rx, ry, rz] of [[-0.026, 0.012, 0.021, 0.012, 0.032], [0.027, 0.010, 0.015, 0.009, 0.032], [0, -0.040, 0.034, 0.007, 0.011]]) {
-    const pad = new Mesh(new SphereGeometry(1, 20, 14), SKIN);
-    pad.scale.set(rx, ry, rz);
-    pad.position.set(x, 0.010, z);
-    group.add(pad);
-  }
-  return group;
+  const thumb = chain(THUMB.bones);
+  thumb[0].position.set(-0.034, 0.006, 0.024);
+  return { root, fingers, thumb, all: [...fingers.flat(), ...thumb] };
 }
 
-/** One hand. `closure` runs from 0 (open) to 1 (fist); `step` moves it towards `target`. */
+/** Bend the joints; `share` runs from 0 (open) to 1 (closed). */
+function bend({ fingers, thumb }, share) {
+  fingers.forEach((bones, index) => {
+    // Fingers close one shortly after the other, the little finger first.
+    const own = Math.min(1, Math.max(0, share * 1.15 - 0.05 * (3 - index)));
+    bones.forEach((bone, joint) => (bone.rotation.x = lerp(OPEN[joint], CLOSED[joint], own)));
+    bones[0].rotation.y = FINGERS[index].spread * (1 - 0.75 * own);
+  });
+  const [base, middle, tip] = thumb;
+  base.rotation.set(lerp(0.24, 0.78, share), lerp(0.86, 0.34, share), lerp(0, -0.75, share));
+  middle.rotation.x = lerp(0.12, 0.42, share);
+  tip.rotation.x = lerp(0.10, 0.62, share);
+}
+
+/** Start and end of each bone of a chain, in the space of the palm. */
+function segments(bones, lengths) {
+  return bones.map((bone, index) => {
+    const from = new Vector3().setFromMatrixPosition(bone.matrixWorld);
+    const to = new Vector3(0, 0, -lengths[index]).applyMatrix4(bone.matrixWorld);
+    return [from.toArray(), to.toArray()];
+  });
+}
+
+function chainDistance(p, chain, r) {
+  let found = Infinity;
+  chain.forEach(([from, to], index) => {
+    const own = rod(p, from, to, r * (1 - 0.09 * index), r * (1 - 0.09 * (index + 1)));
+    found = index === 0 ? own : blend(found, own, 0.004);
+  });
+  return found;
+}
+
+function palmDistance(p) {
+  // Flatter than it is wide.
+  const q = [p[0], p[1] * 1.22, p[2]];
+  let found = rod(q, WRIST, [0, -0.004, 0.16], 0.0245, 0.0275);
+  for (const { x, z } of FINGERS) found = blend(found, rod(q, [x * 0.55, -0.002, 0.036], [x, 0.003, z], 0.0145, 0.0108), 0.014);
+  found = blend(found, rod(q, [-0.018, 0.006, 0.036], [-0.031, 0.009, 0.012], 0.0145, 0.0130), 0.010);
+  return blend(found, rod(q, [0.022, 0.003, 0.036], [0.031, 0.003, -0.012], 0.0135, 0.0115), 0.010);
+}
+
+/** Skin of the open hand, and how much each of its points follows the bones of its finger; both hands share it. */
+function skinOf(bones) {
+  bones.root.updateMatrixWorld(true);
+  const chains = FINGERS.map((finger, index) => ({ r: finger.r, parts: segments(bones.fingers[index], finger.bones) }));
+  chains.push({ r: THUMB.r, parts: segments(bones.thumb, THUMB.bones) });
+  const distance = (p) => {
+    const palm = palmDistance(p);
+    return Math.min(...chains.map(({ parts, r }) => blend(palm, chainDistance(p, parts, r), 0.008)));
+  };
+  const { positions, normals, indices } = surface(distance, [-0.115, -0.036, -0.165], [0.062, 0.062, 0.10], CELL);
+  const colours = [];
+  const moving = [];
+  for (let i = 0; i < positions.length; i += 3) {
+    const p = positions.slice(i, i + 3);
+    const near = chains.map(({ parts, r }) => chainDistance(p, parts, r));
+    const finger = near.indexOf(Math.min(...near));
+    const { parts, r } = chains[finger];
+    const away = [palmDistance(p), ...parts.map(([from, to]) => rod(p, from, to, r, r * 0.85))];
+    const pull = away.map((d) => Math.exp(-Math.max(0, d - Math.min(...away)) / 0.0035));
+    const total = pull.reduce((sum, value) => sum + value, 0);
+    const weights = pull.map((value) => value / total);
+    if (weights[0] < 0.999) moving.push({ at: i, bone: 3 * finger, weights });
+    // A little redder at the tips and on the balls of thumb and little finger, paler in the hollow.
+    const tip = Math.exp(-Math.hypot(...p.map((value, axis) => value - parts[2][1][axis])) / 0.016);
+    const ball = Math.exp(-Math.hypot(p[0] + 0.026, p[2] - 0.022) / 0.02) + Math.exp(-Math.hypot(p[0] - 0.03, p[2] - 0.016) / 0.02);
+    const red = Math.min(1, 0.8 * tip + 0.35 * ball);
+    colours.push(lerp(0.78, 0.80, red), lerp(0.50, 0.38, red), lerp(0.365, 0.275, red));
+  }
+  const back = bones.all.map((bone) => bone.matrixWorld.clone().invert());
+  return { positions, normals, indices, colours, moving, back };
+}
+
+let skin = null;
+
+/** One hand. `closure` runs from 0 (open) to 1 (closed); `step` moves it towards `target`. */
 export class Hand {
   constructor(side) {
     this.side = side;
     this.closure = 0;
     this.target = 0;
     this.group = new Group();
-    this._tilt = new Group();
-    this.group.add(this._tilt);
-    this._tilt.add(palm());
-    this._fingers = FINGERS.map((finger) => {
-      const joints = chain(finger.bones, finger.r);
-      joints[0].position.set(finger.x, 0.004, finger.z);
-      joints[0].rotation.order = "YXZ";
-      joints[0].rotation.y = finger.spread;
-      this._tilt.add(joints[0]);
-      return { joints, spread: finger.spread };
-    });
-    this._thumb = chain([0.036, 0.026, 0.020], 0.0108);
-    this._thumb[0].position.set(-0.036, 0.006, 0.022);
-    this._thumb[0].rotation.order = "YXZ";
-    this._tilt.add(this._thumb[0]);
-    const wrist = new Mesh(new CylinderGeometry(0.024, 0.027, 0.07, 24).rotateX(Math.PI / 2).scale(1.1, 0.72, 1), SKIN);
-    wrist.position.set(0, -0.001, 0.072);
-    const sleeve = new Mesh(new CylinderGeometry(0.034, 0.046, 0.26, 28).rotateX(Math.PI / 2).scale(1.1, 0.85, 1), CLOTH);
-    sleeve.position.set(0, -0.001, 0.215);
-    sleeve.castShadow = true;
-    this.group.add(wrist, sleeve);
-    if (side === "left") this.group.scale.x = -1; // modelled as a right hand with the palm up, thumb outwards
-    this.group.scale.x *= -1;
-    this.pose();
+    this._bones = skeletonOf();
+    bend(this._bones, 0);
+    skin ??= skinOf(this._bones);
+    this._skin = new BufferGeometry();
+    for (const [name, values] of [["position", skin.positions], ["normal", skin.normals], ["color", skin.colours]]) {
+      this._skin.setAttribute(name, new Float32BufferAttribute(values, 3));
+    }
+    this._skin.setIndex(skin.indices);
+    const mesh = new Mesh(this._skin, SKIN);
+    mesh.frustumCulled = false;
+    const sleeve = new Mesh(new CylinderGeometry(0.048, 0.0355, 0.24, 40).rotateX(Math.PI / 2).scale(1.1, 0.82, 1), CLOTH);
+    sleeve.position.set(0, -0.002, 0.225);
+    const cuff = new Mesh(new CylinderGeometry(0.0385, 0.0375, 0.026, 40).rotateX(Math.PI / 2).scale(1.1, 0.82, 1), CUFF);
+    cuff.position.set(0, -0.002, 0.110);
+    this.group.add(mesh, sleeve, cuff);
+    if (side === "right") this.group.scale.x = -1;
   }
 
   /** Move towards the target; the time constant of 60 ms looks like muscle and shows at once. */
   step(seconds) {
     const before = this.closure;
     this.closure += (this.target - this.closure) * (1 - Math.exp(-seconds / 0.06));
-    if (Math.abs(this.target - this.closure) < 1e-4) this.closure = this.target;
-    this.pose();
+    if (Math.abs(this.target - this.closure) < 1e-3) this.closure = this.target;
+    if (this.closure !== before) this.pose();
     return this.closure !== before;
   }
 
+  /** Bend the skin with the bones. Here and not by the graphics card: there may be none, and only one hand moves. */
   pose() {
-    const share = this.closure;
-    for (const [index, { joints, spread }] of this._fingers.entries()) {
-      // Fingers close one shortly after the other, the little finger first.
-      const own = Math.min(1, Math.max(0, share * 1.15 - 0.05 * (3 - index)));
-      joints.forEach((joint, number) => {
-        joint.rotation.x = REST[number] + (FIST[number] - REST[number]) * own;
-      });
-      joints[0].rotation.y = spread * (1 - own);
+    bend(this._bones, this.closure);
+    this._bones.root.updateMatrixWorld(true);
+    const turns = this._bones.all.map((bone, index) => new Matrix4().multiplyMatrices(bone.matrixWorld, skin.back[index]).elements);
+    const { position, normal } = this._skin.attributes;
+    for (const { at, bone, weights } of skin.moving) {
+      for (const [to, from, shift] of [[position.array, skin.positions, 1], [normal.array, skin.normals, 0]]) {
+        const [x, y, z] = [from[at], from[at + 1], from[at + 2]];
+        let [px, py, pz] = [weights[0] * x, weights[0] * y, weights[0] * z];
+        for (let part = 0; part < 3; part += 1) {
+          const w = weights[1 + part];
+          const e = turns[bone + part];
+          px += w * (e[0] * x + e[4] * y + e[8] * z + shift * e[12]);
+          py += w * (e[1] * x + e[5] * y + e[9] * z + shift * e[13]);
+          pz += w * (e[2] * x + e[6] * y + e[10] * z + shift * e[14]);
+        }
+        to[at] = px;
+        to[at + 1] = py;
+        to[at + 2] = pz;
+      }
     }
-    const [base, middle, tip] = this._thumb;
-    base.rotation.y = 0.85 - 0.75 * share;
-    base.rotation.x = 0.25 + 0.45 * share;
-    base.rotation.z = -0.9 * share;
-    middle.rotation.x = 0.15 + 0.55 * share;
-    tip.rotation.x = 0.12 + 0.75 * share;
+    position.needsUpdate = true;
+    normal.needsUpdate = true;
   }
 }

@@ -1,119 +1,170 @@
-// The room: a table, soft light, two hands, a ball to grasp, and the menu in front.
+// What is seen: two hands on a table, a ball to grasp, and the menu. On a screen the table is the page's background, so that
+// only what moves is drawn; in a headset it stands in the room.
 import {
-  BasicShadowMap, CircleGeometry, Color, DirectionalLight, Fog, Group, HemisphereLight, Mesh, MeshLambertMaterial,
-  MeshStandardMaterial, PCFShadowMap, PerspectiveCamera, Scene, SphereGeometry, TorusGeometry, WebGLRenderer,
+  CanvasTexture, CircleGeometry, Color, DirectionalLight, Group, HemisphereLight, Mesh, MeshBasicMaterial, MeshLambertMaterial,
+  MeshStandardMaterial, PerspectiveCamera, PlaneGeometry, Scene, SphereGeometry, TorusGeometry, Vector3, WebGLRenderer,
 } from "/vendor/three.js";
 import { Hand } from "/hand.js";
 import { Menu } from "/menu.js";
 
-const WALL = 0xdfe7ea;
+const WALL = 0xe4ebee;
+const MAT = { x: 0.45, z: 0.225 }; // half axes in metres
+const COARSEST = 0.5;
 
-/** Without a graphics card every pixel costs: fewer of them, so that frames still come in time. */
+/** Whether there is no graphics card: smoothing edges then costs more than it is worth. */
 function drawnBySoftware() {
   const gl = document.createElement("canvas").getContext("webgl2");
   const name = gl?.getParameter(gl.getExtension("WEBGL_debug_renderer_info")?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER);
   gl?.getExtension("WEBGL_lose_context")?.loseContext();
-  return /swiftshader|llvmpipe|software/i.test(String(name));
+  return /swiftshader|llvmpipe|software|basic render/i.test(String(name));
 }
 
 export function buildScene(canvas) {
-  const software = drawnBySoftware();
-  const renderer = new WebGLRenderer({ canvas, antialias: !software, powerPreference: "high-performance" });
-  renderer.setPixelRatio(software ? 0.6 : Math.min(window.devicePixelRatio, 2));
-  renderer.shadowMap.enabled = true;
-  renderer.shadowMap.type = software ? BasicShadowMap : PCFShadowMap;
-  renderer.shadowMap.autoUpdate = false; // only when something moved
+  const renderer = new WebGLRenderer({ canvas, alpha: true, antialias: !drawnBySoftware(), powerPreference: "high-performance" });
   renderer.xr.enabled = true;
 
   const scene = new Scene();
-  scene.background = new Color(WALL);
-  scene.fog = new Fog(WALL, 1.1, 2.4);
   const camera = new PerspectiveCamera(42, 1, 0.05, 10);
   camera.position.set(0, 0.44, 0.52);
   camera.lookAt(0, 0.045, -0.06);
+  camera.updateMatrixWorld();
 
-  scene.add(new HemisphereLight(0xffffff, 0xc9b8a4, 1.5));
-  const sun = new DirectionalLight(0xfff1e0, 2.1);
+  scene.add(new HemisphereLight(0xffffff, 0xd8c4ae, 1.9));
+  const sun = new DirectionalLight(0xfff3e4, 1.9);
   sun.position.set(-0.6, 1.2, 0.35);
-  sun.castShadow = true;
-  sun.shadow.mapSize.set(software ? 512 : 1024, software ? 512 : 1024);
-  Object.assign(sun.shadow.camera, { left: -0.6, right: 0.6, top: 0.6, bottom: -0.6, near: 0.2, far: 3 });
-  sun.shadow.radius = 5;
-  sun.shadow.bias = -0.0006;
   scene.add(sun);
 
   const world = new Group();
   scene.add(world);
-  const table = new Mesh(
-    new CircleGeometry(1.6, 64).rotateX(-Math.PI / 2),
-    new MeshLambertMaterial({ color: 0xc9a27a }),
-  );
-  table.position.z = -0.35;
-  table.receiveShadow = true;
-  const mat = new Mesh(
-    new CircleGeometry(0.36, 64).rotateX(-Math.PI / 2).scale(1.25, 1, 0.62),
-    new MeshLambertMaterial({ color: 0xeef1ef }),
-  );
-  mat.position.set(0, 0.001, 0.0);
-  mat.receiveShadow = true;
-  world.add(table, mat);
+  const room = roomOf();
+  world.add(room);
 
   const left = new Hand("left");
   const right = new Hand("right");
-  left.group.position.set(-0.15, 0.03, 0.03);
-  right.group.position.set(0.15, 0.03, 0.03);
-  left.group.rotation.y = -0.18;
-  right.group.rotation.y = 0.18;
   const hands = new Group();
-  hands.add(left.group, right.group);
+  const shade = shadow();
+  for (const [hand, side] of [[left, -1], [right, 1]]) {
+    hand.group.position.set(side * 0.15, 0.03, 0.03);
+    hand.group.rotation.y = side * 0.18;
+    const below = new Group();
+    below.position.copy(hand.group.position).setY(0.002);
+    below.rotation.y = hand.group.rotation.y;
+    hand.shades = [patch(shade, 0.21, 0.30, 0.012, -0.055), patch(shade, 0.19, 0.46, 0.016, 0.21)];
+    below.add(...hand.shades);
+    hands.add(below, hand.group);
+  }
   world.add(hands);
 
-  const ball = new Mesh(new SphereGeometry(0.027, 32, 24), new MeshStandardMaterial({ color: 0x2a93a5, roughness: 0.5 }));
-  ball.castShadow = true;
+  const ball = new Mesh(new SphereGeometry(0.027, 32, 24), new MeshStandardMaterial({ color: 0x2a93a5, roughness: 0.45 }));
   const ring = new Mesh(
     new TorusGeometry(0.040, 0.0028, 12, 48).rotateX(-Math.PI / 2),
-    new MeshStandardMaterial({ color: 0x1f7a8c, emissive: 0x1f7a8c, emissiveIntensity: 0.25 }),
+    new MeshLambertMaterial({ color: 0x1f7a8c, emissive: 0x1f7a8c, emissiveIntensity: 0.25 }),
   );
   ring.visible = false;
-  world.add(ball, ring);
+  ball.shade = patch(shade, 0.11, 0.09, 0, 0);
+  world.add(ball.shade, ball, ring);
 
   const menu = new Menu();
-  menu.group.position.set(0, 0.022, -0.045);
-  menu.group.lookAt(camera.position); // 70 cm away, where 4 cm are 3.3 degrees
+  menu.group.position.set(0, 0.014, -0.04); // 70 cm away, where 4 cm are 3.3 degrees
+  menu.group.quaternion.copy(camera.quaternion);
   world.add(menu.group);
 
-  const fit = () => {
-    if (renderer.xr.isPresenting) return;
-    renderer.setSize(window.innerWidth, window.innerHeight, false);
-    camera.aspect = window.innerWidth / window.innerHeight;
-    camera.updateProjectionMatrix();
-  };
-  window.addEventListener("resize", fit);
-  fit();
-  const room = [table, mat];
-  return { renderer, scene, room, camera, world, hands, left, right, ball, ring, menu };
+  const finest = Math.min(window.devicePixelRatio, 2);
+  const ratios = { hands: finest, menu: finest }; // pixels drawn for each of the screen's, across, while something moves
+  const stage = { renderer, canvas, scene, room, camera, world, hands, left, right, ball, ring, menu, finest, ratios };
+  window.addEventListener("resize", () => fit(stage));
+  fit(stage);
+  return stage;
+}
+
+/** The table as it stands in a headset's room. */
+function roomOf() {
+  const table = new Mesh(new CircleGeometry(1.6, 64).rotateX(-Math.PI / 2), new MeshLambertMaterial({ color: 0xc9a27a }));
+  table.position.z = -0.35;
+  const mat = new Mesh(
+    new CircleGeometry(1, 64).rotateX(-Math.PI / 2).scale(MAT.x, 1, MAT.z),
+    new MeshLambertMaterial({ color: 0xeef1ef }),
+  );
+  mat.position.y = 0.001;
+  const room = new Group();
+  room.add(table, mat);
+  room.visible = false;
+  return room;
+}
+
+/** A soft round shadow; light that comes from a whole window throws no sharper one. */
+function shadow() {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 64;
+  const pen = canvas.getContext("2d");
+  const fade = pen.createRadialGradient(32, 32, 2, 32, 32, 32);
+  for (const [at, alpha] of [[0, 0.46], [0.35, 0.34], [0.7, 0.1], [1, 0]]) fade.addColorStop(at, `rgba(48, 36, 26, ${alpha})`);
+  pen.fillStyle = fade;
+  pen.fillRect(0, 0, 64, 64);
+  return new MeshBasicMaterial({ map: new CanvasTexture(canvas), transparent: true, depthWrite: false });
+}
+
+function patch(material, width, depth, x, z) {
+  const mesh = new Mesh(new PlaneGeometry(width, depth).rotateX(-Math.PI / 2), material);
+  mesh.position.set(x, 0, z);
+  return mesh;
+}
+
+/** Fit the picture to the window, and the page's background to the picture. */
+function fit({ renderer, camera, canvas }) {
+  if (renderer.xr.isPresenting) return;
+  renderer.setSize(window.innerWidth, window.innerHeight, false);
+  camera.aspect = window.innerWidth / window.innerHeight;
+  camera.updateProjectionMatrix();
+  // A circle seen at an angle is an ellipse; where it is, in hundredths of the height of the window.
+  const seen = Array.from({ length: 90 }, (_, index) => {
+    const angle = (index * Math.PI) / 45;
+    const p = new Vector3(MAT.x * Math.cos(angle), 0, MAT.z * Math.sin(angle)).project(camera);
+    return [p.x * 50 * camera.aspect, 50 - p.y * 50];
+  });
+  const across = Math.max(...seen.map(([x]) => x));
+  const [top, bottom] = [Math.min, Math.max].map((of) => of(...seen.map(([, y]) => y)));
+  for (const [name, value] of [["x", across], ["y", (bottom - top) / 2], ["middle", (top + bottom) / 2]]) {
+    canvas.style.setProperty(`--mat-${name}`, `${value.toFixed(2)}vh`);
+  }
+}
+
+/** In a headset everything is drawn; on a screen the background is the page's. */
+export function enterRoom({ scene, room, menu }, inside) {
+  scene.background = inside ? new Color(WALL) : null;
+  room.visible = inside;
+  menu.board.visible = inside;
+}
+
+/** Draw with as many pixels as there are, or as few as keep the pace while something moves. */
+export function refine({ renderer, menu, ratios, finest }, still) {
+  const ratio = still ? finest : ratios[menu.group.visible ? "menu" : "hands"];
+  if (!renderer.xr.isPresenting && renderer.getPixelRatio() !== ratio) renderer.setPixelRatio(ratio);
 }
 
 /** Draw coarser where the machine is too slow for its screen (no graphics card), finer again never: no to and fro. */
-export function spare(stage, gap, refresh) {
-  const ratio = stage.renderer.getPixelRatio();
-  if (stage.renderer.xr.isPresenting || ratio <= 0.5 || gap < 1.6 / refresh) return false;
-  stage.renderer.setPixelRatio(Math.max(0.5, ratio * 0.75));
+export function spare({ renderer, menu, ratios }, gap, refresh) {
+  const view = menu.group.visible ? "menu" : "hands";
+  if (renderer.xr.isPresenting || ratios[view] <= COARSEST || gap < 1.6 / refresh) return false;
+  ratios[view] = Math.max(COARSEST, ratios[view] * 0.75);
   return true;
 }
 
-/** Put the ball where the grasping hand holds it, or on its way to a side while steering. */
+/** Put the ball where the grasping hand holds it, or on its way to a side while steering; shadows follow. */
 export function placeBall(stage, steering) {
   const { ball, ring, left, right } = stage;
+  for (const hand of [left, right]) hand.shades[0].scale.z = 1 - 0.25 * hand.closure;
+  ball.shade.visible = steering !== null;
   if (steering !== null) {
     ball.position.set(steering * 0.3, 0.03, -0.16);
+    ball.shade.position.set(ball.position.x + 0.006, 0.003, -0.158);
     ball.scale.set(1, 1, 1);
     ball.rotation.z = -steering * 8;
     return;
   }
   const hand = left.closure > right.closure ? left : right;
   const share = hand.closure;
-  ball.position.set(hand.group.position.x, 0.062 - 0.004 * share, hand.group.position.z - 0.034 + 0.010 * share);
-  ball.scale.set(1 - 0.06 * share, 1 - 0.16 * share, 1 - 0.06 * share);
-  ring.position.set(hand.group.position.x, 0.006, -0.15);
+  ball.position.set(hand.group.position.x * 1.01, 0.0665 - 0.003 * share, hand.group.position.z - 0.032 + 0.004 * share);
+  ball.scale.set(1 - 0.05 * share, 1 - 0.08 * share, 1 - 0.05 * share);
+  ring.position.set(hand.group.position.x, 0.006, -0.17);
 }

@@ -19,18 +19,24 @@ const PHASES = {
   "eyes-open": ["Baseline", "Keep your eyes open"],
   "eyes-closed": ["Baseline", "Close your eyes until you hear the tone"],
   training: ["Training", "Raise the bar"],
-  gaze: ["Get ready", "Find your target"],
   driving: ["Drive", "Follow the car in front"],
   watch: ["Watch", "See how the hand moves"],
   assist: ["Well done", "The hand is helped now"],
 };
 
-/** Return [small line, large line] for an event, or null where nothing changes. */
-export function wordsFor(name) {
+/** A name as a person reads it. */
+export function title(name) {
+  const text = String(name).replaceAll("_", " ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Return [small line, large line] for an event, or null where nothing changes; `cue` is what the trial asked for. */
+export function wordsFor(name, cue) {
   const slash = name.indexOf("/");
   const kind = name.slice(0, slash);
   const what = name.slice(slash + 1);
-  if (kind === "cue") return CUES[what] ?? ["Look at", what];
+  if (kind === "cue") return CUES[what] ?? ["Look at", title(what)];
+  if (name === "phase/gaze") return cue === "" ? ["Your choice", "Look at one of the targets"] : null;
   if (kind === "phase") return PHASES[what] ?? null;
   if (name === "paradigm/end") return ["Finished", "Thank you, you can rest now"];
   return null;
