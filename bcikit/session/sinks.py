@@ -19,15 +19,32 @@ STATUS_TYPE = "bcikit-status"
 
 
 class Outputs(Listener):
-    """Hands commands to the outputs, and has them let go whenever the session is not active."""
+    """Hands commands to the outputs, and has them let go whenever the session is not active.
 
-    def __init__(self, outputs: Sequence[Output]) -> None:
+    Parameters
+    ----------
+    outputs : sequence of Output
+        Where to.
+    safety : SafetySystem
+        Its quality is told once a second.
+    """
+
+    def __init__(self, outputs: Sequence[Output], *, safety: SafetySystem) -> None:
         self._outputs = list(outputs)
+        self._safety = safety
+        self._last_quality = float("-inf")
 
     def on_chunk(self, raw: Chunk, now: float) -> None:  # noqa: ARG002
         """Let go of what expired."""
         for output in self._outputs:
             output.tick(now)
+        if self._outputs and now - self._last_quality >= 1.0:
+            self._last_quality = now
+            levels = {name: item.level for name, item in self._safety.quality().items()}
+            worst = max(levels.values(), default=None)
+            channels = {name: level.name for name, level in levels.items()}
+            summary = None if worst is None else worst.name
+            self._inform("quality", {"time": now, "summary": summary, "channels": channels})
 
     def on_input(self, kind: str, values: Mapping[str, Any]) -> None:
         """Let go of what expired while nothing came."""

@@ -1,0 +1,42 @@
+"""What the outputs of a session are told, read from the network."""
+
+import json
+import socket
+import threading
+from collections import Counter
+
+from bcikit.session import Engine
+from bcikit.session.config import OutputSection
+
+
+def test_outputs_are_told_events_decisions_states_and_the_quality_of_every_second(short_config):
+    said = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        line.bind(("127.0.0.1", 0))
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_000_000)
+        line.settimeout(30)
+
+        def listen():
+            while not said or said[-1]["data"].get("reason") != "closed":
+                said.append(json.loads(line.recv(65536)))
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        outputs = [OutputSection(address=f"udp:127.0.0.1:{line.getsockname()[1]}")]
+        Engine(short_config("", outputs=outputs)).run()
+        thread.join(30)
+    kinds = Counter(message["name"] for message in said if message["type"] == "inform")
+    assert min(kinds["event"], kinds["state"], kinds["decision"]) > 0
+    assert kinds["decision"] == kinds["verdict"]
+    first, last = (said[index]["t_mono"] for index in (0, -1))
+    assert kinds["quality"] >= 0.9 * (last - first)
+    quality = [message for message in said if message["name"] == "quality"]
+    order = ["GOOD", "WARN", "BAD"]
+    for message in quality:
+        levels = message["data"]["channels"]
+        assert message["quality"] == max(levels.values(), key=order.index)
+        assert "C3" in levels
+    # Every command repeats what was known when it was given.
+    moves = [message for message in said if message["type"] == "command"]
+    assert moves
+    assert all(message["quality"] in order and message["state"] == "ACTIVE" for message in moves)
