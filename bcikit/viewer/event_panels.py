@@ -19,7 +19,9 @@ PREFIXES = ("cue/", "stimulus/", "stim/", "flash/", "target/", "nontarget/")
 class Epochs:
     """Feeds averages from the events and samples of a view; several panels may share one."""
 
-    def __init__(self, *, tmin: float, tmax: float, baseline: tuple[float, float], band: tuple[float, float]) -> None:
+    def __init__(
+        self, *, tmin: float, tmax: float, baseline: tuple[float, float], band: tuple[float, float] | None = None
+    ) -> None:
         self._options = {"tmin": tmin, "tmax": tmax, "baseline": baseline, "band": band}
         self.averages: EventAverages | None = None
         self._history: History | None = None
@@ -49,10 +51,11 @@ class ErpPanel(ChannelPanel):
     """Mean of the signal around each kind of event, with the number of epochs in it."""
 
     period = 0.5
+    collects = True
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme)
-        self.epochs = Epochs(tmin=-0.2, tmax=0.8, baseline=(-0.2, 0.0), band=(8.0, 30.0))
+        self.epochs = Epochs(tmin=-0.2, tmax=0.8, baseline=(-0.2, 0.0))
         self.plot = make_plot(theme, tr("Averaged response"), bottom="s", left="µV")
         legend(self.plot, theme)
         self.plot.addLine(x=0, pen=pen(theme.dim))
@@ -60,6 +63,10 @@ class ErpPanel(ChannelPanel):
         self.body.addWidget(self.plot, 1)
         self.count = QLabel(tr("No event yet"))
         self.body.addWidget(self.count)
+
+    def collect(self, view: View) -> None:
+        """Take what is complete."""
+        self.epochs.update(view)
 
     def refresh(self, view: View) -> None:
         """Take what is complete and draw."""
@@ -92,6 +99,7 @@ class ErdPanel(Panel):
     """Band power during the task relative to rest before the cue, a head a class, in percent."""
 
     period = 1.0
+    collects = True
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -106,6 +114,10 @@ class ErdPanel(Panel):
         layout.addLayout(self.row, 1)
         layout.addWidget(self.count)
         self._table: list[list[object]] = []
+
+    def collect(self, view: View) -> None:
+        """Take what is complete."""
+        self.epochs.update(view)
 
     def refresh(self, view: View) -> None:
         """Take what is complete and draw."""

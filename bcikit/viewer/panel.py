@@ -61,9 +61,15 @@ class Panel(QWidget):
     ----------
     period : float
         Seconds between two refreshes; it is asked only while it is visible.
+    collects : bool
+        Whether it gathers something while nobody sees it: then `collect` is called once a second.
     """
 
     period: float = 0.2
+    collects: bool = False
+
+    def collect(self, view: View) -> None:
+        """Take what came, without showing it."""
 
     def refresh(self, view: View) -> None:
         """Show the newest state."""

@@ -63,6 +63,8 @@ class Status:
         State of the safety machine; "" while nothing was said.
     state_rule : str
         Rule that stopped the session, where it is stopped.
+    events : deque of dict
+        Newest events but for feedback.
     refusals : Counter
         How often each rule refused a decision.
     trail : deque of (time, probabilities, label)
@@ -116,9 +118,12 @@ class Status:
         self.state_reason = str(message.get("reason") or "")
 
     def _take_event(self, message: dict[str, Any]) -> None:
+        name = str(message.get("name", ""))
+        if name.startswith("feedback/"):
+            # Many a second: they would push out the cues around which averages are made.
+            return
         self.events.append(message)
         self.n_events += 1
-        name = str(message.get("name", ""))
         if name.startswith(("phase/", "cue/")):
             self.phase = name
 

@@ -115,7 +115,9 @@ class StatusStrip(QFrame):
         """
         milliseconds = None if age is None else age * 1e3
         text = "–" if milliseconds is None else f"{milliseconds:.0f} ms" if milliseconds < 2000 else f"{age:.0f} s"
-        self.age.show_value(text, "GOOD" if status.finished else level_of(milliseconds, AGE_LIMITS_MS))
+        self.age.show_value(
+            text, "GOOD" if status.finished and age is not None else level_of(milliseconds, AGE_LIMITS_MS)
+        )
         known = status.loss_percent()
         known = loss if known is None else known
         self.loss.show_value("–" if known is None else f"{known:.2f} %", level_of(known, LOSS_LIMITS))

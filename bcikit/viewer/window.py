@@ -319,12 +319,14 @@ class ViewerWindow(QMainWindow):
 
     def take_message(self, text: str) -> None:
         """Take a message of the engine."""
-        kind = self.view.status.take_text(text)
-        if kind == "event":
-            event = self.view.status.events[-1]
+        status = self.view.status
+        seen = status.n_events
+        kind = status.take_text(text)
+        if status.n_events > seen:
+            event = status.events[-1]
             self.mark_event(float(event.get("time", 0.0)), str(event.get("name", "")))
-        elif kind == "state" and self.view.status.state in STOPPED:
-            name, advice = state_text(self.view.status.state)
+        elif kind == "state" and status.state in STOPPED:
+            name, advice = state_text(status.state)
             self.statusBar().showMessage(f"{name}. {advice}.")
 
     def mark_event(self, event_time: float, name: str) -> None:
@@ -349,9 +351,14 @@ class ViewerWindow(QMainWindow):
                 self.statusBar().showMessage(error)
             self.orders.errors.clear()
         for key, shown in self.panels.items():
-            if now >= self._due.get(key, 0.0) and shown.isVisible():
+            if now < self._due.get(key, 0.0):
+                continue
+            if shown.isVisible():
                 self._due[key] = now + shown.period
                 shown.refresh(self.view)
+            elif shown.collects:
+                self._due[key] = now + 1.0
+                shown.collect(self.view)
 
     def _measure(self, now: float) -> None:
         """Measure what no engine tells."""
@@ -361,9 +368,8 @@ class ViewerWindow(QMainWindow):
         meter = self._meters.get("raw") or self._meters.get("pipeline")
         if meter is not None and self._arrived is not None:
             self.view.status.quality.update(meter.quality())
-            loss = self.view.status.loss_percent()
-            loss = self.view.loss_percent if loss is None else loss
-            self.view.links.append((now, loss or 0.0, meter.jitter_ms()))
+            loss = self.view.status.loss_percent() or self.view.loss_percent or 0.0
+            self.view.links.append((now, loss, meter.jitter_ms()))
 
     # -- orders ----------------------------------------------------------------------------------------------------
 

@@ -114,3 +114,25 @@ def test_colours_grow_in_lightness_and_nan_is_clear() -> None:
     light = [0.299 * ((p >> 16) & 255) + 0.587 * ((p >> 8) & 255) + 0.114 * (p & 255) for p in ramp.tolist()]
     assert light == sorted(light)
     assert colour_map(np.array([[np.nan]], np.float32), 0, 1, diverging=True)[0, 0] == 0
+
+
+def test_the_moving_mean_is_that_of_a_convolution() -> None:
+    averages = EventAverages(100.0, tmin=-0.5, tmax=1.0, baseline=(-0.5, 0.0))
+    x = np.random.default_rng(2).standard_normal((150, 3))
+    found = averages._band_envelope(x, (8.0, 30.0))
+    lines = np.fft.fft(x - x.mean(axis=0), axis=0)
+    frequencies = np.fft.fftfreq(150, 0.01)
+    lines[~((frequencies >= 8) & (frequencies <= 30))] = 0
+    power = np.abs(2 * np.fft.ifft(lines, axis=0)) ** 2 / 2
+    kernel = np.ones(25) / 25
+    expected = np.column_stack([np.convolve(column, kernel, mode="same") for column in power.T])
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def test_a_dead_channel_leaves_the_spectra_of_the_others() -> None:
+    x = np.random.default_rng(0).standard_normal((2000, 3))
+    _, whole = spectrum(x, 250.0)
+    x[:, 1] = np.nan
+    _, part = spectrum(x, 250.0)
+    np.testing.assert_allclose(part[:, [0, 2]], whole[:, [0, 2]])
+    assert np.isnan(part[:, 1]).all()

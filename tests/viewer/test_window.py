@@ -319,3 +319,20 @@ def test_contrast_of_text_is_readable() -> None:
                 bright, low = sorted((luminance(colour), luminance(ground)), reverse=True)
                 # WCAG 2.2, success criterion 1.4.3: 4.5 for text, 3 for large text.
                 assert (bright + 0.05) / (low + 0.05) >= 4.5, (theme.name, colour, ground)
+
+
+def test_averages_grow_while_nobody_looks_and_feedback_pushes_no_cue_out(window: ViewerWindow, chunks) -> None:
+    window.docks["erp"].hide()
+    window.docks["erd"].hide()
+    for number in range(3000):
+        message = {"type": "event", "name": "feedback/update", "time": 104.0 + number / 1000, "value": 0.5}
+        window.take_message(json.dumps(message))
+    for chunk in chunks(4, start=2500):
+        window.take_chunk("pipeline", chunk)
+    assert not window.panels["erp"].isVisible()
+    window._due.clear()
+    window.tick()
+    assert window.panels["erp"].epochs.averages.signal["left"].count == 1
+    assert window.panels["erd"].epochs.averages.power["left"].count == 1
+    assert window.panels["erp"].epochs.averages.power == {}
+    assert [mark.text for mark in window.traces["raw"].canvas.marks] == ["left"]
