@@ -211,13 +211,15 @@ class SsvepMenu(TrialParadigm):
         attended = next((target for target in s.targets if target.name == trial.label), None)
         if trial.label:
             self.plan(trial, trial.start, f"cue/{trial.label}", seconds=cue, data={"class": trial.label})
-        self.plan(trial, trial.start, "phase/gaze", seconds=cue)
+        targets = [{"item": item.name, "frequency": shown[item.name], "phase": item.phase} for item in s.targets]
+        # A screen lays out its menu by them before anything flickers.
+        self.plan(trial, trial.start, "phase/gaze", seconds=cue, data={"targets": targets})
         data = {
             "frequency": 0.0 if attended is None else shown[attended.name],
             "phase": 0.0 if attended is None else attended.phase,
             "target": None if not trial.label else "" if attended is None else attended.name,
             "depth": s.depth,
-            "targets": [{"item": item.name, "frequency": shown[item.name], "phase": item.phase} for item in s.targets],
+            "targets": targets,
         }
         self.plan(trial, trial.onset, "stimulus/flicker", seconds=s.flicker, data=data)
         self.plan(trial, trial.onset, "phase/flicker", seconds=s.flicker)
