@@ -200,6 +200,32 @@ def test_the_hand_on_the_page_obeys_in_time_ignores_what_is_stale_and_survives_a
 
 
 @needs_chromium
+def test_the_page_shows_the_menu_with_its_first_cue_in_the_language_asked_for(server):
+    def tell(name, **more):
+        server.inform({"type": "event", "name": name, "time": HostClock().now(), **more})
+
+    targets = [{"item": item, "frequency": 12.0, "phase": 0.0} for item in ("up", "down", "left", "right")]
+    with chromium.open_page(f"{server.url}&lang=zh") as page:
+        page.until(chromium.READY)
+        assert page.value("document.documentElement.lang") == "zh"
+        assert page.value("document.getElementById('link').textContent.trim()") == "已连接"
+        server.inform({"type": "state", "state": "ACTIVE", "time": HostClock().now()})
+        tell("cue/left", data={"class": "left"})
+        tell("phase/gaze", data={"targets": targets})
+        page.until("bcikit.stage.menu.group.visible && !bcikit.stage.hands.visible")
+        assert page.value("document.getElementById('instruction').textContent") == "左"
+        assert page.value("document.getElementById('safety').textContent") == "训练进行中"
+        ringed = "[...bcikit.stage.menu._items].filter(([, { ring }]) => ring.visible).map(([item]) => item).join()"
+        assert page.value(ringed) == "left"
+        # Nothing flickers yet, and the imagery that may follow brings the hands back.
+        assert page.value("bcikit.page.flicker") is None
+        tell("phase/prepare")
+        page.until("!bcikit.stage.menu.group.visible && bcikit.stage.hands.visible")
+        assert page.value("document.getElementById('enter').hidden") is True
+        assert page.errors == []
+
+
+@needs_chromium
 def test_the_page_reports_when_its_flicker_was_shown(server):
     with chromium.open_page(server.url) as page:
         page.until(chromium.READY)

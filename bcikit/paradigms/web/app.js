@@ -2,7 +2,7 @@
 import { Connection } from "/bcikit-client.js";
 import { Flicker, FrameClock } from "/flicker.js";
 import { buildScene, enterRoom, placeBall, refine, spare } from "/scene.js";
-import { title, wordsFor } from "/words.js";
+import { language, stateWords, title, words, wordsFor } from "/words.js";
 
 const $ = (id) => document.getElementById(id);
 const stage = buildScene($("view"));
@@ -19,10 +19,9 @@ const link = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://
   onLink: (on) => {
     page.linked = on;
     page.lastAck = 0;
-    $("link").className = on ? "on" : "off";
-    $("link").querySelector("b").textContent = on ? "Connected" : "Not connected";
+    showLink(on);
     if (!on) {
-      say(["Please wait", "Connecting to the therapist's computer"]);
+      say(words.waiting);
       endFlicker();
       look(false);
     }
@@ -30,6 +29,16 @@ const link = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://
   onMessage: (message, now) => hear(message, now),
 });
 window.bcikit.link = link;
+
+document.documentElement.lang = language;
+$("enter").textContent = words.enter;
+showLink(false);
+say(words.waiting);
+
+function showLink(on) {
+  $("link").className = on ? "on" : "off";
+  $("link").querySelector("b").textContent = on ? words.connected : words.notConnected;
+}
 
 function say([small, large]) {
   $("phase").textContent = small;
@@ -44,13 +53,13 @@ function toast(text) {
 }
 
 function hear(message, now) {
-  if (message.state) $("safety").textContent = { ACTIVE: "Session running", STANDBY: "At rest" }[message.state] ?? message.state.toLowerCase().replaceAll("_", " ");
+  if (message.state) $("safety").textContent = stateWords(message.state);
   if (message.type === "safe") endFlicker();
   if (message.type === "inform" && message.name === "event") onEvent(message.data);
   if (message.type === "command") page.heard = { now, frame: page.frame };
   if (message.type === "command" && message.name === "select") {
     page.selected = String(message.value);
-    toast(`Chosen: ${title(message.value)}`);
+    toast(words.chosen + title(message.value));
   }
 }
 
@@ -84,7 +93,7 @@ function onEvent(event) {
   }
   if (name === "stimulus/flicker") startFlicker(event);
   if (name === "stimulus/off") endFlicker();
-  if (name === "assist/start") toast("The hand is helped now");
+  if (name === "assist/start") toast(words.helped);
 }
 
 function startFlicker(event) {
@@ -95,7 +104,7 @@ function startFlicker(event) {
   const fastest = Math.max(...targets.map((target) => target.frequency));
   if (frames.known && frames.refresh < 2 * fastest) {
     // Shown too slowly, a flicker turns into another one: better none.
-    say(["Please call your therapist", "This screen is too slow for the targets"]);
+    say(words.tooSlow);
     link.send({ type: "timing", client: "webxr", refresh: frames.refresh, frames: 0, refused: `${fastest} Hz` });
     return;
   }
@@ -213,7 +222,7 @@ stage.renderer.setAnimationLoop((stamp) => {
   page.changed = false;
   if (closing && page.command !== null) acknowledge(page.command);
   if (draw && frames.total % 60 === 0 && frames.known) {
-    $("frames").textContent = `${frames.refresh.toFixed(1)} frames a second`;
+    $("frames").textContent = frames.refresh.toFixed(1) + words.frames;
   }
 });
 window.addEventListener("resize", () => (page.changed = true));
@@ -229,13 +238,13 @@ async function stepIn() {
     await stage.renderer.xr.setSession(session);
     inRoom(true);
   } catch (error) {
-    toast("The headset could not be started");
+    toast(words.noHeadset);
     console.warn(error);
   }
 }
 
 function inRoom(inside) {
-  enter.textContent = inside ? "Leave VR" : "Enter VR";
+  enter.textContent = inside ? words.leave : words.enter;
   stage.world.position.set(0, inside ? 0.85 : 0, inside ? -0.5 : 0);
   enterRoom(stage, inside);
   frames.forget();

@@ -16,7 +16,7 @@ function label(text) {
   canvas.width = 512;
   canvas.height = 128;
   const pen = canvas.getContext("2d");
-  pen.font = "600 72px 'Segoe UI', 'Noto Sans', sans-serif";
+  pen.font = "600 72px 'Segoe UI', 'Noto Sans', 'Noto Sans CJK SC', 'Microsoft YaHei', 'PingFang SC', sans-serif";
   pen.textAlign = "center";
   pen.textBaseline = "middle";
   pen.fillStyle = "#1d2a33";

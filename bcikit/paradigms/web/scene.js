@@ -57,10 +57,11 @@ export function buildScene(canvas) {
 
   const ball = new Mesh(new SphereGeometry(0.027, 32, 24), new MeshStandardMaterial({ color: 0x2a93a5, roughness: 0.45 }));
   const ring = new Mesh(
-    new TorusGeometry(0.040, 0.0028, 12, 48).rotateX(-Math.PI / 2),
-    new MeshLambertMaterial({ color: 0x1f7a8c, emissive: 0x1f7a8c, emissiveIntensity: 0.25 }),
+    new TorusGeometry(0.0385, 0.0022, 10, 48),
+    new MeshBasicMaterial({ color: 0x12606f, depthTest: false }),
   );
   ring.visible = false;
+  ring.quaternion.copy(camera.quaternion);
   ball.shade = patch(shade, 0.11, 0.09, 0, 0);
   world.add(ball.shade, ball, ring);
 
@@ -166,5 +167,5 @@ export function placeBall(stage, steering) {
   const share = hand.closure;
   ball.position.set(hand.group.position.x * 1.01, 0.0665 - 0.003 * share, hand.group.position.z - 0.032 + 0.004 * share);
   ball.scale.set(1 - 0.05 * share, 1 - 0.08 * share, 1 - 0.05 * share);
-  ring.position.set(hand.group.position.x, 0.006, -0.17);
+  ring.position.copy(ball.position);
 }
