@@ -1,5 +1,7 @@
 """Panels about the engine: posteriors and evidence, latency against its deadline, loss and jitter."""
 
+from typing import Any
+
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtWidgets import QLabel, QVBoxLayout
@@ -36,7 +38,8 @@ class EvidencePanel(Panel):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.plot, 1)
         layout.addWidget(self.evidence)
-        self._curves: list[object] = []
+        self._curves: list[Any] = []
+        self._dots: list[Any] = []
         self._table: list[list[object]] = []
 
     def refresh(self, view: View) -> None:
@@ -49,14 +52,16 @@ class EvidencePanel(Panel):
         while len(self._curves) < len(classes):
             index = len(self._curves)
             colour = self._theme.classes[index % len(self._theme.classes)]
-            self._curves.append(
-                self.plot.plot(pen=pen(colour), name=classes[index], symbol="o", symbolSize=4, symbolBrush=colour)
-            )
+            self._curves.append(self.plot.plot(pen=pen(colour), name=classes[index]))
+            # Not as symbols of the curve: those get a new brush with each call, and pyqtgraph keeps a picture of each.
+            self._dots.append(pg.ScatterPlotItem(size=5, brush=colour, pen=None))
+            self.plot.addItem(self._dots[-1])
         times = np.array([t for t, _ in rows]) - status.time
         values = np.array([p for _, p in rows])
         recent = times >= -self.SECONDS
         for index, curve in enumerate(self._curves[: len(classes)]):
-            curve.setData(times[recent], values[recent, index])  # type: ignore[attr-defined]
+            curve.setData(times[recent], values[recent, index])
+            self._dots[index].setData(times[recent], values[recent, index])
         threshold = status.threshold()
         self._threshold.setVisible(threshold is not None)
         if threshold is not None:

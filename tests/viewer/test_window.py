@@ -1,7 +1,9 @@
 """The live viewer, driven by keyboard and mouse: names, keys, STOP, arrangements, export."""
 
 import csv
+import gc
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -336,3 +338,38 @@ def test_averages_grow_while_nobody_looks_and_feedback_pushes_no_cue_out(window:
     assert window.panels["erd"].epochs.averages.power["left"].count == 1
     assert window.panels["erp"].epochs.averages.power == {}
     assert [mark.text for mark in window.traces["raw"].canvas.marks] == ["left"]
+
+
+def test_drawing_keeps_nothing_behind(window: ViewerWindow, chunks) -> None:
+    """What the window keeps has a longest length; what the plots keep must not grow with each refresh."""
+    made = chunks(20, size=50, start=2500)
+
+    def go_on(rounds: range) -> None:
+        for n in rounds:
+            at, p = 110.0 + n * 0.2, 0.5 + 0.4 * ((n * 7919) % 100) / 100
+            said = {"type": "decision", "time": at, "classes": ["left", "right"], "probabilities": [p, 1 - p]}
+            window.take_message(json.dumps(said))
+            stages = {name: {"p50": p, "p99": 2 * p, "max": 3 * p, "deadline": 40.0} for name in ("filter", "total")}
+            window.take_message(json.dumps({"type": "stages", "time": at, "stages": stages}))
+            for kind in ("raw", "pipeline"):
+                window.take_chunk(kind, made[n])
+            for panel in window.panels.values():
+                panel.refresh(window.view)
+
+    trail = window.view.status.trail
+    trail.extend([(109.5 + n / 1e4, (0.5, 0.5), None) for n in range(600)])
+    go_on(range(20))
+    tracemalloc.start()
+    try:
+        pyqtgraph = [tracemalloc.Filter(True, "*pyqtgraph*")]
+        go_on(range(20, 25))
+        gc.collect()
+        before = tracemalloc.take_snapshot().filter_traces(pyqtgraph)
+        go_on(range(25, 85))
+        gc.collect()
+        after = tracemalloc.take_snapshot().filter_traces(pyqtgraph)
+    finally:
+        tracemalloc.stop()
+    counts = {line.traceback[0]: line.count_diff for line in after.compare_to(before, "lineno")}
+    # A picture of a symbol, a brush or a number of an axis: whatever is kept once a refresh is there 60 times.
+    assert {line: count for line, count in counts.items() if count >= 60} == {}
