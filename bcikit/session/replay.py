@@ -10,6 +10,7 @@ from bcikit.decoding import Model
 from bcikit.paradigms import WindowRequest
 from bcikit.processing import Pipeline
 from bcikit.recording import Session, read_session
+from bcikit.recording.layout import RECORDING
 from bcikit.safety import GateSettings, SafetySystem
 from bcikit.session.assembly import columns_of, paradigm_of
 from bcikit.session.conductor import AUTOMATIC, Conductor
@@ -106,13 +107,23 @@ def replay(path: str | Path, *, progress: Progress = no_progress) -> Comparison:
 
 
 def compare(session: Session, decisions: Sequence[Decision], verdicts: Sequence[Verdict]) -> Comparison:
-    """Return the first difference between what was recorded and what came out of a replay."""
+    """Return the first difference between what was recorded and what came out of a replay.
+
+    What was decided on the last chunk of a session that was cut off may not have been written any more: that is none.
+    """
+    cut_off = session.status in (RECORDING, "recovered") and bool(session.chunks)
+    last = session.chunks[-1].first_sample if cut_off else None
     same = Comparison(n_decisions=len(session.decisions), n_verdicts=len(session.verdicts), n_replayed=len(decisions))
     pairs = itertools.zip_longest(session.decisions, decisions, session.verdicts, verdicts)
     for index, (old, new, old_verdict, new_verdict) in enumerate(pairs):
         where = old or new
         head = f"decision {index}" + (f" at sample {where.sample} ({where.time:.3f} s)" if where is not None else "")
-        text = _difference("decision", old, new) or _difference("verdict", old_verdict, new_verdict)
+        unwritten = last is not None and where is not None and where.sample >= last
+        text = ""
+        if not (unwritten and old is None):
+            text = _difference("decision", old, new)
+        if not text and not (unwritten and old_verdict is None):
+            text = _difference("verdict", old_verdict, new_verdict)
         if text:
             return replace(same, difference=f"{head}: {text}", index=index)
     return same

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from bcikit.cli.app import app
-from bcikit.recording import find_session, read_session
+from bcikit.recording import SessionWriter, find_session, read_session, recover
 from bcikit.session import Engine
 from bcikit.session.replay import compare, replay
-from bcikit.signal import RecordingError
+from bcikit.signal import Decision, RecordingError
 
 
 @pytest.fixture
@@ -41,6 +42,42 @@ def test_replay_is_identical_and_one_flipped_sample_is_found(session: Path, tmp_
     result = CliRunner().invoke(app, ["replay", str(broken), "--check", "--json"])
     assert result.exit_code == 1
     assert '"identical": false' in result.output
+
+
+def test_what_a_kill_leaves_is_recovered_and_replays_identically(
+    short_config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link that breaks twice; the folder is copied in the middle of it, as a kill at that moment would leave it."""
+    config = short_config()
+    address = f"{config.source.address}&incidents=sight@122~2,sight@127~0.3,pop@130~1*0"
+    taken: list[int] = []
+    write = SessionWriter.decision
+
+    def decision(writer: SessionWriter, one: Decision) -> None:
+        write(writer, one)
+        taken.append(one.sample)
+        if len(taken) == 150:
+            shutil.copytree(writer.path, tmp_path / "killed")
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(SessionWriter, "decision", decision)
+    engine = Engine(config.model_copy(update={"source": config.source.model_copy(update={"address": address})}))
+    with pytest.raises(KeyboardInterrupt):
+        engine.run()
+    killed = tmp_path / "killed"
+    assert read_session(killed).status == "recording"
+    with (killed / "decisions.jsonl").open("ab") as file:
+        file.write(b'{"half a')
+    assert recover(killed).needed
+    found = replay(killed)
+    assert found.identical, found.difference
+    # The kill came between the decision and its verdict.
+    assert (found.n_decisions, found.n_verdicts, found.n_replayed) == (150, 149, 150)
+    session = read_session(killed)
+    assert session.recording.lost > 400
+    assert not compare(
+        replace(session, decisions=session.decisions[:-9]), session.decisions, session.verdicts
+    ).identical
 
 
 def test_compare_names_what_is_missing(session: Path) -> None:
