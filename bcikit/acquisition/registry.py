@@ -95,10 +95,10 @@ def _marked(source: Source, address: Address, profile: "TriggerProfile | None") 
     channel = options.get("trigger") or (profile.channel if profile is not None else None)
     decoder = None
     if channel is not None:
-        source.info.index_of([channel], who=f"trigger of {address.scheme}:{address.body}")
+        (column,) = source.info.index_of([channel], who=f"trigger of {address.scheme}:{address.body}")
         mask = options.get("trigger_mask")
         decoder = TriggerDecoder(
-            channel,
+            source.info.ch_names[column],
             source.info.sfreq,
             debounce=address.number("debounce", profile.debounce if profile is not None else 0.002, low=0.0),
             mask=int(mask, 0) if mask is not None else (profile.mask if profile is not None else None),

@@ -8,6 +8,9 @@ import pytest
 
 from bcikit import open_source
 from bcikit.acquisition import LslOutlet, LslTextInlet, LslTextOutlet, lsl_resolve
+from bcikit.acquisition.lsl_library import lsl
+from bcikit.acquisition.lsl_meta import channel_texts
+from bcikit.processing import BandPower, Pipeline
 from bcikit.signal import (
     ArgumentError,
     Capabilities,
@@ -219,6 +222,29 @@ def test_texts_and_an_inlet_that_finds_its_sender_again():
                 time.sleep(0.05)
             again.push("back")
             assert [text for _, text in inlet.pull(3.0)] == ["back"]
+
+
+def test_features_go_out_with_their_names_and_times():
+    pylsl = lsl()
+    name = unique("features")
+    pipeline = Pipeline([BandPower(window=1.0, hop=0.25, bands={"alpha": (8.0, 13.0), "beta": (13.0, 30.0)})])
+    with open_source("sim:motor-imagery?seed=1&channels=C3,C4") as source:
+        info = pipeline.configure(source.info)
+        with LslOutlet(info, name=name, type="features", irregular=True) as outlet:
+            (stream,) = pylsl.resolve_byprop("name", name, 1, 10.0)
+            inlet = pylsl.StreamInlet(stream, recover=False)
+            inlet.open_stream(10.0)
+            sent = []
+            while sum(chunk.n_times for chunk in sent) < 8:
+                sent.append(pipeline.process(source.pull()))
+                outlet.push(sent[-1])
+            values, stamps = inlet.pull_chunk(5.0, 64, min_samples=8)
+            channels = channel_texts(inlet.info(5.0))
+            inlet.close_stream()
+    assert stream.nominal_srate() == 0.0
+    assert [item["label"] for item in channels] == list(info.ch_names)
+    np.testing.assert_array_equal(values[:8], np.concatenate([chunk.data for chunk in sent])[:8])
+    np.testing.assert_allclose(stamps[:8], np.concatenate([chunk.times for chunk in sent])[:8], atol=1e-9)
 
 
 def test_outlets_refuse_what_does_not_fit():

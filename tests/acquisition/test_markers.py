@@ -1,10 +1,15 @@
 """Marker texts, their samples, and trigger channels."""
 
+import time
+import uuid
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bcikit import open_source
+from bcikit.acquisition.lsl_library import lsl
 from bcikit.acquisition.marker_grammar import event_of
 from bcikit.acquisition.placer import SamplePlacer
 from bcikit.acquisition.trigger import TriggerDecoder
@@ -113,3 +118,45 @@ def test_trigger_mask_and_resting_level():
 
 def test_level_at_the_start_did_not_happen_now():
     assert decode(TriggerDecoder("T", 1000.0, debounce=0.0), [4, 4, 0, 4]) == [(3, 4)]
+
+
+def test_a_trigger_channel_by_its_address(tmp_path):
+    level = np.zeros(1000, dtype=int)
+    level[100:150] = 5
+    level[98] = 5  # a bounce before it
+    level[300:302] = 9  # too short
+    level[500:600] = 256 + 12
+    file = tmp_path / "amp.csv"
+    rows = [f"{i / 1000:.3f},{i},{value}" for i, value in enumerate(level)]
+    file.write_text("time,Cz,TRG\n" + "\n".join(rows) + "\n")
+    with open_source(f"file:{file}?unit=uV&trigger=trg&trigger_mask=0xFF&debounce=0.01&chunk=37") as source:
+        events = []
+        while not source.ended:
+            source.pull()
+            events += source.pull_events()
+    assert [(event.name, event.value, event.sample, event.source) for event in events] == [
+        ("trigger/5", 5, 100, "TRG"),
+        ("trigger/12", 12, 500, "TRG"),
+    ]
+
+
+@pytest.mark.parametrize(("format", "values"), [("int32", [7, -2]), ("float32", [1.5, 3.0]), ("string", ["7", "go"])])
+def test_numeric_and_text_markers_lie_on_samples(format, values):  # noqa: A002
+    pylsl = lsl()
+    name = f"marks-{uuid.uuid4()}"
+    outlet = pylsl.StreamOutlet(pylsl.StreamInfo(name, "Markers", 1, 0.0, format, name))
+    with open_source(f"sim:motor-imagery?seed=1&live=1&markers={name}") as source:
+        moments, found, chunks = [], [], []
+        end = time.monotonic() + 10
+        while len(found) < 2 and time.monotonic() < end:
+            chunk = source.pull(0.5)
+            chunks += [] if chunk is None else [chunk]
+            if len(chunks) in (5, 10) and len(moments) < len(chunks) // 5:
+                moments.append(pylsl.local_clock())
+                outlet.push_sample([values[len(moments) - 1]], moments[-1])
+            found += [event for event in source.pull_events() if event.source == name]
+    assert [event.value for event in found] == [7 if value == "7" else value for value in values]
+    times = np.concatenate([chunk.times for chunk in chunks])
+    samples = np.concatenate([np.arange(chunk.first_sample, chunk.end_sample) for chunk in chunks])
+    for event, moment in zip(found, moments, strict=True):
+        assert abs(times[np.searchsorted(samples, event.sample)] - moment) <= 0.5 / source.info.sfreq + 1e-3

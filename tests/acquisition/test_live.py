@@ -1,0 +1,94 @@
+"""What live sources share: growing waits between the tries to have a lost link back."""
+
+import time
+
+import numpy as np
+import pytest
+
+from bcikit.acquisition.assembler import Assembler
+from bcikit.acquisition.live import LiveSource, Reconnect
+from bcikit.signal import Flag, SourceError, StreamChangedError, StreamInfo, StreamLostError
+
+INFO = StreamInfo(name="amp", sfreq=100.0, ch_names=("a", "b"), source_id="port-1")
+
+
+class Flaky(LiveSource):
+    """Gives a block, loses its link, and comes back at the try that it is told; waits are put down."""
+
+    def __init__(self, *, comes_back, give_up=30.0, error=SourceError):
+        super().__init__(INFO, Assembler(INFO), reconnect=Reconnect(first=0.02, longest=0.1, give_up=give_up))
+        self.comes_back, self.error = comes_back, error
+        self.blocks, self.tries, self.waits, self.discarded = 1, 0, [], []
+
+    def start(self):
+        self._begin()
+
+    def _receive(self, timeout):
+        if not self.blocks:
+            self._link_lost = True
+            return []
+        self.blocks -= 1
+        self._arrival = self._now()
+        stamps = self._arrival + np.arange(-9, 1) / 100.0
+        return self._assembler.add(np.ones((10, 2)) * np.arange(10)[:, None], stamps, self._arrival)
+
+    def _reopen(self):
+        self.tries += 1
+        self.waits.append(self._wait)
+        if self.tries < self.comes_back:
+            raise self.error("not yet")
+        return "link"
+
+    def _adopt(self, link):
+        self.blocks = 1
+
+    def _discard(self, link):
+        self.discarded.append(link)
+
+
+def test_waits_between_tries_double_up_to_a_limit():
+    with Flaky(comes_back=6) as source:
+        first = source.pull(1.0)
+        second = None
+        end = time.monotonic() + 20
+        while second is None and time.monotonic() < end:
+            second = source.pull(0.2)
+        events = [event.name for event in source.pull_events()]
+    assert source.waits == [0.02, 0.04, 0.08, 0.1, 0.1, 0.1]
+    assert second.health.flags & Flag.RECONNECTED
+    assert second.first_sample == first.end_sample + second.health.lost
+    assert source.status().reconnects == 1
+    assert events.count("stream/lost") == events.count("stream/reconnected") == 1
+
+
+def test_another_stream_ends_it_at_once():
+    with Flaky(comes_back=9, error=StreamChangedError) as source:
+        source.pull(1.0)
+        with pytest.raises(StreamChangedError, match="not yet"):
+            source.pull(10.0)
+    assert source.tries == 1
+
+
+def test_an_error_that_nobody_foresaw_is_not_swallowed():
+    with Flaky(comes_back=9, error=ZeroDivisionError) as source:
+        source.pull(1.0)
+        with pytest.raises(ZeroDivisionError):
+            source.pull(10.0)
+
+
+def test_it_is_given_up_in_the_end():
+    with Flaky(comes_back=10_000, give_up=0.3) as source:
+        source.pull(1.0)
+        with pytest.raises(StreamLostError, match=r"'amp' \(port-1\) is gone"):
+            source.pull(10.0)
+        with pytest.raises(SourceError, match="not running"):
+            source.pull(0.1)
+
+
+def test_a_link_that_comes_back_when_it_is_stopped_is_given_back():
+    source = Flaky(comes_back=1)
+    source.start()
+    source.pull(1.0)
+    source.pull(0.0)
+    source.close()
+    assert source.discarded == (["link"] if source.tries else [])
