@@ -1,5 +1,7 @@
 """Files that MNE reads: EDF, BDF, GDF, BrainVision, FIF, EEGLAB, CNT and the rest."""
 
+import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.acquisition.edf_header import ANNOTATIONS, read_edf_header, record_onsets
+from bcikit.acquisition.gdf_header import gdf_units
 from bcikit.acquisition.trigger import TriggerDecoder
 from bcikit.signal import ArgumentError, Event, Recording, SourceError, microvolts_per
 
@@ -27,19 +30,22 @@ def read_with_mne(path: Path, *, unit: str | None = None) -> Recording:
     path : Path
         The file.
     unit : str or None
-        Unit of the voltages of an EDF or BDF file that states none.
+        Unit of the voltages of an EDF, BDF or GDF file that states none.
 
     Raises
     ------
     SourceError
         If it is truncated, damaged or of no format MNE knows.
     ArgumentError
-        If it is EDF or BDF and states the unit of no channel.
+        If it is EDF, BDF or GDF and states the unit of no channel.
     """
     import mne
 
     try:
-        raw = mne.io.read_raw(path, preload=True, verbose="ERROR")
+        with warnings.catch_warnings():
+            # Of units of GDF; they are looked after below.
+            warnings.filterwarnings("ignore", message="Unsupported physical dimension")
+            raw = mne.io.read_raw(path, preload=True, verbose="ERROR")
     except Exception as error:  # noqa: BLE001  whatever a damaged file makes a reader do
         first = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise SourceError(f"{path} cannot be read: it is damaged, truncated or no recording ({first[0]}).") from None
@@ -50,6 +56,10 @@ def read_with_mne(path: Path, *, unit: str | None = None) -> Recording:
     recording = Recording.from_mne(raw, name=path.name)
     if path.suffix.lower() in (".edf", ".bdf"):
         recording = _as_the_header_says(recording, path, unit)
+    elif path.suffix.lower() == ".gdf":
+        signals, taken = gdf_units(path)
+        if len(signals) == recording.info.n_channels:
+            recording = _in_microvolts(recording, signals, taken, where=str(path), unit=unit)
     if recording.events:
         return recording
     events = _events_beside(path, raw) or _events_of_triggers(recording)
@@ -63,10 +73,12 @@ def _as_the_header_says(recording: Recording, path: Path, unit: str | None) -> R
         (label, text) for label, text in zip(header.labels, header.units, strict=True) if label not in ANNOTATIONS
     ]
     if len(signals) == recording.info.n_channels:
-        recording = _in_microvolts(recording, signals, path, unit)
+        recording = _in_microvolts(recording, signals, _TAKEN, where=str(path), unit=unit)
     if not header.interrupted:
         return recording
     info, n_records = recording.info, len(onsets := record_onsets(path, header))
+    if not n_records:
+        raise SourceError(f"{path} holds no whole record.")
     per_record = recording.n_times // n_records
     places = np.repeat(onsets - onsets[0], per_record) + np.tile(np.arange(per_record) / info.sfreq, n_records)
     samples = np.round(places * info.sfreq).astype(np.int64)
@@ -81,21 +93,23 @@ def _annotated(path: Path, sfreq: float) -> tuple[Event, ...]:
 
     return tuple(
         Event(
-            name=str(text), time=float(at), sample=round(float(at) * sfreq), duration=float(long), source="annotation"
+            name=str(found["description"]),
+            time=float(found["onset"]),
+            sample=round(float(found["onset"]) * sfreq),
+            duration=float(found["duration"]),
+            source="annotation",
         )
-        for at, long, text in zip(*_columns(mne.read_annotations(path)), strict=True)
+        for found in mne.read_annotations(path)
     )
 
 
-def _columns(annotations: Any) -> tuple[Any, Any, Any]:
-    return annotations.onset, annotations.duration, annotations.description
-
-
-def _in_microvolts(recording: Recording, signals: list[tuple[str, str]], path: Path, unit: str | None) -> Recording:
+def _in_microvolts(
+    recording: Recording, signals: list[tuple[str, str]], known: Mapping[str, float], *, where: str, unit: str | None
+) -> Recording:
     """Return the recording with voltages in microvolts and everything else in the unit the file has it in."""
     stated: float | None = None
     if any(not text for _, text in signals) and not any(_factor(text) for _, text in signals):
-        stated = microvolts_per(unit or "", where=str(path))
+        stated = microvolts_per(unit or "", where=where)
     kinds = list(recording.info.ch_types)
     scale = np.ones(len(signals))
     for column, (label, text) in enumerate(signals):
@@ -103,7 +117,7 @@ def _in_microvolts(recording: Recording, signals: list[tuple[str, str]], path: P
             continue
         kind = _KINDS.get(label.partition(" ")[0].lower(), "")
         factor = _factor(text) if text else stated
-        taken = _TAKEN.get(text, 1e6)
+        taken = known.get(text, 1e6)
         if factor is None:
             kinds[column] = kind if kind in ("resp", "temperature", "gsr") else "misc"
             scale[column] = 1.0 / taken

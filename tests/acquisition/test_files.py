@@ -1,11 +1,13 @@
 """Files of real devices and programs, each to the same Recording; damaged ones to one clear error."""
 
+import struct
 import warnings
 
 import numpy as np
 import pytest
 
 from bcikit import open_source, read_recording
+from bcikit.acquisition.gdf_header import gdf_units
 from bcikit.recording import import_recording, xdf
 from bcikit.signal import ArgumentError, BciError, Event, Recording, SourceError, StreamInfo
 
@@ -228,9 +230,35 @@ def test_edf_without_any_unit_is_refused_and_can_be_told(tmp_path):
     np.testing.assert_allclose(read_recording(file, unit="mV").data, written() * 1e3, rtol=1e-9)
 
 
+@pytest.mark.data
+@pytest.mark.parametrize(("unit", "factor"), [("mV", 1e3), ("V", 1e6), ("nV", 1e-3), ("degC", None), ("", None)])
+def test_gdf_is_microvolts_whatever_unit_it_states(data_dir, tmp_path, unit, factor):
+    raw = bytearray((data_dir / "formats/gdf/openvibe_ssvep.gdf").read_bytes())
+    plain = read_recording(data_dir / "formats/gdf/openvibe_ssvep.gdf")
+    at = 256 + 96 * 8
+    assert raw[at : at + 2] == b"uV"
+    raw[at : at + 8] = unit.encode().ljust(8)
+    file = tmp_path / "x.gdf"
+    file.write_bytes(raw)
+    recording = read_recording(file)
+    np.testing.assert_allclose(recording.data, plain.data * ([factor or 1.0] + [1.0] * 7))
+    assert recording.info.ch_types[0] == ("misc" if factor is None else "eeg")
+    assert recording.info.ch_types[1:] == ("eeg",) * 7
+
+
+def test_units_of_gdf_2_are_codes(tmp_path):
+    labels, codes = ("C3", "C4", "Temp", "X"), (4275, 4276, 6048, 0)
+    head = b"GDF 2.20".ljust(252) + struct.pack("<HH", 4, 0)
+    signals = b"".join(label.encode().ljust(16, b"\0") for label in labels) + bytes(86 * 4) + struct.pack("<4H", *codes)
+    (tmp_path / "x.gdf").write_bytes(head + signals + bytes(2000))
+    found, known = gdf_units(tmp_path / "x.gdf")
+    assert found == [("C3", "uV"), ("C4", "nV"), ("Temp", "other"), ("X", "")]
+    assert known == {"uV": 1.0, "mV": 1e3}
+
+
 def test_interrupted_edf_counts_the_time_between_its_records(tmp_path):
-    onsets = [0, 1, 2, 5, 6, 7.5, 8.5, 9.5, 10.5, 100]
-    recording = read_recording(edf(tmp_path / "d.edf", onsets=onsets))
+    onsets = np.array([0, 1, 2, 5, 6, 7.5, 8.5, 9.5, 10.5, 100])
+    recording = read_recording(edf(tmp_path / "d.edf", onsets=onsets + 0.25))
     assert recording.info.ch_names == ("C3", "C4")
     np.testing.assert_allclose(recording.data, written(), rtol=1e-12)
     starts = recording.samples[::100]
