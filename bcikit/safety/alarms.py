@@ -37,14 +37,16 @@ class AlarmList:
             self._alarms[rule] = replace(old, value=value, limit=limit, channels=names)
             return None
         words = RULES[rule]
+        loudest = level if old is None or old.acknowledged else max(level, old.level)
         alarm = Alarm(
             rule=rule,
-            level=level if old is None or old.acknowledged else max(level, old.level),
+            level=loudest,
             what=words.what,
             since=now if old is None or not old.active else old.since,
             value=value,
             limit=limit,
-            did=did,
+            # An alarm that comes back milder before anybody saw it still says what was done.
+            did=did if old is None or loudest == level else old.did,
             do=words.do,
             channels=names,
             count=1 if old is None or old.acknowledged else old.count + (not old.active),

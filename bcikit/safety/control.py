@@ -12,7 +12,7 @@ from bcikit.safety.ledger import Ledger
 from bcikit.safety.levels import Level, Reading, Severity
 from bcikit.safety.machine import LATCHED, Listener, State, StateMachine, Transition
 from bcikit.safety.quality import QualityMonitor
-from bcikit.safety.reactions import RUNNING
+from bcikit.safety.reactions import RUNNING, STOPS
 from bcikit.safety.rules import RULES
 from bcikit.safety.settings import GateSettings
 from bcikit.safety.stream import StreamMonitor
@@ -219,7 +219,7 @@ class SafetyControl:
         if self.machine.state is State.STANDBY and not self._stop_tested:
             self._stop_tested = self.ledger.write("stop key tested", at, actor=who, reason=reason)
         if self.machine.state in RUNNING:
-            self.ledger.alarm("A-STOP", Level.WARNING, at, value=reason)
+            self.ledger.alarm("A-STOP", Level.WARNING, at, value=reason, did=STOPS)
             self._go(State.SAFE_STOP, at, "A-STOP", reason, actor=who)
 
     def finish(self, reason: str = "finished", *, now: float | None = None) -> None:

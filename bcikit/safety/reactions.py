@@ -11,6 +11,9 @@ from bcikit.safety.settings import GateSettings
 RUNNING = frozenset({State.CALIBRATING, State.ARMED, State.ACTIVE, State.DEGRADED})
 """States in which something may happen to a person, and which a fault therefore ends."""
 
+STOPS = "stops all output"
+"""What bcikit does because of a fault, in the words of the alarm list."""
+
 _TO_STANDBY = frozenset({"H-BAT", "H-DISK", "P-TIME", "A-DOSE"})
 _TO_DEGRADED = frozenset({"H-JIT", "H-MONO", "H-DRIFT", "Q-MONT", "ST-TIMING"})
 
@@ -85,7 +88,7 @@ def next_move(
 def loudness(reading: Reading) -> tuple[Level, str]:
     """Return how loud the alarm of a reading is, and what bcikit does because of it."""
     if reading.severity is Severity.FAULT and reading.rule not in _TO_DEGRADED | _TO_STANDBY:
-        return Level.WARNING, "stops all output"
+        return Level.WARNING, STOPS
     if reading.severity is Severity.FAULT and reading.rule in _TO_STANDBY:
         return Level.CAUTION, "ends the run"
     if reading.severity >= Severity.DEGRADE:

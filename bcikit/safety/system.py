@@ -8,7 +8,7 @@ from bcikit.safety.gate import impossible
 from bcikit.safety.levels import Alarm, Level, Reading, Severity
 from bcikit.safety.machine import State
 from bcikit.safety.quality import ChannelQuality
-from bcikit.safety.reactions import RUNNING, classify, next_move
+from bcikit.safety.reactions import RUNNING, STOPS, classify, next_move
 from bcikit.safety.rules import RULES
 from bcikit.signal import Chunk, Decision, Verdict
 
@@ -111,7 +111,7 @@ class SafetySystem(SafetyControl):
         self._dead_man = held
         if not held and self.settings.dead_man and self.machine.state in (State.ARMED, State.ACTIVE, State.DEGRADED):
             self._last_stop_cause = at
-            self.ledger.alarm("A-DM", Level.WARNING, at, value="released", limit="held")
+            self.ledger.alarm("A-DM", Level.WARNING, at, value="released", limit="held", did=STOPS)
             self._go(State.SAFE_STOP, at, "A-DM", "dead-man switch released")
 
     def estop(self, now: float, *, pressed: bool) -> None:
@@ -119,7 +119,7 @@ class SafetySystem(SafetyControl):
         at = self._tick(now)
         self._estop_open = pressed
         if pressed and self.machine.state not in (State.ESTOP, State.FATAL):
-            self.ledger.alarm("A-ESTOP", Level.WARNING, at)
+            self.ledger.alarm("A-ESTOP", Level.WARNING, at, did=STOPS)
             self._go(State.ESTOP, at, "A-ESTOP", "emergency stop")
 
     def decide(self, decision: Decision, now: float) -> Verdict:
@@ -140,7 +140,7 @@ class SafetySystem(SafetyControl):
         problem = impossible(decision)
         if problem and self.machine.state in RUNNING:
             self._last_stop_cause = at
-            self.ledger.alarm("A-DEC", Level.WARNING, at, value=problem)
+            self.ledger.alarm("A-DEC", Level.WARNING, at, value=problem, did=STOPS)
             self._go(State.SAFE_STOP, at, "A-DEC", problem)
         if self.machine.state is not State.ACTIVE:
             refused["A-STATE"] = {"value": str(self.machine.state), "limit": "ACTIVE"}

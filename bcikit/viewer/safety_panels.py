@@ -30,6 +30,17 @@ def impedance_text(ohm: float | None) -> str:
     return "" if ohm is None else f"{ohm / 1e3:.0f}k" if ohm < 1e6 else f"{ohm / 1e6:.1f}M"
 
 
+def action_text(action: str) -> str:
+    """Return what bcikit did because of an alarm, in the language of the interface."""
+    known = {
+        "": tr("told you, no more"),
+        "stops all output": tr("stops all output"),
+        "ends the run": tr("ends the run"),
+        "holds the output at rest": tr("holds the output at rest"),
+    }
+    return known.get(action, action)
+
+
 def advice_lines(quality: dict[str, Quality], *, most: int = 6) -> list[str]:
     """Return one line for each electrode that is not good, the worst first: which, why, what to do."""
     order = {"BAD": 0, "WARN": 1}
@@ -175,7 +186,13 @@ class AlarmPanel(Panel):
                 item.setForeground(QColor(self._theme.level(level) if alarm.active else self._theme.dim))
         self.table_view.resizeRowsToContents()
         count = sum(alarm.active for alarm in alarms)
-        self.none.setText("■ " + tr("{count} active").format(count=count) if count else "● " + tr("No active alarm"))
+        unseen = sum(not alarm.active and not alarm.acknowledged for alarm in alarms)
+        if count:
+            self.none.setText("■ " + tr("{count} active").format(count=count))
+        elif unseen:
+            self.none.setText("▲ " + tr("{count} over, to be acknowledged").format(count=unseen))
+        else:
+            self.none.setText("● " + tr("No active alarm"))
 
     def _row(self, alarm: Alarm, now: float) -> list[str]:
         level = ALARM_LEVEL.get(alarm.level.upper(), "WARN")
@@ -188,12 +205,12 @@ class AlarmPanel(Panel):
         )
         value = " / ".join(short(part) for part in (alarm.value, alarm.limit) if part not in (None, ""))
         where = f" ({', '.join(alarm.channels)})" if alarm.channels else ""
-        ended = "" if alarm.active else " – " + tr("over")
+        ended = "" if alarm.active else " – " + (tr("over") if alarm.acknowledged else tr("over, not acknowledged yet"))
         return [
             f"{LEVELS[level][0]} {what or tr(alarm.what)}{where} [{alarm.rule}]{ended}",
             since,
             value or "–",
-            tr(alarm.action) if alarm.action else tr("told you, no more"),
+            action_text(alarm.action),
             advice or tr(alarm.advice),
         ]
 

@@ -373,3 +373,19 @@ def test_drawing_keeps_nothing_behind(window: ViewerWindow, chunks) -> None:
     counts = {line.traceback[0]: line.count_diff for line in after.compare_to(before, "lineno")}
     # A picture of a symbol, a brush or a number of an axis: whatever is kept once a refresh is there 60 times.
     assert {line: count for line, count in counts.items() if count >= 60} == {}
+
+
+def test_a_stop_that_is_over_waits_to_be_acknowledged(window: ViewerWindow) -> None:
+    panel = window.panels["alarms"]
+    stop = {"type": "alarm", "rule": "A-STOP", "level": "WARNING", "since": 105.0, "did": "stops all output"}
+    window.take_message(json.dumps({**stop, "active": False}))
+    seen = {"type": "alarm", "rule": "Q-MONT", "level": "CAUTION", "active": False, "acknowledged": True}
+    window.take_message(json.dumps(seen))
+    panel.refresh(window.view)
+    row = panel.table()[1]
+    assert row[0] == "■ stopped on request [A-STOP] – over, not acknowledged yet"
+    assert row[3] == "stops all output"
+    assert panel.none.text() == "▲ 1 over, to be acknowledged"
+    window.take_message(json.dumps({**stop, "active": False, "acknowledged": True}))
+    panel.refresh(window.view)
+    assert panel.none.text() == "● No active alarm"
