@@ -188,7 +188,7 @@ class Publisher(Listener):
         self._last_output = float("-inf")
         self._last_health = float("-inf")
         self._last_stages = float("-inf")
-        self._latency = 0.0
+        self._latency: float | None = None
         self._raw: Chunk | None = None
         self._filtered: Chunk | None = None
         self._now = 0.0
@@ -241,7 +241,10 @@ class Publisher(Listener):
         if now - self._last_health >= 0.25:
             self._last_health = now
             age = raw.health.age
-            stages = {"arrival": 1e3 * age, "decision": 1e3 * self._latency, "total": 1e3 * (age + self._latency)}
+            took = self._latency
+            stages = (
+                None if took is None else {"arrival": 1e3 * age, "decision": 1e3 * took, "total": 1e3 * (age + took)}
+            )
             self._say("health", now, {"age": age, "latency_ms": stages, **self._where()})
 
     def on_filtered(self, chunk: Chunk) -> None:
@@ -268,7 +271,7 @@ class Publisher(Listener):
 
     def on_decision(self, decision: Decision, verdict: Verdict, request: WindowRequest, latency: float | None) -> None:
         """Send the decision and the verdict."""
-        self._latency = latency or 0.0
+        self._latency = latency
         total = None if latency is None else {"total": 1e3 * (decision.age + latency)}
         extra = {"latency": latency, "latency_ms": total, "trial": request.trial, "final": request.final}
         self._say("decision", decision.time, {**decision.to_dict(), **extra})
