@@ -11,6 +11,13 @@ REORDER_LIMIT = 64
 """A counter that goes back by at most this many packets, without time having passed, is a packet out of order."""
 
 
+_FIT = 1.5
+"""Samples to which the times must fit whole laps of a counter that goes on as if nothing had happened."""
+
+_FORGET = 0.999
+"""By how much the longest pause without a loss is forgotten from one block to the next."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
     """What the counter says of a block of samples.
@@ -55,7 +62,8 @@ class PacketCounter:
     A counter with modulus ``M`` cannot tell a loss of ``m`` from one of ``m + k M``. The number of wraps ``k`` is
     taken from the time that passed: ``k = round((dt * sfreq - d) / M)`` with ``d`` the step that was seen. Where the
     counter goes on as if nothing had happened (``d = 1``), a pause without loss is far likelier (1 in M losses ends
-    there by chance), so wraps are believed only if the times fit them to one and a half samples.
+    there by chance), so wraps are believed only if the times fit them to one and a half samples, and only if the pause
+    is twice as long as those that were seen without a loss: stamps made on arrival in bursts have pauses all the time.
     """
 
     def __init__(self, modulus: int, sfreq: float, *, step: int = 1, samples_per_packet: int = 1) -> None:
@@ -68,6 +76,7 @@ class PacketCounter:
         self._last: float | None = None
         self._last_time = 0.0
         self._in_packet = 0
+        self._pause = 1.0
 
     def reset(self) -> None:
         """Forget the last packet: the next one begins a new segment."""
@@ -86,6 +95,7 @@ class PacketCounter:
             self._last = float(packets[0]) - self.step
             self._last_time = float(times[0]) - 1.0 / self.sfreq
             self._in_packet = self.samples_per_packet
+        self._pause = max(1.0, _FORGET * self._pause)
         if self.samples_per_packet == 1 and n:
             delta = np.empty(n)
             delta[0] = packets[0] - self._last
@@ -94,7 +104,9 @@ class PacketCounter:
             if not ((delta != self.step) & (delta != -span)).any():
                 time_step = np.diff(times, prepend=self._last_time)
                 # A whole wrap lost looks like no loss: only the clock can tell.
-                if float(time_step.max()) * self.sfreq < 0.75 * self.modulus / self.step:
+                longest = float(time_step.max()) * self.sfreq
+                if longest < 0.75 * self.modulus / self.step:
+                    self._pause = max(longest, self._pause)
                     self._last, self._last_time = float(packets[-1]), float(times[-1])
                     return Count(lost=np.zeros(n, dtype=np.int64))
         return self._walk(packets, times)
@@ -125,6 +137,8 @@ class PacketCounter:
                 missing, wrapped = self._missing(delta, elapsed)
                 from_times |= wrapped
                 self._in_packet = 1
+                if not missing:
+                    self._pause = max(elapsed, self._pause)
             if np.isfinite(value):
                 self._last = value
             self._last_time = time
@@ -148,11 +162,16 @@ class PacketCounter:
         per_step = self.samples_per_packet / self.step
         seen = delta * per_step
         lap = self.modulus * per_step
+        # Of the time that passed, so much may be a pause as there are without a loss.
+        slack = self._pause - self.samples_per_packet
         wraps = max(0, round((elapsed - seen) / lap))
-        if wraps:
+        if wraps and slack > lap / 4:
+            wraps = 0 if delta in (0, self.step) else max(0, round((elapsed - 2.0 * slack - seen) / lap))
+        elif wraps:
             off = abs(seen + wraps * lap - elapsed)
-            tolerance = 1.5 if delta in (0, self.step) else lap / 4
-            if off > tolerance:
+            if delta in (0, self.step):
+                wraps = 0 if off > _FIT or elapsed - seen <= 2.0 * slack else wraps
+            elif off > lap / 4:
                 wraps = 0
         # What is missing of the packet before, where a packet holds several samples.
         rest = self.samples_per_packet - self._in_packet

@@ -46,6 +46,20 @@ def test_any_loss_is_counted_for_any_modulus_and_any_blocks(modulus, gaps, block
     assert {row: int(value) for row, value in enumerate(lost) if value} == truth
 
 
+@pytest.mark.parametrize("modulus", [32, 64, 128, 256])
+@pytest.mark.parametrize("jitter", [0.005, 0.02, 0.1])
+def test_bursts_stamped_on_arrival_are_no_losses_of_whole_laps(modulus, jitter):
+    rng = np.random.default_rng(0)
+    index = np.r_[0:20_000, 20_010:25_000]
+    burst = index // 12
+    arrivals = np.arange(1, burst[-1] + 2) * 12 / RATE + rng.exponential(jitter, burst[-1] + 1)
+    times = np.maximum.accumulate(arrivals)[burst]
+    lost, kept = feed(PacketCounter(modulus, RATE), (index % modulus).astype(float), times, [36] * 1000)
+    assert kept == len(index)
+    assert np.flatnonzero(lost).tolist() == [20_000]
+    assert lost[20_000] == 10
+
+
 def test_step_of_two_counts_samples_not_numbers():
     index = np.r_[0:100, 110:200]
     counter = PacketCounter(256, 125.0, step=2)
