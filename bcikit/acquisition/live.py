@@ -112,7 +112,11 @@ class LiveSource(Source):
         """Close a link that `_reopen` opened but that is not wanted any more."""
 
     def _begin(self) -> None:
-        """Take note that the stream was started."""
+        """Take note that the stream was started; what comes after a stop is a new segment."""
+        if self._assembler.tally.samples:
+            self._assembler.new_segment()
+        self._ready.clear()
+        self._link_lost, self._lost_at, self._pulse = False, None, Pulse.WAITING
         self._running = True
         self._watchdog.start(self._now())
 

@@ -43,17 +43,20 @@ class SynchronisedSource(Source):
         self.info = _joined(sources)
         self.live = self._first.live
         self._patience = patience
-        self._resamplers: list[GridResampler] = []
+        self._resamplers = self._fresh()
         self._now = HostClock().now
         self._held: deque[tuple[Chunk, float]] = deque()
         self._failed: set[int] = set()
         self._events: list[Event] = []
 
+    def _fresh(self) -> list[GridResampler]:
+        return [GridResampler(source.info, self._first.info.sfreq) for source in self._others]
+
     def start(self) -> None:
         """Start all, the first one last."""
         self._held.clear()
         self._failed.clear()
-        self._resamplers = [GridResampler(source.info, self._first.info.sfreq) for source in self._others]
+        self._resamplers = self._fresh()
         for source in (*self._others, self._first):
             source.start()
 

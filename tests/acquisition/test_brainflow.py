@@ -130,3 +130,24 @@ def test_a_lost_session_is_opened_again_as_a_new_segment(playback, tmp_path):
 def test_opening_twice_is_one_clear_error():
     with open_source("brainflow:synthetic"), pytest.raises(SourceError, match="already open in this process"):
         open_source("brainflow:synthetic")
+
+
+def test_a_stream_that_is_stopped_and_started_again_counts_the_time_between():
+    source = open_source("brainflow:synthetic")
+    try:
+        source.start()
+        before = source.pull(2.0)
+        while before.end_sample < 100:
+            before = source.pull(2.0)
+        source.stop()
+        time.sleep(0.6)
+        source.start()
+        after = source.pull(2.0)
+    finally:
+        source.close()
+    assert after.health.flags & Flag.RECONNECTED
+    passed = float(after.times[0] - before.times[-1])
+    assert passed >= 0.6
+    assert after.first_sample == before.end_sample + after.health.lost
+    assert after.health.lost == pytest.approx(passed * 250 - 1, abs=15)
+    assert source.status().reconnects == 0
