@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from bcikit.acquisition import brainflow_boards as boards
 from bcikit.acquisition.counter import PacketCounter
+from bcikit.acquisition.lsl_meta import unique_names
 from bcikit.acquisition.profile import profile_for_board
+from bcikit.acquisition.stamps import on_grid
 from bcikit.signal import ArgumentError, Event, Recording, SourceError, StreamInfo, microvolts_per
 
 _MUSE = frozenset({"TP9", "AF7", "AF8", "TP10"})
@@ -52,7 +54,7 @@ def read_text(
         If the file is of no known kind, or damaged.
     """
     try:
-        with path.open(encoding="utf-8-sig", errors="strict") as file:
+        with path.open(encoding=_encoding(path)) as file:
             head = [file.readline() for _ in range(8)]
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path} cannot be read as text ({error}).") from None
@@ -67,6 +69,22 @@ def read_text(
         f"{path} is no text file bcikit knows: OpenBCI GUI text, BrainFlow's table, or a table whose first column is "
         "'timestamps' (seconds)."
     )
+
+
+def _encoding(path: Path) -> str:
+    """Return how a text is encoded: UTF-8 where it can be, else Latin-1, which older programs write."""
+    with path.open("rb") as file:
+        start = file.read(1 << 16)
+    try:
+        (start.rpartition(b"\n")[0] or start).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8-sig"
+
+
+def _seconds_per(stamp: float) -> float:
+    """Return the seconds that one in a column of times is: UNIX times may be in seconds, milli- or microseconds."""
+    return 1e-6 if stamp > 1e14 else 1e-3 if stamp > 1e11 else 1.0
 
 
 def _numeric(words: list[str]) -> bool:
@@ -91,7 +109,7 @@ def _load(
                 yield line if decimal == "." else line.replace(decimal, ".")
 
     try:
-        with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():
+        with path.open(encoding=_encoding(path)) as file, warnings.catch_warnings():
             # It warns of a table without rows, which is an error below.
             warnings.simplefilter("ignore", UserWarning)
             table = np.loadtxt(lines(file), delimiter=delimiter, skiprows=skip, usecols=columns, ndmin=2)
@@ -146,7 +164,7 @@ def _read_openbci(path: Path, head: list[str], *, partial: bool) -> Recording:
     stamp_column = columns.index("Timestamp") if titled and "Timestamp" in columns else len(columns) - 2
     if not titled:
         # Version 5 begins with a row of zeros that was never measured, and is a column short of the others.
-        with path.open(encoding="utf-8-sig") as file:
+        with path.open(encoding=_encoding(path)) as file:
             first = next(itertools.islice(file, skip + 1, None), "")
         if not first.strip():
             raise SourceError(f"{path} holds no samples.")
@@ -156,7 +174,7 @@ def _read_openbci(path: Path, head: list[str], *, partial: bool) -> Recording:
     wanted = [0, *range(1, n_channels + 1), stamp_column, *([] if marker_column is None else [marker_column])]
     table = _load(path, delimiter=",", skip=skip, columns=wanted, partial=partial)
     stamps = table[:, n_channels + 1]
-    times = stamps * 1e-3 if np.median(stamps) > 1e11 else stamps
+    times = stamps * _seconds_per(float(np.median(stamps)))
     board_text = text.lower()
     board = next((value for key, value in reversed(_OPENBCI_BOARDS.items()) if key in board_text), None)
     profile = None if board is None else profile_for_board(board)
@@ -200,10 +218,10 @@ def _read_table(
         raise SourceError(f"{path} has no column of samples.")
     decimal = "," if delimiter != "," else "."
     table = _load(path, delimiter=delimiter, skip=1, columns=[0, *signal, *markers], decimal=decimal, partial=partial)
-    times = table[:, 0] - table[0, 0]
+    times = (table[:, 0] - table[0, 0]) * _seconds_per(float(np.median(table[:, 0])))
     rate = sfreq or _rate_of(times, path)
-    samples = _index_by_time(times, rate)
-    names = tuple(words[i] for i in signal)
+    samples, _ = on_grid(times, rate)
+    names = unique_names([words[i] for i in signal])
     info = StreamInfo(
         name=path.name,
         sfreq=rate,
@@ -239,17 +257,6 @@ def _rate_of(times: NDArray[np.float64], path: Path) -> float:
     rate = 1.0 / float(usual.mean())
     # Clocks of devices are true to a fraction of a per cent; their rates are whole numbers.
     return float(round(rate)) if abs(rate - round(rate)) < 0.01 * rate else rate
-
-
-def _index_by_time(times: NDArray[np.float64], sfreq: float) -> NDArray[np.int64]:
-    """Return sample indices: consecutive, but for pauses of more than a tenth of a second."""
-    samples = np.arange(times.shape[0], dtype=np.int64)
-    steps = np.diff(times)
-    if (steps < 0).any():
-        steps = np.maximum(steps, 0.0)
-    for row in np.flatnonzero(steps > max(0.1, 2.0 / sfreq)):
-        samples[row + 1 :] += max(0, round(float(steps[row]) * sfreq) - 1)
-    return samples
 
 
 def _read_brainflow(path: Path, head: str, n_columns: int, *, board: str | None, partial: bool) -> Recording:

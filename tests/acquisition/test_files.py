@@ -130,6 +130,27 @@ def test_muse_table_with_a_pause(tmp_path):
     assert recording.events[0].sample == pytest.approx(460, abs=1)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e6])
+def test_table_with_a_held_back_row_a_lost_one_and_times_in_any_unit(tmp_path, scale):
+    index = np.r_[0:300, 301:600]
+    rows = [f"{(1.6e9 + i / 250) * scale:.{6 if scale < 1e6 else 0}f},{i},1,2" for i in index]
+    file = tmp_path / "table.csv"
+    file.write_text("time,C3,C3,C4\n" + "\n".join(rows) + "\n")
+    recording = read_recording(file, unit="uV")
+    assert recording.info.sfreq == 250
+    assert recording.info.ch_names == ("C3", "C3-2", "C4")
+    np.testing.assert_array_equal(recording.samples, index)
+
+
+def test_table_in_latin_1(tmp_path):
+    file = tmp_path / "table.csv"
+    text = "time;Größe;C4\n" + "\n".join(f"{i / 100};{i};1" for i in range(50)) + "\n"
+    file.write_bytes(text.encode("latin-1"))
+    recording = read_recording(file, unit="uV")
+    assert recording.info.ch_names == ("Größe", "C4")
+    assert recording.data[3].tolist() == [3.0, 1.0]
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["ssvep/run-1.csv", "n170/run-1.csv", "p300/session-1_run-1.csv"])
 def test_marker_column_of_a_muse_table_is_events_not_a_channel(data_dir, name):
@@ -410,6 +431,8 @@ def test_truncated_brainvision(data_dir, tmp_path, cut, message):
         ("broken.xdf", b"XDF:\x07abc", "damaged"),
         ("image.png", b"\x89PNG\r\n\x1a\n" + bytes(100), "cannot be read"),
         ("words.csv", b"once upon a time\nthere was\n", "no text file"),
+        ("line.txt", bytes(range(128, 256)) * 4, "no text file"),
+        ("late.csv", b"time,C3,C4\n" + b"1,2,3\n" * 20_000 + b"\xff\xfe\n", "unit"),
         ("binary.txt", bytes(range(256)) * 4, "cannot be read|no text file"),
         (
             "head.txt",
