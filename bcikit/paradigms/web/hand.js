@@ -7,7 +7,7 @@ import { blend, rod, surface } from "/surface.js";
 const SKIN = new MeshLambertMaterial({ vertexColors: true });
 const CLOTH = new MeshLambertMaterial({ color: 0x2f6d7e });
 const CUFF = new MeshLambertMaterial({ color: 0x3f8496 });
-const CELL = 0.0036; // metres; the normals are exact, so that finer looks no better
+const CELL = 0.0045; // metres; the normals are exact, so that finer looks no better
 
 // Modelled with the thumb towards -x. Place of the knuckle, lengths of the three bones, thickness at the knuckle and spread
 // of each finger, in metres and radians; the index finger first.

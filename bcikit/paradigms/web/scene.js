@@ -1,5 +1,5 @@
-// What is seen: two hands on a table, a ball to grasp, and the menu. On a screen the table is the page's background, so that
-// only what moves is drawn; in a headset it stands in the room.
+// What is seen: two hands on a table, a ball to grasp, and the menu. On a screen the table and the shadows on it are the page's
+// background, so that only what moves is drawn; in a headset they are part of the room.
 import {
   CanvasTexture, CircleGeometry, Color, DirectionalLight, Group, HemisphereLight, Mesh, MeshBasicMaterial, MeshLambertMaterial,
   MeshStandardMaterial, PerspectiveCamera, PlaneGeometry, Scene, SphereGeometry, TorusGeometry, Vector3, WebGLRenderer,
@@ -10,6 +10,8 @@ import { Menu } from "/menu.js";
 const WALL = 0xe4ebee;
 const MAT = { x: 0.45, z: 0.225 }; // half axes in metres
 const COARSEST = 0.5;
+// A soft round shadow, from its middle to its edge; light that comes from a whole window throws no sharper one.
+const FADE = [[0, "rgba(48, 36, 26, 0.4)"], [0.35, "rgba(48, 36, 26, 0.28)"], [0.7, "rgba(48, 36, 26, 0.1)"], [1, "rgba(48, 36, 26, 0)"]];
 
 /** Whether there is no graphics card: smoothing edges then costs more than it is worth. */
 function drawnBySoftware() {
@@ -38,20 +40,20 @@ export function buildScene(canvas) {
   scene.add(world);
   const room = roomOf();
   world.add(room);
+  const shade = shadow();
 
   const left = new Hand("left");
   const right = new Hand("right");
   const hands = new Group();
-  const shade = shadow();
   for (const [hand, side] of [[left, -1], [right, 1]]) {
     hand.group.position.set(side * 0.15, 0.03, 0.03);
     hand.group.rotation.y = side * 0.18;
     const below = new Group();
     below.position.copy(hand.group.position).setY(0.002);
     below.rotation.y = hand.group.rotation.y;
-    hand.shades = [patch(shade, 0.21, 0.30, 0.012, -0.055), patch(shade, 0.19, 0.46, 0.016, 0.21)];
-    below.add(...hand.shades);
-    hands.add(below, hand.group);
+    below.add(patch(shade, 0.21, 0.30, 0.012, -0.055), patch(shade, 0.19, 0.46, 0.016, 0.21));
+    room.add(below);
+    hands.add(hand.group);
   }
   world.add(hands);
 
@@ -93,13 +95,12 @@ function roomOf() {
   return room;
 }
 
-/** A soft round shadow; light that comes from a whole window throws no sharper one. */
 function shadow() {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 64;
   const pen = canvas.getContext("2d");
   const fade = pen.createRadialGradient(32, 32, 2, 32, 32, 32);
-  for (const [at, alpha] of [[0, 0.46], [0.35, 0.34], [0.7, 0.1], [1, 0]]) fade.addColorStop(at, `rgba(48, 36, 26, ${alpha})`);
+  for (const [at, colour] of FADE) fade.addColorStop(at, colour);
   pen.fillStyle = fade;
   pen.fillRect(0, 0, 64, 64);
   return new MeshBasicMaterial({ map: new CanvasTexture(canvas), transparent: true, depthWrite: false });
@@ -112,22 +113,34 @@ function patch(material, width, depth, x, z) {
 }
 
 /** Fit the picture to the window, and the page's background to the picture. */
-function fit({ renderer, camera, canvas }) {
+function fit({ renderer, camera, canvas, room }) {
   if (renderer.xr.isPresenting) return;
   renderer.setSize(window.innerWidth, window.innerHeight, false);
   camera.aspect = window.innerWidth / window.innerHeight;
   camera.updateProjectionMatrix();
-  // A circle seen at an angle is an ellipse; where it is, in hundredths of the height of the window.
-  const seen = Array.from({ length: 90 }, (_, index) => {
-    const angle = (index * Math.PI) / 45;
-    const p = new Vector3(MAT.x * Math.cos(angle), 0, MAT.z * Math.sin(angle)).project(camera);
-    return [p.x * 50 * camera.aspect, 50 - p.y * 50];
+  // In hundredths of the window's height, from the middle of its upper edge: a picture keeps to its height.
+  const places = (mesh) => {
+    mesh.updateWorldMatrix(true, false);
+    const { array } = mesh.geometry.attributes.position;
+    const seen = Array.from({ length: array.length / 3 }, (_, index) => {
+      const p = new Vector3().fromArray(array, 3 * index).applyMatrix4(mesh.matrixWorld).project(camera);
+      return [p.x * 50 * camera.aspect, 50 - p.y * 50];
+    });
+    const [x, y] = [0, 1].map((axis) => seen.map((p) => p[axis]));
+    const [left, right, top, bottom] = [Math.min(...x), Math.max(...x), Math.min(...y), Math.max(...y)];
+    const values = [(right - left) / 2, (bottom - top) / 2, (left + right) / 2, (top + bottom) / 2];
+    return values.map((value) => `${value.toFixed(2)}vh`);
+  };
+  const [, mat, ...below] = room.children;
+  const [matX, matY, , middle] = places(mat);
+  for (const [name, value] of [["x", matX], ["y", matY], ["middle", middle]]) canvas.style.setProperty(`--mat-${name}`, value);
+  const stops = FADE.map(([at, colour]) => `${colour} ${100 * at}%`).join(", ");
+  const shades = below.flatMap((group) => group.children).map((mesh) => {
+    const [across, down, x, y] = places(mesh);
+    // Somewhat smaller than the box around a patch that is turned.
+    return `radial-gradient(calc(0.8 * ${across}) calc(0.85 * ${down}) at calc(50% + ${x}) ${y}, ${stops})`;
   });
-  const across = Math.max(...seen.map(([x]) => x));
-  const [top, bottom] = [Math.min, Math.max].map((of) => of(...seen.map(([, y]) => y)));
-  for (const [name, value] of [["x", across], ["y", (bottom - top) / 2], ["middle", (top + bottom) / 2]]) {
-    canvas.style.setProperty(`--mat-${name}`, `${value.toFixed(2)}vh`);
-  }
+  canvas.style.setProperty("--shades", shades.join(", "));
 }
 
 /** In a headset everything is drawn; on a screen the background is the page's. */
@@ -151,10 +164,9 @@ export function spare({ renderer, menu, ratios }, gap, refresh) {
   return true;
 }
 
-/** Put the ball where the grasping hand holds it, or on its way to a side while steering; shadows follow. */
+/** Put the ball where the grasping hand holds it, or on its way to a side while steering. */
 export function placeBall(stage, steering) {
   const { ball, ring, left, right } = stage;
-  for (const hand of [left, right]) hand.shades[0].scale.z = 1 - 0.25 * hand.closure;
   ball.shade.visible = steering !== null;
   if (steering !== null) {
     ball.position.set(steering * 0.3, 0.03, -0.16);
