@@ -132,12 +132,14 @@ class Stranger(ClassifierMixin, BaseEstimator):
         return np.full((len(X), 2), 0.5)
 
 
+@pytest.mark.requirement("SAF-099")
 def test_a_type_that_is_not_trusted_is_refused(trials, tmp_path):
     path = Model.fit(Stranger(), trials).save(tmp_path / "m")
     with pytest.raises(ModelError, match="Stranger"):
         Model.load(path)
 
 
+@pytest.mark.requirement("SAF-099")
 def test_a_function_of_this_room_is_not_trusted_either():
     from bcikit.decoding.store import _own_type
 
@@ -161,6 +163,7 @@ def _store(path, sheet, data):
     Model.load(path)
 
 
+@pytest.mark.requirement("SAF-099")
 def test_a_small_file_that_unpacks_to_gigabytes_is_refused_before_it_does(model, tmp_path):
     path = model.save(tmp_path / "m")
     with zipfile.ZipFile(path) as archive:
@@ -177,6 +180,7 @@ def test_a_small_file_that_unpacks_to_gigabytes_is_refused_before_it_does(model,
         _store(tmp_path / "bomb", json.dumps({**sheet, "sha256": _digest(content)}), content)
 
 
+@pytest.mark.requirement("SAF-099")
 def test_damaged_and_missing_files_are_clear_errors(model, tmp_path):
     path = model.save(tmp_path / "m")
     with pytest.raises(ModelError, match="no model file"):

@@ -87,6 +87,7 @@ def test_a_design_with_a_number_of_thousands_of_digits_is_refused_in_words(tmp_p
         load_design(tmp_path / "design.toml")
 
 
+@pytest.mark.requirement("SAF-099")
 def test_frames_with_objects_are_never_unpickled(tmp_path):
     class Evil:
         def __reduce__(self):

@@ -89,6 +89,7 @@ def test_a_bridge_is_a_warning_on_both_channels(eeg, recording):
 
 @pytest.mark.requirement("SAF-031")
 @pytest.mark.requirement("SAF-032")
+@pytest.mark.requirement("SAF-106")
 def test_blinks_and_muscle_are_told_apart(eeg, recording):
     data = eeg(90.0)
     t = np.arange(len(data)) / FS

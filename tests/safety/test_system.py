@@ -198,7 +198,7 @@ def test_what_was_measured_in_the_session_counts_for_arming(driven, audit_dir):
     one.system.calibrate(ask, idle_test=True)
     for _ in range(299):
         one.position = 0
-        one.run(1.0)
+        one.run(1.0, chunk=50)
         one.decide(None)
     one.system.finish()
     with pytest.raises(SafetyError, match="lasted 299"):
@@ -206,7 +206,7 @@ def test_what_was_measured_in_the_session_counts_for_arming(driven, audit_dir):
     one.system.calibrate(ask, idle_test=True)
     for _ in range(302):
         one.position = 0
-        one.run(1.0)
+        one.run(1.0, chunk=50)
         one.decide(None)
     one.system.finish()
     one.system.arm(ask)
@@ -432,6 +432,20 @@ def test_load_battery_and_disk(active):
     other.system.stream.on_disk(other.now, error="No space left on device")
     other.run(0.1)
     assert other.system.state is State.STANDBY
+    flat = active()
+    for _ in range(5):
+        flat.run(0.5)
+        flat.system.stream.on_battery(8.0, flat.now)
+    flat.run(0.1)
+    assert (flat.system.state, flat.system.alarms()[0].rule) == (State.STANDBY, "H-BAT")
+    low = active()
+    low.system.stream.on_disk(low.now, free_bytes=4e9)
+    low.system.on_load(0.9, low.now)
+    low.run(2.5)
+    low.system.on_load(0.9, low.now)
+    low.run(0.1)
+    assert low.system.state is State.ACTIVE
+    assert {alarm.rule: alarm.level.name for alarm in low.system.alarms()} == {"H-DISK": "CAUTION", "H-CPU": "CAUTION"}
     third = active()
     third.system.report("H-BEAT", Severity.FAULT, third.now)
     assert third.system.state is State.SAFE_STOP

@@ -36,6 +36,7 @@ def test_orders_arrive_in_order_and_a_stop_first(server: ControlServer, client: 
     assert server.poll() == []
 
 
+@pytest.mark.requirement("SAF-098")
 def test_a_flood_never_loses_the_stop(server: ControlServer, client: ControlClient) -> None:
     client.send({"do": "stop", "reason": "first"})
     for number in range(400):
@@ -58,6 +59,7 @@ def test_unknown_and_malformed_orders_are_refused(server: ControlServer, client:
         server.put({})
 
 
+@pytest.mark.requirement("SAF-098")
 def test_a_wrong_key_gets_nowhere(server: ControlServer, client: ControlClient) -> None:
     with pytest.raises(BciError, match="No engine takes orders"):
         ControlClient(server.environment[ENV_ADDRESS], "00" * 32)
@@ -65,6 +67,7 @@ def test_a_wrong_key_gets_nowhere(server: ControlServer, client: ControlClient) 
     assert server.poll() == [{"do": "pause"}]
 
 
+@pytest.mark.requirement("SAF-098")
 def test_strangers_who_say_nothing_or_half_keep_nobody_waiting(server: ControlServer) -> None:
     host, _, port = server.environment[ENV_ADDRESS].rpartition(":")
     strangers = []
@@ -89,6 +92,7 @@ def test_strangers_who_say_nothing_or_half_keep_nobody_waiting(server: ControlSe
             stranger.close()
 
 
+@pytest.mark.requirement("SAF-098")
 def test_messages_of_any_shape_are_answered(server: ControlServer, client: ControlClient) -> None:
     for message in (b"[" * 60_000, b"\x00" * 100, b"1e999", b'{"do": ["stop"]}', b'{"do": {"x": 1}}'):
         client._connection.send_bytes(message)
