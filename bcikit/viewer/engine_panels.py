@@ -20,6 +20,7 @@ class EvidencePanel(Panel):
 
     period = 0.2
     SECONDS = 30.0
+    PAUSE = 1.0
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -59,8 +60,10 @@ class EvidencePanel(Panel):
         times = np.array([t for t, _ in rows]) - status.time
         values = np.array([p for _, p in rows])
         recent = times >= -self.SECONDS
+        # No line from one trial to the next: between them nothing was decided.
+        joined = np.append(np.diff(times[recent]) < self.PAUSE, [False]).astype(np.int32)
         for index, curve in enumerate(self._curves[: len(classes)]):
-            curve.setData(times[recent], values[recent, index])
+            curve.setData(times[recent], values[recent, index], connect=joined)
             self._dots[index].setData(times[recent], values[recent, index])
         threshold = status.threshold()
         self._threshold.setVisible(threshold is not None)

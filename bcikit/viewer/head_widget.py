@@ -157,10 +157,11 @@ class HeadWidget(QWidget):
             self._paint_electrode(painter, self._place(index, centre, radius), size, self._level(index))
         # All names where there is room, else those of the electrodes to mend, the worst first.
         roomy = radius / np.sqrt(max(count, 1)) > 34
-        taken: list[QRectF] = []
+        places = [self._place(index, centre, radius) for index in range(count)]
+        taken = [QRectF(at.x() - size / 2, at.y() - size / 2, size, size) for at in places]
         for index in reversed(order):
             if roomy or self._level(index) in ("BAD", "WARN"):
-                self._paint_name(painter, index, self._place(index, centre, radius), size / 2, taken)
+                self._paint_name(painter, index, places[index], size / 2, taken)
 
     def _level(self, index: int) -> str:
         assert self._info is not None
@@ -188,7 +189,7 @@ class HeadWidget(QWidget):
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, letter)
 
     def _paint_name(self, painter: QPainter, index: int, at: QPointF, half: float, taken: list[QRectF]) -> None:
-        """Write the name of an electrode, away from the middle of the head, unless another one stands there."""
+        """Write the name of an electrode, away from the middle of the head, where there is room for it."""
         assert self._info is not None
         name = self._info.ch_names[self._columns[index]]
         text = f"{name} {self._notes.get(name, '')}".strip()
@@ -196,9 +197,12 @@ class HeadWidget(QWidget):
         font.setPixelSize(11)
         painter.setFont(font)
         width = painter.fontMetrics().horizontalAdvance(text) + 2.0
-        top = at.y() - 1.3 * half - 13 if self._places[index][1] > 0.3 else at.y() + half
-        box = QRectF(min(max(0.0, at.x() - width / 2), self.width() - width), top, width, 13)
-        if any(box.intersects(other) for other in taken):
+        left = min(max(0.0, at.x() - width / 2), self.width() - width)
+        above = QRectF(left, at.y() - 1.4 * half - 12, width, 12)
+        below = QRectF(left, at.y() + half + 1, width, 12)
+        sides = (above, below) if self._places[index][1] > 0.3 else (below, above)
+        box = next((side for side in sides if not any(side.intersects(other) for other in taken)), None)
+        if box is None:
             return
         taken.append(box)
         painter.setPen(QColor(self._theme.bad if self._level(index) == "BAD" else self._theme.text))
