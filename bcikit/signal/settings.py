@@ -47,11 +47,24 @@ def _problem(item: Mapping[str, Any], model: type[BaseModel]) -> str:
     if item["type"] == "missing":
         return f"{key} is missing."
     message = str(item["msg"]).removeprefix("Value error, ").removesuffix(".")
-    message = message[0].lower() + message[1:]
-    shown = repr(item["input"])
-    if isinstance(item["input"], Mapping):
+    # TOML knows lists, whatever Python makes of them.
+    message = (message[0].lower() + message[1:]).replace("valid tuple", "list").replace("tuple", "list")
+    if isinstance(item["input"], Mapping) or _of_tables(item["input"]):
         return f"{key}: {message}."
-    return f"{key} is {shown if len(shown) <= 80 else shown[:77] + '...'}; {message}."
+    return f"{key} is {_shown(item['input'])}; {message}."
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:
+        # Python prints no number of thousands of digits, which a file may hold in hexadecimal.
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _of_tables(value: Any) -> bool:
+    return isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value)
 
 
 def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
