@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -14,11 +16,13 @@ import pytest
 
 from bcikit.paradigms import open_output
 from bcikit.paradigms.frames import Refresh, luminance, measured_frequency
+from bcikit.paradigms.outputs.envelope import Sealer, encode
 from bcikit.signal import Command, HostClock
 
 pytest.importorskip("websockets")
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+from websockets.sync.server import serve
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "benchmarks"))
@@ -120,10 +124,13 @@ def test_a_client_that_reads_nothing_is_left_behind_and_holds_nobody_up(server):
         assert receive(line, "command")["command_seq"] == 1
 
 
-@pytest.mark.skipif(
+needs_ws = pytest.mark.skipif(
     shutil.which("node") is None or not (NODE_MODULES / "ws").is_dir(),
     reason="no Node with ws: npm ci --prefix tools/web",
 )
+
+
+@needs_ws
 def test_the_npm_package_ws_reads_commands_through_the_reference_client(server):
     script = f"""
     import {{ createRequire }} from "node:module";
@@ -148,6 +155,66 @@ def test_the_npm_package_ws_reads_commands_through_the_reference_client(server):
             assert other.stdout.readline().strip() == "rest"
         finally:
             other.kill()
+
+
+def javascript_client(url):
+    return ["node", "--input-type=module", "-e", f"""
+    import {{ createRequire }} from "node:module";
+    import {{ Connection }} from "{ROOT.as_posix()}/clients/javascript/bcikit-client.js";
+    const {{ WebSocket }} = createRequire("{NODE_MODULES.as_posix()}/")("ws");
+    const link = new Connection("{url}", {{ WebSocket }});
+    let was = "rest";
+    setInterval(() => {{
+      const command = link.receiver.tick(link.now());
+      const now = command === null ? "rest" : command.name;
+      if (now !== was) console.log(was = now);
+    }}, 5);
+    """]  # fmt: skip
+
+
+def python_client(url):
+    script = f"""
+    import sys
+    sys.path.insert(0, {str(ROOT / "clients" / "python")!r})
+    from bcikit_client import websocket
+    was = ["rest"]
+    def act(command):
+        now = "rest" if command is None else command["name"]
+        if now != was[0]:
+            was[0] = now
+            print(now, flush=True)
+    websocket({url!r}, act)
+    """
+    return [sys.executable, "-c", textwrap.dedent(script)]
+
+
+@pytest.mark.parametrize(
+    "client", [python_client, pytest.param(javascript_client, marks=needs_ws)], ids=["python", "javascript"]
+)
+def test_a_connection_that_falls_silent_is_let_go_and_made_again(client):
+    """As when a network cable is pulled: nothing is closed, and nothing comes."""
+    calls = []
+
+    def speak_once(line):
+        calls.append(line)
+        line.send(encode(Sealer().command(order(1, ttl=60.0))).decode())
+        for _ in line:
+            pass
+
+    with serve(speak_once, "127.0.0.1", 0) as there:
+        thread = threading.Thread(target=there.serve_forever)
+        thread.start()
+        command = client(f"ws://127.0.0.1:{there.socket.getsockname()[1]}/ws")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as other:
+            try:
+                heard = [other.stdout.readline().strip() for _ in range(3)]
+            finally:
+                other.kill()
+        there.shutdown()
+        thread.join(10)
+    # The command would have been in force for a minute.
+    assert heard == ["close", "rest", "close"]
+    assert len(calls) == 2
 
 
 # ---- the page in a browser -----------------------------------------------------------------------------------------
