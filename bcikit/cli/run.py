@@ -16,15 +16,14 @@ def register(app: typer.Typer) -> None:
         session: Annotated[
             str,
             typer.Argument(
-                help="A session file (session.toml), or paradigm:NAME for a shipped paradigm; paradigm:list lists them."
+                help="A session file (session.toml), paradigm:NAME for a shipped paradigm (paradigm:list lists them), "
+                "or a paradigm's own file."
             ),
         ],
         *,
-        user: Annotated[
-            str, typer.Option("--user", help="'sim' puts a simulated user in front of a shipped paradigm.")
-        ] = "",
+        user: Annotated[str, typer.Option("--user", help="'sim' puts a simulated user in front of a paradigm.")] = "",
         source: Annotated[
-            str, typer.Option("--source", help="Address of the source for a shipped paradigm, such as lsl:name=EEG.")
+            str, typer.Option("--source", help="Address of the source for a paradigm, such as lsl:name=EEG.")
         ] = "",
         headless: Annotated[bool, typer.Option("--headless", help="No window, even where there is a display.")] = False,
         out: Annotated[Path | None, typer.Option("--out", help="Session folder to make.")] = None,
@@ -45,9 +44,9 @@ def register(app: typer.Typer) -> None:
 
 def _config(session: str, *, user: str, source: str, out: Path | None, seed: int | None) -> Any:
     from bcikit.session.config import load_config
-    from bcikit.session.shipped import shipped_config
+    from bcikit.session.shipped import is_paradigm_file, shipped_config
 
-    if session.startswith("paradigm:"):
+    if session.startswith("paradigm:") or is_paradigm_file(session):
         if user not in ("", "sim"):
             raise BciError(f"--user is {user!r}; allowed: sim. For a person, name the device with --source.")
         if bool(user) == bool(source):
@@ -56,7 +55,7 @@ def _config(session: str, *, user: str, source: str, out: Path | None, seed: int
     else:
         config = load_config(session)
         if user or source:
-            raise ConfigError(session, ["--user and --source go with paradigm:NAME; a session file names its source."])
+            raise ConfigError(session, ["--user and --source go with a paradigm; a session file names its source."])
     changes: dict[str, Any] = {}
     if out is not None:
         changes["recording"] = config.recording.model_copy(update={"folder": str(out), "enabled": True})

@@ -1,20 +1,22 @@
 """Driving: emergency-braking intention in a simple simulator, before the foot moves. Advisory, never actuation."""
 
-import math
 from collections import deque
+from math import exp, log
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from bcikit.decoding.chance import accuracy_interval
 from bcikit.paradigms.base import Calibration, WindowRequest
 from bcikit.paradigms.evidence import probability_of, together
+from bcikit.paradigms.score import quartiles, rate_interval
 from bcikit.paradigms.settings import ParadigmSettings, Span
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.paradigms.vehicle import Braking, closest_distance, plan_brakings
 from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
 
-CRUISE = (0.0, 0.1, 0.3, 0.5, 0.7, 1.0)
-"""Where windows of plain driving are taken for training, from the end of one braking to a second before the next."""
+CRUISE_STEP = 0.8
+"""Seconds from one window of plain driving to the next in the training: all of the drive, and hardly any twice."""
 
 
 class BrakingSettings(ParadigmSettings):
@@ -40,10 +42,11 @@ class BrakingSettings(ParadigmSettings):
         Length of a window and decisions a second.
     epoch : float
         Seconds after the brake light at which the window for training ends.
-    n, weight : int and float
-        The log-odds of the newest `n` windows add up with this weight, which makes up for their overlap.
+    n : int
+        The log-odds of the newest `n` windows are averaged; a detection is where braking is the likelier class.
     threshold : float
-        Probability of them together that is a detection.
+        Probability that stands for the border between the classes, where the decoder puts it by the false brakes that
+        are allowed (see `bcikit.decoding.braking.BrakingDetector`); a detection is at least as probable.
     refractory : float
         No second detection within this time.
     tolerance : float
@@ -59,12 +62,11 @@ class BrakingSettings(ParadigmSettings):
     reaction: tuple[Annotated[float, Field(ge=0.3, le=2)], Annotated[float, Field(gt=1, le=2)]] = (0.7, 1.2)
     driver: Literal["model", "source"] = "model"
     pedal_event: str = "response/pedal"
-    window: Annotated[float, Field(ge=0.2, le=2.0)] = 0.6
+    window: Annotated[float, Field(ge=0.2, le=2.0)] = 0.8
     rate: Annotated[float, Field(gt=0, le=50)] = 20.0
     epoch: Annotated[float, Field(ge=0.3, le=1.5)] = 0.6
-    threshold: Annotated[float, Field(ge=0.5, le=1.0)] = 0.9
-    n: Annotated[int, Field(ge=1, le=20)] = 4
-    weight: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
+    threshold: Annotated[float, Field(ge=0.5, lt=1.0)] = 0.85
+    n: Annotated[int, Field(ge=1, le=20)] = 1
     refractory: Span = 3.0
     tolerance: Span = 1.5
 
@@ -129,9 +131,10 @@ class EmergencyBraking(TrialParadigm):
         for braking in plan:
             self._plan_braking(trial, braking, scored=scored)
             # What the sliding window sees nearly all the time: between two brakings, and once one is over.
-            for share in CRUISE:
-                calm = previous + s.tolerance + share * (braking.seconds - previous - s.tolerance - 1.0)
+            calm = previous + s.tolerance + s.window - s.epoch
+            while calm <= braking.seconds - s.epoch:
                 self.plan(trial, self.at(trial, calm), "label/cruise")
+                calm += CRUISE_STEP
             previous = braking.seconds
         if scored:
             self._driven = seconds
@@ -170,8 +173,11 @@ class EmergencyBraking(TrialParadigm):
         if p is None or self.running(request) is None:
             return decision
         s = self.settings
-        self._odds.append(math.log(min(max(p, 1e-3), 1 - 1e-3) / (1 - min(max(p, 1e-3), 1 - 1e-3))))
-        p = 1.0 / (1.0 + math.exp(-s.weight * sum(self._odds)))
+        p = min(max(p, 1e-9), 1.0 - 1e-9)
+        self._odds.append(log(p / (1.0 - p)))
+        # Likelier than not is a detection; the gate hears how sure that is from the threshold on.
+        odds = sum(self._odds) / len(self._odds) + log(s.threshold / (1.0 - s.threshold))
+        p = 1.0 / (1.0 + exp(-odds))
         free = request.stop_sample >= self._blocked
         label = "brake" if p >= s.threshold and free and len(self._odds) == s.n else None
         return together(decision, {"brake": p, "cruise": 1.0 - p}, label, reason="cruise" if free else "refractory")
@@ -212,20 +218,11 @@ class EmergencyBraking(TrialParadigm):
             both = row["detected"] is not None and row["reaction"] is not None
             lead = row["reaction"] - row["detected"] if both else None
             first = min(value for value in (row["detected"], row["reaction"], 10.0) if value is not None)
-            rows.append(
-                {
-                    "trial": index,
-                    **row,
-                    "class": "brake",
-                    "predicted": None if row["detected"] is None else "brake",
-                    "correct": row["detected"] is not None,
-                    "lead": lead,
-                    "closest_pedal": None if row["reaction"] is None else self._distance(row["reaction"]),
-                    "closest_advised": self._distance(first),
-                }
-            )
-        leads = sorted(row["lead"] for row in rows if row["lead"] is not None)
-        hits = sum(row["correct"] for row in rows)
+            closest = None if row["reaction"] is None else self._distance(row["reaction"])
+            more = {"lead": lead, "closest_pedal": closest, "closest_advised": self._distance(first)}
+            rows.append({"trial": index, **row, **more})
+        leads = [row["lead"] for row in rows if row["lead"] is not None]
+        hits = sum(row["detected"] is not None for row in rows)
         false = len(self._detections) - hits
         hours = self._driven / 3600.0
         return {
@@ -234,17 +231,21 @@ class EmergencyBraking(TrialParadigm):
             "n_trials": len(rows),
             "trials": rows,
             "classes": list(self.classes),
-            "accuracy": hits / len(rows) if rows else None,
+            # Braking is one class among endless windows of driving: shares and rates say more than an accuracy.
+            "accuracy": None,
             "hit_rate": hits / len(rows) if rows else None,
+            "hit_interval": accuracy_interval(hits, len(rows)) if rows else None,
             "before_pedal": sum(lead > 0 for lead in leads) / len(rows) if rows else None,
-            "lead_time": {
-                "median": leads[len(leads) // 2] if leads else None,
-                "mean": sum(leads) / len(leads) if leads else None,
-            },
+            "lead_time": quartiles(leads),
             "metres_gained": speed * sum(leads) / len(leads) if leads else None,
             "false_brakes": false,
             "false_brakes_per_hour": false / hours if hours else None,
+            "false_brakes_interval": rate_interval(false, hours) if hours else None,
             "seconds_driven": self._driven,
+            "meaning": [
+                f"{hits} of {len(rows)} brakings of the car in front were detected; {false} false brakes were advised "
+                f"in {self._driven / 60:.0f} minutes of driving. It is advice in a simulator and touches no vehicle."
+            ],
         }
 
     def _distance(self, reaction: float) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.paradigms.base import Paradigm
-from bcikit.paradigms.settings import read_toml
+from bcikit.paradigms.settings import Defaults, ParadigmSettings, read_toml
 from bcikit.signal import ConfigError, check_choice
 from bcikit.signal.settings import check_settings
 
@@ -26,6 +26,7 @@ KINDS = {
 
 CONFIGS = Path(__file__).parent / "configs"
 _HEAD = ("kind", "base", "defaults")
+_DEEPEST = 5
 
 
 def paradigm_names() -> tuple[str, ...]:
@@ -57,14 +58,16 @@ def read_paradigm(name: str | Path) -> dict[str, Any]:
     return read_toml(CONFIGS / f"{text}.toml", where=f"paradigm:{text}")
 
 
-def make_paradigm(name_or_table: str | Path | Mapping[str, Any]) -> Paradigm:
+def make_paradigm(name_or_table: str | Path | Mapping[str, Any], *, name: str = "") -> Paradigm:
     """Return a paradigm, not configured yet.
 
     Parameters
     ----------
     name_or_table : str, Path or mapping
         Name of a shipped paradigm ("motor-imagery", "paradigm:p300-speller"), path of a TOML file, or a table. A table
-        has the key ``kind``, or ``base``: the name of a shipped paradigm whose settings it changes.
+        has the key ``kind``, or ``base``: the name of a shipped paradigm, or a file, whose settings it changes.
+    name : str
+        Name in reports; that of the file or of the base if empty.
 
     Raises
     ------
@@ -72,22 +75,51 @@ def make_paradigm(name_or_table: str | Path | Mapping[str, Any]) -> Paradigm:
         If a setting is wrong; every problem is listed with its key.
     """
     if isinstance(name_or_table, Mapping):
-        where, name, table = "the paradigm", "", dict(name_or_table)
+        where, table = "the paradigm", dict(name_or_table)
     else:
         where = str(name_or_table)
-        name, table = Path(where.removeprefix("paradigm:")).stem, read_paradigm(name_or_table)
-    if "base" in table:
-        base = str(table["base"])
-        name = name or base.removeprefix("paradigm:")
-        table = _merge(read_paradigm(base), {key: value for key, value in table.items() if key != "base"})
+        name, table = name or Path(where.removeprefix("paradigm:")).stem, read_paradigm(name_or_table)
+    table, base = _on_base(table, where)
+    name = name or Path(base.removeprefix("paradigm:")).stem
     if "kind" not in table:
         raise ConfigError(where, [f"kind: is missing; allowed: {', '.join(sorted(KINDS))}"])
-    if table["kind"] not in KINDS:
+    if str(table["kind"]) not in KINDS:
         raise ConfigError(where, [f"kind = {table['kind']!r}: allowed: {', '.join(sorted(KINDS))}"])
     kind = paradigm_class(str(table["kind"]))
     values = {key: value for key, value in table.items() if key not in _HEAD}
-    settings = check_settings(kind.Settings, values, where=where)
-    return kind(settings, name=name, defaults=table.get("defaults", {}))
+    defaults = table.get("defaults", {})
+    problems: list[str] = []
+    settings: ParadigmSettings | None = None
+    try:
+        settings = check_settings(kind.Settings, values, where=where)
+    except ConfigError as error:
+        problems += error.problems
+    if isinstance(defaults, Mapping):
+        try:
+            check_settings(Defaults, defaults, where=where)
+        except ConfigError as error:
+            problems += [f"defaults.{problem}" for problem in error.problems]
+    else:
+        problems.append(f"defaults is {defaults!r}; it must be a table.")
+    if problems or settings is None:
+        raise ConfigError(where, problems)
+    return kind(settings, name=name, defaults=defaults)
+
+
+def _on_base(table: dict[str, Any], where: str) -> tuple[dict[str, Any], str]:
+    """Return a table on top of what its ``base`` says, and the base's name; a base may have a base of its own."""
+    first = ""
+    for _ in range(_DEEPEST):
+        if "base" not in table:
+            return table, first
+        base = table["base"]
+        if not isinstance(base, str):
+            raise ConfigError(where, [f"base is {base!r}; it must be the name of a paradigm or of a TOML file."])
+        first = first or base
+        table = _merge(read_paradigm(base), {key: value for key, value in table.items() if key != "base"})
+    raise ConfigError(
+        where, [f"base = {first!r}: files build on each other more than {_DEEPEST} deep, or in a circle."]
+    )
 
 
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

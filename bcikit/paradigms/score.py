@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 
 def confusion(truth: Sequence[str], said: Sequence[str | None], classes: Sequence[str]) -> list[list[int]]:
     """Return counts, one row a true class; the last column counts trials without an answer."""
@@ -64,3 +66,19 @@ def summarise(rows: Sequence[dict[str, Any]], classes: Sequence[str]) -> dict[st
         "itr": itr(accuracy, len(classes), mean),
         "trials": list(rows),
     }
+
+
+def rate_interval(count: int, hours: float, alpha: float = 0.05) -> tuple[float, float]:
+    """Return the exact confidence interval of a rate an hour from a Poisson count (Garwood 1936)."""
+    from scipy.stats import chi2
+
+    low = float(chi2.ppf(alpha / 2, 2 * count)) / 2 if count else 0.0
+    return low / hours, float(chi2.isf(alpha / 2, 2 * count + 2)) / 2 / hours
+
+
+def quartiles(values: Sequence[float]) -> dict[str, Any]:
+    """Return median, mean and quartiles; None where there are no values."""
+    if not values:
+        return {"median": None, "mean": None, "quartiles": None}
+    low, median, high = np.percentile(values, [25, 50, 75]).tolist()
+    return {"median": median, "mean": sum(values) / len(values), "quartiles": [low, high]}

@@ -47,6 +47,31 @@ class ParadigmSettings(Table):
     ttl: Annotated[float, Field(gt=0.0, le=5.0)] = 0.5
 
 
+class Defaults(Table):
+    """Table "defaults" of a paradigm's file: what session to build around it where nobody says otherwise.
+
+    Attributes
+    ----------
+    sim : str
+        Address of a simulated user; empty for none.
+    output : str or list of str
+        Addresses of outputs.
+    decoder, decoder_parameters : str and table
+        Decoder and its parameters.
+    pipeline : list of table
+        Steps.
+    gate : table
+        Settings of the gate.
+    """
+
+    sim: str = ""
+    output: str | tuple[str, ...] = "hand:"
+    decoder: str = "csp-lda"
+    decoder_parameters: dict[str, Any] = Field(default_factory=dict)
+    pipeline: tuple[dict[str, Any], ...] = ()
+    gate: dict[str, Any] = Field(default_factory=dict)
+
+
 class CuedSettings(ParadigmSettings):
     """Who shows the cues.
 
@@ -77,7 +102,7 @@ class CuedSettings(ParadigmSettings):
 
 
 def read_toml(path: Path, *, where: str = "") -> dict[str, Any]:
-    """Return a TOML file as a dictionary.
+    """Return a TOML file as a dictionary; a byte order mark, as some editors write it, is no harm.
 
     Raises
     ------
@@ -85,8 +110,12 @@ def read_toml(path: Path, *, where: str = "") -> dict[str, Any]:
         If it cannot be read or is no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise ConfigError(where or str(path), ["there is no such file"]) from None
     except OSError as error:
         raise ConfigError(where or str(path), [f"cannot be read: {error.strerror}"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(where or str(path), [f"is no TOML: not UTF-8 ({error.reason}); save it as UTF-8"]) from None
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(where or str(path), [f"is no TOML: {error}"]) from None

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from bcikit.paradigms.base import Calibration, Decider, WindowRequest
 from bcikit.paradigms.evidence import KofN, best
@@ -43,12 +43,12 @@ class SsvepSettings(CuedSettings):
 
     Attributes
     ----------
-    targets : list of table
-        Name, frequency and phase of each.
     refresh : float
         Refresh rate of the screen in Hz; frequencies that it cannot show are refused.
     stimulation : "sampled-sinusoid" or "frame-period"
         How luminance follows time (see the page on stimulus timing).
+    targets : list of table
+        Name, frequency and phase of each.
     depth : float
         Modulation depth; 0.6 keeps more than 90 % accuracy and is easier on the eyes.
     size_deg : float
@@ -79,9 +79,9 @@ class SsvepSettings(CuedSettings):
         No cue: the person chooses.
     """
 
-    targets: Annotated[tuple[Target, ...], Field(min_length=2, max_length=64)]
     refresh: Annotated[float, Field(ge=24, le=500)] = 60.0
     stimulation: Literal["sampled-sinusoid", "frame-period"] = "sampled-sinusoid"
+    targets: Annotated[tuple[Target, ...], Field(min_length=2, max_length=64)]
     depth: Annotated[float, Field(gt=0.0, le=1.0)] = 0.6
     size_deg: Annotated[float, Field(gt=0.0, le=30.0)] = 3.3
     cue: Seconds = 1.0
@@ -102,18 +102,28 @@ class SsvepSettings(CuedSettings):
     idle_share: Annotated[float, Field(ge=0.0, le=4.0)] = 0.5
     free: bool = False
 
+    @field_validator("targets")
+    @classmethod
+    def _possible(cls, targets: tuple[Target, ...], info: ValidationInfo) -> tuple[Target, ...]:
+        """Check the targets by themselves and against the screen, whatever else is wrong in the file."""
+        problems: list[str] = []
+        names = [target.name for target in targets]
+        if len(set(names)) != len(names) or IDLE in names:
+            problems.append(f'targets must have different names, none of them "{IDLE}"')
+        if len({(target.frequency, target.phase) for target in targets}) != len(names):
+            problems.append("targets must differ in frequency or phase")
+        for target in targets if {"refresh", "stimulation"} <= info.data.keys() else ():
+            found = feasibility(target.frequency, Refresh(info.data["refresh"]), info.data["stimulation"])
+            if not found.possible:
+                problems.append(f"targets.{target.name}.frequency = {target.frequency:g}: {found.reason}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return targets
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems: list[str] = []
         names = [target.name for target in self.targets]
-        if len(set(names)) != len(names) or IDLE in names:
-            problems.append(f'targets must have different names, none of them "{IDLE}"')
-        if len({(target.frequency, target.phase) for target in self.targets}) != len(names):
-            problems.append("targets must differ in frequency or phase")
-        for target in self.targets:
-            found = feasibility(target.frequency, Refresh(self.refresh), self.stimulation)
-            if not found.possible:
-                problems.append(f"targets.{target.name}.frequency = {target.frequency:g}: {found.reason}")
         if self.first + self.latency > self.flicker:
             problems.append("first + latency must be at most flicker")
         if self.k > self.n:

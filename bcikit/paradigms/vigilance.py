@@ -211,7 +211,8 @@ class Vigilance(TrialParadigm):
             if level >= 2:
                 self._told[level] = at
                 must = level == 3
-                self.alarms.append({"sample": at, "level": LEVELS[level], "kss": kss, "must": must, "reason": reason})
+                alarm = {"sample": at, "seconds": at / self.sfreq, "level": LEVELS[level], "kss": kss, "must": must}
+                self.alarms.append({**alarm, "reason": reason})
                 if verdict.allowed and verdict.label == "drowsy":
                     said = {**data, "reason": reason, "advisory": True}
                     commands.append(self._command(decision, "advise", LEVELS[level], ttl=s.ttl, data=said))

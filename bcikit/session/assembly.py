@@ -154,6 +154,13 @@ def assemble(config: SessionConfig) -> Assembly:
     gate, paradigm, pipeline, outputs = _parts(config, collect)
     source = collect.attempt("source.address", lambda: open_source(config.source.address))
     columns = None if source is None else collect.attempt("source.channels", lambda: columns_of(config, source.info))
+    if source is not None and not source.live:
+        collect.problems += [
+            f"outputs: {output.scheme}: works in real time only, and {config.source.address} is faster than that. "
+            "Take a live source; a simulated user is one with the option live=1."
+            for output in outputs
+            if output.real_time
+        ]
     window = None if paradigm is None else window_of(config, paradigm)
     if source is not None and columns is not None and pipeline is not None:
         info = source.info.pick(columns)
@@ -212,7 +219,7 @@ def paradigm_of(config: SessionConfig) -> Paradigm:
         return make_paradigm(config.paradigm.name)
     name = config.paradigm.name
     table = read_paradigm(name)
-    return make_paradigm(_merge(table, settings))
+    return make_paradigm(_merge(table, settings), name=Path(name.removeprefix("paradigm:")).stem)
 
 
 def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

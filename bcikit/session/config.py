@@ -1,11 +1,12 @@
 """The session file: one TOML that says everything, checked before anything starts."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bcikit.paradigms.settings import read_toml
+from bcikit.session.parts import part_problems
 from bcikit.signal import ConfigError
 from bcikit.signal.settings import check_settings
 
@@ -126,13 +127,10 @@ class CalibrationSection(Section):
         Recordings of earlier runs; each is one run. Without them the session begins with a calibration block.
     events : table
         Name of an event in the recordings, and the class it starts.
-    trials_per_class : int
-        Trials of the calibration block.
     """
 
     files: list[str] = Field(default_factory=list)
     events: dict[str, str] = Field(default_factory=dict)
-    trials_per_class: Annotated[int, Field(ge=0, le=500)] = 0
 
 
 class OutputSection(Section):
@@ -233,15 +231,12 @@ def load_config(path: str | Path) -> SessionConfig:
         If the file is missing, is no TOML, or has a problem; every problem is listed.
     """
     path = Path(path)
+    values = read_toml(path)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(str(path), ["there is no such file"]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), [f"cannot be read: {error}"]) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(str(path), [f"is no TOML: {error}"]) from None
-    return _anchored(config_from(values, where=str(path)), path.parent)
+        config = config_from(values, where=str(path))
+    except ConfigError as error:
+        raise ConfigError(str(path), [*error.problems, *part_problems(values, folder=path.parent)]) from None
+    return _anchored(config, path.parent)
 
 
 def _anchored(config: SessionConfig, folder: Path) -> SessionConfig:

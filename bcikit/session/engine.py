@@ -10,6 +10,7 @@ from typing import Any
 
 from bcikit.acquisition import Interactive, Source
 from bcikit.decoding import Model
+from bcikit.paradigms import Output
 from bcikit.processing import Pipeline
 from bcikit.recording import SessionWriter, installed_versions, read_session
 from bcikit.safety import AuditLog, SafetySystem
@@ -23,7 +24,7 @@ from bcikit.session.report import write_report
 from bcikit.session.sinks import Counter, Outputs, Publisher, Recorder
 from bcikit.session.stages import MeteredSafety, StageMeter, with_laps
 from bcikit.session.standstill import ATTENDED
-from bcikit.session.summary import accuracy_summary, to_json
+from bcikit.session.summary import accuracy_summary, title_of, to_json
 from bcikit.session.training import (
     Progress,
     apply_pipeline,
@@ -184,7 +185,7 @@ class Engine:
                     if model is not None:
                         recorder.on_model(model)
                 try:
-                    ended = self._loop(assembly.source, conductor, folder, meter, publisher)
+                    ended = self._loop(assembly.source, conductor, folder, meter, publisher, assembly.outputs)
                 finally:
                     for output in assembly.outputs:
                         output.safe("session over")
@@ -211,9 +212,10 @@ class Engine:
         folder: Path | None,
         meter: StageMeter,
         publisher: Publisher | None,
+        outputs: Sequence[Output],
     ) -> str:
         """Pull until it is over; return how it ended."""
-        watch = Watch(conductor, folder) if source.live else None
+        watch = Watch(conductor, folder, outputs) if source.live else None
         with source:
             begin: float | None = None
             silent = 0.0
@@ -330,13 +332,14 @@ class Engine:
     ) -> dict[str, Any]:
         results = assembly.paradigm.results()
         trials = results.pop("trials", [])
-        classes = list(assembly.paradigm.classes)
+        # A speller decodes targets and other flashes, and decides for letters.
+        classes = list(results.get("classes", assembly.paradigm.classes))
         summary = safety.summary()
         sheet = getattr(self._model, "sheet", None)
         tally = counter.tally.to_dict()
         shown = {"paradigm", "name", "classes", "confusion", "n_trials", "n_correct", "n_undecided"}
         return {
-            "title": f"{self.config.session.name}: {assembly.paradigm.name}",
+            "title": title_of(self.config.session.name, assembly.paradigm),
             "bcikit": installed_versions().get("bcikit", ""),
             "ended": ended,
             "complete": ended in (FINISHED, BY_OPERATOR),
@@ -354,6 +357,10 @@ class Engine:
             "calibration": self._calibration,
             "details": {key: value for key, value in results.items() if key not in shown},
             "trials": trials,
+            "outputs": [
+                {"address": section.address, **output.state()}
+                for section, output in zip(self.config.outputs, assembly.outputs, strict=True)
+            ],
             "alarms": summary.pop("alarms", []),
             "safety": summary,
             "versions": installed_versions(),

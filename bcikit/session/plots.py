@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,13 +57,12 @@ def confusion_plot(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -
 
 def accuracy_plot(trials: Sequence[Mapping[str, Any]], chance: float, chance_upper: float | None) -> str:
     """Return the accuracy as it grew over the trials, with the guesser's 95 % bound at each count."""
-    from bcikit.decoding import chance_level
+    from bcikit.session.summary import guesser_bound
 
     hits = np.array([trial.get("predicted") == trial.get("class") for trial in trials], dtype=float)
     counts = np.arange(1, len(hits) + 1)
     made, axis = figure(7.0, 2.8)
-    k = round(1 / chance)
-    bounds = [chance_level(int(n), k) for n in counts]
+    bounds = [guesser_bound(int(n), chance) for n in counts]
     axis.fill_between(counts, 0, bounds, color="#888", alpha=0.18, lw=0, label="a guesser, 95 %")
     axis.axhline(chance, color="#888", lw=1, ls="--")
     axis.plot(counts, np.cumsum(hits) / counts, color=COLOURS[0], label="accuracy so far")
@@ -178,6 +178,36 @@ def erd_map(
         )
         axis.set_title(label, fontsize=10)
     made.colorbar(image, ax=list(np.atleast_1d(axes)), shrink=0.7, label="% change")
+    return as_data_url(made)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What changed over a session."""
+
+    times: Sequence[float]
+    values: Sequence[float]
+    label: str
+    steps: bool = False
+
+
+def course_plot(
+    curves: Sequence[Curve],
+    *,
+    xlabel: str,
+    ylabel: str,
+    lines: Mapping[str, float] | None = None,
+    ylim: tuple[float, float] | None = None,
+) -> str:
+    """Return curves over time, with levels that mean something as dashed lines."""
+    made, axis = figure(7.0, 2.6)
+    for colour, curve in zip(COLOURS, curves, strict=False):
+        style = "steps-post" if curve.steps else "default"
+        axis.plot(curve.times, curve.values, color=colour, label=curve.label, drawstyle=style)
+    for colour, (name, level) in zip(COLOURS[4:0:-3] * 4, (lines or {}).items(), strict=False):
+        axis.axhline(level, color=colour, lw=1, ls="--", label=name)
+    axis.set(xlabel=xlabel, ylabel=ylabel, **({} if ylim is None else {"ylim": ylim}))
+    axis.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return as_data_url(made)
 
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bcikit.session import plots
+from bcikit.session import details, plots
 from bcikit.signal import BciError, Event, Recording
 
 CUE_CHANNELS = ("C3", "Cz", "C4")
+MOST_CLASSES = 12
+"""A confusion matrix of more classes cannot be read."""
 BANDS = {"mu (8-13 Hz)": (8.0, 13.0), "beta (13-30 Hz)": (13.0, 30.0)}
 
 
@@ -95,16 +97,26 @@ def _cards(result: Mapping[str, Any]) -> list[dict[str, str]]:
     return cards
 
 
+def _guessing(result: Mapping[str, Any]) -> str:
+    k = len(result["classes"])
+    if result["chance_level"] > 1.0 / k:
+        return f"Always saying the commonest class ({percent(result['chance_level'])} of the trials)"
+    return f"Guessing among {k} classes"
+
+
 def _meaning(result: Mapping[str, Any]) -> list[str]:
     lines = []
     accuracy = result.get("online_accuracy")
-    if accuracy is None:
+    own = (result.get("details") or {}).get("meaning")
+    if own:
+        lines += own
+    elif accuracy is None:
         lines.append("No trial with a known target was decoded, so no accuracy can be stated.")
     elif result.get("above_chance"):
         lines.append(
             f"{result['n_correct']} of {result['n_trials']} trials were decoded as asked for. "
-            f"Guessing among {len(result['classes'])} classes stays below {percent(result['chance_upper'])} in 95 of "
-            "100 sessions of this length: the decoder did better than chance."
+            f"{_guessing(result)} stays below {percent(result['chance_upper'])} in 95 of 100 sessions of this length: "
+            "the decoder did better than chance."
         )
     else:
         lines.append(
@@ -120,7 +132,7 @@ def _meaning(result: Mapping[str, Any]) -> list[str]:
 
 
 def _parts(result: Mapping[str, Any], recording: Recording | None, events: Sequence[Event]) -> list[dict[str, Any]]:
-    parts: list[dict[str, Any] | None] = []
+    parts: list[dict[str, Any] | None] = [_findings(result, recording)]
     trials = result.get("trials", [])
     rows = [trial for trial in trials if trial.get("class") in result.get("classes", ())]
     if rows:
@@ -129,20 +141,52 @@ def _parts(result: Mapping[str, Any], recording: Recording | None, events: Seque
                 plots.accuracy_plot(rows, result["chance_level"], result.get("chance_upper")),
                 "Accuracy over the trials against chance",
             ),
-            _picture(plots.confusion_plot(result["confusion"], result["classes"]), "Confusion matrix"),
         ]
+        if len(result["classes"]) <= MOST_CLASSES:
+            matrix = plots.confusion_plot(result["confusion"], result["classes"])
+            pictures.append(_picture(matrix, "Confusion matrix"))
         parts.append(_part("Decoding", pictures=pictures))
     parts.append(_calibration(result.get("calibration")))
     if recording is not None:
         parts.append(_desynchronisation(result, recording, events))
+    parts.append(_outputs(result))
     parts.append(_gate(result))
     parts.append(_health(result))
     if rows:
         parts.append(_trial_table(rows))
-    extra = result.get("details")
-    if extra:
-        parts.append(_part("Details of the paradigm", rows=[(key, _short(value)) for key, value in extra.items()]))
     return [part for part in parts if part is not None]
+
+
+def _findings(result: Mapping[str, Any], recording: Recording | None) -> dict[str, Any] | None:
+    """Return what the paradigm found out, in its own words."""
+    found = result.get("details") or {}
+    rows = details.rows(found)
+    if not rows:
+        return None
+    drawn = [_picture(url, alt) for url, alt in details.pictures(found)]
+    part = _part("Results of the paradigm", pictures=drawn, note=str(found.get("note", "")))
+    part["tables"].append({"head": (), "rows": rows})
+    begin = 0.0 if recording is None else int(recording.samples[0]) / recording.info.sfreq
+    alarms = details.alarm_table(found, begin)
+    if alarms:
+        part["tables"].append({"head": ("after", "level", "KSS (estimate)", "warning", "why"), "rows": alarms})
+    return part
+
+
+def _outputs(result: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what stood behind the gate and what it did."""
+    rows: list[tuple[str, str]] = []
+    for output in result.get("outputs", ()):
+        rows.append(("output", str(output["address"])))
+        driver = (output.get("guard") or {}).get("driver", {})
+        if "trips" in output:
+            rows.append(("commands handed to the guard", str(output["commands"])))
+            rows.append(("the guard went safe by itself", "; ".join(output["trips"]) or "never"))
+        if "current_ma" in driver:
+            rows.append(("trains of pulses", str(driver["trains"])))
+            rows.append(("dose: stimulated in all", f"{driver['on_s']:.1f} s"))
+            rows.append(("highest current seen", f"{output['highest_output']:.1f} mA"))
+    return _part("Outputs", rows=rows) if rows else None
 
 
 def _calibration(values: Mapping[str, Any] | None) -> dict[str, Any] | None:

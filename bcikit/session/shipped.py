@@ -1,10 +1,14 @@
 """A session around a shipped paradigm: what its file proposes, ready to run."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from bcikit.paradigms import make_paradigm
+from bcikit.paradigms import Paradigm, make_paradigm, read_paradigm
+from bcikit.paradigms.settings import read_toml
 from bcikit.session.config import SessionConfig, config_from
-from bcikit.signal import BciError
+from bcikit.session.parts import part_problems
+from bcikit.signal import BciError, ConfigError
 
 
 def shipped_config(
@@ -21,7 +25,7 @@ def shipped_config(
     Parameters
     ----------
     name : str
-        "paradigm:motor-imagery" or the name alone.
+        "paradigm:motor-imagery", the name alone, or the path of a paradigm's TOML file.
     source : str
         Address of the source; the paradigm's simulated user if empty.
     seed : int
@@ -35,10 +39,12 @@ def shipped_config(
 
     Raises
     ------
+    ConfigError
+        If the paradigm's file is wrong, with every problem in it.
     BciError
         If no source is given and the paradigm proposes no simulated user.
     """
-    paradigm = make_paradigm(name)
+    paradigm = _checked(name)
     defaults = paradigm.defaults
     if not source:
         if "sim" not in defaults:
@@ -55,6 +61,26 @@ def shipped_config(
     if "pipeline" in defaults:
         values["pipeline"] = {"steps": defaults["pipeline"]}
     return config_from(values, where=name)
+
+
+def _checked(name: str) -> Paradigm:
+    """Return the paradigm of a file; a wrong file is refused with what is wrong in its defaults, too."""
+    try:
+        return make_paradigm(name)
+    except ConfigError as error:
+        defaults = read_paradigm(name).get("defaults")
+        proposed = defaults if isinstance(defaults, Mapping) else {}
+        tables = {"gate": proposed.get("gate"), "pipeline": {"steps": proposed.get("pipeline")}}
+        more = [f"defaults.{problem}" for problem in part_problems(tables)]
+        raise ConfigError(error.where, [*error.problems, *more]) from None
+
+
+def is_paradigm_file(path: str | Path) -> bool:
+    """Return whether a TOML file describes a paradigm, and not a whole session."""
+    path = Path(path)
+    if path.suffix != ".toml" or not path.is_file():
+        return False
+    return bool({"kind", "base"} & read_toml(path).keys())
 
 
 def with_options(address: str, **options: object) -> str:

@@ -9,7 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from bcikit.paradigms import Paradigm
 from bcikit.signal import Decision, Verdict
+
+CLEARLY = 1.2
+"""A class that is so many times as frequent as one over the classes makes a set of trials unbalanced."""
 
 
 class Tally:
@@ -111,6 +115,13 @@ def decision_key(decision: Decision) -> bytes:
     return f"{decision.sample}|{decision.label}|{decision.reason}|".encode() + probabilities
 
 
+def guesser_bound(n_trials: int, chance: float) -> float:
+    """Return the accuracy that a guesser who is right with probability `chance` exceeds in 5 of 100 sessions."""
+    from scipy.stats import binom
+
+    return float(binom.isf(0.05, n_trials, chance)) / n_trials
+
+
 def accuracy_summary(trials: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
     """Return accuracy against chance from per-trial rows.
 
@@ -125,30 +136,40 @@ def accuracy_summary(trials: Sequence[Mapping[str, Any]], classes: Sequence[str]
     -------
     dict
         ``n_trials``, ``n_correct``, ``n_undecided`` (these count as wrong), ``online_accuracy``, its 95 % interval
-        ``accuracy_interval``, ``chance_level``, ``chance_upper`` (95 % bound of a guesser, Combrisson & Jerbi 2015),
-        ``above_chance``, ``confusion`` with rows of true classes and a last column of undecided trials.
+        ``accuracy_interval``, ``chance_level`` (one over the classes; where they are clearly not equally frequent, as
+        with few idle trials, the share of the commonest), ``chance_upper`` (95 % bound of a guesser, Combrisson &
+        Jerbi 2015), ``above_chance``, ``confusion`` with rows of true classes and a last column of undecided trials.
     """
-    from bcikit.decoding import accuracy_interval, chance_level
+    from bcikit.decoding import accuracy_interval
     from bcikit.paradigms.score import confusion
 
     rows = [trial for trial in trials if trial.get("class") in classes]
     n = len(rows)
     correct = sum(trial.get("predicted") == trial["class"] for trial in rows)
-    k = max(len(classes), 1)
-    upper = chance_level(n, k) if n else None
+    chance = 1.0 / max(len(classes), 1)
+    most = max(Counter(trial["class"] for trial in rows).values(), default=0) / max(n, 1)
+    # Whoever always says the commonest class is the better guesser.
+    chance = most if most > CLEARLY * chance else chance
+    upper = guesser_bound(n, chance) if n else None
     accuracy = correct / n if n else None
     return {
-        "n_trials": n,
+        "n_trials": n or len(trials),
         "n_correct": correct,
         "n_undecided": sum(trial.get("predicted") is None for trial in rows),
         "online_accuracy": accuracy,
         "accuracy_interval": list(accuracy_interval(correct, n)) if n else [0.0, 1.0],
-        "chance_level": 1 / k,
+        "chance_level": chance,
         "chance_upper": upper,
         "above_chance": None if accuracy is None or upper is None else accuracy > upper,
         "classes": list(classes),
         "confusion": confusion([row["class"] for row in rows], [row.get("predicted") for row in rows], classes),
     }
+
+
+def title_of(session: str, paradigm: Paradigm) -> str:
+    """Return what a session is called in its report: the paradigm's title, after a name that says more than it."""
+    title = paradigm.settings.title or paradigm.name
+    return title if session in (paradigm.name, "session", title) else f"{session}: {title}"
 
 
 def to_json(values: Any) -> str:

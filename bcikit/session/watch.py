@@ -1,8 +1,10 @@
-"""Watches the machine a live session runs on: processing time, and room on the disk."""
+"""Watches what a live session runs on: processing time, room on the disk, and what stands behind the outputs."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+from bcikit.paradigms import Output
 from bcikit.safety import Severity
 from bcikit.session.conductor import Conductor
 
@@ -25,17 +27,21 @@ class Watch:
         Of the session.
     folder : Path or None
         Where the session is written.
+    outputs : sequence of Output
+        What moves; trouble behind them closes the gate.
     """
 
-    def __init__(self, conductor: Conductor, folder: Path | None) -> None:
+    def __init__(self, conductor: Conductor, folder: Path | None, outputs: Sequence[Output] = ()) -> None:
         self._conductor = conductor
         self._folder = folder
+        self._outputs = outputs
         self._begin: float | None = None
         self._spent = 0.0
         self._shares: list[tuple[float, float]] = []
 
     def took(self, seconds: float, time: float) -> None:
         """Take the processing time of a chunk whose newest sample is of `time`."""
+        self._look_at_outputs()
         if self._begin is None:
             self._begin = time
             return
@@ -50,6 +56,12 @@ class Watch:
         span = sum(span for span, _ in self._shares)
         self._conductor.on_load(sum(spent for _, spent in self._shares) / span)
         self._look_at_disk()
+
+    def _look_at_outputs(self) -> None:
+        for output in self._outputs:
+            found = output.trouble()
+            if found is not None:
+                self._conductor.on_finding(found.rule, int(found.severity), found.value, found.limit, 2 * PERIOD)
 
     def _look_at_disk(self) -> None:
         if self._folder is None:

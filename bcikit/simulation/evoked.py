@@ -70,9 +70,12 @@ class Evoked:
         elif name == "feedback/error":
             self._error(sample, vigilance)
         elif name == "stimulus/lead-brake":
-            self._flash(sample, target=True, vigilance=vigilance)
+            self._flash(sample, target=True, vigilance=vigilance, peak_uv=self._settings.brake_uv)
             if data.get("reaction") is not None:
-                self._readiness(sample + round(float(data["reaction"]) * self._sfreq))
+                # Nobody gets ready for what was not seen yet.
+                seconds = float(data["reaction"])
+                lead = max(seconds - VISUAL_LATENCY, 1 / self._sfreq)
+                self._readiness(sample + round(seconds * self._sfreq), lead=lead)
         elif name == "movement/planned":
             self._readiness(sample + round(float(data.get("seconds", 1.5)) * self._sfreq))
 
@@ -110,7 +113,7 @@ class Evoked:
         t = np.arange(round((at + 3 * width) * self._sfreq) + 1) / self._sfreq
         return np.exp(-0.5 * ((t - at) / width) ** 2)
 
-    def _flash(self, sample: int, *, target: bool, vigilance: float) -> None:
+    def _flash(self, sample: int, *, target: bool, vigilance: float, peak_uv: float | None = None) -> None:
         """Plan the visual response to every flash, and the P300 to the one that is waited for."""
         s, shapes = self._settings, self._shapes
         self._waves.add(sample, 1.2 * self._bump(0.1, 0.018), shapes["occipital"])
@@ -126,7 +129,8 @@ class Evoked:
         # Targets that follow soon after another, and the hundredth target, are less surprising.
         surprise = min(1.0, 0.55 + 0.3 * interval)
         worn = 1 - s.habituation * (1 - np.exp(-self._targets / 150))
-        size = s.p300_uv * surprise * worn * vigilance * self._rng.lognormal(0.0, 0.25)
+        peak = s.p300_uv if peak_uv is None else peak_uv
+        size = peak * surprise * worn * vigilance * self._rng.lognormal(0.0, 0.25)
         latency = max(0.2, 1e-3 * (s.p300_ms + s.jitter_ms * self._rng.standard_normal()))
         self._waves.add(sample, size * self._bump(latency, 0.07), shapes["parietal"])
         self._waves.add(sample, 0.4 * size * self._bump(latency - 0.02, 0.06), shapes["central"])
@@ -165,10 +169,10 @@ class Evoked:
             self._waves.add(sample, part * size * self._bump(at + shift, width), self._shapes["cingulate"])
         self._truth.add(sample, "errp", size_uv=size)
 
-    def _readiness(self, movement: int) -> None:
-        """Plan the slow negativity before a movement at a sample, and its end (Kornhuber and Deecke 1965)."""
+    def _readiness(self, movement: int, *, lead: float = 1.2) -> None:
+        """Plan the slow negativity in the `lead` seconds before a movement, and its end (Kornhuber and Deecke 1965)."""
         size = self._settings.readiness_uv * self._rng.lognormal(0.0, 0.2)
-        lead, after = 1.2, 0.4
+        after = 0.4
         t = np.arange(round((lead + after) * self._sfreq)) / self._sfreq - lead
         early = np.clip((t + lead) / lead, 0, 1) ** 2
         wave = -size * np.where(t <= 0, early, np.exp(-np.maximum(t, 0) / 0.1))

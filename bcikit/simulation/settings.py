@@ -38,6 +38,7 @@ class TwinSettings:
     phase_lock: float = _number(1.0, 0.0, 1.0, "1: the flicker's phase is the same in every trial; 0: it is random")
     ssvep_uv: float = _number(3.2, 0.0, 50.0, "Fundamental of the response to a 10 Hz flicker, amplitude at Oz")
     p300_uv: float = _number(10.0, 0.0, 50.0, "P300 to a rare attended stimulus, peak at Pz")
+    brake_uv: float = _number(15.0, 0.0, 50.0, "P300 to the brake light of the car in front, peak at Pz")
     p300_ms: float = _number(340.0, 200.0, 800.0, "Mean latency of the P300")
     jitter_ms: float = _number(30.0, 0.0, 200.0, "Spread of the latency of late potentials between trials")
     habituation: float = _number(0.3, 0.0, 0.95, "Share of the P300 that is lost over a few hundred targets")

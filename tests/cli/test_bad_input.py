@@ -87,6 +87,60 @@ def test_all_problems_of_a_session_file_at_once(bcikit, tmp_path: Path) -> None:
         assert part in err, part
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            b'kind = "motor-imagery"\ntitle = 3\nclasses = ["left_hand", ["feet"]]\ntrials_per_run = "many"\n'
+            b'feedbak_rate = 16\nstop = nan\n[defaults]\ndecodr = "x"\ngate = { ttl_s = 99 }\n'
+            b'pipeline = [{ step = "bandpas" }]',
+            [
+                "8 problems", "title is 3", "classes.1 is ['feet']", "trials_per_run is 'many'", "stop is nan",
+                "feedbak_rate is unknown", "Did you mean 'feedback_rate'?", "defaults.decodr is unknown",
+                "defaults.gate.ttl_s is 99", "'bandpas'; allowed",
+            ],
+        ),
+        (
+            b'kind = "ssvep-menu"\nstimulation = "frame-period"\ndepth = 2\n'
+            b'targets = [{ name = "a", frequency = 8.5 }, { name = "b", frequency = 40.0 }]',
+            ["depth is 2", "targets.a.frequency = 8.5", "targets.b.frequency = 40", "at 60 Hz"],
+        ),
+        (b'kind = ["blocks"]', ["kind = ['blocks']: allowed: blocks, "]),
+        (b'kind = "blocks"\nphases = 3\ndefaults = 4', ["phases is 3; input should be a list", "defaults is 4"]),
+        (b'base = "juggling"', ["'juggling'; allowed"]),
+        (b'base = "mine.toml"', ["in a circle"]),
+        (b"base = 3", ["base is 3"]),
+        (b"kind = ", ["is no TOML"]),
+        (b"\xff\xfek\x00", ["not UTF-8", "save it as UTF-8"]),
+        (b"", ["source is missing"]),
+        (None, ["cannot be read"]),
+    ],
+)  # fmt: skip
+def test_a_broken_paradigm_file_lists_every_mistake_and_nothing_starts(
+    bcikit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, said: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "mine.toml"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    code, _, err = bcikit("run", "mine.toml", "--user", "sim", "--headless", "--out", tmp_path / "out")
+    assert code == 2
+    for part in said:
+        assert part in err, part
+    assert "Traceback" not in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_paradigm_file_of_one_s_own_runs_like_a_shipped_one(bcikit, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('base = "custom"\nrepeats = 1\nphases = [{ phase = "rest", seconds = 3.0 }]', encoding="utf-8-sig")
+    assert bcikit("run", file, "--headless", "--out", tmp_path / "none")[0] == 2
+    assert bcikit("run", file, "--user", "sim", "--headless", "--out", tmp_path / "out")[0] == 0
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
 def test_a_good_session_file_is_ready(bcikit, tmp_path: Path) -> None:
     code, out, _ = bcikit("check", "session", session_file(tmp_path), "--json")
     assert code == 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bcikit.decoding import Model, make_decoder
-from bcikit.decoding.braking import dwell, lead_times
+from bcikit.decoding.braking import WINDOWS_A_FALSE_BRAKE, dwell, lead_times
 from bcikit.decoding.continuous import KalmanDecoder, Limiter, RidgeDecoder
 from bcikit.decoding.errp import judge_action
 from bcikit.decoding.spiking import lif, run_nir
@@ -230,6 +230,21 @@ def test_the_limiter_holds_range_and_speed():
     assert limiter.update(-3.0, 0.2) == pytest.approx(0.9)
     with pytest.raises(ArgumentError, match="max_speed"):
         Limiter(max_speed=0.0)
+
+
+def test_the_border_of_braking_is_where_driving_comes_as_often_as_allowed():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((900, 4, 80))
+    y = np.array(["brake"] * 60 + ["cruise"] * 840)
+    X[:60, :, 40:] += 0.5
+    allowed = 3600 * 20 * 0.02 / WINDOWS_A_FALSE_BRAKE
+    decoder = make_decoder("braking", sfreq=100.0, false_per_hour=allowed).fit(X, y)
+    new = rng.standard_normal((4000, 4, 80))
+    share = float((decoder.predict(new) == "brake").mean())
+    assert 0.012 < share < 0.030
+    assert (decoder.predict(new + np.r_[np.zeros(40), np.ones(40)] * 0.5) == "brake").mean() > 0.5
+    with pytest.raises(ArgumentError, match="idle = 'rest'"):
+        make_decoder("braking", sfreq=100.0, false_per_hour=6.0, idle="rest").fit(X, y)
 
 
 def test_braking_is_seen_before_the_foot_and_not_at_random():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bcikit.paradigms import make_paradigm, paradigm_names
+from bcikit.paradigms.score import rate_interval
 from bcikit.paradigms.vehicle import plan_brakings
 from bcikit.signal import ArgumentError, ConfigError, Decision, Event, StreamInfo
 
@@ -383,6 +384,12 @@ def test_braking_is_seen_before_the_pedal_and_false_brakes_are_counted(run, make
     assert results["hit_rate"] == 1.0
     assert 0.1 < results["lead_time"]["median"] < 0.6
     assert results["false_brakes"] == 2
+    assert results["hit_interval"][0] == pytest.approx(0.722, abs=0.001)
+    low, high = results["false_brakes_interval"]
+    assert low < results["false_brakes_per_hour"] < high
+    low, high = results["lead_time"]["quartiles"]
+    assert low <= results["lead_time"]["median"] <= high
+    assert results["accuracy"] is None
     assert results["false_brakes_per_hour"] == pytest.approx(2 * 3600 / results["seconds_driven"])
     assert results["metres_gained"] == pytest.approx(results["lead_time"]["mean"] * 100 / 3.6)
     assert {command.name for command in done.commands} == {"advise"}
@@ -400,6 +407,25 @@ def test_a_real_pedal_is_taken_from_the_source(run, make_decision):
     pedal = Event(name="response/pedal", time=0.0, sample=onset + 175)
     run(paradigm, skilled(make_decision)(paradigm), outside=[pedal])
     assert paradigm.results()["trials"][0]["reaction"] == pytest.approx(0.7)
+
+
+def test_windows_of_driving_hold_nothing_of_a_braking(run, make_decision):
+    paradigm = make_paradigm({"base": "emergency-braking", "calibration_brakings": 5, "brakings": 1})
+    done = run(paradigm, skilled(make_decision)(paradigm))
+    lights = np.array([event.sample for event in done.named("stimulus/lead-brake")])[:5]
+    calm = np.array([event.sample for event in done.named("label/cruise") if event.sample < lights[-1]])
+    cut = paradigm.calibration
+    for light in lights:
+        # From the brake light until all that follows it is over.
+        meets = (calm + cut.tmax * SFREQ > light + 1) & (calm + cut.tmin * SFREQ < light + 1.5 * SFREQ - 1)
+        assert not meets.any()
+    assert len(calm) > 5 * 6
+
+
+def test_a_rate_has_an_exact_interval():
+    # Garwood's limits of a Poisson count, as in every table of them.
+    assert rate_interval(0, 1.0) == (0.0, pytest.approx(3.689, abs=0.001))
+    assert rate_interval(4, 2.0) == (pytest.approx(1.090 / 2, abs=0.001), pytest.approx(10.242 / 2, abs=0.001))
 
 
 def test_brakings_follow_their_plan():

@@ -18,7 +18,7 @@ def test_every_problem_is_listed_with_key_value_and_allowed() -> None:
             {
                 "session": {"subject": "Jane Doe", "sed": 3},
                 "decoder": {"tmin": 3, "tmax": 1, "reject": 2},
-                "calibration": {"trials_per_class": -1},
+                "calibration": {"trials_per_class": 20},
             },
             where="my.toml",
         )
@@ -29,7 +29,36 @@ def test_every_problem_is_listed_with_key_value_and_allowed() -> None:
     assert "Did you mean 'seed'?" in text
     assert "source is missing" in text
     assert "decoder.reject is 2" in text
-    assert "calibration.trials_per_class is -1" in text
+    # The paradigm's own settings count its trials.
+    assert "calibration.trials_per_class is unknown; allowed: events, files" in text
+
+
+def test_a_wrong_file_lists_what_is_wrong_in_gate_pipeline_and_paradigm_too(tmp_path: Path) -> None:
+    file = tmp_path / "s.toml"
+    file.write_text(
+        '[source]\naddres = "sim:motor-imagery"\n[gate]\nttl_s = 99\n[pipeline]\nsteps = [{ step = "bandpas" }]\n'
+        '[paradigm]\nname = "motor-imagery"\n[paradigm.settings]\ntrials_per_run = 7.5\nbogus = 1\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(file)
+    found = caught.value.problems
+    keys = (
+        "source.address",
+        "source.addres",
+        "gate.ttl_s",
+        "pipeline.steps",
+        "paradigm.trials_per_run",
+        "paradigm.bog",
+    )
+    assert all(any(problem.startswith(key) for problem in found) for key in keys)
+    assert len(found) == len(keys)
+
+
+def test_a_byte_order_mark_is_no_harm(tmp_path: Path) -> None:
+    file = tmp_path / "s.toml"
+    file.write_text('[source]\naddress = "sim:rest"\n', encoding="utf-8-sig")
+    assert load_config(file).source.address == "sim:rest"
 
 
 def test_window_must_have_a_length() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
+from bcikit.safety.levels import Reading
 from bcikit.signal import Command
 
 
@@ -16,6 +17,8 @@ class Output(ABC):
     """
 
     scheme: ClassVar[str]
+    real_time: ClassVar[bool] = False
+    """True if it runs on the wall clock, so that a session faster than live cannot drive it."""
 
     @abstractmethod
     def send(self, command: Command) -> None:
@@ -34,6 +37,10 @@ class Output(ABC):
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """Return what it does now, ready for JSON; at least ``safe``."""
+
+    def trouble(self) -> Reading | None:
+        """Return what went wrong behind it since the last call, for the monitors of safety; None if nothing did."""
+        return None
 
     def close(self) -> None:
         """Go safe and give back every handle; may be called twice."""

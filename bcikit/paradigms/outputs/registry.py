@@ -10,7 +10,7 @@ from bcikit.signal import ArgumentError, check_choice
 _HERE = "bcikit.paradigms.outputs"
 
 SCHEMES = {
-    "guard": (f"{_HERE}.guard:GuardOutput", "driver", ("driver", "dead_man")),
+    "guard": (f"{_HERE}.guard:GuardOutput", "driver", ("driver", "dead_man", "log")),
     "hand": (f"{_HERE}.hand:HandOutput", "", ("rate",)),
     "lsl": (f"{_HERE}.lsl:LslOutput", "name", ("name", "source_id")),
     "osc": (f"{_HERE}.osc:OscOutput", "host:port", ("host", "port")),

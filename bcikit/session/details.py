@@ -1,0 +1,192 @@
+"""What a paradigm found out, in words with units, for the report."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bcikit.session.plots import Curve, course_plot
+
+Row = tuple[str, str]
+
+
+def share(value: float) -> str:
+    """Return a share in percent."""
+    return f"{100 * value:.0f} %"
+
+
+def seconds(value: float) -> str:
+    """Return a duration."""
+    return f"{value:.2f} s" if value < 10 else f"{value:.0f} s" if value < 120 else f"{value / 60:.1f} min"
+
+
+def milliseconds(value: float) -> str:
+    """Return a duration in ms."""
+    return f"{1e3 * value:.0f} ms"
+
+
+def number(unit: str = "", digits: int = 2) -> Callable[[Any], str]:
+    """Return a function that writes a number with its unit."""
+
+    def write(value: Any) -> str:
+        text = f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+        return f"{text} {unit}".strip()
+
+    return write
+
+
+def spread(unit: Callable[[float], str]) -> Callable[[Sequence[float | None]], str]:
+    """Return a function that writes many numbers as their median and range."""
+
+    def write(values: Sequence[float | None]) -> str:
+        known = sorted(float(value) for value in values if value is not None)
+        if not known:
+            return "none"
+        middle = known[len(known) // 2] if len(known) % 2 else (known[len(known) // 2 - 1] + known[len(known) // 2]) / 2
+        return f"median {unit(middle)}, {unit(known[0])} to {unit(known[-1])} ({len(known)})"
+
+    return write
+
+
+def each(unit: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Return a function that writes a list or table, value by value."""
+
+    def write(values: Any) -> str:
+        if isinstance(values, Mapping):
+            return ", ".join(f"{key}: {unit(value)}" for key, value in values.items())
+        return ", ".join("-" if value is None else unit(value) for value in values) or "none"
+
+    return write
+
+
+def interval(unit: Callable[[float], str]) -> Callable[[Sequence[float]], str]:
+    """Return a function that writes the bounds of an interval."""
+    return lambda bounds: f"{unit(bounds[0])} to {unit(bounds[1])}"
+
+
+def _lead(value: Mapping[str, Any]) -> str:
+    if value.get("quartiles") is None:
+        return "none"
+    low, high = value["quartiles"]
+    return f"median {milliseconds(value['median'])} (quartiles {milliseconds(low)} to {milliseconds(high)})"
+
+
+_bits = number("bit/min (Wolpaw 2002: all answers equally likely, errors spread evenly, pauses counted)", 1)
+
+LABELS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "accuracy": ("likeliest class of the deciding window is right", share),
+    "accuracy_gated": ("right and let through by the gate", share),
+    "n_allowed": ("trials that the gate let through", str),
+    "n_calibration_trials": ("calibration trials", str),
+    "seconds_to_decision": ("cue to the deciding window's end, mean", seconds),
+    "itr": ("information transfer rate", _bits),
+    "hits": ("targets reached", str),
+    "hit_rate": ("hits", share),
+    "hit_interval": ("hits, 95 % interval", interval(share)),
+    "straightness": ("straightness of the way (1 is straight)", number()),
+    "arm": ("arm of the trial", str),
+    "false_triggers": ("movements triggered in idle trials", str),
+    "n_idle_trials": ("idle trials", str),
+    "seconds_to_assist": ("start of the attempt to assistance, mean of hits", seconds),
+    "assist_delays": ("start of the attempt to assistance", spread(seconds)),
+    "assists": ("assistances", str),
+    "assist_seconds": ("dose: assistance asked for in all", seconds),
+    "contingency_latency": ("newest sample of the decision to command", spread(milliseconds)),
+    "threshold": ("threshold of the evidence at the end", number()),
+    "baseline_power": ("power of the trained band at rest", number("uV\u00b2")),
+    "block_power": ("power of the trained band, block by block", each(number("uV\u00b2"))),
+    "power_slope_per_block": ("change of the power a block", number("uV\u00b2")),
+    "share_above": ("time above the threshold, block by block, artefacts left out", each(share)),
+    "rewards": ("rewards", str),
+    "artefact_free": ("time free of artefacts", share),
+    "rule": ("rule of the feedback", str),
+    "text": ("text written", lambda text: text or "nothing"),
+    "copy_text": ("text asked for", str),
+    "undone": ("selections taken back by an error potential", str),
+    "mean_sequences": ("sequences of flashes a selection, mean", number(digits=1)),
+    "seconds_per_selection": ("time a selection, with the time to look", seconds),
+    "letters_per_minute": ("letters a minute", number(digits=2)),
+    "chosen": ("chosen", each(str)),
+    "target_accuracy": ("right choices while looking at a target", share),
+    "false_choices": ("choices while looking at none", str),
+    "seconds_per_choice": ("time a choice, with the time to look", seconds),
+    "n_warnings": ("warnings that must be given (KSS 8 and above)", str),
+    "seconds_to_first_warning": ("first such warning after", seconds),
+    "share_of_time": ("time in each level", each(share)),
+    "unusable_windows": ("windows that could not be judged", share),
+    "take_over_ready": ("time ready to take over the wheel", share),
+    "index": ("index", str),
+    "before_pedal": ("detected before the pedal", share),
+    "lead_time": ("lead before the pedal, of the hits", _lead),
+    "metres_gained": ("way gained by the lead, mean of the hits", number("m", 1)),
+    "false_brakes": ("false brakes", str),
+    "false_brakes_per_hour": ("false brakes an hour", number(digits=1)),
+    "false_brakes_interval": ("false brakes an hour, 95 % interval", interval(number(digits=1))),
+    "seconds_driven": ("driven", seconds),
+    "seconds": ("time in each phase", each(seconds)),
+}
+"""Key of a paradigm's results to what it is called and how its value is written."""
+
+_DRAWN = ("alarms", "course", "threshold_course", "baseline", "note", "meaning")
+
+
+def rows(details: Mapping[str, Any]) -> list[Row]:
+    """Return what is known, one line each; what is drawn or empty is left out."""
+    found = []
+    for key, value in details.items():
+        if key in _DRAWN or value is None or value in ({}, [], ()):
+            continue
+        label, write = LABELS.get(key, (key.replace("_", " "), str))
+        found.append((label, write(value)))
+    return found
+
+
+def alarm_table(details: Mapping[str, Any], begin: float) -> list[tuple[str, ...]]:
+    """Return the warnings of the vigilance monitor: when, what, why; `begin` is the time of the first sample."""
+    return [
+        (
+            seconds(float(alarm["seconds"]) - begin),
+            str(alarm["level"]),
+            f"{alarm['kss']:.1f}",
+            "must be given" if alarm["must"] else "may be given",
+            str(alarm["reason"]),
+        )
+        for alarm in details.get("alarms", ())
+    ]
+
+
+def pictures(details: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return pictures of what changed over the session: address and description."""
+    made = []
+    course = details.get("course")
+    if course:
+        times = [point["seconds"] / 60 for point in course]
+        curves = [Curve(times, [point["kss"] for point in course], "estimated KSS")]
+        levels = {"may be told (7)": 7.0, "must be warned (8)": 8.0}
+        made.append(
+            (
+                course_plot(
+                    curves, xlabel="minutes from the start", ylabel="KSS (estimate)", lines=levels, ylim=(1, 9)
+                ),
+                "Sleepiness over the drive",
+            )
+        )
+    threshold = details.get("threshold_course")
+    if threshold:
+        times = [point["seconds"] / 60 for point in threshold]
+        curves = [Curve(times, [point["threshold"] for point in threshold], "threshold", steps=True)]
+        made.append(
+            (
+                course_plot(curves, xlabel="minutes from the start", ylabel="threshold, uV\u00b2"),
+                "Course of the threshold",
+            )
+        )
+        shares = [(point["seconds"] / 60, point["share_above"]) for point in threshold if "share_above" in point]
+        if shares:
+            curves = [Curve([time for time, _ in shares], [100 * value for _, value in shares], "time above it")]
+            aim = {"aim": 55.0, "aim ": 70.0}
+            made.append(
+                (
+                    course_plot(curves, xlabel="minutes from the start", ylabel="% of time", lines=aim, ylim=(0, 100)),
+                    "Time above the threshold between two adaptations",
+                )
+            )
+    return made
