@@ -113,8 +113,10 @@ class Columns:
         left = np.clip(position.astype(np.int64), 0, len(points) - 2)
         share = (position - left).astype(np.float32)[:, None]
         values = (points[left] * (1 - share) + points[left + 1] * share).T
-        self._merge(edges, values, values)
-        self._merge(edges - 1, values, values)
+        for columns in (edges, edges - 1):
+            # A line from before the window must not be drawn where the ring now holds newer columns.
+            inside = columns > self.newest - self.n_columns
+            self._merge(columns[inside], values[:, inside], values[:, inside])
         return begin
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bcikit.viewer.columns import Columns, raster
@@ -42,6 +42,7 @@ def test_a_one_sample_spike_in_ten_seconds_at_2000_hz_is_seen_at_every_width(wid
 
 
 @settings(max_examples=40, deadline=None)
+@example(sizes=[1, 2], width=3, window=2, first=0)  # a line that begins before the window
 @given(
     sizes=st.lists(st.integers(1, 70), min_size=1, max_size=25),
     width=st.integers(2, 120),
