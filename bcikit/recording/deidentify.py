@@ -21,7 +21,7 @@ KEEP = ("all", "channels", "device", "texts")
 
 _IDENTIFYING_KEYS = re.compile(
     r"subject|patient|person|participant|operator|clinic|therap|physician|doctor|nurse|investigator|birth|dob|mrn|"
-    r"address|phone|mail|serial|host|user|site|hospital|note|comment|insurance|family|given|source_id|mac|ip$",
+    r"address|phone|mail|serial|host|user|site|hospital|note|comment|insurance|family|given|source|mac|ip$",
     re.IGNORECASE,
 )
 _CODE_STYLE = re.compile(r"[a-z0-9][a-z0-9_/.+ -]{0,63}")
@@ -159,6 +159,9 @@ def identifiers_of(session: Session) -> tuple[str, ...]:
     with contextlib.suppress(KeyError, OSError):
         found.add(getpass.getuser())
     pieces = {piece for text in found for piece in [text, *re.split(r"[\s,;/\\]+", text)]}
+    # Numbers of devices and persons within an address or the name of a file; a short number alone is one of many.
+    parts = {part for text in found for part in re.split(r"[^\w-]+|_", text)}
+    pieces |= {part for part in parts if sum(map(str.isdigit, part)) >= 3 and not (part.isdigit() and len(part) < 8)}
     return tuple(
         sorted(
             piece

@@ -136,6 +136,27 @@ def test_a_short_name_in_chinese_is_found_too(name: str, tmp_path: Path) -> None
         export_bids(read_session(tmp_path / "s"), tmp_path / "kept", keep=("texts",))
 
 
+@pytest.mark.parametrize(
+    ("source_id", "config", "secret"),
+    [
+        ("brainflow:muse-2:SN-99887766", {}, "SN-99887766"),
+        ("", {"source": "lsl:source_id=ABX20231107&timeout=5"}, "ABX20231107"),
+        ("", {"import": {"source": "P4711_rest.edf"}}, "P4711"),
+    ],
+)
+def test_numbers_within_addresses_and_file_names_are_found(
+    source_id: str, config: dict[str, object], secret: str, tmp_path: Path
+) -> None:
+    info = StreamInfo(name="x", sfreq=100.0, ch_names=("C3", "C4"), source_id=source_id)
+    with SessionWriter(tmp_path / "s", info=info, config=config) as writer:
+        data = np.random.default_rng(0).normal(size=(100, 2))
+        writer.chunk(Chunk(data, np.arange(100) / 100.0, 0), 1.0)
+        writer.event(Event(name=f"amplifier of {secret}", time=0.5, source="operator"))
+    assert export_bids(read_session(tmp_path / "s"), tmp_path / "bids").is_file()
+    with pytest.raises(RecordingError, match=f"hold '{secret}"):
+        export_bids(read_session(tmp_path / "s"), tmp_path / "kept", keep=("texts",))
+
+
 def test_a_machine_that_is_called_like_a_word_of_the_files_stops_nothing(
     planted: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
