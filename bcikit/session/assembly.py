@@ -11,6 +11,7 @@ from bcikit.decoding import DECODERS, Model
 from bcikit.paradigms import Output, Paradigm, make_paradigm, open_output, read_paradigm
 from bcikit.processing import Pipeline
 from bcikit.safety import GateSettings
+from bcikit.safety.settings import REAL_ACTUATORS
 from bcikit.session.config import SessionConfig
 from bcikit.session.stimulus import check_stimuli, refusal
 from bcikit.session.training import Window
@@ -116,6 +117,15 @@ def check_operator(config: SessionConfig, *, attended: bool) -> None:
         Saying how to run it.
     """
     profile = config.gate.get("profile", "simulation")
+    moving = [section.address for section in config.outputs if _owns_actuator(section.address)]
+    if moving and profile not in REAL_ACTUATORS:
+        raise ConfigError(
+            config.session.name,
+            [
+                f"gate.profile is {profile!r}, but {', '.join(moving)} can touch a person; "
+                f"it needs the profile {' or '.join(sorted(REAL_ACTUATORS))}."
+            ],
+        )
     if profile != "simulation" and not attended:
         raise ConfigError(
             config.session.name,
@@ -124,6 +134,14 @@ def check_operator(config: SessionConfig, *, attended: bool) -> None:
                 "Run it from the clinic window (bcikit clinic), or take the profile 'simulation' for pictures only."
             ],
         )
+
+
+def _owns_actuator(address: str) -> bool:
+    """Return whether an output drives something real: a guard whose driver is none of the simulated ones."""
+    scheme, _, rest = address.partition(":")
+    body, _, query = rest.partition("?")
+    named = dict(pair.partition("=")[::2] for pair in query.split("&")).get("driver", body)
+    return scheme == "guard" and bool(named) and not named.startswith("sim-")
 
 
 def _parts(

@@ -184,7 +184,7 @@ class Conductor:
         if do == "stop":
             self.safety.stop(reason or "operator stop", who=who, now=self.now)
         elif do == "deadman":
-            self.safety.dead_man(self.now, held=bool(order.get("held")))
+            self.safety.dead_man(self.now, held=order.get("held") is True)
         elif do in ("acknowledge", "arm", "start"):
             self._order_safety(do, who, reason)
         elif do == "pause":

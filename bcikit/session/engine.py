@@ -1,6 +1,7 @@
 """The engine: runs a session from its configuration to its report."""
 
 import datetime
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -148,9 +149,11 @@ class Engine:
         counter = Counter()
         with self._writer(assembly) as writer, ExitStack() as stack:
             folder = None if writer is None else writer.path
-            audit = None if folder is None else stack.enter_context(closing(AuditLog(folder)))
+            audit = None if folder is None else stack.enter_context(closing(self._audit(folder)))
             channels = required_channels(model)
-            safety = MeteredSafety(assembly.gate, assembly.info, audit=audit, required_channels=channels)
+            safety = MeteredSafety(
+                assembly.gate, assembly.info, audit=audit, required_channels=channels, stimulus=assembly.stimulus
+            )
             safety.meter = meter = StageMeter(assembly.info.sfreq, assembly.gate)
             with self._publisher(assembly, safety) as publisher:
                 first = [] if writer is None else [Recorder(writer)]
@@ -200,6 +203,17 @@ class Engine:
             result.write(folder)
             self._report(folder, result)
         return result
+
+    def _audit(self, folder: Path) -> AuditLog:
+        """Return the audit log of the session; every record says which session, whose, and with what it ran."""
+        text = to_json(self.config.to_dict())
+        return AuditLog(
+            folder,
+            session_id=folder.name,
+            subject=self.config.session.subject,
+            software=f"bcikit {installed_versions().get('bcikit', '')}",
+            config_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        )
 
     def _arm_request(self, who: str, assembly: Assembly) -> ArmRequest:
         """Return what is known without a consent record: enough for a simulation, refused for anything else."""

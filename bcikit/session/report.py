@@ -322,6 +322,9 @@ def _made_with(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         if result.get(key) is not None:
             made.append((name, str(result[key])))
     made.append(("decisions, SHA-256", str(result.get("decisions_sha256", ""))))
+    head = result.get("safety", {}).get("audit_head")
+    if head:
+        made.append(("newest record of the audit log, SHA-256", str(head)))
     return made
 
 

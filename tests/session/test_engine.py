@@ -31,12 +31,26 @@ def test_a_session_runs_from_calibration_to_report(short_config, tmp_path: Path)
     page = (tmp_path / "session" / "report.html").read_text(encoding="utf-8")
     assert "Desynchronisation" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
+    records = [json.loads(line) for line in (tmp_path / "session" / "audit.jsonl").read_bytes().splitlines()]
+    assert {record["session_id"] for record in records} == {"session"}
+    assert {record["subject"] for record in records} == {"anonymous"}
+    assert all(record["software"].startswith("bcikit ") and len(record["config_sha256"]) == 64 for record in records)
+    assert records[-1]["hash"] in page, "the anchor of the audit log stands in the report"
     session = read_session(tmp_path / "session")
     assert len(session.decisions) == values["gate"]["n"]
     assert session.status == "complete"
     streams, _ = pyxdf.load_xdf(str(tmp_path / "session" / "signals.xdf"))
     samples = next(s for s in streams if s["info"]["type"][0] == "EEG")
     assert samples["time_series"].shape[0] == values["n_samples"]
+
+
+@pytest.mark.requirement("SAF-090")
+@pytest.mark.parametrize("address", ["guard:serial-fes:/dev/ttyUSB0", "guard:?driver=serial-fes:COM3", "guard:valve"])
+@pytest.mark.parametrize("profile", ["simulation", "vr"])
+def test_what_can_touch_a_person_is_not_run_by_a_profile_for_pictures(short_config, address, profile) -> None:
+    config = short_config("", outputs=[OutputSection(address=address)], gate={"profile": profile})
+    with pytest.raises(ConfigError, match="can touch a person"):
+        Engine(config, operator="Li").run()
 
 
 def test_the_same_seed_gives_the_same_decisions_and_another_seed_others(short_config) -> None:
