@@ -151,6 +151,7 @@ def _parts(result: Mapping[str, Any], recording: Recording | None, events: Seque
         parts.append(_desynchronisation(result, recording, events))
     parts.append(_outputs(result))
     parts.append(_gate(result))
+    parts.append(_early_warning(result))
     parts.append(_health(result))
     if rows:
         parts.append(_trial_table(rows))
@@ -248,6 +249,29 @@ def _gate(result: Mapping[str, Any]) -> dict[str, Any] | None:
         part["tables"].append({"head": ("rule", "why nothing moved", "times"), "rows": rules})
     if alarms:
         part["tables"].append({"head": ("alarm", "level", "what", "what to do"), "rows": alarms})
+    return part
+
+
+def _early_warning(result: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a later session is compared with: time in each state, alarms by rule, actions, stops."""
+    safety = result.get("safety", {})
+    states = safety.get("time_in_state_s", {})
+    if not states:
+        return None
+    per_hour = safety.get("rules_per_hour", {})
+    wait, rate = safety.get("mean_time_to_acknowledge_s"), safety.get("activations_per_min")
+    rows: list[tuple[str, str]] = [(f"time in {state}", f"{seconds:.0f} s") for state, seconds in states.items()]
+    rows.append(("actions let through", str(safety["activations"]) + (f", {rate:.2g} a minute" if rate else "")))
+    rows.append(("latched stops", ", ".join(str(stop["rule"]) for stop in safety["stops"]) or "none"))
+    if wait is not None:
+        rows.append(("mean time until a stop was acknowledged", f"{wait:.0f} s"))
+    part = _part("Early warning", rows=rows)
+    alarms = [
+        (rule, _rule(rule), count, f"{per_hour[rule]:.1f}" if rule in per_hour else "-")
+        for rule, count in safety.get("rules", {}).items()
+    ]
+    if alarms:
+        part["tables"].append({"head": ("alarm", "what", "times", "an hour"), "rows": alarms})
     return part
 
 

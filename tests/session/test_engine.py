@@ -30,6 +30,8 @@ def test_a_session_runs_from_calibration_to_report(short_config, tmp_path: Path)
     assert "Training the decoder" in seen
     page = (tmp_path / "session" / "report.html").read_text(encoding="utf-8")
     assert "Desynchronisation" in page
+    assert "Early warning" in page
+    assert "time in ACTIVE" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     records = [json.loads(line) for line in (tmp_path / "session" / "audit.jsonl").read_bytes().splitlines()]
     assert {record["session_id"] for record in records} == {"session"}
