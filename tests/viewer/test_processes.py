@@ -142,13 +142,13 @@ class Rough(Listener):
 
 
 def kept(folder: Path) -> dict[str, object]:
-    """Return what a session folder holds, without what tells the time of day."""
+    """Return what a session folder holds, without the time of day and what is made of the folder's name."""
     found: dict[str, object] = {}
     for path in sorted(folder.iterdir()):
         if path.name == "audit.jsonl":
             lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            wall = ("t_utc", "hash", "prev_hash")
-            found[path.name] = [{key: value for key, value in line.items() if key not in wall} for line in lines]
+            own = ("t_utc", "hash", "prev_hash", "session_id", "config_sha256")
+            found[path.name] = [{key: value for key, value in line.items() if key not in own} for line in lines]
         elif path.suffix in (".xdf", ".jsonl"):
             found[path.name] = path.read_bytes()
     return found
