@@ -18,6 +18,9 @@ _KINDS = {
 }  # fmt: skip
 """First words of labels that name another kind of signal than EEG, as EDF+ writes them ("EOG horizontal")."""
 
+_FILLINGS = ("BAD_lost", "BAD_padding")
+"""Annotations of exports over samples that were never measured."""
+
 _TAKEN = {"\u03bcV": 1.0, "\u00b5V": 1.0, "\x83\xcaV": 1.0, "uV": 1.0, "mV": 1e3}
 """The units of EDF that MNE knows, and the microvolts it takes one for; one of any other unit it takes for a volt."""
 
@@ -61,9 +64,34 @@ def read_with_mne(path: Path, *, unit: str | None = None) -> Recording:
         if len(signals) == recording.info.n_channels:
             recording = _in_microvolts(recording, signals, taken, where=str(path), unit=unit)
     if recording.events:
-        return recording
+        return _without_fillings(recording)
     events = _events_beside(path, raw) or _events_of_triggers(recording)
     return replace(recording, events=events)
+
+
+def _without_fillings(recording: Recording) -> Recording:
+    """Return what was exported without the samples that stand for lost ones or fill the last record."""
+    keep = np.ones(recording.n_times, dtype=bool)
+    events = []
+    for event in recording.events:
+        name = event.name.rpartition("/")[2]
+        start = int(np.searchsorted(recording.samples, event.sample or 0))
+        stop = recording.n_times if name == "BAD_padding" else start + round(event.duration * recording.info.sfreq)
+        span = recording.data[start:stop]
+        # Nothing is left out that could have been measured.
+        if name in _FILLINGS and span.shape[0] and not np.ptp(span, axis=0).any():
+            keep[start:stop] = False
+        else:
+            events.append(event)
+    if keep.all():
+        return recording
+    return replace(
+        recording,
+        data=np.ascontiguousarray(recording.data[keep]),
+        times=recording.times[keep],
+        samples=recording.samples[keep],
+        events=tuple(events),
+    )
 
 
 def _as_the_header_says(recording: Recording, path: Path, unit: str | None) -> Recording:

@@ -1,5 +1,6 @@
 """The catalogue: entered, found, followed over time, and erased without a trace but the audit."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -15,6 +16,7 @@ from sqlalchemy.schema import CreateTable
 
 from bcikit.recording import Catalogue, SessionWriter
 from bcikit.recording.catalogue import default_url
+from bcikit.recording.early_warning import early_warnings
 from bcikit.recording.tables_sql import Base
 from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError, StreamInfo
 
@@ -50,6 +52,24 @@ def test_a_course_of_treatment_is_entered_and_followed(catalogue: Catalogue, tmp
     assert catalogue.trend("P01", "nothing") == []
     assert catalogue.models("P01")[0].scores == {"accuracy": 0.8}
     assert catalogue.subject("P01").data == {"onset": "2026-01"}
+
+
+@pytest.mark.requirement("SAF-093")
+def test_rules_that_break_more_often_than_before_are_told(
+    catalogue: Catalogue, tmp_path: Path, info: StreamInfo
+) -> None:
+    catalogue.add_subject("P01")
+    for number, losses in enumerate((1, 0, 2, 30)):
+        folder = _session(tmp_path / f"s{number}", info)
+        safety = {"duration_s": 1800.0, "rules": {"H-LOSS": losses, "Q-EMG": 3}, "activations": 20, "stops": []}
+        (folder / "result.json").write_text(json.dumps({"safety": safety}))
+        catalogue.add_session("P01", folder)
+    (_session(tmp_path / "damaged", info) / "result.json").write_text("[1, 2")
+    catalogue.add_session("P01", tmp_path / "damaged")
+    catalogue.add_session("P01", _session(tmp_path / "without", info))
+    found = early_warnings(catalogue, "P01")
+    assert [trend.what for trend in found if trend.rising] == ["H-LOSS"]
+    assert found[0].per_hour == (2.0, 0.0, 4.0, 60.0)
 
 
 def test_search_finds_subjects_and_sessions(catalogue: Catalogue, tmp_path: Path, info: StreamInfo) -> None:

@@ -1,5 +1,6 @@
 """Import: every known format becomes a session, and what was exported comes back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,25 @@ def test_what_was_exported_to_bids_is_imported_again(session: Session, tmp_path:
         np.testing.assert_allclose(back.data, session.recording.data, rtol=1e-15, atol=1e-12)
     names = [event.name for event in back.events]
     assert sum(name.endswith("cue/left") for name in names) == 1
+
+
+@pytest.mark.parametrize("name", ["x.edf", "x.bdf", "x_eeg.fif", "bids"])
+def test_lost_samples_of_an_export_are_lost_again_and_padding_is_gone(
+    session: Session, tmp_path: Path, name: str
+) -> None:
+    whole = session.recording
+    kept = np.r_[0:300, 340:700, 701:997]
+    before = replace(whole, data=whole.data[kept], times=whole.times[kept], samples=whole.samples[kept])
+    gappy = Session.from_recording(before)
+    path = tmp_path / name
+    if name == "bids":
+        path = export_bids(gappy, path)
+    else:
+        (export_fif if name.endswith(".fif") else export_edf)(gappy, path)
+    after = read_recording(path)
+    np.testing.assert_array_equal(after.samples, before.samples)
+    np.testing.assert_allclose(after.data, before.data, atol=0.004)
+    assert [event.sample for event in after.events] == [event.sample for event in before.events]
 
 
 def test_an_empty_recording_is_refused(tmp_path: Path, info: StreamInfo) -> None:
