@@ -1,0 +1,34 @@
+"""Early warning across the sessions of a person: which safety rules break more often than before."""
+
+import json
+from pathlib import Path
+
+from bcikit.recording.catalogue import Catalogue
+from bcikit.safety.trends import Trend, trends
+
+
+def early_warnings(catalogue: Catalogue, subject: str) -> list[Trend]:
+    """Compare the newest session of a person with those before it, rising rules first.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Where the sessions are entered.
+    subject : str
+        Whose.
+
+    Returns
+    -------
+    list of Trend
+        Of every rule, the actions, the stops and the lost samples; empty where fewer than two sessions have a
+        ``result.json`` with a summary of safety.
+    """
+    summaries = []
+    for row in catalogue.sessions(subject):
+        try:
+            summary = json.loads((Path(row.path) / "result.json").read_text("utf-8"))["safety"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if isinstance(summary, dict) and isinstance(summary.get("duration_s"), int | float):
+            summaries.append(summary)
+    return trends(summaries)
