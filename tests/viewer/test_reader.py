@@ -94,6 +94,41 @@ def test_a_simulation_is_shown_at_its_own_pace() -> None:
     assert len(reader.take()) == 5
 
 
+class Bursts(Counting):
+    """A live stream that is cut into many chunks, as one that loses samples is."""
+
+    live = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = 0
+        self.left = 0
+
+    def pull(self, timeout: float = 1.0) -> Chunk | None:
+        if timeout > 0:
+            self.waits += 1
+            self.left = 40
+        if self.left == 0 or self.sample >= 400:
+            return None
+        self.left -= 1
+        self.sample += 2
+        return Chunk(np.zeros((1, 1)), np.array([self.sample / 100]), self.sample)
+
+    @property
+    def ended(self) -> bool:
+        return self.sample >= 400
+
+
+def test_a_live_stream_is_emptied_once_a_frame() -> None:
+    source = Bursts()
+    reader = StreamReader(lambda: source)
+    reader.start()
+    wait_for(lambda: reader.ended)
+    assert [chunk.first_sample for chunk in reader.take()] == list(range(2, 402, 2))
+    # Forty chunks a wake-up: a stream in pieces must not fall behind by waiting for each.
+    assert source.waits == 5
+
+
 class Inlet:
     def __init__(self) -> None:
         self.texts = [(0.0, "a"), (0.1, "b")]
