@@ -8,6 +8,9 @@ from bcikit.safety.guard.client import GuardClient, GuardError
 from bcikit.safety.levels import Reading, Severity
 from bcikit.signal import Command
 
+LIFE_S = 0.25
+"""Seconds that a command lives in the guard; a longer action is renewed while the session goes on."""
+
 LOOK_S = 0.25
 """Seconds between two looks at an armed guard: whether it still is, and what its driver does."""
 
@@ -18,6 +21,9 @@ class GuardOutput(Output):
     The guard runs on the wall clock: it is for sessions in real time. While it is armed it is looked at; a guard that
     went safe by itself is no longer armed here either, and the monitors of safety hear why: A-FES if its driver refused
     a command, H-BEAT if it lost the engine or is gone.
+
+    A command with a `duration` in its data (assistance) lasts so long: it is renewed with every `tick`, so that it ends
+    within a quarter of a second when nobody renews it, and at once when told to be safe.
 
     Parameters
     ----------
@@ -43,6 +49,7 @@ class GuardOutput(Output):
         self._peak = 0.0
         self._last: dict[str, Any] = {}
         self._look_at = float("-inf")
+        self._going: tuple[Command, float] | None = None
 
     def send(self, command: Command) -> None:
         """Hand on a command; arms the guard first where that is needed."""
@@ -52,8 +59,10 @@ class GuardOutput(Output):
             if not self._armed:
                 self._client.arm()
                 self._armed = True
-            self._client.send(command.name, command.value, ttl=command.ttl, data=dict(command.data))
+            self._hand_on(self._client, command)
             self._commands += 1
+            seconds = float(command.data.get("duration", 0.0))
+            self._going = (command, time.monotonic() + seconds) if seconds > LIFE_S else None
         except (GuardError, OSError) as error:
             # The guard is gone or refuses: it is safe by then, and the state says why.
             self._lost(str(error))
@@ -63,6 +72,7 @@ class GuardOutput(Output):
         if self._client is None:
             return
         self._client.alive()
+        self._renew(self._client)
         if self._armed and time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK_S
             self._look(self._client)
@@ -74,6 +84,7 @@ class GuardOutput(Output):
 
     def safe(self, reason: str = "") -> None:
         """Have the guard go safe at once."""
+        self._going = None
         if self._client is not None and self._armed:
             self._client.safe(reason or "safe")
             self._armed = False
@@ -103,6 +114,23 @@ class GuardOutput(Output):
             "guard": self._last,
         }
 
+    @staticmethod
+    def _hand_on(client: GuardClient, command: Command) -> None:
+        client.send(command.name, command.value, ttl=min(command.ttl, LIFE_S), data=dict(command.data))
+
+    def _renew(self, client: GuardClient) -> None:
+        if self._going is None:
+            return
+        command, end = self._going
+        try:
+            if time.monotonic() < end:
+                self._hand_on(client, command)
+            else:
+                self._going = None
+                client.send("rest", ttl=LIFE_S)
+        except (GuardError, OSError) as error:
+            self._lost(str(error))
+
     def _look(self, client: GuardClient) -> None:
         try:
             said = self._last = client.state()
@@ -112,6 +140,7 @@ class GuardOutput(Output):
         self._peak = max(self._peak, float(said["driver"].get("output", 0.0)))
         if not said["armed"]:
             self._armed = False
+            self._going = None
             self._trips.append(str(said["trip"]))
             self._problem = str(said["trip"])
             # The driver refuses what is outside its limits: somebody must look before it goes on. An engine that was
@@ -123,4 +152,5 @@ class GuardOutput(Output):
     def _lost(self, problem: str) -> None:
         self._problem = problem
         self._armed = False
+        self._going = None
         self._trouble = Reading(rule="H-BEAT", severity=Severity.FAULT, value=problem)
