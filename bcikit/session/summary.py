@@ -149,7 +149,7 @@ def accuracy_summary(trials: Sequence[Mapping[str, Any]], classes: Sequence[str]
     chance = 1.0 / max(len(classes), 1)
     most = max(Counter(trial["class"] for trial in rows).values(), default=0) / max(n, 1)
     # Whoever always says the commonest class is the better guesser.
-    chance = most if most > CLEARLY * chance else chance
+    chance = most if n >= 2 * len(classes) and most > CLEARLY * chance else chance
     upper = guesser_bound(n, chance) if n else None
     accuracy = correct / n if n else None
     return {
