@@ -28,6 +28,7 @@ REAL_TIME = (
     "paradigms/test_websocket.py",
     "safety/test_fault_matrix.py",
     "safety/test_guard.py",
+    "session/test_fes.py",
     "viewer/test_processes.py",
 )
 """Tests that wait for drivers, sockets and other processes; a machine that stands still for a moment fails them."""

@@ -1,0 +1,118 @@
+"""A whole session with stimulation: the user at its own pace, the real guard process, a simulated stimulator."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bcikit.session import Engine, Listener, SessionConfig, shipped_config
+from bcikit.session.config import OutputSection
+from bcikit.signal import ConfigError
+
+AMPLITUDE_MA = 12.0
+SECONDS = 1.0
+QUICK: dict[str, Any] = {
+    "calibration_runs": 0,
+    "runs": 1,
+    "trials_per_run": 4,
+    "idle_share": 0.25,
+    "rest": 0.4,
+    "prepare": 0.2,
+    "attempt": 3.0,
+    "pause": [3.1, 3.1],
+    "window": 1.0,
+    "k": 2,
+    "n": 3,
+    "smoothing": 0.5,
+    "threshold": 0.65,
+    "assist": {"command": "stimulate", "seconds": SECONDS, "amplitude_ma": AMPLITUDE_MA, "area_cm2": 25.0},
+}
+OBEDIENT = "&ability=1&confusion=0&inattention=0&erd=0.95&onset_s=0.3"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the model that a calibration of the same user, faster than live, came to."""
+    file = tmp_path_factory.mktemp("fes") / "model.skops"
+
+    class Keep(Listener):
+        def on_model(self, model: Any) -> None:
+            model.save(file)
+
+    settings = {**QUICK, "calibration_runs": 1, "runs": 0, "trials_per_run": 24, "pause": [2.0, 2.0]}
+    config = shipped_config(
+        "motor-imagery-fes", source=f"sim:motor-imagery?seed=1{OBEDIENT}", seed=1, settings=settings
+    )
+    nowhere = config.recording.model_copy(update={"enabled": False})
+    Engine(config.model_copy(update={"recording": nowhere}), listeners=[Keep()]).run()
+    return file
+
+
+def live_config(model: Path, folder: Path, *outputs: str, **settings: Any) -> SessionConfig:
+    source = f"sim:motor-imagery?seed=1&session_seed=1&live=1{OBEDIENT}"
+    config = shipped_config("motor-imagery-fes", source=source, seed=2, settings={**QUICK, **settings})
+    return config.model_copy(
+        update={
+            "decoder": config.decoder.model_copy(update={"model": str(model)}),
+            "outputs": [OutputSection(address=address) for address in outputs],
+            "recording": config.recording.model_copy(update={"folder": str(folder)}),
+        }
+    )
+
+
+def test_faster_than_live_there_is_no_guard(model: Path, tmp_path: Path) -> None:
+    config = live_config(model, tmp_path / "fast", "guard:sim-fes")
+    fast = config.source.model_copy(update={"address": config.source.address.replace("&live=1", "")})
+    with pytest.raises(ConfigError, match="works in real time only"):
+        Engine(config.model_copy(update={"source": fast})).run()
+    assert not (tmp_path / "fast").exists()
+
+
+ENGINE = """
+import json, sys
+from bcikit.session import Engine, Listener
+from bcikit.session.config import config_from
+
+class Tell(Listener):
+    def on_command(self, command):
+        print("stimulates", flush=True)
+
+Engine(config_from(json.loads(sys.argv[1])), listeners=[Tell()]).run()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are killed otherwise there")
+def test_a_dead_engine_leaves_no_current(model: Path, tmp_path: Path) -> None:
+    log = tmp_path / "guard.jsonl"
+    assist = {**QUICK["assist"], "seconds": 2.0}
+    settings = {"assist": assist, "rest": 1.0, "pause": [4.0, 4.0], "idle_share": 0.0}
+    config = live_config(model, tmp_path / "dead", f"guard:sim-fes?log={log}", **settings)
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENGINE, json.dumps(config.to_dict())], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "stimulates"
+        time.sleep(0.8)
+        os.kill(process.pid, signal.SIGKILL)
+        killed = time.monotonic()
+        process.wait(10)
+    finally:
+        process.kill()
+        process.wait(10)
+        process.stdout.close()
+    lines: list[dict[str, Any]] = []
+    while not any(line["time"] >= killed - 0.01 for line in lines) and time.monotonic() < killed + 5:
+        lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        time.sleep(0.01)
+    last = next(line for line in lines if line["time"] >= killed - 0.01)
+    assert last["reason"].startswith(("the engine is gone", "no heartbeat"))
+    assert last["driver"]["current_ma"] == 0.0
+    assert last["driver"]["trains"] == 1
+    assert last["safe"] - killed < 0.2
