@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+import bcikit.session.assembly as assembly
+from bcikit.paradigms import Output, open_output
+from bcikit.recording import read_session
+from bcikit.safety import verify_audit
 from bcikit.session import Engine, Listener, SessionConfig, shipped_config
 from bcikit.session.config import OutputSection
 from bcikit.signal import ConfigError
@@ -64,6 +68,73 @@ def live_config(model: Path, folder: Path, *outputs: str, **settings: Any) -> Se
             "recording": config.recording.model_copy(update={"folder": str(folder)}),
         }
     )
+
+
+class Course(Listener):
+    """Asks the guard for its current with every chunk, and notes when a command went out."""
+
+    def __init__(self, outputs: list[Output]) -> None:
+        self._outputs = outputs
+        self.current: list[tuple[float, float]] = []
+        self.commands: list[float] = []
+
+    def on_chunk(self, raw, now: float) -> None:
+        driver = self._outputs[0].state()["guard"].get("driver", {})
+        self.current.append((time.monotonic(), float(driver.get("current_ma", 0.0))))
+
+    def on_command(self, command) -> None:
+        self.commands.append(time.monotonic())
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Output]:
+    """Return the outputs that sessions of this test open, as they open them."""
+    found: list[Output] = []
+
+    def opening(address: str) -> Output:
+        found.append(open_output(address))
+        return found[-1]
+
+    monkeypatch.setattr(assembly, "open_output", opening)
+    return found
+
+
+def test_every_stimulation_follows_a_verdict_and_stays_within_its_limits(
+    model: Path, tmp_path: Path, opened: list[Output]
+) -> None:
+    config = live_config(model, tmp_path / "live", "guard:sim-fes")
+    course = Course(opened)
+    values = Engine(config, listeners=[course]).run().values
+    assert values["complete"]
+    session = read_session(tmp_path / "live")
+    allowed = [verdict for verdict in session.verdicts if verdict.allowed]
+    sent = session.records["commands"]
+    audit = [json.loads(line) for line in (tmp_path / "live" / "audit.jsonl").read_text(encoding="utf-8").splitlines()]
+    logged = [record for record in audit if record.get("event") == "command"]
+    guard = values["outputs"][0]
+    # Verdict, audit log, command and train of pulses are the same events.
+    assert len(allowed) == len(sent) == len(logged) == len(course.commands) == guard["commands"]
+    assert guard["guard"]["driver"]["trains"] == len(sent) >= 2
+    assert all(verdict.state == "ACTIVE" and not verdict.reasons for verdict in allowed)
+    # A machine that stands still for a moment stops the heart; the driver never had to refuse.
+    assert all(trip.startswith("no heartbeat") for trip in guard["trips"])
+    assert verify_audit(tmp_path / "live").intact
+    # Nothing before a command and nothing after its time; the looks are 40 ms apart, the guard's steps 4 ms.
+    for when, current in course.current:
+        assert 0.0 <= current <= AMPLITUDE_MA
+        if current > 0.0:
+            assert any(0.0 <= when - begin <= SECONDS + 0.1 for begin in course.commands)
+    # The current that was asked for was reached, on a ramp of at least half a second.
+    assert max(current for _, current in course.current) == pytest.approx(AMPLITUDE_MA)
+    for (before, low), (after, high) in zip(course.current[:-1], course.current[1:], strict=True):
+        assert high - low <= (after - before + 0.02) * AMPLITUDE_MA / 0.5
+    assert guard["guard"]["driver"]["on_s"] <= len(sent) * (SECONDS + 0.1)
+    latency = values["details"]["contingency_latency"]
+    assert len(latency) == len(sent)
+    assert max(latency) < 0.4
+    page = (tmp_path / "live" / "report.html").read_text(encoding="utf-8")
+    assert "guard:sim-fes" in page
+    assert "decision to command" in page
 
 
 def test_faster_than_live_there_is_no_guard(model: Path, tmp_path: Path) -> None:
