@@ -77,6 +77,7 @@ def launch(config: "SessionConfig", *, headless: bool, as_json: bool = False, **
     from contextlib import nullcontext
 
     from bcikit.cli.console import progress_bars, show_result
+    from bcikit.cli.stopping import stoppable
     from bcikit.session.engine import Engine
     from bcikit.session.summary import to_json
 
@@ -86,7 +87,7 @@ def launch(config: "SessionConfig", *, headless: bool, as_json: bool = False, **
         if report is not None:
             options["progress"] = report
         engine = Engine(config, publish=name if shown else "", **options)
-        with window(name, engine) if shown else nullcontext():
+        with window(name, engine) if shown else nullcontext(), stoppable(engine.end):
             result = engine.run()
     if as_json:
         sys.stdout.write(to_json(result.values) + "\n")

@@ -1,7 +1,6 @@
 """`bcikit record`: a source into a session folder."""
 
 import contextlib
-import signal
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
@@ -10,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bcikit.cli.stopping import stoppable
 from bcikit.signal import BciError, Event, HostClock, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from bcikit.acquisition import Source, StreamStatus
     from bcikit.recording import SessionWriter
 
@@ -73,7 +71,8 @@ def _record(
     source: "Source", extra: "dict[str, Source]", writer: "SessionWriter", duration: float | None, *, quiet: bool
 ) -> "StreamStatus":
     """Write what comes until the time is over, the source ends, or somebody stops it."""
-    with _stoppable() as stopped:
+    stopped = threading.Event()
+    with stoppable(stopped.set):
         try:
             _write_all(source, extra, writer, duration, stopped, quiet=quiet)
         except BciError:
@@ -119,23 +118,6 @@ def _write_all(
                 line.update(_line(source.status()))
     _write_events(source, writer)
     _write_others(extra, writer)
-
-
-@contextlib.contextmanager
-def _stoppable() -> "Iterator[threading.Event]":
-    """Give an event that Ctrl-C, or a polite end of the process, sets: nothing is cut off in the middle of a write."""
-    stopped = threading.Event()
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        kinds = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        # What whoever started the process has it ignore stays so: nohup.
-        wanted = [kind for kind in kinds if signal.getsignal(kind) is not signal.SIG_IGN]
-        before = {kind: signal.signal(kind, lambda *_: stopped.set()) for kind in wanted}
-    try:
-        yield stopped
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
 
 
 def _write_events(source: "Source", writer: "SessionWriter") -> None:

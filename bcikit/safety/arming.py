@@ -1,11 +1,13 @@
 """What must be there before a session is armed."""
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from bcikit.safety.consent import Consent, Screening
 from bcikit.safety.settings import GateSettings
+from bcikit.signal.settings import check_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,32 @@ class ArmRequest:
             "stop_tested": self.stop_tested,
             "stimulus": self.stimulus,
         }
+
+    def to_record(self) -> dict[str, Any]:
+        """Return everything, ready for JSON; `from_record` reads it again."""
+        records = {
+            name: None if model is None else model.model_dump(mode="json")
+            for name, model in (("consent", self.consent), ("screening", self.screening))
+        }
+        return {**asdict(self), **records}
+
+    @classmethod
+    def from_record(cls, values: Mapping[str, Any]) -> Self:
+        """Return the request that `to_record` wrote.
+
+        Raises
+        ------
+        ConfigError
+            If the consent or the screening in it is none.
+        """
+        consent, screening = values.get("consent"), values.get("screening")
+        return cls(
+            **{
+                **values,
+                "consent": None if consent is None else check_settings(Consent, consent, where="consent"),
+                "screening": None if screening is None else check_settings(Screening, screening, where="screening"),
+            }
+        )
 
 
 _RANK = ("", "PASS", "RESTRICTED", "REFUSED")

@@ -60,7 +60,7 @@ class Assembly:
     @property
     def stimulus(self) -> str:
         """What the stimulus analyser says: "", "PASS" or "RESTRICTED"."""
-        return _stimulus(self.config, self.paradigm)
+        return stimulus_result(self.config, self.paradigm)
 
     @property
     def info(self) -> StreamInfo:
@@ -185,7 +185,7 @@ def assemble(config: SessionConfig) -> Assembly:
         filtered = collect.attempt("pipeline", lambda: pipeline.configure(info))
         if filtered is not None and paradigm is not None:
             collect.attempt("paradigm", lambda: paradigm.configure(filtered, seed=config.session.seed))
-            collect.attempt("stimulus", lambda: _stimulus(config, paradigm))
+            collect.attempt("stimulus", lambda: stimulus_result(config, paradigm))
             model = collect.attempt("decoder", lambda: _decoder(config, paradigm, filtered))
     if paradigm is not None:
         collect.attempt("calibration", lambda: _check_calibration(config, paradigm))
@@ -203,7 +203,7 @@ def assemble(config: SessionConfig) -> Assembly:
     return Assembly(config, source, columns, pipeline, paradigm, gate, window, model, outputs)
 
 
-def _stimulus(config: SessionConfig, paradigm: Paradigm) -> str:
+def stimulus_result(config: SessionConfig, paradigm: Paradigm) -> str:
     """Return what the analyser says of the stimuli: "", "PASS" or "RESTRICTED"; a refused design is a problem."""
     report = check_stimuli(paradigm, config.screen)
     if report is None:

@@ -52,8 +52,8 @@ class Conductor:
         Who is told.
     operator : str
         Who arms; `AUTOMATIC` where nobody does and the profile allows it.
-    arm_request : callable, optional
-        Makes the request to arm (consent, screening) of whoever orders it.
+    request : ArmRequest, optional
+        What the operator brings to calibrate and to arm: consent, screening.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Conductor:
         trainer: Trainer | None = None,
         listeners: Sequence[Listener] = (),
         operator: str = AUTOMATIC,
-        arm_request: Callable[[str], ArmRequest] | None = None,
+        request: ArmRequest | None = None,
     ) -> None:
         self._columns = list(columns)
         self._all = self._columns == list(range(info.n_channels))
@@ -81,7 +81,7 @@ class Conductor:
         self.safety = safety
         self.listeners = list(listeners)
         self.operator = operator
-        self.arm_request = arm_request or (lambda who: ArmRequest(operator=who))
+        self._request = request or ArmRequest()
         self.decider: Decider | None = paradigm.decider() or decider
         self._trainer = trainer if self.decider is None else None
         self._buffer = WindowBuffer(self.filtered_info.n_channels, self.filtered_info.sfreq, BUFFER_SECONDS)
@@ -105,6 +105,11 @@ class Conductor:
     def finished(self) -> bool:
         """True once the paradigm is over."""
         return self.paradigm.finished
+
+    @property
+    def stands_still(self) -> bool:
+        """True while the paradigm's clock stands still: paused, stopped or not armed."""
+        return bool(self._still)
 
     # ---- what comes in -----------------------------------------------------------------------------------------
     def on_chunk(self, chunk: Chunk, now: float, *, stopwatch: Callable[[], float] | None = None) -> None:
@@ -210,7 +215,7 @@ class Conductor:
             if self.decider is not None:
                 self._go()
             elif self._started:
-                self.safety.calibrate(now=self.now)
+                self._order_safety("start", self.operator, "")
 
     def _stand_still(self, reason: str) -> None:
         """Stop the paradigm's clock; where a person attends, the trial that this cuts off will be done again."""
@@ -233,9 +238,9 @@ class Conductor:
             if do == "acknowledge":
                 self.safety.acknowledge(who, reason, now=self.now)
             elif do == "arm":
-                self.safety.arm(self.arm_request(who), now=self.now)
+                self.safety.arm(replace(self._request, operator=who), now=self.now)
             elif self.decider is None:
-                self.safety.calibrate(now=self.now)
+                self.safety.calibrate(replace(self._request, operator=who), now=self.now)
             else:
                 self.safety.start(now=self.now)
         except SafetyError as error:
@@ -258,7 +263,7 @@ class Conductor:
         self._started = True
         self._still.seen = self._begin - 1
         if self.decider is None:
-            self.safety.calibrate(now=self.now)
+            self._order_safety("start", self.operator, "")
         else:
             self._go()
         self.paradigm.start(self._begin, self._time - (self._sample - self._begin) / self.info.sfreq)

@@ -2,16 +2,15 @@
 
 import datetime
 import hashlib
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bcikit.acquisition import Interactive, Source
+from bcikit.acquisition import Interactive
 from bcikit.decoding import Model
-from bcikit.paradigms import Output
 from bcikit.processing import Pipeline
 from bcikit.recording import SessionWriter, installed_versions, read_session
 from bcikit.safety import AuditLog, SafetySystem
@@ -21,6 +20,7 @@ from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig
 from bcikit.session.control import ControlServer
 from bcikit.session.listener import Listener, UserListener
+from bcikit.session.loop import BY_OPERATOR, FINISHED, Loop
 from bcikit.session.report import write_report
 from bcikit.session.sinks import Counter, Outputs, Publisher, Recorder
 from bcikit.session.stages import MeteredSafety, StageMeter, with_laps
@@ -35,20 +35,7 @@ from bcikit.session.training import (
     no_progress,
     required_channels,
 )
-from bcikit.session.watch import Watch
-from bcikit.signal import HostClock, Recording, RecordingError, SourceError
-
-PULL_SECONDS = 0.25
-"""Longest wait for a chunk; a stall is seen at least this often."""
-
-FINISHED = "finished"
-BY_OPERATOR = "finished by the operator"
-
-GIVE_UP_SECONDS = 30.0
-"""A source that is silent for so long ends the session ..."""
-
-GIVE_UP_ATTENDED_SECONDS = 300.0
-"""... and one that a person attends, who mends the cable meanwhile."""
+from bcikit.signal import Recording, RecordingError
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +69,9 @@ class Engine:
         Name under which windows in other processes find the session over LSL; "" for none.
     operator : str
         Who arms the session; `bcikit.session.conductor.AUTOMATIC` for nobody.
-    arm_request : callable, optional
-        Makes the request to arm (consent, screening) of whoever orders it.
+    request : ArmRequest, optional
+        What the operator brings to calibrate and to arm: consent and screening; without them a simulation runs, and
+        nothing else. It is recorded with the session, since verdicts depend on it.
     progress : callable, optional
         Called with what is going on, steps done and steps in all.
     limit : float
@@ -98,7 +86,7 @@ class Engine:
         *,
         publish: str = "",
         operator: str = AUTOMATIC,
-        arm_request: Callable[[str], ArmRequest] | None = None,
+        request: ArmRequest | None = None,
         progress: Progress = no_progress,
         limit: float = 0.0,
         listeners: Sequence[Listener] = (),
@@ -106,12 +94,12 @@ class Engine:
         self.config = config
         self.publish = publish
         self.operator = operator
-        self.arm_request = arm_request
+        self.request = request or ArmRequest(operator=operator, subject=config.session.subject)
         self.progress = progress
         self.limit = limit
         self.listeners = list(listeners)
         self.control = ControlServer()
-        self._finish = False
+        self._ending = threading.Event()
         self._calibration: dict[str, Any] = {}
         self._model: Any = None
 
@@ -141,6 +129,10 @@ class Engine:
                 assembly.close()
         finally:
             self.control.close()
+
+    def end(self) -> None:
+        """End the session after the chunk that it is at; may be called from a signal handler or another thread."""
+        self._ending.set()
 
     # ---- inside ------------------------------------------------------------------------------------------------
     def _run(self, assembly: Assembly) -> Result:
@@ -180,15 +172,15 @@ class Engine:
                     trainer=lambda recording: self._train_in_session(assembly, recording),
                     listeners=listeners,
                     operator=self.operator,
-                    arm_request=self.arm_request or (lambda who: self._arm_request(who, assembly)),
+                    request=self.request,
                 )
                 for recorder in first:
                     if self.operator != AUTOMATIC:
-                        recorder.on_input(ATTENDED, {"operator": self.operator})
+                        recorder.on_input(ATTENDED, {"operator": self.operator, "request": self.request.to_record()})
                     if model is not None:
                         recorder.on_model(model)
                 try:
-                    ended = self._loop(assembly.source, conductor, folder, meter, publisher, assembly.outputs)
+                    ended = self._drive(assembly, conductor, meter, folder, publisher)
                 finally:
                     for output in assembly.outputs:
                         output.safe("session over")
@@ -215,64 +207,29 @@ class Engine:
             config_sha256=hashlib.sha256(text.encode()).hexdigest(),
         )
 
-    def _arm_request(self, who: str, assembly: Assembly) -> ArmRequest:
-        """Return what is known without a consent record: enough for a simulation, refused for anything else."""
-        return ArmRequest(operator=who, subject=self.config.session.subject, stimulus=assembly.stimulus)
-
-    def _loop(
+    def _drive(
         self,
-        source: Source,
+        assembly: Assembly,
         conductor: Conductor,
-        folder: Path | None,
         meter: StageMeter,
+        folder: Path | None,
         publisher: Publisher | None,
-        outputs: Sequence[Output],
     ) -> str:
-        """Pull until it is over; return how it ended."""
-        watch = Watch(conductor, folder, outputs) if source.live else None
-        with source:
-            begin: float | None = None
-            silent = 0.0
-            clock = HostClock() if source.live else None
-            while not conductor.finished:
-                for order in self.control.poll():
-                    if order["do"] == "finish":
-                        self._finish = True
-                    conductor.on_order(order)
-                if self._finish:
-                    return BY_OPERATOR
-                try:
-                    chunk = source.pull(PULL_SECONDS)
-                except SourceError as error:
-                    return str(error)
-                if chunk is None:
-                    if source.ended:
-                        return FINISHED if conductor.paradigm.open_ended else "the stream ended"
-                    silent += PULL_SECONDS
-                    conductor.on_silence(conductor.now + PULL_SECONDS if clock is None else clock.now())
-                    if silent >= (GIVE_UP_SECONDS if self.operator == AUTOMATIC else GIVE_UP_ATTENDED_SECONDS):
-                        return f"nothing came from the source for {silent:.0f} s"
-                    continue
-                silent = 0.0
-                arrived = time.perf_counter()
-                meter.begin(arrived)
-                for event in source.pull_events():
-                    conductor.on_source_event(event)
-                if chunk.n_times == 0:
-                    continue
-                now = float(chunk.times[-1]) + chunk.health.age
-                conductor.on_chunk(chunk, now, stopwatch=lambda since=arrived: time.perf_counter() - since)  # type: ignore[misc]
-                if publisher is not None:
-                    publisher.flush(meter)
-                    meter.lap("publish")
-                meter.end(chunk)
-                if watch is not None:
-                    watch.took(time.perf_counter() - arrived, float(chunk.times[-1]))
-                begin = float(chunk.times[0]) if begin is None else begin
-                self.progress("Running", round(conductor.now - begin), 0)
-                if self.limit and conductor.now - begin >= self.limit:
-                    return FINISHED
-        return FINISHED
+        """Run the loop to its end; return how it ended."""
+        loop = Loop(
+            assembly.source,
+            conductor,
+            control=self.control,
+            attended=self.operator != AUTOMATIC,
+            meter=meter,
+            folder=folder,
+            publisher=publisher,
+            outputs=assembly.outputs,
+            progress=self.progress,
+            limit=self.limit,
+            ending=self._ending,
+        )
+        return loop.run()
 
     def _train_on_files(self) -> Model:
         runs = load_runs(self.config, self.progress)

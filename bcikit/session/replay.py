@@ -12,7 +12,8 @@ from bcikit.processing import Pipeline
 from bcikit.recording import Session, read_session
 from bcikit.recording.layout import RECORDING
 from bcikit.safety import GateSettings, SafetySystem
-from bcikit.session.assembly import columns_of, paradigm_of
+from bcikit.safety.arming import ArmRequest
+from bcikit.session.assembly import columns_of, paradigm_of, stimulus_result
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig, config_from
 from bcikit.session.listener import Listener
@@ -156,23 +157,29 @@ def _conductor(session: Session, config: SessionConfig, folder: Path, collector:
             raise RecordingError(f"{folder} has no {MODEL}; the decisions after its calibration cannot be replayed.")
         return model
 
+    request = _request(session)
+    channels = required_channels(None if trained_inside else model)
     return Conductor(
         info=session.info,
         columns=columns,
         pipeline=pipeline,
         paradigm=paradigm,
-        safety=SafetySystem(gate, info, required_channels=required_channels(None if trained_inside else model)),
+        safety=SafetySystem(gate, info, required_channels=channels, stimulus=stimulus_result(config, paradigm)),
         seed=config.session.seed,
         decider=None if trained_inside else model,
         trainer=trained,
         listeners=[collector],
-        operator=_operator(session),
+        operator=AUTOMATIC if request is None else request.operator,
+        request=request,
     )
 
 
-def _operator(session: Session) -> str:
-    who = [str(record["operator"]) for record in session.records.get("inputs", []) if record["kind"] == ATTENDED]
-    return who[0] if who else AUTOMATIC
+def _request(session: Session) -> ArmRequest | None:
+    """Return what the operator brought; None where nobody attended."""
+    for record in session.records.get("inputs", []):
+        if record["kind"] == ATTENDED:
+            return ArmRequest.from_record(record["request"])
+    return None
 
 
 def _inputs(session: Session, conductor: Conductor) -> Iterator[Any]:

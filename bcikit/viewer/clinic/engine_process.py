@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,11 @@ def _run(values: dict[str, Any], handshake: Path) -> None:
     consent = Consent.model_validate(values["consent"]) if values["consent"] else None
     screening = Screening.model_validate(values["screening"]) if values["screening"] else None
 
-    def request(who: str) -> ArmRequest:
-        return ArmRequest(operator=who, subject=values["subject"], consent=consent, screening=screening)
-
-    engine = Engine(config, publish=values["publish"], operator=values["operator"], arm_request=request)
+    operator = values["operator"]
+    request = ArmRequest(operator=operator, subject=values["subject"], consent=consent, screening=screening)
+    engine = Engine(config, publish=values["publish"], operator=operator, request=request)
+    # Asked to end, it ends after the chunk that it is at, with its report.
+    signal.signal(signal.SIGTERM, lambda *_: engine.end())
     lines = {
         "pid": os.getpid(),
         "control": engine.control.environment,
