@@ -86,4 +86,8 @@ class Blocks(TrialParadigm):
         spent: dict[str, float] = {}
         for section in self._sections[: self._section + (0 if not self._finished else 1)]:
             spent[section.phase] = spent.get(section.phase, 0.0) + section.seconds
-        return {**base, "seconds": spent}
+        phases = ", ".join(f"{name.replace('-', ' ')} {value:.0f} s" for name, value in spent.items())
+        meaning = (
+            f"A recording in phases ({phases or 'none was begun'}): nothing was to be decided, so nothing is scored."
+        )
+        return {**base, "seconds": spent, "meaning": [meaning]}

@@ -279,8 +279,20 @@ class Neurofeedback(TrialParadigm):
             "rewards": sum(row["rewards"] for row in rows),
             "artefact_free": 1.0 - sum(row["artefacts"] for row in rows) / updates if updates else None,
             "threshold_course": self._course,
+            "aim": [self.settings.reward_low, self.settings.reward_high],
+            "meaning": _meaning(baseline, powers),
             "rule": "reward while band power >= threshold, held, with no inhibit band above its limit",
         }
+
+
+def _meaning(baseline: float | None, powers: list[float]) -> list[str]:
+    if baseline is None or not powers:
+        return ["The session ended before a block of training was finished."]
+    change = f" ({100 * (powers[-1] / baseline - 1):+.0f} %)" if baseline > 0 else ""
+    return [
+        f"The power of the trained band was {baseline:.2f} uV\u00b2 at rest and {powers[-1]:.2f} uV\u00b2 in the last "
+        f"of {len(powers)} blocks{change}. A rise within one session is not yet learning: compare sessions."
+    ]
 
 
 def _without_reason(decision: Decision) -> Decision:

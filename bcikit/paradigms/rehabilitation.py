@@ -262,4 +262,26 @@ class Rehabilitation(TrialParadigm):
             "assist_seconds": self._dose,
             "contingency_latency": [row["latency"] for row in rows if "latency" in row],
             "threshold": self.threshold,
+            # Only where the decoder decided, and where nobody has to be kept from knowing.
+            "meaning": self._meaning(moves, idles) if s.arm == "contingent" and not s.blind else None,
         }
+
+    def _meaning(self, moves: list[dict[str, Any]], idles: list[dict[str, Any]]) -> list[str]:
+        """Return hits and false triggers against each other: attempts are more frequent, an accuracy misleads."""
+        if not moves:
+            return ["No attempt was finished."]
+        from scipy.stats import fisher_exact
+
+        # What the therapist triggered says nothing of the decoder.
+        moves = [row for row in moves if row.get("by", "decoder") == "decoder"]
+        hits = sum(bool(row["correct"]) for row in moves)
+        false = sum(row["predicted"] == self.settings.movement for row in idles)
+        told = f"In {hits} of {len(moves)} attempts the movement was assisted"
+        if not idles:
+            return [f"{told}. There were no idle trials: how often it would come unasked is not known."]
+        by_chance = float(fisher_exact([[hits, len(moves) - hits], [false, len(idles) - false]], "greater").pvalue)
+        much = "< 0.001" if by_chance < 0.001 else f"= {by_chance:.3f}"
+        verdict = "It followed the attempt" if by_chance < 0.05 else "That it followed the attempt is not shown"
+        told += f", unasked it came in {false} of {len(idles)} idle trials"
+        always = "Always moving would be right in every attempt too, but unasked in every idle trial."
+        return [f"{told}. {verdict} (Fisher's exact test, p {much}). {always}"]

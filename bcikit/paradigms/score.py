@@ -43,8 +43,8 @@ def itr(accuracy: float, n_classes: int, seconds: float) -> float:
 def summarise(rows: Sequence[dict[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
     """Return counts and shares of trials that have "class", "predicted", "correct", "allowed" and "seconds".
 
-    A trial without an answer counts as wrong. `accuracy` takes the likeliest class of the deciding window,
-    `accuracy_gated` only what the gate let through.
+    A trial without an answer counts as wrong; without any trial there is neither accuracy nor rate (None). `accuracy`
+    takes the likeliest class of the deciding window, `accuracy_gated` only what the gate let through.
     """
     n = len(rows)
     right = sum(bool(row["correct"]) for row in rows)
@@ -62,8 +62,8 @@ def summarise(rows: Sequence[dict[str, Any]], classes: Sequence[str]) -> dict[st
         "accuracy_gated": gated / n if n else None,
         "classes": list(classes),
         "confusion": confusion([row["class"] for row in rows], [row["predicted"] for row in rows], classes),
-        "seconds_to_decision": mean,
-        "itr": itr(accuracy, len(classes), mean),
+        "seconds_to_decision": mean if times else None,
+        "itr": itr(accuracy, len(classes), mean) if n else None,
         "trials": list(rows),
     }
 

@@ -253,7 +253,9 @@ class Speller(TrialParadigm):
         if item.startswith("#") and item[1:].isdigit() and int(item[1:]) <= len(self._words):
             start = len(self.text) - len(LanguageModel.prefix(self.text))
             return self.text[:start] + self._words[int(item[1:]) - 1] + " "
-        return self.text + item.replace(SPACE, " ")
+        # Whole words are told apart, letters make one.
+        between = " " if self.text and len(item) > 1 else ""
+        return self.text + between + item.replace(SPACE, " ")
 
     def results(self) -> dict[str, Any]:
         """Return what was written, the sequences it took and the information transfer rate with all pauses."""
@@ -264,16 +266,19 @@ class Speller(TrialParadigm):
         mean = sum(made) / len(made) if made else 0.0
         accuracy = base["accuracy"] or 0.0
         used = [row["sequences"] for row in rows if "sequences" in row]
+        letters = 2 * sum(len(item) == 1 for item in s.items) > len(s.items)
         return {
             **base,
             "classes": list(s.items),
             "confusion": None,
             "text": self.text,
-            "copy_text": "".join(s.copy_text).replace(SPACE, " "),
+            "copy_text": ("" if letters else " ").join(s.copy_text).replace(SPACE, " "),
             "mean_sequences": sum(used) / len(used) if used else None,
             "seconds_per_selection": mean,
             "itr": itr(accuracy, len(s.items), mean) if s.copy_text else None,
-            "letters_per_minute": 60.0 * len(self.text) / sum(made) if made else 0.0,
+            # Whole words, pictures or answers are items, not letters.
+            "items_per_minute": 60.0 * len(made) / sum(made) if made else 0.0,
+            "letters_per_minute": 60.0 * len(self.text) / sum(made) if made and letters else None,
         }
 
     def stimuli(self) -> list[dict[str, Any]]:

@@ -16,6 +16,12 @@ from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
 LEVELS = ("alert", "some-sleepiness", "sleepy", "drowsy")
 """In the words of the Karolinska scale: 1 to 5, 6, 7, and 8 to 9."""
 
+_NOTE = (
+    "Levels are those of the Karolinska scale (KSS): from 7 the driver may be told, from 8 the driver must be warned "
+    "(Regulation (EU) 2021/1341). KSS is estimated from the EEG alone, the driver was not asked. PERCLOS, the share of "
+    "time with closed lids, needs a camera and is not measured."
+)
+
 _BANDS = {"theta": (4.0, 8.0), "alpha": (8.0, 13.0), "beta": (13.0, 30.0)}
 
 
@@ -130,7 +136,7 @@ class Vigilance(TrialParadigm):
         return float(np.log(max(powers["theta"] + powers["alpha"], 1e-12) / max(powers["beta"], 1e-12)))
 
     def interpret(self, decision: Decision, request: WindowRequest) -> Decision:
-        """Return the probability of being drowsy (KSS of `warn_at` or above) from the smoothed index."""
+        """Return the probability of being drowsy (`warn_at` reached and not clearly left) from the smoothed index."""
         trial = self.running(request)
         powers = decision.data.get("powers")
         if trial is None or powers is None or decision.reason == "bad-data":
@@ -146,7 +152,9 @@ class Vigilance(TrialParadigm):
         # Linear in the logarithm, through the alert baseline and the rise that may be told.
         slope = (s.advise_at - s.kss_alert) / float(np.log1p(s.rise))
         kss = min(max(s.kss_alert + slope * z * self._spread, 1.0), 9.0)
-        p = 1.0 / (1.0 + float(np.exp(-2.0 * (kss - s.warn_at))))
+        # Half where the driver becomes drowsy or, once drowsy, ceases to be.
+        border = s.warn_at - (s.hysteresis if self.level == LEVELS.index("drowsy") else 0.0)
+        p = 1.0 / (1.0 + float(np.exp(-2.0 * (kss - border))))
         label = "drowsy" if p >= 0.5 else "alert"
         clean = Decision(
             time=decision.time, sample=decision.sample, classes=self.classes, age=decision.age, data=decision.data
@@ -204,16 +212,22 @@ class Vigilance(TrialParadigm):
         data = {"level": LEVELS[level], "kss": kss, "take_over_ready": ready, "informational": True}
         events = [self._event_at(at, "feedback/update", value=p, data=data)]
         commands: list[Command] = []
-        due = level >= 2 and at - self._told.get(level, -(10**12)) >= s.repeat * self.sfreq
+        # Getting better is an event, no alarm.
+        last = max((told for of, told in self._told.items() if of >= level), default=None)
+        due = level >= 2 and (level > self.level or last is None or at - last >= s.repeat * self.sfreq)
         if level != self.level or due:
             reason = f"KSS about {kss:.1f}; (theta + alpha) / beta {decision.data['z']:+.1f} SD from the alert baseline"
+            if kss < (0.0, *limits)[level]:
+                reason += f"; {LEVELS[level]} until below {(0.0, *limits)[level] - s.hysteresis:g}"
             events.append(self._event_at(at, f"advice/{LEVELS[level]}", value=kss, data={**data, "reason": reason}))
-            if level >= 2:
+            if due:
                 self._told[level] = at
                 must = level == 3
                 alarm = {"sample": at, "seconds": at / self.sfreq, "level": LEVELS[level], "kss": kss, "must": must}
-                self.alarms.append({**alarm, "reason": reason})
-                if verdict.allowed and verdict.label == "drowsy":
+                given = verdict.allowed and verdict.label == "drowsy"
+                held = [] if given or not must else list(verdict.reasons)
+                self.alarms.append({**alarm, "reason": reason, "held_back": held})
+                if given:
                     said = {**data, "reason": reason, "advisory": True}
                     commands.append(self._command(decision, "advise", LEVELS[level], ttl=s.ttl, data=said))
         self.level = level
@@ -225,6 +239,9 @@ class Vigilance(TrialParadigm):
         begin = next((trial.start for trial in [*self.trials, self._trial] if trial and trial.label == "drive"), None)
         warned = next((alarm["sample"] for alarm in self.alarms if alarm["must"]), None)
         levels = [point["level"] for point in self.course]
+        ready = [point["take_over_ready"] for point in self.course]
+        warnings = sum(alarm["must"] for alarm in self.alarms)
+        first = None if begin is None or warned is None else (warned - begin) / self.sfreq
         return {
             "paradigm": self.kind,
             "name": self.name,
@@ -235,11 +252,25 @@ class Vigilance(TrialParadigm):
             "classes": list(self.classes),
             "accuracy": None,
             "alarms": self.alarms,
-            "n_warnings": sum(alarm["must"] for alarm in self.alarms),
-            "seconds_to_first_warning": None if None in (begin, warned) else (warned - begin) / self.sfreq,  # type: ignore[operator]
+            "n_warnings": warnings,
+            "seconds_to_first_warning": first,
             "share_of_time": {name: levels.count(name) / len(levels) if levels else 0.0 for name in LEVELS},
+            "take_over_ready": sum(ready) / len(ready) if ready else None,
             "unusable_windows": self._poor / self._windows_seen if self._windows_seen else None,
             "baseline": {"index": self._centre, "spread": self._spread, "windows": len(self._baseline)},
             "course": self.course,
             "index": "log((theta + alpha) / beta), median over the smoothing time, against the person's alert baseline",
+            "meaning": self._meaning(warnings, first),
+            "limits": [self.settings.advise_at, self.settings.warn_at],
+            "note": _NOTE,
         }
+
+    def _meaning(self, warnings: int, first: float | None) -> list[str]:
+        if not self.course:
+            return ["No window of the drive could be judged against an alert baseline: nothing is known of its driver."]
+        if first is None:
+            told = "The driver never came to the level at which a warning must be given."
+        else:
+            times = "once" if warnings == 1 else f"{warnings} times"
+            told = f"The driver had to be warned {times}, first {first / 60:.1f} minutes into the drive."
+        return [f"{told} It is advice from an estimate and touches no vehicle."]

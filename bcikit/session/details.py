@@ -103,13 +103,14 @@ LABELS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "undone": ("selections taken back by an error potential", str),
     "mean_sequences": ("sequences of flashes a selection, mean", number(digits=1)),
     "seconds_per_selection": ("time a selection, with the time to look", seconds),
+    "items_per_minute": ("selections a minute", number(digits=2)),
     "letters_per_minute": ("letters a minute", number(digits=2)),
     "chosen": ("chosen", each(str)),
     "target_accuracy": ("right choices while looking at a target", share),
     "false_choices": ("choices while looking at none", str),
     "seconds_per_choice": ("time a choice, with the time to look", seconds),
     "n_warnings": ("warnings that must be given (KSS 8 and above)", str),
-    "seconds_to_first_warning": ("first such warning after", seconds),
+    "seconds_to_first_warning": ("first such warning, from the start of the drive", seconds),
     "share_of_time": ("time in each level", each(share)),
     "unusable_windows": ("windows that could not be judged", share),
     "take_over_ready": ("time ready to take over the wheel", share),
@@ -125,14 +126,34 @@ LABELS: dict[str, tuple[str, Callable[[Any], str]]] = {
 }
 """Key of a paradigm's results to what it is called and how its value is written."""
 
-_DRAWN = ("alarms", "course", "threshold_course", "baseline", "note", "meaning")
+CALIBRATION_LABELS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "channels": ("channels", str),
+    "trials": ("trials a class", each(str)),
+    "split": ("folds of the cross-validation", str),
+    "n_trials": ("trials", str),
+    "accuracy": ("accuracy", share),
+    "balanced_accuracy": ("balanced accuracy (mean over the classes)", share),
+    "kappa": ("Cohen's kappa", number()),
+    "auc": ("area under the ROC curve", number()),
+    "nmcc": ("correlation of Matthews, scaled to 0 to 1", number()),
+    "itr": ("information transfer rate", number("bit/min", 1)),
+    "ece": ("calibration error of the probabilities (ECE, 0 is best)", number(digits=3)),
+    "brier": ("Brier score (0 is best)", number(digits=3)),
+    "chance_upper": ("a guesser reaches in 95 of 100 calibrations at most", share),
+}
+"""The same for the numbers of a calibration."""
+
+_DRAWN = ("alarms", "course", "threshold_course", "baseline", "note", "meaning", "aim", "limits")
 
 
 def rows(details: Mapping[str, Any]) -> list[Row]:
     """Return what is known, one line each; what is drawn or empty is left out."""
     found = []
+    # Without trials, that none was let through says nothing.
+    empty = {key for key in ("n_calibration_trials", "n_allowed") if not details.get(key)}
+    empty -= {"n_allowed"} if details.get("accuracy") is not None else set()
     for key, value in details.items():
-        if key in _DRAWN or value is None or value in ({}, [], ()):
+        if key in _DRAWN or key in empty or value is None or value in ({}, [], ()):
             continue
         label, write = LABELS.get(key, (key.replace("_", " "), str))
         found.append((label, write(value)))
@@ -146,21 +167,27 @@ def alarm_table(details: Mapping[str, Any], begin: float) -> list[tuple[str, ...
             seconds(float(alarm["seconds"]) - begin),
             str(alarm["level"]),
             f"{alarm['kss']:.1f}",
-            "must be given" if alarm["must"] else "may be given",
+            _given(alarm),
             str(alarm["reason"]),
         )
         for alarm in details.get("alarms", ())
     ]
 
 
-def pictures(details: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return pictures of what changed over the session: address and description."""
+def _given(alarm: Mapping[str, Any]) -> str:
+    held = ", ".join(alarm.get("held_back", ()))
+    return ("must be given" if alarm["must"] else "may be given") + (f", held back: {held}" if held else "")
+
+
+def pictures(details: Mapping[str, Any], begin: float = 0.0) -> list[tuple[str, str]]:
+    """Return pictures of what changed over the session: address and description; `begin` as for the alarms."""
     made = []
     course = details.get("course")
     if course:
-        times = [point["seconds"] / 60 for point in course]
+        times = [(point["seconds"] - begin) / 60 for point in course]
         curves = [Curve(times, [point["kss"] for point in course], "estimated KSS")]
-        levels = {"may be told (7)": 7.0, "must be warned (8)": 8.0}
+        may, must = details.get("limits") or (7.0, 8.0)
+        levels = {f"may be told ({may:g})": may, f"must be warned ({must:g})": must}
         made.append(
             (
                 course_plot(
@@ -171,7 +198,7 @@ def pictures(details: Mapping[str, Any]) -> list[tuple[str, str]]:
         )
     threshold = details.get("threshold_course")
     if threshold:
-        times = [point["seconds"] / 60 for point in threshold]
+        times = [(point["seconds"] - begin) / 60 for point in threshold]
         curves = [Curve(times, [point["threshold"] for point in threshold], "threshold", steps=True)]
         made.append(
             (
@@ -179,10 +206,14 @@ def pictures(details: Mapping[str, Any]) -> list[tuple[str, str]]:
                 "Course of the threshold",
             )
         )
-        shares = [(point["seconds"] / 60, point["share_above"]) for point in threshold if "share_above" in point]
+        later = [point for point in threshold if "share_above" in point]
+        shares = [((point["seconds"] - begin) / 60, point["share_above"]) for point in later]
         if shares:
             curves = [Curve([time for time, _ in shares], [100 * value for _, value in shares], "time above it")]
-            aim = {"aim": 55.0, "aim ": 70.0}
+            aim: dict[str, float] = {}
+            if details.get("aim"):
+                low, high = details["aim"]
+                aim = {f"aim, at least {share(low)}": 100 * low, f"aim, at most {share(high)}": 100 * high}
             made.append(
                 (
                     course_plot(curves, xlabel="minutes from the start", ylabel="% of time", lines=aim, ylim=(0, 100)),

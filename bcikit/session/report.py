@@ -10,6 +10,8 @@ from bcikit.signal import BciError, Event, Recording
 CUE_CHANNELS = ("C3", "Cz", "C4")
 MOST_CLASSES = 12
 """A confusion matrix of more classes cannot be read."""
+OF_MOVEMENT = ("motor-imagery", "rehabilitation", "imagery-steering")
+"""Kinds of paradigm whose cues ask for a movement: others have no desynchronisation to draw."""
 BANDS = {"mu (8-13 Hz)": (8.0, 13.0), "beta (13-30 Hz)": (13.0, 30.0)}
 
 
@@ -67,7 +69,7 @@ def _subtitle(result: Mapping[str, Any]) -> str:
     parts = [
         f"subject {result.get('subject', '-')}",
         str(result.get("started", "")),
-        f"{result.get('duration_s', 0):.0f} s of signal",
+        f"{details.seconds(result.get('duration_s', 0.0))} of signal",
         str(result.get("source", "")),
     ]
     return " \u00b7 ".join(part for part in parts if part)
@@ -108,8 +110,17 @@ def _meaning(result: Mapping[str, Any]) -> list[str]:
     lines = []
     accuracy = result.get("online_accuracy")
     own = (result.get("details") or {}).get("meaning")
+    known = result.get("calibration") or {}
     if own:
         lines += own
+    elif accuracy is None and known.get("balanced_accuracy") is not None and known.get("chance_upper") is not None:
+        share, bound = known["balanced_accuracy"], known["chance_upper"]
+        better = "is better than" if share > bound else "is within"
+        lines.append(
+            "A decoder was calibrated; nothing was decoded with it yet. In cross-validation its balanced accuracy over "
+            f"{known.get('n_trials', '-')} trials is {percent(share)}, which {better} what guessing gives (up to "
+            f"{percent(bound)})."
+        )
     elif accuracy is None:
         lines.append("No trial with a known target was decoded, so no accuracy can be stated.")
     elif result.get("above_chance"):
@@ -147,7 +158,7 @@ def _parts(result: Mapping[str, Any], recording: Recording | None, events: Seque
             pictures.append(_picture(matrix, "Confusion matrix"))
         parts.append(_part("Decoding", pictures=pictures))
     parts.append(_calibration(result.get("calibration")))
-    if recording is not None:
+    if recording is not None and result.get("kind") in OF_MOVEMENT:
         parts.append(_desynchronisation(result, recording, events))
     parts.append(_outputs(result))
     parts.append(_gate(result))
@@ -164,10 +175,10 @@ def _findings(result: Mapping[str, Any], recording: Recording | None) -> dict[st
     rows = details.rows(found)
     if not rows:
         return None
-    drawn = [_picture(url, alt) for url, alt in details.pictures(found)]
+    begin = 0.0 if recording is None else int(recording.samples[0]) / recording.info.sfreq
+    drawn = [_picture(url, alt) for url, alt in details.pictures(found, begin)]
     part = _part("Results of the paradigm", pictures=drawn, note=str(found.get("note", "")))
     part["tables"].append({"head": (), "rows": rows})
-    begin = 0.0 if recording is None else int(recording.samples[0]) / recording.info.sfreq
     alarms = details.alarm_table(found, begin)
     if alarms:
         part["tables"].append({"head": ("after", "level", "KSS (estimate)", "warning", "why"), "rows": alarms})
@@ -180,6 +191,8 @@ def _outputs(result: Mapping[str, Any]) -> dict[str, Any] | None:
     for output in result.get("outputs", ()):
         rows.append(("output", str(output["address"])))
         driver = (output.get("guard") or {}).get("driver", {})
+        if "commands" in output and "trips" not in output:
+            rows.append(("commands received", str(output["commands"])))
         if "trips" in output:
             rows.append(("commands handed to the guard", str(output["commands"])))
             rows.append(("the guard went safe by itself", "; ".join(output["trips"]) or "never"))
@@ -193,7 +206,10 @@ def _outputs(result: Mapping[str, Any]) -> dict[str, Any] | None:
 def _calibration(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if not values:
         return None
-    rows = [(key.replace("_", " "), _short(value)) for key, value in values.items()]
+    rows = []
+    for key, value in values.items():
+        label, write = details.CALIBRATION_LABELS.get(key, (key.replace("_", " "), _short))
+        rows.append((label, "-" if value is None else write(value)))
     return _part("Calibration", rows=rows, note="Scores are cross-validated: no trial was used to judge itself.")
 
 
@@ -261,7 +277,7 @@ def _early_warning(result: Mapping[str, Any]) -> dict[str, Any] | None:
     per_hour = safety.get("rules_per_hour", {})
     wait, rate = safety.get("mean_time_to_acknowledge_s"), safety.get("activations_per_min")
     rows: list[tuple[str, str]] = [(f"time in {state}", f"{seconds:.0f} s") for state, seconds in states.items()]
-    rows.append(("actions let through", str(safety["activations"]) + (f", {rate:.2g} a minute" if rate else "")))
+    rows.append(("actions let through", str(safety["activations"]) + (f", {rate:.1f} a minute" if rate else "")))
     rows.append(("latched stops", ", ".join(str(stop["rule"]) for stop in safety["stops"]) or "none"))
     if wait is not None:
         rows.append(("mean time until a stop was acknowledged", f"{wait:.0f} s"))

@@ -54,6 +54,7 @@ def test_fes_follows_the_attempt_and_nothing_follows_rest(run, make_decision):
     assert results["hit_rate"] == 1.0
     assert results["false_triggers"] == 0
     assert results["n_idle_trials"] == 4
+    assert "unasked it came in 0 of 4 idle trials" in results["meaning"][0]
     assert results["assists"] == 16
     assert results["assist_seconds"] == pytest.approx(48.0)
     assert [command.name for command in done.commands] == ["stimulate"] * 16
@@ -358,6 +359,10 @@ def test_drowsiness_is_told_in_time_and_an_alert_driver_is_left_alone(run):
     warned = [alarm["sample"] for alarm in results["alarms"] if alarm["must"]]
     assert np.diff(warned).min() >= 60 * SFREQ
     assert all(command.data["advisory"] for command in done.commands)
+    # Every warning that must be given was handed out, and a level that is held is worded as one.
+    assert len(done.commands) == results["n_warnings"]
+    assert all(alarm["held_back"] == [] for alarm in results["alarms"])
+    assert results["take_over_ready"] < 0.7
     alert = make_paradigm("driving-vigilance")
     run(alert, drowsy_answer(alert, rises_at=math.inf))
     assert alert.results()["n_warnings"] == 0
