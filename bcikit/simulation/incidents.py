@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.signal import ArgumentError, check_choice, check_range
+from bcikit.signal import check_choice, check_range
 from bcikit.simulation.body import muscle
 from bcikit.simulation.leadfield import Head
+from bcikit.simulation.planned import parse_planned
 from bcikit.simulation.truth import Truth
 
 KINDS = {
@@ -18,6 +19,7 @@ KINDS = {
     "chew": "both jaw muscles, one to two times a second",
     "sweat": "slow skin potentials grow",
     "sight": "the link is covered: samples are lost",
+    "cable": "the cable is out: nothing comes, and what was measured meanwhile is lost",
     "spike-wave": "spikes and waves at 3 Hz over the whole head",
     "ppr": "spikes over the back of the head in time with a flicker of 15 Hz",
     "suppression": "the EEG is almost flat everywhere",
@@ -58,16 +60,7 @@ class Incident:
         ArgumentError
             If it is not of that form.
         """
-        kind, _, rest = text.strip().partition("@")
-        time, _, channel = rest.partition("*")
-        at, _, length = time.partition("~")
-        try:
-            numbers = float(at), float(length or 3), int(channel or 0)
-        except ValueError:
-            raise ArgumentError(
-                f"{text!r} is no incident; it must be like 'pop@12~3*0': kind@seconds~length*channel."
-            ) from None
-        return cls(kind=kind, at=numbers[0], length=numbers[1], channel=numbers[2])
+        return cls(**parse_planned(text, what="incident", length=3.0))
 
 
 class Incidents:
@@ -104,15 +97,19 @@ class Incidents:
         self._mains = mains or 50.0
         self._plans: list[tuple[Incident, int, NDArray[np.float64] | None]] = []
         self.lost: list[tuple[int, int]] = []
-        """First and last-plus-one sample of each time without a link."""
+        """First and last-plus-one sample of each time without a link ..."""
+        self.silent: set[int] = set()
+        """... and the first samples of those in which the source says nothing at all."""
         for incident, child in zip(incidents, seed.spawn(len(incidents)), strict=True):
             check_range("channel of an incident", incident.channel, low=0, high=len(head.ch_names) - 1)
             start = round(incident.at * sfreq)
             n = max(2, round(incident.length * sfreq))
             wave = self._wave(incident, n, np.random.default_rng(child))
             self._plans.append((incident, start, wave))
-            if incident.kind == "sight":
+            if incident.kind in ("sight", "cable"):
                 self.lost.append((start, start + n))
+            if incident.kind == "cable":
+                self.silent.add(start)
             place = {"channel": head.ch_names[incident.channel]}
             truth.add(start, incident.kind, seconds=incident.length, **place)
 

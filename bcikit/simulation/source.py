@@ -48,7 +48,7 @@ _DEFAULT_NUMBERS = {"vigilance": {"fatigue": 2.4}}
 
 _OPTIONS = (
     "seed", "session_seed", "channels", "sfreq", "reference", "chunk", "duration", "live", "schedule", "trials",
-    "classes", "seconds", "incidents", "model",
+    "classes", "seconds", "incidents", "model", "speed",
 )  # fmt: skip
 _MODELS = ("oscillator", "jansen-rit")
 
@@ -66,6 +66,8 @@ class SimSource(Source):
         Seconds until the stream ends; infinity for never.
     live : bool
         Deliver at the pace of the clock instead of as fast as it is pulled.
+    speed : float
+        Not live: at most so many times as fast as life; 0 for as fast as it is pulled.
     schedule : iterator of Event
         Events that the source gives itself and reports by `pull_events`.
     """
@@ -78,10 +80,14 @@ class SimSource(Source):
         chunk: int = 10,
         duration: float = float("inf"),
         live: bool = False,
+        speed: float = 0.0,
         schedule: Iterator[Event] | None = None,
     ) -> None:
         self.info = info
         self.live = live
+        self._speed = speed
+        self._due = 0.0
+        self._waited = 0.0
         self.twin = twin
         self._chunk = chunk
         self._end = None if duration == float("inf") else round(duration * info.sfreq)
@@ -124,11 +130,13 @@ class SimSource(Source):
         """Return the next samples."""
         if not self._running:
             raise SourceError(f"{self.info.name} is not started; use it in a 'with' block or call start().")
-        if self.ended:
+        if self.ended or self._is_unplugged(timeout):
             return None
         count = self._chunk
         if self.live:
             count = self._wait(timeout)
+        else:
+            self._keep_pace(count / self.info.sfreq)
         if self._end is not None:
             count = min(count, self._end - self.twin.sample)
         if count <= 0:
@@ -142,6 +150,28 @@ class SimSource(Source):
         flags = (Flag.START if self._first else Flag.NONE) | (Flag.GAP if lost else Flag.NONE)
         self._first = False
         return Chunk(data, times, first, Health(lost=lost, flags=flags))
+
+    def _keep_pace(self, seconds: float) -> None:
+        """Wait until `seconds` of signal more may be there."""
+        if self._speed > 0:
+            self._due = max(self._due, time.monotonic() - 1.0) + seconds / self._speed
+            time.sleep(max(0.0, self._due - time.monotonic()))
+
+    def _is_unplugged(self, timeout: float) -> bool:
+        """Return whether the cable is out for the whole of this pull."""
+        for start, stop in self.twin.incidents.lost:
+            if start == self.twin.sample and start in self.twin.incidents.silent:
+                left = (stop - start) / self.info.sfreq - self._waited
+                if left <= 0:
+                    self._waited = 0.0
+                    return False
+                self._waited += min(timeout, left)
+                if self.live:
+                    time.sleep(min(timeout, left))
+                else:
+                    self._keep_pace(min(timeout, left))
+                return True
+        return False
 
     def _behind_cover(self) -> int:
         """Let the time without a link pass and return how many samples it cost."""
@@ -206,7 +236,7 @@ def open_sim(address: Address) -> SimSource:
     address : Address
         The task is one of `TASKS`. Options: ``seed`` (of the user), ``session_seed`` (0 is the first session),
         ``channels`` (8, 16, 32, 64, occipital, speller, or names parted by commas), ``sfreq``, ``reference``
-        (mastoids, average, or an electrode), ``chunk`` (samples a pull), ``duration`` (seconds), ``live``,
+        (mastoids, average, or an electrode), ``chunk`` (samples a pull), ``duration`` (seconds), ``live``, ``speed``,
         ``schedule`` (give its own cues), ``trials``, ``classes``, ``seconds`` (of imagery or flicker),
         ``incidents`` (``pop@12~3*0,chew@20``), ``model`` (oscillator, jansen-rit), and every number of
         `TwinSettings`.
@@ -253,6 +283,7 @@ def open_sim(address: Address) -> SimSource:
         chunk=int(address.number("chunk", max(1, round(0.04 * sfreq)), low=1)),
         duration=address.number("duration", float("inf"), low=0.0),
         live=address.flag("live", default=False),
+        speed=address.number("speed", 0.0, low=0.0, high=1000.0),
         schedule=_own_schedule(task, address, sfreq, (seed, session_seed)),
     )
 

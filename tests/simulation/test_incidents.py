@@ -28,7 +28,7 @@ def _data(address):
     return np.concatenate([chunk.data for chunk in chunks])
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"sight"}))
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"sight", "cable"}))
 def test_an_incident_changes_its_time_and_nothing_else(kind, plain):
     data = _data(f"{BASE}&incidents={kind}@2~3*1")
     change = np.abs(data - plain)
@@ -42,6 +42,21 @@ def test_a_covered_link_loses_samples_and_nothing_else(plain):
         chunks = []
         while (chunk := source.pull()) is not None:
             chunks.append(chunk)
+    assert [chunk.health.lost for chunk in chunks if chunk.health.lost] == [125]
+    np.testing.assert_allclose(np.concatenate([c.data for c in chunks]), np.delete(plain, slice(500, 625), axis=0))
+
+
+@pytest.mark.parametrize("speed", ["", "&speed=500"])
+def test_a_cable_that_is_out_is_silent_as_long_and_then_lost(plain, speed):
+    with open_source(f"{BASE}&incidents=cable@2~0.5{speed}") as source:
+        chunks, silences = [], []
+        while not source.ended:
+            chunk = source.pull(0.2)
+            if chunk is None:
+                silences.append(source.twin.sample)
+            else:
+                chunks.append(chunk)
+    assert silences == [500] * 3
     assert [chunk.health.lost for chunk in chunks if chunk.health.lost] == [125]
     np.testing.assert_allclose(np.concatenate([c.data for c in chunks]), np.delete(plain, slice(500, 625), axis=0))
 
