@@ -255,14 +255,13 @@ def _session_page(window: ClinicWindow, info: StreamInfo, take: Callable[[QWidge
     window.desk.state.running_step = "session"
     window.show_step("session")
     page = window.pages["session"]
-    page._armed = True  # type: ignore[attr-defined]
     for number in range(23):
         time = 10.0 * number
         hit = number % 4 != 1
-        page.take({"type": "event", "name": "feedback/result", "time": time, "data": {"correct": hit}})
-        page.take({"type": "event", "name": "trial/end", "time": time})
+        page.take({"type": "event", "name": "feedback/result", "time": time, "data": {"correct": hit, "trial": number}})
+        page.take({"type": "event", "name": "trial/end", "time": time, "data": {"trial": number}})
         if hit:
-            page.take({"type": "command", "time": time})
+            page.take({"type": "command", "time": time, "data": {"trial": number}})
     for message in messages(info, 0.0, 20.0)[:-2]:
         if not (message["type"] == "verdict" and message.get("reasons")):
             page.take(dict(message))
@@ -271,6 +270,7 @@ def _session_page(window: ClinicWindow, info: StreamInfo, take: Callable[[QWidge
     page.take({"type": "verdict", "time": 232.0, "allowed": True, "state": "ACTIVE"})
     page.take({"type": "health", "time": 232.0, "age": 0.012, "lost": 0, "received": 58000})
     page.say("")
+    page.refresh()
     page.show_patient()  # type: ignore[attr-defined]
     patient = page.patient  # type: ignore[attr-defined]
     patient.resize(960, 640)

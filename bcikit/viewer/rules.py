@@ -57,6 +57,9 @@ def why_nothing_moves(status: Status) -> tuple[str, str]:
     """Return why nothing moves now and what to do; two empty texts where the newest decision was let through."""
     if status.state not in ("ACTIVE", ""):
         name, advice = state_text(status.state)
+        if status.state in ("SAFE_STOP", "ESTOP", "FATAL") and status.state_rule:
+            what, advice = rule_text(status.state_rule)
+            return f"{name}: {what} ({status.state_rule})", advice
         if status.state in ("DEGRADED", "SAFE_STOP") and status.verdict.get("reasons"):
             rules = [r for r in status.verdict["reasons"] if r.startswith(("H-", "Q-", "A-QUAL", "A-STOP"))]
             if rules:

@@ -76,6 +76,16 @@ CLINIC: dict[str, str] = {
         "不会疼痛。您可能会感到疲劳，请随时告诉我们。您可以随时停止，无需说明理由，也可以之后撤回同意，届时您的数据将被删除。\n\n"
         "您的记录以代码而非姓名保存，仅用于本次训练，除非您在下面同意更多用途。"
     ),
+    "Consent withdrawn ...": "撤回同意……",
+    "Erase everything of this patient": "删除该患者的全部数据",
+    "Code of the patient to erase": "要删除的患者代码",
+    "Erase": "删除",
+    "Cancel": "取消",
+    "All recordings, models, scores and reports of {code} will be erased. This cannot be undone. "
+    "Enter the code to confirm.": "{code} 的全部记录、模型、评分和报告将被删除，无法恢复。请输入代码确认。",
+    "That is not the code. Nothing was erased.": "代码不符，未删除任何数据。",
+    "{code} is erased: {count} folders and files are gone.": "{code} 已删除：共 {count} 个文件夹和文件。",
+    "The consent of {day} is on file. Ask the screening again.": "{day} 的知情同意已存档。请重新询问筛查问题。",
     # -- clinic: device and electrodes
     "Device": "设备",
     "Devices": "设备",
@@ -118,7 +128,51 @@ CLINIC: dict[str, str] = {
     "The patient has not agreed to electrical stimulation.": "患者未同意电刺激。",
     "What to train": "训练内容",
     "Dose": "剂量",
-    "allowed: {low:g} to {high:g}": "允许范围：{low:g} 至 {high:g}",
+    "allowed: {limits}": "允许范围：{limits}",
+    "{low:g} to {high:g}": "{low:g} 至 {high:g}",
+    "{name}: {value:g} is refused; allowed: {limits}.": "{name}：{value:g} 不被接受；允许范围：{limits}。",
+    "Charge of a pulse {value:.1f} µC, at most {limit:g}: lower the current or the pulse width.": (
+        "单脉冲电荷 {value:.1f} µC，最多 {limit:g}：请降低电流或脉宽。"
+    ),
+    "Current density {value:.2f} mA/cm², at most {limit:g}: lower the current or take larger electrodes.": (
+        "电流密度 {value:.2f} mA/cm²，最多 {limit:g}：请降低电流或使用更大的电极。"
+    ),
+    "Baseline": "基线",
+    "Current": "电流",
+    "Frequency": "频率",
+    "Hand": "手",
+    "left hand": "左手",
+    "right hand": "右手",
+    "Length of a block": "训练段时长",
+    "Length of the help": "辅助时长",
+    "Pause between blocks": "段间休息",
+    "Pulse width": "脉宽",
+    "Repeats": "重复次数",
+    "Smaller electrode": "较小电极面积",
+    "Training blocks": "训练段数",
+    "about {minutes:.0f} minutes": "约 {minutes:.0f} 分钟",
+    "{trials} blocks of training\nabout {minutes:.0f} minutes": "训练 {trials} 段\n约 {minutes:.0f} 分钟",
+    "Neurofeedback of the sensorimotor rhythm": "感觉运动节律神经反馈",
+    "Neurofeedback of the alpha rhythm": "α 节律神经反馈",
+    "Check: eyes open, eyes closed": "检查：睁眼、闭眼",
+    "The patient imagines two movements in turn; the hand on the screen follows.": (
+        "患者轮流想象两种动作，屏幕上的手随之活动。"
+    ),
+    "The patient watches a movement, then tries it; the hand on the screen helps.": (
+        "患者先观看动作，再尝试；屏幕上的手给予辅助。"
+    ),
+    "The patient tries to open the hand; when the brain shows it, the muscle is stimulated.": (
+        "患者尝试张手；脑信号显示意图时，刺激肌肉。"
+    ),
+    "The hand closes while 12 to 15 Hz over the motor strip is strong; nothing to calibrate.": (
+        "运动区 12–15 Hz 增强时手合拢；无需校准。"
+    ),
+    "The hand closes while 8 to 12 Hz at the back is strong; nothing to calibrate.": (
+        "后部 8–12 Hz 增强时手合拢；无需校准。"
+    ),
+    "Two minutes of rest: closed eyes must raise the alpha rhythm, or the signal is no EEG.": (
+        "静息两分钟：闭眼时 α 节律应增强，否则信号不是脑电。"
+    ),
     "{trials} movements to train\nabout {minutes:.0f} minutes": "训练 {trials} 次动作\n约 {minutes:.0f} 分钟",
     "Motor imagery with a virtual hand": "运动想象（虚拟手）",
     "Action observation and attempted movement": "动作观察与尝试动作",
@@ -177,6 +231,8 @@ CLINIC: dict[str, str] = {
     "The session was cut off: {why}. Press Go on for the rest, or go to the report.": (
         "训练中断：{why}。按“继续”完成剩余部分，或查看报告。"
     ),
+    "{count} rewards": "{count} 次奖励",
+    "The calibration was cut off: {why}. Press Start to do it again.": "校准中断：{why}。按“开始”重做。",
     # -- patient's window
     "Patient's screen": "患者屏幕",
     "We will begin soon. Sit comfortably.": "即将开始，请坐舒适。",
@@ -185,6 +241,12 @@ CLINIC: dict[str, str] = {
     "Imagine moving your left hand": "请想象活动左手",
     "Imagine moving your right hand": "请想象活动右手",
     "Imagine moving your feet": "请想象活动双脚",
+    "Try to move your left hand": "请尝试活动左手",
+    "Try to move your right hand": "请尝试活动右手",
+    "Watch the movement": "请观看动作",
+    "Keep your eyes open and look at the cross": "请睁眼注视十字",
+    "Close your eyes until you hear the tone": "请闭眼，直到听到提示音",
+    "Let the hand close, without moving": "不要动，让屏幕上的手合拢",
     "Do nothing, relax": "什么都不做，放松",
     "Well done. That was all.": "做得很好，结束了。",
     # -- report
@@ -199,11 +261,17 @@ CLINIC: dict[str, str] = {
     "Date": "日期",
     "Result": "结果",
     "Signal": "信号",
-    "Interruptions": "中断次数",
+    "Interruptions": "中断",
     "{lost} samples lost": "丢失 {lost} 个样本",
     "No trial was finished.": "没有完成的试次。",
     "above guessing": "高于猜测",
     "not above guessing": "不高于猜测",
+    "Accuracy of each session; half of two classes is guessing": "各次训练的准确率；两类时 50 % 为猜测水平",
+    "{rewards} rewards; {percent:.0f} % of the time above the threshold.": (
+        "{rewards} 次奖励；{percent:.0f} % 的时间高于阈值。"
+    ),
+    "done in {count} parts": "分 {count} 段完成",
+    "{count} × the window was closed while the session went on": "{count} × 训练进行中窗口曾关闭",
     "Accuracy of each session": "各次训练的准确率",
     "Trend over sessions": "历次趋势",
     "{percent:.0f} % of {n} trials right (95 % interval {low:.0f} to {high:.0f} %); "

@@ -121,9 +121,10 @@ def to_patient(person: Person) -> None:
 def to_consent(person: Person) -> None:
     page = person.page
     person.number(page.age, "58")
-    page.signed.setFocus()
-    # No session runs, so the space bar ticks as everywhere.
-    QTest.keyClick(page.signed, Qt.Key.Key_Space)
+    if not page.signed.isChecked():
+        # A consent on file is shown as signed. No session runs, so the space bar ticks as everywhere.
+        page.signed.setFocus()
+        QTest.keyClick(page.signed, Qt.Key.Key_Space)
     assert page.signed.isChecked()
     person.on()
 
@@ -350,8 +351,30 @@ def test_the_plan_of_a_patient_is_filled_in(clinic: Callable[..., Person], info:
     assert person.page.fields["trials_per_run"].value() == 12
     assert person.page.settings()["classes"] == ["right_hand", "feet"]
     # The limits hold, whatever is typed.
-    person.number(person.page.fields["trials_per_run"], "900")
-    assert person.page.fields["trials_per_run"].value() <= 40
+    person.number(person.page.fields["trials_per_run"], "90")
+    person.on()
+    assert person.step == "protocol"
+    assert "Trials a run: 90 is refused; allowed: 10 to 40." in person.page.message.text()
+    person.number(person.page.fields["trials_per_run"], "40")
+    person.on()
+    assert person.step == "calibration"
+
+
+def test_a_current_beyond_the_limits_is_refused_with_the_reason(
+    clinic: Callable[..., Person], info: StreamInfo
+) -> None:
+    person = clinic()
+    to_patient(person)
+    to_consent(person)
+    to_device(person)
+    to_electrodes(person, info)
+    person.pick(person.page.protocol, 2)
+    person.number(person.page.fields["assist.amplitude_ma"], "90")
+    assert any(text.startswith("Current: 90 is refused; allowed: 1 to") for text in person.page.refused())
+    person.on()
+    assert person.step == "protocol"
+    person.number(person.page.fields["assist.amplitude_ma"], "15")
+    assert person.page.refused() == []
 
 
 def test_stimulation_needs_consent(clinic: Callable[..., Person], info: StreamInfo) -> None:

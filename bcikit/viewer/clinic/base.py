@@ -15,6 +15,7 @@ from bcikit.viewer.words import tr
 
 if TYPE_CHECKING:
     from bcikit.recording import Catalogue
+    from bcikit.viewer.clinic.patient_window import PatientWindow
     from bcikit.viewer.clinic.runner import SessionRunner
     from bcikit.viewer.clinic.state import ClinicState
 
@@ -34,12 +35,19 @@ class Desk:
         Colours.
     data : Path
         Where session folders are put.
+    patient : PatientWindow or None
+        What the patient sees.
     """
 
     def __init__(
         self, state: "ClinicState", catalogue: "Catalogue", runner: "SessionRunner", theme: Theme, data: Path
     ) -> None:
         self.state, self.catalogue, self.runner, self.theme, self.data = state, catalogue, runner, theme, data
+        self.patient: PatientWindow | None = None
+
+    def forget(self) -> None:
+        """Forget the person and everything of the session; who runs it stays."""
+        self.state = type(self.state)(operator=self.state.operator)
 
 
 class Page(QWidget):
@@ -99,6 +107,9 @@ class Page(QWidget):
 
     def take(self, message: dict[str, Any]) -> None:
         """Follow a message of the engine."""
+
+    def refresh(self) -> None:
+        """Show what the messages since the last call came to."""
 
     def go_on(self) -> None:
         """Check the step and go on."""

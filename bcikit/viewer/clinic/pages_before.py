@@ -21,12 +21,13 @@ from PySide6.QtWidgets import (
 from bcikit.safety.consent import Consent, Screening
 from bcikit.signal import BciError
 from bcikit.viewer.clinic.base import Desk, Page, card
+from bcikit.viewer.clinic.privacy import withdraw
 from bcikit.viewer.inputs import button, choice
 from bcikit.viewer.safety_panels import fill_table, make_table
 from bcikit.viewer.words import tr
 
 CONSENT_VERSION = "1"
-SCOPES = ("acquire", "store", "stimulate", "fes", "share", "video")
+SIGNERS = ("participant", "guardian", "representative")
 
 
 class PatientPage(Page):
@@ -55,7 +56,18 @@ class PatientPage(Page):
         self.side = choice(tr("Affected side"), [tr("no side"), tr("left"), tr("right"), tr("both")], lambda _: None)
         self.add = button(tr("Add patient"), self._add)
         self.history = make_table([tr("When"), tr("Protocol"), tr("Accuracy"), tr("Trials")], tr("History"))
+        self.withdraw = button(
+            tr("Consent withdrawn ..."), lambda: self._ask(asked=True), hint=tr("Erase everything of this patient")
+        )
+        self.question = QLabel()
+        self.question.setWordWrap(True)
+        self.question.setStyleSheet("border: none;")
+        self.confirm = QLineEdit()
+        self.confirm.setAccessibleName(tr("Code of the patient to erase"))
+        self.erase = button(tr("Erase"), self._erase)
+        self.cancel = button(tr("Cancel"), lambda: self._ask(asked=False))
         self.body.addLayout(self._columns(), 1)
+        self._ask(asked=False)
 
     def _columns(self) -> QHBoxLayout:
         new = QWidget()
@@ -68,8 +80,49 @@ class PatientPage(Page):
         left.addWidget(self.operator)
         left.addWidget(card(self.search, self.people, new, title=tr("Who is it?"), stretch=(0, 1, 0)), 1)
         columns.addLayout(left, 3)
-        columns.addWidget(card(self.history, title=tr("Sessions so far")), 2)
+        self.asking = QWidget()
+        sure = QGridLayout(self.asking)
+        sure.setContentsMargins(0, 0, 0, 0)
+        sure.addWidget(self.question, 0, 0, 1, 3)
+        sure.addWidget(self.confirm, 1, 0)
+        sure.addWidget(self.erase, 1, 1)
+        sure.addWidget(self.cancel, 1, 2)
+        columns.addWidget(card(self.history, self.withdraw, self.asking, title=tr("Sessions so far")), 2)
         return columns
+
+    def _ask(self, *, asked: bool) -> None:
+        code = self.desk.state.subject
+        self.withdraw.setVisible(not asked)
+        self.withdraw.setEnabled(bool(code))
+        self.asking.setVisible(asked)
+        self.confirm.clear()
+        if asked:
+            self.question.setText(
+                tr(
+                    "All recordings, models, scores and reports of {code} will be erased. This cannot be undone. "
+                    "Enter the code to confirm."
+                ).format(code=code)
+            )
+            self.confirm.setFocus()
+
+    def _erase(self) -> None:
+        code = self.desk.state.subject
+        if self.confirm.text().strip() != code:
+            self.say(tr("That is not the code. Nothing was erased."), "WARN")
+            return
+        if self.desk.runner.running:
+            self.say(tr("A session is running. Stop it first."), "WARN")
+            return
+        try:
+            count = withdraw(self.desk.catalogue, self.desk.data, code)
+        except (BciError, OSError) as error:
+            self.say(str(error), "BAD")
+            return
+        self.desk.forget()
+        self._ask(asked=False)
+        self.enter()
+        self.changed.emit()
+        self.say(tr("{code} is erased: {count} folders and files are gone.").format(code=code, count=count), "GOOD")
 
     def enter(self) -> None:
         """Show persons."""
@@ -113,6 +166,7 @@ class PatientPage(Page):
     def _chosen(self) -> None:
         items = self.people.selectedItems()
         self.desk.state.subject = items[0].text() if items else ""
+        self._ask(asked=False)
         rows = []
         if self.desk.state.subject:
             for entry in reversed(self.desk.catalogue.sessions(self.desk.state.subject)):
@@ -154,6 +208,10 @@ def consent_text() -> str:
     )
 
 
+def _fingerprint() -> str:
+    return hashlib.sha256(consent_text().encode()).hexdigest()
+
+
 class ConsentPage(Page):
     """Consent by scope, and the screening questions."""
 
@@ -171,6 +229,7 @@ class ConsentPage(Page):
         for name, box in self.scopes.items():
             box.setAccessibleName(box.text())
             box.setChecked(name in ("acquire", "store"))
+            box.clicked.connect(lambda _checked=False: self._agreement_changed())
         self.signer = choice(
             tr("Who signed"), [tr("the patient"), tr("guardian"), tr("representative")], lambda _: None
         )
@@ -237,12 +296,33 @@ class ConsentPage(Page):
         return grid
 
     def enter(self) -> None:
-        """Show what was agreed to in this session, if that was done already."""
-        if self.desk.state.consent.get("subject") == self.desk.state.subject:
-            self.signed.setChecked(True)
-            for name, box in self.scopes.items():
-                box.setChecked(name in self.desk.state.consent.get("scopes", ()))
-        else:
+        """Show what was agreed to in this session or the last one; the screening is asked each time."""
+        record = self._on_file()
+        self.signed.setChecked(bool(record))
+        if not record:
+            return
+        for name, box in self.scopes.items():
+            box.setChecked(name in record.get("scopes", ()))
+        self.signer.setCurrentIndex(SIGNERS.index(record["signer"]))
+        self.signed.setChecked(record.get("text_sha256") == _fingerprint())
+        if self.signed.isChecked():
+            self.say(tr("The consent of {day} is on file. Ask the screening again.").format(day=record["signed"][:10]))
+
+    def _on_file(self) -> dict[str, Any]:
+        """Return the newest consent of the person; empty if there is none."""
+        state = self.desk.state
+        if state.consent.get("subject") == state.subject:
+            return state.consent
+        kept = self.desk.catalogue.subject(state.subject).data.get("consents", [])
+        return dict(kept[-1]) if kept else {}
+
+    def _agreed(self) -> tuple[str, ...]:
+        return tuple(name for name, box in self.scopes.items() if box.isChecked())
+
+    def _agreement_changed(self) -> None:
+        record = self._on_file() if self.desk.state.subject else {}
+        if record and set(record.get("scopes", ())) != set(self._agreed()):
+            # Another agreement is another signature.
             self.signed.setChecked(False)
 
     def go_on(self) -> None:
@@ -256,20 +336,30 @@ class ConsentPage(Page):
             return
         answers: dict[str, Any] = {name: box.isChecked() for name, box in self.questions.items()}
         screening = Screening(age=self.age.value(), sleep_h=self.sleep.value(), **answers)
-        consent = Consent.model_validate(
-            {
-                "subject": self.desk.state.subject,
-                "version": CONSENT_VERSION,
-                "text_sha256": hashlib.sha256(consent_text().encode()).hexdigest(),
-                "language": "zh" if tr("language") == "语言" else "en",
-                "scopes": tuple(name for name, box in self.scopes.items() if box.isChecked()),
-                "signer": ("participant", "guardian", "representative")[self.signer.currentIndex()],
-                "signed": datetime.now(UTC),
-                "screening_sha256": screening.sha256(),
-            }
-        )
+        agreed = {
+            "subject": self.desk.state.subject,
+            "version": CONSENT_VERSION,
+            "text_sha256": _fingerprint(),
+            "language": "zh" if tr("language") == "语言" else "en",
+            "scopes": list(self._agreed()),
+            "signer": SIGNERS[self.signer.currentIndex()],
+        }
+        before = self._on_file()
+        same = all(before.get(key) == value for key, value in agreed.items())
+        signed = before["signed"] if same else datetime.now(UTC)
+        consent = Consent.model_validate({**agreed, "signed": signed, "screening_sha256": screening.sha256()})
         self.desk.state.consent = consent.model_dump(mode="json")
+        self._keep(self.desk.state.consent)
         self.desk.state.screening = screening.model_dump(mode="json")
         bars = screening.bars()
         self.say(tr("Flickering stimuli stay off: {bars}").format(bars=", ".join(bars)) if bars else "", "WARN")
         self.done.emit()
+
+    def _keep(self, record: dict[str, Any]) -> None:
+        """Keep the consent with the person; one that says nothing new is not kept twice."""
+        code = self.desk.state.subject
+        data = dict(self.desk.catalogue.subject(code).data)
+        kept = list(data.get("consents", []))
+        if not kept or any(kept[-1].get(key) != record[key] for key in ("scopes", "signer", "signed", "text_sha256")):
+            data["consents"] = [*kept, record]
+            self.desk.catalogue.update_subject(code, data=data)

@@ -1,9 +1,11 @@
 """The page on which the protocol is chosen, from the therapy plan and within limits."""
 
-from PySide6.QtWidgets import QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QWidget
+from typing import Any
+
+from PySide6.QtWidgets import QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QScrollArea, QWidget
 
 from bcikit.signal import BciError
-from bcikit.viewer.clinic import protocols
+from bcikit.viewer.clinic import limits, protocols
 from bcikit.viewer.clinic.base import Desk, Page, card
 from bcikit.viewer.inputs import button, choice
 from bcikit.viewer.words import tr
@@ -18,21 +20,34 @@ class ProtocolPage(Page):
         )
         self.names = protocols.protocol_names()
         self.protocol = choice(tr("Protocol"), list(self.names.values()), lambda _: self._build_fields())
+        self.sentence = QLabel()
+        self.sentence.setWordWrap(True)
+        self.sentence.setStyleSheet(f"color: {desk.theme.dim}; border: none;")
         self.pair = choice(tr("Movements"), list(protocols.PAIRS), lambda _: self._show_length())
+        self.side = choice(tr("Hand"), [tr("left hand"), tr("right hand")], lambda _: self._show_length())
         self.length = QLabel()
+        self.length.setWordWrap(True)
         self.length.setStyleSheet("font-size: 14px; border: none;")
         self.save_plan = button(tr("Save as this patient's plan"), self._save_plan)
         self.fields: dict[str, QDoubleSpinBox] = {}
-        self._fields_box = QWidget()
-        self._form = QFormLayout(self._fields_box)
-        self._form.setContentsMargins(0, 0, 0, 0)
-        row = QHBoxLayout()
-        self.pair_label = QLabel(tr("Movements"))
-        self.pair_label.setBuddy(self.pair)
-        row.addWidget(card(self.protocol, self.pair_label, self.pair, self._fields_box, title=tr("What to train")), 3)
-        row.addWidget(card(self.length, self.save_plan, title=tr("Dose")), 2)
-        self.body.addLayout(row)
-        self.body.addStretch(1)
+        self._form = QFormLayout()
+        self._form.setContentsMargins(0, 4, 8, 0)
+        self._form.setVerticalSpacing(6)
+        self.body.addLayout(self._columns(), 1)
+
+    def _columns(self) -> QHBoxLayout:
+        fields = QWidget()
+        fields.setLayout(self._form)
+        scroll = QScrollArea()
+        scroll.setWidget(fields)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setStyleSheet("QScrollArea, QScrollArea > QWidget > QWidget { background: transparent; border: none; }")
+        columns = QHBoxLayout()
+        what = card(self.protocol, self.sentence, scroll, title=tr("What to train"), stretch=(0, 0, 1))
+        columns.addWidget(what, 3)
+        columns.addWidget(card(self.length, self.save_plan, title=tr("Dose")), 2)
+        return columns
 
     @property
     def name(self) -> str:
@@ -42,66 +57,96 @@ class ProtocolPage(Page):
     def enter(self) -> None:
         """Fill in the plan."""
         state = self.desk.state
-        plan = self.desk.catalogue.subject(state.subject).data.get("plan", {})
+        person = self.desk.catalogue.subject(state.subject)
+        plan = person.data.get("plan", {})
         wanted = state.protocol if state.settings else plan.get("protocol", state.protocol)
         settings = state.settings or plan.get("settings", {})
         self.protocol.setCurrentText(self.names.get(wanted, next(iter(self.names.values()))))
         self._build_fields()
-        for key, box in self.fields.items():
-            if key in settings:
-                box.setValue(float(settings[key]))
+        for key, value in protocols.starting_values(self.name, settings).items():
+            self.fields[key].setValue(value)
         pair = tuple(settings.get("classes", ()))
         for text, classes in protocols.PAIRS.items():
             if classes == pair:
                 self.pair.setCurrentText(text)
+        movement = settings.get("movement", "left_hand" if person.affected_side == "left" else "right_hand")
+        self.side.setCurrentIndex(int(movement != "left_hand"))
         self._show_length()
 
     def _build_fields(self) -> None:
+        # What two protocols share stays; the choice of movements is taken out, not destroyed.
+        for box in (self.pair, self.side):
+            box.setParent(None)
         while self._form.rowCount():
             self._form.removeRow(0)
         self.fields = {}
         kind = protocols.kind_of(self.name)
-        imagery = kind == "motor-imagery"
-        self.pair.setVisible(imagery)
-        self.pair_label.setVisible(imagery)
-        for limit in protocols.LIMITS[kind]:
-            box = QDoubleSpinBox()
-            box.setDecimals(0 if float(limit.step).is_integer() else 2)
-            box.setRange(limit.low, limit.high)
-            box.setSingleStep(limit.step)
-            box.setValue(limit.start)
-            box.setSuffix(f" {limit.unit}" if limit.unit else "")
-            name = protocols.field_name(limit.key)
-            box.setAccessibleName(name)
-            words = tr("allowed: {low:g} to {high:g}").format(low=limit.low, high=limit.high)
-            box.setToolTip(words)
-            box.setAccessibleDescription(words)
-            box.valueChanged.connect(lambda _: self._show_length())
-            self.fields[limit.key] = box
-            self._form.addRow(name, box)
+        self.sentence.setText(protocols.protocol_sentence(self.name))
+        if kind == "motor-imagery":
+            self._form.addRow(tr("Movements"), self.pair)
+        elif kind == "rehabilitation":
+            self._form.addRow(tr("Hand"), self.side)
+        for box in (self.pair, self.side):
+            box.setVisible(box.parent() is not None)
+        for limit in limits.LIMITS[self.name]:
+            self._add_field(limit)
         self._show_length()
 
-    def settings(self) -> dict[str, object]:
+    def _add_field(self, limit: limits.Limit) -> None:
+        box = QDoubleSpinBox()
+        box.setDecimals(limit.decimals)
+        # The field takes more than is allowed, so that it can say why it is refused.
+        box.setRange(0, 10 * limit.high)
+        box.setSingleStep(limit.step)
+        box.setValue(limit.start)
+        box.setSuffix(f" {limit.unit}" if limit.unit else "")
+        box.setMinimumWidth(110)
+        name = limits.field_name(limit.key)
+        box.setAccessibleName(name)
+        box.setAccessibleDescription(tr("allowed: {limits}").format(limits=limit.words()))
+        box.setToolTip(box.accessibleDescription())
+        box.valueChanged.connect(lambda _: self._show_length())
+        allowed = QLabel(limit.words())
+        allowed.setStyleSheet(f"color: {self.desk.theme.dim};")
+        row = QHBoxLayout()
+        row.addWidget(box)
+        row.addWidget(allowed, 1)
+        self.fields[limit.key] = box
+        self._form.addRow(name, row)
+
+    def settings(self) -> dict[str, Any]:
         """Return the settings chosen."""
-        values: dict[str, object] = {}
-        for key, box in self.fields.items():
-            whole = box.decimals() == 0 and key != "between_runs"
-            values[key] = int(box.value()) if whole else float(box.value())
-        if protocols.kind_of(self.name) == "motor-imagery":
+        values: dict[str, Any] = {}
+        for limit in limits.LIMITS[self.name]:
+            value = self.fields[limit.key].value()
+            values[limit.key] = int(value) if limit.whole else float(value)
+        kind = protocols.kind_of(self.name)
+        if kind == "motor-imagery":
             values["classes"] = list(protocols.PAIRS[self.pair.currentText()])
+        elif kind == "rehabilitation":
+            values["movement"] = ("left_hand", "right_hand")[self.side.currentIndex()]
         return values
 
+    def refused(self) -> list[str]:
+        """Return why the numbers are refused; empty if they are not."""
+        return limits.problems(self.name, {key: box.value() for key, box in self.fields.items()})
+
     def _show_length(self) -> None:
-        kind = protocols.kind_of(self.name)
-        settings = self.settings()
-        runs = settings.get(protocols.FEEDBACK_RUNS[kind], 0)
-        trials = int(str(runs)) * int(str(settings.get("trials_per_run", 0)))
-        minutes = protocols.minutes_of(kind, dict(settings))
-        self.length.setText(
-            tr("{trials} movements to train\nabout {minutes:.0f} minutes").format(trials=trials, minutes=minutes)
-        )
+        if len(self.fields) < len(limits.LIMITS[self.name]):
+            return
+        settings, problems = self.settings(), self.refused()
+        minutes = protocols.minutes_of(self.name, settings)
+        trials = protocols.trials_of(self.name, settings)
+        words = {
+            "neurofeedback": tr("{trials} blocks of training\nabout {minutes:.0f} minutes"),
+            "blocks": tr("about {minutes:.0f} minutes"),
+        }.get(protocols.kind_of(self.name), tr("{trials} movements to train\nabout {minutes:.0f} minutes"))
+        self.length.setText(words.format(trials=trials, minutes=minutes))
+        self.say("\n".join(problems), "BAD" if problems else "")
 
     def _save_plan(self) -> None:
+        if self.refused():
+            return
         code = self.desk.state.subject
         data = dict(self.desk.catalogue.subject(code).data)
         data["plan"] = {"protocol": self.name, "settings": self.settings()}
@@ -111,7 +156,10 @@ class ProtocolPage(Page):
     def go_on(self) -> None:
         """Check the settings as the engine would, and go on."""
         state = self.desk.state
-        settings = self.settings()
+        settings, problems = self.settings(), self.refused()
+        if problems:
+            self.say("\n".join(problems), "BAD")
+            return
         try:
             protocols.build(
                 self.name,
@@ -119,7 +167,7 @@ class ProtocolPage(Page):
                 subject=state.subject,
                 operator=state.operator,
                 folder=str(self.desk.data),
-                settings=dict(settings),
+                settings=settings,
                 phase="session",
             )
         except BciError as error:
@@ -130,6 +178,6 @@ class ProtocolPage(Page):
             return
         if settings != state.settings or self.name != state.protocol:
             state.model = ""
-        state.protocol, state.settings = self.name, dict(settings)
+        state.protocol, state.settings = self.name, settings
         self.say("")
         self.done.emit()

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLineEdit, QTextBrows
 from bcikit.signal import BciError
 from bcikit.viewer.clinic import protocols
 from bcikit.viewer.clinic.base import Desk, Page, card
+from bcikit.viewer.clinic.counts import counts_of
 from bcikit.viewer.clinic.report import ReportData, html, write_html, write_pdf
 from bcikit.viewer.inputs import button
 from bcikit.viewer.safety_panels import fill_table, make_table
@@ -62,9 +63,8 @@ class ReportPage(Page):
     def data(self) -> ReportData:
         """Return what the report shows."""
         state, catalogue = self.desk.state, self.desk.catalogue
-        parts = [values for values in (_result(Path(folder)) for folder in state.parts) if values]
-        mine = {str(Path(folder).resolve()) for folder in state.parts}
-        entries = [entry for entry in catalogue.sessions(state.subject) if entry.path in mine]
+        parts = [_result(Path(folder)) for folder in state.parts]
+        total = counts_of(state.parts).total
         trend = [(day[:10], value) for day, value in catalogue.trend(state.subject, "online_accuracy")]
         return ReportData(
             subject=state.subject,
@@ -72,8 +72,9 @@ class ReportPage(Page):
             protocol=protocols.protocol_names().get(state.protocol, state.protocol),
             date=f"{datetime.now(UTC):%Y-%m-%d}",
             parts=parts,
-            minutes=sum(entry.seconds for entry in entries) / 60,
-            movements=sum(int(entry.results.get("movements") or 0) for entry in entries),
+            minutes=total.seconds / 60,
+            movements=total.movements,
+            reopened=state.reopened,
             notes=state.notes,
             trend=trend,
             outcomes=[(o.measured[:10], o.scale, o.value, o.unit) for o in catalogue.outcomes(state.subject)],
@@ -108,9 +109,13 @@ class ReportPage(Page):
         self.say(tr("Saved: {path}").format(path=path), "GOOD")
 
 
-def _result(folder: Path) -> dict[str, Any] | None:
+def _result(folder: Path) -> dict[str, Any]:
+    """Return what came out of a part; what was counted, where the engine died before it could say."""
     try:
         values = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    return values if isinstance(values, dict) else None
+        values = None
+    if isinstance(values, dict):
+        return values
+    part = counts_of([str(folder)]).part
+    return {"n_trials": part.answered, "n_correct": part.correct, "ended": "failed"}

@@ -11,6 +11,7 @@ from bcikit.signal import BciError
 from bcikit.viewer.bars import DecisionBars
 from bcikit.viewer.clinic import protocols
 from bcikit.viewer.clinic.base import Desk, card
+from bcikit.viewer.clinic.counts import Counts
 from bcikit.viewer.clinic.pages_run import RunPage
 from bcikit.viewer.hand import HandView
 from bcikit.viewer.inputs import button
@@ -36,10 +37,7 @@ class SessionPage(RunPage):
         self.hand = HandView(desk.theme)
         self.bars = DecisionBars(desk.theme)
         self.pause = button(tr("Pause"), self._pause, checkable=True)
-        self.acknowledge = button(tr("Acknowledge"), self._acknowledge, hint=tr("After a stop: the cause is mended"))
-        self.finish = button(tr("Finish early"), self._finish)
-        for one in (self.pause, self.acknowledge, self.finish):
-            one.setMinimumHeight(40)
+        self.pause.setMinimumHeight(40)
         self.state = QLabel("")
         self.state.setWordWrap(True)
         self.state.setStyleSheet("font-size: 15px; border: none;")
@@ -79,7 +77,8 @@ class SessionPage(RunPage):
         left.addWidget(card(self.bars, stretch=(1,)), 1)
         right.addWidget(card(self.state, title=tr("What happens")), 2)
         right.addWidget(card(self.progress, self.accuracy, self.dose, title=tr("So far")))
-        right.addWidget(card(self.difficulty_label, self.difficulty))
+        self.difficulty_card = card(self.difficulty_label, self.difficulty)
+        right.addWidget(self.difficulty_card)
         right.addWidget(card(self.note, title=tr("Notes")))
         columns = QHBoxLayout()
         columns.addLayout(left, 3)
@@ -90,52 +89,54 @@ class SessionPage(RunPage):
 
     def reset(self) -> None:
         """Begin to count anew."""
-        self.correct = self.counted = self.movements = 0
-        self.trials = 0
+        self.counts = Counts()
         self.ended = ""
-        self._begin: float | None = None
-        self._armed = False
-        self._last: float = 0.0
+        self._knows_pause = self._stale = False
+        # Only who pressed Start in this window lets it arm; one that comes late arms nothing by itself.
+        self._wants_arm = False
+
+    @property
+    def can_go_on(self) -> bool:
+        """True if there are trials left of a training that was begun."""
+        return 0 < self.trials < self.planned_trials()
+
+    def enter(self) -> None:
+        """Show where one is, with the controls that the protocol has."""
+        super().enter()
+        settings = self.desk.state.settings
+        kind = protocols.kind_of(self.desk.state.protocol)
+        self.difficulty_card.setVisible(kind == "rehabilitation")
+        self.difficulty.blockSignals(True)
+        self.difficulty.setValue(round(100 * float(settings.get("threshold", 0.7))))
+        self.difficulty.blockSignals(False)
+        self._show_difficulty(self.difficulty.value())
+        self._show()
 
     def remaining(self) -> dict[str, Any]:
         """Return settings with the trials that are left, so that a session that was cut off goes on."""
-        settings = dict(self.desk.state.settings)
-        kind = protocols.kind_of(self.desk.state.protocol)
-        per_run, key = int(settings.get("trials_per_run", 20)), protocols.FEEDBACK_RUNS[kind]
-        left = max(1, self.planned_trials() - self.trials)
-        if self.trials and left < self.planned_trials():
-            classes = max(2, len(settings.get("classes", (1, 2))))
-            runs = max(1, -(-left // per_run))
-            settings[key] = runs
-            settings["trials_per_run"] = max(classes, -(-(left // runs) // classes) * classes)
-        return settings
+        state = self.desk.state
+        return protocols.remaining(state.protocol, state.settings, done=self.trials)
 
     def begin(self) -> None:
-        """Start, or arm again after a stop was acknowledged."""
-        self._armed = False
-        if self.desk.runner.running:
-            self._arm()
-        else:
-            super().begin()
-        self.pause.setChecked(False)
+        """Start, or go on after a stop or a pause."""
+        self._wants_arm = not self.desk.runner.running
+        super().begin()
+        self._show_pause(paused=False)
 
-    def _arm(self) -> None:
+    def go(self) -> None:
+        """Arm, and go on; out of a pause, too."""
         who = self.desk.state.operator
+        if self.pause.isChecked():
+            self.desk.runner.send("resume")
         self.desk.runner.send("arm", who=who)
         self.desk.runner.send("start", who=who)
-        self._armed = True
+        self._wants_arm = False
 
     def show_running(self) -> None:
         """Enable what makes sense now."""
         super().show_running()
-        running, state = self.desk.runner.running, self.status.state
-        again = running and state == "STANDBY"
-        self.start.setEnabled(not running or again)
-        self.start.setText(tr("Go on") if again or (self.trials and not running) else tr("Start"))
-        self.start.setAccessibleName(self.start.text())
-        self.pause.setEnabled(running)
-        self.finish.setEnabled(running)
-        self.acknowledge.setEnabled(running and state in ("SAFE_STOP", "ESTOP"))
+        running = self.desk.runner.running
+        self.pause.setEnabled(running and self.status.state not in ("SAFE_STOP", "ESTOP", "FATAL"))
         self.next_button.setEnabled(not running)
 
     def take(self, message: dict[str, Any]) -> None:
@@ -145,33 +146,30 @@ class SessionPage(RunPage):
         kind = message.get("type")
         if self.status.state == "ACTIVE" and before != "ACTIVE":
             self.say("")
-        if isinstance(message.get("time"), int | float) and kind != "state":
-            self._begin = float(message["time"]) if self._begin is None else self._begin
-            self._last = max(self._last, float(message["time"]))
-        if kind not in ("result", "failed") and not self._armed and self.status.state in ("", "STANDBY"):
+        if kind not in ("result", "failed") and self._wants_arm and self.status.state in ("", "STANDBY"):
             # The therapist pressed Start: that is the order to arm, as soon as the engine is heard.
-            self._arm()
+            self.go()
         if kind == "event":
             self._take_event(message)
-        elif kind == "command":
-            self.movements += 1
-        self._show()
+        elif kind == "health" and not self._knows_pause and "paused" in message:
+            self._knows_pause = True
+            self._show_pause(paused=bool(message["paused"]))
+        self._stale = True
 
     def _take_event(self, message: dict[str, Any]) -> None:
-        name, data = str(message.get("name", "")), message.get("data") or {}
-        if name == "feedback/result":
-            self.counted += 1
-            self.correct += bool(data.get("correct", data.get("hit")))
-        elif (
-            name == "block/start"
-            and self.status.state == "STANDBY"
-            and self._armed
-            and data.get("kind") not in ("break", "baseline")
-        ):
+        data = message.get("data") or {}
+        if message.get("name") in ("operator/pause", "operator/resume"):
+            self._show_pause(paused=message["name"] == "operator/pause")
+        runs = data.get("kind") not in ("break", "baseline")
+        if message.get("name") == "block/start" and runs and self.status.state == "STANDBY" and not self._wants_arm:
             # The gate was shut for the pause between runs.
-            self._arm()
-        elif name == "operator/refused":
-            self.say(str(data.get("reason", "")), "BAD")
+            self.go()
+
+    def refresh(self) -> None:
+        """Show what came since the last time."""
+        if self._stale:
+            self._stale = False
+            self._show()
 
     def _show(self) -> None:
         status = self.status
@@ -185,17 +183,19 @@ class SessionPage(RunPage):
         allowed = bool(status.verdict.get("allowed")) if status.verdict else None
         self.bars.threshold = status.threshold()
         self.bars.show_decision(status.decision, allowed=allowed and not why, verdict=why or tr("Let through"))
-        if self.counted:
-            low, high = accuracy_interval(self.correct, self.counted)
+        total = self.counts.total
+        if total.answered:
+            low, high = accuracy_interval(total.correct, total.answered)
             self.accuracy.setText(
                 tr("{percent:.0f} % of {n} right (95 % interval {low:.0f} to {high:.0f} %)").format(
-                    percent=100 * self.correct / self.counted, n=self.counted, low=100 * low, high=100 * high
+                    percent=100 * total.correct / total.answered, n=total.answered, low=100 * low, high=100 * high
                 )
             )
-        minutes = 0.0 if self._begin is None else (self._last - self._begin) / 60
+        else:
+            self.accuracy.setText(tr("{count} rewards").format(count=total.rewards) if total.rewards else "–")
         self.dose.setText(
             tr("{minutes:.1f} minutes, {trials} trials, {movements} movements").format(
-                minutes=minutes, trials=self.trials, movements=self.movements
+                minutes=total.seconds / 60, trials=total.trials, movements=total.movements
             )
         )
 
@@ -211,7 +211,7 @@ class SessionPage(RunPage):
             "ended",
         )
         results = {key: values.get(key) for key in keep}
-        results["movements"] = self.movements
+        results["movements"] = self.counts.part.movements
         self.ended = str(values.get("ended", ""))
         try:
             self.desk.catalogue.add_session(
@@ -237,16 +237,17 @@ class SessionPage(RunPage):
             )
 
     def _pause(self) -> None:
-        self.desk.runner.send("pause" if self.pause.isChecked() else "resume")
-        self.pause.setText(tr("Resume") if self.pause.isChecked() else tr("Pause"))
+        if self.pause.isChecked():
+            self.desk.runner.send("pause")
+        else:
+            self.pause.setChecked(True)
+            self.go()
+        self._show_pause(paused=self.pause.isChecked())
+
+    def _show_pause(self, *, paused: bool) -> None:
+        self.pause.setChecked(paused)
+        self.pause.setText(tr("Resume") if paused else tr("Pause"))
         self.pause.setAccessibleName(self.pause.text())
-
-    def _acknowledge(self) -> None:
-        self.desk.runner.send("acknowledge", who=self.desk.state.operator, reason="cause mended, patient is well")
-
-    def _finish(self) -> None:
-        self.desk.runner.send("finish")
-        self.say(tr("Finishing ..."))
 
     def _note(self) -> None:
         text = self.note.text().strip()
@@ -267,4 +268,5 @@ class SessionPage(RunPage):
     def go_on(self) -> None:
         """Go to the report."""
         self.close_patient()
+        self._note_patient(shown=False)
         self.done.emit()

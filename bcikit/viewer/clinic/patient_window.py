@@ -1,11 +1,12 @@
 """The patient's own window: large, calm, on the second screen where there is one; what flickers is locked to frames."""
 
 import math
+import time
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from bcikit.viewer.hand import HandView
 from bcikit.viewer.theme import DARK
@@ -15,6 +16,18 @@ CALM = "#101418"
 """Behind everything the patient sees."""
 GREY = QColor("#5a5f66")
 """What the screen shows when it must go blank: mid-grey, no contrast."""
+CALM_PHASES = {
+    "rest": "rest",
+    "pause": "rest",
+    "break": "rest",
+    "fixation": "fixation",
+    "prepare": "fixation",
+    "eyes-open": "eyes-open",
+    "eyes-closed": "eyes-closed",
+    "training": "training",
+    "watch": "watch",
+}
+"""Phase of a paradigm to what is shown; what is not here is the task itself."""
 STOPPED = frozenset({"SAFE_STOP", "ESTOP", "FATAL"})
 
 
@@ -24,7 +37,7 @@ class Stage(QWidget):
     Attributes
     ----------
     phase : str
-        "wait", "fixation", "cue", "task", "rest", "stop".
+        What is shown, see `PatientWindow.show_phase`.
     frames : int
         Frames painted; the luminance of what flickers follows from this number alone.
     """
@@ -47,7 +60,7 @@ class Stage(QWidget):
         centre = QPointF(self.width() / 2, self.height() / 2)
         if self.flicker and dark:
             self._paint_flicker(painter)
-        if self.phase in ("fixation", "cue", "task"):
+        if self.phase in ("fixation", "cue", "task", "eyes-open"):
             painter.setPen(QPen(QColor("#dfe6ee"), max(3.0, side * 0.012)))
             arm = side * 0.07
             painter.drawLine(centre - QPointF(arm, 0), centre + QPointF(arm, 0))
@@ -116,6 +129,7 @@ class PatientWindow(QWidget):
         layout.addWidget(self.stage, 1)
         self._closure = 0.0
         self._wanted = 0.0
+        self._feedback = False
         self._glide = QTimer(self)
         self._glide.setTimerType(Qt.TimerType.PreciseTimer)
         self._glide.timeout.connect(self._step)
@@ -146,6 +160,8 @@ class PatientWindow(QWidget):
             state = str(message.get("state", ""))
             if state in STOPPED:
                 self.show_phase("stop")
+            elif state == "STANDBY" and self.stage.phase != "wait":
+                self.show_phase("rest")
             elif state == "FINISHED":
                 self.show_phase("wait", words=tr("Well done. That was all."))
 
@@ -154,30 +170,41 @@ class PatientWindow(QWidget):
         if head == "cue":
             self.show_phase("cue", cue=rest)
         elif head == "phase":
-            calm = {"rest": "rest", "pause": "rest", "break": "rest", "fixation": "fixation", "prepare": "fixation"}
-            phase = calm.get(rest, "task")
+            phase = CALM_PHASES.get(rest, "task")
+            if rest == "attempt" and self.stage.cue in self._attempts():
+                self.show_phase("cue", cue=self.stage.cue, words=self._attempts()[self.stage.cue])
             # The arrow stays while the task begins with it.
             if not (phase == "task" and self.stage.phase == "cue"):
                 self.show_phase(phase)
         elif head == "feedback" and rest == "start":
-            self.show_phase("task")
+            # An attempt begins with its feedback: what to do stays to be read.
+            if self.stage.words not in self._attempts().values():
+                self.show_phase("task")
+        elif name == "sound/beep":
+            QApplication.beep()
         elif head == "block" and rest == "start":
-            feedback = str(data.get("kind", "")) not in ("calibration", "break", "baseline")
-            self.hand.setVisible(feedback)
+            self._feedback = str(data.get("kind", "")) not in ("calibration", "break", "baseline", "custom")
+            self.hand.setVisible(self._feedback)
         elif name == "paradigm/end":
             self.show_phase("wait", words=tr("Well done. That was all."))
 
     def show_phase(self, phase: str, *, cue: str = "", words: str = "") -> None:
-        """Show a phase: "wait", "fixation", "cue", "task", "rest", "stop"."""
+        """Show a phase: wait, fixation, cue, task, rest, eyes-open, eyes-closed, training, watch or stop."""
         texts = {
             "wait": tr("We will begin soon. Sit comfortably."),
             "fixation": "",
             "cue": self._cue_text(cue),
             "task": "",
             "rest": tr("Rest"),
+            "eyes-open": tr("Keep your eyes open and look at the cross"),
+            "eyes-closed": tr("Close your eyes until you hear the tone"),
+            "training": tr("Let the hand close, without moving"),
+            "watch": tr("Watch the movement"),
             "stop": tr("Stopped. Everything is at rest."),
         }
-        self.stage.phase, self.stage.cue = phase, cue
+        # What is watched is what will be tried.
+        self.stage.phase, self.stage.cue = phase, self.stage.cue if phase == "watch" else cue
+        self.hand.setVisible(self._feedback or phase == "watch")
         self.stage.words = words or texts[phase]
         self.setAccessibleDescription(self.stage.words)
         if phase in ("stop", "rest", "wait"):
@@ -194,8 +221,19 @@ class PatientWindow(QWidget):
         }
         return known.get(cue, cue.replace("_", " "))
 
+    def _attempts(self) -> dict[str, str]:
+        return {
+            "left_hand": tr("Try to move your left hand"),
+            "right_hand": tr("Try to move your right hand"),
+            "rest": tr("Do nothing, relax"),
+        }
+
     def _step(self) -> None:
-        self._closure += 0.25 * (self._wanted - self._closure)
+        wanted = self._wanted
+        if self.stage.phase == "watch":
+            # Closes and opens every two seconds: the movement that is watched.
+            wanted = 0.5 - 0.5 * math.cos(math.pi * time.monotonic())
+        self._closure += 0.25 * (wanted - self._closure)
         if self.hand.isVisible():
             self.hand.show_state(self._closure, text=" ")
 

@@ -1,11 +1,12 @@
-"""Protocols a therapist may choose, and within which limits each may be changed."""
+"""Protocols that the clinic window offers, and the sessions that are made of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from bcikit.paradigms import make_paradigm
+from bcikit.paradigms import make_paradigm, read_paradigm
 from bcikit.session.config import SessionConfig, config_from
 from bcikit.session.shipped import shipped_config, with_options
+from bcikit.viewer.clinic.limits import LIMITS
 from bcikit.viewer.words import tr
 
 PAIRS: dict[str, tuple[str, ...]] = {
@@ -15,61 +16,9 @@ PAIRS: dict[str, tuple[str, ...]] = {
 }
 """Pairs of movements that motor imagery may tell apart."""
 
-
-@dataclass(frozen=True)
-class Limit:
-    """One number a therapist may change.
-
-    Attributes
-    ----------
-    key : str
-        Setting of the paradigm.
-    low, high, step, start : float
-        What is allowed.
-    unit : str
-        For the field.
-    """
-
-    key: str
-    low: float
-    high: float
-    step: float
-    start: float
-    unit: str = ""
-
-
-LIMITS: dict[str, tuple[Limit, ...]] = {
-    "motor-imagery": (
-        Limit("calibration_runs", 1, 4, 1, 2),
-        Limit("feedback_runs", 1, 6, 1, 3),
-        Limit("trials_per_run", 10, 40, 2, 20),
-        Limit("between_runs", 5, 180, 5, 30, "s"),
-    ),
-    "rehabilitation": (
-        Limit("calibration_runs", 1, 4, 1, 2),
-        Limit("runs", 1, 6, 1, 3),
-        Limit("trials_per_run", 10, 40, 2, 20),
-        Limit("threshold", 0.6, 0.9, 0.05, 0.7),
-        Limit("between_runs", 5, 300, 5, 60, "s"),
-    ),
-}
-"""Kind of paradigm to what may be changed."""
-
-FEEDBACK_RUNS = {"motor-imagery": "feedback_runs", "rehabilitation": "runs"}
-NAMES = ("motor-imagery", "action-observation", "motor-imagery-fes")
-"""Shipped paradigms that the clinic window offers."""
-
-
-def field_name(key: str) -> str:
-    """Return what a setting is called in the language of the interface."""
-    return {
-        "calibration_runs": tr("Calibration runs"),
-        "feedback_runs": tr("Training runs"),
-        "runs": tr("Training runs"),
-        "trials_per_run": tr("Trials a run"),
-        "between_runs": tr("Pause between runs"),
-        "threshold": tr("Difficulty (threshold)"),
-    }[key]
+_RUNS = {"motor-imagery": "feedback_runs", "rehabilitation": "runs"}
+_TRIAL_SECONDS = {"motor-imagery": 10.5, "rehabilitation": 16.0}
+_NO_DECISIONS = ("neurofeedback", "blocks")
 
 
 def protocol_names() -> dict[str, str]:
@@ -78,7 +27,28 @@ def protocol_names() -> dict[str, str]:
         "motor-imagery": tr("Motor imagery with a virtual hand"),
         "action-observation": tr("Action observation and attempted movement"),
         "motor-imagery-fes": tr("Hand opening with functional electrical stimulation (simulated)"),
+        "neurofeedback-smr": tr("Neurofeedback of the sensorimotor rhythm"),
+        "neurofeedback-alpha": tr("Neurofeedback of the alpha rhythm"),
+        "eyes-open-closed": tr("Check: eyes open, eyes closed"),
     }
+
+
+def protocol_sentence(protocol: str) -> str:
+    """Return one sentence that says what happens."""
+    return {
+        "motor-imagery": tr("The patient imagines two movements in turn; the hand on the screen follows."),
+        "action-observation": tr("The patient watches a movement, then tries it; the hand on the screen helps."),
+        "motor-imagery-fes": tr(
+            "The patient tries to open the hand; when the brain shows it, the muscle is stimulated."
+        ),
+        "neurofeedback-smr": tr(
+            "The hand closes while 12 to 15 Hz over the motor strip is strong; nothing to calibrate."
+        ),
+        "neurofeedback-alpha": tr("The hand closes while 8 to 12 Hz at the back is strong; nothing to calibrate."),
+        "eyes-open-closed": tr(
+            "Two minutes of rest: closed eyes must raise the alpha rhythm, or the signal is no EEG."
+        ),
+    }[protocol]
 
 
 def kind_of(protocol: str) -> str:
@@ -86,13 +56,51 @@ def kind_of(protocol: str) -> str:
     return make_paradigm(protocol).kind
 
 
-def minutes_of(kind: str, settings: dict[str, Any]) -> float:
+def learns(protocol: str) -> bool:
+    """Return whether the protocol needs a calibration."""
+    return kind_of(protocol) not in _NO_DECISIONS
+
+
+def trials_of(protocol: str, settings: Mapping[str, Any], *, phase: str = "session") -> int:
+    """Return how many trials, blocks or phases a calibration or a session has."""
+    kind = kind_of(protocol)
+    if kind == "neurofeedback":
+        return int(settings.get("blocks", 4))
+    if kind == "blocks":
+        return 0
+    runs = settings.get("calibration_runs" if phase == "calibration" else _RUNS[kind], 1)
+    return int(runs) * int(settings.get("trials_per_run", 20))
+
+
+def minutes_of(protocol: str, settings: Mapping[str, Any]) -> float:
     """Return about how long the training takes, in minutes."""
-    seconds = 10.5 if kind == "motor-imagery" else 16.0
-    runs = float(settings.get(FEEDBACK_RUNS[kind], 3))
-    return (
-        runs * float(settings.get("trials_per_run", 20)) * seconds + (runs - 1) * settings.get("between_runs", 30)
-    ) / 60
+    kind = kind_of(protocol)
+    if kind == "neurofeedback":
+        blocks = int(settings.get("blocks", 4))
+        pauses = (blocks - 1) * float(settings.get("between_blocks", 60))
+        return (float(settings.get("baseline", 120)) + blocks * float(settings.get("block", 270)) + pauses) / 60
+    if kind == "blocks":
+        return 2.0 * float(settings.get("repeats", 1))
+    runs = int(settings.get(_RUNS[kind], 3))
+    pauses = (runs - 1) * float(settings.get("between_runs", 30))
+    return (trials_of(protocol, settings) * _TRIAL_SECONDS[kind] + pauses) / 60
+
+
+def remaining(protocol: str, settings: Mapping[str, Any], *, done: int) -> dict[str, Any]:
+    """Return the settings of what is left of a training after `done` trials; all of it after the last."""
+    chosen = dict(settings)
+    left = trials_of(protocol, settings) - done
+    kind = kind_of(protocol)
+    if done <= 0 or left <= 0:
+        return chosen
+    if kind == "neurofeedback":
+        chosen["blocks"] = left
+    elif kind in _RUNS:
+        classes = max(2, len(settings.get("classes", (1, 2))))
+        runs = -(-left // int(settings.get("trials_per_run", 20)))
+        chosen[_RUNS[kind]] = runs
+        chosen["trials_per_run"] = max(classes, -(-(left // runs) // classes) * classes)
+    return chosen
 
 
 def build(
@@ -102,7 +110,7 @@ def build(
     subject: str,
     operator: str,
     folder: str,
-    settings: dict[str, Any],
+    settings: Mapping[str, Any],
     phase: str,
     model: str = "",
     seed: int = 1,
@@ -115,6 +123,8 @@ def build(
         Name of a shipped paradigm.
     source : str
         Address of the device.
+    settings : mapping
+        What the therapist chose: settings of the paradigm, "assist.NAME" and "gate.NAME".
     phase : str
         "calibration" (nothing moves, a model comes out) or "session" (with the model).
     model : str
@@ -126,11 +136,12 @@ def build(
         If a setting is out of its limits, or the parts do not fit.
     """
     kind = kind_of(protocol)
-    chosen = dict(settings)
-    if phase == "calibration":
-        chosen[FEEDBACK_RUNS[kind]] = 0
-    else:
-        chosen["calibration_runs"] = 0
+    chosen = {key: value for key, value in settings.items() if "." not in key}
+    assist = {key.removeprefix("assist."): value for key, value in settings.items() if key.startswith("assist.")}
+    if assist:
+        chosen["assist"] = {**read_paradigm(protocol).get("assist", {}), **assist}
+    if kind in _RUNS:
+        chosen[_RUNS[kind] if phase == "calibration" else "calibration_runs"] = 0
     if kind == "motor-imagery":
         # The baselines belong to research protocols; a therapy session begins with the first trial.
         chosen.setdefault("eyes_open", 0.0)
@@ -142,6 +153,12 @@ def build(
     values["session"]["operator"] = operator
     values["session"]["name"] = phase
     values["recording"] = {"enabled": True, "folder": folder}
+    values["gate"] |= {key.removeprefix("gate."): value for key, value in settings.items() if key.startswith("gate.")}
     if model and phase == "session":
         values["decoder"]["model"] = model
     return config_from(values, where=protocol)
+
+
+def starting_values(protocol: str, settings: Mapping[str, Any]) -> dict[str, float]:
+    """Return the values of the fields of a protocol: those chosen, else those proposed."""
+    return {limit.key: float(settings.get(limit.key, limit.start)) for limit in LIMITS[protocol]}

@@ -1,7 +1,6 @@
 """The report of a training: HTML in one file, and PDF, with the trend over sessions and outcome scores."""
 
-import base64
-import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -13,6 +12,8 @@ from PySide6.QtGui import QPageLayout, QPageSize, QPdfWriter, QTextDocument
 
 from bcikit.decoding import accuracy_interval, chance_level
 from bcikit.signal import RecordingError
+from bcikit.viewer.clinic.trend import trend_picture
+from bcikit.viewer.rules import rule_text
 from bcikit.viewer.words import tr
 
 
@@ -29,7 +30,9 @@ class ReportData:
     minutes : float
         Length of the signals.
     movements : int
-        Times the gate let something move.
+        Trials in which the gate let something move.
+    reopened : int
+        How often the window came back to a session that ran without it.
     notes : sequence of str
         Of the therapist.
     trend : sequence of (str, float)
@@ -48,6 +51,7 @@ class ReportData:
     notes: Sequence[str]
     trend: Sequence[tuple[str, float]]
     outcomes: Sequence[tuple[str, str, float, str]]
+    reopened: int = 0
 
     def accuracy(self) -> tuple[int, int, int]:
         """Return trials right, trials, and classes, over all parts."""
@@ -59,36 +63,23 @@ class ReportData:
 
 def html(data: ReportData) -> str:
     """Return the report as one HTML file; it holds its pictures and no script."""
-    right, trials, classes = data.accuracy()
-    if trials:
-        low, high = accuracy_interval(right, trials)
-        chance = chance_level(trials, classes)
-        verdict = tr("above guessing") if right / trials > chance else tr("not above guessing")
-        result = tr(
-            "{percent:.0f} % of {n} trials right (95 % interval {low:.0f} to {high:.0f} %); "
-            "guessing reaches {chance:.0f} %: {verdict}."
-        ).format(
-            percent=100 * right / trials, n=trials, low=100 * low, high=100 * high, chance=100 * chance, verdict=verdict
-        )
-    else:
-        result = tr("No trial was finished.")
     rows = [
         (tr("Patient"), data.subject),
         (tr("Date"), data.date),
         (tr("Therapist"), data.operator),
         (tr("Protocol"), data.protocol),
-        (tr("Result"), result),
+        (tr("Result"), _result(data)),
         (
             tr("Dose"),
             tr("{minutes:.1f} minutes, {trials} trials, {movements} movements").format(
-                minutes=data.minutes, trials=trials, movements=data.movements
+                minutes=data.minutes, trials=data.accuracy()[1], movements=data.movements
             ),
         ),
         (
             tr("Signal"),
             tr("{lost} samples lost").format(lost=sum(int(part.get("lost_samples") or 0) for part in data.parts)),
         ),
-        (tr("Interruptions"), str(max(0, len(data.parts) - 1))),
+        (tr("Interruptions"), interruptions(data)),
     ]
     table = "".join(f"<tr><th align='left'>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in rows)
     notes = "".join(f"<li>{escape(note)}</li>" for note in data.notes) or f"<li>{escape(tr('none'))}</li>"
@@ -119,6 +110,41 @@ def html(data: ReportData) -> str:
     )
 
 
+def _result(data: ReportData) -> str:
+    right, trials, classes = data.accuracy()
+    details = [part.get("details") or {} for part in data.parts]
+    rewards = sum(int(detail.get("rewards") or 0) for detail in details)
+    if rewards:
+        shares = [share for detail in details for share in detail.get("share_above") or () if share is not None]
+        return tr("{rewards} rewards; {percent:.0f} % of the time above the threshold.").format(
+            rewards=rewards, percent=100 * sum(shares) / max(1, len(shares))
+        )
+    if not trials:
+        return tr("No trial was finished.")
+    low, high = accuracy_interval(right, trials)
+    chance = chance_level(trials, classes)
+    verdict = tr("above guessing") if right / trials > chance else tr("not above guessing")
+    return tr(
+        "{percent:.0f} % of {n} trials right (95 % interval {low:.0f} to {high:.0f} %); "
+        "guessing reaches {chance:.0f} %: {verdict}."
+    ).format(
+        percent=100 * right / trials, n=trials, low=100 * low, high=100 * high, chance=100 * chance, verdict=verdict
+    )
+
+
+def interruptions(data: ReportData) -> str:
+    """Return what interrupted the training: stops with their reasons, parts, and a window that was gone."""
+    stops = Counter(
+        str(stop.get("rule", "")) for part in data.parts for stop in (part.get("safety") or {}).get("stops") or ()
+    )
+    found = [f"{count} × {rule_text(rule)[0]} ({rule})" for rule, count in stops.items()]
+    if len(data.parts) > 1:
+        found.append(tr("done in {count} parts").format(count=len(data.parts)))
+    if data.reopened:
+        found.append(tr("{count} × the window was closed while the session went on").format(count=data.reopened))
+    return "; ".join(found) or tr("none")
+
+
 _STYLE = (
     "body{font-family:'Noto Sans','Noto Sans CJK SC',sans-serif;max-width:760px;margin:24px auto;color:#16202a}"
     "th{padding-right:18px;vertical-align:top;color:#5c6975}td,th{padding:4px 12px 4px 0}"
@@ -132,33 +158,11 @@ def _refusals(parts: Sequence[dict[str, Any]]) -> str:
             counts[rule] = counts.get(rule, 0) + int(count)
     if not counts:
         return ""
-    from bcikit.viewer.rules import rule_text
-
     lines = "".join(
         f"<tr><td>{escape(rule)}</td><td>{escape(rule_text(rule)[0])}</td><td align='right'>{count}</td></tr>"
         for rule, count in sorted(counts.items(), key=lambda item: -item[1])
     )
     return f"<h2>{escape(tr('Why nothing moved'))}</h2><table cellpadding='4'>{lines}</table>"
-
-
-def trend_picture(trend: Sequence[tuple[str, float]]) -> str:
-    """Return the accuracy over sessions as a PNG in base64; "" for fewer than two sessions."""
-    if len(trend) < 2:
-        return ""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 2.6), dpi=110)
-    axes = figure.subplots()
-    axes.plot(range(1, len(trend) + 1), [100 * value for _, value in trend], "o-", color="#0072b2")
-    axes.axhline(50, color="#5c6975", linewidth=1, linestyle="--")
-    axes.set_ylim(0, 100)
-    axes.set_xticks(range(1, len(trend) + 1))
-    axes.set_xlabel("session")
-    axes.set_ylabel("%")
-    figure.tight_layout()
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png")
-    return base64.b64encode(stream.getvalue()).decode()
 
 
 def write_html(data: ReportData, path: Path) -> None:

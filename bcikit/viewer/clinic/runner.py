@@ -126,8 +126,11 @@ class EngineRunner:
         work.write_text(json.dumps(values), encoding="utf-8")
         self._session = {"folder": job.config.recording.folder}
         command = [sys.executable, "-m", "bcikit.viewer.clinic.engine_process", str(work)]
-        # In a session of its own: closing the window's terminal does not end the therapy.
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+        # In a session of its own, and with no line to the window's terminal: closing it does not end the therapy.
+        with self._handshake.with_suffix(".log").open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         self._pid = self._process.pid
 
     def attach(self, handshake: str) -> bool:
@@ -190,8 +193,8 @@ class EngineRunner:
     def _clear(self) -> None:
         self.detach()
         if self._handshake is not None:
-            for path in (self._handshake, self._handshake.with_suffix(".error")):
-                path.unlink(missing_ok=True)
+            for suffix in (".json", ".error", ".log"):
+                self._handshake.with_suffix(suffix).unlink(missing_ok=True)
         self._handshake, self._process, self._session, self._pid = None, None, {}, 0
 
     def detach(self) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication
 
 from bcikit.recording import Catalogue
 from bcikit.viewer import words
+from bcikit.viewer.clinic.privacy import keep_private
 from bcikit.viewer.clinic.runner import EngineRunner
 from bcikit.viewer.clinic.window import ClinicWindow
 from bcikit.viewer.keys import SpaceStops
@@ -32,7 +33,7 @@ class Clinic:
         self._application, self._data, self._settings = application, data, settings
         self._theme = theme or str(settings.value("clinic-theme") or "light")
         self._language = language or str(settings.value("language") or words.system_language())
-        data.mkdir(parents=True, exist_ok=True)
+        keep_private(data)
         self._catalogue = Catalogue(f"sqlite:///{data / 'catalogue.sqlite'}")
         self._runner = EngineRunner(data / "runs")
         self.window = self._make()

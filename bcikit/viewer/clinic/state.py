@@ -36,6 +36,12 @@ class ClinicState:
         Of the therapist.
     running : str
         Handshake file of the engine that runs; "" if none does.
+    running_step : str
+        Step that started it: "calibration" or "session".
+    patient_shown : bool
+        Whether the patient's window was open.
+    reopened : int
+        How often the window came back to a training that ran without it.
     """
 
     step: str = "patient"
@@ -53,6 +59,8 @@ class ClinicState:
     notes: list[str] = field(default_factory=list)
     running: str = ""
     running_step: str = ""
+    patient_shown: bool = False
+    reopened: int = 0
 
     @property
     def under_way(self) -> bool:
@@ -60,9 +68,11 @@ class ClinicState:
         return bool(self.subject) and self.step != "patient"
 
     def save(self, path: Path) -> None:
-        """Write it whole or not at all."""
+        """Write it whole or not at all, for this user's eyes only."""
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600)
         with draft.open("w", encoding="utf-8") as stream:
             json.dump(asdict(self), stream, indent=1)
             stream.flush()

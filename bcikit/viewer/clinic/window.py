@@ -1,13 +1,13 @@
 """The clinic window: the steps on the left, one page at a time, and a way back from everything."""
 
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QAction, QCloseEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from bcikit.recording import Catalogue
+from bcikit.viewer.clinic import protocols
 from bcikit.viewer.clinic.base import Desk, Page
 from bcikit.viewer.clinic.pages_before import ConsentPage, PatientPage
 from bcikit.viewer.clinic.pages_device import DevicePage, ElectrodesPage
@@ -143,16 +143,20 @@ class ClinicWindow(QMainWindow):
         state = self.desk.state
         back = state.under_way
         if state.subject and not any(p.code == state.subject for p in self.desk.catalogue.subjects(state.subject)):
-            self.desk.state = ClinicState()
+            self.desk.forget()
             state, back = self.desk.state, False
         running = bool(state.running) and self.desk.runner.attach(state.running)
         if not running:
             state.running = ""
-        session = self.pages["session"]
-        if isinstance(session, SessionPage) and state.parts:
-            session.trials = _trials_done(state.parts[:-1] if running else state.parts)
+        page = self.running_page if running else self.pages["session"]
+        if isinstance(page, RunPage):
+            page.catch_up(running=running)
         self.show_step(state.step)
         if running:
+            state.reopened += 1
+            self.keep()
+            if state.patient_shown and isinstance(page, RunPage):
+                page.show_patient()
             self.page.say(tr("The session went on while this window was closed."), "GOOD")
         elif back:
             self.page.say(tr("Welcome back: this is where you were."), "GOOD")
@@ -181,15 +185,23 @@ class ClinicWindow(QMainWindow):
 
     def go_on(self) -> None:
         """One step on; after the report a new session begins."""
-        index = STEPS.index(self.desk.state.step)
-        if index + 1 < len(STEPS):
-            self.show_step(STEPS[index + 1])
+        steps = self._steps()
+        index = steps.index(self.desk.state.step)
+        if index + 1 < len(steps):
+            self.show_step(steps[index + 1])
         else:
             self._fresh()
 
     def go_back(self) -> None:
         """One step back."""
-        self.show_step(STEPS[max(0, STEPS.index(self.desk.state.step) - 1)])
+        steps = self._steps()
+        self.show_step(steps[max(0, steps.index(self.desk.state.step) - 1)])
+
+    def _steps(self) -> list[str]:
+        """Return the steps that the protocol needs: what is not learned is not calibrated."""
+        state = self.desk.state
+        skipped = state.step != "calibration" and not protocols.learns(state.protocol)
+        return [step for step in STEPS if not (skipped and step == "calibration")]
 
     def begin_anew(self) -> None:
         """Leave this session; one that runs must be stopped first."""
@@ -199,13 +211,14 @@ class ClinicWindow(QMainWindow):
         self._fresh()
 
     def _fresh(self) -> None:
-        operator = self.desk.state.operator
-        self.desk.state = ClinicState(operator=operator)
+        page = self.running_page
+        if isinstance(page, RunPage):
+            page.close_patient()
+        self.desk.forget()
         session, calibration = self.pages["session"], self.pages["calibration"]
         if isinstance(session, SessionPage) and isinstance(calibration, CalibrationPage):
             session.reset()
-            calibration.trials = 0
-            calibration.verdict.setText(tr("Not calibrated yet"))
+            calibration.reset()
         for page in self.pages.values():
             page.say("")
         self.show_step("patient")
@@ -224,8 +237,10 @@ class ClinicWindow(QMainWindow):
         if handshake != self.desk.state.running:
             self.desk.state.running = handshake
             self.keep()
+        page = self.running_page
         for message in self.desk.runner.poll():
-            self.running_page.take(message)
+            page.take(message)
+        page.refresh()
 
     @property
     def running_page(self) -> Page:
@@ -247,23 +262,10 @@ class ClinicWindow(QMainWindow):
         self._timer.stop()
         self.keep()
         self.page.leave()
-        for page in self.pages.values():
-            if isinstance(page, RunPage):
-                page.close_patient()
+        page = self.running_page
+        if isinstance(page, RunPage):
+            page.close_patient()
         if not self.leaving:
             self.desk.runner.detach()
             self.desk.catalogue.close()
         super().closeEvent(event)
-
-
-def _trials_done(folders: list[str]) -> int:
-    import json
-
-    done = 0
-    for folder in folders:
-        try:
-            values: dict[str, Any] = json.loads((Path(folder) / "result.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        done += int(values.get("n_trials") or 0)
-    return done

@@ -1,0 +1,54 @@
+"""What the clinic keeps of a person, who may read it, and how all of it goes when the consent is withdrawn."""
+
+import contextlib
+import os
+import re
+import shutil
+from pathlib import Path
+
+from bcikit.recording import Catalogue
+
+_REASONS = ("consent withdrawn", "erased on request", "?")
+
+
+def keep_private(folder: Path) -> None:
+    """Make a folder that only this user may open; what lies in it needs no further care."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if os.name == "posix":
+        # It may be an older one, or lie on a disk that knows no rights.
+        with contextlib.suppress(OSError):
+            folder.chmod(0o700)
+
+
+def folders_of(data: Path, code: str) -> list[Path]:
+    """Return the folders of every calibration and session of a person, entered in the catalogue or not."""
+    name = re.compile(re.escape(code) + r"-\d{8}-\d{6}-(calibration|session)(-\d+)?")
+    return sorted(path for path in data.iterdir() if path.is_dir() and name.fullmatch(path.name))
+
+
+def withdraw(catalogue: Catalogue, data: Path, code: str) -> int:
+    """Erase everything of a person and return how many folders and files went; the audit trail keeps the fact.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Where the person is entered.
+    data : Path
+        Where the session folders are.
+    code : str
+        Pseudonymous code.
+
+    Raises
+    ------
+    BciError
+        If the person is not in the catalogue.
+    OSError
+        If a folder cannot be removed.
+    """
+    # The audit trail may not name the person, and a code may be any letters.
+    reason = next(text for text in _REASONS if code.lower() not in text)
+    gone = catalogue.erase_subject(code, reason=reason, files=True)["files"]
+    left = folders_of(data, code)
+    for folder in left:
+        shutil.rmtree(folder)
+    return gone + len(left)
