@@ -29,6 +29,7 @@ REAL_TIME = (
     "safety/test_fault_matrix.py",
     "safety/test_guard.py",
     "session/test_fes.py",
+    "viewer/test_clinic_real.py",
     "viewer/test_processes.py",
 )
 """Tests that wait for drivers, sockets and other processes; a machine that stands still for a moment fails them."""
