@@ -201,6 +201,11 @@ class RunPage(Page):
         self.say(tr("Finishing ..."))
 
     def _over(self) -> None:
+        # The engine's last words may be lost with it; what it wrote down is not.
+        written = counts_of(self.folders())
+        if written.total.trials > self.trials:
+            self.counts = written
+            self.progress.setValue(min(self.trials, self.progress.maximum()))
         self.desk.state.running = ""
         self.changed.emit()
 
@@ -263,11 +268,6 @@ class CalibrationPage(RunPage):
 
     def on_result(self, values: dict[str, Any], folder: Path) -> None:
         """Give the verdict."""
-        # The engine's last words may be lost with it; what it wrote down is not.
-        written = counts_of(self.folders())
-        if written.total.trials > self.trials:
-            self.counts = written
-            self.progress.setValue(min(self.trials, self.progress.maximum()))
         model = folder / "model.skops"
         summary = values.get("calibration") or {}
         self.now.setText("")
