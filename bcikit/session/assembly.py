@@ -43,6 +43,8 @@ class Assembly:
         Of a decision after the cue.
     model : Model or None
         Loaded from a file; None where it is trained.
+    stimulus : str
+        What the stimulus analyser says: "", "PASS" or "RESTRICTED".
     outputs : list of Output
         Open.
     """
@@ -55,12 +57,8 @@ class Assembly:
     gate: GateSettings
     window: Window
     model: Model | None
+    stimulus: str
     outputs: list[Output] = field(default_factory=list)
-
-    @property
-    def stimulus(self) -> str:
-        """What the stimulus analyser says: "", "PASS" or "RESTRICTED"."""
-        return stimulus_result(self.config, self.paradigm)
 
     @property
     def info(self) -> StreamInfo:
@@ -185,7 +183,7 @@ def assemble(config: SessionConfig) -> Assembly:
         filtered = collect.attempt("pipeline", lambda: pipeline.configure(info))
         if filtered is not None and paradigm is not None:
             collect.attempt("paradigm", lambda: paradigm.configure(filtered, seed=config.session.seed))
-            collect.attempt("stimulus", lambda: stimulus_result(config, paradigm))
+            stimulus = collect.attempt("stimulus", lambda: stimulus_result(config, paradigm))
             model = collect.attempt("decoder", lambda: _decoder(config, paradigm, filtered))
     if paradigm is not None:
         collect.attempt("calibration", lambda: _check_calibration(config, paradigm))
@@ -200,7 +198,7 @@ def assemble(config: SessionConfig) -> Assembly:
     assert paradigm is not None
     assert gate is not None
     assert window is not None
-    return Assembly(config, source, columns, pipeline, paradigm, gate, window, model, outputs)
+    return Assembly(config, source, columns, pipeline, paradigm, gate, window, model, stimulus or "", outputs)
 
 
 def stimulus_result(config: SessionConfig, paradigm: Paradigm) -> str:
