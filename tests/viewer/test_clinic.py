@@ -154,6 +154,13 @@ def to_electrodes(person: Person, info: StreamInfo) -> None:
     person.on()
 
 
+def as_far_as_protocol(person: Person, info: StreamInfo) -> None:
+    to_patient(person)
+    to_consent(person)
+    to_device(person)
+    to_electrodes(person, info)
+
+
 def to_protocol(person: Person) -> None:
     page = person.page
     person.number(page.fields["calibration_runs"], "2")
@@ -186,10 +193,7 @@ def test_ten_minutes_from_patient_to_pdf_with_a_pulled_cable_and_a_killed_window
     clinic: Callable[..., Person], info: StreamInfo, scripted_runner: Any
 ) -> None:
     person = clinic()
-    to_patient(person)
-    to_consent(person)
-    to_device(person)
-    to_electrodes(person, info)
+    as_far_as_protocol(person, info)
     to_protocol(person)
     to_calibration(person)
 
@@ -310,10 +314,7 @@ def test_a_crash_leads_back_to_where_one_was(clinic: Callable[..., Person], info
 
 def test_a_session_that_was_cut_off_goes_on_with_the_rest(clinic: Callable[..., Person], info: StreamInfo) -> None:
     person = clinic(step=5.0)
-    to_patient(person)
-    to_consent(person)
-    to_device(person)
-    to_electrodes(person, info)
+    as_far_as_protocol(person, info)
     to_protocol(person)
     to_calibration(person)
     page = person.page
@@ -335,10 +336,7 @@ def test_a_session_that_was_cut_off_goes_on_with_the_rest(clinic: Callable[..., 
 
 def test_the_plan_of_a_patient_is_filled_in(clinic: Callable[..., Person], info: StreamInfo) -> None:
     person = clinic()
-    to_patient(person)
-    to_consent(person)
-    to_device(person)
-    to_electrodes(person, info)
+    as_far_as_protocol(person, info)
     person.number(person.page.fields["trials_per_run"], "12")
     person.pick(person.page.pair, 1)
     person.click(person.page.save_plan)
@@ -364,10 +362,7 @@ def test_a_current_beyond_the_limits_is_refused_with_the_reason(
     clinic: Callable[..., Person], info: StreamInfo
 ) -> None:
     person = clinic()
-    to_patient(person)
-    to_consent(person)
-    to_device(person)
-    to_electrodes(person, info)
+    as_far_as_protocol(person, info)
     person.pick(person.page.protocol, 2)
     person.number(person.page.fields["assist.amplitude_ma"], "90")
     assert any(text.startswith("Current: 90 is refused; allowed: 1 to") for text in person.page.refused())
@@ -379,10 +374,7 @@ def test_a_current_beyond_the_limits_is_refused_with_the_reason(
 
 def test_stimulation_needs_consent(clinic: Callable[..., Person], info: StreamInfo) -> None:
     person = clinic()
-    to_patient(person)
-    to_consent(person)
-    to_device(person)
-    to_electrodes(person, info)
+    as_far_as_protocol(person, info)
     person.pick(person.page.protocol, 2)
     person.on()
     assert person.page.message.text() == "■ The patient has not agreed to electrical stimulation."
