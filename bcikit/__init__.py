@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bcikit.processing import Pipeline
     from bcikit.signal import Chunk, Decision, Event, Health, Recording, StreamInfo
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _WHERE = {
     "Chunk": "bcikit.signal",

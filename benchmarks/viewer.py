@@ -165,9 +165,9 @@ def bcikit_canvas(feed: Feed, *, window: float = SECONDS) -> tuple[Frame, object
     from PySide6.QtWidgets import QApplication
 
     from bcikit.signal import Chunk, StreamInfo
+    from bcikit.ui.theme import DARK
     from bcikit.viewer.canvas import TraceCanvas
     from bcikit.viewer.history import History
-    from bcikit.viewer.theme import DARK
 
     info = StreamInfo(name="bench", sfreq=feed.sfreq, ch_names=tuple(f"c{i}" for i in range(feed.channels)))
     canvas = TraceCanvas(info, DARK, History(info))
@@ -275,9 +275,9 @@ def _live_bcikit(name: str, painted: list[int]) -> object:
     from PySide6.QtCore import Qt, QTimer
 
     from bcikit.acquisition import open_source
+    from bcikit.ui.reader import StreamReader
+    from bcikit.ui.theme import DARK
     from bcikit.viewer.canvas import TraceCanvas
-    from bcikit.viewer.reader import StreamReader
-    from bcikit.viewer.theme import DARK
     from bcikit.viewer.trace_panel import TracePanel
     from bcikit.viewer.window import FRAME_MS
 

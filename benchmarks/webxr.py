@@ -9,7 +9,7 @@ import sys
 import chromium
 from table import Row, options, show
 
-from bcikit.paradigms import open_output
+from bcikit.outputs import open_output
 
 
 def percentile(values: list[float], share: int) -> float:

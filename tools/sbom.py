@@ -34,11 +34,11 @@ def reachable(packages: dict[str, dict[str, Any]], extras: Iterable[str], *, eve
     """Return the names that an installation of bcikit with these extras brings."""
     if everything:
         return set(packages)
-    root = packages["bcikit"]
+    root = packages["openbcikit"]
     wanted = [item["name"] for item in root.get("dependencies", [])]
     for extra in extras:
         wanted += [item["name"] for item in root.get("optional-dependencies", {})[extra]]
-    found = {"bcikit"}
+    found = {"openbcikit"}
     while wanted:
         name = wanted.pop()
         if name not in found and name in packages:
@@ -60,13 +60,13 @@ def bill(lock: dict[str, Any], extras: Iterable[str], *, everything: bool) -> Bo
         components[name] = Component(
             name=name,
             version=package.get("version", "0"),
-            type=ComponentType.APPLICATION if name == "bcikit" else ComponentType.LIBRARY,
+            type=ComponentType.APPLICATION if name == "openbcikit" else ComponentType.LIBRARY,
             purl=PackageURL("pypi", None, name, package.get("version", "0")),
             bom_ref=f"{name}@{package.get('version', '0')}",
             hashes=hashes,
         )
-    bom = Bom(components=[component for name, component in components.items() if name != "bcikit"])
-    bom.metadata.component = components["bcikit"]
+    bom = Bom(components=[component for name, component in components.items() if name != "openbcikit"])
+    bom.metadata.component = components["openbcikit"]
     for name, component in components.items():
         needs = [item["name"] for item in packages[name].get("dependencies", [])]
         bom.register_dependency(component, [components[need] for need in dict.fromkeys(needs) if need in components])

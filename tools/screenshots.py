@@ -26,14 +26,14 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
 from bcikit.acquisition import Device, open_source
+from bcikit.clinic import pages_device
+from bcikit.clinic.pages_device import DeviceTest
+from bcikit.clinic.window import ClinicWindow
 from bcikit.recording import Catalogue, SessionWriter
 from bcikit.signal import Chunk, StreamInfo
-from bcikit.viewer.clinic import pages_device
-from bcikit.viewer.clinic.pages_device import DeviceTest
-from bcikit.viewer.clinic.window import ClinicWindow
-from bcikit.viewer.orders import Orders
-from bcikit.viewer.start import dress, prepare
-from bcikit.viewer.status import Quality
+from bcikit.ui.application import dress, prepare
+from bcikit.ui.orders import Orders
+from bcikit.ui.status import Quality
 from bcikit.viewer.window import ViewerWindow
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "images"
@@ -231,7 +231,7 @@ def clinic_pages(
     state.settings = pages["protocol"].settings()  # type: ignore[attr-defined]
     window.show_step("calibration")
     calibration = pages["calibration"]
-    from bcikit.viewer.clinic.verdict import judge
+    from bcikit.clinic.verdict import judge
 
     verdict = judge({"accuracy": 0.85, "n_trials": 40, "chance_upper": 0.625}, n_classes=2)
     calibration.progress.setValue(40)  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ sys.path.append(str(ROOT / "benchmarks"))
 
 import chromium
 
-from bcikit.paradigms import open_output
+from bcikit.outputs import open_output
 from bcikit.signal import Command, HostClock
 
 TARGETS = [

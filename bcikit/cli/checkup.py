@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.cli.system_libraries import install_command, missing_libraries
+from bcikit.signal import install_hint
 
 OK, ADVICE, FAILED = "ok", "advice", "failed"
 _MIN_FREE_GB = 5.0
@@ -59,7 +60,7 @@ def run_checks() -> list[Finding]:
                     check=name,
                     state=FAILED,
                     found=f"{type(error).__name__}: {error}",
-                    fix="Reinstall: pip install --force-reinstall bcikit. If it stays, report this line.",
+                    fix="Reinstall from the checkout: uv sync --reinstall. If it stays, report this line.",
                 )
             )
     return findings
@@ -140,7 +141,7 @@ def _qt(name: str) -> Finding:
             check=name,
             state=ADVICE,
             found="no Qt: everything but the window works",
-            fix="pip install 'bcikit[gui]' (or: uv sync --extra gui)",
+            fix=install_hint("gui"),
         )
     if version("PySide6-Essentials") == "6.12.0":
         return Finding(

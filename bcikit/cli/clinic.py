@@ -31,5 +31,5 @@ def register(app: typer.Typer) -> None:
         options = ["--size", size]
         for name, value in (("--data", str(data) if data else ""), ("--language", language), ("--theme", theme)):
             options += [name, value] if value else []
-        command = [sys.executable, "-m", "bcikit.viewer.clinic", *options]
+        command = [sys.executable, "-m", "bcikit.clinic", *options]
         raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own module

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from bcikit.signal import SourceError
+from bcikit.signal import SourceError, install_hint
 
 if TYPE_CHECKING:
     from bcikit.session.config import SessionConfig
@@ -33,9 +33,11 @@ def wants_window(*, headless: bool) -> bool:
     if headless or not has_display():
         return False
     if find_spec("PySide6") is None or find_spec("pyqtgraph") is None:
+        from rich.markup import escape
+
         from bcikit.cli.console import console
 
-        console.print("[yellow]No window: PySide6 and pyqtgraph are missing (pip install 'bcikit[gui]').[/]")
+        console.print(f"[yellow]No window: PySide6 and pyqtgraph are missing: {escape(install_hint('gui'))}.[/]")
         return False
     return True
 

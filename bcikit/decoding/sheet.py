@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Self
 
+from bcikit import __version__
 from bcikit.signal import MICROVOLT, ModelError, StreamInfo
 
 FORMAT = 1
 """Version of the layout of the sheet and of the file around it."""
 
-_PACKAGES = ("bcikit", "numpy", "scipy", "scikit-learn", "pyriemann", "skops")
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "pyriemann", "skops")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,4 +156,4 @@ def now_utc() -> str:
 
 def package_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that a model depends on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+    return {"python": platform.python_version(), "bcikit": __version__, **{name: version(name) for name in _PACKAGES}}

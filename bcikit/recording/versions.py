@@ -3,12 +3,15 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-_PACKAGES = ("bcikit", "brainflow", "mne", "numpy", "pylsl", "pyriemann", "scikit-learn", "scipy", "skops")
+from bcikit import __version__
+
+_PACKAGES = ("brainflow", "mne", "numpy", "pylsl", "pyriemann", "scikit-learn", "scipy", "skops")
 
 
 def installed_versions() -> dict[str, str]:
     """Return the versions of Python, the system and the packages that a result depends on; no name of a host."""
-    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    system = f"{platform.system()} {platform.machine()}"
+    found = {"bcikit": __version__, "python": platform.python_version(), "system": system}
     for package in _PACKAGES:
         try:
             found[package] = version(package)

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from bcikit.acquisition import Source, open_source
 from bcikit.decoding import DECODERS, Model
-from bcikit.paradigms import Output, Paradigm, make_paradigm, open_output, read_paradigm
+from bcikit.outputs import Output, open_output
+from bcikit.paradigms import Paradigm, make_paradigm, read_paradigm
 from bcikit.processing import Pipeline
 from bcikit.safety import GateSettings
 from bcikit.safety.settings import REAL_ACTUATORS

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bcikit.acquisition import Source
-from bcikit.paradigms import Output
+from bcikit.outputs import Output
 from bcikit.session.conductor import Conductor
 from bcikit.session.control import ControlServer
 from bcikit.session.sinks import Publisher

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bcikit.acquisition.outlet import LslOutlet, LslTextOutlet
-from bcikit.paradigms import Output, WindowRequest
+from bcikit.outputs import Output
+from bcikit.paradigms import WindowRequest
 from bcikit.recording import SessionWriter
 from bcikit.safety import SafetySystem, State
 from bcikit.safety.machine import LATCHED

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from bcikit.paradigms import Output
+from bcikit.outputs import Output
 from bcikit.safety import Severity
 from bcikit.session.conductor import Conductor
 

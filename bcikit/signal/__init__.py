@@ -16,6 +16,7 @@ from bcikit.signal.errors import (
     SourceError,
     StreamChangedError,
     StreamLostError,
+    install_hint,
 )
 from bcikit.signal.event import Event
 from bcikit.signal.health import DISCONTINUITY, Bad, Flag, Health
@@ -59,5 +60,6 @@ __all__ = [
     "check_int",
     "check_range",
     "concatenate",
+    "install_hint",
     "microvolts_per",
 ]

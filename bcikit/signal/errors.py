@@ -68,6 +68,11 @@ class SafetyError(BciError):
     """A safety rule refuses what was asked."""
 
 
+def install_hint(extra: str) -> str:
+    """Return how to get an extra of bcikit; the name bcikit on the Python index is somebody else's package."""
+    return f"in bcikit's checkout 'uv sync --extra {extra}', or with its wheel pip install 'WHEEL[{extra}]'"
+
+
 class MissingDependencyError(BciError, ImportError):
     """A feature needs a package that is not installed.
 
@@ -84,4 +89,4 @@ class MissingDependencyError(BciError, ImportError):
     def __init__(self, package: str, extra: str, feature: str) -> None:
         self.package = package
         self.extra = extra
-        super().__init__(f"{feature} needs the package {package!r}: pip install 'bcikit[{extra}]'")
+        super().__init__(f"{feature} needs the package {package!r}: {install_hint(extra)}")

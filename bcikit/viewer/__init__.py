@@ -1,1 +1,1 @@
-"""pyqtgraph: live signals, health and safety strip, clinic window."""
+"""The live window: signals, health, decisions and the safety strip, drawn by pyqtgraph."""

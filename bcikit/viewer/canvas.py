@@ -13,10 +13,10 @@ from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QP
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from bcikit.signal import Chunk, StreamInfo
+from bcikit.ui.theme import Theme, rgb
 from bcikit.viewer.columns import Columns, raster
 from bcikit.viewer.display import DisplayFilter
 from bcikit.viewer.history import History
-from bcikit.viewer.theme import Theme, rgb
 
 REACH = 3.0
 """How many lanes a trace may leave its own; a larger peak is drawn up to there."""

@@ -17,10 +17,10 @@ from PySide6.QtWidgets import (
 )
 
 from bcikit.signal import BciError
+from bcikit.ui.inputs import button, choice
+from bcikit.ui.tables import fill_table, make_table
+from bcikit.ui.words import tr
 from bcikit.viewer.export import save_view
-from bcikit.viewer.inputs import button, choice
-from bcikit.viewer.safety_panels import fill_table, make_table
-from bcikit.viewer.words import tr
 
 
 @runtime_checkable

@@ -6,13 +6,13 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtWidgets import QLabel, QVBoxLayout
 
+from bcikit.ui.status import Status
+from bcikit.ui.strip import LATENCY_LIMITS_MS, LOSS_LIMITS, level_of
+from bcikit.ui.theme import LEVELS, Theme
+from bcikit.ui.words import tr
 from bcikit.viewer.panel import Panel, View
 from bcikit.viewer.plot import legend, make_plot, pen
 from bcikit.viewer.stage_bars import StageBars, stage_level
-from bcikit.viewer.status import Status
-from bcikit.viewer.strip import LATENCY_LIMITS_MS, LOSS_LIMITS, level_of
-from bcikit.viewer.theme import LEVELS, Theme
-from bcikit.viewer.words import tr
 
 
 class EvidencePanel(Panel):

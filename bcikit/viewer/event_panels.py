@@ -3,14 +3,14 @@
 import numpy as np
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout
 
+from bcikit.ui.head_widget import HeadWidget
+from bcikit.ui.theme import Theme
+from bcikit.ui.words import tr
 from bcikit.viewer.analysis import EventAverages
-from bcikit.viewer.head_widget import HeadWidget
 from bcikit.viewer.history import History
 from bcikit.viewer.panel import Panel, View
 from bcikit.viewer.plot import legend, make_plot, pen
 from bcikit.viewer.signal_panels import ChannelPanel
-from bcikit.viewer.theme import Theme
-from bcikit.viewer.words import tr
 
 PREFIXES = ("cue/", "stimulus/", "stim/", "flash/", "target/", "nontarget/")
 """Events that start an epoch: what the person sees or hears."""

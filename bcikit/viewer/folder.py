@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from bcikit.recording import read_session
+from bcikit.ui.link import LinkMeter
 from bcikit.viewer.history import History
-from bcikit.viewer.link import LinkMeter
 from bcikit.viewer.window import ViewerWindow
 
 BUDGET = 512 * 2**20

@@ -5,10 +5,10 @@ The definitions are our own; for the binding wording see the standards.
 
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout
 
+from bcikit.ui.tables import fill_table, make_table, read_table
+from bcikit.ui.theme import Theme
+from bcikit.ui.words import tr
 from bcikit.viewer.panel import Panel
-from bcikit.viewer.safety_panels import fill_table, make_table, read_table
-from bcikit.viewer.theme import Theme
-from bcikit.viewer.words import tr
 
 TERMS: tuple[tuple[str, str, str, str], ...] = (
     (

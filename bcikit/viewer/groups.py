@@ -1,7 +1,7 @@
 """Groups of channels that one wants to see together."""
 
 from bcikit.signal import StreamInfo
-from bcikit.viewer.words import tr
+from bcikit.ui.words import tr
 
 _REGIONS = (
     ("frontal", ("Fp", "AF", "F")),

@@ -6,8 +6,8 @@ from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
+from bcikit.ui.theme import Theme
 from bcikit.viewer.canvas import TraceCanvas
-from bcikit.viewer.theme import Theme
 
 
 class Gutter(QWidget):

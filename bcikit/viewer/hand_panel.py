@@ -2,12 +2,12 @@
 
 from PySide6.QtWidgets import QLabel, QVBoxLayout
 
-from bcikit.viewer.bars import DecisionBars
-from bcikit.viewer.hand import HandView
+from bcikit.ui.bars import DecisionBars
+from bcikit.ui.hand import HandView
+from bcikit.ui.rules import why_nothing_moves
+from bcikit.ui.theme import Theme
+from bcikit.ui.words import tr
 from bcikit.viewer.panel import Panel, View
-from bcikit.viewer.rules import why_nothing_moves
-from bcikit.viewer.theme import Theme
-from bcikit.viewer.words import tr
 
 
 class HandPanel(Panel):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
+from bcikit.ui.theme import THEMES
+from bcikit.ui.words import LANGUAGES, tr
 from bcikit.viewer.dialogs import KeysDialog, SaveDialog
-from bcikit.viewer.theme import THEMES
-from bcikit.viewer.words import LANGUAGES, tr
 
 if TYPE_CHECKING:
     from bcikit.viewer.window import ViewerWindow

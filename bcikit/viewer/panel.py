@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from PySide6.QtWidgets import QWidget
 
 from bcikit.signal import StreamInfo
+from bcikit.ui.status import Status
 from bcikit.viewer.history import History
-from bcikit.viewer.status import Status
 
 
 @dataclass

@@ -6,7 +6,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 
-from bcikit.viewer.theme import Theme
+from bcikit.ui.theme import Theme
 
 
 def make_plot(theme: Theme, name: str, *, bottom: str = "", left: str = "") -> Any:

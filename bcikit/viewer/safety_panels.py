@@ -3,31 +3,24 @@
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
 )
 
-from bcikit.viewer.head_widget import HeadWidget
-from bcikit.viewer.inputs import button
-from bcikit.viewer.orders import Orders
+from bcikit.ui.head_widget import HeadWidget
+from bcikit.ui.inputs import button
+from bcikit.ui.orders import Orders
+from bcikit.ui.rules import STATE_LEVEL, rule_text, state_text, why_nothing_moves
+from bcikit.ui.status import Alarm
+from bcikit.ui.tables import advice_lines, fill_table, impedance_text, make_table, read_table, short
+from bcikit.ui.theme import LEVELS, Theme
+from bcikit.ui.words import tr
 from bcikit.viewer.panel import Panel, View
-from bcikit.viewer.rules import STATE_LEVEL, rule_text, state_text, why_nothing_moves
-from bcikit.viewer.status import Alarm, Quality
-from bcikit.viewer.theme import LEVELS, Theme
-from bcikit.viewer.words import tr
 
 ALARM_LEVEL = {"WARNING": "BAD", "CAUTION": "WARN", "ADVISORY": "WARN", "INFO": "GOOD"}
-
-
-def impedance_text(ohm: float | None) -> str:
-    """Return an impedance as a person reads it."""
-    return "" if ohm is None else f"{ohm / 1e3:.0f}k" if ohm < 1e6 else f"{ohm / 1e6:.1f}M"
 
 
 def action_text(action: str) -> str:
@@ -39,19 +32,6 @@ def action_text(action: str) -> str:
         "holds the output at rest": tr("holds the output at rest"),
     }
     return known.get(action, action)
-
-
-def advice_lines(quality: dict[str, Quality], *, most: int = 6) -> list[str]:
-    """Return one line for each electrode that is not good, the worst first: which, why, what to do."""
-    order = {"BAD": 0, "WARN": 1}
-    found = sorted((order[q.level], name, q) for name, q in quality.items() if q.level in order) if quality else []
-    lines = []
-    for _, name, entry in found[:most]:
-        what, advice = rule_text(entry.rules[0]) if entry.rules else ("", "")
-        lines.append(f"{LEVELS[entry.level][0]} {name}: {what}. {advice}".strip())
-    if len(found) > most:
-        lines.append(tr("... and {count} more").format(count=len(found) - most))
-    return lines
 
 
 class QualityPanel(Panel):
@@ -220,49 +200,3 @@ class AlarmPanel(Panel):
     def table(self) -> list[list[object]]:
         """Return the list."""
         return read_table(self.table_view)
-
-
-def short(value: object) -> str:
-    """Return a number or a text as a cell shows it."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def make_table(heads: list[str], name: str) -> QTableWidget:
-    """Return a table to read, with an accessible name."""
-    table = QTableWidget(0, len(heads))
-    table.setHorizontalHeaderLabels(heads)
-    table.setAccessibleName(name)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setTabKeyNavigation(False)
-    table.verticalHeader().setVisible(False)
-    header = table.horizontalHeader()
-    header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-    header.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    table.setCornerButtonEnabled(False)
-    return table
-
-
-def fill_table(table: QTableWidget, rows: list[list[str]]) -> None:
-    """Put texts into a table; what has not changed is left alone."""
-    if table.rowCount() != len(rows):
-        table.setRowCount(len(rows))
-    for r, row in enumerate(rows):
-        for c, text in enumerate(row):
-            item = table.item(r, c)
-            if item is None:
-                item = QTableWidgetItem(text)
-                table.setItem(r, c, item)
-            elif item.text() != text:
-                item.setText(text)
-            item.setToolTip(text)
-
-
-def read_table(table: QTableWidget) -> list[list[object]]:
-    """Return what a table shows, the head first."""
-    heads = [table.horizontalHeaderItem(c) for c in range(table.columnCount())]
-    rows: list[list[object]] = [[head.text() if head else "" for head in heads]]
-    for r in range(table.rowCount()):
-        items = [table.item(r, c) for c in range(table.columnCount())]
-        rows.append([item.text() if item else "" for item in items])
-    return rows

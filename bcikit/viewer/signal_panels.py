@@ -6,15 +6,15 @@ from PySide6.QtCore import QRectF
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout
 
 from bcikit.signal import StreamInfo
+from bcikit.ui.head_widget import HeadWidget
+from bcikit.ui.headmap import colour_map
+from bcikit.ui.inputs import choice
+from bcikit.ui.theme import Theme
+from bcikit.ui.words import tr
 from bcikit.viewer.analysis import BANDS, band_powers, spectrum
-from bcikit.viewer.head_widget import HeadWidget
-from bcikit.viewer.headmap import colour_map
 from bcikit.viewer.history import History
-from bcikit.viewer.inputs import choice
 from bcikit.viewer.panel import Panel, View
 from bcikit.viewer.plot import legend, make_plot, pen
-from bcikit.viewer.theme import Theme
-from bcikit.viewer.words import tr
 
 
 def eeg_columns(info: StreamInfo) -> list[int]:

@@ -7,9 +7,9 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from bcikit.viewer.strip import level_of
-from bcikit.viewer.theme import LEVELS, Theme
-from bcikit.viewer.words import tr
+from bcikit.ui.strip import level_of
+from bcikit.ui.theme import LEVELS, Theme
+from bcikit.ui.words import tr
 
 LOW_MS, HIGH_MS = 0.01, 1000.0
 _NAMES, _NUMBERS, _FOOT = 84, 124, 18

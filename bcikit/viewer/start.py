@@ -1,25 +1,23 @@
 """Starts the viewer: finds the streams, makes the window, runs Qt."""
 
 import argparse
-import contextlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, QTimer
-from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QApplication
 
 from bcikit.acquisition import Source, open_source
 from bcikit.signal import BciError
-from bcikit.viewer import theme as themes
-from bcikit.viewer import words
+from bcikit.ui import theme as themes
+from bcikit.ui import words
+from bcikit.ui.application import dress, give_way, prepare
+from bcikit.ui.keys import SpaceStops
+from bcikit.ui.orders import Orders
+from bcikit.ui.reader import StreamReader, TextInlet, TextReader
 from bcikit.viewer.folder import show_folder
-from bcikit.viewer.keys import SpaceStops
 from bcikit.viewer.layout import PRESETS
-from bcikit.viewer.orders import Orders
-from bcikit.viewer.reader import StreamReader, TextInlet, TextReader
 from bcikit.viewer.window import ViewerWindow
 
 
@@ -40,38 +38,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--screenshot", help="file to save a picture of the window to; then close")
     parser.add_argument("--after", type=float, default=5.0, help="seconds after which the picture is taken")
     return parser.parse_args(arguments)
-
-
-def give_way() -> None:
-    """Let the engine have the processor first: before any thread is made, because each inherits it."""
-    if hasattr(os, "nice"):
-        os.nice(10)
-    if hasattr(os, "SCHED_BATCH"):
-        # A batch process does not push another one off its core when it wakes (sched(7)).
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-
-
-def prepare() -> QApplication:
-    """Return the Qt application; without a display it draws into memory."""
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    existing = QApplication.instance()
-    application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
-    application.setApplicationName("bcikit")
-    return application
-
-
-def dress(application: QApplication, theme: str, language: str) -> themes.Theme:
-    """Give the application its colours and its language."""
-    chosen = themes.THEMES[theme]
-    themes.apply(application, chosen)
-    words.install(application, language)
-    font = QFont()
-    if language == "zh":
-        font.setFamilies([*words.CHINESE_FONTS, font.defaultFamily()])
-    application.setFont(font)
-    return chosen
 
 
 class Viewer:

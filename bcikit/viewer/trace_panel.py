@@ -5,14 +5,14 @@ from PySide6.QtGui import QKeyEvent, QWheelEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollBar, QVBoxLayout, QWidget
 
 from bcikit.signal import Chunk, StreamInfo
+from bcikit.ui.inputs import button, choice
+from bcikit.ui.theme import LEVELS, Theme
+from bcikit.ui.words import tr
 from bcikit.viewer.canvas import Mark, TraceCanvas
 from bcikit.viewer.display import DisplayFilter, bands_for
 from bcikit.viewer.groups import channel_groups
 from bcikit.viewer.gutter import Gutter, TimeAxis
 from bcikit.viewer.history import History
-from bcikit.viewer.inputs import button, choice
-from bcikit.viewer.theme import LEVELS, Theme
-from bcikit.viewer.words import tr
 
 WINDOWS = (0.5, 1, 2, 5, 10, 20, 30, 60)
 SCALES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000, 200000)

@@ -16,25 +16,25 @@ from PySide6.QtWidgets import (
 )
 
 from bcikit.signal import Chunk, Event, StreamInfo
+from bcikit.ui.link import LinkMeter
+from bcikit.ui.orders import Orders
+from bcikit.ui.reader import StreamReader, TextReader
+from bcikit.ui.rules import state_text
+from bcikit.ui.status import Status
+from bcikit.ui.strip import StatusStrip
+from bcikit.ui.theme import Theme
+from bcikit.ui.words import tr
 from bcikit.viewer import layout
 from bcikit.viewer.engine_panels import EvidencePanel, LatencyPanel, LinkPanel
 from bcikit.viewer.event_panels import ErdPanel, ErpPanel
 from bcikit.viewer.glossary import GlossaryPanel
 from bcikit.viewer.hand_panel import DecisionPanel, HandPanel
 from bcikit.viewer.history import History
-from bcikit.viewer.link import LinkMeter
 from bcikit.viewer.menus import build_menus
-from bcikit.viewer.orders import Orders
 from bcikit.viewer.panel import Panel, View
-from bcikit.viewer.reader import StreamReader, TextReader
-from bcikit.viewer.rules import state_text
 from bcikit.viewer.safety_panels import AlarmPanel, QualityPanel, SafetyPanel
 from bcikit.viewer.signal_panels import BandPanel, HeadMapPanel, SpectrogramPanel, SpectrumPanel
-from bcikit.viewer.status import Status
-from bcikit.viewer.strip import StatusStrip
-from bcikit.viewer.theme import Theme
 from bcikit.viewer.trace_panel import TracePanel
-from bcikit.viewer.words import tr
 
 FRAME_MS = 16
 QUIET = ("feedback/", "trial/", "phase/", "sound/", "paradigm/", "safety/", "stream/clock-offset")

@@ -345,5 +345,5 @@ def test_a_trainable_network_goes_through_the_same_interface():
 def test_a_missing_extra_says_which(package, call, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     X, y = rhythm(20, seed=0)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'bcikit\["):
+    with pytest.raises(MissingDependencyError, match="uv sync --extra"):
         call(lambda name, **params: make_decoder(name, sfreq=100.0, **params), X, y)

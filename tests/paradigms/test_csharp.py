@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bcikit.acquisition.marker_grammar import event_of
-from bcikit.paradigms import open_output
+from bcikit.outputs import open_output
 from bcikit.signal import Command, HostClock
 
 ROOT = Path(__file__).parents[2]
@@ -229,7 +229,7 @@ def test_the_unity_markers_are_what_bcikit_reads_and_come_at_the_end_of_the_fram
 
 
 def test_the_unity_script_finds_the_commands_and_finds_them_again(unity):
-    from bcikit.paradigms.outputs.envelope import Sealer, encode
+    from bcikit.outputs.envelope import Sealer, encode
 
     first, second = Sealer(), Sealer()
     sent = [

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bcikit.paradigms import open_output, output_schemes
-from bcikit.paradigms.outputs.envelope import MAX_BYTES, Sealer, encode, schema
-from bcikit.paradigms.outputs.hand import HandOutput
+from bcikit.outputs import open_output, output_schemes
+from bcikit.outputs.envelope import MAX_BYTES, Sealer, encode, schema
+from bcikit.outputs.hand import HandOutput
 from bcikit.signal import ArgumentError, Command, HostClock, SourceError
 
 ROOT = Path(__file__).parents[2]

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bcikit.paradigms import open_output
+from bcikit.outputs import open_output
+from bcikit.outputs.envelope import Sealer, encode
 from bcikit.paradigms.frames import Refresh, luminance, measured_frequency
-from bcikit.paradigms.outputs.envelope import Sealer, encode
 from bcikit.signal import Command, HostClock
 
 pytest.importorskip("websockets")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import bcikit.session.assembly as assembly
-from bcikit.paradigms import Output, open_output
+from bcikit.outputs import Output, open_output
 from bcikit.recording import read_session
 from bcikit.safety import verify_audit
 from bcikit.session import Engine, Listener, SessionConfig, shipped_config

@@ -118,7 +118,7 @@ def test_every_error_is_one_family_with_exit_code_2() -> None:
     assert "session.toml: 2 problems" in str(error)
     assert "  - source is missing" in str(error)
     missing = MissingDependencyError("nir", "nir", "Exporting to NIR")
-    assert "pip install 'bcikit[nir]'" in str(missing)
+    assert "uv sync --extra nir" in str(missing)
     assert isinstance(missing, ImportError)
 
 

@@ -15,8 +15,8 @@ from PySide6.QtCore import QSettings, Qt, QtMsgType, qInstallMessageHandler
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QWidget
 
-from bcikit.viewer.clinic.start import Clinic
-from bcikit.viewer.start import prepare
+from bcikit.clinic.start import Clinic
+from bcikit.ui.application import prepare
 
 PATIENCE = 120.0
 """Seconds until something that should happen counts as missing."""

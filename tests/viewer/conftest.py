@@ -28,11 +28,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from bcikit.clinic.runner import Job
 from bcikit.recording import SessionWriter
 from bcikit.signal import Chunk, Health, StreamInfo
-from bcikit.viewer import theme as themes
-from bcikit.viewer import words
-from bcikit.viewer.clinic.runner import Job
+from bcikit.ui import theme as themes
+from bcikit.ui import words
 
 NAMES = ("Fp1", "Fp2", "F3", "Fz", "F4", "C3", "Cz", "C4", "P3", "Pz", "P4", "Oz")
 

@@ -5,8 +5,8 @@ import pytest
 from scipy import signal
 
 from bcikit.signal import StreamInfo
+from bcikit.ui.headmap import Interpolation, colour_map, flat_positions
 from bcikit.viewer.analysis import EventAverages, band_powers, spectrum
-from bcikit.viewer.headmap import Interpolation, colour_map, flat_positions
 
 
 def test_spectrum_is_that_of_welch() -> None:

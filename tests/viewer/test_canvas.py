@@ -7,10 +7,10 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from bcikit.signal import Chunk, StreamInfo
+from bcikit.ui.theme import Theme
 from bcikit.viewer.canvas import TraceCanvas
 from bcikit.viewer.display import BANDS, DisplayFilter, bands_for
 from bcikit.viewer.history import History
-from bcikit.viewer.theme import Theme
 from bcikit.viewer.trace_panel import SCALES, TracePanel
 
 

@@ -11,16 +11,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QWidget
 
 from bcikit.acquisition import Device
+from bcikit.clinic import pages_device
+from bcikit.clinic.pages_device import DeviceTest
+from bcikit.clinic.state import STEPS, ClinicState
+from bcikit.clinic.verdict import judge
+from bcikit.clinic.window import ClinicWindow
 from bcikit.recording import Catalogue
 from bcikit.signal import StreamInfo
-from bcikit.viewer.clinic import pages_device
-from bcikit.viewer.clinic.pages_device import DeviceTest
-from bcikit.viewer.clinic.state import STEPS, ClinicState
-from bcikit.viewer.clinic.verdict import judge
-from bcikit.viewer.clinic.window import ClinicWindow
-from bcikit.viewer.keys import SpaceStops
-from bcikit.viewer.status import Quality
-from bcikit.viewer.theme import Theme
+from bcikit.ui.keys import SpaceStops
+from bcikit.ui.status import Quality
+from bcikit.ui.theme import Theme
 
 DEVICE = "sim:motor-imagery"
 
@@ -421,7 +421,7 @@ def test_the_verdict_knows_of_chance(dark: Theme, accuracy: float, n: int, chanc
 
 
 def test_the_patient_sees_cues_rest_and_stop_and_has_no_key(qtbot, dark: Theme) -> None:
-    from bcikit.viewer.clinic.patient_window import PatientWindow
+    from bcikit.clinic.patient_window import PatientWindow
 
     window = PatientWindow()
     qtbot.addWidget(window)
@@ -445,7 +445,7 @@ def test_the_patient_sees_cues_rest_and_stop_and_has_no_key(qtbot, dark: Theme) 
 
 
 def test_what_flickers_follows_the_frames(qtbot, dark: Theme) -> None:
-    from bcikit.viewer.clinic.patient_window import Stage
+    from bcikit.clinic.patient_window import Stage
 
     stage = Stage()
     qtbot.addWidget(stage)

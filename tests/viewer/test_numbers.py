@@ -11,11 +11,11 @@ from scipy import signal
 
 from bcikit.recording import SessionWriter, read_session
 from bcikit.signal import Chunk, Decision, Event, Health, StreamInfo, Verdict
+from bcikit.ui.theme import Theme
 from bcikit.viewer.analysis import BANDS
 from bcikit.viewer.folder import show_folder
 from bcikit.viewer.history import History
 from bcikit.viewer.menus import save_dialog
-from bcikit.viewer.theme import Theme
 from bcikit.viewer.window import ViewerWindow
 
 RATE, NAMES = 250.0, ("C3", "Cz", "C4", "Pz", "Fz", "Oz")

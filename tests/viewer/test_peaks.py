@@ -14,9 +14,9 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 
 from bcikit.signal import Chunk, StreamInfo
+from bcikit.ui.theme import DARK, Theme, rgb
 from bcikit.viewer.canvas import SWEEP_GAP, Mark, TraceCanvas
 from bcikit.viewer.history import History
-from bcikit.viewer.theme import DARK, Theme, rgb
 from bcikit.viewer.trace_panel import SCALES, WINDOWS, TracePanel
 
 RATE = 2000.0
@@ -214,11 +214,11 @@ SCALED = """
 import sys
 import numpy as np
 from PySide6.QtCore import QRect
-from bcikit.viewer.start import prepare
+from bcikit.ui.application import prepare
 application = prepare()
 sys.path.insert(0, {tests!r})
 import test_peaks as t
-from bcikit.viewer.theme import DARK, rgb
+from bcikit.ui.theme import DARK, rgb
 from bcikit.viewer.trace_panel import TracePanel
 missed = []
 for width in (1280, 1353, 1920):

@@ -18,14 +18,14 @@ import pytest
 from PySide6.QtGui import QImage
 
 from bcikit.acquisition import LslOutlet, LslTextOutlet
+from bcikit.clinic import protocols
+from bcikit.clinic.runner import EngineRunner, Job, process_is_alive
 from bcikit.session.engine import Engine
 from bcikit.session.listener import Listener
 from bcikit.session.shipped import shipped_config
 from bcikit.session.sinks import Publisher
 from bcikit.signal import Chunk, StreamInfo
-from bcikit.viewer.clinic import protocols
-from bcikit.viewer.clinic.runner import EngineRunner, Job, process_is_alive
-from bcikit.viewer.theme import DARK, rgb
+from bcikit.ui.theme import DARK, rgb
 
 
 def python(*arguments: str, **options: object) -> "subprocess.Popen[bytes]":

@@ -8,8 +8,8 @@ import numpy as np
 
 from bcikit.acquisition import Source
 from bcikit.signal import BciError, Chunk, SourceError, StreamInfo
-from bcikit.viewer.orders import Orders
-from bcikit.viewer.reader import StreamReader, TextReader
+from bcikit.ui.orders import Orders
+from bcikit.ui.reader import StreamReader, TextReader
 
 
 class Counting(Source):

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from bcikit.safety.rules import RULES
-from bcikit.viewer.rules import STATES, rule_text, why_nothing_moves
-from bcikit.viewer.status import Status
+from bcikit.ui.rules import STATES, rule_text, why_nothing_moves
+from bcikit.ui.status import Status
 
 
 def test_messages_become_the_newest_state() -> None:

@@ -14,12 +14,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QWidget
 
 from bcikit.signal import ArgumentError, Chunk, StreamInfo
+from bcikit.ui.keys import SpaceStops
+from bcikit.ui.orders import Orders
+from bcikit.ui.theme import DARK, LIGHT, Theme
 from bcikit.viewer.export import save_view
-from bcikit.viewer.keys import SpaceStops
 from bcikit.viewer.layout import PRESETS
 from bcikit.viewer.menus import keys_dialog, save_dialog
-from bcikit.viewer.orders import Orders
-from bcikit.viewer.theme import DARK, LIGHT, Theme
 from bcikit.viewer.window import ViewerWindow
 
 

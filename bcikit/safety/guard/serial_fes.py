@@ -23,6 +23,7 @@ from typing import Any
 
 from bcikit.safety.guard.drivers import Driver, DriverError, fes_apply
 from bcikit.safety.guard.fes import FesCommand, FesLimits, FesTrain
+from bcikit.signal import install_hint
 
 KEEP_ALIVE_S = 0.05
 DEVICE_DEADLINE_S = 0.15
@@ -78,7 +79,7 @@ class SerialFes(Driver):
         try:
             import serial
         except ImportError:
-            raise DriverError("the serial stimulator needs pyserial: pip install 'bcikit[outputs]'") from None
+            raise DriverError(f"the serial stimulator needs pyserial: {install_hint('outputs')}") from None
         try:
             self._port = serial.Serial(port, 115200, timeout=0.0, write_timeout=0.05, exclusive=True)
         except (serial.SerialException, OSError, ValueError) as error:

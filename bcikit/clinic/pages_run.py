@@ -1,0 +1,313 @@
+"""What the pages share while the engine runs, and the calibration."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar
+
+from bcikit.clinic import protocols
+from bcikit.clinic.base import Desk, Page, card
+from bcikit.clinic.counts import Counts, counts_of
+from bcikit.clinic.patient_window import PatientWindow
+from bcikit.clinic.runner import Job
+from bcikit.clinic.verdict import judge
+from bcikit.signal import BciError
+from bcikit.ui.inputs import button
+from bcikit.ui.rules import why_nothing_moves
+from bcikit.ui.status import Status
+from bcikit.ui.words import tr
+
+
+class RunPage(Page):
+    """What calibration and session share: the engine, the patient's window, progress."""
+
+    phase = ""
+
+    def __init__(self, desk: Desk, title: str, hint: str, *, next_text: str = "") -> None:
+        super().__init__(desk, title, hint, next_text=next_text)
+        self.status = Status()
+        self.progress = QProgressBar()
+        self.progress.setAccessibleName(tr("Progress"))
+        self.progress.setFormat("%v / %m")
+        self.start = button(tr("Start"), self.begin, primary=True)
+        self.stop = button(tr("STOP"), self.stop_now, hint=tr("Stop everything (space bar)"))
+        self.stop.setProperty("stop", "true")
+        self.acknowledge = button(tr("Acknowledge"), self._acknowledge, hint=tr("After a stop: the cause is mended"))
+        self.finish = button(tr("Finish early"), self._finish)
+        self.screen_button = button(tr("Patient's window"), self.show_patient)
+        for one in (self.start, self.stop, self.acknowledge, self.finish, self.screen_button):
+            one.setMinimumHeight(40)
+        self.counts = Counts()
+        self._late = False
+
+    @property
+    def patient(self) -> PatientWindow | None:
+        """The patient's window, which calibration and session share."""
+        return self.desk.patient
+
+    @property
+    def trials(self) -> int:
+        """Trials that are over."""
+        return self.counts.total.trials
+
+    # -- the engine ------------------------------------------------------------------------------------------------
+
+    def planned_trials(self) -> int:
+        """Return how many trials this phase has."""
+        return protocols.trials_of(self.desk.state.protocol, self.desk.state.settings, phase=self.phase)
+
+    def folders(self) -> list[str]:
+        """Return the folders of the parts of this phase so far."""
+        state = self.desk.state
+        return state.calibrations[-1:] if self.phase == "calibration" else state.parts
+
+    def catch_up(self, *, running: bool) -> None:
+        """Count what was done while no window was there; once more when the first message shows that the line is up."""
+        self.counts = counts_of(self.folders())
+        self._late = running
+
+    def begin(self) -> None:
+        """Start the engine, or let it go on after a stop that was acknowledged."""
+        if self.desk.runner.running:
+            self.go()
+        else:
+            self._start_engine()
+
+    def go(self) -> None:
+        """Let the engine go on."""
+        self.desk.runner.send("start", who=self.desk.state.operator)
+
+    def _start_engine(self) -> None:
+        state = self.desk.state
+        folder = self.desk.data / f"{state.subject}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{self.phase}"
+        number = 2
+        while folder.exists():
+            folder = folder.with_name(f"{folder.name.removesuffix(f'-{number - 1}')}-{number}")
+            number += 1
+        try:
+            config = protocols.build(
+                state.protocol,
+                source=state.device,
+                subject=state.subject,
+                operator=state.operator,
+                folder=str(folder),
+                settings=self.remaining(),
+                phase=self.phase,
+                model=state.model,
+                seed=1 + len(state.calibrations) + len(state.parts),
+            )
+            self.desk.runner.start(
+                Job(
+                    config=config,
+                    operator=state.operator,
+                    subject=state.subject,
+                    consent=state.consent,
+                    screening=state.screening,
+                )
+            )
+        except BciError as error:
+            self.say(str(error), "BAD")
+            return
+        self.status = Status()
+        state.running, state.running_step = self.desk.runner.handshake, self.phase
+        (state.calibrations if self.phase == "calibration" else state.parts).append(str(folder))
+        self.counts.next_part()
+        self.changed.emit()
+        self.say(tr("Starting ..."))
+        self.show_running()
+
+    def remaining(self) -> dict[str, Any]:
+        """Return the settings of what is still to be done."""
+        return dict(self.desk.state.settings)
+
+    def enter(self) -> None:
+        """Show where one is."""
+        self.progress.setRange(0, max(1, self.planned_trials()))
+        self.progress.setValue(min(self.trials, self.progress.maximum()))
+        self.show_running()
+
+    def show_running(self) -> None:
+        """Enable what makes sense now."""
+        running, state = self.desk.runner.running, self.status.state
+        again = running and state == "STANDBY"
+        self.start.setEnabled(not running or again)
+        self.start.setText(tr("Go on") if again or (self.can_go_on and not running) else tr("Start"))
+        self.start.setAccessibleName(self.start.text())
+        self.stop.setEnabled(running)
+        self.finish.setEnabled(running)
+        self.acknowledge.setEnabled(running and state in ("SAFE_STOP", "ESTOP"))
+        self.back_button.setEnabled(not running)
+
+    @property
+    def can_go_on(self) -> bool:
+        """True if Start does the rest of what was begun."""
+        return False
+
+    def stop_now(self) -> None:
+        """Stop everything that moves."""
+        if self.desk.runner.running:
+            self.desk.runner.send("stop", reason="therapist pressed STOP", who=self.desk.state.operator)
+            self.say(tr("STOP was sent"), "WARN")
+
+    def show_patient(self) -> None:
+        """Open the patient's window on the second screen, or beside this one."""
+        if self.desk.patient is None:
+            self.desk.patient = PatientWindow()
+        self.desk.patient.place()
+        self._note_patient(shown=True)
+
+    def close_patient(self) -> None:
+        """Close the patient's window."""
+        if self.desk.patient is not None:
+            self.desk.patient.close()
+            self.desk.patient.deleteLater()
+            self.desk.patient = None
+
+    def _note_patient(self, *, shown: bool) -> None:
+        if self.desk.state.patient_shown != shown:
+            self.desk.state.patient_shown = shown
+            self.changed.emit()
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Follow the engine."""
+        kind = message.get("type")
+        if self._late:
+            self.catch_up(running=False)
+        self.status.take(message)
+        if self.patient is not None:
+            self.patient.take(message)
+        self.counts.take(message)
+        self.progress.setValue(min(self.trials, self.progress.maximum()))
+        if kind == "event":
+            self._say_refusal(message)
+        elif kind == "result":
+            self._over()
+            self.on_result(message["values"], Path(message["folder"]))
+        elif kind == "failed":
+            self._over()
+            self.on_failure(str(message.get("error", "")), Path(message.get("folder") or "."))
+        self.show_running()
+
+    def _say_refusal(self, message: dict[str, Any]) -> None:
+        if message.get("name") == "operator/refused":
+            self.say(str((message.get("data") or {}).get("reason", "")), "BAD")
+
+    def _acknowledge(self) -> None:
+        self.desk.runner.send("acknowledge", who=self.desk.state.operator, reason="cause mended, patient is well")
+
+    def _finish(self) -> None:
+        self.desk.runner.send("finish")
+        self.say(tr("Finishing ..."))
+
+    def _over(self) -> None:
+        # The engine's last words may be lost with it; what it wrote down is not.
+        written = counts_of(self.folders())
+        if written.total.trials > self.trials:
+            self.counts = written
+            self.progress.setValue(min(self.trials, self.progress.maximum()))
+        self.desk.state.running = ""
+        self.changed.emit()
+
+    def on_result(self, values: dict[str, Any], folder: Path) -> None:
+        """Take the result of a part."""
+
+    def on_failure(self, error: str, folder: Path) -> None:  # noqa: ARG002
+        """Say what went wrong; what was recorded stays."""
+        self.say(f"{error} " + tr("What was recorded is kept. Press Start to go on."), "BAD")
+
+
+class CalibrationPage(RunPage):
+    """The decoder learns the person; then a verdict that knows of chance."""
+
+    phase = "calibration"
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(
+            desk,
+            tr("Calibration"),
+            tr("The patient follows the arrows; nothing moves yet. The program learns what the signal looks like."),
+        )
+        self.verdict = QLabel(tr("Not calibrated yet"))
+        self.verdict.setWordWrap(True)
+        self.verdict.setStyleSheet("font-size: 16px; border: none;")
+        self.verdict.setAccessibleName(tr("Verdict"))
+        self.now = QLabel("")
+        self.now.setStyleSheet("font-size: 16px; border: none;")
+        row = QHBoxLayout()
+        for widget in (self.start, self.acknowledge, self.finish, self.screen_button):
+            row.addWidget(widget)
+        row.addStretch(1)
+        self.stop.setMinimumWidth(150)
+        row.addWidget(self.stop)
+        self.body.addLayout(row)
+        self.body.addWidget(card(self.now, self.progress, title=tr("Progress")))
+        self.body.addWidget(card(self.verdict, title=tr("Verdict")))
+        self.body.addStretch(1)
+
+    def begin(self) -> None:
+        """Start a calibration, or let one go on."""
+        if not self.desk.runner.running:
+            self.counts = Counts()
+            self.progress.setValue(0)
+        super().begin()
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Follow the engine, and say in words where it is."""
+        before = self.status.state
+        super().take(message)
+        if self.status.state == "CALIBRATING" and before != "CALIBRATING":
+            self.say("")
+        if self.desk.runner.running:
+            words = tr("Trial {trial} of {all}").format(
+                trial=min(self.trials + 1, self.progress.maximum()), all=self.progress.maximum()
+            )
+            why, advice = why_nothing_moves(self.status)
+            stopped = self.status.state in ("SAFE_STOP", "ESTOP", "FATAL")
+            self.now.setText(f"{why}\n{advice}" if stopped else words)
+
+    def on_result(self, values: dict[str, Any], folder: Path) -> None:
+        """Give the verdict."""
+        model = folder / "model.skops"
+        summary = values.get("calibration") or {}
+        self.now.setText("")
+        if not summary:
+            why = str(values.get("ended") or "")
+            self.say(tr("The calibration was cut off: {why}. Press Start to do it again.").format(why=why), "WARN")
+            return
+        verdict = judge(summary, n_classes=max(2, len(values.get("classes", ()))))
+        self.show_verdict(verdict.text(), verdict.level)
+        if model.is_file():
+            self.desk.state.model = str(model)
+            self.desk.catalogue.add_model(
+                self.desk.state.subject,
+                model,
+                decoder=str(values.get("decoder") or ""),
+                paradigm=self.desk.state.protocol,
+                scores={"accuracy": verdict.accuracy, "n_trials": verdict.n_trials},
+            )
+            self.next_button.setFocus()
+        self.changed.emit()
+
+    def reset(self) -> None:
+        """Forget the person before."""
+        self.counts = Counts()
+        self.verdict.setText(tr("Not calibrated yet"))
+        self.verdict.setStyleSheet("font-size: 16px; border: none;")
+
+    def show_verdict(self, text: str, level: str) -> None:
+        """Show the verdict with its shape."""
+        shape = {"GOOD": "●", "WARN": "▲", "BAD": "■"}[level]
+        self.verdict.setText(f"{shape} {text}")
+        self.verdict.setStyleSheet(f"color: {self.desk.theme.level(level)}; font-size: 16px; border: none;")
+
+    def go_on(self) -> None:
+        """Go on with a model."""
+        if self.desk.runner.running:
+            self.say(tr("Wait until the calibration is over, or press STOP."), "WARN")
+        elif not self.desk.state.model:
+            self.say(tr("Calibrate first: press Start."), "WARN")
+            self.start.setFocus()
+        else:
+            self.say("")
+            self.done.emit()

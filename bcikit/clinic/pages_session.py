@@ -1,0 +1,272 @@
+"""The page of the training itself."""
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSlider, QVBoxLayout
+
+from bcikit.clinic import protocols
+from bcikit.clinic.base import Desk, card
+from bcikit.clinic.counts import Counts
+from bcikit.clinic.pages_run import RunPage
+from bcikit.decoding import accuracy_interval
+from bcikit.signal import BciError
+from bcikit.ui.bars import DecisionBars
+from bcikit.ui.hand import HandView
+from bcikit.ui.inputs import button
+from bcikit.ui.rules import state_text, why_nothing_moves
+from bcikit.ui.strip import StatusStrip
+from bcikit.ui.words import tr
+
+
+class SessionPage(RunPage):
+    """The training: start, pause, stop, notes, difficulty, dose, live accuracy."""
+
+    phase = "session"
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(
+            desk,
+            tr("Session"),
+            tr("Start when the patient is ready. The space bar stops everything at once."),
+            next_text=tr("To the report"),
+        )
+        self.strip = StatusStrip(desk.theme)
+        self.strip.stop.setVisible(False)
+        self.hand = HandView(desk.theme)
+        self.bars = DecisionBars(desk.theme)
+        self.pause = button(tr("Pause"), self._pause, checkable=True)
+        self.pause.setMinimumHeight(40)
+        self.state = QLabel("")
+        self.state.setWordWrap(True)
+        self.state.setStyleSheet("font-size: 15px; border: none;")
+        self.state.setAccessibleName(tr("What happens"))
+        self.accuracy = QLabel("–")
+        self.accuracy.setStyleSheet("font-size: 15px; border: none;")
+        self.accuracy.setAccessibleName(tr("Accuracy so far"))
+        self.dose = QLabel("–")
+        self.dose.setStyleSheet("font-size: 15px; border: none;")
+        self.dose.setAccessibleName(tr("Dose so far"))
+        self.note = QLineEdit()
+        self.note.setAccessibleName(tr("Note"))
+        self.note.setPlaceholderText(tr("Note, then Return"))
+        self.note.returnPressed.connect(self._note)
+        self.difficulty = QSlider(Qt.Orientation.Horizontal)
+        self.difficulty.setRange(60, 90)
+        self.difficulty.setSingleStep(5)
+        self.difficulty.setPageStep(5)
+        self.difficulty.setValue(70)
+        self.difficulty.setAccessibleName(tr("Difficulty"))
+        self.difficulty_label = QLabel()
+        self.difficulty_label.setStyleSheet("border: none;")
+        self.difficulty.valueChanged.connect(self._difficulty)
+        self._show_difficulty(70)
+        self._build()
+        self.reset()
+
+    def _build(self) -> None:
+        row = QHBoxLayout()
+        for widget in (self.start, self.pause, self.acknowledge, self.finish, self.screen_button):
+            row.addWidget(widget)
+        row.addStretch(1)
+        self.stop.setMinimumWidth(150)
+        row.addWidget(self.stop)
+        left, right = QVBoxLayout(), QVBoxLayout()
+        left.addWidget(card(self.hand, stretch=(1,)), 3)
+        left.addWidget(card(self.bars, stretch=(1,)), 1)
+        right.addWidget(card(self.state, title=tr("What happens")), 2)
+        right.addWidget(card(self.progress, self.accuracy, self.dose, title=tr("So far")))
+        self.difficulty_card = card(self.difficulty_label, self.difficulty)
+        right.addWidget(self.difficulty_card)
+        right.addWidget(card(self.note, title=tr("Notes")))
+        columns = QHBoxLayout()
+        columns.addLayout(left, 3)
+        columns.addLayout(right, 2)
+        self.body.addWidget(self.strip)
+        self.body.addLayout(row)
+        self.body.addLayout(columns, 1)
+
+    def reset(self) -> None:
+        """Begin to count anew."""
+        self.counts = Counts()
+        self.ended = ""
+        self._knows_pause = self._stale = False
+        # Only who pressed Start in this window lets it arm; one that comes late arms nothing by itself.
+        self._wants_arm = False
+
+    @property
+    def can_go_on(self) -> bool:
+        """True if there are trials left of a training that was begun."""
+        return 0 < self.trials < self.planned_trials()
+
+    def enter(self) -> None:
+        """Show where one is, with the controls that the protocol has."""
+        super().enter()
+        settings = self.desk.state.settings
+        kind = protocols.kind_of(self.desk.state.protocol)
+        self.difficulty_card.setVisible(kind == "rehabilitation")
+        self.difficulty.blockSignals(True)
+        self.difficulty.setValue(round(100 * float(settings.get("threshold", 0.7))))
+        self.difficulty.blockSignals(False)
+        self._show_difficulty(self.difficulty.value())
+        self._show()
+
+    def remaining(self) -> dict[str, Any]:
+        """Return settings with the trials that are left, so that a session that was cut off goes on."""
+        state = self.desk.state
+        return protocols.remaining(state.protocol, state.settings, done=self.trials)
+
+    def begin(self) -> None:
+        """Start, or go on after a stop or a pause."""
+        self._wants_arm = not self.desk.runner.running
+        super().begin()
+        self._show_pause(paused=False)
+
+    def go(self) -> None:
+        """Arm, and go on; out of a pause, too."""
+        who = self.desk.state.operator
+        if self.pause.isChecked():
+            self.desk.runner.send("resume")
+        self.desk.runner.send("arm", who=who)
+        self.desk.runner.send("start", who=who)
+        self._wants_arm = False
+
+    def show_running(self) -> None:
+        """Enable what makes sense now."""
+        super().show_running()
+        running = self.desk.runner.running
+        self.pause.setEnabled(running and self.status.state not in ("SAFE_STOP", "ESTOP", "FATAL"))
+        self.next_button.setEnabled(not running)
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Follow the engine."""
+        before = self.status.state
+        super().take(message)
+        kind = message.get("type")
+        if self.status.state == "ACTIVE" and before != "ACTIVE":
+            self.say("")
+        if kind not in ("result", "failed") and self._wants_arm and self.status.state in ("", "STANDBY"):
+            # The therapist pressed Start: that is the order to arm, as soon as the engine is heard.
+            self.go()
+        if kind == "event":
+            self._take_event(message)
+        elif kind == "health" and not self._knows_pause and "paused" in message:
+            self._knows_pause = True
+            self._show_pause(paused=bool(message["paused"]))
+        self._stale = True
+
+    def _take_event(self, message: dict[str, Any]) -> None:
+        data = message.get("data") or {}
+        if message.get("name") in ("operator/pause", "operator/resume"):
+            self._show_pause(paused=message["name"] == "operator/pause")
+        runs = data.get("kind") not in ("break", "baseline")
+        if message.get("name") == "block/start" and runs and self.status.state == "STANDBY" and not self._wants_arm:
+            # The gate was shut for the pause between runs.
+            self.go()
+
+    def refresh(self) -> None:
+        """Show what came since the last time."""
+        if self._stale:
+            self._stale = False
+            self._show()
+
+    def _show(self) -> None:
+        status = self.status
+        self.strip.refresh(status, age=status.health.get("age"), loss=None)
+        why, advice = why_nothing_moves(status)
+        state, todo = state_text(status.state if self.desk.runner.running else "FINISHED" if self.ended else "")
+        lines = [state] + [part for part in (why if why != state else "", advice or todo) if part]
+        self.state.setText("\n".join(lines))
+        closure = float(status.output.get("closure", 0.0) or 0.0)
+        self.hand.show_state(closure, text=why, held=bool(why) and bool(status.state))
+        allowed = bool(status.verdict.get("allowed")) if status.verdict else None
+        self.bars.threshold = status.threshold()
+        self.bars.show_decision(status.decision, allowed=allowed and not why, verdict=why or tr("Let through"))
+        total = self.counts.total
+        if total.answered:
+            low, high = accuracy_interval(total.correct, total.answered)
+            self.accuracy.setText(
+                tr("{percent:.0f} % of {n} right (95 % interval {low:.0f} to {high:.0f} %)").format(
+                    percent=100 * total.correct / total.answered, n=total.answered, low=100 * low, high=100 * high
+                )
+            )
+        else:
+            self.accuracy.setText(tr("{count} rewards").format(count=total.rewards) if total.rewards else "–")
+        self.dose.setText(
+            tr("{minutes:.1f} minutes, {trials} trials, {movements} movements").format(
+                minutes=total.seconds / 60, trials=total.trials, movements=total.movements
+            )
+        )
+
+    def on_result(self, values: dict[str, Any], folder: Path) -> None:
+        """Enter the part into the catalogue."""
+        keep = (
+            "online_accuracy",
+            "accuracy_interval",
+            "chance_upper",
+            "n_trials",
+            "n_correct",
+            "lost_samples",
+            "ended",
+        )
+        results = {key: values.get(key) for key in keep}
+        results["movements"] = self.counts.part.movements
+        self.ended = str(values.get("ended", ""))
+        try:
+            self.desk.catalogue.add_session(
+                self.desk.state.subject,
+                folder,
+                paradigm=self.desk.state.protocol,
+                results=results,
+                seconds=float(values.get("duration_s") or 0.0),
+                notes="\n".join(self.desk.state.notes),
+            )
+        except BciError as error:
+            self.say(str(error), "BAD")
+            return
+        if self.ended == "finished":
+            self.say(tr("The session is complete."), "GOOD")
+            self.next_button.setFocus()
+        else:
+            self.say(
+                tr("The session was cut off: {why}. Press Go on for the rest, or go to the report.").format(
+                    why=self.ended
+                ),
+                "WARN",
+            )
+
+    def _pause(self) -> None:
+        if self.pause.isChecked():
+            self.desk.runner.send("pause")
+        else:
+            self.pause.setChecked(True)
+            self.go()
+        self._show_pause(paused=self.pause.isChecked())
+
+    def _show_pause(self, *, paused: bool) -> None:
+        self.pause.setChecked(paused)
+        self.pause.setText(tr("Resume") if paused else tr("Pause"))
+        self.pause.setAccessibleName(self.pause.text())
+
+    def _note(self) -> None:
+        text = self.note.text().strip()
+        if text:
+            self.desk.state.notes.append(text)
+            self.desk.runner.send("note", text=text)
+            self.note.clear()
+            self.say(tr("Noted."), "GOOD")
+            self.changed.emit()
+
+    def _show_difficulty(self, value: int) -> None:
+        self.difficulty_label.setText(tr("Difficulty: {percent} % sure").format(percent=value))
+
+    def _difficulty(self, value: int) -> None:
+        self._show_difficulty(value)
+        self.desk.runner.send("difficulty", value=value / 100)
+
+    def go_on(self) -> None:
+        """Go to the report."""
+        self.close_patient()
+        self._note_patient(shown=False)
+        self.done.emit()

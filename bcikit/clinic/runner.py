@@ -1,0 +1,229 @@
+"""What runs a session for the clinic window: the engine in a process of its own, which outlives the window."""
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from bcikit.acquisition import LslTextInlet
+from bcikit.session.config import SessionConfig
+from bcikit.session.control import ENV_ADDRESS, ENV_KEY, ControlClient
+from bcikit.signal import BciError
+from bcikit.ui.orders import Orders
+from bcikit.ui.reader import TextReader
+
+MESSAGE_WAIT = 15.0
+"""Seconds to find the engine's messages."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A session to run.
+
+    Attributes
+    ----------
+    config : SessionConfig
+        With the folder to record into.
+    operator : str
+        Who arms it.
+    subject : str
+        Pseudonymous code.
+    consent, screening : dict
+        What is shown to the safety room when it is armed.
+    """
+
+    config: SessionConfig
+    operator: str
+    subject: str
+    consent: dict[str, Any] = field(default_factory=dict)
+    screening: dict[str, Any] = field(default_factory=dict)
+
+
+class SessionRunner(Protocol):
+    """Runs one session at a time and tells what happens in it."""
+
+    @property
+    def running(self) -> bool:
+        """True from the start until the result was polled."""
+
+    @property
+    def handshake(self) -> str:
+        """What `attach` needs to find the running session again."""
+
+    def start(self, job: Job) -> None:
+        """Start a session; raises `BciError` if that is refused at once."""
+
+    def attach(self, handshake: str) -> bool:
+        """Take up a session that goes on without a window; False if it is over."""
+
+    def poll(self) -> list[dict[str, Any]]:
+        """Return messages since the last call.
+
+        They are those of the engine (see `bcikit.ui.status`), and at the end one of type "result" (with
+        ``values`` and ``folder``) or "failed" (with ``error`` and ``folder``).
+        """
+
+    def send(self, what: str, **details: Any) -> None:
+        """Give an order."""
+
+    def detach(self) -> None:
+        """Leave the session to itself: the window goes, the session stays."""
+
+
+class EngineRunner:
+    """Runs the engine in a process of its own.
+
+    Parameters
+    ----------
+    folder : Path
+        Where jobs and handshakes are kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pid = 0
+        self._handshake: Path | None = None
+        self._session: dict[str, Any] = {}
+        self._reader: TextReader | None = None
+        self._orders: Orders | None = None
+
+    @property
+    def running(self) -> bool:
+        """True from the start until the result was polled."""
+        return self._handshake is not None
+
+    @property
+    def handshake(self) -> str:
+        """Path of the handshake file."""
+        return "" if self._handshake is None else str(self._handshake)
+
+    def start(self, job: Job) -> None:
+        """Start the engine's process."""
+        if self.running:
+            raise BciError("A session is running already.")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        name = secrets.token_hex(4)
+        self._handshake = self._folder / f"run-{name}.json"
+        work = self._folder / f"job-{name}.json"
+        values = {
+            "config": job.config.to_dict(),
+            "operator": job.operator,
+            "subject": job.subject,
+            "consent": job.consent,
+            "screening": job.screening,
+            "publish": name,
+            "handshake": str(self._handshake),
+        }
+        work.touch(mode=0o600)
+        work.write_text(json.dumps(values), encoding="utf-8")
+        self._session = {"folder": job.config.recording.folder}
+        command = [sys.executable, "-m", "bcikit.clinic.engine_process", str(work)]
+        # In a session of its own, and with no line to the window's terminal: closing it does not end the therapy.
+        with self._handshake.with_suffix(".log").open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        self._pid = self._process.pid
+
+    def attach(self, handshake: str) -> bool:
+        """Take up a running engine by its handshake file."""
+        path = Path(handshake)
+        try:
+            self._session = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        self._handshake, self._pid = path, int(self._session.get("pid", 0))
+        self._connect()
+        return True
+
+    def _connect(self) -> None:
+        control = self._session["control"]
+        with contextlib.suppress(BciError):
+            self._orders = Orders(ControlClient(control[ENV_ADDRESS], control[ENV_KEY]))
+        name = f"bcikit-{self._session['publish']}-status"
+        self._reader = TextReader(lambda: LslTextInlet(name, timeout=MESSAGE_WAIT))
+        self._reader.start()
+
+    def poll(self) -> list[dict[str, Any]]:
+        """Return what the engine said, and its result once it is over."""
+        if self._handshake is None:
+            return []
+        if self._reader is None and self._handshake.is_file():
+            with contextlib.suppress(ValueError):
+                self._session = json.loads(self._handshake.read_text(encoding="utf-8"))
+                self._connect()
+        messages = []
+        if self._reader is not None:
+            for text in self._reader.take():
+                with contextlib.suppress(ValueError):
+                    messages.append(json.loads(text))
+        if not self._alive():
+            messages.append(self._ending())
+            self._clear()
+        return messages
+
+    def _alive(self) -> bool:
+        if self._process is not None:
+            return self._process.poll() is None
+        return process_is_alive(self._pid)
+
+    def _ending(self) -> dict[str, Any]:
+        folder = str(self._session.get("folder", ""))
+        result = Path(folder) / "result.json"
+        if result.is_file():
+            return {"type": "result", "folder": folder, "values": json.loads(result.read_text(encoding="utf-8"))}
+        assert self._handshake is not None
+        trouble = self._handshake.with_suffix(".error")
+        error = trouble.read_text(encoding="utf-8") if trouble.is_file() else "The engine ended without a result."
+        return {"type": "failed", "folder": folder, "error": error}
+
+    def send(self, what: str, **details: Any) -> None:
+        """Give the engine an order."""
+        if self._orders is not None:
+            self._orders.send(what, **details)
+
+    def _clear(self) -> None:
+        self.detach()
+        if self._handshake is not None:
+            for suffix in (".json", ".error", ".log"):
+                self._handshake.with_suffix(suffix).unlink(missing_ok=True)
+        self._handshake, self._process, self._session, self._pid = None, None, {}, 0
+
+    def detach(self) -> None:
+        """Close the lines to the engine; it goes on."""
+        if self._reader is not None:
+            self._reader.halt()
+        if self._orders is not None:
+            self._orders.close()
+        self._reader, self._orders = None, None
+
+    def kill(self) -> None:
+        """End the engine's process; for tests and for a session that cannot be stopped otherwise."""
+        if self._alive() and self._pid:
+            os.kill(self._pid, signal.SIGTERM)
+            for _ in range(100):
+                if not self._alive():
+                    break
+                time.sleep(0.05)
+        self._clear()
+
+
+def process_is_alive(pid: int) -> bool:
+    """Return whether a process of this machine runs."""
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OSError):
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    # A child that ended and was not waited for yet runs no more.
+    return not (status.is_file() and status.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z")

@@ -1,0 +1,84 @@
+"""Starts the clinic window."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QApplication
+
+from bcikit.clinic.privacy import keep_private
+from bcikit.clinic.runner import EngineRunner
+from bcikit.clinic.window import ClinicWindow
+from bcikit.recording import Catalogue
+from bcikit.ui import words
+from bcikit.ui.application import dress, prepare
+from bcikit.ui.keys import SpaceStops
+from bcikit.ui.theme import THEMES
+
+
+def data_folder() -> Path:
+    """Return where sessions are kept where nothing else is said."""
+    from platformdirs import user_data_path
+
+    return user_data_path("bcikit") / "clinic"
+
+
+class Clinic:
+    """The clinic window, made anew when colours or language change."""
+
+    def __init__(
+        self, application: QApplication, data: Path, *, theme: str, language: str, settings: QSettings
+    ) -> None:
+        self._application, self._data, self._settings = application, data, settings
+        self._theme = theme or str(settings.value("clinic-theme") or "light")
+        self._language = language or str(settings.value("language") or words.system_language())
+        keep_private(data)
+        self._catalogue = Catalogue(f"sqlite:///{data / 'catalogue.sqlite'}")
+        self._runner = EngineRunner(data / "runs")
+        self.window = self._make()
+
+    def _make(self) -> ClinicWindow:
+        theme = dress(self._application, self._theme, self._language)
+        window = ClinicWindow(theme, catalogue=self._catalogue, runner=self._runner, data=self._data)
+        self._stops = SpaceStops(window.stop, window, active=window.space_stops)
+        self._application.installEventFilter(self._stops)
+        window.look_wanted.connect(self._change_look)
+        return window
+
+    def _change_look(self, theme: str, language: str) -> None:
+        self._theme, self._language = theme or self._theme, language or self._language
+        self._settings.setValue("clinic-theme", self._theme)
+        self._settings.setValue("language", self._language)
+        old = self.window
+        size = old.size()
+        self._application.removeEventFilter(self._stops)
+        old.leaving = True
+        old.close()
+        old.deleteLater()
+        self._runner.detach()
+        self.window = self._make()
+        self.window.resize(size)
+        self.window.show()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the clinic window until it is closed and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bcikit.clinic", description="The clinic window of bcikit.")
+    parser.add_argument("--data", type=Path, default=None, help="folder of sessions and catalogue")
+    parser.add_argument("--language", choices=list(words.LANGUAGES), default="")
+    parser.add_argument("--theme", choices=list(THEMES), default="")
+    parser.add_argument("--size", default="1280x800")
+    options = parser.parse_args(arguments)
+    application = prepare()
+    clinic = Clinic(
+        application,
+        options.data or data_folder(),
+        theme=options.theme,
+        language=options.language,
+        settings=QSettings("bcikit", "viewer"),
+    )
+    width, _, height = options.size.partition("x")
+    clinic.window.resize(int(width), int(height))
+    clinic.window.show()
+    return int(application.exec())

@@ -1,0 +1,156 @@
+"""Guard: commands go to the process that owns the actuator, and that goes safe when everything else dies."""
+
+import time
+from typing import Any, ClassVar
+
+from bcikit.outputs.base import Output
+from bcikit.safety.guard.client import GuardClient, GuardError
+from bcikit.safety.levels import Reading, Severity
+from bcikit.signal import Command
+
+LIFE_S = 0.25
+"""Seconds that a command lives in the guard; a longer action is renewed while the session goes on."""
+
+LOOK_S = 0.25
+"""Seconds between two looks at an armed guard: whether it still is, and what its driver does."""
+
+
+class GuardOutput(Output):
+    """Starts a guard, arms it with the first command, and keeps it alive with every `tick`.
+
+    The guard runs on the wall clock: it is for sessions in real time. While it is armed it is looked at; a guard that
+    went safe by itself is no longer armed here either, and the monitors of safety hear why: A-FES if its driver refused
+    a command, H-BEAT if it lost the engine or is gone.
+
+    A command with a `duration` in its data (assistance) lasts so long: it is renewed with every `tick`, so that it ends
+    within a quarter of a second when nobody renews it, and at once when told to be safe.
+
+    Parameters
+    ----------
+    driver : str
+        "sim-hand", "sim-fes", "serial-fes:PORT".
+    dead_man : bool
+        Whether a dead-man switch must be held.
+    log : str
+        File to which the guard itself writes one JSON line each time it goes safe, even after the engine is dead.
+    """
+
+    scheme: ClassVar[str] = "guard"
+    real_time: ClassVar[bool] = True
+
+    def __init__(self, driver: str = "sim-hand", *, dead_man: bool = False, log: str = "") -> None:
+        self.driver = driver
+        self._client: GuardClient | None = GuardClient.launch(driver, dead_man=dead_man, log=log or None)
+        self._armed = False
+        self._problem = ""
+        self._trips: list[str] = []
+        self._trouble: Reading | None = None
+        self._commands = 0
+        self._peak = 0.0
+        self._last: dict[str, Any] = {}
+        self._look_at = float("-inf")
+        self._going: tuple[Command, float] | None = None
+
+    def send(self, command: Command) -> None:
+        """Hand on a command; arms the guard first where that is needed."""
+        if self._client is None:
+            return
+        try:
+            if not self._armed:
+                self._client.arm()
+                self._armed = True
+            self._hand_on(self._client, command)
+            self._commands += 1
+            seconds = float(command.data.get("duration", 0.0))
+            self._going = (command, time.monotonic() + seconds) if seconds > LIFE_S else None
+        except (GuardError, OSError) as error:
+            # The guard is gone or refuses: it is safe by then, and the state says why.
+            self._lost(str(error))
+
+    def tick(self, now: float) -> None:  # noqa: ARG002
+        """Say that the engine's loop goes round, and look at what the guard does."""
+        if self._client is None:
+            return
+        self._client.alive()
+        self._renew(self._client)
+        if self._armed and time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_S
+            self._look(self._client)
+
+    def trouble(self) -> Reading | None:
+        """Return why the guard went safe by itself, once."""
+        found, self._trouble = self._trouble, None
+        return found
+
+    def safe(self, reason: str = "") -> None:
+        """Have the guard go safe at once."""
+        self._going = None
+        if self._client is not None and self._armed:
+            self._client.safe(reason or "safe")
+            self._armed = False
+
+    def close(self) -> None:
+        """Go safe and end the guard."""
+        if self._client is not None:
+            self.safe("closed")
+            self._client.close()
+            self._client = None
+
+    def state(self) -> dict[str, Any]:
+        """Return what the guard says of itself, what was sent, and when it went safe by itself."""
+        said: dict[str, Any] = {}
+        if self._client is not None:
+            try:
+                said = self._last = self._client.state()
+            except (GuardError, OSError) as error:
+                self._problem = str(error)
+        return {
+            "driver": self.driver,
+            "safe": not said.get("armed", False),
+            "problem": self._problem,
+            "commands": self._commands,
+            "highest_output": self._peak,
+            "trips": list(self._trips),
+            "guard": self._last,
+        }
+
+    @staticmethod
+    def _hand_on(client: GuardClient, command: Command) -> None:
+        client.send(command.name, command.value, ttl=min(command.ttl, LIFE_S), data=dict(command.data))
+
+    def _renew(self, client: GuardClient) -> None:
+        if self._going is None:
+            return
+        command, end = self._going
+        try:
+            if time.monotonic() < end:
+                self._hand_on(client, command)
+            else:
+                self._going = None
+                client.send("rest", ttl=LIFE_S)
+        except (GuardError, OSError) as error:
+            self._lost(str(error))
+
+    def _look(self, client: GuardClient) -> None:
+        try:
+            said = self._last = client.state()
+        except (GuardError, OSError) as error:
+            self._lost(str(error))
+            return
+        self._peak = max(self._peak, float(said["driver"].get("output", 0.0)))
+        if not said["armed"]:
+            self._armed = False
+            self._going = None
+            self._trips.append(str(said["trip"]))
+            self._problem = str(said["trip"])
+            # The driver refuses what is outside its limits: somebody must look before it goes on. An engine that was
+            # late for once may go on when it has kept time for a while.
+            refused = "the driver" in self._problem
+            rule, severity = ("A-FES", Severity.FAULT) if refused else ("H-BEAT", Severity.DEGRADE)
+            self._trouble = Reading(rule=rule, severity=severity, value=self._problem)
+
+    def _lost(self, problem: str) -> None:
+        self._problem = problem
+        self._armed = False
+        self._going = None
+        self._trouble = Reading(rule="H-BEAT", severity=Severity.FAULT, value=problem)

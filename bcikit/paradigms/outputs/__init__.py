@@ -1,6 +1,0 @@
-"""Outputs: where the commands that the gate let through go."""
-
-from bcikit.paradigms.outputs.base import Latch, Output
-from bcikit.paradigms.outputs.registry import open_output, output_schemes
-
-__all__ = ["Latch", "Output", "open_output", "output_schemes"]

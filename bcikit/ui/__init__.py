@@ -1,0 +1,1 @@
+"""What windows share: theme, words, strip, status, head map, tables."""

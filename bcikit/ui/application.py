@@ -1,0 +1,43 @@
+"""The Qt application that every window of bcikit runs in."""
+
+import contextlib
+import os
+import sys
+
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QApplication
+
+from bcikit.ui import theme as themes
+from bcikit.ui import words
+
+
+def give_way() -> None:
+    """Let the engine have the processor first: before any thread is made, because each inherits it."""
+    if hasattr(os, "nice"):
+        os.nice(10)
+    if hasattr(os, "SCHED_BATCH"):
+        # A batch process does not push another one off its core when it wakes (sched(7)).
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def prepare() -> QApplication:
+    """Return the Qt application; without a display it draws into memory."""
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    existing = QApplication.instance()
+    application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+    application.setApplicationName("bcikit")
+    return application
+
+
+def dress(application: QApplication, theme: str, language: str) -> themes.Theme:
+    """Give the application its colours and its language."""
+    chosen = themes.THEMES[theme]
+    themes.apply(application, chosen)
+    words.install(application, language)
+    font = QFont()
+    if language == "zh":
+        font.setFamilies([*words.CHINESE_FONTS, font.defaultFamily()])
+    application.setFont(font)
+    return chosen

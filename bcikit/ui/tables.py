@@ -1,0 +1,73 @@
+"""Tables to read and copy, and the lines that say what to do about an electrode."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+
+from bcikit.ui.rules import rule_text
+from bcikit.ui.status import Quality
+from bcikit.ui.theme import LEVELS
+from bcikit.ui.words import tr
+
+
+def impedance_text(ohm: float | None) -> str:
+    """Return an impedance as a person reads it."""
+    return "" if ohm is None else f"{ohm / 1e3:.0f}k" if ohm < 1e6 else f"{ohm / 1e6:.1f}M"
+
+
+def advice_lines(quality: dict[str, Quality], *, most: int = 6) -> list[str]:
+    """Return one line for each electrode that is not good, the worst first: which, why, what to do."""
+    order = {"BAD": 0, "WARN": 1}
+    found = sorted((order[q.level], name, q) for name, q in quality.items() if q.level in order) if quality else []
+    lines = []
+    for _, name, entry in found[:most]:
+        what, advice = rule_text(entry.rules[0]) if entry.rules else ("", "")
+        lines.append(f"{LEVELS[entry.level][0]} {name}: {what}. {advice}".strip())
+    if len(found) > most:
+        lines.append(tr("... and {count} more").format(count=len(found) - most))
+    return lines
+
+
+def short(value: object) -> str:
+    """Return a number or a text as a cell shows it."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def make_table(heads: list[str], name: str) -> QTableWidget:
+    """Return a table to read, with an accessible name."""
+    table = QTableWidget(0, len(heads))
+    table.setHorizontalHeaderLabels(heads)
+    table.setAccessibleName(name)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setTabKeyNavigation(False)
+    table.verticalHeader().setVisible(False)
+    header = table.horizontalHeader()
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+    header.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    table.setCornerButtonEnabled(False)
+    return table
+
+
+def fill_table(table: QTableWidget, rows: list[list[str]]) -> None:
+    """Put texts into a table; what has not changed is left alone."""
+    if table.rowCount() != len(rows):
+        table.setRowCount(len(rows))
+    for r, row in enumerate(rows):
+        for c, text in enumerate(row):
+            item = table.item(r, c)
+            if item is None:
+                item = QTableWidgetItem(text)
+                table.setItem(r, c, item)
+            elif item.text() != text:
+                item.setText(text)
+            item.setToolTip(text)
+
+
+def read_table(table: QTableWidget) -> list[list[object]]:
+    """Return what a table shows, the head first."""
+    heads = [table.horizontalHeaderItem(c) for c in range(table.columnCount())]
+    rows: list[list[object]] = [[head.text() if head else "" for head in heads]]
+    for r in range(table.rowCount()):
+        items = [table.item(r, c) for c in range(table.columnCount())]
+        rows.append([item.text() if item else "" for item in items])
+    return rows
