@@ -4,22 +4,64 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bcikit.decoding.adaptation import AdaptiveModel
+    from bcikit.decoding.braking import BrakingDetector
     from bcikit.decoding.chance import accuracy_interval, chance_interval, chance_level
+    from bcikit.decoding.cvep import ReconvolutionCca
+    from bcikit.decoding.erp import ErpLda, ErpStack, ErpTangent
     from bcikit.decoding.estimator import Decoder
+    from bcikit.decoding.evidence import Accumulator, Evidence, Stopping
+    from bcikit.decoding.external import ModuleDecoder, OnnxDecoder
+    from bcikit.decoding.fbcsp import FbCsp
     from bcikit.decoding.model import Model
+    from bcikit.decoding.online import OnlineDecoder
     from bcikit.decoding.registry import DECODERS, PARADIGMS, decoder_names, make_decoder
+    from bcikit.decoding.riemann import Acm, CspLda, FgMdm, Mdm, TangentSpace
     from bcikit.decoding.scores import Scores, cross_validate, make_folds
     from bcikit.decoding.sheet import ModelSheet
+    from bcikit.decoding.spiking import SpikingDecoder
+    from bcikit.decoding.ssvep.cca import ExtendedCca, Fbcca, FbccaLda, MsEcca
+    from bcikit.decoding.ssvep.choice import SsvepAuto
+    from bcikit.decoding.ssvep.tangent import FbTangent, SsvepStack
+    from bcikit.decoding.ssvep.trca import Etrca, Tdca
     from bcikit.decoding.trials import Epochs, epochs, join
 
 _WHERE = {
+    "Accumulator": "evidence",
+    "Acm": "riemann",
+    "AdaptiveModel": "adaptation",
+    "BrakingDetector": "braking",
+    "CspLda": "riemann",
     "DECODERS": "registry",
-    "PARADIGMS": "registry",
     "Decoder": "estimator",
     "Epochs": "trials",
+    "ErpLda": "erp",
+    "ErpStack": "erp",
+    "ErpTangent": "erp",
+    "Etrca": "ssvep.trca",
+    "Evidence": "evidence",
+    "ExtendedCca": "ssvep.cca",
+    "FbCsp": "fbcsp",
+    "FbTangent": "ssvep.tangent",
+    "Fbcca": "ssvep.cca",
+    "FbccaLda": "ssvep.cca",
+    "FgMdm": "riemann",
+    "Mdm": "riemann",
     "Model": "model",
     "ModelSheet": "sheet",
+    "ModuleDecoder": "external",
+    "MsEcca": "ssvep.cca",
+    "OnlineDecoder": "online",
+    "OnnxDecoder": "external",
+    "PARADIGMS": "registry",
+    "ReconvolutionCca": "cvep",
     "Scores": "scores",
+    "SpikingDecoder": "spiking",
+    "SsvepAuto": "ssvep.choice",
+    "SsvepStack": "ssvep.tangent",
+    "Stopping": "evidence",
+    "TangentSpace": "riemann",
+    "Tdca": "ssvep.trca",
     "accuracy_interval": "chance",
     "chance_interval": "chance",
     "chance_level": "chance",
@@ -34,11 +76,39 @@ _WHERE = {
 __all__ = [
     "DECODERS",
     "PARADIGMS",
+    "Accumulator",
+    "Acm",
+    "AdaptiveModel",
+    "BrakingDetector",
+    "CspLda",
     "Decoder",
     "Epochs",
+    "ErpLda",
+    "ErpStack",
+    "ErpTangent",
+    "Etrca",
+    "Evidence",
+    "ExtendedCca",
+    "FbCsp",
+    "FbTangent",
+    "Fbcca",
+    "FbccaLda",
+    "FgMdm",
+    "Mdm",
     "Model",
     "ModelSheet",
+    "ModuleDecoder",
+    "MsEcca",
+    "OnlineDecoder",
+    "OnnxDecoder",
+    "ReconvolutionCca",
     "Scores",
+    "SpikingDecoder",
+    "SsvepAuto",
+    "SsvepStack",
+    "Stopping",
+    "TangentSpace",
+    "Tdca",
     "accuracy_interval",
     "chance_interval",
     "chance_level",
@@ -56,3 +126,8 @@ def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'bcikit.decoding' has no attribute {name!r}")
     return getattr(import_module(f"bcikit.decoding.{_WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted({*globals(), *__all__})

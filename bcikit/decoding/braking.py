@@ -80,9 +80,8 @@ class BrakingDetector(ErpLda):
             self.border_ = self._border(np.asarray(X, dtype=np.float64), np.asarray(y))
         return self
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``; equal at the border."""
-        scores = super().decision_scores(X)
+    def _scores(self, data: Array) -> Array:
+        scores = super()._scores(data)
         if self.border_:
             scores[:, self.classes_ != self.idle] -= self.border_
         return scores

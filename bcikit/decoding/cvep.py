@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bcikit.decoding.estimator import Decoder
+from bcikit.decoding.estimator import Decoder, in_type_of
 from bcikit.signal import DataError, MissingDependencyError, check_choice
 
 Array = NDArray[np.float64]
@@ -37,9 +37,9 @@ class ReconvolutionCca(Decoder):
     min_trials = 1
     needs_every_class = False
 
-    def known_classes(self, y: ArrayLike) -> NDArray[Any]:  # noqa: ARG002
+    def known_classes(self, y: ArrayLike) -> NDArray[Any]:
         """Return the class of every code, sorted."""
-        return np.unique(np.asarray(self.classes).astype(str))
+        return np.unique(in_type_of(self.classes, np.asarray(y), who=type(self).__name__))
 
     def __init__(
         self,
@@ -66,12 +66,13 @@ class ReconvolutionCca(Decoder):
             raise DataError(f"codes of shape {codes.shape} need as many different classes; there are {len(names)}.")
         check_choice("event", self.event, ("contrast", "dur", "duration", "refe"))
         data, _ = self._begin(X, y)
-        labels = np.asarray(y).astype(str)
-        strange = sorted(set(labels) - set(names))
-        if strange:
-            raise DataError(f"The trials have {', '.join(strange)}, which has no code.")
-        order = np.argsort(names)
-        self.classes_ = np.array(names)[order]
+        labels = np.asarray(y)
+        typed = in_type_of(self.classes, labels, who=type(self).__name__)
+        strange = np.setdiff1d(labels, typed)
+        if strange.size:
+            raise DataError(f"The trials have {', '.join(map(str, strange))}, which has no code.")
+        order = np.argsort(typed)
+        self.classes_ = typed[order]
         self.codes_ = codes[order]
         self._estimator = self._fresh()
         self._estimator.fit(data, np.searchsorted(self.classes_, labels))
@@ -92,9 +93,8 @@ class ReconvolutionCca(Decoder):
             onset_event=True,
         )
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``: gain times correlation."""
-        scores = np.asarray(self._estimator.decision_function(self._check(X)), dtype=np.float64)
+    def _scores(self, data: Array) -> Array:
+        scores = np.asarray(self._estimator.decision_function(data), dtype=np.float64)
         return self.gain * scores.reshape(len(scores), -1)[:, : len(self.classes_)]
 
     def __getstate__(self) -> dict[str, Any]:

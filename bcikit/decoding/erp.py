@@ -55,9 +55,8 @@ class ErpLda(Decoder):
         self.classifier_.fit(_time_major(pieces), index)
         return self
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        features = _time_major(self._pieces(self._check(X)))
+    def _scores(self, data: Array) -> Array:
+        features = _time_major(self._pieces(data))
         if isinstance(self.classifier_, ToeplitzLda):
             return features @ self.classifier_.coef_.T + self.classifier_.intercept_
         return linear_scores(self.classifier_, features)
@@ -104,12 +103,12 @@ class ErpTangent(Decoder):
         self.C = C
         self.estimator = estimator
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from trials."""
-        from bcikit.decoding.riemann import linear_classifier
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Learn from trials; weights count in the classifier (not with "lda"), not in the prototypes."""
+        from bcikit.decoding.riemann import fit_weighted, linear_classifier
 
         check_choice("templates", self.templates, ("erp", "xdawn"))
-        data, index = self._begin(X, y)
+        data, index, weights = self._begin_weighted(X, y, sample_weight)
         self.projection_ = rank_projection(np.einsum("nct,ndt->cd", data, data))
         data = self._project(data)
         if self.templates == "erp":
@@ -125,12 +124,11 @@ class ErpTangent(Decoder):
         matrices = self._matrices(data)
         self.whitener_ = function_of(mean_riemann(matrices), "invsqrt")
         self.classifier_ = linear_classifier(self.classifier, self.C)
-        self.classifier_.fit(self._tangent(matrices), index)
+        fit_weighted(self.classifier_, self._tangent(matrices), index, weights)
         return self
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        return linear_scores(self.classifier_, self._tangent(self._matrices(self._project(self._check(X)))))
+    def _scores(self, data: Array) -> Array:
+        return linear_scores(self.classifier_, self._tangent(self._matrices(self._project(data))))
 
     def _project(self, data: Array) -> Array:
         return data if self.projection_ is None else self.projection_ @ data
@@ -175,9 +173,7 @@ class ErpStack(Decoder):
         self.covariances_ = ErpTangent(templates=self.templates).fit(data, y)
         return self
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        data = self._check(X)
+    def _scores(self, data: Array) -> Array:
         first, second = self.amplitudes_.decision_scores(data), self.covariances_.decision_scores(data)
         return (1.0 - self.weight) * first + self.weight * second
 

@@ -1,5 +1,6 @@
 """What every decoder shares: the checks before fit and predict, and how scores become probabilities."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,13 +14,16 @@ from bcikit.signal import DataError
 class Decoder(ClassifierMixin, BaseEstimator):
     """Base of the classifiers on ``(n_epochs, n_channels, n_times)``.
 
-    A subclass sets ``classes_``, ``n_channels_`` and ``n_times_`` in `fit` (by `_begin`) and implements
-    `decision_scores`, from which `predict_proba` and `predict` follow.
+    A subclass sets ``classes_``, ``n_channels_`` and ``n_times_`` in `fit` (by `_begin`) and implements `_scores`, from
+    which `decision_scores`, `decision_function`, `predict_proba` and `predict` follow. They check before anything else:
+    what was not fitted raises scikit-learn's ``NotFittedError``, what does not fit a `DataError`.
 
     Attributes
     ----------
     classes_ : ndarray, shape (n_classes,)
-        Sorted labels.
+        Sorted labels, in the type in which they were given to `fit`.
+    n_features_in_ : int
+        Channels; scikit-learn's name for the second axis.
     n_channels_, n_times_ : int
         Shape of the epochs it was fitted on.
     min_trials : int
@@ -35,6 +39,7 @@ class Decoder(ClassifierMixin, BaseEstimator):
     needs_every_class: ClassVar[bool] = True
 
     classes_: NDArray[Any]
+    n_features_in_: int
     n_channels_: int
     n_times_: int
 
@@ -48,7 +53,16 @@ class Decoder(ClassifierMixin, BaseEstimator):
 
     def decision_scores(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return one score a class, shape ``(n_epochs, n_classes)``: log-odds up to a constant a row."""
+        return self._scores(self._check(X))
+
+    def _scores(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores of epochs that were checked."""
         raise NotImplementedError
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return scores as scikit-learn wants them: a column a class, one log-odds an epoch where there are two."""
+        scores = self.decision_scores(X)
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return probabilities, shape ``(n_epochs, n_classes)``, in the order of `classes_`."""
@@ -71,7 +85,20 @@ class Decoder(ClassifierMixin, BaseEstimator):
                 f"{type(self).__name__} needs trials of at least two classes; there is one class: {self.classes_[0]!r}."
             )
         self.n_channels_, self.n_times_ = data.shape[1:]
+        self.n_features_in_ = self.n_channels_
         return data, index
+
+    def _begin_weighted(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64] | None]:
+        """Check the training data and their weights; trials that weigh nothing are left out."""
+        data, index = self._begin(X, y)
+        weights = check_weights(sample_weight, len(data), who=type(self).__name__)
+        if weights is not None:
+            data, index, weights = data[weights > 0], index[weights > 0], weights[weights > 0]
+            if len(np.unique(index)) < len(self.classes_):
+                raise DataError(f"{type(self).__name__}: all trials of one class have the weight 0.")
+        return data, index, weights
 
     def _check(self, X: ArrayLike) -> NDArray[np.float64]:
         """Check epochs to be decided."""
@@ -114,6 +141,47 @@ def check_epochs(X: ArrayLike, *, who: str) -> NDArray[np.float64]:
             shown = ", ".join(map(str, bad[:5])) + (", ..." if bad.size > 5 else "")
             raise DataError(f"{who}: {bad.size} of {len(data)} epochs hold NaN or infinite values (epoch {shown}).")
     return data
+
+
+def check_weights(sample_weight: ArrayLike | None, n: int, *, who: str) -> NDArray[np.float64] | None:
+    """Return weights of trials, one a trial, or None where there are none.
+
+    Raises
+    ------
+    DataError
+        If there are not as many as trials, one is negative or not finite, or all are zero.
+    """
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise DataError(
+            f"{who}: sample_weight must hold {n} finite numbers from 0 on, not all of them 0; its shape is "
+            f"{weights.shape}."
+        )
+    return weights
+
+
+def in_type_of(names: Iterable[Any], labels: NDArray[Any], *, who: str) -> NDArray[Any]:
+    """Return names of classes, in their order, in the type of the labels of the trials.
+
+    Raises
+    ------
+    DataError
+        If they cannot be compared: names that are words, labels that are numbers.
+    """
+    listed = list(names)
+    if labels.dtype.kind in "US":
+        return np.array([str(name) for name in listed])
+    if labels.dtype.kind == "O":
+        return np.array(listed, dtype=object)
+    try:
+        return np.array([labels.dtype.type(name) for name in listed])
+    except (TypeError, ValueError):
+        raise DataError(
+            f"{who}: the classes are named {', '.join(map(str, listed))}, the labels of the trials are "
+            f"{labels.dtype}; give both in one type."
+        ) from None
 
 
 def classes_of(decoder: Any, y: ArrayLike) -> NDArray[Any]:

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bcikit.decoding.estimator import Decoder
+from bcikit.decoding.estimator import Decoder, in_type_of
 from bcikit.signal import ArgumentError, DataError, MissingDependencyError, ModelError
 
 Array = NDArray[np.float64]
@@ -33,9 +33,9 @@ class OnnxDecoder(Decoder):
     min_trials = 0
     needs_every_class = False
 
-    def known_classes(self, y: ArrayLike) -> NDArray[Any]:  # noqa: ARG002
+    def known_classes(self, y: ArrayLike) -> NDArray[Any]:
         """Return the class of every output, sorted."""
-        return np.unique(np.asarray(self.classes).astype(str))
+        return np.unique(in_type_of(self.classes, np.asarray(y), who=type(self).__name__))
 
     def __init__(self, *, path: str, classes: Any, scale: float = 1.0, outputs: str = "logits") -> None:
         self.path = path
@@ -46,10 +46,14 @@ class OnnxDecoder(Decoder):
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Check that the network takes such epochs; nothing is learned."""
         data, _ = self._begin(X, y)
-        strange = sorted(set(np.asarray(y).astype(str)) - {str(c) for c in self.classes})
-        if strange:
-            raise DataError(f"The network has no output for {', '.join(strange)}.")
-        return self.prepare(n_channels=data.shape[1], n_times=data.shape[2])
+        names = in_type_of(self.classes, np.asarray(y), who=type(self).__name__)
+        strange = np.setdiff1d(np.asarray(y), names)
+        if strange.size:
+            raise DataError(f"The network has no output for {', '.join(map(str, strange))}.")
+        self.prepare(n_channels=data.shape[1], n_times=data.shape[2])
+        self._order = np.argsort(names)
+        self.classes_ = names[self._order]
+        return self
 
     def prepare(self, *, n_channels: int, n_times: int) -> Self:
         """Load the file and check its input and output.
@@ -59,10 +63,11 @@ class OnnxDecoder(Decoder):
         ModelError
             If the file is missing, no network, or does not fit the epochs.
         """
-        names = [str(name) for name in self.classes]
+        names = np.asarray(self.classes)
         self._order = np.argsort(names)
-        self.classes_ = np.array(names)[self._order]
+        self.classes_ = names[self._order]
         self.n_channels_, self.n_times_ = n_channels, n_times
+        self.n_features_in_ = n_channels
         if self.outputs not in ("logits", "probabilities"):
             raise ArgumentError(f"outputs is {self.outputs!r}; allowed: logits, probabilities.")
         try:
@@ -99,9 +104,8 @@ class OnnxDecoder(Decoder):
             raise ModelError(f"{self.path} does not take epochs of shape {data.shape}: {error}.") from error
         return np.asarray(result, dtype=np.float64)
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        found = self._run(self._check(X))[:, self._order]
+    def _scores(self, data: Array) -> Array:
+        found = self._run(data)[:, self._order]
         return np.log(np.maximum(found, 1e-12)) if self.outputs == "probabilities" else found
 
     def __getstate__(self) -> dict[str, Any]:
@@ -150,14 +154,13 @@ class ModuleDecoder(Decoder):
             return self
         if self.classes is None:
             raise ArgumentError("A torch module needs classes, one for each output.")
-        names = [str(name) for name in self.classes]
+        names = in_type_of(self.classes, np.asarray(y), who=type(self).__name__)
         self._order = np.argsort(names)
-        self.classes_ = np.array(names)[self._order]
+        self.classes_ = names[self._order]
         return self
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        values = (self._check(X) * self.scale).astype(np.float32)
+    def _scores(self, data: Array) -> Array:
+        values = (data * self.scale).astype(np.float32)
         if hasattr(self.module, "predict_proba"):
             return np.log(np.maximum(np.asarray(self.module.predict_proba(values), dtype=np.float64), 1e-12))
         import torch

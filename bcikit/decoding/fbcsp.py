@@ -76,9 +76,8 @@ class FbCsp(Decoder):
         self.classifier_.fit(features[:, self.chosen_], index)
         return self
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        features = self._features(self._matrices(self._check(X)))
+    def _scores(self, data: Array) -> Array:
+        features = self._features(self._matrices(data))
         return linear_scores(self.classifier_, features[:, self.chosen_])
 
     def _matrices(self, data: Array) -> Array:

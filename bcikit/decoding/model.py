@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bcikit.decoding.calibration import make_calibrator, scores_of
 from bcikit.decoding.estimator import Decoder, check_trials
-from bcikit.decoding.registry import DECODERS
+from bcikit.decoding.registry import DECODERS, make_decoder
 from bcikit.decoding.scores import Scores, cross_validate
 from bcikit.decoding.sheet import ModelSheet, now_utc, package_versions
 from bcikit.decoding.store import read_model, write_model
@@ -73,6 +73,7 @@ class Model:
         decoder: Any,
         trials: Epochs,
         *,
+        params: Mapping[str, Any] | None = None,
         calibration: str = "temperature",
         split: str = "auto",
         n_folds: int = 5,
@@ -89,10 +90,13 @@ class Model:
 
         Parameters
         ----------
-        decoder : estimator
-            Unfitted: from `make_decoder`, or any scikit-learn classifier on epochs.
+        decoder : str or estimator
+            Name of a decoder (`decoder_names`), made with `params`; or an unfitted one: from `make_decoder`, or any
+            scikit-learn classifier on epochs.
         trials : Epochs
             What to learn from.
+        params : mapping, optional
+            Parameters of a decoder that is given by its name.
         calibration : {"temperature", "isotonic", "none"}
             How probabilities are made of held-out scores.
         split, n_folds, seed
@@ -121,6 +125,10 @@ class Model:
         """
         from sklearn.base import clone
 
+        if isinstance(decoder, str):
+            decoder = make_decoder(decoder, sfreq=trials.sfreq, **(params or {}))
+        elif params:
+            raise ArgumentError("params are for a decoder that is given by its name; this one has its own.")
         least = getattr(decoder, "min_trials", 5) if minimum is None else minimum
         check_trials(trials.y, minimum=least, who="training")
         scores = cross_validate(

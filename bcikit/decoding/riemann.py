@@ -17,7 +17,7 @@ from bcikit.decoding.spd import (
     unupper,
     upper,
 )
-from bcikit.signal import check_choice, check_int
+from bcikit.signal import ArgumentError, check_choice, check_int
 
 
 class CovarianceDecoder(Decoder):
@@ -49,16 +49,18 @@ class CovarianceDecoder(Decoder):
         y : array, shape (n_epochs,)
             Labels.
         """
-        data, index = self._begin(X, y)
+        return self._fit_epochs(X, y, None)
+
+    def _fit_epochs(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
+        data, index, weights = self._begin_weighted(X, y, sample_weight)
         flat = self._augment(data)
         pooled = np.einsum("nct,ndt->cd", flat, flat) / (flat.shape[0] * flat.shape[2])
         self.projection_ = rank_projection(pooled)
-        self._fit_matrices(self._matrices(data), index)
+        self._fit_matrices(self._matrices(data), index, weights)
         return self
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        return self._score_matrices(self._matrices(self._check(X)))
+    def _scores(self, data: Array) -> Array:
+        return self._score_matrices(self._matrices(data))
 
     def matrices(self, X: ArrayLike) -> Array:
         """Return the covariance of each epoch as the decoder sees it, shape ``(n_epochs, rank, rank)``."""
@@ -73,7 +75,7 @@ class CovarianceDecoder(Decoder):
             data = self.projection_ @ data
         return covariances(data, self.estimator)
 
-    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp]) -> None:
+    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp], weights: Array | None) -> None:
         raise NotImplementedError
 
     def _score_matrices(self, matrices: Array) -> Array:
@@ -108,7 +110,7 @@ class CspLda(CovarianceDecoder):
         super().__init__(estimator=estimator)
         self.n_filters = n_filters
 
-    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp]) -> None:
+    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp], weights: Array | None) -> None:  # noqa: ARG002
         from pyriemann.spatialfilters import CSP
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
@@ -164,10 +166,14 @@ class TangentSpace(CovarianceDecoder):
         self.classifier = classifier
         self.C = C
 
-    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp]) -> None:
-        self.set_reference(mean_riemann(matrices))
+    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp], weights: Array | None) -> None:
+        self.set_reference(mean_riemann(matrices, weights))
         self.classifier_ = linear_classifier(self.classifier, self.C)
-        self.classifier_.fit(self.tangent(matrices), index)
+        fit_weighted(self.classifier_, self.tangent(matrices), index, weights)
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Learn from trials, weighted where `sample_weight` is given (not with the classifier "lda")."""
+        return self._fit_epochs(X, y, sample_weight)
 
     def set_reference(self, reference: Array) -> None:
         """Move the point at which the tangent space is taken (re-centring)."""
@@ -227,8 +233,19 @@ class Mdm(CovarianceDecoder):
     means_: Array
     whiteners_: Array
 
-    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp]) -> None:
-        self.set_means(np.stack([mean_riemann(matrices[index == k]) for k in range(len(self.classes_))]))
+    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp], weights: Array | None) -> None:
+        self.set_means(
+            np.stack(
+                [
+                    mean_riemann(matrices[index == k], None if weights is None else weights[index == k])
+                    for k in range(len(self.classes_))
+                ]
+            )
+        )
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Learn from trials, weighted where `sample_weight` is given."""
+        return self._fit_epochs(X, y, sample_weight)
 
     def set_means(self, means: Array) -> None:
         """Replace the class means (adaptation, transfer)."""
@@ -249,7 +266,7 @@ class FgMdm(CovarianceDecoder):
     filter_: Array
     whiteners_: Array
 
-    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp]) -> None:
+    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp], weights: Array | None) -> None:  # noqa: ARG002
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
         self.whitener_ = function_of(mean_riemann(matrices), "invsqrt")
@@ -270,6 +287,24 @@ class FgMdm(CovarianceDecoder):
 
     def _score_matrices(self, matrices: Array) -> Array:
         return -squared_distances(self._filtered(self._tangent(matrices)), self.whiteners_)
+
+
+def fit_weighted(classifier: Any, features: Array, index: NDArray[np.intp], weights: Array | None) -> None:
+    """Fit a classifier of `linear_classifier`, with weights where there are any.
+
+    Raises
+    ------
+    ArgumentError
+        If it knows no weights.
+    """
+    from sklearn.utils.validation import has_fit_parameter
+
+    if weights is None:
+        classifier.fit(features, index)
+    elif has_fit_parameter(classifier, "sample_weight"):
+        classifier.fit(features, index, sample_weight=weights)
+    else:
+        raise ArgumentError('classifier "lda" takes no sample_weight; allowed with weights: lr, svm.')
 
 
 def linear_classifier(name: str, C: float) -> Any:

@@ -128,9 +128,9 @@ class SpikingDecoder(Decoder):
         """Return the spikes of the output neurons, shape ``(n_epochs, n_steps, n_classes)``."""
         return self._second_layer(self._first_layer(X))
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return spike counts in the unit of log-odds, shape ``(n_epochs, n_classes)``."""
-        return self.unit_ * self.spikes(X).sum(axis=1)
+    def _scores(self, data: Array) -> Array:
+        # Spike counts in the unit of log-odds.
+        return self.unit_ * self.spikes(data).sum(axis=1)
 
     def _first_layer(self, X: ArrayLike) -> Array:
         held = np.repeat(self.currents(X)[:, None], self.n_steps, axis=1)

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bcikit.decoding.estimator import Decoder
+from bcikit.decoding.estimator import Decoder, in_type_of
 from bcikit.decoding.ssvep.stimuli import check_frequencies
 from bcikit.decoding.ssvep.subbands import SubBands, default_bands, fit_weights
 from bcikit.signal import DataError, check_int
@@ -55,30 +55,41 @@ class SsvepDecoder(Decoder):
 
     def known_classes(self, y: ArrayLike) -> NDArray[Any]:
         """Return all targets, whether there are trials of them or not, sorted."""
-        return np.unique([*map(str, self.frequencies), *np.asarray(y).astype(str)])
+        labels = np.asarray(y)
+        return np.unique(np.concatenate([in_type_of(self.frequencies, labels, who=type(self).__name__), labels]))
 
-    def _set_up(self) -> None:
-        """Check the targets and make the sub-bands."""
+    def _set_up(self, labels: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Check the targets, make the sub-bands and return the targets, sorted, in the type of the labels."""
         frequencies = check_frequencies(self.frequencies, sfreq=self.sfreq)
+        names = np.array(list(self.frequencies)) if labels is None else None
+        if names is None:
+            names = in_type_of(self.frequencies, np.asarray(labels), who=type(self).__name__)
         # The columns of the scores follow the sorted labels, as everywhere in scikit-learn.
-        self.frequencies_ = {label: frequencies[label] for label in sorted(frequencies)}
+        order = np.argsort(names)
+        keys = list(frequencies)
+        self.frequencies_ = {keys[place]: frequencies[keys[place]] for place in order}
+        self._split_bands()
+        return names[order]
+
+    def _split_bands(self) -> None:
         check_int("n_bands", self.n_bands, low=1)
+        frequencies = self.frequencies_
         bands = self.bands or default_bands(list(frequencies.values()), sfreq=self.sfreq, n_bands=self.n_bands)
         self._splitter = SubBands(tuple(map(tuple, bands)), sfreq=self.sfreq, method=self.subbands)  # type: ignore[arg-type]
         self.weights_ = fit_weights(len(self._splitter))
 
     def _begin_targets(self, X: ArrayLike, y: ArrayLike) -> tuple[Array, NDArray[np.intp]]:
         """Check training data whose classes must all be targets; return it with columns of `frequencies_`."""
-        self._set_up()
+        labels = np.asarray(y)
+        targets = self._set_up(labels)
         data, _ = self._begin(X, y)
-        labels = np.asarray(y).astype(str)
-        strange = sorted(set(labels) - set(self.frequencies_))
-        if strange:
+        strange = np.setdiff1d(labels, targets)
+        if strange.size:
             raise DataError(
-                f"{type(self).__name__}: the trials have {', '.join(strange)}, which has no frequency. Leave these "
-                "trials out, or use a decoder with a no-control class (fbcca-lda, fb-tangent, ssvep-stack)."
+                f"{type(self).__name__}: the trials have {', '.join(map(str, strange))}, which has no frequency. Leave "
+                "these trials out, or use a decoder with a no-control class (fbcca-lda, fb-tangent, ssvep-stack)."
             )
-        self.classes_ = np.array(list(self.frequencies_))
+        self.classes_ = targets
         return data, np.searchsorted(self.classes_, labels)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -91,7 +102,7 @@ class SsvepDecoder(Decoder):
         """Make the splitter again."""
         super().__setstate__(state)
         if "frequencies_" in state:
-            self._set_up()
+            self._split_bands()
 
     def prepare(self, *, n_channels: int, n_times: int) -> Self:
         """Return the decoder ready without training; only decoders that need none have a use for it."""

@@ -63,24 +63,23 @@ class Fbcca(SsvepDecoder):
 
     def prepare(self, *, n_channels: int, n_times: int) -> Self:
         """Return the decoder ready without training."""
-        self._set_up()
-        self.classes_ = np.array(list(self.frequencies_))
-        self.n_channels_ = check_int("n_channels", n_channels, low=1)
+        self.classes_ = self._set_up()
+        self.n_channels_ = self.n_features_in_ = check_int("n_channels", n_channels, low=1)
         self.n_times_ = check_int("n_times", n_times, low=2)
         self._bases = {}
         return self
 
     def correlations(self, X: ArrayLike) -> Array:
         """Return the largest canonical correlation squared, shape ``(n_epochs, n_bands, n_targets)``."""
-        return self._correlations(self._splitter(self._check(X)))
+        data = self._check(X)
+        return self._correlations(self._splitter(data))
 
     def _correlations(self, parts: Array) -> Array:
         basis, sizes = self._basis(parts.shape[-1])
         return np.stack([squared_correlations(epoch, basis, sizes) for epoch in parts])
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        return self.score_parts(self._splitter(self._check(X)))
+    def _scores(self, data: Array) -> Array:
+        return self.score_parts(self._splitter(data))
 
     def score_parts(self, parts: Array) -> Array:
         """Return the scores of windows that are split into sub-bands already."""
@@ -127,7 +126,7 @@ class FbccaLda(Fbcca):
         self._bases = {}
         data, index = self._begin(X, y)
         self.classifier_ = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-        self.classifier_.fit(self.features(data), index)
+        self.classifier_.fit(self._features(data), index)
         return self
 
     def prepare(self, *, n_channels: int, n_times: int) -> Self:  # noqa: ARG002
@@ -136,12 +135,14 @@ class FbccaLda(Fbcca):
 
     def features(self, X: ArrayLike) -> Array:
         """Return Fisher-transformed correlations, shape ``(n_epochs, n_bands * n_targets)``."""
-        rho = np.sqrt(np.clip(self.correlations(X), 0.0, 0.999**2))
+        return self._features(self._check(X))
+
+    def _features(self, data: Array) -> Array:
+        rho = np.sqrt(np.clip(self._correlations(self._splitter(data)), 0.0, 0.999**2))
         return np.arctanh(rho).reshape(len(rho), -1)
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        return linear_scores(self.classifier_, self.features(X))
+    def _scores(self, data: Array) -> Array:
+        return linear_scores(self.classifier_, self._features(data))
 
 
 class ExtendedCca(SsvepDecoder):
@@ -169,9 +170,8 @@ class ExtendedCca(SsvepDecoder):
         )
         return self
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        parts = self._splitter(self._check(X))
+    def _scores(self, data: Array) -> Array:
+        parts = self._splitter(data)
         return np.stack([[self._score(epoch, k) for k in range(len(self.classes_))] for epoch in parts])
 
     def _score(self, epoch: Array, k: int) -> float:
@@ -262,9 +262,8 @@ class MsEcca(SsvepDecoder):
         start = min(max(0, place - count // 2), len(values) - count)
         return order[start : start + count]
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        parts = self._splitter(self._check(X))
+    def _scores(self, data: Array) -> Array:
+        parts = self._splitter(data)
         virtual = self.filters_ @ parts
         virtual = virtual / np.maximum(np.linalg.norm(virtual, axis=-1, keepdims=True), 1e-300)
         first = np.einsum("nbkt,bkt->nbk", virtual, self.templates_)

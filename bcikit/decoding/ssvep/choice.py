@@ -128,21 +128,23 @@ class SsvepAuto(Decoder):
         data, _ = self._begin(X, y)
         labels = np.asarray(y).astype(str)
         targets = check_frequencies(self.frequencies, sfreq=self.sfreq)
+        given = dict(self.frequencies)
         self.phase_lock_ = phase_lock(data, labels, sfreq=self.sfreq, frequencies=targets)
         idle = bool(set(labels) - set(targets))
         names = [name for name in self.candidates if self._possible(name, idle=idle)] or ["fbcca"]
         _, folds = make_folds(labels, None, split="blocked", n_folds=self.n_folds)
         self.tried_: dict[str, float] = {}
         for name in names:
-            decoder = make_decoder(name, sfreq=self.sfreq, frequencies=dict(targets))
+            decoder = make_decoder(name, sfreq=self.sfreq, frequencies=given)
             scores = held_out_scores(decoder, data, np.asarray(y), folds)
-            decided = decoder.known_classes(labels)[scores.argmax(axis=1)]
-            self.tried_[name] = float(np.mean(decided == labels))
+            decided = decoder.known_classes(y)[scores.argmax(axis=1)]
+            self.tried_[name] = float(np.mean(decided == np.asarray(y)))
         best = max(self.tried_.values())
         # Within one standard error of the best the first named wins: fewer choices, less luck.
         slack = np.sqrt(best * (1 - best) / len(data))
         self.chosen_ = next(name for name in names if self.tried_[name] >= best - slack)
-        self.decoder_ = make_decoder(self.chosen_, sfreq=self.sfreq, frequencies=dict(targets)).fit(data, labels)
+        self.decoder_ = make_decoder(self.chosen_, sfreq=self.sfreq, frequencies=given).fit(data, np.asarray(y))
+        self.classes_ = self.decoder_.classes_
         return self
 
     def _possible(self, name: str, *, idle: bool) -> bool:
@@ -150,7 +152,6 @@ class SsvepAuto(Decoder):
             return not idle and self.phase_lock_[1] < 0.01
         return not (idle and name in ("cca", "fbcca"))
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        scores: Array = self.decoder_.decision_scores(self._check(X))
+    def _scores(self, data: Array) -> Array:
+        scores: Array = self.decoder_.decision_scores(data)
         return scores

@@ -83,9 +83,8 @@ class FbTangent(Decoder):
         self.classifier_.fit(self._tangent(matrices), index)
         return self
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        return linear_scores(self.classifier_, self._tangent(self._matrices(self._check(X))))
+    def _scores(self, data: Array) -> Array:
+        return linear_scores(self.classifier_, self._tangent(self._matrices(data)))
 
     def _bands(self) -> tuple[tuple[float, float], ...]:
         frequencies = check_frequencies(self.frequencies, sfreq=self.sfreq)
@@ -182,9 +181,7 @@ class SsvepStack(Decoder):
                     )
         return self
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        data = self._check(X)
+    def _scores(self, data: Array) -> Array:
         total = np.zeros((len(data), len(self.classes_)))
         for view in self.views_:
             probabilities = view["decoder"].predict_proba(data[:, :, view["start"] : view["stop"]])

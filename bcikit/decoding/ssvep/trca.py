@@ -88,9 +88,8 @@ class Etrca(SsvepDecoder):
             virtual = np.einsum("bkc,bkct->bkt", self.filters_, templates)
             self.templates_ = virtual / np.maximum(np.linalg.norm(virtual, axis=-1, keepdims=True), 1e-300)
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        return self.score_parts(self._splitter(self._check(X)))
+    def _scores(self, data: Array) -> Array:
+        return self.score_parts(self._splitter(data))
 
     def score_parts(self, parts: Array) -> Array:
         """Return the scores of windows that are split into sub-bands already (by a filter bank on the stream)."""
@@ -227,9 +226,8 @@ class Tdca(SsvepDecoder):
         vectors = eigh(between, within, subset_by_index=[n_rows - count, n_rows - 1])[1]
         return np.ascontiguousarray(vectors.T)
 
-    def decision_scores(self, X: ArrayLike) -> Array:
-        """Return one score a class, shape ``(n_epochs, n_classes)``."""
-        return self.score_parts(self._splitter(self._check(X)))
+    def _scores(self, data: Array) -> Array:
+        return self.score_parts(self._splitter(data))
 
     def score_parts(self, parts: Array) -> Array:
         """Return the scores of windows that are split into sub-bands already."""

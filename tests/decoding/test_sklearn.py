@@ -1,0 +1,225 @@
+"""One table over all decoders: what scikit-learn's tools rely on, on epochs of three axes."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.utils.validation import has_fit_parameter
+
+import bcikit.decoding
+from bcikit.decoding import DECODERS, Model, OnlineDecoder, decoder_names, make_decoder
+from bcikit.decoding.registry import decoder_class
+from bcikit.signal import ArgumentError, DataError, Recording
+
+SFREQ = 128.0
+FREQUENCIES = {"0": 9.0, "1": 13.0}
+NETWORKS = ("onnx", "module")
+NAMES = tuple(name for name in DECODERS if name not in NETWORKS)
+WEIGHTED = ("tangent-lr", "tangent-svm", "mdm", "acm-svm", "xdawn-tangent", "erp-tangent", "errp-tangent")
+
+
+def codes(n_classes: int) -> np.ndarray:
+    """Return random codes at 128 Hz, each held for two samples."""
+    return np.repeat(np.random.default_rng(3).integers(0, 2, (n_classes, 64)), 2, axis=1)
+
+
+def named(name: str, classes: list, **params):
+    """Return a decoder whose targets and codes are named as the classes are."""
+    paradigm = DECODERS[name].paradigm
+    if paradigm == "ssvep":
+        params["frequencies"] = dict(zip(classes, (9.0, 13.0, 11.0), strict=False))
+    if paradigm == "cvep":
+        params |= {"codes": codes(len(classes)), "classes": classes, "event": "refe"}
+    if name == "braking":
+        params["idle"] = classes[0]
+    return make_decoder(name, sfreq=SFREQ, **params)
+
+
+def epochs_of(name: str, classes: list, *, per_class: int = 20, seed: int = 0):
+    """Return epochs that the decoder can tell apart, and labels in the type of `classes`."""
+    rng = np.random.default_rng(seed)
+    n = per_class * len(classes)
+    index = np.arange(n) % len(classes)
+    X = 3.0 * rng.standard_normal((n, 4, 128))
+    time = np.arange(128) / SFREQ
+    for k in range(len(classes)):
+        rows = index == k
+        if DECODERS[name].paradigm == "cvep":
+            X[rows, 1] += 8.0 * codes(len(classes))[k]
+        else:
+            X[rows, 1] += 6.0 * np.sin(2 * np.pi * (9.0, 13.0, 11.0)[k] * time)
+            X[rows, k] *= 0.4
+            X[rows, 2] += 6.0 * k * np.exp(-(((time - 0.4) / 0.08) ** 2))
+    return X, np.array(classes)[index]
+
+
+TYPES = {
+    "words": ["aber", "zwei"],
+    "integers": [3, 20],
+    "negative": [-1, 1],
+    "floats": [1.0, 2.0],
+    "booleans": [False, True],
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_labels_come_back_in_the_type_they_were_given_in(name):
+    for kind, classes in TYPES.items():
+        X, y = epochs_of(name, classes)
+        decoder = named(name, classes).fit(X, y)
+        assert decoder.classes_.dtype.kind == y.dtype.kind, kind
+        assert decoder.classes_.tolist() == sorted(classes)
+        assert decoder.predict(X).dtype.kind == y.dtype.kind, kind
+        assert decoder.score(X, y) > 0.85, kind
+    objects = np.array(["aber", "zwei"], dtype=object)[(np.arange(40) % 2)]
+    X, _ = epochs_of(name, ["aber", "zwei"])
+    assert named(name, ["aber", "zwei"]).fit(X, objects).predict(X).dtype == objects.dtype
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unfitted_use_raises_not_fitted(name):
+    X, _ = epochs_of(name, ["a", "b"])
+    for method in ("predict", "predict_proba", "decision_function", "decision_scores"):
+        with pytest.raises(NotFittedError):
+            getattr(named(name, ["a", "b"]), method)(X)
+
+
+@pytest.mark.parametrize("name", ["csp-lda", "tangent-lr", "fbcca", "fbcca-lda", "spiking"])
+def test_features_of_the_unfitted_raise_not_fitted(name):
+    X, _ = epochs_of(name, ["a", "b"])
+    for method in ("features", "matrices", "correlations", "currents", "spikes"):
+        decoder = named(name, ["a", "b"])
+        if hasattr(decoder, method):
+            with pytest.raises(NotFittedError):
+                getattr(decoder, method)(X)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_have_the_shapes_and_signs_of_scikit_learn(name):
+    X, y = epochs_of(name, ["a", "b"])
+    decoder = named(name, ["a", "b"])
+    params = decoder.get_params()
+    assert decoder.fit(X, y) is decoder
+    assert decoder.get_params() == params
+    assert decoder.n_features_in_ == X.shape[1]
+    values = decoder.decision_function(X)
+    assert values.shape == (len(X),)
+    np.testing.assert_array_equal(np.where(values > 0, "b", "a"), decoder.predict(X))
+    np.testing.assert_allclose(decoder.predict_proba(X).sum(axis=1), 1.0)
+    with pytest.raises(DataError, match="channels"):
+        decoder.predict(X[:, :3])
+    again = pickle.loads(pickle.dumps(decoder))
+    np.testing.assert_allclose(again.decision_scores(X), decoder.decision_scores(X), atol=1e-10)
+    other = clone(decoder)
+    with pytest.raises(NotFittedError):
+        other.predict(X)
+    np.testing.assert_allclose(other.fit(X, y).decision_scores(X), decoder.decision_scores(X), atol=1e-8)
+    if name == "braking":
+        return
+    X, y = epochs_of(name, ["a", "b", "c"])
+    assert named(name, ["a", "b", "c"]).fit(X, y).decision_function(X).shape == (len(X), 3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_are_taken_by_those_for_whom_they_mean_something(name):
+    X, y = epochs_of(name, ["a", "b"])
+    decoder = named(name, ["a", "b"])
+    assert has_fit_parameter(decoder, "sample_weight") == (name in WEIGHTED or isinstance(decoder, WITH_WEIGHTS))
+    if name not in WEIGHTED:
+        return
+    plain = decoder.fit(X, y).decision_scores(X)
+    np.testing.assert_allclose(clone(decoder).fit(X, y, sample_weight=np.ones(40)).decision_scores(X), plain, atol=1e-6)
+    # A trial of weight zero was never there.
+    without = clone(decoder).fit(X[:30], y[:30]).decision_scores(X)
+    weighted = clone(decoder).fit(X, y, sample_weight=np.repeat([1.0, 0.0], [30, 10])).decision_scores(X)
+    np.testing.assert_allclose(weighted, without, atol=1e-6)
+    assert not np.allclose(weighted, plain)
+    for wrong in (np.ones(39), -np.ones(40), np.zeros(40), np.full(40, np.nan), np.repeat([1.0, 0.0], [1, 39])):
+        with pytest.raises((DataError, ValueError)):
+            clone(decoder).fit(X, y, sample_weight=wrong)
+
+
+WITH_WEIGHTS = tuple({decoder_class(name) for name in WEIGHTED})
+
+
+def test_lda_says_that_it_takes_no_weights():
+    X, y = epochs_of("tangent-lr", ["a", "b"])
+    with pytest.raises(ArgumentError, match="lr, svm"):
+        make_decoder("tangent-lr", sfreq=SFREQ, classifier="lda").fit(X, y, sample_weight=np.ones(40))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_voting_stacking_and_searches_work(name):
+    # Both encode labels as 0, 1; targets and codes are named so.
+    X, y = epochs_of(name, [0, 1], per_class=15)
+    members = [("one", named(name, [0, 1])), ("two", make_decoder("erp-lda", sfreq=SFREQ))]
+    voting = VotingClassifier(members, voting="soft").fit(X, y)
+    assert voting.score(X, y) > 0.9
+    stacking = StackingClassifier(members, final_estimator=LogisticRegression(), cv=3).fit(X, y)
+    stacking.set_output(transform="default")
+    assert stacking.score(X, y) > 0.9
+    assert stacking.transform(X).shape == (30, 2)
+    assert cross_val_score(named(name, [0, 1]), X, y, cv=3, scoring="roc_auc").min() > 0.7
+
+
+def test_parameters_are_searched():
+    X, y = epochs_of("csp-lda", ["a", "b"])
+    found = GridSearchCV(named("csp-lda", ["a", "b"]), {"n_filters": [2, 4]}, cv=3).fit(X, y)
+    assert found.best_score_ > 0.9
+
+
+def test_pandas_output_of_a_stack():
+    pytest.importorskip("pandas")
+    X, y = epochs_of("mdm", [0, 1])
+    stack = StackingClassifier([("mdm", named("mdm", [0, 1]))], final_estimator=LogisticRegression(), cv=3)
+    table = stack.set_output(transform="pandas").fit(X, y).transform(X)
+    assert list(table.columns) == ["stackingclassifier_mdm"]
+    assert len(table) == 40
+
+
+def test_labels_that_cannot_be_compared_are_named():
+    X, y = epochs_of("fbcca", [0, 1])
+    with pytest.raises(DataError, match="one type"):
+        make_decoder("fbcca", sfreq=SFREQ, frequencies={"left": 9.0, "right": 13.0}).fit(X, y)
+
+
+def test_targets_are_sorted_as_numbers_where_they_are_numbers():
+    rng = np.random.default_rng(0)
+    time = np.arange(256) / SFREQ
+    targets = {2: 9.0, 10: 13.0, 1: 11.0}
+    y = np.repeat([2, 10, 1], 6)
+    X = rng.standard_normal((18, 3, 256)) + np.array([3 * np.sin(2 * np.pi * targets[k] * time) for k in y])[:, None]
+    for name in ("fbcca", "etrca", "ms-ecca", "tdca"):
+        decoder = pickle.loads(pickle.dumps(make_decoder(name, sfreq=SFREQ, frequencies=targets).fit(X, y)))
+        assert decoder.classes_.tolist() == [1, 2, 10]
+        assert decoder.score(X, y) == 1.0
+
+
+def test_every_class_is_public():
+    for name in decoder_names():
+        found = decoder_class(name)
+        assert getattr(bcikit.decoding, found.__name__) is found
+        assert found.__name__ in dir(bcikit.decoding)
+
+
+def test_a_decoder_by_name_and_a_stream_decided_in_one_call(trials):
+    model = Model.fit("csp-lda", trials, params={"n_filters": 2})
+    assert model.sheet.decoder == "csp-lda"
+    assert model.sheet.params["n_filters"] == 2
+    with pytest.raises(ArgumentError, match="given by its name"):
+        Model.fit(make_decoder("mdm", sfreq=100.0), trials, params={"estimator": "cov"})
+    flat = trials.X.transpose(0, 2, 1).reshape(-1, 8)
+    recording = Recording.from_arrays(trials.info, flat)
+    decisions = list(OnlineDecoder(model, recording.info, every=1.0).run(recording))
+    assert len(decisions) == 60
+    # Windows of one second, a second apart, are the epochs themselves.
+    assert np.mean([d.label for d in decisions] == trials.y) > 0.9
+    whole = OnlineDecoder(model, recording.info, every=1.0)
+    once = [d for chunk in recording.chunks(6000) for d in whole.push(chunk)]
+    assert [d.probabilities for d in once] == [d.probabilities for d in decisions]
+    assert "csp-lda" in repr(whole)
