@@ -227,7 +227,7 @@ class BrainFlowSource(LiveSource):
                 sample, moment = self._sample_of(float(stamps[column]), int(column), rows.shape[1], chunks)
                 number = int(value) if value.is_integer() else value
                 self._events.append(
-                    Event(name=f"marker/{number}", time=moment, sample=sample, value=number, source="brainflow")
+                    Event(name=str(number), time=moment, sample=sample, value=number, source="brainflow")
                 )
         if self._battery_row is not None:
             self._batteries.append((arrival, float(rows[self._battery_row][-1])))

@@ -30,7 +30,7 @@ def event_of(text: str, time: float, *, source: str, grammar: str = "auto", samp
     source : str
         Name of the marker stream.
     grammar : {"auto", "plain", "unity"}
-        "plain" takes the text as the name, a whole number ``n`` as ``marker/n``. "unity" reads BCI Essentials'
+        "plain" takes the text as the name, a number as a name whose value is the number. "unity" reads BCI Essentials'
         strings: ``mi,CLASSES,TARGET,LENGTH``; ``ssvep,CLASSES,TARGET,LENGTH,F1,F2,...``;
         ``p300,s,CLASSES,TARGET,INDEX``; ``p300,m,CLASSES,TARGET,INDEX,...``; and its states ("Trial Started").
         "auto" tries the latter, then the former.
@@ -51,7 +51,7 @@ def event_of(text: str, time: float, *, source: str, grammar: str = "auto", samp
             return Event(name=name, time=time, sample=sample, value=value, source=source, data=data)
     number = _number(text)
     if number is not None:
-        return Event(name=f"marker/{number}", time=time, sample=sample, value=number, source=source)
+        return Event(name=str(number), time=time, sample=sample, value=number, source=source)
     return Event(name=text, time=time, sample=sample, value=text, source=source)
 
 

@@ -284,7 +284,7 @@ def _read_brainflow(path: Path, head: str, n_columns: int, *, board: str | None,
     kept, samples = _count(packets, times, counter)
     smooth = (samples - samples[0]) / info.sfreq
     marker = descr.get("marker_channel")
-    events = () if marker is None else _markers(table[kept, int(marker)], smooth, samples, "brainflow", "marker/")
+    events = () if marker is None else _markers(table[kept, int(marker)], smooth, samples, "brainflow")
     return Recording(
         info=info, data=np.ascontiguousarray(table[kept][:, rows]), times=smooth, samples=samples, events=events
     )

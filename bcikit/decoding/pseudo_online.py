@@ -1,6 +1,6 @@
 """A recording decided as if it were live: the same pipeline, the same windows, and rest that must stay quiet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from bcikit.decoding.metrics import confusion, itr, nmcc
 from bcikit.decoding.model import Model
-from bcikit.processing import Pipeline, WindowBuffer
-from bcikit.signal import DataError, Decision, Recording, check_int, check_range
+from bcikit.processing import Pipeline, Regrid, WindowBuffer
+from bcikit.signal import DataError, Decision, Event, Recording, check_int, check_range, label_of
 
 IDLE = "idle"
 """What a window is called in which nothing was asked for, and what a decision without a label counts as."""
@@ -115,7 +115,9 @@ def pseudo_online(
     info = pipeline.configure(recording.info)
     model.attach(info)
     hop = check_int("samples a step", max(1, round(step * info.sfreq)), low=1)
-    trials = _trials(recording, events, seconds, idle_classes)
+    grid = Regrid.of(pipeline, recording.info, info)
+    placed = [grid.event(event) for event in recording.events]
+    trials = _trials(placed, info.sfreq, events, seconds, idle_classes)
     buffer = WindowBuffer(info.n_channels, info.sfreq, model.sheet.n_times / info.sfreq + 10.0)
     rows: list[tuple[Decision, str]] = []
     due: int | None = None
@@ -134,14 +136,14 @@ def pseudo_online(
 
 
 def _trials(
-    recording: Recording, events: Mapping[str, str], seconds: float, idle: tuple[str, ...]
+    placed: Sequence[Event], sfreq: float, events: Mapping[str, str], seconds: float, idle: tuple[str, ...]
 ) -> list[tuple[int, int, str]]:
     """Return first sample, stop sample and class of each trial."""
     result = []
-    for event in recording.events:
-        label = events.get(event.name)
+    for event in placed:
+        label = label_of(event, events)
         if label is not None and event.sample is not None:
-            stop = event.sample + round(seconds * recording.info.sfreq)
+            stop = event.sample + round(seconds * sfreq)
             result.append((event.sample, stop, IDLE if label in idle else label))
     if not result:
         raise DataError(f"The recording has none of the events {', '.join(events)}.")

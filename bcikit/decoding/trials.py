@@ -18,6 +18,8 @@ from bcikit.signal import (
     StreamInfo,
     check_channels,
     check_range,
+    label_of,
+    marks_bad,
 )
 
 _USABLE = int(Bad.ARTEFACT | Bad.INTERPOLATED)
@@ -54,6 +56,8 @@ class Epochs:
         False if a zero-phase filter touched the recording: see `bcikit.decoding.leakage`.
     dropped : tuple of str
         One line for each event that gave no epoch, saying why.
+    bads : tuple of str
+        Channels that were left out because a person marked them as bad.
     """
 
     X: NDArray[np.float64]
@@ -69,6 +73,7 @@ class Epochs:
     unit: str = MICROVOLT
     causal: bool = True
     dropped: tuple[str, ...] = ()
+    bads: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return self.X.shape[0]
@@ -148,7 +153,8 @@ def epochs(
     tmin, tmax : float
         Window in seconds from the event; it has ``round((tmax - tmin) * sfreq)`` samples.
     channels : sequence of str, optional
-        Channels to keep; all EEG channels of the first recording if left out.
+        Channels to keep; all EEG channels of the first recording if left out, but those that are marked as bad
+        (`StreamInfo.bads`) in any recording.
     groups : sequence of int, optional
         Group of each recording; its index if left out.
     max_bad : float
@@ -158,8 +164,8 @@ def epochs(
     Returns
     -------
     Epochs
-        Trials that overlap a gap, leave the recording or have too many bad samples are left out and listed in
-        `Epochs.dropped`.
+        Trials that overlap a gap or a span marked as bad ("BAD_..."), leave the recording or have too many bad samples
+        are left out and listed in `Epochs.dropped`.
 
     Raises
     ------
@@ -176,7 +182,7 @@ def epochs(
     n_times = round((check_range("tmax", tmax) - check_range("tmin", tmin)) * sfreq)
     if n_times < 1:
         raise ArgumentError(f"tmin={tmin:g} and tmax={tmax:g} leave no sample at {sfreq:g} Hz; tmax must be larger.")
-    names = _channel_names(runs[0].info, channels)
+    names, bads = _channel_names(runs, channels)
     cuts: list[NDArray[np.float64]] = []
     labels: list[str] = []
     marks: list[tuple[int, int, int]] = []
@@ -187,13 +193,17 @@ def epochs(
                 f"{run.info.name!r} has {run.info.sfreq:g} Hz, {runs[0].info.name!r} has {sfreq:g} Hz: resample first."
             )
         columns = run.info.index_of(names, who="epochs")
+        marked = _marked(run, events)
         for event in run.events:
-            label = _label(event, events)
+            label = label_of(event, events)
             if label is None:
                 continue
             centre = _sample(event, run)
             begin = centre + round(tmin * sfreq)
             cut, problem = _cut(run, columns, begin, n_times, max_bad)
+            problem = problem or _within_bad(marked, begin, begin + n_times, names)
+            if problem:
+                cut = None
             if cut is None:
                 dropped.append(f"{run.info.name}: {event.name} at {event.time:.3f} s: {problem}")
                 continue
@@ -218,6 +228,7 @@ def epochs(
         unit=info.unit,
         causal=all(run.info.causal for run in runs),
         dropped=tuple(dropped),
+        bads=bads,
     )
 
 
@@ -270,18 +281,43 @@ def _apart(parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.concatenate(result)
 
 
-def _channel_names(info: StreamInfo, channels: Sequence[str] | None) -> tuple[str, ...]:
+def _channel_names(
+    runs: Sequence[Recording], channels: Sequence[str] | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the channels to cut, and those left out as bad."""
+    info = runs[0].info
     if channels is not None:
-        return tuple(info.ch_names[index] for index in info.index_of(channels, who="epochs"))
+        return tuple(info.ch_names[index] for index in info.index_of(channels, who="epochs")), ()
     columns = info.indices(ch_type="eeg")
     if not columns:
         raise DataError(f"{info.name!r} has no EEG channel; its types are {', '.join(sorted(set(info.ch_types)))}.")
-    return tuple(info.ch_names[column] for column in columns)
+    marked = {name for run in runs for name in run.info.bads}
+    names = tuple(info.ch_names[column] for column in columns)
+    bads = tuple(name for name in names if name in marked)
+    if len(bads) == len(names):
+        raise DataError(
+            f"Every EEG channel of {info.name!r} is marked as bad in a recording; name the channels to use."
+        )
+    return tuple(name for name in names if name not in marked), bads
 
 
-def _label(event: Event, events: Mapping[str, str]) -> str | None:
-    label = events.get(event.name)
-    return events.get(str(event.value)) if label is None and event.value is not None else label
+def _marked(run: Recording, events: Mapping[str, str]) -> list[tuple[int, int, Event]]:
+    """Return first and stop sample of each span that is marked as bad, unless it stands for a class."""
+    spans = []
+    for event in run.events:
+        if marks_bad(event) and label_of(event, events) is None:
+            start = _sample(event, run)
+            spans.append((start, start + max(1, round(event.duration * run.info.sfreq)), event))
+    return spans
+
+
+def _within_bad(marked: Sequence[tuple[int, int, Event]], begin: int, stop: int, names: Sequence[str]) -> str:
+    """Return which mark a window overlaps; empty if none that is about one of the channels."""
+    for first, last, event in marked:
+        only = event.data.get("channels")
+        if first < stop and begin < last and (not only or any(name in only for name in names)):
+            return f"marked {event.name}"
+    return ""
 
 
 def _sample(event: Event, run: Recording) -> int:

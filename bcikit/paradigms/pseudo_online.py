@@ -1,11 +1,11 @@
 """Pseudo-online: a paradigm over a recording, by the same calls as live, chunk by chunk."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bcikit.paradigms.base import Decider, Paradigm
-from bcikit.processing import Pipeline, WindowBuffer
+from bcikit.processing import Pipeline, Regrid, WindowBuffer
 from bcikit.signal import Command, DataError, Decision, Event, Recording, Verdict
 
 Gate = Callable[[Decision], Verdict]
@@ -84,16 +84,20 @@ def replay(
         raise DataError(f"{paradigm.name} needs a trained decider for a replay.")
     buffer = WindowBuffer(info.n_channels, info.sfreq, 30.0)
     out = Replayed()
-    first = int(recording.samples[0])
+    grid = Regrid.of(pipeline, recording.info, info)
+    first = grid.onto(int(recording.samples[0]))
     paradigm.start(first, float(recording.times[0]))
     waiting = [event for event in recording.events if event.sample is not None]
     waiting.sort(key=lambda event: event.sample or 0, reverse=True)
     for piece in recording.chunks(chunk):
-        end, time = piece.end_sample, float(piece.times[-1])
+        end, time = grid.newest(piece.end_sample - 1) + 1, float(piece.times[-1])
         buffer.append(pipeline.process(piece))
-        while waiting and (waiting[-1].sample or 0) < end:
-            out.events += paradigm.on_source_event(waiting.pop())
+        while waiting and (waiting[-1].sample or 0) < piece.end_sample:
+            out.events += paradigm.on_source_event(grid.event(waiting.pop()))
         _advance(paradigm, decider, buffer, gate, out, end, time)
+    out.events = [grid.event_back(event) for event in out.events]
+    if not grid.same:
+        out.decisions = [replace(decision, sample=grid.back(decision.sample)) for decision in out.decisions]
     out.results = paradigm.results()
     return out
 

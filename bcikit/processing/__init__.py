@@ -16,6 +16,7 @@ from bcikit.processing.pipeline import Pipeline
 from bcikit.processing.power import LogPower
 from bcikit.processing.reference import Pick, Rereference
 from bcikit.processing.registry import STEPS
+from bcikit.processing.regrid import Regrid
 from bcikit.processing.resample import Decimate, Resample
 from bcikit.processing.spatial import Bipolar, Laplacian, OcularRegression, Rest, SpatialFilter, Unmix
 from bcikit.processing.spectrum import AlphaFrequency, Erd, Lateralisation, PowerRatio, Psd, learn_reference
@@ -54,6 +55,7 @@ __all__ = [
     "Pipeline",
     "PowerRatio",
     "Psd",
+    "Regrid",
     "Rereference",
     "Resample",
     "Rest",

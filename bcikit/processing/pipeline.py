@@ -11,6 +11,7 @@ from bcikit.processing.cascade import Cascade, mean_delay
 from bcikit.processing.engines import ENGINES
 from bcikit.processing.handover import Handover, change
 from bcikit.processing.iir import IirStep, make_cascade
+from bcikit.processing.regrid import Regrid
 from bcikit.processing.step import Step
 from bcikit.signal import ArgumentError, BciError, Chunk, ConfigError, StreamInfo, check_choice
 
@@ -65,7 +66,7 @@ class Pipeline(Step):
         """
         plan: list[Step | Cascade | Handover] = []
         self.info = info
-        self.delay = self.settling = 0.0
+        self.delay = self.settling = self.offset = 0.0
         index = 0
         while index < len(self.steps):
             group: list[IirStep] = []
@@ -76,7 +77,9 @@ class Pipeline(Step):
                 info = self._merge(group, info, plan)
                 continue
             step = self.steps[index]
+            grid = Regrid.of(self, self.info, info)
             info = step.configure(info)
+            self.offset += grid.ratio * step.offset
             self.delay += step.delay
             self.settling += step.settling
             plan.append(step)

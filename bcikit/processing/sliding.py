@@ -153,6 +153,7 @@ class SlidingStep(Step):
         names, sources, unit = self.prepare(picked)
         self._state.sources = sources
         self._state.n_features = len(names)
+        self.offset = self.n_hop - 1.0
         self.delay = (self.n_window - 1) / 2 / info.sfreq
         self.settling = self.memory() / info.sfreq
         return info.replace(

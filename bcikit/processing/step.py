@@ -1,11 +1,12 @@
 """Step: the contract of everything that works on chunks."""
 
 from abc import ABC, abstractmethod
-from dataclasses import MISSING, Field
+from dataclasses import MISSING, Field, replace
 from typing import Any, ClassVar, overload
 
 import numpy as np
 
+from bcikit.processing.regrid import Regrid
 from bcikit.signal import Chunk, Recording, StreamInfo
 
 SIGNAL_TYPES = frozenset({"eeg", "eog", "emg", "ecg", "bio", "ref"})
@@ -29,6 +30,9 @@ class Step(ABC):
 
     delay: float = 0.0
     """Group delay in seconds, known after `configure`."""
+
+    offset: float = 0.0
+    """Input sample at which output 0 lies, known after `configure`; see `bcikit.processing.Regrid`."""
 
     settling: float = 0.0
     """Seconds a disturbance (start, gap, bad sample) stays in the output, known after `configure`."""
@@ -63,7 +67,7 @@ class Step(ABC):
         ----------
         recording : Recording or mne.io.Raw or mne.Epochs
             What comes in goes out: an MNE object gives the same kind of MNE object. Each epoch of `mne.Epochs` is a
-            stream of its own.
+            stream of its own. Events stay at their times: a step that changes the rate moves their samples with it.
         chunk_size : int
             Samples a chunk; no result depends on it.
         """
@@ -73,7 +77,13 @@ class Step(ABC):
             return apply_to_mne(self, recording, chunk_size=chunk_size)
         info = self.configure(recording.info)
         chunks = [self.process(chunk) for chunk in recording.chunks(chunk_size)]
-        return Recording.from_chunks(info, [chunk for chunk in chunks if chunk.n_times], events=recording.events)
+        grid = Regrid.of(self, recording.info, info)
+        made = Recording.from_chunks(
+            info,
+            [chunk for chunk in chunks if chunk.n_times],
+            events=tuple(grid.event(event) for event in recording.events),
+        )
+        return replace(made, notes=recording.notes) if recording.notes else made
 
     def to_config(self) -> dict[str, Any]:
         """Return ``{"step": name, ...}`` with every parameter that differs from its default.

@@ -38,8 +38,8 @@ BOUNDARY_SECONDS = 5.0
 
 
 def marker_text(event: Event) -> str:
-    """Return what the marker stream says of an event: its name, and its value where it has one."""
-    if event.value is None or event.name.endswith(f"/{event.value}"):
+    """Return what the marker stream says of an event: its name, and its value where the name does not hold it."""
+    if event.value is None or f"/{event.name}".endswith(f"/{event.value}"):
         return event.name
     return f"{event.name}/{event.value}"
 

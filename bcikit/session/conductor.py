@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from bcikit.paradigms import Paradigm, WindowRequest
-from bcikit.processing import Pipeline, WindowBuffer
+from bcikit.processing import Pipeline, Regrid, WindowBuffer
 from bcikit.safety import SafetySystem, Severity, State
 from bcikit.safety.arming import ArmRequest
 from bcikit.session.decider import Decider, Trainer
@@ -75,6 +75,8 @@ class Conductor:
         self._all = self._columns == list(range(info.n_channels))
         self.info = info if self._all else info.pick(self._columns)
         self.filtered_info = pipeline.configure(self.info)
+        # Where a step changes the rate, paradigm and windows count samples of the output; all else those of the source.
+        self._grid = Regrid.of(pipeline, self.info, self.filtered_info)
         paradigm.configure(self.filtered_info, seed=seed)
         self.pipeline = pipeline
         self.paradigm = paradigm
@@ -137,11 +139,11 @@ class Conductor:
         self._buffer.append(filtered)
         if self._trainer is not None:
             self._collected.append(filtered)
-        self._sample, self._time = used.end_sample - 1, float(used.times[-1])
+        self._sample, self._time = self._grid.newest(used.end_sample - 1), float(used.times[-1])
         self._follow_safety()
         self._start_paradigm(used)
         self._try_go()
-        self._hold(used.first_sample)
+        self._hold(self._grid.onto(used.first_sample))
         self._run_paradigm(stopwatch)
         self._follow_safety()
         self._hold(self._sample + 1)
@@ -175,8 +177,8 @@ class Conductor:
         for listener in self.listeners:
             listener.on_input("event", event.to_dict())
         self._emit(event)
-        for follow in self.paradigm.on_source_event(self._still.in_paradigm(event)):
-            self._emit(self._still.in_stream(follow))
+        for follow in self.paradigm.on_source_event(self._still.in_paradigm(self._grid.event(event))):
+            self._emit(self._in_source(follow))
 
     def on_order(self, order: dict[str, Any]) -> None:
         """Take an order of a person: see `bcikit.session.control.ORDERS`."""
@@ -199,7 +201,7 @@ class Conductor:
         elif do in ("skip", "override", "difficulty"):
             values = {key: value for key, value in order.items() if key not in ("do", "who", "reason")}
             for event in self.paradigm.on_operator(do, self._sample - self._still.skew, self._time, **values):
-                self._emit(self._still.in_stream(event))
+                self._emit(self._in_source(event))
         self._follow_safety()
         self._hold(self._sample + 1)
 
@@ -221,7 +223,7 @@ class Conductor:
         """Stop the paradigm's clock; where a person attends, the trial that this cuts off will be done again."""
         if self._still.begin(reason) and self._attended and self._started:
             for event in self.paradigm.interrupt(self._still.seen + 1):
-                self._emit(self._still.in_stream(event))
+                self._emit(self._in_source(event))
 
     def _hold(self, next_sample: int) -> None:
         """Hold the paradigm of an attended session while nothing can come of it: nobody trains in vain."""
@@ -257,7 +259,8 @@ class Conductor:
             return
         if self._begin is None:
             # Whatever the first chunk was cut to, the protocol begins once the filters have settled.
-            self._begin = chunk.first_sample + round(self.pipeline.settling * self.info.sfreq)
+            settled = chunk.first_sample + round(self.pipeline.settling * self.info.sfreq)
+            self._begin = self._grid.onto(settled)
         if self._sample < self._begin:
             return
         self._started = True
@@ -266,7 +269,7 @@ class Conductor:
             self._order_safety("start", self.operator, "")
         else:
             self._go()
-        self.paradigm.start(self._begin, self._time - (self._sample - self._begin) / self.info.sfreq)
+        self.paradigm.start(self._begin, self._time - (self._sample - self._begin) / self.filtered_info.sfreq)
 
     def _go(self) -> None:
         """Let the gate open from now on, where nobody has to do it by hand."""
@@ -307,7 +310,7 @@ class Conductor:
             sample = self._still.seen = self._sample - self._still.skew
             events = self.paradigm.advance(sample, self._time)
             for event in events:
-                self._emit(self._still.in_stream(event))
+                self._emit(self._in_source(event))
             requests = self.paradigm.windows_due(sample + 1)
             for request in requests:
                 self._decide(request, stopwatch)
@@ -316,19 +319,21 @@ class Conductor:
 
     def _decide(self, request: WindowRequest, stopwatch: Callable[[], float] | None) -> None:
         decision = self.paradigm.interpret(self._decode(request), request)
+        if not self._grid.same:
+            decision = replace(decision, sample=self._grid.back(decision.sample))
         verdict = self.safety.decide(decision, self.now)
         latency = None if stopwatch is None else stopwatch()
         for listener in self.listeners:
             listener.on_decision(decision, verdict, request, latency)
         commands, events = self.paradigm.on_decision(decision, verdict, request)
         for event in events:
-            self._emit(self._still.in_stream(event))
+            self._emit(self._in_source(event))
         self._send(commands, verdict)
 
     def _decode(self, request: WindowRequest) -> Decision:
         """Return a decision whatever happens: what fails decides nothing, with the reason."""
         stop = request.stop_sample + self._still.skew
-        time = self._time - (self._sample + 1 - stop) / self.info.sfreq
+        time = self._time - (self._sample + 1 - stop) / self.filtered_info.sfreq
         classes = self.paradigm.classes
 
         def nothing(reason: str) -> Decision:
@@ -379,7 +384,8 @@ class Conductor:
 
     def _train(self) -> None:
         assert self._trainer is not None
-        recording = Recording.from_chunks(self.filtered_info, self._collected, events=tuple(self._cues))
+        cues = tuple(self._grid.event(cue) for cue in self._cues)
+        recording = Recording.from_chunks(self.filtered_info, self._collected, events=cues)
         self.decider = self._trainer(recording)
         self._trainer = None
         self._collected = []
@@ -402,5 +408,11 @@ class Conductor:
                 for listener in self.listeners:
                     listener.on_alarm(alarm.to_dict())
 
+    def _in_source(self, event: Event) -> Event:
+        """Return an event of the paradigm with its sample in the source."""
+        return self._grid.event_back(self._still.in_stream(event))
+
     def _event(self, name: str, data: dict[str, Any]) -> Event:
-        return Event(name=name, time=self._time, sample=max(self._sample, 0), source="operator", data=data)
+        return Event(
+            name=name, time=self._time, sample=max(self._grid.back(self._sample), 0), source="operator", data=data
+        )

@@ -7,7 +7,7 @@ from typing import Any
 from bcikit.decoding import Epochs, Model, epochs, make_decoder
 from bcikit.processing import Pipeline
 from bcikit.session.config import SessionConfig
-from bcikit.signal import DataError, Recording, StreamInfo
+from bcikit.signal import DataError, Recording, StreamInfo, label_of
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, steps done and steps in all."""
@@ -40,7 +40,7 @@ def load_runs(config: SessionConfig, progress: Progress = no_progress) -> list[R
     for number, name in enumerate(files):
         progress("Reading recordings", number, len(files))
         recording = read_recording(name)
-        if not any(event.name in config.calibration.events for event in recording.events):
+        if not any(label_of(event, config.calibration.events) for event in recording.events):
             found = ", ".join(sorted({event.name for event in recording.events})) or "none at all"
             wanted = ", ".join(config.calibration.events)
             raise DataError(f"{name} has none of the events {wanted} (calibration.events); it has {found}.")

@@ -18,9 +18,10 @@ from bcikit.signal.errors import (
     StreamLostError,
     install_hint,
 )
-from bcikit.signal.event import Event
+from bcikit.signal.event import Event, label_of, marks_bad
 from bcikit.signal.health import DISCONTINUITY, Bad, Flag, Health
 from bcikit.signal.info import CHANNEL_TYPES, Capabilities, StreamInfo
+from bcikit.signal.notes import DoubtWarning, Note
 from bcikit.signal.recording import Recording
 from bcikit.signal.ring import Ring
 from bcikit.signal.units import MICROVOLT, microvolts_per
@@ -39,12 +40,14 @@ __all__ = [
     "ConfigError",
     "DataError",
     "Decision",
+    "DoubtWarning",
     "Event",
     "Flag",
     "Health",
     "HostClock",
     "MissingDependencyError",
     "ModelError",
+    "Note",
     "Recording",
     "RecordingError",
     "Ring",
@@ -61,5 +64,7 @@ __all__ = [
     "check_range",
     "concatenate",
     "install_hint",
+    "label_of",
+    "marks_bad",
     "microvolts_per",
 ]

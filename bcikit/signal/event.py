@@ -51,3 +51,20 @@ class Event:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the event that `to_dict` wrote."""
         return cls(**values)
+
+
+def label_of(event: Event, names: Mapping[str, str]) -> str | None:
+    """Return what an event stands for, by its name or else by what it carried; None if for nothing.
+
+    Parameters
+    ----------
+    names : mapping of str to str
+        Name or value of an event to what it stands for, as ``--events`` and ``calibration.events`` give it.
+    """
+    label = names.get(event.name)
+    return names.get(str(event.value)) if label is None and event.value is not None else label
+
+
+def marks_bad(event: Event) -> bool:
+    """Return whether an event is a span that a person or a program marked as bad, by MNE's rule ("BAD_...")."""
+    return event.duration > 0 and event.name.lower().startswith("bad")

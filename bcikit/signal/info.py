@@ -92,6 +92,8 @@ class StreamInfo:
         False once a zero-phase step touched the data: such data must not train a decoder that runs live.
     capabilities : Capabilities
         What else the device can tell.
+    bads : tuple of str
+        Channels that a person marked as bad; training and evaluation leave them out.
     """
 
     name: str
@@ -107,11 +109,14 @@ class StreamInfo:
     delay: float = 0.0
     causal: bool = True
     capabilities: Capabilities = field(default_factory=Capabilities)
+    bads: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_range("sfreq", self.sfreq, low=0.0, unit="Hz")
         object.__setattr__(self, "ch_names", tuple(self.ch_names))
         object.__setattr__(self, "ch_types", tuple(self.ch_types) or ("eeg",) * len(self.ch_names))
+        # Steps rename and leave out channels: what is no longer there is no longer bad.
+        object.__setattr__(self, "bads", tuple(name for name in self.bads if name in self.ch_names))
         if len(set(self.ch_names)) != len(self.ch_names):
             twice = sorted({name for name in self.ch_names if self.ch_names.count(name) > 1})
             raise ArgumentError(f"ch_names of {self.name!r} must be unique; more than once: {', '.join(twice)}.")
@@ -177,6 +182,7 @@ class StreamInfo:
         result = asdict(self)
         result["ch_names"] = list(self.ch_names)
         result["ch_types"] = list(self.ch_types)
+        result["bads"] = list(self.bads)
         if self.positions is not None:
             # JSON has no NaN; None stands for an unknown position.
             result["positions"] = [None if np.isnan(xyz).any() else list(xyz) for xyz in self.positions]
@@ -192,6 +198,7 @@ class StreamInfo:
             unknown = (float("nan"),) * 3
             values["positions"] = tuple(unknown if xyz is None else tuple(xyz) for xyz in values["positions"])
         values["capabilities"] = Capabilities(**values.get("capabilities", {}))
+        values["bads"] = tuple(values.get("bads", ()))
         return cls(**values)
 
     def fingerprint(self) -> str:

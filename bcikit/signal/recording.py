@@ -14,6 +14,7 @@ from bcikit.signal.errors import DataError
 from bcikit.signal.event import Event
 from bcikit.signal.health import Flag, Health
 from bcikit.signal.info import StreamInfo
+from bcikit.signal.notes import Note
 
 if TYPE_CHECKING:
     import mne
@@ -41,6 +42,8 @@ class Recording:
         In order of time.
     mask : ndarray of uint8, shape (n_times, n_channels), or None
         `Bad` bits a sample and channel.
+    notes : tuple of Note
+        What the reader found, changed, left out or could not decide.
     """
 
     info: StreamInfo
@@ -49,6 +52,7 @@ class Recording:
     samples: NDArray[np.int64]
     events: tuple[Event, ...] = ()
     mask: NDArray[np.uint8] | None = None
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         data = self.data

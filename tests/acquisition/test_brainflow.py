@@ -82,7 +82,7 @@ def test_inserted_markers():
             with pytest.raises(ArgumentError, match="marker"):
                 source.insert_marker(value)
     markers = [event for event in events if event.source == "brainflow"]
-    assert [(event.name, event.value) for event in markers] == [("marker/3", 3)]
+    assert [(event.name, event.value) for event in markers] == [("3", 3)]
     assert markers[0].sample is not None
 
 

@@ -116,7 +116,7 @@ def test_brainflow_table_needs_its_board(playback, tmp_path):
     recording = read_recording(file, board="synthetic")
     np.testing.assert_allclose(recording.data, table.rows[:, 1:17], atol=1e-6)
     assert recording.lost == 10
-    assert [(event.name, event.sample) for event in recording.events] == [("marker/7", 100)]
+    assert [(event.name, event.sample) for event in recording.events] == [("7", 100)]
 
 
 def test_muse_table_with_a_pause(tmp_path):

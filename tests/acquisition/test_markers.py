@@ -54,7 +54,7 @@ def test_unity_states(text, name):
 
 
 def test_numbers_and_plain_names():
-    assert event_of("7", 0.0, source="m").name == "marker/7"
+    assert event_of("7", 0.0, source="m").name == "7"
     assert event_of("2.5", 0.0, source="m").value == 2.5
     assert event_of("nan", 0.0, source="m").name == "nan"
     assert event_of("mi,two,1,4", 0.0, source="m").name == "mi,two,1,4"

@@ -46,6 +46,27 @@ def test_a_session_runs_from_calibration_to_report(short_config, tmp_path: Path)
     assert samples["time_series"].shape[0] == values["n_samples"]
 
 
+@pytest.mark.parametrize("step", [{"step": "resample", "sfreq": 80.0}, {"step": "decimate", "factor": 2}])
+def test_a_pipeline_that_changes_the_rate_trains_and_decides_at_the_cues(short_config, tmp_path: Path, step) -> None:
+    config = short_config()
+    section = config.pipeline.model_copy(update={"steps": [*config.pipeline.steps, step]})
+    values = Engine(config.model_copy(update={"pipeline": section})).run().values
+    assert values["calibration"]["n_trials"] == 10
+    assert values["n_trials"] == 10
+    assert values["online_accuracy"] >= 0.8
+    session = read_session(tmp_path / "session")
+    first = session.recording
+    for event in session.events:
+        if event.sample is not None and event.name.startswith("cue/"):
+            place = float(first.times[0]) + (event.sample - int(first.samples[0])) / first.info.sfreq
+            assert abs(place - event.time) < 0.05, event
+    for decision in session.decisions:
+        assert (
+            abs(float(first.times[0]) + (decision.sample - first.samples[0]) / first.info.sfreq - decision.time) < 0.05
+        )
+    assert replay(tmp_path / "session").identical
+
+
 @pytest.mark.requirement("SAF-090")
 @pytest.mark.parametrize("address", ["guard:serial-fes:/dev/ttyUSB0", "guard:?driver=serial-fes:COM3", "guard:valve"])
 @pytest.mark.parametrize("profile", ["simulation", "vr"])
