@@ -6,12 +6,13 @@ Import time is kept low: a room is loaded when something of it is asked for.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from bcikit.version import __version__
+
 if TYPE_CHECKING:
     from bcikit.acquisition import open_source, read_recording
     from bcikit.processing import Pipeline
     from bcikit.signal import Chunk, Decision, Event, Health, Recording, StreamInfo
 
-__version__ = "0.2.0"
 
 _WHERE = {
     "Chunk": "bcikit.signal",

@@ -3,11 +3,11 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from bcikit.acquisition.address import Address
 from bcikit.acquisition.registry import open_source, schemes
 from bcikit.acquisition.source import Interactive, Source
 from bcikit.acquisition.status import StreamStatus
 from bcikit.acquisition.watchdog import Pulse, Watchdog
+from bcikit.signal.address import Address
 
 if TYPE_CHECKING:
     from bcikit.acquisition.devices import Device, reachable_devices

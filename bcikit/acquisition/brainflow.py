@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from bcikit.acquisition import brainflow_boards as boards
-from bcikit.acquisition.address import Address
 from bcikit.acquisition.assembler import Assembler
 from bcikit.acquisition.counter import PacketCounter
 from bcikit.acquisition.live import LiveSource, Reconnect
@@ -18,6 +17,7 @@ from bcikit.acquisition.profile import DeviceProfile, profile_for_board, read_pr
 from bcikit.acquisition.status import StreamStatus
 from bcikit.acquisition.unix_clock import UnixClock
 from bcikit.signal import ArgumentError, Chunk, Event, SourceError, StreamInfo, check_int, check_range
+from bcikit.signal.address import Address
 
 _PARAMETERS = (
     "serial_port", "mac_address", "ip_address", "ip_address_aux", "ip_address_anc", "ip_port", "ip_port_aux",

@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bcikit.acquisition.address import Address
 from bcikit.acquisition.lsl_library import lsl
+from bcikit.signal.address import Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

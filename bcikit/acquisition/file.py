@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from bcikit.acquisition.address import Address
 from bcikit.acquisition.lsl_resolve import wait_until
 from bcikit.acquisition.montage import montage_positions, standard_name
 from bcikit.acquisition.samples import SampleCheck
@@ -29,6 +28,7 @@ from bcikit.signal import (
     check_int,
     check_range,
 )
+from bcikit.signal.address import Address
 
 _READING = ("board", "names", "partial", "sfreq", "stream", "unit")
 _OPTIONS = (*_READING, "chunk", "loop", "speed")

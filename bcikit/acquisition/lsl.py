@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from bcikit.acquisition import lsl_resolve
-from bcikit.acquisition.address import Address
 from bcikit.acquisition.assembler import Assembler
 from bcikit.acquisition.counter import PacketCounter
 from bcikit.acquisition.live import LiveSource, Reconnect
@@ -17,6 +16,7 @@ from bcikit.acquisition.lsl_pull import BlockPuller
 from bcikit.acquisition.profile import DeviceProfile, profile_for_lsl, read_profile
 from bcikit.acquisition.status import StreamStatus
 from bcikit.signal import ArgumentError, Chunk, Event, SourceError, StreamChangedError, StreamInfo, check_channels
+from bcikit.signal.address import Address
 
 _OWN = ("buffer", "counter", "dejitter", "modulus", "profile", "reconnect", "timeout", "unit")
 _CORRECTION_PERIOD = 1.0

@@ -1,19 +1,17 @@
-"""Opens a source by its address; other packages add schemes by an entry point."""
+"""Opens a source by its address; other packages add schemes by an entry point of the group ``bcikit.sources``.
+
+The entry point is a function that takes an `Address` and returns a `Source`.
+"""
 
 from collections.abc import Callable
-from functools import cache
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from bcikit.acquisition.address import Address
+from bcikit import plugins
 from bcikit.acquisition.source import Source
-from bcikit.signal import check_choice
+from bcikit.signal.address import Address
 
 if TYPE_CHECKING:
     from bcikit.acquisition.profile import TriggerProfile
-
-ENTRY_POINT_GROUP = "bcikit.sources"
-"""Each entry point is ``scheme = "module:function"``; the function takes an `Address` and returns a `Source`."""
 
 MARKER_OPTIONS = ("markers", "grammar", "trigger", "trigger_mask", "debounce")
 """Options that every scheme takes; see `open_source`."""
@@ -24,10 +22,9 @@ JOIN_OPTION = "join"
 Opener = Callable[[Address], Source]
 
 
-@cache
 def schemes() -> tuple[str, ...]:
     """Return the schemes that are installed, in alphabetical order."""
-    return tuple(sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)}))
+    return plugins.names("sources")
 
 
 def open_source(address: str | Address) -> Source:
@@ -56,9 +53,7 @@ def open_source(address: str | Address) -> Source:
         If the device, stream or file cannot be opened.
     """
     parsed = Address.parse(address) if isinstance(address, str) else address
-    check_choice("scheme", parsed.scheme, schemes())
-    point = next(iter(entry_points(group=ENTRY_POINT_GROUP, name=parsed.scheme)))
-    opener: Opener = point.load()
+    opener: Opener = plugins.load("sources", parsed.scheme)
     plain = parsed
     for key in (*MARKER_OPTIONS, JOIN_OPTION):
         plain = plain.without_option(key)

@@ -28,6 +28,7 @@ COMMAND_MODULES = (
     "evaluate",
     "validate",
     "bench",
+    "plugins",
 )
 """Modules of `bcikit.cli`, each with ``register(app)``; the order is the order in the help."""
 

@@ -41,8 +41,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Record a source into a session folder (XDF and JSON lines), whole at every moment."""
         from bcikit.acquisition import open_source
-        from bcikit.acquisition.address import Address
         from bcikit.recording import SessionWriter
+        from bcikit.signal.address import Address
 
         address = Address.parse(source)
         if markers:

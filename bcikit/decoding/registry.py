@@ -1,13 +1,13 @@
 """Decoders by name, the same in the API, on the command line and in session files."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
+from bcikit import plugins
 from bcikit.decoding.estimator import Decoder
-from bcikit.signal import ArgumentError, check_choice, check_range
+from bcikit.signal import ArgumentError, PluginError, check_choice, check_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,101 +34,36 @@ class Entry:
 
 PARADIGMS = ("motor-imagery", "ssvep", "p300", "errp", "braking", "cvep", "any")
 
-_RIEMANN = "bcikit.decoding.riemann"
-_CCA = "bcikit.decoding.ssvep.cca"
-_ERP = "bcikit.decoding.erp"
-_TRCA = "bcikit.decoding.ssvep.trca"
 
-DECODERS: dict[str, Entry] = {
-    "csp-lda": Entry(paradigm="motor-imagery", where=f"{_RIEMANN}:CspLda", what="common spatial patterns and LDA"),
-    "tangent-lr": Entry(
-        paradigm="motor-imagery", where=f"{_RIEMANN}:TangentSpace", what="tangent space and logistic regression"
-    ),
-    "tangent-svm": Entry(
-        paradigm="motor-imagery",
-        where=f"{_RIEMANN}:TangentSpace",
-        what="tangent space and linear support vectors",
-        defaults={"classifier": "svm"},
-    ),
-    "mdm": Entry(paradigm="motor-imagery", where=f"{_RIEMANN}:Mdm", what="minimum distance to the class means"),
-    "fgmdm": Entry(paradigm="motor-imagery", where=f"{_RIEMANN}:FgMdm", what="minimum distance after geodesic filter"),
-    "acm-svm": Entry(
-        paradigm="motor-imagery", where=f"{_RIEMANN}:Acm", what="augmented covariance, tangent space, SVM"
-    ),
-    "cca": Entry(
-        paradigm="ssvep",
-        where=f"{_CCA}:Fbcca",
-        what="canonical correlation, no training",
-        defaults={"n_bands": 1, "n_harmonics": 2},
-    ),
-    "fbcca": Entry(paradigm="ssvep", where=f"{_CCA}:Fbcca", what="filter-bank canonical correlation, no training"),
-    "fbcca-lda": Entry(paradigm="ssvep", where=f"{_CCA}:FbccaLda", what="filter-bank correlations and LDA, no-control"),
-    "ecca": Entry(paradigm="ssvep", where=f"{_CCA}:ExtendedCca", what="extended CCA with the person's templates"),
-    "ms-ecca": Entry(paradigm="ssvep", where=f"{_CCA}:MsEcca", what="multi-stimulus extended CCA"),
-    "trca": Entry(
-        paradigm="ssvep",
-        where=f"{_TRCA}:Etrca",
-        what="task-related components, a filter a target",
-        defaults={"ensemble": False},
-    ),
-    "etrca": Entry(paradigm="ssvep", where=f"{_TRCA}:Etrca", what="ensemble task-related components"),
-    "etrca-r": Entry(
-        paradigm="ssvep",
-        where=f"{_TRCA}:Etrca",
-        what="ensemble task-related components with sines",
-        defaults={"references": True},
-    ),
-    "tdca": Entry(paradigm="ssvep", where=f"{_TRCA}:Tdca", what="task-discriminant components"),
-    "fb-tangent": Entry(
-        paradigm="ssvep", where="bcikit.decoding.ssvep.tangent:FbTangent", what="narrow-band covariances, no-control"
-    ),
-    "ssvep-stack": Entry(
-        paradigm="ssvep", where="bcikit.decoding.ssvep.tangent:SsvepStack", what="FBCCA and tangent space, no-control"
-    ),
-    "ssvep-auto": Entry(
-        paradigm="ssvep", where="bcikit.decoding.ssvep.choice:SsvepAuto", what="the best of them for this person"
-    ),
-    "erp-lda": Entry(paradigm="p300", where=f"{_ERP}:ErpLda", what="amplitudes and shrinkage LDA"),
-    "toeplitz-lda": Entry(
-        paradigm="p300",
-        where=f"{_ERP}:ErpLda",
-        what="amplitudes and block-Toeplitz LDA, for short calibrations",
-        defaults={"covariance": "toeplitz"},
-    ),
-    "xdawn-tangent": Entry(paradigm="p300", where=f"{_ERP}:ErpTangent", what="xDAWN covariances and tangent space"),
-    "erp-stack": Entry(paradigm="p300", where=f"{_ERP}:ErpStack", what="amplitudes and covariances together"),
-    "erp-tangent": Entry(
-        paradigm="p300",
-        where=f"{_ERP}:ErpTangent",
-        what="covariances with mean responses and tangent space",
-        defaults={"templates": "erp"},
-    ),
-    "fbcsp": Entry(
-        paradigm="motor-imagery", where="bcikit.decoding.fbcsp:FbCsp", what="filter-bank common spatial patterns"
-    ),
-    "spiking": Entry(
-        paradigm="motor-imagery", where="bcikit.decoding.spiking:SpikingDecoder", what="spiking neurons, for NIR"
-    ),
-    "errp-lda": Entry(
-        paradigm="errp", where=f"{_ERP}:ErpLda", what="error potentials by shrinkage LDA", defaults={"interval": 0.05}
-    ),
-    "errp-tangent": Entry(
-        paradigm="errp",
-        where=f"{_ERP}:ErpTangent",
-        what="error potentials by xDAWN covariances",
-        defaults={"n_filters": 3},
-    ),
-    "braking": Entry(
-        paradigm="braking", where="bcikit.decoding.braking:BrakingDetector", what="readiness to brake, sliding"
-    ),
-    "rcca": Entry(
-        paradigm="cvep", where="bcikit.decoding.cvep:ReconvolutionCca", what="reconvolution CCA (extra cvep)"
-    ),
-    "onnx": Entry(paradigm="any", where="bcikit.decoding.external:OnnxDecoder", what="a network in an ONNX file"),
-    "module": Entry(
-        paradigm="any", where="bcikit.decoding.external:ModuleDecoder", what="a torch or braindecode network"
-    ),
-}
+class _Entries(Mapping[str, Entry]):
+    """What the registry of plug-ins says of decoders, read when asked."""
+
+    def __getitem__(self, name: str) -> Entry:
+        if name not in plugins.names("decoders"):
+            raise KeyError(name)
+        plugin = plugins.find("decoders", name)
+        if plugin.shipped:
+            return Entry(
+                paradigm=plugin.settings["paradigm"],
+                where=plugin.where,
+                what=plugin.what,
+                defaults=plugin.settings.get("defaults", {}),
+            )
+        found = plugin.load()
+        if not (isinstance(found, type) and issubclass(found, Decoder)):
+            raise PluginError(f"the decoder {name!r} of {plugin.package} is no class of Decoder: {found!r}.")
+        paradigm = check_choice(f"paradigm of {found.__qualname__}", getattr(found, "paradigm", "any"), PARADIGMS)
+        return Entry(paradigm=paradigm, where=plugin.where, what=(found.__doc__ or "").strip().partition("\n")[0])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(plugins.names("decoders"))
+
+    def __len__(self) -> int:
+        return len(plugins.names("decoders"))
+
+
+DECODERS: Mapping[str, Entry] = _Entries()
+"""Every decoder by its name. One of another package is a class of `Decoder`, with its ``paradigm`` as an attribute."""
 
 
 def decoder_names(paradigm: str | None = None) -> tuple[str, ...]:
@@ -146,9 +81,7 @@ def decoder_names(paradigm: str | None = None) -> tuple[str, ...]:
 
 def decoder_class(name: str) -> type[Decoder]:
     """Return the class behind a name."""
-    check_choice("decoder", name, DECODERS)
-    module, _, attribute = DECODERS[name].where.partition(":")
-    found: type[Decoder] = getattr(import_module(module), attribute)
+    found: type[Decoder] = plugins.load("decoders", name)
     return found
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Self
 
-from bcikit import __version__
 from bcikit.signal import MICROVOLT, ModelError, StreamInfo
+from bcikit.version import __version__
 
 FORMAT = 1
 """Version of the layout of the sheet and of the file around it."""

@@ -1,12 +1,12 @@
 """Output: where commands go. Silence is the safe state."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from bcikit.safety.levels import Reading
-from bcikit.signal import Command
+from bcikit.signal import Address, ArgumentError, Command, check_choice
 
 
 class Output(ABC):
@@ -17,8 +17,42 @@ class Output(ABC):
     """
 
     scheme: ClassVar[str]
+    actuator: ClassVar[bool] = True
+    """Whether it can move something real, or touch a person; an output that says nothing of it is taken to."""
+    body: ClassVar[str] = ""
+    """What stands after the colon of its address: the name of an argument, "host:port", or "" for nothing."""
+    options: ClassVar[Mapping[str, Callable[[str], Any]]] = {}
+    """The arguments that an address may name after its question mark, each with what makes its value of the text."""
     real_time: ClassVar[bool] = False
     """True if it runs on the wall clock, so that a session faster than live cannot drive it."""
+
+    @classmethod
+    def from_address(cls, address: Address) -> Self:
+        """Open the output that an address describes.
+
+        Raises
+        ------
+        ArgumentError
+            If the body, an option or a value is not allowed.
+        """
+        texts = {**_body(address, cls.body), **address.options}
+        allowed: dict[str, Callable[[str], Any]] = {
+            **dict.fromkeys(filter(None, cls.body.split(":")), str),
+            **cls.options,
+        }
+        values: dict[str, Any] = {}
+        for key, text in texts.items():
+            check_choice(f"option of {address.scheme}:", key, allowed)
+            try:
+                values[key] = allowed[key](text)
+            except ValueError:
+                raise ArgumentError(f"{str(address)!r}: {key} is {text!r}; it must be a number.") from None
+        return cls(**values)
+
+    @classmethod
+    def can_touch(cls, address: Address) -> bool:  # noqa: ARG003 - the guard's driver stands in it
+        """Return whether what this address opens can move something real, or touch a person."""
+        return cls.actuator
 
     @abstractmethod
     def send(self, command: Command) -> None:
@@ -53,6 +87,18 @@ class Output(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _body(address: Address, means: str) -> dict[str, str]:
+    body = address.body
+    if not body:
+        return {}
+    if not means:
+        raise ArgumentError(f"{str(address)!r}: nothing may stand after the colon but options, as in '?key=value'.")
+    if means != "host:port":
+        return {means: body}
+    host, _, port = body.rpartition(":")
+    return {"host": host, "port": port} if host else {"port": port} if port.isdigit() else {"host": port}
 
 
 class Latch:

@@ -1,12 +1,14 @@
 """Guard: commands go to the process that owns the actuator, and that goes safe when everything else dies."""
 
 import time
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from bcikit import plugins
 from bcikit.outputs.base import Output
 from bcikit.safety.guard.client import GuardClient, GuardError
 from bcikit.safety.levels import Reading, Severity
-from bcikit.signal import Command
+from bcikit.signal import Address, Command
 
 LIFE_S = 0.25
 """Seconds that a command lives in the guard; a longer action is renewed while the session goes on."""
@@ -36,7 +38,16 @@ class GuardOutput(Output):
     """
 
     scheme: ClassVar[str] = "guard"
+    body: ClassVar[str] = "driver"
+    options: ClassVar[Mapping[str, Callable[[str], Any]]] = {"dead_man": lambda text: bool(int(text)), "log": str}
     real_time: ClassVar[bool] = True
+
+    @classmethod
+    def can_touch(cls, address: Address) -> bool:
+        """Return whether the guard's driver is a real one."""
+        driver = address.options.get("driver", address.body) or "sim-hand"
+        found = plugins.load("drivers", driver.partition(":")[0])
+        return not getattr(found, "simulated", False)
 
     def __init__(self, driver: str = "sim-hand", *, dead_man: bool = False, log: str = "") -> None:
         self.driver = driver

@@ -1,5 +1,6 @@
 """The virtual hand: closes and opens as it is told, and opens by itself when nobody speaks."""
 
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from bcikit.outputs.base import Latch, Output
@@ -19,6 +20,8 @@ class HandOutput(Output):
     """
 
     scheme: ClassVar[str] = "hand"
+    actuator: ClassVar[bool] = False
+    options: ClassVar[Mapping[str, Callable[[str], Any]]] = {"rate": float}
 
     def __init__(self, *, rate: float = 2.0) -> None:
         self.rate = check_range("rate", rate, low=0.0)

@@ -1,6 +1,6 @@
 """LSL: decisions, probabilities, quality, safety state and markers as streams with metadata."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -43,6 +43,9 @@ class LslOutput(Output):
     """
 
     scheme: ClassVar[str] = "lsl"
+    actuator: ClassVar[bool] = False
+    body: ClassVar[str] = "name"
+    options: ClassVar[Mapping[str, Callable[[str], Any]]] = {"source_id": str}
 
     def __init__(self, name: str = "bcikit", *, source_id: str = "") -> None:
         self.name = name

@@ -1,7 +1,7 @@
 """OSC: bundles with time tags under ``/bcikit/v1``, for Unity, Max, TouchDesigner and the like."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from bcikit.outputs.base import Output
@@ -41,6 +41,9 @@ class OscOutput(Output):
     """
 
     scheme: ClassVar[str] = "osc"
+    actuator: ClassVar[bool] = False
+    body: ClassVar[str] = "host:port"
+    options: ClassVar[Mapping[str, Callable[[str], Any]]] = {"port": int}
 
     def __init__(self, host: str = "127.0.0.1", port: int = 9751) -> None:
         try:

@@ -1,7 +1,7 @@
 """Serial line: one line of JSON a message, for microcontrollers. Never for a stimulator: that belongs to the guard."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from bcikit.outputs.base import Output
@@ -25,6 +25,8 @@ class SerialOutput(Output):
     """
 
     scheme: ClassVar[str] = "serial"
+    body: ClassVar[str] = "port"
+    options: ClassVar[Mapping[str, Callable[[str], Any]]] = {"baudrate": int}
 
     def __init__(self, port: str = "", *, baudrate: int = 115200) -> None:
         try:

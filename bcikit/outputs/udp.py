@@ -1,7 +1,7 @@
 """UDP: one line of JSON a datagram, to this machine unless told otherwise."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from bcikit.outputs.base import Output
@@ -21,6 +21,9 @@ class UdpOutput(Output):
     """
 
     scheme: ClassVar[str] = "udp"
+    actuator: ClassVar[bool] = False
+    body: ClassVar[str] = "host:port"
+    options: ClassVar[Mapping[str, Callable[[str], Any]]] = {"port": int}
 
     def __init__(self, host: str = "127.0.0.1", port: int = 9750) -> None:
         self.port = check_int("port", port, low=1, high=65535)

@@ -7,7 +7,7 @@ import json
 import secrets
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -46,6 +46,9 @@ class WebSocketOutput(Output):
     """
 
     scheme: ClassVar[str] = "ws"
+    actuator: ClassVar[bool] = False
+    body: ClassVar[str] = "host:port"
+    options: ClassVar[Mapping[str, Callable[[str], Any]]] = {"port": int, "token": str}
 
     def __init__(self, host: str = "127.0.0.1", port: int = 9752, *, token: str = "") -> None:
         try:

@@ -1,28 +1,14 @@
 """Paradigms by name: the kinds, the shipped files, and how one becomes the other."""
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from bcikit import plugins
 from bcikit.paradigms.base import Paradigm
 from bcikit.paradigms.settings import Defaults, ParadigmSettings, read_toml
-from bcikit.signal import ConfigError, check_choice
+from bcikit.signal import ConfigError, PluginError, check_choice
 from bcikit.signal.settings import check_settings
-
-KINDS = {
-    "blocks": "bcikit.paradigms.blocks:Blocks",
-    "emergency-braking": "bcikit.paradigms.braking:EmergencyBraking",
-    "imagery-steering": "bcikit.paradigms.steering:Steering",
-    "motor-imagery": "bcikit.paradigms.imagery:MotorImagery",
-    "neurofeedback": "bcikit.paradigms.neurofeedback:Neurofeedback",
-    "p300-oddball": "bcikit.paradigms.oddball:Oddball",
-    "p300-speller": "bcikit.paradigms.speller:Speller",
-    "rehabilitation": "bcikit.paradigms.rehabilitation:Rehabilitation",
-    "ssvep-menu": "bcikit.paradigms.ssvep:SsvepMenu",
-    "vigilance": "bcikit.paradigms.vigilance:Vigilance",
-}
-"""Kind to the class that runs it; imported when asked for."""
 
 CONFIGS = Path(__file__).parent / "configs"
 _HEAD = ("kind", "base", "defaults")
@@ -30,15 +16,21 @@ _DEEPEST = 5
 
 
 def paradigm_names() -> tuple[str, ...]:
-    """Return the names of the shipped files, each a paradigm ready to run."""
-    return tuple(sorted(path.stem for path in CONFIGS.glob("*.toml")))
+    """Return the names of paradigms that are ready to run: the shipped files, and the kinds of other packages."""
+    return tuple(sorted({path.stem for path in CONFIGS.glob("*.toml")} | set(_kinds_of_others())))
 
 
 def paradigm_class(kind: str) -> type[Paradigm]:
     """Return the class that runs a kind of paradigm."""
-    module, _, name = KINDS[check_choice("kind of paradigm", kind, KINDS)].partition(":")
-    found: type[Paradigm] = getattr(import_module(module), name)
+    found = plugins.load("paradigms", kind)
+    if not (isinstance(found, type) and issubclass(found, Paradigm)):
+        package = plugins.find("paradigms", kind).package
+        raise PluginError(f"the paradigm {kind!r} of {package} is no class of Paradigm: {found!r}.")
     return found
+
+
+def _kinds_of_others() -> tuple[str, ...]:
+    return tuple(plugin.name for plugin in plugins.plugins("paradigms") if not plugin.shipped)
 
 
 def read_paradigm(name: str | Path) -> dict[str, Any]:
@@ -55,6 +47,8 @@ def read_paradigm(name: str | Path) -> dict[str, Any]:
     if text.endswith(".toml"):
         return read_toml(Path(text))
     check_choice("paradigm", text, paradigm_names())
+    if not (CONFIGS / f"{text}.toml").is_file():
+        return {"kind": text}
     return read_toml(CONFIGS / f"{text}.toml", where=f"paradigm:{text}")
 
 
@@ -82,9 +76,9 @@ def make_paradigm(name_or_table: str | Path | Mapping[str, Any], *, name: str = 
     table, base = _on_base(table, where)
     name = name or Path(base.removeprefix("paradigm:")).stem
     if "kind" not in table:
-        raise ConfigError(where, [f"kind: is missing; allowed: {', '.join(sorted(KINDS))}"])
-    if str(table["kind"]) not in KINDS:
-        raise ConfigError(where, [f"kind = {table['kind']!r}: allowed: {', '.join(sorted(KINDS))}"])
+        raise ConfigError(where, [f"kind: is missing; allowed: {', '.join(plugins.names('paradigms'))}"])
+    if str(table["kind"]) not in plugins.names("paradigms"):
+        raise ConfigError(where, [f"kind = {table['kind']!r}: allowed: {', '.join(plugins.names('paradigms'))}"])
     kind = paradigm_class(str(table["kind"]))
     values = {key: value for key, value in table.items() if key not in _HEAD}
     defaults = table.get("defaults", {})

@@ -235,7 +235,7 @@ class Pipeline(Step):
 
 def _build(index: int, table: Any, problems: list[str]) -> Step | None:
     """Return the step that one table describes, or note what is wrong with it."""
-    from bcikit.processing.registry import STEPS
+    from bcikit.processing.registry import step_class
 
     where = f"pipeline[{index}]"
     if not isinstance(table, Mapping) or not isinstance(table.get("step"), str):
@@ -243,9 +243,9 @@ def _build(index: int, table: Any, problems: list[str]) -> Step | None:
         return None
     name = table["step"]
     try:
-        kind = STEPS[check_choice(f"{where}.step", name, STEPS)]
-    except ArgumentError as error:
-        problems.append(str(error))
+        kind = step_class(name)
+    except BciError as error:
+        problems.append(f"{where}.step: {error}")
         return None
     values = {key: value for key, value in table.items() if key != "step"}
     signature = inspect.signature(kind)

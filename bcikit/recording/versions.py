@@ -3,7 +3,7 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from bcikit import __version__
+from bcikit.version import __version__
 
 _PACKAGES = ("brainflow", "mne", "numpy", "pylsl", "pyriemann", "scikit-learn", "scipy", "skops")
 

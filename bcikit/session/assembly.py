@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from bcikit.acquisition import Source, open_source
 from bcikit.decoding import DECODERS, Model
-from bcikit.outputs import Output, open_output
+from bcikit.outputs import Output, open_output, output_class
 from bcikit.paradigms import Paradigm, make_paradigm, read_paradigm
 from bcikit.processing import Pipeline
 from bcikit.safety import GateSettings
@@ -16,7 +16,7 @@ from bcikit.safety.settings import REAL_ACTUATORS
 from bcikit.session.config import SessionConfig
 from bcikit.session.stimulus import check_stimuli, refusal
 from bcikit.session.training import Window
-from bcikit.signal import BciError, ConfigError, SafetyError, StreamInfo, check_choice
+from bcikit.signal import Address, BciError, ConfigError, SafetyError, StreamInfo, check_choice
 from bcikit.signal.settings import check_settings
 
 T = TypeVar("T")
@@ -136,11 +136,9 @@ def check_operator(config: SessionConfig, *, attended: bool) -> None:
 
 
 def _owns_actuator(address: str) -> bool:
-    """Return whether an output drives something real: a guard whose driver is none of the simulated ones."""
-    scheme, _, rest = address.partition(":")
-    body, _, query = rest.partition("?")
-    named = dict(pair.partition("=")[::2] for pair in query.split("&")).get("driver", body)
-    return scheme == "guard" and bool(named) and not named.startswith("sim-")
+    """Return whether an output can move something real, or touch a person."""
+    parsed = Address.parse(address)
+    return output_class(parsed.scheme).can_touch(parsed)
 
 
 def _parts(

@@ -1,5 +1,6 @@
 """The words everything shares: StreamInfo, Chunk, Health, Event, Decision, Clock, errors and units."""
 
+from bcikit.signal.address import Address
 from bcikit.signal.checks import check_channels, check_choice, check_int, check_range
 from bcikit.signal.chunk import Chunk, concatenate
 from bcikit.signal.clock import Clock, HostClock, SampleClock
@@ -11,6 +12,7 @@ from bcikit.signal.errors import (
     DataError,
     MissingDependencyError,
     ModelError,
+    PluginError,
     RecordingError,
     SafetyError,
     SourceError,
@@ -30,6 +32,7 @@ __all__ = [
     "CHANNEL_TYPES",
     "DISCONTINUITY",
     "MICROVOLT",
+    "Address",
     "ArgumentError",
     "Bad",
     "BciError",
@@ -48,6 +51,7 @@ __all__ = [
     "MissingDependencyError",
     "ModelError",
     "Note",
+    "PluginError",
     "Recording",
     "RecordingError",
     "Ring",

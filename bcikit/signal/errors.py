@@ -56,6 +56,10 @@ class ConfigError(BciError):
         super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems)]))
 
 
+class PluginError(BciError, ImportError):
+    """A plug-in of another package cannot be loaded, or is not what its kind asks for."""
+
+
 class ModelError(BciError):
     """A model file cannot be loaded, is not trusted, or does not fit the stream."""
 

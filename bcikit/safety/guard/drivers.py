@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Self
 
+from bcikit.plugins.table import candidates
 from bcikit.safety.guard.fes import FesCommand, FesError, FesLimits, FesTrain
 
 
@@ -13,6 +14,22 @@ class DriverError(Exception):
 
 class Driver(ABC):
     """Owns an actuator. Every call returns quickly; `safe` works in any state, any number of times."""
+
+    simulated: ClassVar[bool] = False
+    """True if it moves nothing and touches nobody: only then may an unattended session use it."""
+
+    @classmethod
+    def from_port(cls, port: str) -> Self:
+        """Open the driver; `port` is what follows its name.
+
+        Raises
+        ------
+        DriverError
+            If it takes no port and one is given.
+        """
+        if port:
+            raise DriverError(f"{cls.__name__} takes nothing after its name, not {port!r}")
+        return cls()
 
     @abstractmethod
     def apply(self, name: str, value: float | str | None, data: Mapping[str, Any], now: float) -> None:
@@ -58,6 +75,8 @@ class SimulatedHand(Driver):
     acceleration : float
         Most change of speed a second; 2/3 is 60 degrees a second squared.
     """
+
+    simulated: ClassVar[bool] = True
 
     def __init__(self, *, speed: float = 1 / 3, acceleration: float = 2 / 3) -> None:
         self._limit, self._acceleration = speed, acceleration
@@ -114,6 +133,8 @@ class SimulatedFes(Driver):
         Ceilings, set by a clinician.
     """
 
+    simulated: ClassVar[bool] = True
+
     def __init__(self, *, limits: FesLimits | None = None) -> None:
         self._train = FesTrain(limits or FesLimits())
         self.current_ma = 0.0
@@ -157,21 +178,25 @@ def fes_apply(train: FesTrain, name: str, data: Mapping[str, Any], now: float) -
 
 
 def open_driver(spec: str) -> Driver:
-    """Return a driver by its name: "sim-hand", "sim-fes", "serial-fes:PORT".
+    """Return a driver by its name and what follows it: "sim-hand", "sim-fes", "serial-fes:PORT".
 
     Raises
     ------
     DriverError
-        If there is none of that name.
+        If there is none of that name, or it cannot be opened.
     """
+    # Nothing but the name is looked at here: a port is whatever the driver takes for one.
     name, _, rest = spec.partition(":")
-    if name == "sim-hand":
-        return SimulatedHand()
-    if name == "sim-fes":
-        return SimulatedFes()
-    if name == "serial-fes":
-        # pyserial is loaded for this driver only.
-        from bcikit.safety.guard.serial_fes import SerialFes
-
-        return SerialFes(rest)
-    raise DriverError(f"no driver {spec!r}; there are sim-hand, sim-fes, serial-fes:PORT")
+    known = candidates("drivers")
+    if name not in known:
+        raise DriverError(f"no driver {name!r}; there are {', '.join(known)}")
+    if len(known[name]) > 1:
+        raise DriverError(f"the driver {name!r} comes from {' and '.join(one.package for one in known[name])}")
+    (plugin,) = known[name]
+    try:
+        found = plugin.load()
+    except ImportError as error:
+        raise DriverError(str(error)) from None
+    if not (isinstance(found, type) and issubclass(found, Driver)):
+        raise DriverError(f"the driver {name!r} of {plugin.package} is no class of Driver")
+    return found.from_port(rest)

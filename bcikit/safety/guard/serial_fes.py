@@ -19,11 +19,10 @@ import os
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from bcikit.safety.guard.drivers import Driver, DriverError, fes_apply
 from bcikit.safety.guard.fes import FesCommand, FesLimits, FesTrain
-from bcikit.signal import install_hint
 
 KEEP_ALIVE_S = 0.05
 DEVICE_DEADLINE_S = 0.15
@@ -79,6 +78,8 @@ class SerialFes(Driver):
         try:
             import serial
         except ImportError:
+            from bcikit.signal import install_hint
+
             raise DriverError(f"the serial stimulator needs pyserial: {install_hint('outputs')}") from None
         try:
             self._port = serial.Serial(port, 115200, timeout=0.0, write_timeout=0.05, exclusive=True)
@@ -94,6 +95,19 @@ class SerialFes(Driver):
         self._errors = 0
         self.current_ma = 0.0
         self.safe()
+
+    @classmethod
+    def from_port(cls, port: str) -> Self:
+        """Open the stimulator at a serial port.
+
+        Raises
+        ------
+        DriverError
+            If none is named, or it cannot be opened.
+        """
+        if not port:
+            raise DriverError("the serial stimulator needs its port, as in 'serial-fes:/dev/ttyUSB0'")
+        return cls(port)
 
     def apply(self, name: str, value: float | str | None, data: Mapping[str, Any], now: float) -> None:  # noqa: ARG002
         """Take "stimulate" with the parameters of `FesCommand` in `data`, or "rest"."""

@@ -1,16 +1,17 @@
-"""Addresses of sources: ``scheme:body?key=value``, the same in the API, on the command line and in files."""
+"""Addresses of sources, outputs and drivers: ``scheme:body?key=value``, the same in Python, the shell and files."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import parse_qsl
 
-from bcikit.signal import ArgumentError, check_choice, check_range
+from bcikit.signal.checks import check_choice, check_range
+from bcikit.signal.errors import ArgumentError
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A source's address, taken apart.
+    """The address of a source, an output or a driver, taken apart.
 
     Attributes
     ----------

@@ -1,0 +1,103 @@
+"""The one registry: what is shipped loads, a stranger's entry point is found, an unknown name says what is near."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bcikit import plugins
+from bcikit.cli.app import app
+from bcikit.outputs import open_output
+from bcikit.plugins import table
+from bcikit.processing import Pipeline
+from bcikit.signal import ArgumentError, ConfigError, PluginError
+
+
+@pytest.mark.parametrize("kind", plugins.KINDS)
+def test_everything_shipped_can_be_loaded(kind: str) -> None:
+    for plugin in plugins.plugins(kind):
+        assert plugin.load() is not None
+        assert plugin.shipped
+
+
+@pytest.fixture
+def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """Return a function that installs a package of a stranger: its module and its entry points."""
+
+    def install(entry_points: str, module: str, *, name: str = "stranger") -> None:
+        site = tmp_path / name
+        info = site / f"{name}-1.2.dist-info"
+        info.mkdir(parents=True)
+        (site / f"{name}_module.py").write_text(module)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        (info / "entry_points.txt").write_text(entry_points)
+        monkeypatch.syspath_prepend(str(site))
+        table.candidates.cache_clear()
+
+    yield install
+    for module in [name for name in sys.modules if name.endswith("_module")]:
+        del sys.modules[module]
+    table.candidates.cache_clear()
+
+
+STEP = '''
+from bcikit.processing import Step
+
+class Double(Step):
+    """Twice as large."""
+
+    name = "double"
+
+    def configure(self, info):
+        return info
+
+    def process(self, chunk):
+        from dataclasses import replace
+        return replace(chunk, data=2.0 * chunk.data)
+'''
+
+
+def test_a_strangers_step_is_named_like_ours(stranger: Callable[..., None]) -> None:
+    stranger("[bcikit.steps]\ndouble = stranger_module:Double\n", STEP)
+    assert "double" in plugins.names("steps")
+    assert plugins.find("steps", "double").package == "stranger"
+    pipeline = Pipeline.from_config([{"step": "double"}])
+    assert type(pipeline.steps[0]).__name__ == "Double"
+    result = CliRunner().invoke(app, ["plugins", "--kind", "steps", "--json"])
+    assert result.exit_code == 0
+    row = next(row for row in json.loads(result.output) if row["name"] == "double")
+    assert (row["package"], row["version"], row["what"]) == ("stranger", "1.2", "Twice as large.")
+
+
+def test_a_plugin_that_does_not_load_names_its_package(stranger: Callable[..., None]) -> None:
+    stranger("[bcikit.steps]\nbroken = stranger_module:Nothing\n", "")
+    with pytest.raises(PluginError, match=r"'broken' of the package stranger \(stranger_module:Nothing\) cannot be"):
+        plugins.load("steps", "broken")
+    with pytest.raises(ConfigError, match="package stranger"):
+        Pipeline.from_config([{"step": "broken"}])
+    result = CliRunner().invoke(app, ["plugins", "--kind", "steps"])
+    assert result.exit_code == 1
+
+
+def test_what_is_no_step_is_refused(stranger: Callable[..., None]) -> None:
+    stranger("[bcikit.steps]\nwrong = stranger_module:Wrong\n", "class Wrong: pass")
+    with pytest.raises(ConfigError, match="no class of Step"):
+        Pipeline.from_config([{"step": "wrong"}])
+
+
+def test_a_name_that_two_packages_claim_is_refused(stranger: Callable[..., None]) -> None:
+    stranger("[bcikit.outputs]\nhand = stranger_module:Hand\n", "class Hand: pass")
+    with pytest.raises(ArgumentError, match="'hand' comes from openbcikit and stranger"):
+        open_output("hand:")
+
+
+def test_an_unknown_name_says_what_is_near() -> None:
+    with pytest.raises(ArgumentError, match="Did you mean 'csp-lda'"):
+        plugins.load("decoders", "csp_lda")
+    with pytest.raises(ArgumentError, match="Did you mean 'outputs'"):
+        plugins.names("output")
+    with pytest.raises(ArgumentError, match="Did you mean 'serial'"):
+        open_output("serail:/dev/ttyUSB0")
