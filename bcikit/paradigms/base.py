@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 from typing import Any, ClassVar, Protocol
 
+from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.schedule import Planned, Schedule
 from bcikit.paradigms.settings import ParadigmSettings
+from bcikit.paradigms.stage import follow
 from bcikit.signal import ArgumentError, Command, Decision, Event, StreamInfo, Verdict
 
 SOURCE = "paradigm"
@@ -32,6 +34,9 @@ class WindowRequest:
         "feedback", "final", "flash", "flicker", "monitor".
     data : mapping
         What the paradigm needs to know again with the answer.
+    locked : int or None
+        Planned sample of the cue or the stimulus that the window follows; where a screen tells when that was really
+        shown, the window moves with it. None where nothing shown decides its place.
     """
 
     stop_sample: int
@@ -40,6 +45,7 @@ class WindowRequest:
     trial: int = 0
     kind: str = "final"
     data: Mapping[str, Any] = field(default_factory=dict)
+    locked: int | None = None
 
     @property
     def start_sample(self) -> int:
@@ -171,6 +177,14 @@ class Paradigm(ABC):
     @abstractmethod
     def results(self) -> dict[str, Any]:
         """Return what came out so far, ready for JSON; at least ``paradigm``, ``n_trials`` and ``trials``."""
+
+    def scene(self, event: Event, before: Scene) -> Scene:
+        """Return what the person sees after an event of this paradigm, given what was seen before.
+
+        The common grammar (cues, phases, feedback, targets that flicker) is drawn already; override it for more.
+        It decides nothing: a session runs alike with and without a screen.
+        """
+        return follow(self.kind, event, before)
 
     # ---- the clock ---------------------------------------------------------------------------------------------
     def configure(self, info: StreamInfo, *, seed: int) -> None:
@@ -310,6 +324,9 @@ class Paradigm(ABC):
         )
 
     def _ask(self, request: WindowRequest) -> None:
+        delay = self.settings.display_delay
+        if delay and request.locked is not None:
+            request = replace(request, stop_sample=request.stop_sample + self.schedule.samples(delay))
         self._window_order += 1
         heappush(self._windows, (request.stop_sample, self._window_order, request))
 

@@ -4,8 +4,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from bcikit.paradigms.pictures import phases
+from bcikit.paradigms.scene import Scene, Words
 from bcikit.paradigms.settings import Name, ParadigmSettings, Span, Table
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
+from bcikit.signal import Event
 
 
 class Phase(Table):
@@ -17,13 +20,14 @@ class Phase(Table):
         Event ``phase/<phase>``: "eyes-open", "eyes-closed", "rest" or a name of one's own.
     seconds : float
         How long.
-    text : str
-        What the person is told.
+    text, text_zh : str
+        What the person is told, in English and in Chinese.
     """
 
     phase: Name
     seconds: Span
     text: str = ""
+    text_zh: str = ""
 
 
 class BlocksSettings(ParadigmSettings):
@@ -71,10 +75,16 @@ class Blocks(TrialParadigm):
                 parts.append(Section(kind="custom", name=name, seconds=phase.seconds, phase=phase.phase))
         return parts
 
-    def begin_section(self, section: Section, sample: int) -> None:  # noqa: ARG002
+    def begin_section(self, section: Section, sample: int) -> None:
         """Sound the tone."""
-        if self.settings.beep:
+        if self.settings.beep and section.kind != "instructions":
             self.tell(sample, "sound/beep", seconds=0.07, data={"frequency": 1000.0})
+
+    def scene(self, event: Event, before: Scene) -> Scene:
+        """Return the words of the phase."""
+        return phases(
+            event, before, texts={item.phase: Words(item.text, item.text_zh) for item in self.settings.phases}
+        )
 
     def plan_trial(self, trial: Trial) -> int:
         """Return the start: there are no trials."""

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from bcikit.decoding.chance import accuracy_interval
 from bcikit.paradigms.base import Calibration, WindowRequest
 from bcikit.paradigms.evidence import probability_of, together
+from bcikit.paradigms.pictures import road
+from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.score import quartiles, rate_interval
 from bcikit.paradigms.settings import ParadigmSettings, Span
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
@@ -118,6 +120,15 @@ class EmergencyBraking(TrialParadigm):
             Section(kind="feedback", name="drive", labels=("drive",)),
         ]
 
+    def scene(self, event: Event, before: Scene) -> Scene:
+        """Return the road."""
+        return road(event, before, kind=self.kind, speed_kmh=self.settings.speed_kmh, distance=self.settings.distance)
+
+    @property
+    def practice_label(self) -> str:
+        """None: the drive begins by itself."""
+        return ""
+
     def plan_trial(self, trial: Trial) -> int:
         """Plan the brakings, the modelled pedal, and windows all along."""
         s = self.settings
@@ -150,7 +161,8 @@ class EmergencyBraking(TrialParadigm):
         foot = braking.reaction if self.settings.driver == "model" else None
         data = {"deceleration": braking.deceleration, "reaction": foot}
         self.plan(trial, onset, "stimulus/lead-brake", data=data)
-        self.plan(trial, onset, "label/brake")
+        delay = self.schedule.samples(self.settings.display_delay)
+        self.plan(trial, onset + delay, "label/brake", data={"locked": onset})
         row = {"sample": onset, "reaction": foot, "detected": None}
         if scored:
             self.plan(trial, onset, action=lambda _: self._rows.append(row))

@@ -6,6 +6,8 @@ from pydantic import Field, field_validator, model_validator
 
 from bcikit.paradigms.base import Calibration, WindowRequest
 from bcikit.paradigms.conditions import balanced_order
+from bcikit.paradigms.pictures import hands
+from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.settings import Count, CuedSettings, Name, ParadigmSettings, Seconds, Span
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.signal import Command, Decision, Event, Verdict
@@ -123,6 +125,11 @@ class MotorImagery(TrialParadigm):
                 parts.append(Section(kind="break", name="pause", seconds=s.between_runs, phase="break"))
         return parts
 
+    def scene(self, event: Event, before: Scene) -> Scene:
+        """Return two hands where a class is one of a hand, else cues."""
+        affected = self.settings.affected_side
+        return hands(event, before, kind=self.kind, classes=self.classes, affected=affected, group="cues")
+
     # ---- one trial ---------------------------------------------------------------------------------------------
     def plan_trial(self, trial: Trial) -> int:
         """Plan the phases of a trial; one that the source cues begins with its cue."""
@@ -138,7 +145,7 @@ class MotorImagery(TrialParadigm):
         if s.beep:
             self.plan(trial, self.at(trial, s.beep), "sound/beep", seconds=0.07, data={"frequency": 1000.0})
         self.plan_imagery(trial, s.stop - s.cue)
-        rest = float(self.rng.uniform(*s.rest))
+        rest = self.longer_than_delay(float(self.rng.uniform(*s.rest)))
         stop = self.at(trial, s.stop)
         self.plan(trial, stop, "phase/rest", seconds=rest)
         return stop + self.schedule.samples(rest)
@@ -149,7 +156,7 @@ class MotorImagery(TrialParadigm):
         label = trial.label
         self.plan(trial, trial.onset, f"cue/{label}", seconds=s.cue_duration, data={"class": label})
         self.plan(trial, trial.onset, "phase/imagery", seconds=seconds, data={"class": label})
-        if trial.section.kind == "calibration":
+        if trial.section.silent:
             return
         begin = s.feedback - s.cue
         self.plan(trial, self._after_cue(trial, begin), "feedback/start", seconds=seconds - begin)
@@ -160,7 +167,7 @@ class MotorImagery(TrialParadigm):
         for stop in sorted(stops | {final: True}):
             if stop - length >= trial.start or s.cues == "external":
                 kind = "final" if stop == final else "feedback"
-                self._ask(WindowRequest(stop, length, stop == final, trial.index, kind))
+                self._ask(WindowRequest(stop, length, stop == final, trial.index, kind, locked=trial.onset))
         self.plan(trial, self._after_cue(trial, seconds), "feedback/end")
 
     def _after_cue(self, trial: Trial, seconds: float) -> int:

@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 from bcikit.paradigms.bands import BandPowerDecider
 from bcikit.paradigms.base import Decider, WindowRequest
 from bcikit.paradigms.evidence import together
+from bcikit.paradigms.pictures import rising
+from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.settings import ParadigmSettings, Seconds, Share, Span
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
@@ -115,6 +117,15 @@ class Neurofeedback(TrialParadigm):
             if s.between_blocks and index < s.blocks - 1:
                 parts.append(Section(kind="break", name="pause", seconds=s.between_blocks, phase="break"))
         return parts
+
+    def scene(self, event: Event, before: Scene) -> Scene:
+        """Return the balloon."""
+        return rising(event, before)
+
+    @property
+    def practice_label(self) -> str:
+        """None: the threshold comes with the baseline."""
+        return ""
 
     def plan_trial(self, trial: Trial) -> int:
         """Plan a baseline or a training block, and its windows."""

@@ -6,7 +6,9 @@ from typing import Any, ClassVar
 from bcikit.paradigms.base import Calibration, WindowRequest
 from bcikit.paradigms.conditions import balanced_order
 from bcikit.paradigms.evidence import KofN, Smoother, probability_of, together
+from bcikit.paradigms.pictures import hands, side_of, watched
 from bcikit.paradigms.rehabilitation_settings import RehabilitationSettings
+from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.settings import ParadigmSettings
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
@@ -63,6 +65,16 @@ class Rehabilitation(TrialParadigm):
                 parts.append(Section(kind="break", name="pause", seconds=s.between_runs, phase="break"))
         return parts
 
+    def scene(self, event: Event, before: Scene) -> Scene:
+        """Return the hands, and before the attempt the film where there is one."""
+        s = self.settings
+        affected = s.affected_side or side_of(s.movement)
+        seen = watched(event, before, film=s.video, label=s.movement, affected=affected) if s.video or s.watch else None
+        if seen is not None:
+            return seen
+        group = "attempts" if s.task == "attempt" else "cues"
+        return hands(event, before, kind=self.kind, classes=self.classes, affected=affected, group=group)
+
     def plan_trial(self, trial: Trial) -> int:
         """Plan rest, preparation and attempt; what follows depends on the decoder."""
         s = self.settings
@@ -83,7 +95,7 @@ class Rehabilitation(TrialParadigm):
             self.plan(trial, trial.onset, "phase/watch", seconds=s.watch, data=data)
         self.plan(trial, self.at(trial, begin), f"phase/{s.task}", seconds=s.attempt, data=data)
         stop = self.at(trial, begin + s.attempt)
-        if trial.section.kind != "calibration":
+        if not trial.section.silent:
             self._plan_windows(trial, begin)
         return self._plan_pause(trial, stop)
 
@@ -96,7 +108,7 @@ class Rehabilitation(TrialParadigm):
         trial.data["planned_delay"] = delay
         for index in range(1, count + 1):
             stop = self.at(trial, begin + index / s.rate)
-            self._ask(WindowRequest(stop, length, index == count, trial.index, "feedback"))
+            self._ask(WindowRequest(stop, length, index == count, trial.index, "feedback", locked=trial.onset))
 
     def _sham_delay(self, trial: Trial) -> float | None:
         s = self.settings
@@ -107,7 +119,7 @@ class Rehabilitation(TrialParadigm):
         return float(self.rng.uniform(1.0 / s.rate, s.watch + s.attempt))
 
     def _plan_pause(self, trial: Trial, stop: int) -> int:
-        pause = float(self.rng.uniform(*self.settings.pause))
+        pause = self.longer_than_delay(float(self.rng.uniform(*self.settings.pause)))
         self.plan(trial, stop, "phase/pause", seconds=pause)
         return stop + self.schedule.samples(pause)
 
@@ -211,7 +223,7 @@ class Rehabilitation(TrialParadigm):
         """Make it harder after many hits and easier after few."""
         s = self.settings.difficulty
         trial.data["threshold"] = self.threshold
-        if trial.section.kind == "calibration" or trial.label != self.settings.movement:
+        if trial.section.silent or trial.label != self.settings.movement:
             return
         self._hits = [*self._hits, trial.predicted == trial.label][-s.trials :]
         if not s.adapt or self.settings.arm != "contingent" or len(self._hits) < s.trials:
@@ -236,6 +248,8 @@ class Rehabilitation(TrialParadigm):
             trial.data["skipped"] = True
             self.cut_off(trial, sample + 1)
             self._plan_end(trial, sample + 1)
+        elif action == "skip":
+            self.skip_page(sample)
         return [self._event_at(sample, f"therapist/{action}", data=said)]
 
     def results(self) -> dict[str, Any]:

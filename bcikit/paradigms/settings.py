@@ -41,10 +41,21 @@ class ParadigmSettings(Table):
         For people.
     ttl : float
         Seconds that a command stays valid.
+    instructions : float
+        Seconds that each page of instructions is shown before anything else, with a practice trial after them; 0 leaves
+        both out. The therapist's "skip" ends a page.
+    affected_side : "", "left" or "right"
+        Side that the therapy is for; it is named on the screen.
+    display_delay : float
+        Seconds from the plan to the screen, which windows that follow a cue or a flash are taken later by; a session
+        with a screen sets it.
     """
 
     title: str = ""
     ttl: Annotated[float, Field(gt=0.0, le=5.0)] = 0.5
+    instructions: Annotated[float, Field(ge=0.0, le=600.0)] = 0.0
+    affected_side: Literal["", "left", "right"] = ""
+    display_delay: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0
 
 
 class Defaults(Table):

@@ -6,11 +6,16 @@ from bcikit.decoding.speller import LetterPosterior
 from bcikit.paradigms.base import Calibration, Decider, WindowRequest
 from bcikit.paradigms.evidence import best, probability_of, together
 from bcikit.paradigms.language import SPACE, LanguageModel
+from bcikit.paradigms.pictures import matrix
+from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.score import itr
 from bcikit.paradigms.settings import ParadigmSettings
 from bcikit.paradigms.speller_settings import DELETE, SpellerSettings
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
+
+PRACTICE = 2
+"""Sequences of a practice trial."""
 
 WRONG = 0.05
 """Prior probability that the last letter is to be taken back."""
@@ -94,10 +99,23 @@ class Speller(TrialParadigm):
             return None
         return goal[len(self.text)].replace(" ", SPACE) if goal.startswith(self.text) else DELETE
 
+    def scene(self, event: Event, before: Scene) -> Scene:
+        """Return the items, the text that was written, and the words that are proposed."""
+        s = self.settings
+        letters = 2 * sum(len(item) == 1 for item in s.items) > len(s.items)
+        goal = ("" if letters else " ").join(s.copy_text).replace(SPACE, " ")
+        return matrix(event, before, rows=s.rows, goal=goal, written=self.text)
+
+    @property
+    def practice_label(self) -> str:
+        """An item to look at once."""
+        s = self.settings
+        return next(iter((*s.calibration, *s.copy_text, s.items[0])))
+
     def plan_trial(self, trial: Trial) -> int:
         """Plan the cue and every flash up to the last sequence; a selection cancels what is left."""
         s = self.settings
-        calibration = trial.section.kind == "calibration"
+        calibration = trial.section.silent
         trial.onset = self.at(trial, s.gaze)
         data = {"class": trial.label, "item": trial.label}
         if trial.label:
@@ -107,7 +125,10 @@ class Speller(TrialParadigm):
         if self._words:
             self.plan(trial, trial.start, "prediction/words", data={"words": self._words})
         soa = s.soa
-        sequences = s.calibration_sequences if calibration else s.max_sequences
+        sequences = s.max_sequences
+        if calibration:
+            practice = min(PRACTICE, s.calibration_sequences)
+            sequences = practice if trial.section.kind == "practice" else s.calibration_sequences
         self.plan(trial, trial.onset, "phase/flash", seconds=sequences * len(self._groups) * soa)
         last: tuple[str, ...] = ()
         count = 0
@@ -129,14 +150,15 @@ class Speller(TrialParadigm):
         target = trial.label in group if trial.label else None
         data = {"items": list(group), "target": target, "sequence": sequence, "index": index}
         self.plan(trial, sample, "stimulus/flash", seconds=s.flash, data=data)
-        sample += self.schedule.samples(s.display_delay)
         if target is not None:
-            self.plan(trial, sample, "label/target" if target else "label/nontarget", data={"index": index})
-        if trial.section.kind != "calibration":
+            name = "label/target" if target else "label/nontarget"
+            delay = self.schedule.samples(s.display_delay)
+            self.plan(trial, sample + delay, name, data={"index": index, "locked": sample})
+        if not trial.section.silent:
             stop = sample + self.schedule.samples(s.epoch[1])
             length = self.schedule.samples(s.epoch[1] - s.epoch[0])
             about = {"items": group, "sequence": sequence}
-            self._ask(WindowRequest(stop, length, final, trial.index, "flash", about))
+            self._ask(WindowRequest(stop, length, final, trial.index, "flash", about, locked=sample))
 
     def _order(self, last: tuple[str, ...]) -> list[tuple[str, ...]]:
         """Return a random order in which no item flashes twice running, where that can be."""

@@ -24,8 +24,6 @@ class SpellerSettings(ParadigmSettings):
         A flash and the pause after it; both are made whole frames, so that the rhythm is even on the screen.
     refresh : float
         Refresh rate of the screen in Hz.
-    display_delay : float
-        From the plan to the screen, as ``bcikit validate timing`` measures it; windows are taken that much later.
     gaze : float
         Time to find the item.
     pause : float
@@ -63,7 +61,6 @@ class SpellerSettings(ParadigmSettings):
     flash: Annotated[float, Field(ge=0.02, le=1.0)] = 0.100
     gap: Annotated[float, Field(ge=0.0, le=2.0)] = 0.075
     refresh: Annotated[float, Field(ge=24, le=500)] = 60.0
-    display_delay: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0
     gaze: Seconds = 2.0
     pause: Span = 1.5
     epoch: tuple[Seconds, Span] = (0.0, 0.8)

@@ -8,8 +8,12 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from bcikit.paradigms.base import Calibration, Decider, WindowRequest
 from bcikit.paradigms.evidence import KofN, best
 from bcikit.paradigms.frames import Refresh, feasibility
+from bcikit.paradigms.pictures import menu
+from bcikit.paradigms.scene import Scene
+from bcikit.paradigms.scene import Target as Shown
 from bcikit.paradigms.score import itr, summarise
 from bcikit.paradigms.settings import Count, CuedSettings, Name, ParadigmSettings, Seconds, Share, Span, Table
+from bcikit.paradigms.stage import title
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.paradigms.untrained import RestScores, SsvepDecider, shares
 from bcikit.signal import ArgumentError, Command, Decision, Event, StreamInfo, Verdict
@@ -207,6 +211,15 @@ class SsvepMenu(TrialParadigm):
                 parts.append(Section(kind=kind, name=kind if kind == "calibration" else "menu", labels=tuple(labels)))
         return parts
 
+    def scene(self, event: Event, before: Scene) -> Scene:
+        """Return the menu."""
+        s, shown = self.settings, self.frequencies
+        targets = tuple(
+            Shown(item=item.name, words=title(item.name), frequency=shown[item.name], phase=item.phase)
+            for item in s.targets
+        )
+        return menu(event, before, targets=targets, size_deg=s.size_deg)
+
     def plan_trial(self, trial: Trial) -> int:
         """Plan cue, flicker, windows and the dark gap."""
         s = self.settings
@@ -234,9 +247,10 @@ class SsvepMenu(TrialParadigm):
         self.plan(trial, trial.onset, "stimulus/flicker", seconds=s.flicker, data=data)
         self.plan(trial, trial.onset, "phase/flicker", seconds=s.flicker)
         if trial.label:
-            self.plan(trial, trial.onset, f"label/{trial.label}")
+            delay = self.schedule.samples(s.display_delay)
+            self.plan(trial, trial.onset + delay, f"label/{trial.label}", data={"locked": trial.onset})
         stop = self.at(trial, cue + s.flicker)
-        if trial.section.kind != "calibration":
+        if not trial.section.silent:
             self._plan_windows(trial, cue)
         return self._plan_blank(trial, stop)
 
@@ -247,7 +261,7 @@ class SsvepMenu(TrialParadigm):
             seconds = s.first + index * s.every
             stop = self.at(trial, cue + s.latency + seconds)
             length = self.schedule.samples(seconds if s.growing else s.first)
-            self._ask(WindowRequest(stop, length, index == count, trial.index, "flicker"))
+            self._ask(WindowRequest(stop, length, index == count, trial.index, "flicker", locked=trial.onset))
 
     def _plan_baseline(self, trial: Trial) -> int:
         s = self.settings

@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from bcikit.paradigms.base import WindowRequest
 from bcikit.paradigms.imagery import MotorImagery, MotorImagerySettings
+from bcikit.paradigms.pictures import steering
+from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.settings import ParadigmSettings
 from bcikit.paradigms.trials import Trial
 from bcikit.signal import Command, Decision, Event, Verdict
@@ -35,6 +37,10 @@ class Steering(MotorImagery):
     kind: ClassVar[str] = "imagery-steering"
     Settings: ClassVar[type[ParadigmSettings]] = SteeringSettings
     settings: SteeringSettings
+
+    def scene(self, event: Event, before: Scene) -> Scene:
+        """Return the ball and its two goals."""
+        return steering(event, before, classes=self.classes)
 
     def plan_imagery(self, trial: Trial, seconds: float) -> None:
         """Begin in the middle."""

@@ -10,7 +10,11 @@ import numpy as np
 from bcikit.paradigms.base import Paradigm, WindowRequest
 from bcikit.paradigms.schedule import Action, Planned
 from bcikit.paradigms.score import summarise
+from bcikit.paradigms.stage import PAGES
 from bcikit.signal import Decision, Event, StreamInfo, Verdict
+
+_SKIPPED = -2
+"""Group of the end of what the therapist may skip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +24,7 @@ class Section:
     Attributes
     ----------
     kind : str
-        "calibration", "feedback", "baseline", "break" or "custom".
+        "calibration", "feedback", "baseline", "break", "custom", "instructions" or "practice".
     name : str
         For people and reports.
     labels : tuple of str
@@ -29,6 +33,8 @@ class Section:
         Length of a timed phase.
     phase : str
         Event ``phase/<phase>`` at its start.
+    data : mapping
+        Data of that event.
     """
 
     kind: str
@@ -36,6 +42,12 @@ class Section:
     labels: tuple[str, ...] = ()
     seconds: float = 0.0
     phase: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def silent(self) -> bool:
+        """True where nothing is decided and nothing counts as a result: calibration and practice."""
+        return self.kind in ("calibration", "practice")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,12 +126,38 @@ class TrialParadigm(Paradigm):
     def plan_trial(self, trial: Trial) -> int:
         """Plan the events and windows of a trial and return the sample at which it ends."""
 
+    def introduction(self) -> list[Section]:
+        """Return the pages of instructions and a practice trial, which nothing learns from; empty where not wanted."""
+        seconds = self.settings.instructions
+        if not seconds:
+            return []
+        pages = len(PAGES)
+        parts = [
+            Section(
+                kind="instructions",
+                name=f"instructions {page}",
+                seconds=seconds,
+                phase="instructions",
+                data={"page": page, "pages": pages},
+            )
+            for page in range(1, pages + 1)
+        ]
+        label = self.practice_label
+        if label:
+            parts.append(Section(kind="practice", name="practice", labels=(label,)))
+        return parts
+
+    @property
+    def practice_label(self) -> str:
+        """Class of the practice trial; empty where practising makes no sense."""
+        return self.classes[0] if self.classes else ""
+
     # ---- the clock ---------------------------------------------------------------------------------------------
     def configure(self, info: StreamInfo, *, seed: int) -> None:
         """Prepare for a stream; the order of trials follows from `seed`."""
         super().configure(info, seed=seed)
         self.rng = np.random.default_rng(seed)
-        self._sections = [] if self.outside else self.sections()
+        self._sections = [] if self.outside else [*self.introduction(), *self.sections()]
         self._section = -1
         self._trial: Trial | None = None
         self._n_trials = 0
@@ -160,9 +198,34 @@ class TrialParadigm(Paradigm):
             self._next_trial(sample)
             return
         if section.phase:
-            self.schedule.add(Planned(sample=sample, name=f"phase/{section.phase}", duration=section.seconds))
+            about = dict(section.data)
+            self.schedule.add(
+                Planned(sample=sample, name=f"phase/{section.phase}", duration=section.seconds, data=about)
+            )
         stop = sample + self.schedule.samples(section.seconds)
-        self.schedule.add(Planned(sample=stop, name="block/end", data=data, action=self._next_section))
+        end = Planned(sample=stop, name="block/end", data=data, action=self._next_section, group=self._group(section))
+        self.schedule.add(end)
+
+    def _group(self, section: Section) -> int:
+        """Return the group of a timed phase that the therapist may end early; others end with their time."""
+        return _SKIPPED if section.kind in ("instructions", "break") else -1
+
+    def skip_page(self, sample: int) -> bool:
+        """End a page of instructions or a break now; return whether there was one."""
+        section = self._sections[self._section] if 0 <= self._section < len(self._sections) else None
+        if section is None or section.labels or self._group(section) != _SKIPPED:
+            return False
+        data = {"block": self._section, "kind": section.kind, "name": section.name, "trials": 0, "skipped": True}
+        self.schedule.cancel(_SKIPPED, sample)
+        end = Planned(sample=sample + 1, name="block/end", data=data, action=self._next_section, group=_SKIPPED)
+        self.schedule.add(end)
+        return True
+
+    def on_operator(self, action: str, sample: int, time: float, **data: Any) -> list[Event]:  # noqa: ARG002
+        """Take the therapist's "skip": it ends a page of instructions or a break."""
+        if action != "skip" or not self.skip_page(sample):
+            return []
+        return [self._event_at(sample, "therapist/skip", data=data)]
 
     def begin_section(self, section: Section, sample: int) -> None:
         """Do what a section needs at its start; nothing by default."""
@@ -257,11 +320,16 @@ class TrialParadigm(Paradigm):
                 name=name,
                 value=value,
                 duration=seconds,
-                data={"trial": trial.index} if data is None else {"trial": trial.index, **data},
+                data={"trial": trial.index, **self._mark(trial), **(data or {})},
                 action=action,
                 group=trial.index,
             )
         )
+
+    @staticmethod
+    def _mark(trial: Trial) -> dict[str, Any]:
+        """Return the mark of a practice trial, by which whatever learns leaves its events out."""
+        return {"practice": True} if trial.section.kind == "practice" else {}
 
     def tell(self, sample: int, name: str, *, seconds: float = 0.0, data: Mapping[str, Any] | None = None) -> None:
         """Plan an event that belongs to no trial."""
@@ -280,6 +348,11 @@ class TrialParadigm(Paradigm):
         trial.allowed = verdict.allowed
         trial.reasons = verdict.reasons
         trial.seconds = (request.stop_sample - trial.onset) / self.sfreq
+
+    def longer_than_delay(self, seconds: float) -> float:
+        """Return a pause in which the last window of the trial is still answered: a screen delays it."""
+        delay = self.settings.display_delay
+        return max(seconds, delay + 0.1) if delay else seconds
 
     def running(self, request: WindowRequest) -> Trial | None:
         """Return the trial a request belongs to, None if that is over."""
@@ -304,10 +377,10 @@ class TrialParadigm(Paradigm):
 
     def results(self) -> dict[str, Any]:
         """Return scores of the trials with feedback, and one row a trial."""
-        rows = [trial.row() for trial in self.trials if trial.section.kind != "calibration"]
+        rows = [trial.row() for trial in self.trials if not trial.section.silent]
         return {
             "paradigm": self.kind,
             "name": self.name,
-            "n_calibration_trials": len(self.trials) - len(rows),
+            "n_calibration_trials": sum(trial.section.kind == "calibration" for trial in self.trials),
             **summarise(rows, self.classes),
         }

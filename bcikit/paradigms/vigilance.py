@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from bcikit.paradigms.bands import BandPowerDecider
 from bcikit.paradigms.base import Decider, WindowRequest
 from bcikit.paradigms.evidence import probability_of, together
+from bcikit.paradigms.pictures import road
+from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.settings import ParadigmSettings, Span
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
@@ -115,6 +117,15 @@ class Vigilance(TrialParadigm):
             Section(kind="custom", name="alert baseline", labels=("baseline",)),
             Section(kind="feedback", name="drive", labels=("drive",)),
         ]
+
+    def scene(self, event: Event, before: Scene) -> Scene:
+        """Return the road."""
+        return road(event, before, kind=self.kind)
+
+    @property
+    def practice_label(self) -> str:
+        """None: the drive begins by itself."""
+        return ""
 
     def plan_trial(self, trial: Trial) -> int:
         """Plan windows over the whole phase."""
