@@ -65,6 +65,16 @@ class Output(ABC):
     def safe(self, reason: str = "") -> None:
         """Let go at once: no motion, no current, no message but "safe"."""
 
+    def stop(self, reason: str) -> None:
+        """Let go at once and stay so: the session was stopped, and no command undoes it, `release` does."""
+        self.safe(reason)
+
+    def release(self, who: str, reason: str) -> None:
+        """Take note that a person undid the stop."""
+
+    def hold(self, *, held: bool) -> None:
+        """Take note of the dead-man switch, as often as it is read."""
+
     def tick(self, now: float) -> None:
         """Let go of what expired; called at least once a chunk with the engine's time."""
 

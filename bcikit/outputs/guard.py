@@ -17,12 +17,25 @@ LOOK_S = 0.25
 """Seconds between two looks at an armed guard: whether it still is, and what its driver does."""
 
 
+_RULES = {
+    "operator": ("A-STOP", Severity.FAULT),
+    "dead-man": ("A-DM", Severity.FAULT),
+    "flood": ("G-LINK", Severity.FAULT),
+    "message": ("G-LINK", Severity.FAULT),
+    "driver": ("A-FES", Severity.FAULT),
+    "end": ("H-BEAT", Severity.FAULT),
+}
+"""Rule and severity by the cause for which the guard went safe."""
+
+
 class GuardOutput(Output):
     """Starts a guard, arms it with the first command, and keeps it alive with every `tick`.
 
     The guard runs on the wall clock: it is for sessions in real time. While it is armed it is looked at; a guard that
-    went safe by itself is no longer armed here either, and the monitors of safety hear why: A-FES if its driver refused
-    a command, H-BEAT if it lost the engine or is gone.
+    went safe by itself is no longer armed here either, and the monitors of safety hear why: A-STOP and A-DM if a person
+    stopped it or let go, A-FES if its driver refused a command, G-LINK if it was flooded or sent what it must not
+    believe, H-BEAT if it lost the engine or is gone, A-RATE if its driver made a movement slower than it was asked for.
+    What a person stopped is armed again only after `release`.
 
     A command with a `duration` in its data (assistance) lasts so long: it is renewed with every `tick`, so that it ends
     within a quarter of a second when nobody renews it, and at once when told to be safe.
@@ -51,6 +64,8 @@ class GuardOutput(Output):
 
     def __init__(self, driver: str = "sim-hand", *, dead_man: bool = False, log: str = "") -> None:
         self.driver = driver
+        self._needs_dead_man = dead_man
+        self._switch: GuardClient | None = None
         self._client: GuardClient | None = GuardClient.launch(driver, dead_man=dead_man, log=log or None)
         self._armed = False
         self._problem = ""
@@ -60,6 +75,8 @@ class GuardOutput(Output):
         self._peak = 0.0
         self._last: dict[str, Any] = {}
         self._look_at = float("-inf")
+        self._told = ""
+        self._limited = 0
         self._going: tuple[Command, float] | None = None
 
     def send(self, command: Command) -> None:
@@ -84,7 +101,8 @@ class GuardOutput(Output):
             return
         self._client.alive()
         self._renew(self._client)
-        if self._armed and time.monotonic() >= self._look_at:
+        # Not armed, too: somebody may have stopped the guard itself, in a break.
+        if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK_S
             self._look(self._client)
 
@@ -100,8 +118,42 @@ class GuardOutput(Output):
             self._client.safe(reason or "safe")
             self._armed = False
 
+    def stop(self, reason: str) -> None:
+        """Have the guard go safe at once and stay so until `release`."""
+        self._going = None
+        self._armed = False
+        if self._client is not None:
+            try:
+                self._client.safe(reason or "stop", latch=True)
+            except (GuardError, OSError) as error:
+                self._lost(str(error))
+
+    def release(self, who: str, reason: str) -> None:
+        """Hand on to the guard that a person undid the stop; it is armed by the next command."""
+        if self._client is None:
+            return
+        try:
+            self._client.release(who, reason)
+            self._told = ""
+        except (GuardError, OSError) as error:
+            self._lost(str(error))
+
+    def hold(self, *, held: bool) -> None:
+        """Hand on the dead-man switch to the guard, which lets go by itself when nobody renews it."""
+        if self._client is None or not self._needs_dead_man:
+            return
+        if self._switch is None:
+            self._switch = GuardClient(self._client.port, self._client.key, role="dead-man")
+        try:
+            self._switch.hold(held=held)
+        except (GuardError, OSError) as error:
+            self._lost(str(error))
+
     def close(self) -> None:
         """Go safe and end the guard."""
+        if self._switch is not None:
+            self._switch.close()
+            self._switch = None
         if self._client is not None:
             self.safe("closed")
             self._client.close()
@@ -149,16 +201,23 @@ class GuardOutput(Output):
             self._lost(str(error))
             return
         self._peak = max(self._peak, float(said["driver"].get("output", 0.0)))
-        if not said["armed"]:
-            self._armed = False
-            self._going = None
-            self._trips.append(str(said["trip"]))
-            self._problem = str(said["trip"])
-            # The driver refuses what is outside its limits: somebody must look before it goes on. An engine that was
-            # late for once may go on when it has kept time for a while.
-            refused = "the driver" in self._problem
-            rule, severity = ("A-FES", Severity.FAULT) if refused else ("H-BEAT", Severity.DEGRADE)
-            self._trouble = Reading(rule=rule, severity=severity, value=self._problem)
+        limited = int(said["driver"].get("limited", 0))
+        if limited > self._limited:
+            self._trouble = Reading(rule="A-RATE", severity=Severity.WARN, value=limited - self._limited, limit=0)
+            self._limited = limited
+        if said["armed"] or not (self._armed or said["latched"]):
+            return
+        self._armed = False
+        self._going = None
+        cause, trip = str(said["cause"]), str(said["trip"])
+        # What this end asked for itself is no news.
+        if cause == "engine" or trip == self._told:
+            return
+        self._told = self._problem = trip
+        self._trips.append(trip)
+        # Somebody must look before it goes on, except where an engine was late for once and then keeps time again.
+        rule, severity = _RULES.get(cause, ("H-BEAT", Severity.DEGRADE))
+        self._trouble = Reading(rule=rule, severity=severity, value=trip)
 
     def _lost(self, problem: str) -> None:
         self._problem = problem

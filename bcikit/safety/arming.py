@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from bcikit.safety.consent import Consent, Screening
 from bcikit.safety.settings import GateSettings
+from bcikit.safety.words import says_something
 from bcikit.signal.settings import check_settings
 
 
@@ -117,12 +118,14 @@ def person_problems(request: ArmRequest, settings: GateSettings) -> dict[str, st
     """Return what speaks against doing anything to this person, by rule id: operator, consent, screening."""
     problems: dict[str, str] = {}
     missing: list[str] = []
-    if not request.operator.strip():
+    if not says_something(request.operator):
         missing.append("no operator is named")
     if request.operator == "automatic" and settings.profile != "simulation":
         missing.append(f"operator 'automatic' is for simulations; profile {settings.profile} needs a person")
-    scopes = settings.scopes + (("stimulate",) if request.stimulus == "RESTRICTED" else ())
-    if settings.profile != "simulation" and scopes:
+    # What the profile itself does to a person needs consent, whatever a file takes out of the list.
+    scopes = tuple(dict.fromkeys((*settings.own_scopes, *settings.scopes)))
+    scopes += ("stimulate",) if request.stimulus == "RESTRICTED" else ()
+    if settings.profile != "simulation":
         if request.consent is None:
             missing.append(f"no consent record; needed: {', '.join(scopes)}")
         else:
@@ -157,9 +160,12 @@ def _idle_problem(request: ArmRequest, settings: GateSettings) -> str:
     needed = settings.idle_test_s
     if settings.idle_max_per_min > 0:
         needed = max(needed, 60.0 / settings.idle_max_per_min)
-    if not needed <= request.idle_s < math.inf or request.idle_activations < 0:
+    if not needed <= request.idle_s < math.inf:
         return f"the idle test lasted {request.idle_s:g} s; needed: {needed:g} s"
+    if isinstance(request.idle_activations, bool) or not 0 <= request.idle_activations < math.inf:
+        return f"the idle test counted {request.idle_activations} activations; a count is needed"
     rate = request.idle_activations * 60.0 / request.idle_s
-    if rate > settings.idle_max_per_min:
+    # Worded so that what is no number is refused.
+    if not rate <= settings.idle_max_per_min:
         return f"{rate:.3g} false activations per minute at rest; allowed: {settings.idle_max_per_min:.3g}"
     return ""

@@ -1,5 +1,6 @@
 """Consent and screening: the records without which nothing is armed."""
 
+import datetime
 import hashlib
 import json
 import os
@@ -8,10 +9,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from bcikit.safety.words import says_something
 from bcikit.signal import ConfigError
 from bcikit.signal.settings import Model, check_settings
 
 Scope = Literal["acquire", "store", "share", "stimulate", "fes", "robot", "vr", "video"]
+
+_CLOCKS_DIFFER = datetime.timedelta(minutes=10)
+"""By how much the clock of the place where it was signed may be ahead."""
 
 _BARS = ("epilepsy", "prior_seizure", "photoparoxysmal_response", "migraine_with_photic_trigger", "alcohol")
 
@@ -58,7 +63,7 @@ class Screening(BaseModel):
     def problems(self) -> list[str]:
         """Return why flickering stimuli are refused; empty if they are not, or a clinician overrides with a reason."""
         bars = self.bars()
-        if not bars or (self.override_by.strip() and self.override_reason.strip()):
+        if not bars or (says_something(self.override_by) and says_something(self.override_reason)):
             return []
         return [f"screening: {', '.join(bars)}; a clinician can override with name and reason"]
 
@@ -104,6 +109,10 @@ class Consent(BaseModel):
     def problems(self, *, subject: str, scopes: tuple[str, ...]) -> list[str]:
         """Return why this record does not cover a session with `subject` that needs `scopes`."""
         found = []
+        if self.signed > datetime.datetime.now(datetime.UTC) + _CLOCKS_DIFFER:
+            found.append(f"consent was signed at {self.signed.isoformat()}, which is still to come")
+        if not says_something(self.subject):
+            found.append("consent names nobody")
         if self.subject != subject:
             found.append(f"consent is of subject {self.subject!r}, the session is with {subject!r}")
         if self.withdrawn is not None:

@@ -17,6 +17,7 @@ from bcikit.safety.rules import RULES
 from bcikit.safety.settings import GateSettings
 from bcikit.safety.stream import StreamMonitor
 from bcikit.safety.watch import Watch
+from bcikit.safety.words import says_something
 from bcikit.signal import SafetyError, StreamInfo
 
 
@@ -51,7 +52,7 @@ class SafetyControl:
         self.idle_test: IdleTest | None = None
         self._last_bad = float("-inf")
         self._last_stop_cause = float("-inf")
-        self._dead_man = False
+        self._held_until = float("-inf")
         self._estop_open = False
         self._operator = ""
         self._screened = False
@@ -73,6 +74,11 @@ class SafetyControl:
     def state(self) -> State:
         """Where the session stands."""
         return self.machine.state
+
+    @property
+    def dead_man_held(self) -> bool:
+        """Whether the dead-man switch was said to be held, recently enough to believe it."""
+        return self._now <= self._held_until
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` at every change of state, at once: by this, outputs go safe without waiting."""
@@ -130,7 +136,7 @@ class SafetyControl:
         request = self._completed(ArmRequest(operator=operator) if request is None else request)
         problems = arming_problems(request, self.settings)
         extra: list[str] = []
-        if self.settings.dead_man and not self._dead_man:
+        if self.settings.dead_man and not self.dead_man_held:
             extra.append("the dead-man switch is not held")
         if self.settings.profile != "simulation":
             if not self.monitor.known:
@@ -213,14 +219,30 @@ class SafetyControl:
             raise SafetyError("Not started: the audit log cannot be written.")
 
     def stop(self, reason: str, *, who: str = "operator", now: float | None = None) -> None:
-        """Stop at once: SAFE_STOP, latched. In STANDBY, where nothing runs, it is the test of the stop key."""
+        """Stop at once: SAFE_STOP, latched, whatever the state; ESTOP and FATAL, which are stronger, stay."""
         at = self._tick(now)
         self._last_stop_cause = at
-        if self.machine.state is State.STANDBY and not self._stop_tested:
-            self._stop_tested = self.ledger.write("stop key tested", at, actor=who, reason=reason)
-        if self.machine.state in RUNNING:
-            self.ledger.alarm("A-STOP", Level.WARNING, at, value=reason, did=STOPS)
+        self.ledger.alarm("A-STOP", Level.WARNING, at, value=reason, did=STOPS)
+        if self.watch.dose.running:
+            # A flickering stimulus was on: whoever pressed the key may have had a reason that is not technical.
+            self.ledger.alarm("ST-EYES", Level.WARNING, at, value="stop key", did=STOPS)
+        if self.machine.can(State.SAFE_STOP):
             self._go(State.SAFE_STOP, at, "A-STOP", reason, actor=who)
+        elif self.machine.state is not State.SAFE_STOP:
+            self.ledger.write("stop", at, actor=who, reason=reason, rule_id="A-STOP", level=Level.WARNING)
+
+    def test_stop(self, *, who: str = "operator", now: float | None = None) -> None:
+        """Take note that the stop key was tested: pressed and felt, while nothing runs.
+
+        Raises
+        ------
+        SafetyError
+            In any other state than STANDBY; there the key stops.
+        """
+        at = self._tick(now)
+        if self.machine.state is not State.STANDBY:
+            raise SafetyError(f"The stop key is tested in STANDBY; the state is {self.machine.state}.")
+        self._stop_tested = self.ledger.write("stop key tested", at, actor=who) or self._stop_tested
 
     def finish(self, reason: str = "finished", *, now: float | None = None) -> None:
         """End a run in good order: back to STANDBY. A latched stop stays latched."""
@@ -236,8 +258,8 @@ class SafetyControl:
             If nobody is named, no reason is given, or the cause of the stop is not gone long enough.
         """
         at = self._tick(now)
-        if not who.strip() or not reason.strip():
-            raise SafetyError("An acknowledgement needs a name and a reason.")
+        if not says_something(who) or not says_something(reason):
+            raise SafetyError("An acknowledgement needs a name and a reason that can be read.")
         if self.machine.state is State.FATAL:
             raise SafetyError("FATAL cannot be acknowledged: find the cause and start again.")
         if self.machine.state is State.SAFE_STOP:

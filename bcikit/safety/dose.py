@@ -42,6 +42,11 @@ class StimulusDose:
         self._on: float | None = None
         self._off = float("-inf")
 
+    @property
+    def running(self) -> bool:
+        """Whether flicker is on."""
+        return self._on is not None
+
     def may_start(self, now: float) -> Reading | None:
         """Return why a trial may not start now, or None if it may; one that runs has started already."""
         if self._on is not None:

@@ -25,9 +25,9 @@ class State(enum.StrEnum):
 LATCHED = frozenset({State.SAFE_STOP, State.ESTOP, State.FATAL})
 """States that no rule leaves by itself."""
 
-_ROUTES: dict[State, frozenset[State]] = {
-    State.OFFLINE: frozenset({State.SELFTEST}),
-    State.SELFTEST: frozenset({State.STANDBY}),
+ROUTES: dict[State, frozenset[State]] = {
+    State.OFFLINE: frozenset({State.SELFTEST, State.SAFE_STOP}),
+    State.SELFTEST: frozenset({State.STANDBY, State.SAFE_STOP}),
     State.STANDBY: frozenset({State.SELFTEST, State.CALIBRATING, State.ARMED, State.SAFE_STOP, State.OFFLINE}),
     State.CALIBRATING: frozenset({State.STANDBY, State.SAFE_STOP}),
     State.ARMED: frozenset({State.ACTIVE, State.STANDBY, State.SAFE_STOP}),
@@ -37,8 +37,11 @@ _ROUTES: dict[State, frozenset[State]] = {
     State.ESTOP: frozenset({State.SELFTEST}),
     State.FATAL: frozenset(),
 }
+"""By state, where a route leads; ESTOP and FATAL are reached from everywhere but FATAL. A stop (SAFE_STOP) is reached
+from every state that is not a stronger one already."""
 
-_BY_HUMAN = frozenset({(State.SAFE_STOP, State.STANDBY), (State.ESTOP, State.SELFTEST)})
+BY_HUMAN = frozenset({(State.SAFE_STOP, State.STANDBY), (State.ESTOP, State.SELFTEST)})
+"""Steps that only a person may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +85,7 @@ class StateMachine:
         """Return whether a route leads to `target` from here."""
         if target in (State.ESTOP, State.FATAL):
             return self.state is not State.FATAL
-        return target in _ROUTES[self.state]
+        return target in ROUTES[self.state]
 
     def go(
         self, target: State, now: float, *, actor: str, rule: str = "", reason: str = "", human: bool = False
@@ -116,7 +119,7 @@ class StateMachine:
             return True
         if not self.can(target):
             raise SafetyError(f"{self.state} cannot become {target}.")
-        if (self.state, target) in _BY_HUMAN and not human:
+        if (self.state, target) in BY_HUMAN and not human:
             raise SafetyError(f"{self.state} is latched: a person must acknowledge it.")
         self._sequence += 1
         step = Transition(

@@ -69,11 +69,13 @@ RULES: dict[str, Rule] = {
         "the display does not keep the frames of the stimulus", "Close other programs; check the refresh."
     ),
     "ST-DESIGN": Rule("the stimulus design is not allowed", "See the report of 'bcikit check stimulus'."),
-    "ST-EYES": Rule("eyes closed or stop key during a flickering stimulus", "Ask how the participant feels."),
+    "ST-EYES": Rule("the stop key was pressed during a flickering stimulus", "Ask how the participant feels."),
     "P-RHYTHM": Rule("unusual rhythmic activity", "Check the participant."),
     "P-FATIGUE": Rule("signs of fatigue", "Offer a rest."),
     "P-DROWSY": Rule("signs of drowsiness", "Offer a rest; end the run if it goes on."),
     "P-TIME": Rule("the run or session has lasted long enough", "Pause, or end the session."),
-    "G-LINK": Rule("the guard lost its engine", "Restart the session."),
+    "G-LINK": Rule(
+        "the guard was flooded, or sent what it must not believe", "Look for a program that does so; acknowledge."
+    ),
 }
 """By id: A is the gate, H the stream, P the person, Q signal quality, ST stimuli, G the guard."""

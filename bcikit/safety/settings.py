@@ -82,6 +82,7 @@ _REAL_LIMITS: dict[str, tuple[float, float]] = {
     "degraded_max_s": (0.0, 30.0),
     "stop_clear_s": (5.0, 60.0),
     "armed_idle_s": (1.0, 120.0),
+    "dead_man_s": (0.1, 0.5),
     "idle_max_per_min": (0.0, 1.0),
 }
 
@@ -155,6 +156,8 @@ class GateSettings(BaseModel):
         (A-IDLE). None asks for no idle test.
     dead_man : bool
         Whether a dead-man switch must be held (A-DM).
+    dead_man_s : float
+        Seconds for which "held" is believed; a switch that is not renewed by then counts as released.
     advisory_stops : bool
         Whether unusual rhythmic activity (P-RHYTHM) stops all output, or is shown only.
     scopes : tuple of str
@@ -207,6 +210,7 @@ class GateSettings(BaseModel):
     idle_max_per_min: Annotated[float, Field(ge=0.0, le=10.0)] | None = None
     idle_test_s: Annotated[float, Field(ge=300.0, le=3600.0)] = 300.0
     dead_man: bool = False
+    dead_man_s: Annotated[float, Field(ge=0.1, le=2.0)] = 0.5
     advisory_stops: bool = True
     # A TOML file has lists, no tuples.
     scopes: Annotated[tuple[Scope, ...], Field(strict=False)] = ()
@@ -271,6 +275,11 @@ class GateSettings(BaseModel):
         if self.confidence is not None:
             return self.confidence
         return 0.70 if n_classes <= 2 else 0.65 if n_classes == 3 else 0.60
+
+    @property
+    def own_scopes(self) -> tuple[Scope, ...]:
+        """What the profile itself needs consent to."""
+        return tuple(_PROFILES[self.profile]["scopes"])
 
     @property
     def real(self) -> bool:

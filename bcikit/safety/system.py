@@ -106,13 +106,21 @@ class SafetySystem(SafetyControl):
         return self.machine.state in RUNNING and screened
 
     def dead_man(self, now: float, *, held: bool) -> None:
-        """Take note of the dead-man switch; letting go while something may move is a stop."""
+        """Take note of the dead-man switch; letting go while something may move is a stop.
+
+        "Held" lasts `GateSettings.dead_man_s`; whoever reads the switch says so again and again. Silence of the one who
+        reads it (a frozen window, a broken line) is letting go.
+        """
         at = self._tick(now)
-        self._dead_man = held
-        if not held and self.settings.dead_man and self.machine.state in (State.ARMED, State.ACTIVE, State.DEGRADED):
+        self._held_until = at + self.settings.dead_man_s if held else float("-inf")
+        self._check_dead_man(at, "released")
+
+    def _check_dead_man(self, at: float, why: str) -> None:
+        moving = self.machine.state in (State.ARMED, State.ACTIVE, State.DEGRADED)
+        if self.settings.dead_man and moving and not self.dead_man_held:
             self._last_stop_cause = at
-            self.ledger.alarm("A-DM", Level.WARNING, at, value="released", limit="held", did=STOPS)
-            self._go(State.SAFE_STOP, at, "A-DM", "dead-man switch released")
+            self.ledger.alarm("A-DM", Level.WARNING, at, value=why, limit="held", did=STOPS)
+            self._go(State.SAFE_STOP, at, "A-DM", f"dead-man switch {why}")
 
     def estop(self, now: float, *, pressed: bool) -> None:
         """Take note of the emergency stop; a line that cannot be read counts as pressed."""
@@ -154,7 +162,7 @@ class SafetySystem(SafetyControl):
             ):
                 self.idle_test.judge(decision, at)
         else:
-            if self.settings.dead_man and not self._dead_man:
+            if self.settings.dead_man and not self.dead_man_held:
                 refused["A-DM"] = {"value": "released", "limit": "held"}
             quality = self.watch.quality_problem()
             if quality:
@@ -213,6 +221,7 @@ class SafetySystem(SafetyControl):
 
     def _react(self, now: float) -> None:
         """Turn what the monitors see into alarms and changes of state."""
+        self._check_dead_man(now, f"not renewed for {self.settings.dead_man_s:g} s")
         readings = self._seen(now)
         self.ledger.readings(readings, now)
         reaction = classify(readings)

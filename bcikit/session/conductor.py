@@ -14,6 +14,7 @@ from bcikit.safety import SafetySystem, Severity, State
 from bcikit.safety.arming import ArmRequest
 from bcikit.session.decider import Decider, Trainer
 from bcikit.session.listener import Listener
+from bcikit.session.orders import checked_order
 from bcikit.session.standstill import Standstill, nothing_can_come
 from bcikit.signal import ArgumentError, BciError, Chunk, Decision, Event, Recording, SafetyError, StreamInfo, Verdict
 
@@ -181,18 +182,28 @@ class Conductor:
             self._emit(self._in_source(follow))
 
     def on_order(self, order: dict[str, Any]) -> None:
-        """Take an order of a person: see `bcikit.session.control.ORDERS`."""
+        """Take an order of a person: see `bcikit.session.orders`; one that is not as it must be is refused."""
+        try:
+            order = checked_order(order)
+        except ArgumentError as error:
+            self._emit(self._event("operator/refused", {"do": "order", "reason": str(error)}))
+            return
         for listener in self.listeners:
             listener.on_input("order", order)
-        do = str(order.get("do"))
+        do = str(order["do"])
         reason = str(order.get("reason", ""))
         who = str(order.get("who", "operator"))
-        self._emit(self._event(f"operator/{do}", {key: value for key, value in order.items() if key != "do"}))
+        if do != "deadman" or order["held"] != self.safety.dead_man_held:
+            # A held switch is renewed many times a second; only its changes are events.
+            self._emit(self._event(f"operator/{do}", {key: value for key, value in order.items() if key != "do"}))
         if do == "stop":
+            self._wants_go = False
             self.safety.stop(reason or "operator stop", who=who, now=self.now)
         elif do == "deadman":
-            self.safety.dead_man(self.now, held=order.get("held") is True)
-        elif do in ("acknowledge", "arm", "start"):
+            self.safety.dead_man(self.now, held=order["held"])
+        elif do == "estop":
+            self.safety.estop(self.now, pressed=order["pressed"])
+        elif do in ("acknowledge", "arm", "start", "teststop"):
             self._order_safety(do, who, reason)
         elif do == "pause":
             self._pause()
@@ -200,10 +211,19 @@ class Conductor:
             self._resume()
         elif do in ("skip", "override", "difficulty"):
             values = {key: value for key, value in order.items() if key not in ("do", "who", "reason")}
-            for event in self.paradigm.on_operator(do, self._sample - self._still.skew, self._time, **values):
-                self._emit(self._in_source(event))
+            self._order_paradigm(do, values)
         self._follow_safety()
         self._hold(self._sample + 1)
+
+    def _order_paradigm(self, do: str, values: dict[str, Any]) -> None:
+        """Do what a person orders of the paradigm; what fails there, which anybody may have written, is an event."""
+        try:
+            events = self.paradigm.on_operator(do, self._sample - self._still.skew, self._time, **values)
+        except Exception as error:  # noqa: BLE001 - an order must not end the session
+            self._emit(self._event("operator/refused", {"do": do, "reason": f"{type(error).__name__}: {error}"}))
+            return
+        for event in events:
+            self._emit(self._in_source(event))
 
     def _pause(self) -> None:
         if not self._still.because_of("pause"):
@@ -239,6 +259,8 @@ class Conductor:
         try:
             if do == "acknowledge":
                 self.safety.acknowledge(who, reason, now=self.now)
+            elif do == "teststop":
+                self.safety.test_stop(who=who, now=self.now)
             elif do == "arm":
                 self.safety.arm(replace(self._request, operator=who), now=self.now)
             elif self.decider is None:

@@ -10,26 +10,11 @@ from contextlib import suppress
 from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
 from typing import Any, Self
 
-from bcikit.signal import BciError, check_choice
+from bcikit.session.orders import checked_order
+from bcikit.signal import BciError
 
 ENV_ADDRESS = "BCIKIT_CONTROL"
 ENV_KEY = "BCIKIT_CONTROL_KEY"
-
-ORDERS = (
-    "acknowledge",
-    "arm",
-    "deadman",
-    "difficulty",
-    "finish",
-    "note",
-    "override",
-    "pause",
-    "resume",
-    "skip",
-    "start",
-    "stop",
-)
-"""What a person may order: ``stop`` is the safety stop and always obeyed first."""
 
 _LARGEST = 65536
 
@@ -123,9 +108,9 @@ class ControlServer:
         Raises
         ------
         ArgumentError
-            If it is not one of `ORDERS`.
+            If it is not as `bcikit.session.orders.checked_order` wants it; the engine never sees it then.
         """
-        check_choice("do", str(order.get("do")), ORDERS)
+        order = checked_order(order)
         if order["do"] == "stop":
             self._stop = order
         else:
@@ -183,8 +168,6 @@ class ControlServer:
         """Return the answer to one message."""
         try:
             order = json.loads(message)
-            if not isinstance(order, dict):
-                raise ValueError("an order is a JSON object")
             self.put(order)
         except (BciError, ValueError, RecursionError) as error:
             return json.dumps({"ok": False, "error": str(error)}).encode()
@@ -228,7 +211,8 @@ class ControlClient:
         Parameters
         ----------
         order : dict
-            ``do`` is one of `ORDERS`; the rest depends on it (``reason`` for a stop, ``text`` for a note).
+            ``do`` is one of `bcikit.session.orders.ORDERS`; the rest depends on it (``reason`` for a stop, ``text`` for
+            a note).
 
         Raises
         ------

@@ -9,7 +9,7 @@ from bcikit.outputs import Output
 from bcikit.paradigms import WindowRequest
 from bcikit.recording import SessionWriter
 from bcikit.safety import SafetySystem, State
-from bcikit.safety.machine import LATCHED
+from bcikit.safety.machine import LATCHED, Transition
 from bcikit.session.listener import Listener
 from bcikit.session.stages import StageMeter
 from bcikit.session.summary import Tally
@@ -34,6 +34,18 @@ class Outputs(Listener):
         self._outputs = list(outputs)
         self._safety = safety
         self._last_quality = float("-inf")
+        # Of the machine itself, not of the news about it: what moves lets go within the step that ends ACTIVE.
+        safety.listen(self._follow)
+
+    def _follow(self, step: Transition) -> None:
+        """Let go unless the session is active; after a stop until a person has undone it."""
+        for output in self._outputs:
+            if step.target in LATCHED:
+                output.stop(step.reason or str(step.target))
+            elif step.target is not State.ACTIVE:
+                output.safe(str(step.target))
+            if step.source in LATCHED and step.target not in LATCHED:
+                output.release(step.actor, step.reason)
 
     def on_chunk(self, raw: Chunk, now: float) -> None:  # noqa: ARG002
         """Let go of what expired."""
@@ -48,10 +60,13 @@ class Outputs(Listener):
             self._inform("quality", {"time": now, "summary": summary, "channels": channels})
 
     def on_input(self, kind: str, values: Mapping[str, Any]) -> None:
-        """Let go of what expired while nothing came."""
+        """Let go of what expired while nothing came; hand on the dead-man switch."""
         if kind == "silence":
             for output in self._outputs:
                 output.tick(float(values["now"]))
+        elif kind == "order" and values.get("do") == "deadman":
+            for output in self._outputs:
+                output.hold(held=values["held"])
 
     def on_event(self, event: Event) -> None:
         """Tell the outputs."""
@@ -74,10 +89,7 @@ class Outputs(Listener):
             output.send(command)
 
     def on_state(self, state: str, time: float) -> None:
-        """Let go unless the session is active."""
-        if state != "ACTIVE":
-            for output in self._outputs:
-                output.safe(state)
+        """Tell the outputs; they have let go already."""
         self._inform("state", {"state": state, "time": time})
 
     def _inform(self, kind: str, values: Mapping[str, Any]) -> None:

@@ -49,6 +49,17 @@ class Driven:
         self.now = 0.0
         self.position = 0
         self.index = 0
+        self.held = False
+
+    def hold(self) -> None:
+        """Hold the dead-man switch: it is renewed with each chunk from now on."""
+        self.held = True
+        self.system.dead_man(self.now, held=True)
+
+    def release(self) -> None:
+        """Let go of the dead-man switch."""
+        self.held = False
+        self.system.dead_man(self.now, held=False)
 
     def run(self, seconds: float, *, chunk: int = 25) -> "Driven":
         """Feed so many seconds."""
@@ -56,6 +67,8 @@ class Driven:
             rows = self.data[self.position : self.position + chunk]
             times = (self.index + np.arange(len(rows))) / 250.0
             self.now = float(times[-1])
+            if self.held:
+                self.system.dead_man(self.now, held=True)
             self.system.on_chunk(Chunk(np.ascontiguousarray(rows), times, self.index), self.now)
             self.position += chunk
             self.index += chunk

@@ -205,6 +205,12 @@ def test_any_signed_bytes_are_understood_or_refused(body):
 def test_speed_and_acceleration_of_the_hand_are_limited():
     hand = SimulatedHand()
     hand.apply("close", 1.0, {}, 0.0)
+    hand.apply("close", 1.0, {"speed": 0.3}, 0.0)
+    assert hand.state()["limited"] == 0
+    hand.apply("close", 1.0, {"speed": 9.0}, 0.0)
+    assert hand.state()["limited"] == 1, "a person hears of it (A-RATE)"
+    with pytest.raises(DriverError, match="speed"):
+        hand.apply("close", 1.0, {"speed": float("nan")}, 0.0)
     positions, velocities = [], []
     for step in range(600):
         hand.tick(step * 0.01)
@@ -385,28 +391,115 @@ def test_a_window_that_is_started_anew_is_heard(guard):
         window.close()
 
 
+ENDINGS = ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "ALRM", "TSTP", "ABRT", "SEGV", "XCPU", "SYS", "RTMIN"]
+
+
 @posix
 @pytest.mark.requirement("SAF-060")
-def test_a_guard_that_is_told_to_end_puts_the_device_to_zero_first(tmp_path):
-    """The device is told at once, and not left to its own watchdog."""
+@pytest.mark.parametrize("name", ENDINGS)
+def test_a_guard_that_is_told_to_end_puts_the_device_to_zero_first(tmp_path, name):
+    """Whatever signal somebody sends: the device is told at once, and not left to its own watchdog."""
     device = SimulatedStimulator()
     log = tmp_path / "guard.jsonl"
+    number = getattr(signal, f"SIG{name}", None)
+    if number is None:
+        pytest.skip(f"no SIG{name} on this system")
     try:
         with GuardClient.launch(f"serial-fes:{device.port}", log=log) as client:
             client.arm()
             data = {"amplitude_ma": 20, "pulse_us": 300, "frequency_hz": 35, "area_cm2": 25}
-            limit = time.monotonic() + 5
-            while device.current_ma < 5 and time.monotonic() < limit:
+            limit = time.monotonic() + 20
+            while device.current_ma < 2 and time.monotonic() < limit:
                 client.send("stimulate", ttl=0.25, data=data)
                 time.sleep(0.02)
-            assert device.current_ma >= 5
-            os.kill(client.pid, signal.SIGTERM)
+            assert device.current_ma >= 2
+            os.kill(client.pid, number)
             while device.current_ma and time.monotonic() < limit:
                 time.sleep(0.002)
+            client._process.wait(timeout=20)
+            assert client._process.returncode == 128 + number
             assert device.lines[-1][1] == "Z"
     finally:
         device.close()
     assert "told to end" in json.loads(log.read_text().splitlines()[0])["reason"]
+
+
+def latched(bench, trip):
+    """Say whether the guard is safe and neither a command nor arming brings the movement back, for ten seconds."""
+    for _ in range(20):
+        bench.wait(0.5)
+        bench.say("arm")
+        bench.say("command", name="close", value=1.0, ttl=0.25)
+        assert not bench.core.armed
+        assert output(bench) == 0.0
+        assert trip in bench.core.trip
+    return True
+
+
+@pytest.mark.requirement("SAF-081")
+@pytest.mark.parametrize(
+    ("send", "trip"),
+    [
+        (lambda b: b.say("safe", reason="stop key", **{"from": "operator"}), "stop key"),
+        (lambda b: b.say("safe", reason="let go", **{"from": "dead-man"}), "let go"),
+        (lambda b: b.say("safe", reason="stopped", latch=True), "stopped"),
+        (lambda b: [b.say("beat") for _ in range(FLOOD + 1)], "flood"),
+        (lambda b: b.say("explode"), "may not"),
+        (lambda b: b.say("command", name="close", value=7.0, ttl=0.2), "outside 0 to 1"),
+    ],
+)
+@pytest.mark.parametrize("armed", [True, False])
+def test_a_stop_at_the_guard_is_undone_by_a_person_only(send, trip, armed):
+    bench = Bench().moving() if armed or trip == "outside 0 to 1" else Bench()
+    send(bench)
+    bench.wait(1.1)
+    assert latched(bench, trip)
+    for who, reason in (("", "looked"), ("Li", "\u200b"), (None, "looked"), ({"x": 1}, "looked")):
+        bench.say("release", who=who, reason=reason)
+        assert bench.core.latched
+    bench.say("release", who="Li", reason="looked, all is well")
+    assert bench.core.released[-1][1:] == ("Li", "looked, all is well")
+    assert not bench.core.armed, "undoing a stop does not arm"
+    bench.moving()
+
+
+def test_a_flood_does_not_drown_the_stop():
+    bench = Bench().moving()
+    for _ in range(5 * FLOOD):
+        bench.core.receive(b"x" * 100, bench.now)
+    assert bench.core.cause == "flood"
+    bench.say("safe", reason="stop key", **{"from": "operator"})
+    assert bench.core.dropped["flood"] >= 1
+    assert bench.core.latched
+
+
+@pytest.mark.parametrize("what", ["text", "link", "wrong ending", "folder", "second name"])
+def test_the_log_of_a_guard_is_not_any_file(tmp_path, what):
+    victim = tmp_path / "victim.jsonl"
+    victim.write_text("precious\n")
+    place = tmp_path / "guard.jsonl"
+    if what == "link":
+        place.symlink_to(victim)
+    elif what == "second name":
+        place.hardlink_to(victim)
+    elif what == "folder":
+        place.mkdir()
+    else:
+        place = victim if what == "text" else tmp_path / "guard.conf"
+    with pytest.raises(GuardError):
+        GuardClient.launch("sim-hand", log=place)
+    assert victim.read_text() == "precious\n"
+    assert not (tmp_path / "guard.conf").exists()
+
+
+def test_a_log_of_a_guard_is_gone_on_with(tmp_path):
+    for _ in range(2):
+        with GuardClient.launch("sim-hand", log=tmp_path / "guard.jsonl") as client:
+            client.arm()
+            client.safe("done")
+            client.state()
+    lines = [json.loads(line) for line in (tmp_path / "guard.jsonl").read_text().splitlines()]
+    assert sum("done" in line["reason"] for line in lines) == 2
 
 
 @posix

@@ -5,8 +5,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bcikit.safety import GateSettings, SafetySystem, State
-from bcikit.safety.guard.core import GuardCore
+from bcikit.safety import GateSettings, SafetySystem, Severity, State
+from bcikit.safety.guard.core import Cause, GuardCore
 from bcikit.safety.guard.drivers import SimulatedHand
 from bcikit.safety.guard.protocol import pack
 from bcikit.safety.machine import LATCHED
@@ -56,7 +56,9 @@ class SafetyMachine(RuleBasedStateMachine):
     def _changed(self, step):
         self.changes.append((step, bool(self.log) and self.log[-1] == step, self.latched_by_human))
         if step.target is not State.ACTIVE:
-            self.guard.go_safe(str(step.target), self.now)
+            self.guard.go_safe(str(step.target), self.now, Cause.ENGINE, latch=step.target in LATCHED)
+        if step.source in LATCHED and step.target not in LATCHED:
+            self._tell("release", who=step.actor, reason=step.reason)
 
     def _tell(self, do, *, sender="engine", **more):
         self.sequence[sender] += 1
@@ -70,6 +72,7 @@ class SafetyMachine(RuleBasedStateMachine):
             if self.system.state is not State.FATAL:
                 self._tell("beat")
             if self.dead_man and self.held:
+                self.system.dead_man(self.now, held=True)
                 self._tell("dead-man", sender="dead-man", held=True)
             self.guard.tick(self.now)
 
@@ -163,7 +166,9 @@ class SafetyMachine(RuleBasedStateMachine):
     @rule()
     def stop(self):
         self.system.stop("operator", now=self.now)
-        assert self.guard.driver.state()["output"] == 0.0 or self.system.state is State.ACTIVE
+        assert self.system.state in LATCHED
+        assert self.guard.driver.state()["output"] == 0.0
+        assert self.guard.latched
 
     @rule(pressed=st.booleans())
     def estop(self, pressed):
@@ -198,6 +203,8 @@ class SafetyMachine(RuleBasedStateMachine):
         }
         self.guard.receive(pack(message, KEY), self.now)
         assert not self.guard.armed or not armed
+        if self.guard.latched and self.system.state not in LATCHED:
+            self.system.report("G-LINK", Severity.FAULT, self.now)  # as the output does at its next look
 
     @precondition(lambda self: self.log_works)
     @rule()

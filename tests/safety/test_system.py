@@ -33,7 +33,7 @@ def request(**more):
 def fes(driven, audit_dir):
     one = driven(GateSettings(**FES), audit=AuditLog(audit_dir))
     one.run(4.0)
-    one.system.dead_man(one.now, held=True)
+    one.hold()
     yield one
     one.system.audit.close()
 
@@ -73,7 +73,10 @@ def test_a_real_actuator_is_armed_started_and_moves(fes):
         ({"idle_s": 60.0}, "A-IDLE", "lasted 60 s"),
         ({"idle_s": float("nan")}, "A-IDLE", "lasted nan s"),
         ({"idle_s": float("inf")}, "A-IDLE", "lasted inf s"),
-        ({"idle_activations": -3}, "A-IDLE", "lasted 300 s"),
+        ({"idle_activations": -3}, "A-IDLE", "counted -3"),
+        ({"idle_activations": float("nan")}, "A-IDLE", "counted nan"),
+        ({"operator": "\u200b"}, "A-ARM", "no operator"),
+        ({"consent": consent(signed="2999-01-01T10:00:00+08:00")}, "A-ARM", "still to come"),
         ({"stimulus": "REFUSED"}, "ST-DESIGN", "REFUSED"),
         (
             {"stimulus": "RESTRICTED", "consent": consent(scopes=("acquire", "fes", "stimulate"))},
@@ -149,7 +152,7 @@ def test_a_stimulus_known_to_the_system_needs_no_word_of_whoever_arms(driven, au
     ask = ArmRequest(operator="Li", subject="p07", consent=signed, screening=answered)
     with pytest.raises(SafetyError, match="stop key"):
         one.system.arm(ask)
-    one.system.stop("test of the stop key", who="Li")
+    one.system.test_stop(who="Li")
     assert one.system.state is State.STANDBY
     one.system.arm(ask)
     assert one.system.stimulus(one.now, on=True)
@@ -190,8 +193,8 @@ def test_a_calibration_does_not_flicker_at_somebody_who_was_not_screened(driven,
 def test_what_was_measured_in_the_session_counts_for_arming(driven, audit_dir):
     one = driven(GateSettings(**FES), audit=AuditLog(audit_dir))
     one.run(4.0)
-    one.system.dead_man(one.now, held=True)
-    one.system.stop("test of the stop key", who="Li")
+    one.hold()
+    one.system.test_stop(who="Li")
     ask = ArmRequest(operator="Li", subject="p07", consent=consent())
     with pytest.raises(SafetyError, match="no idle test"):
         one.system.arm(ask)
@@ -256,9 +259,9 @@ def test_letting_go_of_the_dead_man_switch_is_a_latched_stop(fes):
     fes.system.arm(request())
     fes.system.start()
     fes.run(0.5)
-    fes.system.dead_man(fes.now, held=False)
+    fes.release()
     assert fes.system.state is State.SAFE_STOP
-    fes.system.dead_man(fes.now, held=True)
+    fes.hold()
     fes.run(10.0)
     assert fes.system.state is State.SAFE_STOP
     assert "A-STATE" in fes.decide().reasons
@@ -449,3 +452,105 @@ def test_load_battery_and_disk(active):
     third = active()
     third.system.report("H-BEAT", Severity.FAULT, third.now)
     assert third.system.state is State.SAFE_STOP
+
+
+def reach(one, state):
+    """Bring a system that is in STANDBY to a state."""
+    system = one.system
+    if state is State.CALIBRATING:
+        system.calibrate(now=one.now)
+    elif state is not State.STANDBY:
+        system.arm(now=one.now)
+        if state is not State.ARMED:
+            system.start(now=one.now)
+    if state is State.DEGRADED:
+        system.report("H-JIT", Severity.FAULT, one.now)
+    assert system.state is state
+
+
+@pytest.mark.requirement("SAF-081")
+@pytest.mark.parametrize("state", [State.STANDBY, State.CALIBRATING, State.ARMED, State.ACTIVE, State.DEGRADED])
+def test_a_stop_is_a_stop_in_every_state(driven, audit_dir, state):
+    one = driven(GateSettings(refractory_s=0.0), audit=AuditLog(audit_dir))
+    one.run(4.0)
+    reach(one, state)
+    one.system.stop("patient asks", who="Li", now=one.now)
+    assert one.system.state is State.SAFE_STOP
+    for _ in range(30):
+        one.run(1.0)
+        for act in (one.system.start, one.system.arm, one.system.calibrate):
+            with pytest.raises(SafetyError):
+                act(now=one.now)
+        one.system.finish(now=one.now)
+        assert not one.decide().allowed
+    assert one.system.state is State.SAFE_STOP
+    one.system.acknowledge("Li", "patient is well", now=one.now)
+    assert one.system.state is State.STANDBY
+    one.system.audit.close()
+    stops = [event for event in events(audit_dir) if event["to_state"] == "SAFE_STOP"]
+    assert [(event["actor"], event["reason"], event["from_state"]) for event in stops] == [
+        ("Li", "patient asks", state)
+    ]
+
+
+def test_a_stop_where_a_stronger_one_holds_is_written_and_renews_the_wait(active, audit_dir):
+    one = active(audit=AuditLog(audit_dir))
+    one.system.stop("first", who="Li", now=one.now)
+    one.run(4.0)
+    one.system.stop("again", who="Li", now=one.now)
+    one.run(3.0)
+    with pytest.raises(SafetyError, match="needed: 5 s"):
+        one.system.acknowledge("Li", "well", now=one.now)
+    one.system.estop(one.now, pressed=True)
+    one.system.stop("and again", who="Li", now=one.now)
+    assert one.system.state is State.ESTOP
+    one.system.audit.close()
+    assert any(event["event"] == "stop" and event["reason"] == "and again" for event in events(audit_dir))
+
+
+def test_the_test_of_the_stop_key_is_no_stop_and_only_where_nothing_runs(active):
+    one = active()
+    with pytest.raises(SafetyError, match="tested in STANDBY"):
+        one.system.test_stop(who="Li", now=one.now)
+    assert one.system.state is State.ACTIVE
+    one.system.finish(now=one.now)
+    one.system.test_stop(who="Li", now=one.now)
+    assert one.system.state is State.STANDBY
+
+
+@pytest.mark.requirement("SAF-066")
+def test_held_of_a_dead_man_switch_expires(fes):
+    fes.system.arm(request())
+    fes.system.start()
+    fes.run(0.5)
+    assert fes.system.state is State.ACTIVE
+    fes.held = False  # the window that read the switch is frozen: nobody says anything any more
+    fes.run(fes.system.settings.dead_man_s + 0.2)
+    assert fes.system.state is State.SAFE_STOP
+    assert any(alarm.rule == "A-DM" for alarm in fes.system.alarms())
+    with pytest.raises(ValueError, match="dead_man_s"):
+        GateSettings(**FES, dead_man_s=1.5)
+
+
+def test_the_stop_key_during_flicker_is_a_question_to_the_participant(active):
+    one = active()
+    assert one.system.stimulus(one.now, on=True)
+    one.system.stop("operator", now=one.now)
+    assert any(alarm.rule == "ST-EYES" and alarm.level.name == "WARNING" for alarm in one.system.alarms())
+
+
+@pytest.mark.requirement("SAF-090")
+@pytest.mark.parametrize("blank", ["\u200b", "\x00", "\u3164", " \u2060 ", "\u00ad"])
+def test_a_screening_is_not_overridden_by_what_nobody_can_read(blank):
+    assert Screening(
+        **{**screening().model_dump(), "epilepsy": True, "override_by": blank, "override_reason": "r"}
+    ).problems()
+    assert screening(epilepsy=True, override_by="Dr. Li", override_reason=blank).problems()
+    assert not screening(epilepsy=True, override_by="Dr. Li", override_reason="seen by neurology").problems()
+
+
+def test_a_profile_needs_its_own_consent_whatever_a_file_takes_out(driven):
+    one = driven(GateSettings(profile="vr", scopes=()))
+    one.run(4.0)
+    with pytest.raises(SafetyError, match="no consent record; needed: acquire, vr"):
+        one.system.arm(ArmRequest(operator="Li", subject="p07"))

@@ -60,7 +60,7 @@ class Therapist(Listener):
         orders = ["arm", "start"] if self.run else [] if self.learned else ["start"]
         if not self.tested:
             self.tested = True
-            orders = ["stop"]
+            orders = ["teststop"]
         for do in orders:
             self.engine.control.put({"do": do, "who": "T-01", "reason": "test of the stop key"})
 

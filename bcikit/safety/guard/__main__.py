@@ -3,11 +3,11 @@
 import argparse
 import contextlib
 import os
-import signal
 import sys
-from types import FrameType
 
 from bcikit.safety.guard.drivers import DriverError, open_driver
+from bcikit.safety.guard.endings import Endings
+from bcikit.safety.guard.log import LogError, open_log
 from bcikit.safety.guard.server import serve
 
 
@@ -32,23 +32,18 @@ def main() -> int:
     if len(key) < 16:
         sys.stderr.write("the guard needs a key of at least 16 bytes, in hex, on standard input\n")
         return 2
+    endings = Endings()
     try:
+        log = None if arguments.log is None else open_log(arguments.log)
         driver = open_driver(arguments.driver)
-    except DriverError as error:
+    except (DriverError, LogError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     if hasattr(os, "nice"):
         # Only with the right to do so; without it the deadline leaves the scheduler some room.
         with contextlib.suppress(OSError):
             os.nice(-10)
-    # Whoever ends the process asks for the safe state first; only SIGKILL leaves that to the device's own watchdog.
-    signal.signal(signal.SIGTERM, _end)
-    serve(driver, key, dead_man=arguments.dead_man, log=arguments.log)
-    return 0
-
-
-def _end(number: int, _: FrameType | None) -> None:
-    raise SystemExit(128 + number)
+    return serve(driver, key, dead_man=arguments.dead_man, log=log, endings=endings)
 
 
 if __name__ == "__main__":

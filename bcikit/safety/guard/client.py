@@ -135,9 +135,21 @@ class GuardClient:
         """Say whether the dead-man switch is held; renew it at least every 40 ms."""
         self._send({"do": "dead-man", "held": held})
 
-    def safe(self, reason: str) -> None:
-        """Go safe at once and stay there."""
-        self._send({"do": "safe", "reason": reason})
+    def safe(self, reason: str, *, latch: bool = False) -> None:
+        """Go safe at once and stay there; with `latch`, and for a person's roles always, until a person undoes it."""
+        self._send({"do": "safe", "reason": reason, "latch": latch})
+
+    def release(self, who: str, reason: str) -> None:
+        """Hand on that a person undid a stop, so that the guard can be armed again.
+
+        Raises
+        ------
+        GuardError
+            If the guard does not take it.
+        """
+        answer = self._ask("release", who=who, reason=reason)
+        if answer["latched"]:
+            raise GuardError(f"The guard stays as it is: {answer['trip']}.")
 
     def state(self) -> dict[str, Any]:
         """Return the guard's state.
@@ -201,10 +213,10 @@ class GuardClient:
                 raise GuardError("The guard is gone.") from None
         return sequence
 
-    def _ask(self, do: str) -> dict[str, Any]:
+    def _ask(self, do: str, **more: Any) -> dict[str, Any]:
         with self._asking:
             for _ in range(2):
-                sequence = self._send({"do": do})
+                sequence = self._send({"do": do, **more})
                 limit = time.monotonic() + 0.5
                 while (left := limit - time.monotonic()) > 0:
                     self._socket.settimeout(left)

@@ -1,5 +1,6 @@
 """What the guard does with each datagram and each tick, free of sockets and clocks."""
 
+import enum
 from collections import Counter, deque
 from typing import Any
 
@@ -11,6 +12,27 @@ FLOOD = 400
 
 DEAD_MAN_S = 0.080
 """A dead-man switch that was not renewed for so long counts as released."""
+
+
+class Cause(enum.StrEnum):
+    """Why the guard went safe."""
+
+    START = "start"
+    SILENCE = "silence"
+    """No heartbeat: an engine that was late for once may go on when it keeps time again."""
+    STALE = "stale"
+    ENGINE = "engine"
+    """The engine asked for it, in good order."""
+    OPERATOR = "operator"
+    DEAD_MAN = "dead-man"
+    FLOOD = "flood"
+    MESSAGE = "message"
+    DRIVER = "driver"
+    END = "end"
+
+
+LATCHED = frozenset({Cause.OPERATOR, Cause.DEAD_MAN, Cause.FLOOD, Cause.MESSAGE, Cause.DRIVER, Cause.END})
+"""Causes that no command undoes: a person says, with a reason, that the guard may be armed again."""
 
 
 class GuardCore:
@@ -34,12 +56,15 @@ class GuardCore:
         self._needs_dead_man = dead_man
         self._deadline = deadline_s
         self.armed = False
+        self.latched = False
+        self.cause = Cause.START
         self.trip = "not armed"
         self.trip_time = float("-inf")
         self.quit = False
         self.dropped: Counter[str] = Counter()
         self.accepted = 0
         self.trips: list[tuple[float, str]] = []
+        self.released: list[tuple[float, str, str]] = []
         self._sequence: dict[str, int] = {}
         self._beat = float("-inf")
         self._held_until = float("-inf")
@@ -54,9 +79,11 @@ class GuardCore:
         if len(self._arrivals) > FLOOD:
             self.dropped["flood"] += 1
             # Once: a slow line to the device must not be filled with zeros, one for each message of the flood.
-            if self.armed:
-                self.go_safe("flood of messages", now)
-            return None
+            if self.armed or not self.latched:
+                self.go_safe("flood of messages", now, Cause.FLOOD)
+            # What a person asks for is heard all the same: a flood must not drown the stop.
+            if not _asks_to_stop(datagram):
+                return None
         if not authentic(datagram, self._key):
             self.dropped["not signed"] += 1
             return None
@@ -64,12 +91,14 @@ class GuardCore:
             message = unpack(datagram)
         except ProtocolError as error:
             self.dropped["malformed"] += 1
-            self.go_safe(f"malformed message: {error}", now)
+            self.go_safe(f"malformed message: {error}", now, Cause.MESSAGE)
             return None
         sender = message["from"]
         if message["seq"] <= self._sequence.get(sender, -1):
             self.dropped["out of order"] += 1
-            self.go_safe(f"{sender}: message {message['seq']} is not newer than {self._sequence[sender]}", now)
+            self.go_safe(
+                f"{sender}: message {message['seq']} is not newer than {self._sequence[sender]}", now, Cause.MESSAGE
+            )
             return None
         self._sequence[sender] = message["seq"]
         return self._obey(message, now)
@@ -77,19 +106,29 @@ class GuardCore:
     def tick(self, now: float) -> None:
         """Look at the time: heartbeat, dead-man switch, expired command."""
         if self.armed and now - self._beat > self._deadline:
-            self.go_safe(f"no heartbeat for {self._deadline * 1000:.0f} ms", now)
+            self.go_safe(f"no heartbeat for {self._deadline * 1000:.0f} ms", now, Cause.SILENCE)
         if self.armed and self._needs_dead_man and now > self._held_until:
-            self.go_safe("dead-man switch released", now)
+            self.go_safe("dead-man switch released", now, Cause.DEAD_MAN)
         if self.armed and self._expires is not None and now > self._expires:
             self._expires = None
             self._try(self.driver.rest, now)
         self._try(lambda: self.driver.tick(now), now)
 
-    def go_safe(self, reason: str, now: float) -> None:
-        """Put the driver into its safe state and stay there until armed again."""
-        if self.armed or not self.trips:
+    def go_safe(self, reason: str, now: float, cause: Cause, *, latch: bool = False) -> None:
+        """Put the driver into its safe state and stay there until armed again.
+
+        Parameters
+        ----------
+        cause : Cause
+            One of `LATCHED` is undone by a person only, and stays the cause until then.
+        latch : bool
+            Whether to latch whatever the cause: the session itself was stopped.
+        """
+        latch = latch or cause in LATCHED
+        if self.armed or not self.trips or (latch and not self.latched and cause is not Cause.END):
             self.trips.append((now, reason))
-            self.trip, self.trip_time = reason, now
+            self.trip, self.trip_time, self.cause = reason, now, cause
+        self.latched = self.latched or latch
         self.armed = False
         self._expires = None
         # Again and again: a driver that did not hear it the first time may hear it the next.
@@ -102,6 +141,8 @@ class GuardCore:
         """Return what the guard knows; ready for JSON."""
         return {
             "armed": self.armed,
+            "latched": self.latched,
+            "cause": str(self.cause),
             "trip": self.trip,
             "trip_time": self.trip_time if self.trip_time > float("-inf") else None,
             "held": now <= self._held_until,
@@ -116,15 +157,19 @@ class GuardCore:
         if do in ("beat", "command", "arm", "dead-man") and not -0.05 <= age <= self._deadline:
             # A beat from the past says nothing about now, and a command from the past is not wanted now.
             self.dropped["stale"] += 1
-            self.go_safe(f"{do} is {age * 1000:.0f} ms old", now)
+            self.go_safe(f"{do} is {age * 1000:.0f} ms old", now, Cause.STALE)
             return None
         if message["from"] == "engine" and do in ("beat", "command", "arm"):
             self._beat = message["t"]
         if do == "safe":
             reason = message.get("reason")
-            self.go_safe(f"{message['from']}: {reason if isinstance(reason, str) else 'asked for it'}"[:200], now)
+            text = f"{message['from']}: {reason if isinstance(reason, str) else 'asked for it'}"[:200]
+            cause = _CAUSE_OF[message["from"]]
+            self.go_safe(text, now, cause, latch=message.get("latch") is True)
+        elif do == "release":
+            self._release(message, now)
         elif do == "quit":
-            self.go_safe("end of session", now)
+            self.go_safe("end of session", now, Cause.END)
             self.quit = True
         elif do == "dead-man":
             self._hold(held=message["held"], now=now, given=message["t"])
@@ -132,7 +177,7 @@ class GuardCore:
             self._arm(now)
         elif do == "command":
             self._command(message, now)
-        if do in ("state", "arm", "safe", "quit"):
+        if do in ("state", "arm", "safe", "release", "quit"):
             answer = {"v": 1, "answer": message["seq"], "to": message["from"], **self.state(now)}
             return pack(answer, self._key)
         return None
@@ -143,9 +188,19 @@ class GuardCore:
         else:
             self._held_until = float("-inf")
             if self._needs_dead_man and self.armed:
-                self.go_safe("dead-man switch released", now)
+                self.go_safe("dead-man switch released", now, Cause.DEAD_MAN)
+
+    def _release(self, message: dict[str, Any], now: float) -> None:
+        """Take note that a person undid a stop; it does not arm."""
+        if self.latched and self.cause is not Cause.END:
+            self.latched = False
+            self.released.append((now, message["who"], message["reason"]))
+            self.trip, self.trip_time, self.cause = "not armed", now, Cause.START
 
     def _arm(self, now: float) -> None:
+        if self.latched:
+            self.dropped["latched"] += 1
+            return
         if self._needs_dead_man and now > self._held_until:
             self.trip, self.trip_time = "dead-man switch not held", now
             return
@@ -162,15 +217,15 @@ class GuardCore:
         expires = message["t"] + message["ttl"]
         if now > expires:
             self.dropped["stale"] += 1
-            self.go_safe("command expired before it arrived", now)
+            self.go_safe("command expired before it arrived", now, Cause.STALE)
             return
         try:
             self.driver.apply(message["name"], message.get("value"), message.get("data", {}), now)
         except DriverError as error:
             self.dropped["refused by the driver"] += 1
-            self.go_safe(f"the driver refused: {error}", now)
+            self.go_safe(f"the driver refused: {error}", now, Cause.DRIVER)
         except Exception as error:  # noqa: BLE001 - whatever a driver does wrong, the way out is the safe state
-            self.go_safe(f"the driver failed: {type(error).__name__}: {error}", now)
+            self.go_safe(f"the driver failed: {type(error).__name__}: {error}", now, Cause.DRIVER)
         else:
             self.accepted += 1
             self._expires = expires
@@ -179,4 +234,12 @@ class GuardCore:
         try:
             action()
         except Exception as error:  # noqa: BLE001 - as above
-            self.go_safe(f"the driver failed: {type(error).__name__}: {error}", now)
+            self.go_safe(f"the driver failed: {type(error).__name__}: {error}", now, Cause.DRIVER)
+
+
+_CAUSE_OF = {"engine": Cause.ENGINE, "operator": Cause.OPERATOR, "dead-man": Cause.DEAD_MAN}
+
+
+def _asks_to_stop(datagram: bytes) -> bool:
+    """Return whether an unread datagram may be a stop; cheap, since it is asked of every one of a flood."""
+    return b'"do":"safe"' in datagram[:512]

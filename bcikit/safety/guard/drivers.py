@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 from bcikit.plugins.table import candidates
 from bcikit.safety.guard.fes import FesCommand, FesError, FesLimits, FesTrain
+from bcikit.safety.guard.protocol import finite
 
 
 class DriverError(Exception):
@@ -82,17 +83,25 @@ class SimulatedHand(Driver):
         self._limit, self._acceleration = speed, acceleration
         self.closure = 0.0
         self.velocity = 0.0
+        self.limited = 0
+        self._wanted_speed = speed
         self._target: float | None = None
         self._last: float | None = None
 
     def apply(self, name: str, value: float | str | None, data: Mapping[str, Any], now: float) -> None:  # noqa: ARG002
-        """Take "close" or "open" with a target from 0 to 1, or "rest"."""
+        """Take "close" or "open" with a target from 0 to 1, or "rest"; `speed` in `data` asks for closures a second."""
         targets = {"close": 1.0, "open": 0.0, "rest": self.closure}
         if name not in targets:
             raise DriverError(f"a hand cannot {name!r}")
         wanted = targets[name] if value is None or name == "rest" else value
         if not isinstance(wanted, int | float) or not 0.0 <= wanted <= 1.0:
             raise DriverError(f"closure {wanted!r} is outside 0 to 1")
+        speed = data.get("speed", self._limit)
+        if not isinstance(speed, int | float) or not finite(speed) or speed <= 0:
+            raise DriverError(f"speed {speed!r} is no speed")
+        # Limited, not refused: a movement that is too slow is safe; it is counted, so that a person hears of it.
+        self.limited += speed > self._limit
+        self._wanted_speed = min(float(speed), self._limit)
         self._target = None if name == "rest" else float(wanted)
 
     def tick(self, now: float) -> None:
@@ -104,7 +113,7 @@ class SimulatedHand(Driver):
             return
         distance = self._target - self.closure
         # The speed from which the hand can still stop at the target.
-        reachable = min(self._limit, (2.0 * self._acceleration * abs(distance)) ** 0.5)
+        reachable = min(self._wanted_speed, (2.0 * self._acceleration * abs(distance)) ** 0.5)
         wanted = reachable if distance > 0 else -reachable
         change = self._acceleration * step
         self.velocity += max(-change, min(change, wanted - self.velocity))
@@ -121,7 +130,13 @@ class SimulatedHand(Driver):
     def state(self) -> dict[str, Any]:
         """Return closure and speed."""
         moving = self._target is not None
-        return {"driver": "sim-hand", "closure": self.closure, "velocity": self.velocity, "output": float(moving)}
+        return {
+            "driver": "sim-hand",
+            "closure": self.closure,
+            "velocity": self.velocity,
+            "limited": self.limited,
+            "output": float(moving),
+        }
 
 
 class SimulatedFes(Driver):

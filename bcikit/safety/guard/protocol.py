@@ -10,7 +10,9 @@ A datagram is 64 hex digits of HMAC-SHA256 over the rest, a space, and a JSON ob
 - ``beat``: the engine lives;
 - ``command``: `name`, `value`, `ttl` (seconds) and `data`; it also counts as a beat;
 - ``dead-man``: `held`;
-- ``safe``: `reason`; go safe at once;
+- ``safe``: `reason`; go safe at once; with `latch` true, and always from ``operator`` and ``dead-man``, no command and
+  no ``arm`` undoes it;
+- ``release``: `who` and `reason`; a person undoes a stop, so that the guard may be armed again;
 - ``state``: tell the state;
 - ``quit``: go safe and end.
 """
@@ -21,6 +23,8 @@ import json
 import math
 from typing import Any
 
+from bcikit.safety.words import says_something
+
 VERSION = 1
 MAX_BYTES = 4096
 BEAT_S = 0.050
@@ -30,7 +34,7 @@ DEADLINE_S = 0.115
 """Silence after which the guard goes safe by itself; 35 ms below the budget of 150 ms, for the scheduler."""
 
 ROLES: dict[str, frozenset[str]] = {
-    "engine": frozenset({"arm", "beat", "command", "safe", "state", "quit"}),
+    "engine": frozenset({"arm", "beat", "command", "release", "safe", "state", "quit"}),
     "dead-man": frozenset({"dead-man", "safe", "state"}),
     "operator": frozenset({"safe", "state"}),
 }
@@ -90,6 +94,8 @@ def unpack(datagram: bytes) -> dict[str, Any]:
         _check_command(message)
     if do == "dead-man" and not isinstance(message.get("held"), bool):
         raise ProtocolError("dead-man without held")
+    if do == "release" and not all(says_something(message.get(field)) for field in ("who", "reason")):
+        raise ProtocolError("release without a name and a reason")
     return message
 
 

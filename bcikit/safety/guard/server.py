@@ -1,16 +1,17 @@
 """The guard's loop: one thread, one socket on loopback, one driver."""
 
+import contextlib
 import json
 import os
 import select
 import socket
 import sys
 import time
-from pathlib import Path
 from typing import TextIO
 
-from bcikit.safety.guard.core import GuardCore
+from bcikit.safety.guard.core import Cause, GuardCore
 from bcikit.safety.guard.drivers import Driver
+from bcikit.safety.guard.endings import Endings
 
 TICK_S = 0.004
 _BURST = 32
@@ -24,14 +25,21 @@ class GuardServer:
     ----------
     core : GuardCore
         The rules.
-    log : path or None
-        JSON lines of every trip, flushed at once.
+    log : file or None
+        For JSON lines of every trip, flushed at once.
     lifeline : int or None
         A file descriptor that the engine holds open; when it closes, the engine is dead.
+    endings : Endings or None
+        Whoever ends the process by a signal asks for the safe state first.
     """
 
     def __init__(
-        self, core: GuardCore, *, log: str | os.PathLike[str] | None = None, lifeline: int | None = None
+        self,
+        core: GuardCore,
+        *,
+        log: TextIO | None = None,
+        lifeline: int | None = None,
+        endings: Endings | None = None,
     ) -> None:
         self.core = core
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -40,11 +48,12 @@ class GuardServer:
         self.port: int = self._socket.getsockname()[1]
         # Windows can wait for sockets only; there the heartbeat alone tells that the engine is gone.
         self._lifeline = lifeline if os.name == "posix" else None
-        self._log: TextIO | None = None if log is None else Path(log).open("a", encoding="utf-8")  # noqa: SIM115
+        self._log = log
+        self._endings = endings
         self._logged = 0
 
-    def run(self) -> None:
-        """Serve; whatever ends it, the driver is safe afterwards."""
+    def run(self) -> int:
+        """Serve, and return the exit code; whatever ends it, the driver is safe afterwards."""
         core = self.core
         wanted: list[socket.socket | int] = [self._socket]
         if self._lifeline is not None:
@@ -56,17 +65,20 @@ class GuardServer:
                     self._read()
                 core.tick(time.monotonic())
                 if self._lifeline in readable and not self._alive():
-                    core.go_safe("the engine is gone", time.monotonic())
+                    core.go_safe("the engine is gone", time.monotonic(), Cause.END)
                     core.quit = True
+                number = 0 if self._endings is None else self._endings.asked()
+                if number:
+                    core.go_safe(f"the guard was told to end (signal {number})", time.monotonic(), Cause.END)
+                    return 128 + number
                 self._write_log()
-        except SystemExit:
-            core.go_safe("the guard was told to end", time.monotonic())
-            raise
         except BaseException as error:
-            core.go_safe(f"the guard failed: {type(error).__name__}: {error}", time.monotonic())
+            core.go_safe(f"the guard failed: {type(error).__name__}: {error}", time.monotonic(), Cause.END)
             raise
+        else:
+            return 0
         finally:
-            core.go_safe("the guard ends", time.monotonic())
+            core.go_safe("the guard ends", time.monotonic(), Cause.END)
             try:
                 core.driver.close()
             finally:
@@ -101,15 +113,16 @@ class GuardServer:
             when, reason = self.core.trips[self._logged]
             done = time.monotonic()
             record = {"time": when, "safe": done, "reason": reason, "driver": self.core.driver.state()}
-            self._log.write(json.dumps(record) + "\n")
-            self._log.flush()
+            # A full disk must not end the guard; what could not be written is lost, what it says of itself is not.
+            with contextlib.suppress(OSError):
+                os.write(self._log.fileno(), (json.dumps(record) + "\n").encode())
             self._logged += 1
 
 
-def serve(driver: Driver, key: bytes, *, dead_man: bool, log: str | None) -> None:
-    """Serve `driver`; the port goes to standard output, and standard input is the lifeline."""
+def serve(driver: Driver, key: bytes, *, dead_man: bool, log: TextIO | None, endings: Endings) -> int:
+    """Serve `driver` and return the exit code; the port goes to standard output, standard input is the lifeline."""
     core = GuardCore(driver, key, dead_man=dead_man)
-    server = GuardServer(core, log=log, lifeline=sys.stdin.fileno())
+    server = GuardServer(core, log=log, lifeline=sys.stdin.fileno(), endings=endings)
     sys.stdout.write(json.dumps({"port": server.port, "pid": os.getpid()}) + "\n")
     sys.stdout.flush()
-    server.run()
+    return server.run()

@@ -1,0 +1,152 @@
+"""A stop is a stop, at gate and guard, in a break too: the real engine, a real guard, orders over the channel."""
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bcikit.outputs import open_output
+from bcikit.outputs.guard import GuardOutput
+from bcikit.recording import read_session
+from bcikit.safety.guard.client import GuardClient
+from bcikit.session import Engine
+from bcikit.session.control import ENV_ADDRESS, ENV_KEY, ControlClient
+from bcikit.session.listener import Listener
+from bcikit.signal import Command, ConfigError
+
+
+class StopIn(Listener):
+    """Presses STOP as soon as the session reaches a state, through the channel, as a window does."""
+
+    def __init__(self, state: str) -> None:
+        self.wanted = state
+        self.engine: Engine | None = None
+        self.pressed = False
+        self.states: list[str] = []
+        self.commands_after = 0
+        self.chunks_after = 0
+
+    def on_state(self, state: str, time: float) -> None:
+        self.states.append(state)
+        if state == self.wanted and not self.pressed and "ACTIVE" in (*self.states, self.wanted):
+            self.press()
+
+    def press(self) -> None:
+        assert self.engine is not None
+        self.pressed = True
+        self.states.clear()
+        where = self.engine.control.environment
+        client = ControlClient(where[ENV_ADDRESS], where[ENV_KEY])
+        client.send({"do": "stop", "who": "Li", "reason": "patient asks"})
+        client.close()
+
+    def on_chunk(self, raw: Any, now: float) -> None:
+        self.chunks_after += self.pressed
+
+    def on_command(self, command: Command) -> None:
+        self.commands_after += self.pressed
+
+
+@pytest.mark.requirement("SAF-081")
+@pytest.mark.parametrize("state", ["CALIBRATING", "STANDBY", "ACTIVE"])
+def test_a_stop_in_any_phase_stays_and_sends_nothing(short_config, tmp_path: Path, state: str) -> None:
+    config = short_config()
+    recording = config.recording.model_copy(update={"folder": str(tmp_path / "session"), "enabled": True})
+    person = StopIn(state)
+    engine = Engine(config.model_copy(update={"recording": recording}), listeners=[person])
+    if state == "STANDBY":
+        # While the decoder trains: what the session is at when its calibration is over.
+        person.on_model = lambda model: person.press()  # type: ignore[method-assign]
+        person.wanted = "never"
+    if state == "CALIBRATING":
+        person.on_state = lambda name, time: (  # type: ignore[method-assign]
+            person.states.append(name),
+            person.press() if name == "CALIBRATING" and not person.pressed else None,
+        )
+    person.engine = engine
+    values = engine.run().values
+    assert person.pressed
+    assert person.chunks_after > 50
+    assert person.commands_after == 0
+    assert "SAFE_STOP" in person.states
+    after = person.states[person.states.index("SAFE_STOP") :]
+    assert after == ["SAFE_STOP"]
+    assert values["safety"]["state"] == "SAFE_STOP"
+    session = read_session(tmp_path / "session")
+    assert [event.data["reason"] for event in session.events if event.name == "operator/stop"] == ["patient asks"]
+
+
+def close(sequence: int) -> Command:
+    return Command(name="close", value=1.0, time=0.0, ttl=0.25, sequence=sequence)
+
+
+def told(output: GuardOutput) -> str:
+    output._look_at = float("-inf")
+    output.tick(0.0)
+    found = output.trouble()
+    return "" if found is None else f"{found.rule} {found.severity.name}"
+
+
+@pytest.mark.requirement("SAF-081")
+def test_the_operators_stop_at_the_guard_is_not_undone_by_the_next_command() -> None:
+    output = open_output("guard:sim-hand")
+    assert isinstance(output, GuardOutput)
+    with output:
+        output.send(close(1))
+        assert output.state()["guard"]["armed"]
+        assert output._client is not None
+        person = GuardClient(output._client.port, output._client.key, role="operator")
+        person.safe("operator at the guard itself")
+        assert not person.state()["armed"]
+        person.close()
+        assert told(output) == "A-STOP FAULT"
+        assert told(output) == "", "told once"
+        for number in range(2, 30):
+            output.send(close(number))
+            assert not output.state()["guard"]["armed"]
+        output.release("Li", "looked")
+        output.send(close(99))
+        assert output.state()["guard"]["armed"]
+        output.stop("session stopped")
+        output.send(close(100))
+        assert output.state()["guard"]["latched"]
+
+
+def test_the_operators_stop_at_the_guard_in_a_break_is_seen() -> None:
+    with open_output("guard:sim-hand") as output:
+        output.send(close(1))
+        output.safe("STANDBY")
+        person = GuardClient(output._client.port, output._client.key, role="operator")
+        person.safe("stop in a break")
+        person.state()
+        person.close()
+        assert told(output) == "A-STOP FAULT"
+
+
+def test_the_dead_man_switch_of_a_window_reaches_the_guard() -> None:
+    with open_output("guard:sim-hand?dead_man=1") as output:
+        going = threading.Event()
+        holder = threading.Thread(target=lambda: [output.hold(held=True) for _ in iter(lambda: going.wait(0.02), True)])
+        holder.start()
+        try:
+            while not output.state()["guard"]["held"]:
+                time.sleep(0.02)
+            output.send(close(1))
+            assert output.state()["guard"]["armed"], output.state()
+        finally:
+            going.set()
+            holder.join(10)
+        while output.state()["guard"]["armed"]:
+            output.tick(0.0)
+            time.sleep(0.02)
+        assert output.state()["guard"]["cause"] == "dead-man"
+
+
+@pytest.mark.parametrize("address", ["serial:/dev/ttyUSB0", "guard:serial-fes:/dev/ttyUSB0", "guard:?driver=x"])
+def test_what_can_touch_a_person_needs_a_profile_for_it(short_config, address: str) -> None:
+    config = short_config()
+    section = config.outputs[0].model_copy(update={"address": address})
+    with pytest.raises(ConfigError, match="can touch a person; it needs the profile fes or robot"):
+        Engine(config.model_copy(update={"outputs": [section]})).run()
