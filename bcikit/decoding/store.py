@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from bcikit import plugins
 from bcikit.decoding.sheet import ModelSheet
 from bcikit.signal import ModelError
 
@@ -80,7 +81,8 @@ def read_model(path: str | Path, *, trusted: Sequence[str] = ()) -> tuple[ModelS
         unknown = skops.io.get_untrusted_types(data=data)
     except Exception as error:
         raise ModelError(f"{path} is damaged: {error}.") from error
-    refused = [name for name in unknown if name not in trusted and not _own_type(name)]
+    known = [name for name in unknown if _own_type(name) or _of_plugin(name, sheet.decoder)]
+    refused = [name for name in unknown if name not in trusted and name not in known]
     if refused:
         raise ModelError(
             f"{path} holds types that are not trusted: {', '.join(refused)}. Load it only if you know who made it, "
@@ -131,3 +133,11 @@ def _own_type(name: str) -> bool:
     except (ImportError, AttributeError):
         return False
     return isinstance(found, type) and issubclass(found, BaseEstimator) and found.__module__ == module
+
+
+def _of_plugin(name: str, decoder: str) -> bool:
+    """Tell whether a type belongs to the package that is installed here as the plug-in of this decoder."""
+    if decoder not in plugins.names("decoders"):
+        return False
+    plugin = plugins.find("decoders", decoder)
+    return not plugin.shipped and name.partition(".")[0] == plugin.where.partition(":")[0].partition(".")[0]

@@ -1,6 +1,6 @@
-"""For those who write adapters: the tests that every source of bcikit passes.
+"""For those who write adapters: the tests that every plug-in of bcikit passes.
 
-Write a test class that says how your source is opened, and pytest runs them all::
+Write a test class that says how yours is made, and pytest runs them all::
 
     from bcikit.testing import SourceConformance
 
@@ -9,6 +9,18 @@ Write a test class that says how your source is opened, and pytest runs them all
             return bcikit.open_source("myamp:simulated")
 """
 
+from bcikit.testing.decoder import DecoderConformance
+from bcikit.testing.output import DriverConformance, OutputConformance
+from bcikit.testing.paradigm import ParadigmConformance
 from bcikit.testing.source import SourceConformance, check_chunks
+from bcikit.testing.step import StepConformance
 
-__all__ = ["SourceConformance", "check_chunks"]
+__all__ = [
+    "DecoderConformance",
+    "DriverConformance",
+    "OutputConformance",
+    "ParadigmConformance",
+    "SourceConformance",
+    "StepConformance",
+    "check_chunks",
+]

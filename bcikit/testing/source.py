@@ -9,10 +9,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from bcikit.acquisition import Pulse, Source, StreamStatus
-from bcikit.signal import Bad, Chunk, Event, Flag, SourceError, StreamInfo
+from bcikit.signal import Bad, Chunk, Event, Flag, HostClock, SourceError, StreamInfo
 
 _SLACK = 0.5
 """Seconds a pull may be late on a busy machine."""
+
+_RATE_TOLERANCE = 0.02
+"""Relative error of the rate by time stamps; crystals are off by 0.0001, a wrong setting by far more."""
+
+_PACE_TOLERANCE = 0.1
+"""Relative error of samples a second of wall time, of a live source over a few seconds."""
+
+
+_HOLE = 0.04
+"""Seconds by which the first stamp of a chunk may lie too late where nothing was lost: jitter of a link."""
 
 
 def check_chunks(info: StreamInfo, chunks: Sequence[Chunk]) -> None:
@@ -56,6 +66,10 @@ def check_chunks(info: StreamInfo, chunks: Sequence[Chunk]) -> None:
             before = chunks[number - 1]
             assert chunk.first_sample == before.end_sample + health.lost, f"{where}: the index does not go on"
             assert chunk.times[0] >= before.times[-1], f"{where}: times go back from the chunk before"
+            waited = float(chunk.times[0] - before.times[-1]) * info.sfreq
+            assert waited < 1 + health.lost + max(2.0, _HOLE * info.sfreq), (
+                f"{where}: {waited - 1:.0f} samples are missing by the times and {health.lost} are said to be lost"
+            )
 
 
 class SourceConformance:
@@ -65,13 +79,27 @@ class SourceConformance:
     ----------
     seconds : float
         Signal to pull in each test.
+    amplitude : tuple of float
+        Smallest and largest plausible standard deviation of an EEG channel, in microvolts. What is open or on the bench
+        may need other limits; volts and raw counts must lie outside.
+    age : float
+        Most seconds the newest sample of a live source may be old when it is pulled.
+    real_time : bool
+        False for a player that is faster or slower than life: its pace and its stamps are its own.
     """
 
     seconds: float = 1.0
+    amplitude: tuple[float, float] = (0.05, 20_000.0)
+    age: float = 1.0
+    real_time: bool = True
 
     @abstractmethod
     def open(self) -> Source:
         """Return a source that is open and not started."""
+
+    def lose(self, source: Source, n: int) -> bool:  # noqa: ARG002
+        """Make the device lose `n` samples while it streams; return False where that cannot be done."""
+        return False
 
     def _pull(self, source: Source, seconds: float | None = None) -> list[Chunk]:
         """Pull until there are as many seconds of signal, or the source ends."""
@@ -127,8 +155,70 @@ class SourceConformance:
         first, last = chunks[0], chunks[-1]
         samples = last.end_sample - 1 - first.first_sample
         rate = samples / float(last.times[-1] - first.times[0])
-        # Short and with jitter: a coarse check for wrong units and wrong clocks, not for drift.
-        assert abs(rate / sfreq - 1) < 0.25, f"{rate:.1f} samples a second by their times, {sfreq:g} by the description"
+        # Short and with jitter: for wrong units, clocks and settings, not for drift.
+        allowed = _RATE_TOLERANCE + 0.05 * min(1.0, 0.5 / self.seconds)
+        assert abs(rate / sfreq - 1) < allowed, f"{rate:.1f} samples a second by their times, {sfreq:g} by its info"
+
+    def test_a_live_source_keeps_the_pace_it_states(self) -> None:
+        """As many samples a second of wall time as the rate says."""
+        with self.open() as source:
+            if not (source.live and self.real_time):
+                return
+            # The first block may hold what waited in the driver.
+            self._pull(source, 0.3)
+            begin, samples = time.monotonic(), 0
+            seconds = max(2.0, self.seconds)
+            while time.monotonic() - begin < seconds:
+                chunk = source.pull(0.2)
+                samples += 0 if chunk is None else chunk.n_times + chunk.health.lost
+            spent = time.monotonic() - begin
+            rate, sfreq = samples / spent, source.info.sfreq
+        slack = _PACE_TOLERANCE + 0.2 / spent
+        assert abs(rate / sfreq - 1) < slack, f"{rate:.1f} samples a second came, {sfreq:g} are stated"
+
+    def test_a_live_source_stamps_on_the_clock_of_the_host(self) -> None:
+        """Times are seconds on LSL's clock, and the newest sample is young when it is pulled."""
+        with self.open() as source:
+            if not (source.live and self.real_time):
+                return
+            clock = HostClock()
+            ages: list[float] = []
+            limit = time.monotonic() + 20.0 + 3.0 * self.seconds
+            while len(ages) < 10 and not source.ended:
+                chunk = source.pull(1.0)
+                if chunk is not None:
+                    ages.append(clock.now() - float(chunk.times[-1]))
+                assert time.monotonic() < limit, "the source gives too few chunks"
+        # The youngest is looked at: a machine that stands still makes any one of them old.
+        youngest = min(ages)
+        assert -0.1 < youngest < self.age, (
+            f"the newest sample is {youngest:.3f} s old on the clock of pylsl.local_clock(); another clock, or late"
+        )
+
+    def test_amplitudes_are_those_of_microvolts(self) -> None:
+        """The unit inside is the microvolt; volts, millivolts and raw counts are told by their size."""
+        with self.open() as source:
+            chunks = self._pull(source)
+            kinds = source.info.ch_types
+        data = np.concatenate([chunk.data for chunk in chunks])
+        columns = [number for number, kind in enumerate(kinds) if kind == "eeg"]
+        spread = [float(np.nanstd(data[:, number])) for number in columns]
+        low, high = self.amplitude
+        if spread:
+            middle = float(np.median(spread))
+            assert low <= middle <= high, (
+                f"EEG channels vary by {middle:.3g} uV (median); plausible are {low:g} to {high:g}: another unit?"
+            )
+
+    def test_lost_samples_are_counted(self) -> None:
+        """What the device loses is said, to the sample; only where `lose` can make it lose."""
+        with self.open() as source:
+            chunks = self._pull(source, 0.3)
+            if not self.lose(source, 20):
+                return
+            chunks += self._pull(source)
+        lost = sum(chunk.health.lost for chunk in chunks)
+        assert lost == 20, f"20 samples were lost and {lost} are said to be"
 
     def test_chunks_are_not_overwritten_by_later_ones(self) -> None:
         """A chunk belongs to whoever pulled it."""
@@ -150,9 +240,12 @@ class SourceConformance:
             for timeout in (0.0, 0.05):
                 for _ in range(5):
                     begin = time.monotonic()
-                    source.pull(timeout)
+                    chunk = source.pull(timeout)
                     spent = time.monotonic() - begin
                     assert spent < timeout + _SLACK, f"pull({timeout}) took {spent:.2f} s"
+                    assert chunk is not None or source.ended or spent >= 0.8 * timeout, (
+                        f"pull({timeout}) gave nothing after {spent:.4f} s: it must wait, not be asked in a circle"
+                    )
 
     def test_events_lie_on_samples(self) -> None:
         """Events have names, times, and samples that have come; each is given once."""

@@ -28,6 +28,8 @@ class TestFile(SourceConformance):
 
 
 class TestPacedFile(SourceConformance):
+    real_time = False
+
     def open(self):
         return FileSource(recording(), speed=4.0)
 
