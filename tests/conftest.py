@@ -32,13 +32,19 @@ REAL_TIME = (
     "viewer/test_clinic_real.py",
     "viewer/test_processes.py",
 )
-"""Tests that wait for drivers, sockets and other processes; a machine that stands still for a moment fails them."""
+"""Tests that wait for drivers, sockets and other processes: one after the other, in a worker of their own."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Spread the whole suite over the processors; what is named on the command line runs in this process."""
+    chosen = config.option.keyword or config.option.usepdb or config.option.lf
+    return 0 if chosen or (config.invocation_params.args[:1] and config.args != config.getini("testpaths")) else 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.as_posix().endswith(REAL_TIME):
-            item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))
+        if item.path.as_posix().endswith(REAL_TIME) or item.get_closest_marker("realtime"):
+            item.add_marker(pytest.mark.xdist_group("realtime"))
 
 
 def _qt_problem() -> str:

@@ -64,3 +64,7 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(f"bcikit.acquisition.{_WHERE[name]}"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,6 +1,7 @@
 """The one contract behind which every source of chunks stands."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
@@ -78,6 +79,13 @@ class Source(ABC):
     def close(self) -> None:
         """Stop and give back every handle. May be called twice."""
         self.stop()
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Yield every chunk until the source is over; of a live one, for ever. Start it first."""
+        while not self.ended:
+            chunk = self.pull()
+            if chunk is not None:
+                yield chunk
 
     def __enter__(self) -> Self:
         self.start()

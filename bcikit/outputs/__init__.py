@@ -4,3 +4,7 @@ from bcikit.outputs.base import Latch, Output
 from bcikit.outputs.registry import open_output, output_class, output_schemes
 
 __all__ = ["Latch", "Output", "open_output", "output_class", "output_schemes"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -13,3 +13,7 @@ __all__ = [
     "paradigm_names",
     "read_paradigm",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -72,3 +72,7 @@ __all__ = [
     "step_names",
     "with_montage",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -72,3 +72,7 @@ __all__ = [
     "marks_bad",
     "microvolts_per",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

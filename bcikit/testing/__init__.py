@@ -24,3 +24,7 @@ __all__ = [
     "StepConformance",
     "check_chunks",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -48,3 +48,7 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(f"bcikit.validation.{_WHERE[name]}"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
