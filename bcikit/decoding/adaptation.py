@@ -1,65 +1,21 @@
 """Decoders that follow a person: re-centring, recursive updates, a guard that freezes and rolls back."""
 
-from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.decoding.calibration import scores_of
+from bcikit.decoding.centre import Recentring
 from bcikit.decoding.estimator import softmax
 from bcikit.decoding.model import Model, WindowLike
-from bcikit.decoding.riemann import CovarianceDecoder, CspLda, Mdm, TangentSpace
-from bcikit.decoding.spd import function_of, geodesic, mean_riemann
-from bcikit.signal import ArgumentError, check_int, check_range
+from bcikit.decoding.riemann import CspLda, Mdm, TangentSpace
+from bcikit.decoding.sheet import ModelSheet
+from bcikit.decoding.spd import geodesic
+from bcikit.signal import ArgumentError, Decision, check_choice, check_range
 
 Array = NDArray[np.float64]
-
-
-class Recentring:
-    """Moves the reference of a decoder to the mean of what comes now, without labels.
-
-    The running mean goes along the geodesic to each new covariance, ``1/n`` of the way for the first ones and `rate`
-    later (Zanini et al. 2018, IEEE TBME 65(5); online: Kumar et al. 2024, PNAS Nexus 3(2)). Feed it windows that do
-    not depend on the task (rest, fixation), or both classes alike: windows of one class pull the reference towards
-    that class and bias the decoder (arXiv 2603.16825).
-
-    Parameters
-    ----------
-    decoder : TangentSpace or Mdm
-        Fitted; changed in place by `update`.
-    rate : float
-        Share of the way to a new covariance once `warm` windows have come.
-    warm : int
-        Windows before the reference is moved at all.
-    """
-
-    def __init__(self, decoder: CovarianceDecoder, *, rate: float = 0.02, warm: int = 10) -> None:
-        if not isinstance(decoder, TangentSpace | Mdm):
-            raise ArgumentError(f"{type(decoder).__name__} has no reference to move; allowed: tangent space, MDM.")
-        self.decoder = decoder
-        self.rate = check_range("rate", rate, low=0.0, high=1.0, low_open=True)
-        self.warm = check_int("warm", warm, low=1)
-        self.n = 0
-        self.mean: Array | None = None
-        self._means = decoder.means_.copy() if isinstance(decoder, Mdm) else None
-
-    def update(self, X: Array) -> None:
-        """Take epochs ``(n, n_channels, n_times)`` in order."""
-        for matrix in self.decoder.matrices(X):
-            self.n += 1
-            share = max(1.0 / self.n, self.rate)
-            self.mean = matrix if self.mean is None else geodesic(self.mean, matrix, share)
-        if self.mean is None or self.n < self.warm:
-            return
-        if isinstance(self.decoder, TangentSpace):
-            self.decoder.set_reference(self.mean)
-        elif self._means is not None:
-            # Carry the class means from the centre of the training to the centre of now.
-            centre = mean_riemann(self._means)
-            carry = function_of(self.mean, "sqrt") @ function_of(centre, "invsqrt")
-            self.decoder.set_means(carry @ self._means @ carry.T)
 
 
 def update_estimator(estimator: Any, X: Array, label: Any, *, rate: float) -> None:
@@ -129,6 +85,13 @@ def _update_logistic(classifier: Any, features: Array, k: int, rate: float) -> N
     classifier.intercept_ = classifier.intercept_ + step * error
 
 
+def can_update(estimator: Any) -> bool:
+    """Return whether `update_estimator` can teach a fitted decoder a window at a time."""
+    classifier = getattr(estimator, "classifier_", None)
+    linear = hasattr(classifier, "covariance_") or hasattr(classifier, "predict_log_proba")
+    return isinstance(estimator, Mdm) or (isinstance(estimator, CspLda | TangentSpace) and linear)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
     """Limits of adaptation.
@@ -141,22 +104,25 @@ class Guard:
         Labelled windows over which the adapted and the original decoder are compared.
     slack : float
         Nats by which the mean log-loss of the adapted decoder may exceed that of the original.
-    keep : int
-        Earlier states kept for `AdaptiveModel.rollback`.
+    recent, allowed : int
+        If more than `allowed` of the `recent` newest windows were bad, nothing is learned until so many in a row are
+        good: a signal that is breaking is no teacher, even where a window of it looks well.
     """
 
     max_bad: float = 0.0
     patience: int = 20
     slack: float = 0.1
-    keep: int = 20
+    recent: int = 10
+    allowed: int = 2
 
 
 class AdaptiveModel:
     """A model that learns while it runs, and stops learning when that is not safe.
 
-    Nothing is learned from a window that is bad, lost samples, or could not be decided. Where the adapted decoder does
-    worse on labelled windows than the original one by more than the slack of the guard, it goes back to the original
-    and stays frozen until `thaw`. Decisions come from the model as before (`decide`).
+    Nothing is learned from a window that is bad, lost samples, or could not be decided, and nothing at all while too
+    many windows are bad. Where the adapted decoder does worse on labelled windows than the original one by more than
+    the slack of the guard, it goes back to the original and stays frozen. The same windows in the same order give the
+    same decoder: a replay repeats it bit for bit.
 
     Parameters
     ----------
@@ -164,94 +130,123 @@ class AdaptiveModel:
         Its estimator is copied; the original stays as it is.
     rate : float
         Share of the new in an update.
-    recentre : bool
-        Follow the mean of all windows without labels, too (`Recentring`).
+    recentre : {"", "rest", "windows"}
+        Which unlabelled windows the centre follows (`Recentring`): those of rest, those of the task, or none.
+    labelled : bool
+        Learn from windows whose class is known, too.
     guard : Guard
         Limits.
+
+    Attributes
+    ----------
+    frozen : str or None
+        Why nothing is learned any more.
+    counts : dict
+        Windows ``learned``, ``centred`` and ``refused``; ``rolled_back`` is 0 or 1.
     """
 
-    def __init__(self, model: Model, *, rate: float = 0.05, recentre: bool = False, guard: Guard | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        rate: float = 0.05,
+        recentre: str = "",
+        labelled: bool = True,
+        guard: Guard | None = None,
+    ) -> None:
         self.original = model
-        self.model = Model(deepcopy(model.estimator), model.calibrator, model.sheet)
-        self.model._columns, self.model._n_stream = model._columns, model._n_stream
+        self.model = model.copy()
         self.rate = check_range("rate", rate, low=0.0, high=1.0, low_open=True)
         self.guard = guard or Guard()
-        if recentre and isinstance(model.estimator, Mdm):
-            raise ArgumentError("MDM learns class means, or follows the centre by Recentring; not both at once.")
+        self.recentre = check_choice("recentre", recentre, ("", "rest", "windows"))
+        self.labelled = labelled
+        if labelled and not can_update(model.estimator):
+            raise ArgumentError(
+                f"{model.sheet.decoder} cannot learn window by window; allowed: csp-lda, tangent-lr, mdm, acm-svm with "
+                'classifier "lr" or "lda". Leave out adapt, or take one of them.'
+            )
+        if recentre and recentre not in model.centres:
+            raise ArgumentError(
+                f"This model does not know the covariance of {recentre} in its training; calibrate again"
+                + (' with phases of rest, or take recentre = "windows".' if recentre == "rest" else ".")
+            )
         self.frozen: str | None = None
-        self._recentring = Recentring(self.model.estimator, rate=rate) if recentre else None
-        self._states: list[Any] = []
+        self.counts = {"learned": 0, "centred": 0, "refused": 0, "rolled_back": 0}
+        self._centre = Recentring(model.centres[recentre], rate=rate) if recentre else None
         self._losses: list[tuple[float, float]] = []
+        self._bad: list[bool] = []
 
-    def decide(self, window: WindowLike, *, now: float | None = None) -> Any:
+    @property
+    def sheet(self) -> ModelSheet:
+        """Sheet of the model."""
+        return self.model.sheet
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What can be decided."""
+        return self.model.classes
+
+    def decide(self, window: WindowLike, *, now: float | None = None) -> Decision:
         """Return the decision of the adapted model."""
         return self.model.decide(window, now=now)
 
+    def rest(self, window: WindowLike) -> bool:
+        """Take a window of rest; return whether the centre followed it."""
+        return self.recentre == "rest" and self._usable(window) and self._follow(window)
+
     def learn(self, window: WindowLike, label: str | None = None) -> bool:
-        """Learn a window; return whether anything was learned.
+        """Learn a window of the task; return whether anything was learned.
 
         Parameters
         ----------
         window : Window
             In the channels of the attached stream.
         label : str, optional
-            What the person was asked for; without it only the reference can follow.
+            What the person was asked for; without it only the centre can follow.
         """
-        if self.frozen is not None or not self._usable(window):
+        if not self._usable(window):
             return False
-        data = window.data if self.model._columns is None else window.data[self.model._columns]
-        X = data[None, :, data.shape[1] - self.model.sheet.n_times :]
-        if label is None and self._recentring is None:
-            return False
+        X = self.model.pick(window)
         if label is not None and not self._still_good(X, label):
             return False
-        self._remember()
-        if self._recentring is not None:
-            self._recentring.update(X)
-        if label is not None:
-            update_estimator(self.model.estimator, X, label, rate=self.rate)
+        followed = self.recentre == "windows" and self._follow(window)
+        if label is None or not self.labelled:
+            return followed
+        update_estimator(self.model.estimator, self.model.centred(X), label, rate=self.rate)
+        self.counts["learned"] += 1
         return True
 
-    def freeze(self, reason: str) -> None:
-        """Learn nothing more until `thaw`."""
-        self.frozen = reason
+    def save(self, path: str | Path) -> Path:
+        """Write the model as it is now; see `Model.save`."""
+        return self.model.save(path)
 
-    def thaw(self) -> None:
-        """Learn again."""
-        self.frozen = None
-        self._losses.clear()
-
-    def rollback(self, n: int = 1) -> None:
-        """Go back by `n` updates, as far as states are kept.
-
-        Raises
-        ------
-        ArgumentError
-            If there are fewer.
-        """
-        check_int("n", n, low=1, high=max(1, len(self._states)))
-        if not self._states:
-            raise ArgumentError("Nothing was learned yet; there is no state to go back to.")
-        self._restore(self._states[-n])
-        del self._states[-n:]
+    def _follow(self, window: WindowLike) -> bool:
+        if self._centre is None:
+            return False
+        self._centre.update(self.model.pick(window))
+        self.model.mapping = self._centre.mapping
+        self.counts["centred"] += 1
+        return True
 
     def _usable(self, window: WindowLike) -> bool:
-        bad = window.bad if self.model._columns is None else window.bad[self.model._columns]
-        enough = window.data.shape[0] == self.model._n_stream and window.data.shape[1] >= self.model.sheet.n_times
-        return bool(
-            enough
-            and window.n_lost == 0
-            and float(bad.max(initial=0.0)) <= self.guard.max_bad
-            and np.isfinite(window.data).all()
-        )
+        if self.frozen is not None:
+            return False
+        good = self.model.fits(window) and window.n_lost == 0
+        if good:
+            bad = window.bad if self.model.columns is None else window.bad[self.model.columns]
+            good = float(bad.max(initial=0.0)) <= self.guard.max_bad and bool(np.isfinite(window.data).all())
+        self._bad.append(not good)
+        del self._bad[: -self.guard.recent]
+        usable = good and sum(self._bad) <= self.guard.allowed
+        self.counts["refused"] += not usable
+        return usable
 
     def _still_good(self, X: Array, label: str) -> bool:
         """Compare both decoders on a window neither has learned, and go back if the adapted one is worse."""
+        if label not in self.model.classes:
+            raise ArgumentError(f"label is {label!r}; allowed: {', '.join(self.model.classes)}.")
         k = self.model.classes.index(label)
-        losses = []
-        for model in (self.model, self.original):
-            row = model.calibrator.predict_proba(scores_of(model.estimator, X))[0]
-            losses.append(-float(np.log(max(row[k], 1e-6))))
+        losses = [-float(np.log(max(model.probabilities(X)[0, k], 1e-6))) for model in (self.model, self.original)]
         self._losses.append((losses[0], losses[1]))
         self._losses = self._losses[-self.guard.patience :]
         if len(self._losses) < self.guard.patience:
@@ -259,16 +254,7 @@ class AdaptiveModel:
         adapted, original = np.mean(self._losses, axis=0)
         if adapted <= original + self.guard.slack:
             return True
-        self._restore(deepcopy(self.original.estimator))
-        self._states.clear()
-        self.freeze(f"worse than the original by {adapted - original:.2f} nats over {self.guard.patience} windows")
+        self.model = self.original.copy()
+        self.counts["rolled_back"] = 1
+        self.frozen = f"worse than the original by {adapted - original:.2f} nats over {self.guard.patience} windows"
         return False
-
-    def _remember(self) -> None:
-        self._states.append(deepcopy(self.model.estimator))
-        del self._states[: -self.guard.keep]
-
-    def _restore(self, estimator: Any) -> None:
-        self.model.estimator = estimator
-        if self._recentring is not None:
-            self._recentring = Recentring(estimator, rate=self._recentring.rate, warm=self._recentring.warm)

@@ -1,6 +1,7 @@
 """Model: a fitted decoder with its calibration and its sheet; the same object offline, live and in a file."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.decoding.calibration import make_calibrator, scores_of
+from bcikit.decoding.centre import centre_of
 from bcikit.decoding.estimator import Decoder, check_trials
 from bcikit.decoding.registry import DECODERS, make_decoder
 from bcikit.decoding.scores import Scores, cross_validate
@@ -56,14 +58,31 @@ class Model:
         What the model is.
     scores : Scores or None
         Held-out decisions of `fit`; None after `load` (their numbers are in ``sheet.scores``).
+    centres : dict of str to ndarray, shape (n_channels, n_channels)
+        Mean covariance of the training: of its ``windows`` and, where it had any, of ``rest``. What `Recentring` needs.
+    mapping : ndarray, shape (n_channels, n_channels), or None
+        What windows are multiplied by before they are decided: where re-centring has come to.
+    columns : ndarray of int or None
+        Columns of the attached stream that are the model's channels; None where all are, in order.
     """
 
-    def __init__(self, estimator: Any, calibrator: Any, sheet: ModelSheet, scores: Scores | None = None) -> None:
+    def __init__(
+        self,
+        estimator: Any,
+        calibrator: Any,
+        sheet: ModelSheet,
+        scores: Scores | None = None,
+        *,
+        centres: Mapping[str, NDArray[np.float64]] | None = None,
+        mapping: NDArray[np.float64] | None = None,
+    ) -> None:
         self.estimator = estimator
         self.calibrator = calibrator
         self.sheet = sheet
         self.scores = scores
-        self._columns: NDArray[np.intp] | None = None
+        self.centres: dict[str, NDArray[np.float64]] = dict(centres or {})
+        self.mapping = mapping
+        self.columns: NDArray[np.intp] | None = None
         self._n_stream: int = len(sheet.ch_names)
         self._idle = sheet.classes.index(sheet.idle) if sheet.idle is not None else -1
 
@@ -85,6 +104,7 @@ class Model:
         minimum: int | None = None,
         seed: int = 0,
         progress: Callable[[int, int], None] | None = None,
+        rest: NDArray[np.float64] | None = None,
     ) -> Self:
         """Fit a decoder, and its calibration on decisions of trials it had not seen.
 
@@ -115,6 +135,8 @@ class Model:
             Fewest trials a class; 5 or the decoder's own if left out.
         progress : callable, optional
             Called with (steps done, steps).
+        rest : ndarray, shape (n, n_channels, n_times), optional
+            Windows of rest from the same recordings, for re-centring on rest later.
 
         Raises
         ------
@@ -160,7 +182,10 @@ class Model:
         if progress is not None:
             n_folds_done = len(np.unique(scores.folds))
             progress(n_folds_done + 1, n_folds_done + 1)
-        return cls(estimator, calibrator, sheet, scores)
+        centres = {"windows": centre_of(trials.X)}
+        if rest is not None and len(rest):
+            centres["rest"] = centre_of(rest)
+        return cls(estimator, calibrator, sheet, scores, centres=centres)
 
     @classmethod
     def untrained(
@@ -222,13 +247,33 @@ class Model:
         """
         columns = self.sheet.columns(info)
         self._n_stream = info.n_channels
-        self._columns = None if columns == list(range(info.n_channels)) else np.asarray(columns, dtype=np.intp)
+        self.columns = None if columns == list(range(info.n_channels)) else np.asarray(columns, dtype=np.intp)
         return self
+
+    def copy(self) -> Self:
+        """Return a model that can be changed without changing this one; attached to the same stream."""
+        other = type(self)(
+            deepcopy(self.estimator), self.calibrator, self.sheet, centres=self.centres, mapping=self.mapping
+        )
+        other.columns, other._n_stream = self.columns, self._n_stream
+        return other
+
+    def fits(self, window: WindowLike) -> bool:
+        """Return whether a window has the channels of the attached stream and enough samples."""
+        return window.data.shape[0] == self._n_stream and window.data.shape[1] >= self.sheet.n_times
+
+    def pick(self, window: WindowLike) -> NDArray[np.float64]:
+        """Return the newest samples of a window in the model's channels, shape ``(1, n_channels, n_times)``."""
+        data = window.data if self.columns is None else window.data[self.columns]
+        return data[None, :, data.shape[1] - self.sheet.n_times :]
+
+    def centred(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return epochs as the estimator sees them: mapped to the centre of its training."""
+        return X if self.mapping is None else self.mapping @ X
 
     def probabilities(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return calibrated probabilities of epochs in the model's own channels, ``(n_epochs, n_classes)``."""
-        probabilities: NDArray[np.float64] = self.calibrator.predict_proba(scores_of(self.estimator, X))
-        return probabilities
+        return self.calibrator.predict_proba(scores_of(self.estimator, self.centred(X)))
 
     def decide(self, window: WindowLike, *, now: float | None = None) -> Decision:
         """Decide one window. It never raises for what is wrong with the data: the reason says so.
@@ -251,18 +296,17 @@ class Model:
             "classes": self.sheet.classes,
             "age": 0.0 if now is None else max(0.0, now - window.time),
         }
-        data, bad = window.data, window.bad
-        if data.shape[0] != self._n_stream:
-            return Decision(**base, reason=f"error: {data.shape[0]} channels instead of {self._n_stream}")
-        if self._columns is not None:
-            data, bad = data[self._columns], bad[self._columns]
-        if data.shape[1] < self.sheet.n_times:
+        if window.data.shape[0] != self._n_stream:
+            return Decision(**base, reason=f"error: {window.data.shape[0]} channels instead of {self._n_stream}")
+        if not self.fits(window):
             return Decision(**base, reason="not-enough-data")
+        X = self.pick(window)
+        bad = window.bad if self.columns is None else window.bad[self.columns]
         worst = float(bad.max(initial=0.0))
-        if worst > self.sheet.max_bad or not np.isfinite(data).all():
+        if worst > self.sheet.max_bad or not np.isfinite(X).all():
             return Decision(**base, reason="bad-data", data={"bad": worst})
         try:
-            row = self.probabilities(data[None, :, data.shape[1] - self.sheet.n_times :])[0]
+            row = self.probabilities(X)[0]
         except Exception as error:  # noqa: BLE001 - a decoder that fails must not stop the session; nothing is decided
             return Decision(**base, reason=f"error: {type(error).__name__}: {error}")
         if not np.isfinite(row).all():
@@ -286,7 +330,12 @@ class Model:
         ModelError
             If it cannot be written, or the estimator cannot be stored without pickle.
         """
-        return write_model(path, self.sheet, {"estimator": self.estimator, "calibrator": self.calibrator})
+        content = {"estimator": self.estimator, "calibrator": self.calibrator}
+        if self.centres:
+            content["centres"] = self.centres
+        if self.mapping is not None:
+            content["mapping"] = self.mapping
+        return write_model(path, self.sheet, content)
 
     @classmethod
     def load(cls, path: str | Path, *, trusted: Sequence[str] = ()) -> Self:
@@ -306,7 +355,13 @@ class Model:
         """
         sheet, content = read_model(path, trusted=trusted)
         try:
-            return cls(content["estimator"], content["calibrator"], sheet)
+            return cls(
+                content["estimator"],
+                content["calibrator"],
+                sheet,
+                centres=content.get("centres"),
+                mapping=content.get("mapping"),
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{path} lacks a part of the model: {error}.") from None
 

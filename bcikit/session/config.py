@@ -1,11 +1,12 @@
 """The session file: one TOML that says everything, checked before anything starts."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from bcikit.paradigms.settings import read_toml
+from bcikit.session.decoder_settings import DecoderSection, is_path
 from bcikit.session.parts import part_problems
 from bcikit.signal import ConfigError
 from bcikit.signal.settings import check_settings
@@ -85,37 +86,6 @@ class ParadigmSection(Section):
 
     name: str = "motor-imagery"
     settings: dict[str, Any] = Field(default_factory=dict)
-
-
-class DecoderSection(Section):
-    """What makes decisions of the signal.
-
-    Attributes
-    ----------
-    name : str
-        Name of a decoder (``bcikit evaluate --help`` lists them).
-    model : str
-        Path of a model file; then nothing is calibrated.
-    tmin, tmax : float
-        Window after the cue, in seconds, that a decision is made of.
-    reject : float
-        No label below this probability; 0 leaves the choice to the gate.
-    parameters : table
-        Parameters of the decoder.
-    """
-
-    name: str = "csp-lda"
-    model: str = ""
-    tmin: float = 0.5
-    tmax: float = 3.0
-    reject: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    parameters: dict[str, Any] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.tmax <= self.tmin:
-            raise ValueError(f"tmax is {self.tmax:g}; it must be above tmin, {self.tmin:g}")
-        return self
 
 
 class CalibrationSection(Section):
@@ -256,7 +226,15 @@ def _anchored(config: SessionConfig, folder: Path) -> SessionConfig:
         update={
             "source": config.source.model_copy(update={"address": address}),
             "paradigm": config.paradigm.model_copy(update={"name": paradigm}),
-            "decoder": config.decoder.model_copy(update={"model": anchor(config.decoder.model)}),
+            "decoder": config.decoder.model_copy(
+                update={
+                    "model": anchor(config.decoder.model),
+                    "models": anchor(config.decoder.models)
+                    if is_path(config.decoder.models)
+                    else config.decoder.models,
+                    "error_model": anchor(config.decoder.error_model),
+                }
+            ),
             "calibration": config.calibration.model_copy(
                 update={"files": [anchor(name) for name in config.calibration.files]}
             ),

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bcikit.decoding import Model, make_decoder
-from bcikit.decoding.adaptation import AdaptiveModel, Guard, Recentring, update_estimator
+from bcikit.decoding.adaptation import AdaptiveModel, Guard, update_estimator
+from bcikit.decoding.centre import Recentring, centre_of
 from bcikit.decoding.evidence import Accumulator, Stopping
 from bcikit.decoding.pseudo_online import IDLE, pseudo_online
 from bcikit.decoding.spd import covariances, mean_riemann
@@ -106,21 +107,36 @@ def test_recentring_brings_back_what_drift_took(name, imagery):
     X, y, later, y_later = drifted(imagery, 0.8)
     decoder = make_decoder(name, sfreq=100.0).fit(X, y)
     frozen = np.mean(decoder.predict(later[100:]) == y_later[100:])
-    Recentring(decoder).update(later[:100])
-    followed = np.mean(decoder.predict(later[100:]) == y_later[100:])
+    centre = Recentring(centre_of(X))
+    np.testing.assert_array_equal(centre.mapping @ later, later)
+    centre.update(later[:100])
+    followed = np.mean(decoder.predict(centre.mapping @ later[100:]) == y_later[100:])
     assert followed >= frozen + 0.15
     assert followed >= 0.9
 
 
 def test_recentring_ends_at_the_geometric_mean(imagery):
-    X, y = imagery(60, 4, 150, seed=1)
-    decoder = make_decoder("tangent-lr", sfreq=100.0).fit(X, y)
-    following = Recentring(decoder, rate=0.001)
+    X, _ = imagery(60, 4, 150, seed=1)
+    following = Recentring(np.eye(4), rate=0.001, trust=0.0)
     following.update(X)
-    distance = np.linalg.norm(following.mean - mean_riemann(covariances(X)))
+    distance = np.linalg.norm(following.mean - centre_of(X))
     assert distance < 0.05 * np.linalg.norm(following.mean)
-    with pytest.raises(ArgumentError, match="reference"):
-        Recentring(make_decoder("csp-lda", sfreq=100.0).fit(X, y))
+    np.testing.assert_allclose(following.mapping @ following.mean @ following.mapping.T, np.eye(4), atol=1e-9)
+    # Few windows move little: after four of them it is half of the way.
+    few = Recentring(np.eye(4), trust=4.0)
+    few.update(X[:4])
+    moved = few.mapping @ few.mean @ few.mapping.T
+    np.testing.assert_allclose(np.linalg.eigvalsh(moved), np.sort(np.sqrt(np.linalg.eigvalsh(few.mean))), rtol=1e-6)
+
+
+def test_recentring_is_the_moved_reference_of_a_tangent_space(imagery):
+    X, y, later, _ = drifted(imagery, 0.8)
+    decoder = make_decoder("tangent-lr", sfreq=100.0, estimator="cov").fit(X, y)
+    centre = Recentring(decoder.reference_, trust=0.0)
+    centre.update(later[:50])
+    plain = decoder.decision_scores(centre.mapping @ later[50:60])
+    decoder.set_reference(centre.mean)
+    np.testing.assert_allclose(plain, decoder.decision_scores(later[50:60]), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +165,7 @@ def test_updates_refuse_what_they_cannot_do(imagery):
 
 def test_the_guard_learns_nothing_from_bad_windows_and_rolls_back(trials, make_window):
     model = Model.fit(make_decoder("mdm", sfreq=100.0), trials)
-    adaptive = AdaptiveModel(model)
+    adaptive = AdaptiveModel(model, guard=Guard(allowed=3))
     bad = np.zeros(8)
     bad[0] = 0.01
     assert not adaptive.learn(make_window(trials.X[0], bad=bad), "left")
@@ -159,11 +175,15 @@ def test_the_guard_learns_nothing_from_bad_windows_and_rolls_back(trials, make_w
     for x, label in zip(trials.X[:5], trials.y[:5], strict=True):
         assert adaptive.learn(make_window(x), label)
     assert not np.allclose(adaptive.model.estimator.means_, before)
-    adaptive.rollback(5)
-    np.testing.assert_array_equal(adaptive.model.estimator.means_, before)
     np.testing.assert_array_equal(model.estimator.means_, before)
-    with pytest.raises(ArgumentError, match="Nothing was learned"):
-        adaptive.rollback()
+    # Of a signal that is breaking nothing is learned, even where a window of it looks well.
+    for _ in range(4):
+        assert not adaptive.learn(make_window(trials.X[0], bad=bad), "left")
+    assert not adaptive.learn(make_window(trials.X[5]), trials.y[5])
+    learned = [adaptive.learn(make_window(x), label) for x, label in zip(trials.X[6:20], trials.y[6:20], strict=True)]
+    assert learned == sorted(learned)
+    assert learned.count(True) > 5
+    assert adaptive.counts["learned"] == 5 + learned.count(True)
 
 
 def test_wrong_labels_freeze_the_adaptation_at_the_original(trials, make_window):
@@ -177,8 +197,28 @@ def test_wrong_labels_freeze_the_adaptation_at_the_original(trials, make_window)
     assert "worse than the original" in adaptive.frozen
     np.testing.assert_array_equal(adaptive.model.estimator.means_, model.estimator.means_)
     assert not adaptive.learn(make_window(trials.X[0]), "left")
-    adaptive.thaw()
-    assert adaptive.learn(make_window(trials.X[0]), "left")
+    assert adaptive.counts["rolled_back"] == 1
+
+
+def test_a_model_that_followed_is_stored_with_where_it_came_to(trials, make_window, tmp_path):
+    model = Model.fit("csp-lda", trials, rest=trials.X[:10])
+    with pytest.raises(ArgumentError, match="recentre"):
+        AdaptiveModel(model, recentre="sleep")
+    with pytest.raises(ArgumentError, match="covariance of rest"):
+        AdaptiveModel(Model.fit("csp-lda", trials), recentre="rest", labelled=False)
+    with pytest.raises(ArgumentError, match="window by window"):
+        AdaptiveModel(Model.fit("fgmdm", trials))
+    adaptive = AdaptiveModel(model, recentre="rest", labelled=False)
+    mixed = np.random.default_rng(0).standard_normal((8, 8)) @ trials.X
+    for x in mixed[:20]:
+        assert adaptive.rest(make_window(x))
+        assert not adaptive.learn(make_window(x), "left")
+    assert adaptive.counts["centred"] == 20
+    first = adaptive.decide(make_window(mixed[30]))
+    assert first.probabilities != model.decide(make_window(mixed[30])).probabilities
+    again = Model.load(adaptive.save(tmp_path / "after.skops")).attach(trials.info)
+    assert again.decide(make_window(mixed[30])).probabilities == first.probabilities
+    assert set(again.centres) == {"rest", "windows"}
 
 
 def two_people(imagery, trials):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bcikit.decoding import epochs, make_decoder
-from bcikit.decoding.adaptation import Recentring, update_estimator
+from bcikit.decoding.adaptation import update_estimator
+from bcikit.decoding.centre import Recentring, centre_of
 from bcikit.processing import Bandpass
 
 CALIBRATION = 60
@@ -28,12 +29,12 @@ def _frozen(trials):
 def _adaptive(decoder, trials):
     """Decide each trial first; its cue is known when it is over."""
     decoder = deepcopy(decoder)
-    centre = Recentring(decoder, rate=0.05, warm=1)
-    centre.update(trials.X[:CALIBRATION])
+    centre = Recentring(centre_of(trials.X[:CALIBRATION]), rate=0.05)
     right = []
     for X, label in zip(trials.X[CALIBRATION:, None], trials.y[CALIBRATION:], strict=True):
-        right.append(decoder.predict(X)[0] == label)
-        update_estimator(decoder, X, label, rate=0.05)
+        here = centre.mapping @ X
+        right.append(decoder.predict(here)[0] == label)
+        update_estimator(decoder, here, label, rate=0.05)
         centre.update(X)
     return float(np.mean(right))
 
