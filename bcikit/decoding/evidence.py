@@ -152,46 +152,121 @@ class Accumulator:
                 raise ArgumentError(f"{len(probabilities)} probabilities for {len(self.classes)} classes.")
             values = np.clip(np.asarray(probabilities, dtype=np.float64), 1e-6, 1.0)
             self._log = self._log + (fresh / seconds) * (np.log(values) - self._offset)
-        return self._judge(fresh)
+        return judge(
+            self.classes, self.posterior.tolist(), self.stopping, seconds=self.seconds, step=fresh, idle=self.idle
+        )
 
     def add_decision(self, decision: Decision, *, seconds: float, new_seconds: float | None = None) -> Evidence:
         """Take a decision of a model; one without probabilities lets time pass only."""
         return self.add(decision.probabilities, seconds=seconds, new_seconds=new_seconds)
 
-    def _judge(self, step: float) -> Evidence:
-        stop = self.stopping
-        posterior = self.posterior
-        best = int(posterior.argmax())
-        p = float(posterior[best])
-        found = tuple(posterior.tolist())
-        gain = self._gain(p, step)
-        label = None if self.classes[best] == self.idle else self.classes[best]
-        data = {"expected_gain": gain}
-        if self.seconds < stop.min_seconds - 1e-9:
-            return Evidence(
-                posterior=found, seconds=self.seconds, label=None, done=False, reason="too-early", data=data
-            )
-        if p >= stop.confidence and gain <= stop.time_cost * step:
-            reason = "not-worth-waiting" if stop.time_cost > 0 else "confident"
-            return Evidence(posterior=found, seconds=self.seconds, label=label, done=True, reason=reason, data=data)
-        if self.seconds >= stop.max_seconds - 1e-9:
-            sure = p >= stop.confidence
-            return Evidence(
-                posterior=found,
-                seconds=self.seconds,
-                label=label if sure else None,
-                done=True,
-                reason="timeout" if sure else "no-evidence",
-                data=data,
-            )
-        return Evidence(posterior=found, seconds=self.seconds, label=None, done=False, reason="waiting", data=data)
 
-    def _gain(self, p: float, step: float) -> float:
-        """Return by how much one more window like the ones so far would lower the expected cost of an error."""
-        if self.stopping.time_cost == 0.0 or self.seconds <= 0.0:
-            return 0.0
-        odds = float(np.log(p) - np.log(max(1.0 - p, 1e-12)))
-        uniform = -float(np.log(max(len(self.classes) - 1, 1)))
-        rate = max(0.0, (odds - uniform) / self.seconds)
-        later = 1.0 / (1.0 + np.exp(-(odds + rate * step)))
-        return float(self.stopping.error_cost * max(0.0, later - p))
+def judge(
+    classes: Sequence[str],
+    posterior: Sequence[float],
+    stopping: Stopping,
+    *,
+    seconds: float,
+    step: float,
+    idle: str | None = None,
+) -> Evidence:
+    """Return whether to decide now: the one rule, for whatever made the posterior.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        Choices.
+    posterior : sequence of float
+        Probability of each given everything so far.
+    stopping : Stopping
+        The rule.
+    seconds : float
+        Signal used, or time waited, so far.
+    step : float
+        Seconds until the next window.
+    idle : str, optional
+        Class that ends it without a label.
+    """
+    best = max(range(len(classes)), key=posterior.__getitem__)
+    p = float(posterior[best])
+    found = tuple(float(value) for value in posterior)
+    gain = _gain(p, len(classes), stopping, seconds=seconds, step=step)
+    label = None if classes[best] == idle else classes[best]
+    data = {"expected_gain": gain}
+
+    def state(*, done: bool, reason: str, label: str | None = None) -> Evidence:
+        return Evidence(posterior=found, seconds=seconds, label=label, done=done, reason=reason, data=data)
+
+    if seconds < stopping.min_seconds - 1e-9:
+        return state(done=False, reason="too-early")
+    if p >= stopping.confidence and gain <= stopping.time_cost * step:
+        reason = "not-worth-waiting" if stopping.time_cost > 0 else "confident"
+        return state(done=True, reason=reason, label=label)
+    if seconds >= stopping.max_seconds - 1e-9:
+        sure = p >= stopping.confidence
+        return state(done=True, reason="timeout" if sure else "no-evidence", label=label if sure else None)
+    return state(done=False, reason="waiting")
+
+
+def _gain(p: float, n_classes: int, stopping: Stopping, *, seconds: float, step: float) -> float:
+    """Return by how much one more window like the ones so far would lower the expected cost of an error."""
+    if stopping.time_cost == 0.0 or seconds <= 0.0:
+        return 0.0
+    odds = float(np.log(p) - np.log(max(1.0 - p, 1e-12)))
+    uniform = -float(np.log(max(n_classes - 1, 1)))
+    rate = max(0.0, (odds - uniform) / seconds)
+    later = 1.0 / (1.0 + np.exp(-(odds + rate * step)))
+    return float(stopping.error_cost * max(0.0, later - p))
+
+
+class Smoother:
+    """Exponentially smoothed probability of one class, as in MI-driven FES (Leeb 2013, Biasiucci 2018).
+
+    ``s <- a s + (1 - a) p``, from `start`.
+
+    Parameters
+    ----------
+    alpha : float
+        Share of the past, 0 to below 1.
+    start : float
+        Where it begins at each trial.
+    """
+
+    def __init__(self, alpha: float, *, start: float = 0.5) -> None:
+        self.alpha = alpha
+        self.first = start
+        self.value = start
+
+    def reset(self) -> None:
+        """Forget the evidence."""
+        self.value = self.first
+
+    def add(self, p: float) -> float:
+        """Take one probability and return the smoothed one."""
+        self.value = self.alpha * self.value + (1.0 - self.alpha) * p
+        return self.value
+
+
+class KofN:
+    """True once k of the newest n answers were yes.
+
+    Parameters
+    ----------
+    k, n : int
+        ``1 <= k <= n``.
+    """
+
+    def __init__(self, k: int, n: int) -> None:
+        self.k = k
+        self.n = n
+        self._recent: list[bool] = []
+
+    def reset(self) -> None:
+        """Forget the answers."""
+        self._recent.clear()
+
+    def add(self, *, yes: bool) -> bool:
+        """Take one answer and say whether enough were yes."""
+        self._recent.append(yes)
+        del self._recent[: -self.n]
+        return sum(self._recent) >= self.k

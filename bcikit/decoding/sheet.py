@@ -13,6 +13,7 @@ from bcikit.version import __version__
 FORMAT = 1
 """Version of the layout of the sheet and of the file around it."""
 
+_TUPLES = ("classes", "ch_names", "filters", "people", "devices")
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "pyriemann", "skops")
 
 
@@ -62,6 +63,12 @@ class ModelSheet:
         For whom and what it was made, in words.
     seed : int
         Seed of everything random.
+    people : tuple of str
+        Of a model of many people: who they were, by their codes; empty for a model of one person.
+    devices : tuple of str
+        Names of the streams that they were recorded with.
+    expected : mapping
+        Of a model of many people: what a new person may expect (``value``, ``low``, ``high``, ``metric``).
     causal : bool
         False if the training data were filtered with zero phase: such a model is refused on a stream.
     """
@@ -87,12 +94,15 @@ class ModelSheet:
     versions: Mapping[str, str] = field(default_factory=dict)
     intended_use: str = ""
     seed: int = 0
+    people: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    expected: Mapping[str, Any] = field(default_factory=dict)
     causal: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; `from_dict` reverses it."""
         result = asdict(self)
-        for key in ("classes", "ch_names", "filters"):
+        for key in _TUPLES:
             result[key] = list(result[key])
         return {"format": FORMAT, **result}
 
@@ -110,8 +120,10 @@ class ModelSheet:
         if found != FORMAT:
             raise ModelError(f"The model sheet has the format {found!r}; this bcikit reads {FORMAT}.")
         try:
-            for key in ("classes", "ch_names", "filters"):
-                content[key] = tuple(content[key])
+            for key in _TUPLES:
+                # What a sheet of an earlier version does not say has its default.
+                if key in content or key in ("classes", "ch_names", "filters"):
+                    content[key] = tuple(content[key])
             return cls(**content)
         except (KeyError, TypeError) as error:
             raise ModelError(f"The model sheet is incomplete or has fields of another version: {error}.") from None

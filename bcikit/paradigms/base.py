@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heappush
 from typing import Any, ClassVar, Protocol
 
+from bcikit.decoding.evidence import Stopping
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.schedule import Planned, Schedule
 from bcikit.paradigms.settings import ParadigmSettings
@@ -124,9 +125,22 @@ class Paradigm(ABC):
         Name in reports; the kind if empty.
     defaults : mapping
         Table "defaults" of its file: what session to build around it (source, pipeline, decoder, output).
+
+    Attributes
+    ----------
+    stopping : Stopping or None
+        The session's rule of when the evidence of several windows is enough; None for the paradigm's own.
+    error_check : bcikit.paradigms.support.ErrorCheck or None
+        What takes back a choice that the person's error potential says was wrong.
+    skip_calibration : bool
+        True where the session has a model already: the calibration block is left out.
+    takes_stopping, takes_errors : bool
+        Whether the paradigm knows what to do with the first two.
     """
 
     kind: ClassVar[str]
+    takes_stopping: ClassVar[bool] = False
+    takes_errors: ClassVar[bool] = False
     Settings: ClassVar[type[ParadigmSettings]]
 
     def __init__(
@@ -136,6 +150,9 @@ class Paradigm(ABC):
         self.name = name or self.kind
         self.defaults: dict[str, Any] = dict(defaults or {})
         self.info: StreamInfo | None = None
+        self.stopping: Stopping | None = None
+        self.error_check: Any = None
+        self.skip_calibration = False
         self._finished = False
         self._sequence = 0
         self._windows: list[tuple[int, int, WindowRequest]] = []
@@ -157,8 +174,14 @@ class Paradigm(ABC):
         """Return what decodes without training, or None if a trained model is needed (call after `configure`)."""
         return None
 
-    def decider_for(self, request: WindowRequest) -> Decider | None:  # noqa: ARG002
+    def decider_for(self, request: WindowRequest) -> Decider | None:
         """Return what decodes this request in place of the session's decider; None for the usual one."""
+        check = self.error_check
+        return None if check is None or request.kind != "error-potential" else check.decider
+
+    @property
+    def idle(self) -> str | None:
+        """The class of wanting nothing; None where there is none."""
         return None
 
     @property

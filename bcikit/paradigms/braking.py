@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from bcikit.decoding.chance import accuracy_interval
+from bcikit.paradigms.answers import probability_of, together
 from bcikit.paradigms.base import Calibration, WindowRequest
-from bcikit.paradigms.evidence import probability_of, together
 from bcikit.paradigms.pictures import road
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.score import quartiles, rate_interval

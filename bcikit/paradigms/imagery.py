@@ -1,5 +1,6 @@
 """Cue-based motor imagery with feedback on a virtual hand; Graz timings."""
 
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -9,6 +10,7 @@ from bcikit.paradigms.conditions import balanced_order
 from bcikit.paradigms.pictures import hands
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.settings import Count, CuedSettings, Name, ParadigmSettings, Seconds, Span
+from bcikit.paradigms.support import ERROR_POTENTIAL
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.signal import Command, Decision, Event, Verdict
 
@@ -89,6 +91,8 @@ class MotorImagery(TrialParadigm):
     kind: ClassVar[str] = "motor-imagery"
     Settings: ClassVar[type[ParadigmSettings]] = MotorImagerySettings
     settings: MotorImagerySettings
+    takes_stopping = True
+    takes_errors = True
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -164,6 +168,9 @@ class MotorImagery(TrialParadigm):
         final = self._after_cue(trial, s.window[1])
         count = int((seconds - begin) * s.feedback_rate + 1e-6)
         stops = {self._after_cue(trial, begin + index / s.feedback_rate): False for index in range(count + 1)}
+        if self.stopping is not None:
+            # The trial is decided once the evidence is enough, at its end at the latest.
+            final = max(final, *stops)
         for stop in sorted(stops | {final: True}):
             if stop - length >= trial.start or s.cues == "external":
                 kind = "final" if stop == final else "feedback"
@@ -183,6 +190,10 @@ class MotorImagery(TrialParadigm):
             return [], []
         commands: list[Command] = []
         events: list[Event] = []
+        if request.kind == ERROR_POTENTIAL:
+            return self._correct(trial, decision, verdict, request)
+        if self.stopping is not None and trial.seconds is not None:
+            return [], []
         if decision.probabilities:
             shown = decision.classes[max(range(len(decision.probabilities)), key=decision.probabilities.__getitem__)]
             data: dict[str, Any] = {
@@ -194,13 +205,34 @@ class MotorImagery(TrialParadigm):
             events.append(self._event_at(request.stop_sample, "feedback/update", value=decision.confidence, data=data))
         if verdict.allowed and verdict.label is not None:
             commands += self.act(trial, decision, verdict)
-        if request.final:
+        if request.final or decision.data.get("enough"):
             self.settle(trial, decision, verdict, request)
+            if self.stopping is not None and decision.label is None:
+                trial.predicted = None
+            elif trial.predicted is not None:
+                self.ask_error(trial, decision, request.stop_sample)
             correct = trial.predicted == trial.label
             data = {"trial": trial.index, "class": trial.label, "predicted": trial.predicted, "correct": correct}
             events.append(self._event_at(request.stop_sample, "feedback/result", data=data))
             if trial.predicted is not None and not correct:
                 events.append(self._event_at(request.stop_sample, "feedback/error", data=data))
+        return commands, events
+
+    def interpret(self, decision: Decision, request: WindowRequest) -> Decision:
+        """Add the windows up where the session says so; judge the choice by its error potential."""
+        if request.kind == ERROR_POTENTIAL:
+            return self.opinion(decision)
+        return self.gather(decision, request)
+
+    def _correct(
+        self, trial: Trial, decision: Decision, verdict: Verdict, request: WindowRequest
+    ) -> tuple[list[Command], list[Event]]:
+        taken, events = self.take_back(trial, decision, verdict, request)
+        if not taken:
+            return [], events
+        commands = [self._command(decision, "undo", trial.data["undone"], ttl=self.settings.ttl)]
+        if trial.predicted is not None:
+            commands += self.act(trial, decision, replace(verdict, label=trial.predicted))
         return commands, events
 
     def interrupt(self, sample: int) -> list[Event]:

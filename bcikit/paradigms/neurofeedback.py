@@ -5,9 +5,9 @@ from typing import Annotated, Any, ClassVar, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from bcikit.paradigms.answers import together
 from bcikit.paradigms.bands import BandPowerDecider
 from bcikit.paradigms.base import Decider, WindowRequest
-from bcikit.paradigms.evidence import together
 from bcikit.paradigms.pictures import rising
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.settings import ParadigmSettings, Seconds, Share, Span

@@ -3,9 +3,10 @@
 import hashlib
 from typing import Any, ClassVar
 
+from bcikit.decoding.evidence import KofN, Smoother
+from bcikit.paradigms.answers import probability_of, together
 from bcikit.paradigms.base import Calibration, WindowRequest
 from bcikit.paradigms.conditions import balanced_order
-from bcikit.paradigms.evidence import KofN, Smoother, probability_of, together
 from bcikit.paradigms.pictures import hands, side_of, watched
 from bcikit.paradigms.rehabilitation_settings import RehabilitationSettings
 from bcikit.paradigms.scene import Scene
@@ -20,6 +21,12 @@ class Rehabilitation(TrialParadigm):
     kind: ClassVar[str] = "rehabilitation"
     Settings: ClassVar[type[ParadigmSettings]] = RehabilitationSettings
     settings: RehabilitationSettings
+    takes_stopping = True
+
+    @property
+    def idle(self) -> str | None:
+        """Not attempting to move."""
+        return str(self.settings.idle)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -135,9 +142,15 @@ class Rehabilitation(TrialParadigm):
         p = probability_of(decision, s.movement)
         if trial is None or p is None:
             return decision
-        smooth = self._smoother.add(p)
         elapsed = (request.stop_sample - trial.onset) / self.sfreq
-        yes = self._enough.add(yes=smooth >= self.threshold)
+        if self.stopping is None:
+            smooth = self._smoother.add(p)
+            yes = self._enough.add(yes=smooth >= self.threshold)
+        else:
+            # Evidence begins with the attempt; a trial without enough of it ends without help.
+            gathered = self.gather(decision, request)
+            smooth = probability_of(gathered, s.movement) or 0.0
+            yes = gathered.label == s.movement
         data: dict[str, Any] = {"window_p": p, "smoothed": smooth, "threshold": self.threshold}
         delay = trial.data.get("planned_delay")
         if self._help or (delay is not None and trial.label == s.movement):

@@ -2,15 +2,17 @@
 
 from typing import Any, ClassVar
 
+from bcikit.decoding.evidence import judge
 from bcikit.decoding.speller import LetterPosterior
-from bcikit.paradigms.base import Calibration, Decider, WindowRequest
-from bcikit.paradigms.evidence import best, probability_of, together
+from bcikit.paradigms.answers import best, probability_of, together
+from bcikit.paradigms.base import Calibration, WindowRequest
 from bcikit.paradigms.language import SPACE, LanguageModel
 from bcikit.paradigms.pictures import matrix
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.score import itr
 from bcikit.paradigms.settings import ParadigmSettings
 from bcikit.paradigms.speller_settings import DELETE, SpellerSettings
+from bcikit.paradigms.support import ERROR_POTENTIAL
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
 
@@ -27,7 +29,8 @@ class Speller(TrialParadigm):
     kind: ClassVar[str] = "p300-speller"
     Settings: ClassVar[type[ParadigmSettings]] = SpellerSettings
     settings: SpellerSettings
-    _error_decider: Decider | None = None
+    takes_stopping = True
+    takes_errors = True
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -40,14 +43,6 @@ class Speller(TrialParadigm):
         tmin, tmax = self.settings.epoch
         events = {"label/target": "target", "label/nontarget": "nontarget"}
         return Calibration(events=events, tmin=tmin, tmax=tmax)
-
-    def attach_error_decider(self, decider: Decider) -> None:
-        """Take a decoder of the classes "error" and "correct" for windows after a selection."""
-        self._error_decider = decider
-
-    def decider_for(self, request: WindowRequest) -> Decider | None:
-        """Return the error-potential decoder for windows after a selection."""
-        return self._error_decider if request.kind == "error-potential" else None
 
     def configure(self, info: StreamInfo, *, seed: int) -> None:
         """Prepare; the order of flashes follows from `seed`."""
@@ -187,6 +182,8 @@ class Speller(TrialParadigm):
     # ---- decisions ---------------------------------------------------------------------------------------------
     def interpret(self, decision: Decision, request: WindowRequest) -> Decision:
         """Add the evidence of one flash (`LetterPosterior`); the label comes when a sequence is complete."""
+        if request.kind == ERROR_POTENTIAL:
+            return self.opinion(decision)
         trial = self.running(request)
         if trial is None or request.kind != "flash" or trial.seconds is not None:
             return decision
@@ -200,8 +197,14 @@ class Speller(TrialParadigm):
         posterior = dict(zip(s.items, self._posterior.probabilities.tolist(), strict=True))
         winner = best(s.items, posterior)
         complete = self._answered[sequence] == len(self._groups)
-        enough = complete and sequence + 1 >= s.min_sequences and posterior[winner] >= s.threshold
-        at_end = request.final and posterior[winner] >= s.minimum
+        if self.stopping is None:
+            enough = complete and sequence + 1 >= s.min_sequences and posterior[winner] >= s.threshold
+            at_end = request.final and posterior[winner] >= s.minimum
+        else:
+            # Flashes overlap in time: what counts is how long the person has waited.
+            waited = (request.stop_sample - trial.onset) / self.sfreq
+            found = judge(s.items, list(posterior.values()), self.stopping, seconds=waited, step=s.soa)
+            enough, at_end = complete and found.label is not None, False
         data = {"p_target": p, "sequence": sequence, "items": list(request.data["items"])}
         return together(decision, posterior, winner if enough or at_end else None, data=data)
 
@@ -212,8 +215,8 @@ class Speller(TrialParadigm):
         trial = self.running(request)
         if trial is None:
             return [], []
-        if request.kind == "error-potential":
-            return self._take_back(trial, decision, verdict, request)
+        if request.kind == ERROR_POTENTIAL:
+            return self._correct(trial, decision, verdict, request)
         if trial.seconds is not None:
             return [], []
         if verdict.allowed and verdict.label is not None:
@@ -247,27 +250,26 @@ class Speller(TrialParadigm):
         if correct is False:
             events.append(self._event_at(at, "feedback/error", data=data))
         self.cut_off(trial, at)
-        self._plan_end(trial, at + self.schedule.samples(max(s.pause, 1.0 if self._asks_error else 0.0)))
-        if self._asks_error:
-            stop, length = at + self.schedule.samples(0.8), self.schedule.samples(0.6)
-            self._ask(WindowRequest(stop, length, trial=trial.index, kind="error-potential"))
+        self._plan_end(trial, at + max(self.schedule.samples(s.pause), 1 + self.ask_error(trial, decision, at)))
         return [self._command(decision, "select", item, ttl=s.ttl, data={"text": self.text})], events
 
-    @property
-    def _asks_error(self) -> bool:
-        return self.settings.error_potential and self._error_decider is not None
-
-    def _take_back(
+    def _correct(
         self, trial: Trial, decision: Decision, verdict: Verdict, request: WindowRequest
     ) -> tuple[list[Command], list[Event]]:
-        p = probability_of(decision, "error")
-        trial.data["p_error"] = p
-        if p is None or p < self.settings.error_threshold or not verdict.allowed:
-            return [], []
+        taken, events = self.take_back(trial, decision, verdict, request)
+        if not taken:
+            return [], events
         self.text = trial.data["before"]
-        trial.data |= {"undone": True, "text": self.text}
-        event = self._event_at(request.stop_sample, "select/undo", data={"trial": trial.index, "text": self.text})
-        return [self._command(decision, "undo", trial.predicted, ttl=self.settings.ttl)], [event]
+        commands = [self._command(decision, "undo", trial.data["undone"], ttl=self.settings.ttl)]
+        if trial.predicted is not None:
+            self.text = self._write(trial.predicted)
+            about = {"text": self.text}
+            commands.append(self._command(decision, "select", trial.predicted, ttl=self.settings.ttl, data=about))
+        trial.data["text"] = self.text
+        events.append(
+            self._event_at(request.stop_sample, "select/undo", data={"trial": trial.index, "text": self.text})
+        )
+        return commands, events
 
     def _write(self, item: str) -> str:
         if item == DELETE:

@@ -48,10 +48,6 @@ class SpellerSettings(ParadigmSettings):
         Use letters and words written so far as a prior.
     predictions : int
         Items ``#1``, ``#2``, ... of the matrix stand for the likeliest words.
-    error_potential : bool
-        Ask the attached error-potential decoder after each selection and take back what was wrong.
-    error_threshold : float
-        Probability of an error from which on a selection is taken back.
     """
 
     mode: Literal["row-column", "single"] = "row-column"
@@ -75,8 +71,6 @@ class SpellerSettings(ParadigmSettings):
     minimum: Share = 0.60
     language: bool = True
     predictions: Annotated[int, Field(ge=0, le=6)] = 0
-    error_potential: bool = False
-    error_threshold: Annotated[float, Field(ge=0.5, le=1.0)] = 0.8
 
     @field_validator("calibration", "copy_text", mode="before")
     @classmethod

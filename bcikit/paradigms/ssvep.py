@@ -5,8 +5,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from bcikit.decoding.evidence import KofN
+from bcikit.paradigms.answers import best
 from bcikit.paradigms.base import Calibration, Decider, WindowRequest
-from bcikit.paradigms.evidence import KofN, best
 from bcikit.paradigms.frames import Refresh, feasibility
 from bcikit.paradigms.pictures import menu
 from bcikit.paradigms.scene import Scene
@@ -14,6 +15,7 @@ from bcikit.paradigms.scene import Target as Shown
 from bcikit.paradigms.score import itr, summarise
 from bcikit.paradigms.settings import Count, CuedSettings, Name, ParadigmSettings, Seconds, Share, Span, Table
 from bcikit.paradigms.stage import title
+from bcikit.paradigms.support import ERROR_POTENTIAL
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.paradigms.untrained import RestScores, SsvepDecider, shares
 from bcikit.signal import ArgumentError, Command, Decision, Event, StreamInfo, Verdict
@@ -146,6 +148,13 @@ class SsvepMenu(TrialParadigm):
     kind: ClassVar[str] = "ssvep-menu"
     Settings: ClassVar[type[ParadigmSettings]] = SsvepSettings
     settings: SsvepSettings
+    takes_stopping = True
+    takes_errors = True
+
+    @property
+    def idle(self) -> str | None:
+        """Looking at no target."""
+        return IDLE
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -283,6 +292,8 @@ class SsvepMenu(TrialParadigm):
     # ---- decisions ---------------------------------------------------------------------------------------------
     def interpret(self, decision: Decision, request: WindowRequest) -> Decision:
         """Give the label only when the same target was likely enough k times; looking at none never is one."""
+        if request.kind == ERROR_POTENTIAL:
+            return self.opinion(decision)
         trial = self.running(request)
         if trial is None or not decision.probabilities:
             return decision
@@ -295,6 +306,9 @@ class SsvepMenu(TrialParadigm):
         p = dict(zip(decision.classes, decision.probabilities, strict=True))
         if scores is not None:
             p = shares(self._rest.correct(request.n_times, scores), IDLE)
+        if self.stopping is not None:
+            whole = replace(decision, classes=tuple(p), probabilities=tuple(p.values()), label=None, reason=None)
+            return self.gather(whole, request, growing=s.growing)
         winner = best(tuple(p), p)
         if winner != self._winner:
             self._enough.reset()
@@ -309,6 +323,8 @@ class SsvepMenu(TrialParadigm):
     ) -> tuple[list[Command], list[Event]]:
         """Choose what the gate lets through and stop the flicker; choose nothing at its end."""
         trial = self.running(request)
+        if trial is not None and request.kind == ERROR_POTENTIAL:
+            return self._correct(trial, decision, verdict, request)
         if trial is None or trial.seconds is not None or request.kind == BASELINE:
             return [], []
         at = request.stop_sample
@@ -318,18 +334,31 @@ class SsvepMenu(TrialParadigm):
             trial.predicted = item
             self.chosen.append(item)
             self.cut_off(trial, at)
-            self._plan_end(trial, self._plan_blank(trial, at))
+            self._plan_end(trial, max(self._plan_blank(trial, at), at + 1 + self.ask_error(trial, decision, at)))
             events = [self._event_at(at, f"select/{item}", data={"trial": trial.index, "item": item})]
             events += self._outcome(trial, at)
             return [self._command(decision, "select", item, ttl=self.settings.ttl)], events
         if decision.label is not None:
             trial.reasons = verdict.reasons
-        if request.final:
+        if request.final or decision.data.get("enough"):
             trial.predicted = IDLE
             trial.allowed = trial.label == IDLE
             trial.seconds = (at - trial.onset) / self.sfreq
             return [], self._outcome(trial, at)
         return [], []
+
+    def _correct(
+        self, trial: Trial, decision: Decision, verdict: Verdict, request: WindowRequest
+    ) -> tuple[list[Command], list[Event]]:
+        taken, events = self.take_back(trial, decision, verdict, request)
+        if not taken:
+            return [], events
+        self.chosen.pop()
+        commands = [self._command(decision, "undo", trial.data["undone"], ttl=self.settings.ttl)]
+        if trial.predicted in self.frequencies:
+            self.chosen.append(str(trial.predicted))
+            commands.append(self._command(decision, "select", trial.predicted, ttl=self.settings.ttl))
+        return commands, events
 
     def _outcome(self, trial: Trial, at: int) -> list[Event]:
         correct = trial.predicted == trial.label if trial.label else None

@@ -37,6 +37,9 @@ class Steering(MotorImagery):
     kind: ClassVar[str] = "imagery-steering"
     Settings: ClassVar[type[ParadigmSettings]] = SteeringSettings
     settings: SteeringSettings
+    # The way to the target is evidence enough.
+    takes_stopping = False
+    takes_errors = False
 
     def scene(self, event: Event, before: Scene) -> Scene:
         """Return the ball and its two goals."""

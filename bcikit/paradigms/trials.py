@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from bcikit.paradigms.base import Paradigm, WindowRequest
 from bcikit.paradigms.schedule import Action, Planned
 from bcikit.paradigms.score import summarise
 from bcikit.paradigms.stage import PAGES
+from bcikit.paradigms.support import ERROR, ERROR_POTENTIAL, ErrorCheck, TrialEvidence
 from bcikit.signal import Decision, Event, StreamInfo, Verdict
 
 _SKIPPED = -2
@@ -157,7 +158,11 @@ class TrialParadigm(Paradigm):
         """Prepare for a stream; the order of trials follows from `seed`."""
         super().configure(info, seed=seed)
         self.rng = np.random.default_rng(seed)
-        self._sections = [] if self.outside else [*self.introduction(), *self.sections()]
+        self._sections = [] if self.outside else [*self.introduction(), *self._wanted_sections()]
+        self._evidence = (
+            None if self.stopping is None else TrialEvidence(self.stopping, idle=self.idle, sfreq=info.sfreq)
+        )
+        self._acted: Decision | None = None
         self._section = -1
         self._trial: Trial | None = None
         self._n_trials = 0
@@ -165,6 +170,18 @@ class TrialParadigm(Paradigm):
         self.trials: list[Trial] = []
         self.outside_seconds = 0.0
         """Duration of the newest event of the source that began a trial."""
+
+    def _wanted_sections(self) -> list[Section]:
+        """Return the sections; without the calibration, and the pauses after it, where a model is there already."""
+        parts = self.sections()
+        if not self.skip_calibration:
+            return parts
+        kept: list[Section] = []
+        for part in parts:
+            before = kept[-1].kind if kept else "break"
+            if part.kind != "calibration" and not (part.kind == "break" and before == "break"):
+                kept.append(part)
+        return kept
 
     def start(self, sample: int, time: float) -> None:
         """Begin the first section at `sample`."""
@@ -271,6 +288,9 @@ class TrialParadigm(Paradigm):
         trial = Trial(index=self._n_trials, section=section, label=label, start=sample, onset=sample)
         self._n_trials += 1
         self._trial = trial
+        if self._evidence is not None:
+            self._evidence.reset()
+        self._acted = None
         self.plan(trial, sample, "trial/start", data={"trial": trial.index, "class": label, "kind": section.kind})
         self._plan_end(trial, self.plan_trial(trial))
         return trial
@@ -353,6 +373,50 @@ class TrialParadigm(Paradigm):
         """Return a pause in which the last window of the trial is still answered: a screen delays it."""
         delay = self.settings.display_delay
         return max(seconds, delay + 0.1) if delay else seconds
+
+    # ---- what a session adds -----------------------------------------------------------------------------------
+    def gather(self, decision: Decision, request: WindowRequest, *, growing: bool = False) -> Decision:
+        """Return what the windows of the trial say together, where the session has a rule of stopping.
+
+        Windows that reach back before the cue, or come after the choice, say nothing.
+        """
+        trial = self.running(request)
+        if self._evidence is None or trial is None:
+            return decision
+        if request.start_sample < trial.onset or trial.seconds is not None:
+            return replace(decision, label=None, reason=decision.reason or "gathering-evidence")
+        return self._evidence.add(decision, request, growing=growing)
+
+    def ask_error(self, trial: Trial, acted: Decision, at: int) -> int:
+        """Look for an error potential after a choice; return the samples that takes, 0 where nobody looks."""
+        check = self.error_check
+        if check is None:
+            return 0
+        self._acted = acted
+        length = self.schedule.samples(check.tmax - check.tmin)
+        wait = self.schedule.samples(check.tmax)
+        self._ask(WindowRequest(at + wait, length, trial=trial.index, kind=ERROR_POTENTIAL))
+        return wait
+
+    def opinion(self, found: Decision) -> Decision:
+        """Return what an error potential says of the choice of this trial."""
+        check = self.error_check
+        if self._acted is None or not isinstance(check, ErrorCheck):
+            return replace(found, label=None, reason=found.reason or "no-choice")
+        return check.judge(self._acted, found)
+
+    def take_back(
+        self, trial: Trial, decision: Decision, verdict: Verdict, request: WindowRequest
+    ) -> tuple[bool, list[Event]]:
+        """Take a choice back where the error potential says so and the gate allows it; return whether it was."""
+        trial.data["p_error"] = decision.data.get("p_error")
+        if decision.label != ERROR or not verdict.allowed:
+            return False, []
+        instead = decision.data.get("instead")
+        trial.data |= {"undone": trial.predicted}
+        trial.predicted = instead
+        data = {"trial": trial.index, "item": trial.data["undone"], "instead": instead}
+        return True, [self._event_at(request.stop_sample, "feedback/undo", data=data)]
 
     def running(self, request: WindowRequest) -> Trial | None:
         """Return the trial a request belongs to, None if that is over."""

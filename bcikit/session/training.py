@@ -4,10 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bcikit.decoding import Epochs, Model, epochs, make_decoder
-from bcikit.processing import Pipeline
+from bcikit.processing import Pipeline, WindowBuffer
 from bcikit.session.config import SessionConfig
-from bcikit.signal import DataError, Recording, StreamInfo, label_of
+from bcikit.session.following import rest_stops
+from bcikit.signal import ArgumentError, DataError, Recording, StreamInfo, label_of
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, steps done and steps in all."""
@@ -85,6 +89,7 @@ def fit_model(
     """
     runs = [filtered] if isinstance(filtered, Recording) else list(filtered)
     trials = epochs(runs, events=cues, tmin=window.tmin, tmax=window.tmax)
+    rest = rest_epochs(runs, trials) if config.decoder.recentre == "rest" else None
     decoder = make_decoder(config.decoder.name, sfreq=trials.sfreq, **config.decoder.parameters)
     model = Model.fit(
         decoder,
@@ -93,9 +98,35 @@ def fit_model(
         filters=pipeline.to_config(),
         intended_use=f"session {config.session.name}, paradigm {config.paradigm.name}",
         seed=config.session.seed,
+        rest=rest,
         progress=lambda done, total: progress("Training the decoder", done, total),
     )
     return model.attach(runs[0].info), trials
+
+
+def rest_epochs(runs: Sequence[Recording], like: Epochs) -> NDArray[np.float64]:
+    """Return the windows of rest in some runs, in the channels and the length of their epochs.
+
+    Returns
+    -------
+    ndarray, shape (n, n_channels, n_times)
+        Without those that hold untrue samples; empty where the runs have no phase of rest.
+    """
+    found = []
+    for run in runs:
+        columns = run.info.index_of(like.ch_names, who="rest")
+        buffer = WindowBuffer(run.info.n_channels, run.info.sfreq, run.n_times / run.info.sfreq + 1.0)
+        for chunk in run.chunks(4096):
+            buffer.append(chunk)
+        for event in run.events:
+            for stop in rest_stops(event, n_times=like.n_times, sfreq=like.sfreq):
+                try:
+                    window = buffer.get(stop, like.n_times)
+                except ArgumentError:
+                    continue
+                if not window.n_lost and not window.bad[columns].any() and np.isfinite(window.data).all():
+                    found.append(window.data[columns].copy())
+    return np.array(found) if found else np.empty((0, len(like.ch_names), like.n_times))
 
 
 def apply_pipeline(

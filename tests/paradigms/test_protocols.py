@@ -8,6 +8,7 @@ import pytest
 
 from bcikit.paradigms import make_paradigm, paradigm_names
 from bcikit.paradigms.score import rate_interval
+from bcikit.paradigms.support import ErrorCheck
 from bcikit.paradigms.vehicle import plan_brakings
 from bcikit.signal import ArgumentError, ConfigError, Decision, Event, StreamInfo
 
@@ -263,17 +264,16 @@ def test_single_items_and_words_by_prediction(run):
     assert done.named("prediction/words")[-1].data["words"][0] == "BRAIN"
 
 
-def test_an_error_potential_takes_the_selection_back(run):
-    paradigm = make_paradigm(
-        {"base": "p300-single", "calibration": [], "error_potential": True, "copy_text": ["WATER"], "max_selections": 1}
-    )
+@pytest.mark.parametrize(("sure", "undone"), [(0.99999, True), (0.4, False)])
+def test_an_error_potential_takes_the_selection_back(run, sure, undone):
+    paradigm = make_paradigm({"base": "p300-single", "calibration": [], "copy_text": ["WATER"], "max_selections": 1})
     speller = eeg_speller(2.0)(paradigm)
 
     class Errp:
         def decide(self, window, *, now=None):
             raise AssertionError("the driver answers")
 
-    paradigm.attach_error_decider(Errp())
+    paradigm.error_check = ErrorCheck(decider=Errp(), tmin=0.2, tmax=0.8)
 
     def answer(request):
         if request.kind != "error-potential":
@@ -281,13 +281,15 @@ def test_an_error_potential_takes_the_selection_back(run):
         assert paradigm.decider_for(request) is not None
         base = blank(request, ("error", "correct"))
         return Decision(
-            time=base.time, sample=base.sample, classes=base.classes, probabilities=(0.95, 0.05), label="error"
+            time=base.time, sample=base.sample, classes=base.classes, probabilities=(sure, 1 - sure), label="error"
         )
 
     done = run(paradigm, answer)
-    assert [command.name for command in done.commands] == ["select", "undo"]
-    assert paradigm.results()["text"] == ""
-    assert paradigm.results()["trials"][0]["undone"]
+    assert [command.name for command in done.commands] == ["select", "undo"][: 1 + undone]
+    assert paradigm.results()["text"] == ("" if undone else "WATER")
+    row = paradigm.results()["trials"][0]
+    assert row.get("undone") == ("WATER" if undone else None)
+    assert (row["p_error"] >= 0.8) == undone
 
 
 # ---- SSVEP ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,187 @@
+"""Where a session's model comes from when it is not calibrated: earlier sessions of the person, or other people."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bcikit.decoding import Model
+from bcikit.decoding.adaptation import AdaptiveModel
+from bcikit.decoding.population import population_folder
+from bcikit.decoding.sheet import ModelSheet
+from bcikit.decoding.store import read_sheet
+from bcikit.paradigms import Paradigm
+from bcikit.recording import Catalogue
+from bcikit.recording.header import read_header
+from bcikit.recording.layout import HEADER
+from bcikit.session.config import SessionConfig
+from bcikit.session.decider import Decider
+from bcikit.session.decoder_settings import DecoderSection, is_path
+from bcikit.signal import ArgumentError, BciError, ModelError, RecordingError, StreamInfo
+
+MODEL = "model.skops"
+"""What a session began to decide with, in its folder."""
+
+AFTER = "model-after.skops"
+"""What it had become at the end, where it followed the person."""
+
+ERROR_MODEL = "error-model.skops"
+"""The decoder of error potentials that it used."""
+
+ERROR = "error"
+"""The class of an error potential."""
+
+
+def starting_model(config: SessionConfig, paradigm: Paradigm, info: StreamInfo) -> Model | None:
+    """Return the model a session begins with, attached; None where it is calibrated or the paradigm needs none.
+
+    Raises
+    ------
+    BciError
+        If there is no such model, or it does not fit stream or paradigm, with what to do.
+    """
+    section = config.decoder
+    if paradigm.decider() is not None:
+        return None
+    if section.model:
+        path = Path(section.model)
+    elif section.start == "calibrate":
+        return None
+    else:
+        path = find_model(config, paradigm)
+    model = Model.load(path).attach(info)
+    unknown = sorted(set(paradigm.classes) - set(model.classes))
+    if unknown:
+        raise BciError(
+            f"The model {path} decides between {', '.join(model.classes)}; "
+            f"the paradigm also asks for {', '.join(unknown)}."
+        )
+    return model
+
+
+def find_model(config: SessionConfig, paradigm: Paradigm) -> Path:
+    """Return the newest model of this person, or of other people, for the classes of a paradigm.
+
+    Raises
+    ------
+    BciError
+        If there is none.
+    """
+    section = config.decoder
+    wanted = set(paradigm.classes)
+    if section.start == "population":
+        found = [path for path, sheet in _populations(section) if set(sheet.classes) == wanted]
+        if found:
+            return found[-1]
+        raise BciError(
+            f'start = "population": there is no model of other people for {", ".join(paradigm.classes)} in '
+            f"{section.models or population_folder()}. Make one with: bcikit train --across FOLDER --paradigm ..."
+        )
+    subject = config.session.subject
+    found = [path for path, sheet in _own(section, subject) if set(sheet.classes) == wanted]
+    if found:
+        return found[-1]
+    raise BciError(
+        f'start = "last": there is no earlier model of {subject} for {", ".join(paradigm.classes)} in '
+        f'{section.models or "the catalogue of this user"}. Run a session with start = "calibrate" first.'
+    )
+
+
+def find_error_model(config: SessionConfig, info: StreamInfo) -> Model | None:
+    """Return the decoder of error potentials, attached; None where none is asked for.
+
+    Raises
+    ------
+    BciError
+        If there is none for this person.
+    """
+    section = config.decoder
+    if not section.correct:
+        return None
+    if section.error_model:
+        path = Path(section.error_model)
+    else:
+        subject = config.session.subject
+        found = [path for path, sheet in _own(section, subject) if ERROR in sheet.classes]
+        if not found:
+            raise BciError(
+                f'correct = "errp": there is no decoder of error potentials of {subject} in '
+                f"{section.models or 'the catalogue of this user'}. Run the session paradigm:error-potential once."
+            )
+        path = found[-1]
+    model = Model.load(path).attach(info)
+    if ERROR not in model.classes:
+        raise BciError(f"{path} decides between {', '.join(model.classes)}; an error decoder needs 'error'.")
+            f"{path} decides between {', '.join(model.classes)}; an error decoder needs the class {ERROR!r}."
+        )
+    return model
+
+
+def following(model: Model, section: DecoderSection) -> Decider:
+    """Return what decides: the model, or the model that follows the person as the section says.
+
+    Raises
+    ------
+    BciError
+        If this model cannot follow in this way.
+    """
+    if not section.follows:
+        return model
+    return AdaptiveModel(
+        model, rate=section.adapt_rate, recentre=section.recentre, labelled=section.adapt == "labelled"
+    )
+
+
+def _own(section: DecoderSection, subject: str) -> list[tuple[Path, ModelSheet]]:
+    """Return the readable models of a person, the newest last."""
+    if is_path(section.models):
+        root = Path(section.models)
+        if root.is_file():
+            return list(_readable([root]))
+        return list(_readable(_in_folder(root, subject)))
+    return list(_readable(_in_catalogue(section.models, subject)))
+
+
+def _populations(section: DecoderSection) -> list[tuple[Path, ModelSheet]]:
+    root = Path(section.models) if is_path(section.models) else population_folder()
+    paths = [root] if root.is_file() else sorted(root.rglob("*.skops"))
+    found = [(path, sheet) for path, sheet in _readable(paths) if sheet.people]
+    return sorted(found, key=lambda pair: pair[1].created)
+
+
+def _in_folder(root: Path, subject: str) -> list[Path]:
+    """Return the models of the sessions of a person below a folder, in the order in which they were begun."""
+    sessions = []
+    for header in root.rglob(HEADER):
+        try:
+            values = read_header(header.parent)
+        except RecordingError:
+            continue
+        about = dict(values.get("config") or {}).get("session") or {}
+        if about.get("subject") == subject:
+            sessions.append((str(values.get("started", "")), header.parent))
+    return [path for _, folder in sorted(sessions) for path in _of_session(folder)]
+
+
+def _in_catalogue(url: str, subject: str) -> list[Path]:
+    try:
+        with Catalogue(url or None) as catalogue:
+            dated = [(entry.created, Path(entry.path)) for entry in catalogue.models(subject)]
+            dated += [
+                (entry.started, path) for entry in catalogue.sessions(subject) for path in _of_session(Path(entry.path))
+            ]
+    except ArgumentError:
+        # Nobody of this code was seen yet.
+        return []
+    return [path for _, path in sorted(dated)]
+
+
+def _of_session(folder: Path) -> Sequence[Path]:
+    """Return what a session leaves to the next one: what its model had become."""
+    return [folder / AFTER] if (folder / AFTER).is_file() else [folder / MODEL]
+
+
+def _readable(paths: Sequence[Path]) -> Iterator[tuple[Path, ModelSheet]]:
+    for path in paths:
+        try:
+            yield path, read_sheet(path)
+        except ModelError:
+            continue
