@@ -110,8 +110,6 @@ def find_error_model(config: SessionConfig, info: StreamInfo) -> Model | None:
     model = Model.load(path).attach(info)
     if ERROR not in model.classes:
         raise BciError(f"{path} decides between {', '.join(model.classes)}; an error decoder needs 'error'.")
-            f"{path} decides between {', '.join(model.classes)}; an error decoder needs the class {ERROR!r}."
-        )
     return model
 
 
