@@ -198,7 +198,7 @@ class Film(Element):
     Attributes
     ----------
     name : str
-        A shipped film ("hand-close", "hand-open", "reach-cup"), or the path of an animated GIF, WebP or PNG.
+        A shipped film ("hand-open", "reach-cup"), or the path of an animated GIF, WebP or PNG.
     mirrored : bool
         Shows it for the other side.
     """

@@ -8,13 +8,17 @@ is measured: frames, dropped frames, and the distances between onsets.
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bcikit.acquisition import Source, open_source
-from bcikit.paradigms.timing import TimingResult, measure_timing
+from bcikit.presentation.timing import TimingResult, measure_timing
 from bcikit.signal import Event, HostClock, MissingDependencyError, check_int
+
+if TYPE_CHECKING:
+    from bcikit.paradigms.scene import Scene
+    from bcikit.presentation.qt.view import SceneView
 
 SOA_SECONDS = 0.3
 """From one change of the patch to the next: less than two light flashes a second, which is no hazard to anybody."""
@@ -106,7 +110,9 @@ def _show(
         from PySide6.QtWidgets import QApplication
     except ImportError:
         raise MissingDependencyError("PySide6", "gui", "The stimulus window") from None
-    from bcikit.paradigms.screen import StimulusWindow
+    from bcikit.paradigms.scene import Matrix, Scene
+    from bcikit.presentation.presenter import Flip
+    from bcikit.presentation.qt.view import SceneView
 
     application = QApplication.instance() or QApplication([])
     markers: list[float] = []
@@ -114,26 +120,29 @@ def _show(
     loop = QEventLoop()
     seen = 0
 
-    def on_flip(event: Event, shown: float) -> None:
+    def on_flip(flip: Flip) -> None:
         nonlocal seen
-        if event.name == "stimulus/flash":
+        if flip.event.name == "stimulus/flash":
             seen += 1
             if seen % 2:
                 # The patch changes with every flash; it becomes bright with every second one, from the first on.
-                markers.append(shown)
+                markers.append(flip.shown)
 
     def pull() -> None:
         while source is not None and (chunk := source.pull(0.0)) is not None:
             samples.append((chunk.times.copy(), chunk.data[:, columns[0]].copy()))
 
-    window = StimulusWindow(rows=(("+",),), on_flip=on_flip)
+    window = SceneView(patch=True, on_flip=on_flip)
+    window.resize(1280, 720)
     window.show()
+    scene = Scene(name="timing", elements=(Matrix(rows=(("+",),)),))
+    _tell(window, Event(name="phase/flash", time=HostClock().now()), scene)
     if source is not None:
         source.start()
     begin = HostClock().now() + 1.0
     for number in range(n_stimuli):
         data = {"items": ["+"], "target": None, "sequence": number, "index": 0}
-        window.on_event(Event(name="stimulus/flash", time=begin + number * SOA_SECONDS, duration=0.1, data=data))
+        _tell(window, Event(name="stimulus/flash", time=begin + number * SOA_SECONDS, duration=0.1, data=data))
     puller = QTimer()
     puller.timeout.connect(pull)
     puller.start(20)
@@ -145,6 +154,11 @@ def _show(
     window.close()
     application.processEvents()
     return report, markers, samples
+
+
+def _tell(window: "SceneView", event: Event, scene: "Scene | None" = None) -> None:
+    """Show what a session would have shown."""
+    window.take({"type": "show", "event": event.to_dict(), "scene": None if scene is None else scene.to_dict()})
 
 
 def _print(values: dict[str, Any], out: Path, *, as_json: bool) -> None:

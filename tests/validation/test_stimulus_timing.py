@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from bcikit.paradigms.timing import measure_timing
+from bcikit.presentation.timing import measure_timing
 from bcikit.validation.stimulus_timing import judge, validate_timing
 
 FRAMES = {"frames": 990, "dropped": 5, "soa_sd": 0.0005}

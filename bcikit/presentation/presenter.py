@@ -1,13 +1,21 @@
 """Presenter: which frame of a screen shows which stimulus, when it was shown, and what was dropped."""
 
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from bcikit.paradigms.frames import Refresh, luminance
+from bcikit.paradigms.scene import Scene
 from bcikit.signal import Event, check_range
+
+KEPT = 20_000
+"""Flips that are kept for the report: an hour of a speller."""
+
+DELAY = 0.1
+"""Seconds from the planned time of a stimulus to its frame, the same for all of them."""
 
 ANEW = 1.0
 """After this many seconds without a stimulus the next one may fall on any frame."""
@@ -27,12 +35,20 @@ class Flip:
         When it was to be shown: the event's time and the constant delay of presentation.
     shown : float
         When the frame was shown, on the host clock.
+    scene : Scene or None
+        What was shown from then on; None where the scene stayed.
     """
 
     event: Event
     frame: int
     due: float
     shown: float
+    scene: Scene | None = None
+
+    def report(self) -> dict[str, Any]:
+        """Return what whoever plans the stimuli is told: which event, planned for when, shown when."""
+        event = self.event
+        return {"type": "flip", "name": event.name, "sample": event.sample, "time": event.time, "shown": self.shown}
 
 
 class Presenter:
@@ -51,25 +67,25 @@ class Presenter:
         Seconds from planned time to screen; more than a chunk and a frame.
     """
 
-    def __init__(self, refresh: Refresh, *, delay: float = 0.1) -> None:
+    def __init__(self, refresh: Refresh, *, delay: float = DELAY) -> None:
         self.refresh = refresh
         self.delay = check_range("delay", delay, low=0.0, high=1.0, unit="s")
-        self.flips: list[Flip] = []
+        self.flips: deque[Flip] = deque(maxlen=KEPT)
         self.frames = 0
         self.dropped = 0
         self.late = 0
-        self._waiting: list[tuple[int, Event]] = []
+        self._waiting: list[tuple[int, Event, Scene | None]] = []
         self._zero: float | None = None
         self._last: int | None = None
         self._anchor: tuple[float, int] | None = None
         self._flicker: tuple[Event, int] | None = None
         self._newest = 0.0
 
-    def on_event(self, event: Event) -> None:
-        """Take an event of the paradigm; those that show nothing are left out."""
-        if not event.name.startswith(("stimulus/", "cue/", "phase/")):
+    def on_event(self, event: Event, scene: Scene | None = None) -> None:
+        """Take an event of the paradigm, and the scene that it brings; what shows nothing is left out."""
+        if scene is None and not event.name.startswith(("stimulus/", "cue/", "phase/", "sound/")):
             return
-        self._waiting.append((self._frame_for(event.time + self.delay), event))
+        self._waiting.append((self._frame_for(event.time + self.delay), event, scene))
         self._waiting.sort(key=lambda item: item[0])
 
     def _frame_for(self, time: float) -> int:
@@ -81,7 +97,7 @@ class Presenter:
         self._newest = time
         return self._anchor[1] + round((time - self._anchor[0]) * rate)
 
-    def on_frame(self, shown: float) -> list[Event]:
+    def on_frame(self, shown: float) -> list[Flip]:
         """Return what begins with the frame that is shown at `shown` (host clock).
 
         Parameters
@@ -99,15 +115,29 @@ class Presenter:
         self.frames += 1
         begun = []
         while self._waiting and self._waiting[0][0] <= number:
-            planned, event = self._waiting.pop(0)
+            planned, event, scene = self._waiting.pop(0)
             self.late += planned < number
-            self.flips.append(Flip(event=event, frame=number, due=event.time + self.delay, shown=shown))
-            begun.append(event)
+            flip = Flip(event=event, frame=number, due=event.time + self.delay, shown=shown, scene=scene)
+            begun.append(flip)
             if event.name == "stimulus/flicker":
                 self._flicker = (event, number)
             elif event.name == "stimulus/off":
                 self._flicker = None
+        self.flips += begun
         return begun
+
+    def correct(self, flips: Sequence[Flip], shown: float) -> list[Flip]:
+        """Return the flips of a frame with the time at which it really was on the screen, and keep that one."""
+        exact = [replace(flip, shown=shown) for flip in flips]
+        for _ in exact:
+            self.flips.pop()
+        self.flips.extend(exact)
+        return exact
+
+    @property
+    def flickers(self) -> bool:
+        """True while something flickers."""
+        return self._flicker is not None
 
     def levels(self) -> dict[str, float]:
         """Return the luminance of each target in the newest frame; empty where nothing flickers."""

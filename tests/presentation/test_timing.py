@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from bcikit.paradigms import make_paradigm
 from bcikit.paradigms.frames import Refresh, feasibility, luminance, measured_frequency
-from bcikit.paradigms.presenter import Presenter
-from bcikit.paradigms.timing import TimingResult, measure_timing
+from bcikit.presentation.presenter import Presenter
+from bcikit.presentation.timing import TimingResult, measure_timing
 from bcikit.signal import ArgumentError, DataError, Event, HostClock, StreamInfo
 
 
@@ -111,27 +111,32 @@ def test_flicker_follows_the_clock_over_dropped_frames_and_ends_by_itself():
 
 
 def test_on_a_virtual_screen_the_flicker_has_its_frequency(qtbot):
-    from bcikit.paradigms.screen import StimulusWindow
+    from bcikit.paradigms.scene import Scene, Target, Targets, Words
+    from bcikit.presentation.qt.view import SceneView
 
     targets = [{"item": "up", "frequency": 60 / 7, "phase": 0.0}, {"item": "left", "frequency": 12.0, "phase": 1.0}]
+    shown = tuple(Target(item=t["item"], words=Words(t["item"]), frequency=t["frequency"]) for t in targets)
+    scene = Scene(name="gaze", elements=(Targets(targets=shown),))
     wrong = []
     # A machine that stands still for a moment spoils three seconds; it does not do so every time.
     for _ in range(4):
-        flips = []
-        window = StimulusWindow(
-            refresh=Refresh(60.0), delay=0.05, on_flip=lambda event, time, seen=flips: seen.append((event, time))
-        )
+        flips, log = [], []
+        window = SceneView(refresh=Refresh(60.0), delay=0.05, patch=True, on_flip=flips.append)
+        window._on_frame = lambda time, show=window.show_, seen=log: seen.append((time, show.levels()))
         qtbot.addWidget(window)
         window.show()
-        data = {"targets": targets, "depth": 0.6}
-        window.on_event(Event(name="stimulus/flicker", time=HostClock().now(), duration=3.0, data=data))
-        qtbot.waitUntil(lambda shown=window: len(shown.log) > 0 and not shown.presenter.levels(), timeout=20_000)
-        assert [event.name for event, _ in flips] == ["stimulus/flicker"]
+        event = Event(
+            name="stimulus/flicker", time=HostClock().now(), duration=3.0, data={"targets": targets, "depth": 0.6}
+        )
+        window.take({"type": "show", "event": event.to_dict(), "scene": scene.to_dict()})
+        qtbot.waitUntil(lambda shown=window, seen=log: len(seen) > 0 and not shown.show_.levels(), timeout=20_000)
+        assert [flip.event.name for flip in flips] == ["stimulus/flicker"]
         picture = window.grab().toImage()
         assert picture.pixelColor(10, picture.height() - 10).lightness() > 200
         window.close()
-        times = np.array([time for time, _ in window.log])
-        measured = [measured_frequency(times, np.array([shown[t["item"]] for _, shown in window.log])) for t in targets]
+        log = [(time, levels) for time, levels in log if levels]
+        times = np.array([time for time, _ in log])
+        measured = [measured_frequency(times, np.array([levels[t["item"]] for _, levels in log])) for t in targets]
         wrong = [abs(found / t["frequency"] - 1) for found, t in zip(measured, targets, strict=True)]
         if max(wrong) <= 1e-3:
             break

@@ -1,0 +1,26 @@
+"""Colours of what a person sees: dark, calm, with contrast where something is to be read.
+
+Words stand out from the background by more than 12 to 1, colours that mean something by more than 5 to 1 (WCAG 2.2).
+"""
+
+CALM = "#101418"
+"""Behind everything."""
+BACK = "#5f666d"
+"""Behind targets that flicker, and a target at rest: about the middle of their swing."""
+INK = "#f2f5f8"
+DIM = "#a9b4c0"
+FAINT = "#3a434d"
+PANEL = "#222a33"
+LIT = "#7cc4ff"
+"""What is asked for, and what rises."""
+ITEM = "#76818d"
+"""A letter at rest; a flash makes it white."""
+FLASH = "#ffffff"
+GREEN = "#5fd08a"
+AMBER = "#ffb84d"
+RED = "#ff5a52"
+GROUND = "#1c2a20"
+SKY = "#1b2a38"
+TARMAC = "#2c3238"
+SKIN = "#d9a07a"
+SKIN_EDGE = "#7a4a2e"

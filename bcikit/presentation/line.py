@@ -1,0 +1,108 @@
+"""The line from a renderer in a process of its own to the session: the WebSocket that every renderer uses."""
+
+import json
+import queue
+import threading
+from collections import deque
+from typing import Any
+
+from bcikit.signal import BciError, MissingDependencyError
+
+PATIENCE = 10.0
+"""Seconds to wait for the session at the start."""
+
+
+class Line:
+    """Hears a session and answers it, from a thread of its own; the toolkit's loop only looks into two queues.
+
+    Parameters
+    ----------
+    url : str
+        ``ws://127.0.0.1:PORT/ws?token=...``.
+    name : str
+        Who this is, in the session's reports.
+
+    Raises
+    ------
+    BciError
+        If the session does not let it in.
+    """
+
+    def __init__(self, url: str, *, name: str) -> None:
+        try:
+            from websockets.exceptions import WebSocketException
+            from websockets.sync.client import connect
+        except ImportError:
+            raise MissingDependencyError("websockets", "gui", "The patient's window") from None
+        try:
+            # In this machine and in one piece: a session's messages are small.
+            self._connection = connect(url, open_timeout=PATIENCE, max_size=2**22, compression=None)
+        except (OSError, WebSocketException) as error:
+            raise BciError(f"The session does not let the window in: {error}") from None
+        self.name = name
+        self.gone = False
+        self._heard: deque[dict[str, Any]] = deque()
+        self._said: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=target, name=f"bcikit {part}", daemon=True)
+            for part, target in (("hears", self._hear), ("says", self._say))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def take(self) -> list[dict[str, Any]]:
+        """Return what the session said since the last call: envelopes, unpacked to messages of a show."""
+        found = []
+        while self._heard:
+            found.append(self._heard.popleft())
+        return found
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Tell the session something; does not wait."""
+        self._said.put({"client": self.name, **message})
+
+    def close(self) -> None:
+        """Hang up."""
+        self._said.put(None)
+        self._connection.close()
+        for thread in self._threads:
+            thread.join(timeout=2.0)
+
+    def _hear(self) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            for text in self._connection:
+                message = unpack(json.loads(text))
+                if message is not None:
+                    self._heard.append(message)
+        except (ConnectionClosed, OSError):
+            pass
+        finally:
+            self.gone = True
+
+    def _say(self) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        while (message := self._said.get()) is not None:
+            try:
+                self._connection.send(json.dumps(message))
+            except (ConnectionClosed, OSError):
+                return
+
+
+def unpack(envelope: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the message of a show in an envelope, None where it holds none."""
+    kind = envelope.get("type")
+    if kind == "inform":
+        name = envelope.get("name")
+        return {**envelope["data"], "type": name} if name in ("show", "state") else None
+    if kind == "command":
+        return {
+            "type": "command",
+            "name": envelope.get("name"),
+            "value": envelope.get("value"),
+            "ttl_ms": envelope.get("ttl_ms"),
+            "data": envelope.get("data"),
+        }
+    return {"type": "safe"} if kind == "safe" else None

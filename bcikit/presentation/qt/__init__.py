@@ -1,0 +1,1 @@
+"""The Qt renderer: import it only where a window is wanted."""

@@ -1,0 +1,52 @@
+"""The patient's own window: on the second display where there is one, in a process of its own."""
+
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QGuiApplication, QKeyEvent
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from bcikit.presentation.qt.view import SceneView
+
+PLACES = ("second", "beside", "full", "window")
+"""Full screen on the second display (beside the therapist's window where there is none), the right part of the only
+display, full screen on the only one, or an ordinary window."""
+
+SHARE = 0.42
+"""Part of the only display that the patient's window takes: its right side, and the therapist's windows the rest."""
+
+
+class PatientWindow(QWidget):
+    """What the patient sees; it has no control, and Escape does nothing: only the session closes it."""
+
+    def __init__(self, scene: SceneView) -> None:
+        super().__init__(None, Qt.WindowType.Window)
+        self.setWindowTitle("bcikit")
+        self.setAccessibleName("Patient's screen")
+        self.scene = scene
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scene)
+        self.resize(1280, 720)
+
+    def place(self, where: str) -> None:
+        """Take a place and show: one of `PLACES`."""
+        screens = QGuiApplication.screens()
+        if where == "second" and len(screens) > 1:
+            self.setGeometry(screens[1].geometry())
+            self.showFullScreen()
+        elif where == "full":
+            self.showFullScreen()
+        elif where in ("second", "beside"):
+            self.setGeometry(beside(screens[0].availableGeometry()))
+            self.show()
+        else:
+            self.show()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Do nothing: keys of the patient must not end the session by chance."""
+        event.ignore()
+
+
+def beside(whole: QRect) -> QRect:
+    """Return the place of the patient's window on the only display."""
+    width = round(whole.width() * SHARE)
+    return QRect(whole.right() - width + 1, whole.top(), width, whole.height())

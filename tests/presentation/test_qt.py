@@ -1,0 +1,221 @@
+"""The Qt renderer: pictures that were really painted, and the times at which they were."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("PySide6")
+
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QImage, QPainter
+
+from bcikit.paradigms import make_paradigm, paradigm_names
+from bcikit.paradigms.frames import Refresh
+from bcikit.paradigms.scene import Cue, Film, Hands, Matrix, Rest, Scene, Text, Words
+from bcikit.presentation.films import film_names, load_film
+from bcikit.presentation.layout import SMALLEST, Viewing, lay_out
+from bcikit.presentation.qt.painter import StagePainter, picture
+from bcikit.presentation.qt.view import SceneView
+from bcikit.presentation.rehearsal import rehearse
+from bcikit.presentation.show import Show
+from bcikit.signal import DataError, Event, HostClock
+from tests.presentation.test_scene import SHORT
+
+
+def pixels(image):
+    """Return the picture as an array of shape (height, width, 3)."""
+    data = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)
+    return data[:, : image.width(), 2::-1].astype(int)
+
+
+def shown(scene, **values):
+    show = Show(Refresh(60.0))
+    show.scene = scene
+    for key, value in values.items():
+        setattr(show, key, value)
+    return show
+
+
+def message(event, scene=None):
+    return {"type": "show", "event": event.to_dict(), "scene": None if scene is None else scene.to_dict()}
+
+
+class Silent:
+    """Takes what is to be heard, and plays nothing."""
+
+    def __init__(self):
+        self.played = []
+
+    def play(self, frequency, seconds):
+        self.played.append(("tone", frequency))
+        return True
+
+    def speak(self, text, language):
+        self.played.append((language, text))
+        return True
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", paradigm_names())
+def test_every_scene_of_every_paradigm_fits_and_can_be_read_at_two_metres(qapp, name, language):
+    scenes = {scene for _, scene in rehearse(make_paradigm({"base": name, "instructions": 5.0, **SHORT.get(name, {})}))}
+    chosen = sorted(scenes, key=lambda scene: (scene.name, str(scene)))
+    for width, height, some in ((1280, 800, chosen[::3]), (1366, 768, chosen[::9]), (1920, 1080, chosen[::9])):
+        for scene in some:
+            stage = StagePainter(Viewing(language=language))
+            image = QImage(width, height, QImage.Format.Format_RGB32)
+            painter = QPainter(image)
+            stage.paint(painter, width, height, shown(scene), 0.0, patch=False)
+            painter.end()
+            window = QRectF(-1, -1, width + 2, height + 2)
+            for key, place in stage.places.items():
+                assert window.contains(place) or place.isEmpty(), (scene.name, key, place)
+    for scene in scenes:
+        # Words on the stage are never smaller than what 2 m allow, but for what does not fit at all.
+        assert all(shape.size >= SMALLEST for shape in lay_out(scene, Viewing(language=language)) if shape.do == "text")
+
+
+def test_the_matrix_that_is_painted_holds_its_letters_and_a_flash_lights_them(qapp):
+    scene = Scene(name="flash", elements=(Matrix(rows=(("A", "B"), ("C", "D")), wanted="A"),))
+    calm = pixels(picture(shown(scene), 1280, 800))
+    lit = pixels(picture(shown(scene, lit={"A": 9.0, "B": 9.0}), 1280, 800))
+    change = (lit != calm).any(axis=2)
+    rows = np.flatnonzero(change.any(axis=1))
+    assert change.sum() > 500
+    # The upper row of letters is brighter, nothing else has changed.
+    assert 160 < rows.min() < rows.max() < 480
+    assert lit[change].mean() > calm[change].mean() + 60
+    blank = pixels(picture(shown(scene, blanked=True), 1280, 800))
+    assert np.unique(blank.reshape(-1, 3), axis=0).shape[0] == 1
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_hand_that_closes_is_the_one_of_the_command(qapp, side):
+    show = shown(Scene(name="cue", elements=(Hands(asked=side),)))
+    before = pixels(picture(show, 1280, 800))
+    data = {"class": f"{side}_hand"}
+    show.take({"type": "command", "name": "close", "value": 1.0, "ttl": 0.5, "data": data}, 100.0)
+    for frame in range(30):
+        show.frame(100.0 + frame / 60)
+    assert show.closure[side] > 0.9
+    assert show.closure["right" if side == "left" else "left"] == 0.0
+    changed = np.flatnonzero((pixels(picture(show, 1280, 800)) != before).any(axis=(0, 2)))
+    assert changed.max() < 640 if side == "left" else changed.min() > 640
+    # Not renewed, it lets go by itself.
+    for frame in range(90):
+        show.frame(100.5 + frame / 60)
+    assert show.closure[side] == 0.0
+
+
+def test_a_wrong_decision_looks_different_from_a_right_one_also_without_colours(qapp):
+    grey = []
+    for outcome in ("right", "wrong", "none"):
+        scene = Scene(elements=(Hands(asked="left", outcome=outcome), Cue(symbol="tick" if outcome == "right" else "")))
+        grey.append(pixels(picture(shown(scene), 1280, 800)).mean(axis=2))
+    assert all(
+        (np.abs(a - b) > 40).sum() > 400 for a, b in ((grey[0], grey[1]), (grey[1], grey[2]), (grey[0], grey[2]))
+    )
+
+
+def test_each_flip_is_stamped_when_it_was_painted_and_never_before_it_was_due(qtbot):
+    flips = []
+    view = SceneView(refresh=Refresh(60.0), delay=0.1, on_flip=flips.append, sounds=Silent())
+    qtbot.addWidget(view)
+    view.show()
+    scene = Scene(name="flash", elements=(Matrix(rows=(("A", "B"), ("C", "D"))),))
+    begin = HostClock().now() + 0.2
+    view.take(message(Event(name="phase/flash", time=begin - 0.2), scene))
+    for number in range(12):
+        flash = Event(
+            name="stimulus/flash", time=begin + number * 0.175, sample=number, duration=0.1, data={"items": ["A"]}
+        )
+        view.take(message(flash))
+    qtbot.waitUntil(lambda: len(flips) == 13, timeout=20_000)
+    late = [flip.shown - flip.due for flip in flips[1:]]
+    # A frame and a half: a plan falls between two frames, and so does the first of a run.
+    assert min(late) > -0.03
+    assert flips[1].report()["sample"] == 0
+    assert view.painted >= 13
+
+
+def test_a_window_that_cannot_be_seen_paints_nothing_and_a_copy_makes_no_sound(qtbot):
+    sounds = Silent()
+    view = SceneView(copy=True, sounds=sounds)
+    qtbot.addWidget(view)
+    view.show()
+    view.take(message(Event(name="sound/beep", time=HostClock().now(), data={"frequency": 1000.0})))
+    qtbot.wait(300)
+    assert sounds.played == []
+
+
+def test_a_warning_is_painted_and_sounded_within_200_ms(qtbot):
+    flips, sounds = [], Silent()
+    view = SceneView(refresh=Refresh(60.0), on_flip=flips.append, sounds=sounds)
+    qtbot.addWidget(view)
+    view.show()
+    paradigm = make_paradigm("driving-vigilance")
+    scene = paradigm.scene(Event(name="phase/driving", time=0.0), Scene())
+    view.take(message(Event(name="phase/driving", time=HostClock().now()), scene))
+    qtbot.waitUntil(lambda: len(flips) == 1, timeout=10_000)
+    delays = []
+    for number in range(5):
+        # A machine under load may miss once.
+        now = HostClock().now()
+        warning = Event(name="advice/drowsy", time=now, value=8.0, sample=number)
+        view.take(message(warning, paradigm.scene(warning, scene)))
+        qtbot.waitUntil(lambda count=number: len(flips) == count + 2, timeout=10_000)
+        sounded = view.heard()[-1]
+        assert sounded["audible"]
+        assert sounded["name"] == "advice/drowsy"
+        delays.append(max(flips[-1].shown, sounded["shown"]) - now)
+    assert min(delays) <= 0.2
+    assert ("tone", 880.0) in sounds.played
+    assert ("en", "Stop and take a break now") in sounds.played
+    assert "Stop" in view.accessibleDescription()
+
+
+def test_a_stop_blanks_at_once_and_what_was_there_comes_back(qapp):
+    show = shown(Scene(name="cue", elements=(Text(words=Words("Left")),)))
+    show.take({"type": "state", "state": "SAFE_STOP"}, 5.0)
+    assert show.seen.name == "stopped"
+    assert show.seen.find(Text).words.zh
+    show.take({"type": "state", "state": "ACTIVE"}, 6.0)
+    assert show.seen.find(Text).words.en == "Left"
+
+
+def test_a_break_counts_down(qapp):
+    show = Show(Refresh(60.0), delay=0.0)
+    scene = Scene(name="break", elements=(Rest(words=Words("Rest"), seconds=90.0),))
+    show.take(message(Event(name="phase/break", time=10.0, duration=90.0), scene), 10.0)
+    show.frame(10.0)
+    assert show.countdown(90.0, 10.0) == "1:30"
+    assert show.countdown(90.0, 40.0) == "1:00"
+    assert show.countdown(90.0, 200.0) == "0:00"
+    assert (pixels(picture(show, 640, 360, now=10.0)) != pixels(picture(show, 640, 360, now=40.0))).any()
+
+
+def test_films_run_and_are_mirrored_for_the_left_hand(qapp):
+    assert set(film_names()) == {"hand-open", "reach-cup"}
+    show = shown(Scene(elements=(Film(name="hand-open"),)))
+    first, later = (pixels(picture(show, 640, 360, now=now)) for now in (0.0, 2.0))
+    assert (first != later).any()
+    mirrored = pixels(picture(shown(Scene(elements=(Film(name="hand-open", mirrored=True),))), 640, 360, now=2.0))
+    box = np.s_[40:220, 200:440]
+    assert np.abs(mirrored[box][:, ::-1] - later[box]).mean() < 6
+
+
+def test_a_clinic_adds_its_own_film(tmp_path):
+    from PIL import Image
+
+    path = tmp_path / "lift.gif"
+    frames = [Image.new("RGB", (32, 24), (40 * number, 0, 0)) for number in range(5)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=100)
+    film = load_film(str(path))
+    assert (film.frames, film.seconds) == (5, pytest.approx(0.5))
+    assert film.frame_at(0.25) == (2.0 * 480, 0.0, 480.0, 360.0)
+    with pytest.raises(DataError, match="ffmpeg"):
+        load_film("movement.mp4")
+    with pytest.raises(DataError, match="no such file"):
+        load_film(str(tmp_path / "gone.gif"))
+    (tmp_path / "broken.gif").write_bytes(b"GIF89a")
+    with pytest.raises(DataError, match="cannot be read"):
+        load_film(str(tmp_path / "broken.gif"))
