@@ -37,8 +37,9 @@ app = typer.Typer(
     help="Brain-computer interfaces, from the headset to the action, safely.\n\n"
     "Start with 'bcikit doctor' (is everything there?) and 'bcikit demo' (does it work?).",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
+    add_completion=True,
+    # Rich draws prettier help and takes twice as long to be imported as all the rest.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 

@@ -1,32 +1,84 @@
-"""The words everything shares: StreamInfo, Chunk, Health, Event, Decision, Clock, errors and units."""
+"""The words everything shares: StreamInfo, Chunk, Health, Event, Decision, Clock, errors and units.
 
-from bcikit.signal.address import Address
-from bcikit.signal.checks import check_channels, check_choice, check_int, check_range
-from bcikit.signal.chunk import Chunk, concatenate
-from bcikit.signal.clock import Clock, HostClock, SampleClock
-from bcikit.signal.decision import Command, Decision, Verdict
-from bcikit.signal.errors import (
-    ArgumentError,
-    BciError,
-    ConfigError,
-    DataError,
-    MissingDependencyError,
-    ModelError,
-    PluginError,
-    RecordingError,
-    SafetyError,
-    SourceError,
-    StreamChangedError,
-    StreamLostError,
-    install_hint,
-)
-from bcikit.signal.event import Event, label_of, marks_bad
-from bcikit.signal.health import DISCONTINUITY, Bad, Flag, Health
-from bcikit.signal.info import CHANNEL_TYPES, Capabilities, StreamInfo
-from bcikit.signal.notes import DoubtWarning, Note
-from bcikit.signal.recording import Recording
-from bcikit.signal.ring import Ring
-from bcikit.signal.units import MICROVOLT, microvolts_per
+A word is loaded when it is first used: errors and addresses need no numpy.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bcikit.signal.address import Address
+    from bcikit.signal.checks import check_channels, check_choice, check_int, check_range
+    from bcikit.signal.chunk import Chunk, concatenate
+    from bcikit.signal.clock import Clock, HostClock, SampleClock
+    from bcikit.signal.decision import Command, Decision, Verdict
+    from bcikit.signal.errors import (
+        ArgumentError,
+        BciError,
+        ConfigError,
+        DataError,
+        MissingDependencyError,
+        ModelError,
+        PluginError,
+        RecordingError,
+        SafetyError,
+        SourceError,
+        StreamChangedError,
+        StreamLostError,
+        install_hint,
+    )
+    from bcikit.signal.event import Event, label_of, marks_bad
+    from bcikit.signal.health import DISCONTINUITY, Bad, Flag, Health
+    from bcikit.signal.info import CHANNEL_TYPES, Capabilities, StreamInfo
+    from bcikit.signal.notes import DoubtWarning, Note
+    from bcikit.signal.recording import Recording
+    from bcikit.signal.ring import Ring
+    from bcikit.signal.units import MICROVOLT, microvolts_per
+
+_WHERE = {
+    "Address": "address",
+    "ArgumentError": "errors",
+    "Bad": "health",
+    "BciError": "errors",
+    "CHANNEL_TYPES": "info",
+    "Capabilities": "info",
+    "Chunk": "chunk",
+    "Clock": "clock",
+    "Command": "decision",
+    "ConfigError": "errors",
+    "DISCONTINUITY": "health",
+    "DataError": "errors",
+    "Decision": "decision",
+    "DoubtWarning": "notes",
+    "Event": "event",
+    "Flag": "health",
+    "Health": "health",
+    "HostClock": "clock",
+    "MICROVOLT": "units",
+    "MissingDependencyError": "errors",
+    "ModelError": "errors",
+    "Note": "notes",
+    "PluginError": "errors",
+    "Recording": "recording",
+    "RecordingError": "errors",
+    "Ring": "ring",
+    "SafetyError": "errors",
+    "SampleClock": "clock",
+    "SourceError": "errors",
+    "StreamChangedError": "errors",
+    "StreamInfo": "info",
+    "StreamLostError": "errors",
+    "Verdict": "decision",
+    "check_channels": "checks",
+    "check_choice": "checks",
+    "check_int": "checks",
+    "check_range": "checks",
+    "concatenate": "chunk",
+    "install_hint": "errors",
+    "label_of": "event",
+    "marks_bad": "event",
+    "microvolts_per": "units",
+}
 
 __all__ = [
     "CHANNEL_TYPES",
@@ -72,6 +124,15 @@ __all__ = [
     "marks_bad",
     "microvolts_per",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a word from its module when it is first used (PEP 562)."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'bcikit.signal' has no attribute {name!r}")
+    value = getattr(import_module(f"bcikit.signal.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
