@@ -267,6 +267,9 @@ class BrainFlowSource(LiveSource):
         """Return the newest resistances in ohm, in the order of the device; None where it has none."""
         return self._resistances
 
+    def _eeg_names(self) -> list[str]:
+        return [self.info.ch_names[column] for column in self.info.indices(ch_type="eeg")]
+
     def battery(self) -> float | None:
         """Return the charge in per cent, the median of the last ten seconds; None where the device does not tell."""
         return float(np.median([value for _, value in self._batteries])) if self._batteries else None
@@ -283,6 +286,7 @@ class BrainFlowSource(LiveSource):
             offset_uncertainty=self._unix.uncertainty,
             buffer_fill=self._fill,
             battery=self.battery(),
+            impedances=dict(zip(self._eeg_names(), self._resistances or (), strict=False)),
         )
 
     def _reopen(self) -> object:

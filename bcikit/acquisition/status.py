@@ -1,6 +1,7 @@
 """StreamStatus: what a source knows of itself, for a strip, a report, a log."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bcikit.acquisition.watchdog import Pulse
@@ -42,6 +43,8 @@ class StreamStatus:
         Share of the driver's buffer that was full at the last pull.
     battery : float or None
         Charge in per cent, where the device tells.
+    impedances : mapping of str to float
+        Newest impedance of each electrode in ohm, by channel name; empty where the device does not measure it.
     """
 
     name: str
@@ -64,6 +67,7 @@ class StreamStatus:
     offset_uncertainty: float = 0.0
     buffer_fill: float = 0.0
     battery: float | None = None
+    impedances: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary (infinity becomes None)."""

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
         from bcikit.cli.console import console, progress_bars
         from bcikit.recording import find_session
-        from bcikit.session.replay import replay as run
+        from bcikit.session.repeat import replay as run
         from bcikit.session.training import no_progress
 
         with nullcontext(no_progress) if as_json else progress_bars() as report:

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from bcikit.session.control import ControlClient, ControlServer
     from bcikit.session.engine import Engine, Result, check_session
     from bcikit.session.listener import Listener
-    from bcikit.session.replay import Comparison
+    from bcikit.session.repeat import Comparison
     from bcikit.session.shipped import shipped_config
 
 _WHERE = {
     "AUTOMATIC": "conductor",
-    "Comparison": "replay",
+    "Comparison": "repeat",
     "Conductor": "conductor",
     "ControlClient": "control",
     "ControlServer": "control",

@@ -4,7 +4,7 @@ It is the same object live, faster than live and on replay: it is handed chunks 
 else came from outside, and asks nobody what time it is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,18 @@ from bcikit.session.decider import Decider, Trainer
 from bcikit.session.listener import Listener
 from bcikit.session.orders import checked_order
 from bcikit.session.standstill import Standstill, nothing_can_come
-from bcikit.signal import ArgumentError, BciError, Chunk, Decision, Event, Recording, SafetyError, StreamInfo, Verdict
+from bcikit.signal import (
+    ArgumentError,
+    BciError,
+    Chunk,
+    Decision,
+    Event,
+    Recording,
+    SafetyError,
+    StreamInfo,
+    Verdict,
+    check_choice,
+)
 
 BUFFER_SECONDS = 30.0
 """Filtered signal that is kept for windows."""
@@ -103,6 +114,22 @@ class Conductor:
         self._wants_go = False
         self._next_try = float("-inf")
         self._still = Standstill()
+        self._late = False
+        self.backlog_s = 0.0
+        """Longest time, in seconds, that samples lay in the driver's buffer while nobody was shown anything."""
+        self.interrupted = 0
+        """Trials that were cut off and do not count."""
+        self._doors: dict[str, Callable[[Mapping[str, Any]], None]] = {
+            "backlog": self._take_backlog,
+            "battery": self._take_battery,
+            "buffer": self._take_buffer,
+            "event": self._take_event,
+            "finding": self._take_finding,
+            "impedance": self._take_impedance,
+            "load": self._take_load,
+            "order": self._take_order,
+            "silence": self._take_silence,
+        }
 
     @property
     def finished(self) -> bool:
@@ -142,54 +169,90 @@ class Conductor:
             self._collected.append(filtered)
         self._sample, self._time = self._grid.newest(used.end_sample - 1), float(used.times[-1])
         self._follow_safety()
+        if not self._late:
+            self._still.end("backlog", self._grid.onto(used.first_sample))
         self._start_paradigm(used)
         self._try_go()
         self._hold(self._grid.onto(used.first_sample))
         self._run_paradigm(stopwatch)
+        self._late = False
         self._follow_safety()
         self._hold(self._sample + 1)
 
-    def on_silence(self, now: float) -> None:
-        """Take notice that nothing came until `now`."""
+    def take_input(self, kind: str, values: Mapping[str, Any]) -> None:
+        """Take what came from outside beside the samples; it is told first, so that a replay can repeat it.
+
+        Parameters
+        ----------
+        kind : str
+            "silence" (nothing came until ``now``), "event" (a marker of the source), "order" (of a person, see
+            `bcikit.session.orders`), "load" (``share`` of the time that processing took), "finding" (of a
+            monitor outside the signal: ``rule``, ``severity``, ``value``, ``limit``, ``hold``), "battery"
+            (``percent``), "buffer" (``fill`` of the driver's, 0 to 1), "impedance" (``ohms`` by channel), "backlog"
+            (the next chunk was taken while nobody was shown anything; ``seconds`` late).
+        values : mapping
+            Ready for JSON.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such kind.
+        """
+        take = self._doors[check_choice("kind of input", kind, self._doors)]
+        if kind == "order":
+            try:
+                values = checked_order(dict(values))
+            except ArgumentError as error:
+                self._emit(self._event("operator/refused", {"do": "order", "reason": str(error)}))
+                return
         for listener in self.listeners:
-            listener.on_input("silence", {"now": now})
-        self.now = max(self.now, now)
+            listener.on_input(kind, values)
+        take(values)
+        self._follow_safety()
+
+    def _take_silence(self, values: Mapping[str, Any]) -> None:
+        self.now = max(self.now, float(values["now"]))
         self.safety.on_silence(self.now)
         self._follow_safety()
         self._hold(self._sample + 1)
 
-    def on_load(self, share: float) -> None:
-        """Take the share of the time that processing took, measured by whoever drives a live session."""
-        for listener in self.listeners:
-            listener.on_input("load", {"share": share})
-        self.safety.on_load(share, self.now)
-        self._follow_safety()
+    def _take_load(self, values: Mapping[str, Any]) -> None:
+        self.safety.on_load(float(values["share"]), self.now)
 
-    def on_finding(self, rule: str, severity: int, value: float | str, limit: float | str, hold: float) -> None:
-        """Take what a monitor outside the signal found: the disk is full, a guard is gone."""
-        values = {"rule": rule, "severity": severity, "value": value, "limit": limit, "hold": hold}
-        for listener in self.listeners:
-            listener.on_input("finding", values)
-        self.safety.report(rule, Severity(severity), self.now, value=value, limit=limit, hold_s=hold)
-        self._follow_safety()
+    def _take_finding(self, values: Mapping[str, Any]) -> None:
+        self.safety.report(
+            values["rule"],
+            Severity(values["severity"]),
+            self.now,
+            value=values["value"],
+            limit=values["limit"],
+            hold_s=values["hold"],
+        )
 
-    def on_source_event(self, event: Event) -> None:
-        """Take a marker of the source."""
-        for listener in self.listeners:
-            listener.on_input("event", event.to_dict())
+    def _take_battery(self, values: Mapping[str, Any]) -> None:
+        self.safety.stream.on_battery(float(values["percent"]), self.now)
+
+    def _take_buffer(self, values: Mapping[str, Any]) -> None:
+        self.safety.stream.on_buffer(float(values["fill"]), self.now)
+
+    def _take_impedance(self, values: Mapping[str, Any]) -> None:
+        self.safety.monitor.on_impedance(values["ohms"])
+
+    def _take_backlog(self, values: Mapping[str, Any]) -> None:
+        if not self._still.because_of("backlog"):
+            self._emit(self._event("session/backlog", dict(values)))
+        self._late = True
+        self.backlog_s = max(self.backlog_s, float(values["seconds"]))
+        if self._still.begin("backlog") and self._started:
+            self._interrupt()
+
+    def _take_event(self, values: Mapping[str, Any]) -> None:
+        event = Event.from_dict(values)
         self._emit(event)
         for follow in self.paradigm.on_source_event(self._still.in_paradigm(self._grid.event(event))):
             self._emit(self._in_source(follow))
 
-    def on_order(self, order: dict[str, Any]) -> None:
-        """Take an order of a person: see `bcikit.session.orders`; one that is not as it must be is refused."""
-        try:
-            order = checked_order(order)
-        except ArgumentError as error:
-            self._emit(self._event("operator/refused", {"do": "order", "reason": str(error)}))
-            return
-        for listener in self.listeners:
-            listener.on_input("order", order)
+    def _take_order(self, order: Mapping[str, Any]) -> None:
         do = str(order["do"])
         reason = str(order.get("reason", ""))
         who = str(order.get("who", "operator"))
@@ -242,8 +305,11 @@ class Conductor:
     def _stand_still(self, reason: str) -> None:
         """Stop the paradigm's clock; where a person attends, the trial that this cuts off will be done again."""
         if self._still.begin(reason) and self._attended and self._started:
-            for event in self.paradigm.interrupt(self._still.seen + 1):
-                self._emit(self._in_source(event))
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        for event in self.paradigm.interrupt(self._still.seen + 1):
+            self._emit(self._in_source(event))
 
     def _hold(self, next_sample: int) -> None:
         """Hold the paradigm of an attended session while nothing can come of it: nobody trains in vain."""
@@ -395,6 +461,7 @@ class Conductor:
             self.safety.stimulus(self.now, on=False)
         for listener in self.listeners:
             listener.on_event(event)
+        self.interrupted += event.name == "trial/end" and bool(event.data.get("interrupted"))
         self._follow_blocks(event)
         if self._trainer is None:
             return

@@ -19,8 +19,8 @@ from bcikit.session.assembly import Assembly, assemble, check_operator, check_pa
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig
 from bcikit.session.control import ControlServer
+from bcikit.session.drive import BY_OPERATOR, FINISHED, SourceFeed, drive
 from bcikit.session.listener import Listener, UserListener
-from bcikit.session.loop import BY_OPERATOR, FINISHED, Loop
 from bcikit.session.report import write_report
 from bcikit.session.sinks import Counter, Outputs, Publisher, Recorder
 from bcikit.session.stages import MeteredSafety, StageMeter, with_laps
@@ -187,7 +187,7 @@ class Engine:
                 safety.finish(now=conductor.now)
                 if publisher is not None:
                     publisher.say_finished(conductor.now)
-            values = self._values(assembly, counter, safety, started, ended)
+            values = self._values(assembly, counter, conductor, started, ended)
             if writer is not None:
                 writer.close("complete" if values["complete"] else "stopped", result="result.json")
         result = Result(values, folder)
@@ -215,8 +215,8 @@ class Engine:
         folder: Path | None,
         publisher: Publisher | None,
     ) -> str:
-        """Run the loop to its end; return how it ended."""
-        loop = Loop(
+        """Run the session to its end; return how it ended."""
+        feed = SourceFeed(
             assembly.source,
             conductor,
             control=self.control,
@@ -229,7 +229,7 @@ class Engine:
             limit=self.limit,
             ending=self._ending,
         )
-        return loop.run()
+        return drive(feed, conductor)
 
     def _train_on_files(self) -> Model:
         runs = load_runs(self.config, self.progress)
@@ -297,7 +297,7 @@ class Engine:
         self,
         assembly: Assembly,
         counter: Counter,
-        safety: SafetySystem,
+        conductor: Conductor,
         started: str,
         ended: str,
     ) -> dict[str, Any]:
@@ -305,7 +305,7 @@ class Engine:
         trials = results.pop("trials", [])
         # A speller decodes targets and other flashes, and decides for letters.
         classes = list(results.get("classes", assembly.paradigm.classes))
-        summary = safety.summary()
+        summary = conductor.safety.summary()
         sheet = getattr(self._model, "sheet", None)
         tally = counter.tally.to_dict()
         shown = {"paradigm", "name", "classes", "confusion", "n_trials", "n_correct", "n_undecided"}
@@ -325,6 +325,8 @@ class Engine:
             **accuracy_summary(trials, classes),
             "duration_s": tally["n_samples"] / assembly.info.sfreq,
             **tally,
+            "interrupted_trials": conductor.interrupted,
+            "backlog_s": conductor.backlog_s,
             "calibration": self._calibration,
             "details": {key: value for key, value in results.items() if key not in shown},
             "trials": trials,

@@ -1,12 +1,14 @@
-"""Watches what a live session runs on: processing time, room on the disk, and what stands behind the outputs."""
+"""Watches what a live session runs on: processing time, disk, driver, and what stands behind the outputs."""
 
+import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from bcikit.acquisition import Source
 from bcikit.outputs import Output
 from bcikit.safety import Severity
-from bcikit.session.conductor import Conductor
 
 PERIOD = 1.0
 """Seconds between two looks."""
@@ -17,31 +19,37 @@ SPAN = 10.0
 DISK_WARN_BYTES = 5e9
 DISK_FAULT_BYTES = 1e8
 
+BUFFER_TOLD = 0.4
+"""A driver's buffer is worth a word when it is fuller than this; H-OVR warns at half."""
+
+Found = tuple[str, Mapping[str, Any]]
+"""Kind and values of an input of the conductor (`Conductor.take_input`)."""
+
 
 class Watch:
-    """Measures, and hands what it finds to the conductor, so that it is recorded and repeated on replay.
+    """Measures; what it finds is handed to the conductor, so that it is recorded and repeated on replay.
 
     Parameters
     ----------
-    conductor : Conductor
-        Of the session.
+    source : Source
+        Its driver tells of battery, impedances and buffer.
     folder : Path or None
         Where the session is written.
     outputs : sequence of Output
         What moves; trouble behind them closes the gate.
     """
 
-    def __init__(self, conductor: Conductor, folder: Path | None, outputs: Sequence[Output] = ()) -> None:
-        self._conductor = conductor
+    def __init__(self, source: Source, folder: Path | None, outputs: Sequence[Output] = ()) -> None:
+        self._source = source
         self._folder = folder
         self._outputs = outputs
         self._begin: float | None = None
         self._spent = 0.0
         self._shares: list[tuple[float, float]] = []
 
-    def took(self, seconds: float, time: float) -> None:
-        """Take the processing time of a chunk whose newest sample is of `time`."""
-        self._look_at_outputs()
+    def took(self, seconds: float, time: float) -> Iterator[Found]:
+        """Take the processing time of a chunk whose newest sample is of `time`; yield what was found."""
+        yield from self._look_at_outputs()
         if self._begin is None:
             self._begin = time
             return
@@ -54,20 +62,35 @@ class Watch:
         while sum(span for span, _ in self._shares) > SPAN and len(self._shares) > 1:
             self._shares.pop(0)
         span = sum(span for span, _ in self._shares)
-        self._conductor.on_load(sum(spent for _, spent in self._shares) / span)
-        self._look_at_disk()
+        yield "load", {"share": sum(spent for _, spent in self._shares) / span}
+        yield from self._look_at_disk()
+        yield from self._look_at_driver()
 
-    def _look_at_outputs(self) -> None:
+    def _look_at_outputs(self) -> Iterator[Found]:
         for output in self._outputs:
             found = output.trouble()
             if found is not None:
-                self._conductor.on_finding(found.rule, int(found.severity), found.value, found.limit, 2 * PERIOD)
+                yield _finding(found.rule, found.severity, found.value, found.limit)
 
-    def _look_at_disk(self) -> None:
+    def _look_at_disk(self) -> Iterator[Found]:
         if self._folder is None:
             return
         free = shutil.disk_usage(self._folder).free
         if free < DISK_WARN_BYTES:
             severity = Severity.FAULT if free < DISK_FAULT_BYTES else Severity.WARN
             limit = DISK_FAULT_BYTES if severity is Severity.FAULT else DISK_WARN_BYTES
-            self._conductor.on_finding("H-DISK", int(severity), round(free / 1e9, 3), limit / 1e9, 2 * PERIOD)
+            yield _finding("H-DISK", severity, round(free / 1e9, 3), limit / 1e9)
+
+    def _look_at_driver(self) -> Iterator[Found]:
+        status = self._source.status()
+        if status.battery is not None and math.isfinite(status.battery):
+            yield "battery", {"percent": float(status.battery)}
+        if status.buffer_fill > BUFFER_TOLD:
+            yield "buffer", {"fill": float(status.buffer_fill)}
+        ohms = {name: float(ohm) for name, ohm in status.impedances.items() if math.isfinite(ohm) and ohm > 0}
+        if ohms:
+            yield "impedance", {"ohms": ohms}
+
+
+def _finding(rule: str, severity: Severity, value: float | str, limit: float | str) -> Found:
+    return "finding", {"rule": rule, "severity": int(severity), "value": value, "limit": limit, "hold": 2 * PERIOD}

@@ -8,7 +8,7 @@ import pytest
 from bcikit.recording import read_session
 from bcikit.session import Engine, Listener
 from bcikit.session.config import SourceSection
-from bcikit.session.replay import replay
+from bcikit.session.repeat import replay
 
 
 class Therapist(Listener):

@@ -12,7 +12,7 @@ from bcikit.safety import SafetySystem
 from bcikit.safety.arming import ArmRequest
 from bcikit.safety.consent import Consent, Screening
 from bcikit.session import Engine, Listener, shipped_config
-from bcikit.session.replay import replay
+from bcikit.session.repeat import replay
 
 ANSWERS: dict[str, Any] = {
     "age": 40,

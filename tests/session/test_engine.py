@@ -8,7 +8,7 @@ import pyxdf
 from bcikit.recording import read_session
 from bcikit.session import Conductor, Engine, Listener, check_session
 from bcikit.session.config import DecoderSection, OutputSection, PipelineSection, SourceSection
-from bcikit.session.replay import replay
+from bcikit.session.repeat import replay
 from bcikit.signal import BciError, Chunk, ConfigError, Decision
 
 
@@ -273,8 +273,8 @@ def test_machine_findings_are_recorded_and_replayed(short_config, tmp_path: Path
         original(self, chunk, now, stopwatch=stopwatch)
         if busy.told and busy.conductor is None:
             busy.conductor = self
-            self.on_finding("H-DISK", 3, 0.01, 0.1, 2.0)
-            self.on_load(5.0)
+            self.take_input("finding", {"rule": "H-DISK", "severity": 3, "value": 0.01, "limit": 0.1, "hold": 2.0})
+            self.take_input("load", {"share": 5.0})
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Conductor, "on_chunk", on_chunk)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bcikit.session.replay import replay
+from bcikit.session.repeat import replay
 
 GOLDEN = Path(__file__).parent / "golden"
 DECISIONS = {"stopped": 70, "gap": 70, "gate": 70, "ssvep": 69, "p300": 18, "neurofeedback": 411}

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from bcikit.cli.app import app
 from bcikit.recording import SessionWriter, find_session, read_session, recover
 from bcikit.session import Engine
-from bcikit.session.replay import compare, replay
+from bcikit.session.repeat import compare, replay
 from bcikit.signal import Decision, RecordingError
 
 

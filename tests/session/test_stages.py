@@ -12,7 +12,7 @@ from bcikit.session import engine as engine_module
 from bcikit.session import sinks, stages
 from bcikit.session.engine import Engine
 from bcikit.session.listener import Listener
-from bcikit.session.replay import replay
+from bcikit.session.repeat import replay
 from bcikit.session.stages import NAMES, SPAN, Lap, MeteredSafety, StageMeter, with_laps
 from bcikit.signal import Chunk, Health
 

@@ -17,7 +17,7 @@ import pytest
 from bcikit.clinic.runner import process_is_alive
 from bcikit.recording import Catalogue, read_session
 from bcikit.safety import verify_audit
-from bcikit.session.replay import replay
+from bcikit.session.repeat import replay
 
 SCRIPT = Path(__file__).with_name("clinic_person.py")
 # The simulated person needs seconds for minutes; the cable comes out in the third run, for six seconds.

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bcikit.recording import read_session
-from bcikit.session import Engine, Listener, loop
-from bcikit.session.replay import replay
+from bcikit.session import Engine, Listener, drive
+from bcikit.session.repeat import replay
 
 
 class Ends(Listener):
@@ -35,7 +35,7 @@ def test_asked_to_end_it_ends_after_the_chunk_with_a_report(short_config, tmp_pa
     engine = listener.engine = Engine(short_config(), listeners=[listener])
     values = engine.run().values
     assert listener.seen == 50
-    assert values["ended"] == loop.INTERRUPTED
+    assert values["ended"] == drive.INTERRUPTED
     assert not values["complete"]
     session = read_session(tmp_path / "session")
     assert session.status == "stopped"
@@ -54,7 +54,7 @@ def test_a_session_that_nobody_comes_back_to_ends(
             if event.name.startswith("cue/"):
                 self.engine.control.put({"do": "stop", "reason": "patient asks", "who": "T-01"})
 
-    monkeypatch.setattr(loop, "ABANDONED_SECONDS", 0.5)
+    monkeypatch.setattr(drive, "ABANDONED_SECONDS", 0.5)
     listener = Stops()
     listener.engine = Engine(short_config(), operator="T-01", listeners=[listener])
     values: dict[str, Any] = listener.engine.run().values

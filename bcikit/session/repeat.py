@@ -1,7 +1,7 @@
 """Replay: a recorded session run again, decision by decision, verdict by verdict, to the last bit."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ from bcikit.safety.arming import ArmRequest
 from bcikit.session.assembly import columns_of, paradigm_of, stimulus_result
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig, config_from
+from bcikit.session.drive import RecordedFeed, drive
 from bcikit.session.listener import Listener
 from bcikit.session.standstill import ATTENDED
 from bcikit.session.training import Progress, no_progress, required_channels
-from bcikit.signal import Decision, Event, Recording, RecordingError, Verdict
+from bcikit.signal import Decision, Recording, RecordingError, Verdict
 from bcikit.signal.settings import check_settings
 
 MODEL = "model.skops"
@@ -97,13 +98,7 @@ def replay(path: str | Path, *, progress: Progress = no_progress) -> Comparison:
         )
     config = config_from(dict(session.config), where=f"{folder}/session.json")
     collector = _Collector()
-    conductor = _conductor(session, config, folder, collector)
-    total = len(session.chunks)
-    for number, put in enumerate(_inputs(session, conductor)):
-        if number % 200 == 0:
-            progress("Replaying", min(number, total), total)
-        put()
-    progress("Replaying", total, total)
+    drive(RecordedFeed(session, progress=progress), _conductor(session, config, folder, collector))
     return compare(session, collector.decisions, collector.verdicts)
 
 
@@ -180,30 +175,3 @@ def _request(session: Session) -> ArmRequest | None:
         if record["kind"] == ATTENDED:
             return ArmRequest.from_record(record["request"])
     return None
-
-
-def _inputs(session: Session, conductor: Conductor) -> Iterator[Any]:
-    """Yield calls that put in, in order, what came from outside."""
-    pending = list(session.records.get("inputs", []))
-    for index, (chunk, arrival) in enumerate(zip(session.chunks, session.arrivals, strict=True)):
-        while pending and int(pending[0]["after_chunk"]) <= index:
-            yield _call(pending.pop(0), conductor)
-        yield lambda chunk=chunk, arrival=arrival: conductor.on_chunk(chunk, float(arrival))
-    for record in pending:
-        yield _call(record, conductor)
-
-
-def _call(record: dict[str, Any], conductor: Conductor) -> Any:
-    values = {key: value for key, value in record.items() if key not in ("after_chunk", "kind")}
-    kind = record["kind"]
-    if kind == "event":
-        return lambda: conductor.on_source_event(Event.from_dict(values))
-    if kind == "silence":
-        return lambda: conductor.on_silence(float(values["now"]))
-    if kind == "load":
-        return lambda: conductor.on_load(float(values["share"]))
-    if kind == "finding":
-        return lambda: conductor.on_finding(**values)
-    if kind == "order":
-        return lambda: conductor.on_order(values)
-    return lambda: None
