@@ -68,7 +68,7 @@ def test_a_pipeline_that_changes_the_rate_trains_and_decides_at_the_cues(short_c
 
 
 @pytest.mark.requirement("SAF-090")
-@pytest.mark.parametrize("address", ["guard:serial-fes:/dev/ttyUSB0", "guard:?driver=serial-fes:COM3", "guard:valve"])
+@pytest.mark.parametrize("address", ["guard:serial-fes:/dev/ttyUSB0", "guard:?driver=serial-fes:COM3"])
 @pytest.mark.parametrize("profile", ["simulation", "vr"])
 def test_what_can_touch_a_person_is_not_run_by_a_profile_for_pictures(short_config, address, profile) -> None:
     config = short_config("", outputs=[OutputSection(address=address)], gate={"profile": profile})
