@@ -1,5 +1,6 @@
 """An engine that stood still finds old samples in the driver's buffer: nobody was shown anything, so none of it counts."""
 
+import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def test_a_frozen_engine_does_not_train_on_what_nobody_was_shown(short_config, t
     assert sum(event.data["seconds"] > 3.5 for event in late) == 1
     # Each cue came while its samples were fresh: the time from one to the next is that of a trial, or of the freeze.
     cues = [event.time for event in session.events if event.name.startswith("cue/")]
-    steps = [after - before for before, after in zip(cues, cues[1:], strict=False)]
+    steps = [after - before for before, after in itertools.pairwise(cues)]
     assert min(steps) > 1.9
     assert max(steps) > 4.5
     assert replay(tmp_path / "session").identical
