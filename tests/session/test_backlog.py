@@ -1,4 +1,4 @@
-"""An engine that stood still finds old samples in the driver's buffer: nobody was shown anything, so none of it counts."""
+"""An engine that stood still finds old samples in the driver's buffer: nobody was shown anything; none of it counts."""
 
 import itertools
 import time
