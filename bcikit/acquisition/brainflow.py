@@ -150,6 +150,8 @@ class BrainFlowSource(LiveSource):
         self._buffer = self._settings.buffer or max(1000, math.ceil(60 * info.sfreq))
         self._unix = UnixClock()
         self._fill = 0.0
+        self._marks: list[tuple[int, float]] = []
+        self._received = self._given = self._dropped = 0
         self._batteries: list[tuple[float, float]] = []
         self._resistances: tuple[float, ...] | None = None
         self._shim: Any = None
@@ -213,22 +215,20 @@ class BrainFlowSource(LiveSource):
         stamps = rows[self._time_row] + offset
         data = np.ascontiguousarray(rows[self._rows].T, dtype=np.float64)
         packets = None if self._packet_row is None else rows[self._packet_row]
-        chunks = self._assembler.add(data, stamps, arrival, packets=packets, overflow=overflow)
-        self._take_extras(rows, stamps, chunks, arrival)
-        return chunks
+        self._take_extras(rows, arrival)
+        self._received += rows.shape[1]
+        return self._place_marks(self._assembler.add(data, stamps, arrival, packets=packets, overflow=overflow))
 
-    def _take_extras(self, rows: Any, stamps: Any, chunks: list[Chunk], arrival: float) -> None:
+    def _overdue(self) -> list[Chunk]:
+        return self._place_marks(super()._overdue())
+
+    def _take_extras(self, rows: Any, arrival: float) -> None:
         """Read markers, battery and impedance from the same block."""
         if self._marker_row is not None:
             for column in np.flatnonzero(rows[self._marker_row]):
                 value = float(rows[self._marker_row][column])
-                if not math.isfinite(value) or not chunks:
-                    continue
-                sample, moment = self._sample_of(float(stamps[column]), int(column), rows.shape[1], chunks)
-                number = int(value) if value.is_integer() else value
-                self._events.append(
-                    Event(name=str(number), time=moment, sample=sample, value=number, source="brainflow")
-                )
+                if math.isfinite(value):
+                    self._marks.append((self._received + int(column), value))
         if self._battery_row is not None:
             self._batteries.append((arrival, float(rows[self._battery_row][-1])))
             while self._batteries[0][0] < arrival - _BATTERY_SECONDS:
@@ -236,19 +236,30 @@ class BrainFlowSource(LiveSource):
         if self._resistance_rows:
             self._resistances = tuple(float(rows[row][-1]) for row in self._resistance_rows)
 
-    @staticmethod
-    def _sample_of(stamp: float, column: int, n_columns: int, chunks: list[Chunk]) -> tuple[int, float]:
-        """Return index and time of the sample in a column of the block; dropped repeats make it the nearest one."""
-        kept = sum(chunk.n_times for chunk in chunks)
-        if kept == n_columns:
-            for chunk in chunks:
-                if column < chunk.n_times:
-                    return chunk.first_sample + column, float(chunk.times[column])
-                column -= chunk.n_times
-        times = np.concatenate([chunk.times for chunk in chunks])
-        samples = np.concatenate([np.arange(c.first_sample, c.end_sample) for c in chunks])
-        nearest = int(np.argmin(np.abs(times - stamp)))
-        return int(samples[nearest]), float(times[nearest])
+    def _place_marks(self, chunks: list[Chunk]) -> list[Chunk]:
+        """Put the board's markers on the samples they came with, once these are given."""
+        tally = self._assembler.tally
+        dropped = tally.repeated + tally.reordered
+        # Packets that came twice or late are not given; the columns after them move up.
+        self._given += dropped - self._dropped
+        self._dropped = dropped
+        for chunk in chunks:
+            stop = self._given + chunk.n_times
+            while self._marks and self._marks[0][0] < stop:
+                column, value = self._marks.pop(0)
+                row = max(0, column - self._given)
+                number = int(value) if value.is_integer() else value
+                self._events.append(
+                    Event(
+                        name=str(number),
+                        time=float(chunk.times[row]),
+                        sample=chunk.first_sample + row,
+                        value=number,
+                        source="brainflow",
+                    )
+                )
+            self._given = stop
+        return chunks
 
     def insert_marker(self, value: float) -> None:
         """Have the board put a marker on its next sample.

@@ -1,5 +1,6 @@
 """Clock model: what the stamps of a device mean on the host's clock, and how true its rate is."""
 
+import enum
 import math
 from dataclasses import dataclass
 from operator import mul
@@ -7,6 +8,7 @@ from operator import mul
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.acquisition.envelope import Envelope
 from bcikit.signal import check_range
 
 _PRIOR_PPM = 300e-6
@@ -17,6 +19,32 @@ _PRIOR_JITTER = 0.005
 
 _SETTLED_BLOCKS = 30
 """Blocks after which the jitter is believed."""
+
+
+_LATE = 0.05
+"""Seconds (or eight times the jitter) by which a whole block is late before it says nothing of the sender's clock."""
+
+_LATE_SECONDS = 2.0
+"""Seconds after which late blocks are believed: the sender's clock changed, not the link."""
+
+_JITTER_SECONDS = 10.0
+"""Time constant of the jitter of stamps that are made on arrival."""
+
+
+_PACES = ((6, 0.05), (12, 0.05), (20, 0.0))
+"""Half seconds of stamps on arrival that are looked at, and the share by which their rate must then be wrong."""
+
+_RATE_SECONDS = 4.0
+"""Seconds of stamps of a sender before its rate is believed to be wrong."""
+
+
+class Stamps(enum.StrEnum):
+    """How the stamps of a stream arise, which says how they err."""
+
+    SENDER = "sender"
+    """By the sender's clock: the errors are alike on both sides, and the line is their mean."""
+    ARRIVAL = "arrival"
+    """When a block arrives: never early, and late by whatever the link took, so the line is their lower envelope."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,19 +139,23 @@ class ClockModel:
     """Fits the stamps of a stream by a line over the sample index and gives smooth times that never go back.
 
     The times of a block depend only on what came up to it (causal). Two lines are kept: one that forgets, for the
-    times, and one over all data since the last reset, for the rate that is reported.
+    times, and one over all data since the last reset, for the rate that is reported. Blocks that are late as a whole
+    (a link that stood still and then caught up) are dated by the line and do not bend it.
 
     Parameters
     ----------
     sfreq : float
         Nominal sampling rate in Hz.
     window : float
-        Seconds after which a stamp counts ``1/e`` for the times.
+        Seconds after which a stamp counts ``1/e`` for the times (sender), or not at all (arrival).
+    made : Stamps
+        How the stamps arise.
     """
 
-    def __init__(self, sfreq: float, *, window: float = 60.0) -> None:
+    def __init__(self, sfreq: float, *, window: float = 60.0, made: Stamps = Stamps.SENDER) -> None:
         self.sfreq = check_range("sfreq", sfreq, low=0.0, low_open=True, unit="Hz")
         self.window = check_range("window", window, low=1.0, unit="s")
+        self.made = made
         self._period = 1.0 / self.sfreq
         self._ramp = np.arange(256, dtype=np.float64)
         self._nominal = self._ramp * self._period
@@ -136,11 +168,20 @@ class ClockModel:
         prior = (_PRIOR_JITTER / (_PRIOR_PPM * self._period)) ** 2
         self._near = _Line(prior)
         self._all = _Line(prior)
+        self._envelope = Envelope(self._period, window=self.window)
+        self._square = 0.0
         self._origin_index = 0
         self._origin_time = 0.0
         self._empty = True
         self._total = 0
+        self._late_for = 0.0
         self.resets += clock_reset
+
+    def learn(self, made: Stamps) -> None:
+        """Take note of how the stamps arise and begin anew if that was not known."""
+        if made is not self.made:
+            self.made = made
+            self.restart()
 
     def k(self, n: int) -> NDArray[np.float64]:
         """Return ``0, 1, ..., n - 1`` as float64 without making it each time."""
@@ -157,23 +198,47 @@ class ClockModel:
     @property
     def settled(self) -> bool:
         """True once there were enough blocks to know the jitter."""
+        if self.made is Stamps.ARRIVAL:
+            return self._total * self._period > _LATE_SECONDS
         return self._near.blocks > _SETTLED_BLOCKS
 
     @property
     def jitter(self) -> float:
         """Standard deviation of the stamps about the line, seconds."""
-        return math.sqrt(self._near.variance())
+        return math.sqrt(self._square if self.made is Stamps.ARRIVAL else self._near.variance())
+
+    def _line(self) -> tuple[float, float, float]:
+        """Return an index relative to the origin, the lateness there, and the slope of the lateness."""
+        if self.made is Stamps.ARRIVAL:
+            return self._envelope.x0, self._envelope.level, self._envelope.slope
+        mean_x, mean_y, slope, _ = self._near.solve()
+        return mean_x, mean_y, slope
 
     def predict(self, index: int) -> float:
         """Return the time of sample `index` on the host's clock, seconds."""
         x = float(index - self._origin_index)
-        mean_x, mean_y, slope, _ = self._near.solve()
-        return self._origin_time + x * self._period + mean_y + slope * (x - mean_x)
+        x0, level, slope = self._line()
+        return self._origin_time + x * self._period + level + slope * (x - x0)
+
+    def lateness(self, first: int, index: NDArray[np.int64], stamps: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return by how many seconds the stamps of samples ``first + index`` are later than the line."""
+        _, _, slope = self._line()
+        return np.asarray(stamps - self.predict(first) - index * (self._period + slope))
 
     def index_at(self, time: float) -> float:
         """Return the (fractional) sample index at `time`; the inverse of `predict`."""
-        mean_x, mean_y, slope, _ = self._near.solve()
-        return self._origin_index + (time - self._origin_time - mean_y + slope * mean_x) / (self._period + slope)
+        x0, level, slope = self._line()
+        return self._origin_index + (time - self._origin_time - level + slope * x0) / (self._period + slope)
+
+    def uncertainty(self, index: int) -> float:
+        """Return the expanded uncertainty (k = 2) of the time of sample `index` about the line, seconds."""
+        if self._empty:
+            return math.inf
+        if self.made is Stamps.ARRIVAL:
+            return self._envelope.uncertainty(float(index - self._origin_index))
+        blocks = max(1.0, self._near.blocks)
+        jitter = self.jitter if self.settled else max(self.jitter, _PRIOR_JITTER / math.sqrt(blocks))
+        return 2.0 * jitter / math.sqrt(min(blocks, _SETTLED_BLOCKS))
 
     def update(self, first: int, stamps: NDArray[np.float64]) -> NDArray[np.float64]:
         """Take the stamps of consecutive samples and return their smooth times.
@@ -190,21 +255,32 @@ class ClockModel:
         ndarray of float64, shape (n,)
             Strictly increasing, and later than every time given out before.
         """
+        self.take(first, stamps)
+        return self.times(first, stamps.shape[0])
+
+    def take(self, first: int, stamps: NDArray[np.float64]) -> None:
+        """Take the stamps of consecutive samples into the line; `times` gives their times."""
         n = stamps.shape[0]
         k = self.k(n)
         if self._empty:
             self._origin_index, self._origin_time, self._empty = first, float(stamps[0]), False
         x = float(first - self._origin_index)
-        start = self._origin_time + x * self._period
         deviation = stamps - self._nominal[:n]
-        deviation -= start
-        keep = math.exp(-n * self._period / self.window)
-        block = _Block(k, deviation)
-        self._near.add(x, block, keep)
-        self._all.add(x, block, 1.0)
+        deviation -= self._origin_time + x * self._period
+        if self.made is Stamps.ARRIVAL:
+            self._take_arrival(x, deviation)
+        elif not self._is_late(x, deviation):
+            block = _Block(k, deviation)
+            self._near.add(x, block, math.exp(-n * self._period / self.window))
+            self._all.add(x, block, 1.0)
         self._total += n
-        mean_x, mean_y, slope, _ = self._near.solve()
-        start += mean_y + slope * (x - mean_x)
+
+    def times(self, first: int, n: int) -> NDArray[np.float64]:
+        """Return the times of `n` samples from `first` on, later than every time given out before."""
+        k = self.k(n)
+        x0, level, slope = self._line()
+        x = float(first - self._origin_index)
+        start = self._origin_time + x * self._period + level + slope * (x - x0)
         times = k * (self._period + slope)
         times += start
         if start <= self._last_time + 0.5 * self._period:
@@ -214,17 +290,66 @@ class ClockModel:
         self._last_time = float(times[-1])
         return times
 
+    def _take_arrival(self, x: float, deviation: NDArray[np.float64]) -> None:
+        envelope = self._envelope
+        envelope.add(x, deviation)
+        off = min(0.1, max(-0.1, float(deviation.mean()) - envelope.at(x + 0.5 * deviation.shape[0])))
+        share = min(1.0, deviation.shape[0] * self._period / _JITTER_SECONDS)
+        self._square += share * (off * off - self._square)
+        for point, late in envelope.closed:
+            self._all.add(point, _Block(self._ramp[:1], np.array([late])), 1.0)
+        envelope.closed.clear()
+
+    def _is_late(self, x: float, deviation: NDArray[np.float64]) -> bool:
+        """Tell whether a block of a sender is late as a whole; what stays late is believed in the end."""
+        if not self.settled:
+            return False
+        mean_x, mean_y, slope, _ = self._near.solve()
+        late = float(deviation.min()) - mean_y - slope * (x - mean_x)
+        if late < max(_LATE, 8.0 * self.jitter):
+            self._late_for = 0.0
+            return False
+        self._late_for += deviation.shape[0] * self._period
+        if self._late_for < _LATE_SECONDS:
+            return True
+        prior = self._near.prior
+        self._near, self._all, self._late_for = _Line(prior), _Line(prior), 0.0
+        return False
+
     def raw(self, stamps: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the stamps themselves, only kept from going back."""
         times = np.maximum.accumulate(np.maximum(stamps, self._last_raw))
         self._last_raw = float(times[-1])
         return times
 
+    def wrong_rate(self, tolerance: float) -> float | None:
+        """Return the rate that comes, in Hz, where it is not the nominal one; None where it is, or is not known yet.
+
+        Parameters
+        ----------
+        tolerance : float
+            Share of the nominal rate by which the real one may differ.
+        """
+        if self.made is Stamps.ARRIVAL:
+            for bins, least in _PACES:
+                slope = self._envelope.pace(bins)
+                # A link that catches up looks fast, so that is believed later.
+                if slope is None or abs(slope) < max(least, tolerance) or (slope < 0 and bins == _PACES[0][0]):
+                    continue
+                return self.sfreq / (1.0 + slope)
+            return None
+        state = self.state()
+        enough = self._near.blocks > 10 and state.seconds > _RATE_SECONDS
+        if not enough or abs(state.drift_ppm) < 1e6 * tolerance:
+            return None
+        return state.rate if abs(state.drift_ppm) > 5.0 * state.drift_uncertainty_ppm else None
+
     def state(self) -> ClockState:
         """Return rate, drift with uncertainty, and jitter."""
         line = self._all
+        arrival = self.made is Stamps.ARRIVAL
         # The prior keeps the first seconds calm; what is reported must not be drawn towards the nominal rate.
-        measured = line.blocks >= _SETTLED_BLOCKS
+        measured = line.blocks >= (8 if arrival else _SETTLED_BLOCKS)
         _, _, slope, sxx = line.solve(prior=not measured)
         variance = line.variance(prior=not measured)
         uncertainty = math.inf
@@ -237,7 +362,7 @@ class ClockModel:
             rate=1.0 / period,
             drift_ppm=1e6 * (self._period / period - 1.0),
             drift_uncertainty_ppm=uncertainty,
-            jitter=math.sqrt(variance),
+            jitter=self.jitter if arrival else math.sqrt(variance),
             resets=self.resets,
             seconds=self._total * self._period,
         )

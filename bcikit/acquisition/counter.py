@@ -34,6 +34,10 @@ class Count:
         Packets that came out of order.
     from_times : bool
         True if a loss was too long for the counter alone and its wraps were counted from the times.
+    doubt : int or None
+        First row, of those that were given, that the counter cannot place: nothing from it on was counted.
+    restarted : bool
+        The doubt is that the counter began anew.
     """
 
     lost: NDArray[np.int64]
@@ -41,6 +45,8 @@ class Count:
     repeated: int = 0
     reordered: int = 0
     from_times: bool = False
+    doubt: int | None = None
+    restarted: bool = False
 
 
 class PacketCounter:
@@ -77,18 +83,35 @@ class PacketCounter:
         self._last_time = 0.0
         self._in_packet = 0
         self._pause = 1.0
+        self._behind: float | None = None
+
+    @property
+    def lap(self) -> float:
+        """Samples after which the counter has the same value again."""
+        return self.modulus * self.samples_per_packet / self.step
+
+    def missing_before(self, value: float) -> int | None:
+        """Return how many samples are missing before a packet, less whole laps; None where nothing came before."""
+        if self._last is None or not np.isfinite(value):
+            return None
+        delta = (value - self._last) % self.modulus
+        seen = round(delta * self.samples_per_packet / self.step)
+        rest = max(0, self.samples_per_packet - self._in_packet)
+        return int((seen - self.samples_per_packet + rest) % round(self.lap))
 
     def reset(self) -> None:
         """Forget the last packet: the next one begins a new segment."""
-        self._last = None
+        self._last = self._behind = None
 
-    def count(self, packets: NDArray[np.float64], times: NDArray[np.float64]) -> Count:
+    def count(self, packets: NDArray[np.float64], times: NDArray[np.float64], *, guess: bool = True) -> Count:
         """Return what is missing before each sample of a block.
 
         Parameters
         ----------
         packets, times : ndarray, shape (n,)
             The counter and the time in seconds of each sample, in the order of arrival.
+        guess : bool
+            Where the counter cannot tell alone, take the times as they are; False stops there (`Count.doubt`).
         """
         n = packets.shape[0]
         if self._last is None and n:
@@ -105,23 +128,36 @@ class PacketCounter:
                 time_step = np.diff(times, prepend=self._last_time)
                 # A whole wrap lost looks like no loss: only the clock can tell.
                 longest = float(time_step.max()) * self.sfreq
-                if longest < 0.75 * self.modulus / self.step:
+                if longest < (0.75 * self.lap if guess else self._doubtful):
                     self._pause = max(longest, self._pause)
                     self._last, self._last_time = float(packets[-1]), float(times[-1])
                     return Count(lost=np.zeros(n, dtype=np.int64))
-        return self._walk(packets, times)
+        return self._walk(packets, times, guess=guess)
 
-    def _walk(self, packets: NDArray[np.float64], times: NDArray[np.float64]) -> Count:
+    @property
+    def _doubtful(self) -> float:
+        """Samples' worth of time without a sample after which a lap may have been lost."""
+        return max(0.5 * self.lap, 1.5 * self._pause, 0.1 * self.sfreq)
+
+    def _walk(self, packets: NDArray[np.float64], times: NDArray[np.float64], *, guess: bool) -> Count:
         """Go through a block sample by sample: the rare case in which something is wrong."""
         lost: list[int] = []
         keep: list[int] = []
         repeated = reordered = 0
         from_times = False
+        doubt: int | None = None
+        restarted = False
         for row in range(packets.shape[0]):
             value, time = float(packets[row]), float(times[row])
             assert self._last is not None
             delta = (value - self._last) % self.modulus
             elapsed = max(0.0, time - self._last_time) * self.sfreq
+            if not guess and elapsed > self._doubtful:
+                doubt = row
+                break
+            if not guess and self._is_reordered(delta, elapsed) and self._goes_on(packets, row):
+                doubt, restarted = row, True
+                break
             if not np.isfinite(value):
                 missing = 0
             elif delta == 0 and self._in_packet < self.samples_per_packet and elapsed < self.modulus / 2:
@@ -132,6 +168,7 @@ class PacketCounter:
                 continue
             elif self._is_reordered(delta, elapsed):
                 reordered += 1
+                self._behind = value
                 continue
             else:
                 missing, wrapped = self._missing(delta, elapsed)
@@ -141,17 +178,28 @@ class PacketCounter:
                     self._pause = max(elapsed, self._pause)
             if np.isfinite(value):
                 self._last = value
+                self._behind = None
             self._last_time = time
             keep.append(row)
             lost.append(missing)
-        rows = None if len(keep) == packets.shape[0] else np.array(keep, dtype=np.int64)
+        whole = packets.shape[0] if doubt is None else doubt
+        rows = None if len(keep) == whole == packets.shape[0] else np.array(keep, dtype=np.int64)
         return Count(
             lost=np.array(lost, dtype=np.int64),
             keep=rows,
             repeated=repeated,
             reordered=reordered,
             from_times=from_times,
+            doubt=doubt,
+            restarted=restarted,
         )
+
+    def _goes_on(self, packets: NDArray[np.float64], row: int) -> bool:
+        """Return whether a counter that went back goes on from there: a device that started anew, no stray packet."""
+        value = float(packets[row])
+        after = row + 1 < packets.shape[0] and (float(packets[row + 1]) - value) % self.modulus == self.step
+        before = self._behind is not None and (value - self._behind) % self.modulus == self.step
+        return after or before
 
     def _is_reordered(self, delta: float, elapsed: float) -> bool:
         back = self.modulus - delta

@@ -84,6 +84,9 @@ class LiveSource(Source):
         self._reconnects = 0
         self._running = False
         self._arrival = 0.0
+        self._fed_at = 0.0
+        self._pause = 0.0
+        self._reopened = False
 
     @abstractmethod
     def _receive(self, timeout: float) -> list[Chunk]:
@@ -117,6 +120,7 @@ class LiveSource(Source):
             self._assembler.new_segment()
         self._ready.clear()
         self._link_lost, self._lost_at, self._pulse = False, None, Pulse.WAITING
+        self._fed_at, self._pause, self._reopened = self._arrival, 0.0, False
         self._running = True
         self._watchdog.start(self._now())
 
@@ -131,8 +135,12 @@ class LiveSource(Source):
         while True:
             closed = self._link_lost or (self._exclusive and self._attempt is not None)
             chunks = [] if closed else self._receive(step)
+            if self._arrival > self._fed_at:
+                self._feed(self._arrival)
+            if not chunks:
+                chunks = self._overdue()
             if chunks:
-                self._alive(self._arrival, chunks[0])
+                self._alive(chunks[0])
                 if len(chunks) > 1:
                     self._ready.extend(chunks[1:])
                 if self._assembler.events:
@@ -150,18 +158,33 @@ class LiveSource(Source):
                 return None
             step = min(left, self._watchdog.until_change(now))
 
-    def _alive(self, now: float, chunk: Chunk) -> None:
-        pause = self._watchdog.feed(now)
+    def _overdue(self) -> list[Chunk]:
+        """Return what was held back after a pause and can be given now."""
+        return self._assembler.overdue(self._now())
+
+    def _feed(self, arrival: float) -> None:
+        """Take note that samples came: only that shows that a link is there."""
+        self._fed_at = arrival
+        self._pause = max(self._pause, self._watchdog.feed(arrival))
+        self._link_lost, self._lost_at = False, None
+        if self._reopened:
+            self._reopened = False
+            self._reconnects += 1
+            self._tell("stream/reconnected", arrival, value=self._reconnects)
+
+    def _alive(self, chunk: Chunk) -> None:
         if self._pulse in (Pulse.LATE, Pulse.STALLED, Pulse.LOST):
-            self._tell("stream/resumed", now, sample=chunk.first_sample, value=pause)
-        self._pulse = Pulse.ALIVE
-        self._lost_at = None
-        self._link_lost = False
+            self._tell("stream/resumed", self._fed_at, sample=chunk.first_sample, value=self._pause)
+        self._pulse, self._pause = Pulse.ALIVE, 0.0
 
     def _watch(self, now: float) -> None:
         """Say when the stream becomes late, stalled, lost; each once."""
         pulse = Pulse.LOST if self._link_lost else self._watchdog.pulse(now)
-        if pulse is self._pulse:
+        if self._lost_at is not None:
+            # A link that was opened again and gives nothing is lost all the while.
+            pulse = Pulse.LOST
+        if pulse is self._pulse or (pulse is Pulse.ALIVE and self._pulse is not Pulse.WAITING):
+            # Samples that are held back after a pause end it only when they are given.
             return
         if pulse in (Pulse.LATE, Pulse.STALLED, Pulse.LOST):
             self._tell(f"stream/{pulse}", now, value=self._watchdog.age(now))
@@ -182,13 +205,12 @@ class LiveSource(Source):
             self._attempt = None
             if attempt.link is not None:
                 self._adopt(attempt.link)
-                self._assembler.new_segment()
-                self._reconnects += 1
-                self._link_lost = False
-                self._lost_at = None
-                self._watchdog.start(now)
-                self._pulse = Pulse.WAITING
-                self._tell("stream/reconnected", now, value=self._reconnects)
+                if not self._reopened:
+                    self._assembler.new_segment()
+                # Open means nothing until a sample came: until then the time to give up goes on, and the waits grow.
+                self._reopened, self._link_lost = True, False
+                self._next_try = now + max(self._wait, self._watchdog.lost)
+                self._wait = min(2 * self._wait, self._reconnect.longest)
                 return
             if isinstance(attempt.error, StreamChangedError) or not isinstance(attempt.error, SourceError):
                 assert attempt.error is not None
@@ -204,9 +226,10 @@ class LiveSource(Source):
         if now - self._lost_at >= self._reconnect.give_up:
             waited = self._watchdog.age(now)
             self._running = False
+            opened = "it opens and gives nothing" if self._reopened else "no way back"
             raise StreamLostError(
                 f"{self.info.name!r} ({self.info.source_id or self.info.device or 'no id'}) is gone: no sample for "
-                f"{waited:.1f} s and no way back. Check that the device is on, in range and its program runs."
+                f"{waited:.1f} s and {opened}. Check that the device is on, in range and its program runs."
             )
 
     def _tell(self, name: str, time: float, *, sample: int | None = None, value: float | None = None) -> None:
@@ -240,6 +263,8 @@ class LiveSource(Source):
             drift_ppm=clock.drift_ppm,
             drift_uncertainty_ppm=clock.drift_uncertainty_ppm,
             jitter=clock.jitter,
+            stamps=self._assembler.dated_by,
+            time_uncertainty=self._assembler.uncertainty,
         )
 
     def stop(self) -> None:

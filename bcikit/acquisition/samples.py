@@ -21,14 +21,20 @@ class SampleCheck:
     ----------
     info : StreamInfo
         Channel types and full scale of the device.
+    full_scale : ndarray, shape (n_channels,), or None
+        Largest absolute value of each channel, where their gains differ; NaN where it is not known.
     """
 
-    def __init__(self, info: StreamInfo) -> None:
+    def __init__(self, info: StreamInfo, *, full_scale: NDArray[np.float64] | None = None) -> None:
         signal = [i for i, kind in enumerate(info.ch_types) if kind in ("eeg", "eog", "emg", "ecg", "ref", "bio")]
         self._columns = np.array(signal, dtype=np.intp)
         self._all_signal = len(signal) == info.n_channels
-        full_scale = info.capabilities.full_scale
-        self._rail = None if full_scale is None or not signal else RAIL * full_scale
+        scale = info.capabilities.full_scale
+        self._rail: float | None = None if scale is None or not signal else RAIL * scale
+        self._rails: NDArray[np.float64] | None = None
+        if full_scale is not None and signal and np.isfinite(full_scale[signal]).any():
+            self._rails = RAIL * np.where(np.isfinite(full_scale[signal]), full_scale[signal], np.inf)
+            self._rail = float(self._rails.min())
         self._last: NDArray[np.float64] | None = None
 
     def reset(self) -> None:
@@ -47,7 +53,7 @@ class SampleCheck:
         if rail is not None and (not finite or high >= rail or low <= -rail):
             columns = data[:, self._columns]
             with np.errstate(invalid="ignore"):
-                railed = np.abs(columns) >= rail
+                railed = np.abs(columns) >= (rail if self._rails is None else self._rails)
             railed &= np.isfinite(columns)
             if railed.any():
                 mask = np.zeros(data.shape, np.uint8) if mask is None else mask

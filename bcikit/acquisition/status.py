@@ -37,6 +37,11 @@ class StreamStatus:
         Effective against nominal rate, with its expanded uncertainty (k = 2).
     jitter : float
         Standard deviation of the stamps, seconds.
+    stamps : str
+        How its times are made: "counter" (arrival, and a packet counter places the samples), "sender", "arrival".
+    time_uncertainty : float
+        Expanded uncertainty (k = 2) of the time of the newest sample, seconds; a delay that is the same for all samples
+        of a link cannot be seen and is not in it.
     offset, offset_uncertainty : float
         What is added to the stamps of the device to have the host's clock, seconds.
     buffer_fill : float
@@ -63,6 +68,8 @@ class StreamStatus:
     drift_ppm: float = 0.0
     drift_uncertainty_ppm: float = float("inf")
     jitter: float = 0.0
+    stamps: str = "sender"
+    time_uncertainty: float = 0.0
     offset: float = 0.0
     offset_uncertainty: float = 0.0
     buffer_fill: float = 0.0

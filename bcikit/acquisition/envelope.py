@@ -1,0 +1,172 @@
+"""The lower envelope of stamps that are made on arrival: links only delay, so the earliest are nearest the truth."""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BIN_SECONDS = 0.5
+"""Samples of so many seconds give one point: the one that was least late."""
+
+_FIRST_SPREAD = 0.002
+"""Seconds by which the earliest arrivals of two bins may differ, before it is known."""
+
+_FLOOR = 0.0004
+"""Seconds below which the earliest arrivals do not agree on any machine: the wait of a driver's thread."""
+
+_GATE = 8.0
+"""A bin whose earliest arrival is late by so many spreads says nothing of the clock: the link stood still."""
+
+_PLATEAU = 4
+"""Bins in a row that are late alike before it is the clock, not the link, that changed."""
+
+_EVEN = 0.04
+"""Seconds by which stamps must run away, in all, before it is the rate of the device and not the link."""
+
+_KEPT_RATE = 300e-6
+"""How far a rate may be from its nominal value before the data say so: the prior of the slope."""
+
+
+@dataclass(slots=True)
+class _Bin:
+    x: float
+    late: float
+    valid: bool = True
+
+
+class Envelope:
+    """A line under the lateness of samples over their index: ``lateness = level + slope * (x - x0)``.
+
+    Lateness is the stamp less ``x * period``. A link can only delay: in each half second the least late sample is
+    nearest to the truth, and what is later than the others of its kind (a stall, and what it held back) is left out.
+    The line goes through the least late samples of the last `window` seconds; one below it pulls it down at once.
+
+    Parameters
+    ----------
+    period : float
+        Nominal period in seconds.
+    window : float
+        Seconds of samples the line is drawn through.
+    """
+
+    def __init__(self, period: float, *, window: float = 60.0) -> None:
+        self._size = max(1, round(_BIN_SECONDS / period))
+        self._bins: deque[_Bin] = deque(maxlen=max(8, round(window / _BIN_SECONDS)))
+        self._kept = _KEPT_RATE * period
+        self._period = period
+        self.x0 = self.level = self.slope = 0.0
+        self.spread = _FIRST_SPREAD
+        self.empty = True
+        self.closed: list[tuple[float, float]] = []
+        self._now = _Bin(0.0, math.inf)
+        self._end = 0.0
+        self._slope_error = self._kept
+
+    def at(self, x: float) -> float:
+        """Return the lateness of the line at index `x`."""
+        return self.level + self.slope * (x - self.x0)
+
+    def add(self, first: float, late: NDArray[np.float64]) -> None:
+        """Take the lateness of consecutive samples from index `first` on."""
+        n = late.shape[0]
+        at = 0
+        while at < n:
+            if self.empty:
+                self.x0, self.level, self.empty = first, float(late[0]), False
+                self._end = first + self._size
+            stop = min(n, max(at + 1, math.ceil(self._end - first)))
+            part = late[at:stop] if stop - at < n else late
+            row = int(part.argmin())
+            lowest, x = float(part[row]), first + at + row
+            if lowest < self._now.late:
+                self._now = _Bin(x, lowest)
+                self._lower(x, lowest)
+            at = stop
+            if first + at >= self._end:
+                self._close()
+                self._end = first + at + self._size
+
+    def _lower(self, x: float, late: float) -> None:
+        """Pull the line down where a sample came earlier than it says: it cannot have come before it was taken."""
+        below = self.at(x) - late
+        if below > (0.0 if len(self._bins) < 3 else 2.0 * self.spread):
+            self.level -= below
+            if below > max(0.005, _GATE * self.spread):
+                # All that came before was late: it says nothing.
+                for item in self._bins:
+                    item.valid = item.late - self.at(item.x) < max(0.005, _GATE * self.spread)
+
+    def _close(self) -> None:
+        """End a bin and draw the line anew."""
+        late, x = self._now.late, self._now.x
+        if late == math.inf:
+            return
+        gate = max(0.003, _GATE * self.spread)
+        above = late - self.at(x)
+        self._bins.append(_Bin(x, late, valid=len(self._bins) < 2 or above < gate))
+        if self._bins[-1].valid:
+            self.closed.append((x, late))
+        self._now = _Bin(0.0, math.inf)
+        self._follow_plateau(gate)
+        self._fit()
+
+    def _follow_plateau(self, gate: float) -> None:
+        """Believe late bins once they are late alike: the device paused, or its clock was set."""
+        tail = list(self._bins)[-_PLATEAU:]
+        if len(tail) < _PLATEAU or any(item.valid for item in tail):
+            return
+        above = [item.late - self.at(item.x) for item in tail]
+        if max(above) - min(above) > gate or above[-1] < above[0] - 0.3 * gate:
+            return
+        for item in self._bins:
+            item.valid = False
+        for item in tail:
+            item.valid = True
+        self.level += min(above)
+
+    def _fit(self) -> None:
+        points = [(item.x, item.late) for item in self._bins if item.valid]
+        if len(points) < 2:
+            return
+        table = np.array(points)
+        x, y = table[:, 0], table[:, 1]
+        mean_x, mean_y = float(x.mean()), float(y.mean())
+        dx = x - mean_x
+        sxx = float(dx @ dx)
+        sigma = max(self.spread, _FLOOR)
+        prior = (sigma / self._kept) ** 2
+        slope = float(dx @ (y - mean_y)) / (sxx + prior)
+        rest = y - mean_y - slope * dx
+        # Waits of the earliest arrivals are one-sided, too: the middle of them, not their mean, is the level.
+        self.x0, self.slope = mean_x, slope
+        self.level = mean_y + float(np.median(rest))
+        if len(points) >= 4:
+            self.spread = max(_FLOOR, 1.4826 * float(np.median(np.abs(rest - np.median(rest)))))
+        self._slope_error = sigma / math.sqrt(sxx + prior)
+
+    def uncertainty(self, x: float) -> float:
+        """Return the expanded uncertainty (k = 2) of the line at index `x`, seconds.
+
+        The earliest arrivals are late, too, by about as much as they differ (`spread`); with it come the slope, and
+        what a driver's thread takes at least. A delay of the link that is the same for all samples cannot be seen.
+        """
+        level = self.spread if len(self._bins) > 3 else max(self.spread, _FIRST_SPREAD)
+        slope = self._slope_error * max(0.0, x - self.x0)
+        return 2.0 * math.sqrt(level * level + slope * slope + _FLOOR * _FLOOR)
+
+    def pace(self, bins: int) -> float | None:
+        """Return the mean slope over the newest `bins` half seconds, as a share of the period; None where it is uneven.
+
+        Nothing is left out and there is no prior: it tells whether the device's rate is what it should be. A link that
+        chokes for a moment is late, but not evenly so.
+        """
+        if len(self._bins) < bins:
+            return None
+        table = np.array([(item.x, item.late) for item in list(self._bins)[-bins:]])
+        dx = table[:, 0] - table[:, 0].mean()
+        late = table[:, 1] - table[:, 1].mean()
+        slope = float(dx @ late / (dx @ dx))
+        off = float(np.abs(late - slope * dx).max())
+        return slope / self._period if abs(slope) * float(np.ptp(dx)) > max(6.0 * off, _EVEN) else None

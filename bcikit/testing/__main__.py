@@ -1,0 +1,40 @@
+"""Runs an emulated device until its standard input closes; see `bcikit.testing.emulators`."""
+
+import json
+import sys
+
+from bcikit.signal import BciError
+from bcikit.testing.emulators import CytonDaisyEmulator, CytonEmulator, Emulator
+from bcikit.testing.link_plan import LinkPlan
+from bcikit.testing.wifi_emulator import GanglionWifiEmulator
+
+KINDS: dict[str, type[Emulator]] = {
+    kind.kind: kind for kind in (CytonEmulator, CytonDaisyEmulator, GanglionWifiEmulator)
+}
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main(arguments: list[str]) -> None:
+    """Print the address to open, then a line of JSON each time the stream starts."""
+    if not 1 <= len(arguments) <= 2 or arguments[0] not in KINDS:
+        raise BciError(f"Which emulator? One of {', '.join(KINDS)}, and its plan as JSON.")
+    plan = LinkPlan.from_json(arguments[1]) if len(arguments) == 2 else LinkPlan()
+
+    def told(started: float, sample: int) -> None:
+        _say(json.dumps({"started": started, "sample": sample}))
+
+    with KINDS[arguments[0]](plan) as emulator:
+        emulator.on_start = told
+        _say(emulator.address)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except BciError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,66 @@
+"""Runs an emulated device through BrainFlow's own driver and compares what came with what was planted."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from bcikit import open_source
+from bcikit.acquisition import StreamStatus
+from bcikit.signal import Chunk, Event
+from bcikit.testing import EmulatorProcess, LinkPlan
+from bcikit.testing.__main__ import KINDS
+
+
+@dataclass
+class Run:
+    """What came over a wire: `k` is the number the device gave each sample, `error` its time's error in samples."""
+
+    k: np.ndarray
+    index: np.ndarray
+    times: np.ndarray
+    error: np.ndarray
+    chunks: list[Chunk]
+    events: list[Event]
+    status: StreamStatus
+    rate: float
+
+    def named(self, name):
+        return [event for event in self.events if event.name == name]
+
+    @property
+    def misplaced(self):
+        """Samples whose index is not the number the device gave them, counted from the first one received."""
+        return int(np.count_nonzero(self.index - self.index[0] != self.k - self.k[0]))
+
+
+def pull(source, seconds, *, during=lambda _seconds: None):
+    chunks, events = [], []
+    began = time.monotonic()
+    while (spent := time.monotonic() - began) < seconds:
+        during(spent)
+        chunk = source.pull(0.1)
+        events += source.pull_events()
+        if chunk is not None:
+            chunks.append(chunk.check())
+    return chunks, events
+
+
+def numbered(chunks, kind, *, gain=None):
+    """Return the number of each sample, from channel 1."""
+    device = KINDS[kind]
+    step = 1e6 * device.reference_volts / (gain or device.default_gain) / (2**23 - 1)
+    return np.rint(np.concatenate([chunk.data[:, 0] for chunk in chunks]) / step).astype(np.int64)
+
+
+def run(kind, plan=None, seconds=4.0, *, options="", during=None):
+    plan = plan or LinkPlan()
+    with EmulatorProcess(kind, plan) as device, open_source(device.address + options) as source:
+        started = device.wait_started()
+        chunks, events = pull(source, seconds, during=lambda spent: during and during(device, source, spent))
+        status = source.status()
+    rate = plan.rate or KINDS[kind].sfreq
+    k = numbered(chunks, kind)
+    times = np.concatenate([chunk.times for chunk in chunks])
+    index = np.concatenate([np.arange(c.first_sample, c.end_sample) for c in chunks])
+    return Run(k, index, times, (times - started) * rate - k, chunks, events, status, rate)
