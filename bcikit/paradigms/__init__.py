@@ -2,11 +2,17 @@
 
 from bcikit.paradigms.base import Calibration, Decider, Paradigm, WindowRequest
 from bcikit.paradigms.registry import make_paradigm, paradigm_class, paradigm_names, read_paradigm
+from bcikit.paradigms.settings import ParadigmSettings
+from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 
 __all__ = [
     "Calibration",
     "Decider",
     "Paradigm",
+    "ParadigmSettings",
+    "Section",
+    "Trial",
+    "TrialParadigm",
     "WindowRequest",
     "make_paradigm",
     "paradigm_class",

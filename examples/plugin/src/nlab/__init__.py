@@ -1,0 +1,1 @@
+"""What a laboratory adds to bcikit, with its public documents only."""
