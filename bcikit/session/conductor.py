@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bcikit.decoding import AdaptiveModel
 from bcikit.paradigms import Paradigm, WindowRequest
 from bcikit.processing import Pipeline, Regrid, WindowBuffer
 from bcikit.safety import SafetySystem, Severity, State
 from bcikit.safety.arming import ArmRequest
 from bcikit.session.decider import Decider, Trainer
+from bcikit.session.following import Follower
 from bcikit.session.listener import Listener
 from bcikit.session.orders import checked_order
 from bcikit.session.standstill import Standstill, nothing_can_come
@@ -98,6 +100,7 @@ class Conductor:
         self._request = request or ArmRequest()
         self.decider: Decider | None = paradigm.decider() or decider
         self._trainer = trainer if self.decider is None else None
+        self._follower: Follower | None = None
         self._buffer = WindowBuffer(self.filtered_info.n_channels, self.filtered_info.sfreq, BUFFER_SECONDS)
         self._collected: list[Chunk] = []
         self._cues: list[Event] = []
@@ -130,6 +133,7 @@ class Conductor:
             "order": self._take_order,
             "silence": self._take_silence,
         }
+        self._follow_person()
 
     @property
     def finished(self) -> bool:
@@ -401,9 +405,13 @@ class Conductor:
                 self._emit(self._in_source(event))
             requests = self.paradigm.windows_due(sample + 1)
             for request in requests:
+                if self._follower is not None:
+                    self._follower.before(request.stop_sample + self._still.skew)
                 self._decide(request, stopwatch)
             if not events and not requests:
-                return
+                break
+        if self._follower is not None:
+            self._follower.upto(self._sample + 1)
 
     def _decide(self, request: WindowRequest, stopwatch: Callable[[], float] | None) -> None:
         decision = self.paradigm.interpret(self._decode(request), request)
@@ -462,6 +470,8 @@ class Conductor:
         for listener in self.listeners:
             listener.on_event(event)
         self.interrupted += event.name == "trial/end" and bool(event.data.get("interrupted"))
+        if self._follower is not None:
+            self._follower.on_event(event)
         self._follow_blocks(event)
         if self._trainer is None:
             return
@@ -481,7 +491,22 @@ class Conductor:
         self._cues = []
         for listener in self.listeners:
             listener.on_model(self.decider)
+        self._follow_person()
         self._go()
+
+    def _follow_person(self) -> None:
+        """Let a decider that learns have what there is to learn from now on."""
+        if not isinstance(self.decider, AdaptiveModel):
+            return
+        wanted = self.paradigm.calibration
+        self._follower = Follower(
+            self.decider,
+            labels={} if wanted is None else wanted.events,
+            tmax=0.0 if wanted is None else wanted.tmax,
+            n_times=self.decider.sheet.n_times,
+            sfreq=self.filtered_info.sfreq,
+            window=self._buffer.get,
+        )
 
     def _follow_safety(self) -> None:
         state = str(self.safety.state)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.acquisition import Interactive
-from bcikit.decoding import Model
+from bcikit.decoding import AdaptiveModel, Model
 from bcikit.processing import Pipeline
 from bcikit.recording import SessionWriter, installed_versions, read_session
 from bcikit.safety import AuditLog, SafetySystem
@@ -19,8 +19,10 @@ from bcikit.session.assembly import Assembly, assemble, check_operator, check_pa
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig
 from bcikit.session.control import ControlServer
+from bcikit.session.decider import Decider
 from bcikit.session.drive import BY_OPERATOR, FINISHED, SourceFeed, drive
 from bcikit.session.listener import Listener, UserListener
+from bcikit.session.models import AFTER, ERROR_MODEL, following
 from bcikit.session.report import write_report
 from bcikit.session.sinks import Counter, Outputs, Publisher, Recorder
 from bcikit.session.stages import MeteredSafety, StageMeter, with_laps
@@ -102,6 +104,7 @@ class Engine:
         self._ending = threading.Event()
         self._calibration: dict[str, Any] = {}
         self._model: Any = None
+        self._adaptation: dict[str, Any] = {}
 
     def run(self) -> Result:
         """Run the session to its end and write what came out.
@@ -168,7 +171,7 @@ class Engine:
                     paradigm=assembly.paradigm,
                     safety=safety,
                     seed=self.config.session.seed,
-                    decider=model,
+                    decider=None if model is None else following(model, self.config.decoder),
                     trainer=lambda recording: self._train_in_session(assembly, recording),
                     listeners=listeners,
                     operator=self.operator,
@@ -179,8 +182,11 @@ class Engine:
                         recorder.on_input(ATTENDED, {"operator": self.operator, "request": self.request.to_record()})
                     if model is not None:
                         recorder.on_model(model)
+                    if assembly.error_model is not None and folder is not None:
+                        assembly.error_model.save(folder / ERROR_MODEL)
                 try:
                     ended = self._drive(assembly, conductor, meter, folder, publisher)
+                    self._keep_followed(conductor.decider, folder)
                 finally:
                     for output in assembly.outputs:
                         output.safe("session over")
@@ -248,7 +254,7 @@ class Engine:
         self._calibration = calibration_summary(model, trials)
         return model
 
-    def _train_in_session(self, assembly: Assembly, recording: Recording) -> Model:
+    def _train_in_session(self, assembly: Assembly, recording: Recording) -> Decider:
         wanted = assembly.paradigm.calibration
         cues: Mapping[str, str] = {} if wanted is None else wanted.events
         model, trials = fit_model(
@@ -261,7 +267,15 @@ class Engine:
         )
         self._calibration = calibration_summary(model, trials)
         self._model = model
-        return model
+        return following(model, self.config.decoder)
+
+    def _keep_followed(self, decider: Decider | None, folder: Path | None) -> None:
+        """Keep what a model that followed the person had become, for the next session and for the report."""
+        if not isinstance(decider, AdaptiveModel):
+            return
+        self._adaptation = {**decider.counts, "frozen": decider.frozen}
+        if folder is not None:
+            decider.save(folder / AFTER)
 
     @contextmanager
     def _writer(self, assembly: Assembly) -> Iterator[SessionWriter | None]:
@@ -328,6 +342,7 @@ class Engine:
             "interrupted_trials": conductor.interrupted,
             "backlog_s": conductor.backlog_s,
             "calibration": self._calibration,
+            "adaptation": self._adaptation,
             "details": {key: value for key, value in results.items() if key not in shown},
             "trials": trials,
             "outputs": [

@@ -16,14 +16,15 @@ from bcikit.safety.arming import ArmRequest
 from bcikit.session.assembly import columns_of, paradigm_of, stimulus_result
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig, config_from
+from bcikit.session.decider import Decider
 from bcikit.session.drive import RecordedFeed, drive
+from bcikit.session.equip import attach_errors, prepare_paradigm
 from bcikit.session.listener import Listener
+from bcikit.session.models import ERROR_MODEL, MODEL, following
 from bcikit.session.standstill import ATTENDED
 from bcikit.session.training import Progress, no_progress, required_channels
 from bcikit.signal import Decision, Recording, RecordingError, Verdict
 from bcikit.signal.settings import check_settings
-
-MODEL = "model.skops"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,20 +138,24 @@ def _difference(what: str, old: Any, new: Any) -> str:
 
 def _conductor(session: Session, config: SessionConfig, folder: Path, collector: Listener) -> Conductor:
     paradigm = paradigm_of(config)
+    prepare_paradigm(paradigm, config)
     gate = check_settings(GateSettings, config.gate, where="gate")
     columns = columns_of(config, session.info)
     info = session.info.pick(columns)
     pipeline = Pipeline.from_config(config.pipeline.steps)
     model = Model.load(folder / MODEL) if (folder / MODEL).is_file() else None
     filtered = Pipeline.from_config(config.pipeline.steps).configure(info)
-    trained_inside = paradigm.calibration is not None and not config.calibration.files and not config.decoder.model
-    if model is not None:
-        model.attach(filtered)
+    section = config.decoder
+    given = config.calibration.files or section.model or section.start != "calibrate"
+    trained_inside = paradigm.calibration is not None and not given
+    decider = None if model is None else following(model.attach(filtered), section)
+    if (folder / ERROR_MODEL).is_file():
+        attach_errors(paradigm, config, Model.load(folder / ERROR_MODEL).attach(filtered))
 
-    def trained(recording: Recording) -> Model:  # noqa: ARG001 - the model of that calibration is in the folder
-        if model is None:
+    def trained(recording: Recording) -> Decider:  # noqa: ARG001 - the model of that calibration is in the folder
+        if decider is None:
             raise RecordingError(f"{folder} has no {MODEL}; the decisions after its calibration cannot be replayed.")
-        return model
+        return decider
 
     request = _request(session)
     channels = required_channels(None if trained_inside else model)
@@ -161,7 +166,7 @@ def _conductor(session: Session, config: SessionConfig, folder: Path, collector:
         paradigm=paradigm,
         safety=SafetySystem(gate, info, required_channels=channels, stimulus=stimulus_result(config, paradigm)),
         seed=config.session.seed,
-        decider=None if trained_inside else model,
+        decider=None if trained_inside else decider,
         trainer=trained,
         listeners=[collector],
         operator=AUTOMATIC if request is None else request.operator,
