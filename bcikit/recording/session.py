@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.recording.checksums import check_signals
 from bcikit.recording.header import read_header
 from bcikit.recording.jsonlines import read_lines
 from bcikit.recording.layout import SIGNALS, Track, tracks_of
@@ -152,7 +153,7 @@ def read_session(path: str | Path) -> Session:
     signals = folder / SIGNALS
     if not signals.is_file():
         raise RecordingError(f"{folder} has no {SIGNALS}; the signals of this session are gone.")
-    streams = read_xdf(signals)
+    streams = read_xdf(signals, check=lambda raw: check_signals(folder, header, raw))
     read = {name: read_track(track, streams) for name, track in tracks.items()}
     records = {file.stem: read_lines(file) for file in sorted(folder.glob("*.jsonl"))}
     main = read.pop("")

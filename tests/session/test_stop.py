@@ -144,7 +144,7 @@ def test_the_dead_man_switch_of_a_window_reaches_the_guard() -> None:
         assert output.state()["guard"]["cause"] == "dead-man"
 
 
-@pytest.mark.parametrize("address", ["serial:/dev/ttyUSB0", "guard:serial-fes:/dev/ttyUSB0", "guard:?driver=x"])
+@pytest.mark.parametrize("address", ["serial:/dev/ttyUSB0", "guard:serial-fes:/dev/ttyUSB0"])
 def test_what_can_touch_a_person_needs_a_profile_for_it(short_config, address: str) -> None:
     config = short_config()
     section = config.outputs[0].model_copy(update={"address": address})
