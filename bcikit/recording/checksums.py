@@ -97,36 +97,31 @@ def _numbers(values: Any) -> bool:
     return isinstance(values, list) and all(type(value) is int and 0 <= value < 1 << 62 for value in values)
 
 
-def check_signals(folder: Path, header: dict[str, Any], raw: memoryview) -> None:
-    """Refuse signals that are not as they were written.
+def signal_damage(folder: Path, header: Mapping[str, Any], raw: memoryview) -> str:
+    """Return how the signals of a session differ from what was written, and what to do; empty if they do not.
 
     A session of an earlier version has no checksums and is taken as it is; one that was cut off has none for its last
     moment.
-
-    Raises
-    ------
-    RecordingError
-        Saying how much differs, and that a recovery keeps the rest.
     """
     if header.get("checksums") != INDEX:
-        return
+        return ""
     mend = f"What is whole is kept by: bcikit recover {folder}"
-    parts = read_parts(folder, header)
+    try:
+        parts = read_parts(folder, header)
+    except RecordingError as error:
+        return f"{error} {mend}"
     # A session that was cut off: its index may have reached the disk before its signals did.
     cut = header["status"] == RECORDING
     size = None if cut else header.get("signals_bytes")
     if not parts and size is not None:
-        raise RecordingError(
-            f"{folder} has no {INDEX} of its own, so that nobody can say whether its signals are whole. {mend}"
-        )
+        return f"{folder} has no {INDEX} of its own, so that nobody can say whether its signals are whole. {mend}"
     broken = [part for part in parts if not part.fits(raw) and not (cut and part.stop > len(raw))]
     end = max((part.stop for part in parts), default=0)
     if broken:
-        raise RecordingError(
+        return (
             f"{folder / SIGNALS} is damaged: {len(broken)} of {len(parts)} blocks are not as they were written, "
             f"the first at byte {broken[0].start}. {mend}"
         )
     if size is not None and not size == end == len(raw):
-        raise RecordingError(
-            f"{folder / SIGNALS} has {len(raw)} bytes, {end} of them with a checksum; it was closed with {size}. {mend}"
-        )
+        return f"{folder / SIGNALS} has {len(raw)} bytes, {end} with a checksum; it was closed with {size}. {mend}"
+    return ""

@@ -91,7 +91,7 @@ def replay(path: str | Path, *, progress: Progress = no_progress) -> Comparison:
     ConfigError
         If the configuration is not one of this version.
     """
-    session = read_session(path)
+    session = read_session(path, damaged=True)
     folder = Path(path) if session.path is None else session.path
     if "paradigm" not in session.config:
         raise RecordingError(
@@ -100,7 +100,9 @@ def replay(path: str | Path, *, progress: Progress = no_progress) -> Comparison:
     config = config_from(dict(session.config), where=f"{folder}/session.json")
     collector = _Collector()
     drive(RecordedFeed(session, progress=progress), _conductor(session, config, folder, collector))
-    return compare(session, collector.decisions, collector.verdicts)
+    found = compare(session, collector.decisions, collector.verdicts)
+    # Damage is a difference, too, where no decision happened to see it.
+    return replace(found, difference="; ".join(filter(None, [found.difference, session.damage])))
 
 
 def compare(session: Session, decisions: Sequence[Decision], verdicts: Sequence[Verdict]) -> Comparison:
