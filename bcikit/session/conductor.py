@@ -13,6 +13,7 @@ from bcikit.paradigms import Paradigm, WindowRequest
 from bcikit.processing import Pipeline, Regrid, WindowBuffer
 from bcikit.safety import SafetySystem, Severity, State
 from bcikit.safety.arming import ArmRequest
+from bcikit.safety.machine import LATCHED
 from bcikit.session.decider import Decider, Trainer
 from bcikit.session.following import Follower
 from bcikit.session.listener import Listener
@@ -29,6 +30,18 @@ from bcikit.signal import (
     StreamInfo,
     Verdict,
     check_choice,
+)
+from bcikit.signal.messages import (
+    Alarmed,
+    Decided,
+    Filtered,
+    Happened,
+    Input,
+    Message,
+    ModelChosen,
+    Raw,
+    Sent,
+    StateChanged,
 )
 
 BUFFER_SECONDS = 30.0
@@ -158,16 +171,14 @@ class Conductor:
         stopwatch : callable, optional
             Returns the seconds since the chunk arrived; only measured, never decided upon.
         """
-        for listener in self.listeners:
-            listener.on_chunk(chunk, now)
+        self._tell(Raw(chunk=chunk, time=now))
         if not chunk.n_times:
             return
         used = chunk if self._all else self._pick(chunk)
         self.now = max(self.now, now)
         self.safety.on_chunk(used, self.now)
         filtered = self.pipeline.process(used)
-        for listener in self.listeners:
-            listener.on_filtered(filtered)
+        self._tell(Filtered(chunk=filtered, time=self.now))
         self._buffer.append(filtered)
         if self._trainer is not None:
             self._collected.append(filtered)
@@ -209,8 +220,7 @@ class Conductor:
             except ArgumentError as error:
                 self._emit(self._event("operator/refused", {"do": "order", "reason": str(error)}))
                 return
-        for listener in self.listeners:
-            listener.on_input(kind, values)
+        self._tell(Input(kind=kind, values=values, time=float(values["now"]) if kind == "silence" else self.now))
         take(values)
         self._follow_safety()
 
@@ -341,6 +351,15 @@ class Conductor:
             self._emit(self._event("operator/refused", {"do": do, "reason": str(error)}))
 
     # ---- inside ------------------------------------------------------------------------------------------------
+    def _tell(self, message: Message) -> None:
+        for listener in self.listeners:
+            listener.take(message)
+
+    def _stopped_by(self) -> str:
+        """Return the rule that stopped the session, in a latched state."""
+        stops = self.safety.ledger.tally.stops if self.safety.state in LATCHED else ()
+        return str(stops[-1][1]) if stops else ""
+
     def _pick(self, chunk: Chunk) -> Chunk:
         mask = chunk.health.mask
         health = chunk.health.with_mask(None if mask is None else mask[:, self._columns].copy(order="C"))
@@ -381,8 +400,7 @@ class Conductor:
             self._wants_go = False
         except SafetyError as error:
             self._next_try = self.now + RETRY_SECONDS
-            for listener in self.listeners:
-                listener.on_event(self._event("operator/refused", {"do": "arm", "reason": str(error)}))
+            self._tell(Happened(event=self._event("operator/refused", {"do": "arm", "reason": str(error)})))
 
     def _follow_blocks(self, event: Event) -> None:
         """Hold the gate shut between runs: a run is what is armed, a pause is not."""
@@ -419,8 +437,16 @@ class Conductor:
             decision = replace(decision, sample=self._grid.back(decision.sample))
         verdict = self.safety.decide(decision, self.now)
         latency = None if stopwatch is None else stopwatch()
-        for listener in self.listeners:
-            listener.on_decision(decision, verdict, request, latency)
+        self._tell(
+            Decided(
+                decision=decision,
+                verdict=verdict,
+                kind=request.kind,
+                trial=request.trial,
+                final=request.final,
+                latency=latency,
+            )
+        )
         commands, events = self.paradigm.on_decision(decision, verdict, request)
         for event in events:
             self._emit(self._in_source(event))
@@ -458,8 +484,7 @@ class Conductor:
             # A paradigm may not move anything that the gate refused.
             return
         for command in commands:
-            for listener in self.listeners:
-                listener.on_command(command)
+            self._tell(Sent(command=command))
 
     def _emit(self, event: Event) -> None:
         if event.name == "stimulus/flicker" and not self.safety.stimulus(self.now, on=True):
@@ -467,8 +492,7 @@ class Conductor:
             event = replace(event, name="stimulus/refused")
         elif event.name == "stimulus/off":
             self.safety.stimulus(self.now, on=False)
-        for listener in self.listeners:
-            listener.on_event(event)
+        self._tell(Happened(event=event))
         self.interrupted += event.name == "trial/end" and bool(event.data.get("interrupted"))
         if self._follower is not None:
             self._follower.on_event(event)
@@ -489,8 +513,7 @@ class Conductor:
         self._trainer = None
         self._collected = []
         self._cues = []
-        for listener in self.listeners:
-            listener.on_model(self.decider)
+        self._tell(model_message(self.decider, self.now))
         self._follow_person()
         self._go()
 
@@ -512,15 +535,13 @@ class Conductor:
         state = str(self.safety.state)
         if state != self._state:
             self._state = state
-            for listener in self.listeners:
-                listener.on_state(state, self.now)
+            self._tell(StateChanged(state=state, time=self.now, rule=self._stopped_by()))
         for alarm in self.safety.alarms():
             # Values change with every chunk; what a person must know anew is the rest.
             key = (alarm.level, alarm.active, alarm.acknowledged, alarm.count, alarm.channels)
             if self._alarms.get(alarm.rule) != key:
                 self._alarms[alarm.rule] = key
-                for listener in self.listeners:
-                    listener.on_alarm(alarm.to_dict())
+                self._tell(Alarmed(**alarm.to_dict()))
 
     def _in_source(self, event: Event) -> Event:
         """Return an event of the paradigm with its sample in the source."""
@@ -530,3 +551,11 @@ class Conductor:
         return Event(
             name=name, time=self._time, sample=max(self._grid.back(self._sample), 0), source="operator", data=data
         )
+
+
+def model_message(model: Any, time: float) -> ModelChosen:
+    """Return what is said of the model that decides from now on."""
+    sheet = getattr(model, "sheet", None)
+    if sheet is None:
+        return ModelChosen(time=time, model=model)
+    return ModelChosen(decoder=sheet.decoder, classes=tuple(sheet.classes), data=sheet.data, time=time, model=model)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.decoding import Model
-from bcikit.paradigms import WindowRequest
 from bcikit.processing import Pipeline
 from bcikit.recording import Session, read_session
 from bcikit.recording.layout import RECORDING
@@ -24,6 +23,7 @@ from bcikit.session.models import ERROR_MODEL, MODEL, following
 from bcikit.session.standstill import ATTENDED
 from bcikit.session.training import Progress, no_progress, required_channels
 from bcikit.signal import Decision, Recording, RecordingError, Verdict
+from bcikit.signal.messages import Decided, Message
 from bcikit.signal.settings import check_settings
 
 
@@ -60,15 +60,10 @@ class _Collector(Listener):
         self.decisions: list[Decision] = []
         self.verdicts: list[Verdict] = []
 
-    def on_decision(
-        self,
-        decision: Decision,
-        verdict: Verdict,
-        request: WindowRequest,  # noqa: ARG002
-        latency: float | None,  # noqa: ARG002
-    ) -> None:
-        self.decisions.append(decision)
-        self.verdicts.append(verdict)
+    def take(self, message: Message) -> None:
+        if isinstance(message, Decided):
+            self.decisions.append(message.decision)
+            self.verdicts.append(message.verdict)
 
 
 def replay(path: str | Path, *, progress: Progress = no_progress) -> Comparison:
