@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from bcikit.acquisition import Source
 from bcikit.outputs import Output
 from bcikit.recording import Session
-from bcikit.session.conductor import Conductor
 from bcikit.session.channel import ChannelServer
+from bcikit.session.conductor import Conductor
 from bcikit.session.sinks import Publisher
 from bcikit.session.stages import StageMeter
 from bcikit.session.standstill import ATTENDED
