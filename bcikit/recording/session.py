@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.recording.checksums import signal_damage
 from bcikit.recording.header import read_header
 from bcikit.recording.jsonlines import read_lines
 from bcikit.recording.layout import SIGNALS, Track, tracks_of
@@ -68,8 +67,6 @@ class Session:
         The lines of every JSON-lines file; "after_chunk" says how many chunks were written before.
     extra : mapping of str to ReadTrack
         The other streams.
-    damage : str
-        What differs from what was written, by the session's own checksums; empty if nothing does.
     """
 
     path: Path | None
@@ -86,7 +83,6 @@ class Session:
     verdicts: tuple[Verdict, ...] = ()
     records: Mapping[str, list[dict[str, Any]]]
     extra: Mapping[str, ReadTrack]
-    damage: str = ""
 
     @property
     def recording(self) -> Recording:
@@ -136,16 +132,13 @@ class Session:
         )
 
 
-def read_session(path: str | Path, *, damaged: bool = False) -> Session:
+def read_session(path: str | Path) -> Session:
     """Return a session; one that was cut off is read as far as it is whole.
 
     Parameters
     ----------
     path : str or Path
         The session folder.
-    damaged : bool
-        Whether signals that are not as they were written are read all the same; `Session.damage` then says what is
-        wrong with them.
 
     Raises
     ------
@@ -159,15 +152,7 @@ def read_session(path: str | Path, *, damaged: bool = False) -> Session:
     signals = folder / SIGNALS
     if not signals.is_file():
         raise RecordingError(f"{folder} has no {SIGNALS}; the signals of this session are gone.")
-    damage = ""
-
-    def check(raw: memoryview) -> None:
-        nonlocal damage
-        damage = signal_damage(folder, header, raw)
-        if damage and not damaged:
-            raise RecordingError(damage)
-
-    streams = read_xdf(signals, check=check)
+    streams = read_xdf(signals)
     read = {name: read_track(track, streams) for name, track in tracks.items()}
     records = {file.stem: read_lines(file) for file in sorted(folder.glob("*.jsonl"))}
     main = read.pop("")
@@ -186,7 +171,6 @@ def read_session(path: str | Path, *, damaged: bool = False) -> Session:
         verdicts=tuple(Verdict.from_dict(_bare(line)) for line in records.get("verdicts", [])),
         records=records,
         extra=read,
-        damage=damage,
     )
 
 
