@@ -1,72 +1,333 @@
-"""What the stamps of a file say: which samples are missing, and when the others were taken."""
+"""What the stamps of a file say: the true rate, which samples are missing, and when the others were taken.
 
-import itertools
+A stamp is the time at which somebody noticed a sample: never much too early, often too late, many at once. So what
+counts is how late stamps are against an even grid (`late` below), and of that the lower envelope: a link that stalls is
+late and catches up, however slowly, and the envelope stays; samples that were lost raise it for ever.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.acquisition.assembler import GAP_WITHOUT_COUNTER
+from bcikit.signal import SourceError
 
-_LINE_SECONDS = 10.0
-"""Length of a stretch from which its own rate is taken; a shorter one has the nominal rate."""
+GAP = 0.1
+"""Seconds by which a stamp must be late to count as a gap, where stamps are no even grid."""
+
+BAND = 0.005
+"""A true rate within this share of the nominal one is the nominal one on a real clock; beyond it they contradict."""
+
+BACK = 0.25
+"""Seconds by which stamps must go back, and stay back, to count as a clock that was set."""
+
+_REACH = 60.0
+"""Seconds in which a link that held samples back must have caught up."""
+
+_LOW = 10.0
+"""Percentile that stands for the lower envelope of lateness."""
 
 
-def on_grid(stamps: NDArray[np.float64], sfreq: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the index of each sample, lost ones counted, and its time, smooth between the losses.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grid:
+    """What the stamps of a stream came to.
 
-    Time that passed without samples is a loss if the stamps stay late by it; a link that held samples back catches up.
+    Attributes
+    ----------
+    samples : ndarray of int64, shape (n_times,)
+        Index of each sample, lost ones counted.
+    times : ndarray of float64, shape (n_times,)
+        Seconds, smooth between losses, strictly rising.
+    rate : float
+        Samples a second that the stamps say, in Hz.
+    uncertainty : float
+        Half the width of what the rate may be as well, as a share of it.
+    jitter : float
+        Spread of the lateness of stamps, seconds.
+    unknown : int
+        Stamps that were no number or stood alone, and were put between their neighbours.
+    back : int
+        How often the clock was set back and the stamps were moved on.
+    unexplained : int
+        Samples that the span holds room for, without a gap at which they could be missing.
+    """
+
+    samples: NDArray[np.int64]
+    times: NDArray[np.float64]
+    rate: float
+    uncertainty: float = 0.0
+    jitter: float = 0.0
+    unknown: int = 0
+    back: int = 0
+    unexplained: int = 0
+
+    @property
+    def lost(self) -> int:
+        """Samples missing between the first and the last."""
+        n = self.samples.shape[0]
+        return 0 if n == 0 else int(self.samples[-1] - self.samples[0]) + 1 - n
+
+    @property
+    def gaps(self) -> int:
+        """Number of places at which samples are missing."""
+        return int(np.count_nonzero(np.diff(self.samples) > 1))
+
+    def contradicts(self, nominal: float) -> bool:
+        """Return whether the rate that was found cannot be the nominal one."""
+        return abs(self.rate / nominal - 1.0) > max(BAND, self.uncertainty)
+
+
+def on_grid(stamps: NDArray[np.float64], nominal: float = 0.0) -> Grid:
+    """Return rate, indices and times of samples from their stamps.
 
     Parameters
     ----------
     stamps : ndarray, shape (n_times,)
         Seconds, in the order of arrival, with the jitter of whoever made them.
-    sfreq : float
-        Nominal rate in Hz.
+    nominal : float
+        Rate in Hz that is stated; 0 where none is.
+
+    Raises
+    ------
+    SourceError
+        If there are too few stamps, or they do not rise, so that no rate can be had.
     """
+    stamps = np.asarray(stamps, dtype=np.float64)
     n = stamps.shape[0]
-    period = 1.0 / sfreq
-    steps = np.diff(stamps)
-    tolerance = 0.6 * period if _is_grid(steps) else max(GAP_WITHOUT_COUNTER, 1.5 * period)
-    rows = np.flatnonzero(steps - period > tolerance) + 1
+    stamps, unknown = _known(stamps)
+    if n < 3 or not stamps[-1] != stamps[0]:
+        if nominal <= 0 or not n:
+            raise SourceError("its times do not rise, so the sampling rate is unknown. State it: sfreq=256.")
+        index = np.arange(n, dtype=np.int64)
+        return Grid(samples=index, times=stamps[0] + index / nominal, rate=nominal, uncertainty=1.0, unknown=unknown)
+    even = _even_step(np.diff(stamps))
+    period = even or _first_period(stamps, nominal)
+    stamps, back = _forward(stamps, period)
+    if period <= 0 or stamps[-1] <= stamps[0]:
+        raise SourceError("its times do not rise, so the sampling rate is unknown. State it: sfreq=256.")
     lost = np.zeros(n, dtype=np.int64)
-    # Once with the nominal rate, then with the rate that follows.
-    for _ in range(2 if rows.size else 0):
-        lost[rows] = _missing(stamps, rows, period, 0.6 * tolerance)
-        kept = steps[lost[1:] == 0]
-        period = float(kept.mean()) if kept.size > sfreq else period
+    for _ in range(3):
+        lost = _losses(stamps, period, even=even > 0)
+        fresh = _period(stamps, lost, period)
+        if abs(fresh / period - 1.0) < 1e-6:
+            break
+        period = fresh
     samples = np.arange(n, dtype=np.int64) + np.cumsum(lost)
-    edges = [0, *np.flatnonzero((lost > 0) | (np.diff(stamps, prepend=stamps[:1]) < -tolerance)).tolist(), n]
+    late = stamps - period * samples
+    jitter = float(np.subtract(*np.percentile(late - _trend(late), [95, 5])))
+    span = float(stamps[-1] - stamps[0])
+    # What stays, once the indices are counted, is that the envelope at the end is later than at the beginning.
+    reach = max(1, min(n // 4, round(10.0 / period)))
+    rest = (_low(late[-reach:]) - _low(late[:reach])) / period
+    return Grid(
+        samples=samples,
+        times=_times(stamps, samples, lost, period),
+        rate=1.0 / period,
+        uncertainty=min(1.0, 2.0 * (jitter + 0.5 * period) / span),
+        jitter=jitter,
+        unknown=unknown,
+        back=back,
+        unexplained=max(0, round(rest)) if rest > max(1.0, 0.003 * n, 2.0 * jitter / period) else 0,
+    )
+
+
+def _known(stamps: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    """Return stamps without those that are no number or stand alone, far from both neighbours, and how many these were.
+
+    They are put on the line between their neighbours.
+    """
+    bad = ~np.isfinite(stamps)
+    good = np.flatnonzero(~bad)
+    if good.size >= 5:
+        kept = stamps[good]
+        steps = np.abs(np.diff(kept))
+        limit = max(1.0, 20.0 * float(np.percentile(steps, 90)))
+        # Alone is what is far from both sides while these are near each other.
+        alone = (steps[:-1] > limit) & (steps[1:] > limit) & (np.abs(kept[2:] - kept[:-2]) < limit)
+        bad[good[1:-1][alone]] = True
+        if steps[0] > limit and steps[1] < limit and kept[0] > kept[1]:
+            bad[good[0]] = True
+        if steps[-1] > limit and steps[-2] < limit and kept[-1] < kept[-2]:
+            bad[good[-1]] = True
+    count = int(np.count_nonzero(bad))
+    if not count or count >= stamps.shape[0] - 1:
+        return stamps if not count else np.nan_to_num(stamps), count
+    index = np.arange(stamps.shape[0], dtype=np.float64)
+    filled = stamps.copy()
+    filled[bad] = np.interp(index[bad], index[~bad], stamps[~bad])
+    usual = float(np.median(np.diff(stamps[~bad])))
+    first, last = int(np.flatnonzero(~bad)[0]), int(np.flatnonzero(~bad)[-1])
+    filled[:first] = stamps[first] - usual * (first - index[:first])
+    filled[last + 1 :] = stamps[last] + usual * (index[last + 1 :] - last)
+    return filled, count
+
+
+def _even_step(steps: NDArray[np.float64]) -> float:
+    """Return the period of stamps whose steps are all whole multiples of one; 0 where they are not."""
+    usual = float(np.median(steps)) if steps.size else 0.0
+    if usual <= 0:
+        return 0.0
+    forward = steps[steps > -0.5 * usual]
+    short = forward[forward < 10.5 * usual]
+    times = np.maximum(1.0, np.rint(short / usual))
+    if forward.size < 0.98 * steps.size or np.any(np.abs(short - times * usual) > 0.25 * usual):
+        return 0.0
+    return float(short.sum() / times.sum())
+
+
+def _first_period(stamps: NDArray[np.float64], nominal: float) -> float:
+    """Return a first guess of the period: the nominal one unless the stamps say clearly otherwise."""
+    n = stamps.shape[0]
+    span = float(np.ptp(stamps))
+    guess = 1.0 / nominal if nominal > 0 else span / (n - 1)
+    size = max(1, n // 64, min(n // 8, round(0.5 * n / max(span, 1e-9))))
+    blocks = n // size
+    if blocks < 4:
+        return guess
+    late = stamps[: blocks * size].reshape(blocks, size) - guess * np.arange(blocks * size).reshape(blocks, size)
+    where = np.argmin(late, axis=1) + size * np.arange(blocks)
+    low = late.min(axis=1)
+    slopes = np.diff(low) / np.maximum(1, np.diff(where))
+    middle = float(np.median(slopes))
+    doubt = 1.5 * float(np.median(np.abs(slopes - middle))) / np.sqrt(slopes.size)
+    return guess + middle if abs(middle) > max(0.01 * guess, 3.0 * doubt) or nominal <= 0 else guess
+
+
+def _forward(stamps: NDArray[np.float64], period: float) -> tuple[NDArray[np.float64], int]:
+    """Return stamps whose clock was never set back, and how often it was: stamps that go back and stay back."""
+    steps = np.diff(stamps)
+    rows = np.flatnonzero(steps < -BACK) + 1
+    if not rows.size or period <= 0:
+        return stamps, 0
+    moved, count = stamps.copy(), 0
+    reach = max(2, round(10.0 / period))
+    late = moved - period * np.arange(moved.shape[0])
+    for row in rows.tolist():
+        before, after = late[max(0, row - reach) : row], late[row : row + reach]
+        fall = float(np.median(before) - np.median(after))
+        if fall > 0.6 * float(late[row - 1] - late[row]):
+            moved[row:] += fall
+            late[row:] += fall
+            count += 1
+    return moved, count
+
+
+def _low(late: NDArray[np.float64]) -> float:
+    return float(np.percentile(late, _LOW))
+
+
+def _trend(late: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the slow part of the lateness: its median over a hundred stretches."""
+    size = max(1, late.shape[0] // 100)
+    edges = np.arange(0, late.shape[0], size)
+    middle = np.array([np.median(late[start : start + size]) for start in edges])
+    return np.interp(np.arange(late.shape[0]), edges + 0.5 * size, middle)
+
+
+def _losses(stamps: NDArray[np.float64], period: float, *, even: bool) -> NDArray[np.int64]:
+    """Return how many samples are missing before each."""
+    n = stamps.shape[0]
+    lost = np.zeros(n, dtype=np.int64)
+    steps = np.diff(stamps)
+    late = stamps - period * np.arange(n)
+    if even:
+        rows = np.flatnonzero(steps > 1.6 * period) + 1
+        if rows.size:
+            # Stamps on a grid: a step says how many are missing, unless the ones that follow catch it up.
+            shift = np.array([np.median(late[r : r + 9]) - np.median(late[max(0, r - 9) : r]) for r in rows.tolist()])
+            one = np.rint(steps[rows - 1] / period - 1.0)
+            lost[rows] = np.where(shift > 0.5 * one * period, one, np.maximum(0.0, np.rint(shift / period)))
+        return lost
+    # A step that comes with every burst is none.
+    usual = float(np.percentile(steps, 99))
+    tolerance = max(GAP, 1.5 * period, 1.3 * usual if np.mean(steps > 0.5 * usual) > 2e-3 else 0.0)
+    rows = np.flatnonzero(steps > tolerance) + 1
+    size = max(1, min(n // 8 or 1, round(2.0 / period)))
+    far = max(size, round(_REACH / period))
+    edge = 0
+    for position, row in enumerate(rows.tolist()):
+        following = int(rows[position + 1]) if position + 1 < rows.size else n
+        before = _envelope(late[max(edge, row - far) : row], size, from_end=True)
+        # What comes after the next gap can only be later: it never hides a link that caught up.
+        after = _envelope(late[row : min(n, max(following, row + far))], size, from_end=False)
+        shift = after - before
+        if shift > 0.6 * min(tolerance, float(steps[row - 1])) and shift > 0.2 * float(steps[row - 1]):
+            lost[row] = max(0, round(shift / period))
+            edge = row if lost[row] else edge
+    return _balanced(lost, stamps, period)
+
+
+def _envelope(late: NDArray[np.float64], size: int, *, from_end: bool) -> float:
+    """Return the lowest level of a stretch: of windows of `size`, the one that is least late."""
+    n = late.shape[0]
+    if n <= size:
+        return _low(late)
+    starts = range(n - size, -1, -size) if from_end else range(0, n - size + 1, size)
+    return min(_low(late[start : start + size]) for start in starts)
+
+
+def _balanced(lost: NDArray[np.int64], stamps: NDArray[np.float64], period: float) -> NDArray[np.int64]:
+    """Return losses that the whole span has room for; where they are too many, the smallest are none."""
+    n = stamps.shape[0]
+    reach = max(1, min(n // 4, round(10.0 / period)))
+    late = stamps - period * np.arange(n)
+    room = (_low(late[-reach:]) - _low(late[:reach])) / period
+    slack = max(2.0, 0.002 * n)
+    for row in sorted(np.flatnonzero(lost).tolist(), key=lambda row: int(lost[row])):
+        excess = float(lost.sum()) - room
+        if excess <= slack:
+            break
+        lost[row] -= min(int(lost[row]), round(excess))
+    return lost
+
+
+def _period(stamps: NDArray[np.float64], lost: NDArray[np.int64], period: float) -> float:
+    """Return the period by a line through all stretches without a loss, each with its own beginning."""
+    n = stamps.shape[0]
+    edges = [0, *np.flatnonzero(lost).tolist(), n]
+    size = max(1, round(1.0 / period))
+    top = bottom = 0.0
+    for start, stop in zip(edges, edges[1:], strict=False):
+        index, middle = _middles(stamps[start:stop], size)
+        if index.size < 2:
+            continue
+        x, y = index - index.mean(), middle - middle.mean()
+        keep = np.ones(x.size, dtype=bool)
+        for _ in range(3):
+            slope = float(x[keep] @ y[keep] / max(x[keep] @ x[keep], 1e-12))
+            rest = y - slope * x
+            rest = np.abs(rest - np.median(rest[keep]))
+            fresh = rest <= 4.0 * max(float(np.median(rest[keep])), 1e-9)
+            if fresh.sum() < 0.5 * fresh.size or np.array_equal(fresh, keep):
+                break
+            keep = fresh
+        x, y = x[keep] - x[keep].mean(), y[keep] - y[keep].mean()
+        top, bottom = top + float(x @ y), bottom + float(x @ x)
+    if bottom <= 0 or n * period < 2.0:
+        return period if n * period < 2.0 else float((stamps[-1] - stamps[0]) / (n - 1 + lost.sum()))
+    return top / bottom
+
+
+def _middles(stamps: NDArray[np.float64], size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the middle index and stamp of each block."""
+    blocks = stamps.shape[0] // size
+    if blocks < 2:
+        index = np.arange(stamps.shape[0], dtype=np.float64)
+        return index, stamps
+    cut = stamps[: blocks * size].reshape(blocks, size)
+    return size * np.arange(blocks) + 0.5 * (size - 1), np.median(cut, axis=1)
+
+
+def _times(
+    stamps: NDArray[np.float64], samples: NDArray[np.int64], lost: NDArray[np.int64], period: float
+) -> NDArray[np.float64]:
+    """Return smooth times: in each stretch a line of the common period, where most of its stamps are."""
+    n = stamps.shape[0]
+    edges = [0, *np.flatnonzero(lost).tolist(), n]
     times = np.empty(n)
-    for start, stop in itertools.pairwise(edges):
-        x = np.arange(stop - start) - 0.5 * (stop - start - 1)
-        y = stamps[start:stop]
-        slope = float(x @ y / (x @ x)) if stop - start > _LINE_SECONDS * sfreq else period
-        times[start:stop] = y.mean() + slope * x
+    for start, stop in zip(edges, edges[1:], strict=False):
+        x = np.arange(stop - start) * period
+        times[start:stop] = x + float(np.median(stamps[start:stop] - x))
     # Two lines may overlap by their jitter; times never go back.
     ramp = 0.5 * period * np.arange(n)
-    return samples, np.maximum.accumulate(times - ramp) + ramp
-
-
-def _is_grid(steps: NDArray[np.float64]) -> bool:
-    """Return whether all short steps are whole multiples of one period: then a single missing sample shows."""
-    if not steps.size:
-        return False
-    usual = float(np.median(steps))
-    short = steps[steps < 10.5 * usual]
-    return bool(np.all(np.abs(short - np.maximum(1.0, np.rint(short / usual)) * usual) < 0.25 * usual))
-
-
-def _missing(stamps: NDArray[np.float64], rows: NDArray[np.intp], period: float, least: float) -> list[int]:
-    """Return how many samples are missing before each row: by how much the stamps stay later than before it.
-
-    What is later by less than `least` seconds is jitter.
-    """
-    late = stamps - period * np.arange(stamps.shape[0])
-    edges = [0, *rows.tolist(), stamps.shape[0]]
-    found = []
-    for before, row, after in zip(edges, edges[1:], edges[2:], strict=False):
-        # Long enough for a link that held samples back to catch up.
-        window = max(1, round(max(1.0, 3.0 * float(stamps[row] - stamps[row - 1])) / period))
-        step = np.median(late[row : min(after, row + window)]) - np.median(late[max(before, row - window) : row])
-        found.append(round(float(step) / period) if step > least else 0)
-    return found
+    return np.maximum.accumulate(times - ramp) + ramp
