@@ -48,9 +48,8 @@ def _events(recording: Recording) -> tuple[tuple[Event, ...], list[Note]]:
     inside: list[Event] = []
     outside: list[Event] = []
     for event in recording.events:
-        if event.sample is not None and first <= event.sample <= last:
-            inside.append(event)
-        elif event.sample is None and begin - half <= event.time <= end + half:
+        by_sample = event.sample is not None and first <= event.sample <= last
+        if by_sample or (event.sample is None and begin - half <= event.time <= end + half):
             inside.append(event)
         elif event.sample == last + 1 or (event.sample is not None and event.sample == first - 1):
             # Rounding at an edge: within half a sample it is the sample there.

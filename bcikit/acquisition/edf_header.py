@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.signal import SourceError
+from bcikit.acquisition.rows import guess_encoding
+from bcikit.signal import ArgumentError, SourceError
 
 ANNOTATIONS = ("EDF Annotations", "BDF Annotations")
 
@@ -65,6 +66,8 @@ def read_edf_header(path: Path) -> EdfHeader:
                 [signals[at * n_signals + width * i : at * n_signals + width * (i + 1)] for i in range(n_signals)]
                 for at, width in ((0, 16), (96, 8), (216, 8))
             ]
+            if n_signals < 1 or len(signals) < n_signals * 256:
+                raise ValueError
             labels, units = (tuple(item.decode("latin-1").strip() for item in field) for field in fields[:2])
             return EdfHeader(
                 size=int(head[184:192]),
@@ -74,32 +77,86 @@ def read_edf_header(path: Path) -> EdfHeader:
                 labels=labels,
                 units=units,
                 lengths=tuple(int(item) for item in fields[2]),
-                width=3 if path.suffix.lower() == ".bdf" else 2,
+                width=3 if head[:1] == b"\xff" else 2,
             )
-        except ValueError:
-            raise SourceError(f"{path} is no {path.suffix[1:].upper()} file: its header is not readable.") from None
+        except (ValueError, OverflowError):
+            kind = "BDF" if head[:1] == b"\xff" else "EDF"
+            raise SourceError(f"{path} is no {kind} file, or damaged: its header is not readable.") from None
 
 
-def record_onsets(path: Path, header: EdfHeader) -> NDArray[np.float64]:
-    """Return when each record begins, in seconds: what its first annotation says, as EDF+ asks of it.
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One annotation of EDF+ or BDF+: onset and duration in seconds from the first record, its bytes as they are."""
+
+    onset: float
+    duration: float
+    raw: bytes
+
+
+def read_annotations(path: Path, header: EdfHeader) -> tuple[NDArray[np.float64] | None, list[Annotation]]:
+    """Return when each record begins (None where nothing says) and all annotations, of all annotation signals.
 
     Raises
     ------
     SourceError
-        If a record does not say.
+        If a record of an interrupted file does not say when it begins.
     """
-    signal = next((i for i, label in enumerate(header.labels) if label in ANNOTATIONS), None)
-    if signal is None:
-        raise SourceError(f"{path} is interrupted (EDF+D) but has no annotations that say when its records begin.")
-    start = sum(header.lengths[:signal]) * header.width
-    stop = start + header.lengths[signal] * header.width
-    onsets = []
+    signals = [i for i, label in enumerate(header.labels) if label in ANNOTATIONS]
+    if not signals:
+        if header.interrupted:
+            raise SourceError(f"{path} is interrupted (EDF+D) but has no annotations that say when its records begin.")
+        return None, []
+    starts = np.concatenate([[0], np.cumsum(header.lengths)]) * header.width
+    onsets: list[float] = []
+    found: list[Annotation] = []
     with path.open("rb") as file:
         file.seek(header.size)
         while len(record := file.read(header.record_size)) == header.record_size:
-            text = record[start:stop].partition(b"\x14")[0]
-            try:
-                onsets.append(float(text))
-            except ValueError:
-                raise SourceError(f"{path} is damaged: record {len(onsets)} does not say when it begins.") from None
-    return np.array(onsets)
+            for place, signal in enumerate(signals):
+                lists = record[starts[signal] : starts[signal + 1]].split(b"\0")
+                for at, item in enumerate(part for part in lists if part):
+                    parsed = _parse(item)
+                    if parsed is None:
+                        if place == 0 and at == 0 and header.interrupted:
+                            raise SourceError(f"{path} is damaged: record {len(onsets)} does not say when it begins.")
+                        continue
+                    onset, duration, texts = parsed
+                    if place == 0 and at == 0:
+                        onsets.append(onset)
+                        texts = texts[1:] if texts and not texts[0] else texts
+                    found += [Annotation(onset, duration, text) for text in texts if text]
+    origin = onsets[0] if onsets else 0.0
+    moved = [Annotation(one.onset - origin, one.duration, one.raw) for one in found]
+    return (np.array(onsets) if onsets else None), moved
+
+
+def _parse(item: bytes) -> tuple[float, float, list[bytes]] | None:
+    """Return onset, duration and texts of one time-stamped list; None if it is none."""
+    head, _, rest = item.partition(b"\x14")
+    onset, _, duration = head.partition(b"\x15")
+    try:
+        return float(onset), float(duration) if duration else 0.0, rest.split(b"\x14")
+    except ValueError:
+        return None
+
+
+def decode_texts(raw: list[bytes], encoding: str | None) -> tuple[list[str], str]:
+    """Return the texts of annotations and the encoding they are in: as stated, else UTF-8, GBK or Latin-1.
+
+    Raises
+    ------
+    ArgumentError
+        If the stated encoding is none, or not theirs.
+    """
+    wanted = encoding
+    if wanted is None:
+        joined = b" ".join(raw)
+        try:
+            joined.decode("utf-8")
+            wanted = "utf-8"
+        except UnicodeDecodeError:
+            wanted = guess_encoding(joined)
+    try:
+        return [text.decode(wanted) for text in raw], wanted
+    except (LookupError, UnicodeDecodeError) as error:
+        raise ArgumentError(f"encoding is {encoding!r}: {error}; for example utf-8, latin-1, gbk.") from None

@@ -1,17 +1,21 @@
 """Files as recordings and as sources: every format MNE reads, XDF, OpenBCI, BrainFlow and Muse text."""
 
 import bisect
+import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bcikit.acquisition.checks import accepted, check_recording
+from bcikit.acquisition.formats import Reading, read_format
 from bcikit.acquisition.lsl_resolve import wait_until
-from bcikit.acquisition.montage import montage_positions, standard_name
+from bcikit.acquisition.montage import clinical_name, montage_positions
 from bcikit.acquisition.samples import SampleCheck
+from bcikit.acquisition.sidecars import with_sidecars
 from bcikit.acquisition.source import Source
 from bcikit.acquisition.status import StreamStatus
 from bcikit.acquisition.watchdog import Pulse
@@ -19,20 +23,33 @@ from bcikit.acquisition.whole import check_whole
 from bcikit.signal import (
     ArgumentError,
     Chunk,
+    DoubtWarning,
     Event,
     Health,
     HostClock,
     Recording,
     SourceError,
     StreamInfo,
+    check_choice,
     check_int,
     check_range,
 )
 from bcikit.signal.address import Address
 
-_READING = ("board", "names", "partial", "sfreq", "stream", "unit")
+_READING = (
+    "accept",
+    "board",
+    "encoding",
+    "map",
+    "names",
+    "partial",
+    "sfreq",
+    "stream",
+    "time_unit",
+    "trigger_mask",
+    "unit",
+)
 _OPTIONS = (*_READING, "chunk", "loop", "speed")
-_TEXT = frozenset({".txt", ".csv", ".tsv"})
 _CHUNK_SECONDS = 0.04
 
 
@@ -43,29 +60,48 @@ def read_recording(
     stream: str | None = None,
     board: str | None = None,
     sfreq: float | None = None,
+    encoding: str | None = None,
+    trigger_mask: int | None = None,
+    time_unit: str | None = None,
+    map: str | None = None,  # noqa: A002 - the word a user knows
     names: str = "standard",
     partial: bool = False,
+    accept: Collection[str] = (),
 ) -> Recording:
     """Read a file of any known format into the same object, in microvolts.
+
+    What the file is, is told from its content. Whatever was found, changed or left out is in `Recording.notes`; what
+    may be wrong and nobody decided is a doubt there, and a `DoubtWarning`.
 
     Parameters
     ----------
     path : str or Path
         EDF, BDF, GDF, BrainVision (the .vhdr), FIF, EEGLAB and what else MNE reads; XDF; OpenBCI GUI text, BrainFlow
-        tables, Muse tables.
+        tables, tables of Muse, Mind Monitor and others ('bcikit import --list-formats'). The events and channels that a
+        BIDS data set keeps in tables beside the file are read with it.
     unit : str or None
-        Unit of the voltages, for a file that states none (XDF, tables, EDF).
+        Unit of the voltages for which the file states none; of FIF and EEGLAB, what its numbers really are.
     stream : str or None
-        XDF: name of the stream.
+        XDF: the stream's name, source id, type, number in the file, or ``#2`` for the second.
     board : str or None
         BrainFlow tables: name of the board.
     sfreq : float or None
-        Tables: sampling rate in Hz; from their times where it is left out.
+        Sampling rate in Hz, where the file states none or a wrong one.
+    encoding : str or None
+        Of texts: "utf-8", "latin-1", "gbk"; told from the texts where it is left out.
+    trigger_mask : int or None
+        Bits of a trigger channel that are codes.
+    time_unit : str or None
+        Tables: unit of the column of times: s, ms, us, ns, samples.
+    map : str or None
+        Tables of no known program: ``eeg=2:9 time=0[ms] marker=10``.
     names : {"standard", "file"}
         "standard" writes names that are positions of the 10-05 system as that system does ("Fc5." becomes "FC5") and
         adds their positions where the file has none; "file" keeps all as it is.
     partial : bool
         Read what is there of a file that was cut off.
+    accept : collection of str
+        Codes of doubts that are decided: "amplitude", "rate", "events", ...
 
     Returns
     -------
@@ -80,36 +116,47 @@ def read_recording(
         If its unit is not known; the message says how to state it.
     """
     path = Path(path)
-    if path.is_dir() and path.suffix.lower() not in (".ds", ".mff"):
-        raise SourceError(f"{path} is a folder; give the file in it.")
+    check_there(path, partial=partial)
+    check_choice("names", names, ("standard", "file"))
+    reading = Reading(
+        unit=unit, stream=stream, board=board, sfreq=sfreq, encoding=encoding, trigger_mask=trigger_mask,
+        time_unit=time_unit, map=map, partial=partial, accept=tuple(accept),
+    )  # fmt: skip
+    recording = finish(read_format(path, reading), path, names=names, accept=tuple(accept))
+    for note in recording.notes:
+        if note.doubt:
+            warnings.warn(f"{path.name}: {note.text}", DoubtWarning, stacklevel=2)
+    return recording
+
+
+def check_there(path: Path, *, partial: bool) -> None:
+    """Refuse what is no file, empty, or shorter than it says.
+
+    Raises
+    ------
+    SourceError
+        Saying which.
+    """
     if not path.exists():
         raise SourceError(f"There is no file {str(path)!r}.")
-    if path.is_file() and path.stat().st_size == 0:
-        raise SourceError(f"{path} is empty.")
-    suffix = path.suffix.lower()
-    if path.is_file() and not partial:
-        check_whole(path)
-    if suffix in (".xdf", ".xdfz") or path.name.lower().endswith(".xdf.gz"):
-        from bcikit.acquisition.read_xdf import read_xdf
+    if path.is_file():
+        if path.stat().st_size == 0:
+            raise SourceError(f"{path} is empty.")
+        if not partial:
+            check_whole(path)
 
-        recording = read_xdf(path, stream=stream, unit=unit)
-    elif suffix in _TEXT:
-        from bcikit.acquisition.read_text import read_text
 
-        recording = read_text(path, board=board, unit=unit, sfreq=sfreq, partial=partial)
-    else:
-        from bcikit.acquisition.read_mne import read_with_mne
-
-        recording = read_with_mne(path, unit=unit)
-    if names not in ("standard", "file"):
-        raise ArgumentError(f"names is {names!r}; allowed: standard, file.")
+def finish(recording: Recording, path: Path, *, names: str = "standard", accept: tuple[str, ...] = ()) -> Recording:
+    """Return a recording with what BIDS keeps beside it, standard names, bad samples marked, and everything checked."""
+    recording = with_sidecars(recording, path)
     if names == "standard":
         recording = replace(recording, info=standard_names(recording.info))
-    return (
-        recording
-        if recording.mask is not None
-        else replace(recording, mask=SampleCheck(recording.info).mask(recording.data))
-    )
+    recording = check_recording(recording)
+    if accept:
+        recording = replace(recording, notes=accepted(recording.notes, accept))
+    if recording.mask is None:
+        recording = replace(recording, mask=SampleCheck(recording.info).mask(recording.data))
+    return recording
 
 
 def read_address(text: str | Path, **options: Any) -> Recording:
@@ -129,21 +176,50 @@ def read_address(text: str | Path, **options: Any) -> Recording:
     SourceError
         If the file cannot be read.
     """
-    given = {key: value for key, value in options.items() if value is not None}
+    path, values = split_address(text, **options)
+    return read_recording(path, **values)
+
+
+def split_address(text: str | Path, **options: Any) -> tuple[Path, dict[str, Any]]:
+    """Return the path and the options of ``PATH?option=value``, as `read_recording` takes them.
+
+    Raises
+    ------
+    ArgumentError
+        If an option is unknown.
+    """
+    given = {key: value for key, value in options.items() if value not in (None, ())}
     if Path(text).exists():
-        return read_recording(text, **given)
+        return Path(text), given
     address = Address.parse(f"file:{text}")
     address.check_options(_READING)
-    return read_recording(address.body, **(_reading_options(address) | given))
+    return Path(address.body), _reading_options(address) | given
 
 
 def _reading_options(address: Address) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        key: address.options[key] for key in ("unit", "stream", "board", "names") if key in address.options
-    }
+    texts = ("unit", "stream", "board", "names", "encoding", "time_unit", "map")
+    options: dict[str, Any] = {key: address.options[key] for key in texts if key in address.options}
     if "sfreq" in address.options:
         options["sfreq"] = address.number("sfreq", 0.0, low=1e-3)
+    if "trigger_mask" in address.options:
+        options["trigger_mask"] = whole_number("trigger_mask", address.options["trigger_mask"])
+    if "accept" in address.options:
+        options["accept"] = tuple(address.options["accept"].split(","))
     return options | {"partial": address.flag("partial", default=False)}
+
+
+def whole_number(name: str, text: str) -> int:
+    """Return a whole number written as 255 or 0xFF.
+
+    Raises
+    ------
+    ArgumentError
+        If it is none.
+    """
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise ArgumentError(f"{name} is {text!r}; it must be a whole number: 255 or 0xFF.") from None
 
 
 def standard_names(info: StreamInfo) -> StreamInfo:
@@ -151,13 +227,18 @@ def standard_names(info: StreamInfo) -> StreamInfo:
 
     Names that are no positions stay; nothing is renamed where that would make two names equal.
     """
-    names = tuple(
-        (standard_name(name) or name) if kind == "eeg" else name
+    found = [
+        clinical_name(name) if kind == "eeg" else (name, "")
         for name, kind in zip(info.ch_names, info.ch_types, strict=True)
-    )
+    ]
+    names = tuple(name for name, _ in found)
     if len(set(names)) != len(names):
         return info
-    changed = replace(info, ch_names=names)
+    fresh = dict(zip(info.ch_names, names, strict=True))
+    changed = replace(info, ch_names=names, bads=tuple(fresh[name] for name in info.bads))
+    references = {reference for (_, reference), kind in zip(found, info.ch_types, strict=True) if kind == "eeg"}
+    if not info.reference and len(references) == 1 and "" not in references:
+        changed = replace(changed, reference=references.pop())
     if info.positions is None:
         changed = replace(changed, positions=montage_positions(names))
     return changed

@@ -26,6 +26,28 @@ def standard_name(name: str) -> str | None:
     return None if found is None else found[0]
 
 
+_REFERENCES = frozenset({"ref", "le", "ar", "avg", "av", "car", "a1a2", "m1m2", "org", "g2", "reference", "linkedears"})
+
+
+def clinical_name(name: str) -> tuple[str, str]:
+    """Return a name without what clinical systems put around it ("EEG C3-Ref" is "C3"), and the reference it names.
+
+    A name of two electrodes ("EEG Fpz-Cz") is one of a bipolar derivation and stays.
+    """
+    plain = standard_name(name)
+    if plain is not None:
+        return plain, ""
+    text = name.strip()
+    text = text[4:].strip() if text[:4].lower() in ("eeg ", "eeg-", "eeg_") else text
+    electrode, dash, reference = text.rpartition("-")
+    if not dash:
+        return standard_name(text) or name, ""
+    found = standard_name(electrode)
+    if found is not None and reference.strip().lower() in _REFERENCES:
+        return found, reference.strip()
+    return name, ""
+
+
 @cache
 def montage_positions(
     names: tuple[str, ...], montage: str = "standard_1005"

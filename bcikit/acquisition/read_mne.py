@@ -1,166 +1,45 @@
-"""Files that MNE reads: EDF, BDF, GDF, BrainVision, FIF, EEGLAB, CNT and the rest."""
+"""Formats that MNE reads well: FIF, EEGLAB, GDF and the files of many amplifiers."""
 
-import warnings
-from collections.abc import Mapping
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bcikit.acquisition.edf_header import ANNOTATIONS, read_edf_header, record_onsets
+from bcikit.acquisition.formats import Format, Reading
+from bcikit.acquisition.gaps import with_gaps, without_fillings
 from bcikit.acquisition.gdf_header import gdf_units
-from bcikit.acquisition.trigger import TriggerDecoder
-from bcikit.signal import ArgumentError, Event, Recording, SourceError, microvolts_per
-
-_KINDS = {
-    "eog": "eog", "emg": "emg", "ecg": "ecg", "ekg": "ecg", "resp": "resp", "temp": "temperature", "gsr": "gsr",
-}  # fmt: skip
-"""First words of labels that name another kind of signal than EEG, as EDF+ writes them ("EOG horizontal")."""
-
-_FILLINGS = ("BAD_lost", "BAD_padding")
-"""Annotations of exports over samples that were never measured."""
-
-_TAKEN = {"\u03bcV": 1.0, "\u00b5V": 1.0, "\x83\xcaV": 1.0, "uV": 1.0, "mV": 1e3}
-"""The units of EDF that MNE knows, and the microvolts it takes one for; one of any other unit it takes for a volt."""
+from bcikit.acquisition.mne_files import SCALED, as_stated, finished, in_microvolts, named_as, open_raw, starts, told
+from bcikit.signal import Event, Note, Recording
 
 
-def read_with_mne(path: Path, *, unit: str | None = None) -> Recording:
-    """Return a file that MNE can read, in microvolts; annotations, or else the trigger channel, become events.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    unit : str or None
-        Unit of the voltages of an EDF, BDF or GDF file that states none.
-
-    Raises
-    ------
-    SourceError
-        If it is truncated, damaged or of no format MNE knows.
-    ArgumentError
-        If it is EDF, BDF or GDF and states the unit of no channel.
-    """
-    import mne
-
-    try:
-        with warnings.catch_warnings():
-            # Of units of GDF; they are looked after below.
-            warnings.filterwarnings("ignore", message="Unsupported physical dimension")
-            raw = mne.io.read_raw(path, preload=True, verbose="ERROR")
-    except Exception as error:  # noqa: BLE001  whatever a damaged file makes a reader do
-        first = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        raise SourceError(f"{path} cannot be read: it is damaged, truncated or no recording ({first[0]}).") from None
-    if not raw.info["sfreq"] > 0:
-        raise SourceError(f"{path} has a sampling rate of {raw.info['sfreq']:g} Hz.")
-    if not raw.n_times:
-        raise SourceError(f"{path} holds no samples.")
+# ---- GDF -----------------------------------------------------------------------------------------------------------
+def read_gdf(path: Path, reading: Reading) -> Recording:
+    """Return a GDF file."""
+    with named_as(path, ".gdf") as named:
+        raw = open_raw(named, "read_raw_gdf")
     recording = Recording.from_mne(raw, name=path.name)
-    if path.suffix.lower() in (".edf", ".bdf"):
-        recording = _as_the_header_says(recording, path, unit)
-    elif path.suffix.lower() == ".gdf":
-        signals, taken = gdf_units(path)
-        if len(signals) == recording.info.n_channels:
-            recording = _in_microvolts(recording, signals, taken, where=str(path), unit=unit)
-    if recording.events:
-        return _without_fillings(recording)
-    events = _events_beside(path, raw) or _events_of_triggers(recording)
-    return replace(recording, events=events)
-
-
-def _without_fillings(recording: Recording) -> Recording:
-    """Return what was exported without the samples that stand for lost ones or fill the last record."""
-    keep = np.ones(recording.n_times, dtype=bool)
-    events = []
-    for event in recording.events:
-        name = event.name.rpartition("/")[2]
-        start = int(np.searchsorted(recording.samples, event.sample or 0))
-        stop = recording.n_times if name == "BAD_padding" else start + round(event.duration * recording.info.sfreq)
-        span = recording.data[start:stop]
-        # Nothing is left out that could have been measured.
-        if name in _FILLINGS and span.shape[0] and not np.ptp(span, axis=0).any():
-            keep[start:stop] = False
-        else:
-            events.append(event)
-    if keep.all():
-        return recording
-    return replace(
-        recording,
-        data=np.ascontiguousarray(recording.data[keep]),
-        times=recording.times[keep],
-        samples=recording.samples[keep],
-        events=tuple(events),
-    )
-
-
-def _as_the_header_says(recording: Recording, path: Path, unit: str | None) -> Recording:
-    """Return an EDF or BDF with what MNE leaves out: units it does not know, and the time between records."""
-    header = read_edf_header(path)
-    signals = [
-        (label, text) for label, text in zip(header.labels, header.units, strict=True) if label not in ANNOTATIONS
-    ]
+    signals, taken = gdf_units(path)
     if len(signals) == recording.info.n_channels:
-        recording = _in_microvolts(recording, signals, _TAKEN, where=str(path), unit=unit)
-    if not header.interrupted:
-        return recording
-    info, n_records = recording.info, len(onsets := record_onsets(path, header))
-    if not n_records:
-        raise SourceError(f"{path} holds no whole record.")
-    per_record = recording.n_times // n_records
-    places = np.repeat(onsets - onsets[0], per_record) + np.tile(np.arange(per_record) / info.sfreq, n_records)
-    samples = np.round(places * info.sfreq).astype(np.int64)
-    if samples.shape[0] != recording.n_times or (np.diff(samples) < 1).any():
-        raise SourceError(f"{path} is damaged: its records do not follow each other in time.")
-    return replace(recording, times=places, samples=samples, events=_annotated(path, info.sfreq))
+        recording = in_microvolts(recording, signals, taken, where=str(path), unit=reading.unit)
+    return finished(recording, reading)
 
 
-def _annotated(path: Path, sfreq: float) -> tuple[Event, ...]:
-    """Return all annotations of an interrupted file: MNE leaves out those after the end without interruptions."""
-    import mne
-
-    return tuple(
-        Event(
-            name=str(found["description"]),
-            time=float(found["onset"]),
-            sample=round(float(found["onset"]) * sfreq),
-            duration=float(found["duration"]),
-            source="annotation",
-        )
-        for found in mne.read_annotations(path)
-    )
-
-
-def _in_microvolts(
-    recording: Recording, signals: list[tuple[str, str]], known: Mapping[str, float], *, where: str, unit: str | None
-) -> Recording:
-    """Return the recording with voltages in microvolts and everything else in the unit the file has it in."""
-    stated: float | None = None
-    if any(not text for _, text in signals) and not any(_factor(text) for _, text in signals):
-        stated = microvolts_per(unit or "", where=where)
-    kinds = list(recording.info.ch_types)
-    scale = np.ones(len(signals))
-    for column, (label, text) in enumerate(signals):
-        if kinds[column] == "stim":
-            continue
-        kind = _KINDS.get(label.partition(" ")[0].lower(), "")
-        factor = _factor(text) if text else stated
-        taken = known.get(text, 1e6)
-        if factor is None:
-            kinds[column] = kind if kind in ("resp", "temperature", "gsr") else "misc"
-            scale[column] = 1.0 / taken
-        else:
-            kinds[column] = kind if kind in ("eog", "emg", "ecg") else "eeg"
-            scale[column] = factor / taken
-    return replace(recording, info=recording.info.replace(ch_types=tuple(kinds)), data=recording.data * scale)
-
-
-def _factor(unit: str) -> float | None:
-    """Return how many microvolts a unit is; None where it is no voltage."""
-    try:
-        return microvolts_per(unit)
-    except ArgumentError:
-        return None
+# ---- FIF, EEGLAB and the others --------------------------------------------------------------------------------------
+def read_fif(path: Path, reading: Reading) -> Recording:
+    """Return a FIF file, in volts as MNE keeps it unless the user says otherwise."""
+    raw = open_raw(path, "read_raw_fif")
+    recording = Recording.from_mne(raw, name=path.name)
+    recording = told(recording, reading, "V (FIF keeps volts)")
+    if not any(not event.name.lower().startswith("bad") for event in recording.events):
+        beside = _events_beside(path, raw)
+        recording = replace(recording, events=(*recording.events, *beside))
+        if beside:
+            note = Note(code="events", text=f"{len(beside)} of the events file beside it", count=len(beside))
+            return without_fillings(replace(recording, notes=(*recording.notes, note)))
+    return finished(recording, reading)
 
 
 def _events_beside(path: Path, raw: Any) -> tuple[Event, ...]:
@@ -186,11 +65,129 @@ def _events_beside(path: Path, raw: Any) -> tuple[Event, ...]:
     )
 
 
-def _events_of_triggers(recording: Recording) -> tuple[Event, ...]:
-    """Return what the first trigger channel says."""
-    columns = recording.info.indices(ch_type="stim")
-    if not columns:
-        return ()
-    column = columns[0]
-    decoder = TriggerDecoder(recording.info.ch_names[column], recording.info.sfreq, debounce=0.0)
-    return tuple(decoder.decode(np.ascontiguousarray(recording.data[:, column]), recording.samples, recording.times))
+def read_eeglab(path: Path, reading: Reading) -> Recording:
+    """Return an EEGLAB data set; a boundary is a gap of as many samples as it says were cut out."""
+    with named_as(path, ".set") as named:
+        raw = open_raw(named, "read_raw_eeglab")
+    recording = told(Recording.from_mne(raw, name=path.name), reading, "uV (EEGLAB's unit)")
+    if reading.unit:
+        # EEGLAB's numbers are microvolts; MNE made volts of them.
+        scale = np.array([1e6 if kind in SCALED else 1.0 for kind in recording.info.ch_types])
+        recording = replace(recording, data=recording.data * scale)
+    import mne
+
+    with named_as(path, ".set") as named:
+        # As they are: a Raw cuts durations at its own end.
+        listed = mne.read_annotations(named)
+    gaps = []
+    kept = [event for event in recording.events if event.name != "boundary"]
+    for found in listed:
+        if found["description"] != "boundary":
+            continue
+        row = int(np.ceil(float(found["onset"]) * recording.info.sfreq - 1e-6))
+        duration = float(found["duration"]) * recording.info.sfreq
+        # What was cut out of unknown length is still a seam that nothing may be cut across.
+        gaps.append((row, max(1, round(duration)) if np.isfinite(duration) else 1))
+    recording = replace(recording, events=tuple(kept))
+    return finished(with_gaps(recording, gaps, "EEGLAB boundaries"), reading)
+
+
+def read_ant(path: Path, reading: Reading) -> Recording:
+    """Return an ANT Neuro recording; bipolar inputs are voltages, too."""
+    raw = open_raw(path, "read_raw_ant")
+    recording = Recording.from_mne(raw, name=path.name)
+    units = dict(enumerate(raw._raw_extras[0]["orig_ch_units"]))
+    # MNE makes volts of the microvolts it knows, and leaves all else.
+    scales = np.array([1e6 if units[i].lower() in ("uv", "µv") else 1.0 for i in range(len(units))])
+    if len(units) == recording.info.n_channels:
+        recording = as_stated(recording, raw.get_data().T * scales, units, reading)
+    return finished(recording, reading)
+
+
+def read_nihon(path: Path, reading: Reading) -> Recording:
+    """Return a Nihon Kohden recording; its inputs are voltages whatever they are called."""
+    raw = open_raw(path, "read_raw_nihon", **({"encoding": reading.encoding} if reading.encoding else {}))
+    recording = Recording.from_mne(raw, name=path.name)
+    units = dict.fromkeys(range(recording.info.n_channels), "V")
+    recording = as_stated(recording, raw.get_data().T, units, reading)
+    return finished(recording, reading)
+
+
+def _other(reader: str) -> Callable[[Path, Reading], Recording]:
+    def read(path: Path, reading: Reading) -> Recording:
+        raw = open_raw(path, reader)
+        return finished(told(Recording.from_mne(raw, name=path.name), reading, "V (as MNE reads it)"), reading)
+
+    return read
+
+
+def _probe_eeglab(path: Path, head: bytes) -> bool | str:
+    if path.suffix.lower() == ".fdt":
+        return f"holds the samples of an EEGLAB data set; give the {path.with_suffix('.set').name}."
+    return path.suffix.lower() == ".set" and head.startswith((b"MATLAB", b"\x89HDF"))
+
+
+def _probe_fif(path: Path, head: bytes) -> bool | str:
+    # The first tag is the file's identity: kind 100, type 31, 20 bytes.
+    found = head.startswith(b"\x00\x00\x00\x64\x00\x00\x00\x1f\x00\x00\x00\x14")
+    name = path.name.lower().removesuffix(".gz")
+    for end, what in (
+        ("-eve.fif", "events"),
+        ("-epo.fif", "epochs"),
+        ("-ave.fif", "averages"),
+        ("-ica.fif", "components"),
+    ):
+        if found and name.endswith(end):
+            return f"holds {what}, not a recording; give the raw file (..._raw.fif)."
+    return found
+
+
+GDF = Format(
+    name="gdf", title="GDF", suffixes=(".gdf",), probe=starts(b"GDF "), read=read_gdf, options=("trigger_mask",)
+)
+FIF = Format(
+    name="fif", title="FIF", suffixes=(".fif", ".fif.gz"), probe=_probe_fif, read=read_fif, options=("trigger_mask",)
+)
+EEGLAB = Format(
+    name="eeglab", title="EEGLAB", suffixes=(".set",), probe=_probe_eeglab, read=read_eeglab, options=("trigger_mask",)
+)
+CNT = Format(
+    name="neuroscan", title="Neuroscan CNT", suffixes=(".cnt",), probe=starts(b"Version 3.0"),
+    read=_other("read_raw_cnt"), options=("trigger_mask",),
+)  # fmt: skip
+ANT = Format(
+    name="ant", title="ANT Neuro eego (CNT)", suffixes=(".cnt",), read=read_ant, packages=(("antio", "formats"),),
+    probe=lambda path, head: head.startswith((b"RIFF", b"RF64")) and path.suffix.lower() == ".cnt",
+    options=("trigger_mask",),
+)  # fmt: skip
+NIHON = Format(
+    name="nihon-kohden", title="Nihon Kohden", suffixes=(".eeg",), read=read_nihon,
+    options=("encoding", "trigger_mask"),
+    probe=lambda path, head: path.suffix.lower() == ".eeg" and bool(re.match(rb"(EEG|QI|DAE)-\d", head)),
+)  # fmt: skip
+EGI = Format(
+    name="egi", title="EGI (MFF)", suffixes=(".mff",), read=_other("read_raw_egi"),
+    probe=lambda path, _: path.is_dir() and (path / "info.xml").is_file(),
+    packages=(("defusedxml", "formats"), ("mffpy", "formats")), options=("trigger_mask",),
+)  # fmt: skip
+CURRY = Format(
+    name="curry", title="Curry", suffixes=(".cdt", ".dap", ".rs3"), read=_other("read_raw_curry"),
+    probe=lambda path, _: path.suffix.lower() in (".cdt", ".dap", ".rs3")
+    or (path.suffix.lower() == ".dat" and path.with_suffix(".dap").is_file()),
+    packages=(("curryreader", "formats"),), options=("trigger_mask",),
+)  # fmt: skip
+PERSYST = Format(
+    name="persyst", title="Persyst", suffixes=(".lay",), read=_other("read_raw_persyst"), probe=starts(b"[FileInfo]")
+)
+NEDF = Format(
+    name="nedf", title="NeuroElectrics NEDF", suffixes=(".nedf",), read=_other("read_raw_nedf"),
+    probe=lambda path, _: path.suffix.lower() == ".nedf",
+)  # fmt: skip
+NICOLET = Format(
+    name="nicolet", title="Nicolet", suffixes=(".data",), read=_other("read_raw_nicolet"),
+    probe=lambda path, _: path.suffix.lower() == ".data" and path.with_suffix(".head").is_file(),
+)  # fmt: skip
+CTF = Format(
+    name="ctf", title="CTF", suffixes=(".ds",), read=_other("read_raw_ctf"),
+    probe=lambda path, _: path.is_dir() and path.suffix.lower() == ".ds",
+)  # fmt: skip

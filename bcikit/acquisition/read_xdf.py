@@ -1,158 +1,233 @@
-"""XDF files: one stream of samples, the marker streams as events."""
+"""XDF files: a stream of samples, the markers of all other streams on it, and what else came at the same time."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bcikit.acquisition.lsl_meta import channel_type, positions_of, unique_names, unit_factor
+from bcikit.acquisition.checks import grid_notes, tidy_rate
+from bcikit.acquisition.codes import resting_level
+from bcikit.acquisition.formats import Format, Reading
+from bcikit.acquisition.lsl_meta import VOLTAGE_TYPES, positions_of, unique_names, unit_factor
+from bcikit.acquisition.profile import profile_for_lsl
 from bcikit.acquisition.stamps import on_grid
-from bcikit.signal import Event, Recording, SourceError, StreamInfo
+from bcikit.acquisition.trigger import TriggerDecoder
+from bcikit.acquisition.xdf_streams import XdfStream, choose_stream, load_streams, within
+from bcikit.signal import ArgumentError, BciError, Event, Note, Recording, SourceError, StreamInfo
 
 _DEVICE = ("manufacturer", "model")
-_OWN = "bcikit-"
-"""Beginning of the types of streams in which a session keeps chunk boundaries and masks: they are no events."""
+_EXACT = 2**53
 
 
-def read_xdf(path: Path, *, stream: str | None = None, unit: str | None = None) -> Recording:
+def read_xdf(path: Path, reading: Reading) -> Recording:
     """Return one stream of an XDF file, with the events of all marker streams in it.
 
-    Clock offsets and clock resets are handled by pyxdf. Losses are counted from the stamps;
-    pyxdf's own removal of jitter would draw time over a gap of less than a second or two.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    stream : str or None
-        Name of the stream; the first of type EEG, else the one with most channels, where it is left out.
-    unit : str or None
-        Unit of the voltages, where the file states none.
+    Clock offsets and clock resets are handled by pyxdf. Rate and losses are what the stamps say over the whole stream
+    (see `bcikit.acquisition.stamps`); pyxdf's own removal of jitter would draw time over a gap of less than a second.
 
     Raises
     ------
     SourceError
         If the file is damaged or holds no such stream.
     """
-    import pyxdf
-
-    logger = logging.getLogger("pyxdf.pyxdf")
-    logger.addFilter(_quiet)
-    try:
-        streams, _ = pyxdf.load_xdf(str(path), dejitter_timestamps=False, verbose=False)
-    except Exception as error:  # noqa: BLE001  whatever a damaged file makes the parser do
-        text = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise SourceError(f"{path} cannot be read as XDF: it is damaged or empty ({text}).") from None
-    finally:
-        logger.removeFilter(_quiet)
-    chosen = _choose(streams, stream, path)
-    recording = _recording(chosen, path, unit=unit)
-    events = [event for item in streams if item is not chosen for event in _events(item, recording)]
-    return Recording(
-        info=recording.info,
-        data=recording.data,
-        times=recording.times,
-        samples=recording.samples,
-        events=tuple(sorted(events, key=lambda event: event.time)),
-    )
+    return _main(load_streams(path), path, reading)
 
 
-def _quiet(record: logging.LogRecord) -> bool:  # noqa: ARG001
-    """Let none of pyxdf's remarks on standard error: what matters of them is an error or a loss here."""
-    return False
+def read_all_streams(path: Path, reading: Reading) -> tuple[Recording, dict[str, Recording]]:
+    """Return the stream that is meant, and every other stream of samples by its name, on the same clock.
 
-
-def _choose(streams: list[Any], wanted: str | None, path: Path) -> Any:
-    numeric = [s for s in streams if s["info"]["channel_format"][0] != "string" and _rate(s) > 0]
-    names = [s["info"]["name"][0] for s in numeric]
-    if wanted is not None:
-        matching = [s for s in numeric if s["info"]["name"][0] == wanted]
-        if not matching:
-            raise SourceError(
-                f"{path} has no stream of samples named {wanted!r}; it has: {', '.join(names) or 'none'}."
-            )
-        return matching[0]
-    filled = [s for s in numeric if len(s["time_stamps"])]
-    if not filled:
-        raise SourceError(f"{path} holds no stream of samples ({len(streams)} streams, none with a rate and data).")
-    eeg = [s for s in filled if (s["info"]["type"][0] or "").upper() == "EEG"]
-    return max(eeg or filled, key=lambda s: int(s["info"]["channel_count"][0]))
-
-
-def _rate(stream: Any) -> float:
-    return float(stream["info"]["nominal_srate"][0])
-
-
-def _within(node: Any, *path: str) -> Any:
-    """Return what lies at a path in pyxdf's nested lists, or None."""
-    for key in path:
+    A stream that cannot be read (without a rate, too short) is named in the notes of the first.
+    """
+    streams = load_streams(path)
+    chosen = choose_stream(streams, reading.stream, path)
+    main = _main(streams, path, reading)
+    others: dict[str, Recording] = {}
+    notes = list(main.notes)
+    for stream in streams:
+        if stream is chosen or not stream.is_signal or not stream.n_times:
+            continue
+        label = stream.name if stream.name and stream.name not in (main.info.name, *others) else (
+            f"{stream.name or 'stream'}-{stream.place}"
+        )  # fmt: skip
         try:
-            node = node[key][0]
-        except (KeyError, TypeError, IndexError):
-            return None
-    return node
+            others[label] = _extra(stream, path, reading)
+        except BciError as error:
+            notes.append(Note(code="streams", text=f"{stream.describe()} was left out: {error}", doubt=True, count=1))
+    return _with_notes(main, notes), others
 
 
-def _channels(info: Any) -> list[dict[str, str]]:
-    """Return label, type, unit and position (millimetres) of each channel of a stream."""
-    channels = _within(info, "desc", "channels")
-    listed = channels.get("channel") or [] if isinstance(channels, dict) else []
-    texts = [{key: str(_within(item, key) or "") for key in ("label", "type", "unit")} for item in listed]
-    for text, item in zip(texts, listed, strict=True):
-        text |= {axis.lower(): str(_within(item, "location", axis) or "") for axis in "XYZ"}
-    return texts
+def _with_notes(recording: Recording, notes: list[Note]) -> Recording:
+    return Recording(
+        info=recording.info, data=recording.data, times=recording.times, samples=recording.samples,
+        events=recording.events, mask=recording.mask, notes=tuple(notes),
+    )  # fmt: skip
 
 
-def _recording(stream: Any, path: Path, *, unit: str | None) -> Recording:
-    info = stream["info"]
-    name = info["name"][0]
-    count = int(info["channel_count"][0])
-    channels = _channels(info)
-    if len(channels) != count:
-        channels = [{"label": f"Ch{i + 1}", "type": "", "unit": ""} for i in range(count)]
-    names = unique_names([texts["label"] for texts in channels])
-    kinds = [channel_type(texts["type"], info["type"][0] or "") for texts in channels]
-    where = f"{path.name}, stream {name!r},"
-    factors = np.array(
-        [unit_factor(unit or texts["unit"], kind, where=where) for texts, kind in zip(channels, kinds, strict=True)]
-    )
-    sfreq = _rate(stream)
-    stamps = np.asarray(stream["time_stamps"], dtype=np.float64)
-    if not stamps.shape[0]:
+def _main(streams: list[XdfStream], path: Path, reading: Reading) -> Recording:
+    chosen = choose_stream(streams, reading.stream, path)
+    recording = _recording(chosen, path, reading)
+    notes = list(recording.notes)
+    events: list[Event] = []
+    for stream in streams:
+        if stream is chosen or stream.own:
+            continue
+        if stream.is_markers:
+            found = _events(stream, recording, reading)
+            events += found
+            notes.append(Note(code="events", text=f"{len(found)} events of {stream.describe()}", count=len(found)))
+        elif stream.n_times:
+            notes.append(Note(code="streams", text=f"beside it: {stream.describe()}", count=1))
+    ordered = tuple(sorted(events, key=lambda event: event.time))
+    return Recording(
+        info=recording.info, data=recording.data, times=recording.times, samples=recording.samples, events=ordered,
+        notes=tuple(notes),
+    )  # fmt: skip
+
+
+def _extra(stream: XdfStream, path: Path, reading: Reading) -> Recording:
+    """Return a stream beside the one that is meant; one without a rate keeps its stamps."""
+    if stream.sfreq > 0:
+        return _recording(stream, path, reading, strict=False)
+    data, kinds, _ = _values(stream, path, reading, strict=False)
+    order = np.argsort(stream.stamps, kind="stable")
+    ramp = 1e-9 * np.arange(stream.n_times)
+    times = np.maximum.accumulate(stream.stamps[order] - ramp) + ramp
+    names = unique_names([texts["label"] for texts in stream.channels])
+    info = StreamInfo(name=stream.name or f"stream-{stream.place}", sfreq=0.0, ch_names=names, ch_types=kinds)
+    return Recording(info=info, data=data[order], times=times, samples=np.arange(stream.n_times, dtype=np.int64))
+
+
+def _values(
+    stream: XdfStream, path: Path, reading: Reading, *, strict: bool = True
+) -> tuple[NDArray[np.float64], tuple[str, ...], list[Note]]:
+    """Return samples in bcikit's units, types of channels, and where the units come from."""
+    info, where = stream.info, f"{path.name}, stream {stream.name!r},"
+    profile = profile_for_lsl(stream.name, stream.source_id, *(_text(info, key) for key in _DEVICE))
+    known = profile.unit if profile is not None and profile.unit else ""
+    kinds = list(stream.kinds)
+    factors: list[float] = []
+    said: dict[str, list[str]] = {}
+    for index, texts in enumerate(stream.channels):
+        kind, unit, who = kinds[index], texts["unit"], "stated by the stream"
+        if kind in VOLTAGE_TYPES and not unit.strip():
+            unit, who = (
+                (reading.unit, "as you say") if reading.unit else (known, f"known of {profile.name}" if profile else "")
+            )
+        if kind in VOLTAGE_TYPES and not unit and not strict:
+            # Beside the stream that is meant: kept as it is, and not called a voltage.
+            kinds[index], who = "misc", "not stated"
+        factors.append(unit_factor(unit, kinds[index], where=where))
+        if kind in VOLTAGE_TYPES:
+            said.setdefault(f"{unit or 'no unit'} ({who})", []).append(texts["label"] or f"Ch{index + 1}")
+    notes = [Note(code="unit", text=f"{_some(labels)}: {text}") for text, labels in said.items()]
+    values = np.asarray(stream.values)
+    if values.dtype.kind in "iu" and values.size and np.abs(values.astype(np.float64)).max() > _EXACT:
+        text = "whole numbers above 2^53 were rounded: a double cannot hold them"
+        notes.append(Note(code="precision", text=text, doubt=True))
+    data = values.astype(np.float64).reshape(stream.n_times, stream.n_channels) * np.array(factors)
+    return np.ascontiguousarray(data), tuple(kinds), notes
+
+
+def _some(labels: list[str]) -> str:
+    return ", ".join(labels) if len(labels) <= 6 else f"{labels[0]} ... {labels[-1]} ({len(labels)})"
+
+
+def _text(info: Any, key: str) -> str:
+    return str(within(info, "desc", "acquisition", key) or within(info, "desc", key) or "")
+
+
+def _recording(stream: XdfStream, path: Path, reading: Reading, *, strict: bool = True) -> Recording:
+    info, where = stream.info, f"{path.name}, stream {stream.name!r},"
+    if not stream.n_times:
         raise SourceError(f"{where} holds no samples.")
-    samples, times = on_grid(stamps, sfreq)
+    data, kinds, notes = _values(stream, path, reading, strict=strict)
+    nominal = reading.sfreq or stream.sfreq if strict else stream.sfreq
+    try:
+        grid = on_grid(stream.stamps, nominal)
+    except SourceError as error:
+        raise SourceError(f"{where} {error}") from None
+    decided = strict and reading.sfreq is not None
+    if not nominal and grid.uncertainty > 0.02:
+        raise ArgumentError(f"{where} states no sampling rate (about {grid.rate:.3g} Hz); say it: sfreq=...")
+    notes += grid_notes(grid, nominal, decided=decided)
+    if not nominal:
+        text = f"takes {tidy_rate(grid):g} Hz, which its stamps say; sfreq={tidy_rate(grid):g} confirms it"
+        notes.append(Note(code="rate", text=text, doubt=True))
+    rate = nominal if nominal and (decided or not grid.contradicts(nominal)) else tidy_rate(grid)
     return Recording(
         info=StreamInfo(
-            name=name,
-            sfreq=sfreq,
-            ch_names=names,
-            ch_types=tuple(kinds),
-            positions=positions_of(channels),
-            source_id=(info.get("source_id") or [""])[0] or "",
-            device=" ".join(filter(None, (_within(info, "desc", "acquisition", key) for key in _DEVICE))),
-            reference=str(_within(info, "desc", "reference", "label") or ""),
+            name=stream.name or path.name,
+            sfreq=rate,
+            ch_names=unique_names([texts["label"] for texts in stream.channels]),
+            ch_types=kinds,
+            positions=positions_of(stream.channels),
+            source_id=stream.source_id,
+            device=" ".join(filter(None, (str(within(info, "desc", "acquisition", key) or "") for key in _DEVICE))),
+            reference=str(within(info, "desc", "reference", "label") or ""),
         ),
-        data=np.ascontiguousarray(np.asarray(stream["time_series"], dtype=np.float64) * factors),
-        times=times,
-        samples=samples,
+        data=data,
+        times=grid.times,
+        samples=grid.samples,
+        notes=tuple(notes),
     )
 
 
-def _events(stream: Any, recording: Recording) -> list[Event]:
-    """Return the texts or numbers of a stream without rate, on the samples of the recording."""
-    info = stream["info"]
-    if _rate(stream) > 0 or not len(stream["time_stamps"]) or int(info["channel_count"][0]) < 1:
-        return []
-    if (info["type"][0] or "").startswith(_OWN):
-        return []
+def _events(stream: XdfStream, recording: Recording, reading: Reading) -> list[Event]:
+    """Return the texts or numbers of a marker stream, on the samples of the recording."""
+    source = stream.name or stream.kind
+    if stream.channel_format != "string" and stream.sfreq > 0:
+        return _sampled_codes(stream, recording, reading)
     found = []
-    for time, row in zip(stream["time_stamps"], stream["time_series"], strict=True):
-        value: Any = row[0] if len(row) == 1 else " ".join(map(str, row))
-        if not isinstance(value, str):
-            value = int(value) if float(value).is_integer() else float(value)
-        sample = nearest_sample(float(time), recording)
-        found.append(Event(name=str(value), time=float(time), sample=sample, value=value, source=info["name"][0]))
+    for time, row in zip(stream.stamps.tolist(), stream.values, strict=True):
+        if not np.isfinite(time):
+            continue
+        value: Any
+        if stream.channel_format == "string":
+            value = " ".join(str(part) for part in row if str(part)) or ""
+            if not value:
+                continue
+            named = value
+            value = _number(value)
+        else:
+            numbers = [_plain(number) for number in np.atleast_1d(row)]
+            value = numbers[0] if len(numbers) == 1 else " ".join(map(str, numbers))
+            named = str(value)
+        sample = nearest_sample(time, recording)
+        found.append(Event(name=named, time=time, sample=sample, value=value, source=source))
+    return found
+
+
+def _plain(value: Any) -> int | float:
+    number = float(value)
+    return int(value) if number.is_integer() else number
+
+
+def _number(text: str) -> int | float | str:
+    """Return what a text carries: a number where it is written as one ("1_1" is none)."""
+    try:
+        value = float(text) if text.replace("_", "") == text else float("nan")
+    except ValueError:
+        return text
+    if not np.isfinite(value):
+        return text
+    return int(value) if value.is_integer() else value
+
+
+def _sampled_codes(stream: XdfStream, recording: Recording, reading: Reading) -> list[Event]:
+    """Return the changes of a trigger that was sampled at a rate, each channel by itself."""
+    grid = on_grid(stream.stamps, stream.sfreq)
+    values = np.asarray(stream.values, dtype=np.float64).reshape(stream.n_times, stream.n_channels)
+    found = []
+    for column, texts in enumerate(stream.channels):
+        levels = np.rint(np.nan_to_num(values[:, column])).astype(np.int64)
+        if reading.trigger_mask is not None:
+            levels &= reading.trigger_mask
+        label = texts["label"] if stream.n_channels > 1 and texts["label"] else stream.name
+        decoder = TriggerDecoder(label, stream.sfreq, debounce=0.0, rest=resting_level(levels))
+        for event in decoder.decode(levels.astype(np.float64), grid.samples, grid.times):
+            sample = nearest_sample(event.time, recording)
+            found.append(Event(name=str(event.value), time=event.time, sample=sample, value=event.value, source=label))
     return found
 
 
@@ -164,4 +239,22 @@ def nearest_sample(time: float, recording: Recording) -> int:
         return int(recording.samples[0]) + round((time - float(times[0])) * recording.info.sfreq)
     if row == times.shape[0]:
         return int(recording.samples[-1]) + round((time - float(times[-1])) * recording.info.sfreq)
-    return int(recording.samples[row - 1 if time - times[row - 1] < times[row] - time else row])
+    before, after = row - 1, row
+    if recording.samples[after] - recording.samples[before] > 1:
+        # In a gap: the lost sample that was nearest, so that nothing is cut at the wrong place.
+        return int(recording.samples[before]) + round((time - float(times[before])) * recording.info.sfreq)
+    return int(recording.samples[before if time - times[before] < times[after] - time else after])
+
+
+def _probe(_path: Path, head: bytes) -> bool:
+    return head.startswith(b"XDF:")
+
+
+XDF = Format(
+    name="xdf",
+    title="XDF",
+    suffixes=(".xdf", ".xdfz", ".xdf.gz"),
+    probe=_probe,
+    read=read_xdf,
+    options=("stream", "sfreq", "trigger_mask"),
+)

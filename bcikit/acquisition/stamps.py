@@ -5,6 +5,7 @@ counts is how late stamps are against an even grid (`late` below), and of that t
 late and catches up, however slowly, and the envelope stays; samples that were lost raise it for ever.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,7 +96,7 @@ def on_grid(stamps: NDArray[np.float64], nominal: float = 0.0) -> Grid:
     stamps = np.asarray(stamps, dtype=np.float64)
     n = stamps.shape[0]
     stamps, unknown = _known(stamps)
-    if n < 3 or not stamps[-1] != stamps[0]:
+    if n < 3 or stamps[-1] == stamps[0]:
         if nominal <= 0 or not n:
             raise SourceError("its times do not rise, so the sampling rate is unknown. State it: sfreq=256.")
         index = np.arange(n, dtype=np.int64)
@@ -121,7 +122,7 @@ def on_grid(stamps: NDArray[np.float64], nominal: float = 0.0) -> Grid:
     rest = (_low(late[-reach:]) - _low(late[:reach])) / period
     return Grid(
         samples=samples,
-        times=_times(stamps, samples, lost, period),
+        times=_times(stamps, lost, period),
         rate=1.0 / period,
         uncertainty=min(1.0, 2.0 * (jitter + 0.5 * period) / span),
         jitter=jitter,
@@ -250,9 +251,9 @@ def _losses(stamps: NDArray[np.float64], period: float, *, even: bool) -> NDArra
         before = _envelope(late[max(edge, row - far) : row], size, from_end=True)
         # What comes after the next gap can only be later: it never hides a link that caught up.
         after = _envelope(late[row : min(n, max(following, row + far))], size, from_end=False)
-        shift = after - before
-        if shift > 0.6 * min(tolerance, float(steps[row - 1])) and shift > 0.2 * float(steps[row - 1]):
-            lost[row] = max(0, round(shift / period))
+        late_by = after - before
+        if late_by > 0.6 * min(tolerance, float(steps[row - 1])) and late_by > 0.2 * float(steps[row - 1]):
+            lost[row] = max(0, round(late_by / period))
             edge = row if lost[row] else edge
     return _balanced(lost, stamps, period)
 
@@ -287,7 +288,7 @@ def _period(stamps: NDArray[np.float64], lost: NDArray[np.int64], period: float)
     edges = [0, *np.flatnonzero(lost).tolist(), n]
     size = max(1, round(1.0 / period))
     top = bottom = 0.0
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         index, middle = _middles(stamps[start:stop], size)
         if index.size < 2:
             continue
@@ -318,14 +319,12 @@ def _middles(stamps: NDArray[np.float64], size: int) -> tuple[NDArray[np.float64
     return size * np.arange(blocks) + 0.5 * (size - 1), np.median(cut, axis=1)
 
 
-def _times(
-    stamps: NDArray[np.float64], samples: NDArray[np.int64], lost: NDArray[np.int64], period: float
-) -> NDArray[np.float64]:
+def _times(stamps: NDArray[np.float64], lost: NDArray[np.int64], period: float) -> NDArray[np.float64]:
     """Return smooth times: in each stretch a line of the common period, where most of its stamps are."""
     n = stamps.shape[0]
     edges = [0, *np.flatnonzero(lost).tolist(), n]
     times = np.empty(n)
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         x = np.arange(stop - start) * period
         times[start:stop] = x + float(np.median(stamps[start:stop] - x))
     # Two lines may overlap by their jitter; times never go back.

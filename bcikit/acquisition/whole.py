@@ -19,12 +19,13 @@ def check_whole(path: Path) -> None:
     SourceError
         Saying how much is there, and how to read that.
     """
-    suffix = path.suffix.lower()
-    if suffix in (".edf", ".bdf"):
+    with path.open("rb") as file:
+        head = file.read(64)
+    if head.startswith((b"0       ", b"\xffBIOSEMI")):
         _check_edf(path)
-    elif suffix == ".xdf":
+    elif head.startswith(b"XDF:"):
         _check_xdf(path)
-    elif suffix == ".vhdr":
+    elif head.lstrip(b"\xef\xbb\xbf").startswith(b"Brain"):
         _check_brainvision(path)
 
 
@@ -44,10 +45,11 @@ def _check_edf(path: Path) -> None:
 def _check_xdf(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as file:
-        if file.read(4) != b"XDF:":
-            raise SourceError(f"{path} is no XDF file: it does not begin with 'XDF:'.")
+        file.seek(4)
         while (at := file.tell()) < size:
             width = _XDF_LENGTHS.get(file.read(1)[0])
+            if width is not None and at + 1 + width > size:
+                raise _fail(path, f"it ends within the chunk that begins at byte {at} of {size}")
             if width is None:
                 raise SourceError(f"{path} is damaged at byte {at}: no chunk begins there.")
             length = int.from_bytes(file.read(width), "little")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bcikit.signal.notes import DoubtWarning, Note
     from bcikit.signal.recording import Recording
     from bcikit.signal.ring import Ring
-    from bcikit.signal.units import MICROVOLT, microvolts_per
+    from bcikit.signal.units import MICROVOLT, is_other, is_voltage, microvolts_per
 
 _WHERE = {
     "Address": "address",
@@ -75,6 +75,8 @@ _WHERE = {
     "check_range": "checks",
     "concatenate": "chunk",
     "install_hint": "errors",
+    "is_other": "units",
+    "is_voltage": "units",
     "label_of": "event",
     "marks_bad": "event",
     "microvolts_per": "units",
@@ -120,6 +122,8 @@ __all__ = [
     "check_range",
     "concatenate",
     "install_hint",
+    "is_other",
+    "is_voltage",
     "label_of",
     "marks_bad",
     "microvolts_per",

@@ -188,6 +188,7 @@ class Recording:
             ch_types=tuple(types),
             positions=positions,  # type: ignore[arg-type]
             line_freq=None if raw.info["line_freq"] is None else float(raw.info["line_freq"]),
+            bads=tuple(raw.info["bads"]),
         )
         sfreq = info.sfreq
         events = tuple(
@@ -197,6 +198,7 @@ class Recording:
                 sample=round(float(onset) * sfreq),
                 duration=float(annotation["duration"]),
                 source="annotation",
+                data={"channels": list(annotation["ch_names"])} if annotation.get("ch_names") else {},
             )
             for annotation, onset in zip(raw.annotations, _onsets(raw), strict=True)
         )
@@ -222,6 +224,7 @@ class Recording:
         data[:, self.samples - first] = (self.data * scale).T
         raw = mne.io.RawArray(data, info, verbose="ERROR")
         raw.info["line_freq"] = self.info.line_freq
+        raw.info["bads"] = list(self.info.bads)
         if self.info.positions is not None:
             located = {
                 name: np.asarray(xyz)

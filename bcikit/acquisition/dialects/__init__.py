@@ -1,0 +1,1 @@
+"""Dialects of tables: one TOML file a program."""

@@ -1,0 +1,180 @@
+"""What the readers that lean on MNE share: opening, units, codes, and what was never measured."""
+
+import contextlib
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcikit.acquisition.codes import trigger_events
+from bcikit.acquisition.formats import Reading
+from bcikit.acquisition.gaps import without_fillings
+from bcikit.signal import Note, Recording, SourceError, is_other, is_voltage, microvolts_per
+
+_KINDS = (
+    (re.compile(r"(h|v|l|r)?eog.*|.*[ _-]eog.*|loc\b.*|roc\b.*", re.IGNORECASE), "eog"),
+    (re.compile(r"emg.*|.*[ _-]emg.*|chin.*", re.IGNORECASE), "emg"),
+    (re.compile(r"e[ck]g.*|.*[ _-]e[ck]g.*", re.IGNORECASE), "ecg"),
+    (re.compile(r"resp.*", re.IGNORECASE), "resp"),
+    (re.compile(r"temp.*", re.IGNORECASE), "temperature"),
+    (re.compile(r"gsr.*|eda.*", re.IGNORECASE), "gsr"),
+)
+"""Labels that name another kind of signal than EEG, as EDF+ writes them ("EOG horizontal")."""
+
+
+def kind_of(label: str) -> str:
+    """Return the type that the label of a channel names, or "" where it names none."""
+    return next((kind for pattern, kind in _KINDS if pattern.fullmatch(label.strip())), "")
+
+
+def open_raw(path: Path, reader: str, **options: Any) -> Any:
+    """Return an `mne.io.Raw` in memory."""
+    import mne
+
+    return checked(getattr(mne.io, reader)(path, preload=True, verbose="ERROR", **options), path)
+
+
+def checked(raw: Any, path: Path) -> Any:
+    """Return a Raw that has samples and a rate."""
+    if not raw.info["sfreq"] > 0:
+        raise SourceError(f"{path} has a sampling rate of {raw.info['sfreq']:g} Hz.")
+    if not raw.n_times:
+        raise SourceError(f"{path} holds no samples.")
+    return raw
+
+
+@contextlib.contextmanager
+def named_as(path: Path, suffix: str) -> Iterator[Path]:
+    """Yield the file under a name that ends as MNE wants it; the content says what it is."""
+    if path.suffix.lower() == suffix:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="bcikit-") as folder:
+        link = Path(folder) / f"recording{suffix}"
+        link.symlink_to(path.resolve())
+        yield link
+
+
+def finished(recording: Recording, reading: Reading, *, fallback: int | None = None) -> Recording:
+    """Return a recording with its trigger codes beside its annotations, and without what was never measured."""
+    codes, notes = trigger_events(recording, mask=reading.trigger_mask, fallback=fallback)
+    if recording.events:
+        text = f"{len(recording.events)} annotations"
+        notes.insert(0, Note(code="annotations", text=text, count=len(recording.events)))
+    events = tuple(sorted([*recording.events, *codes], key=lambda event: event.time))
+    if recording.info.bads:
+        text = f"marked as bad: {', '.join(recording.info.bads)}"
+        notes.append(Note(code="bads", text=text, count=len(recording.info.bads)))
+    return without_fillings(replace(recording, events=events, notes=(*recording.notes, *notes)))
+
+
+def unit_notes(names: tuple[str, ...], units: list[str], who: str) -> list[Note]:
+    """Return a note for each unit, saying whose it is and who states it."""
+    found: dict[str, list[str]] = {}
+    for name, unit in zip(names, units, strict=True):
+        found.setdefault(unit, []).append(name)
+    return [
+        Note(code="unit", text=f"{', '.join(some) if len(some) <= 6 else f'{some[0]} ... {some[-1]} ({len(some)})'}: "
+             f"{unit or 'none'} ({who})")
+        for unit, some in found.items()
+    ]  # fmt: skip
+
+
+def in_microvolts(
+    recording: Recording, signals: list[tuple[str, str]], known: Mapping[str, float], *, where: str, unit: str | None
+) -> Recording:
+    """Return the recording with voltages in microvolts and everything else in the unit the file has it in.
+
+    `unit` stands for a unit that is missing or cannot be understood where no channel states a voltage.
+    """
+    columns = [i for i, kind in enumerate(recording.info.ch_types) if kind != "stim"]
+    voltages = any(is_voltage(signals[i][1]) for i in columns)
+    unclear = [i for i in columns if not is_voltage(signals[i][1]) and not is_other(signals[i][1])]
+    unclear = [i for i in unclear if kind_of(signals[i][0]) not in ("resp", "temperature", "gsr")]
+    stated: float | None = None
+    if not voltages and unclear:
+        texts = sorted({signals[i][1] for i in unclear})
+        stated = microvolts_per(unit or (texts[0] if texts != [""] else ""), where=where)
+    kinds = list(recording.info.ch_types)
+    scale = np.ones(len(signals))
+    said = []
+    for column, (label, text) in enumerate(signals):
+        said.append(text)
+        if kinds[column] == "stim":
+            # What MNE makes of the unit of codes is undone: they are whole numbers.
+            continue
+        kind = kind_of(label)
+        taken = known.get(text, 1e6)
+        factor = microvolts_per(text) if is_voltage(text) else stated if column in unclear else None
+        if factor is None:
+            kinds[column] = kind if kind in ("resp", "temperature", "gsr") else "misc"
+            scale[column] = 1.0 / taken if recording.info.ch_types[column] in SCALED else 1e6 / taken
+        else:
+            kinds[column] = kind if kind in ("eog", "emg", "ecg") else "eeg"
+            scale[column] = factor / taken
+            said[-1] = text if is_voltage(text) else f"{unit} as you say"
+    info = recording.info.replace(ch_types=tuple(kinds))
+    notes = (*recording.notes, *unit_notes(info.ch_names, said, "stated by the file"))
+    return replace(recording, info=info, data=recording.data * scale, notes=notes)
+
+
+SCALED = frozenset({"eeg", "eog", "emg", "ecg", "bio", "ref"})
+"""Types that `Recording.from_mne` takes from volts to microvolts."""
+
+
+def as_stated(
+    recording: Recording, numbers: NDArray[np.float64], units: Mapping[int, str], reading: Reading
+) -> Recording:
+    """Return a recording whose channels are in the units that the file states, voltages in microvolts.
+
+    Parameters
+    ----------
+    numbers : ndarray of float64, shape (n_times, n_channels)
+        In the units of the file.
+    units : mapping of int to str
+        Of each channel, as the file has them.
+    """
+    kinds = list(recording.info.ch_types)
+    data = np.ascontiguousarray(numbers)
+    said = []
+    for column, label in enumerate(recording.info.ch_names):
+        unit = units[column]
+        said.append(unit)
+        if kinds[column] == "stim":
+            continue
+        if not is_voltage(unit) and not is_other(unit) and reading.unit:
+            unit = said[-1] = reading.unit
+        if is_voltage(unit):
+            data[:, column] *= microvolts_per(unit)
+            named = kind_of(label)
+            if named in ("eog", "emg", "ecg"):
+                kinds[column] = named
+            elif kinds[column] not in SCALED:
+                kinds[column] = "bio"
+        else:
+            named = kind_of(label)
+            kinds[column] = named if named in ("resp", "temperature", "gsr") else "misc"
+    info = recording.info.replace(ch_types=tuple(kinds))
+    notes = (*recording.notes, *unit_notes(info.ch_names, said, "stated by the file"))
+    return replace(recording, info=info, data=data, notes=notes)
+
+
+def told(recording: Recording, reading: Reading, usual: str) -> Recording:
+    """Return a recording whose numbers are in the unit the user says, where the format itself has but one."""
+    said = usual
+    if reading.unit:
+        factor = microvolts_per(reading.unit) / 1e6
+        scale = np.array([factor if kind in SCALED else 1.0 for kind in recording.info.ch_types])
+        said = f"{reading.unit} (as you say)"
+        recording = replace(recording, data=recording.data * scale)
+    return replace(recording, notes=(*recording.notes, Note(code="unit", text=f"voltages: {said}")))
+
+
+def starts(*marks: bytes) -> Callable[[Path, bytes], bool]:
+    """Return a probe that looks at how a file begins."""
+    return lambda _path, head: head.startswith(marks)

@@ -1,0 +1,94 @@
+"""EDF and BDF files: signals by MNE, units, annotations and interruptions from the file itself."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bcikit.acquisition.codes import BIOSEMI_MASK
+from bcikit.acquisition.edf_header import ANNOTATIONS, EdfHeader, decode_texts, read_annotations, read_edf_header
+from bcikit.acquisition.formats import Format, Reading
+from bcikit.acquisition.mne_files import finished, in_microvolts, named_as, open_raw, starts
+from bcikit.signal import Event, Note, Recording, SourceError
+
+_TAKEN = {"\u03bcV": 1.0, "\u00b5V": 1.0, "\x83\xcaV": 1.0, "uV": 1.0, "mV": 1e3}
+"""The units of EDF that MNE knows, and the microvolts it takes one for; one of any other unit it takes for a volt."""
+
+
+def read_edf(path: Path, reading: Reading) -> Recording:
+    """Return an EDF or BDF file; annotations are read here, in whatever encoding they are."""
+    header = read_edf_header(path)
+    signals = [
+        (label, text) for label, text in zip(header.labels, header.units, strict=True) if label not in ANNOTATIONS
+    ]
+    if not signals:
+        _, found = read_annotations(path, header)
+        raise SourceError(
+            f"{path} holds {len(found)} annotations and no signals (a hypnogram or a list of events); give the "
+            "recording that they are about."
+        )
+    bdf = header.width == 3
+    with named_as(path, ".bdf" if bdf else ".edf") as named:
+        raw = open_raw(named, "read_raw_bdf" if bdf else "read_raw_edf", encoding="latin1")
+    recording = Recording.from_mne(raw, name=path.name)
+    onsets, annotations = read_annotations(path, header)
+    texts, encoding = decode_texts([one.raw for one in annotations], reading.encoding)
+    notes: list[Note] = []
+    if encoding not in ("utf-8", "utf8") and any(not text.isascii() for text in texts):
+        said = "as you say" if reading.encoding else "guessed; encoding=... decides"
+        notes.append(Note(code="encoding", text=f"annotations in {encoding} ({said})"))
+    sfreq = recording.info.sfreq
+    events = tuple(
+        Event(
+            name=text.strip(), time=one.onset, sample=round(one.onset * sfreq), duration=one.duration,
+            source="annotation",
+        )
+        for one, text in zip(annotations, texts, strict=True)
+        if text.strip()
+    )  # fmt: skip
+    recording = replace(recording, events=tuple(sorted(events, key=lambda event: event.time)), notes=tuple(notes))
+    if len(signals) == recording.info.n_channels:
+        recording = in_microvolts(recording, signals, _TAKEN, where=str(path), unit=reading.unit)
+        recording = replace(recording, notes=(*recording.notes, *_slower(header)))
+    if header.interrupted:
+        recording = _interrupted(recording, path, onsets)
+    return finished(recording, reading, fallback=BIOSEMI_MASK if bdf else None)
+
+
+def _slower(header: EdfHeader) -> list[Note]:
+    """Return a note on channels of a lower rate than the fastest, which MNE interpolates."""
+    kept = [(label, n) for label, n in zip(header.labels, header.lengths, strict=True) if label not in ANNOTATIONS]
+    fastest = max(n for _, n in kept)
+    slow = [f"{label} ({n / header.seconds:g} Hz)" for label, n in kept if n != fastest]
+    if not slow or header.seconds <= 0:
+        return []
+    some = ", ".join(slow[:6]) + (f" and {len(slow) - 6} more" if len(slow) > 6 else "")
+    text = f"channels of a lower rate were interpolated to {fastest / header.seconds:g} Hz: {some}"
+    return [Note(code="rate", text=text, count=len(slow))]
+
+
+def _interrupted(recording: Recording, path: Path, onsets: Any) -> Recording:
+    info = recording.info
+    if onsets is None or not len(onsets):
+        raise SourceError(f"{path} holds no whole record.")
+    per_record = recording.n_times // len(onsets)
+    places = np.repeat(onsets - onsets[0], per_record) + np.tile(np.arange(per_record) / info.sfreq, len(onsets))
+    samples = np.round(places * info.sfreq).astype(np.int64)
+    if samples.shape[0] != recording.n_times or (np.diff(samples) < 1).any():
+        raise SourceError(f"{path} is damaged: its records do not follow each other in time.")
+    lost = int(samples[-1] - samples[0]) + 1 - samples.shape[0]
+    note = Note(code="lost", text=f"{lost} samples lost between records (EDF+D)", count=lost)
+    return replace(
+        recording, times=places, samples=samples, notes=(*recording.notes, note) if lost else recording.notes
+    )
+
+
+EDF = Format(
+    name="edf", title="EDF or EDF+", suffixes=(".edf",), probe=starts(b"0       "), read=read_edf,
+    options=("encoding", "trigger_mask"),
+)  # fmt: skip
+BDF = Format(
+    name="bdf", title="BDF or BDF+", suffixes=(".bdf",), probe=starts(b"\xffBIOSEMI"), read=read_edf,
+    options=("encoding", "trigger_mask"),
+)  # fmt: skip
