@@ -142,13 +142,19 @@ def _unzipped(path: Path) -> bytes:
 
 
 _FOREIGN = (
-    (b"PK\x03\x04", "cannot be read: it is a zip archive; unpack it and give the recording in it."),
-    (b"%PDF", "cannot be read: it is a PDF, not a recording."),
-    (b"\x89HDF", "cannot be read: it is an HDF5 file of no layout bcikit knows; convert it to EDF, FIF or XDF with its own program."),
-    (b"SQLite format 3", "cannot be read: it is a database, not a recording."),
-    (b"PAR1", "cannot be read: it is a Parquet table; write it as CSV with a column of times."),
-    (b"\x93NUMPY", "cannot be read: it is a NumPy array, which says no rate and no channels: bcikit.from_arrays takes it with these."),
-    (b"\x89PNG", "cannot be read: it is a picture, not a recording."),
+    (b"PK\x03\x04", "a zip archive; unpack it and give the recording in it."),
+    (b"%PDF", "a PDF, not a recording."),
+    (
+        b"\x89HDF",
+        "an HDF5 file of no layout bcikit knows; convert it to EDF, FIF or XDF with its own program.",
+    ),
+    (b"SQLite format 3", "a database, not a recording."),
+    (b"PAR1", "a Parquet table; write it as CSV with a column of times."),
+    (
+        b"\x93NUMPY",
+        "a NumPy array, which says no rate and no channels: bcikit.from_arrays takes it with these.",
+    ),
+    (b"\x89PNG", "a picture, not a recording."),
 )
 
 
@@ -156,7 +162,7 @@ def _looks_like(path: Path, head: bytes) -> str:
     """Return what a file of no known format looks like, and what to do."""
     for start, text in _FOREIGN:
         if head.startswith(start):
-            return text
+            return f"cannot be read: it is {text}"
     if path.is_dir():
         return "is a folder and no recording; give the file in it."
     listed = ", ".join(sorted({suffix for one in known_formats() for suffix in one.suffixes}))
@@ -165,9 +171,8 @@ def _looks_like(path: Path, head: bytes) -> str:
     what = "cannot be read: it is a binary file" if binary else "cannot be read: it is no text file"
     if named is not None and not path.name.endswith((".txt", ".csv", ".tsv")):
         what = f"cannot be read: it is no {named.title} file, though named so, but {'binary' if binary else 'a text'}"
-    return (
-        f"{what} of a format bcikit knows ('bcikit import --list-formats': {listed})."
-        + ("" if binary else " A table of numbers is read with its columns named: map='eeg=1:8 time=0[s] marker=9'.")
+    return f"{what} of a format bcikit knows ('bcikit import --list-formats': {listed})." + (
+        "" if binary else " A table of numbers is read with its columns named: map='eeg=1:8 time=0[s] marker=9'."
     )
 
 
@@ -228,6 +233,6 @@ def _in_words(path: Path, one: Format, error: Exception) -> SourceError:
     if isinstance(error, ImportError):
         return SourceError(f"{path} is {one.title}; to read it a package is missing ({reason}).")
     return SourceError(
-        f"{path} cannot be read: it is damaged, truncated or not as {one.title} should be ({reason}). If a program wrote "
-        "it whole, please report it."
+        f"{path} cannot be read: it is damaged, truncated or not as {one.title} should be ({reason}). If a program "
+        "wrote it whole, please report it."
     )
