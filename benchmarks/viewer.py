@@ -374,12 +374,27 @@ def engine_rows(*, quick: bool) -> list[Row]:
     rests |= {"rest": (0.2, 0.2), "beep": 0.2, "cue": 0.4, "feedback": 2.9, "stop": 8.0, "feedback_rate": 25.0}
     with tempfile.TemporaryDirectory(prefix="bcikit-bench-") as folder:
 
-        def run(name: str, source: str, runs: dict[str, int], model: str = "", publish: str = "", limit: float = 0.0):
+        def run(
+            name: str, source: str, runs: dict[str, int], model: str = "", limit: float = 0.0, *, watched: bool = False
+        ):
             config = shipped_config("motor-imagery", source=source, seed=1, settings={**rests, **runs})
             recording = config.recording.model_copy(update={"folder": f"{folder}/{name}"})
             decoder = config.decoder.model_copy(update={"model": model})
             config = config.model_copy(update={"recording": recording, "decoder": decoder})
-            return Engine(config, publish=publish, limit=limit).run()
+            engine = Engine(config, limit=limit)
+            if not watched:
+                return engine.run()
+            command = [sys.executable, "-m", "bcikit.viewer", "--session"]
+            environment = {**os.environ, **engine.control.environment}
+            window = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+            try:
+                begin = time.monotonic()
+                while not engine.control.n_readers and time.monotonic() - begin < 30:
+                    time.sleep(0.1)
+                return engine.run()
+            finally:
+                window.kill()
+                window.wait()
 
         few = {"calibration_runs": 1, "feedback_runs": 0, "trials_per_run": 10}
         run("calibration", "sim:motor-imagery?seed=1", few)
@@ -387,18 +402,9 @@ def engine_rows(*, quick: bool) -> list[Row]:
         limit = 15.0 if quick else 40.0
         quiet, watched = [], []
         for number in range(2 if quick else 4):
-            # The outlets stay on in both cases: what is measured is the window.
-            name = uuid.uuid4().hex[:8]
             source = "sim:motor-imagery?seed=1&live=1"
-            quiet.append(run(f"alone-{number}", source, live_runs, model, f"{name}-alone", limit).values)
-            command = [sys.executable, "-m", "bcikit.viewer", "--session", name]
-            window = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            try:
-                time.sleep(4)
-                watched.append(run(f"watched-{number}", source, live_runs, model, name, limit).values)
-            finally:
-                window.kill()
-                window.wait()
+            quiet.append(run(f"alone-{number}", source, live_runs, model, limit).values)
+            watched.append(run(f"watched-{number}", source, live_runs, model, limit, watched=True).values)
     with_window = [values["latency_ms"]["p99"] / 1e3 for values in watched]
     alone = [values["latency_ms"]["p99"] / 1e3 for values in quiet]
     # The quietest round of each: another job on the core adds to the tail of both alike.

@@ -28,6 +28,11 @@ class Source(ABC):
     info: StreamInfo
     live: bool = True
 
+    def __repr__(self) -> str:
+        info = self.info
+        state = ", over" if self.ended else ""
+        return f"<{type(self).__name__} {info.name!r}: {info.n_channels} channels at {info.sfreq:g} Hz{state}>"
+
     @abstractmethod
     def start(self) -> None:
         """Begin to stream.

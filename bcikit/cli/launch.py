@@ -2,7 +2,6 @@
 
 import os
 import platform
-import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,9 +42,9 @@ def wants_window(*, headless: bool) -> bool:
 
 
 @contextmanager
-def window(name: str, engine: "Engine") -> Iterator[None]:
+def window(engine: "Engine") -> Iterator[None]:
     """Open the live window in a process of its own; it may freeze or die without touching the session."""
-    command = [sys.executable, "-m", "bcikit.viewer", "--session", name, "--exit-at-end"]
+    command = [sys.executable, "-m", "bcikit.viewer", "--session", "--exit-at-end"]
     process = subprocess.Popen(command, env={**os.environ, **engine.control.environment})  # noqa: S603 - our own module
     try:
         yield
@@ -84,12 +83,11 @@ def launch(config: "SessionConfig", *, headless: bool, as_json: bool = False, **
     from bcikit.session.summary import to_json
 
     shown = wants_window(headless=headless)
-    name = secrets.token_hex(4)
     with nullcontext(None) if as_json else progress_bars() as report:
         if report is not None:
             options["progress"] = report
-        engine = Engine(config, publish=name if shown else "", **options)
-        with window(name, engine) if shown else nullcontext(), stoppable(engine.end):
+        engine = Engine(config, **options)
+        with window(engine) if shown else nullcontext(), stoppable(engine.end):
             result = engine.run()
     if as_json:
         sys.stdout.write(to_json(result.values) + "\n")

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
         *,
         json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     ) -> None:
-        """Close the files of a session that a crash, a power cut or a full disk left open."""
+        """Close the files of a session that a crash, a full or a damaged disk left; the originals stay beside them."""
         from bcikit.recording import recover as run
 
         found = run(folder)
@@ -28,4 +28,8 @@ def register(app: typer.Typer) -> None:
             return
         typer.echo(f"{folder} is recovered: {found.n_samples} samples, {found.seconds:.1f} s.")
         for name, size in found.removed.items():
-            typer.echo(f"  {name}: {size} bytes at the end were not whole and were taken off.")
+            typer.echo(f"  {name}: {size} bytes were not whole and are left out.")
+        if found.lost_samples:
+            typer.echo(f"  {found.lost_samples} samples within the recording are lost; the gaps are marked in it.")
+        for name, kept in found.originals.items():
+            typer.echo(f"  {name} as it was is kept as {kept}.")

@@ -37,13 +37,12 @@ def _run(values: dict[str, Any], handshake: Path) -> None:
 
     operator = values["operator"]
     request = ArmRequest(operator=operator, subject=values["subject"], consent=consent, screening=screening)
-    engine = Engine(config, publish=values["publish"], operator=operator, request=request)
+    engine = Engine(config, operator=operator, request=request)
     # Asked to end, it ends after the chunk that it is at, with its report.
     signal.signal(signal.SIGTERM, lambda *_: engine.end())
     lines = {
         "pid": os.getpid(),
         "control": engine.control.environment,
-        "publish": values["publish"],
         "folder": config.recording.folder,
     }
     draft = handshake.with_suffix(".new")

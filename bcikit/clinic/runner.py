@@ -12,15 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from bcikit.acquisition import LslTextInlet
 from bcikit.session.config import SessionConfig
-from bcikit.session.control import ENV_ADDRESS, ENV_KEY, ControlClient
+from bcikit.session.ticket import Ticket
 from bcikit.signal import BciError
-from bcikit.ui.orders import Orders
-from bcikit.ui.reader import TextReader
-
-MESSAGE_WAIT = 15.0
-"""Seconds to find the engine's messages."""
+from bcikit.signal.messages import Message, Snapshot, record, to_json
+from bcikit.ui.session_link import SessionLink
 
 
 @dataclass(frozen=True)
@@ -92,8 +88,7 @@ class EngineRunner:
         self._pid = 0
         self._handshake: Path | None = None
         self._session: dict[str, Any] = {}
-        self._reader: TextReader | None = None
-        self._orders: Orders | None = None
+        self.link: SessionLink | None = None
 
     @property
     def running(self) -> bool:
@@ -119,7 +114,6 @@ class EngineRunner:
             "subject": job.subject,
             "consent": job.consent,
             "screening": job.screening,
-            "publish": name,
             "handshake": str(self._handshake),
         }
         work.touch(mode=0o600)
@@ -145,26 +139,23 @@ class EngineRunner:
         return True
 
     def _connect(self) -> None:
-        control = self._session["control"]
-        with contextlib.suppress(BciError):
-            self._orders = Orders(ControlClient(control[ENV_ADDRESS], control[ENV_KEY]))
-        name = f"bcikit-{self._session['publish']}-status"
-        self._reader = TextReader(lambda: LslTextInlet(name, timeout=MESSAGE_WAIT))
-        self._reader.start()
+        ticket = Ticket.from_environment(self._session["control"])
+        if ticket is None:
+            raise BciError("The handshake of the engine holds no ticket.")
+        self.link = SessionLink(ticket, signals=False).start()
 
     def poll(self) -> list[dict[str, Any]]:
         """Return what the engine said, and its result once it is over."""
         if self._handshake is None:
             return []
-        if self._reader is None and self._handshake.is_file():
+        if self.link is None and self._handshake.is_file():
             with contextlib.suppress(ValueError):
                 self._session = json.loads(self._handshake.read_text(encoding="utf-8"))
                 self._connect()
         messages = []
-        if self._reader is not None:
-            for text in self._reader.take():
-                with contextlib.suppress(ValueError):
-                    messages.append(json.loads(text))
+        if self.link is not None:
+            for message in self.link.take():
+                messages += _as_dicts(message)
         if not self._alive():
             messages.append(self._ending())
             self._clear()
@@ -187,8 +178,8 @@ class EngineRunner:
 
     def send(self, what: str, **details: Any) -> None:
         """Give the engine an order."""
-        if self._orders is not None:
-            self._orders.send(what, **details)
+        if self.link is not None:
+            self.link.orders.send(what, **details)
 
     def _clear(self) -> None:
         self.detach()
@@ -199,11 +190,9 @@ class EngineRunner:
 
     def detach(self) -> None:
         """Close the lines to the engine; it goes on."""
-        if self._reader is not None:
-            self._reader.halt()
-        if self._orders is not None:
-            self._orders.close()
-        self._reader, self._orders = None, None
+        if self.link is not None:
+            self.link.halt()
+        self.link = None
 
     def kill(self) -> None:
         """End the engine's process; for tests and for a session that cannot be stopped otherwise."""
@@ -214,6 +203,14 @@ class EngineRunner:
                     break
                 time.sleep(0.05)
         self._clear()
+
+
+def _as_dicts(message: Message) -> list[dict[str, Any]]:
+    """Return a message as the pages take it: its JSON with its row beside; of a snapshot every part."""
+    if isinstance(message, Snapshot):
+        head: list[dict[str, Any]] = [{"type": "snapshot", "messages": []}]
+        return head + [item for part in message.messages for item in _as_dicts(part)]
+    return [{**json.loads(to_json(message)), **record(message), "type": message.type}]
 
 
 def process_is_alive(pid: int) -> bool:

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from bcikit.decoding.centre import Recentring
 from bcikit.decoding.estimator import softmax
-from bcikit.decoding.model import Model, WindowLike
+from bcikit.decoding.model import Model
 from bcikit.decoding.riemann import CspLda, Mdm, TangentSpace
 from bcikit.decoding.sheet import ModelSheet
 from bcikit.decoding.spd import geodesic
+from bcikit.decoding.windows import WindowLike
 from bcikit.signal import ArgumentError, Decision, check_choice, check_range
 
 Array = NDArray[np.float64]

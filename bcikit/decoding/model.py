@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,31 +16,8 @@ from bcikit.decoding.scores import Scores, cross_validate
 from bcikit.decoding.sheet import ModelSheet, now_utc, package_versions
 from bcikit.decoding.store import read_model, write_model
 from bcikit.decoding.trials import Epochs
+from bcikit.decoding.windows import WindowLike
 from bcikit.signal import ArgumentError, Decision, ModelError, StreamInfo, check_range
-
-
-class WindowLike(Protocol):
-    """What a model needs of a window (`bcikit.processing.Window`)."""
-
-    @property
-    def data(self) -> NDArray[np.float64]:
-        """Signals, shape ``(n_channels, n_times)``."""
-
-    @property
-    def stop_sample(self) -> int:
-        """Index of the sample after the newest."""
-
-    @property
-    def time(self) -> float:
-        """Time of the newest sample."""
-
-    @property
-    def bad(self) -> NDArray[np.float64]:
-        """Share of bad or lost samples a channel."""
-
-    @property
-    def n_lost(self) -> int:
-        """Samples lost within the window."""
 
 
 class Model:

@@ -21,13 +21,14 @@ from bcikit.signal import (
     label_of,
     marks_bad,
 )
+from bcikit.signal.shown import Shown, counted, listed
 
 _USABLE = int(Bad.ARTEFACT | Bad.INTERPOLATED)
 """Bits of the mask that do not make a sample untrue; whoever wants to leave such epochs out does so before."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Epochs:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
+class Epochs(Shown):
     """Trials of equal length, cut at events.
 
     Attributes
@@ -77,6 +78,20 @@ class Epochs:
 
     def __len__(self) -> int:
         return self.X.shape[0]
+
+    def shown(self) -> tuple[str, dict[str, str]]:
+        """Return what a prompt and a notebook show."""
+        n, n_channels, n_times = self.X.shape
+        line = (
+            f"{n} trials x {n_channels} channels x {n_times} samples, {self.tmin:g} to {self.tmax:g} s at "
+            f"{self.sfreq:g} Hz: {counted(map(str, self.y))}"
+        )
+        return line, {
+            "channels": listed(self.ch_names),
+            "left out": f"{len(self.dropped)} events" if self.dropped else "",
+            "marked bad": listed(self.bads),
+            "unit": self.unit,
+        }
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -131,7 +146,7 @@ class Epochs:
 def epochs(
     recording: Recording | Sequence[Recording],
     *,
-    events: Mapping[str, str],
+    events: Mapping[str, str] | Sequence[str],
     tmin: float,
     tmax: float,
     channels: Sequence[str] | None = None,
@@ -147,8 +162,9 @@ def epochs(
     recording : Recording or sequence of Recording
         Each one is a run. All must have the same rate and the wanted channels; order and further channels do not
         matter, channels are matched by name.
-    events : mapping of str to str
-        Name of an event to the class it stands for; several names may stand for one class. An event's `value`
+    events : mapping of str to str, or sequence of str
+        Name of an event to the class it stands for; several names may stand for one class, and a list of names stands
+        for itself. An event's `value`
         counts as its name, too, so that ``{"1": "rest"}`` finds a marker 1.
     tmin, tmax : float
         Window in seconds from the event; it has ``round((tmax - tmin) * sfreq)`` samples.
@@ -177,6 +193,10 @@ def epochs(
     runs = [recording] if isinstance(recording, Recording) else list(recording)
     if not runs:
         raise DataError("epochs needs at least one recording.")
+    if isinstance(events, str):
+        raise ArgumentError(f"events is {events!r}; it must be a list of names, or a mapping of names to classes.")
+    if not isinstance(events, Mapping):
+        events = {name: name for name in events}
     check_range("max_bad", max_bad, low=0.0, high=1.0)
     sfreq = runs[0].info.sfreq
     n_times = round((check_range("tmax", tmax) - check_range("tmin", tmin)) * sfreq)

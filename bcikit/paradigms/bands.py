@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.paradigms.base import WindowLike
+from bcikit.decoding.windows import WindowLike
 from bcikit.signal import Decision, StreamInfo, check_range
 
 Bands = Mapping[str, tuple[float, float]]

@@ -7,6 +7,7 @@ from heapq import heapify, heappop, heappush
 from typing import Any, ClassVar, Protocol
 
 from bcikit.decoding.evidence import Stopping
+from bcikit.decoding.windows import WindowLike
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.schedule import Planned, Schedule
 from bcikit.paradigms.settings import ParadigmSettings
@@ -69,31 +70,6 @@ class Calibration:
     events: Mapping[str, str]
     tmin: float
     tmax: float
-
-
-class WindowLike(Protocol):
-    """What a decider reads of a window of samples (`bcikit.processing.Window` has it).
-
-    Attributes
-    ----------
-    data : ndarray, shape (n_channels, n_times)
-        Samples in microvolts.
-    stop_sample : int
-        Index after the newest sample.
-    time : float
-        Time of the newest sample.
-    bad : ndarray, shape (n_channels,)
-        Share of bad samples a channel.
-    """
-
-    @property
-    def data(self) -> Any: ...  # noqa: D102
-    @property
-    def stop_sample(self) -> int: ...  # noqa: D102
-    @property
-    def time(self) -> float: ...  # noqa: D102
-    @property
-    def bad(self) -> Any: ...  # noqa: D102
 
 
 class Decider(Protocol):
@@ -183,19 +159,6 @@ class Paradigm(ABC):
     def idle(self) -> str | None:
         """The class of wanting nothing; None where there is none."""
         return None
-
-    def resting(self) -> tuple[int, float] | None:
-        """Return what the idle test decides while nothing is asked for, as in a run (call after `configure`).
-
-        Returns
-        -------
-        (int, float) or None
-            Length of a window in samples, and windows a second; None where decisions are about what was shown only.
-        """
-        if self.calibration is None:
-            return None
-        rate = float(getattr(self.settings, "rate", getattr(self.settings, "feedback_rate", 8.0)))
-        return self.schedule.samples(self.calibration.tmax - self.calibration.tmin), rate
 
     @property
     def open_ended(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.decoding import make_decoder
-from bcikit.paradigms.base import WindowLike
+from bcikit.decoding.windows import WindowLike
 from bcikit.signal import Decision, StreamInfo
 
 IDLE_MARGIN = 1.5

@@ -1,7 +1,7 @@
 """Recursive filters: band-pass, high-pass, low-pass, notch and comb. In a Pipeline they merge into one cascade."""
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -108,7 +108,7 @@ def check_frequency(name: str, value: float, info: StreamInfo) -> float:
     return float(value)
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(eq=False)
 class Bandpass(IirStep):
     """Butterworth band-pass.
 
@@ -123,6 +123,7 @@ class Bandpass(IirStep):
     name: ClassVar[str] = "bandpass"
     l_freq: float
     h_freq: float
+    _: KW_ONLY
     order: int = 4
 
     def __post_init__(self) -> None:
@@ -138,7 +139,7 @@ class Bandpass(IirStep):
         return _butter(self.order, [self.l_freq, self.h_freq], "bandpass", info)
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(eq=False)
 class Highpass(IirStep):
     """Butterworth high-pass.
 
@@ -152,6 +153,7 @@ class Highpass(IirStep):
 
     name: ClassVar[str] = "highpass"
     freq: float
+    _: KW_ONLY
     order: int = 4
 
     def __post_init__(self) -> None:
@@ -164,7 +166,7 @@ class Highpass(IirStep):
         return _butter(self.order, [self.freq], "highpass", info)
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(eq=False)
 class Lowpass(IirStep):
     """Butterworth low-pass.
 
@@ -178,6 +180,7 @@ class Lowpass(IirStep):
 
     name: ClassVar[str] = "lowpass"
     freq: float
+    _: KW_ONLY
     order: int = 4
 
     def __post_init__(self) -> None:
@@ -190,7 +193,7 @@ class Lowpass(IirStep):
         return _butter(self.order, [self.freq], "lowpass", info)
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(eq=False)
 class Notch(IirStep):
     """Takes out one frequency with a second-order notch.
 
@@ -204,6 +207,7 @@ class Notch(IirStep):
 
     name: ClassVar[str] = "notch"
     freq: float | None = None
+    _: KW_ONLY
     quality: float = 30.0
 
     def __post_init__(self) -> None:

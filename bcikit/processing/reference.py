@@ -1,7 +1,7 @@
 """Re-referencing: average, linked, single; bipolar pairs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from bcikit.signal import ArgumentError, Bad, Chunk, StreamInfo
 _EXCLUDED = int(Bad.FLAT | Bad.AFFECTED)
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(eq=False)
 class Rereference(Step):
     """Subtracts a reference from every EEG channel.
 
@@ -37,6 +37,7 @@ class Rereference(Step):
 
     name: ClassVar[str] = "rereference"
     reference: str | Sequence[str] = "average"
+    _: KW_ONLY
     bads: Sequence[str] = ()
     _eeg: list[int] = field(init=False, repr=False, default_factory=list)
     _members: list[int] = field(init=False, repr=False, default_factory=list)
@@ -120,7 +121,7 @@ class Rereference(Step):
         return Chunk(out, chunk.times, chunk.first_sample, chunk.health.with_mask(marked))
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(eq=False)
 class Pick(Step):
     """Keeps some channels, in the order given.
 
@@ -134,6 +135,7 @@ class Pick(Step):
 
     name: ClassVar[str] = "pick"
     channels: Sequence[str] = ()
+    _: KW_ONLY
     types: Sequence[str] = ("eeg",)
     _columns: NDArray[np.intp] | None = field(init=False, repr=False, default=None)
 

@@ -1,6 +1,6 @@
 """Other sampling rates: decimation by a whole factor, resampling to any rate."""
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from math import gcd
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from bcikit.processing.step import Step
 from bcikit.signal import ArgumentError, Bad, Chunk, StreamInfo, check_int, check_range
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(eq=False)
 class Decimate(Step):
     """Keeps every n-th sample after a causal low-pass (Butterworth).
 
@@ -36,6 +36,7 @@ class Decimate(Step):
 
     name: ClassVar[str] = "decimate"
     factor: int
+    _: KW_ONLY
     order: int = 8
     _runner: Cascade | None = field(init=False, repr=False, default=None)
     _emitter: Emitter = field(init=False, repr=False, default_factory=Emitter)
@@ -84,7 +85,7 @@ class Decimate(Step):
         )
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(eq=False)
 class Resample(Step):
     """Resamples to any rate with a causal low-pass of linear phase (a polyphase filter, windowed sinc).
 
@@ -106,6 +107,7 @@ class Resample(Step):
 
     name: ClassVar[str] = "resample"
     sfreq: float
+    _: KW_ONLY
     half_width: int = 10
     _state: "_Polyphase | None" = field(init=False, repr=False, default=None)
 

@@ -17,7 +17,9 @@ def write_header(folder: Path, values: Mapping[str, Any]) -> None:
     fresh = folder / f".{HEADER}.new"
     text = json.dumps(to_json(values), indent=1, ensure_ascii=False, allow_nan=False)
     try:
-        with fresh.open("w", encoding="utf-8") as file:
+        # A new file of that name, and never what a link of that name leads to.
+        fresh.unlink(missing_ok=True)
+        with fresh.open("x", encoding="utf-8") as file:
             file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from bcikit.recording.layout import HEADER, SIGNALS
 from bcikit.recording.session import Session, read_session
 from bcikit.recording.writer import SessionWriter
 from bcikit.signal import Recording, RecordingError
@@ -64,4 +65,8 @@ def import_file(path: str | Path, folder: str | Path, **options: Any) -> Session
     """
     from bcikit.acquisition import read_address
 
+    place = Path(str(path).partition("?")[0])
+    if place.name == SIGNALS and (place.parent / HEADER).is_file():
+        # The signals of a session of our own: it knows by itself whether they are as they were written.
+        read_session(place.parent)
     return import_recording(read_address(path, **options), folder, source=Path(path).name)

@@ -40,6 +40,14 @@ def whole_lines(raw: bytes) -> int:
     return raw.rfind(b"\n") + 1
 
 
+def is_record(line: bytes) -> bool:
+    """Return whether a line is one JSON object."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Return the records of a file; an incomplete last line is left out, a missing file has none.
 
@@ -55,8 +63,9 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(raw[: whole_lines(raw)].split(b"\n")[:-1], start=1):
         try:
             record = json.loads(line)
-        except ValueError as error:
-            raise RecordingError(f"{path}, line {number} is damaged: {error}") from error
+        except (ValueError, RecursionError) as error:
+            what = "nested too deeply" if isinstance(error, RecursionError) else error
+            raise RecordingError(f"{path}, line {number} is damaged: {what}") from error
         if not isinstance(record, dict):
             raise RecordingError(f"{path}, line {number} is damaged: no JSON object.")
         records.append(record)

@@ -10,6 +10,8 @@ FORMAT_VERSION = 1
 
 SIGNALS = "signals.xdf"
 HEADER = "session.json"
+INDEX = "signals.index"
+"""Checksums of the signals, JSON lines."""
 LINE_FILES = ("events", "decisions", "verdicts", "health", "alarms")
 """JSON-lines files that every session has; the writer makes others as they are needed."""
 

@@ -1,21 +1,21 @@
-"""Recovery: closes the files of a session that was cut off."""
+"""Recovery: closes the files of a session that was cut off or damaged, beside the originals, which stay."""
 
 import datetime
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import shutil
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bcikit.recording.append_file import lock_handle
+from bcikit.recording.checksums import Index, heading, read_parts
 from bcikit.recording.header import read_header, write_header
-from bcikit.recording.jsonlines import whole_lines
-from bcikit.recording.layout import MARKERS, RECORDING, SIGNALS, Track, stream_numbers, tracks_of
+from bcikit.recording.jsonlines import is_record, whole_lines
+from bcikit.recording.layout import HEADER, INDEX, RECORDING, SIGNALS, Track, stream_numbers, tracks_of
+from bcikit.recording.salvage import Salvage, described_streams, salvage
 from bcikit.recording.tracks import encode_footers, encode_headers
-from bcikit.recording.xdf import SAMPLES, STREAM_FOOTER, STREAM_HEADER
-from bcikit.recording.xdf_reader import XdfStream, decode_samples, parse_header, walk
 from bcikit.signal import RecordingError, StreamInfo
 
 
@@ -28,7 +28,7 @@ class Recovery:
     path : Path
         The session folder.
     needed : bool
-        False if the session was closed properly; then nothing was touched.
+        False if the session was closed properly and is whole; then nothing was touched.
     status : str
         Status before.
     n_samples : int
@@ -36,7 +36,13 @@ class Recovery:
     seconds : float
         From the first to the last of them.
     removed : mapping of str to int
-        Bytes that were not whole and were taken off, by file.
+        Bytes that were not whole and are not in the new files, by file.
+    lost_samples : int
+        Samples within the recording that damage cost; they count as lost, as if the device had not delivered them.
+    damaged : tuple of (int, int)
+        Bytes of the old signal file that could not be kept, from and to.
+    originals : mapping of str to str
+        Where each file that was written anew is kept as it was, by its name.
     """
 
     path: Path
@@ -45,6 +51,9 @@ class Recovery:
     n_samples: int
     seconds: float
     removed: Mapping[str, int]
+    lost_samples: int = 0
+    damaged: tuple[tuple[int, int], ...] = ()
+    originals: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -52,17 +61,20 @@ class Recovery:
 
 
 def recover(path: str | Path) -> Recovery:
-    """Close the files of a session that was cut off by a crash, a kill or a full disk.
+    """Close the files of a session that a crash, a kill, a full disk or a damaged disk left.
 
-    What was not written whole is taken off the ends of the files, the XDF file gets its footers and the header the
-    status "recovered". A session that was closed properly is left as it is.
+    Every file that is not whole is written anew beside the old one, which stays as ``NAME.original``. Behind a damaged
+    place in the signals the recording goes on where it is whole again, and what is missing counts as lost samples. The
+    new XDF file gets its footers and checksums and the header the status "recovered". A session that was closed
+    properly and is whole is left as it is.
 
     Raises
     ------
     RecordingError
-        If it is no session, it is still being recorded, or the folder cannot be written.
+        If it is no session, it is still being recorded, a file of it is a link, or the folder cannot be written.
     """
     folder = Path(path)
+    _refuse_links(folder)
     header = read_header(folder)
     infos = {name: StreamInfo.from_dict(values) for name, values in header.get("extra", {}).items()}
     tracks = tracks_of(StreamInfo.from_dict(header["info"]), infos)
@@ -72,107 +84,140 @@ def recover(path: str | Path) -> Recovery:
         raise RecordingError(f"{folder} cannot be recovered: {error.strerror or error}.") from error
 
 
+def _refuse_links(folder: Path) -> None:
+    """Refuse a session whose files lead elsewhere: what is written must stay in its folder."""
+    for place in [folder / HEADER, folder / SIGNALS, folder / INDEX, *folder.glob("*.jsonl")]:
+        try:
+            mode = place.lstat().st_mode
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISREG(mode):
+            raise RecordingError(
+                f"{place} is a link or no file; a recovery writes only what lies in the folder itself."
+            )
+
+
 def _recover(folder: Path, header: dict[str, Any], tracks: Mapping[str, Track]) -> Recovery:
     status = str(header["status"])
     signals = folder / SIGNALS
-    signals.touch()
-    with signals.open("r+b") as file:
-        if status == RECORDING and not lock_handle(file.fileno()):
-            raise RecordingError(f"{folder} is still being recorded; stop that first.")
-        raw = file.read()
-        scan = _Scan(tracks)
-        end = scan.run(memoryview(raw))
-        closed = scan.n_footers >= len(stream_numbers(tracks))
-        removed = {SIGNALS: len(raw) - end} if end < len(raw) else {}
-        if removed or not closed:
-            file.truncate(end)
-            file.seek(end)
-            if scan.n_headers < len(stream_numbers(tracks)):
-                # Killed before the headers were whole: there can be no samples yet.
-                file.seek(0)
-                file.truncate(0)
-                file.write(encode_headers(tracks))
-            if not closed:
-                file.write(encode_footers(stream_numbers(tracks), scan.counts, scan.spans))
-            file.flush()
-            os.fsync(file.fileno())
-    number = tracks[""].numbers.signal
-    first, last = scan.spans.get(number, (0.0, 0.0))
-    needed = status == RECORDING or not closed or bool(removed)
+    raw = b""
+    if signals.exists():
+        with signals.open("rb") as file:
+            if status == RECORDING and not lock_handle(file.fileno()):
+                raise RecordingError(f"{folder} is still being recorded; stop that first.")
+            raw = file.read()
+    try:
+        parts = read_parts(folder, header)
+    except RecordingError:
+        parts = []
+    numbers = stream_numbers(tracks)
+    headers = encode_headers(tracks)
+    found = salvage(raw, tracks, described_streams(headers), parts)
+    whole = not found.gaps and found.footers >= len(numbers) and found.headers >= len(numbers)
+    sized = header.get("signals_bytes") in (None, len(raw)) and (not parts or parts[-1].stop == len(raw))
+    unchecked = header.get("checksums") == INDEX and not parts
+    now = datetime.datetime.now(datetime.UTC)
+    fresh_header = dict(header)
+    originals: dict[str, str] = {}
+    removed: dict[str, int] = {}
+    if not whole or unchecked or (status != RECORDING and not sized):
+        footers = encode_footers(numbers, found.counts, found.spans)
+        made = now.isoformat()
+        size = _write_signals(folder, [headers, *found.kept, footers], made, originals)
+        fresh_header |= {"checksums": INDEX, "signals_bytes": size, "index": made}
+    gone = sum(stop - start for start, stop in found.gaps)
+    if gone:
+        removed[SIGNALS] = gone
     for lines in sorted(folder.glob("*.jsonl")):
-        cut = _cut_lines(lines)
+        cut = _mend_lines(lines, originals)
         if cut:
-            needed = True
             removed[lines.name] = cut
+    needed = status == RECORDING or bool(originals)
+    lost = found.lost.get("", 0)
     if needed:
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        fresh = "recovered" if status == RECORDING else status
-        write_header(folder, {**header, "status": fresh, "recovered": now})
+        fresh = "recovered" if status == RECORDING or _damaged_inside(found, len(raw)) else status
+        told = {"lost_samples": lost, "removed": removed, "originals": originals}
+        fresh_header |= {"status": fresh, "recovered": now.isoformat(timespec="seconds"), "recovery": told}
+        write_header(folder, fresh_header)
+    first, last = found.spans.get(tracks[""].numbers.signal, (0.0, 0.0))
     return Recovery(
         path=folder,
         needed=needed,
         status=status,
-        n_samples=scan.counts.get(number, 0),
+        n_samples=found.counts.get(tracks[""].numbers.signal, 0),
         seconds=last - first,
         removed=removed,
+        lost_samples=lost,
+        damaged=tuple(found.gaps),
+        originals=originals,
     )
 
 
-def _cut_lines(path: Path) -> int:
-    """Take an incomplete last line off; return how many bytes that were."""
+def _damaged_inside(found: Salvage, size: int) -> bool:
+    return bool(found.lost) or any(stop < size for _, stop in found.gaps)
+
+
+def _write_signals(folder: Path, pieces: Iterable[bytes | memoryview], made: str, originals: dict[str, str]) -> int:
+    """Write signals and their index anew; return how many bytes of signals there are."""
+    index = Index()
+    lines = [heading(made)]
+    size = 0
+    fresh = _fresh(folder / SIGNALS)
+    try:
+        with fresh.open("xb") as file:
+            for piece in pieces:
+                file.write(piece)
+                size += len(piece)
+                if index.add(bytes(piece)):
+                    lines.append(index.line())
+            file.flush()
+            os.fsync(file.fileno())
+        lines.append(index.line())
+        _put(fresh, folder / SIGNALS, originals)
+    finally:
+        fresh.unlink(missing_ok=True)
+    _write(folder / INDEX, b"".join(lines), originals)
+    return size
+
+
+def _mend_lines(path: Path, originals: dict[str, str]) -> int:
+    """Leave out what is no record; return how many bytes that were."""
     raw = path.read_bytes()
     whole = whole_lines(raw)
-    if whole < len(raw):
-        with path.open("r+b") as file:
-            file.truncate(whole)
+    kept = b"".join(line + b"\n" for line in raw[:whole].split(b"\n")[:-1] if is_record(line))
+    if kept != raw:
+        _write(path, kept, originals)
+    return len(raw) - len(kept)
+
+
+def _write(path: Path, content: bytes, originals: dict[str, str]) -> None:
+    fresh = _fresh(path)
+    try:
+        with fresh.open("xb") as file:
+            file.write(content)
+            file.flush()
             os.fsync(file.fileno())
-    return len(raw) - whole
+        _put(fresh, path, originals)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
-class _Scan:
-    """Goes through an XDF file up to the last place where it is whole, and counts for the footers.
+def _fresh(path: Path) -> Path:
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    return fresh
 
-    Samples and masks count once the row of their chunk has come: all of them were one append.
-    """
 
-    def __init__(self, tracks: Mapping[str, Track]) -> None:
-        self.counts: dict[int, int] = {}
-        self.spans: dict[int, tuple[float, float]] = {}
-        self.n_footers = 0
-        self.n_headers = 0
-        self._streams: dict[int, XdfStream] = {}
-        self._rows = {track.numbers.chunks for track in tracks.values()}
-        self._pending: list[tuple[int, Any]] = []
-
-    def run(self, raw: memoryview) -> int:
-        """Return where the file stops being whole, in bytes; footers that are not the last of all do not count."""
-        end = 4 if len(raw) >= 4 else 0
-        for chunk in walk(raw):
-            number = chunk.stream
-            if chunk.tag == STREAM_HEADER:
-                self._streams[number or 0] = parse_header(chunk)
-                self.n_headers += 1
-            elif chunk.tag == SAMPLES and number in self._streams:
-                try:
-                    times, _ = decode_samples(self._streams[number], chunk.content)
-                except RecordingError:
-                    break
-                self._pending.append((number, np.array(times)))
-                if number not in self._rows and number != MARKERS:
-                    continue
-                self._commit()
-            elif chunk.tag == STREAM_FOOTER:
-                self.n_footers += 1
-                if self.n_footers < len(self._streams):
-                    continue
-            if not self._pending:
-                end = chunk.end
-        return end
-
-    def _commit(self) -> None:
-        for number, times in self._pending:
-            if len(times):
-                first = self.spans.get(number, (float(times[0]), 0.0))[0]
-                self.spans[number] = (first, float(times[-1]))
-                self.counts[number] = self.counts.get(number, 0) + len(times)
-        self._pending.clear()
+def _put(fresh: Path, path: Path, originals: dict[str, str]) -> None:
+    """Put a new file in the place of the old one, which keeps its content under a name of its own."""
+    if path.exists():
+        number = 1
+        while os.path.lexists(kept := path.with_name(f"{path.name}.original{'' if number == 1 else f'-{number}'}")):
+            number += 1
+        try:
+            kept.hardlink_to(path)
+        except OSError:
+            # No such links on this file system; the old file is not touched before its copy is whole.
+            shutil.copy2(path, kept)
+        originals[path.name] = kept.name
+    fresh.replace(path)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.recording.checksums import signal_damage
 from bcikit.recording.header import read_header
 from bcikit.recording.jsonlines import read_lines
 from bcikit.recording.layout import SIGNALS, Track, tracks_of
@@ -67,6 +68,8 @@ class Session:
         The lines of every JSON-lines file; "after_chunk" says how many chunks were written before.
     extra : mapping of str to ReadTrack
         The other streams.
+    damage : str
+        What differs from what was written, by the session's own checksums; empty if nothing does.
     """
 
     path: Path | None
@@ -83,6 +86,7 @@ class Session:
     verdicts: tuple[Verdict, ...] = ()
     records: Mapping[str, list[dict[str, Any]]]
     extra: Mapping[str, ReadTrack]
+    damage: str = ""
 
     @property
     def recording(self) -> Recording:
@@ -132,13 +136,16 @@ class Session:
         )
 
 
-def read_session(path: str | Path) -> Session:
+def read_session(path: str | Path, *, damaged: bool = False) -> Session:
     """Return a session; one that was cut off is read as far as it is whole.
 
     Parameters
     ----------
     path : str or Path
         The session folder.
+    damaged : bool
+        Whether signals that are not as they were written are read all the same; `Session.damage` then says what is
+        wrong with them.
 
     Raises
     ------
@@ -152,7 +159,15 @@ def read_session(path: str | Path) -> Session:
     signals = folder / SIGNALS
     if not signals.is_file():
         raise RecordingError(f"{folder} has no {SIGNALS}; the signals of this session are gone.")
-    streams = read_xdf(signals)
+    damage = ""
+
+    def check(raw: memoryview) -> None:
+        nonlocal damage
+        damage = signal_damage(folder, header, raw)
+        if damage and not damaged:
+            raise RecordingError(damage)
+
+    streams = read_xdf(signals, check=check)
     read = {name: read_track(track, streams) for name, track in tracks.items()}
     records = {file.stem: read_lines(file) for file in sorted(folder.glob("*.jsonl"))}
     main = read.pop("")
@@ -171,6 +186,7 @@ def read_session(path: str | Path) -> Session:
         verdicts=tuple(Verdict.from_dict(_bare(line)) for line in records.get("verdicts", [])),
         records=records,
         extra=read,
+        damage=damage,
     )
 
 

@@ -12,12 +12,14 @@ from typing import Any, Self
 import numpy as np
 
 from bcikit.recording.append_file import AppendFile
+from bcikit.recording.checksums import Index
 from bcikit.recording.header import write_header
 from bcikit.recording.jsonlines import encode_line
 from bcikit.recording.layout import (
     FORMAT,
     FORMAT_VERSION,
     HEADER,
+    INDEX,
     LINE_FILES,
     MARKERS,
     RECORDING,
@@ -91,10 +93,12 @@ class SessionWriter:
         self._counts: dict[int, int] = {}
         self._spans: dict[int, tuple[float, float]] = {}
         self._boundary = float("-inf")
+        self._index = Index()
         self._header: dict[str, Any] = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
             "status": RECORDING,
+            "checksums": INDEX,
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "info": info.to_dict(),
             "extra": {name: track.info.to_dict() for name, track in self._tracks.items() if name},
@@ -120,7 +124,10 @@ class SessionWriter:
         write_header(self.path, self._header)
         signals = self._files[SIGNALS] = AppendFile(self.path / SIGNALS)
         signals.lock()
-        signals.append(encode_headers(self._tracks))
+        self._files[INDEX] = AppendFile(self.path / INDEX)
+        headers = encode_headers(self._tracks)
+        signals.append(headers)
+        self._index.add(headers)
         for kind in LINE_FILES:
             self._files[kind] = AppendFile(self.path / f"{kind}.jsonl")
         for file in self._files.values():
@@ -216,6 +223,9 @@ class SessionWriter:
         self._check()
         try:
             self._files[name].append(data)
+            # After what it tells of: a line never speaks of bytes that are not there.
+            if name == SIGNALS and self._index.add(data):
+                self._files[INDEX].append(self._index.line())
         except OSError as error:
             raise self._fail(error) from error
 
@@ -306,8 +316,11 @@ class SessionWriter:
         try:
             with contextlib.suppress(*tolerated):
                 self._files[SIGNALS].append(footers)
+                self._index.add(footers)
+                self._files[INDEX].append(self._index.line())
                 for file in self._files.values():
                     file.sync()
+                self._header["signals_bytes"] = self._files[SIGNALS].size
             with contextlib.suppress(*tolerated):
                 if (self.path / HEADER).is_file():
                     write_header(self.path, self._header)

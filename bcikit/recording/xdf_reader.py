@@ -6,7 +6,7 @@ is still whole, and it decodes a chunk of samples at once instead of sample by s
 
 import mmap
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,11 +90,11 @@ class XdfStream:
     footer: bool = False
 
 
-def walk(raw: memoryview) -> Iterator[XdfChunk]:
-    """Yield the chunks of a file until it ends or stops making sense."""
-    if bytes(raw[:4]) != MAGIC:
+def walk(raw: memoryview, start: int = 0) -> Iterator[XdfChunk]:
+    """Yield the chunks of a file from `start` on until it ends or stops making sense."""
+    if start == 0 and bytes(raw[:4]) != MAGIC:
         return
-    position = 4
+    position = start or 4
     while position < len(raw):
         parsed = _length(raw, position)
         if parsed is None:
@@ -187,8 +187,15 @@ def _decode_texts(
     return times, texts
 
 
-def read_xdf(path: str | Path) -> dict[int, XdfStream]:
+def read_xdf(path: str | Path, *, check: Callable[[memoryview], None] | None = None) -> dict[int, XdfStream]:
     """Return the streams of a file, by number; of a file that was cut off, all that is whole.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    check : callable, optional
+        Is shown the bytes of the file before anything is read from them; raises where they are not as they must be.
 
     Raises
     ------
@@ -200,6 +207,8 @@ def read_xdf(path: str | Path) -> dict[int, XdfStream]:
             raise RecordingError(f"{path} is no XDF file.")
         # Mapped, so that an hour of many channels is in memory once: as the arrays made below.
         raw = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    if check is not None:
+        check(raw)
     streams: dict[int, XdfStream] = {}
     times: dict[int, list[NDArray[np.float64]]] = {}
     values: dict[int, list[Any]] = {}

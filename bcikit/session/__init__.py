@@ -4,24 +4,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bcikit.session.channel import ChannelServer
     from bcikit.session.conductor import AUTOMATIC, Conductor
     from bcikit.session.config import SessionConfig, config_from, load_config
-    from bcikit.session.control import ControlClient, ControlServer
+    from bcikit.session.control import ControlClient
     from bcikit.session.engine import Engine, Result, check_session
     from bcikit.session.listener import Listener
     from bcikit.session.repeat import Comparison
     from bcikit.session.shipped import shipped_config
+    from bcikit.session.ticket import Ticket
 
 _WHERE = {
     "AUTOMATIC": "conductor",
+    "ChannelServer": "channel",
     "Comparison": "repeat",
     "Conductor": "conductor",
     "ControlClient": "control",
-    "ControlServer": "control",
     "Engine": "engine",
     "Listener": "listener",
     "Result": "engine",
     "SessionConfig": "config",
+    "Ticket": "ticket",
     "check_session": "engine",
     "config_from": "config",
     "load_config": "config",
@@ -30,14 +33,15 @@ _WHERE = {
 
 __all__ = [
     "AUTOMATIC",
+    "ChannelServer",
     "Comparison",
     "Conductor",
     "ControlClient",
-    "ControlServer",
     "Engine",
     "Listener",
     "Result",
     "SessionConfig",
+    "Ticket",
     "check_session",
     "config_from",
     "load_config",

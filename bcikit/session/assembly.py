@@ -14,6 +14,8 @@ from bcikit.processing import Pipeline
 from bcikit.safety import GateSettings
 from bcikit.safety.settings import REAL_ACTUATORS
 from bcikit.session.config import SessionConfig
+from bcikit.session.equip import attach_errors, prepare_paradigm
+from bcikit.session.models import find_error_model, following, starting_model
 from bcikit.session.stimulus import check_stimuli, refusal
 from bcikit.session.training import Window
 from bcikit.signal import Address, BciError, ConfigError, SafetyError, StreamInfo, check_choice
@@ -44,6 +46,8 @@ class Assembly:
         Of a decision after the cue.
     model : Model or None
         Loaded from a file; None where it is trained.
+    error_model : Model or None
+        The decoder of error potentials, where choices are taken back by them.
     stimulus : str
         What the stimulus analyser says: "", "PASS" or "RESTRICTED".
     outputs : list of Output
@@ -59,6 +63,7 @@ class Assembly:
     window: Window
     model: Model | None
     stimulus: str
+    error_model: Model | None = None
     outputs: list[Output] = field(default_factory=list)
 
     @property
@@ -147,6 +152,8 @@ def _parts(
     """Make what does not need the source."""
     gate = collect.attempt("gate", lambda: check_settings(GateSettings, config.gate, where="gate"))
     paradigm = collect.attempt("paradigm", lambda: paradigm_of(config))
+    if paradigm is not None:
+        collect.attempt("decoder", lambda: prepare_paradigm(paradigm, config))
     pipeline = collect.attempt("pipeline.steps", lambda: Pipeline.from_config(config.pipeline.steps))
     collect.attempt("recording.folder", lambda: check_folder(config.recording.folder or "."))
     outputs: list[Output] = []
@@ -184,6 +191,8 @@ def assemble(config: SessionConfig) -> Assembly:
             collect.attempt("paradigm", lambda: paradigm.configure(filtered, seed=config.session.seed))
             stimulus = collect.attempt("stimulus", lambda: stimulus_result(config, paradigm))
             model = collect.attempt("decoder", lambda: _decoder(config, paradigm, filtered))
+            error_model = collect.attempt("decoder", lambda: find_error_model(config, filtered))
+            collect.attempt("decoder", lambda: attach_errors(paradigm, config, error_model))
     if paradigm is not None:
         collect.attempt("calibration", lambda: _check_calibration(config, paradigm))
     if collect.problems:
@@ -197,7 +206,9 @@ def assemble(config: SessionConfig) -> Assembly:
     assert paradigm is not None
     assert gate is not None
     assert window is not None
-    return Assembly(config, source, columns, pipeline, paradigm, gate, window, model, stimulus or "", outputs)
+    return Assembly(
+        config, source, columns, pipeline, paradigm, gate, window, model, stimulus or "", error_model, outputs
+    )
 
 
 def stimulus_result(config: SessionConfig, paradigm: Paradigm) -> str:
@@ -265,18 +276,19 @@ def window_of(config: SessionConfig, paradigm: Paradigm) -> Window:
 
 def _decoder(config: SessionConfig, paradigm: Paradigm, info: StreamInfo) -> Model | None:
     """Return the model of the session, attached; None where it is trained or the paradigm brings what decides."""
-    if paradigm.decider() is not None:
-        return None
-    if not config.decoder.model:
-        check_choice("name", config.decoder.name, tuple(DECODERS))
-        return None
-    model = Model.load(config.decoder.model).attach(info)
-    unknown = sorted(set(paradigm.classes) - set(model.classes))
-    if unknown:
-        raise BciError(
-            f"The model {config.decoder.model} decides between {', '.join(model.classes)}; "
-            f"the paradigm also asks for {', '.join(unknown)}."
-        )
+    section = config.decoder
+    model = starting_model(config, paradigm, info)
+    if model is not None:
+        # Whether it can follow is found out before anything starts.
+        following(model, section)
+    elif paradigm.decider() is not None:
+        if section.follows or section.start != "calibrate":
+            raise BciError(
+                f"{paradigm.name} brings what decides; start, recentre and adapt are for a trained model (for an "
+                'SSVEP menu: paradigm settings decoder = "" and calibration_rounds).'
+            )
+    elif not section.model:
+        check_choice("name", section.name, tuple(DECODERS))
     return model
 
 

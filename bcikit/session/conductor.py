@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bcikit.decoding import AdaptiveModel
 from bcikit.paradigms import Paradigm, WindowRequest
 from bcikit.processing import Pipeline, Regrid, WindowBuffer
 from bcikit.safety import SafetySystem, Severity, State
 from bcikit.safety.arming import ArmRequest
-from bcikit.safety.idle import IdleTest
-from bcikit.session.command_life import shortened
+from bcikit.safety.machine import LATCHED
 from bcikit.session.decider import Decider, Trainer
-from bcikit.session.idle_block import KIND, IdleBlock
+from bcikit.session.following import Follower
 from bcikit.session.listener import Listener
 from bcikit.session.orders import checked_order
 from bcikit.session.standstill import Standstill, nothing_can_come
@@ -30,6 +30,18 @@ from bcikit.signal import (
     StreamInfo,
     Verdict,
     check_choice,
+)
+from bcikit.signal.messages import (
+    Alarmed,
+    Decided,
+    Filtered,
+    Happened,
+    Input,
+    Message,
+    ModelChosen,
+    Raw,
+    Sent,
+    StateChanged,
 )
 
 BUFFER_SECONDS = 30.0
@@ -69,8 +81,6 @@ class Conductor:
         Who arms; `AUTOMATIC` where nobody does and the profile allows it.
     request : ArmRequest, optional
         What the operator brings to calibrate and to arm: consent, screening.
-    idle_test : float
-        Seconds of rest before the first run in which false activations are counted; 0 for none.
     """
 
     def __init__(
@@ -87,7 +97,6 @@ class Conductor:
         listeners: Sequence[Listener] = (),
         operator: str = AUTOMATIC,
         request: ArmRequest | None = None,
-        idle_test: float = 0.0,
     ) -> None:
         self._columns = list(columns)
         self._all = self._columns == list(range(info.n_channels))
@@ -104,6 +113,7 @@ class Conductor:
         self._request = request or ArmRequest()
         self.decider: Decider | None = paradigm.decider() or decider
         self._trainer = trainer if self.decider is None else None
+        self._follower: Follower | None = None
         self._buffer = WindowBuffer(self.filtered_info.n_channels, self.filtered_info.sfreq, BUFFER_SECONDS)
         self._collected: list[Chunk] = []
         self._cues: list[Event] = []
@@ -120,7 +130,6 @@ class Conductor:
         self._wants_go = False
         self._next_try = float("-inf")
         self._still = Standstill()
-        self.idle = IdleBlock(idle_test)
         self._late = False
         self.backlog_s = 0.0
         """Longest time, in seconds, that samples lay in the driver's buffer while nobody was shown anything."""
@@ -137,6 +146,7 @@ class Conductor:
             "order": self._take_order,
             "silence": self._take_silence,
         }
+        self._follow_person()
 
     @property
     def finished(self) -> bool:
@@ -161,16 +171,14 @@ class Conductor:
         stopwatch : callable, optional
             Returns the seconds since the chunk arrived; only measured, never decided upon.
         """
-        for listener in self.listeners:
-            listener.on_chunk(chunk, now)
+        self._tell(Raw(chunk=chunk, time=now))
         if not chunk.n_times:
             return
         used = chunk if self._all else self._pick(chunk)
         self.now = max(self.now, now)
         self.safety.on_chunk(used, self.now)
         filtered = self.pipeline.process(used)
-        for listener in self.listeners:
-            listener.on_filtered(filtered)
+        self._tell(Filtered(chunk=filtered, time=self.now))
         self._buffer.append(filtered)
         if self._trainer is not None:
             self._collected.append(filtered)
@@ -179,7 +187,6 @@ class Conductor:
         if not self._late:
             self._still.end("backlog", self._grid.onto(used.first_sample))
         self._start_paradigm(used)
-        self._rest(stopwatch)
         self._try_go()
         self._hold(self._grid.onto(used.first_sample))
         self._run_paradigm(stopwatch)
@@ -213,8 +220,7 @@ class Conductor:
             except ArgumentError as error:
                 self._emit(self._event("operator/refused", {"do": "order", "reason": str(error)}))
                 return
-        for listener in self.listeners:
-            listener.on_input(kind, values)
+        self._tell(Input(kind=kind, values=values, time=float(values["now"]) if kind == "silence" else self.now))
         take(values)
         self._follow_safety()
 
@@ -276,8 +282,6 @@ class Conductor:
             self.safety.estop(self.now, pressed=order["pressed"])
         elif do in ("acknowledge", "arm", "start", "teststop"):
             self._order_safety(do, who, reason)
-        elif do == "idletest":
-            self._want_rest(float(order["seconds"]))
         elif do == "pause":
             self._pause()
         elif do == "resume":
@@ -297,13 +301,6 @@ class Conductor:
             return
         for event in events:
             self._emit(self._in_source(event))
-
-    def _want_rest(self, seconds: float) -> None:
-        if self.decider is None or self.safety.state is not State.STANDBY or self._still.because_of(KIND):
-            self._refused("idletest", "an idle test begins in STANDBY, once a decoder is there, and while none is on")
-            return
-        self.idle = IdleBlock(seconds)
-        self._stand_still(KIND)
 
     def _pause(self) -> None:
         if not self._still.because_of("pause"):
@@ -354,6 +351,15 @@ class Conductor:
             self._emit(self._event("operator/refused", {"do": do, "reason": str(error)}))
 
     # ---- inside ------------------------------------------------------------------------------------------------
+    def _tell(self, message: Message) -> None:
+        for listener in self.listeners:
+            listener.take(message)
+
+    def _stopped_by(self) -> str:
+        """Return the rule that stopped the session, in a latched state."""
+        stops = self.safety.ledger.tally.stops if self.safety.state in LATCHED else ()
+        return str(stops[-1][1]) if stops else ""
+
     def _pick(self, chunk: Chunk) -> Chunk:
         mask = chunk.health.mask
         health = chunk.health.with_mask(None if mask is None else mask[:, self._columns].copy(order="C"))
@@ -372,8 +378,6 @@ class Conductor:
         self._still.seen = self._begin - 1
         if self.decider is None:
             self._order_safety("start", self.operator, "")
-        elif self.idle.wanted:
-            self._still.begin(KIND)
         else:
             self._go()
         self.paradigm.start(self._begin, self._time - (self._sample - self._begin) / self.filtered_info.sfreq)
@@ -390,16 +394,13 @@ class Conductor:
         """Arm and start an unattended session as soon as safety allows it; until then nothing moves."""
         if not self._wants_go or self.safety.state is not State.STANDBY or self.now < self._next_try:
             return
-        if self._still.because_of(KIND):
-            return
         try:
             self.safety.arm(operator=AUTOMATIC, now=self.now)
             self.safety.start(now=self.now)
             self._wants_go = False
         except SafetyError as error:
             self._next_try = self.now + RETRY_SECONDS
-            for listener in self.listeners:
-                listener.on_event(self._event("operator/refused", {"do": "arm", "reason": str(error)}))
+            self._tell(Happened(event=self._event("operator/refused", {"do": "arm", "reason": str(error)})))
 
     def _follow_blocks(self, event: Event) -> None:
         """Hold the gate shut between runs: a run is what is armed, a pause is not."""
@@ -412,66 +413,23 @@ class Conductor:
         else:
             self._go()
 
-    def _rest(self, stopwatch: Callable[[], float] | None) -> None:
-        """Run the idle test: decide as in a run while the participant rests, and count what would have moved."""
-        if not self._still.because_of(KIND):
-            return
-        test = self.safety.idle_test
-        if not self.idle.running:
-            self._begin_rest()
-        elif self.safety.state is not State.CALIBRATING or test is None:
-            # Stopped, or paused: it begins anew once a person has undone that.
-            self._emit(self._event("idle-test/end", self.idle.end(test, complete=False)))
-        else:
-            for request in self.idle.due(self._sample + 1 - self._still.skew):
-                decision = self._decode(request)
-                self._judge(decision, request, stopwatch)
-            if self.idle.over(test, self.now):
-                self._end_rest(test)
-
-    def _begin_rest(self) -> None:
-        rest = self.paradigm.resting()
-        if self.safety.state is not State.STANDBY or self._still.because_of("pause") or self.now < self._next_try:
-            return
-        if rest is None:
-            self._refused("idletest", f"{self.paradigm.name} decides on nothing while nothing is shown")
-            self._still.end(KIND, self._sample + 1)
-            self.idle.wanted = False
-            return
-        try:
-            self.safety.calibrate(replace(self._request, operator=self.operator), idle_test=True, now=self.now)
-        except SafetyError as error:
-            self._next_try = self.now + RETRY_SECONDS
-            self._refused("idletest", str(error))
-            return
-        length, rate = rest
-        hop = max(1, round(self.filtered_info.sfreq / rate))
-        self.idle.begin(self._sample + 1 - self._still.skew, self.now, n_times=length, hop=hop)
-        self._emit(self._event("idle-test/start", {"seconds": self.idle.seconds}))
-        self._emit(replace(self._event("phase/rest", {}), duration=self.idle.seconds, source="paradigm"))
-
-    def _end_rest(self, test: IdleTest) -> None:
-        self.safety.finish("idle test over", now=self.now)
-        self._emit(self._event("idle-test/end", self.idle.end(test, complete=True)))
-        self._still.end(KIND, self._sample + 1)
-        self._go()
-
-    def _refused(self, do: str, reason: str) -> None:
-        self._emit(self._event("operator/refused", {"do": do, "reason": reason}))
-
     def _run_paradigm(self, stopwatch: Callable[[], float] | None) -> None:
-        if not self._started:
+        if not self._started or self._still:
             return
-        while not self._still:
+        while True:
             sample = self._still.seen = self._sample - self._still.skew
             events = self.paradigm.advance(sample, self._time)
             for event in events:
                 self._emit(self._in_source(event))
             requests = self.paradigm.windows_due(sample + 1)
             for request in requests:
+                if self._follower is not None:
+                    self._follower.before(request.stop_sample + self._still.skew)
                 self._decide(request, stopwatch)
             if not events and not requests:
-                return
+                break
+        if self._follower is not None:
+            self._follower.upto(self._sample + 1)
 
     def _decide(self, request: WindowRequest, stopwatch: Callable[[], float] | None) -> None:
         decision = self.paradigm.interpret(self._decode(request), request)
@@ -479,19 +437,20 @@ class Conductor:
             decision = replace(decision, sample=self._grid.back(decision.sample))
         verdict = self.safety.decide(decision, self.now)
         latency = None if stopwatch is None else stopwatch()
-        for listener in self.listeners:
-            listener.on_decision(decision, verdict, request, latency)
+        self._tell(
+            Decided(
+                decision=decision,
+                verdict=verdict,
+                kind=request.kind,
+                trial=request.trial,
+                final=request.final,
+                latency=latency,
+            )
+        )
         commands, events = self.paradigm.on_decision(decision, verdict, request)
         for event in events:
             self._emit(self._in_source(event))
         self._send(commands, verdict)
-
-    def _judge(self, decision: Decision, request: WindowRequest, stopwatch: Callable[[], float] | None) -> Verdict:
-        verdict = self.safety.decide(decision, self.now)
-        latency = None if stopwatch is None else stopwatch()
-        for listener in self.listeners:
-            listener.on_decision(decision, verdict, request, latency)
-        return verdict
 
     def _decode(self, request: WindowRequest) -> Decision:
         """Return a decision whatever happens: what fails decides nothing, with the reason."""
@@ -525,9 +484,7 @@ class Conductor:
             # A paradigm may not move anything that the gate refused.
             return
         for command in commands:
-            command = shortened(command, self.safety.settings)
-            for listener in self.listeners:
-                listener.on_command(command)
+            self._tell(Sent(command=command))
 
     def _emit(self, event: Event) -> None:
         if event.name == "stimulus/flicker" and not self.safety.stimulus(self.now, on=True):
@@ -535,9 +492,10 @@ class Conductor:
             event = replace(event, name="stimulus/refused")
         elif event.name == "stimulus/off":
             self.safety.stimulus(self.now, on=False)
-        for listener in self.listeners:
-            listener.on_event(event)
+        self._tell(Happened(event=event))
         self.interrupted += event.name == "trial/end" and bool(event.data.get("interrupted"))
+        if self._follower is not None:
+            self._follower.on_event(event)
         self._follow_blocks(event)
         if self._trainer is None:
             return
@@ -555,27 +513,35 @@ class Conductor:
         self._trainer = None
         self._collected = []
         self._cues = []
-        for listener in self.listeners:
-            listener.on_model(self.decider)
-        if self.idle.wanted:
-            self.safety.finish("calibrated", now=self.now)
-            self._still.begin(KIND)
-        else:
-            self._go()
+        self._tell(model_message(self.decider, self.now))
+        self._follow_person()
+        self._go()
+
+    def _follow_person(self) -> None:
+        """Let a decider that learns have what there is to learn from now on."""
+        if not isinstance(self.decider, AdaptiveModel):
+            return
+        wanted = self.paradigm.calibration
+        self._follower = Follower(
+            self.decider,
+            labels={} if wanted is None else wanted.events,
+            tmax=0.0 if wanted is None else wanted.tmax,
+            n_times=self.decider.sheet.n_times,
+            sfreq=self.filtered_info.sfreq,
+            window=self._buffer.get,
+        )
 
     def _follow_safety(self) -> None:
         state = str(self.safety.state)
         if state != self._state:
             self._state = state
-            for listener in self.listeners:
-                listener.on_state(state, self.now)
+            self._tell(StateChanged(state=state, time=self.now, rule=self._stopped_by()))
         for alarm in self.safety.alarms():
             # Values change with every chunk; what a person must know anew is the rest.
             key = (alarm.level, alarm.active, alarm.acknowledged, alarm.count, alarm.channels)
             if self._alarms.get(alarm.rule) != key:
                 self._alarms[alarm.rule] = key
-                for listener in self.listeners:
-                    listener.on_alarm(alarm.to_dict())
+                self._tell(Alarmed(**alarm.to_dict()))
 
     def _in_source(self, event: Event) -> Event:
         """Return an event of the paradigm with its sample in the source."""
@@ -585,3 +551,11 @@ class Conductor:
         return Event(
             name=name, time=self._time, sample=max(self._grid.back(self._sample), 0), source="operator", data=data
         )
+
+
+def model_message(model: Any, time: float) -> ModelChosen:
+    """Return what is said of the model that decides from now on."""
+    sheet = getattr(model, "sheet", None)
+    if sheet is None:
+        return ModelChosen(time=time, model=model)
+    return ModelChosen(decoder=sheet.decoder, classes=tuple(sheet.classes), data=sheet.data, time=time, model=model)

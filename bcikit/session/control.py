@@ -1,188 +1,131 @@
-"""Orders from people to a running engine: an authenticated channel on loopback that carries JSON, never pickle."""
+"""Orders from people to a running session, and the lines on which they go: JSON, never pickle."""
 
 import json
-import os
 import secrets
 import socket
 import threading
 from collections import deque
 from contextlib import suppress
-from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
 from typing import Any, Self
 
-from bcikit.session.orders import checked_order
-from bcikit.signal import BciError
+from bcikit.session.frames import (
+    ANSWER,
+    HELLO,
+    LARGEST_FROM_SESSION,
+    ORDER,
+    SAID,
+    SIGNAL,
+    WELCOME,
+    Signal,
+    Unframer,
+    frame,
+    unpack_signal,
+)
+from bcikit.session.orders import ORDERS
+from bcikit.session.ticket import Ticket, check_welcome
+from bcikit.signal import BciError, DataError
+from bcikit.signal.messages import Message, parse
 
-ENV_ADDRESS = "BCIKIT_CONTROL"
-ENV_KEY = "BCIKIT_CONTROL_KEY"
+RIGHTS: dict[str, frozenset[str]] = {
+    "therapist": frozenset(ORDERS),
+    "window": frozenset(("deadman", "estop", "note", "stop")),
+    "outputs": frozenset(("estop", "stop")),
+    "observer": frozenset(),
+}
+"""What each role may order."""
 
-_LARGEST = 65536
+ANSWER_SECONDS = 2.0
+"""A session that has not taken an order by then does not answer."""
 
-GREETING_SECONDS = 2.0
-"""A caller that has not shown by then that it has the key is cut off."""
-
-_MOST_STRANGERS = 32
-"""Callers without a key yet at once; one more, and the oldest of them is cut off."""
-
-
-class _Caller:
-    """Whoever called, before and after it has shown that it has the key."""
-
-    def __init__(self, connection: "Connection[Any, Any]") -> None:
-        self.connection = connection
-        self.greeted = False
-        self._lock = threading.Lock()
-
-    def greet(self, key: bytes) -> bool:
-        """Return whether the caller has the key; one that says nothing, or half of it, does not get all the time."""
-        from multiprocessing import AuthenticationError
-
-        patience = threading.Timer(GREETING_SECONDS, self.hang_up)
-        patience.daemon = True
-        patience.start()
-        known = False
-        try:
-            deliver_challenge(self.connection, key)
-            answer_challenge(self.connection, key)
-            known = True
-        except (AuthenticationError, EOFError, OSError):
-            pass
-        finally:
-            patience.cancel()
-            with self._lock:
-                self.greeted = True
-        return known
-
-    def hang_up(self) -> None:
-        """Cut a stranger off, whatever it is in the middle of."""
-        # Under the lock the greeting is still going on, and nobody has closed the handle.
-        with self._lock:
-            if not self.greeted:
-                line = socket.socket(fileno=self.connection.fileno())
-                try:
-                    line.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
-                finally:
-                    line.detach()
+_CONNECT_SECONDS = 5.0
 
 
-class ControlServer:
-    """Takes orders from other processes of this machine.
-
-    Wrong keys and malformed orders are dropped; a flood keeps only the newest orders, but never loses a stop.
-
-    Attributes
-    ----------
-    environment : dict of str to str
-        What a child process needs to send orders.
-    """
-
-    def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
-        # The key is asked for by the reader of each caller: a stranger that says nothing must not keep others waiting.
-        self._listener = Listener(("127.0.0.1", 0), backlog=64)
-        host, port = self._listener.address[:2]
-        self.environment = {ENV_ADDRESS: f"{host}:{port}", ENV_KEY: self._key.hex()}
-        self._orders: deque[dict[str, Any]] = deque(maxlen=256)
-        self._stop: dict[str, Any] | None = None
-        self._closing = False
-        self._readers: list[threading.Thread] = []
-        self._strangers: deque[_Caller] = deque()
-        self._thread = threading.Thread(target=self._accept, name="bcikit-control", daemon=True)
-        self._thread.start()
-
-    def poll(self) -> list[dict[str, Any]]:
-        """Return the orders since the last call; a stop comes first."""
-        orders: list[dict[str, Any]] = []
-        if self._stop is not None:
-            orders.append(self._stop)
-            self._stop = None
-        while self._orders:
-            orders.append(self._orders.popleft())
-        return orders
-
-    def put(self, order: dict[str, Any]) -> None:
-        """Take an order from within this process.
-
-        Raises
-        ------
-        ArgumentError
-            If it is not as `bcikit.session.orders.checked_order` wants it; the engine never sees it then.
-        """
-        order = checked_order(order)
-        if order["do"] == "stop":
-            self._stop = order
-        else:
-            self._orders.append(order)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._closing = True
-        # accept() does not see its own socket closed on every system; a last caller wakes it.
-        with suppress(OSError):
-            socket.create_connection(self._listener.address[:2], timeout=1.0).close()
-        self._listener.close()
-        self._thread.join(timeout=2.0)
-        for caller in self._strangers:
-            caller.hang_up()
-        for reader in self._readers:
-            reader.join(timeout=1.0)
-
-    def _is_closing(self) -> bool:
-        return self._closing
-
-    def _accept(self) -> None:
-        while not self._is_closing():
-            try:
-                connection = self._listener.accept()
-            except ConnectionError:
-                continue
-            except OSError:
-                return
-            if self._is_closing():
-                connection.close()
-                return
-            self._strangers = deque(caller for caller in self._strangers if not caller.greeted)
-            while len(self._strangers) >= _MOST_STRANGERS:
-                self._strangers.popleft().hang_up()
-            caller = _Caller(connection)
-            self._strangers.append(caller)
-            reader = threading.Thread(target=self._read, args=(caller,), name="bcikit-control-read", daemon=True)
-            self._readers = [thread for thread in self._readers if thread.is_alive()] + [reader]
-            reader.start()
-
-    def _read(self, caller: _Caller) -> None:
-        # The reader alone closes its connection: a close from another thread pulls the handle from under a read.
-        with caller.connection as connection:
-            if not caller.greet(self._key):
-                return
-            while not self._closing:
-                try:
-                    if connection.poll(0.1):
-                        connection.send_bytes(self._take(connection.recv_bytes(_LARGEST)))
-                except (EOFError, OSError):
-                    return
-
-    def _take(self, message: bytes) -> bytes:
-        """Return the answer to one message."""
-        try:
-            order = json.loads(message)
-            self.put(order)
-        except (BciError, ValueError, RecursionError) as error:
-            return json.dumps({"ok": False, "error": str(error)}).encode()
-        return b'{"ok": true}'
-
-
-class ControlClient:
-    """Sends orders to an engine.
+class Line:
+    """One connection to a session, let in.
 
     Parameters
     ----------
-    address : str
-        "host:port".
-    key : str
-        The engine's key, in hexadecimal.
+    ticket : Ticket
+        Where, as what, and the key.
+    purpose : str
+        "messages", "orders" or "stop".
+    port : int
+        Where the door for this purpose is; that of the ticket if left out.
+
+    Attributes
+    ----------
+    words : dict
+        What the session said of itself: its name, its process, the port of STOP.
+
+    Raises
+    ------
+    BciError
+        If nothing listens there, or what does has not the key.
+    """
+
+    def __init__(self, ticket: Ticket, purpose: str, *, port: int = 0) -> None:
+        self._unframer = Unframer(LARGEST_FROM_SESSION)
+        self._frames: deque[tuple[bytes, bytes]] = deque()
+        nonce = secrets.token_bytes(32)
+        where = f"127.0.0.1:{port or ticket.port}"
+        try:
+            self._line = socket.create_connection(("127.0.0.1", port or ticket.port), timeout=_CONNECT_SECONDS)
+        except OSError as error:
+            raise BciError(f"No session listens at {where}: {error.strerror or error}") from None
+        try:
+            self._line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._line.sendall(frame(HELLO, ticket.hello(purpose, nonce)))
+            answer = self.receive(_CONNECT_SECONDS)
+            if answer is None or answer[0] != WELCOME:
+                raise BciError("it does not answer the greeting")
+            self.words = check_welcome(answer[1], ticket.key, nonce)
+        except (OSError, EOFError, BciError) as error:
+            self._line.close()
+            refused = isinstance(error, OSError | EOFError)
+            why = "it refuses the key" if refused else str(error)
+            raise BciError(f"No session lets {ticket.role!r} in at {where}: {why}.") from None
+
+    def send(self, kind: bytes, payload: bytes) -> None:
+        """Send a frame."""
+        self._line.settimeout(ANSWER_SECONDS)
+        self._line.sendall(frame(kind, payload))
+
+    def receive(self, seconds: float) -> tuple[bytes, bytes] | None:
+        """Return the next frame as ``(kind, payload)``; None if none came in time.
+
+        Raises
+        ------
+        EOFError, OSError
+            If the line is cut.
+        """
+        self._line.settimeout(seconds)
+        while not self._frames:
+            try:
+                data = self._line.recv(262144)
+            except TimeoutError:
+                return None
+            if not data:
+                raise EOFError("the session hung up")
+            self._frames.extend(self._unframer.feed(data))
+        return self._frames.popleft()
+
+    def close(self) -> None:
+        """Hang up."""
+        with suppress(OSError):
+            self._line.close()
+
+
+class ControlClient:
+    """Gives orders to a session; STOP goes on a line of its own, which no other order holds up.
+
+    A line that was cut is opened again with the next order. Safe to use from several threads.
+
+    Parameters
+    ----------
+    ticket : Ticket
+        Of the session.
+    connect : bool
+        Open both lines at once, and raise where that fails; otherwise with the first order.
 
     Raises
     ------
@@ -190,45 +133,135 @@ class ControlClient:
         If nothing listens there or the key is wrong.
     """
 
-    def __init__(self, address: str, key: str) -> None:
-        from multiprocessing import AuthenticationError
-
-        host, _, port = address.rpartition(":")
-        try:
-            self._connection = Client((host, int(port)), authkey=bytes.fromhex(key))
-        except (OSError, EOFError, ValueError, AuthenticationError) as error:
-            raise BciError(f"No engine takes orders at {address!r}: {error}") from None
+    def __init__(self, ticket: Ticket, *, connect: bool = True) -> None:
+        self._ticket = ticket
+        self._lines: dict[str, Line] = {}
+        self._locks = {"orders": threading.Lock(), "stop": threading.Lock()}
+        self._stop_port = 0
+        if connect:
+            self.connect()
 
     @classmethod
     def from_environment(cls) -> Self | None:
-        """Return a client for the engine that started this process, or None where none did."""
-        address, key = os.environ.get(ENV_ADDRESS), os.environ.get(ENV_KEY)
-        return cls(address, key) if address and key else None
+        """Return a client for the session that started this process, or None where none did."""
+        ticket = Ticket.from_environment()
+        return cls(ticket) if ticket is not None else None
 
-    def send(self, order: dict[str, Any]) -> None:
-        """Send an order and wait until the engine has it.
-
-        Parameters
-        ----------
-        order : dict
-            ``do`` is one of `bcikit.session.orders.ORDERS`; the rest depends on it (``reason`` for a stop, ``text`` for
-            a note).
+    def connect(self) -> None:
+        """Open both lines, where they are not open yet: a stop must not wait for a greeting.
 
         Raises
         ------
         BciError
-            If the engine is gone or refuses the order.
+            If nothing listens there or the key is wrong.
         """
-        try:
-            self._connection.send_bytes(json.dumps(order).encode())
-            if not self._connection.poll(2.0):
-                raise BciError("The engine does not answer.")
-            answer = json.loads(self._connection.recv_bytes(_LARGEST))
-        except (OSError, EOFError) as error:
-            raise BciError(f"The engine is gone: {error}") from None
+        for purpose, lock in self._locks.items():
+            with lock:
+                self._open(purpose)
+
+    def _open(self, purpose: str) -> Line:
+        line = self._lines.get(purpose)
+        if line is None:
+            if purpose == "stop" and not self._stop_port:
+                asked = Line(self._ticket, "orders")
+                asked.close()
+                self._stop_port = int(str(asked.words["stop"]))
+            line = Line(self._ticket, purpose, port=self._stop_port if purpose == "stop" else 0)
+            self._stop_port = int(str(line.words["stop"]))
+            self._lines[purpose] = line
+        return line
+
+    def send(self, order: dict[str, Any]) -> None:
+        """Give an order and wait until the session has it.
+
+        Parameters
+        ----------
+        order : dict
+            ``do`` is one of `bcikit.session.orders.ORDERS`; the rest depends on it.
+
+        Raises
+        ------
+        BciError
+            If the session is gone or refuses the order.
+        """
+        purpose = "stop" if order.get("do") == "stop" else "orders"
+        with self._locks[purpose]:
+            known = purpose in self._lines
+            try:
+                answer = self._ask(purpose, order)
+            except (OSError, EOFError) as error:
+                self._forget(purpose)
+                if not known:
+                    raise BciError(f"The engine is gone: {error}") from None
+                try:
+                    answer = self._ask(purpose, order)
+                except (OSError, EOFError) as again:
+                    self._forget(purpose)
+                    raise BciError(f"The engine is gone: {again}") from None
         if not answer.get("ok"):
             raise BciError(f"The engine refused {order.get('do')!r}: {answer.get('error')}")
 
+    def _ask(self, purpose: str, order: dict[str, Any]) -> dict[str, Any]:
+        line = self._open(purpose)
+        line.send(ORDER, json.dumps(order).encode())
+        answer = line.receive(ANSWER_SECONDS)
+        if answer is None or answer[0] != ANSWER:
+            # An answer that comes later would be taken for that of the next order.
+            self._forget(purpose)
+            raise BciError("The engine does not answer.")
+        values: dict[str, Any] = json.loads(answer[1])
+        return values
+
+    def _forget(self, purpose: str) -> None:
+        line = self._lines.pop(purpose, None)
+        if line is not None:
+            line.close()
+
     def close(self) -> None:
         """Hang up."""
-        self._connection.close()
+        for purpose, lock in self._locks.items():
+            with lock:
+                self._forget(purpose)
+
+
+class ChannelReader:
+    """Reads what a session says: a `Snapshot` first, then messages and signals.
+
+    Parameters
+    ----------
+    ticket : Ticket
+        Of the session.
+
+    Raises
+    ------
+    BciError
+        If nothing listens there or the key is wrong.
+    """
+
+    def __init__(self, ticket: Ticket) -> None:
+        self._line = Line(ticket, "messages")
+        self.words = self._line.words
+
+    def read(self, seconds: float) -> Message | Signal | None:
+        """Return the next message or signal; None if none came in time.
+
+        Raises
+        ------
+        EOFError, OSError
+            If the session is gone.
+        DataError
+            If what it says cannot be read; the next can.
+        """
+        got = self._line.receive(seconds)
+        if got is None:
+            return None
+        kind, payload = got
+        if kind == SIGNAL:
+            return unpack_signal(payload)
+        if kind == SAID:
+            return parse(payload)
+        raise DataError(f"A session does not send frames of kind {kind!r}.")
+
+    def close(self) -> None:
+        """Hang up."""
+        self._line.close()

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from bcikit.acquisition import Source
 from bcikit.outputs import Output
 from bcikit.recording import Session
+from bcikit.session.channel import ChannelServer
 from bcikit.session.conductor import Conductor
-from bcikit.session.control import ControlServer
 from bcikit.session.sinks import Publisher
 from bcikit.session.stages import StageMeter
 from bcikit.session.standstill import ATTENDED
@@ -98,7 +98,7 @@ class SourceFeed:
         Where chunks come from; started and closed here.
     conductor : Conductor
         Who gets them; it says when the paradigm is over.
-    control : ControlServer or None
+    control : ChannelServer or None
         Orders from windows.
     attended : bool
         Whether a person runs the session.
@@ -123,7 +123,7 @@ class SourceFeed:
         source: Source,
         conductor: Conductor,
         *,
-        control: ControlServer | None = None,
+        control: ChannelServer | None = None,
         attended: bool = False,
         meter: StageMeter | None = None,
         folder: Path | None = None,

@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.acquisition import Interactive
-from bcikit.decoding import Model
+from bcikit.decoding import AdaptiveModel, Model
 from bcikit.processing import Pipeline
 from bcikit.recording import SessionWriter, installed_versions, read_session
 from bcikit.safety import AuditLog, SafetySystem
 from bcikit.safety.arming import ArmRequest
-from bcikit.session.arming import idle_seconds
 from bcikit.session.assembly import Assembly, assemble, check_operator, check_parts, columns_of, paradigm_of, window_of
-from bcikit.session.conductor import AUTOMATIC, Conductor
+from bcikit.session.channel import ChannelServer
+from bcikit.session.conductor import AUTOMATIC, Conductor, model_message
 from bcikit.session.config import SessionConfig
-from bcikit.session.control import ControlServer
+from bcikit.session.decider import Decider
 from bcikit.session.drive import BY_OPERATOR, FINISHED, SourceFeed, drive
 from bcikit.session.listener import Listener, UserListener
+from bcikit.session.models import AFTER, ERROR_MODEL, following
 from bcikit.session.report import write_report
 from bcikit.session.sinks import Counter, Outputs, Publisher, Recorder
 from bcikit.session.stages import MeteredSafety, StageMeter, with_laps
@@ -37,6 +38,7 @@ from bcikit.session.training import (
     required_channels,
 )
 from bcikit.signal import Recording, RecordingError
+from bcikit.signal.messages import Input, Progressed, StateChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,6 @@ class Engine:
     ----------
     config : SessionConfig
         Everything.
-    publish : str
-        Name under which windows in other processes find the session over LSL; "" for none.
     operator : str
         Who arms the session; `bcikit.session.conductor.AUTOMATIC` for nobody.
     request : ArmRequest, optional
@@ -85,7 +85,6 @@ class Engine:
         self,
         config: SessionConfig,
         *,
-        publish: str = "",
         operator: str = AUTOMATIC,
         request: ArmRequest | None = None,
         progress: Progress = no_progress,
@@ -93,16 +92,17 @@ class Engine:
         listeners: Sequence[Listener] = (),
     ) -> None:
         self.config = config
-        self.publish = publish
         self.operator = operator
         self.request = request or ArmRequest(operator=operator, subject=config.session.subject)
-        self.progress = progress
+        self._show = progress
         self.limit = limit
         self.listeners = list(listeners)
-        self.control = ControlServer()
+        self.control = ChannelServer()
+        self._told: tuple[str, int] = ("", 0)
         self._ending = threading.Event()
         self._calibration: dict[str, Any] = {}
         self._model: Any = None
+        self._adaptation: dict[str, Any] = {}
 
     def run(self) -> Result:
         """Run the session to its end and write what came out.
@@ -121,6 +121,7 @@ class Engine:
                 # Before the source is opened: what streams meanwhile would be old before it is looked at.
                 check_parts(self.config)
                 model = self._train_on_files()
+            self.progress(f"Opening {self.config.source.address}", 0, 0)
             assembly = assemble(self.config)
             try:
                 if model is not None:
@@ -128,12 +129,24 @@ class Engine:
                 return self._run(assembly)
             finally:
                 assembly.close()
+        except BaseException as error:
+            self.control.say(StateChanged(state="FAILED", reason=str(error) or type(error).__name__))
+            raise
         finally:
             self.control.close()
 
     def end(self) -> None:
         """End the session after the chunk that it is at; may be called from a signal handler or another thread."""
         self._ending.set()
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Tell whoever started the session, and the windows, what is going on."""
+        self._show(what, done, total)
+        self.control.touch()
+        # Steps of a second and more: a window needs no more, and what it is told is remembered for those that come.
+        if (what, done * 20 // total if total else 0) != self._told:
+            self._told = (what, done * 20 // total if total else 0)
+            self.control.say(Progressed(what=what, done=done, total=total))
 
     # ---- inside ------------------------------------------------------------------------------------------------
     def _run(self, assembly: Assembly) -> Result:
@@ -148,47 +161,48 @@ class Engine:
                 assembly.gate, assembly.info, audit=audit, required_channels=channels, stimulus=assembly.stimulus
             )
             safety.meter = meter = StageMeter(assembly.info.sfreq, assembly.gate)
-            with self._publisher(assembly, safety) as publisher:
-                first = [] if writer is None else [Recorder(writer)]
-                user = [UserListener(assembly.source)] if isinstance(assembly.source, Interactive) else []
-                last = [] if publisher is None else [publisher]
-                listeners = with_laps(
-                    meter,
-                    [
-                        ("record", first),
-                        ("output", [Outputs(assembly.outputs, safety=safety)]),
-                        ("task", [counter, *user]),
-                        ("publish", last),
-                        ("task", self.listeners),
-                    ],
-                )
-                conductor = Conductor(
-                    info=assembly.source.info,
-                    columns=assembly.columns,
-                    pipeline=assembly.pipeline,
-                    paradigm=assembly.paradigm,
-                    safety=safety,
-                    seed=self.config.session.seed,
-                    decider=model,
-                    trainer=lambda recording: self._train_in_session(assembly, recording),
-                    listeners=listeners,
-                    operator=self.operator,
-                    request=self.request,
-                    idle_test=idle_seconds(self.config, assembly.gate),
-                )
-                for recorder in first:
-                    if self.operator != AUTOMATIC:
-                        recorder.on_input(ATTENDED, {"operator": self.operator, "request": self.request.to_record()})
-                    if model is not None:
-                        recorder.on_model(model)
-                try:
-                    ended = self._drive(assembly, conductor, meter, folder, publisher)
-                finally:
-                    for output in assembly.outputs:
-                        output.safe("session over")
-                safety.finish(now=conductor.now)
-                if publisher is not None:
-                    publisher.say_finished(conductor.now)
+            publisher = self._publisher(assembly, safety)
+            first = [] if writer is None else [Recorder(writer)]
+            user = [UserListener(assembly.source)] if isinstance(assembly.source, Interactive) else []
+            listeners = with_laps(
+                meter,
+                [
+                    ("record", first),
+                    ("output", [Outputs(assembly.outputs, safety=safety)]),
+                    ("task", [counter, *user]),
+                    ("publish", [publisher]),
+                    ("task", self.listeners),
+                ],
+            )
+            conductor = Conductor(
+                info=assembly.source.info,
+                columns=assembly.columns,
+                pipeline=assembly.pipeline,
+                paradigm=assembly.paradigm,
+                safety=safety,
+                seed=self.config.session.seed,
+                decider=None if model is None else following(model, self.config.decoder),
+                trainer=lambda recording: self._train_in_session(assembly, recording),
+                listeners=listeners,
+                operator=self.operator,
+                request=self.request,
+            )
+            for recorder in first:
+                if self.operator != AUTOMATIC:
+                    brought = {"operator": self.operator, "request": self.request.to_record()}
+                    recorder.take(Input(kind=ATTENDED, values=brought))
+                if model is not None:
+                    recorder.take(model_message(model, 0.0))
+                if assembly.error_model is not None and folder is not None:
+                    assembly.error_model.save(folder / ERROR_MODEL)
+            try:
+                ended = self._drive(assembly, conductor, meter, folder, publisher)
+                self._keep_followed(conductor.decider, folder)
+            finally:
+                for output in assembly.outputs:
+                    output.safe("session over")
+            safety.finish(now=conductor.now)
+            publisher.say_finished(conductor.now)
             values = self._values(assembly, counter, conductor, started, ended)
             if writer is not None:
                 writer.close("complete" if values["complete"] else "stopped", result="result.json")
@@ -215,7 +229,7 @@ class Engine:
         conductor: Conductor,
         meter: StageMeter,
         folder: Path | None,
-        publisher: Publisher | None,
+        publisher: Publisher,
     ) -> str:
         """Run the session to its end; return how it ended."""
         feed = SourceFeed(
@@ -250,7 +264,7 @@ class Engine:
         self._calibration = calibration_summary(model, trials)
         return model
 
-    def _train_in_session(self, assembly: Assembly, recording: Recording) -> Model:
+    def _train_in_session(self, assembly: Assembly, recording: Recording) -> Decider:
         wanted = assembly.paradigm.calibration
         cues: Mapping[str, str] = {} if wanted is None else wanted.events
         model, trials = fit_model(
@@ -263,7 +277,15 @@ class Engine:
         )
         self._calibration = calibration_summary(model, trials)
         self._model = model
-        return model
+        return following(model, self.config.decoder)
+
+    def _keep_followed(self, decider: Decider | None, folder: Path | None) -> None:
+        """Keep what a model that followed the person had become, for the next session and for the report."""
+        if not isinstance(decider, AdaptiveModel):
+            return
+        self._adaptation = {**decider.counts, "frozen": decider.frozen}
+        if folder is not None:
+            decider.save(folder / AFTER)
 
     @contextmanager
     def _writer(self, assembly: Assembly) -> Iterator[SessionWriter | None]:
@@ -283,17 +305,21 @@ class Engine:
                 writer.close("failed")
             raise
 
-    @contextmanager
-    def _publisher(self, assembly: Assembly, safety: SafetySystem) -> Iterator[Publisher | None]:
-        if not self.publish:
-            yield None
-            return
+    def _publisher(self, assembly: Assembly, safety: SafetySystem) -> Publisher:
         filtered = Pipeline.from_config(self.config.pipeline.steps).configure(assembly.info)
-        publisher = Publisher(self.publish, assembly.source.info, filtered, outputs=assembly.outputs, safety=safety)
-        try:
-            yield publisher
-        finally:
-            publisher.close()
+        publisher = Publisher(
+            self.control,
+            assembly.source.info,
+            filtered,
+            outputs=assembly.outputs,
+            addresses=[section.address for section in self.config.outputs],
+            safety=safety,
+            title=title_of(self.config.session.name, assembly.paradigm),
+            paradigm=assembly.paradigm.name,
+        )
+        if self._model is not None:
+            publisher.take(model_message(self._model, 0.0))
+        return publisher
 
     def _values(
         self,
@@ -329,8 +355,8 @@ class Engine:
             **tally,
             "interrupted_trials": conductor.interrupted,
             "backlog_s": conductor.backlog_s,
-            "idle_test": conductor.idle.result or None,
             "calibration": self._calibration,
+            "adaptation": self._adaptation,
             "details": {key: value for key, value in results.items() if key not in shown},
             "trials": trials,
             "outputs": [

@@ -1,32 +1,30 @@
 """Replay: a recorded session run again, decision by decision, verdict by verdict, to the last bit."""
 
 import itertools
-import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bcikit.decoding import Model
-from bcikit.paradigms import WindowRequest
 from bcikit.processing import Pipeline
 from bcikit.recording import Session, read_session
 from bcikit.recording.layout import RECORDING
-from bcikit.safety import AuditLog, GateSettings, SafetySystem
+from bcikit.safety import GateSettings, SafetySystem
 from bcikit.safety.arming import ArmRequest
-from bcikit.session.arming import idle_seconds
 from bcikit.session.assembly import columns_of, paradigm_of, stimulus_result
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig, config_from
+from bcikit.session.decider import Decider
 from bcikit.session.drive import RecordedFeed, drive
+from bcikit.session.equip import attach_errors, prepare_paradigm
 from bcikit.session.listener import Listener
+from bcikit.session.models import ERROR_MODEL, MODEL, following
 from bcikit.session.standstill import ATTENDED
 from bcikit.session.training import Progress, no_progress, required_channels
 from bcikit.signal import Decision, Recording, RecordingError, Verdict
+from bcikit.signal.messages import Decided, Message
 from bcikit.signal.settings import check_settings
-
-MODEL = "model.skops"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +60,10 @@ class _Collector(Listener):
         self.decisions: list[Decision] = []
         self.verdicts: list[Verdict] = []
 
-    def on_decision(
-        self,
-        decision: Decision,
-        verdict: Verdict,
-        request: WindowRequest,  # noqa: ARG002
-        latency: float | None,  # noqa: ARG002
-    ) -> None:
-        self.decisions.append(decision)
-        self.verdicts.append(verdict)
+    def take(self, message: Message) -> None:
+        if isinstance(message, Decided):
+            self.decisions.append(message.decision)
+            self.verdicts.append(message.verdict)
 
 
 def replay(path: str | Path, *, progress: Progress = no_progress) -> Comparison:
@@ -93,7 +86,7 @@ def replay(path: str | Path, *, progress: Progress = no_progress) -> Comparison:
     ConfigError
         If the configuration is not one of this version.
     """
-    session = read_session(path)
+    session = read_session(path, damaged=True)
     folder = Path(path) if session.path is None else session.path
     if "paradigm" not in session.config:
         raise RecordingError(
@@ -101,12 +94,10 @@ def replay(path: str | Path, *, progress: Progress = no_progress) -> Comparison:
         )
     config = config_from(dict(session.config), where=f"{folder}/session.json")
     collector = _Collector()
-    with ExitStack() as stack:
-        # What is allowed depends on whether it was logged: a replay writes its log, too, and throws it away.
-        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="bcikit-replay-"))
-        audit = stack.enter_context(closing(AuditLog(scratch))) if config.recording.enabled else None
-        drive(RecordedFeed(session, progress=progress), _conductor(session, config, folder, collector, audit))
-    return compare(session, collector.decisions, collector.verdicts)
+    drive(RecordedFeed(session, progress=progress), _conductor(session, config, folder, collector))
+    found = compare(session, collector.decisions, collector.verdicts)
+    # Damage is a difference, too, where no decision happened to see it.
+    return replace(found, difference="; ".join(filter(None, [found.difference, session.damage])))
 
 
 def compare(session: Session, decisions: Sequence[Decision], verdicts: Sequence[Verdict]) -> Comparison:
@@ -142,24 +133,26 @@ def _difference(what: str, old: Any, new: Any) -> str:
     return ""
 
 
-def _conductor(
-    session: Session, config: SessionConfig, folder: Path, collector: Listener, audit: AuditLog | None
-) -> Conductor:
+def _conductor(session: Session, config: SessionConfig, folder: Path, collector: Listener) -> Conductor:
     paradigm = paradigm_of(config)
+    prepare_paradigm(paradigm, config)
     gate = check_settings(GateSettings, config.gate, where="gate")
     columns = columns_of(config, session.info)
     info = session.info.pick(columns)
     pipeline = Pipeline.from_config(config.pipeline.steps)
     model = Model.load(folder / MODEL) if (folder / MODEL).is_file() else None
     filtered = Pipeline.from_config(config.pipeline.steps).configure(info)
-    trained_inside = paradigm.calibration is not None and not config.calibration.files and not config.decoder.model
-    if model is not None:
-        model.attach(filtered)
+    section = config.decoder
+    given = config.calibration.files or section.model or section.start != "calibrate"
+    trained_inside = paradigm.calibration is not None and not given
+    decider = None if model is None else following(model.attach(filtered), section)
+    if (folder / ERROR_MODEL).is_file():
+        attach_errors(paradigm, config, Model.load(folder / ERROR_MODEL).attach(filtered))
 
-    def trained(recording: Recording) -> Model:  # noqa: ARG001 - the model of that calibration is in the folder
-        if model is None:
+    def trained(recording: Recording) -> Decider:  # noqa: ARG001 - the model of that calibration is in the folder
+        if decider is None:
             raise RecordingError(f"{folder} has no {MODEL}; the decisions after its calibration cannot be replayed.")
-        return model
+        return decider
 
     request = _request(session)
     channels = required_channels(None if trained_inside else model)
@@ -168,16 +161,13 @@ def _conductor(
         columns=columns,
         pipeline=pipeline,
         paradigm=paradigm,
-        safety=SafetySystem(
-            gate, info, audit=audit, required_channels=channels, stimulus=stimulus_result(config, paradigm)
-        ),
+        safety=SafetySystem(gate, info, required_channels=channels, stimulus=stimulus_result(config, paradigm)),
         seed=config.session.seed,
-        decider=None if trained_inside else model,
+        decider=None if trained_inside else decider,
         trainer=trained,
         listeners=[collector],
         operator=AUTOMATIC if request is None else request.operator,
         request=request,
-        idle_test=idle_seconds(config, gate),
     )
 
 

@@ -1,23 +1,38 @@
-"""Listeners of a live session: outputs, recorder, counters, publisher."""
+"""Listeners of a live session: outputs, recorder, counters, and what tells the windows."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bcikit.acquisition.outlet import LslOutlet, LslTextOutlet
 from bcikit.outputs import Output
-from bcikit.paradigms import WindowRequest
 from bcikit.recording import SessionWriter
 from bcikit.safety import SafetySystem, State
 from bcikit.safety.machine import LATCHED, Transition
-from bcikit.session.command_life import CommandLife
+from bcikit.session.channel import ChannelServer
+from bcikit.session.counts import TrialCounts
 from bcikit.session.listener import Listener
 from bcikit.session.stages import StageMeter
 from bcikit.session.summary import Tally
-from bcikit.signal import Chunk, Command, Decision, Event, StreamInfo, Verdict
-
-STATUS_TYPE = "bcikit-status"
-"""LSL type of the stream of everything that is not a sample."""
+from bcikit.signal import Chunk, Event, StreamInfo
+from bcikit.signal.messages import (
+    Alarmed,
+    Decided,
+    Electrode,
+    Filtered,
+    Happened,
+    Input,
+    LinkHealth,
+    Message,
+    ModelChosen,
+    OutputState,
+    Progressed,
+    Quality,
+    Raw,
+    Sent,
+    Stages,
+    StateChanged,
+    Streams,
+    record,
+)
 
 
 class Outputs(Listener):
@@ -35,14 +50,11 @@ class Outputs(Listener):
         self._outputs = list(outputs)
         self._safety = safety
         self._last_quality = float("-inf")
-        self._life = CommandLife()
         # Of the machine itself, not of the news about it: what moves lets go within the step that ends ACTIVE.
         safety.listen(self._follow)
 
     def _follow(self, step: Transition) -> None:
         """Let go unless the session is active; after a stop until a person has undone it."""
-        if step.target is not State.ACTIVE:
-            self._life.drop()
         for output in self._outputs:
             if step.target in LATCHED:
                 output.stop(step.reason or str(step.target))
@@ -51,54 +63,43 @@ class Outputs(Listener):
             if step.source in LATCHED and step.target not in LATCHED:
                 output.release(step.actor, step.reason)
 
-    def on_chunk(self, raw: Chunk, now: float) -> None:  # noqa: ARG002
-        """Let go of what expired; renew what lasts longer than a command may live."""
-        again = self._life.renewed(now)
+    def take(self, message: Message) -> None:
+        """Move, let go, and tell the outputs what they show."""
+        match message:
+            case Raw():
+                self._tick(message.time)
+                self._tell_quality(message.time)
+            case Input(kind="silence"):
+                # What expired is let go while nothing comes, too.
+                self._tick(message.time)
+            case Input(kind="order") if message.values.get("do") == "deadman":
+                for output in self._outputs:
+                    output.hold(held=message.values["held"])
+            case Happened():
+                self._inform("event", record(message))
+            case Decided():
+                self._inform("decision", message.decision.to_dict())
+                self._inform("verdict", message.verdict.to_dict())
+            case Sent():
+                for output in self._outputs:
+                    output.send(message.command)
+            case StateChanged():
+                # They have let go already.
+                self._inform("state", {"state": message.state, "time": message.time})
+
+    def _tick(self, now: float) -> None:
         for output in self._outputs:
-            if again is not None:
-                output.renew(again)
             output.tick(now)
-        if self._outputs and now - self._last_quality >= 1.0:
-            self._last_quality = now
-            levels = {name: item.level for name, item in self._safety.quality().items()}
-            worst = max(levels.values(), default=None)
-            channels = {name: level.name for name, level in levels.items()}
-            summary = None if worst is None else worst.name
-            self._inform("quality", {"time": now, "summary": summary, "channels": channels})
 
-    def on_input(self, kind: str, values: Mapping[str, Any]) -> None:
-        """Let go of what expired while nothing came; hand on the dead-man switch."""
-        if kind == "silence":
-            for output in self._outputs:
-                output.tick(float(values["now"]))
-        elif kind == "order" and values.get("do") == "deadman":
-            for output in self._outputs:
-                output.hold(held=values["held"])
-
-    def on_event(self, event: Event) -> None:
-        """Tell the outputs."""
-        self._inform("event", event.to_dict())
-
-    def on_decision(
-        self,
-        decision: Decision,
-        verdict: Verdict,
-        request: WindowRequest,  # noqa: ARG002
-        latency: float | None,  # noqa: ARG002
-    ) -> None:
-        """Tell the outputs, for display; what moves comes as a command."""
-        self._inform("decision", decision.to_dict())
-        self._inform("verdict", verdict.to_dict())
-
-    def on_command(self, command: Command) -> None:
-        """Move."""
-        command = self._life.begin(command, self._safety.settings)
-        for output in self._outputs:
-            output.send(command)
-
-    def on_state(self, state: str, time: float) -> None:
-        """Tell the outputs; they have let go already."""
-        self._inform("state", {"state": state, "time": time})
+    def _tell_quality(self, now: float) -> None:
+        if not self._outputs or now - self._last_quality < 1.0:
+            return
+        self._last_quality = now
+        levels = {name: item.level for name, item in self._safety.quality().items()}
+        worst = max(levels.values(), default=None)
+        channels = {name: level.name for name, level in levels.items()}
+        summary = None if worst is None else worst.name
+        self._inform("quality", {"time": now, "summary": summary, "channels": channels})
 
     def _inform(self, kind: str, values: Mapping[str, Any]) -> None:
         for output in self._outputs:
@@ -111,45 +112,27 @@ class Recorder(Listener):
     def __init__(self, writer: SessionWriter) -> None:
         self.writer = writer
 
-    def on_chunk(self, raw: Chunk, now: float) -> None:
-        """Write the raw chunk."""
-        self.writer.chunk(raw, now)
-
-    def on_input(self, kind: str, values: Mapping[str, Any]) -> None:
-        """Write what else came from outside, in order."""
-        self.writer.record("inputs", {"kind": kind, **values})
-
-    def on_event(self, event: Event) -> None:
-        """Write the event."""
-        self.writer.event(event)
-
-    def on_decision(
-        self,
-        decision: Decision,
-        verdict: Verdict,
-        request: WindowRequest,  # noqa: ARG002
-        latency: float | None,  # noqa: ARG002
-    ) -> None:
-        """Write the decision and the verdict."""
-        self.writer.decision(decision)
-        self.writer.verdict(verdict)
-
-    def on_command(self, command: Command) -> None:
-        """Write the command."""
-        self.writer.record("commands", command.to_dict())
-
-    def on_alarm(self, alarm: Mapping[str, Any]) -> None:
-        """Write the alarm."""
-        self.writer.alarm(alarm)
-
-    def on_state(self, state: str, time: float) -> None:
-        """Write the change of state."""
-        self.writer.record("states", {"state": state, "time": time})
-
-    def on_model(self, model: Any) -> None:
-        """Keep the model beside what it decides."""
-        if hasattr(model, "save"):
-            model.save(self.writer.path / "model.skops")
+    def take(self, message: Message) -> None:
+        """Write a message."""
+        match message:
+            case Raw():
+                self.writer.chunk(message.chunk, message.time)
+            case Input():
+                self.writer.record("inputs", {"kind": message.kind, **message.values})
+            case Happened():
+                self.writer.event(message.event)
+            case Decided():
+                self.writer.decision(message.decision)
+                self.writer.verdict(message.verdict)
+            case Sent():
+                self.writer.record("commands", record(message))
+            case Alarmed():
+                self.writer.alarm(record(message))
+            case StateChanged():
+                self.writer.record("states", {"state": message.state, "time": message.time})
+            case ModelChosen():
+                if hasattr(message.model, "save"):
+                    message.model.save(self.writer.path / "model.skops")
 
 
 class Counter(Listener):
@@ -158,170 +141,163 @@ class Counter(Listener):
     def __init__(self) -> None:
         self.tally = Tally()
 
-    def on_chunk(self, raw: Chunk, now: float) -> None:  # noqa: ARG002
-        """Count the chunk."""
-        health = raw.health
-        bad = 0 if health.mask is None else int((health.mask != 0).sum())
-        self.tally.chunk(raw.n_times, health.lost, bad, health.age)
-
-    def on_input(self, kind: str, values: Mapping[str, Any]) -> None:  # noqa: ARG002
-        """Count silences."""
-        self.tally.n_silences += kind == "silence"
-
-    def on_decision(
-        self,
-        decision: Decision,
-        verdict: Verdict,
-        request: WindowRequest,  # noqa: ARG002
-        latency: float | None,
-    ) -> None:
-        """Count the decision."""
-        self.tally.decision(decision, verdict, latency)
+    def take(self, message: Message) -> None:
+        """Count a message."""
+        match message:
+            case Raw():
+                health = message.chunk.health
+                bad = 0 if health.mask is None else int((health.mask != 0).sum())
+                self.tally.chunk(message.chunk.n_times, health.lost, bad, health.age)
+            case Input(kind="silence"):
+                self.tally.n_silences += 1
+            case Decided():
+                self.tally.decision(message.decision, message.verdict, message.latency)
 
 
 class Publisher(Listener):
-    """Sends the session to windows in other processes, over LSL on this machine.
+    """Tells the windows in other processes, over the session's channel.
 
     Parameters
     ----------
-    session : str
-        Name of the session; the streams are ``bcikit-<session>-raw``, ``-filtered`` and ``-status``.
+    channel : ChannelServer
+        Where it is said.
     info, filtered : StreamInfo
         Of the raw and the filtered stream.
     outputs : sequence of Output
-        Their state is sent, too.
+        Their state is told, too.
+    addresses : sequence of str
+        What names each of them.
     safety : SafetySystem
-        Its quality is sent once a second.
+        Its quality is told once a second.
+    title, paradigm : str
+        What the session is called, and what runs in it.
     """
 
     def __init__(
         self,
-        session: str,
+        channel: ChannelServer,
         info: StreamInfo,
         filtered: StreamInfo,
         *,
         outputs: Sequence[Output],
+        addresses: Sequence[str],
         safety: SafetySystem,
+        title: str = "",
+        paradigm: str = "",
     ) -> None:
-        self._outputs = list(outputs)
+        self._channel = channel
+        self._outputs = list(zip(addresses, outputs, strict=True))
         self._safety = safety
-        self._last_quality = float("-inf")
-        self._last_output = float("-inf")
-        self._last_health = float("-inf")
-        self._last_stages = float("-inf")
+        self._due: dict[str, float] = {}
         self._latency: float | None = None
-        self._raw: Chunk | None = None
-        self._filtered: Chunk | None = None
-        self._now = 0.0
+        self._raw: Raw | None = None
+        self._filtered: Filtered | None = None
         self._lost = 0
         self._received = 0
-        self._state = ""
-        self._paused = False
-        prefix = f"bcikit-{session}"
-        self.raw = LslOutlet(info, name=f"{prefix}-raw", type="EEG", source_id=f"{prefix}-raw")
-        self.filtered = LslOutlet(filtered, name=f"{prefix}-filtered", type="EEG", source_id=f"{prefix}-filtered")
-        self.status = LslTextOutlet(f"{prefix}-status", type=STATUS_TYPE, source_id=f"{prefix}-status")
+        self._state = StateChanged(state="")
+        self._counts = TrialCounts()
+        self._counted = self._counts.now
+        channel.say(Streams(raw=info.to_dict(), filtered=filtered.to_dict(), title=title, paradigm=paradigm))
+        channel.say(Progressed(what=""))
 
-    def close(self) -> None:
-        """Send what waits and close the outlets."""
-        self.flush()
-        for outlet in (self.raw, self.filtered, self.status):
-            outlet.close()
+    def take(self, message: Message) -> None:
+        """Tell a message; signals are kept until they are decided on: no window may hold up a verdict."""
+        self._counts.take(message)
+        match message:
+            case Raw():
+                self._raw = message
+                self._lost += message.chunk.health.lost
+                self._received += message.chunk.n_times
+            case Filtered():
+                self._filtered = message if message.chunk.n_times else self._filtered
+            case Input(kind="silence"):
+                self._say(self._health(None, message.time))
+            case Input():
+                pass
+            case StateChanged():
+                self._state = StateChanged(
+                    state=message.state,
+                    time=message.time,
+                    rule=message.rule,
+                    reason=message.reason,
+                    paused=self._state.paused,
+                )
+                self._say(self._state)
+            case Happened():
+                self._follow_pause(message.event)
+                self._say(message)
+            case Decided():
+                self._latency = message.latency
+                self._say(message)
+            case _:
+                self._say(message)
 
-    def on_chunk(self, raw: Chunk, now: float) -> None:
-        """Keep the chunk until it is decided on: no window may hold up a verdict."""
-        self._raw = raw
-        self._now = now
-        self._lost += raw.health.lost
-        self._received += raw.n_times
+    def _follow_pause(self, event: Event) -> None:
+        if event.name in ("operator/pause", "operator/resume"):
+            self._state = StateChanged(
+                state=self._state.state,
+                time=event.time,
+                rule=self._state.rule,
+                reason=self._state.reason,
+                paused=event.name == "operator/pause",
+            )
+            self._say(self._state)
 
     def flush(self, meter: StageMeter | None = None) -> None:
-        """Send the samples, and now and then the outputs, the quality of the electrodes and the times of the stages."""
-        raw, filtered, now = self._raw, self._filtered, self._now
+        """Tell the signals, and now and then the outputs, the quality of the electrodes and the times of the stages."""
+        raw, filtered = self._raw, self._filtered
         self._raw = self._filtered = None
         if raw is not None:
-            self.raw.push(raw)
+            self._say(raw)
         if filtered is not None:
-            self.filtered.push(filtered)
+            self._say(filtered)
         if raw is None:
             return
-        if now - self._last_output >= 0.1:
-            self._last_output = now
-            for output in self._outputs:
-                self._say("output", now, {"state": output.state()})
-        if now - self._last_quality >= 1.0:
-            self._last_quality = now
+        now = raw.time
+        if self._is_due("outputs", now, 0.1):
+            for address, output in self._outputs:
+                self._say(OutputState(state=output.state(), address=address, time=now))
+        if self._is_due("quality", now, 1.0):
             quality = {
-                name: {"level": item.level.name, "rules": list(item.rules)}
+                name: Electrode(level=item.level.name, rules=tuple(item.rules))
                 for name, item in self._safety.quality().items()
             }
-            self._say("quality", now, {"channels": quality})
-        if meter is not None and now - self._last_stages >= 2.0:
-            self._last_stages = now
-            self._say("stages", now, {"stages": meter.summary()})
-        if now - self._last_health >= 0.25:
-            self._last_health = now
-            age = raw.health.age
+            self._say(Quality(channels=quality, time=now))
+        if meter is not None and self._is_due("stages", now, 2.0):
+            self._say(Stages(stages=meter.summary(), time=now))
+        if self._is_due("health", now, 0.25):
+            self._say(self._health(raw.chunk, now))
+        counted = self._counts.now
+        if counted != self._counted and self._is_due("counts", now, 0.25):
+            self._counted = counted
+            self._say(counted)
+
+    def _health(self, chunk: Chunk | None, now: float) -> LinkHealth:
+        age = None if chunk is None else chunk.health.age
+        latency: dict[str, float] = {}
+        if age is not None and self._latency is not None:
             took = self._latency
-            stages = (
-                None if took is None else {"arrival": 1e3 * age, "decision": 1e3 * took, "total": 1e3 * (age + took)}
-            )
-            self._say("health", now, {"age": age, "latency_ms": stages, **self._where()})
+            latency = {"arrival": 1e3 * age, "decision": 1e3 * took, "total": 1e3 * (age + took)}
+        return LinkHealth(
+            time=now,
+            link_age=age,
+            lost=self._lost,
+            received=self._received,
+            silent=chunk is None,
+            latency_ms=latency,
+        )
 
-    def on_filtered(self, chunk: Chunk) -> None:
-        """Keep what the pipeline made of it, too."""
-        if chunk.n_times:
-            self._filtered = chunk
-
-    def on_input(self, kind: str, values: Mapping[str, Any]) -> None:
-        """Send that nothing came."""
-        if kind == "silence":
-            self._say("health", float(values["now"]), {"silent": True, **self._where()})
-
-    def _where(self) -> dict[str, Any]:
-        """Return what a window that comes late must know."""
-        stops = self._safety.ledger.tally.stops if State(self._state or "OFFLINE") in LATCHED else ()
-        where = {"state": self._state, "rule": stops[-1][1] if stops else "", "paused": self._paused}
-        return {"lost": self._lost, "received": self._received, **where}
-
-    def on_event(self, event: Event) -> None:
-        """Send the event."""
-        if event.name in ("operator/pause", "operator/resume"):
-            self._paused = event.name == "operator/pause"
-        self._say("event", event.time, event.to_dict())
-
-    def on_decision(self, decision: Decision, verdict: Verdict, request: WindowRequest, latency: float | None) -> None:
-        """Send the decision and the verdict."""
-        self._latency = latency
-        total = None if latency is None else {"total": 1e3 * (decision.age + latency)}
-        extra = {"latency": latency, "latency_ms": total, "trial": request.trial, "final": request.final}
-        self._say("decision", decision.time, {**decision.to_dict(), **extra})
-        self._say("verdict", verdict.time, verdict.to_dict())
-
-    def on_command(self, command: Command) -> None:
-        """Send the command, for display."""
-        self._say("command", command.time, command.to_dict())
-
-    def on_alarm(self, alarm: Mapping[str, Any]) -> None:
-        """Send the alarm."""
-        self._say("alarm", float(alarm.get("since", 0.0)), alarm)
-
-    def on_state(self, state: str, time: float) -> None:
-        """Send the change of state."""
-        self._state = state
-        self._say("state", time, {"state": state})
-
-    def on_model(self, model: Any) -> None:
-        """Send what the model is."""
-        sheet = getattr(model, "sheet", None)
-        if sheet is not None:
-            self._say("model", 0.0, {"decoder": sheet.decoder, "classes": list(sheet.classes)})
+    def _is_due(self, what: str, now: float, period: float) -> bool:
+        if now < self._due.get(what, float("-inf")):
+            return False
+        self._due[what] = now + period
+        return True
 
     def say_finished(self, time: float) -> None:
         """Say that the session is over."""
-        self._say("state", time, {"state": "FINISHED"})
+        self.flush()
+        self._say(self._counts.now)
+        self._say(StateChanged(state="FINISHED", time=time))
 
-    def _say(self, kind: str, time: float, values: Mapping[str, Any]) -> None:
-        # numpy numbers may hide in what a paradigm adds.
-        text = json.dumps({**values, "type": kind, "time": time}, default=lambda value: value.item())
-        self.status.push(text, time)
+    def _say(self, message: Message) -> None:
+        self._channel.say(message)

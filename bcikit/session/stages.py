@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from bcikit.paradigms import WindowRequest
 from bcikit.safety import GateSettings, SafetySystem
 from bcikit.session.listener import Listener
-from bcikit.signal import Chunk, Command, Decision, Event, Verdict
+from bcikit.signal import Chunk, Decision, Verdict
+from bcikit.signal.messages import Decided, Filtered, Happened, Message, Raw, Sent
 
 SPAN = 10.0
 """Seconds of signal that a summary covers."""
@@ -108,31 +108,12 @@ class Lap(Listener):
     def __init__(self, meter: StageMeter, stage: str, *, filtered: str = "") -> None:
         self._meter, self._stage, self._filtered = meter, stage, filtered or stage
 
-    def on_chunk(self, raw: Chunk, now: float) -> None:  # noqa: ARG002
+    def take(self, message: Message) -> None:
         """End the stage."""
-        self._meter.lap(self._stage)
-
-    def on_filtered(self, chunk: Chunk) -> None:  # noqa: ARG002
-        """End the stage."""
-        self._meter.lap(self._filtered)
-
-    def on_event(self, event: Event) -> None:  # noqa: ARG002
-        """End the stage."""
-        self._meter.lap(self._stage)
-
-    def on_decision(
-        self,
-        decision: Decision,  # noqa: ARG002
-        verdict: Verdict,  # noqa: ARG002
-        request: WindowRequest,  # noqa: ARG002
-        latency: float | None,  # noqa: ARG002
-    ) -> None:
-        """End the stage."""
-        self._meter.lap(self._stage)
-
-    def on_command(self, command: Command) -> None:  # noqa: ARG002
-        """End the stage."""
-        self._meter.lap(self._stage)
+        if isinstance(message, Raw | Happened | Decided | Sent):
+            self._meter.lap(self._stage)
+        elif isinstance(message, Filtered):
+            self._meter.lap(self._filtered)
 
 
 class FirstLap(Lap):
@@ -141,17 +122,11 @@ class FirstLap(Lap):
     def __init__(self, meter: StageMeter) -> None:
         super().__init__(meter, "task", filtered="filter")
 
-    def on_decision(
-        self,
-        decision: Decision,
-        verdict: Verdict,
-        request: WindowRequest,
-        latency: float | None,
-    ) -> None:
+    def take(self, message: Message) -> None:
         """Take the time to the verdict."""
-        super().on_decision(decision, verdict, request, latency)
-        if latency is not None:
-            self._meter.verdict(decision.age + latency)
+        super().take(message)
+        if isinstance(message, Decided) and message.latency is not None:
+            self._meter.verdict(message.decision.age + message.latency)
 
 
 class MeteredSafety(SafetySystem):

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from bcikit.signal.errors import DataError
 from bcikit.signal.health import Flag, Health
+from bcikit.signal.shown import Shown
 
 
-@dataclass(slots=True, eq=False)
-class Chunk:
+@dataclass(slots=True, eq=False, repr=False)
+class Chunk(Shown):
     """Samples that arrived together.
 
     Attributes
@@ -31,6 +32,19 @@ class Chunk:
     times: NDArray[np.float64]
     first_sample: int = 0
     health: Health = field(default_factory=Health)
+
+    def shown(self) -> tuple[str, dict[str, str]]:
+        """Return what a prompt and a notebook show."""
+        when = f", {self.times[0]:.3f} to {self.times[-1]:.3f} s" if self.n_times else ""
+        state = "clean" if self.health.clean else "not clean"
+        lost = f", {self.health.lost} lost before it" if self.health.lost else ""
+        line = (
+            f"{self.n_times} samples x {self.n_channels} channels from sample {self.first_sample}{when}, {state}{lost}"
+        )
+        return line, {
+            "flags": " | ".join(flag.name or "" for flag in Flag if flag and flag in self.health.flags),
+            "bad values": "" if self.health.mask is None else str(int((self.health.mask > 0).sum())),
+        }
 
     @property
     def n_times(self) -> int:

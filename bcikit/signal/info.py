@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bcikit.signal.checks import check_channels, check_range
 from bcikit.signal.errors import ArgumentError
+from bcikit.signal.shown import Shown, counted, listed
 from bcikit.signal.units import MICROVOLT
 
 CHANNEL_TYPES = (
@@ -60,8 +61,8 @@ class Capabilities:
     trigger: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamInfo:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class StreamInfo(Shown):
     """Description of a stream of chunks.
 
     Attributes
@@ -135,6 +136,20 @@ class StreamInfo:
                     f"positions of {self.name!r} has {len(self.positions)} entries for {len(self.ch_names)} channels."
                 )
             object.__setattr__(self, "positions", tuple(tuple(float(v) for v in xyz) for xyz in self.positions))
+
+    def shown(self) -> tuple[str, dict[str, str]]:
+        """Return what a prompt and a notebook show."""
+        kinds = counted(self.ch_types)
+        line = f"{self.name!r}: {self.n_channels} channels ({kinds}), {self.sfreq:g} Hz, {self.unit}"
+        return line, {
+            "channels": listed(self.ch_names),
+            "marked bad": listed(self.bads),
+            "device": self.device,
+            "reference": self.reference,
+            "positions": "" if self.positions is None else "known",
+            "delay": f"{self.delay * 1000:.1f} ms" if self.delay else "",
+            "causal": "" if self.causal else "no: a zero-phase filter touched it",
+        }
 
     @property
     def n_channels(self) -> int:

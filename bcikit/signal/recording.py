@@ -15,6 +15,7 @@ from bcikit.signal.event import Event
 from bcikit.signal.health import Flag, Health
 from bcikit.signal.info import StreamInfo
 from bcikit.signal.notes import Note
+from bcikit.signal.shown import Shown, counted, listed
 
 if TYPE_CHECKING:
     import mne
@@ -24,8 +25,8 @@ _BCIKIT_TYPES = {"ref_meg": "misc", "eyegaze": "misc", "pupil": "misc", "dbs": "
 _VOLT_TYPES = frozenset({"eeg", "eog", "emg", "ecg", "bio", "ref"})
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Recording:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
+class Recording(Shown):
     """A stream that has ended: the same words as live, all at once.
 
     Attributes
@@ -92,6 +93,25 @@ class Recording:
             events=tuple(sorted(events, key=lambda event: event.time)),
             mask=mask,
         )
+
+    def shown(self) -> tuple[str, dict[str, str]]:
+        """Return what a prompt and a notebook show."""
+        info = self.info
+        seconds = (
+            float(self.times[-1] - self.times[0]) + (1 / info.sfreq if info.sfreq else 0.0) if self.n_times else 0.0
+        )
+        lost = f", {self.lost} samples lost" if self.lost else ""
+        line = (
+            f"{info.name!r}: {info.n_channels} channels, {seconds:.1f} s at {info.sfreq:g} Hz{lost}, "
+            f"{len(self.events)} events"
+        )
+        return line, {
+            "channels": listed(info.ch_names),
+            "marked bad": listed(info.bads),
+            "events": counted(event.name for event in self.events),
+            "unit": info.unit,
+            "notes": "; ".join(str(note) for note in self.notes),
+        }
 
     @property
     def n_times(self) -> int:

@@ -1,4 +1,4 @@
-"""Orders to the engine, sent from a thread so that a busy engine never holds the window."""
+"""Orders to the engine, sent from threads so that a busy engine never holds the window."""
 
 import queue
 import threading
@@ -11,31 +11,40 @@ class OrderClient(Protocol):
     """What carries an order: `bcikit.session.control.ControlClient`."""
 
     def send(self, order: dict[str, Any]) -> None:
-        """Send one order and wait until the engine has it."""
+        """Send one order and wait until the engine has it; used from two threads."""
 
     def close(self) -> None:
         """Hang up."""
 
 
 class Orders:
-    """Sends orders one after the other; a stop overtakes what waits.
+    """Sends orders one after the other; a stop has a thread of its own and waits for none of them.
 
     Parameters
     ----------
     client : OrderClient or None
         None where there is no engine to order.
+
+    Attributes
+    ----------
+    errors : list of str
+        What was not taken, and why; whoever shows them clears the list.
+    sent : list of dict
+        What the engine has taken.
     """
 
     def __init__(self, client: OrderClient | None) -> None:
         self._client = client
-        self._queue: queue.PriorityQueue[tuple[int, int, dict[str, Any] | None]] = queue.PriorityQueue()
-        self._count = 0
+        self._queues: dict[str, queue.SimpleQueue[dict[str, Any] | None]] = {}
         self.errors: list[str] = []
         self.sent: list[dict[str, Any]] = []
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         if client is not None:
-            self._thread = threading.Thread(target=self._work, daemon=True, name="bcikit-viewer-orders")
-            self._thread.start()
+            for name in ("stop", "orders"):
+                self._queues[name] = queue.SimpleQueue()
+                thread = threading.Thread(target=self._work, args=(name,), daemon=True, name=f"bcikit-send-{name}")
+                thread.start()
+                self._threads.append(thread)
 
     @property
     def possible(self) -> bool:
@@ -44,15 +53,13 @@ class Orders:
 
     def send(self, what: str, **details: Any) -> None:
         """Order something; returns at once. What goes wrong is put into `errors`."""
-        if self._client is None:
-            return
-        self._count += 1
-        self._queue.put((0 if what == "stop" else 1, self._count, {"do": what, **details}))
+        if self._client is not None and self._threads:
+            self._queues["stop" if what == "stop" else "orders"].put({"do": what, **details})
 
-    def _work(self) -> None:
+    def _work(self, name: str) -> None:
         assert self._client is not None
         while True:
-            _, _, order = self._queue.get()
+            order = self._queues[name].get()
             if order is None:
                 return
             try:
@@ -63,9 +70,11 @@ class Orders:
 
     def close(self) -> None:
         """Send what waits and hang up."""
-        if self._thread is None or self._client is None:
+        if self._client is None or not self._threads:
             return
-        self._queue.put((2, self._count + 1, None))
-        self._thread.join(3.0)
+        for waiting in self._queues.values():
+            waiting.put(None)
+        for thread in self._threads:
+            thread.join(3.0)
         self._client.close()
-        self._thread = None
+        self._threads = []

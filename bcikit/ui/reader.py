@@ -1,33 +1,17 @@
-"""Readers: threads that take samples and messages off the network, so that a slow network never holds the window."""
+"""Readers: threads that take samples from a source, so that a slow source never holds the window."""
 
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol, TypeVar
 
 from bcikit.acquisition import Source
 from bcikit.signal import Chunk, Event, StreamInfo
-
-T = TypeVar("T")
+from bcikit.ui.session_link import drain
 
 FRAME = 0.016
 """Seconds between two looks at a live stream: one wake-up a frame is enough for a picture, and a window that wakes with
 each sample would take the processor from the engine just when it decides."""
-
-
-TEXT_PERIOD = 0.05
-"""Seconds between two looks for messages."""
-
-
-class TextInlet(Protocol):
-    """What gives messages: `bcikit.acquisition.LslTextInlet`."""
-
-    def pull(self) -> list[tuple[float, str]]:
-        """Return the messages that came since the last call, with their times."""
-
-    def close(self) -> None:
-        """Give back every handle."""
 
 
 class StreamReader(threading.Thread):
@@ -112,64 +96,14 @@ class StreamReader(threading.Thread):
 
     def take(self) -> list[Chunk]:
         """Return the chunks that came since the last call."""
-        return _drain(self._chunks)
+        return drain(self._chunks)
 
     def take_events(self) -> list[Event]:
         """Return the events that came since the last call."""
-        return _drain(self._events)
+        return drain(self._events)
 
     def halt(self) -> None:
         """Stop and wait for the thread a little."""
         self._halt.set()
         if self.is_alive():
             self.join(2.0)
-
-
-class TextReader(threading.Thread):
-    """Reads the messages of the engine.
-
-    Parameters
-    ----------
-    opener : callable
-        Opens the inlet, in the thread.
-    """
-
-    def __init__(self, opener: Callable[[], TextInlet]) -> None:
-        super().__init__(daemon=True, name="bcikit-viewer-status")
-        self._opener = opener
-        self._texts: deque[str] = deque(maxlen=20000)
-        self._halt = threading.Event()
-        self.fault = ""
-        self.open = False
-
-    def run(self) -> None:
-        """Read until told to stop."""
-        try:
-            inlet = self._opener()
-            self.open = True
-            try:
-                while not self._halt.wait(TEXT_PERIOD):
-                    self._texts.extend(text for _, text in inlet.pull())
-            finally:
-                inlet.close()
-        except Exception as error:  # noqa: BLE001 - the window shows it
-            self.fault = str(error) or type(error).__name__
-        self.open = False
-
-    def take(self) -> list[str]:
-        """Return the messages that came since the last call."""
-        return _drain(self._texts)
-
-    def halt(self) -> None:
-        """Stop and wait for the thread a little."""
-        self._halt.set()
-        if self.is_alive():
-            self.join(2.0)
-
-
-def _drain(queue: deque[T]) -> list[T]:
-    # One popleft at a time: another thread appends meanwhile.
-    taken: list[T] = []
-    while queue:
-        taken.append(queue.popleft())
-    return taken

@@ -1,47 +1,20 @@
-"""What the engine says, kept as the newest state of each thing. No Qt: windows and tests read it alike.
+"""What the session says, kept as the newest state of each thing. No Qt: windows and tests read it alike.
 
-The engine sends one JSON object a message; ``type`` says which:
-
-- ``state``: ``state`` ("ACTIVE", ..., "FINISHED"), ``reason``.
-- ``event``, ``decision``, ``verdict``: the dictionaries of `Event`, `Decision`, `Verdict`; a decision may carry
-  ``latency`` (s) or ``latency_ms`` by stage.
-- ``quality``: ``channels``, name to ``["GOOD"|"WARN"|"BAD", [rules]]`` or to
-  ``{"level": ..., "rules": [...], "impedance": ohm}``.
-- ``health``: ``age`` (s), ``lost``, ``received``, ``jitter_ms``, ``latency_ms`` and ``deadline_ms`` by stage;
-  ``state``, ``paused``, and ``rule``, which stopped the session.
-- ``stages``: ``stages``, name to ``{"p50": ms, "p99": ms, "max": ms, "deadline": ms, "n": chunks}``, newest seconds.
-- ``alarm``: the dictionary of `bcikit.safety.Alarm`.
-- ``output``: ``state`` of the output, as ``{"closure": 0.4}``.
-
-Unknown types and fields are left alone, so that a newer engine works with an older window.
+It takes the messages of `bcikit.signal.messages`. A `Snapshot` voids what was known before: nothing of an earlier
+session stands where a value is missing.
 """
 
-import json
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+from bcikit.signal import messages as said
+from bcikit.signal.messages import Message, parse
 
 _ORDER = {"BAD": 2, "WARN": 1, "GOOD": 0}
 LEVEL_ORDER = {"WARNING": 3, "CAUTION": 2, "ADVISORY": 1, "INFO": 0}
 """Levels of alarms, the worst highest."""
-
-
-@dataclass
-class Alarm:
-    """One line of the alarm list."""
-
-    rule: str
-    level: str
-    what: str
-    since: float
-    value: Any = None
-    limit: Any = None
-    action: str = ""
-    advice: str = ""
-    channels: tuple[str, ...] = ()
-    active: bool = True
-    acknowledged: bool = False
 
 
 @dataclass
@@ -82,7 +55,7 @@ class Status:
     output: dict[str, Any] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)
     quality: dict[str, Quality] = field(default_factory=dict)
-    alarms: dict[str, Alarm] = field(default_factory=dict)
+    alarms: dict[str, said.Alarmed] = field(default_factory=dict)
     refusals: Counter[str] = field(default_factory=Counter)
     allowed: int = 0
     phase: str = ""
@@ -90,117 +63,104 @@ class Status:
     trail: deque[tuple[float, tuple[float, ...], str | None]] = field(default_factory=lambda: deque(maxlen=600))
     latency: deque[tuple[float, dict[str, float]]] = field(default_factory=lambda: deque(maxlen=600))
     stages: dict[str, dict[str, float]] = field(default_factory=dict)
-    links: deque[tuple[float, float, float]] = field(default_factory=lambda: deque(maxlen=600))
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    counts: said.Counted = field(default_factory=said.Counted)
+    progress: said.Progressed = field(default_factory=lambda: said.Progressed(what=""))
+    model: said.ModelChosen = field(default_factory=said.ModelChosen)
+    streams: said.Streams = field(default_factory=said.Streams)
+    paused: bool = False
+    silent: bool = False
     revision: int = 0
     n_events: int = 0
 
-    def take_text(self, text: str) -> str:
-        """Take one message as JSON text and return its type; what cannot be read is left out."""
-        try:
-            message = json.loads(text)
-        except ValueError:
-            return ""
-        return self.take(message) if isinstance(message, dict) else ""
-
-    def take(self, message: Mapping[str, Any]) -> str:
+    def take(self, message: Message | Mapping[str, Any]) -> str:
         """Take one message and return its type."""
-        kind = str(message.get("type", ""))
-        if isinstance(message.get("time"), int | float):
-            self.time = max(self.time, float(message["time"]))
-        handler = getattr(self, f"_take_{kind}", None)
-        if handler is not None:
-            handler(dict(message))
-            self.revision += 1
-        return kind
+        if isinstance(message, Mapping):
+            message = parse(message)
+        if isinstance(message, said.Snapshot):
+            self.forget()
+            for part in message.messages:
+                self.take(part)
+            return message.type
+        self.time = max(self.time, message.time)
+        self.revision += 1
+        match message:
+            case said.StateChanged():
+                self.state, self.state_reason = message.state, message.reason
+                self.state_rule, self.paused = message.rule, message.paused
+            case said.Happened():
+                self._take_event(message)
+            case said.Decided():
+                self._take_decision(message)
+            case said.Quality():
+                for name, found in message.channels.items():
+                    self.quality[name] = Quality(found.level, tuple(found.rules), found.impedance)
+            case said.LinkHealth():
+                self._take_health(message)
+            case said.Stages():
+                known = message.stages.items()
+                self.stages = {name: dict(v) for name, v in known if {"p50", "p99"} <= v.keys()}
+            case said.Alarmed():
+                self.alarms[message.rule] = message
+            case said.OutputState():
+                self.outputs[message.address] = dict(message.state)
+                self.output = (
+                    self.outputs[message.address] if "closure" in message.state or not self.output else self.output
+                )
+            case said.Counted():
+                self.counts = message
+            case said.Progressed():
+                self.progress = message
+            case said.ModelChosen():
+                self.model = message
+            case said.Streams():
+                self.streams = message
+        return message.type
 
-    def _take_state(self, message: dict[str, Any]) -> None:
-        self.state = str(message.get("state", ""))
-        self.state_reason = str(message.get("reason") or "")
+    def forget(self) -> None:
+        """Know nothing."""
+        revision, n_events = self.revision, self.n_events
+        fresh = Status()
+        for item in fields(self):
+            setattr(self, item.name, getattr(fresh, item.name))
+        # Whoever looks for what is new sees that all is.
+        self.revision, self.n_events = revision + 1, n_events
 
-    def _take_event(self, message: dict[str, Any]) -> None:
-        name = str(message.get("name", ""))
+    def _take_event(self, message: said.Happened) -> None:
+        name = message.event.name
         if name.startswith("feedback/"):
             # Many a second: they would push out the cues around which averages are made.
             return
-        self.events.append(message)
+        self.events.append(message.event.to_dict())
         self.n_events += 1
         if name.startswith(("phase/", "cue/")):
             self.phase = name
 
-    def _take_decision(self, message: dict[str, Any]) -> None:
-        self.decision = message
-        probabilities = tuple(float(p) for p in message.get("probabilities") or ())
-        now = float(message.get("time", self.time))
-        self.trail.append((now, probabilities, message.get("label")))
-        stages = dict(message.get("latency_ms") or {})
-        if message.get("latency") is not None:
-            stages.setdefault("total", 1e3 * float(message["latency"]))
-        if stages:
-            self._note_latency(now, stages)
-
-    def _take_verdict(self, message: dict[str, Any]) -> None:
-        self.verdict = message
-        if message.get("allowed"):
+    def _take_decision(self, message: said.Decided) -> None:
+        decision, verdict = message.decision, message.verdict
+        self.decision = {**decision.to_dict(), "trial": message.trial, "final": message.final}
+        self.trail.append((decision.time, decision.probabilities, decision.label))
+        if message.latency is not None:
+            self._note_latency(decision.time, {"total": 1e3 * (decision.age + message.latency)})
+        self.verdict = verdict.to_dict()
+        if verdict.allowed:
             self.allowed += 1
         else:
-            self.refusals.update(str(reason) for reason in message.get("reasons") or ())
-        if message.get("state"):
-            self.state = str(message["state"])
+            self.refusals.update(verdict.reasons)
+        if verdict.state and not self.finished:
+            self.state = verdict.state
 
-    def _take_quality(self, message: dict[str, Any]) -> None:
-        channels = message.get("channels", {})
-        for name, value in channels.items():
-            if isinstance(value, str):
-                self.quality[name] = Quality(value)
-            elif isinstance(value, list | tuple):
-                self.quality[name] = Quality(str(value[0]), tuple(value[1]) if len(value) > 1 else ())
-            else:
-                self.quality[name] = Quality(
-                    str(value.get("level", "")), tuple(value.get("rules") or ()), value.get("impedance")
-                )
+    def _take_health(self, message: said.LinkHealth) -> None:
+        self.health.update({"age": message.link_age, "lost": message.lost, "received": message.received})
+        self.silent = message.silent
+        if message.latency_ms:
+            self._note_latency(message.time, message.latency_ms)
 
-    def _take_health(self, message: dict[str, Any]) -> None:
-        self.health.update(message)
-        # Says again where the session stands, for a window that came late.
-        if message.get("state"):
-            self.state = str(message["state"])
-            self.state_rule = str(message.get("rule") or "")
-        now = float(message.get("time", self.time))
-        if message.get("latency_ms"):
-            self._note_latency(now, message["latency_ms"])
-        self.links.append((now, self.loss_percent() or 0.0, float(message.get("jitter_ms") or 0.0)))
+    def _note_latency(self, now: float, stages: Mapping[str, float]) -> None:
+        self.health["latency_ms"] = dict(stages)
+        self.latency.append((now, dict(stages)))
 
-    def _take_stages(self, message: dict[str, Any]) -> None:
-        stages = message.get("stages")
-        known = stages.items() if isinstance(stages, dict) else ()
-        self.stages = {name: v for name, v in known if isinstance(v, dict) and {"p50", "p99"} <= v.keys()}
-
-    def _note_latency(self, now: float, stages: Mapping[str, Any]) -> None:
-        known = {str(stage): float(value) for stage, value in stages.items() if value is not None}
-        self.health["latency_ms"] = known
-        self.latency.append((now, known))
-
-    def _take_alarm(self, message: dict[str, Any]) -> None:
-        rule = str(message.get("rule") or message.get("what", ""))
-        self.alarms[rule] = Alarm(
-            rule=rule,
-            level=str(message.get("level", "INFO")),
-            what=str(message.get("what", rule)),
-            since=float(message.get("since", message.get("time", self.time))),
-            value=message.get("value"),
-            limit=message.get("limit"),
-            action=str(message.get("did") or ""),
-            advice=str(message.get("do") or ""),
-            channels=tuple(message.get("channels") or ()),
-            active=bool(message.get("active", True)),
-            acknowledged=bool(message.get("acknowledged", False)),
-        )
-
-    def _take_output(self, message: dict[str, Any]) -> None:
-        state = message.get("state")
-        self.output = dict(state) if isinstance(state, dict) else message
-
-    def alarm_list(self) -> list[Alarm]:
+    def alarm_list(self) -> list[said.Alarmed]:
         """Return the alarms, active ones first, the worst first, the newest first."""
         return sorted(
             self.alarms.values(), key=lambda a: (not a.active, -LEVEL_ORDER.get(a.level.upper(), 0), -a.since)
@@ -245,5 +205,5 @@ class Status:
 
     @property
     def finished(self) -> bool:
-        """True once the session said that it is over."""
-        return self.state == "FINISHED"
+        """True once the session said that it is over, or that it could not begin."""
+        return self.state in ("FINISHED", "FAILED")

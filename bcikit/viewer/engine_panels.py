@@ -148,9 +148,7 @@ def _from_messages(status: Status) -> dict[str, dict[str, float]]:
         values = {"p50": np.median(took), "p99": np.percentile(took, 99), "max": took.max()}
         found[stage] = {key: float(value) for key, value in values.items()}
         if stage == "total":
-            deadline = status.health.get("deadline_ms")
-            deadline = deadline.get("total") if isinstance(deadline, dict) else deadline
-            found[stage]["deadline"] = float(deadline or LATENCY_LIMITS_MS[1])
+            found[stage]["deadline"] = LATENCY_LIMITS_MS[1]
     return found
 
 
@@ -175,8 +173,7 @@ class LinkPanel(Panel):
 
     def refresh(self, view: View) -> None:
         """Draw what the engine says, or what this window sees where there is none."""
-        told = view.status.health.get("jitter_ms") is not None
-        links = list(view.status.links) if told else list(view.links)
+        links = list(view.links)
         if links:
             times = np.array([t for t, _, _ in links])
             times = times - times[-1]

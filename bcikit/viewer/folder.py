@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from bcikit.recording import read_session
+from bcikit.signal.messages import Decided, Happened, StateChanged
 from bcikit.ui.link import LinkMeter
 from bcikit.viewer.history import History
 from bcikit.viewer.window import ViewerWindow
@@ -38,14 +39,12 @@ def show_folder(window: ViewerWindow, folder: Path) -> None:
     status.quality = meter.quality()
     window.view.links.append((history.end_time, window.view.loss_percent or 0.0, meter.jitter_ms()))
     for event in session.events:
-        status.take({"type": "event", **event.to_dict()})
+        status.take(Happened(event=event))
         window.mark_event(event.time, event.name)
-    for decision in session.decisions:
-        status.take({"type": "decision", **decision.to_dict()})
-    for verdict in session.verdicts:
-        status.take({"type": "verdict", **verdict.to_dict()})
+    for decision, verdict in zip(session.decisions, session.verdicts, strict=False):
+        status.take(Decided(decision=decision, verdict=verdict))
     for line in session.records.get("alarms", ()):
         status.take({**line, "type": "alarm"})
-    status.take({"type": "state", "state": "FINISHED", "reason": session.status})
+    status.take(StateChanged(state="FINISHED", reason=session.status))
     panel.canvas.redraw()
     panel.freeze_button.click()

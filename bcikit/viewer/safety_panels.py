@@ -10,11 +10,11 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
+from bcikit.signal.messages import Alarmed
 from bcikit.ui.head_widget import HeadWidget
 from bcikit.ui.inputs import button
 from bcikit.ui.orders import Orders
 from bcikit.ui.rules import STATE_LEVEL, rule_text, state_text, why_nothing_moves
-from bcikit.ui.status import Alarm
 from bcikit.ui.tables import advice_lines, fill_table, impedance_text, make_table, read_table, short
 from bcikit.ui.theme import LEVELS, Theme
 from bcikit.ui.words import tr
@@ -174,7 +174,7 @@ class AlarmPanel(Panel):
         else:
             self.none.setText("● " + tr("No active alarm"))
 
-    def _row(self, alarm: Alarm, now: float) -> list[str]:
+    def _row(self, alarm: Alarmed, now: float) -> list[str]:
         level = ALARM_LEVEL.get(alarm.level.upper(), "WARN")
         what, advice = rule_text(alarm.rule)
         seconds = max(0.0, now - alarm.since)
@@ -190,8 +190,8 @@ class AlarmPanel(Panel):
             f"{LEVELS[level][0]} {what or tr(alarm.what)}{where} [{alarm.rule}]{ended}",
             since,
             value or "–",
-            action_text(alarm.action),
-            advice or tr(alarm.advice),
+            action_text(alarm.did),
+            advice or tr(alarm.do),
         ]
 
     def _acknowledge(self) -> None:

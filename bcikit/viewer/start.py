@@ -8,14 +8,15 @@ from pathlib import Path
 from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
-from bcikit.acquisition import Source, open_source
+from bcikit.acquisition import open_source
+from bcikit.session.ticket import Ticket
 from bcikit.signal import BciError
 from bcikit.ui import theme as themes
 from bcikit.ui import words
 from bcikit.ui.application import dress, give_way, prepare
 from bcikit.ui.keys import SpaceStops
-from bcikit.ui.orders import Orders
-from bcikit.ui.reader import StreamReader, TextInlet, TextReader
+from bcikit.ui.reader import StreamReader
+from bcikit.ui.session_link import SessionLink
 from bcikit.viewer.folder import show_folder
 from bcikit.viewer.layout import PRESETS
 from bcikit.viewer.window import ViewerWindow
@@ -24,16 +25,12 @@ from bcikit.viewer.window import ViewerWindow
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options of ``python -m bcikit.viewer``."""
     parser = argparse.ArgumentParser(prog="python -m bcikit.viewer", description="The live viewer of bcikit.")
-    parser.add_argument("--session", help="id of a running session: finds bcikit-ID-raw, -filtered and -status")
-    parser.add_argument("--raw", help="name of the LSL stream as the device sends it")
-    parser.add_argument("--filtered", help="name of the LSL stream as the decoder sees it")
-    parser.add_argument("--status", help="name of the LSL stream of messages")
+    parser.add_argument("--session", action="store_true", help="the session whose ticket is in the environment")
     parser.add_argument("--source", help="address of a source, as 'lsl:name=EEG', or the folder of a session")
     parser.add_argument("--language", choices=list(words.LANGUAGES), default=None)
     parser.add_argument("--theme", choices=list(themes.THEMES), default=None)
     parser.add_argument("--arrange", choices=list(PRESETS), default=None, help="for whom the panels are arranged")
     parser.add_argument("--size", default="1280x800", help="of the window, as 1280x800")
-    parser.add_argument("--wait", type=float, default=5.0, help="seconds between two looks for a stream")
     parser.add_argument("--exit-at-end", action="store_true", help="close when the session is finished")
     parser.add_argument("--screenshot", help="file to save a picture of the window to; then close")
     parser.add_argument("--after", type=float, default=5.0, help="seconds after which the picture is taken")
@@ -57,33 +54,23 @@ class Viewer:
         self._options, self._application, self._settings = options, application, settings
         self._theme = options.theme or str(settings.value("theme") or "dark")
         self._language = options.language or str(settings.value("language") or words.system_language())
-        if options.session:
-            options.raw = options.raw or f"bcikit-{options.session}-raw"
-            options.filtered = options.filtered or f"bcikit-{options.session}-filtered"
-            options.status = options.status or f"bcikit-{options.session}-status"
         self._folder = Path(options.source) if options.source and Path(options.source).is_dir() else None
-        self._raw = _lsl_reader(options.raw, options.wait) if options.raw else None
-        self._filtered = _lsl_reader(options.filtered, options.wait) if options.filtered else None
-        self._status = _text_reader(options.status, options.wait) if options.status else None
-        if options.source and self._folder is None and self._raw is None:
+        self._link = _session() if options.session else None
+        self._raw: StreamReader | None = None
+        if options.source and self._folder is None and self._link is None:
             address = options.source
             self._raw = StreamReader(lambda: open_source(address), patient=address.startswith("lsl:"))
-        for reader in (self._raw, self._filtered, self._status):
-            if reader is not None:
-                reader.start()
-        self._orders = _orders()
+            self._raw.start()
         self.window = self._make()
 
     def _make(self, old: ViewerWindow | None = None) -> ViewerWindow:
         options = self._options
         theme = dress(self._application, self._theme, self._language)
-        title = options.session or options.source or options.raw or ""
+        title = options.source or ""
         window = ViewerWindow(
             theme,
             raw=self._raw,
-            filtered=self._filtered,
-            status=self._status,
-            orders=self._orders,
+            link=self._link,
             settings=self._settings,
             title=f"bcikit – {title}" if title else "",
             preset=options.arrange or "clinic",
@@ -114,30 +101,11 @@ class Viewer:
         old.deleteLater()
 
 
-def _lsl_reader(name: str, wait: float) -> StreamReader:
-    def opener() -> Source:
-        return open_source(f"lsl:name={name}&timeout={wait:g}")
-
-    return StreamReader(opener, patient=True)
-
-
-def _text_reader(name: str, wait: float) -> TextReader:
-    def opener() -> TextInlet:
-        from bcikit.acquisition import LslTextInlet
-
-        return LslTextInlet(name, timeout=wait)
-
-    return TextReader(opener)
-
-
-def _orders() -> Orders:
-    from bcikit.session.control import ControlClient
-
-    try:
-        return Orders(ControlClient.from_environment())
-    except BciError as error:
-        print(f"The window cannot send orders: {error}", file=sys.stderr)  # noqa: T201 - a program's own output
-        return Orders(None)
+def _session() -> SessionLink:
+    ticket = Ticket.from_environment()
+    if ticket is None:
+        raise BciError("--session is for windows that a session starts; to join one: bcikit view session:NAME.")
+    return SessionLink(ticket).start()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -121,6 +121,10 @@ class TracePanel(QWidget):
             self.canvas.dimmed = bad
             self.canvas.redraw()
 
+    def clear_marks(self) -> None:
+        """Take away the markers of the session; those made in this window stay."""
+        self.canvas.marks = [mark for mark in self.canvas.marks if mark.own]
+
     def add_mark(self, time: float, text: str, *, own: bool = False) -> None:
         """Show a marker at a time on the stream's clock."""
         colour = self._theme.warn if own else self._theme.accent

@@ -16,13 +16,16 @@ from PySide6.QtWidgets import (
 )
 
 from bcikit.signal import Chunk, Event, StreamInfo
+from bcikit.signal.messages import Happened, Message, Snapshot, StateChanged
 from bcikit.ui.link import LinkMeter
 from bcikit.ui.orders import Orders
-from bcikit.ui.reader import StreamReader, TextReader
+from bcikit.ui.reader import StreamReader
 from bcikit.ui.rules import state_text
+from bcikit.ui.session_link import LinkStream, SessionLink
 from bcikit.ui.status import Status
 from bcikit.ui.strip import StatusStrip
 from bcikit.ui.theme import Theme
+from bcikit.ui.veil import Veil
 from bcikit.ui.words import tr
 from bcikit.viewer import layout
 from bcikit.viewer.engine_panels import EvidencePanel, LatencyPanel, LinkPanel
@@ -55,12 +58,12 @@ class ViewerWindow(QMainWindow):
     ----------
     theme : Theme
         Colours.
-    raw, filtered : StreamReader or None
-        Where samples come from: as the device sends them, and as the decoder sees them.
-    status : TextReader or None
-        Where the engine's messages come from.
-    orders : Orders
-        Where STOP and other orders go.
+    raw : StreamReader or None
+        Where samples come from without a session.
+    link : SessionLink or None
+        A running session: its signals, its messages, and where orders go.
+    orders : Orders, optional
+        Where STOP and other orders go, where that is not the link.
     settings : QSettings or None
         Where the arrangement of the panels is kept.
     preset : str
@@ -77,8 +80,7 @@ class ViewerWindow(QMainWindow):
         theme: Theme,
         *,
         raw: StreamReader | None = None,
-        filtered: StreamReader | None = None,
-        status: TextReader | None = None,
+        link: SessionLink | None = None,
         orders: Orders | None = None,
         settings: QSettings | None = None,
         title: str = "",
@@ -90,9 +92,13 @@ class ViewerWindow(QMainWindow):
         self.preset = preset
         self._use_saved = use_saved
         self.view = View(status=Status())
-        self._readers: dict[str, StreamReader | None] = {"raw": raw, "pipeline": filtered}
-        self._status_reader = status
-        self.orders = orders or Orders(None)
+        self._readers: dict[str, StreamReader | LinkStream] = {}
+        if link is not None:
+            self._readers = {"raw": link.raw, "pipeline": link.filtered}
+        elif raw is not None:
+            self._readers = {"raw": raw}
+        self.link = link
+        self.orders = orders or (link.orders if link is not None else Orders(None))
         self._settings = settings
         self.traces: dict[str, TracePanel] = {}
         self.panels: dict[str, Panel] = {}
@@ -131,6 +137,7 @@ class ViewerWindow(QMainWindow):
         column.addWidget(self.trace_tabs, 1)
         self.trace_tabs.setVisible(False)
         self.setCentralWidget(centre)
+        self.veil = Veil(self, self.theme, keep=(self.strip.stop,))
         self.setDockNestingEnabled(True)
         self._add_panels()
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
@@ -243,33 +250,33 @@ class ViewerWindow(QMainWindow):
     def tick(self) -> None:
         """Take what came and show it."""
         now = time.monotonic()
+        if self.link is not None:
+            for message in self.link.take():
+                self.take_message(message)
         for kind, reader in self._readers.items():
-            if reader is not None:
-                self._take_chunks(kind, reader, now)
-        if self._status_reader is not None:
-            for text in self._status_reader.take():
-                self.take_message(text)
+            self._take_chunks(kind, reader, now)
         self.view.age = None if self._arrived is None else now - self._arrived
         self._refresh(now)
         if self.view.status.finished and not self._ended:
             self._ended = True
             self.ended.emit()
 
-    def _take_chunks(self, kind: str, reader: StreamReader, now: float) -> None:
+    def _take_chunks(self, kind: str, reader: StreamReader | LinkStream, now: float) -> None:
         chunks = reader.take()
-        if kind not in self.traces and reader.info is not None:
+        if reader.info is not None and (kind not in self.traces or self.traces[kind].info != reader.info):
+            self.drop_stream(kind)
             self.add_stream(kind, reader.info)
         for chunk in chunks:
             self.take_chunk(kind, chunk)
             self._arrived = now
         for event in reader.take_events():
             # Where an engine tells its own, those of the way into this window are its business alone.
-            if self._status_reader is None and not event.name.startswith(QUIET):
+            if self.link is None and not event.name.startswith(QUIET):
                 self.traces[kind].add_mark(event.time, event_text(event))
         if reader.fault:
             self._say(reader.fault)
         elif not self.traces:
-            self._say(tr("Waiting for a stream ..."))
+            self._say((self.link.why if self.link is not None else "") or tr("Waiting for a stream ..."))
 
     def _say(self, text: str) -> None:
         if self.waiting_label.text() != text:
@@ -279,12 +286,10 @@ class ViewerWindow(QMainWindow):
 
     def add_stream(self, kind: str, info: StreamInfo, *, history: History | None = None) -> TracePanel:
         """Show a stream as a tab of traces."""
-        only = [k for k, reader in self._readers.items() if reader is not None] == [kind]
-        panel = TracePanel(
-            info, self.theme, kind="stream" if only and self._status_reader is None else kind, history=history
-        )
+        only = list(self._readers) == [kind]
+        panel = TracePanel(info, self.theme, kind="stream" if only and self.link is None else kind, history=history)
         self.traces[kind] = panel
-        self._meters[kind] = LinkMeter(info, judge=self._status_reader is None)
+        self._meters[kind] = LinkMeter(info, judge=self.link is None)
         titles = {"raw": tr("Raw signal"), "pipeline": tr("Pipeline signal")}
         at = self.trace_tabs.insertTab(0 if kind == "raw" else 1, panel, titles[kind])
         panel.readout.connect(self.statusBar().showMessage)
@@ -298,6 +303,15 @@ class ViewerWindow(QMainWindow):
         self.waiting_label.setVisible(False)
         self.trace_tabs.setVisible(True)
         return panel
+
+    def drop_stream(self, kind: str) -> None:
+        """Forget a stream: another one with other channels or another rate has taken its place."""
+        panel = self.traces.pop(kind, None)
+        if panel is None:
+            return
+        self._meters.pop(kind, None)
+        self.trace_tabs.removeTab(self.trace_tabs.indexOf(panel))
+        panel.deleteLater()
 
     def take_over(self, old: "ViewerWindow") -> None:
         """Go on where another window on the same streams stops: same samples, same messages."""
@@ -317,17 +331,24 @@ class ViewerWindow(QMainWindow):
             self.view.lost += chunk.health.lost
             self._meters[kind].take(chunk)
 
-    def take_message(self, text: str) -> None:
+    def take_message(self, message: Message) -> None:
         """Take a message of the engine."""
         status = self.view.status
-        seen = status.n_events
-        kind = status.take_text(text)
-        if status.n_events > seen:
-            event = status.events[-1]
-            self.mark_event(float(event.get("time", 0.0)), str(event.get("name", "")))
-        elif kind == "state" and status.state in STOPPED:
-            name, advice = state_text(status.state)
-            self.statusBar().showMessage(f"{name}. {advice}.")
+        status.take(message)
+        match message:
+            case Snapshot():
+                for panel in self.traces.values():
+                    panel.clear_marks()
+                for part in message.messages:
+                    if isinstance(part, Happened):
+                        self.mark_event(part.event.time, part.event.name)
+            case Happened():
+                self.mark_event(message.event.time, message.event.name)
+            case StateChanged() if status.state in STOPPED:
+                name, advice = state_text(status.state)
+                self.statusBar().showMessage(f"{name}. {advice}.")
+            case StateChanged(state="FAILED"):
+                self.statusBar().showMessage(status.state_reason)
 
     def mark_event(self, event_time: float, name: str) -> None:
         """Show an event of the engine; those that come many times a second or frame a trial are left out."""
@@ -344,6 +365,7 @@ class ViewerWindow(QMainWindow):
             self._due[""] = now + 0.1
             self._measure(now)
             self.strip.refresh(self.view.status, age=self.view.age, loss=self.view.loss_percent)
+            self.veil.say("" if self.link is None or self._ended or not self.link.joined else self.link.why)
             levels = {name: quality.level for name, quality in self.view.status.quality.items()}
             for panel in self.traces.values():
                 panel.set_levels(levels)
@@ -393,8 +415,9 @@ class ViewerWindow(QMainWindow):
         if self.leaving:
             super().closeEvent(event)
             return
-        for reader in (*self._readers.values(), self._status_reader):
-            if reader is not None:
-                reader.halt()
+        for reader in self._readers.values():
+            reader.halt()
+        if self.link is not None:
+            self.link.halt()
         self.orders.close()
         super().closeEvent(event)

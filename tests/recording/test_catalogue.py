@@ -175,7 +175,7 @@ def test_the_tables_are_right_for_postgresql_too(monkeypatch: pytest.MonkeyPatch
     for table in Base.metadata.sorted_tables:
         assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=postgresql.dialect()))
     monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
-    with pytest.raises(MissingDependencyError, match=r"bcikit\[postgres\]"):
+    with pytest.raises(MissingDependencyError, match=r"extra postgres"):
         Catalogue("postgresql+psycopg://user@localhost/clinic")
 
 

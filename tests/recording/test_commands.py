@@ -34,9 +34,10 @@ def test_recover_says_what_it_did(run: Run, session_dir: Path) -> None:
     assert "nothing to do" in run("recover", session_dir).output
     with (session_dir / "signals.xdf").open("ab") as file:
         file.write(b"half a chunk")
-    assert "12 bytes at the end were not whole" in run("recover", session_dir).output
+    assert "signals.xdf: 12 bytes were not whole" in run("recover", session_dir).output
     found = json.loads(run("recover", session_dir, "--json").output)
     assert found["needed"] is False
+    assert (session_dir / "signals.xdf.original").read_bytes().endswith(b"half a chunk")
     assert found["n_samples"] == read_session(session_dir).recording.n_times
 
 

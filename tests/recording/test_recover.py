@@ -185,3 +185,140 @@ def test_a_real_limit_on_the_size_of_files_keeps_everything_before(tmp_path: Pat
     found = recover(tmp_path / "s")
     assert found.n_samples == reported
     assert read_session(tmp_path / "s").recording.n_times == reported
+
+
+def _flip(path: Path, at: int, bit: int = 6) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[at] ^= 1 << bit
+    path.write_bytes(raw)
+
+
+@pytest.fixture
+def long_session(tmp_path: Path) -> Path:
+    """Return the folder of a complete session of 15,000 samples."""
+    info = StreamInfo(name="long", sfreq=500.0, ch_names=tuple(f"E{i}" for i in range(8)))
+    rng = np.random.default_rng(4)
+    with SessionWriter(tmp_path / "long", info=info) as writer:
+        for first in range(0, 15_000, 25):
+            times = np.arange(first, first + 25) / 500.0
+            writer.chunk(Chunk(rng.normal(0, 20, (25, 8)), times, first), float(times[-1]))
+    return tmp_path / "long"
+
+
+@pytest.mark.requirement("SAF-101")
+def test_a_flipped_byte_anywhere_is_noticed_and_costs_one_chunk(long_session: Path) -> None:
+    signals = long_session / "signals.xdf"
+    raw = signals.read_bytes()
+    files = {path.name: path.read_bytes() for path in long_session.iterdir()}
+    before = read_session(long_session).recording.data
+    rng = random.Random(1)
+    for at in [0, 5, 30, 2000, *(rng.randrange(len(raw)) for _ in range(25)), len(raw) - 3]:
+        for name, content in files.items():
+            (long_session / name).write_bytes(content)
+        for extra in {path.name for path in long_session.iterdir()} - set(files):
+            (long_session / extra).unlink()
+        _flip(signals, at)
+        damaged = signals.read_bytes()
+        with pytest.raises(RecordingError, match=r"no XDF|not as they were written"):
+            read_session(long_session)
+        found = recover(long_session)
+        assert found.needed
+        assert (long_session / found.originals["signals.xdf"]).read_bytes() == damaged
+        session = read_session(long_session)
+        after = session.recording
+        assert found.n_samples == sum(chunk.n_times for chunk in session.chunks) >= 15_000 - 25
+        assert session.status in ("complete", "recovered")
+        if found.n_samples == 15_000:
+            np.testing.assert_array_equal(after.data, before)
+        else:
+            kept = np.concatenate([np.arange(c.first_sample, c.end_sample) for c in session.chunks])
+            np.testing.assert_array_equal(np.concatenate([c.data for c in session.chunks]), before[kept])
+            if kept[-1] == 14_999 and kept[0] == 0:
+                assert found.lost_samples == 25
+                assert sum(chunk.health.lost for chunk in session.chunks) == 25
+        assert not recover(long_session).needed
+
+
+def test_without_checksums_the_structure_alone_finds_its_way_again(long_session: Path) -> None:
+    """A session of an earlier version: a length that was damaged costs its own chunk and not the rest."""
+    header = json.loads((long_session / "session.json").read_text())
+    for key in ("checksums", "signals_bytes"):
+        del header[key]
+    (long_session / "session.json").write_text(json.dumps(header))
+    (long_session / "signals.index").unlink()
+    raw = (long_session / "signals.xdf").read_bytes()
+    chunk = 25 * (1 + 8 + 64)
+    at = raw.index(bytes([4]), len(raw) // 3)
+    while raw[at : at + 1] != b"\x04" or not chunk <= int.from_bytes(raw[at + 1 : at + 5], "little") <= chunk + 20:
+        at += 1
+    _flip(long_session / "signals.xdf", at + 1)
+    found = recover(long_session)
+    assert 15_000 - 50 <= found.n_samples < 15_000
+    assert found.lost_samples == 15_000 - found.n_samples
+    assert read_session(long_session).status == "recovered"
+
+
+def test_bytes_cut_out_of_the_middle_or_put_in_cost_what_they_touch(long_session: Path) -> None:
+    signals = long_session / "signals.xdf"
+    raw = signals.read_bytes()
+    middle = len(raw) // 2
+    signals.write_bytes(raw[:middle] + raw[middle + 3000 :])
+    assert recover(long_session).n_samples >= 15_000 - 75
+    (long_session / "signals.xdf.original").unlink()
+
+
+@pytest.mark.parametrize("name", ["signals.xdf", "events.jsonl", "session.json", "signals.index", "verdicts.jsonl"])
+@pytest.mark.parametrize("dangling", [False, True])
+def test_a_link_in_a_session_is_refused_and_its_victim_untouched(
+    open_session: Path, tmp_path: Path, name: str, dangling: bool
+) -> None:
+    victim = tmp_path / "victim"
+    if not dangling:
+        victim.write_bytes((open_session / name).read_bytes() + b"half a line")
+    before = victim.read_bytes() if victim.exists() else None
+    (open_session / name).unlink()
+    (open_session / name).symlink_to(victim)
+    with pytest.raises(RecordingError, match="is a link"):
+        recover(open_session)
+    assert (victim.read_bytes() if victim.exists() else None) == before
+
+
+def test_a_link_that_waits_where_the_header_is_written_is_not_followed(open_session: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    for name in (".session.json.new", ".signals.xdf.new", ".signals.index.new"):
+        (open_session / name).symlink_to(victim)
+    recover(open_session)
+    assert victim.read_text() == "precious"
+    assert read_session(open_session).status == "recovered"
+
+
+def test_damaged_lines_are_left_out_and_the_rest_is_kept(open_session: Path) -> None:
+    path = open_session / "decisions.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + b"[" * 900 + b"\n" + b"\x00\xff\n" + b"".join(lines[1:]))
+    with pytest.raises(RecordingError, match="line 2 is damaged"):
+        read_session(open_session)
+    found = recover(open_session)
+    assert path.read_bytes() == b"".join(lines)
+    assert b"\x00\xff" in (open_session / found.originals["decisions.jsonl"]).read_bytes()
+
+
+@pytest.mark.requirement("SAF-101")
+def test_a_flipped_sample_is_seen_by_every_command_that_reads(long_session: Path, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from bcikit.cli.app import app
+
+    raw = (long_session / "signals.xdf").read_bytes()
+    _flip(long_session / "signals.xdf", len(raw) // 2 + 40, 0)
+    run = CliRunner()
+    for command in (
+        ["export", str(long_session), "--edf", str(tmp_path / "x.edf")],
+        ["import", str(long_session / "signals.xdf"), "--out", str(tmp_path / "imported")],
+    ):
+        done = run.invoke(app, command)
+        assert done.exit_code != 0, command
+        text = " ".join((done.output + str(done.exception)).split())
+        assert "not as they were written" in text, (command, text)
+    assert not (tmp_path / "x.edf").exists()

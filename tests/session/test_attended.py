@@ -9,6 +9,7 @@ from bcikit.recording import read_session
 from bcikit.session import Engine, Listener
 from bcikit.session.config import SourceSection
 from bcikit.session.repeat import replay
+from bcikit.signal.messages import Happened, Message, Raw, StateChanged
 
 
 class Therapist(Listener):
@@ -27,6 +28,14 @@ class Therapist(Listener):
     def order(self, do: str, **details: Any) -> None:
         assert self.engine is not None
         self.engine.control.put({"do": do, "who": "T-01", **details})
+
+    def take(self, message: Message) -> None:
+        if isinstance(message, Raw):
+            self.on_chunk(message.chunk, message.time)
+        elif isinstance(message, StateChanged):
+            self.on_state(message.state, message.time)
+        elif isinstance(message, Happened):
+            self.on_event(message.event)
 
     def on_chunk(self, raw, now: float) -> None:
         if now - self.last < 1.0:

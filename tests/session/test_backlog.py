@@ -11,6 +11,7 @@ from bcikit.recording import read_session
 from bcikit.session import Engine, Listener
 from bcikit.session.config import SourceSection
 from bcikit.session.repeat import replay
+from bcikit.signal.messages import Happened, Message
 
 QUICK = {
     "beep": 0.2,
@@ -39,12 +40,15 @@ class Freezes(Listener):
         self.shown_late: list[str] = []
         self.ended: list[dict[str, Any]] = []
 
-    def on_event(self, event) -> None:
+    def take(self, message: Message) -> None:
+        if not isinstance(message, Happened):
+            return
+        event = message.event
         if event.name.startswith("cue/") and event.data.get("trial") == self.trial and not self.woke:
             time.sleep(self.seconds)
             self.woke = time.monotonic()
         if event.name == "trial/end":
-            self.ended.append(event.data)
+            self.ended.append(dict(event.data))
 
 
 @pytest.mark.slow

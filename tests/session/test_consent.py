@@ -13,6 +13,7 @@ from bcikit.safety.arming import ArmRequest
 from bcikit.safety.consent import Consent, Screening
 from bcikit.session import Engine, Listener, shipped_config
 from bcikit.session.repeat import replay
+from bcikit.signal.messages import Happened, Message, ModelChosen, Raw, StateChanged
 
 ANSWERS: dict[str, Any] = {
     "age": 40,
@@ -51,6 +52,16 @@ class Therapist(Listener):
         self.run = False
         self.tested = False
         self.learned = False
+
+    def take(self, message: Message) -> None:
+        if isinstance(message, Raw):
+            self.on_chunk(message.chunk, message.time)
+        elif isinstance(message, StateChanged):
+            self.on_state(message.state, message.time)
+        elif isinstance(message, ModelChosen):
+            self.on_model(message.model)
+        elif isinstance(message, Happened):
+            self.on_event(message.event)
 
     def on_chunk(self, raw, now: float) -> None:
         if now - self.last < 1.0 or self.state != "STANDBY":

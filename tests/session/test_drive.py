@@ -13,6 +13,7 @@ import pytest
 from bcikit.recording import read_session
 from bcikit.session import Engine, Listener, drive
 from bcikit.session.repeat import replay
+from bcikit.signal.messages import Happened, Message, Raw
 
 
 class Ends(Listener):
@@ -22,6 +23,10 @@ class Ends(Listener):
         self.engine: Engine | None = None
         self.after = after
         self.seen = 0
+
+    def take(self, message: Message) -> None:
+        if isinstance(message, Raw):
+            self.on_chunk(message.chunk, message.time)
 
     def on_chunk(self, raw, now: float) -> None:
         assert self.engine is not None
@@ -50,6 +55,10 @@ def test_a_session_that_nobody_comes_back_to_ends(
     class Stops(Listener):
         engine: Engine
 
+        def take(self, message: Message) -> None:
+            if isinstance(message, Happened):
+                self.on_event(message.event)
+
         def on_event(self, event) -> None:
             if event.name.startswith("cue/"):
                 self.engine.control.put({"do": "stop", "reason": "patient asks", "who": "T-01"})
@@ -73,8 +82,9 @@ def test_ctrl_c_ends_a_session_with_its_report(short_config, tmp_path: Path, kin
         "from bcikit.session.config import config_from\n"
         "from bcikit.signal import BciError\n"
         "class Tell(Listener):\n"
-        "    def on_state(self, state, time):\n"
-        "        print(state, file=sys.stderr, flush=True)\n"
+        "    def take(self, message):\n"
+        "        if message.type == 'state':\n"
+        "            print(message.state, file=sys.stderr, flush=True)\n"
         "try:\n"
         "    launch(config_from(json.loads(sys.argv[1])), headless=True, as_json=True, listeners=[Tell()])\n"
         "except BciError as error:\n"

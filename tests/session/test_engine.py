@@ -10,6 +10,7 @@ from bcikit.session import Conductor, Engine, Listener, check_session
 from bcikit.session.config import DecoderSection, OutputSection, PipelineSection, SourceSection
 from bcikit.session.repeat import replay
 from bcikit.signal import BciError, Chunk, ConfigError, Decision
+from bcikit.signal.messages import Decided, Filtered, Happened, Message, ModelChosen, Raw, Sent, StateChanged
 
 
 def test_a_session_runs_from_calibration_to_report(short_config, tmp_path: Path) -> None:
@@ -88,6 +89,12 @@ def test_nothing_moves_while_the_gate_refuses(short_config) -> None:
             self.allowed = False
             self.commands = 0
 
+        def take(self, message: Message) -> None:
+            if isinstance(message, Decided):
+                self.on_decision(message.decision, message.verdict, message, message.latency)
+            elif isinstance(message, Sent):
+                self.on_command(message.command)
+
         def on_decision(self, decision, verdict, request, latency) -> None:
             self.allowed = verdict.allowed
 
@@ -106,6 +113,12 @@ def test_an_operator_s_stop_is_latched_and_recorded(short_config, tmp_path: Path
             self.engine: Engine | None = None
             self.commands_after = 0
             self.stopped = False
+
+        def take(self, message: Message) -> None:
+            if isinstance(message, Sent):
+                self.on_command(message.command)
+            elif isinstance(message, StateChanged):
+                self.on_state(message.state, message.time)
 
         def on_command(self, command) -> None:
             assert self.engine is not None
@@ -131,6 +144,10 @@ def test_an_operator_s_stop_is_latched_and_recorded(short_config, tmp_path: Path
 
 def test_a_decoder_that_fails_stops_everything(short_config) -> None:
     class Broken(Listener):
+        def take(self, message: Message) -> None:
+            if isinstance(message, ModelChosen):
+                self.on_model(message.model)
+
         def on_model(self, model) -> None:
             def decide(window, *, now=None) -> Decision:
                 raise ZeroDivisionError("boom")
@@ -182,6 +199,10 @@ def test_what_was_recorded_stays_when_training_fails(short_config, tmp_path: Pat
     class Spoil(Listener):
         """Fails as a decoder of somebody else would, in the middle of the session."""
 
+        def take(self, message: Message) -> None:
+            if isinstance(message, Happened):
+                self.on_event(message.event)
+
         def on_event(self, event) -> None:
             if event.name == "calibration/end":
                 raise BciError("no luck")
@@ -197,6 +218,10 @@ def test_columns_are_picked_by_name_in_the_order_asked_for(short_config) -> None
     shapes: list[tuple[int, ...]] = []
 
     class Shapes(Listener):
+        def take(self, message: Message) -> None:
+            if isinstance(message, Filtered):
+                self.on_filtered(message.chunk)
+
         def on_filtered(self, chunk: Chunk) -> None:
             shapes.append(chunk.data.shape)
 
@@ -219,6 +244,14 @@ def test_a_pause_shuts_the_gate_and_stops_the_paradigm_s_clock(short_config, tmp
         @property
         def in_pause(self) -> bool:
             return self.paused_at is not None and self.chunks < self.paused_at + 200
+
+        def take(self, message: Message) -> None:
+            if isinstance(message, Raw):
+                self.on_chunk(message.chunk, message.time)
+            elif isinstance(message, Happened):
+                self.on_event(message.event)
+            elif isinstance(message, Sent):
+                self.on_command(message.command)
 
         def on_chunk(self, raw, now: float) -> None:
             assert self.engine is not None
@@ -259,6 +292,10 @@ def test_machine_findings_are_recorded_and_replayed(short_config, tmp_path: Path
         def __init__(self) -> None:
             self.told = False
             self.conductor = None
+
+        def take(self, message: Message) -> None:
+            if isinstance(message, Sent):
+                self.on_command(message.command)
 
         def on_command(self, command) -> None:
             self.told = True

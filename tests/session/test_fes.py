@@ -18,6 +18,7 @@ from bcikit.safety import verify_audit
 from bcikit.session import Engine, Listener, SessionConfig, shipped_config
 from bcikit.session.config import OutputSection
 from bcikit.signal import ConfigError
+from bcikit.signal.messages import Message, ModelChosen, Raw, Sent
 
 AMPLITUDE_MA = 12.0
 SECONDS = 1.0
@@ -46,6 +47,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("fes") / "model.skops"
 
     class Keep(Listener):
+        def take(self, message: Message) -> None:
+            if isinstance(message, ModelChosen):
+                self.on_model(message.model)
+
         def on_model(self, model: Any) -> None:
             model.save(file)
 
@@ -77,6 +82,12 @@ class Course(Listener):
         self._outputs = outputs
         self.current: list[tuple[float, float]] = []
         self.commands: list[float] = []
+
+    def take(self, message: Message) -> None:
+        if isinstance(message, Raw):
+            self.on_chunk(message.chunk, message.time)
+        elif isinstance(message, Sent):
+            self.on_command(message.command)
 
     def on_chunk(self, raw, now: float) -> None:
         driver = self._outputs[0].state()["guard"].get("driver", {})
@@ -149,10 +160,12 @@ ENGINE = """
 import json, sys
 from bcikit.session import Engine, Listener
 from bcikit.session.config import config_from
+from bcikit.signal.messages import Sent
 
 class Tell(Listener):
-    def on_command(self, command):
-        print("stimulates", flush=True)
+    def take(self, message):
+        if isinstance(message, Sent):
+            print("stimulates", flush=True)
 
 Engine(config_from(json.loads(sys.argv[1])), listeners=[Tell()]).run()
 """

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bcikit.safety.words import says_something
-from bcikit.session.control import ControlServer
+from bcikit.session.channel import ChannelServer
 from bcikit.session.orders import ORDERS, checked_order
 from bcikit.signal import ArgumentError
 
@@ -55,7 +55,7 @@ def test_what_is_not_an_order_is_refused_with_a_reason(order, word) -> None:
     assert word in str(caught.value)
     str(caught.value).encode()
     assert len(str(caught.value)) < 500
-    server = ControlServer()
+    server = ChannelServer()
     try:
         with pytest.raises(ArgumentError):
             server.put(order)

@@ -39,6 +39,7 @@ def test_replay_is_identical_and_one_flipped_sample_is_found(session: Path, tmp_
     assert changed.index is not None
     assert recording.decisions[changed.index].sample >= first.sample - 100
     assert "decision.probabilities was" in changed.difference
+    assert "not as they were written" in changed.difference
     result = CliRunner().invoke(app, ["replay", str(broken), "--check", "--json"])
     assert result.exit_code == 1
     assert '"identical": false' in result.output

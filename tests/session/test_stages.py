@@ -1,20 +1,20 @@
 """Stages: all the time of a chunk belongs to a stage, windows come after the verdict, decisions know nothing of it."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from bcikit.safety import GateSettings, SafetySystem
 from bcikit.session import engine as engine_module
-from bcikit.session import sinks, stages
+from bcikit.session import stages
+from bcikit.session.channel import ChannelServer
 from bcikit.session.engine import Engine
 from bcikit.session.listener import Listener
 from bcikit.session.repeat import replay
 from bcikit.session.stages import NAMES, SPAN, Lap, MeteredSafety, StageMeter, with_laps
 from bcikit.signal import Chunk, Health
+from bcikit.signal.messages import Decided, Message, Progressed, Raw, Stages, StateChanged
 
 
 class Clock:
@@ -84,35 +84,17 @@ def test_laps_stand_behind_each_group_of_listeners() -> None:
     assert [isinstance(part, Lap) for part in made] == [True, False, True, False, False, True]
 
 
-class FakeOutlet:
-    log: list[tuple[str, Any]] = []  # noqa: RUF012 - made anew by the fixture
-
-    def __init__(self, *names: object, name: str = "", **_: object) -> None:
-        self.name = name or str(names[0])
-
-    def push(self, what: Any, *_: object) -> None:
-        FakeOutlet.log.append((self.name, what))
-
-    def close(self) -> None:
-        FakeOutlet.log.append((self.name, "closed"))
-
-
 @pytest.fixture
-def outlets(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
-    FakeOutlet.log = []
-    monkeypatch.setattr(sinks, "LslOutlet", FakeOutlet)
-    monkeypatch.setattr(sinks, "LslTextOutlet", FakeOutlet)
-    return FakeOutlet.log
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
+    """What the channel is told, as if somebody read it."""
+    said: list[Message] = []
+    monkeypatch.setattr(ChannelServer, "say", lambda _, message: said.append(message))
+    return said
 
 
-def test_the_engine_tells_every_stage_and_sends_samples_after_the_verdict(short_config, outlets) -> None:
-    class Verdicts(Listener):
-        def on_decision(self, decision, verdict, request, latency) -> None:
-            outlets.append(("verdict", decision.sample))
-
-    result = Engine(short_config(), publish="x", listeners=[Verdicts()]).run()
-    said = [json.loads(what) for name, what in outlets if name == "bcikit-x-status" and what != "closed"]
-    summaries = [message["stages"] for message in said if message["type"] == "stages"]
+def test_the_engine_tells_every_stage_and_sends_samples_after_the_verdict(short_config, told: list[Message]) -> None:
+    result = Engine(short_config()).run()
+    summaries = [message.stages for message in told if isinstance(message, Stages)]
     assert len(summaries) > 20
     seen = {stage for summary in summaries for stage in summary}
     assert seen >= {"record", "safety", "filter", "task", "decode", "gate", "output", "publish", "total"}
@@ -122,18 +104,21 @@ def test_the_engine_tells_every_stage_and_sends_samples_after_the_verdict(short_
         assert values["deadline"] > 0
     # A window sees the samples of a chunk only once it was decided on.
     raw_end = -1
-    for name, what in outlets:
-        if name == "verdict":
-            assert raw_end <= what
-        elif name == "bcikit-x-raw" and what != "closed":
-            assert what.first_sample >= raw_end
-            raw_end = what.first_sample + what.n_times
+    for message in told:
+        if isinstance(message, Decided):
+            assert raw_end <= message.decision.sample
+        elif isinstance(message, Raw):
+            assert message.chunk.first_sample >= raw_end
+            raw_end = message.chunk.end_sample
     assert raw_end == result.values["n_samples"]
-    assert outlets[-1][1] == "closed"
+    assert isinstance(told[0], Progressed)
+    assert "Opening sim:" in told[0].what
+    finished = [message for message in told if isinstance(message, StateChanged)][-1]
+    assert finished.state == "FINISHED"
 
 
-def test_measuring_changes_no_decision(short_config, outlets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    measured = Engine(short_config("measured"), publish="x").run()
+def test_measuring_changes_no_decision(short_config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = Engine(short_config("measured")).run()
     assert replay(measured.folder).identical
     monkeypatch.setattr(engine_module, "MeteredSafety", SafetySystem)
     monkeypatch.setattr(engine_module, "with_laps", lambda _, parts: [part for _, group in parts for part in group])

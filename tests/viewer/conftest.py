@@ -231,11 +231,11 @@ class ScriptedRunner:
         elif run.state in ("ACTIVE", "CALIBRATING") and not run.paused:
             said += self._trials(run, now)
         said.insert(0, {"type": "state", "state": run.state, "time": now})
-        said.append({"type": "quality", "time": now, "channels": {name: ["GOOD", []] for name in NAMES}})
+        said.append({"type": "quality", "time": now, "channels": {name: {"level": "GOOD"} for name in NAMES}})
         over = run.trial >= run.trials or run.finish
         if over:
             said += self._ending(run, "finished" if run.trial >= run.trials else "finished by the operator")
-        return [json.loads(json.dumps(message)) for message in said]
+        return as_engine_says(said)
 
     def _trials(self, run: "ScriptedRunner._Run", now: float) -> list[dict[str, Any]]:
         said: list[dict[str, Any]] = [
@@ -295,6 +295,27 @@ class ScriptedRunner:
             {"type": "state", "state": "FINISHED", "time": run.second},
             {"type": "result", "values": values, "folder": str(run.folder)},
         ]
+
+
+def as_engine_says(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows as `EngineRunner.poll` gives the engine's messages: their JSON, with the row beside."""
+    said: list[dict[str, Any]] = []
+    decision: dict[str, Any] = {}
+    for row in json.loads(json.dumps(rows)):
+        kind, own = row["type"], {key: value for key, value in row.items() if key not in ("type", "latency")}
+        if kind == "decision":
+            decision = {"sample": 0, **own}
+        elif kind == "verdict":
+            before = decision or {"time": own["time"], "sample": 0, "classes": []}
+            said.append({"type": "decision", "decision": before, "verdict": {"sample": 0, **own}, "latency": 0.004})
+            decision = {}
+        elif kind == "command":
+            said.append({**row, "command": {"sequence": round(1000 * own["time"]), "ttl": 1.0, **own}})
+        elif kind == "event":
+            said.append({**row, "event": own})
+        else:
+            said.append(row)
+    return said
 
 
 _NUMBERS = itertools.count(os.getpid())

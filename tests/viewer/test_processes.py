@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QImage
 
-from bcikit.acquisition import LslOutlet, LslTextOutlet
 from bcikit.clinic import protocols
 from bcikit.clinic.runner import EngineRunner, Job, process_is_alive
+from bcikit.session.channel import ChannelServer
 from bcikit.session.engine import Engine
 from bcikit.session.listener import Listener
 from bcikit.session.shipped import shipped_config
-from bcikit.session.sinks import Publisher
 from bcikit.signal import Chunk, StreamInfo
+from bcikit.signal.messages import Filtered, Message, Raw, StateChanged, Streams
 from bcikit.ui.theme import DARK, rgb
 
 
@@ -53,32 +53,37 @@ def share_of(path: Path, colour: str) -> float:
 
 @pytest.mark.slow
 def test_the_viewer_shows_a_session_and_closes_when_it_is_finished() -> None:
-    name = uuid.uuid4().hex[:8]
+    server = ChannelServer()
     info = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "Cz", "C4", "Pz"))
-    raw = LslOutlet(info, name=f"bcikit-{name}-raw", source_id=f"{name}-raw")
-    filtered = LslOutlet(info, name=f"bcikit-{name}-filtered", source_id=f"{name}-filtered")
-    status = LslTextOutlet(f"bcikit-{name}-status", type="bcikit-status", source_id=f"{name}-status")
-    with ended(
-        python("bcikit.viewer", "--session", name, "--exit-at-end", "--language", "en", "--arrange", "clinic")
-    ) as viewer:
+    server.say(Streams(raw=info.to_dict(), filtered=info.to_dict()))
+    server.say(StateChanged(state="ACTIVE", time=1.0))
+    viewer_process = python(
+        "bcikit.viewer",
+        "--session",
+        "--exit-at-end",
+        "--language",
+        "en",
+        "--arrange",
+        "clinic",
+        env={**os.environ, **server.environment},
+    )
+    with ended(viewer_process) as viewer:
         rng = np.random.default_rng(0)
-        sample, begin = 0, time.monotonic()
-        while viewer.poll() is None and time.monotonic() - begin < 60:
-            at = time.monotonic()
-            from pylsl import local_clock
-
-            times = local_clock() - np.arange(25)[::-1] / 250
+        begin, sample = time.monotonic(), 0
+        joined = 0.0
+        while viewer.poll() is None and time.monotonic() - begin < 90:
+            server.touch()
+            times = time.monotonic() - np.arange(25)[::-1] / 250
             chunk = Chunk(rng.standard_normal((25, 4)) * 20, times, sample)
-            raw.push(chunk)
-            filtered.push(chunk)
+            server.say(Raw(chunk=chunk, time=float(times[-1])))
+            server.say(Filtered(chunk=chunk, time=float(times[-1])))
             sample += 25
-            # Said often: a window that comes late must see it, too.
-            state = "ACTIVE" if at - begin < 15 else "FINISHED"
-            status.push(json.dumps({"type": "state", "state": state, "time": float(times[-1])}), float(times[-1]))
+            joined = joined or (time.monotonic() if server.n_readers else 0.0)
+            if joined and time.monotonic() - joined > 3:
+                server.say(StateChanged(state="FINISHED", time=float(times[-1])))
             time.sleep(0.1)
         assert viewer.poll() == 0
-    for outlet in (raw, filtered, status):
-        outlet.close()
+    server.close()
 
 
 @pytest.mark.slow
@@ -118,26 +123,33 @@ def test_the_viewer_opens_a_stream_of_mne_lsls_player(tmp_path: Path, data_dir: 
 class Rough(Listener):
     """Freezes the window in the middle of calibration, and kills it in the middle of feedback."""
 
-    def __init__(self, pid: int, published: list[Publisher]) -> None:
-        self._pid, self._published = pid, published
+    def __init__(self) -> None:
+        self.engine: Engine | None = None
+        self.viewer: subprocess.Popen[bytes] | None = None
         self.chunks = 0
         self.done: list[str] = []
 
-    def on_chunk(self, raw: Chunk, now: float) -> None:
+    def take(self, message: Message) -> None:
+        if not isinstance(message, Raw):
+            return
+        assert self.engine is not None
         self.chunks += 1
         if self.chunks == 1:
-            # The simulation stands still meanwhile: what is frozen must be a window that listens to every stream.
-            (publisher,) = self._published
+            environment = {**os.environ, **self.engine.control.environment}
+            self.viewer = python("bcikit.viewer", "--session", env=environment)
+            # The simulation stands still meanwhile: what is frozen must be a window that listens.
             end = time.monotonic() + 60
-            while not all(o.has_consumers for o in (publisher.raw, publisher.filtered, publisher.status)):
+            while not self.engine.control.n_readers:
                 assert time.monotonic() < end
                 time.sleep(0.05)
             self.done.append("seen")
         elif self.chunks == 600:
-            os.kill(self._pid, signal.SIGSTOP)
+            assert self.viewer is not None
+            os.kill(self.viewer.pid, signal.SIGSTOP)
             self.done.append("frozen")
         elif self.chunks == 3000:
-            os.kill(self._pid, signal.SIGKILL)
+            assert self.viewer is not None
+            os.kill(self.viewer.pid, signal.SIGKILL)
             self.done.append("killed")
 
 
@@ -155,31 +167,28 @@ def kept(folder: Path) -> dict[str, object]:
 
 
 @pytest.mark.slow
-def test_a_window_that_freezes_and_dies_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    published: list[Publisher] = []
-
-    class Watched(Publisher):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options)
-            published.append(self)
-
-    monkeypatch.setattr("bcikit.session.engine.Publisher", Watched)
-
-    def run(publish: str, listeners: list[Listener]) -> tuple[dict[str, Any], dict[str, object]]:
+def test_a_window_that_freezes_and_dies_changes_nothing(tmp_path: Path) -> None:
+    def run(name: str, rough: Rough | None = None) -> tuple[dict[str, Any], dict[str, object]]:
         runs = {"calibration_runs": 1, "feedback_runs": 1, "trials_per_run": 10}
         rests = dict.fromkeys(("eyes_open", "eyes_closed", "between_runs"), 0.0)
         config = shipped_config("motor-imagery", source="sim:motor-imagery?seed=5", seed=5, settings={**runs, **rests})
-        folder = tmp_path / (publish or "alone")
+        folder = tmp_path / name
         config = config.model_copy(update={"recording": config.recording.model_copy(update={"folder": str(folder)})})
-        values = Engine(config, publish=publish, listeners=listeners).run().values
+        engine = Engine(config, listeners=[] if rough is None else [rough])
+        if rough is not None:
+            rough.engine = engine
+        values = engine.run().values
         return values, kept(folder)
 
-    alone, alone_kept = run("", [])
-    name = uuid.uuid4().hex[:8]
-    with ended(python("bcikit.viewer", "--session", name, "--wait", "60")) as viewer:
-        rough = Rough(viewer.pid, published)
-        watched, watched_kept = run(name, [rough])
-        assert viewer.wait(10) == -signal.SIGKILL
+    alone, alone_kept = run("alone")
+    rough = Rough()
+    try:
+        watched, watched_kept = run("watched", rough)
+    finally:
+        assert rough.viewer is not None
+        rough.viewer.kill()
+        code = rough.viewer.wait(10)
+    assert code == -signal.SIGKILL
     assert rough.done == ["seen", "frozen", "killed"]
     assert rough.chunks > 3500
     assert alone["n_trials"] == watched["n_trials"] == 10

@@ -9,7 +9,7 @@ import numpy as np
 from bcikit.acquisition import Source
 from bcikit.signal import BciError, Chunk, SourceError, StreamInfo
 from bcikit.ui.orders import Orders
-from bcikit.ui.reader import StreamReader, TextReader
+from bcikit.ui.reader import StreamReader
 
 
 class Counting(Source):
@@ -127,30 +127,6 @@ def test_a_live_stream_is_emptied_once_a_frame() -> None:
     assert [chunk.first_sample for chunk in reader.take()] == list(range(2, 402, 2))
     # Forty chunks a wake-up: a stream in pieces must not fall behind by waiting for each.
     assert source.waits == 5
-
-
-class Inlet:
-    def __init__(self) -> None:
-        self.texts = [(0.0, "a"), (0.1, "b")]
-        self.closed = False
-
-    def pull(self) -> list[tuple[float, str]]:
-        texts, self.texts = self.texts, []
-        return texts
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def test_messages_arrive_in_order() -> None:
-    inlet = Inlet()
-    reader = TextReader(lambda: inlet)
-    reader.start()
-    got: list[str] = []
-    wait_for(lambda: got.extend(reader.take()) or len(got) == 2)
-    assert got == ["a", "b"]
-    reader.halt()
-    assert inlet.closed
 
 
 class Slow:

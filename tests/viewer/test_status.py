@@ -5,34 +5,43 @@ import json
 import pytest
 
 from bcikit.safety.rules import RULES
+from bcikit.signal import Decision, Event, Verdict
+from bcikit.signal.messages import Decided, Happened, Snapshot, StateChanged, parse
 from bcikit.ui.rules import STATES, rule_text, why_nothing_moves
 from bcikit.ui.status import Status
+
+
+def decided(
+    time: float, reasons: tuple[str, ...] = (), *, state: str = "ACTIVE", latency: float | None = None
+) -> Decided:
+    return Decided(
+        decision=Decision(time=time, sample=0, classes=("a", "b"), probabilities=(0.7, 0.3), label="a"),
+        verdict=Verdict(time=time, sample=0, allowed=not reasons, reasons=reasons, state=state),
+        latency=latency,
+    )
 
 
 def test_messages_become_the_newest_state() -> None:
     status = Status()
     for message in (
         {"type": "state", "state": "ACTIVE", "time": 1.0},
-        {
-            "type": "decision",
-            "time": 2.0,
-            "classes": ["a", "b"],
-            "probabilities": [0.7, 0.3],
-            "label": "a",
-            "latency": 0.01,
-        },
-        {"type": "verdict", "time": 2.0, "allowed": False, "reasons": ["A-QUAL", "A-CONF"], "state": "ACTIVE"},
-        {"type": "verdict", "time": 2.5, "allowed": True, "reasons": [], "state": "ACTIVE"},
+        decided(2.0, ("A-QUAL", "A-CONF"), latency=0.01),
+        decided(2.5),
         {
             "type": "quality",
-            "channels": {"C3": ["BAD", ["Q-FLAT"]], "C4": {"level": "WARN", "rules": ["Q-LINE"]}, "Cz": "GOOD"},
+            "channels": {
+                "C3": {"level": "BAD", "rules": ["Q-FLAT"]},
+                "C4": {"level": "WARN", "rules": ["Q-LINE"]},
+                "Cz": {"level": "GOOD"},
+            },
         },
         {"type": "health", "time": 3.0, "lost": 1, "received": 99},
         {"type": "output", "state": {"closure": 0.5}},
         {"type": "alarm", "rule": "H-STALL", "level": "WARNING", "what": "no new samples", "since": 2.0},
-        {"type": "event", "name": "cue/left", "time": 1.5},
+        {"type": "event", "event": {"name": "cue/left", "time": 1.5}},
     ):
-        assert status.take_text(json.dumps(message)) == message["type"]
+        parsed = message if isinstance(message, Decided) else parse(json.dumps(message))
+        assert status.take(parsed) == parsed.type
     assert status.state == "ACTIVE"
     assert status.confidence() == 0.7
     assert status.refusals == {"A-QUAL": 1, "A-CONF": 1}
@@ -48,11 +57,25 @@ def test_messages_become_the_newest_state() -> None:
     assert status.n_events == 1
 
 
-@pytest.mark.parametrize("text", ["", "no json", "[1]", '"text"', '{"type": "unknown"}', '{"no": "type"}', "null"])
-def test_what_cannot_be_understood_changes_nothing(text: str) -> None:
+@pytest.mark.parametrize("text", ['{"type": "of a newer session", "x": 1}', '{"no": "type"}'])
+def test_what_is_not_known_changes_nothing(text: str) -> None:
     status = Status()
-    status.take_text(text)
-    assert status == Status()
+    status.take(parse(text))
+    assert (status.state, status.events, status.alarms, status.quality) == ("", Status().events, {}, {})
+
+
+def test_a_snapshot_voids_what_an_earlier_session_said() -> None:
+    status = Status()
+    status.take(StateChanged(state="ACTIVE", time=1.0))
+    status.take(decided(2.0))
+    status.take({"type": "quality", "channels": {"C3": {"level": "GOOD"}}})
+    status.take({"type": "alarm", "rule": "H-STALL", "level": "WARNING", "since": 2.0})
+    status.take({"type": "output", "state": {"closure": 0.5}})
+    status.take(Snapshot(messages=(StateChanged(state="STANDBY", time=9.0),)))
+    assert status.state == "STANDBY"
+    assert (status.quality, status.alarms, status.output, status.decision, status.health) == ({}, {}, {}, {}, {})
+    assert not status.trail
+    assert status.confidence() is None
 
 
 def test_alarms_are_sorted_active_worst_newest_first() -> None:
@@ -67,13 +90,13 @@ def test_alarms_are_sorted_active_worst_newest_first() -> None:
 def test_the_reason_for_standing_still_is_said(dark) -> None:
     status = Status()
     status.take({"type": "state", "state": "ACTIVE"})
-    status.take({"type": "verdict", "allowed": False, "reasons": ["A-CONF"], "state": "ACTIVE"})
+    status.take(decided(1.0, ("A-CONF",)))
     why, advice = why_nothing_moves(status)
     assert why == f"{RULES['A-CONF'].what} (A-CONF)"
     assert advice == RULES["A-CONF"].do
-    status.take({"type": "verdict", "allowed": True, "reasons": [], "state": "ACTIVE"})
+    status.take(decided(1.0))
     assert why_nothing_moves(status) == ("", "")
-    status.take({"type": "verdict", "allowed": False, "reasons": ["A-STATE", "H-STALL"], "state": "SAFE_STOP"})
+    status.take(decided(1.0, ("A-STATE", "H-STALL"), state="SAFE_STOP"))
     why, advice = why_nothing_moves(status)
     assert "Stopped, safe" in why
     assert advice == RULES["H-STALL"].do
@@ -89,8 +112,8 @@ def test_every_state_of_the_safety_machine_has_words() -> None:
 def test_long_sessions_do_not_grow() -> None:
     status = Status()
     for number in range(5000):
-        status.take({"type": "event", "name": "marker", "time": number})
-        status.take({"type": "decision", "time": number, "classes": ["a"], "probabilities": [1.0], "latency": 0.001})
+        status.take(Happened(event=Event(name="marker", time=float(number))))
+        status.take(decided(float(number), latency=0.001))
     assert len(status.events) == 2000
     assert len(status.trail) == 600
     assert len(status.latency) == 600

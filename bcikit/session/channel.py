@@ -1,0 +1,209 @@
+"""The channel of a session: what it says to other processes of this machine, and what they order. Loopback only.
+
+Two doors, each with a thread: one for messages and orders, one for STOP. What the session says is put into a queue;
+the door's thread writes it, so that a slow, frozen or killed window delays nothing. Whoever joins first gets a
+`Snapshot`, then messages with a growing sequence and an age; who falls behind loses signals first, and then is given a
+new snapshot.
+"""
+
+import json
+import os
+import secrets
+import time
+from collections import deque
+from typing import Any
+
+from bcikit.session.control import RIGHTS
+from bcikit.session.door import Door, Peer
+from bcikit.session.frames import ANSWER, ORDER, SAID, SIGNAL, frame, pack_signal
+from bcikit.session.memory import Memory
+from bcikit.session.orders import ORDERS, checked_order
+from bcikit.session.ticket import ROLES, Ticket
+from bcikit.signal import ArgumentError, BciError, check_choice
+from bcikit.signal.messages import VERSION, Beat, Filtered, Message, Raw, to_json
+
+PERIOD = 0.02
+"""Seconds between two looks of the door's thread at what the session said: once a frame is enough for a picture."""
+
+BEAT_SECONDS = 0.25
+"""Between two beats, by which a window knows that the session lives."""
+
+MOST_SAID = 4096
+"""Messages that wait for the door's thread before signals are left out; nothing else is."""
+
+SIGNAL_BYTES = 4 * 2**20
+"""Bytes that a peer may leave untaken before signals are left out for it."""
+
+MOST_BYTES = 16 * 2**20
+"""Bytes that a peer may leave untaken before everything is thrown away and it gets a new snapshot."""
+
+
+class ChannelServer:
+    """What a running session listens with.
+
+    Wrong keys, malformed and forbidden orders are refused; a flood of orders keeps the newest, but never loses a stop.
+
+    Attributes
+    ----------
+    environment : dict of str to str
+        What a child process with the rights of a therapist needs.
+    """
+
+    def __init__(self) -> None:
+        self._keys = {role: secrets.token_bytes(32) for role in ROLES}
+        self._orders: deque[dict[str, Any]] = deque(maxlen=256)
+        self._stop: dict[str, Any] | None = None
+        self._said: deque[tuple[float, Message]] = deque()
+        self._memory = Memory()
+        self._sequence = 0
+        self._touched = time.monotonic()
+        self._next_beat = 0.0
+        self._last_time = 0.0
+        self._readers = 0
+        self._session = secrets.token_hex(8)
+        self._stop_door = Door(
+            "bcikit-stop",
+            keys=self._keys,
+            purposes=("stop",),
+            words=self._words,
+            joined=_nothing,
+            said=self._take_order,
+        )
+        self._door = Door(
+            "bcikit-channel",
+            keys=self._keys,
+            purposes=("messages", "orders"),
+            words=self._words,
+            joined=self._joined,
+            said=self._take_order,
+            tick=self._tick,
+            period=PERIOD,
+        )
+        self._stop_door.open()
+        self._door.open()
+
+    # ---- for the session -----------------------------------------------------------------------------------------
+    def ticket(self, role: str) -> Ticket:
+        """Return the ticket of a role: see `bcikit.session.ticket.ROLES`."""
+        check_choice("role", role, tuple(ROLES))
+        return Ticket(self._door.port, role, self._keys[role])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a child process with the rights of a therapist needs."""
+        return self.ticket("therapist").environment
+
+    @property
+    def n_readers(self) -> int:
+        """How many read the messages now."""
+        return self._readers
+
+    def say(self, message: Message) -> None:
+        """Say something to whoever reads; never waits. Signals that nobody reads cost nothing."""
+        if isinstance(message, Raw | Filtered) and (not self._readers or len(self._said) >= MOST_SAID):
+            return
+        self._said.append((time.monotonic(), message))
+
+    def touch(self) -> None:
+        """Take notice that the session's own thread lives: windows show its silence."""
+        self._touched = time.monotonic()
+
+    def poll(self) -> list[dict[str, Any]]:
+        """Return the orders since the last call; a stop comes first."""
+        self.touch()
+        orders: list[dict[str, Any]] = []
+        if self._stop is not None:
+            orders.append(self._stop)
+            self._stop = None
+        while self._orders:
+            orders.append(self._orders.popleft())
+        return orders
+
+    def put(self, order: dict[str, Any]) -> None:
+        """Take an order from within this process.
+
+        Raises
+        ------
+        ArgumentError
+            If it is not as `bcikit.session.orders.checked_order` wants it; the session never sees it then.
+        """
+        order = checked_order(order)
+        if order["do"] == "stop":
+            self._stop = order
+        else:
+            self._orders.append(order)
+
+    def close(self) -> None:
+        """Say what waits, and listen no more."""
+        self._door.close()
+        self._stop_door.close()
+
+    # ---- in the doors' threads -----------------------------------------------------------------------------------
+    def _words(self) -> dict[str, object]:
+        return {"version": VERSION, "session": self._session, "pid": os.getpid(), "stop": self._stop_door.port}
+
+    def _joined(self, peer: Peer) -> None:
+        peer.wants_snapshot = peer.purpose == "messages"
+
+    def _take_order(self, peer: Peer, kind: bytes, payload: bytes) -> None:
+        """Take a frame of a peer and answer it."""
+        try:
+            if kind != ORDER:
+                raise ArgumentError("Only orders are taken here.")
+            order = json.loads(payload)
+            do = order.get("do") if isinstance(order, dict) else None
+            if isinstance(do, str) and do in ORDERS and do not in RIGHTS[peer.role]:
+                raise ArgumentError(f"Who joined as {peer.role} may not order {do!r}.")
+            if peer.purpose == "messages" or (peer.purpose == "stop" and do != "stop"):
+                raise ArgumentError(f"A connection for {peer.purpose} does not take {do!r}.")
+            self.put(order)
+        except (BciError, ValueError, RecursionError) as error:
+            answer: dict[str, Any] = {"ok": False, "error": str(error)}
+        else:
+            answer = {"ok": True}
+        peer.out += frame(ANSWER, json.dumps(answer).encode())
+
+    def _tick(self) -> None:
+        readers = [peer for peer in self._door.peers if peer.purpose == "messages"]
+        now = time.monotonic()
+        # Before the queue is taken: what is remembered now is in the snapshot, what comes later follows it.
+        for peer in readers:
+            if len(peer.out) > MOST_BYTES:
+                peer.wants_snapshot = True
+        self._take_said(readers, now)
+        for peer in readers:
+            if peer.wants_snapshot and not peer.out:
+                peer.wants_snapshot = False
+                snapshot = self._memory.snapshot(self._last_time)
+                peer.out += frame(SAID, to_json(snapshot, seq=self._sequence, age=0.0))
+        self._readers = len(readers)
+        if readers and now >= self._next_beat:
+            self._next_beat = now + BEAT_SECONDS
+            beat = Beat(engine_age=max(0.0, now - self._touched), time=self._last_time)
+            self._send(readers, frame(SAID, to_json(beat, seq=self._sequence, age=0.0)))
+
+    def _take_said(self, readers: list[Peer], now: float) -> None:
+        while self._said:
+            said, message = self._said.popleft()
+            self._sequence += 1
+            if isinstance(message, Raw | Filtered):
+                keeping = [peer for peer in readers if len(peer.out) < SIGNAL_BYTES]
+                if keeping:
+                    payload = pack_signal(message, sequence=self._sequence, age=now - said)
+                    self._send(keeping, frame(SIGNAL, payload))
+                continue
+            self._memory.take(message)
+            self._last_time = max(self._last_time, message.time)
+            if readers:
+                self._send(readers, frame(SAID, to_json(message, seq=self._sequence, age=now - said)))
+
+    @staticmethod
+    def _send(readers: list[Peer], data: bytes) -> None:
+        for peer in readers:
+            # Who waits for a snapshot takes what is on its way first; it gets nothing in between.
+            if not peer.wants_snapshot:
+                peer.out += data
+
+
+def _nothing(peer: Peer) -> None:
+    pass

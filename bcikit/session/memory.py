@@ -1,0 +1,71 @@
+"""What a session remembers of what it said, so that a window may join late, again or twice."""
+
+from collections import deque
+
+from bcikit.signal.messages import (
+    Alarmed,
+    Beat,
+    Counted,
+    Decided,
+    Happened,
+    Input,
+    LinkHealth,
+    Message,
+    ModelChosen,
+    OutputState,
+    Progressed,
+    Quality,
+    Said,
+    Sent,
+    Snapshot,
+    Stages,
+    StateChanged,
+    Streams,
+)
+
+EVENTS = 400
+"""Newest events that a window that joins is told."""
+
+_ORDER = (Streams, Progressed, ModelChosen, StateChanged, Quality, LinkHealth, Stages, Counted, Decided)
+PASSING = ("feedback/level", "feedback/bar", "stimulus/flash", "sound/")
+"""Events that come many times a second, or mean something only at their moment: no window that joins is told them."""
+
+
+class Memory:
+    """The newest message of each kind, of each output and of each alarm, and the newest events."""
+
+    def __init__(self) -> None:
+        self._newest: dict[type, Said] = {}
+        self._outputs: dict[str, OutputState] = {}
+        self._alarms: dict[str, Alarmed] = {}
+        self._events: deque[Happened] = deque(maxlen=EVENTS)
+
+    def take(self, message: Message) -> None:
+        """Remember a message."""
+        match message:
+            case Happened():
+                if not message.event.name.startswith(PASSING):
+                    self._events.append(message)
+            case OutputState():
+                self._outputs[message.address] = message
+            case Alarmed():
+                self._alarms[message.rule] = message
+            case Input() | Sent() | Beat():
+                pass
+            case (
+                Streams()
+                | Progressed()
+                | ModelChosen()
+                | StateChanged()
+                | Quality()
+                | LinkHealth()
+                | Stages()
+                | Counted()
+                | Decided()
+            ):
+                self._newest[type(message)] = message
+
+    def snapshot(self, time: float) -> Snapshot:
+        """Return all of it, in an order in which a reader may take it."""
+        newest = [self._newest[kind] for kind in _ORDER if kind in self._newest]
+        return Snapshot(messages=(*newest, *self._outputs.values(), *self._alarms.values(), *self._events), time=time)

@@ -1,0 +1,109 @@
+"""The keys of the table "decoder", each in a session that is run from a file and replayed bit for bit."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+
+from bcikit.decoding import Model
+from bcikit.recording import read_session
+from bcikit.session import Engine, load_config
+from bcikit.session.models import AFTER, MODEL
+from bcikit.session.repeat import replay
+from bcikit.signal import ConfigError
+
+TASK = {"calibration_runs": 1, "feedback_runs": 1, "trials_per_run": 10, "eyes_open": 0.0, "eyes_closed": 0.0}
+TASK |= {"between_runs": 2.0, "instructions": 0.0}
+BAND = [{"step": "bandpass", "l_freq": 7.0, "h_freq": 30.0, "order": 4}]
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    """Return a function that runs a session from a file and checks that it replays identically."""
+
+    def go(
+        name: str,
+        decoder: dict[str, Any],
+        *,
+        task: dict[str, Any] | None = None,
+        seed: int = 3,
+        paradigm: str = "motor-imagery",
+        sim: str = "sim:motor-imagery?ability=0.9",
+        gate: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        path = tmp_path / f"{name}.toml"
+        values = {
+            "session": {"name": name, "subject": "P01", "seed": seed},
+            "source": {"address": f"{sim}{'&' if '?' in sim else '?'}seed={seed}"},
+            "pipeline": {"steps": BAND},
+            "paradigm": {"name": paradigm, "settings": TASK if task is None else task},
+            "decoder": decoder,
+            "gate": gate or {},
+            "recording": {"folder": name},
+        }
+        path.write_text(tomli_w.dumps(values), encoding="utf-8")
+        Engine(load_config(path)).run()
+        found = replay(tmp_path / name)
+        assert found.identical, found.difference
+        assert found.n_decisions == found.n_replayed > 20
+        return json.loads((tmp_path / name / "result.json").read_text())
+
+    return go
+
+
+def test_a_session_learns_from_cues_and_the_next_begins_where_it_ended(run, tmp_path: Path) -> None:
+    first = run("first", {"adapt": "labelled", "recentre": "rest", "adapt_rate": 0.1})
+    assert first["adaptation"]["learned"] == 10
+    assert first["adaptation"]["centred"] > 10
+    assert first["adaptation"]["frozen"] is None
+    before, after = Model.load(tmp_path / "first" / MODEL), Model.load(tmp_path / "first" / AFTER)
+    assert before.mapping is None
+    assert after.mapping is not None
+    assert abs(after.estimator.classifier_.coef_ - before.estimator.classifier_.coef_).max() > 0
+
+    second = run("second", {"start": "last", "models": ".", "recentre": True, "adapt": True}, seed=4)
+    events = [event.name for event in read_session(tmp_path / "second").events]
+    assert "calibration/end" not in events
+    assert events.count("trial/end") == 10
+    assert second["adaptation"]["learned"] == 10
+    started = Model.load(tmp_path / "second" / MODEL)
+    assert (started.estimator.classifier_.coef_ == after.estimator.classifier_.coef_).all()
+
+
+def test_a_session_stops_when_the_evidence_is_enough(run) -> None:
+    plain = run("plain", {})
+    task = {**TASK, "window": [0.5, 2.0], "feedback": 4.5}
+    stopped = run("stopped", {"stop": {"confidence": 0.8}, "tmax": 2.0}, task=task)
+    sure = run("sure", {"stop": {"confidence": 0.999999}}, task=task)
+    times = [row["seconds"] for row in stopped["trials"] if row["predicted"]]
+    assert times
+    assert len(set(times)) > 1
+    assert {row["seconds"] for row in plain["trials"]} == {3.0}
+    assert sum(row["predicted"] is None for row in sure["trials"]) > sum(
+        row["predicted"] is None for row in stopped["trials"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("decoder", "words"),
+    [
+        ({"start": "last", "models": "."}, "no earlier model of P01"),
+        ({"start": "population", "models": "."}, "bcikit train --across"),
+        ({"start": "last", "model": "a.skops"}, "leave out one of them"),
+        ({"correct": "errp", "models": "."}, "paradigm:error-potential"),
+        ({"error_model": "a.skops"}, "correct"),
+        ({"stop": {"confidence": 0.9, "min_seconds": 5.0, "max_seconds": 1.0}}, "max_seconds"),
+        ({"stop": {"sure": 1}}, "sure"),
+        ({"recentre": "sleep"}, "recentre"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_starts(run, decoder, words) -> None:
+    with pytest.raises(ConfigError, match=words):
+        run("none", decoder)
+
+
+def test_paradigms_without_choices_refuse_a_rule_of_stopping(run) -> None:
+    with pytest.raises(ConfigError, match="no choices"):
+        run("none", {"stop": {}}, paradigm="vr-imagery", task={})
