@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bcikit.acquisition.player import Player
     from bcikit.acquisition.synchronised import SynchronisedSource
     from bcikit.acquisition.text_inlet import LslTextInlet
+    from bcikit.acquisition.trust import TimeTrust
 
 _WHERE = {
     "Device": "devices",
@@ -27,6 +28,7 @@ _WHERE = {
     "MarkedSource": "marked",
     "Player": "player",
     "SynchronisedSource": "synchronised",
+    "TimeTrust": "trust",
     "reachable_devices": "devices",
     "read_address": "file",
     "read_recording": "file",
@@ -47,6 +49,7 @@ __all__ = [
     "Source",
     "StreamStatus",
     "SynchronisedSource",
+    "TimeTrust",
     "Watchdog",
     "open_source",
     "reachable_devices",

@@ -136,6 +136,15 @@ class Assembler:
         """Expanded uncertainty (k = 2) of the time of the newest sample, seconds; infinite before the first."""
         return self.clock.uncertainty(self._next)
 
+    @property
+    def empty(self) -> bool:
+        """True where nothing is held back."""
+        return self._hold is None
+
+    def set_full_scale(self, full_scale: NDArray[np.float64]) -> None:
+        """Say that the gains of the device changed: largest absolute value of each channel."""
+        self._check = SampleCheck(self.info, full_scale=full_scale)
+
     def new_segment(self) -> None:
         """Say that the link was lost: the next block starts a new segment, and what is missing is counted."""
         self._flags |= Flag.RECONNECTED

@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 
 from bcikit.acquisition import brainflow_boards as boards
-from bcikit.acquisition.assembler import Assembler
+from bcikit.acquisition.assembler import RATE_TOLERANCE, Assembler
 from bcikit.acquisition.counter import PacketCounter
+from bcikit.acquisition.counter_learner import CounterLearner
+from bcikit.acquisition.gains import Gains
 from bcikit.acquisition.live import LiveSource, Reconnect
+from bcikit.acquisition.port_lock import PortLock
 from bcikit.acquisition.profile import DeviceProfile, profile_for_board, read_profile
 from bcikit.acquisition.status import StreamStatus
 from bcikit.acquisition.unix_clock import UnixClock
-from bcikit.signal import ArgumentError, Chunk, Event, SourceError, StreamInfo, check_int, check_range
+from bcikit.signal import ArgumentError, Chunk, Event, SourceError, StreamInfo, check_range
 from bcikit.signal.address import Address
 
 _PARAMETERS = (
@@ -24,13 +27,19 @@ _PARAMETERS = (
     "ip_port_anc", "ip_protocol", "other_info", "timeout", "serial_number", "file", "file_aux", "file_anc",
 )  # fmt: skip
 _NUMBERS = frozenset({"ip_port", "ip_port_aux", "ip_port_anc", "ip_protocol", "timeout"})
-_OWN = ("master_board", "aux", "buffer", "config", "dejitter", "modulus", "profile", "reconnect", "streamer")
+_OWN = ("master_board", "aux", "buffer", "config", "dejitter", "modulus", "profile", "reconnect", "sfreq", "streamer")
 
 _POLL = 0.002
 """Seconds between two looks into BrainFlow's buffer, which cannot be waited for."""
 
 _MAX_BUFFER = 86_400 * 250
 """BrainFlow refuses more samples than these."""
+
+_DAY = 86_400.0
+"""Seconds by which stamps may differ from now: more is no time at all."""
+
+_SIMULATED_RATE = 0.2
+"""Share by which the rate of a board that plays something may be wrong."""
 
 _BATTERY_SECONDS = 10.0
 """The battery is the median over this time (H-BAT): single values jump."""
@@ -45,6 +54,7 @@ class BrainFlowSettings:
     config: tuple[str, ...] = ()
     streamer: str = ""
     modulus: int | None = None
+    sfreq: float | None = None
     reconnect: float | None = None
     dejitter: bool = True
     profile: DeviceProfile | None = None
@@ -59,8 +69,9 @@ def open_brainflow(address: Address) -> "BrainFlowSource":
     ``brainflow:streaming?master_board=synthetic&ip_address=225.1.1.1&ip_port=6677``. Options are the fields of
     BrainFlow's ``BrainFlowInputParams`` and these: ``aux`` (the channels that are no biosignals, too), ``buffer``
     (samples BrainFlow keeps), ``config`` (a string for the board, several with ``;``), ``streamer`` (BrainFlow's own
-    streamer), ``profile`` (a device profile file), ``modulus`` (of the packet counter), ``reconnect`` (seconds until a
-    lost link is given up) and ``dejitter``.
+    streamer), ``profile`` (a device profile file), ``modulus`` (of the packet counter), ``sfreq`` (samples a
+    second, where the device's rate is not the one BrainFlow states), ``reconnect`` (seconds until a lost link is given
+    up) and ``dejitter``.
 
     Raises
     ------
@@ -76,7 +87,7 @@ def open_brainflow(address: Address) -> "BrainFlowSource":
     board = boards.board_id(address.body, what="board")
     master = boards.board_id(options["master_board"], what="master_board") if "master_board" in options else None
     parameters: dict[str, Any] = {
-        key: check_int(key, options[key], low=0) if key in _NUMBERS else options[key]  # type: ignore[arg-type]
+        key: int(address.number(key, 0, low=0)) if key in _NUMBERS else options[key]
         for key in _PARAMETERS
         if key in options
     }
@@ -86,6 +97,7 @@ def open_brainflow(address: Address) -> "BrainFlowSource":
         config=tuple(part for part in options.get("config", "").split(";") if part),
         streamer=options.get("streamer", ""),
         modulus=int(address.number("modulus", 0, low=4)) if "modulus" in options else None,
+        sfreq=address.number("sfreq", 0, low=0.1) if "sfreq" in options else None,
         reconnect=address.number("reconnect", 0, low=0) if "reconnect" in options else None,
         dejitter=address.flag("dejitter", default=True),
         profile=read_profile(options["profile"]) if "profile" in options else None,
@@ -96,8 +108,10 @@ def open_brainflow(address: Address) -> "BrainFlowSource":
 class BrainFlowSource(LiveSource):
     """A BrainFlow board.
 
-    Losses are counted from the packet counter where its modulus is known (device profile or option), else from the
-    times. BrainFlow drops the oldest samples without a word when its buffer is full: that is flagged as an overflow.
+    Losses are counted from the packet counter; where nobody says how it runs, that is learned from the stream, and
+    losses before are counted from the times. What ``config`` sets is sent when the board is opened, so that rate, gains
+    and full scale are those of the board as it is. BrainFlow drops the oldest samples without a word when its buffer is
+    full: that is flagged as an overflow.
 
     Parameters
     ----------
@@ -127,6 +141,7 @@ class BrainFlowSource(LiveSource):
         boards.check_master(board, master_board, self._parameters, address=self._where)
         described = board if master_board is None else master_board
         descr = boards.describe(described)
+        self._simulated = board in boards.simulated()
         profile = self._settings.profile or profile_for_board(boards.board_name(described))
         self._rows, info = boards.stream_info(
             descr, aux=self._settings.aux, name=self._where.removeprefix("brainflow:")
@@ -139,13 +154,42 @@ class BrainFlowSource(LiveSource):
         self._marker_row = descr.get("marker_channel")
         self._battery_row = descr.get("battery_channel")
         self._resistance_rows = [int(row) for row in descr.get("resistance_channels", [])]
+        self._file_rows = None
+        if board == boards.library().BoardIds.PLAYBACK_FILE_BOARD.value:
+            self._file_rows = boards.check_playback(
+                self._parameters["file"], descr, master=boards.board_name(described)
+            )
+        port = self._parameters.get("serial_port")
+        self._lock = PortLock(port) if port else None
+        self._shim: Any = None
+        try:
+            self._shim = boards.prepare(board, self._parameters, master_board, where=self._where)
+            gains = None
+            if profile is not None and profile.gain is not None and not self._settings.aux:
+                gains = Gains(profile.gain, info.n_channels)
+            self._gains = gains
+            for text in self._settings.config:
+                self._configure(text)
+            info = self._as_it_is(info)
+        except BaseException:
+            self._let_go()
+            raise
         counter, info = self._counter(profile, info)
+        self._learner = CounterLearner(info.sfreq) if counter is None and self._packet_row is not None else None
         self.trigger = None if profile is None else profile.trigger
         give_up = self._settings.reconnect
         if give_up is None:
             # A file that is over does not come back.
-            give_up = 0.0 if board == boards.library().BoardIds.PLAYBACK_FILE_BOARD.value else 60.0
-        assembler = Assembler(info, counter=counter, stamped_on_arrival=True, dejitter=self._settings.dejitter)
+            give_up = 0.0 if self._file_rows is not None else 60.0
+        assembler = Assembler(
+            info,
+            counter=counter,
+            stamped_on_arrival=profile is None or profile.stamps == "arrival",
+            dejitter=self._settings.dejitter,
+            # The boards that play something keep the time of a sleeping thread.
+            rate_tolerance=_SIMULATED_RATE if self._simulated else RATE_TOLERANCE,
+            full_scale=None if self._gains is None else self._gains.full_scale,
+        )
         super().__init__(info, assembler, reconnect=Reconnect(give_up=give_up))
         self._buffer = self._settings.buffer or max(1000, math.ceil(60 * info.sfreq))
         self._unix = UnixClock()
@@ -154,8 +198,29 @@ class BrainFlowSource(LiveSource):
         self._received = self._given = self._dropped = 0
         self._batteries: list[tuple[float, float]] = []
         self._resistances: tuple[float, ...] | None = None
-        self._shim: Any = None
-        self._shim = boards.prepare(board, self._parameters, master_board, where=self._where)
+
+    def _configure(self, text: str) -> str:
+        """Send a string to the board, and follow what it does to the gains."""
+        what = f"{self._where} config {text!r}"
+        answer = str(boards.call(what, partial(self._shim.config_board, text)))
+        if answer.lower().startswith(("failure", "invalid")):
+            raise SourceError(f"{what}: the board says {answer.strip()!r}.")
+        if self._gains is not None:
+            self._gains.apply(text)
+        return answer
+
+    def _as_it_is(self, info: StreamInfo) -> StreamInfo:
+        """Return the description with the rate and the full scale of the board as it is configured."""
+        sfreq = self._settings.sfreq
+        if sfreq is None:
+            with contextlib.suppress(SourceError):
+                sfreq = float(boards.call(self._where, self._shim.get_board_sampling_rate))
+        if sfreq:
+            info = info.replace(sfreq=sfreq)
+        if self._gains is not None:
+            scale = float(self._gains.full_scale.max())
+            info = info.replace(capabilities=replace(info.capabilities, full_scale=scale))
+        return info
 
     def _source_id(self) -> str:
         for key in ("serial_number", "mac_address", "serial_port", "ip_address", "file"):
@@ -179,13 +244,15 @@ class BrainFlowSource(LiveSource):
     def start(self) -> None:
         """Start the stream; see `Source.start`."""
         if self._shim is None:
+            port = self._parameters.get("serial_port")
+            self._lock = PortLock(port) if port else None
             self._shim = boards.prepare(self._board, self._parameters, self._master, where=self._where)
+            for text in self._settings.config:
+                self._configure(text)
         self._start(self._shim)
         self._begin()
 
     def _start(self, shim: Any) -> None:
-        for text in self._settings.config:
-            boards.call(f"{self._where} config {text!r}", partial(shim.config_board, text))
         boards.call(self._where, lambda: shim.start_stream(self._buffer, self._settings.streamer))
 
     def _receive(self, timeout: float) -> list[Chunk]:
@@ -215,9 +282,37 @@ class BrainFlowSource(LiveSource):
         stamps = rows[self._time_row] + offset
         data = np.ascontiguousarray(rows[self._rows].T, dtype=np.float64)
         packets = None if self._packet_row is None else rows[self._packet_row]
+        if self._received == 0:
+            self._check_fit(rows, stamps, arrival)
         self._take_extras(rows, arrival)
         self._received += rows.shape[1]
-        return self._place_marks(self._assembler.add(data, stamps, arrival, packets=packets, overflow=overflow))
+        chunks = self._assembler.add(data, stamps, arrival, packets=packets, overflow=overflow)
+        if self._learner is not None and packets is not None:
+            self._learn(packets, stamps, arrival)
+        return self._place_marks(chunks)
+
+    def _check_fit(self, rows: Any, stamps: Any, arrival: float) -> None:
+        """Refuse samples of another board than was said: their columns mean other things."""
+        if self._file_rows is None and not np.all(np.abs(stamps - arrival) < _DAY):
+            said = f"master_board={boards.board_name(self._master)}" if self._master is not None else "this board"
+            raise SourceError(
+                f"{self._where}: the samples are not those of {said}: row {self._time_row} should be UNIX time and "
+                f"is {rows[self._time_row][0]:g}. Name the board that sends them."
+            )
+
+    def _learn(self, packets: Any, stamps: Any, arrival: float) -> None:
+        """Find out how the packet counter runs where nobody says."""
+        assert self._learner is not None
+        counter = self._learner.feed(packets, float(stamps[-1]))
+        if counter is not None and self._assembler.empty:
+            self._assembler.counter, self._learner = counter, None
+            data = {"modulus": counter.modulus, "step": counter.step, "samples": counter.samples_per_packet}
+            self._events.append(Event(name="stream/counter", time=arrival, source="acquisition", data=data))
+
+    @property
+    def ended(self) -> bool:
+        """True once all of a file that is played was given."""
+        return self._file_rows is not None and self._received >= self._file_rows and self._assembler.empty
 
     def _overdue(self) -> list[Chunk]:
         return self._place_marks(super()._overdue())
@@ -286,8 +381,11 @@ class BrainFlowSource(LiveSource):
         return float(np.median([value for _, value in self._batteries])) if self._batteries else None
 
     def config_board(self, text: str) -> str:
-        """Send a string to the board and return its answer."""
-        return str(boards.call(f"{self._where} config {text!r}", lambda: self._shim.config_board(text)))
+        """Send a string to the board and return its answer; gains it sets are followed."""
+        answer = self._configure(text)
+        if self._gains is not None:
+            self._assembler.set_full_scale(self._gains.full_scale)
+        return answer
 
     def status(self) -> StreamStatus:
         """Return the health of the stream up to now."""
@@ -307,6 +405,8 @@ class BrainFlowSource(LiveSource):
         _release(shim)
         boards.call(self._where, shim.prepare_session)
         try:
+            for text in self._settings.config:
+                self._configure(text)
             self._start(shim)
         except SourceError:
             _release(shim)
@@ -330,9 +430,15 @@ class BrainFlowSource(LiveSource):
     def close(self) -> None:
         """Stop and release the board."""
         self.stop()
-        if self._shim is not None:
-            _release(self._shim)
-            self._shim = None
+        self._let_go()
+
+    def _let_go(self) -> None:
+        shim, self._shim = self._shim, None
+        if shim is not None:
+            _release(shim)
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
 
 def _release(shim: Any) -> None:

@@ -196,6 +196,35 @@ def check_master(board: int, master: int | None, parameters: dict[str, Any], *, 
         raise SourceError(f"{address}: there is no file {file!r}.")
 
 
+def simulated() -> frozenset[int]:
+    """Return the boards that are no device: they play something, at the pace of a sleeping thread."""
+    ids = library().BoardIds
+    return frozenset({ids.SYNTHETIC_BOARD.value, ids.PLAYBACK_FILE_BOARD.value, ids.STREAMING_BOARD.value})
+
+
+def check_playback(file: str, descr: dict[str, Any], *, master: str) -> int:
+    """Return how many samples a file of BrainFlow's has.
+
+    Raises
+    ------
+    SourceError
+        If it was recorded from another board: its columns mean other things.
+    """
+    rows = 0
+    columns = None
+    with Path(file).open("rb") as lines:
+        for line in lines:
+            if line.strip():
+                rows += 1
+                columns = line.count(b"\t") + 1 if columns is None else columns
+    if columns is not None and columns != int(descr["num_rows"]):
+        raise SourceError(
+            f"{file} has {columns} columns and a recording of {master} has {descr['num_rows']}: name the board it was "
+            "recorded from as master_board."
+        )
+    return rows
+
+
 def board_summaries() -> list[tuple[str, str, str]]:
     """Return name, title and abilities of every board, in the order of the names."""
     found = []

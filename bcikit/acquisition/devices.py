@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.acquisition.lsl_library import lsl
+from bcikit.acquisition.lsl_resolve import tell_apart
 from bcikit.signal.address import Address
 
 
@@ -46,13 +47,14 @@ def _lsl_streams(wait: float) -> list[Device]:
     pylsl = lsl()
 
     found = []
-    for stream in sorted(pylsl.resolve_streams(wait), key=lambda item: item.name()):
+    streams = sorted(pylsl.resolve_streams(wait), key=lambda item: (item.name(), item.hostname(), item.uid()))
+    for stream, apart in zip(streams, tell_apart(streams), strict=True):
         rate = stream.nominal_srate()
         pace = f"{rate:g} Hz" if rate else "irregular"
         text = stream.channel_format() == 3
         found.append(
             Device(
-                address=_address_of(stream),
+                address=str(Address("lsl", "", apart)),
                 what="LSL markers" if text or not rate else "LSL stream",
                 detail=", ".join(
                     (stream.name(), stream.type(), f"{stream.channel_count()} channels", pace, stream.hostname())
@@ -60,12 +62,6 @@ def _lsl_streams(wait: float) -> list[Device]:
             )
         )
     return found
-
-
-def _address_of(stream: Any) -> str:
-    """Return the address of an LSL stream: by its source id where it has one."""
-    key, value = ("source_id", stream.source_id()) if stream.source_id() else ("name", stream.name())
-    return str(Address("lsl", "", {key: value}))
 
 
 def _serial_ports() -> list[Device]:

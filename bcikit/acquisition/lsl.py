@@ -1,6 +1,8 @@
 """LSL streams as sources: blocking pulls into a prepared buffer, no polling."""
 
 import contextlib
+import math
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +10,9 @@ import numpy as np
 
 from bcikit.acquisition import lsl_resolve
 from bcikit.acquisition.assembler import Assembler
+from bcikit.acquisition.clock_model import Stamps
 from bcikit.acquisition.counter import PacketCounter
+from bcikit.acquisition.foreign import StampMap
 from bcikit.acquisition.live import LiveSource, Reconnect
 from bcikit.acquisition.lsl_library import lsl
 from bcikit.acquisition.lsl_meta import read_info
@@ -18,7 +22,7 @@ from bcikit.acquisition.status import StreamStatus
 from bcikit.signal import ArgumentError, Chunk, Event, SourceError, StreamChangedError, StreamInfo, check_channels
 from bcikit.signal.address import Address
 
-_OWN = ("buffer", "counter", "dejitter", "modulus", "profile", "reconnect", "timeout", "unit")
+_OWN = ("buffer", "counter", "dejitter", "modulus", "profile", "reconnect", "sfreq", "timeout", "unit")
 _CORRECTION_PERIOD = 1.0
 """Seconds between two questions for the time correction; liblsl answers from its own background measurement."""
 
@@ -35,6 +39,7 @@ class LslSettings:
     unit: str | None = None
     counter: str | None = None
     modulus: int = 256
+    sfreq: float | None = None
     dejitter: bool = True
     reconnect: float = 60.0
     profile: DeviceProfile | None = None
@@ -43,10 +48,11 @@ class LslSettings:
 def open_lsl(address: Address) -> "LslSource":
     """Open ``lsl:name=EEG``, ``lsl:source_id=abc``, ``lsl:type=EEG&hostname=lab`` or, short for a name, ``lsl:EEG``.
 
-    Further options: ``timeout`` (seconds to look for it), ``unit`` (of the voltages, where the stream states none),
-    ``counter`` (label of a channel that carries a packet counter) and its ``modulus``, ``buffer`` (seconds kept for a
-    slow reader), ``profile`` (a device profile file), ``reconnect`` (seconds until a lost link is given up) and
-    ``dejitter``.
+    Any of a stream's properties may be named: name, source_id, type, hostname, uid, session_id, channels, rate. Further
+    options: ``timeout`` (seconds to look for it), ``unit`` (of the voltages, where the stream states none), ``counter``
+    (label of a channel that carries a packet counter) and its ``modulus``, ``buffer`` (seconds kept for a slow reader),
+    ``profile`` (a device profile file), ``sfreq`` (samples a second, where the stream states a wrong number),
+    ``reconnect`` (seconds until a lost link is given up) and ``dejitter``.
 
     Raises
     ------
@@ -68,6 +74,7 @@ def open_lsl(address: Address) -> "LslSource":
         unit=options.get("unit"),
         counter=options.get("counter"),
         modulus=int(address.number("modulus", 256, low=4)),
+        sfreq=address.number("sfreq", 0, low=0.1) if "sfreq" in options else None,
         dejitter=address.flag("dejitter", default=True),
         reconnect=address.number("reconnect", 60.0, low=0.0),
         profile=read_profile(options["profile"]) if "profile" in options else None,
@@ -78,9 +85,10 @@ def open_lsl(address: Address) -> "LslSource":
 class LslSource(LiveSource):
     """A stream of samples on the LSL network.
 
-    Stamps are brought to this host's clock by LSL's `time_correction`, then smoothed. A stream whose outlet goes is
-    looked for anew, by its source id where it has one, and taken again only if it is the same: channel names, count,
-    rate and units.
+    Stamps are brought to this host's clock by LSL's `time_correction`, then smoothed; stamps of another clock (UNIX
+    time, milliseconds, nothing that can be told) are found out and mapped, and that is said. A stream whose outlet goes
+    is looked for anew, by its source id, else as it was asked for (some senders make an id for each run), and taken
+    again only if it is the same: name, channel names, count, rate and units.
 
     Parameters
     ----------
@@ -98,6 +106,7 @@ class LslSource(LiveSource):
         inlet = lsl_resolve.open_inlet(stream, buffered=settings.buffer)
         full = lsl_resolve.full_info(inlet, stream.name(), timeout=settings.timeout)
         info, factors = self._read(full)
+        self._name, self._asked = stream.name(), dict(wanted)
         profile = self._profile(full)
         counter = self._counter(info, profile)
         self.trigger = None if profile is None else profile.trigger
@@ -112,6 +121,8 @@ class LslSource(LiveSource):
         self._scaled = bool((factors != 1.0).any())
         self._correction_at = self._offset_told = float("-inf")
         self._clock = lsl_resolve.ClockOffset()
+        self._map = StampMap(1.0 / info.sfreq)
+        self._pending: deque[tuple[Any, Any]] = deque()
         if info.source_id:
             self._wanted = {"source_id": info.source_id}
         self._use(inlet, full.uid())
@@ -126,6 +137,8 @@ class LslSource(LiveSource):
         profile = self._profile(full)
         unit = self._settings.unit or (profile.unit if profile is not None else None)
         info, factors = read_info(full, unit=unit, types=None if profile is None else profile.types)
+        if self._settings.sfreq is not None:
+            info = info.replace(sfreq=self._settings.sfreq)
         return (info if profile is None else profile.describe(info)), factors
 
     def _counter(self, info: StreamInfo, profile: DeviceProfile | None) -> PacketCounter | None:
@@ -189,15 +202,40 @@ class LslSource(LiveSource):
         data = samples * self._factors if self._scaled else samples.astype(np.float64)
         column = self._counter_column
         packets = None if column is None else samples[:, column].astype(np.float64)
-        return self._assembler.add(data, stamps + self._clock.value, arrival, packets=packets)
+        self._pending.append((data, packets))
+        known = self._map.clock is not None
+        chunks: list[Chunk] = []
+        for times, at in self._map.map(stamps, self._clock.value, arrival):
+            if not known:
+                known = self._tell_clock(at)
+            block, numbers = self._pending.popleft()
+            chunks += self._assembler.add(block, times, at, packets=numbers)
+        return chunks
+
+    def _tell_clock(self, arrival: float) -> bool:
+        """Say whose clock the stamps are of where it is not the expected one."""
+        clock = self._map.clock
+        assert clock is not None
+        if clock.name != "host":
+            if clock.name == "arrival":
+                self._assembler.clock.learn(Stamps.ARRIVAL)
+            data = {"clock": clock.name, "unit": clock.unit, "said": f"{self.info.name}: {clock.words}."}
+            self._events.append(Event(name="stream/foreign-clock", time=arrival, source="acquisition", data=data))
+        return True
 
     def status(self) -> StreamStatus:
         """Return the health of the stream up to now."""
-        return replace(super().status(), offset=self._clock.value, offset_uncertainty=self._clock.uncertainty)
+        status = super().status()
+        return replace(
+            status,
+            offset=self._clock.value,
+            offset_uncertainty=self._clock.uncertainty,
+            time_uncertainty=math.hypot(status.time_uncertainty, self._clock.uncertainty, self._map.uncertainty),
+        )
 
     def _reopen(self) -> object:
         settings = self._settings
-        stream = lsl_resolve.find_one(self._wanted, timeout=1.0)
+        stream = self._find_again()
         if not self._link_lost and stream.uid() == self._uid:
             raise SourceError(f"lsl:{self.info.name} is there and silent.")
         inlet = lsl_resolve.open_inlet(stream, buffered=settings.buffer)
@@ -219,9 +257,21 @@ class LslSource(LiveSource):
         lsl_resolve.time_correction(inlet, timeout=settings.timeout)
         return inlet, full.uid()
 
+    def _find_again(self) -> Any:
+        """Return the stream by its id, or, where that is gone, the one stream that fits what was asked for."""
+        try:
+            return lsl_resolve.find_one(self._wanted, timeout=1.0, wave=0.0)
+        except SourceError:
+            if "source_id" in self._asked or self._asked == self._wanted:
+                raise
+        # Some senders make an id for each run: the name, and all that `changed` compares, must then be the same.
+        return lsl_resolve.find_one({**self._asked, "name": self._name}, timeout=1.0)
+
     def _adopt(self, link: object) -> None:
         assert isinstance(link, tuple)
         self._use(*link)
+        self._pending.clear()
+        self._map = StampMap(1.0 / self.info.sfreq)
 
     def _discard(self, link: object) -> None:
         assert isinstance(link, tuple)

@@ -2,6 +2,7 @@
 
 import ctypes
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from bcikit.acquisition.lsl_library import lsl
@@ -13,26 +14,85 @@ _SECOND_WAVE = 0.7
 CLOCKS_APART = 100e-6
 """Seconds a second by which the clocks of two machines may go apart: twice what a cheap quartz is allowed."""
 
-KEYS = ("name", "source_id", "type", "hostname", "uid")
+KEYS = ("name", "source_id", "type", "hostname", "uid", "session_id", "channels", "rate")
 """What a stream can be looked for by."""
+
+_FIELDS = {"channels": "channel_count", "rate": "nominal_srate"}
+"""What LSL calls them, where the name differs; their values are numbers."""
+
+_TELLING = ("source_id", "name", "type", "hostname", "channels", "rate", "session_id", "uid")
+"""What tells streams apart, the property that lasts longest first."""
 
 
 def predicate(wanted: dict[str, str]) -> str:
-    """Return the XPath predicate for properties that must be equal."""
+    """Return the XPath predicate for properties that must be equal.
+
+    Raises
+    ------
+    SourceError
+        If a property that is a number is told no number.
+    """
     parts = []
     for key, value in wanted.items():
+        if key in _FIELDS:
+            try:
+                parts.append(f"{_FIELDS[key]}={float(value):g}")
+            except ValueError:
+                raise SourceError(f"lsl: {key} is {value!r}; it must be a number.") from None
+            continue
         quote = '"' if "'" in value else "'"
         parts.append(f"{key}={quote}{value}{quote}")
     return " and ".join(parts)
 
 
-def find_one(wanted: dict[str, str], *, timeout: float) -> Any:
+def properties(stream: Any) -> dict[str, str]:
+    """Return what a stream can be looked for by."""
+    return {
+        "name": stream.name(),
+        "source_id": stream.source_id(),
+        "type": stream.type(),
+        "hostname": stream.hostname(),
+        "uid": stream.uid(),
+        "session_id": stream.session_id(),
+        "channels": str(stream.channel_count()),
+        "rate": f"{stream.nominal_srate():g}",
+    }
+
+
+def tell_apart(streams: Sequence[Any]) -> list[dict[str, str]]:
+    """Return for each stream the fewest lasting properties that no other has together: what an address needs to say."""
+    every = [properties(stream) for stream in streams]
+    found = []
+    for own in every:
+        others = [item for item in every if item is not own]
+        chosen: dict[str, str] = {}
+        for key in _TELLING:
+            if not own[key] or (chosen and all(other[key] == own[key] for other in others)):
+                continue
+            chosen[key] = own[key]
+            others = [other for other in others if other[key] == own[key]]
+            if not others:
+                break
+        found.append(chosen)
+    return found
+
+
+def find_one(wanted: dict[str, str], *, timeout: float, wave: float = _SECOND_WAVE) -> Any:
     """Return the one stream that fits.
+
+    Parameters
+    ----------
+    wanted : dict
+        Properties it must have.
+    timeout : float
+        Seconds to look for it.
+    wave : float
+        Seconds to listen for a second one.
 
     Raises
     ------
     SourceError
-        If there is none (the message lists what there is) or more than one.
+        If there is none (the message lists what there is) or more than one (it lists how to say which).
     """
     pylsl = lsl()
 
@@ -45,12 +105,18 @@ def find_one(wanted: dict[str, str], *, timeout: float) -> Any:
             f"No LSL stream with {said} within {timeout:g} s; {there}. Check that the sending program runs and that "
             "no firewall or VPN blocks multicast ('bcikit doctor' tests it)."
         )
-    if len(found) == 1 and not {"source_id", "uid"} & wanted.keys():
-        found = pylsl.resolve_bypred(predicate(wanted), 2, _SECOND_WAVE) or found
-    distinct = {stream.uid(): stream for stream in found}
+    if len(found) == 1 and "uid" not in wanted and wave:
+        found = pylsl.resolve_bypred(predicate(wanted), 2, wave) or found
+    distinct = list({stream.uid(): stream for stream in found}.values())
     if len(distinct) > 1:
-        listed = "; ".join(f"source_id={s.source_id()!r} on {s.hostname()}" for s in distinct.values())
-        raise SourceError(f"{len(distinct)} LSL streams have {said}: {listed}. Say which by source_id.")
+        listed = "; ".join(
+            f"'lsl:{'&'.join(f'{key}={value}' for key, value in apart.items())}' (source_id={stream.source_id()!r} "
+            f"on {stream.hostname()})"
+            for apart, stream in zip(tell_apart(distinct), distinct, strict=True)
+        )
+        raise SourceError(
+            f"{len(distinct)} LSL streams have {said}. Say which by source_id or what else differs: {listed}."
+        )
     return found[0]
 
 

@@ -1,5 +1,8 @@
 """A source with the markers of other programs and of a trigger input placed on its samples."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 
 from bcikit.acquisition.marker_grammar import event_of
@@ -50,8 +53,9 @@ class MarkedSource(Source):
         self._trigger = trigger
         self._column = None if trigger is None else source.info.index_of([trigger.channel], who="the trigger")[0]
         self._placer = SamplePlacer(source.info.sfreq)
-        self._waiting: list[tuple[float, str, str]] = []
+        self._waiting: list[tuple[float, str, str, float]] = []
         self._found: list[Event] = []
+        self._stopped = False
         self._now = HostClock().now
         self._inlets: list[LslTextInlet] = []
         try:
@@ -65,6 +69,7 @@ class MarkedSource(Source):
         """Start the source; markers from before are dropped."""
         self._drain()
         self._waiting.clear()
+        self._stopped = False
         self.source.start()
 
     def pull(self, timeout: float = 1.0) -> Chunk | None:
@@ -87,18 +92,24 @@ class MarkedSource(Source):
         self._found = []
         now = self._now()
         waiting = []
-        for time, text, name in self._waiting:
+        own = self.source.status().time_uncertainty if self._waiting else 0.0
+        for time, text, name, uncertainty in self._waiting:
             sample = self._placer.place(time)
-            if sample is None and now - time < PATIENCE:
-                waiting.append((time, text, name))
+            if sample is None and now - time < PATIENCE and not self._stopped:
+                waiting.append((time, text, name, uncertainty))
                 continue
-            events.append(event_of(text, time, source=name, grammar=self._grammar, sample=sample))
+            event = event_of(text, time, source=name, grammar=self._grammar, sample=sample)
+            # Of its place on the samples: of its own time, of theirs, and half a sample (k = 2, a uniform error).
+            total = math.hypot(uncertainty, own, 1.0 / self.info.sfreq / math.sqrt(3.0))
+            events.append(replace(event, data={**event.data, "uncertainty": total}))
         self._waiting = waiting
         return sorted(events, key=lambda event: event.time)
 
     def _drain(self) -> None:
         for inlet in self._inlets:
-            self._waiting += [(time, text, inlet.name) for time, text in inlet.pull()]
+            self._waiting += [(time, text, inlet.name, u) for time, text, u in inlet.pull_dated()]
+            self._found += inlet.events
+            inlet.events.clear()
 
     def status(self) -> StreamStatus:
         """Return the health of the source."""
@@ -110,7 +121,8 @@ class MarkedSource(Source):
         return self.source.ended
 
     def stop(self) -> None:
-        """Stop the source."""
+        """Stop the source; markers that still wait for their sample are given without one."""
+        self._stopped = True
         self.source.stop()
 
     def close(self) -> None:

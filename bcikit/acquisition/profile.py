@@ -7,9 +7,11 @@ from functools import cache
 from importlib import resources
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bcikit.acquisition.gains import GainProfile
 from bcikit.acquisition.montage import montage_positions
 from bcikit.signal import ConfigError, StreamInfo
 from bcikit.signal.settings import check_settings
@@ -61,6 +63,11 @@ class DeviceProfile(BaseModel):
     reference: str = ""
     full_scale: float | None = Field(default=None, gt=0, description="Largest absolute value, microvolts.")
     counter: CounterProfile | None = None
+    stamps: Literal["arrival", "sender"] = Field(
+        default="arrival", description="BrainFlow: whether the driver stamps on arrival or takes the device's own time."
+    )
+    gain: GainProfile | None = None
+    unknown: tuple[str, ...] = Field(default=(), description="What is not known of the device, in words.")
     trigger: TriggerProfile | None = None
 
     def describe(self, info: StreamInfo) -> StreamInfo:

@@ -1,11 +1,13 @@
 """Texts of other programs: markers, decisions, states."""
 
 import contextlib
+import math
 from typing import Any
 
 from bcikit.acquisition import lsl_resolve
+from bcikit.acquisition.foreign import MarkerClock
 from bcikit.acquisition.lsl_library import lsl
-from bcikit.signal import HostClock, SourceError
+from bcikit.signal import Event, HostClock, SourceError
 
 
 class LslTextInlet:
@@ -28,6 +30,11 @@ class LslTextInlet:
         if not self._wanted:
             raise SourceError("Which LSL stream of texts? Give its name or its source_id.")
         self.name = name or source_id or ""
+        self._marker_clock = MarkerClock()
+        self._told_clock: str | None = None
+        self._looked = HostClock().now()
+        self._gone_at: float | None = None
+        self.events: list[Event] = []
         self._inlet: Any = None
         self._resolver: Any = None
         self._open(lsl_resolve.find_one(self._wanted, timeout=timeout), timeout)
@@ -50,7 +57,16 @@ class LslTextInlet:
 
         A stream of numbers gives each number as text.
         """
+        return [(time, text) for time, text, _ in self.pull_dated(timeout)]
+
+    def pull_dated(self, timeout: float = 0.0) -> list[tuple[float, str, float]]:
+        """Return time, text and uncertainty of the time (seconds) of what came since the last call.
+
+        Stamps that cannot be of the sender's LSL clock are mapped where they are UNIX time; else the arrival counts.
+        What there is to say of that, and of a sender that was gone, is added to `events`.
+        """
         pylsl = lsl()
+        before, self._looked = self._looked, HostClock().now()
 
         if self._inlet is None and not self._find_again():
             return []
@@ -61,8 +77,28 @@ class LslTextInlet:
             self._clock.ask(self._inlet, HostClock().now(), timeout=0.0)
         except pylsl.util.LostError:
             self.close()
+            self._gone_at = before
+            self._tell("stream/markers-gone", before, said="the sender is gone; what it sends now is not received")
             return []
-        return [(stamp + self._clock.value, _as_text(row[0])) for stamp, row in zip(stamps, samples, strict=True)]
+        found = []
+        for stamp, row in zip(stamps, samples, strict=True):
+            now = HostClock().now()
+            time, more = self._marker_clock.date(stamp, self._clock.value, now, waited=now - before)
+            self._say_clock(now)
+            found.append((time, _as_text(row[0]), math.hypot(more, self._clock.uncertainty)))
+        return found
+
+    def _say_clock(self, now: float) -> None:
+        clock = self._marker_clock.clock
+        assert clock is not None
+        if clock.name != (self._told_clock or "host"):
+            self._told_clock = clock.name
+            self._tell("stream/foreign-clock", now, said=clock.words, clock=clock.name, unit=clock.unit)
+
+    def _tell(self, name: str, time: float, *, said: str, **data: object) -> None:
+        self.events.append(
+            Event(name=name, time=time, source=self.name, data={"said": f"{self.name}: {said}.", **data})
+        )
 
     def _find_again(self) -> bool:
         pylsl = lsl()
@@ -74,6 +110,15 @@ class LslTextInlet:
             return False
         with contextlib.suppress(SourceError):
             self._open(found[0], 2.0)
+            now, gone = HostClock().now(), self._gone_at
+            if gone is not None:
+                self._gone_at = None
+                self._tell(
+                    "stream/markers-back",
+                    now,
+                    said=f"the sender is back; what it sent in the {now - gone:.2f} s before was not received",
+                    missed=now - gone,
+                )
         return self._inlet is not None
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from bcikit.cli.stopping import stoppable
 from bcikit.signal import BciError, Event, HostClock, SourceError
 
 if TYPE_CHECKING:
-    from bcikit.acquisition import Source, StreamStatus
+    from bcikit.acquisition import Source, StreamStatus, TimeTrust
     from bcikit.recording import SessionWriter
 
 
@@ -39,8 +39,11 @@ def register(app: typer.Typer) -> None:
         ] = None,
         quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing while recording.")] = False,
     ) -> None:
-        """Record a source into a session folder (XDF and JSON lines), whole at every moment."""
-        from bcikit.acquisition import open_source
+        """Record a source into a session folder (XDF and JSON lines), whole at every moment.
+
+        Exits with 1 where the times are in doubt: the reasons are printed, and kept in the folder's header.
+        """
+        from bcikit.acquisition import TimeTrust, open_source
         from bcikit.recording import SessionWriter
         from bcikit.signal.address import Address
 
@@ -56,9 +59,23 @@ def register(app: typer.Typer) -> None:
             writer = stack.enter_context(SessionWriter(out, info=opened.info, config=config, extra=infos))
             for stream in (*others, opened):
                 stream.start()
-            status = _record(opened, extra, writer, duration, quiet=quiet)
+            trust = TimeTrust()
+            status, how = _record(opened, extra, writer, duration, trust, quiet=quiet)
+            doubts = trust.doubts(status)
+            timing = {"stamps": status.stamps, "uncertainty": _finite(status.time_uncertainty), "doubts": doubts}
+            writer.close(how, timing={**timing, "notes": trust.notes})
         if not quiet:
             typer.echo(_summary(status, writer.n_samples, out))
+            for note in trust.notes:
+                typer.echo(note)
+        for doubt in doubts:
+            typer.secho(f"doubt: {doubt}", fg=typer.colors.YELLOW, err=True)
+        if doubts:
+            raise typer.Exit(1)
+
+
+def _finite(value: float) -> float | None:
+    return value if value < float("inf") else None
 
 
 def _unique(name: str, before: "list[Source]", first: "Source") -> str:
@@ -68,20 +85,28 @@ def _unique(name: str, before: "list[Source]", first: "Source") -> str:
 
 
 def _record(
-    source: "Source", extra: "dict[str, Source]", writer: "SessionWriter", duration: float | None, *, quiet: bool
-) -> "StreamStatus":
-    """Write what comes until the time is over, the source ends, or somebody stops it."""
+    source: "Source",
+    extra: "dict[str, Source]",
+    writer: "SessionWriter",
+    duration: float | None,
+    trust: "TimeTrust",
+    *,
+    quiet: bool,
+) -> "tuple[StreamStatus, str]":
+    """Write what comes until the time is over, the source ends, or somebody stops it; return how it ended."""
     stopped = threading.Event()
     with stoppable(stopped.set):
         try:
-            _write_all(source, extra, writer, duration, stopped, quiet=quiet)
+            _write_all(source, extra, writer, duration, stopped, trust, quiet=quiet)
         except BciError:
-            _write_events(source, writer)
+            _write_events(source, writer, trust)
             writer.close("failed")
             raise
-        if stopped.is_set():
-            writer.close("stopped")
-    return source.status()
+    status = source.status()
+    # Markers that wait for their sample are given when the source stops.
+    source.stop()
+    _write_events(source, writer, trust)
+    return status, "stopped" if stopped.is_set() else "complete"
 
 
 def _write_all(
@@ -90,6 +115,7 @@ def _write_all(
     writer: "SessionWriter",
     duration: float | None,
     stopped: threading.Event,
+    trust: "TimeTrust",
     *,
     quiet: bool,
 ) -> None:
@@ -97,17 +123,22 @@ def _write_all(
 
     now = HostClock().now
     first: float | None = None
+    began = now()
     with Console(stderr=True, quiet=quiet).status("Recording. Stop with Ctrl-C.") as line:
         shown = now()
         while not source.ended and not stopped.is_set():
             chunk = source.pull(0.5)
             arrival = now()
-            _write_events(source, writer)
-            _write_others(extra, writer)
+            _write_events(source, writer, trust)
+            _write_others(extra, writer, trust)
             if chunk is None:
                 writer.silence(arrival)
+                # Where nothing comes, the duration is wall time.
+                if duration is not None and source.live and arrival - began >= duration:
+                    break
             else:
-                first = float(chunk.times[0]) if first is None else first
+                if first is None:
+                    first, began = float(chunk.times[0]), arrival
                 due = chunk.n_times if duration is None else int((chunk.times < first + duration).sum())
                 if due:
                     writer.chunk(chunk.slice(0, due), arrival)
@@ -116,16 +147,18 @@ def _write_all(
             if arrival - shown > 0.5:
                 shown = arrival
                 line.update(_line(source.status()))
-    _write_events(source, writer)
-    _write_others(extra, writer)
+    _write_events(source, writer, trust)
+    _write_others(extra, writer, trust)
 
 
-def _write_events(source: "Source", writer: "SessionWriter") -> None:
-    for event in source.pull_events():
+def _write_events(source: "Source", writer: "SessionWriter", trust: "TimeTrust") -> None:
+    events = source.pull_events()
+    trust.see(events)
+    for event in events:
         writer.event(event)
 
 
-def _write_others(extra: "dict[str, Source]", writer: "SessionWriter") -> None:
+def _write_others(extra: "dict[str, Source]", writer: "SessionWriter", trust: "TimeTrust") -> None:
     """Write what came from the other streams, and what happened to them under their name.
 
     One that is gone for good is written down and left out: the others go on.
@@ -144,7 +177,9 @@ def _write_others(extra: "dict[str, Source]", writer: "SessionWriter") -> None:
             writer.event(replace(event, sample=None, source=f"{name}/{event.source}"))
         if fault is not None:
             del extra[name]
-            writer.event(Event(name="stream/failed", time=now(), source=name, data={"error": str(fault)}))
+            failed = Event(name="stream/failed", time=now(), source=name, data={"error": str(fault)})
+            trust.see([failed])
+            writer.event(failed)
             typer.secho(f"{name}: {fault} The other streams go on.", fg=typer.colors.YELLOW, err=True)
 
 

@@ -21,9 +21,14 @@ class Outlet:
         self.jitter = float(settings.get("jitter", 0.0))
         self.drift = float(settings.get("drift_ppm", 0.0))
         self.shift = float(settings.get("clock_shift", 0.0))
+        self.pace = float(settings.get("pace", self.rate))
+        self.stamped = settings.get("stamps", "lsl")
         self.rng = np.random.default_rng(3)
         self.k = 0
         self.silent = False
+        self.holding = False
+        self.held = []
+        self.first_k = None
         self.skip = 0
         self.step = 0.0
         self.bad = None
@@ -52,7 +57,8 @@ class Outlet:
 
     def run(self):
         start = pylsl.local_clock()
-        period = 1.0 / (self.rate * (1 + 1e-6 * self.drift))
+        period = 1.0 / (self.pace * (1 + 1e-6 * self.drift))
+        self.start = start
         while True:
             due = start + (self.k + self.block) * period
             wait = due - pylsl.local_clock()
@@ -71,7 +77,37 @@ class Outlet:
                     self.bad = None
                 stamps = start + index * period + self.shift + self.step
                 stamps = stamps + self.rng.uniform(0, self.jitter, self.block) if self.jitter else stamps
-                self.outlet.push_chunk(data.astype(np.float32), stamps.tolist())
+                self.held.append((data.astype(np.float32), stamps, index))
+                if not self.holding:
+                    for block in self.held:
+                        self.push(*block)
+                    self.held = []
+
+    def push(self, data, stamps, index):
+        if not self.outlet.have_consumers():
+            return
+        if self.first_k is None:
+            self.first_k = int(index[0])
+        stamps = planted(stamps, self.stamped)
+        if self.stamped == "garbage-first" and index[0] == self.first_k:
+            stamps = np.linspace(-4e8, 7e9, stamps.size)
+        self.outlet.push_chunk(data, stamps.tolist())
+
+
+def planted(stamps, kind):
+    """Return stamps of LSL's clock as another clock would give them."""
+    unix = time.time() - pylsl.local_clock()
+    if kind == "unix":
+        return stamps + unix
+    if kind == "ms":
+        return 1e3 * (stamps + unix)
+    if kind == "same":
+        return np.full_like(stamps, 1e-9)
+    if kind == "device":
+        return stamps * 1.00005 + 5e6
+    if kind == "now":
+        return np.full_like(stamps, pylsl.local_clock())
+    return stamps
 
 
 def main():
@@ -101,8 +137,19 @@ def main():
                 outlet.open({**settings, **order})
             elif what == "mark":
                 stamp = pylsl.local_clock()
-                markers.push_sample([order["text"]], stamp)
+                markers.push_sample([order["text"]], float(planted(np.array([stamp]), order.get("stamps"))[0]))
                 answer = repr(stamp)
+            elif what == "hold":
+                outlet.holding = order["on"]
+            elif what == "taken":
+                # When sample 0 was taken, and the true rate.
+                answer = json.dumps([outlet.start, outlet.pace * (1 + 1e-6 * outlet.drift)])
+            elif what == "close-markers":
+                markers = None
+            elif what == "open-markers":
+                markers = pylsl.StreamOutlet(
+                    pylsl.StreamInfo(settings["markers"], "Markers", 1, 0, "string", order["source_id"])
+                )
             elif what == "sent":
                 answer = str(outlet.k)
         print(answer, flush=True)

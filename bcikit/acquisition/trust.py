@@ -1,0 +1,75 @@
+"""Whether the times of a recording can be trusted: what was said of them while they were made, as reasons for doubt."""
+
+from collections.abc import Iterable
+
+from bcikit.acquisition.status import StreamStatus
+from bcikit.signal import Event
+
+LARGEST = 0.05
+"""Seconds of uncertainty above which a time is in doubt: an ERP moves by a component."""
+
+
+class TimeTrust:
+    """Collects what a source says of its times; every recorder asks it in the end.
+
+    Attributes
+    ----------
+    notes : list of str
+        What a person should know, and need not act on.
+    """
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self._doubts: list[str] = []
+        self._unplaced: dict[str, int] = {}
+        self._vague: dict[str, float] = {}
+
+    def see(self, events: Iterable[Event]) -> None:
+        """Take note of the events of a source."""
+        for event in events:
+            said = str(event.data.get("said", ""))
+            if event.name == "stream/foreign-clock":
+                # UNIX time is mapped exactly; of what is dated by its arrival, nobody knows how late it came.
+                self._add(self._doubts if event.data.get("clock") == "arrival" else self.notes, said)
+            elif event.name == "stream/markers-back":
+                self._add(self._doubts, said)
+            elif event.name == "stream/markers-gone":
+                self._add(self.notes, said)
+            elif event.name == "stream/failed":
+                self._add(self._doubts, str(event.data.get("error", f"{event.source} failed")))
+            uncertainty = event.data.get("uncertainty")
+            if uncertainty is not None and not event.name.startswith("stream/"):
+                if event.sample is None:
+                    self._unplaced[event.source] = self._unplaced.get(event.source, 0) + 1
+                elif float(uncertainty) > LARGEST:
+                    self._vague[event.source] = max(self._vague.get(event.source, 0.0), float(uncertainty))
+
+    @staticmethod
+    def _add(where: list[str], said: str) -> None:
+        if said and said not in where:
+            where.append(said)
+
+    def doubts(self, status: StreamStatus) -> list[str]:
+        """Return the reasons not to trust the times, in words; empty where there is none.
+
+        Parameters
+        ----------
+        status : StreamStatus
+            The state of the source at the end.
+        """
+        found = list(self._doubts)
+        if status.samples == 0:
+            found.append(f"{status.name}: no sample came.")
+        elif LARGEST < status.time_uncertainty < float("inf"):
+            found.append(
+                f"{status.name}: the times of its samples are known to {1e3 * status.time_uncertainty:.0f} ms only."
+            )
+        if status.overflows:
+            found.append(
+                f"{status.name}: a buffer was full {status.overflows} times; what was lost there is an estimate."
+            )
+        for source, count in sorted(self._unplaced.items()):
+            found.append(f"{source}: {count} markers lie on no sample of {status.name}.")
+        for source, worst in sorted(self._vague.items()):
+            found.append(f"{source}: markers are known to {1e3 * worst:.0f} ms only.")
+        return found
