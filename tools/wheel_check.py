@@ -1,0 +1,112 @@
+"""Tests what a stranger installs: builds the wheel, installs it without extras into an environment of its own, uses it.
+
+    uv run python tools/wheel_check.py [--keep DIR]
+
+It prints a line a check and exits with 1 if one failed: the commands of the README, an import of each room, the message
+of each feature whose extra is missing, the package of `examples/plugin` with its own tests, and a device maker's tests.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+MISSING = {"gui": ["view", "sim:motor-imagery"], "outputs": ["run", "ws.toml", "--headless"]}
+"""Extra to a command that needs it."""
+
+SESSION = """
+[source]
+address = "sim:motor-imagery?seed=1"
+[paradigm]
+name = "motor-imagery"
+[[outputs]]
+address = "ws:127.0.0.1:0"
+"""
+
+IMPORTS = """
+import importlib, pathlib, sys
+import bcikit
+for name in sorted(path.parent.name for path in pathlib.Path(bcikit.__path__[0]).glob("*/__init__.py")):
+    importlib.import_module(f"bcikit.{name}")
+assert "PySide6" not in sys.modules
+assert importlib.util.find_spec("PySide6") is None, "the gui extra is installed"
+print(bcikit.__version__, pathlib.Path(bcikit.__file__))
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keep", type=Path, help="folder to work in, left as it is afterwards")
+    options = parser.parse_args()
+    work = options.keep or Path(tempfile.mkdtemp(prefix="bcikit-wheel-"))
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        return check(work)
+    finally:
+        if options.keep is None:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def check(work: Path) -> int:
+    failed = 0
+
+    def run(what: str, *command: str | Path, cwd: Path = work, expect: int = 0, says: str = "") -> str:
+        nonlocal failed
+        begin = time.monotonic()
+        done = subprocess.run(
+            [str(word) for word in command], cwd=cwd, env=env, capture_output=True, text=True, timeout=900, check=False
+        )
+        text = done.stdout + done.stderr
+        good = done.returncode == expect and re.search(says, text) is not None
+        failed += not good
+        print(f"{'ok  ' if good else 'FAIL'} {what} ({time.monotonic() - begin:.1f} s)", flush=True)
+        if not good:
+            print(f"     {' '.join(map(str, command))}: exit code {done.returncode}, expected {expect} {says}")
+            print(text[-4000:])
+        return text
+
+    env = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    env |= {"QT_QPA_PLATFORM": "offscreen", "MPLBACKEND": "Agg", "COLUMNS": "200"}
+    run("the wheel builds", "uv", "build", "-q", "--wheel", "--out-dir", work / "dist", cwd=ROOT)
+    (wheel,) = (work / "dist").glob("*.whl")
+    home = work / "env"
+    env["VIRTUAL_ENV"] = str(home)
+    run("an environment", "uv", "venv", "-q", "--allow-existing", "--python", sys.executable, home)
+    run("the wheel installs, nothing else asked for", "uv", "pip", "install", "-q", wheel)
+    bin_ = home / ("Scripts" if os.name == "nt" else "bin")
+    python, bcikit = bin_ / "python", bin_ / "bcikit"
+    run("every room is imported", python, "-c", IMPORTS, says=re.escape(str(home)))
+    run("bcikit --version", bcikit, "--version", says=r"bcikit \d")
+    run("bcikit doctor", bcikit, "doctor")
+    run("bcikit demo --headless", bcikit, "demo", "--headless", "--out", work / "demo")
+    run("its session replays", bcikit, "replay", work / "demo", "--check")
+    (work / "ws.toml").write_text(SESSION)
+    for extra, words in MISSING.items():
+        run(
+            f"without {extra}: says how to get it",
+            bcikit,
+            *words,
+            expect=2,
+            says=rf"extra {extra}|no such file|no file",
+        )
+    run("uvx runs the wheel", "uvx", "-q", "--from", wheel, "openbcikit", "--version", says=r"bcikit \d")
+    plugin = work / "plugin"
+    shutil.copytree(ROOT / "examples" / "plugin", plugin, dirs_exist_ok=True)
+    run("a stranger's package installs", "uv", "pip", "install", "-q", "pytest", plugin)
+    run("a stranger's package passes and its session replays", python, "-m", "pytest", "-q", "tests", cwd=plugin)
+    maker = work / "device-maker"
+    shutil.copytree(ROOT / "examples" / "device-maker", maker, dirs_exist_ok=True)
+    run("a device maker's tests pass", python, "-m", "pytest", "-q", cwd=maker)
+    print(f"{failed} failed")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
