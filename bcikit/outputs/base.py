@@ -58,6 +58,10 @@ class Output(ABC):
     def send(self, command: Command) -> None:
         """Carry out, or hand on, a command."""
 
+    def renew(self, command: Command) -> None:
+        """Take a running action again, with what is left of it, before it expires; as any command by default."""
+        self.send(command)
+
     def inform(self, message: Mapping[str, Any]) -> None:
         """Take news for display: ``{"type": "decision" | "verdict" | "event" | "quality" | "state" | ..., ...}``."""
 

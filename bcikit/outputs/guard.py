@@ -95,6 +95,9 @@ class GuardOutput(Output):
             # The guard is gone or refuses: it is safe by then, and the state says why.
             self._lost(str(error))
 
+    def renew(self, command: Command) -> None:
+        """Do nothing: `tick` renews what goes on, and what the guard ended by itself must not begin again."""
+
     def tick(self, now: float) -> None:  # noqa: ARG002
         """Say that the engine's loop goes round, and look at what the guard does."""
         if self._client is None:

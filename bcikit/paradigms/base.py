@@ -160,6 +160,19 @@ class Paradigm(ABC):
         """The class of wanting nothing; None where there is none."""
         return None
 
+    def resting(self) -> tuple[int, float] | None:
+        """Return what the idle test decides while nothing is asked for, as in a run (call after `configure`).
+
+        Returns
+        -------
+        (int, float) or None
+            Length of a window in samples, and windows a second; None where decisions are about what was shown only.
+        """
+        if self.calibration is None:
+            return None
+        rate = float(getattr(self.settings, "rate", getattr(self.settings, "feedback_rate", 8.0)))
+        return self.schedule.samples(self.calibration.tmax - self.calibration.tmin), rate
+
     @property
     def open_ended(self) -> bool:
         """True if it goes on for as long as the source does, so that the end of the source is its end."""

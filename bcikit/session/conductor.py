@@ -13,9 +13,12 @@ from bcikit.paradigms import Paradigm, WindowRequest
 from bcikit.processing import Pipeline, Regrid, WindowBuffer
 from bcikit.safety import SafetySystem, Severity, State
 from bcikit.safety.arming import ArmRequest
+from bcikit.safety.idle import IdleTest
 from bcikit.safety.machine import LATCHED
+from bcikit.session.command_life import shortened
 from bcikit.session.decider import Decider, Trainer
 from bcikit.session.following import Follower
+from bcikit.session.idle_block import KIND, IdleBlock
 from bcikit.session.listener import Listener
 from bcikit.session.orders import checked_order
 from bcikit.session.standstill import Standstill, nothing_can_come
@@ -81,6 +84,8 @@ class Conductor:
         Who arms; `AUTOMATIC` where nobody does and the profile allows it.
     request : ArmRequest, optional
         What the operator brings to calibrate and to arm: consent, screening.
+    idle_test : float
+        Seconds of rest before the first run in which false activations are counted; 0 for none.
     """
 
     def __init__(
@@ -97,6 +102,7 @@ class Conductor:
         listeners: Sequence[Listener] = (),
         operator: str = AUTOMATIC,
         request: ArmRequest | None = None,
+        idle_test: float = 0.0,
     ) -> None:
         self._columns = list(columns)
         self._all = self._columns == list(range(info.n_channels))
@@ -130,6 +136,7 @@ class Conductor:
         self._wants_go = False
         self._next_try = float("-inf")
         self._still = Standstill()
+        self.idle = IdleBlock(idle_test)
         self._late = False
         self.backlog_s = 0.0
         """Longest time, in seconds, that samples lay in the driver's buffer while nobody was shown anything."""
@@ -187,6 +194,7 @@ class Conductor:
         if not self._late:
             self._still.end("backlog", self._grid.onto(used.first_sample))
         self._start_paradigm(used)
+        self._rest(stopwatch)
         self._try_go()
         self._hold(self._grid.onto(used.first_sample))
         self._run_paradigm(stopwatch)
@@ -282,6 +290,8 @@ class Conductor:
             self.safety.estop(self.now, pressed=order["pressed"])
         elif do in ("acknowledge", "arm", "start", "teststop"):
             self._order_safety(do, who, reason)
+        elif do == "idletest":
+            self._want_rest(float(order["seconds"]))
         elif do == "pause":
             self._pause()
         elif do == "resume":
@@ -301,6 +311,13 @@ class Conductor:
             return
         for event in events:
             self._emit(self._in_source(event))
+
+    def _want_rest(self, seconds: float) -> None:
+        if self.decider is None or self.safety.state is not State.STANDBY or self._still.because_of(KIND):
+            self._refused("idletest", "an idle test begins in STANDBY, once a decoder is there, and while none is on")
+            return
+        self.idle = IdleBlock(seconds)
+        self._stand_still(KIND)
 
     def _pause(self) -> None:
         if not self._still.because_of("pause"):
@@ -378,6 +395,8 @@ class Conductor:
         self._still.seen = self._begin - 1
         if self.decider is None:
             self._order_safety("start", self.operator, "")
+        elif self.idle.wanted:
+            self._still.begin(KIND)
         else:
             self._go()
         self.paradigm.start(self._begin, self._time - (self._sample - self._begin) / self.filtered_info.sfreq)
@@ -393,6 +412,8 @@ class Conductor:
     def _try_go(self) -> None:
         """Arm and start an unattended session as soon as safety allows it; until then nothing moves."""
         if not self._wants_go or self.safety.state is not State.STANDBY or self.now < self._next_try:
+            return
+        if self._still.because_of(KIND):
             return
         try:
             self.safety.arm(operator=AUTOMATIC, now=self.now)
@@ -413,10 +434,57 @@ class Conductor:
         else:
             self._go()
 
-    def _run_paradigm(self, stopwatch: Callable[[], float] | None) -> None:
-        if not self._started or self._still:
+    def _rest(self, stopwatch: Callable[[], float] | None) -> None:
+        """Run the idle test: decide as in a run while the participant rests, and count what would have moved."""
+        if not self._still.because_of(KIND):
             return
-        while True:
+        test = self.safety.idle_test
+        if not self.idle.running:
+            self._begin_rest()
+        elif self.safety.state is not State.CALIBRATING or test is None:
+            # Stopped, or paused: it begins anew once a person has undone that.
+            self._emit(self._event("idle-test/end", self.idle.end(test, complete=False)))
+        else:
+            for request in self.idle.due(self._sample + 1 - self._still.skew):
+                decision = self._decode(request)
+                self._judge(decision, request, stopwatch)
+            if self.idle.over(test, self.now):
+                self._end_rest(test)
+
+    def _begin_rest(self) -> None:
+        rest = self.paradigm.resting()
+        if self.safety.state is not State.STANDBY or self._still.because_of("pause") or self.now < self._next_try:
+            return
+        if rest is None:
+            self._refused("idletest", f"{self.paradigm.name} decides on nothing while nothing is shown")
+            self._still.end(KIND, self._sample + 1)
+            self.idle.wanted = False
+            return
+        try:
+            self.safety.calibrate(replace(self._request, operator=self.operator), idle_test=True, now=self.now)
+        except SafetyError as error:
+            self._next_try = self.now + RETRY_SECONDS
+            self._refused("idletest", str(error))
+            return
+        length, rate = rest
+        hop = max(1, round(self.filtered_info.sfreq / rate))
+        self.idle.begin(self._sample + 1 - self._still.skew, self.now, n_times=length, hop=hop)
+        self._emit(self._event("idle-test/start", {"seconds": self.idle.seconds}))
+        self._emit(replace(self._event("phase/rest", {}), duration=self.idle.seconds, source="paradigm"))
+
+    def _end_rest(self, test: IdleTest) -> None:
+        self.safety.finish("idle test over", now=self.now)
+        self._emit(self._event("idle-test/end", self.idle.end(test, complete=True)))
+        self._still.end(KIND, self._sample + 1)
+        self._go()
+
+    def _refused(self, do: str, reason: str) -> None:
+        self._emit(self._event("operator/refused", {"do": do, "reason": reason}))
+
+    def _run_paradigm(self, stopwatch: Callable[[], float] | None) -> None:
+        if not self._started:
+            return
+        while not self._still:
             sample = self._still.seen = self._sample - self._still.skew
             events = self.paradigm.advance(sample, self._time)
             for event in events:
@@ -433,6 +501,16 @@ class Conductor:
 
     def _decide(self, request: WindowRequest, stopwatch: Callable[[], float] | None) -> None:
         decision = self.paradigm.interpret(self._decode(request), request)
+        decision, verdict = self._judge(decision, request, stopwatch)
+        commands, events = self.paradigm.on_decision(decision, verdict, request)
+        for event in events:
+            self._emit(self._in_source(event))
+        self._send(commands, verdict)
+
+    def _judge(
+        self, decision: Decision, request: WindowRequest, stopwatch: Callable[[], float] | None
+    ) -> tuple[Decision, Verdict]:
+        """Return a decision on the source's grid and the gate's verdict on it; both are told."""
         if not self._grid.same:
             decision = replace(decision, sample=self._grid.back(decision.sample))
         verdict = self.safety.decide(decision, self.now)
@@ -447,10 +525,7 @@ class Conductor:
                 latency=latency,
             )
         )
-        commands, events = self.paradigm.on_decision(decision, verdict, request)
-        for event in events:
-            self._emit(self._in_source(event))
-        self._send(commands, verdict)
+        return decision, verdict
 
     def _decode(self, request: WindowRequest) -> Decision:
         """Return a decision whatever happens: what fails decides nothing, with the reason."""
@@ -484,7 +559,7 @@ class Conductor:
             # A paradigm may not move anything that the gate refused.
             return
         for command in commands:
-            self._tell(Sent(command=command))
+            self._tell(Sent(command=shortened(command, self.safety.settings)))
 
     def _emit(self, event: Event) -> None:
         if event.name == "stimulus/flicker" and not self.safety.stimulus(self.now, on=True):
@@ -515,7 +590,11 @@ class Conductor:
         self._cues = []
         self._tell(model_message(self.decider, self.now))
         self._follow_person()
-        self._go()
+        if self.idle.wanted:
+            self.safety.finish("calibrated", now=self.now)
+            self._still.begin(KIND)
+        else:
+            self._go()
 
     def _follow_person(self) -> None:
         """Let a decider that learns have what there is to learn from now on."""

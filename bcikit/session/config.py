@@ -103,6 +103,25 @@ class CalibrationSection(Section):
     events: dict[str, str] = Field(default_factory=dict)
 
 
+class ArmingSection(Section):
+    """What must be there before anything may act on a person, beside the operator at the keys.
+
+    Attributes
+    ----------
+    consent : str
+        Path of the participant's consent (JSON, as the clinic window writes it).
+    screening : str
+        Path of the answers of the screening (JSON).
+    idle_test : float or None
+        Seconds of rest before the first run in which false activations are counted. None takes as long as the gate's
+        profile asks for, which for pictures is none.
+    """
+
+    consent: str = ""
+    screening: str = ""
+    idle_test: Annotated[float, Field(ge=0, le=7200)] | None = None
+
+
 class OutputSection(Section):
     """What moves or is told: an address as `bcikit.paradigms.open_output` takes it."""
 
@@ -149,7 +168,7 @@ class SessionConfig(Section):
 
     Attributes
     ----------
-    session, source, pipeline, paradigm, decoder, calibration, outputs, screen, recording : sections
+    session, source, pipeline, paradigm, decoder, calibration, arming, outputs, screen, recording : sections
         The tables of the file.
     gate : table
         Settings of the safety gate; checked against its hard limits by the safety room.
@@ -162,6 +181,7 @@ class SessionConfig(Section):
     decoder: DecoderSection = Field(default_factory=DecoderSection)
     calibration: CalibrationSection = Field(default_factory=CalibrationSection)
     gate: dict[str, Any] = Field(default_factory=dict)
+    arming: ArmingSection = Field(default_factory=ArmingSection)
     outputs: list[OutputSection] = Field(default_factory=lambda: [OutputSection(address="hand:")])
     screen: ScreenSection = Field(default_factory=ScreenSection)
     recording: RecordingSection = Field(default_factory=RecordingSection)
@@ -237,6 +257,9 @@ def _anchored(config: SessionConfig, folder: Path) -> SessionConfig:
             ),
             "calibration": config.calibration.model_copy(
                 update={"files": [anchor(name) for name in config.calibration.files]}
+            ),
+            "arming": config.arming.model_copy(
+                update={"consent": anchor(config.arming.consent), "screening": anchor(config.arming.screening)}
             ),
             "recording": config.recording.model_copy(update={"folder": anchor(config.recording.folder)}),
         }

@@ -15,6 +15,7 @@ from bcikit.processing import Pipeline
 from bcikit.recording import SessionWriter, installed_versions, read_session
 from bcikit.safety import AuditLog, SafetySystem
 from bcikit.safety.arming import ArmRequest
+from bcikit.session.arming import idle_seconds
 from bcikit.session.assembly import Assembly, assemble, check_operator, check_parts, columns_of, paradigm_of, window_of
 from bcikit.session.channel import ChannelServer
 from bcikit.session.conductor import AUTOMATIC, Conductor, model_message
@@ -186,6 +187,7 @@ class Engine:
                 listeners=listeners,
                 operator=self.operator,
                 request=self.request,
+                idle_test=idle_seconds(self.config, assembly.gate),
             )
             for recorder in first:
                 if self.operator != AUTOMATIC:
@@ -355,6 +357,7 @@ class Engine:
             **tally,
             "interrupted_trials": conductor.interrupted,
             "backlog_s": conductor.backlog_s,
+            "idle_test": conductor.idle.result or None,
             "calibration": self._calibration,
             "adaptation": self._adaptation,
             "details": {key: value for key, value in results.items() if key not in shown},

@@ -1,7 +1,9 @@
 """Replay: a recorded session run again, decision by decision, verdict by verdict, to the last bit."""
 
 import itertools
+import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,9 @@ from bcikit.decoding import Model
 from bcikit.processing import Pipeline
 from bcikit.recording import Session, read_session
 from bcikit.recording.layout import RECORDING
-from bcikit.safety import GateSettings, SafetySystem
+from bcikit.safety import AuditLog, GateSettings, SafetySystem
 from bcikit.safety.arming import ArmRequest
+from bcikit.session.arming import idle_seconds
 from bcikit.session.assembly import columns_of, paradigm_of, stimulus_result
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig, config_from
@@ -94,7 +97,11 @@ def replay(path: str | Path, *, progress: Progress = no_progress) -> Comparison:
         )
     config = config_from(dict(session.config), where=f"{folder}/session.json")
     collector = _Collector()
-    drive(RecordedFeed(session, progress=progress), _conductor(session, config, folder, collector))
+    with ExitStack() as stack:
+        # What is allowed depends on whether it was logged: a replay writes its log, too, and throws it away.
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="bcikit-replay-"))
+        audit = stack.enter_context(closing(AuditLog(scratch))) if config.recording.enabled else None
+        drive(RecordedFeed(session, progress=progress), _conductor(session, config, folder, collector, audit))
     found = compare(session, collector.decisions, collector.verdicts)
     # Damage is a difference, too, where no decision happened to see it.
     return replace(found, difference="; ".join(filter(None, [found.difference, session.damage])))
@@ -133,7 +140,9 @@ def _difference(what: str, old: Any, new: Any) -> str:
     return ""
 
 
-def _conductor(session: Session, config: SessionConfig, folder: Path, collector: Listener) -> Conductor:
+def _conductor(
+    session: Session, config: SessionConfig, folder: Path, collector: Listener, audit: AuditLog | None
+) -> Conductor:
     paradigm = paradigm_of(config)
     prepare_paradigm(paradigm, config)
     gate = check_settings(GateSettings, config.gate, where="gate")
@@ -161,13 +170,16 @@ def _conductor(session: Session, config: SessionConfig, folder: Path, collector:
         columns=columns,
         pipeline=pipeline,
         paradigm=paradigm,
-        safety=SafetySystem(gate, info, required_channels=channels, stimulus=stimulus_result(config, paradigm)),
+        safety=SafetySystem(
+            gate, info, audit=audit, required_channels=channels, stimulus=stimulus_result(config, paradigm)
+        ),
         seed=config.session.seed,
         decider=None if trained_inside else decider,
         trainer=trained,
         listeners=[collector],
         operator=AUTOMATIC if request is None else request.operator,
         request=request,
+        idle_test=idle_seconds(config, gate),
     )
 
 

@@ -8,6 +8,7 @@ from bcikit.recording import SessionWriter
 from bcikit.safety import SafetySystem, State
 from bcikit.safety.machine import LATCHED, Transition
 from bcikit.session.channel import ChannelServer
+from bcikit.session.command_life import CommandLife
 from bcikit.session.counts import TrialCounts
 from bcikit.session.listener import Listener
 from bcikit.session.stages import StageMeter
@@ -50,11 +51,14 @@ class Outputs(Listener):
         self._outputs = list(outputs)
         self._safety = safety
         self._last_quality = float("-inf")
+        self._life = CommandLife()
         # Of the machine itself, not of the news about it: what moves lets go within the step that ends ACTIVE.
         safety.listen(self._follow)
 
     def _follow(self, step: Transition) -> None:
         """Let go unless the session is active; after a stop until a person has undone it."""
+        if step.target is not State.ACTIVE:
+            self._life.drop()
         for output in self._outputs:
             if step.target in LATCHED:
                 output.stop(step.reason or str(step.target))
@@ -81,14 +85,19 @@ class Outputs(Listener):
                 self._inform("decision", message.decision.to_dict())
                 self._inform("verdict", message.verdict.to_dict())
             case Sent():
+                command = self._life.begin(message.command, self._safety.settings)
                 for output in self._outputs:
-                    output.send(message.command)
+                    output.send(command)
             case StateChanged():
                 # They have let go already.
                 self._inform("state", {"state": message.state, "time": message.time})
 
     def _tick(self, now: float) -> None:
+        """Let go of what expired; renew what lasts longer than a command may live."""
+        again = self._life.renewed(now)
         for output in self._outputs:
+            if again is not None:
+                output.renew(again)
             output.tick(now)
 
     def _tell_quality(self, now: float) -> None:
