@@ -37,7 +37,7 @@ REAL_TIME = (
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Spread the whole suite over the processors; what is named on the command line runs in this process."""
-    chosen = config.option.keyword or config.option.usepdb or config.option.lf
+    chosen = config.option.keyword or config.option.usepdb or getattr(config.option, "lf", False)
     return 0 if chosen or (config.invocation_params.args[:1] and config.args != config.getini("testpaths")) else 2
 
 
