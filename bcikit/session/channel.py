@@ -11,6 +11,7 @@ import os
 import secrets
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bcikit.session.control import RIGHTS
@@ -19,8 +20,8 @@ from bcikit.session.frames import ANSWER, ORDER, SAID, SIGNAL, frame, pack_signa
 from bcikit.session.memory import Memory
 from bcikit.session.orders import ORDERS, checked_order
 from bcikit.session.ticket import ROLES, Ticket
-from bcikit.signal import ArgumentError, BciError, check_choice
-from bcikit.signal.messages import VERSION, Beat, Filtered, Message, Raw, to_json
+from bcikit.signal import ArgumentError, BciError, Event, check_choice
+from bcikit.signal.messages import VERSION, Beat, Filtered, Happened, Message, Raw, to_json
 
 PERIOD = 0.02
 """Seconds between two looks of the door's thread at what the session said: once a frame is enough for a picture."""
@@ -45,6 +46,9 @@ class ChannelServer:
 
     Attributes
     ----------
+    at_once : list of callable
+        Called with every order that is taken, in the thread of the door it came through, before the session's own
+        thread looks: what must not wait for a session that trains.
     environment : dict of str to str
         What a child process with the rights of a therapist needs.
     """
@@ -53,11 +57,13 @@ class ChannelServer:
         self._keys = {role: secrets.token_bytes(32) for role in ROLES}
         self._orders: deque[dict[str, Any]] = deque(maxlen=256)
         self._stop: dict[str, Any] | None = None
+        self.at_once: list[Callable[[Mapping[str, Any]], None]] = []
         self._said: deque[tuple[float, Message]] = deque()
         self._memory = Memory()
         self._sequence = 0
         self._touched = time.monotonic()
         self._next_beat = 0.0
+        self._told_faults: set[str] = set()
         self._last_time = 0.0
         self._readers = 0
         self._session = secrets.token_hex(8)
@@ -132,6 +138,8 @@ class ChannelServer:
             self._stop = order
         else:
             self._orders.append(order)
+        for call in self.at_once:
+            call(order)
 
     def close(self) -> None:
         """Say what waits, and listen no more."""
@@ -170,6 +178,10 @@ class ChannelServer:
         for peer in readers:
             if len(peer.out) > MOST_BYTES:
                 peer.wants_snapshot = True
+        for door in (self._door, self._stop_door):
+            if door.fault and door.fault not in self._told_faults:
+                self._told_faults.add(door.fault)
+                self.say(Happened(event=Event(name="channel/fault", time=self._last_time, data={"what": door.fault})))
         self._take_said(readers, now)
         for peer in readers:
             if peer.wants_snapshot and not peer.out:

@@ -384,6 +384,18 @@ def test_a_door_without_handles_left_opens_again(server: ChannelServer) -> None:
     assert server._door.fault == server._stop_door.fault == ""
 
 
+@pytest.mark.requirement("SAF-098")
+def test_a_stop_is_handed_on_while_the_session_is_busy(server: ChannelServer) -> None:
+    called: list[tuple[str, str]] = []
+    server.at_once.append(lambda order: called.append((str(order["do"]), threading.current_thread().name)))
+    client = ControlClient(server.ticket("therapist"))
+    client.send({"do": "pause"})
+    client.send({"do": "stop", "reason": "while it trains"})
+    assert called == [("pause", "bcikit-channel"), ("stop", "bcikit-stop")]
+    assert [order["do"] for order in server.poll()] == ["stop", "pause"]
+    client.close()
+
+
 def test_the_session_listens_on_loopback_only(server: ChannelServer) -> None:
     for door in (server._door, server._stop_door):
         assert door._listener.getsockname()[0] == "127.0.0.1"

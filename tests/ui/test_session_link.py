@@ -1,0 +1,129 @@
+"""The line of a window to a session: late, again, silent, gone; a window says so within a second."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton, QWidget
+
+from bcikit.session.channel import ChannelServer
+from bcikit.session.ticket import Ticket
+from bcikit.signal import Chunk, StreamInfo
+from bcikit.signal.messages import Raw, Snapshot, StateChanged, Streams
+from bcikit.ui.session_link import STALE_SECONDS, SessionLink
+from bcikit.ui.theme import DARK
+from bcikit.ui.veil import Veil
+
+INFO = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "C4"))
+
+
+@pytest.fixture
+def server() -> Iterator[ChannelServer]:
+    server = ChannelServer()
+    yield server
+    server.close()
+
+
+def wait_for(true: Callable[[], object], *, touch: ChannelServer | None = None, seconds: float = 20.0) -> float:
+    begin = time.monotonic()
+    while not true():
+        assert time.monotonic() - begin < seconds
+        if touch is not None:
+            touch.touch()
+        time.sleep(0.02)
+    return time.monotonic() - begin
+
+
+def test_a_session_that_takes_its_time_is_waited_for_and_why_is_shown(server: ChannelServer) -> None:
+    tickets: list[Ticket] = []
+    link = SessionLink(lambda: tickets[0] if tickets else None).start()
+    wait_for(lambda: link.stale)
+    assert "The session is not there yet" in link.why
+    assert "it has not begun" in link.why
+    # A ticket of a session that is gone, then the right one.
+    gone = ChannelServer()
+    tickets.append(gone.ticket("observer"))
+    gone.close()
+    wait_for(lambda: "No session listens" in link.why)
+    server.say(StateChanged(state="STANDBY"))
+    tickets[0] = server.ticket("observer")
+    wait_for(lambda: not link.stale, touch=server)
+    wait_for(lambda: link.why == "", touch=server)
+    first = link.take()[0]
+    assert isinstance(first, Snapshot)
+    assert StateChanged(state="STANDBY") in first.messages
+    link.halt()
+
+
+def test_signals_arrive_by_the_name_of_their_stream(server: ChannelServer) -> None:
+    server.say(Streams(raw=INFO.to_dict()))
+    link = SessionLink(server.ticket("window")).start()
+    wait_for(lambda: link.raw.info is not None and server.n_readers)
+    assert link.raw.info is not None
+    assert link.raw.info.ch_names == INFO.ch_names
+    assert link.filtered.info is None
+    server.say(Raw(chunk=Chunk(np.ones((5, 2)), np.arange(5) / 250, 10), time=0.0))
+    got: list[Chunk] = []
+    wait_for(lambda: got.extend(link.raw.take()) or got)
+    assert got[0].first_sample == 10
+    link.halt()
+
+
+def test_an_engine_that_does_not_move_is_told_within_a_second_though_its_channel_lives(server: ChannelServer) -> None:
+    link = SessionLink(server.ticket("observer")).start()
+    wait_for(lambda: link.joined and not link.stale, touch=server)
+    took = wait_for(lambda: link.stale)
+    assert STALE_SECONDS - 0.3 < took < 3.0
+    assert link.connected
+    assert "has not moved" in link.why
+    wait_for(lambda: not link.stale, touch=server)
+    link.halt()
+
+
+def test_a_session_that_is_gone_is_told_and_orders_say_so() -> None:
+    server = ChannelServer()
+    link = SessionLink(server.ticket("therapist")).start()
+    wait_for(lambda: link.joined and not link.stale, touch=server)
+    link.orders.send("pause")
+    wait_for(lambda: server._orders, touch=server)
+    server.close()
+    wait_for(lambda: link.stale)
+    assert "Nothing was heard" in link.why
+    link.orders.send("stop")
+    wait_for(lambda: link.orders.errors)
+    link.halt()
+
+
+def test_the_line_of_stop_is_open_before_it_is_needed(server: ChannelServer) -> None:
+    link = SessionLink(server.ticket("therapist")).start()
+    wait_for(lambda: any(peer.purpose == "stop" for peer in server._stop_door.peers))
+    link.orders.send("stop", reason="patient")
+    wait_for(lambda: server._stop is not None)
+    link.halt()
+
+
+def test_the_veil_greys_everything_but_stop_and_says_why(qtbot) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.resize(800, 500)
+    stop = QPushButton("STOP", window)
+    stop.setGeometry(600, 20, 150, 50)
+    veil = Veil(window, DARK, keep=(stop,))
+    window.show()
+    qtbot.waitExposed(window)
+    assert not veil.isVisible()
+    veil.say("Nothing was heard of the session for 3 s")
+    assert veil.isVisible()
+    assert veil.geometry() == window.rect()
+    assert not veil.mask().contains(stop.geometry().center())
+    assert veil.mask().contains(window.rect().center())
+    window.resize(900, 600)
+    assert veil.geometry() == window.rect()
+    clicked: list[bool] = []
+    stop.clicked.connect(lambda: clicked.append(True))
+    qtbot.mouseClick(stop, Qt.MouseButton.LeftButton)
+    assert clicked
+    veil.say("")
+    assert not veil.isVisible()
