@@ -86,6 +86,10 @@ class Output(ABC):
     def state(self) -> dict[str, Any]:
         """Return what it does now, ready for JSON; at least ``safe``."""
 
+    def heard(self) -> list[dict[str, Any]]:
+        """Return what came back through it since the last call: "marker", "hello", "flip", "frames", each checked."""
+        return []
+
     def trouble(self) -> Reading | None:
         """Return what went wrong behind it since the last call, for the monitors of safety; None if nothing did."""
         return None

@@ -297,6 +297,9 @@ class Paradigm(ABC):
         """Take notice of the therapist ("skip", "override", "difficulty"); returns what is to be logged."""
         return []
 
+    def on_dropped(self, frames: int) -> None:
+        """Take notice that a screen dropped frames while something was locked to them; most paradigms need not."""
+
     def interrupt(self, sample: int) -> list[Event]:  # noqa: ARG002
         """Take notice that the clock stands still from `sample` on, because of a stop; returns what is to be logged.
 

@@ -439,6 +439,11 @@ class TrialParadigm(Paradigm):
         self.cut_off(trial, sample)
         self._plan_end(trial, sample)
 
+    def on_dropped(self, frames: int) -> None:
+        """Mark the running trial: its stimulus was not what was planned."""
+        if self._trial is not None:
+            self._trial.data["dropped_frames"] = self._trial.data.get("dropped_frames", 0) + frames
+
     def results(self) -> dict[str, Any]:
         """Return scores of the trials with feedback, and one row a trial."""
         rows = [trial.row() for trial in self.trials if not trial.section.silent]

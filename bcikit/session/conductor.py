@@ -10,6 +10,7 @@ from typing import Any
 
 from bcikit.decoding import AdaptiveModel
 from bcikit.paradigms import Paradigm, WindowRequest
+from bcikit.presentation.director import Director
 from bcikit.processing import Pipeline, Regrid, WindowBuffer
 from bcikit.safety import SafetySystem, Severity, State
 from bcikit.safety.arming import ArmRequest
@@ -17,6 +18,7 @@ from bcikit.safety.idle import IdleTest
 from bcikit.safety.machine import LATCHED
 from bcikit.session.command_life import shortened
 from bcikit.session.decider import Decider, Trainer
+from bcikit.session.flips import HOLD, Flips, SampleTimes
 from bcikit.session.following import Follower
 from bcikit.session.idle_block import KIND, IdleBlock
 from bcikit.session.listener import Listener
@@ -42,6 +44,7 @@ from bcikit.signal.messages import (
     Input,
     Message,
     ModelChosen,
+    Presented,
     Raw,
     Sent,
     StateChanged,
@@ -137,6 +140,10 @@ class Conductor:
         self._next_try = float("-inf")
         self._still = Standstill()
         self.idle = IdleBlock(idle_test)
+        self.flips = Flips(paradigm, self.filtered_info.sfreq, info.sfreq)
+        self._sample_times = SampleTimes(info.sfreq)
+        self._director = Director(paradigm)
+        self._delay = round(paradigm.settings.display_delay * self.filtered_info.sfreq)
         self._late = False
         self.backlog_s = 0.0
         """Longest time, in seconds, that samples lay in the driver's buffer while nobody was shown anything."""
@@ -151,6 +158,8 @@ class Conductor:
             "impedance": self._take_impedance,
             "load": self._take_load,
             "order": self._take_order,
+            "marker": self._take_marker,
+            "screen": self._take_screen,
             "silence": self._take_silence,
         }
         self._follow_person()
@@ -181,6 +190,7 @@ class Conductor:
         self._tell(Raw(chunk=chunk, time=now))
         if not chunk.n_times:
             return
+        self._sample_times.add(chunk)
         used = chunk if self._all else self._pick(chunk)
         self.now = max(self.now, now)
         self.safety.on_chunk(used, self.now)
@@ -212,7 +222,8 @@ class Conductor:
             `bcikit.session.orders`), "load" (``share`` of the time that processing took), "finding" (of a
             monitor outside the signal: ``rule``, ``severity``, ``value``, ``limit``, ``hold``), "battery"
             (``percent``), "buffer" (``fill`` of the driver's, 0 to 1), "impedance" (``ohms`` by channel), "backlog"
-            (the next chunk was taken while nobody was shown anything; ``seconds`` late).
+            (the next chunk was taken while nobody was shown anything; ``seconds`` late), "screen" (what a renderer
+            reports, see `bcikit.session.flips`), "marker" (of a page: ``name``, and ``t`` in s on the host clock).
         values : mapping
             Ready for JSON.
 
@@ -273,6 +284,20 @@ class Conductor:
         self._emit(event)
         for follow in self.paradigm.on_source_event(self._still.in_paradigm(self._grid.event(event))):
             self._emit(self._in_source(follow))
+
+    def _take_marker(self, values: Mapping[str, Any]) -> None:
+        self._take_event(self._sample_times.marker(values).to_dict())
+
+    def _take_screen(self, values: Mapping[str, Any]) -> None:
+        dropped = self.flips.dropped
+        found = self.flips.take(values)
+        if found is not None:
+            severity, value, limit = found
+            self.safety.report("ST-TIMING", severity, self.now, value=value, limit=limit, hold_s=HOLD)
+        if self.flips.dropped > dropped and self._started:
+            frames = self.flips.dropped - dropped
+            self.paradigm.on_dropped(frames)
+            self._emit(self._event("presentation/dropped", {"frames": frames}))
 
     def _take_order(self, order: Mapping[str, Any]) -> None:
         do = str(order["do"])
@@ -427,7 +452,7 @@ class Conductor:
         """Hold the gate shut between runs: a run is what is armed, a pause is not."""
         if event.name != "block/start" or self.decider is None:
             return
-        self._acting = event.data.get("kind") not in ("break", "baseline")
+        self._acting = event.data.get("kind") not in ("break", "baseline", "instructions", "practice")
         if not self._acting:
             self._wants_go = False
             self.safety.finish(str(event.data.get("name", "pause")), now=self.now)
@@ -529,7 +554,8 @@ class Conductor:
 
     def _decode(self, request: WindowRequest) -> Decision:
         """Return a decision whatever happens: what fails decides nothing, with the reason."""
-        stop = request.stop_sample + self._still.skew
+        shift = self._shown_later(request)
+        stop = request.stop_sample + self._still.skew + (shift or 0)
         time = self._time - (self._sample + 1 - stop) / self.filtered_info.sfreq
         classes = self.paradigm.classes
 
@@ -542,6 +568,9 @@ class Conductor:
             return nothing("no-model")
         if self._still.spans(request.start_sample, request.stop_sample):
             return nothing("paused")
+        if shift is None:
+            # What was not seen cannot have been responded to.
+            return nothing("not-shown")
         try:
             window = self._buffer.get(stop, request.n_times)
         except ArgumentError:
@@ -554,6 +583,13 @@ class Conductor:
             self.safety.report("A-DEC", Severity.FAULT, self.now, value=f"{type(error).__name__}: {error}")
             return nothing(f"error: {type(error).__name__}: {error}")
 
+    def _shown_later(self, request: WindowRequest) -> int | None:
+        """Return by how many samples a window moves because its stimulus was shown so; None if it was not shown."""
+        if request.locked is None or not self.flips.active:
+            return 0
+        shift = self.flips.shift(self._grid.back(request.locked + self._still.skew))
+        return None if shift is None else shift - self._delay
+
     def _send(self, commands: Sequence[Any], verdict: Verdict) -> None:
         if not verdict.allowed:
             # A paradigm may not move anything that the gate refused.
@@ -562,17 +598,21 @@ class Conductor:
             self._tell(Sent(command=shortened(command, self.safety.settings)))
 
     def _emit(self, event: Event) -> None:
-        if event.name == "stimulus/flicker" and not self.safety.stimulus(self.now, on=True):
+        if event.name == "stimulus/flicker" and (self.flips.unfit or not self.safety.stimulus(self.now, on=True)):
             # Whoever draws shows mid-grey: the state does not allow flicker, or its dose is used up.
             event = replace(event, name="stimulus/refused")
         elif event.name == "stimulus/off":
             self.safety.stimulus(self.now, on=False)
+        scene, shown = self._director.on_event(event)
+        if shown:
+            # Before the event itself: whoever looks at the screen sees what it brings.
+            self._tell(Presented(event=event, scene=None if scene is None else scene.to_dict()))
         self._tell(Happened(event=event))
         self.interrupted += event.name == "trial/end" and bool(event.data.get("interrupted"))
         if self._follower is not None:
             self._follower.on_event(event)
         self._follow_blocks(event)
-        if self._trainer is None:
+        if self._trainer is None or event.data.get("practice"):
             return
         self._cues.append(event)
         if event.name == "trial/end" and event.data.get("interrupted"):
@@ -582,7 +622,7 @@ class Conductor:
 
     def _train(self) -> None:
         assert self._trainer is not None
-        cues = tuple(self._grid.event(cue) for cue in self._cues)
+        cues = tuple(self._grid.event(cue) for cue in self.flips.moved(self._cues, self._delay))
         recording = Recording.from_chunks(self.filtered_info, self._collected, events=cues)
         self.decider = self._trainer(recording)
         self._trainer = None
@@ -624,7 +664,11 @@ class Conductor:
 
     def _in_source(self, event: Event) -> Event:
         """Return an event of the paradigm with its sample in the source."""
-        return self._grid.event_back(self._still.in_stream(event))
+        found = self._grid.event_back(self._still.in_stream(event))
+        locked = event.data.get("locked")
+        if not isinstance(locked, int):
+            return found
+        return replace(found, data={**found.data, "locked": self._grid.back(locked + self._still.skew)})
 
     def _event(self, name: str, data: dict[str, Any]) -> Event:
         return Event(

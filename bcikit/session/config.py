@@ -139,6 +139,8 @@ class ScreenSection(Section):
         Pictures a second.
     peak_cd_m2 : float
         Luminance of white.
+    blank : bool
+        The control that every study of a simulated user needs: it sits in front of a screen that shows nothing.
     """
 
     width_cm: Annotated[float, Field(gt=0, le=1000)] = 53.0
@@ -146,6 +148,7 @@ class ScreenSection(Section):
     distance_cm: Annotated[float, Field(gt=0, le=2000)] = 70.0
     refresh_hz: Annotated[float, Field(ge=20, le=1000)] = 60.0
     peak_cd_m2: Annotated[float, Field(gt=0, le=10000)] = 100.0
+    blank: bool = False
 
 
 class RecordingSection(Section):

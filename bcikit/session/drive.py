@@ -139,6 +139,7 @@ class SourceFeed:
         self._attended = attended
         self._meter = meter
         self._publisher = publisher
+        self._outputs = list(outputs)
         self._progress = progress
         self._limit = limit
         self._watch = Watch(source, folder, outputs) if source.live else None
@@ -232,6 +233,9 @@ class SourceFeed:
         if self._meter is not None:
             self._meter.lap("publish")
             self._meter.end(chunk)
+        for output in self._outputs:
+            for message in output.heard():
+                yield Outside("marker" if message["type"] == "marker" else "screen", message)
         if self._watch is not None:
             for kind, values in self._watch.took(time.perf_counter() - arrived, newest):
                 yield Outside(kind, values)

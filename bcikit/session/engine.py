@@ -22,9 +22,10 @@ from bcikit.session.conductor import AUTOMATIC, Conductor, model_message
 from bcikit.session.config import SessionConfig
 from bcikit.session.decider import Decider
 from bcikit.session.drive import BY_OPERATOR, FINISHED, SourceFeed, drive
-from bcikit.session.listener import Listener, UserListener
+from bcikit.session.listener import Listener
 from bcikit.session.models import AFTER, ERROR_MODEL, following
 from bcikit.session.report import write_report
+from bcikit.session.showing import UserListener
 from bcikit.session.sinks import Counter, Outputs, Publisher, Recorder
 from bcikit.session.stages import MeteredSafety, StageMeter, with_laps
 from bcikit.session.standstill import ATTENDED
@@ -164,7 +165,9 @@ class Engine:
             safety.meter = meter = StageMeter(assembly.info.sfreq, assembly.gate)
             publisher = self._publisher(assembly, safety)
             first = [] if writer is None else [Recorder(writer)]
-            user = [UserListener(assembly.source)] if isinstance(assembly.source, Interactive) else []
+            user: list[Listener] = []
+            if isinstance(assembly.source, Interactive):
+                user = [UserListener(assembly.source, blank=self.config.screen.blank)]
             listeners = with_laps(
                 meter,
                 [
@@ -366,6 +369,7 @@ class Engine:
                 {"address": section.address, **output.state()}
                 for section, output in zip(self.config.outputs, assembly.outputs, strict=True)
             ],
+            "presentation": conductor.flips.summary(),
             "alarms": summary.pop("alarms", []),
             "safety": summary,
             "versions": installed_versions(),

@@ -13,6 +13,7 @@ from bcikit.signal.messages import (
     Message,
     ModelChosen,
     OutputState,
+    Presented,
     Progressed,
     Quality,
     Said,
@@ -26,7 +27,7 @@ from bcikit.signal.messages import (
 EVENTS = 400
 """Newest events that a window that joins is told."""
 
-_ORDER = (Streams, Progressed, ModelChosen, StateChanged, Quality, LinkHealth, Stages, Counted, Decided)
+_ORDER = (Streams, Progressed, ModelChosen, StateChanged, Quality, LinkHealth, Stages, Counted, Decided, Presented)
 PASSING = ("feedback/level", "feedback/bar", "stimulus/flash", "sound/")
 """Events that come many times a second, or mean something only at their moment: no window that joins is told them."""
 
@@ -50,6 +51,9 @@ class Memory:
                 self._outputs[message.address] = message
             case Alarmed():
                 self._alarms[message.rule] = message
+            case Presented():
+                if message.scene is not None:
+                    self._newest[Presented] = message
             case Input() | Sent() | Beat():
                 pass
             case (

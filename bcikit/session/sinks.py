@@ -25,6 +25,7 @@ from bcikit.signal.messages import (
     Message,
     ModelChosen,
     OutputState,
+    Presented,
     Progressed,
     Quality,
     Raw,
@@ -79,6 +80,8 @@ class Outputs(Listener):
             case Input(kind="order") if message.values.get("do") == "deadman":
                 for output in self._outputs:
                     output.hold(held=message.values["held"])
+            case Presented():
+                self._inform("show", {"time": message.time, "event": message.event.to_dict(), "scene": message.scene})
             case Happened():
                 self._inform("event", record(message))
             case Decided():

@@ -27,7 +27,7 @@ def check_stimuli(paradigm: Paradigm, screen: ScreenSection) -> StimulusReport |
         return None
     longest = max(float(item.get("seconds", 4.0)) for item in stimuli)
     values = {
-        "screen": screen.model_dump(),
+        "screen": screen.model_dump(exclude={"blank"}),
         "schedule": {"trial_s": longest},
         "target": _targets(stimuli),
     }

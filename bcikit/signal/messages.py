@@ -77,6 +77,28 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """What a person sees from an event on.
+
+    Attributes
+    ----------
+    event : Event
+        What brings it: locked to a frame where it is a stimulus.
+    scene : mapping or None
+        The new scene (`bcikit.paradigms.scene.Scene.to_dict`); None where it stays and only the event is shown.
+    """
+
+    event: Event
+    scene: Mapping[str, Any] | None = None
+    type: Literal["show"] = "show"
+
+    @property
+    def time(self) -> float:
+        """When it was planned."""
+        return self.event.time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
     """A decision and what the gate says of it.
 
@@ -300,6 +322,7 @@ class Unknown:
 
 Said = (
     Happened
+    | Presented
     | Decided
     | Sent
     | Alarmed

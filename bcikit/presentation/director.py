@@ -1,0 +1,33 @@
+"""The director: turns the events of a paradigm into what renderers are told."""
+
+from bcikit.paradigms import Paradigm
+from bcikit.paradigms.scene import BLANK, Scene
+from bcikit.signal import Event
+
+SEEN = ("stimulus/", "cue/", "phase/", "feedback/", "sound/", "advice/", "select/", "paradigm/", "assist/")
+"""Events that a renderer is told of, whether or not the scene changes."""
+
+
+class Director:
+    """Follows a paradigm and keeps its scene.
+
+    Parameters
+    ----------
+    paradigm : Paradigm
+        What describes the scenes.
+
+    Attributes
+    ----------
+    scene : Scene
+        The newest one.
+    """
+
+    def __init__(self, paradigm: Paradigm) -> None:
+        self._paradigm = paradigm
+        self.scene: Scene = BLANK
+
+    def on_event(self, event: Event) -> tuple[Scene | None, bool]:
+        """Return the new scene, None if it stays, and whether renderers are told of the event at all."""
+        before, self.scene = self.scene, self._paradigm.scene(event, self.scene)
+        changed = self.scene != before
+        return (self.scene if changed else None), changed or event.name.startswith(SEEN)

@@ -1,0 +1,206 @@
+"""Flips: when what was planned was really on the screen, and what that means for windows, labels and safety."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from bcikit.paradigms import Paradigm
+from bcikit.paradigms.frames import Refresh, feasibility
+from bcikit.safety import Severity
+from bcikit.safety.stimulus.timing import FrameTiming
+from bcikit.signal import Chunk, Event
+
+KEPT_SECONDS = 10.0
+"""Times of samples that are kept, to place a marker that comes late."""
+
+LOCKED = ("stimulus/", "cue/")
+"""Events that a window or an epoch may be locked to."""
+
+MOST_FLIPS = 4096
+HOLD = 2.0
+"""Seconds that a finding about frames stands unless it is found again."""
+
+
+class SampleTimes:
+    """Which sample was taken at a time of the host clock."""
+
+    def __init__(self, sfreq: float) -> None:
+        self._sfreq = sfreq
+        self._parts: deque[tuple[int, Any]] = deque()
+
+    def add(self, chunk: Chunk) -> None:
+        """Keep the times of a chunk."""
+        if chunk.n_times:
+            self._parts.append((chunk.first_sample, chunk.times.copy()))
+            while self._parts[-1][1][-1] - self._parts[0][1][-1] > KEPT_SECONDS:
+                self._parts.popleft()
+
+    def sample_at(self, time: float) -> int | None:
+        """Return the sample nearest to a time, by the times of the samples around it; None before any came."""
+        if not self._parts:
+            return None
+        first, times = next((part for part in reversed(self._parts) if part[1][0] <= time), self._parts[0])
+        if times[0] <= time <= times[-1]:
+            return first + round(float(np.interp(time, times, np.arange(len(times)))))
+        # Between two chunks, not come yet, or older than what is kept.
+        return first + round((time - float(times[0])) * self._sfreq)
+
+    def marker(self, values: Mapping[str, Any]) -> Event:
+        """Return the event of a marker of a page, on the sample that was taken at its time.
+
+        Parameters
+        ----------
+        values : mapping
+            ``name`` and ``t`` (s on the host clock); maybe ``value``, ``duration`` (s), ``data``, ``client``, and
+            ``uncertainty`` (s) of the page's clock.
+        """
+        time = float(values["t"])
+        about = {key: values[key] for key in ("client", "uncertainty") if key in values}
+        return Event(
+            name=str(values["name"]),
+            time=time,
+            sample=self.sample_at(time),
+            value=values.get("value"),
+            duration=float(values.get("duration", 0.0)),
+            source="page",
+            data={**values.get("data", {}), **about},
+        )
+
+
+class Flips:
+    """Keeps what screens report.
+
+    Parameters
+    ----------
+    paradigm : Paradigm
+        Its stimuli must be possible on the screen.
+    sfreq, source_sfreq : float
+        Sampling rates of the signal that windows are cut from, and of the source, in Hz.
+
+    Attributes
+    ----------
+    active : bool
+        Whether a screen reports flips; without one, what is planned counts.
+    unfit : str
+        Why something that flickers cannot be shown on this screen; empty if it can.
+    """
+
+    def __init__(self, paradigm: Paradigm, sfreq: float, source_sfreq: float) -> None:
+        self._paradigm = paradigm
+        self._sfreq = sfreq
+        self._source_sfreq = source_sfreq
+        self._late: dict[int, float] = {}
+        self._timing: FrameTiming | None = None
+        self._refresh: dict[str, float] = {}
+        self._frames_at = float("-inf")
+        self.active = False
+        self.unfit = ""
+        self.n_flips = self.n_unseen = self.dropped = 0
+        self._offsets: list[float] = []
+
+    def take(self, message: Mapping[str, Any]) -> tuple[Severity, str, str] | None:
+        """Take a report; return what safety is to be told: severity, what was found, and what is allowed.
+
+        Parameters
+        ----------
+        message : mapping
+            "hello" with ``refresh`` (Hz), "flip" with ``name``, ``sample``, ``time`` and ``shown`` (s), "frames" with
+            ``times`` (s).
+        """
+        kind = message["type"]
+        if kind == "hello":
+            return self._hello(str(message.get("client", "")), message.get("refresh"))
+        if kind == "flip":
+            self._flip(str(message["name"]), int(message["sample"]), float(message["shown"]) - float(message["time"]))
+        elif kind == "frames":
+            return self._frames(message)
+        return None
+
+    def _hello(self, client: str, refresh: float | None) -> tuple[Severity, str, str] | None:
+        if refresh is None:
+            return None
+        self.active = True
+        self._refresh[client] = float(refresh)
+        rate = Refresh(min(max(float(refresh), 20.0), 1000.0))
+        wrong = [
+            f"{item['name']} at {item['frequency']:g} Hz: {found.reason}"
+            for item in self._paradigm.stimuli()
+            if item["kind"] == "flicker" and not (found := feasibility(float(item["frequency"]), rate)).possible
+        ]
+        self.unfit = "; ".join(wrong)
+        return (Severity.DEGRADE, self.unfit, "frequencies that the screen can show") if wrong else None
+
+    def _flip(self, name: str, sample: int, late: float) -> None:
+        if name.startswith(LOCKED):
+            self.n_flips += 1
+            self._offsets.append(late)
+            self._late[sample] = late
+            while len(self._late) > MOST_FLIPS:
+                del self._late[next(iter(self._late))]
+
+    def _frames(self, message: Mapping[str, Any]) -> tuple[Severity, str, str] | None:
+        times = [float(time) for time in message.get("times", ())]
+        if not times:
+            return None
+        if self._timing is None or times[0] - self._frames_at > 1.0:
+            self._timing = FrameTiming(float(message["refresh"]))
+        self._frames_at = times[-1]
+        report = [self._timing.flip(time) for time in times][-1]
+        rate = float(message["refresh"])
+        missing = sum(max(0, round((later - earlier) * rate) - 1) for earlier, later in pairwise(times))
+        self.dropped += missing
+        return None if report.ok else (Severity.DEGRADE, report.reason, "every frame at its time")
+
+    def shift(self, sample: int) -> int | None:
+        """Return by how many samples what was planned at `sample` was shown later; None if it was not (yet) shown."""
+        late = self._late.get(sample)
+        return None if late is None else round(late * self._sfreq)
+
+    def moved(self, events: Sequence[Event], delay: int) -> list[Event]:
+        """Return the events from which epochs are cut, moved to when their stimulus was shown.
+
+        What no screen has shown is left out, and counted: nobody can have responded to it.
+
+        Parameters
+        ----------
+        events : sequence of Event
+            With their planned samples; a label has the sample of its stimulus as ``locked`` in its data.
+        delay : int
+            Samples by which labels were planned later already.
+        """
+        if not self.active:
+            return list(events)
+        out: list[Event] = []
+        for event in events:
+            locked = event.data.get("locked")
+            planned = locked if isinstance(locked, int) else event.sample
+            if planned is None or not (isinstance(locked, int) or event.name.startswith("cue/")):
+                out.append(event)
+                continue
+            late = self._late.get(planned)
+            if late is None:
+                self.n_unseen += 1
+                continue
+            already = delay / self._sfreq if isinstance(locked, int) else 0.0
+            moved = planned + round(late * self._source_sfreq)
+            out.append(replace(event, sample=moved, time=event.time + late - already))
+        return out
+
+    def summary(self) -> dict[str, Any] | None:
+        """Return how the screens kept the plan, for the report; None where there was none."""
+        if not self.active:
+            return None
+        late = np.array(self._offsets)
+        return {
+            "refresh_hz": dict(self._refresh),
+            "flips": self.n_flips,
+            "not_shown": self.n_unseen,
+            "dropped_frames": self.dropped,
+            "delay_s": float(late.mean()) if len(late) else None,
+            "jitter_s": float(late.std()) if len(late) else None,
+            "unfit": self.unfit,
+        }

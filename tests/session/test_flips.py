@@ -1,0 +1,85 @@
+"""What was really shown, and when, decides what windows, labels and safety go by."""
+
+import numpy as np
+import pytest
+
+from bcikit.paradigms import make_paradigm
+from bcikit.safety import Severity
+from bcikit.session.flips import Flips, SampleTimes
+from bcikit.signal import Chunk, Event
+
+
+@pytest.fixture
+def flips():
+    return Flips(make_paradigm("ssvep-menu"), 250.0, 500.0)
+
+
+def hello(refresh):
+    return {"type": "hello", "client": "qt", "refresh": refresh}
+
+
+def flip(name, sample, late):
+    return {"type": "flip", "name": name, "sample": sample, "time": 10.0, "shown": 10.0 + late}
+
+
+def test_without_a_screen_the_plan_counts(flips):
+    events = [Event(name="label/up", time=1.0, sample=500, data={"locked": 500})]
+    assert flips.moved(events, 25) == events
+    assert flips.summary() is None
+
+
+def test_epochs_are_cut_at_flips_and_what_was_not_shown_is_left_out(flips):
+    flips.take(hello(60.0))
+    flips.take(flip("stimulus/flicker", 1000, 0.112))
+    flips.take(flip("cue/up", 400, 0.104))
+    events = [
+        Event(name="cue/up", time=0.8, sample=400),
+        Event(name="label/up", time=2.1, sample=1050, data={"locked": 1000}),
+        Event(name="label/down", time=6.1, sample=3050, data={"locked": 3000}),
+        Event(name="trial/end", time=7.0, sample=3500),
+    ]
+    moved = flips.moved(events, 25)
+    # Samples of the source (500 Hz); the delay of 25 samples of the filtered signal (250 Hz) was planned already.
+    assert [(event.name, event.sample) for event in moved] == [("cue/up", 452), ("label/up", 1056), ("trial/end", 3500)]
+    assert moved[1].time == pytest.approx(2.1 + 0.012)
+    assert flips.shift(1000) == 28
+    assert flips.shift(3000) is None
+    assert flips.summary()["not_shown"] == 1
+    assert flips.summary()["delay_s"] == pytest.approx(0.108)
+
+
+@pytest.mark.parametrize(("refresh", "fits"), [(60.0, True), (59.94, True), (22.0, False)])
+def test_a_frequency_that_the_measured_refresh_does_not_allow_is_refused(flips, refresh, fits):
+    found = flips.take(hello(refresh))
+    assert (found is None) is fits
+    assert (flips.unfit == "") is fits
+    if not fits:
+        assert found[0] is Severity.DEGRADE
+        assert "12 Hz" in found[1]
+
+
+def test_dropped_frames_are_counted_and_told_to_safety(flips):
+    times = np.arange(60) / 60.0
+    assert flips.take({"type": "frames", "refresh": 60.0, "times": times.tolist()}) is None
+    torn = np.delete(1.0 + np.arange(60) / 60.0, [10, 11, 30, 31])
+    found = flips.take({"type": "frames", "refresh": 60.0, "times": torn.tolist()})
+    assert flips.dropped == 4
+    assert found[0] is Severity.DEGRADE
+    assert "dropped" in found[1]
+
+
+def test_a_marker_lies_on_the_sample_that_was_taken_at_its_time():
+    places = SampleTimes(250.0)
+    for start in range(0, 2500, 10):
+        # A source whose clock is a little fast.
+        times = 100.0 + np.arange(start, start + 10) / 250.1
+        places.add(Chunk(np.zeros((10, 1)), times, start))
+    for sample in (0, 3, 1234, 2499):
+        time = 100.0 + (sample + 0.3) / 250.1
+        assert places.marker({"name": "trial", "t": time}).sample == sample
+    later = places.marker(
+        {"name": "trial", "t": 100.0 + 2600 / 250.1, "value": 3, "client": "page", "uncertainty": 0.001}
+    )
+    assert later.sample == pytest.approx(2600, abs=1)
+    assert later.data == {"client": "page", "uncertainty": 0.001}
+    assert (later.value, later.source) == (3, "page")
