@@ -1,6 +1,7 @@
 """Shared by all tests: loopback only, no display, one BLAS thread, real recordings where they are."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import hypothesis
@@ -14,6 +15,8 @@ hypothesis.settings.load_profile("bcikit")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("LSLAPICFG", str(Path(__file__).parent / "lsl_api.cfg"))
 os.environ.setdefault("MPLBACKEND", "Agg")
+# What logs came to is kept outside their folders; of tests, not in the folder of whoever runs them.
+os.environ.setdefault("BCIKIT_ANCHORS", tempfile.mkdtemp(prefix="bcikit-anchors-"))
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 

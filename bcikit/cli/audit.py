@@ -39,6 +39,8 @@ def register(app: typer.Typer) -> None:
             typer.echo(json.dumps(result.to_dict(), indent=1))
         elif result.intact:
             typer.echo(f"{folder}: intact, {result.n_records} records, newest {result.head}")
+            if not result.anchored:
+                typer.echo("This computer has no anchor of it: compare the newest hash with that of the report.")
         else:
             typer.secho(f"{folder}: NOT intact. {result.problem}.", fg=typer.colors.RED)
         if not result.intact:

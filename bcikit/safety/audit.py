@@ -5,17 +5,20 @@ import hmac
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bcikit.safety.anchor import Anchor, Anchors
 from bcikit.safety.levels import Level
 from bcikit.signal import RecordingError, SafetyError
 
 FILE_NAME = "audit.jsonl"
 HEAD_NAME = "audit.head"
 _START = "0" * 64
+ANCHOR_EVERY = 100
+"""Records between two anchors; those of WARNING and above, and the end, have one of their own."""
 
 
 def _canonical(record: dict[str, Any]) -> bytes:
@@ -65,7 +68,7 @@ class AuditLog:
         config_sha256: str = "",
         key: bytes | None = None,
     ) -> None:
-        self.folder = Path(folder).absolute()
+        self.folder = Path(folder).resolve()
         self.session_id = session_id
         self.subject = subject
         self.software = software
@@ -73,6 +76,8 @@ class AuditLog:
         self._key = key
         self._previous = _START
         self._next = 0
+        self._genesis = ""
+        self._anchors = Anchors()
         path = self.folder / FILE_NAME
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +85,7 @@ class AuditLog:
                 result = verify_audit(self.folder, key=key)
                 if not result.intact:
                     raise SafetyError(f"{path} is not intact ({result.problem}); keep it and take another folder.")
-                self._previous, self._next = result.head, result.n_records
+                self._previous, self._next, self._genesis = result.head, result.n_records, result.genesis
             self._file = path.open("ab", buffering=0)
             self._size = os.fstat(self._file.fileno()).st_size
             self._head = (self.folder / HEAD_NAME).open("r+b" if (self.folder / HEAD_NAME).exists() else "w+b")
@@ -160,7 +165,15 @@ class AuditLog:
             raise SafetyError(f"The audit log in {self.folder} cannot be written: {error}.") from error
         self._previous = digest
         self._next += 1
+        if self._next == 1:
+            self._genesis = digest
+        if level >= Level.WARNING or self._next % ANCHOR_EVERY == 1:
+            self._keep_anchor()
         return int(record["seq"])
+
+    def _keep_anchor(self) -> None:
+        if self._next:
+            self._anchors.keep(str(self.folder), Anchor(self._genesis, self._previous, self._next))
 
     def _check_place(self) -> None:
         """Refuse to write where nobody will find it: a log that was moved, replaced, cut or written by another."""
@@ -179,6 +192,8 @@ class AuditLog:
             If the disk did not take it; the files are closed all the same.
         """
         failed: OSError | None = None
+        if not self._file.closed:
+            self._keep_anchor()
         for stream in (self._file, self._head):
             if stream.closed:
                 continue
@@ -209,6 +224,10 @@ class AuditResult:
         What is wrong with it.
     head : str
         Hash of the newest intact record.
+    genesis : str
+        Hash of the first record; empty if there is none.
+    anchored : bool
+        Whether an anchor of this log, outside its folder, was found on this computer and agrees.
     """
 
     intact: bool
@@ -216,6 +235,8 @@ class AuditResult:
     record: int | None = None
     problem: str = ""
     head: str = _START
+    genesis: str = ""
+    anchored: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -225,6 +246,7 @@ class AuditResult:
             "record": self.record,
             "problem": self.problem,
             "head": self.head,
+            "anchored": self.anchored,
         }
 
 
@@ -248,7 +270,7 @@ def _record_problem(line: bytes, expected: int, previous: str, key: bytes | None
 
 
 def verify_audit(folder: str | os.PathLike[str], *, key: bytes | None = None) -> AuditResult:
-    """Check every record of the audit log in `folder`.
+    """Check every record of the audit log in `folder`, and the whole of it against its anchor.
 
     Parameters
     ----------
@@ -260,61 +282,75 @@ def verify_audit(folder: str | os.PathLike[str], *, key: bytes | None = None) ->
     Returns
     -------
     AuditResult
-        The first record that was changed, removed or added is named.
+        The first record that was changed, removed or added is named; a log that was replaced as a whole is, too, on
+        the computer that wrote it.
 
     Raises
     ------
     RecordingError
         If there is no log.
     """
-    path = Path(folder) / FILE_NAME
+    place = Path(folder).resolve()
+    path = place / FILE_NAME
+    anchors = Anchors()
     try:
         content = path.read_bytes()
     except OSError as error:
+        if anchors.find(str(place)) is not None:
+            problem = f"{FILE_NAME} is gone: a log was written here and was removed"
+            return AuditResult(intact=False, n_records=0, record=0, problem=problem)
         raise RecordingError(f"{path} cannot be read: {error.strerror or error}.") from error
-    previous, count = _START, 0
     lines = content.split(b"\n")
-    if lines[-1] == b"":
-        lines.pop()
-    else:
-        # The newline is part of the record: a cut line that happens to parse was not written like this.
-        problem = f"record {len(lines) - 1}: the line is not a whole record (changed or cut)"
-        lines = lines[:-1]
-        result = _verify_lines(lines, key)
-        if result.intact:
-            return AuditResult(
-                intact=False, n_records=result.n_records, record=len(lines), problem=problem, head=result.head
-            )
-        return result
+    last = lines.pop()
     result = _verify_lines(lines, key)
-    if not result.intact:
+    if result.intact and last:
+        # The newline is part of the record: a cut line that happens to parse was not written like this.
+        problem = f"record {len(lines)}: the line is not a whole record (changed or cut)"
+        return replace(result, intact=False, record=len(lines), problem=problem)
+    if result.intact:
+        result = _check_head(place / HEAD_NAME, lines, result)
+    return _check_anchor(anchors.find(str(place), result.genesis), lines, result) if result.intact else result
+
+
+def _check_anchor(anchor: Anchor | None, lines: list[bytes], result: AuditResult) -> AuditResult:
+    """Compare with the anchor: the log may have grown since, and is otherwise the same."""
+    if anchor is None:
         return result
-    previous, count = result.head, result.n_records
-    return _check_head(Path(folder) / HEAD_NAME, lines, count, previous)
+    if anchor.genesis != result.genesis:
+        problem = "record 0: this is another log than the one that was written here (replaced as a whole)"
+        return replace(result, intact=False, record=0, problem=problem)
+    if anchor.count > result.n_records:
+        problem = f"record {result.n_records} is missing: the log had {anchor.count} records"
+        return replace(result, intact=False, record=result.n_records, problem=problem)
+    if json.loads(lines[anchor.count - 1])["hash"] != anchor.head:
+        problem = f"record {anchor.count - 1} is not the one that was written (changed with all that follow)"
+        return replace(result, intact=False, record=anchor.count - 1, problem=problem)
+    return replace(result, anchored=True)
 
 
 def _verify_lines(lines: list[bytes], key: bytes | None) -> AuditResult:
-    previous = _START
+    result = AuditResult(intact=True, n_records=0)
     for number, line in enumerate(lines):
-        problem, claimed = _record_problem(line, number, previous, key)
+        problem, claimed = _record_problem(line, number, result.head, key)
         if problem:
-            return AuditResult(intact=False, n_records=number, record=number, problem=problem, head=previous)
-        previous = claimed
-    return AuditResult(intact=True, n_records=len(lines), head=previous)
+            return replace(result, intact=False, record=number, problem=problem)
+        result = replace(result, n_records=number + 1, head=claimed, genesis=result.genesis or claimed)
+    return result
 
 
-def _check_head(path: Path, lines: list[bytes], count: int, previous: str) -> AuditResult:
+def _check_head(path: Path, lines: list[bytes], result: AuditResult) -> AuditResult:
     """Compare with the head file: it may be one record behind after a crash, never ahead."""
+    count = result.n_records
     try:
         text = path.read_text("ascii", errors="replace").split()
         sequence, digest = int(text[0]), text[1]
     except (OSError, ValueError, IndexError):
         problem = f"{path.name} is missing or damaged: records may have been removed after record {count - 1}"
-        return AuditResult(intact=False, n_records=count, record=count, problem=problem, head=previous)
+        return replace(result, intact=False, n_records=count, record=count, problem=problem)
     if sequence >= count:
         problem = f"record {count} is missing: the log ends before record {sequence}, which was written"
-        return AuditResult(intact=False, n_records=count, record=count, problem=problem, head=previous)
+        return replace(result, intact=False, n_records=count, record=count, problem=problem)
     if json.loads(lines[sequence])["hash"] != digest or count - sequence > 2:
         problem = f"record {sequence}: {path.name} names another hash or another end (changed)"
-        return AuditResult(intact=False, n_records=sequence, record=sequence, problem=problem, head=previous)
-    return AuditResult(intact=True, n_records=count, head=previous)
+        return replace(result, intact=False, n_records=sequence, record=sequence, problem=problem)
+    return result

@@ -1,5 +1,6 @@
 """The audit log names the record that was touched."""
 
+import contextlib
 import json
 import os
 
@@ -189,3 +190,53 @@ def _app():
     from bcikit.cli.app import app
 
     return app
+
+
+def forged(folder, reason):
+    """Write a log that is intact by itself, by somebody whose anchors are elsewhere."""
+    import shutil
+
+    shutil.rmtree(folder)
+    before = os.environ["BCIKIT_ANCHORS"]
+    os.environ["BCIKIT_ANCHORS"] = str(folder.parent / "elsewhere")
+    try:
+        with contextlib.closing(AuditLog(folder)) as log:
+            for number in range(5):
+                log.write("transition", now=float(number), actor="nobody", reason=reason)
+    finally:
+        os.environ["BCIKIT_ANCHORS"] = before
+
+
+@pytest.mark.requirement("SAF-101")
+def test_a_log_that_was_replaced_as_a_whole_cut_with_its_head_or_removed_shows(tmp_path, monkeypatch):
+    monkeypatch.setenv("BCIKIT_ANCHORS", str(tmp_path / "anchors"))
+    folder = tmp_path / "session"
+    with contextlib.closing(AuditLog(folder)) as log:
+        for number in range(5):
+            log.write("transition", now=float(number), actor="Li", reason="real")
+    assert verify_audit(folder).anchored
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    forged(folder, "never happened")
+    found = verify_audit(folder)
+    assert not found.intact
+    assert "replaced as a whole" in found.problem
+    with pytest.raises(SafetyError, match="not intact"):
+        AuditLog(folder)
+
+    lines = whole["audit.jsonl"].splitlines(keepends=True)
+    (folder / "audit.jsonl").write_bytes(b"".join(lines[:3]))
+    (folder / "audit.head").write_text(f"{2:012d} {json.loads(lines[2])['hash']}\n")
+    assert "the log had 5 records" in verify_audit(folder).problem
+
+    (folder / "audit.jsonl").unlink()
+    assert "was removed" in verify_audit(folder).problem
+
+    for name, content in whole.items():
+        (folder / name).write_bytes(content)
+    moved = folder.rename(tmp_path / "moved")
+    assert verify_audit(moved).anchored, "by its first record"
+    assert b"session" not in b"".join(path.read_bytes() for path in (tmp_path / "anchors").glob("*.json"))
+    for path in (tmp_path / "anchors").glob("*.json"):
+        path.write_text(path.read_text().replace('"count": 5', '"count": 1'))
+    assert not verify_audit(moved).anchored, "an anchor that was changed is none"
