@@ -2,17 +2,19 @@
 
 import datetime
 import hashlib
+import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session as Connection
 
-from bcikit.recording.tables_sql import AuditEntry
+from bcikit.recording.tables_sql import AuditEntry, Subject
+from bcikit.safety.anchor import Anchor
 
 
-def append_entry(connection: Connection, who: str, action: str, code: str, detail: Mapping[str, Any]) -> None:
+def append_entry(connection: Connection, who: str, action: str, subject: Subject, detail: Mapping[str, Any]) -> None:
     """Add an entry in the transaction of the act that it tells of.
 
     Parameters
@@ -21,8 +23,8 @@ def append_entry(connection: Connection, who: str, action: str, code: str, detai
         The transaction.
     who, action : str
         Who did what.
-    code : str
-        To which subject; only a salted hash of it is kept.
+    subject : Subject
+        To whom; only a hash of the code is kept, keyed by the person's own key.
     detail : mapping
         Ready for JSON; must not name the person.
     """
@@ -30,11 +32,22 @@ def append_entry(connection: Connection, who: str, action: str, code: str, detai
     last = connection.scalar(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1))
     previous = "" if last is None else last.hash
     time = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    # The time and the entry before are the salt: the same code does not get the same hash twice.
-    subject = hashlib.sha256(f"{previous}|{time}|{code}".encode()).hexdigest()
-    row = AuditEntry(time=time, who=who, action=action, subject=subject, detail=dict(detail), previous=previous)
+    row = AuditEntry(
+        time=time,
+        who=who,
+        action=action,
+        subject=trail_name(subject, previous, time),
+        detail=dict(detail),
+        previous=previous,
+    )
     row.hash = digest(row)
     connection.add(row)
+
+
+def trail_name(subject: Subject, previous: str, time: str) -> str:
+    """Return what stands for a person in an entry: the same person does not have the same name twice."""
+    text = f"{previous}|{time}|{subject.code}"
+    return hmac.new(bytes.fromhex(subject.trail_key), text.encode(), hashlib.sha256).hexdigest()
 
 
 def digest(row: AuditEntry) -> str:
@@ -52,3 +65,27 @@ def first_broken(rows: Iterable[AuditEntry]) -> int | None:
             return row.id
         previous = row.hash
     return None
+
+
+def trail_ends(connection: Connection, before: Anchor | None) -> Anchor | None:
+    """Return the anchor of the trail as it is in this transaction; None if it does not hold the anchor before."""
+    first = connection.scalar(select(AuditEntry.hash).order_by(AuditEntry.id).limit(1)) or ""
+    last = connection.scalar(select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)) or ""
+    count = int(connection.scalar(select(func.count(AuditEntry.id))) or 0)
+    if before is not None and before.count:
+        place = select(AuditEntry.hash).order_by(AuditEntry.id).offset(before.count - 1).limit(1)
+        if first != before.genesis or connection.scalar(place) != before.head:
+            return None
+    return Anchor(first, last, count)
+
+
+def first_unanchored(rows: Sequence[AuditEntry], anchor: Anchor | None) -> int | None:
+    """Return the number of the first entry of a whole trail that its anchor does not know; None if it knows all."""
+    if anchor is None or not anchor.count:
+        return None
+    if not rows or rows[0].hash != anchor.genesis:
+        return rows[0].id if rows else 1
+    if len(rows) < anchor.count:
+        return rows[-1].id + 1
+    newest = rows[anchor.count - 1]
+    return None if newest.hash == anchor.head else newest.id

@@ -4,19 +4,22 @@ import contextlib
 import datetime
 import getpass
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote, quote_plus
 
-from sqlalchemy import Engine, String, cast, create_engine, event, func, or_, select
+from sqlalchemy import URL, String, cast, create_engine, func, make_url, or_, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session as Connection
 from sqlalchemy.orm import sessionmaker
 
-from bcikit.recording.audit_trail import append_entry, first_broken
+from bcikit.recording.audit_trail import append_entry, first_broken, first_unanchored, trail_ends
+from bcikit.recording.erase import remove_model, remove_session
 from bcikit.recording.header import read_header
-from bcikit.recording.tables_sql import AuditEntry, Base, ModelEntry, Outcome, Run, SessionEntry, Subject
+from bcikit.recording.schema import WRITING, bring_up_to_date, one_at_a_time, prepare_sqlite
+from bcikit.recording.tables_sql import AuditEntry, ModelEntry, Outcome, Run, SessionEntry, Subject
+from bcikit.safety.anchor import Anchors
 from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -57,18 +60,40 @@ class Catalogue:
     def __init__(self, url: str | None = None, *, who: str = "") -> None:
         self.url = url or default_url()
         self.who = who or _user()
+        self._secrets: list[str] = []
         try:
+            parsed = make_url(self.url)
+            self._secrets = _secrets_of(parsed)
             if self.url.startswith("sqlite:///"):
                 Path(self.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-            self._engine = create_engine(self.url)
+            self._engine = create_engine(parsed)
             if self._engine.dialect.name == "sqlite":
-                _prepare_sqlite(self._engine)
-            Base.metadata.create_all(self._engine)
+                prepare_sqlite(self._engine)
+            bring_up_to_date(self._engine)
         except ModuleNotFoundError as error:
-            raise MissingDependencyError(str(error.name), "postgres", f"The catalogue at {self.url}") from error
-        except (SQLAlchemyError, OSError) as error:
-            raise RecordingError(f"The catalogue at {self.url} cannot be opened: {error}") from error
+            raise MissingDependencyError(str(error.name), "postgres", f"The catalogue at {self.place}") from None
+        except (SQLAlchemyError, OSError, ValueError) as error:
+            raise RecordingError(f"The catalogue at {self.place} cannot be opened: {self._safe(error)}") from None
         self._connect = sessionmaker(self._engine, expire_on_commit=False)
+        self._anchors = Anchors()
+
+    @property
+    def place(self) -> str:
+        """Where the catalogue is, without what must not be shown."""
+        try:
+            return self._safe(make_url(self.url).render_as_string(hide_password=True))
+        except (SQLAlchemyError, ValueError):
+            return f"{self.url.partition(':')[0]}:..."
+
+    def _safe(self, text: object) -> str:
+        """Return a text without any password of the address."""
+        shown = str(text)
+        if not self._secrets and "@" in self.url and self.url in shown:
+            shown = shown.replace(self.url, "...")
+        for secret in self._secrets:
+            for form in {secret, quote(secret, safe=""), quote_plus(secret)}:
+                shown = shown.replace(form, "***")
+        return shown
 
     def close(self) -> None:
         """Give the connections back."""
@@ -81,14 +106,31 @@ class Catalogue:
         self.close()
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        try:
+    def _reading(self) -> Iterator[Connection]:
+        with self._told(), self._connect.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """Begin a transaction that no other one that writes overlaps: numbers and the audit trail follow each other."""
+        with self._told():
             with self._connect.begin() as connection:
+                one_at_a_time(connection.connection(execution_options={WRITING: True}))
                 yield connection
+                connection.flush()
+                ends = trail_ends(connection, self._anchors.find(self.place))
+            # A trail that does not hold what its anchor says keeps that anchor: writing on must not hide it.
+            if ends is not None:
+                self._anchors.keep(self.place, ends)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
         except IntegrityError as error:
-            raise RecordingError(f"The catalogue has that already: {error.orig}") from error
+            raise RecordingError(f"The catalogue has that already: {self._safe(error.orig)}") from None
         except SQLAlchemyError as error:
-            raise RecordingError(f"The catalogue at {self.url} failed: {error}") from error
+            raise RecordingError(f"The catalogue at {self.place} failed: {self._safe(error)}") from None
 
     # -- persons ------------------------------------------------------------------------------------------------------
 
@@ -124,9 +166,9 @@ class Catalogue:
             affected_side=affected_side,
             data=dict(data or {}),
         )
-        with self._transaction() as connection:
+        with self._writing() as connection:
             connection.add(row)
-            append_entry(connection, self.who, "add subject", code, {})
+            append_entry(connection, self.who, "add subject", row, {})
         return row
 
     def subject(self, code: str) -> Subject:
@@ -137,24 +179,24 @@ class Catalogue:
         ArgumentError
             If the code is not in the catalogue.
         """
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return _find(connection, code)
 
     def subjects(self, search: str = "") -> list[Subject]:
         """Return all persons whose code holds `search`, in order of their codes."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             wanted = select(Subject).where(Subject.code.icontains(search, autoescape=True)).order_by(Subject.code)
             return list(connection.scalars(wanted))
 
     def update_subject(self, code: str, **changes: Any) -> Subject:
         """Change what is known of a person: birth_year, hand, affected_side, data."""
-        with self._transaction() as connection:
+        with self._writing() as connection:
             row = _find(connection, code)
             for name, value in changes.items():
                 if name not in ("birth_year", "hand", "affected_side", "data"):
                     raise ArgumentError(f"{name!r} of a subject cannot be changed.")
                 setattr(row, name, value)
-            append_entry(connection, self.who, "update subject", code, {"fields": sorted(changes)})
+            append_entry(connection, self.who, "update subject", row, {"fields": sorted(changes)})
         return row
 
     # -- what was done ------------------------------------------------------------------------------------------------
@@ -172,9 +214,10 @@ class Catalogue:
         """Enter a session folder of a person; when it was and how it ended is read from its header."""
         folder = Path(path).resolve()
         header = read_header(folder)
-        with self._transaction() as connection:
+        with self._writing() as connection:
+            person = _find(connection, subject)
             row = SessionEntry(
-                subject_id=_find(connection, subject).id,
+                subject_id=person.id,
                 path=str(folder),
                 started=str(header["started"]),
                 paradigm=paradigm or _paradigm_of(header),
@@ -184,13 +227,13 @@ class Catalogue:
                 notes=notes,
             )
             connection.add(row)
-            append_entry(connection, self.who, "add session", subject, {"paradigm": row.paradigm})
+            append_entry(connection, self.who, "add session", person, {"paradigm": row.paradigm})
         return row
 
     def sessions(self, subject: str = "", *, paradigm: str = "", search: str = "") -> list[SessionEntry]:
         """Return sessions in order of time: of one person, of one paradigm, with a text in path, notes or results."""
         wanted = select(SessionEntry).order_by(SessionEntry.started, SessionEntry.id)
-        with self._transaction() as connection:
+        with self._reading() as connection:
             if subject:
                 wanted = wanted.where(SessionEntry.subject_id == _find(connection, subject).id)
             if paradigm:
@@ -206,18 +249,21 @@ class Catalogue:
         self, session: int, *, kind: str = "", number: int | None = None, results: Mapping[str, Any] | None = None
     ) -> Run:
         """Enter a run of a session; it gets the next number where none is given."""
-        with self._transaction() as connection:
-            if connection.get(SessionEntry, session) is None:
+        with self._writing() as connection:
+            entry = connection.get(SessionEntry, session)
+            if entry is None:
                 raise ArgumentError(f"There is no session {session} in the catalogue.")
             if number is None:
                 number = 1 + int(connection.scalar(select(func.max(Run.number)).where(Run.session_id == session)) or 0)
             row = Run(session_id=session, number=number, kind=kind, results=dict(results or {}))
             connection.add(row)
+            person = connection.get_one(Subject, entry.subject_id)
+            append_entry(connection, self.who, "add run", person, {"number": number, "kind": kind})
         return row
 
     def runs(self, session: int) -> list[Run]:
         """Return the runs of a session, in order."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return list(connection.scalars(select(Run).where(Run.session_id == session).order_by(Run.number)))
 
     def add_model(
@@ -229,10 +275,13 @@ class Catalogue:
         paradigm: str = "",
         scores: Mapping[str, Any] | None = None,
     ) -> ModelEntry:
-        """Enter a model file of a person."""
-        with self._transaction() as connection:
+        """Enter a model file of a person; a folder is none."""
+        if Path(path).is_dir():
+            raise ArgumentError(f"{path} is a folder; enter the model file in it.")
+        with self._writing() as connection:
+            person = _find(connection, subject)
             row = ModelEntry(
-                subject_id=_find(connection, subject).id,
+                subject_id=person.id,
                 path=str(Path(path).resolve()),
                 created=utc_now(),
                 decoder=decoder,
@@ -240,12 +289,12 @@ class Catalogue:
                 scores=dict(scores or {}),
             )
             connection.add(row)
-            append_entry(connection, self.who, "add model", subject, {"decoder": decoder})
+            append_entry(connection, self.who, "add model", person, {"decoder": decoder})
         return row
 
     def models(self, subject: str, *, paradigm: str = "") -> list[ModelEntry]:
         """Return the models of a person, the newest last."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             wanted = select(ModelEntry).where(ModelEntry.subject_id == _find(connection, subject).id)
             if paradigm:
                 wanted = wanted.where(ModelEntry.paradigm == paradigm)
@@ -268,9 +317,10 @@ class Catalogue:
             datetime.datetime.fromisoformat(when)
         except ValueError:
             raise ArgumentError(f"measured is {when!r}; it must be a date like 2026-05-31.") from None
-        with self._transaction() as connection:
+        with self._writing() as connection:
+            person = _find(connection, subject)
             row = Outcome(
-                subject_id=_find(connection, subject).id,
+                subject_id=person.id,
                 scale=scale,
                 value=float(value),
                 unit=unit,
@@ -279,12 +329,12 @@ class Catalogue:
                 notes=notes,
             )
             connection.add(row)
-            append_entry(connection, self.who, "add outcome", subject, {"scale": scale})
+            append_entry(connection, self.who, "add outcome", person, {"scale": scale})
         return row
 
     def outcomes(self, subject: str, scale: str = "") -> list[Outcome]:
         """Return the measures of a person in order of time, of one scale or of all."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             wanted = select(Outcome).where(Outcome.subject_id == _find(connection, subject).id)
             if scale:
                 wanted = wanted.where(Outcome.scale == scale)
@@ -315,42 +365,62 @@ class Catalogue:
         Returns
         -------
         dict of str to int
-            How many sessions, runs, models, outcomes and files went.
+            How many sessions, runs, models, outcomes and files went; "left" is there, and says how many, where
+            something was entered that is not this person's for certain (a folder as a model, a folder with somebody
+            else's session in it, a file that is entered for another person, too) and therefore stays.
         """
         if not reason.strip():
             raise ArgumentError("reason must say why the person is erased.")
         if code.lower() in reason.lower():
             raise ArgumentError("reason must not name the person: it stays in the audit trail.")
-        with self._transaction() as connection:
+        with self._writing() as connection:
             row = _find(connection, code)
             sessions = list(connection.scalars(select(SessionEntry).where(SessionEntry.subject_id == row.id)))
             models = list(connection.scalars(select(ModelEntry).where(ModelEntry.subject_id == row.id)))
             outcomes = list(connection.scalars(select(Outcome).where(Outcome.subject_id == row.id)))
             numbers = [session.id for session in sessions]
             runs = list(connection.scalars(select(Run).where(Run.session_id.in_(numbers))))
-            paths = [Path(item.path) for item in sessions] + [Path(item.path) for item in models]
             counts = {
                 "sessions": len(sessions),
                 "runs": len(runs),
                 "models": len(models),
                 "outcomes": len(outcomes),
-                "files": sum(_remove(path) for path in paths) if files else 0,
+                "files": 0,
             }
+            left = 0
+            if files:
+                others = set(connection.scalars(select(ModelEntry.path).where(ModelEntry.subject_id != row.id))) | set(
+                    connection.scalars(select(SessionEntry.path).where(SessionEntry.subject_id != row.id))
+                )
+                for remove, entries in ((remove_session, sessions), (remove_model, models)):
+                    for item in entries:
+                        gone = remove(Path(item.path), code, others)
+                        counts["files"] += gone is True
+                        left += gone is None
+            if left:
+                # Not this person's, or not for certain: a person must look.
+                counts["left"] = left
+            append_entry(connection, self.who, "erase subject", row, {"reason": reason, **counts})
             for group in (runs, outcomes, models, sessions, [row]):
-                for item in group:
-                    connection.delete(item)
+                for entered in group:
+                    connection.delete(entered)
                 connection.flush()
-            append_entry(connection, self.who, "erase subject", code, {"reason": reason, **counts})
         return counts
 
     def audit(self) -> list[AuditEntry]:
         """Return the audit trail, the oldest first."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return list(connection.scalars(select(AuditEntry).order_by(AuditEntry.id)))
 
     def verify_audit(self) -> int | None:
-        """Return the number of the first entry that was changed or follows a removed one; None if all is whole."""
-        return first_broken(self.audit())
+        """Return the number of the first entry that was changed or follows a removed one; None if all is whole.
+
+        A trail that was replaced or removed as a whole shows, too, on a computer that wrote to it: its anchor is kept
+        outside the database. The number is then that of the first entry that is not the one that was written.
+        """
+        rows = self.audit()
+        broken = first_broken(rows)
+        return broken if broken is not None else first_unanchored(rows, self._anchors.find(self.place))
 
 
 def _find(connection: Connection, code: str) -> Subject:
@@ -367,25 +437,13 @@ def _paradigm_of(header: Mapping[str, Any]) -> str:
     return str(paradigm)[:64]
 
 
-def _remove(path: Path) -> bool:
-    """Remove a session folder or a model file; return whether there was one."""
-    if path.is_dir():
-        shutil.rmtree(path)
-        return True
-    if path.is_file():
-        path.unlink()
-        return True
-    return False
-
-
-def _prepare_sqlite(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def _connect(connection: Any, _: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA foreign_keys=ON")
-        # What is erased is overwritten, not only unlinked.
-        cursor.execute("PRAGMA secure_delete=ON")
-        cursor.close()
+def _secrets_of(url: URL) -> list[str]:
+    """Return what of an address must not be shown."""
+    found = [str(url.password)] if url.password else []
+    for key, value in url.query.items():
+        if "pass" in key.lower() or "secret" in key.lower() or "token" in key.lower():
+            found += [value] if isinstance(value, str) else list(value)
+    return [secret for secret in found if secret]
 
 
 def _user() -> str:

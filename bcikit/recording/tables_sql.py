@@ -1,8 +1,9 @@
 """Tables of the session catalogue."""
 
+import secrets
 from typing import Any
 
-from sqlalchemy import JSON, Float, ForeignKey, Integer, String, Text
+from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
 
@@ -27,6 +28,9 @@ class Subject(Base, kw_only=True):
         "left", "right", "both" or empty.
     data : dict
         Anything else, ready for JSON.
+    trail_key : str
+        Random; the audit trail names the person by a hash that needs it, so that nobody can be found by trying all
+        codes once it is erased with the person.
     """
 
     __tablename__ = "subjects"
@@ -38,6 +42,9 @@ class Subject(Base, kw_only=True):
     hand: Mapped[str] = mapped_column(String(8), default="")
     affected_side: Mapped[str] = mapped_column(String(8), default="")
     data: Mapped[dict[str, Any]] = mapped_column(JSON, default_factory=dict)
+    trail_key: Mapped[str] = mapped_column(
+        String(64), server_default="", default_factory=lambda: secrets.token_hex(32), repr=False
+    )
 
 
 class SessionEntry(Base, kw_only=True):
@@ -92,6 +99,7 @@ class Run(Base, kw_only=True):
     """
 
     __tablename__ = "runs"
+    __table_args__ = (Index("ix_runs_once", "session_id", "number", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True, init=False)
     session_id: Mapped[int] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
@@ -173,7 +181,8 @@ class AuditEntry(Base, kw_only=True):
     action : str
         "add subject", "erase subject", ...
     subject : str
-        Salted hash of the code: it can be checked against a code, and names nobody when that is gone.
+        Hash of the code, keyed by the person's own key: it can be checked while the person is entered, and names nobody
+        once that key is gone.
     detail : dict
         Counts and the reason.
     previous, hash : str

@@ -1,11 +1,15 @@
 """The catalogue: entered, found, followed over time, and erased without a trace but the audit."""
 
+import contextlib
+import hashlib
 import json
 import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tempfile
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +19,10 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from bcikit.recording import Catalogue, SessionWriter
+from bcikit.recording.audit_trail import trail_name
 from bcikit.recording.catalogue import default_url
 from bcikit.recording.early_warning import early_warnings
+from bcikit.recording.schema import HEAD
 from bcikit.recording.tables_sql import Base
 from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError, StreamInfo
 
@@ -235,3 +241,262 @@ def test_the_default_place_is_the_data_folder(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert default_url().startswith("sqlite:///")
     assert default_url().endswith("catalogue.sqlite")
+
+
+FOUR = """
+import sys
+from pathlib import Path
+from bcikit.recording import Catalogue
+
+url, name, session = sys.argv[1:4]
+with Catalogue(url, who=name) as catalogue:
+    print("open", flush=True)
+    sys.stdin.readline()
+    for number in range(25):
+        catalogue.add_run(int(session), kind=name)
+        catalogue.add_outcome("P01", "ARAT", number)
+"""
+
+OPEN = """
+import sys
+from bcikit.recording import Catalogue
+print("ready", flush=True)
+sys.stdin.readline()
+with Catalogue(sys.argv[1], who="x") as catalogue:
+    catalogue.add_subject(sys.argv[2])
+"""
+
+
+def _four(code: str, arguments: list[list[str]]) -> None:
+    programs = [
+        subprocess.Popen([sys.executable, "-c", code, *more], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for more in arguments
+    ]
+    try:
+        for program in programs:
+            assert program.stdout is not None
+            assert program.stdout.readline()
+        for program in programs:
+            assert program.stdin is not None
+            program.stdin.write("go\n")
+            program.stdin.flush()
+        assert [program.wait(timeout=120) for program in programs] == [0] * len(programs)
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait(timeout=30)
+            for pipe in (program.stdin, program.stdout):
+                assert pipe is not None
+                pipe.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the address of an empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'shared.sqlite'}"
+    url = str(request.getfixturevalue("postgres"))
+    name = f"clinic{os.getpid()}{abs(hash(str(tmp_path))) % 10**8}"
+    import psycopg
+
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+    return url.replace("/postgres?", f"/{name}?")
+
+
+@pytest.mark.requirement("SAF-102")
+def test_four_programs_at_once_open_an_empty_database_and_number_their_runs(
+    empty: str, tmp_path: Path, info: StreamInfo
+) -> None:
+    _four(OPEN, [[empty, f"Q{number}"] for number in range(4)])
+    with Catalogue(empty, who="main") as catalogue:
+        assert len(catalogue.subjects()) == 4
+        catalogue.add_subject("P01")
+        session = catalogue.add_session("P01", _session(tmp_path / "s", info)).id
+    _four(FOUR, [[empty, f"place {number}", str(session)] for number in range(4)])
+    with Catalogue(empty, who="main") as catalogue:
+        assert [run.number for run in catalogue.runs(session)] == list(range(1, 101))
+        assert len(catalogue.outcomes("P01")) == 100
+        assert catalogue.verify_audit() is None
+        actions = [entry.action for entry in catalogue.audit()]
+        assert actions.count("add run") == 100, "a run leaves an entry, too"
+
+
+@pytest.mark.parametrize("what", ["replaced", "emptied", "dropped end"])
+def test_an_audit_trail_that_was_replaced_or_emptied_as_a_whole_is_found(tmp_path: Path, what: str) -> None:
+    place = tmp_path / "catalogue.sqlite"
+    with Catalogue(f"sqlite:///{place}") as catalogue:
+        for code in ("P01", "P02", "P03"):
+            catalogue.add_subject(code)
+        assert catalogue.verify_audit() is None
+    if what == "replaced":
+        other = tmp_path / "other.sqlite"
+        with Catalogue(f"sqlite:///{other}") as catalogue:
+            for code in ("P07", "P08", "P09"):
+                catalogue.add_subject(code)
+        place.write_bytes(other.read_bytes())
+    else:
+        with contextlib.closing(sqlite3.connect(place)) as connection:
+            connection.execute("delete from audit" + (" where id = 3" if what == "dropped end" else ""))
+            connection.commit()
+    with Catalogue(f"sqlite:///{place}") as catalogue:
+        assert catalogue.verify_audit() is not None
+        catalogue.add_subject("P10")
+        catalogue.add_subject("P11")
+        catalogue.add_subject("P12")
+        assert catalogue.verify_audit() is not None, "writing on does not hide it"
+
+
+def test_a_password_stands_in_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = [
+        f"postgresql+psycopg://user:s3cr%2Ft@/clinic?host={tmp_path}",
+        f"postgresql+psycopg://user@/clinic?host={tmp_path}&password=s3cr/t",
+        "postgresql+psycopg://user:s3cr%2Ft@localhost:notaport/clinic",
+        "nosuch+driver://user:s3cr%2Ft@localhost/clinic",
+        f"sqlite:///{tmp_path}/nowhere\x00?password=s3cr/t",
+    ]
+    for address in addresses:
+        with pytest.raises((RecordingError, MissingDependencyError)) as caught:
+            Catalogue(address)
+        shown = "".join(traceback.format_exception(caught.value))
+        assert "s3cr" not in shown, address
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingDependencyError) as missing:
+        Catalogue(addresses[0])
+    assert "s3cr" not in str(missing.value)
+
+
+def test_erase_takes_what_is_that_persons_and_nothing_else(tmp_path: Path, info: StreamInfo) -> None:
+    place = tmp_path / "c.sqlite"
+    models = tmp_path / "models"
+    models.mkdir()
+    for code in ("P01", "P02"):
+        (models / f"{code}.skops").write_text(code)
+    (tmp_path / "shared.skops").write_text("both")
+    outside = tmp_path / "outside.skops"
+    outside.write_text("elsewhere")
+    mixed = _session(tmp_path / "mixed", info)
+    inner = tmp_path / "mixed" / "inner"
+    with SessionWriter(inner, info=info, config={"session": {"subject": "P02"}}):
+        pass
+    with Catalogue(f"sqlite:///{place}") as catalogue:
+        for code in ("P01", "P02"):
+            catalogue.add_subject(code)
+            catalogue.add_model(code, models / f"{code}.skops")
+            catalogue.add_model(code, tmp_path / "shared.skops")
+        with pytest.raises(ArgumentError, match="is a folder"):
+            catalogue.add_model("P01", models)
+        catalogue.add_session("P01", mixed)
+        other = tmp_path / "of-another"
+        with SessionWriter(other, info=info, config={"session": {"subject": "P02"}}):
+            pass
+        catalogue.add_session("P01", other)
+        own = _session(tmp_path / "own", info)
+        catalogue.add_session("P01", own)
+    with contextlib.closing(sqlite3.connect(place)) as connection:
+        # As an earlier version let it happen: a folder as the model of P01.
+        connection.execute(
+            "insert into models (subject_id, path, created, decoder, paradigm, scores) "
+            f"select id, '{models}', '', '', '', '{{}}' from subjects where code = 'P01'"
+        )
+        connection.commit()
+    with Catalogue(f"sqlite:///{place}") as catalogue:
+        counts = catalogue.erase_subject("P01", reason="consent withdrawn", files=True)
+        assert counts["files"] == 2
+        assert counts["left"] == 4
+        assert (models / "P02.skops").read_text() == "P02"
+        assert not (models / "P01.skops").exists()
+        assert (tmp_path / "shared.skops").exists()
+        assert inner.is_dir()
+        assert other.is_dir()
+        assert not own.exists()
+
+
+def test_the_trail_does_not_give_an_erased_code_to_who_tries_all(tmp_path: Path) -> None:
+    with Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}") as catalogue:
+        catalogue.add_subject("P01")
+        entry = catalogue.audit()[0]
+        assert entry.subject == trail_name(catalogue.subject("P01"), entry.previous, entry.time)
+        catalogue.erase_subject("P01", reason="withdrawn")
+        for entry in catalogue.audit():
+            for number in range(1000):
+                for text in (f"{entry.previous}|{entry.time}|P{number:02d}", f"P{number:02d}"):
+                    assert hashlib.sha256(text.encode()).hexdigest() != entry.subject
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: Path, info: StreamInfo) -> None:
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+    from sqlalchemy import create_engine, text
+
+    from bcikit.recording.migrations.versions import v0001_first
+
+    place = f"sqlite:///{tmp_path / 'old.sqlite'}"
+    engine = create_engine(place)
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        v0001_first.upgrade()
+        connection.execute(
+            text("INSERT INTO subjects (code, created, hand, affected_side, data) VALUES ('P01', '', '', '', '{}')")
+        )
+        connection.execute(
+            text(
+                "INSERT INTO sessions (subject_id, path, started, paradigm, status, seconds, results, notes) "
+                "VALUES (1, '/x', '', '', '', 0, '{}', '')"
+            )
+        )
+        for _ in range(3):
+            connection.execute(text("INSERT INTO runs (session_id, number, kind, results) VALUES (1, 1, '', '{}')"))
+    engine.dispose()
+    with Catalogue(place) as catalogue:
+        assert [run.number for run in catalogue.runs(1)] == [1, 2, 3]
+        assert catalogue.add_run(1).number == 4
+        assert len(catalogue.subject("P01").trail_key) == 64
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.sqlite")) as connection:
+        assert connection.execute("select version_num from alembic_version").fetchall() == [(HEAD,)]
+        connection.execute("update alembic_version set version_num = '9999'")
+        connection.commit()
+    with pytest.raises(RecordingError, match="newer version"):
+        Catalogue(place)
+
+
+def test_the_migrations_make_what_the_tables_say(tmp_path: Path) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+    from sqlalchemy import create_engine
+
+    place = f"sqlite:///{tmp_path / 'fresh.sqlite'}"
+    with Catalogue(place):
+        pass
+    engine = create_engine(place)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    engine.dispose()
+
+
+def test_a_server_that_is_killed_is_one_clear_error_and_nothing_half(postgres: str, tmp_path: Path) -> None:
+    import psycopg
+    from sqlalchemy import text
+
+    with Catalogue(postgres, who="x") as catalogue:
+        before = len(catalogue.audit())
+        add = text(
+            "INSERT INTO subjects (code, created, hand, affected_side, data, trail_key) "
+            "VALUES ('HALF', '', '', '', '{}', '')"
+        )
+        kill = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        )
+
+        def cut_off() -> None:
+            with catalogue._writing() as connection:
+                connection.execute(add)
+                with psycopg.connect(postgres.replace("+psycopg", ""), autocommit=True) as other:
+                    other.execute(kill)
+                connection.execute(text("SELECT 1"))
+
+        with pytest.raises(RecordingError, match="failed"):
+            cut_off()
+    with Catalogue(postgres, who="x") as catalogue:
+        assert "HALF" not in [subject.code for subject in catalogue.subjects()]
+        assert len(catalogue.audit()) == before
