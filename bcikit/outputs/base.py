@@ -54,6 +54,11 @@ class Output(ABC):
         """Return whether what this address opens can move something real, or touch a person."""
         return cls.actuator
 
+    @property
+    def reach(self) -> str:
+        """Who else can listen, in words, where that is not this machine alone; said before, in and after a session."""
+        return ""
+
     @abstractmethod
     def send(self, command: Command) -> None:
         """Carry out, or hand on, a command."""

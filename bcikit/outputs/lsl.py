@@ -124,6 +124,11 @@ class LslOutput(Output):
         self._texts = {}
         self._numbers = {}
 
+    @property
+    def reach(self) -> str:
+        """LSL binds every network interface and knows no key."""
+        return "every computer on this network can read it (LSL has no key)"
+
     def state(self) -> dict[str, Any]:
         """Return the names of the streams and how much was sent."""
         streams = [f"{self.name}-{what}" for what in (*_TEXTS, *self._numbers)]

@@ -113,6 +113,11 @@ class WebSocketOutput(Output):
             self._loop.call_soon_threadsafe(stop.set)
         self._thread.join(timeout=10.0)
 
+    @property
+    def reach(self) -> str:
+        """Who can reach the address that it listens on."""
+        return "" if _loopback(self.host) else f"every computer that reaches {self.host} and has the token"
+
     def state(self) -> dict[str, Any]:
         """Return the address, how many listen and the newest timing report of each client."""
         newest = {str(item.get("client", "")): item for item in self.reports if item.get("type") == "timing"}

@@ -316,4 +316,9 @@ def describe(assembly: Assembly) -> Sequence[tuple[str, str]]:
         ("decoder", assembly.config.decoder.model or assembly.config.decoder.name),
         ("gate", assembly.gate.profile),
         ("outputs", ", ".join(section.address for section in assembly.config.outputs) or "none"),
+        *(
+            ("network", f"{section.address}: {output.reach}")
+            for section, output in zip(assembly.config.outputs, assembly.outputs, strict=True)
+            if output.reach
+        ),
     )

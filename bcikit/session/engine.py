@@ -162,6 +162,9 @@ class Engine:
             safety = MeteredSafety(
                 assembly.gate, assembly.info, audit=audit, required_channels=channels, stimulus=assembly.stimulus
             )
+            for section, output in zip(self.config.outputs, assembly.outputs, strict=True):
+                if audit is not None and output.reach:
+                    audit.write("network", now=0.0, actor="engine", action=section.address, reason=output.reach)
             safety.meter = meter = StageMeter(assembly.info.sfreq, assembly.gate)
             publisher = self._publisher(assembly, safety)
             first = [] if writer is None else [Recorder(writer)]
@@ -366,7 +369,7 @@ class Engine:
             "details": {key: value for key, value in results.items() if key not in shown},
             "trials": trials,
             "outputs": [
-                {"address": section.address, **output.state()}
+                {"address": section.address, **({"reach": output.reach} if output.reach else {}), **output.state()}
                 for section, output in zip(self.config.outputs, assembly.outputs, strict=True)
             ],
             "presentation": conductor.flips.summary(),

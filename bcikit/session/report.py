@@ -190,6 +190,8 @@ def _outputs(result: Mapping[str, Any]) -> dict[str, Any] | None:
     rows: list[tuple[str, str]] = []
     for output in result.get("outputs", ()):
         rows.append(("output", str(output["address"])))
+        if output.get("reach"):
+            rows.append(("who else can listen", str(output["reach"])))
         driver = (output.get("guard") or {}).get("driver", {})
         if "commands" in output and "trips" not in output:
             rows.append(("commands received", str(output["commands"])))

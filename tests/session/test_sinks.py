@@ -3,9 +3,11 @@
 import json
 import socket
 import threading
+import uuid
 from collections import Counter
 
 from bcikit.session import Engine
+from bcikit.session.assembly import assemble, describe
 from bcikit.session.config import OutputSection
 
 
@@ -40,3 +42,19 @@ def test_outputs_are_told_events_decisions_states_and_the_quality_of_every_secon
     moves = [message for message in said if message["type"] == "command"]
     assert moves
     assert all(message["quality"] in order and message["state"] == "ACTIVE" for message in moves)
+
+
+def test_an_output_that_others_can_read_is_said_before_in_and_after_the_session(short_config, tmp_path):
+    address = f"lsl:reach-{uuid.uuid4().hex[:6]}"
+    config = short_config("reach", outputs=[OutputSection(address=address)])
+    assembly = assemble(config)
+    try:
+        said = [value for name, value in describe(assembly) if name == "network"]
+    finally:
+        assembly.close()
+    assert said == [f"{address}: every computer on this network can read it (LSL has no key)"]
+    result = Engine(config).run()
+    assert "every computer" in result.values["outputs"][0]["reach"]
+    audit = [json.loads(line) for line in (result.folder / "audit.jsonl").read_text("utf-8").splitlines()]
+    assert [line["action"] for line in audit if line["event"] == "network"] == [address]
+    assert "every computer on this network can read it" in (result.folder / "report.html").read_text("utf-8")
