@@ -84,3 +84,39 @@ def data_dir() -> Path:
         if candidate and Path(candidate).is_dir():
             return Path(candidate)
     pytest.skip("no real recordings: set BCIKIT_DATA or put them into ../shared/data")
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the files that the examples read: imagery of a simulated user, cut at T1 and T2."""
+    import edfio
+    import numpy as np
+
+    from bcikit import open_source
+    from bcikit.signal import Event, Recording
+
+    folder = tmp_path_factory.mktemp("recordings")
+    for seed, name in enumerate(("S001R06", "S001R10", "recording")):
+        chunks = []
+        marks = []
+        with open_source(f"sim:motor-imagery?seed={seed}") as source:
+            for second in range(100):
+                if second % 8 == 4:
+                    label = ("both_hands", "feet")[second // 8 % 2]
+                    time = float(chunks[-1].times[-1])
+                    source.on_event(Event(name=f"cue/{label}", time=time, data={"class": label}, duration=4.0))
+                    marks.append(edfio.EdfAnnotation(second, 4.1, {"both_hands": "T1", "feet": "T2"}[label]))
+                taken = 0
+                while taken < source.info.sfreq:
+                    chunk = source.pull()
+                    chunks.append(chunk)
+                    taken += chunk.n_times
+        data = np.clip(Recording.from_chunks(source.info, chunks).data, -3000, 3000)
+        signals = [
+            edfio.EdfSignal(
+                data[:, k], source.info.sfreq, label=label, physical_dimension="uV", physical_range=(-3200, 3200)
+            )
+            for k, label in enumerate(source.info.ch_names)
+        ]
+        edfio.Edf(signals, annotations=marks).write(folder / f"{name}.edf")
+    return folder

@@ -18,9 +18,10 @@ from bcikit.decoding.store import read_model, write_model
 from bcikit.decoding.trials import Epochs
 from bcikit.decoding.windows import WindowLike
 from bcikit.signal import ArgumentError, Decision, ModelError, StreamInfo, check_range
+from bcikit.signal.shown import Shown, listed
 
 
-class Model:
+class Model(Shown):
     """A fitted decoder that turns windows into decisions.
 
     Make one by `fit`, `untrained` or `load`. Before the first window, `attach` it to the stream the windows come from.
@@ -208,6 +209,22 @@ class Model:
         )
         calibrator = make_calibrator("none").fit(np.zeros((1, len(classes))), np.zeros(1, dtype=int))
         return cls(estimator, calibrator, sheet)
+
+    def shown(self) -> tuple[str, dict[str, str]]:
+        """Return what a prompt and a notebook show."""
+        sheet = self.sheet
+        seconds = sheet.n_times / sheet.sfreq
+        line = f"{sheet.decoder}: {listed(sheet.classes)} from {seconds:g} s of {len(sheet.ch_names)} channels"
+        scores = sheet.scores or {}
+        if "accuracy" in scores:
+            line += f", {scores['accuracy']:.2f} right on held-out trials (chance up to {scores['chance_upper']:.2f})"
+        return line, {
+            "channels": listed(sheet.ch_names),
+            "rate": f"{sheet.sfreq:g} Hz",
+            "trials": ", ".join(f"{name} {count}" for name, count in (sheet.n_trials or {}).items()),
+            "reject": f"below {sheet.reject:g}" if sheet.reject else "",
+            "use": sheet.intended_use,
+        }
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from bcikit.decoding.estimator import check_trials, classes_of
 from bcikit.decoding.metrics import brier, confusion, ece, itr, nmcc, reliability, roc_auc
 from bcikit.decoding.trials import Epochs
 from bcikit.signal import DataError, check_choice, check_int
+from bcikit.signal.shown import Shown, listed
 
 Array = NDArray[np.float64]
 SPLITS = ("auto", "leave-group-out", "shuffled", "blocked")
@@ -27,8 +28,8 @@ class Classifier(Protocol):
         """Learn."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Scores:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
+class Scores(Shown):
     """Held-out decisions and what they are worth.
 
     Attributes
@@ -61,6 +62,16 @@ class Scores:
     seconds: float
     notes: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def shown(self) -> tuple[str, dict[str, str]]:
+        """Return what a prompt and a notebook show."""
+        line = f"{self.accuracy:.3f} right of {self.n_trials} trials (chance up to {self.chance_upper:.3f})"
+        return line, {
+            "classes": listed(map(str, self.classes)),
+            "balanced accuracy": f"{self.balanced_accuracy:.3f}",
+            "kappa": f"{self.kappa:.3f}",
+            "folds": ", ".join(f"{value:.2f}" for value in self.fold_accuracies),
+        }
 
     @property
     def n_trials(self) -> int:

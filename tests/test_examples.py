@@ -1,0 +1,51 @@
+"""Each example runs as it stands, and says what it is there to say; the short ones have at most ten lines of code."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SHORT = ("decode_file", "band_power", "online_ssvep")
+
+
+def run(name: str, *words: object, cwd: Path) -> str:
+    command = [sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, words)]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_ten_lines_of_code(name: str) -> None:
+    tree = ast.parse((EXAMPLES / f"{name}.py").read_text())
+    doc, *body = tree.body
+    assert isinstance(doc, ast.Expr)
+    lines = {
+        line
+        for node in body
+        if not isinstance(node, ast.Import | ast.ImportFrom)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    assert len(lines) <= 10
+
+
+def test_decode_a_file(recordings: Path, tmp_path: Path) -> None:
+    said = run("decode_file", recordings / "S001R06.edf", cwd=tmp_path)
+    assert "<Recording 'S001R06.edf'" in said
+    assert "T1 " in said
+    assert "<Model csp-lda: T1, T2 from 2 s of 16 channels" in said
+
+
+def test_live_band_power(tmp_path: Path) -> None:
+    lines = run("band_power", "sim:rest?seed=1&duration=10", cwd=tmp_path).splitlines()
+    assert len(lines) == 17
+    assert all(line.endswith("uV2") for line in lines)
+
+
+def test_online_ssvep(tmp_path: Path) -> None:
+    lines = run("online_ssvep", cwd=tmp_path).splitlines()
+    looked_at = [line.split()[2] for line in lines if 19.0 <= float(line.split()[0]) <= 22.0]
+    assert looked_at.count("right") >= 6
