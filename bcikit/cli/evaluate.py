@@ -147,16 +147,18 @@ def show(result: "TaskResult") -> None:
         title=title,
         box=SIMPLE_HEAD,
         pad_edge=False,
-        caption=f"{result.task.metric}, mean over people; causal filters; ECE: expected calibration error",
+        caption=f"{result.task.metric}, mean over people; causal filters; ECE: calibration error (if perfect)",
     )
     table.add_column("decoder", no_wrap=True)
     for split in splits:
         table.add_column(split, justify="right", no_wrap=True)
     table.add_column("ECE", justify="right", no_wrap=True)
     for decoder, found in result.results.items():
-        errors = [score.ece for cell in found.values() for score in cell.scores]
+        held = [score for cell in found.values() for score in cell.scores]
+        error = sum(score.ece for score in held) / len(held)
+        perfect = sum(score.ece_expected[0] for score in held) / len(held)
         cells = [f"{found[split].mean:.3f}" if split in found else "-" for split in splits]
-        table.add_row(decoder, *cells, f"{sum(errors) / len(errors):.3f}")
+        table.add_row(decoder, *cells, f"{error:.3f} ({perfect:.2f})")
     if result.task.metric == "accuracy" and result.results:
         first = next(iter(result.results.values()))
         table.add_row("chance below", *[f"{first[s].chance_upper:.3f}" if s in first else "-" for s in splits], "")

@@ -81,7 +81,7 @@ def register(app: typer.Typer) -> None:
         console.print(f"{chosen.name}: {name} on {len(model.sheet.ch_names)} channels, {counts}")
         console.print(
             f"Held out ({scores['split']}): [bold]{scores['accuracy']:.0%}[/] right, chance stays below {upper:.0%}; "
-            f"calibration error {scores['ece']:.3f}"
+            f"calibration error {scores['ece']:.3f} (of a perfect decoder {scores['ece_if_perfect']:.3f})"
         )
         for note in scores["notes"]:
             console.print(f"[yellow]{note}[/]")

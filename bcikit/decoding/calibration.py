@@ -13,23 +13,43 @@ Array = NDArray[np.float64]
 
 CALIBRATIONS = ("temperature", "isotonic", "none")
 
+PRIOR_SLOPE, PRIOR_SPREAD = 0.5, 1.5
+"""Prior of the slope of scores of unit spread: 0.5 means about 60 % right of two classes; weak on purpose."""
+
+RUN_CORRELATION = 0.03
+"""Share of the variance of a trial's evidence that it has in common with its run."""
+
 
 class Temperature(BaseEstimator):
-    """One number by which scores are divided before the softmax (Guo et al. 2017, ICML).
+    """One slope by which scores are multiplied before the softmax, known no better than the trials tell.
 
-    The order of the classes never changes. Targets are smoothed as in Platt 1999 (``(n + 1) / (n + 2)`` for the true
-    class of n trials), so that few and perfectly separated trials do not make a decoder sure of itself.
+    Temperature scaling (Guo et al. 2017, ICML) with a posterior instead of a point: the slope's likelihood on held-out
+    trials, times a weak prior, on a grid; probabilities are the mean over it. Few trials leave the slope uncertain and
+    the probabilities moderate; many make it the one of Guo et al. Three rules make it honest on new data:
+
+    * Scores are divided by their own spread first (root mean square difference between two classes), so that neither
+      the result nor the search depends on their scale.
+    * The prior of the slope is log-normal about `PRIOR_SLOPE`, a factor ``exp(PRIOR_SPREAD)`` either way: scores that
+      tell nothing (a person at chance) stay near the middle.
+    * Trials of one run are alike, and the next run is another: the likelihood counts a run of m trials as
+      ``m / (1 + (m - 1) RUN_CORRELATION)`` (the design effect of Kish 1965).
+
+    The order of the classes never changes.
 
     Attributes
     ----------
+    slopes_, weights_ : ndarray, shape (n_grid,)
+        Slopes for scores as they are given, and their posterior.
     temperature_ : float
-        Above 1: the scores were too sure.
+        One over the mean slope; above 1: the scores were too sure.
     """
 
+    slopes_: Array
+    weights_: Array
     temperature_: float
 
-    def fit(self, scores: ArrayLike, y: ArrayLike) -> Self:
-        """Find the temperature with the smallest cross-entropy.
+    def fit(self, scores: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
+        """Find the posterior of the slope.
 
         Parameters
         ----------
@@ -37,23 +57,40 @@ class Temperature(BaseEstimator):
             Held-out scores.
         y : array of int, shape (n,)
             Column of the true class.
+        groups : array, shape (n,), optional
+            Run of each trial; one run if left out.
         """
-        from scipy.optimize import minimize_scalar
-
         values, index = _check(scores, y)
-        targets = _smooth_targets(index, values.shape[1])
-        shifted = values - values.max(axis=1, keepdims=True)
-
-        def cross_entropy(log_temperature: float) -> float:
-            scaled = shifted / np.exp(log_temperature)
-            return float(np.mean(np.log(np.exp(scaled).sum(axis=1)) - np.sum(targets * scaled, axis=1)))
-
-        self.temperature_ = float(np.exp(minimize_scalar(cross_entropy, bounds=(-7.0, 12.0), method="bounded").x))
+        n, n_classes = values.shape
+        centred = values - values.mean(axis=1, keepdims=True)
+        spread = float(np.sqrt(2.0 * n_classes / (n_classes - 1) * np.mean(centred**2)))
+        scale = spread if spread > 0.0 else 1.0
+        shifted = (values - values.max(axis=1, keepdims=True)) / scale
+        logs = np.linspace(-5.0, 4.0, 91)
+        slopes = np.exp(logs)
+        true = shifted[np.arange(n), index]
+        likelihood = np.array([np.sum(a * true - np.log(np.exp(a * shifted).sum(axis=1))) for a in slopes])
+        n_runs = 1 if groups is None else len(np.unique(np.asarray(groups)))
+        effect = 1.0 + max(n / n_runs - 1.0, 0.0) * RUN_CORRELATION
+        log_posterior = likelihood / effect - 0.5 * ((logs - np.log(PRIOR_SLOPE)) / PRIOR_SPREAD) ** 2
+        posterior = np.exp(log_posterior - log_posterior.max())
+        # What weighs next to nothing costs as much as the rest in each decision.
+        kept = posterior > 1e-6
+        self.slopes_ = slopes[kept] / scale
+        self.weights_ = posterior[kept] / posterior[kept].sum()
+        self.temperature_ = float(1.0 / np.exp(self.weights_ @ np.log(self.slopes_)))
         return self
 
     def predict_proba(self, scores: ArrayLike) -> Array:
         """Return probabilities, shape ``(n, n_classes)``."""
-        return softmax(np.asarray(scores, dtype=np.float64) / self.temperature_)
+        values = np.asarray(scores, dtype=np.float64)
+        if not hasattr(self, "slopes_"):
+            # A model file of version 0.1.0.
+            return softmax(values / self.temperature_)
+        shifted = values - values.max(axis=1, keepdims=True)
+        # A mean of distributions with the same order has that order.
+        parts = np.exp(self.slopes_[:, None, None] * shifted)
+        return np.einsum("s,snk->nk", self.weights_, parts / parts.sum(axis=2, keepdims=True))
 
 
 class Isotonic(BaseEstimator):
@@ -70,7 +107,7 @@ class Isotonic(BaseEstimator):
     knots_: list[tuple[Array, Array]]
     minimum = 50
 
-    def fit(self, scores: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, scores: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:  # noqa: ARG002
         """Fit one isotonic regression a class on held-out scores; see `Temperature.fit`."""
         from sklearn.isotonic import IsotonicRegression
 
@@ -101,7 +138,7 @@ class Isotonic(BaseEstimator):
 class Uncalibrated(BaseEstimator):
     """The plain softmax of the scores, for decoders whose scores are log-odds already."""
 
-    def fit(self, scores: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, scores: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:  # noqa: ARG002
         """Learn nothing."""
         _check(scores, y)
         return self
@@ -138,11 +175,3 @@ def _check(scores: ArrayLike, y: ArrayLike) -> tuple[Array, NDArray[np.intp]]:
             f"calibration needs finite scores (n, n_classes) and n labels; got {values.shape}, {index.shape}."
         )
     return values, index.astype(np.intp)
-
-
-def _smooth_targets(index: NDArray[np.intp], n_classes: int) -> Array:
-    counts = np.bincount(index, minlength=n_classes)
-    share = (counts + 1.0) / (counts + 2.0)
-    targets = np.repeat(((1.0 - share) / (n_classes - 1))[index][:, None], n_classes, axis=1)
-    targets[np.arange(len(index)), index] = share[index]
-    return targets

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bcikit.decoding.calibration import make_calibrator, scores_of
 from bcikit.decoding.centre import centre_of
 from bcikit.decoding.estimator import Decoder, check_trials
+from bcikit.decoding.familiar import Familiarity, typical_distance
 from bcikit.decoding.registry import DECODERS, make_decoder
 from bcikit.decoding.scores import Scores, cross_validate
 from bcikit.decoding.sheet import ModelSheet, now_utc, package_versions
@@ -40,6 +41,8 @@ class Model(Shown):
         Mean covariance of the training: of its ``windows`` and, where it had any, of ``rest``. What `Recentring` needs.
     mapping : ndarray, shape (n_channels, n_channels), or None
         What windows are multiplied by before they are decided: where re-centring has come to.
+    typical : float or None
+        Distance from the centre of the training that its windows stay below (`bcikit.decoding.familiar`).
     columns : ndarray of int or None
         Columns of the attached stream that are the model's channels; None where all are, in order.
     """
@@ -53,6 +56,7 @@ class Model(Shown):
         *,
         centres: Mapping[str, NDArray[np.float64]] | None = None,
         mapping: NDArray[np.float64] | None = None,
+        typical: float | None = None,
     ) -> None:
         self.estimator = estimator
         self.calibrator = calibrator
@@ -60,6 +64,7 @@ class Model(Shown):
         self.scores = scores
         self.centres: dict[str, NDArray[np.float64]] = dict(centres or {})
         self.mapping = mapping
+        self.typical = typical
         self.columns: NDArray[np.intp] | None = None
         self._n_stream: int = len(sheet.ch_names)
         self._idle = sheet.classes.index(sheet.idle) if sheet.idle is not None else -1
@@ -141,7 +146,7 @@ class Model(Shown):
             minimum=least,
             progress=None if progress is None else lambda done, total: progress(done, total + 1),
         )
-        calibrator = make_calibrator(calibration).fit(scores.scores, scores.y_index)
+        calibrator = make_calibrator(calibration).fit(scores.scores, scores.y_index, scores.folds)
         estimator = clone(decoder).fit(trials.X, trials.y)
         sheet = _sheet(
             estimator,
@@ -163,7 +168,9 @@ class Model(Shown):
         centres = {"windows": centre_of(trials.X)}
         if rest is not None and len(rest):
             centres["rest"] = centre_of(rest)
-        return cls(estimator, calibrator, sheet, scores, centres=centres)
+        return cls(
+            estimator, calibrator, sheet, scores, centres=centres, typical=typical_distance(trials.X, trials.groups)
+        )
 
     @classmethod
     def untrained(
@@ -247,7 +254,12 @@ class Model(Shown):
     def copy(self) -> Self:
         """Return a model that can be changed without changing this one; attached to the same stream."""
         other = type(self)(
-            deepcopy(self.estimator), self.calibrator, self.sheet, centres=self.centres, mapping=self.mapping
+            deepcopy(self.estimator),
+            self.calibrator,
+            self.sheet,
+            centres=self.centres,
+            mapping=self.mapping,
+            typical=self.typical,
         )
         other.columns, other._n_stream = self.columns, self._n_stream
         return other
@@ -260,6 +272,12 @@ class Model(Shown):
         """Return the newest samples of a window in the model's channels, shape ``(1, n_channels, n_times)``."""
         data = window.data if self.columns is None else window.data[self.columns]
         return data[None, :, data.shape[1] - self.sheet.n_times :]
+
+    def familiarity(self) -> Familiarity | None:
+        """Return what tells whether windows look like those of the training; None for a model without one."""
+        if self.typical is None or "windows" not in self.centres:
+            return None
+        return Familiarity(self.centres["windows"], self.typical)
 
     def centred(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return epochs as the estimator sees them: mapped to the centre of its training."""
@@ -329,6 +347,8 @@ class Model(Shown):
             content["centres"] = self.centres
         if self.mapping is not None:
             content["mapping"] = self.mapping
+        if self.typical is not None:
+            content["typical"] = self.typical
         return write_model(path, self.sheet, content)
 
     @classmethod
@@ -355,6 +375,7 @@ class Model(Shown):
                 sheet,
                 centres=content.get("centres"),
                 mapping=content.get("mapping"),
+                typical=content.get("typical"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{path} lacks a part of the model: {error}.") from None

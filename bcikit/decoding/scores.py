@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bcikit.decoding.calibration import make_calibrator, scores_of
 from bcikit.decoding.chance import accuracy_interval, chance_interval, chance_level
 from bcikit.decoding.estimator import check_trials, classes_of
-from bcikit.decoding.metrics import brier, confusion, ece, itr, nmcc, reliability, roc_auc
+from bcikit.decoding.metrics import brier, confusion, coverage, ece, ece_of_perfect, itr, nmcc, reliability, roc_auc
 from bcikit.decoding.trials import Epochs
 from bcikit.signal import DataError, check_choice, check_int
 from bcikit.signal.shown import Shown, listed
@@ -129,6 +129,11 @@ class Scores(Shown):
         return ece(self.y_index, self.probabilities)
 
     @property
+    def ece_expected(self) -> tuple[float, float]:
+        """Mean and 95th percentile of `ece` if the probabilities were exactly right: what so few trials give anyway."""
+        return ece_of_perfect(self.probabilities)
+
+    @property
     def confusion(self) -> NDArray[np.int64]:
         """Counts, true class a row, decided class a column."""
         return confusion(self.y_true, self.y_pred, self.classes)
@@ -160,12 +165,15 @@ class Scores(Shown):
             "nmcc": self.nmcc,
             "itr": self.itr,
             "ece": self.ece,
+            "ece_if_perfect": self.ece_expected[0],
+            "ece_limit": self.ece_expected[1],
             "brier": brier(self.y_index, self.probabilities),
             "chance_interval": list(chance_interval(self.n_trials, len(self.classes))),
             "chance_upper": self.chance_upper,
             "fold_accuracies": list(self.fold_accuracies),
             "confusion": self.confusion.tolist(),
             "reliability": reliability(self.y_index, self.probabilities),
+            "coverage": coverage(self.y_index, self.probabilities),
             "notes": list(self.notes),
             **self.extra,
         }
@@ -296,7 +304,8 @@ def _cross_calibrated(scores: Array, index: NDArray[np.intp], folds: NDArray[np.
     probabilities = np.empty_like(scores)
     for fold in np.unique(folds):
         held = folds == fold
-        probabilities[held] = make_calibrator(calibration).fit(scores[~held], index[~held]).predict_proba(scores[held])
+        fitted = make_calibrator(calibration).fit(scores[~held], index[~held], folds[~held])
+        probabilities[held] = fitted.predict_proba(scores[held])
     return probabilities
 
 

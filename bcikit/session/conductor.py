@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bcikit.decoding import AdaptiveModel
+from bcikit.decoding import AdaptiveModel, Model
 from bcikit.paradigms import Paradigm, WindowRequest
 from bcikit.presentation.director import Director
 from bcikit.processing import Pipeline, Regrid, WindowBuffer
@@ -173,6 +173,11 @@ class Conductor:
     def stands_still(self) -> bool:
         """True while the paradigm's clock stands still: paused, stopped or not armed."""
         return bool(self._still)
+
+    @property
+    def strange(self) -> float | None:
+        """Share of the newest windows unlike those that the model learned from; None where that is not known."""
+        return None if self._follower is None else self._follower.strange
 
     # ---- what comes in -----------------------------------------------------------------------------------------
     def on_chunk(self, chunk: Chunk, now: float, *, stopwatch: Callable[[], float] | None = None) -> None:
@@ -523,6 +528,9 @@ class Conductor:
                 break
         if self._follower is not None:
             self._follower.upto(self._sample + 1)
+            for name, sample, data in self._follower.news():
+                event = Event(name=name, time=self._time, sample=sample, source="decoder", data=data)
+                self._emit(self._grid.event_back(event))
 
     def _decide(self, request: WindowRequest, stopwatch: Callable[[], float] | None) -> None:
         decision = self.paradigm.interpret(self._decode(request), request)
@@ -610,7 +618,7 @@ class Conductor:
         self._tell(Happened(event=event))
         self.interrupted += event.name == "trial/end" and bool(event.data.get("interrupted"))
         if self._follower is not None:
-            self._follower.on_event(event)
+            self._follower.on_event(self._grid.event(event))
         self._follow_blocks(event)
         if self._trainer is None or event.data.get("practice"):
             return
@@ -638,7 +646,7 @@ class Conductor:
 
     def _follow_person(self) -> None:
         """Let a decider that learns have what there is to learn from now on."""
-        if not isinstance(self.decider, AdaptiveModel):
+        if not isinstance(self.decider, AdaptiveModel | Model):
             return
         wanted = self.paradigm.calibration
         self._follower = Follower(

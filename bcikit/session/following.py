@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
-from typing import Protocol
+from typing import Any
 
+import numpy as np
+
+from bcikit.decoding import AdaptiveModel, Model
 from bcikit.processing import Window
 from bcikit.signal import ArgumentError, Event
 
@@ -11,26 +14,18 @@ REST = ("phase/fixation", "phase/rest", "phase/baseline", "phase/eyes-open")
 """Phases in which nothing is asked for and the eyes are open: what re-centring on rest looks at."""
 
 
-class Learner(Protocol):
-    """What learns: `bcikit.decoding.AdaptiveModel`."""
-
-    def learn(self, window: Window, label: str | None = None) -> bool:
-        """Learn a window of the task."""
-
-    def rest(self, window: Window) -> bool:
-        """Take a window of rest."""
-
-
 class Follower:
     """Collects what there is to learn from the events of a session and hands it on when its samples are there.
+
+    Every window of the task is also held against those of the training: once many are strange, that is told.
 
     A window is learned after every decision on samples up to its end and before any later one, whatever the chunks
     were: so a replay learns the same, and a decision never knows its own answer.
 
     Parameters
     ----------
-    learner : Learner
-        What learns.
+    model : Model or AdaptiveModel
+        What decides; the second learns.
     labels : mapping of str to str
         Event to class.
     tmax : float
@@ -45,7 +40,7 @@ class Follower:
 
     def __init__(
         self,
-        learner: Learner,
+        model: Model | AdaptiveModel,
         *,
         labels: Mapping[str, str],
         tmax: float,
@@ -53,7 +48,11 @@ class Follower:
         sfreq: float,
         window: Callable[[int, int], Window],
     ) -> None:
-        self._learner = learner
+        self._learner = model if isinstance(model, AdaptiveModel) else None
+        self._model = model.model if isinstance(model, AdaptiveModel) else model
+        self._familiar = self._model.familiarity()
+        self._frozen: str | None = None
+        self._news: list[tuple[str, int, dict[str, Any]]] = []
         self._labels = dict(labels)
         self._after = round(tmax * sfreq)
         self._n_times = n_times
@@ -96,10 +95,37 @@ class Follower:
         except ArgumentError:
             # The stream began, or had a gap, within the window.
             return
+        if label is not None:
+            self._look(window, stop)
+        if self._learner is None:
+            return
         if label is None:
             self._learner.rest(window)
         else:
             self._learner.learn(window, label)
+        if self._learner.frozen != self._frozen:
+            self._frozen = self._learner.frozen
+            self._news.append(("decoder/frozen", stop - 1, {"reason": self._frozen}))
+
+    def _look(self, window: Window, stop: int) -> None:
+        """Hold a window of the task against those of the training."""
+        model = self._model if self._learner is None else self._learner.model
+        if self._familiar is None or window.n_lost or not model.fits(window) or not np.isfinite(window.data).all():
+            return
+        if self._familiar.update(model.centred(model.pick(window))):
+            name = "decoder/drift" if self._familiar.drifted else "decoder/familiar"
+            about = {"strange": self._familiar.strange, "windows": self._familiar.recent}
+            self._news.append((name, stop - 1, about))
+
+    def news(self) -> list[tuple[str, int, dict[str, Any]]]:
+        """Return what is to be told since the last call: name, sample and data of events."""
+        told, self._news = self._news, []
+        return told
+
+    @property
+    def strange(self) -> float | None:
+        """Share of the newest windows of the task unlike those of the training; None where that is not known."""
+        return None if self._familiar is None else self._familiar.strange
 
 
 def rest_stops(event: Event, *, n_times: int, sfreq: float) -> list[int]:

@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from bcikit.decoding import accuracy_interval, chance_interval, chance_level
 from bcikit.decoding.calibration import Isotonic, Temperature, make_calibrator
 from bcikit.decoding.estimator import softmax
-from bcikit.decoding.metrics import brier, confusion, ece, itr, mutual_information, nmcc, reliability, roc_auc
+from bcikit.decoding.metrics import brier, confusion, coverage, ece, ece_of_perfect, itr, nmcc, reliability, roc_auc
 from bcikit.signal import ArgumentError, DataError
 
 
@@ -61,13 +61,11 @@ def test_auc_is_that_of_the_difference_of_scores():
     assert np.isnan(roc_auc(np.zeros(80), scores, [0, 1]))
 
 
-def test_nmcc_confusion_and_information():
+def test_nmcc_and_confusion():
     assert nmcc([0, 1, 0, 1], [0, 1, 0, 1]) == 1.0
     assert nmcc([0, 1, 0, 1], [1, 0, 1, 0]) == 0.0
     counts = confusion(["a", "a", "b"], ["a", "b", "b"], ["a", "b"])
     assert counts.tolist() == [[1, 1], [0, 1]]
-    assert mutual_information(np.array([[5, 0], [0, 5]])) == pytest.approx(1.0)
-    assert mutual_information(np.array([[5, 5], [5, 5]])) == pytest.approx(0.0)
 
 
 def test_reliability_and_calibration_error():
@@ -83,7 +81,7 @@ def test_temperature_mends_scores_that_are_too_sure():
     rng = np.random.default_rng(0)
     truth = rng.standard_normal((3000, 3)) * 1.5
     y = np.array([rng.choice(3, p=row) for row in softmax(truth)])
-    fitted = Temperature().fit(7.0 * truth[:1500], y[:1500])
+    fitted = Temperature().fit(7.0 * truth[:1500], y[:1500], np.arange(1500) // 10)
     assert fitted.temperature_ == pytest.approx(7.0, rel=0.1)
     assert ece(y[1500:], fitted.predict_proba(7.0 * truth[1500:])) < 0.04
     assert ece(y[1500:], softmax(7.0 * truth[1500:])) > 0.2
@@ -91,9 +89,57 @@ def test_temperature_mends_scores_that_are_too_sure():
 
 def test_few_separated_trials_do_not_make_it_sure():
     scores = np.array([[0.0, 5.0], [5.0, 0.0]] * 5)
-    p = Temperature().fit(scores, np.array([1, 0] * 5)).predict_proba(scores)
-    # Platt's targets: with five trials a class not more than 6 of 7.
-    assert p.max() == pytest.approx(6 / 7, abs=0.01)
+    y = np.array([1, 0] * 5)
+    p = Temperature().fit(scores, y).predict_proba(scores)
+    # Ten trials without an error: 0.74 to 1 (Clopper and Pearson); not surer than that one in ten may be wrong.
+    assert 0.8 < p.max() < 0.95
+    more, truth = np.tile(scores, (30, 1)), np.tile(y, 30)
+    # Many trials make it surer; in one run less so than in thirty.
+    one = Temperature().fit(more, truth).predict_proba(scores)
+    thirty = Temperature().fit(more, truth, np.repeat(np.arange(30), 10)).predict_proba(scores)
+    assert p.max() + 0.03 < one.max() < thirty.max()
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e-2, 3.0, 1e4, 1e9])
+def test_calibration_does_not_depend_on_the_scale_of_scores(factor):
+    rng = np.random.default_rng(2)
+    scores = rng.standard_normal((60, 3))
+    y = np.where(rng.random(60) < 0.7, scores.argmax(axis=1), rng.integers(0, 3, 60))
+    plain = Temperature().fit(scores, y)
+    scaled = Temperature().fit(factor * scores, y)
+    np.testing.assert_allclose(scaled.predict_proba(factor * scores), plain.predict_proba(scores), atol=1e-9)
+    assert scaled.temperature_ == pytest.approx(factor * plain.temperature_)
+    assert (plain.predict_proba(scores).argmax(axis=1) == scores.argmax(axis=1)).all()
+
+
+def test_scores_that_tell_nothing_leave_the_middle_hardly():
+    rng = np.random.default_rng(3)
+    found = []
+    for _ in range(40):
+        scores = 10 * rng.standard_normal((45, 2))
+        found.append(Temperature().fit(scores, rng.integers(0, 2, 45)).predict_proba(scores).max(axis=1).mean())
+    assert np.mean(found) < 0.6
+    same = Temperature().fit(np.ones((20, 2)), np.arange(20) % 2).predict_proba([[1.0, 1.0]])
+    np.testing.assert_allclose(same, 0.5)
+
+
+def test_calibration_error_is_told_beside_that_of_a_perfect_decoder():
+    rng = np.random.default_rng(4)
+    p = rng.dirichlet([2.0, 1.0, 1.0], size=64)
+    mean, limit = ece_of_perfect(p)
+    assert 0.05 < mean < 0.13
+    drawn = [ece(np.array([rng.choice(3, p=row) for row in p]), p) for _ in range(100)]
+    assert np.mean(drawn) == pytest.approx(mean, abs=0.01)
+    assert np.mean(np.array(drawn) > limit) == pytest.approx(0.05, abs=0.05)
+    assert ece_of_perfect(np.tile(p, (100, 1)))[0] < 0.02
+
+
+def test_rejecting_the_least_sure_is_a_curve():
+    p = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]])
+    curve = coverage(np.array([0, 0, 1, 1]), p, n_points=4)
+    assert [point["coverage"] for point in curve] == [1.0, 0.75, 0.5, 0.25]
+    assert [point["accuracy"] for point in curve] == [0.5, pytest.approx(2 / 3), 1.0, 1.0]
+    assert [point["threshold"] for point in curve] == [0.6, 0.7, 0.8, 0.9]
 
 
 def test_isotonic_follows_any_shape_and_wants_many_trials():

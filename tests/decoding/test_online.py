@@ -319,3 +319,21 @@ def test_pseudo_online_refuses_recordings_without_trials(session):
     short = replace(short, data=short.data[:50], times=short.times[:50], samples=short.samples[:50])
     with pytest.raises(DataError, match="shorter"):
         pseudo_online(model, short, events={"left": "left"}, seconds=4.0)
+
+
+def test_windows_unlike_the_training_are_noticed_and_those_like_it_are_not(trials, imagery, make_window, tmp_path):
+    model = Model.fit("csp-lda", trials)
+    model = Model.load(model.save(tmp_path / "m.skops"))
+    new, _ = imagery(200, 8, 100, seed=9)
+    same = model.familiarity()
+    assert not any(same.update(x[None]) for x in new)
+    assert np.mean([same.distance(x[None]) > same.limit for x in new]) < 0.15
+    moved = model.familiarity()
+    # A cap that sits two electrodes further.
+    news = [moved.update(x[None]) for x in np.roll(new[:30], 2, axis=1)]
+    assert news.index(True) == 9
+    assert moved.drifted
+    assert moved.strange > 0.9
+    for x in new[:20]:
+        moved.update(x[None])
+    assert not moved.drifted

@@ -81,11 +81,13 @@ def _cell(result: TaskResult, decoder: str, split: str) -> dict[str, Any] | None
         return None
     values = list(found.values.values())
     errors = [score.ece for score in found.scores]
+    perfect = [score.ece_expected[0] for score in found.scores]
     return {
         "mean": found.mean,
         "spread": float(np.std(values)) if len(values) > 1 else None,
         "chance": found.chance_upper,
         "ece": float(np.mean(errors)),
+        "ece_if_perfect": float(np.mean(perfect)),
     }
 
 
@@ -94,7 +96,7 @@ def _pictures(result: TaskResult, data: Sequence[SubjectTrials]) -> list[tuple[s
     if not result.results:
         return []
     shown = result.task.recommended if result.task.recommended in result.results else next(iter(result.results))
-    order = ("leave-run-out", "cross-session", "cross-subject", "shuffled")
+    order = ("cross-session", "leave-run-out", "cross-subject", "shuffled")
     split = next(name for name in order if name in result.results[shown])
     scores = result.results[shown][split].scores
     classes = scores[0].classes
