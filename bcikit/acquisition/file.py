@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.acquisition.checks import accepted, check_recording
-from bcikit.acquisition.formats import Reading, read_format
+from bcikit.acquisition.formats import Reading, format_of, read_format
 from bcikit.acquisition.lsl_resolve import wait_until
 from bcikit.acquisition.montage import clinical_name, montage_positions
 from bcikit.acquisition.samples import SampleCheck
@@ -127,6 +127,30 @@ def read_recording(
         if note.doubt:
             warnings.warn(f"{path.name}: {note.text}", DoubtWarning, stacklevel=2)
     return recording
+
+
+def read_streams(path: str | Path, **options: Any) -> tuple[Recording, dict[str, Recording]]:
+    """Return what `read_recording` returns, and the other streams of samples in the file by name, on the same clock.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    **options
+        As `read_recording` takes them.
+    """
+    recording = read_recording(path, **options)
+    path = Path(path)
+    if format_of(path).name != "xdf":
+        return recording, {}
+    from bcikit.acquisition.read_xdf import read_other_streams
+
+    kept = {key: value for key, value in options.items() if key != "names" and value is not None}
+    reading = Reading(**{**kept, "accept": tuple(kept.get("accept", ()))})
+    others, notes = read_other_streams(path, reading)
+    for note in notes:
+        warnings.warn(f"{path.name}: {note.text}", DoubtWarning, stacklevel=2)
+    return replace(recording, notes=(*recording.notes, *notes)), others
 
 
 def check_there(path: Path, *, partial: bool) -> None:

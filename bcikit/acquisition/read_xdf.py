@@ -34,34 +34,25 @@ def read_xdf(path: Path, reading: Reading) -> Recording:
     return _main(load_streams(path), path, reading)
 
 
-def read_all_streams(path: Path, reading: Reading) -> tuple[Recording, dict[str, Recording]]:
-    """Return the stream that is meant, and every other stream of samples by its name, on the same clock.
+def read_other_streams(path: Path, reading: Reading) -> tuple[dict[str, Recording], list[Note]]:
+    """Return every stream of samples but the one that is meant, by name, and doubts about those that cannot be read.
 
-    A stream that cannot be read (without a rate, too short) is named in the notes of the first.
+    A stream without a rate keeps its stamps.
     """
     streams = load_streams(path)
     chosen = choose_stream(streams, reading.stream, path)
-    main = _main(streams, path, reading)
     others: dict[str, Recording] = {}
-    notes = list(main.notes)
+    notes: list[Note] = []
     for stream in streams:
         if stream is chosen or not stream.is_signal or not stream.n_times:
             continue
-        label = stream.name if stream.name and stream.name not in (main.info.name, *others) else (
-            f"{stream.name or 'stream'}-{stream.place}"
-        )  # fmt: skip
+        taken = stream.name in (chosen.name, *others) or not stream.name
+        label = f"{stream.name or 'stream'}-{stream.place}" if taken else stream.name
         try:
             others[label] = _extra(stream, path, reading)
         except BciError as error:
             notes.append(Note(code="streams", text=f"{stream.describe()} was left out: {error}", doubt=True, count=1))
-    return _with_notes(main, notes), others
-
-
-def _with_notes(recording: Recording, notes: list[Note]) -> Recording:
-    return Recording(
-        info=recording.info, data=recording.data, times=recording.times, samples=recording.samples,
-        events=recording.events, mask=recording.mask, notes=tuple(notes),
-    )  # fmt: skip
+    return others, notes
 
 
 def _main(streams: list[XdfStream], path: Path, reading: Reading) -> Recording:

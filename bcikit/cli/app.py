@@ -1,13 +1,14 @@
 """The `bcikit` command: puts the groups of commands together and turns errors into one clear line."""
 
 import sys
+import warnings
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import bcikit
-from bcikit.signal import BciError
+from bcikit.signal import BciError, DoubtWarning
 
 COMMAND_MODULES = (
     "doctor",
@@ -20,6 +21,7 @@ COMMAND_MODULES = (
     "recover",
     "export",
     "importing",
+    "inspect",
     "view",
     "clinic",
     "check",
@@ -72,8 +74,21 @@ def main() -> None:
     if debug:
         # Wherever it stands, so that it can be put at the end of a command that just failed.
         arguments = ["--debug", *(argument for argument in arguments if argument != "--debug")]
+    _patient_streams()
+    doubts: list[str] = []
     try:
-        app(args=arguments, prog_name="bcikit")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", DoubtWarning)
+            shown = warnings.showwarning
+
+            def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+                if issubclass(category, DoubtWarning):
+                    doubts.append(str(message))
+                else:
+                    shown(message, category, *rest)
+
+            warnings.showwarning = show  # type: ignore[assignment]
+            app(args=arguments, prog_name="bcikit")
     except BciError as error:
         if debug:
             raise
@@ -82,3 +97,21 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.secho("stopped.", err=True)
         sys.exit(130)
+    except SystemExit as ended:
+        _say(doubts)
+        if doubts and not ended.code:
+            # Done, but with data that may be wrong: nobody must find out by chance.
+            sys.exit(1)
+        raise
+
+
+def _patient_streams() -> None:
+    """Have the console write what it can: a name that its encoding lacks must not end a command whose work is done."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _say(doubts: list[str]) -> None:
+    for text in dict.fromkeys(doubts):
+        typer.secho(f"doubt: {text}", fg=typer.colors.YELLOW, err=True)

@@ -1,10 +1,28 @@
 """`bcikit import`: a recording of another program, or a sealed session, as a session folder."""
 
-import json as jsonlib
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from bcikit.cli.file_options import (
+    Accept,
+    Board,
+    Encoding,
+    Map,
+    Names,
+    Partial,
+    Sfreq,
+    Stream,
+    TimeUnit,
+    TriggerMask,
+    Unit,
+    dump,
+    options_of,
+    print_notes,
+)
+from bcikit.signal import ArgumentError, DoubtWarning
 
 
 def register(app: typer.Typer) -> None:
@@ -13,28 +31,58 @@ def register(app: typer.Typer) -> None:
     @app.command("import")
     def import_(
         file: Annotated[
-            Path,
+            Path | None,
             typer.Argument(
                 help="OpenBCI GUI text, BrainFlow or Muse CSV, XDF, EDF, BDF, BrainVision, GDF, FIF, a sealed session; "
                 "options may stand behind it: x.edf?partial=true."
             ),
-        ],
+        ] = None,
         *,
-        out: Annotated[Path, typer.Option(help="Session folder to make.")],
-        unit: Annotated[str | None, typer.Option(help="Unit of the voltages, for a file that states none: uV.")] = None,
-        stream: Annotated[str | None, typer.Option(help="XDF: name of the stream.")] = None,
-        board: Annotated[str | None, typer.Option(help="BrainFlow tables: name of the board.")] = None,
+        out: Annotated[Path | None, typer.Option(help="Session folder to make.")] = None,
+        unit: Unit = None,
+        stream: Stream = None,
+        board: Board = None,
+        sfreq: Sfreq = None,
+        encoding: Encoding = None,
+        trigger_mask: TriggerMask = None,
+        time_unit: TimeUnit = None,
+        map: Map = None,  # noqa: A002 - the word a user knows
+        names: Names = None,
+        partial: Partial = False,
+        accept: Accept = None,
+        list_formats: Annotated[
+            bool, typer.Option("--list-formats", help="Say which formats are read, and which dialects of tables.")
+        ] = False,
         json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     ) -> None:
-        """Turn a recording of another program into a session folder, in microvolts."""
+        """Turn a recording of another program into a session folder, in microvolts.
+
+        Prints what was found, changed and left out. Ends with 1 if something is in doubt that no option decided; the
+        session is made all the same.
+        """
+        if list_formats:
+            _list(json=json)
+            return
+        if file is None or out is None:
+            raise ArgumentError("bcikit import FILE --out DIR, or --list-formats.")
         from bcikit.cli.export import ask_passphrase
-        from bcikit.recording import import_file, is_sealed, read_session, unseal
+        from bcikit.recording import import_file, is_sealed, notes_of, read_session, unseal
 
         if is_sealed(file):
             session = read_session(unseal(file, out, passphrase=ask_passphrase()))
         else:
-            session = import_file(file, out, unit=unit, stream=stream, board=board)
+            given = options_of(
+                unit=unit, stream=stream, board=board, sfreq=sfreq, encoding=encoding, trigger_mask=trigger_mask,
+                time_unit=time_unit, map=map, names=names, partial=partial, accept=accept,
+            )  # fmt: skip
+            with warnings.catch_warnings():
+                # Printed below.
+                warnings.simplefilter("ignore", DoubtWarning)
+                session = import_file(file, out, **given)
+        notes = notes_of(session)
         recording = session.recording
+        placed = sum(event.sample is not None for event in recording.events)
+        doubts = [note.text for note in notes if note.doubt]
         found: dict[str, Any] = {
             "path": str(out),
             "n_channels": recording.info.n_channels,
@@ -42,11 +90,45 @@ def register(app: typer.Typer) -> None:
             "sfreq": recording.info.sfreq,
             "lost_samples": recording.lost,
             "n_events": len(recording.events),
+            "n_events_placed": placed,
+            "extra_streams": sorted(session.extra),
+            "notes": [note.to_dict() for note in notes],
+            "doubts": doubts,
         }
         if json:
-            typer.echo(jsonlib.dumps(found))
-            return
-        typer.echo(
-            f"{out}: {found['n_channels']} channels, {found['n_times']} samples at {found['sfreq']:g} Hz, "
-            f"{found['n_events']} events, {found['lost_samples']} samples lost."
-        )
+            dump(found)
+        else:
+            typer.echo(
+                f"{out}: {found['n_channels']} channels, {found['n_times']} samples at {found['sfreq']:g} Hz, "
+                f"{found['n_events']} events, {found['lost_samples']} samples lost."
+            )
+            if session.extra:
+                typer.echo(f"  beside    {', '.join(found['extra_streams'])}")
+            print_notes(notes)
+        if doubts:
+            raise typer.Exit(1)
+
+
+def _list(*, json: bool) -> None:
+    from bcikit.acquisition.dialect import known_dialects
+    from bcikit.acquisition.formats import known_formats
+
+    rows = [
+        {
+            "name": one.name,
+            "title": one.title,
+            "suffixes": list(one.suffixes),
+            "options": list(one.options),
+            "missing_package": one.missing(),
+        }
+        for one in known_formats()
+    ]
+    dialects = [dialect.name for dialect in known_dialects()]
+    if json:
+        dump({"formats": rows, "dialects": dialects})
+        return
+    for row in rows:
+        lacks = f"; needs the package {row['missing_package']}" if row["missing_package"] else ""
+        options = f" [{', '.join(row['options'])}]" if row["options"] else ""
+        typer.echo(f"{row['name']:<14} {row['title']} ({', '.join(row['suffixes'])}){options}{lacks}")
+    typer.echo(f"dialects of tables: {'; '.join(dialects)}")

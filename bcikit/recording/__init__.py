@@ -8,7 +8,7 @@ from bcikit.recording.edf import export_edf
 from bcikit.recording.features import export_features
 from bcikit.recording.fif import export_fif
 from bcikit.recording.find import find_session
-from bcikit.recording.importing import import_file, import_recording
+from bcikit.recording.importing import import_file, import_recording, notes_of
 from bcikit.recording.recover import Recovery, recover
 from bcikit.recording.seal import is_sealed, seal, unseal
 from bcikit.recording.session import ReadTrack, Session, read_session
@@ -39,6 +39,7 @@ __all__ = [
     "import_recording",
     "installed_versions",
     "is_sealed",
+    "notes_of",
     "read_session",
     "recover",
     "seal",

@@ -1,18 +1,22 @@
 """Import: a file of another program becomes a session folder."""
 
+import heapq
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from bcikit.recording.layout import HEADER, SIGNALS
 from bcikit.recording.session import Session, read_session
 from bcikit.recording.writer import SessionWriter
-from bcikit.signal import Recording, RecordingError
+from bcikit.signal import Chunk, Note, Recording, RecordingError
 
 CHUNK_SECONDS = 0.1
 """Length of the chunks of an imported session."""
 
 
-def import_recording(recording: Recording, folder: str | Path, *, source: str = "") -> Session:
+def import_recording(
+    recording: Recording, folder: str | Path, *, source: str = "", extra: Mapping[str, Recording] | None = None
+) -> Session:
     """Write a recording as a session folder.
 
     Parameters
@@ -23,6 +27,8 @@ def import_recording(recording: Recording, folder: str | Path, *, source: str = 
         Folder to make.
     source : str
         Where it comes from, for the header.
+    extra : mapping of str to Recording
+        Streams beside it, on the same clock.
 
     Returns
     -------
@@ -31,13 +37,17 @@ def import_recording(recording: Recording, folder: str | Path, *, source: str = 
     """
     if recording.n_times == 0:
         raise RecordingError(f"{source or recording.info.name} has no samples to import.")
-    size = max(1, round(CHUNK_SECONDS * recording.info.sfreq)) if recording.info.sfreq > 0 else 256
-    events = list(recording.events)
-    with SessionWriter(folder, info=recording.info, config={"import": {"source": source}}) as writer:
-        for chunk in recording.chunks(size):
-            arrival = float(chunk.times[-1])
-            writer.chunk(chunk, arrival)
-            while events and events[0].time <= arrival:
+    extra = dict(extra or {})
+    events = sorted(recording.events, key=lambda event: event.time)
+    config = {"import": {"source": printable_name(source), "notes": [note.to_dict() for note in recording.notes]}}
+    infos = {name: one.info for name, one in extra.items()}
+    with SessionWriter(folder, info=recording.info, config=config, extra=infos) as writer:
+        pieces = heapq.merge(
+            *(_pieces(one, name) for name, one in [("", recording), *extra.items()]), key=lambda piece: piece[0]
+        )
+        for arrival, name, chunk in pieces:
+            writer.chunk(chunk, arrival, stream=name)
+            while not name and events and events[0].time <= arrival:
                 writer.event(events.pop(0))
         for event in events:
             writer.event(event)
@@ -45,8 +55,19 @@ def import_recording(recording: Recording, folder: str | Path, *, source: str = 
     return read_session(folder)
 
 
+def _pieces(recording: Recording, name: str) -> Iterator[tuple[float, str, Chunk]]:
+    sfreq = recording.info.sfreq
+    for chunk in recording.chunks(max(1, round(CHUNK_SECONDS * sfreq)) if sfreq > 0 else 256):
+        yield float(chunk.times[-1]), name, chunk
+
+
+def printable_name(name: str) -> str:
+    """Return a name of a file as text: bytes that are none in the encoding of the system are written out."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def import_file(path: str | Path, folder: str | Path, **options: Any) -> Session:
-    """Read a file of any known format and write it as a session folder.
+    """Read a file of any known format and write it as a session folder, all its streams.
 
     Parameters
     ----------
@@ -56,17 +77,24 @@ def import_file(path: str | Path, folder: str | Path, **options: Any) -> Session
     folder : str or Path
         Folder to make.
     **options
-        For `bcikit.acquisition.read_recording`: unit, stream, board, sfreq, names, partial.
+        For `bcikit.acquisition.read_recording`: unit, stream, board, sfreq, encoding, names, partial, ...
 
     Returns
     -------
     Session
-        The session, read back.
+        The session, read back; `notes_of` says what was found, changed, left out, or is in doubt.
     """
-    from bcikit.acquisition import read_address
+    from bcikit.acquisition.file import read_streams, split_address
 
-    place = Path(str(path).partition("?")[0])
-    if place.name == SIGNALS and (place.parent / HEADER).is_file():
+    path, values = split_address(path, **options)
+    if path.name == SIGNALS and (path.parent / HEADER).is_file():
         # The signals of a session of our own: it knows by itself whether they are as they were written.
-        read_session(place.parent)
-    return import_recording(read_address(path, **options), folder, source=Path(path).name)
+        read_session(path.parent)
+    recording, extra = read_streams(path, **values)
+    return import_recording(recording, folder, source=path.name, extra=extra)
+
+
+def notes_of(session: Session) -> tuple[Note, ...]:
+    """Return what the reader of an imported session found, changed, left out, or could not decide."""
+    kept = session.config.get("import", {})
+    return tuple(Note(**values) for values in (kept.get("notes", ()) if isinstance(kept, dict) else ()))

@@ -1,0 +1,87 @@
+"""What the commands about files share: options, and the summary that is printed."""
+
+import json as jsonlib
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from bcikit.acquisition.summary import Summary
+    from bcikit.signal import Note
+
+Unit = Annotated[str | None, typer.Option(help="Unit of the voltages for which the file states none: uV, mV, V, nV.")]
+Stream = Annotated[
+    str | None, typer.Option(help="XDF: the stream's name, source id, type, number, or #2 for the second.")
+]
+Board = Annotated[str | None, typer.Option(help="BrainFlow tables: name of the board.")]
+Sfreq = Annotated[float | None, typer.Option(help="Sampling rate in Hz, where the file states none or a wrong one.")]
+Encoding = Annotated[str | None, typer.Option(help="Of texts in the file: utf-8, latin-1, gbk.")]
+TriggerMask = Annotated[str | None, typer.Option("--trigger-mask", help="Bits of a trigger channel: 255 or 0xFF.")]
+TimeUnit = Annotated[str | None, typer.Option("--time-unit", help="Tables: s, ms, us, ns or samples.")]
+Map = Annotated[
+    str | None, typer.Option("--map", help="Tables of no known program: 'eeg=2:9 time=0[ms] marker=10 unit=uV'.")
+]
+Names = Annotated[str | None, typer.Option(help="Channel names: standard (10-05) or file.")]
+Partial = Annotated[bool, typer.Option("--partial", help="Read what is there of a file that was cut off.")]
+Accept = Annotated[
+    list[str] | None, typer.Option(help="A doubt that is decided, by its word: amplitude, rate, events, ...")
+]
+
+
+def options_of(**given: Any) -> dict[str, Any]:
+    """Return the options that were given, as `read_recording` takes them."""
+    from bcikit.acquisition.file import whole_number
+
+    mask = given.pop("trigger_mask", None)
+    found = {key: value for key, value in given.items() if value not in (None, False)}
+    if mask is not None:
+        found["trigger_mask"] = whole_number("trigger_mask", mask)
+    if "accept" in found:
+        found["accept"] = tuple(word for text in found["accept"] for word in text.split(","))
+    return found
+
+
+def print_summary(summary: "Summary") -> None:
+    """Print what is in a file."""
+    found = summary.to_dict()
+    typer.echo(f"{summary.path}: {summary.format}")
+    for line in summary.streams:
+        typer.echo(f"  stream    {line}")
+    if summary.recording is not None:
+        rate = f"{found['sfreq']:g} Hz"
+        if found["sfreq_found"] and abs(found["sfreq_found"] / found["sfreq"] - 1 if found["sfreq"] else 0) > 1e-4:
+            rate += f" (found {found['sfreq_found']:g})"
+        typer.echo(
+            f"  signals   {found['n_channels']} channels, {found['n_times']} samples at {rate}, "
+            f"{found['duration_s']:g} s"
+        )
+        kinds: dict[str, list[str]] = {}
+        for channel in found["channels"]:
+            kinds.setdefault(channel["type"], []).append(channel["name"])
+        for kind, names in kinds.items():
+            some = ", ".join(names[:12]) + (f", ... ({len(names)})" if len(names) > 12 else "")
+            typer.echo(f"  {kind:<9} {some}")
+        if found["lost_samples"]:
+            first = ", ".join(f"{gap['lost']} at {gap['at_s']:g} s" for gap in found["gaps"][:5])
+            typer.echo(f"  lost      {found['lost_samples']} samples in {found['n_gaps']} gaps ({first})")
+        for source, counts in found["events"].items():
+            some = ", ".join(f"{name} x{count}" for name, count in list(counts.items())[:12])
+            typer.echo(f"  events    {sum(counts.values())} of {source}: {some}")
+        if not found["events"]:
+            typer.echo("  events    none")
+    print_notes(summary.notes)
+
+
+def print_notes(notes: "tuple[Note, ...]") -> None:
+    """Print notes, doubts last."""
+    for note in notes:
+        if not note.doubt:
+            typer.echo(f"  {note.code:<9} {note.text}")
+    for note in notes:
+        if note.doubt:
+            typer.secho(f"  doubt     {note.text}", fg=typer.colors.YELLOW)
+
+
+def dump(values: Any) -> None:
+    """Print a result as JSON."""
+    typer.echo(jsonlib.dumps(values))
