@@ -14,6 +14,7 @@ from bcikit.acquisition.checks import accepted, check_recording
 from bcikit.acquisition.formats import Reading, format_of, read_format
 from bcikit.acquisition.lsl_resolve import wait_until
 from bcikit.acquisition.montage import clinical_name, montage_positions
+from bcikit.acquisition.naming import printable_name
 from bcikit.acquisition.samples import SampleCheck
 from bcikit.acquisition.sidecars import with_sidecars
 from bcikit.acquisition.source import Source
@@ -172,6 +173,7 @@ def check_there(path: Path, *, partial: bool) -> None:
 
 def finish(recording: Recording, path: Path, *, names: str = "standard", accept: tuple[str, ...] = ()) -> Recording:
     """Return a recording with what BIDS keeps beside it, standard names, bad samples marked, and everything checked."""
+    recording = replace(recording, info=recording.info.replace(name=printable_name(recording.info.name)))
     recording = with_sidecars(recording, path)
     if names == "standard":
         recording = replace(recording, info=standard_names(recording.info))

@@ -66,6 +66,9 @@ def finished(recording: Recording, reading: Reading, *, fallback: int | None = N
     if recording.events:
         text = f"{len(recording.events)} annotations"
         notes.insert(0, Note(code="annotations", text=text, count=len(recording.events)))
+    # A code that an export wrote as an annotation as well is one event.
+    written = {(event.name, event.sample) for event in recording.events}
+    codes = [event for event in codes if (event.name, event.sample) not in written]
     events = tuple(sorted([*recording.events, *codes], key=lambda event: event.time))
     if recording.info.bads:
         text = f"marked as bad: {', '.join(recording.info.bads)}"

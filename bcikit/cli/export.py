@@ -47,10 +47,16 @@ def register(app: typer.Typer) -> None:
             list[str] | None,
             typer.Option(help="Do not take out: channels, device, texts, or all. May be given more than once."),
         ] = None,
+        lossy: Annotated[
+            bool, typer.Option("--lossy", help="Leave out without a doubt what a format cannot hold.")
+        ] = False,
         overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
         json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     ) -> None:
-        """Export a session. Names, dates, serial numbers and unknown texts are taken out unless you --keep them."""
+        """Export a session. Names, dates, serial numbers and unknown texts are taken out unless you --keep them.
+
+        Ends with 1 if something is left out that a format cannot hold, unless you say --lossy.
+        """
         from bcikit.recording import (
             BidsLabels,
             Deidentifier,
@@ -70,15 +76,16 @@ def register(app: typer.Typer) -> None:
         made: dict[str, str] = {}
         if bids is not None:
             labels = BidsLabels(subject=subject, task=task, session=session, run=run)
-            made["bids"] = str(export_bids(data, bids, labels=labels, format=format, **options))
-        for name, path, exporter in (
-            ("edf", edf, export_edf),
-            ("fif", fif, export_fif),
-            ("decisions", decisions, export_decisions),
-            ("features", features, export_features),
+            made["bids"] = str(export_bids(data, bids, labels=labels, format=format, lossy=lossy, **options))
+        may_lose: dict[str, Any] = {"lossy": lossy}
+        for name, path, exporter, allowed in (
+            ("edf", edf, export_edf, may_lose),
+            ("fif", fif, export_fif, may_lose),
+            ("decisions", decisions, export_decisions, {}),
+            ("features", features, export_features, {}),
         ):
             if path is not None:
-                exporter(data, path, **options)
+                exporter(data, path, **options, **allowed)
                 made[name] = str(path)
         if sealed is not None:
             seal(find_session(source), sealed, passphrase=ask_passphrase(confirm=True))

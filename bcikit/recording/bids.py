@@ -22,10 +22,10 @@ from bcikit.recording.bids_files import (
     write_json,
     write_text,
 )
-from bcikit.recording.edf import edf_labels, write_edf
+from bcikit.recording.edf import edf_labels, shortened, write_edf
 from bcikit.recording.session import Session
 from bcikit.recording.staging import staged
-from bcikit.recording.view import VOLT_TYPES, ExportView
+from bcikit.recording.view import VOLT_TYPES, ExportView, report_loss
 from bcikit.recording.vocabulary import is_plain
 from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError, check_choice
 
@@ -89,6 +89,7 @@ def export_bids(
     format: str = "brainvision",  # noqa: A002 - the word a user knows
     keep: Collection[str] = (),
     overwrite: bool = False,
+    lossy: bool = False,
 ) -> Path:
     """Add a session to a BIDS dataset, which is made where there is none.
 
@@ -109,6 +110,8 @@ def export_bids(
         What not to take out: "channels", "device", "texts", "all".
     overwrite : bool
         Whether a recording that exists may be replaced.
+    lossy : bool
+        Whether something may be left out that the format cannot hold; else what is left out is a `DoubtWarning`.
 
     Returns
     -------
@@ -126,6 +129,9 @@ def export_bids(
     if not labels.task:
         labels = BidsLabels(subject=labels.subject, task=task_of(session), session=labels.session, run=labels.run)
     view = ExportView.of(session, keep=keep)
+    report_loss(
+        labels.stem, view.left_out if format == "brainvision" else (*view.left_out, *shortened(view.info)), lossy=lossy
+    )
     if not overwrite and list((root / labels.folder).glob(f"{labels.stem}_eeg.*")):
         raise RecordingError(
             f"{root / labels.folder / labels.stem} exists already; give it another run, session or subject "

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bcikit.recording.session import Session
 from bcikit.recording.staging import staged_file
-from bcikit.recording.view import ExportView
+from bcikit.recording.view import ExportView, report_loss
 from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError, StreamInfo
 
 COARSEST = 0.1
@@ -18,7 +18,7 @@ COARSEST = 0.1
 
 
 def export_edf(
-    session: Session, path: str | Path, *, keep: Collection[str] = (), overwrite: bool = False
+    session: Session, path: str | Path, *, keep: Collection[str] = (), overwrite: bool = False, lossy: bool = False
 ) -> ExportView:
     """Write a session as EDF+ (16 bits) or BDF+ (24 bits), as the file name ends; events and gaps as annotations.
 
@@ -35,6 +35,8 @@ def export_edf(
         What not to take out: "channels", "device", "texts", "all".
     overwrite : bool
         Whether a file that exists may be replaced.
+    lossy : bool
+        Whether something may be left out that the format cannot hold; else what is left out is a `DoubtWarning`.
 
     Returns
     -------
@@ -48,6 +50,7 @@ def export_edf(
     """
     path = Path(path)
     view = ExportView.of(session, keep=keep)
+    report_loss(path.name, (*view.without_values(), *shortened(view.info)), lossy=lossy)
     with staged_file(path, view.check, overwrite=overwrite) as aside:
         write_edf(view, aside)
     return view
@@ -97,6 +100,14 @@ def edf_labels(info: StreamInfo) -> tuple[str, ...]:
     return tuple(labels) if len(set(labels)) == len(labels) else tuple(f"CH{at + 1:03d}" for at in range(len(labels)))
 
 
+def shortened(info: StreamInfo) -> tuple[str, ...]:
+    """Return what of the names of channels EDF+ cannot hold."""
+    changed = [
+        f"{name} as {label}" for name, label in zip(info.ch_names, edf_labels(info), strict=True) if name != label
+    ]
+    return (f"names of {len(changed)} channels ({', '.join(changed[:3])})",) if changed else ()
+
+
 def record_of(n_times: int, sfreq: float) -> tuple[int, float]:
     """Return samples and seconds of a data record, such that as little as possible is padded at the end.
 
@@ -121,7 +132,23 @@ def record_of(n_times: int, sfreq: float) -> tuple[int, float]:
 
 
 def _signal(make_signal: Any, view: ExportView, index: int, label: str, values: NDArray[np.float64]) -> Any:
-    """Return a signal in a unit whose numbers fit the eight characters that the header has for the range."""
+    """Return a signal in a unit whose numbers fit the eight characters that the header has for the range.
+
+    Codes of a trigger channel are whole numbers and stay the numbers they are.
+    """
+    if view.info.ch_types[index] == "stim":
+        bits = 16 if make_signal.__name__ == "EdfSignal" else 24
+        low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+        codes = np.rint(values)
+        if codes.min(initial=0) < low or codes.max(initial=0) > high:
+            raise RecordingError(
+                f"{label} has codes up to {codes.max():.0f}, which {bits} bits cannot hold; "
+                + ("name the file '.bdf' for 24 bits." if bits == 16 else "export to FIF instead.")
+            )
+        return make_signal(
+            np.ascontiguousarray(codes), sampling_frequency=view.info.sfreq, label=label, physical_dimension="",
+            physical_range=(low, high), digital_range=(low, high),
+        )  # fmt: skip
     unit, scale = view.unit(index), 1.0
     largest = float(np.abs(values).max(initial=0.0))
     if unit == "uV" and largest >= 1e5:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bcikit.recording.session import Session
 from bcikit.recording.staging import staged_file
-from bcikit.recording.view import ExportView
+from bcikit.recording.view import ExportView, report_loss
 from bcikit.signal import ArgumentError
 
 _ID_STRUCT = 31
@@ -17,7 +17,7 @@ NOBODY = struct.pack(">iiii", 0, 0, 0, 2**31 - 1)
 
 
 def export_fif(
-    session: Session, path: str | Path, *, keep: Collection[str] = (), overwrite: bool = False
+    session: Session, path: str | Path, *, keep: Collection[str] = (), overwrite: bool = False, lossy: bool = False
 ) -> ExportView:
     """Write a session as FIF in double precision; events, lost and bad spans as annotations, bad channels marked.
 
@@ -31,6 +31,8 @@ def export_fif(
         What not to take out: "channels", "device", "texts", "all".
     overwrite : bool
         Whether a file that exists may be replaced.
+    lossy : bool
+        Whether something may be left out that the format cannot hold; else what is left out is a `DoubtWarning`.
 
     Returns
     -------
@@ -41,6 +43,7 @@ def export_fif(
     if path.suffix.lower() != ".fif":
         raise ArgumentError(f"{path.name} must end in '.fif'.")
     view = ExportView.of(session, keep=keep)
+    report_loss(path.name, view.without_values(), lossy=lossy)
     with staged_file(path, view.check, overwrite=overwrite) as aside:
         raw = view.recording().to_mne()
         raw.info["bads"] = [name for name, (good, _) in zip(view.info.ch_names, view.status, strict=True) if not good]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bcikit.acquisition.naming import printable_name
 from bcikit.recording.layout import HEADER, SIGNALS
 from bcikit.recording.session import Session, read_session
 from bcikit.recording.writer import SessionWriter
@@ -59,11 +60,6 @@ def _pieces(recording: Recording, name: str) -> Iterator[tuple[float, str, Chunk
     sfreq = recording.info.sfreq
     for chunk in recording.chunks(max(1, round(CHUNK_SECONDS * sfreq)) if sfreq > 0 else 256):
         yield float(chunk.times[-1]), name, chunk
-
-
-def printable_name(name: str) -> str:
-    """Return a name of a file as text: bytes that are none in the encoding of the system are written out."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def import_file(path: str | Path, folder: str | Path, **options: Any) -> Session:

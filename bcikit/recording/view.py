@@ -1,6 +1,7 @@
 """ExportView: a session as files of other formats can hold it: one grid of samples, clean words, gaps marked."""
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from bcikit.recording.deidentify import Deidentifier
 from bcikit.recording.session import Session
-from bcikit.signal import Bad, Event, Recording, RecordingError, StreamInfo
+from bcikit.signal import Bad, DoubtWarning, Event, Recording, RecordingError, StreamInfo
 
 VOLT_TYPES = frozenset({"eeg", "eog", "emg", "ecg", "bio", "ref"})
 """Channel types measured in volts; others have a unit that is not known here."""
@@ -88,6 +89,8 @@ class ExportView:
         For each channel whether it is good, and what is to be said of it.
     check : Deidentifier
         To be asked once the files are there.
+    left_out : tuple of str
+        What no export of a grid of samples can hold, one line each.
     """
 
     info: StreamInfo
@@ -96,6 +99,7 @@ class ExportView:
     rows: tuple[Row, ...]
     status: tuple[tuple[bool, str], ...]
     check: Deidentifier
+    left_out: tuple[str, ...] = ()
 
     @property
     def n_times(self) -> int:
@@ -174,8 +178,10 @@ class ExportView:
         # What a source did not flag is flagged here: no number, no measurement.
         mask[~np.isfinite(data)] |= np.uint8(Bad.NAN)
         alarms = _alarms(session)
+        events = list(_event_rows(recording, check))
+        kept = [row for row in events if 0 <= round(row.onset * info.sfreq) < n_times]
         rows = [
-            *_event_rows(recording, check),
+            *kept,
             *_gap_rows(received, info.sfreq),
             *_bad_rows(mask, info),
         ]
@@ -189,7 +195,32 @@ class ExportView:
                 for index, name in enumerate(session.info.ch_names)
             ),
             check=check,
+            left_out=_left_out(session, events, kept),
         )
+
+    def without_values(self) -> tuple[str, ...]:
+        """Return what is left out where an event has a text alone: all of `left_out`, and values that no name holds."""
+        lost = [row for row in self.rows if row.value is not None and not _holds(row)]
+        if not lost:
+            return self.left_out
+        return (
+            *self.left_out,
+            f"values of {len(lost)} events, which have a text alone ({lost[0].name}: {lost[0].value})",
+        )
+
+
+def _holds(row: Row) -> bool:
+    """Return whether the name of an event says its value, or it is a span whose length says it."""
+    return row.name.startswith("BAD_") or f"/{row.name}".endswith(f"/{row.value}")
+
+
+def _left_out(session: Session, events: Sequence[Row], kept: Sequence[Row]) -> tuple[str, ...]:
+    found = []
+    if len(kept) < len(events):
+        found.append(f"{len(events) - len(kept)} of {len(events)} events lie outside the recording")
+    if session.extra:
+        found.append(f"streams beside the main one: {', '.join(session.extra)}")
+    return tuple(found)
 
 
 def _event_rows(recording: Recording, check: Deidentifier) -> Iterator[Row]:
@@ -203,6 +234,13 @@ def _event_rows(recording: Recording, check: Deidentifier) -> Iterator[Row]:
             name=printable(check.event_name(event)) or "event",
             value=printable(value) if isinstance(value, str) else value,
         )
+
+
+def report_loss(name: str, left_out: Sequence[str], *, lossy: bool) -> None:
+    """Say what an export leaves out, unless whoever exports said that it may."""
+    if left_out and not lossy:
+        text = f"{name} leaves out: {'; '.join(left_out)} (--lossy if that is right)"
+        warnings.warn(text, DoubtWarning, stacklevel=3)
 
 
 def printable(text: str) -> str:
