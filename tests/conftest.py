@@ -2,7 +2,9 @@
 
 import os
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -32,7 +34,7 @@ REAL_TIME = (
     "safety/test_fault_matrix.py",
     "safety/test_guard.py",
     "session/test_fes.py",
-    "viewer/test_clinic_real.py",
+    "clinic/test_clinic_real.py",
     "viewer/test_processes.py",
 )
 """Tests that wait for drivers, sockets and other processes: one after the other, in a worker of their own."""
@@ -120,3 +122,79 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
         edfio.Edf(signals, annotations=marks).write(folder / f"{name}.edf")
     return folder
+
+
+@pytest.fixture
+def dark(qapp: Any) -> Iterator[Any]:
+    """The application in dark colours and English, whatever a test before left behind."""
+    from bcikit.ui import theme as themes
+    from bcikit.ui import words
+
+    themes.apply(qapp, themes.DARK)
+    words.install(qapp, "en")
+    yield themes.DARK
+    words.install(qapp, "en")
+
+
+@pytest.fixture
+def controls() -> Callable[[Any], list[Any]]:
+    """Return what a person can use of a window: visible, enabled, and no inner part of a larger control."""
+    from PySide6 import QtWidgets as w
+
+    kinds = (
+        w.QAbstractButton,
+        w.QComboBox,
+        w.QLineEdit,
+        w.QAbstractSpinBox,
+        w.QAbstractSlider,
+        w.QAbstractItemView,
+        w.QTabBar,
+        w.QPlainTextEdit,
+        w.QTextEdit,
+    )
+
+    def find(window: Any) -> list[Any]:
+        found = []
+        for widget in window.findChildren(w.QWidget):
+            if not isinstance(widget, kinds) or not widget.isVisibleTo(window) or not widget.isEnabled():
+                continue
+            if isinstance(widget, w.QHeaderView | w.QMenu) or widget.window() is not window:
+                continue
+            # Visible, but in a dock that lies behind another one.
+            if not widget.visibleRegion().boundingRect().isValid():
+                continue
+            parent = widget.parentWidget()
+            inner = isinstance(parent, w.QComboBox | w.QAbstractSpinBox | w.QTabBar | w.QLineEdit)
+            scrolled = isinstance(widget, w.QScrollBar) and not widget.accessibleName()
+            # The Tab key reaches the first answer of a question, the arrow keys the others.
+            group = widget.group() if isinstance(widget, w.QRadioButton) else None
+            other = group is not None and group.buttons()[0] is not widget
+            if inner or scrolled or other or widget.objectName() == "qt_menubar_ext_button":
+                continue
+            found.append(widget)
+        return found
+
+    return find
+
+
+@pytest.fixture
+def tab_order() -> Callable[[Any], set[Any]]:
+    """Return every widget that the Tab key reaches in a window."""
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+    from PySide6.QtWidgets import QApplication
+
+    def walk(window: Any) -> set[Any]:
+        reached: list[Any] = []
+        for _ in range(400):
+            focus = QApplication.focusWidget() or window
+            QTest.keyClick(focus, Qt.Key.Key_Tab)
+            now = QApplication.focusWidget()
+            if now is None:
+                continue
+            if len(reached) > 3 and now is reached[0]:
+                break
+            reached.append(now)
+        return set(reached)
+
+    return walk

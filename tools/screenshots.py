@@ -21,13 +21,13 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 import numpy as np
+from bcikit.clinic.pages_device import DeviceTest
 from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
 from bcikit.acquisition import Device, open_source
 from bcikit.clinic import pages_device
-from bcikit.clinic.pages_device import DeviceTest
 from bcikit.clinic.window import ClinicWindow
 from bcikit.recording import Catalogue, SessionWriter
 from bcikit.signal import Chunk, StreamInfo

@@ -21,11 +21,20 @@ class Device:
         "LSL stream", "serial port", "simulated board".
     detail : str
         Channels, rate, host; or what the port says of itself.
+    content : str
+        LSL's type of the stream ("EEG", "Markers"); "" where nothing says it before it is opened.
+    n_channels : int
+        Channels; 0 where that is not known before it is opened.
+    sfreq : float
+        Nominal rate in Hz; 0 where it is irregular or not known.
     """
 
     address: str
     what: str
     detail: str
+    content: str = ""
+    n_channels: int = 0
+    sfreq: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -59,6 +68,9 @@ def _lsl_streams(wait: float) -> list[Device]:
                 detail=", ".join(
                     (stream.name(), stream.type(), f"{stream.channel_count()} channels", pace, stream.hostname())
                 ),
+                content="" if text else stream.type(),
+                n_channels=stream.channel_count(),
+                sfreq=rate,
             )
         )
     return found

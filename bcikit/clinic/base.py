@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from bcikit.ui.inputs import button
 from bcikit.ui.theme import LEVELS, Theme
@@ -16,7 +16,7 @@ from bcikit.ui.words import tr
 if TYPE_CHECKING:
     from bcikit.clinic.patient_window import PatientWindow
     from bcikit.clinic.runner import SessionRunner
-    from bcikit.clinic.state import ClinicState
+    from bcikit.clinic.visit import Visit
     from bcikit.recording import Catalogue
 
 
@@ -25,8 +25,8 @@ class Desk:
 
     Attributes
     ----------
-    state : ClinicState
-        Where one is.
+    visit : Visit
+        Everything of the patient in front of the window.
     catalogue : Catalogue
         Persons, sessions, outcomes.
     runner : SessionRunner
@@ -40,18 +40,23 @@ class Desk:
     """
 
     def __init__(
-        self, state: "ClinicState", catalogue: "Catalogue", runner: "SessionRunner", theme: Theme, data: Path
+        self, visit: "Visit", catalogue: "Catalogue", runner: "SessionRunner", theme: Theme, data: Path
     ) -> None:
-        self.state, self.catalogue, self.runner, self.theme, self.data = state, catalogue, runner, theme, data
+        self.visit, self.catalogue, self.runner, self.theme, self.data = visit, catalogue, runner, theme, data
         self.patient: PatientWindow | None = None
-
-    def forget(self) -> None:
-        """Forget the person and everything of the session; who runs it stays."""
-        self.state = type(self.state)(operator=self.state.operator)
 
 
 class Page(QWidget):
-    """One step: a title, one sentence, the content, and a line of buttons that leads on.
+    """One step: a title, one sentence, the content that scrolls, and a line of buttons that leads on.
+
+    A page is made for one visit and goes with it: what a widget holds can never be shown to another patient.
+
+    Attributes
+    ----------
+    visit : Visit
+        The visit it was made for.
+    bar, body, foot : QVBoxLayout
+        Above the content and always seen, the content that scrolls, and below it and always seen.
 
     Signals
     -------
@@ -60,7 +65,7 @@ class Page(QWidget):
     back
         One step back.
     changed
-        The state has changed and must be kept.
+        The visit has changed and must be kept.
     """
 
     done = Signal()
@@ -70,27 +75,37 @@ class Page(QWidget):
     def __init__(self, desk: Desk, title: str, hint: str, *, next_text: str = "", first: bool = False) -> None:
         super().__init__()
         self.desk = desk
+        self._visit = desk.visit
         self.setAccessibleName(title)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(28, 20, 28, 16)
-        layout.setSpacing(10)
+        layout.setContentsMargins(20, 12, 20, 10)
+        layout.setSpacing(8)
         head = QLabel(title)
-        head.setStyleSheet("font-size: 24px; font-weight: 600;")
+        head.setStyleSheet("font-size: 22px; font-weight: 600;")
         sentence = QLabel(hint)
         sentence.setWordWrap(True)
         sentence.setStyleSheet(f"color: {desk.theme.dim}; font-size: 14px;")
         layout.addWidget(head)
         layout.addWidget(sentence)
-        self.body = QVBoxLayout()
-        self.body.setSpacing(10)
-        layout.addLayout(self.body, 1)
+        self.bar, self.body, self.foot = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
+        content = QWidget()
+        content.setLayout(self.body)
+        self.body.setContentsMargins(0, 0, 4, 0)
+        self.body.setSpacing(8)
+        self.area = QScrollArea()
+        self.area.setWidget(content)
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        layout.addLayout(self.bar)
+        layout.addWidget(self.area, 1)
+        layout.addLayout(self.foot)
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.message.setAccessibleName(tr("Message"))
         layout.addWidget(self.message)
         row = QHBoxLayout()
         self.back_button = button(tr("Back"), self.back.emit)
-        self.back_button.setVisible(not first)
         self.next_button = button(next_text or tr("Next"), self.go_on, primary=True)
         self.next_button.setMinimumSize(150, 40)
         self.back_button.setMinimumSize(100, 40)
@@ -98,9 +113,16 @@ class Page(QWidget):
         row.addStretch(1)
         row.addWidget(self.next_button)
         layout.addLayout(row)
+        # Only now: a widget that is shown before it has a parent becomes a window of its own.
+        self.back_button.setVisible(not first)
+
+    @property
+    def visit(self) -> "Visit":
+        """The visit that this page belongs to."""
+        return self._visit
 
     def enter(self) -> None:
-        """Show the state; called whenever the page comes to the front."""
+        """Show the visit; called whenever the page comes to the front."""
 
     def leave(self) -> None:
         """Give back what the page holds open; called whenever it goes."""
@@ -110,6 +132,10 @@ class Page(QWidget):
 
     def refresh(self) -> None:
         """Show what the messages since the last call came to."""
+
+    def first_focus(self) -> QWidget:
+        """Return what has the keyboard when the page comes: never what destroys something."""
+        return self.next_button
 
     def go_on(self) -> None:
         """Check the step and go on."""

@@ -9,12 +9,27 @@ from bcikit.signal import RecordingError
 
 
 class Total(NamedTuple):
-    """Trials that are over, trials with an answer, right answers, trials in which something moved, rewards, seconds."""
+    """What was done.
+
+    Attributes
+    ----------
+    trials : int
+        Trials that are over.
+    answered, correct : int
+        Trials whose deciding window was decoded, and those in which the likeliest class was the one asked for.
+    moved, moved_right : int
+        Trials in which the gate let something move, and those in which nothing but the right thing moved.
+    rewards : int
+        Rewards of a neurofeedback.
+    seconds : float
+        Sum of the trials from start to end: what was trained, not how long the window stood open.
+    """
 
     trials: int = 0
     answered: int = 0
     correct: int = 0
-    movements: int = 0
+    moved: int = 0
+    moved_right: int = 0
     rewards: int = 0
     seconds: float = 0.0
 
@@ -31,19 +46,36 @@ class Counts:
         self._forget()
 
     def _forget(self) -> None:
-        self._trials: set[int] = set()
+        self._spans: dict[int, float] = {}
+        self._begun: dict[int, float] = {}
+        self._asked: dict[int, str] = {}
         self._answers: dict[int, bool] = {}
-        self._moved: set[int] = set()
+        self._moved: dict[int, set[str]] = {}
         self._rewards: set[float] = set()
-        self._first: float | None = None
-        self._last = 0.0
+        self._last_trial = -1
 
     @property
     def part(self) -> Total:
         """Of the part that runs."""
-        right = sum(self._answers.values())
-        seconds = 0.0 if self._first is None else self._last - self._first
-        return Total(len(self._trials), len(self._answers), right, len(self._moved), len(self._rewards), seconds)
+        over = self._moved.keys() & self._spans.keys() if self._spans else self._moved.keys()
+        right = sum(self._right(trial) for trial in over)
+        return Total(
+            trials=len(self._spans),
+            answered=len(self._answers),
+            correct=sum(self._answers.values()),
+            moved=len(over),
+            moved_right=right,
+            rewards=len(self._rewards),
+            seconds=sum(self._spans.values()),
+        )
+
+    def _right(self, trial: int) -> bool:
+        """Return whether nothing but the right thing moved in a trial."""
+        classes = self._moved[trial] - {""}
+        if classes:
+            return classes == {self._asked.get(trial, "")}
+        # A movement without a class of its own (a letter, a reward) is right where the answer was.
+        return self._answers.get(trial, True)
 
     @property
     def total(self) -> Total:
@@ -53,19 +85,22 @@ class Counts:
     def take(self, message: Mapping[str, Any]) -> None:
         """Count a message of the engine."""
         data = message.get("data") or {}
-        if message.get("type") in ("event", "health") and message.get("time"):
-            self._first = float(message["time"]) if self._first is None else self._first
-            self._last = max(self._last, float(message["time"]))
         if message.get("type") == "command":
             # A movement that is held is renewed many times a second: the trial counts, not the command.
-            self._moved.add(int(data.get("trial", -1 - int(message.get("sequence", 0)))))
+            trial = int(data.get("trial", self._last_trial))
+            self._moved.setdefault(trial, set()).add(str(data.get("class", "")))
         elif message.get("type") == "event":
             self._event(str(message.get("name", "")), data, float(message.get("time") or 0.0))
 
     def _event(self, name: str, data: Mapping[str, Any], time: float) -> None:
         trial = int(data.get("trial", -1))
-        if name == "trial/end" and not data.get("interrupted") and data.get("kind") != "custom":
-            self._trials.add(trial)
+        if name == "trial/start":
+            self._last_trial = trial
+            self._begun[trial], self._asked[trial] = time, str(data.get("class", ""))
+        elif name.startswith("cue/") and trial >= 0:
+            self._asked.setdefault(trial, name.removeprefix("cue/"))
+        elif name == "trial/end" and not data.get("interrupted") and data.get("kind") != "custom":
+            self._spans[trial] = max(0.0, time - self._begun.get(trial, time))
         elif name == "feedback/result":
             self._answers[trial] = bool(data.get("correct", data.get("hit")))
         elif name == "feedback/reward":

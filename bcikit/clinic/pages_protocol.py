@@ -56,7 +56,7 @@ class ProtocolPage(Page):
 
     def enter(self) -> None:
         """Fill in the plan."""
-        state = self.desk.state
+        state = self.visit
         person = self.desk.catalogue.subject(state.subject)
         plan = person.data.get("plan", {})
         wanted = state.protocol if state.settings else plan.get("protocol", state.protocol)
@@ -147,7 +147,7 @@ class ProtocolPage(Page):
     def _save_plan(self) -> None:
         if self.refused():
             return
-        code = self.desk.state.subject
+        code = self.visit.subject
         data = dict(self.desk.catalogue.subject(code).data)
         data["plan"] = {"protocol": self.name, "settings": self.settings()}
         self.desk.catalogue.update_subject(code, data=data)
@@ -155,7 +155,7 @@ class ProtocolPage(Page):
 
     def go_on(self) -> None:
         """Check the settings as the engine would, and go on."""
-        state = self.desk.state
+        state = self.visit
         settings, problems = self.settings(), self.refused()
         if problems:
             self.say("\n".join(problems), "BAD")

@@ -62,7 +62,7 @@ class ReportPage(Page):
 
     def data(self) -> ReportData:
         """Return what the report shows."""
-        state, catalogue = self.desk.state, self.desk.catalogue
+        state, catalogue = self.visit, self.desk.catalogue
         parts = [_result(Path(folder)) for folder in state.parts]
         total = counts_of(state.parts).total
         trend = [(day[:10], value) for day, value in catalogue.trend(state.subject, "online_accuracy")]
@@ -73,30 +73,32 @@ class ReportPage(Page):
             date=f"{datetime.now(UTC):%Y-%m-%d}",
             parts=parts,
             minutes=total.seconds / 60,
-            movements=total.movements,
+            movements=total.moved,
             reopened=state.reopened,
             notes=state.notes,
+            simulated=state.simulated,
             trend=trend,
             outcomes=[(o.measured[:10], o.scale, o.value, o.unit) for o in catalogue.outcomes(state.subject)],
         )
 
     def _fill_scores(self) -> None:
-        rows = [
-            [o.measured[:10], o.scale, f"{o.value:g}"] for o in self.desk.catalogue.outcomes(self.desk.state.subject)
-        ]
+        rows = [[o.measured[:10], o.scale, f"{o.value:g}"] for o in self.desk.catalogue.outcomes(self.visit.subject)]
         fill_table(self.scores, rows)
 
     def _add(self) -> None:
         try:
-            self.desk.catalogue.add_outcome(self.desk.state.subject, self.scale.text().strip(), self.value.value())
+            self.desk.catalogue.add_outcome(self.visit.subject, self.scale.text().strip(), self.value.value())
         except BciError as error:
             self.say(str(error), "BAD")
             return
         self.enter()
 
+    def open_old(self, folder: Path) -> None:
+        """Show the report of an older session."""
+
     def folder(self) -> Path:
         """Return where the report is saved: beside the last part of the session."""
-        return Path(self.desk.state.parts[-1]) if self.desk.state.parts else self.desk.data
+        return Path(self.visit.parts[-1]) if self.visit.parts else self.desk.data
 
     def _save(self, kind: str) -> None:
         path = self.folder() / f"training-report.{kind}"

@@ -55,11 +55,11 @@ class RunPage(Page):
 
     def planned_trials(self) -> int:
         """Return how many trials this phase has."""
-        return protocols.trials_of(self.desk.state.protocol, self.desk.state.settings, phase=self.phase)
+        return protocols.trials_of(self.visit.protocol, self.visit.settings, phase=self.phase)
 
     def folders(self) -> list[str]:
         """Return the folders of the parts of this phase so far."""
-        state = self.desk.state
+        state = self.visit
         return state.calibrations[-1:] if self.phase == "calibration" else state.parts
 
     def catch_up(self, *, running: bool) -> None:
@@ -76,10 +76,10 @@ class RunPage(Page):
 
     def go(self) -> None:
         """Let the engine go on."""
-        self.desk.runner.send("start", who=self.desk.state.operator)
+        self.desk.runner.send("start", who=self.visit.operator)
 
     def _start_engine(self) -> None:
-        state = self.desk.state
+        state = self.visit
         folder = self.desk.data / f"{state.subject}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{self.phase}"
         number = 2
         while folder.exists():
@@ -119,7 +119,7 @@ class RunPage(Page):
 
     def remaining(self) -> dict[str, Any]:
         """Return the settings of what is still to be done."""
-        return dict(self.desk.state.settings)
+        return dict(self.visit.settings)
 
     def enter(self) -> None:
         """Show where one is."""
@@ -147,7 +147,7 @@ class RunPage(Page):
     def stop_now(self) -> None:
         """Stop everything that moves."""
         if self.desk.runner.running:
-            self.desk.runner.send("stop", reason="therapist pressed STOP", who=self.desk.state.operator)
+            self.desk.runner.send("stop", reason="therapist pressed STOP", who=self.visit.operator)
             self.say(tr("STOP was sent"), "WARN")
 
     def show_patient(self) -> None:
@@ -165,8 +165,8 @@ class RunPage(Page):
             self.desk.patient = None
 
     def _note_patient(self, *, shown: bool) -> None:
-        if self.desk.state.patient_shown != shown:
-            self.desk.state.patient_shown = shown
+        if self.visit.patient_shown != shown:
+            self.visit.patient_shown = shown
             self.changed.emit()
 
     def take(self, message: dict[str, Any]) -> None:
@@ -194,7 +194,7 @@ class RunPage(Page):
             self.say(str((message.get("data") or {}).get("reason", "")), "BAD")
 
     def _acknowledge(self) -> None:
-        self.desk.runner.send("acknowledge", who=self.desk.state.operator, reason="cause mended, patient is well")
+        self.desk.runner.send("acknowledge", who=self.visit.operator, reason="cause mended, patient is well")
 
     def _finish(self) -> None:
         self.desk.runner.send("finish")
@@ -206,7 +206,7 @@ class RunPage(Page):
         if written.total.trials > self.trials:
             self.counts = written
             self.progress.setValue(min(self.trials, self.progress.maximum()))
-        self.desk.state.running = ""
+        self.visit.running = ""
         self.changed.emit()
 
     def on_result(self, values: dict[str, Any], folder: Path) -> None:
@@ -278,14 +278,15 @@ class CalibrationPage(RunPage):
         verdict = judge(summary, n_classes=max(2, len(values.get("classes", ()))))
         self.show_verdict(verdict.text(), verdict.level)
         if model.is_file():
-            self.desk.state.model = str(model)
-            self.desk.catalogue.add_model(
-                self.desk.state.subject,
-                model,
-                decoder=str(values.get("decoder") or ""),
-                paradigm=self.desk.state.protocol,
-                scores={"accuracy": verdict.accuracy, "n_trials": verdict.n_trials},
-            )
+            self.visit.model = str(model)
+            if not self.visit.simulated:
+                self.desk.catalogue.add_model(
+                    self.visit.subject,
+                    model,
+                    decoder=str(values.get("decoder") or ""),
+                    paradigm=self.visit.protocol,
+                    scores={"accuracy": verdict.accuracy, "n_trials": verdict.n_trials},
+                )
             self.next_button.setFocus()
         self.changed.emit()
 
@@ -305,7 +306,7 @@ class CalibrationPage(RunPage):
         """Go on with a model."""
         if self.desk.runner.running:
             self.say(tr("Wait until the calibration is over, or press STOP."), "WARN")
-        elif not self.desk.state.model:
+        elif not self.visit.model:
             self.say(tr("Calibrate first: press Start."), "WARN")
             self.start.setFocus()
         else:

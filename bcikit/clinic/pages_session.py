@@ -10,6 +10,7 @@ from bcikit.clinic import protocols
 from bcikit.clinic.base import Desk, card
 from bcikit.clinic.counts import Counts
 from bcikit.clinic.pages_run import RunPage
+from bcikit.clinic.strays import results_of
 from bcikit.decoding import accuracy_interval
 from bcikit.signal import BciError
 from bcikit.ui.bars import DecisionBars
@@ -103,8 +104,8 @@ class SessionPage(RunPage):
     def enter(self) -> None:
         """Show where one is, with the controls that the protocol has."""
         super().enter()
-        settings = self.desk.state.settings
-        kind = protocols.kind_of(self.desk.state.protocol)
+        settings = self.visit.settings
+        kind = protocols.kind_of(self.visit.protocol)
         self.difficulty_card.setVisible(kind == "rehabilitation")
         self.difficulty.blockSignals(True)
         self.difficulty.setValue(round(100 * float(settings.get("threshold", 0.7))))
@@ -114,7 +115,7 @@ class SessionPage(RunPage):
 
     def remaining(self) -> dict[str, Any]:
         """Return settings with the trials that are left, so that a session that was cut off goes on."""
-        state = self.desk.state
+        state = self.visit
         return protocols.remaining(state.protocol, state.settings, done=self.trials)
 
     def begin(self) -> None:
@@ -125,7 +126,7 @@ class SessionPage(RunPage):
 
     def go(self) -> None:
         """Arm, and go on; out of a pause, too."""
-        who = self.desk.state.operator
+        who = self.visit.operator
         if self.pause.isChecked():
             self.desk.runner.send("resume")
         self.desk.runner.send("arm", who=who)
@@ -195,36 +196,27 @@ class SessionPage(RunPage):
             self.accuracy.setText(tr("{count} rewards").format(count=total.rewards) if total.rewards else "–")
         self.dose.setText(
             tr("{minutes:.1f} minutes, {trials} trials, {movements} movements").format(
-                minutes=total.seconds / 60, trials=total.trials, movements=total.movements
+                minutes=total.seconds / 60, trials=total.trials, movements=total.moved
             )
         )
 
     def on_result(self, values: dict[str, Any], folder: Path) -> None:
         """Enter the part into the catalogue."""
-        keep = (
-            "online_accuracy",
-            "accuracy_interval",
-            "chance_upper",
-            "n_trials",
-            "n_correct",
-            "lost_samples",
-            "ended",
-        )
-        results = {key: values.get(key) for key in keep}
-        results["movements"] = self.counts.part.movements
         self.ended = str(values.get("ended", ""))
-        try:
-            self.desk.catalogue.add_session(
-                self.desk.state.subject,
-                folder,
-                paradigm=self.desk.state.protocol,
-                results=results,
-                seconds=float(values.get("duration_s") or 0.0),
-                notes="\n".join(self.desk.state.notes),
-            )
-        except BciError as error:
-            self.say(str(error), "BAD")
-            return
+        if not self.visit.simulated:
+            results, seconds = results_of(folder)
+            try:
+                self.desk.catalogue.add_session(
+                    self.visit.subject,
+                    folder,
+                    paradigm=self.visit.protocol,
+                    results=results,
+                    seconds=seconds,
+                    notes="\n".join(self.visit.notes),
+                )
+            except BciError as error:
+                self.say(str(error), "BAD")
+                return
         if self.ended == "finished":
             self.say(tr("The session is complete."), "GOOD")
             self.next_button.setFocus()
@@ -252,7 +244,7 @@ class SessionPage(RunPage):
     def _note(self) -> None:
         text = self.note.text().strip()
         if text:
-            self.desk.state.notes.append(text)
+            self.visit.notes.append(text)
             self.desk.runner.send("note", text=text)
             self.note.clear()
             self.say(tr("Noted."), "GOOD")

@@ -4,9 +4,11 @@ import contextlib
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from bcikit.recording import Catalogue
+from bcikit.recording.corrections import FORMER
 
 _REASONS = ("consent withdrawn", "erased on request", "?")
 
@@ -20,9 +22,10 @@ def keep_private(folder: Path) -> None:
             folder.chmod(0o700)
 
 
-def folders_of(data: Path, code: str) -> list[Path]:
-    """Return the folders of every calibration and session of a person, entered in the catalogue or not."""
-    name = re.compile(re.escape(code) + r"-\d{8}-\d{6}-(calibration|session)(-\d+)?")
+def folders_of(data: Path, codes: Iterable[str]) -> list[Path]:
+    """Return the folders of every calibration and session under these codes, entered in the catalogue or not."""
+    either = "|".join(re.escape(code) for code in codes)
+    name = re.compile(rf"({either})-\d{{8}}-\d{{6}}-(calibration|session)(-\d+)?")
     return sorted(path for path in data.iterdir() if path.is_dir() and name.fullmatch(path.name))
 
 
@@ -47,8 +50,9 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> int:
     """
     # The audit trail may not name the person, and a code may be any letters.
     reason = next(text for text in _REASONS if code.lower() not in text)
+    codes = [code, *catalogue.subject(code).data.get(FORMER, [])]
     gone = catalogue.erase_subject(code, reason=reason, files=True)["files"]
-    left = folders_of(data, code)
+    left = folders_of(data, codes)
     for folder in left:
         shutil.rmtree(folder)
     return gone + len(left)

@@ -33,6 +33,11 @@ def protocol_names() -> dict[str, str]:
     }
 
 
+def protocol_title(protocol: str) -> str:
+    """Return what a protocol is called, or its name where this window does not offer it."""
+    return protocol_names().get(protocol.removeprefix("paradigm:"), protocol)
+
+
 def protocol_sentence(protocol: str) -> str:
     """Return one sentence that says what happens."""
     return {
@@ -59,6 +64,17 @@ def kind_of(protocol: str) -> str:
 def learns(protocol: str) -> bool:
     """Return whether the protocol needs a calibration."""
     return kind_of(protocol) not in _NO_DECISIONS
+
+
+def needed_channels(protocol: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the electrodes that a protocol listens to: without them it cannot work."""
+    kind = kind_of(protocol)
+    if kind == "rehabilitation":
+        return ("C3", "C4")
+    if kind == "motor-imagery":
+        classes = settings.get("classes", ("left_hand", "right_hand"))
+        return ("C3", "C4", "Cz") if any("feet" in name for name in classes) else ("C3", "C4")
+    return ()
 
 
 def trials_of(protocol: str, settings: Mapping[str, Any], *, phase: str = "session") -> int:

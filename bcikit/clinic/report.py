@@ -37,6 +37,8 @@ class ReportData:
         Of the therapist.
     trend : sequence of (str, float)
         Day and accuracy of each session so far.
+    simulated : bool
+        True marks the whole report as that of no person.
     outcomes : sequence of (str, str, float, str)
         Day, scale, value, unit.
     """
@@ -52,6 +54,7 @@ class ReportData:
     trend: Sequence[tuple[str, float]]
     outcomes: Sequence[tuple[str, str, float, str]]
     reopened: int = 0
+    simulated: bool = False
 
     def accuracy(self) -> tuple[int, int, int]:
         """Return trials right, trials, and classes, over all parts."""
@@ -96,6 +99,7 @@ def html(data: ReportData) -> str:
         trend = f"<h2>{escape(tr('Trend over sessions'))}</h2>"
         trend += f"<img src='data:image/png;base64,{picture}' width='430' alt='{words}'>"
     title = escape(tr("Report of the training"))
+    mark = f"<p class='mark'>{escape(tr('SIMULATED PATIENT: not of a person'))}</p>" if data.simulated else ""
     language = "zh" if tr("language") == "语言" else "en"
     footer = tr(
         "Research software, not a medical device. The code stands for a person; keep this report as you keep patient "
@@ -104,7 +108,7 @@ def html(data: ReportData) -> str:
     return (
         f"<!DOCTYPE html><html lang='{language}'><head><meta charset='utf-8'><title>{title}</title>"
         f"<style>{_STYLE}</style></head><body>"
-        f"<h1>{title}</h1><table cellpadding='4'>{table}</table>{trend}{scores}"
+        f"{mark}<h1>{title}</h1><table cellpadding='4'>{table}</table>{trend}{scores}"
         f"<h2>{escape(tr('Notes'))}</h2><ul>{notes}</ul>{refusals}"
         f"<p style='color:#5c6975'>{escape(footer)}</p></body></html>"
     )
@@ -147,6 +151,7 @@ def interruptions(data: ReportData) -> str:
 
 _STYLE = (
     "body{font-family:'Noto Sans','Noto Sans CJK SC',sans-serif;max-width:760px;margin:24px auto;color:#16202a}"
+    ".mark{color:#c43d00;font-size:26px;font-weight:800}"
     "th{padding-right:18px;vertical-align:top;color:#5c6975}td,th{padding:4px 12px 4px 0}"
 )
 

@@ -66,8 +66,19 @@ class SessionRunner(Protocol):
         ``values`` and ``folder``) or "failed" (with ``error`` and ``folder``).
         """
 
-    def send(self, what: str, **details: Any) -> None:
-        """Give an order."""
+    def send(self, what: str, **details: Any) -> int:
+        """Give an order; returns a number to ask `heard` for."""
+
+    def heard(self, ticket: int) -> str | None:
+        """Return "" where the engine has the order, why it has it not, or None while that is not known."""
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the engine said anything; None before its first word."""
+
+    @property
+    def waited(self) -> float:
+        """Seconds since it was started or taken up."""
 
     def detach(self) -> None:
         """Leave the session to itself: the window goes, the session stays."""
@@ -89,6 +100,7 @@ class EngineRunner:
         self._handshake: Path | None = None
         self._session: dict[str, Any] = {}
         self.link: SessionLink | None = None
+        self._since = time.monotonic()
 
     @property
     def running(self) -> bool:
@@ -119,6 +131,7 @@ class EngineRunner:
         work.touch(mode=0o600)
         work.write_text(json.dumps(values), encoding="utf-8")
         self._session = {"folder": job.config.recording.folder}
+        self._since = time.monotonic()
         command = [sys.executable, "-m", "bcikit.clinic.engine_process", str(work)]
         # In a session of its own, and with no line to the window's terminal: closing it does not end the therapy.
         with self._handshake.with_suffix(".log").open("wb") as log:
@@ -135,6 +148,7 @@ class EngineRunner:
         except (OSError, ValueError):
             return False
         self._handshake, self._pid = path, int(self._session.get("pid", 0))
+        self._since = time.monotonic()
         self._connect()
         return True
 
@@ -176,10 +190,24 @@ class EngineRunner:
         error = trouble.read_text(encoding="utf-8") if trouble.is_file() else "The engine ended without a result."
         return {"type": "failed", "folder": folder, "error": error}
 
-    def send(self, what: str, **details: Any) -> None:
+    def send(self, what: str, **details: Any) -> int:
         """Give the engine an order."""
-        if self.link is not None:
-            self.link.orders.send(what, **details)
+        # One that cannot be reached yet is told so, not forgotten.
+        return -1 if self.link is None else self.link.orders.send(what, **details)
+
+    def heard(self, ticket: int) -> str | None:
+        """Return "" where the engine has the order, why it has it not, or None while that is not known."""
+        return "The engine cannot be reached." if self.link is None else self.link.orders.heard(ticket)
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the engine said anything; None before its first word."""
+        return None if self.link is None or not self.link.joined else self.link.age
+
+    @property
+    def waited(self) -> float:
+        """Seconds since it was started or taken up."""
+        return time.monotonic() - self._since
 
     def _clear(self) -> None:
         self.detach()

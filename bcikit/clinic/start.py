@@ -1,16 +1,19 @@
 """Starts the clinic window."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSettings
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
 
+from bcikit.clinic.lock import FolderLock
 from bcikit.clinic.privacy import keep_private
 from bcikit.clinic.runner import EngineRunner
 from bcikit.clinic.window import ClinicWindow
 from bcikit.recording import Catalogue
+from bcikit.signal import BciError
 from bcikit.ui import words
 from bcikit.ui.application import dress, prepare
 from bcikit.ui.keys import SpaceStops
@@ -34,6 +37,7 @@ class Clinic:
         self._theme = theme or str(settings.value("clinic-theme") or "light")
         self._language = language or str(settings.value("language") or words.system_language())
         keep_private(data)
+        self._lock = FolderLock(data)
         self._catalogue = Catalogue(f"sqlite:///{data / 'catalogue.sqlite'}")
         self._runner = EngineRunner(data / "runs")
         self.window = self._make()
@@ -71,13 +75,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--size", default="1280x800")
     options = parser.parse_args(arguments)
     application = prepare()
-    clinic = Clinic(
-        application,
-        options.data or data_folder(),
-        theme=options.theme,
-        language=options.language,
-        settings=QSettings("bcikit", "viewer"),
-    )
+    try:
+        clinic = Clinic(
+            application,
+            options.data or data_folder(),
+            theme=options.theme,
+            language=options.language,
+            settings=QSettings("bcikit", "viewer"),
+        )
+    except BciError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the words of a command
+        if application.platformName() != "offscreen":
+            QMessageBox.warning(None, "bcikit", str(error))
+        return error.exit_code
     width, _, height = options.size.partition("x")
     clinic.window.resize(int(width), int(height))
     clinic.window.show()

@@ -1,31 +1,49 @@
-"""The clinic window: the steps on the left, one page at a time, and a way back from everything."""
+"""The clinic window: who is treated on top, the steps on the left, one page at a time, a way back from everything."""
 
 from pathlib import Path
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QCloseEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from bcikit.clinic import protocols
 from bcikit.clinic.base import Desk, Page
-from bcikit.clinic.pages_before import ConsentPage, PatientPage
-from bcikit.clinic.pages_device import DevicePage, ElectrodesPage
+from bcikit.clinic.header import Header
+from bcikit.clinic.page_consent import ConsentPage
+from bcikit.clinic.page_device import DevicePage
+from bcikit.clinic.page_electrodes import ElectrodesPage
+from bcikit.clinic.page_patient import PatientPage
 from bcikit.clinic.pages_protocol import ProtocolPage
 from bcikit.clinic.pages_report import ReportPage
 from bcikit.clinic.pages_run import CalibrationPage, RunPage
 from bcikit.clinic.pages_session import SessionPage
+from bcikit.clinic.question import Question
 from bcikit.clinic.runner import SessionRunner
-from bcikit.clinic.state import STEPS, ClinicState
+from bcikit.clinic.strays import enter_strays
+from bcikit.clinic.visit import STEPS, Visit
 from bcikit.recording import Catalogue
 from bcikit.ui.inputs import button
 from bcikit.ui.theme import Theme
 from bcikit.ui.words import LANGUAGES, tr
 
 POLL_MS = 50
+STATE_FILE = "clinic-state.json"
 
 
 class ClinicWindow(QMainWindow):
-    """From the patient to the report.
+    """From the patient to the report, one patient at a time.
+
+    Everything that belongs to a patient is in one `Visit` and in pages made for it; another patient gets another visit
+    and other pages, so that nothing of one can be shown, used or stored for the next.
 
     Parameters
     ----------
@@ -43,17 +61,18 @@ class ClinicWindow(QMainWindow):
 
     def __init__(self, theme: Theme, *, catalogue: Catalogue, runner: SessionRunner, data: Path) -> None:
         super().__init__()
-        self._file = data / "clinic-state.json"
-        self.desk = Desk(ClinicState.load(self._file), catalogue, runner, theme, data)
+        self._file = data / STATE_FILE
+        self.desk = Desk(Visit.load(self._file), catalogue, runner, theme, data)
         self.leaving = False
         self.setWindowTitle(tr("bcikit clinic"))
+        self.header = Header(theme)
+        self.question = Question(theme)
         self.stack = QStackedWidget()
         self.pages: dict[str, Page] = {}
         self._labels: dict[str, QLabel] = {}
         font = self.font()
         font.setPixelSize(14)
         self.setFont(font)
-        self._make_pages()
         self._build()
         self._menus()
         self._timer = QTimer(self)
@@ -63,25 +82,34 @@ class ClinicWindow(QMainWindow):
         self._resume()
 
     def _make_pages(self) -> None:
+        """Make the pages of a visit; those of the visit before go with everything they hold."""
+        for page in self.pages.values():
+            page.leave()
+            self.stack.removeWidget(page)
+            page.hide()
+            page.deleteLater()
         desk = self.desk
-        for name, page in (
-            ("patient", PatientPage(desk)),
-            ("consent", ConsentPage(desk)),
-            ("device", DevicePage(desk)),
-            ("electrodes", ElectrodesPage(desk)),
-            ("protocol", ProtocolPage(desk)),
-            ("calibration", CalibrationPage(desk)),
-            ("session", SessionPage(desk)),
-            ("report", ReportPage(desk)),
-        ):
-            self.pages[name] = page
+        patient, report = PatientPage(desk), ReportPage(desk)
+        patient.begun.connect(self._ask_begin)
+        patient.report.connect(self._show_old_report)
+        self.pages = {
+            "patient": patient,
+            "consent": ConsentPage(desk),
+            "device": DevicePage(desk),
+            "electrodes": ElectrodesPage(desk),
+            "protocol": ProtocolPage(desk),
+            "calibration": CalibrationPage(desk),
+            "session": SessionPage(desk),
+            "report": report,
+        }
+        for page in self.pages.values():
             self.stack.addWidget(page)
             page.done.connect(self.go_on)
             page.back.connect(self.go_back)
             page.changed.connect(self.keep)
 
     def _build(self) -> None:
-        names = {
+        self._names = {
             "patient": tr("Patient"),
             "consent": tr("Consent and screening"),
             "device": tr("Device"),
@@ -92,29 +120,38 @@ class ClinicWindow(QMainWindow):
             "report": tr("Report"),
         }
         steps = QVBoxLayout()
-        steps.setContentsMargins(14, 18, 8, 14)
-        steps.setSpacing(4)
-        self.who = QLabel()
-        self.who.setWordWrap(True)
-        self.who.setAccessibleName(tr("Patient and therapist"))
-        steps.addWidget(self.who)
-        for number, name in enumerate(STEPS, start=1):
-            label = QLabel(f"{number}  {names[name]}")
-            label.setMinimumHeight(34)
+        steps.setContentsMargins(14, 12, 8, 12)
+        steps.setSpacing(2)
+        for name in STEPS:
+            label = QLabel()
+            label.setMinimumHeight(30)
+            label.setWordWrap(True)
             self._labels[name] = label
             steps.addWidget(label)
         steps.addStretch(1)
-        self.anew = button(tr("Begin anew"), self.begin_anew, hint=tr("Leave this session and choose a patient"))
+        self.anew = button(tr("End visit ..."), self.end_visit, hint=tr("Leave this patient and choose another one"))
         steps.addWidget(self.anew)
         side = QWidget()
         side.setLayout(steps)
-        side.setFixedWidth(212)
-        centre = QWidget()
-        row = QHBoxLayout(centre)
+        scroll = QScrollArea()
+        scroll.setWidget(side)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFixedWidth(196)
+        centre, middle = QWidget(), QWidget()
+        row = QHBoxLayout(middle)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        row.addWidget(side)
+        row.addWidget(scroll)
         row.addWidget(self.stack, 1)
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.header)
+        column.addWidget(self.question)
+        column.addWidget(middle, 1)
         self.setCentralWidget(centre)
 
     def _menus(self) -> None:
@@ -131,62 +168,117 @@ class ClinicWindow(QMainWindow):
             action.setShortcut(key)
         action.triggered.connect(lambda _checked=False: self.look_wanted.emit(theme, language))
 
-    # -- steps -----------------------------------------------------------------------------------------------------
+    # -- visits -------------------------------------------------------------------------------------------------------
+
+    @property
+    def visit(self) -> Visit:
+        """The visit that is open."""
+        return self.desk.visit
+
+    def _open(self, visit: Visit) -> None:
+        """End the visit that was open and begin another one, with pages of its own."""
+        self._close_patient()
+        self.question.hide()
+        self.desk.visit = visit
+        self._make_pages()
+        self.show_step(visit.step)
+
+    def _close_patient(self) -> None:
+        if self.desk.patient is not None:
+            self.desk.patient.close()
+            self.desk.patient.deleteLater()
+            self.desk.patient = None
+
+    def _ask_begin(self, visit: Visit) -> None:
+        """Begin the visit of a person who was confirmed; one that is open is only ended by who says so."""
+        if self.visit.recorded and self.visit.step != "patient":
+            return
+        if not self.visit.recorded or not self.visit.subject:
+            self._open(visit)
+            return
+        self.question.ask(
+            tr("The visit of {code} is open. End it and begin that of {other}?").format(
+                code=self.visit.subject, other=visit.subject
+            ),
+            tr("End it"),
+            lambda: self._open(visit),
+        )
+
+    def end_visit(self) -> None:
+        """Ask whether the visit is over; one whose engine runs must be stopped first."""
+        if self.desk.runner.running:
+            self.page.say(tr("A session is running. Stop it first."), "WARN")
+            return
+        if not self.visit.subject:
+            self._fresh()
+            return
+        self.question.ask(
+            tr("End the visit of {code}? What was recorded is kept.").format(code=self.visit.subject),
+            tr("End visit"),
+            self._fresh,
+        )
+
+    def _fresh(self) -> None:
+        self._open(Visit(operator=self.visit.operator))
+
+    def _resume(self) -> None:
+        """Go back to where one was; take up a session that went on without the window."""
+        visit = self.visit
+        if visit.subject and not any(p.code == visit.subject for p in self.desk.catalogue.subjects(visit.subject)):
+            visit = self.desk.visit = Visit(operator=visit.operator)
+        running = bool(visit.running) and self.desk.runner.attach(visit.running)
+        if not running:
+            visit.running = ""
+            # What a power cut ended is part of the history, too.
+            enter_strays(self.desk.catalogue, self.desk.data)
+        self._make_pages()
+        page = self.running_page if running else self.pages["session"]
+        if isinstance(page, RunPage):
+            page.catch_up(running=running)
+        self.show_step(visit.step)
+        if running:
+            visit.reopened += 1
+            self.keep()
+            if visit.patient_shown and isinstance(page, RunPage):
+                page.show_patient()
+            self.page.say(tr("The session went on while this window was closed."), "GOOD")
+        elif visit.under_way:
+            self.page.say(tr("Welcome back: this is where you were, with {code}.").format(code=visit.subject), "WARN")
+
+    # -- steps --------------------------------------------------------------------------------------------------------
 
     @property
     def page(self) -> Page:
         """The page in front."""
-        return self.pages[self.desk.state.step]
-
-    def _resume(self) -> None:
-        """Go back to where one was; take up a session that went on without the window."""
-        state = self.desk.state
-        back = state.under_way
-        if state.subject and not any(p.code == state.subject for p in self.desk.catalogue.subjects(state.subject)):
-            self.desk.forget()
-            state, back = self.desk.state, False
-        running = bool(state.running) and self.desk.runner.attach(state.running)
-        if not running:
-            state.running = ""
-        page = self.running_page if running else self.pages["session"]
-        if isinstance(page, RunPage):
-            page.catch_up(running=running)
-        self.show_step(state.step)
-        if running:
-            state.reopened += 1
-            self.keep()
-            if state.patient_shown and isinstance(page, RunPage):
-                page.show_patient()
-            self.page.say(tr("The session went on while this window was closed."), "GOOD")
-        elif back:
-            self.page.say(tr("Welcome back: this is where you were."), "GOOD")
+        return self.pages[self.visit.step]
 
     def show_step(self, step: str) -> None:
         """Bring a step to the front."""
         old = self.stack.currentWidget()
         if isinstance(old, Page):
             old.leave()
-        self.desk.state.step = step
+        self.question.hide()
+        self.visit.step = step
         self.keep()
-        self.stack.setCurrentWidget(self.pages[step])
-        self.pages[step].enter()
-        self.pages[step].next_button.setFocus()
+        page = self.pages[step]
+        self.stack.setCurrentWidget(page)
+        page.enter()
+        page.first_focus().setFocus()
         theme = self.desk.theme
         reached = STEPS.index(step)
         for index, (name, label) in enumerate(self._labels.items()):
             here = name == step
             colour = theme.accent if here else theme.text if index < reached else theme.dim
             label.setStyleSheet(f"color: {colour}; font-size: 14px; font-weight: {700 if here else 400};")
-            done = "✓ " if index < reached else "› " if here else f"{index + 1} "
-            label.setText(done + label.text().lstrip("✓›12345678 "))
-        state = self.desk.state
-        who = f"{state.subject or '–'}\n{tr('Therapist')}: {state.operator or '–'}" if reached else ""
-        self.who.setText(who)
+            done = "✓" if index < reached else "›" if here else str(index + 1)
+            label.setText(f"{done} {self._names[name]}")
+        self.anew.setEnabled(bool(self.visit.subject))
+        self.header.show_visit(self.visit)
 
     def go_on(self) -> None:
-        """One step on; after the report a new session begins."""
+        """One step on; after the report the visit is over."""
         steps = self._steps()
-        index = steps.index(self.desk.state.step)
+        index = steps.index(self.visit.step)
         if index + 1 < len(steps):
             self.show_step(steps[index + 1])
         else:
@@ -195,37 +287,21 @@ class ClinicWindow(QMainWindow):
     def go_back(self) -> None:
         """One step back."""
         steps = self._steps()
-        self.show_step(steps[max(0, steps.index(self.desk.state.step) - 1)])
+        self.show_step(steps[max(0, steps.index(self.visit.step) - 1)])
 
     def _steps(self) -> list[str]:
         """Return the steps that the protocol needs: what is not learned is not calibrated."""
-        state = self.desk.state
-        skipped = state.step != "calibration" and not protocols.learns(state.protocol)
+        skipped = self.visit.step != "calibration" and not protocols.learns(self.visit.protocol)
         return [step for step in STEPS if not (skipped and step == "calibration")]
 
-    def begin_anew(self) -> None:
-        """Leave this session; one that runs must be stopped first."""
-        if self.desk.runner.running:
-            self.page.say(tr("A session is running. Stop it first."), "WARN")
-            return
-        self._fresh()
-
-    def _fresh(self) -> None:
-        page = self.running_page
-        if isinstance(page, RunPage):
-            page.close_patient()
-        self.desk.forget()
-        session, calibration = self.pages["session"], self.pages["calibration"]
-        if isinstance(session, SessionPage) and isinstance(calibration, CalibrationPage):
-            session.reset()
-            calibration.reset()
-        for page in self.pages.values():
-            page.say("")
-        self.show_step("patient")
+    def _show_old_report(self, folder: str) -> None:
+        page = self.pages["report"]
+        assert isinstance(page, ReportPage)
+        page.open_old(Path(folder))
 
     def keep(self) -> None:
         """Keep where one is."""
-        self.desk.state.save(self._file)
+        self.visit.save(self._file)
 
     # -- the engine ------------------------------------------------------------------------------------------------
 
@@ -234,8 +310,8 @@ class ClinicWindow(QMainWindow):
         if not self.desk.runner.running:
             return
         handshake = self.desk.runner.handshake
-        if handshake != self.desk.state.running:
-            self.desk.state.running = handshake
+        if handshake != self.visit.running:
+            self.visit.running = handshake
             self.keep()
         page = self.running_page
         for message in self.desk.runner.poll():
@@ -245,7 +321,7 @@ class ClinicWindow(QMainWindow):
     @property
     def running_page(self) -> Page:
         """The page of the calibration or session that runs."""
-        return self.pages[self.desk.state.running_step or "session"]
+        return self.pages[self.visit.running_step or "session"]
 
     def stop(self) -> None:
         """Stop everything that moves."""
@@ -262,9 +338,7 @@ class ClinicWindow(QMainWindow):
         self._timer.stop()
         self.keep()
         self.page.leave()
-        page = self.running_page
-        if isinstance(page, RunPage):
-            page.close_patient()
+        self._close_patient()
         if not self.leaving:
             self.desk.runner.detach()
             self.desk.catalogue.close()

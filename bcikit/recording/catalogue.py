@@ -22,7 +22,8 @@ from bcikit.recording.tables_sql import AuditEntry, ModelEntry, Outcome, Run, Se
 from bcikit.safety.anchor import Anchors
 from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
 
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""What a code of a person is made of."""
 
 
 def default_url() -> str:
@@ -111,7 +112,7 @@ class Catalogue:
             yield connection
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Connection]:
         """Begin a transaction that no other one that writes overlaps: numbers and the audit trail follow each other."""
         with self._told():
             with self._connect.begin() as connection:
@@ -156,7 +157,7 @@ class Catalogue:
         data : mapping or None
             Anything else, ready for JSON.
         """
-        if not _CODE.fullmatch(code):
+        if not CODE.fullmatch(code):
             raise ArgumentError(f"code is {code!r}; allowed: up to 64 letters, digits, '-' and '_' (a code, no name).")
         row = Subject(
             code=code,
@@ -166,7 +167,7 @@ class Catalogue:
             affected_side=affected_side,
             data=dict(data or {}),
         )
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.add(row)
             append_entry(connection, self.who, "add subject", row, {})
         return row
@@ -180,7 +181,7 @@ class Catalogue:
             If the code is not in the catalogue.
         """
         with self._reading() as connection:
-            return _find(connection, code)
+            return find_subject(connection, code)
 
     def subjects(self, search: str = "") -> list[Subject]:
         """Return all persons whose code holds `search`, in order of their codes."""
@@ -190,8 +191,8 @@ class Catalogue:
 
     def update_subject(self, code: str, **changes: Any) -> Subject:
         """Change what is known of a person: birth_year, hand, affected_side, data."""
-        with self._writing() as connection:
-            row = _find(connection, code)
+        with self.writing() as connection:
+            row = find_subject(connection, code)
             for name, value in changes.items():
                 if name not in ("birth_year", "hand", "affected_side", "data"):
                     raise ArgumentError(f"{name!r} of a subject cannot be changed.")
@@ -214,8 +215,8 @@ class Catalogue:
         """Enter a session folder of a person; when it was and how it ended is read from its header."""
         folder = Path(path).resolve()
         header = read_header(folder)
-        with self._writing() as connection:
-            person = _find(connection, subject)
+        with self.writing() as connection:
+            person = find_subject(connection, subject)
             row = SessionEntry(
                 subject_id=person.id,
                 path=str(folder),
@@ -235,7 +236,7 @@ class Catalogue:
         wanted = select(SessionEntry).order_by(SessionEntry.started, SessionEntry.id)
         with self._reading() as connection:
             if subject:
-                wanted = wanted.where(SessionEntry.subject_id == _find(connection, subject).id)
+                wanted = wanted.where(SessionEntry.subject_id == find_subject(connection, subject).id)
             if paradigm:
                 wanted = wanted.where(SessionEntry.paradigm == paradigm)
             if search:
@@ -249,7 +250,7 @@ class Catalogue:
         self, session: int, *, kind: str = "", number: int | None = None, results: Mapping[str, Any] | None = None
     ) -> Run:
         """Enter a run of a session; it gets the next number where none is given."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             entry = connection.get(SessionEntry, session)
             if entry is None:
                 raise ArgumentError(f"There is no session {session} in the catalogue.")
@@ -278,8 +279,8 @@ class Catalogue:
         """Enter a model file of a person; a folder is none."""
         if Path(path).is_dir():
             raise ArgumentError(f"{path} is a folder; enter the model file in it.")
-        with self._writing() as connection:
-            person = _find(connection, subject)
+        with self.writing() as connection:
+            person = find_subject(connection, subject)
             row = ModelEntry(
                 subject_id=person.id,
                 path=str(Path(path).resolve()),
@@ -295,7 +296,7 @@ class Catalogue:
     def models(self, subject: str, *, paradigm: str = "") -> list[ModelEntry]:
         """Return the models of a person, the newest last."""
         with self._reading() as connection:
-            wanted = select(ModelEntry).where(ModelEntry.subject_id == _find(connection, subject).id)
+            wanted = select(ModelEntry).where(ModelEntry.subject_id == find_subject(connection, subject).id)
             if paradigm:
                 wanted = wanted.where(ModelEntry.paradigm == paradigm)
             return list(connection.scalars(wanted.order_by(ModelEntry.created, ModelEntry.id)))
@@ -317,8 +318,8 @@ class Catalogue:
             datetime.datetime.fromisoformat(when)
         except ValueError:
             raise ArgumentError(f"measured is {when!r}; it must be a date like 2026-05-31.") from None
-        with self._writing() as connection:
-            person = _find(connection, subject)
+        with self.writing() as connection:
+            person = find_subject(connection, subject)
             row = Outcome(
                 subject_id=person.id,
                 scale=scale,
@@ -335,7 +336,7 @@ class Catalogue:
     def outcomes(self, subject: str, scale: str = "") -> list[Outcome]:
         """Return the measures of a person in order of time, of one scale or of all."""
         with self._reading() as connection:
-            wanted = select(Outcome).where(Outcome.subject_id == _find(connection, subject).id)
+            wanted = select(Outcome).where(Outcome.subject_id == find_subject(connection, subject).id)
             if scale:
                 wanted = wanted.where(Outcome.scale == scale)
             return list(connection.scalars(wanted.order_by(Outcome.measured, Outcome.id)))
@@ -373,8 +374,8 @@ class Catalogue:
             raise ArgumentError("reason must say why the person is erased.")
         if code.lower() in reason.lower():
             raise ArgumentError("reason must not name the person: it stays in the audit trail.")
-        with self._writing() as connection:
-            row = _find(connection, code)
+        with self.writing() as connection:
+            row = find_subject(connection, code)
             sessions = list(connection.scalars(select(SessionEntry).where(SessionEntry.subject_id == row.id)))
             models = list(connection.scalars(select(ModelEntry).where(ModelEntry.subject_id == row.id)))
             outcomes = list(connection.scalars(select(Outcome).where(Outcome.subject_id == row.id)))
@@ -423,7 +424,8 @@ class Catalogue:
         return broken if broken is not None else first_unanchored(rows, self._anchors.find(self.place))
 
 
-def _find(connection: Connection, code: str) -> Subject:
+def find_subject(connection: Connection, code: str) -> Subject:
+    """Return the row of a person; raises `ArgumentError` where the code is not entered."""
     row = connection.scalar(select(Subject).where(Subject.code == code))
     if row is None:
         raise ArgumentError(f"There is no subject {code!r} in the catalogue.")

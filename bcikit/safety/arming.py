@@ -130,6 +130,11 @@ def person_problems(request: ArmRequest, settings: GateSettings) -> dict[str, st
             missing.append(f"no consent record; needed: {', '.join(scopes)}")
         else:
             missing += request.consent.problems(subject=request.subject, scopes=scopes)
+    if settings.profile == "fes":
+        # Current through a person who was not asked about an implant is the worst that can be armed here.
+        missing += (
+            ["current needs the screening answers"] if request.screening is None else request.screening.problems("fes")
+        )
     if missing:
         problems["A-ARM"] = "; ".join(missing)
     stimulus = _stimulus_problem(request, settings)

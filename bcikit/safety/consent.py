@@ -18,58 +18,92 @@ Scope = Literal["acquire", "store", "share", "stimulate", "fes", "robot", "vr", 
 _CLOCKS_DIFFER = datetime.timedelta(minutes=10)
 """By how much the clock of the place where it was signed may be ahead."""
 
-_BARS = ("epilepsy", "prior_seizure", "photoparoxysmal_response", "migraine_with_photic_trigger", "alcohol")
+_LIGHT = ("epilepsy", "prior_seizure", "photoparoxysmal_response", "migraine_with_photic_trigger", "alcohol")
+_CURRENT = ("implant", "pregnancy", "metal", "skin", "sensation", "epilepsy", "prior_seizure", "alcohol")
+_NEVER = ("implant",)
+"""No clinician overrides these here: current through a person with a pacemaker or another electronic implant."""
+
+Bar = Literal["stimulate", "fes"]
+"""What answers can bar: flickering stimuli, and current through a muscle."""
 
 
 class Screening(BaseModel):
-    """Answers of the photosensitivity screening.
+    """Answers of the screening for flicker and for current; None where a question was not asked.
 
     A questionnaire alone is not enough: of those who had a seizure in the 1997 broadcast only 24 % had had one before
-    (Fisher et al. 2005). It is one control beside the design limits, the dose, the operator and the stop key.
+    (Fisher et al. 2005). It is one control beside the design limits, the dose, the operator and the stop key. What was
+    not asked bars as a yes does, and no override makes up for a question.
 
     Attributes
     ----------
-    age : int
-        Years.
-    epilepsy, prior_seizure, photoparoxysmal_response, migraine_with_photic_trigger, alcohol : bool
-        Any of them bars flickering stimuli.
-    sleep_h : float
+    age : int or None
+        Years; below 18 bars flickering stimuli.
+    epilepsy, prior_seizure, photoparoxysmal_response, migraine_with_photic_trigger, alcohol : bool or None
+        Any of them bars flickering stimuli; the first two and alcohol bar current, too.
+    sleep_h : float or None
         Hours slept in the last night; fewer than 5 bars flickering stimuli.
+    implant, pregnancy, metal, skin, sensation : bool or None
+        Pacemaker or another electronic implant, pregnancy, metal under the electrodes, skin that is broken or sore
+        there, no feeling there: each bars current.
     override_by, override_reason : str
-        A clinician who overrides a bar, and why.
+        A clinician who overrides a bar, and why; an implant is never overridden.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    age: Annotated[int, Field(ge=0, le=130)]
-    epilepsy: bool
-    prior_seizure: bool
-    photoparoxysmal_response: bool
-    migraine_with_photic_trigger: bool
-    alcohol: bool
-    sleep_h: Annotated[float, Field(ge=0, le=24)]
+    age: Annotated[int, Field(ge=0, le=130)] | None
+    epilepsy: bool | None
+    prior_seizure: bool | None
+    photoparoxysmal_response: bool | None
+    migraine_with_photic_trigger: bool | None
+    alcohol: bool | None
+    sleep_h: Annotated[float, Field(ge=0, le=24)] | None
+    implant: bool | None = None
+    pregnancy: bool | None = None
+    metal: bool | None = None
+    skin: bool | None = None
+    sensation: bool | None = None
     override_by: str = ""
     override_reason: str = ""
 
-    def bars(self) -> tuple[str, ...]:
-        """Return what speaks against flickering stimuli."""
-        found = [name for name in _BARS if getattr(self, name)]
-        if self.age < 18:
-            found.append("age below 18")
-        if self.sleep_h < 5:
-            found.append("less than 5 h of sleep")
+    def bars(self, what: Bar = "stimulate") -> tuple[str, ...]:
+        """Return what speaks against flickering stimuli, or against current ("fes")."""
+        names = _LIGHT if what == "stimulate" else _CURRENT
+        found = [name for name in names if getattr(self, name)]
+        if what == "stimulate":
+            if self.age is not None and self.age < 18:
+                found.append("age below 18")
+            if self.sleep_h is not None and self.sleep_h < 5:
+                found.append("less than 5 h of sleep")
         return tuple(found)
 
-    def problems(self) -> list[str]:
-        """Return why flickering stimuli are refused; empty if they are not, or a clinician overrides with a reason."""
-        bars = self.bars()
-        if not bars or (says_something(self.override_by) and says_something(self.override_reason)):
-            return []
-        return [f"screening: {', '.join(bars)}; a clinician can override with name and reason"]
+    def unasked(self, what: Bar = "stimulate") -> tuple[str, ...]:
+        """Return the questions for this that have no answer."""
+        names = (*_LIGHT, "age", "sleep_h") if what == "stimulate" else _CURRENT
+        return tuple(name for name in names if getattr(self, name) is None)
+
+    @property
+    def overridden(self) -> bool:
+        """True if a clinician put name and reason to it."""
+        return says_something(self.override_by) and says_something(self.override_reason)
+
+    def problems(self, what: Bar = "stimulate") -> list[str]:
+        """Return why flickering stimuli, or current, are refused; empty if they are not, or a clinician overrides."""
+        found = []
+        unasked, bars = self.unasked(what), self.bars(what)
+        if unasked:
+            found.append(f"screening: not asked: {', '.join(unasked)}")
+        never = [name for name in bars if what == "fes" and name in _NEVER]
+        if never:
+            found.append(f"screening: {', '.join(never)}; nobody overrides that")
+        elif bars and not self.overridden:
+            found.append(f"screening: {', '.join(bars)}; a clinician can override with name and reason")
+        return found
 
     def sha256(self) -> str:
         """Return the hash of the answers that the consent record carries."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        values = self.model_dump(mode="json", exclude_none=True)
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -1,6 +1,7 @@
 """What a window can measure of a stream by itself: loss, jitter, and the quality of the electrodes."""
 
 from collections import deque
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -27,6 +28,7 @@ class LinkMeter:
         profile = "synthetic" if synthetic else "eeg-wet"
         judged = judge and bool(info.indices(ch_type="eeg")) and info.sfreq > 0
         self._monitor = QualityMonitor(info, profile=profile) if judged else None
+        self._ohms: dict[str, float] = {}
         self._times: deque[float] = deque(maxlen=max(16, round(5 * info.sfreq)))
         self._samples: deque[int] = deque(maxlen=self._times.maxlen)
 
@@ -36,6 +38,12 @@ class LinkMeter:
             self._monitor.update(chunk)
         self._times.extend(chunk.times.tolist())
         self._samples.extend(range(chunk.first_sample, chunk.end_sample))
+
+    def take_impedances(self, ohms: Mapping[str, float]) -> None:
+        """Take impedances by channel name, in ohms: they are judged with the signal."""
+        self._ohms = dict(ohms)
+        if self._monitor is not None and ohms:
+            self._monitor.on_impedance(ohms)
 
     def jitter_ms(self) -> float:
         """Return the standard deviation of the times of the last 5 s around a straight line, in milliseconds."""
@@ -50,4 +58,7 @@ class LinkMeter:
         """Return the quality of each EEG channel, by the rules of the safety room."""
         if self._monitor is None or not self._monitor.known:
             return {}
-        return {name: Quality(entry.level.name, entry.rules) for name, entry in self._monitor.quality().items()}
+        return {
+            name: Quality(entry.level.name, entry.rules, self._ohms.get(name))
+            for name, entry in self._monitor.quality().items()
+        }

@@ -35,8 +35,10 @@ class Orders:
 
     def __init__(self, client: OrderClient | None) -> None:
         self._client = client
-        self._queues: dict[str, queue.SimpleQueue[dict[str, Any] | None]] = {}
+        self._queues: dict[str, queue.SimpleQueue[tuple[int, dict[str, Any]] | None]] = {}
         self.errors: list[str] = []
+        self._fates: dict[int, str] = {}
+        self._count = 0
         self.sent: list[dict[str, Any]] = []
         self._threads: list[threading.Thread] = []
         if client is not None:
@@ -51,29 +53,41 @@ class Orders:
         """True if there is an engine to order."""
         return self._client is not None
 
-    def send(self, what: str, **details: Any) -> None:
-        """Order something; returns at once. What goes wrong is put into `errors`."""
+    def send(self, what: str, **details: Any) -> int:
+        """Order something; returns at once, with a number to ask `heard` for. What goes wrong is put into `errors`."""
+        self._count += 1
+        ticket = self._count
         if self._client is not None and self._threads:
-            self._queues["stop" if what == "stop" else "orders"].put({"do": what, **details})
+            self._queues["stop" if what == "stop" else "orders"].put((ticket, {"do": what, **details}))
+        else:
+            self._fates[ticket] = "There is no engine to order."
+        return ticket
+
+    def heard(self, ticket: int) -> str | None:
+        """Return "" where the engine has the order, why it has it not, or None while that is not known."""
+        return self._fates.get(ticket)
 
     def _work(self, name: str) -> None:
         assert self._client is not None
         while True:
-            order = self._queues[name].get()
-            if order is None:
+            waiting = self._queues[name].get()
+            if waiting is None:
                 return
+            ticket, order = waiting
             try:
                 self._client.send(order)
                 self.sent.append(order)
+                self._fates[ticket] = ""
             except (BciError, OSError, EOFError) as error:
                 self.errors.append(str(error))
+                self._fates[ticket] = str(error)
 
     def close(self) -> None:
         """Send what waits and hang up."""
         if self._client is None or not self._threads:
             return
-        for waiting in self._queues.values():
-            waiting.put(None)
+        for line in self._queues.values():
+            line.put(None)
         for thread in self._threads:
             thread.join(3.0)
         self._client.close()

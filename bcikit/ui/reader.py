@@ -32,6 +32,8 @@ class StreamReader(threading.Thread):
         Known once the source is open.
     fault : str
         Why it stopped; "" while it runs.
+    impedances : dict of str to float
+        Newest impedance of each EEG electrode in ohms, where the device measures it.
     """
 
     def __init__(self, opener: Callable[[], Source], *, patient: bool = False, keep: int = 4096) -> None:
@@ -43,6 +45,7 @@ class StreamReader(threading.Thread):
         self.info: StreamInfo | None = None
         self.fault = ""
         self.ended = False
+        self.impedances: dict[str, float] = {}
 
     def run(self) -> None:
         """Open the source and read until told to stop."""
@@ -69,6 +72,15 @@ class StreamReader(threading.Thread):
                     self._chunks.append(chunk)
                 chunk = source.pull(0.0)
             self._events.extend(source.pull_events())
+            self._measure(source)
+
+    def _measure(self, source: Source) -> None:
+        """Take the impedances of a device that has them; `impedances` of `BrainFlowSource` is one."""
+        ask = getattr(source, "impedances", None)
+        ohms = ask() if callable(ask) else None
+        if ohms is not None:
+            names = [source.info.ch_names[index] for index in source.info.indices(ch_type="eeg")]
+            self.impedances = {name: float(ohm) for name, ohm in zip(names, ohms, strict=False) if ohm == ohm}
 
     def _pace(self, source: Source) -> None:
         """Hold back files and simulations, which come as fast as they are pulled, to a person's pace."""

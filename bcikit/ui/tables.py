@@ -1,6 +1,6 @@
 """Tables to read and copy, and the lines that say what to do about an electrode."""
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from bcikit.ui.rules import rule_text
@@ -48,8 +48,22 @@ def make_table(heads: list[str], name: str) -> QTableWidget:
     return table
 
 
-def fill_table(table: QTableWidget, rows: list[list[str]]) -> None:
-    """Put texts into a table; what has not changed is left alone."""
+def fill_table(table: QTableWidget, rows: list[list[str]], *, key: int = 0) -> None:
+    """Put texts into a table; what has not changed is left alone.
+
+    The selection follows what is shown, not the number of the row: a row that is selected stays so where it goes, and
+    where it is gone nothing is selected.
+
+    Parameters
+    ----------
+    table : QTableWidget
+        To fill.
+    rows : list of list of str
+        All rows.
+    key : int
+        Column that says which row is which.
+    """
+    before = selected_key(table, key)
     if table.rowCount() != len(rows):
         table.setRowCount(len(rows))
     for r, row in enumerate(rows):
@@ -61,6 +75,27 @@ def fill_table(table: QTableWidget, rows: list[list[str]]) -> None:
             elif item.text() != text:
                 item.setText(text)
             item.setToolTip(text)
+    if before and selected_key(table, key) != before:
+        select_key(table, before, key)
+
+
+def selected_key(table: QTableWidget, key: int = 0) -> str:
+    """Return what stands in a column of the selected row; "" where none is selected."""
+    rows = sorted({index.row() for index in table.selectedIndexes()})
+    item = table.item(rows[0], key) if rows else None
+    return "" if item is None else item.text()
+
+
+def select_key(table: QTableWidget, text: str, key: int = 0) -> None:
+    """Select the row with this text in a column; none where there is no such row."""
+    table.clearSelection()
+    for row in range(table.rowCount()):
+        item = table.item(row, key)
+        if item is not None and item.text() == text:
+            table.selectRow(row)
+            return
+    # The current cell would tell a keyboard that something is still chosen.
+    table.setCurrentIndex(QModelIndex())
 
 
 def read_table(table: QTableWidget) -> list[list[object]]:

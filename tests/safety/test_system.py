@@ -15,6 +15,7 @@ FES = {"profile": "fes", "confidence": None}
 def screening(**more):
     answers = {"age": 40, "epilepsy": False, "prior_seizure": False, "photoparoxysmal_response": False}
     answers |= {"migraine_with_photic_trigger": False, "alcohol": False, "sleep_h": 7.0}
+    answers |= dict.fromkeys(("implant", "pregnancy", "metal", "skin", "sensation"), False)
     return Screening(**{**answers, **more})
 
 
@@ -26,6 +27,7 @@ def consent(**more):
 
 def request(**more):
     values = {"operator": "Li", "subject": "p07", "consent": consent(), "idle_activations": 1, "idle_s": 300.0}
+    values |= {"screening": screening()}
     return ArmRequest(**{**values, "stop_tested": True, **more})
 
 
@@ -195,7 +197,7 @@ def test_what_was_measured_in_the_session_counts_for_arming(driven, audit_dir):
     one.run(4.0)
     one.hold()
     one.system.test_stop(who="Li")
-    ask = ArmRequest(operator="Li", subject="p07", consent=consent())
+    ask = ArmRequest(operator="Li", subject="p07", consent=consent(), screening=screening())
     with pytest.raises(SafetyError, match="no idle test"):
         one.system.arm(ask)
     one.system.calibrate(ask, idle_test=True)
@@ -554,3 +556,32 @@ def test_a_profile_needs_its_own_consent_whatever_a_file_takes_out(driven):
     one.run(4.0)
     with pytest.raises(SafetyError, match="no consent record; needed: acquire, vr"):
         one.system.arm(ArmRequest(operator="Li", subject="p07"))
+
+
+@pytest.mark.parametrize("name", ["implant", "pregnancy", "metal", "skin", "sensation", "epilepsy"])
+def test_current_is_refused_for_who_was_not_asked_and_who_said_yes(fes, name):
+    override = {"override_by": "Dr. A", "override_reason": "seen and tried"}
+    for answer, more in ((None, {}), (True, {}), (None, override)):
+        with pytest.raises(SafetyError, match=name):
+            fes.system.arm(request(screening=screening(**{name: answer}, **more)))
+    if name == "implant":
+        with pytest.raises(SafetyError, match="nobody overrides"):
+            fes.system.arm(request(screening=screening(implant=True, **override)))
+    else:
+        fes.system.arm(request(screening=screening(**{name: True}, **override)))
+
+
+def test_a_signature_without_ink_overrides_nothing(fes):
+    blank = {"override_by": "\u200b\u2060", "override_reason": " \ufeff "}
+    with pytest.raises(SafetyError, match="skin"):
+        fes.system.arm(request(screening=screening(skin=True, **blank)))
+    with pytest.raises(SafetyError, match="no operator is named"):
+        fes.system.arm(request(operator="\u200b"))
+
+
+def test_what_was_not_asked_bars_flicker():
+    assert screening(epilepsy=None).problems() == ["screening: not asked: epilepsy"]
+    assert screening(sleep_h=None, override_by="Dr. A", override_reason="x").problems() == [
+        "screening: not asked: sleep_h"
+    ]
+    assert screening(implant=None).problems() == []

@@ -82,7 +82,7 @@ class Person:
 
     def on(self, step: str) -> None:
         self.click(self.page.next_button)
-        self.wait(lambda: self.window.desk.state.step == step, step)
+        self.wait(lambda: self.window.visit.step == step, step)
 
     def comes(self, state: str) -> None:
         self.wait(lambda: self.page.status.state == state, state)
@@ -92,17 +92,11 @@ def prepare_session(person: Person, address: str) -> None:
     """From the patient to the calibration's verdict."""
     page = person.page
     person.type(page.operator, "T-01")
-    person.type(page.code, "P-017")
-    person.click(page.add)
-    person.on("consent")
-    person.number(person.page.age, "58")
-    person.press(person.page.signed, Qt.Key.Key_Space)
+    person.click(page.simulated)
+    tell("header", text=person.window.header.code.text())
     person.on("device")
     page = person.page
-    person.wait(lambda: page.devices.rowCount() > 0 and page.look.isEnabled(), "a device")
     tell("devices", found=[page.devices.item(row, 2).text() for row in range(page.devices.rowCount())])
-    person.row(page.devices, 0)
-    assert page.address.text().startswith("sim:")
     person.type(page.address, address)
     person.click(page.test)
     person.wait(lambda: page.test.isEnabled(), "the test of the device")
@@ -152,7 +146,7 @@ def first(person: Person, address: str) -> None:
 def second(person: Person, _address: str) -> None:
     """From where the first part was killed to the report on paper."""
     page = person.page
-    tell("back", step=person.window.desk.state.step, text=page.message.text(), patient=page.patient is not None)
+    tell("back", step=person.window.visit.step, text=page.message.text(), patient=page.patient is not None)
     person.wait(lambda: page.status.state != "", "a word of the engine")
     tell("caught up", trials=page.trials, answered=page.counts.total.answered, state=page.status.state)
     if page.status.state == "STANDBY":
@@ -179,7 +173,7 @@ def second(person: Person, _address: str) -> None:
     person.click(page.add)
     person.click(page.pdf_button)
     person.click(page.html_button)
-    tell("saved", files=[str(path) for path in page.saved], subject="P-017")
+    tell("saved", files=[str(path) for path in page.saved], subject="SIMULATED")
     person.on("patient")
     person.window.close()
     tell("done")

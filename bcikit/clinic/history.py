@@ -1,0 +1,42 @@
+"""What was done with a patient so far, as rows that a person reads."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from bcikit.clinic import people
+from bcikit.clinic.protocols import protocol_title
+from bcikit.clinic.times import local
+from bcikit.recording import Catalogue
+from bcikit.ui.words import tr
+
+
+class HistoryRow(NamedTuple):
+    """One session: its folder, and what a table shows of it."""
+
+    folder: str
+    cells: tuple[str, str, str, str]
+
+
+def history_rows(catalogue: Catalogue, code: str) -> list[HistoryRow]:
+    """Return the sessions of a person, the newest first; simulations are nobody's history."""
+    return [
+        HistoryRow(
+            entry.path,
+            (
+                local(entry.started),
+                protocol_title(entry.paradigm),
+                result_words(entry.results),
+                str(entry.results.get("n_trials", "")),
+            ),
+        )
+        for entry in reversed(people.real_sessions(catalogue, code))
+    ]
+
+
+def result_words(results: Mapping[str, Any]) -> str:
+    """Return what came out of a session in a few words: what moved and whether it was right, or what was decoded."""
+    moved, right = results.get("moved"), results.get("moved_right")
+    if moved is not None and right is not None:
+        return tr("{moved} moved, {right} right").format(moved=moved, right=right)
+    accuracy = results.get("online_accuracy")
+    return "–" if accuracy is None else f"{100 * accuracy:.0f} %"

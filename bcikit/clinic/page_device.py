@@ -1,0 +1,159 @@
+"""The page of the device: found by itself, chosen by a person, tested in this visit."""
+
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit
+
+from bcikit.acquisition import Device, reachable_devices
+from bcikit.clinic.base import Desk, Page, card, in_background
+from bcikit.clinic.headsets import DeviceTest, offers, refusal, remember, remembered, simulated_address, try_device
+from bcikit.signal import Address, BciError
+from bcikit.ui.inputs import button
+from bcikit.ui.tables import fill_table, make_table, select_key, selected_key
+from bcikit.ui.words import tr
+
+ADDRESS = 2
+"""Column of the address."""
+
+
+class DevicePage(Page):
+    """Headsets that are reachable; the one that is chosen is tested, and the test belongs to it alone."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(
+            desk, tr("Device"), tr("Switch the headset on. It appears here by itself. Choose it and test it.")
+        )
+        self.devices = make_table([tr("Device"), tr("Details"), tr("Address")], tr("Devices"))
+        self.devices.setSelectionMode(self.devices.SelectionMode.SingleSelection)
+        self.devices.itemSelectionChanged.connect(self._chosen)
+        self.look = button(tr("Look again"), self.refresh_devices)
+        self.test = button(tr("Test"), self._test)
+        self.address = QLineEdit()
+        self.address.setAccessibleName(tr("Address"))
+        self.address.setPlaceholderText("brainflow:cyton?serial_port=/dev/ttyUSB0")
+        self.address.textChanged.connect(lambda _: self._show_test())
+        self.result = QLabel()
+        self.result.setWordWrap(True)
+        self.result.setStyleSheet("font-size: 15px; border: none;")
+        self.result.setAccessibleName(tr("Test"))
+        row = QHBoxLayout()
+        row.addWidget(self.look)
+        row.addWidget(self.address, 1)
+        row.addWidget(self.test)
+        self.body.addWidget(card(self.devices, title=tr("Found")), 1)
+        self.body.addLayout(row)
+        self.body.addWidget(card(self.result, title=tr("Test")))
+
+    def enter(self) -> None:
+        """Look for devices; the one of this visit is chosen."""
+        if self.visit.device:
+            self.address.setText(self.visit.device)
+        elif self.visit.simulated:
+            self.address.setText(simulated_address(self.visit.protocol))
+        self._show_test()
+        if self.visit.simulated:
+            self._show_offers([])
+        else:
+            self.refresh_devices()
+
+    def refresh_devices(self) -> None:
+        """Look for devices in the background."""
+        self.say(tr("Looking ..."))
+        self.look.setEnabled(False)
+        in_background(self, lambda: reachable_devices(wait=1.0), self._found)
+
+    def _found(self, devices: list[Device] | None, error: Exception | None) -> None:
+        self.look.setEnabled(True)
+        self._show_offers(devices or [])
+        if error is not None:
+            self.say(str(error), "BAD")
+        elif not self.devices.rowCount():
+            self.say(tr("No headset is found. Switch it on, plug in its receiver, then press Look again."), "WARN")
+        else:
+            self.say("")
+
+    def _show_offers(self, devices: list[Device]) -> None:
+        known = remembered(self.desk.data)
+        rows = offers(self.visit, devices, known)
+        if self.visit.simulated:
+            rows = [(name, detail, self.address.text()) for name, detail, _ in rows]
+        fill_table(self.devices, [list(row) for row in rows], key=ADDRESS)
+        addresses = [row[ADDRESS] for row in rows]
+        if self.address.text() in addresses:
+            select_key(self.devices, self.address.text(), ADDRESS)
+        elif not self.address.text() and known and known[0]["address"] in addresses:
+            # The headset that this clinic used last, and only if it is there.
+            select_key(self.devices, known[0]["address"], ADDRESS)
+
+    def _chosen(self) -> None:
+        address = selected_key(self.devices, ADDRESS)
+        if address:
+            self.address.setText(address)
+
+    # -- the test -----------------------------------------------------------------------------------------------------
+
+    @property
+    def chosen(self) -> str:
+        """The address that stands in the field."""
+        return self.address.text().strip()
+
+    def _tested(self) -> DeviceTest | None:
+        values = self.visit.tests.get(self.chosen)
+        return None if values is None else DeviceTest.from_dict(values)
+
+    def _show_test(self) -> None:
+        """Show the test of the device that is chosen, and of no other one."""
+        found = self._tested()
+        self.result.setText(found.words() if found is not None else tr("Not tested yet"))
+
+    def _refused(self) -> str:
+        if not self.chosen:
+            return tr("Choose a device first.")
+        if not self.visit.simulated:
+            return refusal(self.chosen)
+        try:
+            real = Address.parse(self.chosen).scheme not in ("sim", "dut", "file")
+        except BciError as error:
+            return str(error)
+        return tr("The simulated patient has no headset; only sim:, dut: and file: are for it.") if real else ""
+
+    def _test(self) -> None:
+        refused = self._refused()
+        if refused:
+            self.say(refused, "BAD")
+            return
+        address = self.chosen
+        self.say("")
+        self.test.setEnabled(False)
+        self.result.setText(tr("Testing ... a wireless headset may need a minute."))
+        in_background(self, lambda: try_device(address), lambda found, error: self._judge(address, found, error))
+
+    def _judge(self, address: str, found: DeviceTest | None, error: Exception | None) -> None:
+        self.test.setEnabled(True)
+        self.visit.tests.pop(address, None)
+        if found is not None:
+            self.visit.tests[address] = found.to_dict()
+        self.changed.emit()
+        if address == self.chosen:
+            self._show_test()
+            if error is not None:
+                self.result.setText(f"■ {error}")
+        # The work goes on with Next; the keyboard is never left on what a disabled button gave up.
+        self.next_button.setFocus()
+
+    def go_on(self) -> None:
+        """Go on with the device that was tested."""
+        refused, found = self._refused(), self._tested()
+        if refused:
+            self.say(refused, "BAD")
+        elif found is None:
+            self.say(tr("Test the device first."), "WARN")
+            self.test.setFocus()
+        elif found.problem:
+            self.say(found.problem, "BAD")
+        else:
+            if self.chosen != self.visit.device:
+                self.visit.electrodes, self.visit.electrodes_for = {}, ""
+            self.visit.device = self.chosen
+            if not self.visit.simulated:
+                remember(self.desk.data, self.chosen, found)
+            self.say("")
+            self.done.emit()

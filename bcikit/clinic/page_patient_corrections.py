@@ -1,0 +1,115 @@
+"""What is corrected of a person's entry: a mistyped code, two entries of one, and the consent that is withdrawn."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QWidget
+
+from bcikit.clinic.base import Desk, card
+from bcikit.clinic.names import written
+from bcikit.clinic.people import SIMULATED
+from bcikit.clinic.privacy import withdraw
+from bcikit.recording.corrections import join_subjects, rename_subject
+from bcikit.signal import BciError
+from bcikit.ui.inputs import button
+from bcikit.ui.words import tr
+
+
+class CorrectionCard(QWidget):
+    """Three buttons, each of which asks before anything happens.
+
+    Signals
+    -------
+    done
+        Something was changed: the code to show now, and what to say.
+    """
+
+    done = Signal(str, str)
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk, self._code, self._what = desk, "", ""
+        self.rename = button(tr("Correct code ..."), lambda: self._ask("rename"))
+        self.join = button(tr("Join two entries ..."), lambda: self._ask("join"))
+        self.withdraw = button(
+            tr("Consent withdrawn ..."), lambda: self._ask("withdraw"), hint=tr("Erase everything of this patient")
+        )
+        self.question = QLabel()
+        self.question.setWordWrap(True)
+        self.question.setStyleSheet("border: none;")
+        self.text = QLineEdit()
+        self.text.setAccessibleName(tr("Code to confirm"))
+        self.reason = QLineEdit()
+        self.reason.setAccessibleName(tr("Why it is corrected"))
+        self.reason.setPlaceholderText(tr("Why it is corrected"))
+        self.apply = button("", self._apply)
+        self.cancel = button(tr("Cancel"), lambda: self._ask(""))
+        row, sure = QWidget(), QWidget()
+        buttons = QGridLayout(row)
+        buttons.setContentsMargins(0, 0, 0, 0)
+        for column, widget in enumerate((self.rename, self.join, self.withdraw)):
+            buttons.addWidget(widget, 0, column)
+        grid = QGridLayout(sure)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.addWidget(self.question, 0, 0, 1, 4)
+        for column, item in enumerate((self.text, self.reason, self.apply, self.cancel)):
+            grid.addWidget(item, 1, column)
+        self.asking = sure
+        outer = QGridLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(card(row, sure), 0, 0)
+        self._ask("")
+
+    def show_person(self, code: str) -> None:
+        """Correct this person from now on; a question about another one is taken back."""
+        if code != self._code:
+            self._code = code
+            self._ask("")
+        for widget in (self.rename, self.join, self.withdraw):
+            widget.setEnabled(bool(code) and code != SIMULATED)
+
+    def _ask(self, what: str) -> None:
+        self._what = what
+        self.asking.setVisible(bool(what))
+        self.text.clear()
+        self.reason.clear()
+        self.reason.setVisible(what in ("rename", "join"))
+        if not what:
+            return
+        words = {
+            "rename": tr("The right code for {code}:"),
+            "join": tr("Enter the code of the other entry; it goes, and what it has becomes part of {code}."),
+            "withdraw": tr(
+                "All recordings, models, scores and reports of {code} will be erased. This cannot be undone. "
+                "Enter the code to confirm."
+            ),
+        }
+        verbs = {"rename": tr("Correct"), "join": tr("Join"), "withdraw": tr("Erase")}
+        self.question.setText(words[what].format(code=self._code))
+        self.apply.setText(verbs[what])
+        self.apply.setAccessibleName(verbs[what])
+        self.text.setFocus()
+
+    def _apply(self) -> None:
+        if self._desk.runner.running:
+            self.question.setText(tr("A session is running. Stop it first."))
+            return
+        text, why, code = written(self.text.text()), written(self.reason.text()), self._code
+        try:
+            shown, said = self._change(code, text, why)
+        except (BciError, OSError) as error:
+            self.question.setText(f"■ {error}")
+            return
+        self._ask("")
+        self.done.emit(shown, said)
+
+    def _change(self, code: str, text: str, why: str) -> tuple[str, str]:
+        catalogue = self._desk.catalogue
+        if self._what == "rename":
+            rename_subject(catalogue, code, text, reason=why)
+            return text, tr("{code} is now {new}.").format(code=code, new=text)
+        if self._what == "join":
+            join_subjects(catalogue, code, text, reason=why)
+            return code, tr("{other} is now part of {code}.").format(other=text, code=code)
+        if text != code:
+            raise BciError(tr("That is not the code. Nothing was erased."))
+        count = withdraw(catalogue, self._desk.data, code)
+        return "", tr("{code} is erased: {count} folders and files are gone.").format(code=code, count=count)

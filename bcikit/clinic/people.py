@@ -1,0 +1,130 @@
+"""Who is treated: entering a person, and making sure that the one in front of the window is the one on the screen."""
+
+import datetime
+import re
+from typing import Any
+
+from bcikit.clinic.names import written
+from bcikit.clinic.visit import Visit
+from bcikit.recording import Catalogue
+from bcikit.recording.tables_sql import SessionEntry, Subject
+from bcikit.session.config import SUBJECT_PATTERN
+from bcikit.signal import ArgumentError
+from bcikit.ui.words import tr
+
+SIMULATED = "SIMULATED"
+"""Code of the simulated patient, which every page, file and report says."""
+
+OLDEST = 1900
+"""Nobody who is treated was born before."""
+
+
+def is_simulated(person: Subject) -> bool:
+    """Return whether this entry is no person."""
+    return person.code == SIMULATED or bool(person.data.get("simulated"))
+
+
+def simulated_patient(catalogue: Catalogue) -> Subject:
+    """Return the simulated patient; entered on the first call."""
+    for person in catalogue.subjects(SIMULATED):
+        if person.code == SIMULATED:
+            return person
+    return catalogue.add_subject(SIMULATED, affected_side="right", data={"simulated": True})
+
+
+def add_person(catalogue: Catalogue, code: str, *, birth_year: int | None, affected_side: str = "") -> Subject:
+    """Enter a person.
+
+    Raises
+    ------
+    ArgumentError
+        If the code is none or only differs in its capitals from one that is entered, or the year of birth is missing.
+    """
+    code = written(code)
+    if not re.fullmatch(SUBJECT_PATTERN, code):
+        raise ArgumentError(
+            tr("{code!r} is no code: up to 32 letters, digits, - and _, never a name.").format(code=code)
+        )
+    twin = next((p.code for p in catalogue.subjects(code) if p.code.lower() == code.lower()), "")
+    if twin:
+        raise ArgumentError(tr("{code} is entered already. Choose it in the list.").format(code=twin))
+    if code.lower() == SIMULATED.lower():
+        raise ArgumentError(tr("This code belongs to the simulated patient."))
+    if birth_year is None:
+        raise ArgumentError(tr("Enter the year of birth: it confirms at each visit that it is the right patient."))
+    return catalogue.add_subject(code, birth_year=check_year(birth_year), affected_side=affected_side)
+
+
+def check_year(year: int) -> int:
+    """Return a year of birth; raises `ArgumentError` where nobody alive was born in it."""
+    this = datetime.date.today().year
+    if not OLDEST <= year <= this:
+        raise ArgumentError(
+            tr("{year} is no year of birth; allowed: {low} to {high}.").format(year=year, low=OLDEST, high=this)
+        )
+    return year
+
+
+def year_from(text: str) -> int | None:
+    """Return a year that was typed; None for nothing, `ArgumentError` for what is no year."""
+    text = written(text)
+    if not text:
+        return None
+    if not re.fullmatch(r"\d{4}", text):
+        raise ArgumentError(tr("{text!r} is no year; write it with four digits, such as 1961.").format(text=text))
+    return check_year(int(text))
+
+
+def confirm(catalogue: Catalogue, person: Subject, year: int | None) -> Subject:
+    """Return the person again once the year of birth that the patient said is the one on file.
+
+    A person entered before years were asked for gets the year that is said now.
+
+    Raises
+    ------
+    ArgumentError
+        If it is another year, or none was said.
+    """
+    if is_simulated(person):
+        return person
+    if year is None:
+        raise ArgumentError(tr("Ask the patient for the year of birth, and enter it."))
+    if person.birth_year is None:
+        return catalogue.update_subject(person.code, birth_year=year)
+    if year != person.birth_year:
+        raise ArgumentError(
+            tr("That is not the year of birth on file for {code}. Is it the right patient?").format(code=person.code)
+        )
+    return person
+
+
+def age_of(birth_year: int | None) -> int | None:
+    """Return the age that is sure from the year of birth alone: the birthday of this year may still come."""
+    return None if birth_year is None else max(0, datetime.date.today().year - birth_year - 1)
+
+
+def begin_visit(person: Subject, *, operator: str, when: str) -> Visit:
+    """Return the visit of a person who was confirmed."""
+    return Visit(
+        subject=person.code,
+        step="consent",
+        operator=operator,
+        started=when,
+        confirmed=when,
+        simulated=is_simulated(person),
+        birth_year=person.birth_year,
+        affected_side=person.affected_side,
+    )
+
+
+def real_sessions(catalogue: Catalogue, code: str) -> list[SessionEntry]:
+    """Return the sessions of a person that were measured on a person, in order of time.
+
+    What a simulated source gave is no history of anybody, whoever entered it.
+    """
+    return [entry for entry in catalogue.sessions(code) if not is_simulation(entry.results)]
+
+
+def is_simulation(results: dict[str, Any]) -> bool:
+    """Return whether the numbers of a session came from a simulation."""
+    return bool(results.get("simulated")) or str(results.get("source", "")).startswith(("sim:", "dut:"))

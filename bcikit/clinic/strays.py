@@ -1,0 +1,74 @@
+"""Trainings that nobody entered: the power went, the machine was killed. What was done counts."""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+from bcikit.clinic.counts import counts_of
+from bcikit.clinic.people import SIMULATED
+from bcikit.recording import Catalogue, recover
+from bcikit.recording.corrections import FORMER
+from bcikit.recording.header import read_header
+from bcikit.signal import BciError
+
+
+def enter_strays(catalogue: Catalogue, data: Path) -> list[Path]:
+    """Enter training folders of known patients that are not in the catalogue, and return them.
+
+    A folder whose recording was cut off is recovered first, so that it can be read.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Persons and sessions.
+    data : Path
+        Where the session folders are; no engine may be writing there.
+    """
+    known = {entry.path for entry in catalogue.sessions()}
+    owners = {code: person.code for person in catalogue.subjects() for code in _codes(person.code, person.data)}
+    entered = []
+    for folder in sorted(path for path in data.iterdir() if path.is_dir() and str(path.resolve()) not in known):
+        with contextlib.suppress(BciError, OSError, ValueError):
+            header = read_header(folder)
+            session = header.get("config", {}).get("session", {})
+            owner = owners.get(str(session.get("subject", "")))
+            if owner is None or owner == SIMULATED or session.get("name") != "session":
+                continue
+            if not (folder / "result.json").is_file() and header.get("status") not in ("complete", "failed"):
+                recover(folder)
+            results, seconds = results_of(folder)
+            paradigm = header.get("config", {}).get("paradigm", {})
+            catalogue.add_session(
+                owner,
+                folder,
+                paradigm=str(paradigm.get("name", "")).removeprefix("paradigm:"),
+                results={**results, "source": str(header.get("config", {}).get("source", {}).get("address", ""))},
+                seconds=seconds,
+            )
+            entered.append(folder)
+    return entered
+
+
+def results_of(folder: Path) -> tuple[dict[str, Any], float]:
+    """Return the numbers of a training and its seconds: what the engine wrote, else what can be counted."""
+    part = counts_of([str(folder)]).part
+    counted = {
+        "n_trials": part.answered,
+        "n_correct": part.correct,
+        "online_accuracy": part.correct / part.answered if part.answered else None,
+        "moved": part.moved,
+        "moved_right": part.moved_right,
+        "ended": "cut off",
+    }
+    try:
+        values = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return counted, part.seconds
+    keep = ("online_accuracy", "accuracy_interval", "chance_upper", "n_trials", "n_correct", "lost_samples", "ended")
+    found = {key: values.get(key) for key in keep if key in values}
+    return {**counted, **found, "source": values.get("source", "")}, part.seconds
+
+
+def _codes(code: str, data: dict[str, Any]) -> list[str]:
+    return [code, *data.get(FORMER, [])]

@@ -1,0 +1,143 @@
+"""A visit: everything the window knows of the patient in front of it, made for one patient and gone with the visit.
+
+It is kept on disk after every step, so that a crash, a closed lid or a pulled cable leads back to where one was.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+STEPS = ("patient", "consent", "device", "electrodes", "protocol", "calibration", "session", "report")
+"""The steps of a visit, in order."""
+
+
+@dataclass
+class Visit:
+    """Everything that belongs to one patient on one day.
+
+    Pages show this object and keep nothing beside it; another patient is another object with other pages.
+
+    Attributes
+    ----------
+    subject : str
+        Pseudonymous code; "" before a patient was chosen and confirmed.
+    step : str
+        One of `STEPS`.
+    operator : str
+        Code of the therapist.
+    started, confirmed : str
+        When the patient came, and when it was confirmed who it is; ISO 8601 with the time zone.
+    simulated : bool
+        True for the simulated patient: no person is in front of the window.
+    birth_year : int or None
+        Year of birth.
+    affected_side : str
+        "", "left", "right" or "both".
+    consent, screening : dict
+        Records of the safety room.
+    tests : dict
+        Address of a device to what its test found in this visit.
+    device : str
+        Address of the device that was tested and chosen.
+    electrodes : dict
+        Electrode to its level when the page said "Go"; empty while it did not.
+    electrodes_for : str
+        Device that was measured for that.
+    protocol : str
+        Name of a paradigm.
+    settings : dict
+        Settings that replace those of the paradigm.
+    current : dict
+        The patient's own current: what was felt, what was comfortable, and who tried it.
+    model : str
+        Model file that decides.
+    model_note : str
+        Where the model comes from, for people.
+    recentre : bool
+        True where the model is of another day and is to be centred on today's rest.
+    calibrations, parts : list of str
+        Session folders of calibrations and of the parts of the training; what was cut off goes on in a new part.
+    notes : list of str
+        Of the therapist.
+    idle : dict
+        Idle test of this visit: ``activations`` and ``seconds``; empty before.
+    stop_tested : bool
+        Whether the stop key was pressed and stopped the engine in this visit.
+    first_movement : str
+        When the first assisted movement of this visit was; "" before.
+    running : str
+        Handshake file of the engine that runs; "" if none does.
+    running_step : str
+        Step that started it: "calibration" or "session".
+    patient_shown : bool
+        Whether the patient's window was open.
+    reopened : int
+        How often the window came back to a training that ran without it.
+    """
+
+    subject: str = ""
+    step: str = "patient"
+    operator: str = ""
+    started: str = ""
+    confirmed: str = ""
+    simulated: bool = False
+    birth_year: int | None = None
+    affected_side: str = ""
+    consent: dict[str, Any] = field(default_factory=dict)
+    screening: dict[str, Any] = field(default_factory=dict)
+    tests: dict[str, Any] = field(default_factory=dict)
+    device: str = ""
+    electrodes: dict[str, str] = field(default_factory=dict)
+    electrodes_for: str = ""
+    protocol: str = "motor-imagery"
+    settings: dict[str, Any] = field(default_factory=dict)
+    current: dict[str, Any] = field(default_factory=dict)
+    model: str = ""
+    model_note: str = ""
+    recentre: bool = False
+    calibrations: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    idle: dict[str, Any] = field(default_factory=dict)
+    stop_tested: bool = False
+    first_movement: str = ""
+    running: str = ""
+    running_step: str = ""
+    patient_shown: bool = False
+    reopened: int = 0
+
+    @property
+    def under_way(self) -> bool:
+        """True if a visit was left in the middle."""
+        return bool(self.subject) and self.step != "patient"
+
+    @property
+    def recorded(self) -> bool:
+        """True if something was measured in this visit."""
+        return bool(self.calibrations or self.parts or self.running)
+
+    def save(self, path: Path) -> None:
+        """Write it whole or not at all, for this user's eyes only."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600)
+        with draft.open("w", encoding="utf-8") as stream:
+            json.dump(asdict(self), stream, indent=1)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Return what was saved; a new visit where nothing was, or where it cannot be read."""
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return cls()
+        known = {entry.name for entry in fields(cls)}
+        if not isinstance(values, dict) or values.get("step") not in STEPS:
+            return cls()
+        return cls(**{key: value for key, value in values.items() if key in known})

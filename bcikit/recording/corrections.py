@@ -1,0 +1,143 @@
+"""Corrections of the catalogue: a mistyped code, two entries of one person, a score; each leaves an audit record."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from bcikit.recording.audit_trail import append_entry
+from bcikit.recording.catalogue import CODE, Catalogue, find_subject
+from bcikit.recording.tables_sql import ModelEntry, Outcome, SessionEntry, Subject
+from bcikit.safety.words import says_something
+from bcikit.signal import ArgumentError, RecordingError
+
+FORMER = "former_codes"
+"""Key of `Subject.data`: codes under which older folders of the person are named."""
+
+
+def rename_subject(catalogue: Catalogue, code: str, new: str, *, reason: str) -> Subject:
+    """Correct the code of a person; the folders keep their names, and the old code is remembered for them.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Where the person is entered.
+    code, new : str
+        The wrong code and the right one.
+    reason : str
+        Why, for the audit trail; it must not name the person.
+
+    Raises
+    ------
+    ArgumentError
+        If the new code is none, or is that of another person, or the reason is blank or holds a code.
+    """
+    _check_reason(reason, code, new)
+    if not CODE.fullmatch(new):
+        raise ArgumentError(f"new is {new!r}; allowed: up to 64 letters, digits, '-' and '_' (a code, no name).")
+    with catalogue.writing() as connection:
+        row = find_subject(connection, code)
+        if connection.scalar(select(Subject).where(Subject.code == new)) is not None:
+            raise ArgumentError(f"{new} is entered already; join the two entries where they are one person.")
+        row.code = new
+        row.data = {**row.data, FORMER: [*row.data.get(FORMER, []), code]}
+        append_entry(connection, catalogue.who, "rename subject", row, {"reason": reason})
+    return row
+
+
+def join_subjects(catalogue: Catalogue, keep: str, other: str, *, reason: str) -> Subject:
+    """Put what is entered under `other` to `keep`: two entries were one person.
+
+    Consents, answers and plans of `keep` stay; those of `other` are kept beside them under "joined".
+
+    Raises
+    ------
+    ArgumentError
+        If one of them is not entered, both are the same, or years of birth differ: then they are no one person.
+    """
+    _check_reason(reason, keep, other)
+    if keep == other:
+        raise ArgumentError(f"{keep} cannot be joined with itself.")
+    with catalogue.writing() as connection:
+        row, gone = find_subject(connection, keep), find_subject(connection, other)
+        if row.birth_year and gone.birth_year and row.birth_year != gone.birth_year:
+            raise ArgumentError(
+                f"{keep} was born in {row.birth_year}, {other} in {gone.birth_year}: they are two persons. "
+                "Correct the year first if one of them is wrong."
+            )
+        for session in connection.scalars(select(SessionEntry).where(SessionEntry.subject_id == gone.id)):
+            session.subject_id = row.id
+        for model in connection.scalars(select(ModelEntry).where(ModelEntry.subject_id == gone.id)):
+            model.subject_id = row.id
+        for outcome in connection.scalars(select(Outcome).where(Outcome.subject_id == gone.id)):
+            outcome.subject_id = row.id
+        former = [*row.data.get(FORMER, []), *gone.data.get(FORMER, []), other]
+        joined = [*row.data.get("joined", []), {key: value for key, value in gone.data.items() if key != FORMER}]
+        row.data = {**row.data, FORMER: former, "joined": joined}
+        row.birth_year = row.birth_year or gone.birth_year
+        connection.flush()
+        connection.delete(gone)
+        append_entry(connection, catalogue.who, "join subjects", row, {"reason": reason})
+    return row
+
+
+def correct_outcome(
+    catalogue: Catalogue,
+    number: int,
+    *,
+    reason: str,
+    value: float | None = None,
+    measured: str | None = None,
+    remove: bool = False,
+) -> None:
+    """Correct or remove a score; the audit trail keeps what it was.
+
+    Parameters
+    ----------
+    number : int
+        `Outcome.id`.
+    reason : str
+        Why.
+    value : float or None
+        The right score; left alone if None.
+    measured : str or None
+        The right day, ISO 8601; left alone if None.
+    remove : bool
+        Take it out.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such score, the day is none, or the reason is blank.
+    """
+    if not says_something(reason):
+        raise ArgumentError("reason must say why the score is corrected.")
+    if measured is not None:
+        try:
+            datetime.fromisoformat(measured)
+        except ValueError:
+            raise ArgumentError(f"measured is {measured!r}; it must be a date like 2026-05-31.") from None
+    with catalogue.writing() as connection:
+        row = connection.get(Outcome, number)
+        if row is None:
+            raise ArgumentError(f"There is no score {number} in the catalogue.")
+        owner = connection.get(Subject, row.subject_id)
+        if owner is None:
+            raise RecordingError(f"Score {number} belongs to nobody.")
+        before: Mapping[str, Any] = {"scale": row.scale, "value": row.value, "measured": row.measured}
+        if remove:
+            connection.delete(row)
+        else:
+            row.value = row.value if value is None else float(value)
+            row.measured = row.measured if measured is None else measured
+        after = None if remove else {"value": row.value, "measured": row.measured}
+        detail = {"before": dict(before), "after": after, "reason": reason}
+        append_entry(connection, catalogue.who, "correct outcome", owner, detail)
+
+
+def _check_reason(reason: str, *codes: str) -> None:
+    if not says_something(reason):
+        raise ArgumentError("reason must say why the entry is corrected.")
+    if any(code.lower() in reason.lower() for code in codes):
+        raise ArgumentError("reason must not name the person: it stays in the audit trail.")

@@ -1,0 +1,293 @@
+"""Nothing of one patient is ever shown, used or stored for another."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from bcikit.clinic import people
+from bcikit.clinic.lock import FolderLock
+from bcikit.signal import ArgumentError, BciError
+
+Clinic = Callable[..., Any]
+
+
+def shown(person: Any) -> list[str]:
+    table = person.page.people
+    return [table.item(row, 0).text() for row in range(table.rowCount())]
+
+
+def test_a_patient_added_while_another_is_selected_is_the_one_treated(clinic: Clinic) -> None:
+    person = clinic()
+    person.type(person.page.operator, "T-01")
+    person.add("M-2", "1950")
+    person.choose("M-2")
+    # This one sorts before the selected one: rows move.
+    person.add("A-1", "1961")
+    assert person.page.chosen == "A-1"
+    person.confirm("1961")
+    assert person.window.visit.subject == "A-1"
+    assert person.window.header.code.text() == "A-1"
+
+
+def test_a_search_while_one_is_selected_selects_nobody_else(clinic: Clinic) -> None:
+    person = clinic()
+    person.type(person.page.operator, "T-01")
+    for code in ("P-1", "P-2", "Q-3"):
+        person.add(code)
+    person.choose("P-1")
+    person.type(person.page.search, "Q")
+    assert shown(person) == ["Q-3"]
+    assert person.page.chosen == ""
+    person.on()
+    assert "Choose a patient" in person.page.message.text()
+    person.type(person.page.search, "P")
+    person.choose("P-2")
+    person.type(person.page.search, "2")
+    assert person.page.chosen == "P-2", "who is still shown is still selected"
+    person.confirm()
+    assert person.window.visit.subject == "P-2"
+
+
+def test_the_selection_that_changes_while_it_is_asked_takes_the_question_back(clinic: Clinic) -> None:
+    person = clinic()
+    person.type(person.page.operator, "T-01")
+    person.add("P-1")
+    person.add("P-2")
+    person.choose("P-1")
+    person.on()
+    assert person.page.confirming.isVisible()
+    person.choose("P-2")
+    assert not person.page.confirming.isVisible()
+    assert person.window.visit.subject == ""
+
+
+def test_answers_of_one_patient_do_not_stand_there_for_the_next(clinic: Clinic) -> None:
+    person = clinic()
+    person.patient("P-1", "1950")
+    person.agree(sick=("epilepsy", "implant", "skin"), no=("share",), sleep="4")
+    assert person.window.visit.screening["epilepsy"] is True
+    person.click(person.window.anew)
+    person.click(person.window.question.yes)
+    person.patient("P-2", "1990")
+    page = person.page
+    assert {one.answer for one in (*page.questions.values(), *page.scopes.values(), page.signed)} == {None}
+    assert page.sleep.value() is None
+    person.agree()
+    assert person.window.visit.screening["epilepsy"] is False
+    # The first one again: what lasts is shown with its date, what ages is open, nothing is assumed.
+    person.click(person.window.anew)
+    person.click(person.window.question.yes)
+    person.patient("P-1", "1950")
+    page = person.page
+    assert page.questions["epilepsy"].answer is True
+    assert page.questions["epilepsy"].since
+    assert page.questions["implant"].answer is True
+    assert page.questions["migraine_with_photic_trigger"].answer is False
+    assert page.questions["skin"].answer is None
+    assert page.questions["alcohol"].answer is None
+    assert page.scopes["share"].answer is False
+    assert page.sleep.value() is None
+    assert "Epilepsy" in page.forbids.text()
+    person.on()
+    assert person.window.visit.screening["age"] >= 75
+    assert person.window.visit.screening["skin"] is None
+
+
+def test_a_device_and_its_test_belong_to_one_visit_and_one_device(clinic: Clinic) -> None:
+    person = clinic()
+    person.simulated()
+    assert person.page.address.text().startswith("sim:")
+    person.click(person.page.test)
+    person.qtbot.waitUntil(lambda: person.page.test.isEnabled(), timeout=5000)
+    assert person.page.result.text().startswith("●")
+    person.click(person.window.anew)
+    person.click(person.window.question.yes)
+    person.patient("P-2")
+    person.agree()
+    page = person.page
+    person.qtbot.waitUntil(lambda: page.look.isEnabled() and page.devices.rowCount() > 0, timeout=5000)
+    # Two headsets, no simulation, no markers, no motion sensor; nothing is chosen for the person.
+    assert [page.devices.item(row, 2).text() for row in range(page.devices.rowCount())] == [
+        "lsl:source_id=headset-1",
+        "lsl:source_id=headset-2",
+    ]
+    assert page.address.text() == ""
+    assert page.result.text() == "Not tested yet"
+    person.row(page.devices, 0)
+    person.click(page.test)
+    person.qtbot.waitUntil(lambda: page.result.text().startswith("●"), timeout=5000)
+    person.row(page.devices, 1)
+    assert page.result.text() == "Not tested yet"
+    person.on()
+    assert page.message.text().endswith("Test the device first.")
+
+
+@pytest.mark.parametrize(
+    "address", ["sim:motor-imagery", "brainflow:synthetic", "file:a.edf", "dut:x", "brainflow:playback_file?file=a"]
+)
+def test_no_simulation_measures_a_patient(clinic: Clinic, address: str) -> None:
+    person = clinic()
+    person.patient()
+    person.agree()
+    person.type(person.page.address, address)
+    person.click(person.page.test)
+    assert person.page.message.text().startswith("■ That is a")
+    person.on()
+    assert person.step == "device"
+
+
+def test_the_headset_of_this_clinic_is_offered_only_where_it_is_there(clinic: Clinic, found: list[Any]) -> None:
+    person = clinic()
+    person.as_far_as_protocol()
+    person.click(person.window.anew)
+    person.click(person.window.question.yes)
+    person.patient("P-2")
+    person.agree()
+    page = person.page
+    person.qtbot.waitUntil(lambda: page.address.text() != "", timeout=5000)
+    assert page.address.text() == "lsl:source_id=headset-1"
+    assert "used here on" in page.devices.item(0, 1).text()
+    assert page.result.text() == "Not tested yet", "the test of another visit is no test"
+    person.click(person.window.anew)
+    person.click(person.window.question.yes)
+    del found[0]
+    person.patient("P-3")
+    person.agree()
+    person.qtbot.waitUntil(lambda: person.page.devices.rowCount() == 1, timeout=5000)
+    assert person.page.address.text() == ""
+
+
+def test_a_visit_ends_only_with_a_yes_and_never_by_the_space_bar(clinic: Clinic) -> None:
+    person = clinic()
+    person.patient()
+    person.agree()
+    person.qtbot.waitUntil(lambda: person.page.look.isEnabled(), timeout=5000)
+    person.row(person.page.devices, 0)
+    person.click(person.page.test)
+    person.qtbot.waitUntil(lambda: person.page.test.isEnabled(), timeout=5000)
+    assert QApplication.focusWidget() is person.page.next_button
+    person.click(person.window.anew)
+    assert QApplication.focusWidget() is person.window.question.no
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Space)
+    assert person.window.visit.subject == "P-017"
+    assert not person.window.question.isVisible()
+
+
+def test_the_simulated_patient_is_marked_and_has_no_history(clinic: Clinic, tmp_path: Path) -> None:
+    person = clinic(step=10.0)
+    person.simulated()
+    person.simulated_headset()
+    person.electrodes()
+    person.protocol()
+    person.calibrate()
+    person.train()
+    assert person.window.header.code.text() == "SIMULATED PATIENT"
+    person.on()
+    assert "SIMULATED" in person.page.view.toPlainText()
+    assert person.catalogue.sessions("SIMULATED") == []
+    assert person.catalogue.models("SIMULATED") == []
+    person.on()
+    assert "SIMULATED" not in shown(person)
+
+
+def test_a_code_is_corrected_and_two_entries_are_joined_with_a_record(clinic: Clinic) -> None:
+    person = clinic(step=10.0)
+    person.as_far_as_protocol("P-71", "1961")
+    person.protocol()
+    person.calibrate()
+    person.train()
+    person.click(person.window.anew)
+    person.click(person.window.question.yes)
+    person.choose("P-71")
+    page = person.page
+    person.click(page.corrections.rename)
+    person.type(page.corrections.text, "P-17")
+    person.click(page.corrections.apply)
+    assert "reason must say why" in page.corrections.question.text()
+    person.type(page.corrections.reason, "digits swapped")
+    person.click(page.corrections.apply)
+    assert shown(person) == ["P-17"]
+    assert page.chosen == "P-17"
+    assert page.history.rowCount() == 1
+    person.add("P-18", "1961")
+    person.add("P-19", "1970")
+    person.choose("P-18")
+    person.click(page.corrections.join)
+    person.type(page.corrections.text, "P-19")
+    person.type(page.corrections.reason, "entered twice")
+    person.click(page.corrections.apply)
+    assert "they are two persons" in page.corrections.question.text()
+    person.type(page.corrections.text, "P-17")
+    person.click(page.corrections.apply)
+    assert shown(person) == ["P-18", "P-19"]
+    assert page.history.rowCount() == 1
+    actions = [entry.action for entry in person.catalogue.audit()]
+    assert actions.count("rename subject") == 1
+    assert actions.count("join subjects") == 1
+    assert person.catalogue.verify_audit() is None
+    # Folders under the mistyped code go with the person, too.
+    person.choose("P-18")
+    person.click(page.corrections.withdraw)
+    person.type(page.corrections.text, "P-18")
+    person.click(page.corrections.apply)
+    left = [path.name for path in person.window.desk.data.iterdir() if path.is_dir()]
+    assert [name for name in left if name.startswith("P-")] == []
+
+
+def test_a_patient_whose_consent_is_withdrawn_in_a_visit_is_gone_from_the_window(clinic: Clinic) -> None:
+    person = clinic()
+    person.patient()
+    person.agree()
+    person.click(person.page.back_button)
+    person.click(person.page.back_button)
+    page = person.page
+    person.click(page.corrections.withdraw)
+    person.type(page.corrections.text, "P-0")
+    person.click(page.corrections.apply)
+    assert "Nothing was erased" in page.corrections.question.text()
+    person.type(page.corrections.text, "P-017")
+    person.click(page.corrections.apply)
+    QApplication.processEvents()
+    assert person.window.visit.subject == ""
+    assert person.window.header.code.text() == "No patient"
+    assert shown(person) == []
+
+
+def test_one_window_owns_a_folder(tmp_path: Path) -> None:
+    first = FolderLock(tmp_path)
+    with pytest.raises(BciError, match=r"Another clinic window has the folder .* open \(process \d+"):
+        FolderLock(tmp_path)
+    first.release()
+    FolderLock(tmp_path).release()
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BciError, match="cannot be written to"):
+        FolderLock(tmp_path / "missing")
+
+
+def test_a_state_file_of_another_patient_never_comes_back_after_the_visit(clinic: Clinic, tmp_path: Path) -> None:
+    person = clinic()
+    person.patient("P-1")
+    person.click(person.window.anew)
+    person.click(person.window.question.yes)
+    text = (tmp_path / "clinic-state.json").read_text(encoding="utf-8")
+    assert "P-1" not in text
+    assert json.loads(text)["subject"] == ""
+
+
+def test_the_age_that_bars_is_the_sure_one() -> None:
+    import datetime
+
+    this = datetime.date.today().year
+    assert people.age_of(this - 18) == 17
+    assert people.age_of(this - 19) == 18
+    assert people.age_of(None) is None
+    with pytest.raises(ArgumentError):
+        people.check_year(this + 1)
