@@ -10,7 +10,7 @@ from bcikit.signal import Flag
 CALM = 0.1
 """Seconds in which the held samples must not become less late: then the link has caught up."""
 
-LONGEST = 3.0
+LONGEST = 2.0
 """Seconds after which samples are let go, whether the link has caught up or not."""
 
 _STEP = 0.003

@@ -35,8 +35,6 @@ class TimeTrust:
                 self._add(self._doubts, said)
             elif event.name == "stream/markers-gone":
                 self._add(self.notes, said)
-            elif event.name == "stream/failed":
-                self._add(self._doubts, str(event.data.get("error", f"{event.source} failed")))
             uncertainty = event.data.get("uncertainty")
             if uncertainty is not None and not event.name.startswith("stream/"):
                 if event.sample is None:
@@ -49,16 +47,18 @@ class TimeTrust:
         if said and said not in where:
             where.append(said)
 
-    def doubts(self, status: StreamStatus) -> list[str]:
+    def doubts(self, status: StreamStatus, *, samples: int) -> list[str]:
         """Return the reasons not to trust the times, in words; empty where there is none.
 
         Parameters
         ----------
         status : StreamStatus
             The state of the source at the end.
+        samples : int
+            How many samples were kept.
         """
         found = list(self._doubts)
-        if status.samples == 0:
+        if samples == 0:
             found.append(f"{status.name}: no sample came.")
         elif LARGEST < status.time_uncertainty < float("inf"):
             found.append(

@@ -61,7 +61,8 @@ def register(app: typer.Typer) -> None:
                 stream.start()
             trust = TimeTrust()
             status, how = _record(opened, extra, writer, duration, trust, quiet=quiet)
-            doubts = trust.doubts(status)
+            # Whoever stops before the first sample knows that nothing came.
+            doubts = trust.doubts(status, samples=writer.n_samples) if writer.n_samples or how == "complete" else []
             timing = {"stamps": status.stamps, "uncertainty": _finite(status.time_uncertainty), "doubts": doubts}
             writer.close(how, timing={**timing, "notes": trust.notes})
         if not quiet:
@@ -130,7 +131,7 @@ def _write_all(
             chunk = source.pull(0.5)
             arrival = now()
             _write_events(source, writer, trust)
-            _write_others(extra, writer, trust)
+            _write_others(extra, writer)
             if chunk is None:
                 writer.silence(arrival)
                 # Where nothing comes, the duration is wall time.
@@ -148,7 +149,7 @@ def _write_all(
                 shown = arrival
                 line.update(_line(source.status()))
     _write_events(source, writer, trust)
-    _write_others(extra, writer, trust)
+    _write_others(extra, writer)
 
 
 def _write_events(source: "Source", writer: "SessionWriter", trust: "TimeTrust") -> None:
@@ -158,7 +159,7 @@ def _write_events(source: "Source", writer: "SessionWriter", trust: "TimeTrust")
         writer.event(event)
 
 
-def _write_others(extra: "dict[str, Source]", writer: "SessionWriter", trust: "TimeTrust") -> None:
+def _write_others(extra: "dict[str, Source]", writer: "SessionWriter") -> None:
     """Write what came from the other streams, and what happened to them under their name.
 
     One that is gone for good is written down and left out: the others go on.
@@ -177,9 +178,7 @@ def _write_others(extra: "dict[str, Source]", writer: "SessionWriter", trust: "T
             writer.event(replace(event, sample=None, source=f"{name}/{event.source}"))
         if fault is not None:
             del extra[name]
-            failed = Event(name="stream/failed", time=now(), source=name, data={"error": str(fault)})
-            trust.see([failed])
-            writer.event(failed)
+            writer.event(Event(name="stream/failed", time=now(), source=name, data={"error": str(fault)}))
             typer.secho(f"{name}: {fault} The other streams go on.", fg=typer.colors.YELLOW, err=True)
 
 

@@ -58,15 +58,11 @@ def test_what_was_recorded_stays_when_the_stream_ends(run, playback, tmp_path):
     folder = tmp_path / "kept"
     address = playback(500).write(tmp_path / "table.tsv")
     code, _, err = run("record", address, "--out", folder)
-    assert code == 2
-    assert err.startswith("error: ")
-    assert "is gone" in err
+    assert (code, err) == (0, "")
     streams, _ = pyxdf.load_xdf(str(folder / "signals.xdf"))
     main = next(item for item in streams if item["info"]["name"][0] == "playback")
     assert len(main["time_stamps"]) == 500
-    assert json.loads((folder / "session.json").read_text())["status"] == "failed"
-    events = [json.loads(line)["name"] for line in (folder / "events.jsonl").read_text().splitlines()]
-    assert events == ["stream/late", "stream/stalled", "stream/lost"]
+    assert json.loads((folder / "session.json").read_text())["status"] == "complete"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
@@ -113,15 +109,15 @@ def test_a_second_stream_that_is_gone_does_not_stop_the_first(run, sender, tmp_p
     name = f"also-{uuid.uuid4()}"
     other = sender(name=name)
     folder = tmp_path / "kept"
-    threading.Timer(1.0, other.process.kill).start()
+    threading.Timer(4.0, other.process.kill).start()
     address = f"lsl:source_id={name}&reconnect=0&timeout=20"
-    code, _, err = run("record", "brainflow:synthetic", "--also", address, "--duration", 3, "--out", folder)
+    code, _, err = run("record", "brainflow:synthetic", "--also", address, "--duration", 6, "--out", folder)
     assert code == 0
     assert f"{name}: " in err
     assert "is gone" in err
     session = read_session(folder)
     assert session.status == "complete"
-    assert session.recording.n_times == pytest.approx(750, abs=3)
+    assert session.recording.n_times == pytest.approx(1500, abs=3)
     assert sum(chunk.n_times for chunk in session.extra[name].chunks) > 50
     (failed,) = (event for event in session.events if event.name == "stream/failed")
     assert failed.source == name
