@@ -1,5 +1,6 @@
 """The `bcikit` command: puts the groups of commands together and turns errors into one clear line."""
 
+import io
 import sys
 import warnings
 from importlib import import_module
@@ -69,6 +70,10 @@ for _name in COMMAND_MODULES:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 the thing checked fails, 2 bad input or set-up."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console that lacks a letter of a name must not turn work that is done into an error.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     if debug:

@@ -1,5 +1,6 @@
 """What goes wrong at the command line is one clear error, exit code 2, without a traceback; what was recorded stays."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -316,3 +317,18 @@ def test_a_stream_that_ends_too_early_keeps_what_it_gave(bcikit, tmp_path: Path)
     assert "The session is not complete: the stream ended" in err
     assert (tmp_path / "out" / "report.html").is_file()
     assert (tmp_path / "out" / "signals.xdf").stat().st_size > 100_000
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])
+def test_a_console_that_lacks_letters_turns_no_work_into_an_error(tmp_path: Path, encoding: str) -> None:
+    out = tmp_path / "张三"
+    done = subprocess.run(
+        [sys.executable, "-m", "bcikit", "record", "sim:rest?seed=1&duration=2", "--out", str(out), "--duration", "1"],
+        capture_output=True,
+        timeout=100,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert (out / "session.json").is_file()
