@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bcikit.decoding.errp import judge_action
 from bcikit.decoding.evidence import Accumulator, Stopping
@@ -32,6 +33,8 @@ class ErrorCheck:
         Undo, or take the second best.
     training_share : float
         Share of errors in the training of the decider.
+    filters : tuple of mapping
+        Steps that its windows go through; the session's pipeline has others.
     """
 
     decider: Decider
@@ -40,6 +43,7 @@ class ErrorCheck:
     threshold: float = 0.8
     mode: str = "veto"
     training_share: float = 0.5
+    filters: tuple[Mapping[str, Any], ...] = ()
 
     def judge(self, acted: Decision, found: Decision) -> Decision:
         """Return the opinion on a choice as a decision: the label "error" only where the choice is to be taken back.

@@ -191,7 +191,7 @@ def assemble(config: SessionConfig) -> Assembly:
             collect.attempt("paradigm", lambda: paradigm.configure(filtered, seed=config.session.seed))
             stimulus = collect.attempt("stimulus", lambda: stimulus_result(config, paradigm))
             model = collect.attempt("decoder", lambda: _decoder(config, paradigm, filtered))
-            error_model = collect.attempt("decoder", lambda: find_error_model(config, filtered))
+            error_model = collect.attempt("decoder", lambda: find_error_model(config, info, sfreq=filtered.sfreq))
             collect.attempt("decoder", lambda: attach_errors(paradigm, config, error_model))
     if paradigm is not None:
         collect.attempt("calibration", lambda: _check_calibration(config, paradigm))

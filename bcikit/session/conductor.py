@@ -10,6 +10,7 @@ from typing import Any
 
 from bcikit.decoding import AdaptiveModel, Model
 from bcikit.paradigms import Paradigm, WindowRequest
+from bcikit.paradigms.support import ERROR_POTENTIAL
 from bcikit.presentation.director import Director
 from bcikit.processing import Pipeline, Regrid, WindowBuffer
 from bcikit.safety import SafetySystem, Severity, State
@@ -23,6 +24,7 @@ from bcikit.session.following import Follower
 from bcikit.session.idle_block import KIND, IdleBlock
 from bcikit.session.listener import Listener
 from bcikit.session.orders import checked_order
+from bcikit.session.side_path import SidePath
 from bcikit.session.standstill import Standstill, nothing_can_come
 from bcikit.signal import (
     ArgumentError,
@@ -123,6 +125,8 @@ class Conductor:
         self.decider: Decider | None = paradigm.decider() or decider
         self._trainer = trainer if self.decider is None else None
         self._follower: Follower | None = None
+        check = paradigm.error_check
+        self._side = None if check is None else SidePath(self.info, check.filters, sfreq=self.filtered_info.sfreq)
         self._buffer = WindowBuffer(self.filtered_info.n_channels, self.filtered_info.sfreq, BUFFER_SECONDS)
         self._collected: list[Chunk] = []
         self._cues: list[Event] = []
@@ -202,6 +206,8 @@ class Conductor:
         filtered = self.pipeline.process(used)
         self._tell(Filtered(chunk=filtered, time=self.now))
         self._buffer.append(filtered)
+        if self._side is not None:
+            self._side.take(used)
         if self._trainer is not None:
             self._collected.append(filtered)
         self._sample, self._time = self._grid.newest(used.end_sample - 1), float(used.times[-1])
@@ -580,7 +586,8 @@ class Conductor:
             # What was not seen cannot have been responded to.
             return nothing("not-shown")
         try:
-            window = self._buffer.get(stop, request.n_times)
+            aside = self._side is not None and request.kind == ERROR_POTENTIAL
+            window = (self._side if aside and self._side is not None else self._buffer).get(stop, request.n_times)
         except ArgumentError:
             return nothing("not-enough-data")
         try:

@@ -205,7 +205,7 @@ class Engine:
                     assembly.error_model.save(folder / ERROR_MODEL)
             try:
                 ended = self._drive(assembly, conductor, meter, folder, publisher)
-                self._keep_followed(conductor.decider, folder)
+                self._keep_followed(conductor, folder)
             finally:
                 for output in assembly.outputs:
                     output.safe("session over")
@@ -287,8 +287,11 @@ class Engine:
         self._model = model
         return following(model, self.config.decoder)
 
-    def _keep_followed(self, decider: Decider | None, folder: Path | None) -> None:
+    def _keep_followed(self, conductor: Conductor, folder: Path | None) -> None:
         """Keep what a model that followed the person had become, for the next session and for the report."""
+        decider = conductor.decider
+        if conductor.strange is not None:
+            self._calibration["windows unlike the training at the end"] = f"{conductor.strange:.0%}"
         if not isinstance(decider, AdaptiveModel):
             return
         self._adaptation = {**decider.counts, "frozen": decider.frozen}

@@ -40,4 +40,5 @@ def attach_errors(paradigm: Paradigm, config: SessionConfig, model: Model | None
         threshold=config.decoder.error_threshold,
         mode=config.decoder.error_mode,
         training_share=share,
+        filters=tuple(sheet.filters),
     )

@@ -15,6 +15,7 @@ from bcikit.recording.layout import HEADER
 from bcikit.session.config import SessionConfig
 from bcikit.session.decider import Decider
 from bcikit.session.decoder_settings import DecoderSection, is_path
+from bcikit.session.side_path import SidePath
 from bcikit.signal import ArgumentError, BciError, ModelError, RecordingError, StreamInfo
 
 MODEL = "model.skops"
@@ -85,8 +86,17 @@ def find_model(config: SessionConfig, paradigm: Paradigm) -> Path:
     )
 
 
-def find_error_model(config: SessionConfig, info: StreamInfo) -> Model | None:
-    """Return the decoder of error potentials, attached; None where none is asked for.
+def find_error_model(config: SessionConfig, info: StreamInfo, *, sfreq: float) -> Model | None:
+    """Return the decoder of error potentials, attached behind its own filters; None where none is asked for.
+
+    Parameters
+    ----------
+    config : SessionConfig
+        Says where it is.
+    info : StreamInfo
+        The used channels, unfiltered.
+    sfreq : float
+        Rate of the session's pipeline.
 
     Raises
     ------
@@ -107,7 +117,8 @@ def find_error_model(config: SessionConfig, info: StreamInfo) -> Model | None:
                 f"{section.models or 'the catalogue of this user'}. Run the session paradigm:error-potential once."
             )
         path = found[-1]
-    model = Model.load(path).attach(info)
+    model = Model.load(path)
+    model.attach(SidePath(info, model.sheet.filters, sfreq=sfreq).info)
     if ERROR not in model.classes:
         raise BciError(f"{path} decides between {', '.join(model.classes)}; an error decoder needs 'error'.")
     return model

@@ -23,6 +23,7 @@ from bcikit.session.drive import RecordedFeed, drive
 from bcikit.session.equip import attach_errors, prepare_paradigm
 from bcikit.session.listener import Listener
 from bcikit.session.models import ERROR_MODEL, MODEL, following
+from bcikit.session.side_path import SidePath
 from bcikit.session.standstill import ATTENDED
 from bcikit.session.training import Progress, no_progress, required_channels
 from bcikit.signal import Decision, Recording, RecordingError, Verdict
@@ -156,7 +157,9 @@ def _conductor(
     trained_inside = paradigm.calibration is not None and not given
     decider = None if model is None else following(model.attach(filtered), section)
     if (folder / ERROR_MODEL).is_file():
-        attach_errors(paradigm, config, Model.load(folder / ERROR_MODEL).attach(filtered))
+        errors = Model.load(folder / ERROR_MODEL)
+        errors.attach(SidePath(info, errors.sheet.filters, sfreq=filtered.sfreq).info)
+        attach_errors(paradigm, config, errors)
 
     def trained(recording: Recording) -> Decider:  # noqa: ARG001 - the model of that calibration is in the folder
         if decider is None:
