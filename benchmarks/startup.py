@@ -1,4 +1,4 @@
-"""What `import bcikit` costs beside `import numpy`, each in processes of their own."""
+"""What `import bcikit` costs beside `import numpy`, and `bcikit --help` beside `import typer`: each in its own process."""
 
 import statistics
 import subprocess
@@ -19,6 +19,9 @@ def main() -> None:
     rounds = 5 if arguments.quick else 15
     statements = {"python": "pass", "numpy": "import numpy", "bcikit": "import bcikit"}
     statements["words"] = "from bcikit import Chunk, StreamInfo, open_source"
+    statements["typer"] = "import typer"
+    shows = "import sys, io; sys.argv = ['bcikit', '--help']; sys.stdout = io.StringIO(); "
+    statements["help"] = shows + "import bcikit.cli; bcikit.cli.main()"
     for code in statements.values():
         start(code)
     times: dict[str, list[float]] = {name: [] for name in statements}
@@ -32,6 +35,9 @@ def main() -> None:
     for name, what in (("bcikit", "import bcikit"), ("words", "from bcikit import Chunk, StreamInfo, open_source")):
         value = ratio(own[name], own["numpy"])
         rows.append(Row(what, seconds(own[name]), f"import numpy {seconds(own['numpy'])}", value, "<= 2", value <= 2))
+    # A person waits for the whole process.
+    value, peer = ratio(times["help"], times["typer"]), f"import typer {seconds(times['typer'])}"
+    rows.append(Row("bcikit --help, whole process", seconds(times["help"]), peer, value, "<= 2", value <= 2))
     show("Start-up", rows, as_json=arguments.json)
 
 
