@@ -1,4 +1,4 @@
-"""What `import bcikit` costs beside `import numpy`, and `bcikit --help` beside `import typer`: each in its own process."""
+"""What `import bcikit` costs beside `import numpy`, and `bcikit --help` beside `import typer`, in whole processes."""
 
 import statistics
 import subprocess

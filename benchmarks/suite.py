@@ -1,7 +1,7 @@
 """What the test suite is and costs: ``python benchmarks/suite.py [--runs N] [--busy] [--coverage]``.
 
-Prints the lines of tests beside lines of code, and, with --runs, how long the whole suite takes and how many of its runs
-fail; --busy keeps one processor busy meanwhile; --coverage prints the branch coverage of each room beside its gate.
+Prints the lines of tests beside lines of code; with --runs, how long the suite takes and how many runs fail; --busy
+keeps one processor busy meanwhile; --coverage prints the branch coverage of each room beside its gate.
 """
 
 import argparse
