@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bcikit.cli.file_options import Accept, Map, Sfreq, Stream, Unit, options_of
 from bcikit.signal import ArgumentError
 
 if TYPE_CHECKING:
@@ -39,6 +40,18 @@ def register(app: typer.Typer) -> None:
             list[str] | None,
             typer.Option("--split", help="shuffled, leave-run-out, cross-session, cross-subject; all if left out."),
         ] = None,
+        layout: Annotated[
+            str | None,
+            typer.Option("--layout", help="Where names stand in paths: 'sub-{subject}/ses-{session}/run-{run}.edf'."),
+        ] = None,
+        folders: Annotated[
+            str | None, typer.Option("--folders", help="What folders of one level are: people or sessions.")
+        ] = None,
+        unit: Unit = None,
+        sfreq: Sfreq = None,
+        stream: Stream = None,
+        map: Map = None,  # noqa: A002 - the word a user knows
+        accept: Accept = None,
         out: Annotated[
             Path | None, typer.Option("--out", help="Folder for evaluation.html and evaluation.json.")
         ] = None,
@@ -51,7 +64,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Evaluate decoders on recordings: shuffled, leave-run-out, across sessions and people, beside chance.
 
-        Ends with 1 if a number to reach on a known dataset is missed.
+        Says first who is a person, a session, a run, and which files are left out. Ends with 1 if a number to reach on
+        a known dataset is missed, a decoder that was asked for fails, or a class never occurs.
         """
         from bcikit.cli.pairs import numbers, pairs
         from bcikit.decoding.evaluation.layouts import find_tasks
@@ -62,13 +76,32 @@ def register(app: typer.Typer) -> None:
             events=pairs("--events", events),
             window=window,
             frequencies=numbers("--frequencies", frequencies),
+            layout=layout,
+            folders=folders,
+            options=options_of(unit=unit, sfreq=sfreq, stream=stream, map=map, accept=accept),
         )
         results = _evaluate(tasks, decoder or [], split, out, jobs=jobs, dask=dask, seed=seed, quiet=json)
         if json:
             typer.echo(json_module.dumps([result.to_dict() for result in results], indent=1))
         bars = [result.check(ref)[1] for result in results for ref in result.task.references if ref.bar]
-        if any(met is False for met in bars):
+        wrong = [problem for result in results for problem in problems_of(result, decoder or [])]
+        for problem in wrong:
+            typer.secho(f"doubt: {problem}", fg=typer.colors.YELLOW, err=True)
+        if wrong or any(met is False for met in bars):
             raise typer.Exit(1)
+
+
+def problems_of(result: "TaskResult", wanted: list[str]) -> list[str]:
+    """Return what was lost on the way: decoders that were asked for and failed, classes that never occur."""
+    found = [f"{where}: {why}" for where, why in result.failures.items()] if "all" not in wanted else []
+    if not result.results:
+        found.insert(0, f"{result.task.name}: no decoder could be evaluated.")
+    for subject, classes in result.absent.items():
+        names = ", ".join(
+            f"{label} ({', '.join(e for e, c in result.task.events.items() if c == label)})" for label in classes
+        )
+        found.append(f"{result.task.name}, {subject}: no event of the class {names} occurs.")
+    return found
 
 
 def _evaluate(
@@ -96,6 +129,7 @@ def _evaluate(
     results, sections = [], []
     for task in tasks:
         decoders = _decoders(task, wanted)
+        show_people(task)
         with progress_bars() as report:
             read = load_task(task, progress=lambda done, total: report("Reading and filtering", done, total))
             result = evaluate_task(
@@ -132,6 +166,27 @@ def _decoders(task: Any, wanted: list[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name != "ssvep-auto" or "ssvep-auto" in wanted)
 
 
+def show_people(task: Any) -> None:
+    """Print who is a person, a session, a run, and which files are left out."""
+    from bcikit.cli.console import console
+    from bcikit.decoding.evaluation.people import Found
+
+    rows = Found(runs=task.runs).table()
+    people = len({subject for subject, _, _ in rows})
+    console.print(
+        f"{task.name}: {people} {'person' if people == 1 else 'people'}, {len(rows)} sessions, "
+        f"{len(task.runs)} runs" + (f" ({task.how})" if task.how else "")
+    )
+    for subject, session, names in rows[:40]:
+        console.print(f"  person {subject}, session {session}: {names}", soft_wrap=True)
+    if len(rows) > 40:
+        console.print(f"  ... and {len(rows) - 40} more")
+    for name, why in list(task.ignored.items())[:20]:
+        console.print(f"  [dim]left out: {name} ({why})[/]", soft_wrap=True)
+    if len(task.ignored) > 20:
+        console.print(f"  [dim]left out: {len(task.ignored) - 20} more files[/]")
+
+
 def show(result: "TaskResult") -> None:
     """Print the table of one task and what others reached."""
     from rich.box import SIMPLE_HEAD
@@ -151,7 +206,7 @@ def show(result: "TaskResult") -> None:
     )
     table.add_column("decoder", no_wrap=True)
     for split in splits:
-        table.add_column(split, justify="right", no_wrap=True)
+        table.add_column(split, justify="right", no_wrap=True, min_width=len(split))
     table.add_column("ECE", justify="right", no_wrap=True)
     for decoder, found in result.results.items():
         held = [score for cell in found.values() for score in cell.scores]

@@ -1,10 +1,15 @@
 """Options of the form 'a=1,b=2'."""
 
+import contextlib
+import json
+
 from bcikit.signal import ArgumentError, check_range
 
 
 def pairs(option: str, text: str | None) -> dict[str, str] | None:
     """Return ``{"a": "1", "b": "2"}``, or None where the option is not given.
+
+    A name may hold commas and equals signs, within brackets or quotation marks or not; an object in JSON is taken, too.
 
     Raises
     ------
@@ -13,13 +18,51 @@ def pairs(option: str, text: str | None) -> dict[str, str] | None:
     """
     if text is None:
         return None
+    if text.lstrip().startswith("{"):
+        with contextlib.suppress(ValueError):
+            found = json.loads(text)
+            if isinstance(found, dict) and all(isinstance(value, str) for value in found.values()):
+                return {str(key): value for key, value in found.items()}
     result = {}
-    for part in text.split(","):
-        key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or not key or not value:
+    key = ""
+    for part in _parts(text):
+        # A name may hold commas: what has no equals sign belongs to the next.
+        name, equals, value = part.rpartition("=")
+        if not equals:
+            key += f"{part},"
+            continue
+        name, value = _unquoted(key + name), value.strip()
+        key = ""
+        if not name or not value:
             raise ArgumentError(f"{option} is {text!r}; it must be like 'a=1,b=2'.")
-        result[key] = value
+        result[name] = value
+    if key or not result:
+        raise ArgumentError(f"{option} is {text!r}; it must be like 'a=1,b=2'.")
     return result
+
+
+def _parts(text: str) -> list[str]:
+    """Return what stands between commas, but not between those within brackets or quotation marks."""
+    parts, start, depth, quote = [], 0, 0, ""
+    for at, letter in enumerate(text):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        elif letter in "{[(":
+            depth += 1
+        elif letter in ")]}":
+            depth -= 1
+        elif letter == "," and depth <= 0:
+            parts.append(text[start:at])
+            start = at + 1
+    return [*parts, text[start:]]
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    return text[1:-1] if quoted else text
 
 
 def numbers(option: str, text: str | None) -> dict[str, float] | None:

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bcikit.decoding.evaluation.people import Found, find_runs
 from bcikit.decoding.evaluation.task import Reference, Run, Task
 from bcikit.decoding.registry import PARADIGMS
 from bcikit.signal import DataError, check_choice
-
-_RECORDINGS = frozenset({".edf", ".bdf", ".gdf", ".vhdr", ".fif", ".set", ".xdf", ".csv", ".txt"})
 
 FILTERS: dict[str, tuple[dict[str, Any], ...]] = {
     "motor-imagery": ({"step": "bandpass", "l_freq": 7.0, "h_freq": 30.0, "order": 4},),
@@ -51,15 +50,18 @@ def find_tasks(
     events: Mapping[str, str] | None = None,
     window: tuple[float, float] | None = None,
     frequencies: Mapping[str, float] | None = None,
+    layout: str | None = None,
+    folders: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> list[Task]:
     """Return the tasks of one paradigm in a folder or file.
 
     Parameters
     ----------
     folder : Path
-        A folder bcikit knows (eegmmidb, ssvep_exo, muse/p300, muse/n170, muse/ssvep, or one that holds them), any
-        other folder of recordings, or one recording. In other folders each recording is a run and each sub-folder a
-        session; with two levels, ``person/session/recording``.
+        A folder bcikit knows (eegmmidb, ssvep_exo, muse/p300, muse/n170, muse/ssvep, also as their authors publish
+        them), a BIDS data set, session folders of bcikit, any other folder of recordings, or one
+        recording; see `find_runs` for who is who.
     paradigm : str
         One of `PARADIGMS`.
     events : mapping of str to str, optional
@@ -68,6 +70,10 @@ def find_tasks(
         Seconds after the event.
     frequencies : mapping of str to float, optional
         Class to frequency, for SSVEP.
+    layout, folders : str, optional
+        See `find_runs`.
+    options : mapping, optional
+        For reading each file.
 
     Raises
     ------
@@ -78,34 +84,37 @@ def find_tasks(
     path = Path(folder)
     if not path.exists():
         raise DataError(f"There is no {path}.")
-    if events is None:
+    if events is None and layout is None:
         known = [
             task for finder in (_eegmmidb, _ssvep_exo, _muse) for task in finder(path) if task.paradigm == paradigm
         ]
         if known:
             return known
+    found = find_runs(path, layout=layout, folders=folders, options=dict(options or {}))
+    if events is None:
         raise DataError(
             f"{path} is no folder that bcikit knows for {paradigm}; say which events stand for which class "
-            "(--events 'T1=left,T2=right')."
+            f"(--events 'T1=left,T2=right'). Its first recording has {_events_of(found)}."
         )
-    return [_generic(path, paradigm, events, window, frequencies)]
+    return [_generic(path, found, paradigm, events, window, frequencies)]
+
+
+def _events_of(found: Found) -> str:
+    """Return the names of the events of the first recording, and how many of each."""
+    from collections import Counter
+
+    counts = Counter(event.name for event in found.runs[0].read().events)
+    return ", ".join(f"{name} ({count})" for name, count in counts.most_common(12)) or "no events"
 
 
 def _generic(
     path: Path,
+    found: Found,
     paradigm: str,
     events: Mapping[str, str],
     window: tuple[float, float] | None,
     frequencies: Mapping[str, float] | None,
 ) -> Task:
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if _is_recording(p))
-    if not files:
-        raise DataError(f"{path} holds no recording ({', '.join(sorted(_RECORDINGS))}).")
-    runs = []
-    for file in files:
-        parts = () if path.is_file() else file.relative_to(path).parts[:-1]
-        subject, session = (parts[0], parts[1]) if len(parts) >= 2 else ("1", parts[0] if parts else "1")
-        runs.append(Run(path=file, subject=subject, session=session))
     if paradigm == "ssvep" and not frequencies:
         raise DataError("SSVEP needs the frequency of each class (--frequencies 'a=13,b=17').")
     base = paradigm if paradigm in FILTERS else "p300"
@@ -113,7 +122,9 @@ def _generic(
     return Task(
         name=path.name,
         paradigm=paradigm,
-        runs=tuple(runs),
+        runs=found.runs,
+        ignored=found.ignored,
+        how=found.how,
         events=dict(events),
         tmin=tmin,
         tmax=tmax,
@@ -122,10 +133,6 @@ def _generic(
         params={"frequencies": dict(frequencies)} if frequencies else {},
         metric="accuracy" if base in ("motor-imagery", "ssvep") else "auc",
     )
-
-
-def _is_recording(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in _RECORDINGS and not path.name.endswith("-eve.fif")
 
 
 def _eegmmidb(path: Path) -> list[Task]:
@@ -152,10 +159,16 @@ def _eegmmidb(path: Path) -> list[Task]:
 
 
 def _ssvep_exo(path: Path) -> list[Task]:
-    files = sorted(file for file in path.rglob("subject*/run-*_raw.fif"))
-    if not files:
+    runs = []
+    for file in sorted(path.rglob("*_raw.fif")):
+        # As their authors publish them, and a folder a person.
+        match = re.search(r"subject[-_]?0*(\d+)[/_\\]run[-_]?\d+_raw\.fif$", file.as_posix(), re.IGNORECASE)
+        if match is not None and not file.name.startswith("."):
+            # The amplifier's numbers were never scaled to volts.
+            options = {"accept": ("amplitude",)}
+            runs.append(Run(path=file, subject=f"subject{int(match[1]):02d}", options=options))
+    if not runs:
         return []
-    runs = tuple(Run(path=file, subject=file.parent.name) for file in files)
     moabb = "MOABB 2024 (12 people, zero phase)"
     references = {
         (2.0, 4.0): (
@@ -170,7 +183,7 @@ def _ssvep_exo(path: Path) -> list[Task]:
         Task(
             name=f"SSVEP exoskeleton, 13/17/21 Hz and rest, {tmax - tmin:g} s",
             paradigm="ssvep",
-            runs=runs,
+            runs=tuple(runs),
             events={"1": "rest", "2": "13 Hz", "3": "21 Hz", "4": "17 Hz"},
             tmin=tmin,
             tmax=tmax,
@@ -186,13 +199,18 @@ def _ssvep_exo(path: Path) -> list[Task]:
 def _muse(path: Path) -> list[Task]:
     tasks = []
     for kind in ("p300", "n170", "ssvep"):
-        files = sorted(file for file in path.rglob("*.csv") if file.parent.name == kind)
-        if not files:
-            continue
         runs = []
-        for file in files:
-            match = re.match(r"session-(\w+)_run", file.name)
-            runs.append(Run(path=file, session=match[1] if match else "1"))
+        for file in sorted(path.rglob("*.csv")):
+            # "p300/session-1_run-1.csv"; "visual-P300/local/muse2016/subject0001/session001/recording_....csv".
+            above = [part.lower() for part in file.parts[:-1]]
+            if file.name.startswith(".") or not any(re.fullmatch(rf"(visual[-_])?{kind}", part) for part in above):
+                continue
+            text = "/".join(file.parts[-4:])
+            person = re.search(r"subject[-_]?0*(\d+)", text, re.IGNORECASE)
+            visit = re.search(r"session[-_]?0*(\d+)", text, re.IGNORECASE)
+            runs.append(Run(path=file, subject=person[1] if person else "1", session=visit[1] if visit else "1"))
+        if not runs:
+            continue
         tasks.append(_muse_task(kind, tuple(runs)))
     return tasks
 

@@ -60,6 +60,7 @@ class TaskResult:
     left_out: int
     results: dict[str, dict[str, SplitResult]]
     failures: dict[str, str] = field(default_factory=dict)
+    absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def check(self, reference: Reference) -> tuple[float | None, bool | None]:
         """Return what the recommended decoder has under the split of a reference, and whether it meets the bar."""
@@ -88,6 +89,9 @@ class TaskResult:
                 for decoder, splits in self.results.items()
             },
             "failures": dict(self.failures),
+            "absent_classes": {subject: list(classes) for subject, classes in self.absent.items()},
+            "runs": [{"path": str(run.path), "subject": run.subject, "session": run.session} for run in self.task.runs],
+            "ignored": dict(self.task.ignored),
             "references": [
                 {
                     "split": ref.split,
@@ -162,6 +166,7 @@ def evaluate_task(
         left_out=sum(one.left_out for one in data),
         results=results,
         failures=failures,
+        absent={one.subject: one.absent for one in data if one.absent},
     )
 
 
@@ -172,7 +177,12 @@ def _parts(data: Sequence[SubjectTrials], split: str) -> list[tuple[str, Epochs,
         return [(one.subject, one.trials, "leave-group-out") for one in data]
     if split == "cross-session":
         return [(one.subject, one.grouped(one.sessions), "leave-group-out") for one in data]
-    together = join([one.trials for one in data], groups=list(range(len(data))))
+    # A channel that is bad in one person cannot be used for all.
+    first = data[0].trials.ch_names
+    common = tuple(name for name in first if all(name in one.trials.ch_names for one in data))
+    if not common:
+        raise DataError("No channel is good in every person; cross-subject needs one.")
+    together = join([one.trials.pick(common) for one in data], groups=list(range(len(data))))
     return [("all", together, "leave-group-out")]
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bcikit.acquisition import read_recording
 from bcikit.decoding.trials import Epochs, epochs
 from bcikit.processing import Pipeline
-from bcikit.signal import DataError
+from bcikit.signal import DataError, Recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,13 @@ class Run:
     path: Path
     subject: str = "1"
     session: str = "1"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """How to read it: unit, sfreq, stream, ... as `read_recording` takes them."""
+
+    def read(self) -> Recording:
+        """Return the recording: a session folder of bcikit, or a file of any format."""
+        own = self.path / "signals.xdf"
+        return read_recording(own if own.is_file() else self.path, **self.options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +86,10 @@ class Task:
         Epochs with a larger absolute value (uV) are left out.
     references : tuple of Reference
         What others reached.
+    ignored : mapping of str to str
+        Files that were left out, and why.
+    how : str
+        By what people and sessions were told apart.
     """
 
     name: str
@@ -96,6 +107,8 @@ class Task:
     max_bad: float = 0.25
     max_peak: float | None = None
     references: tuple[Reference, ...] = ()
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    how: str = ""
 
     def decoder_params(self, decoder: str) -> dict[str, Any]:
         """Return the parameters of one decoder."""
@@ -109,12 +122,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class SubjectTrials:
-    """The trials of one person, with the run (`Epochs.groups`) and the session of each."""
+    """The trials of one person, the run (`Epochs.groups`) and the session of each, and classes that never occur."""
 
     subject: str
     trials: Epochs
     sessions: NDArray[np.int64]
     left_out: int
+    absent: tuple[str, ...] = ()
 
     def grouped(self, groups: NDArray[np.int64]) -> Epochs:
         """Return the trials with other groups."""
@@ -136,7 +150,7 @@ def load_task(task: Task, *, progress: Callable[[int, int], None] | None = None)
         filtered = []
         for run in runs:
             pipeline = Pipeline.from_config([dict(step) for step in task.filters])
-            filtered.append(pipeline.apply(read_recording(run.path)))
+            filtered.append(pipeline.apply(run.read()))
             done += 1
             if progress is not None:
                 progress(done, len(task.runs))
@@ -163,6 +177,7 @@ def load_task(task: Task, *, progress: Callable[[int, int], None] | None = None)
                 trials=trials,
                 sessions=session_of[trials.runs],
                 left_out=len(trials.dropped) + loud,
+                absent=tuple(sorted(set(task.events.values()) - set(trials.y.tolist()))),
             )
         )
     return result

@@ -1,0 +1,107 @@
+"""Who is a person, a session, a run: told from names, asked where they do not say, never guessed."""
+
+from pathlib import Path
+
+import pytest
+
+from bcikit.cli.pairs import pairs
+from bcikit.decoding.evaluation.people import find_runs
+from bcikit.signal import ArgumentError, DataError
+
+
+def make(root: Path, *names: str) -> Path:
+    for name in names:
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("timestamps,TP9,AF7,AF8,TP10\n" + "\n".join(f"{k / 256},1,2,3,4" for k in range(9)) + "\n")
+    return root
+
+
+def told(found) -> list[tuple[str, str, str]]:
+    return [(run.subject, run.session, run.path.name) for run in found.runs]
+
+
+@pytest.mark.parametrize("names", [["sub-01", "sub-02"], ["subject1", "subject2"], ["P1", "P2"], ["vp_03", "vp_07"]])
+def test_folders_that_are_people(tmp_path, names):
+    root = make(tmp_path, *(f"{name}/run-{run}.csv" for name in names for run in (1, 2)))
+    found = find_runs(root)
+    assert len({run.subject for run in found.runs}) == 2
+    assert {run.session for run in found.runs} == {"1"}
+
+
+@pytest.mark.parametrize("names", [["ses-1", "ses-2"], ["day1", "day2"], ["2024-01-05", "2024-02-06"]])
+def test_folders_that_are_sessions(tmp_path, names):
+    root = make(tmp_path, *(f"{name}/a.csv" for name in names))
+    found = find_runs(root)
+    assert len({run.subject for run in found.runs}) == 1
+    assert len({run.session for run in found.runs}) == 2
+
+
+def test_what_cannot_be_told_is_asked_and_can_be_answered(tmp_path):
+    root = make(tmp_path, *(f"{name}/a.csv" for name in ("anna", "berta", "carla")))
+    with pytest.raises(ArgumentError, match="people or sessions of one person"):
+        find_runs(root)
+    assert len({run.subject for run in find_runs(root, folders="people").runs}) == 3
+    assert len({run.session for run in find_runs(root, folders="sessions").runs}) == 3
+    with pytest.raises(ArgumentError, match="folders"):
+        find_runs(root, folders="planets")
+
+
+def test_two_levels_whichever_comes_first(tmp_path):
+    root = make(tmp_path / "a", "x/s1/r.csv", "y/s1/r.csv", "y/s2/r.csv")
+    assert told(find_runs(root)) == [("x", "s1", "r.csv"), ("y", "s1", "r.csv"), ("y", "s2", "r.csv")]
+    root = make(tmp_path / "b", "session1/p1/r.csv", "session2/p1/r.csv")
+    assert {run.subject for run in find_runs(root).runs} == {"p1"}
+
+
+def test_bids_names_win_and_derived_data_are_left_out(tmp_path):
+    root = make(
+        tmp_path, "sub-a/ses-1/eeg/sub-a_ses-1_task-x_eeg.csv", "sub-a/ses-2/eeg/sub-a_ses-2_task-x_eeg.csv",
+        "sub-b/ses-1/eeg/sub-b_ses-1_task-x_eeg.csv", "derivatives/sub-a/x.csv", "sub-a/ses-1/eeg/._x.csv",
+    )  # fmt: skip
+    (root / "participants.tsv").write_text("participant_id\nsub-a\n")
+    (root / "README").write_text("hello\n")
+    found = find_runs(root)
+    assert [(run.subject, run.session) for run in found.runs] == [("a", "1"), ("a", "2"), ("b", "1")]
+    assert "derivatives/sub-a/x.csv" in found.ignored
+
+
+def test_a_layout_says_it(tmp_path):
+    root = make(tmp_path, "data_A_1_x.csv", "data_A_2_y.csv", "data_B_1_z.csv", "other.csv")
+    found = find_runs(root, layout="data_{subject}_{session}_*.csv")
+    assert [(run.subject, run.session) for run in found.runs] == [("A", "1"), ("A", "2"), ("B", "1")]
+    assert found.ignored["other.csv"] == "does not fit the layout"
+    with pytest.raises(ArgumentError, match="subject"):
+        find_runs(root, layout="{run}.csv")
+    with pytest.raises(DataError, match="fits the layout"):
+        find_runs(root, layout="{subject}/{run}.edf")
+
+
+def test_recordings_beside_folders_are_asked_for(tmp_path):
+    root = make(tmp_path, "anna/a.csv", "b.csv")
+    with pytest.raises(ArgumentError, match="whose"):
+        find_runs(root)
+
+
+def test_files_that_are_no_recordings_are_named_with_the_reason(tmp_path):
+    root = make(tmp_path, "run-1.csv")
+    (root / "notes.txt").write_text("hello\n")
+    (root / "people.csv").write_text("id,age\n1,20\n")
+    (root / "empty.edf").write_bytes(b"")
+    (root / "odd.edf").write_bytes(b"\x00\x05\x16\x07" + bytes(4092))
+    found = find_runs(root)
+    assert [run.path.name for run in found.runs] == ["run-1.csv"]
+    assert set(found.ignored) == {"notes.txt", "people.csv", "empty.edf", "odd.edf"}
+    (root / "run-1.csv").unlink()
+    with pytest.raises(DataError, match=r"no recording.*people\.csv"):
+        find_runs(root)
+
+
+def test_names_of_events_may_hold_commas():
+    assert pairs("--events", '{"cue":1,"x":0}=l,{"cue":2,"x":0}=r') == {'{"cue":1,"x":0}': "l", '{"cue":2,"x":0}': "r"}
+    assert pairs("--events", "mi,3,1=left,mi,3,2=right") == {"mi,3,1": "left", "mi,3,2": "right"}
+    assert pairs("--events", '{"a,b": "left", "c=d": "right"}') == {"a,b": "left", "c=d": "right"}
+    assert pairs("--events", "'a,b'=left,\"c\"=right") == {"a,b": "left", "c": "right"}
+    for wrong in ("T1", "T1=a,T2", "=a", "T1="):
+        with pytest.raises(ArgumentError, match="a=1,b=2"):
+            pairs("--events", wrong)
