@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
 def run_demo(*, headless: bool, data: Path | None, task: str, user: str, seed: int, out: Path | None) -> "Result":
     """Run the demo and return what came out."""
     from bcikit.cli.console import console
-    from bcikit.session.assembly import check_folder
+    from bcikit.session.from_config import check_folder
 
     folder = _new_folder(out)
     check_folder(str(folder))

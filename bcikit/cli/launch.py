@@ -41,6 +41,15 @@ def wants_window(*, headless: bool) -> bool:
     return True
 
 
+def attending(config: "SessionConfig", operator: str = "") -> str:
+    """Return who attends a session: who is named, else whom the file names where its profile needs somebody."""
+    from bcikit.session.conductor import AUTOMATIC
+
+    if operator:
+        return operator
+    return AUTOMATIC if config.gate.get("profile", "simulation") == "simulation" else config.session.operator
+
+
 @contextmanager
 def window(engine: "Engine") -> Iterator[None]:
     """Open the live window in a process of its own; it may freeze or die without touching the session."""
@@ -86,7 +95,7 @@ def launch(config: "SessionConfig", *, headless: bool, as_json: bool = False, **
     with nullcontext(None) if as_json else progress_bars() as report:
         if report is not None:
             options["progress"] = report
-        engine = Engine(config, **options)
+        engine = Engine(config, orders=shown, **options)
         with window(engine) if shown else nullcontext(), stoppable(engine.end):
             result = engine.run()
     if as_json:

@@ -28,6 +28,12 @@ def register(app: typer.Typer) -> None:
         headless: Annotated[bool, typer.Option("--headless", help="No window, even where there is a display.")] = False,
         out: Annotated[Path | None, typer.Option("--out", help="Session folder to make.")] = None,
         seed: Annotated[int | None, typer.Option("--seed", help="Seed of everything random.")] = None,
+        operator: Annotated[
+            str,
+            typer.Option(
+                "--operator", help="Code or role of who attends it, arms it and stops it; the file's if left out."
+            ),
+        ] = "",
         as_json: Annotated[bool, typer.Option("--json", help="Print result.json instead of words.")] = False,
     ) -> None:
         """Run a session: preflight, calibration, paradigm, report."""
@@ -37,9 +43,10 @@ def register(app: typer.Typer) -> None:
             for name in paradigm_names():
                 typer.echo(name)
             return
-        from bcikit.cli.launch import launch
+        from bcikit.cli.launch import attending, launch
 
-        launch(_config(session, user=user, source=source, out=out, seed=seed), headless=headless, as_json=as_json)
+        config = _config(session, user=user, source=source, out=out, seed=seed)
+        launch(config, headless=headless, as_json=as_json, operator=attending(config, operator))
 
 
 def _config(session: str, *, user: str, source: str, out: Path | None, seed: int | None) -> Any:

@@ -37,6 +37,10 @@ class Speller(TrialParadigm):
         """What the decoder tells apart: a flash of the attended item, or another."""
         return ("target", "nontarget")
 
+    def resting(self) -> tuple[int, float] | None:
+        """Return None: decisions are about what has flashed."""
+        return None
+
     @property
     def calibration(self) -> Calibration | None:
         """One epoch a flash."""

@@ -8,9 +8,10 @@ if TYPE_CHECKING:
     from bcikit.session.conductor import AUTOMATIC, Conductor
     from bcikit.session.config import SessionConfig, config_from, load_config
     from bcikit.session.control import ControlClient
-    from bcikit.session.engine import Engine, Result, check_session
+    from bcikit.session.engine import Engine, Result, run
     from bcikit.session.listener import Listener
-    from bcikit.session.repeat import Comparison
+    from bcikit.session.planning import Plan, plan
+    from bcikit.session.repeat import Comparison, replay
     from bcikit.session.shipped import shipped_config
     from bcikit.session.ticket import Ticket
 
@@ -22,12 +23,15 @@ _WHERE = {
     "ControlClient": "control",
     "Engine": "engine",
     "Listener": "listener",
+    "Plan": "planning",
     "Result": "engine",
     "SessionConfig": "config",
     "Ticket": "ticket",
-    "check_session": "engine",
     "config_from": "config",
     "load_config": "config",
+    "plan": "planning",
+    "replay": "repeat",
+    "run": "engine",
     "shipped_config": "shipped",
 }
 
@@ -39,12 +43,15 @@ __all__ = [
     "ControlClient",
     "Engine",
     "Listener",
+    "Plan",
     "Result",
     "SessionConfig",
     "Ticket",
-    "check_session",
     "config_from",
     "load_config",
+    "plan",
+    "replay",
+    "run",
     "shipped_config",
 ]
 

@@ -55,7 +55,12 @@ def arming_problems(
         Whether the paradigm decides on anything while the participant rests (`Paradigm.resting`).
     """
     if gate.profile not in _PEOPLE:
-        return []
+        if not attended or orders:
+            return []
+        return [
+            "session.operator: somebody attends it, and without a window there is no way to arm or to stop it. "
+            "Run it with a display, or leave out --operator."
+        ]
     profile = f"gate.profile is {gate.profile!r}"
     if not attended:
         return [

@@ -25,6 +25,7 @@ from bcikit.session.idle_block import KIND, IdleBlock
 from bcikit.session.listener import Listener
 from bcikit.session.orders import checked_order
 from bcikit.session.side_path import SidePath
+from bcikit.session.stages import StageMeter
 from bcikit.session.standstill import Standstill, nothing_can_come
 from bcikit.signal import (
     ArgumentError,
@@ -91,6 +92,8 @@ class Conductor:
         What the operator brings to calibrate and to arm: consent, screening.
     idle_test : float
         Seconds of rest before the first run in which false activations are counted; 0 for none.
+    meter : StageMeter or None
+        Takes the time of each stage; what is decided is the same.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class Conductor:
         operator: str = AUTOMATIC,
         request: ArmRequest | None = None,
         idle_test: float = 0.0,
+        meter: StageMeter | None = None,
     ) -> None:
         self._columns = list(columns)
         self._all = self._columns == list(range(info.n_channels))
@@ -120,6 +124,7 @@ class Conductor:
         self.paradigm = paradigm
         self.safety = safety
         self.listeners = list(listeners)
+        self._meter = meter
         self.operator = operator
         self._request = request or ArmRequest()
         self.decider: Decider | None = paradigm.decider() or decider
@@ -203,6 +208,7 @@ class Conductor:
         used = chunk if self._all else self._pick(chunk)
         self.now = max(self.now, now)
         self.safety.on_chunk(used, self.now)
+        self._lap("safety")
         filtered = self.pipeline.process(used)
         self._tell(Filtered(chunk=filtered, time=self.now))
         self._buffer.append(filtered)
@@ -404,6 +410,10 @@ class Conductor:
             self._emit(self._event("operator/refused", {"do": do, "reason": str(error)}))
 
     # ---- inside ------------------------------------------------------------------------------------------------
+    def _lap(self, stage: str) -> None:
+        if self._meter is not None:
+            self._meter.lap(stage)
+
     def _tell(self, message: Message) -> None:
         for listener in self.listeners:
             listener.take(message)
@@ -552,7 +562,9 @@ class Conductor:
         """Return a decision on the source's grid and the gate's verdict on it; both are told."""
         if not self._grid.same:
             decision = replace(decision, sample=self._grid.back(decision.sample))
+        self._lap("decode")
         verdict = self.safety.decide(decision, self.now)
+        self._lap("gate")
         latency = None if stopwatch is None else stopwatch()
         self._tell(
             Decided(

@@ -1,5 +1,6 @@
 """The engine: runs a session from its configuration to its report."""
 
+import copy
 import datetime
 import hashlib
 import threading
@@ -15,19 +16,21 @@ from bcikit.processing import Pipeline
 from bcikit.recording import SessionWriter, installed_versions, read_session
 from bcikit.safety import AuditLog, SafetySystem
 from bcikit.safety.arming import ArmRequest
-from bcikit.session.arming import idle_seconds
-from bcikit.session.assembly import Assembly, assemble, check_operator, check_parts, columns_of, paradigm_of, window_of
 from bcikit.session.channel import ChannelServer
 from bcikit.session.conductor import AUTOMATIC, Conductor, model_message
-from bcikit.session.config import SessionConfig
+from bcikit.session.config import SessionConfig, config_from, load_config
 from bcikit.session.decider import Decider
 from bcikit.session.drive import BY_OPERATOR, FINISHED, SourceFeed, drive
+from bcikit.session.from_config import columns_of, paradigm_of, window_of
 from bcikit.session.listener import Listener
 from bcikit.session.models import AFTER, ERROR_MODEL, following
+from bcikit.session.objects import Objects
+from bcikit.session.planning import Plan, plan
 from bcikit.session.report import write_report
+from bcikit.session.shipped import is_paradigm_file, shipped_config
 from bcikit.session.showing import UserListener
 from bcikit.session.sinks import Counter, Outputs, Publisher, Recorder
-from bcikit.session.stages import MeteredSafety, StageMeter, with_laps
+from bcikit.session.stages import StageMeter, with_laps
 from bcikit.session.standstill import ATTENDED
 from bcikit.session.summary import accuracy_summary, title_of, to_json
 from bcikit.session.training import (
@@ -35,9 +38,7 @@ from bcikit.session.training import (
     apply_pipeline,
     calibration_summary,
     fit_model,
-    load_runs,
     no_progress,
-    required_channels,
 )
 from bcikit.signal import Recording, RecordingError
 from bcikit.signal.messages import Input, Progressed, StateChanged
@@ -68,8 +69,8 @@ class Engine:
 
     Parameters
     ----------
-    config : SessionConfig
-        Everything.
+    config : SessionConfig, dict, str or Path, optional
+        Everything, or the path of a session file. Without it the session is built of the parts that are given.
     operator : str
         Who arms the session; `bcikit.session.conductor.AUTOMATIC` for nobody.
     request : ArmRequest, optional
@@ -81,24 +82,39 @@ class Engine:
         Longest session in seconds of signal; 0 for none.
     listeners : sequence of Listener
         Further listeners.
+    orders : bool
+        Whether somebody can give orders by `control`: a window, the clinic, a program.
+    source, paradigm, decoder, pipeline, outputs
+        Objects, or names, that take the place of a table of the configuration: a `Source`, a `Recording` or an address;
+        a `Paradigm` or its name; a `Model`, a classifier, or the name of one; a `Pipeline` or a list of steps; a list
+        of `Output` or of addresses.
+
+    Examples
+    --------
+    >>> from bcikit.session import Engine
+    >>> engine = Engine(source="sim:motor-imagery", paradigm="motor-imagery", decoder="csp-lda")
     """
 
     def __init__(
         self,
-        config: SessionConfig,
+        config: SessionConfig | Mapping[str, Any] | str | Path | None = None,
         *,
         operator: str = AUTOMATIC,
         request: ArmRequest | None = None,
         progress: Progress = no_progress,
         limit: float = 0.0,
         listeners: Sequence[Listener] = (),
+        orders: bool = True,
+        **parts: Any,
     ) -> None:
-        self.config = config
+        self._objects = Objects.of(**parts)
+        self.config = self._objects.described(session_config(config))
         self.operator = operator
-        self.request = request or ArmRequest(operator=operator, subject=config.session.subject)
+        self.request = request
         self._show = progress
         self.limit = limit
         self.listeners = list(listeners)
+        self.orders = orders
         self.control = ChannelServer()
         self._told: tuple[str, int] = ("", 0)
         self._ending = threading.Event()
@@ -117,20 +133,16 @@ class Engine:
             If something fails later; what was recorded is kept.
         """
         try:
-            model = None
-            check_operator(self.config, attended=self.operator != AUTOMATIC)
-            if self.config.calibration.files:
-                # Before the source is opened: what streams meanwhile would be old before it is looked at.
-                check_parts(self.config)
-                model = self._train_on_files()
             self.progress(f"Opening {self.config.source.address}", 0, 0)
-            assembly = assemble(self.config)
-            try:
-                if model is not None:
-                    assembly.model = model.attach(assembly.pipeline.configure(assembly.info))
-                return self._run(assembly)
-            finally:
-                assembly.close()
+            with plan(
+                self.config,
+                objects=self._objects,
+                operator=self.operator,
+                request=self.request,
+                orders=self.orders,
+                train=self._train_on_files,
+            ) as made:
+                return self._run(made)
         except BaseException as error:
             self.control.say(StateChanged(state="FAILED", reason=str(error) or type(error).__name__))
             raise
@@ -151,67 +163,57 @@ class Engine:
             self.control.say(Progressed(what=what, done=done, total=total))
 
     # ---- inside ------------------------------------------------------------------------------------------------
-    def _run(self, assembly: Assembly) -> Result:
+    def _run(self, made: Plan) -> Result:
         started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        model = self._model = assembly.model
+        model = self._model = made.model
         counter = Counter()
-        with self._writer(assembly) as writer, ExitStack() as stack:
+        with self._writer(made) as writer, ExitStack() as stack:
             folder = None if writer is None else writer.path
             audit = None if folder is None else stack.enter_context(closing(self._audit(folder)))
-            channels = required_channels(model)
-            safety = MeteredSafety(
-                assembly.gate, assembly.info, audit=audit, required_channels=channels, stimulus=assembly.stimulus
-            )
-            for section, output in zip(self.config.outputs, assembly.outputs, strict=True):
+            safety = made.safety(audit)
+            for section, output in zip(self.config.outputs, made.outputs, strict=True):
                 if audit is not None and output.reach:
                     audit.write("network", now=0.0, actor="engine", action=section.address, reason=output.reach)
-            safety.meter = meter = StageMeter(assembly.info.sfreq, assembly.gate)
-            publisher = self._publisher(assembly, safety)
+            meter = StageMeter(made.info.sfreq, made.gate)
+            publisher = self._publisher(made, safety)
             first = [] if writer is None else [Recorder(writer)]
             user: list[Listener] = []
-            if isinstance(assembly.source, Interactive):
-                user = [UserListener(assembly.source, blank=self.config.screen.blank)]
+            if isinstance(made.opened, Interactive):
+                user = [UserListener(made.opened, blank=self.config.screen.blank)]
             listeners = with_laps(
                 meter,
                 [
                     ("record", first),
-                    ("output", [Outputs(assembly.outputs, safety=safety)]),
+                    ("output", [Outputs(made.outputs, safety=safety)]),
                     ("task", [counter, *user]),
                     ("publish", [publisher]),
                     ("task", self.listeners),
                 ],
             )
-            conductor = Conductor(
-                info=assembly.source.info,
-                columns=assembly.columns,
-                pipeline=assembly.pipeline,
-                paradigm=assembly.paradigm,
-                safety=safety,
-                seed=self.config.session.seed,
+            conductor = made.conductor(
+                safety,
                 decider=None if model is None else following(model, self.config.decoder),
-                trainer=lambda recording: self._train_in_session(assembly, recording),
+                trainer=lambda recording: self._train_in_session(made, recording),
                 listeners=listeners,
-                operator=self.operator,
-                request=self.request,
-                idle_test=idle_seconds(self.config, assembly.gate),
+                meter=meter,
             )
             for recorder in first:
                 if self.operator != AUTOMATIC:
-                    brought = {"operator": self.operator, "request": self.request.to_record()}
+                    brought = {"operator": self.operator, "request": made.request.to_record()}
                     recorder.take(Input(kind=ATTENDED, values=brought))
                 if model is not None:
                     recorder.take(model_message(model, 0.0))
-                if assembly.error_model is not None and folder is not None:
-                    assembly.error_model.save(folder / ERROR_MODEL)
+                if made.error_model is not None and folder is not None:
+                    made.error_model.save(folder / ERROR_MODEL)
             try:
-                ended = self._drive(assembly, conductor, meter, folder, publisher)
+                ended = self._drive(made, conductor, meter, folder, publisher)
                 self._keep_followed(conductor, folder)
             finally:
-                for output in assembly.outputs:
+                for output in made.outputs:
                     output.safe("session over")
             safety.finish(now=conductor.now)
             publisher.say_finished(conductor.now)
-            values = self._values(assembly, counter, conductor, started, ended)
+            values = self._values(made, counter, conductor, started, ended)
             if writer is not None:
                 writer.close("complete" if values["complete"] else "stopped", result="result.json")
         result = Result(values, folder)
@@ -233,7 +235,7 @@ class Engine:
 
     def _drive(
         self,
-        assembly: Assembly,
+        made: Plan,
         conductor: Conductor,
         meter: StageMeter,
         folder: Path | None,
@@ -241,46 +243,51 @@ class Engine:
     ) -> str:
         """Run the session to its end; return how it ended."""
         feed = SourceFeed(
-            assembly.source,
+            made.opened,
             conductor,
             control=self.control,
             attended=self.operator != AUTOMATIC,
             meter=meter,
             folder=folder,
             publisher=publisher,
-            outputs=assembly.outputs,
+            outputs=made.outputs,
             progress=self.progress,
             limit=self.limit,
             ending=self._ending,
         )
         return drive(feed, conductor)
 
-    def _train_on_files(self) -> Model:
-        runs = load_runs(self.config, self.progress)
-        first = runs[0].info
-        info = first.pick(columns_of(self.config, first))
+    def _train_on_files(self, runs: list[Recording]) -> Model:
+        info = runs[0].info.pick(columns_of(self.config, runs[0].info))
         pipeline = Pipeline.from_config(self.config.pipeline.steps)
-        filtered = apply_pipeline(runs, info, pipeline, self.progress)
+        paradigm = self._objects.paradigm or paradigm_of(self.config)
         model, trials = fit_model(
             self.config,
-            filtered,
+            apply_pipeline(runs, info, pipeline, self.progress),
             cues=self.config.calibration.events,
-            window=window_of(self.config, paradigm_of(self.config)),
+            window=window_of(self.config, paradigm),
             pipeline=pipeline,
+            decoder=self._unfitted(),
             progress=self.progress,
         )
         self._calibration = calibration_summary(model, trials)
         return model
 
-    def _train_in_session(self, assembly: Assembly, recording: Recording) -> Decider:
-        wanted = assembly.paradigm.calibration
+    def _unfitted(self) -> Any:
+        """Return the decoder that a program gave to be trained; None where the configuration names it."""
+        given = self._objects.decoder
+        return None if given is None or isinstance(given, Model) else copy.deepcopy(given)
+
+    def _train_in_session(self, made: Plan, recording: Recording) -> Decider:
+        wanted = made.paradigm.calibration
         cues: Mapping[str, str] = {} if wanted is None else wanted.events
         model, trials = fit_model(
             self.config,
             recording,
             cues=cues,
-            window=assembly.window,
-            pipeline=assembly.pipeline,
+            window=made.window,
+            pipeline=made.pipeline,
+            decoder=self._unfitted(),
             progress=self.progress,
         )
         self._calibration = calibration_summary(model, trials)
@@ -299,15 +306,13 @@ class Engine:
             decider.save(folder / AFTER)
 
     @contextmanager
-    def _writer(self, assembly: Assembly) -> Iterator[SessionWriter | None]:
+    def _writer(self, made: Plan) -> Iterator[SessionWriter | None]:
         section = self.config.recording
         if not section.enabled:
             yield None
             return
         folder = Path(section.folder or default_folder(self.config))
-        writer = SessionWriter(
-            folder, info=assembly.source.info, config=self.config.to_dict(), versions=installed_versions()
-        )
+        writer = SessionWriter(folder, info=made.stream, config=self.config.to_dict(), versions=installed_versions())
         try:
             yield writer
         except BaseException:
@@ -316,17 +321,17 @@ class Engine:
                 writer.close("failed")
             raise
 
-    def _publisher(self, assembly: Assembly, safety: SafetySystem) -> Publisher:
-        filtered = Pipeline.from_config(self.config.pipeline.steps).configure(assembly.info)
+    def _publisher(self, made: Plan, safety: SafetySystem) -> Publisher:
+        filtered = Pipeline.from_config(self.config.pipeline.steps).configure(made.info)
         publisher = Publisher(
             self.control,
-            assembly.source.info,
+            made.stream,
             filtered,
-            outputs=assembly.outputs,
+            outputs=made.outputs,
             addresses=[section.address for section in self.config.outputs],
             safety=safety,
-            title=title_of(self.config.session.name, assembly.paradigm),
-            paradigm=assembly.paradigm.name,
+            title=title_of(self.config.session.name, made.paradigm),
+            paradigm=made.paradigm.name,
         )
         if self._model is not None:
             publisher.take(model_message(self._model, 0.0))
@@ -334,22 +339,22 @@ class Engine:
 
     def _values(
         self,
-        assembly: Assembly,
+        made: Plan,
         counter: Counter,
         conductor: Conductor,
         started: str,
         ended: str,
     ) -> dict[str, Any]:
-        results = assembly.paradigm.results()
+        results = made.paradigm.results()
         trials = results.pop("trials", [])
         # A speller decodes targets and other flashes, and decides for letters.
-        classes = list(results.get("classes", assembly.paradigm.classes))
+        classes = list(results.get("classes", made.paradigm.classes))
         summary = conductor.safety.summary()
         sheet = getattr(self._model, "sheet", None)
         tally = counter.tally.to_dict()
         shown = {"paradigm", "name", "classes", "confusion", "n_trials", "n_correct", "n_undecided"}
         return {
-            "title": title_of(self.config.session.name, assembly.paradigm),
+            "title": title_of(self.config.session.name, made.paradigm),
             "bcikit": installed_versions().get("bcikit", ""),
             "ended": ended,
             "complete": ended in (FINISHED, BY_OPERATOR),
@@ -357,12 +362,12 @@ class Engine:
             "subject": self.config.session.subject,
             "seed": self.config.session.seed,
             "source": self.config.source.address,
-            "paradigm": assembly.paradigm.name,
-            "kind": assembly.paradigm.kind,
+            "paradigm": made.paradigm.name,
+            "kind": made.paradigm.kind,
             "decoder": sheet.decoder if sheet is not None else None,
             "model_fingerprint": getattr(sheet, "data", None),
             **accuracy_summary(trials, classes),
-            "duration_s": tally["n_samples"] / assembly.info.sfreq,
+            "duration_s": tally["n_samples"] / made.info.sfreq,
             **tally,
             "interrupted_trials": conductor.interrupted,
             "backlog_s": conductor.backlog_s,
@@ -373,7 +378,7 @@ class Engine:
             "trials": trials,
             "outputs": [
                 {"address": section.address, **({"reach": output.reach} if output.reach else {}), **output.state()}
-                for section, output in zip(self.config.outputs, assembly.outputs, strict=True)
+                for section, output in zip(self.config.outputs, made.outputs, strict=True)
             ],
             "presentation": conductor.flips.summary(),
             "alarms": summary.pop("alarms", []),
@@ -400,14 +405,41 @@ def default_folder(config: SessionConfig) -> str:
     return str(Path("sessions") / f"{config.session.subject}-{stamp}")
 
 
-def check_session(config: SessionConfig) -> Assembly:
-    """Return the assembly of a configuration, closed again: the preflight without a session.
+def session_config(given: SessionConfig | Mapping[str, Any] | str | Path | None) -> SessionConfig | None:
+    """Return a configuration from whatever says it: itself, its tables, a session file, ``paradigm:NAME``.
 
     Raises
     ------
     ConfigError
         With every problem.
     """
-    assembly = assemble(config)
-    assembly.close()
-    return assembly
+    if given is None or isinstance(given, SessionConfig):
+        return given
+    if isinstance(given, Mapping):
+        return config_from(dict(given))
+    if str(given).startswith("paradigm:") or is_paradigm_file(given):
+        return shipped_config(str(given))
+    return load_config(given)
+
+
+def run(config: SessionConfig | Mapping[str, Any] | str | Path | None = None, **options: Any) -> Result:
+    """Run a session and return what it came to.
+
+    Parameters
+    ----------
+    config : SessionConfig, dict, str or Path, optional
+        A configuration, a session file, or ``paradigm:NAME`` with its simulated user.
+    **options
+        For `Engine`.
+
+    Raises
+    ------
+    ConfigError
+        With every problem, before anything starts.
+
+    Examples
+    --------
+    >>> from bcikit.session import run
+    >>> result = run("paradigm:motor-imagery")  # doctest: +SKIP
+    """
+    return Engine(config, **options).run()

@@ -9,26 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.decoding import Model
-from bcikit.processing import Pipeline
 from bcikit.recording import Session, read_session
 from bcikit.recording.layout import RECORDING
-from bcikit.safety import AuditLog, GateSettings, SafetySystem
+from bcikit.safety import AuditLog
 from bcikit.safety.arming import ArmRequest
-from bcikit.session.arming import idle_seconds
-from bcikit.session.assembly import columns_of, paradigm_of, stimulus_result
-from bcikit.session.conductor import AUTOMATIC, Conductor
+from bcikit.session.conductor import Conductor
 from bcikit.session.config import SessionConfig, config_from
 from bcikit.session.decider import Decider
 from bcikit.session.drive import RecordedFeed, drive
-from bcikit.session.equip import attach_errors, prepare_paradigm
 from bcikit.session.listener import Listener
 from bcikit.session.models import ERROR_MODEL, MODEL, following
-from bcikit.session.side_path import SidePath
+from bcikit.session.objects import Objects
+from bcikit.session.planning import plan_recorded
 from bcikit.session.standstill import ATTENDED
-from bcikit.session.training import Progress, no_progress, required_channels
+from bcikit.session.training import Progress, no_progress
 from bcikit.signal import Decision, Recording, RecordingError, Verdict
 from bcikit.signal.messages import Decided, Message
-from bcikit.signal.settings import check_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +66,7 @@ class _Collector(Listener):
             self.verdicts.append(message.verdict)
 
 
-def replay(path: str | Path, *, progress: Progress = no_progress) -> Comparison:
+def replay(path: str | Path, *, progress: Progress = no_progress, **parts: Any) -> Comparison:
     """Run a recorded session again and compare.
 
     The recorded raw chunks, with their boundaries and arrival times, and everything else that came from outside
@@ -82,6 +78,9 @@ def replay(path: str | Path, *, progress: Progress = no_progress) -> Comparison:
         A session folder.
     progress : callable, optional
         Called with what is going on, chunks done and chunks in all.
+    **parts
+        ``paradigm``, ``decoder``, ``pipeline``: the objects that the session was run with, where its configuration can
+        only name them.
 
     Raises
     ------
@@ -102,7 +101,10 @@ def replay(path: str | Path, *, progress: Progress = no_progress) -> Comparison:
         # What is allowed depends on whether it was logged: a replay writes its log, too, and throws it away.
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="bcikit-replay-"))
         audit = stack.enter_context(closing(AuditLog(scratch))) if config.recording.enabled else None
-        drive(RecordedFeed(session, progress=progress), _conductor(session, config, folder, collector, audit))
+        drive(
+            RecordedFeed(session, progress=progress),
+            _conductor(session, config, folder, collector, audit, Objects.of(**parts)),
+        )
     found = compare(session, collector.decisions, collector.verdicts)
     # Damage is a difference, too, where no decision happened to see it.
     return replace(found, difference="; ".join(filter(None, [found.difference, session.damage])))
@@ -142,48 +144,39 @@ def _difference(what: str, old: Any, new: Any) -> str:
 
 
 def _conductor(
-    session: Session, config: SessionConfig, folder: Path, collector: Listener, audit: AuditLog | None
+    session: Session,
+    config: SessionConfig,
+    folder: Path,
+    collector: Listener,
+    audit: AuditLog | None,
+    objects: Objects,
 ) -> Conductor:
-    paradigm = paradigm_of(config)
-    prepare_paradigm(paradigm, config)
-    gate = check_settings(GateSettings, config.gate, where="gate")
-    columns = columns_of(config, session.info)
-    info = session.info.pick(columns)
-    pipeline = Pipeline.from_config(config.pipeline.steps)
-    model = Model.load(folder / MODEL) if (folder / MODEL).is_file() else None
-    filtered = Pipeline.from_config(config.pipeline.steps).configure(info)
+    model = _model(folder / MODEL, objects)
+    error_model = Model.load(folder / ERROR_MODEL) if (folder / ERROR_MODEL).is_file() else None
+    plan = plan_recorded(
+        config, session.info, request=_request(session), model=model, error_model=error_model, objects=objects
+    )
     section = config.decoder
     given = config.calibration.files or section.model or section.start != "calibrate"
-    trained_inside = paradigm.calibration is not None and not given
-    decider = None if model is None else following(model.attach(filtered), section)
-    if (folder / ERROR_MODEL).is_file():
-        errors = Model.load(folder / ERROR_MODEL)
-        errors.attach(SidePath(info, errors.sheet.filters, sfreq=filtered.sfreq).info)
-        attach_errors(paradigm, config, errors)
+    trained_inside = plan.paradigm.calibration is not None and not given
+    decider = None if plan.model is None else following(plan.model, section)
 
     def trained(recording: Recording) -> Decider:  # noqa: ARG001 - the model of that calibration is in the folder
         if decider is None:
             raise RecordingError(f"{folder} has no {MODEL}; the decisions after its calibration cannot be replayed.")
         return decider
 
-    request = _request(session)
-    channels = required_channels(None if trained_inside else model)
-    return Conductor(
-        info=session.info,
-        columns=columns,
-        pipeline=pipeline,
-        paradigm=paradigm,
-        safety=SafetySystem(
-            gate, info, audit=audit, required_channels=channels, stimulus=stimulus_result(config, paradigm)
-        ),
-        seed=config.session.seed,
-        decider=None if trained_inside else decider,
-        trainer=trained,
-        listeners=[collector],
-        operator=AUTOMATIC if request is None else request.operator,
-        request=request,
-        idle_test=idle_seconds(config, gate),
+    if trained_inside:
+        plan.model = None
+    return plan.conductor(
+        plan.safety(audit), decider=None if trained_inside else decider, trainer=trained, listeners=[collector]
     )
+
+
+def _model(path: Path, objects: Objects) -> Model | None:
+    if isinstance(objects.decoder, Model):
+        return objects.decoder
+    return Model.load(path) if path.is_file() else None
 
 
 def _request(session: Session) -> ArmRequest | None:

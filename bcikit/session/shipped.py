@@ -45,22 +45,47 @@ def shipped_config(
         If no source is given and the paradigm proposes no simulated user.
     """
     paradigm = _checked(name)
-    defaults = paradigm.defaults
     if not source:
-        if "sim" not in defaults:
+        if "sim" not in paradigm.defaults:
             raise BciError(f"{name} proposes no simulated user; name a source with --source.")
-        source = with_options(str(defaults["sim"]), seed=seed, **({"live": 1} if live else {}))
+        source = with_options(str(paradigm.defaults["sim"]), seed=seed, **({"live": 1} if live else {}))
+    return config_around(paradigm, source=source, name=name, seed=seed, settings=settings, subject=subject)
+
+
+def config_around(
+    paradigm: Paradigm,
+    *,
+    source: str,
+    name: str = "",
+    seed: int = 0,
+    settings: dict[str, Any] | None = None,
+    subject: str = "anonymous",
+) -> SessionConfig:
+    """Return a session around a paradigm, with what it proposes for the rest.
+
+    Parameters
+    ----------
+    paradigm : Paradigm
+        Its table "defaults" is what it proposes.
+    source : str
+        Address of the source.
+    name : str
+        What the session file calls it; its own name if empty.
+    seed, settings, subject
+        As for `shipped_config`.
+    """
+    defaults = paradigm.defaults
     values: dict[str, Any] = {
         "session": {"name": paradigm.name, "seed": seed, "subject": subject},
         "source": {"address": source},
-        "paradigm": {"name": name, "settings": settings or {}},
+        "paradigm": {"name": name or paradigm.name, "settings": settings or {}},
         "decoder": {"name": defaults.get("decoder", "csp-lda"), "parameters": defaults.get("decoder_parameters", {})},
         "outputs": [{"address": address} for address in _several(defaults.get("output", "hand:"))],
         "gate": defaults.get("gate", {}),
     }
     if "pipeline" in defaults:
         values["pipeline"] = {"steps": defaults["pipeline"]}
-    return config_from(values, where=name)
+    return config_from(values, where=name or paradigm.name)
 
 
 def _checked(name: str) -> Paradigm:

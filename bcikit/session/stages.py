@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from bcikit.safety import GateSettings, SafetySystem
+from bcikit.safety import GateSettings
 from bcikit.session.listener import Listener
-from bcikit.signal import Chunk, Decision, Verdict
+from bcikit.signal import Chunk
 from bcikit.signal.messages import Decided, Filtered, Happened, Message, Raw, Sent
 
 SPAN = 10.0
@@ -127,27 +127,6 @@ class FirstLap(Lap):
         super().take(message)
         if isinstance(message, Decided) and message.latency is not None:
             self._meter.verdict(message.decision.age + message.latency)
-
-
-class MeteredSafety(SafetySystem):
-    """The safety system, its time measured; what it decides is the same."""
-
-    meter: StageMeter | None = None
-
-    def on_chunk(self, chunk: Chunk, now: float) -> None:
-        """Take a raw chunk; see `SafetySystem.on_chunk`."""
-        super().on_chunk(chunk, now)
-        if self.meter is not None:
-            self.meter.lap("safety")
-
-    def decide(self, decision: Decision, now: float) -> Verdict:
-        """Say whether a decision may act; see `SafetySystem.decide`."""
-        if self.meter is not None:
-            self.meter.lap("decode")
-        verdict = super().decide(decision, now)
-        if self.meter is not None:
-            self.meter.lap("gate")
-        return verdict
 
 
 def with_laps(meter: StageMeter, parts: list[tuple[str, list[Any]]]) -> list[Listener]:

@@ -53,6 +53,19 @@ def load_runs(config: SessionConfig, progress: Progress = no_progress) -> list[R
     return runs
 
 
+def least_trials(config: SessionConfig, sfreq: float, decoder: Any = None) -> int:
+    """Return how many trials of each class the decoder of a session needs, 0 for none.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such decoder, or a parameter of it is unknown or missing.
+    """
+    if decoder is None:
+        decoder = make_decoder(config.decoder.name, sfreq=sfreq, **config.decoder.parameters)
+    return int(getattr(decoder, "min_trials", 5))
+
+
 def fit_model(
     config: SessionConfig,
     filtered: Recording | Sequence[Recording],
@@ -60,6 +73,7 @@ def fit_model(
     cues: Mapping[str, str],
     window: Window,
     pipeline: Pipeline,
+    decoder: Any = None,
     progress: Progress = no_progress,
 ) -> tuple[Model, Epochs]:
     """Train the decoder of a session.
@@ -76,6 +90,8 @@ def fit_model(
         Seconds after the cue.
     pipeline : Pipeline
         Kept in the model's sheet.
+    decoder : object, optional
+        Unfitted, in place of the one that the configuration names.
 
     Returns
     -------
@@ -90,7 +106,8 @@ def fit_model(
     runs = [filtered] if isinstance(filtered, Recording) else list(filtered)
     trials = epochs(runs, events=cues, tmin=window.tmin, tmax=window.tmax)
     rest = rest_epochs(runs, trials) if config.decoder.recentre == "rest" else None
-    decoder = make_decoder(config.decoder.name, sfreq=trials.sfreq, **config.decoder.parameters)
+    if decoder is None:
+        decoder = make_decoder(config.decoder.name, sfreq=trials.sfreq, **config.decoder.parameters)
     model = Model.fit(
         decoder,
         trials,

@@ -6,7 +6,7 @@ import pytest
 import pyxdf
 
 from bcikit.recording import read_session
-from bcikit.session import Conductor, Engine, Listener, check_session
+from bcikit.session import Conductor, Engine, Listener, plan
 from bcikit.session.config import DecoderSection, OutputSection, PipelineSection, SourceSection
 from bcikit.session.repeat import replay
 from bcikit.signal import BciError, Chunk, ConfigError, Decision
@@ -169,7 +169,7 @@ def test_preflight_lists_all_problems_at_once(short_config, tmp_path: Path) -> N
         gate={"profile": "fes", "confidence": 0.1},
     )
     with pytest.raises(ConfigError) as caught:
-        check_session(config)
+        plan(config)
     text = str(caught.value)
     for part in ("sed", "bandpas", "notch", "hnd", "confidence"):
         assert part in text, part
@@ -181,10 +181,10 @@ def test_missing_channels_and_frequencies_above_nyquist_are_refused_before_the_s
         source=SourceSection(address="sim:motor-imagery?seed=1", channels=["C3", "Qz"]),
     )
     with pytest.raises(ConfigError, match="Qz"):
-        check_session(config)
+        plan(config)
     config = short_config(pipeline=PipelineSection(steps=[{"step": "lowpass", "freq": 400.0}]))
     with pytest.raises(ConfigError, match="400"):
-        check_session(config)
+        plan(config)
 
 
 def test_a_folder_that_holds_a_session_is_never_written_over(short_config, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-import bcikit.session.assembly as assembly
+import bcikit.session.planning as planning
 from bcikit.outputs import Output, open_output
 from bcikit.recording import read_session
 from bcikit.safety import verify_audit
@@ -106,7 +106,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Output]:
         found.append(open_output(address))
         return found[-1]
 
-    monkeypatch.setattr(assembly, "open_output", opening)
+    monkeypatch.setattr(planning, "open_output", opening)
     return found
 
 

@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bcikit.safety import GateSettings, SafetySystem
+from bcikit.safety import GateSettings
 from bcikit.session import engine as engine_module
 from bcikit.session import stages
 from bcikit.session.channel import ChannelServer
+from bcikit.session.conductor import Conductor
 from bcikit.session.engine import Engine
 from bcikit.session.listener import Listener
 from bcikit.session.repeat import replay
-from bcikit.session.stages import NAMES, SPAN, Lap, MeteredSafety, StageMeter, with_laps
+from bcikit.session.stages import NAMES, SPAN, Lap, StageMeter, with_laps
 from bcikit.signal import Chunk, Health
 from bcikit.signal.messages import Decided, Message, Progressed, Raw, Stages, StateChanged
 
@@ -120,13 +121,8 @@ def test_the_engine_tells_every_stage_and_sends_samples_after_the_verdict(short_
 def test_measuring_changes_no_decision(short_config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measured = Engine(short_config("measured")).run()
     assert replay(measured.folder).identical
-    monkeypatch.setattr(engine_module, "MeteredSafety", SafetySystem)
+    monkeypatch.setattr(Conductor, "_lap", lambda self, stage: None)
     monkeypatch.setattr(engine_module, "with_laps", lambda _, parts: [part for _, group in parts for part in group])
     plain = Engine(short_config("plain")).run()
     for key in ("decisions_sha256", "gate", "n_samples", "online_accuracy"):
         assert plain.values[key] == measured.values[key]
-
-
-def test_the_metered_safety_system_is_the_safety_system() -> None:
-    changed = {name for name in vars(MeteredSafety) if not name.startswith("__")}
-    assert changed <= {"meter", "on_chunk", "decide"}

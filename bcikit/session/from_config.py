@@ -1,0 +1,77 @@
+"""What single tables of a configuration come to: the paradigm, the channels, the window, the folder, the stimuli."""
+
+import os
+from pathlib import Path
+
+from bcikit.paradigms import Paradigm, make_paradigm, read_paradigm
+from bcikit.session.config import SessionConfig
+from bcikit.session.stimulus import check_stimuli, refusal
+from bcikit.session.training import Window
+from bcikit.signal import BciError, SafetyError, StreamInfo
+
+
+def stimulus_result(config: SessionConfig, paradigm: Paradigm) -> str:
+    """Return what the analyser says of the stimuli: "", "PASS" or "RESTRICTED"; a refused design is a problem."""
+    report = check_stimuli(paradigm, config.screen)
+    if report is None:
+        return ""
+    if report.result == "REFUSED":
+        raise SafetyError(f"the design is REFUSED: {refusal(report)}")
+    return report.result
+
+
+def check_folder(folder: str, *, new: bool = False) -> Path:
+    """Return the nearest folder that exists; refuse what cannot be written, before anything is recorded.
+
+    Parameters
+    ----------
+    new : bool
+        Refuse one that holds anything, too: a session is never written over another.
+
+    Raises
+    ------
+    BciError
+        If it, or the nearest folder above it that exists, is not writable.
+    """
+    path = wanted = Path(folder).absolute()
+    while not path.exists():
+        path = path.parent
+    if not path.is_dir():
+        raise BciError(f"{path} is a file; a session needs a folder.")
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise BciError(f"{path} is not writable. Choose another folder (--out) or ask for the right.")
+    if new and path == wanted and any(path.iterdir()):
+        raise BciError(f"{path} is not empty; a session is never written over another. Name a new folder.")
+    return path
+
+
+def paradigm_of(config: SessionConfig) -> Paradigm:
+    """Return the paradigm of a session, its settings replaced by those of the session file."""
+    settings, name = config.paradigm.settings, config.paradigm.name
+    if "kind" in settings:
+        return make_paradigm(settings, name=name)
+    if not settings:
+        return make_paradigm(name)
+    # A table that lists what exists (events, actions) is replaced whole.
+    return make_paradigm({**read_paradigm(name), **settings}, name=Path(name.removeprefix("paradigm:")).stem)
+
+
+def columns_of(config: SessionConfig, info: StreamInfo) -> list[int]:
+    """Return the channels a session uses: those it names, else all EEG channels."""
+    if config.source.channels:
+        return info.index_of(config.source.channels, who="source.channels")
+    columns = info.indices(ch_type="eeg")
+    if not columns:
+        raise BciError(
+            f"{info.name!r} has no EEG channel; it has {', '.join(info.ch_names) or 'none'}. "
+            "Name the channels to use in source.channels."
+        )
+    return columns
+
+
+def window_of(config: SessionConfig, paradigm: Paradigm) -> Window:
+    """Return the window after the cue: the paradigm's where it has one."""
+    wanted = paradigm.calibration
+    if wanted is not None:
+        return Window(wanted.tmin, wanted.tmax)
+    return Window(config.decoder.tmin, config.decoder.tmax)

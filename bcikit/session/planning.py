@@ -1,0 +1,527 @@
+"""The plan: a configuration, or objects, become a session that can start, or all that is wrong is said at once."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from bcikit.acquisition import Source, open_source
+from bcikit.decoding import Model
+from bcikit.outputs import Output, open_output, output_class
+from bcikit.paradigms import Paradigm
+from bcikit.processing import Pipeline
+from bcikit.safety import AuditLog, GateSettings, SafetySystem
+from bcikit.safety.arming import ArmRequest
+from bcikit.safety.settings import REAL_ACTUATORS
+from bcikit.session.arming import arm_request, arming_problems, idle_seconds
+from bcikit.session.conductor import AUTOMATIC, Conductor
+from bcikit.session.config import SessionConfig
+from bcikit.session.decider import Decider, Trainer
+from bcikit.session.equip import attach_errors, prepare_paradigm
+from bcikit.session.from_config import check_folder, columns_of, paradigm_of, stimulus_result, window_of
+from bcikit.session.listener import Listener
+from bcikit.session.models import find_error_model, following, starting_model
+from bcikit.session.objects import Objects
+from bcikit.session.rehearsal import Rehearsal, rehearse
+from bcikit.session.side_path import SidePath
+from bcikit.session.stages import StageMeter
+from bcikit.session.training import Window, least_trials, load_runs, required_channels
+from bcikit.session.watch import DISK_FAULT_BYTES, DISK_WARN_BYTES
+from bcikit.signal import Address, BciError, ConfigError, Recording, SourceError, StreamInfo
+from bcikit.signal.settings import check_settings
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Plan:
+    """A session that can start: its parts, opened and checked. Close it when done, or use it in a ``with`` block.
+
+    Attributes
+    ----------
+    config : SessionConfig
+        What is recorded with it.
+    stream : StreamInfo
+        Of the source, with all its channels.
+    source : Source or None
+        Open, not started; None where inputs were recorded.
+    columns : list of int
+        Channels that are used.
+    pipeline : Pipeline
+        Configured once, as a check.
+    paradigm : Paradigm
+        Configured once, as a check.
+    gate : GateSettings
+        Within the hard limits.
+    window : Window
+        Of a decision after the cue.
+    decoder : object or None
+        Unfitted, where a program gave one; else it is made of the configuration.
+    model : Model or None
+        Attached; None where it is trained or the paradigm brings what decides.
+    error_model : Model or None
+        The decoder of error potentials, where choices are taken back by them.
+    stimulus : str
+        What the stimulus analyser says: "", "PASS" or "RESTRICTED".
+    operator : str
+        Who arms.
+    request : ArmRequest
+        What the operator brings.
+    outputs : list of Output
+        Open.
+    runs : list of Recording
+        What it is trained on before it starts.
+    notes : list of str
+        What is no hindrance and should be known.
+    seconds : float
+        How long it takes, as long as nobody chooses anything; 0 where that is not known.
+    """
+
+    config: SessionConfig
+    stream: StreamInfo
+    columns: list[int]
+    pipeline: Pipeline
+    paradigm: Paradigm
+    gate: GateSettings
+    window: Window
+    operator: str
+    request: ArmRequest
+    source: Source | None = None
+    decoder: Any = None
+    model: Model | None = None
+    error_model: Model | None = None
+    stimulus: str = ""
+    outputs: list[Output] = field(default_factory=list)
+    runs: list[Recording] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def info(self) -> StreamInfo:
+        """The stream with the channels that are used."""
+        return self.stream.pick(self.columns)
+
+    @property
+    def opened(self) -> Source:
+        """The source, open.
+
+        Raises
+        ------
+        SourceError
+            If its inputs were recorded: there is none to open.
+        """
+        if self.source is None:
+            raise SourceError("The inputs of this session were recorded; it has no source.")
+        return self.source
+
+    def safety(self, audit: AuditLog | None) -> SafetySystem:
+        """Return the safety room of this session."""
+        channels = required_channels(self.model)
+        return SafetySystem(self.gate, self.info, audit=audit, required_channels=channels, stimulus=self.stimulus)
+
+    def conductor(
+        self,
+        safety: SafetySystem,
+        *,
+        decider: Decider | None,
+        trainer: Trainer | None,
+        listeners: Sequence[Listener] = (),
+        meter: StageMeter | None = None,
+    ) -> Conductor:
+        """Return what runs this session, whoever drives it."""
+        return Conductor(
+            info=self.stream,
+            columns=self.columns,
+            pipeline=self.pipeline,
+            paradigm=self.paradigm,
+            safety=safety,
+            seed=self.config.session.seed,
+            decider=decider,
+            trainer=trainer,
+            listeners=listeners,
+            operator=self.operator,
+            request=self.request,
+            idle_test=idle_seconds(self.config, self.gate),
+            meter=meter,
+        )
+
+    def lines(self) -> Sequence[tuple[str, str]]:
+        """Return what was found, for people, before a session starts."""
+        info = self.info
+        idle = idle_seconds(self.config, self.gate)
+        named = self.config.decoder.model or self.config.decoder.name
+        lines = [
+            ("source", f"{info.name}: {info.n_channels} channels, {info.sfreq:g} Hz"),
+            ("channels", ", ".join(info.ch_names[:12]) + (" ..." if info.n_channels > 12 else "")),
+            ("paradigm", f"{self.paradigm.name}: {', '.join(self.paradigm.classes)}"),
+            ("decoder", "the paradigm's own" if self.paradigm.decider() is not None else named),
+            ("gate", self.gate.profile),
+            ("outputs", ", ".join(section.address for section in self.config.outputs) or "none"),
+        ]
+        lines += [
+            ("network", f"{section.address}: {output.reach}")
+            for section, output in zip(self.config.outputs, self.outputs, strict=True)
+            if output.reach
+        ]
+        if idle:
+            lines.append(("idle test", f"{idle:g} s of rest before the first run"))
+        if self.seconds:
+            lines.append(("minutes", f"about {(self.seconds + idle) / 60:.0f}"))
+        return (*lines, *(("note", note) for note in self.notes))
+
+    def close(self) -> None:
+        """Close outputs first, so that what moves lets go; then the source."""
+        for output in self.outputs:
+            output.close()
+        if self.source is not None:
+            self.source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def plan(
+    config: SessionConfig | None = None,
+    *,
+    operator: str = AUTOMATIC,
+    request: ArmRequest | None = None,
+    orders: bool = True,
+    train: Callable[[list[Recording]], Model] | None = None,
+    objects: Objects | None = None,
+    **parts: Any,
+) -> Plan:
+    """Return a session that can start.
+
+    Parameters
+    ----------
+    config : SessionConfig, optional
+        From a file, or of the defaults; what is given as an object takes the place of its table.
+    operator : str
+        Who arms; `AUTOMATIC` where nobody attends.
+    request : ArmRequest, optional
+        What the operator brings; from the files that `arming` names if left out.
+    orders : bool
+        Whether somebody can give orders: a window, the clinic, a program.
+    train : callable, optional
+        Trains on the recordings of `calibration.files`, after everything but the source was checked, and before that
+        is opened: what streamed meanwhile would be old before it is looked at. They are checked only if left out.
+    objects : Objects, optional
+        Parts of the session that a program made.
+    **parts
+        The same by name: ``source``, ``paradigm``, ``decoder``, ``pipeline``, ``outputs``; objects or names.
+
+    Raises
+    ------
+    ConfigError
+        With all problems at once, each with the key of the session file; whatever was opened is closed again.
+    """
+    objects = objects or Objects.of(**parts)
+    config = objects.described(config)
+    return _Planner(config, objects, operator=operator, request=request, orders=orders, train=train).plan()
+
+
+def plan_recorded(
+    config: SessionConfig,
+    stream: StreamInfo,
+    *,
+    request: ArmRequest | None,
+    model: Model | None,
+    error_model: Model | None,
+    objects: Objects,
+) -> Plan:
+    """Return the plan of a session whose inputs were recorded: nothing is opened, trained, armed or written.
+
+    Raises
+    ------
+    BciError
+        If the configuration is none of this version.
+    """
+    paradigm = objects.paradigm if objects.paradigm is not None else paradigm_of(config)
+    prepare_paradigm(paradigm, config)
+    pipeline = Pipeline.from_config(config.pipeline.steps) if objects.pipeline is None else objects.pipeline
+    columns = columns_of(config, stream)
+    filtered = pipeline.configure(stream.pick(columns))
+    if error_model is not None:
+        side = SidePath(stream.pick(columns), error_model.sheet.filters, sfreq=filtered.sfreq)
+        attach_errors(paradigm, config, error_model.attach(side.info))
+    return Plan(
+        config=config,
+        stream=stream,
+        columns=columns,
+        pipeline=pipeline,
+        paradigm=paradigm,
+        gate=check_settings(GateSettings, config.gate, where="gate"),
+        window=window_of(config, paradigm),
+        operator=AUTOMATIC if request is None else request.operator,
+        request=request or ArmRequest(),
+        model=None if model is None else model.attach(filtered),
+        stimulus=stimulus_result(config, paradigm),
+    )
+
+
+class _Planner:
+    """Makes the parts of a session one after the other and keeps every problem."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        objects: Objects,
+        *,
+        operator: str,
+        request: ArmRequest | None,
+        orders: bool,
+        train: Callable[[list[Recording]], Model] | None,
+    ) -> None:
+        self.config, self.objects = config, objects
+        self.operator, self.request, self.orders, self.train = operator, request, orders, train
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+        self.outputs: list[Output] = []
+        self.source: Source | None = None
+
+    def plan(self) -> Plan:
+        try:
+            return self._plan()
+        except BaseException:
+            for part in (*self.outputs, self.source):
+                if part is not None:
+                    part.close()
+            raise
+
+    def _plan(self) -> Plan:
+        config = self.config
+        gate = self._attempt("gate", lambda: check_settings(GateSettings, config.gate, where="gate"))
+        paradigm = self.objects.paradigm or self._attempt("paradigm", lambda: paradigm_of(config))
+        pipeline = self.objects.pipeline or self._attempt(
+            "pipeline.steps", lambda: Pipeline.from_config(config.pipeline.steps)
+        )
+        self._check_recording()
+        self._open_outputs(gate)
+        runs: list[Recording] = []
+        model: Model | None = None
+        window = None
+        if paradigm is not None:
+            self._attempt("decoder", lambda: prepare_paradigm(paradigm, config))
+            window = window_of(config, paradigm)
+            runs = self._calibration(paradigm) or []
+        if runs and not self.problems and self.train is not None:
+            train = self.train
+            model = self._attempt("calibration", lambda: train(runs))
+        self._open_source()
+        stream = None if self.source is None else self.source.info
+        columns = None if stream is None else self._attempt("source.channels", lambda: columns_of(config, stream))
+        request = self._attempt("arming", lambda: self.request or arm_request(config, operator=self.operator))
+        stimulus, error_model, rehearsal = "", None, Rehearsal()
+        filtered: StreamInfo | None = None
+        if stream is not None and columns is not None and pipeline is not None:
+            filtered = self._attempt("pipeline", lambda: pipeline.configure(stream.pick(columns)))
+        if filtered is not None and paradigm is not None and stream is not None:
+            fit_for, used = filtered, stream.pick(columns or [])
+            self._attempt("paradigm", lambda: paradigm.configure(fit_for, seed=config.session.seed))
+            stimulus = self._attempt("stimulus", lambda: stimulus_result(config, paradigm)) or ""
+            self._check_runs(runs, used)
+            trained = model
+            model = self._attempt(
+                "decoder", lambda: self._model(paradigm, fit_for) if trained is None else trained.attach(fit_for)
+            )
+            error_model = self._attempt("decoder", lambda: find_error_model(config, used, sfreq=fit_for.sfreq))
+            self._attempt("decoder", lambda: attach_errors(paradigm, config, error_model))
+            rehearsal = self._rehearse(paradigm, fit_for, gate, model, trained=bool(runs)) or Rehearsal()
+        if gate is not None and request is not None and paradigm is not None:
+            asked = replace(request, stimulus=request.stimulus or stimulus)
+            rests = filtered is not None and paradigm.resting() is not None
+            self.problems += arming_problems(
+                config, gate, asked, attended=self.operator != AUTOMATIC, orders=self.orders, rests=rests
+            )
+        if self.problems:
+            raise ConfigError(config.session.name, self.problems)
+        assert stream is not None
+        assert columns is not None
+        assert pipeline is not None
+        assert paradigm is not None
+        assert gate is not None
+        assert window is not None
+        assert request is not None
+        return Plan(
+            config=config,
+            stream=stream,
+            source=self.source,
+            columns=columns,
+            pipeline=pipeline,
+            paradigm=paradigm,
+            gate=gate,
+            window=window,
+            operator=self.operator,
+            request=request,
+            decoder=self.objects.decoder if not isinstance(self.objects.decoder, Model) else None,
+            model=model,
+            error_model=error_model,
+            stimulus=stimulus,
+            outputs=self.outputs,
+            runs=runs,
+            notes=self.notes,
+            seconds=rehearsal.seconds,
+        )
+
+    # ---- parts -------------------------------------------------------------------------------------------------
+    def _attempt(self, key: str, part: Callable[[], T]) -> T | None:
+        try:
+            return part()
+        except ConfigError as error:
+            self.problems += [f"{key}.{problem}" for problem in error.problems]
+        except BciError as error:
+            self.problems.append(f"{key}: {error}")
+        return None
+
+    def _check_recording(self) -> None:
+        section = self.config.recording
+        if not section.enabled:
+            return
+        folder = self._attempt(
+            "recording.folder", lambda: check_folder(section.folder or ".", new=bool(section.folder))
+        )
+        if folder is None:
+            return
+        free = shutil.disk_usage(folder).free
+        if free < DISK_FAULT_BYTES:
+            self.problems.append(f"recording.folder: {folder} has {free / 1e6:.0f} MB left; a session needs more.")
+        elif free < DISK_WARN_BYTES:
+            self.notes.append(f"{folder} has {free / 1e9:.1f} GB left")
+
+    def _open_outputs(self, gate: GateSettings | None) -> None:
+        if self.objects.outputs is not None:
+            self.outputs = list(self.objects.outputs)
+            return
+        moving = []
+        for number, section in enumerate(self.config.outputs):
+            key, address = f"outputs.{number}.address", section.address
+            if self._attempt(key, lambda address=address: _can_touch(address)):  # type: ignore[misc]
+                moving.append(address)
+                if gate is None or gate.profile not in REAL_ACTUATORS:
+                    continue
+            output = self._attempt(key, lambda address=address: open_output(address))  # type: ignore[misc]
+            if output is not None:
+                self.outputs.append(output)
+        if moving and gate is not None and gate.profile not in REAL_ACTUATORS:
+            self.problems.append(
+                f"gate.profile is {gate.profile!r}, but {', '.join(moving)} can touch a person; "
+                f"it needs the profile {' or '.join(sorted(REAL_ACTUATORS))}."
+            )
+
+    def _calibration(self, paradigm: Paradigm) -> list[Recording] | None:
+        section = self.config.calibration
+        if not section.files:
+            return []
+        before = len(self.problems)
+        missing = [name for name in section.files if not Path(name).exists()]
+        if missing:
+            self.problems.append(f"calibration.files: {', '.join(missing)}: there is no such file.")
+        if not section.events:
+            self.problems.append(
+                "calibration.events: is missing; say which event of the recordings starts which class."
+            )
+        known = set(paradigm.classes if paradigm.calibration is None else paradigm.calibration.events.values())
+        unknown = sorted(set(section.events.values()) - known)
+        if unknown:
+            self.problems.append(
+                f"calibration.events: {', '.join(unknown)} is no class of the paradigm, which has "
+                f"{', '.join(sorted(known))}."
+            )
+        left_out = sorted(known - set(section.events.values()))
+        if section.events and left_out:
+            self.problems.append(f"calibration.events: no event starts {', '.join(left_out)}.")
+        if len(self.problems) > before:
+            return None
+        return self._attempt("calibration.files", lambda: load_runs(self.config))
+
+    def _check_runs(self, runs: list[Recording], info: StreamInfo) -> None:
+        for run in runs:
+            if run.info.sfreq != info.sfreq:
+                self.problems.append(
+                    f"calibration.files: {run.info.name} has {run.info.sfreq:g} Hz, the stream has {info.sfreq:g} Hz; "
+                    "a decoder must be trained at the rate at which it runs."
+                )
+            missing = [name for name in info.ch_names if name not in run.info.ch_names]
+            if missing:
+                self.problems.append(
+                    f"calibration.files: {run.info.name} has no channel {', '.join(missing)}, which the stream has; "
+                    "name those that both have in source.channels."
+                )
+
+    def _open_source(self) -> None:
+        given = self.objects.source
+        address = self.config.source.address
+        self.source = given or self._attempt("source.address", lambda: open_source(address))
+        if self.source is not None and not self.source.live:
+            self.problems += [
+                f"outputs: {output.scheme}: works in real time only, and {address} is faster than that. "
+                "Take a live source; a simulated user is one with the option live=1."
+                for output in self.outputs
+                if output.real_time
+            ]
+
+    def _model(self, paradigm: Paradigm, info: StreamInfo) -> Model | None:
+        """Return the model of the session; None where it is trained or the paradigm brings what decides."""
+        section = self.config.decoder
+        if isinstance(self.objects.decoder, Model):
+            return self.objects.decoder.attach(info)
+        model = starting_model(self.config, paradigm, info)
+        if model is not None:
+            # Whether it can follow is found out before anything starts.
+            following(model, section)
+        elif paradigm.decider() is not None and (section.follows or section.start != "calibrate"):
+            raise BciError(
+                f"{paradigm.name} brings what decides; start, recentre and adapt are for a trained model (for an "
+                'SSVEP menu: paradigm settings decoder = "" and calibration_rounds).'
+            )
+        return model
+
+    def _rehearse(
+        self, paradigm: Paradigm, info: StreamInfo, gate: GateSettings | None, model: Model | None, *, trained: bool
+    ) -> Rehearsal | None:
+        """Return what the paradigm will ask for; what nothing could come of is a problem."""
+        vote_s = 3.0 if gate is None else gate.vote_s
+        try:
+            found = rehearse(paradigm, info, seed=self.config.session.seed, vote_s=vote_s)
+        except Exception as error:  # noqa: BLE001 - a paradigm may come from anybody
+            self.problems.append(f"paradigm: it fails when it is run through: {type(error).__name__}: {error}")
+            return None
+        if found.undecided and model is None:
+            self._check_training(found, info, trained=trained)
+        if model is not None and found.undecided and min(found.undecided) < model.sheet.n_times:
+            self.problems.append(
+                f"decoder.model: it was trained on windows of {model.sheet.n_times} samples, and the paradigm asks "
+                f"about {min(found.undecided)}; it would never decide."
+            )
+        if gate is not None and 0 < found.most_within < gate.k:
+            self.problems.append(
+                f"gate.k is {gate.k}, and the paradigm decides at most {found.most_within} times in gate.vote_s = "
+                f"{gate.vote_s:g} s: nothing would ever be allowed."
+            )
+        return found
+
+    def _check_training(self, found: Rehearsal, info: StreamInfo, *, trained: bool) -> None:
+        least = self._attempt("decoder", lambda: least_trials(self.config, info.sfreq, self.objects.decoder))
+        if trained or least is None:
+            return
+        if found.trained_on is None:
+            self.problems.append(
+                "decoder.model: nothing would decide: the paradigm has no calibration in it. Name a model "
+                "(decoder.model), recordings (calibration.files), or give the paradigm calibration runs."
+            )
+            return
+        few = [f"{count} of {name}" for name, count in found.trained_on.items() if count < least]
+        if few:
+            self.problems.append(
+                f"paradigm.settings: its calibration has {', '.join(few)}; {self.config.decoder.name} needs at least "
+                f"{least} trials of each class."
+            )
+
+
+def _can_touch(address: str) -> bool:
+    parsed = Address.parse(address)
+    return output_class(parsed.scheme).can_touch(parsed)

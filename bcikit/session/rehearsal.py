@@ -1,0 +1,100 @@
+"""A paradigm run through without a signal: what it will ask for, before anyone sits in the chair."""
+
+import copy
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from bcikit.paradigms import Paradigm, WindowRequest
+from bcikit.signal import Decision, Event, StreamInfo, Verdict
+
+LONGEST_SECONDS = 6 * 3600.0
+"""A session is looked at for so long."""
+
+MOST_STEPS = 50_000
+"""And for so many events and windows: what a speller flashes in an hour."""
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """What a paradigm asked for.
+
+    Attributes
+    ----------
+    complete : bool
+        Whether it came to its end; one that goes on with events of the source, or for ever, does not.
+    seconds : float
+        Length, as long as nobody chooses anything.
+    trained_on : dict of str to int
+        Cues of each class before the end of the calibration; None where it has none.
+    undecided : set of int
+        Lengths in samples of the windows for which the paradigm brings no decider.
+    most_within : int
+        Most windows within the time in which decisions vote.
+    """
+
+    complete: bool = False
+    seconds: float = 0.0
+    trained_on: dict[str, int] | None = None
+    undecided: set[int] = field(default_factory=set)
+    most_within: int = 0
+
+
+def rehearse(paradigm: Paradigm, info: StreamInfo, *, seed: int, vote_s: float) -> Rehearsal:
+    """Run a copy of a paradigm on an empty stream: every window is answered with no decision, and nothing is allowed.
+
+    Parameters
+    ----------
+    paradigm : Paradigm
+        Stays as it is.
+    info : StreamInfo
+        What it will be configured for.
+    seed : int
+        Of the session.
+    vote_s : float
+        Seconds in which decisions vote (`GateSettings.vote_s`).
+    """
+    played = copy.deepcopy(paradigm)
+    played.configure(info, seed=seed)
+    own = played.decider() is not None
+    cues = {} if played.calibration is None else played.calibration.events
+    seen: Counter[str] = Counter()
+    recent: deque[int] = deque()
+    found = Rehearsal()
+
+    def hear(events: list[Event]) -> None:
+        for event in events:
+            if event.name in cues and not event.data.get("practice"):
+                seen[cues[event.name]] += 1
+            if event.name == "calibration/end" and found.trained_on is None:
+                found.trained_on = {name: seen[name] for name in dict.fromkeys(cues.values())}
+
+    def answer(request: WindowRequest) -> None:
+        if not own and played.decider_for(request) is None:
+            found.undecided.add(request.n_times)
+        recent.append(request.stop_sample)
+        while recent[0] < request.stop_sample - vote_s * info.sfreq:
+            recent.popleft()
+        found.most_within = max(found.most_within, len(recent))
+        decision = Decision(
+            time=request.stop_sample / info.sfreq,
+            sample=request.stop_sample - 1,
+            classes=played.classes,
+            reason="rehearsal",
+        )
+        decision = played.interpret(decision, request)
+        verdict = Verdict(
+            time=decision.time, sample=decision.sample, allowed=False, label=None, reasons=("A-STATE",), state="STANDBY"
+        )
+        hear(played.on_decision(decision, verdict, request)[1])
+
+    played.start(0, 0.0)
+    for _ in range(MOST_STEPS):
+        at = played.next_sample
+        if played.finished or at is None or at > LONGEST_SECONDS * info.sfreq:
+            break
+        found.seconds = at / info.sfreq
+        hear(played.advance(at, found.seconds))
+        for request in played.windows_due(at):
+            answer(request)
+    found.complete = played.finished
+    return found
