@@ -397,18 +397,21 @@ class _Planner:
             self.outputs = list(self.objects.outputs)
             return
         moving = []
+        # Where the gate's table is wrong, its profile can be known all the same.
+        profile = self.config.gate.get("profile", "simulation") if gate is None else gate.profile
         for number, section in enumerate(self.config.outputs):
             key, address = f"outputs.{number}.address", section.address
-            if self._attempt(key, lambda address=address: _can_touch(address)):  # type: ignore[misc]
+            touches = self._attempt(key, lambda address=address: _can_touch(address))  # type: ignore[misc]
+            if touches:
                 moving.append(address)
-                if gate is None or gate.profile not in REAL_ACTUATORS:
-                    continue
+            if touches is None or (touches and profile not in REAL_ACTUATORS):
+                continue
             output = self._attempt(key, lambda address=address: open_output(address))  # type: ignore[misc]
             if output is not None:
                 self.outputs.append(output)
-        if moving and gate is not None and gate.profile not in REAL_ACTUATORS:
+        if moving and profile not in REAL_ACTUATORS:
             self.problems.append(
-                f"gate.profile is {gate.profile!r}, but {', '.join(moving)} can touch a person; "
+                f"gate.profile is {profile!r}, but {', '.join(moving)} can touch a person; "
                 f"it needs the profile {' or '.join(sorted(REAL_ACTUATORS))}."
             )
 

@@ -13,6 +13,7 @@ from bcikit.safety.arming import ArmRequest
 from bcikit.safety.consent import Consent, Screening
 from bcikit.session import Engine, Listener, shipped_config
 from bcikit.session.repeat import replay
+from bcikit.signal import ConfigError
 from bcikit.signal.messages import Happened, Message, ModelChosen, Raw, StateChanged
 
 ANSWERS: dict[str, Any] = {
@@ -135,15 +136,11 @@ def test_with_consent_it_runs_and_a_replay_repeats_every_verdict(attend, tmp_pat
         (consent("acquire", "vr", subject="P-002"), "'P-002'"),
     ],
 )
-def test_without_it_nothing_is_shown_and_nothing_moves(
-    attend, tmp_path: Path, record: Consent | None, why: str
-) -> None:
-    values, therapist = attend(brings(record), limit=30.0)
-    assert why in therapist.refused[0]
-    assert values["gate"]["allowed"] == 0
-    assert not {"CALIBRATING", "ARMED", "ACTIVE"} & set(therapist.states)
-    assert not [event for event in read_session(tmp_path / "session").events if event.name.startswith("cue/")]
-    assert replay(tmp_path / "session").identical
+def test_without_it_nothing_begins(attend, tmp_path: Path, record: Consent | None, why: str) -> None:
+    with pytest.raises(ConfigError, match=why) as caught:
+        attend(brings(record), limit=30.0)
+    assert caught.value.problems[0].startswith("arming.consent: ")
+    assert not (tmp_path / "session").exists()
 
 
 def test_a_request_is_read_as_it_was_written() -> None:
@@ -161,7 +158,9 @@ def test_a_request_is_read_as_it_was_written() -> None:
 
 
 def test_the_system_of_a_replay_knows_the_stimulus(attend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    attend(brings(consent("acquire", "vr", "stimulate")), name="ssvep-menu", limit=10.0)
+    answers = Screening(**ANSWERS)
+    record = consent("acquire", "vr", "stimulate", screening=answers)
+    attend(brings(record, answers), name="ssvep-menu", limit=10.0)
     seen: list[str] = []
     before = SafetySystem.__init__
 

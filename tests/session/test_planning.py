@@ -1,0 +1,240 @@
+"""Ready means that it starts; what is refused is told with every key that is wrong."""
+
+import datetime
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from bcikit.cli.app import app
+from bcikit.safety.consent import Consent
+from bcikit.session import Engine, plan
+from bcikit.session.config import config_from
+from bcikit.signal import ConfigError
+
+TRIALS = {
+    "beep": 0.2,
+    "cue": 0.4,
+    "cue_duration": 0.2,
+    "feedback": 1.0,
+    "stop": 2.0,
+    "window": [0.3, 1.5],
+    "rest": [0.2, 0.3],
+    "feedback_rate": 4.0,
+    "calibration_runs": 1,
+    "feedback_runs": 1,
+    "trials_per_run": 10,
+    "eyes_open": 0.0,
+    "eyes_closed": 0.0,
+    "between_runs": 0.0,
+}
+
+# Table of the session file -> (change, key that must be named); what is right in itself has no key.
+FAULTS: dict[str, tuple[dict[str, Any], str]] = {
+    "an unknown option of the source": ({"source": {"address": "sim:motor-imagery?sed=1"}}, "source.address"),
+    "a scheme that is none": ({"source": {"address": "simm:motor-imagery"}}, "source.address"),
+    "a channel that is not there": (
+        {"source": {"address": "sim:motor-imagery", "channels": ["Qz"]}},
+        "source.channels",
+    ),
+    "an unknown step": ({"pipeline": {"steps": [{"step": "bandpas"}]}}, "pipeline.steps"),
+    "a filter above Nyquist": ({"pipeline": {"steps": [{"step": "lowpass", "freq": 400.0}]}}, "pipeline"),
+    "an unknown paradigm": ({"paradigm": {"name": "motor-imagry"}}, "paradigm"),
+    "a setting that is none": ({"paradigm": {"name": "motor-imagery", "settings": {"stp": 3.0}}}, "paradigm"),
+    "too few trials": (
+        {"paradigm": {"name": "motor-imagery", "settings": {**TRIALS, "trials_per_run": 4}}},
+        "paradigm.settings",
+    ),
+    "no calibration and no model": (
+        {"paradigm": {"name": "motor-imagery", "settings": {**TRIALS, "calibration_runs": 0}}},
+        "decoder.model",
+    ),
+    "an unknown decoder": ({"decoder": {"name": "csp-ldaa"}}, "decoder"),
+    "a parameter of the decoder that is none": ({"decoder": {"parameters": {"n_compnents": 4}}}, "decoder"),
+    "a model that is not there": ({"decoder": {"model": "/nowhere/model.skops"}}, "decoder"),
+    "an output that is none": ({"outputs": [{"address": "hnd:"}]}, "outputs.0.address"),
+    "an actuator behind pictures": ({"outputs": [{"address": "guard:serial-fes:/dev/ttyX"}]}, "gate.profile"),
+    "an output in real time only": ({"outputs": [{"address": "guard:sim-hand"}]}, "outputs"),
+    "a gate outside its limits": ({"gate": {"profile": "fes", "confidence": 0.1}}, "gate"),
+    "more votes than decisions": ({"gate": {"k": 20, "n": 30, "vote_s": 2.0}}, "gate.k"),
+    "a profile that nobody attends": ({"gate": {"profile": "vr"}}, "session.operator"),
+    "recordings that are not there": (
+        {"calibration": {"files": ["nothing.edf"], "events": {"T1": "left_hand", "T2": "right_hand"}}},
+        "calibration.files",
+    ),
+    "a folder that cannot be": ({"recording": {"folder": "/proc/none"}}, "recording.folder"),
+    "a consent that is not there": ({"arming": {"consent": "/nowhere/consent.json"}}, "arming"),
+}
+
+
+def session(folder: Path, *faults: str, **tables: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "source": {"address": "sim:motor-imagery?seed=1&channels=C3,C4"},
+        "paradigm": {"name": "motor-imagery", "settings": TRIALS},
+        "recording": {"folder": str(folder)},
+        **tables,
+    }
+    for fault in faults:
+        values |= FAULTS[fault][0]
+    return values
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_fault_is_told_by_its_key(tmp_path: Path, fault: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan(config_from(session(tmp_path / "s", fault)))
+    assert any(problem.startswith(FAULTS[fault][1]) for problem in caught.value.problems), caught.value.problems
+    assert len(caught.value.problems) == 1, "one fault is one problem"
+    assert not (tmp_path / "s").exists()
+
+
+def _tables(faults: list[str]) -> list[str]:
+    """Return faults of which each has a table of its own."""
+    kept: dict[str, str] = {}
+    for fault in faults:
+        kept.setdefault(next(iter(FAULTS[fault][0])), fault)
+    return list(kept.values())
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(faults=st.lists(st.sampled_from(sorted(FAULTS)), min_size=2, max_size=6, unique=True).map(_tables))
+def test_all_faults_are_told_at_once(tmp_path: Path, faults: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan(config_from(session(tmp_path / "s", *faults)))
+    problems = caught.value.problems
+    chosen = set(faults)
+    # What can be judged only with a part that is itself wrong is told when that part is right.
+    needs = {
+        "too few trials": ("source", "pipeline", "decoder"),
+        "no calibration and no model": ("source", "pipeline", "decoder"),
+        "a filter above Nyquist": ("source",),
+        "an unknown decoder": ("source", "pipeline", "paradigm"),
+        "a parameter of the decoder that is none": ("source", "pipeline", "paradigm"),
+        "a model that is not there": ("source", "pipeline", "paradigm"),
+        "more votes than decisions": ("source", "pipeline", "paradigm"),
+        "an output in real time only": ("source",),
+        "an actuator behind pictures": ("gate",),
+        "a profile that nobody attends": ("paradigm", "arming"),
+        "recordings that are not there": ("paradigm",),
+    }
+    wrong = {next(iter(FAULTS[fault][0])) for fault in chosen}
+    for fault in chosen:
+        if wrong & set(needs.get(fault, ())):
+            continue
+        assert any(problem.startswith(FAULTS[fault][1]) for problem in problems), (fault, problems)
+
+
+SESSIONS = st.fixed_dictionaries(
+    {
+        "paradigm": st.sampled_from(
+            [
+                {"name": "motor-imagery", "settings": TRIALS},
+                {"name": "motor-imagery", "settings": {**TRIALS, "trials_per_run": 6}},
+                {"name": "motor-imagery", "settings": {**TRIALS, "calibration_runs": 0}},
+                {"name": "neurofeedback-alpha", "settings": {"baseline": 30.0, "blocks": 1, "block": 10.0}},
+                {"name": "ssvep-menu", "settings": {"baseline": 5.0, "rounds": 1, "idle_share": 0.0}},
+                {"name": "resting-state"},
+                {"name": "p300-single", "settings": {"calibration": ["YES"], "calibration_sequences": 2}},
+            ]
+        ),
+        "source": st.builds(
+            lambda task, channels, sfreq: {"address": f"sim:{task}?seed=1&channels={channels}&sfreq={sfreq}&chunk=16"},
+            st.sampled_from(["motor-imagery", "ssvep", "p300"]),
+            st.sampled_from(["C3,C4", "Pz,Oz,O1", "C3"]),
+            st.sampled_from([64, 100, 128]),
+        ),
+        "pipeline": st.sampled_from(
+            [{"steps": []}, {"steps": [{"step": "bandpass", "l_freq": 7.0, "h_freq": 30.0, "order": 4}]}]
+        ),
+        "decoder": st.sampled_from([{}, {"name": "csp-lda"}, {"name": "erp-lda"}, {"name": "tangent-lr"}]),
+        "gate": st.sampled_from([{}, {"k": 2, "n": 3}, {"k": 30, "n": 30, "vote_s": 1.0}, {"ttl_s": 0.05}]),
+    }
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(tables=SESSIONS)
+def test_what_is_said_to_be_ready_runs(tables: dict[str, Any]) -> None:
+    values = {**tables, "recording": {"enabled": False}}
+    try:
+        config = config_from(values)
+        plan(config).close()
+    except ConfigError:
+        return
+    result = Engine(config, limit=120.0).run()
+    assert result.values["complete"], result.values["ended"]
+    assert result.values["n_samples"] > 0
+    wanted = result.values["gate"]["reasons"]
+    assert "no-model" not in json.dumps(wanted)
+
+
+def _consent(folder: Path, *scopes: Any, subject: str = "P-001") -> Path:
+    file = folder / "consent.json"
+    Consent(
+        subject=subject,
+        version="1",
+        text_sha256=hashlib.sha256(b"text").hexdigest(),
+        language="en",
+        scopes=scopes,
+        signer="participant",
+        signed=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
+    ).save(file)
+    return file
+
+
+def test_a_session_that_can_never_act_is_not_ready(tmp_path: Path) -> None:
+    file = _consent(tmp_path, "acquire", "fes")
+    gate = {"profile": "fes"}
+    right = {
+        "session": {"subject": "P-001"},
+        "gate": gate,
+        "arming": {"consent": str(file)},
+        "paradigm": {"name": "motor-imagery-fes"},
+    }
+
+    def problems(*, operator: str = "T-01", orders: bool = True, **changes: Any) -> str:
+        try:
+            plan(config_from(session(tmp_path / "s", **{**right, **changes})), operator=operator, orders=orders).close()
+        except ConfigError as error:
+            return "\n".join(error.problems)
+        return ""
+
+    assert problems() == ""
+    assert "arming.consent: no consent record" in problems(arming={})
+    assert "does not cover fes" in problems(arming={"consent": str(_consent(tmp_path, "acquire"))})
+    _consent(tmp_path, "acquire", "fes")
+    assert "subject 'P-001'" in problems(session={"subject": "P-002"})
+    assert "session.operator" in problems(operator="automatic")
+    assert "holds the dead-man switch" in problems(orders=False)
+    assert "arming.idle_test is 60 s" in problems(arming={"consent": str(file), "idle_test": 60.0})
+    assert "recording.enabled" in problems(recording={"enabled": False})
+    assert "gate.k is 64" in problems(gate={"profile": "fes", "k": 64, "n": 64})
+    assert "nothing is shown" in problems(
+        paradigm={"name": "p300-single"}, source={"address": "sim:p300"}, pipeline={"steps": []}
+    )
+
+
+def test_the_commands_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (
+        '[source]\naddress = "sim:motor-imagery?seed=1"\n[paradigm]\nname = "motor-imagery"\n'
+        '[gate]\nprofile = "vr"\n[recording]\nfolder = "s"\n'
+    )
+    Path("session.toml").write_text(text, encoding="utf-8")
+    checked = CliRunner().invoke(app, ["check", "session", "session.toml", "--json"])
+    assert checked.exit_code == 2
+    said = json.loads(checked.stdout)
+    assert not said["ready"]
+    ran = CliRunner().invoke(app, ["run", "session.toml", "--headless", "--json"])
+    assert isinstance(ran.exception, ConfigError)
+    assert ran.exception.exit_code == 2
+    assert list(ran.exception.problems) == said["problems"]
+    keys = {problem.partition(":")[0] for problem in said["problems"]}
+    assert keys == {"session.operator", "arming.consent"}
+    assert not Path("s").exists()
