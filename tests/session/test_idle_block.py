@@ -7,12 +7,13 @@ import pytest
 
 from bcikit.recording import read_session
 from bcikit.safety.arming import ArmRequest
+from bcikit.safety.consent import Screening
 from bcikit.session import Engine, Listener, shipped_config
 from bcikit.session.config import ArmingSection
 from bcikit.session.repeat import replay
 from bcikit.signal import Event
 from bcikit.signal.messages import Happened, Message, Raw, Sent, StateChanged
-from tests.session.test_consent import consent
+from tests.session.test_consent import ANSWERS, consent
 
 OBEDIENT = "sim:motor-imagery?seed=1&channels=C3,Cz,C4&ability=1&confusion=0&inattention=0&erd=0.95&onset_s=0.3"
 QUICK: dict[str, Any] = {
@@ -95,7 +96,10 @@ def run(folder: Path, operator: Operator, **gate: Any) -> dict[str, Any]:
             "recording": config.recording.model_copy(update={"folder": str(folder)}),
         }
     )
-    request = ArmRequest(operator="T-01", subject="P-001", consent=consent("acquire", "fes"))
+    body = dict.fromkeys(("implant", "pregnancy", "metal", "skin", "sensation"), False)
+    answers = Screening(**ANSWERS, **body)
+    record = consent("acquire", "fes", screening=answers)
+    request = ArmRequest(operator="T-01", subject="P-001", consent=record, screening=answers)
     engine = operator.engine = Engine(config, operator="T-01", request=request, listeners=[operator])
     return engine.run().values
 

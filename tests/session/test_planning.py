@@ -190,11 +190,16 @@ def _consent(folder: Path, *scopes: Any, subject: str = "P-001") -> Path:
 
 def test_a_session_that_can_never_act_is_not_ready(tmp_path: Path) -> None:
     file = _consent(tmp_path, "acquire", "fes")
+    answers = tmp_path / "screening.json"
+    asked = ("epilepsy", "prior_seizure", "photoparoxysmal_response", "migraine_with_photic_trigger", "alcohol")
+    body = ("implant", "pregnancy", "metal", "skin", "sensation")
+    said = {"age": 40, "sleep_h": 8.0, **dict.fromkeys((*asked, *body), False)}
+    answers.write_text(json.dumps(said), encoding="utf-8")
     gate = {"profile": "fes"}
     right = {
         "session": {"subject": "P-001"},
         "gate": gate,
-        "arming": {"consent": str(file)},
+        "arming": {"consent": str(file), "screening": str(answers)},
         "paradigm": {"name": "motor-imagery-fes"},
     }
 
@@ -206,8 +211,11 @@ def test_a_session_that_can_never_act_is_not_ready(tmp_path: Path) -> None:
         return ""
 
     assert problems() == ""
-    assert "arming.consent: no consent record" in problems(arming={})
-    assert "does not cover fes" in problems(arming={"consent": str(_consent(tmp_path, "acquire"))})
+    assert "arming.consent: no consent record" in problems(arming={"screening": str(answers)})
+    assert "screening answers" in problems(arming={"consent": str(file)})
+    assert "does not cover fes" in problems(
+        arming={"consent": str(_consent(tmp_path, "acquire")), "screening": str(answers)}
+    )
     _consent(tmp_path, "acquire", "fes")
     assert "subject 'P-001'" in problems(session={"subject": "P-002"})
     assert "session.operator" in problems(operator="automatic")

@@ -6,8 +6,7 @@ import threading
 import uuid
 from collections import Counter
 
-from bcikit.session import Engine
-from bcikit.session.assembly import assemble, describe
+from bcikit.session import Engine, plan
 from bcikit.session.config import OutputSection
 
 
@@ -47,11 +46,11 @@ def test_outputs_are_told_events_decisions_states_and_the_quality_of_every_secon
 def test_an_output_that_others_can_read_is_said_before_in_and_after_the_session(short_config, tmp_path):
     address = f"lsl:reach-{uuid.uuid4().hex[:6]}"
     config = short_config("reach", outputs=[OutputSection(address=address)])
-    assembly = assemble(config)
+    made = plan(config)
     try:
-        said = [value for name, value in describe(assembly) if name == "network"]
+        said = [value for name, value in made.lines() if name == "network"]
     finally:
-        assembly.close()
+        made.close()
     assert said == [f"{address}: every computer on this network can read it (LSL has no key)"]
     result = Engine(config).run()
     assert "every computer" in result.values["outputs"][0]["reach"]
