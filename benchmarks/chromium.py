@@ -81,16 +81,16 @@ class Page:
 
 
 @contextmanager
-def open_page(url: str, *, width: int = 1280, height: int = 800) -> Iterator[Page]:
+def open_page(url: str, *, width: int = 1280, height: int = 800, options: tuple[str, ...] = ()) -> Iterator[Page]:
     """Open a page in a browser of its own, without a screen and without a graphics card."""
     if PROGRAM is None or os.name != "posix":
         raise RuntimeError("no Chromium on this machine")
     # As on a machine without a graphics card: the page is put together, and WebGL is drawn, by the processor.
-    options = ("--headless=new", "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader")
+    plain = ("--headless=new", "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader")
     more = ("--remote-debugging-port=0", "--disable-dev-shm-usage", "--no-first-run", f"--window-size={width},{height}")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         process = subprocess.Popen(
-            [PROGRAM, *options, *more, f"--user-data-dir={home}", "about:blank"],
+            [PROGRAM, *plain, *options, *more, f"--user-data-dir={home}", "about:blank"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

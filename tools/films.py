@@ -11,7 +11,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPen
 
-from bcikit.presentation.films import FOLDER
+from bcikit.paradigms.films import FOLDER
 from bcikit.presentation.qt.hand import draw_hand
 
 WIDTH, HEIGHT, RATE, SECONDS, COLUMNS = 480, 360, 10.0, 4.0, 8

@@ -25,6 +25,15 @@ def register(app: typer.Typer) -> None:
         source: Annotated[
             str, typer.Option("--source", help="Address of the source for a paradigm, such as lsl:name=EEG.")
         ] = "",
+        screen: Annotated[
+            str,
+            typer.Option(
+                "--screen",
+                help="What the person sees it on: second (display), beside, full, window, page (a browser), none; "
+                "auto opens a window where there is a display and a live source.",
+            ),
+        ] = "auto",
+        language: Annotated[str, typer.Option("--language", help="Language of that screen: en or zh.")] = "en",
         headless: Annotated[bool, typer.Option("--headless", help="No window, even where there is a display.")] = False,
         out: Annotated[Path | None, typer.Option("--out", help="Session folder to make.")] = None,
         seed: Annotated[int | None, typer.Option("--seed", help="Seed of everything random.")] = None,
@@ -44,8 +53,10 @@ def register(app: typer.Typer) -> None:
                 typer.echo(name)
             return
         from bcikit.cli.launch import attending, launch
+        from bcikit.cli.screens import with_screen
 
         config = _config(session, user=user, source=source, out=out, seed=seed)
+        config = with_screen(config, screen, language=language, headless=headless)
         launch(config, headless=headless, as_json=as_json, operator=attending(config, operator))
 
 

@@ -23,6 +23,8 @@ class Output(ABC):
     """What stands after the colon of its address: the name of an argument, "host:port", or "" for nothing."""
     options: ClassVar[Mapping[str, Callable[[str], Any]]] = {}
     """The arguments that an address may name after its question mark, each with what makes its value of the text."""
+    draws: ClassVar[bool] = False
+    """True if it draws what a person sees and cannot lay it out itself: "show" messages then hold the shapes."""
     real_time: ClassVar[bool] = False
     """True if it runs on the wall clock, so that a session faster than live cannot drive it."""
 
@@ -58,6 +60,11 @@ class Output(ABC):
     def reach(self) -> str:
         """Who else can listen, in words, where that is not this machine alone; said before, in and after a session."""
         return ""
+
+    @classmethod
+    def can_show(cls, address: Address) -> bool:  # noqa: ARG003 - an option of it may say so
+        """Return whether the person looks at what this address opens, so that windows go by what it reports."""
+        return False
 
     @abstractmethod
     def send(self, command: Command) -> None:

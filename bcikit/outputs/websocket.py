@@ -1,22 +1,34 @@
 """WebSocket: a server for scenes and engines that also serves the WebXR page; token, loopback, heartbeats."""
 
 import asyncio
-import hmac
-import ipaddress
 import json
 import secrets
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from bcikit.outputs.base import Output
+from bcikit.outputs.certificate import AUTHORITY, server_context
+from bcikit.outputs.door import Door, is_loopback, own_names
 from bcikit.outputs.envelope import Sealer, encode
-from bcikit.outputs.pages import page
-from bcikit.signal import ArgumentError, Command, HostClock, MissingDependencyError, SourceError, check_int
+from bcikit.outputs.pages import file_answer, film_answer, page, qr_picture, qr_terminal, redirect
+from bcikit.outputs.reports import checked_report
+from bcikit.signal import (
+    Address,
+    ArgumentError,
+    Command,
+    HostClock,
+    MissingDependencyError,
+    SourceError,
+    check_choice,
+    check_int,
+)
 
 HEARTBEAT = 1.0
 """Seconds between signs of life."""
@@ -28,12 +40,21 @@ BACKLOG = 262_144
 """Bytes waiting for a slow client at which news are left out; at four times as much it is cut off."""
 
 
+def _flag(text: str) -> bool:
+    return {"1": True, "0": False}[check_choice("a switch of ws:", text, ("0", "1"))]
+
+
+MOST_REPORTS = 20_000
+"""Reports that wait for the session; older ones are dropped."""
+
+
 class WebSocketOutput(Output):
     """Serves ``ws://HOST:PORT/ws?token=...`` and the WebXR page at ``http://HOST:PORT/?token=...``.
 
     Clients receive envelopes as text (schema at ``/schema/v1.json``) and may send: ``{"type": "hello", ...}``,
-    ``{"type": "clock", "t": seconds}`` (answered with the host clock), ``{"type": "timing", ...}`` (frame times) and
-    ``{"type": "ack", "seq": n, "t": seconds}``. Nothing they send moves anything.
+    ``{"type": "clock", "t": seconds}`` (answered with the host clock), ``{"type": "timing", ...}`` (frame times),
+    ``{"type": "ack", "seq": n, "t": seconds}``, and the reports of `bcikit.outputs.reports`: flips, frames, and markers
+    of an experiment that runs in a page. Nothing they send moves anything.
 
     Parameters
     ----------
@@ -43,29 +64,74 @@ class WebSocketOutput(Output):
         0 takes a free one.
     token : str
         What clients must know; random if empty. At least 16 characters where others can reach the port.
+    open : str
+        "network" lets other machines of the local network in, over https and with a code that is shown here; anything
+        else, and the server stays with this machine.
+    tls : bool
+        https and wss also on this machine alone: what a headset's browser needs by a forwarded port.
+    name : str
+        A further host name under which this machine is asked for, such as one of the hospital's own.
+    origin : str
+        A page of another server that may connect, such as ``http://localhost:8000``; several with spaces between.
+    screen : bool
+        The page is what the person looks at: windows and epochs go by what it reports.
+    authority : str
+        Folder of the certificate authority; that of the user if empty.
     """
 
     scheme: ClassVar[str] = "ws"
     actuator: ClassVar[bool] = False
+    draws: ClassVar[bool] = True
     body: ClassVar[str] = "host:port"
-    options: ClassVar[Mapping[str, Callable[[str], Any]]] = {"port": int, "token": str}
+    options: ClassVar[Mapping[str, Callable[[str], Any]]] = {
+        "port": int, "token": str, "open": str, "tls": _flag, "name": str, "origin": str, "screen": _flag,
+        "authority": str,
+    }  # fmt: skip
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 9752, *, token: str = "") -> None:
+    def __init__(
+        self,
+        host: str = "",
+        port: int = 9752,
+        *,
+        token: str = "",
+        open: str = "",  # noqa: A002 - the word of the address
+        tls: bool = False,
+        name: str = "",
+        origin: str = "",
+        screen: bool = False,
+        authority: str = "",
+    ) -> None:
         try:
             import websockets  # noqa: F401
         except ImportError:
             raise MissingDependencyError("websockets", "outputs", "A WebSocket output") from None
         check_int("port", port, low=0, high=65535)
-        if token and len(token) < 16 and not _loopback(host):
+        check_choice("open", open, ("", "network"))
+        host = host or ("0.0.0.0" if open else "127.0.0.1")  # noqa: S104 - only with the word for it
+        if not open and not is_loopback(host):
+            raise ArgumentError(
+                f"ws: host is {host!r}: others could reach it. Add open=network to serve the local network, "
+                "or leave the host out to stay with this machine."
+            )
+        if token and len(token) < 16 and not is_loopback(host):
             raise ArgumentError("ws: a token of fewer than 16 characters is too short where others can reach the port.")
         self.host = host
         self.token = token or secrets.token_urlsafe(24)
         self.port = port
+        self.screen = screen
+        names = own_names(host, filter(None, [name]))
+        self._name = name or next((item for item in names if not is_loopback(item) and item != "::1"), "127.0.0.1")
+        self._tls, self._authority = None, b""
+        if tls or open:
+            self._tls, self._authority = server_context(names, where=Path(authority) if authority else None)
+        self.door = Door(self.token, names=names, origins=origin.split())
         self._sealer = Sealer()
         self._lock = threading.Lock()
         self._clients: set[Any] = set()
         self._safe = True
         self._left_out = 0
+        self._shown: dict[str, Any] | None = None
+        self._back: deque[dict[str, Any]] = deque(maxlen=MOST_REPORTS)
         self.reports: deque[dict[str, Any]] = deque(maxlen=256)
         self._clock = HostClock()
         self._loop = asyncio.new_event_loop()
@@ -79,14 +145,41 @@ class WebSocketOutput(Output):
             self._thread.join(timeout=5.0)
             raise SourceError(f"ws: cannot listen on {host}:{port}: {error.strerror or error}") from None
 
+        if open:
+            self._announce()
+
     @property
     def url(self) -> str:
         """Address of the page, with the token."""
-        return f"http://{self._name}:{self.port}/?token={self.token}"
+        return f"{self._root}/?token={self.token}"
 
     @property
-    def _name(self) -> str:
-        return f"[{self.host}]" if ":" in self.host else self.host
+    def entry(self) -> str:
+        """Address that lets a person in: with the code of the moment, which is good for three minutes and once."""
+        return f"{self._root}/enter?code={self.door.code}"
+
+    @property
+    def _root(self) -> str:
+        scheme = "http" if self._tls is None else "https"
+        name = f"[{self._name}]" if ":" in self._name else self._name
+        return f"{scheme}://{name}:{self.port}"
+
+    @classmethod
+    def can_show(cls, address: Address) -> bool:
+        """Return whether the person looks at what this address opens."""
+        return _flag(address.options.get("screen", "0"))
+
+    def qr(self) -> str:
+        """Return the entry as a QR picture (SVG)."""
+        return qr_picture(self.entry)
+
+    def _announce(self) -> None:
+        """Say on the terminal how to get in."""
+        code = self.door.code
+        sys.stderr.write(
+            f"\nThe page is at {self._root}/  -  code {code[:4]} {code[4:]}, good for three minutes and once.\n"
+            f"Trust its certificate once: {self._root}/{AUTHORITY}\n{qr_terminal(self.entry)}\n"
+        )
 
     # ---- the engine's side -------------------------------------------------------------------------------------
     def send(self, command: Command) -> None:
@@ -101,7 +194,16 @@ class WebSocketOutput(Output):
 
     def inform(self, message: Mapping[str, Any]) -> None:
         """Send news, marked informational."""
+        if message.get("type") == "show" and message.get("scene") is not None:
+            self._shown = dict(message)
         self._post(self._seal(lambda: self._sealer.inform(message)), news=True)
+
+    def heard(self) -> list[dict[str, Any]]:
+        """Return the reports of renderers and the markers of pages since the last call."""
+        found = []
+        while self._back:
+            found.append(self._back.popleft())
+        return found
 
     def close(self) -> None:
         """Say "safe", close the connections and the port."""
@@ -122,7 +224,8 @@ class WebSocketOutput(Output):
         """Return the address, how many listen and the newest timing report of each client."""
         newest = {str(item.get("client", "")): item for item in self.reports if item.get("type") == "timing"}
         return {
-            "url": f"http://{self._name}:{self.port}/",
+            "url": f"{self._root}/",
+            **({} if self._tls is None else {"code": self.door.code, "wrong_codes": self.door.wrong}),
             "clients": len(self._clients),
             "left_out": self._left_out,
             "safe": self._safe,
@@ -159,6 +262,7 @@ class WebSocketOutput(Output):
             self.host,
             self.port,
             process_request=self._request,
+            ssl=self._tls,
             max_size=LONGEST,
             compression=None,
             ping_interval=20,
@@ -175,17 +279,25 @@ class WebSocketOutput(Output):
             self._spread(self._seal(self._sealer.heartbeat), True)  # noqa: FBT003
 
     def _request(self, connection: Any, request: Any) -> Any:
-        """Answer plain HTTP with a page, let a WebSocket in only with the token and from a page of this server."""
+        """Answer plain HTTP with a page; let a WebSocket in only by the door."""
         parts = urlsplit(request.path)
+        headers = request.headers
+        host, cookie = headers.get("Host"), headers.get("Cookie")
+        if not self.door.is_ours(host):
+            return connection.respond(HTTPStatus.MISDIRECTED_REQUEST, "This server has another name.\n")
+        if parts.path == "/enter":
+            answer = self.door.enter(parts.query)
+            if answer.status == HTTPStatus.SEE_OTHER:
+                return redirect("/", cookie=answer.cookie, secure=self._tls is not None)
+            return connection.respond(HTTPStatus(answer.status), answer.text)
+        if parts.path == f"/{AUTHORITY}" and self._authority:
+            return file_answer(self._authority, "application/x-pem-file")
+        if parts.path.startswith("/film/"):
+            return film_answer(parts.path.removeprefix("/film/"), self._shown)
         if parts.path != "/ws":
             return page(parts.path)
-        given = parse_qs(parts.query).get("token", [""])[0]
-        if not hmac.compare_digest(given.encode(), self.token.encode()):
-            return connection.respond(HTTPStatus.FORBIDDEN, "The token is missing or wrong.\n")
-        origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
-            return connection.respond(HTTPStatus.FORBIDDEN, "Pages of other servers may not connect.\n")
-        return None
+        answer = self.door.may_connect(parts.query, cookie, host, headers.get("Origin"))
+        return connection.respond(HTTPStatus(answer.status), answer.text) if answer.status else None
 
     async def _talk(self, connection: Any) -> None:
         from websockets.exceptions import ConnectionClosed
@@ -194,6 +306,9 @@ class WebSocketOutput(Output):
         try:
             # Whoever joins in the middle begins at rest.
             await connection.send(self._seal(lambda: self._sealer.safe("joined")))
+            shown = self._shown
+            if shown is not None:
+                await connection.send(self._seal(lambda: self._sealer.inform(shown)))
             async for text in connection:
                 answer = self._take(text)
                 if answer is not None:
@@ -214,6 +329,9 @@ class WebSocketOutput(Output):
         now = self._clock.now()
         if kind == "clock" and isinstance(message.get("t"), int | float):
             return self._seal(lambda: self._sealer.clock(float(message["t"]), now))
+        report = checked_report(message)
+        if report is not None:
+            self._back.append(report)
         if kind in ("hello", "timing", "ack"):
             self.reports.append({**message, "received": now})
         return None
@@ -233,10 +351,3 @@ def _send_now(connection: Any, text: str) -> None:
     from websockets.asyncio.server import broadcast
 
     broadcast([connection], text)
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

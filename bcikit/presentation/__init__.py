@@ -3,7 +3,7 @@
 `layout` gives every element its place, `show` follows a session frame by frame, `qt` paints it, `web` is the page.
 """
 
-from bcikit.presentation.films import FilmSheet, film_names, load_film
+from bcikit.paradigms.films import FilmSheet, film_names, load_film
 from bcikit.presentation.layout import Shape, Viewing, lay_out
 from bcikit.presentation.presenter import Flip, Presenter
 from bcikit.presentation.rehearsal import rehearse

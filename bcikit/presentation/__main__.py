@@ -26,6 +26,7 @@ def main() -> int:
     options.add_argument("--place", choices=PLACES, default="second")
     options.add_argument("--language", choices=("en", "zh"), default="en")
     options.add_argument("--patch", action="store_true", help="show the patch for a photodiode")
+    options.add_argument("--blank", action="store_true", help="show nothing: the control of a simulated user")
     options.add_argument("--delay", type=float, default=DELAY)
     options.add_argument("--height-cm", type=float, default=30.0)
     options.add_argument("--distance-cm", type=float, default=70.0)
@@ -59,6 +60,7 @@ def _run(line: Line, given: Any) -> int:
         on_flip=on_flip,
         on_frame=times.append,
     )
+    view.blank(blanked=given.blank)
     window = PatientWindow(view)
     window.place(given.place)
     refresh: Refresh = view.show_.presenter.refresh

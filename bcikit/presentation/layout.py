@@ -6,7 +6,7 @@ are 40 units high, 13 mm on a picture 30 cm high, more than 20 minutes of arc at
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from bcikit.paradigms.scene import (
@@ -172,6 +172,15 @@ def lay_out(scene: Scene, view: Viewing | None = None) -> list[Shape]:
 def background(scene: Scene) -> str:
     """Return the colour behind the stage: mid-grey where something flickers, so that targets swing around it."""
     return BACK if scene.find(Targets) is not None else CALM
+
+
+def drawn(scene: Scene, view: Viewing) -> dict[str, Any]:
+    """Return the shapes of a scene in each language and the colour behind them, for a renderer in another language."""
+    shapes = {
+        language: [shape.to_dict() for shape in lay_out(scene, replace(view, language=language))]
+        for language in ("en", "zh")
+    }
+    return {"back": background(scene), **shapes}
 
 
 def _text(page: _Page, item: Text) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from bcikit.acquisition import Interactive
 from bcikit.decoding import AdaptiveModel, Model
+from bcikit.presentation.layout import Viewing
 from bcikit.processing import Pipeline
 from bcikit.recording import SessionWriter, installed_versions, read_session
 from bcikit.safety import AuditLog, SafetySystem
@@ -21,7 +22,7 @@ from bcikit.session.conductor import AUTOMATIC, Conductor, model_message
 from bcikit.session.config import SessionConfig, config_from, load_config
 from bcikit.session.decider import Decider
 from bcikit.session.drive import BY_OPERATOR, FINISHED, SourceFeed, drive
-from bcikit.session.from_config import columns_of, paradigm_of, window_of
+from bcikit.session.from_config import columns_of, paradigm_of, shows, window_of
 from bcikit.session.listener import Listener
 from bcikit.session.models import AFTER, ERROR_MODEL, following
 from bcikit.session.objects import Objects
@@ -179,12 +180,19 @@ class Engine:
             first = [] if writer is None else [Recorder(writer)]
             user: list[Listener] = []
             if isinstance(made.opened, Interactive):
-                user = [UserListener(made.opened, blank=self.config.screen.blank)]
+                user = [
+                    UserListener(
+                        made.opened,
+                        made.opened.info.sfreq,
+                        blank=self.config.screen.blank,
+                        screen=shows(self.config),
+                    )
+                ]
             listeners = with_laps(
                 meter,
                 [
                     ("record", first),
-                    ("output", [Outputs(made.outputs, safety=safety)]),
+                    ("output", [Outputs(made.outputs, safety=safety, viewing=self._viewing)]),
                     ("task", [counter, *user]),
                     ("publish", [publisher]),
                     ("task", self.listeners),
@@ -221,6 +229,12 @@ class Engine:
             result.write(folder)
             self._report(folder, result)
         return result
+
+    @property
+    def _viewing(self) -> Viewing:
+        """How the person sees the picture."""
+        screen = self.config.screen
+        return Viewing(height_cm=screen.height_cm, distance_cm=screen.distance_cm)
 
     def _audit(self, folder: Path) -> AuditLog:
         """Return the audit log of the session; every record says which session, whose, and with what it ran."""

@@ -3,11 +3,12 @@
 import os
 from pathlib import Path
 
+from bcikit.outputs import output_class
 from bcikit.paradigms import Paradigm, make_paradigm, read_paradigm
 from bcikit.session.config import SessionConfig
 from bcikit.session.stimulus import check_stimuli, refusal
 from bcikit.session.training import Window
-from bcikit.signal import BciError, SafetyError, StreamInfo
+from bcikit.signal import Address, BciError, SafetyError, StreamInfo
 
 
 def stimulus_result(config: SessionConfig, paradigm: Paradigm) -> str:
@@ -45,9 +46,25 @@ def check_folder(folder: str, *, new: bool = False) -> Path:
     return path
 
 
+FOR_SCREENS = {"display_delay": 0.16, "instructions": 10.0}
+"""Settings of a paradigm in front of a real screen: windows wait for what is shown 0.1 s after its plan, with room for
+frames that come late; instructions come first. A session's own settings replace them."""
+
+
+def shows(config: SessionConfig) -> bool:
+    """Return whether a person looks at one of the outputs of a session."""
+    try:
+        addresses = [Address.parse(section.address) for section in config.outputs]
+        return any(output_class(address.scheme).can_show(address) for address in addresses)
+    except BciError:
+        # Said where the outputs are opened.
+        return False
+
+
 def paradigm_of(config: SessionConfig) -> Paradigm:
     """Return the paradigm of a session, its settings replaced by those of the session file."""
-    settings, name = config.paradigm.settings, config.paradigm.name
+    settings = {**(FOR_SCREENS if shows(config) else {}), **config.paradigm.settings}
+    name = config.paradigm.name
     if "kind" in settings:
         return make_paradigm(settings, name=name)
     if not settings:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bcikit.outputs import Output
+from bcikit.paradigms.scene import Scene
+from bcikit.presentation.layout import Viewing, drawn
 from bcikit.recording import SessionWriter
 from bcikit.safety import SafetySystem, State
 from bcikit.safety.machine import LATCHED, Transition
@@ -46,10 +48,13 @@ class Outputs(Listener):
         Where to.
     safety : SafetySystem
         Its quality is told once a second.
+    viewing : Viewing, optional
+        How the person sees the picture: targets have their visual angle by it.
     """
 
-    def __init__(self, outputs: Sequence[Output], *, safety: SafetySystem) -> None:
+    def __init__(self, outputs: Sequence[Output], *, safety: SafetySystem, viewing: Viewing | None = None) -> None:
         self._outputs = list(outputs)
+        self._viewing = viewing or Viewing()
         self._safety = safety
         self._last_quality = float("-inf")
         self._life = CommandLife()
@@ -81,7 +86,7 @@ class Outputs(Listener):
                 for output in self._outputs:
                     output.hold(held=message.values["held"])
             case Presented():
-                self._inform("show", {"time": message.time, "event": message.event.to_dict(), "scene": message.scene})
+                self._show(message)
             case Happened():
                 self._inform("event", record(message))
             case Decided():
@@ -94,6 +99,12 @@ class Outputs(Listener):
             case StateChanged():
                 # They have let go already.
                 self._inform("state", {"state": message.state, "time": message.time})
+
+    def _show(self, message: Presented) -> None:
+        values = {"time": message.time, "event": message.event.to_dict(), "scene": message.scene}
+        if message.scene is not None and any(output.draws for output in self._outputs):
+            values["drawn"] = drawn(Scene.from_dict(message.scene), self._viewing)
+        self._inform("show", values)
 
     def _tick(self, now: float) -> None:
         """Let go of what expired; renew what lasts longer than a command may live."""

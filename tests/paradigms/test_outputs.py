@@ -55,14 +55,15 @@ QUALITY = {"type": "quality", "time": 1.0, "summary": "BAD", "channels": {"Oz": 
 
 # ---- addresses -----------------------------------------------------------------------------------------------------
 def test_addresses_say_what_is_wrong():
-    assert set(output_schemes()) == {"guard", "hand", "lsl", "osc", "serial", "udp", "ws"}
+    assert set(output_schemes()) == {"guard", "hand", "lsl", "osc", "screen", "serial", "udp", "ws"}
     for address, message in {
         "hadn:": "Did you mean 'hand'",
         "hand:here": "nothing may stand after the colon",
         "udp:127.0.0.1:soon": "port is 'soon'",
         "udp:127.0.0.1:70000": "port",
         "osc:127.0.0.1:9000?speed=1": "option of osc:",
-        "ws:0.0.0.0:0?token=short": "16 characters",
+        "ws:0.0.0.0:0": "open=network",
+        "ws:0.0.0.0:0?open=network&token=short": "16 characters",
         "udp:?port": "key=value",
     }.items():
         with pytest.raises(ArgumentError, match=message):

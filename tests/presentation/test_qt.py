@@ -9,9 +9,9 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage, QPainter
 
 from bcikit.paradigms import make_paradigm, paradigm_names
+from bcikit.paradigms.films import film_names, load_film
 from bcikit.paradigms.frames import Refresh
 from bcikit.paradigms.scene import Cue, Film, Hands, Matrix, Rest, Scene, Text, Words
-from bcikit.presentation.films import film_names, load_film
 from bcikit.presentation.layout import SMALLEST, Viewing, lay_out
 from bcikit.presentation.qt.painter import StagePainter, picture
 from bcikit.presentation.qt.view import SceneView

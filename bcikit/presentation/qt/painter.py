@@ -5,9 +5,9 @@ from functools import lru_cache
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen, QPixmap, QPolygonF
 
+from bcikit.paradigms.films import load_film
 from bcikit.paradigms.scene import Scene
 from bcikit.presentation.colours import FLASH
-from bcikit.presentation.films import load_film
 from bcikit.presentation.layout import HEIGHT, WIDTH, Shape, Viewing, background, lay_out
 from bcikit.presentation.lines import break_lines
 from bcikit.presentation.qt.hand import draw_hand

@@ -122,7 +122,7 @@ class SceneView(QWidget):
             shown = now
         for flip in show.presenter.correct(begun, shown):
             self._sound(flip)
-            if self._on_flip is not None:
+            if self._on_flip is not None and not show.blanked:
                 self._on_flip(flip)
         if show.presenter.flickers and self._on_frame is not None:
             self._on_frame(shown)

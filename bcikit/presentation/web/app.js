@@ -1,6 +1,9 @@
 // The patient's page: draws what bcikit says, lets go when it falls silent, and reports when frames were shown.
 import { Connection } from "/bcikit-client.js";
 import { Flicker, FrameClock } from "/flicker.js";
+import { Presenter } from "/presenter.js";
+import { sound } from "/sounds.js";
+import { Stage2D } from "/stage2d.js";
 import { buildScene, enterRoom, placeBall, refine, spare } from "/scene.js";
 import { language, stateWords, title, words, wordsFor } from "/words.js";
 
@@ -11,13 +14,25 @@ const page = {
   frame: 0, changed: true, drawn: false, stillSince: 0, still: false, moved: 0, command: null, heard: null, linked: false, flicker: null, steering: null,
   cue: "", lastAck: 0, reports: 0, selected: "",
 };
-window.bcikit = { page, stage, frames };
+const asked = new URLSearchParams(location.search);
+const presenter = new Presenter({ report: (message) => link.send({ client: "page", ...message }) });
+const scenes = new Stage2D($("stage"), language);
+scenes.patch = asked.get("patch") === "1";
+window.bcikit = { page, stage, frames, presenter, scenes };
 
-const token = new URLSearchParams(location.search).get("token") ?? "";
+const token = asked.get("token") ?? "";
 const link = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws?token=${encodeURIComponent(token)}`, {
   name: navigator.userAgent.slice(0, 120),
   onLink: (on) => {
     page.linked = on;
+    document.body.classList.toggle("linked", on);
+    if (on) {
+      $("code").hidden = true;
+      if (frames.known) link.send({ client: "page", type: "hello", refresh: frames.refresh, delay: presenter.delay });
+    } else {
+      presenter.safe();
+      askForCode();
+    }
     page.lastAck = 0;
     showLink(on);
     if (!on) {
@@ -34,6 +49,15 @@ document.documentElement.lang = language;
 $("enter").textContent = words.enter;
 showLink(false);
 say(words.waiting);
+
+/** Who has no token, or an old one, is asked for the code that stands on the therapist's screen. */
+async function askForCode() {
+  if (token !== "" || page.everLinked) return;
+  const [label, button] = words.code;
+  $("code").querySelector("label").textContent = label;
+  $("code").querySelector("button").textContent = button;
+  $("code").hidden = false;
+}
 
 function showLink(on) {
   $("link").className = on ? "on" : "off";
@@ -54,13 +78,46 @@ function toast(text) {
 
 function hear(message, now) {
   if (message.state) $("safety").textContent = stateWords(message.state);
-  if (message.type === "safe") endFlicker();
+  if (message.type === "safe") {
+    endFlicker();
+    presenter.safe();
+  }
+  if (message.type === "inform" && message.name === "show") onShow(message.data);
   if (message.type === "inform" && message.name === "event") onEvent(message.data);
   if (message.type === "command") page.heard = { now, frame: page.frame };
   if (message.type === "command" && message.name === "select") {
     page.selected = String(message.value);
     toast(words.chosen + title(message.value));
   }
+}
+
+/** From its first scene on, a session is seen as its scenes. */
+function onShow(shown) {
+  page.everLinked = true;
+  presenter.take(shown);
+  if (!$("stage").hidden) return;
+  $("stage").hidden = false;
+  document.body.classList.add("scenes");
+}
+
+/** Draw the frame of the scenes; returns whether the session is seen that way. */
+function drawScenes(time) {
+  if ($("stage").hidden || link.hostOffset === null) return false;
+  const now = time + link.hostOffset;
+  if (frames.known) presenter.measured(frames.refresh);
+  for (const event of presenter.frame(now, page.command)) {
+    const audible = sound(event, presenter.scene, language);
+    if (audible !== null) {
+      const about = { name: event.name, sample: event.sample, time: event.time };
+      link.send({ client: "page", type: "sounded", ...about, shown: link.now() + link.hostOffset, audible });
+    }
+  }
+  if (presenter.changed) {
+    scenes.draw(presenter, now);
+    presenter.changed = false;
+    stage.board.refresh();
+  }
+  return true;
 }
 
 function onEvent(event) {
@@ -200,6 +257,11 @@ stage.renderer.setAnimationLoop((stamp) => {
     if (link.now() >= page.flickerEnds) endFlicker();
     else stage.menu.light(page.flicker.targets, page.flicker.levels(time));
   }
+  if (drawScenes(time) && !stage.renderer.xr.isPresenting) {
+    frames.frame(time);
+    if (closing && page.command !== null) acknowledge(page.command);
+    return;
+  }
   const atMenu = stage.menu.group.visible;
   if (!atMenu) placeBall(stage, page.steering);
   // What looks the same is not drawn again: nothing is then under way that a movement would have to wait for. The first
@@ -225,7 +287,7 @@ stage.renderer.setAnimationLoop((stamp) => {
     $("frames").textContent = frames.refresh.toFixed(1) + words.frames;
   }
 });
-window.addEventListener("resize", () => (page.changed = true));
+window.addEventListener("resize", () => (page.changed = presenter.changed = true));
 
 // A headset's browser offers to step in; the table then stands in front of the chair.
 const enter = $("enter");
@@ -247,6 +309,7 @@ function inRoom(inside) {
   enter.textContent = inside ? words.leave : words.enter;
   stage.world.position.set(0, inside ? 0.85 : 0, inside ? -0.5 : 0);
   enterRoom(stage, inside);
+  stage.board.hang(inside && !$("stage").hidden ? $("stage") : null);
   frames.forget();
   page.changed = true;
 }

@@ -116,6 +116,7 @@ export class Connection {
     this.now = options.now ?? (() => performance.now() / 1000);
     this.hostOffset = null; // host clock minus this clock, from the quickest answer so far
     this._best = Infinity;
+    this._marks = []; // markers that wait for the clocks to be compared
     this._options = options;
     this._wait = 0.25;
     this._closed = false;
@@ -140,7 +141,10 @@ export class Connection {
       this._lastHeard = now;
       const message = this.receiver.feed(event.data, now);
       if (message === null) return;
-      if (message.type === "clock") this._placeClock(message, now);
+      if (message.type === "clock") {
+        this._placeClock(message, now);
+        for (const [name, marker] of this._marks.splice(0)) this.mark(name, marker);
+      }
       this._options.onMessage?.(message, now);
     };
     socket.onclose = () => this._lost();
@@ -179,6 +183,23 @@ export class Connection {
     } else {
       this._best *= 1.01; // follow drift slowly
     }
+  }
+
+  /**
+   * Put a marker of an experiment into the recording, on the sample that was taken at its time.
+   * @param {string} name
+   * @param {{time?: number, value?: number | string, duration?: number, data?: object}} options `time` in seconds on the
+   * clock of this connection (performance.now() / 1000 in a browser); now if left out
+   * @returns {boolean} whether it was sent; before the clocks are compared it waits, and is sent then
+   */
+  mark(name, { time = this.now(), ...more } = {}) {
+    if (this.hostOffset === null || this._socket?.readyState !== 1) {
+      this._marks.push([name, { time, ...more }]);
+      return false;
+    }
+    // The clocks differ by at most half of the quickest way there and back.
+    this.send({ type: "marker", client: this._options.name ?? "javascript", name, t: time + this.hostOffset, uncertainty: this._best / 2, ...more });
+    return true;
   }
 
   /** Tell bcikit something: "timing", "ack"; nothing that is sent moves anything. */

@@ -4,6 +4,7 @@ import {
   CanvasTexture, CircleGeometry, Color, DirectionalLight, Group, HemisphereLight, Mesh, MeshBasicMaterial, MeshLambertMaterial,
   MeshStandardMaterial, PerspectiveCamera, PlaneGeometry, Scene, SphereGeometry, TorusGeometry, Vector3, WebGLRenderer,
 } from "/vendor/three.js";
+import { Board } from "/board.js";
 import { Hand } from "/hand.js";
 import { Menu } from "/menu.js";
 
@@ -36,6 +37,8 @@ export function buildScene(canvas) {
   sun.position.set(-0.6, 1.2, 0.35);
   scene.add(sun);
 
+  const board = new Board();
+  scene.add(board.mesh);
   const world = new Group();
   scene.add(world);
   const room = roomOf();
@@ -74,7 +77,7 @@ export function buildScene(canvas) {
 
   const finest = Math.min(window.devicePixelRatio, 2);
   const ratios = { hands: finest, menu: finest }; // pixels drawn for each of the screen's, across, while something moves
-  const stage = { renderer, canvas, scene, room, camera, world, hands, left, right, ball, ring, menu, finest, ratios };
+  const stage = { renderer, canvas, scene, room, camera, world, hands, left, right, ball, ring, menu, board, finest, ratios };
   window.addEventListener("resize", () => fit(stage));
   fit(stage);
   return stage;

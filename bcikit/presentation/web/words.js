@@ -41,6 +41,7 @@ const ENGLISH = {
   enter: "Enter VR",
   leave: "Leave VR",
   noHeadset: "The headset could not be started",
+  code: ["Enter the code from the therapist's screen", "Enter"],
 };
 
 const CHINESE = {
@@ -85,6 +86,7 @@ const CHINESE = {
   enter: "进入 VR",
   leave: "退出 VR",
   noHeadset: "无法启动头戴设备",
+  code: ["请输入治疗师屏幕上的代码", "进入"],
 };
 
 const asked = new URLSearchParams(location.search).get("lang") ?? navigator.language;

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bcikit.signal import DataError
 
-FOLDER = Path(__file__).parent / "films"
+FOLDER = Path(__file__).parent / "film_sheets"
 ANIMATED = (".gif", ".webp", ".png", ".apng")
 MOST_FRAMES = 400
 """A film of 16 s at 25 pictures a second."""

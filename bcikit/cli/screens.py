@@ -1,0 +1,50 @@
+"""The person's screen on the command line: a window of its own, the page in a browser, or none."""
+
+from typing import TYPE_CHECKING
+
+from bcikit.signal import check_choice
+
+if TYPE_CHECKING:
+    from bcikit.session.config import SessionConfig
+
+SCREENS = ("auto", "none", "second", "beside", "full", "window", "page")
+"""What ``--screen`` may be: a place of the window, or "page" for a browser of this machine."""
+
+
+def with_screen(
+    config: "SessionConfig", screen: str, *, language: str = "en", headless: bool = False
+) -> "SessionConfig":
+    """Return a session with the person's screen among its outputs.
+
+    Parameters
+    ----------
+    config : SessionConfig
+        The session; a simulated user in it becomes one at the pace of life, since a screen shows nothing faster.
+    screen : str
+        One of `SCREENS`; "auto" opens a window where there is a display and the source is live.
+    language : str
+        "en" or "zh".
+    headless : bool
+        With "auto": no window.
+    """
+    from bcikit.cli.launch import has_display
+    from bcikit.outputs.registry import output_class
+    from bcikit.session.config import OutputSection
+    from bcikit.session.shipped import with_options
+    from bcikit.signal import Address
+
+    check_choice("--screen", screen, SCREENS)
+    check_choice("--language", language, ("en", "zh"))
+    address = config.source.address
+    simulated = address.startswith("sim:")
+    if screen == "auto":
+        live = not address.startswith(("sim:", "file:")) or "live=1" in address
+        screen = "second" if live and not headless and has_display() else "none"
+    parsed = [Address.parse(section.address) for section in config.outputs]
+    if screen == "none" or any(output_class(item.scheme).can_show(item) for item in parsed):
+        return config
+    shown = "ws:?screen=1" if screen == "page" else f"screen:?place={screen}&language={language}"
+    changes: dict[str, object] = {"outputs": [*config.outputs, OutputSection(address=shown)]}
+    if simulated:
+        changes["source"] = config.source.model_copy(update={"address": with_options(address, live=1)})
+    return config.model_copy(update=changes)

@@ -1,0 +1,95 @@
+"""What renderers and pages may report: each kind with its fields; what is anything else is dropped."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+LONGEST_NAME = 100
+MOST_TIMES = 2000
+LARGEST_DATA = 4096
+
+
+def checked_report(message: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return a report with the fields that it may have, None if one that it needs is missing or wrong.
+
+    Parameters
+    ----------
+    message : mapping
+        As a client sent it: ``type`` is "hello", "flip", "frames", "marker" or "sounded".
+    """
+    fields = _KINDS.get(str(message.get("type")))
+    if fields is None:
+        return None
+    report: dict[str, Any] = {"type": message["type"], "client": str(message.get("client", ""))[:LONGEST_NAME]}
+    for key, (needed, check) in fields.items():
+        if message.get(key) is None:
+            if needed:
+                return None
+            continue
+        value = check(message[key])
+        if value is None:
+            return None
+        report[key] = value
+    return report
+
+
+def _number(value: Any) -> float | None:
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if good else None
+
+
+def _rate(value: Any) -> float | None:
+    number = _number(value)
+    return number if number is not None and 1.0 <= number <= 1000.0 else None
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value.isprintable() else None
+
+
+def _value(value: Any) -> float | str | None:
+    return value[:LONGEST_NAME] if isinstance(value, str) else _number(value)
+
+
+def _times(value: Any) -> list[float] | None:
+    if not isinstance(value, list) or len(value) > MOST_TIMES:
+        return None
+    numbers = [_number(item) for item in value]
+    return None if None in numbers else [float(item) for item in numbers if item is not None]
+
+
+def _data(value: Any) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) and len(json.dumps(value)) <= LARGEST_DATA else None
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+_Field = tuple[bool, Callable[[Any], Any]]
+_KINDS: dict[str, dict[str, _Field]] = {
+    "hello": {"refresh": (False, _rate), "delay": (False, _number)},
+    "flip": {"name": (True, _name), "sample": (True, _count), "time": (True, _number), "shown": (True, _number)},
+    "frames": {"refresh": (True, _rate), "times": (True, _times)},
+    "sounded": {
+        "name": (True, _name),
+        "sample": (False, _count),
+        "time": (True, _number),
+        "shown": (True, _number),
+        "audible": (True, _flag),
+    },
+    "marker": {
+        "name": (True, _name),
+        "t": (True, _number),
+        "value": (False, _value),
+        "duration": (False, _number),
+        "uncertainty": (False, _number),
+        "data": (False, _data),
+    },
+}
+"""Kind to its fields: whether one is needed, and what makes a good value of it or None."""

@@ -1,0 +1,46 @@
+// Tones and spoken words by what the browser brings.
+let context = null;
+
+/** Browsers sound nothing before the page was touched once; whoever cannot touch it starts the browser with autoplay. */
+export function tone(frequency, seconds) {
+  try {
+    context ??= new AudioContext();
+    if (context.state === "suspended") context.resume();
+    const begin = context.currentTime + 0.005;
+    const gain = context.createGain();
+    gain.gain.setValueAtTime(0, begin);
+    gain.gain.linearRampToValueAtTime(0.5, begin + 0.01);
+    gain.gain.setValueAtTime(0.5, begin + Math.max(0.01, seconds - 0.01));
+    gain.gain.linearRampToValueAtTime(0, begin + seconds);
+    const source = context.createOscillator();
+    source.frequency.value = frequency;
+    source.connect(gain).connect(context.destination);
+    source.start(begin);
+    source.stop(begin + seconds);
+    return context.state === "running";
+  } catch {
+    return false;
+  }
+}
+
+export function speak(text, language) {
+  const speech = globalThis.speechSynthesis;
+  if (!speech || !text) return false;
+  speech.cancel();
+  const said = new SpeechSynthesisUtterance(text);
+  said.lang = language === "zh" ? "zh-CN" : "en-GB";
+  speech.speak(said);
+  return speech.getVoices().length > 0;
+}
+
+/** Sound what an event asks for; returns whether it can be heard, null where it asks for nothing. */
+export function sound(event, scene, language) {
+  const { name, data } = event;
+  if (name === "sound/beep") return tone(data?.frequency ?? 1000, event.duration || 0.07);
+  if (name.startsWith("sound/")) return speak(data?.text ?? name.slice(6), language);
+  if (name.startsWith("select/")) return speak(String(data?.item ?? ""), language);
+  const alert = name.startsWith("advice/") ? (scene?.elements ?? []).find(({ kind }) => kind === "warning") : undefined;
+  if (alert === undefined) return null;
+  speak(alert.words[language] || alert.words.en, language);
+  return tone(880, 0.4);
+}
