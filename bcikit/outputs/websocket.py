@@ -218,7 +218,7 @@ class WebSocketOutput(Output):
     @property
     def reach(self) -> str:
         """Who can reach the address that it listens on."""
-        return "" if _loopback(self.host) else f"every computer that reaches {self.host} and has the token"
+        return "" if is_loopback(self.host) else f"every computer that reaches {self.host} and has the token"
 
     def state(self) -> dict[str, Any]:
         """Return the address, how many listen and the newest timing report of each client."""

@@ -12,7 +12,7 @@ from bcikit.paradigms import Paradigm
 from bcikit.paradigms.frames import Refresh, feasibility
 from bcikit.safety import Severity
 from bcikit.safety.stimulus.timing import FrameTiming
-from bcikit.signal import Chunk, Event
+from bcikit.signal import Chunk, DataError, Event
 
 KEPT_SECONDS = 10.0
 """Times of samples that are kept, to place a marker that comes late."""
@@ -171,10 +171,16 @@ class Flips:
             With their planned samples; a label has the sample of its stimulus as ``locked`` in its data.
         delay : int
             Samples by which labels were planned later already.
+
+        Raises
+        ------
+        DataError
+            If nothing at all was shown.
         """
         if not self.active:
             return list(events)
         out: list[Event] = []
+        kept = 0
         for event in events:
             locked = event.data.get("locked")
             planned = locked if isinstance(locked, int) else event.sample
@@ -188,6 +194,12 @@ class Flips:
             already = delay / self._sfreq if isinstance(locked, int) else 0.0
             moved = planned + round(late * self._source_sfreq)
             out.append(replace(event, sample=moved, time=event.time + late - already))
+            kept += 1
+        if self.n_unseen and not kept:
+            raise DataError(
+                f"The screen has shown none of the {self.n_unseen} stimuli of the calibration, so nothing can be learned "
+                "from it. Is the patient's window in front, and not covered?"
+            )
         return out
 
     def summary(self) -> dict[str, Any] | None:
