@@ -197,8 +197,8 @@ class Flips:
             kept += 1
         if self.n_unseen and not kept:
             raise DataError(
-                f"The screen has shown none of the {self.n_unseen} stimuli of the calibration, so nothing can be learned "
-                "from it. Is the patient's window in front, and not covered?"
+                f"The screen has shown none of the {self.n_unseen} stimuli of the calibration: nothing can be learned. "
+                "Is the patient's window in front, and not covered?"
             )
         return out
 
