@@ -42,17 +42,17 @@ def _to_raw(result: Recording, original: Any) -> Any:
     raw.info["bads"] = names
     if original.first_samp and raw.info["sfreq"] == original.info["sfreq"]:
         raw = mne.io.RawArray(raw.get_data(), raw.info, first_samp=original.first_samp, verbose="ERROR")
-    raw.set_annotations(original.annotations)
+    # Onsets without an origin count from the first sample, whatever MNE made of those it keeps.
+    old = original.annotations
+    marks = mne.Annotations(old.onset - original.first_time, old.duration, old.description, ch_names=old.ch_names)
     if result.mask is not None and result.n_times:
         spans = _spans(np.any(result.mask & np.uint8(0x7F), axis=1))
         if spans:
-            offset = raw.first_time if raw.annotations.orig_time is not None else 0.0
             sfreq = result.info.sfreq
             first = int(result.samples[0])
-            onsets = [offset + (int(result.samples[begin]) - first) / sfreq for begin, _ in spans]
-            durations = [(end - begin) / sfreq for begin, end in spans]
-            bad = mne.Annotations(onsets, durations, "bad_bcikit", orig_time=raw.annotations.orig_time)
-            raw.set_annotations(raw.annotations + bad)
+            onsets = [(int(result.samples[begin]) - first) / sfreq for begin, _ in spans]
+            marks += mne.Annotations(onsets, [(end - begin) / sfreq for begin, end in spans], "bad_bcikit")
+    raw.set_annotations(marks)
     return raw
 
 

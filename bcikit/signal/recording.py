@@ -272,10 +272,8 @@ class Recording(Shown):
 
 
 def _onsets(raw: "mne.io.BaseRaw") -> NDArray[np.float64]:
-    """Return annotation onsets in seconds from the first sample of `raw`."""
-    onsets = np.asarray(raw.annotations.onset, dtype=np.float64)
-    # MNE counts onsets from the start of the acquisition once a measurement date is set.
-    return onsets - raw.first_time if raw.annotations.orig_time is not None else onsets
+    """Return annotation onsets in seconds from the first sample of `raw`; MNE keeps them from its sample 0."""
+    return np.asarray(raw.annotations.onset, dtype=np.float64) - raw.first_time
 
 
 _KNOWN = frozenset(

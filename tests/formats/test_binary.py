@@ -1,0 +1,247 @@
+"""EDF, BDF, BrainVision, FIF, EEGLAB, BCI2000: units and gaps as stated, both kinds of events, five sentences."""
+
+import shutil
+
+import mne
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from bcikit import read_recording
+from bcikit.acquisition import formats
+from bcikit.decoding import epochs
+from bcikit.signal import ArgumentError, BciError, DoubtWarning, MissingDependencyError, SourceError
+from tests.formats.writers import bci2000, brainvision, edf
+
+mne.set_log_level("ERROR")
+RNG = np.random.default_rng(0)
+D = RNG.integers(-300, 300, 1000)
+
+
+@pytest.mark.parametrize(
+    "unit", ["μV".encode(), "µV".encode(), "µV".encode("cp437"), "μV".encode("gbk"), b"uVolt", b"microV"]
+)
+def test_microvolts_in_any_code_page(tmp_path, unit):
+    recording = read_recording(edf(tmp_path / "a.edf", [("Cz", unit, D)]))
+    assert recording.info.ch_types == ("eeg",)
+    np.testing.assert_allclose(recording.data[:, 0], D, rtol=1e-9)
+
+
+def test_a_unit_nobody_knows_is_asked_for_and_can_be_told(tmp_path):
+    file = edf(tmp_path / "a.edf", [("Cz", "zorks", D)])
+    with pytest.raises(ArgumentError, match="zorks"):
+        read_recording(file)
+    np.testing.assert_allclose(read_recording(file, unit="mV").data[:, 0], 1e3 * D, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("encoding", "word"), [("latin-1", "Öffnen größer"), ("gbk", "左手想象"), ("utf-8", "ручка")])
+def test_annotations_in_any_encoding(tmp_path, encoding, word):
+    file = edf(tmp_path / "a.edf", [("Cz", "uV", D)], annotations=[(0.5, word.encode(encoding))])
+    assert [(e.name, e.sample) for e in read_recording(file).events] == [(word, 50)]
+    assert [e.name for e in read_recording(file, encoding=encoding).events] == [word]
+
+
+def test_annotations_only_is_a_sentence(tmp_path):
+    file = edf(tmp_path / "a.edf", [], records=3, annotations=[(0.5, b"Sleep stage W")])
+    with pytest.raises(SourceError, match="1 annotations and no signals"):
+        read_recording(file)
+
+
+def test_suffixes_do_not_decide(tmp_path):
+    file = edf(tmp_path / "a.edf", [("Cz", "uV", D)], kind="EDF+D", onsets=[0, 1, 2, 3, 10, 11, 12, 13, 14, 15],
+               annotations=[(1.5, b"a"), (14.5, b"b")])  # fmt: skip
+    want = read_recording(file)
+    assert (want.n_times, want.lost) == (1000, 600)
+    for name in ("A.EDF", "a.bin", "recording"):
+        shutil.copy(file, tmp_path / name)
+        found = read_recording(tmp_path / name)
+        np.testing.assert_array_equal(found.data, want.data)
+        np.testing.assert_array_equal(found.samples, want.samples)
+        assert [(e.name, e.sample) for e in found.events] == [("a", 150), ("b", 1450)]
+
+
+def test_annotations_and_triggers_are_both_read(tmp_path):
+    status = np.zeros(1000, int)
+    status[100:110], status[300:310] = 1, 2
+    file = edf(
+        tmp_path / "a.bdf", [("Cz", "uV", D), ("Status", "Boolean", status)], bdf=True, annotations=[(0.5, b"go")]
+    )
+    recording = read_recording(file)
+    assert sorted(e.name for e in recording.events) == ["go", "trigger/1", "trigger/2"]
+    assert recording.info.ch_types == ("eeg", "stim")
+
+
+def test_biosemi_bits_and_a_resting_level(tmp_path):
+    status = np.full(1000, 254)
+    for row in (200, 500, 800):
+        status[row : row + 30] = 255
+    status[40:140] |= 1 << 16
+    status |= 0x1C0000
+    file = edf(tmp_path / "a.bdf", [("Cz", "uV", D), ("Status", "Boolean", status)], bdf=True)
+    assert [(e.name, e.sample) for e in read_recording(file).events] == [("trigger/255", k) for k in (200, 500, 800)]
+    assert [e.value for e in read_recording(file, trigger_mask=1).events] == [1, 1, 1]
+
+
+def fif(path, data, *, stims=(), annotations=None, bads=(), first=0, unit=1e-6):
+    info = mne.create_info(["C3", "C4", *[name for name, _ in stims]], 250.0, ["eeg"] * 2 + ["stim"] * len(stims))
+    raw = mne.io.RawArray(np.vstack([data * unit, *[codes for _, codes in stims]]), info, first_samp=first)
+    if annotations is not None:
+        raw.set_annotations(annotations)
+    raw.info["bads"] = list(bads)
+    raw.save(path, overwrite=True)
+    return path
+
+
+def test_the_trigger_channel_that_has_codes(tmp_path):
+    codes = np.zeros((1, 2500))
+    codes[0, 500:510] = 1
+    file = fif(tmp_path / "a_raw.fif", RNG.normal(0, 20, (2, 2500)), stims=[("STI001", 0 * codes), ("STI 014", codes)],
+               annotations=mne.Annotations([3.0], [0.5], ["BAD_blink"]))  # fmt: skip
+    assert sorted(e.name for e in read_recording(file).events) == ["BAD_blink", "trigger/1"]
+
+
+def test_what_a_person_marked_is_left_out_of_training(tmp_path):
+    marks = mne.Annotations([2.0, 4.0, 6.0, 4.2], [0, 0, 0, 0.3], ["a", "b", "a", "BAD_move"])
+    recording = read_recording(
+        fif(tmp_path / "a_raw.fif", RNG.normal(0, 20, (2, 2500)), annotations=marks, bads=["C4"])
+    )
+    assert recording.info.bads == ("C4",)
+    trials = epochs(recording, events={"a": "a", "b": "b"}, tmin=0.0, tmax=1.0)
+    assert trials.y.tolist() == ["a", "a"]
+    assert trials.ch_names == ("C3",)
+    assert trials.bads == ("C4",)
+    assert "marked BAD_move" in trials.dropped[0]
+
+
+@pytest.mark.parametrize("first", [0, 1000])
+def test_onsets_of_a_cropped_file_are_mne_s(tmp_path, first):
+    raw = mne.io.RawArray(RNG.normal(0, 2e-5, (2, 5000)), mne.create_info(["C3", "C4"], 250.0, "eeg"), first_samp=first)
+    raw.set_annotations(mne.Annotations([8.0, 12.0], [0, 0], ["a", "b"]))
+    raw.crop(4.0, 16.0).save(tmp_path / "a_raw.fif", overwrite=True)
+    again = mne.io.read_raw_fif(tmp_path / "a_raw.fif")
+    want, _ = mne.events_from_annotations(again)
+    found = [event.sample for event in read_recording(tmp_path / "a_raw.fif").events]
+    assert found == (want[:, 0] - again.first_samp).tolist()
+
+
+def test_volts_that_are_none_are_a_doubt_and_can_be_decided(tmp_path):
+    file = fif(tmp_path / "a_raw.fif", RNG.normal(0, 20, (2, 500)), unit=1.0)
+    with pytest.warns(DoubtWarning, match="unit is wrong"):
+        assert read_recording(file).data.std() > 1e6
+    told = read_recording(file, unit="uV")
+    assert 15 < told.data.std() < 25
+    assert not any(note.doubt for note in told.notes)
+    assert not any(note.doubt for note in read_recording(file, accept=["amplitude"]).notes)
+
+
+def test_pauses_a_format_states_are_gaps(tmp_path):
+    data = RNG.integers(-300, 300, (3000, 2))
+    file = brainvision(tmp_path / "bv", "a", [("Cz", "0.1", "µV"), ("C3", "0.1", "µV")], data, markers=(
+        "New Segment,,1,1,0,20200101120000000000", "Stimulus,S  1,400,1,0",
+        "New Segment,,1501,1,0,20200101120106000000", "Stimulus,S  2,1601,1,0",
+    ))  # fmt: skip
+    recording = read_recording(file)
+    assert recording.lost == 15000
+    at = {event.value: event.sample for event in recording.events}
+    assert at[1] == 399
+    assert at[2] == 1600 + 15000
+    values = RNG.normal(0, 20, (2, 2500))
+    values[:, 1000:1500] = 0
+    recording = read_recording(
+        fif(tmp_path / "s_raw.fif", values, annotations=mne.Annotations([4.0, 7.0], [2.0, 0], ["BAD_ACQ_SKIP", "x"]))
+    )
+    assert (recording.lost, recording.n_times) == (500, 2000)
+    assert [(event.name, event.sample) for event in recording.events] == [("x", 1750)]
+
+
+@pytest.mark.parametrize(("length", "lost"), [(15000.0, 15000), (float("nan"), 1), (0.0, 1)])
+def test_eeglab_boundaries_are_gaps(tmp_path, length, lost):
+    events = np.array(
+        [("boundary", 1251.5, length), ("left", 1301.0, 0.0)],
+        dtype=[("type", object), ("latency", object), ("duration", object)],
+    )
+    data = RNG.normal(0, 10, (2, 2500)).astype("f4")
+    savemat(tmp_path / "a.set", {"EEG": {
+        "setname": "x", "nbchan": 2.0, "trials": 1.0, "pnts": 2500.0, "srate": 250.0, "xmin": 0.0, "xmax": 2499 / 250,
+        "data": data, "icawinv": [], "icasphere": [], "icaweights": [], "icaact": [], "epoch": [], "event": events,
+        "chanlocs": np.array([("C3",), ("C4",)], dtype=[("labels", object)]),
+    }}, appendmat=False)  # fmt: skip
+    recording = read_recording(tmp_path / "a.set")
+    assert recording.lost == lost
+    assert [(event.name, event.sample) for event in recording.events] == [("left", 1300 + lost)]
+    np.testing.assert_allclose(recording.data, data.T, rtol=1e-6)
+
+
+def test_brainvision_units_are_those_of_the_header(tmp_path):
+    channels = [
+        ("C3", "0.1", "µV"),
+        ("VEOG", "0.5", "µV"),
+        ("GSR", "0.1", "µS"),
+        ("Temp", "0.1", "°C"),
+        ("X", "2", "mV"),
+    ]
+    data = np.full((500, 5), 4)
+    recording = read_recording(brainvision(tmp_path, "a", channels, data, coordinates=["1,-45,0", *["0,0,0"] * 4]))
+    assert recording.data[0].tolist() == [0.4, 2.0, 0.4, 0.4, 8000.0]
+    assert recording.info.ch_types == ("eeg", "eog", "gsr", "temperature", "bio")
+    for wrong in ("a.eeg", "a.vmrk"):
+        with pytest.raises(SourceError, match=r"a\.vhdr"):
+            read_recording(tmp_path / wrong)
+
+
+def test_bci2000_has_gain_offset_and_states(tmp_path):
+    counts = RNG.integers(-900, 900, (1024, 2))
+    code = np.zeros(1024, int)
+    code[300:320], code[600:620] = 1, 2
+    recording = read_recording(bci2000(tmp_path / "a.dat", counts, code))
+    np.testing.assert_allclose(recording.data, (counts - 50) * 0.02)
+    assert [(e.name, e.value, e.sample) for e in recording.events] == [
+        ("StimulusCode/1", 1, 300), ("StimulusCode/2", 2, 600),
+    ]  # fmt: skip
+    assert read_recording(bci2000(tmp_path / "b.dat", counts, code, gain="20nV", offset="0")).data[
+        0, 0
+    ] == pytest.approx(counts[0, 0] * 0.02)
+
+
+def test_names_of_clinical_systems(tmp_path):
+    recording = read_recording(edf(tmp_path / "a.edf", [(f"EEG {n}-Ref", "uV", D) for n in ("C3", "Cz", "C4")]))
+    assert recording.info.ch_names == ("C3", "Cz", "C4")
+    assert recording.info.positions is not None
+    assert recording.info.reference == "Ref"
+
+
+def test_a_missing_package_is_named_with_its_way(tmp_path, monkeypatch):
+    (tmp_path / "a.cnt").write_bytes(b"RIFF" + bytes(60))
+    monkeypatch.setattr(formats, "find_spec", lambda name: None if name == "antio" else object())
+    with pytest.raises(MissingDependencyError, match="antio"):
+        read_recording(tmp_path / "a.cnt")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.mat", b"MATLAB 5.0 MAT-file" + bytes(200), "MATLAB|binary"),
+        ("a.cnt", bytes(100), "binary"),
+        ("a.zip", b"PK\x03\x04" + bytes(50), "unpack"),
+        ("a.h5", b"\x89HDF\r\n\x1a\n" + bytes(50), "HDF5"),
+        ("a.eeg", bytes(100), "vhdr"),
+        ("a.fdt", bytes(100), r"\.set"),
+    ],
+)
+def test_what_is_not_read_says_what_it_is_and_what_to_do(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceError, match=words):
+        read_recording(tmp_path / name)
+
+
+def test_our_own_fault_is_called_so(tmp_path, monkeypatch):
+    import bcikit.acquisition.read_edf as reader
+
+    monkeypatch.setattr(reader, "in_microvolts", None)
+    with pytest.raises(BciError, match="fault of bcikit"):
+        read_recording(edf(tmp_path / "a.edf", [("Cz", "uV", D)]))
+
+
+def test_options_that_mean_nothing_for_a_format_are_refused(tmp_path):
+    with pytest.raises(ArgumentError, match="stream means nothing"):
+        read_recording(edf(tmp_path / "a.edf", [("Cz", "uV", D)]), stream="x")
