@@ -60,6 +60,9 @@ def register(app: typer.Typer) -> None:
             str | None, typer.Option("--dask", help="Address of a Dask scheduler: tcp://host:8786.")
         ] = None,
         seed: Annotated[int, typer.Option("--seed", help="Seed of the shuffled folds.")] = 0,
+        transfer: Annotated[
+            bool, typer.Option("--transfer", help="Accuracy against own trials, with and without other people.")
+        ] = False,
         json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
     ) -> None:
         """Evaluate decoders on recordings: shuffled, leave-run-out, across sessions and people, beside chance.
@@ -80,6 +83,11 @@ def register(app: typer.Typer) -> None:
             folders=folders,
             options=options_of(unit=unit, sfreq=sfreq, stream=stream, map=map, accept=accept),
         )
+        if transfer:
+            from bcikit.cli.transfer import show_transfer
+
+            show_transfer(tasks, decoder or [], out, json=json)
+            return
         results = _evaluate(tasks, decoder or [], split, out, jobs=jobs, dask=dask, seed=seed, quiet=json)
         if json:
             typer.echo(json_module.dumps([result.to_dict() for result in results], indent=1))

@@ -1,8 +1,9 @@
 """`bcikit train`: a model file from recordings."""
 
 import json as json_module
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,9 +33,18 @@ def register(app: typer.Typer) -> None:
         task: Annotated[int, typer.Option("--task", help="Which task of a known dataset, from 1.")] = 1,
         reject: Annotated[float, typer.Option("--reject", help="No decision below this probability.")] = 0.0,
         idle: Annotated[str | None, typer.Option("--idle", help="Class that means that nothing is wanted.")] = None,
-        out: Annotated[Path, typer.Option("--out", help="Model file to write.")] = Path("model.skops"),
+        out: Annotated[
+            Path | None,
+            typer.Option(
+                "--out",
+                help="Model file to write; model.skops if left out, with --across one among this user's populations.",
+            ),
+        ] = None,
         intended_use: Annotated[str, typer.Option("--intended-use", help="For whom and what, in words.")] = "",
         seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 0,
+        across: Annotated[
+            bool, typer.Option("--across", help="A model of all people in DATA, for somebody new.")
+        ] = False,
         json: Annotated[bool, typer.Option("--json", help="Print the model's sheet as JSON.")] = False,
     ) -> None:
         """Train a decoder on recordings and write a model file, with held-out scores on its sheet."""
@@ -43,6 +53,8 @@ def register(app: typer.Typer) -> None:
         from bcikit.decoding import Model, chance_level, join, make_decoder
         from bcikit.decoding.evaluation.layouts import find_tasks
         from bcikit.decoding.evaluation.task import load_task
+        from bcikit.decoding.evaluation.transfer import people_of
+        from bcikit.decoding.population import fit_population
 
         tasks = find_tasks(
             data,
@@ -58,10 +70,27 @@ def register(app: typer.Typer) -> None:
         console.quiet = json
         with progress_bars() as report:
             read = load_task(chosen, progress=lambda done, total: report("Reading and filtering", done, total))
-            trials = join([one.trials for one in read])
             name = decoder or chosen.recommended
+            made = make_decoder(name, sfreq=read[0].trials.sfreq, **chosen.decoder_params(name))
+            if across:
+                if idle is not None:
+                    raise ArgumentError("--idle is for a model of one person.")
+                model = fit_population(
+                    made,
+                    people_of(read),
+                    metric=chosen.metric,
+                    reject=reject,
+                    filters=chosen.filters,
+                    intended_use=intended_use,
+                    seed=seed,
+                    progress=lambda done, total: report("Training", done, total),
+                )
+                out = out or _population_file(chosen.paradigm, name)
+                show_population(out, model, read, quiet=json)
+                return
+            trials = join([one.trials for one in read])
             model = Model.fit(
-                make_decoder(name, sfreq=trials.sfreq, **chosen.decoder_params(name)),
+                made,
                 trials,
                 reject=reject,
                 idle=idle,
@@ -70,7 +99,7 @@ def register(app: typer.Typer) -> None:
                 seed=seed,
                 progress=lambda done, total: report("Training", done, total),
             )
-        path = model.save(out)
+        path = model.save(out or Path("model.skops"))
         console.quiet = False
         if json:
             typer.echo(json_module.dumps(model.sheet.to_dict(), indent=1))
@@ -86,3 +115,34 @@ def register(app: typer.Typer) -> None:
         for note in scores["notes"]:
             console.print(f"[yellow]{note}[/]")
         console.print(f"Model: [bold]{path}[/]")
+
+
+def _population_file(paradigm: str, decoder: str) -> Path:
+    """Return where a model of many people is kept for this user."""
+    from bcikit.decoding.population import population_folder
+
+    folder = population_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{paradigm}-{decoder}.skops"
+
+
+def show_population(path: Path, model: Any, read: Sequence[Any], *, quiet: bool) -> None:
+    """Save a model of many people and print what is on its sheet."""
+    from bcikit.cli.console import console
+
+    model.save(path)
+    sheet = model.sheet
+    if quiet:
+        typer.echo(json_module.dumps(sheet.to_dict(), indent=1))
+        return
+    expected = sheet.expected
+    console.quiet = False
+    console.print(f"{sheet.decoder} of {len(sheet.people)} people ({', '.join(sheet.people)})")
+    lost = sorted({name for one in read for name in one.trials.ch_names} - set(sheet.ch_names))
+    left_out = f"; not everybody has {', '.join(lost)}, left out" if lost else ""
+    console.print(f"Channels that all have: {', '.join(sheet.ch_names)}{left_out}")
+    console.print(
+        f"A new person may expect {expected['metric']} [bold]{expected['value']:.2f}[/] without calibration, nine of "
+        f"ten between {expected['low']:.2f} and {expected['high']:.2f} (each person left out once)"
+    )
+    console.print(f"Model: [bold]{path}[/]")

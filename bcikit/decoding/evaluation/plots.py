@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.decoding.evaluation.run import TaskResult
+from bcikit.decoding.evaluation.transfer import TransferCurve
 from bcikit.decoding.trials import Epochs
 
 # Okabe and Ito 2008: told apart by everybody, colour-blind or not.
@@ -94,6 +95,23 @@ def learning_plot(curves: Sequence[Sequence[dict[str, float]]], chance: float) -
     axis.plot(sizes, means, "o-", color=COLOURS[0], linewidth=2)
     axis.axhline(chance, color="#888", linestyle=":", linewidth=1)
     axis.set(ylim=(0, 1.02), xlabel="training trials a class", ylabel="held-out accuracy")
+    return _url(made)
+
+
+def transfer_plot(curve: TransferCurve) -> str:
+    """Return accuracy against own labelled trials, a line a way with its confidence band over people."""
+    made, (axis,) = _figure(5.2, 3.6)
+    sizes = np.array(curve.sizes, dtype=float)
+    for colour, way in zip(COLOURS, curve.values, strict=False):
+        bands = [curve.band(way, place) for place in range(len(sizes))]
+        known = [place for place, band in enumerate(bands) if band is not None]
+        rows = np.array([band for band in bands if band is not None])
+        if not known:
+            continue
+        axis.fill_between(sizes[known], rows[:, 1], rows[:, 2], color=colour, alpha=0.15, linewidth=0)
+        axis.plot(sizes[known], rows[:, 0], "o-", color=colour, linewidth=1.5, markersize=3, label=way)
+    axis.set(ylim=(0, 1.02), xlabel="own labelled trials a class", ylabel=curve.metric)
+    axis.legend(fontsize=7, frameon=False, loc="lower right")
     return _url(made)
 
 

@@ -1,0 +1,184 @@
+"""How much calibration a person needs: accuracy against own labelled trials, with and without other people."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bcikit.decoding.calibration import scores_of
+from bcikit.decoding.evaluation.task import SubjectTrials, Task
+from bcikit.decoding.metrics import roc_auc
+from bcikit.decoding.population import Mixture, Person, centred, expectation, fit_population, on_channels
+from bcikit.decoding.registry import make_decoder
+from bcikit.decoding.trials import Epochs
+from bcikit.signal import DataError
+
+SIZES = (0, 2, 5, 10, 20, 40, 80)
+"""Own labelled trials a class."""
+
+WAYS = ("others", "others, re-centred", "own", "others and own")
+LOOKED_AT = 4
+"""First windows of a person, without labels, that re-centring may look at before anything is decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferCurve:
+    """Accuracy against own labelled trials.
+
+    Attributes
+    ----------
+    metric : str
+        "accuracy" or "auc".
+    people : tuple of str
+        Who was decided; sessions of one person where there is one only.
+    sizes : tuple of int
+        Own labelled trials a class.
+    values : dict of str to list of list of (float or None)
+        Way (`WAYS`) to a list a person of the value at each size; None where the way needs more trials.
+    """
+
+    metric: str
+    people: tuple[str, ...]
+    sizes: tuple[int, ...]
+    values: dict[str, list[list[float | None]]]
+
+    def band(self, way: str, place: int) -> tuple[float, float, float] | None:
+        """Return mean and 95 % confidence limits over people at one size; None where nobody has a value."""
+        found = [row[place] for row in self.values[way]]
+        known = [value for value in found if value is not None]
+        if not known:
+            return None
+        mean = float(np.mean(known))
+        if len(known) < 2:
+            return mean, mean, mean
+        from scipy.stats import t
+
+        reach = float(t.ppf(0.975, len(known) - 1) * np.std(known, ddof=1) / np.sqrt(len(known)))
+        return mean, max(0.0, mean - reach), min(1.0, mean + reach)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything, ready for JSON."""
+        rows = {
+            way: [
+                None if band is None else dict(zip(("mean", "low", "high"), band, strict=True))
+                for band in (self.band(way, place) for place in range(len(self.sizes)))
+            ]
+            for way in self.values
+        }
+        return {
+            "metric": self.metric,
+            "people": list(self.people),
+            "trials_a_class": list(self.sizes),
+            "curves": rows,
+            "by_person": self.values,
+            "without_calibration": expectation(
+                [value for row in self.values["others, re-centred"] if (value := row[0]) is not None],
+                metric=self.metric,
+            ),
+        }
+
+
+def transfer_curve(
+    task: Task,
+    data: Sequence[SubjectTrials],
+    decoder: str,
+    *,
+    sizes: Sequence[int] = SIZES,
+    progress: Callable[[int, int], None] | None = None,
+) -> TransferCurve:
+    """Decide each person with the others' trials and with more and more of their own.
+
+    All points of a person are decided on the same trials: those after the first `sizes` of each class, at least two
+    fifths of all. Own trials are the first ones, in the order of time.
+
+    Parameters
+    ----------
+    task : Task
+        Says metric and parameters.
+    data : sequence of SubjectTrials
+        From `load_task`; with one person, their sessions take the place of people.
+    decoder : str
+        Name.
+    sizes : sequence of int
+        Own labelled trials a class.
+    """
+    people = people_of(data)
+    if len(people) < 2:
+        raise DataError("A transfer curve needs at least two people, or two sessions of one person.")
+    made = make_decoder(decoder, sfreq=people[0].trials.sfreq, **task.decoder_params(decoder))
+    smallest = min(min(one.trials.counts().values()) for one in people)
+    steps = tuple(size for size in sorted(set(sizes)) if size <= 0.6 * smallest)
+    values: dict[str, list[list[float | None]]] = {way: [] for way in WAYS}
+    for number, one in enumerate(people):
+        rest = [other for other in people if other is not one]
+        row = _one(made, one, rest, steps, task.metric)
+        for way in WAYS:
+            values[way].append(row[way])
+        if progress is not None:
+            progress(number + 1, len(people))
+    return TransferCurve(metric=task.metric, people=tuple(one.code for one in people), sizes=steps, values=values)
+
+
+def people_of(data: Sequence[SubjectTrials]) -> list[Person]:
+    """Return the people of an evaluation; the sessions of one, where there is one only."""
+    if len(data) > 1:
+        return [Person(code=one.subject, trials=one.trials) for one in data]
+    if not data:
+        return []
+    one = data[0]
+    return [
+        Person(code=f"{one.subject}, session {session + 1}", trials=one.trials.take(one.sessions == session))
+        for session in np.unique(one.sessions)
+    ]
+
+
+def _one(
+    made: Any, one: Person, rest: Sequence[Person], steps: Sequence[int], metric: str
+) -> dict[str, list[float | None]]:
+    from sklearn.base import clone
+
+    plain = _fit_others(made, rest, recentre=False)
+    moved = _fit_others(made, rest, recentre=True)
+    trials = on_channels(one.trials, moved.sheet.ch_names)
+    order = [np.flatnonzero(trials.y == name) for name in moved.classes]
+    largest = max(steps)
+    test = np.sort(np.concatenate([rows[largest:] for rows in order]))
+    found: dict[str, list[float | None]] = {way: [] for way in WAYS}
+    for size in steps:
+        own = np.sort(np.concatenate([rows[:size] for rows in order])) if size else np.empty(0, dtype=np.intp)
+        # Unlabelled windows come before the labelled test: those of the own trials, or the first few.
+        looked = centred(trials, moved.centres["windows"], first=max(LOOKED_AT, len(own)))
+        found["others"].append(_metric(plain.probabilities(trials.X[test]), trials, test, plain.classes, metric))
+        found["others, re-centred"].append(
+            _metric(moved.probabilities(looked.X[test]), trials, test, moved.classes, metric)
+        )
+        enough = size >= max(getattr(made, "min_trials", 5), 2)
+        value = None
+        if enough:
+            fitted = clone(made).fit(trials.X[own], trials.y[own])
+            value = _metric(scores_of(fitted, trials.X[test]), trials, test, tuple(map(str, fitted.classes_)), metric)
+        found["own"].append(value)
+        mixture = Mixture(others=moved).fit(looked.X[own], trials.y[own]) if size else None
+        both = moved.probabilities(looked.X[test]) if mixture is None else mixture.decision_scores(looked.X[test])
+        found["others and own"].append(_metric(both, trials, test, moved.classes, metric))
+    return found
+
+
+def _fit_others(made: Any, rest: Sequence[Person], *, recentre: bool) -> Any:
+    from sklearn.base import clone
+
+    from bcikit.decoding.model import Model
+
+    if len(rest) > 1:
+        return fit_population(clone(made), rest, recentre=recentre)
+    return Model.fit(clone(made), rest[0].trials)
+
+
+def _metric(
+    scores: np.ndarray[Any, Any], trials: Epochs, test: np.ndarray[Any, Any], classes: tuple[str, ...], metric: str
+) -> float:
+    if metric == "auc":
+        values = np.log(np.maximum(scores, 1e-12)) if scores.min() >= 0 and scores.max() <= 1 else scores
+        return roc_auc(trials.y[test], values, classes)
+    return float(np.mean(np.asarray(classes)[scores.argmax(axis=1)] == trials.y[test]))

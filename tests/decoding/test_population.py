@@ -1,0 +1,163 @@
+"""Models of many people, and how own trials take over: on drawn people, and by the command."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bcikit.cli.app import app
+from bcikit.decoding import Epochs, Model, make_decoder
+from bcikit.decoding.evaluation.transfer import TransferCurve
+from bcikit.decoding.population import Mixture, Person, centred, common_channels, fit_population
+from bcikit.decoding.spd import covariances, mean_riemann
+from bcikit.signal import ArgumentError, DataError, Event, Recording, StreamInfo
+
+NAMES = ("C3", "C4", "Cz", "Pz")
+
+
+def person(seed: int, n: int = 40, *, names: tuple[str, ...] = NAMES, mixed: float = 0.25) -> Epochs:
+    """Return trials whose class lowers one of two sources; each person has a mixture and a loudness of their own."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 2
+    sources = rng.standard_normal((n, len(names), 120))
+    for k in range(2):
+        sources[y == k, k] *= 0.45
+    mix = np.eye(len(names)) + mixed * rng.standard_normal((len(names), len(names)))
+    return Epochs(
+        X=rng.uniform(2, 20) * mix @ sources,
+        y=np.array(["left", "right"])[y],
+        groups=np.zeros(n, dtype=np.int64),
+        runs=np.zeros(n, dtype=np.int64),
+        samples=np.arange(n) * 300,
+        sfreq=100.0,
+        tmin=0.0,
+        tmax=1.2,
+        ch_names=names,
+    )
+
+
+@pytest.fixture(scope="module")
+def people() -> list[Person]:
+    return [Person(code=f"P{seed}", trials=person(seed), device="cap") for seed in range(6)]
+
+
+def test_a_population_decides_somebody_new_and_says_what_to_expect(people, tmp_path):
+    model = fit_population(make_decoder("tangent-lr", sfreq=100.0), people)
+    model = Model.load(model.save(tmp_path / "all.skops"))
+    sheet = model.sheet
+    assert sheet.people == tuple(f"P{seed}" for seed in range(6))
+    assert sheet.devices == ("cap",)
+    assert sheet.expected["low"] <= sheet.expected["value"] <= sheet.expected["high"]
+    assert len(sheet.expected["people"]) == 6
+    inside, plain = [], []
+    for seed in range(100, 112):
+        new = person(seed)
+        # Ten windows without labels say where the person's centre is.
+        here = centred(new, model.centres["windows"], first=10)
+        value = float(np.mean(np.asarray(model.classes)[model.probabilities(here.X).argmax(axis=1)] == new.y))
+        inside.append(sheet.expected["low"] - 0.05 <= value <= sheet.expected["high"] + 0.05)
+        plain.append(value)
+    assert np.mean(plain) > 0.8
+    assert np.mean(inside) >= 0.75
+
+
+def test_every_person_is_centred_on_the_same(people):
+    reference = np.eye(4)
+    for one in people[:2]:
+        moved = centred(one.trials, reference)
+        mean = mean_riemann(covariances(moved.X, "oas"))
+        assert np.linalg.norm(mean - reference) < 0.5 * np.linalg.norm(
+            mean_riemann(covariances(one.trials.X)) - reference
+        )
+
+
+def test_channels_that_not_everybody_has_are_left_out(people):
+    other = Person(code="Q", trials=person(50, names=("cz", "Fz", "C4", "c3")))
+    assert common_channels([people[0], other]) == ("C3", "C4", "Cz")
+    model = fit_population(make_decoder("csp-lda", sfreq=100.0), [*people[:2], other])
+    assert model.sheet.ch_names == ("C3", "C4", "Cz")
+    with pytest.raises(DataError, match="no channel in common"):
+        common_channels([people[0], Person(code="R", trials=person(1, names=("A", "B", "C", "D")))])
+    with pytest.raises(DataError, match="at least two people"):
+        fit_population(make_decoder("csp-lda", sfreq=100.0), people[:1])
+
+
+def test_own_trials_take_over_only_as_they_tell_more(people):
+    others = fit_population(make_decoder("csp-lda", sfreq=100.0), people)
+    odd = person(77, 400, mixed=1.5)
+    few, many = Mixture(others=others), Mixture(others=others)
+    few.fit(odd.X[:8], odd.y[:8])
+    assert few.weight_ == 0.0
+    np.testing.assert_allclose(few.predict_proba(odd.X[300:]), others.probabilities(odd.X[300:]), atol=1e-6)
+    many.fit(odd.X[:300], odd.y[:300])
+    assert many.weight_ > 0.3
+    own = make_decoder("csp-lda", sfreq=100.0).fit(odd.X[:300], odd.y[:300])
+    test = slice(300, 400)
+    best = max(own.score(odd.X[test], odd.y[test]), np.mean(few.predict(odd.X[test]) == odd.y[test]))
+    assert np.mean(many.predict(odd.X[test]) == odd.y[test]) >= best - 0.04
+    with pytest.raises(ArgumentError, match="no class of the others"):
+        Mixture(others=others).fit(odd.X[:4], ["up", "down", "up", "down"])
+
+
+def test_bands_are_students():
+    curve = TransferCurve(metric="accuracy", people=("a", "b"), sizes=(0,), values={"own": [[0.6], [0.8]]})
+    mean, low, high = curve.band("own", 0)
+    assert mean == pytest.approx(0.7)
+    assert (low, high) == (0.0, 1.0)
+    empty = TransferCurve(metric="accuracy", people=("a",), sizes=(0,), values={"own": [[None]]})
+    assert empty.band("own", 0) is None
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("people")
+    for number in range(3):
+        trials = person(number, 40)
+        place = root / f"p{number}" / "s1"
+        place.mkdir(parents=True)
+        flat = np.concatenate([np.concatenate([x, np.zeros((4, 80))], axis=1) for x in trials.X], axis=1).T
+        events = tuple(
+            Event(name="T1" if label == "left" else "T2", time=2.0 * k, sample=200 * k)
+            for k, label in enumerate(trials.y)
+        )
+        info = StreamInfo(name="x", sfreq=100.0, ch_names=NAMES)
+        Recording.from_arrays(info, flat, events=events).to_mne().save(place / "run_raw.fif", verbose="ERROR")
+    return root
+
+
+COMMON = (
+    "--paradigm",
+    "motor-imagery",
+    "--events",
+    "T1=left,T2=right",
+    "--decoder",
+    "csp-lda",
+    "--window",
+    "0.2",
+    "1.2",
+)
+
+
+def test_the_command_trains_across_people_and_writes_the_sheet(folder, tmp_path):
+    result = CliRunner().invoke(app, ["train", "--across", str(folder), *COMMON, "--out", str(tmp_path / "all.skops")])
+    assert result.exit_code == 0, result.output
+    text = " ".join(result.output.split())
+    assert "csp-lda of 3 people (p0, p1, p2)" in text
+    assert "nine of ten between" in text
+    assert Model.load(tmp_path / "all.skops").sheet.people == ("p0", "p1", "p2")
+
+
+def test_the_command_draws_how_much_calibration_is_needed(folder, tmp_path):
+    result = CliRunner().invoke(app, ["evaluate", "--transfer", str(folder), *COMMON, "--out", str(tmp_path), "--json"])
+    assert result.exit_code == 0, result.output
+    (found,) = json.loads(result.output)
+    assert found["trials_a_class"] == [0, 2, 5, 10]
+    assert set(found["curves"]) == {"others", "others, re-centred", "own", "others and own"}
+    assert found["curves"]["own"][0] is None
+    for point in found["curves"]["others and own"]:
+        assert 0.0 <= point["low"] <= point["mean"] <= point["high"] <= 1.0
+    assert found["without_calibration"]["value"] == pytest.approx(found["curves"]["others, re-centred"][0]["mean"])
+    assert (tmp_path / "transfer.html").read_text().count("<img") == 1
+    assert json.loads((tmp_path / "transfer.json").read_text()) == [found]
