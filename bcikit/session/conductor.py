@@ -320,7 +320,9 @@ class Conductor:
         do = str(order["do"])
         reason = str(order.get("reason", ""))
         who = str(order.get("who", "operator"))
-        if do != "deadman" or order["held"] != self.safety.dead_man_held:
+        if do == "note":
+            self._emit(self._note(order))
+        elif do != "deadman" or order["held"] != self.safety.dead_man_held:
             # A held switch is renewed many times a second; only its changes are events.
             self._emit(self._event(f"operator/{do}", {key: value for key, value in order.items() if key != "do"}))
         if do == "stop":
@@ -696,6 +698,19 @@ class Conductor:
         if not isinstance(locked, int):
             return found
         return replace(found, data={**found.data, "locked": self._grid.back(locked + self._still.skew)})
+
+    def _note(self, order: Mapping[str, Any]) -> Event:
+        """Return what a person noted, at the time that it is about: notes are written later than what they tell of."""
+        event = self._event("operator/note", {key: value for key, value in order.items() if key != "do"})
+        time = float(order.get("time", self._time))
+        back = round((self._time - time) * self.info.sfreq)
+        return replace(
+            event,
+            time=time,
+            sample=max(0, (event.sample or 0) - back),
+            value=str(order["text"]) or None,
+            duration=max(0.0, float(order.get("duration", 0.0))),
+        )
 
     def _event(self, name: str, data: dict[str, Any]) -> Event:
         return Event(

@@ -28,6 +28,7 @@ from bcikit.session.models import AFTER, ERROR_MODEL, following
 from bcikit.session.objects import Objects
 from bcikit.session.planning import Plan, plan
 from bcikit.session.report import write_report
+from bcikit.session.running import registered
 from bcikit.session.shipped import is_paradigm_file, shipped_config
 from bcikit.session.showing import UserListener
 from bcikit.session.sinks import Counter, Outputs, Publisher, Recorder
@@ -133,6 +134,10 @@ class Engine:
         BciError
             If something fails later; what was recorded is kept.
         """
+        with registered(self.control, self.config.session.name):
+            return self._run_all()
+
+    def _run_all(self) -> Result:
         try:
             self.progress(f"Opening {self.config.source.address}", 0, 0)
             with plan(

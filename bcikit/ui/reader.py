@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Callable
 
 from bcikit.acquisition import Source
-from bcikit.signal import Chunk, Event, StreamInfo
+from bcikit.signal import Chunk, Event, HostClock, StreamInfo
 from bcikit.ui.session_link import drain
+from bcikit.ui.tap import Tap
 
 FRAME = 0.016
 """Seconds between two looks at a live stream: one wake-up a frame is enough for a picture, and a window that wakes with
@@ -30,6 +31,10 @@ class StreamReader(threading.Thread):
     ----------
     info : StreamInfo or None
         Known once the source is open.
+    live : bool
+        Whether the source goes at its own pace.
+    tap : Tap or None
+        Records what is read.
     fault : str
         Why it stopped; "" while it runs.
     impedances : dict of str to float
@@ -42,7 +47,10 @@ class StreamReader(threading.Thread):
         self._chunks: deque[Chunk] = deque(maxlen=keep)
         self._events: deque[Event] = deque(maxlen=keep)
         self._halt = threading.Event()
+        self._clock = HostClock()
         self.info: StreamInfo | None = None
+        self.live = True
+        self.tap: Tap | None = None
         self.fault = ""
         self.ended = False
         self.impedances: dict[str, float] = {}
@@ -54,6 +62,7 @@ class StreamReader(threading.Thread):
             return
         try:
             with source:
+                self.live = source.live
                 self.info = source.info
                 if source.live:
                     self._follow(source)
@@ -67,12 +76,25 @@ class StreamReader(threading.Thread):
         """Take what came, once a frame."""
         while not self._halt.wait(FRAME) and not source.ended:
             chunk = source.pull(0.1)
+            if chunk is None and self.tap is not None:
+                self.tap.silence(self._clock.now())
             while chunk is not None and not self._halt.is_set():
                 if chunk.n_times:
-                    self._chunks.append(chunk)
+                    self._keep(chunk)
                 chunk = source.pull(0.0)
-            self._events.extend(source.pull_events())
+            self._take_events(source)
             self._measure(source)
+
+    def _keep(self, chunk: Chunk) -> None:
+        if self.tap is not None:
+            self.tap.chunk(chunk, self._clock.now())
+        self._chunks.append(chunk)
+
+    def _take_events(self, source: Source) -> None:
+        events = source.pull_events()
+        if self.tap is not None:
+            self.tap.events(events, source.status())
+        self._events.extend(events)
 
     def _measure(self, source: Source) -> None:
         """Take the impedances of a device that has them; `impedances` of `BrainFlowSource` is one."""
@@ -91,8 +113,8 @@ class StreamReader(threading.Thread):
                 last = float(chunk.times[-1])
                 begin = time.monotonic() - last if begin is None else begin
                 self._halt.wait(max(0.0, begin + last - time.monotonic()))
-                self._chunks.append(chunk)
-            self._events.extend(source.pull_events())
+                self._keep(chunk)
+            self._take_events(source)
 
     def _open(self) -> Source | None:
         while not self._halt.is_set():

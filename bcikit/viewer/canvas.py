@@ -16,7 +16,8 @@ from bcikit.signal import Chunk, StreamInfo
 from bcikit.ui.theme import Theme, rgb
 from bcikit.viewer.columns import Columns, raster
 from bcikit.viewer.display import DisplayFilter
-from bcikit.viewer.history import History
+from bcikit.viewer.montages import Montage
+from bcikit.viewer.still import BLOCK, AnyHistory, StillHistory
 
 REACH = 3.0
 """How many lanes a trace may leave its own; a larger peak is drawn up to there."""
@@ -36,6 +37,8 @@ class Mark:
     text: str
     colour: str
     own: bool = False
+    length: int = 0
+    key: str = ""
 
 
 class TraceCanvas(QWidget):
@@ -50,7 +53,7 @@ class TraceCanvas(QWidget):
         The stream.
     theme : Theme
         Colours.
-    history : History
+    history : History or StillHistory
         Where the samples are kept; the canvas appends to it.
 
     Attributes
@@ -63,10 +66,11 @@ class TraceCanvas(QWidget):
         Channels drawn dim, because they are bad.
     """
 
-    clicked = Signal(int, int)  # sample, channel
+    clicked = Signal(int, int)  # sample, trace
+    spanned = Signal(int, int, int)  # first sample, last sample, trace
     view_changed = Signal()
 
-    def __init__(self, info: StreamInfo, theme: Theme, history: History, parent: QWidget | None = None) -> None:
+    def __init__(self, info: StreamInfo, theme: Theme, history: AnyHistory, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -75,6 +79,8 @@ class TraceCanvas(QWidget):
         self.info, self._theme, self.history = info, theme, history
         self.filter = DisplayFilter(info)
         self.shown = list(range(info.n_channels))
+        self.spans = False
+        self._span: tuple[float, float] | None = None
         self.lane_uv = dict.fromkeys(dict.fromkeys(info.ch_types), 100.0)
         self.seconds = 10.0
         self.sweep = False
@@ -83,12 +89,17 @@ class TraceCanvas(QWidget):
         self.cursors: list[int] = []
         self.frozen_end: int | None = None
         self.remove_offset = True
-        self.offset = np.zeros(info.n_channels, dtype=np.float32)
+        self.offset = np.zeros(self.montage.n_traces, dtype=np.float32)
         self._offset_checked = -1
         self._drag: int | None = None
         self._stale_from: int | None = None
         self._live = self._new_picture()
         self._still: tuple[Columns, NDArray[np.uint32], QImage] | None = None
+
+    @property
+    def montage(self) -> Montage:
+        """What of the channels is drawn."""
+        return self.filter.montage
 
     # -- samples ---------------------------------------------------------------------------------------------------
 
@@ -130,7 +141,7 @@ class TraceCanvas(QWidget):
         # NaN sorts to the end: the middle of what is left is the median of the real samples.
         counts = np.isfinite(good).sum(axis=0)
         middle = np.where(counts > 0, good[counts // 2 - (counts == 0), range(good.shape[1])], 0.0)
-        lanes = np.array([self.lane_uv[kind] for kind in self.info.ch_types], dtype=np.float32)
+        lanes = np.array([self.lane_uv[kind] for kind in self.montage.types], dtype=np.float32)
         far = np.abs(middle - self.offset) > (0.1 if first else 0.75) * lanes
         if not far.any():
             return False
@@ -161,6 +172,8 @@ class TraceCanvas(QWidget):
         if end is None:
             self._still = None
         else:
+            if isinstance(self.history, StillHistory):
+                self.settle_still(end)
             self._still = self._new_picture()
             self._fill(self._still[0], end)
             self._draw_all(self._still)
@@ -170,11 +183,40 @@ class TraceCanvas(QWidget):
     def _fill(self, columns: Columns, end: int) -> None:
         """Put what is kept before sample `end` into fresh columns, as it is drawn."""
         start = max(end - self.window_samples, self.history.start)
+        if isinstance(self.history, StillHistory) and self._fill_blocks(columns, self.history, start, end):
+            return
         settle = round(2.0 * self.history.rate) if self.filter.active else 0
         begin = max(start - settle, self.history.start)
         part = self.filter.window(self.history.get(begin, end), begin)
         if part.shape[0] > start - begin:
             columns.append(part[start - begin :], start)
+
+    def _fill_blocks(self, columns: Columns, history: StillHistory, start: int, end: int) -> bool:
+        """Fill from the extremes of blocks where a column holds several and nothing is summed or filtered."""
+        if self.filter.active or self.montage.matrix is not None or columns.n_samples < 4 * BLOCK * columns.n_columns:
+            return False
+        first, stop = start // BLOCK, min(-(-end // BLOCK), history.low.shape[0])
+        columns.fill_blocks(history.low[first:stop], history.high[first:stop], first, BLOCK)
+        return True
+
+    def settle_still(self, end: int) -> None:
+        """Take the offset of the electrodes from what is in view: a recording that is gone through does not wait."""
+        if not self.remove_offset:
+            return
+        part = self.filter.window(self.history.get(end - min(self.window_samples, 2**14), end), 0)
+        if part.shape[0] < 2:
+            return
+        thin = np.sort(part[:: max(1, part.shape[0] // 200)], axis=0)
+        counts = np.isfinite(thin).sum(axis=0)
+        middle = np.where(counts > 0, thin[counts // 2 - (counts == 0), range(thin.shape[1])], 0.0)
+        lanes = np.array([self.lane_uv[kind] for kind in self.montage.types], dtype=np.float32)
+        far = np.abs(middle - self.offset) > 0.5 * lanes
+        self.offset[far] = middle[far]
+
+    def forget_offset(self) -> None:
+        """Begin anew with the offsets: other traces are drawn from now on."""
+        self.offset = np.zeros(self.montage.n_traces, dtype=np.float32)
+        self._offset_checked = -1
 
     def _new_picture(self) -> tuple[Columns, NDArray[np.uint32], QImage]:
         ratio = self.devicePixelRatioF()
@@ -183,7 +225,7 @@ class TraceCanvas(QWidget):
         height = max(16, int(self.height() * ratio + 1e-6))
         image = np.full((height, width), rgb(self._theme.panel), dtype=np.uint32)
         view = QImage(image.data, width, height, width * 4, QImage.Format.Format_RGB32)
-        return Columns(self.info.n_channels, width, self.window_samples), image, view
+        return Columns(self.montage.n_traces, width, self.window_samples), image, view
 
     def _draw_all(self, picture: tuple[Columns, NDArray[np.uint32], QImage]) -> None:
         columns, image, _ = picture
@@ -198,7 +240,7 @@ class TraceCanvas(QWidget):
         channels = np.array([self.shown[row] for row in rows], dtype=np.int64)
         height = image.shape[0]
         lane = height / max(1, count)
-        lanes = np.array([self.lane_uv[self.info.ch_types[c]] for c in channels], dtype=np.float32)
+        lanes = np.array([self.lane_uv[self.montage.types[c]] for c in channels], dtype=np.float32)
         trace, dim = rgb(self._theme.trace), rgb(self._theme.line)
         raster(
             image,
@@ -271,6 +313,7 @@ class TraceCanvas(QWidget):
         painter.scale(ratio, ratio)
         self._paint_marks(painter)
         self._paint_cursors(painter)
+        self._paint_span(painter)
         painter.end()
 
     def _paint_marks(self, painter: QPainter) -> None:
@@ -278,9 +321,16 @@ class TraceCanvas(QWidget):
         last: dict[int, float] = {}
         for mark in self.marks[-400:]:
             x = self.x_of(mark.sample)
+            if x is None and mark.length and self.x_of(mark.sample + mark.length) is not None:
+                x = 0.0
             if x is None:
                 continue
             line = see_through(mark.colour)
+            if mark.length and mark.own:
+                stop = self.x_of(mark.sample + mark.length)
+                band = QColor(mark.colour)
+                band.setAlpha(48)
+                painter.fillRect(QRectF(x, 0, (stop if stop is not None else self.width()) - x, self.height()), band)
             painter.setPen(QPen(line, 1, Qt.PenStyle.DashLine if mark.own else Qt.PenStyle.SolidLine))
             painter.drawLine(round(x), 0, round(x), self.height())
             painter.setPen(QColor(mark.colour))
@@ -298,6 +348,13 @@ class TraceCanvas(QWidget):
             if x is not None:
                 painter.drawLine(round(x), 0, round(x), self.height())
                 painter.drawText(round(x) + 3, self.height() - 6, "AB"[number])
+
+    def _paint_span(self, painter: QPainter) -> None:
+        if self._span is not None:
+            colour = QColor(self._theme.warn)
+            colour.setAlpha(70)
+            a, b = sorted(self._span)
+            painter.fillRect(QRectF(a, 0, b - a, self.height()), colour)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Draw for the new size."""
@@ -319,6 +376,9 @@ class TraceCanvas(QWidget):
         if near and min(near)[0] < 8:
             self._drag = min(near)[1]
             return
+        if self.spans:
+            self._span = (x, x)
+            return
         self.clicked.emit(self.sample_at(x), self.channel_at(event.position().y()))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -327,10 +387,21 @@ class TraceCanvas(QWidget):
             self.cursors[self._drag] = self.sample_at(event.position().x())
             self.update()
             self.view_changed.emit()
+        elif self._span is not None:
+            self._span = (self._span[0], event.position().x())
+            self.update()
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: ARG002 - Qt's name
-        """Leave the cursor where it is."""
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Leave the cursor where it is; a span that was drawn is told."""
         self._drag = None
+        if self._span is None:
+            return
+        (a, b), self._span = sorted(self._span), None
+        channel = self.channel_at(event.position().y())
+        first = self.sample_at(a)
+        # A hand that shakes while it clicks draws no span.
+        self.spanned.emit(first, self.sample_at(b) if b - a >= 4 else first, channel)
+        self.update()
 
 
 def see_through(colour: str) -> QColor:

@@ -82,6 +82,26 @@ class Columns:
         self._next_sample = first_sample + n_times
         return start, last + 1
 
+    def fill_blocks(self, low: NDArray[np.float32], high: NDArray[np.float32], first_block: int, block: int) -> None:
+        """Fill empty columns from the extremes of blocks of samples, each block at least as short as a column.
+
+        Parameters
+        ----------
+        low, high : ndarray of float32, shape (n_blocks, n_traces)
+            Extremes of consecutive blocks.
+        first_block : int
+            Number of the first one; block ``k`` begins at sample ``k * block``.
+        block : int
+            Samples a block.
+        """
+        if not low.shape[0]:
+            return
+        columns = (first_block + np.arange(low.shape[0], dtype=np.int64)) * block * self.n_columns // self.n_samples
+        self._clear_until(int(columns[0]), int(columns[-1]))
+        cuts = np.concatenate(([0], np.flatnonzero(np.diff(columns)) + 1))
+        with np.errstate(invalid="ignore"):
+            self._merge(columns[cuts], np.fmin.reduceat(low, cuts, axis=0).T, np.fmax.reduceat(high, cuts, axis=0).T)
+
     def _clear_until(self, first: int, last: int) -> int:
         """Empty the columns that come into the window and return the first that changes."""
         if self.newest < 0 or first < self.newest or last - self.newest >= self.n_columns:

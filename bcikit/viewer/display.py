@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from bcikit.processing import Bandpass, Notch, Pipeline, Step
 from bcikit.signal import Chunk, StreamInfo
+from bcikit.viewer.montages import AS_RECORDED, Montage, make_montage
 
 BANDS: dict[str, tuple[float, float] | None] = {
     "off": None,
@@ -32,10 +33,15 @@ class DisplayFilter:
         Key of `BANDS`.
     notch : float or None
         Mains frequency in Hz to take out of the picture.
+    montage : Montage, optional
+        What of the channels is drawn.
     """
 
-    def __init__(self, info: StreamInfo, *, band: str = "off", notch: float | None = None) -> None:
+    def __init__(
+        self, info: StreamInfo, *, band: str = "off", notch: float | None = None, montage: Montage | None = None
+    ) -> None:
         self._info, self.band, self.notch = info, band, notch
+        self.montage = montage or make_montage(info, AS_RECORDED)
         self._live = self._make()
 
     @property
@@ -57,9 +63,9 @@ class DisplayFilter:
         return pipeline
 
     def process(self, chunk: Chunk) -> NDArray[np.float32]:
-        """Return the samples of the next chunk as they are drawn, ``(n_times, n_channels)``."""
+        """Return the samples of the next chunk as they are drawn, ``(n_times, n_traces)``."""
         filtered = chunk if self._live is None else self._live.process(chunk)
-        return filtered.data.astype(np.float32)
+        return self.montage.apply(filtered.data.astype(np.float32))
 
     def settle(self, data: NDArray[np.float64], first_sample: int) -> None:
         """Take the samples before the next chunk, so that it is drawn without a transient."""
@@ -74,8 +80,8 @@ class DisplayFilter:
         """Return a stored piece as it is drawn; it starts with a transient like any causal filter."""
         step = self._make()
         if step is None or data.shape[0] == 0:
-            return data.astype(np.float32)
+            return self.montage.apply(data.astype(np.float32))
         lost = np.isnan(data)
         out = step.process(self._chunk(data, first_sample)).data.astype(np.float32)
         out[lost] = np.nan
-        return out
+        return self.montage.apply(out)

@@ -7,10 +7,10 @@ from bcikit.ui.head_widget import HeadWidget
 from bcikit.ui.theme import Theme
 from bcikit.ui.words import tr
 from bcikit.viewer.analysis import EventAverages
-from bcikit.viewer.history import History
 from bcikit.viewer.panel import Panel, View
 from bcikit.viewer.plot import legend, make_plot, pen
 from bcikit.viewer.signal_panels import ChannelPanel
+from bcikit.viewer.still import AnyHistory
 
 PREFIXES = ("cue/", "stimulus/", "stim/", "flash/", "target/", "nontarget/")
 """Events that start an epoch: what the person sees or hears."""
@@ -24,7 +24,7 @@ class Epochs:
     ) -> None:
         self._options = {"tmin": tmin, "tmax": tmax, "baseline": baseline, "band": band}
         self.averages: EventAverages | None = None
-        self._history: History | None = None
+        self._history: AnyHistory | None = None
         self._seen = 0
 
     def update(self, view: View) -> EventAverages | None:

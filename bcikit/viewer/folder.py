@@ -1,18 +1,32 @@
-"""Shows a recorded session: its signals to look back at, its decisions, verdicts and alarms."""
+"""Shows what was recorded, to go back in: a file, or a session with its decisions, verdicts and alarms."""
 
 from pathlib import Path
 
+from bcikit.acquisition import read_recording
 from bcikit.recording import read_session
+from bcikit.signal import Recording
 from bcikit.signal.messages import Decided, Happened, StateChanged
 from bcikit.ui.link import LinkMeter
-from bcikit.viewer.history import History
+from bcikit.viewer.still import StillHistory
 from bcikit.viewer.window import ViewerWindow
-
-BUDGET = 512 * 2**20
-"""Largest size in memory; of a longer session the end is shown."""
 
 JUDGED_SECONDS = 20.0
 """The quality of the electrodes is that of the last seconds."""
+
+
+def show_file(window: ViewerWindow, path: Path) -> None:
+    """Fill a window with a file of any format that bcikit reads.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    recording = read_recording(path)
+    _show(window, recording, path)
+    doubts = "; ".join(str(note) for note in recording.notes if note.doubt)
+    if doubts:
+        window.statusBar().showMessage(doubts)
 
 
 def show_folder(window: ViewerWindow, folder: Path) -> None:
@@ -24,27 +38,30 @@ def show_folder(window: ViewerWindow, folder: Path) -> None:
         If the folder holds no session.
     """
     session = read_session(folder)
-    seconds = session.recording.n_times / (session.info.sfreq or 1.0) + session.recording.lost + 1
-    history = History(session.info, seconds=seconds, budget=BUDGET)
-    panel = window.add_stream("raw", session.info, history=history)
-    meter = LinkMeter(session.info)
-    judged_from = max((chunk.times[-1] for chunk in session.chunks if chunk.n_times), default=0.0) - JUDGED_SECONDS
-    for chunk in session.chunks:
-        history.append(chunk)
-        window.view.received += chunk.n_times
-        window.view.lost += chunk.health.lost
-        if chunk.n_times and chunk.times[-1] >= judged_from:
-            meter.take(chunk)
+    _show(window, session.recording, folder)
     status = window.view.status
-    status.quality = meter.quality()
-    window.view.links.append((history.end_time, window.view.loss_percent or 0.0, meter.jitter_ms()))
     for event in session.events:
         status.take(Happened(event=event))
-        window.mark_event(event.time, event.name)
+        window.mark_event(event.time, event.name, duration=event.duration)
     for decision, verdict in zip(session.decisions, session.verdicts, strict=False):
         status.take(Decided(decision=decision, verdict=verdict))
     for line in session.records.get("alarms", ()):
         status.take({**line, "type": "alarm"})
     status.take(StateChanged(state="FINISHED", reason=session.status))
-    panel.canvas.redraw()
-    panel.freeze_button.click()
+
+
+def _show(window: ViewerWindow, recording: Recording, path: Path) -> None:
+    history = StillHistory(recording)
+    window.add_stream("raw", recording.info, history=history)
+    window.view.received, window.view.lost = recording.n_times, recording.lost
+    meter = LinkMeter(recording.info)
+    judged_from = history.end_time - JUDGED_SECONDS
+    for chunk in recording.chunks(max(1, round(recording.info.sfreq))):
+        if chunk.n_times and chunk.times[-1] >= judged_from:
+            meter.take(chunk)
+    window.view.status.quality = meter.quality()
+    window.view.links.append((history.end_time, window.view.loss_percent or 0.0, meter.jitter_ms()))
+    if not path.is_dir():
+        for event in recording.events:
+            window.mark_event(event.time, event.name, duration=event.duration)
+    window.marking.open_file(path, start=history.time_at(0))

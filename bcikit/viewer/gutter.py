@@ -1,22 +1,32 @@
 """What stands around the traces: their names on the left, the seconds below."""
 
+import math
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QRect, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtCore import QRect, Qt, Signal
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from bcikit.ui.theme import Theme
+from bcikit.ui.words import tr
 from bcikit.viewer.canvas import TraceCanvas
+from bcikit.viewer.still import StillHistory
 
 
 class Gutter(QWidget):
     """The names of the traces on their left, with the quality of each electrode as shape and letter."""
 
+    clicked = Signal(int)
+
     def __init__(self, canvas: TraceCanvas, theme: Theme, glyph: Callable[[str], tuple[str, str]]) -> None:
         super().__init__()
         self._canvas, self._theme, self._glyph = canvas, theme, glyph
-        self.setFixedWidth(82)
+        self.setFixedWidth(96)
+        self.setToolTip(tr("Click a name to mark the channel bad, and again to take it back"))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Tell whose name was clicked."""
+        self.clicked.emit(self._canvas.channel_at(event.position().y()))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - Qt's name
         """Draw the names."""
@@ -27,7 +37,7 @@ class Gutter(QWidget):
         font.setPixelSize(int(max(7, min(13, lane * 0.95))))
         painter.setFont(font)
         height = painter.fontMetrics().ascent()
-        names = [self._canvas.info.ch_names[channel] for channel in shown]
+        names = [self._canvas.montage.labels[trace] for trace in shown]
         glyphs = [self._glyph(name) for name in names]
         taken: list[float] = []
         # Where there is no room for all names, those of the bad electrodes come first.
@@ -53,12 +63,16 @@ class TimeAxis(QWidget):
         self.setFixedHeight(20)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - Qt's name
-        """Draw ticks, in seconds before the right end of the picture."""
+        """Draw ticks: seconds before the right end of the picture, or of a recording since its beginning."""
         painter = QPainter(self)
         painter.setPen(QColor(self._theme.dim))
         width, seconds = self._canvas.width(), self._canvas.seconds
         left = self.width() - width
-        step = next((s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60) if seconds / s <= 12), 60)
+        step = next((s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600) if seconds / s <= 12), 1200)
+        if isinstance(self._canvas.history, StillHistory):
+            self._paint_course(painter, self._canvas.history, left, step)
+            painter.end()
+            return
         count = int(seconds / step + 1e-6)
         for tick in range(count + 1):
             x = left + width - tick * step / seconds * width
@@ -72,3 +86,19 @@ class TimeAxis(QWidget):
                 span.moveRight(self.width())
             painter.drawText(span, Qt.AlignmentFlag.AlignCenter, text)
         painter.end()
+
+    def _paint_course(self, painter: QPainter, history: StillHistory, left: int, step: float) -> None:
+        width, seconds = self._canvas.width(), self._canvas.seconds
+        end = (self._canvas.frozen_end or history.end) / history.rate
+        tick = math.ceil((end - seconds) / step) * step
+        while tick <= end + 1e-9:
+            if tick >= 0:
+                x = round(left + (tick - end + seconds) / seconds * width)
+                painter.drawLine(x, 0, x, 4)
+                minutes, rest = divmod(tick, 60)
+                text = f"{int(minutes)}:{rest:04.1f}" if step < 1 else f"{int(minutes)}:{round(rest):02d}"
+                span = QRect(x - 30, 4, 60, 16)
+                if span.right() > self.width():
+                    span.moveRight(self.width())
+                painter.drawText(span, Qt.AlignmentFlag.AlignCenter, text)
+            tick += step

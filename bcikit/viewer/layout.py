@@ -9,19 +9,19 @@ PRESETS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("right", ("hand", "headmap", "quality")),
         ("right", ("decision", "evidence", "safety")),
         ("bottom", ("spectrum", "spectrogram", "bands")),
-        ("bottom", ("erd", "erp", "link", "latency", "alarms")),
+        ("bottom", ("annotations", "erd", "erp", "link", "latency", "alarms")),
     ),
     "device": (
         ("right", ("quality", "headmap")),
         ("right", ("link", "latency")),
         ("bottom", ("spectrum", "spectrogram", "bands")),
-        ("bottom", ("alarms", "safety")),
+        ("bottom", ("annotations", "alarms", "safety")),
     ),
 }
 """Arrangement to groups of panels: area, and the panels that share a place as tabs, the first on top."""
 
 _AREAS = {"right": Qt.DockWidgetArea.RightDockWidgetArea, "bottom": Qt.DockWidgetArea.BottomDockWidgetArea}
-VERSION = 1
+VERSION = 2
 
 
 def arrange(window: QMainWindow, docks: dict[str, QDockWidget], preset: str) -> None:

@@ -1,15 +1,19 @@
 """The menus of the viewer: every action has a place and most have a key."""
 
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QSettings
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QMenu, QVBoxLayout, QWidget
 
 from bcikit.ui.theme import THEMES
 from bcikit.ui.words import LANGUAGES, tr
+from bcikit.viewer.choose import StartPage
+from bcikit.viewer.code import code_of
 from bcikit.viewer.dialogs import KeysDialog, SaveDialog
 
 if TYPE_CHECKING:
@@ -37,9 +41,41 @@ def _add(menu: QMenu, text: str, key: str, does: Callable[[], object], *, enable
 
 
 def _file_menu(window: "ViewerWindow", menu: QMenu) -> None:
+    _add(menu, tr("Open ..."), "Ctrl+O", window.choose_wanted.emit)
+    _add(menu, tr("Add a stream or a file beside it ..."), "Ctrl+Shift+O", lambda: beside_dialog(window).open())
+    _add(menu, tr("Record, or end the recording"), "Ctrl+R", window.recording.toggle)
+    menu.addSeparator()
     _add(menu, tr("Save a view (picture or table) ..."), "Ctrl+S", lambda: save_dialog(window).open())
+    _add(menu, tr("Copy the code of this picture"), "Ctrl+Shift+C", lambda: copy_code(window))
     menu.addSeparator()
     _add(menu, tr("Close"), "Ctrl+Q", window.close)
+
+
+def beside_dialog(window: "ViewerWindow") -> QDialog:
+    """Return the start page as a dialog: what is chosen is shown beside what is there."""
+    dialog = QDialog(window)
+    dialog.setWindowTitle(tr("Add a stream or a file beside it ..."))
+    page = StartPage(window.theme, QSettings("bcikit", "viewer"), parent=dialog)
+
+    def take(address: str) -> None:
+        window.add_beside(address)
+        dialog.accept()
+
+    page.chosen.connect(take)
+    layout = QVBoxLayout(dialog)
+    layout.addWidget(page)
+    dialog.resize(820, 520)
+    return dialog
+
+
+def copy_code(window: "ViewerWindow") -> None:
+    """Put Python that makes the picture in front into the clipboard."""
+    panel = window.current_traces()
+    if panel is None:
+        window.statusBar().showMessage(tr("There are no traces yet"))
+        return
+    QApplication.clipboard().setText(code_of(panel, window.source))
+    window.statusBar().showMessage(tr("The code is in the clipboard"))
 
 
 def save_dialog(window: "ViewerWindow") -> SaveDialog:
@@ -102,7 +138,18 @@ def _traces_menu(window: "ViewerWindow", menu: QMenu) -> None:
     ):
         _add(menu, text, key, on_traces(name, argument))
     _add(menu, tr("Annotate now"), "N", on_traces("annotate_now"))
+    _add(menu, tr("Annotations"), "Ctrl+L", lambda: window.show_panel("annotations"))
+    _add(menu, tr("Copy the bad channels as a setting"), "", lambda: copy_bad(window))
     _add(menu, tr("Next stream"), "Ctrl+Tab", window.next_stream)
+
+
+def copy_bad(window: "ViewerWindow") -> None:
+    """Put the channels that are bad by hand into the clipboard, as a session file takes them out."""
+    panel = window.current_traces()
+    if panel is not None:
+        kept = [name for name in panel.info.ch_names if name not in panel.bad]
+        QApplication.clipboard().setText(f"[source]\nchannels = {json.dumps(kept, ensure_ascii=False)}\n")
+        window.statusBar().showMessage(tr("The setting without the bad channels is in the clipboard"))
 
 
 def _session_menu(window: "ViewerWindow", menu: QMenu) -> None:
@@ -131,6 +178,7 @@ def keys_dialog(window: "ViewerWindow") -> KeysDialog:
     """Return the list of keys."""
     more = [
         (tr("Space"), tr("STOP")),
+        ("F12", tr("STOP, also while you write; so does Ctrl+Shift+Space")),
         ("Tab", tr("Next control; Return presses it")),
         ("← →", tr("On the traces: look back and forth, or move cursor A")),
         ("Shift+← →", tr("On the traces: move cursor B")),

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QWidget
 
 from bcikit.signal import StreamInfo
 from bcikit.ui.status import Status
-from bcikit.viewer.history import History
+from bcikit.viewer.still import AnyHistory
 
 
 @dataclass
@@ -29,15 +29,15 @@ class View:
     """
 
     status: Status = field(default_factory=Status)
-    raw: History | None = None
-    filtered: History | None = None
+    raw: AnyHistory | None = None
+    filtered: AnyHistory | None = None
     age: float | None = None
     lost: int = 0
     received: int = 0
     links: deque[tuple[float, float, float]] = field(default_factory=lambda: deque(maxlen=600))
 
     @property
-    def best(self) -> History | None:
+    def best(self) -> AnyHistory | None:
         """The stream to analyse: filtered where there is one."""
         return self.filtered or self.raw
 

@@ -12,9 +12,9 @@ from bcikit.ui.inputs import choice
 from bcikit.ui.theme import Theme
 from bcikit.ui.words import tr
 from bcikit.viewer.analysis import BANDS, band_powers, spectrum
-from bcikit.viewer.history import History
 from bcikit.viewer.panel import Panel, View
 from bcikit.viewer.plot import legend, make_plot, pen
+from bcikit.viewer.still import AnyHistory
 
 
 def eeg_columns(info: StreamInfo) -> list[int]:
@@ -50,12 +50,12 @@ class ChannelPanel(Panel):
         self.body.setSpacing(2)
         self.body.addLayout(self.head)
         self._names: tuple[str, ...] = ()
-        self._shown: History | None = None
+        self._shown: AnyHistory | None = None
 
     def _chosen(self, _: str) -> None:
         """Do nothing by default: the next refresh shows the channel."""
 
-    def history(self, view: View) -> History | None:
+    def history(self, view: View) -> AnyHistory | None:
         """Return the stream to look at, and offer its channels."""
         history = (view.raw or view.filtered) if self._raw else view.best
         if history is None:

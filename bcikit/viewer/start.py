@@ -6,18 +6,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMainWindow
 
 from bcikit.acquisition import open_source
+from bcikit.session.running import find_running
 from bcikit.session.ticket import Ticket
 from bcikit.signal import BciError
+from bcikit.signal.address import Address
 from bcikit.ui import theme as themes
 from bcikit.ui import words
 from bcikit.ui.application import dress, give_way, prepare
 from bcikit.ui.keys import SpaceStops
 from bcikit.ui.reader import StreamReader
 from bcikit.ui.session_link import SessionLink
-from bcikit.viewer.folder import show_folder
+from bcikit.ui.words import tr
+from bcikit.viewer.choose import StartPage, remember
+from bcikit.viewer.folder import show_file, show_folder
 from bcikit.viewer.layout import PRESETS
 from bcikit.viewer.window import ViewerWindow
 
@@ -26,7 +30,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options of ``python -m bcikit.viewer``."""
     parser = argparse.ArgumentParser(prog="python -m bcikit.viewer", description="The live viewer of bcikit.")
     parser.add_argument("--session", action="store_true", help="the session whose ticket is in the environment")
-    parser.add_argument("--source", help="address of a source, as 'lsl:name=EEG', or the folder of a session")
+    parser.add_argument("--source", default="", help="an address, as 'lsl:name=EEG', a file, or a session's folder")
     parser.add_argument("--language", choices=list(words.LANGUAGES), default=None)
     parser.add_argument("--theme", choices=list(themes.THEMES), default=None)
     parser.add_argument("--arrange", choices=list(PRESETS), default=None, help="for whom the panels are arranged")
@@ -37,8 +41,24 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def still_path(source: str) -> Path | None:
+    """Return the file or folder of a source that is looked at as a whole; None for what streams.
+
+    A path needs no "file:" before it; "file:x.edf?speed=1" plays the file as if it were live.
+    """
+    if not source:
+        return None
+    if Path(source).exists():
+        return Path(source)
+    if source.startswith("file:"):
+        address = Address.parse(source)
+        if "speed" not in address.options and Path(address.body).exists():
+            return Path(address.body)
+    return None
+
+
 class Viewer:
-    """The readers and the window on them; the window is made anew when colours or language change.
+    """What is looked at, and the window on it; the window is made anew when colours, language or source change.
 
     Parameters
     ----------
@@ -47,42 +67,112 @@ class Viewer:
     application : QApplication
         From `prepare`.
     settings : QSettings
-        Where looks and arrangement are kept.
+        Where looks, arrangement and recent sources are kept.
     """
 
     def __init__(self, options: argparse.Namespace, application: QApplication, settings: QSettings) -> None:
         self._options, self._application, self._settings = options, application, settings
         self._theme = options.theme or str(settings.value("theme") or "dark")
         self._language = options.language or str(settings.value("language") or words.system_language())
-        self._folder = Path(options.source) if options.source and Path(options.source).is_dir() else None
-        self._link = _session() if options.session else None
+        self._source: str = options.source
+        self._link: SessionLink | None = _session() if options.session else None
         self._raw: StreamReader | None = None
-        if options.source and self._folder is None and self._link is None:
-            address = options.source
-            self._raw = StreamReader(lambda: open_source(address), patient=address.startswith("lsl:"))
-            self._raw.start()
-        self.window = self._make()
+        self._stops: SpaceStops | None = None
+        self.window: QMainWindow = self._begin()
 
-    def _make(self, old: ViewerWindow | None = None) -> ViewerWindow:
+    def _begin(self, why: str = "") -> QMainWindow:
+        """Open the source and return its window; the start page where there is none."""
+        if not self._source and self._link is None:
+            return self._start_page(why)
+        still = None if self._link is not None else still_path(self._source)
+        if self._link is None and still is None:
+            if self._source.partition(":")[0] == "session":
+                name = self._source.partition(":")[2]
+                find_running(name)
+                # Asked again whenever the line is cut: a session of that name may begin anew.
+                self._link = SessionLink(lambda: find_running(name).ticket).start()
+            else:
+                address = self._source
+                Address.parse(address)
+                self._raw = StreamReader(lambda: open_source(address), patient=address.startswith("lsl:"))
+                self._raw.start()
+        window = self._make(still=still)
+        if self._source:
+            remember(self._settings, self._source)
+        return window
+
+    def _start_page(self, why: str) -> QMainWindow:
+        theme = dress(self._application, self._theme, self._language)
+        page = StartPage(theme, self._settings, why=why)
+        page.chosen.connect(self.open)
+        window = QMainWindow()
+        window.setWindowTitle(tr("bcikit viewer"))
+        window.setCentralWidget(page)
+        return window
+
+    def open(self, source: str) -> None:
+        """Look at something else, in this window's place; "" for the start page."""
+        self._close_source()
+        self._source, why = source, ""
+        old = self.window
+        try:
+            new = self._begin()
+        except (BciError, OSError) as error:
+            self._source, why = "", str(error)
+            new = self._begin(why)
+        self._replace(old, new)
+
+    def choose(self) -> None:
+        """Go to the start page; what went wrong is said there."""
+        why = self.window.trouble if isinstance(self.window, ViewerWindow) else ""
+        self._close_source()
+        self._source = ""
+        self._replace(self.window, self._start_page(why))
+
+    def _close_source(self) -> None:
+        if self._raw is not None:
+            self._raw.halt()
+        if self._link is not None:
+            self._link.halt()
+        self._raw = self._link = None
+
+    def _replace(self, old: QMainWindow, new: QMainWindow) -> None:
+        new.resize(old.size())
+        self.window = new
+        new.show()
+        if isinstance(old, ViewerWindow):
+            old.leaving = True
+        old.close()
+        old.deleteLater()
+
+    def _make(self, old: ViewerWindow | None = None, *, still: Path | None = None) -> ViewerWindow:
         options = self._options
         theme = dress(self._application, self._theme, self._language)
-        title = options.source or ""
+        title = self._source
+        # A stream without a session has no hand to close: it opens as those who look at signals want it.
+        session = still is not None and still.is_dir()
+        preset = options.arrange or ("clinic" if self._link is not None else "research" if session else "device")
         window = ViewerWindow(
             theme,
             raw=self._raw,
             link=self._link,
             settings=self._settings,
             title=f"bcikit – {title}" if title else "",
-            preset=options.arrange or "clinic",
+            preset=preset,
             use_saved=options.arrange is None,
+            source=self._source,
         )
         if old is not None:
             window.take_over(old)
-        elif self._folder is not None:
-            show_folder(window, self._folder)
+        elif still is not None:
+            (show_folder if still.is_dir() else show_file)(window, still)
+        if self._stops is not None:
+            self._application.removeEventFilter(self._stops)
         self._stops = SpaceStops(window.stop, window)
         self._application.installEventFilter(self._stops)
         window.look_wanted.connect(self._change_look)
+        window.open_wanted.connect(self.open)
+        window.choose_wanted.connect(self.choose)
         if options.exit_at_end:
             window.ended.connect(lambda: QTimer.singleShot(1500, window.close))
         return window
@@ -92,13 +182,7 @@ class Viewer:
         self._settings.setValue("theme", self._theme)
         self._settings.setValue("language", self._language)
         old = self.window
-        self._application.removeEventFilter(self._stops)
-        self.window = self._make(old)
-        self.window.resize(old.size())
-        self.window.show()
-        old.leaving = True
-        old.close()
-        old.deleteLater()
+        self._replace(old, self._make(old) if isinstance(old, ViewerWindow) else self._start_page(""))
 
 
 def _session() -> SessionLink:
@@ -116,9 +200,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     application = prepare()
     try:
         viewer = Viewer(options, application, QSettings("bcikit", "viewer"))
-    except BciError as error:
+    except (BciError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a program's own output
-        return error.exit_code
+        return error.exit_code if isinstance(error, BciError) else 2
     width, _, height = options.size.partition("x")
     viewer.window.resize(int(width), int(height))
     viewer.window.show()

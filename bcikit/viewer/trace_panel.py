@@ -1,20 +1,37 @@
 """The traces with their controls: which signal, which filter of the picture, window, scale, channels, freeze."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QWheelEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollBar,
+    QVBoxLayout,
+    QWidget,
+)
 
-from bcikit.signal import Chunk, StreamInfo
+from bcikit.signal import BciError, Chunk, StreamInfo
 from bcikit.ui.inputs import button, choice
 from bcikit.ui.theme import LEVELS, Theme
 from bcikit.ui.words import tr
+from bcikit.viewer.annotations import Annotation
 from bcikit.viewer.canvas import Mark, TraceCanvas
 from bcikit.viewer.display import DisplayFilter, bands_for
 from bcikit.viewer.groups import channel_groups
 from bcikit.viewer.gutter import Gutter, TimeAxis
 from bcikit.viewer.history import History
+from bcikit.viewer.montages import Montage, make_montage, names_of, read_montage
+from bcikit.viewer.overview import Overview
+from bcikit.viewer.still import AnyHistory, StillHistory
 
 WINDOWS = (0.5, 1, 2, 5, 10, 20, 30, 60)
+LONG_WINDOWS = (120, 300, 900, 1800, 3600, 7200)
 SCALES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000, 200000)
 
 
@@ -31,14 +48,19 @@ class TracePanel(QWidget):
         "raw" (as the device sent it), "pipeline" (as the decoder sees it) or "stream" (another program's).
     """
 
-    annotated = Signal(float, str)  # time, channel
+    annotated = Signal(float, float, str)  # time, seconds, channel
+    bad_changed = Signal()
     readout = Signal(str)
 
-    def __init__(self, info: StreamInfo, theme: Theme, *, kind: str = "stream", history: History | None = None) -> None:
+    def __init__(
+        self, info: StreamInfo, theme: Theme, *, kind: str = "stream", history: AnyHistory | None = None
+    ) -> None:
         super().__init__()
         self.info, self._theme, self.kind = info, theme, kind
         self.levels: dict[str, str] = {}
         self.annotate = False
+        self.bad: set[str] = set(getattr(info, "bads", ()))
+        self._montages: dict[str, Path | None] = dict.fromkeys(names_of(info))
         self.canvas = TraceCanvas(info, theme, history or History(info))
         self.gutter = Gutter(self.canvas, theme, self._glyph)
         self.axis = TimeAxis(self.canvas, theme)
@@ -49,9 +71,20 @@ class TracePanel(QWidget):
         )
         self.canvas.clicked.connect(self._clicked)
         self.canvas.view_changed.connect(self._view_changed)
+        self.gutter.clicked.connect(self._name_clicked)
+        self.canvas.spanned.connect(self._spanned)
         self._groups = channel_groups(info)
+        self.overview: Overview | None = None
+        if isinstance(self.canvas.history, StillHistory):
+            self.overview = Overview(self.canvas.history, theme)
+            self.overview.wanted.connect(self._go_to_middle)
         self._build()
         self._show_source()
+        if self.overview is not None:
+            self.freeze_button.setVisible(False)
+            self.sweep_button.setVisible(False)
+            self.freeze_button.click()
+            self.look_at(self.canvas.history.time_at(0))
 
     def _build(self) -> None:
         self.source_label = QLabel()
@@ -61,7 +94,8 @@ class TracePanel(QWidget):
         self.band = choice(tr("Display filter"), bands, self._filter_changed)
         notches = [tr("off"), "50 Hz", "60 Hz"]
         self.notch = choice(tr("Display notch"), notches, self._filter_changed)
-        windows = [f"{seconds:g} s" for seconds in WINDOWS]
+        self._windows = WINDOWS if self.overview is None else (*WINDOWS, *LONG_WINDOWS)
+        windows = [f"{seconds:g} s" for seconds in self._windows]
         self.window_choice = choice(tr("Window"), windows, self._window_changed, start="10 s")
         self.scale_choice = choice(
             tr("Scale"), [f"{value} µV" for value in SCALES], self._scale_changed, start="100 µV"
@@ -69,6 +103,16 @@ class TracePanel(QWidget):
         kinds = [tr("all types"), *dict.fromkeys(self.info.ch_types)]
         self.type_choice = choice(tr("Scale of"), kinds, self._type_chosen)
         self.group_choice = choice(tr("Channels"), list(self._groups), self._group_changed)
+        known = {
+            "as recorded": tr("as recorded"),
+            "average": tr("average"),
+            "linked ears": tr("linked ears"),
+            "longitudinal bipolar": tr("longitudinal bipolar"),
+            "transverse bipolar": tr("transverse bipolar"),
+            "Laplacian": tr("Laplacian"),
+        }
+        words = {name: known[name] for name in self._montages}
+        self.montage_choice = choice(tr("Montage"), [*words.values(), tr("from a file ...")], self._montage_chosen)
         self.sweep_button = button(tr("Sweep"), self._sweep_changed, checkable=True, hint=tr("Sweep instead of scroll"))
         self.freeze_button = button(tr("Freeze"), self._freeze_changed, checkable=True, hint="F")
         self.cursor_button = button(tr("Cursors"), self._cursors_changed, checkable=True, hint="C")
@@ -83,7 +127,15 @@ class TracePanel(QWidget):
         for pressed in (self.sweep_button, self.freeze_button, self.cursor_button, self.annotate_button):
             first.addWidget(pressed)
         types = [self.type_choice] if len(kinds) > 2 else []
-        for box in (self.band, self.notch, self.window_choice, self.scale_choice, *types, self.group_choice):
+        for box in (
+            self.band,
+            self.notch,
+            self.window_choice,
+            self.scale_choice,
+            *types,
+            self.montage_choice,
+            self.group_choice,
+        ):
             label = QLabel(box.accessibleName())
             label.setStyleSheet(f"color: {self._theme.dim};")
             label.setBuddy(box)
@@ -96,6 +148,8 @@ class TracePanel(QWidget):
         grid.addWidget(self.canvas, 0, 1)
         grid.addWidget(self.axis, 1, 0, 1, 2)
         grid.addWidget(self.back_bar, 2, 1)
+        if self.overview is not None:
+            grid.addWidget(self.overview, 3, 0, 1, 2)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(4)
@@ -115,21 +169,114 @@ class TracePanel(QWidget):
         if levels == self.levels:
             return
         self.levels = dict(levels)
-        bad = frozenset(i for i, name in enumerate(self.info.ch_names) if levels.get(name) == "BAD")
+        self._dim()
         self.gutter.update()
-        if bad != self.canvas.dimmed:
-            self.canvas.dimmed = bad
+
+    def _dim(self) -> None:
+        """Draw dim what is bad by the rules or by hand, and every trace that it is part of."""
+        names = self.info.ch_names
+        bad = {i for i, name in enumerate(names) if self.levels.get(name) == "BAD" or name in self.bad}
+        dimmed = frozenset(row for row, parts in enumerate(self.canvas.montage.sources) if bad & set(parts))
+        if dimmed != self.canvas.dimmed:
+            self.canvas.dimmed = dimmed
             self.canvas.redraw()
+
+    def _name_clicked(self, trace: int) -> None:
+        """Mark the channel of a name bad, or take it back; of a difference, its first channel."""
+        if trace >= 0:
+            self.toggle_bad(self.info.ch_names[self.canvas.montage.sources[trace][0]])
+
+    def toggle_bad(self, name: str) -> None:
+        """Mark a channel bad by hand, or take it back; no reference and no Laplacian uses a bad one."""
+        self.bad ^= {name}
+        if self.canvas.montage.name in ("average", "linked ears", "Laplacian"):
+            self.use_montage(make_montage(self.info, self.canvas.montage.name, bad=self.bad))
+        self._dim()
+        self.gutter.update()
+        self.bad_changed.emit()
+        self.readout.emit(tr("Bad by hand: {names}").format(names=", ".join(sorted(self.bad)) or tr("none")))
+
+    def _montage_chosen(self, _: str) -> None:
+        names = list(self._montages)
+        at = self.montage_choice.currentIndex()
+        try:
+            if at < len(names):
+                path = self._montages[names[at]]
+                made = (
+                    make_montage(self.info, names[at], bad=self.bad) if path is None else read_montage(self.info, path)
+                )
+            else:
+                chosen, _ = QFileDialog.getOpenFileName(self, tr("from a file ..."), "", "TOML (*.toml)")
+                if not chosen:
+                    self._show_montage()
+                    return
+                made = self.load_montage(chosen)
+        except BciError as error:
+            self.readout.emit(str(error))
+            self._show_montage()
+            return
+        self.use_montage(made)
+
+    def load_montage(self, path: str | Path) -> Montage:
+        """Return the montage of a file, and offer it by its name from now on."""
+        made = read_montage(self.info, path)
+        if made.name not in self._montages:
+            self._montages[made.name] = Path(path)
+            self.montage_choice.blockSignals(True)
+            self.montage_choice.insertItem(len(self._montages) - 1, made.name)
+            self.montage_choice.blockSignals(False)
+        return made
+
+    def use_montage(self, montage: Montage) -> None:
+        """Draw another montage from now on."""
+        canvas = self.canvas
+        canvas.filter = DisplayFilter(self.info, band=canvas.filter.band, notch=canvas.filter.notch, montage=montage)
+        canvas.forget_offset()
+        canvas.dimmed = frozenset()
+        self._settle_filter()
+        self._group_changed(self.group_choice.currentText())
+        self._dim()
+        self._show_montage()
+        self._show_source()
+
+    def _show_montage(self) -> None:
+        names = list(self._montages)
+        self.montage_choice.blockSignals(True)
+        self.montage_choice.setCurrentIndex(names.index(self.canvas.montage.name))
+        self.montage_choice.blockSignals(False)
 
     def clear_marks(self) -> None:
         """Take away the markers of the session; those made in this window stay."""
         self.canvas.marks = [mark for mark in self.canvas.marks if mark.own]
 
-    def add_mark(self, time: float, text: str, *, own: bool = False) -> None:
+    def add_mark(self, time: float, text: str, *, duration: float = 0.0) -> None:
         """Show a marker at a time on the stream's clock."""
-        colour = self._theme.warn if own else self._theme.accent
-        self.canvas.marks.append(Mark(self.canvas.history.sample_at(time), text, colour, own))
-        del self.canvas.marks[:-2000]
+        history = self.canvas.history
+        length = round(duration * history.rate)
+        self.canvas.marks.append(Mark(history.sample_at(time), text, self._theme.accent, length=length))
+        if self.overview is None:
+            del self.canvas.marks[:-2000]
+        else:
+            self.overview.show_marks(self.canvas.marks)
+        self.canvas.update()
+
+    def show_annotations(self, items: Iterable[Annotation]) -> None:
+        """Show these annotations, and no others."""
+        history = self.canvas.history
+        own = [
+            Mark(
+                history.sample_at(item.time),
+                item.label,
+                self._theme.warn,
+                own=True,
+                length=round(item.duration * history.rate),
+                key=item.key,
+            )
+            for item in items
+        ]
+        self.canvas.marks = [mark for mark in self.canvas.marks if not mark.own] + own
+        if self.overview is not None:
+            self.overview.show_marks(self.canvas.marks)
         self.canvas.update()
 
     # -- controls --------------------------------------------------------------------------------------------------
@@ -153,16 +300,26 @@ class TracePanel(QWidget):
 
     def _filter_changed(self, _: str) -> None:
         notch = {0: None, 1: 50.0, 2: 60.0}[self.notch.currentIndex()]
-        self.canvas.filter = DisplayFilter(self.info, band=self._bands[self.band.currentIndex()], notch=notch)
-        history = self.canvas.history
-        begin = history.end - round(2.0 * history.rate)
-        self.canvas.filter.settle(history.get(begin, history.end), max(begin, history.start))
+        band = self._bands[self.band.currentIndex()]
+        self.canvas.filter = DisplayFilter(self.info, band=band, notch=notch, montage=self.canvas.montage)
+        self._settle_filter()
         self._show_source()
         self.canvas.redraw()
 
+    def _settle_filter(self) -> None:
+        history = self.canvas.history
+        begin = history.end - round(2.0 * history.rate)
+        self.canvas.filter.settle(history.get(begin, history.end), max(begin, history.start))
+
     def _window_changed(self, text: str) -> None:
+        middle = (self.canvas.frozen_end or 0) - self.canvas.window_samples // 2
         self.canvas.seconds = float(text.split()[0])
         self.canvas.redraw()
+        self._move_scroll()
+        if self.overview is not None:
+            # What one looked at stays in the middle.
+            self._go_to_middle(middle)
+            self._scrolled(self.back_bar.value())
 
     def _type_chosen(self, _: str) -> None:
         self._show_scale()
@@ -183,7 +340,8 @@ class TracePanel(QWidget):
         self.canvas.redraw()
 
     def _group_changed(self, text: str) -> None:
-        self.canvas.shown = list(self._groups[text])
+        group, sources = set(self._groups[text]), self.canvas.montage.sources
+        self.canvas.shown = [row for row, parts in enumerate(sources) if group & set(parts)]
         self.canvas.redraw()
 
     def _sweep_changed(self) -> None:
@@ -193,7 +351,7 @@ class TracePanel(QWidget):
     def step_window(self, by: int) -> None:
         """Show a longer (1) or shorter (-1) window."""
         at = self.window_choice.currentIndex() + by
-        self.window_choice.setCurrentIndex(min(len(WINDOWS) - 1, max(0, at)))
+        self.window_choice.setCurrentIndex(min(len(self._windows) - 1, max(0, at)))
 
     def step_scale(self, by: int) -> None:
         """Draw the traces smaller (1) or larger (-1)."""
@@ -221,7 +379,7 @@ class TracePanel(QWidget):
         if self.back_bar.isHidden():
             return
         history, window = self.canvas.history, self.canvas.window_samples
-        low = min(history.end, history.start + window // 10)
+        low = min(history.end, history.start + (window if self.overview is not None else window // 10))
         # Where the oldest samples go, the bar moves what is shown along; that is a change like any other.
         self.back_bar.setRange(low, history.end)
         self.back_bar.setPageStep(window)
@@ -230,7 +388,19 @@ class TracePanel(QWidget):
     def _scrolled(self, end: int) -> None:
         if self.freeze_button.isChecked():
             self.canvas.freeze(end)
+        if self.overview is not None:
+            self.overview.show_view(end - self.canvas.window_samples, end)
         self.axis.update()
+
+    def _go_to_middle(self, sample: int) -> None:
+        self.back_bar.setValue(sample + self.canvas.window_samples // 2)
+
+    def look_at(self, time: float) -> None:
+        """Bring a time into view; freezes first."""
+        if not self.freeze_button.isChecked():
+            self.freeze_button.click()
+        sample = self.canvas.history.sample_at(time)
+        self.back_bar.setValue(sample + self.canvas.window_samples // 2)
 
     def look_back(self, pages: float) -> None:
         """Go back (negative) or forth by a share of the window; freezes first."""
@@ -257,20 +427,26 @@ class TracePanel(QWidget):
             self._view_changed()
 
     def _annotate_changed(self) -> None:
-        self.annotate = self.annotate_button.isChecked()
+        self.annotate = self.canvas.spans = self.annotate_button.isChecked()
         shape = Qt.CursorShape.CrossCursor if self.annotate else Qt.CursorShape.ArrowCursor
         self.canvas.setCursor(shape)
 
     def annotate_now(self) -> None:
         """Annotate the newest sample in view, as a click on it would."""
         end = self.canvas.frozen_end or self.canvas.history.end
-        self.annotated.emit(self.canvas.history.time_at(end - 1), "")
+        if self.overview is not None:
+            # Of a recording that is gone through, the middle of the picture is what one looks at.
+            end -= self.canvas.window_samples // 2
+        self.annotated.emit(self.canvas.history.time_at(max(0, end - 1)), 0.0, "")
+
+    def _spanned(self, first: int, last: int, trace: int) -> None:
+        history = self.canvas.history
+        name = self.info.ch_names[self.canvas.montage.sources[trace][0]] if trace >= 0 else ""
+        self.annotated.emit(history.time_at(first), max(0, last - first) / history.rate, name)
 
     def _clicked(self, sample: int, channel: int) -> None:
-        name = self.info.ch_names[channel] if channel >= 0 else ""
-        if self.annotate:
-            self.annotated.emit(self.canvas.history.time_at(sample), name)
-        elif channel >= 0:
+        name = self.canvas.montage.labels[channel] if channel >= 0 else ""
+        if channel >= 0:
             value = self.value_at(sample, channel)
             if value is not None:
                 text = tr("{channel}: {value} at sample {sample}")
@@ -280,16 +456,20 @@ class TracePanel(QWidget):
         """Return the stored samples in view of the channels shown, without any filter of the picture."""
         canvas, history = self.canvas, self.canvas.history
         end = canvas.frozen_end or history.end
-        data = history.get(end - canvas.window_samples, end)[:, canvas.shown]
+        data = history.get(end - canvas.window_samples, end)
         first = end - data.shape[0]
-        head = ["sample", "time s", *(f"{self.info.ch_names[c]} {self.info.unit}" for c in canvas.shown)]
+        data = (data if canvas.montage.matrix is None else data @ canvas.montage.matrix.T)[:, canvas.shown]
+        head = ["sample", "time s", *(f"{canvas.montage.labels[c]} {self.info.unit}" for c in canvas.shown)]
         rows = ([first + n, history.time_at(first + n), *row] for n, row in enumerate(data.tolist()))
         return [list(head), *rows]
 
     def value_at(self, sample: int, channel: int) -> float | None:
         """Return the stored sample, without any filter of the picture; None if it is not kept."""
         part = self.canvas.history.get(sample, sample + 1)
-        return float(part[0, channel]) if part.shape[0] else None
+        matrix = self.canvas.montage.matrix
+        if not part.shape[0]:
+            return None
+        return float(part[0, channel] if matrix is None else part[0] @ matrix[channel])
 
     def _view_changed(self) -> None:
         self.axis.update()
@@ -303,7 +483,7 @@ class TracePanel(QWidget):
         values = [self.value_at(sample, channel) for sample in (a, b)]
         text = f"A→B {seconds * 1e3:.1f} ms ({frequency})"
         if values[0] is not None and values[1] is not None:
-            name, unit = self.info.ch_names[channel], self.info.unit
+            name, unit = self.canvas.montage.labels[channel], self.info.unit
             text += f"   {name}: A {values[0]:.2f}, B {values[1]:.2f}, Δ {values[1] - values[0]:.2f} {unit}"
         self.readout.emit(text)
 
@@ -328,5 +508,7 @@ class TracePanel(QWidget):
         event.accept()
 
     def _glyph(self, name: str) -> tuple[str, str]:
+        if name.partition("-")[0] in self.bad or name in self.bad:
+            return "✕", "BAD"
         level = self.levels.get(name, "")
         return (LEVELS[level][0] if level in ("WARN", "BAD") else ""), level

@@ -3,10 +3,11 @@
 import time
 
 from PySide6.QtCore import QSettings, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QShowEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QDockWidget,
+    QHBoxLayout,
     QLabel,
     QMainWindow,
     QTabBar,
@@ -17,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from bcikit.signal import Chunk, Event, StreamInfo
 from bcikit.signal.messages import Happened, Message, Snapshot, StateChanged
+from bcikit.ui.inputs import button
 from bcikit.ui.link import LinkMeter
 from bcikit.ui.orders import Orders
 from bcikit.ui.reader import StreamReader
@@ -28,15 +30,19 @@ from bcikit.ui.theme import Theme
 from bcikit.ui.veil import Veil
 from bcikit.ui.words import tr
 from bcikit.viewer import layout
+from bcikit.viewer.beside import SideStream
+from bcikit.viewer.choose import dropped
 from bcikit.viewer.engine_panels import EvidencePanel, LatencyPanel, LinkPanel
 from bcikit.viewer.event_panels import ErdPanel, ErpPanel
 from bcikit.viewer.glossary import GlossaryPanel
 from bcikit.viewer.hand_panel import DecisionPanel, HandPanel
-from bcikit.viewer.history import History
+from bcikit.viewer.marking import Marking
 from bcikit.viewer.menus import build_menus
 from bcikit.viewer.panel import Panel, View
+from bcikit.viewer.record import Recording
 from bcikit.viewer.safety_panels import AlarmPanel, QualityPanel, SafetyPanel
 from bcikit.viewer.signal_panels import BandPanel, HeadMapPanel, SpectrogramPanel, SpectrumPanel
+from bcikit.viewer.still import AnyHistory
 from bcikit.viewer.trace_panel import TracePanel
 
 FRAME_MS = 16
@@ -70,9 +76,13 @@ class ViewerWindow(QMainWindow):
         Arrangement to begin with: "clinic", "research" or "device".
     use_saved : bool
         Begin with the arrangement that was kept, where there is one.
+    source : str
+        Address of what is looked at.
     """
 
     ended = Signal()
+    open_wanted = Signal(str)  # address
+    choose_wanted = Signal()
     look_wanted = Signal(str, str)  # theme, language; "" leaves it
 
     def __init__(
@@ -86,6 +96,7 @@ class ViewerWindow(QMainWindow):
         title: str = "",
         preset: str = "clinic",
         use_saved: bool = True,
+        source: str = "",
     ) -> None:
         super().__init__()
         self.theme = theme
@@ -100,6 +111,12 @@ class ViewerWindow(QMainWindow):
         self.link = link
         self.orders = orders or (link.orders if link is not None else Orders(None))
         self._settings = settings
+        self.source = source
+        self.trouble = ""
+        self.setAcceptDrops(True)
+        self.marking = Marking(self)
+        self.recording = Recording(self)
+        self.beside: dict[str, SideStream] = {}
         self.traces: dict[str, TracePanel] = {}
         self.panels: dict[str, Panel] = {}
         self.docks: dict[str, QDockWidget] = {}
@@ -125,6 +142,7 @@ class ViewerWindow(QMainWindow):
         self.trace_tabs.setDocumentMode(True)
         self.trace_tabs.setAccessibleName(tr("Streams"))
         self.trace_tabs.tabBar().setAccessibleName(tr("Streams"))
+        self.trace_tabs.setCornerWidget(self.recording.bar)
         self.waiting_label = QLabel(tr("Waiting for a stream ..."))
         self.waiting_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.waiting_label.setWordWrap(True)
@@ -134,6 +152,13 @@ class ViewerWindow(QMainWindow):
         column.setSpacing(4)
         column.addWidget(self.strip)
         column.addWidget(self.waiting_label, 1)
+        self.choose_button = button(tr("Choose a stream, a file or a unit ..."), self.choose_wanted.emit, primary=True)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(self.choose_button)
+        row.addStretch(1)
+        self.waiting_label.setMinimumHeight(120)
+        column.addLayout(row)
         column.addWidget(self.trace_tabs, 1)
         self.trace_tabs.setVisible(False)
         self.setCentralWidget(centre)
@@ -163,6 +188,7 @@ class ViewerWindow(QMainWindow):
             ("erd", tr("ERD map"), ErdPanel(theme)),
             ("erp", tr("Averaged response"), ErpPanel(theme)),
             ("evidence", tr("Posteriors"), EvidencePanel(theme)),
+            ("annotations", tr("Annotations"), self.marking.panel),
             ("link", tr("Loss and jitter"), LinkPanel(theme)),
             ("latency", tr("Latency"), LatencyPanel(theme)),
             ("glossary", tr("Glossary"), GlossaryPanel(theme)),
@@ -255,6 +281,8 @@ class ViewerWindow(QMainWindow):
                 self.take_message(message)
         for kind, reader in self._readers.items():
             self._take_chunks(kind, reader, now)
+        for side in self.beside.values():
+            side.tick()
         self.view.age = None if self._arrived is None else now - self._arrived
         self._refresh(now)
         if self.view.status.finished and not self._ended:
@@ -273,10 +301,39 @@ class ViewerWindow(QMainWindow):
             # Where an engine tells its own, those of the way into this window are its business alone.
             if self.link is None and not event.name.startswith(QUIET):
                 self.traces[kind].add_mark(event.time, event_text(event))
+        self.trouble = reader.fault
         if reader.fault:
             self._say(reader.fault)
         elif not self.traces:
             self._say((self.link.why if self.link is not None else "") or tr("Waiting for a stream ..."))
+
+    @property
+    def reader(self) -> StreamReader | None:
+        """The stream that is read without a session."""
+        raw = self._readers.get("raw")
+        return raw if isinstance(raw, StreamReader) else None
+
+    def add_beside(self, address: str) -> None:
+        """Show a further stream or file in a dock of its own, on the same clock."""
+        key = f"beside-{len(self.beside) + 1}"
+        side = SideStream(address, self.theme)
+        self.beside[key] = side
+        dock = QDockWidget(address, self)
+        dock.setObjectName(key)
+        dock.setWidget(side)
+        dock.setAccessibleName(address)
+        self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+        self.docks[key] = dock
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files and folders."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Show what was dropped beside what is there."""
+        for address in dropped(event):
+            self.add_beside(address)
 
     def _say(self, text: str) -> None:
         if self.waiting_label.text() != text:
@@ -284,7 +341,7 @@ class ViewerWindow(QMainWindow):
             if self.traces:
                 self.statusBar().showMessage(text)
 
-    def add_stream(self, kind: str, info: StreamInfo, *, history: History | None = None) -> TracePanel:
+    def add_stream(self, kind: str, info: StreamInfo, *, history: AnyHistory | None = None) -> TracePanel:
         """Show a stream as a tab of traces."""
         only = list(self._readers) == [kind]
         panel = TracePanel(info, self.theme, kind="stream" if only and self.link is None else kind, history=history)
@@ -293,7 +350,7 @@ class ViewerWindow(QMainWindow):
         titles = {"raw": tr("Raw signal"), "pipeline": tr("Pipeline signal")}
         at = self.trace_tabs.insertTab(0 if kind == "raw" else 1, panel, titles[kind])
         panel.readout.connect(self.statusBar().showMessage)
-        panel.annotated.connect(self.annotate)
+        panel.annotated.connect(self.marking.ask)
         if kind == "raw":
             self.view.raw = panel.canvas.history
         else:
@@ -301,6 +358,8 @@ class ViewerWindow(QMainWindow):
         if kind == "pipeline" or len(self.traces) == 1:
             self.trace_tabs.setCurrentIndex(at)
         self.waiting_label.setVisible(False)
+        self.choose_button.setVisible(False)
+        self.marking.show()
         self.trace_tabs.setVisible(True)
         return panel
 
@@ -321,6 +380,10 @@ class ViewerWindow(QMainWindow):
             mine = self.add_stream(kind, panel.info, history=panel.canvas.history)
             mine.canvas.marks = panel.canvas.marks
             self._meters[kind] = old._meters[kind]
+        self.marking.take_over(old.marking)
+        self.recording.take_over(old.recording)
+        for side in old.beside.values():
+            self.add_beside(side.address)
 
     def take_chunk(self, kind: str, chunk: Chunk) -> None:
         """Take new samples of a stream."""
@@ -350,15 +413,15 @@ class ViewerWindow(QMainWindow):
             case StateChanged(state="FAILED"):
                 self.statusBar().showMessage(status.state_reason)
 
-    def mark_event(self, event_time: float, name: str) -> None:
+    def mark_event(self, event_time: float, name: str, *, duration: float = 0.0) -> None:
         """Show an event of the engine; those that come many times a second or frame a trial are left out."""
         if not name.startswith(QUIET):
-            self.mark(event_time, name.removeprefix("cue/"))
+            self.mark(event_time, name.removeprefix("cue/"), duration=duration)
 
-    def mark(self, event_time: float, text: str, *, own: bool = False) -> None:
+    def mark(self, event_time: float, text: str, *, duration: float = 0.0) -> None:
         """Show a marker on every stream."""
         for panel in self.traces.values():
-            panel.add_mark(event_time, text, own=own)
+            panel.add_mark(event_time, text, duration=duration)
 
     def _refresh(self, now: float) -> None:
         if now >= self._due.get("", 0.0):
@@ -369,6 +432,7 @@ class ViewerWindow(QMainWindow):
             levels = {name: quality.level for name, quality in self.view.status.quality.items()}
             for panel in self.traces.values():
                 panel.set_levels(levels)
+            self.recording.refresh()
             for error in self.orders.errors:
                 self.statusBar().showMessage(error)
             self.orders.errors.clear()
@@ -403,18 +467,15 @@ class ViewerWindow(QMainWindow):
         self.orders.send("stop", reason="operator pressed STOP in the viewer")
         self.statusBar().showMessage(tr("STOP was sent"))
 
-    def annotate(self, at: float, channel: str) -> None:
-        """Put a note on the traces, and into the recording where there is an engine."""
-        text = f"note {channel}".strip()
-        self.mark(at, text, own=True)
-        self.orders.send("note", text=text, time=at)
-
     def closeEvent(self, event: QCloseEvent) -> None:
         """Give back every handle."""
         self._timer.stop()
         if self.leaving:
             super().closeEvent(event)
             return
+        self.recording.stop()
+        for side in self.beside.values():
+            side.halt()
         for reader in self._readers.values():
             reader.halt()
         if self.link is not None:

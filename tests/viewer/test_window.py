@@ -12,6 +12,7 @@ from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QWidget
 
+from bcikit.session.orders import checked_order
 from bcikit.signal import ArgumentError, Chunk, Decision, StreamInfo, Verdict
 from bcikit.signal.messages import Decided, parse
 from bcikit.ui.keys import SpaceStops
@@ -170,17 +171,26 @@ def test_a_click_annotates_here_and_in_the_recording(qtbot, window: ViewerWindow
     panel = window.traces["pipeline"]
     QTest.mouseClick(panel.annotate_button, Qt.MouseButton.LeftButton)
     QTest.mouseClick(panel.canvas, Qt.MouseButton.LeftButton)
+    dialog = window.marking.dialog
+    assert dialog is not None
+    QTest.keyClicks(dialog.text, "blink after N")
+    assert [o for o in client.sent if o["do"] == "stop"] == []
+    dialog.kind.setCurrentText("artefact")
+    dialog.accept()
     qtbot.waitUntil(lambda: any(o["do"] == "note" for o in client.sent), timeout=2000)
     note = next(o for o in client.sent if o["do"] == "note")
     middle = panel.canvas.history.time_at(panel.canvas.sample_at(panel.canvas.rect().center().x()))
     assert note["time"] == pytest.approx(middle, abs=0.05)
     assert panel.canvas.marks[-1].own
+    assert panel.canvas.marks[-1].text == "artefact: blink after N"
+    assert (note["text"], note["kind"], note["duration"]) == ("blink after N", "artefact", 0.0)
+    assert checked_order(note) == note
 
 
 def test_every_panel_shows_something_and_has_a_table(window: ViewerWindow) -> None:
     refresh_all(window)
     for key, panel in window.panels.items():
-        if key not in ("erd", "erp"):  # no epoch is complete here
+        if key not in ("erd", "erp", "annotations"):  # no epoch is complete here, and nothing is annotated
             assert len(panel.table()) >= 2, key
 
 

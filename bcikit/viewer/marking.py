@@ -1,0 +1,128 @@
+"""Annotations of a window: asked for, shown, kept where they belong."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QDialog
+
+from bcikit.signal import BciError
+from bcikit.ui.words import tr
+from bcikit.viewer.annotation_panel import AnnotationDialog, AnnotationPanel
+from bcikit.viewer.annotations import Annotation, Annotations, beside, read_tsv, write_tsv
+
+if TYPE_CHECKING:
+    from bcikit.viewer.window import ViewerWindow
+
+
+class Marking:
+    """Keeps the annotations of what a window shows.
+
+    Those of a running session go to the session, those of a stream that is recorded into the recording, those of a
+    file beside it; what is only looked at keeps them while the window is open, and says so.
+
+    Parameters
+    ----------
+    window : ViewerWindow
+        The window.
+    """
+
+    def __init__(self, window: "ViewerWindow") -> None:
+        self._window = window
+        self.items = Annotations(self._changed)
+        self.panel = AnnotationPanel()
+        self.panel.wanted.connect(self._go)
+        self.panel.edit_wanted.connect(self._edit)
+        self.dialog: AnnotationDialog | None = None
+        self.start = 0.0
+        self.file: Path | None = None
+
+    # -- asked for -------------------------------------------------------------------------------------------------
+
+    def ask(self, time: float, duration: float, channel: str) -> None:
+        """Ask what to say of a span, without holding up the picture."""
+        self._open(Annotation(time=time, duration=duration, channel=channel), new=True)
+
+    def _edit(self, key: str) -> None:
+        item = self.items.get(key)
+        if item is not None:
+            self._open(item, new=False)
+
+    def _open(self, item: Annotation, *, new: bool) -> None:
+        info = self._window.view.info
+        self.dialog = AnnotationDialog(item, () if info is None else info.ch_names, self._window)
+        self.dialog.accepted.connect(lambda: self._keep(new=new))
+        self.dialog.finished.connect(self._forget_dialog)
+        self.dialog.open()
+
+    def _keep(self, *, new: bool) -> None:
+        if self.dialog is None:
+            return
+        item = self.dialog.item()
+        if new:
+            self.items.add(item)
+        else:
+            self.items.edit(item)
+
+    def _forget_dialog(self, _: int) -> None:
+        dialog, self.dialog = self.dialog, None
+        if isinstance(dialog, QDialog):
+            dialog.deleteLater()
+
+    def _go(self, time: float) -> None:
+        for panel in self._window.traces.values():
+            panel.look_at(time)
+
+    # -- shown and kept --------------------------------------------------------------------------------------------
+
+    def show(self) -> None:
+        """Show all of them on every stream and in the list."""
+        for panel in self._window.traces.values():
+            panel.show_annotations(self.items)
+        self.panel.show_items(self.items, start=self.start, state=self._where())
+
+    def _where(self) -> str:
+        window = self._window
+        if window.orders.possible:
+            return tr("Kept in the recording of the session")
+        if window.recording.tap is not None:
+            return tr("Kept in {path}").format(path=window.recording.tap.folder)
+        if self.file is not None:
+            return tr("Kept in {path}").format(path=beside(self.file))
+        return tr("Kept in this window only: Record keeps them") if len(self.items) else ""
+
+    def open_file(self, path: Path, *, start: float) -> None:
+        """Take the annotations that are kept beside a file, and keep those to come there."""
+        self.file, self.start = path, start
+        if beside(path).is_file():
+            for item in read_tsv(beside(path), start=start):
+                self.items.add(item, tell=False)
+        self.show()
+
+    def _changed(self, what: str, item: Annotation) -> None:
+        window = self._window
+        tap = window.recording.tap
+        if window.orders.possible:
+            more = {"channel": item.channel} if item.channel else {}
+            said = {"text": item.text or item.kind, "time": item.time, "duration": item.duration, "kind": item.kind}
+            window.orders.send("note", key=item.key, change=what, **said, **more)
+        elif tap is not None:
+            event = item.event()
+            tap.events([replace(event, data={**event.data, "change": what})])
+        elif self.file is not None:
+            try:
+                write_tsv(self.items, beside(self.file), start=self.start)
+            except BciError as error:
+                window.statusBar().showMessage(str(error))
+        self.show()
+
+    def hand_over(self) -> None:
+        """Put what was annotated so far into a recording that has just begun: what lies before it is left out."""
+        self.show()
+
+    def take_over(self, old: "Marking") -> None:
+        """Go on where another window stops."""
+        self.start, self.file = old.start, old.file
+        for item in old.items:
+            self.items.add(item, tell=False)
+        self.show()

@@ -1,0 +1,94 @@
+"""A recording to go back in: its samples, and the extremes of each block, so that hours scroll as seconds do."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcikit.signal import Chunk, DataError, Recording
+from bcikit.viewer.history import History
+
+BLOCK = 128
+"""Samples of a block whose extremes are kept."""
+
+_ROWS = 1 << 16
+
+
+class StillHistory:
+    """All samples of a recording, addressed by sample index from 0, as `History` is; lost ones are NaN.
+
+    Parameters
+    ----------
+    recording : Recording
+        What is shown; its array is used as it is where nothing was lost.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        self.info = recording.info
+        self.rate = recording.info.sfreq or 1.0
+        self.recording = recording
+        samples = recording.samples - (recording.samples[0] if recording.n_times else 0)
+        self.end = int(samples[-1]) + 1 if recording.n_times else 0
+        self.lost = self.end - recording.n_times
+        if self.lost:
+            self._data = np.full((self.end, recording.info.n_channels), np.nan)
+            self._data[samples] = recording.data
+        else:
+            self._data = recording.data
+        self.start = 0
+        self.length = max(1, self.end)
+        self.end_time = float(recording.times[-1]) if recording.n_times else 0.0
+        self._times, self._samples = recording.times, samples
+        self.low, self.high = self._extremes()
+
+    def _extremes(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        count = -(-self.end // BLOCK)
+        low = np.full((count, self.info.n_channels), np.nan, dtype=np.float32)
+        high = low.copy()
+        with np.errstate(invalid="ignore"):
+            for first in range(0, self.end, _ROWS):
+                part = self._data[first : first + _ROWS]
+                cuts = np.arange(0, part.shape[0], BLOCK)
+                at = slice(first // BLOCK, first // BLOCK + cuts.size)
+                low[at] = np.fmin.reduceat(part, cuts, axis=0)
+                high[at] = np.fmax.reduceat(part, cuts, axis=0)
+        return low, high
+
+    def append(self, chunk: Chunk) -> int:
+        """Refuse: a recording is over.
+
+        Raises
+        ------
+        DataError
+            Always.
+        """
+        raise DataError(f"A recording takes no more samples; {chunk.n_times} came.")
+
+    def get(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Return samples ``start`` to ``stop`` as a view ``(n, n_channels)``; clipped to what there is."""
+        start, stop = max(0, start), min(stop, self.end)
+        return self._data[start : max(start, stop)]
+
+    def newest(self, seconds: float) -> NDArray[np.float64]:
+        """Return the last samples, at most `seconds` of them, as a view ``(n, n_channels)``."""
+        return self.get(self.end - round(seconds * self.rate), self.end)
+
+    def sample_at(self, time: float) -> int:
+        """Return the index of the sample nearest to a time of the recording's clock."""
+        if not self._times.size:
+            return 0
+        at = int(np.clip(np.searchsorted(self._times, time), 1, max(1, self._times.size - 1)))
+        if self._times.size == 1:
+            return 0
+        nearer = at - 1 if time - self._times[at - 1] <= self._times[at] - time else at
+        # Beyond the ends, and in a gap, the rate goes on.
+        return int(self._samples[nearer]) + round((time - float(self._times[nearer])) * self.rate)
+
+    def time_at(self, sample: int) -> float:
+        """Return the time of a sample on the recording's clock."""
+        if not self._times.size:
+            return 0.0
+        at = int(np.clip(np.searchsorted(self._samples, sample), 0, self._times.size - 1))
+        return float(self._times[at]) + (sample - int(self._samples[at])) / self.rate
+
+
+AnyHistory = History | StillHistory
+"""What traces and panels look at: a stream that goes on, or a recording."""
