@@ -64,6 +64,8 @@ class TraceCanvas(QWidget):
         Units (microvolts) from one trace to the next, for each channel type.
     dimmed : frozenset of int
         Channels drawn dim, because they are bad.
+    as_lines : bool
+        Draw the traces as lines: for a file that is printed, at any size.
     """
 
     clicked = Signal(int, int)  # sample, trace
@@ -89,6 +91,7 @@ class TraceCanvas(QWidget):
         self.cursors: list[int] = []
         self.frozen_end: int | None = None
         self.remove_offset = True
+        self.as_lines = False
         self.offset = np.zeros(self.montage.n_traces, dtype=np.float32)
         self._offset_checked = -1
         self._drag: int | None = None
@@ -301,6 +304,13 @@ class TraceCanvas(QWidget):
         columns, _, view = self.picture
         width, height = view.width(), view.height()
         ratio = self.devicePixelRatioF()
+        if self.as_lines:
+            painter.fillRect(self.rect(), QColor(self._theme.panel))
+            self._paint_lines(painter)
+            self._paint_marks(painter)
+            self._paint_cursors(painter)
+            painter.end()
+            return
         if ratio != int(ratio):
             painter.fillRect(self.rect(), QColor(self._theme.panel))
         painter.scale(1 / ratio, 1 / ratio)
@@ -315,6 +325,35 @@ class TraceCanvas(QWidget):
         self._paint_cursors(painter)
         self._paint_span(painter)
         painter.end()
+
+    def _paint_lines(self, painter: QPainter) -> None:
+        """Draw every trace as lines through the extremes of its columns: no peak is lost, and none has steps."""
+        columns = self.picture[0]
+        if columns.newest < 0 or not self.shown:
+            return
+        first = columns.newest + 1 - columns.n_columns
+        numbers = np.arange(max(0, first), columns.newest + 1)
+        x = np.array([self.x_of(columns.sample_of(number)) or 0.0 for number in numbers.tolist()])
+        order = np.argsort(x, kind="stable")
+        at, x = numbers[order] % columns.n_columns, x[order]
+        lane = self.height() / len(self.shown)
+        for row, trace in enumerate(self.shown):
+            zero = float(self.offset[trace]) if self.remove_offset else 0.0
+            gain = lane / self.lane_uv[self.montage.types[trace]]
+            middle = (row + 0.5) * lane
+            colour = self._theme.line if trace in self.dimmed else self._theme.trace
+            painter.setPen(QPen(QColor(colour), 0.7))
+            low, high = columns.low[trace, at], columns.high[trace, at]
+            points: list[QPointF] = []
+            for place, bottom, top in zip(x.tolist(), low.tolist(), high.tolist(), strict=True):
+                if bottom != bottom:  # NaN: nothing is there
+                    painter.drawPolyline(points)
+                    points = []
+                    continue
+                points.append(QPointF(place, middle - (top - zero) * gain))
+                if top != bottom:
+                    points.append(QPointF(place, middle - (bottom - zero) * gain))
+            painter.drawPolyline(points)
 
     def _paint_marks(self, painter: QPainter) -> None:
         metrics = painter.fontMetrics()

@@ -1,17 +1,26 @@
-"""Saves what a window shows: as a picture, as a drawing, as a table."""
+"""Saves what a window shows: as a picture of any size, as a drawing of lines, as a table."""
 
 import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QRect, QSize
-from PySide6.QtGui import QPainter
+from PySide6.QtCore import QMarginsF, QPoint, QRect, QSize, QSizeF
+from PySide6.QtGui import QImage, QPageSize, QPainter, QPdfWriter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QWidget
 
 from bcikit.signal import ArgumentError, RecordingError
+from bcikit.viewer.canvas import TraceCanvas
+
+PICTURES = (".png", ".svg", ".pdf")
+TABLES = (".csv", ".parquet")
+_POINTS_PER_PIXEL = 72 / 96
 
 
-def save_view(widget: QWidget, path: str | Path, *, table: list[list[object]] | None = None) -> Path:
+def save_view(
+    widget: QWidget, path: str | Path, *, table: list[list[object]] | None = None, width: int | None = None
+) -> Path:
     """Save what a widget shows; the ending of the name says how.
 
     Parameters
@@ -19,9 +28,11 @@ def save_view(widget: QWidget, path: str | Path, *, table: list[list[object]] | 
     widget : QWidget
         What is shown.
     path : str or Path
-        ``.png``, ``.svg`` or ``.csv``.
+        ``.png``, ``.svg`` and ``.pdf`` (lines, not dots: for papers), or ``.csv``.
     table : list of rows, optional
         What goes into the CSV file, the head first.
+    width : int, optional
+        Of a PNG, in pixels; that of the widget if left out. The height follows.
 
     Returns
     -------
@@ -39,7 +50,7 @@ def save_view(widget: QWidget, path: str | Path, *, table: list[list[object]] | 
     ending = target.suffix.lower()
     if ending == ".csv":
         if not table:
-            raise ArgumentError(f"{target.name}: this view has no table; save it as .png or .svg.")
+            raise ArgumentError(f"{target.name}: this view has no table; save it as .png, .svg or .pdf.")
         try:
             with target.open("w", newline="", encoding="utf-8-sig") as stream:
                 csv.writer(stream).writerows(table)
@@ -48,12 +59,44 @@ def save_view(widget: QWidget, path: str | Path, *, table: list[list[object]] | 
         return target
     if ending == ".svg":
         _save_svg(widget, target)
+    elif ending == ".pdf":
+        _save_pdf(widget, target)
     elif ending == ".png":
+        _save_png(widget, target, width)
+    else:
+        raise ArgumentError(f"The ending of {target.name!r} must be one of {', '.join((*PICTURES, '.csv'))}.")
+    return target
+
+
+@contextmanager
+def _as_lines(widget: QWidget) -> Iterator[None]:
+    """Have traces drawn as lines instead of as the dots of the screen."""
+    canvases = [widget] if isinstance(widget, TraceCanvas) else widget.findChildren(TraceCanvas)
+    for canvas in canvases:
+        canvas.as_lines = True
+    try:
+        yield
+    finally:
+        for canvas in canvases:
+            canvas.as_lines = False
+
+
+def _save_png(widget: QWidget, target: Path, width: int | None) -> None:
+    if width is None or width == widget.width():
         if not widget.grab().save(str(target)):
             raise RecordingError(f"{target} cannot be written.")
-    else:
-        raise ArgumentError(f"The ending of {target.name!r} must be .png, .svg or .csv.")
-    return target
+        return
+    scale = width / max(1, widget.width())
+    image = QImage(width, round(widget.height() * scale), QImage.Format.Format_RGB32)
+    image.fill(widget.palette().window().color())
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.scale(scale, scale)
+    with _as_lines(widget):
+        widget.render(painter, QPoint(0, 0))
+    painter.end()
+    if not image.save(str(target)):
+        raise RecordingError(f"{target} cannot be written.")
 
 
 def _save_svg(widget: QWidget, target: Path) -> None:
@@ -65,5 +108,26 @@ def _save_svg(widget: QWidget, target: Path) -> None:
     painter = QPainter()
     if not painter.begin(drawing):
         raise RecordingError(f"{target} cannot be written.")
-    widget.render(painter, QPoint(0, 0))
+    with _as_lines(widget):
+        widget.render(painter, QPoint(0, 0))
+    painter.end()
+
+
+def _save_pdf(widget: QWidget, target: Path) -> None:
+    try:
+        with target.open("ab"):
+            pass
+    except OSError as error:
+        raise RecordingError(f"{target} cannot be written: {error.strerror or error}") from None
+    writer = QPdfWriter(str(target))
+    size = QSizeF(widget.width() * _POINTS_PER_PIXEL, widget.height() * _POINTS_PER_PIXEL)
+    writer.setPageSize(QPageSize(size, QPageSize.Unit.Point))
+    writer.setPageMargins(QMarginsF(0, 0, 0, 0))
+    writer.setTitle(widget.accessibleName() or widget.windowTitle())
+    writer.setResolution(96)
+    painter = QPainter()
+    if not painter.begin(writer):
+        raise RecordingError(f"{target} cannot be written.")
+    with _as_lines(widget):
+        widget.render(painter, QPoint(0, 0))
     painter.end()

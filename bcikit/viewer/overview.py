@@ -142,7 +142,7 @@ class Overview(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - Qt's name
         """Draw the whole, and a frame around what is in view."""
-        if self._picture is None:
+        if self._picture is None or self._picture.devicePixelRatio() != self.devicePixelRatioF():
             self._picture = self._draw()
         painter = QPainter(self)
         painter.drawPixmap(QPoint(0, 0), self._picture)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QWheelEvent
 from PySide6.QtWidgets import (
@@ -21,6 +23,7 @@ from bcikit.ui.inputs import button, choice
 from bcikit.ui.theme import LEVELS, Theme
 from bcikit.ui.words import tr
 from bcikit.viewer.annotations import Annotation
+from bcikit.viewer.background import Block
 from bcikit.viewer.canvas import Mark, TraceCanvas
 from bcikit.viewer.display import DisplayFilter, bands_for
 from bcikit.viewer.groups import channel_groups
@@ -462,6 +465,25 @@ class TracePanel(QWidget):
         head = ["sample", "time s", *(f"{canvas.montage.labels[c]} {self.info.unit}" for c in canvas.shown)]
         rows = ([first + n, history.time_at(first + n), *row] for n, row in enumerate(data.tolist()))
         return [list(head), *rows]
+
+    def samples(self) -> tuple[list[str], int, Block]:
+        """Return names, number of rows, and what gives rows, of the stored samples in view."""
+        canvas, history = self.canvas, self.canvas.history
+        end = canvas.frozen_end or history.end
+        first = max(history.start, end - canvas.window_samples)
+        # A recording stays as it is; of a stream, what is in view now is kept aside.
+        data = history.get(first, end) if self.overview is not None else history.get(first, end).copy()
+        shown, matrix = list(canvas.shown), canvas.montage.matrix
+        times = (history.time_at(first), history.rate)
+
+        def rows(start: int, stop: int) -> NDArray[np.float64]:
+            part = data[start:stop]
+            part = (part if matrix is None else part @ matrix.T)[:, shown]
+            number = np.arange(first + start, first + start + part.shape[0], dtype=np.float64)
+            return np.column_stack((number, times[0] + (number - first) / times[1], part))
+
+        names = ["sample", "time s", *(f"{canvas.montage.labels[c]} {self.info.unit}" for c in shown)]
+        return names, int(data.shape[0]), rows
 
     def value_at(self, sample: int, channel: int) -> float | None:
         """Return the stored sample, without any filter of the picture; None if it is not kept."""

@@ -435,3 +435,65 @@ def test_a_session_folder_opens_with_its_events(qtbot, dark: Theme, tmp_path: Pa
     assert len(panel.overview.marks) == 9
     assert json.dumps(window.view.status.state) == '"FINISHED"'
     window.close()
+
+
+# ---- export ----------------------------------------------------------------------------------------------------------
+def test_pictures_are_lines_and_of_any_size(shown: ViewerWindow, tmp_path: Path) -> None:
+    from PySide6.QtGui import QImage
+
+    from bcikit.viewer.export import save_view
+
+    panel = shown.traces["raw"]
+    drawing = save_view(panel, tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert drawing.count("<polyline") >= len(NAMES)
+    assert "<image" not in save_view(panel.canvas, tmp_path / "b.svg").read_text(encoding="utf-8")
+    page = save_view(panel.canvas, tmp_path / "c.pdf").read_bytes()
+    assert page.startswith(b"%PDF")
+    assert b"/Subtype /Image" not in page
+    save_view(panel, tmp_path / "d.png", width=3000)
+    image = QImage(str(tmp_path / "d.png"))
+    assert image.width() == 3000
+    assert image.height() == round(panel.height() * 3000 / panel.width())
+    assert not panel.canvas.as_lines
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_table_is_written_in_the_background_and_is_what_is_shown(
+    qtbot, shown: ViewerWindow, tmp_path: Path, ending: str
+) -> None:
+    import pandas as pd
+
+    from bcikit.viewer.menus import save_dialog
+
+    panel = shown.traces["raw"]
+    panel.montage_choice.setCurrentText("longitudinal bipolar")
+    dialog = save_dialog(shown)
+    qtbot.addWidget(dialog)
+    dialog.view.setCurrentText("Traces")
+    dialog.kind.setCurrentText(ending)
+    path = tmp_path / f"samples.{ending}"
+    dialog.path.setText(str(path))
+    seen: list[int] = []
+    dialog._save()
+    assert dialog.writer is not None
+    dialog.writer.progressed.connect(seen.append)
+    wait_for(lambda: dialog.saved is not None)
+    assert seen[-1] == 100
+    table = pd.read_csv(path, encoding="utf-8-sig") if ending == "csv" else pd.read_parquet(path)
+    rows = panel.table()
+    assert list(table.columns) == rows[0]
+    np.testing.assert_allclose(table.to_numpy(), np.array(rows[1:], dtype=float), atol=1e-9)
+    assert [item.name for item in tmp_path.glob(".*.new")] == []
+
+
+def test_a_table_that_cannot_be_written_says_why(qtbot, shown: ViewerWindow, tmp_path: Path) -> None:
+    from bcikit.viewer.menus import save_dialog
+
+    dialog = save_dialog(shown)
+    qtbot.addWidget(dialog)
+    dialog.view.setCurrentText("Traces")
+    dialog.kind.setCurrentText("csv")
+    dialog.path.setText(str(tmp_path / "no" / "folder" / "x.csv"))
+    dialog._save()
+    wait_for(lambda: dialog.problem.text() != "")
+    assert dialog.saved is None
