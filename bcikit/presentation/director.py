@@ -1,7 +1,8 @@
 """The director: turns the events of a paradigm into what renderers are told."""
 
 from bcikit.paradigms import Paradigm
-from bcikit.paradigms.scene import BLANK, Scene
+from bcikit.paradigms.scene import BLANK, Scene, Text
+from bcikit.paradigms.stage import say
 from bcikit.signal import Event
 
 SEEN = ("stimulus/", "cue/", "phase/", "feedback/", "sound/", "advice/", "select/", "paradigm/", "assist/")
@@ -25,9 +26,20 @@ class Director:
     def __init__(self, paradigm: Paradigm) -> None:
         self._paradigm = paradigm
         self.scene: Scene = BLANK
+        self._stopped = False
 
     def on_event(self, event: Event) -> tuple[Scene | None, bool]:
         """Return the new scene, None if it stays, and whether renderers are told of the event at all."""
         before, self.scene = self.scene, self._paradigm.scene(event, self.scene)
+        if self._stopped:
+            # Nothing comes between a person and the word that everything has stopped.
+            return None, False
         changed = self.scene != before
         return (self.scene if changed else None), changed or event.name.startswith(SEEN)
+
+    def on_stop(self, *, stopped: bool) -> Scene | None:
+        """Return the scene of a stop when one begins, and the paradigm's own when it is over; None in between."""
+        if stopped == self._stopped:
+            return None
+        self._stopped = stopped
+        return Scene(name="stopped", elements=(Text(words=say("stopped")),)) if stopped else self.scene

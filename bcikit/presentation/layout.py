@@ -272,6 +272,9 @@ def _targets(page: _Page, item: Targets) -> None:
         if target.item == item.chosen:
             colour = {"wrong": AMBER, "right": GREEN}.get(item.outcome, LIT)
             page.add("rect", f"chosen:{target.item}", around, line=colour, thick=12.0, radius=14.0)
+            if item.outcome == "wrong":
+                bar = (x - 30, box[1] + side + 6, 60.0, 12.0)
+                page.add("rect", f"wrong:{target.item}", bar, fill=AMBER, radius=6.0)
         elif target.item == item.wanted:
             page.add("rect", f"ask:{target.item}", around, line=INK, thick=5.0, radius=14.0)
         page.add("rect", f"target:{target.item}", box, fill=BACK, line=FAINT, thick=3.0, live=f"level:{target.item}")

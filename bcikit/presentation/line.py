@@ -96,7 +96,7 @@ def unpack(envelope: dict[str, Any]) -> dict[str, Any] | None:
     kind = envelope.get("type")
     if kind == "inform":
         name = envelope.get("name")
-        return {**envelope["data"], "type": name} if name in ("show", "state") else None
+        return {**envelope["data"], "type": name} if name == "show" else None
     if kind == "command":
         return {
             "type": "command",

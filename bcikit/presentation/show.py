@@ -5,13 +5,9 @@ from typing import Any
 
 from bcikit.paradigms.frames import Refresh
 from bcikit.paradigms.pictures import side_of
-from bcikit.paradigms.scene import BLANK, Film, Rest, Scene, Text
-from bcikit.paradigms.stage import say
+from bcikit.paradigms.scene import BLANK, Film, Rest, Scene
 from bcikit.presentation.presenter import DELAY, Flip, Presenter
 from bcikit.signal import Event
-
-STOPPED = frozenset({"SAFE_STOP", "ESTOP", "FATAL"})
-"""States of the safety machine in which nothing is shown but that it is stopped."""
 
 GLIDE = 12.0
 """A hand that is let go, or closes, is there within about a quarter of a second (1/s)."""
@@ -62,10 +58,9 @@ class Show:
         self._wanted: dict[str, float] = {"left": 0.0, "right": 0.0}
         self._until = 0.0
         self._last: float | None = None
-        self._stopped = ""
 
     def take(self, message: Mapping[str, Any], now: float) -> None:
-        """Take a message: "show" (event and scene), "command", "safe", "state"; others change nothing.
+        """Take a message: "show" (event and scene), "command", "safe"; others change nothing.
 
         Parameters
         ----------
@@ -82,8 +77,6 @@ class Show:
         elif kind == "safe":
             self._let_go()
             self._end_flicker(now)
-        elif kind == "state":
-            self._take_state(str(message.get("state", "")), now)
 
     def _take_show(self, message: Mapping[str, Any]) -> None:
         event = Event(**message["event"])
@@ -112,16 +105,6 @@ class Show:
     def _let_go(self) -> None:
         self._wanted = {"left": 0.0, "right": 0.0}
 
-    def _take_state(self, state: str, now: float) -> None:
-        if state in STOPPED:
-            self._stopped = state
-            self._let_go()
-            self._end_flicker(now)
-            self.changed = True
-        elif self._stopped:
-            self._stopped = ""
-            self.changed = True
-
     def _end_flicker(self, now: float) -> None:
         self.lit.clear()
         self.presenter.on_event(Event(name="stimulus/off", time=now - self.presenter.delay))
@@ -134,12 +117,8 @@ class Show:
 
     @property
     def seen(self) -> Scene:
-        """What is really seen: nothing where the screen is blanked, a calm word where the session is stopped."""
-        if self.blanked:
-            return BLANK
-        if self._stopped:
-            return Scene(name="stopped", elements=(Text(words=say("stopped")),))
-        return self.scene
+        """What is really seen: nothing where the screen is blanked."""
+        return BLANK if self.blanked else self.scene
 
     def frame(self, now: float) -> list[Flip]:
         """Go on to the frame that is shown at `now`; return what begins with it.
@@ -198,4 +177,4 @@ class Show:
 
     def levels(self) -> dict[str, float]:
         """Return the luminance (0 to 1) of each target in this frame; empty where nothing flickers."""
-        return {} if self.blanked or self._stopped else self.presenter.levels()
+        return {} if self.blanked else self.presenter.levels()

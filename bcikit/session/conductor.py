@@ -684,6 +684,9 @@ class Conductor:
         if state != self._state:
             self._state = state
             self._tell(StateChanged(state=state, time=self.now, rule=self._stopped_by()))
+            scene = self._director.on_stop(stopped=self.safety.state in LATCHED)
+            if scene is not None:
+                self._tell(Presented(event=self._event("session/screen", {"state": state}), scene=scene.to_dict()))
         for alarm in self.safety.alarms():
             # Values change with every chunk; what a person must know anew is the rest.
             key = (alarm.level, alarm.active, alarm.acknowledged, alarm.count, alarm.channels)

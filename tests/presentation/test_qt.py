@@ -12,6 +12,7 @@ from bcikit.paradigms import make_paradigm, paradigm_names
 from bcikit.paradigms.films import film_names, load_film
 from bcikit.paradigms.frames import Refresh
 from bcikit.paradigms.scene import Cue, Film, Hands, Matrix, Rest, Scene, Text, Words
+from bcikit.presentation.director import Director
 from bcikit.presentation.layout import SMALLEST, Viewing, lay_out
 from bcikit.presentation.qt.painter import StagePainter, picture
 from bcikit.presentation.qt.view import SceneView
@@ -173,13 +174,18 @@ def test_a_warning_is_painted_and_sounded_within_200_ms(qtbot):
     assert "Stop" in view.accessibleDescription()
 
 
-def test_a_stop_blanks_at_once_and_what_was_there_comes_back(qapp):
-    show = shown(Scene(name="cue", elements=(Text(words=Words("Left")),)))
-    show.take({"type": "state", "state": "SAFE_STOP"}, 5.0)
-    assert show.seen.name == "stopped"
-    assert show.seen.find(Text).words.zh
-    show.take({"type": "state", "state": "ACTIVE"}, 6.0)
-    assert show.seen.find(Text).words.en == "Left"
+def test_a_stop_ends_flicker_and_light_at_once_and_is_said_until_it_is_over(qapp):
+    show = shown(Scene(name="flash", elements=(Matrix(rows=(("A", "B"),)),)), lit={"A": 99.0})
+    show.take({"type": "safe"}, 5.0)
+    assert show.lit == {}
+    paradigm = make_paradigm("motor-imagery")
+    director = Director(paradigm)
+    cue = Event(name="cue/left_hand", time=1.0)
+    assert director.on_event(cue)[0].find(Hands).asked == "left"
+    assert director.on_stop(stopped=True).find(Text).words.zh
+    assert director.on_stop(stopped=True) is None
+    assert director.on_event(Event(name="cue/right_hand", time=2.0)) == (None, False)
+    assert director.on_stop(stopped=False).find(Hands).asked == "right"
 
 
 def test_a_break_counts_down(qapp):

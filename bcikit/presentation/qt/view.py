@@ -96,7 +96,7 @@ class SceneView(QWidget):
         self.show_.changed = True
 
     def take(self, message: Mapping[str, Any]) -> None:
-        """Take a message of the session: "show", "command", "safe", "state"."""
+        """Take a message of the session: "show", "command", "safe"."""
         self.show_.take(message, self._clock.now())
 
     def blank(self, *, blanked: bool = True) -> None:
