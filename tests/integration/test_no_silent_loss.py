@@ -1,0 +1,133 @@
+"""No command ends with 0 after it lost something: every command that takes data, with data that lose on the way."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bcikit.recording import SessionWriter
+from bcikit.signal import Event, Recording, StreamInfo
+from tests.formats.writers import Xdf, edf, table
+
+RNG = np.random.default_rng(0)
+
+
+def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does, in another process."""
+    return subprocess.run(
+        [sys.executable, "-m", "bcikit", *map(str, arguments)], capture_output=True, text=True, timeout=240, cwd=cwd,
+        encoding="utf-8", env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("losing")
+    noise = RNG.normal(0, 20, (5000, 2))
+    two = {"labels": ("C3", "C4"), "units": ("uV", "uV"), "types": ("EEG", "EEG")}
+    stamps = 100 + np.arange(5000) / 250
+    clock = Xdf().stream("EEG", "EEG", 250, 1.7e9 + np.arange(5000) / 250, noise, **two)
+    clock.stream("M", "Markers", 0, 1000 + np.arange(20.0), ["left", "right"] * 10, fmt="string")
+    rate = Xdf().stream("EEG", "EEG", 250, 100 + np.arange(5000) / 200, noise, **two)
+    rate.stream("M", "Markers", 0, 100.5 + np.arange(20.0), ["left", "right"] * 10, fmt="string")
+    outside = Xdf().stream("EEG", "EEG", 250, stamps, noise, **two)
+    outside.stream("M", "Markers", 0, [101.0, 500.0], ["left", "right"], fmt="string")
+    beside = Xdf().stream("EEG", "EEG", 250, stamps, noise, **two)
+    beside.stream("ACC", "ACC", 50, 100 + np.arange(1000) / 50, noise[:1000], labels=("x", "y"))
+    loud = table(
+        folder / "loud.csv",
+        "time,C3,C4",
+        [f"{i / 250:.4f},{1e7 * a:.1f},{1e7 * b:.1f}" for i, (a, b) in enumerate(noise[:1000])],
+    )
+    marks = [(2.0 + 5 * k, b"T1" if k % 2 else b"T2") for k in range(12)]
+    few = folder / "few"
+    few.mkdir()
+    for number in range(2):
+        edf(
+            few / f"run-{number}.edf",
+            [(c, "uV", RNG.integers(-300, 300, 7000)) for c in ("C3", "C4")],
+            annotations=marks,
+        )
+    made = {
+        "clock": clock.write(folder / "clock.xdf"), "rate": rate.write(folder / "rate.xdf"),
+        "outside": outside.write(folder / "outside.xdf"), "beside": beside.write(folder / "beside.xdf"),
+        "loud": loud, "few": few,
+    }  # fmt: skip
+    info = StreamInfo(name="amp", sfreq=250.0, ch_names=("C3", "C4"))
+    events = (Event(name="left", time=1.0, sample=250), Event(name="unity/mi", time=2.0, sample=500, value=3))
+    whole = Recording.from_arrays(info, noise, events=events)
+    extra = StreamInfo(name="acc", sfreq=50.0, ch_names=("x",), ch_types=("accel",))
+    with SessionWriter(folder / "session", info=info, extra={"acc": extra}) as writer:
+        for chunk in whole.chunks(50):
+            writer.chunk(chunk, float(chunk.times[-1]))
+        for event in (*events, Event(name="late", time=500.0, sample=125_000)):
+            writer.event(event)
+    return made | {"session": folder / "session"}
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("clock", "another clock"),
+        ("rate", "says 250 Hz"),
+        ("outside", "outside the recording"),
+        ("loud", "unit is wrong"),
+    ],
+)
+@pytest.mark.parametrize("command", ["inspect", "import", "export", "evaluate"])
+def test_data_in_doubt_are_said_by_every_command_and_never_0(files, tmp_path, what, words, command):
+    file = f"{files[what]}?unit=uV" if what == "loud" else files[what]
+    arguments = {
+        "inspect": ["inspect", file],
+        "import": ["import", file, "--out", tmp_path / "s"],
+        "export": ["export", file, "--fif", tmp_path / "x_raw.fif", "--lossy"],
+        "evaluate": ["evaluate", files[what], "-p", "motor-imagery", "--events", "left=l,right=r", "-d", "csp-lda",
+                     "--unit", "uV"],
+    }[command]  # fmt: skip
+    result = run(*arguments)
+    assert result.returncode in (1, 2), result.stdout
+    assert "Traceback" not in result.stderr
+    if result.returncode == 1:
+        assert words in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("form", [["--bids", "b"], ["--edf", "x.edf"], ["--edf", "x.bdf"], ["--fif", "x_raw.fif"]])
+def test_exports_say_what_they_leave_out(files, tmp_path, form):
+    result = run("export", files["session"], form[0], tmp_path / form[1])
+    assert result.returncode == 1
+    assert "outside the recording" in result.stderr
+    assert "acc" in result.stderr
+    if form[0] != "--bids":
+        assert "values of 1 events" in result.stderr
+    allowed = run("export", files["session"], form[0], tmp_path / "2" / form[1], "--lossy")
+    assert allowed.returncode == 0, allowed.stderr
+
+
+def test_all_streams_come_in_by_import(files, tmp_path):
+    result = run("import", files["beside"], "--out", tmp_path / "s")
+    assert result.returncode == 0, result.stderr
+    assert "ACC" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--events", "T1=l,T2=r,T3=feet"], "feet"),
+        (["--events", "T1=l,T2=r", "--window", "0", "0.001"], ""),
+        (["--events", "T1=l,T2=r", "-d", "csp-lda", "-d", "cca"], "cca"),
+    ],
+)
+def test_evaluation_that_lost_something(files, more, words):
+    result = run("evaluate", files["few"], "-p", "motor-imagery", *more)
+    assert result.returncode in (1, 2), result.stdout
+    assert words in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_doubts_can_be_decided_one_by_one(files, tmp_path):
+    assert run("inspect", files["rate"], "--sfreq", "200").returncode == 0
+    assert run("import", files["rate"], "--out", tmp_path / "s", "--accept", "rate").returncode == 0
+    assert run("import", files["clock"], "--out", tmp_path / "t", "--accept", "clock").returncode == 0
