@@ -97,7 +97,7 @@ def _amplitude(recording: Recording) -> list[Note]:
     columns = [i for i, kind in enumerate(recording.info.ch_types) if kind in _ACROSS]
     if not columns or recording.info.unit != "uV" or recording.info.sfreq <= 0:
         return []
-    spread = usual_spread(recording.data[:, columns], recording.info.sfreq)
+    spread = usual_spread(recording.data, recording.info.sfreq, columns)
     if spread == 0.0 or QUIET <= spread <= LOUD:
         return []
     text = (
@@ -107,13 +107,13 @@ def _amplitude(recording: Recording) -> list[Note]:
     return [Note(code="amplitude", text=text, doubt=True)]
 
 
-def usual_spread(data: NDArray[np.float64], sfreq: float) -> float:
+def usual_spread(data: NDArray[np.float64], sfreq: float, columns: Sequence[int]) -> float:
     """Return the median over channels of the usual standard deviation within a second; flat channels do not count."""
     size = max(2, min(data.shape[0], round(sfreq)))
     blocks = min(60, max(1, data.shape[0] // size))
     starts = np.linspace(0, data.shape[0] - size, blocks).astype(int)
     with np.errstate(all="ignore"):
-        spreads = np.array([np.std(data[start : start + size], axis=0) for start in starts])
+        spreads = np.array([np.std(data[start : start + size, columns], axis=0) for start in starts])
     spreads[~np.isfinite(spreads)] = 0.0
     usual = np.median(spreads, axis=0)
     moving = usual[usual > 0]

@@ -96,7 +96,7 @@ def describe(recording: Recording) -> dict[str, Any]:
             for gap in gaps.tolist()[:100]
         ],
         "n_gaps": int(gaps.size),
-        "spread": round(usual_spread(recording.data[:, eeg], info.sfreq), 4) if eeg and info.sfreq > 0 else None,
+        "spread": round(usual_spread(recording.data, info.sfreq, eeg), 4) if eeg and info.sfreq > 0 else None,
         "n_events": len(recording.events),
         "events": {source: dict(counts.most_common(40)) for source, counts in by_source.items()},
         "events_outside": sum(event.sample is None for event in recording.events),
