@@ -29,6 +29,9 @@ def register(app: typer.Typer) -> None:
             str, typer.Option("--source", help="With 'timing': address of the device that reads the photodiode.")
         ] = "",
         photodiode: Annotated[str, typer.Option("--photodiode", help="With 'timing': channel of the photodiode.")] = "",
+        screen: Annotated[
+            str, typer.Option("--screen", help="With 'timing': window, or page (a browser that you open).")
+        ] = "window",
         as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     ) -> None:
         """Test a device on the bench: noise, gain, distortion, timing, ... each with its uncertainty and limit.
@@ -39,7 +42,7 @@ def register(app: typer.Typer) -> None:
         if source == "timing":
             from bcikit.validation.stimulus_timing import validate_timing
 
-            raise typer.Exit(validate_timing(out, source=device, photodiode=photodiode, as_json=as_json))
+            raise typer.Exit(validate_timing(out, source=device, photodiode=photodiode, screen=screen, as_json=as_json))
         from bcikit.validation.profile import Profile
         from bcikit.validation.run import default_profile
         from bcikit.validation.run import validate as run

@@ -73,7 +73,7 @@ def _flag(value: Any) -> bool | None:
 
 _Field = tuple[bool, Callable[[Any], Any]]
 _KINDS: dict[str, dict[str, _Field]] = {
-    "hello": {"refresh": (False, _rate), "delay": (False, _number)},
+    "hello": {"refresh": (False, _rate), "delay": (False, _number), "display": (False, _name)},
     "flip": {"name": (True, _name), "sample": (True, _count), "time": (True, _number), "shown": (True, _number)},
     "frames": {"refresh": (True, _rate), "times": (True, _times)},
     "sounded": {

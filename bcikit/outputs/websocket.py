@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from bcikit.outputs.base import Output
 from bcikit.outputs.certificate import AUTHORITY, server_context
+from bcikit.outputs.displays import correction_of
 from bcikit.outputs.door import Door, is_loopback, own_names
 from bcikit.outputs.envelope import Sealer, encode
 from bcikit.outputs.pages import file_answer, film_answer, page, qr_picture, qr_terminal, redirect
@@ -331,6 +332,9 @@ class WebSocketOutput(Output):
             return self._seal(lambda: self._sealer.clock(float(message["t"]), now))
         report = checked_report(message)
         if report is not None:
+            if "display" in report:
+                # With the report, so that a replay has the correction that the session had.
+                report["correction"] = correction_of(report["client"], report["display"])
             self._back.append(report)
         if kind in ("hello", "timing", "ack"):
             self.reports.append({**message, "received": now})

@@ -43,7 +43,7 @@ def _run(line: Line, given: Any) -> int:
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
-    from bcikit.presentation.qt.view import SceneView
+    from bcikit.presentation.qt.view import SceneView, display_name
     from bcikit.presentation.qt.window import PatientWindow
 
     application = QApplication(sys.argv[:1])
@@ -64,7 +64,7 @@ def _run(line: Line, given: Any) -> int:
     window = PatientWindow(view)
     window.place(given.place)
     refresh: Refresh = view.show_.presenter.refresh
-    line.say({"type": "hello", "refresh": refresh.rate, "delay": given.delay})
+    line.say({"type": "hello", "refresh": refresh.rate, "delay": given.delay, "display": display_name(view)})
 
     def follow() -> None:
         for message in line.take():

@@ -96,6 +96,7 @@ class Flips:
         self._late: dict[int, float] = {}
         self._timing: FrameTiming | None = None
         self._refresh: dict[str, float] = {}
+        self._correction: dict[str, float] = {}
         self._frames_at = float("-inf")
         self.active = False
         self.unfit = ""
@@ -108,14 +109,17 @@ class Flips:
         Parameters
         ----------
         message : mapping
-            "hello" with ``refresh`` (Hz), "flip" with ``name``, ``sample``, ``time`` and ``shown`` (s), "frames" with
-            ``times`` (s).
+            "hello" with ``refresh`` (Hz) and ``correction`` (s from the flip to the light), "flip" with ``name``,
+            ``sample``, ``time`` and ``shown`` (s), "frames" with ``times`` (s).
         """
         kind = message["type"]
         if kind == "hello":
+            self._correction[str(message.get("client", ""))] = float(message.get("correction", 0.0))
             return self._hello(str(message.get("client", "")), message.get("refresh"))
         if kind == "flip":
-            self._flip(str(message["name"]), int(message["sample"]), float(message["shown"]) - float(message["time"]))
+            late = float(message["shown"]) - float(message["time"])
+            late += self._correction.get(str(message.get("client", "")), 0.0)
+            self._flip(str(message["name"]), int(message["sample"]), late)
         elif kind == "frames":
             return self._frames(message)
         return None
@@ -214,5 +218,6 @@ class Flips:
             "dropped_frames": self.dropped,
             "delay_s": float(late.mean()) if len(late) else None,
             "jitter_s": float(late.std()) if len(late) else None,
+            "correction_s": dict(self._correction),
             "unfit": self.unfit,
         }

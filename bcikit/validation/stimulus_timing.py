@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bcikit.acquisition import Source, open_source
+from bcikit.outputs.displays import keep_correction
 from bcikit.presentation.timing import TimingResult, measure_timing
-from bcikit.signal import Event, HostClock, MissingDependencyError, check_int
+from bcikit.signal import Event, HostClock, MissingDependencyError, check_choice, check_int
 
 if TYPE_CHECKING:
     from bcikit.paradigms.scene import Scene
@@ -30,7 +31,13 @@ JITTER_LIMIT = 0.010
 
 
 def validate_timing(
-    out: Path, *, source: str = "", photodiode: str = "", n_stimuli: int = 100, as_json: bool = False
+    out: Path,
+    *,
+    source: str = "",
+    photodiode: str = "",
+    screen: str = "window",
+    n_stimuli: int = 100,
+    as_json: bool = False,
 ) -> int:
     """Measure the timing of stimuli on this machine and write ``result.json`` (and ``timing.json``, the correction).
 
@@ -42,6 +49,8 @@ def validate_timing(
         Address of the device that the photodiode is connected to; empty for none.
     photodiode : str
         Its channel.
+    screen : "window" or "page"
+        What shows the stimuli: the patient's window, or the page in a browser that somebody opens.
     n_stimuli : int
         Changes of the patch.
     as_json : bool
@@ -58,10 +67,11 @@ def validate_timing(
         If the photodiode sees no light.
     """
     check_int("n_stimuli", n_stimuli, low=20, high=10_000)
+    check_choice("screen", screen, ("window", "page"))
     opened = open_source(source) if source else None
     try:
         columns = [] if opened is None else opened.info.index_of([photodiode], who="validate timing")
-        frames, markers, samples = _show(n_stimuli, opened, columns)
+        frames, markers, samples, display = (_show if screen == "window" else _show_page)(n_stimuli, opened, columns)
     finally:
         if opened is not None:
             opened.close()
@@ -75,6 +85,11 @@ def validate_timing(
     (out / "result.json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
     if light is not None:
         light.save(out / "timing.json")
+        # The next session on this display goes by it.
+        about = {"uncertainty": light.uncertainty, "sd": light.sd}
+        kept = keep_correction("qt" if screen == "window" else "page", display, light.offset, **about)
+        values["kept_for"] = {"display": display, "file": str(kept)}
+        (out / "result.json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
     _print(values, out, as_json=as_json)
     return 0 if all(row["result"] != "FAIL" for row in values["tests"]) else 1
 
@@ -103,8 +118,8 @@ def _row(name: str, what: str, value: float | None, limit: float | None, unit: s
 
 def _show(
     n_stimuli: int, source: Source | None, columns: Sequence[int]
-) -> tuple[dict[str, Any], list[float], list[tuple[Any, Any]]]:
-    """Show the stimuli; return the report on frames, the times at which the patch became bright, and the samples."""
+) -> tuple[dict[str, Any], list[float], list[tuple[Any, Any]], str]:
+    """Show the stimuli; return the report on frames, when the patch became bright, the samples, and the display."""
     try:
         from PySide6.QtCore import QEventLoop, QTimer
         from PySide6.QtWidgets import QApplication
@@ -112,7 +127,7 @@ def _show(
         raise MissingDependencyError("PySide6", "gui", "The stimulus window") from None
     from bcikit.paradigms.scene import Matrix, Scene
     from bcikit.presentation.presenter import Flip
-    from bcikit.presentation.qt.view import SceneView
+    from bcikit.presentation.qt.view import SceneView, display_name
 
     application = QApplication.instance() or QApplication([])
     markers: list[float] = []
@@ -151,9 +166,27 @@ def _show(
     puller.stop()
     pull()
     report = window.state()
+    display = display_name(window)
     window.close()
     application.processEvents()
-    return report, markers, samples
+    return report, markers, samples, display
+
+
+def _show_page(
+    n_stimuli: int, source: Source | None, columns: Sequence[int]
+) -> tuple[dict[str, Any], list[float], list[tuple[Any, Any]], str]:
+    from bcikit.validation.page_timing import show_on_page
+
+    samples: list[tuple[Any, Any]] = []
+
+    def pull() -> None:
+        while source is not None and (chunk := source.pull(0.0)) is not None:
+            samples.append((chunk.times.copy(), chunk.data[:, columns[0]].copy()))
+
+    if source is not None:
+        source.start()
+    report, markers, display = show_on_page(n_stimuli, SOA_SECONDS, pull=pull)
+    return report, markers, samples, display
 
 
 def _tell(window: "SceneView", event: Event, scene: "Scene | None" = None) -> None:

@@ -35,3 +35,76 @@ def test_the_window_is_measured_without_a_photodiode(tmp_path, capsys: pytest.Ca
     assert values["frames"]["n"] == 20
     assert values["frames"]["frames"] > 100
     assert json.loads(capsys.readouterr().out)["correction_s"] is None
+
+
+def test_a_correction_is_kept_for_its_display_and_told_with_it(tmp_path, monkeypatch) -> None:
+    from websockets.sync.client import connect
+
+    from bcikit.outputs import displays, open_output
+    from bcikit.paradigms import make_paradigm
+    from bcikit.session.flips import Flips
+
+    monkeypatch.setattr(displays, "folder", lambda: tmp_path)
+    assert displays.correction_of("page", "browser 1920x1080") == 0.0
+    kept = displays.keep_correction("page", "browser 1920x1080", 0.021, uncertainty=0.001)
+    assert displays.correction_of("page", "browser 1920x1080") == 0.021
+    assert displays.correction_of("page", "browser 800x600") == 0.0
+    with (
+        open_output("ws:127.0.0.1:0?screen=1") as output,
+        connect(f"ws://127.0.0.1:{output.port}/ws?token={output.token}") as line,
+    ):
+        said = {"type": "hello", "client": "page", "refresh": 60.0, "display": "browser 1920x1080"}
+        line.send(json.dumps(said))
+        line.send(json.dumps({"type": "clock", "t": 1.0}))
+        while json.loads(line.recv(timeout=10))["type"] != "clock":
+            pass
+        hello = output.heard()[0]
+    assert hello["correction"] == 0.021
+    flips = Flips(make_paradigm("p300-speller"), 250.0, 250.0)
+    flips.take(hello)
+    flip = {"type": "flip", "client": "page", "name": "stimulus/flash", "sample": 7, "time": 1.0, "shown": 1.1}
+    flips.take(flip)
+    assert flips.shift(7) == round(0.121 * 250)
+    kept.write_text('{"seconds": 3.0}', encoding="utf-8")
+    assert displays.correction_of("page", "browser 1920x1080") == 0.0
+
+
+def test_the_page_is_measured_as_the_window_is(tmp_path, monkeypatch) -> None:
+    import os
+    import sys
+    import threading
+    from pathlib import Path
+
+    sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+    import chromium
+
+    from bcikit.validation import page_timing
+
+    if chromium.PROGRAM is None or os.name != "posix":
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    monkeypatch.setattr(page_timing, "FLICKER", 3.0)
+    done = threading.Event()
+    opened: list[threading.Thread] = []
+
+    def say(text: str) -> None:
+        def look() -> None:
+            with chromium.open_page(text.splitlines()[1]) as page:
+                page.until("window.bcikit?.page.linked === true")
+                while not done.wait(0.2):
+                    page.value("1")
+
+        opened.append(threading.Thread(target=look, daemon=True))
+        opened[0].start()
+
+    try:
+        report, markers, display = page_timing.show_on_page(20, 0.3, pull=lambda: None, say=say)
+    finally:
+        done.set()
+        for thread in opened:
+            thread.join(timeout=30)
+    assert (report["n"], len(markers)) == (20, 10)
+    assert display.startswith("browser ")
+    assert report["refresh_hz"] > 1
+    assert -0.1 < report["offset_mean"] < 1.0
+    values = judge(report, None)
+    assert values["tests"][0]["value"] == report["soa_sd"]

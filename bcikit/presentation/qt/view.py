@@ -173,3 +173,11 @@ class SceneView(QWidget):
     def state(self) -> dict[str, Any]:
         """Return how well the plan was kept."""
         return self.show_.presenter.report()
+
+
+def display_name(widget: QWidget) -> str:
+    """Return what the display of a widget is called: maker, model and size, by which its correction is kept."""
+    screen = widget.screen()
+    size = screen.size()
+    parts = (screen.manufacturer(), screen.model(), screen.name(), f"{size.width()}x{size.height()}")
+    return " ".join(part for part in parts if part) + f" at {screen.refreshRate():.0f} Hz"

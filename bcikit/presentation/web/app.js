@@ -15,7 +15,8 @@ const page = {
   cue: "", lastAck: 0, reports: 0, selected: "",
 };
 const asked = new URLSearchParams(location.search);
-const presenter = new Presenter({ report: (message) => link.send({ client: "page", ...message }) });
+const display = `browser ${screen.width}x${screen.height}`;
+const presenter = new Presenter({ display, report: (message) => link.send({ client: "page", ...message }) });
 const scenes = new Stage2D($("stage"), language);
 scenes.patch = asked.get("patch") === "1";
 window.bcikit = { page, stage, frames, presenter, scenes };
@@ -28,7 +29,7 @@ const link = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://
     document.body.classList.toggle("linked", on);
     if (on) {
       $("code").hidden = true;
-      if (frames.known) link.send({ client: "page", type: "hello", refresh: frames.refresh, delay: presenter.delay });
+      if (frames.known) link.send({ client: "page", type: "hello", refresh: frames.refresh, delay: presenter.delay, display });
     } else {
       presenter.safe();
       askForCode();

@@ -13,6 +13,7 @@ export class Presenter {
   constructor(options = {}) {
     this.delay = options.delay ?? DELAY;
     this.report = options.report ?? (() => {});
+    this.display = options.display ?? ""; // by which its correction is kept
     this.refresh = 60;
     this.scene = null;
     this.drawn = null;
@@ -32,6 +33,7 @@ export class Presenter {
     this._last = null;
     this._lastTime = null;
     this._times = [];
+    this._known = false;
   }
 
   /** Take a "show" message; times in it are of the host's clock, and so is `now` everywhere here. */
@@ -56,13 +58,14 @@ export class Presenter {
 
   /** The refresh rate that was measured; what waits is placed anew. */
   measured(refresh) {
-    if (Math.abs(refresh - this.refresh) < 0.001 * refresh) return;
+    if (this._known && Math.abs(refresh - this.refresh) < 0.001 * refresh) return;
+    this._known = true;
     const waiting = this._waiting;
     this.refresh = refresh;
     this._waiting = [];
     this._zero = this._anchor = this._last = null;
     for (const item of waiting) this._waiting.push({ ...item, frame: this._frameFor(item.event.time + this.delay) });
-    this.report({ type: "hello", refresh, delay: this.delay });
+    this.report({ type: "hello", refresh, delay: this.delay, ...(this.display ? { display: this.display } : {}) });
   }
 
   /** Go on to the frame of `now` (seconds on the host's clock); returns the events that begin with it. */
