@@ -105,4 +105,12 @@ def launch(config: "SessionConfig", *, headless: bool, as_json: bool = False, **
     if not result.values["complete"]:
         where = "" if result.folder is None else f" What was recorded is in {result.folder}."
         raise SourceError(f"The session is not complete: {result.values['ended']}.{where}")
+    doubts = result.values["timing"]["doubts"]
+    if doubts:
+        import typer
+
+        # Everything is kept and reported; whoever calls must not take it for a recording without doubts.
+        for doubt in doubts:
+            typer.secho(doubt, fg=typer.colors.YELLOW, err=True)
+        raise typer.Exit(1)
     return result

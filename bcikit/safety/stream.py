@@ -1,4 +1,4 @@
-"""Stream health: stalls, lost samples, rate, jitter, clock, buffer, load, battery and disk (rules H)."""
+"""Stream health: stalls, lost samples, rate, jitter, clock, buffer, load and battery (rules H)."""
 
 from collections import deque
 
@@ -113,13 +113,6 @@ class StreamMonitor:
         charge = float(np.median([value for _, value in self._battery]))
         if charge < 20.0:
             self._hold("H-BAT", Severity.FAULT if charge < 10.0 else Severity.WARN, charge, 20.0, now)
-
-    def on_disk(self, now: float, *, free_bytes: float | None = None, error: str = "") -> None:
-        """Take note of the recorder's disk: free space, or an error while writing."""
-        if error:
-            self._hold("H-DISK", Severity.FAULT, error, "no error", now)
-        elif free_bytes is not None and free_bytes < 5e9:
-            self._hold("H-DISK", Severity.WARN, free_bytes, 5e9, now)
 
     def readings(self, now: float) -> list[Reading]:
         """Return the rules that do not hold, or did not within the last second."""

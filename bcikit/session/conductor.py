@@ -59,6 +59,11 @@ BUFFER_SECONDS = 30.0
 AUTOMATIC = "automatic"
 """Operator of a session that nobody attends; only the profile "simulation" lets it arm."""
 
+EYES_CLOSED = "eyes/closed"
+"""Marker of whoever sees the eyes (an eye tracker, a page, a person): flicker that is on is stopped by it (ST-EYES)."""
+
+EYES_SECONDS = 1.0
+
 RETRY_SECONDS = 1.0
 """Between two attempts to arm an unattended session that safety refuses."""
 
@@ -158,6 +163,8 @@ class Conductor:
         """Longest time, in seconds, that samples lay in the driver's buffer while nobody was shown anything."""
         self.interrupted = 0
         """Trials that were cut off and do not count."""
+        self.n_samples = 0
+        """Samples that came."""
         self._doors: dict[str, Callable[[Mapping[str, Any]], None]] = {
             "backlog": self._take_backlog,
             "battery": self._take_battery,
@@ -205,6 +212,7 @@ class Conductor:
         if not chunk.n_times:
             return
         self._sample_times.add(chunk)
+        self.n_samples += chunk.n_times
         used = chunk if self._all else self._pick(chunk)
         self.now = max(self.now, now)
         self.safety.on_chunk(used, self.now)
@@ -296,8 +304,14 @@ class Conductor:
         if self._still.begin("backlog") and self._started:
             self._interrupt()
 
+    def _eyes(self, value: str, severity: Severity) -> None:
+        """Say that a person may not bear the flicker that is on; behind closed lids all of the retina sees it."""
+        self.safety.report("ST-EYES", severity, self.now, value=value, limit="eyes open", hold_s=EYES_SECONDS)
+
     def _take_event(self, values: Mapping[str, Any]) -> None:
         event = Event.from_dict(values)
+        if event.name == EYES_CLOSED and self.safety.watch.dose.running:
+            self._eyes("closed", Severity.FAULT)
         self._emit(event)
         for follow in self.paradigm.on_source_event(self._still.in_paradigm(self._grid.event(event))):
             self._emit(self._in_source(follow))
@@ -327,6 +341,8 @@ class Conductor:
             self._emit(self._event(f"operator/{do}", {key: value for key, value in order.items() if key != "do"}))
         if do == "stop":
             self._wants_go = False
+            if self.safety.watch.dose.running:
+                self._eyes("stop key", Severity.WARN)
             self.safety.stop(reason or "operator stop", who=who, now=self.now)
         elif do == "deadman":
             self.safety.dead_man(self.now, held=order["held"])
@@ -449,13 +465,14 @@ class Conductor:
             self._go()
         self.paradigm.start(self._begin, self._time - (self._sample - self._begin) / self.filtered_info.sfreq)
 
-    def _go(self) -> None:
+    def _go(self, *, at_once: bool = True) -> None:
         """Let the gate open from now on, where nobody has to do it by hand."""
         if self.safety.state is State.CALIBRATING:
             self.safety.finish("calibrated", now=self.now)
         if self.operator == AUTOMATIC:
             self._wants_go = True
-            self._try_go()
+            if at_once:
+                self._try_go()
 
     def _try_go(self) -> None:
         """Arm and start an unattended session as soon as safety allows it; until then nothing moves."""
@@ -663,7 +680,8 @@ class Conductor:
             self.safety.finish("calibrated", now=self.now)
             self._still.begin(KIND)
         else:
-            self._go()
+            # Not at once: what a person ordered while the decoder trained is heard before anything may move.
+            self._go(at_once=False)
 
     def _follow_person(self) -> None:
         """Let a decider that learns have what there is to learn from now on."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from bcikit.acquisition import Source
+from bcikit.acquisition import Source, StreamStatus, TimeTrust
 from bcikit.outputs import Output
 from bcikit.recording import Session
 from bcikit.session.channel import ChannelServer
@@ -151,21 +151,36 @@ class SourceFeed:
         self._usual_age = float("inf")
         self._heard = time.monotonic()
         self._ending = ending or threading.Event()
+        self.trust = TimeTrust()
+        self.status: StreamStatus | None = None
         self.ended = ""
 
     def __iter__(self) -> Iterator[Arrival | Outside]:
         """Yield what comes in until the paradigm, the source or somebody ends it."""
         with self._source as source:
-            while not self._over():
-                yield from self._orders()
-                if self._over():
-                    return
-                try:
-                    chunk = source.pull(PULL_SECONDS)
-                except SourceError as error:
+            yield from self._until_over(source)
+            self.status = source.status()
+            source.stop()
+            # Markers wait for their sample; the last ones are given when the source stops.
+            yield from self._markers()
+
+    def doubts(self, n_samples: int) -> list[str]:
+        """Return why the times of what came cannot be trusted, in words; empty where they can."""
+        return [] if self.status is None else self.trust.doubts(self.status, samples=n_samples)
+
+    def _until_over(self, source: Source) -> Iterator[Arrival | Outside]:
+        while not self._over():
+            yield from self._orders()
+            if self._over():
+                return
+            try:
+                chunk = source.pull(PULL_SECONDS)
+            except SourceError as error:
+                if not source.ended:
                     self.ended = str(error)
                     return
-                yield from self._silence() if chunk is None else self._arrival(chunk)
+                chunk = None
+            yield from self._silence() if chunk is None else self._arrival(chunk)
 
     def _over(self) -> bool:
         if not self.ended and self._conductor.finished:
@@ -197,6 +212,12 @@ class SourceFeed:
         if self._silent >= longest:
             self.ended = f"nothing came from the source for {self._silent:.0f} s"
 
+    def _markers(self) -> Iterator[Outside]:
+        events = self._source.pull_events()
+        self.trust.see(events)
+        for event in events:
+            yield Outside("event", event.to_dict())
+
     def _lateness(self, chunk: Chunk, now: float) -> float:
         """Return how late a chunk of a backlog is, in seconds; 0 if it is of now."""
         oldest, newest = now - float(chunk.times[0]), now - float(chunk.times[-1])
@@ -218,8 +239,7 @@ class SourceFeed:
         arrived = time.perf_counter()
         if self._meter is not None:
             self._meter.begin(arrived)
-        for event in self._source.pull_events():
-            yield Outside("event", event.to_dict())
+        yield from self._markers()
         if chunk.n_times == 0:
             return
         newest = float(chunk.times[-1])

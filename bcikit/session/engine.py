@@ -123,6 +123,7 @@ class Engine:
         self._calibration: dict[str, Any] = {}
         self._model: Any = None
         self._adaptation: dict[str, Any] = {}
+        self._timing: dict[str, Any] = {}
 
     def run(self) -> Result:
         """Run the session to its end and write what came out.
@@ -274,7 +275,15 @@ class Engine:
             limit=self.limit,
             ending=self._ending,
         )
-        return drive(feed, conductor)
+        ended = drive(feed, conductor)
+        status = feed.status
+        self._timing = {
+            "stamps": "" if status is None else status.stamps,
+            "uncertainty_s": 0.0 if status is None else status.time_uncertainty,
+            "doubts": feed.doubts(conductor.n_samples),
+            "notes": feed.trust.notes,
+        }
+        return ended
 
     def _train_on_files(self, runs: list[Recording]) -> Model:
         info = runs[0].info.pick(columns_of(self.config, runs[0].info))
@@ -390,6 +399,7 @@ class Engine:
             **tally,
             "interrupted_trials": conductor.interrupted,
             "backlog_s": conductor.backlog_s,
+            "timing": self._timing,
             "idle_test": conductor.idle.result or None,
             "calibration": self._calibration,
             "adaptation": self._adaptation,

@@ -306,7 +306,14 @@ def _health(result: Mapping[str, Any]) -> dict[str, Any]:
         ("samples lost", result.get("lost_samples", 0)),
         ("bad samples (all channels)", result.get("n_bad_samples", 0)),
         ("silences", result.get("n_silences", 0)),
+        ("trials cut off, which do not count", result.get("interrupted_trials", 0)),
     ]
+    if result.get("backlog_s"):
+        rows.append(("longest time in which nobody was shown anything", f"{result['backlog_s']:.1f} s"))
+    idle = result.get("idle_test") or {}
+    if idle.get("per_minute") is not None:
+        rows.append(("false activations a minute at rest (idle test)", f"{idle['per_minute']:.2f}"))
+    rows += [("doubt about times", doubt) for doubt in (result.get("timing") or {}).get("doubts", [])]
     for name, values in (("newest sample to verdict", latency), ("age of samples at arrival", age)):
         if values.get("n"):
             text = f"{values['p50']:.2f} / {values['p99']:.2f} / {values['max']:.2f} ms"

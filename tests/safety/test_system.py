@@ -434,7 +434,7 @@ def test_load_battery_and_disk(active):
     assert one.system.state is State.SAFE_STOP
     assert {"H-CPU", "H-BAT", "H-STALL"} >= {alarm.rule for alarm in one.system.alarms()} > {"H-CPU"}
     other = active()
-    other.system.stream.on_disk(other.now, error="No space left on device")
+    other.system.report("H-DISK", Severity.FAULT, other.now, value="No space left on device")
     other.run(0.1)
     assert other.system.state is State.STANDBY
     flat = active()
@@ -444,7 +444,7 @@ def test_load_battery_and_disk(active):
     flat.run(0.1)
     assert (flat.system.state, flat.system.alarms()[0].rule) == (State.STANDBY, "H-BAT")
     low = active()
-    low.system.stream.on_disk(low.now, free_bytes=4e9)
+    low.system.report("H-DISK", Severity.WARN, low.now, value=4e9, limit=5e9)
     low.system.on_load(0.9, low.now)
     low.run(2.5)
     low.system.on_load(0.9, low.now)
