@@ -180,6 +180,7 @@ def main() -> None:
             for language in LANGUAGES:
                 files = [[place(renderer, name, n, language, SIZES[0]) for n in range(3)] for name in scenes]
                 contact_sheet(files, list(scenes), sheets / f"scenes-{renderer}-{language}.png")
+        by_window(moments("motor-imagery")[1], "en", 800, 450, sheets / "scene-motor-imagery-en.png")
     del application
 
 

@@ -5,7 +5,6 @@ uv run python tools/screenshots_web.py            into docs/images
 
 import argparse
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,6 @@ import chromium
 
 from bcikit.outputs import open_output
 from bcikit.signal import Command, HostClock
-
-TARGETS = [
-    {"item": item, "frequency": frequency, "phase": 0.0}
-    for item, frequency in (("up", 8.57), ("left", 10.0), ("right", 12.0), ("down", 15.0))
-]
 
 
 def main() -> None:
@@ -44,15 +38,6 @@ def main() -> None:
             output.send(Command(sequence=1, time=clock.now(), ttl=30.0, name="close", value=1.0, data=data))
             page.until("bcikit.stage.right.closure === 1 && bcikit.page.still")
             (folder / "webxr-hand.png").write_bytes(page.picture())
-            output.safe("picture taken")
-            tell("feedback/end")
-            tell("cue/left")
-            tell("phase/gaze", data={"targets": TARGETS})
-            page.until("bcikit.stage.menu.group.visible")
-            # As a computer with a graphics card draws it.
-            page.value("bcikit.stage.ratios.menu = 1")
-            time.sleep(0.3)
-            (folder / "webxr-menu.png").write_bytes(page.picture())
 
 
 if __name__ == "__main__":
