@@ -23,6 +23,9 @@ from bcikit.signal import Chunk, HostClock, SourceError
 PULL_SECONDS = 0.25
 """Longest wait for a chunk; a stall is seen at least this often."""
 
+RUNNING = "Running"
+"""What is going on while nothing else is."""
+
 FINISHED = "finished"
 BY_OPERATOR = "finished by the operator"
 INTERRUPTED = "interrupted (Ctrl-C, or the process was asked to end)"
@@ -261,7 +264,7 @@ class SourceFeed:
                 yield Outside(kind, values)
         self._begin = float(chunk.times[0]) if self._begin is None else self._begin
         passed = self._conductor.now - self._begin
-        self._progress("Running", round(passed), 0)
+        self._progress(RUNNING, round(passed), 0)
         if self._limit and passed >= self._limit:
             self.ended = FINISHED
 

@@ -21,7 +21,7 @@ from bcikit.session.channel import ChannelServer
 from bcikit.session.conductor import AUTOMATIC, Conductor, model_message
 from bcikit.session.config import SessionConfig, config_from, load_config
 from bcikit.session.decider import Decider
-from bcikit.session.drive import BY_OPERATOR, FINISHED, SourceFeed, drive
+from bcikit.session.drive import BY_OPERATOR, FINISHED, RUNNING, SourceFeed, drive
 from bcikit.session.from_config import columns_of, paradigm_of, shows, window_of
 from bcikit.session.listener import Listener
 from bcikit.session.models import AFTER, ERROR_MODEL, following
@@ -165,6 +165,7 @@ class Engine:
         self._show(what, done, total)
         self.control.touch()
         # Steps of a second and more: a window needs no more, and what it is told is remembered for those that come.
+        what = "" if what == RUNNING else what
         if (what, done * 20 // total if total else 0) != self._told:
             self._told = (what, done * 20 // total if total else 0)
             self.control.say(Progressed(what=what, done=done, total=total))

@@ -12,6 +12,8 @@ def _noop(text: str) -> str:
 
 STATES: dict[str, tuple[str, str]] = {
     "": (_noop("Watching only"), _noop("No engine is connected; nothing can move")),
+    "UNHEARD": (_noop("Not heard"), _noop("What moves is not known: press STOP if in doubt")),
+    "FAILED": (_noop("Did not begin"), _noop("Read the message, mend the cause, start again")),
     "OFFLINE": (_noop("Offline"), _noop("No source is open")),
     "SELFTEST": (_noop("Self-test"), _noop("Wait")),
     "STANDBY": (_noop("Standby"), _noop("Arm it when the person is ready")),
@@ -37,6 +39,8 @@ STATE_LEVEL = {
     "SAFE_STOP": "BAD",
     "ESTOP": "BAD",
     "FATAL": "BAD",
+    "UNHEARD": "WARN",
+    "FAILED": "BAD",
 }
 """State to level; states that are neither good nor bad are left out."""
 

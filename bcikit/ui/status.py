@@ -12,6 +12,9 @@ from typing import Any
 from bcikit.signal import messages as said
 from bcikit.signal.messages import Message, parse
 
+UNHEARD = "UNHEARD"
+"""State of a session that was not heard yet."""
+
 _ORDER = {"BAD": 2, "WARN": 1, "GOOD": 0}
 LEVEL_ORDER = {"WARNING": 3, "CAUTION": 2, "ADVISORY": 1, "INFO": 0}
 """Levels of alarms, the worst highest."""
@@ -32,8 +35,10 @@ class Status:
 
     Attributes
     ----------
+    session : bool
+        Whether there is a session to be heard: until it is, its state is `UNHEARD`, which is not "nothing can move".
     state : str
-        State of the safety machine; "" while nothing was said.
+        State of the safety machine; "" where there is no session.
     state_rule : str
         Rule that stopped the session, where it is stopped.
     events : deque of dict
@@ -68,6 +73,7 @@ class Status:
     progress: said.Progressed = field(default_factory=lambda: said.Progressed(what=""))
     model: said.ModelChosen = field(default_factory=said.ModelChosen)
     streams: said.Streams = field(default_factory=said.Streams)
+    session: bool = False
     paused: bool = False
     silent: bool = False
     revision: int = 0
@@ -120,7 +126,7 @@ class Status:
     def forget(self) -> None:
         """Know nothing."""
         revision, n_events = self.revision, self.n_events
-        fresh = Status()
+        fresh = Status(state=UNHEARD, session=True)
         for item in fields(self):
             setattr(self, item.name, getattr(fresh, item.name))
         # Whoever looks for what is new sees that all is.

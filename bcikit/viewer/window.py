@@ -24,7 +24,7 @@ from bcikit.ui.orders import Orders
 from bcikit.ui.reader import StreamReader
 from bcikit.ui.rules import state_text
 from bcikit.ui.session_link import LinkStream, SessionLink
-from bcikit.ui.status import Status
+from bcikit.ui.status import UNHEARD, Status
 from bcikit.ui.strip import StatusStrip
 from bcikit.ui.theme import Theme
 from bcikit.ui.veil import Veil
@@ -102,7 +102,7 @@ class ViewerWindow(QMainWindow):
         self.theme = theme
         self.preset = preset
         self._use_saved = use_saved
-        self.view = View(status=Status())
+        self.view = View(status=Status() if link is None else Status(state=UNHEARD, session=True))
         self._readers: dict[str, StreamReader | LinkStream] = {}
         if link is not None:
             self._readers = {"raw": link.raw, "pipeline": link.filtered}
@@ -305,7 +305,7 @@ class ViewerWindow(QMainWindow):
         if reader.fault:
             self._say(reader.fault)
         elif not self.traces:
-            self._say((self.link.why if self.link is not None else "") or tr("Waiting for a stream ..."))
+            self._say(self.why_silent() or tr("Waiting for a stream ..."))
 
     @property
     def reader(self) -> StreamReader | None:
@@ -334,6 +334,14 @@ class ViewerWindow(QMainWindow):
         """Show what was dropped beside what is there."""
         for address in dropped(event):
             self.add_beside(address)
+
+    def why_silent(self) -> str:
+        """Return why nothing of the session is heard, and what it was at; "" while it is heard, or is over."""
+        if self.link is None or self._ended:
+            return ""
+        doing = self.view.status.progress.what
+        why = self.link.why
+        return f"{why}\n{doing} ..." if why and doing else why
 
     def _say(self, text: str) -> None:
         if self.waiting_label.text() != text:
@@ -427,8 +435,12 @@ class ViewerWindow(QMainWindow):
         if now >= self._due.get("", 0.0):
             self._due[""] = now + 0.1
             self._measure(now)
-            self.strip.refresh(self.view.status, age=self.view.age, loss=self.view.loss_percent)
-            self.veil.say("" if self.link is None or self._ended or not self.link.joined else self.link.why)
+            why = self.why_silent()
+            status = Status(state=UNHEARD, session=True) if why else self.view.status
+            age, loss = (None, None) if why else (self.view.age, self.view.loss_percent)
+            self.strip.refresh(status, age=age, loss=loss)
+            # Before the first picture the middle of the window says it.
+            self.veil.say(why if self.traces else "")
             levels = {name: quality.level for name, quality in self.view.status.quality.items()}
             for panel in self.traces.values():
                 panel.set_levels(levels)

@@ -8,7 +8,7 @@ from bcikit.safety.rules import RULES
 from bcikit.signal import Decision, Event, Verdict
 from bcikit.signal.messages import Decided, Happened, Snapshot, StateChanged, parse
 from bcikit.ui.rules import STATES, rule_text, why_nothing_moves
-from bcikit.ui.status import Status
+from bcikit.ui.status import UNHEARD, Status
 
 
 def decided(
@@ -76,6 +76,15 @@ def test_a_snapshot_voids_what_an_earlier_session_said() -> None:
     assert (status.quality, status.alarms, status.output, status.decision, status.health) == ({}, {}, {}, {}, {})
     assert not status.trail
     assert status.confidence() is None
+
+
+def test_a_session_that_is_not_heard_may_move_something() -> None:
+    status = Status(state=UNHEARD, session=True)
+    why, advice = why_nothing_moves(status)
+    assert why == "Not heard"
+    assert "press STOP" in advice
+    status.take(Snapshot(messages=()))
+    assert status.state == UNHEARD
 
 
 def test_alarms_are_sorted_active_worst_newest_first() -> None:
