@@ -14,9 +14,9 @@ from bcikit.ui.theme import LEVELS, Theme
 from bcikit.ui.words import tr
 
 if TYPE_CHECKING:
-    from bcikit.clinic.patient_window import PatientWindow
     from bcikit.clinic.runner import SessionRunner
     from bcikit.clinic.visit import Visit
+    from bcikit.presentation.qt.window import PatientWindow
     from bcikit.recording import Catalogue
 
 
@@ -55,6 +55,8 @@ class Page(QWidget):
     ----------
     visit : Visit
         The visit it was made for.
+    header_of_page : QLabel
+        Its title.
     bar, body, foot : QVBoxLayout
         Above the content and always seen, the content that scrolls, and below it and always seen.
 
@@ -85,6 +87,7 @@ class Page(QWidget):
         sentence = QLabel(hint)
         sentence.setWordWrap(True)
         sentence.setStyleSheet(f"color: {desk.theme.dim}; font-size: 14px;")
+        self.header_of_page = head
         layout.addWidget(head)
         layout.addWidget(sentence)
         self.bar, self.body, self.foot = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()

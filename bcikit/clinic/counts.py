@@ -69,6 +69,10 @@ class Counts:
             seconds=sum(self._spans.values()),
         )
 
+    def moved_in(self, trial: int) -> bool:
+        """Return whether something moved in a trial of the part that runs."""
+        return trial in self._moved
+
     def _right(self, trial: int) -> bool:
         """Return whether nothing but the right thing moved in a trial."""
         classes = self._moved[trial] - {""}

@@ -36,7 +36,16 @@ def _run(values: dict[str, Any], handshake: Path) -> None:
     screening = Screening.model_validate(values["screening"]) if values["screening"] else None
 
     operator = values["operator"]
-    request = ArmRequest(operator=operator, subject=values["subject"], consent=consent, screening=screening)
+    idle = values["idle"]
+    request = ArmRequest(
+        operator=operator,
+        subject=values["subject"],
+        consent=consent,
+        screening=screening,
+        stop_tested=bool(values["stop_tested"]),
+        idle_activations=int(idle["activations"]) if idle else None,
+        idle_s=float(idle["seconds"]) if idle else 0.0,
+    )
     engine = Engine(config, operator=operator, request=request)
     # Asked to end, it ends after the chunk that it is at, with its report.
     signal.signal(signal.SIGTERM, lambda *_: engine.end())

@@ -1,101 +1,95 @@
-"""What a therapist may change of a protocol, and how far."""
+"""What a therapist may change of a protocol: the paradigm's own limits, the patient's own current, and their words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bcikit.paradigms import make_paradigm
+from bcikit.paradigms.outline import Adjustable, setting
 from bcikit.safety.guard.fes import FesCommand, FesError, FesLimits
 from bcikit.ui.words import tr
+
+_CURRENT = ("assist.amplitude_ma", "assist.pulse_us", "assist.frequency_hz", "assist.area_cm2")
+_CEILING = FesLimits()
+_CONFIDENCE = 0.7
+FEWEST_OF_A_CLASS = 10
+"""Calibration trials of each class: with fewer, a decoder of two classes learns nothing that lasts."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """One number a therapist may change.
+    """One number a therapist may change, with what is proposed.
 
     Attributes
     ----------
-    key : str
-        Setting of the paradigm; "assist.seconds" is in its table "assist", "gate.confidence" in that of the gate.
-    low, high, step, start : float
-        What is allowed, and what is proposed.
-    unit : str
-        For the field.
+    of : Adjustable
+        Key, limits, step and unit, as the paradigm states them.
+    start : float
+        What is proposed: the paradigm's own value.
     """
 
-    key: str
-    low: float
-    high: float
-    step: float
+    of: Adjustable
     start: float
-    unit: str = ""
 
     @property
     def decimals(self) -> int:
         """Digits after the point that the step asks for."""
-        return 0 if float(self.step).is_integer() else 2 if self.step < 0.1 else 1
+        return 0 if float(self.of.step).is_integer() else 2 if self.of.step < 0.1 else 1
 
     @property
     def whole(self) -> bool:
         """True for counts, which the paradigm wants as whole numbers."""
-        return self.decimals == 0 and not self.unit
+        return self.decimals == 0 and not self.of.unit
 
     def words(self) -> str:
         """Return the limits as a person reads them."""
-        return tr("{low:g} to {high:g}").format(low=self.low, high=self.high) + (f" {self.unit}" if self.unit else "")
+        unit = f" {self.of.unit}" if self.of.unit else ""
+        return tr("{low:g} to {high:g}").format(low=self.of.low, high=self.of.high) + unit
 
     def problem(self, value: float) -> str:
         """Return why a value is refused; "" if it is not."""
-        if self.low <= value <= self.high:
+        if self.of.low <= value <= self.of.high:
             return ""
         return tr("{name}: {value:g} is refused; allowed: {limits}.").format(
-            name=field_name(self.key), value=value, limits=self.words()
+            name=field_name(self.of.key), value=value, limits=self.words()
         )
 
 
-_CEILING = FesLimits()
-_RUNS = (Limit("calibration_runs", 1, 4, 1, 2), Limit("trials_per_run", 10, 40, 2, 20))
-_FES = (
-    # Whoever sets more than the ceiling does it at the stimulator's own limits, not here.
-    Limit("assist.amplitude_ma", 1, _CEILING.amplitude_ma, 1, 15, "mA"),
-    Limit("assist.pulse_us", 50, _CEILING.pulse_us, 50, 300, "µs"),
-    Limit("assist.frequency_hz", 10, _CEILING.frequency_hz, 5, 35, "Hz"),
-    Limit("assist.area_cm2", 4, 100, 1, 25, "cm²"),
-)
-_REHABILITATION = (
-    *_RUNS,
-    Limit("runs", 1, 6, 1, 3),
-    Limit("between_runs", 5, 300, 5, 60, "s"),
-    Limit("threshold", 0.6, 0.9, 0.05, 0.7),
-    Limit("assist.seconds", 1, _CEILING.train_s, 0.5, 3, "s"),
-)
-_NEUROFEEDBACK = (
-    Limit("blocks", 1, 8, 1, 4),
-    Limit("block", 60, 600, 30, 270, "s"),
-    Limit("between_blocks", 10, 180, 10, 60, "s"),
-    Limit("baseline", 30, 300, 30, 120, "s"),
-)
-LIMITS: dict[str, tuple[Limit, ...]] = {
-    "motor-imagery": (
-        *_RUNS,
-        Limit("feedback_runs", 1, 6, 1, 3),
-        Limit("between_runs", 5, 180, 5, 30, "s"),
-        Limit("gate.confidence", 0.6, 0.9, 0.05, 0.7),
-    ),
-    "action-observation": _REHABILITATION,
-    "motor-imagery-fes": (*_REHABILITATION, *_FES),
-    "neurofeedback-smr": _NEUROFEEDBACK,
-    "neurofeedback-alpha": _NEUROFEEDBACK,
-    "eyes-open-closed": (Limit("repeats", 1, 5, 1, 1),),
-}
-"""Protocol to what may be changed."""
+def limits_of(protocol: str, *, stimulates: bool, comfortable_ma: float | None = None) -> dict[str, Limit]:
+    """Return what may be changed of a protocol, by key.
+
+    Parameters
+    ----------
+    protocol : str
+        Name of a paradigm.
+    stimulates : bool
+        Whether the numbers of a current are among them.
+    comfortable_ma : float or None
+        The patient's own comfortable current, above which nothing is asked for.
+    """
+    paradigm = make_paradigm(protocol)
+    found = {}
+    for one in paradigm.adjustable:
+        if one.key in _CURRENT and not stimulates:
+            continue
+        start = setting(paradigm.settings, one.key)
+        adjusted = one
+        if one.key == "assist.amplitude_ma" and comfortable_ma is not None:
+            high = min(one.high, comfortable_ma)
+            adjusted = Adjustable(key=one.key, low=min(one.low, high), high=high, step=one.step, unit=one.unit)
+            start = high
+        found[one.key] = Limit(adjusted, _CONFIDENCE if start is None else start)
+    return found
 
 
 def field_name(key: str) -> str:
     """Return what a setting is called in the language of the interface."""
     return {
         "calibration_runs": tr("Calibration runs"),
+        "calibration_sequences": tr("Flashes of a calibration letter"),
         "feedback_runs": tr("Training runs"),
         "runs": tr("Training runs"),
+        "rounds": tr("Rounds"),
         "trials_per_run": tr("Trials a run"),
         "between_runs": tr("Pause between runs"),
         "threshold": tr("Difficulty (threshold)"),
@@ -110,22 +104,37 @@ def field_name(key: str) -> str:
         "between_blocks": tr("Pause between blocks"),
         "baseline": tr("Baseline"),
         "repeats": tr("Repeats"),
-    }[key]
+        "max_selections": tr("Choices"),
+        "max_sequences": tr("Most flashes of a choice"),
+        "pause": tr("Pause after a choice"),
+        "depth": tr("Contrast of the flicker"),
+        "blank": tr("Pause between flickers"),
+        "drive": tr("Length of the drive"),
+    }.get(key, key)
 
 
-def problems(protocol: str, values: Mapping[str, float]) -> list[str]:
-    """Return why values are refused: each by itself, and what the current adds up to; empty if none is.
+def problems(limits: Mapping[str, Limit], values: Mapping[str, float], *, classes: int = 2) -> list[str]:
+    """Return why values are refused: each by itself, and what they add up to; empty if none is.
 
     Parameters
     ----------
-    protocol : str
-        Name of a protocol.
+    limits : mapping of str to Limit
+        Of `limits_of`.
     values : mapping
-        Key of a `Limit` to its value.
+        Key to its value.
+    classes : int
+        Classes that the calibration shares its trials among.
     """
-    found = [text for limit in LIMITS[protocol] if (text := limit.problem(float(values[limit.key])))]
-    if "assist.amplitude_ma" in values and not found:
+    found = [text for key, limit in limits.items() if (text := limit.problem(float(values[key])))]
+    if found:
+        return found
+    if "assist.amplitude_ma" in limits:
         found += _stimulation_problems({key.removeprefix("assist."): value for key, value in values.items()})
+    if {"calibration_runs", "trials_per_run"} <= limits.keys():
+        each = values["calibration_runs"] * values["trials_per_run"] / max(1, classes)
+        if each < FEWEST_OF_A_CLASS:
+            words = tr("The calibration has {each:.0f} trials of each movement; it needs {least}: more runs or trials.")
+            found.append(words.format(each=each, least=FEWEST_OF_A_CLASS))
     return found
 
 

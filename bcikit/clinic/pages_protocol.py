@@ -1,35 +1,60 @@
-"""The page on which the protocol is chosen, from the therapy plan and within limits."""
+"""The page on which the protocol is chosen, from the therapy plan and within the limits of paradigm and patient."""
 
+from datetime import date
 from typing import Any
 
-from PySide6.QtWidgets import QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QScrollArea, QWidget
+from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from bcikit.clinic import limits, protocols
+from bcikit.clinic import limits, models, protocols, therapy
 from bcikit.clinic.base import Desk, Page, card
+from bcikit.clinic.current import CurrentCard
+from bcikit.clinic.page_electrodes import electrode_problems
+from bcikit.clinic.wording import class_name
 from bcikit.signal import BciError
 from bcikit.ui.inputs import button, choice
+from bcikit.ui.numbers import NumberField
+from bcikit.ui.status import Quality
 from bcikit.ui.words import tr
+
+MOVEMENTS = ("left_hand", "right_hand")
 
 
 class ProtocolPage(Page):
-    """A protocol, and the few numbers that may be changed."""
+    """A protocol, the numbers that may be changed, the plan, and for stimulation the patient's own current."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(
-            desk, tr("Protocol"), tr("The patient's plan is filled in. Change what you need; the limits are safe.")
+            desk, tr("Protocol"), tr("The patient's plan is filled in. What may be changed, and how far, is beside it.")
         )
         self.names = protocols.protocol_names()
         self.protocol = choice(tr("Protocol"), list(self.names.values()), lambda _: self._build_fields())
         self.sentence = QLabel()
         self.sentence.setWordWrap(True)
         self.sentence.setStyleSheet(f"color: {desk.theme.dim}; border: none;")
-        self.pair = choice(tr("Movements"), list(protocols.PAIRS), lambda _: self._show_length())
-        self.side = choice(tr("Hand"), [tr("left hand"), tr("right hand")], lambda _: self._show_length())
+        pairs = [" / ".join(class_name(name) for name in pair) for pair in protocols.PAIRS]
+        self.pair = choice(tr("Movements"), pairs, lambda _: self._show_length())
+        self.side = choice(tr("Hand"), [class_name(name) for name in MOVEMENTS], lambda _: self._show_length())
         self.length = QLabel()
         self.length.setWordWrap(True)
         self.length.setStyleSheet("font-size: 14px; border: none;")
+        self.plan = QLabel()
+        self.plan.setWordWrap(True)
+        self.plan.setStyleSheet("font-size: 14px; border: none;")
+        self.plan.setAccessibleName(tr("Therapy plan"))
+        self.weeks = NumberField(tr("Weeks"), low=1, high=52)
+        self.per_week = NumberField(tr("Sessions a week"), low=1, high=7)
+        self.weeks.set_value(4)
+        self.per_week.set_value(3)
         self.save_plan = button(tr("Save as this patient's plan"), self._save_plan)
-        self.fields: dict[str, QDoubleSpinBox] = {}
+        self.model = QLabel()
+        self.model.setWordWrap(True)
+        self.model.setStyleSheet("font-size: 14px; border: none;")
+        self.model.setAccessibleName(tr("Model of an earlier visit"))
+        self.use_model = button(tr("Use it: no calibration"), self._use_model)
+        self.current = CurrentCard(desk)
+        self.current.changed.connect(self._new_current)
+        self.fields: dict[str, NumberField] = {}
+        self.limits: dict[str, limits.Limit] = {}
         self._form = QFormLayout()
         self._form.setContentsMargins(0, 4, 8, 0)
         self._form.setVerticalSpacing(6)
@@ -38,15 +63,21 @@ class ProtocolPage(Page):
     def _columns(self) -> QHBoxLayout:
         fields = QWidget()
         fields.setLayout(self._form)
-        scroll = QScrollArea()
-        scroll.setWidget(fields)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setStyleSheet("QScrollArea, QScrollArea > QWidget > QWidget { background: transparent; border: none; }")
-        columns = QHBoxLayout()
-        what = card(self.protocol, self.sentence, scroll, title=tr("What to train"), stretch=(0, 0, 1))
-        columns.addWidget(what, 3)
-        columns.addWidget(card(self.length, self.save_plan, title=tr("Dose")), 2)
+        plan = QWidget()
+        form = QFormLayout(plan)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow(tr("Weeks"), self.weeks)
+        form.addRow(tr("Sessions a week"), self.per_week)
+        columns, right = QHBoxLayout(), QVBoxLayout()
+        columns.addWidget(card(self.protocol, self.sentence, fields, title=tr("What to train")), 3)
+        right.addWidget(card(self.length, title=tr("Dose of a session")))
+        self.model_card = card(self.model, self.use_model, title=tr("Calibration"))
+        right.addWidget(self.model_card)
+        self.current_card = card(self.current, title=tr("Comfortable current"))
+        right.addWidget(self.current_card)
+        right.addWidget(card(self.plan, plan, self.save_plan, title=tr("Therapy plan")))
+        right.addStretch(1)
+        columns.addLayout(right, 2)
         return columns
 
     @property
@@ -54,24 +85,41 @@ class ProtocolPage(Page):
         """Name of the protocol chosen."""
         return list(self.names)[self.protocol.currentIndex()]
 
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+        return protocols.kind_of(self.name)
+
     def enter(self) -> None:
-        """Fill in the plan."""
-        state = self.visit
-        person = self.desk.catalogue.subject(state.subject)
+        """Fill in what was chosen in this visit, or the plan."""
+        visit = self.visit
+        person = self.desk.catalogue.subject(visit.subject)
         plan = person.data.get("plan", {})
-        wanted = state.protocol if state.settings else plan.get("protocol", state.protocol)
-        settings = state.settings or plan.get("settings", {})
+        wanted = visit.protocol if visit.settings else plan.get("protocol", visit.protocol)
+        settings = visit.settings or plan.get("settings", {})
         self.protocol.setCurrentText(self.names.get(wanted, next(iter(self.names.values()))))
         self._build_fields()
-        for key, value in protocols.starting_values(self.name, settings).items():
-            self.fields[key].setValue(value)
+        for key, field in self.fields.items():
+            if key in settings:
+                field.set_value(float(settings[key]))
         pair = tuple(settings.get("classes", ()))
-        for text, classes in protocols.PAIRS.items():
-            if classes == pair:
-                self.pair.setCurrentText(text)
+        if pair in protocols.PAIRS:
+            self.pair.setCurrentIndex(protocols.PAIRS.index(pair))
         movement = settings.get("movement", "left_hand" if person.affected_side == "left" else "right_hand")
-        self.side.setCurrentIndex(int(movement != "left_hand"))
+        self.side.setCurrentIndex(MOVEMENTS.index(movement) if movement in MOVEMENTS else 1)
+        self._show_plan()
         self._show_length()
+
+    def leave(self) -> None:
+        """Give the stimulator back: the session needs it."""
+        self.current.disconnect_stimulator()
+
+    def _show_plan(self) -> None:
+        plan = therapy.plan_of(self.desk.catalogue.subject(self.visit.subject).data)
+        if plan is None:
+            self.plan.setText(tr("No plan yet."))
+        else:
+            self.plan.setText(therapy.progress_words(self.desk.catalogue, self.visit.subject, plan, date.today()))
 
     def _build_fields(self) -> None:
         # What two protocols share stays; the choice of movements is taken out, not destroyed.
@@ -80,104 +128,185 @@ class ProtocolPage(Page):
         while self._form.rowCount():
             self._form.removeRow(0)
         self.fields = {}
-        kind = protocols.kind_of(self.name)
+        comfortable = self.visit.current.get("amplitude_ma")
+        stimulates = protocols.stimulates(self.name)
+        self.limits = limits.limits_of(self.name, stimulates=stimulates, comfortable_ma=comfortable)
         self.sentence.setText(protocols.protocol_sentence(self.name))
-        if kind == "motor-imagery":
+        if self.kind == "motor-imagery":
             self._form.addRow(tr("Movements"), self.pair)
-        elif kind == "rehabilitation":
+        elif self.kind == "rehabilitation":
             self._form.addRow(tr("Hand"), self.side)
         for box in (self.pair, self.side):
-            box.setVisible(box.parent() is not None)
-        for limit in limits.LIMITS[self.name]:
-            self._add_field(limit)
+            if box.parent() is not None:
+                box.setVisible(True)
+        for key, limit in self.limits.items():
+            self._add_field(key, limit)
+        self.current_card.setVisible(stimulates and not self.visit.simulated)
+        self._show_model()
         self._show_length()
 
-    def _add_field(self, limit: limits.Limit) -> None:
-        box = QDoubleSpinBox()
-        box.setDecimals(limit.decimals)
-        # The field takes more than is allowed, so that it can say why it is refused.
-        box.setRange(0, 10 * limit.high)
-        box.setSingleStep(limit.step)
-        box.setValue(limit.start)
-        box.setSuffix(f" {limit.unit}" if limit.unit else "")
-        box.setMinimumWidth(110)
-        name = limits.field_name(limit.key)
-        box.setAccessibleName(name)
-        box.setAccessibleDescription(tr("allowed: {limits}").format(limits=limit.words()))
-        box.setToolTip(box.accessibleDescription())
-        box.valueChanged.connect(lambda _: self._show_length())
+    def _add_field(self, key: str, limit: limits.Limit) -> None:
+        one = limit.of
+        name = limits.field_name(key)
+        box = NumberField(name, low=one.low, high=one.high, decimals=limit.decimals, step=one.step, unit=one.unit)
+        box.set_value(limit.start)
+        box.setMaximumWidth(120)
+        box.changed.connect(self._show_length)
         allowed = QLabel(limit.words())
         allowed.setStyleSheet(f"color: {self.desk.theme.dim};")
         row = QHBoxLayout()
         row.addWidget(box)
         row.addWidget(allowed, 1)
-        self.fields[limit.key] = box
+        self.fields[key] = box
         self._form.addRow(name, row)
 
+    def _new_current(self) -> None:
+        self.changed.emit()
+        self._build_fields()
+
+    # -- what is chosen -----------------------------------------------------------------------------------------------
+
     def settings(self) -> dict[str, Any]:
-        """Return the settings chosen."""
+        """Return the settings chosen; what is no number keeps what is proposed."""
         values: dict[str, Any] = {}
-        for limit in limits.LIMITS[self.name]:
-            value = self.fields[limit.key].value()
-            values[limit.key] = int(value) if limit.whole else float(value)
-        kind = protocols.kind_of(self.name)
-        if kind == "motor-imagery":
-            values["classes"] = list(protocols.PAIRS[self.pair.currentText()])
-        elif kind == "rehabilitation":
-            values["movement"] = ("left_hand", "right_hand")[self.side.currentIndex()]
+        for key, limit in self.limits.items():
+            typed = self.fields[key].value()
+            value = limit.start if typed is None else typed
+            values[key] = round(value) if limit.whole else float(value)
+        if self.kind == "motor-imagery":
+            values["classes"] = list(protocols.PAIRS[self.pair.currentIndex()])
+        elif self.kind == "rehabilitation":
+            values["movement"] = MOVEMENTS[self.side.currentIndex()]
         return values
 
     def refused(self) -> list[str]:
         """Return why the numbers are refused; empty if they are not."""
-        return limits.problems(self.name, {key: box.value() for key, box in self.fields.items()})
+        typed = [text for box in self.fields.values() if box.value() is None and (text := box.problem())]
+        if typed:
+            return typed
+        return limits.problems(self.limits, {key: box.value() or 0.0 for key, box in self.fields.items()})
 
     def _show_length(self) -> None:
-        if len(self.fields) < len(limits.LIMITS[self.name]):
+        if len(self.fields) < len(self.limits):
             return
-        settings, problems = self.settings(), self.refused()
-        minutes = protocols.minutes_of(self.name, settings)
-        trials = protocols.trials_of(self.name, settings)
-        words = {
-            "neurofeedback": tr("{trials} blocks of training\nabout {minutes:.0f} minutes"),
-            "blocks": tr("about {minutes:.0f} minutes"),
-        }.get(protocols.kind_of(self.name), tr("{trials} movements to train\nabout {minutes:.0f} minutes"))
-        self.length.setText(words.format(trials=trials, minutes=minutes))
+        problems = self.refused()
         self.say("\n".join(problems), "BAD" if problems else "")
+        if problems:
+            self.length.setText("–")
+            return
+        try:
+            lines = _dose_lines(self.name, self.settings())
+        except BciError as error:
+            lines = [str(error)]
+        self.length.setText("\n".join(lines))
+
+    def _show_model(self) -> None:
+        found = None
+        if protocols.learns(self.name) and not self.visit.simulated:
+            found = models.last_good(self.desk.catalogue, self.visit.subject, self.name)
+        self.model_card.setVisible(protocols.learns(self.name))
+        self.use_model.setVisible(found is not None)
+        if self.visit.model and self.visit.model_note:
+            self.model.setText(f"● {self.visit.model_note}")
+        elif found is None:
+            self.model.setText(tr("No good model of an earlier visit: the session begins with a calibration."))
+        else:
+            self.model.setText(models.words_of(found))
+
+    def _use_model(self) -> None:
+        found = models.last_good(self.desk.catalogue, self.visit.subject, self.name)
+        if found is None:
+            return
+        self.visit.model, self.visit.model_note = found.path, models.words_of(found)
+        self.visit.recentre = True
+        classes = tuple(found.scores.get("classes", ()))
+        if classes in protocols.PAIRS:
+            self.pair.setCurrentIndex(protocols.PAIRS.index(classes))
+        self._show_model()
+        self.say(tr("No calibration: the model follows the rest of today, and the first trials show whether it holds."))
+        self.changed.emit()
 
     def _save_plan(self) -> None:
-        if self.refused():
+        problems = self.refused() + [text for box in (self.weeks, self.per_week) if (text := box.problem())]
+        if problems:
+            self.say("\n".join(problems), "BAD")
             return
         code = self.visit.subject
         data = dict(self.desk.catalogue.subject(code).data)
         data["plan"] = {"protocol": self.name, "settings": self.settings()}
-        self.desk.catalogue.update_subject(code, data=data)
-        self.say(tr("The plan of {code} is saved.").format(code=code), "GOOD")
-
-    def go_on(self) -> None:
-        """Check the settings as the engine would, and go on."""
-        state = self.visit
-        settings, problems = self.settings(), self.refused()
-        if problems:
-            self.say("\n".join(problems), "BAD")
-            return
         try:
-            protocols.build(
+            data["therapy_plan"] = therapy.make_plan(
                 self.name,
-                source=state.device,
-                subject=state.subject,
-                operator=state.operator,
-                folder=str(self.desk.data),
-                settings=settings,
-                phase="session",
+                self.settings(),
+                weeks=round(self.weeks.value() or 1),
+                per_week=round(self.per_week.value() or 1),
+                start=date.today(),
             )
         except BciError as error:
             self.say(str(error), "BAD")
             return
-        if "fes" in self.name and "fes" not in state.consent.get("scopes", ()):
-            self.say(tr("The patient has not agreed to electrical stimulation."), "BAD")
+        self.desk.catalogue.update_subject(code, data=data)
+        self._show_plan()
+        self.say(tr("The plan of {code} is saved.").format(code=code), "GOOD")
+
+    def go_on(self) -> None:
+        """Check the settings as the engine would, and go on."""
+        visit = self.visit
+        settings, problems = self.settings(), self.refused()
+        if problems:
+            self.say("\n".join(problems), "BAD")
             return
-        if settings != state.settings or self.name != state.protocol:
-            state.model = ""
-        state.protocol, state.settings = self.name, settings
+        changed = settings != visit.settings or self.name != visit.protocol
+        before = (visit.protocol, visit.settings)
+        visit.protocol, visit.settings = self.name, settings
+        problem = protocols.forbidden_reason(visit) or self._electrodes() or self._unfit(settings)
+        if problem:
+            visit.protocol, visit.settings = before
+            self.say(problem, "BAD")
+            return
+        if changed and not visit.model_note:
+            # What was learned for other movements says nothing about these.
+            visit.model = ""
         self.say("")
         self.done.emit()
+
+    def _electrodes(self) -> str:
+        quality = {name: Quality(level) for name, level in self.visit.electrodes.items()}
+        if self.visit.electrodes_for != self.visit.device or not quality:
+            return tr("Measure the electrodes of this headset first.")
+        needed = protocols.needed_channels(self.visit.protocol, self.visit.settings)
+        return " ".join(electrode_problems(quality, needed))
+
+    def _unfit(self, settings: dict[str, Any]) -> str:
+        try:
+            protocols.build(self.visit, folder=str(self.desk.data), settings=settings, phase="session")
+        except BciError as error:
+            return str(error)
+        return ""
+
+
+def _dose_lines(protocol: str, settings: dict[str, Any]) -> list[str]:
+    """Return minutes, trials and dose as the paradigm itself states them."""
+    session = protocols.outline_of_phase(protocol, settings)
+    lines = []
+    if session.trials:
+        kind = protocols.kind_of(protocol)
+        words = {
+            "neurofeedback": tr("{trials} blocks of training"),
+            "p300-speller": tr("{trials} letters"),
+            "ssvep-menu": tr("{trials} choices"),
+            "vigilance": tr("{trials} drive"),
+        }.get(kind, tr("{trials} movements to train"))
+        lines.append(words.format(trials=session.trials))
+    if session.minutes is not None:
+        lines.append(tr("about {minutes:.0f} minutes").format(minutes=session.minutes))
+    if session.dose_seconds:
+        lines.append(tr("help for at most {seconds:.0f} s in all").format(seconds=session.dose_seconds))
+    if protocols.learns(protocol):
+        calibration = protocols.outline_of_phase(protocol, settings, phase="calibration")
+        lines.append(
+            tr("before it a calibration of {trials} trials, about {minutes:.0f} minutes").format(
+                trials=calibration.calibration_trials, minutes=calibration.minutes or 0.0
+            )
+        )
+    return lines

@@ -1,26 +1,38 @@
 """What the pages share while the engine runs, and the calibration."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QWidget
 
-from bcikit.clinic import protocols
+from bcikit.clinic import protocols, wording
 from bcikit.clinic.base import Desk, Page, card
 from bcikit.clinic.counts import Counts, counts_of
-from bcikit.clinic.patient_window import PatientWindow
+from bcikit.clinic.question import Question, ReasonLine
 from bcikit.clinic.runner import Job
+from bcikit.clinic.stop_line import STOPPED, StopLine
+from bcikit.clinic.strays import enter_strays
 from bcikit.clinic.verdict import judge
+from bcikit.presentation.layout import Viewing
+from bcikit.presentation.qt.view import SceneView
+from bcikit.presentation.qt.window import PatientWindow
 from bcikit.signal import BciError
 from bcikit.ui.inputs import button
-from bcikit.ui.rules import why_nothing_moves
 from bcikit.ui.status import Status
+from bcikit.ui.veil import Veil
 from bcikit.ui.words import tr
+
+STALE_S = 1.0
+"""Seconds without a word of the engine after which nothing that is shown stands as new."""
 
 
 class RunPage(Page):
-    """What calibration and session share: the engine, the patient's window, progress."""
+    """What calibration and session share: the engine, the patient's window, progress, STOP.
+
+    What is shown is what the engine says now. While it says nothing, everything is veiled and says for how long; what
+    an earlier session left stands nowhere.
+    """
 
     phase = ""
 
@@ -33,13 +45,33 @@ class RunPage(Page):
         self.start = button(tr("Start"), self.begin, primary=True)
         self.stop = button(tr("STOP"), self.stop_now, hint=tr("Stop everything (space bar)"))
         self.stop.setProperty("stop", "true")
-        self.acknowledge = button(tr("Acknowledge"), self._acknowledge, hint=tr("After a stop: the cause is mended"))
-        self.finish = button(tr("Finish early"), self._finish)
+        self.acknowledge = button(tr("Acknowledge ..."), self._ask_reason, hint=tr("After a stop: the cause is mended"))
+        self.finish = button(tr("Finish early ..."), self._ask_finish)
         self.screen_button = button(tr("Patient's window"), self.show_patient)
         for one in (self.start, self.stop, self.acknowledge, self.finish, self.screen_button):
             one.setMinimumHeight(40)
+        self.stop.setMinimumWidth(150)
+        self.stop_line = StopLine(desk.theme)
+        self.reason = ReasonLine()
+        self.reason.given.connect(self._acknowledge)
+        self.sure = Question(desk.theme)
+        self.veil = Veil(self, desk.theme, keep=(self.stop, self.stop_line, self.header_of_page))
         self.counts = Counts()
         self._late = False
+        self._shown: dict[str, dict[str, Any]] = {}
+
+    def make_bar(self, *buttons: QWidget) -> None:
+        """Put the buttons into a line that does not scroll, STOP at its end."""
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        for widget in buttons:
+            row.addWidget(widget)
+        row.addStretch(1)
+        row.addWidget(self.stop)
+        self.bar.addLayout(row)
+        self.bar.addWidget(self.stop_line)
+        self.bar.addWidget(self.reason)
+        self.bar.addWidget(self.sure)
 
     @property
     def patient(self) -> PatientWindow | None:
@@ -79,43 +111,48 @@ class RunPage(Page):
         self.desk.runner.send("start", who=self.visit.operator)
 
     def _start_engine(self) -> None:
-        state = self.visit
-        folder = self.desk.data / f"{state.subject}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{self.phase}"
+        visit = self.visit
+        folder = self.desk.data / f"{visit.subject}-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{self.phase}"
         number = 2
         while folder.exists():
             folder = folder.with_name(f"{folder.name.removesuffix(f'-{number - 1}')}-{number}")
             number += 1
+        self.forget_session()
         try:
             config = protocols.build(
-                state.protocol,
-                source=state.device,
-                subject=state.subject,
-                operator=state.operator,
+                visit,
                 folder=str(folder),
                 settings=self.remaining(),
                 phase=self.phase,
-                model=state.model,
-                seed=1 + len(state.calibrations) + len(state.parts),
+                seed=1 + len(visit.calibrations) + len(visit.parts),
             )
             self.desk.runner.start(
                 Job(
                     config=config,
-                    operator=state.operator,
-                    subject=state.subject,
-                    consent=state.consent,
-                    screening=state.screening,
+                    operator=visit.operator,
+                    subject=visit.subject,
+                    consent=visit.consent,
+                    screening=visit.screening,
+                    stop_tested=visit.stop_tested,
+                    idle=visit.idle,
                 )
             )
         except BciError as error:
             self.say(str(error), "BAD")
             return
-        self.status = Status()
-        state.running, state.running_step = self.desk.runner.handshake, self.phase
-        (state.calibrations if self.phase == "calibration" else state.parts).append(str(folder))
+        visit.running, visit.running_step = self.desk.runner.handshake, self.phase
+        (visit.calibrations if self.phase == "calibration" else visit.parts).append(str(folder))
         self.counts.next_part()
         self.changed.emit()
         self.say(tr("Starting ..."))
         self.show_running()
+
+    def forget_session(self) -> None:
+        """Show nothing of the session before: its state, its picture, its stop."""
+        self.status = Status()
+        self._shown = {}
+        self.stop_line.clear()
+        self.reason.hide()
 
     def remaining(self) -> dict[str, Any]:
         """Return the settings of what is still to be done."""
@@ -127,6 +164,10 @@ class RunPage(Page):
         self.progress.setValue(min(self.trials, self.progress.maximum()))
         self.show_running()
 
+    def first_focus(self) -> QWidget:
+        """Return the button that begins, or the one that leads on where nothing is to begin."""
+        return self.start if self.start.isEnabled() else self.next_button
+
     def show_running(self) -> None:
         """Enable what makes sense now."""
         running, state = self.desk.runner.running, self.status.state
@@ -136,7 +177,7 @@ class RunPage(Page):
         self.start.setAccessibleName(self.start.text())
         self.stop.setEnabled(running)
         self.finish.setEnabled(running)
-        self.acknowledge.setEnabled(running and state in ("SAFE_STOP", "ESTOP"))
+        self.acknowledge.setEnabled(running and state in STOPPED)
         self.back_button.setEnabled(not running)
 
     @property
@@ -144,17 +185,55 @@ class RunPage(Page):
         """True if Start does the rest of what was begun."""
         return False
 
+    def refresh(self) -> None:
+        """Say how old is what is shown, and whether a STOP was received."""
+        runner = self.desk.runner
+        self.stop_line.follow(runner, self.status.state)
+        age = runner.age if runner.running else 0.0
+        if age is None:
+            words = tr("Waiting for the headset: {seconds} s. A wireless one may need a minute.")
+            self.veil.say("")
+            self.say(words.format(seconds=round(runner.waited)))
+        elif age > STALE_S:
+            self.veil.say(tr("Nothing was heard of the engine for {seconds} s").format(seconds=round(age)))
+        else:
+            self.veil.say("")
+
+    # -- stop, acknowledge, end ----------------------------------------------------------------------------------------
+
     def stop_now(self) -> None:
         """Stop everything that moves."""
         if self.desk.runner.running:
-            self.desk.runner.send("stop", reason="therapist pressed STOP", who=self.visit.operator)
-            self.say(tr("STOP was sent"), "WARN")
+            self.stop_line.sent(self.desk.runner.send("stop", reason="STOP key", who=self.visit.operator))
+
+    def _ask_reason(self) -> None:
+        self.reason.ask()
+
+    def _acknowledge(self, reason: str) -> None:
+        self.desk.runner.send("acknowledge", who=self.visit.operator, reason=reason)
+        self.visit.notes.append(tr("Acknowledged: {reason}").format(reason=reason))
+        self.changed.emit()
+
+    def _ask_finish(self) -> None:
+        self.sure.ask(tr("End this part before it is complete? What was done is kept."), tr("Finish"), self._finish)
+
+    def _finish(self) -> None:
+        self.desk.runner.send("finish")
+        self.say(tr("Finishing ..."))
+
+    # -- the patient's window ------------------------------------------------------------------------------------------
 
     def show_patient(self) -> None:
         """Open the patient's window on the second screen, or beside this one."""
         if self.desk.patient is None:
-            self.desk.patient = PatientWindow()
-        self.desk.patient.place()
+            view = Viewing(language="zh" if tr("language") == "语言" else "en")
+            self.desk.patient = PatientWindow(SceneView(view=view))
+            for message in self._shown.values():
+                # A window that comes late shows what is shown now.
+                self.desk.patient.scene.take(message)
+        self.desk.patient.place("second")
+        # The keyboard stays here; the space bar stops from both.
+        self.window().activateWindow()
         self._note_patient(shown=True)
 
     def close_patient(self) -> None:
@@ -169,14 +248,25 @@ class RunPage(Page):
             self.visit.patient_shown = shown
             self.changed.emit()
 
+    def show_to_patient(self, message: dict[str, Any]) -> None:
+        """Draw what the patient sees, in the patient's window."""
+        if self.patient is not None:
+            self.patient.scene.take(message)
+
+    # -- what the engine says ------------------------------------------------------------------------------------------
+
     def take(self, message: dict[str, Any]) -> None:
         """Follow the engine."""
         kind = message.get("type")
         if self._late:
             self.catch_up(running=False)
-        self.status.take(message)
-        if self.patient is not None:
-            self.patient.take(message)
+        if kind == "snapshot":
+            self.status.forget()
+        elif kind not in ("result", "failed"):
+            self.status.take(message)
+        if kind in ("show", "command", "state", "safe"):
+            self._shown[str(kind)] = message
+            self.show_to_patient(message)
         self.counts.take(message)
         self.progress.setValue(min(self.trials, self.progress.maximum()))
         if kind == "event":
@@ -191,14 +281,7 @@ class RunPage(Page):
 
     def _say_refusal(self, message: dict[str, Any]) -> None:
         if message.get("name") == "operator/refused":
-            self.say(str((message.get("data") or {}).get("reason", "")), "BAD")
-
-    def _acknowledge(self) -> None:
-        self.desk.runner.send("acknowledge", who=self.visit.operator, reason="cause mended, patient is well")
-
-    def _finish(self) -> None:
-        self.desk.runner.send("finish")
-        self.say(tr("Finishing ..."))
+            self.say(tr("Not yet: {why}").format(why=str((message.get("data") or {}).get("reason", ""))), "BAD")
 
     def _over(self) -> None:
         # The engine's last words may be lost with it; what it wrote down is not.
@@ -206,14 +289,19 @@ class RunPage(Page):
         if written.total.trials > self.trials:
             self.counts = written
             self.progress.setValue(min(self.trials, self.progress.maximum()))
+        self.veil.say("")
+        self.stop_line.clear()
+        self.reason.hide()
         self.visit.running = ""
         self.changed.emit()
 
     def on_result(self, values: dict[str, Any], folder: Path) -> None:
         """Take the result of a part."""
 
-    def on_failure(self, error: str, folder: Path) -> None:  # noqa: ARG002
-        """Say what went wrong; what was recorded stays."""
+    def on_failure(self, error: str, folder: Path) -> None:
+        """Say what went wrong; what was recorded stays, and what was done of a training is entered."""
+        if self.phase == "session" and not self.visit.simulated and folder.is_dir():
+            enter_strays(self.desk.catalogue, self.desk.data)
         self.say(f"{error} " + tr("What was recorded is kept. Press Start to go on."), "BAD")
 
 
@@ -234,13 +322,7 @@ class CalibrationPage(RunPage):
         self.verdict.setAccessibleName(tr("Verdict"))
         self.now = QLabel("")
         self.now.setStyleSheet("font-size: 16px; border: none;")
-        row = QHBoxLayout()
-        for widget in (self.start, self.acknowledge, self.finish, self.screen_button):
-            row.addWidget(widget)
-        row.addStretch(1)
-        self.stop.setMinimumWidth(150)
-        row.addWidget(self.stop)
-        self.body.addLayout(row)
+        self.make_bar(self.start, self.acknowledge, self.finish, self.screen_button)
         self.body.addWidget(card(self.now, self.progress, title=tr("Progress")))
         self.body.addWidget(card(self.verdict, title=tr("Verdict")))
         self.body.addStretch(1)
@@ -262,8 +344,8 @@ class CalibrationPage(RunPage):
             words = tr("Trial {trial} of {all}").format(
                 trial=min(self.trials + 1, self.progress.maximum()), all=self.progress.maximum()
             )
-            why, advice = why_nothing_moves(self.status)
-            stopped = self.status.state in ("SAFE_STOP", "ESTOP", "FATAL")
+            why, advice = wording.why(self.status)
+            stopped = self.status.state in STOPPED
             self.now.setText(f"{why}\n{advice}" if stopped else words)
 
     def on_result(self, values: dict[str, Any], folder: Path) -> None:
@@ -289,12 +371,6 @@ class CalibrationPage(RunPage):
                 )
             self.next_button.setFocus()
         self.changed.emit()
-
-    def reset(self) -> None:
-        """Forget the person before."""
-        self.counts = Counts()
-        self.verdict.setText(tr("Not calibrated yet"))
-        self.verdict.setStyleSheet("font-size: 16px; border: none;")
 
     def show_verdict(self, text: str, level: str) -> None:
         """Show the verdict with its shape."""

@@ -1,22 +1,24 @@
 """The page of the training itself."""
 
+from collections import deque
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSlider, QVBoxLayout
 
-from bcikit.clinic import protocols
+from bcikit.clinic import protocols, wording
 from bcikit.clinic.base import Desk, card
-from bcikit.clinic.counts import Counts
+from bcikit.clinic.checks import ArmingChecks
 from bcikit.clinic.pages_run import RunPage
 from bcikit.clinic.strays import results_of
 from bcikit.decoding import accuracy_interval
+from bcikit.presentation.layout import Viewing
+from bcikit.presentation.qt.view import SceneView
 from bcikit.signal import BciError
 from bcikit.ui.bars import DecisionBars
-from bcikit.ui.hand import HandView
 from bcikit.ui.inputs import button
-from bcikit.ui.rules import state_text, why_nothing_moves
+from bcikit.ui.rules import state_text
 from bcikit.ui.strip import StatusStrip
 from bcikit.ui.words import tr
 
@@ -35,8 +37,13 @@ class SessionPage(RunPage):
         )
         self.strip = StatusStrip(desk.theme)
         self.strip.stop.setVisible(False)
-        self.hand = HandView(desk.theme)
+        # What the patient sees, so that both speak of the same hand.
+        self.picture = SceneView(copy=True, view=Viewing(language="zh" if tr("language") == "语言" else "en"))
+        self.picture.setAccessibleName(tr("What the patient sees"))
+        self.picture.setMinimumHeight(150)
         self.bars = DecisionBars(desk.theme)
+        self.bars.setMinimumHeight(70)
+        self.checks = ArmingChecks(self.visit, desk.runner)
         self.pause = button(tr("Pause"), self._pause, checkable=True)
         self.pause.setMinimumHeight(40)
         self.state = QLabel("")
@@ -64,18 +71,20 @@ class SessionPage(RunPage):
         self.difficulty.valueChanged.connect(self._difficulty)
         self._show_difficulty(70)
         self._build()
-        self.reset()
+        self.ended = ""
+        self._knows_pause = self._stale = False
+        # Only who pressed Start in this window lets it arm; one that comes late arms nothing by itself.
+        self._wants_arm = False
+        self._sure: deque[float] = deque(maxlen=400)
+        self._still = 0
 
     def _build(self) -> None:
-        row = QHBoxLayout()
-        for widget in (self.start, self.pause, self.acknowledge, self.finish, self.screen_button):
-            row.addWidget(widget)
-        row.addStretch(1)
-        self.stop.setMinimumWidth(150)
-        row.addWidget(self.stop)
+        self.make_bar(self.start, self.pause, self.acknowledge, self.finish, self.screen_button)
         left, right = QVBoxLayout(), QVBoxLayout()
-        left.addWidget(card(self.hand, stretch=(1,)), 3)
+        left.addWidget(card(self.picture, stretch=(1,)), 3)
         left.addWidget(card(self.bars, stretch=(1,)), 1)
+        self.checks_card = card(self.checks, title=tr("Before anything is armed"))
+        right.addWidget(self.checks_card)
         right.addWidget(card(self.state, title=tr("What happens")), 2)
         right.addWidget(card(self.progress, self.accuracy, self.dose, title=tr("So far")))
         self.difficulty_card = card(self.difficulty_label, self.difficulty)
@@ -85,16 +94,7 @@ class SessionPage(RunPage):
         columns.addLayout(left, 3)
         columns.addLayout(right, 2)
         self.body.addWidget(self.strip)
-        self.body.addLayout(row)
         self.body.addLayout(columns, 1)
-
-    def reset(self) -> None:
-        """Begin to count anew."""
-        self.counts = Counts()
-        self.ended = ""
-        self._knows_pause = self._stale = False
-        # Only who pressed Start in this window lets it arm; one that comes late arms nothing by itself.
-        self._wants_arm = False
 
     @property
     def can_go_on(self) -> bool:
@@ -107,6 +107,8 @@ class SessionPage(RunPage):
         settings = self.visit.settings
         kind = protocols.kind_of(self.visit.protocol)
         self.difficulty_card.setVisible(kind == "rehabilitation")
+        self.checks_card.setVisible(self.real)
+        self.checks.show_state("")
         self.difficulty.blockSignals(True)
         self.difficulty.setValue(round(100 * float(settings.get("threshold", 0.7))))
         self.difficulty.blockSignals(False)
@@ -118,14 +120,32 @@ class SessionPage(RunPage):
         state = self.visit
         return protocols.remaining(state.protocol, state.settings, done=self.trials)
 
+    @property
+    def real(self) -> bool:
+        """True where something touches the patient: then a person arms it, once everything is there."""
+        return protocols.profile_of(self.visit) in ("fes", "robot")
+
+    def forget_session(self) -> None:
+        """Show nothing of the session before."""
+        super().forget_session()
+        self.ended = ""
+        self._knows_pause = False
+        self._sure.clear()
+        self._still = 0
+        self.picture.blank(blanked=False)
+        self._show()
+
     def begin(self) -> None:
         """Start, or go on after a stop or a pause."""
-        self._wants_arm = not self.desk.runner.running
+        self._wants_arm = not self.desk.runner.running and not self.real
         super().begin()
         self._show_pause(paused=False)
 
     def go(self) -> None:
         """Arm, and go on; out of a pause, too."""
+        if self.real and self.checks.missing:
+            self.say(tr("Not yet: {why}").format(why=", ".join(self.checks.missing)), "WARN")
+            return
         who = self.visit.operator
         if self.pause.isChecked():
             self.desk.runner.send("resume")
@@ -145,6 +165,10 @@ class SessionPage(RunPage):
         before = self.status.state
         super().take(message)
         kind = message.get("type")
+        if self.real:
+            self.checks.take(message, self.status.state)
+        if kind == "decision":
+            self._sure.append(max((message.get("decision") or {}).get("probabilities") or [0.0]))
         if self.status.state == "ACTIVE" and before != "ACTIVE":
             self.say("")
         if kind not in ("result", "failed") and self._wants_arm and self.status.state in ("", "STANDBY"):
@@ -159,6 +183,8 @@ class SessionPage(RunPage):
 
     def _take_event(self, message: dict[str, Any]) -> None:
         data = message.get("data") or {}
+        if message.get("name") == "trial/end" and not data.get("interrupted"):
+            self._still = 0 if self.counts.moved_in(int(data.get("trial", -1))) else self._still + 1
         if message.get("name") in ("operator/pause", "operator/resume"):
             self._show_pause(paused=message["name"] == "operator/pause")
         runs = data.get("kind") not in ("break", "baseline")
@@ -167,7 +193,10 @@ class SessionPage(RunPage):
             self.go()
 
     def refresh(self) -> None:
-        """Show what came since the last time."""
+        """Show what came since the last time, and how old it is."""
+        super().refresh()
+        if self.real:
+            self.checks.tick()
         if self._stale:
             self._stale = False
             self._show()
@@ -175,21 +204,25 @@ class SessionPage(RunPage):
     def _show(self) -> None:
         status = self.status
         self.strip.refresh(status, age=status.health.get("age"), loss=None)
-        why, advice = why_nothing_moves(status)
+        why, advice = wording.why(status)
         state, todo = state_text(status.state if self.desk.runner.running else "FINISHED" if self.ended else "")
         lines = [state] + [part for part in (why if why != state else "", advice or todo) if part]
-        self.state.setText("\n".join(lines))
-        closure = float(status.output.get("closure", 0.0) or 0.0)
-        self.hand.show_state(closure, text=why, held=bool(why) and bool(status.state))
+        adjustable = protocols.kind_of(self.visit.protocol) == "rehabilitation"
+        propose = wording.proposal(self._still, list(self._sure), status.threshold(), adjustable=adjustable)
+        self.state.setText("\n".join([*lines, propose] if propose else lines))
         allowed = bool(status.verdict.get("allowed")) if status.verdict else None
         self.bars.threshold = status.threshold()
-        self.bars.show_decision(status.decision, allowed=allowed and not why, verdict=why or tr("Let through"))
+        self.bars.show_decision(status.decision, allowed=allowed and not why, verdict=why or tr("It moves"))
         total = self.counts.total
         if total.answered:
             low, high = accuracy_interval(total.correct, total.answered)
             self.accuracy.setText(
-                tr("{percent:.0f} % of {n} right (95 % interval {low:.0f} to {high:.0f} %)").format(
-                    percent=100 * total.correct / total.answered, n=total.answered, low=100 * low, high=100 * high
+                tr("{moved} of {n} trials moved something, {right} of them the right way").format(
+                    moved=total.moved, n=total.trials, right=total.moved_right
+                )
+                + "\n"
+                + tr("Decoded rightly, moved or not: {percent:.0f} % (95 % interval {low:.0f} to {high:.0f} %)").format(
+                    percent=100 * total.correct / total.answered, low=100 * low, high=100 * high
                 )
             )
         else:
@@ -227,6 +260,11 @@ class SessionPage(RunPage):
                 ),
                 "WARN",
             )
+
+    def show_to_patient(self, message: dict[str, Any]) -> None:
+        """Draw what the patient sees, here and in the patient's window."""
+        super().show_to_patient(message)
+        self.picture.take(message)
 
     def _pause(self) -> None:
         if self.pause.isChecked():

@@ -1,24 +1,25 @@
 """Protocols that the clinic window offers, and the sessions that are made of them."""
 
+import json
 from collections.abc import Mapping
+from functools import cache, lru_cache
 from typing import Any
 
-from bcikit.clinic.limits import LIMITS
-from bcikit.paradigms import make_paradigm, read_paradigm
+from bcikit.clinic.people import SIMULATED
+from bcikit.clinic.visit import Visit
+from bcikit.paradigms import Paradigm, make_paradigm, read_paradigm
+from bcikit.paradigms.outline import Outline, outline_of
 from bcikit.session.config import SessionConfig, config_from
 from bcikit.session.shipped import shipped_config, with_options
+from bcikit.signal import Address, BciError
 from bcikit.ui.words import tr
 
-PAIRS: dict[str, tuple[str, ...]] = {
-    "left_hand / right_hand": ("left_hand", "right_hand"),
-    "right_hand / feet": ("right_hand", "feet"),
-    "left_hand / feet": ("left_hand", "feet"),
-}
+PAIRS: tuple[tuple[str, ...], ...] = (("left_hand", "right_hand"), ("right_hand", "feet"), ("left_hand", "feet"))
 """Pairs of movements that motor imagery may tell apart."""
 
 _RUNS = {"motor-imagery": "feedback_runs", "rehabilitation": "runs"}
-_TRIAL_SECONDS = {"motor-imagery": 10.5, "rehabilitation": 16.0}
-_NO_DECISIONS = ("neurofeedback", "blocks")
+_FLICKER = ("p300-speller", "ssvep-menu")
+_TABLES = ("assist", "gate")
 
 
 def protocol_names() -> dict[str, str]:
@@ -26,10 +27,14 @@ def protocol_names() -> dict[str, str]:
     return {
         "motor-imagery": tr("Motor imagery with a virtual hand"),
         "action-observation": tr("Action observation and attempted movement"),
-        "motor-imagery-fes": tr("Hand opening with functional electrical stimulation (simulated)"),
+        "motor-imagery-fes": tr("Attempted hand opening with functional electrical stimulation"),
         "neurofeedback-smr": tr("Neurofeedback of the sensorimotor rhythm"),
         "neurofeedback-alpha": tr("Neurofeedback of the alpha rhythm"),
+        "p300-speller": tr("Communication: letters by P300"),
+        "ssvep-menu": tr("Communication: menu by flicker (SSVEP)"),
         "eyes-open-closed": tr("Check: eyes open, eyes closed"),
+        "resting-state": tr("Resting state"),
+        "driving-vigilance": tr("Vigilance in a driving simulator"),
     }
 
 
@@ -50,56 +55,85 @@ def protocol_sentence(protocol: str) -> str:
             "The hand closes while 12 to 15 Hz over the motor strip is strong; nothing to calibrate."
         ),
         "neurofeedback-alpha": tr("The hand closes while 8 to 12 Hz at the back is strong; nothing to calibrate."),
+        "p300-speller": tr("Rows and columns of letters flash; the patient counts the flashes of one letter."),
+        "ssvep-menu": tr("Fields flicker, each at its own rate; the patient looks at one of them."),
         "eyes-open-closed": tr(
-            "Two minutes of rest: closed eyes must raise the alpha rhythm, or the signal is no EEG."
+            "Two minutes of rest. In most people closed eyes raise the alpha rhythm at the back; the report says by "
+            "how much. A few healthy people show none."
         ),
+        "resting-state": tr("The patient sits still and looks at a cross; nothing is decided."),
+        "driving-vigilance": tr("A long drive in the simulator; drowsiness is warned of, nothing is steered."),
     }[protocol]
+
+
+@cache
+def _plain(protocol: str) -> Paradigm:
+    return make_paradigm(protocol)
 
 
 def kind_of(protocol: str) -> str:
     """Return the kind of paradigm of a protocol."""
-    return make_paradigm(protocol).kind
+    return _plain(protocol).kind
+
+
+def stimulates(protocol: str) -> bool:
+    """Return whether a protocol sends current through a muscle."""
+    return bool(read_paradigm(protocol).get("assist", {}).get("command") == "stimulate")
+
+
+def flickers(protocol: str) -> bool:
+    """Return whether a protocol flickers or flashes."""
+    return kind_of(protocol) in _FLICKER
 
 
 def learns(protocol: str) -> bool:
-    """Return whether the protocol needs a calibration."""
-    return kind_of(protocol) not in _NO_DECISIONS
+    """Return whether the protocol needs a calibration of its own step."""
+    return kind_of(protocol) in _RUNS
+
+
+def _paradigm_settings(protocol: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of the paradigm among those that a therapist chose; "assist.x" becomes its table."""
+    chosen: dict[str, Any] = {key: value for key, value in settings.items() if "." not in key}
+    assist = {key.removeprefix("assist."): value for key, value in settings.items() if key.startswith("assist.")}
+    if assist:
+        chosen["assist"] = {**read_paradigm(protocol).get("assist", {}), **assist}
+    if kind_of(protocol) == "motor-imagery":
+        # The baselines belong to research protocols; a therapy session begins with the first trial.
+        chosen.setdefault("eyes_open", 0.0)
+        chosen.setdefault("eyes_closed", 0.0)
+    return chosen
+
+
+def of_phase(protocol: str, settings: Mapping[str, Any], phase: str) -> dict[str, Any]:
+    """Return the paradigm's settings for "calibration" or "session" alone."""
+    chosen = _paradigm_settings(protocol, settings)
+    if learns(protocol):
+        chosen[_RUNS[kind_of(protocol)] if phase == "calibration" else "calibration_runs"] = 0
+    return chosen
+
+
+def outline_of_phase(protocol: str, settings: Mapping[str, Any], *, phase: str = "session") -> Outline:
+    """Return what a calibration or a training comes to; the paradigm itself says it."""
+    return _outline(protocol, json.dumps(of_phase(protocol, settings, phase), sort_keys=True))
+
+
+@lru_cache(maxsize=64)
+def _outline(protocol: str, settings: str) -> Outline:
+    return outline_of(protocol, json.loads(settings))
 
 
 def needed_channels(protocol: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the electrodes that a protocol listens to: without them it cannot work."""
-    kind = kind_of(protocol)
-    if kind == "rehabilitation":
-        return ("C3", "C4")
-    if kind == "motor-imagery":
-        classes = settings.get("classes", ("left_hand", "right_hand"))
-        return ("C3", "C4", "Cz") if any("feet" in name for name in classes) else ("C3", "C4")
-    return ()
+    """Return the electrodes without which a protocol cannot work."""
+    return make_paradigm({**of_phase(protocol, settings, "session"), "base": protocol}).needs
 
 
 def trials_of(protocol: str, settings: Mapping[str, Any], *, phase: str = "session") -> int:
-    """Return how many trials, blocks or phases a calibration or a session has."""
-    kind = kind_of(protocol)
-    if kind == "neurofeedback":
-        return int(settings.get("blocks", 4))
-    if kind == "blocks":
+    """Return how many trials, blocks or choices a calibration or a training has."""
+    try:
+        found = outline_of_phase(protocol, settings, phase=phase)
+    except BciError:
         return 0
-    runs = settings.get("calibration_runs" if phase == "calibration" else _RUNS[kind], 1)
-    return int(runs) * int(settings.get("trials_per_run", 20))
-
-
-def minutes_of(protocol: str, settings: Mapping[str, Any]) -> float:
-    """Return about how long the training takes, in minutes."""
-    kind = kind_of(protocol)
-    if kind == "neurofeedback":
-        blocks = int(settings.get("blocks", 4))
-        pauses = (blocks - 1) * float(settings.get("between_blocks", 60))
-        return (float(settings.get("baseline", 120)) + blocks * float(settings.get("block", 270)) + pauses) / 60
-    if kind == "blocks":
-        return 2.0 * float(settings.get("repeats", 1))
-    runs = int(settings.get(_RUNS[kind], 3))
-    pauses = (runs - 1) * float(settings.get("between_runs", 30))
-    return (trials_of(protocol, settings) * _TRIAL_SECONDS[kind] + pauses) / 60
+    return found.calibration_trials if phase == "calibration" else found.trials
 
 
 def remaining(protocol: str, settings: Mapping[str, Any], *, done: int) -> dict[str, Any]:
@@ -119,62 +153,96 @@ def remaining(protocol: str, settings: Mapping[str, Any], *, done: int) -> dict[
     return chosen
 
 
+def profile_of(visit: Visit) -> str:
+    """Return the profile of the gate: "simulation" only for who is none, "fes" where current flows, else "vr"."""
+    if visit.simulated:
+        return "simulation"
+    return "fes" if stimulates(visit.protocol) else "vr"
+
+
+def forbidden_reason(visit: Visit) -> str:
+    """Return why this visit forbids the protocol; "" if it does not. The engine asks the same again."""
+    from bcikit.clinic.forms import forbidden
+    from bcikit.safety.consent import Screening
+
+    if visit.simulated:
+        return ""
+    scopes = dict.fromkeys(visit.consent.get("scopes", ()), True)
+    found = forbidden(Screening.model_validate(visit.screening), scopes)
+    wanted = ["fes"] if stimulates(visit.protocol) else ["vr"]
+    wanted += ["stimulate"] if flickers(visit.protocol) else []
+    names = {
+        "fes": tr("Electrical current is not allowed today: {why}."),
+        "vr": tr("Training with the screen is not allowed today: {why}."),
+        "stimulate": tr("Flashing or flickering light is not allowed today: {why}."),
+    }
+    return " ".join(names[what].format(why=found[what]) for what in wanted if what in found)
+
+
+def _gate(visit: Visit, base: Mapping[str, Any], settings: Mapping[str, Any], longest: float | None) -> dict[str, Any]:
+    gate = dict(base)
+    gate |= {key.removeprefix("gate."): value for key, value in settings.items() if key.startswith("gate.")}
+    gate["profile"] = profile_of(visit)
+    if gate["profile"] == "fes":
+        # What the paradigm proposes for pictures has no say where current flows.
+        for key in ("idle_label", "confidence", "margin"):
+            gate.pop(key, None)
+    elif longest is not None:
+        gate["run_max_s"] = min(3600.0, max(float(gate.get("run_max_s", 480.0)), 1.5 * longest))
+        gate["session_max_s"] = 3600.0
+    return gate
+
+
 def build(
-    protocol: str,
+    visit: Visit,
     *,
-    source: str,
-    subject: str,
-    operator: str,
     folder: str,
     settings: Mapping[str, Any],
     phase: str,
-    model: str = "",
     seed: int = 1,
 ) -> SessionConfig:
-    """Return the configuration of a calibration or of a session.
+    """Return the configuration of a calibration or of a session of a visit.
 
     Parameters
     ----------
-    protocol : str
-        Name of a shipped paradigm.
-    source : str
-        Address of the device.
+    visit : Visit
+        Whose; its device, protocol, model and current.
+    folder : str
+        Where it is recorded.
     settings : mapping
         What the therapist chose: settings of the paradigm, "assist.NAME" and "gate.NAME".
     phase : str
         "calibration" (nothing moves, a model comes out) or "session" (with the model).
-    model : str
-        Model file of the session.
 
     Raises
     ------
     BciError
         If a setting is out of its limits, or the parts do not fit.
     """
-    kind = kind_of(protocol)
-    chosen = {key: value for key, value in settings.items() if "." not in key}
-    assist = {key.removeprefix("assist."): value for key, value in settings.items() if key.startswith("assist.")}
-    if assist:
-        chosen["assist"] = {**read_paradigm(protocol).get("assist", {}), **assist}
-    if kind in _RUNS:
-        chosen[_RUNS[kind] if phase == "calibration" else "calibration_runs"] = 0
-    if kind == "motor-imagery":
-        # The baselines belong to research protocols; a therapy session begins with the first trial.
-        chosen.setdefault("eyes_open", 0.0)
-        chosen.setdefault("eyes_closed", 0.0)
+    protocol, source = visit.protocol, visit.device
+    simulated = Address.parse(source).scheme in ("sim", "dut", "file")
+    if simulated and not visit.simulated:
+        raise BciError(tr("That is a simulation or a recording, not this patient. Choose the headset."))
+    chosen = of_phase(protocol, settings, phase)
     if source.startswith("sim:"):
         source = with_options(source, seed=seed)
-    base = shipped_config(protocol, source=source, seed=seed, settings=chosen, subject=subject)
+    base = shipped_config(protocol, source=source, seed=seed, settings=chosen, subject=visit.subject)
     values = base.to_dict()
-    values["session"]["operator"] = operator
+    values["session"]["operator"] = visit.operator
     values["session"]["name"] = phase
+    if visit.simulated:
+        values["session"]["notes"] = f"{SIMULATED} PATIENT: not of a person"
     values["recording"] = {"enabled": True, "folder": folder}
-    values["gate"] |= {key.removeprefix("gate."): value for key, value in settings.items() if key.startswith("gate.")}
-    if model and phase == "session":
-        values["decoder"]["model"] = model
+    longest = _outline(protocol, json.dumps(chosen, sort_keys=True)).seconds
+    values["gate"] = _gate(visit, values["gate"], settings, longest)
+    if phase == "session":
+        if visit.model:
+            values["decoder"]["model"] = visit.model
+            if visit.recentre:
+                values["decoder"]["recentre"] = "rest"
+        if profile_of(visit) == "fes":
+            if not visit.current.get("port"):
+                raise BciError(tr("Choose the stimulator and find the patient's comfortable current first."))
+            log = f"{folder}-guard.jsonl"
+            values["outputs"] = [{"address": f"guard:{visit.current['port']}?dead_man=1&log={log}"}]
     return config_from(values, where=protocol)
-
-
-def starting_values(protocol: str, settings: Mapping[str, Any]) -> dict[str, float]:
-    """Return the values of the fields of a protocol: those chosen, else those proposed."""
-    return {limit.key: float(settings.get(limit.key, limit.start)) for limit in LIMITS[protocol]}

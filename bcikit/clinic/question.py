@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QWidget
 
+from bcikit.clinic.names import written
 from bcikit.ui.inputs import button
 from bcikit.ui.theme import Theme
 from bcikit.ui.words import tr
@@ -43,3 +45,44 @@ class Question(QFrame):
         self.hide()
         if then is not None:
             then()
+
+
+class ReasonLine(QWidget):
+    """Asks why: an acknowledgement without a reason in the therapist's own words is none.
+
+    Signals
+    -------
+    given
+        The reason.
+    """
+
+    given = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = QLineEdit()
+        self.text.setAccessibleName(tr("What was the cause, and how is the patient?"))
+        self.text.setPlaceholderText(tr("What was the cause, and how is the patient?"))
+        self.text.returnPressed.connect(self._give)
+        self.do = button(tr("Acknowledge"), self._give)
+        self.cancel = button(tr("Cancel"), self.hide)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.text, 1)
+        row.addWidget(self.do)
+        row.addWidget(self.cancel)
+        self.hide()
+
+    def ask(self) -> None:
+        """Ask."""
+        self.text.clear()
+        self.show()
+        self.text.setFocus()
+
+    def _give(self) -> None:
+        reason = written(self.text.text())
+        if reason:
+            self.hide()
+            self.given.emit(reason)
+        else:
+            self.text.setFocus()

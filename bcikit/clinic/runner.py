@@ -33,6 +33,10 @@ class Job:
         Pseudonymous code.
     consent, screening : dict
         What is shown to the safety room when it is armed.
+    stop_tested : bool
+        Whether the stop key was pressed and stopped an engine in this visit.
+    idle : dict
+        Idle test of this visit: ``activations`` and ``seconds``; empty where there was none.
     """
 
     config: SessionConfig
@@ -40,6 +44,8 @@ class Job:
     subject: str
     consent: dict[str, Any] = field(default_factory=dict)
     screening: dict[str, Any] = field(default_factory=dict)
+    stop_tested: bool = False
+    idle: dict[str, Any] = field(default_factory=dict)
 
 
 class SessionRunner(Protocol):
@@ -126,6 +132,8 @@ class EngineRunner:
             "subject": job.subject,
             "consent": job.consent,
             "screening": job.screening,
+            "stop_tested": job.stop_tested,
+            "idle": job.idle,
             "handshake": str(self._handshake),
         }
         work.touch(mode=0o600)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 from bcikit.decoding.evidence import Stopping
 from bcikit.decoding.windows import WindowLike
+from bcikit.paradigms.outline import Adjustable, Outline, outline
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.schedule import Planned, Schedule
 from bcikit.paradigms.settings import ParadigmSettings
@@ -118,6 +119,8 @@ class Paradigm(ABC):
     takes_stopping: ClassVar[bool] = False
     takes_errors: ClassVar[bool] = False
     Settings: ClassVar[type[ParadigmSettings]]
+    adjustable: ClassVar[tuple[Adjustable, ...]] = ()
+    """What whoever runs a session may change, and how far."""
 
     def __init__(
         self, settings: ParadigmSettings, *, name: str = "", defaults: Mapping[str, Any] | None = None
@@ -145,6 +148,15 @@ class Paradigm(ABC):
     def calibration(self) -> Calibration | None:
         """How to cut training epochs; None where nothing is trained."""
         return None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Electrodes without which it cannot work."""
+        return ()
+
+    def outline(self) -> Outline:
+        """Return how long it takes, how many trials it has, and what dose it can come to."""
+        return outline(self)
 
     def decider(self) -> Decider | None:
         """Return what decodes without training, or None if a trained model is needed (call after `configure`)."""

@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from bcikit.paradigms.outline import Adjustable
 from bcikit.paradigms.pictures import phases
 from bcikit.paradigms.scene import Scene, Words
 from bcikit.paradigms.settings import Name, ParadigmSettings, Span, Table
@@ -56,6 +57,7 @@ class Blocks(TrialParadigm):
 
     kind: ClassVar[str] = "blocks"
     Settings: ClassVar[type[ParadigmSettings]] = BlocksSettings
+    adjustable: ClassVar[tuple[Adjustable, ...]] = (Adjustable(key="repeats", low=1, high=5, step=1),)
     settings: BlocksSettings
 
     @property

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bcikit.paradigms.base import Calibration, WindowRequest
 from bcikit.paradigms.conditions import balanced_order
+from bcikit.paradigms.outline import Adjustable
 from bcikit.paradigms.pictures import hands
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.settings import Count, CuedSettings, Name, ParadigmSettings, Seconds, Span
@@ -90,6 +91,14 @@ class MotorImagery(TrialParadigm):
 
     kind: ClassVar[str] = "motor-imagery"
     Settings: ClassVar[type[ParadigmSettings]] = MotorImagerySettings
+    # Fewer than ten trials of a class do not teach a decoder anything that lasts.
+    adjustable: ClassVar[tuple[Adjustable, ...]] = (
+        Adjustable(key="calibration_runs", low=2, high=4, step=1),
+        Adjustable(key="trials_per_run", low=10, high=40, step=2),
+        Adjustable(key="feedback_runs", low=1, high=6, step=1),
+        Adjustable(key="between_runs", low=5, high=180, step=5, unit="s"),
+        Adjustable(key="gate.confidence", low=0.6, high=0.9, step=0.05),
+    )
     settings: MotorImagerySettings
     takes_stopping = True
     takes_errors = True
@@ -98,6 +107,13 @@ class MotorImagery(TrialParadigm):
     def classes(self) -> tuple[str, ...]:
         """The imagined movements."""
         return self.settings.classes
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Electrodes over the areas of what is imagined."""
+        feet = any("feet" in name for name in self.classes)
+        hands = any("hand" in name for name in self.classes)
+        return (("C3", "C4") if hands else ()) + (("Cz",) if feet else ())
 
     @property
     def calibration(self) -> Calibration | None:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from bcikit.paradigms.answers import together
 from bcikit.paradigms.bands import BandPowerDecider
 from bcikit.paradigms.base import Decider, WindowRequest
+from bcikit.paradigms.outline import Adjustable
 from bcikit.paradigms.pictures import rising
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.settings import ParadigmSettings, Seconds, Share, Span
@@ -81,12 +82,23 @@ class Neurofeedback(TrialParadigm):
 
     kind: ClassVar[str] = "neurofeedback"
     Settings: ClassVar[type[ParadigmSettings]] = NeurofeedbackSettings
+    adjustable: ClassVar[tuple[Adjustable, ...]] = (
+        Adjustable(key="blocks", low=1, high=8, step=1),
+        Adjustable(key="block", low=60, high=600, step=30, unit="s"),
+        Adjustable(key="between_blocks", low=10, high=180, step=10, unit="s"),
+        Adjustable(key="baseline", low=30, high=300, step=30, unit="s"),
+    )
     settings: NeurofeedbackSettings
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Reward or none."""
         return ("reward", "none")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The channels whose power is fed back."""
+        return self.settings.channels
 
     def decider(self) -> Decider | None:
         """Return the band powers; nothing is trained."""

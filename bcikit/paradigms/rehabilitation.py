@@ -7,6 +7,7 @@ from bcikit.decoding.evidence import KofN, Smoother
 from bcikit.paradigms.answers import probability_of, together
 from bcikit.paradigms.base import Calibration, WindowRequest
 from bcikit.paradigms.conditions import balanced_order
+from bcikit.paradigms.outline import Adjustable
 from bcikit.paradigms.pictures import hands, side_of, watched
 from bcikit.paradigms.rehabilitation_settings import RehabilitationSettings
 from bcikit.paradigms.scene import Scene
@@ -20,6 +21,18 @@ class Rehabilitation(TrialParadigm):
 
     kind: ClassVar[str] = "rehabilitation"
     Settings: ClassVar[type[ParadigmSettings]] = RehabilitationSettings
+    adjustable: ClassVar[tuple[Adjustable, ...]] = (
+        Adjustable(key="calibration_runs", low=2, high=4, step=1),
+        Adjustable(key="trials_per_run", low=10, high=40, step=2),
+        Adjustable(key="runs", low=1, high=6, step=1),
+        Adjustable(key="between_runs", low=5, high=300, step=5, unit="s"),
+        Adjustable(key="threshold", low=0.6, high=0.9, step=0.05),
+        Adjustable(key="assist.seconds", low=1, high=5, step=0.5, unit="s"),
+        Adjustable(key="assist.amplitude_ma", low=1, high=30, step=1, unit="mA"),
+        Adjustable(key="assist.pulse_us", low=50, high=400, step=50, unit="µs"),
+        Adjustable(key="assist.frequency_hz", low=10, high=50, step=5, unit="Hz"),
+        Adjustable(key="assist.area_cm2", low=4, high=100, step=1, unit="cm²"),
+    )
     settings: RehabilitationSettings
     takes_stopping = True
 
@@ -27,6 +40,11 @@ class Rehabilitation(TrialParadigm):
     def idle(self) -> str | None:
         """Not attempting to move."""
         return str(self.settings.idle)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Electrodes over both hand areas."""
+        return ("C3", "C4")
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from bcikit.decoding.speller import LetterPosterior
 from bcikit.paradigms.answers import best, probability_of, together
 from bcikit.paradigms.base import Calibration, WindowRequest
 from bcikit.paradigms.language import SPACE, LanguageModel
+from bcikit.paradigms.outline import Adjustable
 from bcikit.paradigms.pictures import matrix
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.score import itr
@@ -28,9 +29,20 @@ class Speller(TrialParadigm):
 
     kind: ClassVar[str] = "p300-speller"
     Settings: ClassVar[type[ParadigmSettings]] = SpellerSettings
+    adjustable: ClassVar[tuple[Adjustable, ...]] = (
+        Adjustable(key="calibration_sequences", low=5, high=20, step=1),
+        Adjustable(key="max_selections", low=3, high=40, step=1),
+        Adjustable(key="max_sequences", low=4, high=20, step=1),
+        Adjustable(key="pause", low=1, high=6, step=0.5, unit="s"),
+    )
     settings: SpellerSettings
     takes_stopping = True
     takes_errors = True
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The electrode under which the P300 is largest."""
+        return ("Pz",)
 
     @property
     def classes(self) -> tuple[str, ...]:

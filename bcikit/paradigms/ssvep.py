@@ -9,6 +9,7 @@ from bcikit.decoding.evidence import KofN
 from bcikit.paradigms.answers import best
 from bcikit.paradigms.base import Calibration, Decider, WindowRequest
 from bcikit.paradigms.frames import Refresh, feasibility
+from bcikit.paradigms.outline import Adjustable
 from bcikit.paradigms.pictures import menu
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.scene import Target as Shown
@@ -147,6 +148,11 @@ class SsvepMenu(TrialParadigm):
 
     kind: ClassVar[str] = "ssvep-menu"
     Settings: ClassVar[type[ParadigmSettings]] = SsvepSettings
+    adjustable: ClassVar[tuple[Adjustable, ...]] = (
+        Adjustable(key="rounds", low=1, high=10, step=1),
+        Adjustable(key="depth", low=0.2, high=0.8, step=0.1),
+        Adjustable(key="blank", low=1, high=6, step=0.5, unit="s"),
+    )
     settings: SsvepSettings
     takes_stopping = True
     takes_errors = True
@@ -155,6 +161,11 @@ class SsvepMenu(TrialParadigm):
     def idle(self) -> str | None:
         """Looking at no target."""
         return IDLE
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The electrode over the visual cortex."""
+        return ("Oz",)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from bcikit.paradigms.answers import probability_of, together
 from bcikit.paradigms.bands import BandPowerDecider
 from bcikit.paradigms.base import Decider, WindowRequest
+from bcikit.paradigms.outline import Adjustable
 from bcikit.paradigms.pictures import road
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.settings import ParadigmSettings, Span
@@ -84,6 +85,10 @@ class Vigilance(TrialParadigm):
 
     kind: ClassVar[str] = "vigilance"
     Settings: ClassVar[type[ParadigmSettings]] = VigilanceSettings
+    adjustable: ClassVar[tuple[Adjustable, ...]] = (
+        Adjustable(key="baseline", low=60, high=300, step=30, unit="s"),
+        Adjustable(key="drive", low=300, high=3600, step=300, unit="s"),
+    )
     settings: VigilanceSettings
 
     @property

@@ -428,6 +428,11 @@ class Person:
         self.run(lambda: not self.runner.running)
         self.on()
 
+    def acknowledge(self, reason: str) -> None:
+        self.click(self.page.acknowledge)
+        self.type(self.page.reason.text, reason)
+        QTest.keyClick(self.page.reason.text, Qt.Key.Key_Return)
+
     def train(self) -> None:
         self.click(self.page.start)
         self.run(lambda: not self.runner.running)

@@ -31,7 +31,6 @@ def test_ten_minutes_from_patient_to_pdf_with_a_pulled_cable_and_a_killed_window
     person.click(page.start)
     person.run(lambda: page.trials >= 5)
     assert page.status.state == "ACTIVE"
-    assert page.patient.stage.phase in ("cue", "task")
     person.type(page.note, "sits well")
     QTest.keyClick(page.note, Qt.Key.Key_Return)
     person.click(page.pause)
@@ -46,9 +45,8 @@ def test_ten_minutes_from_patient_to_pdf_with_a_pulled_cable_and_a_killed_window
     person.run(lambda: page.status.state == "SAFE_STOP")
     assert "no new samples" in page.state.text()
     assert "Check the device, its battery and its link." in page.state.text()
-    assert page.patient.stage.phase == "stop"
     runner.mend_cable()
-    person.click(page.acknowledge)
+    person.acknowledge("cable was out, patient is well")
     person.run(lambda: page.status.state == "STANDBY")
     person.click(page.start)
     person.run(lambda: page.status.state == "ACTIVE")
@@ -70,7 +68,7 @@ def test_ten_minutes_from_patient_to_pdf_with_a_pulled_cable_and_a_killed_window
     page.setFocus()
     again.space()
     again.run(lambda: page.status.state == "SAFE_STOP")
-    again.click(page.acknowledge)
+    again.acknowledge("patient needed a rest")
     again.run(lambda: page.status.state == "STANDBY")
     again.click(page.start)
     again.run(lambda: not runner.running)
@@ -171,6 +169,7 @@ def test_a_session_that_was_cut_off_goes_on_with_the_rest(clinic: Callable[..., 
     person.click(page.start)
     person.run(lambda: page.trials >= 24)
     person.click(page.finish)
+    person.click(page.sure.yes)
     person.run(lambda: not person.window.desk.runner.running)
     assert "cut off" in page.message.text()
     assert page.start.text() == "Go on"
@@ -222,7 +221,7 @@ def test_stimulation_needs_consent(clinic: Callable[..., Any]) -> None:
     person.as_far_as_protocol(no=("fes",))
     person.pick(person.page.protocol, 2)
     person.on()
-    assert person.page.message.text() == "■ The patient has not agreed to electrical stimulation."
+    assert person.page.message.text() == "■ Electrical current is not allowed today: not agreed to."
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -263,44 +262,3 @@ def test_the_verdict_knows_of_chance(dark: Theme, accuracy: float, n: int, chanc
     assert verdict.advice == advice
     assert verdict.low <= verdict.accuracy <= verdict.high
     assert verdict.text()
-
-
-def test_the_patient_sees_cues_rest_and_stop_and_has_no_key(qtbot, dark: Theme) -> None:
-    from bcikit.clinic.patient_window import PatientWindow
-
-    window = PatientWindow()
-    qtbot.addWidget(window)
-    window.place()
-    window.take({"type": "event", "name": "block/start", "data": {"kind": "feedback"}})
-    window.take({"type": "event", "name": "phase/fixation"})
-    assert window.stage.phase == "fixation"
-    window.take({"type": "event", "name": "cue/left_hand"})
-    assert window.stage.words == "Imagine moving your left hand"
-    window.take({"type": "event", "name": "phase/imagery"})
-    assert window.stage.phase == "cue"
-    window.take({"type": "event", "name": "feedback/start"})
-    assert window.stage.phase == "task"
-    window.take({"type": "output", "state": {"closure": 1.0}})
-    qtbot.waitUntil(lambda: window.hand.closure > 0.9, timeout=5000)
-    window.take({"type": "state", "state": "SAFE_STOP"})
-    assert window.stage.phase == "stop"
-    QTest.keyClick(window, Qt.Key.Key_Escape)
-    assert window.isVisible()
-    qtbot.waitUntil(lambda: window.hand.closure < 0.1, timeout=5000)
-
-
-def test_what_flickers_follows_the_frames(qtbot, dark: Theme) -> None:
-    from bcikit.clinic.patient_window import Stage
-
-    stage = Stage()
-    qtbot.addWidget(stage)
-    stage.resize(400, 300)
-    stage.refresh_hz, stage.flicker, stage.phase = 60.0, (15.0,), "task"
-    light = []
-    for frame in range(8):
-        stage.frames = frame
-        light.append(stage.grab().toImage().pixelColor(150, 130).red())
-    # 15 Hz at 60 frames a second: four frames a cycle.
-    assert light[:4] == pytest.approx(light[4:], abs=1)
-    assert max(light) > 250
-    assert min(light) < 5

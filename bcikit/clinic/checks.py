@@ -1,0 +1,119 @@
+"""What must be there before something may act on a person, as a list with ticks; nothing is armed before all are."""
+
+import time
+from typing import Any
+
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from bcikit.clinic.runner import SessionRunner
+from bcikit.clinic.visit import Visit
+from bcikit.ui.inputs import button
+from bcikit.ui.words import tr
+
+HOLD_EVERY_S = 0.15
+"""A dead-man switch that is held says so again and again; silence is letting go."""
+
+
+class ArmingChecks(QWidget):
+    """Idle test, stop key, dead-man switch: done or not, and the controls for them.
+
+    Parameters
+    ----------
+    visit : Visit
+        Keeps what was tested in this visit.
+    runner : SessionRunner
+        Takes the orders.
+    """
+
+    def __init__(self, visit: Visit, runner: SessionRunner) -> None:
+        super().__init__()
+        self._visit, self._runner = visit, runner
+        self.testing = False
+        self._held_at = 0.0
+        self.held = False
+        self._idle_since: float | None = None
+        self.lines = QLabel()
+        self.lines.setWordWrap(True)
+        self.lines.setStyleSheet("font-size: 14px; border: none;")
+        self.lines.setAccessibleName(tr("Before anything is armed"))
+        self.test = button(tr("Test the stop key"), self._begin_test)
+        self.hold = button(tr("Hold while stimulation is allowed"), lambda: None)
+        self.hold.pressed.connect(lambda: self._hold(held=True))
+        self.hold.released.connect(lambda: self._hold(held=False))
+        self.hold.setMinimumHeight(44)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.lines, self.test, self.hold):
+            column.addWidget(widget)
+
+    @property
+    def missing(self) -> list[str]:
+        """What is still needed before arming."""
+        found = []
+        if not self._visit.idle:
+            found.append(tr("the idle test"))
+        if not self._visit.stop_tested:
+            found.append(tr("the test of the stop key"))
+        if not self.held:
+            found.append(tr("the dead-man switch: hold the button"))
+        return found
+
+    def _begin_test(self) -> None:
+        self.testing = True
+        self.show_state("")
+
+    def take(self, message: dict[str, Any], state: str) -> None:
+        """Follow the engine: the idle test, and the stop that the test asked for."""
+        data = message.get("data") or {}
+        name = message.get("name") if message.get("type") == "event" else ""
+        if name == "idle-test/start":
+            self._idle_since = time.monotonic()
+        elif name == "idle-test/end":
+            self._idle_since = None
+            if data.get("complete"):
+                self._visit.idle = {"activations": int(data["activations"]), "seconds": float(data["seconds"])}
+        if self.testing and state == "SAFE_STOP":
+            self.testing = False
+            self._visit.stop_tested = True
+        if self._visit.stop_tested and state == "STANDBY" and message.get("type") == "state":
+            self._runner.send("teststop", who=self._visit.operator)
+        self.show_state(state)
+
+    def show_state(self, state: str) -> None:
+        """Show what is done and what is not."""
+        idle = self._visit.idle
+        if idle:
+            rate = idle["activations"] * 60.0 / idle["seconds"] if idle["seconds"] else 0.0
+            first = "✓ " + tr(
+                "Idle test: {count} false activations in {minutes:.1f} minutes, {rate:.2f} a minute"
+            ).format(count=idle["activations"], minutes=idle["seconds"] / 60, rate=rate)
+        elif self._idle_since is not None:
+            first = "… " + tr("Idle test runs: {seconds} s. The patient rests and does nothing.").format(
+                seconds=round(time.monotonic() - self._idle_since)
+            )
+        else:
+            first = "– " + tr("Idle test: comes first, the patient rests")
+        if self._visit.stop_tested:
+            second = "✓ " + tr("Stop key: tested, it stopped the engine")
+        elif self.testing:
+            second = "… " + tr("Press the space bar now. Then acknowledge.")
+        else:
+            second = "– " + tr("Stop key: not tested yet")
+        third = ("✓ " + tr("Dead-man switch: held")) if self.held else ("– " + tr("Dead-man switch: not held"))
+        self.lines.setText("\n".join((first, second, third)))
+        self.test.setEnabled(
+            self._runner.running and not self._visit.stop_tested and state in ("STANDBY", "CALIBRATING")
+        )
+        self.hold.setEnabled(self._runner.running)
+
+    def _hold(self, *, held: bool) -> None:
+        self.held = held
+        self._held_at = time.monotonic()
+        self._runner.send("deadman", held=held, who=self._visit.operator)
+        self.show_state("")
+
+    def tick(self) -> None:
+        """Say again that the switch is held."""
+        if self.held and time.monotonic() - self._held_at >= HOLD_EVERY_S:
+            self._held_at = time.monotonic()
+            self._runner.send("deadman", held=True, who=self._visit.operator)

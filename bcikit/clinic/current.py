@@ -1,0 +1,188 @@
+"""The patient's own current: found from nothing upwards, by the therapist, with the dead-man switch held."""
+
+import time
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+
+from bcikit.clinic.base import Desk
+from bcikit.clinic.names import written
+from bcikit.clinic.times import now, today
+from bcikit.paradigms import read_paradigm
+from bcikit.safety.guard.client import GuardClient, GuardError
+from bcikit.safety.guard.fes import FesLimits
+from bcikit.signal import BciError
+from bcikit.ui.inputs import button
+from bcikit.ui.words import tr
+
+STEP_MA = 1.0
+TRAIN_S = 1.0
+PAUSE_S = 3.0
+"""Between two trains, as the limits of the stimulator ask for."""
+_BEAT_MS = 50
+
+
+class CurrentCard(QWidget):
+    """Raises the current step by step while its button is held; "comfortable" keeps what was felt last.
+
+    The stimulator is owned by a guard process of its own: letting go, closing the window or killing it ends it.
+
+    Signals
+    -------
+    changed
+        The patient's current is known, or is not any more.
+    """
+
+    changed = Signal()
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk, self._visit = desk, desk.visit
+        self._guard: GuardClient | None = None
+        self._next = 0.0
+        self._until = 0.0
+        self._rest_until = 0.0
+        self.amplitude = 0.0
+        self.port = QLineEdit()
+        self.port.setAccessibleName(tr("Stimulator"))
+        self.port.setPlaceholderText("serial-fes:/dev/ttyUSB0")
+        self.state = QLabel()
+        self.state.setWordWrap(True)
+        self.state.setStyleSheet("font-size: 14px; border: none;")
+        self.state.setAccessibleName(tr("Comfortable current"))
+        self.connect_button = button(tr("Connect"), self.connect_stimulator)
+        self.hold = button(tr("Hold: one mA more"), lambda: None)
+        self.hold.pressed.connect(self._begin)
+        self.hold.released.connect(self.let_go)
+        self.less = button(tr("2 mA less"), self._less)
+        self.comfortable = button(tr("Comfortable: keep it"), self._keep)
+        form = QFormLayout()
+        form.addRow(tr("Stimulator"), self.port)
+        row = QHBoxLayout()
+        for widget in (self.hold, self.less, self.comfortable):
+            row.addWidget(widget)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(form)
+        column.addWidget(self.connect_button)
+        column.addLayout(row)
+        column.addWidget(self.state)
+        self._timer = QTimer(self)
+        self._timer.setInterval(_BEAT_MS)
+        self._timer.timeout.connect(self._beat)
+        self.port.setText(str(self._visit.current.get("port", "")) or self._remembered())
+        self._show()
+
+    def _remembered(self) -> str:
+        data = self._desk.catalogue.subject(self._visit.subject).data if self._visit.subject else {}
+        return str(data.get("fes", {}).get("port", ""))
+
+    def connect_stimulator(self) -> None:
+        """Start the guard that owns the stimulator; nothing flows."""
+        self.disconnect_stimulator()
+        address = written(self.port.text())
+        if not address:
+            self._show(tr("Enter the stimulator, such as serial-fes:/dev/ttyUSB0."))
+            return
+        try:
+            self._guard = GuardClient.launch(address, dead_man=True)
+        except (GuardError, BciError, OSError) as error:
+            self._show(f"■ {error}")
+            return
+        self.amplitude = 0.0
+        self._timer.start()
+        self._show()
+
+    def disconnect_stimulator(self) -> None:
+        """Give the stimulator back: the session needs it."""
+        self._timer.stop()
+        if self._guard is not None:
+            self._guard.close()
+            self._guard = None
+        self._show()
+
+    def _pulses(self) -> dict[str, object]:
+        assist = dict(read_paradigm("motor-imagery-fes").get("assist", {}))
+        keys = ("pulse_us", "frequency_hz", "area_cm2", "site", "channel")
+        return {**{key: assist[key] for key in keys if key in assist}, "amplitude_ma": self.amplitude, "ramp": 0.5}
+
+    def _begin(self) -> None:
+        if self._guard is None:
+            self._show(tr("Connect the stimulator first."))
+            return
+        if time.monotonic() < self._rest_until:
+            self._show(tr("The muscle rests; wait three seconds."))
+            return
+        ceiling = FesLimits().amplitude_ma
+        if self.amplitude + STEP_MA > ceiling:
+            self._show(tr("{limit:g} mA is the ceiling of this stimulator.").format(limit=ceiling))
+            return
+        try:
+            self._guard.hold(held=True)
+            self._guard.arm()
+        except (GuardError, OSError) as error:
+            self._show(f"■ {error}")
+            return
+        self.amplitude += STEP_MA
+        self._until = time.monotonic() + TRAIN_S
+        self._beat()
+
+    def let_go(self) -> None:
+        """End the current at once."""
+        if self._guard is not None:
+            try:
+                self._guard.safe("the therapist let go")
+                self._guard.hold(held=False)
+            except (GuardError, OSError) as error:
+                self._show(f"■ {error}")
+        if self._until:
+            self._rest_until = time.monotonic() + PAUSE_S
+        self._until = 0.0
+        self._show()
+
+    def _beat(self) -> None:
+        guard = self._guard
+        if guard is None:
+            return
+        try:
+            guard.alive()
+            if self._until:
+                if time.monotonic() >= self._until:
+                    self.let_go()
+                    return
+                guard.hold(held=True)
+                guard.send("stimulate", 1.0, ttl=0.25, data=self._pulses())
+        except (GuardError, OSError) as error:
+            self._until = 0.0
+            self._show(f"■ {error}")
+
+    def _less(self) -> None:
+        self.amplitude = max(0.0, self.amplitude - 2 * STEP_MA)
+        self._show()
+
+    def _keep(self) -> None:
+        if self.amplitude <= 0:
+            self._show(tr("Nothing was felt yet: hold the button."))
+            return
+        found = {"amplitude_ma": self.amplitude, "port": written(self.port.text()), "day": today(), "at": now()}
+        self._visit.current = {**found, "by": self._visit.operator}
+        self.disconnect_stimulator()
+        code = self._visit.subject
+        data = dict(self._desk.catalogue.subject(code).data)
+        data["fes"] = self._visit.current
+        self._desk.catalogue.update_subject(code, data=data)
+        self.changed.emit()
+        self._show()
+
+    def _show(self, trouble: str = "") -> None:
+        known = self._visit.current.get("amplitude_ma")
+        lines = [trouble] if trouble else []
+        if self._guard is not None:
+            lines.append(tr("Last given: {ma:g} mA").format(ma=self.amplitude))
+        if known:
+            lines.append("● " + tr("Comfortable today: {ma:g} mA; more is not asked for.").format(ma=known))
+        elif not lines:
+            lines.append(tr("Not found yet today. Connect, then raise it with the patient."))
+        self.state.setText("\n".join(lines))
+        for widget in (self.hold, self.less, self.comfortable):
+            widget.setEnabled(self._guard is not None)

@@ -1,0 +1,90 @@
+"""The therapy plan of a patient: weeks, sessions and dose, and how far it has come."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from bcikit.clinic.people import real_sessions
+from bcikit.clinic.protocols import of_phase, protocol_title
+from bcikit.clinic.times import local_day
+from bcikit.paradigms.outline import outline_of
+from bcikit.paradigms.plan import TherapyPlan
+from bcikit.recording import Catalogue
+from bcikit.signal import BciError, ConfigError
+from bcikit.ui.words import tr
+
+
+def make_plan(
+    protocol: str, settings: Mapping[str, Any], *, weeks: int, per_week: int, start: date, title: str = ""
+) -> dict[str, Any]:
+    """Return a plan of one phase, ready for JSON; the dose of a session is what the paradigm says.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is wrong or the plan is out of its limits.
+    """
+    chosen = of_phase(protocol, settings, "session")
+    found = outline_of(protocol, chosen)
+    phase = {
+        "weeks": weeks,
+        "sessions_per_week": per_week,
+        "paradigm": protocol,
+        "settings": chosen,
+        "trials": found.trials,
+        "minutes": min(60.0, max(1.0, found.minutes or 60.0)),
+    }
+    try:
+        plan = TherapyPlan.model_validate({"title": title or protocol, "start": start.isoformat(), "phases": [phase]})
+    except ValueError as error:
+        raise ConfigError("plan", [str(error)]) from None
+    return plan.model_dump(mode="json")
+
+
+def plan_of(data: Mapping[str, Any]) -> TherapyPlan | None:
+    """Return the plan on file of a person; None where there is none."""
+    values = data.get("therapy_plan")
+    try:
+        return TherapyPlan.model_validate(values) if values else None
+    except ValueError:
+        return None
+
+
+def done_so_far(catalogue: Catalogue, code: str, protocol: str = "") -> list[dict[str, Any]]:
+    """Return the sessions of a person as the plan counts them; simulations count for nobody."""
+    return [
+        {
+            "day": local_day(entry.started),
+            "trials": int(entry.results.get("trials") or entry.results.get("n_trials") or 0),
+            "minutes": entry.seconds / 60,
+        }
+        for entry in real_sessions(catalogue, code)
+        if not protocol or entry.paradigm == protocol
+    ]
+
+
+def progress_words(catalogue: Catalogue, code: str, plan: TherapyPlan, today: date) -> str:
+    """Return dose against plan in words, and what is proposed next."""
+    try:
+        found = plan.progress(done_so_far(catalogue, code), today)
+    except BciError as error:
+        return str(error)
+    sessions, trials, minutes = found["sessions"], found["trials"], found["minutes"]
+    phase = plan.phase_on(today)
+    lines = [
+        tr("Plan: {title}, {per_week} sessions a week for {weeks} weeks").format(
+            title=protocol_title(plan.phases[0].paradigm),
+            per_week=plan.phases[0].sessions_per_week,
+            weeks=plan.phases[0].weeks,
+        ),
+        tr("So far: {done:.0f} of {planned:.0f} sessions, {trials:.0f} of {all:.0f} trials").format(
+            done=sessions["done"], planned=sessions["planned"], trials=trials["done"], all=trials["planned"]
+        )
+        + ", "
+        + tr("{minutes:.0f} minutes of training").format(minutes=minutes["done"]),
+    ]
+    if phase is None:
+        lines.append(tr("The plan is over: make a new one."))
+    elif found["missed"]:
+        lines.append(tr("{count} sessions behind the plan.").format(count=found["missed"]))
+    return "\n".join(lines)
