@@ -1,30 +1,49 @@
-"""The last page: the report, outcome scores, and the end of the session."""
+"""The last page: the report, its files, outcome scores, and the end of the visit."""
 
-import json
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
-from typing import Any
 
-from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLineEdit, QTextBrowser, QVBoxLayout, QWidget
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices, QPainter
+from PySide6.QtPrintSupport import QPrintDialog, QPrinter
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QTextBrowser,
+    QVBoxLayout,
+    QWidget,
+)
 
-from bcikit.clinic import protocols
-from bcikit.clinic.base import Desk, Page, card
-from bcikit.clinic.counts import counts_of
-from bcikit.clinic.report import ReportData, html, write_html, write_pdf
+from bcikit.clinic.base import Desk, Page, card, in_background
+from bcikit.clinic.hospital import archive_of, send_dicom, write_dicom, write_fhir
+from bcikit.clinic.names import written
+from bcikit.clinic.record import TrainingRecord
+from bcikit.clinic.report import html, paint_pages, scale_words, simulation_mark, write_html, write_pdf
+from bcikit.clinic.report_data import report_data
+from bcikit.clinic.times import local_day, today
+from bcikit.paradigms.outcomes import SCALES, Outcome
+from bcikit.recording.corrections import correct_outcome
 from bcikit.signal import BciError
-from bcikit.ui.inputs import button
-from bcikit.ui.tables import fill_table, make_table
+from bcikit.ui.inputs import button, choice
+from bcikit.ui.numbers import NumberField
+from bcikit.ui.tables import fill_table, make_table, selected_key
 from bcikit.ui.words import tr
+
+NUMBER = 3
+"""Column of the number of a score."""
 
 
 class ReportPage(Page):
-    """Shows the report, takes outcome scores, saves HTML and PDF."""
+    """Shows the report of this visit, takes outcome scores, saves, prints and exports."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(
             desk,
             tr("Report"),
-            tr("Look at it together, add scores and notes, and save it. Then finish."),
+            tr("Look at it together, add scores and notes, save and sign it. Then finish."),
             next_text=tr("Finish"),
         )
         self.view = QTextBrowser()
@@ -32,78 +51,216 @@ class ReportPage(Page):
         # The report is on white paper, whatever the colours of the window.
         self.view.setStyleSheet("background: white; color: #16202a;")
         self.view.setTabChangesFocus(True)
-        self.scale = QLineEdit("FMA-UE")
-        self.scale.setAccessibleName(tr("Scale"))
-        self.value = QDoubleSpinBox()
-        self.value.setRange(0, 1000)
-        self.value.setAccessibleName(tr("Score"))
+        self.view.setMinimumHeight(300)
+        self.saved: list[Path] = []
+        self.ask_path: Callable[[str, str], str] = self._ask_path
+        self.open_path: Callable[[Path], None] = _open
+        self.scale = choice(tr("Scale"), list(SCALES), lambda _: self._show_scale())
+        self.value = NumberField(tr("Score"), low=0, high=1000, decimals=1)
+        self.day = QLineEdit()
+        self.day.setAccessibleName(tr("Day of the score"))
         self.add = button(tr("Add score"), self._add)
-        self.scores = make_table([tr("When"), tr("Scale"), tr("Score")], tr("Outcome scores"))
+        self.scores = make_table([tr("Day"), tr("Scale"), tr("Score"), "#"], tr("Outcome scores"))
+        self.scores.setSelectionMode(self.scores.SelectionMode.SingleSelection)
+        self.scores.setColumnHidden(NUMBER, True)
+        self.scores.setMinimumHeight(110)
+        self.why = QLineEdit()
+        self.why.setAccessibleName(tr("Why it is corrected"))
+        self.why.setPlaceholderText(tr("Why it is corrected"))
+        self.correct = button(tr("Correct the score selected"), self._correct)
+        self.remove = button(tr("Take it out"), lambda: self._correct(remove=True))
         self.html_button = button(tr("Save HTML"), lambda: self._save("html"))
         self.pdf_button = button(tr("Save PDF"), lambda: self._save("pdf"))
-        entry = QWidget()
-        row = QHBoxLayout(entry)
+        self.as_button = button(tr("Save as ..."), self._save_as)
+        self.print_button = button(tr("Print ..."), self._print)
+        self.folder_button = button(tr("Open folder"), lambda: self.open_path(self.folder()))
+        self.fhir_button = button(tr("Hospital record (FHIR)"), lambda: self._export("fhir"))
+        self.dicom_button = button(tr("EEG for the archive (DICOM)"), lambda: self._export("dicom"))
+        self.archive = QLineEdit(archive_of(desk.data))
+        self.archive.setAccessibleName(tr("Archive (DICOM)"))
+        self.archive.setPlaceholderText("pacs.clinic:104/ARCHIVE")
+        self.send_button = button(tr("Send to the archive"), self._send)
+        self._build()
+
+    def _build(self) -> None:
+        entry, fix, files = QWidget(), QWidget(), QWidget()
+        grid = QGridLayout(entry)
+        grid.setContentsMargins(0, 0, 0, 0)
+        for column, widget in enumerate((self.scale, self.value, self.day, self.add)):
+            grid.addWidget(widget, 0, column)
+        row = QHBoxLayout(fix)
         row.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.scale, self.value, self.add):
+        for widget in (self.why, self.correct, self.remove):
             row.addWidget(widget)
+        buttons = QGridLayout(files)
+        buttons.setContentsMargins(0, 0, 0, 0)
+        pairs = (
+            (self.pdf_button, self.html_button),
+            (self.as_button, self.print_button),
+            (self.folder_button, self.fhir_button),
+            (self.dicom_button, self.send_button),
+            (self.archive,),
+        )
+        for index, pair in enumerate(pairs):
+            for column, widget in enumerate(pair):
+                buttons.addWidget(widget, index, column)
         side = QVBoxLayout()
-        side.addWidget(card(entry, self.scores, title=tr("Outcome scores"), stretch=(0, 1)), 1)
-        side.addWidget(card(self.html_button, self.pdf_button, title=tr("Save")))
+        side.addWidget(card(entry, self.scores, fix, title=tr("Outcome scores"), stretch=(0, 1, 0)), 1)
+        side.addWidget(card(files, title=tr("Save")))
         columns = QHBoxLayout()
         columns.addWidget(card(self.view, stretch=(1,)), 3)
         columns.addLayout(side, 2)
         self.body.addLayout(columns, 1)
-        self.saved: list[Path] = []
+
+    # -- what is shown ------------------------------------------------------------------------------------------------
+
+    def record(self) -> TrainingRecord:
+        """Return the training whose report is shown."""
+        return TrainingRecord.of_visit(self.visit)
 
     def enter(self) -> None:
-        """Put the report together."""
+        """Put the report together, and keep beside the training what it needs."""
+        self.record().save()
+        self.day.setText(today())
+        self._show_scale()
         self._fill_scores()
-        self.view.setHtml(html(self.data()))
+        self.view.setHtml(html(report_data(self.desk.catalogue, self.record())))
+        real = not self.record().simulated
+        for widget in (self.add, self.correct, self.remove):
+            widget.setEnabled(real and bool(self.record().subject))
 
-    def data(self) -> ReportData:
-        """Return what the report shows."""
-        state, catalogue = self.visit, self.desk.catalogue
-        parts = [_result(Path(folder)) for folder in state.parts]
-        total = counts_of(state.parts).total
-        trend = [(day[:10], value) for day, value in catalogue.trend(state.subject, "online_accuracy")]
-        return ReportData(
-            subject=state.subject,
-            operator=state.operator,
-            protocol=protocols.protocol_names().get(state.protocol, state.protocol),
-            date=f"{datetime.now(UTC):%Y-%m-%d}",
-            parts=parts,
-            minutes=total.seconds / 60,
-            movements=total.moved,
-            reopened=state.reopened,
-            notes=state.notes,
-            simulated=state.simulated,
-            trend=trend,
-            outcomes=[(o.measured[:10], o.scale, o.value, o.unit) for o in catalogue.outcomes(state.subject)],
-        )
+    def _show_scale(self) -> None:
+        scale = SCALES[self.scale.currentText()]
+        self.value.low, self.value.high = scale.low, scale.high
+        self.value.setToolTip(scale_words(self.scale.currentText()))
+        self.value.setPlaceholderText(f"{scale.low:g}–{scale.high:g}")
+
+    # -- scores -------------------------------------------------------------------------------------------------------
 
     def _fill_scores(self) -> None:
-        rows = [[o.measured[:10], o.scale, f"{o.value:g}"] for o in self.desk.catalogue.outcomes(self.visit.subject)]
-        fill_table(self.scores, rows)
+        code = self.record().subject
+        known = code and not self.record().simulated
+        found = self.desk.catalogue.outcomes(code) if known else []
+        rows = [[local_day(o.measured), o.scale, f"{o.value:g} {o.unit}", str(o.id)] for o in found]
+        fill_table(self.scores, rows, key=NUMBER)
+
+    def _checked(self, scale: str) -> Outcome:
+        value = self.value.value()
+        if value is None:
+            raise BciError(self.value.problem())
+        day = written(self.day.text())
+        outcome = Outcome(day=day, scale=scale, value=value)
+        if date.fromisoformat(day) > date.today():
+            raise BciError(tr("{day} is still to come.").format(day=day))
+        return outcome
 
     def _add(self) -> None:
+        scale = self.scale.currentText()
         try:
-            self.desk.catalogue.add_outcome(self.visit.subject, self.scale.text().strip(), self.value.value())
+            outcome = self._checked(scale)
+            self.desk.catalogue.add_outcome(
+                self.record().subject, scale, outcome.value, unit=SCALES[scale].unit, measured=outcome.day
+            )
         except BciError as error:
             self.say(str(error), "BAD")
             return
+        self.value.clear()
+        self.say("")
         self.enter()
 
-    def open_old(self, folder: Path) -> None:
-        """Show the report of an older session."""
+    def _correct(self, *, remove: bool = False) -> None:
+        number = selected_key(self.scores, NUMBER)
+        if not number:
+            self.say(tr("Choose a score in the table first."), "WARN")
+            return
+        scale = next(o.scale for o in self.desk.catalogue.outcomes(self.record().subject) if str(o.id) == number)
+        try:
+            if remove:
+                correct_outcome(self.desk.catalogue, int(number), reason=written(self.why.text()), remove=True)
+            else:
+                outcome = self._checked(scale)
+                correct_outcome(
+                    self.desk.catalogue,
+                    int(number),
+                    reason=written(self.why.text()),
+                    value=outcome.value,
+                    measured=outcome.day,
+                )
+        except BciError as error:
+            self.say(str(error), "BAD")
+            return
+        self.why.clear()
+        self.say(tr("Corrected; the audit trail keeps what it was."), "GOOD")
+        self.enter()
+
+    # -- files --------------------------------------------------------------------------------------------------------
 
     def folder(self) -> Path:
-        """Return where the report is saved: beside the last part of the session."""
-        return Path(self.visit.parts[-1]) if self.visit.parts else self.desk.data
+        """Return where the report is saved: beside the last part of the training."""
+        parts = self.record().parts
+        return Path(parts[-1]) if parts else self.desk.data
+
+    def name(self, kind: str) -> str:
+        """Return the name of a file of this report: a simulation says so in it."""
+        mark = "SIMULATED-" if self.record().simulated else ""
+        return f"{mark}training-report.{kind}"
 
     def _save(self, kind: str) -> None:
-        path = self.folder() / f"training-report.{kind}"
+        self._write(self.folder() / self.name(kind))
+
+    def _ask_path(self, folder: str, kinds: str) -> str:
+        path, _ = QFileDialog.getSaveFileName(self, tr("Save as ..."), folder, kinds)
+        return path
+
+    def _save_as(self) -> None:
+        path = self.ask_path(str(self.folder() / self.name("pdf")), "PDF (*.pdf);;HTML (*.html)")
+        if path:
+            self._write(Path(path))
+
+    def _write(self, path: Path) -> None:
+        data = report_data(self.desk.catalogue, self.record())
         try:
-            (write_html if kind == "html" else write_pdf)(self.data(), path)
+            (write_html if path.suffix.lower() in (".html", ".htm") else write_pdf)(data, path)
+        except BciError as error:
+            self.say(str(error), "BAD")
+            return
+        self.saved.append(path)
+        self.say(tr("Saved: {path}").format(path=path), "GOOD")
+
+    def _print(self) -> None:
+        printer = QPrinter(QPrinter.PrinterMode.ScreenResolution)
+        if QPrintDialog(printer, self).exec() != QPrintDialog.DialogCode.Accepted:
+            return
+        data = report_data(self.desk.catalogue, self.record())
+        painter = QPainter(printer)
+        size = printer.pageRect(QPrinter.Unit.DevicePixel).size()
+        paint_pages(painter, html(data), size, printer.newPage, mark=simulation_mark() if data.record.simulated else "")
+        painter.end()
+
+    def _send(self) -> None:
+        record, archive, data = self.record(), self.archive.text(), self.desk.data
+        self.send_button.setEnabled(False)
+
+        def work() -> Path:
+            path = write_dicom(record, self.folder())
+            send_dicom(path, data, archive)
+            return path
+
+        def then(path: Path | None, trouble: Exception | None) -> None:
+            self.send_button.setEnabled(True)
+            said = tr("Sent: {path}").format(path=path) if trouble is None else str(trouble)
+            self.say(said, "GOOD" if trouble is None else "BAD")
+
+        in_background(self, work, then)
+
+    def _export(self, kind: str) -> None:
+        """Write what a hospital's systems take: with the code, or without it where the consent does not say more."""
+        record = self.record()
+        try:
+            if kind == "fhir":
+                path = write_fhir(report_data(self.desk.catalogue, record), self.folder())
+            else:
+                path = write_dicom(record, self.folder())
         except BciError as error:
             self.say(str(error), "BAD")
             return
@@ -111,13 +268,5 @@ class ReportPage(Page):
         self.say(tr("Saved: {path}").format(path=path), "GOOD")
 
 
-def _result(folder: Path) -> dict[str, Any]:
-    """Return what came out of a part; what was counted, where the engine died before it could say."""
-    try:
-        values = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        values = None
-    if isinstance(values, dict):
-        return values
-    part = counts_of([str(folder)]).part
-    return {"n_trials": part.answered, "n_correct": part.correct, "ended": "failed"}
+def _open(path: Path) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))

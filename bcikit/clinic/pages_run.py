@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QWidget
 
 from bcikit.clinic import protocols, wording
-from bcikit.clinic.base import Desk, Page, card
+from bcikit.clinic.base import Desk, Page, card, in_background
 from bcikit.clinic.counts import Counts, counts_of
 from bcikit.clinic.question import Question, ReasonLine
 from bcikit.clinic.runner import Job
@@ -17,6 +17,8 @@ from bcikit.clinic.verdict import judge
 from bcikit.presentation.layout import Viewing
 from bcikit.presentation.qt.view import SceneView
 from bcikit.presentation.qt.window import PatientWindow
+from bcikit.session.retrain import model_from_files
+from bcikit.session.training import calibration_summary
 from bcikit.signal import BciError
 from bcikit.ui.inputs import button
 from bcikit.ui.status import Status
@@ -316,6 +318,7 @@ class CalibrationPage(RunPage):
             tr("Calibration"),
             tr("The patient follows the arrows; nothing moves yet. The program learns what the signal looks like."),
         )
+        self.advice = ""
         self.verdict = QLabel(tr("Not calibrated yet"))
         self.verdict.setWordWrap(True)
         self.verdict.setStyleSheet("font-size: 16px; border: none;")
@@ -349,28 +352,73 @@ class CalibrationPage(RunPage):
             self.now.setText(f"{why}\n{advice}" if stopped else words)
 
     def on_result(self, values: dict[str, Any], folder: Path) -> None:
-        """Give the verdict."""
+        """Give the verdict; what was recorded before in this visit is added."""
         model = folder / "model.skops"
         summary = values.get("calibration") or {}
         self.now.setText("")
-        if not summary:
+        if len(self.visit.calibrations) > 1:
+            self._train_on_all()
+        elif not summary:
             why = str(values.get("ended") or "")
-            self.say(tr("The calibration was cut off: {why}. Press Start to do it again.").format(why=why), "WARN")
-            return
-        verdict = judge(summary, n_classes=max(2, len(values.get("classes", ()))))
-        self.show_verdict(verdict.text(), verdict.level)
-        if model.is_file():
-            self.visit.model = str(model)
-            if not self.visit.simulated:
-                self.desk.catalogue.add_model(
-                    self.visit.subject,
-                    model,
-                    decoder=str(values.get("decoder") or ""),
-                    paradigm=self.visit.protocol,
-                    scores={"accuracy": verdict.accuracy, "n_trials": verdict.n_trials},
-                )
-            self.next_button.setFocus()
+            self.say(
+                tr("The calibration was cut off: {why}. What was recorded counts; press Start for more.").format(
+                    why=why
+                ),
+                "WARN",
+            )
+        elif model.is_file():
+            self._take_model(model, summary, tuple(values.get("classes", ())), str(values.get("decoder") or ""))
         self.changed.emit()
+
+    def on_failure(self, error: str, folder: Path) -> None:
+        """Say what went wrong; what was recorded counts."""
+        super().on_failure(error, folder)
+        if len(self.visit.calibrations) > 1:
+            self._train_on_all()
+
+    def _train_on_all(self) -> None:
+        """Learn from all calibrations of this visit: "record more" adds, it does not begin anew."""
+        folders = [folder for folder in self.visit.calibrations if Path(folder).is_dir()]
+        config = protocols.training_config(self.visit, folders)
+        target = Path(folders[-1]) / "model-all.skops"
+        self.say(tr("Learning from {count} calibrations together ...").format(count=len(folders)))
+        self.next_button.setEnabled(False)
+
+        def work() -> dict[str, Any]:
+            model, trials = model_from_files(config)
+            model.save(target)
+            return calibration_summary(model, trials)
+
+        def then(summary: dict[str, Any] | None, trouble: Exception | None) -> None:
+            self.next_button.setEnabled(True)
+            if summary is None:
+                self.say(f"{trouble} " + tr("What was recorded counts; press Start for more."), "WARN")
+                return
+            self.say("")
+            self._take_model(target, summary, tuple(config.calibration.events.values()), config.decoder.name)
+            self.changed.emit()
+
+        in_background(self, work, then)
+
+    def _take_model(self, model: Path, summary: dict[str, Any], classes: tuple[str, ...], decoder: str) -> None:
+        verdict = judge(summary, n_classes=max(2, len(set(classes))))
+        self.show_verdict(verdict.text(), verdict.level)
+        self.advice = verdict.advice
+        self.visit.model, self.visit.model_note, self.visit.recentre = str(model), "", False
+        if not self.visit.simulated:
+            self.desk.catalogue.add_model(
+                self.visit.subject,
+                model,
+                decoder=decoder,
+                paradigm=self.visit.protocol,
+                scores={
+                    "accuracy": verdict.accuracy,
+                    "n_trials": verdict.n_trials,
+                    "advice": verdict.advice,
+                    "classes": list(dict.fromkeys(classes)),
+                },
+            )
+        self.next_button.setFocus()
 
     def show_verdict(self, text: str, level: str) -> None:
         """Show the verdict with its shape."""
@@ -379,12 +427,26 @@ class CalibrationPage(RunPage):
         self.verdict.setStyleSheet(f"color: {self.desk.theme.level(level)}; font-size: 16px; border: none;")
 
     def go_on(self) -> None:
-        """Go on with a model."""
+        """Go on with a model that is good enough; with another one only if somebody says so."""
         if self.desk.runner.running:
             self.say(tr("Wait until the calibration is over, or press STOP."), "WARN")
         elif not self.visit.model:
             self.say(tr("Calibrate first: press Start."), "WARN")
             self.start.setFocus()
+        elif self.advice != "good" and not self.visit.model_note:
+            if protocols.profile_of(self.visit) == "fes":
+                self.say(tr("Nothing is stimulated by a decoder that is not better than guessing. Record more."), "BAD")
+                return
+            self.sure.ask(
+                tr("It is not shown that the program can tell these movements apart. Train with it all the same?"),
+                tr("Train all the same"),
+                self._all_the_same,
+            )
         else:
             self.say("")
             self.done.emit()
+
+    def _all_the_same(self) -> None:
+        self.visit.notes.append(tr("Trained with a decoder that is not shown to be better than guessing."))
+        self.say("")
+        self.done.emit()

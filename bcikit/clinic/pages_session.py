@@ -11,7 +11,9 @@ from bcikit.clinic import protocols, wording
 from bcikit.clinic.base import Desk, card
 from bcikit.clinic.checks import ArmingChecks
 from bcikit.clinic.pages_run import RunPage
+from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.strays import results_of
+from bcikit.clinic.times import now
 from bcikit.decoding import accuracy_interval
 from bcikit.presentation.layout import Viewing
 from bcikit.presentation.qt.view import SceneView
@@ -167,6 +169,8 @@ class SessionPage(RunPage):
         kind = message.get("type")
         if self.real:
             self.checks.take(message, self.status.state)
+        if kind == "command" and not self.visit.first_movement:
+            self.visit.first_movement = now()
         if kind == "decision":
             self._sure.append(max((message.get("decision") or {}).get("probabilities") or [0.0]))
         if self.status.state == "ACTIVE" and before != "ACTIVE":
@@ -236,6 +240,7 @@ class SessionPage(RunPage):
     def on_result(self, values: dict[str, Any], folder: Path) -> None:
         """Enter the part into the catalogue."""
         self.ended = str(values.get("ended", ""))
+        TrainingRecord.of_visit(self.visit).save()
         if not self.visit.simulated:
             results, seconds = results_of(folder)
             try:

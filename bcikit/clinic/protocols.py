@@ -1,7 +1,7 @@
 """Protocols that the clinic window offers, and the sessions that are made of them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -239,10 +239,20 @@ def build(
         if visit.model:
             values["decoder"]["model"] = visit.model
             if visit.recentre:
-                values["decoder"]["recentre"] = "rest"
+                values["decoder"]["recentre"] = "windows"
         if profile_of(visit) == "fes":
             if not visit.current.get("port"):
                 raise BciError(tr("Choose the stimulator and find the patient's comfortable current first."))
             log = f"{folder}-guard.jsonl"
             values["outputs"] = [{"address": f"guard:{visit.current['port']}?dead_man=1&log={log}"}]
     return config_from(values, where=protocol)
+
+
+def training_config(visit: Visit, folders: Sequence[str]) -> SessionConfig:
+    """Return the configuration that learns from several calibrations of a visit together."""
+    chosen = of_phase(visit.protocol, visit.settings, "calibration")
+    base = shipped_config(visit.protocol, source=visit.device, settings=chosen, subject=visit.subject)
+    values = base.to_dict()
+    wanted = make_paradigm({**chosen, "base": visit.protocol}).calibration
+    values["calibration"] = {"files": list(folders), "events": dict(wanted.events) if wanted is not None else {}}
+    return config_from(values, where=visit.protocol)

@@ -1,20 +1,36 @@
-"""The report of a training: HTML in one file, and PDF, with the trend over sessions and outcome scores."""
+"""The report that a clinician signs: one page first, technical pages after, as HTML and as PDF."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QMarginsF
-from PySide6.QtGui import QPageLayout, QPageSize, QPdfWriter, QTextDocument
+from PySide6.QtCore import QMarginsF, QRectF, QSizeF, Qt
+from PySide6.QtGui import QColor, QFont, QPageLayout, QPageSize, QPainter, QPdfWriter, QTextDocument
 
+from bcikit.clinic.counts import Total
+from bcikit.clinic.protocols import kind_of, protocol_names, protocol_title
+from bcikit.clinic.record import TrainingRecord
+from bcikit.clinic.times import local
 from bcikit.clinic.trend import trend_picture
+from bcikit.clinic.wording import class_name
 from bcikit.decoding import accuracy_interval, chance_level
+from bcikit.paradigms.outcomes import SCALES
+from bcikit.reporting import key_table, page, picture, section, table
 from bcikit.signal import RecordingError
 from bcikit.ui.rules import rule_text
 from bcikit.ui.words import tr
+
+
+@dataclass(frozen=True)
+class Score:
+    """An outcome score as the report shows it."""
+
+    day: str
+    scale: str
+    value: float
+    unit: str
 
 
 @dataclass(frozen=True)
@@ -23,110 +39,148 @@ class ReportData:
 
     Attributes
     ----------
-    subject, operator, protocol, date : str
-        Codes, the name of the protocol, and the day.
-    parts : sequence of dict
-        ``result.json`` of each part of the session.
-    minutes : float
-        Length of the signals.
-    movements : int
-        Trials in which the gate let something move.
-    reopened : int
-        How often the window came back to a session that ran without it.
-    notes : sequence of str
-        Of the therapist.
+    record : TrainingRecord
+        Who, what, with which device.
+    results : sequence of dict
+        ``result.json`` of each part.
+    total : Total
+        What was done, over all parts.
     trend : sequence of (str, float)
-        Day and accuracy of each session so far.
-    simulated : bool
-        True marks the whole report as that of no person.
-    outcomes : sequence of (str, str, float, str)
-        Day, scale, value, unit.
+        Day and per cent of decoded trials of each session of this protocol so far.
+    scores : sequence of Score
+        Outcome scores, in order of days.
+    plan : str
+        Dose against plan, in words.
+    warnings : sequence of str
+        What breaks more often than in the sessions before.
+    alpha : str
+        What closing the eyes did, where that was tried.
     """
 
-    subject: str
-    operator: str
-    protocol: str
-    date: str
-    parts: Sequence[dict[str, Any]]
-    minutes: float
-    movements: int
-    notes: Sequence[str]
-    trend: Sequence[tuple[str, float]]
-    outcomes: Sequence[tuple[str, str, float, str]]
-    reopened: int = 0
-    simulated: bool = False
+    record: TrainingRecord
+    results: Sequence[dict[str, Any]]
+    total: Total
+    trend: Sequence[tuple[str, float]] = ()
+    scores: Sequence[Score] = ()
+    plan: str = ""
+    warnings: Sequence[str] = ()
+    alpha: str = ""
 
-    def accuracy(self) -> tuple[int, int, int]:
-        """Return trials right, trials, and classes, over all parts."""
-        right = sum(int(part.get("n_correct") or 0) for part in self.parts)
-        trials = sum(int(part.get("n_trials") or 0) for part in self.parts)
-        classes = max((len(part.get("classes") or ()) for part in self.parts), default=2)
-        return right, trials, max(2, classes)
+
+def simulation_mark() -> str:
+    """Return what stands over everything that is of no person."""
+    return tr("SIMULATED PATIENT: not of a person")
 
 
 def html(data: ReportData) -> str:
     """Return the report as one HTML file; it holds its pictures and no script."""
-    rows = [
-        (tr("Patient"), data.subject),
-        (tr("Date"), data.date),
-        (tr("Therapist"), data.operator),
-        (tr("Protocol"), data.protocol),
-        (tr("Result"), _result(data)),
-        (
-            tr("Dose"),
-            tr("{minutes:.1f} minutes, {trials} trials, {movements} movements").format(
-                minutes=data.minutes, trials=data.accuracy()[1], movements=data.movements
-            ),
-        ),
-        (
-            tr("Signal"),
-            tr("{lost} samples lost").format(lost=sum(int(part.get("lost_samples") or 0) for part in data.parts)),
-        ),
-        (tr("Interruptions"), interruptions(data)),
-    ]
-    table = "".join(f"<tr><th align='left'>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in rows)
-    notes = "".join(f"<li>{escape(note)}</li>" for note in data.notes) or f"<li>{escape(tr('none'))}</li>"
-    outcomes = "".join(
-        f"<tr><td>{escape(day)}</td><td>{escape(scale)}</td><td align='right'>{value:g} {escape(unit)}</td></tr>"
-        for day, scale, value, unit in data.outcomes
-    )
-    scores = f"<h2>{escape(tr('Outcome scores'))}</h2><table cellpadding='4'>{outcomes}</table>" if outcomes else ""
-    refusals = _refusals(data.parts)
-    picture = trend_picture(data.trend)
-    trend = ""
-    if picture:
-        words = escape(tr("Accuracy of each session"))
-        trend = f"<h2>{escape(tr('Trend over sessions'))}</h2>"
-        trend += f"<img src='data:image/png;base64,{picture}' width='430' alt='{words}'>"
-    title = escape(tr("Report of the training"))
-    mark = f"<p class='mark'>{escape(tr('SIMULATED PATIENT: not of a person'))}</p>" if data.simulated else ""
-    language = "zh" if tr("language") == "语言" else "en"
-    footer = tr(
+    record = data.record
+    foot = tr(
         "Research software, not a medical device. The code stands for a person; keep this report as you keep patient "
         "records."
     )
-    return (
-        f"<!DOCTYPE html><html lang='{language}'><head><meta charset='utf-8'><title>{title}</title>"
-        f"<style>{_STYLE}</style></head><body>"
-        f"{mark}<h1>{title}</h1><table cellpadding='4'>{table}</table>{trend}{scores}"
-        f"<h2>{escape(tr('Notes'))}</h2><ul>{notes}</ul>{refusals}"
-        f"<p style='color:#5c6975'>{escape(footer)}</p></body></html>"
+    return page(
+        tr("Report of the training"),
+        key_table(_first_rows(data)),
+        section(tr("Trend over sessions of this protocol"), _trend(data)),
+        section(tr("Outcome scores"), _scores(data.scores)),
+        section(tr("Notes"), _notes(record.notes)),
+        key_table([(tr("Signature"), "______________________________"), (tr("Name and date"), "____________________")]),
+        *_technical(data),
+        language="zh" if tr("language") == "语言" else "en",
+        mark=simulation_mark() if record.simulated else "",
+        foot=f"{record.software}. {foot}",
     )
 
 
-def _result(data: ReportData) -> str:
-    right, trials, classes = data.accuracy()
-    details = [part.get("details") or {} for part in data.parts]
-    rewards = sum(int(detail.get("rewards") or 0) for detail in details)
-    if rewards:
-        shares = [share for detail in details for share in detail.get("share_above") or () if share is not None]
-        return tr("{rewards} rewards; {percent:.0f} % of the time above the threshold.").format(
-            rewards=rewards, percent=100 * sum(shares) / max(1, len(shares))
+def _first_rows(data: ReportData) -> list[tuple[str, str]]:
+    record = data.record
+    sides = {"left": tr("left"), "right": tr("right"), "both": tr("both")}
+    born = f", {tr('born {year}').format(year=record.birth_year)}" if record.birth_year else ""
+    side = sides.get(record.affected_side, "–")
+    hands = ", ".join(class_name(name.strip()) for name in record.hand.split(",") if name.strip()) or "–"
+    rows = [
+        (tr("Patient"), tr("SIMULATED PATIENT") if record.simulated else f"{record.subject}{born}"),
+        (tr("Affected side"), side),
+        (tr("Trained"), hands),
+        (tr("Date"), local(record.started) or "–"),
+        (tr("Therapist"), record.operator or "–"),
+        (tr("Protocol"), protocol_title(record.protocol)),
+        (tr("Device"), ", ".join(part for part in dict.fromkeys((record.device, record.serial)) if part) or "–"),
+        (tr("Electrodes"), _electrodes(record)),
+        (tr("Dose"), dose_words(data)),
+        (tr("What moved"), moved_words(data)),
+        (tr("Decoding"), decoding_words(data)),
+        (tr("Safety"), interruptions(data)),
+        (tr("To the first movement"), _first_movement(record)),
+        (tr("Plan"), data.plan or tr("No plan yet.")),
+    ]
+    if record.current:
+        rows.insert(
+            9,
+            (
+                tr("Comfortable current"),
+                tr("{ma:g} mA, found by {who}").format(
+                    ma=record.current.get("amplitude_ma", 0), who=record.current.get("by", "–")
+                ),
+            ),
         )
-    if not trials:
+    if data.alpha:
+        rows.insert(11, (tr("Eyes closed"), data.alpha))
+    if data.warnings:
+        rows.append((tr("Early warning"), "\n".join(data.warnings)))
+    return rows
+
+
+def _electrodes(record: TrainingRecord) -> str:
+    levels = Counter(record.electrodes.values())
+    if not levels:
+        return "–"
+    bad = [name for name, level in record.electrodes.items() if level == "BAD"]
+    said = tr("{good} good, {warn} doubtful, {bad} bad").format(
+        good=levels["GOOD"], warn=levels["WARN"], bad=levels["BAD"]
+    )
+    return f"{said} ({', '.join(bad)})" if bad else said
+
+
+def dose_words(data: ReportData) -> str:
+    """Return what was done: minutes of training, not how long the window stood open."""
+    total = data.total
+    said = tr("{minutes:.1f} minutes, {trials} trials, {movements} movements").format(
+        minutes=total.seconds / 60, trials=total.trials, movements=total.moved
+    )
+    assist = sum(float((part.get("details") or {}).get("assist_seconds") or 0.0) for part in data.results)
+    return f"{said}, {tr('{seconds:.0f} s of help').format(seconds=assist)}" if assist else said
+
+
+def moved_words(data: ReportData) -> str:
+    """Return what moved and whether it was right."""
+    total = data.total
+    if kind_of_record(data) == "neurofeedback":
+        return tr("{count} rewards").format(count=total.rewards)
+    if not total.trials:
         return tr("No trial was finished.")
+    if not total.moved:
+        return tr("Nothing moved in {trials} trials.").format(trials=total.trials)
+    return tr("In {moved} of {trials} trials something moved; in {right} of these it was the right movement.").format(
+        moved=total.moved, trials=total.trials, right=total.moved_right
+    )
+
+
+def kind_of_record(data: ReportData) -> str:
+    """Return the kind of the paradigm; "" for one that is not offered any more."""
+    name = data.record.protocol
+    return kind_of(name) if name in protocol_names() else ""
+
+
+def decoding_words(data: ReportData) -> str:
+    """Return how often the decoder was right, whether something moved or not, and what guessing reaches."""
+    right, trials = data.total.correct, data.total.answered
+    if not trials:
+        return "–"
+    classes = max((len(part.get("classes") or ()) for part in data.results), default=2)
     low, high = accuracy_interval(right, trials)
-    chance = chance_level(trials, classes)
+    chance = chance_level(trials, max(2, classes))
     verdict = tr("above guessing") if right / trials > chance else tr("not above guessing")
     return tr(
         "{percent:.0f} % of {n} trials right (95 % interval {low:.0f} to {high:.0f} %); "
@@ -139,35 +193,92 @@ def _result(data: ReportData) -> str:
 def interruptions(data: ReportData) -> str:
     """Return what interrupted the training: stops with their reasons, parts, and a window that was gone."""
     stops = Counter(
-        str(stop.get("rule", "")) for part in data.parts for stop in (part.get("safety") or {}).get("stops") or ()
+        str(stop.get("rule", "")) for part in data.results for stop in (part.get("safety") or {}).get("stops") or ()
     )
-    found = [f"{count} × {rule_text(rule)[0]} ({rule})" for rule, count in stops.items()]
-    if len(data.parts) > 1:
-        found.append(tr("done in {count} parts").format(count=len(data.parts)))
-    if data.reopened:
-        found.append(tr("{count} × the window was closed while the session went on").format(count=data.reopened))
-    return "; ".join(found) or tr("none")
+    found = [f"{count} × {rule_text(rule)[0]}" for rule, count in stops.items()]
+    if len(data.record.parts) > 1:
+        found.append(tr("done in {count} parts").format(count=len(data.record.parts)))
+    if data.record.reopened:
+        words = tr("{count} × the window was closed while the session went on")
+        found.append(words.format(count=data.record.reopened))
+    idle = data.record.idle
+    if idle:
+        found.append(
+            tr("idle test: {count} false activations in {minutes:.0f} minutes").format(
+                count=idle["activations"], minutes=idle["seconds"] / 60
+            )
+        )
+    if data.record.stop_tested:
+        found.append(tr("stop key tested"))
+    return "; ".join(found) or tr("no stops")
 
 
-_STYLE = (
-    "body{font-family:'Noto Sans','Noto Sans CJK SC',sans-serif;max-width:760px;margin:24px auto;color:#16202a}"
-    ".mark{color:#c43d00;font-size:26px;font-weight:800}"
-    "th{padding-right:18px;vertical-align:top;color:#5c6975}td,th{padding:4px 12px 4px 0}"
-)
+def _first_movement(record: TrainingRecord) -> str:
+    from datetime import datetime
+
+    if not record.first_movement or not record.started:
+        return "–"
+    span = datetime.fromisoformat(record.first_movement) - datetime.fromisoformat(record.started)
+    return tr("{minutes:.0f} minutes after the visit began").format(minutes=span.total_seconds() / 60)
 
 
-def _refusals(parts: Sequence[dict[str, Any]]) -> str:
-    counts: dict[str, int] = {}
-    for part in parts:
-        for rule, count in (part.get("gate", {}).get("reasons") or {}).items():
-            counts[rule] = counts.get(rule, 0) + int(count)
-    if not counts:
+def _trend(data: ReportData) -> str:
+    if data.record.simulated:
         return ""
-    lines = "".join(
-        f"<tr><td>{escape(rule)}</td><td>{escape(rule_text(rule)[0])}</td><td align='right'>{count}</td></tr>"
-        for rule, count in sorted(counts.items(), key=lambda item: -item[1])
+    url = trend_picture(data.trend, words=tr("Decoded rightly in each session; half of two classes is guessing"))
+    return picture(url, tr("Accuracy of each session")) if url else ""
+
+
+def _scores(scores: Sequence[Score]) -> str:
+    if not scores:
+        return ""
+    rows = [[one.day, one.scale, f"{one.value:g} {one.unit}", scale_words(one.scale)] for one in scores]
+    parts = [table([tr("Day"), tr("Scale"), tr("Score"), tr("In full")], rows)]
+    for name in dict.fromkeys(one.scale for one in scores):
+        if name in SCALES:
+            scale = SCALES[name]
+            points = [(one.day, one.value) for one in scores if one.scale == name]
+            url = trend_picture(points, words=name, low=scale.low, high=scale.high, unit="")
+            parts.append(picture(url, name) if url else "")
+    return "".join(parts)
+
+
+def scale_words(name: str) -> str:
+    """Return a scale in full, with its range and which way is better."""
+    scale = SCALES.get(name)
+    if scale is None:
+        return name
+    better = tr("more is better") if scale.better > 0 else tr("less is better")
+    return f"{scale.name}, {scale.low:g}–{scale.high:g} {scale.unit}, {better}"
+
+
+def _notes(notes: Sequence[str]) -> str:
+    from html import escape
+
+    return (
+        "<ul>" + ("".join(f"<li>{escape(note)}</li>" for note in notes) or f"<li>{escape(tr('none'))}</li>") + "</ul>"
     )
-    return f"<h2>{escape(tr('Why nothing moved'))}</h2><table cellpadding='4'>{lines}</table>"
+
+
+def _technical(data: ReportData) -> list[str]:
+    """Return the pages after the first: for those who look into it."""
+    record = data.record
+    counts: Counter[str] = Counter()
+    for part in data.results:
+        counts.update({rule: int(n) for rule, n in ((part.get("gate") or {}).get("reasons") or {}).items()})
+    refusals = [[rule, rule_text(rule)[0], str(count)] for rule, count in counts.most_common()]
+    lost = sum(int(part.get("lost_samples") or 0) for part in data.results)
+    rows = [
+        (tr("Signal"), tr("{lost} samples lost").format(lost=lost)),
+        (tr("Model"), record.model or tr("calibrated in this visit")),
+        (tr("Settings"), ", ".join(f"{key} = {value}" for key, value in record.settings.items()) or "–"),
+        (tr("Software"), record.software or "–"),
+        (tr("Folders"), "\n".join(Path(folder).name for folder in (*record.calibrations, *record.parts)) or "–"),
+    ]
+    shown = key_table(rows)
+    if refusals:
+        shown += table([tr("Rule"), tr("Why nothing moved"), tr("Times")], refusals)
+    return [section(tr("Technical"), shown, new_page=True)]
 
 
 def write_html(data: ReportData, path: Path) -> None:
@@ -194,7 +305,51 @@ def write_pdf(data: ReportData, path: Path) -> None:
         QPageLayout.Unit.Millimeter,
     )
     writer.setPageLayout(layout)
+    size = layout.paintRectPixels(96).size().toSizeF()
+    painter = QPainter(writer)
+    paint_pages(painter, html(data), size, writer.newPage, mark=simulation_mark() if data.record.simulated else "")
+    painter.end()
+
+
+def paint_pages(painter: QPainter, text: str, size: QSizeF, new_page: Any, *, mark: str = "") -> int:
+    """Draw the report page by page, with the watermark across each; return how many pages there are.
+
+    Parameters
+    ----------
+    painter : QPainter
+        On a PDF or a printer.
+    text : str
+        HTML.
+    size : QSizeF
+        Of a page, in the painter's units.
+    new_page : callable
+        Begins another page.
+    mark : str
+        Watermark.
+    """
     document = QTextDocument()
-    document.setHtml(html(data))
-    document.setPageSize(layout.paintRectPixels(96).size().toSizeF())
-    document.print_(writer)
+    # Digits from a font with a table of their meaning: they must be found in the text of the PDF, in Chinese, too.
+    font = QFont()
+    font.setFamilies(["DejaVu Sans", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC"])
+    document.setDefaultFont(font)
+    document.setHtml(text)
+    document.setPageSize(size)
+    count = document.pageCount()
+    for number in range(count):
+        if number:
+            new_page()
+        painter.save()
+        painter.translate(0, -number * size.height())
+        document.drawContents(painter, QRectF(0, number * size.height(), size.width(), size.height()))
+        painter.restore()
+        if mark:
+            painter.save()
+            painter.translate(size.width() / 2, size.height() / 2)
+            painter.rotate(-50)
+            large = QFont(font)
+            large.setPixelSize(44)
+            painter.setFont(large)
+            painter.setPen(QColor(196, 61, 0, 70))
+            painter.drawText(QRectF(-500, -60, 1000, 120), Qt.AlignmentFlag.AlignCenter, mark)
+            painter.restore()
+    return count

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from bcikit.clinic import protocols
 from bcikit.clinic.base import Desk, Page
 from bcikit.clinic.header import Header
+from bcikit.clinic.old_report import OldReport
 from bcikit.clinic.page_consent import ConsentPage
 from bcikit.clinic.page_device import DevicePage
 from bcikit.clinic.page_electrodes import ElectrodesPage
@@ -291,13 +292,20 @@ class ClinicWindow(QMainWindow):
 
     def _steps(self) -> list[str]:
         """Return the steps that the protocol needs: what is not learned is not calibrated."""
-        skipped = self.visit.step != "calibration" and not protocols.learns(self.visit.protocol)
+        known = bool(self.visit.model_note) or not protocols.learns(self.visit.protocol)
+        skipped = self.visit.step != "calibration" and known
         return [step for step in STEPS if not (skipped and step == "calibration")]
 
     def _show_old_report(self, folder: str) -> None:
         page = self.pages["report"]
         assert isinstance(page, ReportPage)
-        page.open_old(Path(folder))
+        known = {entry.path: entry for entry in self.desk.catalogue.sessions()}
+        entry = known.get(folder)
+        patient = self.pages["patient"]
+        assert isinstance(patient, PatientPage)
+        dialog = OldReport(self, self.desk, Path(folder), patient.chosen, entry.paradigm if entry else "")
+        self.old_report = dialog
+        dialog.show()
 
     def keep(self) -> None:
         """Keep where one is."""

@@ -1,7 +1,5 @@
 """Pictures of the report, as PNG inside the page: one file that can be mailed and opened anywhere."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,33 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.reporting import COLOURS, data_url, figure
 from bcikit.signal import Recording
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-# Okabe & Ito 2008: told apart by everybody, colour-blind or not.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-
-
-def figure(width: float = 7.0, height: float = 3.2, *, columns: int = 1) -> tuple["Figure", Any]:
-    """Return a figure that belongs to no window, and its axes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    made = Figure(figsize=(width, height), dpi=110, layout="constrained")
-    FigureCanvasAgg(made)
-    axes = made.subplots(1, columns, squeeze=False)[0]
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-    return made, axes if columns > 1 else axes[0]
-
-
-def as_data_url(made: "Figure") -> str:
-    """Return a figure as a ``data:`` address for an HTML image."""
-    buffer = io.BytesIO()
-    made.savefig(buffer, format="png")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    pass
 
 
 def confusion_plot(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
@@ -43,7 +19,7 @@ def confusion_plot(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -
     counts = np.asarray(confusion, dtype=float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     names = [*classes, "none"]
-    made, axis = figure(1.6 + 0.9 * len(names), 1.2 + 0.7 * len(classes))
+    made, (axis,) = figure(1.6 + 0.9 * len(names), 1.2 + 0.7 * len(classes))
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for row, column in np.ndindex(counts.shape):
         colour = "white" if shares[row, column] > 0.55 else "#222"
@@ -52,7 +28,7 @@ def confusion_plot(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -
     axis.set_yticks(range(len(classes)), classes)
     axis.set(xlabel="decided", ylabel="asked for")
     axis.spines[:].set_visible(False)
-    return as_data_url(made)
+    return data_url(made)
 
 
 def accuracy_plot(trials: Sequence[Mapping[str, Any]], chance: float, chance_upper: float | None) -> str:
@@ -61,7 +37,7 @@ def accuracy_plot(trials: Sequence[Mapping[str, Any]], chance: float, chance_upp
 
     hits = np.array([trial.get("predicted") == trial.get("class") for trial in trials], dtype=float)
     counts = np.arange(1, len(hits) + 1)
-    made, axis = figure(7.0, 2.8)
+    made, (axis,) = figure(7.0, 2.8)
     bounds = [guesser_bound(int(n), chance) for n in counts]
     axis.fill_between(counts, 0, bounds, color="#888", alpha=0.18, lw=0, label="a guesser, 95 %")
     axis.axhline(chance, color="#888", lw=1, ls="--")
@@ -71,7 +47,7 @@ def accuracy_plot(trials: Sequence[Mapping[str, Any]], chance: float, chance_upp
     axis.legend(loc="lower right", frameon=False, fontsize=8)
     if chance_upper is not None:
         axis.set_title(f"above {chance_upper:.0%} a guesser is unlikely", fontsize=9, loc="right", color="#555")
-    return as_data_url(made)
+    return data_url(made)
 
 
 def erd_curves(
@@ -145,7 +121,7 @@ def erd_plot(
         if column == 0:
             axis.set_ylabel(f"{band_name} power, % change")
             axis.legend(frameon=False, fontsize=8)
-    return as_data_url(made)
+    return data_url(made)
 
 
 def erd_map(
@@ -178,7 +154,7 @@ def erd_map(
         )
         axis.set_title(label, fontsize=10)
     made.colorbar(image, ax=list(np.atleast_1d(axes)), shrink=0.7, label="% change")
-    return as_data_url(made)
+    return data_url(made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +176,7 @@ def course_plot(
     ylim: tuple[float, float] | None = None,
 ) -> str:
     """Return curves over time, with levels that mean something as dashed lines."""
-    made, axis = figure(7.0, 2.6)
+    made, (axis,) = figure(7.0, 2.6)
     for colour, curve in zip(COLOURS, curves, strict=False):
         style = "steps-post" if curve.steps else "default"
         axis.plot(curve.times, curve.values, color=colour, label=curve.label, drawstyle=style)
@@ -208,16 +184,16 @@ def course_plot(
         axis.axhline(level, color=colour, lw=1, ls="--", label=name)
     axis.set(xlabel=xlabel, ylabel=ylabel, **({} if ylim is None else {"ylim": ylim}))
     axis.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return as_data_url(made)
+    return data_url(made)
 
 
 def bars(counts: Mapping[str, int], *, colour: str = COLOURS[1]) -> str:
     """Return horizontal bars, largest first."""
     names = list(counts)[::-1]
-    made, axis = figure(7.0, 0.7 + 0.32 * len(names))
+    made, (axis,) = figure(7.0, 0.7 + 0.32 * len(names))
     axis.barh(names, [counts[name] for name in names], color=colour, height=0.6)
     for place, name in enumerate(names):
         axis.text(counts[name], place, f" {counts[name]}", va="center", fontsize=8)
     axis.margins(x=0.12)
     axis.set_xlabel("times")
-    return as_data_url(made)
+    return data_url(made)

@@ -1,12 +1,11 @@
 """Figures of the report, one function a kind of curve."""
 
-import base64
-import io
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bcikit.reporting import data_url, figure
 from bcikit.validation.results import Outcome
 
 if TYPE_CHECKING:
@@ -26,20 +25,10 @@ def figures(outcome: Outcome) -> list[tuple[str, str]]:
 
 
 def _picture(draw: "Callable[[Axes, Mapping[str, Any]], None]", curve: Mapping[str, Any]) -> str:
-    # The object-oriented way: pyplot would keep every figure of a long CI session.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 3.2), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    made, (axes,) = figure(6.4, 3.2)
     draw(axes, curve)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
     axes.tick_params(colors=INK, labelsize=8)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return data_url(made)
 
 
 def _label(axes: "Axes", x: str, y: str) -> None:

@@ -1,7 +1,5 @@
 """Pictures of an evaluation, as PNG inside the page."""
 
-import base64
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,35 +9,16 @@ from numpy.typing import NDArray
 from bcikit.decoding.evaluation.run import TaskResult
 from bcikit.decoding.evaluation.transfer import TransferCurve
 from bcikit.decoding.trials import Epochs
+from bcikit.reporting import COLOURS, data_url, figure
 
-# Okabe and Ito 2008: told apart by everybody, colour-blind or not.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 Array = NDArray[np.float64]
-
-
-def _figure(width: float, height: float, columns: int = 1) -> tuple[Any, list[Any]]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    made = Figure(figsize=(width, height), dpi=110, layout="constrained")
-    FigureCanvasAgg(made)
-    axes = list(made.subplots(1, columns, squeeze=False)[0])
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-    return made, axes
-
-
-def _url(made: Any) -> str:
-    buffer = io.BytesIO()
-    made.savefig(buffer, format="png")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def overview(result: TaskResult) -> str:
     """Return bars of every decoder under every split, with what others reached as lines."""
     decoders = list(result.results)
     splits = list(dict.fromkeys(split for found in result.results.values() for split in found))
-    made, (axis,) = _figure(1.6 + 1.15 * max(len(decoders), 3), 3.3)
+    made, (axis,) = figure(1.6 + 1.15 * max(len(decoders), 3), 3.3)
     width = 0.8 / len(splits)
     for number, split in enumerate(splits):
         places = [i + (number - (len(splits) - 1) / 2) * width for i in range(len(decoders))]
@@ -54,13 +33,13 @@ def overview(result: TaskResult) -> str:
     axis.set_xticks(range(len(decoders)), decoders, rotation=20 if len(decoders) > 3 else 0)
     axis.set(ylim=(0, 1.02), ylabel="AUC" if result.task.metric == "auc" else "accuracy")
     axis.legend(loc="lower right", fontsize=8)
-    return _url(made)
+    return data_url(made)
 
 
 def confusion_plot(counts: Array, classes: Sequence[str]) -> str:
     """Return a confusion matrix, shares of each row as colour."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    made, (axis,) = _figure(1.8 + 0.8 * len(classes), 1.4 + 0.6 * len(classes))
+    made, (axis,) = figure(1.8 + 0.8 * len(classes), 1.4 + 0.6 * len(classes))
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for row, column in np.ndindex(counts.shape):
         colour = "white" if shares[row, column] > 0.55 else "#222"
@@ -69,12 +48,12 @@ def confusion_plot(counts: Array, classes: Sequence[str]) -> str:
     axis.set_yticks(range(len(classes)), classes)
     axis.set(xlabel="decided", ylabel="true")
     axis.spines[:].set_visible(False)
-    return _url(made)
+    return data_url(made)
 
 
 def reliability_plot(rows: Sequence[dict[str, Any]], error: float) -> str:
     """Return how often decisions were right against how sure they were."""
-    made, (axis,) = _figure(3.6, 3.3)
+    made, (axis,) = figure(3.6, 3.3)
     axis.plot([0, 1], [0, 1], color="#888", linestyle=":", linewidth=1)
     sizes = [10 + 160 * row["count"] / max(r["count"] for r in rows) for row in rows]
     x, y = [row["confidence"] for row in rows], [row["accuracy"] for row in rows]
@@ -82,12 +61,12 @@ def reliability_plot(rows: Sequence[dict[str, Any]], error: float) -> str:
     axis.scatter(x, y, s=sizes, color=COLOURS[0])
     axis.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="probability said", ylabel="share that was right")
     axis.set_title(f"expected calibration error {error:.3f}", fontsize=9)
-    return _url(made)
+    return data_url(made)
 
 
 def learning_plot(curves: Sequence[Sequence[dict[str, float]]], chance: float) -> str:
     """Return learning curves, one a person, and their mean where they share sizes."""
-    made, (axis,) = _figure(4.2, 3.3)
+    made, (axis,) = figure(4.2, 3.3)
     for curve in curves:
         axis.plot([p["trials"] for p in curve], [p["accuracy"] for p in curve], color=COLOURS[5], linewidth=1)
     sizes = sorted(set.intersection(*({p["trials"] for p in curve} for curve in curves)))
@@ -95,12 +74,12 @@ def learning_plot(curves: Sequence[Sequence[dict[str, float]]], chance: float) -
     axis.plot(sizes, means, "o-", color=COLOURS[0], linewidth=2)
     axis.axhline(chance, color="#888", linestyle=":", linewidth=1)
     axis.set(ylim=(0, 1.02), xlabel="training trials a class", ylabel="held-out accuracy")
-    return _url(made)
+    return data_url(made)
 
 
 def transfer_plot(curve: TransferCurve) -> str:
     """Return accuracy against own labelled trials, a line a way with its confidence band over people."""
-    made, (axis,) = _figure(5.2, 3.6)
+    made, (axis,) = figure(5.2, 3.6)
     sizes = np.array(curve.sizes, dtype=float)
     for colour, way in zip(COLOURS, curve.values, strict=False):
         bands = [curve.band(way, place) for place in range(len(sizes))]
@@ -112,7 +91,7 @@ def transfer_plot(curve: TransferCurve) -> str:
         axis.plot(sizes[known], rows[:, 0], "o-", color=colour, linewidth=1.5, markersize=3, label=way)
     axis.set(ylim=(0, 1.02), xlabel="own labelled trials a class", ylabel=curve.metric)
     axis.legend(fontsize=7, frameon=False, loc="lower right")
-    return _url(made)
+    return data_url(made)
 
 
 def maps(values: dict[str, Array], trials: Epochs, *, unit: str) -> str | None:
@@ -123,7 +102,7 @@ def maps(values: dict[str, Array], trials: Epochs, *, unit: str) -> str | None:
     known = np.isfinite(positions).all(axis=1)
     if not values:
         return None
-    made, axes = _figure(2.3 * len(values) + 0.8, 2.7, len(values))
+    made, axes = figure(2.3 * len(values) + 0.8, 2.7, columns=len(values))
     limit = max(float(np.abs(v).max()) for v in values.values()) or 1.0
     if known.sum() >= 8:
         import mne
@@ -131,18 +110,18 @@ def maps(values: dict[str, Array], trials: Epochs, *, unit: str) -> str | None:
         info = mne.create_info([n for n, k in zip(trials.ch_names, known, strict=True) if k], trials.sfreq, "eeg")
         located = {n: p for n, p, k in zip(trials.ch_names, positions, known, strict=True) if k}
         info.set_montage(mne.channels.make_dig_montage(located, coord_frame="head"))
-        image = None
+        image: Any = None
         for axis, (name, value) in zip(axes, values.items(), strict=True):
             image, _ = mne.viz.plot_topomap(
                 value[known], info, axes=axis, show=False, vlim=(-limit, limit), cmap="RdBu_r", sensors=True
             )
             axis.set_title(name, fontsize=9)
         made.colorbar(image, ax=axes, shrink=0.7, label=unit)
-        return _url(made)
+        return data_url(made)
     for axis, (name, value) in zip(axes, values.items(), strict=True):
         axis.bar(range(len(value)), value, color=COLOURS[0])
         axis.set_xticks(range(len(value)), trials.ch_names, fontsize=7, rotation=30)
         axis.set_ylim(min(0.0, -limit * (min(float(v.min()) for v in values.values()) < 0)), limit)
         axis.set_title(name, fontsize=9)
     axes[0].set_ylabel(unit)
-    return _url(made)
+    return data_url(made)

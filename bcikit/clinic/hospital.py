@@ -1,0 +1,115 @@
+"""What goes from the clinic's window to a hospital's systems: the report as FHIR, the EEG as DICOM."""
+
+import re
+from pathlib import Path
+
+from bcikit.clinic.protocols import protocol_title
+from bcikit.clinic.record import TrainingRecord
+from bcikit.clinic.report import ReportData, decoding_words, dose_words, moved_words, write_pdf
+from bcikit.paradigms.outcomes import SCALES
+from bcikit.recording import read_session
+from bcikit.recording.dicom_eeg import save_dicom, store_dicom
+from bcikit.recording.fhir_bundle import Measure, Treatment, save_bundle
+from bcikit.signal import BciError
+from bcikit.ui.words import tr
+
+
+def _mark(record: TrainingRecord) -> str:
+    return "SIMULATED-" if record.simulated else ""
+
+
+def write_fhir(data: ReportData, folder: Path) -> Path:
+    """Write the training as a FHIR R4 bundle with the report as PDF in it, and return the file.
+
+    The code stands in it only where the patient agreed to share; otherwise the bundle names nobody.
+
+    Raises
+    ------
+    BciError
+        If nothing was trained, the folder cannot be written to, or the extra "hospital" is not installed.
+    """
+    record = data.record
+    if not record.parts:
+        raise BciError(tr("Nothing was recorded in this visit."))
+    pdf = folder / f"{_mark(record)}training-report.pdf"
+    write_pdf(data, pdf)
+    treatment = Treatment(
+        subject=record.subject,
+        birth_year=record.birth_year,
+        identified="share" in record.scopes and not record.simulated,
+        simulated=record.simulated,
+        operator=record.operator,
+        protocol=record.protocol,
+        title=protocol_title(record.protocol),
+        started=record.started,
+        seconds=data.total.seconds,
+        device=record.device,
+        serial=record.serial,
+        software=record.software,
+        conclusion=" ".join((dose_words(data), moved_words(data), decoding_words(data))),
+        measures=tuple(
+            Measure(
+                name=one.scale,
+                title=SCALES[one.scale].name if one.scale in SCALES else one.scale,
+                value=one.value,
+                unit=one.unit,
+                day=one.day,
+            )
+            for one in data.scores
+        ),
+        pdf=pdf.read_bytes(),
+    )
+    return save_bundle(treatment, folder / f"{_mark(record)}training.fhir.json")
+
+
+ARCHIVE = "archive.txt"
+"""File in the data folder: where the archive is, as HOST:PORT/TITLE."""
+
+
+def archive_of(data: Path) -> str:
+    """Return where this clinic's archive is, as HOST:PORT/TITLE; "" where nobody said."""
+    try:
+        return (data / ARCHIVE).read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def send_dicom(path: Path, data: Path, archive: str) -> None:
+    """Send an EEG to the archive, and remember where it is.
+
+    Raises
+    ------
+    BciError
+        If the address is none, or the archive does not take the file.
+    """
+    found = re.fullmatch(r"([^:/\s]+):(\d{1,5})/(\S{1,16})", archive.strip())
+    if found is None:
+        raise BciError(tr("Enter the archive as HOST:PORT/TITLE, such as pacs.clinic:104/ARCHIVE."))
+    store_dicom(path, host=found[1], port=int(found[2]), title=found[3])
+    (data / ARCHIVE).write_text(archive.strip(), encoding="utf-8")
+
+
+def write_dicom(record: TrainingRecord, folder: Path) -> Path:
+    """Write the EEG of the last part as DICOM routine scalp EEG and return the file.
+
+    Raises
+    ------
+    BciError
+        If nothing was recorded, or the extra "hospital" is not installed.
+    """
+    if not record.parts:
+        raise BciError(tr("Nothing was recorded in this visit."))
+    session = read_session(Path(record.parts[-1]))
+    return save_dicom(
+        session.recording,
+        folder / f"{_mark(record)}eeg.dcm",
+        subject=record.subject,
+        birth_year=record.birth_year,
+        identified="share" in record.scopes and not record.simulated,
+        simulated=record.simulated,
+        started=record.started,
+        device=record.device,
+        serial=record.serial,
+        software=record.software,
+        events=session.events,
+    )

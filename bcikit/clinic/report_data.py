@@ -1,0 +1,74 @@
+"""Puts together what a report shows: from the record beside the training, its folders, and the catalogue."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from bcikit.clinic.alpha import alpha_words
+from bcikit.clinic.counts import counts_of
+from bcikit.clinic.people import real_sessions
+from bcikit.clinic.record import TrainingRecord
+from bcikit.clinic.report import ReportData, Score
+from bcikit.clinic.therapy import plan_of, progress_words
+from bcikit.clinic.times import local_day
+from bcikit.recording import Catalogue
+from bcikit.recording.early_warning import early_warnings
+from bcikit.signal import BciError
+from bcikit.ui.rules import rule_text
+from bcikit.ui.words import tr
+
+
+def report_data(catalogue: Catalogue, record: TrainingRecord) -> ReportData:
+    """Return what the report of a training shows; of a simulation nothing of any other day."""
+    results = [result_of(Path(folder)) for folder in record.parts]
+    total = counts_of(record.parts).total
+    known = not record.simulated and any(p.code == record.subject for p in catalogue.subjects(record.subject))
+    plan = plan_of(catalogue.subject(record.subject).data) if known else None
+    return ReportData(
+        record=record,
+        results=results,
+        total=total,
+        trend=trend_of(catalogue, record.subject, record.protocol) if known else (),
+        scores=scores_of(catalogue, record.subject) if known else (),
+        plan=progress_words(catalogue, record.subject, plan, date.today()) if plan is not None else "",
+        warnings=warnings_of(catalogue, record.subject) if known else (),
+        alpha=alpha_words(Path(record.parts[-1])) if record.protocol == "eyes-open-closed" and record.parts else "",
+    )
+
+
+def trend_of(catalogue: Catalogue, code: str, protocol: str) -> list[tuple[str, float]]:
+    """Return day and per cent right of each session of a person with one protocol; simulations are left out."""
+    found = []
+    for entry in real_sessions(catalogue, code):
+        value = entry.results.get("online_accuracy")
+        if entry.paradigm == protocol and isinstance(value, int | float):
+            found.append((local_day(entry.started), 100.0 * float(value)))
+    return found
+
+
+def scores_of(catalogue: Catalogue, code: str) -> list[Score]:
+    """Return the outcome scores of a person in order of days."""
+    return [Score(local_day(row.measured), row.scale, row.value, row.unit) for row in catalogue.outcomes(code)]
+
+
+def warnings_of(catalogue: Catalogue, code: str) -> list[str]:
+    """Return what breaks more often than in the sessions before, in words."""
+    words = tr("{what}: {found} times, {expected:.1f} were expected from the sessions before")
+    try:
+        rising = [one for one in early_warnings(catalogue, code) if one.rising]
+    except BciError as error:
+        return [str(error)]
+    return [words.format(what=rule_text(one.what)[0], found=one.found, expected=one.expected) for one in rising]
+
+
+def result_of(folder: Path) -> dict[str, Any]:
+    """Return what came out of a part; what was counted, where the engine died before it could say."""
+    try:
+        values = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        values = None
+    if isinstance(values, dict):
+        return values
+    part = counts_of([str(folder)]).part
+    return {"n_trials": part.answered, "n_correct": part.correct, "ended": "failed"}

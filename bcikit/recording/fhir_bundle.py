@@ -1,0 +1,234 @@
+"""A training as a FHIR R4 bundle: Procedure, Device, Observations of outcomes, DiagnosticReport with the PDF in it."""
+
+import base64
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
+
+SYSTEM = "urn:bcikit"
+"""Coding system of what has no code of its own here."""
+
+_LOINC = {"Barthel": "96761-2", "FIM": "89383-0"}
+"""Scales with a code of LOINC that is certain; the others are told by their names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """An outcome score: short name, name in full, value, unit, day (ISO 8601)."""
+
+    name: str
+    title: str
+    value: float
+    unit: str
+    day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Treatment:
+    """What goes into the bundle.
+
+    Attributes
+    ----------
+    subject : str
+        Code of the person.
+    birth_year : int or None
+        Year of birth.
+    identified : bool
+        Whether code and year stand in it; else the bundle names nobody and has no day but the year.
+    simulated : bool
+        True marks every resource as test data (``meta.security`` HTEST).
+    operator : str
+        Code of the therapist.
+    protocol, title : str
+        Name of the paradigm, and what it is called.
+    started : str
+        ISO 8601 with the zone.
+    seconds : float
+        Time of training.
+    device, serial, software : str
+        What measured, and what ran it.
+    conclusion : str
+        The result in plain words.
+    measures : tuple of Measure
+        Outcome scores.
+    pdf : bytes
+        The report.
+    """
+
+    subject: str
+    birth_year: int | None = None
+    identified: bool = False
+    simulated: bool = False
+    operator: str = ""
+    protocol: str = ""
+    title: str = ""
+    started: str = ""
+    seconds: float = 0.0
+    device: str = ""
+    serial: str = ""
+    software: str = ""
+    conclusion: str = ""
+    measures: tuple[Measure, ...] = ()
+    pdf: bytes = b""
+
+
+def _id(*parts: str) -> str:
+    """Return the same identifier for the same thing, so that a bundle sent twice makes no second record."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, "|".join((SYSTEM, *parts))))
+
+
+def _without_nothing(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nothing(item) for key, item in value.items() if item not in (None, "", [], {})}
+    return [_without_nothing(item) for item in value] if isinstance(value, list) else value
+
+
+def bundle(treatment: Treatment) -> dict[str, Any]:
+    """Return the bundle as plain values; it is validated by `fhir.resources` before it is returned.
+
+    Raises
+    ------
+    ArgumentError
+        If the start is no time with a zone.
+    MissingDependencyError
+        If the extra "hospital" is not installed.
+    """
+    try:
+        from fhir.resources.R4B.bundle import Bundle
+    except ImportError:
+        raise MissingDependencyError("fhir.resources", "hospital", "The FHIR bundle") from None
+    try:
+        began = datetime.fromisoformat(treatment.started)
+    except ValueError:
+        raise ArgumentError(
+            f"started is {treatment.started!r}; it must be a time like 2026-11-29T10:00+01:00."
+        ) from None
+    if began.tzinfo is None:
+        raise ArgumentError(f"started is {treatment.started!r}; it needs its time zone.")
+    ended = began + timedelta(seconds=treatment.seconds)
+    known = treatment.identified
+    who = treatment.subject if known else _id("anonymous", treatment.subject, treatment.started)
+    ids = {kind: _id(kind, who, treatment.started) for kind in ("patient", "device", "procedure", "report")}
+    refs = {kind: {"reference": f"urn:uuid:{value}"} for kind, value in ids.items()}
+    meta = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}]}
+    common: dict[str, Any] = {"meta": meta} if treatment.simulated else {}
+    times = {"start": began.isoformat(), "end": ended.isoformat()} if known else None
+    resources: list[tuple[str, dict[str, Any]]] = [
+        (
+            ids["patient"],
+            {
+                "resourceType": "Patient",
+                "identifier": [{"system": f"{SYSTEM}:subject", "value": treatment.subject}] if known else None,
+                "birthDate": str(treatment.birth_year) if known and treatment.birth_year else None,
+                **common,
+            },
+        ),
+        (
+            ids["device"],
+            {
+                "resourceType": "Device",
+                "deviceName": [{"name": treatment.device or "EEG", "type": "user-friendly-name"}],
+                "serialNumber": treatment.serial if known else None,
+                "type": {"text": "EEG headset"},
+                "version": [{"value": treatment.software}] if treatment.software else None,
+                **common,
+            },
+        ),
+        (
+            ids["procedure"],
+            {
+                "resourceType": "Procedure",
+                "status": "completed",
+                "code": {
+                    "coding": [
+                        {"system": f"{SYSTEM}:protocol", "code": treatment.protocol, "display": treatment.title}
+                    ],
+                    "text": treatment.title,
+                },
+                "subject": refs["patient"],
+                "performedPeriod": times,
+                "performedString": None if known else str(began.year),
+                "performer": [{"actor": {"display": treatment.operator}}] if known and treatment.operator else None,
+                "usedReference": [refs["device"]],
+                **common,
+            },
+        ),
+    ]
+    results = []
+    for number, measure in enumerate(treatment.measures):
+        key = _id("observation", who, measure.name, measure.day, str(number))
+        loinc = _LOINC.get(measure.name)
+        coding = [{"system": f"{SYSTEM}:scale", "code": measure.name, "display": measure.title}]
+        if loinc:
+            coding.append({"system": "http://loinc.org", "code": loinc, "display": measure.title})
+        results.append({"reference": f"urn:uuid:{key}"})
+        resources.append(
+            (
+                key,
+                {
+                    "resourceType": "Observation",
+                    "status": "final",
+                    "code": {"coding": coding, "text": measure.title},
+                    "subject": refs["patient"],
+                    "effectiveDateTime": measure.day if known else measure.day[:4],
+                    "valueQuantity": {"value": measure.value, "unit": measure.unit},
+                    **common,
+                },
+            )
+        )
+    form = {
+        "contentType": "application/pdf",
+        "data": base64.b64encode(treatment.pdf).decode("ascii"),
+        "title": treatment.title,
+    }
+    resources.append(
+        (
+            ids["report"],
+            {
+                "resourceType": "DiagnosticReport",
+                "status": "final",
+                "code": {"text": treatment.title or treatment.protocol},
+                "subject": refs["patient"],
+                "effectivePeriod": times,
+                "effectiveDateTime": None if known else str(began.year),
+                "result": results,
+                "conclusion": treatment.conclusion,
+                # A report on paper names the patient: it stays out of what names nobody.
+                "presentedForm": [form] if known or treatment.simulated else None,
+                **common,
+            },
+        )
+    )
+    values = {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "timestamp": began.isoformat() if known else None,
+        "entry": [
+            {
+                "fullUrl": f"urn:uuid:{key}",
+                "resource": resource,
+                "request": {"method": "PUT", "url": f"{resource['resourceType']}/{key}"},
+            }
+            for key, resource in resources
+        ],
+    }
+    plain: dict[str, Any] = _without_nothing(values)
+    Bundle.model_validate(plain)
+    return plain
+
+
+def save_bundle(treatment: Treatment, path: Path) -> Path:
+    """Write the bundle as JSON and return the file; raises `RecordingError` where that is not possible."""
+    import json
+
+    text = json.dumps(bundle(treatment), ensure_ascii=False, indent=1)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RecordingError(f"{path} cannot be written: {error.strerror or error}") from None
+    return path

@@ -1,0 +1,6 @@
+"""One kit for every HTML and PDF page: figures, tables, the page around them."""
+
+from bcikit.reporting.figures import COLOURS, data_url, figure
+from bcikit.reporting.page import key_table, page, picture, section, table
+
+__all__ = ["COLOURS", "data_url", "figure", "key_table", "page", "picture", "section", "table"]

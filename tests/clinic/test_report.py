@@ -1,0 +1,215 @@
+"""The report that a clinician signs: every field, in both languages, in HTML and in the text of the PDF."""
+
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from bcikit.clinic.alpha import alpha_ratio
+from bcikit.clinic.counts import Counts, Total
+from bcikit.clinic.record import TrainingRecord
+from bcikit.clinic.report import ReportData, Score, html, write_html, write_pdf
+from bcikit.signal import Recording, RecordingError, StreamInfo
+from bcikit.ui import words
+
+
+def data(**more: Any) -> ReportData:
+    record = TrainingRecord(
+        subject="P-017",
+        operator="T-01",
+        started="2026-11-29T10:00:00+01:00",
+        birth_year=1961,
+        affected_side="right",
+        hand="right_hand",
+        device="Cyton",
+        serial="SN-4711",
+        electrodes={"C3": "GOOD", "C4": "WARN", "Fp1": "BAD"},
+        protocol="motor-imagery-fes",
+        settings={"runs": 3},
+        current={"amplitude_ma": 12.0, "by": "T-01"},
+        idle={"activations": 1, "seconds": 300.0},
+        stop_tested=True,
+        first_movement="2026-11-29T10:22:00+01:00",
+        parts=["/x/P-017-1", "/x/P-017-2"],
+        notes=["sits well"],
+        software="bcikit 0.2.0",
+    )
+    values: dict[str, Any] = {
+        "record": record,
+        "results": [{"classes": ["right_hand", "rest"], "safety": {"stops": [{"rule": "A-STOP"}]}}],
+        "total": Total(trials=60, answered=60, correct=48, moved=40, moved_right=31, seconds=906.0),
+        "trend": (("2026-11-01", 61.0), ("2026-11-08", 70.0), ("2026-11-29", 80.0)),
+        "scores": (Score("2026-11-28", "FMA-UE", 31.0, "points"),),
+        "plan": "3 of 12",
+        "warnings": ("lost samples: 5 times",),
+    }
+    return ReportData(**{**values, **more})
+
+
+WANTED = {
+    "en": "P-017|born 1961|right hand|T-01|Cyton|SN-4711|1 good, 1 doubtful, 1 bad (Fp1)|15.1 minutes, 60 trials|"
+    "In 40 of 60 trials something moved; in 31 of these|80 % of 60 trials right|1 × |done in 2 parts|"
+    "1 false activations in 5 minutes|22 minutes after the visit began|3 of 12|12 mA, found by T-01|"
+    "lost samples: 5 times|sits well|FMA-UE|31 points|0–66 points, more is better|Signature|bcikit 0.2.0|"
+    "Trend over sessions",
+    "zh": "P-017|1961|右手|T-01|Cyton|SN-4711|1 个良好|15.1 分钟|60 次试次中有 40 次产生动作|其中 31 次动作正确|80 %|"
+    "分 2 段完成|误激活 1 次|就诊开始后 22 分钟|3 of 12|12 mA|sits well|FMA-UE|签名|bcikit 0.2.0|此方案各次训练的趋势",
+}
+
+
+def plain(text: str) -> str:
+    # A PDF may hold the compatibility forms of Chinese letters; whoever searches it normalises as this does.
+    return "".join(unicodedata.normalize("NFKC", text).split())
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_field_is_in_the_page_and_in_the_text_of_the_pdf(
+    dark: Any, qapp: Any, tmp_path: Path, language: str
+) -> None:
+    from pypdf import PdfReader
+
+    words.install(qapp, language)
+    write_html(data(), tmp_path / "r.html")
+    write_pdf(data(), tmp_path / "r.pdf")
+    page = plain((tmp_path / "r.html").read_text(encoding="utf-8"))
+    paper = plain(" ".join(part.extract_text() for part in PdfReader(tmp_path / "r.pdf").pages))
+    for wanted in WANTED[language].split("|"):
+        assert plain(wanted) in page, wanted
+        assert plain(wanted) in paper, wanted
+    assert "A-STOP" not in page.split("Technical")[0].split("技术信息")[0], "ids of rules are for the technical pages"
+    assert "left_hand" not in page
+
+
+def test_a_simulation_is_marked_on_every_page(dark: Any, tmp_path: Path) -> None:
+    from pypdf import PdfReader
+
+    record = TrainingRecord(simulated=True, subject="SIMULATED", protocol="motor-imagery", parts=["a"])
+    write_pdf(data(record=record), tmp_path / "r.pdf")
+    pages = PdfReader(tmp_path / "r.pdf").pages
+    assert len(pages) >= 2
+    for part in pages:
+        assert "SIMULATED PATIENT: not of a person" in " ".join(part.extract_text().split())
+    assert "Trend" not in html(data(record=record))
+
+
+def test_nothing_that_moved_is_told_as_nothing(dark: Any) -> None:
+    text = html(data(total=Total(trials=14, answered=14, correct=14, seconds=420.0)))
+    assert "Nothing moved in 14 trials." in text
+    assert "7.0 minutes, 14 trials, 0 movements" in text
+
+
+def test_what_moved_counts_as_right_only_where_nothing_else_moved() -> None:
+    counts = Counts()
+
+    def say(kind: str, name: str, time: float, **values: Any) -> None:
+        counts.take({"type": kind, "name": name, "time": time, "data": values})
+
+    for trial, (asked, moved) in enumerate(
+        (("left", ["left"]), ("left", ["right"]), ("left", ["left", "right"]), ("left", []))
+    ):
+        say("event", "trial/start", 100.0 * trial, **{"trial": trial, "class": asked})
+        for label in moved:
+            say("command", "close", 100.0 * trial + 5, **{"trial": trial, "class": label})
+        say("event", "feedback/result", 100.0 * trial + 7, trial=trial, correct=True)
+        say("event", "trial/end", 100.0 * trial + 10, trial=trial)
+    # The trials took 40 s; that 300 s passed between them is no training.
+    assert counts.total == Total(trials=4, answered=4, correct=4, moved=3, moved_right=1, seconds=40.0)
+
+
+def test_a_folder_that_takes_no_file_is_told(dark: Any, tmp_path: Path) -> None:
+    for write in (write_html, write_pdf):
+        with pytest.raises(RecordingError, match="cannot be written"):
+            write(data(), tmp_path / "missing" / "r.x")
+
+
+def eyes(alpha_open: float, alpha_closed: float) -> tuple[Recording, list[tuple[str, float, float]]]:
+    info = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "O1", "O2"))
+    rng = np.random.default_rng(1)
+    t = np.arange(250 * 120) / 250.0
+    signal = rng.standard_normal((t.size, 3)) * 8
+    size = np.where(t < 60, alpha_open, alpha_closed)
+    signal[:, 1:] += (size * np.sin(2 * np.pi * 10.0 * t))[:, None]
+    recording = Recording(info=info, data=signal, times=t, samples=np.arange(t.size), events=[])
+    return recording, [("eyes-open", 0.0, 60.0), ("eyes-closed", 60.0, 60.0)]
+
+
+def test_closed_eyes_are_measured_and_a_test_board_does_not_pass() -> None:
+    ratio, chance = alpha_ratio(*eyes(2.0, 10.0)) or (0.0, 1.0)
+    assert ratio > 3
+    assert chance < 0.01
+    # The same sine with eyes open and closed, as a test board makes it.
+    ratio, chance = alpha_ratio(*eyes(30.0, 30.0)) or (9.0, 0.0)
+    assert 0.9 < ratio < 1.1
+    assert chance > 0.01
+    recording, _ = eyes(1.0, 1.0)
+    assert alpha_ratio(recording, [("eyes-open", 0.0, 60.0)]) is None
+
+
+def test_scores_have_ranges_days_and_corrections(clinic: Callable[..., Any]) -> None:
+    person = clinic()
+    person.patient()
+    person.window.show_step("report")
+    page = person.page
+    person.pick(page.scale, 0)
+    for typed, why in (
+        ("999", "FMA-UE is 999"),
+        ("31.25", "steps of 1"),
+        ("x", "is no number"),
+        ("1.234,5", "is no number"),
+    ):
+        person.number(page.value, typed)
+        person.click(page.add)
+        assert why in page.message.text(), typed
+    person.number(page.value, "31")
+    person.type(page.day, "2099-01-01")
+    person.click(page.add)
+    assert "is still to come" in page.message.text()
+    person.type(page.day, "2026-01-05")
+    person.click(page.add)
+    assert [page.scores.item(0, column).text() for column in range(3)] == ["2026-01-05", "FMA-UE", "31 points"]
+    person.row(page.scores, 0)
+    person.number(page.value, "33")
+    person.click(page.correct)
+    assert "reason must say why" in page.message.text()
+    person.type(page.why, "read wrongly")
+    person.type(page.day, "2026-01-05")
+    person.click(page.correct)
+    assert page.scores.item(0, 2).text() == "33 points"
+    entry = next(e for e in person.catalogue.audit() if e.action == "correct outcome")
+    assert entry.detail["before"]["value"] == 31.0
+    assert entry.detail["reason"] == "read wrongly"
+
+
+def test_an_old_report_is_opened_from_the_history(clinic: Callable[..., Any], tmp_path: Path) -> None:
+    person = clinic(step=10.0)
+    person.as_far_as_protocol()
+    person.protocol()
+    person.calibrate()
+    person.train()
+    person.on()
+    person.click(person.page.html_button)
+    person.page.ask_path = lambda folder, kinds: str(tmp_path / "elsewhere.pdf")
+    person.click(person.page.as_button)
+    assert (tmp_path / "elsewhere.pdf").read_bytes().startswith(b"%PDF")
+    opened: list[Path] = []
+    person.page.open_path = opened.append
+    person.click(person.page.folder_button)
+    assert opened == [person.page.folder()]
+    person.on()
+    person.choose("P-017")
+    person.row(person.page.history, 0)
+    person.click(person.page.open_report)
+    old = person.window.old_report
+    text = old.view.toPlainText()
+    assert "P-017" in text
+    assert "T-01" in text
+    assert "right movement" in text
+    old.ask_path = lambda: str(tmp_path / "again.html")
+    QTest.mouseClick(old.save, Qt.MouseButton.LeftButton)
+    assert "P-017" in (tmp_path / "again.html").read_text(encoding="utf-8")
+    old.accept()
