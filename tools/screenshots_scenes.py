@@ -176,8 +176,9 @@ def main() -> None:
                             by_window(scene, language, *size, place("window", name, number, language, size))
                             by_page(page, scene, language, *size, place("page", name, number, language, size))
         sheets = given.out or ROOT / "docs" / "images"
-        for renderer in ("window", "page"):
-            for language in LANGUAGES:
+        for renderer, languages in (("window", LANGUAGES), ("page", LANGUAGES)):
+            # The documentation shows each renderer and each language once.
+            for language in languages if given.out else [languages[renderer == "page"]]:
                 files = [[place(renderer, name, n, language, SIZES[0]) for n in range(3)] for name in scenes]
                 contact_sheet(files, list(scenes), sheets / f"scenes-{renderer}-{language}.png")
         by_window(moments("motor-imagery")[1], "en", 800, 450, sheets / "scene-motor-imagery-en.png")

@@ -146,7 +146,7 @@ class WebSocketOutput(Output):
             self._thread.join(timeout=5.0)
             raise SourceError(f"ws: cannot listen on {host}:{port}: {error.strerror or error}") from None
 
-        if open:
+        if open or (screen and self.scheme == "ws"):
             self._announce()
 
     @property
@@ -176,6 +176,9 @@ class WebSocketOutput(Output):
 
     def _announce(self) -> None:
         """Say on the terminal how to get in."""
+        if self._tls is None:
+            sys.stderr.write(f"\nThe person's page: {self.url}\n")
+            return
         code = self.door.code
         sys.stderr.write(
             f"\nThe page is at {self._root}/  -  code {code[:4]} {code[4:]}, good for three minutes and once.\n"

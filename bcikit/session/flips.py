@@ -115,7 +115,7 @@ class Flips:
         kind = message["type"]
         if kind == "hello":
             self._correction[str(message.get("client", ""))] = float(message.get("correction", 0.0))
-            return self._hello(str(message.get("client", "")), message.get("refresh"))
+            return self._hello(str(message.get("client", "")), message.get("refresh"), message.get("delay"))
         if kind == "flip":
             late = float(message["shown"]) - float(message["time"])
             late += self._correction.get(str(message.get("client", "")), 0.0)
@@ -124,9 +124,14 @@ class Flips:
             return self._frames(message)
         return None
 
-    def _hello(self, client: str, refresh: float | None) -> tuple[Severity, str, str] | None:
+    def _hello(self, client: str, refresh: float | None, delay: float | None) -> tuple[Severity, str, str] | None:
         if refresh is None:
             return None
+        planned = self._paradigm.settings.display_delay
+        if delay is not None and planned < delay:
+            # Windows would have to wait for samples that have not come: they go by the plan, and that is said.
+            said = f"{client}: shows {delay:g} s after the plan, display_delay of the paradigm is {planned:g} s"
+            return (Severity.WARN, said, f"display_delay of at least {delay + 0.05:g} s")
         self.active = True
         self._refresh[client] = float(refresh)
         rate = Refresh(min(max(float(refresh), 20.0), 1000.0))

@@ -83,3 +83,15 @@ def test_a_marker_lies_on_the_sample_that_was_taken_at_its_time():
     assert later.sample == pytest.approx(2600, abs=1)
     assert later.data == {"client": "page", "uncertainty": 0.001}
     assert (later.value, later.source) == (3, "page")
+
+
+def test_a_screen_that_the_plan_does_not_wait_for_is_told_and_changes_nothing():
+    flips = Flips(make_paradigm("p300-speller"), 250.0, 250.0)
+    severity, found, limit = flips.take({**hello(60.0), "delay": 0.1})
+    assert severity is Severity.WARN
+    assert "display_delay" in found
+    assert "0.15" in limit
+    assert not flips.active
+    waits = Flips(make_paradigm({"base": "p300-speller", "display_delay": 0.16}), 250.0, 250.0)
+    assert waits.take({**hello(60.0), "delay": 0.1}) is None
+    assert waits.active

@@ -1,0 +1,97 @@
+"""The presenter of the page against that of the window: the same messages and frames, the same pictures and flips."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bcikit.paradigms import make_paradigm
+from bcikit.paradigms.frames import Refresh
+from bcikit.presentation.rehearsal import rehearse
+from bcikit.presentation.show import Show
+from bcikit.signal import Event
+from tests.presentation.test_scene import SHORT
+
+WEB = Path(__file__).parents[2] / "bcikit" / "presentation" / "web"
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no Node on this machine: apt-get install nodejs")
+
+SCRIPT = """
+import { readFileSync } from "node:fs";
+import { Presenter, lightObjects } from "%s/presenter.js";
+const { messages, frames, refresh } = JSON.parse(readFileSync(0, "utf-8"));
+const flips = [];
+const presenter = new Presenter({ report: (message) => message.type === "flip" && flips.push(message) });
+presenter.refresh = refresh;
+const seen = [];
+const light = {};
+for (const now of frames) {
+  while (messages.length > 0 && messages[0].time <= now) presenter.take(messages.shift());
+  presenter.frame(now);
+  lightObjects(presenter, { up: "up", A: "A" }, (object, level) => (light[object] = level));
+  const lit = [...presenter.lit.keys()].sort();
+  seen.push({ lit, levels: presenter.levels(), scene: presenter.scene?.name ?? "blank", light: { ...light } });
+}
+console.log(JSON.stringify({ flips, seen, dropped: presenter.dropped }));
+"""
+
+
+def both(messages, frames, refresh=60.0):
+    """Return what each presenter shows in each frame, and the flips of each."""
+    asked = json.dumps({"messages": messages, "frames": frames, "refresh": refresh})
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", SCRIPT % WEB.as_posix()],
+        input=asked,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    show, waiting, flips, seen = Show(Refresh(refresh)), list(messages), [], []
+    for now in frames:
+        while waiting and waiting[0]["time"] <= now:
+            show.take(waiting.pop(0), now)
+        flips += [flip.report() for flip in show.frame(now) if flip.event.sample is not None]
+        seen.append({"lit": sorted(show.lit), "levels": show.levels(), "scene": show.scene.name})
+    return json.loads(done.stdout), flips, seen
+
+
+def messages_of(name, seconds):
+    found = []
+    for event, scene in rehearse(make_paradigm({"base": name, **SHORT.get(name, {})}), seconds=seconds):
+        values = {"time": event.time, "event": event.to_dict(), "scene": scene.to_dict()}
+        found.append({"type": "show", **values})
+    return found
+
+
+@pytest.mark.parametrize("name", ["p300-speller", "ssvep-menu", "motor-imagery"])
+def test_page_and_window_show_the_same_in_every_frame(name):
+    messages = messages_of(name, 40.0)
+    rng = np.random.default_rng(0)
+    # Frames as a screen has them: nearly regular, and some dropped.
+    frames = np.cumsum(np.where(rng.random(2300) < 0.01, 2 / 60, 1 / 60)) + rng.normal(0, 0.0005, 2300)
+    there, flips, here = both(messages, np.sort(frames).tolist())
+    assert [(flip["name"], flip["sample"]) for flip in there["flips"]] == [(f["name"], f["sample"]) for f in flips]
+    assert [flip["shown"] for flip in there["flips"]] == pytest.approx([flip["shown"] for flip in flips])
+    for page, window in zip(there["seen"], here, strict=True):
+        assert page["scene"] == window["scene"]
+        assert page["lit"] == window["lit"]
+        assert page["levels"] == pytest.approx(window["levels"])
+
+
+def test_a_flicker_may_light_any_object():
+    targets = [{"item": "up", "frequency": 15.0, "phase": 0.0}]
+    event = Event(name="stimulus/flicker", time=1.0, sample=5, duration=2.0, data={"targets": targets, "depth": 1.0})
+    message = {"type": "show", "time": 1.0, "event": event.to_dict(), "scene": None}
+    frames = [0.9 + number / 60 for number in range(200)]
+    there, _, _ = both([message], frames)
+    light = np.array([frame["light"]["up"] for frame in there["seen"]])
+    assert light[:5] == pytest.approx(0.5)
+    assert light.max() == pytest.approx(1.0, abs=0.01)
+    assert light.min() == pytest.approx(0.0, abs=0.01)
+    # Four frames a period at 60 Hz.
+    assert light[30:60] == pytest.approx(light[34:64], abs=1e-6)
+    assert light[-5:] == pytest.approx(0.5)
