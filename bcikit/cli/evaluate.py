@@ -20,9 +20,12 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def evaluate(
-        data: Annotated[Path, typer.Argument(help="Folder of recordings, or one recording.")],
+        data: Annotated[
+            Path,
+            typer.Argument(help="Folder of recordings, one recording, or a study file (.toml: data sets, decoders)."),
+        ],
         *,
-        paradigm: Annotated[str, typer.Option("--paradigm", "-p", help=PARADIGMS_HELP)],
+        paradigm: Annotated[str | None, typer.Option("--paradigm", "-p", help=PARADIGMS_HELP)] = None,
         decoder: Annotated[
             list[str] | None,
             typer.Option("--decoder", "-d", help="Name, several, or 'all'; the best known if left out."),
@@ -70,6 +73,13 @@ def register(app: typer.Typer) -> None:
         Says first who is a person, a session, a run, and which files are left out. Ends with 1 if a number to reach on
         a known dataset is missed, a decoder that was asked for fails, or a class never occurs.
         """
+        if data.suffix == ".toml":
+            from bcikit.cli.study import run
+
+            run(data, out, jobs=jobs, dask=dask, json=json)
+            return
+        if paradigm is None:
+            raise ArgumentError(f"Say which paradigm: -p {PARADIGMS_HELP}")
         from bcikit.cli.pairs import numbers, pairs
         from bcikit.decoding.evaluation.layouts import find_tasks
 

@@ -67,9 +67,24 @@ def _by_dask(
     except (OSError, TimeoutError, ValueError) as error:
         raise SourceError(f"No Dask scheduler answers at {address}: {error}.") from error
     with client, client.as_current():
-        futures = [client.submit(_alone, function, arguments, pure=False) for arguments in work]
+        # What many jobs share is sent once, by its content: trials are large, and every job has the same.
+        shared: dict[int, Any] = {}
+
+        def sent(argument: Any) -> Any:
+            if not hasattr(argument, "X"):
+                return argument
+            if id(argument) not in shared:
+                shared[id(argument)] = client.scatter(argument, hash=True)
+            return shared[id(argument)]
+
+        futures = [client.submit(_spread, function, *map(sent, arguments), pure=False) for arguments in work]
         for done, _ in enumerate(distributed.as_completed(futures), start=1):
             if progress is not None:
                 progress(done, len(work))
         results: list[Any] = client.gather(futures)
     return results
+
+
+def _spread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Run one job on a worker, which has put what it shares in the place of its name."""
+    return _alone(function, arguments)

@@ -146,10 +146,10 @@ def evaluate_task(
     work: list[tuple[Any, ...]] = []
     for decoder in decoders:
         for split in wanted:
-            for who, trials, mode in _parts(data, split):
+            for who, trials, mode in parts_of(data, split):
                 keys.append((decoder, split, who))
                 work.append((decoder, task.decoder_params(decoder), trials, mode, seed))
-    outcomes = run_jobs(_evaluate_one, work, jobs=jobs, dask=dask, progress=progress)
+    outcomes = run_jobs(evaluate_one, work, jobs=jobs, dask=dask, progress=progress)
     results: dict[str, dict[str, SplitResult]] = {}
     failures: dict[str, str] = {}
     collected: dict[tuple[str, str], dict[str, Scores]] = {}
@@ -159,7 +159,7 @@ def evaluate_task(
         else:
             collected.setdefault((decoder, split), {})[who] = outcome
     for (decoder, split), found in collected.items():
-        results.setdefault(decoder, {})[split] = _summary(found, task.metric, split, data)
+        results.setdefault(decoder, {})[split] = summary_of(found, task.metric, split, data)
     return TaskResult(
         task=task,
         n_trials=sum(len(one.trials) for one in data),
@@ -170,7 +170,8 @@ def evaluate_task(
     )
 
 
-def _parts(data: Sequence[SubjectTrials], split: str) -> list[tuple[str, Epochs, str]]:
+def parts_of(data: Sequence[SubjectTrials], split: str) -> list[tuple[str, Epochs, str]]:
+    """Return whose trials are cross-validated under a split, the trials in its groups, and the kind of folds."""
     if split == "shuffled":
         return [(one.subject, one.trials, "shuffled") for one in data]
     if split == "leave-run-out":
@@ -186,7 +187,7 @@ def _parts(data: Sequence[SubjectTrials], split: str) -> list[tuple[str, Epochs,
     return [("all", together, "leave-group-out")]
 
 
-def _evaluate_one(decoder: str, params: dict[str, Any], trials: Epochs, split: str, seed: int) -> Scores | str:
+def evaluate_one(decoder: str, params: dict[str, Any], trials: Epochs, split: str, seed: int) -> Scores | str:
     """Return the scores, or why there are none; an error of one decoder must not end the evaluation of the others."""
     try:
         made = make_decoder(decoder, sfreq=trials.sfreq, **params)
@@ -198,7 +199,8 @@ def _evaluate_one(decoder: str, params: dict[str, Any], trials: Epochs, split: s
         return f"{type(error).__name__}: {error}"
 
 
-def _summary(found: dict[str, Scores], metric: str, split: str, data: Sequence[SubjectTrials]) -> SplitResult:
+def summary_of(found: dict[str, Scores], metric: str, split: str, data: Sequence[SubjectTrials]) -> SplitResult:
+    """Return a decoder's value of each person; of the left-out people for "cross-subject"."""
     if split != "cross-subject":
         values = {who: float(getattr(scores, metric)) for who, scores in found.items()}
         return SplitResult(values=values, scores=tuple(found.values()))

@@ -146,41 +146,60 @@ def load_task(task: Task, *, progress: Callable[[int, int], None] | None = None)
     result = []
     done = 0
     for subject in task.subjects:
-        runs = [run for run in task.runs if run.subject == subject]
-        filtered = []
-        for run in runs:
-            pipeline = Pipeline.from_config([dict(step) for step in task.filters])
-            filtered.append(pipeline.apply(run.read()))
+
+        def one_more() -> None:
+            nonlocal done
             done += 1
             if progress is not None:
                 progress(done, len(task.runs))
-        trials = epochs(
-            filtered,
-            events=task.events,
-            tmin=task.tmin,
-            tmax=task.tmax,
-            channels=task.channels,
-            max_bad=task.max_bad,
-        )
-        names = sorted({run.session for run in runs})
-        session_of = np.array([names.index(run.session) for run in runs])
-        loud = 0
-        if task.max_peak is not None:
-            quiet = np.abs(trials.X).max(axis=(1, 2)) <= task.max_peak
-            loud = int(np.count_nonzero(~quiet))
-            if not quiet.any():
-                raise DataError(f"{subject}: every epoch exceeds {task.max_peak:g} uV.")
-            trials = trials.take(quiet)
-        result.append(
-            SubjectTrials(
-                subject=subject,
-                trials=trials,
-                sessions=session_of[trials.runs],
-                left_out=len(trials.dropped) + loud,
-                absent=tuple(sorted(set(task.events.values()) - set(trials.y.tolist()))),
-            )
-        )
+
+        result.append(load_person(task, subject, read=one_more))
     return result
+
+
+def load_person(task: Task, subject: str, *, read: Callable[[], None] = lambda: None) -> SubjectTrials:
+    """Read, filter and cut the recordings of one person.
+
+    Parameters
+    ----------
+    read : callable
+        Called after each recording.
+
+    Raises
+    ------
+    DataError
+        If the person has no trial.
+    """
+    runs = [run for run in task.runs if run.subject == subject]
+    filtered = []
+    for run in runs:
+        pipeline = Pipeline.from_config([dict(step) for step in task.filters])
+        filtered.append(pipeline.apply(run.read()))
+        read()
+    trials = epochs(
+        filtered,
+        events=task.events,
+        tmin=task.tmin,
+        tmax=task.tmax,
+        channels=task.channels,
+        max_bad=task.max_bad,
+    )
+    names = sorted({run.session for run in runs})
+    session_of = np.array([names.index(run.session) for run in runs])
+    loud = 0
+    if task.max_peak is not None:
+        quiet = np.abs(trials.X).max(axis=(1, 2)) <= task.max_peak
+        loud = int(np.count_nonzero(~quiet))
+        if not quiet.any():
+            raise DataError(f"{subject}: every epoch exceeds {task.max_peak:g} uV.")
+        trials = trials.take(quiet)
+    return SubjectTrials(
+        subject=subject,
+        trials=trials,
+        sessions=session_of[trials.runs],
+        left_out=len(trials.dropped) + loud,
+        absent=tuple(sorted(set(task.events.values()) - set(trials.y.tolist()))),
+    )
 
 
 def split_names(data: Sequence[SubjectTrials]) -> tuple[str, ...]:

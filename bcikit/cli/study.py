@@ -1,0 +1,88 @@
+"""`bcikit evaluate STUDY.toml`: many data sets, pipelines, decoders, splits and seeds, resumable."""
+
+import json as jsonlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from bcikit.signal import ArgumentError
+
+if TYPE_CHECKING:
+    from bcikit.decoding.evaluation.study import Study
+
+
+def run(path: Path, out: Path | None, *, jobs: int, dask: str | None, json: bool) -> None:
+    """Run a study, go on with one that was stopped, and print its table and comparisons.
+
+    Ends with 1 if a decoder failed anywhere.
+    """
+    from bcikit.cli.console import progress_bars
+    from bcikit.decoding.evaluation.study import run_study
+
+    if out is None:
+        raise ArgumentError("A study keeps its results in a folder: --out DIR.")
+    if sys.stderr.isatty():
+        with progress_bars() as report:
+            study = run_study(path, out, jobs=jobs, dask=dask, progress=report)
+    else:
+
+        def report(what: str, done: int, total: int) -> None:
+            # A pipe gets a line now and then.
+            if done == total or done % max(1, total // 20) == 0:
+                typer.echo(f"{what}: {done} of {total}", err=True)
+
+        study = run_study(path, out, jobs=jobs, dask=dask, progress=report)
+    failures = sorted({(row["data"], row["decoder"], row["failure"]) for row in study.rows if row["failure"]})
+    if json:
+        comparisons = {key: [one.to_dict() for one in found] for key, found in study.comparisons.items()}
+        typer.echo(jsonlib.dumps({"rows": study.rows, "comparisons": comparisons, "failures": failures}, indent=1))
+    else:
+        _show(study)
+        typer.echo(f"Results: {out / 'results.csv'}")
+    for data, decoder, why in failures:
+        typer.secho(f"doubt: {data}, {decoder}: {why}", fg=typer.colors.YELLOW, err=True)
+    if failures or study.missing:
+        raise typer.Exit(1)
+
+
+def _show(study: "Study") -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from bcikit.cli.console import console
+
+    cells: dict[tuple[str, str, str], dict[str, list[float]]] = {}
+    for row in study.rows:
+        value = row["accuracy"] if row["n_classes"] > 2 or row["auc"] is None else row["auc"]
+        if value is not None:
+            place = (row["data"], row["pipeline"], row["split"])
+            cells.setdefault(place, {}).setdefault(row["decoder"], []).append(value)
+    table = Table(title=study.name, box=SIMPLE_HEAD, caption="mean over people: accuracy, or AUC of two classes")
+    for name in ("data", "pipeline", "split", "decoder", "mean", "n"):
+        table.add_column(name, no_wrap=name != "data")
+    for (data, pipeline, split), decoders in cells.items():
+        for decoder, values in decoders.items():
+            mean = sum(values) / len(values)
+            table.add_row(data, pipeline, split, decoder, f"{mean:.3f}", str(len(values)))
+    console.print(table)
+    for where, found in study.comparisons.items():
+        for one in found:
+            verdict = (
+                "one person tells nothing"
+                if one.n < 2
+                else "equally good"
+                if one.equivalent
+                else "better"
+                if one.p_holm < 0.05
+                else "not shown to differ"
+            )
+            needed = "" if one.people_needed is None else f"; {one.people_needed} people would show it"
+            console.print(
+                f"  {where}: {one.better} - {one.worse} = {one.difference:+.3f} "
+                f"[{one.interval[0]:+.3f}, {one.interval[1]:+.3f}], p = {one.p_holm:.3g} (permutation, Holm), "
+                f"d = {one.effect:.2f}, n = {one.n}: {verdict}{needed}",
+                soft_wrap=True,
+                markup=False,
+            )

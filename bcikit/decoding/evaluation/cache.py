@@ -1,0 +1,149 @@
+"""What was computed once is kept by its content: trials of a person, and the score of every job of a study."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bcikit.decoding.evaluation.task import Run, SubjectTrials, Task, load_person
+from bcikit.decoding.trials import Epochs
+from bcikit.version import __version__
+
+_ARRAYS = ("X", "y", "groups", "runs", "samples")
+
+
+def digest(values: Any) -> str:
+    """Return a hash of anything that JSON can hold; the order of keys does not matter."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _hash(path: str, size: int, changed: int) -> str:  # noqa: ARG001 - a file that changed is another one
+    found = hashlib.sha256()
+    with open(path, "rb") as file:  # noqa: PTH123 - the cache wants texts
+        while block := file.read(1 << 20):
+            found.update(block)
+    return found.hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file, or of all files of a folder by their names."""
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        return digest([(str(file.relative_to(path)), hash_file(file)) for file in files])
+    stat = path.stat()
+    return _hash(str(path), stat.st_size, stat.st_mtime_ns)
+
+
+def hash_run(run: Run) -> str:
+    """Return the SHA-256 of a recording and of the files that belong to it (same name, other suffix; BIDS tables)."""
+    beside = [run.path] if run.path.is_dir() else sorted(run.path.parent.glob(f"{run.path.stem.removesuffix('_eeg')}*"))
+    return digest([(file.name, hash_file(file)) for file in beside] + [dict(run.options)])
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that is there as a whole or not at all, whenever the process is killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(prefix=".part-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)  # noqa: PTH105 - on the handle's own name
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class TrialCache:
+    """Trials of people, filtered and cut, by what they were made of.
+
+    Attributes
+    ----------
+    folder : Path
+        Where they are; what is in it may be deleted at any time.
+    """
+
+    folder: Path
+
+    def key(self, task: Task, subject: str) -> str:
+        """Return the hash of everything that makes a person's trials."""
+        runs = [(run.session, hash_run(run)) for run in task.runs if run.subject == subject]
+        made = {
+            "runs": runs,
+            "events": dict(task.events),
+            "window": [task.tmin, task.tmax],
+            "filters": [dict(step) for step in task.filters],
+            "channels": task.channels,
+            "max_bad": task.max_bad,
+            "max_peak": task.max_peak,
+            "version": __version__,
+        }
+        return digest(made)
+
+    def place(self, key: str) -> Path:
+        """Return where the trials of a key are."""
+        return self.folder / f"{key}.npz"
+
+    def make(self, task: Task, subject: str) -> str:
+        """Return the key of a person's trials, made if they are not there."""
+        key = self.key(task, subject)
+        if not self.place(key).is_file():
+            self._write(key, load_person(task, subject))
+        return key
+
+    def _write(self, key: str, one: SubjectTrials) -> None:
+        import io
+
+        trials = one.trials
+        rest = {field.name: getattr(trials, field.name) for field in fields(trials) if field.name not in (*_ARRAYS,)}
+        head = {"subject": one.subject, "left_out": one.left_out, "absent": one.absent, "trials": rest}
+        buffer = io.BytesIO()
+        arrays = {name: getattr(trials, name) for name in _ARRAYS}
+        np.savez(buffer, sessions=one.sessions, head=np.array(json.dumps(head)), **arrays)
+        write_whole(self.place(key), buffer.getvalue())
+
+    def load(self, key: str) -> SubjectTrials:
+        """Return the trials of a key."""
+        with np.load(self.place(key)) as found:
+            head = json.loads(str(found["head"]))
+            arrays = {name: found[name] for name in _ARRAYS}
+            sessions = found["sessions"]
+        rest = {name: _tuples(value) for name, value in head["trials"].items()}
+        return SubjectTrials(
+            subject=head["subject"],
+            trials=Epochs(**arrays, **rest),
+            sessions=sessions,
+            left_out=head["left_out"],
+            absent=tuple(head["absent"]),
+        )
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def read_result(folder: Path, key: str) -> dict[str, Any] | None:
+    """Return the result of a job, or None if it was never finished."""
+    place = folder / f"{key}.json"
+    if not place.is_file():
+        return None
+    try:
+        found: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    return found
+
+
+def write_result(folder: Path, key: str, values: Mapping[str, Any]) -> None:
+    """Keep the result of a job."""
+    write_whole(folder / f"{key}.json", json.dumps(dict(values), sort_keys=True).encode())

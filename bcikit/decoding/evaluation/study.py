@@ -1,0 +1,341 @@
+"""A study: data sets x pipelines x decoders x splits x seeds, in one table that survives being killed."""
+
+import csv
+import io
+import json
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from bcikit.decoding.evaluation.cache import TrialCache, digest, read_result, write_result, write_whole
+from bcikit.decoding.evaluation.layouts import find_tasks
+from bcikit.decoding.evaluation.parallel import run_jobs
+from bcikit.decoding.evaluation.run import evaluate_one, parts_of, summary_of
+from bcikit.decoding.evaluation.statistics import Comparison, compare
+from bcikit.decoding.evaluation.task import SubjectTrials, Task, split_names
+from bcikit.decoding.registry import decoder_names
+from bcikit.signal import ConfigError, DataError
+from bcikit.signal.settings import check_settings
+from bcikit.version import __version__
+
+COLUMNS = (
+    "data", "pipeline", "decoder", "split", "seed", "subject", "accuracy", "auc", "kappa", "balanced_accuracy",
+    "n_trials", "n_classes", "n_channels", "sfreq", "left_out", "tuned", "failure", "data_sha256", "bcikit", "key",
+    "seconds",
+)  # fmt: skip
+"""Of the table of results; `seconds` is the only one that differs from run to run."""
+
+TUNED = "within the training folds"
+"""Where a decoder chooses its parameters: never on trials that it is scored on."""
+
+
+class DataSection(BaseModel):
+    """One data set of a study."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str
+    paradigm: str
+    name: str = ""
+    events: dict[str, str] | None = None
+    frequencies: dict[str, float] | None = None
+    window: tuple[float, float] | None = None
+    layout: str | None = None
+    folders: str | None = None
+    options: dict[str, Any] = Field(default_factory=dict, description="How to read the files: unit, sfreq, ...")
+    task: int | None = Field(default=None, ge=0, description="Which task of a known folder, 0 for the first.")
+
+
+class PipelineSection(BaseModel):
+    """One way of filtering."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    steps: list[dict[str, Any]]
+
+
+class StudySettings(BaseModel):
+    """A study file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = "study"
+    data: list[DataSection] = Field(min_length=1)
+    pipeline: list[PipelineSection] = Field(default_factory=list)
+    decoders: list[str] = Field(default_factory=list, description="Names, or all; the recommended one if empty.")
+    splits: list[str] = Field(default_factory=list, description="All that the data allow if empty.")
+    seeds: list[int] = Field(default=[0], min_length=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One score to compute: a decoder under a split on the trials of a person, or of all together."""
+
+    data: str
+    pipeline: str
+    decoder: str
+    split: str
+    seed: int
+    who: str
+    trials: tuple[str, ...]
+    params: tuple[tuple[str, Any], ...]
+    metric: str
+
+    @property
+    def key(self) -> str:
+        """Hash of everything the score depends on, and of nothing else."""
+        made = (self.decoder, self.split, self.seed, self.trials, self.params, __version__)
+        return digest(made)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Study:
+    """What a study came to.
+
+    Attributes
+    ----------
+    name : str
+        Of the study.
+    rows : list of dict
+        One a person and job; see `COLUMNS`.
+    comparisons : dict of str to list of Comparison
+        By data set, pipeline and split.
+    missing : int
+        Jobs that are not computed yet.
+    """
+
+    name: str
+    rows: list[dict[str, Any]]
+    comparisons: dict[str, list[Comparison]]
+    missing: int = 0
+
+    def to_pandas(self) -> Any:
+        """Return the rows as a pandas DataFrame."""
+        import pandas
+
+        return pandas.DataFrame(self.rows, columns=list(COLUMNS))
+
+
+def read_study(path: str | Path) -> StudySettings:
+    """Return the settings of a study file.
+
+    Raises
+    ------
+    ConfigError
+        Listing every problem.
+    """
+    path = Path(path)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(str(path), [str(error)]) from None
+    settings = check_settings(StudySettings, values, where=str(path))
+    there = [one.model_copy(update={"path": str((path.parent / one.path).resolve())}) for one in settings.data]
+    return settings.model_copy(update={"data": there})
+
+
+def tasks_of(settings: StudySettings) -> Iterator[tuple[str, str, Task]]:
+    """Yield name of the data set, name of the pipeline, and task, for each pair of them."""
+    for section in settings.data:
+        found = find_tasks(
+            Path(section.path), paradigm=section.paradigm, events=section.events, window=section.window,
+            frequencies=section.frequencies, layout=section.layout, folders=section.folders, options=section.options,
+        )  # fmt: skip
+        if section.task is not None:
+            if section.task >= len(found):
+                raise DataError(f"{section.path} has {len(found)} tasks; task = {section.task} is none of them.")
+            found = [found[section.task]]
+        for task in found:
+            name = section.name or task.name
+            name = name if len(found) == 1 or not section.name else f"{section.name}: {task.name}"
+            if not settings.pipeline:
+                yield name, "default", task
+            for pipeline in settings.pipeline:
+                yield name, pipeline.name, replace(task, filters=tuple(pipeline.steps))
+
+
+def run_study(
+    path: str | Path,
+    out: str | Path,
+    *,
+    jobs: int = 1,
+    dask: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Study:
+    """Compute what is not there yet, and return the whole.
+
+    Every score is a file of its own, named by the hash of what it depends on and written at once or not at all: a study
+    that is killed at any moment goes on where it was, and nothing is computed twice, not by another study in the same
+    folder either. Trials of a person are filtered and cut once.
+
+    Parameters
+    ----------
+    path : str or Path
+        The study file (TOML).
+    out : str or Path
+        Folder of results: ``results.csv`` (and ``results.parquet`` where pandas and pyarrow are installed) is written
+        anew every few seconds, ``comparisons.json`` at the end.
+    jobs, dask
+        See `evaluate_task`. Workers of another machine must see the folder.
+    progress : callable
+        Called with what is going on, done and all.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If the study or its data cannot be used.
+    """
+    settings = read_study(path)
+    say = progress or _silent
+    out = Path(out)
+    cache = TrialCache(out / "trials")
+    folder = out / "scores"
+    planned: list[Job] = []
+    people: dict[str, SubjectTrials] = {}
+    for name, pipeline, task in tasks_of(settings):
+        keys = []
+        for done, subject in enumerate(task.subjects):
+            say(f"Trials of {name}", done, len(task.subjects))
+            keys.append(cache.make(task, subject))
+            people[keys[-1]] = _outline(cache.load(keys[-1]))
+        say(f"Trials of {name}", len(task.subjects), len(task.subjects))
+        planned += list(_jobs(settings, name, pipeline, task, keys, [people[key] for key in keys]))
+    waiting = [job for job in planned if read_result(folder, job.key) is None]
+    shown = time.monotonic()
+
+    def on_progress(done: int, total: int) -> None:
+        nonlocal shown
+        say("Training and deciding", len(planned) - total + done, len(planned))
+        if time.monotonic() - shown > 5.0:
+            shown = time.monotonic()
+            write_table(out, _rows(planned, folder, people))
+
+    unique = list({job.key: job for job in waiting}.values())
+    work = [(str(cache.folder), str(folder), job) for job in unique]
+    run_jobs(compute, work, jobs=jobs, dask=dask, progress=on_progress)
+    rows = _rows(planned, folder, people)
+    write_table(out, rows)
+    comparisons = _compare(rows, {job.data: job.metric for job in planned})
+    text = json.dumps({key: [one.to_dict() for one in found] for key, found in comparisons.items()}, indent=1)
+    write_whole(out / "comparisons.json", text.encode())
+    missing = sum(read_result(folder, job.key) is None for job in planned)
+    return Study(name=settings.name, rows=rows, comparisons=comparisons, missing=missing)
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Say nothing."""
+
+
+def _outline(one: SubjectTrials) -> SubjectTrials:
+    """Return a person without signals: what is planned needs none of them."""
+    return replace(one, trials=replace(one.trials, X=one.trials.X[:, :, :0].copy()))
+
+
+def _jobs(
+    settings: StudySettings, name: str, pipeline: str, task: Task, keys: Sequence[str], data: Sequence[SubjectTrials]
+) -> Iterator[Job]:
+    wanted = settings.decoders or [task.recommended]
+    decoders = decoder_names(task.paradigm) if "all" in wanted else tuple(wanted)
+    possible = split_names(data)
+    splits = [split for split in settings.splits if split in possible] or (
+        list(possible) if not settings.splits else []
+    )
+    if not splits:
+        raise DataError(f"{name} allows {', '.join(possible)} only; the study asks for {', '.join(settings.splits)}.")
+    for decoder in decoders:
+        for split in splits:
+            # Folds of whole runs, sessions or people do not depend on a seed.
+            for seed in settings.seeds if split == "shuffled" else settings.seeds[:1]:
+                common: dict[str, Any] = {
+                    "data": name, "pipeline": pipeline, "decoder": decoder, "split": split, "seed": seed,
+                    "params": tuple(sorted(task.decoder_params(decoder).items())), "metric": task.metric,
+                }  # fmt: skip
+                if split == "cross-subject":
+                    yield Job(who="all", trials=tuple(keys), **common)
+                else:
+                    for key, one in zip(keys, data, strict=True):
+                        yield Job(who=one.subject, trials=(key,), **common)
+
+
+def compute(trials: str, scores: str, job: Job) -> None:
+    """Compute one job and keep its score; what it needs it reads itself, so that no job carries trials."""
+    cache = TrialCache(Path(trials))
+    data = [cache.load(key) for key in job.trials]
+    begin = time.perf_counter()
+    ((_, epochs, mode),) = parts_of(data, job.split)
+    outcome = evaluate_one(job.decoder, dict(job.params), epochs, mode, job.seed)
+    values: dict[str, Any] = {"seconds": round(time.perf_counter() - begin, 3)}
+    if isinstance(outcome, str):
+        values["failure"] = outcome
+    else:
+        for metric in ("accuracy", "auc", "kappa", "balanced_accuracy"):
+            try:
+                values[metric] = summary_of({job.who: outcome}, metric, job.split, data).values
+            except (DataError, ValueError):
+                values[metric] = {}
+    write_result(Path(scores), job.key, values)
+
+
+def _rows(planned: Sequence[Job], folder: Path, people: dict[str, SubjectTrials]) -> list[dict[str, Any]]:
+    """Return a row for each person of each job that is done."""
+    rows = []
+    for job in planned:
+        found = read_result(folder, job.key)
+        if found is None:
+            continue
+        for key in job.trials:
+            one = people[key]
+            row: dict[str, Any] = {
+                "data": job.data, "pipeline": job.pipeline, "decoder": job.decoder, "split": job.split,
+                "seed": job.seed, "subject": one.subject, "n_trials": len(one.trials),
+                "n_classes": len(one.trials.classes),
+                "n_channels": len(one.trials.ch_names), "sfreq": one.trials.sfreq, "left_out": one.left_out,
+                "tuned": TUNED, "failure": found.get("failure", ""), "data_sha256": key, "bcikit": __version__,
+                "key": job.key, "seconds": found["seconds"],
+            }  # fmt: skip
+            for metric in ("accuracy", "auc", "kappa", "balanced_accuracy"):
+                value = found.get(metric, {}).get(one.subject)
+                row[metric] = None if value is None or not np.isfinite(value) else value
+            rows.append(row)
+    order = ("data", "pipeline", "decoder", "split", "seed", "subject")
+    return sorted(rows, key=lambda row: tuple(str(row[name]) for name in order))
+
+
+def write_table(out: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the table of results as CSV, and as Parquet where that can be written."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(COLUMNS))
+    writer.writeheader()
+    writer.writerows([{name: row.get(name, "") for name in COLUMNS} for row in rows])
+    write_whole(out / "results.csv", text.getvalue().encode())
+    try:
+        import pandas
+        import pyarrow  # noqa: F401 - what pandas writes Parquet with
+    except ImportError:
+        return
+    buffer = io.BytesIO()
+    pandas.DataFrame(list(rows), columns=list(COLUMNS)).to_parquet(buffer, index=False)
+    write_whole(out / "results.parquet", buffer.getvalue())
+
+
+def _compare(rows: Sequence[dict[str, Any]], metrics: dict[str, str]) -> dict[str, list[Comparison]]:
+    """Return the comparisons of decoders by data set, pipeline and split; seeds are averaged."""
+    cells: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for row in rows:
+        value = row[metrics[row["data"]]]
+        if value is not None:
+            place = f"{row['data']} / {row['pipeline']} / {row['split']}"
+            cells.setdefault(place, {}).setdefault(row["decoder"], {}).setdefault(row["subject"], []).append(value)
+    found = {}
+    for place, decoders in cells.items():
+        if len(decoders) > 1:
+            means = {name: {who: float(np.mean(v)) for who, v in people.items()} for name, people in decoders.items()}
+            found[place] = compare(means)
+    return found
