@@ -66,5 +66,5 @@ def label_of(event: Event, names: Mapping[str, str]) -> str | None:
 
 
 def marks_bad(event: Event) -> bool:
-    """Return whether an event is a span that a person or a program marked as bad, by MNE's rule ("BAD_...")."""
+    """Return whether an event is a span that a person or a program marked as bad, by MNE's rule (``BAD_...``)."""
     return event.duration > 0 and event.name.lower().startswith("bad")

@@ -227,7 +227,7 @@ class Recording(Shown):
     def to_mne(self) -> "mne.io.RawArray":
         """Return an `mne.io.RawArray` in volts; events and bad spans become annotations.
 
-        Lost samples are put in as zeros under a "BAD_lost" annotation, so that times stay true.
+        Lost samples are put in as zeros under a ``BAD_lost`` annotation, so that times stay true.
         """
         import mne
 
