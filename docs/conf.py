@@ -119,7 +119,16 @@ def write_api() -> None:
             lines += ["Also here: " + ", ".join(others) + ".", ""]
         (folder / f"{name}.rst").write_text("\n".join(lines), encoding="utf-8")
         pages.append(name)
-    text = ["API reference", "=============", "", "Every public name, by room.", "", ".. toctree::", "   :maxdepth: 1", ""]
+    text = [
+        "API reference",
+        "=============",
+        "",
+        "Every public name, by room.",
+        "",
+        ".. toctree::",
+        "   :maxdepth: 1",
+        "",
+    ]
     (folder / "index.rst").write_text("\n".join([*text, *(f"   {page}" for page in pages), ""]), encoding="utf-8")
 
 
