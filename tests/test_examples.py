@@ -1,6 +1,7 @@
 """Each example runs as it stands, and says what it is there to say; the short ones have at most ten lines of code."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-SHORT = ("decode_file", "band_power", "online_ssvep")
+SHORT = ("decode_file", "band_power", "online_ssvep", "own_paradigm", "record_and_replay")
 
 
 def run(name: str, *words: object, cwd: Path) -> str:
@@ -20,14 +21,16 @@ def run(name: str, *words: object, cwd: Path) -> str:
 
 @pytest.mark.parametrize("name", SHORT)
 def test_ten_lines_of_code(name: str) -> None:
-    tree = ast.parse((EXAMPLES / f"{name}.py").read_text())
-    doc, *body = tree.body
+    text = (EXAMPLES / f"{name}.py").read_text()
+    doc, *body = ast.parse(text).body
+    written = text.splitlines()
     assert isinstance(doc, ast.Expr)
     lines = {
         line
         for node in body
         if not isinstance(node, ast.Import | ast.ImportFrom)
         for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        if written[line - 1].strip()
     }
     assert len(lines) <= 10
 
@@ -49,3 +52,16 @@ def test_online_ssvep(tmp_path: Path) -> None:
     lines = run("online_ssvep", cwd=tmp_path).splitlines()
     looked_at = [line.split()[2] for line in lines if 19.0 <= float(line.split()[0]) <= 22.0]
     assert looked_at.count("right") >= 6
+
+
+def test_own_paradigm(tmp_path: Path) -> None:
+    said = run("own_paradigm", cwd=tmp_path)
+    assert re.search(r"<Result 'fists': 1[4-9] of 20 trials right \(chance up to 70%\), finished>", said)
+
+
+def test_record_and_replay(tmp_path: Path) -> None:
+    result, again, session = run("record_and_replay", cwd=tmp_path).splitlines()
+    assert result.startswith("<Result 'ssvep-menu': ")
+    assert again.endswith("identical, bit for bit>")
+    assert session.startswith("<Session 'sim-ssvep': ")
+    assert (tmp_path / "session" / "result.json").is_file()

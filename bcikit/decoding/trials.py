@@ -180,8 +180,8 @@ def epochs(
     Returns
     -------
     Epochs
-        Trials that overlap a gap or a span marked as bad (``BAD_...``), leave the recording or have too many bad samples
-        are left out and listed in `Epochs.dropped`.
+        Trials that overlap a gap or a span marked as bad (``BAD_...``), leave the recording or have too many bad
+        samples are left out and listed in `Epochs.dropped`.
 
     Raises
     ------

@@ -96,8 +96,8 @@ class Paradigm(ABC):
 
     Parameters
     ----------
-    settings : ParadigmSettings
-        An instance of `Settings`.
+    settings : ParadigmSettings, optional
+        An instance of `Settings`; its defaults if left out.
     name : str
         Name in reports; the kind if empty.
     defaults : mapping
@@ -123,9 +123,9 @@ class Paradigm(ABC):
     """What whoever runs a session may change, and how far."""
 
     def __init__(
-        self, settings: ParadigmSettings, *, name: str = "", defaults: Mapping[str, Any] | None = None
+        self, settings: ParadigmSettings | None = None, *, name: str = "", defaults: Mapping[str, Any] | None = None
     ) -> None:
-        self.settings: Any = settings
+        self.settings: Any = self.Settings() if settings is None else settings
         self.name = name or self.kind
         self.defaults: dict[str, Any] = dict(defaults or {})
         self.info: StreamInfo | None = None

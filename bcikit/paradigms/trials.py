@@ -12,7 +12,7 @@ from bcikit.paradigms.schedule import Action, Planned
 from bcikit.paradigms.score import summarise
 from bcikit.paradigms.stage import PAGES
 from bcikit.paradigms.support import ERROR, ERROR_POTENTIAL, ErrorCheck, TrialEvidence
-from bcikit.signal import Decision, Event, StreamInfo, Verdict
+from bcikit.signal import ArgumentError, Command, Decision, Event, StreamInfo, Verdict
 
 _SKIPPED = -2
 """Group of the end of what the therapist may skip."""
@@ -358,6 +358,37 @@ class TrialParadigm(Paradigm):
     def at(self, trial: Trial, seconds: float) -> int:
         """Return the sample `seconds` after the start of a trial."""
         return trial.start + self.schedule.samples(seconds)
+
+    def decide(self, trial: Trial) -> int:
+        """Ask for the window after the cue that the calibration learns from, unless the trial is silent.
+
+        Returns
+        -------
+        int
+            The sample after that window: a trial may end there.
+
+        Raises
+        ------
+        ArgumentError
+            If the paradigm has no `calibration` to say which window that is.
+        """
+        if self.calibration is None:
+            raise ArgumentError(f"{self.name} has no calibration: say with a WindowRequest which window is decided.")
+        tmin, tmax = self.calibration.tmin, self.calibration.tmax
+        stop = trial.onset + self.schedule.samples(tmax)
+        if not trial.section.silent:
+            length = self.schedule.samples(tmax - tmin)
+            self._ask(WindowRequest(stop, length, final=True, trial=trial.index, locked=trial.onset))
+        return stop
+
+    def on_decision(
+        self, decision: Decision, verdict: Verdict, request: WindowRequest
+    ) -> tuple[list[Command], list[Event]]:
+        """Settle the trial with its deciding window; nothing moves, which a subclass adds."""
+        trial = self.running(request)
+        if trial is not None and request.final:
+            self.settle(trial, decision, verdict, request)
+        return [], []
 
     def settle(self, trial: Trial, decision: Decision, verdict: Verdict, request: WindowRequest) -> None:
         """Write the deciding answer into the trial; the likeliest class counts, whatever the gate said."""

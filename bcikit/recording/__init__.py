@@ -9,6 +9,7 @@ from bcikit.recording.features import export_features
 from bcikit.recording.fif import export_fif
 from bcikit.recording.find import find_session
 from bcikit.recording.importing import import_file, import_recording, notes_of
+from bcikit.recording.recorder import Recorded, record
 from bcikit.recording.recover import Recovery, recover
 from bcikit.recording.seal import is_sealed, seal, unseal
 from bcikit.recording.session import ReadTrack, Session, read_session
@@ -26,6 +27,7 @@ __all__ = [
     "Deidentifier",
     "ExportView",
     "ReadTrack",
+    "Recorded",
     "Recovery",
     "Session",
     "SessionWriter",
@@ -41,6 +43,7 @@ __all__ = [
     "is_sealed",
     "notes_of",
     "read_session",
+    "record",
     "recover",
     "seal",
     "unseal",

@@ -14,6 +14,7 @@ from bcikit.recording.jsonlines import read_lines
 from bcikit.recording.layout import SIGNALS, Track, tracks_of
 from bcikit.recording.xdf_reader import XdfStream, read_xdf
 from bcikit.signal import Chunk, Decision, Event, Flag, Health, Recording, RecordingError, StreamInfo, Verdict
+from bcikit.signal.shown import Shown, counted
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -38,8 +39,8 @@ class ReadTrack:
     order: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Session:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
+class Session(Shown):
     """A session as it was recorded.
 
     Attributes
@@ -87,6 +88,17 @@ class Session:
     records: Mapping[str, list[dict[str, Any]]]
     extra: Mapping[str, ReadTrack]
     damage: str = ""
+
+    def shown(self) -> tuple[str, dict[str, str]]:
+        """Return what a prompt and a notebook show."""
+        samples = sum(chunk.n_times for chunk in self.chunks)
+        line = f"{self.info.name!r}: {samples} samples of {self.info.n_channels} channels at {self.info.sfreq:g} Hz"
+        return f"{line}, {self.status}", {
+            "folder": "" if self.path is None else str(self.path),
+            "events": counted(event.name for event in self.events),
+            "decisions": str(len(self.decisions)),
+            "damage": self.damage,
+        }
 
     @property
     def recording(self) -> Recording:

@@ -44,10 +44,11 @@ from bcikit.session.training import (
 )
 from bcikit.signal import Recording, RecordingError
 from bcikit.signal.messages import Input, Progressed, StateChanged
+from bcikit.signal.shown import Shown
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+@dataclass(frozen=True, slots=True, repr=False)
+class Result(Shown):
     """What a session came to.
 
     Attributes
@@ -60,6 +61,21 @@ class Result:
 
     values: dict[str, Any]
     folder: Path | None
+
+    def shown(self) -> tuple[str, dict[str, str]]:
+        """Return what a prompt and a notebook show."""
+        values = self.values
+        right = f"{values.get('n_correct', 0)} of {values.get('n_trials', 0)} trials right"
+        chance = values.get("chance_upper")
+        line = f"{values.get('paradigm', '')!r}: {right}" + (f" (chance up to {chance:.0%})" if chance else "")
+        gate = values.get("gate", {})
+        return f"{line}, {values.get('ended', '')}", {
+            "decisions let through": f"{gate.get('allowed', 0)} of {gate.get('n', 0)}",
+            "decoder": str(values.get("decoder") or ""),
+            "source": str(values.get("source", "")),
+            "duration": f"{values.get('duration_s', 0.0):.0f} s, {values.get('lost_samples', 0)} samples lost",
+            "folder": "" if self.folder is None else str(self.folder),
+        }
 
     def write(self, folder: Path) -> None:
         """Write ``result.json``."""

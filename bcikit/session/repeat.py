@@ -25,10 +25,11 @@ from bcikit.session.standstill import ATTENDED
 from bcikit.session.training import Progress, no_progress
 from bcikit.signal import Decision, Recording, RecordingError, Verdict
 from bcikit.signal.messages import Decided, Message
+from bcikit.signal.shown import Shown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Comparison(Shown):
     """What a replay found.
 
     Attributes
@@ -48,6 +49,11 @@ class Comparison:
     n_replayed: int
     difference: str = ""
     index: int | None = None
+
+    def shown(self) -> tuple[str, dict[str, str]]:
+        """Return what a prompt and a notebook show."""
+        found = self.difference or "identical, bit for bit"
+        return f"{self.n_decisions} decisions, {self.n_verdicts} verdicts: {found}", {}
 
     @property
     def identical(self) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import bcikit
 from bcikit.acquisition import Source, open_source
 from bcikit.signal import BciError, DataError, SourceError
 from bcikit.simulation.stimulus import Stimulus
@@ -17,6 +16,7 @@ from bcikit.validation.catalogue import TESTS, BenchTest
 from bcikit.validation.profile import Profile
 from bcikit.validation.results import Judgement, Measurement, Outcome, judge, worst
 from bcikit.validation.takes import Context, Take
+from bcikit.version import __version__
 
 Show = Callable[[str, float], None]
 """Takes what is being done and how far the whole run is, 0 to 1."""
@@ -159,7 +159,7 @@ def validate(
             about={
                 "begin": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begin)),
                 "seconds": round(time.time() - begin, 2),
-                "bcikit": bcikit.__version__,
+                "bcikit": __version__,
                 "python": platform.python_version(),
                 "machine": platform.platform(),
             },

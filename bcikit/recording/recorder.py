@@ -1,0 +1,221 @@
+"""Records a source into a session folder: what `bcikit record` and `bcikit.record` do."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bcikit.acquisition import Source, StreamStatus, TimeTrust, open_source
+from bcikit.recording.writer import SessionWriter
+from bcikit.signal import Address, BciError, Event, HostClock, SourceError
+from bcikit.signal.shown import Shown
+
+PULL_SECONDS = 0.5
+"""Longest wait for a chunk; who stops it waits so long at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Recorded(Shown):
+    """What a recording came to.
+
+    Attributes
+    ----------
+    path : Path
+        The session folder.
+    samples : int
+        Samples that were written.
+    how : str
+        "complete" or "stopped".
+    status : StreamStatus
+        Of the source at the end.
+    doubts : tuple of str
+        Why times must not be believed; empty where they may.
+    notes : tuple of str
+        What was found out and mapped, such as the clock of another program.
+    failed : tuple of str
+        Further streams that were lost on the way, and why.
+    """
+
+    path: Path
+    samples: int
+    how: str
+    status: StreamStatus
+    doubts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+
+    def shown(self) -> tuple[str, dict[str, str]]:
+        """Return what a prompt and a notebook show."""
+        status = self.status
+        parts = [f"{self.samples} samples in {self.path}, {status.lost} lost"]
+        if status.rate and status.drift_uncertainty_ppm < float("inf"):
+            drift = f"{status.drift_ppm:+.0f} +- {status.drift_uncertainty_ppm:.0f} ppm"
+            parts.append(f"{status.rate:.3f} Hz ({drift})")
+        if status.reconnects:
+            parts.append(f"{status.reconnects} reconnects")
+        rows = {"doubts": "; ".join(self.doubts), "notes": "; ".join(self.notes), "failed": "; ".join(self.failed)}
+        return "; ".join(parts), rows
+
+
+def record(
+    source: str | Address | Source,
+    out: str | Path,
+    *,
+    duration: float | None = None,
+    also: Sequence[str | Address | Source] = (),
+    stop: threading.Event | None = None,
+    progress: Callable[[StreamStatus], None] | None = None,
+) -> Recorded:
+    """Record a source into a session folder (XDF and JSON lines), whole at every moment.
+
+    Parameters
+    ----------
+    source : str, Address or Source
+        An address as `bcikit.open_source` takes it, or an open source that was not started; it is closed at the end.
+    out : str or Path
+        Session folder to make.
+    duration : float, optional
+        Seconds of signal; of wall time where a live source gives nothing. Until `stop` or the end if left out.
+    also : sequence
+        Further sources, recorded beside the first. One that is lost for good is written down and left out.
+    stop : threading.Event, optional
+        Set by whoever wants it to end; the folder is whole then, too.
+    progress : callable, optional
+        Told the status of the source about twice a second.
+
+    Returns
+    -------
+    Recorded
+        With the doubts about its times, which are kept in the folder's header, too.
+
+    Raises
+    ------
+    SourceError
+        If the source cannot be opened or is lost for good; what came before is kept.
+    RecordingError
+        If the folder cannot be written.
+    """
+    with ExitStack() as stack:
+        opened = stack.enter_context(contextlib.closing(_open(source)))
+        others = [stack.enter_context(contextlib.closing(_open(other))) for other in also]
+        extra = {_unique(other.info.name, others[:at], opened): other for at, other in enumerate(others)}
+        names = [other if isinstance(other, str) else str(other) for other in also]
+        config = {"source": source if isinstance(source, str) else str(source), "also": names, "duration": duration}
+        infos = {name: other.info for name, other in extra.items()}
+        writer = stack.enter_context(SessionWriter(out, info=opened.info, config=config, extra=infos))
+        for stream in (*others, opened):
+            stream.start()
+        loop = _Loop(opened, extra, writer, duration, stop or threading.Event(), progress)
+        status, how = loop.run()
+        # Whoever stops before the first sample knows that nothing came.
+        known = writer.n_samples or how == "complete"
+        doubts = loop.trust.doubts(status, samples=writer.n_samples) if known else []
+        uncertainty = status.time_uncertainty if status.time_uncertainty < float("inf") else None
+        timing = {"stamps": status.stamps, "uncertainty": uncertainty, "doubts": doubts, "notes": loop.trust.notes}
+        writer.close(how, timing=timing)
+    return Recorded(
+        path=Path(out),
+        samples=writer.n_samples,
+        how=how,
+        status=status,
+        doubts=tuple(doubts),
+        notes=tuple(loop.trust.notes),
+        failed=tuple(loop.failed),
+    )
+
+
+def _open(source: str | Address | Source) -> Source:
+    return source if isinstance(source, Source) else open_source(source)
+
+
+def _unique(name: str, before: Sequence[Source], first: Source) -> str:
+    """Return a name that no other stream of the session has."""
+    taken = [other.info.name for other in before]
+    return name if name not in taken and name != first.info.name else f"{name}-{len(before) + 2}"
+
+
+class _Loop:
+    """Writes what comes until the time is over, the source ends, or somebody stops it."""
+
+    def __init__(
+        self,
+        source: Source,
+        extra: dict[str, Source],
+        writer: SessionWriter,
+        duration: float | None,
+        stop: threading.Event,
+        progress: Callable[[StreamStatus], None] | None,
+    ) -> None:
+        self._source, self._extra, self._writer = source, extra, writer
+        self._duration, self._stop, self._progress = duration, stop, progress
+        self.trust = TimeTrust()
+        self.failed: list[str] = []
+
+    def run(self) -> tuple[StreamStatus, str]:
+        """Return the status of the source at the end, and how it ended."""
+        try:
+            self._write_all()
+        except BciError:
+            self._write_events()
+            self._writer.close("failed")
+            raise
+        status = self._source.status()
+        # Markers that wait for their sample are given when the source stops.
+        self._source.stop()
+        self._write_events()
+        return status, "stopped" if self._stop.is_set() else "complete"
+
+    def _write_all(self) -> None:
+        now, source, writer, duration = HostClock().now, self._source, self._writer, self._duration
+        first: float | None = None
+        began = shown = now()
+        while not source.ended and not self._stop.is_set():
+            chunk = source.pull(PULL_SECONDS)
+            arrival = now()
+            self._write_events()
+            self._write_others()
+            if chunk is None:
+                writer.silence(arrival)
+                # Where nothing comes, the duration is wall time.
+                if duration is not None and source.live and arrival - began >= duration:
+                    break
+            else:
+                if first is None:
+                    first, began = float(chunk.times[0]), arrival
+                due = chunk.n_times if duration is None else int((chunk.times < first + duration).sum())
+                if due:
+                    writer.chunk(chunk.slice(0, due), arrival)
+                if due < chunk.n_times:
+                    break
+            if self._progress is not None and arrival - shown > PULL_SECONDS:
+                shown = arrival
+                self._progress(source.status())
+        self._write_events()
+        self._write_others()
+
+    def _write_events(self) -> None:
+        events = self._source.pull_events()
+        self.trust.see(events)
+        for event in events:
+            self._writer.event(event)
+
+    def _write_others(self) -> None:
+        """Write what came from the other streams, and what happened to them under their name."""
+        now = HostClock().now
+        for name, other in list(self._extra.items()):
+            fault = None
+            try:
+                while (chunk := other.pull(0.0)) is not None:
+                    self._writer.chunk(chunk, now(), stream=name)
+                    if not other.live and chunk.times[-1] > now():
+                        break
+            except SourceError as error:
+                fault = error
+            for event in other.pull_events():
+                self._writer.event(replace(event, sample=None, source=f"{name}/{event.source}"))
+            if fault is not None:
+                del self._extra[name]
+                self._writer.event(Event(name="stream/failed", time=now(), source=name, data={"error": str(fault)}))
+                self.failed.append(f"{name}: {fault} The other streams go on.")
