@@ -18,8 +18,8 @@ from typing import Any
 from bcikit.acquisition import read_recording
 from bcikit.decoding import Model, epochs, make_decoder
 from bcikit.paradigms import make_paradigm
-from bcikit.paradigms.pseudo_online import replay
 from bcikit.processing import Pipeline
+from bcikit.session.offline import run_recording
 from bcikit.signal import Recording
 
 SSVEP_CLASSES = {"1": "none", "2": "13Hz", "3": "21Hz", "4": "17Hz"}
@@ -52,7 +52,7 @@ def replay_ssvep(runs: Sequence[Recording], *, trained: bool, window: float = 2.
     results = []
     for index, run in enumerate(runs):
         if not trained:
-            done = replay(make_paradigm({**SSVEP, "growing": True}), run, pipeline=ssvep_pipeline())
+            done = run_recording(run, paradigm=make_paradigm({**SSVEP, "growing": True}), pipeline=ssvep_pipeline())
         else:
             others = [ssvep_pipeline().apply(other) for number, other in enumerate(runs) if number != index]
             frequencies = {f"{frequency}Hz": float(frequency) for frequency in (13, 17, 21)}
@@ -61,7 +61,7 @@ def replay_ssvep(runs: Sequence[Recording], *, trained: bool, window: float = 2.
             decoder = make_decoder("ssvep-stack", sfreq=trials.sfreq, frequencies=frequencies)
             model = Model.fit(decoder, trials, idle="none", split="blocked").attach(run.info)
             table = {**SSVEP, "growing": False, "decoder": "", "calibration_rounds": 1, "first": window}
-            done = replay(make_paradigm(table), run, model, pipeline=ssvep_pipeline())
+            done = run_recording(run, paradigm=make_paradigm(table), decoder=model, pipeline=ssvep_pipeline())
         results.append(done.results)
     return results
 
@@ -76,7 +76,9 @@ def replay_p300(sessions: Sequence[Sequence[Recording]], *, seed: int = 0) -> li
         share = float((trials.y == "target").mean())
         for run in session:
             paradigm = make_paradigm({**P300, "target_share": share})
-            done = replay(paradigm, run, model.attach(run.info), pipeline=p300_pipeline(), seed=seed)
+            done = run_recording(
+                run, paradigm=paradigm, decoder=model.attach(run.info), pipeline=p300_pipeline(), seed=seed
+            )
             results.append(done.results)
     return results
 

@@ -1,4 +1,4 @@
-"""A recording decided as if it were live: the same pipeline, the same windows, and rest that must stay quiet."""
+"""Numbers of a recording decided as if it were live: what was asked for, what was decided, and if rest was quiet."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.decoding.metrics import confusion, itr, nmcc
-from bcikit.decoding.model import Model
-from bcikit.processing import Pipeline, Regrid, WindowBuffer
-from bcikit.signal import DataError, Decision, Event, Recording, check_int, check_range, label_of
+from bcikit.signal import DataError, Decision, Event, label_of
 
 IDLE = "idle"
 """What a window is called in which nothing was asked for, and what a decision without a label counts as."""
@@ -78,61 +76,49 @@ class PseudoOnline:
         }
 
 
-def pseudo_online(
-    model: Model,
-    recording: Recording,
+def summarise(
+    decisions: Sequence[Decision],
+    placed: Sequence[Event],
     *,
     events: Mapping[str, str],
+    sfreq: float,
     seconds: float,
-    step: float = 0.1,
+    n_times: int,
+    step: float,
     idle_classes: tuple[str, ...] = (),
-    chunk_size: int = 32,
 ) -> PseudoOnline:
-    """Run a model over a whole recording through the code that runs live.
-
-    Carrara and Papadopoulo 2023 (arXiv 2308.11656), with the idle windows kept. Windows that begin before an event and
-    end within its trial belong to neither class and are not counted.
+    """Return what decisions about all windows of a recording come to.
 
     Parameters
     ----------
-    model : Model
-        Trained on other recordings; its sheet says filters and window.
-    recording : Recording
-        Unfiltered.
+    decisions : sequence of Decision
+        One a window, each with the sample of its end.
+    placed : sequence of Event
+        Of the recording.
     events : mapping of str to str
         Event to class; a class of `idle_classes` counts as idle.
+    sfreq : float
+        Rate of the samples of decisions and events, in Hz.
     seconds : float
         How long a class is asked for after its event.
+    n_times : int
+        Length of a window in such samples.
     step : float
         Seconds between windows.
     idle_classes : tuple of str
         Classes that mean rest.
-    chunk_size : int
-        Samples a chunk; it changes nothing.
+
+    Raises
+    ------
+    DataError
+        If there is no event, or no window.
     """
-    check_range("seconds", seconds, low=0.0, low_open=True, unit="s")
-    pipeline = Pipeline.from_config([dict(one) for one in model.sheet.filters])
-    info = pipeline.configure(recording.info)
-    model.attach(info)
-    hop = check_int("samples a step", max(1, round(step * info.sfreq)), low=1)
-    grid = Regrid.of(pipeline, recording.info, info)
-    placed = [grid.event(event) for event in recording.events]
-    trials = _trials(placed, info.sfreq, events, seconds, idle_classes)
-    buffer = WindowBuffer(info.n_channels, info.sfreq, model.sheet.n_times / info.sfreq + 10.0)
-    rows: list[tuple[Decision, str]] = []
-    due: int | None = None
-    for piece in recording.chunks(chunk_size):
-        chunk = pipeline.process(piece)
-        buffer.append(chunk)
-        due = chunk.first_sample + model.sheet.n_times if due is None else due
-        while due <= buffer.stop_sample:
-            truth = _truth(due, model.sheet.n_times, trials)
-            if truth is not None and due - model.sheet.n_times >= buffer.first_sample:
-                rows.append((model.decide(buffer.get(due, model.sheet.n_times)), truth))
-            due += hop
+    trials = _trials(placed, sfreq, events, seconds, idle_classes)
+    pairs = ((decision, _truth(decision.sample + 1, n_times, trials)) for decision in decisions)
+    rows = [(decision, truth) for decision, truth in pairs if truth is not None]
     if not rows:
         raise DataError("The recording is shorter than one window.")
-    return _summary(rows, trials, hop / info.sfreq, info.sfreq)
+    return _summary(rows, trials, step, sfreq)
 
 
 def _trials(

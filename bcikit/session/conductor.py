@@ -99,6 +99,8 @@ class Conductor:
         Seconds of rest before the first run in which false activations are counted; 0 for none.
     meter : StageMeter or None
         Takes the time of each stage; what is decided is the same.
+    judge : callable or None
+        Stands in for the gate where a recording is evaluated and nothing can move.
     """
 
     def __init__(
@@ -117,6 +119,7 @@ class Conductor:
         request: ArmRequest | None = None,
         idle_test: float = 0.0,
         meter: StageMeter | None = None,
+        judge: Callable[[Decision], Verdict] | None = None,
     ) -> None:
         self._columns = list(columns)
         self._all = self._columns == list(range(info.n_channels))
@@ -130,6 +133,7 @@ class Conductor:
         self.safety = safety
         self.listeners = list(listeners)
         self._meter = meter
+        self._judged_by = judge
         self.operator = operator
         self._request = request or ArmRequest()
         self.decider: Decider | None = paradigm.decider() or decider
@@ -582,7 +586,7 @@ class Conductor:
         if not self._grid.same:
             decision = replace(decision, sample=self._grid.back(decision.sample))
         self._lap("decode")
-        verdict = self.safety.decide(decision, self.now)
+        verdict = self.safety.decide(decision, self.now) if self._judged_by is None else self._judged_by(decision)
         self._lap("gate")
         latency = None if stopwatch is None else stopwatch()
         self._tell(

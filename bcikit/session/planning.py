@@ -28,7 +28,7 @@ from bcikit.session.side_path import SidePath
 from bcikit.session.stages import StageMeter
 from bcikit.session.training import Window, least_trials, load_runs, required_channels
 from bcikit.session.watch import DISK_FAULT_BYTES, DISK_WARN_BYTES
-from bcikit.signal import Address, BciError, ConfigError, Recording, SourceError, StreamInfo
+from bcikit.signal import Address, BciError, ConfigError, Decision, Recording, SourceError, StreamInfo, Verdict
 from bcikit.signal.settings import check_settings
 
 T = TypeVar("T")
@@ -128,6 +128,7 @@ class Plan:
         trainer: Trainer | None,
         listeners: Sequence[Listener] = (),
         meter: StageMeter | None = None,
+        judge: Callable[[Decision], Verdict] | None = None,
     ) -> Conductor:
         """Return what runs this session, whoever drives it."""
         return Conductor(
@@ -144,6 +145,7 @@ class Plan:
             request=self.request,
             idle_test=idle_seconds(self.config, self.gate),
             meter=meter,
+            judge=judge,
         )
 
     def lines(self) -> Sequence[tuple[str, str]]:
@@ -232,8 +234,14 @@ def plan_recorded(
     model: Model | None,
     error_model: Model | None,
     objects: Objects,
+    shows: bool = True,
 ) -> Plan:
     """Return the plan of a session whose inputs were recorded: nothing is opened, trained, armed or written.
+
+    Parameters
+    ----------
+    shows : bool
+        Whether the stimuli were this paradigm's; where a recording of others is evaluated nothing is shown.
 
     Raises
     ------
@@ -259,7 +267,7 @@ def plan_recorded(
         operator=AUTOMATIC if request is None else request.operator,
         request=request or ArmRequest(),
         model=None if model is None else model.attach(filtered),
-        stimulus=stimulus_result(config, paradigm),
+        stimulus=stimulus_result(config, paradigm) if shows else "",
     )
 
 

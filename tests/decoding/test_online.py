@@ -7,11 +7,12 @@ from bcikit.decoding import Model, make_decoder
 from bcikit.decoding.adaptation import AdaptiveModel, Guard, update_estimator
 from bcikit.decoding.centre import Recentring, centre_of
 from bcikit.decoding.evidence import Accumulator, Stopping
-from bcikit.decoding.pseudo_online import IDLE, pseudo_online
+from bcikit.decoding.pseudo_online import IDLE
 from bcikit.decoding.spd import covariances, mean_riemann
 from bcikit.decoding.transfer import ProcrustesTangent, align
 from bcikit.decoding.trials import Epochs, epochs
 from bcikit.processing import Bandpass, Pipeline
+from bcikit.session.offline import pseudo_online
 from bcikit.signal import ArgumentError, DataError, Event, Recording, StreamInfo
 
 

@@ -133,9 +133,9 @@ def test_the_menu_replays_real_trials_untrained_and_trained(data_dir, example):
     assert 1.0 < better["seconds"] < 5.0
     # The same whatever the chunks were.
     from bcikit.paradigms import make_paradigm
-    from bcikit.paradigms.pseudo_online import replay
+    from bcikit.session.offline import run_recording
 
-    other = replay(make_paradigm(example.SSVEP), runs[0], pipeline=example.ssvep_pipeline(), chunk=257)
+    other = run_recording(runs[0], paradigm=make_paradigm(example.SSVEP), pipeline=example.ssvep_pipeline(), chunk=257)
     assert other.results["trials"] == untrained[0]["trials"]
 
 
