@@ -65,8 +65,11 @@ class GuardOutput(Output):
     def __init__(self, driver: str = "sim-hand", *, dead_man: bool = False, log: str = "") -> None:
         self.driver = driver
         self._needs_dead_man = dead_man
+        self._begin(GuardClient.launch(driver, dead_man=dead_man, log=log or None))
+
+    def _begin(self, client: GuardClient) -> None:
+        self._client: GuardClient | None = client
         self._switch: GuardClient | None = None
-        self._client: GuardClient | None = GuardClient.launch(driver, dead_man=dead_man, log=log or None)
         self._armed = False
         self._problem = ""
         self._trips: list[str] = []
@@ -75,7 +78,7 @@ class GuardOutput(Output):
         self._peak = 0.0
         self._last: dict[str, Any] = {}
         self._look_at = float("-inf")
-        self._told = ""
+        self._told: float | None = None
         self._limited = 0
         self._going: tuple[Command, float] | None = None
 
@@ -87,6 +90,7 @@ class GuardOutput(Output):
             if not self._armed:
                 self._client.arm()
                 self._armed = True
+                self._told = None
             self._hand_on(self._client, command)
             self._commands += 1
             seconds = float(command.data.get("duration", 0.0))
@@ -118,8 +122,12 @@ class GuardOutput(Output):
         """Have the guard go safe at once."""
         self._going = None
         if self._client is not None and self._armed:
-            self._client.safe(reason or "safe")
             self._armed = False
+            try:
+                self._client.safe(reason or "safe")
+            except (GuardError, OSError) as error:
+                # It is gone, and went safe before.
+                self._lost(str(error))
 
     def stop(self, reason: str) -> None:
         """Have the guard go safe at once and stay so until `release`."""
@@ -137,7 +145,7 @@ class GuardOutput(Output):
             return
         try:
             self._client.release(who, reason)
-            self._told = ""
+            self._told = None
         except (GuardError, OSError) as error:
             self._lost(str(error))
 
@@ -214,9 +222,9 @@ class GuardOutput(Output):
         self._going = None
         cause, trip = str(said["cause"]), str(said["trip"])
         # What this end asked for itself is no news.
-        if cause == "engine" or trip == self._told:
+        if cause == "engine" or said["trip_time"] == self._told:
             return
-        self._told = self._problem = trip
+        self._told, self._problem = said["trip_time"], trip
         self._trips.append(trip)
         # Somebody must look before it goes on, except where an engine was late for once and then keeps time again.
         rule, severity = _RULES.get(cause, ("H-BEAT", Severity.DEGRADE))

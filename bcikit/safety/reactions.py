@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bcikit.safety.levels import Level, Reading, Severity
-from bcikit.safety.machine import State
+from bcikit.safety.machine import LATCHED, State
 from bcikit.safety.rules import RULES
 from bcikit.safety.settings import GateSettings
 
@@ -45,7 +45,7 @@ def classify(readings: Iterable[Reading]) -> Reaction:
                 standby = reading
             elif reading.rule in _TO_DEGRADED:
                 degrade = reading
-            else:
+            elif stop is None or stop.rule != "A-STOP":
                 stop = reading
         elif reading.severity is Severity.DEGRADE:
             degrade = reading
@@ -64,6 +64,9 @@ def next_move(
     good_s : float
         Seconds since anything last asked for a stop or for DEGRADED.
     """
+    if reaction.stop is not None and reaction.stop.rule == "A-STOP" and state not in LATCHED:
+        # A person stopped it elsewhere (at the guard itself): a stop is a stop in every state.
+        return _move(State.SAFE_STOP, reaction.stop)
     if state not in RUNNING:
         return None
     if reaction.stop is not None:

@@ -128,6 +128,9 @@ class GuardCore:
         if self.armed or not self.trips or (latch and not self.latched and cause is not Cause.END):
             self.trips.append((now, reason))
             self.trip, self.trip_time, self.cause = reason, now, cause
+        elif cause is Cause.OPERATOR:
+            # A person's stop is told, whatever made it safe before.
+            self.trip, self.trip_time, self.cause = reason, now, cause
         self.latched = self.latched or latch
         self.armed = False
         self._expires = None
