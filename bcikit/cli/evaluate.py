@@ -66,6 +66,9 @@ def register(app: typer.Typer) -> None:
         transfer: Annotated[
             bool, typer.Option("--transfer", help="Accuracy against own trials, with and without other people.")
         ] = False,
+        card: Annotated[
+            Path | None, typer.Option("--card", help="Write a signed card that 'bcikit verify' computes again.")
+        ] = None,
         json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
     ) -> None:
         """Evaluate decoders on recordings: shuffled, leave-run-out, across sessions and people, beside chance.
@@ -99,6 +102,12 @@ def register(app: typer.Typer) -> None:
             show_transfer(tasks, decoder or [], out, json=json)
             return
         results = _evaluate(tasks, decoder or [], split, out, jobs=jobs, dask=dask, seed=seed, quiet=json)
+        if card is not None:
+            from bcikit.decoding.evaluation.card import make_card
+
+            text = json_module.dumps(make_card(results, splits=split, seed=seed), indent=1, ensure_ascii=False)
+            card.parent.mkdir(parents=True, exist_ok=True)
+            card.write_text(text + "\n", encoding="utf-8")
         if json:
             typer.echo(json_module.dumps([result.to_dict() for result in results], indent=1))
         bars = [result.check(ref)[1] for result in results for ref in result.task.references if ref.bar]

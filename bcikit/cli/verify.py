@@ -1,0 +1,60 @@
+"""`bcikit verify`: whether a file is what it says: the card of an evaluation is computed again."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bcikit.cli.file_options import dump
+from bcikit.signal import ArgumentError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+
+    @app.command()
+    def verify(
+        path: Annotated[
+            Path, typer.Argument(help="The card of an evaluation, or a session folder.", metavar="FILE|DIR")
+        ],
+        *,
+        data: Annotated[Path | None, typer.Option(help="Folder of the recordings here, found by their hashes.")] = None,
+        key: Annotated[str | None, typer.Option(help="Fingerprint of the key that must have signed it.")] = None,
+        fast: Annotated[bool, typer.Option("--fast", help="Signature and data alone; compute nothing again.")] = False,
+        jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes; -1 for all cores.")] = 1,
+        json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    ) -> None:
+        """Check signature, data and every number of a card by computing them again; of a session folder, its checksums.
+
+        Ends with 1 if anything is not as it says.
+        """
+        if path.is_dir():
+            from bcikit.recording import read_session
+
+            recording = read_session(path).recording
+            if json:
+                dump({"path": str(path), "problems": [], "n_times": recording.n_times})
+            else:
+                typer.echo(f"{path}: {recording.n_times} samples, as they were written.")
+            return
+        if not path.exists():
+            raise ArgumentError(f"There is no {path}.")
+        from bcikit.decoding.evaluation.card import check_card, read_card
+
+        found = check_card(read_card(path), data=data, jobs=jobs, recompute=not fast)
+        problems = list(found.problems)
+        if key is not None and found.key.replace(" ", "") != key.replace(" ", "").lower():
+            problems.append(f"signed by the key {found.key or 'of nobody'}, not {key}")
+        if json:
+            dump({"path": str(path), "problems": problems, "key": found.key, "numbers": found.n_numbers,
+                  "largest_difference": found.largest})  # fmt: skip
+        else:
+            typer.echo(f"{path}: signed by the key {found.key or '-'}")
+            if found.n_numbers:
+                typer.echo(f"{found.n_numbers} numbers computed again; largest difference {found.largest:.2g}")
+            for problem in problems:
+                typer.secho(f"  {problem}", fg=typer.colors.RED)
+            if not problems:
+                typer.secho("All as it says.", fg=typer.colors.GREEN)
+        if problems:
+            raise typer.Exit(1)

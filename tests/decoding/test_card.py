@@ -1,0 +1,73 @@
+"""A card is computed again by another, and every change to it or to the data shows."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bcikit.decoding.evaluation import card as cards
+from bcikit.decoding.evaluation.layouts import find_tasks
+from bcikit.decoding.evaluation.run import evaluate_task
+from bcikit.decoding.evaluation.task import load_task
+from bcikit.signal import DataError
+from tests.decoding.test_study import folder
+
+pytest.importorskip("cryptography")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> tuple[dict, Path]:
+    root = folder(tmp_path_factory.mktemp("card"))
+    (task,) = find_tasks(root, paradigm="motor-imagery", events={"T1": "l", "T2": "r"}, window=(0.0, 1.5))
+    result = evaluate_task(task, load_task(task), ["csp-lda"], splits=["leave-run-out"], seed=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cards, "key_file", lambda: root.parent / "key")
+        values = cards.make_card([result], splits=["leave-run-out"], seed=3)
+    return values, root
+
+
+def test_it_is_computed_again_to_the_same_numbers(made, tmp_path):
+    values, _ = made
+    (tmp_path / "card.json").write_text(json.dumps(values, indent=3))
+    found = cards.check_card(cards.read_card(tmp_path / "card.json"))
+    assert found.problems == ()
+    assert found.n_numbers == 3
+    assert found.largest <= cards.TOLERANCE
+    assert len(found.key.split()) == 4
+
+
+@pytest.mark.parametrize("where", ["result", "seed", "signature", "hash"])
+def test_every_change_shows(made, where):
+    values = json.loads(json.dumps(made[0]))
+    if where == "result":
+        values["tasks"][0]["results"]["csp-lda"]["leave-run-out"]["01"] = 0.99
+    elif where == "seed":
+        values["seed"] = 4
+    elif where == "signature":
+        values["signature"] = "AAAA"
+    else:
+        values["tasks"][0]["runs"][0]["sha256"] = "0" * 64
+    assert "signature" in cards.check_card(values).problems[0]
+
+
+def test_other_data_show_and_moved_data_are_found(made, tmp_path):
+    values, root = made
+    import shutil
+
+    shutil.copytree(root, tmp_path / "moved")
+    assert cards.check_card(values, data=tmp_path / "moved", recompute=False).problems == ()
+    victim = next(root.rglob("*.fif"))
+    original = victim.read_bytes()
+    try:
+        victim.write_bytes(original + b"x")
+        assert "other content" in cards.check_card(values, recompute=False).problems[0]
+        victim.unlink()
+        assert "is not here" in cards.check_card(values, recompute=False).problems[0]
+    finally:
+        victim.write_bytes(original)
+
+
+def test_what_is_no_card_is_said(tmp_path):
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(DataError, match="no card"):
+        cards.read_card(tmp_path / "x.json")
