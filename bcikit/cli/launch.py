@@ -51,9 +51,12 @@ def attending(config: "SessionConfig", operator: str = "") -> str:
 
 
 @contextmanager
-def window(engine: "Engine") -> Iterator[None]:
-    """Open the live window in a process of its own; it may freeze or die without touching the session."""
-    command = [sys.executable, "-m", "bcikit.viewer", "--session", "--exit-at-end"]
+def window(engine: "Engine", *, beside: bool = False) -> Iterator[None]:
+    """Open the live window in a process of its own; it may freeze or die without touching the session.
+
+    With `beside` it leaves room for the person's window where there is one display only.
+    """
+    command = [sys.executable, "-m", "bcikit.viewer", "--session", "--exit-at-end", *(["--beside"] if beside else [])]
     process = subprocess.Popen(command, env={**os.environ, **engine.control.environment})  # noqa: S603 - our own module
     try:
         yield
@@ -96,7 +99,8 @@ def launch(config: "SessionConfig", *, headless: bool, as_json: bool = False, **
         if report is not None:
             options["progress"] = report
         engine = Engine(config, orders=shown, **options)
-        with window(engine) if shown else nullcontext(), stoppable(engine.end):
+        beside = any(section.address.startswith("screen:") for section in config.outputs)
+        with window(engine, beside=beside) if shown else nullcontext(), stoppable(engine.end):
             result = engine.run()
     if as_json:
         sys.stdout.write(to_json(result.values) + "\n")

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, QTimer
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from bcikit.acquisition import open_source
+from bcikit.presentation.qt.window import rest
 from bcikit.session.running import find_running
 from bcikit.session.ticket import Ticket
 from bcikit.signal import BciError
@@ -35,6 +37,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--theme", choices=list(themes.THEMES), default=None)
     parser.add_argument("--arrange", choices=list(PRESETS), default=None, help="for whom the panels are arranged")
     parser.add_argument("--size", default="1280x800", help="of the window, as 1280x800")
+    parser.add_argument("--beside", action="store_true", help="leave room for the patient's window on the only display")
     parser.add_argument("--exit-at-end", action="store_true", help="close when the session is finished")
     parser.add_argument("--screenshot", help="file to save a picture of the window to; then close")
     parser.add_argument("--after", type=float, default=5.0, help="seconds after which the picture is taken")
@@ -205,6 +208,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code if isinstance(error, BciError) else 2
     width, _, height = options.size.partition("x")
     viewer.window.resize(int(width), int(height))
+    screens = QGuiApplication.screens()
+    if options.beside and len(screens) == 1:
+        viewer.window.setGeometry(rest(screens[0].availableGeometry()))
     viewer.window.show()
     if options.screenshot:
 

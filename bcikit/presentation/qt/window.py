@@ -10,7 +10,7 @@ PLACES = ("second", "beside", "full", "window")
 """Full screen on the second display (beside the therapist's window where there is none), the right part of the only
 display, full screen on the only one, or an ordinary window."""
 
-SHARE = 0.42
+SHARE = 0.38
 """Part of the only display that the patient's window takes: its right side, and the therapist's windows the rest."""
 
 
@@ -44,6 +44,11 @@ class PatientWindow(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Do nothing: keys of the patient must not end the session by chance."""
         event.ignore()
+
+
+def rest(whole: QRect) -> QRect:
+    """Return what the patient's window leaves of the only display to the therapist's."""
+    return QRect(whole.left(), whole.top(), whole.width() - beside(whole).width(), whole.height())
 
 
 def beside(whole: QRect) -> QRect:
