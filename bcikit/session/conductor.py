@@ -308,14 +308,11 @@ class Conductor:
         if self._still.begin("backlog") and self._started:
             self._interrupt()
 
-    def _eyes(self, value: str, severity: Severity) -> None:
-        """Say that a person may not bear the flicker that is on; behind closed lids all of the retina sees it."""
-        self.safety.report("ST-EYES", severity, self.now, value=value, limit="eyes open", hold_s=EYES_SECONDS)
-
     def _take_event(self, values: Mapping[str, Any]) -> None:
         event = Event.from_dict(values)
         if event.name == EYES_CLOSED and self.safety.watch.dose.running:
-            self._eyes("closed", Severity.FAULT)
+            # Behind closed lids all of the retina sees the flicker.
+            self.safety.report("ST-EYES", Severity.FAULT, self.now, value="closed", limit="open", hold_s=EYES_SECONDS)
         self._emit(event)
         for follow in self.paradigm.on_source_event(self._still.in_paradigm(self._grid.event(event))):
             self._emit(self._in_source(follow))
@@ -345,8 +342,6 @@ class Conductor:
             self._emit(self._event(f"operator/{do}", {key: value for key, value in order.items() if key != "do"}))
         if do == "stop":
             self._wants_go = False
-            if self.safety.watch.dose.running:
-                self._eyes("stop key", Severity.WARN)
             self.safety.stop(reason or "operator stop", who=who, now=self.now)
         elif do == "deadman":
             self.safety.dead_man(self.now, held=order["held"])

@@ -1,0 +1,121 @@
+"""A session from Python: objects in place of the tables of a file, recorded and replayed as any other."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.preprocessing import FunctionTransformer
+
+import bcikit.session as session
+from bcikit.acquisition import open_source
+from bcikit.decoding import Model
+from bcikit.outputs import open_output
+from bcikit.paradigms import make_paradigm
+from bcikit.processing import Bandpass, Pipeline
+from bcikit.session import Engine
+from bcikit.signal import ArgumentError, ConfigError
+from tests.session.test_planning import TRIALS
+
+ADDRESS = "sim:motor-imagery?seed=1&channels=C3,C4&sfreq=128&chunk=16"
+
+
+def imagery() -> Any:
+    return make_paradigm({"kind": "motor-imagery", **TRIALS})
+
+
+def test_objects_run_and_replay(tmp_path: Path) -> None:
+    hand = open_output("hand:")
+    config = {"source": {"address": ADDRESS}, "recording": {"folder": str(tmp_path / "s")}}
+    engine = Engine(
+        config,
+        source=open_source(ADDRESS),
+        paradigm=imagery(),
+        decoder="csp-lda",
+        pipeline=Pipeline([Bandpass(l_freq=7.0, h_freq=30.0, order=4)]),
+        outputs=[hand],
+    )
+    values = engine.run().values
+    assert values["complete"]
+    assert values["n_trials"] == 10
+    assert hand.state()["commands"] > 0
+    assert values["source"].startswith("object:")
+    found = session.replay(tmp_path / "s")
+    assert found.identical, found.difference
+    assert found.n_decisions > 20
+
+
+def test_a_classifier_of_one_s_own_is_trained_in_the_session(tmp_path: Path) -> None:
+    from sklearn.pipeline import make_pipeline
+
+    powers = FunctionTransformer(np.var, kw_args={"axis": -1})
+    mine = make_pipeline(powers, LinearDiscriminantAnalysis())
+    values = (
+        Engine({"source": {"address": ADDRESS}, "recording": {"enabled": False}}, paradigm=imagery(), decoder=mine)
+        .run()
+        .values
+    )
+    assert values["n_trials"] == 10
+    assert values["gate"]["n"] > 20
+    assert not hasattr(mine, "classes_"), "what was given stays as it was"
+
+
+def test_a_trained_model_decides_from_the_start(tmp_path: Path) -> None:
+    first = session.run(
+        {
+            "source": {"address": ADDRESS},
+            "paradigm": {"name": "motor-imagery", "settings": TRIALS},
+            "recording": {"folder": str(tmp_path / "first")},
+        }
+    )
+    model = Model.load(tmp_path / "first" / "model.skops")
+    again = make_paradigm({"kind": "motor-imagery", **TRIALS, "calibration_runs": 0})
+    values = session.run(
+        {"source": {"address": ADDRESS}, "recording": {"folder": str(tmp_path / "second")}},
+        paradigm=again,
+        decoder=model,
+    ).values
+    assert values["n_trials"] == 10
+    assert values["model_fingerprint"] == first.values["model_fingerprint"]
+    assert session.replay(tmp_path / "second").identical
+
+
+def test_a_session_is_built_around_what_is_given() -> None:
+    engine = Engine(source=ADDRESS, paradigm="motor-imagery")
+    try:
+        assert engine.config.source.address == ADDRESS
+        assert engine.config.decoder.name == "csp-lda"
+        assert engine.config.pipeline.steps[0]["step"] == "bandpass"
+    finally:
+        engine.control.close()
+
+
+class NoClassifier(ClassifierMixin, BaseEstimator):
+    """Has fit, and says no probabilities."""
+
+    def fit(self, X: Any, y: Any) -> "NoClassifier":
+        return self
+
+
+@pytest.mark.parametrize(
+    ("parts", "word"),
+    [
+        ({"source": 5}, "source is 5"),
+        ({"source": ADDRESS, "paradigm": 3}, "paradigm is 3"),
+        ({"source": ADDRESS, "decoder": NoClassifier()}, "predict_proba"),
+        ({"source": ADDRESS, "outputs": [1]}, "outputs is"),
+        ({}, "neither a configuration nor a source"),
+    ],
+)
+def test_what_is_neither_object_nor_name_is_said(parts: dict[str, Any], word: str) -> None:
+    with pytest.raises(ArgumentError, match=word):
+        Engine(**parts)
+
+
+def test_a_name_that_is_none_is_told_as_in_a_file() -> None:
+    with pytest.raises(ConfigError, match="decoder"):
+        session.run(
+            {"source": {"address": ADDRESS}, "recording": {"enabled": False}}, paradigm=imagery(), decoder="lda"
+        )
