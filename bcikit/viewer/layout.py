@@ -4,9 +4,9 @@ from PySide6.QtCore import QByteArray, QSettings, Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
 PRESETS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
-    "clinic": (("right", ("hand", "quality")), ("right", ("decision", "safety", "alarms"))),
+    "clinic": (("right", ("hand", "screen", "quality")), ("right", ("decision", "safety", "alarms"))),
     "research": (
-        ("right", ("hand", "headmap", "quality")),
+        ("right", ("hand", "screen", "headmap", "quality")),
         ("right", ("decision", "evidence", "safety")),
         ("bottom", ("spectrum", "spectrogram", "bands")),
         ("bottom", ("annotations", "erd", "erp", "link", "latency", "alarms")),

@@ -41,6 +41,7 @@ from bcikit.viewer.menus import build_menus
 from bcikit.viewer.panel import Panel, View
 from bcikit.viewer.record import Recording
 from bcikit.viewer.safety_panels import AlarmPanel, QualityPanel, SafetyPanel
+from bcikit.viewer.screen_panel import ScreenPanel
 from bcikit.viewer.signal_panels import BandPanel, HeadMapPanel, SpectrogramPanel, SpectrumPanel
 from bcikit.viewer.still import AnyHistory
 from bcikit.viewer.trace_panel import TracePanel
@@ -175,8 +176,10 @@ class ViewerWindow(QMainWindow):
 
     def _add_panels(self) -> None:
         theme = self.theme
+        self.screen_panel = ScreenPanel()
         for key, title, panel in (
             ("hand", tr("Virtual hand"), HandPanel(theme)),
+            ("screen", tr("Person's screen"), self.screen_panel),
             ("decision", tr("Decision"), DecisionPanel(theme)),
             ("quality", tr("Electrodes"), QualityPanel(theme)),
             ("safety", tr("Safety"), SafetyPanel(theme)),
@@ -406,6 +409,7 @@ class ViewerWindow(QMainWindow):
         """Take a message of the engine."""
         status = self.view.status
         status.take(message)
+        self.screen_panel.take(message)
         match message:
             case Snapshot():
                 for panel in self.traces.values():

@@ -46,6 +46,26 @@ def test_the_twin_succeeds_with_the_picture_and_fails_without(name, settings):
     assert share - right(unseen) / unseen["n_trials"] >= 0.2
 
 
+@pytest.mark.soak
+def test_a_driver_who_sees_no_brake_lights_gets_ready_for_nothing():
+    settings = {"calibration_brakings": 40, "brakings": 20}
+    seen = run("emergency-braking", **settings)["details"]
+    unseen = run("emergency-braking", blank=True, **settings)["details"]
+    assert seen["hit_rate"] >= 0.4
+    assert unseen["hit_rate"] <= 0.1
+
+
+@pytest.mark.soak
+def test_whoever_sees_no_balloon_raises_nothing():
+    settings = {"baseline": 60.0, "blocks": 2, "block": 120.0}
+    rises = []
+    for blank in (False, True):
+        details = run("neurofeedback-smr", blank=blank, **settings)["details"]
+        rises.append(details["block_power"][0] / details["baseline_power"])
+    assert rises[0] >= 1.2
+    assert rises[1] <= 1.1
+
+
 def test_a_flash_counts_as_wanted_only_where_the_ringed_letter_lights_up():
     scene = Scene(elements=(Matrix(rows=(("A", "B"), ("C", "D")), wanted="A"),))
     lying = Event(name="stimulus/flash", time=0.0, data={"items": ["C", "D"], "target": True})

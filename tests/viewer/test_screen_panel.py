@@ -1,0 +1,32 @@
+"""The small copy of what the person sees, in the therapist's window."""
+
+from bcikit.paradigms import make_paradigm
+from bcikit.presentation.director import Director
+from bcikit.signal import Command, Event, HostClock
+from bcikit.signal.messages import Presented, Sent, Snapshot, StateChanged
+from bcikit.viewer.screen_panel import ScreenPanel
+
+
+def presented(director, name, **values):
+    event = Event(name=name, time=HostClock().now(), **values)
+    scene, _ = director.on_event(event)
+    return Presented(event=event, scene=None if scene is None else scene.to_dict())
+
+
+def test_the_panel_shows_what_the_person_sees_from_the_snapshot_on(qtbot) -> None:
+    panel = ScreenPanel()
+    qtbot.addWidget(panel)
+    panel.resize(400, 300)
+    panel.show()
+    director = Director(make_paradigm("motor-imagery"))
+    panel.take(Snapshot(messages=(presented(director, "cue/left_hand"),), time=0.0))
+    qtbot.waitUntil(lambda: "left hand" in panel.copy.words(), timeout=10_000)
+    assert panel.table()[1] == ["Imagine closing your left hand"]
+    data = {"class": "left_hand"}
+    panel.take(Sent(command=Command(sequence=1, time=0.0, ttl=5.0, name="close", value=1.0, data=data)))
+    qtbot.waitUntil(lambda: panel.copy.show_.closure["left"] > 0.5, timeout=10_000)
+    assert panel.copy.show_.closure["right"] == 0.0
+    panel.take(StateChanged(state="SAFE_STOP", time=1.0))
+    qtbot.waitUntil(lambda: panel.copy.show_.closure["left"] < 0.1, timeout=10_000)
+    panel.take(presented(director, "paradigm/end"))
+    qtbot.waitUntil(lambda: "Well done" in panel.copy.words(), timeout=10_000)
