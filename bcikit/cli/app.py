@@ -21,6 +21,7 @@ COMMAND_MODULES = (
     "replay",
     "recover",
     "export",
+    "export_model",
     "importing",
     "inspect",
     "view",

@@ -219,6 +219,108 @@ def _gain(p: float, n_classes: int, stopping: Stopping, *, seconds: float, step:
     return float(stopping.error_cost * max(0.0, later - p))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switching:
+    """Rule of a switch that is always on.
+
+    Attributes
+    ----------
+    confidence : float
+        Probability of a wanted state from which the switch acts.
+    idle_seconds, active_seconds : float
+        Mean time that a person stays in no wanted state, and in one.
+    weight : float
+        Share of a window's log-probability that counts as new: windows overlap, and say the same twice.
+    rearm : float
+        Probability of wanting nothing from which the switch may act again.
+    refractory : float
+        Seconds after an action in which there is no other.
+    """
+
+    confidence: float = 0.9
+    idle_seconds: float = 10.0
+    active_seconds: float = 3.5
+    weight: float = 0.8
+    rearm: float = 0.5
+    refractory: float = 2.0
+
+    def __post_init__(self) -> None:
+        check_range("confidence", self.confidence, low=0.5, high=1.0, high_open=True)
+        check_range("idle_seconds", self.idle_seconds, low=0.0, low_open=True, unit="s")
+        check_range("active_seconds", self.active_seconds, low=0.0, low_open=True, unit="s")
+        check_range("weight", self.weight, low=0.0, high=1.0, low_open=True)
+        check_range("rearm", self.rearm, low=0.0, high=1.0)
+        check_range("refractory", self.refractory, low=0.0, unit="s")
+
+
+class SwitchEvidence:
+    """Follows what a person wants, window by window, without a beginning or an end.
+
+    A hidden Markov model of the states "nothing wanted" and one a class, entered from it and left to it only (Rabiner
+    1989, Proc IEEE 77(2), forward variable): states last, so that a single window is not believed. The switch acts once
+    when a wanted state is likely enough, and again only after nothing was wanted.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        In the order of the probabilities.
+    idle : str
+        The class of wanting nothing.
+    rule : Switching
+        The rule.
+    """
+
+    def __init__(self, classes: Sequence[str], *, idle: str, rule: Switching | None = None) -> None:
+        self.classes = tuple(classes)
+        if idle not in self.classes or len(self.classes) < 2:
+            raise ArgumentError(f"idle is {idle!r}; allowed: {', '.join(self.classes)}.")
+        self.rule = rule or Switching()
+        self._idle = self.classes.index(idle)
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin with nothing wanted."""
+        self.posterior = np.eye(len(self.classes))[self._idle]
+        self._armed = True
+        self._since = float("inf")
+
+    def add(self, probabilities: Sequence[float], *, seconds: float) -> str | None:
+        """Take the probabilities of a window, `seconds` after the one before; return what is switched now, or None.
+
+        A window without probabilities lets time pass: what was likely fades.
+        """
+        check_range("seconds", seconds, low=0.0, low_open=True, unit="s")
+        self._since += seconds
+        self.posterior = self.posterior @ self._transition(seconds)
+        if len(probabilities):
+            if len(probabilities) != len(self.classes):
+                raise ArgumentError(f"{len(probabilities)} probabilities for {len(self.classes)} classes.")
+            likelihood = np.maximum(np.asarray(probabilities, dtype=np.float64), 1e-6) ** self.rule.weight
+            self.posterior = self.posterior * likelihood
+            self.posterior = self.posterior / self.posterior.sum()
+        best = int(self.posterior.argmax())
+        if not self._armed:
+            self._armed = self.posterior[self._idle] >= self.rule.rearm and self._since >= self.rule.refractory
+        elif best != self._idle and self.posterior[best] >= self.rule.confidence and len(probabilities):
+            self._armed, self._since = False, 0.0
+            return self.classes[best]
+        return None
+
+    def _transition(self, seconds: float) -> Array:
+        n = len(self.classes)
+        stay_idle = float(np.exp(-seconds / self.rule.idle_seconds))
+        stay = float(np.exp(-seconds / self.rule.active_seconds))
+        matrix = np.zeros((n, n))
+        for state in range(n):
+            if state == self._idle:
+                matrix[state] = (1.0 - stay_idle) / (n - 1)
+                matrix[state, state] = stay_idle
+            else:
+                matrix[state, state] = stay
+                matrix[state, self._idle] = 1.0 - stay
+        return matrix
+
+
 class Smoother:
     """Exponentially smoothed probability of one class, as in MI-driven FES (Leeb 2013, Biasiucci 2018).
 
