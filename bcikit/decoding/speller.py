@@ -1,8 +1,4 @@
-"""From flashes to letters: layouts, letter posteriors, and what the language expects next."""
-
-from collections import Counter
-from collections.abc import Sequence
-from typing import Self
+"""From flashes to letters: the probability of each symbol, flash by flash."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,51 +6,6 @@ from numpy.typing import ArrayLike, NDArray
 from bcikit.signal import ArgumentError, DataError, check_int, check_range
 
 Array = NDArray[np.float64]
-
-
-class Layout:
-    """Which symbols a flash shows.
-
-    Parameters
-    ----------
-    symbols : sequence of str
-        What can be chosen, unique, read row by row.
-    n_columns : int, optional
-        For a row-column speller; None flashes single items.
-    """
-
-    def __init__(self, symbols: Sequence[str], *, n_columns: int | None = None) -> None:
-        self.symbols = tuple(symbols)
-        if len(set(self.symbols)) != len(self.symbols) or len(self.symbols) < 2:
-            raise ArgumentError("symbols must be unique and at least two.")
-        self.n_columns = n_columns
-        n = len(self.symbols)
-        if n_columns is None:
-            self.groups = np.eye(n, dtype=bool)
-        else:
-            check_int("n_columns", n_columns, low=2, high=n)
-            index = np.arange(n)
-            rows = [index // n_columns == row for row in range(-(-n // n_columns))]
-            columns = [index % n_columns == column for column in range(n_columns)]
-            self.groups = np.array(rows + columns)
-
-    @property
-    def n_groups(self) -> int:
-        """Different flashes: rows and columns, or items."""
-        return len(self.groups)
-
-    def codes(self, flashes: ArrayLike) -> NDArray[np.bool_]:
-        """Return which symbols each flash showed, shape ``(n_symbols, n_flashes)``.
-
-        Parameters
-        ----------
-        flashes : array of int, shape (n_flashes,)
-            Groups in the order they flashed: rows from the top first, then columns from the left.
-        """
-        order = np.asarray(flashes)
-        if order.size and (order.min() < 0 or order.max() >= self.n_groups):
-            raise ArgumentError(f"flashes must be groups 0 to {self.n_groups - 1}.")
-        return self.groups[order].T
 
 
 class LetterPosterior:
@@ -69,7 +20,7 @@ class LetterPosterior:
     n_symbols : int
         Symbols.
     prior : array, shape (n_symbols,), optional
-        Probability before the first flash (`LanguageModel.prior`); uniform if left out.
+        Probability before the first flash from a language model; uniform if left out.
     target_share : float
         Share of targets in the training of the flash decoder.
     """
@@ -96,7 +47,7 @@ class LetterPosterior:
         target_probability : array, shape (n_flashes,)
             Of the flash decoder.
         codes : array of bool, shape (n_symbols, n_flashes)
-            Which symbols each flash showed (`Layout.codes`).
+            Which symbols each flash showed .
         """
         p = np.clip(np.atleast_1d(np.asarray(target_probability, dtype=np.float64)), 1e-6, 1 - 1e-6)
         flags = np.asarray(codes, dtype=np.float64)
@@ -111,48 +62,3 @@ class LetterPosterior:
         """Probability of each symbol, shape ``(n_symbols,)``."""
         values = np.exp(self._log - self._log.max())
         return values / values.sum()
-
-
-class LanguageModel:
-    """What letter comes next: character n-grams, short contexts mixed with long ones.
-
-    Interpolated Witten-Bell smoothing (Chen and Goodman 1999, 2.7), so that a context never seen falls back on
-    shorter ones and no symbol has probability zero.
-
-    Parameters
-    ----------
-    symbols : sequence of str
-        What can be chosen; other characters of the text are left out.
-    order : int
-        Letters looked at, the next one included.
-    """
-
-    def __init__(self, symbols: Sequence[str], *, order: int = 4) -> None:
-        self.symbols = tuple(symbols)
-        self.order = check_int("order", order, low=1, high=8)
-        self._counts: dict[str, Counter[str]] = {}
-
-    def fit(self, text: str) -> Self:
-        """Count the n-grams of a text."""
-        allowed = set(self.symbols)
-        kept = [letter for letter in text if letter in allowed]
-        if not kept:
-            raise DataError("The text holds none of the symbols.")
-        self._counts = {}
-        for place, letter in enumerate(kept):
-            for length in range(min(self.order - 1, place) + 1):
-                context = "".join(kept[place - length : place])
-                self._counts.setdefault(context, Counter())[letter] += 1
-        return self
-
-    def prior(self, written: str = "") -> Array:
-        """Return the probability of each symbol after what is written, shape ``(n_symbols,)``."""
-        result = np.full(len(self.symbols), 1.0 / len(self.symbols))
-        for length in range(min(self.order - 1, len(written)) + 1):
-            counts = self._counts.get(written[len(written) - length :])
-            if counts is None:
-                break
-            total, kinds = counts.total(), len(counts)
-            seen = np.array([counts[symbol] for symbol in self.symbols], dtype=np.float64)
-            result = (seen + kinds * result) / (total + kinds)
-        return result

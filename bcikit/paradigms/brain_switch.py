@@ -1,5 +1,6 @@
 """Brain switch: nobody is asked; an imagined movement switches, and doing nothing leaves everything as it is."""
 
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -93,6 +94,12 @@ class BrainSwitch(TrialParadigm):
         self._false = 0
         self._idle_seconds = 0.0
         self._switched: list[dict[str, Any]] = []
+        self._begun = 0
+
+    def begin_section(self, section: Section, sample: int) -> None:  # noqa: ARG002
+        """Begin with nothing wanted: what was imagined in the section before does not switch in this one."""
+        self._switch.reset()
+        self._begun = sample
 
     def sections(self) -> list[Section]:
         """Return calibration, asked movements, and the free part."""
@@ -145,9 +152,14 @@ class BrainSwitch(TrialParadigm):
             self._ask(WindowRequest(stop, length, final=final, trial=trial.index, kind="monitor"))
 
     # ---- decisions ---------------------------------------------------------------------------------------------
-    def interpret(self, decision: Decision, request: WindowRequest) -> Decision:  # noqa: ARG002
+    def interpret(self, decision: Decision, request: WindowRequest) -> Decision:
         """Follow what is wanted; the label comes in the one window in which the switch acts."""
-        label = self._switch.add(decision.probabilities, seconds=1.0 / self.settings.rate)
+        if request.start_sample < self._begun:
+            return replace(decision, label=None, reason=decision.reason or "begins")
+        # A decoder has its own order of classes.
+        found = dict(zip(decision.classes, decision.probabilities, strict=False))
+        ordered = [found[name] for name in self._switch.classes] if found.keys() >= set(self.classes) else []
+        label = self._switch.add(ordered, seconds=1.0 / self.settings.rate)
         posterior = dict(zip(self._switch.classes, self._switch.posterior.tolist(), strict=True))
         clean = Decision(
             time=decision.time,

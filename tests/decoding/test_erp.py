@@ -14,10 +14,11 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from bcikit.decoding import make_decoder
 from bcikit.decoding.continuous import KalmanDecoder, RidgeDecoder
 from bcikit.decoding.metrics import roc_auc
-from bcikit.decoding.speller import LanguageModel, Layout, LetterPosterior
+from bcikit.decoding.speller import LetterPosterior
 from bcikit.decoding.toeplitz import ToeplitzLda, block_toeplitz
 from bcikit.decoding.umm import Umm
-from bcikit.signal import ArgumentError, DataError
+from bcikit.paradigms.language import LanguageModel
+from bcikit.signal import DataError
 
 SFREQ = 64.0
 
@@ -114,6 +115,22 @@ def test_estimators_on_features_pass_the_checks_of_scikit_learn(estimator):
 SYMBOLS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ123456789_"
 
 
+class Layout:
+    """Rows and columns of a matrix of symbols, or single items, and which symbols a flash of them shows."""
+
+    def __init__(self, symbols, *, n_columns=None):
+        index = np.arange(len(symbols))
+        self.symbols = symbols
+        self.groups = np.eye(len(symbols), dtype=bool)
+        if n_columns is not None:
+            rows = [index // n_columns == row for row in range(len(symbols) // n_columns)]
+            self.groups = np.array(rows + [index % n_columns == column for column in range(n_columns)])
+        self.n_groups = len(self.groups)
+
+    def codes(self, order):
+        return self.groups[np.asarray(order)].T
+
+
 def flashes(layout, target, n_sequences, rng):
     order = np.concatenate([rng.permutation(layout.n_groups) for _ in range(n_sequences)])
     return order, layout.codes(order)[layout.symbols.index(target)].astype(int)
@@ -156,18 +173,6 @@ def test_umm_refuses_codes_that_tell_nothing():
         Umm(sfreq=SFREQ).distances(X, np.ones((3, 5), bool))
 
 
-def test_layouts_show_each_symbol_in_a_row_and_a_column():
-    layout = Layout(SYMBOLS, n_columns=6)
-    assert layout.n_groups == 12
-    assert (layout.groups.sum(axis=0) == 2).all()
-    single = Layout("ABC")
-    np.testing.assert_array_equal(single.codes([0, 2, 2]), [[1, 0, 0], [0, 0, 0], [0, 1, 1]])
-    with pytest.raises(ArgumentError, match="unique"):
-        Layout("AAB")
-    with pytest.raises(ArgumentError, match="0 to 2"):
-        single.codes([3])
-
-
 def test_letter_posterior_is_bayes_rule():
     layout = Layout("AB")
     posterior = LetterPosterior(2, prior=[0.8, 0.2], target_share=0.25)
@@ -181,11 +186,9 @@ def test_letter_posterior_is_bayes_rule():
 
 def test_a_language_prior_makes_letters_come_sooner():
     layout = Layout(SYMBOLS, n_columns=6)
-    model = LanguageModel(SYMBOLS).fit("THE_BRAIN_IS_IN_THE_BRAIN_AND_THE_TRAIN_IS_IN_THE_RAIN_" * 3)
-    prior = model.prior("THE_BRAI")
-    assert prior.sum() == pytest.approx(1.0)
+    chances = LanguageModel().next_item("THE BRAI", list(SYMBOLS))
+    prior = np.array([chances[symbol] for symbol in SYMBOLS])
     assert SYMBOLS[prior.argmax()] == "N"
-    assert (prior > 0).all()
     rng = np.random.default_rng(0)
     needed = {True: [], False: []}
     for _ in range(20):

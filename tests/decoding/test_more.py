@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from bcikit.decoding import Model, make_decoder
-from bcikit.decoding.braking import WINDOWS_A_FALSE_BRAKE, dwell, lead_times
+from bcikit.decoding.bands import band_powers
+from bcikit.decoding.braking import WINDOWS_A_FALSE_BRAKE
 from bcikit.decoding.continuous import KalmanDecoder, Limiter, RidgeDecoder
 from bcikit.decoding.errp import judge_action
 from bcikit.decoding.spiking import lif, run_nir
 from bcikit.decoding.trials import Epochs
-from bcikit.decoding.vigilance import VigilanceMonitor, band_powers
 from bcikit.signal import ArgumentError, DataError, Decision, MissingDependencyError, ModelError
 
 
@@ -139,49 +139,13 @@ def eeg(n, *, alpha, beta, seed, sfreq=128.0, muscle=0.0):
     return X
 
 
-def test_drowsiness_rises_against_the_own_baseline_and_falls_with_hysteresis():
-    monitor = VigilanceMonitor(sfreq=128.0, baseline=20)
-    awake = [monitor.update(x) for x in eeg(40, alpha=1.0, beta=1.0, seed=0)]
-    assert np.isnan(awake[0].index)
-    assert not any(state.drowsy for state in awake)
-    sleepy = [monitor.update(x) for x in eeg(20, alpha=4.0, beta=0.5, seed=1)]
-    assert sleepy[-1].drowsy
-    assert sleepy[-1].index > 2
-    assert sleepy[-1].drowsiness > 0.8
-    back = [monitor.update(x) for x in eeg(40, alpha=1.0, beta=1.0, seed=2)]
-    assert not back[-1].drowsy
-    assert back[0].drowsy, "one alert window must not end drowsiness"
-
-
-def test_a_tense_jaw_does_not_pass_for_being_awake():
-    monitor = VigilanceMonitor(sfreq=128.0, baseline=20)
-    for x in eeg(20, alpha=1.0, beta=1.0, seed=0):
-        monitor.update(x)
-    before = [monitor.update(x) for x in eeg(20, alpha=4.0, beta=0.5, seed=1)][-1]
-    tense = monitor.update(eeg(1, alpha=1.0, beta=6.0, muscle=8.0, seed=3)[0])
-    assert tense.muscle
-    assert tense.index == before.index
-    assert tense.drowsy
-
-
-def test_the_index_is_the_documented_ratio():
+def test_band_powers_are_those_of_a_hann_tapered_periodogram():
     X = eeg(3, alpha=2.0, beta=1.0, seed=4)
-    _, alpha, _, _ = band_powers(X, sfreq=128.0)[0]
-    spectrum = np.abs(np.fft.rfft((X[0] - X[0].mean(axis=1, keepdims=True)) * np.hanning(256))) ** 2
-    assert alpha == pytest.approx(np.log10(spectrum[:, 16:26].mean(axis=1)))
-    with pytest.raises(ArgumentError, match="hold no"):
-        band_powers(X, sfreq=64.0)
-
-
-def test_vigilance_is_calibrated_on_a_reference():
-    rng = np.random.default_rng(0)
-    index = rng.uniform(-3, 6, 200)
-    perclos = 1 / (1 + np.exp(-(1.5 * index - 3)))
-    monitor = VigilanceMonitor(sfreq=128.0).calibrate(index, perclos)
-    assert monitor.slope_ == pytest.approx(1.5, abs=0.25)
-    assert monitor.offset_ == pytest.approx(-3.0, abs=0.5)
-    with pytest.raises(DataError, match="differ"):
-        monitor.calibrate(index, np.full(200, 0.5))
+    found = band_powers(X[0], 128.0, {"alpha": (8.0, 13.0)})
+    taper = np.hanning(256)
+    spectrum = np.abs(np.fft.rfft((X[0] - X[0].mean(axis=1, keepdims=True)) * taper, axis=1)) ** 2
+    density = 2 * spectrum / (128.0 * np.sum(taper**2))
+    assert found["alpha"] == pytest.approx(density[:, 16:26].sum(axis=1).mean() * 0.5)
 
 
 def test_ridge_equals_scikit_learn_where_both_are_the_same():
@@ -256,8 +220,6 @@ def test_braking_is_seen_before_the_foot_and_not_at_random():
     assert np.mean(decoder.predict(X[120:]) == y[120:]) > 0.85
     shifted = X[120:] + 100.0
     np.testing.assert_array_equal(decoder.predict(shifted), decoder.predict(X[120:]))
-    assert dwell([0.9, 0.9, 0.1, 0.9, 0.9, 0.9], threshold=0.5, windows=3).tolist() == [0, 0, 0, 0, 0, 1]
-    assert lead_times([1.0, 4.8, 4.9], [2.0, 5.0, 9.0], longest=1.0) == [1.0, pytest.approx(0.2), None]
 
 
 def onnx_file(path, n_channels, n_times):

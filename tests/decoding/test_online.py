@@ -6,7 +6,7 @@ import pytest
 from bcikit.decoding import Model, make_decoder
 from bcikit.decoding.adaptation import AdaptiveModel, Guard, update_estimator
 from bcikit.decoding.centre import Recentring, centre_of
-from bcikit.decoding.evidence import Accumulator, Stopping
+from bcikit.decoding.evidence import Accumulator, Stopping, SwitchEvidence, Switching
 from bcikit.decoding.pseudo_online import IDLE
 from bcikit.decoding.spd import covariances, mean_riemann
 from bcikit.decoding.transfer import ProcrustesTangent, align
@@ -338,3 +338,27 @@ def test_windows_unlike_the_training_are_noticed_and_those_like_it_are_not(trial
     for x in new[:20]:
         moved.update(x[None])
     assert not moved.drifted
+
+
+def test_a_switch_follows_lasting_states_and_acts_once_in_each():
+    rule = Switching(confidence=0.8, refractory=1.0)
+    switch = SwitchEvidence(["rest", "a", "b"], idle="rest", rule=rule)
+    rest, a = (0.9, 0.05, 0.05), (0.1, 0.8, 0.1)
+
+    def feed(p, n):
+        return [label for _ in range(n) if (label := switch.add(p, seconds=0.1)) is not None]
+
+    assert feed(rest, 100) == []
+    # A single strange window is not believed; a lasting state is, once.
+    assert feed((0.01, 0.98, 0.01), 1) == []
+    assert feed(rest, 20) == []
+    assert feed(a, 40) == ["a"]
+    assert feed(rest, 30) == []
+    assert feed((0.1, 0.1, 0.8), 40) == ["b"]
+    # Windows that could not be decided let what was likely fade; they never act.
+    assert feed((), 100) == []
+    assert switch.posterior[0] > 0.5
+    with pytest.raises(ArgumentError, match="idle"):
+        SwitchEvidence(["a", "b"], idle="rest")
+    with pytest.raises(ArgumentError, match="3 classes"):
+        switch.add((0.5, 0.5), seconds=0.1)

@@ -456,3 +456,43 @@ def test_blocks_in_order_and_shuffled_from_the_seed(run, make_decision):
         custom = make_paradigm("custom")
         orders.append([event.name for event in run(custom, skilled(make_decision)(custom), seed=seed).named("phase/")])
     assert orders[0] == orders[1] != orders[2]
+
+
+# ---- the switch that is always on ----------------------------------------------------------------------------------
+def test_the_switch_acts_once_an_asked_movement_and_not_at_rest(run):
+    """The decoder has its classes in another order than the paradigm, as trained ones have."""
+    order = ("left_hand", "rest", "right_hand")
+
+    def answerer(paradigm):
+        def answer(request):
+            trial = paradigm.trial
+            wanted = trial.label if request.start_sample >= trial.onset else "rest"
+            base = blank(request, order)
+            p = tuple(0.9 if name == wanted else 0.05 for name in order)
+            return Decision(time=base.time, sample=base.sample, classes=order, probabilities=p, label=wanted)
+
+        return answer
+
+    paradigm, done = chunk_free(run, {"base": "brain-switch", "calibration_trials": 0, "trials": 4}, answerer)
+    results = paradigm.results()
+    assert results["sensitivity"] == 1.0
+    assert results["false_activations"] == 0
+    assert results["rest_minutes"] == pytest.approx(8 * 6.0 / 60.0, rel=0.1)
+    assert 2.0 < results["seconds_to_switch"] < 3.0
+    assert [command.value for command in done.commands] == [row["class"] for row in results["trials"]]
+
+
+def test_a_restless_decoder_is_told_as_false_activations(run):
+    order = ("left_hand", "rest", "right_hand")
+
+    def answerer(paradigm):
+        def answer(request):
+            base = blank(request, order)
+            wanted = order[0] if request.stop_sample // (3 * SFREQ) % 2 else order[1]
+            p = tuple(0.9 if name == wanted else 0.05 for name in order)
+            return Decision(time=base.time, sample=base.sample, classes=order, probabilities=p, label=wanted)
+
+        return answer
+
+    paradigm, _ = chunk_free(run, {"base": "brain-switch", "calibration_trials": 0, "trials": 4}, answerer)
+    assert paradigm.results()["false_activations_per_minute"] > 3

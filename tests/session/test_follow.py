@@ -145,3 +145,15 @@ def test_an_error_potential_trained_in_one_session_takes_choices_back_in_the_nex
     assert events.count("feedback/undo") == len(undone)
     # The decoder of error potentials goes with the session: its replay does not depend on the folder it was found in.
     assert (tmp_path / "corrected" / "error-model.skops").is_file()
+
+
+def test_a_switch_that_is_always_on_runs_and_replays(run) -> None:
+    done = run(
+        "switch",
+        {"name": "tangent-lr"},
+        task={"calibration_trials": 8, "trials": 4},
+        paradigm="brain-switch",
+        gate={"idle_label": "rest"},
+    )
+    assert done["details"]["sensitivity"] >= 0.6
+    assert done["details"]["false_activations_per_minute"] <= 2.0
