@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from bcikit.acquisition.registry import open_source, schemes
+from bcikit.acquisition.registry import open_source
 from bcikit.acquisition.source import Interactive, Source
 from bcikit.acquisition.status import StreamStatus
 from bcikit.acquisition.watchdog import Pulse, Watchdog
@@ -55,7 +55,6 @@ __all__ = [
     "reachable_devices",
     "read_address",
     "read_recording",
-    "schemes",
     "standard_names",
 ]
 

@@ -225,11 +225,6 @@ class ClockModel:
         _, _, slope = self._line()
         return np.asarray(stamps - self.predict(first) - index * (self._period + slope))
 
-    def index_at(self, time: float) -> float:
-        """Return the (fractional) sample index at `time`; the inverse of `predict`."""
-        x0, level, slope = self._line()
-        return self._origin_index + (time - self._origin_time - level + slope * x0) / (self._period + slope)
-
     def uncertainty(self, index: int) -> float:
         """Return the expanded uncertainty (k = 2) of the time of sample `index` about the line, seconds."""
         if self._empty:

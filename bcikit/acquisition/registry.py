@@ -22,11 +22,6 @@ JOIN_OPTION = "join"
 Opener = Callable[[Address], Source]
 
 
-def schemes() -> tuple[str, ...]:
-    """Return the schemes that are installed, in alphabetical order."""
-    return plugins.names("sources")
-
-
 def open_source(address: str | Address) -> Source:
     """Open a source: connect, so that its `info` is known, but do not start it yet.
 

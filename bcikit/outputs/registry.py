@@ -5,11 +5,6 @@ from bcikit.outputs.base import Output
 from bcikit.signal import Address, PluginError
 
 
-def output_schemes() -> tuple[str, ...]:
-    """Return the schemes of outputs, those of other packages included."""
-    return plugins.names("outputs")
-
-
 def output_class(scheme: str) -> type[Output]:
     """Return the class behind a scheme.
 

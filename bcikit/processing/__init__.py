@@ -15,7 +15,7 @@ from bcikit.processing.offline import apply_zero_phase
 from bcikit.processing.pipeline import Pipeline
 from bcikit.processing.power import LogPower
 from bcikit.processing.reference import Pick, Rereference
-from bcikit.processing.registry import step_class, step_names
+from bcikit.processing.registry import step_class
 from bcikit.processing.regrid import Regrid
 from bcikit.processing.resample import Decimate, Resample
 from bcikit.processing.spatial import Bipolar, Laplacian, OcularRegression, Rest, SpatialFilter, Unmix
@@ -69,7 +69,6 @@ __all__ = [
     "detect_line_freq",
     "learn_reference",
     "step_class",
-    "step_names",
     "with_montage",
 ]
 

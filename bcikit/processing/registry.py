@@ -5,11 +5,6 @@ from bcikit.processing.step import Step
 from bcikit.signal import PluginError
 
 
-def step_names() -> tuple[str, ...]:
-    """Return the names of the steps, those of other packages included."""
-    return plugins.names("steps")
-
-
 def step_class(name: str) -> type[Step]:
     """Return the class of a step by its name ("bandpass", "notch", ...).
 

@@ -206,7 +206,6 @@ class FatigueMonitor:
         self._windows = round(block_s / hop_s)
         self._current: list[float] = []
         self.blocks: list[float] = []
-        self._snr: list[float] = []
 
     def update(self, found: Measures, usable: NDArray[np.bool_]) -> None:
         """Take the measures of the next window."""
@@ -218,20 +217,12 @@ class FatigueMonitor:
             self.blocks.append(float(np.median(self._current)))
             self._current.clear()
 
-    def on_snr(self, snr: float) -> None:
-        """Take the signal-to-noise ratio of evoked responses in a block, linear."""
-        self._snr.append(snr)
-
     def reading(self) -> Reading | None:
-        """Return a warning if two blocks in a row are 30 % above the first, or the SNR of two is 30 % below."""
+        """Return a warning if two blocks in a row are 30 % above the first."""
         if len(self.blocks) >= 3:
             change = min(self.blocks[-2:]) / self.blocks[0] - 1.0
             if change > 0.3:
                 return Reading(rule="P-FATIGUE", severity=Severity.WARN, value=round(change, 3), limit=0.3)
-        if len(self._snr) >= 3:
-            change = 1.0 - max(self._snr[-2:]) / self._snr[0]
-            if change > 0.3:
-                return Reading(rule="P-FATIGUE", severity=Severity.WARN, value=round(-change, 3), limit=-0.3)
         return None
 
 

@@ -160,10 +160,6 @@ class StreamMonitor:
         elif minute > settings.loss_warn:
             self._hold("H-LOSS", Severity.WARN, minute, settings.loss_warn, now)
 
-    def recent_loss(self, now: float) -> float:
-        """Return the share of samples lost in the last 5 s."""
-        return self._share(now, 5.0)
-
     def _share(self, now: float, seconds: float) -> float:
         lost = sum(block[1] for block in self._blocks if block[0] >= now - seconds)
         if not lost:

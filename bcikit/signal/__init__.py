@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from bcikit.signal.address import Address
     from bcikit.signal.checks import check_channels, check_choice, check_int, check_range
     from bcikit.signal.chunk import Chunk, concatenate
-    from bcikit.signal.clock import Clock, HostClock, SampleClock
+    from bcikit.signal.clock import HostClock
     from bcikit.signal.decision import Command, Decision, Verdict
     from bcikit.signal.errors import (
         ArgumentError,
@@ -43,7 +43,6 @@ _WHERE = {
     "CHANNEL_TYPES": "info",
     "Capabilities": "info",
     "Chunk": "chunk",
-    "Clock": "clock",
     "Command": "decision",
     "ConfigError": "errors",
     "DISCONTINUITY": "health",
@@ -63,7 +62,6 @@ _WHERE = {
     "RecordingError": "errors",
     "Ring": "ring",
     "SafetyError": "errors",
-    "SampleClock": "clock",
     "SourceError": "errors",
     "StreamChangedError": "errors",
     "StreamInfo": "info",
@@ -92,7 +90,6 @@ __all__ = [
     "BciError",
     "Capabilities",
     "Chunk",
-    "Clock",
     "Command",
     "ConfigError",
     "DataError",
@@ -110,7 +107,6 @@ __all__ = [
     "RecordingError",
     "Ring",
     "SafetyError",
-    "SampleClock",
     "SourceError",
     "StreamChangedError",
     "StreamInfo",

@@ -1,13 +1,4 @@
-"""Clocks: the engine runs on sample time and never asks the wall."""
-
-from typing import Protocol
-
-
-class Clock(Protocol):
-    """Anything that tells the time in seconds on the host clock."""
-
-    def now(self) -> float:
-        """Return the time in seconds."""
+"""The clock of the host; the engine runs on sample time and never asks it."""
 
 
 class HostClock:
@@ -22,25 +13,3 @@ class HostClock:
     def now(self) -> float:
         """Return `pylsl.local_clock()`."""
         return float(self._read())
-
-
-class SampleClock:
-    """The time of the newest sample: the same live, faster than live, and on replay.
-
-    Parameters
-    ----------
-    start : float
-        Time before the first sample, in seconds.
-    """
-
-    def __init__(self, start: float = 0.0) -> None:
-        self._now = float(start)
-
-    def now(self) -> float:
-        """Return the time of the newest sample."""
-        return self._now
-
-    def advance(self, time: float) -> None:
-        """Go forward to `time`; a time in the past changes nothing, so the clock never goes back."""
-        if time > self._now:
-            self._now = float(time)

@@ -71,11 +71,6 @@ def test_times_do_not_depend_on_the_future():
     np.testing.assert_array_equal(run(stamps, 250.0, 20)[1][:500], run(other, 250.0, 20)[1][:500])
 
 
-def test_index_at_reverses_predict():
-    model, _ = run(np.arange(5000) / 256.02 + 77.0, 256.0, 16)
-    assert model.index_at(model.predict(4321)) == pytest.approx(4321, abs=1e-6)
-
-
 def test_a_day_of_samples_keeps_its_precision():
     model = ClockModel(1000.0)
     block = np.arange(1000) / 1000.0

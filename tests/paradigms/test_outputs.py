@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bcikit.outputs import open_output, output_schemes
+from bcikit import plugins
+from bcikit.outputs import open_output
 from bcikit.outputs.envelope import MAX_BYTES, Sealer, encode, schema
 from bcikit.outputs.hand import HandOutput
 from bcikit.signal import ArgumentError, Command, HostClock, SourceError
@@ -55,7 +56,7 @@ QUALITY = {"type": "quality", "time": 1.0, "summary": "BAD", "channels": {"Oz": 
 
 # ---- addresses -----------------------------------------------------------------------------------------------------
 def test_addresses_say_what_is_wrong():
-    assert set(output_schemes()) == {"guard", "hand", "lsl", "osc", "screen", "serial", "udp", "ws"}
+    assert set(plugins.names("outputs")) == {"guard", "hand", "lsl", "osc", "screen", "serial", "udp", "ws"}
     for address, message in {
         "hadn:": "Did you mean 'hand'",
         "hand:here": "nothing may stand after the colon",

@@ -9,7 +9,8 @@ import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bcikit.processing import Pipeline, Step, step_class, step_names
+from bcikit import plugins
+from bcikit.processing import Pipeline, Step, step_class
 from bcikit.signal import Bad, Recording
 
 EYE = np.eye(7).tolist()
@@ -82,7 +83,7 @@ def scale_of(recording: Recording) -> float:
 
 
 def test_every_step_has_an_example() -> None:
-    assert set(EXAMPLES) == set(step_names())
+    assert set(EXAMPLES) == set(plugins.names("steps"))
 
 
 @pytest.mark.parametrize(("name", "index"), CASES)

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bcikit import plugins
 from bcikit.decoding import epochs
-from bcikit.processing import Decimate, Pipeline, Regrid, Resample, step_names
+from bcikit.processing import Decimate, Pipeline, Regrid, Resample
 from bcikit.signal import Event, Recording, StreamInfo
 from tests.processing.test_invariance import CASES, make
 
@@ -66,4 +67,4 @@ def test_there_and_back():
     assert [grid.back(grid.onto(k)) for k in (0, 5, 1000)] == [0, 5, 1000]
     assert grid.newest(4) == 1
     assert Regrid().onto(7) == 7
-    assert "resample" in step_names()
+    assert "resample" in plugins.names("steps")

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from bcikit.safety.dose import StimulusDose
 from bcikit.safety.stimulus import StimulusDesign, analyse_design, load_design
 from bcikit.safety.stimulus.analyse import solid_angle
-from bcikit.safety.stimulus.colour import is_red_flash, linear, relative_luminance
+from bcikit.safety.stimulus.colour import chromaticity, linear, relative_luminance, saturated_red
 from bcikit.safety.stimulus.frames import FrameAnalyser, analyse_frames, load_frames
 from bcikit.safety.stimulus.timing import FrameTiming
 from bcikit.signal import ConfigError, DataError
@@ -95,9 +95,12 @@ def test_reference_numbers_of_area_and_colour():
         values = relative_luminance(linear([[low] * 3, [high] * 3]))
         assert values[1] - values[0] == pytest.approx(swing, abs=1e-3)
     for other in ((0, 0, 0), (0.5, 0.5, 0.5), (0, 1, 0), (0, 0, 1)):
-        assert is_red_flash((1, 0, 0), other)[0]
-    red, distance = is_red_flash((1, 0.3, 0.3), (0, 0, 0))
-    assert (red, round(distance, 2)) == (False, 0.18)
+        light = linear([(1, 0, 0), other])
+        assert saturated_red(light).any()
+        assert np.hypot(*np.diff(chromaticity(light), axis=0)[0]) > 0.2
+    light = linear([(1, 0.3, 0.3), (0, 0, 0)])
+    assert not saturated_red(light).any()
+    assert round(float(np.hypot(*np.diff(chromaticity(light), axis=0)[0])), 2) == 0.18
 
 
 @pytest.mark.requirement("SAF-040")

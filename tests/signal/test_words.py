@@ -15,7 +15,6 @@ from bcikit.signal import (
     Event,
     HostClock,
     MissingDependencyError,
-    SampleClock,
     StreamInfo,
     Verdict,
     check_channels,
@@ -140,13 +139,6 @@ def test_words_survive_json_and_pickle(word: object) -> None:
 def test_confidence_is_the_largest_probability() -> None:
     assert Decision(time=0, sample=0, classes=("a",), probabilities=(0.2, 0.7)).confidence == 0.7
     assert Decision(time=0, sample=0, classes=("a",)).confidence == 0.0
-
-
-def test_sample_clock_never_goes_back() -> None:
-    clock = SampleClock(10.0)
-    clock.advance(11.0)
-    clock.advance(10.5)
-    assert clock.now() == 11.0
 
 
 def test_host_clock_is_lsl_s() -> None:

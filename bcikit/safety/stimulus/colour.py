@@ -35,14 +35,3 @@ def chromaticity(light: Array) -> Array:
     u = np.where(dark, _WHITE_UV[0], 4.0 * xyz[..., 0] / safe)
     v = np.where(dark, _WHITE_UV[1], 9.0 * xyz[..., 1] / safe)
     return np.stack([u, v], axis=-1)
-
-
-def is_red_flash(first: ArrayLike, second: ArrayLike) -> tuple[bool, float]:
-    """Return whether a change between two sRGB colours is a red transition, and its size in u'v'.
-
-    WCAG 2.x and ISO 9241-391: one state is saturated red, and the states are more than 0.2 apart in u'v'.
-    """
-    light = np.stack([linear(first), linear(second)])
-    u_v = chromaticity(light)
-    distance = float(np.hypot(*(u_v[1] - u_v[0])))
-    return bool(saturated_red(light).any() and distance > 0.2), distance
