@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from bcikit.signal import (
     marks_bad,
 )
 from bcikit.signal.shown import Shown, counted, listed
+
+if TYPE_CHECKING:
+    import mne
 
 _USABLE = int(Bad.ARTEFACT | Bad.INTERPOLATED)
 """Bits of the mask that do not make a sample untrue; whoever wants to leave such epochs out does so before."""
@@ -129,6 +132,64 @@ class Epochs(Shown):
             positions=None if self.positions is None else tuple(self.positions[column] for column in columns),
         )
 
+    @classmethod
+    def from_mne(cls, epochs: "mne.BaseEpochs", *, labels: Mapping[str, str] | None = None) -> Self:
+        """Return the EEG of `mne.Epochs` in microvolts; the names of its events are the classes.
+
+        Parameters
+        ----------
+        epochs : mne.BaseEpochs
+            Volts, as MNE keeps them. Bad channels are left out.
+        labels : mapping of str to str, optional
+            Name of an event to its class; events that are not in it are left out.
+        """
+        names = {code: name for name, code in epochs.event_id.items()}
+        words = np.array([names[code] for code in epochs.events[:, 2]])
+        kept = np.ones(len(words), dtype=bool) if labels is None else np.isin(words, list(labels))
+        bads = set(epochs.info["bads"])
+        columns = [
+            index
+            for index, kind in enumerate(epochs.get_channel_types())
+            if kind == "eeg" and epochs.ch_names[index] not in bads
+        ]
+        if not columns or not kept.any():
+            raise DataError("The mne.Epochs hold no good EEG channel, or no epoch of the classes asked for.")
+        data = epochs.get_data(copy=False)[kept][:, columns] * 1e6
+        classes = words[kept] if labels is None else np.array([labels[word] for word in words[kept]])
+        sfreq = float(epochs.info["sfreq"])
+        zeros = np.zeros(len(classes), dtype=np.int64)
+        return cls(
+            X=np.ascontiguousarray(data, dtype=np.float64),
+            y=classes.astype(np.str_),
+            groups=zeros,
+            runs=zeros.copy(),
+            samples=epochs.events[kept, 0].astype(np.int64),
+            sfreq=sfreq,
+            tmin=float(epochs.tmin),
+            tmax=float(epochs.tmin) + data.shape[2] / sfreq,
+            ch_names=tuple(epochs.ch_names[index] for index in columns),
+            bads=tuple(name for name in epochs.ch_names if name in bads),
+        )
+
+    def to_mne(self) -> "mne.EpochsArray":
+        """Return `mne.EpochsArray` in volts, with the classes as events and run and group as metadata."""
+        import mne
+
+        info = mne.create_info(list(self.ch_names), self.sfreq, "eeg", verbose="ERROR")
+        codes = {name: code for code, name in enumerate(self.classes, start=1)}
+        # MNE wants no two events at one sample; samples of different runs may be the same.
+        order = np.arange(len(self), dtype=np.int64)
+        events = np.column_stack([order, np.zeros(len(self), np.int64), [codes[str(label)] for label in self.y]])
+        made = mne.EpochsArray(self.X * 1e-6, info, events=events, event_id=codes, tmin=self.tmin, verbose="ERROR")
+        if self.positions is not None:
+            located = {
+                name: np.asarray(xyz)
+                for name, xyz in zip(self.ch_names, self.positions, strict=True)
+                if not np.isnan(xyz).any()
+            }
+            made.set_montage(mne.channels.make_dig_montage(located, coord_frame="head"), on_missing="ignore")
+        return made
+
     def fingerprint(self) -> str:
         """Return a short hash of data, labels and channels: which data a model saw."""
         digest = hashlib.sha256(np.ascontiguousarray(self.X).tobytes())
@@ -144,7 +205,7 @@ class Epochs(Shown):
 
 
 def epochs(
-    recording: Recording | Sequence[Recording],
+    recording: "Recording | mne.io.BaseRaw | Sequence[Recording | mne.io.BaseRaw]",
     *,
     events: Mapping[str, str] | Sequence[str],
     tmin: float,
@@ -159,7 +220,7 @@ def epochs(
 
     Parameters
     ----------
-    recording : Recording or sequence of Recording
+    recording : Recording, mne.io.Raw, or sequence of these
         Each one is a run. All must have the same rate and the wanted channels; order and further channels do not
         matter, channels are matched by name.
     events : mapping of str to str, or sequence of str
@@ -190,7 +251,8 @@ def epochs(
     ArgumentError
         If the window is empty or a channel is missing.
     """
-    runs = [recording] if isinstance(recording, Recording) else list(recording)
+    given = list(recording) if isinstance(recording, list | tuple) else [recording]
+    runs = [one if isinstance(one, Recording) else Recording.from_mne(one) for one in given]
     if not runs:
         raise DataError("epochs needs at least one recording.")
     if isinstance(events, str):

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ from bcikit.signal.notes import Note
 from bcikit.signal.shown import Shown, counted, listed
 
 if TYPE_CHECKING:
+    import matplotlib.figure
     import mne
+    import pandas
 
 _MNE_TYPES = {"accel": "misc", "gyro": "misc", "ppg": "misc", "ref": "eeg"}
 _BCIKIT_TYPES = {"ref_meg": "misc", "eyegaze": "misc", "pupil": "misc", "dbs": "bio", "seeg": "bio", "ecog": "bio"}
@@ -131,6 +133,67 @@ class Recording(Shown):
             data=np.ascontiguousarray(self.data[:, columns]),
             mask=None if self.mask is None else np.ascontiguousarray(self.mask[:, columns]),
         )
+
+    def crop(self, start: float = 0.0, stop: float | None = None) -> Self:
+        """Return the samples and events from `start` to before `stop`, in seconds from the first sample.
+
+        Times and indices stay as they are; a span that is marked and begins before is cut at the edge.
+        """
+        if not self.n_times:
+            return self
+        begin = float(self.times[0]) + start
+        end = float("inf") if stop is None else float(self.times[0]) + stop
+        if end <= begin:
+            raise DataError(f"crop from {start:g} to {stop:g} s leaves nothing.")
+        half = 0.5 / self.info.sfreq if self.info.sfreq > 0 else 0.0
+        row, last = (int(np.searchsorted(self.times, edge - half)) for edge in (begin, end))
+        cut = slice(row, last)
+        kept = []
+        for event in self.events:
+            if begin - half <= event.time < end - half:
+                kept.append(event)
+            elif event.duration > 0 and event.time < begin < event.time + event.duration and last > row:
+                left = event.time + event.duration - begin
+                kept.append(replace(event, time=begin, sample=int(self.samples[row]), duration=left))
+        return replace(
+            self,
+            data=self.data[cut],
+            times=self.times[cut],
+            samples=self.samples[cut],
+            events=tuple(kept),
+            mask=None if self.mask is None else self.mask[cut],
+        )
+
+    def __getitem__(self, seconds: Any) -> Self:
+        """Return a span by seconds from the first sample: ``recording[10.0:20.0]``."""
+        if not isinstance(seconds, slice) or seconds.step is not None:
+            raise DataError("A recording is sliced by seconds: recording[10.0:20.0].")
+        return self.crop(seconds.start or 0.0, seconds.stop)
+
+    def plot(
+        self, channels: "list[str] | None" = None, *, scale: float | None = None, max_events: int = 200
+    ) -> "matplotlib.figure.Figure":
+        """Return a figure of the channels below each other, with events, gaps and spans marked as bad.
+
+        Parameters
+        ----------
+        channels : list of str or None
+            All if left out.
+        scale : float or None
+            Distance between two channels in the unit of the recording; by their spread if left out.
+        max_events : int
+            Events to draw.
+        """
+        from bcikit.signal.recording_plot import plot_recording
+
+        return plot_recording(self, channels=channels, scale=scale, max_events=max_events)
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return a pandas DataFrame: one row a sample, the index in seconds, a column a channel."""
+        import pandas
+
+        index = pandas.Index(self.times, name="time")
+        return pandas.DataFrame(self.data, index=index, columns=list(self.info.ch_names))
 
     def chunks(self, n_times: int) -> Iterator[Chunk]:
         """Yield the recording as chunks of at most `n_times` samples; a chunk never spans a gap."""

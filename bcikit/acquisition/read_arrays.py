@@ -1,0 +1,278 @@
+"""Arrays without a format: NumPy archives and MATLAB files, by a mapping that says what is what."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from bcikit.acquisition.formats import Format, Reading
+from bcikit.acquisition.lsl_meta import unique_names
+from bcikit.signal import ArgumentError, ConfigError, Event, Note, Recording, SourceError, StreamInfo, microvolts_per
+from bcikit.signal.settings import check_settings
+
+
+class ArrayMap(BaseModel):
+    """Where in a file of arrays what is. A place is a name, with dots into structures: "mrk.pos"."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: str = Field(description="Samples: (n_times, n_channels) or the other way around; the longer side is time.")
+    rate: str | float = Field(description="Sampling rate in Hz, or its place.")
+    unit: str = Field(default="", description="Unit of the samples: uV, mV, V, nV.")
+    scale: float | None = Field(default=None, gt=0, description="Microvolts a count, in place of a unit.")
+    channels: str | list[str] = Field(default="", description="Names, or their place.")
+    events: str = Field(default="", description="Place of the samples at which events happened.")
+    codes: str = Field(default="", description="Place of the code or name of each event; or a matrix, a row a class.")
+    names: str | list[str] = Field(default="", description="Name of each code, in order, or their place.")
+    first: int = Field(default=-1, ge=-1, le=1, description="Number of the first sample; 1 for MATLAB, 0 for NumPy.")
+    codes_channel: str = Field(default="", description="A channel of codes in place of events: its place.")
+
+
+_COMMON: dict[str, tuple[str, ...]] = {
+    "data": ("data", "X", "x", "eeg", "EEG", "cnt", "signal", "signals", "y"),
+    "rate": ("sfreq", "fs", "Fs", "srate", "rate", "sampling_rate", "nfo.fs", "hdr.fs", "SampleRate"),
+    "channels": ("ch_names", "channels", "labels", "channel_names", "nfo.clab", "clab"),
+    "events": ("events", "event_samples", "mrk.pos", "pos", "trial", "onsets"),
+    "codes": ("codes", "event_codes", "event_names", "mrk.y", "mrk.toe", "labels_y"),
+}
+"""Names under which programs keep these, where a user gives no mapping."""
+
+
+def _look(values: Any, place: str) -> Any:
+    """Return what lies at a place; None where nothing does."""
+    found = values
+    for part in place.split("."):
+        if isinstance(found, np.ndarray) and found.dtype == object and found.size == 1:
+            found = found.reshape(-1)[0]
+        if isinstance(found, Mapping):
+            found = found.get(part)
+        elif isinstance(found, np.ndarray) and found.dtype.names and part in found.dtype.names:
+            found = found[part].reshape(-1)[0]
+        elif isinstance(found, np.ndarray) and part.isdecimal() and int(part) < found.size:
+            found = found.reshape(-1)[int(part)]
+        else:
+            return None
+        if found is None:
+            return None
+    return found
+
+
+def _texts(value: Any) -> list[str]:
+    """Return texts from whatever MATLAB or NumPy keeps them in."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, bytes):
+        return [value.decode("latin-1")]
+    if isinstance(value, np.ndarray):
+        return [text for item in value.reshape(-1) for text in _texts(item)]
+    if isinstance(value, list | tuple):
+        return [text for item in value for text in _texts(item)]
+    return [str(int(value)) if float(value).is_integer() else str(value)]
+
+
+def _places(values: Any, prefix: str = "") -> Iterator[str]:
+    """Yield what a file holds, for a message."""
+    if isinstance(values, Mapping):
+        items: Any = ((key, value) for key, value in values.items() if not key.startswith("__"))
+    elif isinstance(values, np.ndarray) and values.dtype.names and values.size:
+        items = ((name, values[name].reshape(-1)[0]) for name in values.dtype.names)
+    else:
+        return
+    for name, value in items:
+        shape = "x".join(map(str, value.shape)) if isinstance(value, np.ndarray) else type(value).__name__
+        deeper = list(_places(value, f"{prefix}{name}.")) if prefix.count(".") < 2 else []
+        yield from deeper or [f"{prefix}{name} ({shape})"]
+
+
+def _mapping(path: Path, reading: Reading, values: Mapping[str, Any]) -> tuple[ArrayMap, str]:
+    """Return what is what: as the user says, by a file beside it, or by usual names."""
+    if reading.map:
+        return _parsed(reading.map, path), "as you say"
+    for beside in (path.with_suffix(".map.toml"), path.parent / "map.toml"):
+        if beside.is_file():
+            try:
+                told = tomllib.loads(beside.read_text(encoding="utf-8"))
+            except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+                raise ConfigError(str(beside), [str(error)]) from None
+            return check_settings(ArrayMap, told, where=str(beside)), beside.name
+    found = {key: next((p for p in places if _look(values, p) is not None), "") for key, places in _COMMON.items()}
+    if found["data"] and not found["rate"] and reading.sfreq:
+        found["rate"] = str(reading.sfreq)
+    if not found["data"] or not found["rate"]:
+        listed = ", ".join(_places(values)) or "nothing"
+        raise ArgumentError(
+            f"{path} says no {'samples' if not found['data'] else 'sampling rate'} under a name bcikit knows. It holds "
+            f"{listed}. Say what is what: map='data=X rate=250 unit=uV channels=names events=mrk.pos codes=mrk.y', or "
+            f"the same in {path.with_suffix('.map.toml').name} or map.toml beside it."
+        )
+    told = {key: value for key, value in found.items() if value}
+    return check_settings(ArrayMap, told, where=str(path)), "by usual names"
+
+
+def _parsed(text: str, path: Path) -> ArrayMap:
+    told: dict[str, Any] = {}
+    for part in text.split():
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise ArgumentError(f"map has {part!r}; each part must be like data=cnt or rate=250.")
+        told[key] = value.split(",") if key in ("channels", "names") and "," in value else value
+    return check_settings(ArrayMap, told, where=f"map of {path.name}")
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(np.asarray(value).reshape(-1)[0])
+    except (TypeError, ValueError, IndexError):
+        return None
+
+
+def read_arrays(path: Path, reading: Reading) -> Recording:
+    """Return a file of arrays as a recording.
+
+    Raises
+    ------
+    ArgumentError
+        If nothing says what is what, or in which unit; the message lists what is in the file.
+    """
+    values, matlab = _load(path)
+    what, who = _mapping(path, reading, values)
+    data = np.asarray(_look(values, what.data))
+    if data.dtype == object or data.dtype.names or data.ndim not in (1, 2) or data.dtype.kind not in "iuf":
+        raise SourceError(f"{path}: {what.data} is no matrix of samples; the file holds {', '.join(_places(values))}.")
+    data = data.astype(np.float64).reshape(data.shape[0], -1)
+    if data.shape[0] < data.shape[1]:
+        data = data.T
+    rate = reading.sfreq or _number(what.rate if isinstance(what.rate, float) else _look(values, what.rate))
+    rate = rate if rate is not None else _number(what.rate)
+    if not rate or rate <= 0:
+        raise ArgumentError(f"{path} says no sampling rate at {what.rate!r}; say it: sfreq=250.")
+    names = what.channels if isinstance(what.channels, list) else []
+    if not names and what.channels:
+        found = _look(values, str(what.channels))
+        names = _texts(found) if found is not None else []
+    n_channels = data.shape[1]
+    names = list(names) if len(names) == n_channels else [f"Ch{i + 1}" for i in range(n_channels)]
+    unit = what.unit or reading.unit or ""
+    if what.scale is None and not unit:
+        raise ArgumentError(f"{path} states no unit. Say which it is: '{path}?unit=uV' (or mV, V, nV).")
+    factor = what.scale if what.scale is not None else microvolts_per(unit, where=str(path))
+    said = (
+        f"counts of {what.scale:g} uV"
+        if what.scale is not None
+        else f"{unit} ({'as you say' if not what.unit else who})"
+    )
+    first = what.first if what.first >= 0 else int(matlab)
+    events = _events(values, what, first, float(rate), path)
+    notes = (
+        Note(
+            code="columns", text=f"{who}: samples at {what.data}, {n_channels} channels, events at {what.events or '-'}"
+        ),
+        Note(code="unit", text=said),
+    )
+    info = StreamInfo(name=path.name, sfreq=float(rate), ch_names=unique_names(names))
+    recording = Recording.from_arrays(info, data * factor, events=tuple(events))
+    return Recording(
+        info=info, data=recording.data, times=recording.times, samples=recording.samples, events=recording.events,
+        notes=notes,
+    )  # fmt: skip
+
+
+def _load(path: Path) -> tuple[dict[str, Any], bool]:
+    if path.suffix.lower() == ".npz":
+        with np.load(path, allow_pickle=False) as found:
+            return {name: found[name] for name in found.files}, False
+    from scipy.io import loadmat
+
+    try:
+        return loadmat(path), True
+    except NotImplementedError:
+        return _load_hdf5(path), True
+
+
+def _load_hdf5(path: Path) -> dict[str, Any]:
+    """Return the variables of a MATLAB 7.3 file, which is HDF5 with all arrays turned."""
+    try:
+        import h5py
+    except ImportError as error:
+        from bcikit.signal import MissingDependencyError
+
+        raise MissingDependencyError("h5py", "formats", "Reading MATLAB 7.3 files") from error
+
+    def read(node: Any, file: Any) -> Any:
+        if isinstance(node, h5py.Group):
+            return {name: read(child, file) for name, child in node.items()}
+        value = node[()]
+        if node.dtype == h5py.ref_dtype:
+            return np.array([read(file[ref], file) for ref in np.ravel(value)], dtype=object)
+        if node.attrs.get("MATLAB_class") == b"char":
+            return "".join(chr(code) for code in np.ravel(value))
+        return value.T if isinstance(value, np.ndarray) else value
+
+    with h5py.File(path) as file:
+        return {name: read(node, file) for name, node in file.items() if not name.startswith("#")}
+
+
+def _events(values: Mapping[str, Any], what: ArrayMap, first: int, sfreq: float, path: Path) -> list[Event]:
+    names = what.names if isinstance(what.names, list) else _texts(_look(values, what.names)) if what.names else []
+    if what.codes_channel:
+        levels = np.asarray(_look(values, what.codes_channel), dtype=np.float64).reshape(-1)
+        rows = np.flatnonzero((levels != 0) & (np.diff(levels, prepend=0.0) != 0))
+        return [_event(int(row), levels[row], names, sfreq) for row in rows]
+    if not what.events:
+        return []
+    places = _look(values, what.events)
+    if places is None:
+        raise ArgumentError(f"{path} has nothing at {what.events!r}; it holds {', '.join(_places(values))}.")
+    places = np.asarray(places, dtype=np.float64)
+    codes: Any = None
+    if places.ndim == 2 and places.shape[1] == 3 and not what.codes:
+        # As MNE keeps events: sample, code before, code.
+        places, codes = places[:, 0], places[:, 2]
+        first = 0
+    positions = places.reshape(-1)
+    if what.codes:
+        found = _look(values, what.codes)
+        codes = np.asarray(found) if found is not None else None
+        if codes is not None and codes.ndim == 2 and min(codes.shape) > 1 and positions.size in codes.shape:
+            # A row a class, one where it is.
+            codes = np.argmax(codes if codes.shape[1] == positions.size else codes.T, axis=0) + 1
+        codes = None if codes is None else codes.reshape(-1)
+    if codes is not None and len(codes) != positions.size:
+        raise ArgumentError(f"{path}: {what.events} has {positions.size} events, {what.codes} {len(codes)} codes.")
+    made = []
+    for number, position in enumerate(positions):
+        code = 1 if codes is None else codes[number]
+        # A trial without a class (a test set) is not shown to anybody as one.
+        if not isinstance(code, str | bytes | np.ndarray) and not np.isfinite(float(code)):
+            continue
+        made.append(_event(int(position) - first, code, names, sfreq))
+    return made
+
+
+def _event(sample: int, code: Any, names: list[str], sfreq: float) -> Event:
+    text = _texts(code)[0]
+    value: Any = text
+    if re.fullmatch(r"-?\d+", text):
+        value = int(text)
+        text = names[value - 1] if names and 0 < value <= len(names) else text
+    return Event(name=text, time=sample / sfreq, sample=sample, value=value, source="file")
+
+
+def _probe(path: Path, head: bytes) -> bool:
+    if path.suffix.lower() == ".npz":
+        return head.startswith(b"PK")
+    return path.suffix.lower() == ".mat" and head.startswith((b"MATLAB", b"\x89HDF"))
+
+
+ARRAYS = Format(
+    name="arrays",
+    title="a file of arrays (MATLAB, NumPy archive) with a mapping",
+    suffixes=(".mat", ".npz"),
+    probe=_probe,
+    read=read_arrays,
+    options=("map", "sfreq"),
+)
