@@ -1,24 +1,17 @@
 """Assembler: makes chunks with health from what a driver delivers. Every live source uses it."""
 
 import itertools
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.acquisition.clock_model import ClockModel, Stamps
+from bcikit.acquisition.clock_model import Stamps
 from bcikit.acquisition.counter import PacketCounter
-from bcikit.acquisition.grid_watch import GridWatch, first_steps, step_range
 from bcikit.acquisition.hold import Hold
 from bcikit.acquisition.samples import SampleCheck
+from bcikit.acquisition.stamp_reader import StampReader
 from bcikit.acquisition.watchdog import STALLED_AFTER
-from bcikit.signal import Chunk, Event, Flag, Health, SourceError, StreamInfo
-
-FOREIGN_CLOCK = 10.0
-"""Stamps further than this from the host's clock, in seconds, belong to another clock (or were made by `time.time`)."""
-
-GAP_WITHOUT_COUNTER = 0.1
-"""Seconds a stamp must jump ahead, in a stream without counter and with jitter, before samples may be lost."""
+from bcikit.signal import Chunk, Flag, Health, SourceError, StreamInfo
 
 TRUSTED = 0.01
 """Seconds (or two and a half samples) to which a packet counter and the times must agree for both to be believed."""
@@ -26,44 +19,8 @@ TRUSTED = 0.01
 RATE_TOLERANCE = 0.01
 """Share by which a device's rate may differ from what it states: quartzes keep 100 ppm, RC oscillators about 1 %."""
 
-_FORGET = 0.999
-"""By how much the longest pause without a loss is forgotten from one block to the next."""
 
-_BUNCHED = 0.25
-"""Steps shorter than this share of a period are no sampling: the stamps were made when a block arrived."""
-
-_ENOUGH = 12
-"""Steps between stamps after which the way they arise is looked at."""
-
-CLOCK_STEP = 0.02
-"""Seconds a stamp may go back by jitter where stamps are made when a block is sent (H-DRIFT)."""
-
-CLOCK_STEP_AT_FIRST = 0.15
-"""The same, before the jitter is known."""
-
-AHEAD = 1.0
-"""Seconds a stamp may lie after the arrival of its sample, more than those before did, before a clock was set."""
-
-AHEAD_ON_ARRIVAL = 0.05
-"""The same where stamps are made on this host when samples arrive: a step of the wall clock by less than a second."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What happened to a stream so far."""
-
-    samples: int = 0
-    lost: int = 0
-    gaps: int = 0
-    repeated: int = 0
-    reordered: int = 0
-    clock_steps: int = 0
-    overflows: int = 0
-    segments: int = 1
-    bad_samples: int = 0
-
-
-class Assembler:
+class Assembler(StampReader):
     """Turns blocks from a driver into chunks.
 
     It counts what is missing (packet counter, else times), drops packets that came twice, maps stamps to smooth host
@@ -95,28 +52,12 @@ class Assembler:
         rate_tolerance: float = RATE_TOLERANCE,
         full_scale: NDArray[np.float64] | None = None,
     ) -> None:
-        self.info = info
+        super().__init__(info, counted=counter is not None, stamped_on_arrival=stamped_on_arrival)
         self.counter = counter
-        self.clock = ClockModel(info.sfreq, made=Stamps.ARRIVAL if stamped_on_arrival else Stamps.SENDER)
-        self.tally = Tally()
-        self.events: list[Event] = []
-        self.foreign_clock = False
-        self._stamped_on_arrival = stamped_on_arrival
-        self._ahead = AHEAD_ON_ARRIVAL if stamped_on_arrival else AHEAD
-        self._lead = 0.0
         self._dejitter = dejitter
         self._stalled = stalled
-        self._period = 1.0 / info.sfreq
         self._check = SampleCheck(info, full_scale=full_scale)
         self._rate_tolerance = rate_tolerance
-        self._next = 0
-        self._shift = 0.0
-        self._last_stamp: float | None = None
-        self._last_arrival = 0.0
-        self._flags = Flag.START
-        self._grid = GridWatch(self._period)
-        self._usual = self._period
-        self._steps = self._bunched = 0
         self._hold: Hold | None = None
 
     @property
@@ -140,6 +81,10 @@ class Assembler:
     def empty(self) -> bool:
         """True where nothing is held back."""
         return self._hold is None
+
+    def follow(self, counter: PacketCounter) -> None:
+        """Say how the packet counter of the device runs, once that is known."""
+        self.counter, self._counted = counter, True
 
     def set_full_scale(self, full_scale: NDArray[np.float64]) -> None:
         """Say that the gains of the device changed: largest absolute value of each channel."""
@@ -304,7 +249,7 @@ class Assembler:
             if count.keep is not None:
                 data, stamps = np.ascontiguousarray(data[count.keep]), stamps[count.keep]
         index = np.arange(stamps.shape[0]) + np.cumsum(inner)
-        lost, by_time, again = (0, False, True) if fresh else self._judge(hold, missing, index, stamps)
+        lost, by_time, again = (0, False, True) if fresh else self._judge(hold, missing, index, stamps, now)
         if again:
             self.clock.restart()
             self._grid.reset()
@@ -323,7 +268,12 @@ class Assembler:
         return chunks
 
     def _judge(
-        self, hold: Hold, missing: int | None, index: NDArray[np.int64], stamps: NDArray[np.float64]
+        self,
+        hold: Hold,
+        missing: int | None,
+        index: NDArray[np.int64],
+        stamps: NDArray[np.float64],
+        now: float,
     ) -> tuple[int, bool, bool]:
         """Return what is missing before held samples, whether the times say so, and whether the line begins anew.
 
@@ -335,10 +285,15 @@ class Assembler:
             What the counter says, less whole laps.
         index, stamps : ndarray, shape (n,)
             The held samples, counted from the first, and their stamps.
+        now : float
+            When they are let go.
         """
         segment = bool(hold.flags & Flag.RECONNECTED)
         if not self.clock.ready:
             return missing or 0, False, segment
+        if not segment and not hold.calm(now) and self.clock.made is Stamps.ARRIVAL:
+            # The link still catches up, so it stood still: the line goes on as if nothing had been.
+            return missing or 0, missing is None, False
         late = float(self.clock.lateness(self._next, index, stamps).min()) * self.info.sfreq
         trust = self._trust() * self.info.sfreq
         if missing is not None and self.counter is not None:
@@ -415,106 +370,3 @@ class Assembler:
                 f"and every time would be wrong. If that is the device's rate, say so: option 'sfreq={rate:.0f}' of "
                 "the address. If not, set the device, or mend the link."
             )
-
-    def _see_kind(self, stamps: NDArray[np.float64]) -> None:
-        """Find out whether stamps that should be a sender's are made when blocks arrive: they come in bunches."""
-        if self.clock.made is Stamps.ARRIVAL or self._steps >= _ENOUGH * 50 or stamps.shape[0] < 2:
-            return
-        steps = np.diff(stamps)
-        self._steps += steps.shape[0]
-        self._bunched += int(np.count_nonzero(np.abs(steps) < _BUNCHED * self._period))
-        if self._steps >= min(_ENOUGH, stamps.shape[0] - 1) and self._bunched > 0.5 * self._steps:
-            self.clock.learn(Stamps.ARRIVAL)
-            self._tell("stream/stamps", float(stamps[-1]), value="arrival")
-
-    def _is_plain(self, stamps: NDArray[np.float64], arrival: float) -> bool:
-        """Tell in few passes whether the times of a block are as they should be, which they nearly always are."""
-        last = self._last_stamp
-        if last is None or self._shift or self._flags & Flag.RECONNECTED:
-            return False
-        if float(stamps[-1]) - arrival > self._lead + self._ahead:
-            return False
-        low, high = step_range(last, stamps)
-        if low < (0.0 if self._stamped_on_arrival else -CLOCK_STEP):
-            return False
-        if self._steps < _ENOUGH and not self._stamped_on_arrival and self.clock.made is not Stamps.ARRIVAL:
-            return False
-        if self.counter is None:
-            if high > 1.5 * self._period and high > self._period + self._tolerance():
-                return False
-            self._usual = max(high, _FORGET * self._usual)
-            self._grid.see(stamps.shape[0], low, high)
-        return True
-
-    def _to_host(self, stamps: NDArray[np.float64], arrival: float) -> NDArray[np.float64]:
-        """Bring stamps of a clock that is not the host's, went back, or jumped, onto the host's clock."""
-        if self._last_stamp is None:
-            if abs(float(stamps[-1]) - arrival) > FOREIGN_CLOCK:
-                self.foreign_clock = True
-                self._shift = arrival - float(stamps[-1])
-                self._tell("stream/foreign-clock", arrival, value=-self._shift)
-            return stamps + self._shift if self._shift else stamps
-        if self._shift:
-            stamps = stamps + self._shift
-        steps = np.diff(stamps, prepend=self._last_stamp)
-        if self._stamped_on_arrival or not self.clock.ready:
-            wrong = steps < (0.0 if self._stamped_on_arrival else -CLOCK_STEP)
-        else:
-            # Against the line: a block that was sent late is followed by a step back, and no clock was set.
-            behind = stamps - (self.clock.predict(self._next) + self.clock.k(stamps.shape[0]) * self._period)
-            floor = CLOCK_STEP if self.clock.settled else CLOCK_STEP_AT_FIRST
-            wrong = (steps < -CLOCK_STEP) & (behind < -max(floor, 6.0 * self.clock.jitter))
-        # Stamps far ahead of the arrival of the very sample they are for cannot be a loss: the clock was set.
-        ahead = stamps - arrival > self._lead + max(self._ahead, 6.0 * self.clock.jitter)
-        if not ahead.any() and not wrong.any():
-            return stamps
-        stamps = stamps.copy()
-        wrong |= (steps > self._ahead) & ahead
-        for row in np.flatnonzero(wrong):
-            before = float(stamps[row - 1]) if row else self._last_stamp
-            last_of_block = row == stamps.shape[0] - 1
-            paused = arrival - self._last_arrival if row == 0 else 0.0
-            expected = max(
-                before + self._period, min(before + paused, arrival) if last_of_block or row == 0 else before
-            )
-            step = float(stamps[row]) - expected
-            stamps[row:] -= step
-            self._shift -= step
-            self.tally.clock_steps += 1
-            self._flags |= Flag.CLOCK
-            self._tell("stream/clock", expected, value=step)
-            self.clock.restart(clock_reset=True)
-        return stamps
-
-    def _tolerance(self) -> float:
-        """Return the seconds a step may exceed the period before samples may be lost."""
-        if self.clock.made is Stamps.ARRIVAL:
-            return max(GAP_WITHOUT_COUNTER, 1.5 * self._period, 1.8 * self._usual)
-        if self._grid.exact:
-            return 0.6 * self._period
-        return max(GAP_WITHOUT_COUNTER, 1.5 * self._period, 10.0 * self.clock.jitter)
-
-    def _missing_by_time(self, stamps: NDArray[np.float64]) -> tuple[NDArray[np.int64] | None, int | None]:
-        """Return what is missing before each sample of a stream without counter, and the first one in doubt.
-
-        On an exact grid the steps tell; elsewhere a pause is looked at once it shows whether the link catches up.
-        """
-        if self._last_stamp is None or not self.clock.ready:
-            self._grid.see(*first_steps(stamps, self._period))
-            return None, None
-        steps = np.diff(stamps, prepend=self._last_stamp)
-        tolerance = self._tolerance()
-        longest = float(steps.max())
-        if longest <= self._period + tolerance:
-            self._grid.see(stamps.shape[0], float(steps.min()), longest)
-            self._usual = max(longest, _FORGET * self._usual)
-            return None, None
-        rows = np.flatnonzero(steps > self._period + tolerance)
-        if not self._grid.exact or self.clock.made is Stamps.ARRIVAL:
-            return None, int(rows[0])
-        lost = np.zeros(stamps.shape[0], dtype=np.int64)
-        lost[rows] = np.maximum(0, np.rint(steps[rows] * self.info.sfreq - 1.0)).astype(np.int64)
-        return (lost, None) if lost.any() else (None, None)
-
-    def _tell(self, name: str, time: float, *, sample: int | None = None, value: float | str | None = None) -> None:
-        self.events.append(Event(name=name, time=time, sample=sample, value=value, source="acquisition"))

@@ -305,7 +305,8 @@ class BrainFlowSource(LiveSource):
         assert self._learner is not None
         counter = self._learner.feed(packets, float(stamps[-1]))
         if counter is not None and self._assembler.empty:
-            self._assembler.counter, self._learner = counter, None
+            self._assembler.follow(counter)
+            self._learner = None
             data = {"modulus": counter.modulus, "step": counter.step, "samples": counter.samples_per_packet}
             self._events.append(Event(name="stream/counter", time=arrival, source="acquisition", data=data))
 

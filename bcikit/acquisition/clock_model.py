@@ -328,7 +328,6 @@ class ClockModel:
         if self.made is Stamps.ARRIVAL:
             for bins, least in _PACES:
                 slope = self._envelope.pace(bins)
-                # A link that catches up looks fast, so that is believed later.
                 if slope is None or abs(slope) < max(least, tolerance) or (slope < 0 and bins == _PACES[0][0]):
                     continue
                 return self.sfreq / (1.0 + slope)

@@ -13,8 +13,14 @@ _BIN_SECONDS = 0.5
 _FIRST_SPREAD = 0.002
 """Seconds by which the earliest arrivals of two bins may differ, before it is known."""
 
-_FLOOR = 0.0004
-"""Seconds below which the earliest arrivals do not agree on any machine: the wait of a driver's thread."""
+_AGREE = 0.0004
+"""Seconds below which the earliest arrivals do not agree on any machine."""
+
+_UNDER = 0.1
+"""Share of the least late samples that the line lies above."""
+
+_FLOOR = 0.001
+"""Seconds that even the earliest arrival waits somewhere: in a bridge, and for a driver's thread on a busy machine."""
 
 _GATE = 8.0
 """A bin whose earliest arrival is late by so many spreads says nothing of the clock: the link stood still."""
@@ -25,6 +31,9 @@ _PLATEAU = 4
 _EVEN = 0.04
 """Seconds by which stamps must run away, in all, before it is the rate of the device and not the link."""
 
+_LEAST = 2.0
+"""Seconds of the host's clock over which samples must come to show a rate."""
+
 _KEPT_RATE = 300e-6
 """How far a rate may be from its nominal value before the data say so: the prior of the slope."""
 
@@ -34,6 +43,7 @@ class _Bin:
     x: float
     late: float
     valid: bool = True
+    on_time: bool = True
 
 
 class Envelope:
@@ -105,7 +115,8 @@ class Envelope:
             return
         gate = max(0.003, _GATE * self.spread)
         above = late - self.at(x)
-        self._bins.append(_Bin(x, late, valid=len(self._bins) < 2 or above < gate))
+        on_time = len(self._bins) < 2 or above < gate
+        self._bins.append(_Bin(x, late, valid=on_time, on_time=on_time))
         if self._bins[-1].valid:
             self.closed.append((x, late))
         self._now = _Bin(0.0, math.inf)
@@ -135,22 +146,23 @@ class Envelope:
         mean_x, mean_y = float(x.mean()), float(y.mean())
         dx = x - mean_x
         sxx = float(dx @ dx)
-        sigma = max(self.spread, _FLOOR)
+        sigma = max(self.spread, _AGREE)
         prior = (sigma / self._kept) ** 2
         slope = float(dx @ (y - mean_y)) / (sxx + prior)
         rest = y - mean_y - slope * dx
-        # Waits of the earliest arrivals are one-sided, too: the middle of them, not their mean, is the level.
+        # Waits of the earliest arrivals are one-sided, too: the line is under nearly all of them. Not under all: the
+        # mapping of the stamps to the host's clock errs by some microseconds on both sides.
         self.x0, self.slope = mean_x, slope
-        self.level = mean_y + float(np.median(rest))
+        self.level = mean_y + float(np.quantile(rest, _UNDER))
         if len(points) >= 4:
-            self.spread = max(_FLOOR, 1.4826 * float(np.median(np.abs(rest - np.median(rest)))))
+            self.spread = max(_AGREE, 1.4826 * float(np.median(np.abs(rest - np.median(rest)))))
         self._slope_error = sigma / math.sqrt(sxx + prior)
 
     def uncertainty(self, x: float) -> float:
         """Return the expanded uncertainty (k = 2) of the line at index `x`, seconds.
 
         The earliest arrivals are late, too, by about as much as they differ (`spread`); with it come the slope, and
-        what a driver's thread takes at least. A delay of the link that is the same for all samples cannot be seen.
+        the wait of a driver's thread (`_FLOOR`). A delay of the link that is the same for all samples cannot be seen.
         """
         level = self.spread if len(self._bins) > 3 else max(self.spread, _FIRST_SPREAD)
         slope = self._slope_error * max(0.0, x - self.x0)
@@ -164,9 +176,16 @@ class Envelope:
         """
         if len(self._bins) < bins:
             return None
-        table = np.array([(item.x, item.late) for item in list(self._bins)[-bins:]])
+        tail = list(self._bins)[-bins:]
+        table = np.array([(item.x, item.late) for item in tail])
         dx = table[:, 0] - table[:, 0].mean()
         late = table[:, 1] - table[:, 1].mean()
         slope = float(dx @ late / (dx @ dx))
         off = float(np.abs(late - slope * dx).max())
+        if float(np.ptp(dx)) * (self._period + slope) < _LEAST:
+            # All at once: what lay in a buffer while nobody looked.
+            return None
+        if slope < 0 and not all(item.on_time for item in tail):
+            # A link that catches up comes down to the line; a device that is fast goes on below it.
+            return None
         return slope / self._period if abs(slope) * float(np.ptp(dx)) > max(6.0 * off, _EVEN) else None

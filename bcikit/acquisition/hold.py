@@ -64,7 +64,11 @@ class Hold:
 
     def over(self, now: float) -> bool:
         """Return whether the link has caught up, or was given time enough."""
-        return now - self._moved >= CALM or now - self.arrival >= LONGEST
+        return self.calm(now) or now - self.arrival >= LONGEST
+
+    def calm(self, now: float) -> bool:
+        """Return whether the link has caught up."""
+        return now - self._moved >= CALM
 
     def whole(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]:
         """Return data, stamps and packet numbers of all that is held."""

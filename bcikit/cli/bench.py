@@ -11,7 +11,19 @@ import typer
 
 from bcikit.signal import BciError, check_choice
 
-TOPICS = ("acquisition", "decoding", "files", "processing", "safety", "simulation", "startup", "viewer", "webxr")
+TOPICS = (
+    "acquisition",
+    "decoding",
+    "files",
+    "processing",
+    "safety",
+    "simulation",
+    "startup",
+    "time",
+    "validation",
+    "viewer",
+    "webxr",
+)
 _PEERS = ("ezmsg", "mne_lsl", "meegkit")
 
 
