@@ -249,7 +249,7 @@ class Assembler(StampReader):
             if count.keep is not None:
                 data, stamps = np.ascontiguousarray(data[count.keep]), stamps[count.keep]
         index = np.arange(stamps.shape[0]) + np.cumsum(inner)
-        lost, by_time, again = (0, False, True) if fresh else self._judge(hold, missing, index, stamps, now)
+        lost, by_time, again = (0, False, True) if fresh else self._judge(hold, missing, index, stamps)
         if again:
             self.clock.restart()
             self._grid.reset()
@@ -273,7 +273,6 @@ class Assembler(StampReader):
         missing: int | None,
         index: NDArray[np.int64],
         stamps: NDArray[np.float64],
-        now: float,
     ) -> tuple[int, bool, bool]:
         """Return what is missing before held samples, whether the times say so, and whether the line begins anew.
 
@@ -285,13 +284,11 @@ class Assembler(StampReader):
             What the counter says, less whole laps.
         index, stamps : ndarray, shape (n,)
             The held samples, counted from the first, and their stamps.
-        now : float
-            When they are let go.
         """
         segment = bool(hold.flags & Flag.RECONNECTED)
         if not self.clock.ready:
             return missing or 0, False, segment
-        if not segment and not hold.calm(now) and self.clock.made is Stamps.ARRIVAL:
+        if not segment and not hold.calm and self.clock.made is Stamps.ARRIVAL:
             # The link still catches up, so it stood still: the line goes on as if nothing had been.
             return missing or 0, missing is None, False
         late = float(self.clock.lateness(self._next, index, stamps).min()) * self.info.sfreq

@@ -44,6 +44,7 @@ class Hold:
     _n: int = 0
     _least: float = float("inf")
     _moved: float = 0.0
+    _newest: float = 0.0
 
     def add(
         self,
@@ -56,6 +57,7 @@ class Hold:
         self.data.append(data)
         self.stamps.append(stamps)
         self.packets.append(packets)
+        self._newest = arrival
         late = float((stamps - self.period * (self._n + np.arange(stamps.shape[0]))).min())
         self._n += stamps.shape[0]
         if late < self._least - _STEP or self._moved == 0.0:
@@ -64,11 +66,12 @@ class Hold:
 
     def over(self, now: float) -> bool:
         """Return whether the link has caught up, or was given time enough."""
-        return self.calm(now) or now - self.arrival >= LONGEST
+        return self.calm or now - self.arrival >= LONGEST
 
-    def calm(self, now: float) -> bool:
-        """Return whether the link has caught up."""
-        return now - self._moved >= CALM
+    @property
+    def calm(self) -> bool:
+        """True once the link has caught up: for a while, what came was no less late. Silence shows nothing."""
+        return self._newest - self._moved >= CALM
 
     def whole(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]:
         """Return data, stamps and packet numbers of all that is held."""

@@ -122,6 +122,9 @@ class DeviceUnderTest(Source):
     def connect(self, stimulus: Stimulus) -> None:
         """Connect something else to the inputs; the next sample is the first of it."""
         self._stimulus = stimulus
+        # What was made before it and not yet handed over is gone: it is of the set-up before.
+        self._lost += sum(piece.n_times + piece.health.lost for piece in self._pieces)
+        self._pieces = iter(())
         self._since = self._sample
         self._pulse = 0
         self.frontend.settle(stimulus)
@@ -186,11 +189,15 @@ class DeviceUnderTest(Source):
             yield Chunk(np.ascontiguousarray(data[piece]), times[piece], int(index[run[0]]), health)
 
     def _jitter(self, count: int) -> NDArray[np.float64]:
-        """Return the next delays of the time stamps: they wander within 50 ms, as those of a radio link do."""
+        """Return the next delays of the time stamps: they wander within 50 ms, as those of a radio link do.
+
+        Large ones wander more slowly, so that stamps do not go back and none has to be bent.
+        """
         from scipy.signal import lfilter
 
-        keep = float(np.exp(-1 / (0.05 * self.info.sfreq)))
         sigma = 1e-3 * self.settings.jitter_ms
+        wander = max(0.05, 2 / self.info.sfreq * (5 * sigma * self.info.sfreq) ** 2)
+        keep = float(np.exp(-1 / (wander * self.info.sfreq)))
         noise = self._rng.standard_normal(count) * sigma * np.sqrt(1 - keep * keep)
         out, _ = lfilter([1.0], [1.0, -keep], noise, zi=[keep * self._late])
         self._late = float(out[-1])

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.validation.extremes import amplitude, calmed
 from bcikit.validation.results import Measurement
 from bcikit.validation.sinefit import SineFit, harmonics, sine_fit
 from bcikit.validation.takes import Context, Take
@@ -37,6 +38,8 @@ def own_gains(takes: list[Take]) -> tuple[NDArray[np.float64], NDArray[np.float6
 def gain(takes: list[Take], context: Context) -> Result:
     """Amplitude of the fitted sine over what was applied, each channel driven alone."""
     gains, noise = own_gains(takes)
+    raw, raw_noise = gains, noise
+    gains, noise = calmed(gains, noise)
     instrument = context.instruments.amplitude * gains.mean()
     names = _names(takes[0])
     far = int(np.argmax(np.abs(gains - 1)))
@@ -66,7 +69,7 @@ def gain(takes: list[Take], context: Context) -> Result:
             uncertainty=200 * u_spread,
         ),
     ]
-    return measurements, {"gain": {"names": names, "gains": gains.tolist(), "uncertainty": (2 * noise).tolist()}}
+    return measurements, {"gain": {"names": names, "gains": raw.tolist(), "uncertainty": (2 * raw_noise).tolist()}}
 
 
 def linearity(takes: list[Take], context: Context) -> Result:
@@ -175,14 +178,16 @@ def crosstalk(takes: list[Take], context: Context) -> Result:
     del context
     takes = sorted(takes, key=lambda take: take.stimulus.channel or 0)
     names = _names(takes[0])
+    gains, u_gains = own_gains(takes)
     matrix = np.full((len(takes), len(names)), np.nan)
     spread = np.full_like(matrix, np.nan)
     for row, take in enumerate(takes):
         fit = _fit(take)
         driven = take.stimulus.channel or 0
-        size = np.maximum(fit.amplitude, fit.u_amplitude)
-        matrix[row] = 20 * np.log10(size / fit.amplitude[driven])
-        spread[row] = DB * fit.u_amplitude / size
+        size = amplitude(fit.amplitude, fit.u_amplitude)
+        # Both at the input: the ratio of two channels would hold their gains, which their own tests tell.
+        matrix[row] = 20 * np.log10(size / gains / (fit.amplitude[driven] / gains[driven]))
+        spread[row] = DB * np.hypot(fit.u_amplitude / size, u_gains.max())
         matrix[row, driven] = np.nan
     if len(names) < 2:
         return [], {}
@@ -193,11 +198,21 @@ def crosstalk(takes: list[Take], context: Context) -> Result:
         label=f"Crosstalk, worst pair (from {names[row]})",
         value=float(matrix[row, column]),
         unit="dB",
-        uncertainty=2 * float(spread[row, column]),
+        uncertainty=_toward_nothing(float(spread[row, column])),
         channel=names[column],
     )
     shown = [[None if np.isnan(v) else float(v) for v in line] for line in matrix]
     return [measurement], {"crosstalk": {"names": names, "db": shown}}
+
+
+def _toward_nothing(u: float) -> float:
+    """Return the expanded uncertainty in dB of the largest of many amplitudes, known to `u` dB each.
+
+    Near the noise it may be nothing but the largest draw: its lower end goes down to a tenth.
+    """
+    share = u / DB
+    wide = 2.0 if share < 1 / 6 else 2.5
+    return float(-20 * np.log10(max(1.0 - wide * share, 0.1)))
 
 
 def skew(takes: list[Take], context: Context) -> Result:
@@ -205,10 +220,12 @@ def skew(takes: list[Take], context: Context) -> Result:
     del context
     take = takes[0]
     fit = _fit(take)
-    relative = np.angle(np.exp(1j * (fit.phase - fit.phase[0]))) / (2 * np.pi * fit.frequency)
+    turn = 2 * np.pi * fit.frequency
+    relative = np.angle(np.exp(1j * (fit.phase - fit.phase[0]))) / turn
+    relative, u_relative = calmed(relative, fit.u_phase / turn)
     early, late = int(np.argmin(relative)), int(np.argmax(relative))
     value = float(relative[late] - relative[early])
-    u = float(np.hypot(fit.u_phase[early], fit.u_phase[late])) / (2 * np.pi * fit.frequency)
+    u = float(np.hypot(u_relative[early], u_relative[late]))
     names = _names(take)
     pair = f"{names[early]} to {names[late]}"
     measurements = [

@@ -15,6 +15,12 @@ from bcikit.simulation.stimulus import Arrangeable, Stimulus
 from bcikit.validation.catalogue import BenchTest
 from bcikit.validation.takes import Take
 
+_SETTLE = 0.3
+"""Seconds that are thrown away after a set-up was made: the link's delay, and what was under way."""
+
+_LONGEST_DRAIN = 30.0
+"""Seconds after which a stream that still gives old samples is given up."""
+
 Progress = Callable[[float], None]
 Ask = Callable[[str], bool]
 """Shows a set-up to the operator; False skips the test."""
@@ -232,9 +238,18 @@ def _impedances(source: Source) -> NDArray[np.float64] | None:
 
 def _drain(source: Source) -> None:
     """Throw away what came before the set-up was made."""
-    for _ in range(3):
+    began = time.monotonic()
+    cut = began + _SETTLE
+    while True:
         with contextlib.suppress(SourceError):
-            source.pull(0.2)
+            asked = time.monotonic()
+            chunk = source.pull(0.2)
+            # What lay in a buffer comes at once; what is taken after the set-up was made has to be waited for.
+            waited = time.monotonic() - asked
+            if asked >= cut and (chunk is None or waited > 0.5 * chunk.n_times / source.info.sfreq):
+                return
+        if time.monotonic() - began > _LONGEST_DRAIN:
+            raise DataError(f"{source.info.name} gives old samples faster than they can be thrown away.")
 
 
 class _Answer:

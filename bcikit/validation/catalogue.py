@@ -6,7 +6,7 @@ from typing import Any
 
 from bcikit.signal import StreamInfo
 from bcikit.simulation.stimulus import Stimulus
-from bcikit.validation import amplitude, noise, response, timebase
+from bcikit.validation import amplitude, noise, residual, response, timebase
 from bcikit.validation.profile import Profile
 from bcikit.validation.results import Measurement
 from bcikit.validation.takes import Context, Take
@@ -145,6 +145,10 @@ def _eyes(info: StreamInfo, profile: Profile) -> list[Stimulus]:
     return [Stimulus(kind="eyes-open", seconds=seconds), Stimulus(kind="eyes-closed", seconds=seconds)]
 
 
+def _electrodes(info: StreamInfo, profile: Profile) -> list[Stimulus]:
+    return [Stimulus(kind="electrodes", seconds=profile.seconds("drift", 1800.0)), *_alone(info, profile)]
+
+
 def _run_down(info: StreamInfo, profile: Profile) -> list[Stimulus]:
     del info
     long, short = profile.seconds("noise", 120.0), profile.seconds("sine", 4.0)
@@ -157,6 +161,9 @@ def _run_down(info: StreamInfo, profile: Profile) -> list[Stimulus]:
         )
     ]
 
+
+RESIDUAL = "V-RESID"
+"""The test that looks at all recordings of a run, after all others."""
 
 _1057 = "IEEE Std 1057-2017, sine fit"
 TESTS: tuple[BenchTest, ...] = (
@@ -344,7 +351,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="A pair of electrodes in saline or gel, half an hour after they were put in.",
         formula="slope of means of one second; rms of 0.01 to 0.5 Hz",
         source="bcikit",
-        setups=_one("electrodes", "drift", 1800.0),
+        setups=_electrodes,
         compute=noise.electrode_drift,
     ),
     BenchTest(
@@ -387,6 +394,18 @@ TESTS: tuple[BenchTest, ...] = (
         source="bcikit",
         setups=_run_down,
         compute=noise.battery,
+    ),
+    BenchTest(
+        test=RESIDUAL,
+        title="What nothing explains",
+        requirement="What is left without gain, response, noise and time is white, Gaussian, whole and on time.",
+        protocol="Nothing of its own: every recording of the run is looked at.",
+        formula="offset, drift, steps, colour, holes in the band, codes, kurtosis, shared noise, phase slips, lines, "
+        "channel map, polarity, grid and bursts of stamps, markers missing, doubled or in two places",
+        source="bcikit",
+        setups=_one("open", "timing", 1800.0),
+        compute=residual.unexplained,
+        needs="stream",
     ),
 )
 """All tests, in the order in which they are run."""

@@ -12,6 +12,8 @@ _STYLES = {
     Judgement.PASS: "green",
     Judgement.FAIL: "bold red",
     Judgement.INCONCLUSIVE: "yellow",
+    Judgement.ERROR: "bold magenta",
+    Judgement.UNEXPLAINED: "bold yellow",
     Judgement.REPORT: "cyan",
     Judgement.NOT_APPLICABLE: "dim",
 }

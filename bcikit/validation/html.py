@@ -14,6 +14,8 @@ _HEADLINE = {
     Judgement.PASS: "All limits are kept",
     Judgement.FAIL: "At least one limit is broken",
     Judgement.INCONCLUSIVE: "At least one test is inconclusive",
+    Judgement.ERROR: "At least one test failed itself",
+    Judgement.UNEXPLAINED: "Something was found that nothing explains",
     Judgement.REPORT: "Measured; the profile sets no limit on it",
     Judgement.NOT_APPLICABLE: "No test applies",
 }
@@ -30,7 +32,8 @@ def render(report: "Report") -> str:
     for outcome in report.outcomes:
         limited = [m for m in outcome.measurements if m.limit is not None]
         # Many channels may be judged alike: the table of requirements shows those that decide.
-        key = [m for m in decisive(limited) if m.judgement is outcome.judgement] or list(outcome.measurements[:1])
+        judged = limited or [m for m in outcome.measurements if m.judgement is Judgement.UNEXPLAINED]
+        key = [m for m in decisive(judged) if m.judgement is outcome.judgement] or list(outcome.measurements[:1])
         items.append({"o": outcome, "t": tests[outcome.test], "key": key, "figures": figures(outcome)})
     names = [(item, sum(o.judgement is item for o in report.outcomes)) for item in Judgement]
     environment = Environment(autoescape=True, trim_blocks=True)

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from bcikit.validation.run import Report
 
 
+_ERRORS = (Judgement.INCONCLUSIVE, Judgement.UNEXPLAINED, Judgement.ERROR)
+
+
 def junit(report: "Report") -> str:
     """Return the report as JUnit XML: a case a test; what does not apply is skipped, inconclusive is an error."""
     outcomes = report.outcomes
@@ -18,7 +21,7 @@ def junit(report: "Report") -> str:
         name=f"bcikit validate {report.source}",
         tests=str(len(outcomes)),
         failures=str(count[Judgement.FAIL]),
-        errors=str(count[Judgement.INCONCLUSIVE]),
+        errors=str(sum(count[item] for item in _ERRORS)),
         skipped=str(count[Judgement.NOT_APPLICABLE]),
         time=str(report.about.get("seconds", 0)),
         timestamp=str(report.about.get("begin", "")),
@@ -32,7 +35,7 @@ def junit(report: "Report") -> str:
         ]
         if outcome.judgement is Judgement.NOT_APPLICABLE:
             SubElement(case, "skipped", message=outcome.reason)
-        elif outcome.judgement in (Judgement.FAIL, Judgement.INCONCLUSIVE):
+        elif outcome.judgement in (Judgement.FAIL, *_ERRORS):
             tag = "failure" if outcome.judgement is Judgement.FAIL else "error"
             SubElement(case, tag, message=outcome.reason or outcome.judgement.value).text = "\n".join(lines)
         if lines:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from bcikit.signal import DataError
 from bcikit.simulation.stimulus import phantom_wave
 from bcikit.validation.amplitude import own_gains
+from bcikit.validation.extremes import calmed
 from bcikit.validation.results import Measurement
 from bcikit.validation.takes import Context, Take
 
@@ -52,7 +53,8 @@ def input_noise(takes: list[Take], context: Context) -> Result:
     low, high = BAND[0], min(BAND[1], 0.45 * sfreq)
     rms, u, band = band_rms(data, sfreq, low, high)
     names = [take.info.ch_names[column] for column in take.signals]
-    worst = int(np.argmax(rms))
+    calm, u_calm = calmed(rms, u)
+    worst = int(np.argmax(calm))
     block = round(10 * sfreq)
     blocks = band[: len(band) // block * block].reshape(-1, block, band.shape[1])
     peaks = np.ptp(blocks, axis=1) if len(blocks) else np.ptp(band, axis=0)[None]
@@ -71,9 +73,9 @@ def input_noise(takes: list[Take], context: Context) -> Result:
         Measurement(
             quantity="noise_rms",
             label=f"Noise, {low:g} to {high:g} Hz, rms, worst channel",
-            value=float(rms[worst]),
+            value=float(calm[worst]),
             unit="uV",
-            uncertainty=2 * float(u[worst]),
+            uncertainty=2 * float(u_calm[worst]),
             channel=names[worst],
         ),
         Measurement(
@@ -111,9 +113,12 @@ def impedance(takes: list[Take], context: Context) -> Result:
         ratios.append(np.asarray(take.impedances) / take.stimulus.ohms)
     ratio = np.array(ratios)
     mean = ratio.mean(axis=1)
-    worst = int(np.argmax(np.abs(mean - 1)))
     repeat = ratio.std(axis=1, ddof=1) if ratio.shape[1] > 1 else np.full(len(ratio), np.nan)
-    u = np.hypot(context.instruments.resistor * mean[worst], np.nan_to_num(repeat[worst]) / np.sqrt(ratio.shape[1]))
+    own = np.hypot(context.instruments.resistor * mean, np.nan_to_num(repeat) / np.sqrt(ratio.shape[1]))
+    # Each resistor errs by itself, so the worst of seven would be the worst resistor.
+    mean, own = calmed(mean, own)
+    worst = int(np.argmax(np.abs(mean - 1)))
+    u = own[worst]
     measurements = [
         Measurement(
             quantity="impedance_error",
@@ -133,9 +138,9 @@ def impedance(takes: list[Take], context: Context) -> Result:
 
 
 def electrode_drift(takes: list[Take], context: Context) -> Result:
-    """Slope of an electrode pair, and what is below 0.5 Hz."""
-    del context
-    take = takes[0]
+    """Slope of an electrode pair at the input, and what is below 0.5 Hz."""
+    take = next(take for take in takes if take.stimulus.kind == "electrodes")
+    gains, u_gains = own_gains(takes)
     data = take.filled()
     sfreq = take.info.sfreq
     # Means of a second: the slope needs no more, and their scatter tells its uncertainty.
@@ -145,8 +150,15 @@ def electrode_drift(takes: list[Take], context: Context) -> Result:
     x = minutes - minutes.mean()
     slopes = x @ (means - means.mean(axis=0)) / (x @ x)
     left = means - means.mean(axis=0) - np.outer(x, slopes)
+    scatter = left.std(axis=0, ddof=2) / np.sqrt(x @ x)
+    if len(gains) == len(slopes):
+        # What is reported is at the input: the gain of the device is known from its own test, and its error with it.
+        scatter = np.hypot(scatter, slopes * np.hypot(u_gains, context.instruments.amplitude)) / gains
+        slopes = slopes / gains
+    slopes, scatter = calmed(slopes, scatter)
     worst = int(np.argmax(np.abs(slopes)))
-    u = float(left[:, worst].std(ddof=2) / np.sqrt(x @ x))
+    # The time of a slope is the host's.
+    u = float(np.hypot(scatter[worst], slopes[worst] * context.instruments.timebase))
     rms, u_rms, _ = band_rms(data, sfreq, 0.01, 0.5)
     measurements = [
         Measurement(
@@ -258,8 +270,9 @@ def battery(takes: list[Take], context: Context) -> Result:
         band_rms(take.filled(), take.info.sfreq, BAND[0], high) for take in (shorted[0], shorted[-1])
     )
     change = 100 * (np.sqrt(np.mean(after**2)) / np.sqrt(np.mean(before**2)) - 1)
-    n = len(before)
-    u = 100 * np.hypot(np.mean(u_before / before), np.mean(u_after / after)) / np.sqrt(n)
+    # Of a sum of powers, of which the loudest channel has the most.
+    parts = [np.sqrt(np.sum((rms * u) ** 2)) / np.sum(rms**2) for rms, u in ((before, u_before), (after, u_after))]
+    u = 100 * np.hypot(*parts) * (1 + change / 100)
     first, _ = own_gains([sines[0]])
     last, spread = own_gains([sines[-1]])
     del context

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from bcikit.signal import ConfigError, check_choice
 from bcikit.simulation.stimulus import Instruments
+from bcikit.validation.quantities import QUANTITIES, factor, near
 from bcikit.validation.results import Limit
 
 
@@ -21,7 +22,7 @@ class Profile:
     name, title, note : str
         For people.
     limits : tuple of Limit
-        At most one a test, quantity and channel.
+        A quantity may have several: each is judged, and the worst counts.
     durations : mapping
         Seconds by name ("noise", "timing", ...), where they differ from the protocol.
     instruments : Instruments
@@ -45,9 +46,9 @@ class Profile:
         """Return how long a set-up is recorded."""
         return float(self.durations.get(name, default))
 
-    def limit(self, test: str, quantity: str) -> Limit | None:
-        """Return the limit of a quantity, if there is one."""
-        return next((item for item in self.limits if (item.test, item.quantity) == (test, quantity)), None)
+    def limits_of(self, test: str, quantity: str | None = None) -> tuple[Limit, ...]:
+        """Return the limits of a quantity, or of all quantities of a test."""
+        return tuple(item for item in self.limits if item.test == test and quantity in (None, item.quantity))
 
     @classmethod
     def load(cls, name: str | Path) -> Self:
@@ -81,6 +82,15 @@ class Profile:
         limits = []
         for number, entry in enumerate(values.get("limit", []), 1):
             limits.append(_limit(entry, f"limit {number}", problems))
+        tests = values.get("tests", [])
+        for test in tests:
+            if test not in QUANTITIES:
+                problems.append(f"tests: {test!r} is no test{near(str(test), list(QUANTITIES))}")
+        for number, item in enumerate(limits, 1):
+            if item is not None and tests and item.test not in tests:
+                problems.append(
+                    f"limit {number}: is for {item.test}, which 'tests' does not run; nobody would judge it"
+                )
         numbers = dict(values.get("instruments", {}))
         allowed = {item.name for item in fields(Instruments)}
         for key in sorted(set(numbers) - allowed):
@@ -116,14 +126,34 @@ def _limit(entry: Mapping[str, Any], where: str, problems: list[str]) -> Limit |
     for key in ("min", "max"):
         if key in entry and (isinstance(entry[key], bool) or not isinstance(entry[key], int | float)):
             problems.append(f"{where}.{key}: {entry[key]!r} must be a number")
+    if not isinstance(entry.get("verified", False), bool):
+        problems.append(f"{where}.verified: {entry['verified']!r} must be true or false, without quotes")
     if len(problems) > before:
         return None
+    test, quantity = entry["test"], entry["quantity"]
+    if test not in QUANTITIES:
+        problems.append(f"{where}.test: {test!r} is no test{near(test, list(QUANTITIES))}")
+        return None
+    if quantity not in QUANTITIES[test]:
+        problems.append(
+            f"{where}.quantity: {test} does not measure {quantity!r}{near(quantity, list(QUANTITIES[test]))}"
+        )
+        return None
+    unit = QUANTITIES[test][quantity]
+    scale = factor(entry["unit"], unit)
+    if scale is None:
+        problems.append(f"{where}.unit: {entry['unit']!r} cannot be compared with {quantity}, which is in {unit!r}")
+        return None
+    low, high = scale * float(entry.get("min", "-inf")), scale * float(entry.get("max", "inf"))
+    if not low < high:
+        problems.append(f"{where}: min must be below max; nothing could keep it")
+        return None
     return Limit(
-        test=entry["test"],
-        quantity=entry["quantity"],
-        low=float(entry.get("min", "-inf")),
-        high=float(entry.get("max", "inf")),
-        unit=entry["unit"],
+        test=test,
+        quantity=quantity,
+        low=low,
+        high=high,
+        unit=unit,
         source=entry["source"],
         verified=bool(entry.get("verified", False)),
     )

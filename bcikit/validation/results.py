@@ -15,13 +15,25 @@ class Judgement(enum.StrEnum):
     """The value breaks the limit, and so does every value within its uncertainty."""
     INCONCLUSIVE = "INCONCLUSIVE"
     """The limit lies within the uncertainty: measure longer or with better instruments."""
+    UNEXPLAINED = "UNEXPLAINED"
+    """Something is left that the model of a sound device does not explain; it is shown."""
+    ERROR = "ERROR"
+    """The test itself failed; the reason is given, and the others went on."""
     REPORT = "REPORT"
     """Measured; the profile sets no limit."""
     NOT_APPLICABLE = "NOT APPLICABLE"
     """Cannot be measured on this source; the reason is given."""
 
 
-_ORDER = [Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS, Judgement.REPORT, Judgement.NOT_APPLICABLE]
+_ORDER = [
+    Judgement.FAIL,
+    Judgement.ERROR,
+    Judgement.UNEXPLAINED,
+    Judgement.INCONCLUSIVE,
+    Judgement.PASS,
+    Judgement.REPORT,
+    Judgement.NOT_APPLICABLE,
+]
 
 
 def worst(judgements: list[Judgement]) -> Judgement:
@@ -138,13 +150,16 @@ def judge(value: float, uncertainty: float, limit: Limit | None) -> Judgement:
     """Return what a limit makes of a value (decision rule with guard bands of the expanded uncertainty).
 
     Acceptance and rejection both need the whole interval ``value ± uncertainty`` on one side of the limit
-    (JCGM 106:2012, guarded acceptance and guarded rejection).
+    (JCGM 106:2012, guarded acceptance and guarded rejection). A value without uncertainty is INCONCLUSIVE.
     """
     if limit is None:
         return Judgement.REPORT
     if not math.isfinite(value):
         return Judgement.FAIL if math.isinf(value) else Judgement.INCONCLUSIVE
-    spread = uncertainty if math.isfinite(uncertainty) else 0.0
+    if not math.isfinite(uncertainty):
+        # How far the value may be off is not known, so neither is whether it keeps the limit.
+        return Judgement.INCONCLUSIVE
+    spread = uncertainty
     if limit.low <= value - spread and value + spread <= limit.high:
         return Judgement.PASS
     if value - spread > limit.high or value + spread < limit.low:

@@ -3,6 +3,7 @@
 import json
 import platform
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from bcikit.acquisition import Source, open_source
 from bcikit.signal import BciError, DataError, SourceError
 from bcikit.simulation.stimulus import Stimulus
 from bcikit.validation.bench import Ask, Bench, bench_for, describe, record
-from bcikit.validation.catalogue import TESTS, BenchTest
+from bcikit.validation.catalogue import RESIDUAL, TESTS, BenchTest
 from bcikit.validation.profile import Profile
 from bcikit.validation.results import Judgement, Measurement, Outcome, judge, worst
 from bcikit.validation.takes import Context, Take
@@ -54,8 +55,8 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 if no test fails, 1 if one fails or stays inconclusive."""
-        return 1 if self.judgement in (Judgement.FAIL, Judgement.INCONCLUSIVE) else 0
+        """0 if no test fails, 1 if one fails, stays inconclusive, finds what it cannot explain, or breaks."""
+        return 0 if self.judgement in (Judgement.PASS, Judgement.REPORT, Judgement.NOT_APPLICABLE) else 1
 
     def outcome(self, test: str) -> Outcome:
         """Return the outcome of one test, by its id."""
@@ -137,7 +138,8 @@ def validate(
         If the source cannot be opened or the folder not be written.
     """
     chosen = profile or Profile.load(default_profile(address))
-    wanted = select(tests or chosen.tests)
+    # What nothing explains is looked for in every run, unless somebody names the tests by hand.
+    wanted = select(tests or ((*chosen.tests, RESIDUAL) if chosen.tests else ()))
     folder = None
     if out is not None:
         folder = out / "raw"
@@ -221,22 +223,43 @@ class _Run:
             takes = [self._take(test, stimulus) for stimulus in plan]
             if any(take is None for take in takes):
                 return replace(blank, reason="skipped by the operator")
+            if test.test == RESIDUAL:
+                takes = list(self._takes.values())
             context = Context(instruments=self._profile.instruments, expected=dict(self._profile.expected))
             measurements, curves = test.compute([take for take in takes if take is not None], context)
         except (DataError, SourceError) as error:
             return replace(blank, judgement=Judgement.INCONCLUSIVE, reason=f"could not be measured: {error}")
-        judged = tuple(self._judge(test.test, measurement) for measurement in measurements)
+        except Exception as error:  # noqa: BLE001 - one test that breaks must not take the report of the others along
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            said = f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
+            return replace(blank, judgement=Judgement.ERROR, reason=f"the test itself failed: {said}")
+        judged = [item for measurement in measurements for item in self._judge(test.test, measurement)]
+        judgements = [item.judgement for item in judged]
+        measured = {item.quantity for item in judged}
+        without = [item for item in self._profile.limits_of(test.test) if item.quantity not in measured]
+        reason = ""
+        if without:
+            judgements.append(Judgement.INCONCLUSIVE)
+            reason = f"not measured, though there is a limit: {', '.join(dict.fromkeys(i.quantity for i in without))}"
         return replace(
             blank,
-            judgement=worst([item.judgement for item in judged]),
-            measurements=judged,
+            judgement=worst(judgements),
+            measurements=tuple(judged),
+            reason=reason,
             takes=tuple(dict.fromkeys(take.key for take in takes if take is not None)),
             curves=curves,
         )
 
-    def _judge(self, test: str, measurement: Measurement) -> Measurement:
-        limit = self._profile.limit(test, measurement.quantity)
-        return replace(measurement, limit=limit, judgement=judge(measurement.value, measurement.uncertainty, limit))
+    def _judge(self, test: str, measurement: Measurement) -> list[Measurement]:
+        """Return the measurement once for each of its limits, the plain one where there is none."""
+        limits = self._profile.limits_of(test, measurement.quantity)
+        if not limits:
+            # A test may have found something by itself.
+            return [measurement]
+        return [
+            replace(measurement, limit=limit, judgement=judge(measurement.value, measurement.uncertainty, limit))
+            for limit in limits
+        ]
 
     def _take(self, test: BenchTest, stimulus: Stimulus) -> Take | None:
         if stimulus in self._takes:

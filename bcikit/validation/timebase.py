@@ -10,6 +10,9 @@ from bcikit.simulation.stimulus import BURST_PERIOD
 from bcikit.validation.results import Measurement
 from bcikit.validation.takes import Context, Take
 
+EDGE = 0.06
+"""Samples to which a straight line tells where an edge lies between two samples, for steps one or two samples wide."""
+
 Result = tuple[list[Measurement], dict[str, Any]]
 
 
@@ -162,19 +165,28 @@ def loss(takes: list[Take], context: Context) -> Result:
     longest = float(steps.max() - 1) / take.info.sfreq if len(steps) else 0.0
     measurements = [
         Measurement(quantity="loss", label="Samples lost", value=100 * share, unit="%", uncertainty=100 * float(u)),
-        Measurement(quantity="lost", label="Samples lost", value=float(lost), unit="samples"),
-        Measurement(quantity="longest_gap", label="Longest gap", value=1e3 * longest, unit="ms"),
+        Measurement(quantity="lost", label="Samples lost", value=float(lost), unit="samples", uncertainty=0.0),
+        # A whole number of samples: what is not known is where within a sample it began and ended.
+        Measurement(
+            quantity="longest_gap",
+            label="Longest gap",
+            value=1e3 * longest,
+            unit="ms",
+            uncertainty=2e3 / take.info.sfreq / np.sqrt(6) if longest else 0.0,
+        ),
     ]
     return measurements, {}
 
 
-def _rising(signal: NDArray[np.float64], samples: NDArray[np.int64]) -> NDArray[np.float64]:
+def rising(signal: NDArray[np.float64], samples: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return where a signal rises through half its height, in samples, interpolated."""
     low, high = np.quantile(signal, [0.02, 0.98])
     if high - low < 6 * np.median(np.abs(np.diff(signal))) or high <= low:
         high = signal.max()
     half = (low + high) / 2
     up = np.flatnonzero((signal[:-1] < half) & (signal[1:] >= half))
+    # Across a lost sample nobody knows where it rose.
+    up = up[samples[up + 1] - samples[up] == 1]
     share = (half - signal[up]) / np.maximum(signal[up + 1] - signal[up], 1e-12)
     edges = samples[up] + share * (samples[up + 1] - samples[up])
     # Noise on an edge may cross more than once: the first counts.
@@ -186,8 +198,8 @@ def trigger(takes: list[Take], context: Context) -> Result:
     del context
     take = takes[0]
     column = take.stimulus.channel if take.stimulus.channel is not None else take.signals[0]
-    edges = _rising(take.data[:, column], take.samples)
-    period, origin, _, _ = fit_line(take.samples, take.times)
+    edges = rising(take.data[:, column], take.samples)
+    period, origin, residual, _ = fit_line(take.samples, take.times)
     at = origin + period * edges
     markers = np.array([event.time for event in take.events])
     if not len(markers) or not len(at):
@@ -195,8 +207,17 @@ def trigger(takes: list[Take], context: Context) -> Result:
     near = np.argmin(np.abs(at[:, None] - markers), axis=1)
     delays = at - markers[near]
     delays = delays[np.abs(delays) < 0.45 / take.stimulus.frequency]
-    median, sd = float(np.median(delays)), float(np.std(delays, ddof=1))
+    if len(delays) < 10:
+        raise DataError(f"{len(delays)} pulses have a marker near them: too few. Send more, or look at the wiring.")
+    # The slope of the line through wandering stamps errs, and would be spread; a drift that is real has its own row.
+    when = near[: len(delays)] - np.mean(near[: len(delays)])
+    trend = np.polyfit(when, delays, 1)
+    median, sd = float(np.median(delays)), float(np.std(delays - np.polyval(trend, when), ddof=2))
     n = len(delays)
+    # Where the line lies is known as well as the mean of stamps that wander together; where an edge lies between two
+    # samples, to a few hundredths of one, whatever its shape.
+    u_line = float(np.std(residual)) * np.sqrt(correlation_time(residual) / len(residual))
+    u_edge = EDGE * period
     minutes = (at[-1] - at[0]) / 60
     slope = float(np.polyfit(at[: len(delays)], delays, 1)[0]) * 60 if minutes > 0 else 0.0
     measurements = [
@@ -205,14 +226,15 @@ def trigger(takes: list[Take], context: Context) -> Result:
             label=f"Pulse after its marker, median of {n}",
             value=1e3 * median,
             unit="ms",
-            uncertainty=2e3 * 1.2533 * sd / np.sqrt(n),
+            uncertainty=2e3 * float(np.sqrt((1.2533 * sd) ** 2 / n + u_line**2 + u_edge**2)),
         ),
         Measurement(
             quantity="trigger_sd",
             label="Spread of that, standard deviation",
             value=1e3 * sd,
             unit="ms",
-            uncertainty=2e3 * sd / np.sqrt(2 * max(n - 1, 1)),
+            # The square of what the edges add is in the square of the spread.
+            uncertainty=2e3 * float(np.hypot(sd / np.sqrt(2 * max(n - 1, 1)), u_edge**2 / (2 * max(sd, u_edge)))),
         ),
         Measurement(
             quantity="trigger_p95",
@@ -230,7 +252,7 @@ def end_to_end(takes: list[Take], context: Context) -> Result:
     """From the start of a burst at an input to the edge of the digital output at another, in the device's time."""
     del context
     take = takes[0]
-    out = _rising(take.data[:, take.signals[-1]], take.samples)
+    out = rising(take.data[:, take.signals[-1]], take.samples)
     # The generator keeps true time; the device's clock may not.
     period, _, _, _ = fit_line(take.samples, take.times)
     first = (0.5 + np.arange(int(take.stimulus.seconds / BURST_PERIOD))) * BURST_PERIOD / period
