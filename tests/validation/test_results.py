@@ -91,7 +91,7 @@ def test_what_a_run_leaves_behind(tmp_path):
     for name, digest in report.files.items():
         assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
     suite = ElementTree.parse(out / "junit.xml").getroot()[0]
-    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("2", "1", "1")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
     assert junit(report) == (out / "junit.xml").read_text(encoding="utf-8")
     html = (out / "report.html").read_text(encoding="utf-8")
     assert "data:image/png;base64," in html
