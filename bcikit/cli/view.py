@@ -30,6 +30,9 @@ def register(app: typer.Typer) -> None:
         ward: Annotated[
             bool, typer.Option("--ward", help="Serve a read-only page for a browser instead of opening a window.")
         ] = False,
+        ward_host: Annotated[
+            str, typer.Option("--ward-host", help="Serve that page to other computers at this address, with TLS.")
+        ] = "",
         size: Annotated[str, typer.Option("--size", help="Size of the window.")] = "1280x800",
         screenshot: Annotated[str, typer.Option("--screenshot", help="Save a picture there and close.")] = "",
         after: Annotated[float, typer.Option("--after", help="Seconds before the picture is taken.")] = 5.0,
@@ -37,10 +40,10 @@ def register(app: typer.Typer) -> None:
         """Look at a signal: live from a headset, a file or another program, or in a recorded session."""
         from bcikit.cli.launch import has_display
 
-        if ward:
+        if ward or ward_host:
             from bcikit.viewer.ward import serve
 
-            serve(source)
+            serve(source, host=ward_host or "127.0.0.1")
             return
         for package in ("PySide6", "pyqtgraph"):
             if find_spec(package) is None:

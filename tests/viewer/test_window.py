@@ -239,7 +239,7 @@ def test_views_are_saved_as_picture_drawing_and_table(window: ViewerWindow, tmp_
     rows = list(csv.reader(text.splitlines()))
     assert rows[0][0] == "Hz"
     assert len(rows) > 100
-    with pytest.raises(ArgumentError, match=r"\.png, \.svg or \.csv"):
+    with pytest.raises(ArgumentError, match=r"\.png, \.svg, \.pdf, \.csv"):
         save_view(window, tmp_path / "a.gif")
     with pytest.raises(ArgumentError, match="no table"):
         save_view(window, tmp_path / "b.csv")
