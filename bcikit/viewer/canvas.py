@@ -17,7 +17,7 @@ from bcikit.ui.theme import Theme, rgb
 from bcikit.viewer.columns import Columns, raster
 from bcikit.viewer.display import DisplayFilter
 from bcikit.viewer.montages import Montage
-from bcikit.viewer.still import BLOCK, AnyHistory, StillHistory
+from bcikit.viewer.still import AnyHistory, StillHistory
 
 REACH = 3.0
 """How many lanes a trace may leave its own; a larger peak is drawn up to there."""
@@ -196,10 +196,14 @@ class TraceCanvas(QWidget):
 
     def _fill_blocks(self, columns: Columns, history: StillHistory, start: int, end: int) -> bool:
         """Fill from the extremes of blocks where a column holds several and nothing is summed or filtered."""
-        if self.filter.active or self.montage.matrix is not None or columns.n_samples < 4 * BLOCK * columns.n_columns:
+        if self.filter.active or self.montage.matrix is not None:
             return False
-        first, stop = start // BLOCK, min(-(-end // BLOCK), history.low.shape[0])
-        columns.fill_blocks(history.low[first:stop], history.high[first:stop], first, BLOCK)
+        fitting = [level for level in history.levels if 2 * level[0] * columns.n_columns <= columns.n_samples]
+        if not fitting:
+            return False
+        block, low, high = fitting[-1]
+        first, stop = start // block, -(-end // block)
+        columns.fill_blocks(low[first:stop], high[first:stop], first, block)
         return True
 
     def settle_still(self, end: int) -> None:

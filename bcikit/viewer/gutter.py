@@ -1,10 +1,10 @@
 """What stands around the traces: their names on the left, the seconds below."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from PySide6.QtCore import QRect, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from bcikit.ui.theme import Theme
@@ -21,6 +21,8 @@ class Gutter(QWidget):
     def __init__(self, canvas: TraceCanvas, theme: Theme, glyph: Callable[[str], tuple[str, str]]) -> None:
         super().__init__()
         self._canvas, self._theme, self._glyph = canvas, theme, glyph
+        self._drawn: tuple[object, ...] = ()
+        self._picture = QPixmap()
         self.setFixedWidth(96)
         self.setToolTip(tr("Click a name to mark the channel bad, and again to take it back"))
 
@@ -29,16 +31,32 @@ class Gutter(QWidget):
         self.clicked.emit(self._canvas.channel_at(event.position().y()))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - Qt's name
-        """Draw the names."""
+        """Draw the names; anew only where they have changed, because whoever scrolls asks for them with every frame."""
+        names = [self._canvas.montage.labels[trace] for trace in self._canvas.shown]
+        glyphs = [self._glyph(name) for name in names]
+        ratio = self.devicePixelRatioF()
+        key = (tuple(names), tuple(glyphs), self.width(), self.height(), ratio)
+        if self._drawn != key:
+            self._drawn = key
+            self._picture = QPixmap(round(self.width() * ratio), round(self.height() * ratio))
+            self._picture.setDevicePixelRatio(ratio)
+            self._picture.fill(Qt.GlobalColor.transparent)
+            drawing = QPainter(self._picture)
+            self._draw(drawing, names, glyphs)
+            drawing.end()
         painter = QPainter(self)
-        shown: Sequence[int] = self._canvas.shown
-        lane = self.height() / max(1, len(shown))
-        font = painter.font()
+        if self._canvas.as_lines:
+            self._draw(painter, names, glyphs)
+        else:
+            painter.drawPixmap(QPoint(0, 0), self._picture)
+        painter.end()
+
+    def _draw(self, painter: QPainter, names: list[str], glyphs: list[tuple[str, str]]) -> None:
+        lane = self.height() / max(1, len(names))
+        font = self.font()
         font.setPixelSize(int(max(7, min(13, lane * 0.95))))
         painter.setFont(font)
         height = painter.fontMetrics().ascent()
-        names = [self._canvas.montage.labels[trace] for trace in shown]
-        glyphs = [self._glyph(name) for name in names]
         taken: list[float] = []
         # Where there is no room for all names, those of the bad electrodes come first.
         for row in sorted(range(len(names)), key=lambda row: {"BAD": 0, "WARN": 1}.get(glyphs[row][1], 2)):
@@ -51,7 +69,6 @@ class Gutter(QWidget):
             painter.setPen(QColor(self._theme.level(level) if level in ("BAD", "WARN") else self._theme.text))
             text = f"{shape} {name}" if shape else name
             painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
-        painter.end()
 
 
 class TimeAxis(QWidget):

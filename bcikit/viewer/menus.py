@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QDialog, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QMenu, QVBoxLayout, QWidget
 
+from bcikit.signal import BciError
 from bcikit.ui.theme import THEMES
 from bcikit.ui.words import LANGUAGES, tr
+from bcikit.viewer.annotations import to_mne, write_tsv
 from bcikit.viewer.choose import StartPage
 from bcikit.viewer.code import code_of
 from bcikit.viewer.dialogs import KeysDialog, SaveDialog
@@ -46,6 +48,7 @@ def _file_menu(window: "ViewerWindow", menu: QMenu) -> None:
     _add(menu, tr("Record, or end the recording"), "Ctrl+R", window.recording.toggle)
     menu.addSeparator()
     _add(menu, tr("Save a view (picture or table) ..."), "Ctrl+S", lambda: save_dialog(window).open())
+    _add(menu, tr("Save the annotations ..."), "", lambda: save_annotations(window))
     _add(menu, tr("Copy the code of this picture"), "Ctrl+Shift+C", lambda: copy_code(window))
     menu.addSeparator()
     _add(menu, tr("Close"), "Ctrl+Q", window.close)
@@ -66,6 +69,25 @@ def beside_dialog(window: "ViewerWindow") -> QDialog:
     layout.addWidget(page)
     dialog.resize(820, 520)
     return dialog
+
+
+def save_annotations(window: "ViewerWindow", path: str = "") -> None:
+    """Save the annotations as MNE reads them (-annot.fif, .csv, .txt) or as a table of BIDS (.tsv); asks where."""
+    if not path:
+        kinds = "MNE (*-annot.fif *.csv *.txt);;BIDS (*.tsv)"
+        path, _ = QFileDialog.getSaveFileName(window, tr("Save the annotations ..."), "notes-annot.fif", kinds)
+    if not path:
+        return
+    items, start = window.marking.items, window.marking.start
+    try:
+        if path.endswith(".tsv"):
+            write_tsv(items, Path(path), start=start)
+        else:
+            to_mne(items, start=start).save(path, overwrite=True, verbose="ERROR")
+    except (BciError, OSError, ValueError) as error:
+        window.statusBar().showMessage(str(error))
+        return
+    window.statusBar().showMessage(tr("Saved: {path}").format(path=path))
 
 
 def copy_code(window: "ViewerWindow") -> None:

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from bcikit.signal import Chunk, DataError, Recording
 from bcikit.viewer.history import History
 
-BLOCK = 128
-"""Samples of a block whose extremes are kept."""
+BLOCKS = (16, 256)
+"""Samples of the blocks whose extremes are kept: short ones for minutes, long ones for hours."""
 
 _ROWS = 1 << 16
 
@@ -37,20 +37,31 @@ class StillHistory:
         self.length = max(1, self.end)
         self.end_time = float(recording.times[-1]) if recording.n_times else 0.0
         self._times, self._samples = recording.times, samples
-        self.low, self.high = self._extremes()
+        self.levels = self._extremes()
 
-    def _extremes(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        count = -(-self.end // BLOCK)
-        low = np.full((count, self.info.n_channels), np.nan, dtype=np.float32)
-        high = low.copy()
-        with np.errstate(invalid="ignore"):
-            for first in range(0, self.end, _ROWS):
-                part = self._data[first : first + _ROWS]
-                cuts = np.arange(0, part.shape[0], BLOCK)
-                at = slice(first // BLOCK, first // BLOCK + cuts.size)
-                low[at] = np.fmin.reduceat(part, cuts, axis=0)
-                high[at] = np.fmax.reduceat(part, cuts, axis=0)
-        return low, high
+    def _extremes(self) -> list[tuple[int, NDArray[np.float32], NDArray[np.float32]]]:
+        """Return block length, smallest and largest value of each block; the long blocks are made of the short ones."""
+        found = []
+        low, high, before = self._data, self._data, 1
+        for block in BLOCKS:
+            ratio = block // before
+            count = -(-low.shape[0] // ratio)
+            lows = np.full((count, self.info.n_channels), np.nan, dtype=np.float32)
+            highs = lows.copy()
+            with np.errstate(invalid="ignore"):
+                for first in range(0, low.shape[0], _ROWS):
+                    cuts = np.arange(0, min(_ROWS, low.shape[0] - first), ratio)
+                    at = slice(first // ratio, first // ratio + cuts.size)
+                    lows[at] = np.fmin.reduceat(low[first : first + _ROWS], cuts, axis=0)
+                    highs[at] = np.fmax.reduceat(high[first : first + _ROWS], cuts, axis=0)
+            found.append((block, lows, highs))
+            low, high, before = lows, highs, block
+        return found
+
+    @property
+    def low(self) -> NDArray[np.float32]:
+        """Smallest values of the long blocks."""
+        return self.levels[-1][1]
 
     def append(self, chunk: Chunk) -> int:
         """Refuse: a recording is over.

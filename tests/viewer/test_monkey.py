@@ -1,4 +1,4 @@
-"""Ten thousand random actions on the viewer: no warning, no error, no growth. BCIKIT_MONKEY sets another number."""
+"""Random actions on the viewer: no warning, no error, no growth. BCIKIT_MONKEY sets how many."""
 
 import gc
 import os
@@ -20,15 +20,29 @@ from bcikit.viewer.annotations import Annotation
 from bcikit.viewer.folder import show_file
 from bcikit.viewer.window import ViewerWindow
 
-ACTIONS = int(os.environ.get("BCIKIT_MONKEY", "600"))
+ACTIONS = int(os.environ.get("BCIKIT_MONKEY", "300"))
 KEYS = [Qt.Key(code) for code in (*range(0x30, 0x3A), *range(0x41, 0x5B))] + [
     Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Tab, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_PageUp,
     Qt.Key.Key_PageDown, Qt.Key.Key_Plus, Qt.Key.Key_Minus, Qt.Key.Key_BracketLeft, Qt.Key.Key_BracketRight,
     Qt.Key.Key_Delete, Qt.Key.Key_F5, Qt.Key.Key_F6, Qt.Key.Key_F7, Qt.Key.Key_F12,
 ]  # fmt: skip
-LEFT_ALONE = ("Close", "Open", "Add a stream", "Save a view", "dark", "light", "English", "中文", "Change between",
-              "Detach",
-              "A file", "A recorded", "Choose", "Keys")  # fmt: skip
+LEFT_ALONE = (
+    "Close",
+    "Open",
+    "Add a stream",
+    "Save a view",
+    "Save the",
+    "dark",
+    "light",
+    "English",
+    "中文",
+    "Change between",
+    "Detach",
+    "A file",
+    "A recorded",
+    "Choose",
+    "Keys",
+)
 """Actions that leave the window, or wait for a person in a dialog of the system."""
 
 

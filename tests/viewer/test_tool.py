@@ -24,14 +24,15 @@ from bcikit.ui.keys import SpaceStops
 from bcikit.ui.orders import Orders
 from bcikit.ui.reader import StreamReader
 from bcikit.ui.theme import Theme
-from bcikit.viewer.annotations import Annotation, Annotations, beside, read_tsv, to_mne, write_tsv
+from bcikit.viewer.annotations import Annotation, Annotations, beside, read_tsv, write_tsv
 from bcikit.viewer.choose import PERSON, StartPage, recent, remember
 from bcikit.viewer.code import code_of
 from bcikit.viewer.folder import show_file, show_folder
+from bcikit.viewer.menus import save_annotations
 from bcikit.viewer.montages import make_montage, names_of, read_montage
 from bcikit.viewer.overview import band_course
 from bcikit.viewer.start import still_path
-from bcikit.viewer.still import BLOCK, StillHistory
+from bcikit.viewer.still import StillHistory
 from bcikit.viewer.window import ViewerWindow
 
 NAMES = ("Fp1", "F7", "F3", "Fz", "T3", "C3", "Cz", "A1", "A2")
@@ -164,7 +165,8 @@ def test_annotations_beside_a_file_are_read_back_by_mne_and_by_us(shown: ViewerW
     table = beside(edf).read_text(encoding="utf-8").splitlines()
     assert table[0].split("\t")[:3] == ["onset", "duration", "trial_type"]
     assert float(table[1].split("\t")[0]) == pytest.approx(kept.time - shown.marking.start, abs=1e-5)
-    made = to_mne(shown.marking.items, start=shown.marking.start)
+    save_annotations(shown, str(edf.with_name("one-annot.fif")))
+    made = mne.read_annotations(edf.with_name("one-annot.fif"))
     raw = mne.io.read_raw_edf(edf, verbose="ERROR").set_annotations(made)
     assert raw.annotations.description[0] == "artefact: blink after N, with A and C"
     assert raw.annotations.onset[0] == pytest.approx(5.0, abs=0.1)
@@ -365,8 +367,12 @@ def test_a_recording_with_a_gap_keeps_its_times() -> None:
     for sample in (0, 499, 700, 1999):
         assert still.time_at(sample) == pytest.approx(found.times[sample])
         assert still.sample_at(found.times[sample]) == sample
-    assert still.low.shape[0] == -(-2000 // BLOCK)
-    assert np.isnan(still.low[4]).all()
+    for block, low, high in still.levels:
+        assert low.shape[0] == -(-2000 // block)
+        whole = found.data[: 500 // block * block].reshape(-1, block, len(NAMES))
+        np.testing.assert_allclose(low[: len(whole)], whole.min(axis=1), rtol=1e-6)
+        np.testing.assert_allclose(high[: len(whole)], whole.max(axis=1), rtol=1e-6)
+    assert np.isnan(still.levels[0][1][36]).all()
 
 
 def test_the_overview_measures_the_power_of_the_band() -> None:
