@@ -155,6 +155,16 @@ def matrix(event: Event, before: Scene, *, rows: tuple[tuple[str, ...], ...], go
     return follow("p300-speller", event, before)
 
 
+def heard(event: Event, before: Scene) -> Scene:
+    """Return the scene of a speller by ear: closed eyes, and what to do for whoever looks all the same."""
+    head, _, what = event.name.partition("/")
+    if head == "cue" or event.name in ("phase/gaze", "phase/flash"):
+        return show("cue", before, Cue(symbol="eyes-closed", words=say("listen")))
+    if head == "select":
+        return show("chosen", before, Cue(symbol="", words=title(what)))
+    return follow("p300-auditory", event, before)
+
+
 def menu(event: Event, before: Scene, *, targets: tuple[Target, ...], size_deg: float) -> Scene:
     """Return the scene of an SSVEP menu."""
     head, _, what = event.name.partition("/")

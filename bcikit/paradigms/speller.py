@@ -8,11 +8,12 @@ from bcikit.paradigms.answers import best, probability_of, together
 from bcikit.paradigms.base import Calibration, WindowRequest
 from bcikit.paradigms.language import SPACE, LanguageModel
 from bcikit.paradigms.outline import Adjustable
-from bcikit.paradigms.pictures import matrix
+from bcikit.paradigms.pictures import heard, matrix
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.score import itr
 from bcikit.paradigms.settings import ParadigmSettings
-from bcikit.paradigms.speller_settings import DELETE, SpellerSettings
+from bcikit.paradigms.speller_settings import DELETE, TONES, SpellerSettings
+from bcikit.paradigms.stage import title
 from bcikit.paradigms.support import ERROR_POTENTIAL
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
@@ -113,6 +114,8 @@ class Speller(TrialParadigm):
     def scene(self, event: Event, before: Scene) -> Scene:
         """Return the items, the text that was written, and the words that are proposed."""
         s = self.settings
+        if s.sense == "auditory":
+            return heard(event, before)
         letters = 2 * sum(len(item) == 1 for item in s.items) > len(s.items)
         goal = ("" if letters else " ").join(s.copy_text).replace(SPACE, " ")
         return matrix(event, before, rows=s.rows, goal=goal, written=self.text)
@@ -132,6 +135,12 @@ class Speller(TrialParadigm):
         if trial.label:
             self.plan(trial, trial.start, f"cue/{trial.label}", seconds=s.gaze, data=data)
         self.plan(trial, trial.start, "phase/gaze", seconds=s.gaze)
+        if s.sense == "auditory" and trial.label:
+            # The item is said, and its tone is heard once, before they come in turn.
+            said = title(trial.label)
+            self.plan(trial, trial.start, "sound/item", data={"text": said.en, "text_zh": said.zh})
+            tone = {"frequency": self._tone(trial.label)}
+            self.plan(trial, self.at(trial, s.gaze / 2), "sound/beep", seconds=3 * s.flash, data=tone)
         self._begin_evidence()
         if self._words:
             self.plan(trial, trial.start, "prediction/words", data={"words": self._words})
@@ -159,8 +168,10 @@ class Speller(TrialParadigm):
         s = self.settings
         sample = self.at(trial, at)
         target = trial.label in group if trial.label else None
-        data = {"items": list(group), "target": target, "sequence": sequence, "index": index}
-        self.plan(trial, sample, "stimulus/flash", seconds=s.flash, data=data)
+        data: dict[str, Any] = {"items": list(group), "target": target, "sequence": sequence, "index": index}
+        if s.sense == "auditory":
+            data["frequency"] = self._tone(group[0])
+        self.plan(trial, sample, self._stimulus, seconds=s.flash, data=data)
         if target is not None:
             name = "label/target" if target else "label/nontarget"
             delay = self.schedule.samples(s.display_delay)
@@ -170,6 +181,14 @@ class Speller(TrialParadigm):
             length = self.schedule.samples(s.epoch[1] - s.epoch[0])
             about = {"items": group, "sequence": sequence}
             self._ask(WindowRequest(stop, length, final, trial.index, "flash", about, locked=sample))
+
+    @property
+    def _stimulus(self) -> str:
+        """Name of the event of a flash, or of a tone."""
+        return "stimulus/tone" if self.settings.sense == "auditory" else "stimulus/flash"
+
+    def _tone(self, item: str) -> float:
+        return TONES[self.settings.items.index(item)]
 
     def _order(self, last: tuple[str, ...]) -> list[tuple[str, ...]]:
         """Return a random order in which no item flashes twice running, where that can be."""
@@ -328,6 +347,8 @@ class Speller(TrialParadigm):
         light up together are thin strokes that cover far less than 0.006 sr of any field of 10 degrees.
         """
         s = self.settings
+        if s.sense == "auditory":
+            return []
         soa = s.soa
         most = max(sum(item in group for group in self._groups_of()) for item in s.items)
         seconds = s.max_sequences * len(self._groups_of()) * soa

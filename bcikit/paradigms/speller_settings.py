@@ -7,6 +7,9 @@ from pydantic import Field, field_validator, model_validator
 from bcikit.paradigms.language import SPACE
 from bcikit.paradigms.settings import Count, ParadigmSettings, Seconds, Share, Span
 
+TONES = (440.0, 740.0, 1245.0, 2093.0)
+"""Tones of items that are heard, in Hz: nine semitones apart, told apart by anybody."""
+
 DELETE = "<"
 """The item that takes back the last one."""
 
@@ -18,6 +21,8 @@ class SpellerSettings(ParadigmSettings):
     ----------
     mode : "row-column" or "single"
         What flashes together.
+    sense : "visual" or "auditory"
+        Items light up, or each has a tone of its own and the eyes stay closed.
     rows : list of list of str
         The items; a string stands for a row of its letters. ``_`` is the space and ``<`` takes back.
     flash, gap : float
@@ -51,6 +56,7 @@ class SpellerSettings(ParadigmSettings):
     """
 
     mode: Literal["row-column", "single"] = "row-column"
+    sense: Literal["visual", "auditory"] = "visual"
     rows: Annotated[tuple[tuple[str, ...], ...], Field(min_length=1, max_length=12)] = tuple(
         tuple(row) for row in ("ABCDEF", "GHIJKL", "MNOPQR", "STUVWX", "YZ_<12", "345678")
     )
@@ -104,6 +110,8 @@ class SpellerSettings(ParadigmSettings):
             unknown = sorted(set(getattr(self, key)) - set(items))
             if unknown:
                 problems.append(f"{key} uses {', '.join(unknown)}, which rows do not hold")
+        if self.sense == "auditory" and (self.mode != "single" or len(items) > len(TONES)):
+            problems.append(f'sense = "auditory" needs mode = "single" and at most {len(TONES)} items, a tone each')
         if self.min_sequences > self.max_sequences:
             problems.append("min_sequences must be at most max_sequences")
         if self.epoch[0] >= self.epoch[1]:

@@ -25,7 +25,7 @@ def perceive(event: Event, scene: Scene) -> Event | None:
     """
     name = event.name
     head, _, what = name.partition("/")
-    if name.startswith(_ALWAYS) or head == "sound":
+    if name.startswith(_ALWAYS) or head == "sound" or name == "stimulus/tone":
         return event
     if not scene.elements:
         return None

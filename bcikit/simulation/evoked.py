@@ -63,8 +63,9 @@ class Evoked:
             self._flicker(sample, event.duration, data, vigilance)
         elif name == "stimulus/off":
             self._waves.cut("flicker", sample + round(VISUAL_LATENCY * self._sfreq))
-        elif name == "stimulus/flash":
-            self._flash(sample, target=bool(data.get("target")), vigilance=vigilance)
+        elif name in ("stimulus/flash", "stimulus/tone"):
+            heard = name == "stimulus/tone"
+            self._flash(sample, target=bool(data.get("target")), vigilance=vigilance, heard=heard)
         elif name == "stimulus/code":
             self._code(sample, data, vigilance)
         elif name == "feedback/error":
@@ -113,11 +114,18 @@ class Evoked:
         t = np.arange(round((at + 3 * width) * self._sfreq) + 1) / self._sfreq
         return np.exp(-0.5 * ((t - at) / width) ** 2)
 
-    def _flash(self, sample: int, *, target: bool, vigilance: float, peak_uv: float | None = None) -> None:
+    def _flash(
+        self, sample: int, *, target: bool, vigilance: float, peak_uv: float | None = None, heard: bool = False
+    ) -> None:
         """Plan the visual response to every flash, and the P300 to the one that is waited for."""
         s, shapes = self._settings, self._shapes
-        self._waves.add(sample, 1.2 * self._bump(0.1, 0.018), shapes["occipital"])
-        self._waves.add(sample, -1.8 * self._bump(0.165, 0.025), shapes["occipital"])
+        if heard:
+            # N1 and P2 of a tone, at the vertex.
+            self._waves.add(sample, -2.0 * self._bump(0.1, 0.018), shapes["central"])
+            self._waves.add(sample, 1.6 * self._bump(0.18, 0.025), shapes["central"])
+        else:
+            self._waves.add(sample, 1.2 * self._bump(0.1, 0.018), shapes["occipital"])
+            self._waves.add(sample, -1.8 * self._bump(0.165, 0.025), shapes["occipital"])
         if not target:
             return
         interval = (sample - self._last_target) / self._sfreq
@@ -135,7 +143,7 @@ class Evoked:
         self._waves.add(sample, size * self._bump(latency, 0.07), shapes["parietal"])
         self._waves.add(sample, 0.4 * size * self._bump(latency - 0.02, 0.06), shapes["central"])
         early = -0.35 * size * self._bump(0.22, 0.03)
-        for site in ("occipital_left", "occipital_right"):
+        for site in () if heard else ("occipital_left", "occipital_right"):
             self._waves.add(sample, early, shapes[site])
         self._truth.add(sample, "p300", size_uv=size, latency=latency)
 

@@ -27,7 +27,7 @@ from bcikit.paradigms.scene import (
 )
 from bcikit.paradigms.schedule import Planned
 from bcikit.paradigms.settings import ParadigmSettings
-from bcikit.signal import ArgumentError, Event
+from bcikit.signal import ArgumentError, ConfigError, Event
 
 SHORT = {
     "motor-imagery": {"calibration_runs": 1, "feedback_runs": 1, "trials_per_run": 2},
@@ -232,3 +232,17 @@ def test_what_is_no_scene_is_refused_by_name(values, match):
 def test_each_kind_has_a_name_of_its_own():
     assert len(KINDS) == 15
     assert all(name == kind.kind for name, kind in KINDS.items())
+
+
+def test_by_ear_the_eyes_stay_closed_and_each_item_has_its_tone(played):
+    seen = played("p300-auditory", calibration_sequences=2, max_sequences=2)
+    tones = [event for event, _ in seen if event.name == "stimulus/tone"]
+    assert len({event.data["frequency"] for event in tones}) == 3
+    assert not any(event.name == "stimulus/flash" for event, _ in seen)
+    said = [event for event, _ in seen if event.name == "sound/item"]
+    assert {event.data["text"] for event in said} == {"YES", "NO", "NURSE"}
+    assert {event.data["text_zh"] for event in said} == {"是", "不", "护士"}
+    cues = [scene.find(Cue) for _, scene in seen if scene.name == "cue"]
+    assert {cue.symbol for cue in cues} == {"eyes-closed"}
+    with pytest.raises(ConfigError, match="auditory"):
+        make_paradigm({"base": "p300-auditory", "mode": "row-column", "rows": [["A", "B"], ["C", "D"]]})

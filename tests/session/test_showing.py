@@ -47,6 +47,11 @@ def test_the_twin_succeeds_with_the_picture_and_fails_without(name, settings):
 
 
 @pytest.mark.soak
+def test_answers_are_given_by_ear_with_closed_eyes_also_where_the_screen_is_blank():
+    assert run("p300-auditory", blank=True)["details"]["text"] == "YES NO NURSE"
+
+
+@pytest.mark.soak
 def test_a_driver_who_sees_no_brake_lights_gets_ready_for_nothing():
     settings = {"calibration_brakings": 40, "brakings": 20}
     seen = run("emergency-braking", **settings)["details"]

@@ -136,10 +136,11 @@ class SceneView(QWidget):
         if self._sounds is None:
             return
         event, name, audible = flip.event, flip.event.name, None
-        if name == "sound/beep":
+        if name in ("sound/beep", "stimulus/tone"):
             audible = self._sounds.play(float(event.data.get("frequency", 1000.0)), event.duration or 0.07)
         elif name.startswith("sound/"):
-            audible = self._sounds.speak(str(event.data.get("text", name[6:])), self.language)
+            text = event.data.get("text_zh") if self.language == "zh" else None
+            audible = self._sounds.speak(str(text or event.data.get("text", name[6:])), self.language)
         elif flip.scene is not None and name.startswith("advice/"):
             alert: Alert | None = flip.scene.find(Alert)
             if alert is not None:

@@ -36,8 +36,8 @@ export function speak(text, language) {
 /** Sound what an event asks for; returns whether it can be heard, null where it asks for nothing. */
 export function sound(event, scene, language) {
   const { name, data } = event;
-  if (name === "sound/beep") return tone(data?.frequency ?? 1000, event.duration || 0.07);
-  if (name.startsWith("sound/")) return speak(data?.text ?? name.slice(6), language);
+  if (name === "sound/beep" || name === "stimulus/tone") return tone(data?.frequency ?? 1000, event.duration || 0.07);
+  if (name.startsWith("sound/")) return speak((language === "zh" && data?.text_zh) || (data?.text ?? name.slice(6)), language);
   if (name.startsWith("select/")) return speak(String(data?.item ?? ""), language);
   const alert = name.startsWith("advice/") ? (scene?.elements ?? []).find(({ kind }) => kind === "warning") : undefined;
   if (alert === undefined) return null;
