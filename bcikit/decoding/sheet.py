@@ -124,9 +124,33 @@ class ModelSheet:
                 # What a sheet of an earlier version does not say has its default.
                 if key in content or key in ("classes", "ch_names", "filters"):
                     content[key] = tuple(content[key])
-            return cls(**content)
+            sheet = cls(**content)
         except (KeyError, TypeError) as error:
             raise ModelError(f"The model sheet is incomplete or has fields of another version: {error}.") from None
+        problems = sheet.problems()
+        if problems:
+            raise ModelError(f"The model sheet says what cannot be: {'; '.join(problems)}.")
+        return sheet
+
+    def problems(self) -> list[str]:
+        """Return what in the sheet no model can have: it decides what a model is given and what comes out of it."""
+        found = []
+        for name, low, high in (
+            ("sfreq", 1e-3, 1e6), ("reject", 0.0, 1.0), ("max_bad", 0.0, 1.0), ("tmin", -1e6, 1e6), ("tmax", -1e6, 1e6)
+        ):  # fmt: skip
+            value = getattr(self, name)
+            # Worded so that what is no number is refused.
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                found.append(f"{name} is {value!r}; it must be a number from {low:g} to {high:g}")
+        if type(self.n_times) is not int or not 0 < self.n_times <= 10**8:
+            found.append(f"n_times is {self.n_times!r}; it must be a number of samples")
+        for name in ("classes", "ch_names"):
+            texts = getattr(self, name)
+            if not all(isinstance(text, str) and text for text in texts) or len(set(texts)) != len(texts):
+                found.append(f"{name} are {list(texts)!r}; each must be a text of its own")
+        if self.idle is not None and self.idle not in self.classes:
+            found.append(f"idle is {self.idle!r}, which is none of the classes")
+        return found
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed."""

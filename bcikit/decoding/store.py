@@ -34,7 +34,8 @@ def write_model(path: str | Path, sheet: ModelSheet, content: dict[str, Any]) ->
         data = skops.io.dumps(content)
     except (TypeError, ValueError, NotImplementedError, AttributeError) as error:
         raise ModelError(f"The model cannot be stored without pickle: {error}.") from error
-    text = json.dumps({**sheet.to_dict(), "sha256": hashlib.sha256(data).hexdigest()}, indent=1)
+    values = {**sheet.to_dict(), "sha256": hashlib.sha256(data).hexdigest()}
+    text = json.dumps({**values, "sheet_sha256": _fingerprint(values)}, indent=1)
     part = target.with_name(target.name + ".part")
     try:
         with zipfile.ZipFile(part, "w") as archive:
@@ -105,7 +106,12 @@ def _read(path: Path) -> tuple[ModelSheet, bytes]:
         raise ModelError(f"There is no model file {path}.") from None
     except (OSError, zipfile.BadZipFile, KeyError, ValueError, RecursionError, NotImplementedError) as error:
         raise ModelError(f"{path} is no model file or is damaged: {error}.") from error
-    if not isinstance(values, dict) or values.pop("sha256", None) != hashlib.sha256(data).hexdigest():
+    if not isinstance(values, dict):
+        raise ModelError(f"{path} is no model file or is damaged: its sheet is no object.")
+    # A sheet of an earlier version has no checksum of its own.
+    stated = values.pop("sheet_sha256", None)
+    whole = stated is None or stated == _fingerprint(values)
+    if values.pop("sha256", None) != hashlib.sha256(data).hexdigest():
         raise ModelError(f"{path} is damaged: its content does not match its checksum.")
     try:
         # What is in the file is an archive itself: a small one may hold gigabytes of zeros.
@@ -113,7 +119,16 @@ def _read(path: Path) -> tuple[ModelSheet, bytes]:
             _check_size(inner, path)
     except zipfile.BadZipFile as error:
         raise ModelError(f"{path} holds no model: {error}.") from error
-    return ModelSheet.from_dict(values), data
+    sheet = ModelSheet.from_dict(values)
+    if not whole:
+        raise ModelError(f"{path} is damaged: its sheet does not match its checksum.")
+    return sheet, data
+
+
+def _fingerprint(values: dict[str, Any]) -> str:
+    """Return the checksum of what a sheet says, however it is laid out."""
+    text = json.dumps(json.loads(json.dumps(values)), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _check_size(archive: zipfile.ZipFile, path: Path) -> None:

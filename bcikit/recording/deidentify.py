@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.recording.session import Session
-from bcikit.recording.vocabulary import OWN_WORDS, holds_date, is_channel, is_plain, words_of
+from bcikit.recording.vocabulary import OWN_WORDS, holds_number, is_channel, is_plain
 from bcikit.signal import Event, RecordingError, StreamInfo, check_choice
 
 KEEP = ("all", "channels", "device", "texts")
@@ -24,7 +24,6 @@ _IDENTIFYING_KEYS = re.compile(
     r"address|phone|mail|serial|host|user|site|hospital|note|comment|insurance|family|given|source|mac|ip$",
     re.IGNORECASE,
 )
-_CODE_STYLE = re.compile(r"[a-z0-9][a-z0-9_/.+ -]{0,63}")
 _SHORTEST = 5
 """Strings of fewer bytes turn up in binary data by chance; a Chinese name of two letters has six."""
 
@@ -48,22 +47,13 @@ class Deidentifier:
         self._session = session
         self.identifiers = identifiers_of(session)
         self.replaced: dict[str, str] = {}
-        classes = {label for decision in session.decisions for label in decision.classes}
-        self._classes = frozenset(word for label in classes if self._harmless_code(label) for word in words_of(label))
-
-    def _harmless_code(self, text: str) -> bool:
-        """Return whether a text of the program's own configuration looks like a name in code, not one of a person."""
-        low = text.lower()
-        known = any(word.lower() in low for word in self.identifiers)
-        return not known and not holds_date(text) and _CODE_STYLE.fullmatch(text) is not None
 
     def event_name(self, event: Event) -> str:
         """Return the event's name, or "text-N" where it could name somebody; the same text gets the same number."""
         name = event.name
-        rest = " ".join(word for word in words_of(name) if word not in self._classes)
-        plain = not holds_date(name) and is_plain(rest)
-        own = event.source == "paradigm" and self._harmless_code(name)
-        if "texts" in self._keep or ((plain or own) and not self._named(name)):
+        # What it says counts, and not where it says it comes from: a stream of markers may be called like one of ours,
+        # and a class like a person.
+        if "texts" in self._keep or (is_plain(name) and not self._named(name)):
             return name
         return self._replacement(name, "text")
 
@@ -75,11 +65,12 @@ class Deidentifier:
         if isinstance(value, str):
             return value if is_plain(value) and not self._named(value) else None
         # A long whole number may be the number of a file or a device.
-        return value if abs(value) < 1e5 and not self._named(f"{value}") else None
+        known = holds_number(f"{value:g}") or self._named(f"{value}")
+        return value if abs(value) < 1e5 and not known else None
 
     def label(self, text: str | None) -> str | None:
         """Return the label of a class, or its replacement."""
-        if text is None or "texts" in self._keep or self._harmless_code(text) or is_plain(text):
+        if text is None or "texts" in self._keep or (is_plain(text) and not self._named(text)):
             return text
         return self._replacement(text, "text")
 

@@ -6,24 +6,30 @@ cut off are all found. The key of the file is random and wrapped by a key that s
 """
 
 import base64
+import contextlib
 import io
 import json
 import os
 import shutil
+import stat
 import struct
 import tarfile
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from bcikit.recording.header import read_header
 from bcikit.recording.layout import RECORDING
-from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
+from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError, check_int
 
 MAGIC = b"BCIKSEAL"
 BLOCK = 1 << 20
 _TAG = 16
+MOST_LOG2 = 19
+"""A file may ask for no more than 512 MiB before anybody knows whether it is one of ours."""
+
 SCRYPT_LOG2 = 17
 """Cost of the passphrase, 2**17 rounds with 8 blocks (128 MiB), as OWASP's password storage cheat sheet asks."""
 
@@ -65,6 +71,8 @@ def seal(folder: str | Path, path: str | Path, *, passphrase: str, cost: int = S
         raise RecordingError(f"{path} exists already; name another file.")
     if folder.resolve() in path.resolve().parents:
         raise ArgumentError(f"{path} lies in the folder that is sealed; name a file beside it.")
+    check_int("cost", cost, low=1, high=MOST_LOG2)
+    _refuse_links(folder)
     fresh: Path | None = None
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
@@ -116,6 +124,14 @@ def unseal(path: str | Path, folder: str | Path, *, passphrase: str) -> Path:
     return folder
 
 
+def _refuse_links(folder: Path) -> None:
+    """Refuse what could not be opened again, or would lead out of the folder when it is."""
+    for place in folder.rglob("*"):
+        mode = place.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise RecordingError(f"{place} is a link or no file; take it out of the session before it is sealed.")
+
+
 def _bare(member: tarfile.TarInfo) -> tarfile.TarInfo:
     """Leave out who owned a file."""
     member.uid = member.gid = 0
@@ -137,6 +153,12 @@ def _wrapping_key(passphrase: str, salt: bytes, cost: int) -> bytes:
     return Scrypt(salt=salt, length=32, n=1 << cost, r=8, p=1).derive(passphrase.encode())
 
 
+def _forms(passphrase: str) -> list[str]:
+    """Return the forms in which a keyboard may have given the same passphrase; it is sealed with the first."""
+    kinds: tuple[Literal["NFC", "NFD", "NFKC"], ...] = ("NFC", "NFD", "NFKC")
+    return list(dict.fromkeys([*(unicodedata.normalize(kind, passphrase) for kind in kinds), passphrase]))
+
+
 def _bound(header: bytes, number: int, *, last: bool) -> tuple[bytes, bytes]:
     """Return nonce and associated data of a block; the key is random for each file, so a counter is a fair nonce."""
     return struct.pack(">IQ", 0, number), header + struct.pack(">Q?", number, last)
@@ -148,7 +170,7 @@ class _SealWriter(io.RawIOBase):
     def __init__(self, file: BinaryIO, passphrase: str, cost: int) -> None:
         cipher = _cipher()
         key, salt, nonce = os.urandom(32), os.urandom(16), os.urandom(12)
-        wrapped = cipher(_wrapping_key(passphrase, salt, cost)).encrypt(nonce, key, MAGIC)
+        wrapped = cipher(_wrapping_key(_forms(passphrase)[0], salt, cost)).encrypt(nonce, key, MAGIC)
         encoded = {"salt": salt, "nonce": nonce, "key": wrapped}
         fields = {name: base64.b64encode(value).decode() for name, value in encoded.items()}
         values = {"version": 1, "cipher": "AES-256-GCM", "kdf": "scrypt", "log2_n": cost, **fields}
@@ -199,12 +221,14 @@ class _SealReader(io.RawIOBase):
             cost = int(fields["log2_n"])
         except (struct.error, ValueError, KeyError, TypeError) as error:
             raise RecordingError(f"{path} is damaged: its header cannot be read.") from error
-        if not 1 <= cost <= 22:
+        if not 1 <= cost <= MOST_LOG2:
             raise RecordingError(f"{path} is damaged: its header asks for 2**{cost} rounds.")
-        try:
-            key = cipher(_wrapping_key(passphrase, salt, cost)).decrypt(nonce, wrapped, MAGIC)
-        except (InvalidTag, ValueError):
-            raise RecordingError(f"{path} does not open: wrong passphrase, or its header was changed.") from None
+        for form in _forms(passphrase):
+            with contextlib.suppress(InvalidTag, ValueError):
+                key = cipher(_wrapping_key(form, salt, cost)).decrypt(nonce, wrapped, MAGIC)
+                break
+        else:
+            raise RecordingError(f"{path} does not open: wrong passphrase, or its header was changed.")
         self._cipher = cipher(key)
         self._blocks = self._decrypt(file)
         self._pending = b""

@@ -1,6 +1,7 @@
 """Words that name no person: what may leave the house as text, and what HED says of it."""
 
 import re
+import unicodedata
 
 _EVENT_WORDS_TEXT = """
 abort aborted adapt alarm alpha annotation anonymous answer arm armed arrow artefact artifact asleep attempt
@@ -42,7 +43,22 @@ OWN_WORDS = frozenset(_OWN_TEXT.split())
 """Words of the files themselves: they are in every export, so they tell nothing of a machine that is called so."""
 
 _CODE = re.compile(r"[A-Za-z]{0,2}\d{1,3}|\d{1,5}|[A-Za-z]")
-_DATE = re.compile(r"\d{1,4}\s*[-./:]\s*\d{1,2}\s*[-./:]\s*\d{1,4}|(?<!\d)(19|20)\d{6}(?!\d)")
+_DATE = re.compile(
+    r"\d{1,4}\s*[-./:]\s*\d{1,2}\s*[-./:]\s*\d{1,4}"
+    r"|(?<!\d)(19|20)\d{6}(?!\d)"
+    # With blanks, a year must be seen, or three numbers of two digits.
+    r"|(?<!\d)(19|20)\d\d[\s_,年]+\d{1,2}([\s_,月]+\d{1,2})?(?!\d)"
+    r"|(?<!\d)\d{1,2}[\s_,]+\d{1,2}[\s_,]+(19|20)\d\d(?!\d)"
+    r"|(?<!\d)\d\d[\s_]+\d\d[\s_]+\d\d(?!\d)"
+)
+_YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
+_COORDINATES = re.compile(r"\d+[.,]\d+\D+\d+[.,]\d+")
+_WHO = re.compile(
+    r"\b(patient|subject|participant|person|therapist|clinician|operator|user|number|mrn|id)\W*_*(\d+)", re.I
+)
+_MOST_DIGITS = 6
+"""In a text that names nobody; more are a telephone, record or insurance number, in groups or not."""
+
 _ELECTRODE = re.compile(
     r"(fpz?|afp|af|aff|f|ff|ft|ftt|fc|fcc|fft|t|tt|tp|ttp|tpp|c|cc|cp|ccp|cpp|p|pp|ppo|po|poo|o|oi|i|ep|n)"
     r"(z|\d{1,2})?h?[lr]?",
@@ -57,21 +73,46 @@ def words_of(text: str) -> list[str]:
 
 def holds_date(text: str) -> bool:
     """Return whether something in the text looks like a date, a time or an address of a machine."""
-    return _DATE.search(text) is not None
+    return _DATE.search(_plain_digits(text)) is not None
+
+
+def holds_number(text: str) -> bool:
+    """Return whether the numbers in a text may belong to a person, a place or a year.
+
+    More digits than an experiment needs, in one number or in groups; a number of three digits or more behind "patient"
+    and its like; a year; coordinates.
+    """
+    text = _plain_digits(text)
+    if sum(letter.isdigit() for letter in text) > _MOST_DIGITS or _YEAR.search(text) or _COORDINATES.search(text):
+        return True
+    if any(len(match.group(2)) >= 3 for match in _WHO.finditer(text)):
+        return True
+    # Groups of a longer number: two of three digits or more.
+    return len(re.findall(r"(?<![\d.])\d{3,}", text)) >= 2
+
+
+def _plain_digits(text: str) -> str:
+    """Return the text with digits of any script and width as those of ASCII."""
+    folded = unicodedata.normalize("NFKC", text)
+    return "".join(str(unicodedata.digit(letter)) if letter.isdigit() else letter for letter in folded)
 
 
 def is_plain(text: str, allowed: frozenset[str] = EVENT_WORDS) -> bool:
     """Return whether a text is made of allowed words, short numbers and short codes only, and holds no date."""
-    if holds_date(text):
+    if holds_date(text) or holds_number(text):
         return False
     return all(word.lower() in allowed or _CODE.fullmatch(word) for word in words_of(text))
 
 
 def is_channel(name: str) -> bool:
     """Return whether a channel name is an electrode of the 10-05 system (bipolar ones, too) or an ordinary word."""
-    return not holds_date(name) and all(
-        word.lower() in CHANNEL_WORDS or _ELECTRODE.fullmatch(word) or _CODE.fullmatch(word) or _numbered(word)
-        for word in words_of(name)
+    return (
+        not holds_date(name)
+        and not holds_number(name)
+        and all(
+            word.lower() in CHANNEL_WORDS or _ELECTRODE.fullmatch(word) or _CODE.fullmatch(word) or _numbered(word)
+            for word in words_of(name)
+        )
     )
 
 

@@ -207,3 +207,37 @@ def test_damaged_and_missing_files_are_clear_errors(model, tmp_path):
     with pytest.raises(ModelError, match="cannot be written"):
         model.save(tmp_path / "no" / "folder" / "m")
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.requirement("SAF-099")
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"classes": ["right", "left"]},
+        {"reject": float("nan")},
+        {"n_times": -1},
+        {"max_bad": 5},
+        {"sfreq": "100"},
+        {"ch_names": ["C3", "C3"]},
+        {"classes": ["left", 3]},
+        {"n_times": True},
+        {"idle": "nothing"},
+        {"reject": 10**400},
+    ],
+)
+def test_a_sheet_that_was_changed_or_says_what_cannot_be_is_refused(model, tmp_path, change, signed):
+    path = model.save(tmp_path / "m")
+    with zipfile.ZipFile(path) as archive:
+        sheet, data = json.loads(archive.read("sheet.json")), archive.read("model.skops")
+    sheet |= change
+    if not signed:
+        # As an earlier version wrote it: nothing but the values themselves can be looked at.
+        del sheet["sheet_sha256"]
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("sheet.json", json.dumps(sheet))
+        archive.writestr("model.skops", data)
+    if not signed and "classes" in change and "right" in change["classes"]:
+        return
+    with pytest.raises(ModelError, match=r"cannot be|does not match its checksum"):
+        Model.load(path)

@@ -17,6 +17,7 @@ from bcikit.recording import (
     export_fif,
     read_session,
 )
+from bcikit.recording.deidentify import Deidentifier
 from bcikit.recording.fif import NOBODY, blank_identities
 from bcikit.recording.vocabulary import is_channel, is_plain
 from bcikit.signal import Chunk, Decision, Event, RecordingError, StreamInfo
@@ -211,3 +212,38 @@ def test_ordinary_channel_names_stay(name: str) -> None:
 @pytest.mark.parametrize("name", ["Erika", "C3 Mustermann", "SN12345", "EEG 1964-08-12"])
 def test_other_channel_names_go(name: str) -> None:
     assert not is_channel(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "phone 030 1234 567", "0151 234 567 89", "47 11 08 15", "4711 0815", "id 4711 0815", "patient 12345",
+        "subject_1234", "patient123", "born 1964 08 12", "1964_08_12", "12 08 1964", "１９６４-０８-１２",
+        "１９６４０８１２", "1964年8月12日", "١٩٦٤-٠٨-١٢", "Aux 1964", "52.5200 13.4050", "52.52, 13.40", "12_08_64",
+        "mustermann", "cue/mustermann", "erika mustermann called", "王小明", "left mustermann", "mrn 00815",
+    ],
+)  # fmt: skip
+def test_texts_that_may_name_somebody_do_not_leave(text: str, tmp_path: Path) -> None:
+    info = StreamInfo(name="eeg", sfreq=100.0, ch_names=("C3", text))
+    with SessionWriter(tmp_path / "s", info=info, config={"paradigm": {"name": "motor-imagery"}}) as writer:
+        writer.chunk(Chunk(np.zeros((10, 2)), np.arange(10) / 100.0, 0), 0.1)
+        for source in ("paradigm", "operator", "unity"):
+            # A marker stream may be called like one of ours.
+            writer.event(Event(name=text, time=0.05, source=source, value=text))
+            writer.event(Event(name=f"cue/{text}", time=0.05, source=source))
+        writer.decision(
+            Decision(time=0.1, sample=9, classes=("left", text.lower()), probabilities=(0.4, 0.6), label=text.lower())
+        )
+    check = Deidentifier(read_session(tmp_path / "s"))
+    for event in read_session(tmp_path / "s").events:
+        assert text.lower() not in check.event_name(event).lower()
+        assert check.event_value(event) is None
+    assert text.lower() not in str(check.label(text.lower())).lower()
+    assert text not in check.info(info).ch_names
+
+
+@pytest.mark.parametrize(
+    "name", ["cue/left", "trial/start", "trial 12", "block 3 trial 12", "S 12", "tone 1000", "stimulus/flicker 8", "T1"]
+)
+def test_words_of_experiments_leave_as_they_are(name: str) -> None:
+    assert is_plain(name)

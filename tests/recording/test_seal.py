@@ -106,3 +106,27 @@ def test_a_folder_is_not_sealed_into_itself(session_dir: Path) -> None:
     with pytest.raises(ArgumentError, match="beside it"):
         seal(session_dir, session_dir / "s.sealed", passphrase=PASSPHRASE, cost=CHEAP)
     assert not (session_dir / "s.sealed").exists()
+
+
+@pytest.mark.parametrize("target", ["/etc/hostname", "signals.xdf", "nowhere"])
+def test_a_session_with_a_link_is_not_sealed(session_dir: Path, tmp_path: Path, target: str) -> None:
+    (session_dir / "link").symlink_to(target)
+    with pytest.raises(RecordingError, match="is a link"):
+        seal(session_dir, tmp_path / "x.sealed", passphrase=PASSPHRASE, cost=CHEAP)
+    assert not (tmp_path / "x.sealed").exists()
+
+
+def test_a_passphrase_in_another_unicode_form_opens_it(session_dir: Path, tmp_path: Path) -> None:
+    composed, apart = "Schl\u00fcssel-\u00e9t\u00e9", "Schlu\u0308ssel-e\u0301te\u0301"
+    for number, (first, second) in enumerate(((composed, apart), (apart, composed))):
+        seal(session_dir, tmp_path / f"{number}.sealed", passphrase=first, cost=CHEAP)
+        assert unseal(tmp_path / f"{number}.sealed", tmp_path / f"opened{number}", passphrase=second).is_dir()
+
+
+def test_a_header_that_asks_for_gigabytes_is_refused(sealed: Path, tmp_path: Path, session_dir: Path) -> None:
+    raw = sealed.read_bytes()
+    sealed.write_bytes(raw.replace(b'"log2_n": 10', b'"log2_n": 22'))
+    with pytest.raises(RecordingError, match=r"2\*\*22 rounds"):
+        unseal(sealed, tmp_path / "opened", passphrase=PASSPHRASE)
+    with pytest.raises(ArgumentError, match="cost"):
+        seal(session_dir, tmp_path / "y.sealed", passphrase=PASSPHRASE, cost=22)
