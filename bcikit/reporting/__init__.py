@@ -4,3 +4,7 @@ from bcikit.reporting.figures import COLOURS, data_url, figure
 from bcikit.reporting.page import key_table, page, picture, section, table
 
 __all__ = ["COLOURS", "data_url", "figure", "key_table", "page", "picture", "section", "table"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

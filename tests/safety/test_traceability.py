@@ -45,7 +45,7 @@ def test_the_bill_of_materials(tmp_path):
     names = {component["name"] for component in bill["components"]}
     assert {"numpy", "scipy", "mne", "pyserial"} <= names
     assert "pytest" not in names
-    assert bill["metadata"]["component"]["name"] == "bcikit"
+    assert bill["metadata"]["component"]["name"] == "openbcikit"
     needs = {item["ref"].split("@")[0]: item.get("dependsOn", []) for item in bill["dependencies"]}
     assert any(ref.startswith("numpy@") for ref in needs["scipy"])
 

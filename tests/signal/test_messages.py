@@ -27,6 +27,7 @@ EVERY = (
     said.Progressed(what="Training", done=1, total=2),
     said.Beat(engine_age=0.1, time=2.0),
     said.Streams(raw={"name": "x"}, title="t", paradigm="p"),
+    said.Presented(event=Event(name="cue/left", time=1.0, sample=250), scene={"elements": []}),
     said.Input(kind="silence", values={"now": 3.0}, time=3.0),
 )
 
