@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bcikit.decoding.adaptation import AdaptiveModel
+    from bcikit.decoding.auto import AutoDecoder
     from bcikit.decoding.braking import BrakingDetector
     from bcikit.decoding.chance import accuracy_interval, chance_interval, chance_level
     from bcikit.decoding.cvep import ReconvolutionCca
+    from bcikit.decoding.encoder import EncoderDecoder
     from bcikit.decoding.erp import ErpLda, ErpStack, ErpTangent
     from bcikit.decoding.estimator import Decoder
     from bcikit.decoding.evidence import Accumulator, Evidence, Stopping
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from bcikit.decoding.trials import Epochs, epochs, join
 
 _WHERE = {
+    "EncoderDecoder": "encoder",
+    "AutoDecoder": "auto",
     "Accumulator": "evidence",
     "Acm": "riemann",
     "AdaptiveModel": "adaptation",
@@ -79,9 +83,11 @@ __all__ = [
     "Accumulator",
     "Acm",
     "AdaptiveModel",
+    "AutoDecoder",
     "BrakingDetector",
     "CspLda",
     "Decoder",
+    "EncoderDecoder",
     "Epochs",
     "ErpLda",
     "ErpStack",

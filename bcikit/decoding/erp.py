@@ -159,7 +159,9 @@ class ErpStack(Decoder):
         Weight of the tangent space.
     """
 
-    def __init__(self, *, sfreq: float, interval: float = 0.03125, templates: str = "erp", weight: float = 0.5) -> None:
+    def __init__(
+        self, *, sfreq: float, interval: float = 0.03125, templates: str = "xdawn", weight: float = 0.5
+    ) -> None:
         self.sfreq = sfreq
         self.interval = interval
         self.templates = templates

@@ -5,11 +5,79 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 
 from bcikit.decoding.estimator import Decoder, in_type_of
 from bcikit.signal import ArgumentError, DataError, MissingDependencyError, ModelError
 
 Array = NDArray[np.float64]
+
+
+class OnnxNetwork(BaseEstimator):
+    """A network in ONNX, run as it is by onnxruntime on one thread (extra ``onnx``); a saved model keeps its bytes.
+
+    Parameters
+    ----------
+    content : bytes
+        The file.
+    name : str
+        What errors call it.
+    """
+
+    def __init__(self, *, content: bytes, name: str = "the network") -> None:
+        self.content = content
+        self.name = name
+
+    @classmethod
+    def read(cls, path: str) -> Self:
+        """Return the network in a file.
+
+        Raises
+        ------
+        ModelError
+            If it is missing or no network.
+        """
+        try:
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise ModelError(f"{path} cannot be read: {error.strerror}.") from None
+        network = cls(content=content, name=path)
+        network._open()
+        return network
+
+    def _open(self) -> Any:
+        if not hasattr(self, "_session"):
+            try:
+                import onnxruntime
+            except ImportError:
+                raise MissingDependencyError("onnxruntime", "onnx", "A network in ONNX") from None
+            options = onnxruntime.SessionOptions()
+            # One thread: a decision every few milliseconds gains nothing from more and waits for busy cores.
+            options.intra_op_num_threads = options.inter_op_num_threads = 1
+            try:
+                self._session = onnxruntime.InferenceSession(self.content, options, providers=["CPUExecutionProvider"])
+            except Exception as error:
+                raise ModelError(f"{self.name} is no network that onnxruntime can run: {error}.") from error
+        return self._session
+
+    def run(self, data: Array) -> Array:
+        """Return the output for epochs ``(n, n_channels, n_times)``; a fourth axis is added where it wants one."""
+        session = self._open()
+        given = session.get_inputs()[0]
+        values = np.asarray(data, dtype=np.float32)
+        if len(given.shape) == 4:
+            values = values[:, None] if given.shape[1] == 1 else values[..., None]
+        try:
+            result = session.run(None, {given.name: values})[0]
+        except Exception as error:
+            raise ModelError(f"{self.name} does not take epochs of shape {data.shape}: {error}.") from error
+        return np.asarray(result, dtype=np.float64)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the session out of what is stored: it is opened again when it is needed."""
+        state: dict[str, Any] = dict(super().__getstate__())
+        state.pop("_session", None)
+        return state
 
 
 class OnnxDecoder(Decoder):
@@ -70,55 +138,18 @@ class OnnxDecoder(Decoder):
         self.n_features_in_ = n_channels
         if self.outputs not in ("logits", "probabilities"):
             raise ArgumentError(f"outputs is {self.outputs!r}; allowed: logits, probabilities.")
-        try:
-            self.network_ = Path(self.path).read_bytes()
-        except OSError as error:
-            raise ModelError(f"{self.path} cannot be read: {error.strerror}.") from None
-        self._open()
+        self.network_ = OnnxNetwork.read(self.path)
         found = self._run(np.zeros((1, n_channels, n_times)))
         if found.shape != (1, len(names)):
             raise ModelError(f"{self.path} gives {found.shape} for one epoch; expected (1, {len(names)}).")
         return self
 
-    def _open(self) -> None:
-        try:
-            import onnxruntime
-        except ImportError:
-            raise MissingDependencyError("onnxruntime", "onnx", "A network in ONNX") from None
-        options = onnxruntime.SessionOptions()
-        # One thread: a decision every few milliseconds gains nothing from more and waits for busy cores.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        try:
-            self._session = onnxruntime.InferenceSession(self.network_, options, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            raise ModelError(f"{self.path} is no network that onnxruntime can run: {error}.") from error
-
     def _run(self, data: Array) -> Array:
-        given = self._session.get_inputs()[0]
-        values = (data * self.scale).astype(np.float32)
-        if len(given.shape) == 4:
-            values = values[:, None] if given.shape[1] == 1 else values[..., None]
-        try:
-            result = self._session.run(None, {given.name: values})[0]
-        except Exception as error:
-            raise ModelError(f"{self.path} does not take epochs of shape {data.shape}: {error}.") from error
-        return np.asarray(result, dtype=np.float64)
+        return self.network_.run(data * self.scale)
 
     def _scores(self, data: Array) -> Array:
         found = self._run(data)[:, self._order]
         return np.log(np.maximum(found, 1e-12)) if self.outputs == "probabilities" else found
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the session out of what is stored."""
-        state: dict[str, Any] = dict(super().__getstate__())
-        state.pop("_session", None)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Open the session again."""
-        super().__setstate__(state)
-        if "network_" in state:
-            self._open()
 
 
 class ModuleDecoder(Decoder):

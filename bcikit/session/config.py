@@ -255,6 +255,9 @@ def _anchored(config: SessionConfig, folder: Path) -> SessionConfig:
                     "models": anchor(config.decoder.models)
                     if is_path(config.decoder.models)
                     else config.decoder.models,
+                    "encoder": f"onnx:{anchor(config.decoder.encoder.removeprefix('onnx:'))}"
+                    if config.decoder.encoder.startswith("onnx:")
+                    else config.decoder.encoder,
                     "error_model": anchor(config.decoder.error_model),
                 }
             ),

@@ -45,6 +45,8 @@ class DecoderSection(BaseModel):
     ----------
     name : str
         Name of a decoder (``bcikit evaluate --help`` lists them).
+    encoder : str
+        ``onnx:FILE``: a network gives embeddings, the decoder "encoder" trains its head on them, in place of `name`.
     model : str
         Path of a model file; then nothing is calibrated.
     start : "calibrate", "last" or "population"
@@ -81,6 +83,7 @@ class DecoderSection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = "csp-lda"
+    encoder: str = ""
     model: str = ""
     start: Literal["calibrate", "last", "population"] = "calibrate"
     models: str = ""
@@ -121,6 +124,13 @@ class DecoderSection(BaseModel):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def trained(self) -> tuple[str, dict[str, Any]]:
+        """Name and parameters of the decoder that is trained."""
+        if self.encoder:
+            return "encoder", {**self.parameters, "encoder": self.encoder}
+        return self.name, dict(self.parameters)
 
     @property
     def follows(self) -> bool:

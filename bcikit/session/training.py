@@ -107,7 +107,8 @@ def fit_model(
     trials = epochs(runs, events=cues, tmin=window.tmin, tmax=window.tmax)
     rest = rest_epochs(runs, trials) if config.decoder.recentre == "rest" else None
     if decoder is None:
-        decoder = make_decoder(config.decoder.name, sfreq=trials.sfreq, **config.decoder.parameters)
+        name, parameters = config.decoder.trained
+    decoder = make_decoder(name, sfreq=trials.sfreq, **parameters)
     model = Model.fit(
         decoder,
         trials,

@@ -278,6 +278,68 @@ def test_a_network_in_onnx_is_a_decoder(tmp_path):
         decoder.fit(X, y)
 
 
+def test_a_head_on_embeddings_of_a_network_learns_and_is_stored(tmp_path):
+    """Two architectures with random weights: a linear map, and a convolution with power and pooling."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(0)
+    onnx_file(tmp_path / "linear.onnx", 4, 100)
+    spatial = rng.standard_normal((8, 1, 4, 1)).astype(np.float32)
+    temporal = rng.standard_normal((8, 8, 1, 9)).astype(np.float32)
+    nodes = [
+        helper.make_node("Conv", ["x", "spatial"], ["a"]),
+        helper.make_node("Conv", ["a", "temporal"], ["b"]),
+        helper.make_node("Mul", ["b", "b"], ["c"]),
+        helper.make_node("GlobalAveragePool", ["c"], ["d"]),
+        helper.make_node("Log", ["d"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "shallow",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, 4, 100])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 8, 1, 1])],
+        [numpy_helper.from_array(spatial, "spatial"), numpy_helper.from_array(temporal, "temporal")],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save_model(made, str(tmp_path / "conv.onnx"))
+    y = np.array(["left", "right"])[np.arange(80) % 2]
+    X = rng.standard_normal((80, 4, 100))
+    X[y == "right", 0] *= 2.5
+    X[:, :2] += np.where(y == "left", 0.5, -0.5)[:, None, None] * np.array([1.0, -1.0])[:, None]
+    trials = Epochs(
+        X=X, y=y, groups=np.repeat([0, 1], 40), runs=np.repeat([0, 1], 40), samples=np.arange(80), sfreq=100.0,
+        tmin=0.0, tmax=1.0, ch_names=tuple("abcd"),
+    )  # fmt: skip
+    for name in ("linear", "conv"):
+        file = tmp_path / f"{name}.onnx"
+        model = Model.fit("encoder", trials, params={"encoder": f"onnx:{file}"})
+        assert model.scores.accuracy > 0.8, name
+        saved = model.save(tmp_path / f"{name}.skops")
+        file.unlink()
+        np.testing.assert_array_equal(Model.load(saved).probabilities(X[:5]), model.probabilities(X[:5]))
+    with pytest.raises(ModelError, match="cannot be read"):
+        Model.fit("encoder", trials, params={"encoder": "onnx:none.onnx"})
+    with pytest.raises(ArgumentError, match="export other networks"):
+        Model.fit("encoder", trials, params={"encoder": "braindecode:EEGNet"})
+
+
+def test_auto_takes_the_plain_decoder_unless_another_is_better_for_sure():
+    X, y = rhythm(60, seed=1)
+    easy = make_decoder("auto", sfreq=100.0).fit(X, y)
+    assert easy.chosen_ == "csp-lda"
+    assert "no other is better for sure" in easy.why_
+    # Without a mean difference amplitudes tell nothing, powers do.
+    worse = make_decoder("auto", sfreq=100.0, candidates=["erp-lda", "csp-lda"]).fit(X, y)
+    assert worse.chosen_ == "csp-lda"
+    assert "McNemar" in worse.why_
+    noise = np.random.default_rng(0).standard_normal((60, 6, 150))
+    assert make_decoder("auto", sfreq=100.0).fit(noise, y).chosen_ == "csp-lda"
+    with pytest.raises(ArgumentError, match="frequencies"):
+        make_decoder("auto", sfreq=100.0, task="ssvep").fit(X, y)
+
+
 def test_a_trainable_network_goes_through_the_same_interface():
     class Network:
         def fit(self, X, y):

@@ -18,7 +18,7 @@ from bcikit.signal import ArgumentError, DataError, Recording
 
 SFREQ = 128.0
 FREQUENCIES = {"0": 9.0, "1": 13.0}
-NETWORKS = ("onnx", "module")
+NETWORKS = ("onnx", "module", "encoder")
 NAMES = tuple(name for name in DECODERS if name not in NETWORKS)
 WEIGHTED = ("tangent-lr", "tangent-svm", "mdm", "acm-svm", "xdawn-tangent", "erp-tangent", "errp-tangent")
 

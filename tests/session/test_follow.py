@@ -16,6 +16,7 @@ from bcikit.signal import ConfigError
 
 TASK = {"calibration_runs": 1, "feedback_runs": 1, "trials_per_run": 10, "eyes_open": 0.0, "eyes_closed": 0.0}
 TASK |= {"between_runs": 2.0, "instructions": 0.0}
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 BAND = [{"step": "bandpass", "l_freq": 7.0, "h_freq": 30.0, "order": 4}]
 
 

@@ -18,7 +18,13 @@ FILTERS: dict[str, tuple[dict[str, Any], ...]] = {
 """The causal pipeline of each paradigm where nothing else is asked for."""
 
 WINDOWS = {"motor-imagery": (0.5, 3.0), "ssvep": (0.15, 2.15), "p300": (0.0, 0.8)}
-RECOMMENDED = {"motor-imagery": "tangent-lr", "ssvep": "ssvep-stack", "p300": "erp-stack"}
+RECOMMENDED = {
+    "motor-imagery": "tangent-lr",
+    "ssvep": "ssvep-stack",
+    "p300": "erp-stack",
+    "errp": "errp-lda",
+    "braking": "slow-lda",
+}
 
 _EEGMMIDB = re.compile(r"S(\d{3})R(\d{2}).*\.edf$", re.IGNORECASE)
 _IMAGERY = {
