@@ -1,16 +1,19 @@
 """MOABB: its datasets as recordings, and bcikit's decoders in its evaluations."""
 
+import warnings
 from collections.abc import Sequence
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from bcikit.decoding.evaluation.task import SubjectTrials, Task
+from bcikit.decoding.evaluation.task import Run, SubjectTrials, Task
 from bcikit.decoding.registry import make_decoder
 from bcikit.decoding.trials import epochs
 from bcikit.processing import Pipeline
-from bcikit.signal import DataError, Recording
+from bcikit.signal import DataError, MissingDependencyError, Recording
 
 
 class MoabbDecoder(ClassifierMixin, BaseEstimator):
@@ -125,3 +128,56 @@ def _with_annotations(raw: Any, dataset: Any) -> Any:
     copied = raw.copy()
     copied.set_annotations(mne.Annotations(onsets, [0.0] * len(rows), [names[row[2]] for row in rows]))
     return copied
+
+
+PREFIX = "moabb:"
+"""How a data set of MOABB is named where a folder could stand: ``moabb:BNCI2014_001``."""
+
+
+@cache
+def dataset_of(name: str) -> Any:
+    """Return a data set of MOABB by its name.
+
+    Raises
+    ------
+    DataError
+        If there is none; the message names some that are near.
+    MissingDependencyError
+        If MOABB is not installed.
+    """
+    import difflib
+
+    try:
+        from moabb.datasets.fake import FakeDataset
+        from moabb.datasets.utils import dataset_list
+    except ImportError as error:
+        raise MissingDependencyError("moabb", "moabb", "Data sets of MOABB") from error
+    known = {kind.__name__: kind for kind in (*dataset_list, FakeDataset)}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=5) or sorted(known)[:5]
+        raise DataError(f"MOABB has no data set {name!r}; near it are {', '.join(near)}.")
+    return known[name]()
+
+
+@lru_cache(maxsize=2)
+def _person(name: str, subject: int) -> dict[tuple[str, str], Recording]:
+    with warnings.catch_warnings():
+        # Of names that MOABB uses and MNE and pandas announce to be going; nothing a user of bcikit can do about it.
+        warnings.simplefilter("ignore")
+        return recordings(dataset_of(name), subject)
+
+
+def read_run(path: Path) -> Recording:
+    """Return a run by its name ``moabb:DATASET/SUBJECT/SESSION/RUN``."""
+    name, subject, session, run = str(path).removeprefix(PREFIX).split("/")
+    return _person(name, int(subject))[session, run]
+
+
+def runs_of(name: str, *, subjects: Sequence[int] | None = None) -> tuple[Run, ...]:
+    """Return the runs of a data set, and whose each is."""
+    found = []
+    for subject in dataset_of(name).subject_list if subjects is None else subjects:
+        for session, run in _person(name, subject):
+            path = Path(f"{PREFIX}{name}/{subject}/{session}/{run}")
+            found.append(Run(path=path, subject=str(subject), session=session))
+    return tuple(found)

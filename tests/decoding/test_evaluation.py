@@ -178,6 +178,21 @@ def test_decoders_run_in_moabb_and_its_data_load_here():
         recordings(dataset, 9)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_moabb_data_set_is_evaluated_by_one_command():
+    pytest.importorskip("moabb")
+    result = run(
+        "evaluate", "moabb:FakeDataset", "-p", "motor-imagery", "-d", "csp-lda", "--events", "fake1=left,fake2=right",
+        "--window", "0.5", "2.5", "--split", "leave-run-out", "--json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    (found,) = json.loads(result.output)
+    assert found["n_subjects"] > 1
+    assert len({run["session"] for run in found["runs"]}) > 1
+    with pytest.raises(DataError, match="no data set 'Fake'"):
+        find_tasks(Path("moabb:Fake"), paradigm="motor-imagery")
+
+
 def reach(data_dir, folder, paradigm, index, split, decoder=None, subjects=None):
     """Return a task's result under one split."""
     task = find_tasks(data_dir / folder, paradigm=paradigm)[index]

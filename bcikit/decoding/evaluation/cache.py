@@ -44,8 +44,20 @@ def hash_file(path: Path) -> str:
 
 def hash_run(run: Run) -> str:
     """Return the SHA-256 of a recording and of the files that belong to it (same name, other suffix; BIDS tables)."""
+    if str(run.path).startswith("moabb:"):
+        return hash_data(run)
     beside = [run.path] if run.path.is_dir() else sorted(run.path.parent.glob(f"{run.path.stem.removesuffix('_eeg')}*"))
     return digest([(file.name, hash_file(file)) for file in beside] + [dict(run.options)])
+
+
+def hash_data(run: Run) -> str:
+    """Return the SHA-256 of a recording: of its file, or, where it is none, of its samples."""
+    if not str(run.path).startswith("moabb:"):
+        return hash_file(run.path)
+    recording = run.read()
+    found = hashlib.sha256(np.ascontiguousarray(recording.data).tobytes())
+    found.update(json.dumps([event.to_dict() for event in recording.events]).encode())
+    return found.hexdigest()
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bcikit.decoding.evaluation.cache import digest, hash_file, write_whole
+from bcikit.decoding.evaluation.cache import digest, hash_data, hash_file, write_whole
 from bcikit.decoding.evaluation.run import TaskResult, evaluate_task
 from bcikit.decoding.evaluation.task import Run, Task, load_task
 from bcikit.decoding.sheet import now_utc, package_versions
@@ -95,8 +95,8 @@ def _task(result: TaskResult) -> dict[str, Any]:
         "paradigm": task.paradigm,
         "runs": [
             {
-                "path": str(run.path.resolve()), "subject": run.subject, "session": run.session,
-                "sha256": hash_file(run.path), "options": _plain(run.options),
+                "path": _place(run.path), "subject": run.subject, "session": run.session,
+                "sha256": hash_data(run), "options": _plain(run.options),
             }
             for run in task.runs
         ],
@@ -118,6 +118,10 @@ def _task(result: TaskResult) -> dict[str, Any]:
         },
         "failures": dict(result.failures),
     }  # fmt: skip
+
+
+def _place(path: Path) -> str:
+    return str(path if str(path).startswith("moabb:") else path.resolve())
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,9 +198,9 @@ def check_card(
         runs, missing = [], []
         for run in one["runs"]:
             path = moved.get(run["sha256"], Path(run["path"]))
-            if not path.exists():
+            if not path.exists() and not str(path).startswith("moabb:"):
                 missing.append(f"{run['path']} is not here")
-            elif hash_file(path) != run["sha256"]:
+            elif hash_data(_run(path, run)) != run["sha256"]:
                 missing.append(f"{path} is not the recording of the card (other content)")
             else:
                 runs.append(_run(path, run))

@@ -88,6 +88,8 @@ def find_tasks(
     """
     check_choice("paradigm", paradigm, PARADIGMS)
     path = Path(folder)
+    if str(folder).startswith("moabb:"):
+        return [_moabb(str(folder).removeprefix("moabb:"), paradigm, events, window, frequencies)]
     if not path.exists():
         raise DataError(f"There is no {path}.")
     if events is None and layout is None:
@@ -103,6 +105,21 @@ def find_tasks(
             f"(--events 'T1=left,T2=right'). Its first recording has {_events_of(found)}."
         )
     return [_generic(path, found, paradigm, events, window, frequencies)]
+
+
+def _moabb(
+    name: str,
+    paradigm: str,
+    events: Mapping[str, str] | None,
+    window: tuple[float, float] | None,
+    frequencies: Mapping[str, float] | None,
+) -> Task:
+    """Return the task of a MOABB data set; its events stand for themselves where nothing else is asked for."""
+    from bcikit.decoding.moabb import dataset_of, runs_of
+
+    found = Found(runs=runs_of(name), how="as MOABB has them")
+    chosen = dict(events) if events is not None else {event: event for event in dataset_of(name).event_id}
+    return _generic(Path(name), found, paradigm, chosen, window, frequencies)
 
 
 def _events_of(found: Found) -> str:

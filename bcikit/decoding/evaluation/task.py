@@ -25,7 +25,11 @@ class Run:
     """How to read it: unit, sfreq, stream, ... as `read_recording` takes them."""
 
     def read(self) -> Recording:
-        """Return the recording: a session folder of bcikit, or a file of any format."""
+        """Return the recording: a session folder of bcikit, a file of any format, or a run of a MOABB data set."""
+        if str(self.path).startswith("moabb:"):
+            from bcikit.decoding.moabb import read_run
+
+            return read_run(self.path)
         own = self.path / "signals.xdf"
         return read_recording(own if own.is_file() else self.path, **self.options)
 
