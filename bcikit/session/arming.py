@@ -2,28 +2,9 @@
 
 from bcikit.safety import GateSettings
 from bcikit.safety.arming import ArmRequest, person_problems
-from bcikit.safety.consent import Consent, load_screening
 from bcikit.session.config import SessionConfig
 
 _PEOPLE = frozenset({"vr", "fes", "robot", "vehicle-sim"})
-
-
-def arm_request(config: SessionConfig, *, operator: str, stimulus: str = "") -> ArmRequest:
-    """Return what the session file brings to arm it: consent and screening from their files.
-
-    Raises
-    ------
-    ConfigError
-        If a file cannot be read, or is not what it should be.
-    """
-    section = config.arming
-    return ArmRequest(
-        operator=operator,
-        subject=config.session.subject,
-        consent=Consent.load(section.consent) if section.consent else None,
-        screening=load_screening(section.screening) if section.screening else None,
-        stimulus=stimulus,
-    )
 
 
 def needed_idle_seconds(gate: GateSettings) -> float:

@@ -17,7 +17,7 @@ SUBJECT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$"
 class Section(BaseModel):
     """A table of the session file: unknown keys are refused, values cannot change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SessionSection(Section):

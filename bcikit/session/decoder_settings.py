@@ -17,7 +17,7 @@ class StopSection(BaseModel):
         As there; where `max_seconds` is left out, a trial ends when the paradigm says.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     confidence: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.9
     min_seconds: Annotated[float, Field(ge=0.0, le=600.0)] = 0.0
@@ -80,7 +80,7 @@ class DecoderSection(BaseModel):
         Parameters of the decoder.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = "csp-lda"
     encoder: str = ""
@@ -95,8 +95,8 @@ class DecoderSection(BaseModel):
     error_threshold: Annotated[float, Field(ge=0.5, lt=1.0)] = 0.8
     error_mode: Literal["veto", "correct"] = "veto"
     stop: StopSection | None = None
-    tmin: float = 0.5
-    tmax: float = 3.0
+    tmin: Annotated[float, Field(ge=-60.0, le=600.0)] = 0.5
+    tmax: Annotated[float, Field(ge=-60.0, le=600.0)] = 3.0
     reject: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     parameters: dict[str, Any] = Field(default_factory=dict)
 

@@ -35,8 +35,13 @@ def check_folder(folder: str, *, new: bool = False) -> Path:
         If it, or the nearest folder above it that exists, is not writable.
     """
     path = wanted = Path(folder).absolute()
-    while not path.exists():
-        path = path.parent
+    try:
+        if "\0" in folder:
+            raise OSError("a name cannot hold NUL")
+        while not path.exists():
+            path = path.parent
+    except OSError as error:
+        raise BciError(f"{folder[:60]!r} cannot be a folder: {error.strerror or error}.") from None
     if not path.is_dir():
         raise BciError(f"{path} is a file; a session needs a folder.")
     if not os.access(path, os.W_OK | os.X_OK):

@@ -13,8 +13,9 @@ from bcikit.paradigms import Paradigm
 from bcikit.processing import Pipeline
 from bcikit.safety import AuditLog, GateSettings, SafetySystem
 from bcikit.safety.arming import ArmRequest
+from bcikit.safety.consent import Consent, load_screening
 from bcikit.safety.settings import REAL_ACTUATORS
-from bcikit.session.arming import arm_request, arming_problems, idle_seconds
+from bcikit.session.arming import arming_problems, idle_seconds
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig
 from bcikit.session.decider import Decider, Trainer
@@ -322,7 +323,7 @@ class _Planner:
         self._open_source()
         stream = None if self.source is None else self.source.info
         columns = None if stream is None else self._attempt("source.channels", lambda: columns_of(config, stream))
-        request = self._attempt("arming", lambda: self.request or arm_request(config, operator=self.operator))
+        request = self.request or self._brought()
         stimulus, error_model, rehearsal = "", None, Rehearsal()
         filtered: StreamInfo | None = None
         if stream is not None and columns is not None and pipeline is not None:
@@ -332,13 +333,14 @@ class _Planner:
             self._attempt("paradigm", lambda: paradigm.configure(fit_for, seed=config.session.seed))
             stimulus = self._attempt("stimulus", lambda: stimulus_result(config, paradigm)) or ""
             self._check_runs(runs, used)
-            trained = model
+            trained, before = model, len(self.problems)
             model = self._attempt(
                 "decoder", lambda: self._model(paradigm, fit_for) if trained is None else trained.attach(fit_for)
             )
+            decides = len(self.problems) == before
             error_model = self._attempt("decoder", lambda: find_error_model(config, used, sfreq=fit_for.sfreq))
             self._attempt("decoder", lambda: attach_errors(paradigm, config, error_model))
-            rehearsal = self._rehearse(paradigm, fit_for, gate, model, trained=bool(runs)) or Rehearsal()
+            rehearsal = self._rehearse(paradigm, fit_for, gate, model, trained=bool(runs) or not decides) or Rehearsal()
         if gate is not None and request is not None and paradigm is not None:
             asked = replace(request, stimulus=request.stimulus or stimulus)
             rests = filtered is not None and paradigm.resting() is not None
@@ -380,10 +382,23 @@ class _Planner:
         try:
             return part()
         except ConfigError as error:
-            self.problems += [f"{key}.{problem}" for problem in error.problems]
+            self.problems += [told(key, problem) for problem in error.problems]
         except BciError as error:
             self.problems.append(f"{key}: {error}")
         return None
+
+    def _brought(self) -> ArmRequest | None:
+        """Return what the files of the session bring to arm it."""
+        section, before = self.config.arming, len(self.problems)
+        consent = self._attempt("arming.consent", lambda: Consent.load(section.consent)) if section.consent else None
+        screening = (
+            self._attempt("arming.screening", lambda: load_screening(section.screening)) if section.screening else None
+        )
+        if len(self.problems) > before:
+            return None
+        return ArmRequest(
+            operator=self.operator, subject=self.config.session.subject, consent=consent, screening=screening
+        )
 
     def _check_recording(self) -> None:
         section = self.config.recording
@@ -531,6 +546,12 @@ class _Planner:
                 f"paradigm.settings: its calibration has {', '.join(few)}; {self.config.decoder.name} needs at least "
                 f"{least} trials of each class."
             )
+
+
+def told(key: str, problem: str) -> str:
+    """Return a problem of a table with its key: one that names a key of the table goes on from it."""
+    sentence = problem.partition(" ")[0] in ("is", "cannot", "there", "the")
+    return f"{key}: {problem}" if sentence else f"{key}.{problem}"
 
 
 def _can_touch(address: str) -> bool:

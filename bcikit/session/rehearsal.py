@@ -1,6 +1,7 @@
 """A paradigm run through without a signal: what it will ask for, before anyone sits in the chair."""
 
 import copy
+import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
@@ -12,6 +13,9 @@ LONGEST_SECONDS = 6 * 3600.0
 
 MOST_STEPS = 50_000
 """And for so many events and windows: what a speller flashes in an hour."""
+
+PATIENCE = 5.0
+"""Seconds that this may take; what is not seen by then is not judged."""
 
 
 @dataclass(slots=True)
@@ -88,7 +92,10 @@ def rehearse(paradigm: Paradigm, info: StreamInfo, *, seed: int, vote_s: float) 
         hear(played.on_decision(decision, verdict, request)[1])
 
     played.start(0, 0.0)
+    begun = time.monotonic()
     for _ in range(MOST_STEPS):
+        if time.monotonic() - begun > PATIENCE:
+            break
         at = played.next_sample
         if played.finished or at is None or at > LONGEST_SECONDS * info.sfreq:
             break

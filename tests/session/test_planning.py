@@ -68,7 +68,10 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         "calibration.files",
     ),
     "a folder that cannot be": ({"recording": {"folder": "/proc/none"}}, "recording.folder"),
-    "a consent that is not there": ({"arming": {"consent": "/nowhere/consent.json"}}, "arming"),
+    "a consent that is not there": ({"arming": {"consent": "/nowhere/consent.json"}}, "arming.consent: "),
+    "a folder with a name too long": ({"recording": {"folder": "/tmp/" + "a" * 5000}}, "recording.folder"),
+    "a folder with NUL in its name": ({"recording": {"folder": "/tmp/a\0b"}}, "recording.folder"),
+    "no earlier model": ({"decoder": {"start": "last", "models": "/nowhere"}}, "decoder: "),
 }
 
 
@@ -116,6 +119,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path, faults: list[str]) -> None:
         "an unknown decoder": ("source", "pipeline", "paradigm"),
         "a parameter of the decoder that is none": ("source", "pipeline", "paradigm"),
         "a model that is not there": ("source", "pipeline", "paradigm"),
+        "no earlier model": ("source", "pipeline", "paradigm"),
         "more votes than decisions": ("source", "pipeline", "paradigm"),
         "an output in real time only": ("source",),
         "an actuator behind pictures": ("gate",),
