@@ -138,7 +138,11 @@ class StartPage(QWidget):
         self._found.connect(self._show)
         for address in recent(settings):
             self._add(self.lately, (address, "", ""))
-        QTimer.singleShot(0, self.search)
+        # A timer of the page's own: it does not fire for a page that is gone.
+        first = QTimer(self)
+        first.setSingleShot(True)
+        first.timeout.connect(self.search)
+        first.start(0)
 
     def _list(self, name: str) -> QListWidget:
         made = QListWidget()
