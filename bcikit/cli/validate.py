@@ -1,11 +1,15 @@
 """`bcikit validate`: test a device, an amplifier, a stream."""
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from bcikit.simulation.stimulus import Stimulus
 
 
 def register(app: typer.Typer) -> None:
@@ -32,6 +36,11 @@ def register(app: typer.Typer) -> None:
         screen: Annotated[
             str, typer.Option("--screen", help="With 'timing': window, or page (a browser that you open).")
         ] = "window",
+        file: Annotated[
+            str,
+            typer.Option("--file", help="SOURCE is a recording, made with: short, 'sine:1000:10' (uV, Hz)."),
+        ] = "",
+        quick: Annotated[bool, typer.Option("--quick", help="Go or no-go in half a minute.")] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     ) -> None:
         """Test a device on the bench: noise, gain, distortion, timing, ... each with its uncertainty and limit.
@@ -49,7 +58,14 @@ def register(app: typer.Typer) -> None:
 
         chosen = Profile.load(profile or default_profile(source))
         wanted = tuple(name.strip().upper() for name in tests.split(",") if name.strip())
-        asks = not unattended and sys.stdin.isatty() and not source.startswith(("dut:", "sim:", "brainflow:synthetic"))
+        if quick:
+            chosen = dataclasses.replace(chosen, durations={**chosen.durations, "timing": 25.0})
+            wanted = wanted or ("V-RATE", "V-JIT", "V-LOSS", "V-RESID")
+        setup = _setup(file) if file else None
+        if setup is not None and ":" not in source:
+            source = f"file:{source}"
+        alone = quick or unattended or setup is not None
+        asks = not alone and sys.stdin.isatty() and not source.startswith(("dut:", "sim:", "brainflow:synthetic"))
         with _Progress(quiet=as_json) as progress:
             report = run(
                 source,
@@ -58,6 +74,7 @@ def register(app: typer.Typer) -> None:
                 tests=wanted,
                 ask=progress.ask if asks else None,
                 show=progress.show,
+                setup=setup,
             )
         if as_json:
             typer.echo(json.dumps(report.to_dict(), indent=1))
@@ -65,7 +82,27 @@ def register(app: typer.Typer) -> None:
             from bcikit.validation.console import print_report
 
             print_report(report, out)
+            if quick:
+                typer.echo("GO" if report.exit_code == 0 else "NO-GO: see the table")
         raise typer.Exit(report.exit_code)
+
+
+def _setup(text: str) -> "Stimulus":
+    """Return the set-up that a recording was made with: "short", "sine:UV:HZ", "square:UV:HZ"."""
+    from bcikit.signal import ArgumentError, check_choice
+    from bcikit.simulation.stimulus import Stimulus
+
+    kind, *numbers = text.split(":")
+    check_choice("--file", kind, ("short", "sine", "square"))
+    try:
+        values = [float(number) for number in numbers]
+    except ValueError:
+        values = []
+    if len(values) != (0 if kind == "short" else 2):
+        raise ArgumentError(f"--file is {text!r}; allowed: short, sine:MICROVOLTS:HERTZ, square:MICROVOLTS:HERTZ.")
+    if kind == "short":
+        return Stimulus(kind="short", seconds=86_400.0)
+    return Stimulus(kind=kind, seconds=86_400.0, amplitude_uv=values[0], frequency=values[1])
 
 
 class _Progress:

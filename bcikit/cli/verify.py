@@ -15,7 +15,8 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def verify(
         path: Annotated[
-            Path, typer.Argument(help="The card of an evaluation, or a session folder.", metavar="FILE|DIR")
+            Path,
+            typer.Argument(help="Card of an evaluation, session folder, folder of 'validate'.", metavar="FILE|DIR"),
         ],
         *,
         data: Annotated[Path | None, typer.Option(help="Folder of the recordings here, found by their hashes.")] = None,
@@ -24,11 +25,29 @@ def register(app: typer.Typer) -> None:
         jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes; -1 for all cores.")] = 1,
         json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     ) -> None:
-        """Check signature, data and every number of a card by computing them again; of a session folder, its checksums.
+        """Check signature, data and every number of a card by computing them again; of a folder, its checksums.
+
+        Of the folder that 'validate' wrote, the signature and the hash of every file.
 
         Ends with 1 if anything is not as it says.
         """
         if path.is_dir():
+            from bcikit.validation.verify import is_report, verify_report
+
+            if is_report(path):
+                result = verify_report(path)
+                wrong = list(result.problems)
+                if key is not None and result.key.replace(" ", "") != key.replace(" ", "").lower():
+                    wrong.append(f"signed by the key {result.key or 'of nobody'}, not {key}")
+                if json:
+                    dump({"path": str(path), "problems": wrong, "key": result.key, "files": result.n_files})
+                else:
+                    typer.echo(f"{path}: a device report of {result.n_files} files, signed by {result.key or 'nobody'}")
+                    for problem in wrong:
+                        typer.secho(f"  {problem}", fg=typer.colors.RED)
+                if wrong:
+                    raise typer.Exit(1)
+                return
             from bcikit.recording import read_session
 
             recording = read_session(path).recording

@@ -39,7 +39,7 @@ class Bench(Protocol):
         """Return the set-up whose recording serves for this one."""
 
 
-def bench_for(source: Source, *, ask: Ask | None, generator: bool) -> "Bench":
+def bench_for(source: Source, *, ask: Ask | None, generator: bool, setup: Stimulus | None = None) -> "Bench":
     """Return the bench that fits a source.
 
     Parameters
@@ -48,7 +48,11 @@ def bench_for(source: Source, *, ask: Ask | None, generator: bool) -> "Bench":
         Shows set-ups to an operator; None where nobody is there.
     generator : bool
         Whether the profile describes the device's own test signal.
+    setup : Stimulus or None
+        What was connected while a recording was made.
     """
+    if setup is not None:
+        return RecordedBench(setup)
     # A fault injector hides what it wraps.
     inner = getattr(source, "source", source)
     if isinstance(inner, Arrangeable):
@@ -134,6 +138,41 @@ class OperatorBench:
             return True
         self._last = stimulus
         return self._ask(f"{test.test} {test.title}: {describe(stimulus)}\n  {test.protocol}")
+
+
+class RecordedBench:
+    """A recording that was made with one set-up: every test that this set-up serves, and no other.
+
+    Parameters
+    ----------
+    setup : Stimulus
+        What was connected.
+    """
+
+    def __init__(self, setup: Stimulus) -> None:
+        self._setup = setup
+
+    def refuses(self, test: BenchTest) -> str:
+        """Return why a test cannot be done."""
+        if test.test in ("V-RATE", "V-JIT"):
+            return "a recording has times that were smoothed or made up; test the stream itself"
+        return "" if test.needs in ("bench", "stream") else "cannot be told from a recording"
+
+    def fits(self, stimulus: Stimulus) -> bool:
+        """Return whether the recording holds what a set-up asks for."""
+        return stimulus is self._setup
+
+    def same(self, stimulus: Stimulus) -> Stimulus:
+        """Return the recorded set-up where it is of the same kind and frequency, on all channels."""
+        own = self._setup
+        alike = stimulus.kind == own.kind and stimulus.frequency in (0.0, own.frequency)
+        alone = stimulus.channel is None and not stimulus.offset_uv and not stimulus.after
+        return own if stimulus.kind == "open" or (alike and alone) else stimulus
+
+    def arrange(self, test: BenchTest, stimulus: Stimulus) -> bool:
+        """Accept what was recorded."""
+        del test, stimulus
+        return True
 
 
 class FreeRunning:

@@ -1,5 +1,7 @@
 """The run of a bench: every test of a profile on one source, and what is left in the folder."""
 
+import contextlib
+import hashlib
 import json
 import platform
 import time
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.acquisition import Source, open_source
-from bcikit.signal import BciError, DataError, SourceError
+from bcikit.signal import BciError, DataError, MissingDependencyError, SourceError
 from bcikit.simulation.stimulus import Stimulus
 from bcikit.validation.bench import Ask, Bench, bench_for, describe, record
 from bcikit.validation.catalogue import RESIDUAL, TESTS, BenchTest
@@ -110,6 +112,7 @@ def validate(
     ask: Ask | None = None,
     show: Show | None = None,
     tests: tuple[str, ...] = (),
+    setup: Stimulus | None = None,
 ) -> Report:
     """Test a source.
 
@@ -127,6 +130,8 @@ def validate(
         Takes the progress.
     tests : tuple of str
         Ids, where not all of the profile are wanted.
+    setup : Stimulus or None
+        For a recording (``file:...``): what was connected while it was made.
 
     Returns
     -------
@@ -149,7 +154,7 @@ def validate(
             raise BciError(f"{out} cannot be written: {error}") from error
     begin = time.time()
     with open_source(raw_stamps(address)) as source:
-        bench = bench_for(source, ask=ask, generator=bool(chosen.expected))
+        bench = bench_for(source, ask=ask, generator=bool(chosen.expected), setup=setup)
         run = _Run(source, bench, chosen, folder, show or (lambda _text, _share: None))
         outcomes = run.all(wanted)
         report = Report(
@@ -182,13 +187,23 @@ def select(tests: tuple[str, ...]) -> tuple[BenchTest, ...]:
 
 
 def write(report: Report, out: Path) -> None:
-    """Write ``result.json``, ``report.html`` and ``junit.xml``."""
+    """Write ``result.json``, ``report.html`` and ``junit.xml``.
+
+    The result holds the hash of every other file and is signed with this user's key, where `cryptography` is installed.
+    """
+    from bcikit.signal.signing import sign
     from bcikit.validation.html import render
     from bcikit.validation.junit import junit
 
-    (out / "result.json").write_text(json.dumps(report.to_dict(), indent=1), encoding="utf-8")
-    (out / "junit.xml").write_text(junit(report), encoding="utf-8")
-    (out / "report.html").write_text(render(report), encoding="utf-8")
+    values: dict[str, Any] = {"kind": "bcikit device report", **report.to_dict()}
+    files = dict(report.files)
+    for name, text in (("junit.xml", junit(report)), ("report.html", render(report))):
+        (out / name).write_bytes(text.encode("utf-8"))
+        files[name] = hashlib.sha256(text.encode("utf-8")).hexdigest()
+    values["files"] = files
+    with contextlib.suppress(MissingDependencyError):
+        values = sign(values)
+    (out / "result.json").write_text(json.dumps(values, indent=1), encoding="utf-8")
 
 
 class _Run:
@@ -210,10 +225,16 @@ class _Run:
         plans = {
             test.test: [self._bench.same(s) for s in test.setups(self._source.info, self._profile)] for test in tests
         }
-        reasons = {test.test: self._bench.refuses(test) for test in tests}
+        reasons = {test.test: self._bench.refuses(test) or self._misfit(plans[test.test]) for test in tests}
         needed = {s for test in tests if not reasons[test.test] for s in plans[test.test]}
         self._total = sum(stimulus.seconds for stimulus in needed) or 1.0
         return tuple(self._one(test, plans[test.test], reasons[test.test]) for test in tests)
+
+    def _misfit(self, plan: list[Stimulus]) -> str:
+        """Return why a recording cannot serve for a test, or nothing."""
+        fits = getattr(self._bench, "fits", None)
+        missing = [describe(stimulus) for stimulus in plan if fits is not None and not fits(stimulus)]
+        return f"was not recorded: {missing[0]}" if missing else ""
 
     def _one(self, test: BenchTest, plan: list[Stimulus], reason: str) -> Outcome:
         blank = Outcome(test=test.test, title=test.title, judgement=Judgement.NOT_APPLICABLE, reason=reason)

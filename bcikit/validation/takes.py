@@ -1,6 +1,7 @@
 """Takes: one set-up of the bench and what was recorded with it."""
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,10 +75,38 @@ class Take:
             times=self.times,
             ch_names=np.array(self.info.ch_names),
             sfreq=np.array(self.info.sfreq),
+            # All that is needed to compute every value again.
+            setup=np.array(json.dumps(self.stimulus.to_dict())),
+            info=np.array(json.dumps(self.info.to_dict())),
             markers=stamps.reshape(-1, 2),
             impedances=np.empty(0) if self.impedances is None else self.impedances,
         )
         return path.name, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load_take(path: Path) -> Take:
+    """Return a take that was saved.
+
+    Parameters
+    ----------
+    path : Path
+        ``KEY.npz`` in the ``raw`` folder of a run.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        events = tuple(
+            Event(name="marker", time=float(time), sample=None if sample < 0 else int(sample))
+            for time, sample in file["markers"]
+        )
+        return Take(
+            key=path.stem,
+            stimulus=Stimulus(**json.loads(str(file["setup"]))),
+            info=StreamInfo.from_dict(json.loads(str(file["info"]))),
+            data=file["data"],
+            samples=file["samples"],
+            times=file["times"],
+            events=events,
+            impedances=file["impedances"] if file["impedances"].size else None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

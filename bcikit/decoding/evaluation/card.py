@@ -1,6 +1,5 @@
 """A card of an evaluation that another can check: hashes of the data, all that decides the numbers, a signature."""
 
-import base64
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -8,55 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bcikit.decoding.evaluation.cache import digest, hash_data, hash_file, write_whole
+from bcikit.decoding.evaluation.cache import digest, hash_data, hash_file
 from bcikit.decoding.evaluation.run import TaskResult, evaluate_task
 from bcikit.decoding.evaluation.task import Run, Task, load_task
 from bcikit.decoding.sheet import now_utc, package_versions
-from bcikit.signal import DataError, MissingDependencyError
+from bcikit.signal import DataError
+from bcikit.signal.signing import key_file, sign, signer
 from bcikit.version import __version__
 
 FORMAT = "bcikit evaluation card 1"
 TOLERANCE = 1e-9
 """By how much a number that is computed again may differ on another machine's arithmetic."""
-
-
-def _keys() -> Any:
-    try:
-        from cryptography.hazmat.primitives.asymmetric import ed25519
-    except ImportError as error:
-        raise MissingDependencyError("cryptography", "crypto", "Signing of cards") from error
-    return ed25519
-
-
-def key_file() -> Path:
-    """Return where this user's key is kept; it is made with the first card."""
-    from platformdirs import user_config_path
-
-    return user_config_path("bcikit") / "card-key"
-
-
-def _own_key() -> Any:
-    place = key_file()
-    if place.is_file():
-        return _keys().Ed25519PrivateKey.from_private_bytes(base64.b64decode(place.read_bytes()))
-    key = _keys().Ed25519PrivateKey.generate()
-    write_whole(place, base64.b64encode(key.private_bytes_raw()))
-    place.chmod(0o600)
-    return key
-
-
-def _bytes(values: Mapping[str, Any]) -> bytes:
-    """Return what is signed: the card without its signature, in one form whatever wrote it."""
-    kept = {key: value for key, value in values.items() if key != "signature"}
-    return json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def fingerprint(public: str) -> str:
-    """Return the short form of a public key, for people to compare."""
-    import hashlib
-
-    text = hashlib.sha256(base64.b64decode(public)).hexdigest()[:16]
-    return " ".join(text[at : at + 4] for at in range(0, 16, 4))
 
 
 def make_card(results: Sequence[TaskResult], *, splits: Sequence[str] | None, seed: int) -> dict[str, Any]:
@@ -81,11 +42,7 @@ def make_card(results: Sequence[TaskResult], *, splits: Sequence[str] | None, se
         "splits": None if splits is None else list(splits),
         "tasks": [_task(result) for result in results],
     }
-    key = _own_key()
-    public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
-    values["public_key"] = public
-    values["signature"] = base64.b64encode(key.sign(_bytes(values))).decode()
-    return values
+    return sign(values, key_file())
 
 
 def _task(result: TaskResult) -> dict[str, Any]:
@@ -183,14 +140,8 @@ def check_card(
         False to look at signature and data alone.
     """
     problems = []
-    public = str(values.get("public_key", ""))
-    try:
-        key = _keys().Ed25519PublicKey.from_public_bytes(base64.b64decode(public))
-        key.verify(base64.b64decode(str(values.get("signature", ""))), _bytes(values))
-        mark = fingerprint(public)
-    except MissingDependencyError:
-        raise
-    except Exception:  # noqa: BLE001 - whatever is wrong with it, it is no signature of this
+    mark = signer(values)
+    if not mark:
         return Checked(problems=("the signature is not that of this card: it was changed, or never signed",), key="")
     moved = {} if data is None else {hash_file(file): file for file in sorted(data.rglob("*")) if file.is_file()}
     n_numbers, largest = 0, 0.0

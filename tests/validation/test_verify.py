@@ -1,0 +1,100 @@
+"""The folder of a run: signed, and every flipped byte is seen; recordings judged without the device."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bcikit.cli.app import app
+from bcikit.signal import signing
+from bcikit.validation.takes import load_take
+
+pytest.importorskip("cryptography")
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signing, "key_file", lambda: root / "key")
+        done = invoke("validate", "dut:channels=2", "--tests", "V-GAIN,V-SKEW", "--out", root / "out")
+    assert done.exit_code == 0, done.output
+    return root / "out"
+
+
+def test_a_report_verifies(folder):
+    done = invoke("verify", folder, "--json")
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.output)
+    assert said["problems"] == []
+    assert said["files"] >= 5
+    assert said["key"]
+
+
+@pytest.mark.parametrize("name", ["result.json", "report.html", "junit.xml", "raw"])
+def test_a_flipped_byte_does_not(folder, tmp_path, name):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    path = next((copy / "raw").iterdir()) if name == "raw" else copy / name
+    data = bytearray(path.read_bytes())
+    at = data.index(b"PASS") if name == "result.json" else len(data) // 2
+    data[at] ^= 1
+    path.write_bytes(bytes(data))
+    done = invoke("verify", copy)
+    assert done.exit_code == 1
+    assert path.name in done.output
+
+
+def test_a_file_that_is_missing_or_added_is_named(folder, tmp_path):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    gone = next((copy / "raw").iterdir())
+    gone.rename(gone.with_name("other.npz"))
+    done = invoke("verify", copy)
+    assert done.exit_code == 1
+    assert f"raw/{gone.name}: is missing" in done.output
+    assert "raw/other.npz: does not belong" in done.output
+
+
+def test_raw_data_hold_their_set_up(folder):
+    take = load_take(next(path for path in sorted((folder / "raw").iterdir())))
+    assert take.stimulus.kind == "sine"
+    assert take.stimulus.amplitude_uv == 1000.0
+    assert take.info.n_channels == take.data.shape[1] == 2
+    assert take.info.capabilities.full_scale == 187_500.0
+
+
+def test_a_recording_with_a_generator_is_judged_without_the_device(tmp_path):
+    t = np.arange(5000) / 250
+    rng = np.random.default_rng(0)
+    lines = ["time,C3,C4"]
+    for moment in t:
+        sine = 1000 * np.sin(2 * np.pi * 10 * moment)
+        lines.append(f"{moment:.6f},{sine + rng.normal(0, 0.2):.4f},{sine + rng.normal(0, 0.2):.4f}")
+    path = tmp_path / "sine.csv"
+    path.write_text("\n".join(lines) + "\n")
+    arguments = ("validate", f"file:{path}?unit=uV", "--file", "sine:1000:10", "--out", tmp_path / "out", "--json")
+    result = json.loads(invoke(*arguments).output)
+    tests = {item["test"]: item for item in result["tests"]}
+    assert tests["V-SKEW"]["judgement"] == "PASS"
+    assert tests["V-LOSS"]["measurements"][1]["value"] == 0
+    assert tests["V-RESID"]["judgement"] == "PASS"
+    assert tests["V-NOISE"]["judgement"] == "NOT APPLICABLE"
+    assert "was not recorded" in tests["V-NOISE"]["reason"]
+    assert invoke("validate", path, "--file", "sine:ten", "--out", tmp_path / "no").exit_code != 0
+
+
+def test_quick_says_go(tmp_path):
+    done = invoke("validate", "dut:channels=2", "--quick", "--out", tmp_path / "out", "--profile", "ifcn")
+    assert done.exit_code == 0, done.output
+    assert done.output.strip().endswith("GO")
+    assert "NO-GO" not in done.output
