@@ -149,7 +149,7 @@ def contact_sheet(files: list[list[Path]], names: list[str], path: Path) -> None
         for column, file in enumerate(paths):
             with Image.open(file) as shot:
                 sheet.paste(shot.convert("RGB").resize(TILE, Image.Resampling.LANCZOS), (column * TILE[0], top + label))
-    sheet.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+    sheet.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from bcikit.paradigms.scene import (
     Score,
     Targets,
     Text,
+    Words,
 )
 from bcikit.paradigms.stage import say, words
 from bcikit.presentation.colours import (
@@ -220,12 +221,12 @@ def _hands(page: _Page, item: Hands) -> None:
 
 def _matrix(page: _Page, item: Matrix) -> None:
     language = page.view.language
+    named = dict(item.labels)
     if item.goal:
-        page.words("goal", item.goal, (200, 16, 1200, 64), 52, fill=DIM)
-    page.words("written", (item.written or "") + "_", (200, 82, 1200, 78), 66, bold=True)
+        page.words("goal", _in_words(item.goal, named, language), (200, 16, 1200, 64), 52, fill=DIM)
+    page.words("written", _in_words(item.written, named, language) + "_", (200, 82, 1200, 78), 66, bold=True)
     columns = max(len(row) for row in item.rows)
     width, height = 1360.0 / columns, 660.0 / len(item.rows)
-    named = dict(item.labels)
     for number, row in enumerate(item.rows):
         for column, name in enumerate(row):
             box = (120.0 + column * width, 180.0 + number * height, width, height)
@@ -241,6 +242,12 @@ def _matrix(page: _Page, item: Matrix) -> None:
             text = named[name].say(language) if name in named else _item_text(name, item, language)
             size = min(height * 0.62, 92.0) if len(text) == 1 else min(height * 0.42, 72.0)
             page.words(f"item:{name}", text, inner, size, fill=ITEM, bold=True, live=f"lit:{name}")
+
+
+def _in_words(text: str, named: Mapping[str, Words], language: str) -> str:
+    """Return a text of whole items in the words of a language; letters are as they were written."""
+    parts = text.split(" ")
+    return " ".join(named[part].say(language) for part in parts) if all(part in named for part in parts) else text
 
 
 def _item_text(name: str, item: Matrix, language: str) -> str:

@@ -225,3 +225,13 @@ def test_a_clinic_adds_its_own_film(tmp_path):
     (tmp_path / "broken.gif").write_bytes(b"GIF89a")
     with pytest.raises(DataError, match="cannot be read"):
         load_film(str(tmp_path / "broken.gif"))
+
+
+def test_whole_items_are_written_in_the_language_of_the_person(qapp):
+    labels = (("YES", Words("YES", "是")), ("NO", Words("NO", "不")))
+    scene = Scene(elements=(Matrix(rows=(("YES", "NO"),), goal="YES NO", written="YES", labels=labels),))
+    texts = {shape.id: shape.text for shape in lay_out(scene, Viewing(language="zh"))}
+    assert (texts["goal"], texts["written"]) == ("是 不", "是_")
+    letters = Scene(elements=(Matrix(rows=(("A", "B"),), goal="AB", written="A"),))
+    texts = {shape.id: shape.text for shape in lay_out(letters, Viewing(language="zh"))}
+    assert (texts["goal"], texts["written"]) == ("AB", "A_")
