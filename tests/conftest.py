@@ -18,6 +18,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("LSLAPICFG", str(Path(__file__).parent / "lsl_api.cfg"))
 os.environ.setdefault("MPLBACKEND", "Agg")
 # What logs came to is kept outside their folders; of tests, not in the folder of whoever runs them.
+os.environ.setdefault("BCIKIT_RUNNING", tempfile.mkdtemp(prefix="bcikit-running-"))
 os.environ.setdefault("BCIKIT_ANCHORS", tempfile.mkdtemp(prefix="bcikit-anchors-"))
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
@@ -35,7 +36,12 @@ REAL_TIME = (
     "safety/test_guard.py",
     "session/test_fes.py",
     "clinic/test_clinic_real.py",
+    "session/test_channel.py",
+    "session/test_loopback.py",
+    "ui/test_session_link.py",
+    "viewer/test_choose_lsl.py",
     "viewer/test_processes.py",
+    "viewer/test_ward.py",
 )
 """Tests that wait for drivers, sockets and other processes: one after the other, in a worker of their own."""
 

@@ -503,3 +503,58 @@ def test_a_table_that_cannot_be_written_says_why(qtbot, shown: ViewerWindow, tmp
     dialog._save()
     wait_for(lambda: dialog.problem.text() != "")
     assert dialog.saved is None
+
+
+# ---- robust ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("channels", "sfreq"), [(256, 2000.0), (32, 30_000.0), (1, 1.0)])
+def test_many_channels_and_high_rates_are_drawn_with_offsets_flat_and_nan(
+    qtbot, dark: Theme, channels: int, sfreq: float
+) -> None:
+    from bcikit.signal import Chunk
+
+    info = StreamInfo(name="wide", sfreq=sfreq, ch_names=tuple(f"E{n}" for n in range(channels)))
+    window = ViewerWindow(dark, use_saved=False, preset="device")
+    qtbot.addWidget(window)
+    window.resize(1280, 800)
+    window.show()
+    window.add_stream("raw", info)
+    n = max(1, round(0.1 * sfreq))
+    data = np.random.default_rng(0).standard_normal((n, channels)) * 20 + 100_000.0
+    if channels > 2:
+        data[:, 1], data[:, 2] = 0.0, np.nan
+    for step in range(5):
+        window.take_chunk("raw", Chunk(data.copy(), np.arange(n) / sfreq + 0.1 * step, step * n))
+        window.tick()
+        window.grab()
+    assert window.traces["raw"].canvas.history.end == 5 * n
+    window.close()
+
+
+def test_a_session_that_comes_back_with_other_channels_is_shown_as_it_is(qtbot, dark: Theme) -> None:
+    from bcikit.session.channel import ChannelServer
+    from bcikit.signal import Chunk
+    from bcikit.signal.messages import Raw, Streams
+    from bcikit.ui.session_link import SessionLink
+
+    servers = [ChannelServer()]
+    link = SessionLink(lambda: servers[-1].ticket("window")).start()
+    window = ViewerWindow(dark, link=link, use_saved=False)
+    qtbot.addWidget(window)
+    window.show()
+    for names in (("C3", "C4"), ("O1", "Oz", "O2")):
+        server = servers[-1]
+        info = StreamInfo(name="x", sfreq=250.0 * len(names), ch_names=names)
+        server.say(Streams(raw=info.to_dict()))
+
+        def speak(server: ChannelServer = server, width: int = len(names)) -> None:
+            server.touch()
+            server.say(Raw(chunk=Chunk(np.zeros((5, width)), np.arange(5) / 250, 0), time=0.0))
+            window.tick()
+
+        wait_for(lambda names=names: "raw" in window.traces and window.traces["raw"].info.ch_names == names, step=speak)
+        wait_for(lambda: window.traces["raw"].canvas.history.end > 0, step=speak)
+        assert not window.veil.isVisible()
+        servers.append(ChannelServer())
+        server.close()
+    window.close()
+    servers[-1].close()
