@@ -1,4 +1,4 @@
-"""Takes the screenshots of the documentation: every page, two sizes, light and dark, English and Chinese.
+"""Takes the screenshots of the viewer: every page, two sizes, light and dark, English and Chinese.
 
     uv run python tools/screenshots.py            all of them, into docs/images
     uv run python tools/screenshots.py --quick    one size and look, for a glance
@@ -10,8 +10,6 @@ stored with a palette of 256 colours, which keeps them small.
 import argparse
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,19 +19,14 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 import numpy as np
-from bcikit.clinic.pages_device import DeviceTest
 from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
-from bcikit.acquisition import Device, open_source
-from bcikit.clinic import pages_device
-from bcikit.clinic.window import ClinicWindow
-from bcikit.recording import Catalogue, SessionWriter
+from bcikit.acquisition import open_source
 from bcikit.signal import Chunk, StreamInfo
 from bcikit.ui.application import dress, prepare
 from bcikit.ui.orders import Orders
-from bcikit.ui.status import Quality
 from bcikit.viewer.window import ViewerWindow
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "images"
@@ -152,136 +145,6 @@ def viewer_pages(
         window.deleteLater()
 
 
-class Still:
-    """A runner that runs nothing."""
-
-    running = False
-    handshake = ""
-
-    def start(self, job: object) -> None:  # noqa: ARG002
-        """Look as if it ran."""
-        self.running, self.handshake = True, "run"
-
-    def attach(self, handshake: str) -> bool:  # noqa: ARG002
-        """Find nothing."""
-        return False
-
-    def poll(self) -> list[dict[str, object]]:
-        """Say nothing."""
-        return []
-
-    def send(self, what: str, **details: object) -> None:
-        """Do nothing."""
-
-    def detach(self) -> None:
-        """Look as if it were over."""
-        self.running = False
-
-
-def clinic_pages(
-    take: Callable[[QWidget, str], None], theme: str, language: str, size: tuple[int, int], stream: object
-) -> None:
-    info, _ = stream  # type: ignore[misc]
-    pages_device.reachable_devices = lambda wait: [  # noqa: ARG005
-        # type: ignore[assignment]
-        Device(address="brainflow:cyton?serial_port=/dev/ttyUSB0", what="OpenBCI Cyton", detail="8 ch, 250 Hz"),
-        Device(address="lsl:name=eego", what="LSL stream", detail="32 ch, 500 Hz"),
-    ]
-    application = QApplication.instance()
-    folder = Path(tempfile.mkdtemp(prefix="bcikit-shots-"))
-    catalogue = Catalogue(f"sqlite:///{folder / 'catalogue.sqlite'}", who="screenshots")
-    for code, accuracies in (("P-011", (0.61, 0.70, 0.72, 0.81)), ("P-014", (0.66,)), ("P-017", (0.58, 0.65, 0.71))):
-        catalogue.add_subject(code, affected_side="right")
-        for number, accuracy in enumerate(accuracies):
-            session = folder / f"{code}-{number}"
-            SessionWriter(session, info=info, config={}, versions={}).close("complete")
-            results = {"online_accuracy": accuracy, "n_trials": 60, "movements": 40}
-            catalogue.add_session(code, session, paradigm="motor-imagery", results=results, seconds=620.0)
-    catalogue.add_outcome("P-017", "FMA-UE", 38, measured="2026-09-07")
-    catalogue.add_outcome("P-017", "FMA-UE", 44, measured="2026-11-16")
-    window = ClinicWindow(dress(application, theme, language), catalogue=catalogue, runner=Still(), data=folder)  # type: ignore[arg-type]
-    window.resize(*size)
-    window.show()
-    state, pages = window.desk.state, window.pages
-    state.operator = "T-01"
-    window.show_step("patient")
-    pages["patient"]._select("P-017")  # type: ignore[attr-defined]
-    take(window, "clinic-1-patient")
-    window.show_step("consent")
-    pages["consent"].signed.setChecked(True)  # type: ignore[attr-defined]
-    take(window, "clinic-2-consent")
-    window.show_step("device")
-    device = pages["device"]
-    spin(0.3)
-    device._judge("sim", DeviceTest(info, 750, 0, 3.0), None)  # type: ignore[attr-defined]
-    take(window, "clinic-3-device")
-    state.device = "sim:motor-imagery"
-    window.show_step("electrodes")
-    electrodes = pages["electrodes"]
-    electrodes.leave()
-    electrodes.head.set_info(info)  # type: ignore[attr-defined]
-    quality = {name: Quality("GOOD", (), 6e3 + 700 * i) for i, name in enumerate(info.ch_names)}
-    quality[info.ch_names[1]] = Quality("WARN", ("Q-LINE",), 21e3)
-    quality["C3" if "C3" in quality else info.ch_names[0]] = Quality("BAD", ("Q-RAIL",), 180e3)
-    electrodes.show_quality(quality)  # type: ignore[attr-defined]
-    electrodes.say("")
-    take(window, "clinic-4-electrodes")
-    window.show_step("protocol")
-    take(window, "clinic-5-protocol")
-    state.settings = pages["protocol"].settings()  # type: ignore[attr-defined]
-    window.show_step("calibration")
-    calibration = pages["calibration"]
-    from bcikit.clinic.verdict import judge
-
-    verdict = judge({"accuracy": 0.85, "n_trials": 40, "chance_upper": 0.625}, n_classes=2)
-    calibration.progress.setValue(40)  # type: ignore[attr-defined]
-    calibration.show_verdict(verdict.text(), verdict.level)  # type: ignore[attr-defined]
-    take(window, "clinic-6-calibration")
-    _session_page(window, info, take)
-    result = {"classes": ["left_hand", "right_hand"], "n_trials": 60, "n_correct": 46, "lost_samples": 3,
-              "gate": {"reasons": {"A-CONF": 11, "A-QUAL": 3}}}  # fmt: skip
-    last = folder / "P-017-2"
-    (last / "result.json").write_text(json.dumps(result), encoding="utf-8")
-    state.parts, state.notes = [str(last)], ["sits well", "tired after 8 minutes"]
-    window.show_step("report")
-    take(window, "clinic-8-report")
-    window.close()
-    window.deleteLater()
-    shutil.rmtree(folder)
-
-
-def _session_page(window: ClinicWindow, info: StreamInfo, take: Callable[[QWidget, str], None]) -> None:
-    window.desk.runner.start(None)  # type: ignore[arg-type]
-    window.desk.state.running_step = "session"
-    window.show_step("session")
-    page = window.pages["session"]
-    for number in range(23):
-        time = 10.0 * number
-        hit = number % 4 != 1
-        page.take({"type": "event", "name": "feedback/result", "time": time, "data": {"correct": hit, "trial": number}})
-        page.take({"type": "event", "name": "trial/end", "time": time, "data": {"trial": number}})
-        if hit:
-            page.take({"type": "command", "time": time, "data": {"trial": number}})
-    for message in messages(info, 0.0, 20.0)[:-2]:
-        if not (message["type"] == "verdict" and message.get("reasons")):
-            page.take(dict(message))
-    page.take({"type": "decision", "time": 232.0, "classes": ["left_hand", "right_hand"], "probabilities": [0.81, 0.19],
-               "label": "left_hand", "latency_ms": {"total": 4.2}, "data": {"threshold": 0.7}})  # fmt: skip
-    page.take({"type": "verdict", "time": 232.0, "allowed": True, "state": "ACTIVE"})
-    page.take({"type": "health", "time": 232.0, "age": 0.012, "lost": 0, "received": 58000})
-    page.say("")
-    page.refresh()
-    page.show_patient()  # type: ignore[attr-defined]
-    patient = page.patient  # type: ignore[attr-defined]
-    patient.resize(960, 640)
-    patient.take({"type": "event", "name": "block/start", "data": {"kind": "feedback"}})
-    patient.take({"type": "event", "name": "cue/left_hand"})
-    take(window, "clinic-7-session")
-    take(patient, "patient")
-    page.close_patient()  # type: ignore[attr-defined]
-    window.desk.runner.detach()
-
-
 def with_palette(image: QImage) -> QImage:
     """Return a picture with its 256 most frequent colours; each other colour becomes the nearest of them."""
     image = image.convertToFormat(QImage.Format.Format_RGB32)
@@ -327,7 +190,6 @@ def main() -> None:
         for size in sizes:
             take = partial(shoot, options.out, size, f"{theme}-{language}-{size[0]}x{size[1]}")
             viewer_pages(take, theme, language, size, stream)
-            clinic_pages(take, theme, language, size, stream)
     application.processEvents()
     pictures = list(options.out.glob("*.png"))
     print(f"{len(pictures)} pictures in {options.out}, {sum(p.stat().st_size for p in pictures) / 2**20:.1f} MB")

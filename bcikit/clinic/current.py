@@ -19,7 +19,8 @@ STEP_MA = 1.0
 TRAIN_S = 1.0
 PAUSE_S = 3.0
 """Between two trains, as the limits of the stimulator ask for."""
-_BEAT_MS = 50
+_BEAT_MS = 20
+"""The guard takes a switch that is silent for 80 ms as let go."""
 
 
 class CurrentCard(QWidget):
@@ -39,9 +40,11 @@ class CurrentCard(QWidget):
         super().__init__()
         self._desk, self._visit = desk, desk.visit
         self._guard: GuardClient | None = None
+        self._switch: GuardClient | None = None
         self._next = 0.0
         self._until = 0.0
         self._rest_until = 0.0
+        self._on_before = 0.0
         self.amplitude = 0.0
         self.port = QLineEdit()
         self.port.setAccessibleName(tr("Stimulator"))
@@ -86,6 +89,8 @@ class CurrentCard(QWidget):
             return
         try:
             self._guard = GuardClient.launch(address, dead_man=True)
+            # The button that is held is the dead-man switch; it has a line of its own to the guard.
+            self._switch = GuardClient(self._guard.port, self._guard.key, role="dead-man")
         except (GuardError, BciError, OSError) as error:
             self._show(f"■ {error}")
             return
@@ -96,15 +101,20 @@ class CurrentCard(QWidget):
     def disconnect_stimulator(self) -> None:
         """Give the stimulator back: the session needs it."""
         self._timer.stop()
-        if self._guard is not None:
-            self._guard.close()
-            self._guard = None
+        for client in (self._switch, self._guard):
+            if client is not None:
+                client.close()
+        self._switch = self._guard = None
         self._show()
 
     def _pulses(self) -> dict[str, object]:
         assist = dict(read_paradigm("motor-imagery-fes").get("assist", {}))
         keys = ("pulse_us", "frequency_hz", "area_cm2", "site", "channel")
         return {**{key: assist[key] for key in keys if key in assist}, "amplitude_ma": self.amplitude, "ramp": 0.5}
+
+    def _held(self, *, held: bool) -> None:
+        if self._switch is not None:
+            self._switch.hold(held=held)
 
     def _begin(self) -> None:
         if self._guard is None:
@@ -118,11 +128,16 @@ class CurrentCard(QWidget):
             self._show(tr("{limit:g} mA is the ceiling of this stimulator.").format(limit=ceiling))
             return
         try:
-            self._guard.hold(held=True)
+            said = self._guard.state()
+            if said.get("latched"):
+                self._guard.release(self._visit.operator, "the therapist pressed the button again")
+            self._held(held=True)
+            self._guard.alive()
             self._guard.arm()
         except (GuardError, OSError) as error:
             self._show(f"■ {error}")
             return
+        self._on_before = float(said["driver"].get("on_s", 0.0))
         self.amplitude += STEP_MA
         self._until = time.monotonic() + TRAIN_S
         self._beat()
@@ -132,7 +147,10 @@ class CurrentCard(QWidget):
         if self._guard is not None:
             try:
                 self._guard.safe("the therapist let go")
-                self._guard.hold(held=False)
+                self._held(held=False)
+                if self._until and float(self._guard.state()["driver"].get("on_s", 1e9)) <= self._on_before:
+                    # Nothing flowed: the next step is this one again, not one more.
+                    self.amplitude -= STEP_MA
             except (GuardError, OSError) as error:
                 self._show(f"■ {error}")
         if self._until:
@@ -150,7 +168,7 @@ class CurrentCard(QWidget):
                 if time.monotonic() >= self._until:
                     self.let_go()
                     return
-                guard.hold(held=True)
+                self._held(held=True)
                 guard.send("stimulate", 1.0, ttl=0.25, data=self._pulses())
         except (GuardError, OSError) as error:
             self._until = 0.0

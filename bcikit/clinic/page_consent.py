@@ -71,7 +71,7 @@ class ConsentPage(Page):
         for one in self.questions.values():
             lines.addWidget(one)
         night = QFormLayout()
-        night.addRow(tr("Sleep last night"), self.sleep)
+        night.addRow(tr("Sleep last night (hours)"), self.sleep)
         lines.addLayout(night)
         over = QWidget()
         row = QFormLayout(over)

@@ -216,7 +216,8 @@ class SessionPage(RunPage):
         self.state.setText("\n".join([*lines, propose] if propose else lines))
         allowed = bool(status.verdict.get("allowed")) if status.verdict else None
         self.bars.threshold = status.threshold()
-        self.bars.show_decision(status.decision, allowed=allowed and not why, verdict=why or tr("It moves"))
+        said = wording.spoken(status.decision)
+        self.bars.show_decision(said, allowed=allowed and not why, verdict=why or tr("It moves"))
         total = self.counts.total
         if total.answered:
             low, high = accuracy_interval(total.correct, total.answered)

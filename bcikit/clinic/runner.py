@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from bcikit.session.config import SessionConfig
 from bcikit.session.ticket import Ticket
 from bcikit.signal import BciError
-from bcikit.signal.messages import Message, Snapshot, record, to_json
+from bcikit.signal.messages import Happened, Message, Sent, Snapshot, record, to_json
 from bcikit.ui.session_link import SessionLink
 
 
@@ -238,6 +238,10 @@ class EngineRunner:
                 if not self._alive():
                     break
                 time.sleep(0.05)
+            if self._alive():
+                os.kill(self._pid, signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait(10.0)
         self._clear()
 
 
@@ -246,7 +250,9 @@ def _as_dicts(message: Message) -> list[dict[str, Any]]:
     if isinstance(message, Snapshot):
         head: list[dict[str, Any]] = [{"type": "snapshot", "messages": []}]
         return head + [item for part in message.messages for item in _as_dicts(part)]
-    return [{**json.loads(to_json(message)), **record(message), "type": message.type}]
+    # Only these have a row of their own beside their JSON; of all others a row holds objects, not values.
+    row = record(message) if isinstance(message, Happened | Sent) else {}
+    return [{**json.loads(to_json(message)), **row, "type": message.type}]
 
 
 def process_is_alive(pid: int) -> bool:

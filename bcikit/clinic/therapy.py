@@ -77,8 +77,8 @@ def progress_words(catalogue: Catalogue, code: str, plan: TherapyPlan, today: da
             per_week=plan.phases[0].sessions_per_week,
             weeks=plan.phases[0].weeks,
         ),
-        tr("So far: {done:.0f} of {planned:.0f} sessions, {trials:.0f} of {all:.0f} trials").format(
-            done=sessions["done"], planned=sessions["planned"], trials=trials["done"], all=trials["planned"]
+        tr("So far: {done:.0f} sessions ({due:.0f} due by today), {trials:.0f} trials ({all:.0f} due)").format(
+            done=sessions["done"], due=sessions["planned"], trials=trials["done"], all=trials["planned"]
         )
         + ", "
         + tr("{minutes:.0f} minutes of training").format(minutes=minutes["done"]),

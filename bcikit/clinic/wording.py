@@ -1,6 +1,8 @@
 """What a therapist reads: words, never the names that programs have for things."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from bcikit.ui.rules import why_nothing_moves
 from bcikit.ui.status import Status
@@ -28,6 +30,14 @@ def class_name(label: str) -> str:
         "tongue": tr("tongue"),
         "rest": tr("rest"),
     }.get(label, label.replace("_", " "))
+
+
+def spoken(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a decision with its classes as people call them."""
+    named = {**decision, "classes": [class_name(str(label)) for label in decision.get("classes") or ()]}
+    if decision.get("label"):
+        named["label"] = class_name(str(decision["label"]))
+    return named
 
 
 def why(status: Status) -> tuple[str, str]:

@@ -41,7 +41,7 @@ def section(title: str, *parts: str, new_page: bool = False) -> str:
 
 def picture(url: str, words: str, *, width: int = 430) -> str:
     """Return an image with its words for who cannot see it."""
-    return f"<img src='{url}' width='{width}' alt='{escape(words)}'>"
+    return f"<p><img src='{url}' width='{width}' alt='{escape(words)}'></p>"
 
 
 def page(title: str, *parts: str, language: str = "en", mark: str = "", foot: str = "") -> str:

@@ -61,11 +61,15 @@ class Person:
 
     def click(self, widget: QWidget) -> None:
         self.wait(lambda: widget.isVisible() and widget.isEnabled(), widget.accessibleName())
+        if self.page.area.isAncestorOf(widget):
+            self.page.area.ensureWidgetVisible(widget)
+            QTest.qWait(20)
         QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
 
     def type(self, widget: QWidget, text: str) -> None:
         self.click(widget)
         QTest.keyClick(widget, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+        QTest.keyClick(widget, Qt.Key.Key_Delete)
         QTest.keyClicks(widget, text)
 
     def number(self, box: QWidget, text: str) -> None:
@@ -156,7 +160,7 @@ def second(person: Person, _address: str) -> None:
     # The cable comes out; the page says why everything stopped, and what to do.
     person.comes("SAFE_STOP")
     person.wait(lambda: "no new samples" in page.state.text(), "the reason")
-    tell("cable", text=page.state.text(), patient=page.patient.stage.phase)
+    tell("cable", text=page.state.text(), patient=page.patient is not None)
     go_on(person)
     # The space bar stops; after that it goes on.
     page.setFocus()
@@ -168,9 +172,6 @@ def second(person: Person, _address: str) -> None:
     tell("over", text=page.message.text(), trials=page.trials, accuracy=page.accuracy.text())
     person.on("report")
     page = person.page
-    person.type(page.scale, "FMA-UE")
-    person.number(page.value, "42")
-    person.click(page.add)
     person.click(page.pdf_button)
     person.click(page.html_button)
     tell("saved", files=[str(path) for path in page.saved], subject="SIMULATED")
@@ -184,8 +185,10 @@ def go_on(person: Person) -> None:
     page = person.page
 
     def acknowledged() -> bool:
-        if page.acknowledge.isEnabled():
+        if page.acknowledge.isEnabled() and not page.reason.isVisible():
             QTest.mouseClick(page.acknowledge, Qt.MouseButton.LeftButton)
+            QTest.keyClicks(page.reason.text, "cause mended, patient is well")
+            QTest.keyClick(page.reason.text, Qt.Key.Key_Return)
             QTest.qWait(200)
         return bool(page.status.state == "STANDBY")
 
