@@ -235,3 +235,26 @@ def test_whole_items_are_written_in_the_language_of_the_person(qapp):
     letters = Scene(elements=(Matrix(rows=(("A", "B"),), goal="AB", written="A"),))
     texts = {shape.id: shape.text for shape in lay_out(letters, Viewing(language="zh"))}
     assert (texts["goal"], texts["written"]) == ("AB", "A_")
+
+
+@pytest.mark.parametrize("how", ["hidden", "minimised", "blank"])
+def test_what_nobody_can_see_is_no_flip(qtbot, how):
+    flips = []
+    view = SceneView(refresh=Refresh(60.0), delay=0.02, on_flip=flips.append, sounds=Silent())
+    qtbot.addWidget(view)
+    if how == "minimised":
+        view.showMinimized()
+    elif how == "blank":
+        view.show()
+        view.blank()
+    view.take(
+        message(Event(name="cue/left_hand", time=HostClock().now(), sample=1), Scene(elements=(Hands(asked="left"),)))
+    )
+    qtbot.waitUntil(lambda: view.show_.scene.elements != (), timeout=10_000)
+    qtbot.wait(100)
+    assert flips == []
+    view.blank(blanked=False)
+    view.showNormal()
+    view.take(message(Event(name="cue/right_hand", time=HostClock().now(), sample=2), Scene(elements=(Hands(),))))
+    qtbot.waitUntil(lambda: len(flips) == 1, timeout=10_000)
+    assert flips[0].event.sample == 2

@@ -112,7 +112,8 @@ class SceneView(QWidget):
         now = self._now = self._clock.now()
         show = self.show_
         begun = show.frame(now)
-        if show.changed and self.isVisible():
+        seen = self.isVisible() and not self.window().isMinimized()
+        if show.changed and seen:
             # At once and not when the loop comes to it: when this returns, the picture is with the screen.
             self.repaint()
             self.painted += 1
@@ -122,7 +123,7 @@ class SceneView(QWidget):
             shown = now
         for flip in show.presenter.correct(begun, shown):
             self._sound(flip)
-            if self._on_flip is not None and not show.blanked:
+            if self._on_flip is not None and seen and not show.blanked:
                 self._on_flip(flip)
         if show.presenter.flickers and self._on_frame is not None:
             self._on_frame(shown)
