@@ -42,10 +42,12 @@ def read_header(folder: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RecordingError(f"{folder} is no session folder: it has no {HEADER}.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecordingError(f"{path} cannot be read: {error}") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise RecordingError(f"{path} is not the header of a bcikit session.")
+    if type(values.get("format_version")) is not int:
+        raise RecordingError(f"{path} says format version {values.get('format_version')!r}, which is none.")
     if values["format_version"] > FORMAT_VERSION:
         raise RecordingError(
             f"{path} has format version {values['format_version']}; this bcikit reads up to {FORMAT_VERSION}."

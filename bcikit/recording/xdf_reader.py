@@ -174,13 +174,17 @@ def decode_samples(stream: XdfStream, content: memoryview) -> tuple[NDArray[np.f
 def _decode_texts(
     stream: XdfStream, content: memoryview, count: int, position: int
 ) -> tuple[NDArray[np.float64], list[str]]:
+    if count > len(content):
+        raise RecordingError(
+            f"A chunk of the stream {stream.name!r} claims {count} texts and holds {len(content)} bytes."
+        )
     times = np.empty(count)
     texts: list[str] = []
     for index in range(count):
-        (times[index],) = struct.unpack_from("<d", content, position + 1)
         parsed = _length(content, position + 9)
-        if parsed is None:
+        if parsed is None or parsed[0] > len(content) - parsed[1]:
             raise RecordingError(f"A text of the stream {stream.name!r} is damaged.")
+        (times[index],) = struct.unpack_from("<d", content, position + 1)
         size, start = parsed
         texts.append(bytes(content[start : start + size]).decode(errors="replace"))
         position = start + size

@@ -304,7 +304,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url.replace("/postgres?", f"/{name}?")
 
 
-@pytest.mark.requirement("SAF-102")
+@pytest.mark.requirement("SAF-131")
 def test_four_programs_at_once_open_an_empty_database_and_number_their_runs(
     empty: str, tmp_path: Path, info: StreamInfo
 ) -> None:
@@ -366,6 +366,7 @@ def test_a_password_stands_in_no_error(tmp_path: Path, monkeypatch: pytest.Monke
     assert "s3cr" not in str(missing.value)
 
 
+@pytest.mark.requirement("SAF-136")
 def test_erase_takes_what_is_that_persons_and_nothing_else(tmp_path: Path, info: StreamInfo) -> None:
     place = tmp_path / "c.sqlite"
     models = tmp_path / "models"

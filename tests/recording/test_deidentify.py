@@ -214,6 +214,7 @@ def test_other_channel_names_go(name: str) -> None:
     assert not is_channel(name)
 
 
+@pytest.mark.requirement("SAF-135")
 @pytest.mark.parametrize(
     "text",
     [

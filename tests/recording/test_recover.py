@@ -205,7 +205,7 @@ def long_session(tmp_path: Path) -> Path:
     return tmp_path / "long"
 
 
-@pytest.mark.requirement("SAF-101")
+@pytest.mark.requirement("SAF-130")
 def test_a_flipped_byte_anywhere_is_noticed_and_costs_one_chunk(long_session: Path) -> None:
     signals = long_session / "signals.xdf"
     raw = signals.read_bytes()
@@ -304,7 +304,7 @@ def test_damaged_lines_are_left_out_and_the_rest_is_kept(open_session: Path) -> 
     assert b"\x00\xff" in (open_session / found.originals["decisions.jsonl"]).read_bytes()
 
 
-@pytest.mark.requirement("SAF-101")
+@pytest.mark.requirement("SAF-130")
 def test_a_flipped_sample_is_seen_by_every_command_that_reads(long_session: Path, tmp_path: Path) -> None:
     from typer.testing import CliRunner
 

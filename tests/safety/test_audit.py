@@ -207,7 +207,7 @@ def forged(folder, reason):
         os.environ["BCIKIT_ANCHORS"] = before
 
 
-@pytest.mark.requirement("SAF-101")
+@pytest.mark.requirement("SAF-131")
 def test_a_log_that_was_replaced_as_a_whole_cut_with_its_head_or_removed_shows(tmp_path, monkeypatch):
     monkeypatch.setenv("BCIKIT_ANCHORS", str(tmp_path / "anchors"))
     folder = tmp_path / "session"

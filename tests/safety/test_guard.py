@@ -436,7 +436,7 @@ def latched(bench, trip):
     return True
 
 
-@pytest.mark.requirement("SAF-081")
+@pytest.mark.requirement("SAF-132")
 @pytest.mark.parametrize(
     ("send", "trip"),
     [
@@ -503,6 +503,7 @@ def test_a_log_of_a_guard_is_gone_on_with(tmp_path):
 
 
 @posix
+@pytest.mark.requirement("SAF-134")
 def test_an_engine_that_stutters_stays_safe(tmp_path):
     """Stopped and continued again and again: what comes after a stop does not bring the movement back."""
     code = (

@@ -32,7 +32,7 @@ def test_the_tables_are_those_of_the_code() -> None:
 @needs_spin
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.requirement("SAF-083")
+@pytest.mark.requirement("SAF-133")
 @pytest.mark.parametrize("name", [None, *model_check.MUTATIONS])
 def test_every_property_holds_and_every_planted_fault_is_found(name: str | None) -> None:
     tables = model_check.Tables()
@@ -45,7 +45,7 @@ def test_every_property_holds_and_every_planted_fault_is_found(name: str | None)
 @needs_spin
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.requirement("SAF-083")
+@pytest.mark.requirement("SAF-133")
 def test_the_real_objects_follow_the_model() -> None:
     differ = {number: text for number, text in model_check.replayed(20, seed=1000) if text}
     assert differ == {}

@@ -62,7 +62,7 @@ class StopIn(Listener):
         self.commands_after += self.pressed
 
 
-@pytest.mark.requirement("SAF-081")
+@pytest.mark.requirement("SAF-132")
 @pytest.mark.parametrize("state", ["CALIBRATING", "STANDBY", "ACTIVE"])
 def test_a_stop_in_any_phase_stays_and_sends_nothing(short_config, tmp_path: Path, state: str) -> None:
     config = short_config()
@@ -102,7 +102,7 @@ def told(output: GuardOutput) -> str:
     return "" if found is None else f"{found.rule} {found.severity.name}"
 
 
-@pytest.mark.requirement("SAF-081")
+@pytest.mark.requirement("SAF-132")
 def test_the_operators_stop_at_the_guard_is_not_undone_by_the_next_command() -> None:
     output = open_output("guard:sim-hand")
     assert isinstance(output, GuardOutput)

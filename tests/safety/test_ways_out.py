@@ -1,0 +1,123 @@
+"""Every way out is known: what in the code can reach an output, a driver or a device, found by reading the code."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import bcikit
+
+ROOT = Path(bcikit.__file__).parent
+
+COMMANDS = {
+    # Who may hand a command to an output: only what got it with the gate's verdict.
+    "session/sinks.py:Outputs.take",
+}
+RENEWS = {
+    # Who may ask an output to go on with a command: within its life, which ends with ACTIVE.
+    "session/sinks.py:Outputs._tick",
+}
+TELLS_LISTENERS = {
+    # Who may say that a command was sent: behind `if not verdict.allowed: return`.
+    "session/conductor.py:Conductor._send",
+}
+TO_THE_GUARD = {
+    # Who may send a command to the guard's process: the output, from a command it was handed or renews.
+    "outputs/guard.py:GuardOutput._hand_on",
+    "outputs/guard.py:GuardOutput._renew",
+}
+TO_THE_DRIVER = {
+    "safety/guard/core.py:GuardCore._command",
+}
+
+
+def calls(of: str, *, plain: str = "") -> list[tuple[str, ast.Call]]:
+    """Return every call of a method of this name, and in which function it stands."""
+    found = []
+    for path in sorted(ROOT.rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        stack: list[str] = []
+
+        def visit(node: ast.AST, path: Path = path, stack: list[str] = stack) -> None:
+            named = isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
+            if named:
+                stack.append(node.name)
+            method = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == of
+            named_so = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == plain
+            if method or named_so:
+                assert isinstance(node, ast.Call)
+                found.append((f"{path.relative_to(ROOT).as_posix()}:{'.'.join(stack)}", node))
+            for child in ast.iter_child_nodes(node):
+                visit(child)
+            if named:
+                stack.pop()
+
+        visit(tree)
+    return found
+
+
+def made(kind: str) -> list[tuple[str, ast.Call]]:
+    """Return every place where an object of a class of this name is made."""
+    return [found for found in calls("", plain=kind) if not found[0].startswith("testing/")]
+
+
+def receivers(of: str) -> set[tuple[str, str]]:
+    return {(where, ast.unparse(call.func.value)) for where, call in calls(of)}  # type: ignore[attr-defined]
+
+
+@pytest.mark.requirement("SAF-082")
+def test_a_command_reaches_an_output_in_one_place_only() -> None:
+    handed = {
+        where
+        for where, target in receivers("send")
+        if target in ("output", "self._output", "self.output") and not where.startswith("testing/")
+    }
+    assert handed == COMMANDS
+    renewed = {where for where, target in receivers("renew") if target == "output" and not where.startswith("testing/")}
+    assert renewed == RENEWS
+    assert {where for where, _ in made("Sent")} == TELLS_LISTENERS
+
+
+@pytest.mark.requirement("SAF-082")
+def test_what_the_gate_refused_goes_no_further() -> None:
+    source = (ROOT / "session" / "conductor.py").read_text("utf-8")
+    tree = ast.parse(source)
+    send = next(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "_send")
+    text = ast.unparse(send)
+    assert "verdict.allowed" in text
+    asked = [where for where, _ in calls("_send") if where.startswith("session/conductor.py")]
+    assert asked
+    for where, call in calls("_send"):
+        if where.startswith("session/conductor.py"):
+            assert ast.unparse(call.args[1]) == "verdict", f"{where} sends without the verdict"
+
+
+@pytest.mark.requirement("SAF-082")
+def test_the_guard_and_its_driver_are_reached_in_one_place_only() -> None:
+    clients = ("client", "self._client")
+    found = {where for where, target in receivers("send") if target in clients and where.startswith("outputs/guard.py")}
+    assert found == TO_THE_GUARD
+    assert {where for where, target in receivers("apply") if target == "self.driver"} == TO_THE_DRIVER
+    # Nobody outside the guard opens a driver, and nobody outside the outputs launches a guard.
+    launchers = {where.partition(":")[0] for where, target in receivers("launch") if "Guard" in target}
+    # The clinic finds the current of one person with a guard of its own: no decoder is there, and a switch is held.
+    assert launchers == {"outputs/guard.py", "clinic/current.py"}
+    opened = set()
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open_driver":
+                opened.add(path.relative_to(ROOT).as_posix())
+    assert opened == {"safety/guard/__main__.py"}
+
+
+def test_serial_lines_are_opened_by_those_who_are_known() -> None:
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Import) and any(name.name == "serial" for name in node.names)
+    }
+    outside = {
+        name for name in users if not name.startswith(("acquisition/", "simulation/", "validation/", "testing/"))
+    }
+    assert outside == {"outputs/serial.py", "safety/guard/serial_fes.py"}
