@@ -77,6 +77,9 @@ class MotorImagerySettings(CuedSettings):
             problems.append("rest must be (shortest, longest)")
         if self.trials_per_run % len(self.classes):
             problems.append(f"trials_per_run must be a multiple of the {len(self.classes)} classes")
+        total = (self.calibration_runs + self.feedback_runs) * self.trials_per_run
+        if total > 20_000:
+            problems.append(f"{total} trials in all runs; at most 20000 are planned at once")
         problems += self.cue_problems(self.classes)
         unknown = sorted(set(self.actions) - set(self.classes))
         if unknown:
