@@ -87,6 +87,11 @@ class Emulator(ABC):
             raise SourceError(f"The emulated {self.kind} was never started.")
         return np.asarray(self.started + np.asarray(k) / self.rate, dtype=np.float64)
 
+    def connect(self, signal: Signal | None) -> None:
+        """Have the channels measure something else from the next sample on, as a generator that is plugged in."""
+        with self._lock:
+            self._signal = signal
+
     def wait_started(self, timeout: float = 30.0) -> float:
         """Wait for the driver to start the stream and return the time of sample 0."""
         end = time.monotonic() + timeout

@@ -272,7 +272,14 @@ def record(source: Source, stimulus: Stimulus, key: str, *, progress: Progress) 
 
 def _impedances(source: Source) -> NDArray[np.float64] | None:
     inner = getattr(source, "source", source)
-    return inner.impedances() if isinstance(inner, Arrangeable) else None
+    if isinstance(inner, Arrangeable):
+        return inner.impedances()
+    # A board tells what it read last, one value an electrode; those of reference and ground come after.
+    read = getattr(inner, "impedances", None)
+    values = None if read is None else read()
+    if values is None:
+        return None
+    return np.asarray(values, dtype=np.float64)[: source.info.n_channels]
 
 
 def _drain(source: Source) -> None:
