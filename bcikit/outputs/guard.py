@@ -69,7 +69,6 @@ class GuardOutput(Output):
 
     def _begin(self, client: GuardClient) -> None:
         self._client: GuardClient | None = client
-        self._switch: GuardClient | None = None
         self._armed = False
         self._problem = ""
         self._trips: list[str] = []
@@ -153,18 +152,13 @@ class GuardOutput(Output):
         """Hand on the dead-man switch to the guard, which lets go by itself when nobody renews it."""
         if self._client is None or not self._needs_dead_man:
             return
-        if self._switch is None:
-            self._switch = GuardClient(self._client.port, self._client.key, role="dead-man")
         try:
-            self._switch.hold(held=held)
+            self._client.hold(held=held)
         except (GuardError, OSError) as error:
             self._lost(str(error))
 
     def close(self) -> None:
         """Go safe and end the guard."""
-        if self._switch is not None:
-            self._switch.close()
-            self._switch = None
         if self._client is not None:
             self.safe("closed")
             self._client.close()

@@ -552,3 +552,20 @@ def test_the_log_says_when_and_why(guard, tmp_path):
     record = json.loads((tmp_path / "guard.jsonl").read_text().splitlines()[0])
     assert "stop key" in record["reason"]
     assert asked <= record["time"] <= record["safe"]
+
+
+@pytest.mark.requirement("SAF-066")
+def test_one_program_reads_the_switch_and_drives():
+    """As the clinic's search for the current does: held, armed, moved, let go."""
+    with GuardClient.launch("sim-hand", dead_man=True) as client:
+        client.hold(held=True)
+        client.arm()
+        client.hold(held=True)
+        client.send("close", 1.0, ttl=0.25)
+        state = client.state()
+        assert state["armed"] or state["cause"] == "dead-man", "a busy computer may have been late"
+        client.safe("let go")
+        client.hold(held=False)
+        state = client.state()
+        assert not state["armed"]
+        assert state["latched"] is (state["cause"] == "dead-man")

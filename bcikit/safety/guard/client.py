@@ -132,8 +132,11 @@ class GuardClient:
         self._send({"do": "command", "name": name, "value": value, "ttl": ttl, "data": data or {}})
 
     def hold(self, *, held: bool) -> None:
-        """Say whether the dead-man switch is held; renew it at least every 40 ms."""
-        self._send({"do": "dead-man", "held": held})
+        """Say whether the dead-man switch is held; renew it at least every 40 ms.
+
+        Whoever reads the switch in the engine's process says so in the role of the switch: the engine has no say in it.
+        """
+        self._send({"do": "dead-man", "held": held}, role="dead-man" if self._role == "engine" else self._role)
 
     def safe(self, reason: str, *, latch: bool = False) -> None:
         """Go safe at once and stay there; with `latch`, and for a person's roles always, until a person undoes it."""
@@ -201,11 +204,11 @@ class GuardClient:
                 except (OSError, GuardError):
                     return
 
-    def _send(self, message: dict[str, Any]) -> int:
+    def _send(self, message: dict[str, Any], *, role: str = "") -> int:
         with self._lock:
             sequence = self._sequence
             self._sequence += 1
-            whole = {"v": 1, "from": self._role, "seq": sequence, "t": time.monotonic(), **message}
+            whole = {"v": 1, "from": role or self._role, "seq": sequence, "t": time.monotonic(), **message}
             try:
                 self._socket.send(pack(whole, self.key))
             except ConnectionRefusedError:
