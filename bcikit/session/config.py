@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bcikit.paradigms.settings import read_toml
 from bcikit.session.decoder_settings import DecoderSection, is_path
-from bcikit.session.parts import part_problems
+from bcikit.session.table_problems import part_problems
 from bcikit.signal import ConfigError
 from bcikit.signal.settings import check_settings
 
