@@ -433,7 +433,10 @@ def main() -> None:
     from bcikit.viewer.start import prepare
 
     application = prepare()
+    from viewer_still import still_rows
+
     rows = live_rows(quick=choice.quick) + engine_rows(quick=choice.quick) + frames(quick=choice.quick)
+    rows += still_rows(quick=choice.quick)
     application.closeAllWindows()
     show("Viewer: 1600 x 900", rows, as_json=choice.json)
 

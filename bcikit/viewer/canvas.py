@@ -17,7 +17,7 @@ from bcikit.ui.theme import Theme, rgb
 from bcikit.viewer.columns import Columns, raster
 from bcikit.viewer.display import DisplayFilter
 from bcikit.viewer.montages import Montage
-from bcikit.viewer.still import AnyHistory, StillHistory
+from bcikit.viewer.still import BLOCKS, AnyHistory, StillHistory
 
 REACH = 3.0
 """How many lanes a trace may leave its own; a larger peak is drawn up to there."""
@@ -165,17 +165,18 @@ class TraceCanvas(QWidget):
         self._fill(columns, self.history.end)
         self._stale_from = columns.newest + 1 - columns.n_columns if columns.newest >= 0 else None
         if self.frozen_end is not None:
-            self.freeze(self.frozen_end)
+            self.freeze(self.frozen_end, anew=True)
         self.update()
         self.view_changed.emit()
 
-    def freeze(self, end: int | None) -> None:
-        """Hold the picture so that it ends before sample `end`; None goes on live."""
+    def freeze(self, end: int | None, *, anew: bool = False) -> None:
+        """Hold the picture so that it ends before sample `end`; None goes on live, `anew` draws all of it again."""
         self.frozen_end = end
+        still = isinstance(self.history, StillHistory)
         if end is None:
             self._still = None
-        else:
-            if isinstance(self.history, StillHistory):
+        elif anew or not still or not self._shift_still(end):
+            if still:
                 self.settle_still(end)
             self._still = self._new_picture()
             self._fill(self._still[0], end)
@@ -206,19 +207,50 @@ class TraceCanvas(QWidget):
         columns.fill_blocks(low[first:stop], high[first:stop], first, block)
         return True
 
-    def settle_still(self, end: int) -> None:
-        """Take the offset of the electrodes from what is in view: a recording that is gone through does not wait."""
+    def settle_still(self, end: int) -> bool:
+        """Take the offset of the electrodes from what is in view; True if it changed, and all must be drawn anew."""
         if not self.remove_offset:
-            return
-        part = self.filter.window(self.history.get(end - min(self.window_samples, 2**14), end), 0)
+            return False
+        if self.filter.active:
+            part = self.filter.window(self.history.get(end - round(4 * self.history.rate), end), 0)
+        else:
+            seen = self.history.get(end - self.window_samples, end)
+            part = self.montage.apply(seen[:: max(1, seen.shape[0] // 200)].astype(np.float32))
         if part.shape[0] < 2:
-            return
+            return False
         thin = np.sort(part[:: max(1, part.shape[0] // 200)], axis=0)
         counts = np.isfinite(thin).sum(axis=0)
         middle = np.where(counts > 0, thin[counts // 2 - (counts == 0), range(thin.shape[1])], 0.0)
         lanes = np.array([self.lane_uv[kind] for kind in self.montage.types], dtype=np.float32)
         far = np.abs(middle - self.offset) > 0.5 * lanes
         self.offset[far] = middle[far]
+        return bool(far.any())
+
+    def _shift_still(self, end: int) -> bool:
+        """Move the still picture of a recording: only the columns that come into view are drawn. False if it cannot."""
+        if self._still is None or self._still[0].newest < 0:
+            return False
+        columns, image, _ = self._still
+        count = columns.n_columns
+        new = columns.column_of(end - 1)
+        blocks = columns.n_samples >= 2 * BLOCKS[0] * count
+        if columns.n_samples != self.window_samples or columns.n_samples < count or blocks:
+            return False
+        if abs(new - columns.newest) >= count or self.settle_still(end):
+            return False
+        if new >= columns.newest:
+            # The newest column may have been cut by the end of the picture.
+            first, stop = columns.newest, new + 1
+        else:
+            first, stop = new + 1 - count, columns.newest + 1 - count
+        columns.newest = new
+        start, last = max(0, columns.sample_of(first)), min(columns.sample_of(stop), self.history.end)
+        settle = round(2.0 * self.history.rate) if self.filter.active else 0
+        begin = max(0, start - settle)
+        part = self.filter.window(self.history.get(begin, max(begin, last)), begin)[start - begin :]
+        columns.replace(part, start, first, stop)
+        self._draw(columns, image, first, stop + (stop <= new))
+        return True
 
     def forget_offset(self) -> None:
         """Begin anew with the offsets: other traces are drawn from now on."""

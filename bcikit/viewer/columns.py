@@ -102,6 +102,26 @@ class Columns:
         with np.errstate(invalid="ignore"):
             self._merge(columns[cuts], np.fmin.reduceat(low, cuts, axis=0).T, np.fmax.reduceat(high, cuts, axis=0).T)
 
+    def replace(self, data: NDArray[np.float32], first_sample: int, first: int, stop: int) -> None:
+        """Put samples into absolute columns ``first`` to ``stop``, whatever stood there.
+
+        Parameters
+        ----------
+        data : ndarray, shape (n_times, n_traces)
+            The samples of these columns; NaN is left out.
+        first_sample : int
+            Index of the first one.
+        """
+        at = np.arange(first, stop) % self.n_columns
+        self.low[:, at] = np.nan
+        self.high[:, at] = np.nan
+        if not data.shape[0]:
+            return
+        columns = (first_sample + np.arange(data.shape[0], dtype=np.int64)) * self.n_columns // self.n_samples
+        cuts = np.concatenate(([0], np.flatnonzero(np.diff(columns)) + 1))
+        with np.errstate(invalid="ignore"):
+            self._merge(columns[cuts], np.fmin.reduceat(data, cuts, axis=0).T, np.fmax.reduceat(data, cuts, axis=0).T)
+
     def _clear_until(self, first: int, last: int) -> int:
         """Empty the columns that come into the window and return the first that changes."""
         if self.newest < 0 or first < self.newest or last - self.newest >= self.n_columns:

@@ -375,6 +375,36 @@ def test_a_recording_with_a_gap_keeps_its_times() -> None:
     assert np.isnan(still.levels[0][1][36]).all()
 
 
+def test_a_picture_that_is_moved_is_the_picture_that_is_drawn(qtbot, dark: Theme) -> None:
+    from bcikit.viewer.trace_panel import TracePanel
+
+    found = recording(120.0)
+    panel = TracePanel(found.info, dark, history=StillHistory(found))
+    qtbot.addWidget(panel)
+    panel.resize(900, 500)
+    panel.show()
+    canvas = panel.canvas
+    ends = (5000, 5003, 5400, 5390, 4100, 9000, 8999, 2000, 2300, 24000, 23990)
+    for montage, band in (("as recorded", 0), ("average", 0), ("as recorded", 3)):
+        panel.montage_choice.setCurrentText(montage)
+        panel.band.setCurrentIndex(band)
+        for end in ends:
+            canvas.freeze(end)
+            columns, image, _ = canvas.picture
+            moved = (columns.low.copy(), columns.high.copy(), image.copy(), columns.newest)
+            canvas.freeze(end, anew=True)
+            columns, image, _ = canvas.picture
+            assert moved[3] == columns.newest
+            # The newest column is cut by the end of the picture where it is drawn at once.
+            inside = np.arange(columns.n_columns) != columns.newest % columns.n_columns
+            if band == 0:
+                np.testing.assert_array_equal(moved[0][:, inside], columns.low[:, inside])
+                np.testing.assert_array_equal(moved[1][:, inside], columns.high[:, inside])
+                different = (moved[2] != image).any(axis=0)
+                # Its neighbour is joined to it.
+                assert different.sum() <= 3, (end, np.flatnonzero(different))
+
+
 def test_the_overview_measures_the_power_of_the_band() -> None:
     course = band_course(StillHistory(recording(60.0)), points=60)
     assert np.nanmedian(course[40:]) > 20 * np.nanmedian(course[:20])
