@@ -18,12 +18,13 @@ import pytest
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
-from bcikit.recording import Catalogue, SessionWriter
+from bcikit.recording import Catalogue, SessionWriter, recover
 from bcikit.recording.audit_trail import trail_name
 from bcikit.recording.catalogue import default_url
 from bcikit.recording.early_warning import early_warnings
 from bcikit.recording.schema import HEAD
 from bcikit.recording.tables_sql import Base
+from bcikit.safety import AuditLog
 from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError, StreamInfo
 
 
@@ -501,3 +502,29 @@ def test_a_server_that_is_killed_is_one_clear_error_and_nothing_half(postgres: s
     with Catalogue(postgres, who="x") as catalogue:
         assert "HALF" not in [subject.code for subject in catalogue.subjects()]
         assert len(catalogue.audit()) == before
+
+
+@pytest.mark.requirement("SAF-136")
+def test_after_erasing_nothing_planted_is_left_in_catalogue_sessions_models_or_anchors(
+    tmp_path: Path, info: StreamInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BCIKIT_ANCHORS", str(tmp_path / "anchors"))
+    folder = tmp_path / "CANARY77-session"
+    config = {"session": {"subject": "CANARY77", "notes": "CANARYNOTE"}}
+    with SessionWriter(folder, info=info, config=config) as writer:
+        writer.record("notes", {"text": "CANARYTEXT"})
+    with (folder / "signals.xdf").open("ab") as file:
+        file.write(b"half")
+    recover(folder)
+    (tmp_path / "CANARY77.skops").write_text("CANARYMODEL")
+    with contextlib.closing(AuditLog(folder, session_id=folder.name, subject="CANARY77")) as log:
+        log.write("transition", now=0.0, actor="CANARYTHERAPIST")
+    with Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}", who="tester") as catalogue:
+        catalogue.add_subject("CANARY77")
+        catalogue.add_session("CANARY77", folder, notes="CANARYNOTE")
+        catalogue.add_model("CANARY77", tmp_path / "CANARY77.skops")
+        assert any(b"CANARY" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+        assert "left" not in catalogue.erase_subject("CANARY77", reason="withdrawn", files=True)
+    for path in tmp_path.rglob("*"):
+        assert "CANARY" not in path.name
+        assert not path.is_file() or b"CANARY" not in path.read_bytes(), path
