@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -70,6 +71,9 @@ def test_brain_is_spelled_on_the_qt_window(model, tmp_path, monkeypatch):
     inputs = [json.loads(line) for line in (tmp_path / "s" / "inputs.jsonl").read_text().splitlines()]
     flips = [item for item in inputs if item["kind"] == "screen" and item.get("type") == "flip"]
     assert sum(flip["name"].startswith(("stimulus/", "cue/")) for flip in flips) == presented["flips"]
+    # What the screen reported is part of what came in: a replay decides the same, bit for bit.
+    command = [sys.executable, "-m", "bcikit", "replay", str(tmp_path / "s"), "--check"]
+    assert subprocess.run(command, capture_output=True, timeout=200, check=False).returncode == 0
 
 
 @pytest.mark.soak
