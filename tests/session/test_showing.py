@@ -61,6 +61,17 @@ def test_a_driver_who_sees_no_brake_lights_gets_ready_for_nothing():
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("vr-imagery", {"feedback_runs": 1}), ("motor-imagery-fes", {"runs": 1, "between_runs": 5.0})],
+)
+def test_movements_that_nobody_asks_for_are_not_imagined(name, settings):
+    seen, unseen = (run(name, blank=blank, **settings)["details"]["hit_rate"] for blank in (False, True))
+    assert seen >= 0.7
+    assert unseen <= 0.2
+
+
+@pytest.mark.soak
 def test_whoever_sees_no_balloon_raises_nothing():
     settings = {"baseline": 60.0, "blocks": 2, "block": 120.0}
     rises = []
