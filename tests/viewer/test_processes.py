@@ -277,3 +277,39 @@ def test_an_engine_outlives_its_window_and_is_found_again(tmp_path: Path, job: C
     assert first._process is not None
     first._process.wait(20)
     assert not EngineRunner(tmp_path / "runs").attach(str(handshake))
+
+
+@pytest.mark.slow
+def test_a_window_opened_by_hand_finds_the_session_that_runs(tmp_path: Path) -> None:
+    environment = {**os.environ, "BCIKIT_RUNNING": str(tmp_path / "running")}
+    picture = tmp_path / "window.png"
+    session = ("bcikit", "run", "paradigm:motor-imagery", "--source", "sim:motor-imagery?live=1", "--headless")
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
+    with ended(python(*session, "--out", str(tmp_path / "session"), **quiet)) as engine:
+        end = time.monotonic() + 60
+        while not list((tmp_path / "running").glob("*.json")) or not (tmp_path / "session" / "session.json").is_file():
+            assert time.monotonic() < end
+            assert engine.poll() is None
+            time.sleep(0.1)
+        (file,) = (tmp_path / "running").glob("*.json")
+        if os.name == "posix":
+            assert file.stat().st_mode & 0o077 == 0
+        look = ("bcikit", "view", "session:", "--theme", "dark", "--screenshot", str(picture), "--after", "12")
+        with ended(python(*look, env=environment)) as viewer:
+            assert viewer.wait(80) == 0
+        engine.send_signal(signal.SIGTERM)
+        engine.wait(40)
+    # Traces of the running session, without an address or a name.
+    assert share_of(picture, DARK.trace) > 0.002
+    # Nothing of it is left behind, and then there is none to join.
+    assert list((tmp_path / "running").iterdir()) == []
+    gone = subprocess.run(
+        [sys.executable, "-m", "bcikit", "view", "session:", "--ward"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert gone.returncode == 2
+    assert "these do: none" in gone.stderr + gone.stdout
