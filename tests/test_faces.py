@@ -7,7 +7,7 @@ import pytest
 
 import bcikit
 
-WINDOWS = {"ui", "viewer", "clinic"}
+WINDOWS = {"ui", "viewer"}
 ROOMS = sorted({path.parent.name for path in Path(bcikit.__path__[0]).glob("*/__init__.py")} - WINDOWS)
 
 

@@ -1,13 +1,9 @@
-"""Outcome scores of rehabilitation: entered once, checked, kept with the numbers of the brain, and plotted."""
+"""Outcome scores of rehabilitation: the scales, their ranges and steps, and the check of a value."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
-from typing import Any, Self
 
-from bcikit.signal import ArgumentError, DataError, check_choice, check_range
+from bcikit.signal import ArgumentError, check_choice, check_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,88 +84,3 @@ class Outcome:
         check_range(self.scale, self.value, low=scale.low, high=scale.high, unit=scale.unit)
         if scale.step and abs(self.value / scale.step - round(self.value / scale.step)) > 1e-9:
             raise ArgumentError(f"{self.scale} is {self.value:g}; it goes in steps of {scale.step:g}.")
-
-
-class Outcomes:
-    """The outcomes of one person, in order of time.
-
-    Parameters
-    ----------
-    values : sequence of Outcome
-        Any order.
-    """
-
-    def __init__(self, values: Sequence[Outcome] = ()) -> None:
-        self.values = sorted(values, key=lambda item: item.day)
-
-    def add(self, outcome: Outcome) -> None:
-        """Take one more."""
-        self.values = sorted([*self.values, outcome], key=lambda item: item.day)
-
-    def of(self, scale: str) -> list[Outcome]:
-        """Return the values of one scale."""
-        check_choice("scale", scale, (*SCALES, *BRAIN))
-        return [item for item in self.values if item.scale == scale]
-
-    def change(self, scale: str) -> float | None:
-        """Return the last value less the first; None with fewer than two."""
-        found = self.of(scale)
-        return found[-1].value - found[0].value if len(found) > 1 else None
-
-    def save(self, path: Path) -> None:
-        """Write JSON."""
-        path.write_text(json.dumps([asdict(item) for item in self.values], indent=1) + "\n", encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        DataError
-            If it is no such file.
-        """
-        try:
-            rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-            return cls([Outcome(**row) for row in rows])
-        except (OSError, ValueError, TypeError) as error:
-            raise DataError(f"{path} holds no outcomes: {error}") from None
-
-    def plot(self, scales: Sequence[str] = ()) -> Any:
-        """Return a matplotlib figure: one panel a scale over days, clinical scores above numbers of the brain.
-
-        Parameters
-        ----------
-        scales : sequence of str
-            Those to show; all that have values if empty.
-        """
-        import matplotlib.dates
-        from matplotlib.figure import Figure
-
-        dates: Any = matplotlib.dates
-
-        shown = [name for name in (scales or (*SCALES, *BRAIN)) if self.of(name)]
-        if not shown:
-            raise DataError("There are no outcomes to plot yet.")
-        figure = Figure(figsize=(8.0, 1.9 * len(shown)), layout="constrained")
-        axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
-        for axis, name in zip(axes, shown, strict=True):
-            found = self.of(name)
-            clinical = name in SCALES
-            axis.plot(
-                [date.fromisoformat(item.day) for item in found],
-                [item.value for item in found],
-                marker="o" if clinical else "s",
-                color="#1f7a8c" if clinical else "#b8602e",
-            )
-            unit = SCALES[name].unit if clinical else BRAIN[name]
-            arrow = "" if not clinical else " (more is better)" if SCALES[name].better > 0 else " (less is better)"
-            axis.set_title(f"{name}{arrow}", loc="left", fontsize=10)
-            axis.set_ylabel(unit)
-            axis.grid(alpha=0.3)
-            for side in ("top", "right"):
-                axis.spines[side].set_visible(False)
-        locator = dates.AutoDateLocator()
-        axes[-1].xaxis.set_major_locator(locator)
-        axes[-1].xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
-        return figure

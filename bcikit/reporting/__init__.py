@@ -7,4 +7,5 @@ __all__ = ["COLOURS", "data_url", "figure", "key_table", "page", "picture", "sec
 
 
 def __dir__() -> list[str]:
+    """List the public names."""
     return sorted(__all__)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from bcikit.paradigms.language import LanguageModel
-from bcikit.paradigms.outcomes import Outcome, Outcomes
+from bcikit.paradigms.outcomes import Outcome
 from bcikit.paradigms.plan import TherapyPlan
 from bcikit.paradigms.score import confusion, itr
-from bcikit.signal import ArgumentError, ConfigError, DataError
+from bcikit.signal import ArgumentError, ConfigError
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,26 +31,6 @@ def test_scores_outside_their_scale_are_refused():
     with pytest.raises(ArgumentError, match="allowed"):
         Outcome(day="2026-11-23", scale="mood", value=3)
     assert Outcome(day="2026-11-23", scale="MAS", value=1.5).value == 1.5
-
-
-def test_outcomes_are_kept_compared_and_plotted(tmp_path):
-    outcomes = Outcomes()
-    for week in range(4):
-        day = (date(2026, 11, 23) + timedelta(weeks=week)).isoformat()
-        outcomes.add(Outcome(day=day, scale="FMA-UE", value=22 + 2 * week))
-        outcomes.add(Outcome(day=day, scale="erd", value=-20.0 - 3 * week))
-    outcomes.save(tmp_path / "outcomes.json")
-    again = Outcomes.load(tmp_path / "outcomes.json")
-    assert again.values == outcomes.values
-    assert again.change("FMA-UE") == 6
-    assert again.change("BBT") is None
-    figure = again.plot()
-    assert [axis.get_title(loc="left") for axis in figure.axes] == ["FMA-UE (more is better)", "erd"]
-    with pytest.raises(DataError, match="no outcomes"):
-        Outcomes().plot()
-    (tmp_path / "bad.json").write_text("[{}]")
-    with pytest.raises(DataError, match="holds no outcomes"):
-        Outcomes.load(tmp_path / "bad.json")
 
 
 def test_the_dose_is_compared_with_the_plan():
