@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +17,6 @@ from bcikit.signal.shown import Shown, listed
 
 Array = NDArray[np.float64]
 SPLITS = ("auto", "leave-group-out", "shuffled", "blocked")
-
-
-class Classifier(Protocol):
-    """What is needed of an estimator: scikit-learn's fit and `classes_`."""
-
-    classes_: NDArray[Any]
-
-    def fit(self, X: Any, y: Any) -> Any:
-        """Learn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
