@@ -62,7 +62,8 @@ def least_trials(config: SessionConfig, sfreq: float, decoder: Any = None) -> in
         If there is no such decoder, or a parameter of it is unknown or missing.
     """
     if decoder is None:
-        decoder = make_decoder(config.decoder.name, sfreq=sfreq, **config.decoder.parameters)
+        name, parameters = config.decoder.trained
+        decoder = make_decoder(name, sfreq=sfreq, **parameters)
     return int(getattr(decoder, "min_trials", 5))
 
 
@@ -108,7 +109,7 @@ def fit_model(
     rest = rest_epochs(runs, trials) if config.decoder.recentre == "rest" else None
     if decoder is None:
         name, parameters = config.decoder.trained
-    decoder = make_decoder(name, sfreq=trials.sfreq, **parameters)
+        decoder = make_decoder(name, sfreq=trials.sfreq, **parameters)
     model = Model.fit(
         decoder,
         trials,
