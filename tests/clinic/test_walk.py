@@ -189,8 +189,8 @@ class Walker:
         assert catalogue.verify_audit() is None
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_two_thousand_actions_over_pages_and_patients(clinic: Callable[..., Any]) -> None:
     walker = Walker(clinic(step=60.0))
     rng = np.random.default_rng(18)
