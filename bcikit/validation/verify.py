@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bcikit.signal import BciError
 from bcikit.signal.signing import signer
+from bcikit.validation.takes import load_take
 
 RESULT = "result.json"
 
@@ -63,6 +65,12 @@ def verify_report(folder: Path) -> Verified:
             problems.append(f"{name}: is missing")
         elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
             problems.append(f"{name}: was changed")
+        elif path.suffix == ".npz":
+            # Data that nobody can read again are no evidence.
+            try:
+                load_take(path)
+            except (KeyError, ValueError, TypeError, BciError) as error:
+                problems.append(f"{name}: cannot be read: {error}")
     extra = sorted(p.relative_to(folder).as_posix() for p in (folder / "raw").glob("*")) if files else []
     problems += [f"{name}: does not belong to this run" for name in extra if name not in files]
     return Verified(problems=tuple(problems), key=key, n_files=len(files))
