@@ -116,10 +116,6 @@ class Marking:
                 window.statusBar().showMessage(str(error))
         self.show()
 
-    def hand_over(self) -> None:
-        """Put what was annotated so far into a recording that has just begun: what lies before it is left out."""
-        self.show()
-
     def take_over(self, old: "Marking") -> None:
         """Go on where another window stops."""
         self.start, self.file = old.start, old.file

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bcikit.decoding.evaluation.cache import digest, hash_data, hash_file
+from bcikit.decoding.evaluation.cache import hash_data, hash_file
 from bcikit.decoding.evaluation.run import TaskResult, evaluate_task
 from bcikit.decoding.evaluation.task import Run, Task, load_task
 from bcikit.decoding.sheet import now_utc, package_versions
@@ -194,8 +194,3 @@ def _task_of(values: Mapping[str, Any], runs: tuple[Run, ...]) -> Task:
         channels=None if values["channels"] is None else tuple(values["channels"]), metric=values["metric"],
         max_bad=values["max_bad"], max_peak=values["max_peak"],
     )  # fmt: skip
-
-
-def card_digest(values: Mapping[str, Any]) -> str:
-    """Return the hash of a card, for a paper to cite."""
-    return digest({key: value for key, value in values.items() if key != "signature"})
