@@ -94,7 +94,6 @@ MUTATIONS: dict[str, Callable[[Tables], Tables]] = {
     "the guard forgets the operator's stop": lambda t: replace(
         t, guard_latched=t.guard_latched - {guard.Cause.OPERATOR}
     ),
-    "the guard waits for ten seconds": lambda t: replace(t, deadline_ms=10_000),
 }
 
 
