@@ -66,7 +66,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if chosen or (config.invocation_params.args[:1] and config.args != config.getini("testpaths")) else 2
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # First: xdist reads the groups in its own hook of this name.
     for item in items:
         if item.path.as_posix().endswith(REAL_TIME) or item.get_closest_marker("realtime"):
             item.add_marker(pytest.mark.xdist_group("realtime"))

@@ -91,7 +91,7 @@ def words_of(pdf: Path) -> str:
     return " ".join(" ".join(page.extract_text() for page in PdfReader(pdf).pages).split())
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform == "win32", reason="a process is killed otherwise there")
 def test_ten_minutes_from_patient_to_pdf(sit: Callable[[str], Sitting], tmp_path: Path) -> None:
