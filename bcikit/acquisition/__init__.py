@@ -12,6 +12,7 @@ from bcikit.signal.address import Address
 if TYPE_CHECKING:
     from bcikit.acquisition.devices import Device, reachable_devices
     from bcikit.acquisition.file import FileSource, read_address, read_recording, standard_names
+    from bcikit.acquisition.formats import Format, Reading
     from bcikit.acquisition.marked import MarkedSource
     from bcikit.acquisition.outlet import LslOutlet, LslTextOutlet
     from bcikit.acquisition.player import Player
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
 _WHERE = {
     "Device": "devices",
     "FileSource": "file",
+    "Format": "formats",
     "LslOutlet": "outlet",
     "LslTextInlet": "text_inlet",
     "LslTextOutlet": "outlet",
     "MarkedSource": "marked",
     "Player": "player",
+    "Reading": "formats",
     "SynchronisedSource": "synchronised",
     "TimeTrust": "trust",
     "reachable_devices": "devices",
@@ -39,6 +42,7 @@ __all__ = [
     "Address",
     "Device",
     "FileSource",
+    "Format",
     "Interactive",
     "LslOutlet",
     "LslTextInlet",
@@ -46,6 +50,7 @@ __all__ = [
     "MarkedSource",
     "Player",
     "Pulse",
+    "Reading",
     "Source",
     "StreamStatus",
     "SynchronisedSource",

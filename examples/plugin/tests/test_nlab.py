@@ -69,7 +69,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 def test_it_is_listed():
     rows = json.loads(run("plugins", "--json").stdout)
     ours = {(row["kind"], row["name"]) for row in rows if row["package"] == "nlab"}
-    assert {kind for kind, _ in ours} >= {"sources", "steps", "decoders", "paradigms", "outputs", "drivers"}
+    assert {kind for kind, _ in ours} == {"sources", "steps", "decoders", "paradigms", "outputs", "drivers", "formats"}
     assert not any(row["problem"] for row in rows)
 
 
@@ -83,3 +83,14 @@ def test_a_session_with_all_of_it_runs_and_replays(tmp_path: Path):
     assert result["online_accuracy"] > 0.8
     replayed = run("replay", str(tmp_path / "out"), "--check")
     assert replayed.returncode == 0, replayed.stdout + replayed.stderr
+
+
+def test_a_file_of_its_format_is_read_by_content_and_imported(tmp_path: Path):
+    file = tmp_path / "run.anything"
+    rows = "\n".join(f"{20 * (k % 2)} {k % 7} {k % 5}" for k in range(1000))
+    file.write_text(f"NLAB 200\n{rows}\n")
+    recording = bcikit.read_recording(file)
+    assert (recording.info.sfreq, recording.n_times, recording.data[1, 0]) == (200.0, 1000, 20.0)
+    done = run("import", str(file), "--out", str(tmp_path / "session"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nlab" in run("import", "--list-formats").stdout
