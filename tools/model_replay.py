@@ -75,6 +75,8 @@ class Replay:
             said, _, seen = step.partition("|")
             words = said.split()
             before = f"step {number} ({said.strip()}) at {self._now:.2f} s"
+            if words[0] == "deliver" and self._wire is None:
+                return f"{before}: the model delivers a late message that the real engine has not sent"
             self._take(words[0], words[1:])
             guard = self._guard.ask("state", now=self._now)
             there = [self._state["state"], guard["armed"], guard["latched"], guard["out"]]
@@ -90,8 +92,9 @@ class Replay:
         if what == "tick":
             self._tick(how)
         elif what == "wait":
+            self._fates = deque(word for word in how if word in ("now", "lost", "late"))
             for _ in range(round(WAIT_S / TICK_S)):
-                self._tick(["beats", "floodends"])
+                self._tick(["beats", "floodends", *self._fates])
         elif what in ("hold", "release"):
             self._holding = what == "hold"
             self._guard.ask("switch", now=self._now, held=self._holding)
