@@ -61,9 +61,12 @@ REAL_TIME = (
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Spread the whole suite over the processors; what is named on the command line runs in this process."""
+    """Spread the whole suite over three processes; what is named on the command line runs in this one.
+
+    One of them has the tests in real time, which mostly wait, so that two processors are enough for all.
+    """
     chosen = config.option.keyword or config.option.usepdb or getattr(config.option, "lf", False)
-    return 0 if chosen or (config.invocation_params.args[:1] and config.args != config.getini("testpaths")) else 2
+    return 0 if chosen or (config.invocation_params.args[:1] and config.args != config.getini("testpaths")) else 3
 
 
 @pytest.hookimpl(tryfirst=True)
