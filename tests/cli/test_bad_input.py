@@ -298,7 +298,8 @@ def test_a_session_that_moves_a_person_needs_an_operator(bcikit, tmp_path: Path)
     file = session_file(tmp_path, gate='profile = "vr"')
     code, _, err = bcikit("run", file, "--headless")
     assert code == 2
-    assert "gate.profile is 'vr'; it needs an operator" in err
+    assert "session.operator: gate.profile is 'vr'; somebody arms it" in err
+    assert "arming.consent: no consent record" in err
     assert not (tmp_path / "out").exists()
 
 

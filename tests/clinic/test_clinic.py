@@ -76,7 +76,7 @@ def test_ten_minutes_from_patient_to_pdf_with_a_pulled_cable_and_a_killed_window
 
     again.on()
     page = again.page
-    again.type(page.scale, "FMA-UE")
+    page.scale.setCurrentText("FMA-UE")
     again.number(page.value, "42")
     again.click(page.add)
     again.click(page.pdf_button)
