@@ -190,8 +190,9 @@ class _Polyphase:
         filled = data if bad is None else self._hold.fill(data, bad)
         if bad is None:
             self._hold.note(data)
+        begun = None
         if fresh.any():
-            filled = self._start(filled, bad, fresh)
+            filled, begun = self._start(filled, bad, fresh)
         marks = self._marks(chunk, bad)
         extended = np.concatenate([self._history, filled])
         self._history = extended[extended.shape[0] - self.taps + 1 :]
@@ -201,6 +202,9 @@ class _Polyphase:
         base = where // self.up - chunk.first_sample
         rows = np.lib.stride_tricks.sliding_window_view(extended, self.taps, axis=0)[base]
         out = np.einsum("mck,mk->mc", rows, self._phases[where % self.up])
+        if begun is not None:
+            # Nothing is known of a channel before its first good sample, whether or not that lies in the same chunk.
+            out[base[:, None] < begun] = 0.0
         out[:, self._plain] = filled[np.ix_(base, self._plain)]
         times = chunk.times[base] if base.size else np.empty(0)
         if base.size and chunk.n_times > 1:
@@ -211,16 +215,18 @@ class _Polyphase:
 
     def _start(
         self, filled: NDArray[np.float64], bad: NDArray[np.bool_] | None, fresh: NDArray[np.bool_]
-    ) -> NDArray[np.float64]:
-        """Fill the history of channels that begin with their first good sample."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Fill the history of channels that begin with their first good sample; return its place a channel, too."""
         filled = filled.copy()
+        begun = np.zeros(filled.shape[1], dtype=np.intp)
         for column in np.flatnonzero(fresh):
             good = np.flatnonzero(~bad[:, column]) if bad is not None else np.array([0])
             value = filled[good[0], column] if good.size else 0.0
             self._history[:, column] = value
+            begun[column] = good[0] if good.size else len(filled)
             if good.size:
                 filled[: good[0], column] = value
-        return filled
+        return filled, begun
 
     def _marks(self, chunk: Chunk, bad: NDArray[np.bool_] | None) -> NDArray[np.uint8] | None:
         """Return the mask of the input samples with what the filter reaches."""
