@@ -19,6 +19,7 @@ from PySide6.QtGui import QImage
 
 from bcikit.clinic import protocols
 from bcikit.clinic.runner import EngineRunner, Job, process_is_alive
+from bcikit.clinic.visit import Visit
 from bcikit.session.channel import ChannelServer
 from bcikit.session.engine import Engine
 from bcikit.session.listener import Listener
@@ -205,15 +206,9 @@ def test_a_window_that_freezes_and_dies_changes_nothing(tmp_path: Path) -> None:
 def job(tmp_path: Path) -> Callable[..., Job]:
     def make(source: str, **settings: object) -> Job:
         chosen = {"calibration_runs": 1, "feedback_runs": 1, "trials_per_run": 10, "between_runs": 5.0, **settings}
-        config = protocols.build(
-            "motor-imagery",
-            source=source,
-            subject="P-1",
-            operator="T-1",
-            folder=str(tmp_path / uuid.uuid4().hex[:8]),
-            settings=chosen,
-            phase="calibration",
-        )
+        visit = Visit(subject="P-1", simulated=True, operator="T-1", device=source, protocol="motor-imagery")
+        folder = str(tmp_path / uuid.uuid4().hex[:8])
+        config = protocols.build(visit, folder=folder, settings=chosen, phase="calibration")
         return Job(config=config, operator="T-1", subject="P-1")
 
     return make
