@@ -491,7 +491,7 @@ def test_a_server_that_is_killed_is_one_clear_error_and_nothing_half(postgres: s
         )
 
         def cut_off() -> None:
-            with catalogue._writing() as connection:
+            with catalogue.writing() as connection:
                 connection.execute(add)
                 with psycopg.connect(postgres.replace("+psycopg", ""), autocommit=True) as other:
                     other.execute(kill)

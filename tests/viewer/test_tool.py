@@ -583,7 +583,7 @@ def test_a_session_that_comes_back_with_other_channels_is_shown_as_it_is(qtbot, 
 
         wait_for(lambda names=names: "raw" in window.traces and window.traces["raw"].info.ch_names == names, step=speak)
         wait_for(lambda: window.traces["raw"].canvas.history.end > 0, step=speak)
-        assert not window.veil.isVisible()
+        wait_for(lambda: not window.veil.isVisible(), step=speak)
         servers.append(ChannelServer())
         server.close()
     window.close()
