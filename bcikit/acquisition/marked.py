@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from bcikit.acquisition.marker_grammar import event_of
-from bcikit.acquisition.placer import SamplePlacer
+from bcikit.acquisition.placer import SamplePlacer, placed_within
 from bcikit.acquisition.source import Source
 from bcikit.acquisition.status import StreamStatus
 from bcikit.acquisition.text_inlet import LslTextInlet
@@ -21,7 +21,8 @@ class MarkedSource(Source):
     """Adds markers to a source.
 
     A marker of an LSL stream lies on the sample nearest to its corrected time, once that sample has come; the error
-    is at most half a sample. A trigger lies on the first sample of its level.
+    is at most half a sample beside that of the times; ``data["uncertainty"]`` states both together (seconds, 95 %).
+    ``time`` stays as it came, so a fraction of a sample is not lost. A trigger lies on the first sample of its level.
 
     Parameters
     ----------
@@ -99,8 +100,7 @@ class MarkedSource(Source):
                 waiting.append((time, text, name, uncertainty))
                 continue
             event = event_of(text, time, source=name, grammar=self._grammar, sample=sample)
-            # Of its place on the samples: of its own time, of theirs, and half a sample (k = 2, a uniform error).
-            total = math.hypot(uncertainty, own, 1.0 / self.info.sfreq / math.sqrt(3.0))
+            total = placed_within(math.hypot(uncertainty, own), self.info.sfreq)
             events.append(replace(event, data={**event.data, "uncertainty": total}))
         self._waiting = waiting
         return sorted(events, key=lambda event: event.time)

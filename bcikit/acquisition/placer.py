@@ -1,5 +1,6 @@
 """Puts times on samples: the nearest sample of what was received, lost samples counted."""
 
+import math
 from collections import deque
 
 import numpy as np
@@ -67,3 +68,41 @@ class SamplePlacer:
         span = float(after.times[0] - before.times[-1])
         share = 0.0 if span <= 0 else (time - float(before.times[-1])) / span
         return last + round(share * (after.first_sample - last))
+
+
+def placed_within(uncertainty: float, sfreq: float) -> float:
+    """Return the seconds within which a marker lies of the sample it is placed on, for 95 % of markers.
+
+    The nearest sample is off by up to half a period, evenly spread; the times of the samples err by a normal error of
+    which `uncertainty` is twice the standard deviation. The half-width of the sum of both (JCGM 100:2008, G.2; the
+    rectangular part alone gives 0.95 of the half period).
+
+    Parameters
+    ----------
+    uncertainty : float
+        Expanded uncertainty (k = 2) of the times, seconds.
+    sfreq : float
+        Sampling rate in Hz.
+    """
+    half = 0.5 / sfreq
+    sigma = 0.5 * uncertainty
+    if not math.isfinite(sigma):
+        return math.inf
+    if sigma < 1e-3 * half:
+        return 0.95 * half
+
+    def mass(width: float) -> float:
+        """Return the probability that the sum is within +- `width`: the mean over the half period of a normal one."""
+        a, b = (width + half) / sigma, (width - half) / sigma
+        return 2.0 * sigma / (2.0 * half) * (_integral(a) - _integral(b)) - 1.0
+
+    low, high = 0.0, half + 6.0 * sigma
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if mass(middle) < 0.95 else (low, middle)
+    return high
+
+
+def _integral(z: float) -> float:
+    """Return the integral of the normal distribution function up to `z`: ``z Phi(z) + phi(z)``."""
+    return z * 0.5 * math.erfc(-z / math.sqrt(2.0)) + math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)

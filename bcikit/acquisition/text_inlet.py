@@ -96,9 +96,9 @@ class LslTextInlet:
             self._tell("stream/foreign-clock", now, said=clock.words, clock=clock.name, unit=clock.unit)
 
     def _tell(self, name: str, time: float, *, said: str, **data: object) -> None:
-        self.events.append(
-            Event(name=name, time=time, source=self.name, data={"said": f"{self.name}: {said}.", **data})
-        )
+        # Not of the sender: whose source is the marker stream is what was sent.
+        about = {"said": f"{self.name}: {said}.", "stream": self.name, **data}
+        self.events.append(Event(name=name, time=time, source="acquisition", data=about))
 
     def _find_again(self) -> bool:
         pylsl = lsl()

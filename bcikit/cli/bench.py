@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bcikit.signal import BciError, check_choice
+from bcikit.signal import ArgumentError, BciError, check_choice
 
 TOPICS = (
     "acquisition",
@@ -24,7 +24,8 @@ TOPICS = (
     "viewer",
     "webxr",
 )
-_PEERS = ("ezmsg", "mne_lsl", "meegkit")
+_PEERS = {"files": ("mne", "pyxdf"), "time": ("mne_lsl", "pyxdf")}
+_ALL_PEERS = ("ezmsg", "mne_lsl", "meegkit")
 
 
 def register(app: typer.Typer) -> None:
@@ -36,19 +37,24 @@ def register(app: typer.Typer) -> None:
         *,
         json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
         quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions; for a look, not for a claim.")] = False,
+        hour: Annotated[
+            bool, typer.Option("--hour", help="time: an hour of a real wire, instead of the table.")
+        ] = False,
     ) -> None:
         """Measure bcikit beside other programs: what, bcikit, peer, ratio, bar, met or not."""
         check_choice("topic", topic, TOPICS)
+        if hour and topic != "time":
+            raise ArgumentError(f"--hour belongs to 'time', not to {topic!r}: bcikit bench time --hour")
         folder = Path(__file__).resolve().parents[2]
         script = folder / "benchmarks" / f"{topic}.py"
         if not script.is_file():
             raise BciError(f"The benchmarks are part of the source tree, and {script} is not there. Clone it first.")
         command = [sys.executable]
-        if any(find_spec(name) is None for name in _PEERS):
+        if any(find_spec(name) is None for name in _PEERS.get(topic, _ALL_PEERS)):
             uv = shutil.which("uv")
             if uv is None:
                 raise BciError("The peers to measure against are not installed: uv sync --all-extras --group peers")
             command = [uv, "run", "--project", str(folder), "--all-extras", "--group", "peers", "python"]
-        options = [option for option, on in (("--json", json), ("--quick", quick)) if on]
+        options = [option for option, on in (("--json", json), ("--quick", quick), ("--hour", hour)) if on]
         done = subprocess.run([*command, str(script), *options], cwd=folder, check=False)  # noqa: S603 - our own script
         raise typer.Exit(done.returncode)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bcikit import open_source
 from bcikit.acquisition.lsl_library import lsl
 from bcikit.acquisition.marker_grammar import event_of
-from bcikit.acquisition.placer import SamplePlacer
+from bcikit.acquisition.placer import SamplePlacer, placed_within
 from bcikit.acquisition.trigger import TriggerDecoder
 from bcikit.signal import ArgumentError, Chunk
 
@@ -87,6 +87,15 @@ def test_a_marker_waits_for_its_sample():
     placer.feed(Chunk(np.zeros((10, 1)), 1 + np.arange(10) / 100, 0))
     assert placer.place(1.2) is None
     assert placer.place(0.95) == -5
+
+
+@pytest.mark.parametrize("uncertainty", [0.0, 1e-6, 5e-4, 2e-3, 8e-3, 0.1])
+def test_the_uncertainty_of_a_place_covers_95_percent(uncertainty):
+    rng = np.random.default_rng(4)
+    off = rng.uniform(-0.002, 0.002, 100_000) + rng.normal(0.0, uncertainty / 2, 100_000)
+    covered = np.mean(np.abs(off) <= placed_within(uncertainty, 250.0))
+    assert covered == pytest.approx(0.95, abs=0.003)
+    assert placed_within(float("inf"), 250.0) == float("inf")
 
 
 def decode(decoder, levels, sizes=(1000,), start=0):
