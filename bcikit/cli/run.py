@@ -29,8 +29,8 @@ def register(app: typer.Typer) -> None:
             str,
             typer.Option(
                 "--screen",
-                help="What the person sees it on: second (display), beside, full, window, page (a browser), none; "
-                "auto opens a window where there is a display and a live source.",
+                help="What the person sees it on: second (display), beside, full, window, page (a browser), frames, "
+                "none; auto opens a window where there is a display and a live source.",
             ),
         ] = "auto",
         language: Annotated[str, typer.Option("--language", help="Language of that screen: en or zh.")] = "en",

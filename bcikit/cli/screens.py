@@ -7,8 +7,9 @@ from bcikit.signal import check_choice
 if TYPE_CHECKING:
     from bcikit.session.config import SessionConfig
 
-SCREENS = ("auto", "none", "second", "beside", "full", "window", "page")
-"""What ``--screen`` may be: a place of the window, or "page" for a browser of this machine."""
+SCREENS = ("auto", "none", "second", "beside", "full", "window", "page", "frames")
+"""What ``--screen`` may be: a place of the window, "page" for a browser of this machine, or "frames" for a screen in
+memory, at which a simulated user looks faster than life."""
 
 
 def with_screen(
@@ -19,7 +20,8 @@ def with_screen(
     Parameters
     ----------
     config : SessionConfig
-        The session; a simulated user in it becomes one at the pace of life, since a screen shows nothing faster.
+        The session; a simulated user in it becomes one at the pace of life, since no screen but the one in memory
+        shows anything faster.
     screen : str
         One of `SCREENS`; "auto" opens a window where there is a display and the source is live.
     language : str
@@ -43,8 +45,10 @@ def with_screen(
     parsed = [Address.parse(section.address) for section in config.outputs]
     if screen == "none" or any(output_class(item.scheme).can_show(item) for item in parsed):
         return config
-    shown = "ws:?screen=1" if screen == "page" else f"screen:?place={screen}&language={language}"
+    shown = {"page": "ws:?screen=1", "frames": f"frames:?language={language}"}.get(
+        screen, f"screen:?place={screen}&language={language}"
+    )
     changes: dict[str, object] = {"outputs": [*config.outputs, OutputSection(address=shown)]}
-    if simulated:
+    if simulated and screen != "frames":
         changes["source"] = config.source.model_copy(update={"address": with_options(address, live=1)})
     return config.model_copy(update=changes)

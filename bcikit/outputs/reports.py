@@ -82,6 +82,7 @@ _KINDS: dict[str, dict[str, _Field]] = {
         "time": (True, _number),
         "shown": (True, _number),
         "audible": (True, _flag),
+        "why": (False, _name),
     },
     "marker": {
         "name": (True, _name),

@@ -72,7 +72,7 @@ class ErrorPotential(TrialParadigm):
 
     def scene(self, event: Event, before: Scene) -> Scene:
         """Return the ball, its goal and where it went."""
-        return steering(event, before, classes=SIDES)
+        return steering(event, before, classes=SIDES, kind=self.kind)
 
     def sections(self) -> list[Section]:
         """Return both parts, errors spread over each, never two running where that can be."""
@@ -107,7 +107,8 @@ class ErrorPotential(TrialParadigm):
         self.plan(trial, trial.onset, "feedback/result", data=data)
         if trial.label == ERROR:
             self.plan(trial, trial.onset, "feedback/error", data=data)
-        self.plan(trial, trial.onset, f"label/{trial.label}")
+        delay = self.schedule.samples(s.display_delay)
+        self.plan(trial, trial.onset + delay, f"label/{trial.label}", data={"locked": trial.onset})
         stop = trial.onset + self.schedule.samples(s.window[1])
         if not trial.section.silent:
             length = self.schedule.samples(s.window[1] - s.window[0])

@@ -23,6 +23,7 @@ from bcikit.paradigms.stage import (
     count,
     cue_words,
     follow,
+    outcome_cue,
     outcome_of,
     outcome_words,
     say,
@@ -74,8 +75,7 @@ def hands(event: Event, before: Scene, *, kind: str, classes: tuple[str, ...], a
         outcome = outcome_of(event)
         shown: Hands = before.find(Hands) or Hands(affected=affected)
         result = Hands(asked=shown.asked, affected=affected, outcome=outcome)
-        symbol = "tick" if outcome == "right" else ""
-        return show("outcome", before, result, Cue(symbol=symbol, words=outcome_words(outcome)))
+        return show("outcome", before, result, outcome_cue(outcome))
     if event.name == "phase/assist":
         shown = before.find(Hands) or Hands(affected=affected)
         return show("assist", before, shown, Cue(symbol="tick", words=words("phases", "assist") or Words("")))
@@ -95,8 +95,8 @@ def watched(event: Event, before: Scene, *, film: str, label: str, affected: Sid
     return None
 
 
-def steering(event: Event, before: Scene, *, classes: tuple[str, ...]) -> Scene:
-    """Return the scene of a ball that is steered to the left (the first class) or to the right."""
+def steering(event: Event, before: Scene, *, classes: tuple[str, ...], kind: str = "imagery-steering") -> Scene:
+    """Return the scene of a ball that is steered to the left (the first class) or to the right, or watched."""
     head, _, what = event.name.partition("/")
     if event.name == "phase/fixation":
         return show("fixation", before, Meter(steer=True), Cue(words=words("phases", "prepare") or Words("")))
@@ -104,16 +104,19 @@ def steering(event: Event, before: Scene, *, classes: tuple[str, ...]) -> Scene:
         wanted: Side = "left" if what == classes[0] else "right"
         same = side_of(what) == wanted
         told = say(f"steer-{wanted}") if same else cue_words(what)
+        if kind == "error-potential":
+            told = say(f"goal-{wanted}")
         return show("cue", before, Meter(steer=True, wanted=wanted), Cue(words=told))
     if event.name in ("feedback/start", "feedback/end"):
         return count(event, before)
     if event.name == "feedback/result":
         before = count(event, before)
         ball: Meter = before.find(Meter) or Meter(steer=True)
-        outcome = outcome_of(event)
-        symbol = "tick" if outcome == "right" else ""
-        return show("outcome", before, ball, Cue(symbol=symbol, words=outcome_words(outcome)))
-    return follow("imagery-steering", event, before)
+        sides: dict[str, Side] = {classes[0]: "left", classes[-1]: "right"}
+        gone: Side = sides.get(str(event.data.get("predicted")), "")
+        ball = Meter(steer=True, wanted=ball.wanted, gone=gone if kind == "error-potential" else "")
+        return show("outcome", before, ball, outcome_cue(outcome_of(event)))
+    return follow(kind, event, before)
 
 
 def matrix(event: Event, before: Scene, *, rows: tuple[tuple[str, ...], ...], goal: str, written: str) -> Scene:

@@ -98,7 +98,8 @@ class Rehabilitation(TrialParadigm):
         if seen is not None:
             return seen
         group = "attempts" if s.task == "attempt" else "cues"
-        return hands(event, before, kind=self.kind, classes=self.classes, affected=affected, group=group)
+        kind = "action-observation" if s.video else self.kind
+        return hands(event, before, kind=kind, classes=self.classes, affected=affected, group=group)
 
     def plan_trial(self, trial: Trial) -> int:
         """Plan rest, preparation and attempt; what follows depends on the decoder."""

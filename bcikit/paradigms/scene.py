@@ -18,7 +18,10 @@ VERSION = 1
 
 Side = Literal["", "left", "right", "both"]
 SIDES: tuple[str, ...] = get_args(Side)
-SYMBOLS = ("", "cross", "left", "right", "both", "feet", "tongue", "rest", "look", "eyes-open", "eyes-closed", "tick")
+SYMBOLS = (
+    "", "cross", "left", "right", "both", "feet", "tongue", "rest", "look", "eyes-open", "eyes-closed", "tick",
+    "bar",
+)  # fmt: skip
 ROLES = ("title", "line", "big", "note")
 OUTCOMES = ("", "right", "wrong", "none")
 LEVELS = ("alert", "some-sleepiness", "sleepy", "drowsy", "brake")
@@ -184,11 +187,26 @@ class Rising(Element):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meter(Element):
-    """A bar that fills with `feedback/update`; `steer` makes it a ball that goes left and right (data ``position``)."""
+    """A bar that fills with `feedback/update`; `steer` makes it a ball that goes left and right (data ``position``).
+
+    Attributes
+    ----------
+    steer : bool
+        A ball between two goals.
+    wanted : str
+        Its goal.
+    gone : str
+        The goal at which it has arrived; empty while it is on its way.
+    """
 
     kind: ClassVar[str] = "meter"
     steer: bool = False
     wanted: Side = ""
+    gone: Side = ""
+
+    def __post_init__(self) -> None:
+        check_choice("wanted", self.wanted, SIDES)
+        check_choice("gone", self.gone, SIDES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -196,6 +196,11 @@ def outcome_words(outcome: str) -> Words:
     return words("outcomes", outcome) or Words("")
 
 
+def outcome_cue(outcome: str) -> Cue:
+    """Return the mark and the words of an outcome: a tick, a bar, or the words alone where nothing was decided."""
+    return Cue(symbol={"right": "tick", "wrong": "bar"}.get(outcome, ""), words=outcome_words(outcome))
+
+
 def _phase(what: str, event: Event, before: Scene) -> Scene:
     if what == "break":
         return show("break", before, Rest(words=words("phases", what) or Words(""), seconds=event.duration))
@@ -216,7 +221,5 @@ def _feedback(what: str, event: Event, before: Scene) -> Scene:
     if what == "end":
         return Scene(name=before.name, elements=before.without(Meter))
     if what == "result":
-        outcome = outcome_of(event)
-        symbol = "tick" if outcome == "right" else ""
-        return show("outcome", before, Cue(symbol=symbol, words=outcome_words(outcome)))
+        return show("outcome", before, outcome_cue(outcome_of(event)))
     return before

@@ -426,8 +426,9 @@ class TrialParadigm(Paradigm):
         self._acted = acted
         length = self.schedule.samples(check.tmax - check.tmin)
         wait = self.schedule.samples(check.tmax)
-        self._ask(WindowRequest(at + wait, length, trial=trial.index, kind=ERROR_POTENTIAL))
-        return wait
+        # Seen when the result is on the screen, which may be later than it was planned.
+        self._ask(WindowRequest(at + wait, length, trial=trial.index, kind=ERROR_POTENTIAL, locked=at))
+        return wait + self.schedule.samples(self.settings.display_delay)
 
     def opinion(self, found: Decision) -> Decision:
         """Return what an error potential says of the choice of this trial."""

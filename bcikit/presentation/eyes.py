@@ -87,6 +87,9 @@ def _is_wrong(scene: Scene) -> bool:
     """Return whether the scene says that something went wrong: by a mark, or by the words for it."""
     if scene.find(Alert) is not None:
         return True
+    ball: Meter | None = scene.find(Meter)
+    if ball is not None and ball.gone:
+        return ball.gone != ball.wanted
     for kind in (Hands, Matrix, Targets):
         found = scene.find(kind)
         if found is not None and found.outcome == "wrong":

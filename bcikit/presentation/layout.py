@@ -195,8 +195,9 @@ def _cue(page: _Page, item: Cue) -> None:
         page.words("words", text, (560, 385, 480, 130), 48)
         return
     if item.symbol:
-        middle = (800.0, 390.0) if page.has(Hands) else (800.0, 360.0)
-        for shape in symbol(item.symbol, middle, 120.0 if page.has(Hands) else 190.0):
+        # Between the hands, above the way of the ball, or alone.
+        middle = (800.0, 390.0) if page.has(Hands) else (800.0, 170.0) if page.has(Meter) else (800.0, 360.0)
+        for shape in symbol(item.symbol, middle, 120.0 if page.has(Hands, Meter) else 190.0):
             page.add(shape.pop("do"), "symbol", shape.pop("box"), **shape)
     page.words("words", text, (80, 660, 1440, 140), 72)
 
@@ -295,7 +296,7 @@ def _rising(page: _Page, item: Rising) -> None:
     page.add("polygon", "string", (796, 750, 8, 90), fill=DIM, live="value:rise", number=500.0,
              points=((797.0, 750.0), (803.0, 750.0), (803.0, 830.0), (797.0, 830.0)))  # fmt: skip
     page.add("ellipse", "balloon", balloon, fill=LIT, live="value:rise", number=500.0)
-    page.words("words", item.words.say(page.view.language), (80, 800, 1440, 60), 48, fill=DIM)
+    page.words("words", item.words.say(page.view.language), (40, 790, 1080, 90), 56)
 
 
 def _meter(page: _Page, item: Meter) -> None:
@@ -308,7 +309,10 @@ def _meter(page: _Page, item: Meter) -> None:
         wanted = item.wanted in (side, "both")
         box = (x - 90, 300.0, 180.0, 180.0)
         page.add("ellipse", f"goal:{side}", box, line=LIT if wanted else FAINT, thick=12.0 if wanted else 5.0)
-    page.add("ellipse", "ball", (745, 335, 110, 110), fill=INK, live="position", number=600.0)
+    if item.gone:
+        page.add("ellipse", "ball", (145 if item.gone == "left" else 1345, 335, 110, 110), fill=INK)
+    else:
+        page.add("ellipse", "ball", (745, 335, 110, 110), fill=INK, live="position", number=600.0)
 
 
 def _film(page: _Page, item: Film) -> None:
@@ -352,7 +356,7 @@ def _sleepiness(page: _Page, level: str, language: str) -> None:
         page.add(
             "rect", f"level:{levels[number]}", box, fill=colours[reached] if number <= reached else PANEL, radius=8.0
         )
-    said = words("levels", level)
+    said = words("gauge", level)
     page.words("level", "" if said is None else said.say(language), (880, 790, 640, 90), 44)
 
 
@@ -382,7 +386,7 @@ def _score(page: _Page, item: Score) -> None:
     if page.has(Text, Rest, Instructions):
         page.words("score", text, (200, 690, 1200, 110), 76, fill=GREEN)
     elif not page.has(Matrix, Road, Targets):
-        page.words("score", text, (1150, 4, 430, 48), SMALLEST, fill=DIM)
+        page.words("score", text, (1150, 834, 430, 52), SMALLEST, fill=DIM)
 
 
 def _instructions(page: _Page, item: Instructions) -> None:

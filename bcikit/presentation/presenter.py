@@ -21,6 +21,16 @@ ANEW = 1.0
 """After this many seconds without a stimulus the next one may fall on any frame."""
 
 
+def is_framed(event: Event, *, scene: bool) -> bool:
+    """Return whether a renderer shows an event with a frame of its own, and so reports it; `scene`: it brings one."""
+    return scene or event.name.startswith(("stimulus/", "cue/", "phase/", "sound/", "feedback/result"))
+
+
+def by_ear(event: Event) -> bool:
+    """Return whether an event is heard and not seen."""
+    return event.name == "stimulus/tone" or event.name.startswith("sound/")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flip:
     """One stimulus on the screen.
@@ -83,7 +93,7 @@ class Presenter:
 
     def on_event(self, event: Event, scene: Scene | None = None) -> None:
         """Take an event of the paradigm, and the scene that it brings; what shows nothing is left out."""
-        if scene is None and not event.name.startswith(("stimulus/", "cue/", "phase/", "sound/")):
+        if not is_framed(event, scene=scene is not None):
             return
         self._waiting.append((self._frame_for(event.time + self.delay), event, scene))
         self._waiting.sort(key=lambda item: item[0])

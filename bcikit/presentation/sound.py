@@ -56,58 +56,75 @@ def speaker() -> str:
 class Sounds:
     """Plays tones and speaks, in the background, one after the other; a newer word ends an older one.
 
+    A player that ends with an error has sounded nothing (no sound card, no server of sound): it is tried once at the
+    start, without a tone, and what it says is kept.
+
     Parameters
     ----------
     fallback : callable, optional
-        Called where no player is found, such as the toolkit's own beep.
+        Called where nothing plays, such as the toolkit's own beep; nobody knows whether that is heard.
+
+    Attributes
+    ----------
+    why : str
+        Why nothing is heard; empty where nothing speaks against it.
     """
 
     def __init__(self, fallback: Callable[[], None] | None = None) -> None:
         self._fallback = fallback
         self._speaking: subprocess.Popen[bytes] | None = None
+        self.why = ""
+        if platform.system() != "Windows":
+            if player():
+                self._start((*player(), str(tone(0.0, 0.02))))
+            else:
+                self.why = f"none of {', '.join(command[0] for command in _PLAYERS)} is installed"
 
     def play(self, frequency: float, seconds: float) -> bool:
-        """Play a tone; return whether anything can be heard."""
+        """Play a tone; return whether it can be heard."""
         path = tone(float(frequency), float(seconds))
         if platform.system() == "Windows":
             return _windows(path)
-        if not player():
+        if self.why:
             if self._fallback is not None:
                 self._fallback()
-            return self._fallback is not None
-        _start((*player(), str(path)))
-        return True
+            return False
+        return self._start((*player(), str(path))) is not None
 
     def speak(self, text: str, language: str) -> bool:
-        """Speak; return whether there is anything that speaks."""
+        """Speak; return whether it can be heard."""
         name = speaker()
-        if not name or not text:
+        if not name or not text or self.why:
             return False
         if self._speaking is not None and self._speaking.poll() is None:
             self._speaking.terminate()
         voice = "cmn" if language.startswith("zh") else "en"
         command = tuple(part.format(voice=voice, text=text) for part in _SPEAKERS[name])
-        self._speaking = _start(command)
+        self._speaking = self._start(command)
         return self._speaking is not None
 
+    def _start(self, command: tuple[str, ...]) -> "subprocess.Popen[bytes] | None":
+        try:
+            process = subprocess.Popen(  # noqa: S603 - a player of the list above
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            )
+        except OSError as error:
+            self.why = f"{command[0]} cannot be started: {error.strerror}"
+            return None
+        threading.Thread(target=self._reap, args=(process, command[0]), name="bcikit sound", daemon=True).start()
+        return process
 
-def _start(command: tuple[str, ...]) -> "subprocess.Popen[bytes] | None":
-    try:
-        process = subprocess.Popen(  # noqa: S603 - a player of the list above
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-    except OSError:
-        return None
-    threading.Thread(target=_reap, args=(process,), name="bcikit sound", daemon=True).start()
-    return process
-
-
-def _reap(process: "subprocess.Popen[bytes]") -> None:
-    try:
-        process.wait(timeout=LONGEST)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    def _reap(self, process: "subprocess.Popen[bytes]", name: str) -> None:
+        try:
+            _, said = process.communicate(timeout=LONGEST)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return
+        # A word that a newer one ended (a signal: negative) is no fault of the player.
+        if process.returncode > 0:
+            lines = said.decode(errors="replace").strip().splitlines()
+            self.why = f"{name}: {lines[0] if lines else process.returncode}"[:100]
 
 
 def _windows(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bcikit.presentation.colours import GREEN, INK, LIT
+from bcikit.presentation.colours import AMBER, GREEN, INK, LIT
 
 _ARROW = ((-1.0, -0.22), (0.15, -0.22), (0.15, -0.62), (1.0, 0.0), (0.15, 0.62), (0.15, 0.22), (-1.0, 0.22))
 
@@ -40,7 +40,17 @@ def symbol(name: str, middle: tuple[float, float], size: float) -> list[dict[str
     if name == "eyes-closed":
         lid = [(x - size, y), (x - 0.5 * size, y + 0.34 * size), (x + 0.5 * size, y + 0.34 * size), (x + size, y)]
         under = [(px, py + 0.1 * size) for px, py in reversed(lid)]
-        return [_polygon([*lid, *under], INK)]
+        lashes = [
+            _polygon([(x + px * size, y + py * size) for px, py in lash], INK)
+            for lash in (
+                ((-0.04, 0.4), (0.04, 0.4), (0.04, 0.72), (-0.04, 0.72)),
+                ((-0.56, 0.4), (-0.48, 0.44), (-0.62, 0.72), (-0.7, 0.68)),
+                ((0.56, 0.4), (0.48, 0.44), (0.62, 0.72), (0.7, 0.68)),
+            )
+        ]
+        return [_polygon([*lid, *under], INK), *lashes]
+    if name == "bar":
+        return [_rect(x, y, 0.5 * size, 0.11 * size, AMBER)]
     if name == "tick":
         tick = ((-0.6, 0.02), (-0.42, -0.16), (-0.15, 0.12), (0.45, -0.5), (0.62, -0.32), (-0.15, 0.48))
         return [_polygon([(x + px * size, y + py * size) for px, py in tick], GREEN)]

@@ -297,7 +297,7 @@ class Engine:
         self._timing = {
             "stamps": "" if status is None else status.stamps,
             "uncertainty_s": 0.0 if status is None else status.time_uncertainty,
-            "doubts": feed.doubts(conductor.n_samples),
+            "doubts": [*feed.doubts(conductor.n_samples), *conductor.flips.doubts()],
             "notes": feed.trust.notes,
         }
         return ended

@@ -17,8 +17,14 @@ from bcikit.signal import Chunk, DataError, Event
 KEPT_SECONDS = 10.0
 """Times of samples that are kept, to place a marker that comes late."""
 
-LOCKED = ("stimulus/", "cue/")
+LOCKED = ("stimulus/", "cue/", "feedback/result")
 """Events that a window or an epoch may be locked to."""
+
+WARNING = "advice/"
+"""Events that warn a driver."""
+
+ENDING = 2
+"""So many stimuli may be under way when a session ends."""
 
 MOST_FLIPS = 4096
 HOLD = 2.0
@@ -102,6 +108,15 @@ class Flips:
         self.unfit = ""
         self.n_flips = self.n_unseen = self.dropped = 0
         self._offsets: list[float] = []
+        self._planned: dict[tuple[str, int], float] = {}
+        self._heard: dict[bool, int] = {True: 0, False: 0}
+        self._silent = ""
+        self._warnings: dict[tuple[str, int], dict[str, Any]] = {}
+
+    def plan(self, event: Event) -> None:
+        """Take note of an event that a screen is to show."""
+        if self.active and event.sample is not None and event.name.startswith(LOCKED):
+            self._planned[event.name, event.sample] = event.time
 
     def take(self, message: Mapping[str, Any]) -> tuple[Severity, str, str] | None:
         """Take a report; return what safety is to be told: severity, what was found, and what is allowed.
@@ -120,6 +135,8 @@ class Flips:
             late = float(message["shown"]) - float(message["time"])
             late += self._correction.get(str(message.get("client", "")), 0.0)
             self._flip(str(message["name"]), int(message["sample"]), late)
+        elif kind == "sounded":
+            self._sounded(message)
         elif kind == "frames":
             return self._frames(message)
         return None
@@ -143,8 +160,20 @@ class Flips:
         self.unfit = "; ".join(wrong)
         return (Severity.DEGRADE, self.unfit, "frequencies that the screen can show") if wrong else None
 
+    def _sounded(self, message: Mapping[str, Any]) -> None:
+        audible = bool(message["audible"])
+        self._heard[audible] += 1
+        self._silent = self._silent if audible else str(message.get("why") or "it said no more")
+        if str(message["name"]).startswith(WARNING) and message.get("sample") is not None:
+            late = float(message["shown"]) - float(message["time"])
+            about = self._warnings.setdefault((str(message["name"]), int(message["sample"])), {})
+            about.update(sounded_s=late if audible else None)
+
     def _flip(self, name: str, sample: int, late: float) -> None:
+        if name.startswith(WARNING):
+            self._warnings.setdefault((name, sample), {})["painted_s"] = late
         if name.startswith(LOCKED):
+            self._planned.pop((name, sample), None)
             self.n_flips += 1
             self._offsets.append(late)
             self._late[sample] = late
@@ -219,10 +248,32 @@ class Flips:
         return {
             "refresh_hz": dict(self._refresh),
             "flips": self.n_flips,
-            "not_shown": self.n_unseen,
+            "not_shown": self.n_not_shown,
             "dropped_frames": self.dropped,
             "delay_s": float(late.mean()) if len(late) else None,
             "jitter_s": float(late.std()) if len(late) else None,
             "correction_s": dict(self._correction),
             "unfit": self.unfit,
+            "sounds": {"heard": self._heard[True], "not_heard": self._heard[False], "why": self._silent},
+            "warnings": [
+                {"name": name, "sample": sample, "painted_s": None, "sounded_s": None, **about}
+                for (name, sample), about in self._warnings.items()
+            ],
         }
+
+    @property
+    def n_not_shown(self) -> int:
+        """Stimuli and cues that were planned and that no screen has shown."""
+        return len(self._planned)
+
+    def doubts(self) -> list[str]:
+        """Return what a person has not seen or heard of the session, in words."""
+        said = []
+        if self.active and self.n_not_shown > ENDING:
+            said.append(
+                f"{self.n_not_shown} of {self.n_flips + self.n_not_shown} cues and stimuli were not shown by the "
+                "screen; nothing was decided by them. Was its window covered, minimised or closed?"
+            )
+        if self._heard[False]:
+            said.append(f"{self._heard[False]} of {sum(self._heard.values())} sounds were not heard: {self._silent}.")
+        return said

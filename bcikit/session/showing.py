@@ -5,7 +5,7 @@ from dataclasses import replace
 from bcikit.acquisition import Interactive
 from bcikit.paradigms.scene import BLANK, Scene
 from bcikit.presentation.eyes import perceive
-from bcikit.session.flips import LOCKED
+from bcikit.presentation.presenter import is_framed
 from bcikit.session.listener import Listener
 from bcikit.signal import Event
 from bcikit.signal.messages import Decided, Happened, Input, Message, Presented, Sent
@@ -25,7 +25,7 @@ class UserListener(Listener):
     blank : bool
         The screen shows nothing: a user that still responds has not looked at it.
     screen : bool
-        A real screen takes part: cues and stimuli are seen when it reports that they were shown, and not before.
+        A screen takes part: everything is seen when it reports that it was shown, and not before.
     """
 
     def __init__(self, user: Interactive, sfreq: float, *, blank: bool = False, screen: bool = False) -> None:
@@ -34,35 +34,41 @@ class UserListener(Listener):
         self._blank = blank
         self._screen = screen
         self._scene = BLANK
-        self._waiting: dict[tuple[str, int], Event] = {}
+        self._waiting: dict[tuple[str, int], tuple[Event, Scene | None]] = {}
 
     def take(self, message: Message) -> None:
         """Show what is drawn, feedback and what moves."""
         match message:
-            case Presented(scene=values) if values is not None and not self._blank:
-                self._scene = Scene.from_dict(values)
-            case Happened():
-                self._see(message.event)
+            case Presented(event=event, scene=values):
+                scene = None if values is None or self._blank else Scene.from_dict(values)
+                if self._screen and event.sample is not None and is_framed(event, scene=scene is not None):
+                    # Seen with a flip of the screen, and not before.
+                    self._waiting[event.name, event.sample] = (event, scene)
+                    while len(self._waiting) > MOST_WAITING:
+                        del self._waiting[next(iter(self._waiting))]
+                elif scene is not None:
+                    self._scene = scene
+            case Happened(event=event):
+                if event.sample is None or (event.name, event.sample) not in self._waiting:
+                    self._see(event)
             case Input(kind="screen", values=values) if values.get("type") == "flip":
                 self._flip(str(values["name"]), int(values["sample"]), float(values["shown"]) - float(values["time"]))
-            case Decided():
+            case Decided() if self._scene.elements:
+                # Whether it was right is read from the screen.
                 self._user.on_decision(message.decision, message.verdict)
             case Sent():
                 self._user.on_command(message.command)
 
     def _see(self, event: Event) -> None:
         seen = perceive(event, self._scene)
-        if seen is None:
-            return
-        if not self._screen or event.sample is None or not event.name.startswith(LOCKED):
+        if seen is not None:
             self._user.on_event(seen)
-            return
-        self._waiting[event.name, event.sample] = seen
-        while len(self._waiting) > MOST_WAITING:
-            del self._waiting[next(iter(self._waiting))]
 
     def _flip(self, name: str, sample: int, late: float) -> None:
         """Show what the screen has just shown, at the sample at which it did."""
-        seen = self._waiting.pop((name, sample), None)
-        if seen is not None:
-            self._user.on_event(replace(seen, sample=sample + round(late * self._sfreq), time=seen.time + late))
+        event, scene = self._waiting.pop((name, sample), (None, None))
+        if event is None:
+            return
+        if scene is not None:
+            self._scene = scene
+        self._see(replace(event, sample=sample + round(late * self._sfreq), time=event.time + late))

@@ -15,6 +15,7 @@ pytest.importorskip("websockets")
 
 from bcikit.session.config import config_from
 from bcikit.session.engine import Engine
+from bcikit.session.flips import LOCKED
 from bcikit.session.shipped import shipped_config
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +71,7 @@ def test_brain_is_spelled_on_the_qt_window(model, tmp_path, monkeypatch):
     assert 0.05 < presented["delay_s"] < 0.2
     inputs = [json.loads(line) for line in (tmp_path / "s" / "inputs.jsonl").read_text().splitlines()]
     flips = [item for item in inputs if item["kind"] == "screen" and item.get("type") == "flip"]
-    assert sum(flip["name"].startswith(("stimulus/", "cue/")) for flip in flips) == presented["flips"]
+    assert sum(flip["name"].startswith(LOCKED) for flip in flips) == presented["flips"]
     # What the screen reported is part of what came in: a replay decides the same, bit for bit.
     command = [sys.executable, "-m", "bcikit", "replay", str(tmp_path / "s"), "--check"]
     assert subprocess.run(command, capture_output=True, timeout=200, check=False).returncode == 0

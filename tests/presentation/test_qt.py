@@ -43,6 +43,8 @@ def message(event, scene=None):
 class Silent:
     """Takes what is to be heard, and plays nothing."""
 
+    why = ""
+
     def __init__(self):
         self.played = []
 

@@ -112,9 +112,9 @@ def test_imagery_shows_two_hands_and_a_wrong_decision_looks_different(played):
     outcomes = {(hands.asked, hands.outcome) for hands in scenes(seen, Hands) if hands.outcome}
     assert outcomes == {("left", "right"), ("right", "wrong")}
     said = {cue.words.en for _, scene in seen if scene.name == "outcome" and (cue := scene.find(Cue)) is not None}
-    assert said == {"Right", "Not this time"}
+    assert said == {"Correct", "Not this time"}
     assert any(isinstance(item, Meter) for _, scene in seen for item in scene.elements)
-    assert scenes(seen, Score)[-1] == Score(right=1, total=2, words=Words("Right", "正确"))
+    assert scenes(seen, Score)[-1] == Score(right=1, total=2, words=Words("Correct", "正确"))
     assert max(progress.done for progress in scenes(seen, Progress)) == 2
 
 

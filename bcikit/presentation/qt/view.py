@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 from bcikit.paradigms.frames import Refresh
 from bcikit.paradigms.scene import Alert
 from bcikit.presentation.layout import Viewing
-from bcikit.presentation.presenter import DELAY, Flip
+from bcikit.presentation.presenter import DELAY, Flip, by_ear
 from bcikit.presentation.qt.painter import StagePainter
 from bcikit.presentation.show import Show
 from bcikit.presentation.sound import Sounds
@@ -122,8 +122,10 @@ class SceneView(QWidget):
         else:
             shown = now
         for flip in show.presenter.correct(begun, shown):
-            self._sound(flip)
-            if self._on_flip is not None and seen and not show.blanked:
+            audible = self._sound(flip)
+            # What is to be heard has taken place when it was heard, whatever is seen.
+            took_place = bool(audible) if by_ear(flip.event) else seen and not show.blanked
+            if self._on_flip is not None and took_place:
                 self._on_flip(flip)
         if show.presenter.flickers and self._on_frame is not None:
             self._on_frame(shown)
@@ -133,9 +135,10 @@ class SceneView(QWidget):
         due = self._start + self._ticks / self._tick
         self._timer.start(max(0, round((due - self._clock.now()) * 1000)))
 
-    def _sound(self, flip: Flip) -> None:
+    def _sound(self, flip: Flip) -> bool | None:
+        """Sound what is to be heard; return whether it can be, None where there is nothing to hear."""
         if self._sounds is None:
-            return
+            return None
         event, name, audible = flip.event, flip.event.name, None
         if name in ("sound/beep", "stimulus/tone"):
             audible = self._sounds.play(float(event.data.get("frequency", 1000.0)), event.duration or 0.07)
@@ -151,7 +154,9 @@ class SceneView(QWidget):
             audible = self._sounds.speak(str(event.data.get("item", "")), self.language)
         if audible is not None:
             about = {"type": "sounded", "name": name, "sample": event.sample, "time": event.time}
-            self._heard.append({**about, "shown": self._clock.now(), "audible": audible})
+            why = {} if audible else {"why": self._sounds.why or "nothing on this computer speaks"}
+            self._heard.append({**about, "shown": self._clock.now(), "audible": audible, **why})
+        return audible
 
     def _describe(self) -> None:
         """Say in words what is shown, for a reader of the screen."""

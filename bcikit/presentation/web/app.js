@@ -2,7 +2,7 @@
 import { Connection } from "/bcikit-client.js";
 import { Flicker, FrameClock } from "/flicker.js";
 import { Presenter } from "/presenter.js";
-import { sound } from "/sounds.js";
+import { silence, sound } from "/sounds.js";
 import { Stage2D } from "/stage2d.js";
 import { buildScene, enterRoom, placeBall, refine, spare } from "/scene.js";
 import { language, stateWords, title, words, wordsFor } from "/words.js";
@@ -16,7 +16,8 @@ const page = {
 };
 const asked = new URLSearchParams(location.search);
 const display = `browser ${screen.width}x${screen.height}`;
-const presenter = new Presenter({ display, report: (message) => link.send({ client: "page", ...message }) });
+const report = (message) => link.send({ client: "page", ...message });
+const presenter = new Presenter({ display, report, sound: hearing });
 const scenes = new Stage2D($("stage"), language);
 scenes.patch = asked.get("patch") === "1";
 window.bcikit = { page, stage, frames, presenter, scenes };
@@ -101,18 +102,21 @@ function onShow(shown) {
   document.body.classList.add("scenes");
 }
 
+/** Sound what an event asks for, and say whether it was heard. */
+function hearing(event, scene) {
+  const audible = sound(event, scene, language);
+  if (audible === null) return null;
+  const { name, sample, time } = event;
+  report({ type: "sounded", name, sample, time, shown: link.now() + link.hostOffset, audible, ...(audible ? {} : { why: silence(event) }) });
+  return audible;
+}
+
 /** Draw the frame of the scenes; returns whether the session is seen that way. */
 function drawScenes(time) {
   if ($("stage").hidden || link.hostOffset === null) return false;
   const now = time + link.hostOffset;
   if (frames.known) presenter.measured(frames.refresh);
-  for (const event of presenter.frame(now, page.command)) {
-    const audible = sound(event, presenter.scene, language);
-    if (audible !== null) {
-      const about = { name: event.name, sample: event.sample, time: event.time };
-      link.send({ client: "page", type: "sounded", ...about, shown: link.now() + link.hostOffset, audible });
-    }
-  }
+  presenter.frame(now, page.command);
   if (presenter.changed) {
     scenes.draw(presenter, now);
     presenter.changed = false;

@@ -9,10 +9,14 @@ const CLOSING = ["close", "stimulate", "reward"];
 const SIDES = { left_hand: "left", left: "left", right_hand: "right", right: "right", both_hands: "both", fists: "both", both_fists: "both" };
 
 export class Presenter {
-  /** @param {{delay?: number, report?: (message: object) => void}} options `report` takes "hello", "flip", "frames". */
+  /**
+   * @param {{delay?: number, display?: string, report?: Function, sound?: Function}} options `report` takes "hello", "flip",
+   * "frames", "sounded"; `sound` sounds what an event asks for: whether it is heard, null where there is nothing to hear.
+   */
   constructor(options = {}) {
     this.delay = options.delay ?? DELAY;
     this.report = options.report ?? (() => {});
+    this.sound = options.sound ?? (() => null);
     this.display = options.display ?? ""; // by which its correction is kept
     this.refresh = 60;
     this.scene = null;
@@ -82,10 +86,11 @@ export class Presenter {
       const item = this._waiting.shift();
       this._begin(item, number, now);
       begun.push(item.event);
-      if (Number.isInteger(item.event.sample)) {
-        const { name, sample, time } = item.event;
-        this.report({ type: "flip", name, sample, time, shown: now });
-      }
+      const { name, sample, time } = item.event;
+      const audible = this.sound(item.event, this.scene);
+      // What is to be heard has taken place when it was heard.
+      const heard = name === "stimulus/tone" || name.startsWith("sound/");
+      if (Number.isInteger(sample) && (audible || !heard)) this.report({ type: "flip", name, sample, time, shown: now });
     }
     for (const [item, end] of this.lit) {
       if (end <= now + 0.5 / this.refresh) {

@@ -33,6 +33,12 @@ export function speak(text, language) {
   return speech.getVoices().length > 0;
 }
 
+/** Why a sound was not heard, in words for a report. */
+export function silence(event) {
+  if (event.name.startsWith("select/") || (event.name.startsWith("sound/") && event.name !== "sound/beep")) return "the browser has no voice";
+  return context === null ? "the browser plays no sound" : `the browser's sound is ${context.state}: touch the page once`;
+}
+
 /** Sound what an event asks for; returns whether it can be heard, null where it asks for nothing. */
 export function sound(event, scene, language) {
   const { name, data } = event;
