@@ -80,8 +80,8 @@ def stop_trials(kind: str, n: int, folder: Path) -> list[float]:
     log = folder / f"{kind}.jsonl"
     found = []
     with GuardClient.launch("sim-hand", dead_man=True, log=log) as client:
-        switch = GuardClient(client.port, client.key, role="dead-man")
-        key = GuardClient(client.port, client.key, role="operator")
+        switch = GuardClient(client.port, client.role_key("dead-man"), role="dead-man")
+        key = GuardClient(client.port, client.role_key("operator"), role="operator")
         for index in range(n):
             # Slowly enough not to be a flood.
             time.sleep(0.03)

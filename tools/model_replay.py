@@ -163,7 +163,7 @@ class Replay:
 def _guard_part() -> None:
     from bcikit.safety.guard.core import FLOOD, GuardCore
     from bcikit.safety.guard.drivers import SimulatedHand
-    from bcikit.safety.guard.protocol import pack
+    from bcikit.safety.guard.protocol import pack, role_key
 
     core = GuardCore(SimulatedHand(), KEY, dead_man=True)
     sequence = 0
@@ -171,7 +171,9 @@ def _guard_part() -> None:
     def say(role: str, now: float, **message: Any) -> bytes | None:
         nonlocal sequence
         sequence += 1
-        return core.receive(pack({"v": 1, "from": role, "seq": sequence, "t": now, **message}, KEY), now)
+        return core.receive(
+            pack({"v": 1, "from": role, "seq": sequence, "t": now, **message}, role_key(KEY, role)), now
+        )
 
     for line in sys.stdin:
         asked = json.loads(line)
@@ -255,7 +257,7 @@ def _engine_part() -> None:
 
     from bcikit.outputs.guard import GuardOutput
     from bcikit.safety import ArmRequest, Consent, GateSettings, SafetySystem, Screening, Severity, State
-    from bcikit.session.sinks import Outputs
+    from bcikit.session.outputs import Outputs
     from bcikit.signal import Chunk, Command, Decision, SafetyError, StreamInfo
 
     answers = {"age": 40, "epilepsy": False, "prior_seizure": False, "photoparoxysmal_response": False,

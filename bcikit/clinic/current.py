@@ -90,7 +90,7 @@ class CurrentCard(QWidget):
         try:
             self._guard = GuardClient.launch(address, dead_man=True)
             # The button that is held is the dead-man switch; it has a line of its own to the guard.
-            self._switch = GuardClient(self._guard.port, self._guard.key, role="dead-man")
+            self._switch = GuardClient(self._guard.port, self._guard.role_key("dead-man"), role="dead-man")
         except (GuardError, BciError, OSError) as error:
             self._show(f"■ {error}")
             return

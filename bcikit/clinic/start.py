@@ -12,11 +12,11 @@ from bcikit.clinic.lock import FolderLock
 from bcikit.clinic.privacy import keep_private
 from bcikit.clinic.runner import EngineRunner
 from bcikit.clinic.window import ClinicWindow
+from bcikit.presentation.qt.keys import SpaceStops
 from bcikit.recording import Catalogue
 from bcikit.signal import BciError
 from bcikit.ui import words
 from bcikit.ui.application import dress, prepare
-from bcikit.ui.keys import SpaceStops
 from bcikit.ui.theme import THEMES
 
 

@@ -27,6 +27,9 @@ class Output(ABC):
     """True if it draws what a person sees and cannot lay it out itself: "show" messages then hold the shapes."""
     real_time: ClassVar[bool] = False
     """True if it runs on the wall clock, so that a session faster than live cannot drive it."""
+    stops_from_any_thread: ClassVar[bool] = False
+    """True if `stop` and `hold` may be called while another thread is inside any other of its methods; otherwise a stop
+    waits until `send`, `renew`, `tick`, `inform`, `hold`, `safe` and `release` have returned."""
 
     @classmethod
     def from_address(cls, address: Address) -> Self:
@@ -82,8 +85,14 @@ class Output(ABC):
         """Let go at once: no motion, no current, no message but "safe"."""
 
     def stop(self, reason: str) -> None:
-        """Let go at once and stay so: the session was stopped, and no command undoes it, `release` does."""
+        """Let go at once and stay so: the session was stopped, and no command undoes it, `release` does.
+
+        It may come from another thread than all other calls, so that a session that trains or waits can be stopped.
+        """
         self.safe(reason)
+
+    def on_stop(self, stop: Callable[[str], None]) -> None:
+        """Take whom to call, with a reason and from any thread, when a person presses STOP at what it drives."""
 
     def release(self, who: str, reason: str) -> None:
         """Take note that a person undid the stop."""

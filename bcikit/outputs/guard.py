@@ -54,6 +54,7 @@ class GuardOutput(Output):
     body: ClassVar[str] = "driver"
     options: ClassVar[Mapping[str, Callable[[str], Any]]] = {"dead_man": lambda text: bool(int(text)), "log": str}
     real_time: ClassVar[bool] = True
+    stops_from_any_thread: ClassVar[bool] = True
 
     @classmethod
     def can_touch(cls, address: Address) -> bool:

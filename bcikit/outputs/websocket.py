@@ -41,6 +41,10 @@ BACKLOG = 262_144
 """Bytes waiting for a slow client at which news are left out; at four times as much it is cut off."""
 
 
+BOUNCE = 0.05
+"""Seconds within which a second STOP of a client is the first one again."""
+
+
 def _flag(text: str) -> bool:
     return {"1": True, "0": False}[check_choice("a switch of ws:", text, ("0", "1"))]
 
@@ -55,7 +59,8 @@ class WebSocketOutput(Output):
     Clients receive envelopes as text (schema at ``/schema/v1.json``) and may send: ``{"type": "hello", ...}``,
     ``{"type": "clock", "t": seconds}`` (answered with the host clock), ``{"type": "timing", ...}`` (frame times),
     ``{"type": "ack", "seq": n, "t": seconds}``, and the reports of `bcikit.outputs.reports`: flips, frames, and markers
-    of an experiment that runs in a page. Nothing they send moves anything.
+    of an experiment that runs in a page. ``{"type": "stop"}`` stops the session: STOP was pressed there. Nothing else
+    that they send moves, or stops, anything.
 
     Parameters
     ----------
@@ -132,6 +137,8 @@ class WebSocketOutput(Output):
         self._safe = True
         self._left_out = 0
         self._shown: dict[str, Any] | None = None
+        self._on_stop: Callable[[str], None] | None = None
+        self._stopped_at = float("-inf")
         self._back: deque[dict[str, Any]] = deque(maxlen=MOST_REPORTS)
         self.reports: deque[dict[str, Any]] = deque(maxlen=256)
         self._clock = HostClock()
@@ -201,6 +208,10 @@ class WebSocketOutput(Output):
         if message.get("type") == "show" and message.get("scene") is not None:
             self._shown = dict(message)
         self._post(self._seal(lambda: self._sealer.inform(message)), news=True)
+
+    def on_stop(self, stop: Callable[[str], None]) -> None:
+        """Take whom to call when STOP is pressed in a page or in the patient's window."""
+        self._on_stop = stop
 
     def heard(self) -> list[dict[str, Any]]:
         """Return the reports of renderers and the markers of pages since the last call."""
@@ -331,6 +342,9 @@ class WebSocketOutput(Output):
             return None
         kind = message.get("type")
         now = self._clock.now()
+        if kind == "stop":
+            self._pressed(str(message.get("client", "")), now)
+            return None
         if kind == "clock" and isinstance(message.get("t"), int | float):
             return self._seal(lambda: self._sealer.clock(float(message["t"]), now))
         report = checked_report(message)
@@ -342,6 +356,16 @@ class WebSocketOutput(Output):
         if kind in ("hello", "timing", "ack"):
             self.reports.append({**message, "received": now})
         return None
+
+    def _pressed(self, client: str, now: float) -> None:
+        """Stop the session; a key that bounces, or a page gone wild, is one stop."""
+        if self._on_stop is None or now - self._stopped_at < BOUNCE:
+            return
+        self._stopped_at = now
+        # Not in the server's own thread: an output that is busy must not hold up what others say.
+        name = "".join(filter(str.isprintable, client))[:100]
+        reason = f"STOP pressed in {name or 'a page'} ({self.scheme}:)"
+        threading.Thread(target=self._on_stop, args=(reason,), name="bcikit page stop", daemon=True).start()
 
     def _spread(self, text: str, news: bool) -> None:  # noqa: FBT001
         for connection in list(self._clients):

@@ -43,6 +43,7 @@ def _run(line: Line, given: Any) -> int:
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
+    from bcikit.presentation.qt.keys import SpaceStops
     from bcikit.presentation.qt.view import SceneView, display_name
     from bcikit.presentation.qt.window import PatientWindow
 
@@ -62,6 +63,8 @@ def _run(line: Line, given: Any) -> int:
     )
     view.blank(blanked=given.blank)
     window = PatientWindow(view)
+    # Whichever window has the keyboard: the session is stopped from this one, too.
+    application.installEventFilter(SpaceStops(lambda: line.say({"type": "stop"}), window))
     window.place(given.place)
     refresh: Refresh = view.show_.presenter.refresh
     line.say({"type": "hello", "refresh": refresh.rate, "delay": given.delay, "display": display_name(view)})

@@ -9,6 +9,7 @@ new snapshot.
 import json
 import os
 import secrets
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from bcikit.session.control import RIGHTS
 from bcikit.session.door import Door, Peer
 from bcikit.session.frames import ANSWER, ORDER, SAID, SIGNAL, frame, pack_signal
 from bcikit.session.memory import Memory
-from bcikit.session.orders import ORDERS, checked_order
+from bcikit.session.orders import checked_order
 from bcikit.session.ticket import ROLES, Ticket
 from bcikit.signal import ArgumentError, BciError, Event, check_choice
 from bcikit.signal.messages import VERSION, Beat, Filtered, Happened, Message, Raw, to_json
@@ -48,7 +49,9 @@ class ChannelServer:
     ----------
     at_once : list of callable
         Called with every order that is taken, in the thread of the door it came through, before the session's own
-        thread looks: what must not wait for a session that trains.
+        thread looks: what must not wait for a session that trains (`bcikit.session.outputs.Outputs.at_once`).
+    waiting : threading.Event
+        Set while an order waits for `poll`.
     environment : dict of str to str
         What a child process with the rights of a therapist needs.
     """
@@ -56,7 +59,9 @@ class ChannelServer:
     def __init__(self) -> None:
         self._keys = {role: secrets.token_bytes(32) for role in ROLES}
         self._orders: deque[dict[str, Any]] = deque(maxlen=256)
-        self._stop: dict[str, Any] | None = None
+        self._stops: dict[str, dict[str, Any]] = {}
+        self._taking = threading.Lock()
+        self.waiting = threading.Event()
         self.at_once: list[Callable[[Mapping[str, Any]], None]] = []
         self._said: deque[tuple[float, Message]] = deque()
         self._memory = Memory()
@@ -117,27 +122,44 @@ class ChannelServer:
     def poll(self) -> list[dict[str, Any]]:
         """Return the orders since the last call; a stop comes first."""
         self.touch()
-        orders: list[dict[str, Any]] = []
-        if self._stop is not None:
-            orders.append(self._stop)
-            self._stop = None
-        while self._orders:
-            orders.append(self._orders.popleft())
+        with self._taking:
+            self.waiting.clear()
+            orders = [*self._stops.values(), *self._orders]
+            self._stops.clear()
+            self._orders.clear()
         return orders
 
-    def put(self, order: dict[str, Any]) -> None:
+    def put(self, order: dict[str, Any], *, role: str = "therapist") -> None:
         """Take an order from within this process.
+
+        Parameters
+        ----------
+        role : str
+            Who gives it: one of `bcikit.session.ticket.ROLES`, with the rights of that role.
 
         Raises
         ------
         ArgumentError
-            If it is not as `bcikit.session.orders.checked_order` wants it; the session never sees it then.
+            If it is not as `bcikit.session.orders.checked_order` wants it, or the role may not give it; the session
+            never sees it then.
+        BciError
+            If an output did not take a stop at once; the session has the order all the same.
         """
         order = checked_order(order)
-        if order["do"] == "stop":
-            self._stop = order
-        else:
-            self._orders.append(order)
+        check_choice("role", role, RIGHTS)
+        if order["do"] not in RIGHTS[role]:
+            raise ArgumentError(f"Who joined as {role} may not order {order['do']!r}.")
+        with self._taking:
+            if order["do"] == "stop" or (order["do"] == "estop" and order["pressed"]):
+                if order["do"] == "estop":
+                    # It was pressed anew: a release that nobody has looked at yet must not follow it.
+                    kept = [one for one in self._orders if one["do"] != "estop"]
+                    self._orders.clear()
+                    self._orders.extend(kept)
+                self._stops[order["do"]] = order
+            else:
+                self._orders.append(order)
+            self.waiting.set()
         for call in self.at_once:
             call(order)
 
@@ -160,11 +182,9 @@ class ChannelServer:
                 raise ArgumentError("Only orders are taken here.")
             order = json.loads(payload)
             do = order.get("do") if isinstance(order, dict) else None
-            if isinstance(do, str) and do in ORDERS and do not in RIGHTS[peer.role]:
-                raise ArgumentError(f"Who joined as {peer.role} may not order {do!r}.")
             if peer.purpose == "messages" or (peer.purpose == "stop" and do != "stop"):
                 raise ArgumentError(f"A connection for {peer.purpose} does not take {do!r}.")
-            self.put(order)
+            self.put(order, role=peer.role)
         except (BciError, ValueError, RecursionError) as error:
             answer: dict[str, Any] = {"ok": False, "error": str(error)}
         else:

@@ -23,6 +23,9 @@ from bcikit.signal import Chunk, HostClock, SourceError
 PULL_SECONDS = 0.25
 """Longest wait for a chunk; a stall is seen at least this often."""
 
+LOOK_SECONDS = 0.025
+"""Longest wait between two looks whether somebody has ordered something, while no chunk comes."""
+
 RUNNING = "Running"
 """What is going on while nothing else is."""
 
@@ -176,14 +179,26 @@ class SourceFeed:
             yield from self._orders()
             if self._over():
                 return
+            began = time.monotonic()
             try:
-                chunk = source.pull(PULL_SECONDS)
+                chunk = self._pull(source)
             except SourceError as error:
                 if not source.ended:
                     self.ended = str(error)
                     return
                 chunk = None
-            yield from self._silence() if chunk is None else self._arrival(chunk)
+            waited = time.monotonic() - began if source.live else PULL_SECONDS
+            yield from self._silence(waited) if chunk is None else self._arrival(chunk)
+
+    def _pull(self, source: Source) -> Chunk | None:
+        """Return the next chunk; None if none came in time, or somebody ordered something while none came."""
+        if self._control is None or not source.live:
+            return source.pull(PULL_SECONDS)
+        until = time.monotonic() + PULL_SECONDS
+        while True:
+            chunk = source.pull(LOOK_SECONDS)
+            if chunk is not None or source.ended or self._control.waiting.is_set() or time.monotonic() >= until:
+                return chunk
 
     def _over(self) -> bool:
         if not self.ended and self._conductor.finished:
@@ -204,11 +219,11 @@ class SourceFeed:
         if not self.ended and silent >= ABANDONED_SECONDS:
             self.ended = f"it stood still for {silent / 60:.0f} min and nobody came back"
 
-    def _silence(self) -> Iterator[Outside]:
+    def _silence(self, waited: float) -> Iterator[Outside]:
         if self._source.ended:
             self.ended = FINISHED if self._conductor.paradigm.open_ended else "the stream ended"
             return
-        self._silent += PULL_SECONDS
+        self._silent += waited
         now = self._conductor.now + PULL_SECONDS if self._clock is None else self._clock.now()
         yield Outside("silence", {"now": now})
         longest = GIVE_UP_ATTENDED_SECONDS if self._attended else GIVE_UP_SECONDS

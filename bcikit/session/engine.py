@@ -12,6 +12,7 @@ from typing import Any
 
 from bcikit.acquisition import Interactive
 from bcikit.decoding import AdaptiveModel, Model
+from bcikit.outputs import Output
 from bcikit.presentation.layout import Viewing
 from bcikit.processing import Pipeline
 from bcikit.recording import SessionWriter, installed_versions, read_session
@@ -26,12 +27,13 @@ from bcikit.session.from_config import columns_of, paradigm_of, shows, window_of
 from bcikit.session.listener import Listener
 from bcikit.session.models import AFTER, ERROR_MODEL, following
 from bcikit.session.objects import Objects
+from bcikit.session.outputs import Outputs
 from bcikit.session.planning import Plan, plan
 from bcikit.session.report import write_report
 from bcikit.session.running import registered
 from bcikit.session.shipped import is_paradigm_file, shipped_config
 from bcikit.session.showing import UserListener
-from bcikit.session.sinks import Counter, Outputs, Publisher, Recorder
+from bcikit.session.sinks import Counter, Publisher, Recorder
 from bcikit.session.stages import StageMeter, with_laps
 from bcikit.session.standstill import ATTENDED
 from bcikit.session.summary import accuracy_summary, title_of, to_json
@@ -200,6 +202,8 @@ class Engine:
                     audit.write("network", now=0.0, actor="engine", action=section.address, reason=output.reach)
             meter = StageMeter(made.info.sfreq, made.gate)
             publisher = self._publisher(made, safety)
+            moves = Outputs(made.outputs, safety=safety, viewing=self._viewing)
+            stack.enter_context(self._stopped_at_once(moves, made.outputs))
             first = [] if writer is None else [Recorder(writer)]
             user: list[Listener] = []
             if isinstance(made.opened, Interactive):
@@ -215,7 +219,7 @@ class Engine:
                 meter,
                 [
                     ("record", first),
-                    ("output", [Outputs(made.outputs, safety=safety, viewing=self._viewing)]),
+                    ("output", [moves]),
                     ("task", [counter, *user]),
                     ("publish", [publisher]),
                     ("task", self.listeners),
@@ -245,6 +249,7 @@ class Engine:
             safety.finish(now=conductor.now)
             publisher.say_finished(conductor.now)
             values = self._values(made, counter, conductor, started, ended)
+            values["commands_held_back"] = moves.held_back
             if writer is not None:
                 writer.close("complete" if values["complete"] else "stopped", result="result.json")
         result = Result(values, folder)
@@ -252,6 +257,21 @@ class Engine:
             result.write(folder)
             self._report(folder, result)
         return result
+
+    @contextmanager
+    def _stopped_at_once(self, moves: Outputs, outputs: Sequence[Output]) -> Iterator[None]:
+        """Let a stop reach the outputs whatever the session is at, and come from them, too."""
+
+        def pressed(reason: str) -> None:
+            self.control.put({"do": "stop", "who": "outputs", "reason": reason}, role="outputs")
+
+        for output in outputs:
+            output.on_stop(pressed)
+        self.control.at_once.append(moves.at_once)
+        try:
+            yield
+        finally:
+            self.control.at_once.remove(moves.at_once)
 
     @property
     def _viewing(self) -> Viewing:

@@ -1,16 +1,11 @@
-"""Listeners of a live session: outputs, recorder, counters, and what tells the windows."""
+"""Listeners of a live session: recorder, counters, and what tells the windows. What moves: `bcikit.session.outputs`."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from bcikit.outputs import Output
-from bcikit.paradigms.scene import Scene
-from bcikit.presentation.layout import Viewing, drawn
 from bcikit.recording import SessionWriter
-from bcikit.safety import SafetySystem, State
-from bcikit.safety.machine import LATCHED, Transition
+from bcikit.safety import SafetySystem
 from bcikit.session.channel import ChannelServer
-from bcikit.session.command_life import CommandLife
 from bcikit.session.counts import TrialCounts
 from bcikit.session.listener import Listener
 from bcikit.session.stages import StageMeter
@@ -27,7 +22,6 @@ from bcikit.signal.messages import (
     Message,
     ModelChosen,
     OutputState,
-    Presented,
     Progressed,
     Quality,
     Raw,
@@ -37,96 +31,6 @@ from bcikit.signal.messages import (
     Streams,
     record,
 )
-
-
-class Outputs(Listener):
-    """Hands commands to the outputs, and has them let go whenever the session is not active.
-
-    Parameters
-    ----------
-    outputs : sequence of Output
-        Where to.
-    safety : SafetySystem
-        Its quality is told once a second.
-    viewing : Viewing, optional
-        How the person sees the picture: targets have their visual angle by it.
-    """
-
-    def __init__(self, outputs: Sequence[Output], *, safety: SafetySystem, viewing: Viewing | None = None) -> None:
-        self._outputs = list(outputs)
-        self._viewing = viewing or Viewing()
-        self._safety = safety
-        self._last_quality = float("-inf")
-        self._life = CommandLife()
-        # Of the machine itself, not of the news about it: what moves lets go within the step that ends ACTIVE.
-        safety.listen(self._follow)
-
-    def _follow(self, step: Transition) -> None:
-        """Let go unless the session is active; after a stop until a person has undone it."""
-        if step.target is not State.ACTIVE:
-            self._life.drop()
-        for output in self._outputs:
-            if step.target in LATCHED:
-                output.stop(step.reason or str(step.target))
-            elif step.target is not State.ACTIVE:
-                output.safe(str(step.target))
-            if step.source in LATCHED and step.target not in LATCHED:
-                output.release(step.actor, step.reason)
-
-    def take(self, message: Message) -> None:
-        """Move, let go, and tell the outputs what they show."""
-        match message:
-            case Raw():
-                self._tick(message.time)
-                self._tell_quality(message.time)
-            case Input(kind="silence"):
-                # What expired is let go while nothing comes, too.
-                self._tick(message.time)
-            case Input(kind="order") if message.values.get("do") == "deadman":
-                for output in self._outputs:
-                    output.hold(held=message.values["held"])
-            case Presented():
-                self._show(message)
-            case Happened():
-                self._inform("event", record(message))
-            case Decided():
-                self._inform("decision", message.decision.to_dict())
-                self._inform("verdict", message.verdict.to_dict())
-            case Sent():
-                command = self._life.begin(message.command, self._safety.settings)
-                for output in self._outputs:
-                    output.send(command)
-            case StateChanged():
-                # They have let go already.
-                self._inform("state", {"state": message.state, "time": message.time})
-
-    def _show(self, message: Presented) -> None:
-        values = {"time": message.time, "event": message.event.to_dict(), "scene": message.scene}
-        if message.scene is not None and any(output.draws for output in self._outputs):
-            values["drawn"] = drawn(Scene.from_dict(message.scene), self._viewing)
-        self._inform("show", values)
-
-    def _tick(self, now: float) -> None:
-        """Let go of what expired; renew what lasts longer than a command may live."""
-        again = self._life.renewed(now)
-        for output in self._outputs:
-            if again is not None:
-                output.renew(again)
-            output.tick(now)
-
-    def _tell_quality(self, now: float) -> None:
-        if not self._outputs or now - self._last_quality < 1.0:
-            return
-        self._last_quality = now
-        levels = {name: item.level for name, item in self._safety.quality().items()}
-        worst = max(levels.values(), default=None)
-        channels = {name: level.name for name, level in levels.items()}
-        summary = None if worst is None else worst.name
-        self._inform("quality", {"time": now, "summary": summary, "channels": channels})
-
-    def _inform(self, kind: str, values: Mapping[str, Any]) -> None:
-        for output in self._outputs:
-            output.inform({"type": kind, **values})
 
 
 class Recorder(Listener):

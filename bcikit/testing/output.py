@@ -1,6 +1,7 @@
 """The conformance suites of outputs and of the guard's drivers: what safety relies on, as tests."""
 
 import json
+import threading
 import time
 from abc import abstractmethod
 
@@ -62,6 +63,16 @@ class OutputConformance:
             output.safe("test")
             output.send(self._command(2))
             output.send(self._command(1))
+            assert output.state()["safe"] is True
+
+    def test_a_stop_may_come_from_another_thread(self) -> None:
+        """A session that trains or waits is stopped by the thread in which somebody pressed."""
+        with self.open() as output:
+            output.send(self._command(1))
+            presser = threading.Thread(target=output.stop, args=("key",))
+            presser.start()
+            presser.join(10.0)
+            assert not presser.is_alive()
             assert output.state()["safe"] is True
 
     def test_news_move_nothing(self) -> None:

@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from bcikit.acquisition import open_source
+from bcikit.presentation.qt.keys import SpaceStops
 from bcikit.presentation.qt.window import rest
 from bcikit.session.running import find_running
 from bcikit.session.ticket import Ticket
@@ -18,7 +19,6 @@ from bcikit.signal.address import Address
 from bcikit.ui import theme as themes
 from bcikit.ui import words
 from bcikit.ui.application import dress, give_way, prepare
-from bcikit.ui.keys import SpaceStops
 from bcikit.ui.reader import StreamReader
 from bcikit.ui.session_link import SessionLink
 from bcikit.ui.words import tr

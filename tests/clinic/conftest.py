@@ -18,9 +18,9 @@ from bcikit.clinic import page_device, page_electrodes
 from bcikit.clinic.headsets import DeviceTest
 from bcikit.clinic.runner import Job
 from bcikit.clinic.window import ClinicWindow
+from bcikit.presentation.qt.keys import SpaceStops
 from bcikit.recording import Catalogue, SessionWriter
 from bcikit.signal import Event, StreamInfo
-from bcikit.ui.keys import SpaceStops
 from bcikit.ui.status import Quality
 
 NAMES = ("Fp1", "Fp2", "F3", "Fz", "F4", "C3", "Cz", "C4", "P3", "Pz", "P4", "Oz")

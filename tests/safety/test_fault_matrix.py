@@ -486,7 +486,9 @@ def test_row_11_a_window_that_is_killed_or_frozen_lets_go_of_the_dead_man_switch
     log = tmp_path / "guard.jsonl"
     with GuardClient.launch("sim-hand", dead_man=True, log=log) as client:
         window = subprocess.Popen(
-            [sys.executable, "-c", WINDOW, str(client.port), client.key.hex()], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", WINDOW, str(client.port), client.role_key("dead-man").hex()],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         try:
             assert window.stdout.readline().strip() == "held"
@@ -569,8 +571,8 @@ def test_row_16_dead_man_veto_and_emergency_stop_within_100_ms(tmp_path):
         log = tmp_path / f"{index}.jsonl"
         with (
             GuardClient.launch("sim-hand", dead_man=True, log=log) as client,
-            GuardClient(client.port, client.key, role="dead-man") as switch,
-            GuardClient(client.port, client.key, role="operator") as stop_key,
+            GuardClient(client.port, client.role_key("dead-man"), role="dead-man") as switch,
+            GuardClient(client.port, client.role_key("operator"), role="operator") as stop_key,
         ):
             switch.hold(held=True)
             client.arm()

@@ -18,7 +18,7 @@ from bcikit.safety.guard.client import GuardClient, GuardError
 from bcikit.safety.guard.core import FLOOD, GuardCore
 from bcikit.safety.guard.drivers import DriverError, SimulatedFes, SimulatedHand, open_driver
 from bcikit.safety.guard.fes import FesCommand, FesError, FesLimits, FesTrain
-from bcikit.safety.guard.protocol import ProtocolError, authentic, pack, unpack
+from bcikit.safety.guard.protocol import ROLES, ProtocolError, authentic, pack, role_key, unpack
 from bcikit.safety.guard.serial_fes import SerialFes, SimulatedStimulator, crc8, frame, parse_frame
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -36,7 +36,8 @@ class Bench:
     def message(self, do, **more):
         self.sequence += 1
         values = {"v": 1, "from": "engine", "seq": self.sequence, "t": self.now, "do": do, **more}
-        return pack({key: value for key, value in values.items() if value is not ...}, KEY)
+        key = role_key(KEY, values["from"])
+        return pack({key: value for key, value in values.items() if value is not ...}, key)
 
     def say(self, do, **more):
         return self.core.receive(self.message(do, **more), self.now)
@@ -123,6 +124,41 @@ def test_what_is_not_signed_is_dropped_and_counted():
     bench.core.receive(good, bench.now)
     bench.core.receive(good, bench.now)
     assert "not newer" in bench.core.trip, "a replayed datagram is authentic, but old"
+
+
+@pytest.mark.requirement("SAF-139")
+@pytest.mark.parametrize("claims", list(ROLES))
+@pytest.mark.parametrize("has", list(ROLES))
+def test_the_key_of_one_role_speaks_for_no_other(has, claims):
+    """An observer cannot order, a window cannot arm, and no lie stops what is in order."""
+    bench = Bench(dead_man=True)
+    bench.say("dead-man", held=True, **{"from": "dead-man"})
+    bench.moving()
+    ask = {"engine": {"do": "quit"}, "dead-man": {"do": "dead-man", "held": False}, "operator": {"do": "safe"}}
+    message = {"v": 1, "from": claims, "seq": 10**6, "t": bench.now, **ask.get(claims, {"do": "state"})}
+    bench.core.receive(pack(message, role_key(KEY, has)), bench.now)
+    assert (output(bench) == 0.0) is (has == claims and claims != "observer")
+    assert bench.core.dropped["signed by another"] == (has != claims)
+    assert bench.core.quit is (has == claims == "engine")
+
+
+@pytest.mark.requirement("SAF-139")
+def test_an_observer_of_the_guard_reads_and_orders_nothing(guard):
+    observer = GuardClient(guard.port, guard.role_key("observer"), role="observer")
+    with pytest.raises(GuardError, match="has not that of 'engine'"):
+        observer.role_key("engine")
+    assert not observer.state()["latched"]
+    with pytest.raises(GuardError, match="has not that of 'dead-man'"):
+        observer._send({"do": "dead-man", "held": True}, role="dead-man")
+    observer.close()
+    # A key that is not the role's is none: it is not answered, and nothing is stopped.
+    liar = GuardClient(guard.port, guard.role_key("observer"), role="engine")
+    with pytest.raises(GuardError, match="does not answer"):
+        liar.state()
+    liar.close()
+    state = guard.state()
+    assert not state["latched"]
+    assert state["dropped"]["signed by another"] == 2
 
 
 @pytest.mark.requirement("SAF-096")
@@ -386,7 +422,7 @@ def test_an_engine_that_hangs_stops_its_own_heart(tmp_path):
 
 def test_a_window_that_is_started_anew_is_heard(guard):
     for _ in range(3):
-        window = GuardClient(guard.port, guard.key, role="operator")
+        window = GuardClient(guard.port, guard.role_key("operator"), role="operator")
         assert window.state()["armed"]
         window.close()
 

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bcikit.safety import GateSettings, SafetySystem, Severity, State
 from bcikit.safety.guard.core import Cause, GuardCore
 from bcikit.safety.guard.drivers import SimulatedHand
-from bcikit.safety.guard.protocol import pack
+from bcikit.safety.guard.protocol import pack, role_key
 from bcikit.safety.machine import LATCHED
 from bcikit.signal import Chunk, Decision, Flag, Health, SafetyError, StreamInfo
 
@@ -63,7 +63,7 @@ class SafetyMachine(RuleBasedStateMachine):
     def _tell(self, do, *, sender="engine", **more):
         self.sequence[sender] += 1
         message = {"v": 1, "from": sender, "seq": self.sequence[sender], "t": self.now, "do": do, **more}
-        self.guard.receive(pack(message, KEY), self.now)
+        self.guard.receive(pack(message, role_key(KEY, sender)), self.now)
 
     def _pass(self, seconds):
         steps = max(1, round(seconds / 0.02))

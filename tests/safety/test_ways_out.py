@@ -11,11 +11,11 @@ ROOT = Path(bcikit.__file__).parent
 
 COMMANDS = {
     # Who may hand a command to an output: only what got it with the gate's verdict.
-    "session/sinks.py:Outputs.take",
+    "session/outputs.py:Outputs._move",
 }
 RENEWS = {
     # Who may ask an output to go on with a command: within its life, which ends with ACTIVE.
-    "session/sinks.py:Outputs._tick",
+    "session/outputs.py:Outputs._tick",
 }
 TELLS_LISTENERS = {
     # Who may say that a command was sent: behind `if not verdict.allowed: return`.

@@ -158,6 +158,7 @@ def test_signals_that_nobody_reads_are_not_kept(server: ChannelServer) -> None:
 
 
 @pytest.mark.requirement("SAF-098")
+@pytest.mark.requirement("SAF-139")
 @pytest.mark.parametrize("role", list(ROLES))
 def test_each_role_orders_what_it_may_and_nothing_else(server: ChannelServer, role: str) -> None:
     needs = {

@@ -110,7 +110,7 @@ def test_the_operators_stop_at_the_guard_is_not_undone_by_the_next_command() -> 
         output.send(close(1))
         assert output.state()["guard"]["armed"]
         assert output._client is not None
-        person = GuardClient(output._client.port, output._client.key, role="operator")
+        person = GuardClient(output._client.port, output._client.role_key("operator"), role="operator")
         person.safe("operator at the guard itself")
         assert not person.state()["armed"]
         person.close()
@@ -131,7 +131,7 @@ def test_the_operators_stop_at_the_guard_in_a_break_is_seen() -> None:
     with open_output("guard:sim-hand") as output:
         output.send(close(1))
         output.safe("STANDBY")
-        person = GuardClient(output._client.port, output._client.key, role="operator")
+        person = GuardClient(output._client.port, output._client.role_key("operator"), role="operator")
         person.safe("stop in a break")
         person.state()
         person.close()

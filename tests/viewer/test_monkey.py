@@ -12,9 +12,9 @@ from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QDialog, QMenu, QWidget
 
+from bcikit.presentation.qt.keys import SpaceStops
 from bcikit.signal import Chunk, Decision, Event, StreamInfo, Verdict
 from bcikit.signal.messages import Alarmed, Decided, Happened, Message, Snapshot, StateChanged
-from bcikit.ui.keys import SpaceStops
 from bcikit.ui.theme import Theme
 from bcikit.viewer.annotations import Annotation
 from bcikit.viewer.folder import show_file

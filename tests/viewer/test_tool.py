@@ -18,9 +18,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from bcikit.acquisition import open_source
+from bcikit.presentation.qt.keys import SpaceStops
 from bcikit.recording import read_session
 from bcikit.signal import ArgumentError, DataError, Event, Recording, StreamInfo
-from bcikit.ui.keys import SpaceStops
 from bcikit.ui.orders import Orders
 from bcikit.ui.reader import StreamReader
 from bcikit.ui.theme import Theme

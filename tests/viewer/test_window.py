@@ -12,10 +12,10 @@ from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QWidget
 
+from bcikit.presentation.qt.keys import SpaceStops
 from bcikit.session.orders import checked_order
 from bcikit.signal import ArgumentError, Chunk, Decision, StreamInfo, Verdict
 from bcikit.signal.messages import Decided, parse
-from bcikit.ui.keys import SpaceStops
 from bcikit.ui.orders import Orders
 from bcikit.ui.theme import DARK, LIGHT, Theme
 from bcikit.viewer.export import save_view

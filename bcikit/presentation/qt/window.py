@@ -15,7 +15,7 @@ SHARE = 0.38
 
 
 class PatientWindow(QWidget):
-    """What the patient sees; it has no control, and Escape does nothing: only the session closes it."""
+    """What the patient sees; only the session closes it, and the only keys are those that stop (`SpaceStops`)."""
 
     def __init__(self, scene: SceneView) -> None:
         super().__init__(None, Qt.WindowType.Window)
@@ -42,7 +42,7 @@ class PatientWindow(QWidget):
             self.show()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Do nothing: keys of the patient must not end the session by chance."""
+        """Do nothing: what stops was taken before."""
         event.ignore()
 
 

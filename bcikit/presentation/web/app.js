@@ -294,6 +294,17 @@ stage.renderer.setAnimationLoop((stamp) => {
 });
 window.addEventListener("resize", () => (page.changed = presenter.changed = true));
 
+// The keys that stop in every window stop from this page, too: before anything else sees them, and also while somebody
+// writes (F12, Ctrl+Shift+Space). What came of it is said by the state that the session then sends.
+window.addEventListener("keydown", (event) => {
+  const chord = event.key === "F12" || (event.code === "Space" && event.ctrlKey && event.shiftKey);
+  const writing = event.target instanceof HTMLInputElement;
+  if (!chord && event.key !== "Escape" && (event.code !== "Space" || writing)) return;
+  event.preventDefault();
+  if (event.repeat) return;
+  link.send({ type: "stop", client: "page" });
+}, { capture: true });
+
 // A headset's browser offers to step in; the table then stands in front of the chair.
 const enter = $("enter");
 async function stepIn() {

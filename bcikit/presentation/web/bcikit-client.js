@@ -202,7 +202,7 @@ export class Connection {
     return true;
   }
 
-  /** Tell bcikit something: "timing", "ack"; nothing that is sent moves anything. */
+  /** Tell bcikit something: "timing", "ack"; "stop" stops the session, and nothing that is sent moves anything. */
   send(message) {
     if (this._socket?.readyState === 1) this._socket.send(JSON.stringify(message));
   }

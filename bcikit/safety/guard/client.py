@@ -12,7 +12,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from bcikit.safety.guard.protocol import BEAT_S, MAX_BYTES, authentic, pack
+from bcikit.safety.guard.protocol import BEAT_S, MAX_BYTES, authentic, pack, role_key
 from bcikit.signal import SafetyError
 
 
@@ -31,9 +31,9 @@ class GuardClient:
     port : int
         UDP port of the guard on loopback.
     key : bytes
-        Shared secret.
+        Of that role: whoever started the guard has them all (`role_key`).
     role : str
-        "engine", "dead-man" or "operator".
+        "engine", "dead-man", "operator" (stops), "observer" (asks for the state).
     progress_s : float
         Longest time between two calls of `alive` (or `send`) after which the heartbeat pauses.
     """
@@ -103,6 +103,18 @@ class GuardClient:
     def pid(self) -> int | None:
         """Process id of a guard that `launch` started."""
         return None if self._process is None else self._process.pid
+
+    def role_key(self, role: str) -> bytes:
+        """Return the key of a role, to be handed to a program that may speak for it and for no other.
+
+        Raises
+        ------
+        GuardError
+            If this is not the engine, whose key leads to the others.
+        """
+        if self._role not in (role, "engine"):
+            raise GuardError(f"Who has the key of {self._role!r} has not that of {role!r}.")
+        return self.key if role == self._role else role_key(self.key, role)
 
     def arm(self) -> None:
         """Leave the safe state and start the heartbeat.
@@ -205,12 +217,13 @@ class GuardClient:
                     return
 
     def _send(self, message: dict[str, Any], *, role: str = "") -> int:
+        key = self.role_key(role or self._role)
         with self._lock:
             sequence = self._sequence
             self._sequence += 1
             whole = {"v": 1, "from": role or self._role, "seq": sequence, "t": time.monotonic(), **message}
             try:
-                self._socket.send(pack(whole, self.key))
+                self._socket.send(pack(whole, key))
             except ConnectionRefusedError:
                 # The answer to an earlier datagram: nobody listens any more.
                 raise GuardError("The guard is gone.") from None

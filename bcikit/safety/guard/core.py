@@ -5,7 +5,7 @@ from collections import Counter, deque
 from typing import Any
 
 from bcikit.safety.guard.drivers import Driver, DriverError
-from bcikit.safety.guard.protocol import DEADLINE_S, ProtocolError, authentic, pack, unpack
+from bcikit.safety.guard.protocol import DEADLINE_S, ROLES, ProtocolError, authentic, pack, role_key, unpack
 
 FLOOD = 400
 """Datagrams in any one second above which the guard goes safe; an engine sends fewer than a hundred."""
@@ -43,7 +43,7 @@ class GuardCore:
     driver : Driver
         What it owns.
     key : bytes
-        Shared secret of this session.
+        That of the engine, from which those of the other roles come (`bcikit.safety.guard.protocol.role_key`).
     dead_man : bool
         Whether a dead-man switch must be held.
     deadline_s : float
@@ -52,7 +52,7 @@ class GuardCore:
 
     def __init__(self, driver: Driver, key: bytes, *, dead_man: bool = False, deadline_s: float = DEADLINE_S) -> None:
         self.driver = driver
-        self._key = key
+        self._keys = {role: role_key(key, role) for role in ROLES}
         self._needs_dead_man = dead_man
         self._deadline = deadline_s
         self.armed = False
@@ -84,7 +84,8 @@ class GuardCore:
             # What a person asks for is heard all the same: a flood must not drown the stop.
             if not _asks_to_stop(datagram):
                 return None
-        if not authentic(datagram, self._key):
+        signer = next((role for role, key in self._keys.items() if authentic(datagram, key)), "")
+        if not signer:
             self.dropped["not signed"] += 1
             return None
         try:
@@ -94,6 +95,10 @@ class GuardCore:
             self.go_safe(f"malformed message: {error}", now, Cause.MESSAGE)
             return None
         sender = message["from"]
+        if sender != signer:
+            # Whoever has one key speaks for that role alone; what it says of itself is not believed, and stops nobody.
+            self.dropped["signed by another"] += 1
+            return None
         if message["seq"] <= self._sequence.get(sender, -1):
             self.dropped["out of order"] += 1
             self.go_safe(
@@ -182,7 +187,7 @@ class GuardCore:
             self._command(message, now)
         if do in ("state", "arm", "safe", "release", "quit"):
             answer = {"v": 1, "answer": message["seq"], "to": message["from"], **self.state(now)}
-            return pack(answer, self._key)
+            return pack(answer, self._keys[message["from"]])
         return None
 
     def _hold(self, *, held: bool, now: float, given: float) -> None:

@@ -1,6 +1,7 @@
 """The guard's wire format: one JSON datagram on loopback, signed, counted and dated.
 
-A datagram is 64 hex digits of HMAC-SHA256 over the rest, a space, and a JSON object::
+A datagram is 64 hex digits of HMAC-SHA256 over the rest, a space, and a JSON object. Each role signs with a key of its
+own (`role_key`), and speaks for no other; answers are signed with the asker's key::
 
     {"v": 1, "from": "engine", "seq": 17, "t": 1234.567, "do": "command", ...}
 
@@ -37,6 +38,7 @@ ROLES: dict[str, frozenset[str]] = {
     "engine": frozenset({"arm", "beat", "command", "release", "safe", "state", "quit"}),
     "dead-man": frozenset({"dead-man", "safe", "state"}),
     "operator": frozenset({"safe", "state"}),
+    "observer": frozenset({"state"}),
 }
 """Who may ask for what."""
 
@@ -47,6 +49,11 @@ class ProtocolError(Exception):
 
 def _sign(body: bytes, key: bytes) -> bytes:
     return hmac.new(key, body, hashlib.sha256).hexdigest().encode()
+
+
+def role_key(root: bytes, role: str) -> bytes:
+    """Return the key of a role: the engine, which starts the guard, has the root of all; no other leads to another."""
+    return root if role == "engine" else hmac.new(root, f"bcikit guard {role}".encode(), hashlib.sha256).digest()
 
 
 def pack(message: dict[str, Any], key: bytes) -> bytes:

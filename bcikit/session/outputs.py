@@ -1,0 +1,220 @@
+"""What moves: commands reach the outputs while the session is active, and a stop does from any thread, at once."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bcikit.outputs import Output
+from bcikit.paradigms.scene import Scene
+from bcikit.presentation.layout import Viewing, drawn
+from bcikit.safety import SafetySystem, State
+from bcikit.safety.machine import LATCHED, Transition
+from bcikit.session.command_life import CommandLife
+from bcikit.session.listener import Listener
+from bcikit.signal import BciError
+from bcikit.signal.messages import Decided, Happened, Input, Message, Presented, Raw, Sent, StateChanged, record
+
+BUSY_SECONDS = 0.2
+"""How long a stop waits for an output that is in the middle of something; then whoever pressed is told so."""
+
+STOPS = frozenset({"stop", "estop"})
+"""Orders by which a person stops."""
+
+
+class Held:
+    """An output: moved by the session's thread alone, stopped by any.
+
+    Parameters
+    ----------
+    output : Output
+        Which.
+    pressed : threading.Event
+        Set from a stop until the session's own thread has taken it: nothing moves meanwhile.
+    """
+
+    def __init__(self, output: Output, pressed: threading.Event) -> None:
+        self.output = output
+        self._pressed = pressed
+        self._lock = threading.Lock()
+        self._owed = ""
+
+    def do(self, call: Callable[[Output], object], *, moves: bool = False) -> bool:
+        """Call it with the output; what moves is left out after a stop, and False is returned."""
+        with self._lock:
+            if moves and self._pressed.is_set():
+                return False
+            call(self.output)
+        owed, self._owed = self._owed, ""
+        if owed:
+            # It was in the middle of something when somebody pressed.
+            self.output.stop(owed)
+        return True
+
+    def stop_now(self, reason: str) -> None:
+        """Stop it, in whatever thread.
+
+        Raises
+        ------
+        BciError
+            If it is busy; it is stopped as soon as it is not.
+        """
+        if self.output.stops_from_any_thread:
+            self.output.stop(reason)
+            return
+        self._owed = reason
+        if not self._lock.acquire(timeout=BUSY_SECONDS):
+            raise BciError(f"the output {self.output.scheme}: is busy; it stops when it no longer is")
+        try:
+            self._owed = ""
+            self.output.stop(reason)
+        finally:
+            self._lock.release()
+
+
+class Outputs(Listener):
+    """Hands commands to the outputs, and has them let go whenever the session is not active.
+
+    A stop does not wait for the session's own thread, which may train a decoder, wait for a slow source or hang in a
+    paradigm: `at_once` takes it in the thread of the channel's door. From then on nothing is moved any more, until that
+    thread has taken the order too and the state is latched.
+
+    Parameters
+    ----------
+    outputs : sequence of Output
+        Where to.
+    safety : SafetySystem
+        Its quality is told once a second.
+    viewing : Viewing, optional
+        How the person sees the picture: targets have their visual angle by it.
+
+    Attributes
+    ----------
+    held_back : int
+        Commands that were not carried out because a stop was on its way.
+    """
+
+    def __init__(self, outputs: Sequence[Output], *, safety: SafetySystem, viewing: Viewing | None = None) -> None:
+        self._pressed = threading.Event()
+        self._held = [Held(output, self._pressed) for output in outputs]
+        self._viewing = viewing or Viewing()
+        self._safety = safety
+        self._last_quality = float("-inf")
+        self._life = CommandLife()
+        self.held_back = 0
+        # Of the machine itself, not of the news about it: what moves lets go within the step that ends ACTIVE.
+        safety.listen(self._follow)
+
+    def at_once(self, order: Mapping[str, Any]) -> None:
+        """Take an order in the thread that it came through: a stop, and the dead-man switch; all others can wait.
+
+        Raises
+        ------
+        BciError
+            If an output did not take a stop; all others have.
+        """
+        do = order["do"]
+        if do == "stop" or (do == "estop" and order["pressed"]):
+            self.stop_now(str(order.get("reason") or "operator stop"))
+        elif do == "deadman":
+            for held in self._held:
+                if held.output.stops_from_any_thread:
+                    held.output.hold(held=order["held"])
+
+    def stop_now(self, reason: str) -> None:
+        """Stop every output from any thread; what can touch a person first.
+
+        Raises
+        ------
+        BciError
+            If an output did not take it; all others have.
+        """
+        self._pressed.set()
+        problems = []
+        for held in sorted(self._held, key=lambda one: not one.output.stops_from_any_thread):
+            try:
+                held.stop_now(reason)
+            except Exception as error:  # noqa: BLE001 - the next output must be stopped; who pressed is told
+                problems.append(f"{type(error).__name__}: {error}" if not isinstance(error, BciError) else str(error))
+        if problems:
+            raise BciError("; ".join(problems))
+
+    def _follow(self, step: Transition) -> None:
+        """Let go unless the session is active; after a stop until a person has undone it."""
+        if step.target is not State.ACTIVE:
+            self._life.drop()
+        for held in self._held:
+            if step.target in LATCHED:
+                held.do(lambda output: output.stop(step.reason or str(step.target)))
+            elif step.target is not State.ACTIVE:
+                held.do(lambda output: output.safe(str(step.target)))
+            if step.source in LATCHED and step.target not in LATCHED and not self._pressed.is_set():
+                held.do(lambda output: output.release(step.actor, step.reason))
+
+    def take(self, message: Message) -> None:
+        """Move, let go, and tell the outputs what they show."""
+        match message:
+            case Raw():
+                self._tick(message.time)
+                self._tell_quality(message.time)
+            case Input(kind="silence"):
+                # What expired is let go while nothing comes, too.
+                self._tick(message.time)
+            case Input(kind="order"):
+                self._take_order(message.values)
+            case Presented():
+                self._show(message)
+            case Happened():
+                self._inform("event", record(message))
+            case Decided():
+                self._inform("decision", message.decision.to_dict())
+                self._inform("verdict", message.verdict.to_dict())
+            case Sent():
+                self._move(message)
+            case StateChanged():
+                # They have let go already.
+                self._inform("state", {"state": message.state, "time": message.time})
+
+    def _take_order(self, order: Mapping[str, Any]) -> None:
+        do = order.get("do")
+        if do in STOPS:
+            # The machine takes it now, and its state holds everything from here on.
+            self._pressed.clear()
+        elif do == "deadman":
+            for held in self._held:
+                if not held.output.stops_from_any_thread:
+                    held.do(lambda output: output.hold(held=order["held"]))
+
+    def _move(self, message: Sent) -> None:
+        command = self._life.begin(message.command, self._safety.settings)
+        carried = [held.do(lambda output: output.send(command), moves=True) for held in self._held]
+        if not all(carried):
+            self._life.drop()
+            self.held_back += 1
+
+    def _show(self, message: Presented) -> None:
+        values = {"time": message.time, "event": message.event.to_dict(), "scene": message.scene}
+        if message.scene is not None and any(held.output.draws for held in self._held):
+            values["drawn"] = drawn(Scene.from_dict(message.scene), self._viewing)
+        self._inform("show", values)
+
+    def _tick(self, now: float) -> None:
+        """Let go of what expired; renew what lasts longer than a command may live."""
+        again = self._life.renewed(now)
+        for held in self._held:
+            if again is not None:
+                held.do(lambda output: output.renew(again), moves=True)
+            held.do(lambda output: output.tick(now))
+
+    def _tell_quality(self, now: float) -> None:
+        if not self._held or now - self._last_quality < 1.0:
+            return
+        self._last_quality = now
+        levels = {name: item.level for name, item in self._safety.quality().items()}
+        worst = max(levels.values(), default=None)
+        channels = {name: level.name for name, level in levels.items()}
+        summary = None if worst is None else worst.name
+        self._inform("quality", {"time": now, "summary": summary, "channels": channels})
+
+    def _inform(self, kind: str, values: Mapping[str, Any]) -> None:
+        for held in self._held:
+            held.do(lambda output: output.inform({"type": kind, **values}))

@@ -1,0 +1,310 @@
+"""A stop does not wait for the session's own thread, which trains, waits for a source or hangs."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from bcikit.outputs import Output
+from bcikit.outputs.guard import GuardOutput
+from bcikit.outputs.websocket import WebSocketOutput
+from bcikit.safety import GateSettings, SafetySystem
+from bcikit.safety.guard.client import GuardClient
+from bcikit.session import Engine
+from bcikit.session.control import ControlClient
+from bcikit.session.listener import Listener
+from bcikit.session.outputs import BUSY_SECONDS, Outputs
+from bcikit.signal import BciError, Command, StreamInfo
+from bcikit.signal.messages import Message, Raw, Sent, StateChanged
+
+
+class Arm(Output):
+    """Notes in which thread what was asked of it, and can be busy for a while."""
+
+    scheme: ClassVar[str] = "arm"
+    actuator: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str]] = []
+        self.stopped = threading.Event()
+        self.busy = threading.Event()
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def note(self, what: str) -> None:
+        self.calls.append((what, threading.current_thread().name))
+
+    def send(self, command: Command) -> None:
+        self.note(f"send {command.sequence}")
+        self.busy.set()
+        self.go_on.wait(30)
+
+    def safe(self, reason: str = "") -> None:
+        self.note("safe")
+
+    def stop(self, reason: str) -> None:
+        self.note(f"stop {reason}")
+        self.stopped.set()
+
+    def release(self, who: str, reason: str) -> None:
+        self.note("release")
+
+    def state(self) -> dict[str, Any]:
+        return {"safe": True}
+
+    @property
+    def words(self) -> list[str]:
+        return [what for what, _ in self.calls]
+
+
+class HangsAt(Listener):
+    """Holds the session's own thread at its third chunk, as a decoder that trains or a paradigm that hangs does."""
+
+    def __init__(self) -> None:
+        self.hangs, self.go_on = threading.Event(), threading.Event()
+        self.n = 0
+        self.states: list[str] = []
+
+    def take(self, message: Message) -> None:
+        if isinstance(message, StateChanged):
+            self.states.append(message.state)
+        if isinstance(message, Raw):
+            self.n += 1
+            if self.n == 3:
+                self.hangs.set()
+                assert self.go_on.wait(60)
+
+
+@contextmanager
+def running(engine: Engine) -> Iterator[dict[str, Any]]:
+    """Run a session beside; what it came to is in the dictionary once it is over."""
+    result: dict[str, Any] = {}
+
+    def run() -> None:
+        try:
+            result.update(engine.run().values)
+        except BaseException as error:
+            result["error"] = error
+
+    thread = threading.Thread(target=run, name="session")
+    thread.start()
+    try:
+        yield result
+    finally:
+        engine.end()
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def system() -> SafetySystem:
+    made = SafetySystem(GateSettings(stop_clear_s=0.0), StreamInfo(name="s", sfreq=250.0, ch_names=("C3", "C4")))
+    made.start(now=0.0)
+    return made
+
+
+def command(sequence: int) -> Sent:
+    return Sent(command=Command(name="close", value=1.0, time=0.0, ttl=0.5, sequence=sequence))
+
+
+@pytest.mark.requirement("SAF-137")
+@pytest.mark.parametrize("order", [{"do": "stop", "reason": "now"}, {"do": "estop", "pressed": True, "reason": "now"}])
+def test_a_stop_reaches_what_moves_while_the_session_hangs(short_config, order: dict[str, Any]) -> None:
+    arm, hangs = Arm(), HangsAt()
+    engine = Engine(short_config(""), outputs=[arm], listeners=[hangs])
+    with running(engine) as result:
+        assert hangs.hangs.wait(60)
+        client = ControlClient(engine.control.ticket("window"))
+        client.send(order)
+        # The answer comes after the outputs were stopped, and the session still hangs.
+        assert arm.stopped.is_set()
+        assert "stop now" in arm.words
+        stop = next(name for what, name in arm.calls if what == "stop now")
+        assert stop == ("bcikit-stop" if order["do"] == "stop" else "bcikit-channel")
+        assert "SAFE_STOP" not in hangs.states
+        hangs.go_on.set()
+        end = time.monotonic() + 60
+        while not {"SAFE_STOP", "ESTOP"} & set(hangs.states):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        client.close()
+    assert "error" not in result
+    assert result["safety"]["state"] == ("SAFE_STOP" if order["do"] == "stop" else "ESTOP")
+    assert not [what for what in arm.words if what.startswith("send")]
+
+
+@pytest.mark.requirement("SAF-137")
+def test_nothing_moves_between_a_stop_and_the_moment_the_session_takes_it() -> None:
+    from bcikit.signal.messages import Input
+
+    arm, safety = Arm(), system()
+    outputs = Outputs([arm], safety=safety)
+    outputs.take(command(1))
+    outputs.at_once({"do": "stop", "reason": "key"})
+    outputs.take(command(2))
+    assert arm.words == ["send 1", "stop key"]
+    assert outputs.held_back == 1
+    # The session undoes an earlier stop in that moment: what moves stays stopped.
+    safety.stop("earlier", now=1.0)
+    safety.acknowledge("Li", "looked", now=2.0)
+    assert arm.words == ["send 1", "stop key", "stop earlier", "safe"]
+    outputs.take(Input(kind="order", values={"do": "stop", "reason": "key"}))
+    safety.stop("key", now=3.0)
+    safety.acknowledge("Li", "looked", now=4.0)
+    safety.start(now=5.0)
+    outputs.take(command(3))
+    assert arm.words[4:] == ["stop key", "safe", "release", "safe", "send 3"]
+
+
+@pytest.mark.requirement("SAF-137")
+def test_an_output_that_is_busy_is_stopped_as_soon_as_it_is_not_and_who_pressed_is_told() -> None:
+    arm, other, safety = Arm(), Arm(), system()
+    outputs = Outputs([arm, other], safety=safety)
+    arm.go_on.clear()
+    mover = threading.Thread(target=lambda: outputs.take(command(1)))
+    mover.start()
+    assert arm.busy.wait(30)
+    began = time.monotonic()
+    with pytest.raises(BciError, match="arm: is busy"):
+        outputs.stop_now("key")
+    assert time.monotonic() - began >= BUSY_SECONDS
+    assert other.words == ["stop key"], "one that hangs holds up no other"
+    arm.go_on.set()
+    mover.join(30)
+    assert arm.words == ["send 1", "stop key"]
+    assert other.words == ["stop key"], "the command was on its way to it, and came too late"
+
+
+@pytest.mark.requirement("SAF-137")
+def test_what_an_output_does_wrong_at_a_stop_is_told_to_who_pressed(short_config) -> None:
+    class Broken(Arm):
+        def stop(self, reason: str) -> None:
+            super().stop(reason)
+            raise OSError("cable")
+
+    broken, good, hangs = Broken(), Arm(), HangsAt()
+    engine = Engine(short_config(""), outputs=[broken, good], listeners=[hangs])
+    with running(engine):
+        assert hangs.hangs.wait(60)
+        client = ControlClient(engine.control.ticket("therapist"))
+        with pytest.raises(BciError, match="OSError: cable"):
+            client.send({"do": "stop", "reason": "now"})
+        assert good.words[-1] == "stop now"
+        client.close()
+        hangs.go_on.set()
+
+
+@pytest.mark.requirement("SAF-137")
+@pytest.mark.requirement("SAF-066")
+def test_the_guard_hears_stop_and_switch_while_the_session_hangs() -> None:
+    safety = system()
+    with GuardOutput("sim-hand", dead_man=True) as output:
+        outputs = Outputs([output], safety=safety)
+        client = output._client
+        assert client is not None
+        seen = GuardClient(client.port, client.role_key("operator"), role="operator")
+        # The session's thread hangs: nobody calls `take` any more.
+        outputs.at_once({"do": "deadman", "held": True})
+        assert seen.state()["held"]
+        outputs.at_once({"do": "deadman", "held": False})
+        assert not seen.state()["held"]
+        outputs.at_once({"do": "stop", "reason": "key"})
+        assert seen.state()["latched"]
+        assert "key" in seen.state()["trip"]
+        seen.close()
+
+
+def test_a_flood_of_orders_loses_no_emergency_stop_and_keeps_no_old_release() -> None:
+    from bcikit.session.channel import ChannelServer
+
+    server = ChannelServer()
+    try:
+        server.put({"do": "estop", "pressed": False})
+        server.put({"do": "estop", "pressed": True}, role="outputs")
+        for _ in range(1000):
+            server.put({"do": "pause"})
+        orders = server.poll()
+        assert orders[0] == {"do": "estop", "pressed": True}
+        assert [order["do"] for order in orders[1:]] == ["pause"] * 256
+        with pytest.raises(BciError, match="Who joined as outputs may not order 'arm'"):
+            server.put({"do": "arm"}, role="outputs")
+        assert server.poll() == []
+    finally:
+        server.close()
+
+
+PATIENT = """
+import sys
+from PySide6.QtCore import QTimer, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+import bcikit.presentation.__main__ as window
+
+def press():
+    for one in QApplication.topLevelWidgets():
+        if one.accessibleName() == "Patient's screen":
+            QTest.keyClick(one, Qt.Key.Key_Space)
+            return
+    QTimer.singleShot(20, press)
+
+run = window._run
+def started(line, given):
+    timer = QTimer
+    import PySide6.QtWidgets as widgets
+    execute = widgets.QApplication.exec
+    widgets.QApplication.exec = lambda *_: (QTimer.singleShot(100, press), execute())[1]
+    return run(line, given)
+window._run = started
+sys.argv = ["patient", "--place", "window"]
+sys.exit(window.main())
+"""
+
+
+@pytest.mark.requirement("SAF-138")
+def test_the_space_bar_in_the_patients_own_window_stops() -> None:
+    """A process of its own, the real line: as `screen:` starts it."""
+    pytest.importorskip("PySide6")
+    stopped = threading.Event()
+    reasons: list[str] = []
+    with WebSocketOutput(port=0, screen=False) as output:
+        output.on_stop(lambda reason: (reasons.append(reason), stopped.set()))
+        environment = {
+            **os.environ,
+            "BCIKIT_SCREEN": f"ws://127.0.0.1:{output.port}/ws?token={output.token}",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        }
+        process = subprocess.Popen([sys.executable, "-c", PATIENT], env=environment)
+        try:
+            assert stopped.wait(100)
+        finally:
+            process.kill()
+            process.wait(10)
+    assert reasons == ["STOP pressed in qt (ws:)"]
+
+
+@pytest.mark.requirement("SAF-138")
+def test_stop_in_a_page_stops_the_session_and_what_else_it_says_does_not(short_config) -> None:
+    websockets = pytest.importorskip("websockets.sync.client")
+    hangs = HangsAt()
+    output = WebSocketOutput(port=0)
+    engine = Engine(short_config(""), outputs=[output], listeners=[hangs])
+    with running(engine) as result:
+        assert hangs.hangs.wait(60)
+        with websockets.connect(f"ws://127.0.0.1:{output.port}/ws?token={output.token}") as page:
+            for text in ('{"type": "arm"}', '{"type": ["stop"]}', '{"type": "stop", "client": "pa\\u0007ge"}'):
+                page.send(text)
+            end = time.monotonic() + 60
+            while not engine.control.waiting.is_set():
+                assert time.monotonic() < end
+                time.sleep(0.01)
+        hangs.go_on.set()
+        while "SAFE_STOP" not in hangs.states:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    assert result["safety"]["state"] == "SAFE_STOP"
