@@ -1,6 +1,6 @@
 """`dut:` addresses: a simulated amplifier with known faults, on a bench whose instruments have known errors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from bcikit.acquisition import Address, Source
 from bcikit.signal import Capabilities, Chunk, Event, Flag, Health, SourceError, StreamInfo, check_range
 from bcikit.simulation.frontend import Frontend
+from bcikit.simulation.quirk_effects import Block, Memory
+from bcikit.simulation.quirks import Quirk, parse_quirks
 from bcikit.simulation.stimulus import Instruments, Stimulus
 
 OUTPUT_UV = 1000.0
@@ -49,6 +51,7 @@ class DeviceSettings:
     drift_uv_min: float = _number(2.0, 0.0, 1e5, "Drift of an electrode pair, microvolts a minute")
     motion_uv: float = _number(15.0, 0.0, 1e6, "Answer to a tap at the cable, peak to peak")
     battery_noise: float = _number(0.02, 0.0, 10.0, "Growth of the noise in two hours on battery, relative")
+    recovery_s: float = _number(0.2, 0.0, 100.0, "Time constant of coming back from full scale")
     full_scale_mv: float = _number(187.5, 0.1, 1e5, "Largest input")
     bits: float = _number(24, 8, 32, "Resolution of the converter")
 
@@ -88,6 +91,8 @@ class DeviceUnderTest(Source):
         Samples a pull.
     instruments : Instruments
         How far the instruments of the bench may be off.
+    quirks : sequence of (Quirk, size)
+        Faults that no data sheet names.
     """
 
     live = False
@@ -100,6 +105,7 @@ class DeviceUnderTest(Source):
         seed: int = 0,
         chunk: int = 250,
         instruments: Instruments | None = None,
+        quirks: Sequence[tuple[Quirk, float]] = (),
     ) -> None:
         self.info = info
         self.settings = settings
@@ -118,6 +124,8 @@ class DeviceUnderTest(Source):
         self._flags = Flag.START
         self._pieces: Iterator[Chunk] = iter(())
         self._out: list[tuple[int, int]] = []
+        self._quirks = [(quirk, size, Memory(seed + number)) for number, (quirk, size) in enumerate(quirks)]
+        self._marks = 0
 
     def connect(self, stimulus: Stimulus) -> None:
         """Connect something else to the inputs; the next sample is the first of it."""
@@ -127,6 +135,8 @@ class DeviceUnderTest(Source):
         self._pieces = iter(())
         self._since = self._sample
         self._pulse = 0
+        for _, _, memory in self._quirks:
+            memory.clear()
         self.frontend.settle(stimulus)
 
     def digital_out(self) -> None:
@@ -137,7 +147,10 @@ class DeviceUnderTest(Source):
 
     def impedances(self) -> NDArray[np.float64]:
         """Return what the device reads as impedance of each input, in ohms."""
-        return self.frontend.impedances(self._stimulus)
+        ohms = self.frontend.impedances(self._stimulus)
+        for quirk, size, _ in self._quirks:
+            ohms = ohms if quirk.ohms is None else quirk.ohms(ohms, size)
+        return ohms
 
     def start(self) -> None:
         """Begin to stream."""
@@ -163,14 +176,29 @@ class DeviceUnderTest(Source):
         """Make `count` samples and yield them, parted where some were lost."""
         rate = self.info.sfreq * (1 + 1e-6 * self.settings.clock_ppm)
         index = self._sample + np.arange(count)
-        true = index / rate
-        data = self.frontend.respond(self._stimulus, true - self._since / rate)
+        true = self._world(index) / rate
+        begun = float(self._world(np.array([self._since]))[0]) / rate
+        data = self.frontend.respond(self._stimulus, true - begun)
+        for quirk, size, memory in self._quirks:
+            if quirk.data is not None:
+                block = Block(
+                    data=data,
+                    index=index,
+                    t=true - begun,
+                    sfreq=self.info.sfreq,
+                    stimulus=self._stimulus,
+                    full_scale=1e3 * self.settings.full_scale_mv,
+                    lsb=self.frontend.step,
+                )
+                data = np.ascontiguousarray(quirk.data(block, size, memory))
         for begin, end in self._out:
             data[(index >= begin) & (index < end), -1] += OUTPUT_UV
         # The clock of the host is off, too, by what its certificate allows.
         times = true * self.frontend.errors["timebase"] + 1e-3 * self.settings.latency_ms + self._jitter(count)
         np.maximum.accumulate(times, out=times)
-        self._mark(true[-1], rate)
+        for quirk, size, _ in self._quirks:
+            times = times if quirk.stamps is None else quirk.stamps(times, index, self.info.sfreq, size)
+        self._mark(begun, true[-1], rate)
         lost = self._rng.uniform(size=count) < self.settings.loss
         self._sample += count
         kept = np.flatnonzero(~lost)
@@ -203,18 +231,28 @@ class DeviceUnderTest(Source):
         self._late = float(out[-1])
         return np.asarray(out)
 
-    def _mark(self, until: float, rate: float) -> None:
+    def _world(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return where in the world's time the device takes each sample, in samples."""
+        for quirk, size, _ in self._quirks:
+            if quirk.world is not None:
+                return quirk.world(index.astype(np.float64), self.info.sfreq, size)
+        return index.astype(np.float64)
+
+    def _mark(self, begin: float, until: float, rate: float) -> None:
         """Give the software marker of each pulse whose time has come."""
         if self._stimulus.kind != "pulses":
             return
-        begin = self._since / rate
         while (at := begin + (self._pulse + 0.5) / self._stimulus.frequency) <= until:
             spread = self._rng.standard_normal() * self.settings.trigger_jitter_ms
             time = at * self.frontend.errors["timebase"] + 1e-3 * (
                 self.settings.latency_ms - self.settings.trigger_ms + spread
             )
             sample = round((at - 1e-3 * (self.settings.trigger_ms - spread)) * rate)
-            self._events.append(Event(name="marker", time=time, sample=sample, value=1, source="trigger"))
+            given = [Event(name="marker", time=time, sample=sample, value=1, source="trigger")]
+            for quirk, size, _ in self._quirks:
+                given = given if quirk.marks is None else quirk.marks(self._marks, given[0], size)
+            self._events += given
+            self._marks += 1
             self._pulse += 1
 
     def pull_events(self) -> list[Event]:
@@ -229,7 +267,8 @@ def open_dut(address: Address) -> Source:
     Parameters
     ----------
     address : Address
-        Options: ``seed``, ``channels`` (how many), ``sfreq``, ``chunk``, and every number of `DeviceSettings`;
+        Options: ``seed``, ``channels`` (how many), ``sfreq``, ``chunk``, every number of `DeviceSettings`, and
+        ``quirk=NAME:SIZE,...`` of `bcikit.simulation.quirks`;
         for ``dut:faults`` see `bcikit.simulation.faults`.
     """
     if address.body == "faults":
@@ -240,7 +279,7 @@ def open_dut(address: Address) -> Source:
         raise SourceError(
             f"dut:{address.body} is unknown; it is 'dut:gain=1.02&...' or 'dut:faults?do=...&source=...'."
         )
-    address.check_options(["seed", "channels", "sfreq", "chunk", *DeviceSettings.names()])
+    address.check_options(["seed", "channels", "sfreq", "chunk", "quirk", *DeviceSettings.names()])
     settings = DeviceSettings.from_address(address)
     sfreq = address.number("sfreq", 250.0, low=50.0, high=100000.0)
     n_channels = int(address.number("channels", 8, low=1, high=1024))
@@ -256,6 +295,6 @@ def open_dut(address: Address) -> Source:
             impedance=True, packet_modulus=2**32, full_scale=1e3 * settings.full_scale_mv, markers=True, trigger=True
         ),
     )
-    return DeviceUnderTest(
-        settings, info=info, seed=seed, chunk=int(address.number("chunk", max(1, round(sfreq)), low=1))
-    )
+    chunk = int(address.number("chunk", max(1, round(sfreq)), low=1))
+    quirks = parse_quirks(address.options.get("quirk", ""))
+    return DeviceUnderTest(settings, info=info, seed=seed, chunk=chunk, quirks=quirks)

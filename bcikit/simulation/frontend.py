@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bcikit.signal import StreamInfo
 from bcikit.simulation.noise import Pink
-from bcikit.simulation.stimulus import BURST_PERIOD, Instruments, Stimulus, phantom_wave
+from bcikit.simulation.stimulus import BURST_PERIOD, OFF_SECONDS, Instruments, Stimulus, phantom_wave
 
 if TYPE_CHECKING:
     from bcikit.simulation.dut import DeviceSettings
@@ -64,7 +64,7 @@ class Frontend:
         self.skews = 1e-3 * s.skew_ms * (np.arange(n) / max(1, n - 1))
         self._pink = Pink(n, info.sfreq, exponent=1.0, rng=np.random.default_rng(rng.integers(2**63)))
         self._resistors: dict[float, float] = {}
-        self._decimals = 1e3 * s.full_scale_mv / 2 ** (s.bits - 1)
+        self.step = 1e3 * s.full_scale_mv / 2 ** (s.bits - 1)
         self._drift = 0.0
         self._taps = np.empty(0)
 
@@ -103,7 +103,11 @@ class Frontend:
             signal = reference * (x + 2 * self.distortion * (x * x) + 4 * 0.02 * self.distortion * x**3)
         signal = signal + self._noise(len(t), stimulus)
         limit = 1e3 * s.full_scale_mv
-        return np.ascontiguousarray(np.clip(np.round(signal / self._decimals) * self._decimals, -limit, limit))
+        if stimulus.kind == "off":
+            back = np.maximum(at - OFF_SECONDS, 0.0)
+            left = np.exp(-back / s.recovery_s) if s.recovery_s else (at < OFF_SECONDS) * 1.0
+            signal = signal + limit * np.where(at < OFF_SECONDS, 1.0, left)
+        return np.ascontiguousarray(np.clip(np.round(signal / self.step) * self.step, -limit, limit))
 
     def _driven(self, stimulus: Stimulus) -> NDArray[np.float64]:
         if stimulus.channel is None:
@@ -118,6 +122,9 @@ class Frontend:
         frequency = stimulus.frequency * self.errors["frequency"]
         if stimulus.kind == "sine":
             return self._sine(at, frequency, size)
+        if stimulus.kind == "two-tone":
+            other = stimulus.second * self.errors["frequency"]
+            return self._sine(at, frequency, size) + self._sine(at, other, size)
         if stimulus.kind == "square":
             return self._square(at, frequency, size)
         if stimulus.kind == "pulses":
@@ -148,7 +155,7 @@ class Frontend:
         return signal
 
     def _coupled(self, stimulus: Stimulus, at: NDArray[np.float64]) -> NDArray[np.float64]:
-        if stimulus.kind not in ("sine", "square", "pulses"):
+        if stimulus.kind not in ("sine", "two-tone", "square", "pulses"):
             return np.zeros(self._n)
         return self._wave(stimulus, at) * (self._driven(stimulus) @ self.coupling)
 
@@ -168,7 +175,8 @@ class Frontend:
     def _square(self, at: NDArray[np.float64], frequency: float, size: float) -> NDArray[np.float64]:
         """Return a square as its Fourier series through the filter, up to where the filter leaves nothing."""
         out = np.zeros_like(at)
-        for harmonic in range(1, int(8 * self._settings.bandwidth_hz / frequency) + 1, 2):
+        top = min(8 * self._settings.bandwidth_hz, 10 * self._sfreq)
+        for harmonic in range(1, int(top / frequency) + 1, 2):
             out += self._sine(at, harmonic * frequency, 4 / np.pi * size / harmonic)
         return out
 
@@ -194,7 +202,7 @@ class Frontend:
             half = self._instruments.resistor * np.sqrt(3)
             self._resistors[stimulus.ohms] = float(self._rng.uniform(-half, half))
         true = stimulus.ohms * (1 + self._resistors[stimulus.ohms])
-        reading = true * (1 + self._settings.impedance_error)
+        reading = true * (1 + self._settings.impedance_error) * self._driven(stimulus)
         return np.abs(reading * (1 + 0.005 * self._rng.standard_normal(self._n)))
 
 

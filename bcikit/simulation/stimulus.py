@@ -10,6 +10,8 @@ KINDS = (
     "open",  # as it is: a person, a stream, nothing in particular
     "short",  # all inputs shorted to the reference
     "sine",  # one sine on all inputs, or on one
+    "two-tone",  # two sines of one size together on all inputs
+    "off",  # inputs open (railed) for `OFF_SECONDS`, then shorted
     "square",  # one square wave on all inputs
     "common",  # one sine on all inputs and the reference together
     "pulses",  # TTL pulses on one input, and a software marker for each
@@ -22,6 +24,9 @@ KINDS = (
     "eyes-open",
     "eyes-closed",
 )
+
+OFF_SECONDS = 2.0
+"""Seconds an electrode is off before it is put on again."""
 
 BURST_PERIOD = 3.0
 """Seconds from one burst to the next."""
@@ -49,6 +54,10 @@ class Stimulus:
         Resistance in front of each input.
     after : float
         Seconds on battery before it starts.
+    second : float
+        Hz of the other tone.
+    again : int
+        How often the same was recorded before.
     """
 
     kind: str
@@ -59,6 +68,8 @@ class Stimulus:
     channel: int | None = None
     ohms: float = 0.0
     after: float = 0.0
+    second: float = 0.0
+    again: int = 0
 
     def __post_init__(self) -> None:
         from bcikit.signal import check_choice, check_range

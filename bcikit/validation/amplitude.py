@@ -198,14 +198,14 @@ def crosstalk(takes: list[Take], context: Context) -> Result:
         label=f"Crosstalk, worst pair (from {names[row]})",
         value=float(matrix[row, column]),
         unit="dB",
-        uncertainty=_toward_nothing(float(spread[row, column])),
+        uncertainty=toward_nothing(float(spread[row, column])),
         channel=names[column],
     )
     shown = [[None if np.isnan(v) else float(v) for v in line] for line in matrix]
     return [measurement], {"crosstalk": {"names": names, "db": shown}}
 
 
-def _toward_nothing(u: float) -> float:
+def toward_nothing(u: float) -> float:
     """Return the expanded uncertainty in dB of the largest of many amplitudes, known to `u` dB each.
 
     Near the noise it may be nothing but the largest draw: its lower end goes down to a tenth.

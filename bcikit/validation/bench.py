@@ -211,13 +211,16 @@ def describe(stimulus: Stimulus) -> str:
     if stimulus.amplitude_uv:
         parts.append(f"{stimulus.amplitude_uv:.6g} uV peak")
     if stimulus.frequency:
-        parts.append(f"{stimulus.frequency:g} Hz")
+        second = f" and {stimulus.second:g} Hz" if stimulus.second else ""
+        parts.append(f"{stimulus.frequency:g} Hz{second}")
     if stimulus.offset_uv:
         parts.append(f"with {stimulus.offset_uv / 1000:+g} mV direct voltage")
     if stimulus.ohms:
         parts.append(f"{stimulus.ohms:g} ohm")
     if stimulus.channel is not None:
         parts.append(f"on channel {stimulus.channel + 1} only")
+    if stimulus.again:
+        parts.append("once more")
     if stimulus.after:
         parts.append(f"after {stimulus.after / 3600:g} h on battery")
     return f"{' '.join(parts)}, {stimulus.seconds:g} s"

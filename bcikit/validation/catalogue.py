@@ -4,17 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bcikit.signal import StreamInfo
-from bcikit.simulation.stimulus import Stimulus
-from bcikit.validation import amplitude, noise, residual, response, timebase
-from bcikit.validation.profile import Profile
+from bcikit.validation import amplitude, band, inputs, noise, residual, response, setups, timebase
 from bcikit.validation.results import Measurement
 from bcikit.validation.takes import Context, Take
 
 Compute = Callable[[list[Take], Context], tuple[list[Measurement], dict[str, Any]]]
-SetUps = Callable[[StreamInfo, Profile], list[Stimulus]]
-AMPLITUDE_UV = 1000.0
-"""Peak of the sine of most tests: 1 mV, far above noise, far below full scale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,116 +44,9 @@ class BenchTest:
     protocol: str
     formula: str
     source: str
-    setups: SetUps
+    setups: setups.SetUps
     compute: Compute
     needs: str = "bench"
-
-
-def _columns(info: StreamInfo) -> list[int]:
-    kinds = ("eeg", "eog", "emg", "ecg", "ref", "bio")
-    return [index for index, kind in enumerate(info.ch_types) if kind in kinds]
-
-
-def _alone(info: StreamInfo, profile: Profile) -> list[Stimulus]:
-    seconds = profile.seconds("sine", 4.0)
-    return [
-        Stimulus(kind="sine", seconds=seconds, amplitude_uv=AMPLITUDE_UV, frequency=10.0, channel=index)
-        for index in range(len(_columns(info)))
-    ]
-
-
-def _levels(info: StreamInfo, profile: Profile) -> list[Stimulus]:
-    top = 0.8 * (info.capabilities.full_scale or 187500.0)
-    steps = [top * 10 ** (-5.2 * (9 - step) / 9) for step in range(10)]
-    seconds = profile.seconds("sine", 4.0)
-    return [Stimulus(kind="sine", seconds=seconds, amplitude_uv=level, frequency=10.0) for level in steps]
-
-
-def _near_full_scale(info: StreamInfo, profile: Profile) -> list[Stimulus]:
-    level = (info.capabilities.full_scale or 187500.0) * 10 ** (-1 / 20)
-    seconds = profile.seconds("thd", 10.0)
-    return [
-        Stimulus(kind="sine", seconds=seconds, amplitude_uv=level, frequency=10.0, channel=index)
-        for index in range(len(_columns(info)))
-    ]
-
-
-def _frequencies(info: StreamInfo, profile: Profile) -> list[Stimulus]:
-    fixed = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0]
-    shares = [share / 100 * info.sfreq for share in range(10, 46, 5)]
-    values = sorted({round(f, 3) for f in [*fixed, *shares] if f <= 0.45 * info.sfreq})
-    return [Stimulus(kind="sine", seconds=_long(profile, f), amplitude_uv=AMPLITUDE_UV, frequency=f) for f in values]
-
-
-def _offsets(info: StreamInfo, profile: Profile) -> list[Stimulus]:
-    del info
-    step = profile.seconds("offset_step_mv", 20.0)
-    count = int(200 // step)
-    return [
-        Stimulus(
-            kind="sine",
-            seconds=profile.seconds("offset", 4.0),
-            amplitude_uv=AMPLITUDE_UV,
-            frequency=10.0,
-            offset_uv=1e3 * step * index,
-        )
-        for index in range(-count, count + 1)
-    ]
-
-
-def _one(kind: str, name: str, default: float, **values: Any) -> SetUps:
-    """Return a function that gives one set-up whose time the profile may change."""
-
-    def setups(info: StreamInfo, profile: Profile) -> list[Stimulus]:
-        del info
-        return [Stimulus(kind=kind, seconds=profile.seconds(name, default), **values)]
-
-    return setups
-
-
-def _common(info: StreamInfo, profile: Profile) -> list[Stimulus]:
-    mains = info.line_freq or 50.0
-    wave = Stimulus(kind="common", seconds=profile.seconds("cmrr", 20.0), amplitude_uv=1e6 * 2**0.5, frequency=mains)
-    # What a differential sine of that frequency becomes: gain at 10 Hz, and the response from there to mains.
-    together = [
-        Stimulus(kind="sine", seconds=seconds, amplitude_uv=AMPLITUDE_UV, frequency=frequency)
-        for frequency, seconds in ((10.0, profile.seconds("skew", 10.0)), (mains, _long(profile, mains)))
-    ]
-    return [wave, *together, *_alone(info, profile)]
-
-
-def _long(profile: Profile, frequency: float) -> float:
-    """Return how long a sine of the frequency response is recorded."""
-    return max(profile.seconds("cycles", 20.0) / frequency, 4.0)
-
-
-def _resistors(info: StreamInfo, profile: Profile) -> list[Stimulus]:
-    del info
-    values = (1e3, 5e3, 1e4, 5e4, 1e5, 3.3e5, 2e6)
-    return [Stimulus(kind="resistors", seconds=profile.seconds("impedance", 2.0), ohms=value) for value in values]
-
-
-def _eyes(info: StreamInfo, profile: Profile) -> list[Stimulus]:
-    del info
-    seconds = profile.seconds("eyes", 60.0)
-    return [Stimulus(kind="eyes-open", seconds=seconds), Stimulus(kind="eyes-closed", seconds=seconds)]
-
-
-def _electrodes(info: StreamInfo, profile: Profile) -> list[Stimulus]:
-    return [Stimulus(kind="electrodes", seconds=profile.seconds("drift", 1800.0)), *_alone(info, profile)]
-
-
-def _run_down(info: StreamInfo, profile: Profile) -> list[Stimulus]:
-    del info
-    long, short = profile.seconds("noise", 120.0), profile.seconds("sine", 4.0)
-    return [
-        stimulus
-        for after in (0.0, 7200.0)
-        for stimulus in (
-            Stimulus(kind="short", seconds=long, after=after),
-            Stimulus(kind="sine", seconds=short, amplitude_uv=AMPLITUDE_UV, frequency=10.0, channel=0, after=after),
-        )
-    ]
 
 
 RESIDUAL = "V-RESID"
@@ -174,7 +61,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="Short all inputs to the reference and bias at the connector, shield the device, wait a minute.",
         formula="rms over 0.5 to 70 Hz by Parseval; peak to peak in blocks of 10 s; Welch density",
         source="IEC 80601-2-26 (noise); IFCN 1998; TI ADS1299 data sheet, 1000 samples and more",
-        setups=_one("short", "noise", 120.0),
+        setups=setups.one("short", "noise", 120.0),
         compute=noise.input_noise,
     ),
     BenchTest(
@@ -184,7 +71,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="Sine of 10 Hz, 1 mV peak, through the divider to one channel after the other; the others shorted.",
         formula="gain = fitted amplitude / applied amplitude",
         source=_1057,
-        setups=_alone,
+        setups=setups.alone,
         compute=amplitude.gain,
     ),
     BenchTest(
@@ -194,7 +81,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="Sine of 10 Hz on all channels, ten amplitudes from 1 uV to 80 % of full scale.",
         formula="largest |A_out - (a + b A_in)| / full scale",
         source=f"{_1057}, regression",
-        setups=_levels,
+        setups=setups.levels,
         compute=amplitude.linearity,
     ),
     BenchTest(
@@ -204,7 +91,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="Low-distortion sine of 10 Hz, 1 dB below full scale, to one channel after the other.",
         formula="THD = 20 log sqrt(sum A_k^2) / A_1, k = 2..10; ENOB = (SINAD - 1.76 + 20 log FS / A) / 6.02",
         source="IEEE Std 1057-2017 and 1241-2010",
-        setups=_near_full_scale,
+        setups=setups.near_full_scale,
         compute=amplitude.distortion,
     ),
     BenchTest(
@@ -214,7 +101,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="Sine of 1 mV peak on all channels, stepped from 0.5 Hz to 0.45 of the rate, 20 periods each.",
         formula="A(f) / A(5 Hz) from sine fits; -3 dB by monotone interpolation",
         source=f"{_1057}; limits IEC 80601-2-26",
-        setups=_frequencies,
+        setups=setups.frequencies,
         compute=response.frequency_response,
     ),
     BenchTest(
@@ -224,8 +111,38 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="Square wave of 1 Hz, 100 uV peak to peak, on all channels.",
         formula="10 to 90 % of the mean period",
         source="IFCN 1998 (calibration)",
-        setups=_one("square", "step", 20.0, amplitude_uv=50.0, frequency=1.0),
+        setups=setups.one("square", "step", 20.0, amplitude_uv=50.0, frequency=1.0),
         compute=response.step_response,
+    ),
+    BenchTest(
+        test="V-FLAT",
+        title="Flatness of the whole passband",
+        requirement="The response has no hole and no hump between the frequencies that V-FREQ looks at.",
+        protocol="The recording of V-STEP: a square wave of 1 Hz holds every odd frequency.",
+        formula="A_k k pi / (4 A), k = 1, 3, 5, ..., against that at 5 Hz",
+        source="Fourier series of a square wave; limits as V-FREQ",
+        setups=setups.one("square", "step", 20.0, amplitude_uv=50.0, frequency=1.0),
+        compute=band.flatness,
+    ),
+    BenchTest(
+        test="V-ALIAS",
+        title="Aliasing",
+        requirement="A tone above half the sampling rate does not come back as an EEG.",
+        protocol="Sine of 0.92 of the sampling rate, 1 mV peak, on all channels.",
+        formula="20 log (A_image / gain) / A_applied",
+        source=_1057,
+        setups=setups.above,
+        compute=band.aliasing,
+    ),
+    BenchTest(
+        test="V-IMD",
+        title="Intermodulation",
+        requirement="Two tones stay two tones.",
+        protocol="Two sines of one size, 0.124 and 0.148 of the rate, together 1 dB below full scale, on all channels.",
+        formula="20 log sqrt(sum A_p^2) / (A_1 + A_2), p = f2 - f1, f1 + f2, 2 f1 - f2, 2 f2 - f1",
+        source=f"{_1057}, several sines; IEC 60268-3 (difference-frequency distortion)",
+        setups=setups.two_tones,
+        compute=band.intermodulation,
     ),
     BenchTest(
         test="V-CMRR",
@@ -234,7 +151,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="Sine at mains frequency, 1 V rms, to all inputs and the reference together (bias connected).",
         formula="20 log V_common / (A_out / gain at that frequency)",
         source=f"{_1057}; IEC 80601-2-26, balanced part",
-        setups=_common,
+        setups=setups.common,
         compute=amplitude.common_mode,
     ),
     BenchTest(
@@ -244,7 +161,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="Sine of 10 Hz, 1 mV peak, to one channel after the other; the others shorted.",
         formula="20 log A_idle / A_driven",
         source=f"{_1057}; IFCN 1998 (1 %)",
-        setups=_alone,
+        setups=setups.alone,
         compute=amplitude.crosstalk,
     ),
     BenchTest(
@@ -254,7 +171,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="The same sine of 10 Hz, 1 mV peak, on all channels.",
         formula="largest phase difference / (2 pi f)",
         source=_1057,
-        setups=_one("sine", "skew", 10.0, amplitude_uv=AMPLITUDE_UV, frequency=10.0),
+        setups=setups.one("sine", "skew", 10.0, amplitude_uv=setups.AMPLITUDE_UV, frequency=10.0),
         compute=amplitude.skew,
     ),
     BenchTest(
@@ -264,8 +181,29 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="Sine of 10 Hz, 1 mV peak, with a direct voltage from -200 to +200 mV.",
         formula="largest |U| with |gain(U) / gain(0) - 1| <= 10 %",
         source="IEC 80601-2-26 (dynamic range with offset)",
-        setups=_offsets,
+        setups=setups.offsets,
         compute=amplitude.offset_range,
+    ),
+    BenchTest(
+        test="V-SETTLE",
+        title="Electrode off and on",
+        requirement="After an electrode came off and was put on again the signal is soon back.",
+        protocol="Open all inputs for two seconds, then short them again to the reference.",
+        formula=f"from the last sample at full scale until all later ones are within {inputs.SETTLED_UV:g} uV of rest",
+        source="bcikit; IEC 80601-2-26 has a recovery from overload",
+        setups=setups.one("off", "off", 12.0),
+        compute=inputs.settling,
+    ),
+    BenchTest(
+        test="V-IMAP",
+        title="Impedance, channel by channel",
+        requirement="The impedance of an electrode is shown at that electrode.",
+        protocol="A resistor of 50k in front of one input after the other; the others shorted.",
+        formula="channel with the largest reading = channel with the resistor",
+        source="bcikit",
+        setups=setups.one_resistor,
+        compute=inputs.impedance_map,
+        needs="impedance",
     ),
     BenchTest(
         test="V-IMP",
@@ -274,7 +212,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="Resistors of 1 % in front of every input: 1k, 5k, 10k, 50k, 100k, 330k, 2M.",
         formula="reading / resistor - 1",
         source="bcikit",
-        setups=_resistors,
+        setups=setups.resistors,
         compute=noise.impedance,
         needs="impedance",
     ),
@@ -285,7 +223,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="Switch the internal test signal on.",
         formula="fitted size, period and direct part against the documented ones",
         source="TI ADS1299 data sheet, (VREFP - VREFN) / 2400; for others their documents",
-        setups=_one("internal", "internal", 20.0),
+        setups=setups.one("internal", "internal", 20.0),
         compute=response.internal_signal,
         needs="generator",
     ),
@@ -296,7 +234,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="Let it run; nothing needs to be connected. Best for half an hour, the host's clock disciplined.",
         formula="least squares of time stamps over sample numbers; Allan deviation of the residual",
         source="IEEE Std 1139 (Allan deviation)",
-        setups=_one("open", "timing", 1800.0),
+        setups=setups.one("open", "timing", 1800.0),
         compute=timebase.sampling_rate,
         needs="stream",
     ),
@@ -307,7 +245,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="The recording of V-RATE.",
         formula="standard deviation and 99.9 % quantile of the residual",
         source="bcikit",
-        setups=_one("open", "timing", 1800.0),
+        setups=setups.one("open", "timing", 1800.0),
         compute=timebase.jitter,
         needs="stream",
     ),
@@ -318,7 +256,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="The recording of V-RATE; for radio links at the largest distance, and with other radios on.",
         formula="missing indices / all indices, Wilson interval",
         source="Wilson 1927",
-        setups=_one("open", "timing", 1800.0),
+        setups=setups.one("open", "timing", 1800.0),
         compute=timebase.loss,
         needs="stream",
     ),
@@ -329,7 +267,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="A pulse (photodiode or TTL) into the first input at every software marker, 500 times.",
         formula="rising edge at half height, interpolated, minus marker",
         source="Wilson et al. 2010",
-        setups=_one("pulses", "trigger", 250.0, amplitude_uv=5000.0, frequency=2.0, channel=0),
+        setups=setups.one("pulses", "trigger", 250.0, amplitude_uv=5000.0, frequency=2.0, channel=0),
         compute=timebase.trigger,
     ),
     BenchTest(
@@ -340,7 +278,7 @@ TESTS: tuple[BenchTest, ...] = (
         "wired to the last input.",
         formula="edge of the output minus start of the burst, both in samples of the device",
         source="Wilson et al. 2010",
-        setups=_one("bursts", "e2e", 90.0, amplitude_uv=100.0, frequency=10.0, channel=0),
+        setups=setups.one("bursts", "e2e", 90.0, amplitude_uv=100.0, frequency=10.0, channel=0),
         compute=timebase.end_to_end,
         needs="output",
     ),
@@ -351,7 +289,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="A pair of electrodes in saline or gel, half an hour after they were put in.",
         formula="slope of means of one second; rms of 0.01 to 0.5 Hz",
         source="bcikit",
-        setups=_electrodes,
+        setups=setups.electrodes,
         compute=noise.electrode_drift,
     ),
     BenchTest(
@@ -361,7 +299,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="Play the phantom waveform (100 uV) through the divider or a resistor head on all channels.",
         formula="Pearson r with the waveform, 1 to 20 Hz, at the best delay; Fisher's z",
         source="bcikit",
-        setups=_one("phantom", "phantom", 60.0, amplitude_uv=100.0),
+        setups=setups.one("phantom", "phantom", 60.0, amplitude_uv=100.0),
         compute=noise.phantom,
     ),
     BenchTest(
@@ -371,7 +309,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="Short the inputs at the end of the cable and tap it every two seconds.",
         formula="largest peak to peak in a second, 0.5 to 70 Hz",
         source="bcikit",
-        setups=_one("taps", "motion", 30.0),
+        setups=setups.one("taps", "motion", 30.0),
         compute=noise.motion,
     ),
     BenchTest(
@@ -381,7 +319,7 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="On a person: a minute with open eyes, a minute with closed eyes.",
         formula="power of 8 to 12 Hz, closed over open",
         source="Berger effect; the limit is bcikit's",
-        setups=_eyes,
+        setups=setups.eyes,
         compute=noise.biological,
         needs="person",
     ),
@@ -392,8 +330,18 @@ TESTS: tuple[BenchTest, ...] = (
         protocol="Noise and gain at the start and after two hours on battery.",
         formula="relative change",
         source="bcikit",
-        setups=_run_down,
+        setups=setups.run_down,
         compute=noise.battery,
+    ),
+    BenchTest(
+        test="V-REP",
+        title="Repeatability",
+        requirement="What was measured at the beginning is measured at the end.",
+        protocol="The sine of V-SKEW once more at the end of the run.",
+        formula="A_end / A_begin - 1",
+        source=_1057,
+        setups=setups.twice,
+        compute=inputs.repeat,
     ),
     BenchTest(
         test=RESIDUAL,
@@ -403,7 +351,7 @@ TESTS: tuple[BenchTest, ...] = (
         formula="offset, drift, steps, colour, holes in the band, codes, kurtosis, shared noise, phase slips, lines, "
         "channel map, polarity, grid and bursts of stamps, markers missing, doubled or in two places",
         source="bcikit",
-        setups=_one("open", "timing", 1800.0),
+        setups=setups.one("open", "timing", 1800.0),
         compute=residual.unexplained,
         needs="stream",
     ),

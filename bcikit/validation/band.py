@@ -1,0 +1,152 @@
+"""Tests of the band: what comes from above it, what two tones make, and whether it has holes."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcikit.signal import DataError
+from bcikit.validation.amplitude import DB, own_gains, toward_nothing
+from bcikit.validation.extremes import amplitude
+from bcikit.validation.results import Measurement
+from bcikit.validation.sinefit import sine_fit
+from bcikit.validation.takes import Context, Take
+
+Result = tuple[list[Measurement], dict[str, Any]]
+
+
+def aliasing(takes: list[Take], context: Context) -> Result:
+    """Size at the input of what a tone above half the sampling rate becomes, over the tone."""
+    take = next(take for take in takes if take.stimulus.channel is None)
+    gains, _ = own_gains(takes)
+    image = abs(take.stimulus.frequency - round(take.stimulus.frequency / take.info.sfreq) * take.info.sfreq)
+    fit = sine_fit(take.data[:, take.signals], take.clock, image)
+    size = amplitude(fit.amplitude, fit.u_amplitude)
+    ratio = 20 * np.log10(size / gains / take.stimulus.amplitude_uv)
+    worst = int(np.argmax(ratio))
+    u = DB * float(np.hypot(fit.u_amplitude[worst] / size[worst], 1.42 * context.instruments.amplitude))
+    measurement = Measurement(
+        quantity="alias",
+        label=f"Tone of {take.stimulus.frequency:g} Hz, seen at {fit.frequency:.4g} Hz, worst channel",
+        value=float(ratio[worst]),
+        unit="dB",
+        uncertainty=toward_nothing(u),
+        channel=take.info.ch_names[take.signals[worst]],
+    )
+    return [measurement], {}
+
+
+def _tones(t: NDArray[np.float64], frequencies: list[float]) -> NDArray[np.float64]:
+    angles = 2 * np.pi * np.outer(t, frequencies)
+    return np.column_stack([np.ones_like(t), np.cos(angles), np.sin(angles)])
+
+
+def solve_tones(
+    data: NDArray[np.float64], t: NDArray[np.float64], frequencies: list[float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Fit sines of known ratios together; one scale of all frequencies (the device's clock) is fitted, too.
+
+    Returns
+    -------
+    amplitude : ndarray, shape (n_frequencies, n_channels)
+        Peaks.
+    u : ndarray, shape (n_channels,)
+        Standard uncertainty of each.
+    left : ndarray, shape (n_times, n_channels)
+        What is left.
+    """
+    t = t - t.mean()
+    scale, nudge = 1.0, 1e-7
+
+    def residual(at: float) -> NDArray[np.float64]:
+        design = _tones(t, [at * f for f in frequencies])
+        return np.asarray(data - design @ np.linalg.lstsq(design, data, rcond=None)[0])
+
+    for _ in range(4):
+        left = residual(scale)
+        slope = (residual(scale + nudge) - left) / nudge
+        power = float(np.sum(slope * slope))
+        step = -float(np.sum(slope * left)) / power if power else 0.0
+        scale += float(np.clip(step, -1e-3, 1e-3))
+        if abs(step) < 1e-9:
+            break
+    design = _tones(t, [scale * f for f in frequencies])
+    solution = np.linalg.lstsq(design, data, rcond=None)[0]
+    left = data - design @ solution
+    sd = np.sqrt(np.square(left).sum(axis=0) / max(1, len(t) - design.shape[1]))
+    n = len(frequencies)
+    return np.hypot(solution[1 : n + 1], solution[n + 1 :]), sd * np.sqrt(2 / len(t)), left
+
+
+def intermodulation(takes: list[Take], context: Context) -> Result:
+    """Products of second and third order of two tones, over the two together."""
+    del context
+    take = takes[0]
+    f, g = take.stimulus.frequency, take.stimulus.second
+    products = sorted({abs(g - f), f + g, abs(2 * f - g), abs(2 * g - f)})
+    products = [p for p in products if 0 < p < 0.48 * take.info.sfreq]
+    size, u, _ = solve_tones(take.data[:, take.signals], take.clock, [f, g, *products])
+    rest = size[2:]
+    floor = len(products) * u**2
+    power = np.maximum(np.sum(rest**2 - 2 * u**2, axis=0), floor)
+    together = size[0] + size[1]
+    ratio = 10 * np.log10(power / together**2)
+    worst = int(np.argmax(ratio))
+    spread = DB * float(np.sqrt(np.sum((rest[:, worst] * u[worst]) ** 2) + floor[worst] ** 2) / power[worst])
+    names = [take.info.ch_names[column] for column in take.signals]
+    measurement = Measurement(
+        quantity="imd",
+        label=f"Intermodulation of {f:g} and {g:g} Hz at {2e-3 * take.stimulus.amplitude_uv:.4g} mV, worst channel",
+        value=float(ratio[worst]),
+        unit="dB",
+        uncertainty=2 * spread,
+        channel=names[worst],
+    )
+    return [measurement], {}
+
+
+def harmonics_of(take: Take) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the odd harmonics of a square wave over those of an ideal one, against that at 5 Hz.
+
+    Returns
+    -------
+    hz : ndarray, shape (n,)
+    relative, u : ndarray, shape (n, n_channels)
+        Share, and its standard uncertainty.
+    """
+    f = take.stimulus.frequency
+    orders = np.arange(1, int(0.4 * take.info.sfreq / f) + 1)
+    size, u, _ = solve_tones(take.data[:, take.signals], take.clock, [float(k * f) for k in orders])
+    odd = orders % 2 == 1
+    ideal = 4 / np.pi * take.stimulus.amplitude_uv / orders[odd]
+    hz = orders[odd] * f
+    share, spread = size[odd] / ideal[:, None], u / ideal[:, None]
+    reference = share[int(np.argmin(np.abs(hz - 5.0)))]
+    if np.any(reference <= 0):
+        raise DataError("The square wave is not there: nothing at 5 Hz.")
+    return hz, share / reference, spread / reference
+
+
+def flatness(takes: list[Take], context: Context) -> Result:
+    """Smallest and largest response over all odd harmonics of a square wave, against that at 5 Hz."""
+    del context
+    take = takes[0]
+    hz, relative, u = harmonics_of(take)
+    top = min(50.0, 0.4 * take.info.sfreq)
+    inside = (hz >= 1.0) & (hz <= top)
+    names = [take.info.ch_names[column] for column in take.signals]
+    measurements = []
+    for quantity, word, pick in (("flat_min", "Smallest", np.argmin), ("flat_max", "Largest", np.argmax)):
+        row, column = np.unravel_index(pick(relative[inside]), relative[inside].shape)
+        measurements.append(
+            Measurement(
+                quantity=quantity,
+                label=f"{word} response of {int(inside.sum())} harmonics up to {top:g} Hz (at {hz[inside][row]:g} Hz)",
+                value=100 * float(relative[inside][row, column]),
+                unit="%",
+                uncertainty=200 * float(u[inside][row, column]),
+                channel=names[column],
+            )
+        )
+    decibels = 20 * np.log10(np.maximum(relative, 1e-6))
+    return measurements, {"response": {"hz": hz.tolist(), "db": decibels.T.tolist(), "names": names}}
