@@ -3,9 +3,9 @@
 Import time is kept low: a room is loaded when something of it is asked for.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from bcikit.lazy import face
 from bcikit.version import __version__
 
 if TYPE_CHECKING:
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
     from bcikit.signal import Chunk, Decision, Event, Health, Recording, StreamInfo
 
 _WHERE = {
-    "Chunk": "bcikit.signal",
-    "Decision": "bcikit.signal",
-    "Engine": "bcikit.session",
-    "Event": "bcikit.signal",
-    "Health": "bcikit.signal",
-    "Model": "bcikit.decoding",
-    "OnlineDecoder": "bcikit.decoding",
-    "Pipeline": "bcikit.processing",
-    "Recording": "bcikit.signal",
-    "StreamInfo": "bcikit.signal",
-    "epochs": "bcikit.decoding",
-    "make_decoder": "bcikit.decoding",
-    "open_output": "bcikit.outputs",
-    "open_source": "bcikit.acquisition",
-    "plan": "bcikit.session",
-    "read_recording": "bcikit.acquisition",
-    "read_session": "bcikit.recording",
-    "record": "bcikit.recording",
-    "replay": "bcikit.session",
-    "run": "bcikit.session",
+    "Chunk": "signal",
+    "Decision": "signal",
+    "Engine": "session",
+    "Event": "signal",
+    "Health": "signal",
+    "Model": "decoding",
+    "OnlineDecoder": "decoding",
+    "Pipeline": "processing",
+    "Recording": "signal",
+    "StreamInfo": "signal",
+    "epochs": "decoding",
+    "make_decoder": "decoding",
+    "open_output": "outputs",
+    "open_source": "acquisition",
+    "plan": "session",
+    "read_recording": "acquisition",
+    "read_session": "recording",
+    "record": "recording",
+    "replay": "session",
+    "run": "session",
 }
 
 __all__ = [
@@ -64,17 +64,4 @@ __all__ = [
     "run",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from its room when it is first used (PEP 562)."""
-    try:
-        module = import_module(_WHERE[name])
-    except KeyError:
-        raise AttributeError(f"module 'bcikit' has no attribute {name!r}") from None
-    value = getattr(module, name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = face(__name__, _WHERE)

@@ -1,12 +1,12 @@
 """A Source gives chunks: BrainFlow, LSL, files, simulations, behind one contract and one address."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bcikit.acquisition.registry import open_source
 from bcikit.acquisition.source import Interactive, Source
 from bcikit.acquisition.status import StreamStatus
 from bcikit.acquisition.watchdog import Pulse, Watchdog
+from bcikit.lazy import face
 from bcikit.signal.address import Address
 
 if TYPE_CHECKING:
@@ -63,15 +63,4 @@ __all__ = [
     "standard_names",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load what needs a driver or a file format when it is first used."""
-    if name not in _WHERE:
-        raise AttributeError(f"module 'bcikit.acquisition' has no attribute {name!r}")
-    value = getattr(import_module(f"bcikit.acquisition.{_WHERE[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = face(__name__, _WHERE)

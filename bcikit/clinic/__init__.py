@@ -1,7 +1,8 @@
 """The clinic window: from the patient to the report, with a mouse."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bcikit.lazy import face
 
 if TYPE_CHECKING:
     from bcikit.clinic.record import TrainingRecord
@@ -13,14 +14,4 @@ _WHERE = {"Clinic": "start", "ClinicWindow": "window", "TrainingRecord": "record
 
 __all__ = ["Clinic", "ClinicWindow", "TrainingRecord", "Visit"]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name, and with it Qt, only where it is used (PEP 562)."""
-    if name not in _WHERE:
-        raise AttributeError(f"module 'bcikit.clinic' has no attribute {name!r}")
-    return getattr(import_module(f"bcikit.clinic.{_WHERE[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    """List the public names, loaded or not."""
-    return sorted(__all__)
+__getattr__, __dir__ = face(__name__, _WHERE)

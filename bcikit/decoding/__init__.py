@@ -1,7 +1,8 @@
 """sklearn estimators per paradigm, calibration, evidence, adaptation, evaluation, model files."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bcikit.lazy import face
 
 if TYPE_CHECKING:
     from bcikit.decoding.adaptation import AdaptiveModel
@@ -126,14 +127,4 @@ __all__ = [
     "make_folds",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from its module when it is first used (PEP 562): scikit-learn takes a second."""
-    if name not in _WHERE:
-        raise AttributeError(f"module 'bcikit.decoding' has no attribute {name!r}")
-    return getattr(import_module(f"bcikit.decoding.{_WHERE[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    """List the public names, loaded or not."""
-    return sorted(__all__)
+__getattr__, __dir__ = face(__name__, _WHERE)

@@ -3,8 +3,9 @@
 What bcikit ships stands in ``shipped.toml``; other packages add theirs by an entry point of the group ``bcikit.KIND``.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bcikit.lazy import face
 
 if TYPE_CHECKING:
     from bcikit.plugins.registry import find, load, names, plugins
@@ -12,15 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Plugin", "find", "load", "names", "plugins"]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name when it is first used: the guard process reads the table alone."""
-    if name not in __all__:
-        raise AttributeError(f"module 'bcikit.plugins' has no attribute {name!r}")
-    value = getattr(import_module(f"bcikit.plugins.{'table' if name in ('KINDS', 'Plugin') else 'registry'}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = face(
+    __name__, {name: "table" if name in ("KINDS", "Plugin") else "registry" for name in __all__}
+)

@@ -3,8 +3,9 @@
 `layout` gives every element its place, `show` follows a session frame by frame, `qt` paints it, `web` is the page.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bcikit.lazy import face
 
 if TYPE_CHECKING:
     from bcikit.presentation.director import Director
@@ -41,14 +42,4 @@ __all__ = [
     "rehearse",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from its module when it is first used (PEP 562)."""
-    if name not in _WHERE:
-        raise AttributeError(f"module 'bcikit.presentation' has no attribute {name!r}")
-    return getattr(import_module(f"bcikit.presentation.{_WHERE[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    """List the public names, loaded or not."""
-    return sorted(__all__)
+__getattr__, __dir__ = face(__name__, _WHERE)

@@ -1,7 +1,8 @@
 """Crash-safe session files, exports, the catalogue, de-identification."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from bcikit.lazy import face
 from bcikit.recording.bids import BidsLabels, export_bids
 from bcikit.recording.deidentify import Deidentifier
 from bcikit.recording.edf import export_edf
@@ -49,15 +50,4 @@ __all__ = [
     "unseal",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import the catalogue, and with it SQLAlchemy, only where it is used."""
-    if name == "Catalogue":
-        from bcikit.recording.catalogue import Catalogue
-
-        return Catalogue
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = face(__name__, {"Catalogue": "catalogue"})

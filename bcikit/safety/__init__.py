@@ -3,8 +3,9 @@
 Names are loaded when they are first used, so that the guard process gets by with the standard library.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bcikit.lazy import face
 
 if TYPE_CHECKING:
     from bcikit.safety.arming import ArmRequest
@@ -58,17 +59,4 @@ __all__ = [
     "verify_audit",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from its module when it is first used (PEP 562)."""
-    try:
-        module = import_module(f"bcikit.safety.{_WHERE[name]}")
-    except KeyError:
-        raise AttributeError(f"module 'bcikit.safety' has no attribute {name!r}") from None
-    value = getattr(module, name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = face(__name__, _WHERE)

@@ -1,7 +1,8 @@
 """One configuration file, preflight, the engine that joins the rooms, replay, reports."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bcikit.lazy import face
 
 if TYPE_CHECKING:
     from bcikit.session.channel import ChannelServer
@@ -55,15 +56,4 @@ __all__ = [
     "shipped_config",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from its module when it is first used (PEP 562): most users need few of them."""
-    if name not in _WHERE:
-        raise AttributeError(f"module 'bcikit.session' has no attribute {name!r}")
-    value = getattr(import_module(f"bcikit.session.{_WHERE[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = face(__name__, _WHERE)

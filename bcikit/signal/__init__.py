@@ -3,8 +3,9 @@
 A word is loaded when it is first used: errors and addresses need no numpy.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bcikit.lazy import face
 
 if TYPE_CHECKING:
     from bcikit.signal.address import Address
@@ -125,15 +126,4 @@ __all__ = [
     "microvolts_per",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a word from its module when it is first used (PEP 562)."""
-    if name not in _WHERE:
-        raise AttributeError(f"module 'bcikit.signal' has no attribute {name!r}")
-    value = getattr(import_module(f"bcikit.signal.{_WHERE[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = face(__name__, _WHERE)

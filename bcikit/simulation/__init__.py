@@ -1,7 +1,8 @@
 """The digital twin and the device under test."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bcikit.lazy import face
 
 if TYPE_CHECKING:
     from bcikit.simulation.fit import Fit, fit_twin
@@ -25,14 +26,4 @@ _WHERE = {
 
 __all__ = ["Fit", "Incident", "Person", "Stimulus", "Truth", "Twin", "TwinSettings", "fit_twin"]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from its module when it is first used (PEP 562)."""
-    if name not in _WHERE:
-        raise AttributeError(f"module 'bcikit.simulation' has no attribute {name!r}")
-    return getattr(import_module(f"bcikit.simulation.{_WHERE[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    """List the public names, loaded or not."""
-    return sorted(__all__)
+__getattr__, __dir__ = face(__name__, _WHERE)

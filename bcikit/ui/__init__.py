@@ -1,7 +1,8 @@
 """What windows share: theme, words, strip, status, head map, tables."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bcikit.lazy import face
 
 if TYPE_CHECKING:
     from bcikit.ui.numbers import NumberField
@@ -21,14 +22,4 @@ _WHERE = {
 
 __all__ = ["NumberField", "SessionLink", "Status", "Veil", "install", "tr"]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name, and with it Qt, only where it is used (PEP 562)."""
-    if name not in _WHERE:
-        raise AttributeError(f"module 'bcikit.ui' has no attribute {name!r}")
-    return getattr(import_module(f"bcikit.ui.{_WHERE[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    """List the public names, loaded or not."""
-    return sorted(__all__)
+__getattr__, __dir__ = face(__name__, _WHERE)

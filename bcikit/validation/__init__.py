@@ -1,7 +1,8 @@
 """The device bench: tests, limits, uncertainty, report, and a pytest plugin."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bcikit.lazy import face
 
 if TYPE_CHECKING:
     from bcikit.validation.catalogue import TESTS, BenchTest
@@ -40,15 +41,4 @@ __all__ = [
     "validate",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load what is asked for: pytest loads this package in every project where bcikit is installed."""
-    if name not in _WHERE:
-        raise AttributeError(f"module 'bcikit.validation' has no attribute {name!r}")
-    value = getattr(import_module(f"bcikit.validation.{_WHERE[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = face(__name__, _WHERE)

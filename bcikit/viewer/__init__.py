@@ -1,7 +1,8 @@
 """The live window: signals, health, decisions and the safety strip, drawn by pyqtgraph."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bcikit.lazy import face
 
 if TYPE_CHECKING:
     from bcikit.viewer.start import Viewer
@@ -14,14 +15,4 @@ _WHERE = {
 
 __all__ = ["Viewer", "ViewerWindow"]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name, and with it Qt, only where it is used (PEP 562)."""
-    if name not in _WHERE:
-        raise AttributeError(f"module 'bcikit.viewer' has no attribute {name!r}")
-    return getattr(import_module(f"bcikit.viewer.{_WHERE[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    """List the public names, loaded or not."""
-    return sorted(__all__)
+__getattr__, __dir__ = face(__name__, _WHERE)
