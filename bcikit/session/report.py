@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bcikit.reporting import render
 from bcikit.session import details, plots
 from bcikit.signal import BciError, Event, Recording
 
@@ -44,10 +45,10 @@ def write_report(
         The file.
     """
     import tomli_w
-    from jinja2 import Environment, PackageLoader, select_autoescape
 
-    environment = Environment(loader=PackageLoader("bcikit.session"), autoescape=select_autoescape())
-    page = environment.get_template("report.html").render(
+    page = render(
+        "bcikit.session",
+        "report.html",
         title=result.get("title") or "bcikit session",
         subtitle=_subtitle(result),
         cards=_cards(result),

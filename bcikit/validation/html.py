@@ -1,8 +1,8 @@
 """`report.html`: one file that can be mailed, printed and kept."""
 
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from bcikit.reporting import render as render_page
 from bcikit.validation.catalogue import TESTS
 from bcikit.validation.figures import figures
 from bcikit.validation.results import Judgement, decisive
@@ -25,8 +25,6 @@ def render(report: "Report") -> str:
     """Return the report as one HTML page with its figures inside."""
     from dataclasses import asdict
 
-    from jinja2 import Environment
-
     tests = {test.test: test for test in TESTS}
     items = []
     for outcome in report.outcomes:
@@ -36,9 +34,9 @@ def render(report: "Report") -> str:
         key = [m for m in decisive(judged) if m.judgement is outcome.judgement] or list(outcome.measurements[:1])
         items.append({"o": outcome, "t": tests[outcome.test], "key": key, "figures": figures(outcome)})
     names = [(item, sum(o.judgement is item for o in report.outcomes)) for item in Judgement]
-    environment = Environment(autoescape=True, trim_blocks=True)
-    page = (files("bcikit.validation") / "report.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(page).render(
+    return render_page(
+        "bcikit.validation",
+        "validation.html",
         report=report,
         items=items,
         headline=_HEADLINE[report.judgement],

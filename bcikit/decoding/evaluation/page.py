@@ -16,6 +16,7 @@ from bcikit.decoding.learning import enough_trials, learning_curve
 from bcikit.decoding.metrics import confusion, ece, reliability
 from bcikit.decoding.registry import make_decoder
 from bcikit.decoding.sheet import now_utc, package_versions
+from bcikit.reporting import render
 from bcikit.signal import DataError
 
 SPLIT_NOTES = {
@@ -62,10 +63,9 @@ def make_section(result: TaskResult, data: Sequence[SubjectTrials]) -> Section:
 
 def write_page(path: Path, sections: Sequence[Section], *, title: str) -> Path:
     """Write the page and return its path."""
-    from jinja2 import Environment, PackageLoader, select_autoescape
-
-    environment = Environment(loader=PackageLoader("bcikit.decoding.evaluation"), autoescape=select_autoescape())
-    text = environment.get_template("evaluation.html").render(
+    text = render(
+        "bcikit.decoding.evaluation",
+        "evaluation.html",
         title=title,
         sections=sections,
         split_notes=SPLIT_NOTES,
