@@ -3,7 +3,9 @@
 import time
 from typing import Any
 
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
 
 from bcikit.clinic.runner import SessionRunner
 from bcikit.clinic.visit import Visit
@@ -12,6 +14,8 @@ from bcikit.ui.words import tr
 
 HOLD_EVERY_S = 0.15
 """A dead-man switch that is held says so again and again; silence is letting go."""
+HOLD_KEY = Qt.Key.Key_F8
+"""Key that is the dead-man switch, too: what a foot switch on the USB port sends."""
 
 
 class ArmingChecks(QWidget):
@@ -31,13 +35,15 @@ class ArmingChecks(QWidget):
         self.testing = False
         self._held_at = 0.0
         self.held = False
+        self._by_key = False
+        self._state = ""
         self._idle_since: float | None = None
         self.lines = QLabel()
         self.lines.setWordWrap(True)
         self.lines.setStyleSheet("font-size: 14px; border: none;")
         self.lines.setAccessibleName(tr("Before anything is armed"))
         self.test = button(tr("Test the stop key"), self._begin_test)
-        self.hold = button(tr("Hold while stimulation is allowed"), lambda: None)
+        self.hold = button(tr("Hold while stimulation is allowed (or F8, a foot switch)"), lambda: None)
         self.hold.pressed.connect(lambda: self._hold(held=True))
         self.hold.released.connect(lambda: self._hold(held=False))
         self.hold.setMinimumHeight(44)
@@ -46,24 +52,57 @@ class ArmingChecks(QWidget):
         for widget in (self.lines, self.test, self.hold):
             column.addWidget(widget)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Listen for the key of the switch while the page is in front."""
+        QApplication.instance().installEventFilter(self)  # type: ignore[union-attr]
+        super().showEvent(event)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Let go with the page."""
+        QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]
+        self._by_key = False
+        if self.held:
+            self._hold(held=False)
+        super().hideEvent(event)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take the key of the dead-man switch wherever the keyboard is; a window that lost it lets go."""
+        kind = event.type()
+        if kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease) and isinstance(event, QKeyEvent):
+            if event.key() == HOLD_KEY and self.isVisible():
+                held = kind == QEvent.Type.KeyPress
+                if not event.isAutoRepeat() and held != self._by_key and (self.hold.isEnabled() or not held):
+                    self._by_key = held
+                    self._hold(held=held)
+                return True
+        elif kind == QEvent.Type.ApplicationDeactivate and self._by_key:
+            # The release of the key goes to another program now.
+            self._by_key = False
+            self._hold(held=False)
+        return super().eventFilter(watched, event)
+
     @property
-    def missing(self) -> list[str]:
-        """What is still needed before arming."""
+    def undone(self) -> list[str]:
+        """What is still to be done before somebody may hold the switch."""
         found = []
-        if not self._visit.idle:
+        if not self._visit.idle_now:
             found.append(tr("the idle test"))
         if not self._visit.stop_tested:
             found.append(tr("the test of the stop key"))
-        if not self.held:
-            found.append(tr("the dead-man switch: hold the button"))
         return found
+
+    @property
+    def missing(self) -> list[str]:
+        """What is still needed before arming."""
+        return self.undone + ([] if self.held else [tr("the dead-man switch: hold the button")])
 
     def _begin_test(self) -> None:
         self.testing = True
-        self.show_state("")
+        self.show_state(self._state)
 
     def take(self, message: dict[str, Any], state: str) -> None:
         """Follow the engine: the idle test, and the stop that the test asked for."""
+        self._state = state
         data = message.get("data") or {}
         name = message.get("name") if message.get("type") == "event" else ""
         if name == "idle-test/start":
@@ -71,7 +110,11 @@ class ArmingChecks(QWidget):
         elif name == "idle-test/end":
             self._idle_since = None
             if data.get("complete"):
-                self._visit.idle = {"activations": int(data["activations"]), "seconds": float(data["seconds"])}
+                self._visit.idle = {
+                    "activations": int(data["activations"]),
+                    "seconds": float(data["seconds"]),
+                    "of": self._visit.decides,
+                }
         if self.testing and state == "SAFE_STOP":
             self.testing = False
             self._visit.stop_tested = True
@@ -81,7 +124,7 @@ class ArmingChecks(QWidget):
 
     def show_state(self, state: str) -> None:
         """Show what is done and what is not."""
-        idle = self._visit.idle
+        idle = self._visit.idle_now
         if idle:
             rate = idle["activations"] * 60.0 / idle["seconds"] if idle["seconds"] else 0.0
             first = "✓ " + tr(
@@ -98,19 +141,18 @@ class ArmingChecks(QWidget):
         elif self.testing:
             second = "… " + tr("Press the space bar now. Then acknowledge.")
         else:
-            second = "– " + tr("Stop key: not tested yet")
+            second = "– " + tr("Stop key: not tested yet; it comes after the idle test")
         third = ("✓ " + tr("Dead-man switch: held")) if self.held else ("– " + tr("Dead-man switch: not held"))
         self.lines.setText("\n".join((first, second, third)))
-        self.test.setEnabled(
-            self._runner.running and not self._visit.stop_tested and state in ("STANDBY", "CALIBRATING")
-        )
+        # During the idle test a stop would end it, and it would begin anew.
+        self.test.setEnabled(self._runner.running and bool(idle) and not self._visit.stop_tested and state == "STANDBY")
         self.hold.setEnabled(self._runner.running)
 
     def _hold(self, *, held: bool) -> None:
         self.held = held
         self._held_at = time.monotonic()
         self._runner.send("deadman", held=held, who=self._visit.operator)
-        self.show_state("")
+        self.show_state(self._state)
 
     def tick(self) -> None:
         """Say again that the switch is held."""

@@ -1,24 +1,22 @@
-"""What the pages share while the engine runs, and the calibration."""
+"""What the pages share while the engine runs: calibration and session."""
 
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QWidget
 
-from bcikit.clinic import protocols, wording
-from bcikit.clinic.base import Desk, Page, card, in_background
+from bcikit.clinic import protocols
+from bcikit.clinic.base import Desk, Page
 from bcikit.clinic.counts import Counts, counts_of
 from bcikit.clinic.question import Question, ReasonLine
 from bcikit.clinic.runner import Job
 from bcikit.clinic.stop_line import STOPPED, StopLine
 from bcikit.clinic.strays import enter_strays
-from bcikit.clinic.verdict import judge
 from bcikit.presentation.layout import Viewing
 from bcikit.presentation.qt.view import SceneView
 from bcikit.presentation.qt.window import PatientWindow
-from bcikit.session.retrain import model_from_files
-from bcikit.session.training import calibration_summary
 from bcikit.signal import BciError
 from bcikit.ui.inputs import button
 from bcikit.ui.status import Status
@@ -60,6 +58,8 @@ class RunPage(Page):
         self.veil = Veil(self, desk.theme, keep=(self.stop, self.stop_line, self.header_of_page))
         self.counts = Counts()
         self._late = False
+        self._given = ""
+        self._due = 0.0
         self._shown: dict[str, dict[str, Any]] = {}
 
     def make_bar(self, *buttons: QWidget) -> None:
@@ -136,7 +136,7 @@ class RunPage(Page):
                     consent=visit.consent,
                     screening=visit.screening,
                     stop_tested=visit.stop_tested,
-                    idle=visit.idle,
+                    idle=visit.idle_now,
                 )
             )
         except BciError as error:
@@ -153,6 +153,7 @@ class RunPage(Page):
         """Show nothing of the session before: its state, its picture, its stop."""
         self.status = Status()
         self._shown = {}
+        self._given, self._due = "", 0.0
         self.stop_line.clear()
         self.reason.hide()
 
@@ -191,6 +192,7 @@ class RunPage(Page):
         """Say how old is what is shown, and whether a STOP was received."""
         runner = self.desk.runner
         self.stop_line.follow(runner, self.status.state)
+        self._count_down()
         age = runner.age if runner.running else 0.0
         if age is None:
             words = tr("Waiting for the headset: {seconds} s. A wireless one may need a minute.")
@@ -206,15 +208,31 @@ class RunPage(Page):
     def stop_now(self) -> None:
         """Stop everything that moves."""
         if self.desk.runner.running:
+            # Another stop is acknowledged anew.
+            self._given = ""
             self.stop_line.sent(self.desk.runner.send("stop", reason="STOP key", who=self.visit.operator))
 
     def _ask_reason(self) -> None:
         self.reason.ask()
 
     def _acknowledge(self, reason: str) -> None:
+        self._given, self._due = reason, 0.0
         self.desk.runner.send("acknowledge", who=self.visit.operator, reason=reason)
         self.visit.notes.append(tr("Acknowledged: {reason}").format(reason=reason))
         self.changed.emit()
+
+    def _count_down(self) -> None:
+        """Say how long the cause must still be gone, and hand the reason on when it is."""
+        if not self._due or self.status.state not in STOPPED:
+            return
+        left = self._due - time.monotonic()
+        if left > 0:
+            words = tr("Your reason is kept. The cause must be gone for {seconds} s more.")
+            self.say(words.format(seconds=max(1, round(left))), "WARN")
+            return
+        self._due = 0.0
+        if self._given:
+            self.desk.runner.send("acknowledge", who=self.visit.operator, reason=self._given)
 
     def _ask_finish(self) -> None:
         self.sure.ask(tr("End this part before it is complete? What was done is kept."), tr("Finish"), self._finish)
@@ -266,6 +284,9 @@ class RunPage(Page):
             self.status.forget()
         elif kind not in ("result", "failed"):
             self.status.take(message)
+            if self._given and self.status.state and self.status.state not in STOPPED:
+                self._given, self._due = "", 0.0
+                self.say("")
         if kind in ("show", "command", "state", "safe"):
             self._shown[str(kind)] = message
             self.show_to_patient(message)
@@ -282,7 +303,13 @@ class RunPage(Page):
         self.show_running()
 
     def _say_refusal(self, message: dict[str, Any]) -> None:
+        data = message.get("data") or {}
         if message.get("name") == "operator/refused":
+            left = float(data.get("left") or 0.0)
+            if data.get("do") == "acknowledge" and left > 0 and self._given:
+                self._due = time.monotonic() + left
+                self._count_down()
+                return
             self.say(tr("Not yet: {why}").format(why=str((message.get("data") or {}).get("reason", ""))), "BAD")
 
     def _over(self) -> None:
@@ -305,148 +332,3 @@ class RunPage(Page):
         if self.phase == "session" and not self.visit.simulated and folder.is_dir():
             enter_strays(self.desk.catalogue, self.desk.data)
         self.say(f"{error} " + tr("What was recorded is kept. Press Start to go on."), "BAD")
-
-
-class CalibrationPage(RunPage):
-    """The decoder learns the person; then a verdict that knows of chance."""
-
-    phase = "calibration"
-
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(
-            desk,
-            tr("Calibration"),
-            tr("The patient follows the arrows; nothing moves yet. The program learns what the signal looks like."),
-        )
-        self.advice = ""
-        self.verdict = QLabel(tr("Not calibrated yet"))
-        self.verdict.setWordWrap(True)
-        self.verdict.setStyleSheet("font-size: 16px; border: none;")
-        self.verdict.setAccessibleName(tr("Verdict"))
-        self.now = QLabel("")
-        self.now.setStyleSheet("font-size: 16px; border: none;")
-        self.make_bar(self.start, self.acknowledge, self.finish, self.screen_button)
-        self.body.addWidget(card(self.now, self.progress, title=tr("Progress")))
-        self.body.addWidget(card(self.verdict, title=tr("Verdict")))
-        self.body.addStretch(1)
-
-    def begin(self) -> None:
-        """Start a calibration, or let one go on."""
-        if not self.desk.runner.running:
-            self.counts = Counts()
-            self.progress.setValue(0)
-        super().begin()
-
-    def take(self, message: dict[str, Any]) -> None:
-        """Follow the engine, and say in words where it is."""
-        before = self.status.state
-        super().take(message)
-        if self.status.state == "CALIBRATING" and before != "CALIBRATING":
-            self.say("")
-        if self.desk.runner.running:
-            words = tr("Trial {trial} of {all}").format(
-                trial=min(self.trials + 1, self.progress.maximum()), all=self.progress.maximum()
-            )
-            why, advice = wording.why(self.status)
-            stopped = self.status.state in STOPPED
-            self.now.setText(f"{why}\n{advice}" if stopped else words)
-
-    def on_result(self, values: dict[str, Any], folder: Path) -> None:
-        """Give the verdict; what was recorded before in this visit is added."""
-        model = folder / "model.skops"
-        summary = values.get("calibration") or {}
-        self.now.setText("")
-        if len(self.visit.calibrations) > 1:
-            self._train_on_all()
-        elif not summary:
-            why = str(values.get("ended") or "")
-            self.say(
-                tr("The calibration was cut off: {why}. What was recorded counts; press Start for more.").format(
-                    why=why
-                ),
-                "WARN",
-            )
-        elif model.is_file():
-            self._take_model(model, summary, tuple(values.get("classes", ())), str(values.get("decoder") or ""))
-        self.changed.emit()
-
-    def on_failure(self, error: str, folder: Path) -> None:
-        """Say what went wrong; what was recorded counts."""
-        super().on_failure(error, folder)
-        if len(self.visit.calibrations) > 1:
-            self._train_on_all()
-
-    def _train_on_all(self) -> None:
-        """Learn from all calibrations of this visit: "record more" adds, it does not begin anew."""
-        folders = [folder for folder in self.visit.calibrations if Path(folder).is_dir()]
-        config = protocols.training_config(self.visit, folders)
-        target = Path(folders[-1]) / "model-all.skops"
-        self.say(tr("Learning from {count} calibrations together ...").format(count=len(folders)))
-        self.next_button.setEnabled(False)
-
-        def work() -> dict[str, Any]:
-            model, trials = model_from_files(config)
-            model.save(target)
-            return calibration_summary(model, trials)
-
-        def then(summary: dict[str, Any] | None, trouble: Exception | None) -> None:
-            self.next_button.setEnabled(True)
-            if summary is None:
-                self.say(f"{trouble} " + tr("What was recorded counts; press Start for more."), "WARN")
-                return
-            self.say("")
-            self._take_model(target, summary, tuple(config.calibration.events.values()), config.decoder.name)
-            self.changed.emit()
-
-        in_background(self, work, then)
-
-    def _take_model(self, model: Path, summary: dict[str, Any], classes: tuple[str, ...], decoder: str) -> None:
-        verdict = judge(summary, n_classes=max(2, len(set(classes))))
-        self.show_verdict(verdict.text(), verdict.level)
-        self.advice = verdict.advice
-        self.visit.model, self.visit.model_note, self.visit.recentre = str(model), "", False
-        if not self.visit.simulated:
-            self.desk.catalogue.add_model(
-                self.visit.subject,
-                model,
-                decoder=decoder,
-                paradigm=self.visit.protocol,
-                scores={
-                    "accuracy": verdict.accuracy,
-                    "n_trials": verdict.n_trials,
-                    "advice": verdict.advice,
-                    "classes": list(dict.fromkeys(classes)),
-                },
-            )
-        self.next_button.setFocus()
-
-    def show_verdict(self, text: str, level: str) -> None:
-        """Show the verdict with its shape."""
-        shape = {"GOOD": "●", "WARN": "▲", "BAD": "■"}[level]
-        self.verdict.setText(f"{shape} {text}")
-        self.verdict.setStyleSheet(f"color: {self.desk.theme.level(level)}; font-size: 16px; border: none;")
-
-    def go_on(self) -> None:
-        """Go on with a model that is good enough; with another one only if somebody says so."""
-        if self.desk.runner.running:
-            self.say(tr("Wait until the calibration is over, or press STOP."), "WARN")
-        elif not self.visit.model:
-            self.say(tr("Calibrate first: press Start."), "WARN")
-            self.start.setFocus()
-        elif self.advice != "good" and not self.visit.model_note:
-            if protocols.profile_of(self.visit) == "fes":
-                self.say(tr("Nothing is stimulated by a decoder that is not better than guessing. Record more."), "BAD")
-                return
-            self.sure.ask(
-                tr("It is not shown that the program can tell these movements apart. Train with it all the same?"),
-                tr("Train all the same"),
-                self._all_the_same,
-            )
-        else:
-            self.say("")
-            self.done.emit()
-
-    def _all_the_same(self) -> None:
-        self.visit.notes.append(tr("Trained with a decoder that is not shown to be better than guessing."))
-        self.say("")
-        self.done.emit()

@@ -12,6 +12,7 @@ from bcikit.clinic.base import Desk, card
 from bcikit.clinic.checks import ArmingChecks
 from bcikit.clinic.pages_run import RunPage
 from bcikit.clinic.record import TrainingRecord
+from bcikit.clinic.stop_line import STOPPED
 from bcikit.clinic.strays import results_of
 from bcikit.clinic.times import now
 from bcikit.decoding import accuracy_interval
@@ -74,7 +75,7 @@ class SessionPage(RunPage):
         self._show_difficulty(70)
         self._build()
         self.ended = ""
-        self._knows_pause = self._stale = False
+        self._knows_pause = self._stale = self._break = False
         # Only who pressed Start in this window lets it arm; one that comes late arms nothing by itself.
         self._wants_arm = False
         self._sure: deque[float] = deque(maxlen=400)
@@ -131,7 +132,7 @@ class SessionPage(RunPage):
         """Show nothing of the session before."""
         super().forget_session()
         self.ended = ""
-        self._knows_pause = False
+        self._knows_pause = self._break = False
         self._sure.clear()
         self._still = 0
         self.picture.blank(blanked=False)
@@ -144,9 +145,17 @@ class SessionPage(RunPage):
         self._show_pause(paused=False)
 
     def go(self) -> None:
-        """Arm, and go on; out of a pause, too."""
+        """Arm, and go on; out of a pause, too.
+
+        Where something touches the patient that is two steps: this order, and the switch that is held from then on.
+        """
         if self.real and self.checks.missing:
-            self.say(tr("Not yet: {why}").format(why=", ".join(self.checks.missing)), "WARN")
+            undone = self.checks.undone
+            self._wants_arm = not undone
+            if undone:
+                self.say(tr("Not yet: {why}").format(why=", ".join(undone)), "WARN")
+            else:
+                self.say(tr("Ready. It begins when you hold the dead-man switch, and stops when you let go."), "WARN")
             return
         who = self.visit.operator
         if self.pause.isChecked():
@@ -175,15 +184,22 @@ class SessionPage(RunPage):
             self._sure.append(max((message.get("decision") or {}).get("probabilities") or [0.0]))
         if self.status.state == "ACTIVE" and before != "ACTIVE":
             self.say("")
-        if kind not in ("result", "failed") and self._wants_arm and self.status.state in ("", "STANDBY"):
-            # The therapist pressed Start: that is the order to arm, as soon as the engine is heard.
-            self.go()
+        if self.status.state in STOPPED:
+            self._wants_arm = False
+        if kind not in ("result", "failed"):
+            self._arm_when_ready()
         if kind == "event":
             self._take_event(message)
         elif kind == "health" and not self._knows_pause and "paused" in message:
             self._knows_pause = True
             self._show_pause(paused=bool(message["paused"]))
         self._stale = True
+
+    def _arm_when_ready(self) -> None:
+        """Arm what the therapist ordered, once the engine is heard and, where it is asked for, the switch is held."""
+        ready = self._wants_arm and self.status.state in ("", "STANDBY")
+        if ready and not (self.real and (self.checks.missing or self._break)):
+            self.go()
 
     def _take_event(self, message: dict[str, Any]) -> None:
         data = message.get("data") or {}
@@ -192,6 +208,8 @@ class SessionPage(RunPage):
         if message.get("name") in ("operator/pause", "operator/resume"):
             self._show_pause(paused=message["name"] == "operator/pause")
         runs = data.get("kind") not in ("break", "baseline")
+        if message.get("name") == "block/start":
+            self._break = not runs
         if message.get("name") == "block/start" and runs and self.status.state == "STANDBY" and not self._wants_arm:
             # The gate was shut for the pause between runs.
             self.go()
@@ -201,6 +219,7 @@ class SessionPage(RunPage):
         super().refresh()
         if self.real:
             self.checks.tick()
+            self._arm_when_ready()
         if self._stale:
             self._stale = False
             self._show()

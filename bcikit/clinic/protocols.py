@@ -243,6 +243,9 @@ def build(
         if profile_of(visit) == "fes":
             if not visit.current.get("port"):
                 raise BciError(tr("Choose the stimulator and find the patient's comfortable current first."))
+            if visit.idle_now:
+                # It was measured in this visit, with what decides now: a part that goes on does not ask for it again.
+                values["arming"] = {**values.get("arming", {}), "idle_test": 0}
             log = f"{folder}-guard.jsonl"
             values["outputs"] = [{"address": f"guard:{visit.current['port']}?dead_man=1&log={log}"}]
     return config_from(values, where=protocol)

@@ -110,7 +110,7 @@ class TrainingRecord:
             settings=dict(visit.settings),
             model=visit.model_note,
             current=dict(visit.current),
-            idle=dict(visit.idle),
+            idle=dict(visit.idle_now),
             stop_tested=visit.stop_tested,
             first_movement=visit.first_movement,
             parts=list(visit.parts),

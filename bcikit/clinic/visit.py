@@ -62,7 +62,7 @@ class Visit:
     notes : list of str
         Of the therapist.
     idle : dict
-        Idle test of this visit: ``activations`` and ``seconds``; empty before.
+        Idle test of this visit: ``activations``, ``seconds`` and ``of``, what was tested; empty before.
     stop_tested : bool
         Whether the stop key was pressed and stopped the engine in this visit.
     first_movement : str
@@ -117,6 +117,18 @@ class Visit:
     def recorded(self) -> bool:
         """True if something was measured in this visit."""
         return bool(self.calibrations or self.parts or self.running)
+
+    @property
+    def decides(self) -> str:
+        """What decides over movements now: an idle test speaks of this device, model and threshold and of no other."""
+        kept = ("threshold", "movement", "classes", "gate.")
+        chosen = {key: value for key, value in sorted(self.settings.items()) if key.startswith(kept)}
+        return json.dumps([self.device, self.protocol, self.model, chosen])
+
+    @property
+    def idle_now(self) -> dict[str, Any]:
+        """The idle test, where it speaks of what decides now; else empty."""
+        return self.idle if self.idle.get("of") == self.decides else {}
 
     def save(self, path: Path) -> None:
         """Write it whole or not at all, for this user's eyes only."""

@@ -19,13 +19,14 @@ from bcikit.clinic import protocols
 from bcikit.clinic.base import Desk, Page
 from bcikit.clinic.header import Header
 from bcikit.clinic.old_report import OldReport
+from bcikit.clinic.page_calibration import CalibrationPage
 from bcikit.clinic.page_consent import ConsentPage
 from bcikit.clinic.page_device import DevicePage
 from bcikit.clinic.page_electrodes import ElectrodesPage
 from bcikit.clinic.page_patient import PatientPage
 from bcikit.clinic.pages_protocol import ProtocolPage
 from bcikit.clinic.pages_report import ReportPage
-from bcikit.clinic.pages_run import CalibrationPage, RunPage
+from bcikit.clinic.pages_run import RunPage
 from bcikit.clinic.pages_session import SessionPage
 from bcikit.clinic.question import Question
 from bcikit.clinic.runner import SessionRunner

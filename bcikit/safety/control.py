@@ -249,6 +249,13 @@ class SafetyControl:
         if self.machine.state in RUNNING:
             self._go(State.STANDBY, self._tick(now), "", reason)
 
+    @property
+    def stop_clears_in(self) -> float:
+        """Seconds until a latched stop may be acknowledged; 0 where nothing keeps it from that."""
+        if self.machine.state is not State.SAFE_STOP:
+            return 0.0
+        return max(0.0, self.settings.stop_clear_s - (self._now - self._last_stop_cause))
+
     def acknowledge(self, who: str, reason: str, *, now: float | None = None) -> None:
         """Acknowledge all alarms and, where the cause is gone, a latched stop.
 

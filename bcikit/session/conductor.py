@@ -424,7 +424,9 @@ class Conductor:
             else:
                 self.safety.start(now=self.now)
         except SafetyError as error:
-            self._emit(self._event("operator/refused", {"do": do, "reason": str(error)}))
+            # How long it still takes is told, so that a window can count it down.
+            left = {"left": round(self.safety.stop_clears_in, 3)} if do == "acknowledge" else {}
+            self._emit(self._event("operator/refused", {"do": do, "reason": str(error), **left}))
 
     # ---- inside ------------------------------------------------------------------------------------------------
     def _lap(self, stage: str) -> None:

@@ -101,6 +101,7 @@ class Outputs(Listener):
         self._last_quality = float("-inf")
         self._life = CommandLife()
         self.held_back = 0
+        self._switch = False
         # Of the machine itself, not of the news about it: what moves lets go within the step that ends ACTIVE.
         safety.listen(self._follow)
 
@@ -198,12 +199,20 @@ class Outputs(Listener):
         self._inform("show", values)
 
     def _tick(self, now: float) -> None:
-        """Let go of what expired; renew what lasts longer than a command may live."""
+        """Let go of what expired; renew what lasts longer than a command may live, and the switch while it is held.
+
+        Who holds the switch says so a few times a second, a guard wants to hear it many times: the gate believes the
+        first, and the guard hears it from here. Letting go goes to the guard at once (`at_once`).
+        """
         again = self._life.renewed(now)
+        switch = self._safety.dead_man_held
         for held in self._held:
+            if switch or self._switch:
+                held.do(lambda output: output.hold(held=switch))
             if again is not None:
                 held.do(lambda output: output.renew(again), moves=True)
             held.do(lambda output: output.tick(now))
+        self._switch = switch
 
     def _tell_quality(self, now: float) -> None:
         if not self._held or now - self._last_quality < 1.0:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,18 +33,21 @@ class Window:
 def load_runs(config: SessionConfig, progress: Progress = no_progress) -> list[Recording]:
     """Return the calibration recordings with the events that start a class named as the paradigm names its cues.
 
+    A session folder is a recording, too, also one that was cut off: what it holds whole counts.
+
     Raises
     ------
     DataError
         If a recording holds none of the events.
     """
     from bcikit.acquisition import read_recording
+    from bcikit.recording import read_session
 
     runs = []
     files = config.calibration.files
     for number, name in enumerate(files):
         progress("Reading recordings", number, len(files))
-        recording = read_recording(name)
+        recording = read_session(name).recording if Path(name).is_dir() else read_recording(name)
         if not any(label_of(event, config.calibration.events) for event in recording.events):
             found = ", ".join(sorted({event.name for event in recording.events})) or "none at all"
             wanted = ", ".join(config.calibration.events)

@@ -1,8 +1,14 @@
 """A person at the clinic's window, with mouse and keyboard; and sessions on the sample clock without an engine."""
 
+import contextlib
 import itertools
 import json
 import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +22,7 @@ from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QWidge
 from bcikit.acquisition import Device, open_source
 from bcikit.clinic import page_device, page_electrodes
 from bcikit.clinic.headsets import DeviceTest
-from bcikit.clinic.runner import Job
+from bcikit.clinic.runner import Job, process_is_alive
 from bcikit.clinic.window import ClinicWindow
 from bcikit.presentation.qt.keys import SpaceStops
 from bcikit.recording import Catalogue, SessionWriter
@@ -483,3 +489,68 @@ def clinic(
     yield make
     for person in open_persons:
         person.leave()
+
+
+class Sitting:
+    """A person at the window in a process of its own; what is told is kept as it comes."""
+
+    def __init__(self, script: Path, *words: str, on_told: Callable[[dict[str, Any]], None] | None = None) -> None:
+        self.process = subprocess.Popen([sys.executable, str(script), *words], stdout=subprocess.PIPE, text=True)
+        self.told: dict[str, dict[str, Any]] = {}
+        self.noise: list[str] = []
+        self._on_told = on_told
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            told = json.loads(line)
+            if told["at"] == "qt":
+                self.noise.append(told["text"])
+            self.told[told["at"]] = told
+            if self._on_told is not None:
+                self._on_told(told)
+
+    def until(self, what: str, seconds: float) -> dict[str, Any]:
+        end = time.monotonic() + seconds
+        while what not in self.told:
+            if self.process.poll() is not None:
+                self.reader.join(10)
+            if what not in self.told and (time.monotonic() > end or self.process.poll() is not None):
+                raise AssertionError(f"{what!r} was not reached: {self.told}\n{self.noise}")
+            time.sleep(0.02)
+        return self.told[what]
+
+    def end(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+        self.reader.join(10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+def end_engines(data: Path) -> None:
+    """Leave no engine of a clinic's folder behind."""
+    for path in (data / "runs").glob("run-*.json"):
+        pid = json.loads(path.read_text(encoding="utf-8"))["pid"]
+        if process_is_alive(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def sit_down(tmp_path: Path) -> Iterator[Callable[..., Sitting]]:
+    """Return a function that sits a person down at a script; at the end nobody and no engine is left."""
+    sitting: list[Sitting] = []
+
+    def make(script: Path, *words: str, on_told: Callable[[dict[str, Any]], None] | None = None) -> Sitting:
+        sitting.append(Sitting(script, *words, on_told=on_told))
+        return sitting[-1]
+
+    try:
+        yield make
+    finally:
+        for one in sitting:
+            one.end()
+        end_engines(tmp_path / "clinic")

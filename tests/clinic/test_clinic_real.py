@@ -1,14 +1,8 @@
 """Ten minutes from the patient to the report on paper, with the real window and the real engine."""
 
-import contextlib
 import json
-import os
-import signal
-import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,67 +18,6 @@ SCRIPT = Path(__file__).with_name("clinic_person.py")
 ADDRESS = "sim:motor-imagery?seed=3&ability=1&speed=15&incidents=cable@560~6"
 
 
-class Sitting:
-    """A person at the window in a process of its own; what is told is kept as it comes."""
-
-    def __init__(self, part: str, data: Path) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), part, str(data), ADDRESS],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.told: dict[str, dict[str, Any]] = {}
-        self.noise: list[str] = []
-        self.reader = threading.Thread(target=self._read)
-        self.reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            told = json.loads(line)
-            if told["at"] == "qt":
-                self.noise.append(told["text"])
-            self.told[told["at"]] = told
-
-    def until(self, what: str, seconds: float) -> dict[str, Any]:
-        end = time.monotonic() + seconds
-        while what not in self.told:
-            if self.process.poll() is not None:
-                self.reader.join(10)
-            if what not in self.told and (time.monotonic() > end or self.process.poll() is not None):
-                raise AssertionError(f"{what!r} was not reached: {self.told}\n{self.noise}")
-            time.sleep(0.05)
-        return self.told[what]
-
-    def end(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
-        self.reader.join(10)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-
-
-@pytest.fixture
-def sit(tmp_path: Path) -> Iterator[Callable[[str], Sitting]]:
-    """Return a function that sits a person down; at the end nobody and no engine is left."""
-    sitting: list[Sitting] = []
-
-    def make(part: str) -> Sitting:
-        sitting.append(Sitting(part, tmp_path / "clinic"))
-        return sitting[-1]
-
-    try:
-        yield make
-    finally:
-        for one in sitting:
-            one.end()
-        for path in (tmp_path / "clinic" / "runs").glob("run-*.json"):
-            pid = json.loads(path.read_text(encoding="utf-8"))["pid"]
-            if process_is_alive(pid):
-                os.kill(pid, signal.SIGKILL)
-
-
 def words_of(pdf: Path) -> str:
     from pypdf import PdfReader
 
@@ -94,8 +27,8 @@ def words_of(pdf: Path) -> str:
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform == "win32", reason="a process is killed otherwise there")
-def test_ten_minutes_from_patient_to_pdf(sit: Callable[[str], Sitting], tmp_path: Path) -> None:
-    first = sit("first")
+def test_ten_minutes_from_patient_to_pdf(sit_down: Callable[..., Any], tmp_path: Path) -> None:
+    first = sit_down(SCRIPT, "first", str(tmp_path / "clinic"), ADDRESS)
     devices = first.until("devices", 180)["found"]
     assert any(address.startswith("sim:") for address in devices)
     tested = first.until("tested", 120)["text"]
@@ -112,7 +45,7 @@ def test_ten_minutes_from_patient_to_pdf(sit: Callable[[str], Sitting], tmp_path
     first.end()
     assert process_is_alive(engine["pid"])
 
-    second = sit("second")
+    second = sit_down(SCRIPT, "second", str(tmp_path / "clinic"), ADDRESS)
     back = second.until("back", 180)
     assert back["step"] == "session"
     assert back["patient"], "the patient's window is there again"
