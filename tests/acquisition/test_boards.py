@@ -34,6 +34,27 @@ def test_every_board_has_a_profile_that_says_what_is_unknown():
         assert described.capabilities.battery == ("battery_channel" in descr)
 
 
+@pytest.mark.parametrize(
+    ("board", "full_scale", "modulus", "samples_per_packet"),
+    [
+        # What BrainFlow's drivers compute: largest code times the step, bytes of the number of a packet.
+        ("MUSE_2_BOARD", (0 - 0x800) * -125.0 / 256.0, 256 * 256, 12),
+        ("MUSE_S_BLED_BOARD", 0x800 * 125.0 / 256.0, 256 * 256, 12),
+        ("FREEEEG32_BOARD", 1e6 * 2.5 / 8.0, 256, 1),
+        ("FREEEEG128_BOARD", 1e6 * 2.5 / 8.0, 256, 1),
+        ("GALEA_BOARD", None, 256, 1),
+        ("NEUROPAWN_KNIGHT_BOARD", None, 256, 1),
+    ],
+)
+def test_profiles_say_what_the_drivers_compute(board, full_scale, modulus, samples_per_packet):
+    profile = profile_for_board(board)
+    assert profile.full_scale == full_scale
+    assert profile.counter is not None
+    assert profile.counter.modulus == modulus
+    assert profile.counter.samples_per_packet == samples_per_packet
+    assert (full_scale is None) == ("full scale" in " ".join(profile.unknown))
+
+
 def test_a_rate_that_is_not_the_stated_one_is_an_error_that_names_both():
     with pytest.raises(SourceError, match=r"states 250 Hz and gives 1(59|60|61)\S* samples a second.*sfreq=160"):
         run("cyton", LinkPlan(rate=160.0), seconds=20.0)
