@@ -55,6 +55,7 @@ def virtual_hour(minutes=60.0):
     index = np.concatenate([np.arange(chunk.first_sample, chunk.end_sample) for chunk in chunks])
     errors = (times - taken[keep]) * rate
     row = Row(f"{minutes:g} min in virtual time: 40 stalls, 200 losses, bursts of 25, 2 lost links", errors, rate)
+    row.moments, row.stated = times, np.full(times.size, worst * rate)
     row.lost, row.planted = assembler.tally.lost, int(lost[: keep[-1]].sum())
     row.uncertainty = worst
     row.covered = float(np.mean(np.abs(errors[500:]) <= worst * rate))

@@ -30,6 +30,8 @@ class EdfHeader:
         Of each signal, annotations included.
     lengths : tuple of int
         Samples of each signal in a record.
+    scales, offsets : tuple of float
+        Physical value of one step of each signal, and of the digital 0; NaN where the header does not say.
     width : int
         Bytes of a sample.
     """
@@ -41,6 +43,8 @@ class EdfHeader:
     labels: tuple[str, ...]
     units: tuple[str, ...]
     lengths: tuple[int, ...]
+    scales: tuple[float, ...]
+    offsets: tuple[float, ...]
     width: int
 
     @property
@@ -64,11 +68,12 @@ def read_edf_header(path: Path) -> EdfHeader:
             signals = file.read(n_signals * 256)
             fields = [
                 [signals[at * n_signals + width * i : at * n_signals + width * (i + 1)] for i in range(n_signals)]
-                for at, width in ((0, 16), (96, 8), (216, 8))
+                for at, width in ((0, 16), (96, 8), (216, 8), (104, 8), (112, 8), (120, 8), (128, 8))
             ]
             if n_signals < 1 or len(signals) < n_signals * 256:
                 raise ValueError
             labels, units = (tuple(item.decode("latin-1").strip() for item in field) for field in fields[:2])
+            scales, offsets = zip(*map(_line, *fields[3:]), strict=True)
             return EdfHeader(
                 size=int(head[184:192]),
                 interrupted=head[192:197] in (b"EDF+D", b"BDF+D"),
@@ -77,11 +82,23 @@ def read_edf_header(path: Path) -> EdfHeader:
                 labels=labels,
                 units=units,
                 lengths=tuple(int(item) for item in fields[2]),
+                scales=scales,
+                offsets=offsets,
                 width=3 if head[:1] == b"\xff" else 2,
             )
         except (ValueError, OverflowError):
             kind = "BDF" if head[:1] == b"\xff" else "EDF"
             raise SourceError(f"{path} is no {kind} file, or damaged: its header is not readable.") from None
+
+
+def _line(*texts: bytes) -> tuple[float, float]:
+    """Return step and offset from physical minimum and maximum, digital minimum and maximum (EDF, 2.1.3)."""
+    try:
+        low, high, first, last = map(float, texts)
+        step = (high - low) / (last - first)
+    except (ValueError, ZeroDivisionError):
+        return float("nan"), float("nan")
+    return step, low - first * step
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +126,15 @@ def read_annotations(path: Path, header: EdfHeader) -> tuple[NDArray[np.float64]
     starts = np.concatenate([[0], np.cumsum(header.lengths)]) * header.width
     onsets: list[float] = []
     found: list[Annotation] = []
-    with path.open("rb") as file:
-        file.seek(header.size)
-        while len(record := file.read(header.record_size)) == header.record_size:
+    first, last = int(starts[signals[0]]), int(starts[signals[-1] + 1])
+    whole = (path.stat().st_size - header.size) // max(1, header.record_size)
+    with path.open("rb", buffering=0) as file:
+        for number in range(whole):
+            # Of a record of many channels only this part is read.
+            file.seek(header.size + number * header.record_size + first)
+            record = file.read(last - first)
             for place, signal in enumerate(signals):
-                lists = record[starts[signal] : starts[signal + 1]].split(b"\0")
+                lists = record[starts[signal] - first : starts[signal + 1] - first].split(b"\0")
                 for at, item in enumerate(part for part in lists if part):
                     parsed = _parse(item)
                     if parsed is None:

@@ -68,6 +68,7 @@ def read_recording(
     names: str = "standard",
     partial: bool = False,
     accept: Collection[str] = (),
+    lazy: bool = False,
 ) -> Recording:
     """Read a file of any known format into the same object, in microvolts.
 
@@ -103,6 +104,9 @@ def read_recording(
         Read what is there of a file that was cut off.
     accept : collection of str
         Codes of doubts that are decided: "amplitude", "rate", "events", ...
+    lazy : bool
+        Leave the samples of EDF, BDF, GDF, BrainVision and what else MNE reads, and of XDF, in the file: `data` is then
+        `LazyRows`, read when it is indexed, and bad samples are not marked yet. For recordings of hours.
 
     Returns
     -------
@@ -123,7 +127,7 @@ def read_recording(
         unit=unit, stream=stream, board=board, sfreq=sfreq, encoding=encoding, trigger_mask=trigger_mask,
         time_unit=time_unit, map=map, partial=partial, accept=tuple(accept),
     )  # fmt: skip
-    recording = finish(read_format(path, reading), path, names=names, accept=tuple(accept))
+    recording = finish(read_format(path, reading, lazy=lazy), path, names=names, accept=tuple(accept))
     for note in recording.notes:
         if note.doubt:
             warnings.warn(f"{path.name}: {note.text}", DoubtWarning, stacklevel=2)
@@ -146,7 +150,7 @@ def read_streams(path: str | Path, **options: Any) -> tuple[Recording, dict[str,
         return recording, {}
     from bcikit.acquisition.read_xdf import read_other_streams
 
-    kept = {key: value for key, value in options.items() if key != "names" and value is not None}
+    kept = {key: value for key, value in options.items() if key not in ("names", "lazy") and value is not None}
     reading = Reading(**{**kept, "accept": tuple(kept.get("accept", ()))})
     others, notes = read_other_streams(path, reading)
     for note in notes:
@@ -180,7 +184,7 @@ def finish(recording: Recording, path: Path, *, names: str = "standard", accept:
     recording = check_recording(recording)
     if accept:
         recording = replace(recording, notes=accepted(recording.notes, accept))
-    if recording.mask is None:
+    if recording.mask is None and not recording.lazy:
         recording = replace(recording, mask=SampleCheck(recording.info).mask(recording.data))
     return recording
 

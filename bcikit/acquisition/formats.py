@@ -176,8 +176,10 @@ def _looks_like(path: Path, head: bytes) -> str:
     )
 
 
-def read_format(path: Path, reading: Reading) -> Recording:
+def read_format(path: Path, reading: Reading, *, lazy: bool = False) -> Recording:
     """Return a file of any format as a recording; whatever fails is one clear error.
+
+    With `lazy`, samples that a reader can leave in the file stay there.
 
     Raises
     ------
@@ -200,6 +202,7 @@ def read_format(path: Path, reading: Reading) -> Recording:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             recording = one.read(path, reading)
+            recording = recording if lazy else recording.loaded()
         return replace(recording, notes=(*recording.notes, *_remarks(said)))
     except BciError:
         raise

@@ -33,10 +33,19 @@ def kind_of(label: str) -> str:
 
 
 def open_raw(path: Path, reader: str, **options: Any) -> Any:
-    """Return an `mne.io.Raw` in memory."""
+    """Return an `mne.io.Raw` whose samples are still in the file."""
     import mne
 
-    return checked(getattr(mne.io, reader)(path, preload=True, verbose="ERROR", **options), path)
+    return checked(getattr(mne.io, reader)(path, preload=False, verbose="ERROR", **options), path)
+
+
+def open_recording(path: Path, reader: str, *, suffix: str = "", **options: Any) -> tuple[Any, Recording]:
+    """Return a Raw and the recording in it, its samples still in the file where MNE takes the file's own name."""
+    with named_as(path, suffix or path.suffix.lower()) as named:
+        raw = open_raw(named, reader, **options)
+        recording = Recording.from_mne(raw, name=path.name, lazy=True)
+        # A name that is only lent is gone when the samples are asked for.
+        return raw, recording if named == path else recording.loaded()
 
 
 def checked(raw: Any, path: Path) -> Any:
@@ -130,20 +139,25 @@ SCALED = frozenset({"eeg", "eog", "emg", "ecg", "bio", "ref"})
 """Types that `Recording.from_mne` takes from volts to microvolts."""
 
 
+def unscaled(recording: Recording) -> NDArray[np.float64]:
+    """Return the factors that undo what `Recording.from_mne` makes of volts, shape (n_channels,)."""
+    return np.array([1e-6 if kind in SCALED else 1.0 for kind in recording.info.ch_types])
+
+
 def as_stated(
-    recording: Recording, numbers: NDArray[np.float64], units: Mapping[int, str], reading: Reading
+    recording: Recording, factors: NDArray[np.float64], units: Mapping[int, str], reading: Reading
 ) -> Recording:
     """Return a recording whose channels are in the units that the file states, voltages in microvolts.
 
     Parameters
     ----------
-    numbers : ndarray of float64, shape (n_times, n_channels)
-        In the units of the file.
+    factors : ndarray of float64, shape (n_channels,)
+        By which the samples are to be multiplied to be in the units of the file.
     units : mapping of int to str
         Of each channel, as the file has them.
     """
     kinds = list(recording.info.ch_types)
-    data = np.ascontiguousarray(numbers)
+    factors = factors.copy()
     said = []
     for column, label in enumerate(recording.info.ch_names):
         unit = units[column]
@@ -153,7 +167,7 @@ def as_stated(
         if not is_voltage(unit) and not is_other(unit) and reading.unit:
             unit = said[-1] = reading.unit
         if is_voltage(unit):
-            data[:, column] *= microvolts_per(unit)
+            factors[column] *= microvolts_per(unit)
             named = kind_of(label)
             if named in ("eog", "emg", "ecg"):
                 kinds[column] = named
@@ -164,7 +178,7 @@ def as_stated(
             kinds[column] = named if named in ("resp", "temperature", "gsr") else "misc"
     info = recording.info.replace(ch_types=tuple(kinds))
     notes = (*recording.notes, *unit_notes(info.ch_names, said, "stated by the file"))
-    return replace(recording, info=info, data=data, notes=notes)
+    return replace(recording, info=info, data=recording.data * factors, notes=notes)
 
 
 def told(recording: Recording, reading: Reading, usual: str) -> Recording:

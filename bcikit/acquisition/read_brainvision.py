@@ -11,7 +11,7 @@ import numpy as np
 
 from bcikit.acquisition.formats import Format, Reading
 from bcikit.acquisition.gaps import with_gaps
-from bcikit.acquisition.mne_files import as_stated, checked, finished
+from bcikit.acquisition.mne_files import as_stated, checked, finished, unscaled
 from bcikit.signal import Event, Recording
 
 _CHANNEL = re.compile(r"^Ch(\d+)=(.*)$", re.MULTILINE)
@@ -23,7 +23,7 @@ def read_brainvision(path: Path, reading: Reading) -> Recording:
     import mne
 
     raw = mne.io.read_raw_brainvision(path, preload=False, verbose="ERROR")
-    recording = Recording.from_mne(checked(raw, path), name=path.name)
+    recording = Recording.from_mne(checked(raw, path), name=path.name, lazy=True)
     recording = replace(recording, events=tuple(_plain_comment(event) for event in recording.events))
     header = _text(path)
     resolutions, units = {}, {}
@@ -34,7 +34,7 @@ def read_brainvision(path: Path, reading: Reading) -> Recording:
     if set(units) == set(range(recording.info.n_channels)):
         # The numbers of the file, in the units that it states for them: MNE would take many of these for volts.
         raw._cals = np.array([resolutions[i] for i in range(len(units))])
-        recording = as_stated(recording, raw.get_data().T, units, reading)
+        recording = as_stated(recording, unscaled(recording), units, reading)
     return finished(with_gaps(recording, _segments(path, header, recording), "segments with dates"), reading)
 
 

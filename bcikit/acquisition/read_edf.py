@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bcikit.acquisition.codes import BIOSEMI_MASK
 from bcikit.acquisition.edf_header import ANNOTATIONS, EdfHeader, decode_texts, read_annotations, read_edf_header
+from bcikit.acquisition.edf_samples import edf_rows
 from bcikit.acquisition.formats import Format, Reading
-from bcikit.acquisition.mne_files import finished, in_microvolts, named_as, open_raw, starts
+from bcikit.acquisition.mne_files import SCALED, finished, in_microvolts, named_as, open_raw, starts
 from bcikit.signal import Event, Note, Recording, SourceError
+from bcikit.signal.lazy import LazyRows
 
 _TAKEN = {"\u03bcV": 1.0, "\u00b5V": 1.0, "\x83\xcaV": 1.0, "uV": 1.0, "mV": 1e3}
 """The units of EDF that MNE knows, and the microvolts it takes one for; one of any other unit it takes for a volt."""
@@ -31,7 +34,13 @@ def read_edf(path: Path, reading: Reading) -> Recording:
     bdf = header.width == 3
     with named_as(path, ".bdf" if bdf else ".edf") as named:
         raw = open_raw(named, "read_raw_bdf" if bdf else "read_raw_edf", encoding="latin1")
-    recording = Recording.from_mne(raw, name=path.name)
+        recording = Recording.from_mne(raw, name=path.name, lazy=True)
+        rows = edf_rows(path, header, recording.n_times)
+        if rows is not None and rows.shape == recording.data.shape:
+            recording = replace(recording, data=_as_mne(rows, recording, signals))
+        elif named != path:
+            # MNE reads from the name it was given, which is there for a moment only.
+            recording = recording.loaded()
     onsets, annotations = read_annotations(path, header)
     texts, encoding = decode_texts([one.raw for one in annotations], reading.encoding)
     notes: list[Note] = []
@@ -54,6 +63,27 @@ def read_edf(path: Path, reading: Reading) -> Recording:
     if header.interrupted:
         recording = _interrupted(recording, path, onsets)
     return finished(recording, reading, fallback=BIOSEMI_MASK if bdf else None)
+
+
+def _as_mne(rows: LazyRows, recording: Recording, signals: list[tuple[str, str]]) -> NDArray[np.float64]:
+    """Return the rows as `Recording.from_mne` has them: MNE takes what has no unit that it knows for volts."""
+    info = recording.info
+    volts = np.array([_TAKEN.get(text, 1e6) / 1e6 for _, text in signals])
+    scale = volts * np.array([1e6 if kind in SCALED else 1.0 for kind in info.ch_types])
+    stim = info.indices(ch_type="stim")
+    if not stim:
+        return rows * scale
+    codes = recording.data
+
+    def read(start: int, stop: int, columns: list[int] | None) -> NDArray[np.float64]:
+        picked = list(range(info.n_channels)) if columns is None else columns
+        found = (rows * scale)[start:stop, picked].T
+        for row, column in enumerate(picked):
+            if column in stim:
+                found[row] = codes[start:stop, column]
+        return found
+
+    return LazyRows(read, rows.shape)  # type: ignore[return-value]
 
 
 def _slower(header: EdfHeader) -> list[Note]:

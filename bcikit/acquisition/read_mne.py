@@ -11,16 +11,24 @@ import numpy as np
 from bcikit.acquisition.formats import Format, Reading
 from bcikit.acquisition.gaps import with_gaps, without_fillings
 from bcikit.acquisition.gdf_header import gdf_units
-from bcikit.acquisition.mne_files import SCALED, as_stated, finished, in_microvolts, named_as, open_raw, starts, told
+from bcikit.acquisition.mne_files import (
+    SCALED,
+    as_stated,
+    finished,
+    in_microvolts,
+    named_as,
+    open_recording,
+    starts,
+    told,
+    unscaled,
+)
 from bcikit.signal import Event, Note, Recording
 
 
 # ---- GDF -----------------------------------------------------------------------------------------------------------
 def read_gdf(path: Path, reading: Reading) -> Recording:
     """Return a GDF file."""
-    with named_as(path, ".gdf") as named:
-        raw = open_raw(named, "read_raw_gdf")
-    recording = Recording.from_mne(raw, name=path.name)
+    _, recording = open_recording(path, "read_raw_gdf", suffix=".gdf")
     signals, taken = gdf_units(path)
     if len(signals) == recording.info.n_channels:
         recording = in_microvolts(recording, signals, taken, where=str(path), unit=reading.unit)
@@ -30,8 +38,7 @@ def read_gdf(path: Path, reading: Reading) -> Recording:
 # ---- FIF, EEGLAB and the others --------------------------------------------------------------------------------------
 def read_fif(path: Path, reading: Reading) -> Recording:
     """Return a FIF file, in volts as MNE keeps it unless the user says otherwise."""
-    raw = open_raw(path, "read_raw_fif")
-    recording = Recording.from_mne(raw, name=path.name)
+    raw, recording = open_recording(path, "read_raw_fif")
     recording = told(recording, reading, "V (FIF keeps volts)")
     if not any(not event.name.lower().startswith("bad") for event in recording.events):
         beside = _events_beside(path, raw)
@@ -67,9 +74,8 @@ def _events_beside(path: Path, raw: Any) -> tuple[Event, ...]:
 
 def read_eeglab(path: Path, reading: Reading) -> Recording:
     """Return an EEGLAB data set; a boundary is a gap of as many samples as it says were cut out."""
-    with named_as(path, ".set") as named:
-        raw = open_raw(named, "read_raw_eeglab")
-    recording = told(Recording.from_mne(raw, name=path.name), reading, "uV (EEGLAB's unit)")
+    _, recording = open_recording(path, "read_raw_eeglab", suffix=".set")
+    recording = told(recording, reading, "uV (EEGLAB's unit)")
     if reading.unit:
         # EEGLAB's numbers are microvolts; MNE made volts of them.
         scale = np.array([1e6 if kind in SCALED else 1.0 for kind in recording.info.ch_types])
@@ -94,29 +100,29 @@ def read_eeglab(path: Path, reading: Reading) -> Recording:
 
 def read_ant(path: Path, reading: Reading) -> Recording:
     """Return an ANT Neuro recording; bipolar inputs are voltages, too."""
-    raw = open_raw(path, "read_raw_ant")
-    recording = Recording.from_mne(raw, name=path.name)
+    raw, recording = open_recording(path, "read_raw_ant")
     units = dict(enumerate(raw._raw_extras[0]["orig_ch_units"]))
     # MNE makes volts of the microvolts it knows, and leaves all else.
     scales = np.array([1e6 if units[i].lower() in ("uv", "µv") else 1.0 for i in range(len(units))])
     if len(units) == recording.info.n_channels:
-        recording = as_stated(recording, raw.get_data().T * scales, units, reading)
+        recording = as_stated(recording, unscaled(recording) * scales, units, reading)
     return finished(recording, reading)
 
 
 def read_nihon(path: Path, reading: Reading) -> Recording:
     """Return a Nihon Kohden recording; its inputs are voltages whatever they are called."""
-    raw = open_raw(path, "read_raw_nihon", **({"encoding": reading.encoding} if reading.encoding else {}))
-    recording = Recording.from_mne(raw, name=path.name)
+    _, recording = open_recording(
+        path, "read_raw_nihon", **({"encoding": reading.encoding} if reading.encoding else {})
+    )
     units = dict.fromkeys(range(recording.info.n_channels), "V")
-    recording = as_stated(recording, raw.get_data().T, units, reading)
+    recording = as_stated(recording, unscaled(recording), units, reading)
     return finished(recording, reading)
 
 
 def _other(reader: str) -> Callable[[Path, Reading], Recording]:
     def read(path: Path, reading: Reading) -> Recording:
-        raw = open_raw(path, reader)
-        return finished(told(Recording.from_mne(raw, name=path.name), reading, "V (as MNE reads it)"), reading)
+        _, recording = open_recording(path, reader)
+        return finished(told(recording, reading, "V (as MNE reads it)"), reading)
 
     return read
 

@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,43 @@ def read_text_table(path: Path, reading: Reading) -> Recording:
     if not columns.signals:
         raise SourceError(f"{path} has no column of samples ({columns.describe()}).")
     return table_recording(table, columns, reading)
+
+
+def preview(path: Path, text: str, *, encoding: str | None = None, rows: int = 4) -> list[str]:
+    """Return what a map makes of a table, a line a column with its first cells: for a look before it is read.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    text : str
+        The map, as `read_recording` takes it.
+    encoding : str or None
+        Of the table.
+    rows : int
+        Cells of each column.
+
+    Raises
+    ------
+    ArgumentError
+        If the map cannot be understood.
+    SourceError
+        If the file is no table.
+    """
+    table = read_table(path, encoding=encoding_of(path, encoding), partial=True)
+    columns = by_map(table, text)
+    top = replace(table, lines=table.lines[:rows])
+    roles = {column: f"{kind} {name!r}" for column, (name, kind) in columns.signals.items()}
+    roles |= {column: f"marker {title!r}" for column, title in columns.markers.items()}
+    roles |= {column: f"text {title!r}" for column, title in columns.texts.items()}
+    if columns.time is not None:
+        roles[columns.time] = f"time [{columns.time_unit or 'unit not said'}]"
+    shown = []
+    for column in range(table.n_columns):
+        title = f" ({table.titles[column]})" if column < len(table.titles) else ""
+        cells = "  ".join(cell or "-" for cell in top.texts(column))
+        shown.append(f"column {column}{title} = {roles.get(column, 'left out')}: {cells}")
+    return shown
 
 
 def _plain(table: Table) -> str:

@@ -129,7 +129,7 @@ def summarise(path: str | Path, **options: Any) -> Summary:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            recording = read_recording(path, **options)
+            recording = read_recording(path, lazy=True, **options)
         except ArgumentError as error:
             return _undecided(path, one, streams, str(error), options)
         except BciError as error:
@@ -154,7 +154,9 @@ def _undecided(path: Path, one: Format, streams: tuple[str, ...], why: str, opti
 
     note = Note(code="unit" if "unit" in why else "options", text=why, doubt=True)
     try:
-        recording = read_recording(path, **{**options, "unit": options.get("unit") or "uV", "accept": ("amplitude",)})
+        recording = read_recording(
+            path, lazy=True, **{**options, "unit": options.get("unit") or "uV", "accept": ("amplitude",)}
+        )
     except BciError:
         return Summary(path=path, format=one.title, streams=streams, recording=None, notes=(note,), unit_known=False)
     notes = (note, *(other for other in recording.notes if other.code not in ("unit", "amplitude")))

@@ -1,6 +1,11 @@
 """What the commands about files share: options, and the summary that is printed."""
 
+import functools
+import inspect
 import json as jsonlib
+import sys
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,17 +33,95 @@ Accept = Annotated[
 ]
 
 
-def options_of(**given: Any) -> dict[str, Any]:
+READING: dict[str, tuple[Any, Any]] = {
+    "unit": (Unit, None),
+    "stream": (Stream, None),
+    "board": (Board, None),
+    "sfreq": (Sfreq, None),
+    "encoding": (Encoding, None),
+    "trigger_mask": (TriggerMask, None),
+    "time_unit": (TimeUnit, None),
+    "map": (Map, None),
+    "names": (Names, None),
+    "partial": (Partial, False),
+    "accept": (Accept, None),
+}
+"""What may be said of a file when it is read, and what it is where nothing is said: the options of `read_recording`."""
+
+
+def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options in `READING`; it gets those that were given as its argument `reading`."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [parameter for parameter in signature.parameters.values() if parameter.name != "reading"]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+        for name, (kind, default) in READING.items()
+    ]
+    first = [parameter for parameter in own if parameter.kind is not inspect.Parameter.KEYWORD_ONLY]
+    rest = [parameter for parameter in own if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> None:
+        reading = options_of(**{name: options.pop(name) for name in READING})
+        command(*arguments, reading=reading, **options)
+
+    together = [*first, *added, *rest]
+    wrapped.__signature__ = inspect.Signature(together)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in together}
+    del wrapped.__wrapped__
+    return wrapped
+
+
+def options_of(**options: Any) -> dict[str, Any]:
     """Return the options that were given, as `read_recording` takes them."""
     from bcikit.acquisition.file import whole_number
 
-    mask = given.pop("trigger_mask", None)
-    found = {key: value for key, value in given.items() if value not in (None, False)}
+    mask = options.pop("trigger_mask", None)
+    found = {key: value for key, value in options.items() if value not in (None, False)}
     if mask is not None:
         found["trigger_mask"] = whole_number("trigger_mask", mask)
     if "accept" in found:
         found["accept"] = tuple(word for text in found["accept"] for word in text.split(","))
     return found
+
+
+class Progress:
+    """Says on standard error how far a long piece of work is: in place on a terminal, now and then on a pipe.
+
+    Parameters
+    ----------
+    what : str
+        What is done.
+    patience : float
+        Seconds after which it is worth a word.
+    """
+
+    def __init__(self, what: str, *, patience: float = 2.0) -> None:
+        self._what = what
+        self._began = self._said = time.monotonic()
+        self._patience = patience
+        self._terminal = sys.stderr.isatty()
+        self._shown = False
+
+    def __call__(self, share: float) -> None:
+        """Take note of the share that is done."""
+        now = time.monotonic()
+        spent = now - self._began
+        if spent < self._patience or now - self._said < (0.2 if self._terminal else 10.0 if self._shown else 0.0):
+            return
+        if not self._shown and share > 0.9:
+            return
+        self._said, self._shown = now, True
+        left = spent * (1.0 / share - 1.0) if share > 0 else 0.0
+        line = f"{self._what}: {100 * share:.0f} %, about {left:.0f} s left"
+        sys.stderr.write(f"\r{line}\x1b[K" if self._terminal else f"{line}\n")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """Clear the line."""
+        if self._shown and self._terminal:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
 
 def print_summary(summary: "Summary") -> None:

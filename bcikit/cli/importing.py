@@ -1,27 +1,13 @@
 """`bcikit import`: a recording of another program, or a sealed session, as a session folder."""
 
+import sys
 import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from bcikit.cli.file_options import (
-    Accept,
-    Board,
-    Encoding,
-    Map,
-    Names,
-    Partial,
-    Sfreq,
-    Stream,
-    TimeUnit,
-    TriggerMask,
-    Unit,
-    dump,
-    options_of,
-    print_notes,
-)
+from bcikit.cli.file_options import Progress, dump, print_notes, with_reading_options
 from bcikit.signal import ArgumentError, DoubtWarning
 
 
@@ -29,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
 
     @app.command("import")
+    @with_reading_options
     def import_(
         file: Annotated[
             Path | None,
@@ -39,17 +26,8 @@ def register(app: typer.Typer) -> None:
         ] = None,
         *,
         out: Annotated[Path | None, typer.Option(help="Session folder to make.")] = None,
-        unit: Unit = None,
-        stream: Stream = None,
-        board: Board = None,
-        sfreq: Sfreq = None,
-        encoding: Encoding = None,
-        trigger_mask: TriggerMask = None,
-        time_unit: TimeUnit = None,
-        map: Map = None,  # noqa: A002 - the word a user knows
-        names: Names = None,
-        partial: Partial = False,
-        accept: Accept = None,
+        yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether the preview of a --map is right.")] = False,
+        reading: dict[str, Any],
         list_formats: Annotated[
             bool, typer.Option("--list-formats", help="Say which formats are read, and which dialects of tables.")
         ] = False,
@@ -57,30 +35,33 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Turn a recording of another program into a session folder, in microvolts.
 
-        Prints what was found, changed and left out. Ends with 1 if something is in doubt that no option decided; the
-        session is made all the same.
+        Prints what was found, changed and left out; with --map first what the map makes of the columns, and asks where
+        somebody can answer. Ends with 1 if something is in doubt that no option decided; the session is made all the
+        same.
         """
         if list_formats:
             _list(json=json)
             return
         if file is None or out is None:
             raise ArgumentError("bcikit import FILE --out DIR, or --list-formats.")
-        from bcikit.cli.export import ask_passphrase
-        from bcikit.recording import import_file, is_sealed, notes_of, read_session, unseal
+        from bcikit.recording import convert_file, is_sealed, notes_of, read_session, unseal
 
+        extra: tuple[str, ...] = ()
         if is_sealed(file):
+            from bcikit.cli.export import ask_passphrase
+
             session = read_session(unseal(file, out, passphrase=ask_passphrase()))
+            recording, notes, extra = session.recording, notes_of(session), tuple(sorted(session.extra))
         else:
-            given = options_of(
-                unit=unit, stream=stream, board=board, sfreq=sfreq, encoding=encoding, trigger_mask=trigger_mask,
-                time_unit=time_unit, map=map, names=names, partial=partial, accept=accept,
-            )  # fmt: skip
+            if "map" in reading and not json:
+                _preview(file, reading, ask=not yes)
+            progress = Progress(f"importing {file.name}")
             with warnings.catch_warnings():
                 # Printed below.
                 warnings.simplefilter("ignore", DoubtWarning)
-                session = import_file(file, out, **given)
-        notes = notes_of(session)
-        recording = session.recording
+                recording, extra = convert_file(file, out, progress=progress, **reading)
+            progress.close()
+            notes = recording.notes
         placed = sum(event.sample is not None for event in recording.events)
         doubts = [note.text for note in notes if note.doubt]
         found: dict[str, Any] = {
@@ -91,7 +72,7 @@ def register(app: typer.Typer) -> None:
             "lost_samples": recording.lost,
             "n_events": len(recording.events),
             "n_events_placed": placed,
-            "extra_streams": sorted(session.extra),
+            "extra_streams": list(extra),
             "notes": [note.to_dict() for note in notes],
             "doubts": doubts,
         }
@@ -102,11 +83,25 @@ def register(app: typer.Typer) -> None:
                 f"{out}: {found['n_channels']} channels, {found['n_times']} samples at {found['sfreq']:g} Hz, "
                 f"{found['n_events']} events, {found['lost_samples']} samples lost."
             )
-            if session.extra:
+            if extra:
                 typer.echo(f"  beside    {', '.join(found['extra_streams'])}")
             print_notes(notes)
         if doubts:
             raise typer.Exit(1)
+
+
+def _preview(file: Path, reading: dict[str, Any], *, ask: bool) -> None:
+    """Show what a map makes of a table, and ask whether that is right where somebody sits."""
+    from bcikit.acquisition.file import split_address
+    from bcikit.acquisition.read_table import preview
+
+    path, options = split_address(file, **reading)
+    if not path.is_file():
+        return
+    for line in preview(path, options["map"], encoding=options.get("encoding")):
+        typer.echo(f"  {line}")
+    if ask and sys.stdin.isatty() and sys.stdout.isatty() and not typer.confirm("Is that right?", default=True):
+        raise ArgumentError("Nothing was imported: say the columns anew with --map.")
 
 
 def _list(*, json: bool) -> None:

@@ -1,46 +1,22 @@
 """`bcikit inspect`: what is in a file, before anything is taken from it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from bcikit.cli.file_options import (
-    Accept,
-    Board,
-    Encoding,
-    Map,
-    Names,
-    Partial,
-    Sfreq,
-    Stream,
-    TimeUnit,
-    TriggerMask,
-    Unit,
-    dump,
-    options_of,
-    print_summary,
-)
+from bcikit.cli.file_options import dump, print_summary, with_reading_options
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
 
     @app.command("inspect")
+    @with_reading_options
     def inspect_(
         file: Annotated[Path, typer.Argument(help="A recording of any format; options may stand behind it.")],
         *,
-        unit: Unit = None,
-        stream: Stream = None,
-        board: Board = None,
-        sfreq: Sfreq = None,
-        encoding: Encoding = None,
-        trigger_mask: TriggerMask = None,
-        time_unit: TimeUnit = None,
-        map: Map = None,  # noqa: A002 - the word a user knows
-        names: Names = None,
-        partial: Partial = False,
-        accept: Accept = None,
+        reading: dict[str, Any],
         json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     ) -> None:
         """Say what is in a file: streams, channels, units and where each comes from, rates, gaps, events, doubts.
@@ -50,11 +26,7 @@ def register(app: typer.Typer) -> None:
         from bcikit.acquisition.file import split_address
         from bcikit.acquisition.summary import summarise
 
-        given = options_of(
-            unit=unit, stream=stream, board=board, sfreq=sfreq, encoding=encoding, trigger_mask=trigger_mask,
-            time_unit=time_unit, map=map, names=names, partial=partial, accept=accept,
-        )  # fmt: skip
-        path, options = split_address(file, **given)
+        path, options = split_address(file, **reading)
         summary = summarise(path, **options)
         if json:
             dump(summary.to_dict())

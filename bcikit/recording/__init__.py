@@ -9,7 +9,7 @@ from bcikit.recording.edf import export_edf
 from bcikit.recording.features import export_features
 from bcikit.recording.fif import export_fif
 from bcikit.recording.find import find_session
-from bcikit.recording.importing import import_file, import_recording, notes_of
+from bcikit.recording.importing import convert_file, import_file, import_recording, notes_of
 from bcikit.recording.recorder import Recorded, record
 from bcikit.recording.recover import Recovery, recover
 from bcikit.recording.seal import is_sealed, seal, unseal
@@ -32,6 +32,7 @@ __all__ = [
     "Recovery",
     "Session",
     "SessionWriter",
+    "convert_file",
     "export_bids",
     "export_decisions",
     "export_edf",

@@ -14,6 +14,7 @@ from bcikit.signal.errors import DataError
 from bcikit.signal.event import Event
 from bcikit.signal.health import Flag, Health
 from bcikit.signal.info import StreamInfo
+from bcikit.signal.lazy import LazyRows, LazyWindow
 from bcikit.signal.notes import Note
 from bcikit.signal.shown import Shown, counted, listed
 
@@ -36,7 +37,7 @@ class Recording(Shown):
     info : StreamInfo
         What the stream is.
     data : ndarray of float64, shape (n_times, n_channels)
-        Samples in the unit of `info`; lost samples are not in it.
+        Samples in the unit of `info`; lost samples are not in it. `LazyRows` where they were left in their file.
     times : ndarray of float64, shape (n_times,)
         Seconds on the clock of the recording.
     samples : ndarray of int64, shape (n_times,)
@@ -71,7 +72,7 @@ class Recording(Shown):
     def from_arrays(
         cls,
         info: StreamInfo,
-        data: NDArray[np.float64],
+        data: "NDArray[np.float64] | LazyRows",
         *,
         start: float = 0.0,
         events: tuple[Event, ...] = (),
@@ -89,7 +90,7 @@ class Recording(Shown):
         samples = np.arange(data.shape[0], dtype=np.int64)
         return cls(
             info=info,
-            data=np.ascontiguousarray(data, dtype=np.float64),
+            data=data if isinstance(data, LazyRows) else np.ascontiguousarray(data, dtype=np.float64),  # type: ignore[arg-type]
             times=start + samples / info.sfreq,
             samples=samples,
             events=tuple(sorted(events, key=lambda event: event.time)),
@@ -124,6 +125,15 @@ class Recording(Shown):
     def lost(self) -> int:
         """Number of samples lost between the first and the last."""
         return 0 if self.n_times == 0 else int(self.samples[-1] - self.samples[0]) + 1 - self.n_times
+
+    @property
+    def lazy(self) -> bool:
+        """Whether the samples are still in their file."""
+        return isinstance(self.data, LazyRows)
+
+    def loaded(self) -> Self:
+        """Return the recording with its samples in memory."""
+        return replace(self, data=np.asarray(self.data)) if self.lazy else self
 
     def pick(self, columns: list[int]) -> Self:
         """Return some of the channels, in the order given."""
@@ -200,6 +210,8 @@ class Recording(Shown):
         n_times = check_int("n_times", n_times, low=1)
         breaks = np.flatnonzero(np.diff(self.samples) != 1) + 1
         edges = [0, *breaks.tolist(), self.n_times]
+        held: Any = self.data
+        rows = LazyWindow(held, n_times) if self.lazy else held
         first = True
         for start, stop in itertools.pairwise(edges):
             for begin in range(start, stop, n_times):
@@ -214,7 +226,7 @@ class Recording(Shown):
                     mask = None
                 first = False
                 yield Chunk(
-                    self.data[begin:end],
+                    rows[begin:end],
                     self.times[begin:end],
                     int(self.samples[begin]),
                     Health(lost=lost, mask=mask, flags=flags),
@@ -243,7 +255,7 @@ class Recording(Shown):
         )
 
     @classmethod
-    def from_mne(cls, raw: "mne.io.BaseRaw", *, name: str = "") -> Self:
+    def from_mne(cls, raw: "mne.io.BaseRaw", *, name: str = "", lazy: bool = False) -> Self:
         """Return an `mne.io.Raw` in microvolts, its annotations as events.
 
         Parameters
@@ -252,10 +264,11 @@ class Recording(Shown):
             Volts, as MNE keeps them.
         name : str
             Name of the stream; the file's name where it is left out.
+        lazy : bool
+            Leave the samples where they are until they are asked for.
         """
         types = [_BCIKIT_TYPES.get(kind, kind) for kind in raw.get_channel_types()]
         types = [kind if kind in _KNOWN else "misc" for kind in types]
-        data = raw.get_data().T
         scale = np.array([1e6 if kind in _VOLT_TYPES else 1.0 for kind in types])
         montage = raw.get_montage()
         positions = None
@@ -285,7 +298,12 @@ class Recording(Shown):
             )
             for annotation, onset in zip(raw.annotations, _onsets(raw), strict=True)
         )
-        return cls.from_arrays(info, data * scale, events=events)
+
+        def read(start: int, stop: int, columns: list[int] | None) -> NDArray[np.float64]:
+            return np.asarray(raw.get_data(picks=columns, start=start, stop=stop, verbose="ERROR"))
+
+        rows = LazyRows(read, (int(raw.n_times), len(types)), scale)
+        return cls.from_arrays(info, rows if lazy else np.asarray(rows), events=events)
 
     def to_mne(self) -> "mne.io.RawArray":
         """Return an `mne.io.RawArray` in volts; events and bad spans become annotations.

@@ -17,7 +17,7 @@ def test_a_sound_link_gives_every_sample_at_its_time(kind):
     assert found.misplaced == 0
     assert found.status.lost == 0
     assert found.status.stamps == "counter"
-    assert np.abs(found.error).max() < 1.0
+    assert found.worst < 1.0
     assert found.k.size > 2.0 * found.rate
     # The other channels are sines of 50 uV, to the step of the converter.
     assert np.abs(found.chunks[-1].data[:, 1:]).max() < 50.1
@@ -27,8 +27,8 @@ def test_a_sound_link_gives_every_sample_at_its_time(kind):
 def test_bursts_do_not_bias_the_time(block):
     found = run("cyton", LinkPlan(block=block, jitter=0.001), seconds=5.0)
     assert found.misplaced == 0
-    assert abs(np.median(found.error)) < 0.5
-    assert np.abs(found.error).max() < 1.0
+    assert abs(np.median(found.error)) < 0.5 + found.status.time_uncertainty * found.rate
+    assert found.worst < 1.0
 
 
 def test_a_stall_that_loses_nothing_moves_no_time():
@@ -36,8 +36,7 @@ def test_a_stall_that_loses_nothing_moves_no_time():
     assert found.misplaced == 0
     assert found.status.lost == 0
     assert found.named("stream/stalled")
-    assert np.abs(found.error).max() < 1.0
-    assert np.abs(found.error).max() / found.rate < found.status.time_uncertainty + 0.001
+    assert found.worst < 1.0
     assert all(chunk.health.age > -0.01 for chunk in found.chunks), "no sample lies in the future"
 
 
@@ -47,7 +46,7 @@ def test_losses_are_exact_whole_laps_of_the_counter_too():
     assert found.misplaced == 0
     assert [event.value for event in found.named("stream/gap")] == [1, 3, 256, 100]
     assert found.status.lost == 360
-    assert np.abs(found.error).max() < 1.0
+    assert found.worst < 1.0
 
 
 def test_bad_bytes_broken_and_repeated_packets():
@@ -55,14 +54,14 @@ def test_bad_bytes_broken_and_repeated_packets():
     assert found.misplaced == 0
     assert found.status.lost == 2
     assert found.status.repeated == 1
-    assert np.abs(found.error).max() < 1.0
+    assert found.worst < 1.0
 
 
 @pytest.mark.parametrize("at", [660, 712])
 def test_a_counter_that_begins_anew_loses_nothing(at):
     # Back from 148 looks like a loss of 107 samples, from 200 like one of 55: both came before they were taken.
     found = run("cyton", LinkPlan(resets=(at,), block=5), seconds=5.0)
-    assert np.abs(found.error).max() < 1.0
+    assert found.worst < 1.0
     assert found.status.lost <= 1
     assert np.abs((found.index - found.index[0]) - (found.k - found.k[0])).max() <= 1
 
@@ -83,4 +82,4 @@ def test_a_device_that_hangs_is_had_back_and_its_loss_is_exact():
     assert found.status.lost == int(np.diff(found.k).max()) - 1 > 0
     gap = next(chunk for chunk in found.chunks if chunk.health.lost)
     assert gap.health.flags & Flag.RECONNECTED
-    assert np.abs(found.error).max() < 1.0
+    assert found.worst < 1.0

@@ -29,21 +29,37 @@ class Run:
         return [event for event in self.events if event.name == name]
 
     @property
+    def worst(self):
+        """Largest error of a time beyond what the source states of its times, in samples.
+
+        On a machine that is busy even the earliest arrivals are late; then the source states more.
+        """
+        return float(np.abs(self.error).max()) - self.status.time_uncertainty * self.rate
+
+    @property
     def misplaced(self):
         """Samples whose index is not the number the device gave them, counted from the first one received."""
         return int(np.count_nonzero(self.index - self.index[0] != self.k - self.k[0]))
 
 
-def pull(source, seconds, *, during=lambda _seconds: None):
+def pull(source, seconds, *, during=lambda _seconds: None, enough=None):
+    """Return what came within some seconds; with `enough`, until that is so, and within a minute more at most."""
     chunks, events = [], []
     began = time.monotonic()
-    while (spent := time.monotonic() - began) < seconds:
+    while (spent := time.monotonic() - began) < seconds + (60.0 if enough else 0.0):
+        if enough and enough(chunks):
+            break
         during(spent)
         chunk = source.pull(0.1)
         events += source.pull_events()
         if chunk is not None:
             chunks.append(chunk.check())
     return chunks, events
+
+
+def number_of_newest(chunks, kind):
+    """Return the device's own number of the newest sample; -1 before the first."""
+    return int(numbered(chunks[-1:], kind)[-1]) if chunks else -1
 
 
 def numbered(chunks, kind, *, gain=None):
@@ -57,9 +73,16 @@ def run(kind, plan=None, seconds=4.0, *, options="", during=None):
     plan = plan or LinkPlan()
     with EmulatorProcess(kind, plan) as device, open_source(device.address + options) as source:
         started = device.wait_started()
-        chunks, events = pull(source, seconds, during=lambda spent: during and during(device, source, spent))
+        rate = plan.rate or KINDS[kind].sfreq
+        # By the device's own count: a busy machine does not make a run shorter.
+        last = int(seconds * rate) - 1
+        chunks, events = pull(
+            source,
+            seconds,
+            during=lambda spent: during and during(device, source, spent),
+            enough=lambda chunks: number_of_newest(chunks, kind) >= last,
+        )
         status = source.status()
-    rate = plan.rate or KINDS[kind].sfreq
     k = numbered(chunks, kind)
     times = np.concatenate([chunk.times for chunk in chunks])
     index = np.concatenate([np.arange(c.first_sample, c.end_sample) for c in chunks])

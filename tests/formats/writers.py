@@ -94,20 +94,20 @@ def edf(
         (8, [top - 1] * n), (80, [""] * n), (8, lengths), (32, [""] * n),
     ):  # fmt: skip
         head += b"".join(text(value, size) for value in values)
-    body = b""
+    body = []
     waiting = list(annotations)
     for record in range(n_records):
         for _, _, values in rows:
             block = np.asarray(values[record * rate : (record + 1) * rate], dtype="<i4")
-            body += block.astype("<i2").tobytes() if not bdf else block.view("u1").reshape(-1, 4)[:, :3].tobytes()
+            body.append(block.astype("<i2").tobytes() if not bdf else block.view("u1").reshape(-1, 4)[:, :3].tobytes())
         if with_texts:
             begin = record if onsets is None else onsets[record]
             listed = f"+{begin:g}\x14\x14\0".encode()
             while waiting and (waiting[0][0] < begin + 1 or record == n_records - 1):
                 onset, words = waiting.pop(0)
                 listed += f"+{onset:g}\x14".encode() + words + b"\x14\0"
-            body += listed.ljust(80 * width, b"\0")
-    path.write_bytes(head + body)
+            body.append(listed.ljust(80 * width, b"\0"))
+    path.write_bytes(head + b"".join(body))
     return path
 
 

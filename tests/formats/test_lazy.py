@@ -1,0 +1,160 @@
+"""Files of hours: their samples stay where they are until they are asked for, and are the same then."""
+
+import io
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bcikit import read_recording
+from bcikit.acquisition.file import split_address
+from bcikit.cli.app import app
+from bcikit.cli.file_options import Progress
+from bcikit.recording import import_file, import_recording, read_session
+from bcikit.signal.lazy import LazyRows
+from tests.formats.writers import brainvision, edf
+
+RNG = np.random.default_rng(3)
+
+
+@pytest.fixture(params=["edf", "bdf", "brainvision", "EDF"])
+def file(request, tmp_path):
+    columns = [("C3", "uV", RNG.integers(-300, 300, 5000)), ("C4", "mV", RNG.integers(-300, 300, 5000))]
+    if request.param == "brainvision":
+        data = RNG.integers(-300, 300, (5000, 2))
+        brainvision(tmp_path, "v", [("C3", "0.1", "µV"), ("C4", "0.5", "mV")], data, markers=["Stimulus,S  1,100,1,0"])
+        return tmp_path / "v.vhdr"
+    path = tmp_path / f"a.{request.param}"
+    edf(path, columns, bdf=request.param == "bdf", annotations=[(2.5, b"left"), (7.5, b"right")])
+    return path
+
+
+def test_what_is_left_in_the_file_is_what_is_read_from_it(file):
+    whole, left = read_recording(file), read_recording(file, lazy=True)
+    assert left.lazy
+    assert not whole.lazy
+    assert (left.info, left.events, left.notes) == (whole.info, whole.events, whole.notes)
+    np.testing.assert_array_equal(np.asarray(left.data), whole.data)
+    np.testing.assert_array_equal(left.data[137:911, 1], whole.data[137:911, 1])
+    np.testing.assert_array_equal(left.data[4990:, [1, 0]], whole.data[4990:, [1, 0]])
+    np.testing.assert_array_equal(left.loaded().data, whole.data)
+    for one, other in zip(left.chunks(97), whole.chunks(97), strict=True):
+        np.testing.assert_array_equal(one.data, other.data)
+        assert one.first_sample == other.first_sample
+    np.testing.assert_array_equal(left.crop(1.0, 2.0).data, whole.crop(1.0, 2.0).data)
+
+
+def test_lazy_rows_are_indexed_as_an_array():
+    numbers = RNG.integers(-1000, 1000, (4, 1001)).astype(np.int16)
+    scale, offset = np.array([1.0, 0.5, -2.0, 3.0]), np.array([0.0, 1.0, 2.0, 3.0])
+
+    def read(start, stop, columns):
+        return numbers[slice(None) if columns is None else columns, start:stop]
+
+    rows = LazyRows(read, (1001, 4), scale, offset, block=320)
+    array = numbers.T * scale + offset
+    for key in (slice(None), slice(3, 700), (slice(10, 40), 2), (slice(5, 6), [3, 1]), (slice(900, 2000), slice(1, 3))):
+        np.testing.assert_array_equal(rows[key], array[key])
+    keep = array[:, 0] > 0
+    np.testing.assert_array_equal(rows[keep], array[keep])
+    np.testing.assert_allclose(np.asarray(rows * [2.0, 1.0, 1.0, 0.1]), array * [2.0, 1.0, 1.0, 0.1], rtol=1e-14)
+    assert len(rows) == 1001
+
+
+def test_an_import_a_piece_at_a_time_is_the_import_of_the_whole(file, tmp_path):
+    path, options = split_address(file)
+    pieces = import_file(path, tmp_path / "pieces", **options).recording
+    whole = import_recording(read_recording(path), tmp_path / "whole", source=path.name).recording
+    np.testing.assert_array_equal(pieces.data, whole.data)
+    np.testing.assert_array_equal(pieces.times, whole.times)
+    assert pieces.events == whole.events
+    assert (pieces.mask is None) == (whole.mask is None)
+    if whole.mask is not None:
+        np.testing.assert_array_equal(pieces.mask, whole.mask)
+
+
+def test_bad_samples_are_marked_in_an_import_of_pieces(tmp_path):
+    values = RNG.integers(-300, 300, (4, 4000))
+    values[:, 1000:1500] = values[:, 1000:1001]
+    path = tmp_path / "still.edf"
+    edf(path, [(f"E{i}", "uV", column) for i, column in enumerate(values)])
+    mask = import_file(path, tmp_path / "out").recording.mask
+    np.testing.assert_array_equal(mask, read_recording(path).mask)
+    assert mask[1001:1500].all()
+
+
+def test_recordings_of_other_programs_are_the_same(data_dir):
+    for path in sorted((data_dir / "formats").rglob("*")):
+        if path.suffix not in (".edf", ".bdf", ".gdf", ".vhdr"):
+            continue
+        whole, left = read_recording(path), read_recording(path, lazy=True)
+        np.testing.assert_array_equal(np.asarray(left.data), whole.data, err_msg=path.name)
+        assert replace(left, data=whole.data, mask=None).events == whole.events
+
+
+MEASURED = """
+import json, resource, sys, time
+from bcikit.recording import convert_file
+import mne, scipy.signal
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+convert_file(sys.argv[1], sys.argv[2])
+print(json.dumps((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024))
+"""
+
+
+@pytest.mark.slow
+def test_memory_of_an_import_does_not_grow_with_the_recording(tmp_path):
+    used = {}
+    for seconds in (60, 400):
+        path = tmp_path / f"{seconds}.edf"
+        column = RNG.integers(-300, 300, 500 * seconds)
+        edf(path, [(f"E{i}", "uV", column) for i in range(32)], rate=500)
+        command = [sys.executable, "-c", MEASURED, str(path), str(tmp_path / f"out{seconds}")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        used[seconds] = float(done.stdout)
+    size = 32 * 500 * 340 * 8 / 2**20
+    # Times and indices of 16 bytes a sample are there as a whole; of samples only a piece is.
+    assert used[400] - used[60] < 0.25 * size, used
+
+
+def test_a_map_is_shown_before_it_is_believed(tmp_path):
+    path = tmp_path / "own.csv"
+    rows = "".join(f"{4 * i};{i % 7 + 0.5};{i % 5};{i % 100 == 50:d};x\n" for i in range(500))
+    path.write_text("when;a;b;code;note\n" + rows)
+    out = tmp_path / "out"
+    text = "time=0[ms] eeg=1:2 marker=3 unit=uV"
+    result = CliRunner().invoke(app, ["import", str(path), "--map", text, "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    lines = [line.strip() for line in result.output.splitlines()]
+    assert lines[:5] == [
+        "column 0 (when) = time [ms]: 0  4  8  12",
+        "column 1 (a) = eeg 'a': 0.5  1.5  2.5  3.5",
+        "column 2 (b) = eeg 'b': 0  1  2  3",
+        "column 3 (code) = marker 'code': 0  0  0  0",
+        "column 4 (note) = left out: x  x  x  x",
+    ]
+    assert len(read_session(out).events) == 5
+    result = CliRunner().invoke(app, ["import", str(path), "--map", text, "--out", str(tmp_path / "2"), "--json"])
+    assert json.loads(result.output)["n_events"] == 5
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_long_import_says_how_far_it_is(monkeypatch, terminal):
+    told = io.StringIO()
+    monkeypatch.setattr(told, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr(sys, "stderr", told)
+    clock = iter(np.arange(0.0, 100.0, 1.0))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    progress = Progress("importing x.edf")
+    for share in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
+        progress(share)
+    progress.close()
+    lines = told.getvalue().replace("\r", "\n").splitlines()
+    assert "importing x.edf: 20 %, about 8 s left" in lines[1 if terminal else 0]
+    assert (len(lines) > 5) == terminal
+    assert ("\x1b[K" in told.getvalue()) == terminal
