@@ -50,6 +50,7 @@ REAL_TIME = (
     "session/test_loopback.py",
     "session/test_stop.py",
     "session/test_stop_at_once.py",
+    "session/test_stop_box.py",
     "testing/test_source_mutants.py",
     "ui/test_session_link.py",
     "validation/test_stimulus_timing.py",

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
         kind: Annotated[str, typer.Option("--kind", help=f"Only one kind: {', '.join(KINDS)}.")] = "",
         as_json: Annotated[bool, typer.Option("--json", help="Print it for a program.")] = False,
     ) -> None:
-        """List sources, steps, decoders, paradigms, outputs, drivers and formats, those of other packages included."""
+        """List what can be chosen by its name, from sources to file formats, those of other packages included."""
         kinds = KINDS if not kind else (check_choice("--kind", kind, KINDS),)
         found = [_row(plugin) for one in kinds for plugin in plugins(one)]
         if as_json:

@@ -1,4 +1,4 @@
-"""The one registry: sources, steps, decoders, paradigms, outputs, drivers and formats, by the names people use.
+"""The one registry: sources, steps, decoders, paradigms, outputs, drivers, stop boxes, formats, by name.
 
 What bcikit ships stands in ``shipped.toml``; other packages add theirs by an entry point of the group ``bcikit.KIND``.
 """

@@ -12,7 +12,7 @@ from typing import Any
 
 from bcikit.version import __version__
 
-KINDS = ("sources", "steps", "decoders", "paradigms", "outputs", "drivers", "formats")
+KINDS = ("sources", "steps", "decoders", "paradigms", "outputs", "drivers", "stop_boxes", "formats")
 """Kinds of plug-ins; the entry points of a kind are those of the group ``bcikit.KIND``."""
 
 TITLES = {
@@ -22,6 +22,7 @@ TITLES = {
     "paradigms": "kind of paradigm",
     "outputs": "scheme of an output",
     "drivers": "driver of the guard",
+    "stop_boxes": "kind of stop box",
     "formats": "file format",
 }
 _OURS = "openbcikit"

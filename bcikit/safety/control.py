@@ -26,7 +26,7 @@ class SafetyControl:
 
     Parameters
     ----------
-    settings, info, audit, required_channels, stimulus
+    settings, info, audit, required_channels, stimulus, stop_box
         See `SafetySystem`.
     """
 
@@ -38,6 +38,7 @@ class SafetyControl:
         audit: AuditLog | None = None,
         required_channels: Sequence[str] = (),
         stimulus: str = "",
+        stop_box: bool = False,
     ) -> None:
         self.settings = settings
         self.info = info
@@ -54,6 +55,7 @@ class SafetyControl:
         self._last_stop_cause = float("-inf")
         self._held_until = float("-inf")
         self._estop_open = False
+        self._estop_tested = not stop_box
         self._operator = ""
         self._screened = False
         self._stop_tested = False
@@ -143,6 +145,8 @@ class SafetyControl:
                 extra.append("signal quality is not known yet")
             elif self.watch.usable_share() < self.settings.min_good:
                 extra.append(f"only {self.watch.usable_share():.0%} of the needed channels are usable")
+        if self.settings.real and not self._estop_tested:
+            extra.append("the stop box was not pressed and released in this session")
         extra += [f"{rule}: {RULES[rule].what}" for rule in sorted(self._stopping())]
         if extra:
             problems["A-ARM"] = "; ".join(filter(None, [problems.get("A-ARM", ""), *extra]))

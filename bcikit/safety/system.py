@@ -31,6 +31,9 @@ class SafetySystem(SafetyControl):
         Channels the decoder uses; all EEG channels if empty.
     stimulus : str
         What the analyser says of what will be shown: "", "PASS", "RESTRICTED" or "REFUSED".
+    stop_box : bool
+        Whether there is an emergency stop of hardware: with an actuator that can touch a person, it must have been
+        pressed and released in this session before anything is armed.
 
     Raises
     ------
@@ -122,13 +125,24 @@ class SafetySystem(SafetyControl):
             self.ledger.alarm("A-DM", Level.WARNING, at, value=why, limit="held", did=STOPS)
             self._go(State.SAFE_STOP, at, "A-DM", f"dead-man switch {why}")
 
-    def estop(self, now: float, *, pressed: bool) -> None:
-        """Take note of the emergency stop; a line that cannot be read counts as pressed."""
+    def estop(self, now: float, *, pressed: bool, lost: bool = False, reason: str = "") -> None:
+        """Take note of the emergency stop; a line that cannot be read counts as pressed.
+
+        Parameters
+        ----------
+        pressed : bool
+            Whether it is pressed, or cannot be read.
+        lost : bool
+            Whether it cannot be read: a stop, and no test of the button.
+        reason : str
+            What happened, in words.
+        """
         at = self._tick(now)
         self._estop_open = pressed
+        self._estop_tested = self._estop_tested or (pressed and not lost)
         if pressed and self.machine.state not in (State.ESTOP, State.FATAL):
-            self.ledger.alarm("A-ESTOP", Level.WARNING, at, did=STOPS)
-            self._go(State.ESTOP, at, "A-ESTOP", "emergency stop")
+            self.ledger.alarm("A-ESTOP", Level.WARNING, at, value=reason, did=STOPS)
+            self._go(State.ESTOP, at, "A-ESTOP", reason or "emergency stop")
 
     def decide(self, decision: Decision, now: float) -> Verdict:
         """Say whether a decision may act.

@@ -346,7 +346,8 @@ class Conductor:
         elif do == "deadman":
             self.safety.dead_man(self.now, held=order["held"])
         elif do == "estop":
-            self.safety.estop(self.now, pressed=order["pressed"])
+            self._wants_go = self._wants_go and not order["pressed"]
+            self.safety.estop(self.now, pressed=order["pressed"], lost=bool(order.get("lost")), reason=reason)
         elif do in ("acknowledge", "arm", "start", "teststop"):
             self._order_safety(do, who, reason)
         elif do == "idletest":

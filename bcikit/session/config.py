@@ -115,11 +115,15 @@ class ArmingSection(Section):
     idle_test : float or None
         Seconds of rest before the first run in which false activations are counted. None takes as long as the gate's
         profile asks for, which for pictures is none.
+    stop_box : str
+        Address of the emergency stop of hardware ("serial:/dev/ttyACM0", "gpio:17"). Pressed, silent or unreadable, it
+        stops everything; without it the session does not begin.
     """
 
     consent: str = ""
     screening: str = ""
     idle_test: Annotated[float, Field(ge=0, le=7200)] | None = None
+    stop_box: str = ""
 
 
 class OutputSection(Section):

@@ -12,7 +12,6 @@ from typing import Any
 
 from bcikit.acquisition import Interactive
 from bcikit.decoding import AdaptiveModel, Model
-from bcikit.outputs import Output
 from bcikit.presentation.layout import Viewing
 from bcikit.processing import Pipeline
 from bcikit.recording import SessionWriter, installed_versions, read_session
@@ -44,7 +43,7 @@ from bcikit.session.training import (
     fit_model,
     no_progress,
 )
-from bcikit.signal import Recording, RecordingError
+from bcikit.signal import BciError, Recording, RecordingError
 from bcikit.signal.messages import Input, Progressed, StateChanged
 from bcikit.signal.shown import Shown
 
@@ -203,7 +202,7 @@ class Engine:
             meter = StageMeter(made.info.sfreq, made.gate)
             publisher = self._publisher(made, safety)
             moves = Outputs(made.outputs, safety=safety, viewing=self._viewing)
-            stack.enter_context(self._stopped_at_once(moves, made.outputs))
+            stack.enter_context(self._stopped_at_once(moves, made))
             first = [] if writer is None else [Recorder(writer)]
             user: list[Listener] = []
             if isinstance(made.opened, Interactive):
@@ -259,18 +258,30 @@ class Engine:
         return result
 
     @contextmanager
-    def _stopped_at_once(self, moves: Outputs, outputs: Sequence[Output]) -> Iterator[None]:
-        """Let a stop reach the outputs whatever the session is at, and come from them, too."""
+    def _stopped_at_once(self, moves: Outputs, made: Plan) -> Iterator[None]:
+        """Let a stop reach the outputs whatever the session is at, and come from them and from the stop box, too."""
 
-        def pressed(reason: str) -> None:
-            self.control.put({"do": "stop", "who": "outputs", "reason": reason}, role="outputs")
+        def put(order: dict[str, Any]) -> None:
+            # What an output does wrong at a stop is raised by the session's own thread, which stops it again.
+            with suppress(BciError):
+                self.control.put({**order, "reason": order["reason"][:500]}, role="outputs")
 
-        for output in outputs:
-            output.on_stop(pressed)
+        def page(reason: str) -> None:
+            put({"do": "stop", "who": "outputs", "reason": reason})
+
+        def box(pressed: bool, lost: bool, reason: str) -> None:  # noqa: FBT001
+            put({"do": "estop", "pressed": pressed, "lost": lost, "who": "stop box", "reason": reason})
+
+        for output in made.outputs:
+            output.on_stop(page)
         self.control.at_once.append(moves.at_once)
+        if made.stop_box is not None:
+            made.stop_box.tell(box)
         try:
             yield
         finally:
+            if made.stop_box is not None:
+                made.stop_box.close()
             self.control.at_once.remove(moves.at_once)
 
     @property
@@ -446,6 +457,7 @@ class Engine:
                 {"address": section.address, **({"reach": output.reach} if output.reach else {}), **output.state()}
                 for section, output in zip(self.config.outputs, made.outputs, strict=True)
             ],
+            "stop_box": None if made.stop_box is None else made.stop_box.state(),
             "presentation": conductor.flips.summary(),
             "alarms": summary.pop("alarms", []),
             "safety": summary,

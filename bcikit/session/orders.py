@@ -48,7 +48,7 @@ _ORDERS: dict[str, tuple[dict[str, Check], frozenset[str]]] = {
     "arm": ({}, frozenset()),
     "deadman": ({"held": _truth}, frozenset({"held"})),
     "difficulty": ({"value": _number}, frozenset({"value"})),
-    "estop": ({"pressed": _truth}, frozenset({"pressed"})),
+    "estop": ({"pressed": _truth, "lost": _truth}, frozenset({"pressed"})),
     "finish": ({}, frozenset()),
     "idletest": ({"seconds": _positive}, frozenset({"seconds"})),
     "note": (

@@ -15,6 +15,7 @@ from bcikit.safety import AuditLog, GateSettings, SafetySystem
 from bcikit.safety.arming import ArmRequest
 from bcikit.safety.consent import Consent, load_screening
 from bcikit.safety.settings import REAL_ACTUATORS
+from bcikit.safety.stop_box import StopBox, open_stop_box
 from bcikit.session.arming import arming_problems, idle_seconds
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig
@@ -71,6 +72,8 @@ class Plan:
         What the operator brings.
     outputs : list of Output
         Open.
+    stop_box : StopBox or None
+        The emergency stop of hardware, heard and released.
     runs : list of Recording
         What it is trained on before it starts.
     notes : list of str
@@ -94,6 +97,7 @@ class Plan:
     error_model: Model | None = None
     stimulus: str = ""
     outputs: list[Output] = field(default_factory=list)
+    stop_box: StopBox | None = None
     runs: list[Recording] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -119,7 +123,14 @@ class Plan:
     def safety(self, audit: AuditLog | None) -> SafetySystem:
         """Return the safety room of this session."""
         channels = required_channels(self.model)
-        return SafetySystem(self.gate, self.info, audit=audit, required_channels=channels, stimulus=self.stimulus)
+        return SafetySystem(
+            self.gate,
+            self.info,
+            audit=audit,
+            required_channels=channels,
+            stimulus=self.stimulus,
+            stop_box=bool(self.config.arming.stop_box),
+        )
 
     def conductor(
         self,
@@ -167,6 +178,8 @@ class Plan:
             for section, output in zip(self.config.outputs, self.outputs, strict=True)
             if output.reach
         ]
+        if self.config.arming.stop_box:
+            lines.append(("stop box", self.config.arming.stop_box))
         if idle:
             lines.append(("idle test", f"{idle:g} s of rest before the first run"))
         if self.seconds:
@@ -177,8 +190,9 @@ class Plan:
         """Close outputs first, so that what moves lets go; then the source."""
         for output in self.outputs:
             output.close()
-        if self.source is not None:
-            self.source.close()
+        for part in (self.stop_box, self.source):
+            if part is not None:
+                part.close()
 
     def __enter__(self) -> Self:
         return self
@@ -291,12 +305,13 @@ class _Planner:
         self.notes: list[str] = []
         self.outputs: list[Output] = []
         self.source: Source | None = None
+        self.stop_box: StopBox | None = None
 
     def plan(self) -> Plan:
         try:
             return self._plan()
         except BaseException:
-            for part in (*self.outputs, self.source):
+            for part in (*self.outputs, self.stop_box, self.source):
                 if part is not None:
                     part.close()
             raise
@@ -310,6 +325,7 @@ class _Planner:
         )
         self._check_recording()
         self._open_outputs(gate)
+        self._open_stop_box()
         runs: list[Recording] = []
         model: Model | None = None
         window = None
@@ -372,6 +388,7 @@ class _Planner:
             error_model=error_model,
             stimulus=stimulus,
             outputs=self.outputs,
+            stop_box=self.stop_box,
             runs=runs,
             notes=self.notes,
             seconds=rehearsal.seconds,
@@ -437,6 +454,14 @@ class _Planner:
                 f"gate.profile is {profile!r}, but {', '.join(moving)} can touch a person; "
                 f"it needs the profile {' or '.join(sorted(REAL_ACTUATORS))}."
             )
+
+    def _open_stop_box(self) -> None:
+        address = self.config.arming.stop_box
+        if not address:
+            return
+        box = self.stop_box = self._attempt("arming.stop_box", lambda: open_stop_box(address))
+        if box is not None:
+            self._attempt("arming.stop_box", box.start)
 
     def _calibration(self, paradigm: Paradigm) -> list[Recording] | None:
         section = self.config.calibration

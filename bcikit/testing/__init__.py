@@ -23,6 +23,7 @@ from bcikit.testing.output import DriverConformance, OutputConformance
 from bcikit.testing.paradigm import ParadigmConformance
 from bcikit.testing.source import SourceConformance, check_chunks
 from bcikit.testing.step import StepConformance
+from bcikit.testing.stop_box import SimulatedStopBox
 from bcikit.testing.wifi_emulator import GanglionWifiEmulator
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "LinkPlan",
     "OutputConformance",
     "ParadigmConformance",
+    "SimulatedStopBox",
     "SourceConformance",
     "StepConformance",
     "check_chunks",
