@@ -8,6 +8,7 @@ from typing import Any
 LONGEST_NAME = 100
 MOST_TIMES = 2000
 LARGEST_DATA = 4096
+MOST_VIEWS = 4
 
 
 def checked_report(message: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -16,7 +17,8 @@ def checked_report(message: Mapping[str, Any]) -> dict[str, Any] | None:
     Parameters
     ----------
     message : mapping
-        As a client sent it: ``type`` is "hello", "flip", "frames", "marker" or "sounded".
+        As a client sent it: ``type`` is "hello", "flip", "frames", "sounded", "marker", "pose" (of a controller or
+        a hand) or "eyes" (frames that each eye was shown).
     """
     fields = _KINDS.get(str(message.get("type")))
     if fields is None:
@@ -71,6 +73,31 @@ def _flag(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+def _vector(length: int) -> Callable[[Any], list[float] | None]:
+    """Return what takes a vector of so many numbers: a place (m) or a turn (quaternion x, y, z, w)."""
+
+    def take(value: Any) -> list[float] | None:
+        numbers = _times(value)
+        return numbers if numbers is not None and len(numbers) == length else None
+
+    return take
+
+
+def _eyes(value: Any) -> list[dict[str, Any]] | None:
+    """Take what each eye was shown: its name, frames, and pixels across and down."""
+    if not isinstance(value, list) or not 1 <= len(value) <= MOST_VIEWS:
+        return None
+    found = []
+    for item in value:
+        if not isinstance(item, dict) or _name(item.get("eye")) is None:
+            return None
+        counts = {key: _count(item.get(key)) for key in ("frames", "width", "height")}
+        if None in counts.values():
+            return None
+        found.append({"eye": item["eye"], **counts})
+    return found
+
+
 _Field = tuple[bool, Callable[[Any], Any]]
 _KINDS: dict[str, dict[str, _Field]] = {
     "hello": {"refresh": (False, _rate), "delay": (False, _number), "display": (False, _name)},
@@ -84,6 +111,14 @@ _KINDS: dict[str, dict[str, _Field]] = {
         "audible": (True, _flag),
         "why": (False, _name),
     },
+    "pose": {
+        "hand": (True, _name),
+        "kind": (True, _name),
+        "t": (True, _number),
+        "position": (True, _vector(3)),
+        "orientation": (True, _vector(4)),
+    },
+    "eyes": {"seconds": (True, _number), "refresh": (True, _rate), "frames": (True, _count), "eyes": (True, _eyes)},
     "marker": {
         "name": (True, _name),
         "t": (True, _number),

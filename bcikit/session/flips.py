@@ -23,6 +23,9 @@ LOCKED = ("stimulus/", "cue/", "feedback/result")
 WARNING = "advice/"
 """Events that warn a driver."""
 
+MISSED_SHARE = 0.05
+"""Share of frames that one eye may miss, as a headset loses its place for a moment."""
+
 ENDING = 2
 """So many stimuli may be under way when a session ends."""
 
@@ -111,6 +114,7 @@ class Flips:
         self._planned: dict[tuple[str, int], float] = {}
         self._heard: dict[bool, int] = {True: 0, False: 0}
         self._silent = ""
+        self._eyes: dict[str, int] = {}
         self._warnings: dict[tuple[str, int], dict[str, Any]] = {}
 
     def plan(self, event: Event) -> None:
@@ -139,6 +143,8 @@ class Flips:
             self._sounded(message)
         elif kind == "frames":
             return self._frames(message)
+        elif kind == "eyes":
+            return self._look(message)
         return None
 
     def _hello(self, client: str, refresh: float | None, delay: float | None) -> tuple[Severity, str, str] | None:
@@ -192,6 +198,17 @@ class Flips:
         missing = sum(max(0, round((later - earlier) * rate) - 1) for earlier, later in pairwise(times))
         self.dropped += missing
         return None if report.ok else (Severity.DEGRADE, report.reason, "every frame at its time")
+
+    def _look(self, message: Mapping[str, Any]) -> tuple[Severity, str, str] | None:
+        """Count the frames of each eye; one that misses what the other was shown is found."""
+        for item in message["eyes"]:
+            self._eyes[str(item["eye"])] = self._eyes.get(str(item["eye"]), 0) + int(item["frames"])
+        frames = int(message["frames"])
+        missed = {str(item["eye"]): frames - int(item["frames"]) for item in message["eyes"]}
+        worst = max(missed, key=lambda eye: missed[eye])
+        if missed[worst] <= MISSED_SHARE * frames:
+            return None
+        return (Severity.DEGRADE, f"the {worst} eye was not shown {missed[worst]} of {frames} frames", "both eyes")
 
     def shift(self, sample: int) -> int | None:
         """Return by how many samples what was planned at `sample` was shown later; None if it was not (yet) shown."""
@@ -254,6 +271,7 @@ class Flips:
             "jitter_s": float(late.std()) if len(late) else None,
             "correction_s": dict(self._correction),
             "unfit": self.unfit,
+            "eyes": dict(self._eyes),
             "sounds": {"heard": self._heard[True], "not_heard": self._heard[False], "why": self._silent},
             "warnings": [
                 {"name": name, "sample": sample, "painted_s": None, "sounded_s": None, **about}

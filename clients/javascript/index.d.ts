@@ -83,7 +83,12 @@ export function luminance(frame: number, frequency: number, refresh: number, pha
 export const DELAY: number;
 
 export class Presenter {
-  constructor(options?: { delay?: number; report?: (message: Record<string, unknown>) => void });
+  constructor(options?: {
+    delay?: number;
+    display?: string;
+    report?: (message: Record<string, unknown>) => void;
+    sound?: (event: BciEvent, scene: Show["scene"]) => boolean | null;
+  });
   refresh: number;
   lit: Map<string, number>;
   closure: { left: number; right: number };
@@ -101,3 +106,26 @@ export function lightObjects<T>(
   objects: Record<string, T>,
   paint: (object: T, level: number, item: string) => void,
 ): void;
+
+/** A mesh of three.js, as far as it is needed. */
+export interface Lightable {
+  material: {
+    color: { setRGB(r: number, g: number, b: number, space?: string): unknown };
+    emissive?: { setRGB(r: number, g: number, b: number, space?: string): unknown };
+  };
+}
+
+export function lightMesh(mesh: Lightable, level: number): void;
+
+/** P300 and SSVEP on any objects of a scene, each flip reported. */
+export class SceneStimuli<T = Lightable> {
+  constructor(
+    link: Connection,
+    objects: Record<string, T>,
+    options?: { paint?: (object: T, level: number, item: string) => void; delay?: number; display?: string; client?: string },
+  );
+  presenter: Presenter;
+  clock: FrameClock;
+  hear(message: Envelope): void;
+  frame(stamp: number, frame?: { predictedDisplayTime?: number }): void;
+}

@@ -1,6 +1,7 @@
 // The patient's page: draws what bcikit says, lets go when it falls silent, and reports when frames were shown.
 import { Connection } from "/bcikit-client.js";
 import { Flicker, FrameClock } from "/flicker.js";
+import { Headset } from "/headset.js";
 import { Presenter } from "/presenter.js";
 import { silence, sound } from "/sounds.js";
 import { Stage2D } from "/stage2d.js";
@@ -45,7 +46,8 @@ const link = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://
   },
   onMessage: (message, now) => hear(message, now),
 });
-window.bcikit.link = link;
+const headset = new Headset(stage, link, scenes);
+Object.assign(window.bcikit, { link, headset });
 
 document.documentElement.lang = language;
 $("enter").textContent = words.enter;
@@ -245,9 +247,10 @@ const WARM_UP = 46; // frames
 const STILL = 0.5; // seconds after which what rests is drawn once more, as finely as the screen can show it
 
 let last = null;
-stage.renderer.setAnimationLoop((stamp) => {
-  // The stamp is the time of the display's frame, the same clock as performance.now().
-  const time = stamp / 1000;
+stage.renderer.setAnimationLoop((stamp, frame) => {
+  // The stamp is the time of the display's frame, the same clock as performance.now(); a headset knows when it will be seen.
+  const time = (frame?.predictedDisplayTime ?? stamp) / 1000;
+  if (frame) headset.frame(frame, time, frames.refresh);
   const seconds = last === null ? 0 : Math.min(time - last, 0.1);
   last = time;
   page.frame += 1;
@@ -311,9 +314,10 @@ async function stepIn() {
   const presenting = stage.renderer.xr.getSession();
   if (presenting !== null) return presenting.end();
   try {
-    const session = await navigator.xr.requestSession("immersive-vr", { optionalFeatures: ["local-floor"] });
+    const session = await navigator.xr.requestSession("immersive-vr", { optionalFeatures: ["local-floor", "hand-tracking"] });
     session.addEventListener("end", () => inRoom(false));
     await stage.renderer.xr.setSession(session);
+    headset.enter(session, stage.renderer.xr.getReferenceSpace());
     inRoom(true);
   } catch (error) {
     toast(words.noHeadset);
@@ -322,6 +326,8 @@ async function stepIn() {
 }
 
 function inRoom(inside) {
+  // Another display, with a correction of its own.
+  presenter.display = inside ? "headset" : display;
   enter.textContent = inside ? words.leave : words.enter;
   stage.world.position.set(0, inside ? 0.85 : 0, inside ? -0.5 : 0);
   enterRoom(stage, inside);

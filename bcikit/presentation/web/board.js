@@ -10,6 +10,7 @@ export class Board {
     this.mesh = new Mesh(new PlaneGeometry(WIDE, (WIDE * 9) / 16), new MeshBasicMaterial({ toneMapped: false }));
     this.mesh.position.set(0, HIGH, FAR);
     this.mesh.visible = false;
+    this.wide = WIDE;
     this._texture = null;
   }
 
@@ -21,6 +22,8 @@ export class Board {
     this.mesh.material.map = this._texture;
     this.mesh.material.needsUpdate = true;
     this.mesh.visible = canvas !== null;
+    // As high as the picture is, which need not be 16 to 9.
+    if (canvas !== null) this.mesh.scale.y = (canvas.clientHeight / canvas.clientWidth) * (16 / 9);
   }
 
   /** What was drawn on the canvas is seen with the next frame. */
