@@ -19,6 +19,9 @@ from bcikit.signal import Command, MissingDependencyError, check_choice, check_i
 
 LOOKS = 12
 """Frames of a flicker that are painted at most to find one that differs from rest."""
+AROUND = (-2.0, -1.0, 0.0, 1.0)
+"""Frames around the plan of an event: it begins with one of them, and what was lit before has gone out."""
+
 KEPT = 256
 """Pictures that are kept, as letters light up in the same groups again and again."""
 
@@ -107,33 +110,36 @@ class FramesOutput(Output):
         """Draw the frame in which a message of a show is seen: time is the session's, so it need not be waited for."""
         if message.get("type") != "show":
             return
-        show, event = self.show, message["event"]
-        due = float(event["time"]) + show.presenter.delay
-        show.take(message, due)
+        show = self.show
+        due = float(message["event"]["time"]) + show.presenter.delay
         frame = 1.0 / show.presenter.refresh.rate
-        scene, self._now = show.scene, max(self._now, due)
-        # What was lit goes out before the next is lit; so a picture is compared with what was to be seen till then.
-        for early in show.frame(due - frame):
-            self._report(early, changed=True)
-        before = self._picture()
-        begun = show.frame(due + 0.5 * frame)
+        show.take(message, due)
+        for number in AROUND:
+            self._frame(due + number * frame, frame)
+
+    def _frame(self, shown: float, frame: float) -> None:
+        """Paint a frame, and report what begins with it where it differs from the one before."""
+        show = self.show
+        self._now = max(self._now, shown)
+        before, scene = self._picture(), show.scene
+        begun = show.frame(shown)
         if not begun:
             return
         after = self._picture()
         # A picture of one colour holds nothing, whatever was there before.
         changed = bool((before != after).any() and (after.reshape(-1, 4) != after[:4]).any())
         if not changed and show.presenter.flickers:
-            changed = self._flickers(due, frame, after)
-        for flip in show.presenter.correct(begun, due + 0.5 * frame):
+            changed = self._flickers(shown, frame, after)
+        for flip in show.presenter.correct(begun, shown):
             expected = flip.event.name.startswith(("stimulus/fl", "stimulus/lead", "stimulus/video")) or (
                 flip.scene is not None and flip.scene.elements != scene.elements
             )
             self._report(flip, changed=changed or not expected)
 
-    def _flickers(self, due: float, frame: float, rest: NDArray[np.uint8]) -> bool:
+    def _flickers(self, shown: float, frame: float, rest: NDArray[np.uint8]) -> bool:
         """Return whether one of the first frames of a flicker differs from rest: its own first one need not."""
         for number in range(1, LOOKS):
-            self.show.frame(due + (0.5 + number) * frame)
+            self.show.frame(shown + number * frame)
             if (self._picture() != rest).any():
                 return True
         return False

@@ -225,6 +225,9 @@ def _matrix(page: _Page, item: Matrix) -> None:
     named = dict(item.labels)
     if item.goal:
         page.words("goal", _in_words(item.goal, named, language), (200, 16, 1200, 64), 52, fill=DIM)
+    if item.outcome == "none":
+        said = words("outcomes", "none")
+        page.words("outcome", "" if said is None else said.say(language), (40, 842, 480, 52), SMALLEST, fill=DIM)
     page.words("written", _in_words(item.written, named, language) + "_", (200, 82, 1200, 78), 66, bold=True)
     columns = max(len(row) for row in item.rows)
     width, height = 1360.0 / columns, 660.0 / len(item.rows)

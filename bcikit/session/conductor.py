@@ -652,7 +652,7 @@ class Conductor:
         elif event.name == "stimulus/off":
             self.safety.stimulus(self.now, on=False)
         scene, shown = self._director.on_event(event)
-        self.flips.plan(event)
+        self.flips.plan(event, scene=scene is not None)
         if shown:
             # Before the event itself: whoever looks at the screen sees what it brings.
             self._tell(Presented(event=event, scene=None if scene is None else scene.to_dict()))

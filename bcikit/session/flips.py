@@ -10,6 +10,7 @@ import numpy as np
 
 from bcikit.paradigms import Paradigm
 from bcikit.paradigms.frames import Refresh, feasibility
+from bcikit.presentation.presenter import is_framed
 from bcikit.safety import Severity
 from bcikit.safety.stimulus.timing import FrameTiming
 from bcikit.signal import Chunk, DataError, Event
@@ -19,6 +20,9 @@ KEPT_SECONDS = 10.0
 
 LOCKED = ("stimulus/", "cue/", "feedback/result")
 """Events that a window or an epoch may be locked to."""
+
+AWAITED = (*LOCKED, "phase/", "advice/")
+"""Events of which a session says in the end how many were never shown."""
 
 WARNING = "advice/"
 """Events that warn a driver."""
@@ -117,9 +121,10 @@ class Flips:
         self._eyes: dict[str, int] = {}
         self._warnings: dict[tuple[str, int], dict[str, Any]] = {}
 
-    def plan(self, event: Event) -> None:
-        """Take note of an event that a screen is to show."""
-        if self.active and event.sample is not None and event.name.startswith(LOCKED):
+    def plan(self, event: Event, *, scene: bool) -> None:
+        """Take note of an event that a screen is to show; `scene` tells whether it brings one."""
+        wanted = event.name.startswith(AWAITED) and is_framed(event, scene=scene)
+        if self.active and event.sample is not None and wanted:
             self._planned[event.name, event.sample] = event.time
 
     def take(self, message: Mapping[str, Any]) -> tuple[Severity, str, str] | None:
@@ -178,8 +183,8 @@ class Flips:
     def _flip(self, name: str, sample: int, late: float) -> None:
         if name.startswith(WARNING):
             self._warnings.setdefault((name, sample), {})["painted_s"] = late
+        self._planned.pop((name, sample), None)
         if name.startswith(LOCKED):
-            self._planned.pop((name, sample), None)
             self.n_flips += 1
             self._offsets.append(late)
             self._late[sample] = late
@@ -281,7 +286,7 @@ class Flips:
 
     @property
     def n_not_shown(self) -> int:
-        """Stimuli and cues that were planned and that no screen has shown."""
+        """Stimuli, cues, phases and warnings that were planned and that no screen has shown."""
         return len(self._planned)
 
     def doubts(self) -> list[str]:
@@ -289,8 +294,8 @@ class Flips:
         said = []
         if self.active and self.n_not_shown > ENDING:
             said.append(
-                f"{self.n_not_shown} of {self.n_flips + self.n_not_shown} cues and stimuli were not shown by the "
-                "screen; nothing was decided by them. Was its window covered, minimised or closed?"
+                f"{self.n_not_shown} cues, stimuli, phases or warnings were not shown by the screen ({self.n_flips} "
+                "cues and stimuli were); nothing was decided by them. Was its window covered, minimised or closed?"
             )
         if self._heard[False]:
             said.append(f"{self._heard[False]} of {sum(self._heard.values())} sounds were not heard: {self._silent}.")
