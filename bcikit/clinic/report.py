@@ -17,6 +17,7 @@ from bcikit.clinic.trend import trend_picture
 from bcikit.clinic.wording import class_name
 from bcikit.decoding import accuracy_interval, chance_level
 from bcikit.paradigms.outcomes import SCALES
+from bcikit.recording.result import SessionResult
 from bcikit.reporting import key_table, page, picture, section, table
 from bcikit.signal import RecordingError
 from bcikit.ui.rules import rule_text
@@ -58,7 +59,7 @@ class ReportData:
     """
 
     record: TrainingRecord
-    results: Sequence[dict[str, Any]]
+    results: Sequence[SessionResult]
     total: Total
     trend: Sequence[tuple[str, float]] = ()
     scores: Sequence[Score] = ()
@@ -265,7 +266,7 @@ def _technical(data: ReportData) -> list[str]:
     record = data.record
     counts: Counter[str] = Counter()
     for part in data.results:
-        counts.update({rule: int(n) for rule, n in ((part.get("gate") or {}).get("reasons") or {}).items()})
+        counts.update(part["gate"]["reasons"] if "gate" in part else {})
     refusals = [[rule, rule_text(rule)[0], str(count)] for rule, count in counts.most_common()]
     lost = sum(int(part.get("lost_samples") or 0) for part in data.results)
     rows = [

@@ -1,9 +1,8 @@
 """Puts together what a report shows: from the record beside the training, its folders, and the catalogue."""
 
-import json
+import contextlib
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from bcikit.clinic.alpha import alpha_words
 from bcikit.clinic.counts import counts_of
@@ -14,7 +13,8 @@ from bcikit.clinic.therapy import plan_of, progress_words
 from bcikit.clinic.times import local_day
 from bcikit.recording import Catalogue
 from bcikit.recording.early_warning import early_warnings
-from bcikit.signal import BciError
+from bcikit.recording.result import SessionResult, read_result
+from bcikit.signal import BciError, RecordingError
 from bcikit.ui.rules import rule_text
 from bcikit.ui.words import tr
 
@@ -62,13 +62,9 @@ def warnings_of(catalogue: Catalogue, code: str) -> list[str]:
     return [words.format(what=rule_text(one.what)[0], found=one.found, expected=one.expected) for one in rising]
 
 
-def result_of(folder: Path) -> dict[str, Any]:
+def result_of(folder: Path) -> SessionResult:
     """Return what came out of a part; what was counted, where the engine died before it could say."""
-    try:
-        values = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        values = None
-    if isinstance(values, dict):
-        return values
+    with contextlib.suppress(RecordingError):
+        return read_result(folder)
     part = counts_of([str(folder)]).part
     return {"n_trials": part.answered, "n_correct": part.correct, "ended": "failed"}

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from bcikit.recording.result import RESULT, read_result
 from bcikit.session.config import SessionConfig
 from bcikit.session.ticket import Ticket
-from bcikit.signal import BciError
+from bcikit.signal import BciError, RecordingError
 from bcikit.signal.messages import Happened, Message, Sent, Snapshot, record, to_json
 from bcikit.ui.session_link import SessionLink
 
@@ -190,9 +191,11 @@ class EngineRunner:
 
     def _ending(self) -> dict[str, Any]:
         folder = str(self._session.get("folder", ""))
-        result = Path(folder) / "result.json"
-        if result.is_file():
-            return {"type": "result", "folder": folder, "values": json.loads(result.read_text(encoding="utf-8"))}
+        if (Path(folder) / RESULT).is_file():
+            try:
+                return {"type": "result", "folder": folder, "values": read_result(Path(folder))}
+            except RecordingError as damaged:
+                return {"type": "failed", "folder": folder, "error": str(damaged)}
         assert self._handshake is not None
         trouble = self._handshake.with_suffix(".error")
         error = trouble.read_text(encoding="utf-8") if trouble.is_file() else "The engine ended without a result."

@@ -1,7 +1,6 @@
 """Trainings that nobody entered: the power went, the machine was killed. What was done counts."""
 
 import contextlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ from bcikit.clinic.people import SIMULATED
 from bcikit.recording import Catalogue, recover
 from bcikit.recording.corrections import FORMER
 from bcikit.recording.header import read_header
-from bcikit.signal import BciError
+from bcikit.recording.result import RESULT, read_result
+from bcikit.signal import BciError, RecordingError
 
 
 def enter_strays(catalogue: Catalogue, data: Path) -> list[Path]:
@@ -35,7 +35,7 @@ def enter_strays(catalogue: Catalogue, data: Path) -> list[Path]:
             owner = owners.get(str(session.get("subject", "")))
             if owner is None or owner == SIMULATED or session.get("name") != "session":
                 continue
-            if not (folder / "result.json").is_file() and header.get("status") not in ("complete", "failed"):
+            if not (folder / RESULT).is_file() and header.get("status") not in ("complete", "failed"):
                 recover(folder)
             results, seconds = results_of(folder)
             paradigm = header.get("config", {}).get("paradigm", {})
@@ -62,8 +62,8 @@ def results_of(folder: Path) -> tuple[dict[str, Any], float]:
         "ended": "cut off",
     }
     try:
-        values = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        values = read_result(folder)
+    except RecordingError:
         return counted, part.seconds
     keep = ("online_accuracy", "accuracy_interval", "chance_upper", "n_trials", "n_correct", "lost_samples", "ended")
     found = {key: values.get(key) for key in keep if key in values}

@@ -21,6 +21,7 @@ from bcikit.recording.writer import SessionWriter
 
 if TYPE_CHECKING:
     from bcikit.recording.catalogue import Catalogue
+    from bcikit.recording.result import SessionResult, read_result, result_schema
 
 __all__ = [
     "BidsLabels",
@@ -31,6 +32,7 @@ __all__ = [
     "Recorded",
     "Recovery",
     "Session",
+    "SessionResult",
     "SessionWriter",
     "convert_file",
     "export_bids",
@@ -44,11 +46,15 @@ __all__ = [
     "installed_versions",
     "is_sealed",
     "notes_of",
+    "read_result",
     "read_session",
     "record",
     "recover",
+    "result_schema",
     "seal",
     "unseal",
 ]
 
-__getattr__, __dir__ = face(__name__, {"Catalogue": "catalogue"})
+__getattr__, __dir__ = face(
+    __name__, {"Catalogue": "catalogue", "SessionResult": "result", "read_result": "result", "result_schema": "result"}
+)

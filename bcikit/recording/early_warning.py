@@ -1,10 +1,11 @@
 """Early warning across the sessions of a person: which safety rules break more often than before."""
 
-import json
 from pathlib import Path
 
 from bcikit.recording.catalogue import Catalogue
+from bcikit.recording.result import read_result
 from bcikit.safety.trends import Trend, trends
+from bcikit.signal import RecordingError
 
 
 def early_warnings(catalogue: Catalogue, subject: str) -> list[Trend]:
@@ -26,8 +27,8 @@ def early_warnings(catalogue: Catalogue, subject: str) -> list[Trend]:
     summaries = []
     for row in catalogue.sessions(subject):
         try:
-            summary = json.loads((Path(row.path) / "result.json").read_text("utf-8"))["safety"]
-        except (OSError, ValueError, KeyError, TypeError):
+            summary = read_result(Path(row.path)).get("safety")
+        except RecordingError:
             continue
         if isinstance(summary, dict) and isinstance(summary.get("duration_s"), int | float):
             summaries.append(summary)

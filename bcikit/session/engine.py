@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bcikit.acquisition import Interactive
 from bcikit.decoding import AdaptiveModel, Model
 from bcikit.presentation.layout import Viewing
 from bcikit.processing import Pipeline
 from bcikit.recording import SessionWriter, installed_versions, read_session
+from bcikit.recording.result import RESULT, VERSION, SessionResult
 from bcikit.safety import AuditLog, SafetySystem
 from bcikit.safety.arming import ArmRequest
 from bcikit.session.channel import ChannelServer
@@ -54,13 +55,13 @@ class Result(Shown):
 
     Attributes
     ----------
-    values : dict
-        Content of ``result.json``.
+    values : SessionResult
+        Content of ``result.json``: a dict.
     folder : Path or None
         The session folder; None where nothing was kept.
     """
 
-    values: dict[str, Any]
+    values: SessionResult
     folder: Path | None
 
     def shown(self) -> tuple[str, dict[str, str]]:
@@ -80,7 +81,7 @@ class Result(Shown):
 
     def write(self, folder: Path) -> None:
         """Write ``result.json``."""
-        (folder / "result.json").write_text(to_json(self.values) + "\n", encoding="utf-8")
+        (folder / RESULT).write_text(to_json(self.values) + "\n", encoding="utf-8")
 
 
 class Engine:
@@ -250,7 +251,7 @@ class Engine:
             values = self._values(made, counter, conductor, started, ended)
             values["commands_held_back"] = moves.held_back
             if writer is not None:
-                writer.close("complete" if values["complete"] else "stopped", result="result.json")
+                writer.close("complete" if values["complete"] else "stopped", result=RESULT)
         result = Result(values, folder)
         if folder is not None:
             result.write(folder)
@@ -420,7 +421,7 @@ class Engine:
         conductor: Conductor,
         started: str,
         ended: str,
-    ) -> dict[str, Any]:
+    ) -> SessionResult:
         results = made.paradigm.results()
         trials = results.pop("trials", [])
         # A speller decodes targets and other flashes, and decides for letters.
@@ -429,7 +430,8 @@ class Engine:
         sheet = getattr(self._model, "sheet", None)
         tally = counter.tally.to_dict()
         shown = {"paradigm", "name", "classes", "confusion", "n_trials", "n_correct", "n_undecided"}
-        return {
+        values = {
+            "version": VERSION,
             "title": title_of(self.config.session.name, made.paradigm),
             "bcikit": installed_versions().get("bcikit", ""),
             "ended": ended,
@@ -463,6 +465,7 @@ class Engine:
             "safety": summary,
             "versions": installed_versions(),
         }
+        return cast(SessionResult, values)
 
     def _report(self, folder: Path, result: Result) -> None:
         self.progress("Writing the report", 0, 1)
