@@ -8,3 +8,4 @@ const modules = ["bcikit-client.js", "flicker.js", "presenter.js", "stimuli.js"]
 mkdirSync(dist, { recursive: true });
 for (const name of modules) copyFileSync(new URL(name, web), new URL(name, dist));
 writeFileSync(new URL("index.js", dist), modules.map((name) => `export * from "./${name}";\n`).join(""));
+copyFileSync(new URL("../../LICENSE", here), new URL("LICENSE", here));

@@ -80,6 +80,21 @@ export class FrameClock {
 
 export function luminance(frame: number, frequency: number, refresh: number, phase: number, depth: number): number;
 
+export interface FlickerTarget {
+  item: string;
+  frequency: number;
+  phase: number;
+}
+
+/** One flicker from its first frame to its last, with a record of what was shown when. */
+export class Flicker {
+  constructor(targets: FlickerTarget[], refresh: number, depth: number);
+  targets: FlickerTarget[];
+  /** Luminance of each target in the frame at `time` (seconds). */
+  levels(time: number): number[];
+  report(hostOffset: number | null): Record<string, unknown>;
+}
+
 export const DELAY: number;
 
 export class Presenter {

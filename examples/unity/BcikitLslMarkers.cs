@@ -1,4 +1,6 @@
 // Sends stimulus markers in the grammar of BCI Essentials at the end of the frame that showed them, and reads commands.
+// As a part of the package only where LSL4Unity is installed (the defines are in org.bcikit.unity.asmdef).
+#if !BCIKIT_PACKAGE || BCIKIT_LSL
 using System;
 using System.Collections;
 using System.Globalization;
@@ -128,3 +130,4 @@ public sealed class BcikitLslMarkers : MonoBehaviour
         return string.Join(",", values.Select(value => value.ToString(null, CultureInfo.InvariantCulture)));
     }
 }
+#endif

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 
 from bcikit.acquisition.marker_grammar import event_of
 from bcikit.outputs import open_output
-from bcikit.signal import Command, HostClock
+from bcikit.signal import Command, Event, HostClock
 
 ROOT = Path(__file__).parents[2]
 CLIENT = ROOT / "clients" / "csharp" / "BcikitReceiver.cs"
@@ -49,7 +50,8 @@ def client(tmp_path_factory):
 def unity(tmp_path_factory):
     here = sorted(Path(__file__).with_name("unity").glob("*.cs"))
     scripts = sorted((ROOT / "examples" / "unity").glob("*.cs"))
-    return compiled(tmp_path_factory.mktemp("unity"), "Stage.exe", CLIENT, *scripts, *here)
+    clients = [CLIENT.with_name(name) for name in ("BcikitReceiver.cs", "BcikitPresenter.cs", "BcikitLine.cs")]
+    return compiled(tmp_path_factory.mktemp("unity"), "Stage.exe", *clients, *scripts, *here)
 
 
 @contextmanager
@@ -250,3 +252,53 @@ def test_the_unity_script_finds_the_commands_and_finds_them_again(unity):
         "rest", "inlet some-commands", "rest", "rest", "close left_hand", "no inlet", "rest",
         "inlet some-commands", "rest", "close right_hand", "rest", "no inlet",
     ]  # fmt: skip
+
+
+def show(name, sample, **values):
+    event = Event(name=name, time=HostClock().now(), sample=sample, **values)
+    return {"type": "show", "time": event.time, "event": event.to_dict(), "scene": None}
+
+
+def test_unity_lights_any_object_and_sends_the_time_of_each_flip(unity):
+    pytest.importorskip("websockets")
+    token = "a-token-for-this-test"
+    with open_output(f"ws:127.0.0.1:0?screen=1&token={token}") as output:
+        came, said = [], []
+
+        def heard(kind, name=""):
+            deadline = HostClock().now() + 40.0
+            while HostClock().now() < deadline:
+                came.extend(output.heard())
+                found = [item for item in came if item["type"] == kind and item.get("name", "") == name]
+                if found:
+                    return found[-1]
+                time.sleep(0.02)
+            raise AssertionError(f"no {kind} {name}; came: {came}")
+
+        with running(unity, "stimuli", f"ws://127.0.0.1:{output.port}/ws?token={token}") as process:
+            hello = heard("hello")
+            while hello.get("refresh") is None:
+                came.clear()
+                hello = heard("hello")
+            assert (hello["client"], hello["display"], hello["delay"]) == ("unity", "unity", 0.1)
+            assert 20 < hello["refresh"] < 70
+            before = HostClock().now()
+            output.inform(show("stimulus/flash", 7, duration=0.3, data={"items": ["A"], "target": True}))
+            flip = heard("flip", "stimulus/flash")
+            assert flip["sample"] == 7
+            # The clock of another program, compared: not before its time, and not long after it.
+            assert before + 0.05 < flip["shown"] < before + 5.0
+            targets = [{"item": "up", "frequency": 5.0, "phase": 0.0}]
+            output.inform(show("stimulus/flicker", 9, duration=5.0, data={"targets": targets, "depth": 1.0}))
+            heard("flip", "stimulus/flicker")
+            assert len(heard("frames")["times"]) == 60
+            output.safe("stop")
+            output.close()
+            while (line := says(process)) != "gone":
+                said.append(line)
+    # Rest, a flash of A and rest again; a whole swing of the other object, and rest at the end (735 of 1000 is half
+    # of the light).
+    assert [line for line in said if line.startswith("A ")] == ["A 5", "A 10", "A 5"]
+    levels = [int(line.split()[1]) for line in said if line.startswith("up ")]
+    assert (levels[0], min(levels) <= 1, max(levels) >= 9) == (5, True, True)
+    assert said.count("asleep True") == 2

@@ -1,5 +1,6 @@
 // Turns the frames of the example scripts and prints what they do; see tests/paradigms/test_csharp.py.
 using System;
+using System.Collections.Generic;
 using System.Globalization;
 using System.Threading;
 using Bcikit;
@@ -14,6 +15,7 @@ internal static class Program
         // A machine on which 0.5 is written 0,5.
         Thread.CurrentThread.CurrentCulture = CultureInfo.GetCultureInfo("de-DE");
         if (arguments[0] == "hand") Hand(int.Parse(arguments[1], CultureInfo.InvariantCulture), arguments[2]);
+        else if (arguments[0] == "stimuli") Stimuli(arguments[1]);
         else Markers();
         return 0;
     }
@@ -40,6 +42,45 @@ internal static class Program
         }
         stage.Tell("OnDisable");
         Console.WriteLine("asleep " + animator.Seen("Closure").ToString(CultureInfo.InvariantCulture));
+    }
+
+    private static void Stimuli(string address)
+    {
+        var objects = new Dictionary<string, Renderer> { { "A", new Renderer() }, { "up", new Renderer() } };
+        var parts = new List<BcikitStimulus>();
+        foreach (KeyValuePair<string, Renderer> pair in objects)
+        {
+            var part = new BcikitStimulus();
+            var one = new Stage(part);
+            one.Fill("item", pair.Key);
+            one.Fill("shown", pair.Value);
+            parts.Add(part);
+        }
+        var script = new BcikitStimuli();
+        var stage = new Stage(script);
+        stage.Fill("address", address);
+        stage.Fill("stimuli", parts.ToArray());
+        stage.Tell("OnEnable");
+        var was = new Dictionary<string, int>();
+        bool linked = false;
+        while (!linked || script.Linked)
+        {
+            stage.Frame();
+            linked |= script.Linked;
+            foreach (KeyValuePair<string, Renderer> pair in objects)
+            {
+                // Light is told in tenths of the level that was meant.
+                int level = (int)Math.Round(10 * Math.Pow((pair.Value.Seen.r + 0.055) / 1.055, 2.4));
+                int before;
+                if (was.TryGetValue(pair.Key, out before) && before == level) continue;
+                was[pair.Key] = level;
+                Console.WriteLine(pair.Key + " " + level.ToString(CultureInfo.InvariantCulture));
+            }
+            Thread.Sleep(FrameTime);
+        }
+        stage.Tell("OnDisable");
+        foreach (Renderer shown in objects.Values) Console.WriteLine("asleep " + (shown.Seen.r > 0.73 && shown.Seen.r < 0.74));
+        Console.WriteLine("gone");
     }
 
     private static void Markers()

@@ -92,6 +92,61 @@ namespace UnityEngine
         public static float deltaTime { get; internal set; }
     }
 
+    public struct Color
+    {
+        public float r, g, b, a;
+
+        public Color(float r, float g, float b)
+        {
+            this.r = r;
+            this.g = g;
+            this.b = b;
+            a = 1f;
+        }
+
+        public Color gamma
+        {
+            get { return new Color(Curve(r), Curve(g), Curve(b)); }
+        }
+
+        private static float Curve(float level)
+        {
+            return level <= 0.0031308f ? 12.92f * level : 1.055f * (float)Math.Pow(level, 1 / 2.4) - 0.055f;
+        }
+    }
+
+    public sealed class Shader : Object
+    {
+        public static int PropertyToID(string name)
+        {
+            return name == "_Color" ? 1 : 2;
+        }
+    }
+
+    public sealed class MaterialPropertyBlock
+    {
+        internal readonly Dictionary<int, Color> Colours = new Dictionary<int, Color>();
+
+        public void SetColor(int id, Color value)
+        {
+            Colours[id] = value;
+        }
+    }
+
+    public class Renderer : Component
+    {
+        internal Color Seen;
+
+        public void GetPropertyBlock(MaterialPropertyBlock properties)
+        {
+        }
+
+        public void SetPropertyBlock(MaterialPropertyBlock properties)
+        {
+            Seen = properties.Colours[1];
+        }
+    }
+
     public class Animator : Behaviour
     {
         private static readonly List<string> Names = new List<string>();
