@@ -5,7 +5,6 @@ import os
 import sys
 from typing import Any
 
-from bcikit.paradigms.frames import Refresh
 from bcikit.presentation.layout import Viewing
 from bcikit.presentation.line import Line
 from bcikit.presentation.presenter import DELAY, Flip
@@ -66,8 +65,13 @@ def _run(line: Line, given: Any) -> int:
     # Whichever window has the keyboard: the session is stopped from this one, too.
     application.installEventFilter(SpaceStops(lambda: line.say({"type": "stop"}), window))
     window.place(given.place)
-    refresh: Refresh = view.show_.presenter.refresh
-    line.say({"type": "hello", "refresh": refresh.rate, "delay": given.delay, "display": display_name(view)})
+
+    def greet() -> None:
+        rate = view.measure_refresh()
+        line.say({"type": "hello", "refresh": rate, "delay": given.delay, "display": display_name(view)})
+
+    window.on_display = greet
+    greet()
 
     def follow() -> None:
         for message in line.take():
@@ -79,7 +83,8 @@ def _run(line: Line, given: Any) -> int:
 
     def report() -> None:
         if times:
-            line.say({"type": "frames", "refresh": refresh.rate, "times": times[:]})
+            rate = view.show_.presenter.refresh.rate
+            line.say({"type": "frames", "refresh": rate, "times": times[:]})
             times.clear()
 
     for period, action in ((4, follow), (round(1000 * REPORT), report)):

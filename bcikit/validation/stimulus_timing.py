@@ -128,6 +128,7 @@ def _show(
     from bcikit.paradigms.scene import Matrix, Scene
     from bcikit.presentation.presenter import Flip
     from bcikit.presentation.qt.view import SceneView, display_name
+    from bcikit.presentation.qt.window import PatientWindow
 
     application = QApplication.instance() or QApplication([])
     markers: list[float] = []
@@ -148,8 +149,9 @@ def _show(
             samples.append((chunk.times.copy(), chunk.data[:, columns[0]].copy()))
 
     window = SceneView(patch=True, on_flip=on_flip)
-    window.resize(1280, 720)
-    window.show()
+    # Where a session shows it: a correction is that of its display.
+    patient = PatientWindow(window)
+    patient.place("second")
     scene = Scene(name="timing", elements=(Matrix(rows=(("+",),)),))
     _tell(window, Event(name="phase/flash", time=HostClock().now()), scene)
     if source is not None:
@@ -167,7 +169,7 @@ def _show(
     pull()
     report = window.state()
     display = display_name(window)
-    window.close()
+    patient.close()
     application.processEvents()
     return report, markers, samples, display
 

@@ -1,9 +1,14 @@
 import json
+import time
+from typing import Any
 
 import numpy as np
 import pytest
 
+from bcikit.paradigms import make_paradigm
 from bcikit.presentation.timing import measure_timing
+from bcikit.session.flips import Flips
+from bcikit.signal import Chunk, HostClock, StreamInfo
 from bcikit.validation.stimulus_timing import judge, validate_timing
 
 FRAMES = {"frames": 990, "dropped": 5, "soa_sd": 0.0005}
@@ -28,21 +33,84 @@ def test_a_photodiode_gives_the_correction() -> None:
     assert values["tests"][2]["result"] == "PASS"
 
 
-def test_the_window_is_measured_without_a_photodiode(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
-    code = validate_timing(tmp_path / "out", n_stimuli=20, as_json=True)
+LAG = 0.03
+
+
+class Photodiode:
+    """A device whose only channel sees the patch of the window, and the light of its display comes late."""
+
+    def __init__(self, views: list[Any]) -> None:
+        self.info = StreamInfo(name="diode", sfreq=1000.0, ch_names=("photo",), ch_types=("misc",))
+        self.clock = HostClock()
+        self.views = views
+        self.taken = 0.0
+
+    def start(self) -> None:
+        self.taken = self.clock.now()
+
+    def pull(self, timeout: float) -> Chunk | None:
+        # A little late, as devices are: what was shown until then is known.
+        until = self.clock.now() - 0.2
+        times = np.arange(self.taken, until, 1e-3)
+        if not len(times):
+            return None
+        self.taken = float(times[-1]) + 1e-3
+        flips = [
+            flip.shown + LAG for flip in self.views[0].show_.presenter.flips if flip.event.name == "stimulus/flash"
+        ]
+        light = np.searchsorted(np.array(flips), times, side="right") % 2
+        return Chunk(light[:, None].astype(float), times, 0)
+
+    def close(self) -> None:
+        # What was shown last is still to come.
+        time.sleep(0.25)
+
+
+def test_what_a_photodiode_measures_is_what_the_next_session_on_this_display_goes_by(
+    tmp_path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bcikit.outputs import displays, open_output
+    from bcikit.presentation.qt import view
+    from bcikit.validation import stimulus_timing
+
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    monkeypatch.setattr(displays, "folder", lambda: tmp_path / "displays")
+    views: list[Any] = []
+
+    class Watched(view.SceneView):
+        def __init__(self, **values: Any) -> None:
+            super().__init__(**values)
+            views.append(self)
+
+    monkeypatch.setattr(view, "SceneView", Watched)
+    monkeypatch.setattr(stimulus_timing, "open_source", lambda address: Photodiode(views))
+    code = validate_timing(tmp_path / "out", source="brainflow:diode", photodiode="photo", n_stimuli=24, as_json=True)
     values = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
     assert code in (0, 1)
-    assert values["frames"]["n"] == 20
+    assert values["frames"]["n"] == 24
     assert values["frames"]["frames"] > 100
-    assert json.loads(capsys.readouterr().out)["correction_s"] is None
+    assert json.loads(capsys.readouterr().out)["correction_s"] == pytest.approx(LAG, abs=0.002)
+    # The patient's window of a session, in a process of its own, on the same display.
+    with open_output("screen:") as output:
+        deadline = time.monotonic() + 30.0
+        hello = None
+        while hello is None and time.monotonic() < deadline:
+            hello = next((item for item in output.heard() if item["type"] == "hello" and "display" in item), None)
+            time.sleep(0.02)
+    assert hello is not None
+    assert hello["display"] == values["kept_for"]["display"]
+    assert hello["correction"] == pytest.approx(LAG, abs=0.002)
+    flips = Flips(make_paradigm("p300-speller"), 250.0, 250.0)
+    flips.take(hello)
+    about = {"client": hello["client"], "name": "stimulus/flash", "sample": 7, "time": 1.0, "shown": 1.1}
+    flips.take({"type": "flip", **about})
+    assert flips.shift(7) == round((0.1 + hello["correction"]) * 250)
 
 
 def test_a_correction_is_kept_for_its_display_and_told_with_it(tmp_path, monkeypatch) -> None:
     from websockets.sync.client import connect
 
     from bcikit.outputs import displays, open_output
-    from bcikit.paradigms import make_paradigm
-    from bcikit.session.flips import Flips
 
     monkeypatch.setattr(displays, "folder", lambda: tmp_path)
     assert displays.correction_of("page", "browser 1920x1080") == 0.0

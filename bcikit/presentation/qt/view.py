@@ -1,6 +1,8 @@
 """The widget that shows a scene: the patient's own picture, and the small copy of it in the therapist's windows."""
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
@@ -18,6 +20,10 @@ from bcikit.signal import HostClock
 
 COPY_RATE = 15.0
 """Pictures a second of a copy: nobody's brain follows it."""
+MEASURED = 40
+"""Frames by which the rate is measured."""
+SLOWER = 0.1
+"""Share by which a machine may be slower than its display before that counts."""
 WARNING_TONE = (880.0, 0.4)
 
 
@@ -102,6 +108,24 @@ class SceneView(QWidget):
     def blank(self, *, blanked: bool = True) -> None:
         """Show nothing, or what there is again."""
         self.show_.blank(blanked=blanked)
+
+    def measure_refresh(self) -> float:
+        """Paint frames as fast as they go until the rate is known; return it, and keep it for what is locked to frames.
+
+        The display tells its rate; a machine that is slower than its display shows fewer, and that is what counts.
+        """
+        times: list[float] = []
+        while len(times) < MEASURED:
+            QApplication.processEvents()
+            now = self._clock.now()
+            if not times or now - times[-1] >= 0.9 / self._tick:
+                self.repaint()
+                times.append(self._clock.now())
+        told = self.show_.presenter.refresh.rate
+        seen = 1.0 / float(median(later - earlier for earlier, later in pairwise(times)))
+        if seen < (1.0 - SLOWER) * told:
+            self.show_.presenter.refresh = Refresh(max(seen, 1.0))
+        return self.show_.presenter.refresh.rate
 
     def heard(self) -> list[dict[str, Any]]:
         """Return what was sounded since the last call: name, time, and whether anything could be heard."""

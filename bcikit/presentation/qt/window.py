@@ -1,6 +1,8 @@
 """The patient's own window: on the second display where there is one, in a process of its own."""
 
-from PySide6.QtCore import QRect, Qt
+from collections.abc import Callable
+
+from PySide6.QtCore import QRect, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -26,9 +28,29 @@ class PatientWindow(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scene)
         self.resize(1280, 720)
+        self.on_display: Callable[[], None] = lambda: None
+        """Called when the window has come to another display."""
+        self._where = "window"
+        application = QGuiApplication.instance()
+        if isinstance(application, QGuiApplication):
+            application.screenRemoved.connect(self._again)
+            application.screenAdded.connect(self._again)
+
+    def _again(self, _: object) -> None:
+        """Take the place anew: a display was unplugged, or is there again; never on top of the therapist's windows."""
+        if self._where != "second" or not self.isVisible():
+            return
+        # Once Qt itself has moved it: a window that fills the screen would cover whatever is there.
+        QTimer.singleShot(0, self, self._settle)
+
+    def _settle(self) -> None:
+        self.showNormal()
+        self.place(self._where)
+        self.on_display()
 
     def place(self, where: str) -> None:
         """Take a place and show: one of `PLACES`."""
+        self._where = where
         screens = QGuiApplication.screens()
         if where == "second" and len(screens) > 1:
             self.setGeometry(screens[1].geometry())
