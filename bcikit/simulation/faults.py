@@ -1,5 +1,6 @@
 """Faults of a stream, injected into any source: what cables, radios and drivers do on a bad day."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -142,13 +143,26 @@ class FaultInjector(Source):
             listener(*words)
 
     def pull(self, timeout: float = 1.0) -> Chunk | None:
-        """Return what the wrapped source delivers, spoiled."""
-        if self._ready:
-            return self._ready.pop(0)
-        chunk = self.source.pull(timeout)
-        if chunk is None:
-            self._ready, self._stalled = self._stalled, []
-            return self._ready.pop(0) if self._ready else None
+        """Return what the wrapped source delivers, spoiled.
+
+        Where a fault takes a chunk away it goes on until the timeout. A stall of a source that is faster than life is
+        one silence a chunk: its time is that of the samples, and nobody waits for it.
+        """
+        begin = time.monotonic()
+        left = timeout
+        while not self._ready:
+            chunk = self.source.pull(left)
+            if chunk is None:
+                self._ready, self._stalled = self._stalled, []
+                break
+            self._take(chunk)
+            left = max(0.0, timeout - (time.monotonic() - begin))
+            if left == 0.0 or (self._stalled and not self.live):
+                break
+        return self._ready.pop(0) if self._ready else None
+
+    def _take(self, chunk: Chunk) -> None:
+        """Put what is left of a chunk where it can be given, or hold it back."""
         if self._origin is None:
             self._origin = chunk.first_sample
         for fault in self.faults:
@@ -157,10 +171,9 @@ class FaultInjector(Source):
         pieces = self._spoil(chunk)
         if self._stalls(chunk):
             self._stalled += pieces
-            return None
+            return
         self._ready += [*self._stalled, *pieces]
         self._stalled = []
-        return self._ready.pop(0) if self._ready else None
 
     def _seconds(self, sample: int) -> float:
         return (sample - (self._origin or 0)) / self.info.sfreq

@@ -102,3 +102,10 @@ def test_the_simulated_user_hears_through_the_injector():
 def test_bad_faults_are_refused(text):
     with pytest.raises(ArgumentError):
         _faulty(text)
+
+
+def test_a_pull_goes_on_over_what_is_dropped():
+    with open_source("dut:faults?do=drop@0.2~1&source=sim:rest?seed=1") as source:
+        chunks = [source.pull(2.0) for _ in range(40)]
+    assert None not in chunks
+    assert max(chunk.health.lost for chunk in chunks) == round(source.info.sfreq)
