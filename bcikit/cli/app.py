@@ -1,15 +1,13 @@
 """The `bcikit` command: puts the groups of commands together and turns errors into one clear line."""
 
-import io
 import sys
-import warnings
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import bcikit
-from bcikit.signal import BciError, DoubtWarning
+from bcikit.signal import BciError, gathered_doubts
 
 COMMAND_MODULES = (
     "doctor",
@@ -72,10 +70,6 @@ for _name in COMMAND_MODULES:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 the thing checked fails, 2 bad input or set-up."""
-    for stream in (sys.stdout, sys.stderr):
-        # A console that lacks a letter of a name must not turn work that is done into an error.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     if debug:
@@ -84,21 +78,12 @@ def main() -> None:
     _patient_streams()
     doubts: list[str] = []
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("always", DoubtWarning)
-            shown = warnings.showwarning
-
-            def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
-                if issubclass(category, DoubtWarning):
-                    doubts.append(str(message))
-                else:
-                    shown(message, category, *rest)
-
-            warnings.showwarning = show  # type: ignore[assignment]
+        with gathered_doubts() as doubts:
             app(args=arguments, prog_name="bcikit")
     except BciError as error:
         if debug:
             raise
+        _say(doubts)
         typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
@@ -120,5 +105,5 @@ def _patient_streams() -> None:
 
 
 def _say(doubts: list[str]) -> None:
-    for text in dict.fromkeys(doubts):
+    for text in doubts:
         typer.secho(f"doubt: {text}", fg=typer.colors.YELLOW, err=True)

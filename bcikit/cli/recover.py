@@ -16,20 +16,24 @@ def register(app: typer.Typer) -> None:
         *,
         json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     ) -> None:
-        """Close the files of a session that a crash, a full or a damaged disk left; the originals stay beside them."""
+        """Close the files of a session that a crash, a full or a damaged disk left; the originals stay beside them.
+
+        Ends with 1 if samples within the recording are lost.
+        """
         from bcikit.recording import recover as run
 
         found = run(folder)
         if json:
             typer.echo(jsonlib.dumps(found.to_dict()))
-            return
-        if not found.needed:
+        elif not found.needed:
             typer.echo(f"{folder} was closed properly ({found.status}); nothing to do.")
-            return
-        typer.echo(f"{folder} is recovered: {found.n_samples} samples, {found.seconds:.1f} s.")
-        for name, size in found.removed.items():
-            typer.echo(f"  {name}: {size} bytes were not whole and are left out.")
+        else:
+            typer.echo(f"{folder} is recovered: {found.n_samples} samples, {found.seconds:.1f} s.")
+            for name, size in found.removed.items():
+                typer.echo(f"  {name}: {size} bytes were not whole and are left out.")
+            if found.lost_samples:
+                typer.echo(f"  {found.lost_samples} samples within the recording are lost; the gaps are marked in it.")
+            for name, kept in found.originals.items():
+                typer.echo(f"  {name} as it was is kept as {kept}.")
         if found.lost_samples:
-            typer.echo(f"  {found.lost_samples} samples within the recording are lost; the gaps are marked in it.")
-        for name, kept in found.originals.items():
-            typer.echo(f"  {name} as it was is kept as {kept}.")
+            raise typer.Exit(1)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bcikit.signal.event import Event, label_of, marks_bad
     from bcikit.signal.health import DISCONTINUITY, Bad, Flag, Health
     from bcikit.signal.info import CHANNEL_TYPES, Capabilities, StreamInfo
-    from bcikit.signal.notes import DoubtWarning, Note
+    from bcikit.signal.notes import DoubtWarning, Note, gathered_doubts
     from bcikit.signal.recording import Recording
     from bcikit.signal.ring import Ring
     from bcikit.signal.units import MICROVOLT, is_other, is_voltage, microvolts_per
@@ -50,6 +50,7 @@ _WHERE = {
     "DataError": "errors",
     "Decision": "decision",
     "DoubtWarning": "notes",
+    "gathered_doubts": "notes",
     "Event": "event",
     "Flag": "health",
     "Health": "health",
@@ -118,6 +119,7 @@ __all__ = [
     "check_int",
     "check_range",
     "concatenate",
+    "gathered_doubts",
     "install_hint",
     "is_other",
     "is_voltage",

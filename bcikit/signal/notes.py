@@ -1,5 +1,8 @@
 """Note: what a reader found, changed or could not decide about a recording."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,3 +35,21 @@ class Note:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
         return {"code": self.code, "text": self.text, "doubt": self.doubt, "count": self.count}
+
+
+@contextmanager
+def gathered_doubts() -> Iterator[list[str]]:
+    """Collect the doubts that are warned of in the block, each once, instead of showing them as warnings."""
+    found: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DoubtWarning)
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+            if not issubclass(category, DoubtWarning):
+                shown(message, category, *rest)
+            elif str(message) not in found:
+                found.append(str(message))
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield found

@@ -14,7 +14,7 @@ from bcikit.presentation.qt.keys import SpaceStops
 from bcikit.presentation.qt.window import rest
 from bcikit.session.running import find_running
 from bcikit.session.ticket import Ticket
-from bcikit.signal import BciError
+from bcikit.signal import BciError, gathered_doubts
 from bcikit.signal.address import Address
 from bcikit.ui import theme as themes
 from bcikit.ui import words
@@ -196,7 +196,15 @@ def _session() -> SessionLink:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the viewer until its window is closed and return the exit code."""
+    """Run the viewer until its window is closed and return the exit code: 1 where what it showed is in doubt."""
+    with gathered_doubts() as doubts:
+        code = _run(arguments)
+    for doubt in doubts:
+        print(f"doubt: {doubt}", file=sys.stderr)  # noqa: T201 - a program's own output
+    return code or (1 if doubts else 0)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = parse(sys.argv[1:] if arguments is None else arguments)
     if options.session:
         give_way()
