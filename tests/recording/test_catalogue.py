@@ -69,7 +69,7 @@ def test_rules_that_break_more_often_than_before_are_told(
     for number, losses in enumerate((1, 0, 2, 30)):
         folder = _session(tmp_path / f"s{number}", info)
         safety = {"duration_s": 1800.0, "rules": {"H-LOSS": losses, "Q-EMG": 3}, "activations": 20, "stops": []}
-        (folder / "result.json").write_text(json.dumps({"safety": safety}))
+        (folder / "result.json").write_text(json.dumps({"ended": "finished", "n_trials": 0, "safety": safety}))
         catalogue.add_session("P01", folder)
     (_session(tmp_path / "damaged", info) / "result.json").write_text("[1, 2")
     catalogue.add_session("P01", tmp_path / "damaged")
