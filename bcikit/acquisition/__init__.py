@@ -11,8 +11,10 @@ from bcikit.signal.address import Address
 
 if TYPE_CHECKING:
     from bcikit.acquisition.devices import Device, reachable_devices
+    from bcikit.acquisition.driver import Block, DriverSource, Link
     from bcikit.acquisition.file import FileSource, read_address, read_recording, standard_names
     from bcikit.acquisition.formats import Format, Reading
+    from bcikit.acquisition.live import Reconnect
     from bcikit.acquisition.marked import MarkedSource
     from bcikit.acquisition.outlet import LslOutlet, LslTextOutlet
     from bcikit.acquisition.player import Player
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from bcikit.acquisition.trust import TimeTrust
 
 _WHERE = {
+    "Block": "driver",
+    "DriverSource": "driver",
+    "Link": "driver",
+    "Reconnect": "live",
     "Device": "devices",
     "FileSource": "file",
     "Format": "formats",
@@ -40,10 +46,13 @@ _WHERE = {
 
 __all__ = [
     "Address",
+    "Block",
     "Device",
+    "DriverSource",
     "FileSource",
     "Format",
     "Interactive",
+    "Link",
     "LslOutlet",
     "LslTextInlet",
     "LslTextOutlet",
@@ -51,6 +60,7 @@ __all__ = [
     "Player",
     "Pulse",
     "Reading",
+    "Reconnect",
     "Source",
     "StreamStatus",
     "SynchronisedSource",

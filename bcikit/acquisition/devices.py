@@ -6,6 +6,7 @@ from typing import Any
 
 from bcikit.acquisition.lsl_library import lsl
 from bcikit.acquisition.lsl_resolve import tell_apart
+from bcikit.plugins import plugins
 from bcikit.signal.address import Address
 
 
@@ -42,14 +43,17 @@ class Device:
 
 
 def reachable_devices(*, wait: float = 1.0) -> list[Device]:
-    """Return the LSL streams on the network, the serial ports of this machine, and the synthetic board.
+    """Return the LSL streams on the network, the serial ports, the synthetic board, and what plug-ins find.
+
+    A source of another package is asked where the object behind its entry point has an attribute ``discover``: a
+    function that takes the seconds it may wait and returns a list of `Device`.
 
     Parameters
     ----------
     wait : float
         Seconds to listen for LSL streams.
     """
-    return [*_lsl_streams(wait), *_serial_ports(), *_simulated()]
+    return [*_lsl_streams(wait), *_serial_ports(), *_simulated(), *_of_plugins(wait)]
 
 
 def _lsl_streams(wait: float) -> list[Device]:
@@ -108,3 +112,17 @@ def _simulated() -> list[Device]:
             detail="16 channels, 250 Hz; sines, not EEG, for trying out",
         )
     ]
+
+
+def _of_plugins(wait: float) -> list[Device]:
+    """Return what sources of other packages find; one that fails is a row that says why."""
+    found: list[Device] = []
+    for plugin in plugins("sources"):
+        if plugin.shipped:
+            continue
+        try:
+            discover = getattr(plugin.load(), "discover", None)
+            found += [] if discover is None else list(discover(wait))
+        except Exception as error:  # noqa: BLE001 - a stranger's code; the others are listed all the same
+            found.append(Device(address=f"{plugin.name}:", what="cannot be asked", detail=f"{plugin.package}: {error}"))
+    return found

@@ -294,3 +294,16 @@ class _Attempt:
             self.error = error
         finally:
             self.done.set()
+
+
+def changed(before: StreamInfo, after: StreamInfo) -> list[str]:
+    """Return in words what differs between two descriptions so that one must not be mapped onto the other."""
+    found = []
+    if after.n_channels != before.n_channels:
+        found.append(f"number of channels ({before.n_channels}, now {after.n_channels})")
+    elif after.ch_names != before.ch_names:
+        pairs = [f"{a} is now {b}" for a, b in zip(before.ch_names, after.ch_names, strict=True) if a != b]
+        found.append(f"set of channel names ({', '.join(pairs[:4])})")
+    if after.sfreq != before.sfreq:
+        found.append(f"sampling rate ({before.sfreq:g} Hz, now {after.sfreq:g} Hz)")
+    return found

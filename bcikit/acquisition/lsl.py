@@ -13,7 +13,7 @@ from bcikit.acquisition.assembler import Assembler
 from bcikit.acquisition.clock_model import Stamps
 from bcikit.acquisition.counter import PacketCounter
 from bcikit.acquisition.foreign import StampMap
-from bcikit.acquisition.live import LiveSource, Reconnect
+from bcikit.acquisition.live import LiveSource, Reconnect, changed
 from bcikit.acquisition.lsl_library import lsl
 from bcikit.acquisition.lsl_meta import read_info
 from bcikit.acquisition.lsl_pull import BlockPuller
@@ -284,16 +284,3 @@ class LslSource(LiveSource):
         if inlet is not None:
             with contextlib.suppress(Exception):
                 inlet.close_stream()
-
-
-def changed(before: StreamInfo, after: StreamInfo) -> list[str]:
-    """Return in words what differs between two descriptions so that one must not be mapped onto the other."""
-    found = []
-    if after.n_channels != before.n_channels:
-        found.append(f"number of channels ({before.n_channels}, now {after.n_channels})")
-    elif after.ch_names != before.ch_names:
-        pairs = [f"{a} is now {b}" for a, b in zip(before.ch_names, after.ch_names, strict=True) if a != b]
-        found.append(f"set of channel names ({', '.join(pairs[:4])})")
-    if after.sfreq != before.sfreq:
-        found.append(f"sampling rate ({before.sfreq:g} Hz, now {after.sfreq:g} Hz)")
-    return found

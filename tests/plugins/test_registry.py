@@ -101,3 +101,34 @@ def test_an_unknown_name_says_what_is_near() -> None:
         plugins.names("output")
     with pytest.raises(ArgumentError, match="Did you mean 'serial'"):
         open_output("serail:/dev/ttyUSB0")
+
+
+SOURCE = """
+from bcikit.acquisition import Device
+
+def open_lab(address):
+    raise NotImplementedError
+
+def discover(wait):
+    return [Device(address="lab:7", what="amplifier", detail="number 7")]
+
+open_lab.discover = discover
+
+def open_torn(address):
+    raise NotImplementedError
+
+def torn(wait):
+    raise RuntimeError("no licence")
+
+open_torn.discover = torn
+"""
+
+
+def test_devices_of_a_stranger_are_listed_and_one_that_fails_says_why(stranger: Callable[[str, str], None]) -> None:
+    stranger("[bcikit.sources]\nlab = stranger_module:open_lab\ntorn = stranger_module:open_torn\n", SOURCE)
+    shown = CliRunner().invoke(app, ["devices", "--wait", "0.1", "--json"])
+    assert shown.exit_code == 0
+    rows = {row["address"]: row for row in json.loads(shown.stdout)}
+    assert rows["lab:7"]["what"] == "amplifier"
+    assert rows["torn:"]["what"] == "cannot be asked"
+    assert "no licence" in rows["torn:"]["detail"]

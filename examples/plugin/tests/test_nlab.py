@@ -94,3 +94,11 @@ def test_a_file_of_its_format_is_read_by_content_and_imported(tmp_path: Path):
     done = run("import", str(file), "--out", str(tmp_path / "session"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nlab" in run("import", "--list-formats").stdout
+
+
+def test_its_device_is_found():
+    from bcikit.acquisition import reachable_devices
+
+    assert [device.what for device in reachable_devices(wait=0.1) if device.address.startswith("nlab:")] == [
+        "laboratory"
+    ]

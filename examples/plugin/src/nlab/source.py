@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bcikit.acquisition import Source
+from bcikit.acquisition import Device, Source
 from bcikit.signal import Address, Chunk, Command, Decision, Event, Flag, Health, SourceError, StreamInfo, Verdict
 
 SFREQ = 200.0
@@ -15,6 +15,14 @@ def open_nlab(address: Address) -> "NlabSource":
     return NlabSource(
         seed=int(address.number("seed", 0, low=0)), minutes=address.number("minutes", 20.0, low=0.1, high=600.0)
     )
+
+
+def discover(wait: float) -> list[Device]:  # noqa: ARG001 - it is always there
+    """Return what ``bcikit devices`` lists of this package."""
+    return [Device(address="nlab:?seed=1", what="laboratory", detail="3 channels, 200 Hz", n_channels=3, sfreq=SFREQ)]
+
+
+open_nlab.discover = discover  # type: ignore[attr-defined]
 
 
 class NlabSource(Source):

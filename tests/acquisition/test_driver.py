@@ -1,0 +1,196 @@
+"""A maker's own device: read over a socket, with the clock, the losses and the way back of every live source."""
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from bcikit.acquisition import Block, DriverSource, Link, Reconnect, Source
+from bcikit.signal import Chunk, HostClock, SourceError, StreamChangedError, StreamInfo
+from bcikit.testing import SourceConformance
+
+SFREQ = 250.0
+PACKET = struct.Struct("<B2f")
+
+
+class Amplifier:
+    """Sends numbered packets of two channels to whoever connects; some are never sent."""
+
+    def __init__(self, *, lose: range = range(0), cut_at: int | None = None) -> None:
+        self._lose, self._cut_at, self.skip = lose, cut_at, 0
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._over = threading.Event()
+        self.port = self._server.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        self._begin = time.monotonic()
+
+    def _serve(self) -> None:
+        number = 0
+        while not self._over.is_set():
+            try:
+                client, _ = self._server.accept()
+            except OSError:
+                return
+            with client:
+                try:
+                    while not self._over.is_set():
+                        due = int((time.monotonic() - self._begin) * SFREQ)
+                        for n in range(number, due):
+                            if self.skip > 0:
+                                self.skip -= 1
+                            elif n not in self._lose:
+                                client.sendall(PACKET.pack(n % 256, n % 1000, 10 * np.sin(n / 5)))
+                        number = max(number, due)
+                        if self._cut_at is not None and number >= self._cut_at:
+                            self._cut_at = None
+                            break
+                        time.sleep(0.02)
+                except OSError:
+                    continue
+
+    def close(self) -> None:
+        self._over.set()
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        self._thread.join(5)
+
+
+class TcpLink(Link):
+    """The driver that a maker writes: bytes to microvolts."""
+
+    def __init__(self, port: int, channels: tuple[str, ...] = ("C3", "C4")) -> None:
+        self.info = StreamInfo(name="amp", sfreq=SFREQ, ch_names=channels)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self._rest = b""
+
+    def read(self, timeout: float) -> Block | None:
+        self._socket.settimeout(max(timeout, 0.001))
+        try:
+            got = self._socket.recv(65536)
+        except TimeoutError:
+            return None
+        if not got:
+            raise ConnectionResetError("the device hung up")
+        self._rest += got
+        whole = len(self._rest) // PACKET.size * PACKET.size
+        rows = np.array(list(PACKET.iter_unpack(self._rest[:whole])), dtype=np.float64).reshape(-1, 3)
+        self._rest = self._rest[whole:]
+        return Block(data=rows[:, 1:], counter=rows[:, 0])
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def amplifier() -> Iterator[Amplifier]:
+    device = Amplifier()
+    yield device
+    device.close()
+
+
+def _samples(source: DriverSource, count: int) -> list[Chunk]:
+    chunks: list[Chunk] = []
+    end = time.monotonic() + 30
+    while sum(chunk.n_times for chunk in chunks) < count and time.monotonic() < end:
+        if (chunk := source.pull(0.5)) is not None:
+            chunks.append(chunk)
+    return chunks
+
+
+class TestDriverSource(SourceConformance):
+    """It keeps the contract of every source."""
+
+    @pytest.fixture(autouse=True)
+    def _device(self, amplifier: Amplifier) -> None:
+        self._amplifier = amplifier
+
+    def open(self) -> Source:
+        return DriverSource(lambda: TcpLink(self._amplifier.port), modulus=256)
+
+    def lose(self, source: Source, n: int) -> bool:
+        self._amplifier.skip += n
+        return True
+
+
+def test_losses_are_counted_by_the_counter() -> None:
+    device = Amplifier(lose=range(100, 137))
+    try:
+        with DriverSource(lambda: TcpLink(device.port), modulus=256) as source:
+            chunks = _samples(source, 400)
+            status = source.status()
+    finally:
+        device.close()
+    assert status.lost == 37
+    assert status.stamps == "counter"
+    assert sum(chunk.health.lost for chunk in chunks) == 37
+    values = np.concatenate([chunk.data[:, 0] for chunk in chunks])
+    at = np.concatenate([chunk.first_sample + np.arange(chunk.n_times) for chunk in chunks])
+    assert np.ptp((values - at) % 1000) == 0, "every sample stands at its number"
+    assert abs(chunks[-1].times[-1] - HostClock().now()) < 5.0
+
+
+def test_a_link_that_breaks_is_had_back_and_nothing_is_lost_unseen() -> None:
+    device = Amplifier(cut_at=150)
+    try:
+        with DriverSource(
+            lambda: TcpLink(device.port), modulus=256, reconnect=Reconnect(first=0.05, give_up=20)
+        ) as source:
+            chunks = _samples(source, 400)
+            events = [event.name for event in source.pull_events()]
+            status = source.status()
+    finally:
+        device.close()
+    assert status.reconnects == 1
+    assert "stream/reconnected" in events
+    values = np.concatenate([chunk.data[:, 0] for chunk in chunks])
+    at = np.concatenate([chunk.first_sample + np.arange(chunk.n_times) for chunk in chunks])
+    assert np.ptp((values - at) % 1000) == 0
+
+
+def test_a_device_that_comes_back_as_another_is_refused() -> None:
+    device = Amplifier(cut_at=60)
+    names = iter([("C3", "C4"), ("O1", "O2")])
+    try:
+        with (
+            DriverSource(
+                lambda: TcpLink(device.port, next(names)), modulus=256, reconnect=Reconnect(first=0.05)
+            ) as source,
+            pytest.raises(StreamChangedError, match="O1"),
+        ):
+            _samples(source, 1000)
+    finally:
+        device.close()
+
+
+@pytest.mark.parametrize(
+    ("block", "says"),
+    [
+        (Block(data=np.zeros((5, 3))), r"\(n, 2\) is expected"),
+        (Block(data=np.zeros((5, 2)), counter=np.arange(5.0)), "modulus="),
+        (Block(data=np.zeros((5, 2)), stamps=np.arange(5.0)), "stamped="),
+    ],
+)
+def test_a_block_that_is_something_else_is_refused(block: Block, says: str) -> None:
+    class Wrong(Link):
+        info = StreamInfo(name="amp", sfreq=SFREQ, ch_names=("C3", "C4"))
+
+        def read(self, timeout: float) -> Block:
+            return block
+
+        def close(self) -> None:
+            pass
+
+    with DriverSource(Wrong) as source, pytest.raises(SourceError, match=says):
+        source.pull(0.2)
+
+
+def test_a_device_that_is_not_there_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(SourceError, match="cannot be opened"):
+        DriverSource(lambda: TcpLink(port))
