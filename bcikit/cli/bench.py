@@ -14,6 +14,7 @@ from bcikit.signal import ArgumentError, BciError, check_choice
 TOPICS = (
     "acquisition",
     "decoding",
+    "evaluation",
     "files",
     "processing",
     "safety",

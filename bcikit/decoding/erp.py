@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bcikit.decoding.estimator import Decoder
 from bcikit.decoding.linear import linear_scores
-from bcikit.decoding.spd import covariances, function_of, mean_riemann, rank_projection, upper
+from bcikit.decoding.spd import covariances, function_of, mean_riemann, rank_projection, tangent_vectors
 from bcikit.decoding.toeplitz import ToeplitzLda
 from bcikit.signal import check_choice, check_int, check_range
 
@@ -139,7 +139,7 @@ class ErpTangent(Decoder):
         return covariances(np.concatenate([prototype, filtered], axis=1), self.estimator)
 
     def _tangent(self, matrices: Array) -> Array:
-        return upper(function_of(self.whitener_ @ matrices @ self.whitener_, "log"))
+        return tangent_vectors(matrices, self.whitener_)
 
 
 class ErpStack(Decoder):

@@ -1,14 +1,14 @@
 """Filter-bank common spatial patterns with features chosen by mutual information."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from bcikit.decoding.estimator import Decoder
 from bcikit.decoding.linear import linear_scores
-from bcikit.decoding.spd import Array, covariances, rank_projection
+from bcikit.decoding.riemann import CovarianceDecoder
+from bcikit.decoding.spd import Array, covariances
 from bcikit.decoding.ssvep.subbands import SubBands
 from bcikit.signal import check_int
 
@@ -16,7 +16,50 @@ BANDS = tuple((float(low), float(low + 4)) for low in range(4, 40, 4))
 """Hz, Ang et al. 2008: nine bands of 4 Hz from 4 to 40 Hz."""
 
 
-class FbCsp(Decoder):
+class BandCovarianceDecoder(CovarianceDecoder):
+    """Base of decoders on one covariance a frequency band of a window.
+
+    Sub-bands are bins of the window's Fourier transform. A narrow band of a short window has few degrees of freedom;
+    shrinkage keeps the matrices positive.
+    """
+
+    any_length: ClassVar[bool] = False
+    sfreq: float
+    bands: Sequence[tuple[float, float]]
+    n_filters: int
+    filters_: Array
+
+    def _matrix_settings(self) -> tuple[Any, ...]:
+        return (float(self.sfreq), self._edges())
+
+    def _edges(self) -> list[tuple[float, float]]:
+        return [(float(low), float(high)) for low, high in self.bands if high < self.sfreq / 2]
+
+    def _matrices(self, data: Array) -> Array:
+        parts = SubBands(self._edges(), sfreq=self.sfreq)(data)
+        if self.projection_ is not None:
+            parts = self.projection_ @ parts
+        return covariances(parts, "oas")
+
+    def _spatial_filters(self, matrices: Array, index: NDArray[np.intp]) -> Array:
+        """Return CSP filters of each band, shape (n_bands, n_filters, n_channels)."""
+        from pyriemann.spatialfilters import CSP
+
+        check_int("n_filters", self.n_filters, low=1)
+        filters = []
+        for band in matrices.swapaxes(0, 1):
+            scaled = band / np.trace(band, axis1=1, axis2=2)[:, None, None]
+            filters.append(CSP(nfilter=min(self.n_filters, band.shape[1])).fit(scaled, index).filters_)
+        return np.stack(filters)
+
+    def _features(self, matrices: Array) -> Array:
+        """Return log powers of the filtered bands, shape (n_epochs, n_bands * n_filters)."""
+        powers = np.einsum("bfc,nbcd,bfd->nbf", self.filters_, matrices, self.filters_, optimize=True)
+        logs: Array = np.log(powers).reshape(len(matrices), -1)
+        return logs
+
+
+class FbCsp(BandCovarianceDecoder):
     """Filter-bank common spatial patterns.
 
     Ang et al. 2008 (IJCNN) and 2012 (Front Neurosci 6:39): CSP in each band, the features with the most mutual
@@ -53,45 +96,20 @@ class FbCsp(Decoder):
         self.n_features = n_features
         self.seed = seed
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from trials."""
-        from pyriemann.spatialfilters import CSP
+    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp], weights: Array | None) -> None:  # noqa: ARG002
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
         from sklearn.feature_selection import mutual_info_classif
 
-        check_int("n_filters", self.n_filters, low=1)
         check_int("n_features", self.n_features, low=1)
-        data, index = self._begin(X, y)
-        self.projection_ = rank_projection(np.einsum("nct,ndt->cd", data, data))
-        matrices = self._matrices(data)
-        filters = []
-        for band in matrices.swapaxes(0, 1):
-            scaled = band / np.trace(band, axis1=1, axis2=2)[:, None, None]
-            filters.append(CSP(nfilter=min(self.n_filters, band.shape[1])).fit(scaled, index).filters_)
-        self.filters_ = np.stack(filters)
+        self.filters_ = self._spatial_filters(matrices, index)
         features = self._features(matrices)
         information = mutual_info_classif(features, index, random_state=self.seed)
         self.chosen_ = self._with_partners(np.argsort(information)[::-1][: self.n_features])
         self.classifier_ = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
         self.classifier_.fit(features[:, self.chosen_], index)
-        return self
 
-    def _scores(self, data: Array) -> Array:
-        features = self._features(self._matrices(data))
-        return linear_scores(self.classifier_, features[:, self.chosen_])
-
-    def _matrices(self, data: Array) -> Array:
-        edges = [(float(low), float(high)) for low, high in self.bands if high < self.sfreq / 2]
-        parts = SubBands(edges, sfreq=self.sfreq)(data)
-        if self.projection_ is not None:
-            parts = self.projection_ @ parts
-        # A narrow band of a short window has few degrees of freedom; shrinkage keeps the matrices positive.
-        return covariances(parts, "oas")
-
-    def _features(self, matrices: Array) -> Array:
-        powers = np.einsum("bfc,nbcd,bfd->nbf", self.filters_, matrices, self.filters_, optimize=True)
-        logs: Array = np.log(powers).reshape(len(matrices), -1)
-        return logs
+    def _score_matrices(self, matrices: Array) -> Array:
+        return linear_scores(self.classifier_, self._features(matrices)[:, self.chosen_])
 
     def _with_partners(self, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
         """Add to each feature the other one of its pair: pyRiemann sorts filters so that pairs are neighbours."""

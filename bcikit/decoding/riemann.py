@@ -1,6 +1,7 @@
 """Motor-imagery decoders on covariance matrices: CSP, tangent space, minimum distance to mean."""
 
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,10 +15,40 @@ from bcikit.decoding.spd import (
     mean_riemann,
     rank_projection,
     squared_distances,
+    tangent_vectors,
     unupper,
-    upper,
 )
-from bcikit.signal import ArgumentError, check_choice, check_int
+from bcikit.signal import ArgumentError, DataError, check_choice, check_int
+
+
+class RankError(DataError):
+    """Trials lack rank, so that what was prepared of each alone does not serve."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Prepared:
+    """What of trials is the same in whichever fold they are.
+
+    Attributes
+    ----------
+    matrices : ndarray, shape (n_trials, ..., n, n)
+        Covariances as the decoder takes them.
+    power : ndarray, shape (n_trials, m, m)
+        ``X X' / n``, from which the rank of any set of trials is known.
+    n_channels, n_times : int
+        Of the trials.
+    """
+
+    matrices: Array
+    power: Array
+    n_channels: int
+    n_times: int
+
+    def take(self, index: NDArray[np.bool_] | NDArray[np.intp]) -> "Prepared":
+        """Return that of some of the trials."""
+        return Prepared(
+            matrices=self.matrices[index], power=self.power[index], n_channels=self.n_channels, n_times=self.n_times
+        )
 
 
 class CovarianceDecoder(Decoder):
@@ -33,11 +64,10 @@ class CovarianceDecoder(Decoder):
     """
 
     projection_: Array | None
+    any_length: ClassVar[bool] = True  # a covariance does not depend on how many samples made it
 
     def __init__(self, *, estimator: str = "oas") -> None:
         self.estimator = estimator
-
-    any_length = True  # a covariance does not depend on how many samples made it
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn from trials.
@@ -53,9 +83,7 @@ class CovarianceDecoder(Decoder):
 
     def _fit_epochs(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
         data, index, weights = self._begin_weighted(X, y, sample_weight)
-        flat = self._augment(data)
-        pooled = np.einsum("nct,ndt->cd", flat, flat) / (flat.shape[0] * flat.shape[2])
-        self.projection_ = rank_projection(pooled)
+        self.projection_ = rank_projection(covariances(self._augment(data), "scm").mean(axis=0))
         self._fit_matrices(self._matrices(data), index, weights)
         return self
 
@@ -65,6 +93,45 @@ class CovarianceDecoder(Decoder):
     def matrices(self, X: ArrayLike) -> Array:
         """Return the covariance of each epoch as the decoder sees it, shape ``(n_epochs, rank, rank)``."""
         return self._matrices(self._check(X))
+
+    def preparation(self) -> str:
+        """Return a name of what `prepare` computes: decoders with the same name can share it."""
+        kind = type(self)
+        made = (kind._augment.__module__, kind._augment.__qualname__, kind._matrices.__module__)
+        return repr((*made, kind._matrices.__qualname__, self._matrix_settings()))
+
+    def prepare(self, X: Array) -> Prepared:
+        """Compute what is the same in whichever fold a trial is: its covariance, and its power."""
+        self.projection_ = None
+        return Prepared(
+            matrices=self._matrices(X), power=covariances(self._augment(X), "scm"), n_channels=X.shape[1],
+            n_times=X.shape[2],
+        )  # fmt: skip
+
+    def fit_prepared(self, prepared: Prepared, y: NDArray[Any]) -> Self:
+        """Learn from what `prepare` made of trials, as `fit` does from the trials.
+
+        Raises
+        ------
+        RankError
+            If these trials lack rank: their covariances depend on which trials are learnt from.
+        """
+        self.classes_, index = np.unique(y, return_inverse=True)
+        self.n_channels_, self.n_times_ = prepared.n_channels, prepared.n_times
+        self.n_features_in_ = self.n_channels_
+        self.projection_ = rank_projection(prepared.power.mean(axis=0))
+        if self.projection_ is not None:
+            raise RankError("These trials lack rank.")
+        self._fit_matrices(prepared.matrices, index, None)
+        return self
+
+    def prepared_scores(self, prepared: Prepared) -> Array:
+        """Return one score a class, as `decision_scores` of the trials."""
+        return self._score_matrices(prepared.matrices)
+
+    def _matrix_settings(self) -> tuple[Any, ...]:
+        """Return the parameters that the covariance of a trial depends on."""
+        return (self.estimator,)
 
     def _augment(self, data: Array) -> Array:
         return data
@@ -182,8 +249,7 @@ class TangentSpace(CovarianceDecoder):
 
     def tangent(self, matrices: Array) -> Array:
         """Return tangent vectors, shape ``(n, rank * (rank + 1) / 2)``."""
-        whitener = self.whitener_
-        return upper(function_of(whitener @ matrices @ whitener, "log"))
+        return tangent_vectors(matrices, self.whitener_)
 
     def _score_matrices(self, matrices: Array) -> Array:
         return linear_scores(self.classifier_, self.tangent(matrices))
@@ -210,6 +276,9 @@ class Acm(TangentSpace):
         super().__init__(classifier=classifier, C=C, estimator=estimator)
         self.order = order
         self.lag = lag
+
+    def _matrix_settings(self) -> tuple[Any, ...]:
+        return (self.estimator, self.order, self.lag)
 
     def _augment(self, data: Array) -> Array:
         n_times = data.shape[2] - (self.order - 1) * check_int("lag", self.lag, low=1)
@@ -279,7 +348,7 @@ class FgMdm(CovarianceDecoder):
         self.whiteners_ = function_of(means, "invsqrt")
 
     def _tangent(self, matrices: Array) -> Array:
-        return upper(function_of(self.whitener_ @ matrices @ self.whitener_, "log"))
+        return tangent_vectors(matrices, self.whitener_)
 
     def _filtered(self, tangent: Array) -> Array:
         # Distances do not change by a congruence, so nobody needs to go back through the square root of the mean.

@@ -1,8 +1,8 @@
 """Cross-validation that keeps runs apart, and what it found."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from bcikit.decoding.metrics import brier, confusion, coverage, ece, ece_of_perf
 from bcikit.decoding.trials import Epochs
 from bcikit.signal import DataError, check_choice, check_int
 from bcikit.signal.shown import Shown, listed
+
+if TYPE_CHECKING:
+    from bcikit.decoding.riemann import Prepared
 
 Array = NDArray[np.float64]
 SPLITS = ("auto", "leave-group-out", "shuffled", "blocked")
@@ -140,6 +143,12 @@ class Scores(Shown):
         hit = self.y_true == self.y_pred
         return tuple(float(hit[self.folds == f].mean()) for f in np.unique(self.folds))
 
+    def of_fold(self, fold: int) -> "Scores":
+        """Return the decisions about the trials of one fold."""
+        held = self.folds == fold
+        rows = ("y_true", "y_pred", "scores", "probabilities", "folds")
+        return replace(self, **{name: getattr(self, name)[held] for name in rows})
+
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers, ready for JSON."""
         n_correct = int(np.count_nonzero(self.y_true == self.y_pred))
@@ -222,6 +231,7 @@ def cross_validate(
     seed: int = 0,
     calibration: str = "temperature",
     minimum: int | None = None,
+    prepared: "Prepared | None" = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Scores:
     """Decide every trial by a decoder that never saw its fold.
@@ -238,6 +248,8 @@ def cross_validate(
         Calibrator of the probabilities, fitted for each fold on the held-out scores of the others.
     minimum : int, optional
         Fewest trials a class; the decoder's own minimum if left out.
+    prepared : Prepared, optional
+        What `decoder.prepare` made of the trials, which are then not looked at.
     progress : callable, optional
         Called with (folds done, folds).
 
@@ -250,7 +262,7 @@ def cross_validate(
     check_trials(trials.y, minimum=max(least, 2), who="cross-validation")
     name, folds = make_folds(trials.y, trials.groups, split=split, n_folds=n_folds, seed=seed)
     classes = classes_of(decoder, trials.y)
-    scores = held_out_scores(decoder, trials.X, trials.y, folds, progress=progress)
+    scores = held_out_scores(decoder, trials.X, trials.y, folds, prepared=prepared, progress=progress)
     index = np.searchsorted(classes, trials.y)
     return Scores(
         split=name,
@@ -260,9 +272,75 @@ def cross_validate(
         scores=scores,
         probabilities=_cross_calibrated(scores, index, folds, calibration),
         folds=folds,
-        seconds=trials.n_times / trials.sfreq,
+        seconds=trials.tmax - trials.tmin,
         notes=_notes(trials, name),
     )
+
+
+def hold_out(
+    decoder: Any,
+    trials: Epochs,
+    train: NDArray[np.intp],
+    test: NDArray[np.intp],
+    *,
+    seed: int = 0,
+    calibration: str = "temperature",
+    prepared: "Prepared | None" = None,
+) -> Scores:
+    """Decide some trials by a decoder that learnt from others; probabilities are calibrated on the latter alone.
+
+    Parameters
+    ----------
+    decoder : estimator
+        Unfitted.
+    trials : Epochs
+        All.
+    train, test : ndarray of int
+        Rows that teach, rows that are decided.
+    seed, calibration, prepared
+        See `cross_validate`.
+
+    Raises
+    ------
+    DataError
+        If rows are in both, or a class is not taught.
+    """
+    if np.intersect1d(train, test).size:
+        raise DataError("Trials that teach must not be decided.")
+    absent = np.setdiff1d(trials.y[test], trials.y[train])
+    if absent.size and getattr(decoder, "needs_every_class", True):
+        raise DataError(f"There is no trial of {', '.join(map(str, absent))} to learn from.")
+    y = trials.y[train]
+    classes = classes_of(decoder, y)
+    _, inner = make_folds(y, trials.groups[train], n_folds=min(5, len(train)), seed=seed)
+    if absent_in_a_fold(y, inner):
+        _, inner = make_folds(y, None, split="blocked", seed=seed)
+    known = None if prepared is None else prepared.take(train)
+    signals = trials.X[train] if prepared is None else trials.X[:0]
+    taught = held_out_scores(decoder, signals, y, inner, prepared=known)
+    calibrator = make_calibrator(calibration).fit(taught, np.searchsorted(classes, y), inner)
+    rows = np.concatenate([train, test])
+    fold = np.where(np.isin(rows, test), 0, -1)
+    both = None if prepared is None else prepared.take(rows)
+    signals = trials.X[rows] if prepared is None else trials.X[:0]
+    scores = held_out_scores(decoder, signals, trials.y[rows], fold, prepared=both)[len(train) :]
+    return Scores(
+        split="fixed",
+        classes=tuple(str(label) for label in classes),
+        y_true=trials.y[test],
+        y_pred=classes[scores.argmax(axis=1)],
+        scores=scores,
+        probabilities=calibrator.predict_proba(scores),
+        folds=np.zeros(len(test), dtype=np.int64),
+        seconds=trials.tmax - trials.tmin,
+        notes=_notes(trials, "leave-group-out"),
+    )
+
+
+def absent_in_a_fold(y: NDArray[Any], folds: NDArray[np.int64]) -> bool:
+    """Tell whether some fold's training lacks a class."""
+    n = len(np.unique(y))
+    return any(len(np.unique(y[folds != fold])) < n for fold in np.unique(folds))
 
 
 def held_out_scores(
@@ -271,21 +349,29 @@ def held_out_scores(
     y: NDArray[Any],
     folds: NDArray[np.int64],
     *,
+    prepared: "Prepared | None" = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Array:
-    """Return scores of each trial by a clone fitted on the other folds, a column for each of `classes_of`."""
+    """Return scores of each trial by a clone fitted on the other folds, a column for each of `classes_of`.
+
+    Trials of a fold below 0 only teach; their scores are NaN.
+    """
     from sklearn.base import clone
 
     classes = np.unique(y)
-    scores = np.empty((len(y), len(classes_of(decoder, y))))
-    names = np.unique(folds)
+    scores = np.full((len(y), len(classes_of(decoder, y))), np.nan)
+    names = np.unique(folds[folds >= 0])
     for done, fold in enumerate(names):
         held = folds == fold
         absent = np.setdiff1d(classes, y[~held])
         if absent.size and getattr(decoder, "needs_every_class", True):
             raise DataError(f"Without fold {fold} there is no trial of {', '.join(map(str, absent))} to learn from.")
-        fitted = clone(decoder).fit(X[~held], y[~held])
-        scores[held] = scores_of(fitted, X[held])
+        if prepared is not None:
+            fitted = clone(decoder).fit_prepared(prepared.take(~held), y[~held])
+            scores[held] = fitted.prepared_scores(prepared.take(held))
+        else:
+            fitted = clone(decoder).fit(X[~held], y[~held])
+            scores[held] = scores_of(fitted, X[held])
         if progress is not None:
             progress(done + 1, len(names))
     return scores

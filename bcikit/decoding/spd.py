@@ -1,7 +1,7 @@
 """Covariance matrices, many at a time, and the few pieces of their geometry that a decision needs.
 
-Means over the training data come from pyRiemann; what runs for each decision is written out here, in plain batched
-numpy with everything that does not depend on the window computed once. Tests hold both equal to pyRiemann at 1e-8.
+Written out in plain batched numpy, with everything that does not depend on the window computed once. Tests hold it
+equal to pyRiemann at 1e-8.
 """
 
 from functools import lru_cache
@@ -9,9 +9,24 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.decoding.mean import mean_riemann, remembered
 from bcikit.signal import check_choice
 
 Array = NDArray[np.float64]
+
+__all__ = [
+    "Array",
+    "covariances",
+    "function_of",
+    "geodesic",
+    "mean_riemann",
+    "rank_projection",
+    "shrink",
+    "squared_distances",
+    "tangent_vectors",
+    "unupper",
+    "upper",
+]
 
 ESTIMATORS = ("cov", "lwf", "oas", "scm")
 RANK_TOLERANCE = 1e-10
@@ -134,11 +149,11 @@ def unupper(vectors: Array) -> Array:
     return result
 
 
-def mean_riemann(matrices: Array, weights: Array | None = None) -> Array:
-    """Return the geometric mean of SPD matrices, by pyRiemann."""
-    from pyriemann.geometry.mean import mean_riemann as geometric_mean
-
-    return geometric_mean(matrices, sample_weight=weights)
+def tangent_vectors(matrices: Array, whitener: Array) -> Array:
+    """Return tangent vectors at a reference, shape ``(n, c * (c + 1) / 2)``; `whitener` is its inverse square root."""
+    return remembered(
+        "tangent", (matrices, whitener), lambda: upper(function_of(whitener @ matrices @ whitener, "log"))
+    )
 
 
 def squared_distances(matrices: Array, whiteners: Array) -> Array:

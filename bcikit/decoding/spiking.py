@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bcikit.decoding.estimator import Decoder
-from bcikit.decoding.spd import covariances, rank_projection
-from bcikit.decoding.ssvep.subbands import SubBands
+from bcikit.decoding.fbcsp import BandCovarianceDecoder
 from bcikit.signal import MissingDependencyError, check_int, check_range
 
 Array = NDArray[np.float64]
@@ -45,7 +43,7 @@ def lif(currents: Array, *, tau: float, dt: float, threshold: float = 1.0) -> Ar
     return spikes
 
 
-class SpikingDecoder(Decoder):
+class SpikingDecoder(BandCovarianceDecoder):
     """Band power as current, two layers of spiking neurons, spike counts as scores.
 
     CSP filters and bands give log powers (as `FbCsp`), scaled to unit variance; each drives a pair of input neurons,
@@ -84,24 +82,16 @@ class SpikingDecoder(Decoder):
         self.tau = tau
         self.dt = dt
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn filters, scaling and weights."""
-        from pyriemann.spatialfilters import CSP
+    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp], weights: Array | None) -> None:
         from sklearn.linear_model import LogisticRegression
 
         check_int("n_steps", self.n_steps, low=10)
         check_range("dt", self.dt, low=0.0, high=self.tau, low_open=True, high_open=True, unit="s")
-        data, index = self._begin(X, y)
-        self.projection_ = rank_projection(np.einsum("nct,ndt->cd", data, data))
-        matrices = self._matrices(data)
-        filters = []
-        for band in matrices.swapaxes(0, 1):
-            scaled = band / np.trace(band, axis1=1, axis2=2)[:, None, None]
-            filters.append(CSP(nfilter=min(self.n_filters, band.shape[1])).fit(scaled, index).filters_)
-        self.filters_ = np.stack(filters)
-        logs = self._logs(matrices)
+        self.filters_ = self._spatial_filters(matrices, index)
+        logs = self._features(matrices)
         self.mean_, self.deviation_ = logs.mean(axis=0), np.maximum(logs.std(axis=0), 1e-9)
-        rates = self._first_layer(data).mean(axis=1)
+        first = self._first_layer(matrices)
+        rates = first.mean(axis=1)
         read_out = LogisticRegression(C=10.0, max_iter=1000).fit(rates, index)
         weights = np.vstack([-read_out.coef_, read_out.coef_]) / 2 if len(self.classes_) == 2 else read_out.coef_
         offsets = (
@@ -114,42 +104,32 @@ class SpikingDecoder(Decoder):
         self.gain_ = 4.0 / max(float(np.ptp(drive)), 1e-9)
         self.weights_ = self.gain_ * weights
         self.offsets_ = self.gain_ * (offsets - drive.min()) + 1.2
-        counts = self.spikes(data).sum(axis=1)
+        counts = self._second_layer(first).sum(axis=1)
         spread = float(np.std(counts - counts.mean(axis=1, keepdims=True)))
         self.unit_ = float(np.std(drive - drive.mean(axis=1, keepdims=True))) / max(spread, 1e-9)
-        return self
 
     def currents(self, X: ArrayLike) -> Array:
         """Return the constant input of the first layer, shape ``(n_epochs, n_inputs)``."""
-        z = (self._logs(self._matrices(self._check(X))) - self.mean_) / self.deviation_
-        return 1.5 + np.concatenate([z, -z], axis=1)
+        return self._currents(self.matrices(X))
 
     def spikes(self, X: ArrayLike) -> Array:
         """Return the spikes of the output neurons, shape ``(n_epochs, n_steps, n_classes)``."""
-        return self._second_layer(self._first_layer(X))
+        return self._second_layer(self._first_layer(self.matrices(X)))
 
-    def _scores(self, data: Array) -> Array:
+    def _score_matrices(self, matrices: Array) -> Array:
         # Spike counts in the unit of log-odds.
-        return self.unit_ * self.spikes(data).sum(axis=1)
+        return self.unit_ * self._second_layer(self._first_layer(matrices)).sum(axis=1)
 
-    def _first_layer(self, X: ArrayLike) -> Array:
-        held = np.repeat(self.currents(X)[:, None], self.n_steps, axis=1)
+    def _currents(self, matrices: Array) -> Array:
+        z = (self._features(matrices) - self.mean_) / self.deviation_
+        return 1.5 + np.concatenate([z, -z], axis=1)
+
+    def _first_layer(self, matrices: Array) -> Array:
+        held = np.repeat(self._currents(matrices)[:, None], self.n_steps, axis=1)
         return lif(held, tau=self.tau, dt=self.dt)
 
     def _second_layer(self, spikes: Array) -> Array:
         return lif(spikes @ self.weights_.T + self.offsets_, tau=self.tau, dt=self.dt)
-
-    def _matrices(self, data: Array) -> Array:
-        edges = [(float(low), float(high)) for low, high in self.bands if high < self.sfreq / 2]
-        parts = SubBands(edges, sfreq=self.sfreq)(data)
-        if self.projection_ is not None:
-            parts = self.projection_ @ parts
-        return covariances(parts, "oas")
-
-    def _logs(self, matrices: Array) -> Array:
-        powers = np.einsum("bfc,nbcd,bfd->nbf", self.filters_, matrices, self.filters_, optimize=True)
-        logs: Array = np.log(powers).reshape(len(matrices), -1)
-        return logs
 
     def to_nir(self, path: str | Path | None = None) -> Any:
         """Return the network as a NIR graph, and write it to a file where a path is given (extra ``nir``).

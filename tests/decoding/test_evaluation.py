@@ -13,7 +13,8 @@ from bcikit.decoding import Model, make_decoder
 from bcikit.decoding.evaluation.layouts import find_tasks
 from bcikit.decoding.evaluation.parallel import run_jobs
 from bcikit.decoding.evaluation.run import evaluate_task
-from bcikit.decoding.evaluation.task import Run, Task, load_task, split_names
+from bcikit.decoding.evaluation.splits import split_names
+from bcikit.decoding.evaluation.task import Run, Task, load_task
 from bcikit.signal import ArgumentError, DataError, Event, Recording, SourceError, StreamInfo
 
 

@@ -1,6 +1,7 @@
 """What was computed once is kept by its content: trials of a person, and the score of every job of a study."""
 
 import hashlib
+import io
 import json
 import os
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.decoding.evaluation.task import Run, SubjectTrials, Task, load_person
+from bcikit.decoding.riemann import Prepared
 from bcikit.decoding.trials import Epochs
 from bcikit.version import __version__
 
@@ -113,23 +115,40 @@ class TrialCache:
             self._write(key, load_person(task, subject))
         return key
 
-    def _write(self, key: str, one: SubjectTrials) -> None:
-        import io
+    def prepared(self, key: str, decoder: Any) -> Prepared:
+        """Return what a decoder's `prepare` makes of the trials of a key, made if it is not there."""
+        place = self.folder / f"{digest([key, decoder.preparation(), __version__])}.prepared.npz"
+        if not place.is_file():
+            made: Prepared = decoder.prepare(self.load(key).trials.X)
+            shape = np.array([made.n_channels, made.n_times])
+            buffer = io.BytesIO()
+            np.savez(buffer, matrices=made.matrices, power=made.power, shape=shape)
+            write_whole(place, buffer.getvalue())
+            return made
+        with np.load(place) as found:
+            n_channels, n_times = (int(value) for value in found["shape"])
+            return Prepared(matrices=found["matrices"], power=found["power"], n_channels=n_channels, n_times=n_times)
 
+    def _write(self, key: str, one: SubjectTrials) -> None:
         trials = one.trials
         rest = {field.name: getattr(trials, field.name) for field in fields(trials) if field.name not in (*_ARRAYS,)}
-        head = {"subject": one.subject, "left_out": one.left_out, "absent": one.absent, "trials": rest}
+        head = {
+            "subject": one.subject, "left_out": one.left_out, "absent": one.absent, "trials": rest,
+            "n_times": trials.n_times,
+        }  # fmt: skip
         buffer = io.BytesIO()
         arrays = {name: getattr(trials, name) for name in _ARRAYS}
         np.savez(buffer, sessions=one.sessions, head=np.array(json.dumps(head)), **arrays)
         write_whole(self.place(key), buffer.getvalue())
 
-    def load(self, key: str) -> SubjectTrials:
-        """Return the trials of a key."""
+    def load(self, key: str, *, signals: bool = True) -> SubjectTrials:
+        """Return the trials of a key; without signals their length is right and they have no channel."""
         with np.load(self.place(key)) as found:
             head = json.loads(str(found["head"]))
-            arrays = {name: found[name] for name in _ARRAYS}
+            arrays = {name: found[name] for name in _ARRAYS if signals or name != "X"}
             sessions = found["sessions"]
+        if not signals:
+            arrays["X"] = np.empty((len(arrays["y"]), 0, head["n_times"]))
         rest = {name: _tuples(value) for name, value in head["trials"].items()}
         return SubjectTrials(
             subject=head["subject"],

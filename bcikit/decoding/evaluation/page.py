@@ -11,6 +11,7 @@ import numpy as np
 from bcikit.decoding.evaluation import plots
 from bcikit.decoding.evaluation.patterns import patterns
 from bcikit.decoding.evaluation.run import TaskResult
+from bcikit.decoding.evaluation.splits import definition
 from bcikit.decoding.evaluation.task import SubjectTrials
 from bcikit.decoding.learning import enough_trials, learning_curve
 from bcikit.decoding.metrics import confusion, ece, reliability
@@ -18,13 +19,6 @@ from bcikit.decoding.registry import make_decoder
 from bcikit.decoding.sheet import now_utc, package_versions
 from bcikit.reporting import render
 from bcikit.signal import DataError
-
-SPLIT_NOTES = {
-    "shuffled": "trials of all runs mixed: kinder than real use, for comparison with others",
-    "leave-run-out": "each run decided by a decoder trained on the other runs",
-    "cross-session": "each session decided by a decoder trained on the other sessions",
-    "cross-subject": "each person decided by a decoder trained on the others",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +62,7 @@ def write_page(path: Path, sections: Sequence[Section], *, title: str) -> Path:
         "evaluation.html",
         title=title,
         sections=sections,
-        split_notes=SPLIT_NOTES,
+        split_notes={split: definition(split) for section in sections for split in section.splits},
         made=f"{now_utc()}; " + ", ".join(f"{k} {v}" for k, v in package_versions().items()) + f"; {platform.system()}",
     )
     path.write_text(text, encoding="utf-8")
@@ -97,7 +91,7 @@ def _pictures(result: TaskResult, data: Sequence[SubjectTrials]) -> list[tuple[s
         return []
     shown = result.task.recommended if result.task.recommended in result.results else next(iter(result.results))
     order = ("cross-session", "leave-run-out", "cross-subject", "shuffled")
-    split = next(name for name in order if name in result.results[shown])
+    split = next((name for name in order if name in result.results[shown]), next(iter(result.results[shown])))
     scores = result.results[shown][split].scores
     classes = scores[0].classes
     pictures = [("Decoders and splits", plots.overview(result), "Dots are people; the dotted line is chance.")]

@@ -1,17 +1,21 @@
 """Runs decoders over the splits of a task, spread over cores or machines."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from bcikit.decoding.evaluation.parallel import run_jobs
-from bcikit.decoding.evaluation.task import Reference, SubjectTrials, Task, split_names
+from bcikit.decoding.evaluation.splits import Part, parts_of, values_of, wanted_splits
+from bcikit.decoding.evaluation.task import Reference, SubjectTrials, Task
+from bcikit.decoding.mean import remembering
 from bcikit.decoding.registry import make_decoder
-from bcikit.decoding.scores import Scores, cross_validate
-from bcikit.decoding.trials import Epochs, join
-from bcikit.signal import DataError
+from bcikit.decoding.riemann import CovarianceDecoder, Prepared, RankError
+from bcikit.decoding.scores import Scores, cross_validate, hold_out
+from bcikit.decoding.trials import Epochs
+from bcikit.signal import BciError, DataError
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -128,7 +132,7 @@ def evaluate_task(
     decoders : sequence of str
         Names.
     splits : sequence of str, optional
-        Some of `split_names`; all if left out.
+        Names of `bcikit.decoding.evaluation.splits.DEFINITIONS`; the usual ones that the data allow if left out.
     seed : int
         Of the shuffled folds.
     jobs : int
@@ -137,84 +141,136 @@ def evaluate_task(
         Address of a Dask scheduler, ``tcp://host:8786``, to spread over machines.
     progress : callable, optional
         Called with (jobs done, jobs).
+
+    Raises
+    ------
+    DataError
+        If the data do not allow a split that was asked for.
     """
-    possible = split_names(data)
-    wanted = possible if splits is None else tuple(split for split in splits if split in possible)
-    if not wanted:
-        raise DataError(f"These data allow {', '.join(possible)} only.")
-    keys: list[tuple[str, str, str]] = []
+    wanted = wanted_splits(splits, data, name=task.name)
+    keys: list[tuple[str, str, tuple[str, ...]]] = []
     work: list[tuple[Any, ...]] = []
+    for split in wanted:
+        for part in parts_of(data, split):
+            for names in families(decoders, task, part.trials.sfreq):
+                keys.append((split, part.who, names))
+                work.append(([(name, task.decoder_params(name)) for name in names], part, seed))
+    order = sorted(range(len(work)), key=lambda place: -len(work[place][1].trials))
+    done = run_jobs(evaluate_part, [work[place] for place in order], jobs=jobs, dask=dask, progress=progress)
+    outcomes = dict(zip(order, done, strict=True))
+    results: dict[str, dict[str, SplitResult]] = {decoder: {} for decoder in decoders}
+    failures: dict[str, str] = {}
+    collected: dict[tuple[str, str], dict[str, list[Scores]]] = {}
+    for place, (split, who, names) in enumerate(keys):
+        for decoder, outcome in zip(names, outcomes[place], strict=True):
+            if isinstance(outcome, str):
+                failures[f"{decoder}, {split}, {who}"] = outcome
+            else:
+                collected.setdefault((decoder, split), {}).setdefault(who, []).append(outcome)
+    people = [one.subject for one in data]
     for decoder in decoders:
         for split in wanted:
-            for who, trials, mode in parts_of(data, split):
-                keys.append((decoder, split, who))
-                work.append((decoder, task.decoder_params(decoder), trials, mode, seed))
-    outcomes = run_jobs(evaluate_one, work, jobs=jobs, dask=dask, progress=progress)
-    results: dict[str, dict[str, SplitResult]] = {}
-    failures: dict[str, str] = {}
-    collected: dict[tuple[str, str], dict[str, Scores]] = {}
-    for (decoder, split, who), outcome in zip(keys, outcomes, strict=True):
-        if isinstance(outcome, str):
-            failures[f"{decoder}, {split}, {who}"] = outcome
-        else:
-            collected.setdefault((decoder, split), {})[who] = outcome
-    for (decoder, split), found in collected.items():
-        results.setdefault(decoder, {})[split] = summary_of(found, task.metric, split, data)
+            found = collected.get((decoder, split))
+            if found is not None:
+                values = values_of(found, task.metric, split, people)
+                scores = tuple(one for parts in found.values() for one in parts)
+                results[decoder][split] = SplitResult(values=values, scores=scores)
     return TaskResult(
         task=task,
         n_trials=sum(len(one.trials) for one in data),
         left_out=sum(one.left_out for one in data),
-        results=results,
+        results={decoder: found for decoder, found in results.items() if found},
         failures=failures,
         absent={one.subject: one.absent for one in data if one.absent},
     )
 
 
-def parts_of(data: Sequence[SubjectTrials], split: str) -> list[tuple[str, Epochs, str]]:
-    """Return whose trials are cross-validated under a split, the trials in its groups, and the kind of folds."""
-    if split == "shuffled":
-        return [(one.subject, one.trials, "shuffled") for one in data]
-    if split == "leave-run-out":
-        return [(one.subject, one.trials, "leave-group-out") for one in data]
-    if split == "cross-session":
-        return [(one.subject, one.grouped(one.sessions), "leave-group-out") for one in data]
-    # A channel that is bad in one person cannot be used for all.
-    first = data[0].trials.ch_names
-    common = tuple(name for name in first if all(name in one.trials.ch_names for one in data))
-    if not common:
-        raise DataError("No channel is good in every person; cross-subject needs one.")
-    together = join([one.trials.pick(common) for one in data], groups=list(range(len(data))))
-    return [("all", together, "leave-group-out")]
+def families(decoders: Sequence[str], task: Task, sfreq: float) -> list[tuple[str, ...]]:
+    """Return the decoders in groups that take the same matrices of a trial: each group is one job."""
+    found: dict[str, list[str]] = {}
+    for name in decoders:
+        found.setdefault(family_of(name, task.decoder_params(name), sfreq), []).append(name)
+    return [tuple(names) for names in found.values()]
 
 
-def evaluate_one(decoder: str, params: dict[str, Any], trials: Epochs, split: str, seed: int) -> Scores | str:
+def family_of(name: str, params: Mapping[str, Any], sfreq: float) -> str:
+    """Return a name of the matrices that a decoder takes of a trial; its own where it takes the trial."""
+    try:
+        return str(make_decoder(name, sfreq=sfreq, **params).preparation())
+    except (AttributeError, BciError, TypeError, ValueError):
+        # It takes trials as they are, or cannot be made, which its own job will say.
+        return name
+
+
+def evaluate_part(
+    decoders: Sequence[tuple[str, Mapping[str, Any]]],
+    part: Part,
+    seed: int,
+    *,
+    prepare: Callable[[Any], Prepared | None] | None = None,
+    trials: Callable[[], Epochs] | None = None,
+) -> list[Scores | str]:
+    """Return the scores of several decoders under one split, or why there are none; each for itself.
+
+    What decoders have in common is computed once: the matrices of each trial, and, for each fold, means and tangent
+    vectors.
+
+    Parameters
+    ----------
+    decoders : sequence of (name, parameters)
+        What to evaluate.
+    part : Part
+        Trials and folds.
+    seed : int
+        Of shuffled folds.
+    prepare : callable, optional
+        Returns what a decoder's `prepare` makes of the trials of the part, where that is kept somewhere.
+    trials : callable, optional
+        Returns the trials with their signals, where those of the part have none.
+    """
+    made: dict[str, Prepared | None] = {}
+
+    def prepared(decoder: Any) -> Prepared | None:
+        name = decoder.preparation()
+        if name not in made:
+            made[name] = decoder.prepare(part.trials.X) if prepare is None else prepare(decoder)
+        return made[name]
+
+    def whole() -> Epochs:
+        return part.trials if trials is None else trials()
+
+    with remembering():
+        return [_evaluate_one(name, dict(params), part, seed, prepared, whole) for name, params in decoders]
+
+
+def _evaluate_one(
+    name: str,
+    params: dict[str, Any],
+    part: Part,
+    seed: int,
+    prepared: Callable[[Any], Prepared | None],
+    whole: Callable[[], Epochs],
+) -> Scores | str:
     """Return the scores, or why there are none; an error of one decoder must not end the evaluation of the others."""
     try:
-        made = make_decoder(decoder, sfreq=trials.sfreq, **params)
-        if made.min_trials == 0 and "frequencies" in params:
+        decoder = make_decoder(name, sfreq=part.trials.sfreq, **params)
+        if isinstance(decoder, CovarianceDecoder):
+            ready = prepared(decoder)
+            if ready is not None:
+                with contextlib.suppress(RankError):
+                    return _decide(decoder, part, part.trials, seed, ready)
+        trials = whole()
+        if decoder.min_trials == 0 and "frequencies" in params and part.mode != "fixed":
             # Decoders without training know targets only.
             trials = trials.take(np.isin(trials.y, list(params["frequencies"])))
-        return cross_validate(made, trials, split=split, seed=seed)
+        return _decide(decoder, part, trials, seed, None)
     except (DataError, ValueError, np.linalg.LinAlgError) as error:
         return f"{type(error).__name__}: {error}"
 
 
-def summary_of(found: dict[str, Scores], metric: str, split: str, data: Sequence[SubjectTrials]) -> SplitResult:
-    """Return a decoder's value of each person; of the left-out people for "cross-subject"."""
-    if split != "cross-subject":
-        values = {who: float(getattr(scores, metric)) for who, scores in found.items()}
-        return SplitResult(values=values, scores=tuple(found.values()))
-    scores = found["all"]
-    values = {}
-    for fold, one in enumerate(data):
-        held = scores.folds == fold
-        part = replace(
-            scores,
-            y_true=scores.y_true[held],
-            y_pred=scores.y_pred[held],
-            scores=scores.scores[held],
-            probabilities=scores.probabilities[held],
-            folds=scores.folds[held],
-        )
-        values[one.subject] = float(getattr(part, metric))
-    return SplitResult(values=values, scores=(scores,))
+def _decide(decoder: Any, part: Part, trials: Epochs, seed: int, ready: Prepared | None) -> Scores:
+    if part.mode == "fixed":
+        assert part.train is not None
+        assert part.test is not None
+        return hold_out(decoder, trials, part.train, part.test, seed=seed, prepared=ready)
+    return cross_validate(decoder, trials, split=part.mode, seed=seed, prepared=ready)

@@ -6,19 +6,20 @@ import json
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from bcikit.decoding.evaluation.cache import TrialCache, digest, read_result, write_result, write_whole
+from bcikit.decoding.evaluation.cache import TrialCache, read_result, write_whole
+from bcikit.decoding.evaluation.jobs import Job, compute, grouped, memory_of
 from bcikit.decoding.evaluation.layouts import find_tasks
 from bcikit.decoding.evaluation.parallel import run_jobs
-from bcikit.decoding.evaluation.run import evaluate_one, parts_of, summary_of
+from bcikit.decoding.evaluation.splits import across, definition, wanted_splits
 from bcikit.decoding.evaluation.statistics import Comparison, compare
-from bcikit.decoding.evaluation.task import SubjectTrials, Task, split_names
+from bcikit.decoding.evaluation.task import SubjectTrials, Task
 from bcikit.decoding.registry import decoder_names
 from bcikit.signal import ConfigError, DataError
 from bcikit.signal.settings import check_settings
@@ -30,6 +31,9 @@ COLUMNS = (
     "seconds",
 )  # fmt: skip
 """Of the table of results; `seconds` is the only one that differs from run to run."""
+
+SEEDED = ("shuffled", "within-session")
+"""Splits that a seed changes."""
 
 TUNED = "within the training folds"
 """Where a decoder chooses its parameters: never on trials that it is scored on."""
@@ -61,6 +65,16 @@ class PipelineSection(BaseModel):
     steps: list[dict[str, Any]]
 
 
+class DecoderSection(BaseModel):
+    """A decoder under a name of its own, with parameters of its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    decoder: str
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
 class StudySettings(BaseModel):
     """A study file."""
 
@@ -70,29 +84,20 @@ class StudySettings(BaseModel):
     data: list[DataSection] = Field(min_length=1)
     pipeline: list[PipelineSection] = Field(default_factory=list)
     decoders: list[str] = Field(default_factory=list, description="Names, or all; the recommended one if empty.")
-    splits: list[str] = Field(default_factory=list, description="All that the data allow if empty.")
+    decoder: list[DecoderSection] = Field(default_factory=list, description="Decoders with other parameters.")
+    splits: list[str] = Field(default_factory=list, description="The usual ones that the data allow if empty.")
     seeds: list[int] = Field(default=[0], min_length=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One score to compute: a decoder under a split on the trials of a person, or of all together."""
+class _Set:
+    """A data set under a pipeline, with its people but without their signals."""
 
-    data: str
+    name: str
     pipeline: str
-    decoder: str
-    split: str
-    seed: int
-    who: str
-    trials: tuple[str, ...]
-    params: tuple[tuple[str, Any], ...]
-    metric: str
-
-    @property
-    def key(self) -> str:
-        """Hash of everything the score depends on, and of nothing else."""
-        made = (self.decoder, self.split, self.seed, self.trials, self.params, __version__)
-        return digest(made)
+    task: Task
+    keys: tuple[str, ...]
+    people: tuple[SubjectTrials, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,12 +114,18 @@ class Study:
         By data set, pipeline and split.
     missing : int
         Jobs that are not computed yet.
+    definitions : dict of str to str
+        What each split is, in words.
+    memory : int
+        Bytes of trials that one process holds at most.
     """
 
     name: str
     rows: list[dict[str, Any]]
     comparisons: dict[str, list[Comparison]]
     missing: int = 0
+    definitions: dict[str, str] = field(default_factory=dict)
+    memory: int = 0
 
     def to_pandas(self) -> Any:
         """Return the rows as a pandas DataFrame."""
@@ -197,28 +208,31 @@ def run_study(
     out = Path(out)
     cache = TrialCache(out / "trials")
     folder = out / "scores"
-    planned: list[Job] = []
+    sets: list[_Set] = []
     people: dict[str, SubjectTrials] = {}
     for name, pipeline, task in tasks_of(settings):
         keys = []
         for done, subject in enumerate(task.subjects):
             say(f"Trials of {name}", done, len(task.subjects))
             keys.append(cache.make(task, subject))
-            people[keys[-1]] = _outline(cache.load(keys[-1]))
+            people[keys[-1]] = cache.load(keys[-1], signals=False)
         say(f"Trials of {name}", len(task.subjects), len(task.subjects))
-        planned += list(_jobs(settings, name, pipeline, task, keys, [people[key] for key in keys]))
-    waiting = [job for job in planned if read_result(folder, job.key) is None]
+        known = tuple(people[key] for key in keys)
+        sets.append(_Set(name=name, pipeline=pipeline, task=task, keys=tuple(keys), people=known))
+    planned = list(plan_jobs(settings, sets))
+    waiting = {job.key: job for job in planned if read_result(folder, job.key) is None}
+    groups = grouped(list(waiting.values()), people)
     shown = time.monotonic()
 
     def on_progress(done: int, total: int) -> None:
         nonlocal shown
-        say("Training and deciding", len(planned) - total + done, len(planned))
+        before = len(planned) - len(waiting)
+        say("Training and deciding", before + round(len(waiting) * done / total), len(planned))
         if time.monotonic() - shown > 5.0:
             shown = time.monotonic()
             write_table(out, _rows(planned, folder, people))
 
-    unique = list({job.key: job for job in waiting}.values())
-    work = [(str(cache.folder), str(folder), job) for job in unique]
+    work = [(str(cache.folder), str(folder), group) for group in groups]
     run_jobs(compute, work, jobs=jobs, dask=dask, progress=on_progress)
     rows = _rows(planned, folder, people)
     write_table(out, rows)
@@ -226,61 +240,70 @@ def run_study(
     text = json.dumps({key: [one.to_dict() for one in found] for key, found in comparisons.items()}, indent=1)
     write_whole(out / "comparisons.json", text.encode())
     missing = sum(read_result(folder, job.key) is None for job in planned)
-    return Study(name=settings.name, rows=rows, comparisons=comparisons, missing=missing)
+    return Study(
+        name=settings.name, rows=rows, comparisons=comparisons, missing=missing,
+        definitions={split: definition(split) for split in dict.fromkeys(job.split for job in planned)},
+        memory=max((memory_of(job, people) for job in planned), default=0),
+    )  # fmt: skip
 
 
 def _silent(what: str, done: int, total: int) -> None:
     """Say nothing."""
 
 
-def _outline(one: SubjectTrials) -> SubjectTrials:
-    """Return a person without signals: what is planned needs none of them."""
-    return replace(one, trials=replace(one.trials, X=one.trials.X[:, :, :0].copy()))
+def plan_jobs(settings: StudySettings, sets: Sequence[_Set]) -> Iterator[Job]:
+    """Yield every score that a study asks for.
+
+    Raises
+    ------
+    DataError
+        If a split is impossible; it is never left out in silence.
+    """
+    for one in sets:
+        asked = [split for split in settings.splits if split != "cross-data-set"]
+        wanted = () if settings.splits and not asked else wanted_splits(asked or None, one.people, name=one.name)
+        others = _others(one, sets) if "cross-data-set" in settings.splits else []
+        for label, kind, params in _decoders(settings, one.task):
+            common: dict[str, Any] = {
+                "data": one.name, "pipeline": one.pipeline, "decoder": label, "kind": kind,
+                "params": tuple(sorted(params.items())), "metric": one.task.metric,
+            }  # fmt: skip
+            for split in wanted:
+                # Folds of whole runs, sessions or people do not depend on a seed.
+                for seed in settings.seeds if split in SEEDED else settings.seeds[:1]:
+                    if split == "cross-subject":
+                        yield Job(who="all", trials=one.keys, split=split, seed=seed, **common)
+                    else:
+                        for key, person in zip(one.keys, one.people, strict=True):
+                            yield Job(who=person.subject, trials=(key,), split=split, seed=seed, **common)
+            if others:
+                keys = tuple(key for other in others for key in other.keys)
+                names = (one.name, ", ".join(other.name for other in others))
+                yield Job(
+                    who="all", trials=one.keys, others=keys, names=names, split="cross-data-set",
+                    seed=settings.seeds[0], **common,
+                )  # fmt: skip
 
 
-def _jobs(
-    settings: StudySettings, name: str, pipeline: str, task: Task, keys: Sequence[str], data: Sequence[SubjectTrials]
-) -> Iterator[Job]:
-    wanted = settings.decoders or [task.recommended]
-    decoders = decoder_names(task.paradigm) if "all" in wanted else tuple(wanted)
-    possible = split_names(data)
-    splits = [split for split in settings.splits if split in possible] or (
-        list(possible) if not settings.splits else []
-    )
-    if not splits:
-        raise DataError(f"{name} allows {', '.join(possible)} only; the study asks for {', '.join(settings.splits)}.")
-    for decoder in decoders:
-        for split in splits:
-            # Folds of whole runs, sessions or people do not depend on a seed.
-            for seed in settings.seeds if split == "shuffled" else settings.seeds[:1]:
-                common: dict[str, Any] = {
-                    "data": name, "pipeline": pipeline, "decoder": decoder, "split": split, "seed": seed,
-                    "params": tuple(sorted(task.decoder_params(decoder).items())), "metric": task.metric,
-                }  # fmt: skip
-                if split == "cross-subject":
-                    yield Job(who="all", trials=tuple(keys), **common)
-                else:
-                    for key, one in zip(keys, data, strict=True):
-                        yield Job(who=one.subject, trials=(key,), **common)
+def _others(one: _Set, sets: Sequence[_Set]) -> list[_Set]:
+    others = [other for other in sets if other.pipeline == one.pipeline and other.name != one.name]
+    if not others:
+        raise DataError(
+            f"cross-data-set: {one.name} is the only data set of the study; it needs another to learn from."
+        )
+    across(one.people, [person for other in others for person in other.people], names=(
+        one.name, ", ".join(other.name for other in others)
+    ))  # fmt: skip
+    return others
 
 
-def compute(trials: str, scores: str, job: Job) -> None:
-    """Compute one job and keep its score; what it needs it reads itself, so that no job carries trials."""
-    cache = TrialCache(Path(trials))
-    data = [cache.load(key) for key in job.trials]
-    begin = time.perf_counter()
-    ((_, epochs, mode),) = parts_of(data, job.split)
-    outcome = evaluate_one(job.decoder, dict(job.params), epochs, mode, job.seed)
-    values: dict[str, Any] = {"seconds": round(time.perf_counter() - begin, 3)}
-    if isinstance(outcome, str):
-        values["failure"] = outcome
-    else:
-        for metric in ("accuracy", "auc", "kappa", "balanced_accuracy"):
-            try:
-                values[metric] = summary_of({job.who: outcome}, metric, job.split, data).values
-            except (DataError, ValueError):
-                values[metric] = {}
-    write_result(Path(scores), job.key, values)
+def _decoders(settings: StudySettings, task: Task) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield label, name in the registry, and parameters of each decoder."""
+    wanted = settings.decoders or ([] if settings.decoder else [task.recommended])
+    for name in decoder_names(task.paradigm) if "all" in wanted else wanted:
+        yield name, name, task.decoder_params(name)
+    for section in settings.decoder:
+        yield section.name, section.decoder, {**task.decoder_params(section.decoder), **section.params}
 
 
 def _rows(planned: Sequence[Job], folder: Path, people: dict[str, SubjectTrials]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Task: which recordings, which windows, which filters; and what others reached on it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -204,15 +204,3 @@ def load_person(task: Task, subject: str, *, read: Callable[[], None] = lambda: 
         left_out=len(trials.dropped) + loud,
         absent=tuple(sorted(set(task.events.values()) - set(trials.y.tolist()))),
     )
-
-
-def split_names(data: Sequence[SubjectTrials]) -> tuple[str, ...]:
-    """Return the splits that these data allow."""
-    names = ["shuffled"]
-    if all(len(np.unique(one.trials.groups)) > 1 for one in data):
-        names.append("leave-run-out")
-    if all(len(np.unique(one.sessions)) > 1 for one in data):
-        names.append("cross-session")
-    if len(data) > 1:
-        names.append("cross-subject")
-    return tuple(names)

@@ -1,0 +1,223 @@
+"""Comparing decoders over people: bcikit beside MOABB, and the recommended decoders beside plain pipelines.
+
+Speed: 12 people, 2 sessions of 2 runs, 16 channels at 125 Hz (a Cyton with Daisy), made up; every motor-imagery
+decoder; within sessions, across sessions, across people. Both read the same files, filter them with the same causal
+filter, cut the same trials and use the same folds; MOABB runs pyRiemann's pipelines where pyRiemann has them, else our
+decoders as its pipelines. Scores must be equal to 1e-6. Both have all cores.
+
+Defaults (where the recordings are: BCIKIT_DATA): each recommended decoder beside the best plain pyRiemann or
+scikit-learn pipeline on the same trials and folds; it must be within .01.
+"""
+
+import os
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+from table import Row, options, show  # first: it sets one BLAS thread
+
+import numpy as np  # isort: skip
+
+warnings.filterwarnings("ignore")
+
+BAND = {"step": "bandpass", "l_freq": 8.0, "h_freq": 32.0, "order": 4}
+WINDOW = (0.4, 2.8)  # whole samples
+SFREQ, N_CHANNELS = 125.0, 16
+DECODERS = ("csp-lda", "tangent-lr", "tangent-svm", "mdm", "fgmdm", "acm-svm", "fbcsp", "spiking")
+SPLITS = ("within-session", "cross-session", "cross-subject")
+JOBS = os.cpu_count() or 1
+
+
+def write_people(root: Path, *, n_people: int, n_trials: int) -> None:
+    """Write a FIF file a run: sources with a rhythm, two of which are weaker in one class each, mixed per person."""
+    import mne
+    from scipy.signal import lfilter
+
+    shared = np.random.default_rng(99).standard_normal((N_CHANNELS, N_CHANNELS))
+    names = [f"E{k + 1}" for k in range(N_CHANNELS)]
+    n_times = round((4.0 * n_trials + 4.0) * SFREQ)
+    for person in range(1, n_people + 1):
+        rng = np.random.default_rng(person)
+        mix = shared + 0.5 * rng.standard_normal(shared.shape)
+        for session in (1, 2):
+            moved = mix + 0.1 * rng.standard_normal(shared.shape)
+            for run in (1, 2):
+                rhythm = lfilter([1], [1, -1.75, 0.95], rng.standard_normal((N_CHANNELS, n_times)))
+                onsets = 2.0 + 4.0 * np.arange(n_trials)
+                labels = [("left_hand", "right_hand")[k % 2] for k in range(n_trials)]
+                for onset, label in zip(onsets, labels, strict=True):
+                    start = round(onset * SFREQ)
+                    rhythm[int(label == "right_hand"), start : start + round(3.5 * SFREQ)] *= rng.uniform(0.5, 0.9)
+                data = 1e-6 * (moved @ rhythm + 2.0 * rng.standard_normal((N_CHANNELS, n_times)))
+                raw = mne.io.RawArray(data, mne.create_info(names, SFREQ, "eeg"), verbose="ERROR")
+                raw.set_annotations(mne.Annotations(onsets, [3.0] * n_trials, labels))
+                place = root / f"sub-{person:02d}" / f"ses-{session}"
+                place.mkdir(parents=True, exist_ok=True)
+                raw.save(place / f"run-{run}_raw.fif", verbose="ERROR", overwrite=True)
+
+
+def by_bcikit(root: Path, out: Path) -> tuple[float, dict[tuple[str, str, str], float]]:
+    """Return seconds, and the AUC of each decoder, split and person."""
+    from bcikit.decoding.evaluation.study import run_study
+
+    study = out / "study.toml"
+    study.write_text(
+        f"decoders = {list(DECODERS)}\nsplits = {list(SPLITS)}\n[[data]]\npath = '{root}'\n"
+        "paradigm = 'motor-imagery'\nevents = { left_hand = 'left_hand', right_hand = 'right_hand' }\n"
+        f"window = {list(WINDOW)}\n[[pipeline]]\nname = 'band'\n"
+        f"steps = [{{ step = 'bandpass', l_freq = {BAND['l_freq']}, h_freq = {BAND['h_freq']}, order = 4 }}]\n"
+    )
+    begin = time.perf_counter()
+    done = run_study(study, out / "results", jobs=JOBS)
+    spent = time.perf_counter() - begin
+    return spent, {(row["decoder"], row["split"], str(int(row["subject"]))): row["auc"] for row in done.rows}
+
+
+def moabb_parts(root: Path, n_people: int):  # noqa: ANN201 - classes of a package that may be missing
+    """Return MOABB's data set of the files, a paradigm that filters as bcikit does, and bcikit's folds."""
+    import mne
+    from moabb.datasets.base import BaseDataset
+    from moabb.paradigms import LeftRightImagery
+    from sklearn.model_selection import BaseCrossValidator
+    from sklearn.preprocessing import FunctionTransformer
+
+    class Files(BaseDataset):
+        def __init__(self) -> None:
+            events = {"left_hand": 1, "right_hand": 2}
+            people = list(range(1, n_people + 1))
+            super().__init__(
+                subjects=people, sessions_per_subject=2, events=events, code="Files", interval=[0, 4],
+                paradigm="imagery",
+            )  # fmt: skip
+
+        def _get_single_subject_data(self, subject):
+            return {
+                str(session - 1): {
+                    str(run - 1): mne.io.read_raw_fif(
+                        root / f"sub-{subject:02d}" / f"ses-{session}" / f"run-{run}_raw.fif", preload=True,
+                        verbose="ERROR",
+                    )
+                    for run in (1, 2)
+                }
+                for session in (1, 2)
+            }  # fmt: skip
+
+        def data_path(self, subject, path=None, force_update=False, update_path=None, verbose=None):
+            return str(root)
+
+    def causal(raw):
+        from bcikit.processing import Pipeline
+        from bcikit.signal import Recording
+
+        made = raw.copy()
+        picks = mne.pick_types(raw.info, eeg=True)
+        filtered = Pipeline.from_config([BAND]).apply(Recording.from_mne(raw.copy().pick(picks)))
+        made._data[picks] = 1e-6 * filtered.data.T
+        return made
+
+    class Causal(LeftRightImagery):
+        def _get_raw_pipelines(self):
+            return [FunctionTransformer(causal)]
+
+    class Folds(BaseCrossValidator):
+        def get_n_splits(self, X=None, y=None, groups=None):
+            return 5
+
+        def split(self, X, y, groups=None):
+            from bcikit.decoding import make_folds
+
+            _, folds = make_folds(np.asarray(y), None, split="shuffled", seed=0)
+            for fold in range(5):
+                yield np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+
+    return Files(), Causal(tmin=WINDOW[0], tmax=WINDOW[1] - 1 / SFREQ), Folds
+
+
+def moabb_pipelines() -> dict:
+    """Return pyRiemann's pipelines, and our decoders where it has none."""
+    from pyriemann.classification import MDM, FgMDM
+    from pyriemann.estimation import Covariances
+    from pyriemann.tangentspace import TangentSpace
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+    from sklearn.svm import SVC
+
+    from bcikit.decoding.moabb import MoabbDecoder
+
+    def delayed(X):
+        n_times = X.shape[2] - 3 * 8
+        return np.concatenate([X[:, :, start : start + n_times] for start in (24, 16, 8, 0)], axis=1)
+
+    def svm():
+        return SVC(kernel="linear")
+
+    def covariances():
+        return Covariances("oas")
+
+    return {
+        "csp-lda": make_pipeline(MoabbDecoder(name="csp-lda", sfreq=SFREQ)),
+        "tangent-lr": make_pipeline(covariances(), TangentSpace(), LogisticRegression(max_iter=1000)),
+        "tangent-svm": make_pipeline(covariances(), TangentSpace(), svm()),
+        "mdm": make_pipeline(covariances(), MDM()),
+        "fgmdm": make_pipeline(covariances(), FgMDM()),
+        "acm-svm": make_pipeline(FunctionTransformer(delayed), covariances(), TangentSpace(), svm()),
+        "fbcsp": make_pipeline(MoabbDecoder(name="fbcsp", sfreq=SFREQ)),
+        "spiking": make_pipeline(MoabbDecoder(name="spiking", sfreq=SFREQ)),
+    }
+
+
+def by_moabb(root: Path, out: Path, n_people: int) -> tuple[float, dict[tuple[str, str, str], float], dict[str, float]]:
+    """Return seconds, the AUC of each decoder, split and person, and seconds of training a decoder."""
+    import moabb
+    from moabb.evaluations import CrossSessionEvaluation, CrossSubjectEvaluation, WithinSessionEvaluation
+
+    moabb.set_log_level("error")
+    dataset, paradigm, folds = moabb_parts(root, n_people)
+    kinds = {"within-session": (WithinSessionEvaluation, {"cv_class": folds}),
+             "cross-session": (CrossSessionEvaluation, {}), "cross-subject": (CrossSubjectEvaluation, {})}  # fmt: skip
+    found: dict[tuple[str, str, str], list[float]] = {}
+    training: dict[str, float] = {}
+    begin = time.perf_counter()
+    for split, (kind, more) in kinds.items():
+        evaluation = kind(
+            paradigm=paradigm, datasets=[dataset], overwrite=True, hdf5_path=str(out / "moabb"), n_jobs=JOBS, **more
+        )
+        table = evaluation.process(moabb_pipelines())
+        for _, row in table.iterrows():
+            found.setdefault((row["pipeline"], split, str(row["subject"])), []).append(float(row["score"]))
+            training[row["pipeline"]] = training.get(row["pipeline"], 0.0) + float(row["time"])
+    spent = time.perf_counter() - begin
+    return spent, {key: float(np.mean(values)) for key, values in found.items()}, training
+
+
+def speed(*, quick: bool) -> list[Row]:
+    n_people, n_trials = (3, 20) if quick else (12, 40)
+    with tempfile.TemporaryDirectory() as folder:
+        root, out = Path(folder) / "people", Path(folder) / "out"
+        out.mkdir()
+        write_people(root, n_people=n_people, n_trials=n_trials)
+        # Whatever is loaded once in a process is loaded by now, on both sides.
+        ours, here = by_bcikit(root, out)
+        theirs, there, _ = by_moabb(root, out, n_people)
+    apart = {key: abs(here[key] - there[key]) for key in here}
+    what = f"{n_people} people x {len(DECODERS)} decoders x {len(SPLITS)} splits"
+    rows = [Row(what, f"{ours:.1f} s", f"MOABB {theirs:.1f} s", theirs / ours, ">= 5", theirs / ours >= 5)]
+    for decoder in DECODERS:
+        worst = max(value for key, value in apart.items() if key[0] == decoder)
+        mean = float(np.mean([value for key, value in here.items() if key[0] == decoder]))
+        rows.append(
+            Row(f"AUC of {decoder}: largest difference", f"mean {mean:.3f}", "MOABB", worst, "<= 1e-6", worst <= 1e-6)
+        )
+    return rows
+
+
+def main() -> None:
+    asked = options()
+    rows = speed(quick=asked.quick)
+    show("Comparison of decoders over people (AUC)", rows, as_json=asked.json)
+
+
+if __name__ == "__main__":
+    main()
