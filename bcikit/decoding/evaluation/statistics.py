@@ -149,20 +149,29 @@ def people_needed(effect: float, *, power: float = 0.8, alpha: float = 0.05) -> 
     alpha : float
         Two-sided level.
     """
-    from scipy.stats import nct, t
+    from scipy.stats import nct, norm, t
 
     check_range("power", power, low=0.0, high=1.0, low_open=True)
     size = abs(effect)
     if not size >= 1e-6:
         return None
-    for n in range(3, 100_000):
+    if not np.isfinite(size):
+        return 3
+
+    def shows(n: int) -> bool:
         df = n - 1
-        edge = float(t.ppf(1 - alpha / 2, df))
-        if not np.isfinite(size) or 1 - nct.cdf(edge, df, size * np.sqrt(n)) >= power:
-            return n
-        if n > 200 and size * np.sqrt(n) < 0.5:
-            return round((2.8 / size) ** 2)
-    return None
+        return bool(1 - nct.cdf(float(t.ppf(1 - alpha / 2, df)), df, size * np.sqrt(n)) >= power)
+
+    # The power grows with the people; where the t distribution is normal, so is the answer.
+    low, high = 2, 4
+    while not shows(high):
+        low, high = high, 2 * high
+        if high > 10_000:
+            return round(((norm.isf(alpha / 2) + norm.ppf(power)) / size) ** 2)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if shows(middle) else (middle, high)
+    return high
 
 
 def combine(p: Sequence[float], n: Sequence[int]) -> float:

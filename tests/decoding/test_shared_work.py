@@ -1,0 +1,99 @@
+"""What decoders of one comparison share gives the numbers that each would have found alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pyriemann.geometry.mean import mean_riemann as by_pyriemann
+from sklearn.feature_selection import mutual_info_classif
+
+from bcikit.decoding import Epochs, cross_validate, make_decoder
+from bcikit.decoding.evaluation.run import evaluate_part
+from bcikit.decoding.evaluation.splits import Part, why_not
+from bcikit.decoding.evaluation.task import SubjectTrials
+from bcikit.decoding.fbcsp import mutual_information
+from bcikit.decoding.mean import mean_riemann, remembering
+from bcikit.decoding.spd import covariances
+
+NAMES = ("csp-lda", "tangent-lr", "mdm", "fgmdm", "acm-svm", "fbcsp", "spiking")
+
+
+def trials(n: int = 48, n_channels: int = 5, seed: int = 0) -> Epochs:
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n_channels, n_channels)) @ rng.standard_normal((n, n_channels, 128))
+    y = np.array(["left", "right"])[np.arange(n) % 2]
+    X[y == "left", 0] *= 1.6
+    groups = np.arange(n) // (n // 4)
+    return Epochs(
+        X=X, y=y, groups=groups, runs=groups, samples=np.arange(n) * 300, sfreq=64.0, tmin=0.0, tmax=2.0,
+        ch_names=tuple(f"E{k}" for k in range(n_channels)),
+    )  # fmt: skip
+
+
+def test_shared_matrices_and_means_change_no_score():
+    part = Part(who="1", trials=trials(), mode="leave-group-out")
+    found = evaluate_part([(name, {}) for name in NAMES], part, 0)
+    for name, scores in zip(NAMES, found, strict=True):
+        alone = cross_validate(make_decoder(name, sfreq=64.0), part.trials, split="leave-group-out")
+        assert not isinstance(scores, str), scores
+        np.testing.assert_allclose(scores.scores, alone.scores, rtol=1e-7, atol=1e-7)
+        np.testing.assert_array_equal(scores.y_pred, alone.y_pred)
+
+
+def test_trials_that_lack_rank_are_decided_as_each_decoder_would_alone():
+    one = trials()
+    common = replace(one, X=one.X - one.X.mean(axis=1, keepdims=True))
+    found = evaluate_part([("tangent-lr", {}), ("mdm", {})], Part(who="1", trials=common, mode="leave-group-out"), 0)
+    for name, scores in zip(("tangent-lr", "mdm"), found, strict=True):
+        alone = cross_validate(make_decoder(name, sfreq=64.0), common, split="leave-group-out")
+        assert not isinstance(scores, str), scores
+        np.testing.assert_allclose(scores.scores, alone.scores, rtol=1e-7)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_geometric_mean_is_pyriemanns(weighted):
+    rng = np.random.default_rng(1)
+    matrices = covariances(
+        rng.standard_normal((6, 6)) @ rng.standard_normal((60, 6, 40)) * rng.uniform(0.1, 9, (60, 6, 1))
+    )
+    weights = rng.random(60) if weighted else None
+    want = by_pyriemann(matrices, sample_weight=weights)
+    np.testing.assert_allclose(mean_riemann(matrices, weights), want, rtol=1e-7, atol=1e-7 * np.abs(want).max())
+    spread = np.stack([np.diag([1e-6, 1.0, 1e6]), np.diag([1e6, 1e-3, 1.0]), np.eye(3)])
+    np.testing.assert_allclose(mean_riemann(spread), by_pyriemann(spread), rtol=1e-6)
+
+
+def test_what_is_remembered_is_found_by_content_and_cannot_be_changed():
+    matrices = covariances(np.random.default_rng(2).standard_normal((20, 4, 50)))
+    with remembering():
+        first = mean_riemann(matrices)
+        assert mean_riemann(matrices.copy()) is first
+        assert mean_riemann(matrices[:-1]) is not first
+        with pytest.raises(ValueError, match="read-only"):
+            first[0, 0] = 0.0
+    assert mean_riemann(matrices) is not first
+
+
+def test_what_is_remembered_is_bounded():
+    with remembering(limit=2 * 4 * 4 * 8):
+        kept = [covariances(np.random.default_rng(seed).standard_normal((20, 4, 50))) for seed in range(4)]
+        first = mean_riemann(kept[0])
+        for one in kept[1:]:
+            mean_riemann(one)
+        assert mean_riemann(kept[0]) is not first
+
+
+@pytest.mark.parametrize(("n", "n_classes"), [(160, 2), (90, 4), (7, 2)])
+def test_mutual_information_is_scikit_learns(n, n_classes):
+    rng = np.random.default_rng(n)
+    y = np.arange(n) % n_classes
+    X = rng.standard_normal((n, 8)) + y[:, None]
+    np.testing.assert_allclose(mutual_information(X, y, seed=3), mutual_info_classif(X, y, random_state=3), atol=1e-12)
+
+
+def test_a_split_that_the_data_do_not_allow_says_why():
+    one = SubjectTrials(subject="anna", trials=trials(), sessions=np.zeros(48, dtype=np.int64), left_out=0)
+    assert why_not("leave-run-out", [one]) == ""
+    assert "anna" in why_not("cross-session", [one])
+    assert "two people" in why_not("cross-subject", [one])
+    assert "few-shot-30 needs 30 trials" in why_not("few-shot-30", [one])
