@@ -112,7 +112,7 @@ def test_folders_become_people_sessions_and_runs(folder):
     data = load_task(task)
     assert split_names(data) == ("shuffled", "leave-run-out", "cross-session", "cross-subject")
     assert data[0].sessions.tolist() == [0] * 24 + [1] * 24
-    with pytest.raises(ArgumentError, match="cross-planet.*allowed"):
+    with pytest.raises(ArgumentError, match=r"cross-planet.*allowed"):
         evaluate_task(task, data, ["csp-lda"], splits=["shuffled", "cross-planet"])
     with pytest.raises(DataError, match="cross-subject needs two people"):
         evaluate_task(task, data[:1], ["csp-lda"], splits=["shuffled", "cross-subject"])
