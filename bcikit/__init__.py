@@ -5,7 +5,7 @@ Import time is kept low: a room is loaded when something of it is asked for.
 
 from typing import TYPE_CHECKING
 
-from bcikit.lazy import face
+from bcikit.face import face
 from bcikit.version import __version__
 
 if TYPE_CHECKING:

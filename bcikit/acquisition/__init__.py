@@ -6,7 +6,7 @@ from bcikit.acquisition.registry import open_source
 from bcikit.acquisition.source import Interactive, Source
 from bcikit.acquisition.status import StreamStatus
 from bcikit.acquisition.watchdog import Pulse, Watchdog
-from bcikit.lazy import face
+from bcikit.face import face
 from bcikit.signal.address import Address
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from bcikit.lazy import face
+from bcikit.face import face
 
 if TYPE_CHECKING:
     from bcikit.decoding.adaptation import AdaptiveModel

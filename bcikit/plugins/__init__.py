@@ -5,7 +5,7 @@ What bcikit ships stands in ``shipped.toml``; other packages add theirs by an en
 
 from typing import TYPE_CHECKING
 
-from bcikit.lazy import face
+from bcikit.face import face
 
 if TYPE_CHECKING:
     from bcikit.plugins.registry import find, load, names, plugins

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from bcikit.lazy import face
+from bcikit.face import face
 from bcikit.recording.bids import BidsLabels, export_bids
 from bcikit.recording.deidentify import Deidentifier
 from bcikit.recording.edf import export_edf

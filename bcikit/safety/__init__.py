@@ -5,7 +5,7 @@ Names are loaded when they are first used, so that the guard process gets by wit
 
 from typing import TYPE_CHECKING
 
-from bcikit.lazy import face
+from bcikit.face import face
 
 if TYPE_CHECKING:
     from bcikit.safety.arming import ArmRequest

@@ -5,7 +5,7 @@ A word is loaded when it is first used: errors and addresses need no numpy.
 
 from typing import TYPE_CHECKING
 
-from bcikit.lazy import face
+from bcikit.face import face
 
 if TYPE_CHECKING:
     from bcikit.signal.address import Address

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from bcikit.lazy import face
+from bcikit.face import face
 
 if TYPE_CHECKING:
     from bcikit.simulation.fit import Fit, fit_twin
