@@ -143,8 +143,8 @@ class CalibrationPage(RunPage):
             self.say(tr("Calibrate first: press Start."), "WARN")
             self.start.setFocus()
         elif self.advice != "good" and not self.visit.model_note:
-            if protocols.profile_of(self.visit) == "fes":
-                self.say(tr("Nothing is stimulated by a decoder that is not better than guessing. Record more."), "BAD")
+            if protocols.profile_of(self.visit) in protocols.TOUCH:
+                self.say(tr("Nothing is moved by a decoder that is not better than guessing. Record more."), "BAD")
                 return
             self.sure.ask(
                 tr("It is not shown that the program can tell these movements apart. Train with it all the same?"),

@@ -3,11 +3,12 @@
 from datetime import date
 from typing import Any
 
-from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from bcikit.clinic import limits, models, protocols, therapy
 from bcikit.clinic.base import Desk, Page, card
 from bcikit.clinic.current import CurrentCard
+from bcikit.clinic.names import written
 from bcikit.clinic.page_electrodes import electrode_problems
 from bcikit.clinic.wording import class_name
 from bcikit.signal import BciError
@@ -53,6 +54,9 @@ class ProtocolPage(Page):
         self.use_model = button(tr("Use it: no calibration"), self._use_model)
         self.current = CurrentCard(desk)
         self.current.changed.connect(self._new_current)
+        self.orthosis = QLineEdit()
+        self.orthosis.setAccessibleName(tr("Device that moves the hand"))
+        self.orthosis.setPlaceholderText(tr("driver:port; empty for the hand on the screen"))
         self.fields: dict[str, NumberField] = {}
         self.limits: dict[str, limits.Limit] = {}
         self._form = QFormLayout()
@@ -75,6 +79,8 @@ class ProtocolPage(Page):
         right.addWidget(self.model_card)
         self.current_card = card(self.current, title=tr("Comfortable current"))
         right.addWidget(self.current_card)
+        self.orthosis_card = card(self.orthosis, title=tr("Device that moves the hand"))
+        right.addWidget(self.orthosis_card)
         right.addWidget(card(self.plan, plan, self.save_plan, title=tr("Therapy plan")))
         right.addStretch(1)
         columns.addLayout(right, 2)
@@ -107,6 +113,7 @@ class ProtocolPage(Page):
             self.pair.setCurrentIndex(protocols.PAIRS.index(pair))
         movement = settings.get("movement", "left_hand" if person.affected_side == "left" else "right_hand")
         self.side.setCurrentIndex(MOVEMENTS.index(movement) if movement in MOVEMENTS else 1)
+        self.orthosis.setText(visit.orthosis or str(person.data.get("orthosis", "")))
         self._show_plan()
         self._show_length()
 
@@ -142,6 +149,7 @@ class ProtocolPage(Page):
         for key, limit in self.limits.items():
             self._add_field(key, limit)
         self.current_card.setVisible(stimulates and not self.visit.simulated)
+        self.orthosis_card.setVisible(protocols.moves(self.name) and not self.visit.simulated)
         self._show_model()
         self._show_length()
 
@@ -257,16 +265,20 @@ class ProtocolPage(Page):
             self.say("\n".join(problems), "BAD")
             return
         changed = settings != visit.settings or self.name != visit.protocol
-        before = (visit.protocol, visit.settings)
+        before = (visit.protocol, visit.settings, visit.orthosis)
         visit.protocol, visit.settings = self.name, settings
+        visit.orthosis = written(self.orthosis.text()) if protocols.moves(self.name) and not visit.simulated else ""
         problem = protocols.forbidden_reason(visit) or self._electrodes() or self._unfit(settings)
         if problem:
-            visit.protocol, visit.settings = before
+            visit.protocol, visit.settings, visit.orthosis = before
             self.say(problem, "BAD")
             return
         if changed and not visit.model_note:
             # What was learned for other movements says nothing about these.
             visit.model = ""
+        data = dict(self.desk.catalogue.subject(visit.subject).data)
+        if visit.orthosis and data.get("orthosis") != visit.orthosis:
+            self.desk.catalogue.update_subject(visit.subject, data={**data, "orthosis": visit.orthosis})
         self.say("")
         self.done.emit()
 

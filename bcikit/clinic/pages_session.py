@@ -25,6 +25,11 @@ from bcikit.ui.rules import state_text
 from bcikit.ui.strip import StatusStrip
 from bcikit.ui.words import tr
 
+CHECKED = 6
+"""Trials after which a model of another day is held against what was asked for."""
+HOLDS = 4
+"""So many of them right, or it is to be calibrated; who guesses between two has as many in a third of all cases."""
+
 
 class SessionPage(RunPage):
     """The training: start, pause, stop, notes, difficulty, dose, live accuracy."""
@@ -126,7 +131,7 @@ class SessionPage(RunPage):
     @property
     def real(self) -> bool:
         """True where something touches the patient: then a person arms it, once everything is there."""
-        return protocols.profile_of(self.visit) in ("fes", "robot")
+        return protocols.profile_of(self.visit) in protocols.TOUCH
 
     def forget_session(self) -> None:
         """Show nothing of the session before."""
@@ -201,8 +206,23 @@ class SessionPage(RunPage):
         if ready and not (self.real and (self.checks.missing or self._break)):
             self.go()
 
+    def _check_model(self) -> None:
+        """Say after the first trials whether a model of another day holds today."""
+        total = self.counts.total
+        if self.visit.model_note and self.visit.recentre and total.answered == CHECKED:
+            words = tr("The model of another day: {right} of the first {n} trials right today.").format(
+                right=total.correct, n=CHECKED
+            )
+            holds = total.correct >= HOLDS
+            advice = "" if holds else " " + tr("It does not hold: finish early and calibrate.")
+            self.say(words + advice, "GOOD" if holds else "BAD")
+            if words not in self.visit.notes:
+                self.visit.notes.append(words)
+
     def _take_event(self, message: dict[str, Any]) -> None:
         data = message.get("data") or {}
+        if message.get("name") == "feedback/result":
+            self._check_model()
         if message.get("name") == "trial/end" and not data.get("interrupted"):
             self._still = 0 if self.counts.moved_in(int(data.get("trial", -1))) else self._still + 1
         if message.get("name") in ("operator/pause", "operator/resume"):

@@ -7,6 +7,7 @@ from typing import Any
 
 from bcikit.clinic.people import SIMULATED
 from bcikit.clinic.visit import Visit
+from bcikit.decoding import Model
 from bcikit.paradigms import Paradigm, make_paradigm, read_paradigm
 from bcikit.paradigms.outline import Outline, outline_of
 from bcikit.session.config import SessionConfig, config_from
@@ -20,6 +21,10 @@ PAIRS: tuple[tuple[str, ...], ...] = (("left_hand", "right_hand"), ("right_hand"
 _RUNS = {"motor-imagery": "feedback_runs", "rehabilitation": "runs"}
 _FLICKER = ("p300-speller", "ssvep-menu")
 _TABLES = ("assist", "gate")
+TOUCH = ("fes", "robot")
+"""Profiles of what touches a patient."""
+REST_SECONDS = 60.0
+"""Rest with open eyes, by which a model of another day is centred on today."""
 
 
 def protocol_names() -> dict[str, str]:
@@ -81,6 +86,11 @@ def stimulates(protocol: str) -> bool:
     return bool(read_paradigm(protocol).get("assist", {}).get("command") == "stimulate")
 
 
+def moves(protocol: str) -> bool:
+    """Return whether a protocol helps by moving the hand: on the screen, or with an orthosis where there is one."""
+    return bool(read_paradigm(protocol).get("assist", {}).get("command") == "move")
+
+
 def flickers(protocol: str) -> bool:
     """Return whether a protocol flickers or flashes."""
     return kind_of(protocol) in _FLICKER
@@ -104,11 +114,17 @@ def _paradigm_settings(protocol: str, settings: Mapping[str, Any]) -> dict[str, 
     return chosen
 
 
-def of_phase(protocol: str, settings: Mapping[str, Any], phase: str) -> dict[str, Any]:
-    """Return the paradigm's settings for "calibration" or "session" alone."""
+def of_phase(protocol: str, settings: Mapping[str, Any], phase: str, *, rest: bool = False) -> dict[str, Any]:
+    """Return the paradigm's settings for "calibration" or "session" alone.
+
+    A calibration of motor imagery begins with a minute of rest, and so does a session with the model of another day
+    (`rest`): the model is moved from the rest of then to that of now. Attempted movements rest in every trial.
+    """
     chosen = _paradigm_settings(protocol, settings)
     if learns(protocol):
         chosen[_RUNS[kind_of(protocol)] if phase == "calibration" else "calibration_runs"] = 0
+        if kind_of(protocol) == "motor-imagery" and (rest or phase == "calibration"):
+            chosen["eyes_open"] = REST_SECONDS
     return chosen
 
 
@@ -154,10 +170,15 @@ def remaining(protocol: str, settings: Mapping[str, Any], *, done: int) -> dict[
 
 
 def profile_of(visit: Visit) -> str:
-    """Return the profile of the gate: "simulation" only for who is none, "fes" where current flows, else "vr"."""
+    """Return the profile of the gate.
+
+    "simulation" only for who is none, "fes" where current flows, "robot" where a device moves the hand, else "vr".
+    """
     if visit.simulated:
         return "simulation"
-    return "fes" if stimulates(visit.protocol) else "vr"
+    if stimulates(visit.protocol):
+        return "fes"
+    return "robot" if visit.orthosis and moves(visit.protocol) else "vr"
 
 
 def forbidden_reason(visit: Visit) -> str:
@@ -169,10 +190,11 @@ def forbidden_reason(visit: Visit) -> str:
         return ""
     scopes = dict.fromkeys(visit.consent.get("scopes", ()), True)
     found = forbidden(Screening.model_validate(visit.screening), scopes)
-    wanted = ["fes"] if stimulates(visit.protocol) else ["vr"]
+    wanted = [profile_of(visit)]
     wanted += ["stimulate"] if flickers(visit.protocol) else []
     names = {
         "fes": tr("Electrical current is not allowed today: {why}."),
+        "robot": tr("A device that moves the hand is not allowed today: {why}."),
         "vr": tr("Training with the screen is not allowed today: {why}."),
         "stimulate": tr("Flashing or flickering light is not allowed today: {why}."),
     }
@@ -183,8 +205,8 @@ def _gate(visit: Visit, base: Mapping[str, Any], settings: Mapping[str, Any], lo
     gate = dict(base)
     gate |= {key.removeprefix("gate."): value for key, value in settings.items() if key.startswith("gate.")}
     gate["profile"] = profile_of(visit)
-    if gate["profile"] == "fes":
-        # What the paradigm proposes for pictures has no say where current flows.
+    if gate["profile"] in TOUCH:
+        # What the paradigm proposes for pictures has no say where something touches the patient.
         for key in ("idle_label", "confidence", "margin"):
             gate.pop(key, None)
     elif longest is not None:
@@ -223,7 +245,8 @@ def build(
     simulated = Address.parse(source).scheme in ("sim", "dut", "file")
     if simulated and not visit.simulated:
         raise BciError(tr("That is a simulation or a recording, not this patient. Choose the headset."))
-    chosen = of_phase(protocol, settings, phase)
+    earlier = phase == "session" and bool(visit.model) and visit.recentre
+    chosen = of_phase(protocol, settings, phase, rest=earlier)
     if source.startswith("sim:"):
         source = with_options(source, seed=seed)
     base = shipped_config(protocol, source=source, seed=seed, settings=chosen, subject=visit.subject)
@@ -235,20 +258,36 @@ def build(
     values["recording"] = {"enabled": True, "folder": folder}
     longest = _outline(protocol, json.dumps(chosen, sort_keys=True)).seconds
     values["gate"] = _gate(visit, values["gate"], settings, longest)
+    if phase == "calibration":
+        values["decoder"]["recentre"] = "rest"
     if phase == "session":
         if visit.model:
             values["decoder"]["model"] = visit.model
-            if visit.recentre:
-                values["decoder"]["recentre"] = "windows"
-        if profile_of(visit) == "fes":
-            if not visit.current.get("port"):
+        if earlier:
+            values["decoder"] |= following(visit)
+        if profile_of(visit) in TOUCH:
+            driver = visit.orthosis if profile_of(visit) == "robot" else str(visit.current.get("port", ""))
+            if not driver:
                 raise BciError(tr("Choose the stimulator and find the patient's comfortable current first."))
             if visit.idle_now:
                 # It was measured in this visit, with what decides now: a part that goes on does not ask for it again.
                 values["arming"] = {**values.get("arming", {}), "idle_test": 0}
             log = f"{folder}-guard.jsonl"
-            values["outputs"] = [{"address": f"guard:{visit.current['port']}?dead_man=1&log={log}"}]
+            values["outputs"] = [{"address": f"guard:{driver}?dead_man=1&log={log}"}]
     return config_from(values, where=protocol)
+
+
+def following(visit: Visit) -> dict[str, str]:
+    """Return how the model of another day follows today: by rest where it knows that of its training, and by cues.
+
+    Where something touches the patient it does not learn from cues: what the idle test was made with must be what
+    decides after it.
+    """
+    try:
+        centre = "rest" if "rest" in Model.load(visit.model).centres else "windows"
+    except BciError:
+        centre = "windows"
+    return {"recentre": centre, "adapt": "" if profile_of(visit) in TOUCH else "labelled"}
 
 
 def training_config(visit: Visit, folders: Sequence[str]) -> SessionConfig:
@@ -257,5 +296,6 @@ def training_config(visit: Visit, folders: Sequence[str]) -> SessionConfig:
     base = shipped_config(visit.protocol, source=visit.device, settings=chosen, subject=visit.subject)
     values = base.to_dict()
     wanted = make_paradigm({**chosen, "base": visit.protocol}).calibration
+    values["decoder"]["recentre"] = "rest"
     values["calibration"] = {"files": list(folders), "events": dict(wanted.events) if wanted is not None else {}}
     return config_from(values, where=visit.protocol)

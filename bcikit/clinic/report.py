@@ -19,6 +19,7 @@ from bcikit.decoding import accuracy_interval, chance_level
 from bcikit.paradigms.outcomes import SCALES
 from bcikit.recording.result import SessionResult
 from bcikit.reporting import key_table, page, picture, section, table
+from bcikit.reporting.pdf_text import plain_letters
 from bcikit.signal import RecordingError
 from bcikit.ui.rules import rule_text
 from bcikit.ui.words import tr
@@ -310,6 +311,7 @@ def write_pdf(data: ReportData, path: Path) -> None:
     painter = QPainter(writer)
     paint_pages(painter, html(data), size, writer.newPage, mark=simulation_mark() if data.record.simulated else "")
     painter.end()
+    plain_letters(path)
 
 
 def paint_pages(painter: QPainter, text: str, size: QSizeF, new_page: Any, *, mark: str = "") -> int:

@@ -1,7 +1,7 @@
 """The therapy plan of a patient: weeks, sessions and dose, and how far it has come."""
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from bcikit.clinic.people import real_sessions
@@ -85,6 +85,34 @@ def progress_words(catalogue: Catalogue, code: str, plan: TherapyPlan, today: da
     ]
     if phase is None:
         lines.append(tr("The plan is over: make a new one."))
-    elif found["missed"]:
+        return "\n".join(lines)
+    if found["missed"]:
         lines.append(tr("{count} sessions behind the plan.").format(count=found["missed"]))
+    days = [date.fromisoformat(str(item["day"])) for item in done_so_far(catalogue, code)]
+    day = next_day(plan, days, today)
+    if day is not None:
+        after = plan.phase_on(day) or phase
+        lines.append(
+            tr("Next session proposed: {day}, {title}, {trials} trials").format(
+                day=day.isoformat(), title=protocol_title(after.paradigm), trials=after.trials
+            )
+        )
     return "\n".join(lines)
+
+
+def next_day(plan: TherapyPlan, done: Sequence[date], today: date) -> date | None:
+    """Return the day that is proposed for the next session; None where the plan ends before it.
+
+    The sessions of a week are spread over its days, never two on one day; what a week missed is not crammed into it.
+    """
+    first = max(today + timedelta(days=today in done), plan.start)
+    for day in (first + timedelta(days=ahead) for ahead in range(15)):
+        phase = plan.phase_on(day)
+        if phase is None:
+            return None
+        week = (day - plan.start).days // 7
+        here = sum(plan.start <= other and (other - plan.start).days // 7 == week for other in done)
+        due = plan.start + timedelta(days=7 * week + here * 7 // phase.sessions_per_week)
+        if here < phase.sessions_per_week and day >= due:
+            return day
+    return None

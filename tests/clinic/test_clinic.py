@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from bcikit.clinic import protocols
 from bcikit.clinic.verdict import judge
 from bcikit.clinic.visit import STEPS, Visit
 from bcikit.ui.theme import Theme
@@ -222,6 +223,43 @@ def test_stimulation_needs_consent(clinic: Callable[..., Any]) -> None:
     person.pick(person.page.protocol, 2)
     person.on()
     assert person.page.message.text() == "■ Electrical current is not allowed today: not agreed to."
+
+
+def test_an_orthosis_needs_consent_and_all_that_is_asked_of_what_touches_a_patient(clinic: Callable[..., Any]) -> None:
+    person = clinic()
+    person.as_far_as_protocol(no=("robot",))
+    page = person.page
+    person.pick(page.protocol, 1)
+    assert page.orthosis.isVisible()
+    person.type(page.orthosis, "sim-hand")
+    person.on()
+    assert page.message.text() == "■ A device that moves the hand is not allowed today: not agreed to."
+    assert person.window.visit.orthosis == ""
+    person.type(page.orthosis, "")
+    person.on()
+    assert person.step == "calibration", "with the picture of a hand it may be trained"
+    person.click(person.window.anew)
+    person.click(person.window.question.yes)
+    person.as_far_as_protocol("Q-2", "1971")
+    page = person.page
+    person.pick(page.protocol, 1)
+    assert page.orthosis.text() == ""
+    person.type(page.orthosis, "sim-hand")
+    person.on()
+    visit = person.window.visit
+    folder = str(person.window.desk.data / "x")
+    config = protocols.build(visit, folder=folder, settings=visit.settings, phase="session")
+    assert config.gate["profile"] == "robot"
+    assert config.outputs[0].address.startswith("guard:sim-hand?dead_man=1")
+    person.window.show_step("session")
+    assert person.page.checks_card.isVisible()
+    assert person.page.checks.missing == [
+        "the idle test",
+        "the test of the stop key",
+        "the dead-man switch: hold the button",
+    ]
+    assert person.catalogue.subject("Q-2").data["orthosis"] == "sim-hand"
+    assert "orthosis" not in person.catalogue.subject("P-017").data
 
 
 @pytest.mark.parametrize("step", STEPS)
