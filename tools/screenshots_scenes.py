@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -24,7 +25,7 @@ from PySide6.QtGui import QGuiApplication
 from bcikit.outputs import open_output
 from bcikit.paradigms import Paradigm, WindowRequest, make_paradigm, paradigm_names
 from bcikit.paradigms.frames import Refresh
-from bcikit.paradigms.scene import Alert, Hands, Matrix, Meter, Rising, Road, Scene, Targets
+from bcikit.paradigms.scene import Alert, Cue, Hands, Matrix, Meter, Rising, Road, Scene, Targets
 from bcikit.presentation.layout import Viewing, drawn
 from bcikit.presentation.qt.painter import picture
 from bcikit.presentation.rehearsal import rehearse, sure
@@ -33,7 +34,9 @@ from bcikit.signal import Decision, Event, HostClock
 
 SIZES = ((1280, 800), (1920, 1080))
 LANGUAGES = ("en", "zh")
-TILE = (320, 200)
+TILE = (256, 160)
+COLUMNS = 2
+"""Paradigms side by side on a sheet."""
 SHORT = {
     "motor-imagery": {"calibration_runs": 1, "feedback_runs": 1, "trials_per_run": 2, "affected_side": "left"},
     "calibration": {"trials_per_run": 2},
@@ -50,6 +53,20 @@ SHORT = {
 """Settings that make a rehearsal short."""
 
 
+def knows(paradigm: Paradigm, request: WindowRequest) -> Decision:
+    """Return what a decoder says that knows the wanted item of each flash, and the class of each trial."""
+    decision = sure(paradigm, request)
+    trial = paradigm.running(request) if hasattr(paradigm, "running") else None
+    items, label = request.data.get("items"), "" if trial is None else trial.label
+    if items is not None:
+        likely = 0.97 if label in items else 0.03
+        return replace(decision, probabilities=(likely, 1.0 - likely), label=None)
+    if label in decision.classes:
+        shares = tuple(0.9 if name == label else 0.1 / (len(decision.classes) - 1) for name in decision.classes)
+        return replace(decision, probabilities=shares, label=label)
+    return decision
+
+
 def drowsy(paradigm: Paradigm, request: WindowRequest) -> Decision:
     """Return what a decoder says of a driver who falls asleep: powers that rise after the baseline."""
     decision = sure(paradigm, request)
@@ -61,16 +78,19 @@ def drowsy(paradigm: Paradigm, request: WindowRequest) -> Decision:
 def moments(name: str) -> list[Scene]:
     """Return three scenes of a paradigm: its instructions, its task, and how it goes on or ends."""
     paradigm = make_paradigm({"base": name, "instructions": 5.0, **SHORT.get(name, {})})
-    answer = drowsy if name == "driving-vigilance" else sure
+    answer = drowsy if name == "driving-vigilance" else knows if name.startswith("p300") else sure
     scenes = [scene for _, scene in rehearse(paradigm, answer=answer)]
     first = next(scene for scene in scenes if scene.name == "instructions")
     wanted = {"flash", "cue", "gaze", "training", "drive", "attempt", "watch"}
     task = next((s for s in scenes if s.name == "watch" and s.elements[0].kind == "film"), None)
     task = task or next((s for s in scenes if s.name in wanted and s.find(Matrix) and s.name == "flash"), None)
     task = task or next((s for s in scenes if s.name in wanted and s.find(Hands) and s.find(Hands).asked), None)
-    task = task or next((s for s in scenes if s.name in wanted), None) or scenes[len(scenes) // 2]
-    last = next((s for s in reversed(scenes) if s.find(Alert) or (s.find(Road) and s.find(Road).braking)), None)
-    last = last or next((s for s in reversed(scenes) if s.name == "outcome"), None)
+    task = task or next((s for s in scenes if s.name in wanted), None)
+    task = task or next((s for s in scenes if s.name in ("eyes-closed", "eyes-open")), None) or scenes[len(scenes) // 2]
+    last = next((s for s in reversed(scenes) if s.find(Road) and s.find(Road).braking), None)
+    last = last or next((s for s in reversed(scenes) if s.find(Alert)), None)
+    outcomes = [s for s in scenes if s.name == "outcome"]
+    last = last or next((s for s in reversed(outcomes) if not s.find(Matrix) or s.find(Matrix).chosen), None)
     return [first, task, last or scenes[-1]]
 
 
@@ -91,7 +111,7 @@ def state_of(scene: Scene) -> dict[str, object]:
         "lit": lit,
         "closure": closed,
         "value": rises,
-        "position": -0.4 if scene.find(Meter) else 0.0,
+        "position": -0.4 if scene.find(Meter) and "Imagine" in str(scene.find(Cue)) else 0.0,
         "levels": levels,
     }
 
@@ -139,17 +159,19 @@ def by_page(page: object, scene: Scene, language: str, width: int, height: int, 
 
 
 def contact_sheet(files: list[list[Path]], names: list[str], path: Path) -> None:
-    """Put the pictures of a renderer on one sheet: a row a paradigm."""
-    label = 24
-    sheet = Image.new("RGB", (3 * TILE[0], len(files) * (TILE[1] + label)), "#ffffff")
+    """Put the pictures of a renderer on one sheet: three of each paradigm."""
+    label, wide = 22, 3 * TILE[0] + 12
+    rows = -(-len(files) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * wide, rows * (TILE[1] + label)), "#ffffff")
     pen = ImageDraw.Draw(sheet)
-    for row, (name, paths) in enumerate(zip(names, files, strict=True)):
-        top = row * (TILE[1] + label)
-        pen.text((6, top + 6), name, fill="#101418")
+    for number, (name, paths) in enumerate(zip(names, files, strict=True)):
+        left, top = number // rows * wide, number % rows * (TILE[1] + label)
+        pen.text((left + 6, top + 5), name, fill="#101418")
         for column, file in enumerate(paths):
             with Image.open(file) as shot:
-                sheet.paste(shot.convert("RGB").resize(TILE, Image.Resampling.LANCZOS), (column * TILE[0], top + label))
-    sheet.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+                tile = shot.convert("RGB").resize(TILE, Image.Resampling.LANCZOS)
+            sheet.paste(tile, (left + column * TILE[0], top + label))
+    sheet.quantize(96, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def main() -> None:

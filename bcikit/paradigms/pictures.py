@@ -110,7 +110,8 @@ def steering(event: Event, before: Scene, *, classes: tuple[str, ...], kind: str
     if event.name in ("feedback/start", "feedback/end"):
         return count(event, before)
     if event.name == "feedback/result":
-        before = count(event, before)
+        # Whoever only watches the ball has no score.
+        before = before if kind == "error-potential" else count(event, before)
         ball: Meter = before.find(Meter) or Meter(steer=True)
         sides: dict[str, Side] = {classes[0]: "left", classes[-1]: "right"}
         gone: Side = sides.get(str(event.data.get("predicted")), "")

@@ -10,7 +10,9 @@ from bcikit.session.listener import Listener
 from bcikit.signal import Event
 from bcikit.signal.messages import Decided, Happened, Input, Message, Presented, Sent
 
-MOST_WAITING = 1000
+MOST_WAITING = 100
+WITH_FLIP = ("feedback/", "select/", "advice/", "assist/")
+"""Events that say more of what a flip shows, and have none of their own."""
 
 
 class UserListener(Listener):
@@ -35,6 +37,7 @@ class UserListener(Listener):
         self._screen = screen
         self._scene = BLANK
         self._waiting: dict[tuple[str, int], tuple[Event, Scene | None]] = {}
+        self._beside: dict[int, list[Event]] = {}
 
     def take(self, message: Message) -> None:
         """Show what is drawn, feedback and what moves."""
@@ -45,12 +48,13 @@ class UserListener(Listener):
                     # Seen with a flip of the screen, and not before.
                     self._waiting[event.name, event.sample] = (event, scene)
                     while len(self._waiting) > MOST_WAITING:
-                        del self._waiting[next(iter(self._waiting))]
+                        key = next(iter(self._waiting))
+                        del self._waiting[key]
+                        self._beside.pop(key[1], None)
                 elif scene is not None:
                     self._scene = scene
             case Happened(event=event):
-                if event.sample is None or (event.name, event.sample) not in self._waiting:
-                    self._see(event)
+                self._happened(event)
             case Input(kind="screen", values=values) if values.get("type") == "flip":
                 self._flip(str(values["name"]), int(values["sample"]), float(values["shown"]) - float(values["time"]))
             case Decided() if self._scene.elements:
@@ -58,6 +62,17 @@ class UserListener(Listener):
                 self._user.on_decision(message.decision, message.verdict)
             case Sent():
                 self._user.on_command(message.command)
+
+    def _happened(self, event: Event) -> None:
+        """See an event now, with the flip that brings it, or with the flip of the same moment (a result, its error)."""
+        pending = {sample for _, sample in self._waiting}
+        if event.sample is not None and (event.name, event.sample) in self._waiting:
+            return
+        if event.sample in pending and event.name.startswith(WITH_FLIP):
+            assert event.sample is not None
+            self._beside.setdefault(event.sample, []).append(event)
+        else:
+            self._see(event)
 
     def _see(self, event: Event) -> None:
         seen = perceive(event, self._scene)
@@ -71,4 +86,5 @@ class UserListener(Listener):
             return
         if scene is not None:
             self._scene = scene
-        self._see(replace(event, sample=sample + round(late * self._sfreq), time=event.time + late))
+        for seen in (event, *self._beside.pop(sample, ())):
+            self._see(replace(seen, sample=sample + round(late * self._sfreq), time=seen.time + late))

@@ -44,7 +44,7 @@ def test_epochs_are_cut_at_flips_and_what_was_not_shown_is_left_out(flips):
     assert moved[1].time == pytest.approx(2.1 + 0.012)
     assert flips.shift(1000) == 28
     assert flips.shift(3000) is None
-    assert flips.summary()["not_shown"] == 1
+    assert flips.n_unseen == 1
     assert flips.summary()["delay_s"] == pytest.approx(0.108)
 
 
@@ -95,3 +95,35 @@ def test_a_screen_that_the_plan_does_not_wait_for_is_told_and_changes_nothing():
     waits = Flips(make_paradigm({"base": "p300-speller", "display_delay": 0.16}), 250.0, 250.0)
     assert waits.take({**hello(60.0), "delay": 0.1}) is None
     assert waits.active
+
+
+def test_a_warning_is_logged_with_its_flip_and_its_sound(flips):
+    flips.take(hello(60.0))
+    flips.plan(Event(name="advice/drowsy", time=1.0, sample=250), scene=True)
+    assert flips.n_not_shown == 1
+    about = {"client": "qt", "name": "advice/drowsy", "sample": 250, "time": 1.0}
+    flips.take({"type": "sounded", **about, "shown": 1.14, "audible": True})
+    flips.take({"type": "flip", **about, "shown": 1.125})
+    warning = flips.summary()["warnings"]
+    assert warning == [
+        {"name": "advice/drowsy", "sample": 250, "painted_s": pytest.approx(0.125), "sounded_s": pytest.approx(0.14)}
+    ]
+    assert flips.doubts() == []
+
+
+def test_what_was_not_seen_and_not_heard_is_said_in_the_end(flips):
+    flips.take(hello(60.0))
+    for sample in range(5):
+        flips.plan(Event(name="phase/eyes-closed", time=1.0, sample=sample), scene=True)
+    about = {"client": "page", "name": "stimulus/tone", "sample": 9, "time": 1.0, "shown": 1.1}
+    flips.take({"type": "sounded", **about, "audible": False, "why": "aplay: no such device"})
+    unseen, unheard = flips.doubts()
+    assert unseen.startswith("5 cues, stimuli, phases or warnings were not shown")
+    assert unheard == "1 of 1 sounds were not heard: aplay: no such device."
+    assert flips.summary()["sounds"] == {"heard": 0, "not_heard": 1, "why": "aplay: no such device"}
+
+
+def test_results_are_flips_so_that_an_error_potential_is_looked_for_when_it_was_seen(flips):
+    flips.take(hello(60.0))
+    flips.take(flip("feedback/result", 400, 0.12))
+    assert flips.shift(400) == 30

@@ -67,6 +67,8 @@ def test_a_person_perceives_what_is_painted_of_every_paradigm_and_nothing_of_a_b
     played, seen, state = look(name, "frames:")
     assert state["unpainted"] == 0
     assert of(played, *VISIBLE)
+    # An error is seen with the picture that shows it.
+    assert of(seen, "feedback/error") == of(played, "feedback/error")
     # Everything, in its order; each on the frame that showed it.
     assert of(seen, *VISIBLE) == of(played, *VISIBLE)
     if name == "p300-auditory":

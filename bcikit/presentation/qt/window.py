@@ -56,6 +56,8 @@ class PatientWindow(QWidget):
             self.setGeometry(screens[1].geometry())
             self.showFullScreen()
         elif where == "full":
+            # Also where no window manager makes it as large.
+            self.setGeometry(screens[0].geometry())
             self.showFullScreen()
         elif where in ("second", "beside"):
             self.setGeometry(beside(screens[0].availableGeometry()))
