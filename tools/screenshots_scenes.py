@@ -204,6 +204,11 @@ def main() -> None:
                 files = [[place(renderer, name, n, language, SIZES[0]) for n in range(3)] for name in scenes]
                 contact_sheet(files, list(scenes), sheets / f"scenes-{renderer}-{language}.png")
         by_window(moments("motor-imagery")[1], "en", 800, 450, sheets / "scene-motor-imagery-en.png")
+        sys.path.append(str(ROOT / "examples" / "plugin" / "src"))
+        from nlab.paradigm import Lamp, LampSettings
+
+        lamp = next(s for _, s in rehearse(Lamp(LampSettings(trials=2))) if s.name == "cue")
+        by_window(lamp, "en", 640, 360, sheets / "scene-plugin-en.png")
     del application
 
 

@@ -23,14 +23,21 @@ class ScreenPanel(Panel):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.copy)
+        self._used = False
 
-    def take(self, message: Message) -> None:
-        """Follow a message of the session, if it changes what the person sees."""
+    def take(self, message: Message) -> bool:
+        """Follow a message of the session; return whether it is the first that brings something to see."""
+        used = self._used
+        self._follow(message)
+        return self._used and not used
+
+    def _follow(self, message: Message) -> None:
         match message:
             case Snapshot():
                 for part in message.messages:
-                    self.take(part)
+                    self._follow(part)
             case Presented():
+                self._used |= message.scene is not None
                 self.copy.take({"type": "show", "event": message.event.to_dict(), "scene": message.scene})
             case Sent():
                 values: dict[str, Any] = message.command.to_dict()

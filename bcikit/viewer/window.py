@@ -409,7 +409,9 @@ class ViewerWindow(QMainWindow):
         """Take a message of the engine."""
         status = self.view.status
         status.take(message)
-        self.screen_panel.take(message)
+        if self.screen_panel.take(message) and self.docks["screen"].isVisibleTo(self):
+            # There is a screen to look after: it comes to the front, once; whoever puts another panel there keeps it.
+            self.docks["screen"].raise_()
         match message:
             case Snapshot():
                 for panel in self.traces.values():

@@ -1,10 +1,14 @@
 """The small copy of what the person sees, in the therapist's window."""
 
+from PySide6.QtCore import QPoint, QRect
+
 from bcikit.paradigms import make_paradigm
 from bcikit.presentation.director import Director
 from bcikit.signal import Command, Event, HostClock
 from bcikit.signal.messages import Presented, Sent, Snapshot, StateChanged
+from bcikit.ui.theme import DARK
 from bcikit.viewer.screen_panel import ScreenPanel
+from bcikit.viewer.window import ViewerWindow
 
 
 def presented(director, name, **values):
@@ -30,3 +34,22 @@ def test_the_panel_shows_what_the_person_sees_from_the_snapshot_on(qtbot) -> Non
     qtbot.waitUntil(lambda: panel.copy.show_.closure["left"] < 0.1, timeout=10_000)
     panel.take(presented(director, "paradigm/end"))
     qtbot.waitUntil(lambda: "Well done" in panel.copy.words(), timeout=10_000)
+
+
+def test_the_copy_comes_to_the_front_with_the_first_scene_and_covers_no_control(qtbot) -> None:
+    window = ViewerWindow(DARK, preset="clinic", use_saved=False)
+    qtbot.addWidget(window)
+    window.resize(1280, 800)
+    window.show()
+    director = Director(make_paradigm("motor-imagery"))
+    assert window.screen_panel.visibleRegion().isEmpty()
+    window.take_message(presented(director, "cue/left_hand"))
+    qtbot.waitUntil(lambda: not window.screen_panel.visibleRegion().isEmpty(), timeout=10_000)
+    copy, stop = window.screen_panel, window.strip.stop
+    places = [QRect(part.mapToGlobal(QPoint(0, 0)), part.size()) for part in (copy, stop)]
+    assert not places[0].intersects(places[1])
+    # The therapist looks at something else, and keeps it.
+    window.show_panel("hand")
+    window.take_message(presented(director, "cue/right_hand"))
+    qtbot.wait(50)
+    assert window.screen_panel.visibleRegion().isEmpty()

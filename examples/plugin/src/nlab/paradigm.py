@@ -5,7 +5,14 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from bcikit.paradigms import Calibration, ParadigmSettings, Section, Trial, TrialParadigm, WindowRequest
+from bcikit.paradigms.scene import Cue, Scene, Words
+from bcikit.paradigms.stage import show
 from bcikit.signal import Command, Decision, Event, Verdict
+
+WORDS = {
+    "left": Words("Imagine your left hand: the left lamp goes on", "想象左手：左边的灯亮起"),
+    "right": Words("Imagine your right hand: the right lamp goes on", "想象右手：右边的灯亮起"),
+}
 
 
 class LampSettings(ParadigmSettings):
@@ -37,6 +44,12 @@ class Lamp(TrialParadigm):
         """The second second after the cue."""
         return Calibration(events={f"cue/{name}": name for name in self.classes}, tmin=1.0, tmax=2.0)
 
+    def scene(self, event: Event, before: Scene) -> Scene:
+        """Return an arrow to the lamp and what to do, as data: the window, the page and a headset draw it."""
+        if event.name.startswith("cue/"):
+            return show("cue", before, Cue(symbol=event.name[4:], words=WORDS[event.name[4:]]))
+        return super().scene(event, before)
+
     def sections(self) -> list[Section]:
         """Return a calibration and a run."""
         labels = self.classes * (self.settings.trials // 2)
@@ -50,7 +63,9 @@ class Lamp(TrialParadigm):
         self.plan(trial, trial.onset, f"cue/{trial.label}", seconds=2.0, data={"class": trial.label})
         stop = trial.onset + self.schedule.samples(2.0)
         if not trial.section.silent:
-            self._ask(WindowRequest(stop, self.schedule.samples(1.0), final=True, trial=trial.index))
+            # Locked to the cue: in front of a screen the window goes by when it was really shown.
+            length = self.schedule.samples(1.0)
+            self._ask(WindowRequest(stop, length, final=True, trial=trial.index, locked=trial.onset))
         return stop + self.schedule.samples(0.5)
 
     def on_decision(
