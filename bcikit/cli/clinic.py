@@ -23,6 +23,12 @@ def register(app: typer.Typer) -> None:
         language: Annotated[str, typer.Option("--language", help="en or zh.")] = "",
         theme: Annotated[str, typer.Option("--theme", help="dark or light.")] = "",
         size: Annotated[str, typer.Option("--size", help="Size of the window.")] = "1280x800",
+        new_trial: Annotated[
+            str, typer.Option("--new-trial", help="Make the sealed allocations of a controlled trial; no window.")
+        ] = "",
+        arms: Annotated[
+            str, typer.Option("--arms", help="Arms of that trial: two or three of contingent, sham, yoked.")
+        ] = "contingent,sham",
     ) -> None:
         """Treat a patient: from the code through consent, electrodes, calibration and training to the report."""
         for package in ("PySide6", "pyqtgraph"):
@@ -31,5 +37,7 @@ def register(app: typer.Typer) -> None:
         options = ["--size", size]
         for name, value in (("--data", str(data) if data else ""), ("--language", language), ("--theme", theme)):
             options += [name, value] if value else []
+        if new_trial:
+            options += ["--new-trial", new_trial, "--arms", arms]
         command = [sys.executable, "-m", "bcikit.clinic", *options]
         raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own module

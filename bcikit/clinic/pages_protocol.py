@@ -10,6 +10,7 @@ from bcikit.clinic.base import Desk, Page, card
 from bcikit.clinic.current import CurrentCard
 from bcikit.clinic.names import written
 from bcikit.clinic.page_electrodes import electrode_problems
+from bcikit.clinic.trial_card import TrialCard
 from bcikit.clinic.wording import class_name
 from bcikit.signal import BciError
 from bcikit.ui.inputs import button, choice
@@ -57,6 +58,8 @@ class ProtocolPage(Page):
         self.orthosis = QLineEdit()
         self.orthosis.setAccessibleName(tr("Device that moves the hand"))
         self.orthosis.setPlaceholderText(tr("driver:port; empty for the hand on the screen"))
+        self.trial = TrialCard(desk)
+        self.trial.changed.connect(self.changed.emit)
         self.fields: dict[str, NumberField] = {}
         self.limits: dict[str, limits.Limit] = {}
         self._form = QFormLayout()
@@ -81,6 +84,8 @@ class ProtocolPage(Page):
         right.addWidget(self.current_card)
         self.orthosis_card = card(self.orthosis, title=tr("Device that moves the hand"))
         right.addWidget(self.orthosis_card)
+        self.trial_card = card(self.trial, title=tr("Controlled trial"))
+        right.addWidget(self.trial_card)
         right.addWidget(card(self.plan, plan, self.save_plan, title=tr("Therapy plan")))
         right.addStretch(1)
         columns.addLayout(right, 2)
@@ -149,6 +154,7 @@ class ProtocolPage(Page):
         for key, limit in self.limits.items():
             self._add_field(key, limit)
         self.current_card.setVisible(stimulates and not self.visit.simulated)
+        self.trial_card.setVisible(self.trial.wanted and self.kind == "rehabilitation")
         self.orthosis_card.setVisible(protocols.moves(self.name) and not self.visit.simulated)
         self._show_model()
         self._show_length()

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSlider, QVBoxLayout
 
 from bcikit.clinic import protocols, wording
+from bcikit.clinic.arms import is_blind, keep_delays
 from bcikit.clinic.base import Desk, card
 from bcikit.clinic.checks import ArmingChecks
 from bcikit.clinic.pages_run import RunPage
@@ -90,7 +91,8 @@ class SessionPage(RunPage):
         self.make_bar(self.start, self.pause, self.acknowledge, self.finish, self.screen_button)
         left, right = QVBoxLayout(), QVBoxLayout()
         left.addWidget(card(self.picture, stretch=(1,)), 3)
-        left.addWidget(card(self.bars, stretch=(1,)), 1)
+        self.bars_card = card(self.bars, stretch=(1,))
+        left.addWidget(self.bars_card, 1)
         self.checks_card = card(self.checks, title=tr("Before anything is armed"))
         right.addWidget(self.checks_card)
         right.addWidget(card(self.state, title=tr("What happens")), 2)
@@ -116,6 +118,7 @@ class SessionPage(RunPage):
         kind = protocols.kind_of(self.visit.protocol)
         self.difficulty_card.setVisible(kind == "rehabilitation")
         self.checks_card.setVisible(self.real)
+        self.bars_card.setVisible(not is_blind(self.visit.trial))
         self.checks.show_state("")
         self.difficulty.blockSignals(True)
         self.difficulty.setValue(round(100 * float(settings.get("threshold", 0.7))))
@@ -209,6 +212,8 @@ class SessionPage(RunPage):
     def _check_model(self) -> None:
         """Say after the first trials whether a model of another day holds today."""
         total = self.counts.total
+        if is_blind(self.visit.trial):
+            return
         if self.visit.model_note and self.visit.recentre and total.answered == CHECKED:
             words = tr("The model of another day: {right} of the first {n} trials right today.").format(
                 right=total.correct, n=CHECKED
@@ -258,6 +263,13 @@ class SessionPage(RunPage):
         said = wording.spoken(status.decision)
         self.bars.show_decision(said, allowed=allowed and not why, verdict=why or tr("It moves"))
         total = self.counts.total
+        if is_blind(self.visit.trial):
+            # Who sees what the decoder says beside what moved knows the arm.
+            self.state.setText(state)
+            self.accuracy.setText(tr("Sealed: the trial is blinded."))
+            words = tr("{minutes:.1f} minutes, {trials} trials")
+            self.dose.setText(words.format(minutes=total.seconds / 60, trials=total.trials))
+            return
         if total.answered:
             low, high = accuracy_interval(total.correct, total.answered)
             self.accuracy.setText(
@@ -281,6 +293,10 @@ class SessionPage(RunPage):
         """Enter the part into the catalogue."""
         self.ended = str(values.get("ended", ""))
         TrainingRecord.of_visit(self.visit).save()
+        try:
+            keep_delays(self.visit, (values.get("details") or {}).get("assist_delays") or ())
+        except (BciError, OSError) as error:
+            self.visit.notes.append(str(error))
         if not self.visit.simulated:
             results, seconds = results_of(folder)
             try:

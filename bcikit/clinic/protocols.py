@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
+from bcikit.clinic.arms import arm_settings
 from bcikit.clinic.people import SIMULATED
 from bcikit.clinic.visit import Visit
 from bcikit.decoding import Model
@@ -247,6 +248,8 @@ def build(
         raise BciError(tr("That is a simulation or a recording, not this patient. Choose the headset."))
     earlier = phase == "session" and bool(visit.model) and visit.recentre
     chosen = of_phase(protocol, settings, phase, rest=earlier)
+    if phase == "session" and kind_of(protocol) == "rehabilitation":
+        chosen |= arm_settings(visit)
     if source.startswith("sim:"):
         source = with_options(source, seed=seed)
     base = shipped_config(protocol, source=source, seed=seed, settings=chosen, subject=visit.subject)

@@ -58,13 +58,14 @@ class ReasonLine(QWidget):
 
     given = Signal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, question: str = "", do: str = "") -> None:
         super().__init__()
+        question = question or tr("What was the cause, and how is the patient?")
         self.text = QLineEdit()
-        self.text.setAccessibleName(tr("What was the cause, and how is the patient?"))
-        self.text.setPlaceholderText(tr("What was the cause, and how is the patient?"))
+        self.text.setAccessibleName(question)
+        self.text.setPlaceholderText(question)
         self.text.returnPressed.connect(self._give)
-        self.do = button(tr("Acknowledge"), self._give)
+        self.do = button(do or tr("Acknowledge"), self._give)
         self.cancel = button(tr("Cancel"), self.hide)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

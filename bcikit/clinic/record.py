@@ -36,6 +36,8 @@ class TrainingRecord:
         Charge at the test, per cent.
     electrodes : dict
         Electrode to its level when the page said "Go".
+    trial : dict
+        Trial, number and, where it was unblinded, who did it; empty outside a trial.
     protocol : str
         Name of the paradigm.
     settings : dict
@@ -73,6 +75,7 @@ class TrainingRecord:
     serial: str = ""
     battery: float | None = None
     electrodes: dict[str, str] = field(default_factory=dict)
+    trial: dict[str, Any] = field(default_factory=dict)
     protocol: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
     model: str = ""
@@ -106,6 +109,7 @@ class TrainingRecord:
             serial=test.serial if test else visit.device,
             battery=test.battery if test else None,
             electrodes=dict(visit.electrodes),
+            trial={key: value for key, value in visit.trial.items() if key in ("trial", "number", "unblinded")},
             protocol=visit.protocol,
             settings=dict(visit.settings),
             model=visit.model_note,

@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QMarginsF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QPageLayout, QPageSize, QPainter, QPdfWriter, QTextDocument
 
+from bcikit.clinic.arms import is_blind
 from bcikit.clinic.counts import Total
 from bcikit.clinic.protocols import kind_of, protocol_names, protocol_title
 from bcikit.clinic.record import TrainingRecord
@@ -127,6 +128,9 @@ def _first_rows(data: ReportData) -> list[tuple[str, str]]:
                 ),
             ),
         )
+    if record.trial:
+        words = tr("{trial}, number {number}, arm sealed") if is_blind(record.trial) else tr("{trial}, number {number}")
+        rows.insert(7, (tr("Trial"), words.format(trial=record.trial["trial"], number=record.trial["number"])))
     if data.alpha:
         rows.insert(11, (tr("Eyes closed"), data.alpha))
     if data.warnings:
@@ -148,6 +152,8 @@ def _electrodes(record: TrainingRecord) -> str:
 def dose_words(data: ReportData) -> str:
     """Return what was done: minutes of training, not how long the window stood open."""
     total = data.total
+    if is_blind(data.record.trial):
+        return tr("{minutes:.1f} minutes, {trials} trials").format(minutes=total.seconds / 60, trials=total.trials)
     said = tr("{minutes:.1f} minutes, {trials} trials, {movements} movements").format(
         minutes=total.seconds / 60, trials=total.trials, movements=total.moved
     )
@@ -162,6 +168,8 @@ def moved_words(data: ReportData) -> str:
         return tr("{count} rewards").format(count=total.rewards)
     if not total.trials:
         return tr("No trial was finished.")
+    if is_blind(data.record.trial):
+        return tr("Sealed: the trial is blinded.")
     if not total.moved:
         return tr("Nothing moved in {trials} trials.").format(trials=total.trials)
     return tr("In {moved} of {trials} trials something moved; in {right} of these it was the right movement.").format(
@@ -177,6 +185,8 @@ def kind_of_record(data: ReportData) -> str:
 
 def decoding_words(data: ReportData) -> str:
     """Return how often the decoder was right, whether something moved or not, and what guessing reaches."""
+    if is_blind(data.record.trial):
+        return tr("Sealed: the trial is blinded.")
     right, trials = data.total.correct, data.total.answered
     if not trials:
         return "–"
@@ -225,7 +235,7 @@ def _first_movement(record: TrainingRecord) -> str:
 
 
 def _trend(data: ReportData) -> str:
-    if data.record.simulated:
+    if data.record.simulated or is_blind(data.record.trial):
         return ""
     url = trend_picture(data.trend, words=tr("Decoded rightly in each session; half of two classes is guessing"))
     return picture(url, tr("Accuracy of each session")) if url else ""
@@ -266,7 +276,7 @@ def _technical(data: ReportData) -> list[str]:
     """Return the pages after the first: for those who look into it."""
     record = data.record
     counts: Counter[str] = Counter()
-    for part in data.results:
+    for part in () if is_blind(record.trial) else data.results:
         counts.update(part["gate"]["reasons"] if "gate" in part else {})
     refusals = [[rule, rule_text(rule)[0], str(count)] for rule, count in counts.most_common()]
     lost = sum(int(part.get("lost_samples") or 0) for part in data.results)

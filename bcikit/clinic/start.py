@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication, QMessageBox
 
+from bcikit.clinic.arms import new_trial
 from bcikit.clinic.lock import FolderLock
 from bcikit.clinic.privacy import keep_private
 from bcikit.clinic.runner import EngineRunner
@@ -66,6 +67,19 @@ class Clinic:
         self.window.show()
 
 
+def _new_trial(data: Path, code: str, arms: str) -> int:
+    """Make the list of a trial and say the sum by which it is known later."""
+    data.mkdir(parents=True, exist_ok=True)
+    try:
+        keep_private(data)
+        total = new_trial(data, code, [one.strip() for one in arms.split(",")])
+    except (BciError, OSError) as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the words of a command
+        return 2
+    print(f"{code}: the allocations are sealed. Sum of the list (SHA-256): {total}")  # noqa: T201 - as above
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the clinic window until it is closed and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bcikit.clinic", description="The clinic window of bcikit.")
@@ -73,7 +87,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--language", choices=list(words.LANGUAGES), default="")
     parser.add_argument("--theme", choices=list(THEMES), default="")
     parser.add_argument("--size", default="1280x800")
+    parser.add_argument("--new-trial", default="", help="make the sealed list of a trial, and open no window")
+    parser.add_argument("--arms", default="contingent,sham", help="its arms: two or three of contingent, sham, yoked")
     options = parser.parse_args(arguments)
+    if options.new_trial:
+        return _new_trial(options.data or data_folder(), options.new_trial, options.arms)
     application = prepare()
     try:
         clinic = Clinic(

@@ -51,6 +51,8 @@ class Visit:
         Settings that replace those of the paradigm.
     current : dict
         The patient's own current: what was felt, what was comfortable, and who tried it.
+    trial : dict
+        Allocation in a controlled trial, sealed; empty outside one.
     orthosis : str
         Driver and port of the device that moves the hand; "" for the picture of a hand.
     model : str
@@ -96,6 +98,7 @@ class Visit:
     protocol: str = "motor-imagery"
     settings: dict[str, Any] = field(default_factory=dict)
     current: dict[str, Any] = field(default_factory=dict)
+    trial: dict[str, Any] = field(default_factory=dict)
     orthosis: str = ""
     model: str = ""
     model_note: str = ""

@@ -1,0 +1,123 @@
+"""Controlled trials: sealed allocations, and a window and a report that keep the secret."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bcikit.clinic import arms, protocols, start
+from bcikit.clinic.counts import Total
+from bcikit.clinic.record import TrainingRecord
+from bcikit.clinic.report import ReportData, html
+from bcikit.clinic.visit import Visit
+from bcikit.signal import BciError
+
+
+def drawn(folder: Path, number: int, **more: Any) -> dict[str, Any]:
+    return {"trial": "FES-26", "number": number, "folder": str(folder / arms.FOLDER), **more}
+
+
+def test_the_list_is_sealed_balanced_and_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["--data", str(tmp_path), "--new-trial", "FES-26", "--arms", "contingent,sham,yoked"]
+    assert start.main(command) == 0
+    assert "FES-26: the allocations are sealed. Sum of the list" in capsys.readouterr().out
+    kept = json.loads((tmp_path / "trial" / "list.json").read_text(encoding="utf-8"))
+    assert not [token for token in kept["sealed"] if any(arm in token for arm in arms.ARMS)]
+    assert len(set(kept["sealed"])) == arms.SIZE
+    opened = [arms.arm_of(drawn(tmp_path, number)) for number in range(1, arms.SIZE + 1)]
+    assert Counter(opened) == dict.fromkeys(arms.ARMS, arms.SIZE // 3)
+    for block in range(0, arms.SIZE, 6):
+        assert Counter(opened[block : block + 6]) == dict.fromkeys(arms.ARMS, 2)
+    assert start.main(command) == 2, "a list that is there is not made anew"
+    assert "holds a trial already" in capsys.readouterr().err
+    (tmp_path / "trial" / "key").write_bytes(b"another")
+    with pytest.raises(BciError, match="does not open"):
+        arms.arm_of(drawn(tmp_path, 1))
+
+
+@pytest.mark.parametrize("wrong", ["contingent", "contingent,contingent", "contingent,placebo", ""])
+def test_a_trial_needs_two_arms_that_there_are(tmp_path: Path, wrong: str) -> None:
+    assert start.main(["--data", str(tmp_path), "--new-trial", "FES-26", "--arms", wrong]) == 2
+
+
+def test_the_engine_is_told_the_arm_and_who_is_yoked_follows_another_person(tmp_path: Path) -> None:
+    arms.new_trial(tmp_path, "FES-26", ("contingent", "sham", "yoked"))
+    number = {arms.arm_of(drawn(tmp_path, n)): n for n in range(1, arms.SIZE + 1)}
+
+    def visit(arm: str) -> Visit:
+        return Visit(
+            subject="P-1",
+            operator="T",
+            device="lsl:name=x",
+            protocol="action-observation",
+            trial=drawn(tmp_path, number[arm]),
+        )
+
+    def settings(arm: str) -> dict[str, Any]:
+        config = protocols.build(visit(arm), folder=str(tmp_path / "s"), settings={}, phase="session")
+        return dict(config.paradigm.settings)
+
+    assert (settings("sham")["arm"], settings("sham")["blind"]) == ("sham", True)
+    with pytest.raises(BciError, match="cannot be trained yet") as error:
+        settings("yoked")
+    assert "yoked" not in str(error.value)
+    arms.keep_delays(visit("sham"), [9.0])
+    arms.keep_delays(visit("contingent"), [1.5, 2.5])
+    assert list(settings("yoked")["yoked_delays"]) == [1.5, 2.5]
+    # A calibration is the same for all, and so is what is no attempted movement.
+    calibration = protocols.build(visit("sham"), folder=str(tmp_path / "s"), settings={}, phase="calibration")
+    assert calibration.paradigm.settings.get("arm", "contingent") == "contingent"
+
+
+def test_window_and_report_keep_the_arm_until_somebody_says_why(clinic: Callable[..., Any], tmp_path: Path) -> None:
+    arms.new_trial(tmp_path, "FES-26", ("contingent", "sham"))
+    person = clinic()
+    person.as_far_as_protocol()
+    page = person.page
+    assert not page.trial_card.isVisible(), "motor imagery has no arms"
+    person.pick(page.protocol, 1)
+    assert page.trial.state.text() == "Not in the trial FES-26 yet."
+    person.click(page.trial.draw)
+    assert page.trial.state.text() == "FES-26, number 1, arm sealed"
+    assert not page.trial.draw.isVisible(), "nobody draws twice"
+    person.on()
+    visit = person.window.visit
+    person.window.show_step("session")
+    session = person.page
+    assert not session.bars_card.isVisible()
+    total = Total(trials=10, answered=10, correct=9, moved=8, moved_right=7, seconds=60.0)
+    session.counts._before = total
+    session._show()
+    assert session.accuracy.text() == "Sealed: the trial is blinded."
+    assert session.dose.text() == "1.0 minutes, 10 trials"
+    text = html(ReportData(record=TrainingRecord.of_visit(visit), results=[], total=total, trend=[("a", 1), ("b", 2)]))
+    assert "FES-26, number 1, arm sealed" in text
+    assert "Sealed: the trial is blinded." in text
+    for secret in ("contingent", "sham", "90 %", "8 movements", "it was the right movement", "<img"):
+        assert secret not in text
+    # Opening it asks for a reason, and leaves one.
+    person.window.show_step("protocol")
+    page = person.page
+    person.click(page.trial.open)
+    person.click(page.trial.reason.do)
+    assert arms.is_blind(visit.trial)
+    person.type(page.trial.reason.text, "adverse event, asked by Dr B")
+    person.click(page.trial.reason.do)
+    assert arms.arm_of(visit.trial) in page.trial.state.text()
+    kept = person.catalogue.subject("P-017").data["trial"]["unblinded"]
+    assert (kept["by"], kept["reason"]) == ("T-01", "adverse event, asked by Dr B")
+    text = html(ReportData(record=TrainingRecord.of_visit(visit), results=[], total=total))
+    assert "sealed" not in text
+    assert "90 %" in text
+    # The next patient has the next number, and this one keeps the first.
+    person.click(person.window.anew)
+    person.click(person.window.question.yes)
+    person.as_far_as_protocol("Q-2", "1971")
+    person.pick(person.page.protocol, 1)
+    person.click(person.page.trial.draw)
+    assert person.window.visit.trial["number"] == 2
+    assert person.catalogue.subject("P-017").data["trial"]["number"] == 1
+    assert person.catalogue.verify_audit() is None
