@@ -1,5 +1,10 @@
-"""Reaction times of the safety chain beside their budgets, with both cores loaded, and what the monitors cost."""
+"""Reaction times of the safety chain beside their budgets, with both cores loaded, and what the monitors cost.
 
+uv run bcikit bench safety [--quick] [--json]
+uv run python benchmarks/safety.py --docs     writes the table into docs/safety.md, too
+"""
+
+import argparse
 import contextlib
 import json
 import os
@@ -12,13 +17,16 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import chromium
 import numpy as np
-from table import Row, options, show
+from safety_stops import box_stops, disk_trials, page_stops, stale_trials, starved_trials, window_stops
+from table import Row, show
 
 from bcikit.safety import GateSettings, GuardClient, SafetySystem, State
 from bcikit.signal import Chunk, Decision, StreamInfo
 
-OUTLET = Path(__file__).resolve().parents[1] / "tests" / "safety" / "lsl_outlet.py"
+ROOT = Path(__file__).resolve().parents[1]
+OUTLET = ROOT / "tests" / "safety" / "lsl_outlet.py"
 LSL_CONFIG = OUTLET.parents[1] / "lsl_api.cfg"
 ENGINE = """
 import sys, time
@@ -189,12 +197,75 @@ def monitor_cost(sfreq: float, n_channels: int, seconds: float) -> Row:
     return Row(what, f"{speed:.0f} x real time", "the stream", speed, ">= 50 x real time", speed >= 50)
 
 
+WINDOWS = {"viewer": "the viewer", "clinic": "the clinic's window", "patient": "the patient's window"}
+STOP_S = 0.100
+LOST_S = 0.200 + STOP_S
+"""A box is lost after 200 ms of silence."""
+
+
+def whole_way(folder: Path, n: int, rng: np.random.Generator) -> Iterator[Row]:
+    """Yield the rows of sessions, windows and boxes in processes of their own."""
+    for kind, where in WINDOWS.items():
+        found = window_stops(kind, folder, n, rng)
+        for end, times in found.items():
+            yield reaction(f"STOP, space bar in {where}, to the {end}", times, STOP_S, "max <= 100 ms")
+    if chromium.PROGRAM is None:
+        yield Row("STOP, space bar in the page of a browser", "no Chromium here", "-", float("nan"), "-", None)
+    else:
+        for end, times in page_stops(folder, n, rng).items():
+            yield reaction(f"STOP, space bar in the page of a browser, to the {end}", times, STOP_S, "max <= 100 ms")
+    boxes = box_stops(folder, n, rng)
+    for end, times in boxes["pressed"].items():
+        yield reaction(f"stop box pressed to the {end}", times, STOP_S, "max <= 100 ms")
+    for end, times in boxes["lost"].items():
+        yield reaction(f"stop box lost to the {end}", times, LOST_S, "max <= 200 ms of silence + 100 ms")
+    for kind, times in stale_trials(folder, n, rng).items():
+        yield reaction(f"engine frozen to NO NEW VALUES in {WINDOWS[kind]}", times, 1.0, "max <= 1 s")
+    try:
+        yield reaction("disk full (below 100 MB) to rest, gate and guard", disk_trials(folder, n), 1.5, "max <= 1.5 s")
+    except PermissionError as error:
+        yield Row("disk full to rest", str(error), "-", float("nan"), "-", None)
+    starved = starved_trials(folder, n, rng)
+    yield reaction("engine starved of the processor: last word to safe, in the guard", starved, 0.150, "max <= 150 ms")
+
+
+def write_docs(rows: list[Row], *, n: int) -> None:
+    """Put the table between its marks in docs/safety.md, with the machine that it comes from."""
+    page = ROOT / "docs" / "safety.md"
+    text = page.read_text(encoding="utf-8")
+    begin, end = "<!-- bench safety: begin -->\n", "<!-- bench safety: end -->"
+    head, _, rest = text.partition(begin)
+    _, _, tail = rest.partition(end)
+    busy = (
+        f"{os.getloadavg()[0]:.0f} processes ready to run on {os.cpu_count()} cores"
+        if hasattr(os, "getloadavg")
+        else ""
+    )
+    lines = [
+        f"{n} trials each, two busy processes beside; at the end of the run there were {busy}.",
+        "",
+        "| what | measured | budget | met |",
+        "|---|---|---|---|",
+        *(f"| {row.what} | {row.bcikit} | {row.bar} | {MET[row.met]} |" for row in rows),
+        "",
+    ]
+    page.write_text(head + begin + "\n".join(lines) + end + tail, encoding="utf-8")
+
+
+MET = {True: "yes", False: "**no**", None: "-"}
+
+
 def main() -> None:
-    arguments = options()
-    n = 20 if arguments.quick else 200
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--docs", action="store_true", help="write the table into docs/safety.md")
+    parser.add_argument("--trials", type=int, default=0, help="of each kind; 200, or 10 with --quick, if left out")
+    arguments = parser.parse_args()
+    n = arguments.trials or (10 if arguments.quick else 200)
     rng = np.random.default_rng(0)
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as temporary, loaded():
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary, loaded():
         folder = Path(temporary)
         if os.name == "posix":
             for kind, what in ((signal.SIGKILL, "engine killed"), (signal.SIGSTOP, "engine frozen")):
@@ -204,9 +275,13 @@ def main() -> None:
             rows.append(reaction(f"{what} to safe, in the guard", stop_trials(kind, n, folder), 0.100, "max <= 100 ms"))
         stalls, chunk = stall_trials(n)
         rows.append(reaction("LSL stream silent to SAFE_STOP", stalls, 0.5 + chunk, "max <= 500 ms + a chunk of 40 ms"))
+        if os.name == "posix":
+            rows += whole_way(folder, n, rng)
     seconds = 20.0 if arguments.quick else 60.0
     for sfreq, channels in ((160.0, 64), (250.0, 8), (500.0, 64)):
         rows.append(monitor_cost(sfreq, channels, seconds))
+    if arguments.docs:
+        write_docs(rows, n=n)
     show(
         "Safety: reaction times with two busy processes beside (ratio: worst over budget), and cost", rows,
         as_json=arguments.json,

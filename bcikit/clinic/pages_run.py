@@ -19,12 +19,10 @@ from bcikit.presentation.qt.view import SceneView
 from bcikit.presentation.qt.window import PatientWindow
 from bcikit.signal import BciError
 from bcikit.ui.inputs import button
+from bcikit.ui.session_link import STALE_SECONDS
 from bcikit.ui.status import Status
 from bcikit.ui.veil import Veil
 from bcikit.ui.words import tr
-
-STALE_S = 1.0
-"""Seconds without a word of the engine after which nothing that is shown stands as new."""
 
 
 class RunPage(Page):
@@ -198,7 +196,7 @@ class RunPage(Page):
             words = tr("Waiting for the headset: {seconds} s. A wireless one may need a minute.")
             self.veil.say("")
             self.say(words.format(seconds=round(runner.waited)))
-        elif age > STALE_S:
+        elif age > STALE_SECONDS:
             self.veil.say(tr("Nothing was heard of the engine for {seconds} s").format(seconds=round(age)))
         else:
             self.veil.say("")

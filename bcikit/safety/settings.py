@@ -125,8 +125,8 @@ class GateSettings(BaseModel):
         Time to live of the commands an allowed decision may cause (A-TTL).
     age_warn_s, age_max_s : float
         Age of the newest sample at the gate: caution, refusal (H-LAT).
-    stall_warn_s, stall_fault_s, lost_s : float
-        Seconds without a new sample: caution, SAFE_STOP, stream lost (H-STALL).
+    stall_warn_s, stall_fault_s : float
+        Seconds without a new sample: caution, SAFE_STOP (H-STALL).
     loss_warn, loss_degraded, loss_fault : float
         Shares of lost samples: in 60 s caution, in 5 s DEGRADED, in 5 s SAFE_STOP (H-LOSS).
     gap_fault_s : float
@@ -185,7 +185,6 @@ class GateSettings(BaseModel):
     age_max_s: Annotated[float, Field(gt=0.0, le=1.0)] = 0.4
     stall_warn_s: Annotated[float, Field(ge=0.05, le=2.0)] = 0.25
     stall_fault_s: Annotated[float, Field(ge=0.05, le=2.0)] = 0.5
-    lost_s: Annotated[float, Field(gt=0.0, le=10.0)] = 2.0
     loss_warn: Share = 0.001
     loss_degraded: Share = 0.01
     loss_fault: Share = 0.05
@@ -232,7 +231,6 @@ class GateSettings(BaseModel):
         for low, high in (
             ("age_warn_s", "age_max_s"),
             ("stall_warn_s", "stall_fault_s"),
-            ("stall_fault_s", "lost_s"),
             ("loss_degraded", "loss_fault"),
             ("rate_degraded", "rate_fault"),
             ("cpu_warn", "cpu_fault"),

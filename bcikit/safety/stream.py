@@ -83,10 +83,6 @@ class StreamMonitor:
         if silent > self._settings.stall_warn_s:
             self._judge("H-STALL", silent, self._settings.stall_warn_s, self._settings.stall_fault_s, now)
 
-    def lost_stream(self, now: float) -> bool:
-        """Return whether nothing has come for so long that the stream counts as lost."""
-        return self._silent_for(now) > self._settings.lost_s
-
     def on_load(self, share: float, now: float) -> None:
         """Take note of processing time over hop; the mean of 10 s counts (BCI2000)."""
         self._loads.append((now, share))

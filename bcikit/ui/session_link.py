@@ -16,7 +16,7 @@ from bcikit.ui.words import tr
 
 T = TypeVar("T")
 
-STALE_SECONDS = 1.0
+STALE_SECONDS = 0.8
 """A session that was not heard for so long is shown as silent."""
 
 RETRY_SECONDS = 0.5
