@@ -132,6 +132,7 @@ class Assembler(StampReader):
             self._tell("stream/overflow", arrival)
         if self._last_stamp is not None and arrival - self._last_arrival > self._stalled:
             self._flags |= Flag.STALLED
+        stamps = self._numbers(stamps, arrival)
         plain = self._is_plain(stamps, arrival)
         if not plain:
             stamps = self._to_host(stamps, arrival)

@@ -2,16 +2,14 @@
 
 import os
 import re
-import tomllib
 from functools import cache
-from importlib import resources
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from platformdirs import user_config_path
 from pydantic import BaseModel, ConfigDict, Field
 
-from bcikit.signal import ConfigError
+from bcikit.signal.documents import packaged_toml, read_toml
 from bcikit.signal.settings import check_settings
 
 ENTRY_POINT_GROUP = "bcikit.dialects"
@@ -57,21 +55,12 @@ def matches(pattern: str, title: str) -> bool:
     return re.fullmatch(pattern, title.strip(), re.IGNORECASE) is not None
 
 
-def _parse(text: str, where: str) -> Dialect:
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(where, [f"is no TOML: {error}."]) from None
-    return check_settings(Dialect, values, where=where)
-
-
 @cache
 def _shipped() -> tuple[Dialect, ...]:
     packages = ["bcikit.acquisition.dialects", *(point.value for point in entry_points(group=ENTRY_POINT_GROUP))]
     found: list[Dialect] = []
     for package in packages:
-        files = sorted(resources.files(package).iterdir(), key=lambda item: item.name)
-        found += [_parse(item.read_text(encoding="utf-8"), item.name) for item in files if item.name.endswith(".toml")]
+        found += [check_settings(Dialect, values, where=name) for name, values in packaged_toml(package)]
     return tuple(found)
 
 
@@ -86,7 +75,7 @@ def known_dialects() -> tuple[Dialect, ...]:
     folders = [Path(os.environ[FOLDER_VARIABLE])] if os.environ.get(FOLDER_VARIABLE) else []
     folders.append(user_config_path("bcikit") / "dialects")
     own = [
-        _parse(file.read_text(encoding="utf-8"), str(file))
+        check_settings(Dialect, read_toml(file), where=str(file))
         for folder in folders
         if folder.is_dir()
         for file in sorted(folder.glob("*.toml"))

@@ -152,7 +152,7 @@ _FOREIGN = (
     (b"PAR1", "a Parquet table; write it as CSV with a column of times."),
     (
         b"\x93NUMPY",
-        "a NumPy array, which says no rate and no channels: bcikit.from_arrays takes it with these.",
+        "a NumPy array, which says no rate and no channels: bcikit.Recording.from_arrays takes it with these.",
     ),
     (b"\x89PNG", "a picture, not a recording."),
 )

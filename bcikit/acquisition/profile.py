@@ -1,10 +1,8 @@
 """Device profiles: what a maker says of a device in a TOML file, without code."""
 
-import tomllib
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
-from importlib import resources
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Literal
@@ -14,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bcikit.acquisition.gains import GainProfile
 from bcikit.acquisition.montage import montage_positions
 from bcikit.signal import ConfigError, StreamInfo
+from bcikit.signal.documents import packaged_toml, read_toml
 from bcikit.signal.settings import check_settings
 
 ENTRY_POINT_GROUP = "bcikit.profiles"
@@ -121,20 +120,7 @@ def read_profile(path: str | Path) -> DeviceProfile:
     ConfigError
         If the file is missing or wrong; each problem names its key.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(str(path), [f"cannot be read: {error.strerror or error}."]) from None
-    return _parse(text, str(path))
-
-
-def _parse(text: str, where: str) -> DeviceProfile:
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(where, [f"is no TOML: {error}."]) from None
-    return check_settings(DeviceProfile, values, where=where)
+    return check_settings(DeviceProfile, read_toml(Path(path)), where=str(path))
 
 
 @cache
@@ -143,8 +129,7 @@ def known_profiles() -> tuple[DeviceProfile, ...]:
     packages = ["bcikit.acquisition.profiles", *(point.value for point in entry_points(group=ENTRY_POINT_GROUP))]
     found: list[DeviceProfile] = []
     for package in packages:
-        files = sorted(resources.files(package).iterdir(), key=lambda item: item.name)
-        found += [_parse(item.read_text(encoding="utf-8"), item.name) for item in files if item.name.endswith(".toml")]
+        found += [check_settings(DeviceProfile, values, where=name) for name, values in packaged_toml(package)]
     return tuple(found)
 
 

@@ -1,7 +1,6 @@
 """Arrays without a format: NumPy archives and MATLAB files, by a mapping that says what is what."""
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bcikit.acquisition.formats import Format, Reading
 from bcikit.acquisition.lsl_meta import unique_names
-from bcikit.signal import ArgumentError, ConfigError, Event, Note, Recording, SourceError, StreamInfo, microvolts_per
+from bcikit.acquisition.mat_check import check_mat
+from bcikit.signal import ArgumentError, Event, Note, Recording, SourceError, StreamInfo, microvolts_per
+from bcikit.signal.documents import read_toml
 from bcikit.signal.settings import check_settings
 
 
@@ -94,11 +95,7 @@ def _mapping(path: Path, reading: Reading, values: Mapping[str, Any]) -> tuple[A
         return _parsed(reading.map, path), "as you say"
     for beside in (path.with_suffix(".map.toml"), path.parent / "map.toml"):
         if beside.is_file():
-            try:
-                told = tomllib.loads(beside.read_text(encoding="utf-8"))
-            except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-                raise ConfigError(str(beside), [str(error)]) from None
-            return check_settings(ArrayMap, told, where=str(beside)), beside.name
+            return check_settings(ArrayMap, read_toml(beside), where=str(beside)), beside.name
     found = {key: next((p for p in places if _look(values, p) is not None), "") for key, places in _COMMON.items()}
     if found["data"] and not found["rate"] and reading.sfreq:
         found["rate"] = str(reading.sfreq)
@@ -187,6 +184,7 @@ def _load(path: Path) -> tuple[dict[str, Any], bool]:
             return {name: found[name] for name in found.files}, False
     from scipy.io import loadmat
 
+    check_mat(path)
     try:
         return loadmat(path), True
     except NotImplementedError:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from bcikit.acquisition.fif_check import check_fif
 from bcikit.acquisition.formats import Format, Reading
 from bcikit.acquisition.gaps import with_gaps, without_fillings
 from bcikit.acquisition.gdf_header import gdf_units
+from bcikit.acquisition.mat_check import check_mat
 from bcikit.acquisition.mne_files import (
     SCALED,
     as_stated,
@@ -38,6 +40,7 @@ def read_gdf(path: Path, reading: Reading) -> Recording:
 # ---- FIF, EEGLAB and the others --------------------------------------------------------------------------------------
 def read_fif(path: Path, reading: Reading) -> Recording:
     """Return a FIF file, in volts as MNE keeps it unless the user says otherwise."""
+    check_fif(path)
     raw, recording = open_recording(path, "read_raw_fif")
     recording = told(recording, reading, "V (FIF keeps volts)")
     if not any(not event.name.lower().startswith("bad") for event in recording.events):
@@ -56,6 +59,7 @@ def _events_beside(path: Path, raw: Any) -> tuple[Event, ...]:
     beside = path.with_name(path.name[: -len("_raw.fif")] + "-eve.fif")
     if not beside.is_file():
         return ()
+    check_fif(beside)
     import mne
 
     rows = mne.read_events(beside, verbose="ERROR")
@@ -74,6 +78,7 @@ def _events_beside(path: Path, raw: Any) -> tuple[Event, ...]:
 
 def read_eeglab(path: Path, reading: Reading) -> Recording:
     """Return an EEGLAB data set; a boundary is a gap of as many samples as it says were cut out."""
+    check_mat(path)
     _, recording = open_recording(path, "read_raw_eeglab", suffix=".set")
     recording = told(recording, reading, "uV (EEGLAB's unit)")
     if reading.unit:

@@ -1,7 +1,6 @@
 """The tables that BIDS keeps beside a file of signals: events, channels, and what holds for many files above."""
 
 import csv
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +11,7 @@ import numpy as np
 
 from bcikit.acquisition.gaps import FILLINGS
 from bcikit.signal import CHANNEL_TYPES, Event, Note, Recording, SourceError, is_voltage, microvolts_per
+from bcikit.signal.documents import read_json
 
 _SIGNALS = re.compile(r"(?P<stem>(sub-[A-Za-z0-9]+_)?([a-z]+-[A-Za-z0-9]+_)*task-[A-Za-z0-9]+.*)_eeg\.[A-Za-z.]+$")
 _TYPES = {
@@ -96,7 +96,7 @@ def _merged(path: Path) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for file in reversed(list(_fitting(path, "eeg", ".json"))):
         try:
-            found = json.loads(file.read_text(encoding="utf-8-sig"))
+            found = read_json(file)
         except (OSError, ValueError) as error:
             raise SourceError(f"{file} beside {path.name} cannot be read: {error}.") from None
         values |= found if isinstance(found, dict) else {}

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from bcikit.acquisition.clock_model import ClockModel, Stamps
 from bcikit.acquisition.grid_watch import GridWatch, first_steps, step_range
+from bcikit.acquisition.stamps import LARGEST_STAMP
 from bcikit.signal import Event, Flag, StreamInfo
 
 FOREIGN_CLOCK = 10.0
@@ -84,6 +85,25 @@ class StampReader:
         self._grid = GridWatch(self._period)
         self._usual = self._period
         self._steps = self._bunched = 0
+
+    def _numbers(self, stamps: NDArray[np.float64], arrival: float) -> NDArray[np.float64]:
+        """Return stamps that are numbers: what a sender's clock cannot have said is dated by its neighbours."""
+        # Worded so that NaN is none; one pass where all is well.
+        if float(np.abs(stamps).max()) < LARGEST_STAMP:
+            return stamps
+        good = np.flatnonzero(np.abs(stamps) < LARGEST_STAMP)
+        index = np.arange(stamps.shape[0])
+        self._tell("stream/stamps", arrival, value="no-number")
+        if good.size:
+            anchor, at = float(stamps[good[0]]), int(good[0])
+            line = anchor + (index - at) * self._period
+            return np.where(
+                np.isin(index, good), stamps, np.interp(index, good, stamps[good]) if good.size > 1 else line
+            )
+        before = (
+            arrival - self._period * stamps.shape[0] if self._last_stamp is None else self._last_stamp - self._shift
+        )
+        return np.asarray(before + self._period * (index + 1), dtype=np.float64)
 
     def _see_kind(self, stamps: NDArray[np.float64]) -> None:
         """Find out whether stamps that should be a sender's are made when blocks arrive: they come in bunches."""

@@ -22,6 +22,12 @@ BAND = 0.005
 BACK = 0.25
 """Seconds by which stamps must go back, and stay back, to count as a clock that was set."""
 
+LARGEST_STAMP = 1e13
+"""Seconds that no clock says, whatever its beginning: 300,000 years."""
+
+MOST_SAMPLES = 1e11
+"""Samples that no recording has, lost ones counted: a month at 40 kHz."""
+
 _REACH = 60.0
 """Seconds in which a link that held samples back must have caught up."""
 
@@ -95,6 +101,9 @@ def on_grid(stamps: NDArray[np.float64], nominal: float = 0.0) -> Grid:
     """
     stamps = np.asarray(stamps, dtype=np.float64)
     n = stamps.shape[0]
+    stamps = np.where(np.abs(stamps) < LARGEST_STAMP, stamps, np.nan)
+    if n and not np.isfinite(stamps).any():
+        raise SourceError(f"none of its times is a number below {LARGEST_STAMP:g} s. State the unit of the times.")
     stamps, unknown = _known(stamps)
     if n < 3 or stamps[-1] == stamps[0]:
         if nominal <= 0 or not n:
@@ -104,6 +113,11 @@ def on_grid(stamps: NDArray[np.float64], nominal: float = 0.0) -> Grid:
     even = _even_step(np.diff(stamps))
     period = even or _first_period(stamps, nominal)
     stamps, back = _forward(stamps, period)
+    span = float(stamps[-1] - stamps[0])
+    if period > 0 and not max(span, float(np.ptp(stamps))) / period < MOST_SAMPLES:
+        raise SourceError(
+            f"its times span {span:g} s in steps of {period:g} s: most of its samples would be lost ones."
+        )
     if period <= 0 or stamps[-1] <= stamps[0]:
         raise SourceError("its times do not rise, so the sampling rate is unknown. State it: sfreq=256.")
     lost = np.zeros(n, dtype=np.int64)
@@ -116,7 +130,6 @@ def on_grid(stamps: NDArray[np.float64], nominal: float = 0.0) -> Grid:
     samples = np.arange(n, dtype=np.int64) + np.cumsum(lost)
     late = stamps - period * samples
     jitter = float(np.subtract(*np.percentile(late - _trend(late), [95, 5])))
-    span = float(stamps[-1] - stamps[0])
     # What stays, once the indices are counted, is that the envelope at the end is later than at the beginning.
     reach = max(1, min(n // 4, round(10.0 / period)))
     rest = (_low(late[-reach:]) - _low(late[:reach])) / period

@@ -1,9 +1,9 @@
 """Options of the form 'a=1,b=2'."""
 
 import contextlib
-import json
 
 from bcikit.signal import ArgumentError, check_range
+from bcikit.signal.documents import json_of
 
 
 def pairs(option: str, text: str | None) -> dict[str, str] | None:
@@ -20,7 +20,7 @@ def pairs(option: str, text: str | None) -> dict[str, str] | None:
         return None
     if text.lstrip().startswith("{"):
         with contextlib.suppress(ValueError):
-            found = json.loads(text)
+            found = json_of(text)
             if isinstance(found, dict) and all(isinstance(value, str) for value in found.values()):
                 return {str(key): value for key, value in found.items()}
     result = {}

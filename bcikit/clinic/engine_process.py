@@ -12,11 +12,12 @@ from bcikit.safety.consent import Consent, Screening
 from bcikit.session.config import config_from
 from bcikit.session.engine import Engine
 from bcikit.signal import BciError
+from bcikit.signal.documents import read_json
 
 
 def main(job: Path) -> int:
     """Run the job and return the exit code; what goes wrong is written beside the handshake."""
-    values: dict[str, Any] = json.loads(job.read_text(encoding="utf-8"))
+    values: dict[str, Any] = read_json(job)
     job.unlink()
     handshake = Path(values["handshake"])
     try:

@@ -12,6 +12,7 @@ from bcikit.clinic.times import today
 from bcikit.clinic.visit import Visit
 from bcikit.paradigms import read_paradigm
 from bcikit.signal import Address, BciError
+from bcikit.signal.documents import read_json
 from bcikit.ui.words import tr
 
 TEST_SECONDS = 3.0
@@ -174,7 +175,7 @@ def offers(visit: Visit, found: Sequence[Device], known: Sequence[Mapping[str, A
 def remembered(data: Path) -> list[dict[str, Any]]:
     """Return the devices that this clinic has used, the newest first."""
     try:
-        values = json.loads((data / REMEMBERED).read_text(encoding="utf-8"))
+        values = read_json(data / REMEMBERED)
     except (OSError, ValueError):
         return []
     good = [item for item in values if isinstance(item, dict) and {"address", "name", "day"} <= item.keys()]

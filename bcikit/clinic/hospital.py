@@ -1,13 +1,15 @@
 """What goes from the clinic's window to a hospital's systems: the report as FHIR, the EEG as DICOM."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from bcikit.clinic.protocols import protocol_title
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report import ReportData, decoding_words, dose_words, moved_words, write_pdf
 from bcikit.paradigms.outcomes import SCALES
-from bcikit.recording import read_session
+from bcikit.recording import Deidentifier, read_session
+from bcikit.recording.deidentify import device_family
 from bcikit.recording.dicom_eeg import save_dicom, store_dicom
 from bcikit.recording.fhir_bundle import Measure, Treatment, save_bundle
 from bcikit.signal import BciError
@@ -100,16 +102,26 @@ def write_dicom(record: TrainingRecord, folder: Path) -> Path:
     if not record.parts:
         raise BciError(tr("Nothing was recorded in this visit."))
     session = read_session(Path(record.parts[-1]))
-    return save_dicom(
-        session.recording,
+    recording, events = session.recording, session.events
+    identified = "share" in record.scopes and not record.simulated
+    check = Deidentifier(session)
+    if not identified:
+        # Names of channels and classes may be those of people, and a device is called as somebody liked.
+        recording = replace(recording, info=check.info(recording.info))
+        events = tuple(replace(event, name=check.event_name(event)) for event in events)
+    written = save_dicom(
+        recording,
         folder / f"{_mark(record)}eeg.dcm",
         subject=record.subject,
         birth_year=record.birth_year,
-        identified="share" in record.scopes and not record.simulated,
+        identified=identified,
         simulated=record.simulated,
         started=record.started,
-        device=record.device,
+        device=record.device if identified else device_family(record.device),
         serial=record.serial,
         software=record.software,
-        events=session.events,
+        events=events,
     )
+    if not identified:
+        check.check([written])
+    return written

@@ -14,6 +14,7 @@ from bcikit.paradigms.outline import Outline, outline_of
 from bcikit.session.config import SessionConfig, config_from
 from bcikit.session.shipped import shipped_config, with_options
 from bcikit.signal import Address, BciError
+from bcikit.signal.documents import json_of
 from bcikit.ui.words import tr
 
 PAIRS: tuple[tuple[str, ...], ...] = (("left_hand", "right_hand"), ("right_hand", "feet"), ("left_hand", "feet"))
@@ -136,7 +137,7 @@ def outline_of_phase(protocol: str, settings: Mapping[str, Any], *, phase: str =
 
 @lru_cache(maxsize=64)
 def _outline(protocol: str, settings: str) -> Outline:
-    return outline_of(protocol, json.loads(settings))
+    return outline_of(protocol, json_of(settings))
 
 
 def needed_channels(protocol: str, settings: Mapping[str, Any]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any, Self
 from bcikit.clinic.headsets import DeviceTest
 from bcikit.clinic.visit import Visit
 from bcikit.recording import installed_versions
+from bcikit.signal.documents import read_json
 
 NAME = "training.json"
 """File in the folder of each part."""
@@ -138,7 +139,7 @@ class TrainingRecord:
     def load(cls, folder: Path, *, subject: str = "", protocol: str = "") -> Self:
         """Return the record beside a part; what is known of an older one that has none."""
         try:
-            values: Mapping[str, Any] = json.loads((folder / NAME).read_text(encoding="utf-8"))
+            values: Mapping[str, Any] = read_json(folder / NAME)
         except (OSError, ValueError):
             return cls(subject=subject, protocol=protocol, parts=[str(folder)])
         known = {entry.name for entry in fields(cls)}

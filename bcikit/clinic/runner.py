@@ -16,6 +16,7 @@ from bcikit.recording.result import RESULT, read_result
 from bcikit.session.config import SessionConfig
 from bcikit.session.ticket import Ticket
 from bcikit.signal import BciError, RecordingError
+from bcikit.signal.documents import json_of, read_json
 from bcikit.signal.messages import Happened, Message, Sent, Snapshot, record, to_json
 from bcikit.ui.session_link import SessionLink
 
@@ -153,7 +154,7 @@ class EngineRunner:
         """Take up a running engine by its handshake file."""
         path = Path(handshake)
         try:
-            self._session = json.loads(path.read_text(encoding="utf-8"))
+            self._session = read_json(path)
         except (OSError, ValueError):
             return False
         self._handshake, self._pid = path, int(self._session.get("pid", 0))
@@ -173,7 +174,7 @@ class EngineRunner:
             return []
         if self.link is None and self._handshake.is_file():
             with contextlib.suppress(ValueError):
-                self._session = json.loads(self._handshake.read_text(encoding="utf-8"))
+                self._session = read_json(self._handshake)
                 self._connect()
         messages = []
         if self.link is not None:
@@ -255,7 +256,7 @@ def _as_dicts(message: Message) -> list[dict[str, Any]]:
         return head + [item for part in message.messages for item in _as_dicts(part)]
     # Only these have a row of their own beside their JSON; of all others a row holds objects, not values.
     row = record(message) if isinstance(message, Happened | Sent) else {}
-    return [{**json.loads(to_json(message)), **row, "type": message.type}]
+    return [{**json_of(to_json(message)), **row, "type": message.type}]
 
 
 def process_is_alive(pid: int) -> bool:

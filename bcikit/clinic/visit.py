@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+from bcikit.signal.documents import read_json
+
 STEPS = ("patient", "consent", "device", "electrodes", "protocol", "calibration", "session", "report")
 """The steps of a visit, in order."""
 
@@ -152,7 +154,7 @@ class Visit:
     def load(cls, path: Path) -> Self:
         """Return what was saved; a new visit where nothing was, or where it cannot be read."""
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json(path)
         except (OSError, ValueError):
             return cls()
         known = {entry.name for entry in fields(cls)}

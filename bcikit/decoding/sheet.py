@@ -115,6 +115,8 @@ class ModelSheet:
         ModelError
             If it was written by a newer bcikit, or a field is missing or unknown.
         """
+        if not isinstance(values, Mapping):
+            raise ModelError("The model sheet is no object.")
         content = dict(values)
         found = content.pop("format", None)
         if found != FORMAT:

@@ -12,6 +12,7 @@ from typing import Any
 from bcikit import plugins
 from bcikit.decoding.sheet import ModelSheet
 from bcikit.signal import ModelError
+from bcikit.signal.documents import json_of
 
 SHEET = "sheet.json"
 CONTENT = "model.skops"
@@ -100,7 +101,7 @@ def _read(path: Path) -> tuple[ModelSheet, bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
             _check_size(archive, path)
-            values = json.loads(archive.read(SHEET))
+            values = json_of(archive.read(SHEET))
             data = archive.read(CONTENT)
     except FileNotFoundError:
         raise ModelError(f"There is no model file {path}.") from None

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bcikit.signal.documents import read_json
+
 LARGEST = 0.5
 """Seconds; a correction beyond it is no display's."""
 
@@ -40,7 +42,7 @@ def keep_correction(renderer: str, display: str, seconds: float, **about: Any) -
 def correction_of(renderer: str, display: str) -> float:
     """Return the seconds from a flip to its light on a display; 0 where nobody has measured it."""
     try:
-        seconds = float(json.loads(_path(renderer, display).read_text(encoding="utf-8"))["seconds"])
+        seconds = float(read_json(_path(renderer, display))["seconds"])
     except (OSError, ValueError, KeyError, TypeError):
         return 0.0
     return seconds if abs(seconds) <= LARGEST else 0.0

@@ -1,6 +1,7 @@
 """The one envelope around everything that leaves bcikit, whatever carries it."""
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,9 @@ SCHEMA = Path(__file__).parent / "schema" / f"v{VERSION}.json"
 
 MAX_BYTES = 1400
 """Longest datagram that no ordinary network splits."""
+
+_LATEST = 1e15
+_DEEPEST = 20
 
 
 def schema() -> dict[str, Any]:
@@ -86,17 +90,21 @@ class Sealer:
         """Return the envelope of news, marked informational, and remember what later envelopes repeat."""
         kind = str(message.get("type", "news"))
         context = self._context
-        if isinstance(message.get("time"), int | float):
-            self._now = max(self._now, float(message["time"]))
+        time_of_it = message.get("time")
+        if isinstance(time_of_it, int | float) and abs(time_of_it) < _LATEST:
+            self._now = max(self._now, float(time_of_it))
         if kind == "decision":
             context["decision"] = message.get("label")
-            context["p"] = dict(zip(message.get("classes", ()), message.get("probabilities", ()), strict=False))
+            context["p"] = _pairs(message.get("classes"), message.get("probabilities"))
         elif kind == "verdict":
             context["state"] = message.get("state", context["state"])
-            reasons = message.get("reasons") or []
-            context["inhibited_reason"] = None if message.get("allowed") else ", ".join(map(str, reasons)) or "refused"
-            votes = (message.get("data") or {}).get("A-KOFN")
-            context["k_of_n"] = None if votes is None else [votes["value"], votes["limit"]]
+            reasons = message.get("reasons")
+            named = ", ".join(map(str, reasons)) if isinstance(reasons, list | tuple) else ""
+            context["inhibited_reason"] = None if message.get("allowed") is True else named or "refused"
+            data = message.get("data")
+            votes = data.get("A-KOFN") if isinstance(data, Mapping) else None
+            whole = isinstance(votes, Mapping) and {"value", "limit"} <= votes.keys()
+            context["k_of_n"] = [votes["value"], votes["limit"]] if whole else None  # type: ignore[index]
         elif kind == "state":
             context["state"] = str(message.get("state", message.get("value", "")))
         elif kind == "quality":
@@ -142,8 +150,39 @@ def encode(envelope: Mapping[str, Any], *, limit: int | None = None) -> bytes:
     limit : int or None
         Longest line in bytes.
     """
-    line = json.dumps(envelope, separators=(",", ":"), allow_nan=False, default=str).encode()
+    line = _line(envelope)
     if limit is not None and len(line) > limit:
-        short = {**envelope, "data": {"cut": True}, "p": {}}
-        line = json.dumps(short, separators=(",", ":"), allow_nan=False, default=str).encode()
+        line = _line({**envelope, "data": {"cut": True}, "p": {}})
+    if limit is not None and len(line) > limit:
+        # What is left is texts that nobody needs whole.
+        line = _line(
+            {key: value[:40] if isinstance(value, str) else value for key, value in envelope.items()}
+            | {"data": {"cut": True}, "p": {}, "quality": None, "decision": None}
+        )
     return line
+
+
+def _line(envelope: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(envelope, separators=(",", ":"), allow_nan=False, default=str).encode()
+    except (ValueError, RecursionError):
+        # News with a NaN in it, or with a list in itself, is news all the same.
+        return json.dumps(_plain(envelope), separators=(",", ":"), allow_nan=False).encode()
+
+
+def _plain(value: Any, level: int = 0) -> Any:
+    """Return a value as JSON has it: what is no number is null, what is too deep is left out."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, level + 1) for key, item in value.items()} if level < _DEEPEST else None
+    if isinstance(value, list | tuple):
+        return [_plain(item, level + 1) for item in value] if level < _DEEPEST else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _pairs(classes: Any, probabilities: Any) -> dict[str, Any]:
+    """Return the probability of each class, as far as both are lists."""
+    if not isinstance(classes, list | tuple) or not isinstance(probabilities, list | tuple):
+        return {}
+    return {str(name): value for name, value in zip(classes, probabilities, strict=False)}

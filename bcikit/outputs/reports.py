@@ -1,7 +1,6 @@
 """What renderers and pages may report: each kind with its fields; what is anything else is dropped."""
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,6 +8,8 @@ LONGEST_NAME = 100
 MOST_TIMES = 2000
 LARGEST_DATA = 4096
 MOST_VIEWS = 4
+LARGEST_NUMBER = 1e15
+"""No time, rate or value of a page is beyond; JSON has whole numbers that no floating-point number holds."""
 
 
 def checked_report(message: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -37,8 +38,9 @@ def checked_report(message: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _number(value: Any) -> float | None:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if good else None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < LARGEST_NUMBER:
+        return None
+    return float(value)
 
 
 def _rate(value: Any) -> float | None:

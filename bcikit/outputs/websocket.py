@@ -1,7 +1,6 @@
 """WebSocket: a server for scenes and engines that also serves the WebXR page; token, loopback, heartbeats."""
 
 import asyncio
-import json
 import secrets
 import sys
 import threading
@@ -30,6 +29,7 @@ from bcikit.signal import (
     check_choice,
     check_int,
 )
+from bcikit.signal.documents import json_of
 
 HEARTBEAT = 1.0
 """Seconds between signs of life."""
@@ -335,7 +335,7 @@ class WebSocketOutput(Output):
 
     def _take(self, text: str | bytes) -> str | None:
         try:
-            message = json.loads(text)
+            message = json_of(text)
         except (ValueError, RecursionError):
             return None
         if not isinstance(message, dict):

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from bcikit.paradigms.registry import make_paradigm
-from bcikit.paradigms.settings import Table, read_toml
+from bcikit.paradigms.settings import Table
 from bcikit.signal import ConfigError
+from bcikit.signal.documents import read_toml
 from bcikit.signal.settings import check_settings
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from bcikit import plugins
 from bcikit.paradigms.base import Paradigm
-from bcikit.paradigms.settings import Defaults, ParadigmSettings, read_toml
+from bcikit.paradigms.settings import Defaults, ParadigmSettings
 from bcikit.signal import ConfigError, PluginError, check_choice
+from bcikit.signal.documents import read_toml
 from bcikit.signal.settings import check_settings
 
 CONFIGS = Path(__file__).parent / "configs"

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self, get_args
 
-from bcikit.signal import ArgumentError, check_choice
+from bcikit.signal import ArgumentError, DataError, check_choice
+from bcikit.signal.rebuild import rebuild, short
 
 VERSION = 1
 """Version of the data; grows when a field changes its meaning or goes. A renderer refuses a newer one."""
@@ -352,11 +353,16 @@ class Scene:
         ArgumentError
             If the version is not this one, a kind unknown, or a field missing, unknown or out of its choices.
         """
-        version = values.get("version")
+        version = getattr(values, "get", lambda _: None)("version")
         if version != VERSION:
-            raise ArgumentError(f"version of the scene is {version!r}; this renderer knows {VERSION}.")
-        elements = tuple(_element(item) for item in values.get("elements", ()))
-        return cls(name=str(values.get("name", "")), elements=elements)
+            raise ArgumentError(f"version of the scene is {short(version)}; this renderer knows {VERSION}.")
+        name, elements = values.get("name", ""), values.get("elements", ())
+        if not isinstance(name, str) or not isinstance(elements, list | tuple):
+            raise ArgumentError("a scene has a text as its name and a list of elements.")
+        try:
+            return cls(name=name, elements=tuple(_element(item) for item in elements))
+        except RecursionError:
+            raise ArgumentError("the elements of the scene are nested too deeply.") from None
 
 
 BLANK = Scene(name="blank")
@@ -372,13 +378,15 @@ def _plain(value: Any) -> Any:
 
 
 def _element(values: Any) -> Element:
-    if not isinstance(values, Mapping) or values.get("kind") not in KINDS:
-        raise ArgumentError(f"element of the scene is {values!r}; its kind must be one of {', '.join(sorted(KINDS))}.")
-    kind = KINDS[values["kind"]]
+    name = values.get("kind") if isinstance(values, Mapping) else None
+    if not isinstance(name, str) or name not in KINDS:
+        kinds = ", ".join(sorted(KINDS))
+        raise ArgumentError(f"element of the scene is {short(values)} of kind {short(name)}; allowed: {kinds}.")
     try:
-        return kind(**{key: _back(value) for key, value in values.items() if key != "kind"})
-    except TypeError as error:
-        raise ArgumentError(f"element {values['kind']!r} of the scene: {error}.") from None
+        fields = {key: _back(value) for key, value in values.items() if key != "kind"}
+        return rebuild(KINDS[name], fields, what=f"element {name!r} of the scene")
+    except DataError as error:
+        raise ArgumentError(str(error)) from None
 
 
 def _back(value: Any) -> Any:

@@ -1,13 +1,9 @@
 """Settings of paradigms: written in TOML by people, so every error names the key, the value and what is allowed."""
 
-import tomllib
 from collections.abc import Collection
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-
-from bcikit.signal import ConfigError
 
 Seconds = Annotated[float, Field(ge=0.0, le=36_000.0, allow_inf_nan=False)]
 """A duration; zero leaves the phase out."""
@@ -110,23 +106,3 @@ class CuedSettings(ParadigmSettings):
         if unknown:
             problems.append(f"external names {', '.join(unknown)}; classes are {', '.join(classes)}")
         return problems
-
-
-def read_toml(path: Path, *, where: str = "") -> dict[str, Any]:
-    """Return a TOML file as a dictionary; a byte order mark, as some editors write it, is no harm.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be read or is no TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise ConfigError(where or str(path), ["there is no such file"]) from None
-    except OSError as error:
-        raise ConfigError(where or str(path), [f"cannot be read: {error.strerror}"]) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(where or str(path), [f"is no TOML: not UTF-8 ({error.reason}); save it as UTF-8"]) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(where or str(path), [f"is no TOML: {error}"]) from None

@@ -7,6 +7,7 @@ from collections import deque
 from typing import Any
 
 from bcikit.signal import BciError, MissingDependencyError
+from bcikit.signal.documents import json_of
 
 PATIENCE = 10.0
 """Seconds to wait for the session at the start."""
@@ -73,7 +74,7 @@ class Line:
 
         try:
             for text in self._connection:
-                message = unpack(json.loads(text))
+                message = unpack(json_of(text))
                 if message is not None:
                     self._heard.append(message)
         except (ConnectionClosed, OSError):
@@ -91,12 +92,14 @@ class Line:
                 return
 
 
-def unpack(envelope: dict[str, Any]) -> dict[str, Any] | None:
+def unpack(envelope: Any) -> dict[str, Any] | None:
     """Return the message of a show in an envelope, None where it holds none."""
+    if not isinstance(envelope, dict):
+        return None
     kind = envelope.get("type")
     if kind == "inform":
-        name = envelope.get("name")
-        return {**envelope["data"], "type": name} if name == "show" else None
+        name, data = envelope.get("name"), envelope.get("data")
+        return {**data, "type": name} if name == "show" and isinstance(data, dict) else None
     if kind == "command":
         return {
             "type": "command",

@@ -7,7 +7,7 @@ from bcikit.paradigms.frames import Refresh
 from bcikit.paradigms.pictures import side_of
 from bcikit.paradigms.scene import BLANK, Film, Rest, Scene
 from bcikit.presentation.presenter import DELAY, Flip, Presenter
-from bcikit.signal import Event
+from bcikit.signal import DataError, Event
 
 GLIDE = 12.0
 """A hand that is let go, or closes, is there within about a quarter of a second (1/s)."""
@@ -73,19 +73,24 @@ class Show:
         if kind == "show":
             self._take_show(message)
         elif kind == "command":
-            self._obey(message, now)
+            try:
+                self._obey(message, now)
+            except (TypeError, ValueError, OverflowError, AttributeError) as error:
+                self._let_go()
+                raise DataError(f"a command is wrong: {error}") from None
         elif kind == "safe":
             self._let_go()
             self._end_flicker(now)
 
     def _take_show(self, message: Mapping[str, Any]) -> None:
-        event = Event(**message["event"])
+        event = Event.from_dict(message.get("event"))  # type: ignore[arg-type]
         found = message.get("scene")
         scene = None if found is None else Scene.from_dict(found)
         if event.name == "feedback/update" and scene is None:
             # What follows the brain is no stimulus: the newest value counts at once.
             self.value = float(event.value) if isinstance(event.value, int | float) else self.value
-            self.position = float(event.data.get("position", self.position))
+            position = event.data.get("position", self.position)
+            self.position = float(position) if isinstance(position, int | float) else self.position
             self.changed = True
             return
         self.presenter.on_event(event, scene)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.signal import ArgumentError, DataError, check_range
+from bcikit.signal.documents import read_json
 
 LONGEST = 0.5
 """Seconds within which an edge belongs to a marker."""
@@ -56,7 +57,7 @@ class TimingResult:
             If it is no such file.
         """
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
+            return cls(**read_json(path))
         except (OSError, ValueError, TypeError) as error:
             raise DataError(f"{path} holds no timing: {error}") from None
 

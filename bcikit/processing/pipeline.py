@@ -14,6 +14,7 @@ from bcikit.processing.iir import IirStep, make_cascade
 from bcikit.processing.regrid import Regrid
 from bcikit.processing.step import Step
 from bcikit.signal import ArgumentError, BciError, Chunk, ConfigError, StreamInfo, check_choice
+from bcikit.signal.documents import read_toml
 
 if TYPE_CHECKING:
     from bcikit.processing.describe import Description
@@ -186,13 +187,7 @@ class Pipeline(Step):
         ConfigError
             If the file is no TOML, has no such table, or a step is wrong; every problem is listed.
         """
-        import tomllib
-
-        try:
-            content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(str(path), [str(error)]) from error
-        tables = content.get("pipeline")
+        tables = read_toml(Path(path)).get("pipeline")
         if not isinstance(tables, list):
             raise ConfigError(str(path), ["has no [[pipeline]] tables."])
         try:

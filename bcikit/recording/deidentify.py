@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.recording.session import Session
-from bcikit.recording.vocabulary import OWN_WORDS, holds_number, is_channel, is_plain
+from bcikit.recording.vocabulary import EVENT_WORDS, FEATURE_WORDS, OWN_WORDS, holds_number, is_channel, is_plain
 from bcikit.signal import Event, RecordingError, StreamInfo, check_choice
 
 KEEP = ("all", "channels", "device", "texts")
@@ -24,6 +24,12 @@ _IDENTIFYING_KEYS = re.compile(
     r"address|phone|mail|serial|host|user|site|hospital|note|comment|insurance|family|given|source|mac|ip$",
     re.IGNORECASE,
 )
+_RULE = re.compile(r"[A-Z]{1,2}-[A-Z]{2,6}")
+"""What rules of safety are called."""
+
+_UNIT = re.compile(r"[A-Za-zµμ%°/²1]{0,8}|log10\(\w{1,4}\)")
+"""What units look like; anything longer is a text."""
+
 _SHORTEST = 5
 """Strings of fewer bytes turn up in binary data by chance; a Chinese name of two letters has six."""
 
@@ -74,6 +80,19 @@ class Deidentifier:
             return text
         return self._replacement(text, "text")
 
+    def key(self, text: str) -> str:
+        """Return the name under which a decoder gave a number, or its replacement."""
+        if "texts" in self._keep or (is_plain(text, EVENT_WORDS | FEATURE_WORDS) and not self._named(text)):
+            return text
+        return self._replacement(text, "text")
+
+    def reason(self, text: str | None) -> str | None:
+        """Return why something was not decided or not allowed, if it is one of our reasons; else "other"."""
+        if text is None or "texts" in self._keep or _RULE.fullmatch(text) or is_plain(text):
+            return text
+        head = text.partition(":")[0]
+        return head if head == "error" or (is_plain(head) and not self._named(head)) else "other"
+
     def _named(self, text: str) -> bool:
         return any(word.lower() in text.lower() for word in self.identifiers)
 
@@ -98,8 +117,9 @@ class Deidentifier:
             names = [f"CH{index + 1:03d}" for index in range(len(names))]
         reference = info.reference if is_channel(info.reference) or info.reference == "average" else ""
         device = info.device if "device" in self._keep else ""
+        unit = info.unit if _UNIT.fullmatch(info.unit) else ""
         return info.replace(
-            name="eeg", ch_names=tuple(names), source_id="", device=device, reference=reference, unit=info.unit
+            name="eeg", ch_names=tuple(names), source_id="", device=device, reference=reference, unit=unit
         )
 
     def preview(self) -> dict[str, str]:
@@ -129,6 +149,14 @@ class Deidentifier:
                         f"The export would hold {word!r}, which identifies, in {file.name}; nothing was exported. "
                         "Name files and labels without it, or say --keep all to export with all that identifies."
                     )
+
+
+def device_family(text: str) -> str:
+    """Return the kind of device that a text speaks of, without anything else it says; empty where it is not known."""
+    from bcikit.acquisition.profile import known_profiles
+
+    names = [profile.name for profile in known_profiles() if profile.name.lower() in text.lower()]
+    return max(names, key=len, default="")
 
 
 def _encodings(word: str) -> list[bytes]:

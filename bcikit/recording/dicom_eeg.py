@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bcikit.safety.anchor import Anchors
 from bcikit.signal import ArgumentError, DataError, Event, MissingDependencyError, Recording, RecordingError
 
 RESOLUTION_UV = 0.01
@@ -88,11 +89,13 @@ def save_dicom(
         began = datetime.fromisoformat(started)
     except ValueError:
         raise ArgumentError(f"started is {started!r}; it must be a time like 2026-11-29T10:00+01:00.") from None
-    entropy = [subject, started, str(path.name)]
+    # Not of the code and the time alone: anybody could try all codes and days.
+    who = subject if identified else Anchors().pseudonym("dicom", subject, started)
+    entropy = [who, started if identified else "", str(path.name)]
     item = Dataset()
     item.SOPClassUID = RoutineScalpElectroencephalogramWaveformStorage
     item.SOPInstanceUID = generate_uid(entropy_srcs=["instance", *entropy])
-    item.StudyInstanceUID = generate_uid(entropy_srcs=["study", subject, started])
+    item.StudyInstanceUID = generate_uid(entropy_srcs=["study", *entropy[:2]])
     item.SeriesInstanceUID = generate_uid(entropy_srcs=["series", *entropy])
     _who(item, subject, birth_year, identified=identified, simulated=simulated)
     day = began.strftime("%Y%m%d") if identified else f"{began.year}0101"

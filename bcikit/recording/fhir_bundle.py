@@ -3,11 +3,15 @@
 import base64
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bcikit.paradigms import paradigm_names
+from bcikit.paradigms.outcomes import BRAIN, SCALES
+from bcikit.recording.deidentify import device_family
+from bcikit.safety.anchor import Anchors
 from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
 
 SYSTEM = "urn:bcikit"
@@ -88,6 +92,25 @@ def _without_nothing(value: Any) -> Any:
     return [_without_nothing(item) for item in value] if isinstance(value, list) else value
 
 
+def _anonymous(treatment: Treatment) -> Treatment:
+    """Return a treatment whose texts name nobody: what somebody here chose to call something may be called like one."""
+    measures = []
+    for number, one in enumerate(treatment.measures, start=1):
+        scale = SCALES.get(one.name)
+        if scale is None and one.name not in BRAIN:
+            one = replace(one, name=f"scale-{number}", title=f"scale {number}", unit="")
+        measures.append(one if scale is None else replace(one, title=scale.name, unit=scale.unit))
+    ours = treatment.protocol in paradigm_names()
+    return replace(
+        treatment,
+        measures=tuple(measures),
+        device=device_family(treatment.device),
+        protocol=treatment.protocol if ours else "own",
+        title=treatment.title if ours else "BCI training",
+        conclusion=treatment.conclusion if ours else "",
+    )
+
+
 def bundle(treatment: Treatment) -> dict[str, Any]:
     """Return the bundle as plain values; it is validated by `fhir.resources` before it is returned.
 
@@ -112,8 +135,14 @@ def bundle(treatment: Treatment) -> dict[str, Any]:
         raise ArgumentError(f"started is {treatment.started!r}; it needs its time zone.")
     ended = began + timedelta(seconds=treatment.seconds)
     known = treatment.identified
-    who = treatment.subject if known else _id("anonymous", treatment.subject, treatment.started)
-    ids = {kind: _id(kind, who, treatment.started) for kind in ("patient", "device", "procedure", "report")}
+    # Not of the code alone, which anybody could try; and not of the time, which would tell the day.
+    who = treatment.subject if known else Anchors().pseudonym("fhir", treatment.subject, treatment.started)
+    if not known:
+        treatment = _anonymous(treatment)
+    ids = {
+        kind: _id(kind, who, treatment.started if known else "")
+        for kind in ("patient", "device", "procedure", "report")
+    }
     refs = {kind: {"reference": f"urn:uuid:{value}"} for kind, value in ids.items()}
     meta = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}]}
     common: dict[str, Any] = {"meta": meta} if treatment.simulated else {}
@@ -161,7 +190,7 @@ def bundle(treatment: Treatment) -> dict[str, Any]:
     ]
     results = []
     for number, measure in enumerate(treatment.measures):
-        key = _id("observation", who, measure.name, measure.day, str(number))
+        key = _id("observation", who, measure.name, measure.day if known else "", str(number))
         loinc = _LOINC.get(measure.name)
         coding = [{"system": f"{SYSTEM}:scale", "code": measure.name, "display": measure.title}]
         if loinc:

@@ -9,6 +9,10 @@ from typing import Any
 from bcikit.recording.jsonlines import to_json
 from bcikit.recording.layout import FORMAT, FORMAT_VERSION, HEADER
 from bcikit.signal import RecordingError
+from bcikit.signal.documents import read_json
+
+_NEEDED: dict[str, type] = {"status": str, "info": dict, "config": dict, "versions": dict}
+"""What every header has, since the first version."""
 
 
 def write_header(folder: Path, values: Mapping[str, Any]) -> None:
@@ -39,7 +43,7 @@ def read_header(folder: Path) -> dict[str, Any]:
     """
     path = folder / HEADER
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except FileNotFoundError:
         raise RecordingError(f"{folder} is no session folder: it has no {HEADER}.") from None
     except (OSError, ValueError, RecursionError) as error:
@@ -52,4 +56,7 @@ def read_header(folder: Path) -> dict[str, Any]:
         raise RecordingError(
             f"{path} has format version {values['format_version']}; this bcikit reads up to {FORMAT_VERSION}."
         )
+    problems = [name for name, kind in _NEEDED.items() if not isinstance(values.get(name), kind)]
+    if problems or not isinstance(values.get("extra", {}), dict):
+        raise RecordingError(f"{path} is damaged: {', '.join(problems or ['extra'])} cannot be what it says.")
     return values

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.signal import RecordingError
+from bcikit.signal.documents import json_of
 
 
 def to_json(value: Any) -> Any:
@@ -43,7 +44,7 @@ def whole_lines(raw: bytes) -> int:
 def is_record(line: bytes) -> bool:
     """Return whether a line is one JSON object."""
     try:
-        return isinstance(json.loads(line), dict)
+        return isinstance(json_of(line), dict)
     except (ValueError, RecursionError):
         return False
 
@@ -62,7 +63,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     records = []
     for number, line in enumerate(raw[: whole_lines(raw)].split(b"\n")[:-1], start=1):
         try:
-            record = json.loads(line)
+            record = json_of(line)
         except (ValueError, RecursionError) as error:
             what = "nested too deeply" if isinstance(error, RecursionError) else error
             raise RecordingError(f"{path}, line {number} is damaged: {what}") from error

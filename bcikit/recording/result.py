@@ -1,6 +1,5 @@
 """What a session came to: the content of ``result.json``, typed; written by the engine, read by windows and reports."""
 
-import json
 from pathlib import Path
 from typing import Any, Required, cast
 
@@ -8,6 +7,7 @@ from typing import Any, Required, cast
 from typing_extensions import TypedDict
 
 from bcikit.signal import RecordingError
+from bcikit.signal.documents import read_json
 
 RESULT = "result.json"
 """Name of the file in a session folder."""
@@ -160,7 +160,7 @@ def read_result(folder: Path) -> SessionResult:
 
     path = folder / RESULT
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
         TypeAdapter(SessionResult).validate_python(values)
     except FileNotFoundError:
         raise RecordingError(f"{folder} has no {RESULT}: the session did not come to its end.") from None

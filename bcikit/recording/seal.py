@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, Literal
 from bcikit.recording.header import read_header
 from bcikit.recording.layout import RECORDING
 from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError, check_int
+from bcikit.signal.documents import json_of
 
 MAGIC = b"BCIKSEAL"
 BLOCK = 1 << 20
@@ -216,7 +217,7 @@ class _SealReader(io.RawIOBase):
         try:
             (length,) = struct.unpack(">I", file.read(4))
             self._header = file.read(min(length, 4096))
-            fields = json.loads(self._header)
+            fields = json_of(self._header)
             salt, nonce, wrapped = (base64.b64decode(fields[name]) for name in ("salt", "nonce", "key"))
             cost = int(fields["log2_n"])
         except (struct.error, ValueError, KeyError, TypeError) as error:

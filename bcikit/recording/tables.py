@@ -7,6 +7,7 @@ from typing import Any
 from bcikit.recording.deidentify import Deidentifier
 from bcikit.recording.session import Session
 from bcikit.recording.staging import staged_file
+from bcikit.safety import State
 from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
 
 
@@ -53,27 +54,35 @@ def _decision_rows(session: Session, check: Deidentifier) -> Iterator[dict[str, 
             "time": decision.time - origin,
             "sample": decision.sample - first,
             "label": check.label(decision.label),
-            "reason": decision.reason if decision.reason is None else decision.reason.partition(":")[0],
+            "reason": check.reason(decision.reason),
             "age": decision.age,
         }
         for name, share in zip(decision.classes, decision.probabilities, strict=False):
             row[f"p_{check.label(name)}"] = share
-        row |= dict(_numbers(decision.data, "data"))
+        row |= dict(_numbers(decision.data, "data", check))
         if found := verdicts.get(decision.sample):
             verdict = found.pop(0)
-            row |= {"allowed": verdict.allowed, "reasons": " ".join(verdict.reasons), "state": verdict.state}
+            row |= {
+                "allowed": verdict.allowed,
+                "reasons": " ".join(str(check.reason(text)) for text in verdict.reasons),
+            }
+            row["state"] = verdict.state if verdict.state in State.__members__ else ""
         yield row
 
 
-def _numbers(values: Mapping[str, Any], stem: str) -> Iterator[tuple[str, float]]:
-    """Yield the numbers in nested data under flat names; texts stay behind."""
+def _numbers(values: Mapping[str, Any], stem: str, check: Deidentifier) -> Iterator[tuple[str, float]]:
+    """Yield the numbers in nested data under flat names; texts stay behind.
+
+    So do long whole numbers under a name that is not known: they may be those of a person.
+    """
     for key, value in values.items():
-        name = f"{stem}_{key}"
+        word = check.key(str(key))
+        name = f"{stem}_{word}"
         if isinstance(value, Mapping):
-            yield from _numbers(value, name)
+            yield from _numbers(value, name, check)
         elif isinstance(value, list | tuple):
-            yield from _numbers({str(index): item for index, item in enumerate(value)}, name)
-        elif isinstance(value, bool | int | float):
+            yield from _numbers({str(index): item for index, item in enumerate(value)}, name, check)
+        elif isinstance(value, bool | int | float) and (word == key or abs(value) < 1e5 or value % 1):
             yield name, float(value)
 
 

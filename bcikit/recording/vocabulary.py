@@ -1,5 +1,6 @@
 """Words that name no person: what may leave the house as text, and what HED says of it."""
 
+import itertools
 import re
 import unicodedata
 
@@ -16,13 +17,21 @@ near neurofeedback new no nogo noise non none nontarget note number object off o
 p300 paradigm participant patient pause person phase ping posture practice pre preparation prepare press probe
 question railed reach reaction ready reconnected recording rehabilitation relax release repeated reset response rest
 result resume reward right robot rotation row rsvp rt run safe segment selection sensory sequence session set shift
-show side signal simulated simulation skip sleep smr sound speech speed squeeze ssvep stage start started starts
+show side signal simulated simulation skip sleep smr sound space speech speed squeeze ssvep stage start started starts
 state steering step stim stimulate stimulation stimulus stop stopped stroke subject swallow sync tap target task
 test therapist theta threshold time timeout tone tongue touch train training trial trigger turn unity unknown update
 user video view vigilance visual wait wake walk warning window word wrist wrong yes zero
 """
 EVENT_WORDS = frozenset(_EVENT_WORDS_TEXT.split())
 """Words of experiments. A text made of them, of short numbers and of short codes (T1, S12) names no person."""
+
+_FEATURE_WORDS_TEXT = """
+asymmetry band bits centre class confidence correlation csp distance drift encoder entropy erd ers evidence feature
+features frequency hz index kss laterality log logit margin mean power powers probability raw ratio rho score scores sd
+sum uv variance votes weight weights z
+"""
+FEATURE_WORDS = frozenset(_FEATURE_WORDS_TEXT.split())
+"""Words under which decoders give numbers."""
 
 _CHANNEL_WORDS_TEXT = """
 a1 a2 acc accel aux average battery bio bip cb1 cb2 channel counter digital earlobe earlobes ecg eda eeg ekg emg eog
@@ -50,12 +59,21 @@ _DATE = re.compile(
     r"|(?<!\d)(19|20)\d\d[\s_,年]+\d{1,2}([\s_,月]+\d{1,2})?(?!\d)"
     r"|(?<!\d)\d{1,2}[\s_,]+\d{1,2}[\s_,]+(19|20)\d\d(?!\d)"
     r"|(?<!\d)\d\d[\s_]+\d\d[\s_]+\d\d(?!\d)"
+    # Day and month without a year, both of two digits: bands such as 8-12 are none.
+    r"|(?<![\d.])(0[1-9]|[12]\d|3[01])[-/.](0[1-9]|1[0-2])(?!\d)"
 )
 _YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
 _COORDINATES = re.compile(r"\d+[.,]\d+\D+\d+[.,]\d+")
 _WHO = re.compile(
-    r"\b(patient|subject|participant|person|therapist|clinician|operator|user|number|mrn|id)\W*_*(\d+)", re.I
+    r"(?<![a-z])(patient|subject|participant|person|therapist|clinician|operator|user|number|mrn|id)(?![a-z])", re.I
 )
+_LONG_FOR_SOMEBODY = re.compile(r"\d{3}|\d[\W_]+\d[\W_]+\d")
+"""Of a number beside such a word, wherever in the text; alone it may be the code of a trigger."""
+
+_GROUPS = re.compile(r"\d{4,}[\W_]+\d|\d[\W_]+\d{4,}|(?<![a-z])[a-z][\W_]*\d{4,}", re.I)
+"""A long number with another one, or with a letter, and no word between: no trigger looks so."""
+
+_SPELLED = re.compile(r"(?<![^\W_])[^\W\d_](?:[\W_]+[^\W\d_](?![^\W_])){3,}")
 _MOST_DIGITS = 6
 """In a text that names nobody; more are a telephone, record or insurance number, in groups or not."""
 
@@ -79,16 +97,25 @@ def holds_date(text: str) -> bool:
 def holds_number(text: str) -> bool:
     """Return whether the numbers in a text may belong to a person, a place or a year.
 
-    More digits than an experiment needs, in one number or in groups; a number of three digits or more behind "patient"
-    and its like; a year; coordinates.
+    More digits than an experiment needs, in one number or in groups; a number of three digits or more in a text with
+    "patient" and its like; a year; coordinates.
     """
     text = _plain_digits(text)
     if sum(letter.isdigit() for letter in text) > _MOST_DIGITS or _YEAR.search(text) or _COORDINATES.search(text):
         return True
-    if any(len(match.group(2)) >= 3 for match in _WHO.finditer(text)):
+    if _GROUPS.search(text) or (_WHO.search(text) and _LONG_FOR_SOMEBODY.search(text)):
         return True
     # Groups of a longer number: two of three digits or more.
     return len(re.findall(r"(?<![\d.])\d{3,}", text)) >= 2
+
+
+def spells_name(text: str) -> bool:
+    """Return whether four single letters or more stand in a row, as a name is spelled; rows of the alphabet do not."""
+    for found in _SPELLED.finditer(text):
+        letters = [ord(letter.lower()) for letter in found.group() if letter.isalpha()]
+        if any(after != before + 1 for before, after in itertools.pairwise(letters)):
+            return True
+    return False
 
 
 def _plain_digits(text: str) -> str:
@@ -99,7 +126,7 @@ def _plain_digits(text: str) -> str:
 
 def is_plain(text: str, allowed: frozenset[str] = EVENT_WORDS) -> bool:
     """Return whether a text is made of allowed words, short numbers and short codes only, and holds no date."""
-    if holds_date(text) or holds_number(text):
+    if holds_date(text) or holds_number(text) or spells_name(text):
         return False
     return all(word.lower() in allowed or _CODE.fullmatch(word) for word in words_of(text))
 
@@ -109,6 +136,7 @@ def is_channel(name: str) -> bool:
     return (
         not holds_date(name)
         and not holds_number(name)
+        and not spells_name(name)
         and all(
             word.lower() in CHANNEL_WORDS or _ELECTRODE.fullmatch(word) or _CODE.fullmatch(word) or _numbered(word)
             for word in words_of(name)

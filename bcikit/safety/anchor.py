@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bcikit.signal.documents import read_json
+
 ENV_FOLDER = "BCIKIT_ANCHORS"
 _KEY = "anchor.key"
 
@@ -83,13 +85,26 @@ class Anchors:
 
     def _read(self, path: Path) -> Anchor | None:
         try:
-            values = json.loads(path.read_bytes())
+            values = read_json(path)
             body = {key: values[key] for key in ("genesis", "head", "count")}
             if hmac.compare_digest(str(values["mac"]), self._mac(body)):
                 return Anchor(**body)
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
         return None
+
+    def pseudonym(self, *parts: str) -> str:
+        """Return 32 hexadecimal digits that stand for texts: the same here each time, and nobody's to guess elsewhere.
+
+        A hash without a key of a code of a patient is none: all codes there are can be tried. Where no key can be kept
+        it is another one each time.
+        """
+        text = "\0".join(parts).encode("utf-8", "replace")
+        try:
+            key = self._secret(make=True)
+        except OSError:
+            key = secrets.token_bytes(32)
+        return hmac.new(key, b"pseudonym\0" + text, hashlib.sha256).hexdigest()[:32]
 
     def _path(self, name: str, *, make: bool = False) -> Path:
         if make:

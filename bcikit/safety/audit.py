@@ -13,6 +13,7 @@ from typing import Any
 from bcikit.safety.anchor import Anchor, Anchors
 from bcikit.safety.levels import Level
 from bcikit.signal import RecordingError, SafetyError
+from bcikit.signal.documents import json_of
 
 FILE_NAME = "audit.jsonl"
 HEAD_NAME = "audit.head"
@@ -253,7 +254,7 @@ class AuditResult:
 def _record_problem(line: bytes, expected: int, previous: str, key: bytes | None) -> tuple[str, str]:
     """Return what is wrong with a line, or an empty text, and its hash."""
     try:
-        record = json.loads(line)
+        record = json_of(line)
         claimed = record.pop("hash")
         sequence = record["seq"]
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
@@ -322,7 +323,7 @@ def _check_anchor(anchor: Anchor | None, lines: list[bytes], result: AuditResult
     if anchor.count > result.n_records:
         problem = f"record {result.n_records} is missing: the log had {anchor.count} records"
         return replace(result, intact=False, record=result.n_records, problem=problem)
-    if json.loads(lines[anchor.count - 1])["hash"] != anchor.head:
+    if json_of(lines[anchor.count - 1])["hash"] != anchor.head:
         problem = f"record {anchor.count - 1} is not the one that was written (changed with all that follow)"
         return replace(result, intact=False, record=anchor.count - 1, problem=problem)
     return replace(result, anchored=True)
@@ -350,7 +351,7 @@ def _check_head(path: Path, lines: list[bytes], result: AuditResult) -> AuditRes
     if sequence >= count:
         problem = f"record {count} is missing: the log ends before record {sequence}, which was written"
         return replace(result, intact=False, n_records=count, record=count, problem=problem)
-    if json.loads(lines[sequence])["hash"] != digest or count - sequence > 2:
+    if json_of(lines[sequence])["hash"] != digest or count - sequence > 2:
         problem = f"record {sequence}: {path.name} names another hash or another end (changed)"
         return replace(result, intact=False, n_records=sequence, record=sequence, problem=problem)
     return result

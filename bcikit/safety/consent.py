@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bcikit.safety.words import says_something
 from bcikit.signal import ConfigError
+from bcikit.signal.documents import read_json
 from bcikit.signal.settings import Model, check_settings
 
 Scope = Literal["acquire", "store", "share", "stimulate", "fes", "robot", "vr", "video"]
@@ -183,7 +184,7 @@ def load_screening(path: str | os.PathLike[str]) -> Screening:
 
 def _load(kind: type[Model], path: str | os.PathLike[str]) -> Model:
     try:
-        values = json.loads(Path(path).read_bytes())
+        values = read_json(Path(path))
     except OSError as error:
         raise ConfigError(str(path), [f"cannot be read: {error.strerror or error}"]) from error
     except (ValueError, RecursionError) as error:

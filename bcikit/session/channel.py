@@ -22,6 +22,7 @@ from bcikit.session.memory import Memory
 from bcikit.session.orders import checked_order
 from bcikit.session.ticket import ROLES, Ticket
 from bcikit.signal import ArgumentError, BciError, Event, check_choice
+from bcikit.signal.documents import json_of
 from bcikit.signal.messages import VERSION, Beat, Filtered, Happened, Message, Raw, to_json
 
 PERIOD = 0.02
@@ -180,7 +181,7 @@ class ChannelServer:
         try:
             if kind != ORDER:
                 raise ArgumentError("Only orders are taken here.")
-            order = json.loads(payload)
+            order = json_of(payload)
             do = order.get("do") if isinstance(order, dict) else None
             if peer.purpose == "messages" or (peer.purpose == "stop" and do != "stop"):
                 raise ArgumentError(f"A connection for {peer.purpose} does not take {do!r}.")

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bcikit.paradigms.settings import read_toml
 from bcikit.session.decoder_settings import DecoderSection, is_path
 from bcikit.session.table_problems import part_problems
 from bcikit.signal import ConfigError
+from bcikit.signal.documents import read_toml
 from bcikit.signal.settings import check_settings
 
 SUBJECT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$"

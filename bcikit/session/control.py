@@ -24,6 +24,7 @@ from bcikit.session.frames import (
 from bcikit.session.orders import ORDERS
 from bcikit.session.ticket import Ticket, check_welcome
 from bcikit.signal import BciError, DataError
+from bcikit.signal.documents import json_of
 from bcikit.signal.messages import Message, parse
 
 RIGHTS: dict[str, frozenset[str]] = {
@@ -209,7 +210,7 @@ class ControlClient:
             # An answer that comes later would be taken for that of the next order.
             self._forget(purpose)
             raise BciError("The engine does not answer.")
-        values: dict[str, Any] = json.loads(answer[1])
+        values: dict[str, Any] = json_of(answer[1])
         return values
 
     def _forget(self, purpose: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from bcikit.safety.guard.protocol import finite
 from bcikit.safety.words import says_something
 from bcikit.signal import ArgumentError
+from bcikit.signal.rebuild import short
 
 LONGEST_TEXT = 2000
 """Characters of a text in an order."""
@@ -92,10 +93,10 @@ def checked_order(order: object) -> dict[str, Any]:
         If it is no object, no order, lacks a key, has one too many, or a value is of another type.
     """
     if not isinstance(order, Mapping):
-        raise ArgumentError(f"An order is an object with the key 'do', not {_short(order)}.")
+        raise ArgumentError(f"An order is an object with the key 'do', not {short(order)}.")
     do = order.get("do")
     if not isinstance(do, str) or do not in _ORDERS:
-        raise ArgumentError(f"do is {_short(do)}; allowed: {', '.join(map(repr, ORDERS))}.")
+        raise ArgumentError(f"do is {short(do)}; allowed: {', '.join(map(repr, ORDERS))}.")
     own, needed = _ORDERS[do]
     checks = {**_ALWAYS, **own}
     problems = [f"{key} is missing" for key in sorted(needed - set(order))]
@@ -103,9 +104,9 @@ def checked_order(order: object) -> dict[str, Any]:
         if key == "do":
             continue
         if key not in checks:
-            problems.append(f"{_short(key)} is no key of this order")
+            problems.append(f"{short(key)} is no key of this order")
         elif wrong := checks[key](value):
-            problems.append(f"{key} is {_short(value)}: it {wrong}")
+            problems.append(f"{key} is {short(value)}: it {wrong}")
     if not problems:
         return dict(order)
     if do == "stop":
@@ -113,13 +114,3 @@ def checked_order(order: object) -> dict[str, Any]:
         reason = " ".join(filter(None, [kept.get("reason", ""), f"(left out: {'; '.join(problems)})"]))
         return {**kept, "do": "stop", "reason": reason[:LONGEST_TEXT]}
     raise ArgumentError(f"The order {do!r} is refused: {'; '.join(problems)}.")
-
-
-def _short(value: object) -> str:
-    """Return a value in a few harmless characters, whatever it is."""
-    if isinstance(value, list | tuple | Mapping):
-        return "an object" if isinstance(value, Mapping) else "a list"
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**18:
-        return "a number of many digits"
-    shown = ascii(value)
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."

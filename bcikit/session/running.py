@@ -10,6 +10,7 @@ from pathlib import Path
 from bcikit.session.channel import ChannelServer
 from bcikit.session.ticket import Ticket
 from bcikit.signal import ArgumentError, BciError
+from bcikit.signal.documents import read_json
 
 ENV_FOLDER = "BCIKIT_RUNNING"
 """Environment variable that names another folder for the files."""
@@ -68,7 +69,7 @@ def running() -> list[Running]:
     found = []
     for path in sorted(folder().glob("*.json")) if folder().is_dir() else []:
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json(path)
             pid, title, ticket = int(values["pid"]), str(values["title"]), Ticket.parse(str(values["ticket"]))
         except (OSError, ValueError, KeyError, TypeError, BciError):
             continue

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.paradigms import Paradigm, make_paradigm, read_paradigm
-from bcikit.paradigms.settings import read_toml
 from bcikit.session.config import SessionConfig, config_from
 from bcikit.session.table_problems import part_problems
 from bcikit.signal import BciError, ConfigError
+from bcikit.signal.documents import read_toml
 
 
 def shipped_config(

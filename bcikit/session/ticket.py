@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from bcikit.signal import ArgumentError, BciError, check_choice
+from bcikit.signal.documents import json_of
 
 ENV_TICKET = "BCIKIT_SESSION"
 """Environment variable in which a session hands its ticket to the windows that it starts."""
@@ -92,7 +93,8 @@ class Ticket:
 
 def proof(key: bytes, *parts: str | bytes) -> str:
     """Return the HMAC-SHA256 (RFC 2104) of parts that cannot run into each other, in hexadecimal."""
-    sums = [hashlib.sha256(part.encode() if isinstance(part, str) else part).digest() for part in parts]
+    raw = [part.encode(errors="surrogatepass") if isinstance(part, str) else part for part in parts]
+    sums = [hashlib.sha256(part).digest() for part in raw]
     return hmac.new(key, b"".join(sums), hashlib.sha256).hexdigest()
 
 
@@ -105,7 +107,7 @@ def check_hello(payload: bytes, keys: Mapping[str, bytes]) -> tuple[str, str, by
         If it has not.
     """
     try:
-        words = json.loads(payload)
+        words = json_of(payload)
         role, purpose, nonce = str(words["role"]), str(words["for"]), bytes.fromhex(words["nonce"])
         said = str(words["proof"])
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -133,11 +135,16 @@ def check_welcome(payload: bytes, key: bytes, nonce: bytes) -> dict[str, object]
         If who answers has not the key.
     """
     try:
-        answer = json.loads(payload)
+        answer = json_of(payload)
         text, said = str(answer["words"]), str(answer["proof"])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise BciError("what listens there is no session") from None
     if not hmac.compare_digest(proof(key, "welcome", nonce, text).encode(), said.encode(errors="replace")):
         raise BciError("what listens there does not have the key")
-    words: dict[str, object] = json.loads(text)
+    try:
+        words: object = json_of(text)
+    except ValueError:
+        words = None
+    if not isinstance(words, dict):
+        raise BciError("what listens there says what no session says")
     return words

@@ -41,13 +41,13 @@ def check_range(
     """
     try:
         number = float(value)
-    except (TypeError, ValueError):
-        raise ArgumentError(f"{name} is {value!r}; it must be a number.") from None
+    except (TypeError, ValueError, OverflowError):
+        raise ArgumentError(f"{name} is {_shown(value)}; it must be a number.") from None
     inside = (number > low if low_open else number >= low) and (number < high if high_open else number <= high)
     if not (math.isfinite(number) and inside):
         interval = f"{'(' if low_open else '['}{low:g}, {high:g}{')' if high_open else ']'}"
         suffix = f" {unit}" if unit else ""
-        raise ArgumentError(f"{name} is {value!r}; allowed: a finite number in {interval}{suffix}.")
+        raise ArgumentError(f"{name} is {_shown(value)}; allowed: a finite number in {interval}{suffix}.")
     return number
 
 
@@ -59,10 +59,17 @@ def check_int(name: str, value: int, *, low: int | None = None, high: int | None
     ArgumentError
         If it is not.
     """
-    if isinstance(value, bool) or not float(value).is_integer():
-        raise ArgumentError(f"{name} is {value!r}; it must be a whole number.")
+    number = math.nan if isinstance(value, bool) else check_range(name, value)
+    if not number.is_integer():
+        raise ArgumentError(f"{name} is {_shown(value)}; it must be a whole number.")
     check_range(name, value, low=-math.inf if low is None else low, high=math.inf if high is None else high)
     return int(value)
+
+
+def _shown(value: object) -> str:
+    # Python prints no number of thousands of digits.
+    many = isinstance(value, int) and abs(value) >= 10**18
+    return "a number of many digits" if many else repr(value)
 
 
 def check_channels(wanted: Iterable[str], available: Iterable[str], *, who: str) -> list[int]:

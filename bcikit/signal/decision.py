@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from bcikit.signal.rebuild import rebuild
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -58,14 +60,8 @@ class Decision:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the decision that `to_dict` wrote."""
-        return cls(
-            **{
-                **values,
-                "classes": tuple(values["classes"]),
-                "probabilities": tuple(values["probabilities"]),
-            }
-        )
+        """Return the decision that `to_dict` wrote; raises `DataError` for what is none."""
+        return rebuild(cls, values, what="decision")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +104,8 @@ class Command:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the command that `to_dict` wrote."""
-        return cls(**values)
+        """Return the command that `to_dict` wrote; raises `DataError` for what is none."""
+        return rebuild(cls, values, what="command")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,5 +152,5 @@ class Verdict:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the verdict that `to_dict` wrote."""
-        return cls(**{**values, "reasons": tuple(values["reasons"])})
+        """Return the verdict that `to_dict` wrote; raises `DataError` for what is none."""
+        return rebuild(cls, values, what="verdict")

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from bcikit.signal.rebuild import rebuild
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -49,8 +51,8 @@ class Event:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the event that `to_dict` wrote."""
-        return cls(**values)
+        """Return the event that `to_dict` wrote; raises `DataError` for what is none."""
+        return rebuild(cls, values, what="event")
 
 
 def label_of(event: Event, names: Mapping[str, str]) -> str | None:

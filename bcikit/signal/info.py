@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bcikit.signal.checks import check_channels, check_range
 from bcikit.signal.errors import ArgumentError
+from bcikit.signal.rebuild import rebuild
 from bcikit.signal.shown import Shown, counted, listed
 from bcikit.signal.units import MICROVOLT
 
@@ -204,17 +205,12 @@ class StreamInfo(Shown):
         return result
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Return the description that `to_dict` wrote."""
-        values = dict(values)
-        values["ch_names"] = tuple(values["ch_names"])
-        values["ch_types"] = tuple(values["ch_types"])
-        if values.get("positions") is not None:
-            unknown = (float("nan"),) * 3
-            values["positions"] = tuple(unknown if xyz is None else tuple(xyz) for xyz in values["positions"])
-        values["capabilities"] = Capabilities(**values.get("capabilities", {}))
-        values["bads"] = tuple(values.get("bads", ()))
-        return cls(**values)
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the description that `to_dict` wrote; raises `DataError` or `ArgumentError` for what is none."""
+        places = values.get("positions") if hasattr(values, "get") else None
+        if isinstance(places, list):
+            values = {**values, "positions": [[None] * 3 if xyz is None else xyz for xyz in places]}
+        return rebuild(cls, values, what="stream")
 
     def fingerprint(self) -> str:
         """Return a short hash of what a decoder depends on: names, rate and unit."""

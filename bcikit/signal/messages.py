@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from bcikit.signal.chunk import Chunk
 from bcikit.signal.decision import Command, Decision, Verdict
+from bcikit.signal.documents import json_of
 from bcikit.signal.errors import DataError
 from bcikit.signal.event import Event
+from bcikit.signal.rebuild import short
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -404,20 +406,18 @@ def parse(text: str | bytes | Mapping[str, Any]) -> Message:
     from pydantic import ValidationError
 
     try:
-        values = text if isinstance(text, Mapping) else json.loads(text)
-    except (ValueError, RecursionError) as error:
+        values = json_of(text) if isinstance(text, str | bytes) else text
+    except ValueError as error:
         raise DataError(f"A message is no JSON: {error}") from None
     if not isinstance(values, Mapping):
         raise DataError("A message is a JSON object.")
     if values.get("v", VERSION) != VERSION:
-        raise DataError(f"A message has version {values['v']!r}; this program knows {VERSION}.")
+        raise DataError(f"A message has version {short(values['v'])}; this program knows {VERSION}.")
     kind = values.get("type")
+    if not isinstance(kind, str):
+        raise DataError(f"A message has the type {short(kind)}; it must be a text.")
     if kind == "snapshot":
-        time = values.get("time", 0.0)
-        return Snapshot(
-            messages=tuple(part for item in values.get("messages", ()) if _is_said(part := parse(item))),  # type: ignore[misc]
-            time=float(time) if isinstance(time, int | float) and math.isfinite(time) else 0.0,
-        )
+        return _snapshot(values)
     if kind not in _types():
         return Unknown(values=dict(values))
     try:
@@ -427,6 +427,17 @@ def parse(text: str | bytes | Mapping[str, Any]) -> Message:
         place = ".".join(str(part) for part in first["loc"][1:]) or "it"
         raise DataError(f"A message of type {kind!r} is wrong: {place}: {first['msg']}") from None
     return message
+
+
+def _snapshot(values: Mapping[str, Any]) -> Snapshot:
+    time, messages = values.get("time", 0.0), values.get("messages", ())
+    if not isinstance(messages, list | tuple):
+        raise DataError("A snapshot has no list of messages.")
+    if any(isinstance(item, Mapping) and item.get("type") == "snapshot" for item in messages):
+        raise DataError("A snapshot holds another snapshot.")
+    parts = tuple(part for item in messages if _is_said(part := parse(item)))
+    good = isinstance(time, float) or (type(time) is int and abs(time) < 1 << 62)
+    return Snapshot(messages=parts, time=float(time) if good and math.isfinite(time) else 0.0)  # type: ignore[arg-type]
 
 
 def _is_said(message: Message) -> bool:

@@ -1,6 +1,5 @@
 """Profiles: which limits a device is judged by, for how long it is measured, and how good the bench is."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib.resources import files
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bcikit.signal import ConfigError, check_choice
+from bcikit.signal.documents import packaged_toml, read_toml
 from bcikit.simulation.stimulus import Instruments
 from bcikit.validation.quantities import QUANTITIES, factor, near
 from bcikit.validation.results import Limit
@@ -61,18 +61,10 @@ class Profile:
         """
         path = Path(name)
         if path.suffix == ".toml":
-            if not path.is_file():
-                raise ConfigError(str(path), ["there is no such file"])
-            text, where = path.read_text(encoding="utf-8"), str(path)
-        else:
-            check_choice("profile", str(name), profile_names())
-            resource = files("bcikit.validation") / "profiles" / f"{name}.toml"
-            text, where = resource.read_text(encoding="utf-8"), f"profile {name}"
-        try:
-            values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(where, [str(error)]) from None
-        return cls._from_dict(values, where, path.stem)
+            return cls._from_dict(read_toml(path), str(path), path.stem)
+        check_choice("profile", str(name), profile_names())
+        shipped = dict(packaged_toml("bcikit.validation.profiles"))
+        return cls._from_dict(shipped[f"{name}.toml"], f"profile {name}", path.stem)
 
     @classmethod
     def _from_dict(cls, values: dict[str, Any], where: str, name: str) -> Self:

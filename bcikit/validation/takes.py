@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.signal import Event, StreamInfo
+from bcikit.signal.documents import json_of
 from bcikit.simulation.stimulus import Instruments, Stimulus
 
 
@@ -99,8 +100,8 @@ def load_take(path: Path) -> Take:
         )
         return Take(
             key=path.stem,
-            stimulus=Stimulus(**json.loads(str(file["setup"]))),
-            info=StreamInfo.from_dict(json.loads(str(file["info"]))),
+            stimulus=Stimulus(**json_of(str(file["setup"]))),
+            info=StreamInfo.from_dict(json_of(str(file["info"]))),
             data=file["data"],
             samples=file["samples"],
             times=file["times"],

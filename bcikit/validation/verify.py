@@ -1,12 +1,12 @@
 """Whether the folder of a run is as it was written: the signature of its result, and the hash of every file."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bcikit.signal import BciError
+from bcikit.signal.documents import read_json
 from bcikit.signal.signing import signer
 from bcikit.validation.takes import load_take
 
@@ -39,7 +39,7 @@ def is_report(folder: Path) -> bool:
 
 def _read(folder: Path) -> dict[str, Any]:
     try:
-        values = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        values = read_json(folder / RESULT)
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}
@@ -58,7 +58,14 @@ def verify_report(folder: Path) -> Verified:
     key = signer(values)
     if not key:
         problems.append(f"{RESULT}: the signature is not that of this result: it was changed, or never signed")
-    files = {str(name): str(digest) for name, digest in dict(values.get("files", {})).items()}
+    listed = values.get("files", {})
+    if not isinstance(listed, dict):
+        problems.append(f"{RESULT}: its list of files is none")
+    files = {str(name): str(digest) for name, digest in listed.items()} if isinstance(listed, dict) else {}
+    strange = [name for name in files if Path(name).is_absolute() or ".." in Path(name).parts or len(name) > 200]
+    for name in strange:
+        del files[name]
+        problems.append(f"{name[:60]!r}: is no file of this folder")
     for name, digest in files.items():
         path = folder / name
         if not path.is_file():

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import tomllib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.signal import ArgumentError, StreamInfo
+from bcikit.signal import ArgumentError, ConfigError, StreamInfo
+from bcikit.signal.documents import read_toml
 
 AS_RECORDED = "as recorded"
 CHAINS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -148,9 +148,9 @@ def read_montage(info: StreamInfo, path: str | Path) -> Montage:
     """
     file = Path(path)
     try:
-        traces = tomllib.loads(file.read_text(encoding="utf-8")).get("traces")
-    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
-        raise ArgumentError(f"{file} is no montage: {error}") from None
+        traces = read_toml(file).get("traces")
+    except ConfigError as error:
+        raise ArgumentError(f"{file} is no montage: {'; '.join(error.problems)}") from None
     if not isinstance(traces, list) or not traces or not all(isinstance(text, str) for text in traces):
         raise ArgumentError(f'{file}: write traces = ["F3-C3", "Cz-(A1+A2)/2", ...].')
     known = _columns(info)

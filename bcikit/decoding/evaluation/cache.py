@@ -16,6 +16,7 @@ import numpy as np
 from bcikit.decoding.evaluation.task import Run, SubjectTrials, Task, load_person
 from bcikit.decoding.riemann import Prepared
 from bcikit.decoding.trials import Epochs
+from bcikit.signal.documents import json_of, read_json
 from bcikit.version import __version__
 
 _ARRAYS = ("X", "y", "groups", "runs", "samples")
@@ -144,7 +145,7 @@ class TrialCache:
     def load(self, key: str, *, signals: bool = True) -> SubjectTrials:
         """Return the trials of a key; without signals their length is right and they have no channel."""
         with np.load(self.place(key)) as found:
-            head = json.loads(str(found["head"]))
+            head = json_of(str(found["head"]))
             arrays = {name: found[name] for name in _ARRAYS if signals or name != "X"}
             sessions = found["sessions"]
         if not signals:
@@ -169,7 +170,7 @@ def read_result(folder: Path, key: str) -> dict[str, Any] | None:
     if not place.is_file():
         return None
     try:
-        found: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
+        found: dict[str, Any] = read_json(place)
     except ValueError:
         return None
     return found

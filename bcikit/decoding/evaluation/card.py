@@ -12,6 +12,7 @@ from bcikit.decoding.evaluation.run import TaskResult, evaluate_task
 from bcikit.decoding.evaluation.task import Run, Task, load_task
 from bcikit.decoding.sheet import now_utc, package_versions
 from bcikit.signal import DataError
+from bcikit.signal.documents import read_json
 from bcikit.signal.signing import key_file, sign, signer
 from bcikit.version import __version__
 
@@ -117,7 +118,7 @@ def read_card(path: str | Path) -> dict[str, Any]:
         If the file is none.
     """
     try:
-        values: Any = json.loads(Path(path).read_text(encoding="utf-8"))
+        values: Any = read_json(Path(path))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} is no card of an evaluation: {error}.") from None
     if not isinstance(values, dict) or values.get("format") != FORMAT:

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import time
-import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +20,8 @@ from bcikit.decoding.evaluation.splits import across, definition, wanted_splits
 from bcikit.decoding.evaluation.statistics import Comparison, compare
 from bcikit.decoding.evaluation.task import SubjectTrials, Task
 from bcikit.decoding.registry import decoder_names
-from bcikit.signal import ConfigError, DataError
+from bcikit.signal import DataError
+from bcikit.signal.documents import read_toml
 from bcikit.signal.settings import check_settings
 from bcikit.version import __version__
 
@@ -143,11 +143,7 @@ def read_study(path: str | Path) -> StudySettings:
         Listing every problem.
     """
     path = Path(path)
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(str(path), [str(error)]) from None
-    settings = check_settings(StudySettings, values, where=str(path))
+    settings = check_settings(StudySettings, read_toml(path), where=str(path))
     there = [one.model_copy(update={"path": str((path.parent / one.path).resolve())}) for one in settings.data]
     return settings.model_copy(update={"data": there})
 

@@ -1,7 +1,6 @@
 """GuardClient: the engine's end of the line to the guard."""
 
 import contextlib
-import json
 import os
 import secrets
 import socket
@@ -14,6 +13,7 @@ from typing import Any, Self
 
 from bcikit.safety.guard.protocol import BEAT_S, MAX_BYTES, authentic, pack, role_key
 from bcikit.signal import SafetyError
+from bcikit.signal.documents import json_of
 
 
 class GuardError(SafetyError):
@@ -245,7 +245,7 @@ class GuardClient:
                     finally:
                         self._socket.settimeout(None)
                     if authentic(datagram, self.key):
-                        answer: dict[str, Any] = json.loads(datagram[65:])
+                        answer: dict[str, Any] = json_of(datagram[65:])
                         if answer.get("answer") == sequence:
                             return answer
         raise GuardError("The guard does not answer.")
@@ -261,7 +261,7 @@ def _read_port(process: subprocess.Popen[bytes], key: bytes, timeout: float) -> 
     reader.start()
     reader.join(timeout)
     try:
-        return int(json.loads(line[0])["port"])
+        return int(json_of(line[0])["port"])
     except (IndexError, ValueError, KeyError):
         raise GuardError("The guard did not start; its message is on standard error.") from None
 

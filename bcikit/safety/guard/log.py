@@ -1,10 +1,11 @@
 """The guard's own log: JSON lines of its trips, in a file that is new or was written by a guard."""
 
-import json
 import os
 import stat
 from pathlib import Path
 from typing import TextIO
+
+from bcikit.signal.documents import json_of
 
 SUFFIX = ".jsonl"
 KEYS = frozenset({"time", "safe", "reason", "driver"})
@@ -56,7 +57,7 @@ def _problem(handle: int) -> str:
         return ""
     first = os.pread(handle, 65536, 0).partition(b"\n")[0] if hasattr(os, "pread") else b"{}"
     try:
-        record = json.loads(first)
+        record = json_of(first)
     except (ValueError, RecursionError):
         record = None
     return "" if isinstance(record, dict) and set(record) == KEYS else "holds what no guard wrote"

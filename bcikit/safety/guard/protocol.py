@@ -25,6 +25,7 @@ import math
 from typing import Any
 
 from bcikit.safety.words import says_something
+from bcikit.signal.documents import json_of
 
 VERSION = 1
 MAX_BYTES = 4096
@@ -83,7 +84,7 @@ def unpack(datagram: bytes) -> dict[str, Any]:
         If it is malformed in any way.
     """
     try:
-        message = json.loads(datagram[65:])
+        message = json_of(datagram[65:])
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"not JSON: {error}") from None
     if not isinstance(message, dict) or message.get("v") != VERSION:

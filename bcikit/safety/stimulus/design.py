@@ -2,7 +2,6 @@
 
 import math
 import os
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bcikit.signal import ConfigError
+from bcikit.signal.documents import read_toml
 from bcikit.signal.settings import check_settings
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
@@ -184,11 +183,4 @@ def load_design(path: str | os.PathLike[str]) -> StimulusDesign:
     ConfigError
         If the file cannot be read, is no TOML, or a key is wrong; every problem is listed.
     """
-    try:
-        values = tomllib.loads(Path(path).read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(str(path), [f"cannot be read: {error.strerror or error}"]) from error
-    except (ValueError, RecursionError) as error:
-        # Bytes that are no text, and numbers of thousands of digits, are no TOML, either.
-        raise ConfigError(str(path), [f"is no TOML: {error}"]) from None
-    return check_settings(StimulusDesign, values, where=str(path))
+    return check_settings(StimulusDesign, read_toml(Path(path)), where=str(path))
