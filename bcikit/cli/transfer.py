@@ -66,6 +66,7 @@ def _print(title: str, name: str, curve: "TransferCurve") -> None:
     from rich.table import Table
 
     from bcikit.cli.console import console
+    from bcikit.decoding.evaluation.transfer import band_of
 
     table = Table(
         title=f"{title}: {name}, {len(curve.people)} people",
@@ -80,3 +81,9 @@ def _print(title: str, name: str, curve: "TransferCurve") -> None:
         bands = [curve.band(way, place) for place in range(len(curve.sizes))]
         table.add_row(way, *["-" if b is None else f"{b[0]:.2f} ({b[1]:.2f}-{b[2]:.2f})" for b in bands])
     console.print(table)
+    console.print("Without one label, re-centred on windows of the person (mean over people, 95 % of it):")
+    for looked, values in curve.unlabelled.items():
+        band = band_of(values)
+        assert band is not None
+        words = f"{looked} windows" if looked.isdigit() else f"{looked} (as a session does, from its first window)"
+        console.print(f"  {words}: [bold]{band[0]:.3f}[/] ({band[1]:.2f}-{band[2]:.2f})", soft_wrap=True)

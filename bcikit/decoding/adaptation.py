@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.decoding.centre import Recentring
+from bcikit.decoding.centre import FeatureRecentring, Recentring
 from bcikit.decoding.estimator import softmax
 from bcikit.decoding.model import Model
 from bcikit.decoding.riemann import CspLda, Mdm, TangentSpace
@@ -173,7 +173,12 @@ class AdaptiveModel:
             )
         self.frozen: str | None = None
         self.counts = {"learned": 0, "centred": 0, "refused": 0, "rolled_back": 0}
-        self._centre = Recentring(model.centres[recentre], rate=rate) if recentre else None
+        self._centre: Recentring | FeatureRecentring | None = None
+        if recentre == "windows" and "features" in model.centres:
+            # What such a decoder looks at, no linear map of the channels changes.
+            self._centre = FeatureRecentring(model.centres["features"], rate=rate, shift=model.shift)
+        elif recentre:
+            self._centre = Recentring(model.centres[recentre], rate=rate, mapping=model.mapping)
         self._losses: list[tuple[float, float]] = []
         self._bad: list[bool] = []
 
@@ -224,8 +229,13 @@ class AdaptiveModel:
     def _follow(self, window: WindowLike) -> bool:
         if self._centre is None:
             return False
-        self._centre.update(self.model.pick(window))
-        self.model.mapping = self._centre.mapping
+        X = self.model.pick(window)
+        if isinstance(self._centre, FeatureRecentring):
+            self._centre.update(self.model.estimator.features(X))
+            self.model.shift = self._centre.shift
+        else:
+            self._centre.update(X)
+            self.model.mapping = self._centre.mapping
         self.counts["centred"] += 1
         return True
 

@@ -156,8 +156,14 @@ def make_calibrator(name: str) -> Temperature | Isotonic | Uncalibrated:
     return Isotonic() if name == "isotonic" else Uncalibrated()
 
 
-def scores_of(estimator: Any, X: Array) -> Array:
-    """Return scores a class of any classifier: its `decision_scores`, else the logarithm of `predict_proba`."""
+def scores_of(estimator: Any, X: Array, *, shift: Array | None = None) -> Array:
+    """Return scores a class of any classifier: its `decision_scores`, else the logarithm of `predict_proba`.
+
+    With a shift, those of features moved by it (`bcikit.decoding.estimator.Centring`).
+    """
+    if shift is not None:
+        moved: Array = estimator.shifted_scores(X, shift)
+        return moved
     if hasattr(estimator, "decision_scores"):
         scores: Array = estimator.decision_scores(X)
         return scores

@@ -121,6 +121,39 @@ class Decoder(ClassifierMixin, BaseEstimator):
         return tags
 
 
+class Centring:
+    """Part of a decoder whose features have a centre that can follow another person or another day.
+
+    A subclass implements `_features` and `scores_from`, and sets ``centre_`` in ``fit(X, y, groups=None)``, where
+    groups say whose an epoch is: features of several people are moved onto one mean first (`group_centred`).
+
+    Attributes
+    ----------
+    centre_ : ndarray, shape (n_features,)
+        Mean of the features in the training.
+    """
+
+    centre_: NDArray[np.float64]
+
+    def features(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the features of epochs, shape ``(n_epochs, n_features)``, not moved."""
+        return self._features(self._check(X))  # type: ignore[attr-defined]
+
+    def shifted_scores(self, X: ArrayLike, shift: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores of epochs whose features are `shift` away from those of the training."""
+        return self.scores_from(self.features(X) - shift)
+
+    def scores_from(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores of epochs by their features, moved or not."""
+        raise NotImplementedError
+
+    def _features(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
+        raise NotImplementedError
+
+    def _scores(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.scores_from(self._features(data))
+
+
 def check_epochs(X: ArrayLike, *, who: str) -> NDArray[np.float64]:
     """Return `X` as float64 ``(n_epochs, n_channels, n_times)``.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bcikit.decoding.calibration import make_calibrator, scores_of
 from bcikit.decoding.centre import centre_of
-from bcikit.decoding.estimator import Decoder, check_trials
+from bcikit.decoding.estimator import Centring, Decoder, check_trials
 from bcikit.decoding.familiar import Familiarity, typical_distance
 from bcikit.decoding.registry import DECODERS, make_decoder
 from bcikit.decoding.scores import Scores, cross_validate
@@ -39,8 +39,11 @@ class Model(Shown):
         Held-out decisions of `fit`; None after `load` (their numbers are in ``sheet.scores``).
     centres : dict of str to ndarray, shape (n_channels, n_channels)
         Mean covariance of the training: of its ``windows`` and, where it had any, of ``rest``. What `Recentring` needs.
+        Where the decoder is centred by its ``features``, their mean, shape (n_features,), too.
     mapping : ndarray, shape (n_channels, n_channels), or None
         What windows are multiplied by before they are decided: where re-centring has come to.
+    shift : ndarray, shape (n_features,), or None
+        What is taken from the features of a decoder that is centred by them (`bcikit.decoding.centre`).
     typical : float or None
         Distance from the centre of the training that its windows stay below (`bcikit.decoding.familiar`).
     columns : ndarray of int or None
@@ -56,6 +59,7 @@ class Model(Shown):
         *,
         centres: Mapping[str, NDArray[np.float64]] | None = None,
         mapping: NDArray[np.float64] | None = None,
+        shift: NDArray[np.float64] | None = None,
         typical: float | None = None,
     ) -> None:
         self.estimator = estimator
@@ -64,6 +68,7 @@ class Model(Shown):
         self.scores = scores
         self.centres: dict[str, NDArray[np.float64]] = dict(centres or {})
         self.mapping = mapping
+        self.shift = shift
         self.typical = typical
         self.columns: NDArray[np.intp] | None = None
         self._n_stream: int = len(sheet.ch_names)
@@ -88,6 +93,7 @@ class Model(Shown):
         seed: int = 0,
         progress: Callable[[int, int], None] | None = None,
         rest: NDArray[np.float64] | None = None,
+        people: bool = False,
     ) -> Self:
         """Fit a decoder, and its calibration on decisions of trials it had not seen.
 
@@ -118,6 +124,10 @@ class Model(Shown):
             Fewest trials a class; 5 or the decoder's own if left out.
         progress : callable, optional
             Called with (steps done, steps).
+        people : bool
+            Each group of the trials is a person or a day of their own: a decoder that is centred by its features
+            (`bcikit.decoding.estimator.Centring`) learns with each group moved onto one mean, and decides a held-out
+            group with its features moved by the windows of it that came before.
         rest : ndarray, shape (n, n_channels, n_times), optional
             Windows of rest from the same recordings, for re-centring on rest later.
 
@@ -144,10 +154,12 @@ class Model(Shown):
             seed=seed,
             calibration=calibration,
             minimum=least,
+            people=people,
             progress=None if progress is None else lambda done, total: progress(done, total + 1),
         )
         calibrator = make_calibrator(calibration).fit(scores.scores, scores.y_index, scores.folds)
-        estimator = clone(decoder).fit(trials.X, trials.y)
+        moved = people and isinstance(decoder, Centring)
+        estimator = clone(decoder).fit(trials.X, trials.y, *([trials.groups] if moved else []))
         sheet = _sheet(
             estimator,
             trials.info,
@@ -168,6 +180,8 @@ class Model(Shown):
         centres = {"windows": centre_of(trials.X)}
         if rest is not None and len(rest):
             centres["rest"] = centre_of(rest)
+        if isinstance(estimator, Centring):
+            centres["features"] = estimator.centre_
         return cls(
             estimator, calibrator, sheet, scores, centres=centres, typical=typical_distance(trials.X, trials.groups)
         )
@@ -259,6 +273,7 @@ class Model(Shown):
             self.sheet,
             centres=self.centres,
             mapping=self.mapping,
+            shift=self.shift,
             typical=self.typical,
         )
         other.columns, other._n_stream = self.columns, self._n_stream
@@ -285,7 +300,7 @@ class Model(Shown):
 
     def probabilities(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return calibrated probabilities of epochs in the model's own channels, ``(n_epochs, n_classes)``."""
-        return self.calibrator.predict_proba(scores_of(self.estimator, self.centred(X)))
+        return self.calibrator.predict_proba(scores_of(self.estimator, self.centred(X), shift=self.shift))
 
     def decide(self, window: WindowLike, *, now: float | None = None) -> Decision:
         """Decide one window. It never raises for what is wrong with the data: the reason says so.
@@ -347,6 +362,8 @@ class Model(Shown):
             content["centres"] = self.centres
         if self.mapping is not None:
             content["mapping"] = self.mapping
+        if self.shift is not None:
+            content["shift"] = self.shift
         if self.typical is not None:
             content["typical"] = self.typical
         return write_model(path, self.sheet, content)
@@ -375,6 +392,7 @@ class Model(Shown):
                 sheet,
                 centres=content.get("centres"),
                 mapping=content.get("mapping"),
+                shift=content.get("shift"),
                 typical=content.get("typical"),
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bcikit.decoding.calibration import make_calibrator, scores_of
 from bcikit.decoding.centre import Recentring, centre_of
-from bcikit.decoding.estimator import Decoder
+from bcikit.decoding.estimator import Centring, Decoder
 from bcikit.decoding.metrics import roc_auc
 from bcikit.decoding.model import Model
 from bcikit.decoding.scores import Scores, held_out_scores, make_folds
@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 
 WEIGHTS = np.linspace(0.0, 1.0, 11)
 """Shares of the own decoder that are tried."""
+
+SLOPES = np.exp(np.linspace(-1.5, 1.5, 13))
+"""Slopes at which each is looked at."""
 
 LEAST_OWN = 5
 """Own trials a class below which nothing but the others decides."""
@@ -117,7 +120,8 @@ def fit_population(
     people : sequence of Person
         At least two; channels that not everybody has are left out.
     recentre : bool
-        False for decoders that no linear mixture of the channels changes (canonical correlations).
+        False leaves people as they are. Decoders that no linear mixture of the channels changes (canonical
+        correlations) are centred by their features (`FeatureRecentring`), all others by the signals.
     metric : {"accuracy", "auc"}
         Of the expectation.
     filters, reject, intended_use, seed
@@ -130,7 +134,10 @@ def fit_population(
         raise DataError(f"A population needs at least two people; there is {len(people)}.")
     names = common_channels(people)
     parts = [on_channels(one.trials, names) for one in people]
-    reference = mean_riemann(np.stack([centre_of(part.X) for part in parts])) if recentre else None
+    # A decoder that is centred by its features has no use for a map of the signals.
+    by_features = recentre and isinstance(decoder, Centring)
+    by_signals = recentre and not by_features
+    reference = mean_riemann(np.stack([centre_of(part.X) for part in parts])) if by_signals else None
     if reference is not None:
         parts = [centred(part, reference) for part in parts]
     together = join(parts, groups=list(range(len(parts))))
@@ -142,6 +149,7 @@ def fit_population(
         filters=filters,
         intended_use=intended_use,
         seed=seed,
+        people=by_features,
         progress=progress,
     )
     assert model.scores is not None
@@ -182,10 +190,12 @@ def expectation(values: Sequence[float], *, metric: str) -> dict[str, Any]:
 class Mixture(Decoder):
     """The decoder of the others and the person's own, their log-probabilities averaged.
 
-    ``score = (1 - weight) log p_others + weight log p_own``. The weight is chosen on the person's own trials: those
-    that decide it are held out of the own decoder (nested validation), the loss is that of the probabilities, and a
-    weight wins only if it is better than the smaller ones by more than one standard error of the difference, so that
-    few lucky trials do not take over from many people. Below `LEAST_OWN` trials a class it is zero.
+    ``score = (1 - weight) log p_others + weight log p_own``, both as if the classes were as frequent as among the
+    others. The weight is chosen on the person's own trials: those that decide it are held out of the own decoder
+    (nested validation), the loss is that of the probabilities at the slope that suits each weight best (a decoder that
+    is too sure shall not lose its say, only its slope), and a weight wins only if it is better than the smaller ones by
+    more than one standard error of the difference, so that few lucky trials do not take over from many people. Below
+    `LEAST_OWN` trials a class it is zero.
 
     Parameters
     ----------
@@ -236,7 +246,10 @@ class Mixture(Decoder):
             held = folds == fold
             fitted = make_calibrator("temperature").fit(scores[~held], index[~held], folds[~held])
             own[held] = fitted.predict_proba(scores[held])
-        self.weight_ = _weight(np.log(self.others.probabilities(data)), np.log(np.maximum(own, 1e-9)), index)
+        shown = np.array([max(1, self.others.sheet.n_trials.get(name, 1)) for name in self.classes_], dtype=np.float64)
+        self.offset_ = np.log(shown / shown.sum()) - np.log(np.asarray(counts) / len(labels))
+        others = np.log(np.maximum(self.others.probabilities(data), 1e-9)) - self.offset_
+        self.weight_ = _weight(others, np.log(np.maximum(own, 1e-9)), index)
         self.calibrator_ = make_calibrator("temperature").fit(scores, index, folds)
         self.own_ = plain.fit(data, labels)
         return self
@@ -246,7 +259,7 @@ class Mixture(Decoder):
         if self.own_ is None or self.calibrator_ is None or self.weight_ == 0.0:
             return found
         own = np.log(np.maximum(self.calibrator_.predict_proba(scores_of(self.own_, data)), 1e-9))
-        return (1.0 - self.weight_) * found + self.weight_ * own
+        return (1.0 - self.weight_) * found + self.weight_ * (own + self.offset_)
 
 
 def _weight(others: Array, own: Array, index: NDArray[np.intp]) -> float:
@@ -256,7 +269,9 @@ def _weight(others: Array, own: Array, index: NDArray[np.intp]) -> float:
     for weight in WEIGHTS:
         mixed = (1.0 - weight) * others + weight * own
         mixed = mixed - mixed.max(axis=1, keepdims=True)
-        losses.append(np.log(np.exp(mixed).sum(axis=1)) - mixed[rows, index])
+        sloped = SLOPES[:, None, None] * mixed
+        at_slopes = np.log(np.exp(sloped).sum(axis=2)) - sloped[:, rows, index]
+        losses.append(at_slopes[at_slopes.mean(axis=1).argmin()])
     best = int(np.argmin([loss.mean() for loss in losses]))
     chosen = best
     for place in range(best):

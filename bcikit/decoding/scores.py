@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.decoding.calibration import make_calibrator, scores_of
+from bcikit.decoding.centre import FeatureRecentring
 from bcikit.decoding.chance import accuracy_interval, chance_interval, chance_level
-from bcikit.decoding.estimator import check_trials, classes_of
+from bcikit.decoding.estimator import Centring, check_trials, classes_of
 from bcikit.decoding.metrics import brier, confusion, coverage, ece, ece_of_perfect, itr, nmcc, reliability, roc_auc
 from bcikit.decoding.trials import Epochs
 from bcikit.signal import DataError, check_choice, check_int
@@ -232,6 +233,7 @@ def cross_validate(
     calibration: str = "temperature",
     minimum: int | None = None,
     prepared: "Prepared | None" = None,
+    people: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Scores:
     """Decide every trial by a decoder that never saw its fold.
@@ -250,6 +252,8 @@ def cross_validate(
         Fewest trials a class; the decoder's own minimum if left out.
     prepared : Prepared, optional
         What `decoder.prepare` made of the trials, which are then not looked at.
+    people : bool
+        See `bcikit.decoding.Model.fit`.
     progress : callable, optional
         Called with (folds done, folds).
 
@@ -262,7 +266,7 @@ def cross_validate(
     check_trials(trials.y, minimum=max(least, 2), who="cross-validation")
     name, folds = make_folds(trials.y, trials.groups, split=split, n_folds=n_folds, seed=seed)
     classes = classes_of(decoder, trials.y)
-    scores = held_out_scores(decoder, trials.X, trials.y, folds, prepared=prepared, progress=progress)
+    scores = held_out_scores(decoder, trials.X, trials.y, folds, prepared=prepared, people=people, progress=progress)
     index = np.searchsorted(classes, trials.y)
     return Scores(
         split=name,
@@ -350,6 +354,7 @@ def held_out_scores(
     folds: NDArray[np.int64],
     *,
     prepared: "Prepared | None" = None,
+    people: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Array:
     """Return scores of each trial by a clone fitted on the other folds, a column for each of `classes_of`.
@@ -366,7 +371,10 @@ def held_out_scores(
         absent = np.setdiff1d(classes, y[~held])
         if absent.size and getattr(decoder, "needs_every_class", True):
             raise DataError(f"Without fold {fold} there is no trial of {', '.join(map(str, absent))} to learn from.")
-        if prepared is not None:
+        if people and isinstance(decoder, Centring):
+            fitted = clone(decoder).fit(X[~held], y[~held], folds[~held])
+            scores[held] = followed_scores(fitted, X[held])
+        elif prepared is not None:
             fitted = clone(decoder).fit_prepared(prepared.take(~held), y[~held])
             scores[held] = fitted.prepared_scores(prepared.take(held))
         else:
@@ -374,6 +382,26 @@ def held_out_scores(
             scores[held] = scores_of(fitted, X[held])
         if progress is not None:
             progress(done + 1, len(names))
+    return scores
+
+
+def followed_scores(fitted: Any, X: Array) -> Array:
+    """Return the scores of one person's windows, features centred on the windows before, as a session does it live.
+
+    Parameters
+    ----------
+    fitted : Decoder and Centring
+        Fitted on others.
+    X : ndarray, shape (n, n_channels, n_times)
+        In the order in which they came.
+    """
+    features = fitted.features(X)
+    centre = FeatureRecentring(fitted.centre_, rate=1e-9)
+    moved = np.empty_like(features)
+    for place, row in enumerate(features):
+        moved[place] = row - centre.shift
+        centre.update(row[None])
+    scores: Array = fitted.scores_from(moved)
     return scores
 
 

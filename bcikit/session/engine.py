@@ -23,13 +23,14 @@ from bcikit.session.conductor import AUTOMATIC, Conductor, model_message
 from bcikit.session.config import SessionConfig, config_from, load_config
 from bcikit.session.decider import Decider
 from bcikit.session.drive import BY_OPERATOR, FINISHED, RUNNING, SourceFeed, drive
-from bcikit.session.from_config import columns_of, paradigm_of, shows, window_of
+from bcikit.session.from_config import shows
 from bcikit.session.listener import Listener
 from bcikit.session.models import AFTER, ERROR_MODEL, following
 from bcikit.session.objects import Objects
 from bcikit.session.outputs import Outputs
 from bcikit.session.planning import Plan, plan
 from bcikit.session.report import write_report
+from bcikit.session.retrain import model_from_runs
 from bcikit.session.running import registered
 from bcikit.session.shipped import is_paradigm_file, shipped_config
 from bcikit.session.showing import UserListener
@@ -39,7 +40,6 @@ from bcikit.session.standstill import ATTENDED
 from bcikit.session.summary import accuracy_summary, title_of, to_json
 from bcikit.session.training import (
     Progress,
-    apply_pipeline,
     calibration_summary,
     fit_model,
     no_progress,
@@ -335,15 +335,10 @@ class Engine:
         return ended
 
     def _train_on_files(self, runs: list[Recording]) -> Model:
-        info = runs[0].info.pick(columns_of(self.config, runs[0].info))
-        pipeline = Pipeline.from_config(self.config.pipeline.steps)
-        paradigm = self._objects.paradigm or paradigm_of(self.config)
-        model, trials = fit_model(
+        model, trials = model_from_runs(
             self.config,
-            apply_pipeline(runs, info, pipeline, self.progress),
-            cues=self.config.calibration.events,
-            window=window_of(self.config, paradigm),
-            pipeline=pipeline,
+            runs,
+            paradigm=self._objects.paradigm,
             decoder=self._unfitted(),
             progress=self.progress,
         )

@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from bcikit.cli.app import app
 from bcikit.decoding import Epochs, Model, make_decoder
+from bcikit.decoding.adaptation import AdaptiveModel
+from bcikit.decoding.centre import Recentring, centre_of
 from bcikit.decoding.evaluation.transfer import TransferCurve
 from bcikit.decoding.population import Mixture, Person, centred, common_channels, fit_population
 from bcikit.decoding.spd import covariances, mean_riemann
@@ -101,12 +103,89 @@ def test_own_trials_take_over_only_as_they_tell_more(people):
         Mixture(others=others).fit(odd.X[:4], ["up", "down", "up", "down"])
 
 
+def flicker(seed: int, n: int = 24) -> Epochs:
+    """Return SSVEP of a person whose responses and background are stronger or weaker than other people's."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(400) / 200.0
+    strength, phase = np.exp(rng.normal(0.0, 0.5)), rng.uniform(0, 6)
+    line = rng.normal(0.0, 2.0) * np.sin(2 * np.pi * 9.0 * t + phase)
+    labels = np.array(["a", "b", "rest"] * (n // 3))
+    sines = {"a": np.sin(2 * np.pi * 9.0 * t), "b": np.sin(2 * np.pi * 12.0 * t), "rest": 0.0 * t}
+    X = rng.normal(0.0, 4.0, (n, 3, 400)) + line
+    X += np.array([[strength * sines[label] * gain for gain in (1.0, 0.8, 0.5)] for label in labels])
+    return Epochs(
+        X=X,
+        y=labels,
+        groups=np.zeros(n, dtype=np.int64),
+        runs=np.zeros(n, dtype=np.int64),
+        samples=np.arange(n) * 500,
+        sfreq=200.0,
+        tmin=0.0,
+        tmax=2.0,
+        ch_names=("O1", "Oz", "O2"),
+    )
+
+
+def test_features_follow_a_person_whom_no_map_of_the_channels_reaches(make_window, tmp_path):
+    targets = {"a": 9.0, "b": 12.0}
+    everybody = [Person(code=f"P{seed}", trials=flicker(seed)) for seed in range(8)]
+    decoder = make_decoder("fbcca-lda", sfreq=200.0, frequencies=targets)
+    model = fit_population(decoder, everybody)
+    model = Model.load(model.save(tmp_path / "all.skops"))
+    reference = model.centres["features"]
+    np.testing.assert_allclose(reference, model.estimator.centre_)
+    plain, followed = [], []
+    for seed in range(50, 58):
+        new = flicker(seed, 48)
+        live = AdaptiveModel(model, rate=0.02, recentre="windows", labelled=False)
+        hits = []
+        for place, x in enumerate(new.X):
+            window = make_window(x)
+            hits.append(live.decide(window).label == new.y[place])
+            live.learn(window, None)
+        followed.append(np.mean(hits))
+        features = model.estimator.features(new.X)
+        # What the live path came to is the stated formula over all windows.
+        shift = 48 / 50 * (features.mean(axis=0) - reference)
+        np.testing.assert_allclose(live.model.shift, shift, atol=1e-9)
+        plain.append(np.mean(np.asarray(model.classes)[model.probabilities(new.X).argmax(axis=1)] == new.y))
+    assert np.mean(followed) > np.mean(plain) + 0.03
+    again = Model.load(live.save(tmp_path / "after.skops"))
+    np.testing.assert_array_equal(again.shift, live.model.shift)
+    # The next session begins where this one ended.
+    follower = AdaptiveModel(again, rate=0.02, recentre="windows", labelled=False)
+    follower.learn(make_window(new.X[0]), None)
+    moved = np.linalg.norm(follower.model.shift - again.shift)
+    assert moved < np.linalg.norm(features[0] - reference - again.shift)
+
+
+def test_re_centring_goes_on_where_an_earlier_session_ended():
+    rng = np.random.default_rng(0)
+    mixing = np.eye(4) + 0.5 * rng.normal(size=(4, 4))
+    X = rng.normal(size=(60, 4, 200))
+    reference = centre_of(X)
+    first = Recentring(reference)
+    first.update(mixing @ X)
+    next_day = Recentring(reference, mapping=first.mapping)
+    np.testing.assert_allclose(next_day.mapping, first.mapping)
+    next_day.update(mixing @ X[:1])
+    fresh = Recentring(reference)
+    fresh.update(mixing @ X[:1])
+    off = [
+        np.linalg.norm(one.mapping @ mixing @ reference @ mixing.T @ one.mapping.T - reference)
+        for one in (next_day, fresh)
+    ]
+    assert off[0] < 0.3 * off[1]
+
+
 def test_bands_are_students():
-    curve = TransferCurve(metric="accuracy", people=("a", "b"), sizes=(0,), values={"own": [[0.6], [0.8]]})
+    curve = TransferCurve(
+        metric="accuracy", people=("a", "b"), sizes=(0,), values={"own": [[0.6], [0.8]]}, unlabelled={}
+    )
     mean, low, high = curve.band("own", 0)
     assert mean == pytest.approx(0.7)
     assert (low, high) == (0.0, 1.0)
-    empty = TransferCurve(metric="accuracy", people=("a",), sizes=(0,), values={"own": [[None]]})
+    empty = TransferCurve(metric="accuracy", people=("a",), sizes=(0,), values={"own": [[None]]}, unlabelled={})
     assert empty.band("own", 0) is None
 
 
@@ -158,6 +237,7 @@ def test_the_command_draws_how_much_calibration_is_needed(folder, tmp_path):
     assert found["curves"]["own"][0] is None
     for point in found["curves"]["others and own"]:
         assert 0.0 <= point["low"] <= point["mean"] <= point["high"] <= 1.0
-    assert found["without_calibration"]["value"] == pytest.approx(found["curves"]["others, re-centred"][0]["mean"])
+    assert found["without_calibration"]["value"] == pytest.approx(np.mean(found["unlabelled"]["all before"]))
+    assert list(found["unlabelled"]) == ["0", "4", "8", "16", "all before"]
     assert (tmp_path / "transfer.html").read_text().count("<img") == 1
     assert json.loads((tmp_path / "transfer.json").read_text()) == [found]

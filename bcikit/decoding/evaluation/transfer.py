@@ -5,21 +5,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bcikit.decoding.calibration import scores_of
+from bcikit.decoding.centre import FeatureRecentring, Recentring
 from bcikit.decoding.evaluation.task import SubjectTrials, Task
 from bcikit.decoding.metrics import roc_auc
-from bcikit.decoding.population import Mixture, Person, centred, expectation, fit_population, on_channels
+from bcikit.decoding.model import Model
+from bcikit.decoding.population import Mixture, Person, expectation, fit_population, on_channels
 from bcikit.decoding.registry import make_decoder
+from bcikit.decoding.scores import followed_scores
 from bcikit.decoding.trials import Epochs
 from bcikit.signal import DataError
+
+Array = NDArray[np.float64]
 
 SIZES = (0, 2, 5, 10, 20, 40, 80)
 """Own labelled trials a class."""
 
 WAYS = ("others", "others, re-centred", "own", "others and own")
-LOOKED_AT = 4
-"""First windows of a person, without labels, that re-centring may look at before anything is decided."""
+LOOKED_AT = (0, 4, 8, 16)
+"""First windows of a person, without labels, that re-centring looks at before anything is decided."""
+
+FOLLOWING = "all before"
+"""Re-centring as a session does it: on every window of the person that came before the one that is decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,26 +45,20 @@ class TransferCurve:
         Own labelled trials a class.
     values : dict of str to list of list of (float or None)
         Way (`WAYS`) to a list a person of the value at each size; None where the way needs more trials.
+    unlabelled : dict of str to list of float
+        What the others reach without one label, a value a person: after so many windows of `LOOKED_AT`, each on the
+        windows after the last of these, and under `FOLLOWING` on all windows from the first.
     """
 
     metric: str
     people: tuple[str, ...]
     sizes: tuple[int, ...]
     values: dict[str, list[list[float | None]]]
+    unlabelled: dict[str, list[float]]
 
     def band(self, way: str, place: int) -> tuple[float, float, float] | None:
         """Return mean and 95 % confidence limits over people at one size; None where nobody has a value."""
-        found = [row[place] for row in self.values[way]]
-        known = [value for value in found if value is not None]
-        if not known:
-            return None
-        mean = float(np.mean(known))
-        if len(known) < 2:
-            return mean, mean, mean
-        from scipy.stats import t
-
-        reach = float(t.ppf(0.975, len(known) - 1) * np.std(known, ddof=1) / np.sqrt(len(known)))
-        return mean, max(0.0, mean - reach), min(1.0, mean + reach)
+        return band_of([row[place] for row in self.values[way]])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
@@ -72,11 +75,23 @@ class TransferCurve:
             "trials_a_class": list(self.sizes),
             "curves": rows,
             "by_person": self.values,
-            "without_calibration": expectation(
-                [value for row in self.values["others, re-centred"] if (value := row[0]) is not None],
-                metric=self.metric,
-            ),
+            "unlabelled": self.unlabelled,
+            "without_calibration": expectation(self.unlabelled[FOLLOWING], metric=self.metric),
         }
+
+
+def band_of(found: Sequence[float | None]) -> tuple[float, float, float] | None:
+    """Return mean and 95 % confidence limits (Student's) of values of people; None where nobody has one."""
+    known = [value for value in found if value is not None]
+    if not known:
+        return None
+    mean = float(np.mean(known))
+    if len(known) < 2:
+        return mean, mean, mean
+    from scipy.stats import t
+
+    reach = float(t.ppf(0.975, len(known) - 1) * np.std(known, ddof=1) / np.sqrt(len(known)))
+    return mean, max(0.0, mean - reach), min(1.0, mean + reach)
 
 
 def transfer_curve(
@@ -110,14 +125,24 @@ def transfer_curve(
     smallest = min(min(one.trials.counts().values()) for one in people)
     steps = tuple(size for size in sorted(set(sizes)) if size <= 0.6 * smallest)
     values: dict[str, list[list[float | None]]] = {way: [] for way in WAYS}
+    unlabelled: dict[str, list[float]] = {}
     for number, one in enumerate(people):
         rest = [other for other in people if other is not one]
-        row = _one(made, one, rest, steps, task.metric)
+        moved = _fit_others(made, rest, recentre=True)
+        row = _one(made, one, rest, moved, steps, task.metric)
         for way in WAYS:
             values[way].append(row[way])
+        for key, value in _unlabelled(moved, on_channels(one.trials, moved.sheet.ch_names), task.metric).items():
+            unlabelled.setdefault(key, []).append(value)
         if progress is not None:
             progress(number + 1, len(people))
-    return TransferCurve(metric=task.metric, people=tuple(one.code for one in people), sizes=steps, values=values)
+    return TransferCurve(
+        metric=task.metric,
+        people=tuple(one.code for one in people),
+        sizes=steps,
+        values=values,
+        unlabelled=unlabelled,
+    )
 
 
 def people_of(data: Sequence[SubjectTrials]) -> list[Person]:
@@ -134,50 +159,89 @@ def people_of(data: Sequence[SubjectTrials]) -> list[Person]:
 
 
 def _one(
-    made: Any, one: Person, rest: Sequence[Person], steps: Sequence[int], metric: str
+    made: Any, one: Person, rest: Sequence[Person], moved: Model, steps: Sequence[int], metric: str
 ) -> dict[str, list[float | None]]:
     from sklearn.base import clone
 
     plain = _fit_others(made, rest, recentre=False)
-    moved = _fit_others(made, rest, recentre=True)
     trials = on_channels(one.trials, moved.sheet.ch_names)
     order = [np.flatnonzero(trials.y == name) for name in moved.classes]
     largest = max(steps)
     test = np.sort(np.concatenate([rows[largest:] for rows in order]))
+    # Re-centring has seen what came before the test, without its labels, whatever was labelled of it.
+    model, mapped = recentred(moved, trials.X, first=max(int(test[0]), LOOKED_AT[1]))
+    others = _metric(plain.probabilities(trials.X[test]), trials, test, plain.classes, metric)
+    centred_others = _metric(model.probabilities(mapped[test]), trials, test, model.classes, metric)
     found: dict[str, list[float | None]] = {way: [] for way in WAYS}
     for size in steps:
         own = np.sort(np.concatenate([rows[:size] for rows in order])) if size else np.empty(0, dtype=np.intp)
-        # Unlabelled windows come before the labelled test: those of the own trials, or the first few.
-        looked = centred(trials, moved.centres["windows"], first=max(LOOKED_AT, len(own)))
-        found["others"].append(_metric(plain.probabilities(trials.X[test]), trials, test, plain.classes, metric))
-        found["others, re-centred"].append(
-            _metric(moved.probabilities(looked.X[test]), trials, test, moved.classes, metric)
-        )
+        found["others"].append(others)
+        found["others, re-centred"].append(centred_others)
         enough = size >= max(getattr(made, "min_trials", 5), 2)
         value = None
         if enough:
             fitted = clone(made).fit(trials.X[own], trials.y[own])
             value = _metric(scores_of(fitted, trials.X[test]), trials, test, tuple(map(str, fitted.classes_)), metric)
         found["own"].append(value)
-        mixture = Mixture(others=moved).fit(looked.X[own], trials.y[own]) if size else None
-        both = moved.probabilities(looked.X[test]) if mixture is None else mixture.decision_scores(looked.X[test])
-        found["others and own"].append(_metric(both, trials, test, moved.classes, metric))
+        both = centred_others
+        if size:
+            mixture = Mixture(others=model).fit(mapped[own], trials.y[own])
+            both = _metric(mixture.decision_scores(mapped[test]), trials, test, model.classes, metric)
+        found["others and own"].append(both)
     return found
 
 
-def _fit_others(made: Any, rest: Sequence[Person], *, recentre: bool) -> Any:
-    from sklearn.base import clone
+def recentred(model: Model, X: Array, *, first: int) -> tuple[Model, Array]:
+    """Return a model that was centred on the first windows of a person, and the windows as it wants them."""
+    copy = model.copy()
+    if "features" in model.centres:
+        centre = FeatureRecentring(model.centres["features"], rate=1e-9)
+        if first:
+            centre.update(copy.estimator.features(X[:first]))
+        copy.shift = centre.shift
+        return copy, X
+    if not first:
+        return copy, X
+    signals = Recentring(model.centres["windows"], rate=1e-9)
+    signals.update(X[:first])
+    return copy, signals.mapping @ X
 
-    from bcikit.decoding.model import Model
+
+def _unlabelled(model: Model, trials: Epochs, metric: str) -> dict[str, float]:
+    """Return what a model of others reaches without a label, by how many windows re-centring has seen."""
+    found = {}
+    last = min(max(LOOKED_AT), len(trials.X) // 2)
+    test = np.arange(last, len(trials.X))
+    for first in LOOKED_AT:
+        moved, mapped = recentred(model, trials.X, first=min(first, last))
+        found[str(first)] = _metric(moved.probabilities(mapped[test]), trials, test, model.classes, metric)
+    everything = np.arange(len(trials.X))
+    found[FOLLOWING] = _metric(_followed(model, trials.X), trials, everything, model.classes, metric)
+    return found
+
+
+def _followed(model: Model, X: Array) -> Array:
+    """Return probabilities of windows, each decided after the centre has followed those before it."""
+    if "features" in model.centres:
+        found: Array = model.calibrator.predict_proba(followed_scores(model.estimator, X))
+        return found
+    centre = Recentring(model.centres["windows"], rate=1e-9)
+    mapped = np.empty_like(X)
+    for place in range(len(X)):
+        mapped[place] = centre.mapping @ X[place]
+        centre.update(X[place : place + 1])
+    return model.probabilities(mapped)
+
+
+def _fit_others(made: Any, rest: Sequence[Person], *, recentre: bool) -> Model:
+    from sklearn.base import clone
 
     if len(rest) > 1:
         return fit_population(clone(made), rest, recentre=recentre)
     return Model.fit(clone(made), rest[0].trials)
 
 
-def _metric(
-    scores: np.ndarray[Any, Any], trials: Epochs, test: np.ndarray[Any, Any], classes: tuple[str, ...], metric: str
-) -> float:
+def _metric(scores: Array, trials: Epochs, test: NDArray[np.intp], classes: tuple[str, ...], metric: str) -> float:
     if metric == "auc":
         values = np.log(np.maximum(scores, 1e-12)) if scores.min() >= 0 and scores.max() <= 1 else scores
         return roc_auc(trials.y[test], values, classes)

@@ -6,6 +6,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bcikit.decoding.centre import group_centred
+from bcikit.decoding.estimator import Centring
 from bcikit.decoding.linear import linear_scores
 from bcikit.decoding.ssvep.base import SsvepDecoder, class_means
 from bcikit.decoding.ssvep.stimuli import reference_bases, references
@@ -104,7 +106,7 @@ class Fbcca(SsvepDecoder):
         return state
 
 
-class FbccaLda(Fbcca):
+class FbccaLda(Centring, Fbcca):
     """Canonical correlations of all bands and targets as features of a shrinkage LDA.
 
     Learns how each target's correlations look in one person, and with them a no-control class: labels without a
@@ -118,31 +120,31 @@ class FbccaLda(Fbcca):
         """Return the labels, sorted: this decoder knows what it was shown."""
         return np.unique(np.asarray(y))
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from trials; labels without a frequency are no-control classes."""
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
+        """Learn from trials; labels without a frequency are no-control classes; see `Centring` for groups."""
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
         self._set_up()
         self._bases = {}
         data, index = self._begin(X, y)
         self.classifier_ = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-        self.classifier_.fit(self._features(data), index)
+        features = group_centred(self._features(data), groups)
+        self.centre_ = features.mean(axis=0)
+        self.classifier_.fit(features, index)
         return self
 
     def prepare(self, *, n_channels: int, n_times: int) -> Self:  # noqa: ARG002
         """Refuse: this decoder must be trained."""
         raise DataError("fbcca-lda must be trained; fbcca needs no training.")
 
-    def features(self, X: ArrayLike) -> Array:
-        """Return Fisher-transformed correlations, shape ``(n_epochs, n_bands * n_targets)``."""
-        return self._features(self._check(X))
-
     def _features(self, data: Array) -> Array:
+        """Return Fisher-transformed correlations, shape ``(n_epochs, n_bands * n_targets)``."""
         rho = np.sqrt(np.clip(self._correlations(self._splitter(data)), 0.0, 0.999**2))
         return np.arctanh(rho).reshape(len(rho), -1)
 
-    def _scores(self, data: Array) -> Array:
-        return linear_scores(self.classifier_, self._features(data))
+    def scores_from(self, features: Array) -> Array:
+        """Return the scores of epochs by their features."""
+        return linear_scores(self.classifier_, features)
 
 
 class ExtendedCca(SsvepDecoder):

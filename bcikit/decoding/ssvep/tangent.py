@@ -6,7 +6,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bcikit.decoding.estimator import Decoder
+from bcikit.decoding.centre import group_centred
+from bcikit.decoding.estimator import Centring, Decoder, softmax
 from bcikit.decoding.linear import linear_scores
 from bcikit.decoding.spd import function_of, mean_riemann, rank_projection, shrink, upper
 from bcikit.decoding.ssvep.cca import FbccaLda
@@ -20,7 +21,7 @@ ALPHA_BAND = (6.0, 12.0)
 """Hz; theta and alpha below the targets: whoever looks at a flicker has less of it than at rest."""
 
 
-class FbTangent(Decoder):
+class FbTangent(Centring, Decoder):
     """Covariances in narrow bands around each target, their tangent spaces side by side, a linear classifier.
 
     After Kalunga et al. 2016 (Neurocomputing 191) and MOABB's SSVEP_TS. The bands are bins of the window's Fourier
@@ -68,8 +69,8 @@ class FbTangent(Decoder):
         self.classifier = classifier
         self.C = C
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from trials."""
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
+        """Learn from trials; see `Centring` for groups."""
         from bcikit.decoding.riemann import linear_classifier
 
         check_range("shrinkage", self.shrinkage, low=0.0, high=1.0, low_open=True)
@@ -80,11 +81,17 @@ class FbTangent(Decoder):
         matrices = self._matrices(data)
         self.whiteners_ = np.stack([function_of(mean_riemann(band), "invsqrt") for band in matrices.swapaxes(0, 1)])
         self.classifier_ = linear_classifier(self.classifier, self.C)
-        self.classifier_.fit(self._tangent(matrices), index)
+        features = group_centred(self._tangent(matrices), groups)
+        self.centre_ = features.mean(axis=0)
+        self.classifier_.fit(features, index)
         return self
 
-    def _scores(self, data: Array) -> Array:
-        return linear_scores(self.classifier_, self._tangent(self._matrices(data)))
+    def _features(self, data: Array) -> Array:
+        return self._tangent(self._matrices(data))
+
+    def scores_from(self, features: Array) -> Array:
+        """Return the scores of epochs by their features."""
+        return linear_scores(self.classifier_, features)
 
     def _bands(self) -> tuple[tuple[float, float], ...]:
         frequencies = check_frequencies(self.frequencies, sfreq=self.sfreq)
@@ -121,7 +128,7 @@ class FbTangent(Decoder):
         return vectors.reshape(len(vectors), -1)
 
 
-class SsvepStack(Decoder):
+class SsvepStack(Centring, Decoder):
     """Canonical correlations and narrow-band tangent space, each with its own shrinkage LDA, joined.
 
     Log-probabilities of `FbccaLda` and `FbTangent` are averaged, ``(1 - weight) log p_cca + weight log p_ts``, over
@@ -167,8 +174,8 @@ class SsvepStack(Decoder):
         self.shrinkage = shrinkage
         self.shortest = shortest
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from trials."""
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
+        """Learn from trials; see `Centring` for groups."""
         check_range("weight", self.weight, low=0.0, high=1.0)
         data, _ = self._begin(X, y)
         self.views_ = []
@@ -176,16 +183,26 @@ class SsvepStack(Decoder):
             piece = data[:, :, start:stop]
             for decoder, weight in ((self._cca(), 1.0 - self.weight), (self._tangent(), self.weight)):
                 if weight > 0.0:
-                    self.views_.append(
-                        {"start": start, "stop": stop, "weight": share * weight, "decoder": decoder.fit(piece, y)}
-                    )
+                    fitted = decoder.fit(piece, y, groups)
+                    self.views_.append({"start": start, "stop": stop, "weight": share * weight, "decoder": fitted})
+        self.centre_ = np.concatenate([view["decoder"].centre_ for view in self.views_])
         return self
 
-    def _scores(self, data: Array) -> Array:
-        total = np.zeros((len(data), len(self.classes_)))
+    def _features(self, data: Array) -> Array:
+        """Return the features of all views side by side."""
+        return np.concatenate(
+            [view["decoder"].features(data[:, :, view["start"] : view["stop"]]) for view in self.views_], axis=1
+        )
+
+    def scores_from(self, features: Array) -> Array:
+        """Return the scores of epochs by their features."""
+        total = np.zeros((len(features), len(self.classes_)))
+        begin = 0
         for view in self.views_:
-            probabilities = view["decoder"].predict_proba(data[:, :, view["start"] : view["stop"]])
+            end = begin + view["decoder"].classifier_.n_features_in_
+            probabilities = softmax(view["decoder"].scores_from(features[:, begin:end]))
             total += view["weight"] * np.log(np.maximum(probabilities, 1e-4))
+            begin = end
         return total
 
     def _pieces(self) -> list[tuple[int, int, float]]:
