@@ -21,6 +21,7 @@ from bcikit.presentation.layout import Viewing
 from bcikit.presentation.qt.view import SceneView
 from bcikit.signal import BciError
 from bcikit.ui.bars import DecisionBars
+from bcikit.ui.happenings import said_of
 from bcikit.ui.inputs import button
 from bcikit.ui.rules import state_text
 from bcikit.ui.strip import StatusStrip
@@ -228,6 +229,9 @@ class SessionPage(RunPage):
         data = message.get("data") or {}
         if message.get("name") == "feedback/result":
             self._check_model()
+        said = said_of(str(message.get("name")), data)
+        if said is not None:
+            self.say(said.text, said.level)
         if message.get("name") == "trial/end" and not data.get("interrupted"):
             self._still = 0 if self.counts.moved_in(int(data.get("trial", -1))) else self._still + 1
         if message.get("name") in ("operator/pause", "operator/resume"):

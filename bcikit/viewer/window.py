@@ -1,6 +1,8 @@
 """The live viewer: traces in the middle, panels around them, the strip on top."""
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from PySide6.QtCore import QSettings, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
@@ -18,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from bcikit.signal import Chunk, Event, StreamInfo
 from bcikit.signal.messages import Happened, Message, Snapshot, StateChanged
+from bcikit.ui.happenings import said_of
 from bcikit.ui.inputs import button
 from bcikit.ui.link import LinkMeter
 from bcikit.ui.orders import Orders
@@ -418,18 +421,26 @@ class ViewerWindow(QMainWindow):
                     panel.clear_marks()
                 for part in message.messages:
                     if isinstance(part, Happened):
-                        self.mark_event(part.event.time, part.event.name)
+                        self.mark_event(part.event.time, part.event.name, data=part.event.data)
             case Happened():
-                self.mark_event(message.event.time, message.event.name)
+                self.mark_event(message.event.time, message.event.name, data=message.event.data)
+                said = said_of(message.event.name, message.event.data)
+                if said is not None:
+                    self.statusBar().showMessage(said.text)
             case StateChanged() if status.state in STOPPED:
                 name, advice = state_text(status.state)
                 self.statusBar().showMessage(f"{name}. {advice}.")
             case StateChanged(state="FAILED"):
                 self.statusBar().showMessage(status.state_reason)
 
-    def mark_event(self, event_time: float, name: str, *, duration: float = 0.0) -> None:
+    def mark_event(
+        self, event_time: float, name: str, *, duration: float = 0.0, data: Mapping[str, Any] | None = None
+    ) -> None:
         """Show an event of the engine; those that come many times a second or frame a trial are left out."""
-        if not name.startswith(QUIET):
+        said = said_of(name, data or {})
+        if said is not None:
+            self.mark(event_time, said.short, duration=duration)
+        elif not name.startswith(QUIET):
             self.mark(event_time, name.removeprefix("cue/"), duration=duration)
 
     def mark(self, event_time: float, text: str, *, duration: float = 0.0) -> None:
