@@ -167,6 +167,20 @@ def test_events_are_marked_but_not_those_that_come_all_the_time(window: ViewerWi
     assert sample == 4 * 250
 
 
+def test_what_a_decoder_says_of_itself_is_marked_and_told_in_words(window: ViewerWindow) -> None:
+    drift = {
+        "type": "event",
+        "event": {"name": "decoder/drift", "time": 110.2, "data": {"strange": 0.7, "windows": 10}},
+    }
+    window.take_message(parse(drift))
+    assert "70% of the newest windows look unlike the training" in window.statusBar().currentMessage()
+    window.take_message(
+        parse({"type": "event", "event": {"name": "feedback/undo", "time": 110.4, "data": {"trial": 1}}})
+    )
+    marks = [mark.text for mark in window.traces["raw"].canvas.marks]
+    assert marks[-2:] == ["signal unlike the training", "choice taken back"]
+
+
 def test_a_click_annotates_here_and_in_the_recording(qtbot, window: ViewerWindow, client: Client) -> None:
     panel = window.traces["pipeline"]
     QTest.mouseClick(panel.annotate_button, Qt.MouseButton.LeftButton)
