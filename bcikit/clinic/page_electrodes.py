@@ -138,7 +138,7 @@ class ElectrodesPage(Page):
             return
         for chunk in chunks:
             self._meter.take(chunk)
-        self._meter.take_impedances(reader.impedances)
+        self._meter.take_impedances({} if reader.status is None else reader.status.impedances)
         found = self._meter.quality()
         if found:
             self.say("")

@@ -267,7 +267,7 @@ class SourceFeed:
             yield Outside("backlog", {"seconds": late})
         yield Arrival(chunk, now, lambda: time.perf_counter() - arrived)
         if self._publisher is not None:
-            self._publisher.flush(self._meter)
+            self._publisher.flush(self._meter, self._source)
         if self._meter is not None:
             self._meter.lap("publish")
             self._meter.end(chunk)

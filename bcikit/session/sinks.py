@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bcikit.acquisition import Source
 from bcikit.outputs import Output
 from bcikit.recording import SessionWriter
 from bcikit.safety import SafetySystem
@@ -138,7 +139,7 @@ class Publisher(Listener):
             case Filtered():
                 self._filtered = message if message.chunk.n_times else self._filtered
             case Input(kind="silence"):
-                self._say(self._health(None, message.time))
+                self._say(self._health(None, message.time, None))
             case Input():
                 pass
             case StateChanged():
@@ -170,8 +171,8 @@ class Publisher(Listener):
             )
             self._say(self._state)
 
-    def flush(self, meter: StageMeter | None = None) -> None:
-        """Tell the signals, and now and then the outputs, the quality of the electrodes and the times of the stages."""
+    def flush(self, meter: StageMeter | None = None, source: Source | None = None) -> None:
+        """Tell the signals, and now and then the outputs, the electrodes, the device and the times of the stages."""
         raw, filtered = self._raw, self._filtered
         self._raw = self._filtered = None
         if raw is not None:
@@ -185,21 +186,22 @@ class Publisher(Listener):
             for address, output in self._outputs:
                 self._say(OutputState(state=output.state(), address=address, time=now))
         if self._is_due("quality", now, 1.0):
+            ohms = {} if source is None else source.status().impedances
             quality = {
-                name: Electrode(level=item.level.name, rules=tuple(item.rules))
+                name: Electrode(level=item.level.name, rules=tuple(item.rules), impedance=ohms.get(name))
                 for name, item in self._safety.quality().items()
             }
             self._say(Quality(channels=quality, time=now))
         if meter is not None and self._is_due("stages", now, 2.0):
             self._say(Stages(stages=meter.summary(), time=now))
         if self._is_due("health", now, 0.25):
-            self._say(self._health(raw.chunk, now))
+            self._say(self._health(raw.chunk, now, source))
         counted = self._counts.now
         if counted != self._counted and self._is_due("counts", now, 0.25):
             self._counted = counted
             self._say(counted)
 
-    def _health(self, chunk: Chunk | None, now: float) -> LinkHealth:
+    def _health(self, chunk: Chunk | None, now: float, source: Source | None) -> LinkHealth:
         age = None if chunk is None else chunk.health.age
         latency: dict[str, float] = {}
         if age is not None and self._latency is not None:
@@ -212,6 +214,7 @@ class Publisher(Listener):
             received=self._received,
             silent=chunk is None,
             latency_ms=latency,
+            device={} if source is None else source.status().to_dict(),
         )
 
     def _is_due(self, what: str, now: float, period: float) -> bool:

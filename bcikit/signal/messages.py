@@ -237,6 +237,9 @@ class LinkHealth:
         Nothing comes from the source.
     latency_ms : mapping
         "arrival", "decision" and "total" of the newest decision, in milliseconds.
+    device : mapping
+        What the source counts and measures, as `bcikit.acquisition.StreamStatus` names it: losses, repeats, rate,
+        drift, buffer, battery, impedances.
     """
 
     time: float = 0.0
@@ -245,6 +248,7 @@ class LinkHealth:
     received: int = 0
     silent: bool = False
     latency_ms: Mapping[str, float] = field(default_factory=dict)
+    device: Mapping[str, Any] = field(default_factory=dict)
     type: Literal["health"] = "health"
 
 

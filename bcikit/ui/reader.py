@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from bcikit.acquisition import Source
+from bcikit.acquisition import Source, StreamStatus
 from bcikit.signal import Chunk, Event, HostClock, StreamInfo
 from bcikit.ui.session_link import drain
 from bcikit.ui.tap import Tap
@@ -37,8 +37,10 @@ class StreamReader(threading.Thread):
         Records what is read.
     fault : str
         Why it stopped; "" while it runs.
-    impedances : dict of str to float
-        Newest impedance of each EEG electrode in ohms, where the device measures it.
+    status : StreamStatus or None
+        What the source counts and measures, asked once a second.
+    arrivals : deque of (seconds, sample)
+        When blocks came, and the index of their newest sample: the last ten minutes or so.
     """
 
     def __init__(self, opener: Callable[[], Source], *, patient: bool = False, keep: int = 4096) -> None:
@@ -53,7 +55,9 @@ class StreamReader(threading.Thread):
         self.tap: Tap | None = None
         self.fault = ""
         self.ended = False
-        self.impedances: dict[str, float] = {}
+        self.status: StreamStatus | None = None
+        self.arrivals: deque[tuple[float, int]] = deque(maxlen=20_000)
+        self._asked = 0.0
 
     def run(self) -> None:
         """Open the source and read until told to stop."""
@@ -89,6 +93,7 @@ class StreamReader(threading.Thread):
         if self.tap is not None:
             self.tap.chunk(chunk, self._clock.now())
         self._chunks.append(chunk)
+        self.arrivals.append((self._clock.now(), chunk.end_sample))
 
     def _take_events(self, source: Source) -> None:
         events = source.pull_events()
@@ -97,12 +102,10 @@ class StreamReader(threading.Thread):
         self._events.extend(events)
 
     def _measure(self, source: Source) -> None:
-        """Take the impedances of a device that has them; `impedances` of `BrainFlowSource` is one."""
-        ask = getattr(source, "impedances", None)
-        ohms = ask() if callable(ask) else None
-        if ohms is not None:
-            names = [source.info.ch_names[index] for index in source.info.indices(ch_type="eeg")]
-            self.impedances = {name: float(ohm) for name, ohm in zip(names, ohms, strict=False) if ohm == ohm}
+        """Ask once a second what the source counts and measures."""
+        now = time.monotonic()
+        if now >= self._asked + 1.0:
+            self._asked, self.status = now, source.status()
 
     def _pace(self, source: Source) -> None:
         """Hold back files and simulations, which come as fast as they are pulled, to a person's pace."""
@@ -115,6 +118,7 @@ class StreamReader(threading.Thread):
                 self._halt.wait(max(0.0, begin + last - time.monotonic()))
                 self._keep(chunk)
             self._take_events(source)
+            self._measure(source)
 
     def _open(self) -> Source | None:
         while not self._halt.is_set():

@@ -49,6 +49,8 @@ class Status:
         Newest decisions, for the curve of evidence.
     stages : dict
         Time of each stage in the engine's last seconds, in milliseconds.
+    device : dict
+        What the source counts and measures, as `StreamStatus` names it.
     """
 
     state: str = ""
@@ -68,6 +70,7 @@ class Status:
     trail: deque[tuple[float, tuple[float, ...], str | None]] = field(default_factory=lambda: deque(maxlen=600))
     latency: deque[tuple[float, dict[str, float]]] = field(default_factory=lambda: deque(maxlen=600))
     stages: dict[str, dict[str, float]] = field(default_factory=dict)
+    device: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     counts: said.Counted = field(default_factory=said.Counted)
     progress: said.Progressed = field(default_factory=lambda: said.Progressed(what=""))
@@ -159,6 +162,8 @@ class Status:
     def _take_health(self, message: said.LinkHealth) -> None:
         self.health.update({"age": message.link_age, "lost": message.lost, "received": message.received})
         self.silent = message.silent
+        if message.device:
+            self.device = dict(message.device)
         if message.latency_ms:
             self._note_latency(message.time, message.latency_ms)
 

@@ -17,6 +17,7 @@ from bcikit.ui.theme import Theme, rgb
 from bcikit.viewer.columns import Columns, raster
 from bcikit.viewer.display import DisplayFilter
 from bcikit.viewer.montages import Montage
+from bcikit.viewer.scale_bar import paint_bar
 from bcikit.viewer.still import BLOCKS, AnyHistory, StillHistory
 
 REACH = 3.0
@@ -345,6 +346,7 @@ class TraceCanvas(QWidget):
             self._paint_lines(painter)
             self._paint_marks(painter)
             self._paint_cursors(painter)
+            self._paint_bar(painter)
             painter.end()
             return
         if ratio != int(ratio):
@@ -360,7 +362,23 @@ class TraceCanvas(QWidget):
         self._paint_marks(painter)
         self._paint_cursors(painter)
         self._paint_span(painter)
+        self._paint_bar(painter)
         painter.end()
+
+    def _paint_bar(self, painter: QPainter) -> None:
+        if not self.shown or self.filter.montage.n_traces == 0:
+            return
+        worth = self.lane_uv[self.montage.types[self.shown[0]]]
+        lane = self.height() / len(self.shown)
+        paint_bar(
+            painter,
+            (self.width(), self.height()),
+            lane=lane,
+            lane_uv=worth,
+            unit=self.info.unit.replace("uV", "µV"),
+            seconds=self.seconds,
+            theme=(self._theme.text, self._theme.panel),
+        )
 
     def _paint_lines(self, painter: QPainter) -> None:
         """Draw every trace as lines through the extremes of its columns: no peak is lost, and none has steps."""

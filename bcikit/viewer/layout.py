@@ -9,19 +9,19 @@ PRESETS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("right", ("hand", "screen", "headmap", "quality")),
         ("right", ("decision", "evidence", "safety")),
         ("bottom", ("spectrum", "spectrogram", "bands")),
-        ("bottom", ("annotations", "erd", "erp", "link", "latency", "alarms")),
+        ("bottom", ("annotations", "erd", "erp", "selection", "link", "latency", "alarms")),
     ),
     "device": (
-        ("right", ("quality", "headmap")),
-        ("right", ("link", "latency")),
-        ("bottom", ("spectrum", "spectrogram", "bands")),
-        ("bottom", ("annotations", "alarms", "safety")),
+        ("right", ("quality", "headmap", "device")),
+        ("right", ("link", "clock", "trends", "latency")),
+        ("bottom", ("spectrum", "spectrogram", "bands", "selection")),
+        ("bottom", ("scope", "annotations", "alarms", "safety")),
     ),
 }
 """Arrangement to groups of panels: area, and the panels that share a place as tabs, the first on top."""
 
 _AREAS = {"right": Qt.DockWidgetArea.RightDockWidgetArea, "bottom": Qt.DockWidgetArea.BottomDockWidgetArea}
-VERSION = 2
+VERSION = 3
 
 
 def arrange(window: QMainWindow, docks: dict[str, QDockWidget], preset: str) -> None:

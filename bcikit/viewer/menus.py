@@ -125,7 +125,8 @@ def _view_menu(window: "ViewerWindow", menu: QMenu) -> None:
     panels = menu.addMenu(tr("Panels"))
     for number, dock in enumerate(window.docks.values(), start=1):
         action = dock.toggleViewAction()
-        action.setShortcut(f"Ctrl+{number}" if number < 10 else f"Ctrl+Alt+{number - 9}")
+        if number < 19:
+            action.setShortcut(f"Ctrl+{number}" if number < 10 else f"Ctrl+Alt+{number - 9}")
         panels.addAction(action)
     themes = menu.addMenu(tr("Colours"))
     words = {"dark": tr("dark"), "light": tr("light")}
@@ -154,6 +155,8 @@ def _traces_menu(window: "ViewerWindow", menu: QMenu) -> None:
         (tr("Freeze, or go on live"), "F", "toggle", "freeze"),
         (tr("Look back"), "PgUp", "look_back", -0.5),
         (tr("Look forth"), "PgDown", "look_back", 0.5),
+        (tr("Next marker"), ".", "jump", 1),
+        (tr("Last marker"), ",", "jump", -1),
         (tr("Cursors"), "C", "toggle", "cursors"),
         (tr("Annotate by click"), "A", "toggle", "annotate"),
         (tr("Sweep instead of scroll"), "W", "toggle", "sweep"),

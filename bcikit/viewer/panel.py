@@ -1,7 +1,9 @@
 """What every panel of the viewer is: a widget that is shown the newest state while it is visible."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
@@ -26,6 +28,12 @@ class View:
         Samples, as this window sees them.
     links : deque of (time, loss in percent, jitter in ms)
         As this window sees them.
+    device : mapping
+        What the source counts and measures, as `bcikit.acquisition.StreamStatus` names it.
+    arrivals : deque of (seconds, sample)
+        When blocks came into this window's process, where it reads the device itself.
+    span : (first, last) or None
+        Samples between the cursors of the traces in front, and `looked_at`, the stream that they belong to.
     """
 
     status: Status = field(default_factory=Status)
@@ -35,6 +43,10 @@ class View:
     lost: int = 0
     received: int = 0
     links: deque[tuple[float, float, float]] = field(default_factory=lambda: deque(maxlen=600))
+    device: Mapping[str, Any] = field(default_factory=dict)
+    arrivals: deque[tuple[float, int]] = field(default_factory=deque)
+    span: tuple[int, int] | None = None
+    looked_at: AnyHistory | None = None
 
     @property
     def best(self) -> AnyHistory | None:

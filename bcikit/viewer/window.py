@@ -39,12 +39,14 @@ from bcikit.viewer.engine_panels import EvidencePanel, LatencyPanel, LinkPanel
 from bcikit.viewer.event_panels import ErdPanel, ErpPanel
 from bcikit.viewer.glossary import GlossaryPanel
 from bcikit.viewer.hand_panel import DecisionPanel, HandPanel
+from bcikit.viewer.maker_panels import ClockPanel, DevicePanel, ScopePanel, TrendPanel
 from bcikit.viewer.marking import Marking
 from bcikit.viewer.menus import build_menus
 from bcikit.viewer.panel import Panel, View
 from bcikit.viewer.record import Recording
 from bcikit.viewer.safety_panels import AlarmPanel, QualityPanel, SafetyPanel
 from bcikit.viewer.screen_panel import ScreenPanel
+from bcikit.viewer.selection_panel import SelectionPanel
 from bcikit.viewer.signal_panels import BandPanel, HeadMapPanel, SpectrogramPanel, SpectrumPanel
 from bcikit.viewer.still import AnyHistory
 from bcikit.viewer.trace_panel import TracePanel
@@ -198,6 +200,11 @@ class ViewerWindow(QMainWindow):
             ("link", tr("Loss and jitter"), LinkPanel(theme)),
             ("latency", tr("Latency"), LatencyPanel(theme)),
             ("glossary", tr("Glossary"), GlossaryPanel(theme)),
+            ("selection", tr("Selected span"), SelectionPanel(theme)),
+            ("device", tr("Device"), DevicePanel(theme)),
+            ("clock", tr("Clock"), ClockPanel(theme)),
+            ("trends", tr("Trends"), TrendPanel(theme)),
+            ("scope", tr("Scope"), ScopePanel(theme)),
         ):
             self.add_panel(key, title, panel, Qt.DockWidgetArea.RightDockWidgetArea)
 
@@ -458,6 +465,7 @@ class ViewerWindow(QMainWindow):
             self.strip.refresh(status, age=age, loss=loss)
             # Before the first picture the middle of the window says it.
             self.veil.say(why if self.traces else "")
+            self._look()
             levels = {name: quality.level for name, quality in self.view.status.quality.items()}
             for panel in self.traces.values():
                 panel.set_levels(levels)
@@ -474,6 +482,20 @@ class ViewerWindow(QMainWindow):
             elif shown.collects:
                 self._due[key] = now + 1.0
                 shown.collect(self.view)
+
+    def _look(self) -> None:
+        """Say to the panels what is between the cursors, and what the device itself tells."""
+        view, panel = self.view, self.current_traces()
+        cursors = [] if panel is None else panel.canvas.cursors
+        view.span = (cursors[0], cursors[1]) if len(cursors) == 2 else None
+        view.looked_at = None if panel is None else panel.canvas.history
+        reader = self.reader
+        if reader is not None and reader.status is not None:
+            view.device, view.arrivals = reader.status.to_dict(), reader.arrivals
+            if (meter := self._meters.get("raw")) is not None:
+                meter.take_impedances(reader.status.impedances)
+        elif view.status.device:
+            view.device = view.status.device
 
     def _measure(self, now: float) -> None:
         """Measure what no engine tells."""
