@@ -107,13 +107,14 @@ class Flips:
         self._sfreq = sfreq
         self._source_sfreq = source_sfreq
         self._late: dict[int, float] = {}
+        self._named: dict[int, set[str]] = {}
         self._timing: FrameTiming | None = None
         self._refresh: dict[str, float] = {}
         self._correction: dict[str, float] = {}
         self._frames_at = float("-inf")
         self.active = False
         self.unfit = ""
-        self.n_flips = self.n_unseen = self.dropped = 0
+        self.n_flips = self.n_unseen = self.n_twice = self.dropped = 0
         self._offsets: list[float] = []
         self._planned: dict[tuple[str, int], float] = {}
         self._heard: dict[bool, int] = {True: 0, False: 0}
@@ -185,11 +186,18 @@ class Flips:
             self._warnings.setdefault((name, sample), {})["painted_s"] = late
         self._planned.pop((name, sample), None)
         if name.startswith(LOCKED):
+            if sample in self._late and name in self._named.get(sample, ()):
+                # A second page, or one that was loaded again: what was seen first is what there was a response to.
+                self.n_twice += 1
+                return
+            self._named.setdefault(sample, set()).add(name)
             self.n_flips += 1
             self._offsets.append(late)
             self._late[sample] = late
             while len(self._late) > MOST_FLIPS:
-                del self._late[next(iter(self._late))]
+                oldest = next(iter(self._late))
+                del self._late[oldest]
+                self._named.pop(oldest, None)
 
     def _frames(self, message: Mapping[str, Any]) -> tuple[Severity, str, str] | None:
         times = [float(time) for time in message.get("times", ())]
@@ -271,6 +279,7 @@ class Flips:
             "refresh_hz": dict(self._refresh),
             "flips": self.n_flips,
             "not_shown": self.n_not_shown,
+            "shown_twice": self.n_twice,
             "dropped_frames": self.dropped,
             "delay_s": float(late.mean()) if len(late) else None,
             "jitter_s": float(late.std()) if len(late) else None,
@@ -296,6 +305,11 @@ class Flips:
             said.append(
                 f"{self.n_not_shown} cues, stimuli, phases or warnings were not shown by the screen ({self.n_flips} "
                 "cues and stimuli were); nothing was decided by them. Was its window covered, minimised or closed?"
+            )
+        if self.n_twice > ENDING:
+            said.append(
+                f"{self.n_twice} cues and stimuli were reported twice: a second page or window shows this session. The "
+                "first report counted."
             )
         if self._heard[False]:
             said.append(f"{self._heard[False]} of {sum(self._heard.values())} sounds were not heard: {self._silent}.")

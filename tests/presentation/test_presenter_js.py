@@ -69,13 +69,24 @@ def messages_of(name, seconds):
     return found
 
 
-@pytest.mark.parametrize("name", ["p300-speller", "ssvep-menu", "motor-imagery"])
-def test_page_and_window_show_the_same_in_every_frame(name):
+@pytest.mark.parametrize(
+    ("name", "refresh"),
+    [
+        ("p300-speller", 60.0),
+        ("ssvep-menu", 60.0),
+        ("motor-imagery", 60.0),
+        ("p300-speller", 30.0),
+        ("ssvep-menu", 144.0),
+    ],
+)
+def test_page_and_window_show_the_same_in_every_frame(name, refresh):
     messages = messages_of(name, 40.0)
     rng = np.random.default_rng(0)
     # Frames as a screen has them: nearly regular, and some dropped.
-    frames = np.cumsum(np.where(rng.random(2300) < 0.01, 2 / 60, 1 / 60)) + rng.normal(0, 0.0005, 2300)
-    there, flips, here = both(messages, np.sort(frames).tolist())
+    count = round(38 * refresh)
+    gaps = np.where(rng.random(count) < 0.01, 2 / refresh, 1 / refresh)
+    frames = np.cumsum(gaps) + rng.normal(0, 0.03 / refresh, count)
+    there, flips, here = both(messages, np.sort(frames).tolist(), refresh)
     assert [(flip["name"], flip["sample"]) for flip in there["flips"]] == [(f["name"], f["sample"]) for f in flips]
     assert [flip["shown"] for flip in there["flips"]] == pytest.approx([flip["shown"] for flip in flips])
     for page, window in zip(there["seen"], here, strict=True):

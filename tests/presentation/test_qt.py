@@ -5,8 +5,8 @@ import pytest
 
 pytest.importorskip("PySide6")
 
-from PySide6.QtCore import QRectF
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtCore import QRect, QRectF
+from PySide6.QtGui import QGuiApplication, QImage, QPainter
 
 from bcikit.paradigms import make_paradigm, paradigm_names
 from bcikit.paradigms.films import film_names, load_film
@@ -16,6 +16,7 @@ from bcikit.presentation.director import Director
 from bcikit.presentation.layout import SMALLEST, Viewing, lay_out
 from bcikit.presentation.qt.painter import StagePainter, picture
 from bcikit.presentation.qt.view import SceneView
+from bcikit.presentation.qt.window import PatientWindow, beside
 from bcikit.presentation.rehearsal import rehearse
 from bcikit.presentation.show import Show
 from bcikit.signal import DataError, Event, HostClock
@@ -260,3 +261,41 @@ def test_what_nobody_can_see_is_no_flip(qtbot, how):
     view.take(message(Event(name="cue/right_hand", time=HostClock().now(), sample=2), Scene(elements=(Hands(),))))
     qtbot.waitUntil(lambda: len(flips) == 1, timeout=10_000)
     assert flips[0].event.sample == 2
+
+
+def test_a_display_that_is_unplugged_never_leaves_the_picture_on_the_therapists_windows(qtbot, monkeypatch):
+    view = SceneView(refresh=Refresh(60.0), sounds=Silent())
+    window = PatientWindow(view)
+    qtbot.addWidget(window)
+    primary, told = window.screen(), []
+
+    class Second:
+        def geometry(self):
+            return QRect(5000, 0, 640, 480)
+
+    displays = [primary, Second()]
+    monkeypatch.setattr(QGuiApplication, "screens", lambda: displays)
+    window.on_display = lambda: told.append(window.geometry())
+    window.place("second")
+    del displays[1]
+    QGuiApplication.instance().screenRemoved.emit(primary)
+    qtbot.waitUntil(lambda: len(told) == 1, timeout=10_000)
+    assert told[0] == beside(primary.availableGeometry())
+    assert not window.isFullScreen()
+    assert window.isVisible()
+
+
+def test_the_rate_of_a_machine_that_is_slower_than_its_display_counts(qtbot, monkeypatch):
+    view = SceneView(refresh=Refresh(144.0), sounds=Silent())
+    qtbot.addWidget(view)
+    view.show()
+    now = [100.0]
+
+    def slowly():
+        now[0] += 0.02
+        return now[0]
+
+    monkeypatch.setattr(view._clock, "now", slowly)
+    # Two looks at the clock a frame: 25 frames a second.
+    assert 20.0 <= view.measure_refresh() <= 30.0
+    assert view.show_.presenter.refresh.rate < 30.0

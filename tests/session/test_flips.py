@@ -127,3 +127,14 @@ def test_results_are_flips_so_that_an_error_potential_is_looked_for_when_it_was_
     flips.take(hello(60.0))
     flips.take(flip("feedback/result", 400, 0.12))
     assert flips.shift(400) == 30
+
+
+def test_of_two_pages_the_first_counts_and_that_there_are_two_is_said(flips):
+    flips.take(hello(60.0))
+    for sample in range(0, 500, 100):
+        flips.take(flip("cue/up", sample, 0.12))
+        # The other page is behind another window; or it was loaded again, and shows the newest scene once more.
+        flips.take(flip("cue/up", sample, 3.0))
+    assert {flips.shift(sample) for sample in range(0, 500, 100)} == {30}
+    assert flips.summary()["shown_twice"] == 5
+    assert "second page" in flips.doubts()[0]
