@@ -299,3 +299,15 @@ def test_the_rate_of_a_machine_that_is_slower_than_its_display_counts(qtbot, mon
     # Two looks at the clock a frame: 25 frames a second.
     assert 20.0 <= view.measure_refresh() <= 30.0
     assert view.show_.presenter.refresh.rate < 30.0
+    monkeypatch.undo()
+    # Frames come at that rate from then on, and what is planned is shown when it is due, not before.
+    flips = []
+    view._start, view._ticks, view._now, view._on_flip = HostClock().now(), 0, HostClock().now(), flips.append
+    view._timer.start(0)
+    begin = HostClock().now() + 0.1
+    for number in range(6):
+        data = {"items": ["A"]}
+        flash = Event(name="stimulus/flash", time=begin + 0.2 * number, sample=number, duration=0.1, data=data)
+        view.take(message(flash, Scene(elements=(Matrix(rows=(("A", "B"),)),)) if number == 0 else None))
+    qtbot.waitUntil(lambda: len(flips) == 6, timeout=20_000)
+    assert min(flip.shown - flip.due for flip in flips) > -0.05

@@ -128,6 +128,9 @@ class SceneView(QWidget):
         seen = 1.0 / gaps[len(gaps) // 4]
         if seen < (1.0 - SLOWER) * told:
             self.show_.presenter.refresh = Refresh(max(seen, SLOWEST))
+            # Frames are numbered by that rate, so they must not come faster.
+            self._tick = self.show_.presenter.refresh.rate
+            self._start, self._ticks = self._clock.now(), 0
         return self.show_.presenter.refresh.rate
 
     def heard(self) -> list[dict[str, Any]]:
