@@ -19,6 +19,7 @@ from bcikit.outputs.door import Door, is_loopback, own_names
 from bcikit.outputs.envelope import Sealer, encode
 from bcikit.outputs.pages import file_answer, film_answer, page, qr_picture, qr_terminal, redirect
 from bcikit.outputs.reports import checked_report
+from bcikit.safety.levels import Reading, Severity
 from bcikit.signal import (
     Address,
     ArgumentError,
@@ -135,6 +136,7 @@ class WebSocketOutput(Output):
         self._lock = threading.Lock()
         self._clients: set[Any] = set()
         self._safe = True
+        self._joined = self._missed = False
         self._left_out = 0
         self._shown: dict[str, Any] | None = None
         self._on_stop: Callable[[str], None] | None = None
@@ -219,6 +221,16 @@ class WebSocketOutput(Output):
         while self._back:
             found.append(self._back.popleft())
         return found
+
+    def trouble(self) -> Reading | None:
+        """Return that the page which showed the session is gone, once each time: whoever sat before it sees nothing."""
+        if self._clients or not (self.screen and self._joined):
+            self._missed = False
+            return None
+        if self._missed:
+            return None
+        self._missed = True
+        return Reading(rule="ST-TIMING", severity=Severity.DEGRADE, value="no page shows the session", limit="open")
 
     def close(self) -> None:
         """Say "safe", close the connections and the port."""
@@ -353,6 +365,7 @@ class WebSocketOutput(Output):
                 # With the report, so that a replay has the correction that the session had.
                 report["correction"] = correction_of(report["client"], report["display"])
             self._back.append(report)
+            self._joined |= "refresh" in report
         if kind in ("hello", "timing", "ack"):
             self.reports.append({**message, "received": now})
         return None

@@ -140,7 +140,8 @@ class Flips:
         kind = message["type"]
         if kind == "hello":
             self._correction[str(message.get("client", ""))] = float(message.get("correction", 0.0))
-            return self._hello(str(message.get("client", "")), message.get("refresh"), message.get("delay"))
+            client, first = str(message.get("client", "")), bool(message.get("first"))
+            return self._hello(client, message.get("refresh"), message.get("delay"), first=first)
         if kind == "flip":
             late = float(message["shown"]) - float(message["time"])
             late += self._correction.get(str(message.get("client", "")), 0.0)
@@ -153,7 +154,9 @@ class Flips:
             return self._look(message)
         return None
 
-    def _hello(self, client: str, refresh: float | None, delay: float | None) -> tuple[Severity, str, str] | None:
+    def _hello(
+        self, client: str, refresh: float | None, delay: float | None, *, first: bool
+    ) -> tuple[Severity, str, str] | None:
         if refresh is None:
             return None
         planned = self._paradigm.settings.display_delay
@@ -161,6 +164,7 @@ class Flips:
             # Windows would have to wait for samples that have not come: they go by the plan, and that is said.
             said = f"{client}: shows {delay:g} s after the plan, display_delay of the paradigm is {planned:g} s"
             return (Severity.WARN, said, f"display_delay of at least {delay + 0.05:g} s")
+        again = first and self.active and client in self._refresh
         self.active = True
         self._refresh[client] = float(refresh)
         rate = Refresh(min(max(float(refresh), 20.0), 1000.0))
@@ -170,7 +174,11 @@ class Flips:
             if item["kind"] == "flicker" and not (found := feasibility(float(item["frequency"]), rate)).possible
         ]
         self.unfit = "; ".join(wrong)
-        return (Severity.DEGRADE, self.unfit, "frequencies that the screen can show") if wrong else None
+        if wrong:
+            return (Severity.DEGRADE, self.unfit, "frequencies that the screen can show")
+        # What flickered or was lit went dark in between, and nobody said so.
+        limit = "one page from the beginning to the end"
+        return (Severity.DEGRADE, f"{client}: a screen came in the middle of the session", limit) if again else None
 
     def _sounded(self, message: Mapping[str, Any]) -> None:
         audible = bool(message["audible"])

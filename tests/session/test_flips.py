@@ -138,3 +138,13 @@ def test_of_two_pages_the_first_counts_and_that_there_are_two_is_said(flips):
     assert {flips.shift(sample) for sample in range(0, 500, 100)} == {30}
     assert flips.summary()["shown_twice"] == 5
     assert "second page" in flips.doubts()[0]
+
+
+def test_a_page_that_is_loaded_again_in_the_middle_closes_the_gate_for_a_moment(flips):
+    page = {"type": "hello", "client": "page", "refresh": 60.0}
+    assert flips.take({**page, "first": True}) is None
+    # A rate that is found more exactly is no new page.
+    assert flips.take({**page, "refresh": 59.95, "first": False}) is None
+    severity, found, _ = flips.take({**page, "first": True})
+    assert severity is Severity.DEGRADE
+    assert found == "page: a screen came in the middle of the session"

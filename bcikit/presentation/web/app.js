@@ -31,7 +31,7 @@ const link = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://
     document.body.classList.toggle("linked", on);
     if (on) {
       $("code").hidden = true;
-      if (frames.known) link.send({ client: "page", type: "hello", refresh: frames.refresh, delay: presenter.delay, display });
+      if (frames.known) link.send({ client: "page", type: "hello", refresh: frames.refresh, delay: presenter.delay, display, first: true });
     } else {
       presenter.safe();
       askForCode();

@@ -63,13 +63,14 @@ export class Presenter {
   /** The refresh rate that was measured; what waits is placed anew. */
   measured(refresh) {
     if (this._known && Math.abs(refresh - this.refresh) < 0.001 * refresh) return;
+    const first = !this._known; // a page that was loaded again says so
     this._known = true;
     const waiting = this._waiting;
     this.refresh = refresh;
     this._waiting = [];
     this._zero = this._anchor = this._last = null;
     for (const item of waiting) this._waiting.push({ ...item, frame: this._frameFor(item.event.time + this.delay) });
-    this.report({ type: "hello", refresh, delay: this.delay, ...(this.display ? { display: this.display } : {}) });
+    this.report({ type: "hello", refresh, delay: this.delay, first, ...(this.display ? { display: this.display } : {}) });
   }
 
   /** Go on to the frame of `now` (seconds on the host's clock); returns the events that begin with it. */
