@@ -171,7 +171,7 @@ def contact_sheet(files: list[list[Path]], names: list[str], path: Path) -> None
             with Image.open(file) as shot:
                 tile = shot.convert("RGB").resize(TILE, Image.Resampling.LANCZOS)
             sheet.paste(tile, (left + column * TILE[0], top + label))
-    sheet.quantize(96, dither=Image.Dither.NONE).save(path, optimize=True)
+    sheet.quantize(96, kmeans=2, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def main() -> None:

@@ -299,7 +299,7 @@ def _rising(page: _Page, item: Rising) -> None:
     page.add("polygon", "string", (796, 750, 8, 90), fill=DIM, live="value:rise", number=500.0,
              points=((797.0, 750.0), (803.0, 750.0), (803.0, 830.0), (797.0, 830.0)))  # fmt: skip
     page.add("ellipse", "balloon", balloon, fill=LIT, live="value:rise", number=500.0)
-    page.words("words", item.words.say(page.view.language), (40, 790, 1080, 90), 56)
+    page.words("words", item.words.say(page.view.language), (420, 790, 760, 90), 56)
 
 
 def _meter(page: _Page, item: Meter) -> None:

@@ -164,7 +164,7 @@ def _parts(result: Mapping[str, Any], recording: Recording | None, events: Seque
     parts.append(_outputs(result))
     parts.append(_gate(result))
     parts.append(_early_warning(result))
-    parts.append(_health(result))
+    parts += [_health(result), _shown(result)]
     if rows:
         parts.append(_trial_table(rows))
     return [part for part in parts if part is not None]
@@ -314,12 +314,37 @@ def _health(result: Mapping[str, Any]) -> dict[str, Any]:
     idle = result.get("idle_test") or {}
     if idle.get("per_minute") is not None:
         rows.append(("false activations a minute at rest (idle test)", f"{idle['per_minute']:.2f}"))
-    rows += [("doubt about times", doubt) for doubt in (result.get("timing") or {}).get("doubts", [])]
+    rows += [("doubt", doubt) for doubt in (result.get("timing") or {}).get("doubts", [])]
     for name, values in (("newest sample to verdict", latency), ("age of samples at arrival", age)):
         if values.get("n"):
             text = f"{values['p50']:.2f} / {values['p99']:.2f} / {values['max']:.2f} ms"
             rows.append((f"{name}, median / 99 % / max", text))
     return _part("Health of the signal and latency", rows=rows)
+
+
+def _shown(result: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return how the screens kept the plan; None where there was none."""
+    shown = result.get("presentation")
+    if not shown:
+        return None
+    rows: list[tuple[Any, ...]] = [
+        ("frames a second", ", ".join(f"{name} {rate:.1f}" for name, rate in shown["refresh_hz"].items())),
+        ("cues and stimuli that were shown", shown["flips"]),
+        ("cues, stimuli, phases or warnings that were not", shown["not_shown"]),
+        ("frames dropped while something was locked to them", shown["dropped_frames"]),
+    ]
+    if shown["delay_s"] is not None:
+        rows.append(
+            ("from plan to screen", f"{1e3 * shown['delay_s']:.1f} ms, spread {1e3 * shown['jitter_s']:.1f} ms")
+        )
+    sounds = shown.get("sounds") or {}
+    if sounds.get("heard") or sounds.get("not_heard"):
+        rows.append(("sounds heard, not heard", f"{sounds['heard']}, {sounds['not_heard']}"))
+    for key, what in (("painted_s", "painted"), ("sounded_s", "sounded")):
+        late = [item[key] for item in shown.get("warnings", ()) if item[key] is not None]
+        if late:
+            rows.append((f"slowest warning, from the change of level until it was {what}", f"{1e3 * max(late):.0f} ms"))
+    return _part("What the person was shown", rows=rows)
 
 
 def _trial_table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

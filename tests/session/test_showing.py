@@ -155,6 +155,17 @@ def alpha_of_closed_eyes(_, folder):
     return power["phase/eyes-closed"] / power["phase/eyes-open"]
 
 
+def test_a_session_reports_what_was_shown_and_ends_in_doubt_where_nothing_was(tmp_path, qapp):
+    phases = [{"phase": f"part-{number}", "seconds": 2.0, "text": f"Part {number}"} for number in range(4)]
+    short = {"repeats": 1, "phases": phases, "beep": False}
+    seen = session("custom", "frames:", tmp_path / "seen", **short)
+    assert (seen["presentation"]["not_shown"], seen["timing"]["doubts"]) == (0, [])
+    assert "What the person was shown" in (tmp_path / "seen" / "report.html").read_text(encoding="utf-8")
+    unseen = session("custom", "frames:?blank=1", tmp_path / "unseen", **short)
+    assert unseen["presentation"]["not_shown"] >= 4
+    assert any("were not shown by the screen" in doubt for doubt in unseen["timing"]["doubts"])
+
+
 IMAGERY = {"eyes_open": 0.0, "eyes_closed": 0.0, "between_runs": 2.0, "feedback_rate": 4.0}
 TRAINED = {"calibration_runs": 0}
 SESSIONS = {
