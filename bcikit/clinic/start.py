@@ -12,6 +12,7 @@ from bcikit.clinic.arms import new_trial
 from bcikit.clinic.lock import FolderLock
 from bcikit.clinic.privacy import keep_private
 from bcikit.clinic.runner import EngineRunner
+from bcikit.clinic.trouble import tell_trouble
 from bcikit.clinic.window import ClinicWindow
 from bcikit.presentation.qt.keys import SpaceStops
 from bcikit.recording import Catalogue
@@ -42,6 +43,7 @@ class Clinic:
         self._catalogue = Catalogue(f"sqlite:///{data / 'catalogue.sqlite'}")
         self._runner = EngineRunner(data / "runs")
         self.window = self._make()
+        tell_trouble(lambda text: self.window.page.say(text, "BAD"))
 
     def _make(self) -> ClinicWindow:
         theme = dress(self._application, self._theme, self._language)

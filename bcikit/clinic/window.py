@@ -31,6 +31,7 @@ from bcikit.clinic.pages_session import SessionPage
 from bcikit.clinic.question import Question
 from bcikit.clinic.runner import SessionRunner
 from bcikit.clinic.strays import enter_strays
+from bcikit.clinic.trouble import trouble_words
 from bcikit.clinic.visit import STEPS, Visit
 from bcikit.recording import Catalogue
 from bcikit.ui.inputs import button
@@ -309,8 +310,11 @@ class ClinicWindow(QMainWindow):
         dialog.show()
 
     def keep(self) -> None:
-        """Keep where one is."""
-        self.visit.save(self._file)
+        """Keep where one is; a disk that does not take it is told, and the work goes on."""
+        try:
+            self.visit.save(self._file)
+        except OSError as error:
+            self.page.say(trouble_words(error), "BAD")
 
     # -- the engine ------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Any
 from clinic_person import Person, on_message, tell
 from PySide6.QtCore import Qt, qInstallMessageHandler
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QWidget
 
 from bcikit.ui.application import prepare
 
@@ -158,8 +158,10 @@ def arm(person: Person) -> None:
     tell("engine refuses", text=page.message.text(), state=page.status.state)
     QTest.mouseRelease(page.checks.hold, Qt.MouseButton.LeftButton)
     person.click(page.checks.test)
-    page.setFocus()
-    QTest.keyClick(QApplication.focusWidget() or page, Qt.Key.Key_Space)
+    # The patient's own window has the keyboard.
+    person.click(page.screen_button)
+    tell("pressed", when=time.monotonic())
+    QTest.keyClick(page.patient, Qt.Key.Key_Space)
     person.comes("SAFE_STOP")
     shot(person, "7-stop-test")
     acknowledge(person, "the stop key was tested")

@@ -1,0 +1,98 @@
+"""A disk that is full, and a power cut: what was done is kept, and what was not is told."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bcikit.clinic.trouble import trouble_words
+from bcikit.clinic.visit import Visit
+from bcikit.recording import Catalogue
+from bcikit.signal import BciError
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of files are set otherwise there")
+def test_a_full_disk_is_told_and_nothing_is_half_written(sit_down: Callable[..., Any], tmp_path: Path) -> None:
+    data = tmp_path / "clinic"
+    person = sit_down(HERE / "full_disk_person.py", str(data))
+    added = person.until("add", 150)
+    assert added["text"].startswith("■ "), added
+    assert added["known"] == 0
+    assert person.until("simulated", 30)["text"].startswith("■ ")
+    again = person.until("room again", 60)
+    assert "P-2" in again["known"]
+    assert "P-1" not in again["known"]
+    person.until("done", 30)
+    assert person.noise == []
+    assert Visit.load(data / "clinic-state.json").step in ("patient", "consent")
+    catalogue = Catalogue(f"sqlite:///{data / 'catalogue.sqlite'}")
+    try:
+        assert catalogue.verify_audit() is None
+    finally:
+        catalogue.close()
+
+
+def test_an_error_is_told_in_words() -> None:
+    assert trouble_words(BciError("the catalogue failed")) == "the catalogue failed"
+    assert "No space left on device" in trouble_words(OSError(28, "No space left on device", "/data/x"))
+    assert "ZeroDivisionError" in trouble_words(ZeroDivisionError("division by zero"))
+
+
+def test_a_window_that_cannot_keep_its_place_says_so_and_goes_on(
+    clinic: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = clinic()
+    person.patient()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    person.window.keep()
+    assert "No space left on device" in person.page.message.text()
+    monkeypatch.undo()
+    person.agree()
+    assert person.step == "device"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are killed otherwise there")
+def test_a_power_cut_in_a_training_leaves_its_trials_in_the_history(
+    tmp_path: Path, sit_down: Callable[..., Any]
+) -> None:
+    """Everything is killed in the middle of a session of a real engine; the window that comes back enters it."""
+    address = "sim:motor-imagery?seed=3&ability=1&speed=15&channels=8"
+    first = sit_down(HERE / "clinic_person.py", "first", str(tmp_path / "clinic"), address)
+    killed = first.until("kill me", 500)
+    engine = json.loads(Path(killed["handshake"]).read_text(encoding="utf-8"))
+    os.kill(engine["pid"], signal.SIGKILL)
+    first.end()
+    folder = Path(engine["folder"])
+    # A simulation is nobody's history: what a patient's folder has is the same but for its name.
+    data = tmp_path / "again"
+    data.mkdir()
+    own = data / "P-7-20260105-090000-session"
+    text = (folder / "session.json").read_text(encoding="utf-8").replace('"SIMULATED"', '"P-7"')
+    folder.rename(own)
+    (own / "session.json").write_text(text.replace("sim:motor-imagery", "lsl:name=x"), encoding="utf-8")
+    from bcikit.clinic.strays import enter_strays
+
+    catalogue = Catalogue(f"sqlite:///{data / 'catalogue.sqlite'}")
+    try:
+        catalogue.add_subject("P-7", birth_year=1961)
+        assert enter_strays(catalogue, data) == [own]
+        (entry,) = catalogue.sessions("P-7")
+        assert entry.results["n_trials"] >= 15
+        assert entry.results["ended"] == "cut off"
+        assert enter_strays(catalogue, data) == [], "and only once"
+    finally:
+        catalogue.close()
