@@ -1,5 +1,6 @@
 """`bcikit clinic`: the clinic window."""
 
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -23,6 +24,14 @@ def register(app: typer.Typer) -> None:
         language: Annotated[str, typer.Option("--language", help="en or zh.")] = "",
         theme: Annotated[str, typer.Option("--theme", help="dark or light.")] = "",
         size: Annotated[str, typer.Option("--size", help="Size of the window.")] = "1280x800",
+        catalogue: Annotated[
+            str,
+            typer.Option(
+                "--catalogue",
+                envvar="BCIKIT_CATALOGUE",
+                help="Database that several places share (postgresql+psycopg://...); one in the folder if left out.",
+            ),
+        ] = "",
         new_trial: Annotated[
             str, typer.Option("--new-trial", help="Make the sealed allocations of a controlled trial; no window.")
         ] = "",
@@ -37,7 +46,9 @@ def register(app: typer.Typer) -> None:
         options = ["--size", size]
         for name, value in (("--data", str(data) if data else ""), ("--language", language), ("--theme", theme)):
             options += [name, value] if value else []
+        # Not as an argument: an address may hold a password, and everybody sees the arguments of programs.
+        environment = {**os.environ, **({"BCIKIT_CATALOGUE": catalogue} if catalogue else {})}
         if new_trial:
             options += ["--new-trial", new_trial, "--arms", arms]
         command = [sys.executable, "-m", "bcikit.clinic", *options]
-        raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own module
+        raise typer.Exit(subprocess.run(command, check=False, env=environment).returncode)  # noqa: S603 - our own module

@@ -94,7 +94,7 @@ def allocate(data: Path, catalogue: Catalogue, code: str, *, by: str) -> dict[st
     draft.write_text(json.dumps({**values, "next": number + 1}, indent=1), encoding="utf-8")
     draft.replace(folder / _LIST)
     drawn = {"trial": values["trial"], "number": number, "drawn": now(), "by": by, "folder": str(folder)}
-    catalogue.update_subject(code, data={**person.data, "trial": drawn})
+    catalogue.update_subject(code, merge={"trial": drawn})
     return drawn
 
 
@@ -140,7 +140,7 @@ def unblind(catalogue: Catalogue, code: str, *, by: str, reason: str) -> str:
         raise BciError(tr("Unblinding needs a reason."))
     arm = arm_of(drawn)
     drawn["unblinded"] = {"by": by, "reason": reason, "at": now()}
-    catalogue.update_subject(code, data={**person.data, "trial": drawn})
+    catalogue.update_subject(code, merge={"trial": drawn})
     return arm
 
 

@@ -186,9 +186,7 @@ class CurrentCard(QWidget):
         self._visit.current = {**found, "by": self._visit.operator}
         self.disconnect_stimulator()
         code = self._visit.subject
-        data = dict(self._desk.catalogue.subject(code).data)
-        data["fes"] = self._visit.current
-        self._desk.catalogue.update_subject(code, data=data)
+        self._desk.catalogue.update_subject(code, merge={"fes": self._visit.current})
         self.changed.emit()
         self._show()
 

@@ -219,7 +219,8 @@ class ConsentPage(Page):
                 lasting[name] = {"answer": answer, "date": today(), "by": self.visit.operator}
         data["screening"] = lasting
         if data != before:
-            self.desk.catalogue.update_subject(code, data=data)
+            changed = {key: data[key] for key in ("consents", "screening") if data.get(key) != before.get(key)}
+            self.desk.catalogue.update_subject(code, merge=changed)
 
 
 def _line(name: str) -> QLineEdit:

@@ -246,10 +246,9 @@ class ProtocolPage(Page):
             self.say("\n".join(problems), "BAD")
             return
         code = self.visit.subject
-        data = dict(self.desk.catalogue.subject(code).data)
-        data["plan"] = {"protocol": self.name, "settings": self.settings()}
+        plan = {"plan": {"protocol": self.name, "settings": self.settings()}}
         try:
-            data["therapy_plan"] = therapy.make_plan(
+            plan["therapy_plan"] = therapy.make_plan(
                 self.name,
                 self.settings(),
                 weeks=round(self.weeks.value() or 1),
@@ -259,7 +258,7 @@ class ProtocolPage(Page):
         except BciError as error:
             self.say(str(error), "BAD")
             return
-        self.desk.catalogue.update_subject(code, data=data)
+        self.desk.catalogue.update_subject(code, merge=plan)
         self._show_plan()
         self.say(tr("The plan of {code} is saved.").format(code=code), "GOOD")
 
@@ -282,9 +281,9 @@ class ProtocolPage(Page):
         if changed and not visit.model_note:
             # What was learned for other movements says nothing about these.
             visit.model = ""
-        data = dict(self.desk.catalogue.subject(visit.subject).data)
-        if visit.orthosis and data.get("orthosis") != visit.orthosis:
-            self.desk.catalogue.update_subject(visit.subject, data={**data, "orthosis": visit.orthosis})
+        known = self.desk.catalogue.subject(visit.subject).data.get("orthosis")
+        if visit.orthosis and known != visit.orthosis:
+            self.desk.catalogue.update_subject(visit.subject, merge={"orthosis": visit.orthosis})
         self.say("")
         self.done.emit()
 

@@ -1,6 +1,7 @@
 """Starts the clinic window."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,16 +34,26 @@ class Clinic:
     """The clinic window, made anew when colours or language change."""
 
     def __init__(
-        self, application: QApplication, data: Path, *, theme: str, language: str, settings: QSettings
+        self,
+        application: QApplication,
+        data: Path,
+        *,
+        theme: str,
+        language: str,
+        settings: QSettings,
+        catalogue: str = "",
     ) -> None:
         self._application, self._data, self._settings = application, data, settings
         self._theme = theme or str(settings.value("clinic-theme") or "light")
         self._language = language or str(settings.value("language") or words.system_language())
         keep_private(data)
         self._lock = FolderLock(data)
-        self._catalogue = Catalogue(f"sqlite:///{data / 'catalogue.sqlite'}")
+        self._catalogue = Catalogue(catalogue or f"sqlite:///{data / 'catalogue.sqlite'}")
         self._runner = EngineRunner(data / "runs")
         self.window = self._make()
+
+    def tell_trouble(self) -> None:
+        """Show in the window what goes wrong while a button is pressed, from now on and in this whole process."""
         tell_trouble(lambda text: self.window.page.say(text, "BAD"))
 
     def _make(self) -> ClinicWindow:
@@ -102,12 +113,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             theme=options.theme,
             language=options.language,
             settings=QSettings("bcikit", "viewer"),
+            catalogue=os.environ.get("BCIKIT_CATALOGUE", ""),
         )
     except BciError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the words of a command
         if application.platformName() != "offscreen":
             QMessageBox.warning(None, "bcikit", str(error))
         return error.exit_code
+    clinic.tell_trouble()
     width, _, height = options.size.partition("x")
     clinic.window.resize(int(width), int(height))
     clinic.window.show()

@@ -189,15 +189,28 @@ class Catalogue:
             wanted = select(Subject).where(Subject.code.icontains(search, autoescape=True)).order_by(Subject.code)
             return list(connection.scalars(wanted))
 
-    def update_subject(self, code: str, **changes: Any) -> Subject:
-        """Change what is known of a person: birth_year, hand, affected_side, data."""
+    def update_subject(self, code: str, *, merge: Mapping[str, Any] | None = None, **changes: Any) -> Subject:
+        """Change what is known of a person: birth_year, hand, affected_side, data.
+
+        Parameters
+        ----------
+        code : str
+            Of the person.
+        merge : mapping, optional
+            Keys of `data` to set, all others as they are now: where two places work on one catalogue, what one of them
+            read a while ago must not take back what the other wrote since.
+        **changes
+            Whole fields.
+        """
         with self.writing() as connection:
             row = find_subject(connection, code)
+            if merge:
+                row.data = {**row.data, **merge}
             for name, value in changes.items():
                 if name not in ("birth_year", "hand", "affected_side", "data"):
                     raise ArgumentError(f"{name!r} of a subject cannot be changed.")
                 setattr(row, name, value)
-            append_entry(connection, self.who, "update subject", row, {"fields": sorted(changes)})
+            append_entry(connection, self.who, "update subject", row, {"fields": sorted([*changes, *(merge or ())])})
         return row
 
     # -- what was done ------------------------------------------------------------------------------------------------

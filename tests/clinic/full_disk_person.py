@@ -15,6 +15,7 @@ def main() -> None:
     prepare()
     qInstallMessageHandler(on_message)
     person = Person(Path(sys.argv[1]))
+    person.clinic.tell_trouble()
     page = person.page
     person.type(page.operator, "T-01")
     person.type(page.code, "P-1")

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QSettings
 
+from bcikit.clinic.start import Clinic
 from bcikit.clinic.trouble import trouble_words
 from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue
@@ -61,6 +63,34 @@ def test_a_window_that_cannot_keep_its_place_says_so_and_goes_on(
     monkeypatch.undo()
     person.agree()
     assert person.step == "device"
+
+
+def test_two_clinics_on_one_catalogue_keep_what_the_other_wrote(qapp: Any, tmp_path: Path, qtbot: Any) -> None:
+    url = f"sqlite:///{tmp_path / 'shared.sqlite'}"
+    clinics = []
+    for name in ("east", "west"):
+        (tmp_path / name).mkdir()
+        look = QSettings(str(tmp_path / name / "look.ini"), QSettings.Format.IniFormat)
+        options: dict[str, Any] = {"theme": "light", "language": "en", "settings": look, "catalogue": url}
+        clinics.append(Clinic(qapp, tmp_path / name, **options))
+    try:
+        east, west = (one.window.desk.catalogue for one in clinics)
+        east.add_subject("P-1", birth_year=1961)
+        pages = []
+        for one in clinics:
+            one.window._open(Visit(subject="P-1", operator="T-01", step="protocol", birth_year=1961))
+            pages.append(one.window.pages["protocol"])
+        assert [page.visit.subject for page in pages] == ["P-1", "P-1"]
+        west.update_subject("P-1", merge={"consents": [{"subject": "P-1", "scopes": ["acquire"]}]})
+        pages[0]._save_plan()
+        known = west.subject("P-1").data
+        assert known["consents"], "a plan that is saved in one place takes back no consent of another"
+        assert known["plan"]["protocol"] == "motor-imagery"
+        assert west.verify_audit() is None
+    finally:
+        for one in clinics:
+            one.window.close()
+            one._lock.release()
 
 
 @pytest.mark.soak

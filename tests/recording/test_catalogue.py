@@ -305,6 +305,17 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url.replace("/postgres?", f"/{name}?")
 
 
+def test_what_one_place_changes_of_a_person_is_not_taken_back_by_another(empty: str) -> None:
+    with Catalogue(empty, who="first place") as first, Catalogue(empty, who="second place") as second:
+        first.add_subject("P-1", birth_year=1961)
+        first.update_subject("P-1", data={"plan": 1, "consents": ["a"]})
+        assert second.subject("P-1").data["consents"] == ["a"]
+        first.update_subject("P-1", merge={"consents": ["a", "b"]})
+        second.update_subject("P-1", merge={"plan": 2})
+        assert first.subject("P-1").data == {"plan": 2, "consents": ["a", "b"]}
+        assert first.verify_audit() is None
+
+
 @pytest.mark.requirement("SAF-131")
 def test_four_programs_at_once_open_an_empty_database_and_number_their_runs(
     empty: str, tmp_path: Path, info: StreamInfo
