@@ -19,6 +19,7 @@ from pathlib import Path
 
 import chromium
 import numpy as np
+from safety_resources import resource_rows
 from safety_stops import box_stops, disk_trials, page_stops, stale_trials, starved_trials, window_stops
 from table import Row, show
 
@@ -225,6 +226,11 @@ def whole_way(folder: Path, n: int, rng: np.random.Generator) -> Iterator[Row]:
         yield reaction("disk full (below 100 MB) to rest, gate and guard", disk_trials(folder, n), 1.5, "max <= 1.5 s")
     except PermissionError as error:
         yield Row("disk full to rest", str(error), "-", float("nan"), "-", None)
+    for name, words, times, limit in resource_rows(folder, min(n, 5)):
+        if not times or np.isinf(limit):
+            yield Row(name, words, "-", float("nan"), "-", None if not times else True)
+        else:
+            yield reaction(f"{name}: {words}", times, limit, f"max <= {limit * 1000:.0f} ms")
     starved = starved_trials(folder, n, rng)
     yield reaction("engine starved of the processor: last word to safe, in the guard", starved, 0.150, "max <= 150 ms")
 

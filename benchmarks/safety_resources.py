@@ -193,13 +193,13 @@ def one_core(folder: Path) -> Outcome:
 
 RESOURCES: dict[str, tuple[Callable[[Path], Outcome], float]] = {
     "disk full to the last byte": (no_space, 1.0),
-    "folder read-only": (read_only, 10.0),
+    "folder read-only": (read_only, float("inf")),
     "no handle left": (no_handles, 0.1),
-    "no memory left": (no_memory, 0.1),
+    "no memory left": (no_memory, 0.15),
     "wall clock steps an hour and two days": (clock_step, 0.1),
-    "one core, two busy processes on it": (one_core, 0.1),
+    "one core, two busy processes on it": (one_core, 0.25),
 }
-"""By what is taken away: the trial, and the longest time in seconds."""
+"""By what is taken away: the trial, and the longest time in seconds; none where nothing has begun to move."""
 
 
 def resource_rows(folder: Path, n: int) -> Iterator[tuple[str, str, list[float], float]]:

@@ -102,6 +102,8 @@ class Session:
     def ready(self) -> None:
         """Bring it to ACTIVE, its guard armed and its hand on the move."""
         limit, asked = time.monotonic() + PATIENCE_S, 0.0
+        # As windows do: a stop must not wait for a greeting, and needs no new handle.
+        self._control.connect()
         while time.monotonic() < limit:
             state, since = self.state()
             if state == "ACTIVE" and self.last_word() > since and time.monotonic() - self.last_word() < 0.1:

@@ -16,6 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "safety"
 TABLE = FOLDER / "traceability.md"
+WHOLE_WAYS = ("cli/", "clinic/", "integration/", "presentation/", "session/", "viewer/")
+"""Rooms whose tests go from a session, a command or a window to a person; others are named in `end_to_end`."""
+RED = '<span style="color:red">**none**</span>'
 _MARK = re.compile(r"""requirement\(\s*["']([A-Z]+-\d+)["']""")
 _TEST = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
 
@@ -38,6 +41,15 @@ def tests_by_requirement(root: Path) -> dict[str, list[str]]:
         for requirement in re.findall(r"SAF-\d+", machine.read_text("utf-8")):
             found[requirement].append("safety/test_properties::TestSafetyMachine")
     return {key: list(dict.fromkeys(names)) for key, names in found.items()}
+
+
+def all_tests(root: Path) -> set[str]:
+    """Return the names of all tests there are."""
+    return {
+        f"{path.parent.name}/{path.stem}::{name}"
+        for path in root.rglob("test_*.py")
+        for name in re.findall(r"^ *(?:async )?def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
+    }
 
 
 def outcomes(results: Path | None) -> dict[str, str]:
@@ -67,6 +79,7 @@ def rows(results: Path | None) -> tuple[list[tuple[str, ...]], list[str]]:
     requirements = tomllib.loads((FOLDER / "requirements.toml").read_text("utf-8"))["requirement"]
     hazards = {h["id"]: h for h in tomllib.loads((FOLDER / "hazards.toml").read_text("utf-8"))["hazard"]}
     tests = tests_by_requirement(ROOT / "tests")
+    there = all_tests(ROOT / "tests")
     passed = outcomes(results)
     problems: list[str] = []
     ids = [requirement["id"] for requirement in requirements]
@@ -76,7 +89,11 @@ def rows(results: Path | None) -> tuple[list[tuple[str, ...]], list[str]]:
     table = []
     for requirement in requirements:
         name = requirement["id"]
-        proofs = tests.get(name, [])
+        named = requirement.get("end_to_end", [])
+        problems += [f"{name} names {test}, which is no test" for test in named if test not in there]
+        marked = tests.get(name, [])
+        proofs = list(dict.fromkeys([*marked, *named]))
+        whole = list(dict.fromkeys([*named, *(test for test in marked if test.startswith(WHOLE_WAYS))]))
         if not proofs:
             problems.append(f"{name} ({requirement['control']}) has no test")
         problems += [f"{name} names the unknown hazard {h}" for h in requirement["hazards"] if h not in hazards]
@@ -90,12 +107,13 @@ def rows(results: Path | None) -> tuple[list[tuple[str, ...]], list[str]]:
             problems.append(f"{name} fails: {', '.join(p for p in proofs if passed.get(p) == 'FAILED')}")
         table.append(
             (name, ", ".join(requirement["hazards"]), requirement["control"], requirement["text"],
-             "<br>".join(f"`{proof}`" for proof in proofs), result)
+             "<br>".join(f"`{proof}`" for proof in proofs),
+             "<br>".join(f"`{test.partition('::')[2]}`" for test in whole) or RED, result)
         )  # fmt: skip
     answered = {hazard for requirement in requirements for hazard in requirement["hazards"]}
     problems += [f"{hazard} is answered by no requirement" for hazard in hazards if hazard not in answered]
     for hazard in hazards.values():
-        missing = {"hazard", "sequence", "harm", "severity", "before", "after"} - set(hazard)
+        missing = {"hazard", "sequence", "harm", "severity", "before", "after", "residual"} - set(hazard)
         problems += [f"{hazard['id']} lacks {field}" for field in sorted(missing)]
         if not missing and hazard["after"] > hazard["before"]:
             problems.append(f"{hazard['id']} is more probable after its controls than before")
@@ -110,14 +128,17 @@ def page(table: list[tuple[str, ...]]) -> str:
         "",
         "Made by `tools/traceability.py` from `requirements.toml`, `hazards.toml` and the tests; do not edit.",
         "",
-        "| hazard | what | harm | severity | probability before, after | controls |",
-        "|---|---|---|---|---|---|",
+        "| hazard | what | how | harm | severity | probability before, after | controls | what is left |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for hazard in hazards:
         controls = ", ".join(row[0] for row in table if hazard["id"] in row[1].split(", "))
         numbers = f"{hazard['severity']} | {hazard['before']}, {hazard['after']}"
-        lines.append(f"| {hazard['id']} | {hazard['hazard']} | {hazard['harm']} | {numbers} | {controls} |")
-    lines += ["", "| requirement | hazard | control | text | test | result |", "|---|---|---|---|---|---|"]
+        what = f"{hazard['hazard']} | {hazard['sequence']} | {hazard['harm']}"
+        lines.append(f"| {hazard['id']} | {what} | {numbers} | {controls} | {hazard['residual']} |")
+    without = [row[0] for row in table if row[5] == RED]
+    lines += ["", f"Without a test that goes the whole way: {len(without)} of {len(table)} requirements (red).", ""]
+    lines += ["| requirement | hazard | control | text | test | end to end | result |", "|---|---|---|---|---|---|---|"]
     lines += ["| " + " | ".join(row) + " |" for row in table]
     return "\n".join(lines) + "\n"
 
