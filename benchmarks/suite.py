@@ -58,9 +58,9 @@ def coverage() -> bool:
         data = Path(folder) / "coverage.json"
         env = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "COVERAGE_FILE": str(Path(folder) / "data")}
         cover = [sys.executable, "-m", "coverage"]
-        how = ["--branch", "--source=bcikit", "--concurrency=thread,multiprocessing", "--parallel-mode"]
-        words = [*cover, "run", *how, "-m", "pytest", "-q", "-n", "0"]
-        subprocess.run(words, cwd=ROOT, env=env, check=False)
+        done = subprocess.run([*cover, "run", "-m", "pytest", "-q"], cwd=ROOT, env=env, check=False)
+        if done.returncode:
+            print("some tests failed under coverage: what they would have reached is missing")
         subprocess.run([*cover, "combine"], cwd=ROOT, env=env, check=True, capture_output=True)
         subprocess.run([*cover, "json", "-o", str(data)], cwd=ROOT, env=env, check=True, capture_output=True)
         files = json.loads(data.read_text())["files"]
