@@ -15,7 +15,8 @@ import sys
 
 import numpy as np
 from time_hour import real_hour, virtual_hour
-from time_links import hang, judge, lsl, refused, wire
+from time_lies import rows as lies
+from time_links import Row, hang, judge, lsl, refused, wire
 
 from bcikit.testing import LinkPlan
 
@@ -55,7 +56,27 @@ def rows(quick):
     yield judge(lsl("LSL: device's own clock", seconds, stamps="device", late=1.0))
     yield judge(lsl("LSL: first block garbage", seconds, stamps="garbage-first"))
     yield judge(lsl("LSL: quartz off by 200 ppm", seconds, drift_ppm=200.0))
+    yield from lies(seconds)
     yield virtual_hour(10.0 if quick else 60.0)
+
+
+def together(found):
+    """Return the coverage over the markers of all rows with a live clock: that is what an uncertainty states."""
+    live = [row for row in found if row.stated.size == row.errors.size > 0 and "virtual" not in row.what]
+    inside = sum(int(np.count_nonzero(np.abs(row.errors) <= row.stated)) for row in live)
+    total = sum(row.errors.size for row in live)
+    row = Row(
+        "all live markers together: coverage 90 to 99 %", said=f"{inside} of {total} markers within what is stated"
+    )
+    row.covered = inside / total if total else 0.0
+    row.met = 0.9 <= row.covered <= 0.99
+    row.said += f": {100 * row.covered:.1f} %"
+    return row
+
+
+def none(value):
+    """Return a number, or None for what JSON has no word for."""
+    return None if np.isnan(value) else float(value)
 
 
 def show(found, *, as_json):
@@ -64,9 +85,10 @@ def show(found, *, as_json):
             {
                 "what": row.what, "median": float(np.median(np.abs(row.errors))) if row.errors.size else None,
                 "p99": float(np.percentile(np.abs(row.errors), 99)) if row.errors.size else None,
-                "worst": float(np.abs(row.errors).max()) if row.errors.size else None, "bias": row.bias,
+                "worst": float(np.abs(row.errors).max()) if row.errors.size else None, "bias": none(row.bias),
                 "lost": row.lost, "planted": row.planted, "uncertainty_ms": 1e3 * row.uncertainty,
-                "coverage": row.covered, "stamps_worst": row.raw, "pyxdf_worst": row.pyxdf, "mne_lsl_worst": row.mne,
+                "coverage": none(row.covered), "stamps_worst": none(row.raw), "pyxdf_worst": none(row.pyxdf),
+                "mne_lsl_worst": none(row.mne),
                 "unaccounted": row.strays, "said": row.said, "met": row.met,
             }
             for row in found
@@ -107,5 +129,7 @@ if __name__ == "__main__":
         table.append(line)
         if not options.json:
             print(f"{'met   ' if line.met else 'MISSED'} {line.what}", file=sys.stderr, flush=True)
+    if not options.hour:
+        table.append(together(table))
     show(table, as_json=options.json)
     sys.exit(any(not row.met for row in table))

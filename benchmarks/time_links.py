@@ -14,12 +14,13 @@ import numpy as np
 
 from bcikit import open_source
 from bcikit.acquisition.placer import SamplePlacer, placed_within
-from bcikit.signal import SourceError
+from bcikit.signal import BciError
 from bcikit.testing import EmulatorProcess
 from bcikit.testing.__main__ import KINDS
 
 MARKERS = 400
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 SENDER = ROOT / "tests" / "acquisition" / "lsl_sender.py"
 
 MNE_READER = """
@@ -162,13 +163,13 @@ def numbers_of(kind, chunks):
     return np.rint(np.concatenate([chunk.data[:, 0] for chunk in chunks]) / step)
 
 
-def wire(what, kind, plan, seconds, *, options="", during=None, planted=0, markers=MARKERS):
+def wire(what, kind, plan, seconds, *, options="", during=None, planted=0, rate=None, markers=MARKERS):
     """Run a device on a wire."""
     with EmulatorProcess(kind, plan) as device, open_source(device.address + options) as source:
         tap = Tap(source)
         started = device.wait_started()
         pairs = pulled(source, seconds, lambda spent: during and during(device, spent))
-        rate = plan.rate or KINDS[kind].sfreq
+        rate = rate or plan.rate or KINDS[kind].sfreq
         chunks = [chunk for chunk, _ in pairs]
         numbers = numbers_of(kind, chunks)
         if planted is None:
@@ -250,7 +251,7 @@ def refused(what, run, *words):
     row = Row(what)
     try:
         run()
-    except SourceError as error:
+    except BciError as error:
         row.said = str(error)
         row.met = all(word in row.said for word in words)
     return row

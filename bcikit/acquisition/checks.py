@@ -131,6 +131,12 @@ def grid_notes(grid: Grid, nominal: float, *, decided: bool = False) -> list[Not
         Whether the user stated it.
     """
     found: list[Note] = []
+    if grid.still:
+        text = (
+            f"all {grid.samples.shape[0]} samples have one stamp: their times are counted from it at {nominal:g} Hz, "
+            "losses cannot be seen and events may lie elsewhere; accept=clock if that will do"
+        )
+        return [Note(code="clock", text=text, doubt=True, count=grid.samples.shape[0])]
     if nominal > 0 and grid.contradicts(nominal):
         text = f"says {nominal:g} Hz, its stamps say {grid.rate:.6g} Hz"
         if not decided:

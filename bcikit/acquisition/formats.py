@@ -168,10 +168,11 @@ def _looks_like(path: Path, head: bytes) -> str:
     listed = ", ".join(sorted({suffix for one in known_formats() for suffix in one.suffixes}))
     binary = b"\0" in head
     named = next((one for one in known_formats() if path.suffix.lower() in one.suffixes and one.name != _LAST), None)
-    what = "cannot be read: it is a binary file" if binary else "cannot be read: it is no text file"
+    what = f"cannot be read: it is {'a binary' if binary else 'a text'} file"
     if named is not None and not path.name.endswith((".txt", ".csv", ".tsv")):
-        what = f"cannot be read: it is no {named.title} file, though named so, but {'binary' if binary else 'a text'}"
-    return f"{what} of a format bcikit knows ('bcikit import --list-formats': {listed})." + (
+        kind = "a binary one" if binary else "a text"
+        what = f"cannot be read: it is no {named.title} file, though named so, but {kind}"
+    return f"{what} of no format bcikit knows ('bcikit import --list-formats': {listed})." + (
         "" if binary else " A table of numbers is read with its columns named: map='eeg=1:8 time=0[s] marker=9'."
     )
 
@@ -224,7 +225,8 @@ _LOOKED_AFTER = ("Unsupported physical dimension", "Channels contain different",
 
 def _in_words(path: Path, one: Format, error: Exception) -> SourceError:
     """Return what went wrong in a reader as a sentence: the file is damaged, or bcikit is wrong."""
-    reason = (str(error).strip().splitlines() or [""])[0]
+    # Of a library that puts the place in its own code first, that place helps nobody.
+    reason = next((line for line in str(error).strip().splitlines() if not line.lstrip().startswith('File "')), "")
     reason = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
     ours = bool(frames) and "bcikit" in Path(frames[-1].filename).parts

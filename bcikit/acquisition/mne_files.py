@@ -145,7 +145,12 @@ def unscaled(recording: Recording) -> NDArray[np.float64]:
 
 
 def as_stated(
-    recording: Recording, factors: NDArray[np.float64], units: Mapping[int, str], reading: Reading
+    recording: Recording,
+    factors: NDArray[np.float64],
+    units: Mapping[int, str],
+    reading: Reading,
+    *,
+    voltage: str = "bio",
 ) -> Recording:
     """Return a recording whose channels are in the units that the file states, voltages in microvolts.
 
@@ -155,6 +160,8 @@ def as_stated(
         By which the samples are to be multiplied to be in the units of the file.
     units : mapping of int to str
         Of each channel, as the file has them.
+    voltage : str
+        Type of a voltage that MNE does not take for one.
     """
     kinds = list(recording.info.ch_types)
     factors = factors.copy()
@@ -172,7 +179,7 @@ def as_stated(
             if named in ("eog", "emg", "ecg"):
                 kinds[column] = named
             elif kinds[column] not in SCALED:
-                kinds[column] = "bio"
+                kinds[column] = voltage
         else:
             named = kind_of(label)
             kinds[column] = named if named in ("resp", "temperature", "gsr") else "misc"

@@ -34,7 +34,9 @@ def read_brainvision(path: Path, reading: Reading) -> Recording:
     if set(units) == set(range(recording.info.n_channels)):
         # The numbers of the file, in the units that it states for them: MNE would take many of these for volts.
         raw._cals = np.array([resolutions[i] for i in range(len(units))])
-        recording = as_stated(recording, unscaled(recording), units, reading)
+        # Where some channels have places on the head, a voltage that has none is not EEG.
+        voltage = "bio" if "[Coordinates]" in header else "eeg"
+        recording = as_stated(recording, unscaled(recording), units, reading, voltage=voltage)
     return finished(with_gaps(recording, _segments(path, header, recording), "segments with dates"), reading)
 
 

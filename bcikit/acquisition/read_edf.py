@@ -12,6 +12,7 @@ from bcikit.acquisition.edf_header import ANNOTATIONS, EdfHeader, decode_texts, 
 from bcikit.acquisition.edf_samples import edf_rows
 from bcikit.acquisition.formats import Format, Reading
 from bcikit.acquisition.mne_files import SCALED, finished, in_microvolts, named_as, open_raw, starts
+from bcikit.acquisition.rows import is_garbled
 from bcikit.signal import Event, Note, Recording, SourceError
 from bcikit.signal.lazy import LazyRows
 
@@ -46,7 +47,12 @@ def read_edf(path: Path, reading: Reading) -> Recording:
     notes: list[Note] = []
     if encoding not in ("utf-8", "utf8") and any(not text.isascii() for text in texts):
         said = "as you say" if reading.encoding else "guessed; encoding=... decides"
-        notes.append(Note(code="encoding", text=f"annotations in {encoding} ({said})"))
+        garbled = not reading.encoding and any(is_garbled(text) for text in texts)
+        if garbled:
+            said = (
+                f"guessed, and that makes {next(filter(is_garbled, texts))!r} of one: say what they are, encoding=..."
+            )
+        notes.append(Note(code="encoding", text=f"annotations in {encoding} ({said})", doubt=garbled))
     sfreq = recording.info.sfreq
     events = tuple(
         Event(

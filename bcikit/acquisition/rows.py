@@ -60,6 +60,16 @@ def guess_encoding(raw: bytes) -> str:
     return "gb18030" if chinese and usual >= 0.7 * len(chinese) and longest >= 4 else "latin-1"
 
 
+def is_garbled(text: str) -> bool:
+    """Return whether a text cannot have been meant: it holds control characters, or words of accented letters alone.
+
+    That is what text of another encoding looks like in Latin-1, which has a letter for every byte.
+    """
+    if any("\x80" <= letter <= "\x9f" for letter in text):
+        return True
+    return any(len(word) > 2 and all("\xc0" <= letter <= "\xff" for letter in word) for word in text.split())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Table:
     """A text table; its lines are taken apart when a column is asked for, so that it is in memory about once.
@@ -163,7 +173,7 @@ _BLOCK = 20_000
 def numeric(text: str) -> bool:
     """Return whether a cell is a number, whatever its decimal mark."""
     try:
-        float(text.strip().replace(",", "."))
+        float(text.strip().strip('"').replace(",", "."))
     except ValueError:
         return False
     return True

@@ -57,6 +57,8 @@ class Grid:
         How often the clock was set back and the stamps were moved on.
     unexplained : int
         Samples that the span holds room for, without a gap at which they could be missing.
+    still : bool
+        Whether all stamps are one: then the times are counted, and nothing is known of them.
     """
 
     samples: NDArray[np.int64]
@@ -67,6 +69,7 @@ class Grid:
     unknown: int = 0
     back: int = 0
     unexplained: int = 0
+    still: bool = False
 
     @property
     def lost(self) -> int:
@@ -109,7 +112,8 @@ def on_grid(stamps: NDArray[np.float64], nominal: float = 0.0) -> Grid:
         if nominal <= 0 or not n:
             raise SourceError("its times do not rise, so the sampling rate is unknown. State it: sfreq=256.")
         index = np.arange(n, dtype=np.int64)
-        return Grid(samples=index, times=stamps[0] + index / nominal, rate=nominal, uncertainty=1.0, unknown=unknown)
+        times = stamps[0] + index / nominal
+        return Grid(samples=index, times=times, rate=nominal, uncertainty=1.0, unknown=unknown, still=n > 2)
     even = _even_step(np.diff(stamps))
     period = even or _first_period(stamps, nominal)
     stamps, back = _forward(stamps, period)

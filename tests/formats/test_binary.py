@@ -245,3 +245,45 @@ def test_our_own_fault_is_called_so(tmp_path, monkeypatch):
 def test_options_that_mean_nothing_for_a_format_are_refused(tmp_path):
     with pytest.raises(ArgumentError, match="stream means nothing"):
         read_recording(edf(tmp_path / "a.edf", [("Cz", "uV", D)]), stream="x")
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "doubt"),
+    [
+        ("日本", "shift-jis", True),
+        ("Привет", "cp1251", True),
+        ("Öffnen", "latin-1", False),
+        ("naïve été", "latin-1", False),
+    ],
+)
+def test_an_encoding_that_is_guessed_and_makes_no_words_is_a_doubt(tmp_path, text, encoding, doubt):
+    path = edf(
+        tmp_path / "a.edf", [("C3", "uV", np.arange(500) % 90)], rate=250, annotations=[(1.0, text.encode(encoding))]
+    )
+    found = [note for note in read_recording(path).notes if note.code == "encoding"]
+    assert [note.doubt for note in found] == [doubt]
+    told = read_recording(path, encoding=encoding)
+    assert [event.name for event in told.events] == [text]
+    assert not any(note.doubt for note in told.notes if note.code == "encoding")
+
+
+def test_a_greek_letter_of_micro_is_an_eeg_channel(tmp_path):
+    data = np.random.default_rng(0).integers(-300, 300, (2500, 2))
+    for unit in ("μV", "µV", "uV"):
+        recording = read_recording(brainvision(tmp_path, "a", [("C3", "0.1", unit), ("C4", "0.1", unit)], data))
+        assert recording.info.ch_types == ("eeg", "eeg")
+        np.testing.assert_allclose(recording.data, 0.1 * data)
+
+
+def test_what_no_reader_knows_is_said_to_be_unknown(tmp_path):
+    for name, content, word in (
+        ("a.bin", bytes(range(256)), "a binary file of no format"),
+        ("a.json", b'{"a": 1}', "no format"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(SourceError, match=word):
+            read_recording(tmp_path / name)
+    (tmp_path / "a.cnt").write_bytes(b"Version 3.0" + bytes(1000))
+    with pytest.raises(SourceError, match="Neuroscan") as caught:
+        read_recording(tmp_path / "a.cnt")
+    assert "site-packages" not in str(caught.value)

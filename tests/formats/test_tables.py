@@ -195,3 +195,11 @@ def test_titles_in_any_encoding(tmp_path, encoding, title):
     assert read_recording(file, unit="uV").info.ch_names == (title, "C4")
     with pytest.raises(ArgumentError, match="encoding"):
         read_recording(file, unit="uV", encoding="klingon")
+
+
+def test_every_cell_in_quotation_marks(tmp_path):
+    values = RNG.normal(0, 20, (500, 2))
+    rows = [f'"{i / 250:.6f}","{a:.3f}","{b:.3f}"' for i, (a, b) in enumerate(values)]
+    recording = read_recording(table(tmp_path / "a.csv", '"timestamps","C3","C4"', rows), unit="uV")
+    assert recording.info.sfreq == 250
+    np.testing.assert_allclose(recording.data, values, atol=1e-3)

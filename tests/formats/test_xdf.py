@@ -206,3 +206,13 @@ def test_whole_numbers_that_a_double_cannot_hold_are_said(tmp_path):
     file = Xdf().stream("EEG", "EEG", 250, 100 + np.arange(1000) / 250, np.array(values), fmt="int64", **AB)
     with pytest.warns(DoubtWarning, match="2\\^53"):
         read_recording(file.write(tmp_path / "a.xdf"), accept=["amplitude"])
+
+
+def test_stamps_that_stand_still_are_a_doubt(tmp_path):
+    for first in (0.0, 100.0):
+        file = Xdf().stream("EEG", "EEG", 250, np.full(500, first), noise(500), labels=("C3", "C4"), units=("uV", "uV"))
+        recording = read_recording(file.write(tmp_path / "still.xdf"))
+        assert (recording.n_times, recording.lost) == (500, 0)
+        assert [note.code for note in recording.notes if note.doubt] == ["clock"]
+        taken = read_recording(tmp_path / "still.xdf", accept=["clock"])
+        assert not [note for note in taken.notes if note.doubt]
