@@ -1,6 +1,7 @@
 """Assembler: makes chunks with health from what a driver delivers. Every live source uses it."""
 
 import itertools
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -250,7 +251,8 @@ class Assembler(StampReader):
             if count.keep is not None:
                 data, stamps = np.ascontiguousarray(data[count.keep]), stamps[count.keep]
         index = np.arange(stamps.shape[0]) + np.cumsum(inner)
-        lost, by_time, again = (0, False, True) if fresh else self._judge(hold, missing, index, stamps)
+        anew = packets is not None and self.counter is not None and self.counter.begins(float(packets[0]))
+        lost, by_time, again = (0, False, True) if fresh else self._judge(hold, missing, index, stamps, anew=anew)
         if again:
             self.clock.restart()
             self._grid.reset()
@@ -274,6 +276,8 @@ class Assembler(StampReader):
         missing: int | None,
         index: NDArray[np.int64],
         stamps: NDArray[np.float64],
+        *,
+        anew: bool,
     ) -> tuple[int, bool, bool]:
         """Return what is missing before held samples, whether the times say so, and whether the line begins anew.
 
@@ -285,6 +289,8 @@ class Assembler(StampReader):
             What the counter says, less whole laps.
         index, stamps : ndarray, shape (n,)
             The held samples, counted from the first, and their stamps.
+        anew : bool
+            The counter stands where it begins when a stream is started.
         """
         segment = bool(hold.flags & Flag.RECONNECTED)
         if not self.clock.ready:
@@ -295,14 +301,19 @@ class Assembler(StampReader):
         late = float(self.clock.lateness(self._next, index, stamps).min()) * self.info.sfreq
         trust = self._trust() * self.info.sfreq
         if missing is not None and self.counter is not None:
-            laps = max(0, round((late - missing) / self.counter.lap))
-            counted = missing + round(laps * self.counter.lap)
-            off = late - counted
-            if abs(off) <= min(trust, 0.25 * self.counter.lap):
+            lap = self.counter.lap
+            laps = max(0, round((late - missing) / lap))
+            counted = missing + round(laps * lap)
+            if abs(late - counted) <= min(trust, 0.25 * lap):
                 return counted, laps > 0, segment
             if not segment and missing == 0 and late > 0:
                 # The very next packet, and what passed are no whole laps: the device paused.
                 return 0, False, True
+            if self.clock.made is Stamps.ARRIVAL and not anew and late > missing:
+                # A machine that is busy brings all of them late, and never early: the counter went on, and what is
+                # over whole laps is how late they are.
+                laps = math.floor((late - missing + min(trust, 0.25 * lap)) / lap)
+                return missing + round(laps * lap), True, segment
         if late <= trust and not segment:
             return 0, True, False
         return max(0, round(late)), True, segment or abs(late) > trust

@@ -14,6 +14,9 @@ REORDER_LIMIT = 64
 _FIT = 1.5
 """Samples to which the times must fit whole laps of a counter that goes on as if nothing had happened."""
 
+_FIRST = 3
+"""Values of a counter, in steps from 0, at which a stream may have been started: its first packet may be lost."""
+
 _FORGET = 0.999
 """By how much the longest pause without a loss is forgotten from one block to the next."""
 
@@ -98,6 +101,10 @@ class PacketCounter:
         seen = round(delta * self.samples_per_packet / self.step)
         rest = max(0, self.samples_per_packet - self._in_packet)
         return int((seen - self.samples_per_packet + rest) % round(self.lap))
+
+    def begins(self, value: float) -> bool:
+        """Return whether a value is one of the first after a start: devices count from 0, or from their first step."""
+        return bool(np.isfinite(value)) and value < _FIRST * self.step
 
     def reset(self) -> None:
         """Forget the last packet: the next one begins a new segment."""

@@ -144,15 +144,17 @@ def read_streams(path: str | Path, **options: Any) -> tuple[Recording, dict[str,
     **options
         As `read_recording` takes them.
     """
-    recording = read_recording(path, **options)
     path = Path(path)
-    if format_of(path).name != "xdf":
-        return recording, {}
+    if not path.is_file() or format_of(path).name != "xdf":
+        return read_recording(path, **options), {}
     from bcikit.acquisition.read_xdf import read_other_streams
+    from bcikit.acquisition.xdf_streams import loaded_once
 
     kept = {key: value for key, value in options.items() if key not in ("names", "lazy") and value is not None}
     reading = Reading(**{**kept, "accept": tuple(kept.get("accept", ()))})
-    others, notes = read_other_streams(path, reading)
+    with loaded_once():
+        recording = read_recording(path, **options)
+        others, notes = read_other_streams(path, reading)
     for note in notes:
         warnings.warn(f"{path.name}: {note.text}", DoubtWarning, stacklevel=2)
     return replace(recording, notes=(*recording.notes, *notes)), others

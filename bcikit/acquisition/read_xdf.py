@@ -13,6 +13,7 @@ from bcikit.acquisition.lsl_meta import VOLTAGE_TYPES, positions_of, unique_name
 from bcikit.acquisition.profile import profile_for_lsl
 from bcikit.acquisition.stamps import on_grid
 from bcikit.acquisition.trigger import TriggerDecoder
+from bcikit.acquisition.xdf_samples import SamplesInFile
 from bcikit.acquisition.xdf_streams import XdfStream, choose_stream, load_streams, within
 from bcikit.signal import ArgumentError, BciError, Event, Note, Recording, SourceError, StreamInfo
 
@@ -31,7 +32,7 @@ def read_xdf(path: Path, reading: Reading) -> Recording:
     SourceError
         If the file is damaged or holds no such stream.
     """
-    return _main(load_streams(path), path, reading)
+    return _main(load_streams(path, lazy=True), path, reading)
 
 
 def read_other_streams(path: Path, reading: Reading) -> tuple[dict[str, Recording], list[Note]]:
@@ -39,7 +40,7 @@ def read_other_streams(path: Path, reading: Reading) -> tuple[dict[str, Recordin
 
     A stream without a rate keeps its stamps.
     """
-    streams = load_streams(path)
+    streams = load_streams(path, lazy=True)
     chosen = choose_stream(streams, reading.stream, path)
     others: dict[str, Recording] = {}
     notes: list[Note] = []
@@ -112,6 +113,8 @@ def _values(
         if kind in VOLTAGE_TYPES:
             said.setdefault(f"{unit or 'no unit'} ({who})", []).append(texts["label"] or f"Ch{index + 1}")
     notes = [Note(code="unit", text=f"{_some(labels)}: {text}") for text, labels in said.items()]
+    if isinstance(stream.values, SamplesInFile):
+        return stream.values.rows(np.array(factors)), tuple(kinds), notes  # type: ignore[return-value]
     values = np.asarray(stream.values)
     if values.dtype.kind in "iu" and values.size and np.abs(values.astype(np.float64)).max() > _EXACT:
         text = "whole numbers above 2^53 were rounded: a double cannot hold them"
@@ -170,7 +173,8 @@ def _events(stream: XdfStream, recording: Recording, reading: Reading) -> list[E
     if stream.channel_format != "string" and stream.sfreq > 0:
         return _sampled_codes(stream, recording, reading)
     found = []
-    for time, row in zip(stream.stamps.tolist(), stream.values, strict=True):
+    rows = stream.values if stream.channel_format == "string" else np.asarray(stream.values)
+    for time, row in zip(stream.stamps.tolist(), rows, strict=True):
         if not np.isfinite(time):
             continue
         value: Any

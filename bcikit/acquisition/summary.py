@@ -118,11 +118,18 @@ def summarise(path: str | Path, **options: Any) -> Summary:
     SourceError
         If it is of no format bcikit knows, or damaged.
     """
+    from bcikit.acquisition.xdf_streams import loaded_once
+
+    path = Path(path)
+    with loaded_once():
+        return _summarise(path, options)
+
+
+def _summarise(path: Path, options: dict[str, Any]) -> Summary:
     import warnings
 
     from bcikit.acquisition.file import check_there, read_recording
 
-    path = Path(path)
     check_there(path, partial=bool(options.get("partial")))
     one = format_of(path)
     streams = _streams(one, path)
@@ -145,7 +152,7 @@ def _streams(one: Format, path: Path) -> tuple[str, ...]:
         return ()
     from bcikit.acquisition.xdf_streams import load_streams
 
-    return tuple(stream.describe() for stream in load_streams(path) if not stream.own)
+    return tuple(stream.describe() for stream in load_streams(path, lazy=True) if not stream.own)
 
 
 def _undecided(path: Path, one: Format, streams: tuple[str, ...], why: str, options: dict[str, Any]) -> Summary:

@@ -2,7 +2,9 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.acquisition.lsl_meta import VOLTAGE_TYPES, channel_type
+from bcikit.acquisition.xdf_samples import load
 from bcikit.signal import SourceError
 
 _OWN = "bcikit-"
@@ -110,26 +113,46 @@ class XdfStream:
         )
 
 
-def load_streams(path: Path, *, dejitter: bool = False) -> list[XdfStream]:
+_KEPT: ContextVar[dict[tuple[str, bool], list[XdfStream]] | None] = ContextVar("kept streams", default=None)
+
+
+@contextmanager
+def loaded_once() -> Iterator[None]:
+    """Load each file once in the block, however often its streams are asked for."""
+    token = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+
+
+def load_streams(path: Path, *, lazy: bool = False) -> list[XdfStream]:
     """Return all streams of a file; clock offsets and resets are handled by pyxdf.
+
+    With `lazy`, the samples of signals stay in the file: `XdfStream.values` is then a `SamplesInFile`.
 
     Raises
     ------
     SourceError
         If it is damaged.
     """
-    import pyxdf
-
+    kept = _KEPT.get()
+    key = (str(path), lazy)
+    if kept is not None and key in kept:
+        return kept[key]
     logger = logging.getLogger("pyxdf.pyxdf")
     logger.addFilter(_quiet)
     try:
-        streams, _ = pyxdf.load_xdf(str(path), dejitter_timestamps=dejitter, verbose=False)
+        streams = load(path, lazy=lazy, dejitter_timestamps=False, verbose=False)
     except Exception as error:  # noqa: BLE001  whatever a damaged file makes the parser do
         text = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{path} cannot be read as XDF: it is damaged or empty ({text}).") from None
     finally:
         logger.removeFilter(_quiet)
-    return [_stream(found, place) for place, found in enumerate(streams, start=1)]
+    listed = [_stream(found, place) for place, found in enumerate(streams, start=1)]
+    if kept is not None:
+        kept[key] = listed
+    return listed
 
 
 def _quiet(record: logging.LogRecord) -> bool:  # noqa: ARG001

@@ -179,6 +179,32 @@ def test_new_segment_counts_the_time_between():
     assert all(not c.health.discontinuous for c in chunks[1:])
 
 
+@pytest.mark.parametrize("late", [0.0, 0.03, 0.13, 0.4, 0.9])
+@pytest.mark.parametrize("gone", [300, 1533, 9999])
+def test_a_busy_machine_that_brings_all_late_does_not_change_what_was_lost(late, gone):
+    # After the link is had back, everything is late for seconds: it is the counter that says what is missing.
+    index = np.r_[0:5000, 5000 + gone : 8000 + gone]
+    stamps = index / RATE + np.where((index >= 5000) & (index < 5750 + gone), late, 0.0)
+    assembler = Assembler(INFO, counter=PacketCounter(256, RATE), stamped_on_arrival=True)
+    packets = (index % 256).astype(float)
+    chunks = blocks(assembler, index[:5000], stamps=stamps[:5000], packets=packets[:5000])
+    assembler.new_segment()
+    chunks += blocks(assembler, index[5000:], stamps=stamps[5000:], packets=packets[5000:])
+    assert assembler.tally.lost == gone
+    np.testing.assert_array_equal(np.concatenate([np.arange(c.first_sample, c.end_sample) for c in chunks]), index)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_counter_that_begins_anew_with_the_stream_leaves_the_loss_to_the_times(first):
+    index = np.r_[0:5000, 6533:9000]
+    packets = np.r_[np.arange(5000) % 256, (np.arange(2467) + first) % 256].astype(float)
+    assembler = Assembler(INFO, counter=PacketCounter(256, RATE), stamped_on_arrival=True)
+    blocks(assembler, index[:5000], packets=packets[:5000])
+    assembler.new_segment()
+    blocks(assembler, index[5000:], packets=packets[5000:])
+    assert abs(assembler.tally.lost - 1533) <= 1
+
+
 def test_clean_chunk_has_no_mask_and_no_flag():
     chunks = blocks(Assembler(INFO), np.arange(100))
     assert chunks[0].health.flags == Flag.START
