@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 import subprocess
 import sys
 import time
@@ -9,15 +10,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import pyxdf
 from typer.testing import CliRunner
 
 from bcikit import read_recording
 from bcikit.acquisition.file import split_address
+from bcikit.acquisition.xdf_streams import load_streams
 from bcikit.cli.app import app
 from bcikit.cli.file_options import Progress
 from bcikit.recording import import_file, import_recording, read_session
 from bcikit.signal.lazy import LazyRows
-from tests.formats.writers import brainvision, edf
+from tests.formats.writers import Xdf, _chunk, _length, brainvision, edf
 
 RNG = np.random.default_rng(3)
 
@@ -158,3 +161,61 @@ def test_a_long_import_says_how_far_it_is(monkeypatch, terminal):
     assert "importing x.edf: 20 %, about 8 s left" in lines[1 if terminal else 0]
     assert (len(lines) > 5) == terminal
     assert ("\x1b[K" in told.getvalue()) == terminal
+
+
+def xdf_of_all_sorts(path):
+    rng = np.random.default_rng(5)
+    stamps = 100 + np.arange(2500) / 250
+    file = Xdf().stream(
+        "EEG", "EEG", 250, stamps, rng.normal(0, 20, (2500, 3)), labels=("C3", "C4", "Cz"), units=["uV"] * 3
+    )
+    file.stream("int", "EMG", 500, 100 + np.arange(5000) / 500, rng.integers(-90, 90, (5000, 2)), fmt="int16",
+                labels=("a", "b"), units=("uV", "uV"))  # fmt: skip
+    file.stream("gaze", "Gaze", 0, np.sort(rng.uniform(100, 110, 700)), rng.normal(0, 1, (700, 2)), fmt="double64")
+    file.stream("M", "Markers", 0, [101.0, 105.0], ["left", "right"], fmt="string")
+    file.stream("codes", "Markers", 0, [102.0, 104.0], np.array([[1, 2], [3, 4]]), fmt="int32")
+    return file.write(path)
+
+
+def without_some_stamps(path):
+    """Take the stamps from all samples but the first of a chunk, as senders do to be shorter."""
+    rows = np.random.default_rng(6).normal(0, 20, (500, 2)).astype("<f4")
+    file = Xdf().stream("EEG", "EEG", 250, [100.0], rows[:1], labels=("C3", "C4"), units=("uV", "uV"))
+    for start in range(1, 500, 50):
+        block = rows[start : start + 50]
+        body = b"\x08" + struct.pack("<d", 100 + start / 250) + block[0].tobytes()
+        body += b"".join(b"\x00" + row.tobytes() for row in block[1:])
+        file.parts.append(_chunk(3, struct.pack("<I", 1) + _length(len(block)) + body))
+    return file.write(path)
+
+
+@pytest.mark.parametrize("make", [xdf_of_all_sorts, without_some_stamps])
+def test_xdf_is_what_pyxdf_reads_lazily_or_not(tmp_path, make):
+    path = make(tmp_path / "a.xdf")
+    theirs, _ = pyxdf.load_xdf(str(path), dejitter_timestamps=False)
+    for lazy in (False, True):
+        ours = load_streams(path, lazy=lazy)
+        assert len(ours) == len(theirs)
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one.stamps, other["time_stamps"])
+            if one.channel_format == "string":
+                assert one.values == other["time_series"]
+            else:
+                np.testing.assert_array_equal(np.asarray(one.values), other["time_series"])
+    whole, left = read_recording(path), read_recording(path, lazy=True)
+    assert left.lazy
+    np.testing.assert_array_equal(np.asarray(left.data), whole.data)
+    np.testing.assert_array_equal(left.data[33:400, 1], whole.data[33:400, 1])
+    assert (left.events, left.notes, left.info) == (whole.events, whole.notes, whole.info)
+    session = import_file(path, tmp_path / "out")
+    np.testing.assert_array_equal(session.recording.data, whole.data)
+    assert pyxdf.load_xdf.__globals__["_read_chunk3"].__module__ == "pyxdf.pyxdf"
+
+
+def test_xdf_of_others_is_what_pyxdf_reads(data_dir):
+    for path in sorted((data_dir / "formats" / "xdf").glob("*.xdf")):
+        theirs, _ = pyxdf.load_xdf(str(path), dejitter_timestamps=False)
+        for one, other in zip(load_streams(path, lazy=True), theirs, strict=True):
+            np.testing.assert_array_equal(one.stamps, other["time_stamps"])
+            if one.channel_format != "string":
+                np.testing.assert_array_equal(np.asarray(one.values), other["time_series"])
