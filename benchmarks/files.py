@@ -1,6 +1,7 @@
 """Files against independent readers: samples, units, rate and events of every format, and the time to read."""
 
 import logging
+import subprocess
 import sys
 import tempfile
 import time
@@ -13,6 +14,7 @@ import pyxdf
 
 from bcikit import read_recording
 from bcikit.acquisition.file import split_address
+from bcikit.acquisition.summary import summarise
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.table import Row, options, show
@@ -106,11 +108,104 @@ def timed(name: str, mine, peer, *, bar: float) -> Row:
     times = {"bcikit": [], "peer": []}
     for _ in range(3):
         for who, function in (("bcikit", mine), ("peer", peer)):
-            begin = time.perf_counter()
+            begin = time.process_time()
             function()
-            times[who].append(time.perf_counter() - begin)
+            times[who].append(time.process_time() - begin)
     own, other = min(times["bcikit"]), min(times["peer"])
     return Row(name, f"{own:.2f} s", f"{other:.2f} s", other / own, f">= {bar:g}", other / own >= bar)
+
+
+def long_edf(path: Path, seconds: int) -> Path:
+    """Write EDF of 64 channels at 1 kHz, a second a record."""
+    edf(path, [(f"E{i}", "uV", RNG.integers(-300, 300, 1000)) for i in range(64)], rate=1000)
+    whole = path.read_bytes()
+    head = 256 * 65
+    with path.open("wb") as file:
+        file.write(whole[:236] + f"{seconds:<8d}".encode() + whole[244:head])
+        for _ in range(seconds):
+            file.write(whole[head:])
+    return path
+
+
+def long_xdf(path: Path, seconds: int) -> Path:
+    """Write XDF of 64 channels at 1 kHz, 100 samples a chunk, each with its stamp, as LabRecorder does."""
+    from tests.formats.writers import _chunk, _length
+
+    values = RNG.normal(0, 20, (100, 64)).astype("<f4")
+    file = Xdf().stream("EEG", "EEG", 1000, [], values[:0], labels=[f"E{i}" for i in range(64)], units=["uV"] * 64)
+    layout = np.dtype([("long", "u1"), ("stamp", "<f8"), ("values", "<f4", (64,))])
+    with path.open("wb") as out:
+        out.write(b"".join(file.parts))
+        for first in range(0, 1000 * seconds, 100):
+            rows = np.zeros(100, layout)
+            rows["long"], rows["stamp"], rows["values"] = 8, 100 + (first + np.arange(100)) / 1000, values
+            out.write(_chunk(3, (1).to_bytes(4, "little") + _length(100) + rows.tobytes()))
+    return path
+
+
+def speeds(folder: Path, seconds: int) -> list[Row]:
+    """Read recordings of 64 channels at 1 kHz, sum them up, and import them in a process whose memory is measured."""
+    found = []
+    readers = {
+        "EDF": (long_edf, lambda path: mne.io.read_raw_edf(path, preload=True)),
+        "XDF": (long_xdf, lambda path: pyxdf.load_xdf(str(path))),
+    }
+    for name, (make, peer) in readers.items():
+        path = make(folder / f"long.{name.lower()}", seconds)
+        what = f"{name}, 64 channels, 1 kHz, {seconds / 60:g} min"
+        found.append(
+            timed(
+                f"read {what}", lambda path=path: read_recording(path), lambda path=path, peer=peer: peer(path), bar=0.5
+            )
+        )
+        size = seconds * 1000 * 64 * 8 / 2**20
+        grown = memory(path, folder / f"out-{name}")
+        found.append(
+            Row(
+                f"import of {what}: memory",
+                f"{grown:.0f} MB",
+                f"{size:.0f} MB of samples",
+                grown / size,
+                "<= 0.25",
+                grown <= 0.25 * size + 60,
+            )
+        )
+        path.unlink()
+        found.append(summary(name, folder / f"hours.{name.lower()}", make, peer, 720 if seconds < 600 else 7200))
+    return found
+
+
+def summary(name: str, path: Path, make, peer, length: int) -> Row:
+    """Sum up a recording of hours; EDF has a header to go by, XDF has to be gone through as a whole."""
+    make(path, length)
+    spent = []
+    for function in (lambda: summarise(path), *([lambda: peer(path)] if name == "XDF" else [])):
+        begin = time.process_time()
+        function()
+        spent.append(time.process_time() - begin)
+    path.unlink()
+    what = f"summary of {name}, 64 channels, 1 kHz, {length / 60:g} min"
+    if name == "XDF":
+        ratio = spent[1] / spent[0]
+        return Row(what, f"{spent[0]:.2f} s", f"{spent[1]:.2f} s (to load)", ratio, ">= 2", ratio >= 2.0)
+    return Row(what, f"{spent[0]:.2f} s", "-", spent[0] / 2.0, "<= 2 s of processor", spent[0] <= 2.0)
+
+
+MEASURED = """
+import resource, sys
+import mne, scipy.signal
+from bcikit.recording import convert_file
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+convert_file(sys.argv[1], sys.argv[2])
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+def memory(path: Path, out: Path) -> float:
+    """Return by how many megabytes a process grows that imports a file."""
+    command = [sys.executable, "-c", MEASURED, str(path), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900)
+    return float(done.stdout.split()[-1])
 
 
 def main() -> None:
@@ -128,23 +223,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         files += corpus(Path(temporary))
         rows += [compare(name, path, reader) for name, path, reader in files]
-        n = 60_000 if args.quick else 600_000
-        big = Path(temporary) / "big.xdf"
-        Xdf().stream("EEG", "EEG", 1000, np.arange(n) / 1000, RNG.normal(0, 20, (n, 8)).astype("f4"),
-                     labels=[f"c{i}" for i in range(8)], units=["uV"] * 8).write(big)  # fmt: skip
-        rows.append(
-            timed("read XDF, 8 channels, 1 kHz", lambda: read_recording(big), lambda: pyxdf.load_xdf(str(big)), bar=0.5)
-        )
-        edf(Path(temporary) / "big.edf", [(f"c{i}", "uV", RNG.integers(-300, 300, n)) for i in range(8)], rate=1000)
-        long = Path(temporary) / "big.edf"
-        rows.append(
-            timed(
-                "read EDF, 8 channels, 1 kHz",
-                lambda: read_recording(long),
-                lambda: mne.io.read_raw_edf(long, preload=True),
-                bar=0.5,
-            )
-        )
+        rows += speeds(Path(temporary), 60 if args.quick else 600)
     show("Files: read as independent readers do", rows, as_json=args.json)
 
 

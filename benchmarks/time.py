@@ -37,8 +37,7 @@ def rows(quick):
                      during=hang(3.0, 8.0), planted=None))  # fmt: skip
     yield judge(wire("wire: counter begins anew", "cyton", LinkPlan(block=5, resets=(712,)), seconds), exact=False)
     yield judge(wire("wire: Daisy, bursts of 10", "cyton-daisy", LinkPlan(block=10), seconds))
-    yield judge(wire("wire: Ganglion over WiFi, bursts of 16", "ganglion-wifi", LinkPlan(block=16), seconds), bias=2.0,
-                within=2.0)  # fmt: skip
+    yield judge(wire("wire: Ganglion over WiFi, bursts of 16", "ganglion-wifi", LinkPlan(block=16), seconds))
     yield judge(wire("wire: 160 Hz said with sfreq=", "cyton", LinkPlan(rate=160.0), seconds, options="&sfreq=160"))
     yield refused("wire: 160 of nominal 250 Hz", lambda: wire("", "cyton", LinkPlan(rate=160.0), 20.0), "250", "160",
                   "sfreq=160")  # fmt: skip

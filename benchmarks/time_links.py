@@ -100,8 +100,13 @@ def dejittered(stamps, rate):
     return stream.time_stamps
 
 
-def judge(row, *, within=1.0, bias=0.5, exact=True, stalls=()):
-    """Hold a row against the bars; in `stalls`, stretches of LSL's clock, a marker may err as far as is stated."""
+def judge(row, *, exact=True, stalls=()):
+    """Hold a row against the bars; in `stalls`, stretches of LSL's clock, a marker may err as far as is stated.
+
+    A marker errs by one sample at most, and by half of one on the whole; at rates above 250 Hz by 4 ms and 2 ms, which
+    is what the threads of a driver and of a sender on a computer without real time take now and then.
+    """
+    within, bias = max(1.0, 0.004 * row.rate), max(0.5, 0.002 * row.rate)
     inside = np.zeros(row.errors.size, dtype=bool)
     for begin, end in stalls:
         inside |= (row.moments >= begin) & (row.moments <= end)
