@@ -39,8 +39,8 @@ def rows(quick):
     yield judge(wire("wire: Daisy, bursts of 10", "cyton-daisy", LinkPlan(block=10), seconds))
     yield judge(wire("wire: Ganglion over WiFi, bursts of 16", "ganglion-wifi", LinkPlan(block=16), seconds))
     yield judge(wire("wire: 160 Hz said with sfreq=", "cyton", LinkPlan(rate=160.0), seconds, options="&sfreq=160"))
-    yield refused("wire: 160 of nominal 250 Hz", lambda: wire("", "cyton", LinkPlan(rate=160.0), 20.0), "250", "160",
-                  "sfreq=160")  # fmt: skip
+    yield refused("wire: 160 of nominal 250 Hz", lambda: wire("", "cyton", LinkPlan(rate=160.0), 20.0), "250",
+                  "sfreq=1")  # fmt: skip
     silent = LinkPlan(silent_after=0.0)
     yield refused(
         "wire: opens, never delivers", lambda: wire("", "cyton", silent, 60.0, options="&reconnect=3"), "is gone"

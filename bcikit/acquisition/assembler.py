@@ -147,9 +147,23 @@ class Assembler(StampReader):
 
     def overdue(self, now: float) -> list[Chunk]:
         """Return what was held back and can be let go; call it where nothing comes."""
-        if self._hold is None or not self._hold.over(now):
+        if self._hold is None or not self._hold.over(now, still_late=self._is_still_late()):
             return []
         return self._let_go(now)
+
+    def _is_still_late(self) -> bool:
+        """Return whether what is held is the very next of the device, and late: then a link still catches up.
+
+        A device that paused looks alike; it shows by staying late.
+        """
+        hold = self._hold
+        if hold is None or hold.flags & Flag.RECONNECTED or hold.restarted or self.counter is None:
+            return False
+        if self.clock.made is not Stamps.ARRIVAL or not self.clock.settled or hold.packets[0] is None:
+            return False
+        if self.counter.missing_before(float(hold.packets[0][0])) != 0:
+            return False
+        return hold.least - self.clock.predict(self._next) > self._trust()
 
     def _sort(
         self,

@@ -64,9 +64,14 @@ class Hold:
             self._moved = arrival
         self._least = min(late, self._least)
 
-    def over(self, now: float) -> bool:
-        """Return whether the link has caught up, or was given time enough."""
-        return self.calm or now - self.arrival >= LONGEST
+    def over(self, now: float, *, still_late: bool = False) -> bool:
+        """Return whether the link has caught up, or was given time enough; one that is still late has not."""
+        return (self.calm and not still_late) or now - self.arrival >= LONGEST
+
+    @property
+    def least(self) -> float:
+        """Least late stamp of what is held, less the periods that it follows the first."""
+        return self._least
 
     @property
     def calm(self) -> bool:
