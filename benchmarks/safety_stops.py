@@ -165,7 +165,8 @@ class Window:
         self.said: deque[dict[str, Any]] = deque()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.hear("open")
+        # A busy computer may take minutes to load Qt.
+        self.hear("open", patience=5 * PATIENCE_S)
         # Until it has joined, and drawn its first pictures.
         time.sleep(3.0)
 
@@ -174,9 +175,9 @@ class Window:
         for line in self._process.stdout:
             self.said.append(json.loads(line))
 
-    def hear(self, what: str, begin: float = 0.0) -> float:
+    def hear(self, what: str, begin: float = 0.0, *, patience: float = PATIENCE_S) -> float:
         """Return when something was said; waits for it."""
-        limit = time.monotonic() + PATIENCE_S
+        limit = time.monotonic() + patience
         while time.monotonic() < limit:
             while self.said:
                 said = self.said.popleft()
