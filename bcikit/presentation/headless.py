@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bcikit.outputs.base import Output
 from bcikit.paradigms.frames import Refresh
+from bcikit.paradigms.scene import Alert
 from bcikit.presentation.layout import Viewing
 from bcikit.presentation.presenter import DELAY, Flip, by_ear
 from bcikit.presentation.show import Show
@@ -148,10 +149,12 @@ class FramesOutput(Output):
         event = flip.event
         if event.sample is None:
             return
-        if by_ear(event):
+        warns = flip.scene is not None and event.name.startswith("advice/") and flip.scene.find(Alert) is not None
+        if by_ear(event) or warns:
             about = {"name": event.name, "sample": event.sample, "time": event.time, "shown": flip.shown}
             why = {"why": "the screen in memory is mute"} if self._mute else {}
             self._back.append({"type": "sounded", "client": "frames", **about, "audible": not self._mute, **why})
+        if by_ear(event):
             seen = not self._mute
         else:
             seen = changed and not self.show.blanked

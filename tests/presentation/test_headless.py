@@ -7,7 +7,7 @@ pytest.importorskip("PySide6")
 from PySide6.QtCore import QRectF
 
 from bcikit.outputs import open_output
-from bcikit.paradigms.scene import Cue, Hands, Matrix, Meter, Scene, Target, Targets, Words
+from bcikit.paradigms.scene import Alert, Cue, Hands, Matrix, Meter, Road, Scene, Target, Targets, Words
 from bcikit.presentation.eyes import perceive
 from bcikit.presentation.qt.painter import StagePainter
 from bcikit.signal import ArgumentError, Event
@@ -90,3 +90,14 @@ def test_the_ball_stands_where_it_went_and_a_wrong_goal_is_seen_as_wrong(qapp):
     for gone, wrong in (("left", False), ("right", True)):
         scene = Scene(elements=(Meter(steer=True, wanted="left", gone=gone), Cue()))
         assert (perceive(event, scene) is not None) is wrong
+
+
+def test_a_warning_is_painted_and_sounded(qapp):
+    with open_output("frames:") as output:
+        scene = Scene(name="drive", elements=(Road(level="drowsy"), Alert(level="drowsy", words=Words("Stop"))))
+        tell(output, "advice/drowsy", 1.0, scene)
+        about = {
+            item["type"]: item["shown"] - item["time"] for item in output.heard() if item.get("name") == "advice/drowsy"
+        }
+    assert about.keys() == {"flip", "sounded"}
+    assert all(0.0 < late <= 0.2 for late in about.values())

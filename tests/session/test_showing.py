@@ -90,7 +90,7 @@ def test_the_blank_of_a_session_file_is_blank(qapp):
 
 def session(name, address, folder, *, model=None, **settings):
     """Run a whole session faster than life before a screen in memory; return its result."""
-    config = shipped_config(name, seed=0, settings={"instructions": 0.0, **settings})
+    config = shipped_config(name, source=SOURCES.get(name, ""), seed=0, settings={"instructions": 0.0, **settings})
     # A guard works in real time only.
     outputs = [section for section in config.outputs if not section.address.startswith("guard")]
     changes = {
@@ -144,7 +144,7 @@ def warned(values, _):
 def alpha_of_closed_eyes(_, folder):
     """Power from 8 to 12 Hz at the back of the head with closed eyes against open ones."""
     found = read_session(folder)
-    data = found.recording.data[:, [found.recording.info.ch_names.index(name) for name in ("O1", "O2")]]
+    data = found.recording.data[:, [found.recording.info.ch_names.index(name) for name in ("Pz", "Oz")]]
     sfreq, power = found.recording.info.sfreq, {}
     for event in found.events:
         if event.name in ("phase/eyes-open", "phase/eyes-closed"):
@@ -166,6 +166,9 @@ def test_a_session_reports_what_was_shown_and_ends_in_doubt_where_nothing_was(tm
     assert any("were not shown by the screen" in doubt for doubt in unseen["timing"]["doubts"])
 
 
+SOURCES = {"driving-vigilance": "sim:vigilance?seed=0&fatigue=12"}
+"""A driver who is very tired within minutes; other paradigms have the user of their own."""
+
 IMAGERY = {"eyes_open": 0.0, "eyes_closed": 0.0, "between_runs": 2.0, "feedback_rate": 4.0}
 TRAINED = {"calibration_runs": 0}
 SESSIONS = {
@@ -173,7 +176,7 @@ SESSIONS = {
     "brain-switch": ({"calibration_trials": 15, "trials": 10}, {"calibration_trials": 0}, switched, 0.8, 0.6),
     "calibration": ({**IMAGERY, "calibration_runs": 1}, {}, learned, 1.0, 0.0),
     "custom": ({"repeats": 1}, {}, phases_shown, 1.0, 0.0),
-    "driving-vigilance": ({}, {}, warned, 1.0, 0.0),
+    "driving-vigilance": ({"baseline": 40.0, "drive": 240.0, "smooth": 15.0}, {}, warned, 1.0, 0.0),
     "emergency-braking": ({"calibration_brakings": 40, "brakings": 20}, {}, hits, 0.4, 0.1),
     "error-potential": ({}, {"calibration_trials": 0}, errors_told, 0.4, 0.2),
     "eyes-open-closed": ({}, {}, alpha_of_closed_eyes, 1.5, 1.2),
