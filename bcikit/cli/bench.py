@@ -25,7 +25,7 @@ TOPICS = (
     "viewer",
     "webxr",
 )
-_PEERS = {"files": ("mne", "pyxdf"), "time": ("mne_lsl", "pyxdf")}
+_PEERS = {"files": ("mne", "pyxdf"), "time": ("mne_lsl", "pyxdf"), "validation": ()}
 _ALL_PEERS = ("ezmsg", "mne_lsl", "meegkit")
 
 

@@ -66,6 +66,7 @@ class Frontend:
         self._resistors: dict[float, float] = {}
         self.step = 1e3 * s.full_scale_mv / 2 ** (s.bits - 1)
         self._drift = 0.0
+        self._responses: dict[float, complex] = {}
         self._taps = np.empty(0)
 
     def _worst(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -161,12 +162,16 @@ class Frontend:
 
     def _response(self, frequency: float) -> complex:
         """Return the filter's complex gain: Butterworth of order four, and a first-order high-pass."""
+        known = self._responses.get(frequency)
+        if known is not None:
+            return known
         s = self._settings
         x = 1j * frequency / s.bandwidth_hz
         poles = np.exp(1j * np.pi * (2 * np.arange(1, 5) + 3) / 8)
         low = 1 / np.prod((x - poles) / -poles)
         high = 1.0 if s.highpass_hz == 0 else 1j * frequency / (1j * frequency + s.highpass_hz)
-        return complex(low * high)
+        self._responses[frequency] = complex(low * high)
+        return self._responses[frequency]
 
     def _sine(self, at: NDArray[np.float64], frequency: float, size: float) -> NDArray[np.float64]:
         response = self._response(frequency)

@@ -217,15 +217,15 @@ def toward_nothing(u: float) -> float:
 
 def skew(takes: list[Take], context: Context) -> Result:
     """Phase differences of one sine on all channels, over 2 pi f."""
-    del context
     take = takes[0]
     fit = _fit(take)
-    turn = 2 * np.pi * fit.frequency
+    # The generator's own frequency: the fitted one is in seconds of the device's clock, which may be off.
+    turn = 2 * np.pi * take.stimulus.frequency
     relative = np.angle(np.exp(1j * (fit.phase - fit.phase[0]))) / turn
     relative, u_relative = calmed(relative, fit.u_phase / turn)
     early, late = int(np.argmin(relative)), int(np.argmax(relative))
     value = float(relative[late] - relative[early])
-    u = float(np.hypot(u_relative[early], u_relative[late]))
+    u = float(np.hypot(np.hypot(u_relative[early], u_relative[late]), context.instruments.frequency * value))
     names = _names(take)
     pair = f"{names[early]} to {names[late]}"
     measurements = [

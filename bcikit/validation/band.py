@@ -9,7 +9,7 @@ from bcikit.signal import DataError
 from bcikit.validation.amplitude import DB, own_gains, toward_nothing
 from bcikit.validation.extremes import amplitude
 from bcikit.validation.results import Measurement
-from bcikit.validation.sinefit import sine_fit
+from bcikit.validation.sinefit import sine_fit, solve_normal
 from bcikit.validation.takes import Context, Take
 
 Result = tuple[list[Measurement], dict[str, Any]]
@@ -58,9 +58,12 @@ def solve_tones(
     t = t - t.mean()
     scale, nudge = 1.0, 1e-7
 
+    # The strong ones tell the clock; eight are enough.
+    lead = frequencies[:8]
+
     def residual(at: float) -> NDArray[np.float64]:
-        design = _tones(t, [at * f for f in frequencies])
-        return np.asarray(data - design @ np.linalg.lstsq(design, data, rcond=None)[0])
+        design = _tones(t, [at * f for f in lead])
+        return np.asarray(data - design @ solve_normal(design, data))
 
     for _ in range(4):
         left = residual(scale)
@@ -71,7 +74,7 @@ def solve_tones(
         if abs(step) < 1e-9:
             break
     design = _tones(t, [scale * f for f in frequencies])
-    solution = np.linalg.lstsq(design, data, rcond=None)[0]
+    solution = solve_normal(design, data)
     left = data - design @ solution
     sd = np.sqrt(np.square(left).sum(axis=0) / max(1, len(t) - design.shape[1]))
     n = len(frequencies)

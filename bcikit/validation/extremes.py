@@ -19,7 +19,11 @@ def calmed(values: NDArray[np.float64], u: NDArray[np.float64]) -> tuple[NDArray
     n = values.shape[0]
     if n < 2:
         return values, u
-    weight = 1.0 / np.maximum(u, 1e-300) ** 2
+    if not np.all(np.isfinite(u)):
+        return values, u
+    # What scatters not at all (a dead channel) is known as well as numbers are written.
+    u = np.maximum(u, 1e-12 * np.max(np.abs(values), initial=1e-100))
+    weight = 1.0 / u**2
     mean = float(np.sum(weight * values) / np.sum(weight))
     spread = max(0.0, float(np.sum((values - mean) ** 2)) / (n - 1) - float(np.mean(u**2)))
     keep = spread / (spread + u**2) if spread > 0 else np.zeros(n)

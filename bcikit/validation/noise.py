@@ -11,6 +11,7 @@ from bcikit.validation.amplitude import own_gains
 from bcikit.validation.extremes import calmed
 from bcikit.validation.results import Measurement
 from bcikit.validation.takes import Context, Take
+from bcikit.validation.timebase import fit_line
 
 Result = tuple[list[Measurement], dict[str, Any]]
 BAND = (0.5, 70.0)
@@ -146,19 +147,22 @@ def electrode_drift(takes: list[Take], context: Context) -> Result:
     # Means of a second: the slope needs no more, and their scatter tells its uncertainty.
     n = len(data) // round(sfreq)
     means = data[: n * round(sfreq)].reshape(n, round(sfreq), -1).mean(axis=1)
-    minutes = (np.arange(n) + 0.5) / 60
+    # Seconds of the host: those of the device are off by its clock.
+    period, _, _, u_period = fit_line(take.samples, take.times)
+    minutes = (np.arange(n) + 0.5) * round(sfreq) * period / 60
     x = minutes - minutes.mean()
     slopes = x @ (means - means.mean(axis=0)) / (x @ x)
     left = means - means.mean(axis=0) - np.outer(x, slopes)
     scatter = left.std(axis=0, ddof=2) / np.sqrt(x @ x)
     if len(gains) == len(slopes):
         # What is reported is at the input: the gain of the device is known from its own test, and its error with it.
-        scatter = np.hypot(scatter, slopes * np.hypot(u_gains, context.instruments.amplitude)) / gains
+        scatter = np.hypot(scatter, slopes * u_gains) / gains
         slopes = slopes / gains
     slopes, scatter = calmed(slopes, scatter)
     worst = int(np.argmax(np.abs(slopes)))
-    # The time of a slope is the host's.
-    u = float(np.hypot(scatter[worst], slopes[worst] * context.instruments.timebase))
+    # What all channels share is not calmed: the generator that told the gains, and the time, which is the host's.
+    shared = [context.instruments.amplitude, context.instruments.timebase, u_period]
+    u = float(np.hypot(scatter[worst], slopes[worst] * np.linalg.norm(shared)))
     rms, u_rms, _ = band_rms(data, sfreq, 0.01, 0.5)
     measurements = [
         Measurement(

@@ -157,10 +157,12 @@ def _plateaus(data: NDArray[np.float64], period: float) -> tuple[NDArray[np.floa
     steps = [np.abs(np.diff(part, axis=0)) / 2 for part in means]
     both = (steps[0] + steps[1]) / 2
     height = both.mean(axis=0)
-    scatter = both.std(axis=0, ddof=1) / np.sqrt(len(both))
-    unsettled = np.abs(steps[1].mean(axis=0) - steps[0].mean(axis=0)) / np.sqrt(3)
-    # Ten parts in a million: steps of the converter, and what bends it.
-    return height, np.sqrt(scatter**2 + unsettled**2 + (1e-5 * height) ** 2)
+    # Two steps beside each other share a plateau, so their mean scatters more than that of independent ones.
+    scatter = both.std(axis=0, ddof=1) * np.sqrt(2 / len(both))
+    apart = steps[1].mean(axis=0) - steps[0].mean(axis=0)
+    unsettled = np.maximum(0.0, apart**2 - 4 * scatter**2) / 3
+    # Two parts in a million: steps of the converter, and what bends it.
+    return height, np.sqrt(scatter**2 + unsettled + (2e-6 * height) ** 2)
 
 
 def _known_sines(take: Take, context: Context) -> Result:

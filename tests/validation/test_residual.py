@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bcikit.signal import BciError
 from bcikit.simulation.dut import DeviceUnderTest
 from bcikit.simulation.frontend import Frontend
+from bcikit.simulation.quirks import QUIRKS
 from bcikit.validation import Judgement, Profile, validate
 
 SHORT = {"noise": 20, "timing": 60, "sine": 4, "skew": 10, "trigger": 60}
@@ -82,7 +84,7 @@ FAULTS = {
     "dc_drift": lambda d, s, t, _: d + (100.0 / 60 * t)[:, None] * (s.kind == "short"),
     "step": steps,
     "code_step": lambda d, s, t, _: np.round(d / 0.72) * 0.72,
-    "not_gaussian": burst,
+    "noise_bursts": burst,
     "hidden_filter": notch(45.0),
     "shared_noise": car,
     "hidden_reference": car,
@@ -144,6 +146,34 @@ def test_jitter_in_bursts(monkeypatch):
     assert found["jitter_bursts"].value > 30
 
 
+# Each was invented after the looks were written, or is one that a look was written for: all by the address alone.
+QUIRKY = ["stuck-bit", "bit-flips", "comb-bursts", "toggle", "zeros", "bridged", "made-up-samples", "swapped-samples",
+          "clock-wander", "gain-step", "droop", "crossover", "leak", "hidden-reference", "wrong-unit", "stamp-leap",
+          "stamp-wander", "stamps-back"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", QUIRKY)
+def test_a_quirk_is_found_under_a_name_of_its_own(name):
+    tests = ("V-NOISE", "V-GAIN", "V-SKEW", "V-RATE", "V-REP", "V-RESID")
+    profile = replace(Profile.load("research"), durations={**SHORT, "timing": 60})
+    report = validate(f"dut:channels=3&seed=3&quirk={name}", profile=profile, tests=tests)
+    found = {m.quantity for m in report.outcome("V-RESID").measurements if m.judgement is Judgement.UNEXPLAINED}
+    assert found & set(QUIRKS[name].found), sorted(found)
+    assert report.exit_code == 1
+
+
+@pytest.mark.parametrize("name", ["notch-45", "notch-60", "echo", "ringing"])
+def test_a_filter_that_nobody_stated_shows_between_the_harmonics_of_a_square(name):
+    profile = replace(Profile.load("research"), durations={"timing": 5})
+    report = validate(f"dut:channels=3&quirk={name}", profile=profile, tests=("V-STEP", "V-RESID"))
+    assert "hidden_filter" in {m.quantity for m in report.outcome("V-RESID").measurements}
+
+
+def test_an_unknown_quirk_is_one_clear_error():
+    with pytest.raises(BciError, match="hysteresis"):
+        validate("dut:quirk=histeresis", profile=Profile.load("research"), tests=("V-GAIN",))
+
+
 TRIGGERS = {
     "trigger_missing": lambda k, event: [event] if k % 5 else [],
     "trigger_doubles": lambda _, event: [event, replace(event, time=event.time + 0.01)],
@@ -156,9 +186,9 @@ TRIGGERS = {
 def test_triggers_that_are_lost_doubled_or_elsewhere(monkeypatch, name):
     mark, count = DeviceUnderTest._mark, {"n": 0}
 
-    def marked(self, until, rate):
+    def marked(self, begin, until, rate):
         before = len(self._events)
-        mark(self, until, rate)
+        mark(self, begin, until, rate)
         fresh = self._events[before:]
         self._events[before:] = [e for k, event in enumerate(fresh, count["n"]) for e in TRIGGERS[name](k, event)]
         count["n"] += len(fresh)
