@@ -81,9 +81,9 @@ def _signs(takes: list[Take]) -> Found:
                 found.append(finding("polarity", "Pulses come out upside down", -1.0, "1", take.info.ch_names[column]))
         if take.stimulus.kind == "sine" and abs(take.stimulus.offset_uv) > 10_000:
             rest = np.median(take.data[:, take.signals], axis=0) / take.stimulus.offset_uv
-            for column in np.flatnonzero(rest < -0.2):
+            for place in np.flatnonzero(rest < -0.2):
                 label = "A direct voltage comes out upside down"
-                found.append(finding("polarity", label, float(rest[column]), "1", names_of(take)[column]))
+                found.append(finding("polarity", label, float(rest[place]), "1", names_of(take)[place]))
     return found
 
 
