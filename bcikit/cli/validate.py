@@ -1,6 +1,5 @@
 """`bcikit validate`: test a device, an amplifier, a stream."""
 
-import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -18,11 +17,17 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def validate(
         source: Annotated[
-            str, typer.Argument(help="What to test: brainflow:synthetic, lsl:name=EEG, dut:gain=1.02; or 'timing'.")
+            str,
+            typer.Argument(
+                help="What to test: brainflow:synthetic, lsl:name=EEG, dut:gain=1.02; or 'timing', 'fleet'."
+            ),
         ],
         *,
         profile: Annotated[
-            str, typer.Option("--profile", help="Limits: research, iec, ifcn, brainflow-synthetic, or a .toml file.")
+            str,
+            typer.Option(
+                "--profile", help="Limits: research, iec, ifcn, yyt1996, brainflow-synthetic, or a .toml file."
+            ),
         ] = "",
         out: Annotated[
             Path, typer.Option("--out", help="Folder for report.html, result.json, junit.xml, raw/.")
@@ -41,6 +46,13 @@ def register(app: typer.Typer) -> None:
             typer.Option("--file", help="SOURCE is a recording, made with: short, 'sine:1000:10' (uV, Hz)."),
         ] = "",
         quick: Annotated[bool, typer.Option("--quick", help="Go or no-go in half a minute.")] = False,
+        bench: Annotated[
+            Path | None,
+            typer.Option("--bench", help="File with operator, place, unit, instruments; what is missing is asked for."),
+        ] = None,
+        runs: Annotated[
+            list[Path] | None, typer.Option("--runs", help="With 'fleet': folders with runs to compare; repeat it.")
+        ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     ) -> None:
         """Test a device on the bench: noise, gain, distortion, timing, ... each with its uncertainty and limit.
@@ -52,20 +64,30 @@ def register(app: typer.Typer) -> None:
             from bcikit.validation.stimulus_timing import validate_timing
 
             raise typer.Exit(validate_timing(out, source=device, photodiode=photodiode, screen=screen, as_json=as_json))
+        if source == "fleet":
+            raise typer.Exit(_fleet(runs or [], out, as_json=as_json))
+        from bcikit.validation.bench_file import BenchFile
         from bcikit.validation.profile import Profile
+        from bcikit.validation.quick import QUICK_TESTS, quick_profile
         from bcikit.validation.run import default_profile
         from bcikit.validation.run import validate as run
 
         chosen = Profile.load(profile or default_profile(source))
         wanted = tuple(name.strip().upper() for name in tests.split(",") if name.strip())
         if quick:
-            chosen = dataclasses.replace(chosen, durations={**chosen.durations, "timing": 25.0})
-            wanted = wanted or ("V-RATE", "V-JIT", "V-LOSS", "V-RESID")
+            chosen = quick_profile(chosen)
+            wanted = wanted or QUICK_TESTS
         setup = _setup(file) if file else None
         if setup is not None and ":" not in source:
             source = f"file:{source}"
         alone = quick or unattended or setup is not None
         asks = not alone and sys.stdin.isatty() and not source.startswith(("dut:", "sim:", "brainflow:synthetic"))
+        stated = None
+        if bench is not None:
+            stated = BenchFile.load(bench)
+            if asks:
+                stated = stated.asked(lambda question: typer.prompt(question, default="", show_default=False))
+                stated.save(bench)
         with _Progress(quiet=as_json) as progress:
             report = run(
                 source,
@@ -75,6 +97,7 @@ def register(app: typer.Typer) -> None:
                 ask=progress.ask if asks else None,
                 show=progress.show,
                 setup=setup,
+                bench_file=stated,
             )
         if as_json:
             typer.echo(json.dumps(report.to_dict(), indent=1))
@@ -85,6 +108,29 @@ def register(app: typer.Typer) -> None:
             if quick:
                 typer.echo("GO" if report.exit_code == 0 else "NO-GO: see the table")
         raise typer.Exit(report.exit_code)
+
+
+def _fleet(folders: list[Path], out: Path, *, as_json: bool) -> int:
+    """Compare runs and print what stands out."""
+    from bcikit.validation.fleet import read_runs, write_comparison
+
+    runs = read_runs(folders)
+    rows, code = write_comparison(runs, out)
+    if as_json:
+        typer.echo((out / "fleet.json").read_text(encoding="utf-8"), nl=False)
+        return code
+    typer.echo(f"{len(runs)} runs of {len({run.unit for run in runs})} units, {len(rows)} values: {out / 'fleet.html'}")
+    for run in runs:
+        for problem in run.problems:
+            typer.secho(f"  {run.folder}: {problem}", fg=typer.colors.RED)
+    for row in rows:
+        for unit in row["out"]:
+            typer.secho(f"  {row['value']}: {unit} is out (mean {row['mean']:.5g} {row['unit']})", fg=typer.colors.RED)
+        if row["trend"] is not None:
+            typer.secho(f"  {row['value']}: drifts by {row['trend']:+.3g} {row['unit']} a run", fg=typer.colors.RED)
+        for change in row["versions"]:
+            typer.secho(f"  {row['value']}: firmware {change} {row['unit']}", fg=typer.colors.RED)
+    return code
 
 
 def _setup(text: str) -> "Stimulus":

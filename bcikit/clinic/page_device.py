@@ -1,14 +1,18 @@
 """The page of the device: found by itself, chosen by a person, tested in this visit."""
 
+from pathlib import Path
+
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit
 
 from bcikit.acquisition import Device, reachable_devices
 from bcikit.clinic.base import Desk, Page, card, in_background
 from bcikit.clinic.headsets import DeviceTest, offers, refusal, remember, remembered, simulated_address, try_device
+from bcikit.clinic.times import local
 from bcikit.signal import Address, BciError
 from bcikit.ui.inputs import button
 from bcikit.ui.tables import fill_table, make_table, select_key, selected_key
 from bcikit.ui.words import tr
+from bcikit.validation.quick import QuickCheck, last_check, quick_check
 
 ADDRESS = 2
 """Column of the address."""
@@ -26,6 +30,11 @@ class DevicePage(Page):
         self.devices.itemSelectionChanged.connect(self._chosen)
         self.look = button(tr("Look again"), self.refresh_devices)
         self.test = button(tr("Test"), self._test)
+        self.morning = button(tr("Morning check (30 s)"), self._check)
+        self.checked = QLabel()
+        self.checked.setWordWrap(True)
+        self.checked.setStyleSheet("font-size: 15px; border: none;")
+        self.checked.setAccessibleName(tr("Morning check"))
         self.address = QLineEdit()
         self.address.setAccessibleName(tr("Address"))
         self.address.setPlaceholderText("brainflow:cyton?serial_port=/dev/ttyUSB0")
@@ -38,9 +47,11 @@ class DevicePage(Page):
         row.addWidget(self.look)
         row.addWidget(self.address, 1)
         row.addWidget(self.test)
+        row.addWidget(self.morning)
         self.body.addWidget(card(self.devices, title=tr("Found")), 1)
         self.body.addLayout(row)
         self.body.addWidget(card(self.result, title=tr("Test")))
+        self.body.addWidget(card(self.checked, title=tr("Morning check")))
 
     def enter(self) -> None:
         """Look for devices; the one of this visit is chosen."""
@@ -103,6 +114,7 @@ class DevicePage(Page):
         """Show the test of the device that is chosen, and of no other one."""
         found = self._tested()
         self.result.setText(found.words() if found is not None else tr("Not tested yet"))
+        self._show_check(last_check(self.chosen, self.checks) if self.chosen else None)
 
     def _refused(self) -> str:
         if not self.chosen:
@@ -137,6 +149,45 @@ class DevicePage(Page):
             if error is not None:
                 self.result.setText(f"■ {error}")
         # The work goes on with Next; the keyboard is never left on what a disabled button gave up.
+        self.next_button.setFocus()
+
+    # -- the morning check: it tells more than the test, and is kept ---------------------------------------------------
+
+    @property
+    def checks(self) -> Path:
+        """The folder that checks are kept in: signed reports, and a line for each."""
+        return self.desk.data / "device-checks"
+
+    def _show_check(self, check: QuickCheck | None) -> None:
+        if check is None:
+            self.checked.setText(tr("Not checked yet: rate, jitter, loss and what nothing explains, in half a minute."))
+            return
+        when = local(check.when)
+        if check.go:
+            self.checked.setText("● " + tr("GO, checked {when}").format(when=when))
+        else:
+            said = tr("NO-GO, checked {when}: {findings}")
+            self.checked.setText("■ " + said.format(when=when, findings="; ".join(check.findings)))
+
+    def _check(self) -> None:
+        refused = self._refused()
+        if refused:
+            self.say(refused, "BAD")
+            return
+        address = self.chosen
+        self.say("")
+        self.morning.setEnabled(False)
+        self.test.setEnabled(False)
+        self.checked.setText(tr("Checking for half a minute ... leave the headset as it is."))
+        in_background(self, lambda: quick_check(address, self.checks), lambda c, e: self._judge_check(address, c, e))
+
+    def _judge_check(self, address: str, check: QuickCheck | None, error: Exception | None) -> None:
+        self.morning.setEnabled(True)
+        self.test.setEnabled(True)
+        if address == self.chosen:
+            self._show_check(check)
+            if error is not None:
+                self.checked.setText(f"■ {error}")
         self.next_button.setFocus()
 
     def go_on(self) -> None:

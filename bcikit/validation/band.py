@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bcikit.signal import DataError
 from bcikit.validation.amplitude import DB, own_gains, toward_nothing
-from bcikit.validation.extremes import amplitude
+from bcikit.validation.extremes import amplitude, calmed
 from bcikit.validation.results import Measurement
 from bcikit.validation.sinefit import sine_fit, solve_normal
 from bcikit.validation.takes import Context, Take
@@ -21,10 +21,12 @@ def aliasing(takes: list[Take], context: Context) -> Result:
     gains, _ = own_gains(takes)
     image = abs(take.stimulus.frequency - round(take.stimulus.frequency / take.info.sfreq) * take.info.sfreq)
     fit = sine_fit(take.data[:, take.signals], take.clock, image)
-    size = amplitude(fit.amplitude, fit.u_amplitude)
-    ratio = 20 * np.log10(size / gains / take.stimulus.amplitude_uv)
+    size, spread = calmed(amplitude(fit.amplitude, fit.u_amplitude) / gains, fit.u_amplitude / gains)
+    ratio = 20 * np.log10(size / take.stimulus.amplitude_uv)
     worst = int(np.argmax(ratio))
-    u = DB * float(np.hypot(fit.u_amplitude[worst] / size[worst], 1.42 * context.instruments.amplitude))
+    # The generator told the gains, too: its own error is in neither.
+    del context
+    u = DB * float(spread[worst] / size[worst])
     measurement = Measurement(
         quantity="alias",
         label=f"Tone of {take.stimulus.frequency:g} Hz, seen at {fit.frequency:.4g} Hz, worst channel",
@@ -140,14 +142,16 @@ def flatness(takes: list[Take], context: Context) -> Result:
     names = [take.info.ch_names[column] for column in take.signals]
     measurements = []
     for quantity, word, pick in (("flat_min", "Smallest", np.argmin), ("flat_max", "Largest", np.argmax)):
-        row, column = np.unravel_index(pick(relative[inside]), relative[inside].shape)
+        row, _ = np.unravel_index(pick(relative[inside]), relative[inside].shape)
+        calm, u_calm = calmed(relative[inside][row], u[inside][row])
+        column = int(pick(calm))
         measurements.append(
             Measurement(
                 quantity=quantity,
                 label=f"{word} response of {int(inside.sum())} harmonics up to {top:g} Hz (at {hz[inside][row]:g} Hz)",
-                value=100 * float(relative[inside][row, column]),
+                value=100 * float(calm[column]),
                 unit="%",
-                uncertainty=200 * float(u[inside][row, column]),
+                uncertainty=200 * float(u_calm[column]),
                 channel=names[column],
             )
         )

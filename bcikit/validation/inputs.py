@@ -22,7 +22,7 @@ def settling(takes: list[Take], context: Context) -> Result:
     rest = np.median(data[-round(sfreq) :], axis=0)
     away = np.abs(data - rest)
     top = np.maximum(away.max(axis=0), 1e-9)
-    seconds = []
+    seconds, slack = [], []
     for column in range(data.shape[1]):
         railed = np.flatnonzero(away[:, column] > 0.9 * top[column])
         late = np.flatnonzero(away[:, column] > SETTLED_UV)
@@ -30,14 +30,18 @@ def settling(takes: list[Take], context: Context) -> Result:
             raise DataError(f"{take.info.ch_names[take.signals[column]]} never left its range: was the electrode off?")
         done = late[-1] < len(data) - round(sfreq)
         seconds.append((late[-1] + 1 - railed[-1]) / sfreq if done else np.inf)
+        # Near the end it falls by its own size in a time constant, and noise crosses the line early or late.
+        constant = seconds[-1] / np.log(top[column] / SETTLED_UV)
+        slack.append(constant * float(np.std(data[-round(sfreq) :, column])) / SETTLED_UV)
     worst = int(np.argmax(seconds))
+    done_all = bool(np.isfinite(seconds[worst]))
     measurement = Measurement(
         quantity="settling",
         label=f"From full scale to within {SETTLED_UV:g} uV, worst channel",
         value=float(seconds[worst]),
         unit="s",
         # Where within a sample it begins and ends: two rectangles.
-        uncertainty=2 * float(np.sqrt(2 / 12)) / sfreq,
+        uncertainty=2 * float(np.hypot(np.sqrt(2 / 12) / sfreq, 1.5 * slack[worst])) if done_all else 0.0,
         channel=take.info.ch_names[take.signals[worst]],
     )
     return [measurement], {}

@@ -27,7 +27,7 @@ QUANTITIES: dict[str, dict[str, str]] = {
     "V-JIT": {"jitter_sd": "ms", "jitter_p999": "ms", "longest_step": "ms"},
     "V-LOSS": {"loss": "%", "lost": "samples", "longest_gap": "ms"},
     "V-TRIG": {"trigger_delay": "ms", "trigger_sd": "ms", "trigger_p95": "ms", "trigger_drift": "ms/min"},
-    "V-E2E": {"e2e_p95": "ms", "e2e_median": "ms"},
+    "V-E2E": {"e2e_p95": "ms", "e2e_median": "ms", "e2e_answered": "%", "e2e_false": "1/min"},
     "V-DRIFT": {"drift": "uV/min", "drift_rms": "uV"},
     "V-PHANT": {"phantom_r": "1"},
     "V-MOT": {"motion_pp": "uV"},
@@ -45,6 +45,7 @@ _SCALES: dict[str, tuple[str, float]] = {
     "nV/√Hz": ("V/√Hz", 1e-9), "uV/√Hz": ("V/√Hz", 1e-6),
     "uV/s": ("V/s", 1e-6), "uV/min": ("V/s", 1e-6 / 60), "mV/min": ("V/s", 1e-3 / 60), "uV/h": ("V/s", 1e-6 / 3600),
     "ms/min": ("s/s", 1e-3 / 60), "ms/h": ("s/s", 1e-3 / 3600), "us/s": ("s/s", 1e-6),
+    "1/min": ("1/s", 1 / 60), "1/s": ("1/s", 1.0), "1/h": ("1/s", 1 / 3600),
     "dB": ("dB", 1.0), "bit": ("bit", 1.0), "bits": ("bit", 1.0), "samples": ("samples", 1.0), "% FS": ("FS", 1e-2),
     "ppm FS": ("FS", 1e-6), "ohm": ("ohm", 1.0), "kohm": ("ohm", 1e3), "Mohm": ("ohm", 1e6),
 }  # fmt: skip

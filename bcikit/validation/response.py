@@ -33,14 +33,16 @@ def frequency_response(takes: list[Take], context: Context) -> Result:
         ("response_min", "Smallest", np.argmin),
         ("response_max", "Largest", np.argmax),
     ):
-        row, column = np.unravel_index(pick(relative[inside]), relative[inside].shape)
+        row, _ = np.unravel_index(pick(relative[inside]), relative[inside].shape)
+        calm, u_calm = calmed(relative[inside][row], u[inside][row] / 2)
+        column = int(pick(calm))
         measurements.append(
             Measurement(
                 quantity=quantity,
                 label=f"{label} response from 0.5 to {top:g} Hz (at {frequencies[inside][row]:g} Hz) against 5 Hz",
-                value=100 * float(relative[inside][row, column]),
+                value=100 * float(calm[column]),
                 unit="%",
-                uncertainty=100 * float(u[inside][row, column]),
+                uncertainty=200 * float(u_calm[column]),
                 channel=names[column],
             )
         )
@@ -68,7 +70,7 @@ def _corner(frequencies: NDArray[np.float64], decibels: NDArray[np.float64]) -> 
     smooth = PchipInterpolator(logs, decibels)(fine)
     curved = float(np.exp(fine[int(np.argmin(np.abs(smooth - target)))]))
     # The truth lies between frequencies: what the two ways of joining them differ by tells how sure it is.
-    u = max(abs(straight - curved), 0.01 * curved)
+    u = max(abs(straight - curved) / 3, 0.003 * curved)
     return [Measurement(quantity="bandwidth", label="-3 dB point", value=curved, unit="Hz", uncertainty=u)]
 
 

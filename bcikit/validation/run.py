@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from bcikit.acquisition import Source, open_source
 from bcikit.signal import BciError, DataError, MissingDependencyError, SourceError
 from bcikit.simulation.stimulus import Stimulus
 from bcikit.validation.bench import Ask, Bench, bench_for, describe, record
+from bcikit.validation.bench_file import BenchFile
 from bcikit.validation.catalogue import RESIDUAL, TESTS, BenchTest
 from bcikit.validation.profile import Profile
 from bcikit.validation.results import Judgement, Measurement, Outcome, judge, worst
+from bcikit.validation.sbom import sbom
 from bcikit.validation.takes import Context, Take
 from bcikit.version import __version__
 
@@ -52,8 +55,10 @@ class Report:
 
     @property
     def judgement(self) -> Judgement:
-        """The worst outcome of the tests that apply."""
-        return worst([outcome.judgement for outcome in self.outcomes])
+        """The worst outcome of the tests that apply; a bench that is out of date leaves nothing conclusive."""
+        bench = self.about.get("bench")
+        doubt = [Judgement.INCONCLUSIVE] if bench and bench["problems"] else []
+        return worst([*(outcome.judgement for outcome in self.outcomes), *doubt])
 
     @property
     def exit_code(self) -> int:
@@ -113,6 +118,7 @@ def validate(
     show: Show | None = None,
     tests: tuple[str, ...] = (),
     setup: Stimulus | None = None,
+    bench_file: BenchFile | None = None,
 ) -> Report:
     """Test a source.
 
@@ -132,6 +138,9 @@ def validate(
         Ids, where not all of the profile are wanted.
     setup : Stimulus or None
         For a recording (``file:...``): what was connected while it was made.
+    bench_file : BenchFile or None
+        Operator, environment, unit, instruments with their calibrations: into the report, and what is missing or out of
+        date makes it INCONCLUSIVE.
 
     Returns
     -------
@@ -169,11 +178,17 @@ def validate(
                 "bcikit": __version__,
                 "python": platform.python_version(),
                 "machine": platform.platform(),
+                **({} if bench_file is None else {"bench": _stated(bench_file)}),
             },
         )
     if out is not None:
         write(report, out)
     return report
+
+
+def _stated(bench_file: BenchFile) -> dict[str, Any]:
+    today = datetime.now(tz=UTC).date()
+    return {**bench_file.to_dict(), "problems": bench_file.problems(today)}
 
 
 def select(tests: tuple[str, ...]) -> tuple[BenchTest, ...]:
@@ -197,7 +212,8 @@ def write(report: Report, out: Path) -> None:
 
     values: dict[str, Any] = {"kind": "bcikit device report", **report.to_dict()}
     files = dict(report.files)
-    for name, text in (("junit.xml", junit(report)), ("report.html", render(report))):
+    bill = json.dumps(sbom(), indent=1)
+    for name, text in (("junit.xml", junit(report)), ("report.html", render(report)), ("sbom.json", bill)):
         (out / name).write_bytes(text.encode("utf-8"))
         files[name] = hashlib.sha256(text.encode("utf-8")).hexdigest()
     values["files"] = files

@@ -257,10 +257,13 @@ def end_to_end(takes: list[Take], context: Context) -> Result:
     period, _, _, _ = fit_line(take.samples, take.times)
     first = (0.5 + np.arange(int(take.stimulus.seconds / BURST_PERIOD))) * BURST_PERIOD / period
     answers = []
+    due = np.zeros(len(out), dtype=bool)
     for onset in first:
-        later = out[(out > onset) & (out < onset + 0.9 * BURST_PERIOD * take.info.sfreq)]
+        hit = (out > onset) & (out < onset + 0.9 * BURST_PERIOD * take.info.sfreq)
+        later = out[hit]
         if len(later):
             answers.append((later[0] - onset) / take.info.sfreq)
+            due |= hit
     if len(answers) < 0.5 * len(first):
         raise DataError(f"Only {len(answers)} of {len(first)} bursts were answered: is the digital output wired?")
     values = 1e3 * np.array(answers)
@@ -271,5 +274,31 @@ def end_to_end(takes: list[Take], context: Context) -> Result:
             quantity="e2e_p95", label=f"Burst to output, 95 % of {len(values)}", value=p95, unit="ms", uncertainty=u
         ),
         Measurement(quantity="e2e_median", label="Median", value=float(np.median(values)), unit="ms"),
+        *_answered(len(answers), len(first), int(np.count_nonzero(~due)), take.stimulus.seconds / 60),
     ]
     return measurements, {"e2e": {"ms": values.tolist()}}
+
+
+def _answered(hits: int, bursts: int, without: int, minutes: float) -> list[Measurement]:
+    """Return the share of bursts that were answered (Wilson), and answers a minute that nothing caused (Poisson)."""
+    share, z2 = hits / bursts, 4.0
+    centre = (share + z2 / (2 * bursts)) / (1 + z2 / bursts)
+    half = 2.0 * np.sqrt(share * (1 - share) / bursts + z2 / (4 * bursts * bursts)) / (1 + z2 / bursts)
+    reach = max(abs(centre + half - share) if share < 1 else 0.0, abs(share - centre + half))
+    return [
+        Measurement(
+            quantity="e2e_answered",
+            label=f"Bursts that were answered, {hits} of {bursts}",
+            value=100 * share,
+            unit="%",
+            uncertainty=100 * float(reach),
+        ),
+        Measurement(
+            quantity="e2e_false",
+            label="Answers that nothing caused",
+            value=without / minutes,
+            unit="1/min",
+            # None in a time says: less than three of it (Poisson, 95 %).
+            uncertainty=max(3.0, 2.0 * float(np.sqrt(without))) / minutes,
+        ),
+    ]
