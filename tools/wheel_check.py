@@ -3,10 +3,12 @@
     uv run python tools/wheel_check.py [--keep DIR]
 
 It prints a line a check and exits with 1 if one failed: the commands of the README, an import of each room, the message
-of each feature whose extra is missing, the package of `examples/plugin` with its own tests, and a device maker's tests.
+of each feature whose extra is missing, the package of `examples/plugin` with its own tests, and a device maker's tests,
+the last also on an emulated Cyton that BrainFlow's driver reads.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -104,8 +107,33 @@ def check(work: Path) -> int:
     maker = work / "device-maker"
     shutil.copytree(ROOT / "examples" / "device-maker", maker, dirs_exist_ok=True)
     run("a device maker's tests pass", python, "-m", "pytest", "-q", cwd=maker)
+    with emulated_cyton(python, env) as address:
+        words = ["-m", "pytest", "-q", "-k", "stream", f"--bcikit-source={address}"]
+        run("its stream tests pass on an emulated Cyton, through BrainFlow's driver", python, *words, cwd=maker)
+        out = work / "device-report"
+        words = ["validate", address, "--quick", "--tests", "V-LOSS", "--out", out]
+        run("a quick check of that Cyton says GO", bcikit, *words, cwd=maker, says="GO")
+        run("its signed report verifies", bcikit, "verify", out)
     print(f"{failed} failed")
     return int(failed > 0)
+
+
+@contextlib.contextmanager
+def emulated_cyton(python: Path, env: dict[str, str]) -> Iterator[str]:
+    """Run the emulated board of the installed package; give the address that it prints."""
+    command = [str(python), "-m", "bcikit.testing", "cyton"]
+    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            # It ends when nobody is at its input any more.
+            process.stdin.close()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 if __name__ == "__main__":

@@ -52,6 +52,10 @@ def gain(takes: list[Take], context: Context) -> Result:
             value=float(gains.mean()),
             unit="1",
             uncertainty=2 * float(np.hypot(instrument, np.sqrt(np.mean(noise**2) / len(noise)))),
+            budget=(
+                ("generator and divider", float(instrument)),
+                ("noise of the fits", float(np.sqrt(np.mean(noise**2) / len(noise)))),
+            ),
         ),
         Measurement(
             quantity="gain_error",
@@ -59,6 +63,7 @@ def gain(takes: list[Take], context: Context) -> Result:
             value=100 * float(gains[far] - 1),
             unit="%",
             uncertainty=200 * float(np.hypot(instrument, noise[far])),
+            budget=(("generator and divider", 100 * float(instrument)), ("noise of the fit", 100 * float(noise[far]))),
             channel=names[far],
         ),
         Measurement(
@@ -110,7 +115,15 @@ def distortion(takes: list[Take], context: Context) -> Result:
     sinad = min(item[3] for item in fits)
     sfdr = min(item[2][0] - max(item[2][1:]) for item in fits)
     measurements = [
-        Measurement(quantity="thd", label=label, value=float(thd[bad]), unit="dB", uncertainty=u, channel=names[bad]),
+        Measurement(
+            quantity="thd",
+            label=label,
+            value=float(thd[bad]),
+            unit="dB",
+            uncertainty=u,
+            channel=names[bad],
+            budget=(("noise of the fit", fits[bad][1]), ("generator", DB * context.instruments.amplitude)),
+        ),
         _plain("sinad", "Signal to noise and distortion, worst channel", sinad, "dB"),
         _plain("sfdr", "Spurious-free range over ten harmonics, worst channel", sfdr, "dB"),
     ]
@@ -169,6 +182,11 @@ def common_mode(takes: list[Take], context: Context) -> Result:
         unit="dB",
         uncertainty=2 * float(u),
         channel=_names(common)[worst],
+        budget=(
+            ("common-mode generator", DB * context.instruments.common),
+            ("generator and divider of the gain", DB * context.instruments.amplitude),
+            ("noise of the fit", DB * float(fit.u_amplitude[worst] / max(fit.amplitude[worst], 1e-12))),
+        ),
     )
     return [measurement], {"cmrr": {"names": _names(common), "db": ratio.tolist()}}
 
@@ -236,6 +254,11 @@ def skew(takes: list[Take], context: Context) -> Result:
             unit="ms",
             uncertainty=2e3 * u,
             channel=pair,
+            budget=(
+                ("noise of the fit, earliest channel", 1e3 * float(u_relative[early])),
+                ("noise of the fit, latest channel", 1e3 * float(u_relative[late])),
+                ("frequency of the generator", 1e3 * context.instruments.frequency * abs(value)),
+            ),
         ),
         Measurement(
             quantity="skew_samples",
@@ -279,5 +302,9 @@ def offset_range(takes: list[Take], context: Context) -> Result:
         value=value,
         unit="mV",
         uncertainty=2 * u,
+        budget=(
+            ("step between the direct voltages", float(step / np.sqrt(12))),
+            ("source of the direct voltage", context.instruments.offset * value),
+        ),
     )
     return [measurement], {"offset": {"mv": offsets.tolist(), "change": change.tolist(), "names": _names(takes[0])}}

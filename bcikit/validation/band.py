@@ -132,6 +132,21 @@ def harmonics_of(take: Take) -> tuple[NDArray[np.float64], NDArray[np.float64], 
     return hz, share / reference, spread / reference
 
 
+def _without_luck(
+    hz: NDArray[np.float64], relative: NDArray[np.float64], u: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return by which response the smallest or largest harmonic is chosen: a smooth curve, except at holes and humps.
+
+    The smallest of many noisy values would be the one with the worst luck. What stands out of the curve is no luck.
+    """
+    mean = relative.mean(axis=1)
+    spread = np.sqrt(np.mean(u**2, axis=1) / relative.shape[1])
+    at = 2 * hz / hz.max() - 1
+    curve = np.polynomial.chebyshev.chebfit(at, mean, min(5, len(hz) // 3), w=1 / np.maximum(spread, 1e-9))
+    smooth = np.polynomial.chebyshev.chebval(at, curve)
+    return np.asarray(np.where(np.abs(mean - smooth) > np.maximum(4 * spread, 0.02), mean, smooth))
+
+
 def flatness(takes: list[Take], context: Context) -> Result:
     """Smallest and largest response over all odd harmonics of a square wave, against that at 5 Hz."""
     del context
@@ -139,10 +154,11 @@ def flatness(takes: list[Take], context: Context) -> Result:
     hz, relative, u = harmonics_of(take)
     top = min(50.0, 0.4 * take.info.sfreq)
     inside = (hz >= 1.0) & (hz <= top)
+    chosen = _without_luck(hz[inside], relative[inside], u[inside])
     names = [take.info.ch_names[column] for column in take.signals]
     measurements = []
     for quantity, word, pick in (("flat_min", "Smallest", np.argmin), ("flat_max", "Largest", np.argmax)):
-        row, _ = np.unravel_index(pick(relative[inside]), relative[inside].shape)
+        row = int(pick(chosen))
         calm, u_calm = calmed(relative[inside][row], u[inside][row])
         column = int(pick(calm))
         measurements.append(

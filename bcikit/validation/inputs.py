@@ -29,7 +29,8 @@ def settling(takes: list[Take], context: Context) -> Result:
         if top[column] < 20 * SETTLED_UV or not len(railed):
             raise DataError(f"{take.info.ch_names[take.signals[column]]} never left its range: was the electrode off?")
         done = late[-1] < len(data) - round(sfreq)
-        seconds.append((late[-1] + 1 - railed[-1]) / sfreq if done else np.inf)
+        # Both crossings lie half a sample later than the sample that tells of them.
+        seconds.append((late[-1] - railed[-1]) / sfreq if done else np.inf)
         # Near the end it falls by its own size in a time constant, and noise crosses the line early or late.
         constant = seconds[-1] / np.log(top[column] / SETTLED_UV)
         slack.append(constant * float(np.std(data[-round(sfreq) :, column])) / SETTLED_UV)
@@ -42,6 +43,12 @@ def settling(takes: list[Take], context: Context) -> Result:
         unit="s",
         # Where within a sample it begins and ends: two rectangles.
         uncertainty=2 * float(np.hypot(np.sqrt(2 / 12) / sfreq, 1.5 * slack[worst])) if done_all else 0.0,
+        budget=(
+            ("one sample at either end", float(np.sqrt(2 / 12)) / sfreq),
+            ("noise at the line", 1.5 * float(slack[worst])),
+        )
+        if done_all
+        else (),
         channel=take.info.ch_names[take.signals[worst]],
     )
     return [measurement], {}

@@ -115,7 +115,8 @@ def impedance(takes: list[Take], context: Context) -> Result:
     ratio = np.array(ratios)
     mean = ratio.mean(axis=1)
     repeat = ratio.std(axis=1, ddof=1) if ratio.shape[1] > 1 else np.full(len(ratio), np.nan)
-    own = np.hypot(context.instruments.resistor * mean, np.nan_to_num(repeat) / np.sqrt(ratio.shape[1]))
+    spread = np.nan_to_num(repeat) / np.sqrt(ratio.shape[1])
+    own = np.hypot(context.instruments.resistor * mean, spread)
     # Each resistor errs by itself, so the worst of seven would be the worst resistor.
     mean, own = calmed(mean, own)
     worst = int(np.argmax(np.abs(mean - 1)))
@@ -127,6 +128,10 @@ def impedance(takes: list[Take], context: Context) -> Result:
             value=100 * float(mean[worst] - 1),
             unit="%",
             uncertainty=200 * float(u),
+            budget=(
+                ("resistor", 100 * float(np.sqrt(max(u**2 - spread[worst] ** 2, 0.0)))),
+                ("scatter of the channels", 100 * float(min(spread[worst], u))),
+            ),
         ),
         Measurement(
             quantity="impedance_spread",
@@ -172,6 +177,12 @@ def electrode_drift(takes: list[Take], context: Context) -> Result:
             unit="uV/min",
             uncertainty=2 * u,
             channel=take.info.ch_names[take.signals[worst]],
+            budget=(
+                ("noise of the slope, and of the gains", float(scatter[worst])),
+                ("generator and divider of the gains", float(abs(slopes[worst])) * context.instruments.amplitude),
+                ("time base of the host", float(abs(slopes[worst])) * context.instruments.timebase),
+                ("clock of the device, by its stamps", float(abs(slopes[worst])) * u_period),
+            ),
         ),
         Measurement(
             quantity="drift_rms",

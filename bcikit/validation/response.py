@@ -137,6 +137,7 @@ def internal_signal(takes: list[Take], context: Context) -> Result:
             unit="%",
             # What the edges of the record leave in the band is seen only in part by the residual.
             uncertainty=200 * float(np.hypot(fit.u_frequency / frequency, 1e-4)),
+            budget=(("fit", 100 * fit.u_frequency / frequency), ("ends of the band-limited record", 1e-2)),
         ),
     ]
     return measurements, {}

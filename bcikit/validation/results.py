@@ -101,6 +101,9 @@ class Measurement:
         What it was judged by.
     judgement : Judgement
         What the limit makes of it.
+    budget : tuple of (str, float)
+        What contributes to the uncertainty, each as a standard uncertainty in `unit`; the root of the sum of their
+        squares is half of it. Where nothing is named, all of it is the scatter of the recording.
     """
 
     quantity: str
@@ -111,6 +114,13 @@ class Measurement:
     channel: str = ""
     limit: Limit | None = None
     judgement: Judgement = Judgement.REPORT
+    budget: tuple[tuple[str, float], ...] = ()
+
+    def contributions(self) -> tuple[tuple[str, float], ...]:
+        """Return the budget; one line, the scatter of the recording, where the test names no other."""
+        if self.budget or not math.isfinite(self.uncertainty) or self.uncertainty <= 0:
+            return self.budget
+        return (("scatter of the recording", self.uncertainty / 2),)
 
     def text(self) -> str:
         """Return value, uncertainty and unit, rounded as the uncertainty allows (two digits of it)."""
@@ -133,6 +143,7 @@ class Measurement:
             "unit": self.unit,
             "uncertainty": _number(self.uncertainty),
             "channel": self.channel,
+            "budget": [{"contribution": name, "u": _number(u)} for name, u in self.contributions()],
             "limit": None
             if self.limit is None
             else {

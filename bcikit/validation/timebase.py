@@ -10,7 +10,7 @@ from bcikit.simulation.stimulus import BURST_PERIOD
 from bcikit.validation.results import Measurement
 from bcikit.validation.takes import Context, Take
 
-EDGE = 0.06
+EDGE = 0.045
 """Samples to which a straight line tells where an edge lies between two samples, for steps one or two samples wide."""
 
 Result = tuple[list[Measurement], dict[str, Any]]
@@ -91,7 +91,12 @@ def sampling_rate(takes: list[Take], context: Context) -> Result:
     u_ppm = 1e6 * float(np.hypot(u, context.instruments.timebase))
     measurements = [
         Measurement(
-            quantity="clock", label="Sampling clock against the host's", value=ppm, unit="ppm", uncertainty=2 * u_ppm
+            quantity="clock",
+            label="Sampling clock against the host's",
+            value=ppm,
+            unit="ppm",
+            uncertainty=2 * u_ppm,
+            budget=(("jitter of the stamps", 1e6 * float(u)), ("time base", 1e6 * context.instruments.timebase)),
         ),
         Measurement(
             quantity="rate", label="Sampling rate", value=1 / period, unit="Hz", uncertainty=2e-6 * u_ppm * nominal
@@ -227,6 +232,11 @@ def trigger(takes: list[Take], context: Context) -> Result:
             value=1e3 * median,
             unit="ms",
             uncertainty=2e3 * float(np.sqrt((1.2533 * sd) ** 2 / n + u_line**2 + u_edge**2)),
+            budget=(
+                ("scatter of the delays", 1e3 * 1.2533 * sd / float(np.sqrt(n))),
+                ("line of the stamps", 1e3 * u_line),
+                ("place of an edge between two samples", 1e3 * u_edge),
+            ),
         ),
         Measurement(
             quantity="trigger_sd",
@@ -235,6 +245,10 @@ def trigger(takes: list[Take], context: Context) -> Result:
             unit="ms",
             # The square of what the edges add is in the square of the spread.
             uncertainty=2e3 * float(np.hypot(sd / np.sqrt(2 * max(n - 1, 1)), u_edge**2 / (2 * max(sd, u_edge)))),
+            budget=(
+                ("number of pulses", 1e3 * sd / float(np.sqrt(2 * max(n - 1, 1)))),
+                ("place of an edge between two samples", 1e3 * u_edge**2 / (2 * max(sd, u_edge))),
+            ),
         ),
         Measurement(
             quantity="trigger_p95",

@@ -1,14 +1,17 @@
 """Benches: who sets up, what cannot be done and why; and the command."""
 
+import contextlib
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from bcikit.acquisition import Source
-from bcikit.signal import Capabilities, StreamInfo
+from bcikit.signal import Capabilities, Chunk, StreamInfo
 from bcikit.simulation.stimulus import Stimulus
 from bcikit.validation import TESTS, Judgement, Profile, validate
 from bcikit.validation.bench import FreeRunning, OperatorBench, bench_for
@@ -51,6 +54,58 @@ def test_without_anybody_only_the_stream_itself_is_tested():
     free = [test.test for test in TESTS if not bench.refuses(test)]
     assert free == ["V-RATE", "V-JIT", "V-LOSS", "V-RESID"]
     assert all(len(bench.refuses(test)) > 20 for test in TESTS if test.test not in free)
+
+
+class _Checked(_Amplifier):
+    """An amplifier that reads impedances by itself, as BrainFlow's boards do; its last reading belongs to reference."""
+
+    info = StreamInfo(name="amp", sfreq=250.0, ch_names=("a", "b"), capabilities=Capabilities(impedance=True))
+    order = (0, 1)
+    now = (0.0, 0.0)
+
+    def __init__(self):
+        self.at = 0
+
+    def pull(self, timeout=1.0):
+        self.at += 50
+        index = np.arange(self.at - 50, self.at)
+        return Chunk(np.random.default_rng(self.at).normal(0, 1, (50, 2)), index / 250.0, self.at - 50)
+
+    @property
+    def live(self):
+        return False
+
+    def impedances(self):
+        return (*(self.now[k] for k in self.order), 700.0)
+
+
+@pytest.mark.parametrize(("order", "judgement"), [((0, 1), Judgement.PASS), ((1, 0), Judgement.FAIL)])
+def test_impedances_are_read_from_a_device_that_nobody_simulates(monkeypatch, order, judgement):
+    source = _Checked()
+    source.order = order
+
+    def ask(text):
+        ohms = float(re.search(r"([0-9.e+]+) ohm", text).group(1))
+        only = re.search(r"on channel (\d+) only", text)
+        driven = (True, True) if only is None else (only.group(1) == "1", only.group(1) == "2")
+        source.now = tuple(ohms if on else 100.0 for on in driven)
+        return True
+
+    monkeypatch.setattr("bcikit.validation.run.open_source", lambda address: contextlib.nullcontext(source))
+    profile = replace(Profile.load("research"), durations={"impedance": 0.5})
+    report = validate("amp", profile=profile, tests=("V-IMP", "V-IMAP"), ask=ask)
+    assert report.outcome("V-IMAP").judgement is judgement
+    assert report.outcome("V-IMP").judgement is Judgement.PASS
+    assert report.value("V-IMP", "impedance_error").value == pytest.approx(0.0, abs=0.1)
+
+
+@pytest.mark.slow
+def test_the_impedances_of_a_brainflow_board_are_measured():
+    profile = replace(Profile.load("research"), durations={"impedance": 1.0})
+    report = validate("brainflow:synthetic", profile=profile, tests=("V-IMP",), ask=lambda _text: True)
+    # BrainFlow's synthetic board makes its readings up, so they fail; but they are read.
+    assert report.outcome("V-IMP").judgement is Judgement.FAIL
+    assert "impedance_error" in {m.quantity for m in report.outcome("V-IMP").measurements}
 
 
 def test_a_simulated_person_shows_alpha():

@@ -1,8 +1,10 @@
 """Limits and uncertainty: what is judged how, and how it is written."""
 
 import math
+from dataclasses import replace
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from bcikit.signal import ArgumentError, ConfigError
@@ -97,3 +99,31 @@ def test_what_a_run_leaves_behind(tmp_path):
     assert "data:image/png;base64," in html
     assert "V-GAIN" in html
     assert "http" not in html.replace("http-equiv", "")
+
+
+def test_the_budget_of_each_value_names_what_makes_up_its_uncertainty():
+    tests = (
+        "V-GAIN",
+        "V-THD",
+        "V-CMRR",
+        "V-SKEW",
+        "V-OFFS",
+        "V-SETTLE",
+        "V-IMP",
+        "V-RATE",
+        "V-TRIG",
+        "V-DRIFT",
+        "V-NOISE",
+    )
+    durations = {"noise": 5, "timing": 20, "trigger": 20, "drift": 20, "offset_step_mv": 100, "sine": 2, "offset": 1}
+    profile = replace(Profile.load("research"), durations=durations)
+    report = validate("dut:channels=2&clock_ppm=100&drift_uv_min=30", profile=profile, tests=tests)
+    named = 0
+    for item in (m for outcome in report.outcomes for m in outcome.measurements):
+        budget = item.contributions()
+        if not np.isfinite(item.uncertainty) or item.uncertainty <= 0:
+            continue
+        named += len(budget) > 1
+        total = np.sqrt(sum(u**2 for _, u in budget))
+        assert 2 * total == pytest.approx(item.uncertainty, rel=0.02), (item.quantity, budget, item.uncertainty)
+    assert named >= 10
