@@ -71,8 +71,8 @@ def test_a_calibration_that_has_ended_leaves_nothing_conclusive(tmp_path):
 
 
 def test_an_unknown_key_of_a_bench_file_is_named(tmp_path):
-    (tmp_path / "bench.toml").write_text('oprator = "x"\n[[instrument]]\nname = "a"\ndue = "tomorrow"\n')
-    with pytest.raises(ConfigError, match=r"(?s)oprator.*tomorrow"):
+    (tmp_path / "bench.toml").write_text('operators = "x"\n[[instrument]]\nname = "a"\ndue = "tomorrow"\n')
+    with pytest.raises(ConfigError, match=r"(?s)operators.*tomorrow"):
         BenchFile.load(tmp_path / "bench.toml")
 
 
