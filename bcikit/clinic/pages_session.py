@@ -258,7 +258,7 @@ class SessionPage(RunPage):
         self.strip.refresh(status, age=status.health.get("age"), loss=None)
         why, advice = wording.why(status)
         state, todo = state_text(status.state if self.desk.runner.running else "FINISHED" if self.ended else "")
-        lines = [state] + [part for part in (why if why != state else "", advice or todo) if part]
+        lines = list(dict.fromkeys(part for part in (state, why, advice or todo) if part))
         adjustable = protocols.kind_of(self.visit.protocol) == "rehabilitation"
         propose = wording.proposal(self._still, list(self._sure), status.threshold(), adjustable=adjustable)
         self.state.setText("\n".join([*lines, propose] if propose else lines))

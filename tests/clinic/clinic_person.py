@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QAbstractItemView, QApplication, QWidget
 from bcikit.clinic.start import Clinic
 from bcikit.ui.application import prepare
 
-PATIENCE = 120.0
+PATIENCE = 400.0
 """Seconds until something that should happen counts as missing."""
 IGNORED = ("This plugin does not support propagateSizeHints()",)
 """What the offscreen plugin says of every window."""
