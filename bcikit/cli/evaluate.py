@@ -41,7 +41,11 @@ def register(app: typer.Typer) -> None:
         ] = None,
         split: Annotated[
             list[str] | None,
-            typer.Option("--split", help="shuffled, leave-run-out, cross-session, cross-subject; all if left out."),
+            typer.Option(
+                "--split",
+                help="shuffled, within-session, leave-run-out, cross-session, cross-subject, few-shot-N, "
+                "learning-curve; the usual four, as far as the data allow them, if left out.",
+            ),
         ] = None,
         layout: Annotated[
             str | None,
@@ -66,6 +70,16 @@ def register(app: typer.Typer) -> None:
         transfer: Annotated[
             bool, typer.Option("--transfer", help="Accuracy against own trials, with and without other people.")
         ] = False,
+        pseudo_online: Annotated[
+            bool, typer.Option("--pseudo-online", help="Run the live code over whole recordings, idle time and all.")
+        ] = False,
+        step: Annotated[float, typer.Option("--step", help="Seconds between windows, for --pseudo-online.")] = 0.1,
+        confidence: Annotated[
+            float, typer.Option("--confidence", help="Evidence from which a window acts, for --pseudo-online.")
+        ] = 0.9,
+        dwell: Annotated[
+            float, typer.Option("--dwell", help="Seconds that windows must agree to act, for --pseudo-online.")
+        ] = 0.0,
         card: Annotated[
             Path | None, typer.Option("--card", help="Write a signed card that 'bcikit verify' computes again.")
         ] = None,
@@ -96,6 +110,13 @@ def register(app: typer.Typer) -> None:
             folders=folders,
             options=options_of(unit=unit, sfreq=sfreq, stream=stream, map=map, accept=accept),
         )
+        if pseudo_online:
+            from bcikit.cli.pseudo_online import show_pseudo_online
+            from bcikit.decoding.acting import ActingRule
+
+            rule = ActingRule(confidence=confidence, dwell=dwell)
+            show_pseudo_online(tasks, decoder or [], out, rule=rule, step=step, json=json)
+            return
         if transfer:
             from bcikit.cli.transfer import show_transfer
 
@@ -220,6 +241,7 @@ def show(result: "TaskResult") -> None:
     from rich.table import Table
 
     from bcikit.cli.console import console
+    from bcikit.decoding.evaluation.splits import definition
 
     splits = list(dict.fromkeys(split for found in result.results.values() for split in found))
     people = len(result.task.subjects)
@@ -245,6 +267,8 @@ def show(result: "TaskResult") -> None:
         first = next(iter(result.results.values()))
         table.add_row("chance below", *[f"{first[s].chance_upper:.3f}" if s in first else "-" for s in splits], "")
     console.print(table)
+    for split in splits:
+        console.print(f"  [dim]{split}: {definition(split)}[/]", soft_wrap=True, highlight=False)
     for ref in result.task.references:
         value, met = result.check(ref)
         if value is None:

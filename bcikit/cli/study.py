@@ -67,6 +67,9 @@ def _show(study: "Study") -> None:
             mean = sum(values) / len(values)
             table.add_row(data, pipeline, split, decoder, f"{mean:.3f}", str(len(values)))
     console.print(table)
+    for split, text in study.definitions.items():
+        console.print(f"  [dim]{split}: {text}[/]", soft_wrap=True, highlight=False)
+    console.print(f"  [dim]Each process held at most {study.memory / 1e6:.0f} MB of trials.[/]", highlight=False)
     for where, found in study.comparisons.items():
         for one in found:
             verdict = (

@@ -86,6 +86,7 @@ def summarise(
     n_times: int,
     step: float,
     idle_classes: tuple[str, ...] = (),
+    acts: bool = False,
 ) -> PseudoOnline:
     """Return what decisions about all windows of a recording come to.
 
@@ -107,6 +108,8 @@ def summarise(
         Seconds between windows.
     idle_classes : tuple of str
         Classes that mean rest.
+    acts : bool
+        Labels are actions at a moment: one within a trial answers it, however much of its window the trial fills.
 
     Raises
     ------
@@ -118,7 +121,7 @@ def summarise(
     rows = [(decision, truth) for decision, truth in pairs if truth is not None]
     if not rows:
         raise DataError("The recording is shorter than one window.")
-    return _summary(rows, trials, step, sfreq)
+    return _summary(rows, trials, step, sfreq, answers=decisions if acts else [decision for decision, _ in rows])
 
 
 def _trials(
@@ -150,7 +153,12 @@ def _truth(stop: int, n_times: int, trials: list[tuple[int, int, str]]) -> str |
 
 
 def _summary(
-    rows: list[tuple[Decision, str]], trials: list[tuple[int, int, str]], step: float, sfreq: float
+    rows: list[tuple[Decision, str]],
+    trials: list[tuple[int, int, str]],
+    step: float,
+    sfreq: float,
+    *,
+    answers: Sequence[Decision],
 ) -> PseudoOnline:
     truth = np.array([label for _, label in rows])
     decided = np.array([decision.label or IDLE for decision, _ in rows])
@@ -166,7 +174,7 @@ def _summary(
             continue
         times = [
             (decision.sample + 1 - start) / sfreq
-            for decision, _ in rows
+            for decision in answers
             if decision.label == label and start < decision.sample < last
         ]
         first.append(min(times) if times else None)

@@ -1,11 +1,12 @@
 """A recording run through the live code: the same plan, driver and conductor, with nothing behind the outputs."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from bcikit.acquisition.file import FileSource
 from bcikit.decoding import Model
+from bcikit.decoding.acting import Acting, ActingRule
 from bcikit.decoding.pseudo_online import PseudoOnline, summarise
 from bcikit.paradigms import Paradigm, WindowRequest
 from bcikit.paradigms.settings import ParadigmSettings
@@ -126,6 +127,7 @@ def pseudo_online(
     seconds: float,
     step: float = 0.1,
     idle_classes: tuple[str, ...] = (),
+    rule: ActingRule | None = None,
     chunk_size: int = 32,
 ) -> PseudoOnline:
     """Run a model over a whole recording through the code that runs live.
@@ -147,6 +149,9 @@ def pseudo_online(
         Seconds between windows.
     idle_classes : tuple of str
         Classes that mean rest.
+    rule : ActingRule or None
+        Evidence and dwell after which something acts: only those windows have a label then. None takes each window's
+        own decision.
     chunk_size : int
         Samples a chunk; it changes nothing.
 
@@ -158,7 +163,7 @@ def pseudo_online(
     check_range("seconds", seconds, low=0.0, low_open=True, unit="s")
     check_int("chunk_size", chunk_size, low=1)
     pipeline = Pipeline.from_config([dict(one) for one in model.sheet.filters])
-    sliding = Sliding(ParadigmSettings(), model=model, step=step)
+    sliding = Sliding(ParadigmSettings(), model=model, step=step, rule=rule, idle_classes=idle_classes)
     course = run_recording(recording, paradigm=sliding, decoder=model, pipeline=pipeline, chunk=chunk_size)
     filtered = sliding.info
     assert filtered is not None
@@ -172,6 +177,7 @@ def pseudo_online(
         n_times=round(model.sheet.n_times * ratio),
         step=max(1, round(step * filtered.sfreq)) / filtered.sfreq,
         idle_classes=idle_classes,
+        acts=rule is not None,
     )
 
 
@@ -186,15 +192,30 @@ class Sliding(Paradigm):
         Says how long a window is.
     step : float
         Seconds between windows.
+    rule : ActingRule or None
+        After which evidence and dwell a window's label counts; None lets every window's count.
+    idle_classes : tuple of str
+        Classes that mean rest.
     """
 
     kind: ClassVar[str] = "sliding"
     Settings: ClassVar[type[ParadigmSettings]] = ParadigmSettings
 
-    def __init__(self, settings: ParadigmSettings, *, model: Model, step: float) -> None:
+    def __init__(
+        self,
+        settings: ParadigmSettings,
+        *,
+        model: Model,
+        step: float,
+        rule: ActingRule | None = None,
+        idle_classes: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(settings)
         self._model = model
         self._step = step
+        idle = next((name for name in self.classes if name in idle_classes), None)
+        window = model.sheet.n_times / model.sheet.sfreq
+        self._acting = rule and Acting(self.classes, rule=rule, idle=idle, window=window, step=step)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -210,6 +231,13 @@ class Sliding(Paradigm):
         """Ask for the first window."""
         self._anchor = (sample, time)
         self._ask(WindowRequest(sample + self._model.sheet.n_times, self._model.sheet.n_times, kind="monitor"))
+
+    def interpret(self, decision: Decision, request: WindowRequest) -> Decision:  # noqa: ARG002
+        """Leave a label only in the window in which something acts."""
+        if self._acting is None:
+            return decision
+        label = self._acting.add(decision)
+        return replace(decision, label=label, reason=None if label is not None else decision.reason or "waiting")
 
     def on_decision(
         self,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bcikit.decoding.evaluation.study import COLUMNS, read_study, run_study
-from bcikit.signal import ConfigError
+from bcikit.signal import ConfigError, DataError
 
 
 def folder(root: Path) -> Path:
@@ -104,22 +104,40 @@ def test_a_study_of_other_seeds_shares_what_is_the_same(study, whole, tmp_path):
     assert len(list((whole / "scores").iterdir())) == n + 7 + 4
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
-def test_killed_at_a_random_moment_it_resumes_to_the_same_table(study, whole, tmp_path, seed):
-    command = [sys.executable, "-m", "bcikit", "evaluate", str(study), "--out", str(tmp_path / "out")]
+def killed(study: Path, out: Path, *, times: int, seed: int, whole: Path) -> None:
+    """Kill a study at random moments, at least once with some of its scores there, and let it finish."""
+    command = [sys.executable, "-m", "bcikit", "evaluate", str(study), "--out", str(out)]
     rng = np.random.default_rng(seed)
-    for _ in range(3):
+    n_all = len(list((whole / "scores").glob("*.json")))
+    for number in range(times):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            process.wait(timeout=float(rng.uniform(2.0, 12.0)))
-        except subprocess.TimeoutExpired:
+        # How far it gets is drawn, not how long it takes: machines differ.
+        goal = len(list(out.glob("scores/*.json"))) + int(rng.integers(0, max(n_all // times, 2)))
+        deadline = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < deadline:
+            if len(list(out.glob("scores/*.json"))) >= goal and (number or (out / "trials").is_dir()):
+                time.sleep(float(rng.uniform(0.0, 0.3)))
+                break
+            time.sleep(0.02)
+        if process.poll() is None:
             os.kill(process.pid, signal.SIGKILL)
-            process.wait(timeout=30)
+        process.wait(timeout=60)
     done = subprocess.run(command, capture_output=True, timeout=300, text=True)
     assert done.returncode == 0, done.stderr
-    run_study(study, whole)
-    assert table(tmp_path / "out") == table(whole)
+    assert table(out) == table(whole)
+
+
+def test_killed_twice_it_resumes_to_the_same_table(study, tmp_path, tmp_path_factory):
+    small = study.parent / "small.toml"
+    small.write_text(STUDY.replace('["leave-run-out", "cross-subject", "shuffled"]', '["leave-run-out"]'))
+    whole = tmp_path_factory.mktemp("small")
+    run_study(small, whole)
+    killed(small, tmp_path / "out", times=2, seed=0, whole=whole)
+
+
+@pytest.mark.soak
+def test_killed_ten_times_it_resumes_to_the_same_table(study, whole, tmp_path):
+    killed(study, tmp_path / "out", times=10, seed=1, whole=whole)
 
 
 @pytest.mark.slow
@@ -145,6 +163,62 @@ def test_two_workers_one_of_them_killed_and_the_table_is_the_same(study, whole, 
         killer.join(timeout=60)
     run_study(study, whole)
     assert table(tmp_path / "out") == table(whole)
+
+
+@pytest.fixture(scope="module")
+def two_sets(study) -> str:
+    """Return a study of two data sets, people 1 and 2 in one, 3 in the other."""
+    root = study.parent
+    for name, people in (("first", ("01", "02")), ("second", ("03",))):
+        (root / name).mkdir()
+        for person in people:
+            (root / name / f"sub-{person}").symlink_to(root / "data" / f"sub-{person}")
+    one = 'paradigm = "motor-imagery"\nevents = { T1 = "left", T2 = "right" }\nwindow = [0.0, 1.5]\n'
+    return (
+        'decoders = ["csp-lda"]\nsplits = SPLITS\n[[data]]\npath = "first"\n'
+        + one
+        + '[[data]]\npath = "second"\n'
+        + one
+    )
+
+
+def test_across_data_sets_and_with_few_trials(study, two_sets, tmp_path):
+    path = study.parent / "across.toml"
+    path.write_text(two_sets.replace("SPLITS", '["cross-data-set", "few-shot", "learning-curve", "within-session"]'))
+    done = run_study(path, tmp_path)
+    found = {(row["data"], row["split"], row["subject"]): row["accuracy"] for row in done.rows}
+    assert {key[1] for key in found} == {
+        "cross-data-set", "few-shot-5", "few-shot-10", "within-session"
+    }  # fmt: skip
+    assert {key[2] for key in found if key[1] == "cross-data-set"} == {"01", "02", "03"}
+    assert all(value > 0.6 for key, value in found.items() if key[1] == "cross-data-set")
+    assert "other data sets" in done.definitions["cross-data-set"]
+    assert done.memory > 0
+
+
+def test_data_sets_that_do_not_fit_are_refused_by_name(study, two_sets, tmp_path):
+    path = study.parent / "misfit.toml"
+    text = two_sets.replace("SPLITS", '["cross-data-set"]')
+    path.write_text(text[::-1].replace('"thgir"', '"tfel-reh"', 1)[::-1])
+    with pytest.raises(DataError, match=r"first has the classes left, right, second has her-left, left"):
+        run_study(path, tmp_path)
+    alone = study.parent / "alone.toml"
+    alone.write_text(text.partition('[[data]]\npath = "second"')[0])
+    with pytest.raises(DataError, match="only data set"):
+        run_study(alone, tmp_path)
+
+
+def test_decoders_with_parameters_of_their_own_are_told_apart(study, tmp_path):
+    path = study.parent / "params.toml"
+    more = "".join(
+        f'[[decoder]]\nname = "csp {n}"\ndecoder = "csp-lda"\nparams = {{ n_filters = {n} }}\n' for n in (1, 4)
+    )
+    path.write_text(
+        STUDY.replace('decoders = ["csp-lda", "mdm"]\n', "").replace(', "cross-subject", "shuffled"', "") + more
+    )
+    done = run_study(path, tmp_path)
+    assert {row["decoder"] for row in done.rows} == {"csp 1", "csp 4"}
+    assert len({row["key"] for row in done.rows}) == len(done.rows)
 
 
 def test_a_wrong_study_lists_its_problems(tmp_path):

@@ -1,0 +1,81 @@
+"""From probabilities of windows to what acts: evidence adds up, and what it says must hold for a while."""
+
+from dataclasses import dataclass
+
+from bcikit.decoding.evidence import Accumulator, Stopping, SwitchEvidence, Switching
+from bcikit.signal import Decision, check_range
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActingRule:
+    """When windows that follow each other become an action.
+
+    Attributes
+    ----------
+    confidence : float
+        Posterior probability from which evidence is enough: of a hidden Markov model where the decoder has a class for
+        wanting nothing (`SwitchEvidence`), of windows added up where it has none (`Accumulator`).
+    dwell : float
+        Seconds for which every further window must go on naming the same class before it acts.
+    """
+
+    confidence: float = 0.9
+    dwell: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_range("confidence", self.confidence, low=0.5, high=1.0, high_open=True)
+        check_range("dwell", self.dwell, low=0.0, unit="s")
+
+
+class Acting:
+    """Follows the decisions about windows and says in which one something acts.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        Of the decoder, in its order.
+    rule : ActingRule
+        The rule.
+    idle : str or None
+        The class of wanting nothing.
+    window, step : float
+        Length of a window and time between two, in seconds.
+    """
+
+    def __init__(
+        self, classes: tuple[str, ...], *, rule: ActingRule, idle: str | None, window: float, step: float
+    ) -> None:
+        self._classes = classes
+        self._rule = rule
+        self._window, self._step = window, step
+        self._switch = (
+            SwitchEvidence(classes, idle=idle, rule=Switching(confidence=rule.confidence)) if idle is not None else None
+        )
+        self._sum = Accumulator(classes, stopping=Stopping(confidence=rule.confidence))
+        self._waiting: str | None = None
+        self._held = 0.0
+
+    def add(self, decision: Decision) -> str | None:
+        """Take the decision about the next window; return what acts now, or None."""
+        found = dict(zip(decision.classes, decision.probabilities, strict=False))
+        ordered = [found[name] for name in self._classes] if found.keys() >= set(self._classes) else []
+        if self._waiting is not None:
+            if ordered and self._classes[max(range(len(ordered)), key=ordered.__getitem__)] == self._waiting:
+                self._held += self._step
+            else:
+                self._waiting = None
+        enough = self._evidence(ordered)
+        if enough is not None and self._waiting is None:
+            self._waiting, self._held = enough, 0.0
+        if self._waiting is not None and self._held >= self._rule.dwell - 1e-9:
+            label, self._waiting = self._waiting, None
+            return label
+        return None
+
+    def _evidence(self, ordered: list[float]) -> str | None:
+        if self._switch is not None:
+            return self._switch.add(ordered, seconds=self._step)
+        found = self._sum.add(ordered, seconds=self._window, new_seconds=min(self._step, self._window))
+        if found.done:
+            self._sum.reset()
+        return found.label

@@ -1,0 +1,182 @@
+"""`bcikit evaluate --pseudo-online`: people's recordings decided as if live, idle time and all."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bcikit.decoding import Model, epochs
+from bcikit.decoding.acting import ActingRule
+from bcikit.decoding.chance import accuracy_interval
+from bcikit.decoding.evaluation.task import Run, Task
+from bcikit.decoding.pseudo_online import PseudoOnline
+from bcikit.decoding.registry import make_decoder
+from bcikit.processing import Pipeline
+from bcikit.session.offline import pseudo_online
+from bcikit.signal import BciError, DataError, Recording, label_of
+
+IDLE_NAMES = ("rest", "idle", "none", "nothing")
+"""Classes of these names mean that nothing is wanted."""
+
+DEFINITION = (
+    "each run is decided by the code that runs live, window by window from its first sample to its last, with a "
+    "decoder trained on the person's other sessions (other runs where there is one session). Sensitivity: share of "
+    "trials in which the right class acted before the trial was over. False activation: anything that acts while "
+    "nothing is asked for; windows that begin before an event and end in its trial count for neither."
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class LiveResult:
+    """One decoder on all people of a task.
+
+    Attributes
+    ----------
+    task, decoder : str
+        What.
+    runs : dict of str to list of PseudoOnline
+        Person to what came of each run.
+    failures : dict of str to str
+        Person to why there is none.
+    seconds : float
+        How long a class is asked for after its event.
+    rule : ActingRule
+        When windows act.
+    step : float
+        Seconds between windows.
+    """
+
+    task: str
+    decoder: str
+    runs: dict[str, list[PseudoOnline]]
+    failures: dict[str, str]
+    seconds: float
+    rule: ActingRule
+    step: float
+
+    def numbers(self, people: Sequence[str] | None = None) -> dict[str, Any]:
+        """Return the numbers over some people, all if left out, with 95 % intervals.
+
+        Sensitivity: Wilson's interval. False activations a minute: the exact Poisson interval (Garwood 1936).
+        """
+        from scipy.stats import chi2
+
+        found = [one for who in (people or self.runs) for one in self.runs[who]]
+        trials = [time for one in found for time in one.first_correct]
+        right = [time for time in trials if time is not None]
+        minutes = sum(one.idle_minutes for one in found)
+        false = sum(one.false_activations for one in found)
+        low = chi2.ppf(0.025, 2 * false) / 2 if false else 0.0
+        rate = (
+            [float(value) / minutes for value in (false, low, chi2.ppf(0.975, 2 * false + 2) / 2)] if minutes else None
+        )
+        return {
+            "n_trials": len(trials),
+            "sensitivity": len(right) / len(trials) if trials else None,
+            "sensitivity_interval": list(accuracy_interval(len(right), len(trials))) if trials else None,
+            "idle_minutes": minutes,
+            "false_activations": false,
+            "false_activations_per_minute": None if rate is None else rate[0],
+            "false_activations_interval": None if rate is None else rate[1:],
+            "seconds_to_act": float(np.mean(right)) if right else None,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything, ready for JSON."""
+        return {
+            "task": self.task, "decoder": self.decoder, "definition": DEFINITION, "seconds": self.seconds,
+            "step": self.step, "confidence": self.rule.confidence, "dwell": self.rule.dwell,
+            "all": self.numbers() if self.runs else None,
+            "people": {who: self.numbers([who]) for who in self.runs}, "failures": dict(self.failures),
+        }  # fmt: skip
+
+
+def evaluate_live(
+    task: Task,
+    decoder: str,
+    *,
+    rule: ActingRule,
+    step: float = 0.1,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> LiveResult:
+    """Decide every run of every person as if live.
+
+    Parameters
+    ----------
+    task : Task
+        Recordings, events, window, filters.
+    decoder : str
+        Name.
+    rule : ActingRule
+        Evidence and dwell.
+    step : float
+        Seconds between windows.
+    seed : int
+        Of the training.
+    progress : callable, optional
+        Called with (runs done, runs).
+
+    Raises
+    ------
+    DataError
+        If a person has one run only: there is nothing to learn from.
+    """
+    single = [who for who in task.subjects if sum(run.subject == who for run in task.runs) < 2]
+    if single:
+        raise DataError(f"{task.name}: --pseudo-online needs two runs of each person; {', '.join(single[:5])} has one.")
+    seconds = 0.0
+    found: dict[str, list[PseudoOnline]] = {}
+    failures: dict[str, str] = {}
+    done = 0
+    for who in task.subjects:
+        runs = [run for run in task.runs if run.subject == who]
+        recordings = [run.read() for run in runs]
+        seconds = max(task.tmax, _asked(recordings, task))
+        filtered = [Pipeline.from_config([dict(one) for one in task.filters]).apply(one) for one in recordings]
+        try:
+            for place, recording in enumerate(recordings):
+                model = _model(task, decoder, filtered, runs, place, seed)
+                one = pseudo_online(
+                    model, recording, events=task.events, seconds=seconds, step=step, rule=rule,
+                    idle_classes=_idle(task),
+                )  # fmt: skip
+                found.setdefault(who, []).append(one)
+                done += 1
+                if progress is not None:
+                    progress(done, len(task.runs))
+        except (BciError, ValueError, np.linalg.LinAlgError) as error:
+            failures[who] = f"{type(error).__name__}: {error}"
+            found.pop(who, None)
+    return LiveResult(
+        task=task.name, decoder=decoder, runs=found, failures=failures, seconds=seconds, rule=rule, step=step
+    )
+
+
+def _idle(task: Task) -> tuple[str, ...]:
+    return tuple(name for name in dict.fromkeys(task.events.values()) if name.lower() in IDLE_NAMES)
+
+
+def _asked(recordings: Sequence[Recording], task: Task) -> float:
+    """Return the median duration of the events of classes, in seconds; 0 where they have none."""
+    lengths = [event.duration for one in recordings for event in one.events if label_of(event, task.events) is not None]
+    return float(np.median(lengths)) if lengths else 0.0
+
+
+def _model(
+    task: Task, decoder: str, filtered: Sequence[Recording], runs: Sequence[Run], place: int, seed: int
+) -> Model:
+    """Return a model of the other sessions of a person, of the other runs where there is one session."""
+    sessions = {run.session for run in runs}
+    others = [
+        one
+        for one, run in zip(filtered, runs, strict=True)
+        if (run.session != runs[place].session if len(sessions) > 1 else run is not runs[place])
+    ]
+    trials = epochs(
+        others, events=task.events, tmin=task.tmin, tmax=task.tmax, channels=task.channels, max_bad=task.max_bad
+    )
+    made = make_decoder(decoder, sfreq=trials.sfreq, **task.decoder_params(decoder))
+    idle = next(iter(_idle(task)), None)
+    return Model.fit(made, trials, filters=task.filters, idle=idle, seed=seed).attach(filtered[place].info)
