@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -172,7 +173,7 @@ def two_sets(study) -> str:
     for name, people in (("first", ("01", "02")), ("second", ("03",))):
         (root / name).mkdir()
         for person in people:
-            (root / name / f"sub-{person}").symlink_to(root / "data" / f"sub-{person}")
+            shutil.copytree(root / "data" / f"sub-{person}", root / name / f"sub-{person}")
     one = 'paradigm = "motor-imagery"\nevents = { T1 = "left", T2 = "right" }\nwindow = [0.0, 1.5]\n'
     return (
         'decoders = ["csp-lda"]\nsplits = SPLITS\n[[data]]\npath = "first"\n'
