@@ -27,6 +27,7 @@ def show_transfer(tasks: "Sequence[Task]", wanted: Sequence[str], out: Path | No
     from bcikit.decoding.evaluation.plots import transfer_plot
     from bcikit.decoding.evaluation.task import load_task
     from bcikit.decoding.evaluation.transfer import transfer_curve
+    from bcikit.reporting import data_url
 
     console.quiet = json
     found = []
@@ -49,7 +50,7 @@ def show_transfer(tasks: "Sequence[Task]", wanted: Sequence[str], out: Path | No
             raise ArgumentError(f"--out {out} cannot be made: {error.strerror}.") from None
         (out / "transfer.json").write_text(json_module.dumps(values, indent=1), encoding="utf-8")
         pictures = "".join(
-            f"<h2>{title}: {name}</h2><img alt='accuracy against own trials' src='{transfer_plot(curve)}'>"
+            f"<h2>{title}: {name}</h2><img alt='accuracy against own trials' src='{data_url(transfer_plot(curve))}'>"
             for title, name, curve in found
         )
         head = "<!doctype html><html lang='en'><meta charset='utf-8'><title>Transfer</title>"

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from bcikit.decoding.encoder import EncoderDecoder
     from bcikit.decoding.erp import ErpLda, ErpStack, ErpTangent
     from bcikit.decoding.estimator import Decoder
+    from bcikit.decoding.evaluation.pictures import (
+        plot_critical_difference,
+        plot_erd,
+        plot_erp,
+        plot_slopes,
+        plot_snr,
+    )
     from bcikit.decoding.evidence import Accumulator, Evidence, Stopping
     from bcikit.decoding.external import ModuleDecoder, OnnxDecoder
     from bcikit.decoding.fbcsp import FbCsp
@@ -30,6 +37,11 @@ if TYPE_CHECKING:
     from bcikit.decoding.trials import Epochs, epochs, join
 
 _WHERE = {
+    "plot_critical_difference": "evaluation.pictures",
+    "plot_erd": "evaluation.pictures",
+    "plot_erp": "evaluation.pictures",
+    "plot_slopes": "evaluation.pictures",
+    "plot_snr": "evaluation.pictures",
     "EncoderDecoder": "encoder",
     "AutoDecoder": "auto",
     "Accumulator": "evidence",
@@ -125,6 +137,11 @@ __all__ = [
     "join",
     "make_decoder",
     "make_folds",
+    "plot_critical_difference",
+    "plot_erd",
+    "plot_erp",
+    "plot_slopes",
+    "plot_snr",
 ]
 
 __getattr__, __dir__ = face(__name__, _WHERE)

@@ -4,12 +4,13 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bcikit.decoding.evaluation import plots
 from bcikit.decoding.evaluation.patterns import patterns
+from bcikit.decoding.evaluation.pictures import plot_critical_difference, plot_erp, plot_slopes, plot_snr
 from bcikit.decoding.evaluation.run import TaskResult
 from bcikit.decoding.evaluation.splits import definition
 from bcikit.decoding.evaluation.task import SubjectTrials
@@ -17,8 +18,12 @@ from bcikit.decoding.learning import enough_trials, learning_curve
 from bcikit.decoding.metrics import confusion, ece, reliability
 from bcikit.decoding.registry import make_decoder
 from bcikit.decoding.sheet import now_utc, package_versions
-from bcikit.reporting import render
+from bcikit.decoding.trials import Epochs
+from bcikit.reporting import data_url, render
 from bcikit.signal import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,23 +99,27 @@ def _pictures(result: TaskResult, data: Sequence[SubjectTrials]) -> list[tuple[s
     split = next((name for name in order if name in result.results[shown]), next(iter(result.results[shown])))
     scores = result.results[shown][split].scores
     classes = scores[0].classes
-    pictures = [("Decoders and splits", plots.overview(result), "Dots are people; the dotted line is chance.")]
+    pictures = [
+        ("Decoders and splits", data_url(plots.overview(result)), "Dots are people; the dotted line is chance.")
+    ]
     counts = sum(confusion(s.y_true, s.y_pred, classes) for s in scores)
-    pictures.append((f"Confusion: {shown}", plots.confusion_plot(np.asarray(counts), classes), split))
+    pictures.append((f"Confusion: {shown}", data_url(plots.confusion_plot(np.asarray(counts), classes)), split))
     index = np.concatenate([s.y_index for s in scores])
     probabilities = np.concatenate([s.probabilities for s in scores])
     pictures.append(
         (
             f"Reliability: {shown}",
-            plots.reliability_plot(reliability(index, probabilities), ece(index, probabilities)),
+            data_url(plots.reliability_plot(reliability(index, probabilities), ece(index, probabilities))),
             "Points on the line: the probability means what it says. Larger points hold more trials.",
         )
     )
     pictures += _learning(result, data, shown)
     values, unit = patterns(result.task, data[0].trials)
-    drawn = plots.maps(values, data[0].trials, unit=unit)
-    if drawn is not None:
+    if values:
+        drawn = data_url(plots.maps(values, data[0].trials, unit=unit))
         pictures.append((f"Patterns: person {data[0].subject}", drawn, "Where the signal comes from."))
+    pictures += _comparison(result, split)
+    pictures.append((f"Signals: person {data[0].subject}", data_url(_signals(result, data[0].trials)), "One person."))
     return pictures
 
 
@@ -128,4 +137,23 @@ def _learning(result: TaskResult, data: Sequence[SubjectTrials], shown: str) -> 
     enough = [enough_trials(curve) for curve in curves]
     chance = 1.0 / len(data[0].trials.classes)
     text = f"Within 2 points of the best with {int(np.median(enough))} trials a class (median over people)."
-    return [(f"Learning curve: {shown}", plots.learning_plot(curves, chance), text)]
+    return [(f"Learning curve: {shown}", data_url(plots.learning_plot(curves, chance)), text)]
+
+
+def _comparison(result: TaskResult, split: str) -> list[tuple[str, str, str]]:
+    """Return slopes and ranks of several decoders on several people."""
+    values = {name: found[split].values for name, found in result.results.items() if split in found}
+    if len(values) < 2 or len(set.intersection(*(set(one) for one in values.values()))) < 2:
+        return []
+    slopes = data_url(plot_slopes(values, metric=result.task.metric))
+    ranks = data_url(plot_critical_difference(values))
+    return [
+        ("From decoder to decoder", slopes, f"{split}: a line a person."),
+        ("Ranks", ranks, f"{split}: a bar joins decoders that do not differ (Nemenyi, 5 %)."),
+    ]
+
+
+def _signals(result: TaskResult, trials: Epochs) -> "Figure":
+    """Return what the paradigm lives on: the spectrum of a flicker, else the mean response."""
+    frequencies = result.task.params.get("frequencies")
+    return plot_snr(trials, frequencies) if frequencies else plot_erp(trials)

@@ -1,7 +1,7 @@
-"""Pictures of an evaluation, as PNG inside the page."""
+"""Pictures of an evaluation, as matplotlib figures."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 from bcikit.decoding.evaluation.run import TaskResult
 from bcikit.decoding.evaluation.transfer import TransferCurve
 from bcikit.decoding.trials import Epochs
-from bcikit.reporting import COLOURS, data_url, figure
+from bcikit.reporting import COLOURS, figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Array = NDArray[np.float64]
 
 
-def overview(result: TaskResult) -> str:
+def overview(result: TaskResult) -> "Figure":
     """Return bars of every decoder under every split, with what others reached as lines."""
     decoders = list(result.results)
     splits = list(dict.fromkeys(split for found in result.results.values() for split in found))
@@ -33,10 +36,10 @@ def overview(result: TaskResult) -> str:
     axis.set_xticks(range(len(decoders)), decoders, rotation=20 if len(decoders) > 3 else 0)
     axis.set(ylim=(0, 1.02), ylabel="AUC" if result.task.metric == "auc" else "accuracy")
     axis.legend(loc="lower right", fontsize=8)
-    return data_url(made)
+    return made
 
 
-def confusion_plot(counts: Array, classes: Sequence[str]) -> str:
+def confusion_plot(counts: Array, classes: Sequence[str]) -> "Figure":
     """Return a confusion matrix, shares of each row as colour."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     made, (axis,) = figure(1.8 + 0.8 * len(classes), 1.4 + 0.6 * len(classes))
@@ -48,10 +51,10 @@ def confusion_plot(counts: Array, classes: Sequence[str]) -> str:
     axis.set_yticks(range(len(classes)), classes)
     axis.set(xlabel="decided", ylabel="true")
     axis.spines[:].set_visible(False)
-    return data_url(made)
+    return made
 
 
-def reliability_plot(rows: Sequence[dict[str, Any]], error: float) -> str:
+def reliability_plot(rows: Sequence[dict[str, Any]], error: float) -> "Figure":
     """Return how often decisions were right against how sure they were."""
     made, (axis,) = figure(3.6, 3.3)
     axis.plot([0, 1], [0, 1], color="#888", linestyle=":", linewidth=1)
@@ -61,10 +64,10 @@ def reliability_plot(rows: Sequence[dict[str, Any]], error: float) -> str:
     axis.scatter(x, y, s=sizes, color=COLOURS[0])
     axis.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="probability said", ylabel="share that was right")
     axis.set_title(f"expected calibration error {error:.3f}", fontsize=9)
-    return data_url(made)
+    return made
 
 
-def learning_plot(curves: Sequence[Sequence[dict[str, float]]], chance: float) -> str:
+def learning_plot(curves: Sequence[Sequence[dict[str, float]]], chance: float) -> "Figure":
     """Return learning curves, one a person, and their mean where they share sizes."""
     made, (axis,) = figure(4.2, 3.3)
     for curve in curves:
@@ -74,10 +77,10 @@ def learning_plot(curves: Sequence[Sequence[dict[str, float]]], chance: float) -
     axis.plot(sizes, means, "o-", color=COLOURS[0], linewidth=2)
     axis.axhline(chance, color="#888", linestyle=":", linewidth=1)
     axis.set(ylim=(0, 1.02), xlabel="training trials a class", ylabel="held-out accuracy")
-    return data_url(made)
+    return made
 
 
-def transfer_plot(curve: TransferCurve) -> str:
+def transfer_plot(curve: TransferCurve) -> "Figure":
     """Return accuracy against own labelled trials, a line a way with its confidence band over people."""
     made, (axis,) = figure(5.2, 3.6)
     sizes = np.array(curve.sizes, dtype=float)
@@ -91,17 +94,15 @@ def transfer_plot(curve: TransferCurve) -> str:
         axis.plot(sizes[known], rows[:, 0], "o-", color=colour, linewidth=1.5, markersize=3, label=way)
     axis.set(ylim=(0, 1.02), xlabel="own labelled trials a class", ylabel=curve.metric)
     axis.legend(fontsize=7, frameon=False, loc="lower right")
-    return data_url(made)
+    return made
 
 
-def maps(values: dict[str, Array], trials: Epochs, *, unit: str) -> str | None:
+def maps(values: dict[str, Array], trials: Epochs, *, unit: str) -> "Figure":
     """Return topographic maps of named values a channel, or bars where fewer than eight positions are known."""
     positions = np.full((len(trials.ch_names), 3), np.nan)
     if trials.positions is not None:
         positions = np.asarray(trials.positions, dtype=np.float64)
     known = np.isfinite(positions).all(axis=1)
-    if not values:
-        return None
     made, axes = figure(2.3 * len(values) + 0.8, 2.7, columns=len(values))
     limit = max(float(np.abs(v).max()) for v in values.values()) or 1.0
     if known.sum() >= 8:
@@ -117,11 +118,11 @@ def maps(values: dict[str, Array], trials: Epochs, *, unit: str) -> str | None:
             )
             axis.set_title(name, fontsize=9)
         made.colorbar(image, ax=axes, shrink=0.7, label=unit)
-        return data_url(made)
+        return made
     for axis, (name, value) in zip(axes, values.items(), strict=True):
         axis.bar(range(len(value)), value, color=COLOURS[0])
         axis.set_xticks(range(len(value)), trials.ch_names, fontsize=7, rotation=30)
         axis.set_ylim(min(0.0, -limit * (min(float(v.min()) for v in values.values()) < 0)), limit)
         axis.set_title(name, fontsize=9)
     axes[0].set_ylabel(unit)
-    return data_url(made)
+    return made
