@@ -215,7 +215,9 @@ class Sliding(Paradigm):
         self._step = step
         idle = next((name for name in self.classes if name in idle_classes), None)
         window = model.sheet.n_times / model.sheet.sfreq
-        self._acting = rule and Acting(self.classes, rule=rule, idle=idle, window=window, step=step)
+        self._acting: Acting | None = None
+        if rule is not None:
+            self._acting = Acting(self.classes, rule=rule, idle=idle, window=window, step=step)
 
     @property
     def classes(self) -> tuple[str, ...]:
