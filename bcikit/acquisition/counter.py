@@ -11,6 +11,9 @@ REORDER_LIMIT = 64
 """A counter that goes back by at most this many packets, without time having passed, is a packet out of order."""
 
 
+LARGEST_COUNT = 2.0**53
+"""Beyond it, floating-point numbers do not count any more."""
+
 _FIT = 1.5
 """Samples to which the times must fit whole laps of a counter that goes on as if nothing had happened."""
 
@@ -121,6 +124,8 @@ class PacketCounter:
             Where the counter cannot tell alone, take the times as they are; False stops there (`Count.doubt`).
         """
         n = packets.shape[0]
+        if n and not float(np.abs(packets).max()) < LARGEST_COUNT:
+            packets = self._filled(packets)
         if self._last is None and n:
             self._last = float(packets[0]) - self.step
             self._last_time = float(times[0]) - 1.0 / self.sfreq
@@ -140,6 +145,16 @@ class PacketCounter:
                     self._last, self._last_time = float(packets[-1]), float(times[-1])
                     return Count(lost=np.zeros(n, dtype=np.int64))
         return self._walk(packets, times, guess=guess)
+
+    def _filled(self, packets: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a block in which a count that is no number is the one that was due."""
+        packets = packets.copy()
+        before = 0.0 if self._last is None else self._last
+        for row, value in enumerate(packets.tolist()):
+            if not abs(value) < LARGEST_COUNT:
+                packets[row] = (before + self.step) % self.modulus
+            before = float(packets[row])
+        return packets
 
     @property
     def _doubtful(self) -> float:

@@ -44,12 +44,12 @@ def with_sidecars(recording: Recording, path: Path) -> Recording:
     sidecar = _merged(path)
     line = sidecar.get("PowerLineFrequency")
     info = recording.info
-    if info.line_freq is None and isinstance(line, int | float) and line > 0:
+    if info.line_freq is None and isinstance(line, int | float) and 0 < line < 1e6:
         info = info.replace(line_freq=float(line))
     if not info.reference and isinstance(sidecar.get("EEGReference"), str) and sidecar["EEGReference"] not in _NONE:
         info = info.replace(reference=sidecar["EEGReference"])
     stated = sidecar.get("SamplingFrequency")
-    if isinstance(stated, int | float) and stated > 0 and abs(stated / info.sfreq - 1.0) > 0.001:
+    if isinstance(stated, int | float) and 0 < stated < 1e9 and abs(stated / info.sfreq - 1.0) > 0.001:
         text = f"the sidecar says {stated:g} Hz, the file {info.sfreq:g} Hz"
         notes.append(Note(code="rate", text=text, doubt=True))
     recording = replace(recording, info=info)

@@ -68,7 +68,12 @@ def _times(value: Any) -> list[float] | None:
 
 
 def _data(value: Any) -> dict[str, Any] | None:
-    return value if isinstance(value, dict) and len(json.dumps(value)) <= LARGEST_DATA else None
+    try:
+        size = len(json.dumps(value, allow_nan=False))
+    except (ValueError, RecursionError):
+        # A number that is none, or objects without end.
+        return None
+    return value if isinstance(value, dict) and size <= LARGEST_DATA else None
 
 
 def _flag(value: Any) -> bool | None:

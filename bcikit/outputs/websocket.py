@@ -18,7 +18,7 @@ from bcikit.outputs.displays import correction_of
 from bcikit.outputs.door import Door, is_loopback, own_names
 from bcikit.outputs.envelope import Sealer, encode
 from bcikit.outputs.pages import file_answer, film_answer, page, qr_picture, qr_terminal, redirect
-from bcikit.outputs.reports import checked_report
+from bcikit.outputs.reports import LARGEST_NUMBER, checked_report
 from bcikit.safety.levels import Reading, Severity
 from bcikit.signal import (
     Address,
@@ -357,7 +357,7 @@ class WebSocketOutput(Output):
         if kind == "stop":
             self._pressed(str(message.get("client", "")), now)
             return None
-        if kind == "clock" and isinstance(message.get("t"), int | float):
+        if kind == "clock" and isinstance(message.get("t"), int | float) and abs(message["t"]) < LARGEST_NUMBER:
             return self._seal(lambda: self._sealer.clock(float(message["t"]), now))
         report = checked_report(message)
         if report is not None:

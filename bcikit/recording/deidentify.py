@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.recording.session import Session
-from bcikit.recording.vocabulary import EVENT_WORDS, FEATURE_WORDS, OWN_WORDS, holds_number, is_channel, is_plain
+from bcikit.recording.vocabulary import (
+    EVENT_WORDS,
+    FEATURE_WORDS,
+    OWN_WORDS,
+    holds_number,
+    is_channel,
+    is_plain,
+    words_of,
+)
 from bcikit.signal import Event, RecordingError, StreamInfo, check_choice
 
 KEEP = ("all", "channels", "device", "texts")
@@ -29,6 +37,11 @@ _RULE = re.compile(r"[A-Z]{1,2}-[A-Z]{2,6}")
 
 _UNIT = re.compile(r"[A-Za-zµμ%°/²1]{0,8}|log10\(\w{1,4}\)")
 """What units look like; anything longer is a text."""
+
+_FILE_WORDS = frozenset(
+    ("bdf", "bids", "csv", "dat", "edf", "eeg", "fif", "gz", "json", "lsl", "mat", "npz", "set", "toml", "tsv", "txt")
+)
+"""Words in the names of files and addresses that an export may have, too."""
 
 _SHORTEST = 5
 """Strings of fewer bytes turn up in binary data by chance; a Chinese name of two letters has six."""
@@ -186,7 +199,7 @@ def identifiers_of(session: Session) -> tuple[str, ...]:
             piece
             for piece in pieces
             if len(piece.encode(errors="replace")) >= _SHORTEST
-            and piece.lower() not in OWN_WORDS
+            and not all(word in OWN_WORDS or word in _FILE_WORDS for word in words_of(piece.lower()))
             and not is_plain(piece)
             and not is_channel(piece)
         )

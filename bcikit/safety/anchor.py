@@ -101,6 +101,7 @@ class Anchors:
         """
         text = "\0".join(parts).encode("utf-8", "replace")
         try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             key = self._secret(make=True)
         except OSError:
             key = secrets.token_bytes(32)

@@ -263,7 +263,7 @@ def _record_problem(line: bytes, expected: int, previous: str, key: bytes | None
         return f"record {expected}: the line is not a whole record (changed or cut)", ""
     if sequence != expected and record.get("prev_hash") != previous:
         return f"record {expected} is missing: the next one is {sequence}", ""
-    if not hmac.compare_digest(_digest(previous, record, key).encode(), claimed.encode()):
+    if not hmac.compare_digest(_digest(previous, record, key).encode(), claimed.encode(errors="replace")):
         return f"record {expected}: its content does not match its hash (changed)", ""
     if _canonical({**record, "hash": claimed}) != line.rstrip(b"\n"):
         return f"record {expected}: the line is not written as it was (changed)", ""
