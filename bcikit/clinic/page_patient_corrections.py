@@ -1,6 +1,6 @@
 """What is corrected of a person's entry: a mistyped code, two entries of one, and the consent that is withdrawn."""
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSettings, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QWidget
 
 from bcikit.clinic.base import Desk, card
@@ -11,6 +11,7 @@ from bcikit.recording.corrections import join_subjects, rename_subject
 from bcikit.signal import BciError
 from bcikit.ui.inputs import button
 from bcikit.ui.words import tr
+from bcikit.viewer.choose import recent
 
 
 class CorrectionCard(QWidget):
@@ -112,4 +113,6 @@ class CorrectionCard(QWidget):
         if text != code:
             raise BciError(tr("That is not the code. Nothing was erased."))
         count = withdraw(catalogue, self._desk.data, code)
+        # The viewer's list of what was opened last names folders of this person, too.
+        recent(QSettings("bcikit", "viewer"))
         return "", tr("{code} is erased: {count} folders and files are gone.").format(code=code, count=count)

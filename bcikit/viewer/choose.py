@@ -40,10 +40,17 @@ def reachable() -> list[Row]:
 
 
 def recent(settings: QSettings) -> list[str]:
-    """Return the addresses that were opened last, the newest first; files that are gone are left out."""
+    """Return the addresses that were opened last, the newest first.
+
+    Files that are gone are forgotten for good: the name of a folder may be the code of a person who was erased.
+    """
     value = settings.value("recent")
     texts = [str(text) for text in value] if isinstance(value, list | tuple) else [str(value)] if value else []
-    return [text for text in texts if not _path_of(text) or Path(_path_of(text)).exists()]
+    there = [text for text in texts if not _path_of(text) or Path(_path_of(text)).exists()]
+    if there != texts:
+        settings.setValue("recent", there)
+        settings.sync()
+    return there
 
 
 def remember(settings: QSettings, address: str) -> None:

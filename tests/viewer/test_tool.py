@@ -92,6 +92,9 @@ def test_the_start_page_lists_what_there_is_and_a_click_chooses(
     remember(store, f"file:{edf}")
     remember(store, "file:/no/such/file.edf")
     assert recent(store) == [f"file:{edf}"]
+    # Nor is its name kept anywhere: it may be the code of a person who was erased.
+    store.sync()
+    assert "no/such/file" not in Path(store.fileName()).read_text(encoding="utf-8")
     rows = [("lsl:source_id=a", "LSL stream", "one, EEG"), ("lsl:source_id=b", "LSL stream", "two, EEG"),
             ("lsl:source_id=m", "LSL markers", "markers")]  # fmt: skip
     page = StartPage(dark, store, look=lambda: rows, why="there are two streams: say which by source_id")
