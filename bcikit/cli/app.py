@@ -86,6 +86,15 @@ def main() -> None:
         _say(doubts)
         typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if debug or error.filename is None:
+            raise
+        # What the system says of a file that was named: too long a name, a loop of links, no right to look.
+        _say(doubts)
+        named = str(error.filename)
+        shown = named if len(named) <= 80 else f"{named[:77]}..."
+        typer.secho(f"error: {shown}: {error.strerror}", fg=typer.colors.RED, err=True)
+        sys.exit(2)
     except KeyboardInterrupt:
         typer.secho("stopped.", err=True)
         sys.exit(130)

@@ -144,3 +144,16 @@ def test_a_matlab_file_with_a_length_that_is_none_is_refused(tmp_path):
     (tmp_path / "a.mat").write_bytes(bytes(raw))
     with pytest.raises(SourceError, match="damaged"):
         read_recording(tmp_path / "a.mat", unit="uV")
+
+
+@pytest.mark.parametrize("command", ["inspect", "verify", "replay", "recover"])
+def test_a_name_that_is_too_long_is_one_line(command, capsys, monkeypatch):
+    from bcikit.cli import main
+
+    monkeypatch.setattr("sys.argv", ["bcikit", command, "x" * 5000])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert ended.value.code == 2
+    assert "Traceback" not in said.err
+    assert len(said.err) < 6000
