@@ -1,11 +1,17 @@
 """Every way out is known: what in the code can reach an output, a driver or a device, found by reading the code."""
 
 import ast
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
 import bcikit
+from bcikit.outputs import Output
+from bcikit.session import Engine
+from bcikit.signal import Command
 
 ROOT = Path(bcikit.__file__).parent
 
@@ -121,3 +127,41 @@ def test_serial_lines_are_opened_by_those_who_are_known() -> None:
         name for name in users if not name.startswith(("acquisition/", "simulation/", "validation/", "testing/"))
     }
     assert outside == {"outputs/serial.py", "safety/guard/serial_fes.py"}
+
+
+@pytest.mark.requirement("SAF-082")
+def test_an_output_of_a_stranger_gets_a_command_after_an_allowed_verdict_and_news_by_another_door() -> None:
+    sys.path.append(str(ROOT.parent / "benchmarks"))
+    from safety_engine import Closes
+
+    class Stranger(Output):
+        scheme: ClassVar[str] = "stranger"
+        actuator: ClassVar[bool] = False
+
+        def __init__(self) -> None:
+            self.verdict: dict[str, Any] = {}
+            self.refused = 0
+            self.moved: list[bool] = []
+
+        def inform(self, message: Mapping[str, Any]) -> None:
+            assert not isinstance(message, Command)
+            if message["type"] == "verdict":
+                self.verdict = dict(message)
+                self.refused += not message["allowed"]
+
+        def send(self, command: Command) -> None:
+            # The verdict of this very decision, which nothing else has come after.
+            self.moved.append(bool(self.verdict["allowed"]) and self.verdict["state"] == "ACTIVE")
+
+        def safe(self, reason: str = "") -> None:
+            pass
+
+        def state(self) -> dict[str, Any]:
+            return {"safe": True}
+
+    stranger = Stranger()
+    config = {"source": {"address": "sim:rest?seed=1&chunk=25"}, "recording": {"enabled": False}}
+    Engine(config, paradigm=Closes(), outputs=[stranger], limit=15.0).run()
+    assert stranger.refused > 5, "before the electrodes are known, and between two actions"
+    assert len(stranger.moved) > 5
+    assert all(stranger.moved)
