@@ -13,6 +13,16 @@ from bcikit.signal import Address, ArgumentError, check_choice
 Array = NDArray[np.float64]
 
 
+def _how(address: Address) -> str:
+    """Return how a network that is not in ONNX comes in."""
+    name = address.body if address.scheme == "braindecode" and address.body else "EEGNet"
+    return (
+        "To export other networks, where torch is installed: "
+        f"network = braindecode.models.{name}(n_chans=..., n_outputs=..., n_times=...).eval(); "
+        'torch.onnx.export(network, torch.zeros(1, n_chans, n_times), "network.onnx"); see the page on networks.'
+    )
+
+
 class EncoderDecoder(Decoder):
     """A frozen network gives an embedding of each window; LDA with shrinkage or logistic regression decides on it.
 
@@ -46,7 +56,7 @@ class EncoderDecoder(Decoder):
         check_choice("head", self.head, ("lda", "lr"))
         address = Address.parse(self.encoder)
         if address.scheme != "onnx" or not address.body:
-            raise ArgumentError(f"encoder is {self.encoder!r}; allowed: onnx:FILE (export other networks to ONNX).")
+            raise ArgumentError(f"encoder is {self.encoder!r}; allowed: onnx:FILE. {_how(address)}")
         data, index = self._begin(X, y)
         self.network_ = OnnxNetwork.read(address.body)
         features = self._embed(data)
