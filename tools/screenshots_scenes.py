@@ -49,6 +49,7 @@ SHORT = {
     "neurofeedback-smr": {"baseline": 30.0, "blocks": 2, "block": 30.0},
     "neurofeedback-alpha": {"baseline": 30.0, "blocks": 2, "block": 30.0},
     "ssvep-menu": {"rounds": 1},
+    "code-menu": {"rounds": 1, "calibration_rounds": 5},
 }
 """Settings that make a rehearsal short."""
 

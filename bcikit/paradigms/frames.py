@@ -1,8 +1,9 @@
 """Frames: what a screen that refreshes R times a second can show, and the luminance of each frame."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,6 +133,36 @@ def luminance(
         shift = phase / (2.0 * math.pi) * period
         wave = np.where((number + shift) % period < period / 2, 1.0, -1.0)
     return (1.0 + depth * wave) / 2.0
+
+
+def code_luminance(frame: int, code: str, rate: float, refresh: Refresh, *, depth: float = 1.0) -> float:
+    """Return the relative luminance (0 to 1) of a frame counted from the onset of a code.
+
+    ``L(n) = (1 + d b) / 2`` with b = 1 for the bits "1" and -1 for "0"; frame n shows bit ``floor(n rate / R)``, and
+    the code begins again at its end.
+
+    Parameters
+    ----------
+    frame : int
+        Frame number since onset.
+    code : str
+        Bits.
+    rate : float
+        Bits a second.
+    refresh : Refresh
+        Of the screen.
+    depth : float
+        0 to 1.
+    """
+    bit = code[math.floor(frame * rate / refresh.rate + 1e-6) % len(code)]
+    return (1.0 + depth * (1.0 if bit == "1" else -1.0)) / 2.0
+
+
+def target_luminance(frame: int, target: Mapping[str, Any], refresh: Refresh, *, depth: float) -> float:
+    """Return the luminance of a target of ``stimulus/flicker``: of its code, or of its frequency."""
+    if target.get("code"):
+        return code_luminance(frame, str(target["code"]), float(target["rate"]), refresh, depth=depth)
+    return float(luminance(frame, float(target["frequency"]), refresh, phase=float(target["phase"]), depth=depth))
 
 
 def measured_frequency(times: NDArray[np.float64], levels: NDArray[np.float64]) -> float:

@@ -151,13 +151,18 @@ class Matrix(Element):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target(Element):
-    """One target of `Targets`: a name, and the flicker that it will have (Hz, radians)."""
+    """One target of `Targets`: a name, and the flicker that it will have (Hz, radians).
+
+    With a code, its bits are shown one after the other, `rate` of them a second, bright for 1, again and again.
+    """
 
     kind: ClassVar[str] = "target"
     item: str
     words: Words
     frequency: float = 0.0
     phase: float = 0.0
+    code: str = ""
+    rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

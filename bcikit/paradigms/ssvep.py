@@ -181,12 +181,17 @@ class SsvepMenu(TrialParadigm):
         }
 
     @property
+    def window_seconds(self) -> tuple[float, float]:
+        """Length of the first window, and the step to the next, in seconds."""
+        return self.settings.first, self.settings.every
+
+    @property
     def calibration(self) -> Calibration | None:
         """The longest window of each flicker."""
         s = self.settings
         if not s.calibration_rounds:
             return None
-        length = s.flicker - s.latency if s.growing else s.first
+        length = s.flicker - s.latency if s.growing else self.window_seconds[0]
         return Calibration(
             events={f"label/{name}": name for name in self.classes}, tmin=s.latency, tmax=s.latency + length
         )
@@ -233,12 +238,15 @@ class SsvepMenu(TrialParadigm):
 
     def scene(self, event: Event, before: Scene) -> Scene:
         """Return the menu."""
-        s, shown = self.settings, self.frequencies
-        targets = tuple(
-            Shown(item=item.name, words=title(item.name), frequency=shown[item.name], phase=item.phase)
-            for item in s.targets
-        )
-        return menu(event, before, targets=targets, size_deg=s.size_deg)
+        targets = tuple(Shown(words=title(str(item["item"])), **item) for item in self.shown_targets())
+        return menu(event, before, targets=targets, size_deg=self.settings.size_deg)
+
+    def shown_targets(self) -> list[dict[str, Any]]:
+        """Return what each target does on the screen, in the words of its scene."""
+        shown = self.frequencies
+        return [
+            {"item": item.name, "frequency": shown[item.name], "phase": item.phase} for item in self.settings.targets
+        ]
 
     def plan_trial(self, trial: Trial) -> int:
         """Plan cue, flicker, windows and the dark gap."""
@@ -250,17 +258,15 @@ class SsvepMenu(TrialParadigm):
         trial.onset = self.at(trial, cue)
         self._enough.reset()
         self._winner = ""
-        shown = self.frequencies
-        attended = next((target for target in s.targets if target.name == trial.label), None)
+        targets = self.shown_targets()
+        attended = next((target for target in targets if target["item"] == trial.label), None)
         if trial.label:
             self.plan(trial, trial.start, f"cue/{trial.label}", seconds=cue, data={"class": trial.label})
-        targets = [{"item": item.name, "frequency": shown[item.name], "phase": item.phase} for item in s.targets]
         # A screen lays out its menu by them before anything flickers.
         self.plan(trial, trial.start, "phase/gaze", seconds=cue, data={"targets": targets})
         data = {
-            "frequency": 0.0 if attended is None else shown[attended.name],
-            "phase": 0.0 if attended is None else attended.phase,
-            "target": None if not trial.label else "" if attended is None else attended.name,
+            **({"frequency": 0.0, "phase": 0.0} if attended is None else attended),
+            "target": None if not trial.label else "" if attended is None else attended["item"],
             "depth": s.depth,
             "targets": targets,
         }
@@ -276,11 +282,12 @@ class SsvepMenu(TrialParadigm):
 
     def _plan_windows(self, trial: Trial, cue: float) -> None:
         s = self.settings
-        count = int((s.flicker - s.latency - s.first) / s.every + 1e-6)
+        first, every = self.window_seconds
+        count = int((s.flicker - s.latency - first) / every + 1e-6)
         for index in range(count + 1):
-            seconds = s.first + index * s.every
+            seconds = first + index * every
             stop = self.at(trial, cue + s.latency + seconds)
-            length = self.schedule.samples(seconds if s.growing else s.first)
+            length = self.schedule.samples(seconds if s.growing else first)
             self._ask(WindowRequest(stop, length, index == count, trial.index, "flicker", locked=trial.onset))
 
     def _plan_baseline(self, trial: Trial) -> int:

@@ -80,6 +80,8 @@ def _flicker(event: Event, scene: Scene) -> Event | None:
     data = dict(event.data)
     data["frequency"] = 0.0 if looked is None else looked.frequency
     data["phase"] = 0.0 if looked is None else looked.phase
+    if any(item.code for item in targets.targets):
+        data["code"], data["rate"] = ("", 0.0) if looked is None else (looked.code, looked.rate)
     return replace(event, data=data)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bcikit.paradigms.frames import Refresh, luminance
+from bcikit.paradigms.frames import Refresh, target_luminance
 from bcikit.paradigms.scene import Scene
 from bcikit.signal import Event, check_range
 
@@ -160,9 +160,7 @@ class Presenter:
             return {}
         depth = float(event.data.get("depth", 0.6))
         return {
-            str(item["item"]): float(
-                luminance(since, float(item["frequency"]), self.refresh, phase=float(item["phase"]), depth=depth)
-            )
+            str(item["item"]): target_luminance(since, item, self.refresh, depth=depth)
             for item in event.data.get("targets", ())
         }
 

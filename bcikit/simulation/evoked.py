@@ -59,7 +59,9 @@ class Evoked:
     def on_event(self, event: Event, sample: int, *, vigilance: float) -> None:
         """Plan the answer to one event that was seen at `sample`."""
         name, data = event.name, event.data
-        if name == "stimulus/flicker":
+        if name == "stimulus/flicker" and "code" in data:
+            self._codes(sample, event.duration, data, vigilance)
+        elif name == "stimulus/flicker":
             self._flicker(sample, event.duration, data, vigilance)
         elif name == "stimulus/off":
             self._waves.cut("flicker", sample + round(VISUAL_LATENCY * self._sfreq))
@@ -162,10 +164,17 @@ class Evoked:
         late = self._bump(0.15, 0.02)
         answer = np.pad(answer, (0, max(0, len(late) - len(answer))))
         answer -= 0.8 * np.pad(late, (0, len(answer) - len(late)))
-        size = self._settings.cvep_uv * (1.0 if attends else 0.1) * (0.4 + 0.6 * vigilance)
+        depth = float(data.get("depth", 1.0)) ** 0.5
+        size = self._settings.cvep_uv * (1.0 if attends else 0.1) * (0.4 + 0.6 * vigilance) * depth
         wave = size * np.convolve(train, answer)[: len(train)]
         self._waves.add(sample, wave, self._shapes["occipital"], tag="flicker")
         self._truth.add(sample, "cvep", attended=attends, size_uv=size)
+
+    def _codes(self, sample: int, seconds: float, data: Any, vigilance: float) -> None:
+        """Plan the response to the code that is looked at, for as long as it is shown."""
+        rate, length = float(data.get("rate", 0.0)), len(data.get("code", ""))
+        if length and rate > 0:
+            self._code(sample, {**data, "repeats": max(1, round((seconds or 4.0) * rate / length))}, vigilance)
 
     def _error(self, sample: int, vigilance: float) -> None:
         """Plan an error potential: negative at 0.25 s, positive at 0.33 s, negative at 0.47 s (Chavarriaga 2014)."""

@@ -23,6 +23,10 @@ NAMES = tuple(name for name in DECODERS if name not in NETWORKS)
 WEIGHTED = ("tangent-lr", "tangent-svm", "mdm", "acm-svm", "xdawn-tangent", "erp-tangent", "errp-tangent")
 
 
+CODE_LAGS = (0.0, 0.25, 0.5)
+"""Seconds by which the one code of a template is ahead for each class."""
+
+
 def codes(n_classes: int) -> np.ndarray:
     """Return random codes at 128 Hz, each held for two samples."""
     return np.repeat(np.random.default_rng(3).integers(0, 2, (n_classes, 64)), 2, axis=1)
@@ -33,7 +37,9 @@ def named(name: str, classes: list, **params):
     paradigm = DECODERS[name].paradigm
     if paradigm == "ssvep":
         params["frequencies"] = dict(zip(classes, (9.0, 13.0, 11.0), strict=False))
-    if paradigm == "cvep":
+    if name == "code-template":
+        params |= {"lags": dict(zip(classes, CODE_LAGS, strict=False)), "period": 128 / SFREQ}
+    elif paradigm == "cvep":
         params |= {"codes": codes(len(classes)), "classes": classes, "event": "refe"}
     if name == "braking":
         params["idle"] = classes[0]
@@ -49,7 +55,9 @@ def epochs_of(name: str, classes: list, *, per_class: int = 20, seed: int = 0):
     time = np.arange(128) / SFREQ
     for k in range(len(classes)):
         rows = index == k
-        if DECODERS[name].paradigm == "cvep":
+        if name == "code-template":
+            X[rows, 1] += 8.0 * np.roll(codes(1)[0], -round(CODE_LAGS[k] * SFREQ))
+        elif DECODERS[name].paradigm == "cvep":
             X[rows, 1] += 8.0 * codes(len(classes))[k]
         else:
             X[rows, 1] += 6.0 * np.sin(2 * np.pi * (9.0, 13.0, 11.0)[k] * time)

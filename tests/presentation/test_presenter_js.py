@@ -77,6 +77,8 @@ def messages_of(name, seconds):
         ("motor-imagery", 60.0),
         ("p300-speller", 30.0),
         ("ssvep-menu", 144.0),
+        ("code-menu", 60.0),
+        ("code-menu", 144.0),
     ],
 )
 def test_page_and_window_show_the_same_in_every_frame(name, refresh):

@@ -41,6 +41,7 @@ SHORT = {
     "neurofeedback-smr": {"baseline": 30.0, "blocks": 2, "block": 30.0},
     "neurofeedback-alpha": {"baseline": 30.0, "blocks": 2, "block": 30.0},
     "ssvep-menu": {"rounds": 1},
+    "code-menu": {"rounds": 1, "calibration_rounds": 5},
     "brain-switch": {"calibration_trials": 5, "trials": 2},
     "error-potential": {"calibration_trials": 40, "trials": 4},
 }

@@ -175,6 +175,7 @@ SESSIONS = {
     "action-observation": ({"runs": 1, "between_runs": 2.0}, TRAINED, hits, 0.6, 0.2),
     "brain-switch": ({"calibration_trials": 15, "trials": 10}, {"calibration_trials": 0}, switched, 0.8, 0.6),
     "calibration": ({**IMAGERY, "calibration_runs": 1}, {}, learned, 1.0, 0.0),
+    "code-menu": ({"rounds": 3, "idle_share": 1.0}, {"calibration_rounds": 0}, share_right, 0.75, 0.2),
     "custom": ({"repeats": 1}, {}, phases_shown, 1.0, 0.0),
     "driving-vigilance": ({"baseline": 40.0, "drive": 240.0, "smooth": 15.0}, {}, warned, 1.0, 0.0),
     "emergency-braking": ({"calibration_brakings": 40, "brakings": 20}, {}, hits, 0.4, 0.1),

@@ -56,6 +56,15 @@ export function luminance(frame, frequency, refresh, phase, depth) {
   return (1 + depth * Math.sin((2 * Math.PI * frequency * frame) / refresh + phase)) / 2;
 }
 
+/** Luminance of a target: of its code, bit floor(n rate / R), or of its frequency. */
+export function targetLuminance(frame, target, refresh, depth) {
+  if (target.code) {
+    const bit = target.code[Math.floor((frame * target.rate) / refresh + 1e-6) % target.code.length];
+    return (1 + depth * (bit === "1" ? 1 : -1)) / 2;
+  }
+  return luminance(frame, target.frequency, refresh, target.phase ?? 0, depth);
+}
+
 /** One flicker from its first frame to its last, with a record of what was shown when. */
 export class Flicker {
   constructor(targets, refresh, depth) {
@@ -73,7 +82,7 @@ export class Flicker {
     const number = Math.round((time - this._onset) * this.refresh);
     this.times.push(time);
     this.numbers.push(number);
-    return this.targets.map((target) => luminance(number, target.frequency, this.refresh, target.phase, this.depth));
+    return this.targets.map((target) => targetLuminance(number, target, this.refresh, this.depth));
   }
 
   /** What is reported back: enough to measure frequency, jitter and dropped frames. */

@@ -1,6 +1,6 @@
 // Which frame shows which stimulus: the same rules as bcikit.presentation.presenter and .show. It draws nothing, so that
 // it can light any object of a scene: letters on a canvas, a mesh in three.js.
-import { luminance } from "./flicker.js";
+import { targetLuminance } from "./flicker.js";
 
 const ANEW = 1; // seconds without a stimulus after which the next one may fall on any frame
 export const DELAY = 0.1; // seconds from planned time to screen, the same for all
@@ -148,7 +148,7 @@ export class Presenter {
     const { targets, onset, depth } = this.flicker;
     const frame = this._last - onset;
     return Object.fromEntries(
-      targets.map(({ item, frequency, phase }) => [item, luminance(frame, frequency, this.refresh, phase ?? 0, depth)]),
+      targets.map((target) => [target.item, targetLuminance(frame, target, this.refresh, depth)]),
     );
   }
 

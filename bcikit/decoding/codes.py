@@ -1,0 +1,96 @@
+"""Code-modulated visual evoked potentials by one template that is shifted, and a no-control class."""
+
+from collections.abc import Mapping
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bcikit.decoding.estimator import Decoder
+from bcikit.decoding.linear import linear_scores
+from bcikit.signal import ArgumentError, DataError, check_range
+
+Array = NDArray[np.float64]
+
+
+class CodeTemplate(Decoder):
+    """All targets share a code; the response to one cycle is learned once and looked for at the lag of each target.
+
+    Bin et al. 2011 (J Neural Eng 8(2)): cycles of all trials are moved to lag 0 and averaged; a spatial filter is the
+    first of a canonical correlation between single cycles and their average; each window, filtered and averaged over
+    its cycles, is correlated with the average at each target's lag. A shrinkage LDA on the Fisher-transformed
+    correlations makes a decision of them, so that labels without a lag may be in the training (no-control).
+
+    Parameters
+    ----------
+    sfreq : float
+        Hz.
+    lags : mapping of str to float
+        Class to the seconds by which its code is ahead.
+    period : float
+        Seconds of one cycle of the code; a window holds whole cycles, from the onset of one.
+    """
+
+    def __init__(self, *, sfreq: float, lags: Mapping[str, float], period: float) -> None:
+        self.sfreq = sfreq
+        self.lags = lags
+        self.period = period
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn filter, template and decision from trials."""
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+        check_range("period", self.period, low=0.0, low_open=True, unit="s")
+        if not self.lags:
+            raise ArgumentError("lags is empty; give the lag of each target in seconds.")
+        data, index = self._begin(X, y)
+        lags = {str(name): float(value) for name, value in self.lags.items()}
+        names = [str(label) for label in self.classes_]
+        moved = [
+            np.roll(cycles, round(lags[names[k]] * self.sfreq), axis=2)
+            for cycles, k in zip(self._cycles(data), index, strict=True)
+            if names[k] in lags
+        ]
+        if not moved:
+            raise DataError(f"The trials have {', '.join(names)}; none of them has a lag ({', '.join(lags)}).")
+        single = np.concatenate(moved)
+        mean = single.mean(axis=0)
+        self.filter_ = _shared_direction(single, mean)
+        template = self.filter_ @ mean
+        self.templates_ = np.stack([np.roll(template, -round(lag * self.sfreq)) for lag in lags.values()])
+        self.classifier_ = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+        self.classifier_.fit(self._correlations(data), index)
+        return self
+
+    def _cycles(self, data: Array) -> Array:
+        """Return the cycles of each window, ``(n_epochs, n_cycles, n_channels, n_samples)``."""
+        length = int(self.period * self.sfreq + 1e-6)
+        count = int((data.shape[2] + 1) / (self.period * self.sfreq) + 1e-6)
+        if count < 1:
+            raise DataError(
+                f"A window of {data.shape[2] / self.sfreq:g} s holds no cycle of {self.period:g} s; take longer ones."
+            )
+        starts = [min(round(k * self.period * self.sfreq), data.shape[2] - length) for k in range(count)]
+        return np.stack([data[:, :, start : start + length] for start in starts], axis=1)
+
+    def _correlations(self, data: Array) -> Array:
+        averaged = self.filter_ @ self._cycles(data).mean(axis=1)
+        averaged = averaged - averaged.mean(axis=1, keepdims=True)
+        templates = self.templates_ - self.templates_.mean(axis=1, keepdims=True)
+        scale = np.linalg.norm(averaged, axis=1)[:, None] * np.linalg.norm(templates, axis=1)
+        return np.arctanh(np.clip(averaged @ templates.T / np.maximum(scale, 1e-300), -0.999, 0.999))
+
+    def _scores(self, data: Array) -> Array:
+        return linear_scores(self.classifier_, self._correlations(data))
+
+
+def _shared_direction(single: Array, mean: Array) -> Array:
+    """Return the spatial filter under which single cycles are most like their mean, ``(n_channels,)``."""
+    from scipy.linalg import eigh
+
+    centred = single - single.mean(axis=2, keepdims=True)
+    target = mean - mean.mean(axis=1, keepdims=True)
+    noise = np.einsum("nct,ndt->cd", centred, centred) / len(single)
+    ridge = 1e-6 * np.trace(noise) / len(noise) * np.eye(len(noise))
+    direction: Array = eigh(target @ target.T, noise + ridge)[1][:, -1]
+    return direction
