@@ -78,7 +78,8 @@ class CodeTemplate(Decoder):
         averaged = averaged - averaged.mean(axis=1, keepdims=True)
         templates = self.templates_ - self.templates_.mean(axis=1, keepdims=True)
         scale = np.linalg.norm(averaged, axis=1)[:, None] * np.linalg.norm(templates, axis=1)
-        return np.arctanh(np.clip(averaged @ templates.T / np.maximum(scale, 1e-300), -0.999, 0.999))
+        found: Array = np.arctanh(np.clip(averaged @ templates.T / np.maximum(scale, 1e-300), -0.999, 0.999))
+        return found
 
     def _scores(self, data: Array) -> Array:
         return linear_scores(self.classifier_, self._correlations(data))
