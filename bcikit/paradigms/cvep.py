@@ -103,11 +103,11 @@ class CodeMenu(SsvepMenu):
         return {target.name: 1.0 / self.settings.period for target in self.settings.targets}
 
     def configure(self, info: StreamInfo, *, seed: int) -> None:
-        """Prepare; refuses a stream that cannot follow the bits."""
-        if info.sfreq < 2 * self.settings.rate:
+        """Prepare; refuses a stream that cannot follow the fastest change of bits, which is half their rate."""
+        if info.sfreq <= self.settings.rate:
             raise ArgumentError(
-                f"{self.name}: the code has {self.settings.rate:g} bits a second; {info.name!r} needs at least "
-                f"{2 * self.settings.rate:g} Hz and has {info.sfreq:g} Hz."
+                f"{self.name}: the code has {self.settings.rate:g} bits a second; {info.name!r} needs more than "
+                f"{self.settings.rate:g} Hz and has {info.sfreq:g} Hz."
             )
         super().configure(info, seed=seed)
 

@@ -9,7 +9,7 @@ from bcikit.paradigms import make_paradigm
 from bcikit.paradigms.cvep import M_SEQUENCE
 from bcikit.session import Engine, load_config
 from bcikit.session.repeat import replay
-from bcikit.signal import ConfigError
+from bcikit.signal import ArgumentError, ConfigError, StreamInfo
 from bcikit.simulation.schedule import m_sequence
 
 LAGS = {"up": 0.0, "right": 16 / 60, "down": 32 / 60, "left": 48 / 60}
@@ -48,6 +48,12 @@ def test_the_code_is_the_m_sequence_and_each_target_is_shifted() -> None:
             if other != name:
                 # Circular shifts of an m-sequence hardly know each other.
                 assert sum(a * b for a, b in zip(code, bits, strict=True)) == -1
+
+
+def test_a_stream_that_cannot_follow_the_bits_is_refused() -> None:
+    info = StreamInfo(name="slow", sfreq=60.0, ch_names=("Oz",))
+    with pytest.raises(ArgumentError, match="needs more than 60 Hz and has 60 Hz"):
+        make_paradigm("code-menu").configure(info, seed=0)
 
 
 @pytest.mark.parametrize(
