@@ -140,6 +140,12 @@ CALIBRATION_LABELS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "ece": ("calibration error of the probabilities (ECE, 0 is best)", number(digits=3)),
     "brier": ("Brier score (0 is best)", number(digits=3)),
     "chance_upper": ("a guesser reaches in 95 of 100 calibrations at most", share),
+    "without_calibration": ("right on these trials without calibration, by a model of other people", share),
+    "without_calibration_expected": (
+        "expected without calibration (nine of ten people lie between the last two)",
+        lambda value: ", ".join(f"{one:.2f}" for one in value),
+    ),
+    "people_without_calibration": ("people in that model", str),
 }
 """The same for the numbers of a calibration."""
 

@@ -25,7 +25,7 @@ from bcikit.session.decider import Decider
 from bcikit.session.drive import BY_OPERATOR, FINISHED, RUNNING, SourceFeed, drive
 from bcikit.session.from_config import shows
 from bcikit.session.listener import Listener
-from bcikit.session.models import AFTER, ERROR_MODEL, following
+from bcikit.session.models import AFTER, ERROR_MODEL, following, without_calibration
 from bcikit.session.objects import Objects
 from bcikit.session.outputs import Outputs
 from bcikit.session.planning import Plan, plan
@@ -192,6 +192,12 @@ class Engine:
     def _run(self, made: Plan) -> Result:
         started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         model = self._model = made.model
+        if model is not None and model.sheet.people:
+            expected = model.sheet.expected
+            self._calibration = {
+                "without_calibration_expected": [expected[key] for key in ("value", "low", "high")],
+                "people_without_calibration": len(model.sheet.people),
+            }
         counter = Counter()
         with self._writer(made) as writer, ExitStack() as stack:
             folder = None if writer is None else writer.path
@@ -343,6 +349,7 @@ class Engine:
             progress=self.progress,
         )
         self._calibration = calibration_summary(model, trials)
+        self._calibration |= without_calibration(self.config.decoder, model, trials)
         return model
 
     def _unfitted(self) -> Any:
@@ -363,6 +370,7 @@ class Engine:
             progress=self.progress,
         )
         self._calibration = calibration_summary(model, trials)
+        self._calibration |= without_calibration(self.config.decoder, model, trials)
         self._model = model
         return following(model, self.config.decoder)
 

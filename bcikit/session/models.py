@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from bcikit.decoding import Model
+import numpy as np
+
+from bcikit.decoding import Epochs, Model
 from bcikit.decoding.adaptation import AdaptiveModel
 from bcikit.decoding.population import population_folder
 from bcikit.decoding.sheet import ModelSheet
 from bcikit.decoding.store import read_sheet
 from bcikit.paradigms import Paradigm
+from bcikit.processing import Pipeline
 from bcikit.recording import Catalogue
 from bcikit.recording.header import read_header
 from bcikit.recording.layout import HEADER
@@ -84,6 +88,42 @@ def find_model(config: SessionConfig, paradigm: Paradigm) -> Path:
         f'start = "last": there is no earlier model of {subject} for {", ".join(paradigm.classes)} in '
         f'{section.models or "the catalogue of this user"}. Run a session with start = "calibrate" first.'
     )
+
+
+def without_calibration(section: DecoderSection, model: Model, trials: Epochs) -> dict[str, Any]:
+    """Return what a model of other people would have made of the trials of a calibration; empty where there is none.
+
+    The newest model counts that knows such windows: classes, filters, rate, length and channels. It is re-centred on
+    the windows before each, as a session without calibration does.
+
+    Parameters
+    ----------
+    section : DecoderSection
+        Says where such models are.
+    model : Model
+        What the calibration gave.
+    trials : Epochs
+        What it learned from.
+    """
+    from bcikit.decoding.evaluation.transfer import followed_probabilities
+    from bcikit.decoding.population import on_channels
+
+    here = {name.lower() for name in trials.ch_names}
+    wanted = _kind(model.sheet)
+    for path, sheet in reversed(_populations(section)):
+        if _kind(sheet) == wanted and {name.lower() for name in sheet.ch_names} <= here:
+            others = Model.load(path)
+            found = followed_probabilities(others, on_channels(trials, sheet.ch_names).X).argmax(axis=1)
+            right = float(np.mean(np.asarray(others.classes)[found] == trials.y))
+            return {"without_calibration": right, "people_without_calibration": len(sheet.people)}
+    return {}
+
+
+def _kind(sheet: ModelSheet) -> tuple[Any, ...]:
+    """Return what must be equal for two models to decide the same windows."""
+    # As the pipeline writes them: a file may leave defaults out.
+    filters = Pipeline.from_config([dict(step) for step in sheet.filters]).to_config()
+    return sorted(sheet.classes), filters, sheet.sfreq, sheet.n_times, sheet.unit
 
 
 def find_error_model(config: SessionConfig, info: StreamInfo, *, sfreq: float) -> Model | None:

@@ -187,3 +187,13 @@ def test_a_session_begins_with_a_model_of_other_people(run, tmp_path: Path) -> N
     assert done["adaptation"]["learned"] == done["adaptation"]["centred"] == 10
     assert Model.load(tmp_path / "new" / MODEL).sheet.people == ("S31", "S32", "S33")
     assert len(done["trials"]) == 10
+    assert done["calibration"]["people_without_calibration"] == 3
+    low, high = (done["calibration"]["without_calibration_expected"][place] for place in (1, 2))
+    assert low <= model.sheet.expected["value"] <= high
+
+    # Where there is a calibration, the report says both: what it gave, and what would have been without it.
+    both = run("both", {"name": "tangent-lr", "models": "others.skops"}, sim="sim:motor-imagery?ability=0.95", seed=41)
+    assert 0.5 < both["calibration"]["without_calibration"] <= 1.0
+    assert both["calibration"]["accuracy"] > 0.5
+    report = (tmp_path / "both" / "report.html").read_text(encoding="utf-8")
+    assert "without calibration, by a model of other people" in report

@@ -128,7 +128,7 @@ def transfer_curve(
     unlabelled: dict[str, list[float]] = {}
     for number, one in enumerate(people):
         rest = [other for other in people if other is not one]
-        moved = _fit_others(made, rest, recentre=True)
+        moved = _fit_others(made, rest, task.metric, recentre=True)
         row = _one(made, one, rest, moved, steps, task.metric)
         for way in WAYS:
             values[way].append(row[way])
@@ -163,7 +163,7 @@ def _one(
 ) -> dict[str, list[float | None]]:
     from sklearn.base import clone
 
-    plain = _fit_others(made, rest, recentre=False)
+    plain = _fit_others(made, rest, metric, recentre=False)
     trials = on_channels(one.trials, moved.sheet.ch_names)
     order = [np.flatnonzero(trials.y == name) for name in moved.classes]
     largest = max(steps)
@@ -172,6 +172,10 @@ def _one(
     model, mapped = recentred(moved, trials.X, first=max(int(test[0]), LOOKED_AT[1]))
     others = _metric(plain.probabilities(trials.X[test]), trials, test, plain.classes, metric)
     centred_others = _metric(model.probabilities(mapped[test]), trials, test, model.classes, metric)
+    # Re-centring helps some tasks and harms others: the other people, each left out, say which for the mixture.
+    base, seen, without = plain, trials.X, others
+    if _helps(plain, moved):
+        base, seen, without = model, mapped, centred_others
     found: dict[str, list[float | None]] = {way: [] for way in WAYS}
     for size in steps:
         own = np.sort(np.concatenate([rows[:size] for rows in order])) if size else np.empty(0, dtype=np.intp)
@@ -183,12 +187,18 @@ def _one(
             fitted = clone(made).fit(trials.X[own], trials.y[own])
             value = _metric(scores_of(fitted, trials.X[test]), trials, test, tuple(map(str, fitted.classes_)), metric)
         found["own"].append(value)
-        both = centred_others
+        both = without
         if size:
-            mixture = Mixture(others=model).fit(mapped[own], trials.y[own])
-            both = _metric(mixture.decision_scores(mapped[test]), trials, test, model.classes, metric)
+            mixture = Mixture(others=base).fit(seen[own], trials.y[own])
+            both = _metric(mixture.decision_scores(seen[test]), trials, test, base.classes, metric)
         found["others and own"].append(both)
     return found
+
+
+def _helps(plain: Model, moved: Model) -> bool:
+    """Return whether people who were left out are better off re-centred, by more than one standard error."""
+    gains = np.subtract(moved.sheet.expected.get("people", []), plain.sheet.expected.get("people", []))
+    return len(gains) > 1 and bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
 def recentred(model: Model, X: Array, *, first: int) -> tuple[Model, Array]:
@@ -216,12 +226,20 @@ def _unlabelled(model: Model, trials: Epochs, metric: str) -> dict[str, float]:
         moved, mapped = recentred(model, trials.X, first=min(first, last))
         found[str(first)] = _metric(moved.probabilities(mapped[test]), trials, test, model.classes, metric)
     everything = np.arange(len(trials.X))
-    found[FOLLOWING] = _metric(_followed(model, trials.X), trials, everything, model.classes, metric)
+    found[FOLLOWING] = _metric(followed_probabilities(model, trials.X), trials, everything, model.classes, metric)
     return found
 
 
-def _followed(model: Model, X: Array) -> Array:
-    """Return probabilities of windows, each decided after the centre has followed those before it."""
+def followed_probabilities(model: Model, X: Array) -> Array:
+    """Return probabilities of one person's windows, each decided after the centre has followed those before it.
+
+    Parameters
+    ----------
+    model : Model
+        Of other people.
+    X : ndarray, shape (n, n_channels, n_times)
+        In the model's channels, in the order in which they came.
+    """
     if "features" in model.centres:
         found: Array = model.calibrator.predict_proba(followed_scores(model.estimator, X))
         return found
@@ -233,11 +251,11 @@ def _followed(model: Model, X: Array) -> Array:
     return model.probabilities(mapped)
 
 
-def _fit_others(made: Any, rest: Sequence[Person], *, recentre: bool) -> Model:
+def _fit_others(made: Any, rest: Sequence[Person], metric: str, *, recentre: bool) -> Model:
     from sklearn.base import clone
 
     if len(rest) > 1:
-        return fit_population(clone(made), rest, recentre=recentre)
+        return fit_population(clone(made), rest, recentre=recentre, metric=metric)
     return Model.fit(clone(made), rest[0].trials)
 
 
