@@ -54,6 +54,7 @@ def test_online_ssvep(tmp_path: Path) -> None:
     assert looked_at.count("right") >= 6
 
 
+@pytest.mark.slow
 def test_own_paradigm(tmp_path: Path) -> None:
     said = run("own_paradigm", cwd=tmp_path)
     assert re.search(r"<Result 'fists': 1[4-9] of 20 trials right \(chance up to 70%\), finished>", said)

@@ -180,7 +180,8 @@ def read_arrays(path: Path, reading: Reading) -> Recording:
 
 def _load(path: Path) -> tuple[dict[str, Any], bool]:
     if path.suffix.lower() == ".npz":
-        with np.load(path, allow_pickle=False) as found:
+        # Opened here: NumPy leaves a file open where it is no archive.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
             return {name: found[name] for name in found.files}, False
     from scipy.io import loadmat
 

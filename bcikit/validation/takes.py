@@ -93,7 +93,8 @@ def load_take(path: Path) -> Take:
     path : Path
         ``KEY.npz`` in the ``raw`` folder of a run.
     """
-    with np.load(path, allow_pickle=False) as file:
+    # Opened here: NumPy leaves a file open where it is no archive.
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
         events = tuple(
             Event(name="marker", time=float(time), sample=None if sample < 0 else int(sample))
             for time, sample in file["markers"]

@@ -55,11 +55,13 @@ def test_profiles_say_what_the_drivers_compute(board, full_scale, modulus, sampl
     assert (full_scale is None) == ("full scale" in " ".join(profile.unknown))
 
 
+@pytest.mark.slow
 def test_a_rate_that_is_not_the_stated_one_is_an_error_that_names_both():
     with pytest.raises(SourceError, match=r"states 250 Hz and gives 1[56]\S* samples a second.*sfreq=1[56]"):
         run("cyton", LinkPlan(rate=160.0), seconds=20.0)
 
 
+@pytest.mark.slow
 def test_the_rate_can_be_said():
     found = run("cyton", LinkPlan(rate=160.0), seconds=4.5, options="&sfreq=160")
     assert found.misplaced == 0
@@ -128,6 +130,7 @@ def test_numbers_that_are_none_name_their_option():
         open_source("brainflow:streaming?master_board=synthetic&ip_address=225.1.1.1&ip_port=abc")
 
 
+@pytest.mark.slow
 def test_a_board_that_opens_and_never_delivers_is_given_up():
     with EmulatorProcess("cyton", LinkPlan(silent_after=0.0)) as device:
         source = open_source(f"{device.address}&reconnect=4")
@@ -185,6 +188,7 @@ def test_what_is_no_counter_is_not_followed():
     assert learner.hopeless
 
 
+@pytest.mark.slow
 def test_losses_of_a_board_whose_counter_nobody_states(tmp_path):
     profile = tmp_path / "unknown.toml"
     profile.write_text('name = "unknown"\n')

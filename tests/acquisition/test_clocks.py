@@ -74,6 +74,7 @@ def test_bursts_stamped_when_they_are_sent_do_not_bias_the_time(sender, block):
     assert truth.beyond(status.time_uncertainty, late=1.0) < 1.0
 
 
+@pytest.mark.slow
 def test_a_sender_that_stalls_and_catches_up_loses_nothing_and_moves_no_time(sender):
     name = unique("stall")
     other = sender(name=name, block=10, stamps="now")
@@ -109,6 +110,7 @@ def test_stamps_of_other_clocks_are_mapped_and_that_is_said(sender, tmp_path, ki
     assert bool(timing["doubts"]) == (code == 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eeg", ["lsl", "unix"])
 @pytest.mark.parametrize("kind", ["unix", "ms"])
 def test_markers_of_other_clocks_lie_on_their_samples(sender, eeg, kind):
@@ -140,6 +142,7 @@ def test_markers_of_other_clocks_lie_on_their_samples(sender, eeg, kind):
     assert len([event for event in events if event.source == f"{name}-m"]) == len(sent)
 
 
+@pytest.mark.slow
 def test_a_rate_that_is_not_the_stated_one_ends_the_recording(sender, tmp_path):
     name = unique("rate")
     sender(name=name, rate=250.0, pace=160.0)
@@ -186,6 +189,7 @@ def test_a_sender_with_a_new_id_each_run_is_found_again_by_its_name(sender):
     assert "stream/reconnected" in [event.name for event in events]
 
 
+@pytest.mark.slow
 def test_streams_of_one_id_are_told_apart_by_what_differs(sender):
     name, same = unique("twin"), unique("same-id")
     sender(name=name, source_id=same, names=["C3", "C4"])

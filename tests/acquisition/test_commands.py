@@ -105,6 +105,7 @@ def wait_until(true, seconds=30.0):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_second_stream_that_is_gone_does_not_stop_the_first(run, sender, tmp_path):
     name = f"also-{uuid.uuid4()}"
     other = sender(name=name)
@@ -212,6 +213,7 @@ def test_doctor_names_the_fix(run, monkeypatch):
         assert "libegl1" in out or "libglvnd" in out or "EGL" in out
 
 
+@pytest.mark.slow
 def test_play_into_open_source(tmp_path):
     from bcikit import open_source
     from bcikit.acquisition import LslTextInlet

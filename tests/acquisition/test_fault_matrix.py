@@ -183,6 +183,7 @@ def test_row_8_repeated_packets_are_dropped(playback, tmp_path):
     assert contiguous(chunks)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("SAF-107")
 def test_row_8_drift_of_200_ppm_is_measured(sender):
     name = f"drift-{uuid.uuid4()}"
@@ -216,6 +217,7 @@ def test_row_9_outlet_silent(sender):
     assert int(after[-1].data[-1, 0]) == (int(before[0].data[0, 0]) + after[-1].end_sample - 1) % 1000
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("SAF-108")
 def test_row_9_outlet_silent_for_long_is_no_new_segment(sender):
     name = f"long-{uuid.uuid4()}"

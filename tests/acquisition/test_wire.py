@@ -11,6 +11,7 @@ from bcikit.testing import LinkPlan
 from tests.acquisition.wire import run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["cyton", "cyton-daisy"])
 def test_a_sound_link_gives_every_sample_at_its_time(kind):
     found = run(kind, seconds=3.0)
@@ -23,6 +24,7 @@ def test_a_sound_link_gives_every_sample_at_its_time(kind):
     assert np.abs(found.chunks[-1].data[:, 1:]).max() < 50.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [10, 25])
 def test_bursts_do_not_bias_the_time(block):
     found = run("cyton", LinkPlan(block=block, jitter=0.001), seconds=5.0)
@@ -31,6 +33,7 @@ def test_bursts_do_not_bias_the_time(block):
     assert found.worst < 1.0
 
 
+@pytest.mark.slow
 def test_a_stall_that_loses_nothing_moves_no_time():
     found = run("cyton", LinkPlan(block=5, stalls=((2.5, 0.8),), drain=700.0), seconds=7.0)
     assert found.misplaced == 0
@@ -40,6 +43,7 @@ def test_a_stall_that_loses_nothing_moves_no_time():
     assert all(chunk.health.age > -0.01 for chunk in found.chunks), "no sample lies in the future"
 
 
+@pytest.mark.slow
 def test_losses_are_exact_whole_laps_of_the_counter_too():
     lost = ((700, 1), (800, 3), (1100, 256), (1500, 100))
     found = run("cyton", LinkPlan(block=25, lost=lost), seconds=8.0)
@@ -49,6 +53,7 @@ def test_losses_are_exact_whole_laps_of_the_counter_too():
     assert found.worst < 1.0
 
 
+@pytest.mark.slow
 def test_bad_bytes_broken_and_repeated_packets():
     found = run("cyton", LinkPlan(noise=(300, 301), broken=(400, 402), repeated=(500,)), seconds=4.0)
     assert found.misplaced == 0
@@ -57,6 +62,7 @@ def test_bad_bytes_broken_and_repeated_packets():
     assert found.worst < 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [660, 712])
 def test_a_counter_that_begins_anew_loses_nothing(at):
     # Back from 148 looks like a loss of 107 samples, from 200 like one of 55: both came before they were taken.

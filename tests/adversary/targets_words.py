@@ -217,6 +217,7 @@ def _prepare(output: Any) -> None:
     output._sealer = Sealer()
     output._back = deque(maxlen=10)
     output.reports = deque(maxlen=10)
+    output._joined = False
     output._seal = lambda make: encode(make()).decode()
 
 

@@ -262,6 +262,7 @@ def test_an_orthosis_needs_consent_and_all_that_is_asked_of_what_touches_a_patie
     assert "orthosis" not in person.catalogue.subject("P-017").data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_every_control_has_a_name_and_is_reached_by_the_keyboard(
     clinic: Callable[..., Any], controls: Any, tab_order: Any, step: str

@@ -168,6 +168,7 @@ def test_only_the_simulated_patient_runs_on_a_simulation(tmp_path: Path, protoco
         protocols.build(real, folder=str(tmp_path), settings={}, phase="session")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="a pseudo terminal is needed")
 @pytest.mark.timeout(90)
 def test_the_comfortable_current_is_found_from_nothing_and_ends_when_the_hand_lets_go(clinic: Clinic) -> None:

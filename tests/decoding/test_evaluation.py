@@ -229,6 +229,7 @@ def test_ssvep_of_the_exoskeleton_in_three_people(data_dir, index, split, least)
     assert reach(data_dir, "ssvep_exo", "ssvep", index, split, subjects=people).mean >= least
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_muse_erp_and_ssvep(data_dir):
     assert reach(data_dir, "muse", "p300", 0, "cross-session").mean >= 0.76

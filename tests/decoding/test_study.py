@@ -128,6 +128,7 @@ def killed(study: Path, out: Path, *, times: int, seed: int, whole: Path) -> Non
     assert table(out) == table(whole)
 
 
+@pytest.mark.slow
 def test_killed_twice_it_resumes_to_the_same_table(study, tmp_path, tmp_path_factory):
     small = study.parent / "small.toml"
     small.write_text(STUDY.replace('["leave-run-out", "cross-subject", "shuffled"]', '["leave-run-out"]'))

@@ -97,6 +97,7 @@ def example():
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_menu_replays_real_trials_untrained_and_trained(data_dir, example):
     runs = example.load(sorted((data_dir / "ssvep_exo" / "subject04").glob("run-*_raw.fif")))
@@ -119,6 +120,7 @@ def test_the_menu_replays_real_trials_untrained_and_trained(data_dir, example):
     assert other.results["trials"] == untrained[0]["trials"]
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_p300_logic_replays_a_real_oddball(data_dir, example):
     files = sorted((data_dir / "muse" / "p300").glob("session-*_run-*.csv"))

@@ -113,6 +113,7 @@ def test_pages_are_served_and_nothing_else(server):
         caught.value.close()
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_nothing_is_left_behind_and_holds_nobody_up(server):
     with connect(address(server), max_queue=1) as lazy, connect(address(server)) as line:
         assert json.loads(lazy.recv(timeout=10))["type"] == "safe"
@@ -223,6 +224,7 @@ needs_chromium = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_the_hand_on_the_page_obeys_in_time_ignores_what_is_stale_and_survives_a_restart():
     clock = HostClock()
@@ -292,6 +294,7 @@ def test_the_page_shows_the_menu_with_its_first_cue_in_the_language_asked_for(se
         assert page.errors == []
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_the_page_reports_when_its_flicker_was_shown(server):
     with chromium.open_page(server.url) as page:

@@ -132,6 +132,7 @@ def test_the_page_shows_the_letters_lights_them_and_reports_each_flip():
         assert page.value("bcikit.presenter.scene.elements[0].written") == "HI"
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_flashes_keep_the_rhythm_of_the_pages_own_frames():
     scene = Scene(name="flash", elements=(Matrix(rows=(("A", "B"), ("C", "D"))),))

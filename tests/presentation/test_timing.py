@@ -110,6 +110,7 @@ def test_flicker_follows_the_clock_over_dropped_frames_and_ends_by_itself():
     assert measured_frequency(np.array(times), np.array(levels)) == pytest.approx(10.0, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_on_a_virtual_screen_the_flicker_has_its_frequency(qtbot):
     from bcikit.paradigms.scene import Scene, Target, Targets, Words
     from bcikit.presentation.qt.view import SceneView

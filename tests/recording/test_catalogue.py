@@ -316,6 +316,7 @@ def test_what_one_place_changes_of_a_person_is_not_taken_back_by_another(empty: 
         assert first.verify_audit() is None
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("SAF-131")
 def test_four_programs_at_once_open_an_empty_database_and_number_their_runs(
     empty: str, tmp_path: Path, info: StreamInfo

@@ -54,6 +54,7 @@ for pid in pids:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL and fork are POSIX's")
 def test_sigkill_at_twenty_random_moments_loses_at_most_the_last_second(tmp_path: Path) -> None:
     rng = random.Random(20)

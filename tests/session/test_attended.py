@@ -75,6 +75,7 @@ def attended(short_config):
     return run
 
 
+@pytest.mark.slow
 def test_a_pulled_cable_costs_no_trial(attended, tmp_path: Path) -> None:
     therapist = Therapist()
     values = attended(therapist, address="sim:motor-imagery?seed=1&incidents=cable@155~4")
@@ -93,6 +94,7 @@ def test_a_pulled_cable_costs_no_trial(attended, tmp_path: Path) -> None:
     assert replay(tmp_path / "session").identical
 
 
+@pytest.mark.slow
 def test_a_calibration_that_was_stopped_goes_on(attended, tmp_path: Path) -> None:
     class Stops(Therapist):
         stopped = False

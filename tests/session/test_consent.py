@@ -115,6 +115,7 @@ def brings(record: Consent | None, screening: Screening | None = None) -> ArmReq
     return ArmRequest(operator="T-01", subject="P-001", consent=record, screening=screening)
 
 
+@pytest.mark.slow
 def test_with_consent_it_runs_and_a_replay_repeats_every_verdict(attend, tmp_path: Path) -> None:
     values, therapist = attend(brings(consent("acquire", "vr")))
     assert values["complete"]

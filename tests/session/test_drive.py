@@ -72,6 +72,7 @@ def test_a_session_that_nobody_comes_back_to_ends(
     assert read_session(tmp_path / "session").status == "stopped"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are others there")
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_a_session_with_its_report(short_config, tmp_path: Path, kind: signal.Signals) -> None:

@@ -47,6 +47,7 @@ def test_a_session_runs_from_calibration_to_report(short_config, tmp_path: Path)
     assert samples["time_series"].shape[0] == values["n_samples"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [{"step": "resample", "sfreq": 80.0}, {"step": "decimate", "factor": 2}])
 def test_a_pipeline_that_changes_the_rate_trains_and_decides_at_the_cues(short_config, tmp_path: Path, step) -> None:
     config = short_config()
@@ -77,6 +78,7 @@ def test_what_can_touch_a_person_is_not_run_by_a_profile_for_pictures(short_conf
         Engine(config, operator="Li").run()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_decisions_and_another_seed_others(short_config) -> None:
     digests = [Engine(short_config("", seed=seed)).run().values["decisions_sha256"] for seed in (1, 1, 2)]
     assert digests[0] == digests[1]
@@ -107,6 +109,7 @@ def test_nothing_moves_while_the_gate_refuses(short_config) -> None:
     assert watch.commands > 0
 
 
+@pytest.mark.slow
 def test_an_operator_s_stop_is_latched_and_recorded(short_config, tmp_path: Path) -> None:
     class Stop(Listener):
         def __init__(self) -> None:
@@ -232,6 +235,7 @@ def test_columns_are_picked_by_name_in_the_order_asked_for(short_config) -> None
     assert np.isfinite(result.values["online_accuracy"])
 
 
+@pytest.mark.slow
 def test_a_pause_shuts_the_gate_and_stops_the_paradigm_s_clock(short_config, tmp_path: Path) -> None:
     class Pause(Listener):
         def __init__(self) -> None:
@@ -287,6 +291,7 @@ def test_a_pause_shuts_the_gate_and_stops_the_paradigm_s_clock(short_config, tmp
     assert replay(tmp_path / "session").identical
 
 
+@pytest.mark.slow
 def test_machine_findings_are_recorded_and_replayed(short_config, tmp_path: Path) -> None:
     class Busy(Listener):
         def __init__(self) -> None:

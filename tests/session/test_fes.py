@@ -110,6 +110,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Output]:
     return found
 
 
+@pytest.mark.slow
 def test_every_stimulation_follows_a_verdict_and_stays_within_its_limits(
     model: Path, tmp_path: Path, opened: list[Output]
 ) -> None:
@@ -171,6 +172,7 @@ Engine(config_from(json.loads(sys.argv[1])), listeners=[Tell()]).run()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are killed otherwise there")
 def test_a_dead_engine_leaves_no_current(model: Path, tmp_path: Path) -> None:
     log = tmp_path / "guard.jsonl"

@@ -125,6 +125,7 @@ def test_the_profile_for_stimulation_comes_to_act_by_its_idle_test(tmp_path: Pat
     assert found.identical, found.difference
 
 
+@pytest.mark.slow
 def test_an_idle_test_is_part_of_any_session_that_asks_for_it(short_config, tmp_path: Path) -> None:
     config = short_config(arming=ArmingSection(idle_test=20.0))
     seen: list[tuple[str, str]] = []

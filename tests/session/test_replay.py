@@ -81,6 +81,7 @@ def test_what_a_kill_leaves_is_recovered_and_replays_identically(
     ).identical
 
 
+@pytest.mark.slow
 def test_compare_names_what_is_missing(session: Path) -> None:
     recorded = read_session(session)
     cut = compare(recorded, recorded.decisions[:-1], recorded.verdicts[:-1])

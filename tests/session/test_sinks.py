@@ -6,10 +6,13 @@ import threading
 import uuid
 from collections import Counter
 
+import pytest
+
 from bcikit.session import Engine, plan
 from bcikit.session.config import OutputSection
 
 
+@pytest.mark.slow
 def test_outputs_are_told_events_decisions_states_and_the_quality_of_every_second(short_config):
     said = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
@@ -43,6 +46,7 @@ def test_outputs_are_told_events_decisions_states_and_the_quality_of_every_secon
     assert all(message["quality"] in order and message["state"] == "ACTIVE" for message in moves)
 
 
+@pytest.mark.slow
 def test_an_output_that_others_can_read_is_said_before_in_and_after_the_session(short_config, tmp_path):
     address = f"lsl:reach-{uuid.uuid4().hex[:6]}"
     config = short_config("reach", outputs=[OutputSection(address=address)])

@@ -93,6 +93,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
     return said
 
 
+@pytest.mark.slow
 def test_the_engine_tells_every_stage_and_sends_samples_after_the_verdict(short_config, told: list[Message]) -> None:
     result = Engine(short_config()).run()
     summaries = [message.stages for message in told if isinstance(message, Stages)]
@@ -118,6 +119,7 @@ def test_the_engine_tells_every_stage_and_sends_samples_after_the_verdict(short_
     assert finished.state == "FINISHED"
 
 
+@pytest.mark.slow
 def test_measuring_changes_no_decision(short_config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measured = Engine(short_config("measured")).run()
     assert replay(measured.folder).identical

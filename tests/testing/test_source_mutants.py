@@ -136,6 +136,7 @@ def failures(kind: type[Amplifier]) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mutant", "test", "said"),
     [

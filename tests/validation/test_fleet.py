@@ -76,6 +76,7 @@ def test_an_unknown_key_of_a_bench_file_is_named(tmp_path):
         BenchFile.load(tmp_path / "bench.toml")
 
 
+@pytest.mark.slow
 def test_a_unit_that_is_off_and_a_firmware_that_changes_the_gain_stand_out(tmp_path):
     for number in range(4):
         firmware = "1.0" if number < 2 else "1.1"

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 TESTS = """
 def test_stream(eeg_source):
     chunk = eeg_source.pull()
@@ -42,6 +44,7 @@ def test_pytest_finds_the_plugin_by_itself():
     assert hasattr(point.load(), "device_report")
 
 
+@pytest.mark.slow
 def test_a_makers_project_passes_with_a_sound_device_fails_with_another_and_skips_without(tmp_path):
     (tmp_path / "test_ours.py").write_text(TESTS, encoding="utf-8")
     (tmp_path / "ours.toml").write_text(PROFILE, encoding="utf-8")

@@ -66,6 +66,7 @@ class Photodiode:
         time.sleep(0.25)
 
 
+@pytest.mark.slow
 def test_what_a_photodiode_measures_is_what_the_next_session_on_this_display_goes_by(
     tmp_path, monkeypatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,6 +138,7 @@ def test_a_correction_is_kept_for_its_display_and_told_with_it(tmp_path, monkeyp
     assert displays.correction_of("page", "browser 1920x1080") == 0.0
 
 
+@pytest.mark.slow
 def test_the_page_is_measured_as_the_window_is(tmp_path, monkeypatch) -> None:
     import os
     import sys

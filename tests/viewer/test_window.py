@@ -99,6 +99,7 @@ def test_a_first_time_user_finds_the_bad_electrode_the_reason_and_the_stop(windo
     assert window.strip.stop.toolTip() == "Stop everything (space bar)"
 
 
+@pytest.mark.slow
 def test_space_stops_from_everywhere_but_a_text_field(qtbot, window: ViewerWindow, client: Client) -> None:
     panel = window.traces["pipeline"]
     for focus in (panel.canvas, panel.freeze_button, panel.window_choice, window.strip.stop):
@@ -285,6 +286,7 @@ def test_keys_are_listed(qtbot, window: ViewerWindow) -> None:
     assert {"Space", "F", "Ctrl+S", "F1", "F5"} <= keys
 
 
+@pytest.mark.slow
 def test_an_arrangement_is_kept(qtbot, window: ViewerWindow, settings: QSettings, dark: Theme) -> None:
     window.arrange("device")
     window.docks["link"].close()
@@ -365,6 +367,7 @@ def test_averages_grow_while_nobody_looks_and_feedback_pushes_no_cue_out(window:
     assert [mark.text for mark in window.traces["raw"].canvas.marks] == ["left"]
 
 
+@pytest.mark.slow
 def test_drawing_keeps_nothing_behind(window: ViewerWindow, chunks) -> None:
     """What the window keeps has a longest length; what the plots keep must not grow with each refresh."""
     made = chunks(20, size=50, start=2500)
