@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from bcikit.decoding.auto import AutoDecoder
     from bcikit.decoding.braking import BrakingDetector
     from bcikit.decoding.chance import accuracy_interval, chance_interval, chance_level
+    from bcikit.decoding.codes import CodeTemplate
     from bcikit.decoding.cvep import ReconvolutionCca
     from bcikit.decoding.encoder import EncoderDecoder
     from bcikit.decoding.erp import ErpLda, ErpStack, ErpTangent
@@ -48,6 +49,7 @@ _WHERE = {
     "Acm": "riemann",
     "AdaptiveModel": "adaptation",
     "BrakingDetector": "braking",
+    "CodeTemplate": "codes",
     "CspLda": "riemann",
     "DECODERS": "registry",
     "Decoder": "estimator",
@@ -98,6 +100,7 @@ __all__ = [
     "AdaptiveModel",
     "AutoDecoder",
     "BrakingDetector",
+    "CodeTemplate",
     "CspLda",
     "Decoder",
     "EncoderDecoder",

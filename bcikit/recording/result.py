@@ -86,8 +86,8 @@ class SessionResult(TypedDict, total=False):
         Seconds of signal that came too late to answer to.
     timing : Timing
         Doubts in it end a command with 1.
-    idle_test, adaptation, presentation : dict or None
-        What they came to, and what was flipped when, where there was any of it.
+    idle_test, adaptation, presentation, stop_box : dict or None
+        What they came to, what was flipped when, and how often the box was pressed or lost, where there was any of it.
     calibration, details, safety, versions : dict
         Of the decoder; of the paradigm; states and rules; packages.
     trials, outputs, alarms : list of dict
@@ -131,6 +131,7 @@ class SessionResult(TypedDict, total=False):
     backlog_s: float
     timing: Timing
     idle_test: dict[str, Any] | None
+    stop_box: dict[str, Any] | None
     calibration: dict[str, Any]
     adaptation: dict[str, Any] | None
     details: dict[str, Any]

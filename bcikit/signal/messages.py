@@ -418,7 +418,7 @@ def parse(text: str | bytes | Mapping[str, Any]) -> Message:
     if values.get("v", VERSION) != VERSION:
         raise DataError(f"A message has version {short(values['v'])}; this program knows {VERSION}.")
     kind = values.get("type")
-    if not isinstance(kind, str):
+    if not isinstance(kind, str | None):
         raise DataError(f"A message has the type {short(kind)}; it must be a text.")
     if kind == "snapshot":
         return _snapshot(values)

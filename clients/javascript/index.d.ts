@@ -84,7 +84,12 @@ export interface FlickerTarget {
   item: string;
   frequency: number;
   phase: number;
+  /** Bits that are shown one after the other, `rate` of them a second, in place of the frequency. */
+  code?: number[];
+  rate?: number;
 }
+
+export function targetLuminance(frame: number, target: FlickerTarget, refresh: number, depth: number): number;
 
 /** One flicker from its first frame to its last, with a record of what was shown when. */
 export class Flicker {

@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import select
 import shutil
 import socket
 import subprocess
@@ -56,7 +57,7 @@ QUALITY = {"type": "quality", "time": 1.0, "summary": "BAD", "channels": {"Oz": 
 
 # ---- addresses -----------------------------------------------------------------------------------------------------
 def test_addresses_say_what_is_wrong():
-    assert set(plugins.names("outputs")) == {"guard", "hand", "lsl", "osc", "screen", "serial", "udp", "ws"}
+    assert set(plugins.names("outputs")) == {"frames", "guard", "hand", "lsl", "osc", "screen", "serial", "udp", "ws"}
     for address, message in {
         "hadn:": "Did you mean 'hand'",
         "hand:here": "nothing may stand after the colon",
@@ -332,7 +333,10 @@ def test_serial_lines_are_short_and_end_with_safe():
         with open_output(f"serial:{os.ttyname(slave)}?baudrate=57600") as output:
             output.inform(DECISION)
             output.send(command(3))
-        text = os.read(master, 4096).decode().replace("\r", "")
+        # A terminal gives what has arrived: one read may hold less than was written.
+        text = ""
+        while text.count("\n") < 3 and select.select([master], [], [], 10.0)[0]:
+            text += os.read(master, 4096).decode().replace("\r", "")
     finally:
         os.close(master)
         os.close(slave)

@@ -100,7 +100,7 @@ def test_the_line_of_stop_is_open_before_it_is_needed(server: ChannelServer) -> 
     link = SessionLink(server.ticket("therapist")).start()
     wait_for(lambda: any(peer.purpose == "stop" for peer in server._stop_door.peers))
     link.orders.send("stop", reason="patient")
-    wait_for(lambda: server._stop is not None)
+    wait_for(lambda: "stop" in server._stops)
     link.halt()
 
 

@@ -513,9 +513,9 @@ def test_a_table_is_written_in_the_background_and_is_what_is_shown(
     path = tmp_path / f"samples.{ending}"
     dialog.path.setText(str(path))
     seen: list[int] = []
+    dialog.progress.valueChanged.connect(seen.append)
     dialog._save()
     assert dialog.writer is not None
-    dialog.writer.progressed.connect(seen.append)
     wait_for(lambda: dialog.saved is not None)
     assert seen[-1] == 100
     table = pd.read_csv(path, encoding="utf-8-sig") if ending == "csv" else pd.read_parquet(path)
