@@ -106,6 +106,14 @@ def check(work: Path) -> int:
     run("a stranger's package passes and its session replays", python, "-m", "pytest", "-q", "tests", cwd=plugin)
     maker = work / "device-maker"
     shutil.copytree(ROOT / "examples" / "device-maker", maker, dirs_exist_ok=True)
+    run(
+        "a maker's reports are signed with an extra",
+        "uv",
+        "pip",
+        "install",
+        "-q",
+        f"openbcikit[crypto] @ {wheel.as_uri()}",
+    )
     run("a device maker's tests pass", python, "-m", "pytest", "-q", cwd=maker)
     with emulated_cyton(python, env) as address:
         words = ["-m", "pytest", "-q", "-k", "stream", f"--bcikit-source={address}"]
