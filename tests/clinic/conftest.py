@@ -206,7 +206,12 @@ class ScriptedRunner:
             "online_accuracy": run.right / max(1, run.trial),
             "lost_samples": 0,
             "duration_s": run.second,
-            "gate": {"reasons": {"A-CONF": run.trial - run.right}},
+            "gate": {
+                "n": run.trial,
+                "allowed": run.right,
+                "refused": run.trial - run.right,
+                "reasons": {"A-CONF": run.trial - run.right},
+            },
             "decoder": "csp-lda",
         }
         if run.phase == "calibration":
