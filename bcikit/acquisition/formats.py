@@ -223,13 +223,17 @@ _LOOKED_AFTER = ("Unsupported physical dimension", "Channels contain different",
 """Beginnings of remarks about what bcikit does itself."""
 
 
+_PACKAGE = Path(__file__).parents[1]
+
+
 def _in_words(path: Path, one: Format, error: Exception) -> SourceError:
     """Return what went wrong in a reader as a sentence: the file is damaged, or bcikit is wrong."""
     # Of a library that puts the place in its own code first, that place helps nobody.
     reason = next((line for line in str(error).strip().splitlines() if not line.lstrip().startswith('File "')), "")
     reason = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
-    ours = bool(frames) and "bcikit" in Path(frames[-1].filename).parts
+    # By the folder of the package: a checkout is called bcikit, too, and has everybody's libraries in its .venv.
+    ours = bool(frames) and Path(frames[-1].filename).is_relative_to(_PACKAGE)
     if ours and isinstance(error, (AttributeError, NameError, TypeError, AssertionError, NotImplementedError)):
         return SourceError(
             f"{path}: bcikit fails on this file ({reason}). That is a fault of bcikit, not of the file; please report "

@@ -1,12 +1,15 @@
 """Files of real devices and programs, each to the same Recording; damaged ones to one clear error."""
 
+import dataclasses
 import struct
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bcikit import open_source, read_recording
+from bcikit.acquisition import formats
 from bcikit.acquisition.gdf_header import gdf_units
 from bcikit.recording import import_recording, xdf
 from bcikit.signal import ArgumentError, BciError, Event, Recording, SourceError, StreamInfo
@@ -484,3 +487,23 @@ def test_xdf_without_a_unit_or_a_stream_of_that_name(data_dir):
         read_recording(file)
     with pytest.raises(SourceError, match="no stream of samples named 'other'"):
         read_recording(file, stream="other", unit="uV")
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("/home/me/bcikit/.venv/lib/python3.11/site-packages/mne/io/edf/edf.py", "cannot be read: it is damaged"),
+        (str(Path(formats.__file__).parent / "read_mne.py"), "fault of bcikit"),
+    ],
+)
+def test_whose_fault_it_is_does_not_depend_on_what_the_checkout_is_called(tmp_path, monkeypatch, where, says):
+    file = tmp_path / "short.gdf"
+    file.write_bytes(b"GDF 2.20" + bytes(300))
+
+    def fails(*_: object) -> None:
+        exec(compile("'text' & 1", where, "exec"))
+
+    one = dataclasses.replace(formats.format_of(file), read=fails)
+    monkeypatch.setattr(formats, "format_of", lambda _: one)
+    with pytest.raises(BciError, match=says):
+        read_recording(file)
