@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bcikit.signal import DataError
 from bcikit.validation.amplitude import DB, own_gains, toward_nothing
-from bcikit.validation.extremes import amplitude, calmed
+from bcikit.validation.extremes import amplitude, calmed, extreme_share
 from bcikit.validation.results import Measurement
 from bcikit.validation.sinefit import sine_fit, solve_normal
 from bcikit.validation.takes import Context, Take
@@ -159,17 +159,9 @@ def flatness(takes: list[Take], context: Context) -> Result:
     measurements = []
     for quantity, word, pick in (("flat_min", "Smallest", np.argmin), ("flat_max", "Largest", np.argmax)):
         row = int(pick(chosen))
-        calm, u_calm = calmed(relative[inside][row], u[inside][row])
-        column = int(pick(calm))
+        words = f"{word} response of {int(inside.sum())} harmonics up to {top:g} Hz (at {hz[inside][row]:g} Hz)"
         measurements.append(
-            Measurement(
-                quantity=quantity,
-                label=f"{word} response of {int(inside.sum())} harmonics up to {top:g} Hz (at {hz[inside][row]:g} Hz)",
-                value=100 * float(calm[column]),
-                unit="%",
-                uncertainty=200 * float(u_calm[column]),
-                channel=names[column],
-            )
+            extreme_share(relative[inside][row], u[inside][row], names, pick, quantity=quantity, label=words)
         )
     decibels = 20 * np.log10(np.maximum(relative, 1e-6))
     return measurements, {"response": {"hz": hz.tolist(), "db": decibels.T.tolist(), "names": names}}

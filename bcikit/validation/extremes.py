@@ -1,7 +1,12 @@
 """The worst of several channels, without the luck of the draw: noise makes the largest of many too large."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+from bcikit.validation.results import Measurement
 
 
 def calmed(values: NDArray[np.float64], u: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -29,6 +34,40 @@ def calmed(values: NDArray[np.float64], u: NDArray[np.float64]) -> tuple[NDArray
     keep = spread / (spread + u**2) if spread > 0 else np.zeros(n)
     left = np.sqrt(keep * u**2 + (1 - keep) ** 2 / np.sum(weight))
     return mean + keep * (values - mean), left
+
+
+def extreme_share(
+    shares: NDArray[np.float64],
+    u: NDArray[np.float64],
+    names: Sequence[str],
+    pick: Callable[[NDArray[np.float64]], Any],
+    *,
+    quantity: str,
+    label: str,
+) -> Measurement:
+    """Return the smallest or largest of the channels' shares in percent, calmed.
+
+    Parameters
+    ----------
+    shares, u : ndarray, shape (n_channels,)
+        Shares of 1, and their standard uncertainties.
+    names : sequence of str
+        Of the channels.
+    pick : callable
+        `numpy.argmin` or `numpy.argmax`.
+    quantity, label : str
+        Of the measurement.
+    """
+    calm, u_calm = calmed(shares, u)
+    column = int(pick(calm))
+    return Measurement(
+        quantity=quantity,
+        label=label,
+        value=100 * float(calm[column]),
+        unit="%",
+        uncertainty=200 * float(u_calm[column]),
+        channel=names[column],
+    )
 
 
 def amplitude(size: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.signal import DataError
-from bcikit.validation.extremes import calmed
+from bcikit.validation.extremes import calmed, extreme_share
 from bcikit.validation.noise import band_rms
 from bcikit.validation.results import Measurement
 from bcikit.validation.sinefit import sine_fit
@@ -34,17 +34,9 @@ def frequency_response(takes: list[Take], context: Context) -> Result:
         ("response_max", "Largest", np.argmax),
     ):
         row, _ = np.unravel_index(pick(relative[inside]), relative[inside].shape)
-        calm, u_calm = calmed(relative[inside][row], u[inside][row] / 2)
-        column = int(pick(calm))
+        words = f"{label} response from 0.5 to {top:g} Hz (at {frequencies[inside][row]:g} Hz) against 5 Hz"
         measurements.append(
-            Measurement(
-                quantity=quantity,
-                label=f"{label} response from 0.5 to {top:g} Hz (at {frequencies[inside][row]:g} Hz) against 5 Hz",
-                value=100 * float(calm[column]),
-                unit="%",
-                uncertainty=200 * float(u_calm[column]),
-                channel=names[column],
-            )
+            extreme_share(relative[inside][row], u[inside][row] / 2, names, pick, quantity=quantity, label=words)
         )
     decibels = 20 * np.log10(np.maximum(relative.mean(axis=1), 1e-6))
     measurements += _corner(frequencies, decibels)
