@@ -1,6 +1,7 @@
 """`bcikit evaluate`: how good the decoders are on these recordings, honestly."""
 
 import json as json_module
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -170,13 +171,10 @@ def _evaluate(
 
     console.quiet = quiet
     if out is not None:
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ArgumentError(f"--out {out} cannot be made: {error.strerror}.") from None
+        make_folder(out)
     results, sections = [], []
     for task in tasks:
-        decoders = _decoders(task, wanted)
+        decoders = chosen_decoders(task, wanted)
         show_people(task)
         with progress_bars() as report:
             read = load_task(task, progress=lambda done, total: report("Reading and filtering", done, total))
@@ -205,7 +203,22 @@ def _evaluate(
     return results
 
 
-def _decoders(task: Any, wanted: list[str]) -> tuple[str, ...]:
+def make_folder(out: Path) -> None:
+    """Make the folder of ``--out``.
+
+    Raises
+    ------
+    ArgumentError
+        If it cannot be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArgumentError(f"--out {out} cannot be made: {error.strerror}.") from None
+
+
+def chosen_decoders(task: Any, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Return the decoders that ``--decoder`` names; "all" are those that do not compare the others themselves."""
     from bcikit.decoding import decoder_names
 
     if not wanted:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bcikit.signal import ArgumentError
-
 if TYPE_CHECKING:
     from bcikit.decoding.acting import ActingRule
     from bcikit.decoding.evaluation.task import Task
@@ -28,19 +26,17 @@ def show_pseudo_online(
     from rich.table import Table
 
     from bcikit.cli.console import console, progress_bars
-    from bcikit.cli.evaluate import show_people
-    from bcikit.decoding import decoder_names
+    from bcikit.cli.evaluate import chosen_decoders, make_folder, show_people
     from bcikit.session.as_if_live import DEFINITION, evaluate_live
 
     console.quiet = json
     found = []
     for task in tasks:
         show_people(task)
-        names = decoder_names(task.paradigm) if "all" in wanted else tuple(wanted) or (task.recommended,)
         table = Table(title=f"{task.name}: as if live", box=SIMPLE_HEAD, pad_edge=False)
         for name in ("decoder", "sensitivity", "false/min", "idle min", "s to act"):
             table.add_column(name, no_wrap=True, justify="left" if name == "decoder" else "right")
-        for name in names:
+        for name in chosen_decoders(task, wanted):
             with progress_bars() as report:
                 one = evaluate_live(
                     task, name, rule=rule, step=step,
@@ -59,10 +55,7 @@ def show_pseudo_online(
     )
     values = [one.to_dict() for one in found]
     if out is not None:
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ArgumentError(f"--out {out} cannot be made: {error.strerror}.") from None
+        make_folder(out)
         (out / "pseudo-online.json").write_text(json_module.dumps(values, indent=1), encoding="utf-8")
         console.print(f"Numbers: [bold]{out / 'pseudo-online.json'}[/]")
     console.quiet = False

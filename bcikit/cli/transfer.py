@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bcikit.signal import ArgumentError
-
 if TYPE_CHECKING:
     from bcikit.decoding.evaluation.task import Task
     from bcikit.decoding.evaluation.transfer import TransferCurve
@@ -23,19 +21,18 @@ def show_transfer(tasks: "Sequence[Task]", wanted: Sequence[str], out: Path | No
         If the folder cannot be made.
     """
     from bcikit.cli.console import console, progress_bars
-    from bcikit.decoding import decoder_names
+    from bcikit.cli.evaluate import chosen_decoders, make_folder
     from bcikit.decoding.evaluation.plots import transfer_plot
     from bcikit.decoding.evaluation.task import load_task
     from bcikit.decoding.evaluation.transfer import transfer_curve
-    from bcikit.reporting import data_url
+    from bcikit.reporting import data_url, page, picture, section
 
     console.quiet = json
     found = []
     for task in tasks:
-        names = decoder_names(task.paradigm) if "all" in wanted else tuple(wanted) or (task.recommended,)
         with progress_bars() as report:
             read = load_task(task, progress=lambda done, total: report("Reading and filtering", done, total))
-            for name in names:
+            for name in chosen_decoders(task, wanted):
                 curve = transfer_curve(
                     task, read, name, progress=lambda done, total: report("Training and deciding", done, total)
                 )
@@ -44,18 +41,15 @@ def show_transfer(tasks: "Sequence[Task]", wanted: Sequence[str], out: Path | No
         _print(title, name, curve)
     values = [{"task": title, "decoder": name, **curve.to_dict()} for title, name, curve in found]
     if out is not None:
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ArgumentError(f"--out {out} cannot be made: {error.strerror}.") from None
+        make_folder(out)
         (out / "transfer.json").write_text(json_module.dumps(values, indent=1), encoding="utf-8")
-        pictures = "".join(
-            f"<h2>{title}: {name}</h2><img alt='accuracy against own trials' src='{data_url(transfer_plot(curve))}'>"
+        sections = [
+            section(
+                f"{title}: {name}", picture(data_url(transfer_plot(curve)), "accuracy against own trials", width=720)
+            )
             for title, name, curve in found
-        )
-        head = "<!doctype html><html lang='en'><meta charset='utf-8'><title>Transfer</title>"
-        page = f"{head}<body>{pictures}</body></html>"
-        (out / "transfer.html").write_text(page, encoding="utf-8")
+        ]
+        (out / "transfer.html").write_text(page("Transfer", *sections), encoding="utf-8")
         console.print(f"Report: [bold]{out / 'transfer.html'}[/]")
     console.quiet = False
     if json:
