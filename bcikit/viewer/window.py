@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from bcikit.acquisition import StreamStatus
 from bcikit.signal import Chunk, Event, StreamInfo
 from bcikit.signal.messages import Happened, Message, Snapshot, StateChanged
 from bcikit.ui.happenings import said_of
@@ -129,6 +130,7 @@ class ViewerWindow(QMainWindow):
         self._meters: dict[str, LinkMeter] = {}
         self._due: dict[str, float] = {}
         self._arrived: float | None = None
+        self._device_said: StreamStatus | None = None
         self._ended = False
         self.leaving = False
         self.setWindowTitle(title or tr("bcikit viewer"))
@@ -491,6 +493,9 @@ class ViewerWindow(QMainWindow):
         view.looked_at = None if panel is None else panel.canvas.history
         reader = self.reader
         if reader is not None and reader.status is not None:
+            if reader.status is self._device_said:
+                return
+            self._device_said = reader.status
             view.device, view.arrivals = reader.status.to_dict(), reader.arrivals
             if (meter := self._meters.get("raw")) is not None:
                 meter.take_impedances(reader.status.impedances)
