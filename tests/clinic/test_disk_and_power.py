@@ -48,6 +48,7 @@ def test_an_error_is_told_in_words() -> None:
     assert "ZeroDivisionError" in trouble_words(ZeroDivisionError("division by zero"))
 
 
+@pytest.mark.slow
 def test_a_window_that_cannot_keep_its_place_says_so_and_goes_on(
     clinic: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_window_that_cannot_keep_its_place_says_so_and_goes_on(
     assert person.step == "device"
 
 
+@pytest.mark.slow
 def test_two_clinics_on_one_catalogue_keep_what_the_other_wrote(qapp: Any, tmp_path: Path, qtbot: Any) -> None:
     url = f"sqlite:///{tmp_path / 'shared.sqlite'}"
     clinics = []

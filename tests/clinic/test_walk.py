@@ -260,6 +260,7 @@ def test_two_thousand_actions_over_pages_and_patients(walker: Walker) -> None:
     assert sum(count > 0 for count in trained(walker).values()) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_hundred_and_fifty_actions_over_pages_and_patients(walker: Walker) -> None:
     walk(walker, 150, seed=3)

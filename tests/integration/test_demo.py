@@ -35,6 +35,7 @@ def test_real_eeg_through_lsl_is_decoded_trial_by_trial(data_dir: Path, tmp_path
     assert bcikit("replay", out, "--check", timeout=200).returncode == 0
 
 
+@pytest.mark.slow
 def test_the_simulated_user_and_a_second_demo_in_the_same_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
     for _ in range(2):
