@@ -9,9 +9,11 @@ from typing import Any
 import hypothesis
 import pytest
 
-# An example may be slow on a busy machine; every test has its timeout.
-hypothesis.settings.register_profile("bcikit", deadline=None)
-hypothesis.settings.load_profile("bcikit")
+# An example may be slow on a busy machine; every test has its timeout. The same examples in every run, so that a red
+# check is the change's; HYPOTHESIS_PROFILE=search looks for new ones (nightly).
+hypothesis.settings.register_profile("bcikit", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("search", deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "bcikit"))
 
 # Before anything loads liblsl, Qt or a BLAS.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")

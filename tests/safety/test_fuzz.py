@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bcikit.safety import Consent, GateSettings
@@ -50,8 +50,22 @@ def test_settings(values):
         assert isinstance(check_settings(GateSettings, values, where="gate"), GateSettings)
 
 
+def npy(head: str) -> bytes:
+    text = head.encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
 @settings(max_examples=60, deadline=None)
 @given(content=st.binary(max_size=300))
+@example(content=b"PK\x03\x04")
+@example(content=b"\x80\x04\x95")
+@example(content=npy("{'descr': '|O', 'fortran_order': False, 'shape': (1, 1, 1, 3)}"))
+@example(content=npy("{'descr': '<f8', 'fortran_order': False, 'shape': (-1, 1, 1, 3)}"))
+@example(content=npy("{'descr': '<f8', 'fortran_order': False, 'shape': (9223372036854775807, 9, 9, 3)}"))
+@example(content=npy("{'descr': '<f8', 'fortran_order': False, 'shape': (True, 9.5, 9, 3)}"))
+@example(content=npy("{'descr': [], 'fortran_order': False, 'shape': (1, 1, 1, 3)}"))
+@example(content=npy("{'descr': 'V0', 'fortran_order': False, 'shape': (1, 1, 1, 3)}"))
+@example(content=npy("[" * 100))
 def test_frame_files(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("fuzz") / "frames.npy"
     path.write_bytes(content)

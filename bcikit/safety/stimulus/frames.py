@@ -189,10 +189,11 @@ def load_frames(path: str | os.PathLike[str], *, fps: float = 60.0) -> Iterable[
         return (frame for file in files for frame in _pictures(file, fps))
     if where.suffix.lower() == ".npy":
         try:
-            frames = np.load(where, allow_pickle=False, mmap_mode="r")
-        except (OSError, ValueError, EOFError) as error:
+            # Not np.load: what begins like an archive or a pickle is never opened as one.
+            frames = np.lib.format.open_memmap(where, mode="r")
+        except Exception as error:  # noqa: BLE001 - a damaged header raises whatever Python's own tokenizer does
             raise DataError(f"{where} is no array of frames: {error}.") from None
-        if not isinstance(frames, np.ndarray) or frames.ndim != 4:
+        if frames.ndim != 4 or frames.dtype.kind not in "uif":
             raise DataError(f"{where} must hold frames of the shape (n, height, width, 3).")
         return frames
     if where.suffix.lower() == ".gif":
