@@ -189,6 +189,14 @@ def _row(what, value, low, high, n, met):
     return {"what": what, "value": value, "interval": interval, "n": n, "met": bool(met)}
 
 
+def _told(results, what, n):
+    """Yield the results, and say on the error stream how far it is: an hour of silence looks like a hang."""
+    for k, result in enumerate(results, 1):
+        if k % 20 == 0 or k == n:
+            print(f"{what}: {k} of {n}", file=sys.stderr, flush=True)
+        yield result
+
+
 def main():
     """Print the tables."""
     parser = argparse.ArgumentParser()
@@ -198,7 +206,7 @@ def main():
     n, repeats = (20, 1) if options.quick else (300, 3)
     rows, met = [], True
     with ProcessPoolExecutor(2) as pool:
-        errors = list(pool.map(cover, range(n)))
+        errors = list(_told(pool.map(cover, range(n)), "random devices", n))
         for key in errors[0]:
             values = np.array([item[key] for item in errors if item[key] is not None])
             hits = int(np.count_nonzero(np.abs(values) <= 1))
@@ -212,7 +220,7 @@ def main():
             (name, size, 900 + k) for name, (sizes, _, _) in kinds().items() for size in sizes for k in range(repeats)
         ]
         seen = {}
-        for name, size, any_, right in pool.map(single, jobs):
+        for name, size, any_, right in _told(pool.map(single, jobs), "single faults", len(jobs)):
             seen.setdefault((name, size), []).append((any_, right))
         for (name, size), hits in seen.items():
             _, middle, largest = kinds()[name][0]
@@ -224,7 +232,7 @@ def main():
             silent = len(hits) - sum(any_ for any_, _ in hits)
             what = f"{name} {size:g} found" + (f" ({silent} in silence)" if silent else "")
             rows.append(_row(what, f"{right} of {len(hits)}", low, high, len(hits), good))
-        verdicts = list(pool.map(perfect, range(5000, 5000 + n)))
+        verdicts = list(_told(pool.map(perfect, range(5000, 5000 + n)), "perfect devices", n))
         failed = sum(judgement in (Judgement.FAIL, Judgement.UNEXPLAINED, Judgement.ERROR) for judgement, _ in verdicts)
         unsure = sum(judgement is Judgement.INCONCLUSIVE for judgement, _ in verdicts)
         good = failed == 0 and unsure <= 0.02 * n

@@ -21,13 +21,15 @@ def register(app: typer.Typer) -> None:
         *,
         data: Annotated[Path | None, typer.Option(help="Folder of the recordings here, found by their hashes.")] = None,
         key: Annotated[str | None, typer.Option(help="Fingerprint of the key that must have signed it.")] = None,
-        fast: Annotated[bool, typer.Option("--fast", help="Signature and data alone; compute nothing again.")] = False,
+        fast: Annotated[
+            bool, typer.Option("--fast", help="Signature and hashes alone; compute nothing again.")
+        ] = False,
         jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes; -1 for all cores.")] = 1,
         json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     ) -> None:
         """Check signature, data and every number of a card by computing them again; of a folder, its checksums.
 
-        Of the folder that 'validate' wrote, the signature and the hash of every file.
+        Of the folder that 'validate' wrote, the signature, the hash of every file, and every value from the raw data.
 
         Ends with 1 if anything is not as it says.
         """
@@ -35,16 +37,21 @@ def register(app: typer.Typer) -> None:
             from bcikit.validation.verify import is_report, verify_report
 
             if is_report(path):
-                result = verify_report(path)
+                result = verify_report(path, recompute=not fast)
                 wrong = list(result.problems)
                 if key is not None and result.key.replace(" ", "") != key.replace(" ", "").lower():
                     wrong.append(f"signed by the key {result.key or 'of nobody'}, not {key}")
                 if json:
-                    dump({"path": str(path), "problems": wrong, "key": result.key, "files": result.n_files})
+                    dump({"path": str(path), "problems": wrong, "key": result.key, "files": result.n_files,
+                          "values": result.n_values})  # fmt: skip
                 else:
                     typer.echo(f"{path}: a device report of {result.n_files} files, signed by {result.key or 'nobody'}")
+                    if result.n_values:
+                        typer.echo(f"{result.n_values} values computed again from the raw data")
                     for problem in wrong:
                         typer.secho(f"  {problem}", fg=typer.colors.RED)
+                    if not wrong:
+                        typer.secho("All as it says.", fg=typer.colors.GREEN)
                 if wrong:
                     raise typer.Exit(1)
                 return

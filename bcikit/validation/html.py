@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from bcikit.reporting import render as render_page
 from bcikit.validation.catalogue import TESTS
+from bcikit.validation.clauses import clauses
 from bcikit.validation.figures import figures
 from bcikit.validation.results import Judgement, decisive
 
@@ -39,6 +40,7 @@ def render(report: "Report") -> str:
         "validation.html",
         report=report,
         items=items,
+        answers=clauses(report.profile, report.outcomes),
         headline=_HEADLINE[report.judgement],
         counts=[(item.value, count) for item, count in names if count],
         instruments=sorted(asdict(report.profile.instruments).items()),

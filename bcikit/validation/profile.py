@@ -1,14 +1,17 @@
 """Profiles: which limits a device is judged by, for how long it is measured, and how good the bench is."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
 
-from bcikit.signal import ConfigError, check_choice
+from bcikit.signal import ConfigError, DataError, check_choice
 from bcikit.signal.documents import packaged_toml, read_toml
+from bcikit.signal.rebuild import rebuild
 from bcikit.simulation.stimulus import Instruments
+from bcikit.validation.clauses import Clause
 from bcikit.validation.quantities import QUANTITIES, factor, near
 from bcikit.validation.results import Limit
 
@@ -31,6 +34,8 @@ class Profile:
         What the device's own test signal is documented to be.
     tests : tuple of str
         Ids of the tests to run; empty for all.
+    clauses : tuple of Clause
+        Of the document that the limits come from; the report answers each.
     """
 
     name: str
@@ -41,6 +46,20 @@ class Profile:
     instruments: Instruments = field(default_factory=Instruments)
     expected: Mapping[str, list[float]] = field(default_factory=dict)
     tests: tuple[str, ...] = ()
+    clauses: tuple[Clause, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a TOML file of this profile holds, ready for JSON; `from_dict` reads it again."""
+        return {
+            "title": self.title,
+            "note": self.note,
+            "tests": list(self.tests),
+            "seconds": dict(self.durations),
+            "instruments": asdict(self.instruments),
+            "expected": {name: list(values) for name, values in self.expected.items()},
+            "clause": [asdict(item) for item in self.clauses],
+            "limit": [_written(item) for item in self.limits],
+        }
 
     def seconds(self, name: str, default: float) -> float:
         """Return how long a set-up is recorded."""
@@ -61,19 +80,28 @@ class Profile:
         """
         path = Path(name)
         if path.suffix == ".toml":
-            return cls._from_dict(read_toml(path), str(path), path.stem)
+            return cls.from_dict(read_toml(path), str(path), path.stem)
         check_choice("profile", str(name), profile_names())
         shipped = dict(packaged_toml("bcikit.validation.profiles"))
-        return cls._from_dict(shipped[f"{name}.toml"], f"profile {name}", path.stem)
+        return cls.from_dict(shipped[f"{name}.toml"], f"profile {name}", path.stem)
 
     @classmethod
-    def _from_dict(cls, values: dict[str, Any], where: str, name: str) -> Self:
+    def from_dict(cls, values: Mapping[str, Any], where: str, name: str) -> Self:
+        """Return the profile that a TOML file, or a result, holds.
+
+        Raises
+        ------
+        ConfigError
+            Listing everything that is wrong in it; `where` names it.
+        """
         problems: list[str] = []
-        for key in sorted(set(values) - {"title", "note", "limit", "seconds", "instruments", "expected", "tests"}):
-            problems.append(f"{key}: unknown key; allowed: title, note, tests, seconds, instruments, expected, limit")
+        allowed_keys = ("title", "note", "tests", "seconds", "instruments", "expected", "clause", "limit")
+        for key in sorted(set(values) - set(allowed_keys)):
+            problems.append(f"{key}: unknown key; allowed: {', '.join(allowed_keys)}")
         limits = []
         for number, entry in enumerate(values.get("limit", []), 1):
             limits.append(_limit(entry, f"limit {number}", problems))
+        asked = _clauses(values.get("clause", []), [item for item in limits if item is not None], problems)
         tests = values.get("tests", [])
         for test in tests:
             if test not in QUANTITIES:
@@ -102,12 +130,46 @@ class Profile:
             instruments=Instruments(**numbers),
             expected=values.get("expected", {}),
             tests=tuple(values.get("tests", ())),
+            clauses=asked,
         )
+
+
+def _written(item: Limit) -> dict[str, Any]:
+    """Return a limit as a TOML file holds it."""
+    ends = {"min": item.low, "max": item.high}
+    return {
+        "test": item.test,
+        "quantity": item.quantity,
+        **{name: value for name, value in ends.items() if math.isfinite(value)},
+        "unit": item.unit,
+        "source": item.source,
+        "verified": item.verified,
+        **({"clause": item.clause} if item.clause else {}),
+    }
+
+
+def _clauses(entries: Any, limits: list[Limit], problems: list[str]) -> tuple[Clause, ...]:
+    """Return the clauses of a file; what is wrong with them, and with limits that name them, is added to `problems`."""
+    made = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            made.append(rebuild(Clause, entry, what=f"clause {number}"))
+        except DataError as error:
+            problems.append(str(error))
+    known = [item.clause for item in made]
+    problems += [f"clause {name!r} stands there twice" for name in dict.fromkeys(known) if known.count(name) > 1]
+    answered = {item.clause for item in limits}
+    for name in sorted(answered - {"", *known}):
+        problems.append(f"a limit is for clause {name!r}, and there is no such [[clause]]{near(name, known)}")
+    for item in made:
+        if item.clause not in answered and not item.left_out:
+            problems.append(f"clause {item.clause!r}: no limit answers it, so 'left_out' must say why")
+    return tuple(made)
 
 
 def _limit(entry: Mapping[str, Any], where: str, problems: list[str]) -> Limit | None:
     """Return one limit of a file; what is wrong with it is added to `problems`."""
-    known = {"test", "quantity", "min", "max", "unit", "source", "verified"}
+    known = {"test", "quantity", "min", "max", "unit", "source", "verified", "clause"}
     before = len(problems)
     problems += [f"{where}.{key}: unknown key; allowed: {', '.join(sorted(known))}" for key in set(entry) - known]
     for key in ("test", "quantity", "unit", "source"):
@@ -118,6 +180,8 @@ def _limit(entry: Mapping[str, Any], where: str, problems: list[str]) -> Limit |
     for key in ("min", "max"):
         if key in entry and (isinstance(entry[key], bool) or not isinstance(entry[key], int | float)):
             problems.append(f"{where}.{key}: {entry[key]!r} must be a number")
+    if not isinstance(entry.get("clause", ""), str):
+        problems.append(f"{where}.clause: {entry['clause']!r} must be a text, in quotes")
     if not isinstance(entry.get("verified", False), bool):
         problems.append(f"{where}.verified: {entry['verified']!r} must be true or false, without quotes")
     if len(problems) > before:
@@ -148,6 +212,7 @@ def _limit(entry: Mapping[str, Any], where: str, problems: list[str]) -> Limit |
         unit=unit,
         source=entry["source"],
         verified=bool(entry.get("verified", False)),
+        clause=entry.get("clause", ""),
     )
 
 

@@ -57,6 +57,8 @@ class Limit:
         Standard, guideline or maker's document.
     verified : bool
         Whether somebody compared the number with that source.
+    clause : str
+        The clause of the profile that it answers; empty for none.
     """
 
     test: str
@@ -66,6 +68,7 @@ class Limit:
     unit: str = ""
     source: str = ""
     verified: bool = False
+    clause: str = ""
 
     def text(self) -> str:
         """Return the limit as a person writes it."""
@@ -152,6 +155,7 @@ class Measurement:
                 "unit": self.limit.unit,
                 "source": self.limit.source,
                 "verified": self.limit.verified,
+                "clause": self.limit.clause,
             },
             "judgement": self.judgement.value,
         }

@@ -5,7 +5,6 @@ import hashlib
 import json
 import platform
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,10 +17,13 @@ from bcikit.simulation.stimulus import Stimulus
 from bcikit.validation.bench import Ask, Bench, bench_for, describe, record
 from bcikit.validation.bench_file import BenchFile
 from bcikit.validation.catalogue import RESIDUAL, TESTS, BenchTest
+from bcikit.validation.clauses import clauses
+from bcikit.validation.evaluate import evaluate
 from bcikit.validation.profile import Profile
-from bcikit.validation.results import Judgement, Measurement, Outcome, judge, worst
+from bcikit.validation.results import Judgement, Measurement, Outcome, worst
 from bcikit.validation.sbom import sbom
-from bcikit.validation.takes import Context, Take
+from bcikit.validation.takes import Take
+from bcikit.validation.verify import KIND, RESULT, written
 from bcikit.version import __version__
 
 Show = Callable[[str, float], None]
@@ -87,7 +89,8 @@ class Report:
             "exit_code": self.exit_code,
             "source": self.source,
             "device": self.device,
-            "profile": {"name": self.profile.name, "title": self.profile.title, "note": self.profile.note},
+            "profile": {"name": self.profile.name, **self.profile.to_dict()},
+            "clauses": [clause.to_dict() for clause in clauses(self.profile, self.outcomes)],
             "counts": counts,
             "tests": [outcome.to_dict() for outcome in self.outcomes],
             "files": self.files,
@@ -210,7 +213,7 @@ def write(report: Report, out: Path) -> None:
     from bcikit.validation.html import render
     from bcikit.validation.junit import junit
 
-    values: dict[str, Any] = {"kind": "bcikit device report", **report.to_dict()}
+    values: dict[str, Any] = {"kind": KIND, **report.to_dict()}
     files = dict(report.files)
     bill = json.dumps(sbom(), indent=1)
     for name, text in (("junit.xml", junit(report)), ("report.html", render(report)), ("sbom.json", bill)):
@@ -219,7 +222,7 @@ def write(report: Report, out: Path) -> None:
     values["files"] = files
     with contextlib.suppress(MissingDependencyError):
         values = sign(values)
-    (out / "result.json").write_text(json.dumps(values, indent=1), encoding="utf-8")
+    (out / RESULT).write_bytes(written(values).encode("utf-8"))
 
 
 class _Run:
@@ -258,45 +261,15 @@ class _Run:
             return blank
         try:
             takes = [self._take(test, stimulus) for stimulus in plan]
-            if any(take is None for take in takes):
-                return replace(blank, reason="skipped by the operator")
-            if test.test == RESIDUAL:
-                takes = list(self._takes.values())
-            context = Context(instruments=self._profile.instruments, expected=dict(self._profile.expected))
-            measurements, curves = test.compute([take for take in takes if take is not None], context)
         except (DataError, SourceError) as error:
             return replace(blank, judgement=Judgement.INCONCLUSIVE, reason=f"could not be measured: {error}")
-        except Exception as error:  # noqa: BLE001 - one test that breaks must not take the report of the others along
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            said = f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
-            return replace(blank, judgement=Judgement.ERROR, reason=f"the test itself failed: {said}")
-        judged = [item for measurement in measurements for item in self._judge(test.test, measurement)]
-        judgements = [item.judgement for item in judged]
-        measured = {item.quantity for item in judged}
-        without = [item for item in self._profile.limits_of(test.test) if item.quantity not in measured]
-        reason = ""
-        if without:
-            judgements.append(Judgement.INCONCLUSIVE)
-            reason = f"not measured, though there is a limit: {', '.join(dict.fromkeys(i.quantity for i in without))}"
-        return replace(
-            blank,
-            judgement=worst(judgements),
-            measurements=tuple(judged),
-            reason=reason,
-            takes=tuple(dict.fromkeys(take.key for take in takes if take is not None)),
-            curves=curves,
-        )
-
-    def _judge(self, test: str, measurement: Measurement) -> list[Measurement]:
-        """Return the measurement once for each of its limits, the plain one where there is none."""
-        limits = self._profile.limits_of(test, measurement.quantity)
-        if not limits:
-            # A test may have found something by itself.
-            return [measurement]
-        return [
-            replace(measurement, limit=limit, judgement=judge(measurement.value, measurement.uncertainty, limit))
-            for limit in limits
-        ]
+        except Exception as error:  # noqa: BLE001 - a device that breaks must not take the report along
+            said = f"{type(error).__name__}: {error}"
+            return replace(blank, judgement=Judgement.ERROR, reason=f"could not be recorded: {said}")
+        whole = [take for take in takes if take is not None]
+        if len(whole) < len(takes):
+            return replace(blank, reason="skipped by the operator")
+        return evaluate(test, list(self._takes.values()) if test.test == RESIDUAL else whole, self._profile)
 
     def _take(self, test: BenchTest, stimulus: Stimulus) -> Take | None:
         if stimulus in self._takes:

@@ -1,5 +1,8 @@
 """Limits files: what is wrong in one is an error, never a PASS."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from bcikit.signal import ConfigError
@@ -112,3 +115,74 @@ def test_no_uncertainty_no_pass():
     limit = Limit(test="V-NOISE", quantity="noise_rms", high=10.0)
     assert judge(1.0, float("nan"), limit) is Judgement.INCONCLUSIVE
     assert judge(1.0, 0.0, limit) is Judgement.PASS
+
+
+CLAUSES = """
+[[clause]]
+clause = "4.1"
+title = "Quiet"
+
+[[clause]]
+clause = "4.2"
+title = "Straight"
+
+[[clause]]
+clause = "5"
+title = "Safe to touch"
+left_out = "a safety tester measures it"
+"""
+
+
+def with_clauses(tmp_path, *entries, text=CLAUSES):
+    path = limits(tmp_path, *entries)
+    path.write_text(path.read_text() + text)
+    return path
+
+
+def test_each_clause_is_answered_in_result_and_report(tmp_path):
+    straight = {"test": "V-GAIN", "quantity": "gain_error", "max": 1.0, "unit": "%", "clause": "4.2"}
+    profile = Profile.load(with_clauses(tmp_path, {"clause": "4.1"}, straight))
+    report = validate("dut:gain=1.1&channels=2", profile=profile, tests=("V-NOISE", "V-GAIN"), out=tmp_path / "out")
+    said = {item["clause"]: item for item in report.to_dict()["clauses"]}
+    assert [said[name]["judgement"] for name in ("4.1", "4.2", "5")] == ["PASS", "FAIL", "NOT APPLICABLE"]
+    assert said["4.2"]["tests"] == ["V-GAIN"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Clause by clause" in page
+    assert "Not by this bench: a safety tester measures it" in page
+    assert "NOT MEASURED" in page
+
+
+def test_a_clause_of_which_a_part_was_not_run_is_not_kept(tmp_path):
+    other = {"test": "V-GAIN", "quantity": "gain_error", "max": 1.0, "unit": "%", "clause": "4.1"}
+    text = CLAUSES.replace('title = "Straight"', 'title = "Straight"\nleft_out = "by hand"')
+    profile = Profile.load(with_clauses(tmp_path, {"clause": "4.1"}, other, text=text))
+    report = validate("dut:channels=2", profile=profile, tests=("V-NOISE",))
+    answer = report.to_dict()["clauses"][0]
+    assert answer["judgement"] == "INCONCLUSIVE"
+    assert answer["reason"] == "V-GAIN was not run"
+
+
+@pytest.mark.parametrize(
+    ("entry", "text", "said"),
+    [
+        ({"clause": "4.9"}, CLAUSES, r"no such \[\[clause\]\]"),
+        ({"clause": "4.1"}, CLAUSES, "clause '4.2': no limit answers it, so 'left_out' must say why"),
+        ({"clause": 4}, "", "must be a text, in quotes"),
+        ({}, CLAUSES + CLAUSES, "stands there twice"),
+        ({}, '[[clause]]\nclause = "1"\ntitel = "x"\n', "unknown field 'titel'"),
+    ],
+)
+def test_clauses_that_nobody_could_answer_are_refused(tmp_path, entry, text, said):
+    with pytest.raises(ConfigError, match=said):
+        Profile.load(with_clauses(tmp_path, entry, text=text))
+
+
+@pytest.mark.parametrize("name", ["iec", "ifcn", "yyt1996", "research", "brainflow-synthetic"])
+def test_a_profile_that_was_written_is_the_profile(name):
+    profile = Profile.load(name)
+    again = Profile.from_dict(json.loads(json.dumps(profile.to_dict())), "a result", name)
+    assert again == replace(profile, durations=dict(profile.durations), expected=again.expected)
+    assert {key: list(value) for key, value in profile.expected.items()} == again.expected
+    answered = {item.clause for item in profile.limits}
+    assert profile.clauses or name in ("research", "brainflow-synthetic")
+    assert all(item.clause in answered or item.left_out for item in profile.clauses)

@@ -1,6 +1,7 @@
 """The folder of a run: signed, and every flipped byte is seen; recordings judged without the device."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -36,10 +37,73 @@ def test_a_report_verifies(folder):
     assert said["key"]
 
 
-@pytest.mark.parametrize("name", ["result.json", "report.html", "junit.xml", "raw"])
-def test_a_flipped_byte_does_not(folder, tmp_path, name):
-    import shutil
+def test_every_value_comes_out_again_from_the_raw_data(folder):
+    said = json.loads(invoke("verify", folder, "--json").output)
+    result = json.loads((folder / "result.json").read_text())
+    assert said["values"] == sum(len(test["measurements"]) for test in result["tests"]) > 0
+    assert json.loads(invoke("verify", folder, "--fast", "--json").output)["values"] == 0
 
+
+def resigned(folder, tmp_path, change):
+    """Return a copy whose result was changed and signed again, as somebody would who has a key of his own."""
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    values = json.loads((copy / "result.json").read_text())
+    change(values)
+    del values["signature"], values["public_key"]
+    values = signing.sign(values, tmp_path / "other-key")
+    (copy / "result.json").write_text(json.dumps(values, indent=1))
+    return copy
+
+
+def better(values):
+    values["tests"][0]["measurements"][0]["value"] *= 1.0001
+
+
+def surer(values):
+    values["tests"][0]["measurements"][0]["uncertainty"] *= 0.9
+
+
+def made_up(values):
+    skipped = {**values["tests"][0], "test": "V-CMRR", "takes": [], "measurements": [], "judgement": "PASS"}
+    values["tests"].append(skipped)
+
+
+def whole(values):
+    values["judgement"] = "FAIL"
+
+
+@pytest.mark.parametrize("change", [better, surer, made_up, whole])
+def test_a_result_that_the_raw_data_do_not_give_is_refused_whoever_signs_it(folder, tmp_path, change):
+    copy = resigned(folder, tmp_path, change)
+    done = invoke("verify", copy)
+    assert done.exit_code == 1
+    assert "computed again" in done.output or "no recording stands behind it" in done.output
+    # Signature and hashes alone cannot know.
+    assert invoke("verify", copy, "--fast").exit_code == 0
+
+
+def test_a_result_that_says_the_same_in_other_bytes_was_changed(folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    path = copy / "result.json"
+    path.write_text(path.read_text().replace('"exit_code": 0', '"exit_code":  0'))
+    done = invoke("verify", copy)
+    assert done.exit_code == 1
+    assert "was changed" in done.output
+
+
+def test_a_result_that_nobody_can_read_is_a_device_report_still(folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    (copy / "result.json").write_bytes(b"\xff" + (copy / "result.json").read_bytes()[1:])
+    done = invoke("verify", copy)
+    assert done.exit_code == 1
+    assert "cannot be read" in done.output
+
+
+@pytest.mark.parametrize("name", ["result.json", "report.html", "junit.xml", "sbom.json", "raw"])
+def test_a_flipped_byte_does_not(folder, tmp_path, name):
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
     path = next((copy / "raw").iterdir()) if name == "raw" else copy / name
@@ -53,8 +117,6 @@ def test_a_flipped_byte_does_not(folder, tmp_path, name):
 
 
 def test_a_file_that_is_missing_or_added_is_named(folder, tmp_path):
-    import shutil
-
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
     gone = next((copy / "raw").iterdir())

@@ -1,0 +1,62 @@
+"""From recordings to the outcome of a test: while the bench runs, and again from what it kept."""
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bcikit.signal import DataError
+from bcikit.validation.catalogue import BenchTest
+from bcikit.validation.profile import Profile
+from bcikit.validation.results import Judgement, Measurement, Outcome, judge, worst
+from bcikit.validation.takes import Context, Take
+
+
+def evaluate(test: BenchTest, takes: Sequence[Take], profile: Profile) -> Outcome:
+    """Return what the recordings of a test come to under a profile.
+
+    Parameters
+    ----------
+    test : BenchTest
+        The test.
+    takes : sequence of Take
+        One a set-up, in the order in which the test asks for them.
+    profile : Profile
+        Limits, instruments, what is expected.
+    """
+    blank = Outcome(
+        test=test.test,
+        title=test.title,
+        judgement=Judgement.INCONCLUSIVE,
+        takes=tuple(take.key for take in takes),
+    )
+    context = Context(instruments=profile.instruments, expected=dict(profile.expected))
+    try:
+        measurements, curves = test.compute(list(takes), context)
+    except DataError as error:
+        return replace(blank, reason=f"could not be measured: {error}")
+    except Exception as error:  # noqa: BLE001 - one test that breaks must not take the report of the others along
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        said = f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
+        return replace(blank, judgement=Judgement.ERROR, reason=f"the test itself failed: {said}")
+    judged = [item for measurement in measurements for item in _judge(test.test, measurement, profile)]
+    judgements = [item.judgement for item in judged]
+    measured = {item.quantity for item in judged}
+    without = [item.quantity for item in profile.limits_of(test.test) if item.quantity not in measured]
+    reason = ""
+    if without:
+        judgements.append(Judgement.INCONCLUSIVE)
+        reason = f"not measured, though there is a limit: {', '.join(dict.fromkeys(without))}"
+    return replace(blank, judgement=worst(judgements), measurements=tuple(judged), reason=reason, curves=curves)
+
+
+def _judge(test: str, measurement: Measurement, profile: Profile) -> list[Measurement]:
+    """Return the measurement once for each of its limits, the plain one where there is none."""
+    limits = profile.limits_of(test, measurement.quantity)
+    if not limits:
+        # A test may have found something by itself.
+        return [measurement]
+    return [
+        replace(measurement, limit=limit, judgement=judge(measurement.value, measurement.uncertainty, limit))
+        for limit in limits
+    ]
