@@ -122,7 +122,10 @@ class SessionPage(RunPage):
         self.bars_card.setVisible(not is_blind(self.visit.trial))
         self.checks.show_state("")
         self.difficulty.blockSignals(True)
-        self.difficulty.setValue(round(100 * float(settings.get("threshold", 0.7))))
+        chosen = round(100 * float(settings.get("threshold", 0.7)))
+        # Where something touches the patient nothing is made easier than what the idle test was made with.
+        self.difficulty.setRange(chosen if self.real else 60, 90)
+        self.difficulty.setValue(chosen)
         self.difficulty.blockSignals(False)
         self._show_difficulty(self.difficulty.value())
         self._show()

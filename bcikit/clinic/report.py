@@ -1,8 +1,9 @@
 """The report that a clinician signs: one page first, technical pages after, as HTML and as PDF."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ class ReportData:
         What was done, over all parts.
     trend : sequence of (str, float)
         Day and per cent of decoded trials of each session of this protocol so far.
+    reactions : mapping of str to sequence of (str, float)
+        Day and value of "erd" (per cent) and "laterality" of the same sessions, where they have them.
     scores : sequence of Score
         Outcome scores, in order of days.
     plan : str
@@ -64,6 +67,7 @@ class ReportData:
     results: Sequence[SessionResult]
     total: Total
     trend: Sequence[tuple[str, float]] = ()
+    reactions: Mapping[str, Sequence[tuple[str, float]]] = field(default_factory=dict)
     scores: Sequence[Score] = ()
     plan: str = ""
     warnings: Sequence[str] = ()
@@ -237,8 +241,23 @@ def _first_movement(record: TrainingRecord) -> str:
 def _trend(data: ReportData) -> str:
     if data.record.simulated or is_blind(data.record.trial):
         return ""
-    url = trend_picture(data.trend, words=tr("Decoded rightly in each session; half of two classes is guessing"))
-    return picture(url, tr("Accuracy of each session")) if url else ""
+    right = tr("Decoded rightly in each session; half of two classes is guessing")
+    erd = tr("ERD: change of the mu rhythm opposite to the hand; below zero is desynchronisation")
+    side = tr("Laterality: above zero the side opposite to the hand answers more")
+    found = (
+        (trend_picture(data.trend, words=right), tr("Accuracy of each session")),
+        (_reaction(data, "erd", erd, unit=" %"), tr("ERD of each session")),
+        (_reaction(data, "laterality", side), tr("Laterality of each session")),
+    )
+    return "".join(picture(url, name) for url, name in found if url)
+
+
+def _reaction(data: ReportData, name: str, words: str, *, unit: str = "") -> str:
+    points = data.reactions.get(name, ())
+    most = max((abs(value) for _, value in points), default=0.0)
+    # Zero in the middle: on which side of it a value lies is what is read.
+    size = 100.0 * max(1.0, ceil(most / 100.0)) if name == "erd" else 1.0
+    return trend_picture(points, words=words, low=-size, high=size, unit=unit)
 
 
 def _scores(scores: Sequence[Score]) -> str:

@@ -30,6 +30,7 @@ def report_data(catalogue: Catalogue, record: TrainingRecord) -> ReportData:
         results=results,
         total=total,
         trend=trend_of(catalogue, record.subject, record.protocol) if known else (),
+        reactions=reactions_of(catalogue, record) if known else {},
         scores=scores_of(catalogue, record.subject) if known else (),
         plan=progress_words(catalogue, record.subject, plan, date.today()) if plan is not None else "",
         warnings=warnings_of(catalogue, record.subject) if known else (),
@@ -44,6 +45,22 @@ def trend_of(catalogue: Catalogue, code: str, protocol: str) -> list[tuple[str, 
         value = entry.results.get("online_accuracy")
         if entry.paradigm == protocol and isinstance(value, int | float):
             found.append((local_day(entry.started), 100.0 * float(value)))
+    return found
+
+
+def reactions_of(catalogue: Catalogue, record: TrainingRecord) -> dict[str, list[tuple[str, float]]]:
+    """Return day and value of "erd" (per cent) and "laterality" of each session of a person with the same protocol.
+
+    That of the affected hand; the mean of both where no side is, or both are.
+    """
+    found: dict[str, list[tuple[str, float]]] = {"erd": [], "laterality": []}
+    for entry in real_sessions(catalogue, record.subject):
+        hands = entry.results.get("reactions") or {}
+        affected = f"{record.affected_side}_hand"
+        chosen = [hands[affected]] if affected in hands else list(hands.values())
+        if entry.paradigm == record.protocol and chosen:
+            for name, points in found.items():
+                points.append((local_day(entry.started), sum(float(one[name]) for one in chosen) / len(chosen)))
     return found
 
 

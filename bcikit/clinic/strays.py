@@ -6,10 +6,11 @@ from typing import Any
 
 from bcikit.clinic.counts import counts_of
 from bcikit.clinic.people import SIMULATED
-from bcikit.recording import Catalogue, recover
+from bcikit.recording import Catalogue, read_session, recover
 from bcikit.recording.corrections import FORMER
 from bcikit.recording.header import read_header
 from bcikit.recording.result import RESULT, read_result
+from bcikit.session.desynchronisation import reactions
 from bcikit.signal import BciError, RecordingError
 
 
@@ -59,6 +60,7 @@ def results_of(folder: Path) -> tuple[dict[str, Any], float]:
         "online_accuracy": part.correct / part.answered if part.answered else None,
         "moved": part.moved,
         "moved_right": part.moved_right,
+        "reactions": _reactions_of(folder),
         "ended": "cut off",
     }
     try:
@@ -68,6 +70,14 @@ def results_of(folder: Path) -> tuple[dict[str, Any], float]:
     keep = ("online_accuracy", "accuracy_interval", "chance_upper", "n_trials", "n_correct", "lost_samples", "ended")
     found = {key: values.get(key) for key in keep if key in values}
     return {**counted, **found, "source": values.get("source", "")}, part.seconds
+
+
+def _reactions_of(folder: Path) -> dict[str, Any]:
+    """Return what the mu rhythm did, by hand; nothing where the signals cannot be read."""
+    with contextlib.suppress(BciError, OSError, ValueError):
+        session = read_session(folder)
+        return {hand: one._asdict() for hand, one in reactions(session.recording, session.events).items()}
+    return {}
 
 
 def _codes(code: str, data: dict[str, Any]) -> list[str]:

@@ -309,6 +309,9 @@ class Paradigm(ABC):
         """Take notice of the therapist ("skip", "override", "difficulty"); returns what is to be logged."""
         return []
 
+    def keep_tested(self) -> None:
+        """Let nothing make a movement easier from now on: an idle test speaks of what decides now, and of no less."""
+
     def on_dropped(self, frames: int) -> None:
         """Take notice that a screen dropped frames while something was locked to them; most paradigms need not."""
 

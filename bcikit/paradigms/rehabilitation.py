@@ -13,7 +13,7 @@ from bcikit.paradigms.rehabilitation_settings import RehabilitationSettings
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.settings import ParadigmSettings
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
-from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
+from bcikit.signal import BciError, Command, Decision, Event, StreamInfo, Verdict
 
 
 class Rehabilitation(TrialParadigm):
@@ -65,6 +65,7 @@ class Rehabilitation(TrialParadigm):
         self._smoother = Smoother(s.smoothing)
         self._enough = KofN(s.k, s.n)
         self.threshold = s.threshold
+        self._tested = 0.0
         self._hits: list[bool] = []
         self._dose = 0.0
         self._assists = 0
@@ -262,7 +263,11 @@ class Rehabilitation(TrialParadigm):
             return
         share = sum(self._hits) / len(self._hits)
         change = s.step if share > s.aim else -s.step if share < s.aim else 0.0
-        self.threshold = round(min(max(self.threshold + change, s.lowest), s.highest), 6)
+        self.threshold = round(min(max(self.threshold + change, s.lowest, self._tested), s.highest), 6)
+
+    def keep_tested(self) -> None:
+        """Keep the threshold at or above that of now."""
+        self._tested = self.threshold
 
     def on_operator(self, action: str, sample: int, time: float, **data: Any) -> list[Event]:  # noqa: ARG002
         """Take the therapist's word: "override" (assist=true or false), "skip", "difficulty" (value)."""
@@ -270,7 +275,13 @@ class Rehabilitation(TrialParadigm):
         said = dict(data)
         if action == "difficulty":
             low, high = self.settings.difficulty.lowest, self.settings.difficulty.highest
-            self.threshold = min(max(float(data.get("value", self.threshold)), low), high)
+            wanted = float(data.get("value", self.threshold))
+            if wanted < self._tested:
+                raise BciError(
+                    f"the idle test was made with a threshold of {self._tested:g}; a lower one ({wanted:g}) needs "
+                    "another idle test"
+                )
+            self.threshold = min(max(wanted, low), high)
             said["threshold"] = self.threshold
         elif trial is not None and action == "override":
             self._help = bool(data.get("assist", True))

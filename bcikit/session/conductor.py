@@ -128,6 +128,8 @@ class Conductor:
         # Where a step changes the rate, paradigm and windows count samples of the output; all else those of the source.
         self._grid = Regrid.of(pipeline, self.info, self.filtered_info)
         paradigm.configure(self.filtered_info, seed=seed)
+        if safety.settings.idle_max_per_min is not None:
+            paradigm.keep_tested()
         self.pipeline = pipeline
         self.paradigm = paradigm
         self.safety = safety
@@ -367,7 +369,8 @@ class Conductor:
         try:
             events = self.paradigm.on_operator(do, self._sample - self._still.skew, self._time, **values)
         except Exception as error:  # noqa: BLE001 - an order must not end the session
-            self._emit(self._event("operator/refused", {"do": do, "reason": f"{type(error).__name__}: {error}"}))
+            reason = str(error) if isinstance(error, BciError) else f"{type(error).__name__}: {error}"
+            self._emit(self._event("operator/refused", {"do": do, "reason": reason}))
             return
         for event in events:
             self._emit(self._in_source(event))

@@ -2,16 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.reporting import COLOURS, data_url, figure
-from bcikit.signal import Recording
-
-if TYPE_CHECKING:
-    pass
 
 
 def confusion_plot(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
@@ -48,61 +44,6 @@ def accuracy_plot(trials: Sequence[Mapping[str, Any]], chance: float, chance_upp
     if chance_upper is not None:
         axis.set_title(f"above {chance_upper:.0%} a guesser is unlikely", fontsize=9, loc="right", color="#555")
     return data_url(made)
-
-
-def erd_curves(
-    recording: Recording,
-    cues: Mapping[str, Sequence[int]],
-    *,
-    channels: Sequence[str],
-    band: tuple[float, float],
-    tmin: float,
-    tmax: float,
-) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
-    """Return the band power around cues, in percent of the time before the cue.
-
-    Pfurtscheller & Lopes da Silva 1999 (Clin Neurophysiol 110:1842): band-pass, square, average over trials, smooth
-    over half a second, relate to the reference interval ``tmin`` to -0.5 s. Negative is desynchronisation (ERD).
-
-    Parameters
-    ----------
-    recording : Recording
-        Unfiltered signal.
-    cues : mapping of str to sequence of int
-        Class to the samples at which its cues came.
-    channels : sequence of str
-        Channels of interest.
-    band : (float, float)
-        Edges in Hz.
-    tmin, tmax : float
-        Seconds around the cue.
-
-    Returns
-    -------
-    times : ndarray, shape (n_times,)
-        Seconds from the cue.
-    curves : dict of str to ndarray, shape (n_channels, n_times)
-        Percent change for each class that has a whole trial.
-    """
-    from scipy.ndimage import uniform_filter1d
-    from scipy.signal import butter, sosfiltfilt
-
-    sfreq = recording.info.sfreq
-    columns = recording.info.index_of(channels, who="the report")
-    data = np.nan_to_num(recording.data[:, columns])
-    sos = butter(4, band, btype="bandpass", fs=sfreq, output="sos")
-    power = uniform_filter1d(sosfiltfilt(sos, data, axis=0) ** 2, round(0.5 * sfreq), axis=0)
-    begin, end = round(tmin * sfreq), round(tmax * sfreq)
-    times = np.arange(begin, end) / sfreq
-    reference = times < -0.5
-    curves = {}
-    for label, samples in cues.items():
-        rows = np.searchsorted(recording.samples, np.asarray(samples))
-        trials = [power[row + begin : row + end] for row in rows if row + begin >= 0 and row + end <= len(power)]
-        if trials and reference.any():
-            mean = np.mean(trials, axis=0)
-            curves[label] = (100 * (mean / mean[reference].mean(axis=0) - 1)).T
-    return times, curves
 
 
 def erd_plot(

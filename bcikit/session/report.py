@@ -6,6 +6,7 @@ from typing import Any
 
 from bcikit.reporting import render
 from bcikit.session import details, plots
+from bcikit.session.desynchronisation import erd_curves
 from bcikit.signal import BciError, Event, Recording
 
 CUE_CHANNELS = ("C3", "Cz", "C4")
@@ -232,13 +233,11 @@ def _desynchronisation(
     pictures = []
     try:
         for band, edges in BANDS.items():
-            times, curves = plots.erd_curves(recording, cues, channels=names, band=edges, tmin=-2.0, tmax=5.0)
+            times, curves = erd_curves(recording, cues, channels=names, band=edges, tmin=-2.0, tmax=5.0)
             if curves:
                 pictures.append(_picture(plots.erd_plot(times, curves, names, band), f"Change of {band} power"))
         all_names = [recording.info.ch_names[index] for index in eeg]
-        times, curves = plots.erd_curves(
-            recording, cues, channels=all_names, band=BANDS["mu (8-13 Hz)"], tmin=-2.0, tmax=5.0
-        )
+        times, curves = erd_curves(recording, cues, channels=all_names, band=BANDS["mu (8-13 Hz)"], tmin=-2.0, tmax=5.0)
         shown = (times >= 0.5) & (times <= 3.0)
         means = {label: values[:, shown].mean(axis=1) for label, values in curves.items()}
         head = plots.erd_map(means, recording.info.positions_array()[eeg], all_names)

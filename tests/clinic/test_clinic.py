@@ -252,6 +252,7 @@ def test_an_orthosis_needs_consent_and_all_that_is_asked_of_what_touches_a_patie
     assert config.gate["profile"] == "robot"
     assert config.outputs[0].address.startswith("guard:sim-hand?dead_man=1")
     person.window.show_step("session")
+    assert person.page.difficulty.minimum() == round(100 * visit.settings["threshold"]), "never easier than tested"
     assert person.page.checks_card.isVisible()
     assert person.page.checks.missing == [
         "the idle test",

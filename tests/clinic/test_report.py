@@ -211,3 +211,37 @@ def test_an_old_report_is_opened_from_the_history(clinic: Callable[..., Any], tm
     QTest.mouseClick(old.save, Qt.MouseButton.LeftButton)
     assert "P-017" in (tmp_path / "again.html").read_text(encoding="utf-8")
     old.accept()
+
+
+def test_the_curves_of_the_brain_stand_beside_the_accuracy_for_this_protocol_and_the_affected_hand(
+    dark: Any, qapp: Any, tmp_path: Path
+) -> None:
+    from bcikit.clinic.report_data import report_data
+    from bcikit.recording import Catalogue, SessionWriter
+
+    def hand(erd: float, laterality: float) -> dict[str, float]:
+        return {"erd": erd, "laterality": laterality, "trials": 20}
+
+    catalogue = Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}", who="t")
+    try:
+        catalogue.add_subject("P-017", birth_year=1961, affected_side="right")
+        info = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "C4"))
+        for number, (paradigm, erd) in enumerate(
+            (("motor-imagery-fes", -12.0), ("motor-imagery", -99.0), ("motor-imagery-fes", -31.0))
+        ):
+            folder = tmp_path / f"P-017-{number}"
+            SessionWriter(folder, info=info, config={}, versions={}).close("complete")
+            both = {"right_hand": hand(erd, 0.1 * number), "left_hand": hand(50.0, -0.9)}
+            catalogue.add_session(
+                "P-017", folder, paradigm=paradigm, results={"online_accuracy": 0.7, "reactions": both}
+            )
+        found = report_data(catalogue, data().record)
+        assert [value for _, value in found.reactions["erd"]] == [-12.0, -31.0]
+        assert [value for _, value in found.reactions["laterality"]] == pytest.approx([0.0, 0.2])
+        found.record.affected_side = ""
+        assert [value for _, value in report_data(catalogue, found.record).reactions["erd"]] == [19.0, 9.5]
+        text = html(found)
+        for name in ("Accuracy of each session", "ERD of each session", "Laterality of each session"):
+            assert name in text
+    finally:
+        catalogue.close()

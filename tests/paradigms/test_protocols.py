@@ -10,7 +10,7 @@ from bcikit.paradigms import make_paradigm, paradigm_names
 from bcikit.paradigms.score import rate_interval
 from bcikit.paradigms.support import ErrorCheck
 from bcikit.paradigms.vehicle import plan_brakings
-from bcikit.signal import ArgumentError, ConfigError, Decision, Event, StreamInfo
+from bcikit.signal import ArgumentError, BciError, ConfigError, Decision, Event, StreamInfo
 
 SFREQ = 250.0
 
@@ -76,6 +76,22 @@ def test_it_gets_easier_for_who_does_not_reach_the_threshold(run, make_decision)
     run(paradigm, skilled(make_decision, p=0.62)(paradigm))
     assert paradigm.results()["threshold"] < 0.70
     assert make_paradigm({**REHAB, "difficulty": {"adapt": False}}).settings.threshold == 0.70
+
+
+def test_nothing_makes_it_easier_than_what_the_idle_test_was_made_with(run, make_decision):
+    paradigm = make_paradigm(REHAB)
+    answer = skilled(make_decision, p=0.62)(paradigm)
+
+    def tested(request):
+        paradigm.keep_tested()
+        return answer(request)
+
+    run(paradigm, tested)
+    assert paradigm.results()["threshold"] == 0.70
+    with pytest.raises(BciError, match=r"made with a threshold of 0\.7; a lower one \(0\.65\) needs another idle test"):
+        paradigm.on_operator("difficulty", 0, 0.0, value=0.65)
+    assert paradigm.on_operator("difficulty", 0, 0.0, value=0.8)[0].data["threshold"] == 0.80
+    assert paradigm.on_operator("difficulty", 0, 0.0, value=0.7)[0].data["threshold"] == 0.70
 
 
 def test_sham_comes_at_random_and_yoked_at_the_other_persons_times(run, make_decision):

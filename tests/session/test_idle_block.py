@@ -86,6 +86,7 @@ class Operator(Listener):
             self.order("stop", reason="cough")
         if event.name == "idle-test/end":
             self.rests.append(dict(event.data))
+            self.order("difficulty", value=0.6)
 
 
 def run(folder: Path, operator: Operator, **gate: Any) -> dict[str, Any]:
@@ -105,10 +106,12 @@ def run(folder: Path, operator: Operator, **gate: Any) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_profile_for_stimulation_comes_to_act_by_its_idle_test(tmp_path: Path) -> None:
     operator = Operator(stop_in_rest=True)
     values = run(tmp_path / "s", operator)
     assert [rest["complete"] for rest in operator.rests] == [False, True], "a stop breaks it off; it is done again"
+    assert any("idle test was made with a threshold of 0.65" in reason for reason in operator.refused)
     measured = values["idle_test"]
     assert measured["seconds"] >= 300.0
     assert measured["per_minute"] == pytest.approx(measured["activations"] * 60 / measured["seconds"], abs=1e-3)
@@ -126,6 +129,7 @@ def test_the_profile_for_stimulation_comes_to_act_by_its_idle_test(tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_an_idle_test_is_part_of_any_session_that_asks_for_it(short_config, tmp_path: Path) -> None:
     config = short_config(arming=ArmingSection(idle_test=20.0))
     seen: list[tuple[str, str]] = []

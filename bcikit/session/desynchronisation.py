@@ -1,0 +1,164 @@
+"""What a movement does to the rhythms over the motor strip (ERD), as curves of a session and as numbers of a day."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bcikit.signal import Event, Recording
+
+MU = (8.0, 13.0)
+"""Edges of the mu rhythm in Hz."""
+REFERENCE = (-2.0, -0.5)
+"""Seconds before the cue that the power is related to."""
+ACTIVE = (0.5, 3.0)
+"""Seconds of the movement, or of imagining it, in which the power is taken."""
+CLEAR = 0.5
+"""Seconds before assistance in which it ends: the filter, which looks ahead, must not see the current."""
+OPPOSITE = {"left_hand": ("C4", "C3"), "right_hand": ("C3", "C4")}
+"""Electrode over the hemisphere that moves a hand, and the one over the other."""
+
+
+class Reaction(NamedTuple):
+    """How the mu rhythm answered to a hand in one session.
+
+    Attributes
+    ----------
+    erd : float
+        Change of its power over the hemisphere opposite to the hand, per cent of before the cue; negative is
+        desynchronisation (Pfurtscheller & Lopes da Silva 1999, Clin Neurophysiol 110:1842).
+    laterality : float
+        ``(same - opposite) / (same + opposite)`` of the powers of both hemispheres, each related to before the cue:
+        above zero where the hemisphere opposite to the hand answers more, -1 to 1.
+    trials : int
+        Trials that it was taken from.
+    """
+
+    erd: float
+    laterality: float
+    trials: int
+
+
+def reactions(recording: Recording, events: Sequence[Event]) -> dict[str, Reaction]:
+    """Return the reaction to each hand that was imagined or attempted; without C3 and C4 there is none.
+
+    Parameters
+    ----------
+    recording : Recording
+        Unfiltered signal.
+    events : sequence of Event
+        Of the session: cues, phases and assistance, with their samples.
+    """
+    names = {name.upper(): column for column, name in enumerate(recording.info.ch_names)}
+    if not {"C3", "C4"} <= names.keys() or recording.info.sfreq < 70 or not len(recording.samples):
+        return {}
+    columns = [names["C3"], names["C4"]]
+    whole = np.all(np.isfinite(recording.data[:, columns]), axis=1)
+    power = _power(np.where(whole[:, None], recording.data[:, columns], 0.0), recording.info.sfreq, MU)
+    found = {}
+    for hand, spans in _spans(events, recording.info.sfreq).items():
+        before, during = [], []
+        for (begin, stop), (start, end) in spans:
+            first, last = np.searchsorted(recording.samples, (begin, end))
+            # A gap or a bad sample within a trial leaves nothing to relate to.
+            if last > first and last - first == end - begin and whole[first:last].all():
+                rows = np.searchsorted(recording.samples, (begin, stop, start, end))
+                before.append(power[rows[0] : rows[1]].mean(axis=0))
+                during.append(power[rows[2] : rows[3]].mean(axis=0))
+        if not before:
+            continue
+        ratio = dict(zip(("C3", "C4"), np.mean(during, axis=0) / np.mean(before, axis=0), strict=True))
+        opposite, same = (float(ratio[name]) for name in OPPOSITE[hand])
+        found[hand] = Reaction(100 * (opposite - 1), (same - opposite) / (same + opposite), len(before))
+    return found
+
+
+Span = tuple[int, int]
+
+
+def _spans(events: Sequence[Event], sfreq: float) -> dict[str, list[tuple[Span, Span]]]:
+    """Return the samples before the cue and those of the movement, for each trial of a hand."""
+    cues: dict[str, int] = {}
+    found: dict[str, list[tuple[Span, Span]]] = {}
+    for event in events:
+        if event.sample is None:
+            continue
+        group, _, name = event.name.partition("/")
+        if group == "cue":
+            cues = {name: event.sample}
+        elif event.name in ("phase/imagery", "phase/attempt") and str(event.data.get("class")) in OPPOSITE:
+            hand = str(event.data["class"])
+            if hand in cues:
+                cue, start = cues[hand], event.sample
+                span = tuple(round(second * sfreq) for second in (*REFERENCE, *ACTIVE))
+                last = start + span[3]
+                found.setdefault(hand, []).append(((cue + span[0], cue + span[1]), (start + span[2], last)))
+        elif event.name == "assist/start":
+            for spans in found.values():
+                before, (begin, end) = spans[-1]
+                spans[-1] = (before, (begin, min(end, event.sample - round(CLEAR * sfreq))))
+    shortest = round(0.5 * sfreq)
+    return {hand: [one for one in spans if one[1][1] - one[1][0] >= shortest] for hand, spans in found.items()}
+
+
+def _power(data: NDArray[np.float64], sfreq: float, band: tuple[float, float]) -> NDArray[np.float64]:
+    from scipy.signal import butter, sosfiltfilt
+
+    power: NDArray[np.float64] = (
+        sosfiltfilt(butter(4, band, btype="bandpass", fs=sfreq, output="sos"), data, axis=0) ** 2
+    )
+    return power
+
+
+def erd_curves(
+    recording: Recording,
+    cues: Mapping[str, Sequence[int]],
+    *,
+    channels: Sequence[str],
+    band: tuple[float, float],
+    tmin: float,
+    tmax: float,
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """Return the band power around cues, in percent of the time before the cue.
+
+    Pfurtscheller & Lopes da Silva 1999 (Clin Neurophysiol 110:1842): band-pass, square, average over trials, smooth
+    over half a second, relate to the reference interval ``tmin`` to -0.5 s. Negative is desynchronisation (ERD).
+
+    Parameters
+    ----------
+    recording : Recording
+        Unfiltered signal.
+    cues : mapping of str to sequence of int
+        Class to the samples at which its cues came.
+    channels : sequence of str
+        Channels of interest.
+    band : (float, float)
+        Edges in Hz.
+    tmin, tmax : float
+        Seconds around the cue.
+
+    Returns
+    -------
+    times : ndarray, shape (n_times,)
+        Seconds from the cue.
+    curves : dict of str to ndarray, shape (n_channels, n_times)
+        Percent change for each class that has a whole trial.
+    """
+    from scipy.ndimage import uniform_filter1d
+
+    sfreq = recording.info.sfreq
+    columns = recording.info.index_of(channels, who="the report")
+    data = np.nan_to_num(recording.data[:, columns])
+    power = uniform_filter1d(_power(data, sfreq, band), round(0.5 * sfreq), axis=0)
+    begin, end = round(tmin * sfreq), round(tmax * sfreq)
+    times = np.arange(begin, end) / sfreq
+    reference = times < -0.5
+    curves = {}
+    for label, samples in cues.items():
+        rows = np.searchsorted(recording.samples, np.asarray(samples))
+        trials = [power[row + begin : row + end] for row in rows if row + begin >= 0 and row + end <= len(power)]
+        if trials and reference.any():
+            mean = np.mean(trials, axis=0)
+            curves[label] = (100 * (mean / mean[reference].mean(axis=0) - 1)).T
+    return times, curves
