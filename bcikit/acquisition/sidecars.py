@@ -59,6 +59,14 @@ def with_sidecars(recording: Recording, path: Path) -> Recording:
     return replace(recording, notes=tuple(notes))
 
 
+def tables_of(path: Path) -> tuple[Path, ...]:
+    """Return the tables and sidecars of BIDS that hold for a file, those in folders above it included."""
+    if _SIGNALS.fullmatch(path.name) is None or path.is_dir():
+        return ()
+    ends = (("events", ".tsv"), ("channels", ".tsv"), ("eeg", ".json"))
+    return tuple(file for suffix, end in ends for file in _fitting(path, suffix, end))
+
+
 def _entities(name: str) -> dict[str, str]:
     return dict(part.split("-", 1) for part in name.split("_") if "-" in part)
 

@@ -36,11 +36,25 @@ def run(path: Path, out: Path | None, *, jobs: int, dask: str | None, json: bool
         study = run_study(path, out, jobs=jobs, dask=dask, progress=report)
     failures = sorted({(row["data"], row["decoder"], row["failure"]) for row in study.rows if row["failure"]})
     if json:
+        meta = {key: [one.to_dict() for one in found] for key, found in study.meta.items()}
         comparisons = {key: [one.to_dict() for one in found] for key, found in study.comparisons.items()}
-        typer.echo(jsonlib.dumps({"rows": study.rows, "comparisons": comparisons, "failures": failures}, indent=1))
+        typer.echo(
+            jsonlib.dumps(
+                {
+                    "rows": study.rows,
+                    "comparisons": comparisons,
+                    "meta": meta,
+                    "failures": failures,
+                    "folder": str(study.place),
+                },
+                indent=1,
+            )
+        )
     else:
         _show(study)
-        typer.echo(f"Results: {out / 'results.csv'}")
+        typer.echo(f"Results: {study.place / 'results.csv'}")
+    for text in study.said:
+        typer.echo(f"note: {text}", err=True)
     for data, decoder, why in failures:
         typer.secho(f"doubt: {data}, {decoder}: {why}", fg=typer.colors.YELLOW, err=True)
     if failures or study.missing:
@@ -52,6 +66,7 @@ def _show(study: "Study") -> None:
     from rich.table import Table
 
     from bcikit.cli.console import console
+    from bcikit.decoding.evaluation.statistics import FEWEST
 
     cells: dict[tuple[str, str, str], dict[str, list[float]]] = {}
     for row in study.rows:
@@ -82,10 +97,20 @@ def _show(study: "Study") -> None:
                 else "not shown to differ"
             )
             needed = "" if one.people_needed is None else f"; {one.people_needed} people would show it"
+            interval = ", ".join(f"{value:+.3f}" for value in one.interval) if one.n >= FEWEST else "too few people"
+            verdict += needed if one.p_holm >= 0.05 and not one.equivalent else ""
             console.print(
                 f"  {where}: {one.better} - {one.worse} = {one.difference:+.3f} "
-                f"[{one.interval[0]:+.3f}, {one.interval[1]:+.3f}], p = {one.p_holm:.3g} (permutation, Holm), "
-                f"d = {one.effect:.2f}, n = {one.n}: {verdict}{needed}",
+                f"[{interval}], p = {one.p_holm:.3g} (permutation, Holm), "
+                f"d = {one.effect:.2f}, n = {one.n}: {verdict}",
+                soft_wrap=True,
+                markup=False,
+            )
+    for where, pairs in study.meta.items():
+        for pair in pairs:
+            console.print(
+                f"  {pair.n_sets} data sets / {where}: {pair.better} over {pair.worse}: d = {pair.effect:.2f}, "
+                f"p = {pair.p_holm:.3g} (Stouffer, Holm), {pair.n_people} people",
                 soft_wrap=True,
                 markup=False,
             )

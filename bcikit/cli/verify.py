@@ -73,9 +73,13 @@ def register(app: typer.Typer) -> None:
             problems.append(f"signed by the key {found.key or 'of nobody'}, not {key}")
         if json:
             dump({"path": str(path), "problems": problems, "key": found.key, "numbers": found.n_numbers,
-                  "largest_difference": found.largest})  # fmt: skip
+                  "own_key": found.own, "largest_difference": found.largest,
+                  "other_environment": list(found.other)})  # fmt: skip
         else:
-            typer.echo(f"{path}: signed by the key {found.key or '-'}")
+            whose = "yours" if found.own else "not yours: compare it with what its author says, or give --key"
+            typer.echo(f"{path}: signed by the key {found.key} ({whose})" if found.key else f"{path}: signed by nobody")
+            for difference in found.other:
+                typer.echo(f"  made with {difference}")
             if found.n_numbers:
                 typer.echo(f"{found.n_numbers} numbers computed again; largest difference {found.largest:.2g}")
             for problem in problems:

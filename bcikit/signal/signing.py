@@ -82,6 +82,13 @@ def signer(values: Mapping[str, Any]) -> str:
     return fingerprint(public)
 
 
+def own_fingerprint(place: Path) -> str:
+    """Return the fingerprint of the key in a file; empty where none was made."""
+    if not place.is_file():
+        return ""
+    return fingerprint(base64.b64encode(_own_key(place).public_key().public_bytes_raw()).decode())
+
+
 def fingerprint(public: str) -> str:
     """Return the short form of a public key, for people to compare."""
     text = hashlib.sha256(base64.b64decode(public)).hexdigest()[:16]

@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from bcikit.cli.app import app
 from bcikit.decoding.evaluation import card as cards
 from bcikit.decoding.evaluation.layouts import find_tasks
 from bcikit.decoding.evaluation.run import evaluate_task
 from bcikit.decoding.evaluation.task import load_task
 from bcikit.signal import DataError
+from bcikit.signal.signing import sign
 from tests.decoding.test_study import folder
 
 pytest.importorskip("cryptography")
@@ -36,18 +39,57 @@ def test_it_is_computed_again_to_the_same_numbers(made, tmp_path):
     assert len(found.key.split()) == 4
 
 
-@pytest.mark.parametrize("where", ["result", "seed", "signature", "hash"])
-def test_every_change_shows(made, where):
+@pytest.mark.parametrize("where", ["result", "seed", "signature", "hash", "version", "left out", "torn"])
+def test_every_change_shows_and_what_it_is(made, where):
     values = json.loads(json.dumps(made[0]))
+    task = values["tasks"][0]
     if where == "result":
-        values["tasks"][0]["results"]["csp-lda"]["leave-run-out"]["01"] = 0.99
+        task["results"]["csp-lda"]["leave-run-out"]["01"] = 0.99
     elif where == "seed":
         values["seed"] = 4
     elif where == "signature":
         values["signature"] = "AAAA"
+    elif where == "version":
+        values["environment"]["packages"]["numpy"] = "0.1"
+    elif where == "left out":
+        task["left_out"] = 7
+    elif where == "torn":
+        del task["window"]
     else:
-        values["tasks"][0]["runs"][0]["sha256"] = "0" * 64
-    assert "signature" in cards.check_card(values).problems[0]
+        task["runs"][0]["sha256"] = "0" * 64
+    found = cards.check_card(values)
+    assert "signature" in found.problems[0]
+    assert found.key == ""
+    what = {"result": "01: the card says 0.990000", "hash": "other content", "left out": "left out 7", "torn": "window"}
+    assert what.get(where, "") in " ".join(found.problems[1:] or found.problems)
+    assert any("numpy 0.1, here" in text for text in found.other) == (where == "version")
+
+
+def test_a_change_that_another_key_signs_still_shows(made, tmp_path):
+    values = json.loads(json.dumps(made[0]))
+    values["tasks"][0]["results"]["csp-lda"]["leave-run-out"]["01"] = 0.99
+    (tmp_path / "card.json").write_text(json.dumps(sign(values, tmp_path / "key of another")))
+    done = CliRunner().invoke(app, ["verify", str(tmp_path / "card.json")])
+    assert done.exit_code == 1
+    assert "01: the card says 0.99" in done.output
+    assert "not yours" in done.output
+    empty = {**values, "tasks": [{**values["tasks"][0], "results": {}}]}
+    assert "no number" in cards.check_card(sign(empty, tmp_path / "key of another")).problems[0]
+    done = CliRunner().invoke(app, ["verify", str(tmp_path / "card.json"), "--fast", "--key", "0000 0000 0000 0000"])
+    assert done.exit_code == 1
+    assert "not 0000" in done.output
+
+
+def test_files_beside_a_recording_are_part_of_it(made):
+    values, root = made
+    victim = next(root.rglob("*_raw.fif"))
+    events = victim.with_name(victim.name.replace("_raw.fif", "-eve.fif"))
+    events.write_bytes(b"more events")
+    try:
+        (problem,) = cards.check_card(values, recompute=False).problems
+        assert f"{events.name}, which decides what is read of it, was not there" in problem
+    finally:
+        events.unlink()
 
 
 def test_other_data_show_and_moved_data_are_found(made, tmp_path):

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from bcikit.cli.pairs import pairs
+from bcikit.decoding.evaluation.layouts import find_tasks
 from bcikit.decoding.evaluation.people import find_runs
-from bcikit.signal import ArgumentError, DataError
+from bcikit.signal import ArgumentError, DataError, DoubtWarning
 
 
 def make(root: Path, *names: str) -> Path:
@@ -105,3 +106,62 @@ def test_names_of_events_may_hold_commas():
     for wrong in ("T1", "T1=a,T2", "=a", "T1="):
         with pytest.raises(ArgumentError, match="a=1,b=2"):
             pairs("--events", wrong)
+
+
+def test_links_are_followed_once_and_what_is_not_is_said(tmp_path):
+    make(tmp_path / "store", "a/run-1.csv", "b/run-1.csv")
+    root = make(tmp_path / "study", "sub-01/run-1.csv")
+    (root / "sub-02").symlink_to(tmp_path / "store" / "a", target_is_directory=True)
+    (root / "sub-03").mkdir()
+    (root / "sub-03" / "run-1.csv").symlink_to(tmp_path / "store" / "b" / "run-1.csv")
+    (root / "sub-04").symlink_to(tmp_path / "store" / "a", target_is_directory=True)
+    (root / "sub-05").symlink_to(root / "sub-01", target_is_directory=True)
+    (root / "sub-01" / "up").symlink_to(root, target_is_directory=True)
+    (root / "sub-03" / "run-2.csv").symlink_to(tmp_path / "nowhere.csv")
+    found = find_runs(root)
+    assert [run.subject for run in found.runs] == ["01", "02", "03"]
+    assert set(found.ignored) == {"sub-04", "sub-05", "sub-01/up", "sub-03/run-2.csv"}
+    assert "not here" in found.ignored["sub-03/run-2.csv"]
+    assert "sub-02" in found.ignored["sub-04"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("sub-A", "sub-a"),
+        ("subject1", "subject01"),
+        ("Vp3", "vp3"),
+        ("P1", "p1"),
+        ("sub-1", "sub-01"),
+        ("sub1", "subject1"),
+    ],
+)
+def test_names_that_differ_in_case_or_zeros_are_asked_for(tmp_path, names):
+    root = make(tmp_path, *(f"{name}/ses-1/r.csv" for name in names))
+    with pytest.raises(
+        ArgumentError, match=rf"has ({names[0]} and {names[1]}|{names[1]} and {names[0]}): is that one person or two"
+    ):
+        find_runs(root)
+    assert len({run.subject for run in find_runs(root, layout="{subject}/ses-{session}/*.csv").runs}) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "person"),
+    [("data_subject01_run1.csv", "1"), ("subject01run2.csv", "1"), ("sub-AB_run-1.csv", "AB"), ("subj-07b_x.csv", "7b"),
+     ("patient12_day2.csv", "12"), ("s/participant_003/a_b.csv", "3")],
+)  # fmt: skip
+def test_a_name_ends_where_the_next_word_begins(tmp_path, name, person):
+    (run,) = find_runs(make(tmp_path, name)).runs
+    assert run.subject == person
+
+
+@pytest.mark.parametrize("word", ["session", "sess-", "ses-", "visit_", "day"])
+def test_a_visit_is_called_by_its_number(tmp_path, word):
+    (run,) = find_runs(make(tmp_path, f"sub-1_{word}02_run-1.csv")).runs
+    assert (run.subject, run.session) == ("1", "02")
+
+
+def test_one_recording_under_two_names_is_a_doubt(tmp_path):
+    root = make(tmp_path, "sub-01/run-1.csv", "sub-02/run-1.csv")
+    with pytest.warns(DoubtWarning, match=r"1 recording\(s\) here twice.*sub-01.*sub-02"):
+        find_tasks(root, paradigm="p300", events={"1": "a", "2": "b"})

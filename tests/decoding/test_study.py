@@ -13,7 +13,9 @@ from pathlib import Path
 import mne
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from bcikit.cli.app import app
 from bcikit.decoding.evaluation.study import COLUMNS, read_study, run_study
 from bcikit.signal import ConfigError, DataError
 
@@ -99,12 +101,32 @@ def test_nothing_is_computed_twice(study, whole):
 def test_a_study_of_other_seeds_shares_what_is_the_same(study, whole, tmp_path):
     other = study.parent / "other.toml"
     other.write_text(STUDY.replace("seeds = [0, 1]", "seeds = [1]").replace('"mdm"', '"tangent-lr"'))
-    # In a copy: the table of the folder is that of the study that ran last, and other tests look at the first one's.
     both = shutil.copytree(whole, tmp_path / "both")
     n = len(list((both / "scores").iterdir()))
-    run_study(other, both)
+    done = run_study(other, both)
     # Only the new decoder's: 3 leave-run-out, 1 cross-subject, 3 shuffled; runs and people do not depend on the seed.
     assert len(list((both / "scores").iterdir())) == n + 7 + 4
+    # Its tables do not take the place of the first one's.
+    assert table(both) == table(whole)
+    assert done.place == both / "other"
+    assert {row["decoder"] for row in table(both / "other")} == {"csp-lda", "tangent-lr"}
+    assert "the study small of" in done.said[0]
+    assert run_study(other, both).place == both / "other"
+    again = run_study(study, both)
+    assert (again.place, again.said) == (both, ())
+
+
+def test_a_study_that_asks_for_less_keeps_its_earlier_table_aside(study, whole, tmp_path):
+    both = shutil.copytree(whole, tmp_path / "both")
+    edited = tmp_path / "study.toml"
+    text = STUDY.replace('path = "data"', f'path = "{study.parent / "data"}"')
+    edited.write_text(text)
+    assert run_study(edited, both).said == ()
+    edited.write_text(text.replace('"csp-lda", ', ""))
+    done = run_study(edited, both)
+    assert "before-1" in done.said[0]
+    assert table(both / "before-1") == table(whole)
+    assert {row["decoder"] for row in table(both)} == {"mdm"}
 
 
 def killed(study: Path, out: Path, *, times: int, seed: int, whole: Path) -> None:
@@ -198,6 +220,17 @@ def test_across_data_sets_and_with_few_trials(study, two_sets, tmp_path):
     assert all(value > 0.6 for key, value in found.items() if key[1] == "cross-data-set")
     assert "other data sets" in done.definitions["cross-data-set"]
     assert done.memory > 0
+
+
+def test_two_data_sets_are_compared_over_both(study, two_sets, tmp_path):
+    path = study.parent / "meta.toml"
+    path.write_text(two_sets.replace("SPLITS", '["leave-run-out"]').replace('["csp-lda"]', '["csp-lda", "mdm"]'))
+    done = CliRunner().invoke(app, ["evaluate", str(path), "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "2 data sets / default / leave-run-out" in done.output
+    ((one,),) = json.loads((tmp_path / "meta-analysis.json").read_text()).values()
+    assert one["n_people"] == 3
+    assert 0 < one["p"] <= 1
 
 
 def test_data_sets_that_do_not_fit_are_refused_by_name(study, two_sets, tmp_path):

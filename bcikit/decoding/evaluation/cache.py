@@ -46,11 +46,18 @@ def hash_file(path: Path) -> str:
 
 
 def hash_run(run: Run) -> str:
-    """Return the SHA-256 of a recording and of the files that belong to it (same name, other suffix; BIDS tables)."""
-    if str(run.path).startswith("moabb:"):
-        return hash_data(run)
-    beside = [run.path] if run.path.is_dir() else sorted(run.path.parent.glob(f"{run.path.stem.removesuffix('_eeg')}*"))
-    return digest([(file.name, hash_file(file)) for file in beside] + [dict(run.options)])
+    """Return the SHA-256 of all that decides what is read of a run: its files, those beside and above, and how."""
+    return digest([hash_data(run), sorted(hash_beside(run).items()), dict(run.options)])
+
+
+def hash_beside(run: Run) -> dict[str, str]:
+    """Return the SHA-256 of each further file that decides what is read of a run, by its place beside the run."""
+    if str(run.path).startswith("moabb:") or run.path.is_dir():
+        return {}
+    from bcikit.acquisition.belonging import files_of
+
+    home = run.path.parent
+    return {Path(os.path.relpath(file, home)).as_posix(): hash_file(file) for file in files_of(run.path)[1:]}
 
 
 def hash_data(run: Run) -> str:

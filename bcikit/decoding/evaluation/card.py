@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bcikit.decoding.evaluation.cache import hash_data, hash_file
+from bcikit.decoding.evaluation.cache import hash_beside, hash_data, hash_file
 from bcikit.decoding.evaluation.run import TaskResult, evaluate_task
 from bcikit.decoding.evaluation.task import Run, Task, load_task
+from bcikit.decoding.evaluation.walk import walk
 from bcikit.decoding.sheet import now_utc, package_versions
-from bcikit.signal import DataError
+from bcikit.signal import BciError, DataError
 from bcikit.signal.documents import read_json
-from bcikit.signal.signing import key_file, sign, signer
+from bcikit.signal.signing import key_file, own_fingerprint, sign, signer
 from bcikit.version import __version__
 
 FORMAT = "bcikit evaluation card 1"
@@ -33,17 +34,21 @@ def make_card(results: Sequence[TaskResult], *, splits: Sequence[str] | None, se
         "format": FORMAT,
         "created": now_utc(),
         "bcikit": __version__,
-        "environment": {
-            "python": platform.python_version(),
-            "machine": platform.machine(),
-            "system": platform.system(),
-            "packages": dict(package_versions()),
-        },
+        "environment": _environment(),
         "seed": seed,
         "splits": None if splits is None else list(splits),
         "tasks": [_task(result) for result in results],
     }
     return sign(values, key_file())
+
+
+def _environment() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "packages": dict(package_versions()),
+    }
 
 
 def _task(result: TaskResult) -> dict[str, Any]:
@@ -54,7 +59,7 @@ def _task(result: TaskResult) -> dict[str, Any]:
         "runs": [
             {
                 "path": _place(run.path), "subject": run.subject, "session": run.session,
-                "sha256": hash_data(run), "options": _plain(run.options),
+                "sha256": hash_data(run), "beside": hash_beside(run), "options": _plain(run.options),
             }
             for run in task.runs
         ],
@@ -96,17 +101,23 @@ class Checked:
     problems : tuple of str
         What is not as the card says; empty if all is.
     key : str
-        Fingerprint of the key that signed it.
+        Fingerprint of the key that signed it; empty where nobody signed what it now says.
+    own : bool
+        Whether that is this user's own key.
     n_numbers : int
         Numbers that were computed again.
     largest : float
         Largest difference found among them.
+    other : tuple of str
+        In what the environment here is another one than that of the card; no problem by itself.
     """
 
     problems: tuple[str, ...]
     key: str
+    own: bool = False
     n_numbers: int = 0
     largest: float = 0.0
+    other: tuple[str, ...] = ()
 
 
 def read_card(path: str | Path) -> dict[str, Any]:
@@ -140,46 +151,94 @@ def check_card(
     recompute : bool
         False to look at signature and data alone.
     """
-    problems = []
     mark = signer(values)
-    if not mark:
-        return Checked(problems=("the signature is not that of this card: it was changed, or never signed",), key="")
-    moved = {} if data is None else {hash_file(file): file for file in sorted(data.rglob("*")) if file.is_file()}
+    problems = [] if mark else ["the signature is not that of this card: it was changed, or never signed"]
+    moved = {} if data is None else {hash_file(file): file for file in walk(data)[0] if file.is_file()}
     n_numbers, largest = 0, 0.0
-    for one in values["tasks"]:
-        runs, missing = [], []
-        for run in one["runs"]:
-            path = moved.get(run["sha256"], Path(run["path"]))
-            if not path.exists() and not str(path).startswith("moabb:"):
-                missing.append(f"{run['path']} is not here")
-            elif hash_data(_run(path, run)) != run["sha256"]:
-                missing.append(f"{path} is not the recording of the card (other content)")
-            else:
-                runs.append(_run(path, run))
-        problems += missing
-        if missing or not recompute:
+    other: tuple[str, ...] = ()
+    try:
+        other = _elsewhere(values)
+        for one in values["tasks"]:
+            runs, wrong = _runs(one, moved)
+            problems += wrong
+            if wrong or not recompute:
+                continue
+            task = _task_of(one, tuple(runs))
+            again = evaluate_task(
+                task, load_task(task), tuple(one["results"]), splits=values["splits"], seed=int(values["seed"]),
+                jobs=jobs,
+            )  # fmt: skip
+            differing, n, most = _compared(one, again)
+            problems += differing
+            n_numbers, largest = n_numbers + n, max(largest, most)
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError, BciError) as error:
+        problems.append(f"it cannot be computed again as it stands ({type(error).__name__}: {error})")
+    else:
+        if recompute and not n_numbers and not problems:
+            problems.append("it holds no number that could be computed again")
+    return Checked(
+        problems=tuple(problems), key=mark, own=bool(mark) and mark == own_fingerprint(key_file()),
+        n_numbers=n_numbers, largest=largest, other=other,
+    )  # fmt: skip
+
+
+def _elsewhere(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return in what the environment of a card is not the one here."""
+    there, here = values["environment"], _environment()
+    pairs = [("bcikit", values["bcikit"], __version__)]
+    pairs += [(name, there[name], here[name]) for name in ("python", "machine", "system")]
+    names = sorted({*there["packages"], *here["packages"]} - {"python", "bcikit"})
+    pairs += [(name, there["packages"].get(name), here["packages"].get(name)) for name in names]
+    return tuple(f"{name} {was or 'absent'}, here {now or 'absent'}" for name, was, now in pairs if was != now)
+
+
+def _runs(one: Mapping[str, Any], moved: Mapping[str, Path]) -> tuple[list[Run], list[str]]:
+    """Return the recordings of a task as they are here, and what is not as the card says."""
+    runs, wrong = [], []
+    for run in one["runs"]:
+        path = moved.get(run["sha256"], Path(run["path"]))
+        if not path.exists() and not str(path).startswith("moabb:"):
+            wrong.append(f"{run['path']} is not here")
             continue
-        task = _task_of(one, tuple(runs))
-        again = evaluate_task(
-            task, load_task(task), tuple(one["results"]), splits=values["splits"], seed=int(values["seed"]), jobs=jobs
+        found = _run(path, run)
+        if hash_data(found) != run["sha256"]:
+            wrong.append(f"{path} is not the recording of the card (other content)")
+            continue
+        was, now = run.get("beside"), hash_beside(found)
+        for name in sorted({*was, *now} if was is not None else ()):
+            if was.get(name) != now.get(name):
+                what = "was not there" if name not in was else "is not here" if name not in now else "has other content"
+                wrong.append(f"{path}: {name}, which decides what is read of it, {what}")
+        runs.append(found)
+    return runs, wrong
+
+
+def _compared(one: Mapping[str, Any], again: TaskResult) -> tuple[list[str], int, float]:
+    """Return what differs from the card, how many numbers were compared, and the largest difference."""
+    problems = [
+        f"{one['name']}: {word} {was} on the card, {now} here"
+        for word, was, now in (
+            ("trials", one["n_trials"], again.n_trials), ("left out", one["left_out"], again.left_out)
         )
-        for decoder, splits in one["results"].items():
-            for split, people in splits.items():
-                found = again.results.get(decoder, {}).get(split)
-                for who, value in people.items():
-                    n_numbers += 1
-                    now = None if found is None else found.values.get(who)
-                    if now is None:
-                        problems.append(
-                            f"{one['name']}, {decoder}, {split}, {who}: {value:.6f} cannot be computed here"
-                        )
-                        continue
-                    largest = max(largest, abs(now - value))
-                    if abs(now - value) > TOLERANCE:
-                        problems.append(
-                            f"{one['name']}, {decoder}, {split}, {who}: the card says {value:.6f}, here {now:.6f}"
-                        )
-    return Checked(problems=tuple(problems), key=mark, n_numbers=n_numbers, largest=largest)
+        if was != now
+    ]  # fmt: skip
+    n_numbers, largest = 0, 0.0
+    for decoder in sorted({*one["results"], *again.results}):
+        for split in sorted({*one["results"].get(decoder, {}), *again.results.get(decoder, {})}):
+            found = again.results.get(decoder, {}).get(split)
+            now, was = {} if found is None else found.values, one["results"].get(decoder, {}).get(split, {})
+            for who in sorted({*was, *now}):
+                n_numbers += 1
+                place = f"{one['name']}, {decoder}, {split}, {who}"
+                if who not in now:
+                    problems.append(f"{place}: {was[who]:.6f} cannot be computed here")
+                elif who not in was:
+                    problems.append(f"{place}: {now[who]:.6f} here is not on the card")
+                else:
+                    largest = max(largest, abs(now[who] - was[who]))
+                    if not abs(now[who] - was[who]) <= TOLERANCE:
+                        problems.append(f"{place}: the card says {was[who]:.6f}, here {now[who]:.6f}")
+    return problems, n_numbers, largest
 
 
 def _run(path: Path, values: Mapping[str, Any]) -> Run:

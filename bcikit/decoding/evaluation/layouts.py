@@ -1,14 +1,16 @@
 """Folders of recordings that bcikit knows, and how any other folder becomes a task."""
 
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bcikit.decoding.evaluation.people import Found, find_runs
 from bcikit.decoding.evaluation.task import Reference, Run, Task
+from bcikit.decoding.evaluation.walk import same_recordings, walk
 from bcikit.decoding.registry import PARADIGMS
-from bcikit.signal import DataError, check_choice
+from bcikit.signal import DataError, DoubtWarning, check_choice
 
 FILTERS: dict[str, tuple[dict[str, Any], ...]] = {
     "motor-imagery": ({"step": "bandpass", "l_freq": 7.0, "h_freq": 30.0, "order": 4},),
@@ -97,6 +99,7 @@ def find_tasks(
             task for finder in (_eegmmidb, _ssvep_exo, _muse) for task in finder(path) if task.paradigm == paradigm
         ]
         if known:
+            _doubt_same(tuple({run.path: run for task in known for run in task.runs}.values()))
             return known
     found = find_runs(path, layout=layout, folders=folders, options=dict(options or {}))
     if events is None:
@@ -104,7 +107,21 @@ def find_tasks(
             f"{path} is no folder that bcikit knows for {paradigm}; say which events stand for which class "
             f"(--events 'T1=left,T2=right'). Its first recording has {_events_of(found)}."
         )
+    _doubt_same(found.runs)
     return [_generic(path, found, paradigm, events, window, frequencies)]
+
+
+def _doubt_same(runs: Sequence[Run]) -> None:
+    """Say which recordings are there twice."""
+    pairs = same_recordings(runs)
+    if pairs:
+        some = "; ".join(f"{one} and {other}" for one, other in pairs[:3])
+        warnings.warn(
+            f"{len(pairs)} recording(s) here twice, byte for byte, so that what is decided was learned: {some}"
+            + ("; ..." if len(pairs) > 3 else ""),
+            DoubtWarning,
+            stacklevel=3,
+        )
 
 
 def _moabb(
@@ -158,8 +175,13 @@ def _generic(
     )
 
 
+def _files(path: Path, suffix: str = "") -> list[Path]:
+    """Return the files below a folder whose names end so."""
+    return [file for file in walk(path)[0] if file.name.endswith(suffix) and file.is_file()] if path.is_dir() else []
+
+
 def _eegmmidb(path: Path) -> list[Task]:
-    found = [(match, file) for file in sorted(path.rglob("*.edf")) if (match := _EEGMMIDB.match(file.name))]
+    found = [(match, file) for file in _files(path) if (match := _EEGMMIDB.match(file.name))]
     tasks = []
     for name, (numbers, events) in _IMAGERY.items():
         runs = tuple(Run(path=file, subject=f"S{m[1]}") for m, file in found if int(m[2]) in numbers)
@@ -183,7 +205,7 @@ def _eegmmidb(path: Path) -> list[Task]:
 
 def _ssvep_exo(path: Path) -> list[Task]:
     runs = []
-    for file in sorted(path.rglob("*_raw.fif")):
+    for file in _files(path, "_raw.fif"):
         # As their authors publish them, and a folder a person.
         match = re.search(r"subject[-_]?0*(\d+)[/_\\]run[-_]?\d+_raw\.fif$", file.as_posix(), re.IGNORECASE)
         if match is not None and not file.name.startswith("."):
@@ -223,7 +245,7 @@ def _muse(path: Path) -> list[Task]:
     tasks = []
     for kind in ("p300", "n170", "ssvep"):
         runs = []
-        for file in sorted(path.rglob("*.csv")):
+        for file in _files(path, ".csv"):
             # "p300/session-1_run-1.csv"; "visual-P300/local/muse2016/subject0001/session001/recording_....csv".
             above = [part.lower() for part in file.parts[:-1]]
             if file.name.startswith(".") or not any(re.fullmatch(rf"(visual[-_])?{kind}", part) for part in above):

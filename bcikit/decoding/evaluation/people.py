@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bcikit.decoding.evaluation.task import Run
+from bcikit.decoding.evaluation.walk import walk
 from bcikit.signal import ArgumentError, DataError, SourceError, check_choice
 
 FOLDERS = ("people", "sessions")
@@ -17,13 +18,13 @@ _SKIPPED = frozenset({"derivatives", "sourcedata", "code", "stimuli", "phenotype
 """Folders of a BIDS data set that hold no recordings of its own."""
 
 _PERSON = re.compile(
-    r"(?:^|(?<=[_\-. ]))(?:sub|subj|subject|participant|person|patient|pat|proband|vp|volunteer)[-_ ]?"
-    r"0*(?P<name>\w*\d\w*?)(?=[_\-. ]|run|ses|$)",
+    r"(?:^|(?<=[_\-. ]))(?:subject|subj|sub|participant|person|patient|pat|proband|vp|volunteer)[-_ ]?"
+    r"0*(?P<name>[^\W\d_]*\d+[^\W_]*?)(?=[_\-. ]|run|ses|$)",
     re.IGNORECASE,
 )
 _BIDS_PERSON = re.compile(r"(?:^|_)sub-(?P<name>[A-Za-z0-9]+)(?=_|$)")
 _SESSION = re.compile(
-    r"(?:^|(?<=[_\-. ]))(?:ses|session|visit|day|week)[-_ ]?(?P<name>[A-Za-z0-9]*\d+[A-Za-z0-9]*?|[A-Za-z0-9]+)"
+    r"(?:^|(?<=[_\-. ]))(?:session|sess|ses|visit|day|week)[-_ ]?(?P<name>[A-Za-z0-9]*\d+[A-Za-z0-9]*?|[A-Za-z0-9]+)"
     r"(?=[_\-. ]|run|$)",
     re.IGNORECASE,
 )
@@ -104,6 +105,7 @@ def find_runs(
                 f"{root}: most names say whose a recording is, but not {', '.join(missing[:3])}; say where names stand "
                 "with --layout '{subject}/{session}/{run}.edf'."
             )
+        _ask_who_is_alike(root, _tokens(names))
         runs = [_run(f, subject, session or "1", options) for f, (subject, session) in zip(files, told, strict=True)]
         return Found(runs=tuple(runs), ignored=ignored, how="names say who is who")
     return _by_depth(root, files, ignored, folders, options)
@@ -113,12 +115,49 @@ def _run(path: Path, subject: str, session: str, options: dict[str, Any]) -> Run
     return Run(path=path, subject=subject, session=session, options=options)
 
 
+def _person(stem: str) -> re.Match[str] | None:
+    return _BIDS_PERSON.search(stem) or _PERSON.search(stem)
+
+
+def _ask_who_is_alike(root: Path, written: Iterable[tuple[str, str]]) -> None:
+    """Refuse names of people that differ by nothing but case, leading zeros or the word before their number.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    written : iterable of (str, str)
+        For each recording, the name of the person, and how it stands in the path.
+
+    Raises
+    ------
+    ArgumentError
+        Naming both, and how to say whether they are one person.
+    """
+    known: dict[str, str] = {}
+    for name, text in written:
+        other = known.setdefault(re.sub(r"(?<!\d)0+(?=\d)", "", name.casefold()), text)
+        if other != text:
+            raise ArgumentError(
+                f"{root} has {other} and {text}: is that one person or two? Give the folders of one person one name; "
+                "for two, say where names stand with --layout, which takes them as they are written."
+            )
+
+
+def _tokens(paths: Iterable[Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """Yield the name of each path's person, and how it is written there."""
+    for parts in paths:
+        match = next((match for part in parts if (match := _person(part)) is not None), None)
+        if match is not None:
+            yield match["name"], match[0].strip("_-. ")
+
+
 def _told(parts: Sequence[str]) -> tuple[str, str]:
     """Return person and session that the names of folders and file say; empty where they do not."""
     subject = session = ""
     for part in parts:
         stem = part.rpartition(".")[0] if part is parts[-1] and "." in part else part
-        person = _BIDS_PERSON.search(stem) or _PERSON.search(stem)
+        person = _person(stem)
         visit = _SESSION.search(stem)
         subject = subject or (person["name"] if person else "")
         session = session or (visit["name"] if visit else "")
@@ -128,9 +167,9 @@ def _told(parts: Sequence[str]) -> tuple[str, str]:
 def _candidates(root: Path) -> tuple[list[Path], dict[str, str]]:
     """Return the recordings below a folder, and why other files are none."""
     found: list[Path] = []
-    ignored: dict[str, str] = {}
-    sessions = {file.parent for file in root.rglob("session.json")}
-    for path in sorted(root.rglob("*")):
+    there, ignored = walk(root)
+    sessions = {file.parent for file in there if file.name == "session.json"}
+    for path in there:
         parts = path.relative_to(root).parts
         if path in sessions:
             found.append(path)
@@ -252,6 +291,7 @@ def _by_depth(
         first, second = _meaning({parts[0] for parts in levels}), _meaning({parts[1] for parts in levels})
         swap = first == "sessions" and second == "people"
         person, visit = (1, 0) if swap else (0, 1)
+        _ask_who_is_alike(root, ((parts[person], parts[person]) for parts in levels))
         runs = [_run(f, p[person], p[visit], options) for f, p in zip(files, levels, strict=True)]
         how = "folders: session/person" if swap else "folders: person/session"
         return Found(runs=tuple(runs), ignored=ignored, how=how)
@@ -265,6 +305,7 @@ def _by_depth(
             "--folders people or --folders sessions."
         )
     if meaning == "people":
+        _ask_who_is_alike(root, ((name, name) for name in sorted(names)))
         runs = [_run(f, p[0], p[1] if len(p) > 1 else "1", options) for f, p in zip(files, levels, strict=True)]
     else:
         runs = [_run(f, "1", p[0], options) for f, p in zip(files, levels, strict=True)]

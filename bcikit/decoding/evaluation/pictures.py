@@ -62,7 +62,7 @@ def plot_critical_difference(scores: Mapping[str, Mapping[str, float]], *, alpha
     DataError
         If there are fewer than two decoders, or fewer than two people have them all.
     """
-    from scipy.stats import rankdata, studentized_range
+    from scipy.stats import friedmanchisquare, rankdata, studentized_range
 
     check_range("alpha", alpha, low=0.0, high=1.0, low_open=True, high_open=True)
     names, people, table = _table(scores)
@@ -85,7 +85,10 @@ def plot_critical_difference(scores: Mapping[str, Mapping[str, float]], *, alpha
             axis.plot([ranks[order[start]], ranks[order[last]]], [level] * 2, color=COLOURS[1], linewidth=4)
             level += 0.35
     axis.plot([1, 1 + reach], [level + 0.5] * 2, "|-", color="#222")
-    axis.text(1, level + 0.7, f"critical difference {reach:.2f}, n = {len(people)}", fontsize=9, va="bottom")
+    text = f"critical difference {reach:.2f}, n = {len(people)}"
+    if k > 2 and len(np.unique(table)) > 1:
+        text += f"; any difference at all (Friedman): p = {friedmanchisquare(*table.T).pvalue:.3g}"
+    axis.text(1, level + 0.7, text, fontsize=9, va="bottom")
     axis.set(xlim=(0.8, k + 1.2), ylim=(-k - 0.6, level + 1.6), xlabel="mean rank (1 is best)", yticks=[])
     axis.spines["left"].set_visible(False)
     return made
@@ -200,4 +203,8 @@ def _table(scores: Mapping[str, Mapping[str, float]]) -> tuple[list[str], list[s
     people = sorted(set.intersection(*(set(scores[name]) for name in names)))
     if not people:
         raise DataError(f"No person has a value of each of {', '.join(names)}.")
-    return names, people, np.array([[scores[name][who] for name in names] for who in people])
+    # Equal scores differ by rounding, which must not make ranks of them.
+    table = np.round(np.array([[scores[name][who] for name in names] for who in people], dtype=np.float64), 12)
+    if not np.isfinite(table).all():
+        raise DataError("Scores must be numbers; some are none.")
+    return names, people, table

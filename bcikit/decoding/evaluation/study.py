@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from bcikit.decoding.evaluation.cache import TrialCache, read_result, write_whole
+from bcikit.decoding.evaluation.cache import TrialCache, digest, read_result, write_whole
 from bcikit.decoding.evaluation.jobs import Job, compute, grouped, memory_of
 from bcikit.decoding.evaluation.layouts import find_tasks
+from bcikit.decoding.evaluation.meta import Meta, compare_over_sets, compare_rows
 from bcikit.decoding.evaluation.parallel import run_jobs
+from bcikit.decoding.evaluation.place import claim
 from bcikit.decoding.evaluation.splits import across, definition, wanted_splits
-from bcikit.decoding.evaluation.statistics import Comparison, compare
+from bcikit.decoding.evaluation.statistics import Comparison
 from bcikit.decoding.evaluation.task import SubjectTrials, Task
 from bcikit.decoding.registry import decoder_names
 from bcikit.signal import DataError
@@ -112,20 +114,29 @@ class Study:
         One a person and job; see `COLUMNS`.
     comparisons : dict of str to list of Comparison
         By data set, pipeline and split.
+    meta : dict of str to list of Meta
+        Over all data sets, by pipeline and split.
     missing : int
         Jobs that are not computed yet.
     definitions : dict of str to str
         What each split is, in words.
     memory : int
         Bytes of trials that one process holds at most.
+    place : Path
+        Folder of the tables: that of the results, or, where that holds the tables of another study, one in it.
+    said : tuple of str
+        What was there, and what became of it.
     """
 
     name: str
     rows: list[dict[str, Any]]
     comparisons: dict[str, list[Comparison]]
+    meta: dict[str, list[Meta]] = field(default_factory=dict)
     missing: int = 0
     definitions: dict[str, str] = field(default_factory=dict)
     memory: int = 0
+    place: Path = Path()
+    said: tuple[str, ...] = ()
 
     def to_pandas(self) -> Any:
         """Return the rows as a pandas DataFrame."""
@@ -188,7 +199,8 @@ def run_study(
         The study file (TOML).
     out : str or Path
         Folder of results: ``results.csv`` (and ``results.parquet`` where pandas and pyarrow are installed) is written
-        anew every few seconds, ``comparisons.json`` at the end.
+        anew every few seconds, ``comparisons.json`` and ``meta-analysis.json`` at the end. Where another study has its
+        tables there, those of this one go into a folder of their own in it (`Study.place`).
     jobs, dask
         See `evaluate_task`. Workers of another machine must see the folder.
     progress : callable
@@ -216,6 +228,10 @@ def run_study(
         known = tuple(people[key] for key in keys)
         sets.append(_Set(name=name, pipeline=pipeline, task=task, keys=tuple(keys), people=known))
     planned = list(plan_jobs(settings, sets))
+    place, said = claim(
+        out, study=Path(path), name=settings.name, settings=digest(settings.model_dump(mode="json")),
+        keys={job.key for job in planned},
+    )  # fmt: skip
     waiting = {job.key: job for job in planned if read_result(folder, job.key) is None}
     groups = grouped(list(waiting.values()), people)
     shown = time.monotonic()
@@ -226,20 +242,23 @@ def run_study(
         say("Training and deciding", before + round(len(waiting) * done / total), len(planned))
         if time.monotonic() - shown > 5.0:
             shown = time.monotonic()
-            write_table(out, _rows(planned, folder, people))
+            write_table(place, _rows(planned, folder, people))
 
     work = [(str(cache.folder), str(folder), group) for group in groups]
     run_jobs(compute, work, jobs=jobs, dask=dask, progress=on_progress)
     rows = _rows(planned, folder, people)
-    write_table(out, rows)
-    comparisons = _compare(rows, {job.data: job.metric for job in planned})
+    write_table(place, rows)
+    comparisons = compare_rows(rows, {job.data: job.metric for job in planned})
     text = json.dumps({key: [one.to_dict() for one in found] for key, found in comparisons.items()}, indent=1)
-    write_whole(out / "comparisons.json", text.encode())
+    write_whole(place / "comparisons.json", text.encode())
+    meta = compare_over_sets(rows, {job.data: job.metric for job in planned})
+    text = json.dumps({key: [one.to_dict() for one in found] for key, found in meta.items()}, indent=1)
+    write_whole(place / "meta-analysis.json", text.encode())
     missing = sum(read_result(folder, job.key) is None for job in planned)
     return Study(
-        name=settings.name, rows=rows, comparisons=comparisons, missing=missing,
+        name=settings.name, rows=rows, comparisons=comparisons, meta=meta, missing=missing,
         definitions={split: definition(split) for split in dict.fromkeys(job.split for job in planned)},
-        memory=max((memory_of(job, people) for job in planned), default=0),
+        memory=max((memory_of(job, people) for job in planned), default=0), place=place, said=said,
     )  # fmt: skip
 
 
@@ -342,19 +361,3 @@ def write_table(out: Path, rows: Sequence[dict[str, Any]]) -> None:
     buffer = io.BytesIO()
     pandas.DataFrame(list(rows), columns=list(COLUMNS)).to_parquet(buffer, index=False)
     write_whole(out / "results.parquet", buffer.getvalue())
-
-
-def _compare(rows: Sequence[dict[str, Any]], metrics: dict[str, str]) -> dict[str, list[Comparison]]:
-    """Return the comparisons of decoders by data set, pipeline and split; seeds are averaged."""
-    cells: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for row in rows:
-        value = row[metrics[row["data"]]]
-        if value is not None:
-            place = f"{row['data']} / {row['pipeline']} / {row['split']}"
-            cells.setdefault(place, {}).setdefault(row["decoder"], {}).setdefault(row["subject"], []).append(value)
-    found = {}
-    for place, decoders in cells.items():
-        if len(decoders) > 1:
-            means = {name: {who: float(np.mean(v)) for who, v in people.items()} for name, people in decoders.items()}
-            found[place] = compare(means)
-    return found
