@@ -204,7 +204,8 @@ def _table(scores: Mapping[str, Mapping[str, float]]) -> tuple[list[str], list[s
     if not people:
         raise DataError(f"No person has a value of each of {', '.join(names)}.")
     # Equal scores differ by rounding, which must not make ranks of them.
-    table = np.round(np.array([[scores[name][who] for name in names] for who in people], dtype=np.float64), 12)
+    values = [[float(scores[name][who]) for name in names] for who in people]
+    table: Array = np.array(values, dtype=np.float64).round(12)
     if not np.isfinite(table).all():
         raise DataError("Scores must be numbers; some are none.")
     return names, people, table
