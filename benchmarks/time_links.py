@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -263,13 +264,17 @@ def refused(what, run, *words):
 
 
 def hang(start, stop):
-    """Return what stops the device at `start` and lets it go on at `stop`."""
+    """Return what stops the device at `start` and lets it go on at `stop`.
+
+    A thread lets it go on: BrainFlow opens one board at a time, and while it tries a board that hangs, no other of the
+    process can be read.
+    """
     done = []
 
     def during(device, spent):
-        for moment, what in ((start, signal.SIGSTOP), (stop, signal.SIGCONT)):
-            if spent > moment and what not in done:
-                done.append(what)
-                os.kill(device.process.pid, what)
+        if spent > start and not done:
+            done.append(threading.Timer(stop - start, os.kill, (device.process.pid, signal.SIGCONT)))
+            os.kill(device.process.pid, signal.SIGSTOP)
+            done[0].start()
 
     return during

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.acquisition.blocks import rises
 from bcikit.acquisition.stamps import BAND, Grid
 from bcikit.signal import Event, Note, Recording, SourceError
 
@@ -32,8 +33,7 @@ def check_recording(recording: Recording) -> Recording:
     info = recording.info
     if not recording.n_times:
         raise SourceError(f"{info.name} holds no samples.")
-    times, samples = recording.times, recording.samples
-    if not np.isfinite(times).all() or (np.diff(times) <= 0).any() or (np.diff(samples) <= 0).any():
+    if not rises(recording.times) or not rises(recording.samples):
         raise SourceError(f"{info.name}: its times do not rise; this file cannot be read as it is.")
     events, notes = _events(recording)
     notes = [*recording.notes, *notes, *_rate(recording), *_amplitude(recording)]

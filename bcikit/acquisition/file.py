@@ -148,7 +148,7 @@ def read_streams(path: str | Path, **options: Any) -> tuple[Recording, dict[str,
     if not path.is_file() or format_of(path).name != "xdf":
         return read_recording(path, **options), {}
     from bcikit.acquisition.read_xdf import read_other_streams
-    from bcikit.acquisition.xdf_streams import loaded_once
+    from bcikit.acquisition.xdf_chunks import loaded_once
 
     kept = {key: value for key, value in options.items() if key not in ("names", "lazy") and value is not None}
     reading = Reading(**{**kept, "accept": tuple(kept.get("accept", ()))})

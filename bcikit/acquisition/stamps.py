@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.acquisition.blocks import SIZE, blocks, some_rows, step_blocks
 from bcikit.signal import SourceError
 
 GAP = 0.1
@@ -104,9 +105,10 @@ def on_grid(stamps: NDArray[np.float64], nominal: float = 0.0) -> Grid:
     """
     stamps = np.asarray(stamps, dtype=np.float64)
     n = stamps.shape[0]
-    stamps = np.where(np.abs(stamps) < LARGEST_STAMP, stamps, np.nan)
-    if n and not np.isfinite(stamps).any():
-        raise SourceError(f"none of its times is a number below {LARGEST_STAMP:g} s. State the unit of the times.")
+    if n and not max(-float(stamps.min()), float(stamps.max())) < LARGEST_STAMP:
+        stamps = np.where(np.abs(stamps) < LARGEST_STAMP, stamps, np.nan)
+        if not np.isfinite(stamps).any():
+            raise SourceError(f"none of its times is a number below {LARGEST_STAMP:g} s. State the unit of the times.")
     stamps, unknown = _known(stamps)
     if n < 3 or stamps[-1] == stamps[0]:
         if nominal <= 0 or not n:
@@ -114,29 +116,35 @@ def on_grid(stamps: NDArray[np.float64], nominal: float = 0.0) -> Grid:
         index = np.arange(n, dtype=np.int64)
         times = stamps[0] + index / nominal
         return Grid(samples=index, times=times, rate=nominal, uncertainty=1.0, unknown=unknown, still=n > 2)
-    even = _even_step(np.diff(stamps))
+    even = _even_step(stamps)
     period = even or _first_period(stamps, nominal)
     stamps, back = _forward(stamps, period)
     span = float(stamps[-1] - stamps[0])
-    if period > 0 and not max(span, float(np.ptp(stamps))) / period < MOST_SAMPLES:
+    if period > 0 and not max(span, float(stamps.max() - stamps.min())) / period < MOST_SAMPLES:
         raise SourceError(
             f"its times span {span:g} s in steps of {period:g} s: most of its samples would be lost ones."
         )
     if period <= 0 or stamps[-1] <= stamps[0]:
         raise SourceError("its times do not rise, so the sampling rate is unknown. State it: sfreq=256.")
-    lost = np.zeros(n, dtype=np.int64)
+    lost: dict[int, int] = {}
     for _ in range(3):
         lost = _losses(stamps, period, even=even > 0)
         fresh = _period(stamps, lost, period)
         if abs(fresh / period - 1.0) < 1e-6:
             break
         period = fresh
-    samples = np.arange(n, dtype=np.int64) + np.cumsum(lost)
-    late = stamps - period * samples
+    samples = np.arange(n, dtype=np.int64)
+    missing = 0
+    for start, stop in itertools.pairwise([*lost, n]):
+        missing += lost[start]
+        samples[start:stop] += missing
+    some = some_rows(n)
+    late = stamps[some] - period * samples[some]
     jitter = float(np.subtract(*np.percentile(late - _trend(late), [95, 5])))
     # What stays, once the indices are counted, is that the envelope at the end is later than at the beginning.
     reach = max(1, min(n // 4, round(10.0 / period)))
-    rest = (_low(late[-reach:]) - _low(late[:reach])) / period
+    ends = [_low(stamps[part] - period * samples[part]) for part in (slice(-reach, None), slice(reach))]
+    rest = (ends[0] - ends[1]) / period
     return Grid(
         samples=samples,
         times=_times(stamps, lost, period),
@@ -154,6 +162,9 @@ def _known(stamps: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
 
     They are put on the line between their neighbours.
     """
+    if all(float(np.abs(steps).max()) <= 1.0 for _, steps in step_blocks(stamps)):
+        # Nothing is far from anything (which no number would be, either).
+        return stamps, 0
     bad = ~np.isfinite(stamps)
     good = np.flatnonzero(~bad)
     if good.size >= 5:
@@ -180,31 +191,42 @@ def _known(stamps: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
     return filled, count
 
 
-def _even_step(steps: NDArray[np.float64]) -> float:
+def _even_step(stamps: NDArray[np.float64]) -> float:
     """Return the period of stamps whose steps are all whole multiples of one; 0 where they are not."""
-    usual = float(np.median(steps)) if steps.size else 0.0
+    some = some_rows(stamps.shape[0] - 1)
+    usual = float(np.median(stamps[some + 1] - stamps[some]))
     if usual <= 0:
         return 0.0
-    forward = steps[steps > -0.5 * usual]
-    short = forward[forward < 10.5 * usual]
-    times = np.maximum(1.0, np.rint(short / usual))
-    if forward.size < 0.98 * steps.size or np.any(np.abs(short - times * usual) > 0.25 * usual):
-        return 0.0
-    return float(short.sum() / times.sum())
+    total = count = 0.0
+    backward = 0
+    for _, steps in step_blocks(stamps):
+        if 0.75 * usual < float(steps.min()) and float(steps.max()) < 1.25 * usual:
+            total, count = total + float(steps.sum()), count + steps.size
+            continue
+        forward = steps[steps > -0.5 * usual]
+        backward += steps.size - forward.size
+        short = forward[forward < 10.5 * usual]
+        times = np.maximum(1.0, np.rint(short / usual))
+        if np.any(np.abs(short - times * usual) > 0.25 * usual):
+            return 0.0
+        total, count = total + float(short.sum()), count + float(times.sum())
+    return 0.0 if backward > 0.02 * (stamps.shape[0] - 1) or not count else total / count
 
 
 def _first_period(stamps: NDArray[np.float64], nominal: float) -> float:
     """Return a first guess of the period: the nominal one unless the stamps say clearly otherwise."""
     n = stamps.shape[0]
-    span = float(np.ptp(stamps))
+    span = float(stamps.max() - stamps.min())
     guess = 1.0 / nominal if nominal > 0 else span / (n - 1)
     size = max(1, n // 64, min(n // 8, round(0.5 * n / max(span, 1e-9))))
-    blocks = n // size
-    if blocks < 4:
+    if n // size < 4:
         return guess
-    late = stamps[: blocks * size].reshape(blocks, size) - guess * np.arange(blocks * size).reshape(blocks, size)
-    where = np.argmin(late, axis=1) + size * np.arange(blocks)
-    low = late.min(axis=1)
+    ramp = guess * np.arange(size)
+    where, low = [], []
+    for start in range(0, n // size * size, size):
+        late = stamps[start : start + size] - ramp
+        where.append(start + int(np.argmin(late)))
+        low.append(float(late.min()) - guess * start)
     slopes = np.diff(low) / np.maximum(1, np.diff(where))
     middle = float(np.median(slopes))
     doubt = 1.5 * float(np.median(np.abs(slopes - middle))) / np.sqrt(slopes.size)
@@ -213,9 +235,10 @@ def _first_period(stamps: NDArray[np.float64], nominal: float) -> float:
 
 def _forward(stamps: NDArray[np.float64], period: float) -> tuple[NDArray[np.float64], int]:
     """Return stamps whose clock was never set back, and how often it was: stamps that go back and stay back."""
-    steps = np.diff(stamps)
-    rows = np.flatnonzero(steps < -BACK) + 1
-    if not rows.size or period <= 0:
+    if period <= 0:
+        return stamps, 0
+    rows = np.concatenate([start + 1 + np.flatnonzero(steps < -BACK) for start, steps in step_blocks(stamps)])
+    if not rows.size:
         return stamps, 0
     moved, count = stamps.copy(), 0
     reach = max(2, round(10.0 / period))
@@ -242,36 +265,44 @@ def _trend(late: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.interp(np.arange(late.shape[0]), edges + 0.5 * size, middle)
 
 
-def _losses(stamps: NDArray[np.float64], period: float, *, even: bool) -> NDArray[np.int64]:
-    """Return how many samples are missing before each."""
+def _losses(stamps: NDArray[np.float64], period: float, *, even: bool) -> dict[int, int]:
+    """Return how many samples are missing before which rows."""
     n = stamps.shape[0]
-    lost = np.zeros(n, dtype=np.int64)
-    steps = np.diff(stamps)
-    late = stamps - period * np.arange(n)
+
+    def late(start: int, stop: int) -> NDArray[np.float64]:
+        return stamps[start:stop] - period * np.arange(start, stop)
+
+    def above(limit: float) -> NDArray[np.int64]:
+        return np.concatenate([start + 1 + np.flatnonzero(steps > limit) for start, steps in step_blocks(stamps)])
+
     if even:
-        rows = np.flatnonzero(steps > 1.6 * period) + 1
-        if rows.size:
-            # Stamps on a grid: a step says how many are missing, unless the ones that follow catch it up.
-            shift = np.array([np.median(late[r : r + 9]) - np.median(late[max(0, r - 9) : r]) for r in rows.tolist()])
-            one = np.rint(steps[rows - 1] / period - 1.0)
-            lost[rows] = np.where(shift > 0.5 * one * period, one, np.maximum(0.0, np.rint(shift / period)))
-        return lost
+        # Stamps on a grid: a step says how many are missing, unless the ones that follow catch it up.
+        found = {}
+        for row in above(1.6 * period).tolist():
+            shift = float(np.median(late(row, min(n, row + 9))) - np.median(late(max(0, row - 9), row)))
+            one = round(float(stamps[row] - stamps[row - 1]) / period - 1.0)
+            found[row] = one if shift > 0.5 * one * period else max(0, round(shift / period))
+        return {row: count for row, count in found.items() if count}
     # A step that comes with every burst is none.
-    usual = float(np.percentile(steps, 99))
-    tolerance = max(GAP, 1.5 * period, 1.3 * usual if np.mean(steps > 0.5 * usual) > 2e-3 else 0.0)
-    rows = np.flatnonzero(steps > tolerance) + 1
+    some = some_rows(n - 1)
+    usual_steps = stamps[some + 1] - stamps[some]
+    usual = float(np.percentile(usual_steps, 99))
+    tolerance = max(GAP, 1.5 * period, 1.3 * usual if np.mean(usual_steps > 0.5 * usual) > 2e-3 else 0.0)
+    rows = above(tolerance)
     size = max(1, min(n // 8 or 1, round(2.0 / period)))
     far = max(size, round(_REACH / period))
     edge = 0
+    lost: dict[int, int] = {}
     for position, row in enumerate(rows.tolist()):
         following = int(rows[position + 1]) if position + 1 < rows.size else n
-        before = _envelope(late[max(edge, row - far) : row], size, from_end=True)
+        before = _envelope(late(max(edge, row - far), row), size, from_end=True)
         # What comes after the next gap can only be later: it never hides a link that caught up.
-        after = _envelope(late[row : min(n, max(following, row + far))], size, from_end=False)
+        after = _envelope(late(row, min(n, max(following, row + far))), size, from_end=False)
         late_by = after - before
-        if late_by > 0.6 * min(tolerance, float(steps[row - 1])) and late_by > 0.2 * float(steps[row - 1]):
-            lost[row] = max(0, round(late_by / period))
-            edge = row if lost[row] else edge
+        step = float(stamps[row] - stamps[row - 1])
+        if late_by > 0.6 * min(tolerance, step) and late_by > 0.2 * step and round(late_by / period) > 0:
+            lost[row] = round(late_by / period)
+            edge = row
     return _balanced(lost, stamps, period)
 
 
@@ -284,25 +315,25 @@ def _envelope(late: NDArray[np.float64], size: int, *, from_end: bool) -> float:
     return min(_low(late[start : start + size]) for start in starts)
 
 
-def _balanced(lost: NDArray[np.int64], stamps: NDArray[np.float64], period: float) -> NDArray[np.int64]:
+def _balanced(lost: dict[int, int], stamps: NDArray[np.float64], period: float) -> dict[int, int]:
     """Return losses that the whole span has room for; where they are too many, the smallest are none."""
     n = stamps.shape[0]
     reach = max(1, min(n // 4, round(10.0 / period)))
-    late = stamps - period * np.arange(n)
-    room = (_low(late[-reach:]) - _low(late[:reach])) / period
+    begin, end = stamps[:reach] - period * np.arange(reach), stamps[-reach:] - period * np.arange(n - reach, n)
+    room = (_low(end) - _low(begin)) / period
     slack = max(2.0, 0.002 * n)
-    for row in sorted(np.flatnonzero(lost).tolist(), key=lambda row: int(lost[row])):
-        excess = float(lost.sum()) - room
+    for row in sorted(lost, key=lambda row: (lost[row], row)):
+        excess = float(sum(lost.values())) - room
         if excess <= slack:
             break
-        lost[row] -= min(int(lost[row]), round(excess))
-    return lost
+        lost[row] -= min(lost[row], round(excess))
+    return {row: count for row, count in sorted(lost.items()) if count}
 
 
-def _period(stamps: NDArray[np.float64], lost: NDArray[np.int64], period: float) -> float:
+def _period(stamps: NDArray[np.float64], lost: dict[int, int], period: float) -> float:
     """Return the period by a line through all stretches without a loss, each with its own beginning."""
     n = stamps.shape[0]
-    edges = [0, *np.flatnonzero(lost).tolist(), n]
+    edges = [0, *lost, n]
     size = max(1, round(1.0 / period))
     top = bottom = 0.0
     for start, stop in itertools.pairwise(edges):
@@ -322,28 +353,35 @@ def _period(stamps: NDArray[np.float64], lost: NDArray[np.int64], period: float)
         x, y = x[keep] - x[keep].mean(), y[keep] - y[keep].mean()
         top, bottom = top + float(x @ y), bottom + float(x @ x)
     if bottom <= 0 or n * period < 2.0:
-        return period if n * period < 2.0 else float((stamps[-1] - stamps[0]) / (n - 1 + lost.sum()))
+        return period if n * period < 2.0 else float((stamps[-1] - stamps[0]) / (n - 1 + sum(lost.values())))
     return top / bottom
 
 
 def _middles(stamps: NDArray[np.float64], size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the middle index and stamp of each block."""
-    blocks = stamps.shape[0] // size
-    if blocks < 2:
+    n_blocks = stamps.shape[0] // size
+    if n_blocks < 2:
         index = np.arange(stamps.shape[0], dtype=np.float64)
         return index, stamps
-    cut = stamps[: blocks * size].reshape(blocks, size)
-    return size * np.arange(blocks) + 0.5 * (size - 1), np.median(cut, axis=1)
+    cut = stamps[: n_blocks * size].reshape(n_blocks, size)
+    middle = [np.median(cut[start:stop], axis=1) for start, stop in blocks(n_blocks, max(1, SIZE // size))]
+    return size * np.arange(n_blocks) + 0.5 * (size - 1), np.concatenate(middle)
 
 
-def _times(stamps: NDArray[np.float64], lost: NDArray[np.int64], period: float) -> NDArray[np.float64]:
+def _times(stamps: NDArray[np.float64], lost: dict[int, int], period: float) -> NDArray[np.float64]:
     """Return smooth times: in each stretch a line of the common period, where most of its stamps are."""
     n = stamps.shape[0]
-    edges = [0, *np.flatnonzero(lost).tolist(), n]
     times = np.empty(n)
+    edges = [0, *lost, n]
+    least = -np.inf
     for start, stop in itertools.pairwise(edges):
-        x = np.arange(stop - start) * period
-        times[start:stop] = x + float(np.median(stamps[start:stop] - x))
-    # Two lines may overlap by their jitter; times never go back.
-    ramp = 0.5 * period * np.arange(n)
-    return np.maximum.accumulate(times - ramp) + ramp
+        some = some_rows(stop - start)
+        first = float(np.median(stamps[start:stop][some] - some * period))
+        line = times[start:stop]
+        for begin, end in blocks(stop - start):
+            line[begin:end] = first + period * np.arange(begin, end)
+        # Two lines may overlap by their jitter; times never go back.
+        if first < least:
+            np.maximum(line, least + 0.5 * period * np.arange(stop - start), out=line)
+        least = float(line[-1]) + 0.5 * period
+    return times

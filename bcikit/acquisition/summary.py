@@ -63,7 +63,7 @@ class Summary:
 def describe(recording: Recording) -> dict[str, Any]:
     """Return channels, rate, time, losses and events of a recording, ready for JSON."""
     info = recording.info
-    gaps = np.flatnonzero(np.diff(recording.samples) > 1)
+    gaps = np.flatnonzero(np.diff(recording.samples) > 1) if recording.lost else np.empty(0, dtype=np.int64)
     span = float(recording.times[-1] - recording.times[0]) if recording.n_times else 0.0
     steps = int(recording.samples[-1] - recording.samples[0]) if recording.n_times else 0
     by_source: dict[str, Counter[str]] = {}
@@ -118,7 +118,7 @@ def summarise(path: str | Path, **options: Any) -> Summary:
     SourceError
         If it is of no format bcikit knows, or damaged.
     """
-    from bcikit.acquisition.xdf_streams import loaded_once
+    from bcikit.acquisition.xdf_chunks import loaded_once
 
     path = Path(path)
     with loaded_once():

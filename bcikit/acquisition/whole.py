@@ -1,14 +1,13 @@
 """Whether a file is whole: readers are patient with files that were cut off, and would give what is left."""
 
-import os
 import re
 from pathlib import Path
 
 from bcikit.acquisition.edf_header import read_edf_header
+from bcikit.acquisition.xdf_chunks import CutOffError, chunks_of
 from bcikit.signal import SourceError
 
 _BRAINVISION_WIDTHS = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}
-_XDF_LENGTHS = {1: 1, 4: 4, 8: 8}
 
 
 def check_whole(path: Path) -> None:
@@ -43,19 +42,10 @@ def _check_edf(path: Path) -> None:
 
 
 def _check_xdf(path: Path) -> None:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        file.seek(4)
-        while (at := file.tell()) < size:
-            width = _XDF_LENGTHS.get(file.read(1)[0])
-            if width is not None and at + 1 + width > size:
-                raise _fail(path, f"it ends within the chunk that begins at byte {at} of {size}")
-            if width is None:
-                raise SourceError(f"{path} is damaged at byte {at}: no chunk begins there.")
-            length = int.from_bytes(file.read(width), "little")
-            if file.tell() + length > size:
-                raise _fail(path, f"it ends within the chunk that begins at byte {at} of {size}")
-            file.seek(length, os.SEEK_CUR)
+    try:
+        chunks_of(path)
+    except CutOffError as error:
+        raise _fail(path, str(error)) from None
 
 
 def _check_brainvision(path: Path) -> None:

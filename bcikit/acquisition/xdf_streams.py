@@ -2,9 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.acquisition.lsl_meta import VOLTAGE_TYPES, channel_type
+from bcikit.acquisition.xdf_chunks import kept
 from bcikit.acquisition.xdf_samples import load
 from bcikit.signal import SourceError
 
@@ -113,19 +112,6 @@ class XdfStream:
         )
 
 
-_KEPT: ContextVar[dict[tuple[str, bool], list[XdfStream]] | None] = ContextVar("kept streams", default=None)
-
-
-@contextmanager
-def loaded_once() -> Iterator[None]:
-    """Load each file once in the block, however often its streams are asked for."""
-    token = _KEPT.set({})
-    try:
-        yield
-    finally:
-        _KEPT.reset(token)
-
-
 def load_streams(path: Path, *, lazy: bool = False) -> list[XdfStream]:
     """Return all streams of a file; clock offsets and resets are handled by pyxdf.
 
@@ -136,10 +122,9 @@ def load_streams(path: Path, *, lazy: bool = False) -> list[XdfStream]:
     SourceError
         If it is damaged.
     """
-    kept = _KEPT.get()
-    key = (str(path), lazy)
-    if kept is not None and key in kept:
-        return kept[key]
+    held, key = kept(), ("left" if lazy else "read", str(path))
+    if key in held:
+        return list(held[key])
     logger = logging.getLogger("pyxdf.pyxdf")
     logger.addFilter(_quiet)
     try:
@@ -149,10 +134,8 @@ def load_streams(path: Path, *, lazy: bool = False) -> list[XdfStream]:
         raise SourceError(f"{path} cannot be read as XDF: it is damaged or empty ({text}).") from None
     finally:
         logger.removeFilter(_quiet)
-    listed = [_stream(found, place) for place, found in enumerate(streams, start=1)]
-    if kept is not None:
-        kept[key] = listed
-    return listed
+    held[key] = [_stream(found, place) for place, found in enumerate(streams, start=1)]
+    return list(held[key])
 
 
 def _quiet(record: logging.LogRecord) -> bool:  # noqa: ARG001

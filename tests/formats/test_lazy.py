@@ -110,6 +110,34 @@ print(json.dumps((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) /
 """
 
 
+SUMMED = """
+import json, resource, sys
+from bcikit.acquisition.summary import summarise
+import mne, pyxdf, scipy.signal
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+summarise(sys.argv[1]).to_dict()
+print(json.dumps((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024))
+"""
+
+
+@pytest.mark.slow
+def test_memory_of_a_summary_does_not_grow_with_the_samples(tmp_path):
+    used, rows = {}, RNG.normal(0, 20, (100, 64)).astype("<f4")
+    layout = np.dtype([("long", "u1"), ("stamp", "<f8"), ("values", "<f4", (64,))])
+    for seconds in (60, 400):
+        path = tmp_path / f"{seconds}.xdf"
+        file = Xdf().stream("EEG", "EEG", 1000, [], rows[:0], labels=[f"E{i}" for i in range(64)], units=["uV"] * 64)
+        block = np.zeros(100, layout)
+        block["long"], block["values"] = 8, rows
+        for first in range(0, 1000 * seconds, 100):
+            block["stamp"] = 100 + (first + np.arange(100)) / 1000
+            file.parts.append(_chunk(3, struct.pack("<I", 1) + _length(100) + block.tobytes()))
+        command = [sys.executable, "-c", SUMMED, str(file.write(path))]
+        used[seconds] = float(subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout)
+    # Times and indices of 16 bytes a sample are there as a whole, stamps while they are looked at.
+    assert used[400] - used[60] < 0.1 * 64 * 1000 * 340 * 8 / 2**20, used
+
+
 @pytest.mark.slow
 def test_memory_of_an_import_does_not_grow_with_the_recording(tmp_path):
     used = {}
@@ -189,7 +217,54 @@ def without_some_stamps(path):
     return file.write(path)
 
 
-@pytest.mark.parametrize("make", [xdf_of_all_sorts, without_some_stamps])
+def chunk_of(number, samples, stamped):
+    """Return a chunk of samples of which some have a stamp; the count is written in four bytes now and then."""
+    body = b"".join(
+        (b"\x08" + struct.pack("<d", 100 + first) if with_stamp else b"\x00") + row.tobytes()
+        for (first, row), with_stamp in zip(samples, stamped, strict=True)
+    )
+    count = struct.pack("<BI", 4, len(samples)) if len(samples) % 3 == 0 else _length(len(samples))
+    return _chunk(3, struct.pack("<I", number) + count + body)
+
+
+def chunks_of_every_kind(path, spoil=None):
+    """Write chunks in which all, none, the first, the last, or some samples have a stamp, empty ones, and odd sizes."""
+    rng = np.random.default_rng(8)
+    rows = rng.normal(0, 20, (600, 3)).astype("<f4")
+    file = Xdf().stream("EEG", "EEG", 250, [100.0], rows[:1], labels=("C3", "C4", "Cz"), units=("uV",) * 3)
+    file.stream("M", "Markers", 0, [100.5], ["go"], fmt="string")
+    at = 1
+    for n, kind in zip([9, 9, 9, 4, 1, 1, 7, 12, 0, 5, 30, 30, 30, 30, 300], "aaabbafmxlaafbm", strict=True):
+        stamped = {"a": np.ones(n, bool), "b": np.zeros(n, bool), "f": np.arange(n) == 0, "l": np.arange(n) == n - 1,
+                   "m": rng.random(n) < 0.5, "x": np.zeros(0, bool)}[kind]  # fmt: skip
+        samples = [((at + k) / 250, rows[at + k]) for k in range(n)]
+        file.parts.append(chunk_of(1, samples, stamped))
+        at += n
+        file.parts.append(_chunk(4, struct.pack("<Idd", 1, 100 + at / 250, 0.25)))
+        if spoil == at:
+            file.parts[-2] = file.parts[-2][:12] + b"\x07" + file.parts[-2][13:]
+            file.parts.append(_chunk(5, bytes.fromhex("43a546dccbf5410fb30ed5467383cbe4")))
+    return file.write(path)
+
+
+def spoilt_chunk(path):
+    """Write a file in which one chunk holds another number of samples than it says."""
+    return chunks_of_every_kind(path, spoil=10)
+
+
+def before_its_header(path):
+    """Write a file in which samples come before what they are of."""
+    chunks_of_every_kind(path)
+    whole = path.read_bytes()
+    stray = chunk_of(1, [(0.0, np.zeros(3, "<f4"))], [True])
+    path.write_bytes(whole[:4] + stray + _chunk(5, bytes.fromhex("43a546dccbf5410fb30ed5467383cbe4")) + whole[4:])
+    return path
+
+
+EVERY = [xdf_of_all_sorts, without_some_stamps, chunks_of_every_kind, spoilt_chunk, before_its_header]
+
+
+@pytest.mark.parametrize("make", EVERY)
 def test_xdf_is_what_pyxdf_reads_lazily_or_not(tmp_path, make):
     path = make(tmp_path / "a.xdf")
     theirs, _ = pyxdf.load_xdf(str(path), dejitter_timestamps=False)
