@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QVBox
 
 from bcikit.clinic.base import Desk
 from bcikit.clinic.names import written
+from bcikit.clinic.people import data_of
 from bcikit.clinic.times import now, today
 from bcikit.paradigms import read_paradigm
 from bcikit.safety.guard.client import GuardClient, GuardError
@@ -77,8 +78,7 @@ class CurrentCard(QWidget):
         self._show()
 
     def _remembered(self) -> str:
-        data = self._desk.catalogue.subject(self._visit.subject).data if self._visit.subject else {}
-        return str(data.get("fes", {}).get("port", ""))
+        return str(data_of(self._desk.catalogue, self._visit.subject).get("fes", {}).get("port", ""))
 
     def connect_stimulator(self) -> None:
         """Start the guard that owns the stimulator; nothing flows."""

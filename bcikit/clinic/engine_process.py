@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bcikit.clinic.processes import process_mark
 from bcikit.safety.arming import ArmRequest
 from bcikit.safety.consent import Consent, Screening
 from bcikit.session.config import config_from
@@ -52,6 +53,7 @@ def _run(values: dict[str, Any], handshake: Path) -> None:
     signal.signal(signal.SIGTERM, lambda *_: engine.end())
     lines = {
         "pid": os.getpid(),
+        "mark": process_mark(os.getpid()),
         "control": engine.control.environment,
         "folder": config.recording.folder,
     }

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QVBox
 from bcikit.clinic import people
 from bcikit.clinic.base import Desk, Page, card
 from bcikit.clinic.history import history_rows
-from bcikit.clinic.names import written
+from bcikit.clinic.names import code_of, written
 from bcikit.clinic.page_patient_corrections import CorrectionCard
 from bcikit.clinic.times import local, now
 from bcikit.clinic.visit import Visit
@@ -116,7 +116,7 @@ class PatientPage(Page):
 
     def _fill(self, _: str = "") -> None:
         rows = []
-        for person in self.desk.catalogue.subjects(self.search.text().strip()):
+        for person in self.desk.catalogue.subjects(code_of(self.search.text())):
             if people.is_simulated(person):
                 continue
             sessions = people.real_sessions(self.desk.catalogue, person.code)
@@ -164,7 +164,7 @@ class PatientPage(Page):
     def _corrected(self, code: str, text: str) -> None:
         """Show the list again after a correction; a visit of a person who is gone or renamed is over."""
         visit = self.visit
-        if visit.subject and not any(p.code == visit.subject for p in self.desk.catalogue.subjects(visit.subject)):
+        if visit.subject and people.whereabouts(self.desk.catalogue, visit.subject):
             self.begun.emit(Visit(operator=self.operator.text()))
             return
         self._fill()

@@ -4,8 +4,8 @@ from PySide6.QtCore import QSettings, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QWidget
 
 from bcikit.clinic.base import Desk, card
-from bcikit.clinic.names import written
-from bcikit.clinic.people import SIMULATED
+from bcikit.clinic.names import code_of, written
+from bcikit.clinic.people import SIMULATED, checked_code
 from bcikit.clinic.privacy import withdraw
 from bcikit.recording.corrections import join_subjects, rename_subject
 from bcikit.signal import BciError
@@ -93,7 +93,7 @@ class CorrectionCard(QWidget):
         if self._desk.runner.running:
             self.question.setText(tr("A session is running. Stop it first."))
             return
-        text, why, code = written(self.text.text()), written(self.reason.text()), self._code
+        text, why, code = code_of(self.text.text()), written(self.reason.text()), self._code
         try:
             shown, said = self._change(code, text, why)
         except (BciError, OSError) as error:
@@ -104,6 +104,8 @@ class CorrectionCard(QWidget):
 
     def _change(self, code: str, text: str, why: str) -> tuple[str, str]:
         catalogue = self._desk.catalogue
+        if self._what in ("rename", "join"):
+            text = checked_code(text)
         if self._what == "rename":
             rename_subject(catalogue, code, text, reason=why)
             return text, tr("{code} is now {new}.").format(code=code, new=text)

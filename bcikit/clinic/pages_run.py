@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QWidget
 from bcikit.clinic import protocols
 from bcikit.clinic.base import Desk, Page
 from bcikit.clinic.counts import Counts, counts_of
+from bcikit.clinic.people import whereabouts
 from bcikit.clinic.question import Question, ReasonLine
 from bcikit.clinic.runner import Job
 from bcikit.clinic.stop_line import STOPPED, StopLine
@@ -112,6 +113,10 @@ class RunPage(Page):
 
     def _start_engine(self) -> None:
         visit = self.visit
+        lost = whereabouts(self.desk.catalogue, visit.subject)
+        if lost:
+            self.say(lost, "BAD")
+            return
         folder = self.desk.data / f"{visit.subject}-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{self.phase}"
         number = 2
         while folder.exists():

@@ -12,9 +12,10 @@ from bcikit.clinic.arms import is_blind, keep_delays
 from bcikit.clinic.base import Desk, card
 from bcikit.clinic.checks import ArmingChecks
 from bcikit.clinic.pages_run import RunPage
+from bcikit.clinic.people import whereabouts
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.stop_line import STOPPED
-from bcikit.clinic.strays import results_of
+from bcikit.clinic.strays import enter_strays, results_of
 from bcikit.clinic.times import now
 from bcikit.decoding import accuracy_interval
 from bcikit.presentation.layout import Viewing
@@ -316,7 +317,9 @@ class SessionPage(RunPage):
                     notes="\n".join(self.visit.notes),
                 )
             except BciError as error:
-                self.say(str(error), "BAD")
+                # Where the code was corrected meanwhile it is entered under the one of now.
+                enter_strays(self.desk.catalogue, self.desk.data)
+                self.say(whereabouts(self.desk.catalogue, self.visit.subject) or str(error), "BAD")
                 return
         if self.ended == "finished":
             self.say(tr("The session is complete."), "GOOD")

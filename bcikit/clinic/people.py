@@ -4,9 +4,10 @@ import datetime
 import re
 from typing import Any
 
-from bcikit.clinic.names import written
+from bcikit.clinic.names import code_of, written
 from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue
+from bcikit.recording.catalogue import FORMER
 from bcikit.recording.tables_sql import SessionEntry, Subject
 from bcikit.session.config import SUBJECT_PATTERN
 from bcikit.signal import ArgumentError
@@ -40,19 +41,43 @@ def add_person(catalogue: Catalogue, code: str, *, birth_year: int | None, affec
     ArgumentError
         If the code is none or only differs in its capitals from one that is entered, or the year of birth is missing.
     """
-    code = written(code)
+    code = checked_code(code)
+    twin = next((p.code for p in catalogue.subjects(code) if p.code.lower() == code.lower()), "")
+    if twin:
+        raise ArgumentError(tr("{code} is entered already. Choose it in the list.").format(code=twin))
+    if birth_year is None:
+        raise ArgumentError(tr("Enter the year of birth: it confirms at each visit that it is the right patient."))
+    return catalogue.add_subject(code, birth_year=check_year(birth_year), affected_side=affected_side)
+
+
+def checked_code(text: str) -> str:
+    """Return the code that was typed for a person; raises `ArgumentError` where it is none, or nobody's."""
+    code = code_of(text)
     if not re.fullmatch(SUBJECT_PATTERN, code):
         raise ArgumentError(
             tr("{code!r} is no code: up to 32 letters, digits, - and _, never a name.").format(code=code)
         )
-    twin = next((p.code for p in catalogue.subjects(code) if p.code.lower() == code.lower()), "")
-    if twin:
-        raise ArgumentError(tr("{code} is entered already. Choose it in the list.").format(code=twin))
     if code.lower() == SIMULATED.lower():
         raise ArgumentError(tr("This code belongs to the simulated patient."))
-    if birth_year is None:
-        raise ArgumentError(tr("Enter the year of birth: it confirms at each visit that it is the right patient."))
-    return catalogue.add_subject(code, birth_year=check_year(birth_year), affected_side=affected_side)
+    return code
+
+
+def whereabouts(catalogue: Catalogue, code: str) -> str:
+    """Return why a code is nobody's any more, in words; "" while it is somebody's."""
+    known = catalogue.subjects()
+    if any(person.code == code for person in known):
+        return ""
+    now = next((person.code for person in known if code in person.data.get(FORMER, ())), "")
+    if now:
+        return tr("{code} is {new} now: its entry was corrected. The visit is over; begin that of {new}.").format(
+            code=code, new=now
+        )
+    return tr("{code} is in the catalogue no more: its entry was erased. The visit is over.").format(code=code)
+
+
+def data_of(catalogue: Catalogue, code: str) -> dict[str, Any]:
+    """Return what is on file of a person; nothing where the code is nobody's any more."""
+    return next((dict(person.data) for person in catalogue.subjects(code) if person.code == code), {})
 
 
 def check_year(year: int) -> int:

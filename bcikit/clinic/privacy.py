@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bcikit.recording import Catalogue
-from bcikit.recording.corrections import FORMER
+from bcikit.recording.catalogue import FORMER
 
 _REASONS = ("consent withdrawn", "erased on request", "?")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from bcikit.clinic.processes import process_is_alive, process_mark
 from bcikit.recording.result import RESULT, read_result
 from bcikit.session.config import SessionConfig
 from bcikit.session.ticket import Ticket
@@ -154,12 +155,18 @@ class EngineRunner:
         """Take up a running engine by its handshake file."""
         path = Path(handshake)
         try:
-            self._session = read_json(path)
-        except (OSError, ValueError):
+            session = read_json(path)
+            pid = int(session["pid"])
+            # After a power cut the number may be that of any program, which is neither heard nor ended.
+            if not process_is_alive(pid) or session.get("mark", "") != process_mark(pid):
+                pid = 0
+            self._session = {**session, "folder": str(session["folder"])}
+            self._connect()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, BciError):
+            self._session = {}
             return False
-        self._handshake, self._pid = path, int(self._session.get("pid", 0))
+        self._handshake, self._pid = path, pid
         self._since = time.monotonic()
-        self._connect()
         return True
 
     def _connect(self) -> None:
@@ -257,16 +264,3 @@ def _as_dicts(message: Message) -> list[dict[str, Any]]:
     # Only these have a row of their own beside their JSON; of all others a row holds objects, not values.
     row = record(message) if isinstance(message, Happened | Sent) else {}
     return [{**json_of(to_json(message)), **row, "type": message.type}]
-
-
-def process_is_alive(pid: int) -> bool:
-    """Return whether a process of this machine runs."""
-    if pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OSError):
-        return False
-    status = Path(f"/proc/{pid}/stat")
-    # A child that ended and was not waited for yet runs no more.
-    return not (status.is_file() and status.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z")

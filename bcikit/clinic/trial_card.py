@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from bcikit.clinic.arms import allocate, is_blind, trial_of, unblind
 from bcikit.clinic.base import Desk
+from bcikit.clinic.people import data_of
 from bcikit.clinic.question import ReasonLine
 from bcikit.signal import BciError
 from bcikit.ui.inputs import button
@@ -42,7 +43,7 @@ class TrialCard(QWidget):
         column.addLayout(row)
         column.addWidget(self.reason)
         if self.wanted:
-            known = desk.catalogue.subject(self._visit.subject).data.get("trial") or {}
+            known = data_of(desk.catalogue, self._visit.subject).get("trial") or {}
             self._visit.trial = self._visit.trial or dict(known)
         self._show()
 

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from bcikit.clinic import protocols
+from bcikit.clinic import people, protocols
 from bcikit.clinic.base import Desk, Page
 from bcikit.clinic.header import Header
 from bcikit.clinic.old_report import OldReport
@@ -194,9 +194,9 @@ class ClinicWindow(QMainWindow):
 
     def _ask_begin(self, visit: Visit) -> None:
         """Begin the visit of a person who was confirmed; one that is open is only ended by who says so."""
-        if self.visit.recorded and self.visit.step != "patient":
+        if visit.subject and self.visit.recorded and self.visit.step != "patient":
             return
-        if not self.visit.recorded or not self.visit.subject:
+        if not self.visit.recorded or not self.visit.subject or not visit.subject:
             self._open(visit)
             return
         self.question.ask(
@@ -227,9 +227,11 @@ class ClinicWindow(QMainWindow):
     def _resume(self) -> None:
         """Go back to where one was; take up a session that went on without the window."""
         visit = self.visit
-        if visit.subject and not any(p.code == visit.subject for p in self.desk.catalogue.subjects(visit.subject)):
-            visit = self.desk.visit = Visit(operator=visit.operator)
         running = bool(visit.running) and self.desk.runner.attach(visit.running)
+        lost = people.whereabouts(self.desk.catalogue, visit.subject) if visit.subject else ""
+        if lost and not running:
+            # One that runs is kept in hand: somebody must be able to stop it.
+            visit = self.desk.visit = Visit(operator=visit.operator)
         if not running:
             visit.running = ""
             # What a power cut ended is part of the history, too.
@@ -245,6 +247,8 @@ class ClinicWindow(QMainWindow):
             if visit.patient_shown and isinstance(page, RunPage):
                 page.show_patient()
             self.page.say(tr("The session went on while this window was closed."), "GOOD")
+        elif lost:
+            self.page.say(lost, "WARN")
         elif visit.under_way:
             self.page.say(tr("Welcome back: this is where you were, with {code}.").format(code=visit.subject), "WARN")
 
@@ -260,6 +264,12 @@ class ClinicWindow(QMainWindow):
         old = self.stack.currentWidget()
         if isinstance(old, Page):
             old.leave()
+        lost = people.whereabouts(self.desk.catalogue, self.visit.subject) if self.visit.subject else ""
+        if lost and not self.desk.runner.running:
+            # Somebody else corrected or erased the entry; nothing more is measured or written under a code of nobody.
+            self._fresh()
+            self.page.say(lost, "WARN")
+            return
         self.question.hide()
         self.visit.step = step
         self.keep()

@@ -136,8 +136,6 @@ class SsvepSettings(CuedSettings):
         if self.k > self.n:
             problems.append("k must be at most n")
         problems += self.cue_problems((*names, IDLE))
-        if not self.decoder and not self.calibration_rounds:
-            problems.append('decoder = "" (a trained one) needs calibration_rounds')
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -24,6 +24,8 @@ from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """What a code of a person is made of."""
+FORMER = "former_codes"
+"""Key of `Subject.data`: codes under which older folders of the person are named."""
 
 
 def default_url() -> str:
@@ -168,6 +170,7 @@ class Catalogue:
             data=dict(data or {}),
         )
         with self.writing() as connection:
+            check_free(connection, code)
             connection.add(row)
             append_entry(connection, self.who, "add subject", row, {})
         return row
@@ -443,6 +446,28 @@ def find_subject(connection: Connection, code: str) -> Subject:
     if row is None:
         raise ArgumentError(f"There is no subject {code!r} in the catalogue.")
     return row
+
+
+def check_free(connection: Connection, code: str, *, owner: str = "") -> None:
+    """Raise `ArgumentError` where a code would stand for two persons: folders and files are named by it.
+
+    Codes that differ in their capitals alone are one on many disks; one that was somebody's before a correction still
+    names that person's folders.
+
+    Parameters
+    ----------
+    owner : str
+        Who is renamed: may go back to a former code, and change the capitals.
+    """
+    for person in connection.scalars(select(Subject)):
+        if person.code == owner:
+            continue
+        if person.code != code and person.code.lower() == code.lower():
+            raise ArgumentError(f"{code} differs from {person.code}, which is entered already, in capitals alone.")
+        if code.lower() in (str(former).lower() for former in person.data.get(FORMER, ())):
+            raise ArgumentError(
+                f"{code} was the code of {person.code} before it was corrected, and names its recordings; take another."
+            )
 
 
 def _paradigm_of(header: Mapping[str, Any]) -> str:

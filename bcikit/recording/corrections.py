@@ -7,13 +7,10 @@ from typing import Any
 from sqlalchemy import select
 
 from bcikit.recording.audit_trail import append_entry
-from bcikit.recording.catalogue import CODE, Catalogue, find_subject
+from bcikit.recording.catalogue import CODE, FORMER, Catalogue, check_free, find_subject
 from bcikit.recording.tables_sql import ModelEntry, Outcome, SessionEntry, Subject
 from bcikit.safety.words import says_something
 from bcikit.signal import ArgumentError, RecordingError
-
-FORMER = "former_codes"
-"""Key of `Subject.data`: codes under which older folders of the person are named."""
 
 
 def rename_subject(catalogue: Catalogue, code: str, new: str, *, reason: str) -> Subject:
@@ -40,8 +37,10 @@ def rename_subject(catalogue: Catalogue, code: str, new: str, *, reason: str) ->
         row = find_subject(connection, code)
         if connection.scalar(select(Subject).where(Subject.code == new)) is not None:
             raise ArgumentError(f"{new} is entered already; join the two entries where they are one person.")
+        check_free(connection, new, owner=code)
         row.code = new
-        row.data = {**row.data, FORMER: [*row.data.get(FORMER, []), code]}
+        former = [one for one in row.data.get(FORMER, []) if one != new]
+        row.data = {**row.data, FORMER: [*former, code]}
         append_entry(connection, catalogue.who, "rename subject", row, {"reason": reason})
     return row
 

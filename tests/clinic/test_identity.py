@@ -1,6 +1,7 @@
 """Nothing of one patient is ever shown, used or stored for another."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from PySide6.QtWidgets import QApplication
 
 from bcikit.clinic import people
 from bcikit.clinic.lock import FolderLock
+from bcikit.clinic.runner import EngineRunner, process_mark
+from bcikit.recording import Catalogue
+from bcikit.recording.corrections import rename_subject
+from bcikit.session.ticket import Ticket
 from bcikit.signal import ArgumentError, BciError
 
 Clinic = Callable[..., Any]
@@ -291,3 +296,146 @@ def test_the_age_that_bars_is_the_sure_one() -> None:
     assert people.age_of(None) is None
     with pytest.raises(ArgumentError):
         people.check_year(this + 1)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("Ｐ－０１７", "P-017"), ("  P-017 \u00a0", "P-017"), ("\u200fP-017\u200e", "P-017"), ("P-\u2060017", "P-017")],
+)
+def test_a_code_is_the_one_that_was_meant_however_it_is_typed(clinic: Clinic, typed: str, meant: str) -> None:
+    person = clinic()
+    person.page.code.setText(typed)
+    person.page.year.setText("１９６１")
+    person.click(person.page.add)
+    assert shown(person) == [meant]
+    person.page.code.setText(typed.lower())
+    person.page.year.setText("1961")
+    person.click(person.page.add)
+    assert "P-017 is entered already" in person.page.message.text()
+    person.page.search.setText(typed)
+    assert shown(person) == [meant]
+    person.choose(meant)
+    person.click(person.page.corrections.withdraw)
+    person.page.corrections.text.setText(typed)
+    person.click(person.page.corrections.apply)
+    assert shown(person) == []
+
+
+def test_a_code_never_stands_for_two_persons(clinic: Clinic) -> None:
+    person = clinic()
+    person.add("P-71", "1961")
+    person.add("Q-1", "1970")
+    card = person.page.corrections
+
+    def correct(code: str, new: str) -> str:
+        person.choose(code)
+        person.click(card.rename)
+        card.text.setText(new)
+        card.reason.setText("digits swapped")
+        person.click(card.apply)
+        return str(card.question.text()) if card.asking.isVisible() else ""
+
+    assert "differs from Q-1" in correct("P-71", "q-1")
+    assert "simulated patient" in correct("P-71", "Simulated")
+    assert "is no code" in correct("P-71", "P" * 40)
+    assert correct("P-71", "P-17") == ""
+    # Recordings under the old code are of the person who had it.
+    person.add("p-71", "1999")
+    assert "was the code of P-17" in person.page.message.text()
+    assert "was the code of P-17" in correct("Q-1", "P-71")
+    assert correct("P-17", "p-17") == "", "capitals may be corrected"
+    assert correct("p-17", "P-71") == "", "and a correction taken back"
+    assert shown(person) == ["P-71", "Q-1"]
+    person.choose("P-71")
+    person.click(card.join)
+    card.text.setText("SIMULATED")
+    card.reason.setText("try")
+    person.click(card.apply)
+    assert "simulated patient" in card.question.text()
+
+
+def test_a_visit_whose_code_is_corrected_ends_though_something_was_measured(clinic: Clinic) -> None:
+    person = clinic(step=10.0)
+    person.as_far_as_protocol("P-71", "1961")
+    person.protocol()
+    person.calibrate()
+    while person.step != "patient":
+        person.click(person.page.back_button)
+    assert person.window.visit.recorded
+    page = person.page
+    person.click(page.corrections.rename)
+    person.type(page.corrections.text, "P-17")
+    person.type(page.corrections.reason, "digits swapped")
+    person.click(page.corrections.apply)
+    QApplication.processEvents()
+    assert person.window.visit.subject == ""
+    assert not person.window.question.isVisible()
+    assert shown(person) == ["P-17"]
+
+
+@pytest.mark.parametrize("what", ["rename", "erase"])
+def test_a_patient_who_is_corrected_or_erased_elsewhere_is_measured_no_more(clinic: Clinic, what: str) -> None:
+    person = clinic(step=10.0)
+    person.as_far_as_protocol("P-71", "1961")
+    person.protocol()
+    assert person.step == "calibration"
+    elsewhere = Catalogue(person.catalogue.url, who="west")
+    try:
+        if what == "rename":
+            rename_subject(elsewhere, "P-71", "P-17", reason="digits swapped")
+        else:
+            elsewhere.erase_subject("P-71", reason="consent withdrawn")
+    finally:
+        elsewhere.close()
+    said = "P-71 is P-17 now" if what == "rename" else "in the catalogue no more"
+    person.click(person.page.start)
+    assert not person.runner.running
+    assert said in person.page.message.text()
+    person.click(person.page.back_button)
+    assert (person.step, person.window.visit.subject) == ("patient", "")
+    assert said in person.page.message.text()
+
+
+def test_a_training_of_a_patient_renamed_meanwhile_is_entered_under_the_code_of_now(clinic: Clinic) -> None:
+    person = clinic(step=10.0)
+    person.as_far_as_protocol("P-71", "1961")
+    person.protocol()
+    person.calibrate()
+    person.click(person.page.start)
+    person.run(lambda: person.page.trials >= 3)
+    rename_subject(person.catalogue, "P-71", "P-17", reason="digits swapped")
+    # The window dies and comes back: what runs is kept in hand.
+    QApplication.instance().removeEventFilter(person.stops)
+    person.window.hide()
+    again = clinic(step=10.0)
+    assert again.step == "session"
+    assert again.runner.running
+    again.space()
+    assert again.runner.orders[-1]["do"] == "stop"
+    again.run(lambda: again.page.status.state == "SAFE_STOP")
+    again.acknowledge("patient coughed")
+    again.run(lambda: again.page.status.state == "STANDBY")
+    again.click(again.page.start)
+    again.run(lambda: not again.runner.running)
+    assert "P-71 is P-17 now" in again.page.message.text()
+    assert len(again.catalogue.sessions("P-17")) == 1
+
+
+def test_a_number_of_a_process_that_is_another_program_now_is_no_engine(tmp_path: Path) -> None:
+    values = {"pid": os.getpid(), "mark": "an earlier boot 1", "control": {}, "folder": str(tmp_path / "s")}
+    path = tmp_path / "run-1.json"
+    for damaged in ("", "{}", "[1]", json.dumps(values), json.dumps({**values, "pid": None})):
+        path.write_text(damaged, encoding="utf-8")
+        assert not EngineRunner(tmp_path).attach(str(path))
+    control = Ticket(port=1, role="therapist", key=b"0" * 32).environment
+    path.write_text(json.dumps({**values, "control": control}), encoding="utf-8")
+    runner = EngineRunner(tmp_path)
+    assert runner.attach(str(path)), "a power cut: the session is taken up to be ended"
+    runner.kill()
+    assert runner.attach(str(path)) is False
+    path.write_text(json.dumps({**values, "control": control}), encoding="utf-8")
+    assert runner.attach(str(path))
+    (ended,) = runner.poll()
+    assert ended["type"] == "failed"
+    assert not runner.running
+    assert process_mark(os.getpid()) != process_mark(1) or not process_mark(1)

@@ -7,7 +7,7 @@ import tomli_w
 
 from bcikit.paradigms import make_paradigm
 from bcikit.paradigms.cvep import M_SEQUENCE
-from bcikit.session import Engine, load_config
+from bcikit.session import Engine, load_config, shipped_config
 from bcikit.session.repeat import replay
 from bcikit.signal import ArgumentError, ConfigError, StreamInfo
 from bcikit.simulation.schedule import m_sequence
@@ -69,3 +69,9 @@ def test_a_stream_that_cannot_follow_the_bits_is_refused() -> None:
 def test_wrong_settings_are_refused_by_name(changes, words) -> None:
     with pytest.raises(ConfigError, match=words):
         make_paradigm({"base": "code-menu", **changes})
+
+
+def test_without_a_calibration_it_takes_the_model_of_another_day_and_says_so_where_there_is_none() -> None:
+    config = shipped_config("code-menu", settings={"calibration_rounds": 0, "rounds": 1})
+    with pytest.raises(ConfigError, match=r"decoder\.model: nothing would decide"):
+        Engine(config).run()
