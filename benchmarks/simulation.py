@@ -110,7 +110,7 @@ def artefacts(*, quick: bool) -> list[table.Row]:
     found: dict[str, list[float]] = {}
     for seed in seeds:
         with open_source(f"sim:rest?seed={seed}&duration=120&chunk=250&emg_per_min=6&pops_per_min=6") as source:
-            while source.pull() is not None:
+            for _ in source:
                 pass
         for fact in source.truth:
             if "size_uv" in fact.data:
@@ -131,7 +131,7 @@ def artefacts(*, quick: bool) -> list[table.Row]:
 def incident(kind: str, seed: int) -> float:
     """Return the largest peak to peak of one second while an incident lasts."""
     with open_source(f"sim:rest?seed={seed}&duration=6&chunk=250&incidents={kind}@2~3*3&blink_per_min=0") as source:
-        data = np.concatenate([chunk.data for chunk in iter(source.pull, None)])
+        data = np.concatenate([chunk.data for chunk in source])
     return float(np.ptp(data[500:1250].reshape(3, 250, -1), axis=1).max())
 
 

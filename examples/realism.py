@@ -177,10 +177,7 @@ def ssvep(data: Path) -> dict:
         address = f"sim:ssvep?schedule=1&trials=32&seed=3&sfreq=256&phase_lock=0&ssvep_uv={size}"
         with open_source(address) as source:
             chunks, events = [], []
-            while not source.ended:
-                chunk = source.pull()
-                if chunk is None:
-                    break
+            for chunk in source:
                 chunks.append(chunk.data)
                 events += source.pull_events()
         starts = [

@@ -30,6 +30,7 @@ from bcikit.signal import (
     HostClock,
     Recording,
     SourceError,
+    StreamEndedError,
     StreamInfo,
     check_choice,
     check_int,
@@ -332,16 +333,16 @@ class FileSource(Source):
         self._iterator: Iterator[Chunk] | None = None
         self._events: deque[Event] = deque()
         self._due: list[Event] = []
-        self._ended = False
+        self._pending: Chunk | None = None
         self._samples = self._lost = 0
 
     def start(self) -> None:
         """Begin at the first sample."""
-        self._ended = False
         self._lap = 0
         self._samples = self._lost = 0
         self._due.clear()
         self._rewind()
+        self._look_ahead()
         self.began = self._now()
 
     def _rewind(self) -> None:
@@ -351,23 +352,14 @@ class FileSource(Source):
     @property
     def ended(self) -> bool:
         """True once the last sample was given."""
-        return self._ended
+        return self._iterator is not None and self._pending is None
 
     def pull(self, timeout: float = 1.0) -> Chunk | None:
         """Return the next chunk; see `Source.pull`."""
         if self._iterator is None:
             raise SourceError(f"{self.info.name!r} is not running: call start() first, or use it in a 'with' block.")
-        if self._ended:
-            return None
         if self._pending is None:
-            self._pending = next(self._iterator, None)
-            if self._pending is None and self._loop and self.recording.n_times:
-                self._lap += 1
-                self._rewind()
-                self._pending = next(self._iterator)
-            if self._pending is None:
-                self._ended = True
-                return None
+            raise StreamEndedError(self.info.name)
         chunk = self._placed(self._pending)
         if self.speed is not None:
             moment = self.began + (float(chunk.times[-1]) - self.began) / self.speed
@@ -376,13 +368,20 @@ class FileSource(Source):
             if moment > limit:
                 return None
             chunk.health.age = max(0.0, self._now() - moment)
-        self._pending = None
         self._release(chunk)
         self._samples += chunk.n_times
         self._lost += chunk.health.lost
+        self._look_ahead()
         return chunk
 
-    _pending: Chunk | None = None
+    def _look_ahead(self) -> None:
+        """Have the next chunk ready, so that the end is known with the last one."""
+        assert self._iterator is not None
+        self._pending = next(self._iterator, None)
+        if self._pending is None and self._loop and self.recording.n_times:
+            self._lap += 1
+            self._rewind()
+            self._pending = next(self._iterator)
 
     def _placed(self, chunk: Chunk) -> Chunk:
         """Return the chunk on the clock of the playing: the recording's own, or the host's where it is paced."""
@@ -430,7 +429,7 @@ class FileSource(Source):
         """Return how much was given so far."""
         return StreamStatus(
             name=self.info.name,
-            pulse=Pulse.ENDED if self._ended else Pulse.ALIVE,
+            pulse=Pulse.ENDED if self.ended else Pulse.ALIVE,
             samples=self._samples,
             lost=self._lost,
             rate=self.info.sfreq,

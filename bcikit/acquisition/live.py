@@ -11,7 +11,16 @@ from bcikit.acquisition.assembler import Assembler
 from bcikit.acquisition.source import Source
 from bcikit.acquisition.status import StreamStatus
 from bcikit.acquisition.watchdog import Pulse, Watchdog
-from bcikit.signal import Chunk, Event, HostClock, SourceError, StreamChangedError, StreamInfo, StreamLostError
+from bcikit.signal import (
+    Chunk,
+    Event,
+    HostClock,
+    SourceError,
+    StreamChangedError,
+    StreamEndedError,
+    StreamInfo,
+    StreamLostError,
+)
 
 _NAP = 0.02
 """Seconds between two looks at a reconnecting thread; nothing is measured by it."""
@@ -128,6 +137,8 @@ class LiveSource(Source):
         """Return the next chunk; see `Source.pull`."""
         if self._ready:
             return self._ready.popleft()
+        if self._running and self.ended:
+            raise StreamEndedError(self.info.name)
         if not self._running:
             raise SourceError(f"{self.info.name!r} is not running: call start() first, or use it in a 'with' block.")
         end = time.monotonic() + timeout

@@ -55,10 +55,12 @@ class Source(ABC):
         Returns
         -------
         Chunk or None
-            None if nothing came in time, or if the stream has `ended`.
+            None if nothing came in time.
 
         Raises
         ------
+        StreamEndedError
+            If the stream has `ended`: a file at its end, a simulation that is over.
         StreamLostError
             If the stream is gone and reconnecting was given up.
         StreamChangedError

@@ -9,7 +9,7 @@ import numpy as np
 from bcikit.acquisition.grid import GridResampler
 from bcikit.acquisition.source import Source
 from bcikit.acquisition.status import StreamStatus
-from bcikit.signal import ArgumentError, Chunk, Event, Health, HostClock, SourceError, StreamInfo
+from bcikit.signal import ArgumentError, Chunk, Event, Health, HostClock, SourceError, StreamEndedError, StreamInfo
 
 PATIENCE = 0.25
 """Seconds a chunk of the first device waits for the others; after that their part is marked as filled."""
@@ -67,18 +67,17 @@ class SynchronisedSource(Source):
             self._feed_others()
             if self._held and self._due(*self._held[0]):
                 return self._join(self._held.popleft()[0])
+            if self._first.ended:
+                if not self._held:
+                    raise StreamEndedError(self.info.name)
+                return self._join(self._held.popleft()[0])
             left = end - self._now()
-            if left <= 0 and not (self._first.ended and self._held):
+            if left <= 0:
                 return None
             # Short looks, so that a held chunk goes out as soon as the others have come up to it.
-            chunk = self._first.pull(min(max(left, 0.0), 0.01) if self._held else max(left, 0.0))
+            chunk = self._first.pull(min(left, 0.01) if self._held else left)
             if chunk is not None:
                 self._held.append((chunk, self._now()))
-            elif self._first.ended:
-                if not self._held:
-                    return None
-                self._feed_others()
-                return self._join(self._held.popleft()[0])
 
     def _feed_others(self) -> None:
         for index, (source, resampler) in enumerate(zip(self._others, self._resamplers, strict=True)):
@@ -95,7 +94,7 @@ class SynchronisedSource(Source):
 
     def _feed(self, source: Source, resampler: GridResampler) -> None:
         if source.live:
-            while (chunk := source.pull(0.0)) is not None:
+            while not source.ended and (chunk := source.pull(0.0)) is not None:
                 resampler.feed(chunk)
             return
         # A source without its own pace is drawn only as far as the first device needs it.

@@ -99,11 +99,9 @@ def try_device(address: str, *, seconds: float = TEST_SECONDS) -> DeviceTest:
         end = time.monotonic() + seconds + 5.0
         first: float | None = None
         last = 0.0
-        while time.monotonic() < end and (first is None or last - first < seconds):
+        while time.monotonic() < end and not source.ended and (first is None or last - first < seconds):
             chunk = source.pull(0.5)
             if chunk is None or not chunk.n_times:
-                if source.ended:
-                    break
                 continue
             first = float(chunk.times[0]) if first is None else first
             samples, lost, last = samples + chunk.n_times, lost + chunk.health.lost, float(chunk.times[-1])

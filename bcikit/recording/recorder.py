@@ -207,7 +207,7 @@ class _Loop:
         for name, other in list(self._extra.items()):
             fault = None
             try:
-                while (chunk := other.pull(0.0)) is not None:
+                while not other.ended and (chunk := other.pull(0.0)) is not None:
                     self._writer.chunk(chunk, now(), stream=name)
                     if not other.live and chunk.times[-1] > now():
                         break

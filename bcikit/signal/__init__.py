@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         SafetyError,
         SourceError,
         StreamChangedError,
+        StreamEndedError,
         StreamLostError,
         install_hint,
     )
@@ -67,6 +68,7 @@ _WHERE = {
     "SourceError": "errors",
     "StreamChangedError": "errors",
     "StreamInfo": "info",
+    "StreamEndedError": "errors",
     "StreamLostError": "errors",
     "Verdict": "decision",
     "check_channels": "checks",
@@ -111,6 +113,7 @@ __all__ = [
     "SafetyError",
     "SourceError",
     "StreamChangedError",
+    "StreamEndedError",
     "StreamInfo",
     "StreamLostError",
     "Verdict",

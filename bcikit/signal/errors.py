@@ -29,6 +29,19 @@ class StreamLostError(SourceError):
     """A stream that was running is gone and could not be had back."""
 
 
+class StreamEndedError(SourceError):
+    """A stream that has an end, a file or a simulation, is over: nothing more will come of it.
+
+    Parameters
+    ----------
+    name : str
+        Of the stream.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name!r} is over: nothing more will come. Ask `ended` before `pull`, or iterate over it.")
+
+
 class StreamChangedError(SourceError):
     """A stream came back with other channels or another rate and must not be mapped onto the old one."""
 

@@ -149,9 +149,11 @@ class FaultInjector(Source):
         one silence a chunk: its time is that of the samples, and nobody waits for it.
         """
         begin = time.monotonic()
-        left = timeout
+        left, taken = timeout, bool(self._stalled)
         while not self._ready:
-            chunk = self.source.pull(left)
+            # What a stall held back comes after the last chunk, too; and a last one that was lost is a silence.
+            chunk = None if taken and self.source.ended else self.source.pull(left)
+            taken = True
             if chunk is None:
                 self._ready, self._stalled = self._stalled, []
                 break

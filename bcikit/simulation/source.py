@@ -15,6 +15,7 @@ from bcikit.signal import (
     Flag,
     Health,
     SourceError,
+    StreamEndedError,
     StreamInfo,
     Verdict,
     check_choice,
@@ -130,7 +131,9 @@ class SimSource(Source):
         """Return the next samples."""
         if not self._running:
             raise SourceError(f"{self.info.name} is not started; use it in a 'with' block or call start().")
-        if self.ended or self._is_unplugged(timeout):
+        if self.ended:
+            raise StreamEndedError(self.info.name)
+        if self._is_unplugged(timeout):
             return None
         count = self._chunk
         if self.live:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bcikit.acquisition import Pulse, Source, StreamStatus
-from bcikit.signal import Bad, Chunk, Event, Flag, HostClock, SourceError, StreamInfo
+from bcikit.signal import Bad, Chunk, Event, Flag, HostClock, SourceError, StreamEndedError, StreamInfo
 
 _SLACK = 0.5
 """Seconds a pull may be late on a busy machine."""
@@ -246,6 +246,20 @@ class SourceConformance:
                     assert chunk is not None or source.ended or spent >= 0.8 * timeout, (
                         f"pull({timeout}) gave nothing after {spent:.4f} s: it must wait, not be asked in a circle"
                     )
+
+    def test_the_end_is_no_silence(self) -> None:
+        """None is "nothing came in time"; a stream that has an end says so by an error of its own."""
+        with self.open() as source:
+            limit = time.monotonic() + self.seconds
+            while not source.ended and time.monotonic() < limit:
+                source.pull(0.1)
+            if not source.ended:
+                return
+            try:
+                source.pull(0.0)
+            except StreamEndedError:
+                return
+        raise AssertionError("pull() of a source that has ended must raise StreamEndedError")
 
     def test_events_lie_on_samples(self) -> None:
         """Events have names, times, and samples that have come; each is given once."""

@@ -79,15 +79,22 @@ class StreamReader(threading.Thread):
     def _follow(self, source: Source) -> None:
         """Take what came, once a frame."""
         while not self._halt.wait(FRAME) and not source.ended:
-            chunk = source.pull(0.1)
-            if chunk is None and self.tap is not None:
-                self.tap.silence(self._clock.now())
-            while chunk is not None and not self._halt.is_set():
-                if chunk.n_times:
-                    self._keep(chunk)
-                chunk = source.pull(0.0)
+            self._take_all(source)
             self._take_events(source)
             self._measure(source)
+
+    def _take_all(self, source: Source) -> None:
+        """Take what has come, waiting a little for the first of it."""
+        wait = 0.1
+        while not self._halt.is_set() and not source.ended:
+            chunk = source.pull(wait)
+            if chunk is None:
+                if wait and self.tap is not None:
+                    self.tap.silence(self._clock.now())
+                return
+            if chunk.n_times:
+                self._keep(chunk)
+            wait = 0.0
 
     def _keep(self, chunk: Chunk) -> None:
         if self.tap is not None:

@@ -245,10 +245,12 @@ def record(source: Source, stimulus: Stimulus, key: str, *, progress: Progress) 
     deadline = time.monotonic() + 1.5 * stimulus.seconds + 10.0
     got = 0
     while got < wanted:
+        if source.ended:
+            break
         chunk = source.pull(1.0)
         events += source.pull_events()
         if chunk is None:
-            if source.ended or time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 break
             continue
         chunks.append(chunk)
@@ -289,7 +291,7 @@ def _drain(source: Source) -> None:
     """Throw away what came before the set-up was made."""
     began = time.monotonic()
     cut = began + _SETTLE
-    while True:
+    while not source.ended:
         with contextlib.suppress(SourceError):
             asked = time.monotonic()
             chunk = source.pull(0.2)

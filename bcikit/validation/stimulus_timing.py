@@ -145,7 +145,7 @@ def _show(
                 markers.append(flip.shown)
 
     def pull() -> None:
-        while source is not None and (chunk := source.pull(0.0)) is not None:
+        while source is not None and not source.ended and (chunk := source.pull(0.0)) is not None:
             samples.append((chunk.times.copy(), chunk.data[:, columns[0]].copy()))
 
     window = SceneView(patch=True, on_flip=on_flip)
@@ -182,7 +182,7 @@ def _show_page(
     samples: list[tuple[Any, Any]] = []
 
     def pull() -> None:
-        while source is not None and (chunk := source.pull(0.0)) is not None:
+        while source is not None and not source.ended and (chunk := source.pull(0.0)) is not None:
             samples.append((chunk.times.copy(), chunk.data[:, columns[0]].copy()))
 
     if source is not None:

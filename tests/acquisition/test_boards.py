@@ -12,7 +12,7 @@ from bcikit.acquisition.counter_learner import CounterLearner
 from bcikit.acquisition.gains import GainProfile, Gains
 from bcikit.acquisition.port_lock import PortLock
 from bcikit.acquisition.profile import profile_for_board
-from bcikit.signal import ArgumentError, SourceError, StreamLostError
+from bcikit.signal import ArgumentError, SourceError, StreamEndedError, StreamLostError
 from bcikit.testing import CytonEmulator, EmulatorProcess, LinkPlan
 from tests.acquisition.wire import numbered, pull, run
 
@@ -157,7 +157,8 @@ def test_a_file_that_is_played_to_its_end_has_ended(playback, tmp_path):
             chunk = source.pull(0.5)
             chunks += [] if chunk is None else [chunk]
         assert source.ended
-        assert source.pull(0.1) is None
+        with pytest.raises(StreamEndedError):
+            source.pull(0.1)
     assert sum(chunk.n_times for chunk in chunks) == 300
 
 

@@ -66,7 +66,7 @@ def test_two_sources_become_one():
     with SynchronisedSource([first, second]) as source:
         assert source.info.ch_names == ("x", "y", "B:x", "z")
         chunks = []
-        while (chunk := source.pull(0.5)) is not None:
+        for chunk in source:
             chunks.append(chunk.check())
         assert set(source.statuses()) == {"A", "B"}
     data = np.concatenate([chunk.data for chunk in chunks])
@@ -92,7 +92,7 @@ def test_an_address_joins_a_second_device(tmp_path):
     second = f"file:{tmp_path / 'b.csv'}?unit=uV%26chunk=50"
     with open_source(f"file:{tmp_path / 'a.csv'}?unit=uV&join={second}") as source:
         assert source.info.ch_names == ("a", "b")
-        data = np.concatenate([chunk.data for chunk in iter(lambda: source.pull(0.5), None)])
+        data = np.concatenate([chunk.data for chunk in source])
     assert data.shape == (1000, 2)
     np.testing.assert_allclose(data[100:900, 1], data[100:900, 0], atol=0.5)
 
@@ -119,7 +119,7 @@ def test_a_second_device_that_dies_costs_only_its_own_columns():
     first = FileSource(recording(250.0, "A", ("x", "y")))
     second = Dying(recording(256.0, "B", ("z",)), chunk=128)
     with SynchronisedSource([first, second]) as source:
-        chunks = [chunk.check() for chunk in iter(lambda: source.pull(0.5), None)]
+        chunks = [chunk.check() for chunk in source]
         events = source.pull_events()
     data = np.concatenate([chunk.data for chunk in chunks])
     np.testing.assert_array_equal(data[:, :2], recording(250.0, "A", ("x", "y")).data)

@@ -173,7 +173,7 @@ def test_a_session_begins_with_a_model_of_other_people(run, tmp_path: Path) -> N
         address = f"sim:motor-imagery?schedule=1&trials=24&seed={seed}&ability=0.95&chunk=250"
         with open_source(address) as source:
             chunks, events = [], []
-            while (chunk := source.pull()) is not None and not source.ended:
+            for chunk in source:
                 chunks.append(chunk)
                 events += source.pull_events()
         recording = Pipeline.from_config(BAND).apply(Recording.from_chunks(source.info, chunks, events=tuple(events)))

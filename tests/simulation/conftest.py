@@ -15,10 +15,7 @@ def simulate() -> Callable[..., Recording]:
     def run(address: str) -> Recording:
         with open_source(address) as source:
             chunks, events = [], []
-            while not source.ended:
-                chunk = source.pull()
-                if chunk is None:
-                    break
+            for chunk in source:
                 chunks.append(chunk)
                 events += source.pull_events()
         return Recording.from_chunks(source.info, chunks, events=tuple(events))

@@ -23,7 +23,7 @@ def plain():
 def _data(address):
     with open_source(address) as source:
         chunks = []
-        while (chunk := source.pull()) is not None:
+        for chunk in source:
             chunks.append(chunk)
     return np.concatenate([chunk.data for chunk in chunks])
 
@@ -40,7 +40,7 @@ def test_an_incident_changes_its_time_and_nothing_else(kind, plain):
 def test_a_covered_link_loses_samples_and_nothing_else(plain):
     with open_source(f"{BASE}&incidents=sight@2~0.5") as source:
         chunks = []
-        while (chunk := source.pull()) is not None:
+        for chunk in source:
             chunks.append(chunk)
     assert [chunk.health.lost for chunk in chunks if chunk.health.lost] == [125]
     np.testing.assert_allclose(np.concatenate([c.data for c in chunks]), np.delete(plain, slice(500, 625), axis=0))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bcikit.acquisition import Interactive, open_source
-from bcikit.signal import ArgumentError, Event, SourceError
+from bcikit.signal import ArgumentError, Event, SourceError, StreamEndedError
 
 
 def test_same_seed_same_signal_whatever_the_chunks(simulate):
@@ -26,13 +26,15 @@ def test_chunks_keep_the_contract():
         assert isinstance(source, Interactive)
         assert not source.live
         total = 0
-        while (chunk := source.pull()) is not None:
+        for chunk in source:
             chunk.check()
             assert chunk.first_sample == total
             assert np.isfinite(chunk.data).all()
             total += chunk.n_times
         assert total == 500
         assert source.ended
+        with pytest.raises(StreamEndedError, match="is over"):
+            source.pull()
 
 
 def test_a_cue_makes_the_other_hand_area_fall_silent():

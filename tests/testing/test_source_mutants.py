@@ -107,6 +107,15 @@ class LossesUntold(Amplifier):
     tells = False
 
 
+class EndsLikeASilence(Amplifier):
+    def pull(self, timeout: float = 1.0) -> Chunk | None:
+        return None if self.ended else super().pull(timeout)
+
+    @property
+    def ended(self) -> bool:
+        return getattr(self, "_next", 0) > 100
+
+
 class Conformance(SourceConformance):
     kind: type[Amplifier] = Amplifier
 
@@ -146,6 +155,7 @@ def failures(kind: type[Amplifier]) -> dict[str, str]:
         (RawCounts, "test_amplitudes_are_those_of_microvolts", "another unit"),
         (RateOff, "test_times_agree_with_the_rate", "by its info"),
         (NeverWaits, "test_pull_keeps_its_timeout", "must wait"),
+        (EndsLikeASilence, "test_the_end_is_no_silence", "StreamEndedError"),
         (LossesUntold, "test_lost_samples_are_counted", "20 samples were lost and 0 are said"),
     ],
 )

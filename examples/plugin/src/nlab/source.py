@@ -3,7 +3,19 @@
 import numpy as np
 
 from bcikit.acquisition import Device, Source
-from bcikit.signal import Address, Chunk, Command, Decision, Event, Flag, Health, SourceError, StreamInfo, Verdict
+from bcikit.signal import (
+    Address,
+    Chunk,
+    Command,
+    Decision,
+    Event,
+    Flag,
+    Health,
+    SourceError,
+    StreamEndedError,
+    StreamInfo,
+    Verdict,
+)
 
 SFREQ = 200.0
 BLOCK = 20
@@ -55,9 +67,9 @@ class NlabSource(Source):
         """Return the next block."""
         if not self._running:
             raise SourceError("the amplifier of the laboratory does not run: start() it first")
+        if self.ended:
+            raise StreamEndedError(self.info.name)
         count = min(BLOCK, self._end - self._next)
-        if count <= 0:
-            return None
         at = self._next + np.arange(count)
         chunk = Chunk(
             data=self._rng.normal(0.0, 10.0, (count, 3)) * self._scale,
