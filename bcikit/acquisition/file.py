@@ -171,6 +171,8 @@ def check_there(path: Path, *, partial: bool) -> None:
     """
     if not path.exists():
         raise SourceError(f"There is no file {str(path)!r}.")
+    if not path.is_file() and not path.is_dir():
+        raise SourceError(f"{path} is no file but a pipe, a socket or a device; write it to a file first.")
     if path.is_file():
         if path.stat().st_size == 0:
             raise SourceError(f"{path} is empty.")

@@ -119,15 +119,25 @@ def format_of(path: Path) -> Format:
     if path.is_file():
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-        if path.suffix.lower() == ".gz":
+        if path.name.lower().endswith((".gz", ".xdfz")):
             head = _unzipped(path)
     for one in known_formats():
+        if path.suffix.lower() == ".gz" and not path.name.lower().endswith(one.suffixes):
+            # Its reader would see what is packed.
+            continue
         found = one.probe(path, head)
         if isinstance(found, str):
             raise SourceError(f"{path} {found}")
         if found:
             return one
-    raise SourceError(f"{path} {_looks_like(path, head)}")
+    raise SourceError(f"{path} {_looks_like(path, _raw_head(path, head))}")
+
+
+def _raw_head(path: Path, head: bytes) -> bytes:
+    if path.suffix.lower() != ".gz":
+        return head
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
 
 
 def _unzipped(path: Path) -> bytes:
@@ -142,6 +152,9 @@ def _unzipped(path: Path) -> bytes:
 
 
 _FOREIGN = (
+    (b"\x1f\x8b", "packed (gzip); unpack it ('gunzip -k FILE') and give the recording in it."),
+    (b"BZh", "packed (bzip2); unpack it and give the recording in it."),
+    (b"\xfd7zXZ", "packed (xz); unpack it and give the recording in it."),
     (b"PK\x03\x04", "a zip archive; unpack it and give the recording in it."),
     (b"%PDF", "a PDF, not a recording."),
     (
@@ -228,8 +241,11 @@ _PACKAGE = Path(__file__).parents[1]
 
 def _in_words(path: Path, one: Format, error: Exception) -> SourceError:
     """Return what went wrong in a reader as a sentence: the file is damaged, or bcikit is wrong."""
-    # Of a library that puts the place in its own code first, that place helps nobody.
-    reason = next((line for line in str(error).strip().splitlines() if not line.lstrip().startswith('File "')), "")
+    lines = str(error).strip().splitlines()
+    # Of a library that puts a traceback of its own code into the text, only the last line helps anybody.
+    reason = (
+        (lines[-1].strip() if any(line.lstrip().startswith('File "') for line in lines) else lines[0]) if lines else ""
+    )
     reason = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
     # By the folder of the package: a checkout is called bcikit, too, and has everybody's libraries in its .venv.
@@ -238,6 +254,11 @@ def _in_words(path: Path, one: Format, error: Exception) -> SourceError:
         return SourceError(
             f"{path}: bcikit fails on this file ({reason}). That is a fault of bcikit, not of the file; please report "
             "it with what 'bcikit --debug inspect' prints."
+        )
+    if isinstance(error, FileNotFoundError):
+        return SourceError(
+            f"{path} is {one.title}, one file of several, and another is not there: {reason}. Put them side by side, "
+            "under the names they had."
         )
     if isinstance(error, ImportError):
         return SourceError(f"{path} is {one.title}; to read it a package is missing ({reason}).")

@@ -1,6 +1,7 @@
 """The metadata of LSL streams, as the XDF project specifies them for EEG, read and written."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.acquisition.lsl_library import lsl
-from bcikit.signal import CHANNEL_TYPES, ArgumentError, Capabilities, SourceError, StreamInfo, microvolts_per
+from bcikit.signal import CHANNEL_TYPES, ArgumentError, Capabilities, Note, SourceError, StreamInfo, microvolts_per
 
 VOLTAGE_TYPES = frozenset({"eeg", "eog", "emg", "ecg", "ref", "bio"})
 """Channel types whose samples are voltages and are brought to microvolts."""
@@ -84,6 +85,15 @@ def unique_names(labels: Sequence[str]) -> tuple[str, ...]:
             name += f"-{number}"
         names.append(name)
     return tuple(names)
+
+
+def doubled(labels: Sequence[str]) -> list[Note]:
+    """Return what is to be said of labels that stand more than once: nobody can tell such channels apart by name."""
+    counts = Counter(label.strip() for label in labels)
+    same = [f"{label or 'no name'} ({count})" for label, count in counts.items() if count > 1]
+    if not same:
+        return []
+    return [Note(code="names", text=f"channels of one name were numbered: {', '.join(same)}", count=len(same))]
 
 
 def read_info(

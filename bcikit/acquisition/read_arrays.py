@@ -75,8 +75,17 @@ def _texts(value: Any) -> list[str]:
     return [str(int(value)) if float(value).is_integer() else str(value)]
 
 
+_CELLS = 24
+"""Cells of which each may be a run of its own; what holds more is names."""
+
+
 def _places(values: Any, prefix: str = "") -> Iterator[str]:
     """Yield what a file holds, for a message."""
+    if isinstance(values, np.ndarray) and values.dtype == object and 0 < values.size <= _CELLS:
+        cells = values.reshape(-1)
+        for at, cell in enumerate(cells):
+            yield from _places(cell, prefix if cells.size == 1 else f"{prefix}{at}.")
+        return
     if isinstance(values, Mapping):
         items: Any = ((key, value) for key, value in values.items() if not key.startswith("__"))
     elif isinstance(values, np.ndarray) and values.dtype.names and values.size:
@@ -85,7 +94,7 @@ def _places(values: Any, prefix: str = "") -> Iterator[str]:
         return
     for name, value in items:
         shape = "x".join(map(str, value.shape)) if isinstance(value, np.ndarray) else type(value).__name__
-        deeper = list(_places(value, f"{prefix}{name}.")) if prefix.count(".") < 2 else []
+        deeper = list(_places(value, f"{prefix}{name}.")) if prefix.count(".") < 3 else []
         yield from deeper or [f"{prefix}{name} ({shape})"]
 
 

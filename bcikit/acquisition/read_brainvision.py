@@ -4,6 +4,8 @@ import contextlib
 import datetime
 import itertools
 import re
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,8 @@ import numpy as np
 from bcikit.acquisition.formats import Format, Reading
 from bcikit.acquisition.gaps import with_gaps
 from bcikit.acquisition.mne_files import as_stated, checked, finished, unscaled
-from bcikit.signal import Event, Recording
+from bcikit.acquisition.rows import encoding_of, guess_encoding
+from bcikit.signal import ArgumentError, Event, Note, Recording
 
 _CHANNEL = re.compile(r"^Ch(\d+)=(.*)$", re.MULTILINE)
 _MARKER = re.compile(r"^Mk\d+=([^,\n]*),([^,\n]*),(\d+),(\d+),(\d+)(?:,(\d{14,20}))?", re.MULTILINE)
@@ -22,10 +25,11 @@ def read_brainvision(path: Path, reading: Reading) -> Recording:
     """Return a BrainVision recording: units as the header states them, pauses as its segments say."""
     import mne
 
-    raw = mne.io.read_raw_brainvision(path, preload=False, verbose="ERROR")
+    with _in_utf8(path, reading) as (named, header, notes):
+        raw = mne.io.read_raw_brainvision(named, preload=False, verbose="ERROR")
     recording = Recording.from_mne(checked(raw, path), name=path.name, lazy=True)
-    recording = replace(recording, events=tuple(_plain_comment(event) for event in recording.events))
-    header = _text(path)
+    events = tuple(_plain_comment(event) for event in recording.events)
+    recording = replace(recording, events=events, notes=(*recording.notes, *notes))
     resolutions, units = {}, {}
     for number, rest in _CHANNEL.findall(header.partition("[Coordinates]")[0]):
         parts = [part.strip() for part in rest.split(",")] + [""] * 4
@@ -37,7 +41,8 @@ def read_brainvision(path: Path, reading: Reading) -> Recording:
         # Where some channels have places on the head, a voltage that has none is not EEG.
         voltage = "bio" if "[Coordinates]" in header else "eeg"
         recording = as_stated(recording, unscaled(recording), units, reading, voltage=voltage)
-    return finished(with_gaps(recording, _segments(path, header, recording), "segments with dates"), reading)
+    gaps = _segments(_markers(path, header), reading, recording)
+    return finished(with_gaps(recording, gaps, "segments with dates"), reading)
 
 
 def _plain_comment(event: Event) -> Event:
@@ -57,24 +62,75 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, stated: str | None) -> tuple[str, str]:
+    """Return the text of a header or of markers, and in which encoding it is."""
     raw = path.read_bytes()
-    for encoding in ("utf-8-sig", "latin-1"):
-        with contextlib.suppress(UnicodeDecodeError):
-            return raw.decode(encoding).replace("\r\n", "\n")
-    return ""
+    encoding = encoding_of(path, stated)
+    if encoding == "utf-8-sig":
+        try:
+            return raw.decode(encoding).replace("\r\n", "\n"), "utf-8"
+        except UnicodeDecodeError:
+            encoding = guess_encoding(raw)
+    try:
+        return raw.decode(encoding).replace("\r\n", "\n"), encoding
+    except UnicodeDecodeError:
+        raise ArgumentError(f"{path} is not in {encoding}; say what it is in: encoding=latin-1, gbk.") from None
 
 
-def _segments(path: Path, header: str, recording: Recording) -> list[tuple[int, int]]:
-    """Return where a segment begins and how many samples are missing before it, by the dates of the segments."""
-    named = re.search(r"^MarkerFile\s*=\s*(.+?)\s*$", header, re.MULTILINE | re.IGNORECASE)
+def _markers(path: Path, header: str) -> Path | None:
+    """Return the marker file that a header names, where it is there; one of the header's own name stands in for it."""
+    return _named(path, header, "MarkerFile", (".vmrk", ".VMRK"))
+
+
+def _named(path: Path, header: str, key: str, suffixes: tuple[str, ...]) -> Path | None:
+    named = re.search(rf"^{key}\s*=\s*(.+?)\s*$", header, re.MULTILINE | re.IGNORECASE)
     if named is None:
-        return []
-    markers = path.parent / named[1].replace("$b", path.stem)
-    if not markers.is_file():
+        return None
+    places = (path.parent / named[1].replace("$b", path.stem), *(path.with_suffix(suffix) for suffix in suffixes))
+    return next((place for place in places if place.is_file()), None)
+
+
+@contextlib.contextmanager
+def _in_utf8(path: Path, reading: Reading) -> Iterator[tuple[Path, str, list[Note]]]:
+    """Yield a header that MNE reads, its text, and what is to be said: copies of texts that are in another encoding.
+
+    MNE takes the markers for UTF-8 whatever the header says; recorders write the code page of their computer.
+    """
+    header, encoding = _text(path, reading.encoding)
+    markers = _markers(path, header)
+    marks, other = ("", "utf-8") if markers is None else _text(markers, reading.encoding)
+    found = [one for one in dict.fromkeys((encoding, other)) if one not in ("utf-8", "utf8")]
+    if not found:
+        yield path, header, []
+        return
+    said = "as you say" if reading.encoding else "by its mark" if found == ["utf-16"] else "guessed"
+    notes = [Note(code="encoding", text=f"texts in {', '.join(found)} ({said}; encoding=... decides)")]
+    data = _named(path, header, "DataFile", (".eeg", ".dat"))
+    with tempfile.TemporaryDirectory(prefix="bcikit-") as folder:
+        copy = Path(folder) / "recording.vhdr"
+        keys = {"Codepage": "UTF-8", "DataFile": str(data.resolve()) if data is not None else "", "MarkerFile": ""}
+        if markers is not None:
+            keys["MarkerFile"] = "recording.vmrk"
+            marks = _with(marks, {"Codepage": "UTF-8"})
+            copy.with_suffix(".vmrk").write_text(marks, encoding="utf-8")
+        copy.write_text(_with(header, {key: value for key, value in keys.items() if value}), encoding="utf-8")
+        yield copy, header, notes
+
+
+def _with(text: str, keys: dict[str, str]) -> str:
+    """Return a header with other values of some keys."""
+    for key, value in keys.items():
+        # A backslash of a path means nothing here.
+        text = re.sub(rf"^({key}\s*=).*$", rf"\g<1>{value.replace(chr(92), chr(92) * 2)}", text, flags=re.M | re.I)
+    return text
+
+
+def _segments(markers: Path | None, reading: Reading, recording: Recording) -> list[tuple[int, int]]:
+    """Return where a segment begins and how many samples are missing before it, by the dates of the segments."""
+    if markers is None:
         return []
     begun: list[tuple[int, datetime.datetime]] = []
-    for kind, _, position, _, _, date in _MARKER.findall(_text(markers)):
+    for kind, _, position, _, _, date in _MARKER.findall(_text(markers, reading.encoding)[0]):
         if kind == "New Segment" and date:
             with contextlib.suppress(ValueError):
                 begun.append(
@@ -91,7 +147,8 @@ def _segments(path: Path, header: str, recording: Recording) -> list[tuple[int, 
 
 
 def _probe_brainvision(path: Path, head: bytes) -> bool | str:
-    text = head[:200].lstrip(b"\xef\xbb\xbf").decode("latin-1")
+    # In UTF-16 every other byte of it is 0.
+    text = head[:400].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe").decode("latin-1")
     if re.match(r"Brain ?Vision( Core)? Data Exchange Header", text):
         return True
     if re.match(r"Brain ?Vision( Core)? Data Exchange Marker", text):
@@ -112,5 +169,5 @@ def _probe_brainvision(path: Path, head: bytes) -> bool | str:
 
 BRAINVISION = Format(
     name="brainvision", title="BrainVision", suffixes=(".vhdr",), probe=_probe_brainvision, read=read_brainvision,
-    options=("trigger_mask",),
+    options=("encoding", "trigger_mask"),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from bcikit.acquisition.codes import BIOSEMI_MASK
 from bcikit.acquisition.edf_header import ANNOTATIONS, EdfHeader, decode_texts, read_annotations, read_edf_header
 from bcikit.acquisition.edf_samples import edf_rows
 from bcikit.acquisition.formats import Format, Reading
+from bcikit.acquisition.lsl_meta import doubled
 from bcikit.acquisition.mne_files import SCALED, finished, in_microvolts, named_as, open_raw, starts
 from bcikit.acquisition.rows import is_garbled
 from bcikit.signal import Event, Note, Recording, SourceError
@@ -44,7 +45,7 @@ def read_edf(path: Path, reading: Reading) -> Recording:
             recording = recording.loaded()
     onsets, annotations = read_annotations(path, header)
     texts, encoding = decode_texts([one.raw for one in annotations], reading.encoding)
-    notes: list[Note] = []
+    notes = [*_records(path, header), *doubled([label for label, _ in signals])]
     if encoding not in ("utf-8", "utf8") and any(not text.isascii() for text in texts):
         said = "as you say" if reading.encoding else "guessed; encoding=... decides"
         garbled = not reading.encoding and any(is_garbled(text) for text in texts)
@@ -69,6 +70,21 @@ def read_edf(path: Path, reading: Reading) -> Recording:
     if header.interrupted:
         recording = _interrupted(recording, path, onsets)
     return finished(recording, reading, fallback=BIOSEMI_MASK if bdf else None)
+
+
+def _records(path: Path, header: EdfHeader) -> list[Note]:
+    """Return what is to be said where a file holds more than its header states, or the header states nothing."""
+    there, rest = divmod(max(0, path.stat().st_size - header.size), max(1, header.record_size))
+    if header.n_records < 0:
+        text = f"its writer did not come to its end: the {there} records that are there are taken"
+        return [Note(code="records", text=text, count=there)]
+    if there > header.n_records:
+        text = (
+            f"its header states {header.n_records} records and {there} are there, all of which are taken; "
+            "accept=records if they are of this recording"
+        )
+        return [Note(code="records", text=text, doubt=True, count=there - header.n_records)]
+    return [Note(code="records", text=f"{rest} bytes behind the last record were left out", count=rest)] if rest else []
 
 
 def _as_mne(rows: LazyRows, recording: Recording, signals: list[tuple[str, str]]) -> NDArray[np.float64]:

@@ -24,7 +24,7 @@ from bcikit.acquisition.mne_files import (
     told,
     unscaled,
 )
-from bcikit.signal import Event, Note, Recording
+from bcikit.signal import Event, Note, Recording, SourceError
 
 
 # ---- GDF -----------------------------------------------------------------------------------------------------------
@@ -79,7 +79,12 @@ def _events_beside(path: Path, raw: Any) -> tuple[Event, ...]:
 def read_eeglab(path: Path, reading: Reading) -> Recording:
     """Return an EEGLAB data set; a boundary is a gap of as many samples as it says were cut out."""
     check_mat(path)
-    _, recording = open_recording(path, "read_raw_eeglab", suffix=".set")
+    try:
+        _, recording = open_recording(path, "read_raw_eeglab", suffix=".set")
+    except TypeError as error:
+        if "trials" not in str(error):
+            raise
+        raise SourceError(f"{path} holds epochs, not a recording; give the data set they were cut from.") from None
     recording = told(recording, reading, "uV (EEGLAB's unit)")
     if reading.unit:
         # EEGLAB's numbers are microvolts; MNE made volts of them.

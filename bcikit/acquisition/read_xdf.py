@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bcikit.acquisition.checks import grid_notes, tidy_rate
 from bcikit.acquisition.codes import resting_level
 from bcikit.acquisition.formats import Format, Reading
-from bcikit.acquisition.lsl_meta import VOLTAGE_TYPES, positions_of, unique_names, unit_factor
+from bcikit.acquisition.lsl_meta import VOLTAGE_TYPES, doubled, positions_of, unique_names, unit_factor
 from bcikit.acquisition.profile import profile_for_lsl
 from bcikit.acquisition.stamps import on_grid
 from bcikit.acquisition.trigger import TriggerDecoder
@@ -144,7 +144,8 @@ def _recording(stream: XdfStream, path: Path, reading: Reading, *, strict: bool 
     decided = strict and reading.sfreq is not None
     if not nominal and grid.uncertainty > 0.02:
         raise ArgumentError(f"{where} states no sampling rate (about {grid.rate:.3g} Hz); say it: sfreq=...")
-    notes += grid_notes(grid, nominal, decided=decided)
+    labels = [texts["label"] for texts in stream.channels]
+    notes += [*grid_notes(grid, nominal, decided=decided), *doubled(labels)]
     if not nominal:
         text = f"takes {tidy_rate(grid):g} Hz, which its stamps say; sfreq={tidy_rate(grid):g} confirms it"
         notes.append(Note(code="rate", text=text, doubt=True))
@@ -153,7 +154,7 @@ def _recording(stream: XdfStream, path: Path, reading: Reading, *, strict: bool 
         info=StreamInfo(
             name=stream.name or path.name,
             sfreq=rate,
-            ch_names=unique_names([texts["label"] for texts in stream.channels]),
+            ch_names=unique_names(labels),
             ch_types=kinds,
             positions=positions_of(stream.channels),
             source_id=stream.source_id,

@@ -1,5 +1,7 @@
 """EDF, BDF, BrainVision, FIF, EEGLAB, BCI2000: units and gaps as stated, both kinds of events, five sentences."""
 
+import gzip
+import os
 import shutil
 
 import mne
@@ -287,3 +289,85 @@ def test_what_no_reader_knows_is_said_to_be_unknown(tmp_path):
     with pytest.raises(SourceError, match="Neuroscan") as caught:
         read_recording(tmp_path / "a.cnt")
     assert "site-packages" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "page", "word", "options"),
+    [
+        ("latin-1", "ANSI", "Münze", {}), ("utf-16", "UTF-16", "Münze", {}),
+        ("gbk", "ANSI", "左手", {"encoding": "gbk"}),
+        ("cp1251", "ANSI", "левый", {"encoding": "cp1251"}), ("utf-8", "UTF-8", "左手", {}),
+    ],
+)  # fmt: skip
+def test_brainvision_texts_in_any_encoding(tmp_path, encoding, page, word, options):
+    markers = ["New Segment,,1,1,0,20240101100000000000", f"Comment,{word},500,1,0", "Stimulus,S  7,900,1,0"]
+    unit = "µV" if encoding in ("latin-1", "utf-16", "utf-8") else "uV"
+    path = brainvision(tmp_path, "v", [("C3", "0.5", unit)], np.arange(2000)[:, None] % 300, markers=markers)
+    for one in (path, path.with_suffix(".vmrk")):
+        text = one.read_text(encoding="utf-8").replace("Codepage=UTF-8", f"Codepage={page}")
+        one.write_bytes(text.encode(encoding))
+    recording = read_recording(path, **options)
+    named = {str(event.value): event.sample for event in recording.events}
+    assert named[word] == 499
+    assert named["7"] == 899
+    np.testing.assert_allclose(recording.data[:4, 0], [0, 0.5, 1, 1.5])
+    np.testing.assert_array_equal(np.asarray(read_recording(path, lazy=True, **options).data), recording.data)
+    assert any(note.code == "encoding" for note in recording.notes) == (encoding != "utf-8")
+
+
+def test_records_that_the_header_does_not_count(tmp_path):
+    path = tmp_path / "a.edf"
+    edf(path, [("C3", "uV", RNG.integers(-300, 300, 1000))])
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"\0" * 77)
+    recording = read_recording(path)
+    assert recording.n_times == 1000
+    assert "77 bytes" in next(note.text for note in recording.notes if note.code == "records")
+    path.write_bytes(whole + b"\0" * 477)
+    with pytest.warns(DoubtWarning, match="states 10 records and 12 are there"):
+        assert read_recording(path).n_times == 1200
+    assert read_recording(path, accept=["records"]).n_times == 1200
+    path.write_bytes(whole[:236] + b"-1      " + whole[244:])
+    assert any("did not come to its end" in note.text for note in read_recording(path).notes)
+
+
+def test_channels_of_one_name_are_said(tmp_path):
+    path = tmp_path / "a.edf"
+    edf(path, [(label, "uV", RNG.integers(-300, 300, 1000)) for label in ("C3", "C3", "C4")])
+    assert "C3 (2)" in next(note.text for note in read_recording(path).notes if note.code == "names")
+
+
+def test_what_is_packed_is_a_pipe_or_holds_epochs_is_said(tmp_path):
+    edf(tmp_path / "a.edf", [("C3", "uV", RNG.integers(-300, 300, 1000))])
+    packed = tmp_path / "a.edf.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "a.edf").read_bytes()))
+    with pytest.raises(SourceError, match=r"packed \(gzip\); unpack it"):
+        read_recording(packed)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "b.edf")
+        with pytest.raises(SourceError, match="a pipe"):
+            read_recording(tmp_path / "b.edf")
+    shared = {"srate": 250.0, "nbchan": 1, "xmin": 0.0, "xmax": 3.996, "chanlocs": [], "event": [], "epoch": []}
+    savemat(
+        tmp_path / "e.set", {"EEG": shared | {"data": np.zeros((1, 250, 4)), "pnts": 250, "trials": 4}}, appendmat=False
+    )
+    with pytest.raises(SourceError, match="holds epochs"):
+        read_recording(tmp_path / "e.set")
+    savemat(tmp_path / "f.set", {"EEG": shared | {"data": "f.fdt", "pnts": 1000, "trials": 1}}, appendmat=False)
+    with pytest.raises(SourceError, match=r"one file of several.*f\.fdt.*side by side"):
+        read_recording(tmp_path / "f.set")
+
+
+def test_runs_in_cells_are_listed_and_read(tmp_path):
+    runs = [
+        {"X": RNG.normal(0, 20, (1000, 3)), "trial": [[101], [501]], "y": [[1], [2]], "fs": 250.0} for _ in range(2)
+    ]
+    cells = np.empty((1, 2), dtype=object)
+    cells[0, :] = runs
+    savemat(tmp_path / "a.mat", {"data": cells})
+    with pytest.raises(ArgumentError, match=r"data\.1\.X .1000x3."):
+        read_recording(tmp_path / "a.mat")
+    place = "data=data.1.X rate=data.1.fs unit=uV events=data.1.trial codes=data.1.y names=left,right"
+    recording = read_recording(tmp_path / "a.mat", map=place)
+    np.testing.assert_allclose(recording.data, runs[1]["X"])
+    assert [(event.name, event.sample) for event in recording.events] == [("left", 100), ("right", 500)]

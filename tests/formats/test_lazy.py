@@ -1,5 +1,6 @@
 """Files of hours: their samples stay where they are until they are asked for, and are the same then."""
 
+import gzip
 import io
 import json
 import struct
@@ -294,3 +295,11 @@ def test_xdf_of_others_is_what_pyxdf_reads(data_dir):
             np.testing.assert_array_equal(one.stamps, other["time_stamps"])
             if one.channel_format != "string":
                 np.testing.assert_array_equal(np.asarray(one.values), other["time_series"])
+
+
+def test_packed_xdf_by_either_name(tmp_path):
+    whole = xdf_of_all_sorts(tmp_path / "a.xdf")
+    for name in ("b.xdfz", "c.xdf.gz"):
+        packed = tmp_path / name
+        packed.write_bytes(gzip.compress(whole.read_bytes()))
+        np.testing.assert_array_equal(read_recording(packed).data, read_recording(whole).data)
