@@ -10,6 +10,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue
 from bcikit.safety.words import says_something
 from bcikit.signal import BciError
+from bcikit.signal.documents import read_json
+from bcikit.signal.rebuild import rebuild
 from bcikit.ui.words import tr
 
 ARMS = ("contingent", "sham", "yoked")
@@ -25,6 +28,17 @@ FOLDER = "trial"
 _LIST, _KEY, _DELAYS = "list.json", "key", "delays.json"
 SIZE = 60
 """Allocations of a list, in permuted blocks of two of each arm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _List:
+    """What ``list.json`` holds: code, arms, when it was made, the next number, the sealed allocations."""
+
+    trial: str
+    arms: list[str]
+    made: str
+    next: int
+    sealed: list[str]
 
 
 def new_trial(data: Path, code: str, arms: Sequence[str]) -> str:
@@ -62,10 +76,9 @@ def _seal(key: bytes, number: int, arm: str) -> str:
 
 def _read(folder: Path) -> dict[str, Any]:
     try:
-        values: dict[str, Any] = json.loads((folder / _LIST).read_text(encoding="utf-8"))
+        return asdict(rebuild(_List, read_json(folder / _LIST), what="list"))
     except (OSError, ValueError) as error:
         raise BciError(f"The list of the trial in {folder} cannot be read: {error}") from None
-    return values
 
 
 def trial_of(data: Path) -> str:
@@ -176,6 +189,6 @@ def keep_delays(visit: Visit, delays: Sequence[float]) -> None:
 
 def _delays(folder: Path) -> list[list[float]]:
     try:
-        return [list(row) for row in json.loads((folder / _DELAYS).read_text(encoding="utf-8"))]
-    except (OSError, ValueError):
+        return [[float(one) for one in row] for row in read_json(folder / _DELAYS)]
+    except (OSError, ValueError, TypeError, OverflowError):
         return []

@@ -13,6 +13,7 @@ from bcikit.clinic.visit import Visit
 from bcikit.paradigms import read_paradigm
 from bcikit.signal import Address, BciError
 from bcikit.signal.documents import read_json
+from bcikit.signal.rebuild import rebuild
 from bcikit.ui.words import tr
 
 TEST_SECONDS = 3.0
@@ -88,8 +89,8 @@ class DeviceTest:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "DeviceTest":
-        """Return the test that `to_dict` wrote."""
-        return cls(**{**values, "channels": tuple(values["channels"])})
+        """Return the test that `to_dict` wrote; raises `DataError` if it is none."""
+        return rebuild(cls, values, what="test of a device")
 
 
 def try_device(address: str, *, seconds: float = TEST_SECONDS) -> DeviceTest:
@@ -176,8 +177,12 @@ def remembered(data: Path) -> list[dict[str, Any]]:
         values = read_json(data / REMEMBERED)
     except (OSError, ValueError):
         return []
-    good = [item for item in values if isinstance(item, dict) and {"address", "name", "day"} <= item.keys()]
-    return good if isinstance(values, list) else []
+    named = ("address", "name", "day")
+    return [
+        item
+        for item in (values if isinstance(values, list) else ())
+        if isinstance(item, dict) and all(isinstance(item.get(name), str) for name in named)
+    ]
 
 
 def remember(data: Path, address: str, test: DeviceTest) -> None:

@@ -1,15 +1,16 @@
 """What is known of a training, kept beside it: so that its report can be made again at any later day."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from bcikit.clinic.headsets import DeviceTest
 from bcikit.clinic.visit import Visit
 from bcikit.recording import installed_versions
+from bcikit.signal import DataError
 from bcikit.signal.documents import read_json
+from bcikit.signal.rebuild import known_fields, rebuild
 
 NAME = "training.json"
 """File in the folder of each part."""
@@ -139,8 +140,9 @@ class TrainingRecord:
     def load(cls, folder: Path, *, subject: str = "", protocol: str = "") -> Self:
         """Return the record beside a part; what is known of an older one that has none."""
         try:
-            values: Mapping[str, Any] = read_json(folder / NAME)
-        except (OSError, ValueError):
-            return cls(subject=subject, protocol=protocol, parts=[str(folder)])
-        known = {entry.name for entry in fields(cls)}
-        return cls(**{key: value for key, value in values.items() if key in known})
+            values = read_json(folder / NAME)
+            if isinstance(values, dict):
+                return rebuild(cls, known_fields(cls, values))
+        except (OSError, ValueError, DataError):
+            pass
+        return cls(subject=subject, protocol=protocol, parts=[str(folder)])

@@ -155,14 +155,14 @@ class EngineRunner:
         """Take up a running engine by its handshake file."""
         path = Path(handshake)
         try:
-            session = read_json(path)
-            pid = int(session["pid"])
+            session = _read_handshake(path)
+            pid = session["pid"]
             # After a power cut the number may be that of any program, which is neither heard nor ended.
             if not process_is_alive(pid) or session.get("mark", "") != process_mark(pid):
                 pid = 0
-            self._session = {**session, "folder": str(session["folder"])}
+            self._session = session
             self._connect()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, BciError):
+        except (OSError, ValueError, BciError):
             self._session = {}
             return False
         self._handshake, self._pid = path, pid
@@ -181,7 +181,7 @@ class EngineRunner:
             return []
         if self.link is None and self._handshake.is_file():
             with contextlib.suppress(ValueError):
-                self._session = read_json(self._handshake)
+                self._session = _read_handshake(self._handshake)
                 self._connect()
         messages = []
         if self.link is not None:
@@ -264,3 +264,23 @@ def _as_dicts(message: Message) -> list[dict[str, Any]]:
     # Only these have a row of their own beside their JSON; of all others a row holds objects, not values.
     row = record(message) if isinstance(message, Happened | Sent) else {}
     return [{**json_of(to_json(message)), **row, "type": message.type}]
+
+
+def _read_handshake(path: Path) -> dict[str, Any]:
+    """Return what an engine said of itself.
+
+    Raises
+    ------
+    ValueError
+        If it is not what engines write.
+    """
+    values = read_json(path)
+    kinds = {"pid": int, "control": dict, "folder": str}
+    wrong = [name for name, kind in kinds.items() if not isinstance(values, dict) or type(values.get(name)) is not kind]
+    if (
+        wrong
+        or not 0 < values["pid"] < 1 << 31
+        or not all(isinstance(text, str) for text in values["control"].values())
+    ):
+        raise ValueError(f"{path} is no handshake of an engine: {', '.join(wrong) or 'pid'}.")
+    return dict(values)

@@ -5,11 +5,13 @@ It is kept on disk after every step, so that a crash, a closed lid or a pulled c
 
 import json
 import os
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from bcikit.signal import DataError
 from bcikit.signal.documents import read_json
+from bcikit.signal.rebuild import known_fields, rebuild
 
 STEPS = ("patient", "consent", "device", "electrodes", "protocol", "calibration", "session", "report")
 """The steps of a visit, in order."""
@@ -157,7 +159,9 @@ class Visit:
             values = read_json(path)
         except (OSError, ValueError):
             return cls()
-        known = {entry.name for entry in fields(cls)}
         if not isinstance(values, dict) or values.get("step") not in STEPS:
             return cls()
-        return cls(**{key: value for key, value in values.items() if key in known})
+        try:
+            return rebuild(cls, known_fields(cls, values))
+        except DataError:
+            return cls()

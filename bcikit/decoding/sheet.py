@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Self
 
-from bcikit.signal import MICROVOLT, ModelError, StreamInfo
+from bcikit.signal import MICROVOLT, DataError, ModelError, StreamInfo
+from bcikit.signal.rebuild import rebuild
 from bcikit.version import __version__
 
 FORMAT = 1
@@ -122,13 +123,9 @@ class ModelSheet:
         if found != FORMAT:
             raise ModelError(f"The model sheet has the format {found!r}; this bcikit reads {FORMAT}.")
         try:
-            for key in _TUPLES:
-                # What a sheet of an earlier version does not say has its default.
-                if key in content or key in ("classes", "ch_names", "filters"):
-                    content[key] = tuple(content[key])
-            sheet = cls(**content)
-        except (KeyError, TypeError) as error:
-            raise ModelError(f"The model sheet is incomplete or has fields of another version: {error}.") from None
+            sheet = rebuild(cls, content, what="The model sheet")
+        except DataError as error:
+            raise ModelError(str(error)) from None
         problems = sheet.problems()
         if problems:
             raise ModelError(f"The model sheet says what cannot be: {'; '.join(problems)}.")

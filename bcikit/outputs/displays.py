@@ -43,7 +43,7 @@ def correction_of(renderer: str, display: str) -> float:
     """Return the seconds from a flip to its light on a display; 0 where nobody has measured it."""
     try:
         seconds = float(read_json(_path(renderer, display))["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return 0.0
     return seconds if abs(seconds) <= LARGEST else 0.0
 

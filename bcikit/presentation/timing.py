@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bcikit.signal import ArgumentError, DataError, check_range
 from bcikit.signal.documents import read_json
+from bcikit.signal.rebuild import rebuild
 
 LONGEST = 0.5
 """Seconds within which an edge belongs to a marker."""
@@ -57,8 +58,8 @@ class TimingResult:
             If it is no such file.
         """
         try:
-            return cls(**read_json(path))
-        except (OSError, ValueError, TypeError) as error:
+            return rebuild(cls, read_json(path), what="timing")
+        except (OSError, ValueError) as error:
             raise DataError(f"{path} holds no timing: {error}") from None
 
 

@@ -14,6 +14,7 @@ from bcikit.recording.jsonlines import read_lines
 from bcikit.recording.layout import SIGNALS, Track, tracks_of
 from bcikit.recording.xdf_reader import XdfStream, read_xdf
 from bcikit.signal import Chunk, Decision, Event, Flag, Health, Recording, RecordingError, StreamInfo, Verdict
+from bcikit.signal.rebuild import LARGEST_INT, short
 from bcikit.signal.shown import Shown, counted
 
 
@@ -182,6 +183,8 @@ def read_session(path: str | Path, *, damaged: bool = False) -> Session:
     streams = read_xdf(signals, check=check)
     read = {name: read_track(track, streams) for name, track in tracks.items()}
     records = {file.stem: read_lines(file) for file in sorted(folder.glob("*.jsonl"))}
+    for kind, lines in records.items():
+        _check_lines(folder, kind, lines)
     main = read.pop("")
     return Session(
         path=folder,
@@ -200,6 +203,27 @@ def read_session(path: str | Path, *, damaged: bool = False) -> Session:
         extra=read,
         damage=damage,
     )
+
+
+_NEEDED: Mapping[str, Mapping[str, Any]] = {
+    "inputs": {"after_chunk": int, "kind": str},
+    "health": {"after_chunk": int, "kind": str, "time": (int, float)},
+}
+"""What a replay takes from a line; the other kinds become objects, which check themselves."""
+
+
+def _check_lines(folder: Path, kind: str, lines: list[dict[str, Any]]) -> None:
+    for number, line in enumerate(lines, start=1):
+        place = line.get("after_chunk", 0)
+        wrong = [name for name, of in _NEEDED.get(kind, {}).items() if not isinstance(line.get(name), of)]
+        if not abs(line["time"] if kind == "health" and not wrong else 0) < LARGEST_INT:
+            wrong.append("time")
+        if type(place) is not int or not 0 <= place < LARGEST_INT:
+            wrong.append("after_chunk")
+        if wrong:
+            raise RecordingError(
+                f"{folder / kind}.jsonl, line {number} is damaged: {wrong[0]} is {short(line.get(wrong[0]))}."
+            )
 
 
 def _bare(line: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any, Self
 from bcikit.safety.consent import Consent, Screening
 from bcikit.safety.settings import GateSettings
 from bcikit.safety.words import says_something
+from bcikit.signal.errors import DataError
+from bcikit.signal.rebuild import rebuild, short
 from bcikit.signal.settings import check_settings
 
 
@@ -77,15 +79,17 @@ class ArmRequest:
         ------
         ConfigError
             If the consent or the screening in it is none.
+        DataError
+            If it is no object, or a field is unknown or of another type.
         """
-        consent, screening = values.get("consent"), values.get("screening")
-        return cls(
-            **{
-                **values,
-                "consent": None if consent is None else check_settings(Consent, consent, where="consent"),
-                "screening": None if screening is None else check_settings(Screening, screening, where="screening"),
-            }
-        )
+        if not isinstance(values, Mapping):
+            raise DataError(f"request: {short(values)} is no object with named fields.")
+        models: dict[str, type[Consent | Screening]] = {"consent": Consent, "screening": Screening}
+        read = {
+            name: None if values.get(name) is None else check_settings(model, values[name], where=name)
+            for name, model in models.items()
+        }
+        return rebuild(cls, {**values, **read}, what="request")
 
 
 _RANK = ("", "PASS", "RESTRICTED", "REFUSED")

@@ -189,5 +189,5 @@ def _request(session: Session) -> ArmRequest | None:
     """Return what the operator brought; None where nobody attended."""
     for record in session.records.get("inputs", []):
         if record["kind"] == ATTENDED:
-            return ArmRequest.from_record(record["request"])
+            return ArmRequest.from_record(record.get("request", {}))
     return None

@@ -70,7 +70,7 @@ def running() -> list[Running]:
     for path in sorted(folder().glob("*.json")) if folder().is_dir() else []:
         try:
             values = read_json(path)
-            pid, title, ticket = int(values["pid"]), str(values["title"]), Ticket.parse(str(values["ticket"]))
+            pid, title, ticket = _pid(values["pid"]), str(values["title"]), Ticket.parse(str(values["ticket"]))
         except (OSError, ValueError, KeyError, TypeError, BciError):
             continue
         if _is_alive(pid):
@@ -95,6 +95,12 @@ def find_running(name: str = "") -> Running:
         return chosen[0]
     names = ", ".join(f"session:{item.name} ({item.title})" for item in there) or "none"
     raise ArgumentError(f"session:{name} is not one that runs here; these do: {names}.")
+
+
+def _pid(value: object) -> int:
+    if type(value) is not int or not 0 < value < 1 << 31:
+        raise ValueError(f"{value!r} is the number of no process")
+    return value
 
 
 def _is_alive(pid: int) -> bool:

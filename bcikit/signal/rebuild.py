@@ -93,7 +93,16 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     elif origin is Literal:
         if isinstance(value, str) and value in get_args(hint):
             return value
-    elif hint is Any or (isinstance(origin, type) and issubclass(origin, Mapping) and _is_object(value)):
+    elif origin is list:
+        if isinstance(value, list | tuple):
+            return [_value(get_args(hint)[0], item, where) for item in value]
+    elif isinstance(origin, type) and issubclass(origin, Mapping):
+        if _is_object(value):
+            inner = get_args(hint)[1]
+            return (
+                value if inner is Any else {key: _value(inner, item, f"{where}.{key}") for key, item in value.items()}
+            )
+    elif hint is Any:
         return value
     raise DataError(f"{where} is {short(value)}; it must be {_name(hint)}.")
 
@@ -143,6 +152,13 @@ def is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def known_fields(kind: type, values: Any) -> dict[str, Any]:
+    """Return what a dictionary says of the fields that a dataclass has today."""
+    return (
+        {key: value for key, value in values.items() if key in _fields(kind)[0]} if isinstance(values, Mapping) else {}
+    )
 
 
 def short(value: Any) -> str:

@@ -1,13 +1,14 @@
 """What an emulated device does to its samples on their way: the plan of an emulator, and the truth it leaves."""
 
 import json
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.signal import ArgumentError, check_int, check_range
+from bcikit.signal.documents import json_of
+from bcikit.signal.rebuild import rebuild
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +94,9 @@ class LinkPlan:
         Raises
         ------
         ArgumentError
-            If a key is unknown.
+            If it is no JSON, or a key is unknown or of another type.
         """
-        values: dict[str, Any] = json.loads(text)
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(values.keys() - known):
-            raise ArgumentError(f"plan has {', '.join(unknown)}; known are {', '.join(sorted(known))}.")
-        return cls(**{key: _tuples(value) for key, value in values.items()})
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+        try:
+            return rebuild(cls, json_of(text), what="plan")
+        except ValueError as error:
+            raise ArgumentError(str(error)) from None

@@ -1,6 +1,5 @@
 """The Qt application that every window of bcikit runs in."""
 
-import contextlib
 import os
 import sys
 
@@ -9,16 +8,6 @@ from PySide6.QtWidgets import QApplication
 
 from bcikit.ui import theme as themes
 from bcikit.ui import words
-
-
-def give_way() -> None:
-    """Let the engine have the processor first: before any thread is made, because each inherits it."""
-    if hasattr(os, "nice"):
-        os.nice(10)
-    if hasattr(os, "SCHED_BATCH"):
-        # A batch process does not push another one off its core when it wakes (sched(7)).
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def prepare() -> QApplication:

@@ -16,8 +16,8 @@ from bcikit.ui.words import tr
 
 T = TypeVar("T")
 
-STALE_SECONDS = 0.8
-"""A session that was not heard for so long is shown as silent."""
+STALE_SECONDS = 0.6
+"""A session that was not heard for so long (two beats and more) is shown as silent, within a second when busy, too."""
 
 RETRY_SECONDS = 0.5
 """Between two attempts to join."""

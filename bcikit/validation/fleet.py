@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.signal import DataError
+from bcikit.signal.documents import read_json
 from bcikit.validation.verify import RESULT, is_report, verify_report
 
 ALARM = 0.001
@@ -58,7 +59,15 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
 
 
 def _read(path: Path) -> Run:
-    values = json.loads((path / RESULT).read_text(encoding="utf-8"))
+    try:
+        return _run_of(path, read_json(path / RESULT))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise DataError(
+            f"{path / RESULT} is no result of 'bcikit validate': {type(error).__name__}: {error}."
+        ) from None
+
+
+def _run_of(path: Path, values: Any) -> Run:
     bench = values.get("about", {}).get("bench", {})
     found: dict[str, tuple[float, float, str]] = {}
     for test in values["tests"]:

@@ -1,11 +1,15 @@
 """Go or no-go in half a minute: what a clinic asks of its headset in the morning, and what is kept of it."""
 
+import contextlib
 import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from bcikit.signal import DataError
+from bcikit.signal.documents import json_of
+from bcikit.signal.rebuild import rebuild
 from bcikit.validation.profile import Profile
 from bcikit.validation.results import Judgement
 from bcikit.validation.run import Report, Show, default_profile, validate
@@ -109,10 +113,11 @@ def last_check(address: str, keep: Path) -> QuickCheck | None:
     lines: Sequence[str] = path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
     for line in reversed(lines):
         try:
-            values = json.loads(line)
+            values = json_of(line)
         except ValueError:
             # A line that was cut off when the power went.
             continue
-        if values.get("address") == address:
-            return QuickCheck(**{**values, "findings": tuple(values["findings"])})
+        if isinstance(values, dict) and values.get("address") == address:
+            with contextlib.suppress(DataError):
+                return rebuild(QuickCheck, values)
     return None

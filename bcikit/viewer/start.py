@@ -18,7 +18,7 @@ from bcikit.signal import BciError, gathered_doubts
 from bcikit.signal.address import Address
 from bcikit.ui import theme as themes
 from bcikit.ui import words
-from bcikit.ui.application import dress, give_way, prepare
+from bcikit.ui.application import dress, prepare
 from bcikit.ui.reader import StreamReader
 from bcikit.ui.session_link import SessionLink
 from bcikit.ui.words import tr
@@ -206,8 +206,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     options = parse(sys.argv[1:] if arguments is None else arguments)
-    if options.session:
-        give_way()
     application = prepare()
     try:
         viewer = Viewer(options, application, QSettings("bcikit", "viewer"))

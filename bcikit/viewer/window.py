@@ -53,6 +53,7 @@ from bcikit.viewer.still import AnyHistory
 from bcikit.viewer.trace_panel import TracePanel
 
 FRAME_MS = 16
+SLOWEST_MS = 200
 QUIET = ("feedback/", "trial/", "phase/", "sound/", "paradigm/", "safety/", "stream/clock-offset")
 """Events that are not marked on the traces; all of them are recorded."""
 STOPPED = frozenset({"SAFE_STOP", "ESTOP", "FATAL"})
@@ -291,6 +292,9 @@ class ViewerWindow(QMainWindow):
     def tick(self) -> None:
         """Take what came and show it."""
         now = time.monotonic()
+        # First of all: a busy computer may leave no time for the rest, and nothing old may stand as new.
+        # Before the first picture the middle of the window says it.
+        self.veil.say(self.why_silent() if self.traces else "")
         if self.link is not None:
             for message in self.link.take():
                 self.take_message(message)
@@ -303,6 +307,9 @@ class ViewerWindow(QMainWindow):
         if self.view.status.finished and not self._ended:
             self._ended = True
             self.ended.emit()
+        # However slow the computer is, half of the time is left for keys, the one that stops above all.
+        spent = round(1000 * (time.monotonic() - now))
+        self._timer.setInterval(min(max(FRAME_MS, 2 * spent), SLOWEST_MS))
 
     def _take_chunks(self, kind: str, reader: StreamReader | LinkStream, now: float) -> None:
         chunks = reader.take()
@@ -465,8 +472,6 @@ class ViewerWindow(QMainWindow):
             status = Status(state=UNHEARD, session=True) if why else self.view.status
             age, loss = (None, None) if why else (self.view.age, self.view.loss_percent)
             self.strip.refresh(status, age=age, loss=loss)
-            # Before the first picture the middle of the window says it.
-            self.veil.say(why if self.traces else "")
             self._look()
             levels = {name: quality.level for name, quality in self.view.status.quality.items()}
             for panel in self.traces.values():
@@ -475,10 +480,13 @@ class ViewerWindow(QMainWindow):
             for error in self.orders.errors:
                 self.statusBar().showMessage(error)
             self.orders.errors.clear()
-        for key, shown in self.panels.items():
+        # The longest due first, as long as there is time: a key that stops waits for one panel, and not for all.
+        for key, shown in sorted(self.panels.items(), key=lambda item: self._due.get(item[0], 0.0)):
             if now < self._due.get(key, 0.0):
-                continue
+                break
             if shown.isVisible():
+                if time.monotonic() > now + FRAME_MS / 1000:
+                    continue
                 self._due[key] = now + shown.period
                 shown.refresh(self.view)
             elif shown.collects:
