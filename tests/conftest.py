@@ -1,5 +1,6 @@
 """Shared by all tests: loopback only, no display, one BLAS thread, real recordings where they are."""
 
+import faulthandler
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -227,3 +228,12 @@ def tab_order() -> Callable[[Any], set[Any]]:
         return set(reached)
 
     return walk
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let no dump of all threads fall into a test that is meant to take minutes.
+
+    It is written while they run, which now and then ends the interpreter; such a test has a timeout of its own.
+    """
+    if item.get_closest_marker("soak") or item.get_closest_marker("slow"):
+        faulthandler.cancel_dump_traceback_later()

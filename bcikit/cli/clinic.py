@@ -24,6 +24,10 @@ def register(app: typer.Typer) -> None:
         language: Annotated[str, typer.Option("--language", help="en or zh.")] = "",
         theme: Annotated[str, typer.Option("--theme", help="dark or light.")] = "",
         size: Annotated[str, typer.Option("--size", help="Size of the window.")] = "1280x800",
+        scale: Annotated[
+            float,
+            typer.Option("--scale", min=0.5, max=4.0, help="How large letters and buttons are: 1.5 for far eyes."),
+        ] = 1.0,
         catalogue: Annotated[
             str,
             typer.Option(
@@ -48,6 +52,8 @@ def register(app: typer.Typer) -> None:
             options += [name, value] if value else []
         # Not as an argument: an address may hold a password, and everybody sees the arguments of programs.
         environment = {**os.environ, **({"BCIKIT_CATALOGUE": catalogue} if catalogue else {})}
+        if scale != 1.0:
+            environment["QT_SCALE_FACTOR"] = f"{scale:g}"
         if new_trial:
             options += ["--new-trial", new_trial, "--arms", arms]
         command = [sys.executable, "-m", "bcikit.clinic", *options]

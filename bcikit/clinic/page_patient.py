@@ -1,7 +1,7 @@
 """The first page: who is treated, confirmed before anything begins."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QHeaderView, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from bcikit.clinic import people
 from bcikit.clinic.base import Desk, Page, card
@@ -56,6 +56,8 @@ class PatientPage(Page):
         self.add = button(tr("Add patient"), self._add)
         self.history = make_table([tr("When"), tr("Protocol"), tr("Result"), tr("Trials")], tr("History"))
         self.history.setSelectionMode(self.history.SelectionMode.SingleSelection)
+        # What does not fit into a line goes on in the next one.
+        self.history.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self._folders: list[str] = []
         self.open_report = button(tr("Open report"), self._open_report, hint=tr("The report of the session selected"))
         self.corrections = CorrectionCard(desk)

@@ -24,6 +24,7 @@ from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report import html, paint_pages, scale_words, simulation_mark, write_html, write_pdf
 from bcikit.clinic.report_data import report_data
 from bcikit.clinic.times import local_day, today
+from bcikit.clinic.wording import unit_name
 from bcikit.paradigms.outcomes import SCALES, Outcome
 from bcikit.recording.corrections import correct_outcome
 from bcikit.signal import BciError
@@ -88,10 +89,11 @@ class ReportPage(Page):
         grid.setContentsMargins(0, 0, 0, 0)
         for column, widget in enumerate((self.scale, self.value, self.day, self.add)):
             grid.addWidget(widget, 0, column)
-        row = QHBoxLayout(fix)
-        row.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.why, self.correct, self.remove):
-            row.addWidget(widget)
+        below = QGridLayout(fix)
+        below.setContentsMargins(0, 0, 0, 0)
+        below.addWidget(self.why, 0, 0, 1, 2)
+        below.addWidget(self.correct, 1, 0)
+        below.addWidget(self.remove, 1, 1)
         buttons = QGridLayout(files)
         buttons.setContentsMargins(0, 0, 0, 0)
         pairs = (
@@ -141,7 +143,7 @@ class ReportPage(Page):
         code = self.record().subject
         known = code and not self.record().simulated
         found = self.desk.catalogue.outcomes(code) if known else []
-        rows = [[local_day(o.measured), o.scale, f"{o.value:g} {o.unit}", str(o.id)] for o in found]
+        rows = [[local_day(o.measured), o.scale, f"{o.value:g} {unit_name(o.unit)}", str(o.id)] for o in found]
         fill_table(self.scores, rows, key=NUMBER)
 
     def _checked(self, scale: str) -> Outcome:

@@ -16,7 +16,7 @@ from bcikit.clinic.protocols import kind_of, protocol_names, protocol_title
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.times import local
 from bcikit.clinic.trend import trend_picture
-from bcikit.clinic.wording import class_name
+from bcikit.clinic.wording import class_name, scale_title, unit_name
 from bcikit.decoding import accuracy_interval, chance_level
 from bcikit.paradigms.outcomes import SCALES
 from bcikit.recording.result import SessionResult
@@ -263,7 +263,7 @@ def _reaction(data: ReportData, name: str, words: str, *, unit: str = "") -> str
 def _scores(scores: Sequence[Score]) -> str:
     if not scores:
         return ""
-    rows = [[one.day, one.scale, f"{one.value:g} {one.unit}", scale_words(one.scale)] for one in scores]
+    rows = [[one.day, one.scale, f"{one.value:g} {unit_name(one.unit)}", scale_words(one.scale)] for one in scores]
     parts = [table([tr("Day"), tr("Scale"), tr("Score"), tr("In full")], rows)]
     for name in dict.fromkeys(one.scale for one in scores):
         if name in SCALES:
@@ -280,7 +280,7 @@ def scale_words(name: str) -> str:
     if scale is None:
         return name
     better = tr("more is better") if scale.better > 0 else tr("less is better")
-    return f"{scale.name}, {scale.low:g}–{scale.high:g} {scale.unit}, {better}"
+    return f"{scale_title(name)}, {scale.low:g}–{scale.high:g} {unit_name(scale.unit)}, {better}"
 
 
 def _notes(notes: Sequence[str]) -> str:

@@ -76,3 +76,23 @@ def proposal(still: int, sure: list[float], threshold: float | None, *, adjustab
     else:
         words.append(tr("Finish early, lower the difficulty on the page Protocol, or calibrate again."))
     return " ".join(words)
+
+
+def unit_name(unit: str) -> str:
+    """Return the unit of a score in the language of the window; one that is the same everywhere as it is."""
+    return {"points": tr("points"), "blocks": tr("wooden blocks")}.get(unit, unit)
+
+
+def scale_title(name: str) -> str:
+    """Return what an outcome scale is called in full."""
+    return {
+        "FMA-UE": tr("Fugl-Meyer Assessment, upper extremity"),
+        "ARAT": tr("Action Research Arm Test"),
+        "MAS": tr("Modified Ashworth Scale"),
+        "BBT": tr("Box and Block Test"),
+        "9HPT": tr("Nine Hole Peg Test"),
+        "grip": tr("Grip strength"),
+        "MRC": tr("Medical Research Council muscle strength"),
+        "FIM": tr("Functional Independence Measure"),
+        "Barthel": tr("Barthel Index"),
+    }.get(name, name)

@@ -302,3 +302,23 @@ def test_the_verdict_knows_of_chance(dark: Theme, accuracy: float, n: int, chanc
     assert verdict.advice == advice
     assert verdict.low <= verdict.accuracy <= verdict.high
     assert verdict.text()
+
+
+def test_letters_are_as_large_as_was_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from bcikit.cli import clinic as command
+    from bcikit.cli.app import app
+
+    seen: list[Any] = []
+
+    def run(words: list[str], **options: Any) -> Any:
+        seen.append((words, options["env"].get("QT_SCALE_FACTOR")))
+        return type("Done", (), {"returncode": 0})
+
+    monkeypatch.delenv("QT_SCALE_FACTOR", raising=False)
+    monkeypatch.setattr(command.subprocess, "run", run)
+    assert CliRunner().invoke(app, ["clinic", "--scale", "1.5", "--data", str(tmp_path)]).exit_code == 0
+    assert CliRunner().invoke(app, ["clinic", "--data", str(tmp_path)]).exit_code == 0
+    assert CliRunner().invoke(app, ["clinic", "--scale", "9"]).exit_code == 2
+    assert [scale for _, scale in seen] == ["1.5", None]

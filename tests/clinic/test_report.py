@@ -13,6 +13,8 @@ from bcikit.clinic.alpha import alpha_ratio
 from bcikit.clinic.counts import Counts, Total
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report import ReportData, Score, html, write_html, write_pdf
+from bcikit.clinic.wording import scale_title, unit_name
+from bcikit.paradigms.outcomes import SCALES
 from bcikit.signal import Recording, RecordingError, StreamInfo
 from bcikit.ui import words
 
@@ -57,7 +59,8 @@ WANTED = {
     "lost samples: 5 times|sits well|FMA-UE|31 points|0–66 points, more is better|Signature|bcikit 0.2.0|"
     "Trend over sessions",
     "zh": "P-017|1961|右手|T-01|Cyton|SN-4711|1 个良好|15.1 分钟|60 次试次中有 40 次产生动作|其中 31 次动作正确|80 %|"
-    "分 2 段完成|误激活 1 次|就诊开始后 22 分钟|3 of 12|12 mA|sits well|FMA-UE|签名|bcikit 0.2.0|此方案各次训练的趋势",
+    "分 2 段完成|误激活 1 次|就诊开始后 22 分钟|3 of 12|12 mA|sits well|FMA-UE|31 分|"
+    "Fugl-Meyer 上肢运动功能评定|0–66 分|签名|bcikit 0.2.0|此方案各次训练的趋势",
 }
 
 
@@ -181,6 +184,18 @@ def test_scores_have_ranges_days_and_corrections(clinic: Callable[..., Any]) -> 
     entry = next(e for e in person.catalogue.audit() if e.action == "correct outcome")
     assert entry.detail["before"]["value"] == 31.0
     assert entry.detail["reason"] == "read wrongly"
+
+
+def test_every_scale_has_a_title_in_both_languages(qapp: Any) -> None:
+    words.install(qapp, "en")
+    assert {name: scale_title(name) for name in SCALES} == {name: scale.name for name, scale in SCALES.items()}
+    words.install(qapp, "zh")
+    try:
+        assert all(scale_title(name) != scale.name for name, scale in SCALES.items())
+        assert unit_name("points") == "分"
+        assert unit_name("kg") == "kg"
+    finally:
+        words.install(qapp, "en")
 
 
 def test_an_old_report_is_opened_from_the_history(clinic: Callable[..., Any], tmp_path: Path) -> None:
