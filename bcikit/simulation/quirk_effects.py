@@ -288,6 +288,11 @@ def early(k: int, event: Event, size: float) -> list[Event]:
     return [replace(event, time=event.time - 1e-3 * size)]
 
 
+def drifting(k: int, event: Event, size: float) -> list[Event]:
+    """Give a marker later and later, at two a second."""
+    return [replace(event, time=event.time + 1e-3 * size * k / 120)]
+
+
 def swapped(ohms: Values, size: float) -> Values:
     """Let readings change places."""
     out = ohms.copy()

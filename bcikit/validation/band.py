@@ -60,8 +60,10 @@ def solve_tones(
     t = t - t.mean()
     scale, nudge = 1.0, 1e-7
 
-    # The strong ones tell the clock; eight are enough.
-    lead = frequencies[:8]
+    # The strong ones tell the clock. All of them: one that is left out is no noise to the slopes, which grow with time.
+    first = solve_normal(_tones(t, frequencies), data)
+    size = np.hypot(first[1 : len(frequencies) + 1], first[len(frequencies) + 1 :]).max(axis=1)
+    lead = [f for f, strong in zip(frequencies, size > 0.003 * size.max(), strict=True) if strong]
 
     def residual(at: float) -> NDArray[np.float64]:
         design = _tones(t, [at * f for f in lead])

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from bcikit.signal import DataError
 from bcikit.validation.catalogue import BenchTest
 from bcikit.validation.profile import Profile
@@ -32,6 +34,8 @@ def evaluate(test: BenchTest, takes: Sequence[Take], profile: Profile) -> Outcom
     )
     context = Context(instruments=profile.instruments, expected=dict(profile.expected))
     try:
+        if test.needs not in ("stream", "impedance"):
+            _check_numbers(takes)
         measurements, curves = test.compute(list(takes), context)
     except DataError as error:
         return replace(blank, reason=f"could not be measured: {error}")
@@ -48,6 +52,14 @@ def evaluate(test: BenchTest, takes: Sequence[Take], profile: Profile) -> Outcom
         judgements.append(Judgement.INCONCLUSIVE)
         reason = f"not measured, though there is a limit: {', '.join(dict.fromkeys(without))}"
     return replace(blank, judgement=worst(judgements), measurements=tuple(judged), reason=reason, curves=curves)
+
+
+def _check_numbers(takes: Sequence[Take]) -> None:
+    """Refuse what cannot be computed with; V-RESID names the channels."""
+    for take in takes:
+        bad = int(np.count_nonzero(~np.isfinite(take.data[:, take.signals])))
+        if bad:
+            raise DataError(f"{bad} samples of the recording {take.key} are no numbers.")
 
 
 def _judge(test: str, measurement: Measurement, profile: Profile) -> list[Measurement]:

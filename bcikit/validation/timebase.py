@@ -243,11 +243,11 @@ def trigger(takes: list[Take], context: Context) -> Result:
             label="Spread of that, standard deviation",
             value=1e3 * sd,
             unit="ms",
-            # The square of what the edges add is in the square of the spread.
-            uncertainty=2e3 * float(np.hypot(sd / np.sqrt(2 * max(n - 1, 1)), u_edge**2 / (2 * max(sd, u_edge)))),
+            # The square of what the edges add is in the square of the spread: anything within the bound, a rectangle.
+            uncertainty=2e3 * float(np.hypot(sd / np.sqrt(2 * max(n - 1, 1)), u_edge**2 / (6 * max(sd, u_edge)))),
             budget=(
                 ("number of pulses", 1e3 * sd / float(np.sqrt(2 * max(n - 1, 1)))),
-                ("place of an edge between two samples", 1e3 * u_edge**2 / (2 * max(sd, u_edge))),
+                ("place of an edge between two samples", 1e3 * u_edge**2 / (6 * max(sd, u_edge))),
             ),
         ),
         Measurement(

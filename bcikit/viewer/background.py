@@ -1,23 +1,29 @@
-"""Tables of samples, written beside the picture: a thread writes, the window draws, and progress is shown."""
+"""Tables of samples, written beside the picture: a process writes, the window draws, and progress is shown."""
 
+import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from bcikit.signal import ArgumentError, MissingDependencyError
+from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
 
 ROWS = 1000
-"""Rows written in one go: between two of them, the window gets its turn."""
+"""Rows handed over in one go: between two of them, the window gets its turn."""
 
 Block = Callable[[int, int], NDArray[np.float64]]
 
 
 class TableWriter(QObject):
-    """Writes one table of samples in a thread.
+    """Writes one table of samples; a thread hands them to a process that makes text of them.
 
     Parameters
     ----------
@@ -61,8 +67,7 @@ class TableWriter(QObject):
         aside = self.path.with_name(f".{self.path.name}.new")
         problem = ""
         try:
-            write = self._write_csv if self.path.suffix.lower() == ".csv" else self._write_parquet
-            if write(aside):
+            if self._write(aside):
                 aside.replace(self.path)
         except Exception as error:  # noqa: BLE001 - the window shows it
             problem = str(error) or type(error).__name__
@@ -72,36 +77,40 @@ class TableWriter(QObject):
         except RuntimeError:
             return  # the window is closed
 
-    def _blocks(self) -> list[tuple[int, int]]:
-        return [(start, min(start + ROWS, self._n_rows)) for start in range(0, self._n_rows, ROWS)]
-
-    def _step(self, stop: int) -> bool:
-        self.progressed.emit(round(100 * stop / max(1, self._n_rows)))
-        return not self._halt.wait(0.001)
-
-    def _write_csv(self, aside: Path) -> bool:
-        with aside.open("w", encoding="utf-8-sig", newline="") as stream:
-            stream.write(",".join(f'"{name}"' for name in self._head) + "\r\n")
-            for start, stop in self._blocks():
-                # repr writes the shortest text that is the same number again.
-                lines = [",".join(map(repr, row)) for row in self._block(start, stop).tolist()]
-                stream.write("\r\n".join(lines) + "\r\n")
-                if not self._step(stop):
-                    return False
-        return True
-
-    def _write_parquet(self, aside: Path) -> bool:
+    def _write(self, aside: Path) -> bool:
+        """Hand the rows to a process that writes them; False if it was given up."""
+        kind = self.path.suffix.lower()
+        if kind == ".parquet" and find_spec("pyarrow") is None:
+            raise MissingDependencyError("pyarrow", "formats", "A Parquet table")
+        command = [sys.executable, "-I", str(Path(__file__).with_name("table_child.py"))]
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603 - our own script
+        assert child.stdin is not None
+        assert child.stderr is not None
+        whole = False
         try:
-            import pyarrow as arrow
-            from pyarrow import parquet
-        except ImportError:
-            raise MissingDependencyError("pyarrow", "formats", "A Parquet table") from None
-        schema = arrow.schema([(name, arrow.float64()) for name in self._head])
-        with parquet.ParquetWriter(aside, schema) as writer:
-            for start, stop in self._blocks():
-                part = self._block(start, stop)
-                columns = [arrow.array(np.ascontiguousarray(part[:, index])) for index in range(part.shape[1])]
-                writer.write_table(arrow.Table.from_arrays(columns, schema=schema))
-                if not self._step(stop):
-                    return False
+            with suppress(BrokenPipeError):  # what it died of is what it says
+                asked = {"kind": kind, "path": str(aside), "head": self._head}
+                child.stdin.write(json.dumps(asked).encode() + b"\n")
+                whole = self._feed(child.stdin)
+                child.stdin.close()
+            if not whole and self._halt.is_set():
+                child.kill()
+            said = child.stderr.read().decode(errors="replace").strip()
+            if child.wait() != 0 and not self._halt.is_set():
+                raise RecordingError(f"{self.path} cannot be written: {said.splitlines()[-1] if said else 'it ended'}")
+        finally:
+            child.kill()
+            with suppress(BrokenPipeError):
+                child.stdin.close()
+            child.stderr.close()
+            child.wait()
+        return whole
+
+    def _feed(self, stream: IO[bytes]) -> bool:
+        for start in range(0, self._n_rows, ROWS):
+            stop = min(start + ROWS, self._n_rows)
+            stream.write(np.ascontiguousarray(self._block(start, stop), dtype=np.float64).tobytes())
+            self.progressed.emit(round(100 * stop / max(1, self._n_rows)))
+            if self._halt.wait(0.001):
+                return False
         return True

@@ -42,6 +42,29 @@ def test_planted_values_lie_within_the_stated_uncertainty_over_fifty_seeds(profi
     assert (within.sum(axis=0) >= 43).all(), dict(zip(EXPECTED, within.sum(axis=0), strict=True))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_end_of_the_band_of_a_square_wave_is_where_it_is(seed, profile):
+    # Harmonics that are left out of the fit of the clock would bend it, and with it all that is high.
+    from bcikit.acquisition import open_source
+
+    address = f"dut:channels=3&seed={seed}&bandwidth_hz=55"
+    found = validate(address, profile=profile, tests=("V-FLAT",)).value("V-FLAT", "flat_min")
+    with open_source(address) as source:
+        front = source.frontend
+    true = 100 * abs(front._response(49.0)) / abs(front._response(5.0))
+    assert found.value == pytest.approx(true, abs=1.0)
+    assert found.uncertainty < 1.5
+
+
+@pytest.mark.parametrize("recovery", [0.05, 0.2, 0.7])
+def test_settling_is_told_to_less_than_a_sample(recovery, profile):
+    found = validate(f"dut:channels=3&seed=1&recovery_s={recovery}", profile=profile, tests=("V-SETTLE",))
+    value = found.value("V-SETTLE", "settling")
+    assert value.value == pytest.approx(recovery * np.log(0.9 * 187500.0 / 50.0), abs=1.5 * value.uncertainty)
+    assert value.uncertainty < (0.004 if recovery < 0.5 else 0.02)
+    assert sum(u * u for _, u in value.budget) == pytest.approx((value.uncertainty / 2) ** 2)
+
+
 FAULTS = {
     "gain=1.05": "V-GAIN",
     "mismatch=0.006": "V-GAIN",

@@ -162,6 +162,34 @@ def test_a_quirk_is_found_under_a_name_of_its_own(name):
     assert report.exit_code == 1
 
 
+@pytest.mark.parametrize(
+    ("quirk", "tests", "named"),
+    [
+        ("servo:1", ("V-NOISE",), "noise_line"),
+        ("stamp-grid:1", ("V-RATE",), "stamp_grid"),
+        ("stamp-grid:4", ("V-RATE",), "stamp_grid"),
+        ("marks-drift:20", ("V-TRIG",), "trigger_drift"),
+        ("ohms-one:1.5", ("V-IMP",), "impedance_channel"),
+        ("no-numbers:2000", ("V-NOISE", "V-GAIN"), "no_numbers"),
+    ],
+)
+def test_what_is_slow_small_or_on_one_channel_is_named_too(quirk, tests, named):
+    profile = replace(Profile.load("research"), durations=SHORT)
+    report = validate(f"dut:channels=4&seed=3&quirk={quirk}", profile=profile, tests=(*tests, "V-RESID"))
+    assert named in {m.quantity for m in report.outcome("V-RESID").measurements}
+    assert report.exit_code == 1
+    assert Judgement.ERROR not in {outcome.judgement for outcome in report.outcomes}
+
+
+def test_samples_that_are_no_numbers_leave_a_test_open_and_not_broken():
+    profile = replace(Profile.load("research"), durations=SHORT)
+    report = validate("dut:channels=2&quirk=no-numbers:500", profile=profile, tests=("V-NOISE", "V-RATE"))
+    assert report.outcome("V-NOISE").judgement is Judgement.INCONCLUSIVE
+    assert "no numbers" in report.outcome("V-NOISE").reason
+    # Stamps are whole all the same.
+    assert report.outcome("V-RATE").judgement is Judgement.PASS
+
+
 @pytest.mark.parametrize("name", ["notch-45", "notch-60", "echo", "ringing"])
 def test_a_filter_that_nobody_stated_shows_between_the_harmonics_of_a_square(name):
     profile = replace(Profile.load("research"), durations={"timing": 5})

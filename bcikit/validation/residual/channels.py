@@ -14,13 +14,39 @@ LEVEL = 0.01
 STEADY = 0.002
 """The same for levels of one size."""
 
+OHMS = 0.1
+"""Share by which the impedance of one channel may differ from the others with the same resistor."""
+
 CLOCKS = 1e-4
 """By which the rate of the stamps and that of a generator's sine may differ: cheap generators are off by as much."""
 
 
 def between_channels(takes: list[Take], context: Context) -> Found:
     """Look at what several channels, levels and recordings of a run must agree on."""
-    return _map(takes) + _levels(takes) + _signs(takes) + _clocks(takes, context)
+    return _map(takes) + _levels(takes) + _signs(takes) + _clocks(takes, context) + _ohms(takes)
+
+
+def _ohms(takes: list[Take]) -> Found:
+    """Hold the impedance that each channel reads against the others, which have the same resistors."""
+    alike = [take for take in takes if take.stimulus.kind == "resistors" and take.stimulus.channel is None]
+    read = [take.impedances for take in alike if take.impedances is not None]
+    found: Found = []
+    if not read:
+        return found
+    ratio = np.array([row / take.stimulus.ohms for row, take in zip(read, alike, strict=True)])
+    names = takes[0].info.ch_names
+    for column in np.flatnonzero(~np.isfinite(ratio).all(axis=0)):
+        found.append(finding("impedance_missing", "Impedance is no number", np.nan, "ohm", names[column]))
+    sound = np.isfinite(ratio).all(axis=0)
+    if sound.sum() < 3:
+        return found
+    middle = np.median(ratio[:, sound], axis=1, keepdims=True)
+    off = np.median(ratio[:, sound] / np.maximum(middle, 1e-12), axis=0) - 1
+    usual = 1.4826 * float(np.median(np.abs(off)))
+    for place in np.flatnonzero(np.abs(off) > max(OHMS, 8 * usual)):
+        name = names[int(np.flatnonzero(sound)[place])]
+        found.append(finding("impedance_channel", "Impedance against the other channels", 100 * off[place], "%", name))
+    return found
 
 
 def _plain(take: Take) -> bool:

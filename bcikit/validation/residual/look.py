@@ -10,7 +10,7 @@ import numpy as np
 
 from bcikit.validation.residual.channels import between_channels
 from bcikit.validation.residual.codes import codes
-from bcikit.validation.residual.found import Found
+from bcikit.validation.residual.found import Found, finding
 from bcikit.validation.residual.noise import shorted, whole
 from bcikit.validation.residual.sine import driven, square
 from bcikit.validation.residual.time import stamps, triggers
@@ -23,6 +23,14 @@ def unexplained(takes: list[Take], context: Context) -> tuple[Found, dict[str, A
     found: Found = []
     curves: dict[str, Any] = {}
     usable = [take for take in takes if len(take.samples) >= 2 * take.info.sfreq and take.signals]
+    for take in usable:
+        bad = ~np.isfinite(take.data[:, take.signals])
+        for column in np.flatnonzero(bad.any(axis=0)):
+            share = 100 * float(bad[:, column].mean())
+            name = take.info.ch_names[take.signals[column]]
+            found.append(finding("no_numbers", "Samples that are no numbers", share, "%", name))
+    # Of what is no number nothing can be computed.
+    usable = [take for take in usable if np.isfinite(take.data[:, take.signals]).all()]
     floor = _floor(usable)
     for take in usable:
         kind = take.stimulus.kind

@@ -88,14 +88,20 @@ def _lines(data: NDArray[np.float64], take: Take) -> Found:
     found: Found = []
     n = len(data)
     window = np.hanning(n)[:, None]
-    spectrum = np.abs(np.fft.rfft((data - data.mean(axis=0)) * window, axis=0)) * 2 / window.sum()
+    trend = np.column_stack([np.ones(n), np.linspace(-1, 1, n)])
+    flat = data - trend @ np.linalg.lstsq(trend, data, rcond=None)[0]
+    spectrum = np.abs(np.fft.rfft(flat * window, axis=0)) * 2 / window.sum()
     hz = np.fft.rfftfreq(n, 1 / take.info.sfreq)
+    # From two periods on (a servo that swings is slow); below 1 Hz as far above as 1/f noise of that corner may be.
+    slow = np.where(
+        hz > 1.5 / n * take.info.sfreq, np.sqrt(1 + np.where(hz > 1.0, 0.0, 1 / np.maximum(hz, 1e-3))), np.inf
+    )
     mains = take.info.line_freq or 50.0
     on_mains = np.abs(np.mod(hz + mains / 2, mains) - mains / 2) < 1.0
     size = min(101, len(hz) // 4 * 2 + 1)
     for column, name in enumerate(names_of(take)):
         around = median_filter(spectrum[:, column], size=size, mode="reflect")
-        over = np.where(hz > 1.0, spectrum[:, column] / np.maximum(around, 1e-12), 0.0)
+        over = spectrum[:, column] / np.maximum(around, 1e-12) / slow
         over[on_mains & (spectrum[:, column] < MAINS_UV)] = 0.0
         at = int(np.argmax(over))
         # Rayleigh: six medians of one bin are exceeded by exp(-25).

@@ -5,10 +5,17 @@ from numpy.typing import NDArray
 
 from bcikit.validation.residual.found import Found, finding
 from bcikit.validation.takes import Take
-from bcikit.validation.timebase import fit_line, rising
+from bcikit.validation.timebase import correlation_time, fit_line, rising
 
 EARLY_S = 0.05
 """A marker that is constantly further from its pulse than this moves every epoch."""
+
+
+FINEST_GRID_S = 3e-4
+"""Clocks that count microseconds are fine; one that counts milliseconds is not."""
+
+DRIFT_S = 0.005
+"""By how much the delay of markers may drift within a recording."""
 
 
 def stamps(take: Take) -> Found:
@@ -21,6 +28,7 @@ def stamps(take: Take) -> Found:
         grid = float(np.median(steps[steps > 0])) if np.any(steps > 0) else 0.0
         found.append(finding("stamp_grid", "Step of the grid that time stamps lie on", 1e3 * grid, "ms"))
         return found
+    found += _grid(steps)
     back = steps < -1e-4
     if back.any():
         label = f"Largest step back of a time stamp, of {int(back.sum())}"
@@ -39,6 +47,18 @@ def stamps(take: Take) -> Found:
     return found
 
 
+def _grid(steps: NDArray[np.float64]) -> Found:
+    """Return a grid that stamps lie on though each sample has its own: few steps, all of them multiples of one."""
+    sizes, counts = np.unique(np.round(steps, 6), return_counts=True)
+    if not 2 <= len(sizes) <= 8 or len(steps) - counts.max() < 5:
+        return []
+    grid = float(np.diff(sizes).min())
+    share = (sizes - sizes[0]) / grid
+    if grid < FINEST_GRID_S or np.abs(share - np.round(share)).max() > 0.02:
+        return []
+    return [finding("stamp_grid", "Step of the grid that time stamps lie on", 1e3 * grid, "ms")]
+
+
 def triggers(take: Take) -> Found:
     """Look at markers against the pulses that were sent: all of them, once each, in one place."""
     found: Found = []
@@ -47,7 +67,7 @@ def triggers(take: Take) -> Found:
     markers = np.sort(np.array([event.time for event in take.events]))
     if len(edges) < 10 or len(markers) < 2:
         return found
-    period, origin, _, _ = fit_line(take.samples, take.times)
+    period, origin, residual, _ = fit_line(take.samples, take.times)
     at = origin + period * edges
     between = 1 / take.stimulus.frequency
     inside = markers[(markers > at[0] - 0.45 * between) & (markers < at[-1] + 0.45 * between)]
@@ -60,13 +80,31 @@ def triggers(take: Take) -> Found:
     if max(missing, short) > max(2, 0.01 * len(at)):
         found.append(finding("trigger_missing", "Pulses without a marker", max(missing, short), "1"))
     delays = at - inside[np.argmin(np.abs(inside[None, :] - at[:, None]), axis=1)] if len(inside) else np.zeros(0)
-    delays = np.sort(delays[np.abs(delays) < 0.45 * between])
+    close = np.abs(delays) < 0.45 * between
+    found += _drifts(at[: len(delays)][close], delays[close], residual)
+    delays = np.sort(delays[close])
     if len(delays) > 20:
         middle = float(np.median(delays))
         if abs(middle) > EARLY_S:
             found.append(finding("trigger_offset", "Pulses after their markers, all of them", 1e3 * middle, "ms"))
         found += _two_places(delays)
     return found
+
+
+def _drifts(at: NDArray[np.float64], delays: NDArray[np.float64], residual: NDArray[np.float64]) -> Found:
+    """Look for a delay of markers that grows or falls: each epoch is cut a little further off than the one before."""
+    if len(delays) < 20:
+        return []
+    slope, level = np.polyfit(at - at[0], delays, 1)
+    scatter = float(np.std(delays - level - slope * (at - at[0])))
+    # From end to end a slope of n values is known to sqrt(12 / n) of their scatter; the line of the stamps errs, too.
+    u_line = float(np.std(residual)) * np.sqrt(12 * correlation_time(residual) / len(residual))
+    u = np.hypot(scatter * np.sqrt(12 / len(delays)), u_line)
+    whole = float(slope * (at[-1] - at[0]))
+    if abs(whole) <= max(DRIFT_S, 6 * float(u)):
+        return []
+    minutes = (at[-1] - at[0]) / 60
+    return [finding("trigger_drift", "Drift of the delay of markers", 1e3 * whole / minutes, "ms/min")]
 
 
 def _sways(residual: NDArray[np.float64], sfreq: float) -> Found:
