@@ -68,7 +68,7 @@ class Format:
     name, title : str
         Short name, and what people call it.
     suffixes : tuple of str
-        Usual ends of names; the content decides.
+        Usual ends of names; the content decides. None of what is a folder.
     probe : callable
         Takes the path and the first `HEAD_BYTES` bytes (empty for a folder); returns True if the file is of the
         format, or a text that says why it is of it but cannot be read alone ("give the .vhdr").

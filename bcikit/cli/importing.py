@@ -125,5 +125,5 @@ def _list(*, json: bool) -> None:
     for row in rows:
         lacks = f"; needs the package {row['missing_package']}" if row["missing_package"] else ""
         options = f" [{', '.join(row['options'])}]" if row["options"] else ""
-        typer.echo(f"{row['name']:<14} {row['title']} ({', '.join(row['suffixes'])}){options}{lacks}")
+        typer.echo(f"{row['name']:<14} {row['title']} ({', '.join(row['suffixes']) or 'a folder'}){options}{lacks}")
     typer.echo(f"dialects of tables: {'; '.join(dialects)}")

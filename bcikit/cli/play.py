@@ -1,14 +1,9 @@
 """`bcikit play`: a recording as a live LSL stream."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-from bcikit.signal import BciError
-
-if TYPE_CHECKING:
-    from bcikit.signal import Recording
 
 
 def register(app: typer.Typer) -> None:
@@ -33,9 +28,12 @@ def register(app: typer.Typer) -> None:
         quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing while playing.")] = False,
     ) -> None:
         """Play a recording as a live LSL stream, its events as a second stream NAME-markers."""
+        from bcikit.acquisition import read_address
         from bcikit.acquisition.player import Player
 
-        player = Player(_recording(file, unit), name=lsl or file.stem, speed=speed, loop=loop, source_id=source_id)
+        player = Player(
+            read_address(file, unit=unit or None), name=lsl or file.stem, speed=speed, loop=loop, source_id=source_id
+        )
         with player:
             if not quiet:
                 info = player.outlet_info
@@ -47,15 +45,3 @@ def register(app: typer.Typer) -> None:
             seconds = player.run()
         if not quiet:
             typer.echo(f"Played {seconds:.1f} s.")
-
-
-def _recording(file: Path, unit: str) -> "Recording":
-    if file.is_dir() and (file / "session.json").is_file():
-        from bcikit.recording import read_session
-
-        return read_session(file).recording
-    if unit and file.is_dir():
-        raise BciError(f"{file} is a folder without session.json.")
-    from bcikit.acquisition import read_address
-
-    return read_address(file, unit=unit or None)

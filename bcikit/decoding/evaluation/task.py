@@ -30,8 +30,7 @@ class Run:
             from bcikit.decoding.moabb import read_run
 
             return read_run(self.path)
-        own = self.path / "signals.xdf"
-        return read_recording(own if own.is_file() else self.path, **self.options)
+        return read_recording(self.path, **self.options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
