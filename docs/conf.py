@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE.parent), str(HERE)]
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+from notebook_pages import write_notebooks  # noqa: E402
 
 import bcikit  # noqa: E402
 
@@ -148,3 +150,4 @@ def copy_examples() -> None:
 
 write_api()
 copy_examples()
+write_notebooks(HERE.parent / "examples" / "notebooks", HERE / "notebooks")

@@ -2,16 +2,18 @@
 
 import json as json_module
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bcikit.cli.file_options import Accept, Map, Sfreq, Stream, Unit, options_of
-from bcikit.signal import ArgumentError
+from bcikit.signal import ArgumentError, check_choice
 
 if TYPE_CHECKING:
-    from bcikit.decoding.evaluation.run import TaskResult
+    from bcikit.decoding.evaluation.run import SplitResult, TaskResult
+    from bcikit.decoding.evaluation.task import SubjectTrials
 
 PARADIGMS_HELP = "motor-imagery, ssvep, p300, errp, braking or cvep."
 
@@ -39,6 +41,9 @@ def register(app: typer.Typer) -> None:
         ] = None,
         window: Annotated[
             tuple[float, float] | None, typer.Option("--window", help="First and last second after the event.")
+        ] = None,
+        channels: Annotated[
+            str | None, typer.Option("--channels", help="Channels to use, by name: 'C3,Cz,C4'; all EEG if left out.")
         ] = None,
         split: Annotated[
             list[str] | None,
@@ -111,6 +116,9 @@ def register(app: typer.Typer) -> None:
             folders=folders,
             options=options_of(unit=unit, sfreq=sfreq, stream=stream, map=map, accept=accept),
         )
+        if channels is not None:
+            picked = tuple(name.strip() for name in channels.split(",") if name.strip())
+            tasks = [replace(task, channels=picked) for task in tasks]
         if pseudo_online:
             from bcikit.cli.pseudo_online import show_pseudo_online
             from bcikit.decoding.acting import ActingRule
@@ -142,7 +150,12 @@ def register(app: typer.Typer) -> None:
 
 def problems_of(result: "TaskResult", wanted: list[str]) -> list[str]:
     """Return what was lost on the way: decoders that were asked for and failed, classes that never occur."""
-    found = [f"{where}: {why}" for where, why in result.failures.items()] if "all" not in wanted else []
+    from bcikit.decoding.evaluation.parallel import STOPPED
+
+    found = [f"{where}: {why}" for where, why in result.failures.items() if "all" not in wanted and why is not STOPPED]
+    left = sum(why is STOPPED for why in result.failures.values())
+    if left:
+        found.append(f"{result.task.name}: {left} scores were not computed: it was stopped. What is shown was.")
     if not result.results:
         found.insert(0, f"{result.task.name}: no decoder could be evaluated.")
     for subject, classes in result.absent.items():
@@ -178,6 +191,7 @@ def _evaluate(
         show_people(task)
         with progress_bars() as report:
             read = load_task(task, progress=lambda done, total: report("Reading and filtering", done, total))
+            show_empty(read)
             result = evaluate_task(
                 task,
                 read,
@@ -194,6 +208,8 @@ def _evaluate(
                 report("Drawing", 1, 1)
         results.append(result)
         show(result)
+        if result.stopped:
+            break
     if out is not None:
         page = write_page(out / "evaluation.html", sections, title=f"Evaluation: {tasks[0].paradigm}")
         text = json_module.dumps([result.to_dict() for result in results], indent=1)
@@ -201,6 +217,26 @@ def _evaluate(
         console.print(f"Report: [bold]{page}[/]")
     console.quiet = False
     return results
+
+
+def _sureness(found: "dict[str, SplitResult]") -> str:
+    """Return what a decoder's probabilities are worth under the hardest split that was computed."""
+    import numpy as np
+
+    from bcikit.decoding.metrics import coverage
+
+    order = ("cross-subject", "cross-session", "leave-run-out")
+    split = next((name for name in order if name in found), next(iter(found)))
+    scores = found[split].scores
+    worst = max(scores, key=lambda score: score.ece - score.ece_expected[0])
+    rows = coverage(np.concatenate([s.y_index for s in scores]), np.concatenate([s.probabilities for s in scores]))
+    shares = np.array([row["coverage"] for row in rows])
+    kept = [rows[int(np.abs(shares - share).argmin())] for share in (1.0, 0.75, 0.5)]
+    sure = ", ".join(f"of the surest {row['coverage']:.0%} {row['accuracy']:.0%}" for row in kept[1:])
+    return (
+        f"{split}: of all decisions {kept[0]['accuracy']:.0%} are right, {sure}; calibration error at worst "
+        f"{worst.ece:.3f} ({worst.ece_expected[0]:.2f} if perfect)"
+    )
 
 
 def make_folder(out: Path) -> None:
@@ -221,6 +257,8 @@ def chosen_decoders(task: Any, wanted: Sequence[str]) -> tuple[str, ...]:
     """Return the decoders that ``--decoder`` names; "all" are those that do not compare the others themselves."""
     from bcikit.decoding import decoder_names
 
+    for name in wanted:
+        check_choice("--decoder", name, (*decoder_names(), "all"))
     if not wanted:
         return (task.recommended,)
     names = decoder_names(task.paradigm) if "all" in wanted else tuple(wanted)
@@ -246,6 +284,16 @@ def show_people(task: Any) -> None:
         console.print(f"  [dim]left out: {name} ({why})[/]", soft_wrap=True)
     if len(task.ignored) > 20:
         console.print(f"  [dim]left out: {len(task.ignored) - 20} more files[/]")
+
+
+def show_empty(data: "Sequence[SubjectTrials]") -> None:
+    """Print which runs have none of the events."""
+    from bcikit.cli.console import console
+
+    names = [f"{name} (person {one.subject})" for one in data for name in one.empty]
+    if names:
+        some = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+        console.print(f"  [yellow]no event of a class in {some}[/]", soft_wrap=True)
 
 
 def show(result: "TaskResult") -> None:
@@ -280,6 +328,8 @@ def show(result: "TaskResult") -> None:
         first = next(iter(result.results.values()))
         table.add_row("chance below", *[f"{first[s].chance_upper:.3f}" if s in first else "-" for s in splits], "")
     console.print(table)
+    for decoder, found in result.results.items():
+        console.print(f"  {decoder}: {_sureness(found)}", soft_wrap=True, highlight=False)
     for split in splits:
         console.print(f"  [dim]{split}: {definition(split)}[/]", soft_wrap=True, highlight=False)
     for ref in result.task.references:

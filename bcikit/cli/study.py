@@ -57,6 +57,12 @@ def run(path: Path, out: Path | None, *, jobs: int, dask: str | None, json: bool
         typer.echo(f"note: {text}", err=True)
     for data, decoder, why in failures:
         typer.secho(f"doubt: {data}, {decoder}: {why}", fg=typer.colors.YELLOW, err=True)
+    if study.missing:
+        typer.secho(
+            f"doubt: {study.missing} scores are not computed; the same command goes on where it was.",
+            fg=typer.colors.YELLOW,
+            err=True,
+        )
     if failures or study.missing:
         raise typer.Exit(1)
 

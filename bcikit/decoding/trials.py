@@ -371,6 +371,15 @@ def _channel_names(
     if channels is not None:
         return tuple(info.ch_names[index] for index in info.index_of(channels, who="epochs")), ()
     columns = info.indices(ch_type="eeg")
+    for run in runs[1:]:
+        theirs = {run.info.ch_names[index] for index in run.info.indices(ch_type="eeg")}
+        ours = {info.ch_names[column] for column in columns}
+        if theirs != ours:
+            raise DataError(
+                f"{run.info.name!r} and {info.name!r} have other EEG channels: {_without(ours, theirs)} in the second "
+                f"alone, {_without(theirs, ours)} in the first alone. Name the channels to use (--channels, "
+                "channels=)."
+            )
     if not columns:
         raise DataError(f"{info.name!r} has no EEG channel; its types are {', '.join(sorted(set(info.ch_types)))}.")
     marked = {name for run in runs for name in run.info.bads}
@@ -381,6 +390,10 @@ def _channel_names(
             f"Every EEG channel of {info.name!r} is marked as bad in a recording; name the channels to use."
         )
     return tuple(name for name in names if name not in marked), bads
+
+
+def _without(names: set[str], others: set[str]) -> str:
+    return ", ".join(sorted(names - others)[:6]) or "none"
 
 
 def _marked(run: Recording, events: Mapping[str, str]) -> list[tuple[int, int, Event]]:

@@ -4,6 +4,8 @@ import base64
 import io
 from typing import TYPE_CHECKING, Any
 
+from bcikit.signal.figures import new_figure
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -22,12 +24,7 @@ def figure(width: float = 7.0, height: float = 3.2, *, columns: int = 1) -> tupl
     columns : int
         Axes beside each other.
     """
-    # The object-oriented way: pyplot would keep every figure of a long session.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    made = Figure(figsize=(width, height), dpi=110, layout="constrained")
-    FigureCanvasAgg(made)
+    made = new_figure(width, height, dpi=110)
     axes = list(made.subplots(1, columns, squeeze=False)[0])
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bcikit.signal.event import marks_bad
+from bcikit.signal.figures import new_figure
 
 if TYPE_CHECKING:
     from bcikit.signal.recording import Recording
@@ -15,8 +16,6 @@ _MOST = 4000
 
 def plot_recording(recording: "Recording", *, channels: list[str] | None, scale: float | None, max_events: int) -> Any:
     """Return a matplotlib figure; see `Recording.plot`."""
-    from matplotlib.figure import Figure
-
     info = recording.info
     columns = list(range(info.n_channels)) if channels is None else info.index_of(channels, who="Recording.plot")
     step = max(1, recording.n_times // _MOST)
@@ -26,7 +25,7 @@ def plot_recording(recording: "Recording", *, channels: list[str] | None, scale:
     middle = np.nanmedian(data, axis=0) if data.size else np.zeros(len(columns))
     spread = np.nanpercentile(np.abs(data - middle), 95, axis=0) if data.size else np.ones(len(columns))
     space = scale or max(3.0 * float(np.nanmedian(spread)), 1e-9)
-    figure = Figure(figsize=(10, max(2.5, 0.45 * len(columns) + 1.2)), layout="constrained")
+    figure = new_figure(10, max(2.5, 0.45 * len(columns) + 1.2))
     axes = figure.add_subplot()
     # A line is not drawn over what was lost.
     broken = np.flatnonzero(np.diff(recording.samples[::step]) > step)

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from bcikit.cli.app import app, main
 from bcikit.decoding import Model, make_decoder
+from bcikit.decoding.evaluation import run as run_module
 from bcikit.decoding.evaluation.layouts import find_tasks
 from bcikit.decoding.evaluation.parallel import run_jobs
 from bcikit.decoding.evaluation.run import evaluate_task
@@ -65,6 +66,29 @@ def test_evaluate_prints_every_split_and_writes_the_page(folder, tmp_path):
     assert 'src="/' not in page
 
 
+def test_what_was_computed_before_an_interrupt_is_kept(folder, tmp_path, monkeypatch):
+    whole = run_module.evaluate_part
+    seen = []
+
+    def impatient(*arguments, **more):
+        seen.append(1)
+        if len(seen) > 2:
+            raise KeyboardInterrupt
+        return whole(*arguments, **more)
+
+    monkeypatch.setattr(run_module, "evaluate_part", impatient)
+    result = run(
+        "evaluate", folder, "-p", "motor-imagery", "-d", "csp-lda", "-d", "mdm", "--events", EVENTS, "--out", tmp_path
+    )
+    assert result.exit_code == 1
+    assert "were not computed: it was stopped" in result.output
+    (values,) = json.loads((tmp_path / "evaluation.json").read_text())
+    assert values["stopped"]
+    assert values["results"]
+    assert "stopped (Ctrl-C)" in json.dumps(values["failures"])
+    assert (tmp_path / "evaluation.html").is_file()
+
+
 def test_evaluate_as_json_holds_nothing_else(folder):
     result = run(
         "evaluate", folder, "-p", "motor-imagery", "-d", "csp-lda", "--events", EVENTS, "--split", "shuffled", "--json"
@@ -89,6 +113,7 @@ def test_train_writes_a_model_that_loads(folder, tmp_path):
         (["evaluate", "nowhere", "-p", "motor-imagery"], "no nowhere"),
         (["evaluate", "{folder}", "-p", "motor-imagery"], "--events"),
         (["evaluate", "{folder}", "-p", "telepathy", "--events", EVENTS], "telepathy"),
+        (["evaluate", "{folder}", "-p", "motor-imagery", "--events", EVENTS, "-d", "magic"], "--decoder is 'magic'"),
         (["evaluate", "{folder}", "-p", "motor-imagery", "--events", "T1"], "a=1,b=2"),
         (["evaluate", "{folder}", "-p", "motor-imagery", "--events", "X=left"], "No event named X"),
         (["evaluate", "{folder}", "-p", "ssvep", "--events", EVENTS], "--frequencies"),

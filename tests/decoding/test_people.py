@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from bcikit.cli.app import app
 from bcikit.cli.pairs import pairs
 from bcikit.decoding.evaluation.layouts import find_tasks
 from bcikit.decoding.evaluation.people import find_runs
@@ -165,3 +168,50 @@ def test_one_recording_under_two_names_is_a_doubt(tmp_path):
     root = make(tmp_path, "sub-01/run-1.csv", "sub-02/run-1.csv")
     with pytest.warns(DoubtWarning, match=r"1 recording\(s\) here twice.*sub-01.*sub-02"):
         find_tasks(root, paradigm="p300", events={"1": "a", "2": "b"})
+
+
+def run_of(path: Path, *, sfreq: float = 128.0, channels: str = "C3 C4", names: tuple[str, str] = ("T1", "T2")) -> None:
+    import mne
+
+    data = np.random.default_rng(len(str(path))).normal(0, 1e-5, (2, int(20 * sfreq)))
+    raw = mne.io.RawArray(data, mne.create_info(channels.split(), sfreq, "eeg"), verbose="ERROR")
+    raw.set_annotations(mne.Annotations(1.0 + 2.0 * np.arange(8), [0] * 8, list(names) * 4))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw.save(path, verbose="ERROR")
+
+
+def evaluated(root: Path):
+    command = ["evaluate", str(root), "-p", "motor-imagery", "-d", "mdm", "--events", "T1=l,T2=r", "--window", "0", "1"]
+    return CliRunner().invoke(app, [*command, "--split", "leave-run-out"])
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [({"sfreq": 200.0}, "200 Hz"), ({"channels": "C3 Oz"}, "C4 in the second alone, Oz in the first alone")],
+)
+def test_runs_that_do_not_fit_are_refused_with_both_names(tmp_path, other, words):
+    run_of(tmp_path / "sub-1" / "a_raw.fif")
+    run_of(tmp_path / "sub-1" / "b_raw.fif", **other)
+    done = evaluated(tmp_path)
+    assert isinstance(done.exception, DataError)
+    for word in (words, "b_raw.fif", "a_raw.fif"):
+        assert word in str(done.exception)
+
+
+def test_the_channels_that_runs_share_can_be_named(tmp_path):
+    for name, channels in (("a", "C3 C4"), ("b", "C3 Oz")):
+        run_of(tmp_path / "sub-1" / f"{name}_raw.fif", channels=channels)
+    done = CliRunner().invoke(
+        app,
+        ["evaluate", str(tmp_path), "-p", "p300", "-d", "erp-lda", "--events", "T1=l,T2=r", "--window", "0", "1",
+         "--split", "leave-run-out", "--channels", "C3"],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+
+
+def test_a_run_without_the_events_is_named(tmp_path):
+    for name, events in (("a", ("T1", "T2")), ("b", ("X", "Y")), ("c", ("T1", "T2"))):
+        run_of(tmp_path / "sub-1" / f"{name}_raw.fif", names=events)
+    done = evaluated(tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "no event of a class in b_raw.fif (person 1)" in done.output

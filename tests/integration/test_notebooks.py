@@ -25,3 +25,6 @@ def test_a_notebook_runs(path, tmp_path):
     # A recording is a table in a notebook, not an object at an address.
     assert any("text/html" in output.get("data", {}) for output in shown)
     assert not any("object at 0x" in output.get("data", {}).get("text/plain", "") for output in shown)
+    # A figure is a picture, not its size in words.
+    figures = [output for output in shown if "<Figure size" in output.get("data", {}).get("text/plain", "")]
+    assert all("image/png" in output["data"] for output in figures)

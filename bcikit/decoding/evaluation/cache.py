@@ -141,7 +141,7 @@ class TrialCache:
         trials = one.trials
         rest = {field.name: getattr(trials, field.name) for field in fields(trials) if field.name not in (*_ARRAYS,)}
         head = {
-            "subject": one.subject, "left_out": one.left_out, "absent": one.absent, "trials": rest,
+            "subject": one.subject, "left_out": one.left_out, "absent": one.absent, "empty": one.empty, "trials": rest,
             "n_times": trials.n_times,
         }  # fmt: skip
         buffer = io.BytesIO()
@@ -164,6 +164,7 @@ class TrialCache:
             sessions=sessions,
             left_out=head["left_out"],
             absent=tuple(head["absent"]),
+            empty=tuple(head.get("empty", ())),
         )
 
 

@@ -15,7 +15,7 @@ from bcikit.decoding.evaluation.run import TaskResult
 from bcikit.decoding.evaluation.splits import definition
 from bcikit.decoding.evaluation.task import SubjectTrials
 from bcikit.decoding.learning import enough_trials, learning_curve
-from bcikit.decoding.metrics import confusion, ece, reliability
+from bcikit.decoding.metrics import confusion, coverage, ece, reliability
 from bcikit.decoding.registry import make_decoder
 from bcikit.decoding.sheet import now_utc, package_versions
 from bcikit.decoding.trials import Epochs
@@ -111,6 +111,13 @@ def _pictures(result: TaskResult, data: Sequence[SubjectTrials]) -> list[tuple[s
             f"Reliability: {shown}",
             data_url(plots.reliability_plot(reliability(index, probabilities), ece(index, probabilities))),
             "Points on the line: the probability means what it says. Larger points hold more trials.",
+        )
+    )
+    pictures.append(
+        (
+            f"Reject: {shown}",
+            data_url(plots.coverage_plot(coverage(index, probabilities))),
+            "What a higher 'reject' would give: fewer decisions, more of them right.",
         )
     )
     pictures += _learning(result, data, shown)

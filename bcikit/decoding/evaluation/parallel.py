@@ -5,6 +5,9 @@ from typing import Any
 
 from bcikit.signal import MissingDependencyError, SourceError
 
+STOPPED = "stopped (Ctrl-C) before it was computed"
+"""What stands for the result of a job that a user did not wait for."""
+
 
 def run_jobs(
     function: Callable[..., Any],
@@ -14,7 +17,9 @@ def run_jobs(
     dask: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Any]:
-    """Return ``function(*arguments)`` for each item of work, in order.
+    """Return ``function(*arguments)`` for each item of work, in order; `STOPPED` for what an interrupt left undone.
+
+    What is done when a user interrupts is kept: hours of work are not lost to a key.
 
     Parameters
     ----------
@@ -35,10 +40,13 @@ def run_jobs(
 
     calls = (delayed(_alone)(function, arguments) for arguments in work)
     results = []
-    for result in Parallel(n_jobs=jobs, return_as="generator")(calls):
-        results.append(result)
-        if progress is not None:
-            progress(len(results), len(work))
+    try:
+        for result in Parallel(n_jobs=jobs, return_as="generator")(calls):
+            results.append(result)
+            if progress is not None:
+                progress(len(results), len(work))
+    except KeyboardInterrupt:
+        results += [STOPPED] * (len(work) - len(results))
     return results
 
 
@@ -66,6 +74,7 @@ def _by_dask(
         client = distributed.Client(address, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise SourceError(f"No Dask scheduler answers at {address}: {error}.") from error
+    results: list[Any] = []
     with client, client.as_current():
         # What many jobs share is sent once, by its content: trials are large, and every job has the same.
         shared: dict[int, Any] = {}
@@ -78,11 +87,15 @@ def _by_dask(
             return shared[id(argument)]
 
         futures = [client.submit(_spread, function, *map(sent, arguments), pure=False) for arguments in work]
-        for done, _ in enumerate(distributed.as_completed(futures), start=1):
-            if progress is not None:
-                progress(done, len(work))
-        results: list[Any] = client.gather(futures)
-    return results
+        try:
+            for done, _ in enumerate(distributed.as_completed(futures), start=1):
+                if progress is not None:
+                    progress(done, len(work))
+        except KeyboardInterrupt:
+            results = [future.result() if future.status == "finished" else STOPPED for future in futures]
+            client.cancel(futures)
+            return results
+        return list(client.gather(futures))
 
 
 def _spread(function: Callable[..., Any], *arguments: Any) -> Any:

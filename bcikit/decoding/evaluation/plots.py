@@ -67,6 +67,16 @@ def reliability_plot(rows: Sequence[dict[str, Any]], error: float) -> "Figure":
     return made
 
 
+def coverage_plot(rows: Sequence[dict[str, float]]) -> "Figure":
+    """Return how many decisions are right where the least sure ones are rejected, against the share that is left."""
+    made, (axis,) = figure(3.6, 3.3)
+    axis.plot(
+        [row["coverage"] for row in rows], [row["accuracy"] for row in rows], "o-", color=COLOURS[0], markersize=3
+    )
+    axis.set(xlim=(1.02, 0), ylim=(0, 1.02), xlabel="share that is decided", ylabel="share of it that was right")
+    return made
+
+
 def learning_plot(curves: Sequence[Sequence[dict[str, float]]], chance: float) -> "Figure":
     """Return learning curves, one a person, and their mean where they share sizes."""
     made, (axis,) = figure(4.2, 3.3)

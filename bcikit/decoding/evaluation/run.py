@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bcikit.decoding.evaluation.parallel import run_jobs
+from bcikit.decoding.evaluation.parallel import STOPPED, run_jobs
 from bcikit.decoding.evaluation.splits import Part, parts_of, values_of, wanted_splits
 from bcikit.decoding.evaluation.task import Reference, SubjectTrials, Task
 from bcikit.decoding.mean import remembering
@@ -65,6 +65,8 @@ class TaskResult:
     results: dict[str, dict[str, SplitResult]]
     failures: dict[str, str] = field(default_factory=dict)
     absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    stopped: bool = False
+    """Whether a user stopped it: what is missing was not computed, and is among the failures."""
 
     def check(self, reference: Reference) -> tuple[float | None, bool | None]:
         """Return what the recommended decoder has under the split of a reference, and whether it meets the bar."""
@@ -93,6 +95,7 @@ class TaskResult:
                 for decoder, splits in self.results.items()
             },
             "failures": dict(self.failures),
+            "stopped": self.stopped,
             "absent_classes": {subject: list(classes) for subject, classes in self.absent.items()},
             "runs": [{"path": str(run.path), "subject": run.subject, "session": run.session} for run in self.task.runs],
             "ignored": dict(self.task.ignored),
@@ -160,9 +163,12 @@ def evaluate_task(
     outcomes = dict(zip(order, done, strict=True))
     results: dict[str, dict[str, SplitResult]] = {decoder: {} for decoder in decoders}
     failures: dict[str, str] = {}
+    stopped = False
     collected: dict[tuple[str, str], dict[str, list[Scores]]] = {}
     for place, (split, who, names) in enumerate(keys):
-        for decoder, outcome in zip(names, outcomes[place], strict=True):
+        found_here = [STOPPED] * len(names) if outcomes[place] is STOPPED else outcomes[place]
+        stopped = stopped or outcomes[place] is STOPPED
+        for decoder, outcome in zip(names, found_here, strict=True):
             if isinstance(outcome, str):
                 failures[f"{decoder}, {split}, {who}"] = outcome
             else:
@@ -182,6 +188,7 @@ def evaluate_task(
         results={decoder: found for decoder, found in results.items() if found},
         failures=failures,
         absent={one.subject: one.absent for one in data if one.absent},
+        stopped=stopped,
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bcikit.acquisition import read_recording
 from bcikit.decoding.trials import Epochs, epochs
 from bcikit.processing import Pipeline
-from bcikit.signal import DataError, Recording
+from bcikit.signal import DataError, Recording, label_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +125,14 @@ class Task:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class SubjectTrials:
-    """The trials of one person, the run (`Epochs.groups`) and the session of each, and classes that never occur."""
+    """The trials of one person, the run (`Epochs.groups`) and session of each, absent classes, runs without event."""
 
     subject: str
     trials: Epochs
     sessions: NDArray[np.int64]
     left_out: int
     absent: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
 
     def grouped(self, groups: NDArray[np.int64]) -> Epochs:
         """Return the trials with other groups."""
@@ -187,6 +188,7 @@ def load_person(task: Task, subject: str, *, read: Callable[[], None] = lambda: 
         channels=task.channels,
         max_bad=task.max_bad,
     )
+    told = [any(label_of(event, task.events) is not None for event in one.events) for one in filtered]
     names = sorted({run.session for run in runs})
     session_of = np.array([names.index(run.session) for run in runs])
     loud = 0
@@ -202,4 +204,5 @@ def load_person(task: Task, subject: str, *, read: Callable[[], None] = lambda: 
         sessions=session_of[trials.runs],
         left_out=len(trials.dropped) + loud,
         absent=tuple(sorted(set(task.events.values()) - set(trials.y.tolist()))),
+        empty=tuple(run.path.name for run, some in zip(runs, told, strict=True) if not some),
     )
