@@ -1,5 +1,8 @@
 """Links, boards and files that lie: what is mapped, what is refused with the way out, what is told."""
 
+import os
+import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -11,12 +14,13 @@ from time_links import Row, Sender, judge, pulled, refused, wire
 from bcikit import open_source, read_recording
 from bcikit.acquisition import brainflow_boards as boards
 from bcikit.acquisition.profile import profile_for_board
+from bcikit.recording import read_session
 from bcikit.testing import EmulatorProcess, LinkPlan
 
 
 def told(what, met, said):
     """Return a row of what has no markers."""
-    return Row(what, said=said, met=bool(met))
+    return Row(what, said=said, met=bool(met), outcome="done")
 
 
 def gain():
@@ -138,6 +142,78 @@ def in_use():
     return row
 
 
+STREAMER = """
+import sys, time
+from bcikit import open_source
+with open_source("brainflow:synthetic?streamer=streaming_board://225.1.1.1:" + sys.argv[1]) as source:
+    print("up", flush=True)
+    while True:
+        source.pull(0.2)
+"""
+
+
+def streamer_gone():
+    """End the process whose board another streams from."""
+    port = 6900 + os.getpid() % 90
+    sender = subprocess.Popen([sys.executable, "-c", STREAMER, str(port)], stdout=subprocess.PIPE, text=True)
+    sender.stdout.readline()
+    address = f"brainflow:streaming?master_board=synthetic&ip_address=225.1.1.1&ip_port={port}&reconnect=3"
+    received = []
+
+    def run():
+        with open_source(address) as source:
+            received.extend(pulled(source, 2.0, lambda _: None))
+            sender.kill()
+            pulled(source, 60.0, lambda _: None)
+
+    try:
+        row = refused("streaming board: its sender is gone for good", run, "is gone")
+    finally:
+        sender.kill()
+        sender.wait(10)
+    row.said = f"{sum(chunk.n_times for chunk, _ in received)} samples before; {row.said}"
+    row.met &= bool(received)
+    return row
+
+
+def played():
+    """Play a file of BrainFlow's to its end."""
+    n = 400
+    descr = boards.describe(boards.board_names()["synthetic"])
+    values = np.zeros((n, int(descr["num_rows"])))
+    values[:, descr["package_num_channel"]] = np.arange(n) % 256
+    values[:, descr["timestamp_channel"]] = 1.7e9 + np.arange(n) / 250.0
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "played.csv"
+        np.savetxt(file, values, delimiter="\t", fmt="%.6f")
+        out, began = Path(folder) / "out", time.monotonic()
+        address = f"brainflow:playback?master_board=synthetic&file={file}"
+        command = [sys.executable, "-m", "bcikit", "record", address, "--duration", "60", "--out", str(out)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+        recorded = read_session(out).recording.n_times
+        said = f"{recorded} of {n} samples, exit code {done.returncode} after {time.monotonic() - began:.0f} s"
+    return told("playback: the file ends", recorded == n and done.returncode == 0, said)
+
+
+def exported():
+    """Export a recording whose real rate is half of what it states, and let MNE say how long it is."""
+    import mne
+
+    from tests.formats.writers import Xdf
+
+    stamps = 100.0 + np.arange(6250) / 250.0
+    with tempfile.TemporaryDirectory() as folder:
+        path, out = Path(folder) / "a.xdf", Path(folder) / "a.edf"
+        data = np.random.default_rng(0).normal(0, 20, (stamps.size, 2)).astype("f4")
+        Xdf().stream("EEG", "EEG", 500, stamps, data, labels=("C3", "C4"), units=("uV", "uV")).write(path)
+        command = [sys.executable, "-m", "bcikit", "export", f"{path}?sfreq=250", "--edf", str(out)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+        raw = mne.io.read_raw_edf(out, verbose="ERROR") if out.exists() else None
+        length = 0.0 if raw is None else raw.n_times / raw.info["sfreq"]
+    said = f"{length:g} s of 25 s, exit code {done.returncode}"
+    return told("export of 25 s at 250 Hz that say 500", abs(length - 25.0) <= 1.0 and done.returncode == 0, said)
+
+
 def rows(seconds):
     """Yield the rows."""
     yield judge(
@@ -152,6 +228,9 @@ def rows(seconds):
     yield returned()
     yield one_id({"names": ["C3", "C4"]}, {"names": ["C3", "C4", "Cz"]}, "channels=2")
     yield gone()
+    yield streamer_gone()
+    yield played()
+    yield exported()
     yield in_use()
     abc = "brainflow:streaming?master_board=synthetic&ip_address=225.1.1.1&ip_port=abc"
     yield refused("ip_port=abc", lambda: open_source(abc), "ip_port", "abc")

@@ -49,6 +49,7 @@ class Row:
     planted: int = 0
     uncertainty: float = 0.0
     covered: float = float("nan")
+    clock: float = float("nan")
     raw: float = float("nan")
     pyxdf: float = float("nan")
     mne: float = float("nan")
@@ -56,6 +57,7 @@ class Row:
     stated: np.ndarray = field(default_factory=lambda: np.zeros(0))
     strays: int | None = None
     said: str = ""
+    outcome: str = "silent"
     met: bool = False
 
     @property
@@ -156,6 +158,8 @@ def measured(what, source, pairs, tap, numbers, truth, rate, planted, markers=MA
     row = Row(what, errors, rate, source.status().lost, planted, float(np.median(stated)))
     row.moments, row.stated = moments, whole * rate
     row.covered = float(np.mean(np.abs(errors) <= row.stated))
+    # Of the samples themselves: a marker has the half sample to the nearest one on top.
+    row.clock = float(np.percentile(np.abs(numbers[: times.size] - truth(times)), 99))
     stamps, count = np.concatenate(tap.stamps), numbers[: sum(map(len, tap.stamps))]
     stamps = stamps[: count.size]
     row.raw = float(np.abs(place(stamps, count, moments, truth)).max())
@@ -258,7 +262,7 @@ def refused(what, run, *words):
     try:
         run()
     except BciError as error:
-        row.said = str(error)
+        row.said, row.outcome = str(error), "refused"
         row.met = all(word in row.said for word in words)
     return row
 

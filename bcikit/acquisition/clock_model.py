@@ -333,7 +333,8 @@ class ClockModel:
                 return self.sfreq / (1.0 + slope)
             return None
         state = self.state()
-        enough = self._near.blocks > 10 and state.seconds > _RATE_SECONDS
+        # By the stamps: of half the rate, as many samples take twice as long.
+        enough = self._near.blocks > 10 and state.seconds * self.sfreq > _RATE_SECONDS * state.rate > 0
         if not enough or abs(state.drift_ppm) < 1e6 * tolerance:
             return None
         return state.rate if abs(state.drift_ppm) > 5.0 * state.drift_uncertainty_ppm else None

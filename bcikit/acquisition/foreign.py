@@ -1,5 +1,6 @@
 """Whose clock stamps were made by: found out by holding them against the arrival of what they belong to."""
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -13,6 +14,15 @@ OLDEST = 60.0
 
 NEWEST = 5.0
 """Seconds after its arrival that a stamp may lie: a sender that announces what it will do."""
+
+SOONEST = 0.5
+"""The same for samples: none is taken after it came. Some senders count a block on from when its first was there."""
+
+BEHIND = 1.0
+"""Seconds by which even the quickest samples come after their stamps before the stamps are in doubt."""
+
+_FIRST = 2.0
+"""Seconds of samples after which that is looked at."""
 
 _UNITS = (("seconds", 1.0), ("milliseconds", 1e-3), ("microseconds", 1e-6), ("nanoseconds", 1e-9))
 
@@ -52,14 +62,20 @@ HOST = ClockOf("host")
 ARRIVAL = ClockOf("arrival")
 
 
-def plausible(times: NDArray[np.float64], arrivals: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which times can be those of what arrived then."""
+def plausible(times: NDArray[np.float64], arrivals: NDArray[np.float64], newest: float = NEWEST) -> NDArray[np.bool_]:
+    """Return which times can be those of what arrived then, and lie at most `newest` seconds after it."""
     with np.errstate(invalid="ignore"):
         late = arrivals - times
-        return np.asarray((late > -NEWEST) & (late < OLDEST))
+        return np.asarray((late > -newest) & (late < OLDEST))
 
 
-def clock_of(stamps: NDArray[np.float64], correction: float, arrivals: NDArray[np.float64], unix: UnixClock) -> ClockOf:
+def clock_of(
+    stamps: NDArray[np.float64],
+    correction: float,
+    arrivals: NDArray[np.float64],
+    unix: UnixClock,
+    newest: float = NEWEST,
+) -> ClockOf:
     """Return whose clock made stamps: the first under which most of them are plausible.
 
     Parameters
@@ -70,11 +86,13 @@ def clock_of(stamps: NDArray[np.float64], correction: float, arrivals: NDArray[n
         What LSL adds to bring the sender's clock to this host's.
     unix : UnixClock
         Maps UNIX time.
+    newest : float
+        Seconds after its arrival that a stamp may lie.
     """
-    if plausible(stamps + correction, arrivals).mean() > 0.5:
+    if plausible(stamps + correction, arrivals, newest).mean() > 0.5:
         return HOST
     for unit, factor in _UNITS:
-        if plausible(stamps * factor + unix.offset, arrivals).mean() > 0.5:
+        if plausible(stamps * factor + unix.offset, arrivals, newest).mean() > 0.5:
             return ClockOf("unix", unit, factor)
     return ARRIVAL
 
@@ -82,8 +100,9 @@ def clock_of(stamps: NDArray[np.float64], correction: float, arrivals: NDArray[n
 class StampMap:
     """Brings the stamps of a stream of samples to the host's clock, whoever made them.
 
-    Stamps that are plausible go through at once. Others are kept until it shows what they are: a block of garbage
-    before good stamps, UNIX time, or nothing that can be used.
+    Stamps that are plausible and rise go through at once. Others are kept until it shows what they are: a block of
+    garbage before good stamps, UNIX time, a stamp for each block, or nothing that can be used: stamps that fall, or
+    stand still while blocks come.
 
     Parameters
     ----------
@@ -96,6 +115,23 @@ class StampMap:
         self._unix = UnixClock()
         self.clock: ClockOf | None = None
         self._kept: list[tuple[NDArray[np.float64], float]] = []
+        self._began: float | None = None
+        self._behind = math.inf
+
+    def behind(self, times: NDArray[np.float64], arrival: float) -> float | None:
+        """Return by how many seconds all samples of the first while come after their stamps, where that is too long.
+
+        It is said once: a link that needs so long is as bad for a decision as a clock that is wrong.
+        """
+        if self._began is None:
+            self._began = arrival
+        elif self._began == math.inf:
+            return None
+        self._behind = min(self._behind, arrival - float(times.max()))
+        if arrival - self._began < _FIRST:
+            return None
+        self._began = math.inf
+        return self._behind if self._behind > BEHIND else None
 
     @property
     def uncertainty(self) -> float:
@@ -108,15 +144,19 @@ class StampMap:
         """Return the times of this block and of the blocks that waited for it, each with its arrival, in order."""
         if self.clock is None:
             arrivals = np.full(stamps.shape[0], arrival)
-            if not self._kept and plausible(stamps + correction, arrivals).all():
+            rising = stamps.shape[0] > 1 and float(stamps[-1]) > float(stamps[0])
+            if not self._kept and rising and plausible(stamps + correction, arrivals, SOONEST).all():
                 self.clock = HOST
             else:
                 self._kept.append((stamps.copy(), arrival))
-                if len(self._kept) < 3 or arrival - self._kept[0][1] < 0.3:
+                if len(self._kept) < 4 or arrival - self._kept[0][1] < 0.3:
                     return []
-                every = np.concatenate([kept for kept, _ in self._kept[1:]])
+                blocks = [kept for kept, _ in self._kept[1:]]
+                every = np.concatenate(blocks)
                 when = np.concatenate([np.full(kept.shape[0], at) for kept, at in self._kept[1:]])
-                self.clock = clock_of(every, correction, when, self._unix)
+                self.clock = clock_of(every, correction, when, self._unix, SOONEST)
+                if _stand_or_fall(blocks):
+                    self.clock = ARRIVAL
                 kept, self._kept = self._kept, []
                 return self._mend([(self._times(block, correction, at), at) for block, at in kept])
         return [(self._times(stamps, correction, arrival), arrival)]
@@ -142,6 +182,13 @@ class StampMap:
             times[bad] = times[nearest[bad]] + (row[bad] - nearest[bad]) * self._period
         edges = np.cumsum([block.shape[0] for block, _ in blocks])[:-1]
         return [(part, at) for part, (_, at) in zip(np.split(times, edges), blocks, strict=True)]
+
+
+def _stand_or_fall(blocks: list[NDArray[np.float64]]) -> bool:
+    """Return whether stamps tell no time: they fall, or stay the same from one block to the next."""
+    steps = np.diff(np.concatenate(blocks))
+    still = sum(float(one[-1]) == float(other[0]) for one, other in itertools.pairwise(blocks))
+    return bool(np.mean(steps < 0) > 0.5) or still > 0.5 * (len(blocks) - 1)
 
 
 class MarkerClock:

@@ -41,8 +41,11 @@ class GridWatch:
 
     def see(self, n: int, shortest: float, longest: float) -> None:
         """Take note of the shortest and the longest step in a block of `n` samples."""
-        self._worst = max(self._worst, longest - self._period, self._period - shortest)
-        self._seen += n
+        # Where samples are missing, a step is a multiple of the period; where all are, it is another rate.
+        whole = max(1, round(longest / self._period))
+        self._worst = max(self._worst, abs(longest - whole * self._period), self._period - shortest)
+        if abs(shortest - self._period) < 0.25 * self._period:
+            self._seen += n
 
     @property
     def exact(self) -> bool:

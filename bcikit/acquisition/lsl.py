@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bcikit.acquisition import lsl_resolve
 from bcikit.acquisition.assembler import Assembler
@@ -208,6 +209,7 @@ class LslSource(LiveSource):
         for times, at in self._map.map(stamps, self._clock.value, arrival):
             if not known:
                 known = self._tell_clock(at)
+            self._tell_behind(times, at)
             block, numbers = self._pending.popleft()
             chunks += self._assembler.add(block, times, at, packets=numbers)
         return chunks
@@ -222,6 +224,17 @@ class LslSource(LiveSource):
             data = {"clock": clock.name, "unit": clock.unit, "said": f"{self.info.name}: {clock.words}."}
             self._events.append(Event(name="stream/foreign-clock", time=arrival, source="acquisition", data=data))
         return True
+
+    def _tell_behind(self, times: NDArray[np.float64], arrival: float) -> None:
+        """Say it where all samples come long after their stamps."""
+        behind = self._map.behind(times, arrival)
+        if behind is not None:
+            said = (
+                f"{self.info.name}: every sample comes {behind:.1f} s or more after its stamp: the link is slow, or "
+                "the sender's clock is wrong and all times with it."
+            )
+            data = {"clock": "behind", "unit": "seconds", "said": said}
+            self._events.append(Event(name="stream/foreign-clock", time=arrival, source="acquisition", data=data))
 
     def status(self) -> StreamStatus:
         """Return the health of the stream up to now."""

@@ -95,11 +95,9 @@ class StampReader:
         index = np.arange(stamps.shape[0])
         self._tell("stream/stamps", arrival, value="no-number")
         if good.size:
-            anchor, at = float(stamps[good[0]]), int(good[0])
-            line = anchor + (index - at) * self._period
-            return np.where(
-                np.isin(index, good), stamps, np.interp(index, good, stamps[good]) if good.size > 1 else line
-            )
+            between = np.interp(index, good, stamps[good])
+            # Before the first and behind the last that is a number, by the period.
+            return np.asarray(between + (index - np.clip(index, good[0], good[-1])) * self._period)
         before = (
             arrival - self._period * stamps.shape[0] if self._last_stamp is None else self._last_stamp - self._shift
         )
@@ -162,7 +160,8 @@ class StampReader:
         for row in np.flatnonzero(wrong):
             before = float(stamps[row - 1]) if row else self._last_stamp
             last_of_block = row == stamps.shape[0] - 1
-            paused = arrival - self._last_arrival if row == 0 else 0.0
+            # From the newest sample of the block before to the first of this one.
+            paused = arrival - self._last_arrival - (stamps.shape[0] - 1) * self._period if row == 0 else 0.0
             expected = max(
                 before + self._period, min(before + paused, arrival) if last_of_block or row == 0 else before
             )

@@ -30,7 +30,7 @@ class TimeTrust:
             said = str(event.data.get("said", ""))
             if event.name == "stream/foreign-clock":
                 # UNIX time is mapped exactly; of what is dated by its arrival, nobody knows how late it came.
-                self._add(self._doubts if event.data.get("clock") == "arrival" else self.notes, said)
+                self._add(self._doubts if event.data.get("clock") in ("arrival", "behind") else self.notes, said)
             elif event.name == "stream/markers-back":
                 self._add(self._doubts, said)
             elif event.name == "stream/markers-gone":
@@ -63,6 +63,11 @@ class TimeTrust:
         elif LARGEST < status.time_uncertainty < float("inf"):
             found.append(
                 f"{status.name}: the times of its samples are known to {1e3 * status.time_uncertainty:.0f} ms only."
+            )
+        if status.clock_steps:
+            found.append(
+                f"{status.name}: its clock was set {status.clock_steps} times; times after that are known by the "
+                "arrival of a block only."
             )
         if status.overflows:
             found.append(

@@ -11,6 +11,8 @@ import time
 import numpy as np
 import pylsl
 
+BEGUN = pylsl.local_clock()
+
 
 class Outlet:
     def __init__(self, settings):
@@ -101,6 +103,16 @@ def planted(stamps, kind):
         return stamps + unix
     if kind == "ms":
         return 1e3 * (stamps + unix)
+    if kind in ("us", "ns"):
+        return (1e6 if kind == "us" else 1e9) * (stamps + unix)
+    if kind == "constant":
+        return np.full_like(stamps, BEGUN)
+    if kind == "falling":
+        return 2 * BEGUN - stamps
+    if kind == "seconds":
+        return np.floor(stamps + unix)
+    if kind == "future":
+        return stamps + 2.0
     if kind == "same":
         return np.full_like(stamps, 1e-9)
     if kind == "device":

@@ -93,6 +93,12 @@ def test_a_sender_that_stalls_and_catches_up_loses_nothing_and_moves_no_time(sen
     ("ms", 0, "UNIX time in milliseconds"),
     ("same", 1, "stamps are of no clock"),
     ("device", 1, "stamps are of no clock"),
+    pytest.param("constant", 1, "stamps are of no clock", marks=pytest.mark.slow),
+    pytest.param("falling", 1, "stamps are of no clock", marks=pytest.mark.slow),
+    pytest.param("seconds", 1, "stamps are of no clock", marks=pytest.mark.slow),
+    pytest.param("future", 1, "stamps are of no clock", marks=pytest.mark.slow),
+    pytest.param("us", 0, "UNIX time in microseconds", marks=pytest.mark.slow),
+    pytest.param("ns", 0, "UNIX time in nanoseconds", marks=pytest.mark.slow),
     ("garbage-first", 0, ""),
 ])  # fmt: skip
 def test_stamps_of_other_clocks_are_mapped_and_that_is_said(sender, tmp_path, kind, code, said):

@@ -9,7 +9,7 @@ import pytest
 
 from bcikit import open_source
 from bcikit.acquisition import Pulse
-from bcikit.signal import Bad, Flag, StreamChangedError, StreamLostError
+from bcikit.signal import Bad, Flag, StreamChangedError, StreamEndedError, StreamLostError
 
 
 def collect(source, seconds, *, until=None):
@@ -62,19 +62,10 @@ def test_row_1_stall_of_one_second(playback, tmp_path):
 def test_row_2_end_of_file(playback, tmp_path):
     with open_source(playback(100).write(tmp_path / "end.tsv")) as source:
         chunks, _, _ = collect(source, 5, until=lambda c, e: sum(x.n_times for x in c) == 100)
-        began = time.monotonic()
-        with pytest.raises(StreamLostError, match="is gone"):
+        assert source.ended
+        with pytest.raises(StreamEndedError, match="is over"):
             source.pull(10.0)
-        waited = time.monotonic() - began
-        lost = source.pull_events()
-        status = source.status()
-    assert [event.name for event in lost] == ["stream/late", "stream/stalled", "stream/lost"]
-    # Even inside one long pull, each limit is noticed when it is passed.
-    assert [event.value for event in lost] == [pytest.approx(age, abs=0.15) for age in (0.25, 0.5, 2.0)]
-    assert lost[-1].time - lost[0].time == pytest.approx(1.75, abs=0.2)
-    assert status.pulse is Pulse.LOST
     assert contiguous(chunks)
-    assert 1.9 < waited < 3.0
 
 
 @pytest.mark.requirement("SAF-101")

@@ -65,7 +65,7 @@ def test_every_bit_arrives_with_its_time():
     rng = np.random.default_rng(0)
     now = HostClock().now()
     data = rng.normal(0, 1e-3, (200, 2)) * np.pi
-    times = now + np.arange(200) / 100.0
+    times = now - 2.0 + np.arange(200) / 100.0
     with LslOutlet(info) as outlet, open_source(f"lsl:source_id={outlet.source_id}&dejitter=false") as source:
         for at in range(0, 200, 20):
             outlet.push(Chunk(data[at : at + 20], times[at : at + 20], at))

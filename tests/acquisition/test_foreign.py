@@ -1,0 +1,119 @@
+"""Stamps of clocks that tell no time, or another one: what is made of them, block by block, without waiting for it."""
+
+import numpy as np
+import pytest
+
+from bcikit.acquisition.assembler import Assembler
+from bcikit.acquisition.clock_model import Stamps
+from bcikit.acquisition.foreign import StampMap
+from bcikit.acquisition.status import StreamStatus
+from bcikit.acquisition.trust import TimeTrust
+from bcikit.acquisition.watchdog import Pulse
+from bcikit.signal import SourceError, StreamInfo
+
+RATE, START = 250.0, 5000.0
+INFO = StreamInfo(name="eeg", sfreq=RATE, ch_names=("C3",))
+
+
+def delivered(made, *, block=10, seconds=6.0, real=RATE, lost=()):
+    """Return times and indices of what an assembler gives of blocks whose stamps `made` makes of the true times."""
+    mapping, assembler, pending = StampMap(1.0 / RATE), Assembler(INFO), []
+    chunks, behind = [], None
+    for first in range(0, int(seconds * real), block):
+        if first // block in lost:
+            continue
+        index = first + np.arange(block)
+        taken = START + index / real
+        arrival = START + (first + block) / real + 0.001
+        pending.append(index[:, None].astype(float))
+        for times, at in mapping.map(made(taken.copy(), arrival), 0.0, arrival):
+            if mapping.clock.name == "arrival":
+                assembler.clock.learn(Stamps.ARRIVAL)
+            found = mapping.behind(times, at)
+            behind = found if behind is None else behind
+            chunks += assembler.add(pending.pop(0), times, at)
+    chunks += assembler.overdue(START + seconds + 60.0)
+    numbers = np.concatenate([chunk.data[:, 0] for chunk in chunks])
+    times = np.concatenate([chunk.times for chunk in chunks])
+    samples = np.concatenate([np.arange(chunk.first_sample, chunk.end_sample) for chunk in chunks])
+    misplaced = int(np.abs(samples - samples[0] - (numbers - numbers[0])).max())
+    return mapping, assembler, times - (START + numbers / real), misplaced, behind
+
+
+def falling(taken, _):
+    return 2 * START - taken
+
+
+NO_CLOCK = {
+    "constant": lambda taken, _: np.full(taken.shape, START),
+    "falling": falling,
+    "whole seconds": lambda taken, _: np.floor(taken),
+    "half seconds": lambda taken, _: np.floor(2 * taken) / 2,
+    "two seconds ahead": lambda taken, _: taken + 2.0,
+    "a day ahead": lambda taken, _: taken + 86_400.0,
+    "a day behind": lambda taken, _: taken - 86_400.0,
+    "counted from 0 in ms": lambda taken, _: 1e3 * (taken - START),
+    "negative": lambda taken, _: -taken,
+    "no numbers": lambda taken, _: np.full(taken.shape, np.nan),
+}
+
+
+@pytest.mark.parametrize("kind", NO_CLOCK)
+@pytest.mark.parametrize("block", [5, 10, 40])
+def test_stamps_that_tell_no_time_are_those_of_arrival_and_a_doubt(kind, block):
+    mapping, assembler, errors, misplaced, _ = delivered(NO_CLOCK[kind], block=block)
+    assert mapping.clock.name == "arrival"
+    assert misplaced == assembler.tally.lost == 0
+    # The newest sample of a block is dated, which is a period and the link's millisecond old.
+    assert np.abs(errors - 0.005).max() < 0.002
+
+
+TOLD = {
+    "its own": lambda taken, _: taken,
+    "in whole hundredths": lambda taken, _: np.floor(taken * 100) / 100,
+    "a stamp a block": lambda taken, arrival: np.full(taken.shape, arrival),
+    "a number missing": lambda taken, _: np.where(np.arange(taken.size) == 3, np.nan, taken),
+    "the last missing": lambda taken, _: np.where(np.arange(taken.size) == taken.size - 1, np.nan, taken),
+}
+
+
+@pytest.mark.parametrize("kind", TOLD)
+def test_stamps_that_tell_the_time_are_kept(kind):
+    mapping, assembler, errors, misplaced, behind = delivered(TOLD[kind])
+    assert mapping.clock.name == "host"
+    assert behind is None
+    assert misplaced == assembler.tally.lost == assembler.tally.clock_steps == 0
+    # A stamp of a hundredth is early by that; a stamp a block is that of its newest sample, a period late.
+    assert np.abs(errors).max() < (0.0101 if kind == "in whole hundredths" else 0.0051)
+
+
+def test_a_sender_that_is_seconds_behind_is_a_doubt():
+    mapping, _, _, _, behind = delivered(lambda taken, _: taken - 3.0)
+    assert mapping.clock.name == "host"
+    assert behind == pytest.approx(3.0, abs=0.01)
+    assert delivered(lambda taken, _: taken - 0.5)[4] is None
+
+
+@pytest.mark.parametrize("step", [86_400.0, 5.0, -5.0, -0.5])
+def test_a_clock_that_is_set_moves_no_time_and_is_a_doubt(step):
+    _, assembler, errors, misplaced, _ = delivered(lambda taken, _: taken + (step if taken[0] > START + 3 else 0.0))
+    assert assembler.tally.clock_steps == 1
+    assert misplaced == 0
+    assert np.abs(errors).max() < 0.002
+    status = StreamStatus(name="eeg", pulse=Pulse.ALIVE, clock_steps=1)
+    assert "its clock was set 1 times" in TimeTrust().doubts(status, samples=100)[0]
+
+
+def test_losses_within_the_first_second_do_not_hide_those_after_it():
+    # No counter: the steps of exact stamps tell, and a rate that is lower by the losses is no other rate.
+    lost = {8, 11, 60, 61, 90, 101, 102, 103, 120, 140, 141}
+    _, assembler, errors, misplaced, _ = delivered(lambda taken, _: taken, lost=lost, seconds=20.0)
+    assert np.abs(errors[-500:]).max() < 0.008
+    assert assembler.tally.lost == 90
+    assert misplaced == 20  # Before a second was seen, a step of less than 100 ms is taken for a late stamp.
+
+
+@pytest.mark.parametrize("real", [125.0, 500.0, 83.3, 225.0, 275.0])
+def test_another_rate_is_an_error_and_no_loss(real):
+    with pytest.raises(SourceError, match=rf"states 250 Hz and gives {real:g} samples a second"):
+        delivered(lambda taken, _: taken, real=real, seconds=30.0)
