@@ -429,9 +429,12 @@ class TraceCanvas(QWidget):
             painter.setPen(QColor(mark.colour))
             row = next((r for r in range(3) if last.get(r, -1e9) < x - 2), 2)
             width = metrics.horizontalAdvance(mark.text)
-            box = QRectF(round(x) + 1, row * metrics.height(), width + 5, metrics.height())
-            painter.fillRect(box, see_through(self._theme.panel))
-            painter.drawText(round(x) + 3, (row + 1) * metrics.height() - 3, mark.text)
+            # At the right edge it stands before its line: what is newest is what one reads.
+            left = round(x) + 3 if x + width + 6 <= self.width() else max(3, round(x) - width - 3)
+            painter.fillRect(
+                QRectF(left - 2, row * metrics.height(), width + 5, metrics.height()), see_through(self._theme.panel)
+            )
+            painter.drawText(left, (row + 1) * metrics.height() - 3, mark.text)
             last[row] = x + width + 6
 
     def _paint_cursors(self, painter: QPainter) -> None:

@@ -36,7 +36,14 @@ def reachable() -> list[Row]:
     from bcikit.acquisition import reachable_devices
 
     found = [(f"session:{item.name}", tr("session that runs"), item.title) for item in running()]
-    return found + [(device.address, device.what, device.detail) for device in reachable_devices(wait=1.0)]
+    kinds = {
+        "LSL stream": tr("LSL stream"),
+        "LSL markers": tr("LSL markers"),
+        "serial port": tr("serial port"),
+        "simulated board": tr("simulated board"),
+    }
+    devices = reachable_devices(wait=1.0)
+    return found + [(device.address, kinds.get(device.what, device.what), device.detail) for device in devices]
 
 
 def recent(settings: QSettings) -> list[str]:

@@ -17,7 +17,7 @@ from bcikit.ui.theme import Theme
 from bcikit.ui.words import tr
 from bcikit.viewer.clock import allan_deviation, time_errors
 from bcikit.viewer.panel import Panel, View
-from bcikit.viewer.plot import legend, make_plot, pen
+from bcikit.viewer.plot import legend, log_ticks, make_plot, pen
 from bcikit.viewer.signal_panels import ChannelPanel
 
 TREND_SECONDS = 1800
@@ -91,9 +91,6 @@ class ClockPanel(Panel):
         self.spread = make_plot(theme, tr("How late blocks come"), bottom="ms", left=tr("blocks"))
         self.allan = make_plot(theme, tr("Allan deviation"), bottom=tr("seconds"), left=tr("relative"))
         self.allan.setLogMode(x=True, y=True)
-        for side in ("left", "bottom"):
-            # Decades only: in a panel the numbers between them would lie on each other.
-            self.allan.getPlotItem().getAxis(side).setStyle(maxTextLevel=0)
         self._bars = pg.BarGraphItem(x=[0.0], height=[0.0], width=1.0, brush=theme.accent, pen=None)
         self.spread.addItem(self._bars)
         self._curve = self.allan.plot(pen=pen(theme.accent))
@@ -118,6 +115,11 @@ class ClockPanel(Panel):
         taus, deviations = allan_deviation(seconds, errors)
         good = deviations > 0
         self._curve.setData(taus[good], deviations[good])
+        # Few of them: in a panel the numbers of a whole decade would lie on each other.
+        for side, values in (("left", deviations[good]), ("bottom", taus[good])):
+            if values.size:
+                ticks = log_ticks(float(values.min()), float(values.max()))
+                self.allan.getPlotItem().getAxis(side).setTicks(ticks)
         p50, p99 = np.percentile(late, [50, 99])
         self.text.setText(
             tr(

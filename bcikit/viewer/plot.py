@@ -1,5 +1,6 @@
 """Curves by pyqtgraph in the looks of the viewer."""
 
+import math
 from typing import Any
 
 import pyqtgraph as pg
@@ -44,5 +45,22 @@ def pen(colour: str, width: float = 1.0) -> Any:
 
 
 def legend(widget: Any, theme: Theme) -> Any:
-    """Return a legend that the plot fills."""
-    return widget.getPlotItem().addLegend(offset=(-6, 4), labelTextColor=QColor(theme.text), labelTextSize="9pt")
+    """Return a legend that the plot fills; it stands before the curves, on a ground of its own."""
+    ground = QColor(theme.panel)
+    ground.setAlpha(215)
+    return widget.getPlotItem().addLegend(
+        offset=(-6, 4), labelTextColor=QColor(theme.text), labelTextSize="9pt", brush=pg.mkBrush(ground)
+    )
+
+
+def log_ticks(low: float, high: float) -> list[list[tuple[float, str]]]:
+    """Return ticks of a logarithmic axis, at 1, 2 and 5 of each decade, or at decades where there are many.
+
+    Parameters
+    ----------
+    low, high : float
+        What is shown, both above 0.
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    steps = (1, 2, 5) if last - first <= 2 else (1,)
+    return [[(math.log10(s) + d, f"{s * 10.0**d:g}") for d in range(first, last + 1) for s in steps]]

@@ -249,6 +249,10 @@ class ViewerWindow(QMainWindow):
             if not bar.accessibleName():
                 bar.setAccessibleName(tr("Panels"))
             bar.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            # A name that is cut to a letter names nothing: what does not fit is scrolled to.
+            bar.setElideMode(Qt.TextElideMode.ElideNone)
+            bar.setUsesScrollButtons(True)
+            bar.setExpanding(False)
 
     def save_layout(self) -> None:
         """Keep the arrangement for the next time."""

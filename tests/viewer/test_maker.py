@@ -21,6 +21,7 @@ from bcikit.ui.theme import Theme
 from bcikit.viewer.clock import allan_deviation, time_errors
 from bcikit.viewer.folder import show_file
 from bcikit.viewer.maker_panels import DevicePanel, ScopePanel, TrendPanel, crossings
+from bcikit.viewer.plot import log_ticks
 from bcikit.viewer.scale_bar import round_down
 from bcikit.viewer.selection_panel import SelectionPanel
 from bcikit.viewer.window import ViewerWindow
@@ -197,3 +198,16 @@ def test_the_calibration_bar_is_as_long_as_it_says(still: ViewerWindow, dark: Th
     lane = canvas.height() / 2
     worth = round_down(0.9 * canvas.lane_uv["eeg"])
     assert longest == pytest.approx(worth / canvas.lane_uv["eeg"] * lane * scale, abs=2.5)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [(0.1, 5.0, ["0.1", "0.2", "0.5", "1", "2", "5"]), (1e-8, 1e-3, ["1e-08", "1e-05", "0.001"])],
+)
+def test_numbers_of_a_logarithmic_axis_do_not_lie_on_each_other(low, high, shown):
+    (ticks,) = log_ticks(low, high)
+    assert set(shown) <= {text for _, text in ticks}
+    places = np.array([place for place, _ in ticks])
+    assert np.diff(places).min() > 0.25
+    assert places.min() <= np.log10(low) + 1e-9
+    assert places.max() >= np.log10(high) - 1e-9
