@@ -17,6 +17,7 @@ from bcikit.signal.rebuild import rebuild
 from bcikit.ui.words import tr
 
 TEST_SECONDS = 3.0
+STOP_BOX = "stop-box.json"
 REMEMBERED = "devices.json"
 _NO_HEADSET = ("sim", "dut", "file")
 _NO_BOARD = ("synthetic", "playback_file", "playback-file", "playback", "streaming", "-1", "-2", "-3")
@@ -183,6 +184,22 @@ def remembered(data: Path) -> list[dict[str, Any]]:
         for item in (values if isinstance(values, list) else ())
         if isinstance(item, dict) and all(isinstance(item.get(name), str) for name in named)
     ]
+
+
+def stop_box_of(data: Path) -> str:
+    """Return the address of the stop box that this clinic used last; "" where it has none."""
+    try:
+        said = read_json(data / STOP_BOX)
+    except (OSError, ValueError):
+        return ""
+    return said if isinstance(said, str) else ""
+
+
+def keep_stop_box(data: Path, address: str) -> None:
+    """Keep the address of the stop box for the next visit."""
+    draft = data / f"{STOP_BOX}.new"
+    draft.write_text(json.dumps(address), encoding="utf-8")
+    draft.replace(data / STOP_BOX)
 
 
 def remember(data: Path, address: str, test: DeviceTest) -> None:

@@ -6,8 +6,19 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit
 
 from bcikit.acquisition import Device, reachable_devices
 from bcikit.clinic.base import Desk, Page, card, in_background
-from bcikit.clinic.headsets import DeviceTest, offers, refusal, remember, remembered, simulated_address, try_device
+from bcikit.clinic.headsets import (
+    DeviceTest,
+    keep_stop_box,
+    offers,
+    refusal,
+    remember,
+    remembered,
+    simulated_address,
+    stop_box_of,
+    try_device,
+)
 from bcikit.clinic.times import local
+from bcikit.safety.stop_box import open_stop_box
 from bcikit.signal import Address, BciError
 from bcikit.ui.inputs import button
 from bcikit.ui.tables import fill_table, make_table, select_key, selected_key
@@ -43,6 +54,12 @@ class DevicePage(Page):
         self.result.setWordWrap(True)
         self.result.setStyleSheet("font-size: 15px; border: none;")
         self.result.setAccessibleName(tr("Test"))
+        self.stop_box = QLineEdit()
+        self.stop_box.setAccessibleName(tr("Stop box"))
+        self.stop_box.setPlaceholderText(tr("none, or serial:/dev/ttyACM0, gpio:17"))
+        self.stop_box.setToolTip(
+            tr("A stop button on USB, a serial line or an input. A session begins only while it is heard and released.")
+        )
         row = QHBoxLayout()
         row.addWidget(self.look)
         row.addWidget(self.address, 1)
@@ -52,6 +69,7 @@ class DevicePage(Page):
         self.body.addLayout(row)
         self.body.addWidget(card(self.result, title=tr("Test")))
         self.body.addWidget(card(self.checked, title=tr("Morning check")))
+        self.body.addWidget(card(self.stop_box, title=tr("Stop box")))
 
     def enter(self) -> None:
         """Look for devices; the one of this visit is chosen."""
@@ -59,6 +77,7 @@ class DevicePage(Page):
             self.address.setText(self.visit.device)
         elif self.visit.simulated:
             self.address.setText(simulated_address(self.visit.protocol))
+        self.stop_box.setText(self.visit.stop_box or ("" if self.visit.device else stop_box_of(self.desk.data)))
         self._show_test()
         if self.visit.simulated:
             self._show_offers([])
@@ -127,6 +146,15 @@ class DevicePage(Page):
             return str(error)
         return tr("The simulated patient has no headset; only sim:, dut: and file: are for it.") if real else ""
 
+    def _box_refused(self) -> str:
+        address = self.stop_box.text().strip()
+        try:
+            if address:
+                open_stop_box(address)
+        except BciError as error:
+            return tr("Stop box: {problem}").format(problem=error)
+        return ""
+
     def _test(self) -> None:
         refused = self._refused()
         if refused:
@@ -192,7 +220,7 @@ class DevicePage(Page):
 
     def go_on(self) -> None:
         """Go on with the device that was tested."""
-        refused, found = self._refused(), self._tested()
+        refused, found = self._refused() or self._box_refused(), self._tested()
         if refused:
             self.say(refused, "BAD")
         elif found is None:
@@ -204,7 +232,9 @@ class DevicePage(Page):
             if self.chosen != self.visit.device:
                 self.visit.electrodes, self.visit.electrodes_for = {}, ""
             self.visit.device = self.chosen
+            self.visit.stop_box = self.stop_box.text().strip()
             if not self.visit.simulated:
                 remember(self.desk.data, self.chosen, found)
+                keep_stop_box(self.desk.data, self.visit.stop_box)
             self.say("")
             self.done.emit()

@@ -51,7 +51,7 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> int:
     # The audit trail may not name the person, and a code may be any letters.
     reason = next(text for text in _REASONS if code.lower() not in text)
     codes = [code, *catalogue.subject(code).data.get(FORMER, [])]
-    gone = catalogue.erase_subject(code, reason=reason, files=True)["files"]
+    gone = catalogue.erase_subject(code, reason=reason, files=True, within=(data,))["files"]
     left = folders_of(data, codes)
     for folder in left:
         shutil.rmtree(folder)

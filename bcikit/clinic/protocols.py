@@ -262,6 +262,8 @@ def build(
     values["recording"] = {"enabled": True, "folder": folder}
     longest = _outline(protocol, json.dumps(chosen, sort_keys=True)).seconds
     values["gate"] = _gate(visit, values["gate"], settings, longest)
+    if visit.stop_box:
+        values["arming"] = {**values.get("arming", {}), "stop_box": visit.stop_box}
     if phase == "calibration":
         values["decoder"]["recentre"] = "rest"
     if phase == "session":

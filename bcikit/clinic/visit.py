@@ -45,6 +45,8 @@ class Visit:
         Address of a device to what its test found in this visit.
     device : str
         Address of the device that was tested and chosen.
+    stop_box : str
+        Address of the stop box; "" where there is none.
     electrodes : dict
         Electrode to its level when the page said "Go"; empty while it did not.
     electrodes_for : str
@@ -97,6 +99,7 @@ class Visit:
     screening: dict[str, Any] = field(default_factory=dict)
     tests: dict[str, Any] = field(default_factory=dict)
     device: str = ""
+    stop_box: str = ""
     electrodes: dict[str, str] = field(default_factory=dict)
     electrodes_for: str = ""
     protocol: str = "motor-imagery"

@@ -66,6 +66,8 @@ class ModelSheet:
         Seed of everything random.
     people : tuple of str
         Of a model of many people: who they were, by their codes; empty for a model of one person.
+    withdrawn : int
+        How many more people there were, who withdrew their consent since: such a model is used no more.
     devices : tuple of str
         Names of the streams that they were recorded with.
     expected : mapping
@@ -96,6 +98,7 @@ class ModelSheet:
     intended_use: str = ""
     seed: int = 0
     people: tuple[str, ...] = ()
+    withdrawn: int = 0
     devices: tuple[str, ...] = ()
     expected: Mapping[str, Any] = field(default_factory=dict)
     causal: bool = True

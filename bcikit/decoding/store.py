@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ from bcikit.signal.documents import json_of
 
 SHEET = "sheet.json"
 CONTENT = "model.skops"
+SUFFIXES = (".bcimodel", ".skops")
+"""How model files are usually called."""
+
 _OWN = "bcikit.decoding."
 _SIZE_LIMIT = 1 << 30
 
@@ -30,11 +33,14 @@ def write_model(path: str | Path, sheet: ModelSheet, content: dict[str, Any]) ->
     """
     import skops.io
 
-    target = Path(path)
     try:
         data = skops.io.dumps(content)
     except (TypeError, ValueError, NotImplementedError, AttributeError) as error:
         raise ModelError(f"The model cannot be stored without pickle: {error}.") from error
+    return _write(Path(path), sheet, data)
+
+
+def _write(target: Path, sheet: ModelSheet, data: bytes) -> Path:
     values = {**sheet.to_dict(), "sha256": hashlib.sha256(data).hexdigest()}
     text = json.dumps({**values, "sheet_sha256": _fingerprint(values)}, indent=1)
     part = target.with_name(target.name + ".part")
@@ -47,6 +53,19 @@ def write_model(path: str | Path, sheet: ModelSheet, content: dict[str, Any]) ->
         part.unlink(missing_ok=True)
         raise ModelError(f"{target} cannot be written: {error.strerror or error}.") from error
     return target
+
+
+def withdraw_people(path: Path, codes: Collection[str]) -> None:
+    """Take persons out of the sheet of a model of many people, which nobody can use afterwards.
+
+    Raises
+    ------
+    ModelError
+        If it is no model file, or cannot be written.
+    """
+    sheet, data = _read(path)
+    left = tuple(code for code in sheet.people if code not in codes)
+    _write(path, sheet.replace(people=left, withdrawn=sheet.withdrawn + len(sheet.people) - len(left)), data)
 
 
 def read_sheet(path: str | Path) -> ModelSheet:
@@ -79,6 +98,11 @@ def read_model(path: str | Path, *, trusted: Sequence[str] = ()) -> tuple[ModelS
     import skops.io
 
     sheet, data = _read(Path(path))
+    if sheet.withdrawn:
+        raise ModelError(
+            f"{path} learned from {sheet.withdrawn} {'person' if sheet.withdrawn == 1 else 'people'} whose consent was "
+            "withdrawn since. It is used no more: train it anew without them."
+        )
     try:
         unknown = skops.io.get_untrusted_types(data=data)
     except Exception as error:

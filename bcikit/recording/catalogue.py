@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import getpass
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, quote_plus
@@ -367,7 +367,9 @@ class Catalogue:
 
     # -- right to be forgotten, and who did what ----------------------------------------------------------------------
 
-    def erase_subject(self, code: str, *, reason: str, files: bool = False) -> dict[str, int]:
+    def erase_subject(
+        self, code: str, *, reason: str, files: bool = False, within: Iterable[Path] = ()
+    ) -> dict[str, int]:
         """Erase a person and everything entered of it; only the fact stays in the audit trail.
 
         Parameters
@@ -377,14 +379,19 @@ class Catalogue:
         reason : str
             Why, for the audit trail; it must not name the person.
         files : bool
-            Whether the session folders and model files are removed, too.
+            Whether the session folders and model files are removed, too. Models of other people that learned from this
+            person are marked: they are used no more.
+        within : iterable of Path
+            Folders in which studies and models of many people are looked for, with `files`: what a study keeps of the
+            person goes.
 
         Returns
         -------
         dict of str to int
             How many sessions, runs, models, outcomes and files went; "left" is there, and says how many, where
             something was entered that is not this person's for certain (a folder as a model, a folder with somebody
-            else's session in it, a file that is entered for another person, too) and therefore stays.
+            else's session in it, a file that is entered for another person, too) and therefore stays. "marked" is there,
+            and says how many models of many people learned from this person.
         """
         if not reason.strip():
             raise ArgumentError("reason must say why the person is erased.")
@@ -414,6 +421,13 @@ class Catalogue:
                         gone = remove(Path(item.path), code, others)
                         counts["files"] += gone is True
                         left += gone is None
+                from bcikit.recording.withdrawal import mark, withdraw_below
+
+                codes = (code, *row.data.get(FORMER, []))
+                counts["files"] += (derived := withdraw_below(within, codes))["files"]
+                entered_models = set(connection.scalars(select(ModelEntry.path).where(ModelEntry.subject_id != row.id)))
+                if marked := derived["models"] + sum(mark(Path(path), codes) for path in entered_models):
+                    counts["marked"] = marked
             if left:
                 # Not this person's, or not for certain: a person must look.
                 counts["left"] = left

@@ -15,9 +15,11 @@ from PySide6.QtWidgets import QApplication
 
 from bcikit.clinic import protocols
 from bcikit.clinic.current import CurrentCard
+from bcikit.clinic.headsets import stop_box_of
 from bcikit.clinic.runner import EngineRunner, Job
 from bcikit.clinic.visit import Visit
 from bcikit.signal import BciError
+from bcikit.testing import SimulatedStopBox
 
 Clinic = Callable[..., Any]
 
@@ -262,3 +264,52 @@ def test_a_frozen_engine_is_seen_as_silent_and_a_stop_reaches_a_living_one(tmp_p
         if with_pid:
             os.kill(with_pid, signal.SIGCONT)
         runner.kill()
+
+
+def test_the_stop_box_is_a_field_of_the_device_page_and_part_of_every_session(clinic: Clinic) -> None:
+    person = clinic(step=10.0)
+    person.patient("P-017", "1961")
+    person.agree()
+    page = person.page
+    page.stop_box.setText("serial:")
+    person.headset()
+    assert person.step == "device"
+    assert "needs its port" in page.message.text()
+    page.stop_box.setText("gpio:17")
+    person.on()
+    assert person.window.visit.stop_box == "gpio:17"
+    person.electrodes()
+    person.protocol()
+    person.click(person.page.start)
+    assert person.runner._run.job.config.arming.stop_box == "gpio:17"
+    # The next patient finds it there.
+    assert stop_box_of(person.window.desk.data) == "gpio:17"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.requirement("SAF-140")
+def test_a_pressed_and_a_lost_box_stop_a_session_of_the_clinic(tmp_path: Path) -> None:
+    with SimulatedStopBox() as box:
+        visit = Visit(
+            subject="SIMULATED", simulated=True, operator="T-01", device="sim:motor-imagery?live=1",
+            protocol="eyes-open-closed", stop_box=box.address,
+        )  # fmt: skip
+        config = protocols.build(visit, folder=str(tmp_path / "s"), settings={}, phase="session")
+        runner = EngineRunner(tmp_path / "runs")
+        runner.start(Job(config=config, operator="T-01", subject="SIMULATED"))
+        states: list[str] = []
+
+        def until(*wanted: str) -> None:
+            end = time.monotonic() + 120
+            while not (states and states[-1] in wanted):
+                assert time.monotonic() < end, states
+                states.extend(str(m["state"]) for m in runner.poll() if m["type"] == "state")
+                time.sleep(0.01)
+
+        try:
+            until("ACTIVE", "CALIBRATING", "STANDBY", "DEGRADED")
+            box.press()
+            until("ESTOP")
+        finally:
+            runner.kill()

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
@@ -25,7 +26,7 @@ from bcikit.recording.early_warning import early_warnings
 from bcikit.recording.schema import HEAD
 from bcikit.recording.tables_sql import Base
 from bcikit.safety import AuditLog
-from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError, StreamInfo
+from bcikit.signal import ArgumentError, MissingDependencyError, ModelError, RecordingError, StreamInfo
 
 
 @pytest.fixture
@@ -540,3 +541,45 @@ def test_after_erasing_nothing_planted_is_left_in_catalogue_sessions_models_or_a
     for path in tmp_path.rglob("*"):
         assert "CANARY" not in path.name
         assert not path.is_file() or b"CANARY" not in path.read_bytes(), path
+
+
+def test_erasing_reaches_studies_and_models_of_many_people(tmp_path: Path, info: StreamInfo) -> None:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    from bcikit.decoding import Model
+    from bcikit.decoding.sheet import ModelSheet
+    from bcikit.decoding.store import read_sheet, write_model
+
+    study = tmp_path / "study"
+    (study / "trials").mkdir(parents=True)
+    (study / "scores").mkdir()
+    for code in ("CANARY77", "P02"):
+        head = json.dumps({"subject": code})
+        np.savez(study / "trials" / f"{code[0]}.npz", head=np.array(head), X=np.zeros(3))
+        (study / "scores" / f"{code[0]}.json").write_text(json.dumps({"people": {code: 0.8}}))
+    np.savez(study / "trials" / "x.prepared.npz", matrices=np.zeros(3))
+    (study / "results.csv").write_text("subject,score\nCANARY77,0.8\nP02,0.7\n")
+    (study / "study.toml").write_text("seeds = [1]\n")
+    learned = LinearDiscriminantAnalysis().fit(np.arange(12.0).reshape(6, 2) % 5, [0, 1] * 3)
+    sheet = ModelSheet(
+        decoder="csp-lda", params={}, paradigm="motor-imagery", classes=("a", "b"), ch_names=("C3", "C4"), sfreq=250.0,
+        n_times=500, tmin=0.0, tmax=2.0, people=("CANARY77", "P02"),
+    )  # fmt: skip
+    both = [tmp_path / "many.bcimodel", tmp_path / "elsewhere.model"]
+    others = write_model(tmp_path / "others.bcimodel", sheet.replace(people=("CANARY7", "P02")), {"estimator": learned})
+    for path in both:
+        write_model(path, sheet, {"estimator": learned, "calibrator": None})
+    with Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}") as catalogue:
+        catalogue.add_subject("CANARY77")
+        catalogue.add_subject("P02")
+        catalogue.add_model("P02", both[1])
+        counts = catalogue.erase_subject("CANARY77", reason="withdrawn", files=True, within=(tmp_path,))
+    assert counts["marked"] == 2
+    assert counts["files"] == 4
+    assert sorted(path.name for path in study.rglob("*") if path.is_file()) == ["P.json", "P.npz", "study.toml"]
+    assert not any(b"CANARY77" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    for path in both:
+        assert (read_sheet(path).people, read_sheet(path).withdrawn) == (("P02",), 1)
+        with pytest.raises(ModelError, match=r"withdrawn since.*train it anew"):
+            Model.load(path)
+    assert read_sheet(others).withdrawn == 0

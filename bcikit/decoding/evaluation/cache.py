@@ -5,6 +5,7 @@ import io
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -172,16 +173,26 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
+def read_subject(place: Path) -> str | None:
+    """Return whose trials a file of the cache holds; None where it does not say, as what was prepared does not."""
+    try:
+        with np.load(place) as found:
+            head = json_of(str(found["head"]))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+    return str(head["subject"]) if isinstance(head, dict) and "subject" in head else None
+
+
 def read_result(folder: Path, key: str) -> dict[str, Any] | None:
     """Return the result of a job, or None if it was never finished."""
     place = folder / f"{key}.json"
     if not place.is_file():
         return None
     try:
-        found: dict[str, Any] = read_json(place)
+        found: Any = read_json(place)
     except ValueError:
         return None
-    return found
+    return found if isinstance(found, dict) else None
 
 
 def write_result(folder: Path, key: str, values: Mapping[str, Any]) -> None:

@@ -1,0 +1,124 @@
+"""Each rule of the signal from what is wrong with electrodes or clock to what a person reads: the real engine."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bcikit.acquisition import Source, open_source
+from bcikit.session import Engine
+from bcikit.signal import Chunk, Event
+
+RATE = 250.0
+NAMES = ("Fp1", "Fp2", "F3", "F4", "C3", "Cz", "C4", "P3", "Pz", "P4", "O1", "O2")
+BEGIN = 6.0
+"""Seconds after which something is wrong: until then the monitors learn what is usual here."""
+
+Spoil = Callable[[NDArray[np.float64], NDArray[np.float64]], None]
+Bend = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+class Spoilt(Source):
+    """A simulated person whose channels or times something is done to."""
+
+    def __init__(self, *, spoil: Spoil | None = None, bend: Bend | None = None) -> None:
+        self._inner = open_source(f"sim:rest?seed=1&chunk=10&sfreq={RATE:g}&channels={','.join(NAMES)}")
+        self.info = self._inner.info
+        self.live = False
+        self._spoil, self._bend = spoil, bend
+
+    @property
+    def ended(self) -> bool:
+        return self._inner.ended
+
+    def start(self) -> None:
+        self._inner.start()
+
+    def stop(self) -> None:
+        self._inner.stop()
+
+    def pull(self, timeout: float = 1.0) -> Chunk | None:
+        chunk = self._inner.pull(timeout)
+        if chunk is None or not chunk.n_times:
+            return chunk
+        seconds = (chunk.first_sample + np.arange(chunk.n_times)) / RATE
+        data, times = chunk.data.copy(), chunk.times.copy()
+        if self._spoil is not None and seconds[0] >= BEGIN:
+            self._spoil(data, seconds)
+        if self._bend is not None:
+            times = times - seconds + self._bend(seconds)
+        return replace(chunk, data=np.ascontiguousarray(data), times=times)
+
+    def pull_events(self) -> list[Event]:
+        return self._inner.pull_events()
+
+
+def session(seconds: float, *, gate: dict[str, Any] | None = None, **spoilt: Any) -> dict[str, Any]:
+    config = {
+        "source": {"address": "object:here"},
+        "paradigm": {"name": "neurofeedback-smr"},
+        "gate": gate or {},
+        "recording": {"enabled": False},
+    }
+    return Engine(config, source=Spoilt(**spoilt), limit=seconds).run().values
+
+
+def electrodes(data: NDArray[np.float64], seconds: NDArray[np.float64]) -> None:
+    """Spoil one channel each in the way that one rule looks for."""
+    rng = np.random.default_rng(int(seconds[0] * RATE))
+    at = NAMES.index
+    data[:, at("F4")] *= 12.0
+    data[:, at("C3")] += rng.normal(0, 60, len(seconds))
+    data[:, at("P3")] += 80 * np.sin(2 * np.pi * 50 * seconds)
+    data[:, at("P4")] += 900 * np.sign(np.sin(2 * np.pi * 0.9 * seconds))
+    data[:, at("O1")] += 300 * (seconds - BEGIN)
+    data[:, at("O2")] = data[:, at("Pz")] + rng.normal(0, 0.05, len(seconds))
+
+
+def alarms(values: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(alarm["rule"], alarm["level"]) for alarm in values["alarms"]}
+
+
+def told(values: dict[str, Any]) -> dict[str, set[str]]:
+    return {name: set(item["rules"]) for name, item in values["safety"]["quality"].items()}
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("SAF-023")
+@pytest.mark.requirement("SAF-024")
+@pytest.mark.requirement("SAF-025")
+@pytest.mark.requirement("SAF-028")
+@pytest.mark.requirement("SAF-030")
+@pytest.mark.requirement("SAF-033")
+@pytest.mark.requirement("SAF-034")
+@pytest.mark.requirement("SAF-037")
+@pytest.mark.requirement("SAF-106")
+def test_each_electrode_is_named_with_its_own_rule() -> None:
+    values = session(44.0, spoil=electrodes)
+    rules = told(values)
+    for name, rule in {
+        "C3": "Q-HF", "P3": "Q-LINE", "P4": "Q-P2P", "O1": "Q-DRIFT", "O2": "Q-BRIDGE", "Pz": "Q-BRIDGE"
+    }.items():  # fmt: skip
+        assert rule in rules[name], (name, rules)
+    assert "Q-AMP" in rules["P4"]
+    assert "Q-COR" in rules["C3"]
+    levels = {name: item["level"] for name, item in values["safety"]["quality"].items()}
+    assert {levels[name] for name in ("C3", "P3", "P4", "O1")} == {"BAD"}
+    assert {levels[name] for name in ("Fp1", "Fp2", "F3", "Cz", "C4")} == {"GOOD"}
+    assert ("Q-MONT", "CAUTION") in alarms(values)
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("SAF-003")
+@pytest.mark.requirement("SAF-004")
+@pytest.mark.requirement("SAF-006")
+@pytest.mark.requirement("SAF-107")
+def test_rate_scatter_and_steps_of_the_clock_are_alarms_of_their_level() -> None:
+    assert ("H-RATE", "CAUTION") in alarms(session(32.0, bend=lambda seconds: seconds * 1.02))
+    assert ("H-RATE", "WARNING") in alarms(session(32.0, bend=lambda seconds: seconds * 1.06))
+    scattered = session(32.0, bend=lambda seconds: seconds + 0.035 * np.sin(np.pi * seconds))
+    assert ("H-JIT", "CAUTION") in alarms(scattered)
+    assert ("H-JIT", "CAUTION") in alarms(session(32.0, bend=lambda seconds: seconds + 0.05 * (seconds > 20)))
