@@ -122,3 +122,23 @@ def test_rate_scatter_and_steps_of_the_clock_are_alarms_of_their_level() -> None
     scattered = session(32.0, bend=lambda seconds: seconds + 0.035 * np.sin(np.pi * seconds))
     assert ("H-JIT", "CAUTION") in alarms(scattered)
     assert ("H-JIT", "CAUTION") in alarms(session(32.0, bend=lambda seconds: seconds + 0.05 * (seconds > 20)))
+
+
+def simulated(seconds: float, options: str) -> dict[str, Any]:
+    address = f"sim:rest?seed=1&chunk=10&sfreq={RATE:g}&channels={','.join(NAMES)}&{options}"
+    config = {
+        "source": {"address": address},
+        "paradigm": {"name": "neurofeedback-smr"},
+        "recording": {"enabled": False},
+    }
+    return Engine(config, limit=seconds).run().values
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("SAF-031")
+@pytest.mark.requirement("SAF-050")
+@pytest.mark.requirement("SAF-119")
+def test_blinks_and_unusual_rhythms_of_a_person_are_told() -> None:
+    assert "Q-EOG" in told(simulated(32.0, "blink_per_min=60"))["Fp1"]
+    assert "P-RHYTHM" in {rule for rule, _ in alarms(simulated(70.0, "incidents=spike-wave@45~20"))}
+    assert "P-RHYTHM" not in {rule for rule, _ in alarms(simulated(70.0, "incidents=chew@45~20"))}
