@@ -390,8 +390,8 @@ class Catalogue:
         dict of str to int
             How many sessions, runs, models, outcomes and files went; "left" is there, and says how many, where
             something was entered that is not this person's for certain (a folder as a model, a folder with somebody
-            else's session in it, a file that is entered for another person, too) and therefore stays. "marked" is there,
-            and says how many models of many people learned from this person.
+            else's session in it, a file that is entered for another person, too) and therefore stays. "marked" is
+            there, and says how many models of many people learned from this person.
         """
         if not reason.strip():
             raise ArgumentError("reason must say why the person is erased.")
