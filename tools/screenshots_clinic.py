@@ -30,7 +30,7 @@ from bcikit.clinic.times import now
 from bcikit.clinic.window import ClinicWindow
 from bcikit.paradigms import make_paradigm
 from bcikit.recording import Catalogue, SessionWriter
-from bcikit.signal import StreamInfo
+from bcikit.signal import Event, StreamInfo
 from bcikit.ui.application import dress, prepare
 from bcikit.ui.status import Quality
 
@@ -110,7 +110,10 @@ def person(catalogue: Catalogue, folder: Path) -> None:
             session = folder / f"{code}-{number}"
             SessionWriter(session, info=info, config={}, versions={}).close("complete")
             moved = round(accuracy * 40)
-            results = {"online_accuracy": accuracy, "n_trials": 60, "moved": 40, "moved_right": moved}
+            answer = {"erd": -14.0 - 7 * number, "laterality": 0.06 + 0.05 * number, "trials": 30}
+            results: dict[str, Any] = {"online_accuracy": accuracy, "n_trials": 60, "moved": 40}
+            results |= {"moved_right": moved}
+            results["reactions"] = {"right_hand": answer}
             catalogue.add_session(code, session, paradigm="motor-imagery", results=results, seconds=620.0)
     catalogue.add_outcome("P-017", "FMA-UE", 38, measured="2026-09-07")
     catalogue.add_outcome("P-017", "FMA-UE", 44, measured="2026-11-16")
@@ -184,7 +187,11 @@ def pages_of(take: Callable[[QWidget, str], None], theme: str, language: str, si
     calibration.show_verdict(verdict.text(), verdict.level)
     calibration.say("")
     take(window, "clinic-6-calibration")
-    session_page(window, runner, take)
+    part = folder / "P-017-20261129-101500-session"
+    window.visit.parts.append(str(part))
+    done = session_page(window, runner, take)
+    write_part(catalogue, part, done)
+    window.visit.started, window.visit.first_movement = "2026-11-29T10:00:00+01:00", "2026-11-29T10:16:00+01:00"
     window.visit.notes.append("sits well")
     window.show_step("report")
     take(window, "clinic-8-report")
@@ -193,30 +200,55 @@ def pages_of(take: Callable[[QWidget, str], None], theme: str, language: str, si
     shutil.rmtree(folder)
 
 
-def session_page(window: ClinicWindow, runner: Still, take: Callable[[QWidget, str], None]) -> None:
+def write_part(catalogue: Catalogue, folder: Path, said: list[dict[str, Any]]) -> None:
+    """Write what an engine would have left of the training that was shown."""
+    info = StreamInfo(name="x", sfreq=250.0, ch_names=NAMES)
+    with SessionWriter(folder, info=info, config={}, versions={}) as writer:
+        for message in said:
+            if message["type"] == "event":
+                writer.event(Event(**message["event"]))
+            elif message["type"] == "command":
+                writer.record("commands", message["command"])
+    right = {"erd": -38.0, "laterality": 0.24, "trials": 20}
+    results = {"online_accuracy": 0.74, "n_trials": 23, "moved": 17, "moved_right": 16}
+    catalogue.add_session(
+        "P-017",
+        folder,
+        paradigm="motor-imagery",
+        results={**results, "reactions": {"right_hand": right}},
+        seconds=620.0,
+    )
+
+
+def session_page(window: ClinicWindow, runner: Still, take: Callable[[QWidget, str], None]) -> list[dict[str, Any]]:
     runner.start(None)
     window.visit.running_step = "session"
     window.show_step("session")
     page: Any = window.pages["session"]
     paradigm = make_paradigm("motor-imagery")
+    said: list[dict[str, Any]] = []
+
+    def tell(message: dict[str, Any]) -> None:
+        said.append(message)
+        page.take(message)
+
     page.take({"type": "state", "state": "ACTIVE", "time": 0.0})
     page.take({"type": "quality", "channels": {name: {"level": "GOOD"} for name in NAMES}, "time": 0.0})
     for number in range(23):
         begin = 10.0 * number
         hit = number % 4 != 1
         label = "left_hand" if number % 2 else "right_hand"
-        page.take(event("trial/start", begin, **{"trial": number, "class": label}))
-        page.take(event("feedback/result", begin + 8, correct=hit, trial=number))
+        tell(event("trial/start", begin, **{"trial": number, "class": label}))
+        tell(event("feedback/result", begin + 8, correct=hit, trial=number))
         if hit:
             command = {"sequence": number, "time": begin + 8, "name": "close", "ttl": 0.5}
             command["data"] = {"trial": number, "class": label if number % 5 else "right_hand"}
-            page.take({"type": "command", "command": command, **command})
-        page.take(event("trial/end", begin + 9, trial=number))
+            tell({"type": "command", "command": command, **command})
+        tell(event("trial/end", begin + 9, trial=number))
     page.take(decision(232.0, 0.81, allowed=True))
     page.take({"type": "health", "time": 232.0, "link_age": 0.012, "lost": 0, "received": 58000})
     cue = event("cue/left_hand", 232.0, **{"class": "left_hand"})["event"]
     from bcikit.paradigms.scene import Scene
-    from bcikit.signal import Event
 
     scene = paradigm.scene(Event(**cue), Scene())
     page.take({"type": "show", "event": cue, "scene": scene.to_dict() if scene is not None else None, "time": 232.0})
@@ -240,6 +272,7 @@ def session_page(window: ClinicWindow, runner: Still, take: Callable[[QWidget, s
     runner.age, runner.answer = 0.0, ""
     runner.detach()
     page.refresh()
+    return said
 
 
 def shoot(folder: Path, look: str, widget: QWidget, name: str) -> None:

@@ -242,7 +242,7 @@ def _trend(data: ReportData) -> str:
     if data.record.simulated or is_blind(data.record.trial):
         return ""
     right = tr("Decoded rightly in each session; half of two classes is guessing")
-    erd = tr("ERD: change of the mu rhythm opposite to the hand; below zero is desynchronisation")
+    erd = tr("ERD: mu rhythm opposite to the hand; below zero: desynchronisation")
     side = tr("Laterality: above zero the side opposite to the hand answers more")
     found = (
         (trend_picture(data.trend, words=right), tr("Accuracy of each session")),

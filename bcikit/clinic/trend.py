@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QBuffer, QIODevice, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QGuiApplication, QImage, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QGuiApplication, QImage, QPainter, QPen, QPolygonF
 
 from bcikit.reporting.figures import png_url
 
@@ -40,7 +40,10 @@ def trend_picture(
     _scale(painter, area, low, high, unit)
     _curve(painter, area, points, low, high)
     painter.setPen(_GREY)
-    below = QRectF(area.left(), area.bottom() + 44, area.width(), 40)
+    below = QRectF(0, area.bottom() + 44, SIZE[0], 40)
+    wide = QFontMetrics(font).horizontalAdvance(words)
+    font.setPixelSize(max(12, min(24, 24 * SIZE[0] // max(1, wide))))
+    painter.setFont(font)
     painter.drawText(below, Qt.AlignmentFlag.AlignCenter, words)
     painter.end()
     buffer = QBuffer()

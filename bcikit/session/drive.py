@@ -152,7 +152,7 @@ class SourceFeed:
         self._clock = HostClock() if source.live else None
         self._begin: float | None = None
         self._silent = 0.0
-        self._on_time = time.monotonic()
+        self._late_since: float | None = None
         self._late = False
         self._usual_age = float("inf")
         self._heard = time.monotonic()
@@ -243,9 +243,11 @@ class SourceFeed:
         self._late = oldest > LATE_SECONDS or catching_up
         if not self._late:
             self._usual_age = min(self._usual_age, newest)
-            self._on_time = time.monotonic()
+            self._late_since = None
             return 0.0
-        if time.monotonic() - self._on_time >= GIVE_UP_SECONDS:
+        # From the first late chunk on: a computer that slept for an hour has a backlog, and may catch up with it.
+        self._late_since = time.monotonic() if self._late_since is None else self._late_since
+        if time.monotonic() - self._late_since >= GIVE_UP_SECONDS:
             self.ended = (
                 f"samples came {oldest:.0f} s late for {GIVE_UP_SECONDS:.0f} s: the source's clock is wrong, "
                 "or this computer cannot keep up"

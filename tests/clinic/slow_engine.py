@@ -4,18 +4,18 @@ import sys
 import time
 from pathlib import Path
 
+from bcikit.acquisition.lsl import LslSource
 from bcikit.clinic.engine_process import main
-from bcikit.simulation.source import SimSource
 
-start = SimSource.start
+start = LslSource.start
 
 
-def slowly(source: SimSource) -> None:
+def slowly(source: LslSource) -> None:
     """Open as a wireless headset does."""
     time.sleep(float(sys.argv[1]))
     start(source)
 
 
-SimSource.start = slowly  # type: ignore[method-assign]
+LslSource.start = slowly  # type: ignore[method-assign]
 if __name__ == "__main__":
     sys.exit(main(Path(sys.argv[2])))

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -71,8 +72,31 @@ class Room:
 
 
 @pytest.fixture
+def headset() -> Iterator[str]:
+    """A headset in a process of its own, which goes on while the engine is frozen."""
+    name = f"headset-{secrets.token_hex(4)}"
+    script = str(Path(__file__).with_name("headset.py"))
+    command = [sys.executable, script, name, "3"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdin is not None
+    try:
+        assert process.stdout.readline() == "up\n"
+        yield name
+    finally:
+        process.stdin.close()
+        process.wait(20)
+        process.stdout.close()
+
+
+@pytest.fixture
 def room(
-    qtbot: Any, dark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    qtbot: Any,
+    dark: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    headset: str,
 ) -> Iterator[Room]:
     late = float(request.param)
     popen = subprocess.Popen
@@ -97,7 +121,7 @@ def room(
         simulated=True,
         operator="T-01",
         step="session",
-        device="sim:motor-imagery?live=1&seed=3",
+        device=f"lsl:source_id={headset}",
         protocol="neurofeedback-smr",
         settings={"baseline": 30.0},
     )

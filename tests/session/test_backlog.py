@@ -2,13 +2,14 @@
 
 import itertools
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bcikit.recording import read_session
-from bcikit.session import Engine, Listener
+from bcikit.session import Engine, Listener, drive
 from bcikit.session.config import SourceSection
 from bcikit.session.repeat import replay
 from bcikit.signal.messages import Happened, Message
@@ -39,6 +40,7 @@ class Freezes(Listener):
         self.woke = 0.0
         self.shown_late: list[str] = []
         self.ended: list[dict[str, Any]] = []
+        self.then: Callable[[], object] | None = None
 
     def take(self, message: Message) -> None:
         if not isinstance(message, Happened):
@@ -49,6 +51,24 @@ class Freezes(Listener):
             self.woke = time.monotonic()
         if event.name == "trial/end":
             self.ended.append(dict(event.data))
+            if self.woke and self.then is not None and not event.data.get("interrupted"):
+                self.then()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_who_slept_longer_than_late_samples_are_borne_goes_on(short_config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A computer that slept for a minute is not one that cannot keep up, nor has the source a wrong clock."""
+    monkeypatch.setattr(drive, "GIVE_UP_SECONDS", 2.5)
+    config = short_config(source=SourceSection(address="sim:motor-imagery?seed=1&live=1&channels=C3,C4"))
+    runs = {"calibration_runs": 1, "feedback_runs": 0, "trials_per_run": 10}
+    config = config.model_copy(update={"paradigm": config.paradigm.model_copy(update={"settings": {**QUICK, **runs}})})
+    listener = Freezes(1, 4.0)
+    engine = Engine(config, listeners=[listener])
+    listener.then = lambda: engine.control.put({"do": "finish"})
+    values = engine.run().values
+    assert "late" not in values["ended"], values["ended"]
+    assert values["backlog_s"] == pytest.approx(4.0, abs=1.0)
 
 
 @pytest.mark.slow
