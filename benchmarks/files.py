@@ -189,22 +189,30 @@ def summary(name: str, path: Path, make, length: int) -> list[Row]:
 
 
 SUMMED = """
-import resource, sys, time
+import sys, time
 import mne, pyxdf, scipy.signal
 from bcikit.acquisition.summary import summarise
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak():
+    # Of this program alone: ru_maxrss begins at what the parent had.
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmHWM"))
+before = peak()
 begin = time.process_time()
 summarise(sys.argv[1]).to_dict()
-print(time.process_time() - begin, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+print(time.process_time() - begin, peak() - before)
 """
 
 MEASURED = """
-import resource, sys
+import sys
 import mne, scipy.signal
 from bcikit.recording import convert_file
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak():
+    # Of this program alone: ru_maxrss begins at what the parent had.
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmHWM"))
+before = peak()
 convert_file(sys.argv[1], sys.argv[2])
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+print(peak() - before)
 """
 
 

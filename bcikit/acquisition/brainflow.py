@@ -312,8 +312,10 @@ class BrainFlowSource(LiveSource):
 
     @property
     def ended(self) -> bool:
-        """True once all of a file that is played was given."""
-        return self._file_rows is not None and self._received >= self._file_rows and self._assembler.empty
+        """True once all of a file that is played was given; with ``reconnect=`` it is opened again instead."""
+        if self._file_rows is None or self._reconnect.give_up > 0:
+            return False
+        return self._received >= self._file_rows and self._assembler.empty
 
     def _overdue(self) -> list[Chunk]:
         return self._place_marks(super()._overdue())
