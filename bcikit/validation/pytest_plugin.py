@@ -23,6 +23,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--bcikit-out", metavar="DIR", default="", help="folder for report.html, result.json and raw data")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse an empty address: a variable that is not set would skip every test, and the run would look good."""
+    if config.getoption("--bcikit-source") == "":
+        raise pytest.UsageError("--bcikit-source is empty; it must be an address, as brainflow:synthetic")
+
+
 @pytest.fixture(scope="session")
 def bcikit_source_address(request: pytest.FixtureRequest) -> str:
     """Return the address of the device; tests that need one are skipped without."""

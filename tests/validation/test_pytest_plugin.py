@@ -57,3 +57,10 @@ def test_a_makers_project_passes_with_a_sound_device_fails_with_another_and_skip
     assert "1 failed, 1 passed" in wrong.stdout, wrong.stdout + wrong.stderr
     without = _pytest(tmp_path)
     assert "2 skipped" in without.stdout, without.stdout + without.stderr
+
+
+def test_an_empty_address_is_refused_and_skips_nothing(tmp_path):
+    (tmp_path / "test_it.py").write_text(TESTS)
+    done = _pytest(tmp_path, "--bcikit-source=")
+    assert done.returncode == 4
+    assert "--bcikit-source is empty" in done.stderr
