@@ -164,7 +164,7 @@ def task_of(session: Session) -> str:
     paradigm = session.config.get("paradigm", "")
     if isinstance(paradigm, dict):
         paradigm = paradigm.get("kind") or paradigm.get("name") or ""
-    text = str(paradigm)
+    text = str(paradigm).removeprefix("paradigm:")
     return re.sub(r"[^A-Za-z0-9]", "", text) if text and is_plain(text) else "bci"
 
 

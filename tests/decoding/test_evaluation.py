@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from bcikit import record
 from bcikit.cli.app import app, main
 from bcikit.decoding import Model, make_decoder
 from bcikit.decoding.evaluation import run as run_module
@@ -141,6 +142,19 @@ def test_folders_become_people_sessions_and_runs(folder):
         evaluate_task(task, data, ["csp-lda"], splits=["shuffled", "cross-planet"])
     with pytest.raises(DataError, match="cross-subject needs two people"):
         evaluate_task(task, data[:1], ["csp-lda"], splits=["shuffled", "cross-subject"])
+
+
+def test_what_bcikit_recorded_and_exported_says_its_classes_itself(tmp_path):
+    session, bids, model = tmp_path / "session", tmp_path / "bids", tmp_path / "own.skops"
+    record("sim:motor-imagery?schedule=1&trials=16&seed=2&ability=0.95", session)
+    assert run("export", session, "--bids", bids, "--task", "imagery").exit_code == 0
+    for data in (session, bids):
+        result = run("evaluate", data, "-p", "motor-imagery", "-d", "csp-lda", "--split", "shuffled")
+        assert result.exit_code == 0, result.output
+        assert "classes by their cues: left_hand, right_hand" in " ".join(result.output.split())
+        assert "16 trials" in result.output
+    assert run("train", session, "-p", "motor-imagery", "-d", "csp-lda", "--out", model).exit_code == 0
+    assert Model.load(model).classes == ("left_hand", "right_hand")
 
 
 def test_a_decoder_that_fails_does_not_end_the_others(folder):

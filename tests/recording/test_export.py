@@ -26,6 +26,7 @@ from bcikit.recording import (
     export_fif,
     read_session,
 )
+from bcikit.recording.bids import task_of
 from bcikit.recording.edf import record_of
 from bcikit.recording.view import ExportView, spans_of
 from bcikit.signal import ArgumentError, Bad, Chunk, Event, Health, Recording, RecordingError, StreamInfo
@@ -337,3 +338,9 @@ def test_spans_join_what_is_near() -> None:
     assert spans_of(flags) == [(0, 2), (3, 4), (7, 8)]
     assert spans_of(flags, join=2) == [(0, 4), (7, 8)]
     assert spans_of(np.zeros(3, bool)) == []
+
+
+def test_the_task_of_a_session_is_its_paradigm(session_dir):
+    session = read_session(session_dir)
+    for name, task in (("paradigm:motor-imagery", "motorimagery"), ("paradigms/mine.toml", "bci"), ("", "bci")):
+        assert task_of(replace(session, config={"paradigm": {"name": name}})) == task

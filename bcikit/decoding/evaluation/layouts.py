@@ -2,7 +2,9 @@
 
 import re
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +75,8 @@ def find_tasks(
     paradigm : str
         One of `PARADIGMS`.
     events : mapping of str to str, optional
-        Event to class; needed for folders that bcikit does not know.
+        Event to class; needed for folders that bcikit does not know. Imagery that bcikit recorded says itself what
+        was asked for (``cue/left_hand``).
     window : (float, float), optional
         Seconds after the event.
     frequencies : mapping of str to float, optional
@@ -103,10 +106,15 @@ def find_tasks(
             return known
     found = find_runs(path, layout=layout, folders=folders, options=dict(options or {}))
     if events is None:
-        raise DataError(
-            f"{path} is no folder that bcikit knows for {paradigm}; say which events stand for which class "
-            f"(--events 'T1=left,T2=right'). Its first recording has {_events_of(found)}."
-        )
+        counts = _events_of(found)
+        events = {name: name.removeprefix(_CUE) for name in sorted(counts) if name.startswith(_CUE)}
+        if paradigm != "motor-imagery" or len(events) < 2:
+            listed = ", ".join(f"{name} ({count})" for name, count in counts.most_common(12)) or "no events"
+            raise DataError(
+                f"{path} is no folder that bcikit knows for {paradigm}; say which events stand for which class "
+                f"(--events 'T1=left,T2=right'). Its first recording has {listed}."
+            )
+        found = replace(found, how=f"{found.how}; classes by their cues: {', '.join(events.values())}")
     _doubt_same(found.runs)
     return [_generic(path, found, paradigm, events, window, frequencies)]
 
@@ -139,12 +147,13 @@ def _moabb(
     return _generic(Path(name), found, paradigm, chosen, window, frequencies)
 
 
-def _events_of(found: Found) -> str:
-    """Return the names of the events of the first recording, and how many of each."""
-    from collections import Counter
+_CUE = "cue/"
+"""What paradigms of bcikit call the moment at which a person is asked for a class."""
 
-    counts = Counter(event.name for event in found.runs[0].read().events)
-    return ", ".join(f"{name} ({count})" for name, count in counts.most_common(12)) or "no events"
+
+def _events_of(found: Found) -> Counter[str]:
+    """Return how many events of each name the first recording has."""
+    return Counter(event.name for event in found.runs[0].read().events)
 
 
 def _generic(
