@@ -151,10 +151,19 @@ LOOKED_AT = ("V-NOISE", "V-GAIN", "V-LIN", "V-STEP", "V-FLAT", "V-SKEW", "V-RATE
 """Tests that every kind of fault is put through, beside those that must find it."""
 
 
+def _spread(mismatch, seed):
+    """Return the largest difference of gains that a seed draws."""
+    with open_source(f"dut:mismatch={mismatch}&channels=3&seed={seed}") as source:
+        return float(np.ptp(source.frontend.gains))
+
+
 def single(job):
     """Return whether a device with one fault is found out at all, and under the right name."""
     name, size, seed = job
     _, option, names = kinds()[name]
+    # A spread is drawn: channels that came out alike by chance keep the limit, and there is no fault to find.
+    while name == "mismatch" and size > SINGLE[name][1][0] and _spread(size, seed) < 1.2 * SINGLE[name][1][0]:
+        seed += 1000
     tests = tuple(dict.fromkeys([*LOOKED_AT, *(found for found in names if found.startswith("V-"))]))
     report = validate(f"dut:{option.format(size)}&channels=3&seed={seed}", profile=_profile(), tests=tests)
     failed = {o.test for o in report.outcomes if o.judgement in (Judgement.FAIL, Judgement.ERROR)}
