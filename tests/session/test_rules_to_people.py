@@ -72,6 +72,9 @@ def electrodes(data: NDArray[np.float64], seconds: NDArray[np.float64]) -> None:
     at = NAMES.index
     data[:, at("F4")] *= 12.0
     data[:, at("C3")] += rng.normal(0, 60, len(seconds))
+    if seconds[0] >= 34.0:
+        muscle = sum(np.sin(2 * np.pi * f * seconds + f) for f in np.arange(62.0, 88.0, 1.7))
+        data[:, at("F3")] += 12.0 * muscle
     data[:, at("P3")] += 80 * np.sin(2 * np.pi * 50 * seconds)
     data[:, at("P4")] += 900 * np.sign(np.sin(2 * np.pi * 0.9 * seconds))
     data[:, at("O1")] += 300 * (seconds - BEGIN)
@@ -92,6 +95,7 @@ def told(values: dict[str, Any]) -> dict[str, set[str]]:
 @pytest.mark.requirement("SAF-025")
 @pytest.mark.requirement("SAF-028")
 @pytest.mark.requirement("SAF-030")
+@pytest.mark.requirement("SAF-032")
 @pytest.mark.requirement("SAF-033")
 @pytest.mark.requirement("SAF-034")
 @pytest.mark.requirement("SAF-037")
@@ -100,14 +104,14 @@ def test_each_electrode_is_named_with_its_own_rule() -> None:
     values = session(44.0, spoil=electrodes)
     rules = told(values)
     for name, rule in {
-        "C3": "Q-HF", "P3": "Q-LINE", "P4": "Q-P2P", "O1": "Q-DRIFT", "O2": "Q-BRIDGE", "Pz": "Q-BRIDGE"
+        "F3": "Q-EMG", "C3": "Q-HF", "P3": "Q-LINE", "P4": "Q-P2P", "O1": "Q-DRIFT", "O2": "Q-BRIDGE", "Pz": "Q-BRIDGE"
     }.items():  # fmt: skip
         assert rule in rules[name], (name, rules)
     assert "Q-AMP" in rules["P4"]
     assert "Q-COR" in rules["C3"]
     levels = {name: item["level"] for name, item in values["safety"]["quality"].items()}
     assert {levels[name] for name in ("C3", "P3", "P4", "O1")} == {"BAD"}
-    assert {levels[name] for name in ("Fp1", "Fp2", "F3", "Cz", "C4")} == {"GOOD"}
+    assert {levels[name] for name in ("Fp1", "Fp2", "Cz", "C4")} == {"GOOD"}
     assert ("Q-MONT", "CAUTION") in alarms(values)
 
 

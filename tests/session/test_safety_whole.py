@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from bcikit.cli.app import app
 from bcikit.safety import GuardClient
 from bcikit.session import Engine, Listener
+from bcikit.session.orders import checked_order
+from bcikit.signal import BciError
 from bcikit.signal.messages import Decided, Message, Sent, StateChanged
 
 
@@ -78,10 +80,10 @@ def test_states_stand_in_the_log_and_the_report_as_they_were(ran) -> None:
     logged = [line["to_state"] for line in lines if line.get("event") == "transition"]
     # The log goes on to the end of the session, after the last listener has gone.
     assert [state for state in logged if state in states][: len(states)] == states
-    assert values["safety"]["state"] == states[-1]
+    assert values["safety"]["state"] == logged[-1]
     assert sum(values["safety"]["time_in_state_s"].values()) > 60
     for alarm in values["alarms"]:
-        assert {"rule", "level", "text"} <= set(alarm)
+        assert {"rule", "level", "what", "do"} <= set(alarm)
 
 
 @pytest.mark.slow
@@ -183,3 +185,42 @@ def test_the_hand_of_the_real_guard_moves_no_faster_than_its_limit() -> None:
             time.sleep(0.02)
     assert opened[-1][1] > 0.0
     assert all(position <= seconds / 3 for seconds, position in opened)
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("SAF-121")
+def test_settings_do_not_change_while_a_session_runs(ran) -> None:
+    folder, _, _ = ran
+    lines = [json.loads(line) for line in (folder / "audit.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len({line["config_sha256"] for line in lines}) == 1
+    for order in ({"do": "gate", "ttl_s": 9.0}, {"do": "difficulty", "value": 0.5, "who": "T", "ttl_s": 9.0}):
+        with pytest.raises(BciError):
+            checked_order(order)
+
+
+@pytest.mark.requirement("SAF-043")
+@pytest.mark.parametrize(
+    ("screen", "frequency", "rule"), [("peak_cd_m2 = 300.0\n", 12.0, "ST-4"), ("", 17.0, "ST-4"), ("", 12.0, "")]
+)
+def test_bright_screens_and_the_provocative_band_are_named_by_the_command(
+    tmp_path: Path, screen: str, frequency: float, rule: str
+) -> None:
+    file = tmp_path / "design.toml"
+    file.write_text(
+        f"clinical = true\n[screen]\nrefresh_hz = 60\nwidth_cm = 53\nheight_cm = 30\ndistance_cm = 60\n{screen}"
+        f"[[target]]\nfrequency_hz = {frequency}\nsize_deg = [3, 3]\ndepth = 0.4\n"
+    )
+    done = CliRunner().invoke(app, ["check", "stimulus", str(file), "--json"])
+    found = json.loads(done.stdout)
+    assert found["result"] == "RESTRICTED"
+    assert (rule in {finding["rule"] for finding in found["findings"]}) is bool(rule)
+
+
+@pytest.mark.requirement("SAF-044")
+def test_a_session_that_flickers_too_long_does_not_begin(tmp_path: Path) -> None:
+    file = tmp_path / "session.toml"
+    text = '[source]\naddress = "sim:ssvep"\n[paradigm]\nname = "ssvep-menu"\n[paradigm.settings]\nflicker = {}\n'
+    file.write_text(text.format(9.0))
+    done = CliRunner().invoke(app, ["run", str(file), "--headless"])
+    assert getattr(done.exception, "exit_code", 0) == 2
+    assert "flicker" in str(done.exception)
