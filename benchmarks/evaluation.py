@@ -1,12 +1,9 @@
-"""Comparing decoders over people: bcikit beside MOABB, and the recommended decoders beside plain pipelines.
+"""Comparing decoders over people: bcikit beside MOABB.
 
 Speed: 12 people, 2 sessions of 2 runs, 16 channels at 125 Hz (a Cyton with Daisy), made up; every motor-imagery
 decoder; within sessions, across sessions, across people. Both read the same files, filter them with the same causal
 filter, cut the same trials and use the same folds; MOABB runs pyRiemann's pipelines where pyRiemann has them, else our
 decoders as its pipelines. Scores must be equal to 1e-6. Both have all cores.
-
-Defaults (where the recordings are: BCIKIT_DATA): each recommended decoder beside the best plain pyRiemann or
-scikit-learn pipeline on the same trials and folds; it must be within .01.
 """
 
 import os

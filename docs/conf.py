@@ -12,6 +12,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+from gallery_pictures import write_pictures  # noqa: E402
 from notebook_pages import write_notebooks  # noqa: E402
 
 import bcikit  # noqa: E402
@@ -135,17 +136,21 @@ def write_api() -> None:
 
 
 def copy_examples() -> None:
-    """Copy the examples to where the gallery is made of them, each with a title."""
+    """Copy the examples to where the gallery is made of them, each with a title and a picture."""
     folder = HERE / "_examples"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
+    drawn = write_pictures(HERE / "gallery_pictures")
     shutil.copy(HERE.parent / "examples" / "README.rst", folder)
     for path in sorted((HERE.parent / "examples").glob("*.py")):
         text = path.read_text(encoding="utf-8")
         doc = ast.get_docstring(ast.parse(text)) or ""
         title = path.stem.replace("_", " ").capitalize()
         after = text[text.index('"""', 3) + 3 :]
-        (folder / path.name).write_text(f'"""\n{title}\n{"=" * len(title)}\n\n{doc}\n"""\n{after}', encoding="utf-8")
+        picture = f"gallery_pictures/{drawn[path.stem]}"
+        head = f'"""\n{title}\n{"=" * len(title)}\n\n{doc}\n\n.. image:: /{picture}\n   :width: 480px\n"""\n'
+        thumbnail = f"# sphinx_gallery_thumbnail_path = {picture!r}\n"
+        (folder / path.name).write_text(f"{head}{thumbnail}{after}", encoding="utf-8")
 
 
 write_api()

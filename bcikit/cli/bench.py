@@ -14,6 +14,7 @@ from bcikit.signal import ArgumentError, BciError, check_choice
 TOPICS = (
     "acquisition",
     "decoding",
+    "defaults",
     "evaluation",
     "files",
     "processing",
@@ -25,7 +26,7 @@ TOPICS = (
     "viewer",
     "webxr",
 )
-_PEERS = {"files": ("mne", "pyxdf"), "time": ("mne_lsl", "pyxdf"), "validation": ()}
+_PEERS = {"defaults": (), "files": ("mne", "pyxdf"), "time": ("mne_lsl", "pyxdf"), "validation": ()}
 _ALL_PEERS = ("ezmsg", "mne_lsl", "meegkit")
 
 

@@ -116,6 +116,20 @@ def test_a_study_of_other_seeds_shares_what_is_the_same(study, whole, tmp_path):
     assert (again.place, again.said) == (both, ())
 
 
+@pytest.mark.parametrize("damage", [b"", b"PK", None])
+def test_damaged_files_of_the_cache_are_made_again(study, whole, tmp_path, damage):
+    both = shutil.copytree(whole, tmp_path / "both")
+    for file in (both / "trials").iterdir():
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        file.write_bytes(bytes(data) if damage is None else damage)
+    first, second = sorted((both / "scores").iterdir())[:2]
+    first.write_text("{")
+    second.unlink()
+    assert run_study(study, both).missing == 0
+    assert table(both) == table(whole)
+
+
 def test_a_study_that_asks_for_less_keeps_its_earlier_table_aside(study, whole, tmp_path):
     both = shutil.copytree(whole, tmp_path / "both")
     edited = tmp_path / "study.toml"

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -120,23 +121,27 @@ class TrialCache:
     def make(self, task: Task, subject: str) -> str:
         """Return the key of a person's trials, made if they are not there."""
         key = self.key(task, subject)
-        if not self.place(key).is_file():
+        if not _whole(self.place(key)):
             self._write(key, load_person(task, subject))
         return key
 
     def prepared(self, key: str, decoder: Any) -> Prepared:
         """Return what a decoder's `prepare` makes of the trials of a key, made if it is not there."""
         place = self.folder / f"{digest([key, decoder.preparation(), __version__])}.prepared.npz"
-        if not place.is_file():
+        try:
+            with np.load(place) as found:
+                n_channels, n_times = (int(value) for value in found["shape"])
+                return Prepared(
+                    matrices=found["matrices"], power=found["power"], n_channels=n_channels, n_times=n_times
+                )
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+            # Not there, or damaged: made again.
             made: Prepared = decoder.prepare(self.load(key).trials.X)
-            shape = np.array([made.n_channels, made.n_times])
-            buffer = io.BytesIO()
-            np.savez(buffer, matrices=made.matrices, power=made.power, shape=shape)
-            write_whole(place, buffer.getvalue())
-            return made
-        with np.load(place) as found:
-            n_channels, n_times = (int(value) for value in found["shape"])
-            return Prepared(matrices=found["matrices"], power=found["power"], n_channels=n_channels, n_times=n_times)
+        shape = np.array([made.n_channels, made.n_times])
+        buffer = io.BytesIO()
+        np.savez(buffer, matrices=made.matrices, power=made.power, shape=shape)
+        write_whole(place, buffer.getvalue())
+        return made
 
     def _write(self, key: str, one: SubjectTrials) -> None:
         trials = one.trials
@@ -167,6 +172,15 @@ class TrialCache:
             absent=tuple(head["absent"]),
             empty=tuple(head.get("empty", ())),
         )
+
+
+def _whole(place: Path) -> bool:
+    """Return whether a file of the cache is there and can be read; one that was damaged is made again."""
+    try:
+        with zipfile.ZipFile(place) as found:
+            return found.testzip() is None
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error):
+        return False
 
 
 def _tuples(value: Any) -> Any:
