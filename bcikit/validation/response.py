@@ -62,7 +62,7 @@ def _corner(frequencies: NDArray[np.float64], decibels: NDArray[np.float64]) -> 
     smooth = PchipInterpolator(logs, decibels)(fine)
     curved = float(np.exp(fine[int(np.argmin(np.abs(smooth - target)))]))
     # The truth lies between frequencies: what the two ways of joining them differ by tells how sure it is.
-    u = max(abs(straight - curved) / 3, 0.003 * curved)
+    u = max(abs(straight - curved) / 4, 0.0024 * curved)
     return [Measurement(quantity="bandwidth", label="-3 dB point", value=curved, unit="Hz", uncertainty=u)]
 
 
