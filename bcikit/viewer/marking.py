@@ -4,8 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QDialog
-
 from bcikit.signal import BciError
 from bcikit.ui.words import tr
 from bcikit.viewer.annotation_panel import AnnotationDialog, AnnotationPanel
@@ -50,24 +48,22 @@ class Marking:
 
     def _open(self, item: Annotation, *, new: bool) -> None:
         info = self._window.view.info
-        self.dialog = AnnotationDialog(item, () if info is None else info.ch_names, self._window)
-        self.dialog.accepted.connect(lambda: self._keep(new=new))
-        self.dialog.finished.connect(self._forget_dialog)
-        self.dialog.open()
+        dialog = self.dialog = AnnotationDialog(item, () if info is None else info.ch_names, self._window)
+        # Each keeps what was typed into itself: a second may open before the first is closed.
+        dialog.accepted.connect(lambda: self._keep(dialog.item(), new=new))
+        dialog.finished.connect(lambda: self._forget(dialog))
+        dialog.open()
 
-    def _keep(self, *, new: bool) -> None:
-        if self.dialog is None:
-            return
-        item = self.dialog.item()
+    def _keep(self, item: Annotation, *, new: bool) -> None:
         if new:
             self.items.add(item)
         else:
             self.items.edit(item)
 
-    def _forget_dialog(self, _: int) -> None:
-        dialog, self.dialog = self.dialog, None
-        if isinstance(dialog, QDialog):
-            dialog.deleteLater()
+    def _forget(self, dialog: AnnotationDialog) -> None:
+        if self.dialog is dialog:
+            self.dialog = None
+        dialog.deleteLater()
 
     def _go(self, time: float) -> None:
         for panel in self._window.traces.values():

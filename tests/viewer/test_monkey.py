@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QSettings, Qt
+from PySide6.QtCore import QEvent, QPoint, QSettings, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QDialog, QMenu, QWidget
@@ -192,6 +192,8 @@ def play(window: ViewerWindow, seed: int) -> None:
         monkey.close_dialogs()
         # What is kept has a longest length, whatever was done.
         assert all(len(panel.canvas.marks) <= 2100 for panel in window.traces.values())
+        # Without a loop that runs, Qt keeps what is to be deleted later.
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         gc.collect()
         assert len(window.findChildren(QDialog)) < 50
     finally:

@@ -591,3 +591,19 @@ def test_a_session_that_comes_back_with_other_channels_is_shown_as_it_is(qtbot, 
         server.close()
     window.close()
     servers[-1].close()
+
+
+def test_two_questions_at_once_keep_each_its_own_answer(qtbot, dark):
+    window = ViewerWindow(dark, use_saved=False, preset="research")
+    qtbot.addWidget(window)
+    window.marking.ask(1.0, 0.5, "")
+    first = window.marking.dialog
+    window.marking.ask(7.0, 0.1, "")
+    second = window.marking.dialog
+    assert first is not None
+    assert second is not None
+    first.accept()
+    assert window.marking.dialog is second
+    second.accept()
+    assert [(item.time, item.duration) for item in window.marking.items] == [(1.0, 0.5), (7.0, 0.1)]
+    assert window.marking.dialog is None
