@@ -153,6 +153,7 @@ class SourceFeed:
         self._begin: float | None = None
         self._silent = 0.0
         self._late_since: float | None = None
+        self._came = time.monotonic()
         self._late = False
         self._usual_age = float("inf")
         self._heard = time.monotonic()
@@ -239,6 +240,11 @@ class SourceFeed:
     def _lateness(self, chunk: Chunk, now: float) -> float:
         """Return how late a chunk of a backlog is, in seconds; 0 if it is of now."""
         oldest, newest = now - float(chunk.times[0]), now - float(chunk.times[-1])
+        came = time.monotonic()
+        if came - self._came > LATE_SECONDS:
+            # A link that froze may give what waited in bursts: silence between them is no time in which it came late.
+            self._late_since = None
+        self._came = came
         catching_up = self._late and newest > self._usual_age + CAUGHT_UP_SECONDS
         self._late = oldest > LATE_SECONDS or catching_up
         if not self._late:
