@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from platformdirs import user_config_path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bcikit.signal.documents import packaged_toml, read_toml
 from bcikit.signal.settings import check_settings
@@ -44,6 +44,16 @@ class Dialect(BaseModel):
     decimal: str = Field(default="", description="Decimal mark, if it is always the same.")
     device: str = ""
     reference: str = ""
+
+    @field_validator("columns", "time", "signal", "misc", "accel", "gyro", "markers", "texts", "ignore")
+    @classmethod
+    def _patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except (re.error, OverflowError, RecursionError) as error:
+                raise ValueError(f"{pattern[:60]!r} is no regular expression: {error}") from None
+        return patterns
 
     def fits(self, titles: tuple[str, ...]) -> bool:
         """Return whether all the titles this dialect must have are there."""

@@ -48,6 +48,11 @@ def read_header(folder: Path) -> dict[str, Any]:
         raise RecordingError(f"{folder} is no session folder: it has no {HEADER}.") from None
     except (OSError, ValueError, RecursionError) as error:
         raise RecordingError(f"{path} cannot be read: {error}") from error
+    try:
+        # What cannot be written again (half a character, brackets within brackets) nobody wrote.
+        json.dumps(to_json(values), ensure_ascii=False).encode()
+    except (UnicodeEncodeError, ValueError, RecursionError):
+        raise RecordingError(f"{path} is damaged: it holds what no program can have written.") from None
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise RecordingError(f"{path} is not the header of a bcikit session.")
     if type(values.get("format_version")) is not int:

@@ -345,6 +345,8 @@ def _check_head(path: Path, lines: list[bytes], result: AuditResult) -> AuditRes
     try:
         text = path.read_text("ascii", errors="replace").split()
         sequence, digest = int(text[0]), text[1]
+        if sequence < 0:
+            raise ValueError(sequence)
     except (OSError, ValueError, IndexError):
         problem = f"{path.name} is missing or damaged: records may have been removed after record {count - 1}"
         return replace(result, intact=False, n_records=count, record=count, problem=problem)

@@ -1,5 +1,6 @@
 """What the long fuzz found, each with the answer that is right."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from bcikit import read_recording
 from bcikit.acquisition.counter import PacketCounter
+from bcikit.acquisition.dialect import Dialect
 from bcikit.acquisition.fif_check import check_fif
 from bcikit.acquisition.stamps import on_grid
 from bcikit.outputs.envelope import Sealer, encode
@@ -15,9 +17,10 @@ from bcikit.outputs.reports import checked_report
 from bcikit.safety import verify_audit
 from bcikit.safety.audit import AuditLog
 from bcikit.session.orders import checked_order
-from bcikit.signal import BciError, DataError, Event, SourceError, StreamInfo
+from bcikit.signal import BciError, ConfigError, DataError, Event, SourceError, StreamInfo
 from bcikit.signal.documents import json_of, read_json, read_toml
 from bcikit.signal.messages import parse
+from bcikit.signal.settings import check_settings
 from tests.formats.writers import edf
 
 HUGE = 10**400
@@ -157,3 +160,38 @@ def test_a_name_that_is_too_long_is_one_line(command, capsys, monkeypatch):
     assert ended.value.code == 2
     assert "Traceback" not in said.err
     assert len(said.err) < 6000
+
+
+@pytest.mark.parametrize("bad", ['"\\ud800"', "[" * 800 + "]" * 800])
+def test_a_header_that_cannot_be_written_again_is_damaged(bad, tmp_path):
+    from bcikit.recording.header import read_header
+
+    (tmp_path / "session.json").write_text('{"format": "bcikit-session", "notes": ' + bad + "}")
+    with pytest.raises(BciError, match="damaged"):
+        read_header(tmp_path)
+
+
+def test_a_pattern_of_a_dialect_that_is_none_is_named():
+    with pytest.raises(ConfigError, match="no regular expression"):
+        check_settings(Dialect, {"name": "x", "columns": ["*a"]}, where="x")
+
+
+def test_the_head_of_a_log_with_a_number_below_zero_is_damaged(tmp_path):
+    with contextlib.closing(AuditLog(tmp_path)) as log:
+        log.write("note", now=0.0, actor="dr")
+    (tmp_path / "audit.head").write_text("-9 " + "0" * 64)
+    assert not verify_audit(tmp_path).intact
+
+
+@pytest.mark.parametrize("key", ["DataFile", "MarkerFile"])
+def test_a_name_in_a_brainvision_header_that_no_disk_takes(key, tmp_path):
+    (tmp_path / "v.eeg").write_bytes(bytes(2000))
+    names = {"DataFile": "v.eeg", "MarkerFile": "v.vmrk", key: "v" * 5000}
+    (tmp_path / "v.vhdr").write_text(
+        "Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\nCodepage=UTF-8\n"
+        + "".join(f"{name}={value}\n" for name, value in names.items())
+        + "DataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels=1\nSamplingInterval=4000\n"
+        "[Binary Infos]\nBinaryFormat=INT_16\n[Channel Infos]\nCh1=C3,,0.1,uV\n"
+    )
+    with pytest.raises(SourceError):
+        read_recording(tmp_path / "v.vhdr")
