@@ -227,7 +227,9 @@ class FatigueMonitor:
 
 
 def drowsiness(score: int) -> Reading | None:
-    """Return what a Karolinska sleepiness score asks for: 7 may warn, 8 and 9 must (EU 2021/1341).
+    """Return what the operator is told of a Karolinska sleepiness score: 7 and above (EU 2021/1341).
+
+    A warning, and no more: what closes the gate would take away the advice that the driver is to get.
 
     Parameters
     ----------
@@ -236,5 +238,4 @@ def drowsiness(score: int) -> Reading | None:
     """
     if score < 7:
         return None
-    severity = Severity.WARN if score == 7 else Severity.DEGRADE
-    return Reading(rule="P-DROWSY", severity=severity, value=score, limit=7)
+    return Reading(rule="P-DROWSY", severity=Severity.WARN, value=score, limit=7)

@@ -4,6 +4,7 @@ It is the same object live, faster than live and on replay: it is handed chunks 
 else came from outside, and asks nobody what time it is.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,7 @@ from bcikit.safety import SafetySystem, Severity, State
 from bcikit.safety.arming import ArmRequest
 from bcikit.safety.idle import IdleTest
 from bcikit.safety.machine import LATCHED
+from bcikit.safety.person import drowsiness
 from bcikit.session.command_life import shortened
 from bcikit.session.decider import Decider, Trainer
 from bcikit.session.flips import HOLD, Flips, SampleTimes
@@ -63,6 +65,9 @@ EYES_CLOSED = "eyes/closed"
 """Marker of whoever sees the eyes (an eye tracker, a page, a person): flicker that is on is stopped by it (ST-EYES)."""
 
 EYES_SECONDS = 1.0
+
+DROWSY_SECONDS = 35.0
+"""A sleepiness score holds until the next one may come: a paradigm asks every 30 s at the least."""
 
 RETRY_SECONDS = 1.0
 """Between two attempts to arm an unattended session that safety refuses."""
@@ -575,10 +580,20 @@ class Conductor:
     def _decide(self, request: WindowRequest, stopwatch: Callable[[], float] | None) -> None:
         decision = self.paradigm.interpret(self._decode(request), request)
         decision, verdict = self._judge(decision, request, stopwatch)
+        self._watch_driver(decision)
         commands, events = self.paradigm.on_decision(decision, verdict, request)
         for event in events:
             self._emit(self._in_source(event))
         self._send(commands, verdict)
+
+    def _watch_driver(self, decision: Decision) -> None:
+        """Tell the operator of a person who grows sleepy, as a paradigm of vigilance estimates it."""
+        score = decision.data.get("kss")
+        found = drowsiness(int(score)) if isinstance(score, float) and math.isfinite(score) else None
+        if found is not None:
+            self.safety.report(
+                found.rule, found.severity, self.now, value=found.value, limit=found.limit, hold_s=DROWSY_SECONDS
+            )
 
     def _judge(
         self, decision: Decision, request: WindowRequest, stopwatch: Callable[[], float] | None

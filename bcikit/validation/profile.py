@@ -9,11 +9,25 @@ from typing import Any, Self
 
 from bcikit.signal import ConfigError, DataError, check_choice
 from bcikit.signal.documents import packaged_toml, read_toml
-from bcikit.signal.rebuild import rebuild
+from bcikit.signal.rebuild import LARGEST_INT, known_fields, rebuild, short
 from bcikit.simulation.stimulus import Instruments
 from bcikit.validation.clauses import Clause
 from bcikit.validation.quantities import QUANTITIES, factor, near
 from bcikit.validation.results import Limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """What a TOML file of a profile holds, by kind; what stands in its parts is judged part by part."""
+
+    title: str = ""
+    note: str = ""
+    tests: list[str] = field(default_factory=list)
+    seconds: dict[str, Any] = field(default_factory=dict)
+    instruments: dict[str, Any] = field(default_factory=dict)
+    expected: dict[str, list[float]] = field(default_factory=dict)
+    clause: list[dict[str, Any]] = field(default_factory=list)
+    limit: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +109,11 @@ class Profile:
             Listing everything that is wrong in it; `where` names it.
         """
         problems: list[str] = []
-        allowed_keys = ("title", "note", "tests", "seconds", "instruments", "expected", "clause", "limit")
+        allowed_keys = [item.name for item in fields(_File)]
+        try:
+            rebuild(_File, known_fields(_File, values) if isinstance(values, Mapping) else values, what="it")
+        except DataError as error:
+            raise ConfigError(where, [str(error)]) from None
         for key in sorted(set(values) - set(allowed_keys)):
             problems.append(f"{key}: unknown key; allowed: {', '.join(allowed_keys)}")
         limits = []
@@ -117,8 +135,8 @@ class Profile:
             problems.append(f"instruments.{key}: unknown key; allowed: {', '.join(sorted(allowed))}")
         for section in ("seconds", "instruments"):
             for key, value in values.get(section, {}).items():
-                if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-                    problems.append(f"{section}.{key}: {value!r} must be a number above 0")
+                if not _is_number(value) or value <= 0:
+                    problems.append(f"{section}.{key}: {short(value)} must be a number above 0")
         if problems:
             raise ConfigError(where, problems)
         return cls(
@@ -132,6 +150,10 @@ class Profile:
             tests=tuple(values.get("tests", ())),
             clauses=asked,
         )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_INT
 
 
 def _written(item: Limit) -> dict[str, Any]:
@@ -178,8 +200,8 @@ def _limit(entry: Mapping[str, Any], where: str, problems: list[str]) -> Limit |
     if "min" not in entry and "max" not in entry:
         problems.append(f"{where}: needs min, max or both")
     for key in ("min", "max"):
-        if key in entry and (isinstance(entry[key], bool) or not isinstance(entry[key], int | float)):
-            problems.append(f"{where}.{key}: {entry[key]!r} must be a number")
+        if key in entry and not _is_number(entry[key]):
+            problems.append(f"{where}.{key}: {short(entry[key])} must be a number")
     if not isinstance(entry.get("clause", ""), str):
         problems.append(f"{where}.clause: {entry['clause']!r} must be a text, in quotes")
     if not isinstance(entry.get("verified", False), bool):

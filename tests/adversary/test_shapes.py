@@ -24,6 +24,7 @@ from bcikit.session.repeat import _request
 from bcikit.session.running import running
 from bcikit.signal import BciError, Chunk, Command, Decision, Event, StreamInfo, Verdict
 from bcikit.testing.link_plan import LinkPlan
+from bcikit.validation import Profile
 from bcikit.validation.fleet import read_runs
 from bcikit.validation.quick import KEPT, QuickCheck, last_check
 from tests.adversary.fuzzing import NASTY
@@ -54,6 +55,7 @@ READERS = {
     "StreamInfo": (StreamInfo.from_dict, INFO.to_dict()),
     "ArmRequest": (ArmRequest.from_record, REQUEST.to_record()),
     "ModelSheet": (ModelSheet.from_dict, SHEET.to_dict()),
+    "Profile": (lambda values: Profile.from_dict(values, "profile", "mine"), Profile.load("research").to_dict()),
     "DeviceTest": (DeviceTest.from_dict, TEST.to_dict()),
     "Scene": (Scene.from_dict, make_scene()),
     "LinkPlan": (lambda values: LinkPlan.from_json(json.dumps(values)), json.loads(LinkPlan(lost=((3, 1),)).to_json())),

@@ -193,7 +193,7 @@ def test_damaged_and_missing_files_are_clear_errors(model, tmp_path):
     for name, values, content, match in (
         ("bits", sheet, data[:-1] + b"x", "checksum"),
         ("new", {**sheet, "format": 99}, data, "format 99"),
-        ("field", {**sheet, "colour": 1}, data, "another version"),
+        ("field", {**sheet, "colour": 1}, data, "unknown field 'colour'"),
     ):
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             archive.writestr("sheet.json", json.dumps(values))

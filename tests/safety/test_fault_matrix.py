@@ -56,7 +56,9 @@ class Watched:
     def run(self, seconds, *, until=None):
         limit = self.clock() + seconds
         while self.clock() < limit:
-            chunk = self.source.pull(0.05)
+            if self.source.ended:
+                time.sleep(0.05)
+            chunk = None if self.source.ended else self.source.pull(0.05)
             now = self.clock()
             if chunk is None:
                 self.system.on_silence(now)

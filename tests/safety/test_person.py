@@ -132,7 +132,7 @@ def test_fatigue_is_two_blocks_a_third_above_the_first(eeg, recording):
 def test_sleepiness_scores():
     assert drowsiness(6) is None
     assert drowsiness(7).severity is Severity.WARN
-    assert drowsiness(8).severity is Severity.DEGRADE
+    assert drowsiness(9).severity is Severity.WARN
 
 
 @pytest.mark.requirement("SAF-052")

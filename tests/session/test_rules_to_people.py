@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -146,3 +147,25 @@ def test_blinks_and_unusual_rhythms_of_a_person_are_told() -> None:
     assert "Q-EOG" in told(simulated(32.0, "blink_per_min=60"))["Fp1"]
     assert "P-RHYTHM" in {rule for rule, _ in alarms(simulated(70.0, "incidents=spike-wave@45~20"))}
     assert "P-RHYTHM" not in {rule for rule, _ in alarms(simulated(70.0, "incidents=chew@45~20"))}
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("SAF-051")
+def test_a_driver_who_grows_sleepy_is_told_to_the_operator_and_an_alert_one_is_not(tmp_path: Path) -> None:
+    def drive(fatigue: float) -> dict[str, Any]:
+        config = {
+            "source": {"address": f"sim:vigilance?seed=0&fatigue={fatigue:g}"},
+            "paradigm": {
+                "name": "paradigm:driving-vigilance",
+                "settings": {"baseline": 40.0, "drive": 560.0, "smooth": 15.0},
+            },
+            "recording": {"folder": str(tmp_path / f"drive-{fatigue:g}")},
+        }
+        return Engine(config).run().values
+
+    sleepy, alert = drive(12.0), drive(0.0)
+    assert {("P-DROWSY", "ADVISORY"), ("P-FATIGUE", "ADVISORY")} <= alarms(sleepy)
+    assert not {"P-DROWSY", "P-FATIGUE"} & {rule for rule, _ in alarms(alert)}
+    report = (tmp_path / "drive-12" / "report.html").read_text(encoding="utf-8")
+    assert "signs of drowsiness" in report
+    assert sleepy["results"]["n_warnings"] > 0, "what the operator is told takes nothing from the driver"

@@ -140,6 +140,10 @@ def _lines(rest: NDArray[np.float64], take: Take, size: float, name: str) -> Fou
     return []
 
 
+PASSBAND = 0.6
+"""Share of the response at 5 Hz down to which a smooth curve is asked for."""
+
+
 def square(take: Take, floor: NDArray[np.float64] | None) -> Found:
     """Look for holes and humps between the harmonics of a square wave: a smooth curve explains a sound device."""
     del floor
@@ -147,7 +151,9 @@ def square(take: Take, floor: NDArray[np.float64] | None) -> Found:
         hz, relative, u = harmonics_of(take)
     except DataError:
         return []
-    inside = (hz >= 5.0) & (hz <= 0.3 * take.info.sfreq)
+    passed = hz[relative.mean(axis=1) > PASSBAND]
+    # A device that falls off at the end of its band is V-FREQ's to judge; no polynomial follows it down.
+    inside = (hz >= 5.0) & (hz <= min(0.3 * take.info.sfreq, passed.max(initial=0.0)))
     if inside.sum() < 12:
         return []
     mean = np.maximum(relative[inside].mean(axis=1), 1e-4)
@@ -157,7 +163,7 @@ def square(take: Take, floor: NDArray[np.float64] | None) -> Found:
     keep = np.ones(len(x), dtype=bool)
     for _ in range(3):
         # What sticks out must not draw the curve to itself.
-        curve = np.polynomial.chebyshev.chebfit(x[keep], logs[keep], 5, w=1 / spread[keep])
+        curve = np.polynomial.chebyshev.chebfit(x[keep], logs[keep], 6, w=1 / spread[keep])
         off = logs - np.polynomial.chebyshev.chebval(x, curve)
         keep = np.abs(off) < np.maximum(3 * spread, 0.01)
         if keep.sum() < 0.7 * len(x):
