@@ -96,6 +96,8 @@ def rows(results: Path | None) -> tuple[list[tuple[str, ...]], list[str]]:
         whole = list(dict.fromkeys([*named, *(test for test in marked if test.startswith(WHOLE_WAYS))]))
         if not proofs:
             problems.append(f"{name} ({requirement['control']}) has no test")
+        elif not whole:
+            problems.append(f"{name} ({requirement['control']}) has no test that goes the whole way")
         problems += [f"{name} names the unknown hazard {h}" for h in requirement["hazards"] if h not in hazards]
         if not requirement["hazards"]:
             problems.append(f"{name} answers no hazard")

@@ -100,7 +100,7 @@ class Profile:
         return cls.from_dict(shipped[f"{name}.toml"], f"profile {name}", path.stem)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], where: str, name: str) -> Self:
+    def from_dict(cls, values: Any, where: str, name: str) -> Self:
         """Return the profile that a TOML file, or a result, holds.
 
         Raises

@@ -168,4 +168,4 @@ def test_a_driver_who_grows_sleepy_is_told_to_the_operator_and_an_alert_one_is_n
     assert not {"P-DROWSY", "P-FATIGUE"} & {rule for rule, _ in alarms(alert)}
     report = (tmp_path / "drive-12" / "report.html").read_text(encoding="utf-8")
     assert "signs of drowsiness" in report
-    assert sleepy["results"]["n_warnings"] > 0, "what the operator is told takes nothing from the driver"
+    assert sleepy["details"]["n_warnings"] > 0, "what the operator is told takes nothing from the driver"
