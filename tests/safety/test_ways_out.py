@@ -2,7 +2,9 @@
 
 import ast
 import sys
+from collections import defaultdict
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,34 +39,42 @@ TO_THE_DRIVER = {
 }
 
 
-def calls(of: str, *, plain: str = "") -> list[tuple[str, ast.Call]]:
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Return the code of each file; read once for all tests."""
+    return {
+        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8")) for path in sorted(ROOT.rglob("*.py"))
+    }
+
+
+@cache
+def all_calls() -> dict[str, list[tuple[str, ast.Call]]]:
+    """Return every call by the name of what is called ("name", of a method ".name"), and in which function it is."""
+    found: dict[str, list[tuple[str, ast.Call]]] = defaultdict(list)
+
+    def visit(node: ast.AST, place: str, stack: tuple[str, ...]) -> None:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            stack = (*stack, node.name)
+        if isinstance(node, ast.Call):
+            called = node.func
+            name = f".{called.attr}" if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+            found[name].append((f"{place}:{'.'.join(stack)}", node))
+        for child in ast.iter_child_nodes(node):
+            visit(child, place, stack)
+
+    for place, tree in trees().items():
+        visit(tree, place, ())
+    return dict(found)
+
+
+def calls(of: str) -> list[tuple[str, ast.Call]]:
     """Return every call of a method of this name, and in which function it stands."""
-    found = []
-    for path in sorted(ROOT.rglob("*.py")):
-        tree = ast.parse(path.read_text("utf-8"))
-        stack: list[str] = []
-
-        def visit(node: ast.AST, path: Path = path, stack: list[str] = stack) -> None:
-            named = isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
-            if named:
-                stack.append(node.name)
-            method = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == of
-            named_so = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == plain
-            if method or named_so:
-                assert isinstance(node, ast.Call)
-                found.append((f"{path.relative_to(ROOT).as_posix()}:{'.'.join(stack)}", node))
-            for child in ast.iter_child_nodes(node):
-                visit(child)
-            if named:
-                stack.pop()
-
-        visit(tree)
-    return found
+    return all_calls().get(f".{of}", [])
 
 
 def made(kind: str) -> list[tuple[str, ast.Call]]:
     """Return every place where an object of a class of this name is made."""
-    return [found for found in calls("", plain=kind) if not found[0].startswith("testing/")]
+    return [found for found in all_calls().get(kind, []) if not found[0].startswith("testing/")]
 
 
 def receivers(of: str) -> set[tuple[str, str]]:
@@ -108,19 +118,15 @@ def test_the_guard_and_its_driver_are_reached_in_one_place_only() -> None:
     launchers = {where.partition(":")[0] for where, target in receivers("launch") if "Guard" in target}
     # The clinic finds the current of one person with a guard of its own: no decoder is there, and a switch is held.
     assert launchers == {"outputs/guard.py", "clinic/current.py"}
-    opened = set()
-    for path in ROOT.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open_driver":
-                opened.add(path.relative_to(ROOT).as_posix())
+    opened = {where.partition(":")[0] for where, _ in all_calls()["open_driver"]}
     assert opened == {"safety/guard/__main__.py"}
 
 
 def test_serial_lines_are_opened_by_those_who_are_known() -> None:
     users = {
-        path.relative_to(ROOT).as_posix()
-        for path in ROOT.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        place
+        for place, tree in trees().items()
+        for node in ast.walk(tree)
         if isinstance(node, ast.Import) and any(name.name == "serial" for name in node.names)
     }
     outside = {
