@@ -165,7 +165,7 @@ def speeds(folder: Path, seconds: int) -> list[Row]:
                 f"{grown:.0f} MB",
                 f"{size:.0f} MB of samples",
                 grown / size,
-                "<= 0.25",
+                "<= 0.25 and 60 MB",
                 grown <= 0.25 * size + 60,
             )
         )
