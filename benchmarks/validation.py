@@ -147,7 +147,19 @@ def kinds():
     return {**settings, **quirks}
 
 
-LOOKED_AT = ("V-NOISE", "V-GAIN", "V-LIN", "V-STEP", "V-FLAT", "V-SKEW", "V-RATE", "V-TRIG", "V-REP", "V-RESID")
+LOOKED_AT = (
+    "V-NOISE",
+    "V-GAIN",
+    "V-LIN",
+    "V-STEP",
+    "V-FLAT",
+    "V-SKEW",
+    "V-RATE",
+    "V-TRIG",
+    "V-REP",
+    "V-IMP",
+    "V-RESID",
+)
 """Tests that every kind of fault is put through, beside those that must find it."""
 
 
