@@ -92,7 +92,7 @@ def watch_veils() -> None:
 def clinic() -> int:
     """Run the clinic on a session that goes on already, as after its window was closed and opened."""
     import bcikit.clinic.start as start
-    from bcikit.clinic.processes import process_mark
+    from bcikit.session.processes import process_mark
 
     folder = Path(tempfile.mkdtemp(prefix="bcikit-bench-clinic-"))
     handshake = folder / "run-bench.json"

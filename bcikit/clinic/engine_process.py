@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bcikit.clinic.processes import process_mark
 from bcikit.safety.arming import ArmRequest
 from bcikit.safety.consent import Consent, Screening
 from bcikit.session.config import config_from
 from bcikit.session.engine import Engine
+from bcikit.session.processes import process_mark
 from bcikit.signal import BciError
 from bcikit.signal.documents import read_json
 

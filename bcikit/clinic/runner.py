@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from bcikit.clinic.processes import process_is_alive, process_mark
 from bcikit.recording.result import RESULT, read_result
 from bcikit.session.config import SessionConfig
+from bcikit.session.processes import is_process_id, process_is_alive, process_mark
 from bcikit.session.ticket import Ticket
 from bcikit.signal import BciError, RecordingError
 from bcikit.signal.documents import json_of, read_json
@@ -279,7 +279,7 @@ def _read_handshake(path: Path) -> dict[str, Any]:
     wrong = [name for name, kind in kinds.items() if not isinstance(values, dict) or type(values.get(name)) is not kind]
     if (
         wrong
-        or not 0 < values["pid"] < 1 << 31
+        or not is_process_id(values["pid"])
         or not all(isinstance(text, str) for text in values["control"].values())
     ):
         raise ValueError(f"{path} is no handshake of an engine: {', '.join(wrong) or 'pid'}.")

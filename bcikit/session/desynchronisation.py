@@ -66,7 +66,8 @@ def reactions(recording: Recording, events: Sequence[Event]) -> dict[str, Reacti
                 rows = np.searchsorted(recording.samples, (begin, stop, start, end))
                 before.append(power[rows[0] : rows[1]].mean(axis=0))
                 during.append(power[rows[2] : rows[3]].mean(axis=0))
-        if not before:
+        # A flat electrode has no power that a change could be related to.
+        if not before or not np.mean(before, axis=0).all():
             continue
         ratio = dict(zip(("C3", "C4"), np.mean(during, axis=0) / np.mean(before, axis=0), strict=True))
         opposite, same = (float(ratio[name]) for name in OPPOSITE[hand])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bcikit.session.channel import ChannelServer
+from bcikit.session.processes import is_process_id, process_is_alive
 from bcikit.session.ticket import Ticket
 from bcikit.signal import ArgumentError, BciError
 from bcikit.signal.documents import read_json
@@ -70,10 +71,12 @@ def running() -> list[Running]:
     for path in sorted(folder().glob("*.json")) if folder().is_dir() else []:
         try:
             values = read_json(path)
-            pid, title, ticket = _pid(values["pid"]), str(values["title"]), Ticket.parse(str(values["ticket"]))
+            pid, title, ticket = values["pid"], str(values["title"]), Ticket.parse(str(values["ticket"]))
         except (OSError, ValueError, KeyError, TypeError, BciError):
             continue
-        if _is_alive(pid):
+        if not is_process_id(pid):
+            continue
+        if process_is_alive(pid):
             found.append(Running(path.stem, title, ticket))
         else:
             with contextlib.suppress(OSError):
@@ -95,19 +98,3 @@ def find_running(name: str = "") -> Running:
         return chosen[0]
     names = ", ".join(f"session:{item.name} ({item.title})" for item in there) or "none"
     raise ArgumentError(f"session:{name} is not one that runs here; these do: {names}.")
-
-
-def _pid(value: object) -> int:
-    if type(value) is not int or not 0 < value < 1 << 31:
-        raise ValueError(f"{value!r} is the number of no process")
-    return value
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -57,6 +57,12 @@ def test_a_trial_with_a_hole_or_a_bad_sample_does_not_count() -> None:
     assert found.erd == pytest.approx(-75.0, abs=4.0)
 
 
+def test_a_flat_electrode_has_no_reaction() -> None:
+    recording, events = made(c3=0.25, c4=0.75)
+    recording.data[:, 2] = 0.0
+    assert reactions(recording, events) == {}
+
+
 def test_what_help_does_to_the_signal_is_not_taken() -> None:
     recording, events = made(c3=0.25, c4=0.75)
     helped = []

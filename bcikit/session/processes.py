@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 
+def is_process_id(value: object) -> bool:
+    """Return whether a value from a file may be the number of a process."""
+    return type(value) is int and 0 < value < 1 << 31
+
+
 def process_mark(pid: int) -> str:
     """Return what tells a process from a later one of its number: boot and start; "" where the system does not say."""
     try:
@@ -15,13 +20,19 @@ def process_mark(pid: int) -> str:
 
 
 def process_is_alive(pid: int) -> bool:
-    """Return whether a process of this machine runs."""
+    """Return whether a process of this machine runs; one of another user does, too."""
     if pid <= 0:
         return False
     try:
         os.kill(pid, 0)
-    except (ProcessLookupError, OSError):
+    except ProcessLookupError:
         return False
-    status = Path(f"/proc/{pid}/stat")
+    except OSError:
+        return True
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        # Gone meanwhile, or a system that does not say.
+        return not Path("/proc/self/stat").is_file()
     # A child that ended and was not waited for yet runs no more.
-    return not (status.is_file() and status.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z")
+    return state != "Z"
