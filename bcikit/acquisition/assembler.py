@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from bcikit.acquisition.clock_model import Stamps
 from bcikit.acquisition.counter import PacketCounter
 from bcikit.acquisition.hold import Hold
+from bcikit.acquisition.losses import Evidence, Loss, weigh
 from bcikit.acquisition.samples import SampleCheck
 from bcikit.acquisition.stamp_reader import StampReader
 from bcikit.acquisition.watchdog import STALLED_AFTER
@@ -40,6 +41,11 @@ class Assembler(StampReader):
         Share of the nominal rate by which the real one may differ; beyond it, `add` raises.
     dejitter : bool
         Give smooth times instead of the stamps.
+
+    Attributes
+    ----------
+    asked : float
+        When the device was last asked to stream, seconds on the host's clock: what comes was taken after that.
     """
 
     def __init__(
@@ -55,11 +61,14 @@ class Assembler(StampReader):
     ) -> None:
         super().__init__(info, counted=counter is not None, stamped_on_arrival=stamped_on_arrival)
         self.counter = counter
+        self.asked = -math.inf
         self._dejitter = dejitter
         self._stalled = stalled
         self._check = SampleCheck(info, full_scale=full_scale)
         self._rate_tolerance = rate_tolerance
         self._hold: Hold | None = None
+        self._goes_on = False
+        self._known_to = 0.0
 
     @property
     def next_sample(self) -> int:
@@ -77,6 +86,11 @@ class Assembler(StampReader):
     def uncertainty(self) -> float:
         """Expanded uncertainty (k = 2) of the time of the newest sample, seconds; infinite before the first."""
         return self.clock.uncertainty(self._next)
+
+    @property
+    def seeming_rate(self) -> float | None:
+        """Rate that samples seem to come at, Hz, where that is not the stated one but nobody can be sure yet."""
+        return self.clock.wrong_rate(self._rate_tolerance, sure=False)
 
     @property
     def empty(self) -> bool:
@@ -265,18 +279,23 @@ class Assembler(StampReader):
             if count.keep is not None:
                 data, stamps = np.ascontiguousarray(data[count.keep]), stamps[count.keep]
         index = np.arange(stamps.shape[0]) + np.cumsum(inner)
-        anew = packets is not None and self.counter is not None and self.counter.begins(float(packets[0]))
-        lost, by_time, again = (0, False, True) if fresh else self._judge(hold, missing, index, stamps, anew=anew)
-        if again:
+        loss = Loss(lost=0, anew=True) if fresh else self._weigh(hold, missing, index, stamps)
+        self._goes_on |= loss.goes_on
+        if loss.anew:
             self.clock.restart()
+            self.clock.backlog = max(0.0, float(stamps[0]) - self.asked) if self.asked > -math.inf else 0.0
             self._grid.reset()
+        elif loss.by_time and loss.doubt:
+            self.clock.doubt(loss.doubt * self._period)
         self._flags |= hold.flags
-        first = self._next + lost
+        first = self._next + loss.lost
         for start, stop in itertools.pairwise([0, *np.flatnonzero(inner[1:] > 0) + 1, stamps.shape[0]]):
             self.clock.take(first + int(index[start]), stamps[start:stop])
-        inner[0] += lost
-        late = Flag.LATE_COUNT if by_time else Flag.NONE
+        inner[0] += loss.lost
+        late = Flag.LATE_COUNT if loss.by_time else Flag.NONE
+        self._known_to = loss.doubt * self._period
         chunks = self._cut(data, stamps, inner if inner.any() else None, now, late=late, taken=True)
+        self._known_to = 0.0
         if rest is not None:
             chunks += self._hold_back(*rest[:3], now, restarted=rest[3])
         else:
@@ -284,53 +303,31 @@ class Assembler(StampReader):
             self._lead = max(0.0, self._last_stamp - now)
         return chunks
 
-    def _judge(
-        self,
-        hold: Hold,
-        missing: int | None,
-        index: NDArray[np.int64],
-        stamps: NDArray[np.float64],
-        *,
-        anew: bool,
-    ) -> tuple[int, bool, bool]:
-        """Return what is missing before held samples, whether the times say so, and whether the line begins anew.
-
-        Parameters
-        ----------
-        hold : Hold
-            What was held.
-        missing : int or None
-            What the counter says, less whole laps.
-        index, stamps : ndarray, shape (n,)
-            The held samples, counted from the first, and their stamps.
-        anew : bool
-            The counter stands where it begins when a stream is started.
-        """
-        segment = bool(hold.flags & Flag.RECONNECTED)
+    def _weigh(self, hold: Hold, missing: int | None, index: NDArray[np.int64], stamps: NDArray[np.float64]) -> Loss:
+        """Return what is missing before held samples, which are counted from the first in `index`."""
+        lost_link = bool(hold.flags & Flag.RECONNECTED)
         if not self.clock.ready:
-            return missing or 0, False, segment
-        if not segment and not hold.calm and self.clock.made is Stamps.ARRIVAL:
+            return Loss(lost=missing or 0, anew=lost_link)
+        on_arrival = self.clock.made is Stamps.ARRIVAL
+        if not lost_link and not hold.calm and on_arrival:
             # The link still catches up, so it stood still: the line goes on as if nothing had been.
-            return missing or 0, missing is None, False
-        late = float(self.clock.lateness(self._next, index, stamps).min()) * self.info.sfreq
-        trust = self._trust() * self.info.sfreq
-        if missing is not None and self.counter is not None:
-            lap = self.counter.lap
-            laps = max(0, round((late - missing) / lap))
-            counted = missing + round(laps * lap)
-            if abs(late - counted) <= min(trust, 0.25 * lap):
-                return counted, laps > 0, segment
-            if not segment and missing == 0 and late > 0:
-                # The very next packet, and what passed are no whole laps: the device paused.
-                return 0, False, True
-            if self.clock.made is Stamps.ARRIVAL and not anew and late > missing:
-                # A machine that is busy brings all of them late, and never early: the counter went on, and what is
-                # over whole laps is how late they are.
-                laps = math.floor((late - missing + min(trust, 0.25 * lap)) / lap)
-                return missing + round(laps * lap), True, segment
-        if late <= trust and not segment:
-            return 0, True, False
-        return max(0, round(late)), True, segment or abs(late) > trust
+            return Loss(lost=missing or 0, by_time=missing is None)
+        return weigh(self._evidence(hold, missing, float(self.clock.lateness(self._next, index, stamps).min())))
+
+    def _evidence(self, hold: Hold, missing: int | None, late: float) -> Evidence:
+        lost_link = bool(hold.flags & Flag.RECONNECTED)
+        first, counter = hold.packets[0], self.counter
+        return Evidence(
+            late=late * self.info.sfreq,
+            trust=self._trust() * self.info.sfreq,
+            missing=missing,
+            lap=math.inf if counter is None else counter.lap,
+            lost_link=lost_link,
+            begins=counter is not None and first is not None and counter.begins(float(first[0])),
+            goes_on=self._goes_on,
+            on_arrival=self.clock.made is Stamps.ARRIVAL,
+            asked=(self.asked - self.clock.predict(self._next)) * self.info.sfreq if lost_link else -math.inf,
+        )
 
     def _cut(
         self,
@@ -382,7 +379,7 @@ class Assembler(StampReader):
         if mask is not None:
             self.tally.bad_samples += int(np.count_nonzero(mask))
         if lost:
-            self._tell("stream/gap", float(times[0]), sample=first, value=lost)
+            self._tell("stream/gap", float(times[0]), sample=first, value=lost, uncertainty=self._known_to)
         return Chunk(data, times, first, Health(lost, mask, arrival - float(times[-1]), flags))
 
     def _check_rate(self) -> None:

@@ -253,6 +253,7 @@ class BrainFlowSource(LiveSource):
         self._begin()
 
     def _start(self, shim: Any) -> None:
+        self._asked_at = self._now()
         boards.call(self._where, lambda: shim.start_stream(self._buffer, self._settings.streamer))
 
     def _receive(self, timeout: float) -> list[Chunk]:

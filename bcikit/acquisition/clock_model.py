@@ -31,8 +31,14 @@ _JITTER_SECONDS = 10.0
 """Time constant of the jitter of stamps that are made on arrival."""
 
 
-_PACES = ((6, 0.05), (12, 0.05), (20, 0.0))
+_FEWEST = 4
+"""Half seconds from which a rate can be told at all."""
+
+_PACES = ((6, 0.05), (12, 0.02), (20, 0.0))
 """Half seconds of stamps on arrival that are looked at, and the share by which their rate must then be wrong."""
+
+_AHEAD = 0.04
+"""Seconds by which samples must come earlier than a link that had to catch up could bring them."""
 
 _RATE_SECONDS = 4.0
 """Seconds of stamps of a sender before its rate is believed to be wrong."""
@@ -150,6 +156,11 @@ class ClockModel:
         Seconds after which a stamp counts ``1/e`` for the times (sender), or not at all (arrival).
     made : Stamps
         How the stamps arise.
+
+    Attributes
+    ----------
+    backlog : float
+        Seconds of samples that may have waited in the link when it was opened.
     """
 
     def __init__(self, sfreq: float, *, window: float = 60.0, made: Stamps = Stamps.SENDER) -> None:
@@ -160,7 +171,9 @@ class ClockModel:
         self._ramp = np.arange(256, dtype=np.float64)
         self._nominal = self._ramp * self._period
         self.resets = 0
+        self.backlog = 0.0
         self._last_time = self._last_raw = -math.inf
+        self._envelope = Envelope(self._period, window=self.window)
         self.restart()
 
     def restart(self, *, clock_reset: bool = False) -> None:
@@ -168,7 +181,8 @@ class ClockModel:
         prior = (_PRIOR_JITTER / (_PRIOR_PPM * self._period)) ** 2
         self._near = _Line(prior)
         self._all = _Line(prior)
-        self._envelope = Envelope(self._period, window=self.window)
+        # What the earliest arrivals differ by is a matter of this machine, which stays the same.
+        self._envelope = Envelope(self._period, window=self.window, spread=self._envelope.spread)
         self._square = 0.0
         self._origin_index = 0
         self._origin_time = 0.0
@@ -176,6 +190,10 @@ class ClockModel:
         self._total = 0
         self._late_for = 0.0
         self.resets += clock_reset
+
+    def doubt(self, seconds: float) -> None:
+        """Say that the line may be off by so much; it is believed again once a sample of half a second is on it."""
+        self._envelope.doubt = max(seconds, self._envelope.doubt)
 
     def learn(self, made: Stamps) -> None:
         """Take note of how the stamps arise and begin anew if that was not known."""
@@ -317,24 +335,30 @@ class ClockModel:
         self._last_raw = float(times[-1])
         return times
 
-    def wrong_rate(self, tolerance: float) -> float | None:
+    def wrong_rate(self, tolerance: float, *, sure: bool = True) -> float | None:
         """Return the rate that comes, in Hz, where it is not the nominal one; None where it is, or is not known yet.
 
         Parameters
         ----------
         tolerance : float
             Share of the nominal rate by which the real one may differ.
+        sure : bool
+            False takes what there is: enough for a doubt at the end of a short recording.
         """
         if self.made is Stamps.ARRIVAL:
-            for bins, least in _PACES:
-                slope = self._envelope.pace(bins)
-                if slope is None or abs(slope) < max(least, tolerance) or (slope < 0 and bins == _PACES[0][0]):
+            for bins, least in _PACES if sure else ((min(self._envelope.length, _PACES[-1][0]), 0.0),):
+                slope = self._envelope.pace(bins) if bins >= _FEWEST else None
+                if slope is None or abs(slope) < max(least, tolerance) or (slope < 0 and bins <= _PACES[0][0]):
+                    continue
+                if slope < 0 and self._envelope.fallen < self.backlog + _AHEAD:
+                    # What lay in the link when it was opened comes fast at first.
                     continue
                 return self.sfreq / (1.0 + slope)
             return None
         state = self.state()
         # By the stamps: of half the rate, as many samples take twice as long.
-        enough = self._near.blocks > 10 and state.seconds * self.sfreq > _RATE_SECONDS * state.rate > 0
+        least_seconds = _RATE_SECONDS if sure else 0.25 * _RATE_SECONDS
+        enough = self._near.blocks > 10 and state.seconds * self.sfreq > least_seconds * state.rate > 0
         if not enough or abs(state.drift_ppm) < 1e6 * tolerance:
             return None
         return state.rate if abs(state.drift_ppm) > 5.0 * state.drift_uncertainty_ppm else None

@@ -142,6 +142,7 @@ class DriverSource(LiveSource):
     def start(self) -> None:
         """Begin to stream."""
         if self._link is None:
+            self._asked_at = self._now()
             self._link = self._open()
         self._begin()
 
@@ -187,6 +188,7 @@ class DriverSource(LiveSource):
         old, self._link = self._link, None
         if old is not None:
             _close(old)
+        self._asked_at = self._now()
         link = self._open()
         if link.info != self.info:
             _close(link)

@@ -34,6 +34,9 @@ _EVEN = 0.04
 _LEAST = 2.0
 """Seconds of the host's clock over which samples must come to show a rate."""
 
+_BREAK = 4.0
+"""Half seconds without a sample over which no rate is measured."""
+
 _KEPT_RATE = 300e-6
 """How far a rate may be from its nominal value before the data say so: the prior of the slope."""
 
@@ -59,15 +62,18 @@ class Envelope:
         Nominal period in seconds.
     window : float
         Seconds of samples the line is drawn through.
+    spread : float
+        Seconds by which the earliest arrivals differ, where that is known.
     """
 
-    def __init__(self, period: float, *, window: float = 60.0) -> None:
+    def __init__(self, period: float, *, window: float = 60.0, spread: float = 0.0) -> None:
         self._size = max(1, round(_BIN_SECONDS / period))
         self._bins: deque[_Bin] = deque(maxlen=max(8, round(window / _BIN_SECONDS)))
         self._kept = _KEPT_RATE * period
         self._period = period
         self.x0 = self.level = self.slope = 0.0
-        self.spread = _FIRST_SPREAD
+        self.spread = max(_FIRST_SPREAD, spread)
+        self.doubt = 0.0
         self.empty = True
         self.closed: list[tuple[float, float]] = []
         self._now = _Bin(0.0, math.inf)
@@ -119,6 +125,7 @@ class Envelope:
         self._bins.append(_Bin(x, late, valid=on_time, on_time=on_time))
         if self._bins[-1].valid:
             self.closed.append((x, late))
+            self.doubt = 0.0
         self._now = _Bin(0.0, math.inf)
         self._follow_plateau(gate)
         self._fit()
@@ -136,6 +143,7 @@ class Envelope:
         for item in tail:
             item.valid = True
         self.level += min(above)
+        self.doubt = 0.0
 
     def _fit(self) -> None:
         points = [(item.x, item.late) for item in self._bins if item.valid]
@@ -166,7 +174,17 @@ class Envelope:
         """
         level = self.spread if len(self._bins) > 3 else max(self.spread, _FIRST_SPREAD)
         slope = self._slope_error * max(0.0, x - self.x0)
-        return 2.0 * math.sqrt(level * level + slope * slope + _FLOOR * _FLOOR)
+        return 2.0 * math.sqrt(level * level + slope * slope + _FLOOR * _FLOOR) + self.doubt
+
+    @property
+    def length(self) -> int:
+        """Half seconds that are known."""
+        return len(self._bins)
+
+    @property
+    def fallen(self) -> float:
+        """Seconds by which samples come less late now than the first did, at the nominal rate."""
+        return -self._bins[-1].late if self._bins else 0.0
 
     def pace(self, bins: int) -> float | None:
         """Return the mean slope over the newest `bins` half seconds, as a share of the period; None where it is uneven.
@@ -178,6 +196,9 @@ class Envelope:
             return None
         tail = list(self._bins)[-bins:]
         table = np.array([(item.x, item.late) for item in tail])
+        if float(np.diff(table[:, 0]).max()) > _BREAK * self._size:
+            # How late one end is of a long loss says nothing of the rate at the other.
+            return None
         dx = table[:, 0] - table[:, 0].mean()
         late = table[:, 1] - table[:, 1].mean()
         slope = float(dx @ late / (dx @ dx))

@@ -1,5 +1,6 @@
 """What live sources share: the queue of chunks, the watchdog, and getting a lost link back."""
 
+import math
 import threading
 import time
 from abc import abstractmethod
@@ -40,9 +41,14 @@ class Reconnect:
         Seconds after which it is given up; 0 means at once.
     first, longest : float
         Seconds between the first two tries, and at most; the wait doubles from one to the next.
+    patience : float
+        Seconds that a link which counts as lost, but of which nobody said that it is gone, has left to come back by
+        itself, where a driver must let go of it to open it again: that throws away what is on its way, and costs a
+        board some seconds. A quarter of `give_up` at most.
     """
 
     give_up: float = 60.0
+    patience: float = 2.0
     first: float = 0.5
     longest: float = 8.0
 
@@ -96,6 +102,7 @@ class LiveSource(Source):
         self._fed_at = 0.0
         self._pause = 0.0
         self._reopened = False
+        self._asked_at = -math.inf
 
     @abstractmethod
     def _receive(self, timeout: float) -> list[Chunk]:
@@ -127,6 +134,7 @@ class LiveSource(Source):
         """Take note that the stream was started; what comes after a stop is a new segment."""
         if self._assembler.tally.samples:
             self._assembler.new_segment()
+        self._assembler.asked = self._asked_at
         self._ready.clear()
         self._link_lost, self._lost_at, self._pulse = False, None, Pulse.WAITING
         self._fed_at, self._pause, self._reopened = self._arrival, 0.0, False
@@ -203,7 +211,8 @@ class LiveSource(Source):
         if pulse is Pulse.LOST and self._lost_at is None:
             self._lost_at = now
             self._wait = self._reconnect.first
-            self._next_try = now
+            waits = self._exclusive and not self._link_lost
+            self._next_try = now + (min(self._reconnect.patience, 0.25 * self._reconnect.give_up) if waits else 0.0)
 
     def _get_back(self, now: float) -> None:
         """Try to open the link again, without holding up `pull`."""
@@ -218,6 +227,7 @@ class LiveSource(Source):
                 self._adopt(attempt.link)
                 if not self._reopened:
                     self._assembler.new_segment()
+                self._assembler.asked = self._asked_at
                 # Open means nothing until a sample came: until then the time to give up goes on, and the waits grow.
                 self._reopened, self._link_lost = True, False
                 self._next_try = now + max(self._wait, self._watchdog.lost)
@@ -276,6 +286,7 @@ class LiveSource(Source):
             jitter=clock.jitter,
             stamps=self._assembler.dated_by,
             time_uncertainty=self._assembler.uncertainty,
+            seeming_rate=self._assembler.seeming_rate,
         )
 
     def stop(self) -> None:

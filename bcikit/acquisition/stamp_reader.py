@@ -204,5 +204,14 @@ class StampReader:
         lost[rows] = np.maximum(0, np.rint(steps[rows] * self.info.sfreq - 1.0)).astype(np.int64)
         return (lost, None) if lost.any() else (None, None)
 
-    def _tell(self, name: str, time: float, *, sample: int | None = None, value: float | str | None = None) -> None:
-        self.events.append(Event(name=name, time=time, sample=sample, value=value, source="acquisition"))
+    def _tell(
+        self,
+        name: str,
+        time: float,
+        *,
+        sample: int | None = None,
+        value: float | str | None = None,
+        uncertainty: float = 0.0,
+    ) -> None:
+        data = {"uncertainty": uncertainty} if uncertainty else {}
+        self.events.append(Event(name=name, time=time, sample=sample, value=value, source="acquisition", data=data))

@@ -42,6 +42,8 @@ class StreamStatus:
     time_uncertainty : float
         Expanded uncertainty (k = 2) of the time of the newest sample, seconds; a delay that is the same for all samples
         of a link cannot be seen and is not in it.
+    seeming_rate : float or None
+        Samples a second that seem to come where that is not what the stream states; once it is sure, that is an error.
     offset, offset_uncertainty : float
         What is added to the stamps of the device to have the host's clock, seconds.
     buffer_fill : float
@@ -70,6 +72,7 @@ class StreamStatus:
     jitter: float = 0.0
     stamps: str = "sender"
     time_uncertainty: float = 0.0
+    seeming_rate: float | None = None
     offset: float = 0.0
     offset_uncertainty: float = 0.0
     buffer_fill: float = 0.0

@@ -23,6 +23,7 @@ class TimeTrust:
         self._doubts: list[str] = []
         self._unplaced: dict[str, int] = {}
         self._vague: dict[str, float] = {}
+        self._estimates: list[tuple[int, float]] = []
 
     def see(self, events: Iterable[Event]) -> None:
         """Take note of the events of a source."""
@@ -36,6 +37,8 @@ class TimeTrust:
             elif event.name == "stream/markers-gone":
                 self._add(self.notes, said)
             uncertainty = event.data.get("uncertainty")
+            if event.name == "stream/gap" and uncertainty:
+                self._estimates.append((int(event.value or 0), float(uncertainty)))
             if uncertainty is not None and not event.name.startswith("stream/"):
                 if event.sample is None:
                     self._unplaced[event.source] = self._unplaced.get(event.source, 0) + 1
@@ -60,6 +63,12 @@ class TimeTrust:
         found = list(self._doubts)
         if samples == 0:
             found.append(f"{status.name}: no sample came.")
+        elif status.seeming_rate is not None:
+            found.append(
+                f"{status.name}: {status.seeming_rate:.4g} samples a second seem to come, which is not what it states, "
+                "and its times follow what it states. If that is the device's rate, say so: option "
+                f"'sfreq={status.seeming_rate:.0f}' of the address."
+            )
         elif LARGEST < status.time_uncertainty < float("inf"):
             found.append(
                 f"{status.name}: the times of its samples are known to {1e3 * status.time_uncertainty:.0f} ms only."
@@ -72,6 +81,13 @@ class TimeTrust:
         if status.overflows:
             found.append(
                 f"{status.name}: a buffer was full {status.overflows} times; what was lost there is an estimate."
+            )
+        worst = max((known_to for _, known_to in self._estimates), default=0.0)
+        if worst > max(LARGEST, 3.0 / status.rate if status.rate else 0.0):
+            lost = sum(count for count, _ in self._estimates)
+            found.append(
+                f"{status.name}: no counter says how many samples were lost, and the times say it to "
+                f"{1e3 * worst:.0f} ms only: {lost} in {len(self._estimates)} gaps is an estimate."
             )
         for source, count in sorted(self._unplaced.items()):
             found.append(f"{source}: {count} markers lie on no sample of {status.name}.")

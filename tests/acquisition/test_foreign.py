@@ -1,5 +1,7 @@
 """Stamps of clocks that tell no time, or another one: what is made of them, block by block, without waiting for it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from bcikit.acquisition.foreign import StampMap
 from bcikit.acquisition.status import StreamStatus
 from bcikit.acquisition.trust import TimeTrust
 from bcikit.acquisition.watchdog import Pulse
-from bcikit.signal import SourceError, StreamInfo
+from bcikit.signal import Event, SourceError, StreamInfo
 
 RATE, START = 250.0, 5000.0
 INFO = StreamInfo(name="eeg", sfreq=RATE, ch_names=("C3",))
@@ -117,3 +119,16 @@ def test_losses_within_the_first_second_do_not_hide_those_after_it():
 def test_another_rate_is_an_error_and_no_loss(real):
     with pytest.raises(SourceError, match=rf"states 250 Hz and gives {real:g} samples a second"):
         delivered(lambda taken, _: taken, real=real, seconds=30.0)
+
+
+def test_an_estimated_loss_and_a_rate_that_seems_wrong_are_doubts():
+    status = StreamStatus(name="amp", pulse=Pulse.ALIVE, rate=250.0, time_uncertainty=0.003)
+    trust = TimeTrust()
+    trust.see([Event(name="stream/gap", time=1.0, value=700, source="acquisition", data={"uncertainty": 0.02})])
+    assert trust.doubts(status, samples=100) == []
+    trust.see([Event(name="stream/gap", time=2.0, value=300, source="acquisition", data={"uncertainty": 0.4})])
+    (doubt,) = trust.doubts(status, samples=100)
+    assert "to 400 ms only: 1000 in 2 gaps" in doubt
+    (doubt,) = TimeTrust().doubts(replace(status, seeming_rate=242.6, time_uncertainty=0.2), samples=100)
+    assert "242.6 samples a second" in doubt
+    assert "'sfreq=243'" in doubt
