@@ -190,7 +190,9 @@ class BrainFlowSource(LiveSource):
             rate_tolerance=_SIMULATED_RATE if self._simulated else RATE_TOLERANCE,
             full_scale=None if self._gains is None else self._gains.full_scale,
         )
-        super().__init__(info, assembler, reconnect=Reconnect(give_up=give_up))
+        # What only plays something has nothing on its way that opening it again would throw away.
+        patience = {"patience": 0.0} if self._simulated else {}
+        super().__init__(info, assembler, reconnect=Reconnect(give_up=give_up, **patience))
         self._buffer = self._settings.buffer or max(1000, math.ceil(60 * info.sfreq))
         self._unix = UnixClock()
         self._fill = 0.0

@@ -34,6 +34,9 @@ _EVEN = 0.04
 _LEAST = 2.0
 """Seconds of the host's clock over which samples must come to show a rate."""
 
+_MEDIAN = math.log(2.0)
+"""Median of an exponential distribution, as a share of its mean."""
+
 _BREAK = 4.0
 """Half seconds without a sample over which no rate is measured."""
 
@@ -45,6 +48,7 @@ _KEPT_RATE = 300e-6
 class _Bin:
     x: float
     late: float
+    second: float = math.inf
     valid: bool = True
     on_time: bool = True
 
@@ -79,6 +83,7 @@ class Envelope:
         self._now = _Bin(0.0, math.inf)
         self._end = 0.0
         self._slope_error = self._kept
+        self._wait = 0.0
 
     def at(self, x: float) -> float:
         """Return the lateness of the line at index `x`."""
@@ -97,8 +102,10 @@ class Envelope:
             row = int(part.argmin())
             lowest, x = float(part[row]), first + at + row
             if lowest < self._now.late:
-                self._now = _Bin(x, lowest)
+                self._now = _Bin(x, lowest, second=self._now.late)
                 self._lower(x, lowest)
+            elif lowest < self._now.second:
+                self._now.second = lowest
             at = stop
             if first + at >= self._end:
                 self._close()
@@ -122,7 +129,7 @@ class Envelope:
         gate = max(0.003, _GATE * self.spread)
         above = late - self.at(x)
         on_time = len(self._bins) < 2 or above < gate
-        self._bins.append(_Bin(x, late, valid=on_time, on_time=on_time))
+        self._bins.append(_Bin(x, late, second=self._now.second, valid=on_time, on_time=on_time))
         if self._bins[-1].valid:
             self.closed.append((x, late))
             self.doubt = 0.0
@@ -165,16 +172,20 @@ class Envelope:
         if len(points) >= 4:
             self.spread = max(_AGREE, 1.4826 * float(np.median(np.abs(rest - np.median(rest)))))
         self._slope_error = sigma / math.sqrt(sxx + prior)
+        gaps = [item.second - item.late for item in self._bins if item.valid and item.second < math.inf]
+        self._wait = float(np.median(gaps)) / _MEDIAN if gaps else 0.0
 
     def uncertainty(self, x: float) -> float:
         """Return the expanded uncertainty (k = 2) of the line at index `x`, seconds.
 
-        The earliest arrivals are late, too, by about as much as they differ (`spread`); with it come the slope, and
-        the wait of a driver's thread (`_FLOOR`). A delay of the link that is the same for all samples cannot be seen.
+        The earliest arrivals are late, too: by about as much as they differ (`spread`), and where few blocks come in
+        half a second, by about as much as the second is later than the first (of m exponential waits of mean s, the
+        least is s / m and the next s / (m - 1) more: H. A. David, Order Statistics). With it come the slope, and the
+        wait of a driver's thread (`_FLOOR`). A delay of the link that is the same for all samples cannot be seen.
         """
         level = self.spread if len(self._bins) > 3 else max(self.spread, _FIRST_SPREAD)
         slope = self._slope_error * max(0.0, x - self.x0)
-        return 2.0 * math.sqrt(level * level + slope * slope + _FLOOR * _FLOOR) + self.doubt
+        return 2.0 * math.hypot(level, self._wait, slope, _FLOOR) + self.doubt
 
     @property
     def length(self) -> int:
