@@ -92,8 +92,11 @@ def theirs(data: np.ndarray, frames: int) -> tuple[float, float] | None:
     return first, rate
 
 
-def longest_frame_of_export(data: np.ndarray) -> float:
-    """Return the longest frame of a live picture, in seconds, while a table is written beside it."""
+def longest_frame_of_export(data: np.ndarray, ending: str) -> tuple[float, int]:
+    """Return the longest frame of a recording that is scrolled while all of it is written as a table, and the frames.
+
+    The picture, the table's thread and the process that makes text of numbers are those of the window.
+    """
     from PySide6.QtWidgets import QApplication
 
     from bcikit.signal import Recording, StreamInfo
@@ -106,21 +109,31 @@ def longest_frame_of_export(data: np.ndarray) -> float:
     panel = TracePanel(info, DARK, history=StillHistory(Recording.from_arrays(info, data)))
     panel.resize(1600, 900)
     panel.show()
-    panel.window_choice.setCurrentText("300 s")
+    panel.window_choice.setCurrentText("7200 s")
+    table = panel.samples()
+    panel.window_choice.setCurrentText("10 s")
+    assert panel.overview is not None
+    end = time.monotonic() + 120
+    while panel.overview.course is None and time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.05)
     over: list[str] = []
-    longest = 0.0
+    took = []
     with TemporaryDirectory() as folder:
-        writer = TableWriter(Path(folder) / "x.csv", *panel.samples())
+        path = Path(folder) / f"x{ending}"
+        writer = TableWriter(path, *table)
         writer.finished.connect(over.append)
         writer.start()
         while not over:
             begin = time.perf_counter()
+            panel.back_bar.setValue(panel.back_bar.minimum() + round(len(took) * 0.1 * RATE))
             QApplication.processEvents()
-            panel.canvas.repaint()
-            longest = max(longest, time.perf_counter() - begin)
-            time.sleep(0.012)
+            took.append(time.perf_counter() - begin)
+            time.sleep(max(0.0, 1 / 60 - took[-1]))
+        assert over == [""], over
+        assert path.stat().st_size > data.size, "the table is not there"
     panel.close()
-    return longest
+    return max(took), len(took)
 
 
 def still_rows(*, quick: bool) -> list[Row]:
@@ -139,8 +152,10 @@ def still_rows(*, quick: bool) -> list[Row]:
             Row("scroll against MNE's browser", f"{rate:.0f} fps", f"{peer[1]:.0f} fps", faster, ">= 3", faster >= 3),
             Row("first picture against MNE's", f"{first:.2f} s", f"{peer[0]:.2f} s", share, "<= 0.5", share <= 0.5),
         ]
-    # The quietest of three: another job on the core adds to each, the table to all alike.
-    longest = min(longest_frame_of_export(data[: int((60 if quick else 300) * RATE)]) for _ in range(3))
-    text = f"{1e3 * longest:.0f} ms"
-    rows.append(Row("longest frame while a table is written", text, "-", longest, "<= 50 ms", longest <= 0.05))
+    part = data[: int((60 if quick else 300) * RATE)]
+    for ending in (".csv", ".parquet"):
+        # The quietest of three: another job on the core adds to each, the table to all alike.
+        longest, frames = min(longest_frame_of_export(part, ending) for _ in range(3))
+        what = f"longest of {frames} frames while {len(part)} rows are exported in the background ({ending})"
+        rows.append(Row(what, f"{1e3 * longest:.0f} ms", "-", longest, "<= 50 ms", longest <= 0.05))
     return rows

@@ -18,10 +18,13 @@ from bcikit.viewer.columns import Columns, raster
 from bcikit.viewer.display import DisplayFilter
 from bcikit.viewer.montages import Montage
 from bcikit.viewer.scale_bar import paint_bar
-from bcikit.viewer.still import BLOCKS, AnyHistory, StillHistory
+from bcikit.viewer.still import AnyHistory, StillHistory
 
 REACH = 3.0
 """How many lanes a trace may leave its own; a larger peak is drawn up to there."""
+
+STILL_SHARE = 0.5
+"""Share of a lane by which a trace of a recording may lie beside its lane."""
 
 SWEEP_GAP = 8
 """Columns left empty in front of the newest one while it sweeps."""
@@ -138,19 +141,18 @@ class TraceCanvas(QWidget):
         if self.history.end - self._offset_checked < (0.25 if first else 2.0) * rate:
             return False
         self._offset_checked = self.history.end
-        recent = self.filter.window(self.history.newest(2.0), 0)
-        if recent.shape[0] < 2:
+        columns = self._live[0]
+        return self._settle(columns, columns.column_of(round(2.0 * rate)), 0.1 if first else 0.75)
+
+    def _settle(self, columns: Columns, count: int, share: float) -> bool:
+        """Follow what the newest columns show where it is off by a share of a lane; True if anything changed."""
+        middle = columns.middle(max(1, count)) if self.remove_offset else None
+        if middle is None:
             return False
-        good = np.sort(recent[:: max(1, recent.shape[0] // 200)], axis=0)
-        # NaN sorts to the end: the middle of what is left is the median of the real samples.
-        counts = np.isfinite(good).sum(axis=0)
-        middle = np.where(counts > 0, good[counts // 2 - (counts == 0), range(good.shape[1])], 0.0)
         lanes = np.array([self.lane_uv[kind] for kind in self.montage.types], dtype=np.float32)
-        far = np.abs(middle - self.offset) > (0.1 if first else 0.75) * lanes
-        if not far.any():
-            return False
+        far = np.abs(middle - self.offset) > share * lanes
         self.offset[far] = middle[far]
-        return True
+        return bool(far.any())
 
     # -- view ------------------------------------------------------------------------------------------------------
 
@@ -177,10 +179,11 @@ class TraceCanvas(QWidget):
         if end is None:
             self._still = None
         elif anew or not still or not self._shift_still(end):
-            if still:
-                self.settle_still(end)
             self._still = self._new_picture()
-            self._fill(self._still[0], end)
+            columns = self._still[0]
+            self._fill(columns, end)
+            if still:
+                self._settle(columns, columns.n_columns, STILL_SHARE)
             self._draw_all(self._still)
         self.update()
         self.view_changed.emit()
@@ -188,7 +191,9 @@ class TraceCanvas(QWidget):
     def _fill(self, columns: Columns, end: int) -> None:
         """Put what is kept before sample `end` into fresh columns, as it is drawn."""
         start = max(end - self.window_samples, self.history.start)
-        if isinstance(self.history, StillHistory) and self._fill_blocks(columns, self.history, start, end):
+        blocks = self._blocks(columns)
+        if blocks is not None:
+            columns.fill_blocks(blocks[1], blocks[2], blocks[0], end)
             return
         settle = round(2.0 * self.history.rate) if self.filter.active else 0
         begin = max(start - settle, self.history.start)
@@ -196,36 +201,12 @@ class TraceCanvas(QWidget):
         if part.shape[0] > start - begin:
             columns.append(part[start - begin :], start)
 
-    def _fill_blocks(self, columns: Columns, history: StillHistory, start: int, end: int) -> bool:
-        """Fill from the extremes of blocks where a column holds several and nothing is summed or filtered."""
-        if self.filter.active or self.montage.matrix is not None:
-            return False
-        fitting = [level for level in history.levels if 2 * level[0] * columns.n_columns <= columns.n_samples]
-        if not fitting:
-            return False
-        block, low, high = fitting[-1]
-        first, stop = start // block, -(-end // block)
-        columns.fill_blocks(low[first:stop], high[first:stop], first, block)
-        return True
-
-    def settle_still(self, end: int) -> bool:
-        """Take the offset of the electrodes from what is in view; True if it changed, and all must be drawn anew."""
-        if not self.remove_offset:
-            return False
-        if self.filter.active:
-            part = self.filter.window(self.history.get(end - round(4 * self.history.rate), end), 0)
-        else:
-            seen = self.history.get(end - self.window_samples, end)
-            part = self.montage.apply(seen[:: max(1, seen.shape[0] // 200)].astype(np.float32))
-        if part.shape[0] < 2:
-            return False
-        thin = np.sort(part[:: max(1, part.shape[0] // 200)], axis=0)
-        counts = np.isfinite(thin).sum(axis=0)
-        middle = np.where(counts > 0, thin[counts // 2 - (counts == 0), range(thin.shape[1])], 0.0)
-        lanes = np.array([self.lane_uv[kind] for kind in self.montage.types], dtype=np.float32)
-        far = np.abs(middle - self.offset) > 0.5 * lanes
-        self.offset[far] = middle[far]
-        return bool(far.any())
+    def _blocks(self, columns: Columns) -> tuple[int, NDArray[np.float32], NDArray[np.float32]] | None:
+        """Return the blocks to draw from, where a column holds several and nothing is summed or filtered."""
+        history, room = self.history, columns.n_samples // (2 * columns.n_columns)
+        if not isinstance(history, StillHistory) or self.filter.active or self.montage.matrix is not None:
+            return None
+        return history.blocks(room)
 
     def _shift_still(self, end: int) -> bool:
         """Move the still picture of a recording: only the columns that come into view are drawn. False if it cannot."""
@@ -234,10 +215,9 @@ class TraceCanvas(QWidget):
         columns, image, _ = self._still
         count = columns.n_columns
         new = columns.column_of(end - 1)
-        blocks = columns.n_samples >= 2 * BLOCKS[0] * count
-        if columns.n_samples != self.window_samples or columns.n_samples < count or blocks:
+        if columns.n_samples != self.window_samples or columns.n_samples < count:
             return False
-        if abs(new - columns.newest) >= count or self.settle_still(end):
+        if abs(new - columns.newest) >= count:
             return False
         if new >= columns.newest:
             # The newest column may have been cut by the end of the picture.
@@ -245,12 +225,19 @@ class TraceCanvas(QWidget):
         else:
             first, stop = new + 1 - count, columns.newest + 1 - count
         columns.newest = new
-        start, last = max(0, columns.sample_of(first)), min(columns.sample_of(stop), self.history.end)
-        settle = round(2.0 * self.history.rate) if self.filter.active else 0
-        begin = max(0, start - settle)
-        part = self.filter.window(self.history.get(begin, max(begin, last)), begin)[start - begin :]
-        columns.replace(part, start, first, stop)
-        self._draw(columns, image, first, stop + (stop <= new))
+        blocks = self._blocks(columns)
+        if blocks is not None:
+            columns.replace_blocks(blocks[1], blocks[2], blocks[0], first, stop)
+        else:
+            start, last = max(0, columns.sample_of(first)), min(columns.sample_of(stop), self.history.end)
+            settle = round(2.0 * self.history.rate) if self.filter.active else 0
+            begin = max(0, start - settle)
+            part = self.filter.window(self.history.get(begin, max(begin, last)), begin)[start - begin :]
+            columns.replace(part, start, first, stop)
+        if self._settle(columns, count, STILL_SHARE):
+            self._draw_all(self._still)
+        else:
+            self._draw(columns, image, first, stop + (stop <= new))
         return True
 
     def forget_offset(self) -> None:

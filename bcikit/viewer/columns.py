@@ -71,36 +71,37 @@ class Columns:
         columns = samples * self.n_columns // self.n_samples
         first, last = int(columns[0]), int(columns[-1])
         start = self._clear_until(first, last)
-        cuts = np.concatenate(([0], np.flatnonzero(np.diff(columns)) + 1))
-        with np.errstate(invalid="ignore"):
-            low = np.fmin.reduceat(data, cuts, axis=0).T
-            high = np.fmax.reduceat(data, cuts, axis=0).T
-        self._merge(columns[cuts], low, high)
+        self._fill(columns, data, data)
         if self.n_samples < self.n_columns:
             start = min(start, self._bridge(data, first_sample))
         self._last = np.array(data[-1], dtype=np.float32)
         self._next_sample = first_sample + n_times
         return start, last + 1
 
-    def fill_blocks(self, low: NDArray[np.float32], high: NDArray[np.float32], first_block: int, block: int) -> None:
-        """Fill empty columns from the extremes of blocks of samples, each block at least as short as a column.
+    def fill_blocks(self, low: NDArray[np.float32], high: NDArray[np.float32], block: int, end: int) -> None:
+        """Fill empty columns from the extremes of blocks of samples, each block at most half as long as a column.
 
         Parameters
         ----------
         low, high : ndarray of float32, shape (n_blocks, n_traces)
-            Extremes of consecutive blocks.
-        first_block : int
-            Number of the first one; block ``k`` begins at sample ``k * block``.
+            Extremes of all blocks; block ``k`` begins at sample ``k * block`` and belongs to the column of that sample.
         block : int
             Samples a block.
+        end : int
+            The window ends before this sample.
         """
-        if not low.shape[0]:
-            return
-        columns = (first_block + np.arange(low.shape[0], dtype=np.int64)) * block * self.n_columns // self.n_samples
-        self._clear_until(int(columns[0]), int(columns[-1]))
-        cuts = np.concatenate(([0], np.flatnonzero(np.diff(columns)) + 1))
-        with np.errstate(invalid="ignore"):
-            self._merge(columns[cuts], np.fmin.reduceat(low, cuts, axis=0).T, np.fmax.reduceat(high, cuts, axis=0).T)
+        self.newest = self.column_of(end - 1)
+        self.replace_blocks(low, high, block, self.newest + 1 - self.n_columns, self.newest + 1)
+
+    def replace_blocks(
+        self, low: NDArray[np.float32], high: NDArray[np.float32], block: int, first: int, stop: int
+    ) -> None:
+        """Put the blocks that begin in absolute columns ``first`` to ``stop`` there, whatever stood there."""
+        self._clear(np.arange(first, stop))
+        begin, last = (min(low.shape[0], max(0, -(-self.sample_of(at) // block))) for at in (first, stop))
+        if last > begin:
+            numbers = np.arange(begin, last, dtype=np.int64) * block * self.n_columns // self.n_samples
+            self._fill(numbers, low[begin:last], high[begin:last])
 
     def replace(self, data: NDArray[np.float32], first_sample: int, first: int, stop: int) -> None:
         """Put samples into absolute columns ``first`` to ``stop``, whatever stood there.
@@ -112,15 +113,33 @@ class Columns:
         first_sample : int
             Index of the first one.
         """
-        at = np.arange(first, stop) % self.n_columns
+        self._clear(np.arange(first, stop))
+        if data.shape[0]:
+            numbers = (first_sample + np.arange(data.shape[0], dtype=np.int64)) * self.n_columns // self.n_samples
+            self._fill(numbers, data, data)
+
+    def middle(self, count: int) -> NDArray[np.float32] | None:
+        """Return the median of each trace over the newest `count` columns, by the middles of some 200 of them.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_traces,), or None
+            0 for a trace that shows nothing; None where no column shows anything.
+        """
+        first = max(0, self.newest + 1 - min(count, self.n_columns))
+        at = np.arange(first, self.newest + 1, max(1, count // 200)) % self.n_columns
+        # NaN sorts to the end: the middle of what is left is the median of what is drawn.
+        seen = np.sort((self.low[:, at] + self.high[:, at]) / 2, axis=1)
+        counts = np.isfinite(seen).sum(axis=1)
+        if not counts.any():
+            return None
+        found = seen[np.arange(seen.shape[0]), counts // 2 - (counts == 0)]
+        return np.where(counts > 0, found, np.float32(0.0))
+
+    def _clear(self, numbers: NDArray[np.int64]) -> None:
+        at = numbers % self.n_columns
         self.low[:, at] = np.nan
         self.high[:, at] = np.nan
-        if not data.shape[0]:
-            return
-        columns = (first_sample + np.arange(data.shape[0], dtype=np.int64)) * self.n_columns // self.n_samples
-        cuts = np.concatenate(([0], np.flatnonzero(np.diff(columns)) + 1))
-        with np.errstate(invalid="ignore"):
-            self._merge(columns[cuts], np.fmin.reduceat(data, cuts, axis=0).T, np.fmax.reduceat(data, cuts, axis=0).T)
 
     def _clear_until(self, first: int, last: int) -> int:
         """Empty the columns that come into the window and return the first that changes."""
@@ -129,12 +148,17 @@ class Columns:
             self.high[:] = np.nan
             start = last + 1 - self.n_columns
         else:
-            fresh = np.arange(self.newest + 1, last + 1) % self.n_columns
-            self.low[:, fresh] = np.nan
-            self.high[:, fresh] = np.nan
+            self._clear(np.arange(self.newest + 1, last + 1))
             start = min(first, self.newest + 1)
         self.newest = last
         return start
+
+    def _fill(self, numbers: NDArray[np.int64], low: NDArray[np.float32], high: NDArray[np.float32]) -> None:
+        """Merge rows ``(n, n_traces)``, each into the column of its number; the numbers rise."""
+        cuts = np.concatenate(([0], np.flatnonzero(np.diff(numbers)) + 1))
+        with np.errstate(invalid="ignore"):
+            smallest, largest = _extremes(low, high, cuts)
+        self._merge(numbers[cuts], smallest.T, largest.T)
 
     def _merge(self, columns: NDArray[np.int64], low: NDArray[np.float32], high: NDArray[np.float32]) -> None:
         at = columns % self.n_columns
@@ -158,6 +182,25 @@ class Columns:
             inside = columns > self.newest - self.n_columns
             self._merge(columns[inside], values[:, inside], values[:, inside])
         return begin
+
+
+def _extremes(
+    low: NDArray[np.float32], high: NDArray[np.float32], cuts: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the extremes of runs of rows; `reduceat` along the first axis takes ten times as long."""
+    ends = np.append(cuts[1:], low.shape[0])
+    longest = int((ends - cuts).max())
+    if longest > cuts.size:
+        runs = [slice(a, b) for a, b in zip(cuts.tolist(), ends.tolist(), strict=True)]
+        parts = [(np.fmin.reduce(low[run], axis=0), np.fmax.reduce(high[run], axis=0)) for run in runs]
+        return np.stack([part[0] for part in parts]), np.stack([part[1] for part in parts])
+    smallest, largest = low[cuts], high[cuts]
+    for step in range(1, longest):
+        at = np.minimum(cuts + step, ends - 1)
+        more = low[at]
+        np.fmin(smallest, more, out=smallest)
+        np.fmax(largest, more if high is low else high[at], out=largest)
+    return smallest, largest
 
 
 def raster(

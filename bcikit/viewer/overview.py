@@ -61,6 +61,7 @@ class Overview(QWidget):
         self.marks: list[Mark] = []
         self.view = (0, 1)
         self.course: NDArray[np.float64] | None = None
+        self._lost: NDArray[np.bool_] | None = None
         self._picture: QPixmap | None = None
         self.setFixedHeight(54)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -71,9 +72,10 @@ class Overview(QWidget):
         threading.Thread(target=self._measure, daemon=True, name="bcikit-overview").start()
 
     def _measure(self) -> None:
-        course = band_course(self._history)
         try:
-            self._measured.emit(course)
+            self._lost = np.asarray(np.isnan(self._history.low).all(axis=1), dtype=np.bool_)
+            self._measured.emit(None)
+            self._measured.emit(band_course(self._history))
         except RuntimeError:
             return  # the window is closed
 
@@ -129,8 +131,8 @@ class Overview(QWidget):
         return picture
 
     def _draw_lost(self, painter: QPainter) -> None:
-        lost = np.asarray(np.isnan(self._history.low).all(axis=1), dtype=np.bool_)
-        if not lost.any():
+        lost = self._lost
+        if lost is None or not lost.any():
             return
         edges = np.flatnonzero(np.diff(np.concatenate(([False], lost, [False])).astype(np.int8)))
         colour = QColor(self._theme.bad)

@@ -1,5 +1,7 @@
 """A recording to go back in: its samples, and the extremes of each block, so that hours scroll as seconds do."""
 
+import threading
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,7 @@ from bcikit.viewer.history import History
 BLOCKS = (16, 256)
 """Samples of the blocks whose extremes are kept: short ones for minutes, long ones for hours."""
 
-_ROWS = 1 << 16
+_ROWS = 256
 
 
 class StillHistory:
@@ -37,31 +39,37 @@ class StillHistory:
         self.length = max(1, self.end)
         self.end_time = float(recording.times[-1]) if recording.n_times else 0.0
         self._times, self._samples = recording.times, samples
-        self.levels = self._extremes()
+        self._levels: list[tuple[int, NDArray[np.float32], NDArray[np.float32]]] = []
+        # The first picture, of seconds, is there before hours are looked through.
+        self._thread = threading.Thread(target=self._measure, daemon=True, name="bcikit-extremes")
+        self._thread.start()
 
-    def _extremes(self) -> list[tuple[int, NDArray[np.float32], NDArray[np.float32]]]:
-        """Return block length, smallest and largest value of each block; the long blocks are made of the short ones."""
-        found = []
+    def _measure(self) -> None:
+        """Find the smallest and largest value of each block; the long blocks are made of the short ones."""
         low, high, before = self._data, self._data, 1
         for block in BLOCKS:
-            ratio = block // before
-            count = -(-low.shape[0] // ratio)
-            lows = np.full((count, self.info.n_channels), np.nan, dtype=np.float32)
-            highs = lows.copy()
-            with np.errstate(invalid="ignore"):
-                for first in range(0, low.shape[0], _ROWS):
-                    cuts = np.arange(0, min(_ROWS, low.shape[0] - first), ratio)
-                    at = slice(first // ratio, first // ratio + cuts.size)
-                    lows[at] = np.fmin.reduceat(low[first : first + _ROWS], cuts, axis=0)
-                    highs[at] = np.fmax.reduceat(high[first : first + _ROWS], cuts, axis=0)
-            found.append((block, lows, highs))
-            low, high, before = lows, highs, block
-        return found
+            low, high = _reduce(np.fmin, low, block // before), _reduce(np.fmax, high, block // before)
+            self._levels.append((block, low, high))
+            before = block
+
+    def blocks(self, room: int) -> tuple[int, NDArray[np.float32], NDArray[np.float32]] | None:
+        """Return the longest blocks of at most `room` samples: their length, smallest and largest values.
+
+        Returns
+        -------
+        int, ndarray of float32, ndarray of float32, shape (n_blocks, n_channels); or None
+            Block ``k`` begins at sample ``k`` times the length. None where even the shortest are longer.
+        """
+        if room < BLOCKS[0]:
+            return None
+        self._thread.join()
+        return [level for level in self._levels if level[0] <= room][-1]
 
     @property
     def low(self) -> NDArray[np.float32]:
-        """Smallest values of the long blocks."""
-        return self.levels[-1][1]
+        """Smallest values of the long blocks, ``(n_blocks, n_channels)``; of a long recording, waits for them."""
+        self._thread.join()
+        return self._levels[-1][1]
 
     def append(self, chunk: Chunk) -> int:
         """Refuse: a recording is over.
@@ -99,6 +107,19 @@ class StillHistory:
             return 0.0
         at = int(np.clip(np.searchsorted(self._samples, sample), 0, self._times.size - 1))
         return float(self._times[at]) + (sample - int(self._samples[at])) / self.rate
+
+
+def _reduce(function: np.ufunc, rows: NDArray[np.floating], ratio: int) -> NDArray[np.float32]:
+    """Return the extremes of every `ratio` rows, piece by piece so that little memory is taken."""
+    found = np.full((-(-rows.shape[0] // ratio), rows.shape[1]), np.nan, dtype=np.float32)
+    with np.errstate(invalid="ignore"):
+        for first in range(0, rows.shape[0], ratio * _ROWS):
+            part = rows[first : first + ratio * _ROWS]
+            whole, at = part.shape[0] // ratio, first // ratio
+            function.reduce(part[: whole * ratio].reshape(whole, ratio, -1), axis=1, out=found[at : at + whole])
+            if whole * ratio < part.shape[0]:
+                function.reduce(part[whole * ratio :], axis=0, out=found[at + whole])
+    return found
 
 
 AnyHistory = History | StillHistory

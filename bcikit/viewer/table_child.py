@@ -6,6 +6,7 @@ wait for it.
 """
 
 import json
+import os
 import sys
 from array import array
 from typing import BinaryIO
@@ -40,7 +41,9 @@ def write_parquet(stream: BinaryIO, path: str, head: list[str]) -> None:
 
 
 def main() -> int:
-    """Write one table."""
+    """Write one table, behind everything else: a picture, an engine beside it, must not wait for it."""
+    if hasattr(os, "nice"):
+        os.nice(10)
     stream = sys.stdin.buffer
     asked = json.loads(stream.readline())
     try:

@@ -370,12 +370,16 @@ def test_a_recording_with_a_gap_keeps_its_times() -> None:
     for sample in (0, 499, 700, 1999):
         assert still.time_at(sample) == pytest.approx(found.times[sample])
         assert still.sample_at(found.times[sample]) == sample
-    for block, low, high in still.levels:
+    assert still.blocks(15) is None
+    for room, length in ((16, 16), (255, 16), (256, 256), (10_000, 256)):
+        block, low, high = still.blocks(room)
+        assert block == length
         assert low.shape[0] == -(-2000 // block)
         whole = found.data[: 500 // block * block].reshape(-1, block, len(NAMES))
         np.testing.assert_allclose(low[: len(whole)], whole.min(axis=1), rtol=1e-6)
         np.testing.assert_allclose(high[: len(whole)], whole.max(axis=1), rtol=1e-6)
-    assert np.isnan(still.levels[0][1][36]).all()
+    assert np.isnan(still.blocks(16)[1][36]).all()
+    assert not np.isnan(still.low).any()
 
 
 def test_a_picture_that_is_moved_is_the_picture_that_is_drawn(qtbot, dark: Theme) -> None:
@@ -406,6 +410,34 @@ def test_a_picture_that_is_moved_is_the_picture_that_is_drawn(qtbot, dark: Theme
                 different = (moved[2] != image).any(axis=0)
                 # Its neighbour is joined to it.
                 assert different.sum() <= 3, (end, np.flatnonzero(different))
+
+
+def test_hours_are_moved_as_they_are_drawn(qtbot, dark: Theme) -> None:
+    from bcikit.viewer.trace_panel import TracePanel
+
+    found = recording(3600.0, 200.0, ("C3", "C4"))
+    found.data[300_001, 1] = -5000.0
+    found.data[310_000:330_000, 0] = np.nan
+    panel = TracePanel(found.info, dark, history=StillHistory(found))
+    qtbot.addWidget(panel)
+    panel.resize(900, 400)
+    panel.show()
+    panel.window_choice.setCurrentText("900 s")
+    canvas = panel.canvas
+    for montage in ("as recorded", "average"):
+        panel.montage_choice.setCurrentText(montage)
+        for end in (320_000, 320_900, 300_200, 290_000, 305_000, 410_000, 400_000, 100_000, 720_000):
+            canvas.freeze(end)
+            moved = [part.copy() for part in (canvas.picture[0].low, canvas.picture[0].high, canvas.picture[1])]
+            canvas.freeze(end, anew=True)
+            columns, image, _ = canvas.picture
+            inside = np.arange(columns.n_columns) != columns.newest % columns.n_columns
+            np.testing.assert_array_equal(moved[0][:, inside], columns.low[:, inside])
+            np.testing.assert_array_equal(moved[1][:, inside], columns.high[:, inside])
+            assert (moved[2] != image).any(axis=0).sum() <= 3
+            if end == 320_000 and montage == "as recorded":
+                assert np.nanmin(columns.low[1]) == -5000.0
+                assert np.isnan(columns.low[0]).any()
 
 
 def test_the_overview_measures_the_power_of_the_band() -> None:
