@@ -176,7 +176,9 @@ class AdaptiveModel:
         self._centre: Recentring | FeatureRecentring | None = None
         if recentre == "windows" and "features" in model.centres:
             # What such a decoder looks at, no linear map of the channels changes.
-            self._centre = FeatureRecentring(model.centres["features"], rate=rate, shift=model.shift)
+            self._centre = FeatureRecentring(
+                model.centres["features"], rate=rate, trust=model.estimator.trust_, shift=model.shift
+            )
         elif recentre:
             self._centre = Recentring(model.centres[recentre], rate=rate, mapping=model.mapping)
         self._losses: list[tuple[float, float]] = []

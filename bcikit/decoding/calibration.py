@@ -13,8 +13,8 @@ Array = NDArray[np.float64]
 
 CALIBRATIONS = ("temperature", "isotonic", "none")
 
-PRIOR_SLOPE, PRIOR_SPREAD = 0.5, 1.5
-"""Prior of the slope of scores of unit spread: 0.5 means about 60 % right of two classes; weak on purpose."""
+PRIOR_SLOPE, PRIOR_SPREAD = 0.7, 1.5
+"""Prior of the slope of scores of unit spread: 0.7 means about two of three right of two classes; weak on purpose."""
 
 RUN_CORRELATION = 0.03
 """Share of the variance of a trial's evidence that it has in common with its run."""

@@ -9,6 +9,10 @@ from bcikit.signal import check_range
 Array = NDArray[np.float64]
 
 
+TRUST = 8.0
+"""About what `trust_between` finds for SSVEP over six people; for models of one person, whose days differ no more."""
+
+
 class Recentring:
     """Maps windows so that their mean covariance is where it was in the training, without labels.
 
@@ -71,8 +75,8 @@ class FeatureRecentring:
 
     For decoders whose features no linear map of the channels changes, canonical correlations above all, and that say
     so by `Decoder.features`: ``f <- f - n / (n + trust) (m - m0)`` with m0 the mean of the training and m the running
-    mean of n windows. Only the mean moves: the spread of a few windows is known too badly. On the six people of
-    Kalunga et al. 2016, each left out, two is as good as four or more for `trust`.
+    mean of n windows. Only the mean moves: the spread of a few windows is known too badly, and scaling by it gained
+    nothing on the six people of Kalunga et al. 2016.
 
     Feed it as `Recentring`.
 
@@ -83,7 +87,7 @@ class FeatureRecentring:
     rate : float
         Share of the way to a new window in the long run.
     trust : float
-        Windows after which the running mean counts as much as where it began.
+        Windows after which the running mean counts as much as where it began: `trust_between` of a population.
     shift : ndarray, shape (n_features,), optional
         Where an earlier session had come to: this one begins there, in place of the training.
 
@@ -98,7 +102,7 @@ class FeatureRecentring:
         reference: Array,
         *,
         rate: float = 0.02,
-        trust: float = 2.0,
+        trust: float = TRUST,
         shift: Array | None = None,
     ) -> None:
         self.reference = np.asarray(reference, dtype=np.float64)
@@ -133,6 +137,34 @@ def group_centred(features: Array, groups: ArrayLike | None) -> Array:
     names, index = np.unique(np.asarray(groups), return_inverse=True)
     means = np.stack([features[index == place].mean(axis=0) for place in range(len(names))])
     return features - means[index] + means.mean(axis=0)
+
+
+def trust_between(features: Array, groups: ArrayLike | None) -> float:
+    """Return after how many windows a person's own mean is worth as much as the mean of all people.
+
+    Where means of people scatter with variance ``b`` about that of all, and windows of one person with ``w`` about
+    their own, the best guess of a person's mean is ``n / (n + w / b)`` of the way to the mean of n windows (Robinson
+    1991, Stat Sci 6(1)); both are summed over features, b less what the scatter of windows adds to it. Within 1 and
+    64: people are too few to say more.
+
+    Parameters
+    ----------
+    features : ndarray, shape (n, n_features)
+        Of all, not moved.
+    groups : ndarray, shape (n,), or None
+        Whose; `TRUST` for None or one person.
+    """
+    if groups is None:
+        return TRUST
+    names, index = np.unique(np.asarray(groups), return_inverse=True)
+    if len(names) < 2:
+        return TRUST
+    parts = [features[index == place] for place in range(len(names))]
+    within = float(np.mean([part.var(axis=0).sum() for part in parts]))
+    means = np.stack([part.mean(axis=0) for part in parts])
+    noise = within * float(np.mean([1.0 / len(part) for part in parts]))
+    between = float(means.var(axis=0, ddof=1).sum()) - noise
+    return float(np.clip(within / max(between, within / 64.0), 1.0, 64.0))
 
 
 def centre_of(X: Array) -> Array:

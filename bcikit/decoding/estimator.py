@@ -131,9 +131,12 @@ class Centring:
     ----------
     centre_ : ndarray, shape (n_features,)
         Mean of the features in the training.
+    trust_ : float
+        Windows of a new person after which their mean counts as much as that (`bcikit.decoding.centre.trust_between`).
     """
 
     centre_: NDArray[np.float64]
+    trust_: float = 8.0
 
     def features(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the features of epochs, shape ``(n_epochs, n_features)``, not moved."""

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bcikit.decoding.calibration import make_calibrator, scores_of
+from bcikit.decoding.calibration import RUN_CORRELATION, make_calibrator, scores_of
 from bcikit.decoding.centre import Recentring, centre_of
 from bcikit.decoding.estimator import Centring, Decoder
 from bcikit.decoding.metrics import roc_auc
@@ -25,6 +25,9 @@ WEIGHTS = np.linspace(0.0, 1.0, 11)
 
 SLOPES = np.exp(np.linspace(-1.5, 1.5, 13))
 """Slopes at which each is looked at."""
+
+EQUAL_OWN, PRIOR_SPREAD = 80.0, 0.25
+"""Own trials a class at which the own decoder is expected to weigh as much as the others, and how surely."""
 
 LEAST_OWN = 5
 """Own trials a class below which nothing but the others decides."""
@@ -191,11 +194,11 @@ class Mixture(Decoder):
     """The decoder of the others and the person's own, their log-probabilities averaged.
 
     ``score = (1 - weight) log p_others + weight log p_own``, both as if the classes were as frequent as among the
-    others. The weight is chosen on the person's own trials: those that decide it are held out of the own decoder
-    (nested validation), the loss is that of the probabilities at the slope that suits each weight best (a decoder that
-    is too sure shall not lose its say, only its slope), and a weight wins only if it is better than the smaller ones by
-    more than one standard error of the difference, so that few lucky trials do not take over from many people. Below
-    `LEAST_OWN` trials a class it is zero.
+    others. The weight is the mean of its posterior. Its prior grows with n own trials of the rarest class,
+    ``n / (n + 80)`` (`EQUAL_OWN`): few lucky trials do not take over from many people, nor do people hold back whoever
+    has many. Its likelihood is that of the person's own trials, each held out of the own decoder (nested validation),
+    at the slope that suits each weight best (a decoder that is too sure shall not lose its say, only its slope), with
+    the design effect of trials of one run (`bcikit.decoding.calibration`). Below `LEAST_OWN` trials a class it is zero.
 
     Parameters
     ----------
@@ -249,7 +252,8 @@ class Mixture(Decoder):
         shown = np.array([max(1, self.others.sheet.n_trials.get(name, 1)) for name in self.classes_], dtype=np.float64)
         self.offset_ = np.log(shown / shown.sum()) - np.log(np.asarray(counts) / len(labels))
         others = np.log(np.maximum(self.others.probabilities(data), 1e-9)) - self.offset_
-        self.weight_ = _weight(others, np.log(np.maximum(own, 1e-9)), index)
+        prior = min(counts) / (min(counts) + EQUAL_OWN)
+        self.weight_ = _weight(others, np.log(np.maximum(own, 1e-9)), index, prior)
         self.calibrator_ = make_calibrator("temperature").fit(scores, index, folds)
         self.own_ = plain.fit(data, labels)
         return self
@@ -262,21 +266,17 @@ class Mixture(Decoder):
         return (1.0 - self.weight_) * found + self.weight_ * (own + self.offset_)
 
 
-def _weight(others: Array, own: Array, index: NDArray[np.intp]) -> float:
-    """Return the smallest weight that no larger one beats by more than one standard error."""
+def _weight(others: Array, own: Array, index: NDArray[np.intp], prior: float) -> float:
+    """Return the mean weight of the own decoder, given its prior and what held-out trials say of each weight."""
     rows = np.arange(len(index))
-    losses = []
-    for weight in WEIGHTS:
+    losses = np.empty(len(WEIGHTS))
+    for place, weight in enumerate(WEIGHTS):
         mixed = (1.0 - weight) * others + weight * own
         mixed = mixed - mixed.max(axis=1, keepdims=True)
         sloped = SLOPES[:, None, None] * mixed
         at_slopes = np.log(np.exp(sloped).sum(axis=2)) - sloped[:, rows, index]
-        losses.append(at_slopes[at_slopes.mean(axis=1).argmin()])
-    best = int(np.argmin([loss.mean() for loss in losses]))
-    chosen = best
-    for place in range(best):
-        difference = losses[place] - losses[best]
-        if difference.mean() <= difference.std() / np.sqrt(len(index)):
-            chosen = place
-            break
-    return float(WEIGHTS[chosen])
+        losses[place] = at_slopes.sum(axis=1).min()
+    log_posterior = -losses / (1.0 + (len(index) - 1.0) * RUN_CORRELATION)
+    log_posterior -= 0.5 * ((WEIGHTS - prior) / PRIOR_SPREAD) ** 2
+    posterior = np.exp(log_posterior - log_posterior.max())
+    return float(WEIGHTS @ posterior / posterior.sum())

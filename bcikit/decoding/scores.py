@@ -396,7 +396,7 @@ def followed_scores(fitted: Any, X: Array) -> Array:
         In the order in which they came.
     """
     features = fitted.features(X)
-    centre = FeatureRecentring(fitted.centre_, rate=1e-9)
+    centre = FeatureRecentring(fitted.centre_, rate=1e-9, trust=fitted.trust_)
     moved = np.empty_like(features)
     for place, row in enumerate(features):
         moved[place] = row - centre.shift

@@ -10,9 +10,17 @@ from typer.testing import CliRunner
 from bcikit.cli.app import app
 from bcikit.decoding import Epochs, Model, make_decoder
 from bcikit.decoding.adaptation import AdaptiveModel
-from bcikit.decoding.centre import Recentring, centre_of
+from bcikit.decoding.centre import Recentring, centre_of, trust_between
 from bcikit.decoding.evaluation.transfer import TransferCurve
-from bcikit.decoding.population import Mixture, Person, centred, common_channels, fit_population
+from bcikit.decoding.population import (
+    EQUAL_OWN,
+    Mixture,
+    Person,
+    _weight,
+    centred,
+    common_channels,
+    fit_population,
+)
 from bcikit.decoding.spd import covariances, mean_riemann
 from bcikit.signal import ArgumentError, DataError, Event, Recording, StreamInfo
 
@@ -146,7 +154,7 @@ def test_features_follow_a_person_whom_no_map_of_the_channels_reaches(make_windo
         followed.append(np.mean(hits))
         features = model.estimator.features(new.X)
         # What the live path came to is the stated formula over all windows.
-        shift = 48 / 50 * (features.mean(axis=0) - reference)
+        shift = 48 / (48 + model.estimator.trust_) * (features.mean(axis=0) - reference)
         np.testing.assert_allclose(live.model.shift, shift, atol=1e-9)
         plain.append(np.mean(np.asarray(model.classes)[model.probabilities(new.X).argmax(axis=1)] == new.y))
     assert np.mean(followed) > np.mean(plain) + 0.03
@@ -219,6 +227,28 @@ COMMON = (
 )
 
 
+def test_a_mean_of_few_windows_is_trusted_as_much_as_people_differ():
+    rng = np.random.default_rng(4)
+    groups = np.repeat(np.arange(40), 50)
+    for between in (0.25, 1.0):
+        people = rng.normal(0.0, between**0.5, (40, 6))
+        features = people[groups] + rng.normal(0.0, 2.0, (2000, 6))
+        assert trust_between(features, groups) == pytest.approx(4.0 / between, rel=0.3)
+    assert trust_between(rng.normal(size=(2000, 6)), groups) == pytest.approx(64.0)
+    assert trust_between(features, None) == trust_between(features, np.zeros(2000)) == 8.0
+
+
+def test_many_own_trials_weigh_more_than_few_whatever_they_say():
+    """Nothing is known of the weight where both decoders say the same: it follows the counts alone."""
+    rng = np.random.default_rng(5)
+    scores, index = rng.normal(size=(60, 2)), rng.integers(0, 2, 60)
+    few, some, many = (_weight(scores, scores, index, n / (n + EQUAL_OWN)) for n in (5, 80, 800))
+    assert few < 0.3 < some < 0.7 < many
+    sure = 8.0 * np.eye(2)[index]
+    assert _weight(scores, sure, index, 0.06) > few + 0.15
+    assert _weight(sure, scores, index, 0.06) < few
+
+
 def test_the_command_trains_across_people_and_writes_the_sheet(folder, tmp_path):
     result = CliRunner().invoke(app, ["train", "--across", str(folder), *COMMON, "--out", str(tmp_path / "all.skops")])
     assert result.exit_code == 0, result.output
@@ -232,7 +262,7 @@ def test_the_command_draws_how_much_calibration_is_needed(folder, tmp_path):
     result = CliRunner().invoke(app, ["evaluate", "--transfer", str(folder), *COMMON, "--out", str(tmp_path), "--json"])
     assert result.exit_code == 0, result.output
     (found,) = json.loads(result.output)
-    assert found["trials_a_class"] == [0, 2, 5, 10]
+    assert found["trials_a_class"] == [0, 2, 5, 8, 10]
     assert set(found["curves"]) == {"others", "others, re-centred", "own", "others and own"}
     assert found["curves"]["own"][0] is None
     for point in found["curves"]["others and own"]:

@@ -20,7 +20,7 @@ from bcikit.signal import DataError
 
 Array = NDArray[np.float64]
 
-SIZES = (0, 2, 5, 10, 20, 40, 80)
+SIZES = (0, 2, 5, 8, 10, 20, 40, 80)
 """Own labelled trials a class."""
 
 WAYS = ("others", "others, re-centred", "own", "others and own")
@@ -205,7 +205,7 @@ def recentred(model: Model, X: Array, *, first: int) -> tuple[Model, Array]:
     """Return a model that was centred on the first windows of a person, and the windows as it wants them."""
     copy = model.copy()
     if "features" in model.centres:
-        centre = FeatureRecentring(model.centres["features"], rate=1e-9)
+        centre = FeatureRecentring(model.centres["features"], rate=1e-9, trust=model.estimator.trust_)
         if first:
             centre.update(copy.estimator.features(X[:first]))
         copy.shift = centre.shift

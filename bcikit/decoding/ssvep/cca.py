@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bcikit.decoding.centre import group_centred
+from bcikit.decoding.centre import group_centred, trust_between
 from bcikit.decoding.estimator import Centring
 from bcikit.decoding.linear import linear_scores
 from bcikit.decoding.ssvep.base import SsvepDecoder, class_means
@@ -128,7 +128,9 @@ class FbccaLda(Centring, Fbcca):
         self._bases = {}
         data, index = self._begin(X, y)
         self.classifier_ = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-        features = group_centred(self._features(data), groups)
+        found = self._features(data)
+        features = group_centred(found, groups)
+        self.trust_ = trust_between(found, groups)
         self.centre_ = features.mean(axis=0)
         self.classifier_.fit(features, index)
         return self

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bcikit.decoding.centre import group_centred
+from bcikit.decoding.centre import group_centred, trust_between
 from bcikit.decoding.estimator import Centring, Decoder, softmax
 from bcikit.decoding.linear import linear_scores
 from bcikit.decoding.spd import function_of, mean_riemann, rank_projection, shrink, upper
@@ -81,7 +81,9 @@ class FbTangent(Centring, Decoder):
         matrices = self._matrices(data)
         self.whiteners_ = np.stack([function_of(mean_riemann(band), "invsqrt") for band in matrices.swapaxes(0, 1)])
         self.classifier_ = linear_classifier(self.classifier, self.C)
-        features = group_centred(self._tangent(matrices), groups)
+        found = self._tangent(matrices)
+        features = group_centred(found, groups)
+        self.trust_ = trust_between(found, groups)
         self.centre_ = features.mean(axis=0)
         self.classifier_.fit(features, index)
         return self
@@ -186,6 +188,7 @@ class SsvepStack(Centring, Decoder):
                     fitted = decoder.fit(piece, y, groups)
                     self.views_.append({"start": start, "stop": stop, "weight": share * weight, "decoder": fitted})
         self.centre_ = np.concatenate([view["decoder"].centre_ for view in self.views_])
+        self.trust_ = trust_between(self._features(data) if groups is not None else np.empty((0, 0)), groups)
         return self
 
     def _features(self, data: Array) -> Array:
