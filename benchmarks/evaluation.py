@@ -153,7 +153,7 @@ def moabb_pipelines() -> dict:
         return np.concatenate([X[:, :, start : start + n_times] for start in (24, 16, 8, 0)], axis=1)
 
     def svm():
-        return SVC(kernel="linear")
+        return SVC(kernel="linear", tol=1e-6)
 
     def covariances():
         return Covariances("oas")

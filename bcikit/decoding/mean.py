@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,11 @@ TOLERANCE = 1e-8
 """Norm of the mean tangent vector at which the mean is found; pyRiemann's."""
 
 _STEPS = 50
-_INNER = 3
+_INNER = 1e-3
+"""Share of the gradient, times its size, that conjugate gradients leave of it."""
+
+_BLOCK = 1 << 18
+"""Bytes of matrices that are worked on at once."""
 
 
 class _Kept:
@@ -26,6 +31,7 @@ class _Kept:
         self.limit = limit
         self.size = 0
         self.values: OrderedDict[bytes, Array] = OrderedDict()
+        self.around: _Around | None = None
 
     def find(self, key: bytes, make: Callable[[], Array]) -> Array:
         found = self.values.get(key)
@@ -82,7 +88,8 @@ def mean_riemann(matrices: Array, weights: Array | None = None) -> Array:
     The minimum of the sum of squared affine-invariant distances (Moakher 2005), equal to pyRiemann's to 1e-8. That one
     descends along the mean tangent vector; here each step solves for the curvature, too, which is known in the
     eigenbasis of each whitened matrix: ``l / 2 coth(l / 2)`` of the differences l of log eigenvalues (Pennec 2018,
-    arXiv 1805.00744). Three eigendecompositions of each matrix do what takes eight.
+    arXiv 1805.00744). Three eigendecompositions of each matrix do what takes eight; one, where they were looked at
+    `around` a point already.
 
     Parameters
     ----------
@@ -95,57 +102,186 @@ def mean_riemann(matrices: Array, weights: Array | None = None) -> Array:
     -------
     ndarray, shape (n, n)
     """
-    return remembered("mean", (matrices, weights), lambda: _mean(matrices, weights))
+
+    def make() -> Array:
+        share = np.full(len(matrices), 1.0 / len(matrices)) if weights is None else weights / np.sum(weights)
+        return _mean(matrices, share, _around(matrices))
+
+    return remembered("mean", (matrices, weights), make)
 
 
-def _mean(matrices: Array, weights: Array | None) -> Array:
-    share = np.full(len(matrices), 1.0 / len(matrices)) if weights is None else weights / np.sum(weights)
-    mean = np.tensordot(share, matrices, axes=1)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """Matrices as seen from a point: whitened by it, and decomposed.
+
+    Attributes
+    ----------
+    point : ndarray, shape (n, n)
+        SPD.
+    values : ndarray, shape (n_matrices, n)
+        Eigenvalues.
+    rows : ndarray, shape (n_matrices, n, n)
+        Eigenvectors, one a row.
+    """
+
+    point: Array
+    values: Array
+    rows: Array
+
+    def take(self, places: NDArray[np.intp]) -> "_Seen":
+        return _Seen(self.point, self.values[places], self.rows[places])
+
+
+class _Around:
+    """Matrices of which means of many will be asked for, and how they look from a point near the mean of all."""
+
+    def __init__(self, matrices: Array) -> None:
+        self.matrices = matrices
+        self.places = {key: place for place, key in enumerate(_keys(matrices))}
+        self.seen: _Seen | None = None
+
+    def find(self, keys: list[bytes]) -> _Seen | None:
+        """Return how some of the matrices look from the point, or None if one is not among them."""
+        places = [self.places.get(key, -1) for key in keys]
+        if min(places) < 0:
+            return None
+        if self.seen is None:
+            share = np.full(len(self.matrices), 1.0 / len(self.matrices))
+            begin = _look(np.tensordot(share, self.matrices, axes=1), self.matrices)
+            self.seen = _look(_step(begin, share)[0], self.matrices)
+        return self.seen.take(np.asarray(places))
+
+
+def around(matrices: Array) -> None:
+    """Expect to be asked for means of many of these matrices, as folds of a cross-validation do, while `remembering`.
+
+    All are decomposed once, at a point near the mean of all, where the search for each of those means begins. It ends
+    where it would have ended otherwise: at the one minimum, to `TOLERANCE`. So no fold learns from what it leaves out.
+
+    Parameters
+    ----------
+    matrices : ndarray, shape (n_matrices, n, n)
+        SPD. Where they would take more than is kept at most, nothing is done.
+    """
+    kept = _KEPT.get()
+    if kept is not None and matrices.ndim == 3 and 2 * matrices.nbytes <= kept.limit:
+        kept.around = _Around(matrices)
+
+
+def _around(matrices: Array) -> _Seen | None:
+    kept = _KEPT.get()
+    if kept is None or kept.around is None or kept.around.matrices.shape[1:] != matrices.shape[1:]:
+        return None
+    return kept.around.find(_keys(matrices))
+
+
+def _keys(matrices: Array) -> list[bytes]:
+    return [hashlib.blake2b(one, digest_size=20).digest() for one in np.ascontiguousarray(matrices)]
+
+
+def _mean(matrices: Array, share: Array, seen: _Seen | None) -> Array:
+    if seen is None:
+        seen = _look(np.tensordot(share, matrices, axes=1), matrices)
     before = np.inf
     for _ in range(_STEPS):
-        values, vectors = np.linalg.eigh(mean)
-        values = np.maximum(values, np.finfo(float).tiny)
-        root = (vectors * np.sqrt(values)) @ vectors.T
-        inverse = (vectors / np.sqrt(values)) @ vectors.T
-        values, vectors = np.linalg.eigh(inverse @ matrices @ inverse)
-        logs = np.log(np.maximum(values, np.finfo(float).tiny))
-        back = vectors.swapaxes(1, 2)
-        gradient = np.tensordot(share, (vectors * logs[:, None, :]) @ back, axes=1)
-        size = float(np.linalg.norm(gradient))
+        mean, size, left = _step(seen, share, before)
         if size <= TOLERANCE:
+            return seen.point
+        if left <= TOLERANCE:
             break
-        # Far away, or where a step did not help, the plain step, which always descends.
-        step = _newton(gradient, logs, vectors, back, share) if size < before else gradient
         before = size
-        values, vectors = np.linalg.eigh(step)
-        mean = root @ ((vectors * np.exp(values)) @ vectors.T) @ root
-        if size <= 1e-6:
-            # The error of a Newton step is of the order of the square of what it mends.
-            break
-    return (mean + mean.T) / 2
+        seen = _look(mean, matrices)
+    return mean
 
 
-def _newton(gradient: Array, logs: Array, vectors: Array, back: Array, share: Array) -> Array:
-    """Return the step at which the gradient is zero if the curvature stays, by conjugate gradients."""
-    half = (logs[:, :, None] - logs[:, None, :]) / 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        curvature = np.where(np.abs(half) < 1e-4, 1.0, half / np.tanh(half))
+def _look(point: Array, matrices: Array) -> _Seen:
+    """Decompose the matrices as seen from a point."""
+    inverse = _root(point, inverse=True)
+    values = np.empty(matrices.shape[:2])
+    rows = np.empty_like(matrices)
+    for block in _blocks(matrices):
+        values[block], columns = np.linalg.eigh(inverse @ matrices[block] @ inverse)
+        rows[block] = columns.swapaxes(1, 2)
+    return _Seen((point + point.T) / 2, np.maximum(values, np.finfo(float).tiny), rows)
+
+
+def _root(point: Array, *, inverse: bool = False) -> Array:
+    values, vectors = np.linalg.eigh(point)
+    roots = np.sqrt(np.maximum(values, np.finfo(float).tiny))
+    found: Array = (vectors / roots if inverse else vectors * roots) @ vectors.T
+    return found
+
+
+def _blocks(matrices: Array) -> list[slice]:
+    """Return pieces that fit into the processor's cache."""
+    length = max(1, _BLOCK // matrices[0].nbytes)
+    return [slice(start, start + length) for start in range(0, len(matrices), length)]
+
+
+def _step(seen: _Seen, share: Array, before: float = np.inf) -> tuple[Array, float, float]:
+    """Return the next point, the size of the gradient at this one, and a bound of that at the next."""
+    rows, logs = seen.rows, np.log(seen.values)
+    n = logs.shape[1]
+    flat = rows.reshape(-1, n)
+    gradient = flat.T @ ((share[:, None] * logs).reshape(-1, 1) * flat)
+    size = float(np.linalg.norm(gradient))
+    # Far away, or where a step did not help, the plain step, which always descends.
+    step, left = _newton(seen, logs, gradient, share) if TOLERANCE < size < before else (gradient, size)
+    values, vectors = np.linalg.eigh((step + step.T) / 2)
+    root = _root(seen.point)
+    point = root @ ((vectors * np.exp(values)) @ vectors.T) @ root
+    # The error of a Newton step goes with the square of what it mends, by a factor that the step before has shown.
+    factor = 3.0 * size / before**2 if np.isfinite(before) else 1.0
+    return point, size, left + factor * size**2
+
+
+def _newton(seen: _Seen, logs: Array, gradient: Array, share: Array) -> tuple[Array, float]:
+    """Return the step at which the gradient is zero if the curvature stays, by conjugate gradients, and what is left.
+
+    The curvature needs no hyperbolic function: ``l / 2 coth(l / 2) = (a - b) / 2 (e^a + e^b) / (e^a - e^b)``.
+    """
+    n = logs.shape[1]
+    flat = seen.rows.reshape(-1, n)
+    curvature = np.empty_like(seen.rows)
+    for block in _blocks(seen.rows):
+        apart = logs[block, :, None] - logs[block, None, :]
+        high, low = seen.values[block, :, None], seen.values[block, None, :]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            bent = np.where(np.abs(apart) < 2e-4, 1.0, 0.5 * apart * (high + low) / (high - low))
+        curvature[block] = share[block, None, None] * bent
 
     def curved(step: Array) -> Array:
-        return np.tensordot(share, vectors @ (curvature * (back @ step @ vectors)) @ back, axes=1)
+        total = np.zeros((n, n))
+        for block in _blocks(seen.rows):
+            rows = seen.rows[block]
+            each = rows.reshape(-1, n)
+            inner = (each @ step).reshape(rows.shape) @ rows.swapaxes(1, 2)
+            inner *= curvature[block]
+            total += each.T @ (inner @ rows).reshape(-1, n)
+        return total
 
-    step = gradient / float(np.tensordot(share, curvature, axes=1).mean())
-    rest = gradient - curved(step)
-    direction = rest
-    left = float(np.sum(rest * rest))
-    for _ in range(_INNER):
-        if left <= (1e-3 * float(np.linalg.norm(gradient))) ** 2:
-            break
+    # Of the curvature the mean of squared logs is known beforehand; what is left to find are a few directions.
+    squares, axes = np.linalg.eigh(flat.T @ ((share[:, None] * logs**2).reshape(-1, 1) * flat))
+    half = 0.5 * np.sqrt(np.maximum(squares[:, None] + squares[None, :], 1e-12))
+    expected = half / np.tanh(half)
+
+    def nearly(rest: Array) -> Array:
+        found: Array = axes @ ((axes.T @ rest @ axes) / expected) @ axes.T
+        return found
+
+    size = float(np.linalg.norm(gradient))
+    goal = max(TOLERANCE / 3, _INNER * size * min(size, 1.0))
+    step, rest = np.zeros_like(gradient), gradient
+    direction = nearly(rest)
+    gain = float(np.sum(rest * direction))
+    for _ in range(_STEPS):
         bent = curved(direction)
-        length = left / float(np.sum(direction * bent))
+        length = gain / float(np.sum(direction * bent))
         step = step + length * direction
         rest = rest - length * bent
-        following = float(np.sum(rest * rest))
-        direction = rest + following / left * direction
-        left = following
-    return step
+        if np.linalg.norm(rest) <= goal:
+            break
+        turned = nearly(rest)
+        before, gain = gain, float(np.sum(rest * turned))
+        direction = turned + gain / before * direction
+    return step, float(np.linalg.norm(rest))

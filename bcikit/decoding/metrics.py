@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bcikit.signal import check_int, check_range
+from bcikit.signal import ArgumentError, check_int, check_range
 
 Array = NDArray[np.float64]
 
@@ -62,8 +62,10 @@ def roc_auc(y_true: ArrayLike, scores: Array, classes: ArrayLike) -> float:
     `scores` are log-odds up to a constant a row, ``(n, n_classes)``, as `Decoder.decision_scores` returns them.
     """
     from scipy.special import logsumexp
-    from sklearn.metrics import roc_auc_score
+    from scipy.stats import rankdata
 
+    if not np.isfinite(scores).all():
+        raise ArgumentError("scores hold NaN or infinite values; every decision needs a finite one.")
     names = np.asarray(classes)
     true = np.asarray(y_true)
     columns = [1] if len(names) == 2 else range(len(names))
@@ -72,8 +74,11 @@ def roc_auc(y_true: ArrayLike, scores: Array, classes: ArrayLike) -> float:
         positive = true == names[column]
         if positive.all() or not positive.any():
             return math.nan
-        against = scores[:, column] - logsumexp(np.delete(scores, column, axis=1), axis=1)
-        areas.append(roc_auc_score(positive, against))
+        rest = np.delete(scores, column, axis=1)
+        against = scores[:, column] - (rest[:, 0] if rest.shape[1] == 1 else logsumexp(rest, axis=1))
+        # The share of pairs in the right order, ties by half (Mann and Whitney 1947).
+        n, total = int(np.count_nonzero(positive)), len(positive)
+        areas.append((rankdata(against)[positive].sum() - n * (n + 1) / 2) / (n * (total - n)))
     return float(np.mean(areas))
 
 

@@ -11,6 +11,7 @@ from bcikit.decoding.calibration import make_calibrator, scores_of
 from bcikit.decoding.centre import FeatureRecentring
 from bcikit.decoding.chance import accuracy_interval, chance_interval, chance_level
 from bcikit.decoding.estimator import Centring, check_trials, classes_of
+from bcikit.decoding.mean import around
 from bcikit.decoding.metrics import brier, confusion, coverage, ece, ece_of_perfect, itr, nmcc, reliability, roc_auc
 from bcikit.decoding.trials import Epochs
 from bcikit.signal import DataError, check_choice, check_int
@@ -366,6 +367,8 @@ def held_out_scores(
     classes = np.unique(y)
     scores = np.full((len(y), len(classes_of(decoder, y))), np.nan)
     names = np.unique(folds[folds >= 0])
+    if prepared is not None and len(names) > 2:
+        around(prepared.matrices)
     for done, fold in enumerate(names):
         held = folds == fold
         absent = np.setdiff1d(classes, y[~held])

@@ -134,8 +134,11 @@ def upper(matrices: Array) -> Array:
 
     The Euclidean norm of the vector is the Frobenius norm of the matrix (Barachant et al. 2013, eq. 9).
     """
-    rows, columns, weights = _triangle(matrices.shape[-1])
-    return matrices[..., rows, columns] * weights
+    n = matrices.shape[-1]
+    rows, columns, weights = _triangle(n)
+    vectors = np.take(matrices.reshape(*matrices.shape[:-2], n * n), rows * n + columns, axis=-1)
+    vectors *= weights
+    return vectors
 
 
 def unupper(vectors: Array) -> Array:

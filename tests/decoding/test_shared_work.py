@@ -5,15 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from pyriemann.geometry.mean import mean_riemann as by_pyriemann
+from scipy.special import logsumexp
 from sklearn.feature_selection import mutual_info_classif
+from sklearn.metrics import roc_auc_score
+from sklearn.svm import SVC
 
 from bcikit.decoding import Epochs, cross_validate, make_decoder
 from bcikit.decoding.evaluation.run import evaluate_part
 from bcikit.decoding.evaluation.splits import Part, why_not
 from bcikit.decoding.evaluation.task import SubjectTrials
 from bcikit.decoding.fbcsp import mutual_information
-from bcikit.decoding.mean import mean_riemann, remembering
+from bcikit.decoding.mean import around, mean_riemann, remembering
+from bcikit.decoding.metrics import roc_auc
+from bcikit.decoding.riemann import SVM_TOLERANCE, fit_weighted, linear_classifier
 from bcikit.decoding.spd import covariances
+from bcikit.signal import ArgumentError
 
 NAMES = ("csp-lda", "tangent-lr", "mdm", "fgmdm", "acm-svm", "fbcsp", "spiking")
 
@@ -97,3 +103,50 @@ def test_a_split_that_the_data_do_not_allow_says_why():
     assert "anna" in why_not("cross-session", [one])
     assert "two people" in why_not("cross-subject", [one])
     assert "few-shot-30 needs 30 trials" in why_not("few-shot-30", [one])
+
+
+@pytest.mark.parametrize("scale", [1.0, 20.0])
+def test_means_found_around_a_point_are_those_found_alone(scale):
+    rng = np.random.default_rng(3)
+    mixed = rng.standard_normal((8, 8)) @ rng.standard_normal((90, 8, 60))
+    matrices = covariances(mixed * rng.uniform(1 / scale, scale, (90, 8, 1)))
+    for rows in (np.arange(90) % 5 != 0, np.arange(90) < 12, np.arange(90) % 2 == 0):
+        with remembering():
+            around(matrices)
+            found = mean_riemann(matrices[rows])
+        with remembering():
+            around(matrices[rows][:5])
+            other = mean_riemann(matrices[rows])
+        want = by_pyriemann(matrices[rows], tol=1e-11, maxiter=200)
+        assert np.abs(found - want).max() < 1e-7 * np.abs(want).max()
+        # Where not all are known, they are looked at as any others.
+        np.testing.assert_array_equal(other, mean_riemann(matrices[rows]))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_support_vectors_on_products_are_scikit_learns(n_classes, weighted):
+    rng = np.random.default_rng(n_classes)
+    features, y = rng.standard_normal((80, 30)), np.arange(80) % n_classes
+    features[:, 0] += y
+    weights = rng.uniform(0.5, 2.0, 80) if weighted else None
+    found = linear_classifier("svm", 1.0)
+    fit_weighted(found, features, y, weights)
+    want = SVC(kernel="linear", decision_function_shape="ovr", tol=SVM_TOLERANCE).fit(features, y, weights)
+    np.testing.assert_allclose(found.coef_, want.coef_, atol=1e-9)
+    np.testing.assert_allclose(found.decision_function(features), want.decision_function(features), atol=1e-9)
+    assert set(vars(found)) == set(vars(want))
+
+
+def test_the_area_under_the_curve_is_scikit_learns():
+    rng = np.random.default_rng(4)
+    for n_classes in (2, 3):
+        names = np.array(["a", "b", "c"])[:n_classes]
+        y = names[np.arange(60) % n_classes]
+        scores = np.round(rng.standard_normal((60, n_classes)), 1)  # ties
+        rest = [logsumexp(np.delete(scores, k, axis=1), axis=1) for k in range(n_classes)]
+        columns = [1] if n_classes == 2 else range(n_classes)
+        want = np.mean([roc_auc_score(y == names[k], scores[:, k] - rest[k]) for k in columns])
+        assert roc_auc(y, scores, names) == pytest.approx(want, abs=1e-12)
+    with pytest.raises(ArgumentError, match="NaN"):
+        roc_auc(y, scores * np.nan, names)

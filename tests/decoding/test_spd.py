@@ -60,7 +60,7 @@ def _reference(name):
     oas, lda = Covariances("oas"), LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     return {
         "tangent-lr": make_pipeline(oas, PyTangentSpace(), LogisticRegression(max_iter=1000)),
-        "tangent-svm": make_pipeline(oas, PyTangentSpace(), SVC(kernel="linear")),
+        "tangent-svm": make_pipeline(oas, PyTangentSpace(), SVC(kernel="linear", tol=1e-6)),
         "mdm": make_pipeline(oas, MDM()),
         "fgmdm": make_pipeline(oas, FgMDM()),
         "acm-svm": make_pipeline(TimeDelayCovariances(delays=[8, 16, 24], estimator="oas"), PyTangentSpace(), lda),

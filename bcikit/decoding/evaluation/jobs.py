@@ -62,8 +62,10 @@ class Job:
 def grouped(jobs: Sequence[Job], people: Mapping[str, SubjectTrials]) -> list[tuple[Job, ...]]:
     """Return jobs on the same trials and folds whose decoders take the same matrices as one; the largest first."""
     found: dict[tuple[Any, ...], list[Job]] = {}
+    families: dict[str, str] = {}
     for job in jobs:
-        family = family_of(job.kind, dict(job.params), people[job.trials[0]].trials.sfreq)
+        made = (job.kind, dict(job.params), people[job.trials[0]].trials.sfreq)
+        family = families.get(repr(made)) or families.setdefault(repr(made), family_of(*made))
         found.setdefault((job.trials, job.others, job.split, job.seed, family), []).append(job)
     return sorted((tuple(group) for group in found.values()), key=lambda group: -memory_of(group[0], people))
 
