@@ -387,6 +387,6 @@ class Assembler(StampReader):
         if rate is not None:
             raise SourceError(
                 f"{self.info.name!r} states {self.info.sfreq:g} Hz and gives {rate:.4g} samples a second: every filter "
-                f"and every time would be wrong. If that is the device's rate, say so: option 'sfreq={rate:.0f}' of "
+                f"and every time would be wrong. If that is the device's rate, say so: option 'sfreq={rate:.4g}' of "
                 "the address. If not, set the device, or mend the link."
             )

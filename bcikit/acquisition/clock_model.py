@@ -31,14 +31,14 @@ _JITTER_SECONDS = 10.0
 """Time constant of the jitter of stamps that are made on arrival."""
 
 
-_FEWEST = 4
-"""Half seconds from which a rate can be told at all."""
-
 _PACES = ((6, 0.05), (12, 0.02), (20, 0.0))
 """Half seconds of stamps on arrival that are looked at, and the share by which their rate must then be wrong."""
 
 _AHEAD = 0.04
 """Seconds by which samples must come earlier than a link that had to catch up could bring them."""
+
+_HINTS = ((20, 0.0), (16, 0.0), (12, 0.0), (8, 0.0), (6, 0.0))
+"""The same where a recording ends and there will be no more: enough for a doubt."""
 
 _RATE_SECONDS = 4.0
 """Seconds of stamps of a sender before its rate is believed to be wrong."""
@@ -187,6 +187,7 @@ class ClockModel:
         self._origin_index = 0
         self._origin_time = 0.0
         self._empty = True
+        self._pace: dict[tuple[tuple[int, float], ...], tuple[int, float | None]] = {}
         self._total = 0
         self._late_for = 0.0
         self.resets += clock_reset
@@ -346,15 +347,7 @@ class ClockModel:
             False takes what there is: enough for a doubt at the end of a short recording.
         """
         if self.made is Stamps.ARRIVAL:
-            for bins, least in _PACES if sure else ((min(self._envelope.length, _PACES[-1][0]), 0.0),):
-                slope = self._envelope.pace(bins) if bins >= _FEWEST else None
-                if slope is None or abs(slope) < max(least, tolerance) or (slope < 0 and bins <= _PACES[0][0]):
-                    continue
-                if slope < 0 and self._envelope.fallen < self.backlog + _AHEAD:
-                    # What lay in the link when it was opened comes fast at first.
-                    continue
-                return self.sfreq / (1.0 + slope)
-            return None
+            return self._wrong_pace(tolerance, _PACES if sure else _HINTS)
         state = self.state()
         # By the stamps: of half the rate, as many samples take twice as long.
         least_seconds = _RATE_SECONDS if sure else 0.25 * _RATE_SECONDS
@@ -362,6 +355,25 @@ class ClockModel:
         if not enough or abs(state.drift_ppm) < 1e6 * tolerance:
             return None
         return state.rate if abs(state.drift_ppm) > 5.0 * state.drift_uncertainty_ppm else None
+
+    def _wrong_pace(self, tolerance: float, paces: tuple[tuple[int, float], ...]) -> float | None:
+        """Return the rate in Hz at which samples arrive evenly, where it is not the nominal one."""
+        envelope = self._envelope
+        if self._pace.get(paces, (-1, None))[0] == envelope.length:
+            return self._pace[paces][1]
+        looked_at = [(bins, least, envelope.pace(bins)) for bins, least in paces]
+        looked_at.append((envelope.length, 0.0, envelope.steady_pace()))
+        found = None
+        for bins, least, slope in looked_at:
+            if slope is not None and abs(slope) >= max(least, tolerance) and self._is_no_backlog(slope, bins):
+                found = self.sfreq / (1.0 + slope)
+                break
+        self._pace[paces] = (envelope.length, found)
+        return found
+
+    def _is_no_backlog(self, slope: float, bins: int) -> bool:
+        """Return whether samples cannot come early only because a link that was late catches up."""
+        return slope > 0 or (bins > _PACES[0][0] and self._envelope.fallen >= self.backlog + _AHEAD)
 
     def state(self) -> ClockState:
         """Return rate, drift with uncertainty, and jitter."""

@@ -37,6 +37,9 @@ _LEAST = 2.0
 _MEDIAN = math.log(2.0)
 """Median of an exponential distribution, as a share of its mean."""
 
+_STEADY = 40
+"""Half seconds over which a rate shows even if the link stands still now and then."""
+
 _BREAK = 4.0
 """Half seconds without a sample over which no rate is measured."""
 
@@ -68,6 +71,11 @@ class Envelope:
         Seconds of samples the line is drawn through.
     spread : float
         Seconds by which the earliest arrivals differ, where that is known.
+
+    Attributes
+    ----------
+    length : int
+        Half seconds that were seen.
     """
 
     def __init__(self, period: float, *, window: float = 60.0, spread: float = 0.0) -> None:
@@ -79,11 +87,12 @@ class Envelope:
         self.spread = max(_FIRST_SPREAD, spread)
         self.doubt = 0.0
         self.empty = True
+        self.length = 0
         self.closed: list[tuple[float, float]] = []
         self._now = _Bin(0.0, math.inf)
         self._end = 0.0
         self._slope_error = self._kept
-        self._wait = 0.0
+        self._wait = self._late = 0.0
 
     def at(self, x: float) -> float:
         """Return the lateness of the line at index `x`."""
@@ -133,9 +142,14 @@ class Envelope:
         if self._bins[-1].valid:
             self.closed.append((x, late))
             self.doubt = 0.0
+        self.length += 1
         self._now = _Bin(0.0, math.inf)
         self._follow_plateau(gate)
         self._fit()
+        tail = list(self._bins)[-_PLATEAU:]
+        # As long as nothing is on the line, it may be the line that is wrong.
+        alone = len(tail) == _PLATEAU and not any(item.valid for item in tail)
+        self._late = max(0.0, min(item.late - self.at(item.x) for item in tail)) if alone else 0.0
 
     def _follow_plateau(self, gate: float) -> None:
         """Believe late bins once they are late alike: the device paused, or its clock was set."""
@@ -181,16 +195,12 @@ class Envelope:
         The earliest arrivals are late, too: by about as much as they differ (`spread`), and where few blocks come in
         half a second, by about as much as the second is later than the first (of m exponential waits of mean s, the
         least is s / m and the next s / (m - 1) more: H. A. David, Order Statistics). With it come the slope, and the
-        wait of a driver's thread (`_FLOOR`). A delay of the link that is the same for all samples cannot be seen.
+        wait of a driver's thread (`_FLOOR`). A delay of the link that is the same for all samples cannot be seen. Where
+        everything has been late for two seconds, the line or the link is wrong, and nobody knows which: that is in it.
         """
         level = self.spread if len(self._bins) > 3 else max(self.spread, _FIRST_SPREAD)
         slope = self._slope_error * max(0.0, x - self.x0)
-        return 2.0 * math.hypot(level, self._wait, slope, _FLOOR) + self.doubt
-
-    @property
-    def length(self) -> int:
-        """Half seconds that are known."""
-        return len(self._bins)
+        return 2.0 * math.hypot(level, self._wait, slope, _FLOOR) + max(self.doubt, self._late)
 
     @property
     def fallen(self) -> float:
@@ -221,3 +231,20 @@ class Envelope:
             # A link that catches up comes down to the line; a device that is fast goes on below it.
             return None
         return slope / self._period if abs(slope) * float(np.ptp(dx)) > max(6.0 * off, _EVEN) else None
+
+    def steady_pace(self) -> float | None:
+        """Return the slope that most half seconds of the last twenty seconds and more have, as a share of the period.
+
+        Unlike `pace`, it looks past those in which the link stood still: it is the median of the slopes between any two
+        (H. Theil, P. K. Sen), and None where fewer than two thirds lie on it.
+        """
+        if len(self._bins) < _STEADY:
+            return None
+        table = np.array([(item.x, item.late) for item in self._bins])
+        one, other = np.triu_indices(table.shape[0], 1)
+        slope = float(np.median((table[other, 1] - table[one, 1]) / (table[other, 0] - table[one, 0])))
+        rest = table[:, 1] - slope * table[:, 0]
+        near = np.abs(rest - np.median(rest)) < _EVEN
+        if np.count_nonzero(near) < 2 * near.size / 3 or abs(slope) * float(np.ptp(table[:, 0])) < 3.0 * _EVEN:
+            return None
+        return slope / self._period

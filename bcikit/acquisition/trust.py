@@ -67,7 +67,7 @@ class TimeTrust:
             found.append(
                 f"{status.name}: {status.seeming_rate:.4g} samples a second seem to come, which is not what it states, "
                 "and its times follow what it states. If that is the device's rate, say so: option "
-                f"'sfreq={status.seeming_rate:.0f}' of the address."
+                f"'sfreq={status.seeming_rate:.4g}' of the address."
             )
         elif LARGEST < status.time_uncertainty < float("inf"):
             found.append(

@@ -112,6 +112,10 @@ def record(
         # Whoever stops before the first sample knows that nothing came.
         known = writer.n_samples or how == "complete"
         doubts = loop.trust.doubts(status, samples=writer.n_samples) if known else []
+        for name, (trust, count) in loop.others.items() if known else ():
+            found = [] if name in loop.gone else trust.doubts(extra[name].status(), samples=count)
+            doubts += [text if text.startswith(f"{name}: ") else f"{name}: {text}" for text in found]
+            loop.trust.notes += [f"{name}: {text}" for text in trust.notes]
         uncertainty = status.time_uncertainty if status.time_uncertainty < float("inf") else None
         timing = {"stamps": status.stamps, "uncertainty": uncertainty, "doubts": doubts, "notes": loop.trust.notes}
         writer.close(how, timing=timing)
@@ -151,7 +155,9 @@ class _Loop:
         self._source, self._extra, self._writer = source, extra, writer
         self._duration, self._stop, self._progress = duration, stop, progress
         self.trust = TimeTrust()
+        self.others = {name: (TimeTrust(), 0) for name in extra}
         self.failed: list[str] = []
+        self.gone: set[str] = set()
 
     def run(self) -> tuple[StreamStatus, str]:
         """Return the status of the source at the end, and how it ended."""
@@ -205,17 +211,24 @@ class _Loop:
         """Write what came from the other streams, and what happened to them under their name."""
         now = HostClock().now
         for name, other in list(self._extra.items()):
+            if name in self.gone:
+                continue
             fault = None
+            trust, count = self.others[name]
             try:
                 while not other.ended and (chunk := other.pull(0.0)) is not None:
                     self._writer.chunk(chunk, now(), stream=name)
+                    count += chunk.n_times
                     if not other.live and chunk.times[-1] > now():
                         break
             except SourceError as error:
                 fault = error
-            for event in other.pull_events():
+            self.others[name] = (trust, count)
+            events = other.pull_events()
+            trust.see(events)
+            for event in events:
                 self._writer.event(replace(event, sample=None, source=f"{name}/{event.source}"))
             if fault is not None:
-                del self._extra[name]
+                self.gone.add(name)
                 self._writer.event(Event(name="stream/failed", time=now(), source=name, data={"error": str(fault)}))
                 self.failed.append(f"{name}: {fault} The other streams go on.")

@@ -116,6 +116,16 @@ def test_stamps_of_other_clocks_are_mapped_and_that_is_said(sender, tmp_path, ki
     assert bool(timing["doubts"]) == (code == 1)
 
 
+def test_a_stream_beside_the_first_that_lies_is_a_doubt_too(sender, tmp_path):
+    name = unique("also")
+    sender(name=name, stamps="future")
+    result, folder = record(tmp_path, "brainflow:synthetic", "--also", f"lsl:source_id={name}", seconds=2.5)
+    assert result.exit_code == 1
+    (doubt,) = (line for line in result.output.replace("\n", " ").split("doubt: ")[1:])
+    assert name in doubt
+    assert json.loads((folder / "session.json").read_text())["timing"]["doubts"][0].startswith(name)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("eeg", ["lsl", "unix"])
 @pytest.mark.parametrize("kind", ["unix", "ms"])

@@ -131,4 +131,4 @@ def test_an_estimated_loss_and_a_rate_that_seems_wrong_are_doubts():
     assert "to 400 ms only: 1000 in 2 gaps" in doubt
     (doubt,) = TimeTrust().doubts(replace(status, seeming_rate=242.6, time_uncertainty=0.2), samples=100)
     assert "242.6 samples a second" in doubt
-    assert "'sfreq=243'" in doubt
+    assert "'sfreq=242.6'" in doubt

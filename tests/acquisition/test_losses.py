@@ -113,26 +113,49 @@ def test_a_device_started_anew_is_counted_to_the_time_it_was_asked():
     assert gap.data["uncertainty"] < 0.15
 
 
-def paced(share, seconds, *, asked):
-    """Return an assembler that took blocks of a device whose rate is not the stated one."""
+def paced(share, seconds, *, asked=999.99, every=0.0):
+    """Return an assembler that took what a device of another rate sent; with `every`, its link stalls so often."""
     n = int(seconds * RATE)
+    taken = 1000.0 + np.arange(n) / (share * RATE)
+    deliver = taken + 0.001
+    if every:
+        since = (taken - 1000.0) % every
+        deliver = np.where((since > 2.0) & (since < 2.8), taken - since + 2.8, deliver)
     assembler = Assembler(
         StreamInfo(name="d", sfreq=RATE, ch_names=("a",)), counter=PacketCounter(256, RATE), stamped_on_arrival=True
     )
-    times = 1000.0 + np.arange(n) / (share * RATE)
     assembler.asked = asked
-    for at in range(0, n - 4, 5):
-        part = slice(at, at + 5)
-        packets = (np.arange(at, at + 5) % 256).astype(float)
-        assembler.add(np.zeros((5, 1)) + packets[:, None], times[part], float(times[part][-1]), packets=packets)
+    at, now = 0, 1000.0
+    while at < n:
+        now += 0.02
+        stop = int(np.searchsorted(deliver, now))
+        packets = (np.arange(at, stop) % 256).astype(float)
+        assembler.add(packets[:, None], deliver[at:stop], now, packets=packets)
+        at = stop
     return assembler
 
 
 def test_a_fast_device_is_still_found():
-    with pytest.raises(SourceError, match="sfreq=129"):
+    with pytest.raises(SourceError, match="sfreq=128"):
         paced(1.03, 30.0, asked=999.8)
 
 
 @pytest.mark.parametrize(("share", "seconds"), [(0.97, 4.0), (1.03, 5.5), (0.985, 6.0)])
 def test_a_rate_that_is_not_sure_yet_is_a_doubt(share, seconds):
-    assert paced(share, seconds, asked=999.99).seeming_rate == pytest.approx(share * RATE, rel=0.005)
+    assert paced(share, seconds).seeming_rate == pytest.approx(share * RATE, rel=0.005)
+
+
+@pytest.mark.parametrize("share", [0.98, 1.02])
+def test_stalls_do_not_hide_a_rate_that_is_wrong(share):
+    # Each comes before the rate would be sure by itself.
+    with pytest.raises(SourceError, match="sfreq=12"):
+        paced(share, 40.0, every=7.0)
+    # And where it ends before, the times are said to be known as badly as they are, or the rate is named.
+    short = paced(share, 6.5, every=7.0)
+    assert short.seeming_rate is not None or short.uncertainty > 0.05
+
+
+def test_stalls_alone_are_no_wrong_rate():
+    assembler = paced(1.0, 60.0, every=4.0)
+    assert assembler.seeming_rate is None
+    assert assembler.uncertainty < 0.01
