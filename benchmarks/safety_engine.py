@@ -98,16 +98,18 @@ class Stamps(Listener):
 
 
 def stamp_beats(guard: Any, file: Path) -> None:
-    """Keep the time of the newest word to the guard where another process can read it."""
-    file.write_bytes(bytes(8))
+    """Keep the times of the newest word and of the newest command to the guard where another process can read them."""
+    file.write_bytes(bytes(16))
     with file.open("r+b") as stream:
-        shared = mmap.mmap(stream.fileno(), 8)
+        shared = mmap.mmap(stream.fileno(), 16)
     client = guard._client
     send = client._send
 
     def sending(message: dict[str, Any], *, role: str = "") -> int:
         if message["do"] in ("beat", "command", "arm"):
-            shared[:8] = struct.pack("d", time.monotonic())
+            shared[:8] = now = struct.pack("d", time.monotonic())
+            if message["do"] == "command":
+                shared[8:] = now
         number: int = send(message, role=role)
         return number
 
@@ -130,11 +132,13 @@ def main() -> None:
         "arming": {"stop_box": given.get("stop_box", "")},
     }
     engine = Engine(config, operator="bench", paradigm=Closes(), outputs=outputs, listeners=[Stamps(folder / "states")])
+    client = guard._client  # type: ignore[attr-defined]
     where = {
         "therapist": engine.control.ticket("therapist").text,
         "window": engine.control.ticket("window").text,
         "page": page.url,  # type: ignore[attr-defined]
-        "guard": guard._client.pid,  # type: ignore[attr-defined]
+        "guard": client.pid,
+        "observer": [client.port, client.role_key("observer").hex()],
     }
     sys.stdout.write(json.dumps(where) + "\n")
     sys.stdout.flush()

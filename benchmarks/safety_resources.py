@@ -49,7 +49,7 @@ def _at_rest(of: Session, began: float) -> float:
 def _goes_on(of: Session, began: float, what: str) -> Outcome:
     """Press STOP a second later; an engine that fell silent meanwhile has left its device to the guard."""
     time.sleep(1.0)
-    last = of.last_word()
+    last = of.last_words()[0]
     pressed = time.monotonic()
     if of.alive:
         of.order("stop", who="bench", reason="resource trial")
@@ -202,11 +202,8 @@ RESOURCES: dict[str, tuple[Callable[[Path], Outcome], float]] = {
 """By what is taken away: the trial, and the longest time in seconds; none where nothing has begun to move."""
 
 
-def resource_rows(folder: Path, n: int) -> Iterator[tuple[str, str, list[float], float]]:
-    """Yield for each resource its name, the reaction in words, the seconds of n trials, and the longest allowed."""
-    for name, (trial, limit) in RESOURCES.items():
-        found: list[Outcome] = []
-        with contextlib.suppress(PermissionError):
-            found = [trial(folder) for _ in range(n)]
-        words = " / ".join(dict.fromkeys(one.reaction for one in found)) or "cannot be tried here"
-        yield name, words, [one.seconds for one in found], limit
+def resource_trials(folder: Path, name: str, n: int) -> Iterator[Outcome]:
+    """Yield what n trials of `RESOURCES` found."""
+    trial, _ = RESOURCES[name]
+    for _ in range(n):
+        yield trial(folder)

@@ -7,7 +7,6 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from bcikit.safety.guard.client import GuardClient
 from bcikit.session.control import ControlClient
 from bcikit.session.ticket import Ticket
 from bcikit.signal import BciError
@@ -79,15 +79,22 @@ class Session:
         self.pid = self._process.pid
         self.states, self.guard = Lines(self.folder / "states"), Lines(self.folder / "guard.jsonl")
         self._control = ControlClient(Ticket.parse(self.where["therapist"]), connect=False)
+        port, key = self.where["observer"]
+        self._observer = GuardClient(port, bytes.fromhex(key), role="observer")
 
     @property
     def alive(self) -> bool:
         """Whether the session goes on."""
         return self._process.poll() is None
 
-    def last_word(self) -> float:
-        """Return when the session last said something to its guard."""
-        return float(struct.unpack("d", (self.folder / "beat").read_bytes())[0])
+    def last_words(self) -> tuple[float, float]:
+        """Return when the session last said something to its guard, and when it last sent a command."""
+        word, command = struct.unpack("dd", (self.folder / "beat").read_bytes())
+        return word, command
+
+    def moving(self) -> bool:
+        """Return whether the hand moves, asked of the guard itself."""
+        return bool(self._observer.state()["driver"]["output"])
 
     def order(self, do: str, **more: Any) -> None:
         """Give an order; what is refused now is tried again by whoever waits."""
@@ -101,20 +108,24 @@ class Session:
 
     def ready(self) -> None:
         """Bring it to ACTIVE, its guard armed and its hand on the move."""
-        limit, asked = time.monotonic() + PATIENCE_S, 0.0
+        limit, asked, asked_in = time.monotonic() + PATIENCE_S, 0.0, 0.0
         # As windows do: a stop must not wait for a greeting, and needs no new handle.
         self._control.connect()
         while time.monotonic() < limit:
             state, since = self.state()
-            if state == "ACTIVE" and self.last_word() > since and time.monotonic() - self.last_word() < 0.1:
+            if state == "ACTIVE" and self.last_words()[1] > since and self.moving():
                 return
-            if time.monotonic() > asked + 0.25:
-                asked = time.monotonic()
+            # At once in a new state, and again where it was refused.
+            if since != asked_in or time.monotonic() > asked + 0.25:
+                asked, asked_in = time.monotonic(), since
                 if state in LATCHED:
                     self.order("acknowledge", who="bench", reason="next trial")
                 elif state == "STANDBY":
                     self.order("start", who="bench")
-            time.sleep(0.005)
+                elif state == "DEGRADED":
+                    # It would go on by itself, after 5 s.
+                    self.order("stop", who="bench", reason="next trial")
+            time.sleep(0.01)
         raise TimeoutError(f"the session is {self.state()}: {self.states.all[-3:]}")
 
     def stopped(self, began: float, *states: str) -> tuple[float, float]:
@@ -127,6 +138,7 @@ class Session:
     def close(self) -> None:
         """End it."""
         self._control.close()
+        self._observer.close()
         with contextlib.suppress(OSError):
             os.kill(self.pid, signal.SIGCONT)
             assert self._process.stdin is not None
@@ -203,30 +215,35 @@ class Window:
                 pipe.close()
 
 
-def stop_trials(of: Session, press: Callable[[], float], n: int, rng: np.random.Generator) -> dict[str, list[float]]:
-    """Return the seconds from a press until the gate was shut and the guard at rest, n times."""
-    found: dict[str, list[float]] = {"gate": [], "guard": []}
+Found = Iterator[tuple[str, float]]
+"""What was timed, and its seconds, trial by trial: whoever breaks off has those before."""
+
+
+def stop_trials(of: Session, press: Callable[[], float], n: int, rng: np.random.Generator) -> Found:
+    """Yield the seconds from a press until the gate was shut ("gate") and the guard at rest ("guard"), n times."""
     for _ in range(n):
         of.ready()
         time.sleep(0.05 + rng.uniform(0, 0.1))
         if of.state()[0] != "ACTIVE":
             of.ready()
         gate, guard = of.stopped(press())
-        found["gate"].append(gate)
-        found["guard"].append(guard)
-    return found
+        yield "gate", gate
+        yield "guard", guard
 
 
-def window_stops(kind: str, folder: Path, n: int, rng: np.random.Generator) -> dict[str, list[float]]:
-    """Return the same for the space bar of a window: "viewer", "clinic", "patient"."""
+def window_stops(kind: str, folder: Path, n: int, rng: np.random.Generator) -> Found:
+    """Yield the same for the space bar of a window: "viewer", "clinic", "patient"."""
     with session(folder) as of, contextlib.closing(Window(kind, of)) as window:
-        return stop_trials(of, window.press, n, rng)
+        yield from stop_trials(of, window.press, n, rng)
 
 
-def page_stops(folder: Path, n: int, rng: np.random.Generator) -> dict[str, list[float]]:
-    """Return the same for the space bar of the page in a browser."""
+def page_stops(folder: Path, n: int, rng: np.random.Generator) -> Found:
+    """Yield the same for the space bar of the page in a browser."""
+    import chromium
     from chromium import open_page
 
+    if chromium.PROGRAM is None:
+        raise PermissionError("no Chromium here")
     with session(folder) as of, open_page(of.where["page"]) as page:
         page.until("window.bcikit?.page.linked")
 
@@ -236,15 +253,14 @@ def page_stops(folder: Path, n: int, rng: np.random.Generator) -> dict[str, list
             page.call("Input.dispatchKeyEvent", type="keyUp", key=" ", code="Space", windowsVirtualKeyCode=32)
             return began
 
-        return stop_trials(of, press, n, rng)
+        yield from stop_trials(of, press, n, rng)
 
 
-def box_stops(folder: Path, n: int, rng: np.random.Generator) -> dict[str, dict[str, list[float]]]:
-    """Return the same for a stop box that is pressed, and for one that falls silent."""
+def box_stops(folder: Path, n: int, rng: np.random.Generator) -> Found:
+    """Yield the same for a stop box that is pressed ("pressed gate", "pressed guard"), and one that falls silent."""
     from bcikit.testing import SimulatedStopBox
 
     with SimulatedStopBox() as box, session(folder, stop_box=box.address) as of:
-        found = {}
         for what, do in (("pressed", box.press), ("lost", box.fall_silent)):
 
             def press(do: Callable[[], float] = do) -> float:
@@ -253,29 +269,27 @@ def box_stops(folder: Path, n: int, rng: np.random.Generator) -> dict[str, dict[
                 threading.Timer(0.3, box.release).start()
                 return began
 
-            found[what] = stop_trials(of, press, n, rng)
-    return found
+            yield from ((f"{what} {end}", seconds) for end, seconds in stop_trials(of, press, n, rng))
 
 
-def stale_trials(folder: Path, n: int, rng: np.random.Generator) -> dict[str, list[float]]:
-    """Return the seconds from the freezing of the engine until each window had painted that nothing is heard."""
-    found: dict[str, list[float]] = {"viewer": [], "clinic": []}
+def stale_trials(folder: Path, n: int, rng: np.random.Generator) -> Found:
+    """Yield the seconds from the freezing of the engine until each window had painted that nothing is heard."""
     with session(folder) as of, contextlib.ExitStack() as stack:
-        windows = {kind: stack.enter_context(contextlib.closing(Window(kind, of))) for kind in found}
+        windows = {kind: stack.enter_context(contextlib.closing(Window(kind, of))) for kind in ("viewer", "clinic")}
         for _ in range(n):
-            time.sleep(0.5 + rng.uniform(0, 0.3))
+            # Anywhere in the period of the session's news.
+            time.sleep(0.2 + rng.uniform(0, 0.3))
             for window in windows.values():
                 window.said.clear()
             began = time.monotonic()
             os.kill(of.pid, signal.SIGSTOP)
             try:
                 for kind, window in windows.items():
-                    found[kind].append(window.hear("stale", began) - began)
+                    yield kind, window.hear("stale", began) - began
             finally:
                 os.kill(of.pid, signal.SIGCONT)
             for window in windows.values():
                 window.hear("fresh", began)
-    return found
 
 
 @contextlib.contextmanager
@@ -298,9 +312,8 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(place)], check=False)
 
 
-def disk_trials(folder: Path, n: int) -> list[float]:
-    """Return the seconds from a disk that fills up until the hand is at rest; the run ends, the session is kept."""
-    found = []
+def disk_trials(folder: Path, n: int) -> Found:
+    """Yield the seconds from a disk that fills up until the hand is at rest; the run ends, the session is kept."""
     with small_disk(folder, 400) as disk, session(folder, recording=str(disk / "session")) as of:
         for _ in range(n):
             of.ready()
@@ -310,10 +323,9 @@ def disk_trials(folder: Path, n: int) -> list[float]:
                 os.posix_fallocate(stream.fileno(), 0, free.f_bavail * free.f_frsize - 60_000_000)
             began = time.monotonic()
             try:
-                found.append(max(of.stopped(began, "STANDBY", *LATCHED)))
+                yield "rest", max(of.stopped(began, "STANDBY", *LATCHED))
             finally:
                 filler.unlink()
-    return found
 
 
 class Starved:
@@ -341,27 +353,45 @@ class Starved:
         os.kill(self._pid, signal.SIGCONT)
 
 
-def starved_trials(folder: Path, n: int, rng: np.random.Generator) -> list[float]:
-    """Return the seconds from the engine's last word, where it gets hardly any time, until the guard was at rest."""
-    found = []
+LOOK_S = 0.008
+"""Between two questions to the guard: 125 a second, and 400 are a flood."""
+
+STARVED_S = 0.75
+"""The engine is starved for so long at least, and longer while the hand has not come to rest."""
+
+
+def starved_trials(folder: Path, n: int, rng: np.random.Generator) -> Found:
+    """Yield how long the hand moved on, at most, after the last word ("word") and the last command ("command").
+
+    The guard itself says whether the hand moves, while the engine gets hardly any time: whatever put it to rest counts
+    (a trip of the guard, a command that ran out, the engine's own word), and so does a hand that begins to move again.
+    """
     with session(folder) as of:
         for _ in range(n):
             of.ready()
-            began = time.monotonic()
             with Starved(of.pid, rng):
-                limit = began + PATIENCE_S
-                while True:
-                    trips = [line for line in of.guard.read() if line["time"] >= began]
-                    if trips:
-                        break
-                    if time.monotonic() > limit:
-                        raise TimeoutError("it was not starved")
-                    last = of.last_word()
-                    time.sleep(0.002)
-                found.append(trips[0]["safe"] - max(last, began))
-    return found
+                word, command = _moved_on(of)
+            yield "word", word
+            yield "command", command
 
 
-def trial_folder() -> "tempfile.TemporaryDirectory[str]":
-    """Return a folder for the trials, on a disk that is none of theirs."""
-    return tempfile.TemporaryDirectory(prefix="bcikit-safety-", ignore_cleanup_errors=True)
+def _moved_on(of: Session) -> tuple[float, float]:
+    """Return the longest times from word and command to a hand that still moves, or comes to rest just then."""
+    began = time.monotonic()
+    longest = [0.0, 0.0]
+    before, moved, rested = of.last_words(), True, False
+    while time.monotonic() < began + STARVED_S or not (rested or time.monotonic() > began + PATIENCE_S / 3):
+        asked, words, moves = time.monotonic(), of.last_words(), of.moving()
+        until = time.monotonic()
+        if moved and not moves:
+            # The guard's own log has it to the millisecond, where it was a trip.
+            until = max((line["safe"] for line in of.guard.read() if asked - 2 * LOOK_S < line["safe"]), default=until)
+        for i, (old, new) in enumerate(zip(before, words, strict=True)):
+            if moved:
+                # A newer word ends the silence after the one before.
+                longest[i] = max(longest[i], min(until, new) - old if new > old else until - old)
+            if moves:
+                longest[i] = max(longest[i], until - new)
+        before, moved, rested = words, moves, rested or not moves
+        time.sleep(LOOK_S)
+    return longest[0], longest[1]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QEvent, Qt, QTimer
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QInputDevice, QKeyEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from bcikit.ui.veil import Veil
@@ -35,6 +35,8 @@ def find(name: str) -> None:
     found = [one for one in QApplication.topLevelWidgets() if one.isVisible() and type(one).__name__ == name]
     if found:
         _open[:] = [focused or found[0]]
+        # The keyboard that Qt invents where the platform names none belongs to the thread that first asks for it.
+        QInputDevice.primaryKeyboard()
         say("open")
     else:
         QTimer.singleShot(50, lambda: find(name))

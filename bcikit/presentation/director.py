@@ -27,6 +27,8 @@ class Director:
         self._paradigm = paradigm
         self.scene: Scene = BLANK
         self._stopped = False
+        # Made now: a stop must not need a handle or a file.
+        self._stop_scene = Scene(name="stopped", elements=(Text(words=say("stopped")),))
 
     def on_event(self, event: Event) -> tuple[Scene | None, bool]:
         """Return the new scene, None if it stays, and whether renderers are told of the event at all."""
@@ -42,4 +44,4 @@ class Director:
         if stopped == self._stopped:
             return None
         self._stopped = stopped
-        return Scene(name="stopped", elements=(Text(words=say("stopped")),)) if stopped else self.scene
+        return self._stop_scene if stopped else self.scene

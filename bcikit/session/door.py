@@ -129,7 +129,8 @@ class Door:
         """Send what waits as far as it goes, and shut."""
         self._closing.set()
         self.wake()
-        self._thread.join(3.0)
+        if self._thread.is_alive():
+            self._thread.join(3.0)
 
     # ---- the thread ----------------------------------------------------------------------------------------------
     def _work(self) -> None:

@@ -1,5 +1,6 @@
 """The plan: a configuration, or objects, become a session that can start, or all that is wrong is said at once."""
 
+import contextlib
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -187,18 +188,29 @@ class Plan:
         return (*lines, *(("note", note) for note in self.notes))
 
     def close(self) -> None:
-        """Close outputs first, so that what moves lets go; then the source."""
-        for output in self.outputs:
-            output.close()
-        for part in (self.stop_box, self.source):
-            if part is not None:
-                part.close()
+        """Close outputs first, so that what moves lets go; then the source. One that fails leaves none of them open."""
+        _close_all(self.outputs, self.stop_box, self.source)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        _close_all(self.outputs, self.stop_box, self.source, error)
+
+
+def _close_all(
+    outputs: Sequence[Output], stop_box: StopBox | None, source: Source | None, ended: BaseException | None = None
+) -> None:
+    """Close all; what went wrong with that is told with what had `ended` the session, and never instead of it."""
+    try:
+        with contextlib.ExitStack() as last_first:
+            for part in (source, stop_box, *reversed(outputs)):
+                if part is not None:
+                    last_first.callback(part.close)
+    except Exception as error:
+        if ended is None:
+            raise
+        ended.add_note(f"And closing failed: {type(error).__name__}: {error}")
 
 
 def plan(
@@ -310,10 +322,8 @@ class _Planner:
     def plan(self) -> Plan:
         try:
             return self._plan()
-        except BaseException:
-            for part in (*self.outputs, self.stop_box, self.source):
-                if part is not None:
-                    part.close()
+        except BaseException as error:
+            _close_all(self.outputs, self.stop_box, self.source, error)
             raise
 
     def _plan(self) -> Plan:

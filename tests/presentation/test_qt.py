@@ -177,7 +177,7 @@ def test_a_warning_is_painted_and_sounded_within_200_ms(qtbot):
     assert "Stop" in view.accessibleDescription()
 
 
-def test_a_stop_ends_flicker_and_light_at_once_and_is_said_until_it_is_over(qapp):
+def test_a_stop_ends_flicker_and_light_at_once_and_is_said_until_it_is_over(qapp, monkeypatch):
     show = shown(Scene(name="flash", elements=(Matrix(rows=(("A", "B"),)),)), lit={"A": 99.0})
     show.take({"type": "safe"}, 5.0)
     assert show.lit == {}
@@ -185,6 +185,8 @@ def test_a_stop_ends_flicker_and_light_at_once_and_is_said_until_it_is_over(qapp
     director = Director(paradigm)
     cue = Event(name="cue/left_hand", time=1.0)
     assert director.on_event(cue)[0].find(Hands).asked == "left"
+    # No handle is left: a stop opens no file.
+    monkeypatch.setattr("bcikit.presentation.director.say", None)
     assert director.on_stop(stopped=True).find(Text).words.zh
     assert director.on_stop(stopped=True) is None
     assert director.on_event(Event(name="cue/right_hand", time=2.0)) == (None, False)

@@ -412,6 +412,42 @@ def test_the_process_refuses_to_start_without_a_key():
         GuardClient.launch("rocket")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="how Linux shares the processor")
+def test_the_guard_is_first_in_line_where_that_is_allowed(guard):
+    given = guard.state()["priority"]
+    if os.geteuid() == 0:
+        assert given == "real-time"
+    assert (os.sched_getscheduler(guard.pid) & os.SCHED_FIFO != 0) == (given == "real-time")
+    # Without real time, the group of its session is raised with it: its nice value alone is compared with nobody's.
+    code = (
+        "import os\nfrom bcikit.safety.guard import priority\n"
+        "def refused(*_): raise PermissionError\n"
+        "os.sched_setscheduler = refused\nos.setsid()\nprint(priority.first_in_line())\n"
+        "print(os.nice(0), priority.AUTOGROUP.read_text().split()[-1] if priority.AUTOGROUP.exists() else os.nice(0))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    said, values = done.stdout.splitlines()
+    nice, group = map(int, values.split())
+    assert (nice < 0) == (group < 0) == (said == "raised")
+
+
+def test_an_engine_whose_heart_cannot_begin_moves_nothing_and_ends_its_guard(monkeypatch):
+    def none_left(self):
+        raise RuntimeError("can't start new thread")
+
+    client = GuardClient.launch("sim-hand")
+    with monkeypatch.context() as no_thread:
+        no_thread.setattr(threading.Thread, "start", none_left)
+        with pytest.raises(GuardError, match="heartbeat"):
+            client.arm()
+    assert not client.state()["armed"]
+    client.arm()
+    time.sleep(0.3)
+    assert client.state()["armed"]
+    client.close()
+    assert client._process.poll() == 0
+
+
 @pytest.mark.requirement("SAF-061")
 def test_an_engine_that_hangs_stops_its_own_heart(tmp_path):
     with GuardClient.launch("sim-hand", progress_s=0.1) as client:

@@ -13,10 +13,13 @@ import bcikit.session as session
 from bcikit.acquisition import open_source
 from bcikit.decoding import Model
 from bcikit.outputs import open_output
+from bcikit.outputs.hand import HandOutput
 from bcikit.paradigms import make_paradigm
 from bcikit.processing import Bandpass, Pipeline
 from bcikit.session import Engine
-from bcikit.signal import ArgumentError, ConfigError
+from bcikit.session.config import SessionConfig
+from bcikit.session.processes import process_is_alive
+from bcikit.signal import ArgumentError, BciError, ConfigError
 from tests.session.test_planning import TRIALS
 
 ADDRESS = "sim:motor-imagery?seed=1&channels=C3,C4&sfreq=128&chunk=16"
@@ -119,3 +122,26 @@ def test_a_name_that_is_none_is_told_as_in_a_file() -> None:
         session.run(
             {"source": {"address": ADDRESS}, "recording": {"enabled": False}}, paradigm=imagery(), decoder="lda"
         )
+
+
+def test_an_output_that_fails_to_close_leaves_no_other_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = []
+
+    class Stuck(HandOutput):
+        def close(self) -> None:
+            closed.append(self)
+            raise OSError("no memory")
+
+    source, outputs = open_source(ADDRESS + "&live=1"), [Stuck(), open_output("guard:sim-hand"), Stuck()]
+    guard = outputs[1]._client.pid  # type: ignore[attr-defined]
+    monkeypatch.setattr(source, "close", lambda: closed.append(source))
+    config = SessionConfig.model_validate({"source": {"address": ADDRESS}, "recording": {"enabled": False}})
+    made = session.plan(config, source=source, paradigm=imagery(), outputs=outputs, decoder="csp-lda")
+    with pytest.raises(OSError, match="no memory"):
+        made.close()
+    assert closed == [outputs[0], outputs[2], source]
+    assert not process_is_alive(guard)
+    # With what had ended the session, it is told beside that.
+    with pytest.raises(BciError, match="nothing to do") as told, made:
+        raise BciError("nothing to do")
+    assert told.value.__notes__ == ["And closing failed: OSError: no memory"]

@@ -1,13 +1,13 @@
 """`python -m bcikit.safety.guard --driver sim-hand`: the key comes on the first line of standard input, in hex."""
 
 import argparse
-import contextlib
 import os
 import sys
 
 from bcikit.safety.guard.drivers import DriverError, open_driver
 from bcikit.safety.guard.endings import Endings
 from bcikit.safety.guard.log import LogError, open_log
+from bcikit.safety.guard.priority import first_in_line
 from bcikit.safety.guard.server import serve
 
 
@@ -39,11 +39,7 @@ def main() -> int:
     except (DriverError, LogError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    if hasattr(os, "nice"):
-        # Only with the right to do so; without it the deadline leaves the scheduler some room.
-        with contextlib.suppress(OSError):
-            os.nice(-10)
-    return serve(driver, key, dead_man=arguments.dead_man, log=log, endings=endings)
+    return serve(driver, key, dead_man=arguments.dead_man, log=log, endings=endings, priority=first_in_line())
 
 
 if __name__ == "__main__":

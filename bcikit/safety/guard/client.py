@@ -122,15 +122,20 @@ class GuardClient:
         Raises
         ------
         GuardError
-            If the guard refuses; the message says why.
+            If the guard refuses, or the heart cannot begin; the message says why.
         """
         self.alive()
+        # Before anything moves: an engine whose heart does not beat is not to be trusted with the next 115 ms either.
+        if self._beating is None:
+            beating = threading.Thread(target=self._beat, name="guard heartbeat", daemon=True)
+            try:
+                beating.start()
+            except (RuntimeError, MemoryError) as error:
+                raise GuardError(f"The heartbeat to the guard cannot begin: {error}.") from None
+            self._beating = beating
         answer = self._ask("arm")
         if not answer["armed"]:
             raise GuardError(f"The guard is not armed: {answer['trip']}.")
-        if self._beating is None:
-            self._beating = threading.Thread(target=self._beat, name="guard heartbeat", daemon=True)
-            self._beating.start()
 
     def alive(self) -> None:
         """Say that the engine's loop goes round."""

@@ -48,10 +48,21 @@ class GuardCore:
         Whether a dead-man switch must be held.
     deadline_s : float
         Longest silence of the engine while armed.
+    priority : str
+        What the computer gave the guard's process (`bcikit.safety.guard.priority`); it is told with the state.
     """
 
-    def __init__(self, driver: Driver, key: bytes, *, dead_man: bool = False, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        key: bytes,
+        *,
+        dead_man: bool = False,
+        deadline_s: float = DEADLINE_S,
+        priority: str = "ordinary",
+    ) -> None:
         self.driver = driver
+        self.priority = priority
         self._keys = {role: role_key(key, role) for role in ROLES}
         self._needs_dead_man = dead_man
         self._deadline = deadline_s
@@ -156,6 +167,7 @@ class GuardCore:
             "held": now <= self._held_until,
             "accepted": self.accepted,
             "dropped": dict(self.dropped),
+            "priority": self.priority,
             "driver": self.driver.state(),
         }
 

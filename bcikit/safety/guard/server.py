@@ -119,10 +119,13 @@ class GuardServer:
             self._logged += 1
 
 
-def serve(driver: Driver, key: bytes, *, dead_man: bool, log: TextIO | None, endings: Endings) -> int:
+def serve(
+    driver: Driver, key: bytes, *, dead_man: bool, log: TextIO | None, endings: Endings, priority: str = "ordinary"
+) -> int:
     """Serve `driver` and return the exit code; the port goes to standard output, standard input is the lifeline."""
-    core = GuardCore(driver, key, dead_man=dead_man)
+    core = GuardCore(driver, key, dead_man=dead_man, priority=priority)
     server = GuardServer(core, log=log, lifeline=sys.stdin.fileno(), endings=endings)
-    sys.stdout.write(json.dumps({"port": server.port, "pid": os.getpid()}) + "\n")
-    sys.stdout.flush()
+    # Whoever started it may be gone by now: then there is nothing to say, and the lifeline ends it at once.
+    with contextlib.suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), json.dumps({"port": server.port, "pid": os.getpid()}).encode() + b"\n")
     return server.run()
