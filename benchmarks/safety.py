@@ -63,7 +63,7 @@ def monitor_cost(sfreq: float, n_channels: int, seconds: float) -> Row:
     data = np.ascontiguousarray(data - data.mean(axis=0) + 20 * rng.normal(size=(n, n_channels)))
     info = StreamInfo(name="bench", sfreq=sfreq, ch_names=tuple(f"c{i}" for i in range(n_channels)))
     system = SafetySystem(GateSettings(), info)
-    system.start()
+    system.control.start()
     size = round(sfreq * 0.04)
     chunks = [
         Chunk(data[start : start + size], np.arange(start, start + size) / sfreq, start)

@@ -161,7 +161,7 @@ def stall_trials(n: int) -> Found:
                         last, heard = now, heard + 1
                         system.on_chunk(chunk, now)
                     if heard == 2 and system.state is State.STANDBY:
-                        system.start(now=now)
+                        system.control.start(now=now)
                     if heard >= 5 and not silent:
                         outlet.stdin.write("silent\n")
                         outlet.stdin.flush()

@@ -305,14 +305,14 @@ def _engine_part() -> None:
     def order(do: str, asked: dict[str, Any]) -> None:
         now = wired.now
         if do == "stop":
-            system.stop("stop", who="Li", now=now)
+            system.control.stop("stop", who="Li", now=now)
         elif do == "teststop":
-            system.test_stop(who="Li", now=now)
+            system.control.test_stop(who="Li", now=now)
         elif do == "acknowledge":
-            system.acknowledge("Li", "looked", now=now)
+            system.control.acknowledge("Li", "looked", now=now)
         elif do == "arm":
             has_consent, has_idle = asked["flags"]
-            system.arm(
+            system.control.arm(
                 ArmRequest(
                     operator="Li",
                     subject="P01",
@@ -324,15 +324,15 @@ def _engine_part() -> None:
                 now=now,
             )
         elif do == "start":
-            system.start(now=now)
+            system.control.start(now=now)
         elif do == "deadman":
-            system.dead_man(now, held=asked["held"])
+            system.hands.dead_man(now, held=asked["held"])
         elif do in ("estop", "estopfree"):
-            system.estop(now, pressed=do == "estop")
+            system.hands.estop(now, pressed=do == "estop")
         elif do == "calibrate":
-            system.calibrate(now=now)
+            system.control.calibrate(now=now)
         elif do == "finish":
-            system.finish(now=now)
+            system.control.finish(now=now)
         elif do == "fault":
             system.report("H-LOSS", Severity.FAULT, now, hold_s=0.05)
         elif do == "degrade":
@@ -360,7 +360,7 @@ def _engine_part() -> None:
             continue
         elif do == "chunk":
             if asked["held"]:
-                system.dead_man(wired.now, held=True)
+                system.hands.dead_man(wired.now, held=True)
             chunk(wired.now)
         elif do == "look":
             full = asked["guard"]["full"]

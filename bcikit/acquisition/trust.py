@@ -1,6 +1,7 @@
 """Whether the times of a recording can be trusted: what was said of them while they were made, as reasons for doubt."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from bcikit.acquisition.status import StreamStatus
 from bcikit.signal import Event
@@ -94,3 +95,16 @@ class TimeTrust:
         for source, worst in sorted(self._vague.items()):
             found.append(f"{source}: markers are known to {1e3 * worst:.0f} ms only.")
         return found
+
+    def header(self, status: StreamStatus, doubts: list[str]) -> dict[str, Any]:
+        """Return what the header of a recording says of its times; ready for JSON.
+
+        Parameters
+        ----------
+        status : StreamStatus
+            The state of the source at the end.
+        doubts : list of str
+            From `doubts`.
+        """
+        uncertainty = status.time_uncertainty if status.time_uncertainty < float("inf") else None
+        return {"stamps": status.stamps, "uncertainty": uncertainty, "doubts": doubts, "notes": self.notes}

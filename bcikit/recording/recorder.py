@@ -116,9 +116,7 @@ def record(
             found = [] if name in loop.gone else trust.doubts(extra[name].status(), samples=count)
             doubts += [text if text.startswith(f"{name}: ") else f"{name}: {text}" for text in found]
             loop.trust.notes += [f"{name}: {text}" for text in trust.notes]
-        uncertainty = status.time_uncertainty if status.time_uncertainty < float("inf") else None
-        timing = {"stamps": status.stamps, "uncertainty": uncertainty, "doubts": doubts, "notes": loop.trust.notes}
-        writer.close(how, timing=timing)
+        writer.close(how, timing=loop.trust.header(status, doubts))
     return Recorded(
         path=Path(out),
         samples=writer.n_samples,

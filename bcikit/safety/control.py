@@ -1,90 +1,39 @@
 """The life of a session: who may do what, when, and what is asked first."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from bcikit.safety.arming import ArmRequest, arming_problems, person_problems, worse
-from bcikit.safety.audit import AuditLog
-from bcikit.safety.gate import Gate
+from bcikit.safety.hands import Hands
 from bcikit.safety.idle import IdleTest
-from bcikit.safety.ledger import Ledger
-from bcikit.safety.levels import Level, Reading, Severity
-from bcikit.safety.machine import LATCHED, Listener, State, StateMachine, Transition
-from bcikit.safety.quality import QualityMonitor
+from bcikit.safety.levels import Level
+from bcikit.safety.machine import State
 from bcikit.safety.reactions import RUNNING, STOPS
 from bcikit.safety.rules import RULES
 from bcikit.safety.settings import GateSettings
-from bcikit.safety.stream import StreamMonitor
-from bcikit.safety.watch import Watch
+from bcikit.safety.situation import Situation
 from bcikit.safety.words import says_something
-from bcikit.signal import SafetyError, StreamInfo
+from bcikit.signal import SafetyError
 
 
-class SafetyControl:
-    """Self-test, arming, start, stop and acknowledgement; `SafetySystem` adds what is measured and decided.
+class Control:
+    """Self-test, arming, start, stop and acknowledgement of a `SafetySystem`.
 
     Parameters
     ----------
-    settings, info, audit, required_channels, stimulus, stop_box
-        See `SafetySystem`.
+    situation : Situation
+        Where the session stands.
+    hands : Hands
+        What hands hold: the dead-man switch and the emergency stop.
     """
 
-    def __init__(
-        self,
-        settings: GateSettings,
-        info: StreamInfo,
-        *,
-        audit: AuditLog | None = None,
-        required_channels: Sequence[str] = (),
-        stimulus: str = "",
-        stop_box: bool = False,
-    ) -> None:
-        self.settings = settings
-        self.info = info
-        self.audit = audit
-        self.stimulus_result = stimulus
-        self._required_names = tuple(required_channels)
-        self.watch = Watch(settings, info, required_channels)
-        self.gate = Gate(settings)
-        self.ledger = Ledger(audit, self._log_failed)
-        self.machine = StateMachine(log=self.ledger.transition)
-        self.machine.listen(self._after_transition)
+    def __init__(self, situation: Situation, hands: Hands) -> None:
+        self._here = situation
+        self._hands = hands
         self.idle_test: IdleTest | None = None
-        self._last_bad = float("-inf")
-        self._last_stop_cause = float("-inf")
-        self._held_until = float("-inf")
-        self._estop_open = False
-        self._estop_tested = not stop_box
         self._operator = ""
-        self._screened = False
         self._stop_tested = False
-        self._now = 0.0
         self.selftest()
-
-    @property
-    def stream(self) -> StreamMonitor:
-        """The monitor of the stream as a whole."""
-        return self.watch.stream
-
-    @property
-    def monitor(self) -> QualityMonitor:
-        """The monitor of the channels."""
-        return self.watch.monitor
-
-    @property
-    def state(self) -> State:
-        """Where the session stands."""
-        return self.machine.state
-
-    @property
-    def dead_man_held(self) -> bool:
-        """Whether the dead-man switch was said to be held, recently enough to believe it."""
-        return self._now <= self._held_until
-
-    def listen(self, listener: Listener) -> None:
-        """Call `listener` at every change of state, at once: by this, outputs go safe without waiting."""
-        self.machine.listen(listener)
 
     def selftest(self, problems: Iterable[str] = (), *, now: float | None = None) -> None:
         """Check what can be checked without samples; passes to STANDBY.
@@ -99,24 +48,24 @@ class SafetyControl:
         SafetyError
             Listing everything that failed; the state is FATAL then.
         """
-        at = self._tick(now)
+        at = self._here.tick(now)
         found = list(problems)
-        if self.info.sfreq <= 0:
-            found.append(f"the stream {self.info.name!r} has no sampling rate")
-        if self.watch.unknown:
-            found.append(f"needed channels are not EEG channels of the stream: {', '.join(self.watch.unknown)}")
-        if not self.monitor.ch_names:
-            found.append(f"the stream {self.info.name!r} has no EEG channel")
-        if self.settings.real and self.audit is None:
-            found.append(f"profile {self.settings.profile} needs an audit log")
-        if self._estop_open:
+        if self._here.info.sfreq <= 0:
+            found.append(f"the stream {self._here.info.name!r} has no sampling rate")
+        if self._here.watch.unknown:
+            found.append(f"needed channels are not EEG channels of the stream: {', '.join(self._here.watch.unknown)}")
+        if not self._here.watch.monitor.ch_names:
+            found.append(f"the stream {self._here.info.name!r} has no EEG channel")
+        if self._here.settings.real and self._here.audit is None:
+            found.append(f"profile {self._here.settings.profile} needs an audit log")
+        if self._hands.stop_pressed:
             found.append("the emergency stop is not released")
-        if not self.machine.go(State.SELFTEST, at, actor="system", reason="self-test"):
+        if not self._here.machine.go(State.SELFTEST, at, actor="system", reason="self-test"):
             raise SafetyError("The audit log cannot be written; the session cannot start.")
         if found:
-            self._go(State.FATAL, at, "A-ARM", "; ".join(found))
+            self._here.go(State.FATAL, "A-ARM", "; ".join(found))
             raise SafetyError("The self-test failed: " + "; ".join(found))
-        if not self.machine.go(State.STANDBY, at, actor="system", reason="self-test passed"):
+        if not self._here.machine.go(State.STANDBY, at, actor="system", reason="self-test passed"):
             raise SafetyError("The audit log cannot be written; the session cannot start.")
 
     def arm(self, request: ArmRequest | None = None, *, operator: str = "automatic", now: float | None = None) -> None:
@@ -134,30 +83,30 @@ class SafetyControl:
         SafetyError
             Listing everything that is missing; the attempt is logged.
         """
-        at = self._tick(now)
+        at = self._here.tick(now)
         request = self._completed(ArmRequest(operator=operator) if request is None else request)
-        problems = arming_problems(request, self.settings)
+        problems = arming_problems(request, self._here.settings)
         extra: list[str] = []
-        if self.settings.dead_man and not self.dead_man_held:
+        if self._here.settings.dead_man and not self._hands.dead_man_held:
             extra.append("the dead-man switch is not held")
-        if self.settings.profile != "simulation":
-            if not self.monitor.known:
+        if self._here.settings.profile != "simulation":
+            if not self._here.watch.monitor.known:
                 extra.append("signal quality is not known yet")
-            elif self.watch.usable_share() < self.settings.min_good:
-                extra.append(f"only {self.watch.usable_share():.0%} of the needed channels are usable")
-        if self.settings.real and not self._estop_tested:
+            elif self._here.watch.usable_share() < self._here.settings.min_good:
+                extra.append(f"only {self._here.watch.usable_share():.0%} of the needed channels are usable")
+        if self._here.settings.real and not self._hands.stop_box_tested:
             extra.append("the stop box was not pressed and released in this session")
-        extra += [f"{rule}: {RULES[rule].what}" for rule in sorted(self._stopping())]
+        extra += [f"{rule}: {RULES[rule].what}" for rule in sorted(self._here.stopping())]
         if extra:
             problems["A-ARM"] = "; ".join(filter(None, [problems.get("A-ARM", ""), *extra]))
-        if self.machine.state is not State.STANDBY:
-            problems["A-STATE"] = f"the state is {self.machine.state}; arming starts in STANDBY"
+        if self._here.machine.state is not State.STANDBY:
+            problems["A-STATE"] = f"the state is {self._here.machine.state}; arming starts in STANDBY"
         self._refuse(problems, request, "arm", at)
-        if not self.ledger.write("arming", at, actor=request.operator, value=request.to_dict()):
+        if not self._here.ledger.write("arming", at, actor=request.operator, value=request.to_dict()):
             raise SafetyError("Not armed: the audit log cannot be written.")
-        self._screened = True
+        self._here.screened = True
         self._operator = request.operator
-        if not self.machine.go(State.ARMED, at, actor=request.operator, reason="armed", human=True):
+        if not self._here.machine.go(State.ARMED, at, actor=request.operator, reason="armed", human=True):
             raise SafetyError("Not armed: the audit log cannot be written.")
 
     def _completed(self, request: ArmRequest) -> ArmRequest:
@@ -168,13 +117,13 @@ class SafetyControl:
         return replace(
             request,
             stop_tested=request.stop_tested or self._stop_tested,
-            stimulus=worse(request.stimulus, self.stimulus_result),
+            stimulus=worse(request.stimulus, self._here.stimulus_result),
         )
 
     def _refuse(self, problems: dict[str, str], request: ArmRequest, action: str, at: float) -> None:
         if problems:
             text = "; ".join(f"{rule}: {problem}" for rule, problem in problems.items())
-            self.ledger.write(
+            self._here.ledger.write(
                 "refused", at, actor=request.operator, rule_id=next(iter(problems)), reason=text, action=action
             )
             raise SafetyError(f"Not {'armed' if action == 'arm' else 'calibrating'}. {text}")
@@ -196,14 +145,16 @@ class SafetyControl:
         SafetyError
             If the request does not cover what will be done; the attempt is logged.
         """
-        at = self._tick(now)
+        at = self._here.tick(now)
         if request is not None:
             request = self._completed(request)
-            self._refuse(person_problems(request, self.settings), request, "calibrate", at)
-            self._screened = self.ledger.write("calibrating", at, actor=request.operator, value=request.to_dict())
-        if not self.machine.go(State.CALIBRATING, at, actor="operator", reason="idle test" if idle_test else ""):
+            self._refuse(person_problems(request, self._here.settings), request, "calibrate", at)
+            self._here.screened = self._here.ledger.write(
+                "calibrating", at, actor=request.operator, value=request.to_dict()
+            )
+        if not self._here.machine.go(State.CALIBRATING, at, actor="operator", reason="idle test" if idle_test else ""):
             raise SafetyError("Not calibrating: the audit log cannot be written.")
-        self.idle_test = IdleTest(self.settings, at) if idle_test else None
+        self.idle_test = IdleTest(self._here.settings, at) if idle_test else None
 
     def start(self, *, now: float | None = None) -> None:
         """Let decisions act: ARMED to ACTIVE; the profile "simulation" arms itself.
@@ -213,27 +164,27 @@ class SafetyControl:
         SafetyError
             If the session is not armed.
         """
-        at = self._tick(now)
-        if self.machine.state is State.STANDBY and self.settings.profile == "simulation":
+        at = self._here.tick(now)
+        if self._here.machine.state is State.STANDBY and self._here.settings.profile == "simulation":
             self.arm(now=at)
-        if self.machine.state is not State.ARMED:
-            raise SafetyError(f"The session is {self.machine.state}, not ARMED; it cannot start.")
-        self.gate.reset()
-        if not self.machine.go(State.ACTIVE, at, actor=self._operator or "system", reason="started"):
+        if self._here.machine.state is not State.ARMED:
+            raise SafetyError(f"The session is {self._here.machine.state}, not ARMED; it cannot start.")
+        self._here.gate.reset()
+        if not self._here.machine.go(State.ACTIVE, at, actor=self._operator or "system", reason="started"):
             raise SafetyError("Not started: the audit log cannot be written.")
 
     def stop(self, reason: str, *, who: str = "operator", now: float | None = None) -> None:
         """Stop at once: SAFE_STOP, latched, whatever the state; ESTOP and FATAL, which are stronger, stay."""
-        at = self._tick(now)
-        self._last_stop_cause = at
-        self.ledger.alarm("A-STOP", Level.WARNING, at, value=reason, did=STOPS)
-        if self.watch.dose.running:
+        at = self._here.tick(now)
+        self._here.last_stop_cause = at
+        self._here.ledger.alarm("A-STOP", Level.WARNING, at, value=reason, did=STOPS)
+        if self._here.watch.dose.running:
             # A flickering stimulus was on: whoever pressed the key may have had a reason that is not technical.
-            self.ledger.alarm("ST-EYES", Level.WARNING, at, value="stop key", did=STOPS)
-        if self.machine.can(State.SAFE_STOP):
-            self._go(State.SAFE_STOP, at, "A-STOP", reason, actor=who)
-        elif self.machine.state is not State.SAFE_STOP:
-            self.ledger.write("stop", at, actor=who, reason=reason, rule_id="A-STOP", level=Level.WARNING)
+            self._here.ledger.alarm("ST-EYES", Level.WARNING, at, value="stop key", did=STOPS)
+        if self._here.machine.can(State.SAFE_STOP):
+            self._here.go(State.SAFE_STOP, "A-STOP", reason, actor=who)
+        elif self._here.machine.state is not State.SAFE_STOP:
+            self._here.ledger.write("stop", at, actor=who, reason=reason, rule_id="A-STOP", level=Level.WARNING)
 
     def test_stop(self, *, who: str = "operator", now: float | None = None) -> None:
         """Take note that the stop key was tested: pressed and felt, while nothing runs.
@@ -243,22 +194,23 @@ class SafetyControl:
         SafetyError
             In any other state than STANDBY; there the key stops.
         """
-        at = self._tick(now)
-        if self.machine.state is not State.STANDBY:
-            raise SafetyError(f"The stop key is tested in STANDBY; the state is {self.machine.state}.")
-        self._stop_tested = self.ledger.write("stop key tested", at, actor=who) or self._stop_tested
+        at = self._here.tick(now)
+        if self._here.machine.state is not State.STANDBY:
+            raise SafetyError(f"The stop key is tested in STANDBY; the state is {self._here.machine.state}.")
+        self._stop_tested = self._here.ledger.write("stop key tested", at, actor=who) or self._stop_tested
 
     def finish(self, reason: str = "finished", *, now: float | None = None) -> None:
         """End a run in good order: back to STANDBY. A latched stop stays latched."""
-        if self.machine.state in RUNNING:
-            self._go(State.STANDBY, self._tick(now), "", reason)
+        if self._here.machine.state in RUNNING:
+            self._here.tick(now)
+            self._here.go(State.STANDBY, "", reason)
 
     @property
     def stop_clears_in(self) -> float:
         """Seconds until a latched stop may be acknowledged; 0 where nothing keeps it from that."""
-        if self.machine.state is not State.SAFE_STOP:
+        if self._here.machine.state is not State.SAFE_STOP:
             return 0.0
-        return max(0.0, self.settings.stop_clear_s - (self._now - self._last_stop_cause))
+        return max(0.0, self._here.settings.stop_clear_s - (self._here.now - self._here.last_stop_cause))
 
     def acknowledge(self, who: str, reason: str, *, now: float | None = None) -> None:
         """Acknowledge all alarms and, where the cause is gone, a latched stop.
@@ -268,26 +220,26 @@ class SafetyControl:
         SafetyError
             If nobody is named, no reason is given, or the cause of the stop is not gone long enough.
         """
-        at = self._tick(now)
+        at = self._here.tick(now)
         if not says_something(who) or not says_something(reason):
             raise SafetyError("An acknowledgement needs a name and a reason that can be read.")
-        if self.machine.state is State.FATAL:
+        if self._here.machine.state is State.FATAL:
             raise SafetyError("FATAL cannot be acknowledged: find the cause and start again.")
-        if self.machine.state is State.SAFE_STOP:
-            clear = at - self._last_stop_cause
-            if clear < self.settings.stop_clear_s:
-                self.ledger.write(
+        if self._here.machine.state is State.SAFE_STOP:
+            clear = at - self._here.last_stop_cause
+            if clear < self._here.settings.stop_clear_s:
+                self._here.ledger.write(
                     "refused", at, actor=who, rule_id="A-STOP", reason=reason, action="acknowledge", value=clear
                 )
-                needed = self.settings.stop_clear_s
+                needed = self._here.settings.stop_clear_s
                 raise SafetyError(f"The cause of the stop is gone for {max(clear, 0.0):.1f} s; needed: {needed:g} s.")
-            self.machine.go(State.STANDBY, at, actor=who, reason=reason, human=True)
-        elif self.machine.state is State.ESTOP:
-            if self._estop_open:
+            self._here.machine.go(State.STANDBY, at, actor=who, reason=reason, human=True)
+        elif self._here.machine.state is State.ESTOP:
+            if self._hands.stop_pressed:
                 raise SafetyError("The emergency stop is not released.")
-            self.machine.go(State.SELFTEST, at, actor=who, reason=reason, human=True)
+            self._here.machine.go(State.SELFTEST, at, actor=who, reason=reason, human=True)
             self.selftest(now=at)
-        self.ledger.acknowledged(who, reason, at)
+        self._here.ledger.acknowledged(who, reason, at)
 
     def reconfigure(self, settings: GateSettings, *, who: str, now: float | None = None) -> None:
         """Take other settings; only in STANDBY, and the self-test runs again.
@@ -297,44 +249,12 @@ class SafetyControl:
         SafetyError
             In any other state; the attempt is logged.
         """
-        at = self._tick(now)
-        if self.machine.state is not State.STANDBY:
-            self.ledger.write(
-                "refused", at, actor=who, rule_id="A-CFG", action="reconfigure", value=str(self.machine.state)
+        at = self._here.tick(now)
+        if self._here.machine.state is not State.STANDBY:
+            self._here.ledger.write(
+                "refused", at, actor=who, rule_id="A-CFG", action="reconfigure", value=str(self._here.machine.state)
             )
-            raise SafetyError(f"Settings change in STANDBY only; the state is {self.machine.state}.")
-        self.ledger.write("reconfigured", at, actor=who, value=settings.model_dump(mode="json"))
-        self.settings = settings
-        self.watch = Watch(settings, self.info, self._required_names)
-        self.gate = Gate(settings)
+            raise SafetyError(f"Settings change in STANDBY only; the state is {self._here.machine.state}.")
+        self._here.ledger.write("reconfigured", at, actor=who, value=settings.model_dump(mode="json"))
+        self._here.configure(settings)
         self.selftest(now=at)
-
-    def _tick(self, now: float | None) -> float:
-        if now is not None:
-            if not math.isfinite(now):
-                raise SafetyError(f"now is {now}; it must be a time in seconds.")
-            self._now = max(self._now, float(now))
-        self.ledger.tally.tick(self._now)
-        return self._now
-
-    def _seen(self, now: float) -> list[Reading]:
-        active = now - self.machine.since if self.machine.state is State.ACTIVE else 0.0
-        before = self.machine.seconds[State.ACTIVE]
-        return self.watch.readings(now, active_s=active, session_s=before + active)
-
-    def _stopping(self) -> set[str]:
-        return {reading.rule for reading in self._seen(self._now) if reading.severity >= Severity.DEGRADE}
-
-    def _go(self, target: State, now: float, rule: str, reason: str, *, actor: str = "system") -> None:
-        if self.machine.state is State.FATAL or self.machine.state is target:
-            return
-        self.machine.go(target, now, actor=actor, rule=rule, reason=reason)
-
-    def _after_transition(self, step: Transition) -> None:
-        if step.target is not State.ACTIVE:
-            self.gate.reset()
-        if step.target in LATCHED:
-            self.ledger.tally.stopped(step.time, step.rule)
-
-    def _log_failed(self, now: float, reason: str) -> None:
-        self._go(State.FATAL, now, "A-AUDIT", reason)

@@ -1,23 +1,32 @@
 """SafetySystem: monitors, gate, state machine, alarms and audit log behind one object for the engine."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from bcikit.safety.control import SafetyControl
+from bcikit.safety.audit import AuditLog
+from bcikit.safety.control import Control
 from bcikit.safety.gate import impossible
+from bcikit.safety.hands import Hands
+from bcikit.safety.ledger import Ledger
 from bcikit.safety.levels import Alarm, Level, Reading, Severity
-from bcikit.safety.machine import State
-from bcikit.safety.quality import ChannelQuality
+from bcikit.safety.machine import Listener, State, StateMachine
+from bcikit.safety.quality import ChannelQuality, QualityMonitor
 from bcikit.safety.reactions import RUNNING, STOPS, classify, next_move
 from bcikit.safety.rules import RULES
-from bcikit.signal import Chunk, Decision, Verdict
+from bcikit.safety.settings import GateSettings
+from bcikit.safety.situation import Situation
+from bcikit.safety.stream import StreamMonitor
+from bcikit.safety.watch import Watch
+from bcikit.signal import Chunk, Decision, StreamInfo, Verdict
 
 
-class SafetySystem(SafetyControl):
+class SafetySystem:
     """Stands between the decoder and everything that moves.
 
     It runs on the time it is given and never asks the wall, so that a replay repeats every verdict. Whatever is
-    unknown, broken or not logged means no.
+    unknown, broken or not logged means no. What a person does goes through `control` (arming, start, stop,
+    acknowledgement) and `hands` (dead-man switch, emergency stop); what is measured and decided comes here.
 
     Parameters
     ----------
@@ -41,27 +50,80 @@ class SafetySystem(SafetyControl):
         If the self-test fails; every reason is listed.
     """
 
+    def __init__(
+        self,
+        settings: GateSettings,
+        info: StreamInfo,
+        *,
+        audit: AuditLog | None = None,
+        required_channels: Sequence[str] = (),
+        stimulus: str = "",
+        stop_box: bool = False,
+    ) -> None:
+        self._here = Situation(settings, info, audit, required_channels, stimulus)
+        self.hands = Hands(self._here, stop_box=stop_box)
+        self.control = Control(self._here, self.hands)
+
+    @property
+    def settings(self) -> GateSettings:
+        """The limits that hold now."""
+        return self._here.settings
+
+    @property
+    def machine(self) -> StateMachine:
+        """The states and what leads from one to another."""
+        return self._here.machine
+
+    @property
+    def ledger(self) -> Ledger:
+        """What is counted and written."""
+        return self._here.ledger
+
+    @property
+    def watch(self) -> Watch:
+        """The monitors of stream, channels, person and stimulus."""
+        return self._here.watch
+
+    @property
+    def stream(self) -> StreamMonitor:
+        """The monitor of the stream as a whole."""
+        return self.watch.stream
+
+    @property
+    def monitor(self) -> QualityMonitor:
+        """The monitor of the channels."""
+        return self.watch.monitor
+
+    @property
+    def state(self) -> State:
+        """Where the session stands."""
+        return self.machine.state
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` at every change of state, at once: by this, outputs go safe without waiting."""
+        self.machine.listen(listener)
+
     def on_chunk(self, chunk: Chunk, now: float) -> None:
         """Take a raw chunk that arrived at `now`, in seconds on the engine's clock."""
-        at = self._tick(now)
+        at = self._here.tick(now)
         try:
             self.watch.update(chunk, at)
         except Exception as error:  # noqa: BLE001 - a monitor that fails must close the gate, whatever the reason
-            self._go(State.FATAL, at, "A-STATE", f"monitor failed: {type(error).__name__}: {error}")
+            self._here.go(State.FATAL, "A-STATE", f"monitor failed: {type(error).__name__}: {error}")
             return
-        self._react(at)
+        self._react()
 
     def on_silence(self, now: float) -> None:
         """Take note that a pull timed out at `now`."""
-        at = self._tick(now)
+        at = self._here.tick(now)
         self.stream.silence(at)
-        self._react(at)
+        self._react()
 
     def on_load(self, share: float, now: float) -> None:
         """Take note of processing time over hop (H-CPU)."""
-        at = self._tick(now)
+        at = self._here.tick(now)
         self.stream.on_load(share if math.isfinite(share) else 10.0, at)
-        self._react(at)
+        self._react()
 
     def report(
         self,
@@ -74,9 +136,9 @@ class SafetySystem(SafetyControl):
         hold_s: float = 1.0,
     ) -> None:
         """Take a finding of another monitor (person, stimulus, disk, guard), valid for `hold_s` seconds."""
-        at = self._tick(now)
+        at = self._here.tick(now)
         self.watch.report(Reading(rule=rule, severity=severity, value=value, limit=limit), at + hold_s)
-        self._react(at)
+        self._react()
 
     def stimulus(self, now: float, *, on: bool) -> bool:
         """Take note that flicker begins or ends, and say whether it may be on.
@@ -86,7 +148,7 @@ class SafetySystem(SafetyControl):
         bool
             False if the state does not allow stimuli, or a limit of the dose is reached (ST-5): blank to mid-grey.
         """
-        at = self._tick(now)
+        at = self._here.tick(now)
         if not on:
             self.watch.dose.stop(at)
             return False
@@ -105,44 +167,10 @@ class SafetySystem(SafetyControl):
 
         A RESTRICTED one, only after `calibrate` or `arm` have seen consent and screening (a simulation has no eyes).
         """
-        screened = self.stimulus_result in ("", "PASS") or self._screened or self.settings.profile == "simulation"
+        screened = (
+            self._here.stimulus_result in ("", "PASS") or self._here.screened or self.settings.profile == "simulation"
+        )
         return self.machine.state in RUNNING and screened
-
-    def dead_man(self, now: float, *, held: bool) -> None:
-        """Take note of the dead-man switch; letting go while something may move is a stop.
-
-        "Held" lasts `GateSettings.dead_man_s`; whoever reads the switch says so again and again. Silence of the one who
-        reads it (a frozen window, a broken line) is letting go.
-        """
-        at = self._tick(now)
-        self._held_until = at + self.settings.dead_man_s if held else float("-inf")
-        self._check_dead_man(at, "released")
-
-    def _check_dead_man(self, at: float, why: str) -> None:
-        moving = self.machine.state in (State.ARMED, State.ACTIVE, State.DEGRADED)
-        if self.settings.dead_man and moving and not self.dead_man_held:
-            self._last_stop_cause = at
-            self.ledger.alarm("A-DM", Level.WARNING, at, value=why, limit="held", did=STOPS)
-            self._go(State.SAFE_STOP, at, "A-DM", f"dead-man switch {why}")
-
-    def estop(self, now: float, *, pressed: bool, lost: bool = False, reason: str = "") -> None:
-        """Take note of the emergency stop; a line that cannot be read counts as pressed.
-
-        Parameters
-        ----------
-        pressed : bool
-            Whether it is pressed, or cannot be read.
-        lost : bool
-            Whether it cannot be read: a stop, and no test of the button.
-        reason : str
-            What happened, in words.
-        """
-        at = self._tick(now)
-        self._estop_open = pressed
-        self._estop_tested = self._estop_tested or (pressed and not lost)
-        if pressed and self.machine.state not in (State.ESTOP, State.FATAL):
-            self.ledger.alarm("A-ESTOP", Level.WARNING, at, value=reason, did=STOPS)
-            self._go(State.ESTOP, at, "A-ESTOP", reason or "emergency stop")
 
     def decide(self, decision: Decision, now: float) -> Verdict:
         """Say whether a decision may act.
@@ -152,36 +180,35 @@ class SafetySystem(SafetyControl):
         Verdict
             With the id of every rule that refused, and its value beside its limit.
         """
-        at = self._tick(now)
+        at = self._here.tick(now)
         self.stream.silence(at)
         age = max(decision.age, at - decision.time)
         if decision.label is not None and math.isfinite(age):
             self.stream.on_age(age, at)
-        self._react(at)
+        self._react()
         refused: dict[str, dict[str, Any]] = {}
         problem = impossible(decision)
         if problem and self.machine.state in RUNNING:
-            self._last_stop_cause = at
             self.ledger.alarm("A-DEC", Level.WARNING, at, value=problem, did=STOPS)
-            self._go(State.SAFE_STOP, at, "A-DEC", problem)
+            self._here.stop_for("A-DEC", problem)
         if self.machine.state is not State.ACTIVE:
             refused["A-STATE"] = {"value": str(self.machine.state), "limit": "ACTIVE"}
-            refused.update({rule: {"value": RULES[rule].what} for rule in sorted(self._stopping())})
+            refused.update({rule: {"value": RULES[rule].what} for rule in sorted(self._here.stopping())})
             if problem:
                 refused["A-DEC"] = {"value": problem}
             if (
-                self.idle_test is not None
+                self.control.idle_test is not None
                 and self.machine.state is State.CALIBRATING
                 and not self.watch.quality_problem()
             ):
-                self.idle_test.judge(decision, at)
+                self.control.idle_test.judge(decision, at)
         else:
-            if self.settings.dead_man and not self.dead_man_held:
+            if self.settings.dead_man and not self.hands.dead_man_held:
                 refused["A-DM"] = {"value": "released", "limit": "held"}
             quality = self.watch.quality_problem()
             if quality:
                 refused["A-QUAL"] = quality
-            refused.update(self.gate.judge(decision, at))
+            refused.update(self._here.gate.judge(decision, at))
         return self._verdict(decision, at, refused)
 
     def _verdict(self, decision: Decision, at: float, refused: dict[str, dict[str, Any]]) -> Verdict:
@@ -190,7 +217,7 @@ class SafetySystem(SafetyControl):
             refused = {"A-AUDIT": {"value": "not logged"}}
         allowed = not refused
         if allowed:
-            self.gate.commit(decision, at)
+            self._here.gate.commit(decision, at)
         verdict = Verdict(
             time=at,
             sample=decision.sample,
@@ -209,7 +236,7 @@ class SafetySystem(SafetyControl):
 
     def readings(self) -> list[Reading]:
         """Return every rule that does not hold now, of stream, person, stimulus and channels."""
-        return [*self._seen(self._now), *self.monitor.readings()]
+        return [*self._here.seen(), *self.monitor.readings()]
 
     def alarms(self) -> list[Alarm]:
         """Return the alarm list, what nobody has seen yet first."""
@@ -221,7 +248,7 @@ class SafetySystem(SafetyControl):
         return {
             "profile": self.settings.profile,
             "state": str(self.machine.state),
-            "time_in_state_s": self.machine.time_in_states(self._now),
+            "time_in_state_s": self.machine.time_in_states(self._here.now),
             **self.ledger.to_dict(),
             "lost_samples": self.stream.lost,
             "lost_share": self.stream.lost / expected if expected else 0.0,
@@ -233,24 +260,25 @@ class SafetySystem(SafetyControl):
             },
         }
 
-    def _react(self, now: float) -> None:
+    def _react(self) -> None:
         """Turn what the monitors see into alarms and changes of state."""
-        self._check_dead_man(now, f"not renewed for {self.settings.dead_man_s:g} s")
-        readings = self._seen(now)
-        self.ledger.readings(readings, now)
+        here = self._here
+        self.hands.check()
+        readings = here.seen()
+        here.ledger.readings(readings, here.now)
         reaction = classify(readings)
         if reaction.stop is not None:
-            self._last_stop_cause = now
+            here.last_stop_cause = here.now
         if reaction.stop is not None or reaction.degrade is not None:
-            self._last_bad = now
+            here.last_bad = here.now
         move = next_move(
             reaction,
-            self.machine.state,
-            self.settings,
-            in_state_s=now - self.machine.since,
-            good_s=now - self._last_bad,
+            here.machine.state,
+            here.settings,
+            in_state_s=here.now - here.machine.since,
+            good_s=here.now - here.last_bad,
         )
-        if move is not None:
-            if move.target is State.SAFE_STOP:
-                self._last_stop_cause = now
-            self._go(move.target, now, move.rule, move.reason)
+        if move is not None and move.target is State.SAFE_STOP:
+            here.stop_for(move.rule, move.reason)
+        elif move is not None:
+            here.go(move.target, move.rule, move.reason)

@@ -344,17 +344,17 @@ class Conductor:
         who = str(order.get("who", "operator"))
         if do == "note":
             self._emit(self._note(order))
-        elif do != "deadman" or order["held"] != self.safety.dead_man_held:
+        elif do != "deadman" or order["held"] != self.safety.hands.dead_man_held:
             # A held switch is renewed many times a second; only its changes are events.
             self._emit(self._event(f"operator/{do}", {key: value for key, value in order.items() if key != "do"}))
         if do == "stop":
             self._wants_go = False
-            self.safety.stop(reason or "operator stop", who=who, now=self.now)
+            self.safety.control.stop(reason or "operator stop", who=who, now=self.now)
         elif do == "deadman":
-            self.safety.dead_man(self.now, held=order["held"])
+            self.safety.hands.dead_man(self.now, held=order["held"])
         elif do == "estop":
             self._wants_go = self._wants_go and not order["pressed"]
-            self.safety.estop(self.now, pressed=order["pressed"], lost=bool(order.get("lost")), reason=reason)
+            self.safety.hands.estop(self.now, pressed=order["pressed"], lost=bool(order.get("lost")), reason=reason)
         elif do in ("acknowledge", "arm", "start", "teststop"):
             self._order_safety(do, who, reason)
         elif do == "idletest":
@@ -391,7 +391,7 @@ class Conductor:
         if not self._still.because_of("pause"):
             self._stand_still("pause")
             self._wants_go = False
-            self.safety.finish("paused", now=self.now)
+            self.safety.control.finish("paused", now=self.now)
 
     def _resume(self) -> None:
         if self._still.because_of("pause"):
@@ -423,18 +423,18 @@ class Conductor:
         """Do what a person orders of the safety room; a refusal is an event, not an error."""
         try:
             if do == "acknowledge":
-                self.safety.acknowledge(who, reason, now=self.now)
+                self.safety.control.acknowledge(who, reason, now=self.now)
             elif do == "teststop":
-                self.safety.test_stop(who=who, now=self.now)
+                self.safety.control.test_stop(who=who, now=self.now)
             elif do == "arm":
-                self.safety.arm(replace(self._request, operator=who), now=self.now)
+                self.safety.control.arm(replace(self._request, operator=who), now=self.now)
             elif self.decider is None:
-                self.safety.calibrate(replace(self._request, operator=who), now=self.now)
+                self.safety.control.calibrate(replace(self._request, operator=who), now=self.now)
             else:
-                self.safety.start(now=self.now)
+                self.safety.control.start(now=self.now)
         except SafetyError as error:
             # How long it still takes is told, so that a window can count it down.
-            left = {"left": round(self.safety.stop_clears_in, 3)} if do == "acknowledge" else {}
+            left = {"left": round(self.safety.control.stop_clears_in, 3)} if do == "acknowledge" else {}
             self._emit(self._event("operator/refused", {"do": do, "reason": str(error), **left}))
 
     # ---- inside ------------------------------------------------------------------------------------------------
@@ -478,7 +478,7 @@ class Conductor:
     def _go(self, *, at_once: bool = True) -> None:
         """Let the gate open from now on, where nobody has to do it by hand."""
         if self.safety.state is State.CALIBRATING:
-            self.safety.finish("calibrated", now=self.now)
+            self.safety.control.finish("calibrated", now=self.now)
         if self.operator == AUTOMATIC:
             self._wants_go = True
             if at_once:
@@ -491,8 +491,8 @@ class Conductor:
         if self._still.because_of(KIND):
             return
         try:
-            self.safety.arm(operator=AUTOMATIC, now=self.now)
-            self.safety.start(now=self.now)
+            self.safety.control.arm(operator=AUTOMATIC, now=self.now)
+            self.safety.control.start(now=self.now)
             self._wants_go = False
         except SafetyError as error:
             self._next_try = self.now + RETRY_SECONDS
@@ -505,7 +505,7 @@ class Conductor:
         self._acting = event.data.get("kind") not in ("break", "baseline", "instructions", "practice")
         if not self._acting:
             self._wants_go = False
-            self.safety.finish(str(event.data.get("name", "pause")), now=self.now)
+            self.safety.control.finish(str(event.data.get("name", "pause")), now=self.now)
         else:
             self._go()
 
@@ -513,7 +513,7 @@ class Conductor:
         """Run the idle test: decide as in a run while the participant rests, and count what would have moved."""
         if not self._still.because_of(KIND):
             return
-        test = self.safety.idle_test
+        test = self.safety.control.idle_test
         if not self.idle.running:
             self._begin_rest()
         elif self.safety.state is not State.CALIBRATING or test is None:
@@ -536,7 +536,7 @@ class Conductor:
             self.idle.wanted = False
             return
         try:
-            self.safety.calibrate(replace(self._request, operator=self.operator), idle_test=True, now=self.now)
+            self.safety.control.calibrate(replace(self._request, operator=self.operator), idle_test=True, now=self.now)
         except SafetyError as error:
             self._next_try = self.now + RETRY_SECONDS
             self._refused("idletest", str(error))
@@ -548,7 +548,7 @@ class Conductor:
         self._emit(replace(self._event("phase/rest", {}), duration=self.idle.seconds, source="paradigm"))
 
     def _end_rest(self, test: IdleTest) -> None:
-        self.safety.finish("idle test over", now=self.now)
+        self.safety.control.finish("idle test over", now=self.now)
         self._emit(self._event("idle-test/end", self.idle.end(test, complete=True)))
         self._still.end(KIND, self._sample + 1)
         self._go()
@@ -698,7 +698,7 @@ class Conductor:
         self._tell(model_message(self.decider, self.now))
         self._follow_person()
         if self.idle.wanted:
-            self.safety.finish("calibrated", now=self.now)
+            self.safety.control.finish("calibrated", now=self.now)
             self._still.begin(KIND)
         else:
             # Not at once: what a person ordered while the decoder trained is heard before anything may move.

@@ -252,7 +252,7 @@ class Engine:
             finally:
                 for output in made.outputs:
                     output.safe("session over")
-            safety.finish(now=conductor.now)
+            safety.control.finish(now=conductor.now)
             publisher.say_finished(conductor.now)
             values = self._values(made, counter, conductor, started, ended)
             values["commands_held_back"] = moves.held_back

@@ -3,7 +3,6 @@
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from bcikit.acquisition import StreamStatus, TimeTrust
 from bcikit.recording import SessionWriter
@@ -85,16 +84,10 @@ class Tap:
         """End the recording and seal it; return what is in doubt about its times."""
         with self._lock:
             was_open, self._open = self._open, False
-            timing: dict[str, Any] = {}
-            doubts: list[str] = []
-            if self._status is not None:
-                doubts = list(self._trust.doubts(self._status, samples=self._writer.n_samples))
-                wide = self._status.time_uncertainty
-                timing = {
-                    "stamps": self._status.stamps,
-                    "uncertainty": wide if wide < float("inf") else None,
-                    "doubts": doubts,
-                    "notes": self._trust.notes,
-                }
-            self._writer.close(how if was_open else "failed", **({"timing": timing} if timing else {}))
+            how = how if was_open else "failed"
+            if self._status is None:
+                self._writer.close(how)
+                return []
+            doubts = self._trust.doubts(self._status, samples=self._writer.n_samples)
+            self._writer.close(how, timing=self._trust.header(self._status, doubts))
             return doubts

@@ -54,12 +54,12 @@ class Driven:
     def hold(self) -> None:
         """Hold the dead-man switch: it is renewed with each chunk from now on."""
         self.held = True
-        self.system.dead_man(self.now, held=True)
+        self.system.hands.dead_man(self.now, held=True)
 
     def release(self) -> None:
         """Let go of the dead-man switch."""
         self.held = False
-        self.system.dead_man(self.now, held=False)
+        self.system.hands.dead_man(self.now, held=False)
 
     def run(self, seconds: float, *, chunk: int = 25) -> "Driven":
         """Feed so many seconds."""
@@ -68,7 +68,7 @@ class Driven:
             times = (self.index + np.arange(len(rows))) / 250.0
             self.now = float(times[-1])
             if self.held:
-                self.system.dead_man(self.now, held=True)
+                self.system.hands.dead_man(self.now, held=True)
             self.system.on_chunk(Chunk(np.ascontiguousarray(rows), times, self.index), self.now)
             self.position += chunk
             self.index += chunk
@@ -121,7 +121,7 @@ def active() -> Callable[..., Driven]:
         required = values.pop("required_channels", ())
         one = Driven(GateSettings(**values), data, audit=audit, required_channels=required)
         one.run(4.0)
-        one.system.start()
+        one.system.control.start()
         return one
 
     return make

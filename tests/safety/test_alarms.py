@@ -24,8 +24,8 @@ def test_an_alarm_that_comes_back_milder_still_says_what_was_done() -> None:
 def test_a_stop_says_that_it_stopped_all_output(active, rule: str) -> None:
     system = active().system
     if rule == "A-STOP":
-        system.stop("enough")
+        system.control.stop("enough")
     else:
-        system.estop(1e3, pressed=True)
+        system.hands.estop(1e3, pressed=True)
     alarm = next(alarm for alarm in system.alarms() if alarm.rule == rule)
     assert alarm.did == "stops all output"

@@ -155,7 +155,7 @@ def test_without_its_log_a_running_session_ends_where_nothing_moves(active, audi
     (audit_dir / "audit.jsonl").unlink()
     assert not one.decide().allowed
     assert one.system.state is State.FATAL
-    one.system.audit.close()
+    one.system.ledger.audit.close()
 
 
 @pytest.mark.requirement("SAF-092")

@@ -102,7 +102,7 @@ def test_where_something_can_touch_a_person_the_advisory_stops_it(driven, eeg):
     data = np.ascontiguousarray(eeg(120.0) + extra("3 Hz spike and wave"))
     one = driven(GateSettings(advisory_stops=True), data)
     one.run(60.0)
-    one.system.start()
+    one.system.control.start()
     one.run(30.0)
     assert one.system.state is State.SAFE_STOP
     assert one.decide().allowed is False

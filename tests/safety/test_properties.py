@@ -72,7 +72,7 @@ class SafetyMachine(RuleBasedStateMachine):
             if self.system.state is not State.FATAL:
                 self._tell("beat")
             if self.dead_man and self.held:
-                self.system.dead_man(self.now, held=True)
+                self.system.hands.dead_man(self.now, held=True)
                 self._tell("dead-man", sender="dead-man", held=True)
             self.guard.tick(self.now)
 
@@ -150,7 +150,7 @@ class SafetyMachine(RuleBasedStateMachine):
     @rule(held=st.booleans())
     def dead_man_switch(self, held):
         self.held = held
-        self.system.dead_man(self.now, held=held)
+        self.system.hands.dead_man(self.now, held=held)
         if self.dead_man:
             self._tell("dead-man", sender="dead-man", held=held)
 
@@ -159,26 +159,26 @@ class SafetyMachine(RuleBasedStateMachine):
         if self.system.state is State.ACTIVE:
             return
         try:
-            self.system.start(now=self.now)
+            self.system.control.start(now=self.now)
         except SafetyError:
             assert self.system.state is not State.ACTIVE
 
     @rule()
     def stop(self):
-        self.system.stop("operator", now=self.now)
+        self.system.control.stop("operator", now=self.now)
         assert self.system.state in LATCHED
         assert self.guard.driver.state()["output"] == 0.0
         assert self.guard.latched
 
     @rule(pressed=st.booleans())
     def estop(self, pressed):
-        self.system.estop(self.now, pressed=pressed)
+        self.system.hands.estop(self.now, pressed=pressed)
 
     @rule()
     def acknowledge(self):
         self.latched_by_human = True
         try:
-            self.system.acknowledge("Li", "seen", now=self.now)
+            self.system.control.acknowledge("Li", "seen", now=self.now)
         except SafetyError:
             pass
         finally:

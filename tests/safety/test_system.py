@@ -37,7 +37,7 @@ def fes(driven, audit_dir):
     one.run(4.0)
     one.hold()
     yield one
-    one.system.audit.close()
+    one.system.ledger.audit.close()
 
 
 def events(audit_dir):
@@ -46,8 +46,8 @@ def events(audit_dir):
 
 @pytest.mark.requirement("SAF-080")
 def test_a_real_actuator_is_armed_started_and_moves(fes):
-    fes.system.arm(request())
-    fes.system.start()
+    fes.system.control.arm(request())
+    fes.system.control.start()
     verdicts = []
     for _ in range(8):
         fes.run(0.1)
@@ -89,7 +89,7 @@ def test_a_real_actuator_is_armed_started_and_moves(fes):
 )
 def test_what_is_missing_refuses_arming_and_is_logged(fes, audit_dir, changes, rule, word):
     with pytest.raises(SafetyError, match=word):
-        fes.system.arm(request(**changes))
+        fes.system.control.arm(request(**changes))
     assert fes.system.state is State.STANDBY
     last = events(audit_dir)[-1]
     assert (last["event"], last["rule_id"]) == ("refused", rule)
@@ -113,18 +113,18 @@ def test_flicker_needs_screening_answers_that_belong_to_the_consent(fes, answers
     signed = consent(scopes=("acquire", "fes", "stimulate"), screening_sha256=answered.sha256())
     ask = request(stimulus="RESTRICTED", screening=answered, consent=signed)
     if armed:
-        fes.system.arm(ask)
+        fes.system.control.arm(ask)
         assert fes.system.state is State.ARMED
         return
     with pytest.raises(SafetyError, match="ST-DESIGN"):
-        fes.system.arm(ask)
+        fes.system.control.arm(ask)
 
 
 @pytest.mark.requirement("SAF-091")
 def test_screening_answers_given_later_do_not_count(fes):
     signed = consent(scopes=("acquire", "fes", "stimulate"), screening_sha256="f" * 64)
     with pytest.raises(SafetyError, match="not those"):
-        fes.system.arm(request(stimulus="RESTRICTED", screening=screening(), consent=signed))
+        fes.system.control.arm(request(stimulus="RESTRICTED", screening=screening(), consent=signed))
 
 
 @pytest.mark.requirement("SAF-090")
@@ -149,16 +149,16 @@ def test_a_stimulus_known_to_the_system_needs_no_word_of_whoever_arms(driven, au
     one.run(4.0)
     ask = ArmRequest(operator="Li", subject="p07", consent=consent(scopes=("acquire", "vr")))
     with pytest.raises(SafetyError, match="does not cover stimulate"):
-        one.system.arm(ask)
+        one.system.control.arm(ask)
     signed = consent(scopes=("acquire", "vr", "stimulate"), screening_sha256=answered.sha256())
     ask = ArmRequest(operator="Li", subject="p07", consent=signed, screening=answered)
     with pytest.raises(SafetyError, match="stop key"):
-        one.system.arm(ask)
-    one.system.test_stop(who="Li")
+        one.system.control.arm(ask)
+    one.system.control.test_stop(who="Li")
     assert one.system.state is State.STANDBY
-    one.system.arm(ask)
+    one.system.control.arm(ask)
     assert one.system.stimulus(one.now, on=True)
-    one.system.audit.close()
+    one.system.ledger.audit.close()
     armed = next(event for event in events(audit_dir) if event["event"] == "arming")
     assert (armed["actor"], armed["value"]["stimulus"], armed["value"]["stop_tested"]) == ("Li", "RESTRICTED", True)
 
@@ -168,7 +168,7 @@ def test_a_stimulus_known_to_the_system_needs_no_word_of_whoever_arms(driven, au
 def test_who_overrode_the_screening_is_in_the_audit_log(fes, audit_dir):
     answered = screening(epilepsy=True, override_by="Dr X", override_reason="study 12")
     signed = consent(scopes=("acquire", "fes", "stimulate"), screening_sha256=answered.sha256())
-    fes.system.arm(request(stimulus="RESTRICTED", screening=answered, consent=signed))
+    fes.system.control.arm(request(stimulus="RESTRICTED", screening=answered, consent=signed))
     value = next(event for event in events(audit_dir) if event["event"] == "arming")["value"]
     assert (value["bars"], value["override_by"], value["override_reason"]) == (["epilepsy"], "Dr X", "study 12")
     assert value["screening_sha256"] == answered.sha256()
@@ -178,16 +178,16 @@ def test_who_overrode_the_screening_is_in_the_audit_log(fes, audit_dir):
 def test_a_calibration_does_not_flicker_at_somebody_who_was_not_screened(driven, audit_dir):
     one = driven(GateSettings(profile="vr"), audit=AuditLog(audit_dir), stimulus="RESTRICTED")
     one.run(4.0)
-    one.system.calibrate()
+    one.system.control.calibrate()
     assert one.system.stimulus(one.now, on=True) is False
-    one.system.finish()
+    one.system.control.finish()
     with pytest.raises(SafetyError, match=r"Not calibrating.*screening"):
-        one.system.calibrate(ArmRequest(operator="Li", subject="p07", consent=consent()))
+        one.system.control.calibrate(ArmRequest(operator="Li", subject="p07", consent=consent()))
     answered = screening()
     signed = consent(scopes=("acquire", "vr", "stimulate"), screening_sha256=answered.sha256())
-    one.system.calibrate(ArmRequest(operator="Li", subject="p07", consent=signed, screening=answered))
+    one.system.control.calibrate(ArmRequest(operator="Li", subject="p07", consent=signed, screening=answered))
     assert one.system.stimulus(one.now, on=True)
-    one.system.audit.close()
+    one.system.ledger.audit.close()
 
 
 @pytest.mark.requirement("SAF-064")
@@ -196,27 +196,27 @@ def test_what_was_measured_in_the_session_counts_for_arming(driven, audit_dir):
     one = driven(GateSettings(**FES), audit=AuditLog(audit_dir))
     one.run(4.0)
     one.hold()
-    one.system.test_stop(who="Li")
+    one.system.control.test_stop(who="Li")
     ask = ArmRequest(operator="Li", subject="p07", consent=consent(), screening=screening())
     with pytest.raises(SafetyError, match="no idle test"):
-        one.system.arm(ask)
-    one.system.calibrate(ask, idle_test=True)
+        one.system.control.arm(ask)
+    one.system.control.calibrate(ask, idle_test=True)
     for _ in range(299):
         one.position = 0
         one.run(1.0, chunk=50)
         one.decide(None)
-    one.system.finish()
+    one.system.control.finish()
     with pytest.raises(SafetyError, match="lasted 299"):
-        one.system.arm(ask)
-    one.system.calibrate(ask, idle_test=True)
+        one.system.control.arm(ask)
+    one.system.control.calibrate(ask, idle_test=True)
     for _ in range(302):
         one.position = 0
         one.run(1.0, chunk=50)
         one.decide(None)
-    one.system.finish()
-    one.system.arm(ask)
+    one.system.control.finish()
+    one.system.control.arm(ask)
     assert one.system.state is State.ARMED
-    one.system.audit.close()
+    one.system.ledger.audit.close()
 
 
 @pytest.mark.requirement("SAF-008")
@@ -258,8 +258,8 @@ def test_times_that_are_no_numbers_hold_the_output(active):
 @pytest.mark.requirement("SAF-066")
 @pytest.mark.requirement("SAF-081")
 def test_letting_go_of_the_dead_man_switch_is_a_latched_stop(fes):
-    fes.system.arm(request())
-    fes.system.start()
+    fes.system.control.arm(request())
+    fes.system.control.start()
     fes.run(0.5)
     fes.release()
     assert fes.system.state is State.SAFE_STOP
@@ -276,28 +276,28 @@ def test_a_stop_is_left_by_a_person_with_a_reason_after_the_cause_is_gone(active
     assert one.system.state is State.SAFE_STOP
     one.run(2.0)
     with pytest.raises(SafetyError, match="needed: 5 s"):
-        one.system.acknowledge("Li", "cable was loose")
+        one.system.control.acknowledge("Li", "cable was loose")
     one.run(6.0)
     assert one.system.state is State.SAFE_STOP
     for who, reason in (("", "x"), ("Li", " ")):
         with pytest.raises(SafetyError, match="name and a reason"):
-            one.system.acknowledge(who, reason)
-    one.system.acknowledge("Li", "cable was loose")
+            one.system.control.acknowledge(who, reason)
+    one.system.control.acknowledge("Li", "cable was loose")
     assert one.system.state is State.STANDBY
-    one.system.start()
+    one.system.control.start()
     assert one.system.state is State.ACTIVE
 
 
 @pytest.mark.requirement("SAF-081")
 def test_the_emergency_stop_needs_release_a_person_and_the_self_test(active):
     one = active()
-    one.system.estop(one.now, pressed=True)
+    one.system.hands.estop(one.now, pressed=True)
     assert one.system.state is State.ESTOP
     with pytest.raises(SafetyError, match="not released"):
-        one.system.acknowledge("Li", "checked")
-    one.system.estop(one.now, pressed=False)
+        one.system.control.acknowledge("Li", "checked")
+    one.system.hands.estop(one.now, pressed=False)
     assert one.system.state is State.ESTOP
-    one.system.acknowledge("Li", "checked")
+    one.system.control.acknowledge("Li", "checked")
     assert one.system.state is State.STANDBY
 
 
@@ -338,7 +338,7 @@ def test_a_monitor_that_fails_is_fatal(active):
     assert one.system.state is State.FATAL
     assert not one.decide().allowed
     with pytest.raises(SafetyError, match="FATAL"):
-        one.system.acknowledge("Li", "whatever")
+        one.system.control.acknowledge("Li", "whatever")
 
 
 @pytest.mark.requirement("SAF-082")
@@ -346,9 +346,9 @@ def test_outputs_hear_of_a_stop_at_once_and_it_was_logged_before(active, audit_d
     heard = []
     one = active(audit=AuditLog(audit_dir))
     one.system.listen(lambda step: heard.append((step.target, events(audit_dir)[-1]["to_state"])))
-    one.system.stop("enough", who="Li")
+    one.system.control.stop("enough", who="Li")
     assert heard == [(State.SAFE_STOP, "SAFE_STOP")]
-    one.system.audit.close()
+    one.system.ledger.audit.close()
 
 
 @pytest.mark.requirement("SAF-071")
@@ -356,7 +356,7 @@ def test_accepted_and_rejected_commands_are_in_the_audit_log(active, audit_dir):
     one = active(audit=AuditLog(audit_dir))
     assert one.decide().allowed
     assert not one.decide("left", 0.6).allowed
-    one.system.audit.close()
+    one.system.ledger.audit.close()
     logged = [(e["event"], e["rule_id"], e["value"]) for e in events(audit_dir)[-2:]]
     assert logged == [("command", "", "left"), ("refused", "A-CONF", "left")]
 
@@ -382,12 +382,12 @@ def test_the_same_input_gives_the_same_verdicts(active, eeg):
 def test_the_idle_test_runs_before_arming(driven):
     one = driven(GateSettings(k=2, n=3, refractory_s=0.0))
     one.run(4.0)
-    one.system.calibrate(idle_test=True)
+    one.system.control.calibrate(idle_test=True)
     for step in range(100):
         one.run(0.1)
         assert not one.decide("left" if step % 50 < 4 else None).allowed
-    assert one.system.idle_test.activations == 2
-    one.system.finish()
+    assert one.system.control.idle_test.activations == 2
+    one.system.control.finish()
     assert one.system.state is State.STANDBY
 
 
@@ -403,7 +403,7 @@ def test_the_summary_counts_and_the_alarm_list_is_latched(active):
     alarm = one.system.alarms()[0]
     assert (alarm.rule, alarm.level.name, alarm.active, alarm.acknowledged) == ("H-STALL", "WARNING", False, False)
     assert alarm.do
-    one.system.acknowledge("Li", "cable")
+    one.system.control.acknowledge("Li", "cable")
     assert one.system.alarms() == []
     summary = json.loads(json.dumps(one.system.summary()))
     assert summary["verdicts"] == {"allowed": 1, "refused": 1}
@@ -460,11 +460,11 @@ def reach(one, state):
     """Bring a system that is in STANDBY to a state."""
     system = one.system
     if state is State.CALIBRATING:
-        system.calibrate(now=one.now)
+        system.control.calibrate(now=one.now)
     elif state is not State.STANDBY:
-        system.arm(now=one.now)
+        system.control.arm(now=one.now)
         if state is not State.ARMED:
-            system.start(now=one.now)
+            system.control.start(now=one.now)
     if state is State.DEGRADED:
         system.report("H-JIT", Severity.FAULT, one.now)
     assert system.state is state
@@ -476,19 +476,19 @@ def test_a_stop_is_a_stop_in_every_state(driven, audit_dir, state):
     one = driven(GateSettings(refractory_s=0.0), audit=AuditLog(audit_dir))
     one.run(4.0)
     reach(one, state)
-    one.system.stop("patient asks", who="Li", now=one.now)
+    one.system.control.stop("patient asks", who="Li", now=one.now)
     assert one.system.state is State.SAFE_STOP
     for _ in range(30):
         one.run(1.0)
-        for act in (one.system.start, one.system.arm, one.system.calibrate):
+        for act in (one.system.control.start, one.system.control.arm, one.system.control.calibrate):
             with pytest.raises(SafetyError):
                 act(now=one.now)
-        one.system.finish(now=one.now)
+        one.system.control.finish(now=one.now)
         assert not one.decide().allowed
     assert one.system.state is State.SAFE_STOP
-    one.system.acknowledge("Li", "patient is well", now=one.now)
+    one.system.control.acknowledge("Li", "patient is well", now=one.now)
     assert one.system.state is State.STANDBY
-    one.system.audit.close()
+    one.system.ledger.audit.close()
     stops = [event for event in events(audit_dir) if event["to_state"] == "SAFE_STOP"]
     assert [(event["actor"], event["reason"], event["from_state"]) for event in stops] == [
         ("Li", "patient asks", state)
@@ -497,33 +497,33 @@ def test_a_stop_is_a_stop_in_every_state(driven, audit_dir, state):
 
 def test_a_stop_where_a_stronger_one_holds_is_written_and_renews_the_wait(active, audit_dir):
     one = active(audit=AuditLog(audit_dir))
-    one.system.stop("first", who="Li", now=one.now)
+    one.system.control.stop("first", who="Li", now=one.now)
     one.run(4.0)
-    one.system.stop("again", who="Li", now=one.now)
+    one.system.control.stop("again", who="Li", now=one.now)
     one.run(3.0)
     with pytest.raises(SafetyError, match="needed: 5 s"):
-        one.system.acknowledge("Li", "well", now=one.now)
-    one.system.estop(one.now, pressed=True)
-    one.system.stop("and again", who="Li", now=one.now)
+        one.system.control.acknowledge("Li", "well", now=one.now)
+    one.system.hands.estop(one.now, pressed=True)
+    one.system.control.stop("and again", who="Li", now=one.now)
     assert one.system.state is State.ESTOP
-    one.system.audit.close()
+    one.system.ledger.audit.close()
     assert any(event["event"] == "stop" and event["reason"] == "and again" for event in events(audit_dir))
 
 
 def test_the_test_of_the_stop_key_is_no_stop_and_only_where_nothing_runs(active):
     one = active()
     with pytest.raises(SafetyError, match="tested in STANDBY"):
-        one.system.test_stop(who="Li", now=one.now)
+        one.system.control.test_stop(who="Li", now=one.now)
     assert one.system.state is State.ACTIVE
-    one.system.finish(now=one.now)
-    one.system.test_stop(who="Li", now=one.now)
+    one.system.control.finish(now=one.now)
+    one.system.control.test_stop(who="Li", now=one.now)
     assert one.system.state is State.STANDBY
 
 
 @pytest.mark.requirement("SAF-066")
 def test_held_of_a_dead_man_switch_expires(fes):
-    fes.system.arm(request())
-    fes.system.start()
+    fes.system.control.arm(request())
+    fes.system.control.start()
     fes.run(0.5)
     assert fes.system.state is State.ACTIVE
     fes.held = False  # the window that read the switch is frozen: nobody says anything any more
@@ -537,7 +537,7 @@ def test_held_of_a_dead_man_switch_expires(fes):
 def test_the_stop_key_during_flicker_is_a_question_to_the_participant(active):
     one = active()
     assert one.system.stimulus(one.now, on=True)
-    one.system.stop("operator", now=one.now)
+    one.system.control.stop("operator", now=one.now)
     assert any(alarm.rule == "ST-EYES" and alarm.level.name == "WARNING" for alarm in one.system.alarms())
 
 
@@ -555,7 +555,7 @@ def test_a_profile_needs_its_own_consent_whatever_a_file_takes_out(driven):
     one = driven(GateSettings(profile="vr", scopes=()))
     one.run(4.0)
     with pytest.raises(SafetyError, match="no consent record; needed: acquire, vr"):
-        one.system.arm(ArmRequest(operator="Li", subject="p07"))
+        one.system.control.arm(ArmRequest(operator="Li", subject="p07"))
 
 
 @pytest.mark.parametrize("name", ["implant", "pregnancy", "metal", "skin", "sensation", "epilepsy"])
@@ -563,20 +563,20 @@ def test_current_is_refused_for_who_was_not_asked_and_who_said_yes(fes, name):
     override = {"override_by": "Dr. A", "override_reason": "seen and tried"}
     for answer, more in ((None, {}), (True, {}), (None, override)):
         with pytest.raises(SafetyError, match=name):
-            fes.system.arm(request(screening=screening(**{name: answer}, **more)))
+            fes.system.control.arm(request(screening=screening(**{name: answer}, **more)))
     if name == "implant":
         with pytest.raises(SafetyError, match="nobody overrides"):
-            fes.system.arm(request(screening=screening(implant=True, **override)))
+            fes.system.control.arm(request(screening=screening(implant=True, **override)))
     else:
-        fes.system.arm(request(screening=screening(**{name: True}, **override)))
+        fes.system.control.arm(request(screening=screening(**{name: True}, **override)))
 
 
 def test_a_signature_without_ink_overrides_nothing(fes):
     blank = {"override_by": "\u200b\u2060", "override_reason": " \ufeff "}
     with pytest.raises(SafetyError, match="skin"):
-        fes.system.arm(request(screening=screening(skin=True, **blank)))
+        fes.system.control.arm(request(screening=screening(skin=True, **blank)))
     with pytest.raises(SafetyError, match="no operator is named"):
-        fes.system.arm(request(operator="\u200b"))
+        fes.system.control.arm(request(operator="\u200b"))
 
 
 def test_what_was_not_asked_bars_flicker():

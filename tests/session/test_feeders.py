@@ -111,7 +111,8 @@ def test_every_order_is_obeyed_and_can_be_given(order: str) -> None:
         ("safety/stream.py", "StreamMonitor"),
         ("safety/quality.py", "QualityMonitor"),
         ("safety/system.py", "SafetySystem"),
-        ("safety/control.py", "SafetyControl"),
+        ("safety/control.py", "Control"),
+        ("safety/hands.py", "Hands"),
     ],
 )
 def test_every_door_of_the_monitors_is_used(file: str, name: str) -> None:

@@ -151,13 +151,13 @@ def test_nothing_moves_between_a_stop_and_the_moment_the_session_takes_it() -> N
     assert arm.words == ["send 1", "stop key"]
     assert outputs.held_back == 1
     # The session undoes an earlier stop in that moment: what moves stays stopped.
-    safety.stop("earlier", now=1.0)
-    safety.acknowledge("Li", "looked", now=2.0)
+    safety.control.stop("earlier", now=1.0)
+    safety.control.acknowledge("Li", "looked", now=2.0)
     assert arm.words == ["send 1", "stop key", "stop earlier", "safe"]
     outputs.take(Input(kind="order", values={"do": "stop", "reason": "key"}))
-    safety.stop("key", now=3.0)
-    safety.acknowledge("Li", "looked", now=4.0)
-    safety.start(now=5.0)
+    safety.control.stop("key", now=3.0)
+    safety.control.acknowledge("Li", "looked", now=4.0)
+    safety.control.start(now=5.0)
     outputs.take(command(3))
     assert arm.words[4:] == ["stop key", "safe", "release", "safe", "send 3"]
 

@@ -1,0 +1,99 @@
+"""What every part of the safety system shares: limits, monitors, machine, ledger and the time."""
+
+import math
+from collections.abc import Sequence
+
+from bcikit.safety.audit import AuditLog
+from bcikit.safety.gate import Gate
+from bcikit.safety.ledger import Ledger
+from bcikit.safety.levels import Reading, Severity
+from bcikit.safety.machine import LATCHED, State, StateMachine, Transition
+from bcikit.safety.settings import GateSettings
+from bcikit.safety.watch import Watch
+from bcikit.signal import SafetyError, StreamInfo
+
+
+class Situation:
+    """Where the session stands, what is seen, and since when something was wrong.
+
+    Parameters
+    ----------
+    settings, info, audit, required_channels, stimulus
+        See `SafetySystem`.
+
+    Attributes
+    ----------
+    now : float
+        Seconds on the engine's clock; it never goes back.
+    last_bad, last_stop_cause : float
+        When something last degraded the session, and when there was last a reason to stop it.
+    screened : bool
+        Whether consent and screening were seen (`Control.arm`, `Control.calibrate`).
+    """
+
+    def __init__(
+        self,
+        settings: GateSettings,
+        info: StreamInfo,
+        audit: AuditLog | None,
+        required_channels: Sequence[str],
+        stimulus: str,
+    ) -> None:
+        self.info = info
+        self.audit = audit
+        self.stimulus_result = stimulus
+        self._required_names = tuple(required_channels)
+        self.configure(settings)
+        self.ledger = Ledger(audit, self._log_failed)
+        self.machine = StateMachine(log=self.ledger.transition)
+        self.machine.listen(self._after_transition)
+        self.now = 0.0
+        self.last_bad = float("-inf")
+        self.last_stop_cause = float("-inf")
+        self.screened = False
+
+    def configure(self, settings: GateSettings) -> None:
+        """Take settings, with monitors and a gate of their own."""
+        self.settings = settings
+        self.watch = Watch(settings, self.info, self._required_names)
+        self.gate = Gate(settings)
+
+    def tick(self, now: float | None) -> float:
+        """Take the time of what is told, and return it."""
+        if now is not None:
+            if not math.isfinite(now):
+                raise SafetyError(f"now is {now}; it must be a time in seconds.")
+            self.now = max(self.now, float(now))
+        self.ledger.tally.tick(self.now)
+        return self.now
+
+    def seen(self) -> list[Reading]:
+        """Return every rule of stream, person and stimulus that does not hold now."""
+        active = self.now - self.machine.since if self.machine.state is State.ACTIVE else 0.0
+        before = self.machine.seconds[State.ACTIVE]
+        return self.watch.readings(self.now, active_s=active, session_s=before + active)
+
+    def stopping(self) -> set[str]:
+        """Return the rules that forbid to move now."""
+        return {reading.rule for reading in self.seen() if reading.severity >= Severity.DEGRADE}
+
+    def go(self, target: State, rule: str, reason: str, *, actor: str = "system") -> None:
+        """Change the state; nothing leads out of FATAL."""
+        if self.machine.state is State.FATAL or self.machine.state is target:
+            return
+        self.machine.go(target, self.now, actor=actor, rule=rule, reason=reason)
+
+    def stop_for(self, rule: str, reason: str, *, actor: str = "system") -> None:
+        """Go to SAFE_STOP for a cause that is there now."""
+        self.last_stop_cause = self.now
+        self.go(State.SAFE_STOP, rule, reason, actor=actor)
+
+    def _after_transition(self, step: Transition) -> None:
+        if step.target is not State.ACTIVE:
+            self.gate.reset()
+        if step.target in LATCHED:
+            self.ledger.tally.stopped(step.time, step.rule)
+
+    def _log_failed(self, now: float, reason: str) -> None:
+        self.now = max(self.now, now)
+        self.go(State.FATAL, "A-AUDIT", reason)
