@@ -15,6 +15,7 @@ from bcikit.acquisition.counter import PacketCounter
 from bcikit.acquisition.counter_learner import CounterLearner
 from bcikit.acquisition.gains import Gains
 from bcikit.acquisition.live import LiveSource, Reconnect
+from bcikit.acquisition.openbci import DaisyCheck
 from bcikit.acquisition.port_lock import PortLock
 from bcikit.acquisition.profile import DeviceProfile, profile_for_board, read_profile
 from bcikit.acquisition.status import StreamStatus
@@ -194,6 +195,9 @@ class BrainFlowSource(LiveSource):
         patience = {"patience": 0.0} if self._simulated else {}
         super().__init__(info, assembler, reconnect=Reconnect(give_up=give_up, **patience))
         self._buffer = self._settings.buffer or max(1000, math.ceil(60 * info.sfreq))
+        ids = boards.library().BoardIds
+        known = {ids.CYTON_BOARD.value: False, ids.CYTON_DAISY_BOARD.value: True}
+        self._daisy = DaisyCheck(daisy=known[board]) if board in known else None
         self._unix = UnixClock()
         self._fill = 0.0
         self._marks: list[tuple[int, float]] = []
@@ -289,6 +293,9 @@ class BrainFlowSource(LiveSource):
             self._check_fit(rows, stamps, arrival)
         self._take_extras(rows, arrival)
         self._received += rows.shape[1]
+        if self._daisy is not None and not self._daisy.done and (said := self._daisy.feed(data)):
+            said = f"{self.info.name}: {said}"
+            self._events.append(Event(name="stream/board", time=arrival, source="acquisition", data={"said": said}))
         chunks = self._assembler.add(data, stamps, arrival, packets=packets, overflow=overflow)
         if self._learner is not None and packets is not None:
             self._learn(packets, stamps, arrival)

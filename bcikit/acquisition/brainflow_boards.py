@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bcikit.acquisition.openbci import refuse_daisy
 from bcikit.signal import ArgumentError, Capabilities, SourceError, StreamInfo, check_choice
 
 T = TypeVar("T")
@@ -165,6 +166,12 @@ def prepare(board: int, parameters: dict[str, Any], master: int | None, *, where
         fields.master_board = master
     shim = call(where, lambda: library().BoardShim(board, fields))
     call(where, shim.prepare_session)
+    if board == library().BoardIds.CYTON_BOARD.value:
+        try:
+            refuse_daisy(shim, where)
+        except SourceError:
+            shim.release_session()
+            raise
     return shim
 
 

@@ -33,7 +33,7 @@ class TimeTrust:
             if event.name == "stream/foreign-clock":
                 # UNIX time is mapped exactly; of what is dated by its arrival, nobody knows how late it came.
                 self._add(self._doubts if event.data.get("clock") in ("arrival", "behind") else self.notes, said)
-            elif event.name == "stream/markers-back":
+            elif event.name in ("stream/markers-back", "stream/board"):
                 self._add(self._doubts, said)
             elif event.name == "stream/markers-gone":
                 self._add(self.notes, said)

@@ -67,6 +67,7 @@ class Emulator(ABC):
         self._threads: list[threading.Thread] = []
         self._rng = np.random.default_rng(self.plan.seed)
 
+    boards = "On Board ADS1299 Device ID: 0x3E\r\n"
     default_gain = 24.0
     reference_volts = 4.5
 
@@ -236,7 +237,7 @@ class Emulator(ABC):
             return ""
         if letter == "v":
             self._end()
-            return "OpenBCI V3 8-16 channel\r\nOn Board ADS1299 Device ID: 0x3E\r\nFirmware: v3.1.2\r\n$$$"
+            return f"OpenBCI V3 8-16 channel\r\n{self.boards}Firmware: v3.1.2\r\n$$$"
         if letter == "d":
             self.gains[:] = self.default_gain
             return "updating channel settings to default$$$"
@@ -332,6 +333,7 @@ class CytonDaisyEmulator(CytonEmulator):
     """OpenBCI's Cyton with its Daisy: 16 channels at 125 Hz, two packets a sample, the odd one first."""
 
     kind = "cyton-daisy"
+    boards = "On Board ADS1299 Device ID: 0x3E\r\nOn Daisy ADS1299 Device ID: 0x3E\r\n"
     sfreq = 125.0
     n_channels = 16
 
