@@ -20,7 +20,6 @@ _PRIOR_JITTER = 0.005
 _SETTLED_BLOCKS = 30
 """Blocks after which the jitter is believed."""
 
-
 _LATE = 0.05
 """Seconds (or eight times the jitter) by which a whole block is late before it says nothing of the sender's clock."""
 
@@ -29,7 +28,6 @@ _LATE_SECONDS = 2.0
 
 _JITTER_SECONDS = 10.0
 """Time constant of the jitter of stamps that are made on arrival."""
-
 
 _PACES = ((6, 0.05), (12, 0.02), (20, 0.0))
 """Half seconds of stamps on arrival that are looked at, and the share by which their rate must then be wrong."""
@@ -182,7 +180,9 @@ class ClockModel:
         self._near = _Line(prior)
         self._all = _Line(prior)
         # What the earliest arrivals differ by is a matter of this machine, which stays the same.
-        self._envelope = Envelope(self._period, window=self.window, spread=self._envelope.spread)
+        self._envelope = Envelope(
+            self._period, window=self.window, spread=self._envelope.spread, rate=self._envelope.rate
+        )
         self._square = 0.0
         self._origin_index = 0
         self._origin_time = 0.0

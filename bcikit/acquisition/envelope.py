@@ -40,6 +40,12 @@ _MEDIAN = math.log(2.0)
 _STEADY = 40
 """Half seconds over which a rate shows even if the link stands still now and then."""
 
+_WIDE_RATE = 0.01
+"""How far the rate of an oscillator that is no quartz may be from its nominal value."""
+
+_RATE_KNOWN = 8
+"""Half seconds on the line after which its slope is believed."""
+
 _BREAK = 4.0
 """Half seconds without a sample over which no rate is measured."""
 
@@ -71,6 +77,8 @@ class Envelope:
         Seconds of samples the line is drawn through.
     spread : float
         Seconds by which the earliest arrivals differ, where that is known.
+    rate : float
+        Share of the period by which the device's own is longer, where that is known.
 
     Attributes
     ----------
@@ -78,12 +86,14 @@ class Envelope:
         Half seconds that were seen.
     """
 
-    def __init__(self, period: float, *, window: float = 60.0, spread: float = 0.0) -> None:
+    def __init__(self, period: float, *, window: float = 60.0, spread: float = 0.0, rate: float = 0.0) -> None:
         self._size = max(1, round(_BIN_SECONDS / period))
         self._bins: deque[_Bin] = deque(maxlen=max(8, round(window / _BIN_SECONDS)))
-        self._kept = _KEPT_RATE * period
+        self._kept, self._wide = _KEPT_RATE * period, _WIDE_RATE * period
+        self._usual = rate * period
         self._period = period
-        self.x0 = self.level = self.slope = 0.0
+        self.x0 = self.level = 0.0
+        self.slope = self._usual
         self.spread = max(_FIRST_SPREAD, spread)
         self.doubt = 0.0
         self.empty = True
@@ -135,7 +145,10 @@ class Envelope:
         late, x = self._now.late, self._now.x
         if late == math.inf:
             return
-        gate = max(0.003, _GATE * self.spread)
+        # Until its rate is known, a device may run away from the line as fast as its rate may be wrong.
+        last = next((item.x for item in reversed(self._bins) if item.valid), x)
+        known = sum(item.valid for item in self._bins) >= _RATE_KNOWN
+        gate = max(0.003, _GATE * self.spread) + (3.0 * self._slope_error if known else self._wide) * (x - last)
         above = late - self.at(x)
         on_time = len(self._bins) < 2 or above < gate
         self._bins.append(_Bin(x, late, second=self._now.second, valid=on_time, on_time=on_time))
@@ -175,16 +188,22 @@ class Envelope:
         mean_x, mean_y = float(x.mean()), float(y.mean())
         dx = x - mean_x
         sxx = float(dx @ dx)
-        sigma = max(self.spread, _AGREE)
-        prior = (sigma / self._kept) ** 2
-        slope = float(dx @ (y - mean_y)) / (sxx + prior)
+        free = float(dx @ (y - mean_y)) / sxx
+        sigma, kept = max(self.spread, _AGREE), self._kept
+        if len(points) >= _PLATEAU:
+            own = max(_AGREE, _deviation(y - mean_y - free * dx))
+            if abs(free - self._usual) > max(5.0 * own / math.sqrt(sxx), 3.0 * kept):
+                # No quartz: an oscillator that is off by up to a hundredth, evenly so.
+                sigma, kept = own, self._wide
+        prior = (sigma / kept) ** 2
+        slope = (free * sxx + self._usual * prior) / (sxx + prior)
         rest = y - mean_y - slope * dx
         # Waits of the earliest arrivals are one-sided, too: the line is under nearly all of them. Not under all: the
         # mapping of the stamps to the host's clock errs by some microseconds on both sides.
         self.x0, self.slope = mean_x, slope
         self.level = mean_y + float(np.quantile(rest, _UNDER))
         if len(points) >= 4:
-            self.spread = max(_AGREE, 1.4826 * float(np.median(np.abs(rest - np.median(rest)))))
+            self.spread = max(_AGREE, _deviation(rest))
         self._slope_error = sigma / math.sqrt(sxx + prior)
         gaps = [item.second - item.late for item in self._bins if item.valid and item.second < math.inf]
         self._wait = float(np.median(gaps)) / _MEDIAN if gaps else 0.0
@@ -201,6 +220,12 @@ class Envelope:
         level = self.spread if len(self._bins) > 3 else max(self.spread, _FIRST_SPREAD)
         slope = self._slope_error * max(0.0, x - self.x0)
         return 2.0 * math.hypot(level, self._wait, slope, _FLOOR) + max(self.doubt, self._late)
+
+    @property
+    def rate(self) -> float:
+        """Share of the period by which the device's own is longer, as far as that is known."""
+        known = sum(item.valid for item in self._bins) >= _RATE_KNOWN
+        return (self.slope if known else self._usual) / self._period
 
     @property
     def fallen(self) -> float:
@@ -248,3 +273,8 @@ class Envelope:
         if np.count_nonzero(near) < 2 * near.size / 3 or abs(slope) * float(np.ptp(table[:, 0])) < 3.0 * _EVEN:
             return None
         return slope / self._period
+
+
+def _deviation(rest: NDArray[np.float64]) -> float:
+    """Return the standard deviation of residuals by their median deviation, which strays do not move."""
+    return 1.4826 * float(np.median(np.abs(rest - np.median(rest))))

@@ -52,3 +52,21 @@ def test_a_device_that_paused_is_dated_anew():
     times = np.concatenate([chunk.times for chunk in chunks])
     assert sum(chunk.health.lost for chunk in chunks) == 0
     assert np.abs(times - taken).max() * RATE < 1.5
+
+
+@pytest.mark.parametrize("share", [0.9905, 0.998, 1.0, 1.002, 1.0095])
+@pytest.mark.parametrize("stall", [(5.0, 0.0), (1.5, 0.6), (6.0, 1.5)])
+def test_a_rate_that_is_off_but_tolerated_moves_no_time(share, stall):
+    # An oscillator that is no quartz: within the tolerance, so nothing is refused.
+    index = np.arange(4000)
+    taken = index / (share * RATE)
+    begin, length = stall
+    arrivals = taken + 0.001 + np.random.default_rng(1).exponential(0.001, index.size)
+    held = (taken >= begin) & (taken < begin + length)
+    arrivals = np.maximum.accumulate(np.where(held, begin + length, arrivals))
+    chunks = delivered(index, arrivals)
+    errors = (np.concatenate([chunk.times for chunk in chunks]) - taken) * RATE
+    assert sum(chunk.health.lost for chunk in chunks) == 0
+    # Two seconds show the rate; before, it is off by what it may be.
+    assert np.abs(errors[taken > (2.5 if begin > 2.5 else 4.5)]).max() < 1.0
+    assert np.abs(errors).max() < 0.01 * 3.0 * RATE
