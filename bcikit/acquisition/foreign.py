@@ -211,9 +211,15 @@ class MarkerClock:
         self._unix.refresh()
         one, at = np.array([stamp]), np.array([arrival])
         clock = clock_of(one, correction, at, self._unix) if math.isfinite(stamp) else ARRIVAL
+        if clock.factor == 1.0 and stamp % 1.0 == 0.0:
+            # Whole seconds: when it came says more.
+            clock = ARRIVAL
         self.clock = clock
-        if clock.name == "host":
-            return stamp + correction, 0.0
+        if clock.name == "arrival":
+            return arrival, waited
+        time, known_to = stamp + correction, 0.0
         if clock.name == "unix":
-            return stamp * clock.factor + self._unix.offset, _UNIX_UNCERTAINTY
-        return arrival, waited
+            time, known_to = stamp * clock.factor + self._unix.offset, _UNIX_UNCERTAINTY
+        # A text needs no second to come, and nobody knows that far ahead: the stamp or the link is wrong.
+        late = arrival - time - waited if arrival > time else time - arrival
+        return time, known_to if late <= BEHIND else abs(arrival - time)

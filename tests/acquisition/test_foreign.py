@@ -7,11 +7,12 @@ import pytest
 
 from bcikit.acquisition.assembler import Assembler
 from bcikit.acquisition.clock_model import Stamps
-from bcikit.acquisition.foreign import StampMap
+from bcikit.acquisition.foreign import MarkerClock, StampMap
 from bcikit.acquisition.status import StreamStatus
 from bcikit.acquisition.trust import TimeTrust
+from bcikit.acquisition.unix_clock import UnixClock
 from bcikit.acquisition.watchdog import Pulse
-from bcikit.signal import Event, SourceError, StreamInfo
+from bcikit.signal import Event, HostClock, SourceError, StreamInfo
 
 RATE, START = 250.0, 5000.0
 INFO = StreamInfo(name="eeg", sfreq=RATE, ch_names=("C3",))
@@ -132,3 +133,39 @@ def test_an_estimated_loss_and_a_rate_that_seems_wrong_are_doubts():
     (doubt,) = TimeTrust().doubts(replace(status, seeming_rate=242.6, time_uncertainty=0.2), samples=100)
     assert "242.6 samples a second" in doubt
     assert "'sfreq=242.6'" in doubt
+
+
+@pytest.mark.parametrize(
+    ("stamp", "time", "uncertainty"),
+    [
+        (999.99, 999.99, 0.0),
+        # It waited for whoever looks, not for the link.
+        (996.0 + 0.25, 996.25, 0.0),
+        # Always the same, or falling: in time it is older than any text on its way.
+        (980.25, 980.25, 19.75),
+        (1002.25, 1002.25, 2.25),
+        (1000.4, 1000.4, 0.0),
+        # Whole seconds of the sender's clock.
+        (999.0, 1000.0, 0.1),
+        (float("nan"), 1000.0, 0.1),
+        (5e6 + 0.5, 1000.0, 0.1),
+    ],
+)
+def test_a_marker_is_known_as_well_as_its_stamp_can_be_believed(stamp, time, uncertainty):
+    waited = 4.0 if stamp == 996.25 else 0.1
+    found = MarkerClock().date(stamp, 0.0, 1000.0, waited=waited)
+    assert found[0] == pytest.approx(time)
+    assert found[1] == pytest.approx(uncertainty, abs=0.11)
+
+
+def test_whole_seconds_of_unix_time_are_no_date():
+    unix = UnixClock()
+    unix.refresh()
+    now = HostClock().now()
+    wall = now - unix.offset
+    clock = MarkerClock()
+    assert clock.date(float(int(wall)), 0.0, now, waited=0.02) == (now, 0.02)
+    assert clock.clock.name == "arrival"
+    time, known_to = clock.date(wall - 0.01, 0.0, now, waited=0.02)
+    assert time == pytest.approx(now - 0.01, abs=0.005)
+    assert known_to < 0.01
