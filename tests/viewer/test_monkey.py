@@ -1,130 +1,67 @@
 """Random actions on the viewer: no warning, no error, no growth. BCIKIT_MONKEY sets how many."""
 
-import gc
 import os
-import random
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QSettings, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QObject, QSettings, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QDialog, QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow
 
+from bcikit.paradigms import make_paradigm
+from bcikit.paradigms.frames import Refresh
+from bcikit.paradigms.scene import Scene
 from bcikit.presentation.qt.keys import SpaceStops
+from bcikit.presentation.qt.view import SceneView
+from bcikit.presentation.qt.window import PatientWindow
+from bcikit.presentation.rehearsal import rehearse
 from bcikit.signal import Chunk, Decision, Event, StreamInfo, Verdict
 from bcikit.signal.messages import Alarmed, Decided, Happened, Message, Snapshot, StateChanged
 from bcikit.ui.theme import Theme
 from bcikit.viewer.annotations import Annotation
+from bcikit.viewer.choose import StartPage
 from bcikit.viewer.folder import show_file
 from bcikit.viewer.window import ViewerWindow
+from tests.presentation.test_qt import Silent
+from tests.presentation.test_scene import SHORT
+from tests.viewer.monkey import Monkey, no_questions_of_the_system, play
 
-ACTIONS = int(os.environ.get("BCIKIT_MONKEY", "300"))
-KEYS = [Qt.Key(code) for code in (*range(0x30, 0x3A), *range(0x41, 0x5B))] + [
-    Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Tab, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_PageUp,
-    Qt.Key.Key_PageDown, Qt.Key.Key_Plus, Qt.Key.Key_Minus, Qt.Key.Key_BracketLeft, Qt.Key.Key_BracketRight,
-    Qt.Key.Key_Delete, Qt.Key.Key_F5, Qt.Key.Key_F6, Qt.Key.Key_F7, Qt.Key.Key_F12,
-]  # fmt: skip
-LEFT_ALONE = (
-    "Close",
-    "Open",
-    "Add a stream",
-    "Save a view",
-    "Save the",
-    "dark",
-    "light",
-    "English",
-    "中文",
-    "Change between",
-    "Detach",
-    "A file",
-    "A recorded",
-    "Choose",
-    "Keys",
-)
-"""Actions that leave the window, or wait for a person in a dialog of the system."""
+SECONDS = 7200
+"""Ten thousand actions take some minutes a window, on a machine that does other things more."""
 
 
-def offered(actions: list[QAction]) -> list[QAction]:
-    """Return every action that a menu, or a menu in it, offers."""
-    found = []
-    for action in actions:
-        inner = action.menu()
-        found += offered(inner.actions()) if isinstance(inner, QMenu) else [action]
-    return found
-
-
-class Monkey:
-    """Does anything with a window, and sees that it stays alive."""
+class ViewerMonkey(Monkey):
+    """A monkey to whom samples and messages come."""
 
     def __init__(self, window: ViewerWindow, seed: int) -> None:
-        self.window, self.dice = window, random.Random(seed)
+        super().__init__(window, seed, left_alone=("Close",))
+        self.viewer = window
         self.rng = np.random.default_rng(seed)
         self.sample = {kind: panel.canvas.history.end for kind, panel in window.traces.items()}
         self.time = 100.0
+        self.does += [self.click, self.feed, self.feed, self.say, self.mark]
 
-    def act(self) -> None:
-        """Do one thing."""
-        self.close_dialogs()
-        self.dice.choice((self.key, self.click, self.press, self.choose, self.action, self.feed, self.say, self.mark,
-                          self.resize, self.tick, self.feed, self.tick))()  # fmt: skip
-
-    def close_dialogs(self) -> None:
-        """Leave every dialog by one of its two doors."""
-        for dialog in self.window.findChildren(QDialog):
-            if dialog.isVisible():
-                self.dice.choice((dialog.accept, dialog.reject))()
-        popup = QApplication.activePopupWidget()
-        if popup is not None:
-            popup.close()
-
-    def some(self, kind: type) -> QWidget | None:
-        """Return one of the widgets of a kind that is in sight."""
-        found = [w for w in self.window.findChildren(kind) if w.isVisible() and w.isEnabled()]
-        return self.dice.choice(found) if found else None
-
-    def key(self) -> None:
-        """Press a key somewhere."""
-        widget = QApplication.focusWidget() or self.window
-        if widget.window() is self.window:
-            QTest.keyClick(widget, self.dice.choice(KEYS))
+    def may(self, text: str) -> bool:
+        """A panel may be closed, the window not."""
+        return text.replace("&", "") != "Close"
 
     def click(self) -> None:
         """Click or drag on the traces, their names or the overview."""
-        panel = self.window.current_traces()
+        panel = self.viewer.current_traces()
         if panel is None:
             return
         widget = self.dice.choice([w for w in (panel.canvas, panel.gutter, panel.overview) if w is not None])
-        a, b = (QPoint(self.dice.randrange(max(1, widget.width())), self.dice.randrange(max(1, widget.height())))
-                for _ in range(2))  # fmt: skip
-        QTest.mousePress(widget, Qt.MouseButton.LeftButton, pos=a)
+        QTest.mousePress(widget, Qt.MouseButton.LeftButton, pos=self.place(widget))
+        b = self.place(widget)
         QTest.mouseMove(widget, b)
         QTest.mouseRelease(widget, Qt.MouseButton.LeftButton, pos=b)
 
-    def press(self) -> None:
-        """Press a button."""
-        button = self.some(QAbstractButton)
-        if isinstance(button, QAbstractButton) and not button.accessibleName().startswith(LEFT_ALONE):
-            button.click()
-
-    def choose(self) -> None:
-        """Choose a line of a box."""
-        box = self.some(QComboBox)
-        if isinstance(box, QComboBox) and box.count():
-            last = box.count() - ("from a file" in box.itemText(box.count() - 1))
-            box.setCurrentIndex(self.dice.randrange(max(1, last)))
-
-    def action(self) -> None:
-        """Do what a menu offers."""
-        actions = [a for a in offered(self.window.menuBar().actions()) if a.isEnabled() and a.text()]
-        chosen = self.dice.choice(actions)
-        if not chosen.text().replace("&", "").startswith(LEFT_ALONE):
-            chosen.trigger()
-
     def feed(self) -> None:
         """Let samples come: whole, lost, NaN, flat, with an offset, or in a gap."""
-        for kind, panel in self.window.traces.items():
+        for kind, panel in self.viewer.traces.items():
             if panel.overview is not None:
                 continue
             n = self.dice.randrange(1, 60)
@@ -141,7 +78,7 @@ class Monkey:
             elif how == 4:
                 self.sample[kind] += self.dice.choice((5, 200, 100_000))
             times = self.time + np.arange(n) / (panel.info.sfreq or 1.0)
-            self.window.take_chunk(kind, Chunk(data, times, self.sample[kind]))
+            self.viewer.take_chunk(kind, Chunk(data, times, self.sample[kind]))
             self.sample[kind] += n
         self.time += 0.2
 
@@ -159,51 +96,39 @@ class Monkey:
             Alarmed(rule="H-STALL", level="WARNING", since=self.time, active=self.dice.random() < 0.5),
             Snapshot(messages=()),
         ]
-        self.window.take_message(self.dice.choice(said))
+        self.viewer.take_message(self.dice.choice(said))
 
     def mark(self) -> None:
         """Annotate, and take some away again."""
-        items = list(self.window.marking.items)
+        items = list(self.viewer.marking.items)
         if len(items) > 20:
-            self.window.marking.items.delete(self.dice.choice(items).key)
+            self.viewer.marking.items.delete(self.dice.choice(items).key)
         else:
-            self.window.marking.items.add(Annotation(time=self.time, duration=self.dice.random(), text="x"))
-
-    def resize(self) -> None:
-        """Give the window another size."""
-        self.window.resize(self.dice.randrange(700, 1500), self.dice.randrange(500, 1000))
+            self.viewer.marking.items.add(Annotation(time=self.time, duration=self.dice.random(), text="x"))
 
     def tick(self) -> None:
         """Let time go on."""
-        self.window._due.clear()
-        self.window.tick()
-        QApplication.processEvents()
+        self.viewer._due.clear()
+        self.viewer.tick()
+        super().tick()
 
 
-def play(window: ViewerWindow, seed: int) -> None:
+def play_viewer(window: ViewerWindow, seed: int) -> None:
     stops = SpaceStops(window.stop, window)
     QApplication.instance().installEventFilter(stops)
     try:
-        monkey = Monkey(window, seed)
-        done = 0
-        for done in range(ACTIONS):
-            monkey.act()
-            assert window.isVisible(), f"action {done} of seed {seed} closed the window"
-        monkey.close_dialogs()
+        play(ViewerMonkey(window, seed))
         # What is kept has a longest length, whatever was done.
         assert all(len(panel.canvas.marks) <= 2100 for panel in window.traces.values())
-        # Without a loop that runs, Qt keeps what is to be deleted later.
-        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-        gc.collect()
-        assert len(window.findChildren(QDialog)) < 50
     finally:
         QApplication.instance().removeEventFilter(stops)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(SECONDS)
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_monkey_at_a_live_window(qtbot, dark: Theme, tmp_path: Path, seed: int) -> None:
+def test_a_monkey_at_a_live_window(qtbot, dark: Theme, tmp_path: Path, monkeypatch, seed: int) -> None:
+    no_questions_of_the_system(monkeypatch)
     settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
     window = ViewerWindow(dark, settings=settings, use_saved=False, preset="research")
     qtbot.addWidget(window)
@@ -213,14 +138,15 @@ def test_a_monkey_at_a_live_window(qtbot, dark: Theme, tmp_path: Path, seed: int
     window.show()
     for kind in ("raw", "pipeline"):
         window.add_stream(kind, info)
-    play(window, seed)
+    play_viewer(window, seed)
     window.close()
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(SECONDS)
 @pytest.mark.data
-def test_a_monkey_at_a_recording(qtbot, dark: Theme, data_dir: Path, tmp_path: Path) -> None:
+def test_a_monkey_at_a_recording(qtbot, dark: Theme, data_dir: Path, tmp_path: Path, monkeypatch) -> None:
+    no_questions_of_the_system(monkeypatch)
     # A link: what is annotated is kept beside it, and not in the folder of the recordings.
     file = tmp_path / "S001R14.edf"
     file.symlink_to(data_dir / "eegmmidb" / "S001R14.edf")
@@ -229,5 +155,97 @@ def test_a_monkey_at_a_recording(qtbot, dark: Theme, data_dir: Path, tmp_path: P
     window.resize(1280, 800)
     window.show()
     show_file(window, file)
-    play(window, 3)
+    play_viewer(window, 3)
     window.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS)
+def test_a_monkey_at_the_start_page(qtbot, dark: Theme, tmp_path: Path, monkeypatch) -> None:
+    no_questions_of_the_system(monkeypatch)
+    rows = [("lsl:source_id=a", "LSL stream", "one"), ("lsl:source_id=" + "b" * 200, "LSL stream", "two " * 60)]
+    page = StartPage(dark, QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat), look=lambda: list(rows))
+    qtbot.addWidget(page)
+    page.show()
+    chosen: list[str] = []
+    page.chosen.connect(chosen.append)
+    play(Monkey(page, 4))
+    assert chosen
+
+
+class PatientMonkey(Monkey):
+    """A monkey to whom scenes, cues and flashes come."""
+
+    def __init__(self, window: PatientWindow, scenes: list[Scene], seed: int) -> None:
+        super().__init__(window, seed)
+        self.scene, self.scenes, self.time = window.scene, scenes, 1.0
+        self.does += [self.show, self.show, self.show, self.place_window]
+
+    def show(self) -> None:
+        """Have something shown, or nothing."""
+        scene = self.dice.choice((None, self.dice.choice(self.scenes)))
+        event = Event(
+            name=self.dice.choice(("cue/left_hand", "phase/rest", "stimulus/flash")),
+            time=self.time,
+            sample=round(self.time * 250),
+            duration=0.1,
+            data={"items": ["A"]},
+        )
+        self.time += 0.1
+        shown = None if scene is None else scene.to_dict()
+        self.scene.take({"type": "show", "event": event.to_dict(), "scene": shown})
+        self.scene.blank(blanked=self.dice.random() < 0.2)
+
+    def place_window(self) -> None:
+        """Put it somewhere else."""
+        self.window.place(self.dice.choice(("window", "second", "full", "beside")))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS)
+def test_a_monkey_at_the_persons_screen(qtbot, monkeypatch) -> None:
+    no_questions_of_the_system(monkeypatch)
+    names = ("motor-imagery", "p300-speller", "driving-vigilance", "ssvep-menu")
+    scenes = [scene for name in names for _, scene in rehearse(make_paradigm({"base": name, **SHORT.get(name, {})}))]
+    view = SceneView(refresh=Refresh(60.0), sounds=Silent())
+    window = PatientWindow(view)
+    qtbot.addWidget(window)
+    window.show()
+    play(PatientMonkey(window, scenes, 5))
+    window.close()
+
+
+@pytest.mark.parametrize("what", ["handles", "threads", "objects", "megabytes", "dialogs"])
+def test_what_a_window_keeps_of_every_click_is_found(qtbot, dark: Theme, what: str) -> None:
+    kept: list[Any] = []
+    over = threading.Event()
+
+    class Leaking(QMainWindow):
+        def leak(self) -> None:
+            if what == "handles":
+                kept.append(os.open(os.devnull, os.O_RDONLY))
+            elif what == "threads":
+                kept.append(threading.Thread(target=over.wait, daemon=True))
+                kept[-1].start()
+            elif what == "objects":
+                QObject(self)
+            elif what == "dialogs":
+                QDialog(self)
+            else:
+                kept.append(np.ones(2**16))
+
+    window = Leaking()
+    qtbot.addWidget(window)
+    window.show()
+    monkey = Monkey(window, 1)
+    monkey.does = [monkey.tick]
+    play(monkey, 30)
+    monkey.does = [window.leak]
+    try:
+        with pytest.raises(AssertionError, match=what if what != "dialogs" else "objects"):
+            play(monkey, 400)
+    finally:
+        over.set()
+        for handle in kept:
+            if isinstance(handle, int):
+                os.close(handle)
