@@ -103,8 +103,18 @@ class Session(Shown):
 
     @property
     def recording(self) -> Recording:
-        """The main stream as one `Recording`, its events in order of time."""
-        return Recording.from_chunks(self.info, [chunk for chunk in self.chunks if chunk.n_times], events=self.events)
+        """The main stream as one `Recording`, its events in order of time, as they stand."""
+        return Recording.from_chunks(self.info, [chunk for chunk in self.chunks if chunk.n_times], events=self.standing)
+
+    @property
+    def standing(self) -> tuple[Event, ...]:
+        """The events without annotations that were edited or deleted later: a log is only ever added to."""
+        last = {event.data["key"]: at for at, event in enumerate(self.events) if _is_version(event)}
+        return tuple(
+            event
+            for at, event in enumerate(self.events)
+            if not _is_version(event) or (last[event.data["key"]] == at and event.data["change"] != "deleted")
+        )
 
     @property
     def silences(self) -> tuple[tuple[int, float], ...]:
@@ -147,6 +157,11 @@ class Session(Shown):
             records={},
             extra={},
         )
+
+
+def _is_version(event: Event) -> bool:
+    """Whether an event is one of several that say the same annotation: as it was added, edited, deleted."""
+    return bool(event.data.get("key")) and "change" in event.data
 
 
 def read_session(path: str | Path, *, damaged: bool = False) -> Session:

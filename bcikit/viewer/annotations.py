@@ -65,6 +65,22 @@ class Annotation:
         )
 
 
+def annotation_of(event: Event) -> Annotation | None:
+    """Return the annotation that an event of a recording is; None if it is another event."""
+    key = str(event.data.get("key", ""))
+    if not key or event.name.partition("/")[0] not in ("annotation", "operator"):
+        return None
+    return Annotation(
+        time=event.time,
+        duration=event.duration,
+        kind=str(event.data.get("kind") or "note"),
+        # A note of a session that has no text says its class in place of one.
+        text="" if event.value is None else str(event.value),
+        channel=str(event.data.get("channel", "")),
+        key=key,
+    )
+
+
 class Annotations:
     """The annotations of one stream, in order of time.
 

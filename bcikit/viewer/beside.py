@@ -2,18 +2,40 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QDockWidget, QLabel, QVBoxLayout, QWidget
 
 from bcikit.acquisition import open_source, read_recording
 from bcikit.recording import read_session
-from bcikit.signal import BciError
+from bcikit.signal import BciError, Event
 from bcikit.signal.address import Address
 from bcikit.ui.reader import StreamReader
 from bcikit.ui.theme import Theme
 from bcikit.ui.words import tr
+from bcikit.viewer.layout import name_buttons
 from bcikit.viewer.still import StillHistory
 from bcikit.viewer.trace_panel import TracePanel
+
+
+class BesideDock(QDockWidget):
+    """The dock of a further stream; once closed it is gone, and says so."""
+
+    closed = Signal()
+
+    def __init__(self, address: str, side: "SideStream", parent: QWidget) -> None:
+        super().__init__(address, parent)
+        self.setWidget(side)
+        self.setAccessibleName(address)
+        self.setToolTip(address)
+        # A closed dock could not be had back: no menu knows it.
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        name_buttons(self)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Tell it."""
+        self.closed.emit()
+        super().closeEvent(event)
 
 
 class SideStream(QWidget):
@@ -26,6 +48,8 @@ class SideStream(QWidget):
     theme : Theme
         Colours.
     """
+
+    readout = Signal(str)
 
     def __init__(self, address: str, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,21 +78,31 @@ class SideStream(QWidget):
             self._reader.start()
 
     def _show(self, history: StillHistory) -> None:
-        self.panel = TracePanel(history.info, self._theme, history=history)
+        self._add(TracePanel(history.info, self._theme, history=history))
         for event in history.recording.events:
-            self.panel.add_mark(event.time, event.name, duration=event.duration)
-        self._layout.addWidget(self.panel)
+            self._on(event)
+
+    def _add(self, panel: TracePanel) -> None:
+        """Show traces, in place of those that were shown."""
+        if self.panel is not None:
+            self._layout.removeWidget(self.panel)
+            self.panel.deleteLater()
+        self.panel = panel
+        panel.readout.connect(self.readout)
+        self._layout.addWidget(panel)
         self.label.setVisible(False)
+
+    def _on(self, event: Event) -> None:
+        if self.panel is not None:
+            self.panel.add_mark(event.time, event.name, duration=event.duration)
 
     def tick(self) -> None:
         """Take what came."""
         reader = self._reader
         if reader is None:
             return
-        if self.panel is None and reader.info is not None:
-            self.panel = TracePanel(reader.info, self._theme)
-            self._layout.addWidget(self.panel)
-            self.label.setVisible(False)
+        if reader.info is not None and (self.panel is None or self.panel.info != reader.info):
+            self._add(TracePanel(reader.info, self._theme))
         if reader.fault:
             self.label.setText(reader.fault)
             self.label.setVisible(True)
@@ -76,7 +110,7 @@ class SideStream(QWidget):
             for chunk in reader.take():
                 self.panel.append(chunk)
             for event in reader.take_events():
-                self.panel.add_mark(event.time, event.name)
+                self._on(event)
 
     def halt(self) -> None:
         """Stop reading."""

@@ -1,10 +1,10 @@
 """The start page: what can be looked at now, what was looked at lately, and a simulated person; chosen by a click."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QSettings, Qt, QTimer, Signal
+from PySide6.QtCore import QMimeData, QSettings, Qt, QTimer, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from bcikit import plugins
 from bcikit.session.running import running
 from bcikit.signal.address import Address
 from bcikit.ui.inputs import button, choice
@@ -72,6 +73,16 @@ def _path_of(address: str) -> str:
     if scheme == "file":
         return rest.partition("?")[0]
     return address if "/" in scheme or not rest else ""
+
+
+class AddressList(QListWidget):
+    """A list whose lines can be dragged into a window, as the address they stand for."""
+
+    def mimeData(self, items: Sequence[QListWidgetItem]) -> QMimeData:
+        """Return the addresses as text."""
+        data = QMimeData()
+        data.setText("\n".join(str(item.data(Qt.ItemDataRole.UserRole)) for item in items))
+        return data
 
 
 class StartPage(QWidget):
@@ -131,7 +142,10 @@ class StartPage(QWidget):
         units.addWidget(self.unit)
         units.addStretch(1)
         left.addLayout(units)
-        right.addWidget(QLabel(tr("Opened lately")))
+        lately = QLabel(tr("Opened lately"))
+        # Both lists begin at one height.
+        lately.setMinimumHeight(self.again.sizeHint().height())
+        right.addWidget(lately)
         right.addWidget(self.lately, 1)
         right.addWidget(button(tr("A file ..."), self._file, hint=tr("Any format that bcikit reads; also by dropping")))
         right.addWidget(button(tr("A recorded session ..."), self._folder))
@@ -159,9 +173,11 @@ class StartPage(QWidget):
         first.start(0)
 
     def _list(self, name: str) -> QListWidget:
-        made = QListWidget()
+        made = AddressList()
+        made.setDragEnabled(True)
         made.setAccessibleName(name)
-        made.setWordWrap(True)
+        made.setTextElideMode(Qt.TextElideMode.ElideRight)
+        made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         made.itemActivated.connect(self._take)
         made.itemSelectionChanged.connect(lambda: self._only(made))
         return made
@@ -234,8 +250,8 @@ class StartPage(QWidget):
             self.chosen.emit(name)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take files."""
-        if event.mimeData().hasUrls():
+        """Take files, folders and addresses."""
+        if dropped(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
@@ -246,6 +262,21 @@ class StartPage(QWidget):
 
 
 def dropped(event: QDropEvent) -> list[str]:
-    """Return the addresses of the files and folders that were dropped."""
-    paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-    return [str(path) if path.is_dir() else f"file:{path}" for path in paths if path.exists()]
+    """Return the addresses of the files, folders and streams that are dropped.
+
+    A stream comes as the text of its address: from the list of a start page, or from any program that gives text.
+    """
+    data = event.mimeData()
+    paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+    found = [str(path) if path.is_dir() else f"file:{path}" for path in paths if path.exists()]
+    if found or not data.hasText():
+        return found
+    return [address for line in data.text().splitlines() if (address := address_of(line.strip()))]
+
+
+def address_of(text: str) -> str:
+    """Return the address that a text is, or that of the file or folder whose whole path it is; "" if it is neither."""
+    path = Path(text)
+    if text and path.is_absolute() and path.exists():
+        return text if path.is_dir() else f"file:{text}"
+    return text if text.partition(":")[0] in plugins.names("sources") and ":" in text else ""

@@ -5,13 +5,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PySide6.QtCore import QMarginsF, QPoint, QRect, QSize, QSizeF
+from PySide6.QtCore import QEvent, QMarginsF, QObject, QPoint, QRect, QSize, QSizeF, Qt
 from PySide6.QtGui import QImage, QPageSize, QPainter, QPdfWriter
 from PySide6.QtSvg import QSvgGenerator
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QComboBox,
+    QHeaderView,
+    QMenuBar,
+    QProgressBar,
+    QScrollBar,
+    QTabBar,
+    QWidget,
+)
 
 from bcikit.signal import ArgumentError, RecordingError
 from bcikit.viewer.canvas import TraceCanvas
+from bcikit.viewer.overview import Overview
 
 PICTURES = (".png", ".svg", ".pdf")
 TABLES = (".csv", ".parquet")
@@ -68,17 +79,82 @@ def save_view(
     return target
 
 
+class PlainControls(QObject):
+    """Has controls drawn as the words on them: styles draw arrows and shades as pixels, and none belongs on paper.
+
+    Parameters
+    ----------
+    widget : QWidget
+        All controls in it are drawn so, until they are released.
+    """
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__()
+        kinds = QComboBox | QAbstractButton | QScrollBar | QTabBar | QMenuBar | QProgressBar | QAbstractSpinBox
+        self._watched: list[QWidget] = [part for part in widget.findChildren(QWidget) if isinstance(part, kinds)]
+        self._watched += [head.viewport() for head in widget.findChildren(QHeaderView)]
+        for part in self._watched:
+            part.installEventFilter(self)
+
+    def release(self) -> None:
+        """Have them drawn as always."""
+        for part in self._watched:
+            part.removeEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Draw the words in place of the control."""
+        if event.type() != QEvent.Type.Paint or not isinstance(watched, QWidget):
+            return False
+        painter = QPainter(watched)
+        painter.setPen(watched.palette().windowText().color())
+        for place, text in _words_on(watched):
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextHideMnemonic, text)
+        painter.end()
+        return True
+
+
+def _words_on(widget: QWidget) -> list[tuple[QRect, str]]:
+    """Return what stands on a control, and where."""
+    parent = widget.parentWidget()
+    match widget:
+        case QComboBox():
+            return [(widget.rect(), widget.currentText())]
+        case QAbstractButton():
+            return [(widget.rect(), widget.text())]
+        case QAbstractSpinBox():
+            return [(widget.rect(), widget.text())]
+        case QTabBar():
+            return [(widget.tabRect(number), widget.tabText(number)) for number in range(widget.count())]
+        case QMenuBar():
+            return [(widget.actionGeometry(action), action.text()) for action in widget.actions()]
+        case QScrollBar() | QProgressBar():
+            return []
+    if isinstance(parent, QHeaderView):
+        across = parent.orientation() == Qt.Orientation.Horizontal
+        found = []
+        for number in range(parent.count()):
+            at, size = parent.sectionViewportPosition(number), parent.sectionSize(number)
+            place = QRect(at, 0, size, widget.height()) if across else QRect(0, at, widget.width(), size)
+            text = parent.model().headerData(number, parent.orientation())
+            found.append((place, "" if text is None else str(text)))
+        return found
+    return []
+
+
 @contextmanager
 def _as_lines(widget: QWidget) -> Iterator[None]:
-    """Have traces drawn as lines instead of as the dots of the screen."""
-    canvases = [widget] if isinstance(widget, TraceCanvas) else widget.findChildren(TraceCanvas)
-    for canvas in canvases:
-        canvas.as_lines = True
+    """Have traces, and the strip of a recording, drawn as lines instead of as the dots of the screen."""
+    drawn = [part for part in (widget, *widget.findChildren(QWidget)) if isinstance(part, TraceCanvas | Overview)]
+    plain = PlainControls(widget)
+    for part in drawn:
+        part.as_lines = True
     try:
         yield
     finally:
-        for canvas in canvases:
-            canvas.as_lines = False
+        plain.deleteLater()
+        plain.release()
+        for part in drawn:
+            part.as_lines = False
 
 
 def _save_png(widget: QWidget, target: Path, width: int | None) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 from bcikit.acquisition import read_recording
 from bcikit.recording import read_session
 from bcikit.signal import Recording
-from bcikit.signal.messages import Decided, Happened, StateChanged
+from bcikit.signal.messages import Decided, Happened, StateChanged, parse
 from bcikit.ui.link import LinkMeter
+from bcikit.viewer.annotations import annotation_of
 from bcikit.viewer.still import StillHistory
 from bcikit.viewer.window import ViewerWindow
 
@@ -39,15 +40,16 @@ def show_folder(window: ViewerWindow, folder: Path) -> None:
     """
     session = read_session(folder)
     _show(window, session.recording, folder)
-    status = window.view.status
-    for event in session.events:
-        status.take(Happened(event=event))
-        window.mark_event(event.time, event.name, duration=event.duration)
+    for event in session.standing:
+        if annotation_of(event) is None:
+            window.take_message(Happened(event=event))
+        else:
+            window.view.status.take(Happened(event=event))
     for decision, verdict in zip(session.decisions, session.verdicts, strict=False):
-        status.take(Decided(decision=decision, verdict=verdict))
+        window.take_message(Decided(decision=decision, verdict=verdict))
     for line in session.records.get("alarms", ()):
-        status.take({**line, "type": "alarm"})
-    status.take(StateChanged(state="FINISHED", reason=session.status))
+        window.take_message(parse({**line, "type": "alarm"}))
+    window.take_message(StateChanged(state="FINISHED", reason=session.status))
 
 
 def _show(window: ViewerWindow, recording: Recording, path: Path) -> None:
@@ -64,4 +66,5 @@ def _show(window: ViewerWindow, recording: Recording, path: Path) -> None:
     if not path.is_dir():
         for event in recording.events:
             window.mark_event(event.time, event.name, duration=event.duration)
-    window.marking.open_file(path, start=history.time_at(0))
+    noted = [item for event in recording.events if (item := annotation_of(event)) is not None]
+    window.marking.open_file(path, start=history.time_at(0), noted=noted)

@@ -65,7 +65,8 @@ class Gutter(QWidget):
             if any(abs(middle - other) < height for other in taken):
                 continue
             taken.append(middle)
-            box = QRect(2, round(middle) - 8, self.width() - 8, 16)
+            # The first and the last name are whole, too.
+            box = QRect(2, min(max(0, round(middle) - 8), max(0, self.height() - 16)), self.width() - 8, 16)
             painter.setPen(QColor(self._theme.level(level) if level in ("BAD", "WARN") else self._theme.text))
             text = f"{shape} {name}" if shape else name
             painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)

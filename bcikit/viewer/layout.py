@@ -1,7 +1,9 @@
 """Where the panels stand: three arrangements for three kinds of people, and one's own."""
 
 from PySide6.QtCore import QByteArray, QSettings, Qt
-from PySide6.QtWidgets import QDockWidget, QMainWindow
+from PySide6.QtWidgets import QAbstractButton, QDockWidget, QMainWindow
+
+from bcikit.ui.words import tr
 
 PRESETS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "clinic": (("right", ("hand", "screen", "quality")), ("right", ("decision", "safety", "alarms"))),
@@ -54,6 +56,29 @@ def arrange(window: QMainWindow, docks: dict[str, QDockWidget], preset: str) -> 
             window.addDockWidget(_AREAS["right"], dock)
             dock.hide()
     size_docks(window, heads)
+
+
+def name_buttons(dock: QDockWidget) -> None:
+    """Give the buttons in the title of a dock a name, and the keyboard a way to them."""
+    for part in dock.findChildren(QAbstractButton):
+        if part.objectName().startswith("qt_dockwidget"):
+            part.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            closes = part.objectName() == "qt_dockwidget_closebutton"
+            word = tr("Close {panel}") if closes else tr("Detach {panel}")
+            part.setAccessibleName(word.format(panel=dock.windowTitle()))
+
+
+def add_below(window: QMainWindow, dock: QDockWidget) -> None:
+    """Put a dock with traces below all others, as wide as they are together; without room, behind the last."""
+    last = [other for other in window.findChildren(QDockWidget) if isinstance(other.widget(), type(dock.widget()))]
+    last = [other for other in last if other is not dock and not other.isFloating() and other.isVisible()]
+    window.addDockWidget(_AREAS["bottom"], dock, Qt.Orientation.Vertical)
+    if last and window.height() < 1000:
+        window.tabifyDockWidget(last[-1], dock)
+        dock.show()
+        dock.raise_()
+    else:
+        window.resizeDocks([dock], [round(window.height() * 0.3)], Qt.Orientation.Vertical)
 
 
 def size_docks(window: QMainWindow, heads: list[tuple[str, QDockWidget]]) -> None:

@@ -1,5 +1,6 @@
 """Annotations of a window: asked for, shown, kept where they belong."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,12 +88,12 @@ class Marking:
             return tr("Kept in {path}").format(path=beside(self.file))
         return tr("Kept in this window only: Record keeps them") if len(self.items) else ""
 
-    def open_file(self, path: Path, *, start: float) -> None:
-        """Take the annotations that are kept beside a file, and keep those to come there."""
+    def open_file(self, path: Path, *, start: float, noted: Sequence[Annotation] = ()) -> None:
+        """Take the annotations that are kept beside a file, else those that were recorded; keep those to come there."""
         self.file, self.start = path, start
-        if beside(path).is_file():
-            for item in read_tsv(beside(path), start=start):
-                self.items.add(item, tell=False)
+        kept = read_tsv(beside(path), start=start) if beside(path).is_file() else noted
+        for item in kept:
+            self.items.add(item, tell=False)
         self.show()
 
     def _changed(self, what: str, item: Annotation) -> None:

@@ -1,7 +1,7 @@
 """The menus of the viewer: every action has a place and most have a key."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -162,6 +162,13 @@ def _traces_menu(window: "ViewerWindow", menu: QMenu) -> None:
         (tr("Sweep instead of scroll"), "W", "toggle", "sweep"),
     ):
         _add(menu, text, key, on_traces(name, argument))
+    for text, key, what, by in (
+        (tr("Next alarm"), "Ctrl+.", "alarm", 1),
+        (tr("Last alarm"), "Ctrl+,", "alarm", -1),
+        (tr("Next change of the decision"), "Alt+.", "decision", 1),
+        (tr("Last change of the decision"), "Alt+,", "decision", -1),
+    ):
+        _add(menu, text, key, partial(window.jump, what, by))
     _add(menu, tr("Annotate now"), "N", on_traces("annotate_now"))
     _add(menu, tr("Annotations"), "Ctrl+L", lambda: window.show_panel("annotations"))
     _add(menu, tr("Copy the bad channels as a setting"), "", lambda: copy_bad(window))
@@ -209,4 +216,14 @@ def keys_dialog(window: "ViewerWindow") -> KeysDialog:
         ("Shift+← →", tr("On the traces: move cursor B")),
         ("Alt", tr("Menu")),
     ]
-    return KeysDialog(window.findChildren(QAction), more, window)
+    return KeysDialog(list(_in_order(window.menuBar().actions())), more, window)
+
+
+def _in_order(actions: Iterable[QAction]) -> Iterator[QAction]:
+    """Yield what menus, and menus in them, offer, from top to bottom."""
+    for action in actions:
+        menu = action.menu()
+        if isinstance(menu, QMenu):
+            yield from _in_order(menu.actions())
+        else:
+            yield action

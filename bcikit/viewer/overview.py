@@ -58,6 +58,7 @@ class Overview(QWidget):
     def __init__(self, history: StillHistory, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._history, self._theme = history, theme
+        self.as_lines = False
         self.marks: list[Mark] = []
         self.view = (0, 1)
         self.course: NDArray[np.float64] | None = None
@@ -102,8 +103,13 @@ class Overview(QWidget):
         ratio = self.devicePixelRatioF()
         picture = QPixmap(round(self.width() * ratio), round(self.height() * ratio))
         picture.setDevicePixelRatio(ratio)
-        picture.fill(QColor(self._theme.panel))
         painter = QPainter(picture)
+        self._paint(painter)
+        painter.end()
+        return picture
+
+    def _paint(self, painter: QPainter) -> None:
+        painter.fillRect(QRectF(0, 0, self.width(), self.height()), QColor(self._theme.panel))
         base, height = self.height() - 4.0, self.height() - 16.0
         if self.course is not None and np.isfinite(self.course).any():
             # The 95th percentile: one artefact must not press all else flat.
@@ -127,8 +133,6 @@ class Overview(QWidget):
                 painter.setPen(QPen(QColor(mark.colour), 1))
                 painter.drawLine(round(x), 0, round(x), 10)
                 last = x
-        painter.end()
-        return picture
 
     def _draw_lost(self, painter: QPainter) -> None:
         lost = self._lost
@@ -144,10 +148,13 @@ class Overview(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - Qt's name
         """Draw the whole, and a frame around what is in view."""
-        if self._picture is None or self._picture.devicePixelRatio() != self.devicePixelRatioF():
-            self._picture = self._draw()
         painter = QPainter(self)
-        painter.drawPixmap(QPoint(0, 0), self._picture)
+        if self.as_lines:
+            self._paint(painter)
+        else:
+            if self._picture is None or self._picture.devicePixelRatio() != self.devicePixelRatioF():
+                self._picture = self._draw()
+            painter.drawPixmap(QPoint(0, 0), self._picture)
         first, stop = self.view
         x, width = self._x(first), max(3.0, self._x(stop - first))
         inside = QColor(self._theme.text)

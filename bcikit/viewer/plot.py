@@ -6,6 +6,7 @@ from typing import Any
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QGraphicsView
 
 from bcikit.ui.theme import Theme
 
@@ -25,6 +26,8 @@ def make_plot(theme: Theme, name: str, *, bottom: str = "", left: str = "") -> A
     widget = pg.PlotWidget(background=theme.panel)
     widget.setAccessibleName(name)
     widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    # The ground is one colour; a picture of it kept aside would be dots in a drawing of lines.
+    widget.setCacheMode(QGraphicsView.CacheModeFlag.CacheNone)
     item = widget.getPlotItem()
     item.setMenuEnabled(False)
     item.hideButtons()

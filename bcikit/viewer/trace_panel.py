@@ -405,12 +405,13 @@ class TracePanel(QWidget):
         sample = self.canvas.history.sample_at(time)
         self.back_bar.setValue(sample + self.canvas.window_samples // 2)
 
-    def jump(self, by: int) -> None:
-        """Bring the next (1) or the last (-1) marker into the middle: an event, an alarm, a decision, an annotation."""
+    def jump(self, by: int, among: Iterable[tuple[int, str]] | None = None) -> None:
+        """Bring the next (1) or the last (-1) marker into the middle; `among` are samples and texts of other places."""
         canvas = self.canvas
+        wanted = [(mark.sample, mark.text) for mark in canvas.marks] if among is None else list(among)
         middle = (canvas.frozen_end or canvas.history.end) - canvas.window_samples // 2
         # What is in the middle already is not where one wants to go, and of a live stream what is gone cannot be shown.
-        places = sorted({mark.sample for mark in canvas.marks if mark.sample >= canvas.history.start})
+        places = sorted({place for place, _ in wanted if place >= canvas.history.start})
         beyond = [place for place in places if (place > middle + 1 if by > 0 else place < middle - 1)]
         if not beyond:
             self.readout.emit(tr("No further marker that way"))
@@ -419,7 +420,7 @@ class TracePanel(QWidget):
         if not self.freeze_button.isChecked():
             self.freeze_button.click()
         self.back_bar.setValue(target + canvas.window_samples // 2)
-        texts = [mark.text for mark in canvas.marks if mark.sample == target]
+        texts = [text for place, text in wanted if place == target]
         self.readout.emit(f"{', '.join(texts)}: {canvas.history.time_at(target):.3f} s")
 
     def look_back(self, pages: float) -> None:

@@ -1,13 +1,14 @@
 """The live viewer: traces in the middle, panels around them, the strip on top."""
 
+import itertools
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QSettings, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QAbstractButton,
     QDockWidget,
     QHBoxLayout,
     QLabel,
@@ -34,7 +35,7 @@ from bcikit.ui.theme import Theme
 from bcikit.ui.veil import Veil
 from bcikit.ui.words import tr
 from bcikit.viewer import layout
-from bcikit.viewer.beside import SideStream
+from bcikit.viewer.beside import BesideDock, SideStream
 from bcikit.viewer.choose import dropped
 from bcikit.viewer.engine_panels import EvidencePanel, LatencyPanel, LinkPanel
 from bcikit.viewer.event_panels import ErdPanel, ErpPanel
@@ -43,6 +44,7 @@ from bcikit.viewer.hand_panel import DecisionPanel, HandPanel
 from bcikit.viewer.maker_panels import ClockPanel, DevicePanel, ScopePanel, TrendPanel
 from bcikit.viewer.marking import Marking
 from bcikit.viewer.menus import build_menus
+from bcikit.viewer.milestones import Milestones
 from bcikit.viewer.panel import Panel, View
 from bcikit.viewer.record import Recording
 from bcikit.viewer.safety_panels import AlarmPanel, QualityPanel, SafetyPanel
@@ -125,6 +127,8 @@ class ViewerWindow(QMainWindow):
         self.marking = Marking(self)
         self.recording = Recording(self)
         self.beside: dict[str, SideStream] = {}
+        self._numbers = itertools.count(1)
+        self.milestones = Milestones()
         self.traces: dict[str, TracePanel] = {}
         self.panels: dict[str, Panel] = {}
         self.docks: dict[str, QDockWidget] = {}
@@ -219,12 +223,7 @@ class ViewerWindow(QMainWindow):
         dock.setAccessibleName(title)
         panel.setAccessibleName(title)
         self.addDockWidget(area, dock)
-        for part in dock.findChildren(QAbstractButton):
-            if part.objectName().startswith("qt_dockwidget"):
-                part.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-                closes = part.objectName() == "qt_dockwidget_closebutton"
-                word = tr("Close {panel}") if closes else tr("Detach {panel}")
-                part.setAccessibleName(word.format(panel=title))
+        layout.name_buttons(dock)
         self.panels[key], self.docks[key] = panel, dock
         return dock
 
@@ -286,6 +285,13 @@ class ViewerWindow(QMainWindow):
                 rows += [[self.docks[key].windowTitle()], *table, []]
         return rows
 
+    def jump(self, what: str, by: int) -> None:
+        """Bring the next (1) or the last (-1) "alarm" or "decision" into the middle of the traces in front."""
+        panel = self.current_traces()
+        if panel is not None:
+            history = panel.canvas.history
+            panel.jump(by, [(history.sample_at(time), text) for time, text in self.milestones.places[what]])
+
     def next_stream(self) -> None:
         """Bring the next stream to the front."""
         if self.trace_tabs.count():
@@ -341,19 +347,26 @@ class ViewerWindow(QMainWindow):
 
     def add_beside(self, address: str) -> None:
         """Show a further stream or file in a dock of its own, on the same clock."""
-        key = f"beside-{len(self.beside) + 1}"
+        key = f"beside-{next(self._numbers)}"
         side = SideStream(address, self.theme)
+        side.readout.connect(self.statusBar().showMessage)
         self.beside[key] = side
-        dock = QDockWidget(address, self)
+        dock = BesideDock(address, side, self)
         dock.setObjectName(key)
-        dock.setWidget(side)
-        dock.setAccessibleName(address)
-        self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
-        self.docks[key] = dock
+        dock.closed.connect(partial(self._end_beside, key))
+        # Not one of `docks`: no arrangement puts it away.
+        layout.add_below(self, dock)
+        self.name_tabs()
+
+    def _end_beside(self, key: str) -> None:
+        """Read a further stream no longer: its dock was closed."""
+        side = self.beside.pop(key, None)
+        if side is not None:
+            side.halt()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take files and folders."""
-        if event.mimeData().hasUrls():
+        """Take files, folders and addresses."""
+        if dropped(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
@@ -414,6 +427,7 @@ class ViewerWindow(QMainWindow):
             mine = self.add_stream(kind, panel.info, history=panel.canvas.history)
             mine.canvas.marks = panel.canvas.marks
             self._meters[kind] = old._meters[kind]
+        self.milestones = old.milestones
         self.marking.take_over(old.marking)
         self.recording.take_over(old.recording)
         for side in old.beside.values():
@@ -432,19 +446,24 @@ class ViewerWindow(QMainWindow):
         """Take a message of the engine."""
         status = self.view.status
         status.take(message)
+        if isinstance(message, Snapshot):
+            self.milestones = Milestones()
+            for panel in self.traces.values():
+                panel.clear_marks()
+        for since, rule in self.milestones.take(message):
+            self.mark(since, rule)
         if self.screen_panel.take(message) and self.docks["screen"].isVisibleTo(self):
             # There is a screen to look after: it comes to the front, once; whoever puts another panel there keeps it.
             self.docks["screen"].raise_()
         match message:
             case Snapshot():
-                for panel in self.traces.values():
-                    panel.clear_marks()
                 for part in message.messages:
                     if isinstance(part, Happened):
                         self.mark_event(part.event.time, part.event.name, data=part.event.data)
             case Happened():
-                self.mark_event(message.event.time, message.event.name, data=message.event.data)
-                said = said_of(message.event.name, message.event.data)
+                event = message.event
+                self.mark_event(event.time, event.name, duration=event.duration, data=event.data)
+                said = said_of(event.name, event.data)
                 if said is not None:
                     self.statusBar().showMessage(said.text)
             case StateChanged() if status.state in STOPPED:
@@ -484,13 +503,16 @@ class ViewerWindow(QMainWindow):
             for error in self.orders.errors:
                 self.statusBar().showMessage(error)
             self.orders.errors.clear()
-        # The longest due first, as long as there is time: a key that stops waits for one panel, and not for all.
+        # The longest due first, as long as there is time: a key that stops waits for one panel, and not for all. For
+        # one there is always time: on a slow computer, whose traces take all of it, panels would stay empty for ever.
+        shown_one = False
         for key, shown in sorted(self.panels.items(), key=lambda item: self._due.get(item[0], 0.0)):
             if now < self._due.get(key, 0.0):
                 break
             if shown.isVisible():
-                if time.monotonic() > now + FRAME_MS / 1000:
+                if shown_one and time.monotonic() > now + FRAME_MS / 1000:
                     continue
+                shown_one = True
                 self._due[key] = now + shown.period
                 shown.refresh(self.view)
             elif shown.collects:

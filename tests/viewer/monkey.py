@@ -104,9 +104,14 @@ class Monkey:
             popup.close()
 
     def some(self, kind: type) -> QWidget | None:
-        """Return one of the widgets of a kind that is in sight."""
-        found = [w for w in self.window.findChildren(kind) if w.isVisible() and w.isEnabled()]
-        return self.dice.choice(found) if found else None
+        """Return one of the widgets of a kind that is in sight, where a hand comes upon it; most often there is one."""
+        for _ in range(12):
+            found: QWidget | None = self.window.childAt(self.place(self.window))
+            while found is not None and not isinstance(found, kind):
+                found = found.parentWidget()
+            if found is not None and found.isEnabled():
+                return found
+        return None
 
     def may(self, text: str) -> bool:
         """Whether what says this leaves the window where it is."""

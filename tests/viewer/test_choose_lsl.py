@@ -7,12 +7,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import pyxdf
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication
 
 from bcikit.viewer.annotations import Annotation
+from bcikit.viewer.beside import BesideDock
 from bcikit.viewer.choose import StartPage
 from bcikit.viewer.start import Viewer, parse
 from bcikit.viewer.window import ViewerWindow
@@ -129,3 +132,56 @@ def test_what_cannot_be_opened_leads_to_the_start_page_with_its_reason(qtbot, st
     qtbot.addWidget(viewer.window)
     assert isinstance(page, StartPage)
     assert "unit" in page.why.text()
+
+
+@pytest.mark.slow
+def test_streams_are_dropped_onto_the_window_each_into_a_dock_of_its_own(qtbot, dark, streams: str, tmp_path) -> None:
+    settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
+    addresses = [f"lsl:name={streams}-one", f"lsl:name={streams}-two&unit=mV"]
+    page = StartPage(dark, settings, look=lambda: [(address, "LSL stream", "EEG") for address in addresses])
+    qtbot.addWidget(page)
+    page.show()
+    wait_for(lambda: page.now.count() == 2)
+    window = ViewerWindow(dark, use_saved=False, preset="device")
+    qtbot.addWidget(window)
+    window.show()
+    for row in range(2):
+        dropped = page.now.mimeData([page.now.item(row)])
+        come = QDragEnterEvent(QPoint(5, 5), Qt.DropAction.CopyAction, dropped, Qt.MouseButton.LeftButton,
+                               Qt.KeyboardModifier.NoModifier)  # fmt: skip
+        window.dragEnterEvent(come)
+        assert come.isAccepted()
+        window.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, dropped, Qt.MouseButton.LeftButton,
+                                    Qt.KeyboardModifier.NoModifier))  # fmt: skip
+    sides = list(window.beside.values())
+    assert [side.address for side in sides] == addresses
+
+    def panels() -> list:
+        window.tick()
+        return [side.panel for side in sides if side.panel is not None and side.panel.canvas.history.end > 500]
+
+    wait_for(lambda: len(panels()) == 2)
+    one, two = (panel.canvas.history for panel in panels())
+    # One clock: what both streams sent at a time stands at that time in both.
+    at = min(one.end_time, two.end_time) - 0.5
+    parts = [history.get(history.sample_at(at) - 100, history.sample_at(at))[:, 0] for history in (one, two)]
+    assert parts[0].size == parts[1].size == 100
+    assert np.abs(np.corrcoef(parts[0] * 1e3, parts[1])[0, 1]) > 0.9
+    docks = {dock.objectName(): dock for dock in window.findChildren(BesideDock)}
+    assert set(docks) == set(window.beside)
+    # Another arrangement puts none of them away; a closed one is read no longer.
+    window.arrange("clinic")
+    assert all(dock.isVisible() for dock in docks.values())
+    reader = sides[0]._reader
+    docks[next(iter(window.beside))].close()
+    assert [side.address for side in window.beside.values()] == addresses[1:]
+    assert reader is not None
+    wait_for(lambda: not reader.is_alive())
+    nothing = QMimeData()
+    nothing.setText("just a sentence: no address")
+    refused = QDragEnterEvent(QPoint(5, 5), Qt.DropAction.CopyAction, nothing, Qt.MouseButton.LeftButton,
+                              Qt.KeyboardModifier.NoModifier)  # fmt: skip
+    refused.ignore()
+    window.dragEnterEvent(refused)
+    assert not refused.isAccepted()
+    window.close()

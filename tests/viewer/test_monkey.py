@@ -116,6 +116,13 @@ class ViewerMonkey(Monkey):
 def play_viewer(window: ViewerWindow, seed: int) -> None:
     stops = SpaceStops(window.stop, window)
     QApplication.instance().installEventFilter(stops)
+    # What the first filter and the first look at a panel load stays: it is no growth.
+    for panel in window.traces.values():
+        panel.band.setCurrentIndex(1)
+        panel.band.setCurrentIndex(0)
+    for key in window.panels:
+        window.show_panel(key)
+        QApplication.processEvents()
     try:
         play(ViewerMonkey(window, seed))
         # What is kept has a longest length, whatever was done.

@@ -163,7 +163,7 @@ def test_keys_act_on_the_traces(window: ViewerWindow) -> None:
 
 
 def test_events_are_marked_but_not_those_that_come_all_the_time(window: ViewerWindow) -> None:
-    assert [mark.text for mark in window.traces["raw"].canvas.marks] == ["left"]
+    assert [mark.text for mark in window.traces["raw"].canvas.marks] == ["left", "Q-MONT"]
     sample = window.traces["raw"].canvas.marks[0].sample
     assert sample == 4 * 250
 
@@ -305,7 +305,7 @@ def test_a_new_look_goes_on_with_the_same_samples(qtbot, window: ViewerWindow, s
     light.take_over(window)
     assert light.view.status is window.view.status
     assert light.traces["raw"].canvas.history is window.traces["raw"].canvas.history
-    assert [m.text for m in light.traces["raw"].canvas.marks] == ["left"]
+    assert [m.text for m in light.traces["raw"].canvas.marks] == ["left", "Q-MONT"]
 
 
 def test_without_an_engine_it_watches_and_judges_by_itself(qtbot, dark: Theme, info: StreamInfo, chunks) -> None:
@@ -364,7 +364,7 @@ def test_averages_grow_while_nobody_looks_and_feedback_pushes_no_cue_out(window:
     assert window.panels["erp"].epochs.averages.signal["left"].count == 1
     assert window.panels["erd"].epochs.averages.power["left"].count == 1
     assert window.panels["erp"].epochs.averages.power == {}
-    assert [mark.text for mark in window.traces["raw"].canvas.marks] == ["left"]
+    assert [mark.text for mark in window.traces["raw"].canvas.marks] == ["left", "Q-MONT"]
 
 
 @pytest.mark.slow
