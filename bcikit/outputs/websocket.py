@@ -19,6 +19,7 @@ from bcikit.outputs.door import Door, is_loopback, own_names
 from bcikit.outputs.envelope import Sealer, encode
 from bcikit.outputs.pages import file_answer, film_answer, page, qr_picture, qr_terminal, redirect
 from bcikit.outputs.reports import LARGEST_NUMBER, checked_report
+from bcikit.outputs.strangers import GREETING_SECONDS, Strangers, listener
 from bcikit.safety.levels import Reading, Severity
 from bcikit.signal import (
     Address,
@@ -41,6 +42,9 @@ LONGEST = 65_536
 BACKLOG = 262_144
 """Bytes waiting for a slow client at which news are left out; at four times as much it is cut off."""
 
+
+MOST_PAGES = 64
+"""Pages and programs with the token at once."""
 
 BOUNCE = 0.05
 """Seconds within which a second STOP of a client is the first one again."""
@@ -135,6 +139,7 @@ class WebSocketOutput(Output):
         self._sealer = Sealer()
         self._lock = threading.Lock()
         self._clients: set[Any] = set()
+        self._strangers = Strangers()
         self._safe = True
         self._joined = self._missed = False
         self._left_out = 0
@@ -286,10 +291,11 @@ class WebSocketOutput(Output):
         self._stop = asyncio.Event()
         async with serve(
             self._talk,
-            self.host,
-            self.port,
+            sock=listener(self.host, self.port, self._strangers),
             process_request=self._request,
             ssl=self._tls,
+            ssl_handshake_timeout=None if self._tls is None else GREETING_SECONDS,
+            open_timeout=GREETING_SECONDS,
             max_size=LONGEST,
             compression=None,
             ping_interval=20,
@@ -303,6 +309,7 @@ class WebSocketOutput(Output):
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT)
+            self._strangers.cut_late()
             self._spread(self._seal(self._sealer.heartbeat), True)  # noqa: FBT003
 
     def _request(self, connection: Any, request: Any) -> Any:
@@ -323,6 +330,8 @@ class WebSocketOutput(Output):
             return film_answer(parts.path.removeprefix("/film/"), self._shown)
         if parts.path != "/ws":
             return page(parts.path)
+        if len(self._clients) >= MOST_PAGES:
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Too many look already.\n")
         answer = self.door.may_connect(parts.query, cookie, host, headers.get("Origin"))
         return connection.respond(HTTPStatus(answer.status), answer.text) if answer.status else None
 
@@ -330,6 +339,7 @@ class WebSocketOutput(Output):
         from websockets.exceptions import ConnectionClosed
 
         self._clients.add(connection)
+        self._strangers.let_in(connection.remote_address)
         try:
             # Whoever joins in the middle begins at rest.
             await connection.send(self._seal(lambda: self._sealer.safe("joined")))
@@ -381,6 +391,8 @@ class WebSocketOutput(Output):
         threading.Thread(target=self._on_stop, args=(reason,), name="bcikit page stop", daemon=True).start()
 
     def _spread(self, text: str, news: bool) -> None:  # noqa: FBT001
+        from websockets.asyncio.server import broadcast
+
         for connection in list(self._clients):
             waiting = connection.transport.get_write_buffer_size()
             if waiting > 4 * BACKLOG:
@@ -388,10 +400,4 @@ class WebSocketOutput(Output):
             elif news and waiting > BACKLOG:
                 self._left_out += 1
             else:
-                _send_now(connection, text)
-
-
-def _send_now(connection: Any, text: str) -> None:
-    from websockets.asyncio.server import broadcast
-
-    broadcast([connection], text)
+                broadcast([connection], text)

@@ -3,6 +3,7 @@
 import hmac
 import json
 import secrets
+import socket
 import ssl
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from bcikit.outputs.strangers import GREETING_SECONDS, Strangers
 from bcikit.session.running import find_running
 from bcikit.signal import ArgumentError, Chunk, MissingDependencyError
 from bcikit.ui.rules import STATE_LEVEL, state_text
@@ -149,11 +151,8 @@ class WardServer:
         self.picture = Picture(link)
         self._readers = threading.BoundedSemaphore(MOST_READERS)
         self.host = host
-        self._http = ThreadingHTTPServer((host, port), _handler(self))
-        self._http.daemon_threads = True
         self.secure = host != "127.0.0.1"
-        if self.secure:
-            self._http.socket = _with_tls(self._http.socket, host)
+        self._http = _Http((host, port), _handler(self), _tls(host) if self.secure else None)
         self.port: int = self._http.server_address[1]
         self._thread = threading.Thread(target=self._http.serve_forever, daemon=True, name="bcikit-ward-http")
         self._thread.start()
@@ -175,7 +174,50 @@ class WardServer:
         return hmac.compare_digest(said.encode(errors="replace"), f"Bearer {self.key}".encode())
 
 
-def _with_tls(line: Any, host: str) -> Any:
+class _Http(ThreadingHTTPServer):
+    """One thread a caller, so that none keeps the next one waiting; few strangers, none for long."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(
+        self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None
+    ) -> None:
+        self.strangers = Strangers()
+        self._tls = tls
+        super().__init__(address, handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        try:
+            line, address = self.socket.accept()
+        except OSError:
+            # No handle is left: the next look would be at once.
+            time.sleep(0.05)
+            raise
+        self.strangers.came(line, address)
+        return line, address
+
+    def service_actions(self) -> None:
+        self.strangers.cut_late()
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Greet and answer in the caller's own thread."""
+        line = request
+        try:
+            if self._tls is not None:
+                request.settimeout(GREETING_SECONDS)
+                line = self._tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
+                self.strangers.is_now(client_address, line)
+                line.do_handshake()
+            super().finish_request(line, client_address)
+        except (OSError, ValueError):
+            return  # whoever called has gone, or was cut off
+        finally:
+            self.strangers.let_in(client_address)
+            line.close()
+
+
+def _tls(host: str) -> ssl.SSLContext:
     try:
         import trustme
     except ImportError:
@@ -185,7 +227,7 @@ def _with_tls(line: Any, host: str) -> Any:
         file = Path(folder) / "key.pem"
         trustme.CA().issue_cert(host).private_key_and_cert_chain_pem.write_to_path(file)
         context.load_cert_chain(file)
-    return context.wrap_socket(line, server_side=True)
+    return context
 
 
 def _handler(server: WardServer) -> type[BaseHTTPRequestHandler]:
@@ -229,6 +271,7 @@ def _handler(server: WardServer) -> type[BaseHTTPRequestHandler]:
             if not server._readers.acquire(blocking=False):
                 self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", b"too many look already\n")
                 return
+            server._http.strangers.let_in(self.client_address)
             try:
                 self.send_response(HTTPStatus.OK)
                 self._heads("application/x-ndjson")
