@@ -447,10 +447,11 @@ def main() -> None:
 
     application = prepare()
     from viewer_still import still_rows
+    from viewer_ward import ward_rows
 
     rows = live_rows(128, 1000, least=50, quick=choice.quick) + live_rows(256, 2000, least=30, quick=choice.quick)
     rows += engine_rows(quick=choice.quick) + frames(quick=choice.quick)
-    rows += still_rows(quick=choice.quick)
+    rows += still_rows(quick=choice.quick) + ward_rows(quick=choice.quick)
     application.closeAllWindows()
     show("Viewer: 1600 x 900", rows, as_json=choice.json)
 

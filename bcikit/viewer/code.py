@@ -62,16 +62,19 @@ def code_of(panel: "TracePanel", source: str) -> str:
         ]
     else:
         lines += [f"data = recording.data[:, {shown!r}]"]
-    lane = canvas.lane_uv[montage.types[shown[0]]] if shown else 100.0
+    lanes = [canvas.lane_uv[montage.types[row]] for row in shown]
     lines += [
         "data, times = data[first:stop], recording.times[first:stop]",
-        f"lane = {lane!r}  # microvolts from one trace to the next",
+        f"lanes = {lanes!r}  # microvolts from one trace to the next",
         f"labels = {[montage.labels[row] for row in shown]!r}",
+        f"bad = {[number for number, row in enumerate(shown) if row in canvas.dimmed]!r}  # rows drawn dim",
         "figure, axes = plt.subplots(figsize=(12, 7))",
         "for row in range(data.shape[1]):",
-        "    trace = data[:, row] - np.nanmedian(data[:, row])",
-        '    axes.plot(times, trace - row * lane, color="black", linewidth=0.6)',
-        "axes.set_yticks([-row * lane for row in range(len(labels))], labels)",
+        "    trace = (data[:, row] - np.nanmedian(data[:, row])) / lanes[row] - row",
+        '    axes.plot(times, trace, color="silver" if row in bad else "black", linewidth=0.6)',
+        "axes.set_yticks(range(0, -len(labels), -1), labels)",
+        f"axes.set_xlim(times[0], times[0] + {(end - first) / canvas.history.rate!r})",
+        "axes.set_ylim(0.5 - len(labels), 0.5)",
         'axes.set_xlabel("seconds")',
         'figure.savefig("traces.pdf")',
     ]

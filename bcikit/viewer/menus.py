@@ -17,6 +17,7 @@ from bcikit.viewer.annotations import to_mne, write_tsv
 from bcikit.viewer.choose import StartPage
 from bcikit.viewer.code import code_of
 from bcikit.viewer.dialogs import KeysDialog, SaveDialog
+from bcikit.viewer.session_file import carry_channels
 
 if TYPE_CHECKING:
     from bcikit.viewer.window import ViewerWindow
@@ -172,6 +173,7 @@ def _traces_menu(window: "ViewerWindow", menu: QMenu) -> None:
     _add(menu, tr("Annotate now"), "N", on_traces("annotate_now"))
     _add(menu, tr("Annotations"), "Ctrl+L", lambda: window.show_panel("annotations"))
     _add(menu, tr("Copy the bad channels as a setting"), "", lambda: copy_bad(window))
+    _add(menu, tr("Take the bad channels out of a session file ..."), "", lambda: carry_bad(window))
     _add(menu, tr("Next stream"), "Ctrl+Tab", window.next_stream)
 
 
@@ -182,6 +184,28 @@ def copy_bad(window: "ViewerWindow") -> None:
         kept = [name for name in panel.info.ch_names if name not in panel.bad]
         QApplication.clipboard().setText(f"[source]\nchannels = {json.dumps(kept, ensure_ascii=False)}\n")
         window.statusBar().showMessage(tr("The setting without the bad channels is in the clipboard"))
+
+
+def carry_bad(window: "ViewerWindow", path: str = "") -> None:
+    """Have a session file use the channels that are not bad by hand; asks which file."""
+    panel = window.current_traces()
+    if panel is None:
+        window.statusBar().showMessage(tr("There are no traces yet"))
+        return
+    if not path:
+        words = tr("Take the bad channels out of a session file ...")
+        path, _ = QFileDialog.getOpenFileName(window, words, "", "TOML (*.toml)")
+    if not path:
+        return
+    kept = [name for name in panel.info.ch_names if name not in panel.bad]
+    try:
+        carry_channels(Path(path), kept)
+    except BciError as error:
+        window.statusBar().showMessage(str(error))
+        return
+    words = tr("{path} now uses {count} channels, without {names}")
+    names = ", ".join(sorted(panel.bad)) or "–"
+    window.statusBar().showMessage(words.format(path=path, count=len(kept), names=names))
 
 
 def _session_menu(window: "ViewerWindow", menu: QMenu) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import pyxdf
 from PySide6.QtCore import QSettings, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -23,12 +25,12 @@ from bcikit.recording import read_session
 from bcikit.signal import ArgumentError, DataError, Event, Recording, StreamInfo
 from bcikit.ui.orders import Orders
 from bcikit.ui.reader import StreamReader
-from bcikit.ui.theme import Theme
+from bcikit.ui.theme import Theme, rgb
 from bcikit.viewer.annotations import Annotation, Annotations, beside, read_tsv, write_tsv
 from bcikit.viewer.choose import PERSON, StartPage, recent, remember
 from bcikit.viewer.code import code_of
 from bcikit.viewer.folder import show_file, show_folder
-from bcikit.viewer.menus import save_annotations
+from bcikit.viewer.menus import carry_bad, save_annotations
 from bcikit.viewer.montages import make_montage, names_of, read_montage
 from bcikit.viewer.overview import band_course
 from bcikit.viewer.start import still_path
@@ -477,7 +479,22 @@ def test_the_code_of_a_picture_makes_the_same_picture(qtbot, dark: Theme, data_d
     panel = window.traces["raw"]
     panel.montage_choice.setCurrentText("average")
     panel.look_at(60.0)
-    script = code_of(panel, window.source) + "\nnp.save('drawn.npy', data)\n"
+    panel.scale_choice.setCurrentText("500 µV")
+    panel.toggle_bad("F7")
+    panel.canvas.shown = [panel.info.ch_names.index(name) for name in ("Fp1", "F7", "C3", "Oz")]
+    panel.canvas.redraw()
+    # The axes alone, as large as the traces in the window, are compared dot by dot below.
+    size = (panel.canvas.width(), panel.canvas.height())
+    script = (
+        code_of(panel, window.source)
+        + f"""
+np.save('drawn.npy', data)
+figure.set_size_inches({size[0]} / 100, {size[1]} / 100)
+axes.set_position([0, 0, 1, 1])
+axes.set_axis_off()
+figure.savefig('dots.png', dpi=100)
+"""
+    )
     run = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False
     )
@@ -486,7 +503,63 @@ def test_the_code_of_a_picture_makes_the_same_picture(qtbot, dark: Theme, data_d
     table = np.array([row[2:] for row in panel.table()[1:]], dtype=float)
     np.testing.assert_allclose(drawn, table, atol=1e-3)
     assert (tmp_path / "traces.pdf").stat().st_size > 10_000
+    theirs = courses(QImage(str(tmp_path / "dots.png")), lambda dots: dots < 253)
+    canvas = panel.canvas
+    canvas.marks = []
+    columns, pixels, _ = canvas.picture
+    turn = (columns.newest + 1) % columns.n_columns
+    ours = courses(np.roll(pixels, -turn, axis=1), lambda dots: dots != (rgb(dark.panel) & 0xFF))
+    for mine, other in zip(ours, theirs, strict=True):
+        there = np.isfinite(mine) & np.isfinite(other)
+        assert there.mean() > 0.95
+        assert np.corrcoef(mine[there], other[there])[0, 1] > 0.9
+        assert np.abs(mine[there] - other[there]).mean() < 3.0
     window.close()
+
+
+def courses(picture: Any, drawn: Callable[[np.ndarray], np.ndarray], lanes: int = 4) -> list[np.ndarray]:
+    """Return for each lane of a picture the middle of what is drawn in each column of dots, from the lane's middle."""
+    if not isinstance(picture, np.ndarray):
+        image = picture.convertToFormat(picture.Format.Format_RGB32)
+        picture = np.frombuffer(image.constBits(), np.uint32).reshape(image.height(), image.width())
+    there = drawn(picture & 0xFF)
+    found = []
+    for part in np.array_split(there, lanes, axis=0):
+        rows = np.arange(part.shape[0])[:, None] - part.shape[0] / 2
+        with np.errstate(invalid="ignore"):
+            found.append((rows * part).sum(axis=0) / np.where(part.any(axis=0), part.sum(axis=0), np.nan))
+    return found
+
+
+def test_bad_channels_are_carried_into_a_session_file(shown: ViewerWindow, tmp_path: Path) -> None:
+    from bcikit.session.config import load_config
+
+    panel = shown.traces["raw"]
+    panel.toggle_bad("Fz")
+    kept = [name for name in NAMES if name != "Fz"]
+    head = "# mine\n[session]\nname = 'x' # [source]\n\n"
+    tail = "\n[paradigm]\nname = 'motor-imagery'\n"
+    for source in (
+        "[source]\naddress = 'sim:motor-imagery'\n",
+        "[source] # where\naddress = 'sim:motor-imagery'\nchannels = [\n  'Fz', # ]\n  'C3',\n]\n# end\n",
+        "",
+    ):
+        path = tmp_path / "session.toml"
+        path.write_text(head + source + tail, encoding="utf-8")
+        carry_bad(shown, str(path))
+        text = path.read_text(encoding="utf-8")
+        read = tomllib.loads(text)
+        assert read["source"]["channels"] == kept
+        assert text.startswith("# mine")
+        assert read["paradigm"] == {"name": "motor-imagery"}
+        assert "without Fz" in shown.statusBar().currentMessage()
+        if source:
+            assert load_config(path).source.channels == kept
+    for odd in ("source = {address = 'sim:motor-imagery'}\n", "source.address = 'x'\n", "[source\n"):
+        path.write_text(odd, encoding="utf-8")
+        carry_bad(shown, str(path))
+        assert path.read_text(encoding="utf-8") == odd
+        assert "without" not in shown.statusBar().currentMessage()
 
 
 def test_a_session_folder_opens_with_its_events(qtbot, dark: Theme, tmp_path: Path) -> None:
@@ -510,8 +583,6 @@ def test_a_session_folder_opens_with_its_events(qtbot, dark: Theme, tmp_path: Pa
 
 # ---- export ----------------------------------------------------------------------------------------------------------
 def test_pictures_are_lines_and_of_any_size(shown: ViewerWindow, tmp_path: Path) -> None:
-    from PySide6.QtGui import QImage
-
     from bcikit.viewer.export import save_view
 
     panel = shown.traces["raw"]
