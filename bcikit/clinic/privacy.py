@@ -10,6 +10,12 @@ from pathlib import Path
 from bcikit.recording import Catalogue
 from bcikit.recording.catalogue import FORMER
 
+STATE_FILE = "clinic-state.json"
+"""The visit that goes on, in the clinic's data folder."""
+
+RUNS = "runs"
+"""Where engines find their jobs and leave their logs, below the clinic's data folder."""
+
 _REASONS = ("consent withdrawn", "erased on request", "?")
 
 
@@ -55,4 +61,19 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> int:
     left = folders_of(data, codes)
     for folder in left:
         shutil.rmtree(folder)
-    return gone + len(left)
+    notes = notes_on(data, codes)
+    for note in notes:
+        note.unlink(missing_ok=True)
+    return gone + len(left) + len(notes)
+
+
+def notes_on(data: Path, codes: Iterable[str]) -> list[Path]:
+    """Return the notes beside the sessions that name a person: jobs and logs of engines that were killed, drafts.
+
+    Who ends well takes them along; a power cut, or a window that was never opened again, leaves them.
+    """
+    either = "|".join(re.escape(code) for code in codes)
+    # A code within another one, P1 in P12, is not this person.
+    named = re.compile(rf"(?<![\w])({either})(?![\w])".encode(), re.IGNORECASE)
+    kept = [*(data / RUNS).glob("*"), *data.glob("*.new"), data / STATE_FILE]
+    return sorted(path for path in kept if path.is_file() and named.search(path.read_bytes()))

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 
 from bcikit.clinic.arms import new_trial
 from bcikit.clinic.lock import FolderLock
-from bcikit.clinic.privacy import keep_private
+from bcikit.clinic.privacy import RUNS, keep_private
 from bcikit.clinic.runner import EngineRunner
 from bcikit.clinic.trouble import tell_trouble
 from bcikit.clinic.window import ClinicWindow
@@ -49,7 +49,7 @@ class Clinic:
         keep_private(data)
         self._lock = FolderLock(data)
         self._catalogue = Catalogue(catalogue or f"sqlite:///{data / 'catalogue.sqlite'}")
-        self._runner = EngineRunner(data / "runs")
+        self._runner = EngineRunner(data / RUNS)
         self.window = self._make()
 
     def tell_trouble(self) -> None:

@@ -28,6 +28,7 @@ from bcikit.clinic.pages_protocol import ProtocolPage
 from bcikit.clinic.pages_report import ReportPage
 from bcikit.clinic.pages_run import RunPage
 from bcikit.clinic.pages_session import SessionPage
+from bcikit.clinic.privacy import STATE_FILE
 from bcikit.clinic.question import Question
 from bcikit.clinic.runner import SessionRunner
 from bcikit.clinic.strays import enter_strays
@@ -39,7 +40,6 @@ from bcikit.ui.theme import Theme
 from bcikit.ui.words import LANGUAGES, tr
 
 POLL_MS = 50
-STATE_FILE = "clinic-state.json"
 
 
 class ClinicWindow(QMainWindow):

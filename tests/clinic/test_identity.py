@@ -2,6 +2,9 @@
 
 import json
 import os
+import re
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +14,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from bcikit.clinic import people
+from bcikit.clinic import people, protocols
 from bcikit.clinic.lock import FolderLock
-from bcikit.clinic.runner import EngineRunner, process_mark
+from bcikit.clinic.privacy import RUNS, STATE_FILE, withdraw
+from bcikit.clinic.runner import EngineRunner, Job, process_mark
+from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue
 from bcikit.recording.corrections import rename_subject
 from bcikit.session.ticket import Ticket
@@ -439,3 +444,41 @@ def test_a_number_of_a_process_that_is_another_program_now_is_no_engine(tmp_path
     assert ended["type"] == "failed"
     assert not runner.running
     assert process_mark(os.getpid()) != process_mark(1) or not process_mark(1)
+
+
+@pytest.mark.requirement("SAF-136")
+@pytest.mark.parametrize("when", ["before it began", pytest.param("while it ran", marks=pytest.mark.slow)])
+def test_what_a_killed_engine_left_of_a_person_goes_with_them_and_nobody_else_s(tmp_path: Path, when: str) -> None:
+    code = "CANARY77"
+    for person in (code, f"{code}8"):
+        config = protocols.build(
+            Visit(
+                subject=person, simulated=True, operator="T-01", device="sim:motor-imagery?live=1",
+                protocol="eyes-open-closed",
+            ),
+            folder=str(tmp_path / f"{person}-20240501-101500-session"), settings={}, phase="session",
+        )  # fmt: skip
+        runner = EngineRunner(tmp_path / RUNS)
+        runner.start(Job(config=config, operator="T-01", subject=person))
+        if when == "while it ran":
+            end = time.monotonic() + 60
+            while not any(tmp_path.joinpath(RUNS).glob("run-*.json")) and runner._alive():
+                assert time.monotonic() < end
+                time.sleep(0.01)
+        os.kill(runner._pid, signal.SIGKILL)
+        assert runner._process is not None
+        runner._process.wait(10)
+    (tmp_path / STATE_FILE).with_suffix(".new").write_text(json.dumps({"subject": code}), encoding="utf-8")
+    Visit(subject=f"{code}8").save(tmp_path / "other.json")
+
+    def found(text: str) -> list[Path]:
+        named = re.compile(rf"{text}(?!\d)".encode())
+        return [path for path in tmp_path.rglob("*") if path.is_file() and named.search(path.read_bytes())]
+
+    with Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}", who="tester") as catalogue:
+        catalogue.add_subject(code)
+        others = len(found(f"{code}8"))
+        assert len(found(code)) >= 2
+        assert withdraw(catalogue, tmp_path, code) >= 2
+    assert found(code) == []
+    assert len(found(f"{code}8")) == others
