@@ -22,7 +22,7 @@ FOLDER_VARIABLE = "BCIKIT_DIALECTS"
 class Dialect(BaseModel):
     """What the tables of one program look like; titles are regular expressions for whole titles, in any case."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = Field(description="Program, for people.")
     columns: tuple[str, ...] = Field(min_length=1, description="Titles that all must be there for a table to be of it.")

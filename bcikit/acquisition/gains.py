@@ -13,7 +13,7 @@ _CHANNEL = re.compile(r"x(.)[01]([0-6])[0-7][01]{3}X")
 class GainProfile(BaseModel):
     """Gains of a board that takes OpenBCI's channel commands."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     reference: float = Field(gt=0, description="Full scale at gain 1, microvolts.")
     default: float = Field(gt=0, description="Gain after the board was reset.")

@@ -22,7 +22,7 @@ ENTRY_POINT_GROUP = "bcikit.profiles"
 class CounterProfile(BaseModel):
     """How the packet counter of a device runs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     modulus: int = Field(ge=4, description="The counter wraps after this many values.")
     step: int = Field(default=1, ge=1, description="How much it grows from packet to packet.")
@@ -33,7 +33,7 @@ class CounterProfile(BaseModel):
 class TriggerProfile(BaseModel):
     """Which channel carries hardware triggers."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     channel: str
     mask: int | None = Field(default=None, description="Bits that belong to the trigger.")
@@ -47,7 +47,7 @@ class DeviceProfile(BaseModel):
     of `lsl` (case does not matter).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str
     boards: tuple[str, ...] = ()

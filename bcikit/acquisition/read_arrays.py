@@ -19,7 +19,7 @@ from bcikit.signal.settings import check_settings
 class ArrayMap(BaseModel):
     """Where in a file of arrays what is. A place is a name, with dots into structures: "mrk.pos"."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     data: str = Field(description="Samples: (n_times, n_channels) or the other way around; the longer side is time.")
     rate: str | float = Field(description="Sampling rate in Hz, or its place.")

@@ -21,7 +21,7 @@ Count = Annotated[int, Field(ge=0, le=100_000)]
 class Table(BaseModel):
     """A table of a settings file: unknown keys are errors, values cannot change later."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=40)]

@@ -50,7 +50,7 @@ class Screening(BaseModel):
         A clinician who overrides a bar, and why; an implant is never overridden.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     age: Annotated[int, Field(ge=0, le=130)] | None
     epilepsy: bool | None
@@ -129,7 +129,7 @@ class Consent(BaseModel):
         Hash of the screening answers given with it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     subject: Annotated[str, Field(min_length=1)]
     version: Annotated[str, Field(min_length=1)]

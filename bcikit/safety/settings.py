@@ -166,7 +166,7 @@ class GateSettings(BaseModel):
         Longest run and session (P-TIME).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     profile: Profile = "simulation"
     quality: Literal["eeg-wet", "eeg-dry", "synthetic"] = "eeg-wet"

@@ -44,7 +44,7 @@ TUNED = "within the training folds"
 class DataSection(BaseModel):
     """One data set of a study."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     path: str
     paradigm: str
@@ -61,7 +61,7 @@ class DataSection(BaseModel):
 class PipelineSection(BaseModel):
     """One way of filtering."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str
     steps: list[dict[str, Any]]
@@ -70,7 +70,7 @@ class PipelineSection(BaseModel):
 class DecoderSection(BaseModel):
     """A decoder under a name of its own, with parameters of its own."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str
     decoder: str
@@ -80,7 +80,7 @@ class DecoderSection(BaseModel):
 class StudySettings(BaseModel):
     """A study file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = "study"
     data: list[DataSection] = Field(min_length=1)

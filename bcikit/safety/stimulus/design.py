@@ -20,7 +20,7 @@ Angle = Annotated[float, Field(gt=-90.0, lt=90.0)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Screen(_Table):
