@@ -62,13 +62,16 @@ REAL_TIME = (
     "viewer/test_processes.py",
     "viewer/test_ward.py",
 )
-"""Tests that wait for drivers, sockets and other processes: one after the other, in a worker of their own."""
+"""Tests that wait for drivers, sockets and other processes: one after the other, in two lanes of their own."""
+
+OF_SOURCES = ("acquisition", "testing", "validation")
+"""Rooms whose real time is that of drivers and streams; of the others, it is that of sessions, windows and pages."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Spread the whole suite over three processes; what is named on the command line runs in this one.
 
-    One of them has the tests in real time, which mostly wait, so that two processors are enough for all.
+    Two of them begin with the tests in real time, which mostly wait, so that two processors are enough for all.
     """
     chosen = config.option.keyword or config.option.usepdb or getattr(config.option, "lf", False)
     return 0 if chosen or (config.invocation_params.args[:1] and config.args != config.getini("testpaths")) else 3
@@ -79,7 +82,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # First: xdist reads the groups in its own hook of this name.
     for item in items:
         if item.path.as_posix().endswith(REAL_TIME) or item.get_closest_marker("realtime"):
-            item.add_marker(pytest.mark.xdist_group("realtime"))
+            lane = "sources" if item.path.parent.name in OF_SOURCES else "sessions"
+            item.add_marker(pytest.mark.xdist_group(f"realtime-{lane}"))
 
 
 def _qt_problem() -> str:

@@ -141,7 +141,7 @@ def test_row_2_end_of_file(tmp_path):
 @pytest.mark.requirement("SAF-101")
 def test_row_2_a_stream_that_never_says_anything():
     """The streaming board without a sender: BrainFlow raises nothing."""
-    address = "brainflow:streaming?master_board=synthetic&ip_address=225.1.1.1&ip_port=6699"
+    address = "brainflow:streaming?master_board=synthetic&ip_address=225.1.1.1&ip_port=6698"
     with open_source(address) as source:
         watched = Watched(source)
         watched.system.control.start(now=watched.clock())
