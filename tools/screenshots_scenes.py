@@ -46,6 +46,8 @@ SHORT = {
     "p300-speller": {"calibration": "A", "copy_text": "BRAIN", "max_selections": 5, "calibration_sequences": 2},
     "driving-vigilance": {"drive": 120.0},
     "emergency-braking": {"calibration_brakings": 5, "brakings": 3},
+    "cursor": {"watched": 4, "trials": 1, "blocks": 1},
+    "grip-force": {"watched": 4, "trials": 2, "blocks": 1},
     "neurofeedback-smr": {"baseline": 30.0, "blocks": 2, "block": 30.0},
     "neurofeedback-alpha": {"baseline": 30.0, "blocks": 2, "block": 30.0},
     "ssvep-menu": {"rounds": 1},

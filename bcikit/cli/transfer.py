@@ -43,12 +43,12 @@ def show_transfer(tasks: "Sequence[Task]", wanted: Sequence[str], out: Path | No
     if out is not None:
         make_folder(out)
         (out / "transfer.json").write_text(json_module.dumps(values, indent=1), encoding="utf-8")
-        sections = [
-            section(
-                f"{title}: {name}", picture(data_url(transfer_plot(curve)), "accuracy against own trials", width=720)
-            )
-            for title, name, curve in found
-        ]
+        sections = []
+        for number, (title, name, curve) in enumerate(found, 1):
+            drawn = transfer_plot(curve)
+            drawn.savefig(out / f"transfer-{number}.png", dpi=110)
+            shown = picture(data_url(drawn), "accuracy against own trials", width=720)
+            sections.append(section(f"{title}: {name}", shown))
         (out / "transfer.html").write_text(page("Transfer", *sections), encoding="utf-8")
         console.print(f"Report: [bold]{out / 'transfer.html'}[/]")
     console.quiet = False

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bcikit.decoding.bands import Bands, band_powers
 from bcikit.decoding.windows import WindowLike
@@ -22,6 +23,8 @@ class BandPowerDecider:
         Name to edges in Hz.
     classes : tuple of str
         What the paradigm will decide between.
+    apart : bool
+        Give the power of each channel, under "band/channel", in place of their mean.
 
     Raises
     ------
@@ -29,7 +32,9 @@ class BandPowerDecider:
         If a channel is missing, or a band reaches above Nyquist.
     """
 
-    def __init__(self, info: StreamInfo, *, channels: Sequence[str], bands: Bands, classes: tuple[str, ...]) -> None:
+    def __init__(
+        self, info: StreamInfo, *, channels: Sequence[str], bands: Bands, classes: tuple[str, ...], apart: bool = False
+    ) -> None:
         picks = info.index_of(channels, who="The paradigm") if channels else info.indices(ch_type="eeg")
         self.channels = tuple(info.ch_names[index] for index in picks)
         self._picks = np.asarray(picks)
@@ -38,6 +43,7 @@ class BandPowerDecider:
             check_range(f"upper edge of the band {name!r}", high, low=0.0, high=info.sfreq / 2, unit="Hz")
         self._bands = dict(bands)
         self._classes = classes
+        self._apart = apart
 
     def decide(self, window: WindowLike, *, now: float | None = None) -> Decision:
         """Return the powers in ``data["powers"]`` and the worst share of bad samples in ``data["bad"]``."""
@@ -49,5 +55,15 @@ class BandPowerDecider:
             classes=self._classes,
             reason="bad-data" if bad > 0.0 else "features",
             age=0.0 if now is None else max(0.0, now - window.time),
-            data={"powers": band_powers(data, self._sfreq, self._bands), "bad": bad},
+            data={"powers": self._powers(data), "bad": bad},
         )
+
+    def _powers(self, data: NDArray[np.float64]) -> dict[str, float]:
+        if not self._apart:
+            return band_powers(data, self._sfreq, self._bands)
+        found = [band_powers(row[None], self._sfreq, self._bands) for row in data]
+        return {
+            f"{band}/{name}": part[band]
+            for name, part in zip(self.channels, found, strict=True)
+            for band in self._bands
+        }

@@ -1,10 +1,12 @@
 """The pictures of the shipped paradigms: each returns the scene after an event, on top of `bcikit.paradigms.stage`."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bcikit.paradigms.scene import (
     Cue,
     Film,
+    Goal,
     Hands,
     Matrix,
     Meter,
@@ -118,6 +120,34 @@ def steering(event: Event, before: Scene, *, classes: tuple[str, ...], kind: str
         ball = Meter(steer=True, wanted=ball.wanted, gone=gone if kind == "error-potential" else "")
         return show("outcome", before, ball, outcome_cue(outcome_of(event)))
     return follow(kind, event, before)
+
+
+def gliding(event: Event, before: Scene, *, goals: Mapping[str, Sequence[float]], force: bool) -> Scene:
+    """Return the scene of a cursor between its goals, or of a bar that fills with the force."""
+    head, _, what = event.name.partition("/")
+    if event.name in ("feedback/start", "feedback/end"):
+        return before
+    if event.name not in ("phase/fixation", "feedback/result") and (head != "cue" or what not in goals):
+        return follow("cursor", event, before)
+    if event.name == "feedback/result":
+        told = outcome_cue(outcome_of(event))
+    else:
+        told = Cue(words=cue_words(what) if head == "cue" else words("phases", "prepare") or Words(""))
+    name = "outcome" if head == "feedback" else head if head == "cue" else "fixation"
+    if force:
+        return show(name, before, Meter(), told)
+    shown: Meter | None = before.find(Meter)
+    wanted: Goal = _direction(goals[what]) if head == "cue" else "" if shown is None else shown.wanted
+    flat = all(len(place) == 1 for place in goals.values())
+    return show(name, before, Meter(steer=True, plane=not flat, wanted=wanted), told)
+
+
+def _direction(place: Sequence[float]) -> Goal:
+    """Return the side on which a goal lies."""
+    x, y = (*place, 0.0)[:2]
+    if abs(x) >= abs(y):
+        return "left" if x < 0 else "right"
+    return "down" if y < 0 else "up"
 
 
 def matrix(event: Event, before: Scene, *, rows: tuple[tuple[str, ...], ...], goal: str, written: str) -> Scene:

@@ -19,6 +19,8 @@ VERSION = 1
 
 Side = Literal["", "left", "right", "both"]
 SIDES: tuple[str, ...] = get_args(Side)
+Goal = Literal["", "left", "right", "both", "up", "down"]
+GOALS: tuple[str, ...] = get_args(Goal)
 SYMBOLS = (
     "", "cross", "left", "right", "both", "feet", "tongue", "rest", "look", "eyes-open", "eyes-closed", "tick",
     "bar",
@@ -199,6 +201,8 @@ class Meter(Element):
     ----------
     steer : bool
         A ball between two goals.
+    plane : bool
+        There are goals above and below, too (data ``height``).
     wanted : str
         Its goal.
     gone : str
@@ -207,11 +211,12 @@ class Meter(Element):
 
     kind: ClassVar[str] = "meter"
     steer: bool = False
-    wanted: Side = ""
+    plane: bool = False
+    wanted: Goal = ""
     gone: Side = ""
 
     def __post_init__(self) -> None:
-        check_choice("wanted", self.wanted, SIDES)
+        check_choice("wanted", self.wanted, GOALS)
         check_choice("gone", self.gone, SIDES)
 
 

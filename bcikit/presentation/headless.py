@@ -170,7 +170,7 @@ class FramesOutput(Output):
         show = self.show
         levels = show.levels()
         state = (
-            show.seen, frozenset(show.lit), tuple(levels.items()), show.value, show.position,
+            show.seen, frozenset(show.lit), tuple(levels.items()), show.value, show.position, show.height,
             tuple(show.closure.values()),
         )  # fmt: skip
         found = self._pictures.get(state)

@@ -83,7 +83,7 @@ class Shape:
         "centre" or "left".
     live : str
         What changes it from frame to frame without a new scene: "lit:A" (a flash), "level:up" (a flicker),
-        "closure:left", "value:width", "value:rise", "position", "countdown", "film", "drive".
+        "closure:left", "value:width", "value:rise", "position", "plane", "countdown", "film", "drive".
     number : float
         What `live` needs: seconds of the countdown, travel of the ball.
     side, name : str
@@ -306,6 +306,13 @@ def _meter(page: _Page, item: Meter) -> None:
     if not item.steer:
         page.add("rect", "meter", (500, 806, 600, 26), fill=PANEL, radius=13.0)
         page.add("rect", "meter-fill", (500, 806, 600, 26), fill=LIT, radius=13.0, live="value:width")
+        return
+    if item.plane:
+        places = {"left": (590.0, 330.0), "right": (1010.0, 330.0), "up": (800.0, 120.0), "down": (800.0, 540.0)}
+        for side, (across, down) in places.items():
+            line, thick = (LIT, 12.0) if item.wanted == side else (FAINT, 5.0)
+            page.add("ellipse", f"goal:{side}", (across - 63.0, down - 63.0, 126.0, 126.0), line=line, thick=thick)
+        page.add("ellipse", "ball", (765, 295, 70, 70), fill=INK, live="plane", number=210.0)
         return
     page.add("rect", "way", (200, 386, 1200, 8), fill=PANEL, radius=4.0)
     for side, x in (("left", 200.0), ("right", 1400.0)):

@@ -35,7 +35,7 @@ class Show:
         What is shown.
     lit : dict of str to float
         Items that are lit, and until when.
-    value, position : float
+    value, position, height : float
         What rises or fills (0 to 1); where the ball is (-1 to 1).
     closure : dict of str to float
         How far each hand is closed.
@@ -48,7 +48,7 @@ class Show:
         self.scene: Scene = BLANK
         self.lit: dict[str, float] = {}
         self.value = 0.0
-        self.position = 0.0
+        self.position = self.height = 0.0
         self.closure = {"left": 0.0, "right": 0.0}
         self.patch = False
         self.changed = True
@@ -91,6 +91,8 @@ class Show:
             self.value = float(event.value) if isinstance(event.value, int | float) else self.value
             position = event.data.get("position", self.position)
             self.position = float(position) if isinstance(position, int | float) else self.position
+            height = event.data.get("height", self.height)
+            self.height = float(height) if isinstance(height, int | float) else self.height
             self.changed = True
             return
         self.presenter.on_event(event, scene)
@@ -147,7 +149,7 @@ class Show:
         event = flip.event
         if flip.scene is not None and flip.scene != self.scene:
             if {type(item) for item in flip.scene.elements} != {type(item) for item in self.scene.elements}:
-                self.value = self.position = 0.0
+                self.value = self.position = self.height = 0.0
             if flip.scene.find(Rest) != self.scene.find(Rest) or flip.scene.find(Film) != self.scene.find(Film):
                 self.since = now
             self.scene = flip.scene

@@ -44,6 +44,8 @@ SHORT = {
     "code-menu": {"rounds": 1, "calibration_rounds": 5},
     "brain-switch": {"calibration_trials": 5, "trials": 2},
     "error-potential": {"calibration_trials": 40, "trials": 4},
+    "cursor": {"watched": 4, "trials": 1, "blocks": 1},
+    "grip-force": {"watched": 4, "trials": 2, "blocks": 1},
 }
 
 

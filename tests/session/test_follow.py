@@ -161,6 +161,21 @@ def test_a_switch_that_is_always_on_runs_and_replays(run) -> None:
     assert done["details"]["false_activations"] <= 2
 
 
+@pytest.mark.parametrize(("name", "least"), [("cursor", 0.5), ("grip-force", 0.7)])
+def test_continuous_control_is_learned_and_re_fitted_in_a_session_and_replays(run, name, least) -> None:
+    done = run(
+        name,
+        {},
+        task={"watched": 8, "trials": 2, "blocks": 2},
+        paradigm=name,
+        sim="sim:motor-imagery?ability=0.9",
+        steps=[{"step": "bandpass", "l_freq": 1.0, "h_freq": 40.0, "order": 4}],
+        gate={"idle_label": "still", "refractory_s": 0.0, "run_max_s": 600.0},
+    )
+    assert done["details"]["fits"] == 2
+    assert done["details"]["hit_rate"] >= least
+
+
 def test_a_session_begins_with_a_model_of_other_people(run, tmp_path: Path) -> None:
     from bcikit.acquisition import open_source
     from bcikit.decoding import epochs, make_decoder
@@ -197,3 +212,28 @@ def test_a_session_begins_with_a_model_of_other_people(run, tmp_path: Path) -> N
     assert both["calibration"]["accuracy"] > 0.5
     report = (tmp_path / "both" / "report.html").read_text(encoding="utf-8")
     assert "without calibration, by a model of other people" in report
+
+
+def test_ten_sessions_of_another_cap_each_need_no_calibration_after_the_first(run, tmp_path: Path) -> None:
+    """Cap, gains and rhythms differ from session to session; only the first is calibrated."""
+    task = {**TASK, "feedback_runs": 2, "beep": 0.5, "cue": 1.0, "cue_duration": 0.5, "feedback": 1.5, "stop": 4.1}
+    task |= {"window": [0.5, 2.5], "rest": [1.0, 1.2], "feedback_rate": 2.0}
+    montage = "channels=FC3,FC4,C3,Cz,C4,CP3,CPz,CP4&sfreq=125"
+    person = f"sim:motor-imagery?{montage}&ability=0.97&confusion=0&inattention=0&session=0.8"
+    right, minutes = [], []
+    for number in range(1, 11):
+        decoder = {"recentre": "windows", "adapt": "labelled", "tmax": 2.5}
+        if number > 1:
+            decoder |= {"start": "last", "models": "."}
+        done = run(f"s{number}", decoder, task=task, sim=f"{person}&session_seed={number}", seed=3)
+        right.append(sum(row["correct"] for row in done["trials"]) / len(done["trials"]))
+        events = read_session(tmp_path / f"s{number}").events
+        asked = [e.data["kind"] for e in events if e.name == "trial/start"]
+        minutes.append(asked.count("calibration"))
+        assert done["adaptation"]["frozen"] is None
+    assert minutes == [10, *[0] * 9]
+    assert right[-1] >= right[0] - 0.03
+    # The model of the first day as it was, on the last: what following is worth.
+    still = {"model": "s1/model.skops", "tmax": 2.5}
+    kept = run("still", still, task=task, sim=f"{person}&session_seed=10", seed=3)
+    assert sum(row["correct"] for row in kept["trials"]) / len(kept["trials"]) <= right[-1] - 0.1

@@ -93,6 +93,9 @@ class StagePainter:
             move = QPointF(0, -shape.number * min(max(show.value, 0.0), 1.0))
         elif kind == "position":
             move = QPointF(shape.number * min(max(show.position, -1.0), 1.0), 0)
+        elif kind == "plane":
+            x, y = (min(max(value, -1.0), 1.0) for value in (show.position, show.height))
+            move = QPointF(shape.number * x, -shape.number * y)
         elif kind == "countdown":
             text = show.countdown(shape.number, now)
         box.translate(move)

@@ -24,6 +24,7 @@ export class Presenter {
     this.lit = new Map();
     this.value = 0;
     this.position = 0;
+    this.height = 0;
     this.closure = { left: 0, right: 0 };
     this.since = 0;
     this.patch = false;
@@ -46,6 +47,7 @@ export class Presenter {
     if (event.name === "feedback/update" && !scene) {
       if (typeof event.value === "number") this.value = event.value;
       if (typeof event.data?.position === "number") this.position = event.data.position;
+      if (typeof event.data?.height === "number") this.height = event.data.height;
       this.changed = true;
       return;
     }
@@ -110,7 +112,7 @@ export class Presenter {
     if (scene) {
       const timed = (one) => JSON.stringify((one?.elements ?? []).filter(({ kind }) => kind === "rest" || kind === "film"));
       const kinds = (one) => (one?.elements ?? []).map(({ kind }) => kind).join();
-      if (kinds(scene) !== kinds(this.scene)) this.value = this.position = 0;
+      if (kinds(scene) !== kinds(this.scene)) this.value = this.position = this.height = 0;
       if (timed(scene) !== timed(this.scene)) this.since = now;
       this.scene = scene;
       this.drawn = drawn ?? null;

@@ -110,7 +110,10 @@ export class Stage2D {
     else if (live === "value:width") w *= Math.min(Math.max(presenter.value, 0), 1);
     else if (live === "value:rise") dy = -shape.number * Math.min(Math.max(presenter.value, 0), 1);
     else if (live === "position") dx = shape.number * Math.min(Math.max(presenter.position, -1), 1);
-    else if (live === "countdown") text = presenter.countdown(shape.number, now);
+    else if (live === "plane") {
+      dx = shape.number * Math.min(Math.max(presenter.position, -1), 1);
+      dy = -shape.number * Math.min(Math.max(presenter.height, -1), 1);
+    } else if (live === "countdown") text = presenter.countdown(shape.number, now);
     else if (live.startsWith("level:") && what in levels) fill = shade(levels[what]);
     [x, y] = [x + dx, y + dy];
     if (shape.do === "text") return this._text(shape, text, [x, y, w, h], fill);
