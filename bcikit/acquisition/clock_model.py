@@ -180,9 +180,7 @@ class ClockModel:
         self._near = _Line(prior)
         self._all = _Line(prior)
         # What the earliest arrivals differ by is a matter of this machine, which stays the same.
-        self._envelope = Envelope(
-            self._period, window=self.window, spread=self._envelope.spread, rate=self._envelope.rate
-        )
+        self._envelope = Envelope(self._period, window=self.window, before=self._envelope)
         self._square = 0.0
         self._origin_index = 0
         self._origin_time = 0.0
@@ -361,7 +359,7 @@ class ClockModel:
         envelope = self._envelope
         if self._pace.get(paces, (-1, None))[0] == envelope.length:
             return self._pace[paces][1]
-        looked_at = [(bins, least, envelope.pace(bins)) for bins, least in paces]
+        looked_at = [(bins, least, envelope.pace(bins)) for bins, least in paces if not envelope.has_shown(bins)]
         looked_at.append((envelope.length, 0.0, envelope.steady_pace()))
         found = None
         for bins, least, slope in looked_at:

@@ -46,6 +46,9 @@ _WIDE_RATE = 0.01
 _RATE_KNOWN = 8
 """Half seconds on the line after which its slope is believed."""
 
+_SHOWN = 20
+"""Half seconds on the line after which it is the link that chokes, not the rate that is another, for half a minute."""
+
 _BREAK = 4.0
 """Half seconds without a sample over which no rate is measured."""
 
@@ -75,10 +78,8 @@ class Envelope:
         Nominal period in seconds.
     window : float
         Seconds of samples the line is drawn through.
-    spread : float
-        Seconds by which the earliest arrivals differ, where that is known.
-    rate : float
-        Share of the period by which the device's own is longer, where that is known.
+    before : Envelope or None
+        The line that ends: of the same device on the same machine, so rate and spread of the arrivals stay.
 
     Attributes
     ----------
@@ -86,15 +87,16 @@ class Envelope:
         Half seconds that were seen.
     """
 
-    def __init__(self, period: float, *, window: float = 60.0, spread: float = 0.0, rate: float = 0.0) -> None:
+    def __init__(self, period: float, *, window: float = 60.0, before: "Envelope | None" = None) -> None:
         self._size = max(1, round(_BIN_SECONDS / period))
         self._bins: deque[_Bin] = deque(maxlen=max(8, round(window / _BIN_SECONDS)))
         self._kept, self._wide = _KEPT_RATE * period, _WIDE_RATE * period
-        self._usual = rate * period
+        self._usual: float = 0.0 if before is None else before.rate * period
+        self._shown: bool = before is not None and before.has_shown(0)
         self._period = period
         self.x0 = self.level = 0.0
         self.slope = self._usual
-        self.spread = max(_FIRST_SPREAD, spread)
+        self.spread: float = _FIRST_SPREAD if before is None else max(_FIRST_SPREAD, before.spread)
         self.doubt = 0.0
         self.empty = True
         self.length = 0
@@ -226,6 +228,11 @@ class Envelope:
         """Share of the period by which the device's own is longer, as far as that is known."""
         known = sum(item.valid for item in self._bins) >= _RATE_KNOWN
         return (self.slope if known else self._usual) / self._period
+
+    def has_shown(self, bins: int) -> bool:
+        """Return whether the rate was seen for long before the newest `bins` half seconds: no oscillator leaves it."""
+        known = list(self._bins)[: len(self._bins) - bins]
+        return self._shown or sum(item.valid for item in known) >= _SHOWN
 
     @property
     def fallen(self) -> float:

@@ -159,3 +159,26 @@ def test_stalls_alone_are_no_wrong_rate():
     assembler = paced(1.0, 60.0, every=4.0)
     assert assembler.seeming_rate is None
     assert assembler.uncertainty < 0.01
+
+
+@pytest.mark.parametrize("seconds", [3.0, 8.0, 15.0])
+def test_a_link_that_chokes_for_a_while_is_no_other_rate(seconds):
+    # As even as of a slow device, in the middle of a minute: a machine that has no time for its links.
+    n = int(70 * RATE)
+    taken = 1000.0 + np.arange(n) / RATE
+    since = np.clip(taken - 1030.0, 0.0, seconds)
+    deliver = np.maximum.accumulate(taken + 0.001 + np.where(taken < 1030.0 + seconds, 0.3 * since, 0.0))
+    assembler = Assembler(
+        StreamInfo(name="d", sfreq=RATE, ch_names=("a",)), counter=PacketCounter(256, RATE), stamped_on_arrival=True
+    )
+    assembler.asked = 999.99
+    chunks, at, now = [], 0, 1000.0
+    while at < n or not assembler.empty:
+        now += 0.02
+        stop = int(np.searchsorted(deliver, now))
+        packets = (np.arange(at, stop) % 256).astype(float)
+        chunks += assembler.add(np.arange(at, stop)[:, None] * 1.0, deliver[at:stop], now, packets=packets)
+        at = stop
+    assert wrong(chunks) == 0
+    times = np.concatenate([chunk.times for chunk in chunks])
+    assert np.abs(times - taken).max() * RATE < 1.0
