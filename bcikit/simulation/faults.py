@@ -22,7 +22,7 @@ from bcikit.signal import (
     check_choice,
     check_range,
 )
-from bcikit.simulation.planned import parse_planned
+from bcikit.simulation.planned import LATEST, LONGEST, parse_planned
 
 KINDS = {
     "drop": "samples are lost; the index of the samples goes on, so the loss is known",
@@ -65,8 +65,8 @@ class Fault:
 
     def __post_init__(self) -> None:
         check_choice("fault", self.kind, KINDS)
-        check_range("at", self.at, low=0.0, unit="s")
-        check_range("length", self.length, low=0.0, low_open=True, unit="s")
+        check_range("at", self.at, low=0.0, high=LATEST, unit="s")
+        check_range("length", self.length, low=0.0, high=LONGEST, low_open=True, unit="s")
 
     @classmethod
     def parse(cls, text: str) -> "Fault":

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bcikit.signal import check_choice, check_range
 from bcikit.simulation.body import muscle
 from bcikit.simulation.leadfield import Head
-from bcikit.simulation.planned import parse_planned
+from bcikit.simulation.planned import LATEST, LONGEST, parse_planned
 from bcikit.simulation.truth import Truth
 
 KINDS = {
@@ -48,8 +48,8 @@ class Incident:
 
     def __post_init__(self) -> None:
         check_choice("incident", self.kind, KINDS)
-        check_range("at", self.at, low=0.0, unit="s")
-        check_range("length", self.length, low=0.0, low_open=True, unit="s")
+        check_range("at", self.at, low=0.0, high=LATEST, unit="s")
+        check_range("length", self.length, low=0.0, high=LONGEST, low_open=True, unit="s")
 
     @classmethod
     def parse(cls, text: str) -> "Incident":

@@ -4,6 +4,12 @@ from typing import Any
 
 from bcikit.signal import ArgumentError
 
+LATEST = 604_800.0
+"""Seconds from the first sample, a week: nothing planned begins later."""
+
+LONGEST = 3600.0
+"""Seconds that something planned may last: its wave is made beforehand."""
+
 
 def parse_planned(text: str, *, what: str, length: float) -> dict[str, Any]:
     """Return kind, at, length and channel of something planned; length and channel may be left out.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bcikit import read_recording
+from bcikit.acquisition import open_source
 from bcikit.acquisition.counter import PacketCounter
 from bcikit.acquisition.dialect import Dialect
 from bcikit.acquisition.fif_check import check_fif
@@ -17,7 +18,7 @@ from bcikit.outputs.reports import checked_report
 from bcikit.safety import verify_audit
 from bcikit.safety.audit import AuditLog
 from bcikit.session.orders import checked_order
-from bcikit.signal import BciError, ConfigError, DataError, Event, SourceError, StreamInfo
+from bcikit.signal import ArgumentError, BciError, ConfigError, DataError, Event, SourceError, StreamInfo
 from bcikit.signal.documents import json_of, read_json, read_toml
 from bcikit.signal.messages import parse
 from bcikit.signal.settings import check_settings
@@ -195,3 +196,10 @@ def test_a_name_in_a_brainvision_header_that_no_disk_takes(key, tmp_path):
     )
     with pytest.raises(SourceError):
         read_recording(tmp_path / "v.vhdr")
+
+
+@pytest.mark.parametrize("option", ["incidents=pop", "faults=flat"])
+@pytest.mark.parametrize("when", ["3~18446744073709551", "3~1e300", "1e300", "3~nan", "inf"])
+def test_what_is_planned_for_ages_is_refused_by_its_field(option, when):
+    with pytest.raises(ArgumentError, match=r"at|length"):
+        open_source(f"sim:rest?{option}@{when}").close()
