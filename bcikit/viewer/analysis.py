@@ -16,8 +16,12 @@ BANDS: dict[str, tuple[float, float]] = {
 
 
 def without_lost(data: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the samples without the rows that were lost on the way; a channel may still hold NaN of its own."""
-    return data[~np.isnan(data).all(axis=1)]
+    """Return the samples without the rows that were lost on the way; a channel may still hold NaN of its own.
+
+    What is infinite is no number, either, and NaN here.
+    """
+    numbers = np.where(np.isinf(data), np.nan, data)
+    return numbers[~np.isnan(numbers).all(axis=1)]
 
 
 def spectrum(

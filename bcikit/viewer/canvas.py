@@ -80,7 +80,7 @@ class TraceCanvas(QWidget):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(200, 120)
+        self.setMinimumSize(200, 100)
         self.setMouseTracking(True)
         self.info, self._theme, self.history = info, theme, history
         self.filter = DisplayFilter(info)
@@ -384,7 +384,9 @@ class TraceCanvas(QWidget):
             middle = (row + 0.5) * lane
             colour = self._theme.line if trace in self.dimmed else self._theme.trace
             painter.setPen(QPen(QColor(colour), 0.7))
-            low, high = columns.low[trace, at], columns.high[trace, at]
+            reach = np.float32(REACH * lane / gain if len(self.shown) > 1 else self.height() / 2 / gain)
+            low = np.clip(columns.low[trace, at], zero - reach, zero + reach)
+            high = np.clip(columns.high[trace, at], zero - reach, zero + reach)
             points: list[QPointF] = []
             for place, bottom, top in zip(x.tolist(), low.tolist(), high.tolist(), strict=True):
                 if bottom != bottom:  # NaN: nothing is there

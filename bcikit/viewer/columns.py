@@ -9,6 +9,15 @@ from numpy.typing import NDArray
 
 from bcikit.signal import check_int
 
+LARGEST = np.float32(1e30)
+"""What is larger, or infinite, is drawn as this: far outside every lane, and still a number to reckon with."""
+
+
+def drawable(data: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return samples as they are drawn; NaN stays."""
+    with np.errstate(over="ignore"):
+        return np.clip(data.astype(np.float32), -LARGEST, LARGEST)
+
 
 class Columns:
     """Minimum and maximum of every pixel column of the newest window.

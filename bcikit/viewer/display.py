@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from bcikit.processing import Bandpass, Notch, Pipeline, Step
 from bcikit.signal import Chunk, StreamInfo
+from bcikit.viewer.columns import drawable
 from bcikit.viewer.montages import AS_RECORDED, Montage, make_montage
 
 BANDS: dict[str, tuple[float, float] | None] = {
@@ -65,7 +66,7 @@ class DisplayFilter:
     def process(self, chunk: Chunk) -> NDArray[np.float32]:
         """Return the samples of the next chunk as they are drawn, ``(n_times, n_traces)``."""
         filtered = chunk if self._live is None else self._live.process(chunk)
-        return self.montage.apply(filtered.data.astype(np.float32))
+        return self.montage.apply(drawable(filtered.data))
 
     def settle(self, data: NDArray[np.float64], first_sample: int) -> None:
         """Take the samples before the next chunk, so that it is drawn without a transient."""
@@ -74,14 +75,14 @@ class DisplayFilter:
 
     def _chunk(self, data: NDArray[np.float64], first_sample: int) -> Chunk:
         times = np.arange(first_sample, first_sample + data.shape[0]) / self._info.sfreq
-        return Chunk(np.where(np.isnan(data), 0.0, data), times, first_sample)
+        return Chunk(np.where(np.isfinite(data), data, 0.0), times, first_sample)
 
     def window(self, data: NDArray[np.float64], first_sample: int) -> NDArray[np.float32]:
         """Return a stored piece as it is drawn; it starts with a transient like any causal filter."""
         step = self._make()
         if step is None or data.shape[0] == 0:
-            return self.montage.apply(data.astype(np.float32))
+            return self.montage.apply(drawable(data))
         lost = np.isnan(data)
-        out = step.process(self._chunk(data, first_sample)).data.astype(np.float32)
+        out = drawable(step.process(self._chunk(data, first_sample)).data)
         out[lost] = np.nan
         return self.montage.apply(out)

@@ -61,12 +61,12 @@ class Gutter(QWidget):
         # Where there is no room for all names, those of the bad electrodes come first.
         for row in sorted(range(len(names)), key=lambda row: {"BAD": 0, "WARN": 1}.get(glyphs[row][1], 2)):
             (shape, level), name = glyphs[row], names[row]
-            middle = (row + 0.5) * lane
+            # The first and the last name are whole, too.
+            middle = min(max((row + 0.5) * lane, 8.0), max(8.0, self.height() - 8.0))
             if any(abs(middle - other) < height for other in taken):
                 continue
             taken.append(middle)
-            # The first and the last name are whole, too.
-            box = QRect(2, min(max(0, round(middle) - 8), max(0, self.height() - 16)), self.width() - 8, 16)
+            box = QRect(2, round(middle) - 8, self.width() - 8, 16)
             painter.setPen(QColor(self._theme.level(level) if level in ("BAD", "WARN") else self._theme.text))
             text = f"{shape} {name}" if shape else name
             painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)

@@ -24,6 +24,8 @@ PRESETS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 
 _AREAS = {"right": Qt.DockWidgetArea.RightDockWidgetArea, "bottom": Qt.DockWidgetArea.BottomDockWidgetArea}
 VERSION = 3
+LOW, HIGH = 1000, 1200
+"""Pixels of height from which a window has room for panels and further traces, and for several of these."""
 
 
 def arrange(window: QMainWindow, docks: dict[str, QDockWidget], preset: str) -> None:
@@ -69,16 +71,31 @@ def name_buttons(dock: QDockWidget) -> None:
 
 
 def add_below(window: QMainWindow, dock: QDockWidget) -> None:
-    """Put a dock with traces below all others, as wide as they are together; without room, behind the last."""
-    last = [other for other in window.findChildren(QDockWidget) if isinstance(other.widget(), type(dock.widget()))]
-    last = [other for other in last if other is not dock and not other.isFloating() and other.isVisible()]
+    """Put a dock with traces below all others, as wide as they are together; in a low window behind the last one."""
+    last = [other for other in _with_traces(window, dock) if other.isVisible() and not other.isFloating()]
+    make_room(window, dock)
     window.addDockWidget(_AREAS["bottom"], dock, Qt.Orientation.Vertical)
-    if last and window.height() < 1000:
+    if last and window.height() < HIGH:
         window.tabifyDockWidget(last[-1], dock)
         dock.show()
         dock.raise_()
     else:
-        window.resizeDocks([dock], [round(window.height() * 0.3)], Qt.Orientation.Vertical)
+        window.resizeDocks([dock], [round(window.height() * 0.35)], Qt.Orientation.Vertical)
+
+
+def make_room(window: QMainWindow, dock: QDockWidget) -> None:
+    """Put away the panels at the bottom of a low window: with further traces it would grow beyond the screen."""
+    if window.height() < LOW:
+        keep = [dock, *_with_traces(window, dock)]
+        for other in window.findChildren(QDockWidget):
+            if other not in keep and window.dockWidgetArea(other) == _AREAS["bottom"] and not other.isFloating():
+                other.hide()
+
+
+def _with_traces(window: QMainWindow, dock: QDockWidget) -> list[QDockWidget]:
+    """Return the docks of the same kind, but this one."""
+    kind = type(dock.widget())
+    return [other for other in window.findChildren(QDockWidget) if isinstance(other.widget(), kind) and other != dock]
 
 
 def size_docks(window: QMainWindow, heads: list[tuple[str, QDockWidget]]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.signal import Chunk, DataError, Recording
+from bcikit.viewer.columns import LARGEST
 from bcikit.viewer.history import History
 
 BLOCKS = (16, 256)
@@ -112,14 +113,16 @@ class StillHistory:
 def _reduce(function: np.ufunc, rows: NDArray[np.floating], ratio: int) -> NDArray[np.float32]:
     """Return the extremes of every `ratio` rows, piece by piece so that little memory is taken."""
     found = np.full((-(-rows.shape[0] // ratio), rows.shape[1]), np.nan, dtype=np.float32)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         for first in range(0, rows.shape[0], ratio * _ROWS):
             part = rows[first : first + ratio * _ROWS]
             whole, at = part.shape[0] // ratio, first // ratio
-            function.reduce(part[: whole * ratio].reshape(whole, ratio, -1), axis=1, out=found[at : at + whole])
+            function.reduce(
+                part[: whole * ratio].reshape(whole, ratio, rows.shape[1]), axis=1, out=found[at : at + whole]
+            )
             if whole * ratio < part.shape[0]:
                 function.reduce(part[whole * ratio :], axis=0, out=found[at + whole])
-    return found
+    return np.clip(found, -LARGEST, LARGEST, out=found)
 
 
 AnyHistory = History | StillHistory

@@ -240,6 +240,8 @@ class ViewerWindow(QMainWindow):
     def arrange(self, preset: str) -> None:
         """Put the panels where the arrangement "clinic", "research" or "device" wants them."""
         layout.arrange(self, self.docks, preset)
+        for dock in self.findChildren(BesideDock):
+            layout.make_room(self, dock)
         self.name_tabs()
 
     def name_tabs(self) -> None:
