@@ -82,7 +82,7 @@ def register(app: typer.Typer) -> None:
         step: Annotated[float, typer.Option("--step", help="Seconds between windows, for --pseudo-online.")] = 0.1,
         confidence: Annotated[
             float, typer.Option("--confidence", help="Evidence from which a window acts, for --pseudo-online.")
-        ] = 0.9,
+        ] = 0.98,
         dwell: Annotated[
             float, typer.Option("--dwell", help="Seconds that windows must agree to act, for --pseudo-online.")
         ] = 0.0,
