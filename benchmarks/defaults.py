@@ -1,7 +1,9 @@
 """Recommended decoders beside plain pipelines of pyRiemann and scikit-learn, on the same trials and folds.
 
 Each run is decided by what was learned from the person's other runs. Where the recommended decoder is more than .01
-below the best plain pipeline, the default is wrong and the bar missed. Recordings: BCIKIT_DATA, or ../shared/data.
+below the best plain pipeline, the default is wrong and the bar missed; unless the difference is of so few trials that
+no pipeline is told apart from it: McNemar's exact test on the same trials, one-sided, at .05 divided by the number of
+pipelines, since the best is chosen after the fact. Recordings: BCIKIT_DATA, or ../shared/data.
 """
 
 import os
@@ -17,6 +19,7 @@ warnings.filterwarnings("ignore")
 
 FOLDERS = (("eegmmidb", "motor-imagery"), ("ssvep_exo", "ssvep"), ("muse", "p300"), ("muse", "ssvep"))
 ALLOWED = 0.01
+LEVEL = 0.05
 
 
 def folder() -> Path:
@@ -127,12 +130,12 @@ def p300(sfreq: float, frequencies: dict[str, float]) -> dict:  # noqa: ARG001
 PLAIN = {"motor-imagery": imagery, "ssvep": ssvep, "p300": p300}
 
 
-def plain_value(pipeline, data, metric: str) -> float:
-    """Return the mean over people of a plain pipeline, each run decided by the person's others."""
+def plain_value(pipeline, data, metric: str) -> tuple[float, np.ndarray]:
+    """Return the mean over people of a plain pipeline, each run decided by the person's others, and which are right."""
     from sklearn.base import clone
     from sklearn.metrics import roc_auc_score
 
-    values = []
+    values, right = [], []
     for one in data:
         X, y, groups = one.trials.X, one.trials.y, one.trials.groups
         made = pipeline(X.shape[1]) if callable(pipeline) and not hasattr(pipeline, "fit") else pipeline
@@ -142,7 +145,16 @@ def plain_value(pipeline, data, metric: str) -> float:
             test = X[groups == run]
             said[groups == run] = fitted.predict_proba(test)[:, 1] if metric == "auc" else fitted.predict(test)
         values.append(roc_auc_score(y == np.unique(y)[1], said) if metric == "auc" else float(np.mean(said == y)))
-    return float(np.mean(values))
+        right.append(said == y)
+    return float(np.mean(values)), np.concatenate(right)
+
+
+def probability(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Return how likely as many more hits, or more, are where both are equally good (McNemar's exact test)."""
+    from scipy.stats import binomtest
+
+    more, less = int(np.sum(theirs & ~ours)), int(np.sum(ours & ~theirs))
+    return float(binomtest(more, more + less, alternative="greater").pvalue) if more + less else 1.0
 
 
 def rows(*, quick: bool) -> list[Row]:
@@ -155,20 +167,26 @@ def rows(*, quick: bool) -> list[Row]:
         for task in find_tasks(folder() / name, paradigm=paradigm)[: 1 if quick else None]:
             data = load_task(task)
             result = evaluate_task(task, data, [task.recommended], splits=["leave-run-out"])
-            ours = result.results[task.recommended]["leave-run-out"].mean
+            mine = result.results[task.recommended]["leave-run-out"]
+            ours, hits = mine.mean, np.concatenate([one.y_true == one.y_pred for one in mine.scores])
             frequencies = dict(task.params.get("frequencies", {}))
-            plain = {}
+            plain, right = {}, {}
             for kind, pipeline in PLAIN[paradigm](data[0].trials.sfreq, frequencies).items():
                 try:
-                    plain[kind] = plain_value(pipeline, data, task.metric)
+                    plain[kind], right[kind] = plain_value(pipeline, data, task.metric)
                 except (ValueError, np.linalg.LinAlgError):
                     continue  # a single channel has no covariance to speak of
             print(task.name, round(ours, 4), {kind: round(value, 4) for kind, value in plain.items()}, file=sys.stderr)
             best = max(plain, key=plain.__getitem__)
+            met, bar = ours >= plain[best] - ALLOWED, f">= -{ALLOWED}"
+            if not met and task.metric == "accuracy":
+                better = [kind for kind in plain if plain[kind] > ours + ALLOWED]
+                p = min(1.0, len(plain) * min(probability(hits, right[kind]) for kind in better))
+                met, bar = p >= LEVEL, f"{bar}, or not told apart in {len(hits)} trials (p = {p:.2f})"
             found.append(
                 Row(
                     f"{task.name} ({task.metric})", f"{task.recommended} {ours:.3f}", f"{best} {plain[best]:.3f}",
-                    ours - plain[best], f">= -{ALLOWED}", ours >= plain[best] - ALLOWED,
+                    ours - plain[best], bar, met,
                 )
             )  # fmt: skip
     return found

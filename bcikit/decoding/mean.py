@@ -27,8 +27,9 @@ _BLOCK = 1 << 18
 class _Kept:
     """Results by the content of what they were computed from, up to a number of bytes; the oldest go first."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, results: bool) -> None:
         self.limit = limit
+        self.results = results
         self.size = 0
         self.values: OrderedDict[bytes, Array] = OrderedDict()
         self.around: _Around | None = None
@@ -51,7 +52,7 @@ _KEPT: ContextVar[_Kept | None] = ContextVar("bcikit_kept", default=None)
 
 
 @contextmanager
-def remembering(limit: int = 256_000_000) -> Iterator[None]:
+def remembering(limit: int = 256_000_000, *, results: bool = True) -> Iterator[None]:
     """Compute means and tangent vectors of the same matrices once while this lasts.
 
     Several decoders of one comparison learn from the same folds. Results are found by a hash of the matrices, never by
@@ -61,8 +62,10 @@ def remembering(limit: int = 256_000_000) -> Iterator[None]:
     ----------
     limit : int
         Bytes kept at most.
+    results : bool
+        False where one decoder learns alone, which asks for nothing twice: only what is `around` is kept.
     """
-    token = _KEPT.set(_Kept(limit))
+    token = _KEPT.set(_Kept(limit, results=results))
     try:
         yield
     finally:
@@ -72,7 +75,7 @@ def remembering(limit: int = 256_000_000) -> Iterator[None]:
 def remembered(what: str, arrays: tuple[Any, ...], make: Callable[[], Array]) -> Array:
     """Return what `make` returns, or what it returned for the same arrays while `remembering`."""
     kept = _KEPT.get()
-    if kept is None:
+    if kept is None or not kept.results:
         return make()
     found = hashlib.blake2b(what.encode(), digest_size=20)
     for array in arrays:

@@ -1,5 +1,6 @@
 """Cross-validation that keeps runs apart, and what it found."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -88,9 +89,10 @@ class Scores(Shown):
     @property
     def kappa(self) -> float:
         """Cohen's kappa."""
-        from sklearn.metrics import cohen_kappa_score
-
-        return float(cohen_kappa_score(self.y_true, self.y_pred))
+        both = np.unique(np.concatenate([self.y_true, self.y_pred]))
+        table = confusion(self.y_true, self.y_pred, both) / self.n_trials
+        expected = float(table.sum(axis=1) @ table.sum(axis=0))
+        return (float(np.trace(table)) - expected) / (1.0 - expected) if expected < 1.0 else math.nan
 
     @property
     def auc(self) -> float:
@@ -317,18 +319,20 @@ def hold_out(
         raise DataError(f"There is no trial of {', '.join(map(str, absent))} to learn from.")
     y = trials.y[train]
     classes = classes_of(decoder, y)
-    _, inner = make_folds(y, trials.groups[train], n_folds=min(5, len(train)), seed=seed)
-    if absent_in_a_fold(y, inner):
-        _, inner = make_folds(y, None, split="blocked", seed=seed)
-    known = None if prepared is None else prepared.take(train)
-    signals = trials.X[train] if prepared is None else trials.X[:0]
-    taught = held_out_scores(decoder, signals, y, inner, prepared=known)
-    calibrator = make_calibrator(calibration).fit(taught, np.searchsorted(classes, y), inner)
+    calibrator = make_calibrator(calibration)
+    if calibration != "none":
+        _, inner = make_folds(y, trials.groups[train], n_folds=min(5, len(train)), seed=seed)
+        if absent_in_a_fold(y, inner):
+            _, inner = make_folds(y, None, split="blocked", seed=seed)
+        known = None if prepared is None else prepared.take(train)
+        signals = trials.X[train] if prepared is None else trials.X[:0]
+        taught = held_out_scores(decoder, signals, y, inner, prepared=known)
+        calibrator.fit(taught, np.searchsorted(classes, y), inner)
     rows = np.concatenate([train, test])
     fold = np.where(np.isin(rows, test), 0, -1)
     both = None if prepared is None else prepared.take(rows)
-    signals = trials.X[rows] if prepared is None else trials.X[:0]
-    scores = held_out_scores(decoder, signals, trials.y[rows], fold, prepared=both)[len(train) :]
+    data = trials.X[rows] if prepared is None else trials.X[:0]
+    scores = held_out_scores(decoder, data, trials.y[rows], fold, prepared=both)[len(train) :]
     return Scores(
         split="fixed",
         classes=tuple(str(label) for label in classes),

@@ -7,7 +7,7 @@ import pytest
 from pyriemann.geometry.mean import mean_riemann as by_pyriemann
 from scipy.special import logsumexp
 from sklearn.feature_selection import mutual_info_classif
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import cohen_kappa_score, roc_auc_score
 from sklearn.svm import SVC
 
 from bcikit.decoding import Epochs, cross_validate, make_decoder
@@ -136,6 +136,18 @@ def test_support_vectors_on_products_are_scikit_learns(n_classes, weighted):
     np.testing.assert_allclose(found.coef_, want.coef_, atol=1e-9)
     np.testing.assert_allclose(found.decision_function(features), want.decision_function(features), atol=1e-9)
     assert set(vars(found)) == set(vars(want))
+
+
+def test_calibration_changes_no_decision():
+    part = Part(who="1", trials=trials(), mode="fixed", train=np.arange(30), test=np.arange(30, 48))
+    for name in ("mdm", "csp-lda"):
+        (plain,) = evaluate_part([(name, {})], part, 0, calibration="none")
+        (calibrated,) = evaluate_part([(name, {})], part, 0)
+        assert not isinstance(plain, str)
+        assert not isinstance(calibrated, str)
+        np.testing.assert_allclose(plain.scores, calibrated.scores, atol=1e-7)
+        np.testing.assert_array_equal(plain.y_pred, calibrated.y_pred)
+        assert plain.kappa == pytest.approx(cohen_kappa_score(plain.y_true, plain.y_pred))
 
 
 def test_the_area_under_the_curve_is_scikit_learns():

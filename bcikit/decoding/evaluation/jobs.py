@@ -98,7 +98,7 @@ def compute(trials: str, scores: str, jobs: Sequence[Job]) -> None:
             return _prepared(cache, first, keys, people, number, decoder) if alike else None
 
         asked = [(job.kind, dict(job.params)) for job in jobs]
-        outcomes = evaluate_part(asked, part, first.seed, prepare=prepare, trials=whole)
+        outcomes = evaluate_part(asked, part, first.seed, prepare=prepare, trials=whole, calibration="none")
         for place, outcome in enumerate(outcomes):
             if isinstance(outcome, str):
                 failures[place] = outcome

@@ -216,6 +216,7 @@ def evaluate_part(
     *,
     prepare: Callable[[Any], Prepared | None] | None = None,
     trials: Callable[[], Epochs] | None = None,
+    calibration: str = "temperature",
 ) -> list[Scores | str]:
     """Return the scores of several decoders under one split, or why there are none; each for itself.
 
@@ -234,6 +235,8 @@ def evaluate_part(
         Returns what a decoder's `prepare` makes of the trials of the part, where that is kept somewhere.
     trials : callable, optional
         Returns the trials with their signals, where those of the part have none.
+    calibration : str
+        See `cross_validate`; "none" where only decisions and ranks are asked for.
     """
     made: dict[str, Prepared | None] = {}
 
@@ -246,8 +249,10 @@ def evaluate_part(
     def whole() -> Epochs:
         return part.trials if trials is None else trials()
 
-    with remembering():
-        return [_evaluate_one(name, dict(params), part, seed, prepared, whole) for name, params in decoders]
+    with remembering(results=len(decoders) > 1):
+        return [
+            _evaluate_one(name, dict(params), part, seed, prepared, whole, calibration) for name, params in decoders
+        ]
 
 
 def _evaluate_one(
@@ -257,6 +262,7 @@ def _evaluate_one(
     seed: int,
     prepared: Callable[[Any], Prepared | None],
     whole: Callable[[], Epochs],
+    calibration: str,
 ) -> Scores | str:
     """Return the scores, or why there are none; an error of one decoder must not end the evaluation of the others."""
     try:
@@ -265,19 +271,19 @@ def _evaluate_one(
             ready = prepared(decoder)
             if ready is not None:
                 with contextlib.suppress(RankError):
-                    return _decide(decoder, part, part.trials, seed, ready)
+                    return _decide(decoder, part, part.trials, seed, ready, calibration)
         trials = whole()
         if decoder.min_trials == 0 and "frequencies" in params and part.mode != "fixed":
             # Decoders without training know targets only.
             trials = trials.take(np.isin(trials.y, list(params["frequencies"])))
-        return _decide(decoder, part, trials, seed, None)
+        return _decide(decoder, part, trials, seed, None, calibration)
     except (DataError, ValueError, np.linalg.LinAlgError) as error:
         return f"{type(error).__name__}: {error}"
 
 
-def _decide(decoder: Any, part: Part, trials: Epochs, seed: int, ready: Prepared | None) -> Scores:
+def _decide(decoder: Any, part: Part, trials: Epochs, seed: int, ready: Prepared | None, calibration: str) -> Scores:
     if part.mode == "fixed":
         assert part.train is not None
         assert part.test is not None
-        return hold_out(decoder, trials, part.train, part.test, seed=seed, prepared=ready)
-    return cross_validate(decoder, trials, split=part.mode, seed=seed, prepared=ready)
+        return hold_out(decoder, trials, part.train, part.test, seed=seed, prepared=ready, calibration=calibration)
+    return cross_validate(decoder, trials, split=part.mode, seed=seed, prepared=ready, calibration=calibration)
