@@ -66,6 +66,7 @@ def beside_dialog(window: "ViewerWindow") -> QDialog:
         dialog.accept()
 
     page.chosen.connect(take)
+    dialog.finished.connect(dialog.deleteLater)
     layout = QVBoxLayout(dialog)
     layout.addWidget(page)
     dialog.resize(820, 520)
@@ -111,6 +112,7 @@ def save_dialog(window: "ViewerWindow") -> SaveDialog:
         if panel.isVisible():
             views[window.docks[key].windowTitle()] = panel
     dialog = SaveDialog(views, Path.home(), window)
+    dialog.finished.connect(dialog.deleteLater)
     dialog.accepted.connect(lambda: window.statusBar().showMessage(tr("Saved: {path}").format(path=dialog.saved)))
     return dialog
 
@@ -240,7 +242,9 @@ def keys_dialog(window: "ViewerWindow") -> KeysDialog:
         ("Shift+← →", tr("On the traces: move cursor B")),
         ("Alt", tr("Menu")),
     ]
-    return KeysDialog(list(_in_order(window.menuBar().actions())), more, window)
+    dialog = KeysDialog(list(_in_order(window.menuBar().actions())), more, window)
+    dialog.finished.connect(dialog.deleteLater)
+    return dialog
 
 
 def _in_order(actions: Iterable[QAction]) -> Iterator[QAction]:

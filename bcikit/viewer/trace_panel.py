@@ -29,7 +29,7 @@ from bcikit.viewer.display import DisplayFilter, bands_for
 from bcikit.viewer.groups import channel_groups
 from bcikit.viewer.gutter import Gutter, TimeAxis
 from bcikit.viewer.history import History
-from bcikit.viewer.montages import Montage, make_montage, names_of, read_montage
+from bcikit.viewer.montages import AS_RECORDED, Montage, make_montage, names_of, read_montage
 from bcikit.viewer.overview import Overview
 from bcikit.viewer.still import AnyHistory, StillHistory
 
@@ -192,12 +192,18 @@ class TracePanel(QWidget):
     def toggle_bad(self, name: str) -> None:
         """Mark a channel bad by hand, or take it back; no reference and no Laplacian uses a bad one."""
         self.bad ^= {name}
+        said = tr("Bad by hand: {names}").format(names=", ".join(sorted(self.bad)) or tr("none"))
         if self.canvas.montage.name in ("average", "linked ears", "Laplacian"):
-            self.use_montage(make_montage(self.info, self.canvas.montage.name, bad=self.bad))
+            try:
+                made = make_montage(self.info, self.canvas.montage.name, bad=self.bad)
+            except BciError as error:
+                # Its reference is bad now: what is left is the signal as it was recorded, and that is said.
+                made, said = make_montage(self.info, AS_RECORDED), f"{said}. {error}"
+            self.use_montage(made)
         self._dim()
         self.gutter.update()
         self.bad_changed.emit()
-        self.readout.emit(tr("Bad by hand: {names}").format(names=", ".join(sorted(self.bad)) or tr("none")))
+        self.readout.emit(said)
 
     def _montage_chosen(self, _: str) -> None:
         names = list(self._montages)

@@ -14,10 +14,10 @@ import mne
 import numpy as np
 import pytest
 import pyxdf
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import QEvent, QSettings, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QDialog
 
 from bcikit.acquisition import open_source
 from bcikit.presentation.qt.keys import SpaceStops
@@ -353,6 +353,15 @@ def test_a_click_on_a_name_marks_it_bad_and_back(shown: ViewerWindow) -> None:
     QTest.mouseClick(panel.gutter, Qt.MouseButton.LeftButton, pos=place)
     assert panel.bad == set()
     assert panel.value_at(100, 3) == before
+    # A reference that is bad is none: the picture goes on as recorded, and says why.
+    for montage, names in (("linked ears", ("A1", "A2")), ("average", NAMES)):
+        panel.montage_choice.setCurrentText(montage)
+        for name in names:
+            panel.toggle_bad(name)
+        assert panel.canvas.montage.name == panel.montage_choice.currentText() == "as recorded"
+        assert "Bad by hand" in shown.statusBar().currentMessage()
+        for name in names:
+            panel.toggle_bad(name)
     # What stands alone is chosen by its group, what is a difference by both.
     panel.montage_choice.setCurrentText("longitudinal bipolar")
     assert len(panel.canvas.shown) == 5
@@ -699,6 +708,21 @@ def test_a_session_that_comes_back_with_other_channels_is_shown_as_it_is(qtbot, 
         server.close()
     window.close()
     servers[-1].close()
+
+
+def test_dialogs_that_were_closed_are_gone(qtbot, dark: Theme, store: QSettings) -> None:
+    from bcikit.viewer.menus import beside_dialog, keys_dialog, save_dialog
+
+    window = ViewerWindow(dark, use_saved=False, settings=store)
+    qtbot.addWidget(window)
+    window.show()
+    for make in (beside_dialog, keys_dialog, save_dialog):
+        dialog = make(window)
+        dialog.open()
+        dialog.reject()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert window.findChildren(QDialog) == []
+    window.close()
 
 
 def test_panels_are_filled_on_a_computer_that_is_slower_than_its_stream(qtbot, dark: Theme, monkeypatch) -> None:
