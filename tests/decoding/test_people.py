@@ -92,10 +92,14 @@ def test_files_that_are_no_recordings_are_named_with_the_reason(tmp_path):
     (root / "notes.txt").write_text("hello\n")
     (root / "people.csv").write_text("id,age\n1,20\n")
     (root / "empty.edf").write_bytes(b"")
+    (root / "README").write_text("hello\n")
+    (root / "Thumbs.db").write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(504))
     (root / "odd.edf").write_bytes(b"\x00\x05\x16\x07" + bytes(4092))
     found = find_runs(root)
     assert [run.path.name for run in found.runs] == ["run-1.csv"]
-    assert set(found.ignored) == {"notes.txt", "people.csv", "empty.edf", "odd.edf"}
+    assert set(found.ignored) == {"notes.txt", "people.csv", "empty.edf", "odd.edf", "README", "Thumbs.db"}
+    # A reason is a line: the formats there are stand nowhere beside each file.
+    assert not any(".vhdr" in why or len(why) > 130 for why in found.ignored.values())
     (root / "run-1.csv").unlink()
     with pytest.raises(DataError, match=r"no recording.*people\.csv"):
         find_runs(root)

@@ -206,7 +206,7 @@ def _why_not(path: Path) -> str:
     try:
         one = format_of(path)
     except SourceError as error:
-        return str(error).removeprefix(f"{path} ").partition(". ")[0].partition(" of a format")[0]
+        return str(error).removeprefix(f"{path} ").partition(". ")[0].partition(" ('bcikit")[0]
     if one.name == "table":
         return _no_table(path)
     if one.name in ("edf", "bdf"):
