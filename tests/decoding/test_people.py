@@ -101,7 +101,7 @@ def test_files_that_are_no_recordings_are_named_with_the_reason(tmp_path):
     # A reason is a line: the formats there are stand nowhere beside each file.
     assert not any(".vhdr" in why or len(why) > 130 for why in found.ignored.values())
     (root / "run-1.csv").unlink()
-    with pytest.raises(DataError, match=r"no recording.*people\.csv"):
+    with pytest.raises(DataError, match=r"no recording.*notes\.txt"):
         find_runs(root)
 
 
