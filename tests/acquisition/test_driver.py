@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bcikit.acquisition import Block, DriverSource, Link, Reconnect, Source
+from bcikit.acquisition.watchdog import Watchdog
 from bcikit.signal import Chunk, HostClock, SourceError, StreamChangedError, StreamInfo
 from bcikit.testing import SourceConformance
 
@@ -194,3 +195,33 @@ def test_a_device_that_is_not_there_is_said() -> None:
         port = server.getsockname()[1]
     with pytest.raises(SourceError, match="cannot be opened"):
         DriverSource(lambda: TcpLink(port))
+
+
+def test_a_silent_link_has_time_to_come_back_by_itself_before_it_is_thrown_away():
+    opened = []
+
+    class Chokes(Link):
+        info = StreamInfo(name="d", sfreq=100.0, ch_names=("a",))
+
+        def __init__(self):
+            opened.append(self)
+            self.count = 0
+
+        def read(self, timeout):
+            time.sleep(0.01)
+            self.count += 1
+            # A third of a second in which nothing comes: longer than it takes to count as lost.
+            return None if 20 <= self.count < 54 else Block(data=np.full((1, 1), float(self.count)))
+
+        def close(self):
+            pass
+
+    watchdog = Watchdog(warn=0.05, stalled=0.1, lost=0.15)
+    with DriverSource(Chokes, watchdog=watchdog, reconnect=Reconnect(patience=20.0, give_up=80.0)) as source:
+        names, end = [], time.monotonic() + 30.0
+        while "stream/resumed" not in names[names.index("stream/lost") :] if "stream/lost" in names else True:
+            assert time.monotonic() < end
+            source.pull(0.05)
+            names += [event.name for event in source.pull_events()]
+        assert source.status().reconnects == 0
+    assert len(opened) == 1
