@@ -40,8 +40,8 @@ class CursorSettings(ParadigmSettings):
         Before the cue; how long the cursor goes to the goal by itself, to learn from; the longest time to reach a goal;
         after it.
     radius, hold, speed : float
-        Within this distance of the goal for so long it is reached; the largest speed, of a force the largest change a
-        second.
+        Within this distance of a goal for so long the trial ends there; the largest speed, of a force the largest
+        change a second.
     watched, trials, blocks : int
         Trials a goal that are watched, and of each block that the person steers.
     refit : bool
@@ -125,7 +125,7 @@ class Cursor(TrialParadigm):
         self._limit = Limiter(low=0.0, high=1.0, max_speed=s.speed, start=0.5)
         self._position = self._middle.copy()
         self._wanted = np.zeros_like(self._middle)
-        self._held = 0.0
+        self._held, self._at = 0.0, ""
         self._learned: list[tuple[Array, Array]] = []
         self._model: KalmanDecoder | None = None
         self._fits = 0
@@ -178,7 +178,7 @@ class Cursor(TrialParadigm):
         self.plan(trial, stop, "feedback/end")
         if s.rest:
             self.plan(trial, stop, "phase/rest", seconds=s.rest)
-        self._position, self._held = self._middle.copy(), 0.0
+        self._position, self._held, self._at = self._middle.copy(), 0.0, ""
         self._limit = Limiter(low=0.0, high=1.0, max_speed=s.speed, start=0.5)
         if self._model is not None:
             self._model.reset()
@@ -238,11 +238,16 @@ class Cursor(TrialParadigm):
                 commands.append(self._act(decision, (self._position - before) * s.rate))
         events = [self._show(trial, request)]
         if trial.section.name != "watch":
-            near = float(np.linalg.norm(self._position - goal)) <= s.radius
-            self._held = self._held + 1.0 / s.rate if near else 0.0
-            reached = near and self._held >= s.hold - 1e-9
-            if reached or request.final:
-                events += self._arrive(trial, decision, verdict, request, reached=reached)
+            there = [n for n, place in self._goals.items() if np.linalg.norm(self._position - place) <= s.radius]
+            if not there or there[0] != self._at:
+                self._held = 0.0
+            self._at = there[0] if there else ""
+            self._held += 1.0 / s.rate if there else 0.0
+            # A goal that nobody asked for ends a trial, too: who only wobbles does not come to every goal in time.
+            arrived = bool(there) and self._held >= s.hold - 1e-9
+            if arrived or request.final:
+                reached = arrived and self._at == trial.label
+                events += self._arrive(trial, decision, verdict, request, reached=reached, over=arrived)
         return commands, events
 
     def _move(self, goal: Array, features: Array, *, dt: float, rise: bool) -> None:
@@ -276,7 +281,7 @@ class Cursor(TrialParadigm):
         return self._event_at(request.stop_sample, "feedback/update", value=abs(float(self._position[0])), data=data)
 
     def _arrive(
-        self, trial: Trial, decision: Decision, verdict: Verdict, request: WindowRequest, *, reached: bool
+        self, trial: Trial, decision: Decision, verdict: Verdict, request: WindowRequest, *, reached: bool, over: bool
     ) -> list[Event]:
         self.settle(trial, decision, verdict, request)
         goal = self._goals[trial.label]
@@ -291,7 +296,7 @@ class Cursor(TrialParadigm):
         events = [self._event_at(request.stop_sample, "feedback/result", data=about)]
         if trial.predicted is not None and not reached:
             events.append(self._event_at(request.stop_sample, "feedback/error", data=about))
-        if reached:
+        if over:
             rest = self.settings.rest
             self.cut_off(trial, request.stop_sample)
             self.plan(trial, request.stop_sample, "feedback/end")

@@ -214,16 +214,14 @@ def test_a_session_begins_with_a_model_of_other_people(run, tmp_path: Path) -> N
     assert "without calibration, by a model of other people" in report
 
 
-@pytest.mark.soak
-@pytest.mark.timeout(1200)
-def test_ten_sessions_of_another_cap_each_need_no_calibration_after_the_first(run, tmp_path: Path) -> None:
+def test_sessions_with_another_cap_each_need_no_calibration_after_the_first(run, tmp_path: Path) -> None:
     """Cap, gains and rhythms differ from session to session; only the first is calibrated."""
     task = {**TASK, "trials_per_run": 20, "beep": 0.5, "cue": 1.0, "cue_duration": 0.5, "feedback": 1.5, "stop": 4.1}
     task |= {"window": [0.5, 2.5], "rest": [1.0, 1.2], "feedback_rate": 1.0}
     montage = "channels=FC3,FC4,C3,Cz,C4,CP3,CPz,CP4&sfreq=125"
-    person = f"sim:motor-imagery?{montage}&ability=0.97&confusion=0&inattention=0&session=0.8&chunk=125"
+    person = f"sim:motor-imagery?{montage}&ability=0.97&confusion=0&inattention=0&session=1.0&chunk=125"
     right, minutes = [], []
-    for number in range(1, 11):
+    for number in range(1, 4):
         decoder = {"recentre": "windows", "adapt": "labelled", "tmax": 2.5}
         if number > 1:
             decoder |= {"start": "last", "models": "."}
@@ -233,10 +231,10 @@ def test_ten_sessions_of_another_cap_each_need_no_calibration_after_the_first(ru
         asked = [e.data["kind"] for e in events if e.name == "trial/start"]
         minutes.append(asked.count("calibration"))
         assert done["adaptation"]["frozen"] is None
-    assert minutes == [20, *[0] * 9]
-    print("right in each session", right)
-    assert right[-1] >= right[0] - 0.03
-    # The model of the first day as it was, on the last: what following is worth.
+    assert minutes == [20, 0, 0]
+    # Of twenty trials one is five points: the last day may miss one more than the first.
+    assert right[-1] >= right[0] - 0.051, right
+    # The model of the first day as it was, on the last day: what following is worth.
     still = {"model": "s1/model.skops", "tmax": 2.5}
-    kept = run("still", still, task=task, sim=f"{person}&session_seed=10", seed=3)
-    assert sum(row["correct"] for row in kept["trials"]) / len(kept["trials"]) <= right[-1] - 0.1
+    kept = run("still", still, task=task, sim=f"{person}&session_seed=3", seed=3)
+    assert sum(row["correct"] for row in kept["trials"]) / len(kept["trials"]) <= right[-1] - 0.2

@@ -182,7 +182,7 @@ SESSIONS = {
     "emergency-braking": ({"calibration_brakings": 40, "brakings": 20}, {}, hits, 0.4, 0.1),
     "error-potential": ({}, {"calibration_trials": 0}, errors_told, 0.4, 0.2),
     "eyes-open-closed": ({}, {}, alpha_of_closed_eyes, 1.5, 1.2),
-    "grip-force": ({"watched": 8, "trials": 4, "blocks": 1}, {}, hits, 0.7, 0.65),
+    "grip-force": ({"watched": 8, "trials": 4, "blocks": 1}, {}, hits, 0.6, 0.75),
     "motor-imagery": ({**IMAGERY, "feedback_runs": 1}, TRAINED, share_right, 0.75, 0.2),
     "motor-imagery-fes": ({"runs": 1, "between_runs": 5.0}, TRAINED, hits, 0.6, 0.2),
     "neurofeedback-alpha": ({"baseline": 60.0, "blocks": 1, "block": 120.0}, {}, rise, 1.15, 1.1),
