@@ -291,7 +291,7 @@ def test_the_table_of_decisions_holds_verdicts_and_scores(session_dir: Path, tmp
     for frame in (pd.read_csv(tmp_path / "d.csv"), pd.read_parquet(tmp_path / "d.parquet")):
         assert list(frame["label"]) == ["right"] * 4
         np.testing.assert_array_equal(frame["p_left"], [1 / 3] * 4)
-        np.testing.assert_array_equal(frame["data_score"], [0.1 + 0.2] * 4)
+        np.testing.assert_allclose(frame["data_score"], [0.1 + 0.2] * 4, rtol=1e-15)
         assert not frame["allowed"].any()
         assert frame["time"].iloc[0] < 10.0
     with pytest.raises(RecordingError, match="exists already"):
