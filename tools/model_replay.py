@@ -326,9 +326,9 @@ def _engine_part() -> None:
         elif do == "start":
             system.control.start(now=now)
         elif do == "deadman":
-            system.hands.dead_man(now, held=asked["held"])
+            system.switches.dead_man(now, held=asked["held"])
         elif do in ("estop", "estopfree"):
-            system.hands.estop(now, pressed=do == "estop")
+            system.switches.estop(now, pressed=do == "estop")
         elif do == "calibrate":
             system.control.calibrate(now=now)
         elif do == "finish":
@@ -360,7 +360,7 @@ def _engine_part() -> None:
             continue
         elif do == "chunk":
             if asked["held"]:
-                system.hands.dead_man(wired.now, held=True)
+                system.switches.dead_man(wired.now, held=True)
             chunk(wired.now)
         elif do == "look":
             full = asked["guard"]["full"]

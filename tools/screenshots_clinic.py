@@ -32,7 +32,7 @@ from bcikit.paradigms import make_paradigm
 from bcikit.recording import Catalogue, SessionWriter
 from bcikit.signal import Event, StreamInfo
 from bcikit.ui.application import dress, prepare
-from bcikit.ui.status import Quality
+from bcikit.ui.status import ElectrodeQuality
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "images"
 SIZES = ((1280, 720), (1366, 768), (1920, 1080))
@@ -164,13 +164,13 @@ def pages_of(take: Callable[[QWidget, str], None], theme: str, language: str, si
     electrodes = pages["electrodes"]
     electrodes.leave()
     electrodes.head.set_info(StreamInfo(name="x", sfreq=250.0, ch_names=NAMES))
-    quality = {name: Quality("GOOD", (), 6e3 + 700 * i) for i, name in enumerate(NAMES)}
-    quality["Fp2"] = Quality("WARN", ("Q-LINE",), 21e3)
-    quality["C3"] = Quality("BAD", ("Q-RAIL",), 180e3)
+    quality = {name: ElectrodeQuality("GOOD", (), 6e3 + 700 * i) for i, name in enumerate(NAMES)}
+    quality["Fp2"] = ElectrodeQuality("WARN", ("Q-LINE",), 21e3)
+    quality["C3"] = ElectrodeQuality("BAD", ("Q-RAIL",), 180e3)
     electrodes.show_quality(quality)
     electrodes.say("")
     take(window, "clinic-4-electrodes")
-    electrodes.show_quality(quality | {"C3": Quality("GOOD", (), 8e3)})
+    electrodes.show_quality(quality | {"C3": ElectrodeQuality("GOOD", (), 8e3)})
     electrodes.go_on()
     protocol = pages["protocol"]
     protocol._save_plan()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bcikit.acquisition.devices import Device, reachable_devices
     from bcikit.acquisition.driver import Block, DriverSource, Link
     from bcikit.acquisition.file import FileSource, read_address, read_recording, standard_names
-    from bcikit.acquisition.formats import Format, Reading
+    from bcikit.acquisition.formats import FileHints, Format
     from bcikit.acquisition.live import Reconnect
     from bcikit.acquisition.marked import MarkedSource
     from bcikit.acquisition.outlet import LslOutlet, LslTextOutlet
@@ -35,7 +35,7 @@ _WHERE = {
     "LslTextOutlet": "outlet",
     "MarkedSource": "marked",
     "Player": "player",
-    "Reading": "formats",
+    "FileHints": "formats",
     "SynchronisedSource": "synchronised",
     "TimeTrust": "trust",
     "reachable_devices": "devices",
@@ -49,6 +49,7 @@ __all__ = [
     "Block",
     "Device",
     "DriverSource",
+    "FileHints",
     "FileSource",
     "Format",
     "Interactive",
@@ -59,7 +60,6 @@ __all__ = [
     "MarkedSource",
     "Player",
     "Pulse",
-    "Reading",
     "Reconnect",
     "Source",
     "StreamStatus",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bcikit.acquisition.clock_model import Stamps
 from bcikit.acquisition.counter import PacketCounter
 from bcikit.acquisition.hold import Hold
-from bcikit.acquisition.losses import Evidence, Loss, weigh
+from bcikit.acquisition.losses import Loss, LossEvidence, weigh
 from bcikit.acquisition.samples import SampleCheck
 from bcikit.acquisition.stamp_reader import StampReader
 from bcikit.acquisition.watchdog import STALLED_AFTER
@@ -314,10 +314,10 @@ class Assembler(StampReader):
             return Loss(lost=missing or 0, by_time=missing is None)
         return weigh(self._evidence(hold, missing, float(self.clock.lateness(self._next, index, stamps).min())))
 
-    def _evidence(self, hold: Hold, missing: int | None, late: float) -> Evidence:
+    def _evidence(self, hold: Hold, missing: int | None, late: float) -> LossEvidence:
         lost_link = bool(hold.flags & Flag.RECONNECTED)
         first, counter = hold.packets[0], self.counter
-        return Evidence(
+        return LossEvidence(
             late=late * self.info.sfreq,
             trust=self._trust() * self.info.sfreq,
             missing=missing,

@@ -8,7 +8,7 @@ from operator import mul
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.acquisition.envelope import Envelope
+from bcikit.acquisition.envelope import LatenessEnvelope
 from bcikit.signal import check_range
 
 _PRIOR_PPM = 300e-6
@@ -171,7 +171,7 @@ class ClockModel:
         self.resets = 0
         self.backlog = 0.0
         self._last_time = self._last_raw = -math.inf
-        self._envelope = Envelope(self._period, window=self.window)
+        self._envelope = LatenessEnvelope(self._period, window=self.window)
         self.restart()
 
     def restart(self, *, clock_reset: bool = False) -> None:
@@ -180,7 +180,7 @@ class ClockModel:
         self._near = _Line(prior)
         self._all = _Line(prior)
         # What the earliest arrivals differ by is a matter of this machine, which stays the same.
-        self._envelope = Envelope(self._period, window=self.window, before=self._envelope)
+        self._envelope = LatenessEnvelope(self._period, window=self.window, before=self._envelope)
         self._square = 0.0
         self._origin_index = 0
         self._origin_time = 0.0

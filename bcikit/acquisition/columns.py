@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from bcikit.acquisition.dialect import Dialect, matches
-from bcikit.acquisition.rows import Table, numeric
+from bcikit.acquisition.rows import TextTable, numeric
 from bcikit.signal import CHANNEL_TYPES, ArgumentError, is_other, is_voltage
 
 _TIME = re.compile(
@@ -34,7 +34,7 @@ _IN_BRACKETS = re.compile(r"(?P<name>.*?)[ _]*[\[(](?P<unit>[^\])]+)[\])]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
+class ColumnRoles:
     """What the columns of a table are.
 
     Attributes
@@ -90,7 +90,7 @@ class Columns:
         return "; ".join(parts)
 
 
-def _is_text(table: Table, column: int) -> bool:
+def _is_text(table: TextTable, column: int) -> bool:
     """Return whether a column holds words, or nothing in most rows."""
     cells = [cell for cell in table.texts(column) if cell]
     return any(not numeric(cell) for cell in cells) or len(cells) < 0.5 * table.n_rows
@@ -105,7 +105,7 @@ def time_title(title: str) -> str | None:
     return _UNITS.get(unit) or ("samples" if unit.startswith("sample") else _UNITS.get(unit[:1], "") if unit else "")
 
 
-def by_dialect(table: Table, dialect: Dialect) -> Columns:
+def by_dialect(table: TextTable, dialect: Dialect) -> ColumnRoles:
     """Return what the columns of a program's table are."""
 
     def first(patterns: tuple[str, ...]) -> int | None:
@@ -131,14 +131,14 @@ def by_dialect(table: Table, dialect: Dialect) -> Columns:
             signals[i] = (name, kind)
         else:
             ignored.append(title)
-    return Columns(
+    return ColumnRoles(
         signals=signals, time=time, time_unit=dialect.time_unit, markers=markers, texts=texts, ignored=tuple(ignored),
         unit=dialect.unit, origin=f"known of {dialect.name}", scale=dialect.scale, rate=dialect.rate,
         device=dialect.device, reference=dialect.reference,
     )  # fmt: skip
 
 
-def by_titles(table: Table) -> Columns:
+def by_titles(table: TextTable) -> ColumnRoles:
     """Return what the columns of a table of no known program are, by what stands above them."""
     signals: dict[int, tuple[str, str]] = {}
     units: dict[int, str] = {}
@@ -169,13 +169,13 @@ def by_titles(table: Table) -> Columns:
                 ignored.append(title)
                 continue
             signals[i] = (name, kind)
-    return Columns(
+    return ColumnRoles(
         signals=signals, units=units, time=time, time_unit=time_unit, markers=markers, texts=texts,
         ignored=tuple(ignored),
     )  # fmt: skip
 
 
-def by_map(table: Table, text: str) -> Columns:
+def by_map(table: TextTable, text: str) -> ColumnRoles:
     """Return what the user says the columns are: ``eeg=2:9 time=0[ms] marker=10 names=C3,Cz unit=uV rate=250``.
 
     Columns are numbers from 0 on, ranges with both ends, or titles, several parted by commas.
@@ -185,7 +185,7 @@ def by_map(table: Table, text: str) -> Columns:
     ArgumentError
         If a part cannot be understood, or there is no such column.
     """
-    columns = Columns(signals={}, origin="as you say")
+    columns = ColumnRoles(signals={}, origin="as you say")
     names: list[str] = []
     for part in text.split():
         key, equals, value = part.partition("=")
@@ -233,15 +233,15 @@ def _positive(value: str, part: str) -> float:
     return number
 
 
-def _title(table: Table, column: int) -> str:
+def _title(table: TextTable, column: int) -> str:
     return table.titles[column] if column < len(table.titles) else ""
 
 
-def _titled(table: Table, columns: list[int]) -> dict[int, str]:
+def _titled(table: TextTable, columns: list[int]) -> dict[int, str]:
     return {i: _title(table, i) or f"column {i}" for i in columns}
 
 
-def _places(table: Table, text: str, part: str) -> list[int]:
+def _places(table: TextTable, text: str, part: str) -> list[int]:
     """Return the columns that a text names: ``2:9``, ``0``, ``1,3,C4``."""
     found: list[int] = []
     for one in text.split(","):

@@ -102,7 +102,7 @@ def _line(*texts: bytes) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Annotation:
+class EdfAnnotation:
     """One annotation of EDF+ or BDF+: onset and duration in seconds from the first record, its bytes as they are."""
 
     onset: float
@@ -110,7 +110,7 @@ class Annotation:
     raw: bytes
 
 
-def read_annotations(path: Path, header: EdfHeader) -> tuple[NDArray[np.float64] | None, list[Annotation]]:
+def read_annotations(path: Path, header: EdfHeader) -> tuple[NDArray[np.float64] | None, list[EdfAnnotation]]:
     """Return when each record begins (None where nothing says) and all annotations, of all annotation signals.
 
     Raises
@@ -125,7 +125,7 @@ def read_annotations(path: Path, header: EdfHeader) -> tuple[NDArray[np.float64]
         return None, []
     starts = np.concatenate([[0], np.cumsum(header.lengths)]) * header.width
     onsets: list[float] = []
-    found: list[Annotation] = []
+    found: list[EdfAnnotation] = []
     first, last = int(starts[signals[0]]), int(starts[signals[-1] + 1])
     whole = (path.stat().st_size - header.size) // max(1, header.record_size)
     with path.open("rb", buffering=0) as file:
@@ -145,9 +145,9 @@ def read_annotations(path: Path, header: EdfHeader) -> tuple[NDArray[np.float64]
                     if place == 0 and at == 0:
                         onsets.append(onset)
                         texts = texts[1:] if texts and not texts[0] else texts
-                    found += [Annotation(onset, duration, text) for text in texts if text]
+                    found += [EdfAnnotation(onset, duration, text) for text in texts if text]
     origin = onsets[0] if onsets else 0.0
-    moved = [Annotation(one.onset - origin, one.duration, one.raw) for one in found]
+    moved = [EdfAnnotation(one.onset - origin, one.duration, one.raw) for one in found]
     return (np.array(onsets) if onsets else None), moved
 
 

@@ -65,7 +65,7 @@ class _Bin:
     on_time: bool = True
 
 
-class Envelope:
+class LatenessEnvelope:
     """A line under the lateness of samples over their index: ``lateness = level + slope * (x - x0)``.
 
     Lateness is the stamp less ``x * period``. A link can only delay: in each half second the least late sample is
@@ -78,7 +78,7 @@ class Envelope:
         Nominal period in seconds.
     window : float
         Seconds of samples the line is drawn through.
-    before : Envelope or None
+    before : LatenessEnvelope or None
         The line that ends: of the same device on the same machine, so rate and spread of the arrivals stay.
 
     Attributes
@@ -87,7 +87,7 @@ class Envelope:
         Half seconds that were seen.
     """
 
-    def __init__(self, period: float, *, window: float = 60.0, before: "Envelope | None" = None) -> None:
+    def __init__(self, period: float, *, window: float = 60.0, before: "LatenessEnvelope | None" = None) -> None:
         self._size = max(1, round(_BIN_SECONDS / period))
         self._bins: deque[_Bin] = deque(maxlen=max(8, round(window / _BIN_SECONDS)))
         self._kept, self._wide = _KEPT_RATE * period, _WIDE_RATE * period

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.acquisition.checks import accepted, check_recording
-from bcikit.acquisition.formats import Reading, format_of, read_format
+from bcikit.acquisition.formats import FileHints, format_of, read_format
 from bcikit.acquisition.lsl_resolve import wait_until
 from bcikit.acquisition.montage import clinical_name, montage_positions
 from bcikit.acquisition.naming import printable_name
@@ -124,7 +124,7 @@ def read_recording(
     path = Path(path)
     check_there(path, partial=partial)
     check_choice("names", names, ("standard", "file"))
-    reading = Reading(
+    reading = FileHints(
         unit=unit, stream=stream, board=board, sfreq=sfreq, encoding=encoding, trigger_mask=trigger_mask,
         time_unit=time_unit, map=map, partial=partial, accept=tuple(accept),
     )  # fmt: skip
@@ -152,7 +152,7 @@ def read_streams(path: str | Path, **options: Any) -> tuple[Recording, dict[str,
     from bcikit.acquisition.xdf_chunks import loaded_once
 
     kept = {key: value for key, value in options.items() if key not in ("names", "lazy") and value is not None}
-    reading = Reading(**{**kept, "accept": tuple(kept.get("accept", ()))})
+    reading = FileHints(**{**kept, "accept": tuple(kept.get("accept", ()))})
     with loaded_once():
         recording = read_recording(path, **options)
         others, notes = read_other_streams(path, reading)

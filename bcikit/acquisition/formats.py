@@ -16,7 +16,7 @@ HEAD_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class FileHints:
     """What a user says about a file, beside its path; each format uses what concerns it.
 
     Attributes
@@ -73,9 +73,9 @@ class Format:
         Takes the path and the first `HEAD_BYTES` bytes (empty for a folder); returns True if the file is of the
         format, or a text that says why it is of it but cannot be read alone ("give the .vhdr").
     read : callable
-        Takes the path and `Reading`, returns a `Recording`.
+        Takes the path and `FileHints`, returns a `Recording`.
     options : tuple of str
-        Fields of `Reading` that it understands.
+        Fields of `FileHints` that it understands.
     packages : tuple of (str, str)
         Packages that must be installed, and the extra of bcikit that brings each.
     """
@@ -84,7 +84,7 @@ class Format:
     title: str
     suffixes: tuple[str, ...]
     probe: Callable[[Path, bytes], bool | str]
-    read: Callable[[Path, Reading], Recording]
+    read: Callable[[Path, FileHints], Recording]
     options: tuple[str, ...] = ()
     packages: tuple[tuple[str, str], ...] = field(default=())
 
@@ -190,7 +190,7 @@ def _looks_like(path: Path, head: bytes) -> str:
     )
 
 
-def read_format(path: Path, reading: Reading, *, lazy: bool = False) -> Recording:
+def read_format(path: Path, reading: FileHints, *, lazy: bool = False) -> Recording:
     """Return a file of any format as a recording; whatever fails is one clear error.
 
     With `lazy`, samples that a reader can leave in the file stay there.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class LossEvidence:
     """What is known of samples that came after a pause. All numbers are in samples.
 
     Attributes
@@ -66,7 +66,7 @@ class Loss:
     goes_on: bool = False
 
 
-def weigh(seen: Evidence) -> Loss:
+def weigh(seen: LossEvidence) -> Loss:
     """Return what is missing.
 
     A counter that goes on is exact up to whole laps, and the times say how many. Where the times do not fit it, one of
@@ -99,6 +99,6 @@ def weigh(seen: Evidence) -> Loss:
     return Loss(lost=max(0, round(late)), by_time=True, anew=seen.lost_link or abs(late) > trust, doubt=doubt)
 
 
-def _with_laps(seen: Evidence, laps: int) -> int:
+def _with_laps(seen: LossEvidence, laps: int) -> int:
     assert seen.missing is not None
     return seen.missing + round(max(0, laps) * seen.lap)

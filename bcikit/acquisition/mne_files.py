@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.acquisition.codes import trigger_events
-from bcikit.acquisition.formats import Reading
+from bcikit.acquisition.formats import FileHints
 from bcikit.acquisition.gaps import without_fillings
 from bcikit.signal import Note, Recording, SourceError, is_other, is_voltage, microvolts_per
 
@@ -69,7 +69,7 @@ def named_as(path: Path, suffix: str) -> Iterator[Path]:
         yield link
 
 
-def finished(recording: Recording, reading: Reading, *, fallback: int | None = None) -> Recording:
+def finished(recording: Recording, reading: FileHints, *, fallback: int | None = None) -> Recording:
     """Return a recording with its trigger codes beside its annotations, and without what was never measured."""
     codes, notes = trigger_events(recording, mask=reading.trigger_mask, fallback=fallback)
     if recording.events:
@@ -148,7 +148,7 @@ def as_stated(
     recording: Recording,
     factors: NDArray[np.float64],
     units: Mapping[int, str],
-    reading: Reading,
+    reading: FileHints,
     *,
     voltage: str = "bio",
 ) -> Recording:
@@ -188,7 +188,7 @@ def as_stated(
     return replace(recording, info=info, data=recording.data * factors, notes=notes)
 
 
-def told(recording: Recording, reading: Reading, usual: str) -> Recording:
+def told(recording: Recording, reading: FileHints, usual: str) -> Recording:
     """Return a recording whose numbers are in the unit the user says, where the format itself has but one."""
     said = usual
     if reading.unit:

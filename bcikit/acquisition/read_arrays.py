@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from bcikit.acquisition.formats import Format, Reading
+from bcikit.acquisition.formats import FileHints, Format
 from bcikit.acquisition.lsl_meta import unique_names
 from bcikit.acquisition.mat_check import check_mat
 from bcikit.signal import ArgumentError, Event, Note, Recording, SourceError, StreamInfo, microvolts_per
@@ -98,7 +98,7 @@ def _places(values: Any, prefix: str = "") -> Iterator[str]:
         yield from deeper or [f"{prefix}{name} ({shape})"]
 
 
-def _mapping(path: Path, reading: Reading, values: Mapping[str, Any]) -> tuple[ArrayMap, str]:
+def _mapping(path: Path, reading: FileHints, values: Mapping[str, Any]) -> tuple[ArrayMap, str]:
     """Return what is what: as the user says, by a file beside it, or by usual names."""
     if reading.map:
         return _parsed(reading.map, path), "as you say"
@@ -136,7 +136,7 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def read_arrays(path: Path, reading: Reading) -> Recording:
+def read_arrays(path: Path, reading: FileHints) -> Recording:
     """Return a file of arrays as a recording.
 
     Raises

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.acquisition.formats import Format, Reading
+from bcikit.acquisition.formats import FileHints, Format
 from bcikit.acquisition.lsl_meta import unique_names
 from bcikit.signal import Event, Note, Recording, SourceError, StreamInfo, microvolts_per
 
@@ -27,7 +27,7 @@ class _State:
     bit: int
 
 
-def read_bci2000(path: Path, reading: Reading) -> Recording:
+def read_bci2000(path: Path, reading: FileHints) -> Recording:
     """Return a BCI2000 file in microvolts; every change of a state to a value other than 0 is an event.
 
     Raises

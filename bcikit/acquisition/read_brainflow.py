@@ -7,7 +7,7 @@ import numpy as np
 
 from bcikit.acquisition import brainflow_boards as boards
 from bcikit.acquisition.codes import column_events
-from bcikit.acquisition.formats import Format, Reading
+from bcikit.acquisition.formats import FileHints, Format
 from bcikit.acquisition.profile import profile_for_board
 from bcikit.acquisition.read_openbci import count_samples
 from bcikit.acquisition.rows import encoding_of, numeric, read_table
@@ -27,7 +27,7 @@ def boards_of(n_columns: int) -> list[str]:
     return found
 
 
-def read_brainflow(path: Path, reading: Reading) -> Recording:
+def read_brainflow(path: Path, reading: FileHints) -> Recording:
     """Return what BrainFlow's `write_file`, its file streamer or the OpenBCI GUI's raw option writes.
 
     Raises

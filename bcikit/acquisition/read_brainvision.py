@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bcikit.acquisition.formats import Format, Reading
+from bcikit.acquisition.formats import FileHints, Format
 from bcikit.acquisition.gaps import with_gaps
 from bcikit.acquisition.mne_files import as_stated, checked, finished, unscaled
 from bcikit.acquisition.rows import encoding_of, guess_encoding
@@ -21,7 +21,7 @@ _CHANNEL = re.compile(r"^Ch(\d+)=(.*)$", re.MULTILINE)
 _MARKER = re.compile(r"^Mk\d+=([^,\n]*),([^,\n]*),(\d+),(\d+),(\d+)(?:,(\d{14,20}))?", re.MULTILINE)
 
 
-def read_brainvision(path: Path, reading: Reading) -> Recording:
+def read_brainvision(path: Path, reading: FileHints) -> Recording:
     """Return a BrainVision recording: units as the header states them, pauses as its segments say."""
     import mne
 
@@ -91,7 +91,7 @@ def _named(path: Path, header: str, key: str, suffixes: tuple[str, ...]) -> Path
 
 
 @contextlib.contextmanager
-def _in_utf8(path: Path, reading: Reading) -> Iterator[tuple[Path, str, list[Note]]]:
+def _in_utf8(path: Path, reading: FileHints) -> Iterator[tuple[Path, str, list[Note]]]:
     """Yield a header that MNE reads, its text, and what is to be said: copies of texts that are in another encoding.
 
     MNE takes the markers for UTF-8 whatever the header says; recorders write the code page of their computer.
@@ -125,7 +125,7 @@ def _with(text: str, keys: dict[str, str]) -> str:
     return text
 
 
-def _segments(markers: Path | None, reading: Reading, recording: Recording) -> list[tuple[int, int]]:
+def _segments(markers: Path | None, reading: FileHints, recording: Recording) -> list[tuple[int, int]]:
     """Return where a segment begins and how many samples are missing before it, by the dates of the segments."""
     if markers is None:
         return []

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bcikit.acquisition.codes import BIOSEMI_MASK
 from bcikit.acquisition.edf_header import ANNOTATIONS, EdfHeader, decode_texts, read_annotations, read_edf_header
 from bcikit.acquisition.edf_samples import edf_rows
-from bcikit.acquisition.formats import Format, Reading
+from bcikit.acquisition.formats import FileHints, Format
 from bcikit.acquisition.lsl_meta import doubled
 from bcikit.acquisition.mne_files import SCALED, finished, in_microvolts, named_as, open_raw, starts
 from bcikit.acquisition.rows import is_garbled
@@ -21,7 +21,7 @@ _TAKEN = {"\u03bcV": 1.0, "\u00b5V": 1.0, "\x83\xcaV": 1.0, "uV": 1.0, "mV": 1e3
 """The units of EDF that MNE knows, and the microvolts it takes one for; one of any other unit it takes for a volt."""
 
 
-def read_edf(path: Path, reading: Reading) -> Recording:
+def read_edf(path: Path, reading: FileHints) -> Recording:
     """Return an EDF or BDF file; annotations are read here, in whatever encoding they are."""
     header = read_edf_header(path)
     signals = [

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.acquisition.fif_check import check_fif
-from bcikit.acquisition.formats import Format, Reading
+from bcikit.acquisition.formats import FileHints, Format
 from bcikit.acquisition.gaps import with_gaps, without_fillings
 from bcikit.acquisition.gdf_header import gdf_units
 from bcikit.acquisition.mat_check import check_mat
@@ -28,7 +28,7 @@ from bcikit.signal import Event, Note, Recording, SourceError
 
 
 # ---- GDF -----------------------------------------------------------------------------------------------------------
-def read_gdf(path: Path, reading: Reading) -> Recording:
+def read_gdf(path: Path, reading: FileHints) -> Recording:
     """Return a GDF file."""
     _, recording = open_recording(path, "read_raw_gdf", suffix=".gdf")
     signals, taken = gdf_units(path)
@@ -38,7 +38,7 @@ def read_gdf(path: Path, reading: Reading) -> Recording:
 
 
 # ---- FIF, EEGLAB and the others --------------------------------------------------------------------------------------
-def read_fif(path: Path, reading: Reading) -> Recording:
+def read_fif(path: Path, reading: FileHints) -> Recording:
     """Return a FIF file, in volts as MNE keeps it unless the user says otherwise."""
     check_fif(path)
     raw, recording = open_recording(path, "read_raw_fif")
@@ -76,7 +76,7 @@ def _events_beside(path: Path, raw: Any) -> tuple[Event, ...]:
     )
 
 
-def read_eeglab(path: Path, reading: Reading) -> Recording:
+def read_eeglab(path: Path, reading: FileHints) -> Recording:
     """Return an EEGLAB data set; a boundary is a gap of as many samples as it says were cut out."""
     check_mat(path)
     try:
@@ -108,7 +108,7 @@ def read_eeglab(path: Path, reading: Reading) -> Recording:
     return finished(with_gaps(recording, gaps, "EEGLAB boundaries"), reading)
 
 
-def read_ant(path: Path, reading: Reading) -> Recording:
+def read_ant(path: Path, reading: FileHints) -> Recording:
     """Return an ANT Neuro recording; bipolar inputs are voltages, too."""
     raw, recording = open_recording(path, "read_raw_ant")
     units = dict(enumerate(raw._raw_extras[0]["orig_ch_units"]))
@@ -119,7 +119,7 @@ def read_ant(path: Path, reading: Reading) -> Recording:
     return finished(recording, reading)
 
 
-def read_nihon(path: Path, reading: Reading) -> Recording:
+def read_nihon(path: Path, reading: FileHints) -> Recording:
     """Return a Nihon Kohden recording; its inputs are voltages whatever they are called."""
     _, recording = open_recording(
         path, "read_raw_nihon", **({"encoding": reading.encoding} if reading.encoding else {})
@@ -129,8 +129,8 @@ def read_nihon(path: Path, reading: Reading) -> Recording:
     return finished(recording, reading)
 
 
-def _other(reader: str) -> Callable[[Path, Reading], Recording]:
-    def read(path: Path, reading: Reading) -> Recording:
+def _other(reader: str) -> Callable[[Path, FileHints], Recording]:
+    def read(path: Path, reading: FileHints) -> Recording:
         _, recording = open_recording(path, reader)
         return finished(told(recording, reading, "V (as MNE reads it)"), reading)
 

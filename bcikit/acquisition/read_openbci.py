@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from bcikit.acquisition.codes import column_events
 from bcikit.acquisition.counter import PacketCounter
-from bcikit.acquisition.formats import Format, Reading
+from bcikit.acquisition.formats import FileHints, Format
 from bcikit.acquisition.profile import DeviceProfile, profile_for_board
-from bcikit.acquisition.rows import Table, encoding_of, numeric, read_lines, read_table
+from bcikit.acquisition.rows import TextTable, encoding_of, numeric, read_lines, read_table
 from bcikit.acquisition.stamps import BAND
 from bcikit.signal import Note, Recording, SourceError, StreamInfo
 
@@ -55,7 +55,7 @@ def count_samples(
     return rows, samples, notes
 
 
-def read_openbci(path: Path, reading: Reading) -> Recording:
+def read_openbci(path: Path, reading: FileHints) -> Recording:
     """Return a text file of the OpenBCI GUI as a recording.
 
     Raises
@@ -125,7 +125,7 @@ def _unmeasured(lines: list[str], notes: list[Note]) -> int:
     return 0
 
 
-def _without_zeros(table: Table, signals: list[int], notes: list[Note]) -> Table:
+def _without_zeros(table: TextTable, signals: list[int], notes: list[Note]) -> TextTable:
     """Leave out rows at the beginning whose channels are all exactly zero, though others are not."""
     data = table.numbers(signals)
     moving = np.flatnonzero(data.any(axis=1))
@@ -139,7 +139,7 @@ def _without_zeros(table: Table, signals: list[int], notes: list[Note]) -> Table
     return table.keep(keep)
 
 
-def _columns(table: Table, n_channels: int | None, path: Path) -> tuple[list[int], int | None, int | None]:
+def _columns(table: TextTable, n_channels: int | None, path: Path) -> tuple[list[int], int | None, int | None]:
     """Return the columns of the channels, of the stamps and of the markers."""
     titles = [title.lower() for title in table.titles]
     if titles:
@@ -170,7 +170,7 @@ def _columns(table: Table, n_channels: int | None, path: Path) -> tuple[list[int
     return list(range(1, n_channels + 1)), next(iter(unix or clocks), None), None
 
 
-def _stamps(table: Table, column: int | None) -> NDArray[np.float64]:
+def _stamps(table: TextTable, column: int | None) -> NDArray[np.float64]:
     """Return the stamps in seconds; not a number where there are none."""
     if column is None:
         return np.full(table.n_rows, np.nan)

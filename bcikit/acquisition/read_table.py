@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from bcikit.acquisition.checks import grid_notes, tidy_rate
 from bcikit.acquisition.codes import column_events
-from bcikit.acquisition.columns import Columns, by_dialect, by_map, by_titles, time_title
+from bcikit.acquisition.columns import ColumnRoles, by_dialect, by_map, by_titles, time_title
 from bcikit.acquisition.dialect import dialect_of
-from bcikit.acquisition.formats import Format, Reading
+from bcikit.acquisition.formats import FileHints, Format
 from bcikit.acquisition.lsl_meta import VOLTAGE_TYPES, unique_names
-from bcikit.acquisition.rows import Table, encoding_of, numeric, read_lines, read_table
+from bcikit.acquisition.rows import TextTable, encoding_of, numeric, read_lines, read_table
 from bcikit.acquisition.stamps import Grid, on_grid
 from bcikit.signal import (
     ArgumentError,
@@ -31,7 +31,7 @@ _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _SUFFIXES = (".csv", ".tsv", ".txt")
 
 
-def read_text_table(path: Path, reading: Reading) -> Recording:
+def read_text_table(path: Path, reading: FileHints) -> Recording:
     """Return a table as a recording.
 
     Raises
@@ -98,7 +98,7 @@ def preview(path: Path, text: str, *, encoding: str | None = None, rows: int = 4
     return shown
 
 
-def _plain(table: Table) -> str:
+def _plain(table: TextTable) -> str:
     what = f"is no text file bcikit knows, but a table of {table.n_columns} columns"
     what += f" ({', '.join(table.titles[:8])})" if table.titles else " without titles"
     last = table.n_columns - 1
@@ -108,7 +108,7 @@ def _plain(table: Table) -> str:
     )
 
 
-def table_recording(table: Table, columns: Columns, reading: Reading) -> Recording:
+def table_recording(table: TextTable, columns: ColumnRoles, reading: FileHints) -> Recording:
     """Return a table whose columns are known as a recording."""
     path = table.path
     notes = [Note(code="columns", text=columns.describe())]
@@ -146,7 +146,7 @@ def table_recording(table: Table, columns: Columns, reading: Reading) -> Recordi
     )  # fmt: skip
 
 
-def _factors(columns: Columns, reading: Reading, path: Path) -> tuple[NDArray[np.float64], str]:
+def _factors(columns: ColumnRoles, reading: FileHints, path: Path) -> tuple[NDArray[np.float64], str]:
     """Return what each signal is multiplied with, and who says so."""
     stated = columns.unit or reading.unit or ""
     origin = columns.origin if columns.unit else "as you say"
@@ -169,7 +169,7 @@ def _factors(columns: Columns, reading: Reading, path: Path) -> tuple[NDArray[np
     return np.array(factors), ", ".join(sorted(said)) or "no voltages"
 
 
-def _rows_with_samples(table: Table, columns: Columns, notes: list[Note]) -> Table:
+def _rows_with_samples(table: TextTable, columns: ColumnRoles, notes: list[Note]) -> TextTable:
     """Leave out rows before the first sample that were never measured: all zero, counter and times as well."""
     first = table.numbers(list(columns.signals), empty=True)[:1]
     if columns.time is None or first.any() or table.n_rows < 2:
@@ -186,7 +186,7 @@ def _rows_with_samples(table: Table, columns: Columns, notes: list[Note]) -> Tab
     return table.keep(keep)
 
 
-def _row_texts(table: Table, columns: Columns) -> tuple[Table, list[tuple[int, str, str]]] | None:
+def _row_texts(table: TextTable, columns: ColumnRoles) -> tuple[TextTable, list[tuple[int, str, str]]] | None:
     """Return the table without rows that carry a text alone, and row, text and title of every text."""
     if not columns.texts:
         return None
@@ -210,7 +210,7 @@ def _row_texts(table: Table, columns: Columns) -> tuple[Table, list[tuple[int, s
     return table.keep(filled), kept
 
 
-def _grid(table: Table, columns: Columns, reading: Reading, notes: list[Note]) -> tuple[Grid, float]:
+def _grid(table: TextTable, columns: ColumnRoles, reading: FileHints, notes: list[Note]) -> tuple[Grid, float]:
     """Return indices and times of the samples, and the rate."""
     path = table.path
     nominal = reading.sfreq or columns.rate or 0.0
@@ -233,7 +233,9 @@ def _grid(table: Table, columns: Columns, reading: Reading, notes: list[Note]) -
     return shifted, rate
 
 
-def _stamps(table: Table, columns: Columns, reading: Reading, nominal: float) -> tuple[NDArray[np.float64], list[Note]]:
+def _stamps(
+    table: TextTable, columns: ColumnRoles, reading: FileHints, nominal: float
+) -> tuple[NDArray[np.float64], list[Note]]:
     """Return the column of times in seconds."""
     assert columns.time is not None
     texts = table.texts(columns.time)
@@ -262,7 +264,7 @@ def _scaled(values: NDArray[np.float64], unit: str) -> NDArray[np.float64]:
     return (values - origin) * _SECONDS[unit] + origin * _SECONDS[unit]
 
 
-def _guessed(values: NDArray[np.float64], table: Table, nominal: float) -> tuple[NDArray[np.float64], list[Note]]:
+def _guessed(values: NDArray[np.float64], table: TextTable, nominal: float) -> tuple[NDArray[np.float64], list[Note]]:
     """Return times whose unit nothing states: by their size where they are UNIX time, else by the rate they would give.
 
     Raises

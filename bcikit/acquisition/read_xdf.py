@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bcikit.acquisition.checks import grid_notes, tidy_rate
 from bcikit.acquisition.codes import resting_level
-from bcikit.acquisition.formats import Format, Reading
+from bcikit.acquisition.formats import FileHints, Format
 from bcikit.acquisition.lsl_meta import VOLTAGE_TYPES, doubled, positions_of, unique_names, unit_factor
 from bcikit.acquisition.profile import profile_for_lsl
 from bcikit.acquisition.stamps import on_grid
@@ -21,7 +21,7 @@ _DEVICE = ("manufacturer", "model")
 _EXACT = 2**53
 
 
-def read_xdf(path: Path, reading: Reading) -> Recording:
+def read_xdf(path: Path, reading: FileHints) -> Recording:
     """Return one stream of an XDF file, with the events of all marker streams in it.
 
     Clock offsets and clock resets are handled by pyxdf. Rate and losses are what the stamps say over the whole stream
@@ -35,7 +35,7 @@ def read_xdf(path: Path, reading: Reading) -> Recording:
     return _main(load_streams(path, lazy=True), path, reading)
 
 
-def read_other_streams(path: Path, reading: Reading) -> tuple[dict[str, Recording], list[Note]]:
+def read_other_streams(path: Path, reading: FileHints) -> tuple[dict[str, Recording], list[Note]]:
     """Return every stream of samples but the one that is meant, by name, and doubts about those that cannot be read.
 
     A stream without a rate keeps its stamps.
@@ -56,7 +56,7 @@ def read_other_streams(path: Path, reading: Reading) -> tuple[dict[str, Recordin
     return others, notes
 
 
-def _main(streams: list[XdfStream], path: Path, reading: Reading) -> Recording:
+def _main(streams: list[XdfStream], path: Path, reading: FileHints) -> Recording:
     chosen = choose_stream(streams, reading.stream, path)
     recording = _recording(chosen, path, reading)
     notes = list(recording.notes)
@@ -77,7 +77,7 @@ def _main(streams: list[XdfStream], path: Path, reading: Reading) -> Recording:
     )  # fmt: skip
 
 
-def _extra(stream: XdfStream, path: Path, reading: Reading) -> Recording:
+def _extra(stream: XdfStream, path: Path, reading: FileHints) -> Recording:
     """Return a stream beside the one that is meant; one without a rate keeps its stamps."""
     if stream.sfreq > 0:
         return _recording(stream, path, reading, strict=False)
@@ -91,7 +91,7 @@ def _extra(stream: XdfStream, path: Path, reading: Reading) -> Recording:
 
 
 def _values(
-    stream: XdfStream, path: Path, reading: Reading, *, strict: bool = True
+    stream: XdfStream, path: Path, reading: FileHints, *, strict: bool = True
 ) -> tuple[NDArray[np.float64], tuple[str, ...], list[Note]]:
     """Return samples in bcikit's units, types of channels, and where the units come from."""
     info, where = stream.info, f"{path.name}, stream {stream.name!r},"
@@ -131,7 +131,7 @@ def _text(info: Any, key: str) -> str:
     return str(within(info, "desc", "acquisition", key) or within(info, "desc", key) or "")
 
 
-def _recording(stream: XdfStream, path: Path, reading: Reading, *, strict: bool = True) -> Recording:
+def _recording(stream: XdfStream, path: Path, reading: FileHints, *, strict: bool = True) -> Recording:
     info, where = stream.info, f"{path.name}, stream {stream.name!r},"
     if not stream.n_times:
         raise SourceError(f"{where} holds no samples.")
@@ -168,7 +168,7 @@ def _recording(stream: XdfStream, path: Path, reading: Reading, *, strict: bool 
     )
 
 
-def _events(stream: XdfStream, recording: Recording, reading: Reading) -> list[Event]:
+def _events(stream: XdfStream, recording: Recording, reading: FileHints) -> list[Event]:
     """Return the texts or numbers of a marker stream, on the samples of the recording."""
     source = stream.name or stream.kind
     if stream.channel_format != "string" and stream.sfreq > 0:
@@ -210,7 +210,7 @@ def _number(text: str) -> int | float | str:
     return int(value) if value.is_integer() else value
 
 
-def _sampled_codes(stream: XdfStream, recording: Recording, reading: Reading) -> list[Event]:
+def _sampled_codes(stream: XdfStream, recording: Recording, reading: FileHints) -> list[Event]:
     """Return the changes of a trigger that was sampled at a rate, each channel by itself."""
     grid = on_grid(stream.stamps, stream.sfreq)
     values = np.asarray(stream.values, dtype=np.float64).reshape(stream.n_times, stream.n_channels)

@@ -71,7 +71,7 @@ def is_garbled(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Table:
+class TextTable:
     """A text table; its lines are taken apart when a column is asked for, so that it is in memory about once.
 
     Attributes
@@ -109,7 +109,7 @@ class Table:
         """Number of rows."""
         return len(self.lines)
 
-    def keep(self, wanted: NDArray[np.bool_]) -> "Table":
+    def keep(self, wanted: NDArray[np.bool_]) -> "TextTable":
         """Return the table with some of its rows."""
         return replace(self, lines=list(itertools.compress(self.lines, wanted.tolist())))
 
@@ -204,7 +204,7 @@ def read_lines(path: Path, encoding: str) -> tuple[list[str], bool]:
 
 def read_table(
     path: Path, *, encoding: str, skip: int = 0, titled: bool | None = None, decimal: str = "", partial: bool = False
-) -> Table:
+) -> TextTable:
     """Return the table in a text.
 
     Parameters
@@ -246,7 +246,7 @@ def read_table(
         path, lines, width, first_line, separator, titled=bool(titles), quoted=quoted, cut_off=cut_off and not partial
     )
     mark = decimal or _decimal(list(split_lines(lines[:50], separator, quoted=quoted)), separator)
-    return Table(
+    return TextTable(
         path=path, titles=titles, lines=lines, first_line=first_line, separator=separator, decimal=mark,
         n_columns=width, quoted=quoted, cut_off=cut_off,
     )  # fmt: skip

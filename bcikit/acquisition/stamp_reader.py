@@ -39,7 +39,7 @@ AHEAD_ON_ARRIVAL = 0.05
 
 
 @dataclass(slots=True)
-class Tally:
+class StreamTally:
     """What happened to a stream so far."""
 
     samples: int = 0
@@ -69,7 +69,7 @@ class StampReader:
     def __init__(self, info: StreamInfo, *, counted: bool, stamped_on_arrival: bool) -> None:
         self.info = info
         self.clock = ClockModel(info.sfreq, made=Stamps.ARRIVAL if stamped_on_arrival else Stamps.SENDER)
-        self.tally = Tally()
+        self.tally = StreamTally()
         self.events: list[Event] = []
         self.foreign_clock = False
         self._counted = counted

@@ -23,7 +23,7 @@ _MIN_FREE_GB = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class CheckupFinding:
     """What one check found.
 
     Attributes
@@ -48,7 +48,7 @@ class Finding:
         return asdict(self)
 
 
-def run_checks() -> list[Finding]:
+def run_checks() -> list[CheckupFinding]:
     """Run all checks; one that breaks is itself a finding."""
     findings = []
     for name, check in CHECKS.items():
@@ -56,7 +56,7 @@ def run_checks() -> list[Finding]:
             findings.append(check(name))
         except Exception as error:  # noqa: BLE001  a doctor must not fall ill
             findings.append(
-                Finding(
+                CheckupFinding(
                     check=name,
                     state=FAILED,
                     found=f"{type(error).__name__}: {error}",
@@ -66,16 +66,16 @@ def run_checks() -> list[Finding]:
     return findings
 
 
-def _python(name: str) -> Finding:
+def _python(name: str) -> CheckupFinding:
     text = f"{platform.python_version()} ({platform.machine()}, {platform.system()})"
     if sys.version_info < (3, 11) or sys.maxsize < 2**32:
-        return Finding(
+        return CheckupFinding(
             check=name, state=FAILED, found=text, fix="Install a 64-bit Python 3.11 or newer: uv python install 3.12"
         )
-    return Finding(check=name, state=OK, found=text)
+    return CheckupFinding(check=name, state=OK, found=text)
 
 
-def _packages(name: str) -> Finding:
+def _packages(name: str) -> CheckupFinding:
     names = ("numpy", "scipy", "mne", "scikit-learn", "pyriemann", "pyxdf", "skops", "pydantic")
     found, missing = [], []
     for package in names:
@@ -84,16 +84,16 @@ def _packages(name: str) -> Finding:
         except PackageNotFoundError:
             missing.append(package)
     if missing:
-        return Finding(
+        return CheckupFinding(
             check=name,
             state=FAILED,
             found=f"missing: {', '.join(missing)}",
             fix=f"pip install {' '.join(missing)}",
         )
-    return Finding(check=name, state=OK, found=", ".join(found))
+    return CheckupFinding(check=name, state=OK, found=", ".join(found))
 
 
-def _liblsl(name: str) -> Finding:
+def _liblsl(name: str) -> CheckupFinding:
     try:
         import pylsl
 
@@ -103,11 +103,13 @@ def _liblsl(name: str) -> Finding:
             "Darwin": "brew install labstreaminglayer/tap/lsl",
             "Windows": "pip install --force-reinstall pylsl",
         }.get(platform.system(), "pip install --force-reinstall pylsl, or put liblsl.so's path into PYLSL_LIB")
-        return Finding(check=name, state=FAILED, found=str(error).splitlines()[0], fix=fix)
-    return Finding(check=name, state=OK, found=f"pylsl {version('pylsl')}, liblsl {number // 100}.{number % 100}")
+        return CheckupFinding(check=name, state=FAILED, found=str(error).splitlines()[0], fix=fix)
+    return CheckupFinding(
+        check=name, state=OK, found=f"pylsl {version('pylsl')}, liblsl {number // 100}.{number % 100}"
+    )
 
 
-def _brainflow(name: str) -> Finding:
+def _brainflow(name: str) -> CheckupFinding:
     from bcikit.acquisition import open_source
     from bcikit.signal import BciError
 
@@ -117,14 +119,14 @@ def _brainflow(name: str) -> Finding:
     except ModuleNotFoundError as error:
         # BrainFlow needs pkg_resources, which setuptools took out.
         fix = "pip install 'setuptools<81'" if error.name == "pkg_resources" else "pip install brainflow"
-        return Finding(check=name, state=FAILED, found=str(error), fix=fix)
+        return CheckupFinding(check=name, state=FAILED, found=str(error), fix=fix)
     except (BciError, OSError) as error:
-        return Finding(check=name, state=FAILED, found=str(error), fix="pip install --force-reinstall brainflow")
+        return CheckupFinding(check=name, state=FAILED, found=str(error), fix="pip install --force-reinstall brainflow")
     if chunk is None:
-        return Finding(
+        return CheckupFinding(
             check=name, state=FAILED, found="its synthetic board gave nothing", fix="pip install -U brainflow"
         )
-    return Finding(check=name, state=OK, found=f"brainflow {version('brainflow')}, the synthetic board streams")
+    return CheckupFinding(check=name, state=OK, found=f"brainflow {version('brainflow')}, the synthetic board streams")
 
 
 _QT_PROBE = (
@@ -133,18 +135,18 @@ _QT_PROBE = (
 )
 
 
-def _qt(name: str) -> Finding:
+def _qt(name: str) -> CheckupFinding:
     try:
         text = f"PySide6 {version('PySide6-Essentials')}, pyqtgraph {version('pyqtgraph')}"
     except PackageNotFoundError:
-        return Finding(
+        return CheckupFinding(
             check=name,
             state=ADVICE,
             found="no Qt: everything but the window works",
             fix=install_hint("gui"),
         )
     if version("PySide6-Essentials") == "6.12.0":
-        return Finding(
+        return CheckupFinding(
             check=name,
             state=FAILED,
             found=f"{text}: this version aborts Python after some 2000 signals",
@@ -155,8 +157,8 @@ def _qt(name: str) -> Finding:
     if done is None or done.returncode:
         lines = [] if done is None else done.stderr.strip().splitlines()
         why = f"missing system libraries: {', '.join(missing)}" if missing else (lines or ["it does not start"])[-1]
-        return Finding(check=name, state=ADVICE, found=f"{text}; {why}", fix=install_command(missing))
-    return Finding(check=name, state=OK, found=text)
+        return CheckupFinding(check=name, state=ADVICE, found=f"{text}; {why}", fix=install_command(missing))
+    return CheckupFinding(check=name, state=OK, found=text)
 
 
 def _probe(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -170,9 +172,9 @@ def _probe(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _display(name: str) -> Finding:
+def _display(name: str) -> CheckupFinding:
     if platform.system() == "Linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return Finding(
+        return CheckupFinding(
             check=name,
             state=ADVICE,
             found="no display: sessions run headless",
@@ -184,16 +186,18 @@ def _display(name: str) -> Finding:
     except subprocess.TimeoutExpired:
         done = None
     if done is None or done.returncode:
-        return Finding(
+        return CheckupFinding(
             check=name,
             state=ADVICE,
             found="there is a display, but no window opens on it",
             fix=install_command(missing_libraries()),
         )
-    return Finding(check=name, state=OK, found=os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or "yes")
+    return CheckupFinding(
+        check=name, state=OK, found=os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or "yes"
+    )
 
 
-def _lsl(name: str) -> Finding:
+def _lsl(name: str) -> CheckupFinding:
     """Send ourselves a stream, find it, and time how long a sample takes."""
     from bcikit.acquisition.lsl_library import lsl
 
@@ -212,19 +216,23 @@ def _lsl(name: str) -> Finding:
         "name the other machine: printf '[lab]\\nKnownPeers = {HOSTNAME}\\n' > " + str(folder / "lsl_api.cfg")
     )
     if not found:
-        return Finding(check=name, state=FAILED, found="a stream sent to ourselves is not found within 5 s", fix=fix)
+        return CheckupFinding(
+            check=name, state=FAILED, found="a stream sent to ourselves is not found within 5 s", fix=fix
+        )
     inlet = pylsl.StreamInlet(found[0], recover=False)
     inlet.open_stream(5.0)
     outlet.push_sample([1.0])
     sample, stamp = inlet.pull_sample(3.0)
     if sample is None:
-        return Finding(check=name, state=FAILED, found="a stream is found, but its samples do not arrive", fix=fix)
+        return CheckupFinding(
+            check=name, state=FAILED, found="a stream is found, but its samples do not arrive", fix=fix
+        )
     late = 1e3 * (pylsl.local_clock() - stamp)
     inlet.close_stream()
-    return Finding(check=name, state=OK, found=f"own stream found in {spent:.2f} s, a sample took {late:.2f} ms")
+    return CheckupFinding(check=name, state=OK, found=f"own stream found in {spent:.2f} s, a sample took {late:.2f} ms")
 
 
-def _writable(name: str) -> Finding:
+def _writable(name: str) -> CheckupFinding:
     import platformdirs
 
     places = {Path.cwd(), Path(platformdirs.user_data_dir("bcikit"))}
@@ -239,23 +247,23 @@ def _writable(name: str) -> Finding:
         except OSError as error:
             problems.append(f"{place}: {error.strerror or error}")
     if problems:
-        return Finding(
+        return CheckupFinding(
             check=name,
             state=FAILED,
             found="; ".join(problems),
             fix="Use a folder of your own: cd ~, or pass --out ~/sessions/NAME; rights: chmod u+rwx FOLDER",
         )
     if free < _MIN_FREE_GB:
-        return Finding(
+        return CheckupFinding(
             check=name,
             state=ADVICE,
             found=f"{free:.1f} GB free",
             fix=f"Free at least {_MIN_FREE_GB:g} GB: an hour of 64 channels at 1000 Hz takes about 2 GB.",
         )
-    return Finding(check=name, state=OK, found=f"{', '.join(map(str, sorted(places)))}; {free:.0f} GB free")
+    return CheckupFinding(check=name, state=OK, found=f"{', '.join(map(str, sorted(places)))}; {free:.0f} GB free")
 
 
-def _clock(name: str) -> Finding:
+def _clock(name: str) -> CheckupFinding:
     import pylsl
 
     resolution = time.get_clock_info("perf_counter").resolution
@@ -269,17 +277,17 @@ def _clock(name: str) -> Finding:
     worst = 1e3 * sorted(late)[-3]
     text = f"resolution {1e9 * resolution:.0f} ns, LSL's clock steps {1e6 * step:.1f} us, sleep late by {worst:.1f} ms"
     if step > 1e-3 or worst > 15:
-        return Finding(
+        return CheckupFinding(
             check=name,
             state=ADVICE,
             found=text,
             fix="Close other programs; on Windows set the power plan to 'High performance': "
             "powercfg /setactive SCHEME_MIN",
         )
-    return Finding(check=name, state=OK, found=text)
+    return CheckupFinding(check=name, state=OK, found=text)
 
 
-CHECKS: dict[str, Callable[[str], Finding]] = {
+CHECKS: dict[str, Callable[[str], CheckupFinding]] = {
     "Python": _python,
     "packages": _packages,
     "liblsl": _liblsl,

@@ -85,7 +85,7 @@ def options_of(**options: Any) -> dict[str, Any]:
     return found
 
 
-class Progress:
+class ProgressLine:
     """Says on standard error how far a long piece of work is: in place on a terminal, now and then on a pipe.
 
     Parameters

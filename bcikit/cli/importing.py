@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bcikit.cli.file_options import Progress, dump, print_notes, with_reading_options
+from bcikit.cli.file_options import ProgressLine, dump, print_notes, with_reading_options
 from bcikit.signal import ArgumentError, DoubtWarning
 
 
@@ -55,7 +55,7 @@ def register(app: typer.Typer) -> None:
         else:
             if "map" in reading and not json:
                 _preview(file, reading, ask=not yes)
-            progress = Progress(f"importing {file.name}")
+            progress = ProgressLine(f"importing {file.name}")
             with warnings.catch_warnings():
                 # Printed below.
                 warnings.simplefilter("ignore", DoubtWarning)

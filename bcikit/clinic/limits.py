@@ -17,7 +17,7 @@ FEWEST_OF_A_CLASS = 10
 
 
 @dataclass(frozen=True)
-class Limit:
+class TherapistLimit:
     """One number a therapist may change, with what is proposed.
 
     Attributes
@@ -55,7 +55,7 @@ class Limit:
         )
 
 
-def limits_of(protocol: str, *, stimulates: bool, comfortable_ma: float | None = None) -> dict[str, Limit]:
+def limits_of(protocol: str, *, stimulates: bool, comfortable_ma: float | None = None) -> dict[str, TherapistLimit]:
     """Return what may be changed of a protocol, by key.
 
     Parameters
@@ -78,7 +78,7 @@ def limits_of(protocol: str, *, stimulates: bool, comfortable_ma: float | None =
             high = min(one.high, comfortable_ma)
             adjusted = Adjustable(key=one.key, low=min(one.low, high), high=high, step=one.step, unit=one.unit)
             start = high
-        found[one.key] = Limit(adjusted, _CONFIDENCE if start is None else start)
+        found[one.key] = TherapistLimit(adjusted, _CONFIDENCE if start is None else start)
     return found
 
 
@@ -113,7 +113,7 @@ def field_name(key: str) -> str:
     }.get(key, key)
 
 
-def problems(limits: Mapping[str, Limit], values: Mapping[str, float], *, classes: int = 2) -> list[str]:
+def problems(limits: Mapping[str, TherapistLimit], values: Mapping[str, float], *, classes: int = 2) -> list[str]:
     """Return why values are refused: each by itself, and what they add up to; empty if none is.
 
     Parameters

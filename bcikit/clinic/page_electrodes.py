@@ -11,7 +11,7 @@ from bcikit.clinic.base import Desk, Page, card
 from bcikit.ui.head_widget import HeadWidget
 from bcikit.ui.link import LinkMeter
 from bcikit.ui.reader import StreamReader
-from bcikit.ui.status import Quality
+from bcikit.ui.status import ElectrodeQuality
 from bcikit.ui.tables import advice_lines, impedance_text
 from bcikit.ui.words import tr
 
@@ -26,7 +26,7 @@ def plain(name: str) -> str:
     return name.strip().strip(".").upper()
 
 
-def electrode_problems(quality: dict[str, Quality], needed: Collection[str]) -> list[str]:
+def electrode_problems(quality: dict[str, ElectrodeQuality], needed: Collection[str]) -> list[str]:
     """Return why these electrodes do not do for a protocol; empty if they do.
 
     Parameters
@@ -85,7 +85,7 @@ class ElectrodesPage(Page):
         self._timer.timeout.connect(self.tick)
         self._waited = 0
         self._silent = 0
-        self.quality: dict[str, Quality] = {}
+        self.quality: dict[str, ElectrodeQuality] = {}
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -154,7 +154,7 @@ class ElectrodesPage(Page):
         colour = self.desk.theme.good if good else self.desk.theme.bad
         self.verdict.setStyleSheet(f"color: {colour}; font-size: 22px; font-weight: 700; border: none;")
 
-    def show_quality(self, quality: dict[str, Quality]) -> None:
+    def show_quality(self, quality: dict[str, ElectrodeQuality]) -> None:
         """Show the quality of the electrodes and say whether to go on."""
         self.quality = quality
         self.head.show_levels(

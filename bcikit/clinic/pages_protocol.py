@@ -15,7 +15,7 @@ from bcikit.clinic.wording import class_name
 from bcikit.signal import BciError
 from bcikit.ui.inputs import button, choice
 from bcikit.ui.numbers import NumberField
-from bcikit.ui.status import Quality
+from bcikit.ui.status import ElectrodeQuality
 from bcikit.ui.words import tr
 
 MOVEMENTS = ("left_hand", "right_hand")
@@ -61,7 +61,7 @@ class ProtocolPage(Page):
         self.trial = TrialCard(desk)
         self.trial.changed.connect(self.changed.emit)
         self.fields: dict[str, NumberField] = {}
-        self.limits: dict[str, limits.Limit] = {}
+        self.limits: dict[str, limits.TherapistLimit] = {}
         self._form = QFormLayout()
         self._form.setContentsMargins(0, 4, 8, 0)
         self._form.setVerticalSpacing(6)
@@ -159,7 +159,7 @@ class ProtocolPage(Page):
         self._show_model()
         self._show_length()
 
-    def _add_field(self, key: str, limit: limits.Limit) -> None:
+    def _add_field(self, key: str, limit: limits.TherapistLimit) -> None:
         one = limit.of
         name = limits.field_name(key)
         box = NumberField(name, low=one.low, high=one.high, decimals=limit.decimals, step=one.step, unit=one.unit)
@@ -288,7 +288,7 @@ class ProtocolPage(Page):
         self.done.emit()
 
     def _electrodes(self) -> str:
-        quality = {name: Quality(level) for name, level in self.visit.electrodes.items()}
+        quality = {name: ElectrodeQuality(level) for name, level in self.visit.electrodes.items()}
         if self.visit.electrodes_for != self.visit.device or not quality:
             return tr("Measure the electrodes of this headset first.")
         needed = protocols.needed_channels(self.visit.protocol, self.visit.settings)

@@ -25,7 +25,7 @@ from bcikit.clinic.report import html, paint_pages, scale_words, simulation_mark
 from bcikit.clinic.report_data import report_data
 from bcikit.clinic.times import local_day, today
 from bcikit.clinic.wording import unit_name
-from bcikit.paradigms.outcomes import SCALES, Outcome
+from bcikit.paradigms.outcomes import SCALES, ScaleValue
 from bcikit.recording.corrections import correct_outcome
 from bcikit.signal import BciError
 from bcikit.ui.inputs import button, choice
@@ -146,12 +146,12 @@ class ReportPage(Page):
         rows = [[local_day(o.measured), o.scale, f"{o.value:g} {unit_name(o.unit)}", str(o.id)] for o in found]
         fill_table(self.scores, rows, key=NUMBER)
 
-    def _checked(self, scale: str) -> Outcome:
+    def _checked(self, scale: str) -> ScaleValue:
         value = self.value.value()
         if value is None:
             raise BciError(self.value.problem())
         day = written(self.day.text())
-        outcome = Outcome(day=day, scale=scale, value=value)
+        outcome = ScaleValue(day=day, scale=scale, value=value)
         if date.fromisoformat(day) > date.today():
             raise BciError(tr("{day} is still to come.").format(day=day))
         return outcome

@@ -12,7 +12,7 @@ from bcikit.clinic.base import Desk, Page
 from bcikit.clinic.counts import Counts, counts_of
 from bcikit.clinic.people import whereabouts
 from bcikit.clinic.question import Question, ReasonLine
-from bcikit.clinic.runner import Job
+from bcikit.clinic.runner import SessionJob
 from bcikit.clinic.stop_line import STOPPED, StopLine
 from bcikit.clinic.strays import enter_strays
 from bcikit.presentation.layout import Viewing
@@ -132,7 +132,7 @@ class RunPage(Page):
                 seed=1 + len(visit.calibrations) + len(visit.parts),
             )
             self.desk.runner.start(
-                Job(
+                SessionJob(
                     config=config,
                     operator=visit.operator,
                     subject=visit.subject,

@@ -28,7 +28,7 @@ from bcikit.ui.words import tr
 
 
 @dataclass(frozen=True)
-class Score:
+class OutcomeScore:
     """An outcome score as the report shows it."""
 
     day: str
@@ -53,7 +53,7 @@ class ReportData:
         Day and per cent of decoded trials of each session of this protocol so far.
     reactions : mapping of str to sequence of (str, float)
         Day and value of "erd" (per cent) and "laterality" of the same sessions, where they have them.
-    scores : sequence of Score
+    scores : sequence of OutcomeScore
         Outcome scores, in order of days.
     plan : str
         Dose against plan, in words.
@@ -68,7 +68,7 @@ class ReportData:
     total: Total
     trend: Sequence[tuple[str, float]] = ()
     reactions: Mapping[str, Sequence[tuple[str, float]]] = field(default_factory=dict)
-    scores: Sequence[Score] = ()
+    scores: Sequence[OutcomeScore] = ()
     plan: str = ""
     warnings: Sequence[str] = ()
     alpha: str = ""
@@ -260,7 +260,7 @@ def _reaction(data: ReportData, name: str, words: str, *, unit: str = "") -> str
     return trend_picture(points, words=words, low=-size, high=size, unit=unit)
 
 
-def _scores(scores: Sequence[Score]) -> str:
+def _scores(scores: Sequence[OutcomeScore]) -> str:
     if not scores:
         return ""
     rows = [[one.day, one.scale, f"{one.value:g} {unit_name(one.unit)}", scale_words(one.scale)] for one in scores]

@@ -8,7 +8,7 @@ from bcikit.clinic.alpha import alpha_words
 from bcikit.clinic.counts import counts_of
 from bcikit.clinic.people import real_sessions
 from bcikit.clinic.record import TrainingRecord
-from bcikit.clinic.report import ReportData, Score
+from bcikit.clinic.report import OutcomeScore, ReportData
 from bcikit.clinic.therapy import plan_of, progress_words
 from bcikit.clinic.times import local_day
 from bcikit.recording import Catalogue
@@ -64,9 +64,9 @@ def reactions_of(catalogue: Catalogue, record: TrainingRecord) -> dict[str, list
     return found
 
 
-def scores_of(catalogue: Catalogue, code: str) -> list[Score]:
+def scores_of(catalogue: Catalogue, code: str) -> list[OutcomeScore]:
     """Return the outcome scores of a person in order of days."""
-    return [Score(local_day(row.measured), row.scale, row.value, row.unit) for row in catalogue.outcomes(code)]
+    return [OutcomeScore(local_day(row.measured), row.scale, row.value, row.unit) for row in catalogue.outcomes(code)]
 
 
 def warnings_of(catalogue: Catalogue, code: str) -> list[str]:

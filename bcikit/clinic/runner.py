@@ -23,7 +23,7 @@ from bcikit.ui.session_link import SessionLink
 
 
 @dataclass(frozen=True)
-class Job:
+class SessionJob:
     """A session to run.
 
     Attributes
@@ -62,7 +62,7 @@ class SessionRunner(Protocol):
     def handshake(self) -> str:
         """What `attach` needs to find the running session again."""
 
-    def start(self, job: Job) -> None:
+    def start(self, job: SessionJob) -> None:
         """Start a session; raises `BciError` if that is refused at once."""
 
     def attach(self, handshake: str) -> bool:
@@ -121,7 +121,7 @@ class EngineRunner:
         """Path of the handshake file."""
         return "" if self._handshake is None else str(self._handshake)
 
-    def start(self, job: Job) -> None:
+    def start(self, job: SessionJob) -> None:
         """Start the engine's process."""
         if self.running:
             raise BciError("A session is running already.")

@@ -14,7 +14,7 @@ ENOUGH_TRIALS = 60
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CalibrationVerdict:
     """Verdict on a calibration.
 
     Attributes
@@ -59,7 +59,7 @@ class Verdict:
         )
 
 
-def judge(summary: Mapping[str, Any], *, n_classes: int) -> Verdict:
+def judge(summary: Mapping[str, Any], *, n_classes: int) -> CalibrationVerdict:
     """Return the verdict on the calibration of a session's result.
 
     Parameters
@@ -72,7 +72,7 @@ def judge(summary: Mapping[str, Any], *, n_classes: int) -> Verdict:
     n = int(summary.get("n_trials") or 0)
     accuracy = float(summary.get("accuracy") or 0.0)
     if n == 0:
-        return Verdict("more", 0.0, 0.0, 1.0, 1.0, 0)
+        return CalibrationVerdict("more", 0.0, 0.0, 1.0, 1.0, 0)
     low, high = accuracy_interval(round(accuracy * n), n)
     chance = float(summary.get("chance_upper") or chance_level(n, n_classes))
     if accuracy >= GOOD_ACCURACY and accuracy > chance and low > 1 / n_classes:
@@ -81,4 +81,4 @@ def judge(summary: Mapping[str, Any], *, n_classes: int) -> Verdict:
         advice = "other"
     else:
         advice = "more"
-    return Verdict(advice, accuracy, low, high, chance, n)
+    return CalibrationVerdict(advice, accuracy, low, high, chance, n)

@@ -41,7 +41,7 @@ def population_folder() -> Path:
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Person:
+class MemberTrials:
     """The trials of one person.
 
     Attributes
@@ -59,7 +59,7 @@ class Person:
     device: str = ""
 
 
-def common_channels(people: Sequence[Person]) -> tuple[str, ...]:
+def common_channels(people: Sequence[MemberTrials]) -> tuple[str, ...]:
     """Return the channels that everybody has, in the order of the first, matched without regard to case.
 
     Raises
@@ -99,7 +99,7 @@ def centred(trials: Epochs, reference: Array, *, first: int | None = None) -> Ep
 
 def fit_population(
     decoder: Any,
-    people: Sequence[Person],
+    people: Sequence[MemberTrials],
     *,
     recentre: bool = True,
     metric: str = "accuracy",
@@ -120,7 +120,7 @@ def fit_population(
     ----------
     decoder : estimator
         Unfitted.
-    people : sequence of Person
+    people : sequence of MemberTrials
         At least two; channels that not everybody has are left out.
     recentre : bool
         False leaves people as they are. Decoders that no linear mixture of the channels changes (canonical

@@ -20,7 +20,7 @@ COOKIE = "bcikit"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DoorAnswer:
     """What the door says to a request: ``status`` 0 lets it in; ``cookie`` is set with a redirect."""
 
     status: int = 0
@@ -28,7 +28,7 @@ class Answer:
     cookie: str = ""
 
 
-class Door:
+class TokenDoor:
     """Lets in who has the token, or enters the code of the moment.
 
     Parameters
@@ -80,21 +80,21 @@ class Door:
         """Return whether a request names a host that this server is."""
         return host is not None and _name_of(host) in self._names
 
-    def enter(self, query: str) -> Answer:
+    def enter(self, query: str) -> DoorAnswer:
         """Return the answer to ``/enter?code=...``."""
         given = parse_qs(query).get("code", [""])[0].replace(" ", "")
         if not given:
-            return Answer(403, "Enter the code.\n")
+            return DoorAnswer(403, "Enter the code.\n")
         if hmac.compare_digest(given.encode(), self.code.encode()):
             self._renew()
-            return Answer(303, cookie=self._token)
+            return DoorAnswer(303, cookie=self._token)
         self.wrong += 1
         self._tries += 1
         if self._tries >= TRIES:
             self._renew()
-        return Answer(403, "The code is wrong, or no longer good.\n")
+        return DoorAnswer(403, "The code is wrong, or no longer good.\n")
 
-    def may_connect(self, query: str, cookie: str | None, host: str | None, origin: str | None) -> Answer:
+    def may_connect(self, query: str, cookie: str | None, host: str | None, origin: str | None) -> DoorAnswer:
         """Return the answer to a WebSocket that wants in.
 
         Parameters
@@ -103,14 +103,14 @@ class Door:
             Of the request; None where the header is missing.
         """
         if not self.is_ours(host):
-            return Answer(421, "This server has another name.\n")
+            return DoorAnswer(421, "This server has another name.\n")
         given = parse_qs(query).get("token", [""])[0] or _token_of(cookie)
         if not hmac.compare_digest(given.encode(), self._token.encode()):
-            return Answer(403, "The token is missing or wrong.\n")
+            return DoorAnswer(403, "The token is missing or wrong.\n")
         own = origin is not None and urlsplit(origin).netloc == host
         if origin is not None and not own and origin.rstrip("/").lower() not in self._origins:
-            return Answer(403, "Pages of other servers may not connect.\n")
-        return Answer()
+            return DoorAnswer(403, "Pages of other servers may not connect.\n")
+        return DoorAnswer()
 
 
 def own_names(host: str, more: Iterable[str] = ()) -> list[str]:

@@ -8,7 +8,7 @@ import pylsl
 
 from bcikit.outputs.base import Output
 from bcikit.outputs.envelope import Sealer, encode
-from bcikit.safety.levels import Quality
+from bcikit.safety.levels import QualityLevel
 from bcikit.signal import Command
 
 _TEXTS = {"commands": "bcikit-command", "markers": "Markers", "decisions": "bcikit-decision", "state": "bcikit-state"}
@@ -97,7 +97,7 @@ class LslOutput(Output):
             self._push_numbers("posterior", message.get("classes", ()), message.get("probabilities", ()), stamp)
         elif kind == "quality":
             channels = message.get("channels", {})
-            self._push_numbers("quality", channels, [Quality[level] for level in channels.values()], stamp)
+            self._push_numbers("quality", channels, [QualityLevel[level] for level in channels.values()], stamp)
         sealed = self._sealer.inform(message)
         if sealed["state"] != self._state:
             self._state = sealed["state"]

@@ -75,7 +75,7 @@ class Strangers:
         _end(self._lines.pop(address)[0])
 
 
-class Listener(socket.socket):
+class StrangersSocket(socket.socket):
     """A listening socket that knows its strangers, for servers that accept by themselves."""
 
     strangers: Strangers
@@ -87,7 +87,7 @@ class Listener(socket.socket):
         return line, address
 
 
-def listener(host: str, port: int, strangers: Strangers) -> Listener:
+def listener(host: str, port: int, strangers: Strangers) -> StrangersSocket:
     """Return a socket that listens.
 
     Raises
@@ -96,7 +96,7 @@ def listener(host: str, port: int, strangers: Strangers) -> Listener:
         If the address cannot be had.
     """
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    made = Listener(family, kind, protocol)
+    made = StrangersSocket(family, kind, protocol)
     made.strangers = strangers
     try:
         # On Windows it would let two servers have one port.

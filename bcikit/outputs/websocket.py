@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from bcikit.outputs.base import Output
 from bcikit.outputs.certificate import AUTHORITY, server_context
 from bcikit.outputs.displays import correction_of
-from bcikit.outputs.door import Door, is_loopback, own_names
+from bcikit.outputs.door import TokenDoor, is_loopback, own_names
 from bcikit.outputs.envelope import Sealer, encode
 from bcikit.outputs.pages import file_answer, film_answer, page, qr_picture, qr_terminal, redirect
 from bcikit.outputs.reports import LARGEST_NUMBER, checked_report
@@ -135,7 +135,7 @@ class WebSocketOutput(Output):
         self._tls, self._authority = None, b""
         if tls or open:
             self._tls, self._authority = server_context(names, where=Path(authority) if authority else None)
-        self.door = Door(self.token, names=names, origins=origin.split())
+        self.door = TokenDoor(self.token, names=names, origins=origin.split())
         self._sealer = Sealer()
         self._lock = threading.Lock()
         self._clients: set[Any] = set()

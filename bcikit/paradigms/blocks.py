@@ -7,12 +7,12 @@ from pydantic import Field
 from bcikit.paradigms.outline import Adjustable
 from bcikit.paradigms.pictures import phases
 from bcikit.paradigms.scene import Scene, Words
-from bcikit.paradigms.settings import Name, ParadigmSettings, Span, Table
+from bcikit.paradigms.settings import Name, ParadigmSettings, SettingsTable, Span
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.signal import Event
 
 
-class Phase(Table):
+class BlockPhase(SettingsTable):
     """One phase.
 
     Attributes
@@ -46,7 +46,7 @@ class BlocksSettings(ParadigmSettings):
         A tone at each start, which eyes that are closed need.
     """
 
-    phases: Annotated[tuple[Phase, ...], Field(min_length=1, max_length=100)]
+    phases: Annotated[tuple[BlockPhase, ...], Field(min_length=1, max_length=100)]
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
     shuffle: bool = False
     beep: bool = True

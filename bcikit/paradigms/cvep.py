@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import Field, field_validator, model_validator
 
 from bcikit.paradigms.base import Decider
-from bcikit.paradigms.settings import Name, ParadigmSettings, Table
+from bcikit.paradigms.settings import Name, ParadigmSettings, SettingsTable
 from bcikit.paradigms.ssvep import IDLE, SsvepMenu, SsvepSettings
 from bcikit.signal import ArgumentError, StreamInfo
 
@@ -13,7 +13,7 @@ M_SEQUENCE = "000001000011000101001111010001110010010110111011001101010111111"
 """m-sequence of x^6 + x + 1: 63 bits, whose circular shifts hardly correlate (-1/63)."""
 
 
-class CodeTarget(Table):
+class CodeTarget(SettingsTable):
     """One target of the menu.
 
     Attributes

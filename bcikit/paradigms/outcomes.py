@@ -51,7 +51,7 @@ BRAIN = {"erd": "%", "laterality": "", "accuracy": ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ScaleValue:
     """One value on one day.
 
     Attributes

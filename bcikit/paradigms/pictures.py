@@ -10,7 +10,7 @@ from bcikit.paradigms.scene import (
     Hands,
     Matrix,
     Meter,
-    Rest,
+    RestBreak,
     Rising,
     Road,
     Scene,
@@ -271,6 +271,6 @@ def phases(event: Event, before: Scene, *, texts: dict[str, Words]) -> Scene:
         return follow("blocks", event, before)
     told = texts.get(what) or words("phases", what) or title(what)
     if what in ("rest", "relax"):
-        return show(what, before, Rest(words=told, seconds=event.duration))
+        return show(what, before, RestBreak(words=told, seconds=event.duration))
     symbol = what if what in ("eyes-open", "eyes-closed") else "cross"
     return show(what, before, Cue(symbol=symbol, words=told))

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from bcikit.paradigms.registry import make_paradigm
-from bcikit.paradigms.settings import Table
+from bcikit.paradigms.settings import SettingsTable
 from bcikit.signal import ConfigError
 from bcikit.signal.documents import read_toml
 from bcikit.signal.settings import check_settings
 
 
-class Phase(Table):
+class PlanPhase(SettingsTable):
     """Some weeks of a plan.
 
     Attributes
@@ -41,7 +41,7 @@ class Phase(Table):
     minutes: Annotated[float, Field(gt=0, le=60)] = 45.0
 
 
-class TherapyPlan(Table):
+class TherapyPlan(SettingsTable):
     """A plan over weeks.
 
     Attributes
@@ -56,7 +56,7 @@ class TherapyPlan(Table):
 
     title: str
     start: date
-    phases: Annotated[tuple[Phase, ...], Field(min_length=1, max_length=20)]
+    phases: Annotated[tuple[PlanPhase, ...], Field(min_length=1, max_length=20)]
 
     @field_validator("start", mode="before")
     @classmethod
@@ -87,13 +87,13 @@ class TherapyPlan(Table):
         return check_settings(cls, read_toml(path), where=str(path))
 
     @staticmethod
-    def paradigm_of(phase: Phase) -> Any:
+    def paradigm_of(phase: PlanPhase) -> Any:
         """Return the paradigm of a phase with its settings."""
         if phase.paradigm.endswith(".toml"):
             return make_paradigm(phase.paradigm)
         return make_paradigm({**phase.settings, "base": phase.paradigm})
 
-    def phase_on(self, day: date) -> Phase | None:
+    def phase_on(self, day: date) -> PlanPhase | None:
         """Return the phase a day belongs to; None before the first and after the last."""
         left = (day - self.start).days
         if left < 0:

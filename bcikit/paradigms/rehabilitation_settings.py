@@ -4,13 +4,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bcikit.paradigms.settings import Count, Name, ParadigmSettings, Seconds, Share, Span, Table
+from bcikit.paradigms.settings import Count, Name, ParadigmSettings, Seconds, SettingsTable, Share, Span
 
 DUTY = 0.30
 """Largest share of time that a muscle may be stimulated; reference default for functional electrical stimulation."""
 
 
-class Stimulation(Table):
+class Stimulation(SettingsTable):
     """What the assisting device is asked for; its own ceilings stand in the gate and the guard.
 
     Attributes
@@ -40,7 +40,7 @@ class Stimulation(Table):
     site: str = "forearm"
 
 
-class Difficulty(Table):
+class Difficulty(SettingsTable):
     """Graded difficulty: the threshold follows the success of the last trials.
 
     Attributes

@@ -302,7 +302,7 @@ class Instructions(Element):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rest(Element):
+class RestBreak(Element):
     """A break; `seconds` are counted down from when it appears, 0 shows no time."""
 
     kind: ClassVar[str] = "rest"
@@ -314,7 +314,7 @@ KINDS: dict[str, type[Element]] = {
     item.kind: item
     for item in (
         Text, Cue, Hands, Matrix, Target, Targets, Rising, Meter, Film, Road, Alert, Progress, Score, Instructions,
-        Rest,
+        RestBreak,
     )
 }  # fmt: skip
 """Every kind of element by its name."""

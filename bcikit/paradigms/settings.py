@@ -18,7 +18,7 @@ Count = Annotated[int, Field(ge=0, le=100_000)]
 """How many."""
 
 
-class Table(BaseModel):
+class SettingsTable(BaseModel):
     """A table of a settings file: unknown keys are errors, values cannot change later."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
@@ -28,7 +28,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=40)]
 """A class: letters, digits, underscore, dot and minus, so that it can be part of an event's name."""
 
 
-class ParadigmSettings(Table):
+class ParadigmSettings(SettingsTable):
     """What every paradigm's file may say.
 
     Attributes
@@ -54,7 +54,7 @@ class ParadigmSettings(Table):
     display_delay: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0
 
 
-class Defaults(Table):
+class Defaults(SettingsTable):
     """Table "defaults" of a paradigm's file: what session to build around it where nobody says otherwise.
 
     Attributes

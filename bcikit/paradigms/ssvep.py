@@ -14,7 +14,7 @@ from bcikit.paradigms.pictures import menu
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.scene import Target as Shown
 from bcikit.paradigms.score import itr, summarise
-from bcikit.paradigms.settings import Count, CuedSettings, Name, ParadigmSettings, Seconds, Share, Span, Table
+from bcikit.paradigms.settings import Count, CuedSettings, Name, ParadigmSettings, Seconds, SettingsTable, Share, Span
 from bcikit.paradigms.stage import title
 from bcikit.paradigms.support import ERROR_POTENTIAL
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
@@ -27,7 +27,7 @@ IDLE = "none"
 BASELINE = "baseline"
 
 
-class Target(Table):
+class MenuTarget(SettingsTable):
     """One target of the menu.
 
     Attributes
@@ -88,7 +88,7 @@ class SsvepSettings(CuedSettings):
 
     refresh: Annotated[float, Field(ge=24, le=500)] = 60.0
     stimulation: Literal["sampled-sinusoid", "frame-period"] = "sampled-sinusoid"
-    targets: Annotated[tuple[Target, ...], Field(min_length=2, max_length=64)]
+    targets: Annotated[tuple[MenuTarget, ...], Field(min_length=2, max_length=64)]
     depth: Annotated[float, Field(gt=0.0, le=1.0)] = 0.6
     size_deg: Annotated[float, Field(gt=0.0, le=30.0)] = 3.3
     cue: Seconds = 1.0
@@ -111,7 +111,7 @@ class SsvepSettings(CuedSettings):
 
     @field_validator("targets")
     @classmethod
-    def _possible(cls, targets: tuple[Target, ...], info: ValidationInfo) -> tuple[Target, ...]:
+    def _possible(cls, targets: tuple[MenuTarget, ...], info: ValidationInfo) -> tuple[MenuTarget, ...]:
         """Check the targets by themselves and against the screen, whatever else is wrong in the file."""
         problems: list[str] = []
         names = [target.name for target in targets]

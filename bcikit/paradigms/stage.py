@@ -17,7 +17,7 @@ from bcikit.paradigms.scene import (
     Instructions,
     Meter,
     Progress,
-    Rest,
+    RestBreak,
     Scene,
     Score,
     Target,
@@ -203,9 +203,9 @@ def outcome_cue(outcome: str) -> Cue:
 
 def _phase(what: str, event: Event, before: Scene) -> Scene:
     if what == "break":
-        return show("break", before, Rest(words=words("phases", what) or Words(""), seconds=event.duration))
+        return show("break", before, RestBreak(words=words("phases", what) or Words(""), seconds=event.duration))
     if what in ("rest", "pause", "iti"):
-        return show("rest", before, Rest(words=words("phases", "rest") or Words("")))
+        return show("rest", before, RestBreak(words=words("phases", "rest") or Words("")))
     if what == "gaze":
         found = targets_of(event, wanted=before.name.removeprefix("cue/") if before.name.startswith("cue/") else "")
         return before if found is None else show("gaze", before, found)

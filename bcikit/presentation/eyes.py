@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bcikit.paradigms.scene import Alert, Cue, Hands, Matrix, Meter, Rest, Road, Scene, Targets, Text
+from bcikit.paradigms.scene import Alert, Cue, Hands, Matrix, Meter, RestBreak, Road, Scene, Targets, Text
 from bcikit.paradigms.stage import words
 from bcikit.signal import Event
 
@@ -96,5 +96,5 @@ def _is_wrong(scene: Scene) -> bool:
         found = scene.find(kind)
         if found is not None and found.outcome == "wrong":
             return True
-    said = scene.find(Cue) or scene.find(Rest)
+    said = scene.find(Cue) or scene.find(RestBreak)
     return said is not None and said.words == words("outcomes", "wrong")

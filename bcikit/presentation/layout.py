@@ -19,7 +19,7 @@ from bcikit.paradigms.scene import (
     Matrix,
     Meter,
     Progress,
-    Rest,
+    RestBreak,
     Rising,
     Road,
     Scene,
@@ -393,7 +393,7 @@ def _score(page: _Page, item: Score) -> None:
         return
     number = f"{item.right} / {item.total}" if item.total else f"{item.right}"
     text = f"{item.words.say(page.view.language)}: {number}"
-    if page.has(Text, Rest, Instructions):
+    if page.has(Text, RestBreak, Instructions):
         page.words("score", text, (200, 690, 1200, 110), 76, fill=GREEN)
     elif not page.has(Matrix, Road, Targets):
         page.words("score", text, (1150, 834, 430, 52), SMALLEST, fill=DIM)
@@ -411,7 +411,7 @@ def _instructions(page: _Page, item: Instructions) -> None:
         page.add("ellipse", f"page:{number + 1}", box, fill=INK if number + 1 == item.page else PANEL)
 
 
-def _rest(page: _Page, item: Rest) -> None:
+def _rest(page: _Page, item: RestBreak) -> None:
     page.words("words", item.words.say(page.view.language), (120, 200, 1360, 220), 92)
     if item.seconds >= 5.0:
         page.words("countdown", "0:00", (500, 440, 600, 190), 150, bold=True, fill=LIT, live="countdown",
@@ -425,5 +425,5 @@ def _nothing(page: _Page, item: Any) -> None:
 _DRAW: Mapping[type[Element], Callable[[_Page, Any], None]] = {
     Text: _text, Cue: _cue, Hands: _hands, Matrix: _matrix, Targets: _targets, Rising: _rising, Meter: _meter,
     Film: _film, Road: _road, Alert: _alert, Progress: _progress, Score: _score, Instructions: _instructions,
-    Rest: _rest,
+    RestBreak: _rest,
 }  # fmt: skip

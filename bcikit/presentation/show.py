@@ -5,7 +5,7 @@ from typing import Any
 
 from bcikit.paradigms.frames import Refresh
 from bcikit.paradigms.pictures import side_of
-from bcikit.paradigms.scene import BLANK, Film, Rest, Scene
+from bcikit.paradigms.scene import BLANK, Film, RestBreak, Scene
 from bcikit.presentation.presenter import DELAY, Flip, Presenter
 from bcikit.signal import DataError, Event
 
@@ -150,7 +150,9 @@ class Show:
         if flip.scene is not None and flip.scene != self.scene:
             if {type(item) for item in flip.scene.elements} != {type(item) for item in self.scene.elements}:
                 self.value = self.position = self.height = 0.0
-            if flip.scene.find(Rest) != self.scene.find(Rest) or flip.scene.find(Film) != self.scene.find(Film):
+            if flip.scene.find(RestBreak) != self.scene.find(RestBreak) or flip.scene.find(Film) != self.scene.find(
+                Film
+            ):
                 self.since = now
             self.scene = flip.scene
         if event.name == "stimulus/flash":

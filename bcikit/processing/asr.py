@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.processing.bridge import Continuity, Hold, unusable
+from bcikit.processing.bridge import Continuity, LastGood, unusable
 from bcikit.processing.sliding import Emitter
 from bcikit.processing.spatial import check_matrix
 from bcikit.processing.step import Step
@@ -114,7 +114,7 @@ class _Stream:
         self._data = Ring(length, info.n_channels)
         self._mask = Ring(length, info.n_channels, np.uint8)
         self._times = Ring(length, 1)
-        self._hold = Hold(info.n_channels)
+        self._hold = LastGood(info.n_channels)
         self._continuity = Continuity()
         self._emitter = Emitter()
         self._width = info.n_channels

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.processing.sliding import Blocks, SlidingStep, block_length
+from bcikit.processing.sliding import AlignedBlocks, SlidingStep, block_length
 from bcikit.signal import ArgumentError, StreamInfo, check_choice
 
 BANDS: dict[str, tuple[float, float]] = {
@@ -157,7 +157,7 @@ class BandPower(SlidingStep):
     bands: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(BANDS))
     scale: str = "power"
     _sliding: "SlidingBands | None" = field(init=False, repr=False, default=None)
-    _blocks: Blocks | None = field(init=False, repr=False, default=None)
+    _blocks: AlignedBlocks | None = field(init=False, repr=False, default=None)
     _direct: tuple[NDArray[np.float64], NDArray[np.float64]] | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -178,7 +178,7 @@ class BandPower(SlidingStep):
         self._sliding = self._blocks = self._direct = None
         if length >= _SHORTEST_BLOCK or length == self.n_window:
             self._sliding = SlidingBands(info.sfreq, self.n_window, length, info.n_channels, edges)
-            self._blocks = Blocks(length, info.n_channels)
+            self._blocks = AlignedBlocks(length, info.n_channels)
         else:
             self._direct = _direct_sums(info.sfreq, self.n_window, edges)
         names = [f"{channel} {band}" for channel in info.ch_names for band in self.bands]

@@ -40,7 +40,7 @@ def merge_mask(
     return merged
 
 
-class Hold:
+class LastGood:
     """Puts the last good value of a channel in place of what cannot be used.
 
     Attributes

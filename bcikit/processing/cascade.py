@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.processing.bridge import DISTURBING, Continuity, Hold, Settling, merge_mask, unusable
-from bcikit.processing.engines import Engine, make_engine
+from bcikit.processing.bridge import DISTURBING, Continuity, LastGood, Settling, merge_mask, unusable
+from bcikit.processing.engines import CascadeEngine, make_engine
 from bcikit.signal import Bad, Chunk
 
 TOLERANCE = 0.01
@@ -54,11 +54,11 @@ class Cascade:
     ) -> None:
         self.columns = columns
         self.n_channels = n_channels if columns is None else len(columns)
-        self.engine: Engine = make_engine(sos, self.n_channels, engine=engine)
+        self.engine: CascadeEngine = make_engine(sos, self.n_channels, engine=engine)
         self.settling_samples = settling_samples(sos)
         self._bridge_limit = longest_bridge if gap == "bridge" else 0
         self._steady = steady_state(sos)
-        self._hold = Hold(self.n_channels)
+        self._hold = LastGood(self.n_channels)
         # The engine notes the newest good row itself, where it has it at hand.
         self._hold.last = self.engine.last
         self._settling = Settling(self.n_channels, self.settling_samples)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.processing.sliding import Blocks, SlidingStep, block_length
+from bcikit.processing.sliding import AlignedBlocks, SlidingStep, block_length
 from bcikit.signal import ArgumentError, StreamInfo, check_choice, check_range
 
 ESTIMATORS = ("scm", "shrinkage", "exponential")
@@ -99,7 +99,7 @@ class Covariance(SlidingStep):
     estimator: str = "scm"
     shrinkage: float = 0.0
     _running_cov: RunningCovariance | None = field(init=False, repr=False, default=None)
-    _blocks: Blocks | None = field(init=False, repr=False, default=None)
+    _blocks: AlignedBlocks | None = field(init=False, repr=False, default=None)
     _upper: tuple[NDArray[np.intp], NDArray[np.intp]] | None = field(init=False, repr=False, default=None)
     _smooth: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
     _seen: int = field(init=False, repr=False, default=0)
@@ -116,7 +116,7 @@ class Covariance(SlidingStep):
         n_channels = info.n_channels
         length = self.grid()
         self._running_cov = RunningCovariance(n_channels, max(1, self.n_window // length), length)
-        self._blocks = Blocks(length, n_channels)
+        self._blocks = AlignedBlocks(length, n_channels)
         rows, columns = np.triu_indices(n_channels)
         self._upper = (rows, columns)
         names = [

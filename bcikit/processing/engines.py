@@ -23,7 +23,7 @@ _IN_PLACE = 1024
 _SCRATCH = 64
 
 
-class Engine(ABC):
+class CascadeEngine(ABC):
     """Runs one cascade over the channels of a stream.
 
     Attributes
@@ -86,7 +86,7 @@ class Engine(ABC):
         return self.run(data)
 
 
-class NumpyEngine(Engine):
+class NumpyEngine(CascadeEngine):
     """The whole cascade as one matrix product a block: ``[y; z'] = M @ [x; z]``.
 
     Blocks of up to 32 samples; the matrix of each length is made once, by running unit inputs and unit states through
@@ -148,7 +148,7 @@ class NumpyEngine(Engine):
         return rows[:n_times]
 
 
-class ScipyEngine(Engine):
+class ScipyEngine(CascadeEngine):
     """Calls the compiled kernel under `scipy.signal.sosfilt`, without the checks that cost more than the filter.
 
     The kernel is private: it is compared with the public function when it is first used, and the public function is
@@ -184,7 +184,7 @@ class ScipyEngine(Engine):
         return rows.T.copy(order="C")
 
 
-class NumbaEngine(Engine):
+class NumbaEngine(CascadeEngine):
     """A loop compiled by numba, channel innermost so that it vectorises; it releases the GIL."""
 
     name = "numba"
@@ -227,10 +227,10 @@ class NumbaEngine(Engine):
         return out if self._kernel(data, self.sos, self._work, out) else None
 
 
-_CLASSES: dict[str, type[Engine]] = {kind.name: kind for kind in (NumpyEngine, ScipyEngine, NumbaEngine)}
+_CLASSES: dict[str, type[CascadeEngine]] = {kind.name: kind for kind in (NumpyEngine, ScipyEngine, NumbaEngine)}
 
 
-def make_engine(sos: NDArray[np.float64], n_channels: int, *, engine: str = "auto") -> Engine:
+def make_engine(sos: NDArray[np.float64], n_channels: int, *, engine: str = "auto") -> CascadeEngine:
     """Return an engine that is ready to run: whatever must be compiled is compiled now.
 
     Parameters

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.processing.bridge import Continuity, Hold, merge_mask, unusable
+from bcikit.processing.bridge import Continuity, LastGood, merge_mask, unusable
 from bcikit.processing.iir import check_frequency, mains
 from bcikit.processing.linear import signal_columns
 from bcikit.processing.step import Step
@@ -129,7 +129,7 @@ class _Follower:
         self._hop = max(1, round(info.sfreq / 4))
         self._ring = Ring(n_window, width)
         self._bad = Ring(n_window, width, np.uint8)
-        self._hold = Hold(width)
+        self._hold = LastGood(width)
         self.continuity = Continuity()
         self._old = np.zeros((2 * n_harmonics, width))
         self._new = np.zeros((2 * n_harmonics, width))

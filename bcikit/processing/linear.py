@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.processing.bridge import Continuity, Hold, finite, merge_mask, unusable
+from bcikit.processing.bridge import Continuity, LastGood, finite, merge_mask, unusable
 from bcikit.processing.step import SIGNAL_TYPES, Step
 from bcikit.signal import ArgumentError, Bad, Chunk, StreamInfo
 
@@ -29,7 +29,7 @@ class LinearStep(Step):
 
     _matrix: NDArray[np.float64] | None = field(init=False, repr=False, default=None)
     _carried: NDArray[np.intp] | None = field(init=False, repr=False, default=None)
-    _hold: Hold | None = field(init=False, repr=False, default=None)
+    _hold: LastGood | None = field(init=False, repr=False, default=None)
     _continuity: Continuity = field(init=False, repr=False, default_factory=Continuity)
 
     @abstractmethod
@@ -53,7 +53,7 @@ class LinearStep(Step):
             if used.size == 1 and weights[used[0]] == 1.0:
                 rows[out] = used[0]
         self._carried = rows
-        self._hold = Hold(info.n_channels)
+        self._hold = LastGood(info.n_channels)
         self._continuity.reset()
         return output
 
@@ -77,7 +77,7 @@ class LinearStep(Step):
             return Chunk(data @ self._matrix, chunk.times, chunk.first_sample, chunk.health)
         return self._process_bad(chunk, self._matrix, self._hold)
 
-    def _process_bad(self, chunk: Chunk, matrix: NDArray[np.float64], hold: Hold) -> Chunk:
+    def _process_bad(self, chunk: Chunk, matrix: NDArray[np.float64], hold: LastGood) -> Chunk:
         """Mix with stand-ins for bad samples and mark what leans on them."""
         data, mask = chunk.data, chunk.health.mask
         leans = (np.abs(matrix) > 1e-12).astype(np.float64)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.processing.bridge import Hold, merge_mask, unusable
+from bcikit.processing.bridge import LastGood, merge_mask, unusable
 from bcikit.processing.step import Step
 from bcikit.signal import ArgumentError, Bad, Chunk, StreamInfo
 
@@ -42,7 +42,7 @@ class Rereference(Step):
     _eeg: list[int] = field(init=False, repr=False, default_factory=list)
     _members: list[int] = field(init=False, repr=False, default_factory=list)
     _all_eeg: bool = field(init=False, repr=False, default=False)
-    _hold: Hold | None = field(init=False, repr=False, default=None)
+    _hold: LastGood | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         if not isinstance(self.reference, str):
@@ -68,7 +68,7 @@ class Rereference(Step):
             names = (self.reference,) if isinstance(self.reference, str) else self.reference
             self._members = info.index_of(names, who="rereference")
             named = "+".join(names)
-        self._hold = Hold(len(self._members))
+        self._hold = LastGood(len(self._members))
         self._all_eeg = len(self._eeg) == info.n_channels == len(self._members)
         return info.replace(reference=named)
 
@@ -94,7 +94,7 @@ class Rereference(Step):
         if self._hold is not None:
             self._hold.reset()
 
-    def _process_some(self, chunk: Chunk, hold: Hold) -> Chunk:
+    def _process_some(self, chunk: Chunk, hold: LastGood) -> Chunk:
         """Subtract the mean of the members that are good at each moment."""
         data, mask = chunk.data, chunk.health.mask
         some = None if mask is None else mask[:, self._members]

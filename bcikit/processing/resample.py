@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.processing.bridge import DISTURBING, Continuity, Hold, Settling, finite, merge_mask, unusable
+from bcikit.processing.bridge import DISTURBING, Continuity, LastGood, Settling, finite, merge_mask, unusable
 from bcikit.processing.cascade import Cascade, mean_delay
 from bcikit.processing.linear import signal_columns
 from bcikit.processing.sliding import Emitter
@@ -163,7 +163,7 @@ class _Polyphase:
         self._phases = np.ascontiguousarray((phases / phases.sum(axis=1, keepdims=True))[:, ::-1])
         self.delay = half / up
         self._plain = np.setdiff1d(np.arange(n_channels), columns)
-        self._hold = Hold(n_channels)
+        self._hold = LastGood(n_channels)
         self._settling = Settling(n_channels, self.taps - 1)
         self._history = np.zeros((self.taps - 1, n_channels))
         self._continuity = Continuity()

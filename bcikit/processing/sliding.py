@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.processing.bridge import Continuity, Hold, finite, unusable
+from bcikit.processing.bridge import Continuity, LastGood, finite, unusable
 from bcikit.processing.step import Step
 from bcikit.signal import ArgumentError, Bad, Chunk, Flag, Health, Ring, StreamInfo, check_range
 
@@ -147,7 +147,7 @@ class SlidingStep(Step):
         self._state = _State(
             columns=None if len(columns) == info.n_channels else columns,
             ring=Ring(self.n_window, len(columns)),
-            hold=Hold(len(columns)),
+            hold=LastGood(len(columns)),
             last_bad=np.full(len(columns), _NEVER, dtype=np.int64),
         )
         names, sources, unit = self.prepare(picked)
@@ -251,7 +251,7 @@ class _State:
 
     columns: list[int] | None
     ring: Ring
-    hold: Hold
+    hold: LastGood
     last_bad: NDArray[np.int64]
     sources: NDArray[np.intp] = field(default_factory=lambda: np.empty((0, 1), np.intp))
     n_features: int = 0
@@ -277,7 +277,7 @@ class _State:
         return np.any(touched[self.sources], axis=1)
 
 
-class Blocks:
+class AlignedBlocks:
     """Collects samples into blocks that start at multiples of their length.
 
     Parameters

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.processing.bridge import Hold, unusable
+from bcikit.processing.bridge import LastGood, unusable
 from bcikit.signal import ArgumentError, Bad, Chunk, DataError, Flag, Ring, check_int, check_range
 
 _USABLE = int(Bad.INTERPOLATED)
@@ -69,7 +69,7 @@ class WindowBuffer:
         # One more column says which samples were lost.
         self._mask = Ring(length, n_channels + 1, np.uint8)
         self._times = Ring(length, 1)
-        self._hold = Hold(n_channels)
+        self._hold = LastGood(n_channels)
         self._stop: int | None = None
 
     @property

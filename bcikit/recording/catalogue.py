@@ -18,7 +18,7 @@ from bcikit.recording.audit_trail import append_entry, first_broken, first_unanc
 from bcikit.recording.erase import remove_model, remove_session
 from bcikit.recording.header import read_header
 from bcikit.recording.schema import WRITING, bring_up_to_date, one_at_a_time, prepare_sqlite
-from bcikit.recording.tables_sql import AuditEntry, ModelEntry, Outcome, Run, SessionEntry, Subject
+from bcikit.recording.tables_sql import AuditEntry, ModelEntry, OutcomeRow, RunRow, SessionEntry, Subject
 from bcikit.safety.anchor import Anchors
 from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
 
@@ -264,24 +264,26 @@ class Catalogue:
 
     def add_run(
         self, session: int, *, kind: str = "", number: int | None = None, results: Mapping[str, Any] | None = None
-    ) -> Run:
+    ) -> RunRow:
         """Enter a run of a session; it gets the next number where none is given."""
         with self.writing() as connection:
             entry = connection.get(SessionEntry, session)
             if entry is None:
                 raise ArgumentError(f"There is no session {session} in the catalogue.")
             if number is None:
-                number = 1 + int(connection.scalar(select(func.max(Run.number)).where(Run.session_id == session)) or 0)
-            row = Run(session_id=session, number=number, kind=kind, results=dict(results or {}))
+                number = 1 + int(
+                    connection.scalar(select(func.max(RunRow.number)).where(RunRow.session_id == session)) or 0
+                )
+            row = RunRow(session_id=session, number=number, kind=kind, results=dict(results or {}))
             connection.add(row)
             person = connection.get_one(Subject, entry.subject_id)
             append_entry(connection, self.who, "add run", person, {"number": number, "kind": kind})
         return row
 
-    def runs(self, session: int) -> list[Run]:
+    def runs(self, session: int) -> list[RunRow]:
         """Return the runs of a session, in order."""
         with self._reading() as connection:
-            return list(connection.scalars(select(Run).where(Run.session_id == session).order_by(Run.number)))
+            return list(connection.scalars(select(RunRow).where(RunRow.session_id == session).order_by(RunRow.number)))
 
     def add_model(
         self,
@@ -327,7 +329,7 @@ class Catalogue:
         measured: str | datetime.date | None = None,
         session: int | None = None,
         notes: str = "",
-    ) -> Outcome:
+    ) -> OutcomeRow:
         """Enter a clinical measure; it was taken today where `measured` is left out."""
         when = utc_now() if measured is None else str(measured)
         try:
@@ -336,7 +338,7 @@ class Catalogue:
             raise ArgumentError(f"measured is {when!r}; it must be a date like 2026-05-31.") from None
         with self.writing() as connection:
             person = find_subject(connection, subject)
-            row = Outcome(
+            row = OutcomeRow(
                 subject_id=person.id,
                 scale=scale,
                 value=float(value),
@@ -349,13 +351,13 @@ class Catalogue:
             append_entry(connection, self.who, "add outcome", person, {"scale": scale})
         return row
 
-    def outcomes(self, subject: str, scale: str = "") -> list[Outcome]:
+    def outcomes(self, subject: str, scale: str = "") -> list[OutcomeRow]:
         """Return the measures of a person in order of time, of one scale or of all."""
         with self._reading() as connection:
-            wanted = select(Outcome).where(Outcome.subject_id == find_subject(connection, subject).id)
+            wanted = select(OutcomeRow).where(OutcomeRow.subject_id == find_subject(connection, subject).id)
             if scale:
-                wanted = wanted.where(Outcome.scale == scale)
-            return list(connection.scalars(wanted.order_by(Outcome.measured, Outcome.id)))
+                wanted = wanted.where(OutcomeRow.scale == scale)
+            return list(connection.scalars(wanted.order_by(OutcomeRow.measured, OutcomeRow.id)))
 
     def trend(self, subject: str, measure: str) -> list[tuple[str, float]]:
         """Return times and values of an outcome scale or, where none has that name, of a result of the sessions."""
@@ -401,9 +403,9 @@ class Catalogue:
             row = find_subject(connection, code)
             sessions = list(connection.scalars(select(SessionEntry).where(SessionEntry.subject_id == row.id)))
             models = list(connection.scalars(select(ModelEntry).where(ModelEntry.subject_id == row.id)))
-            outcomes = list(connection.scalars(select(Outcome).where(Outcome.subject_id == row.id)))
+            outcomes = list(connection.scalars(select(OutcomeRow).where(OutcomeRow.subject_id == row.id)))
             numbers = [session.id for session in sessions]
-            runs = list(connection.scalars(select(Run).where(Run.session_id.in_(numbers))))
+            runs = list(connection.scalars(select(RunRow).where(RunRow.session_id.in_(numbers))))
             counts = {
                 "sessions": len(sessions),
                 "runs": len(runs),

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from bcikit.recording.audit_trail import append_entry
 from bcikit.recording.catalogue import CODE, FORMER, Catalogue, check_free, find_subject
-from bcikit.recording.tables_sql import ModelEntry, Outcome, SessionEntry, Subject
+from bcikit.recording.tables_sql import ModelEntry, OutcomeRow, SessionEntry, Subject
 from bcikit.safety.words import says_something
 from bcikit.signal import ArgumentError, RecordingError
 
@@ -69,7 +69,7 @@ def join_subjects(catalogue: Catalogue, keep: str, other: str, *, reason: str) -
             session.subject_id = row.id
         for model in connection.scalars(select(ModelEntry).where(ModelEntry.subject_id == gone.id)):
             model.subject_id = row.id
-        for outcome in connection.scalars(select(Outcome).where(Outcome.subject_id == gone.id)):
+        for outcome in connection.scalars(select(OutcomeRow).where(OutcomeRow.subject_id == gone.id)):
             outcome.subject_id = row.id
         former = [*row.data.get(FORMER, []), *gone.data.get(FORMER, []), other]
         joined = [*row.data.get("joined", []), {key: value for key, value in gone.data.items() if key != FORMER}]
@@ -95,7 +95,7 @@ def correct_outcome(
     Parameters
     ----------
     number : int
-        `Outcome.id`.
+        `OutcomeRow.id`.
     reason : str
         Why.
     value : float or None
@@ -118,7 +118,7 @@ def correct_outcome(
         except ValueError:
             raise ArgumentError(f"measured is {measured!r}; it must be a date like 2026-05-31.") from None
     with catalogue.writing() as connection:
-        row = connection.get(Outcome, number)
+        row = connection.get(OutcomeRow, number)
         if row is None:
             raise ArgumentError(f"There is no score {number} in the catalogue.")
         owner = connection.get(Subject, row.subject_id)

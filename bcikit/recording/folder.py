@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from bcikit.acquisition.formats import Format, Reading
+from bcikit.acquisition.formats import FileHints, Format
 from bcikit.recording.layout import HEADER, RECORDING
 from bcikit.recording.session import read_session
 from bcikit.signal import Note, Recording
@@ -14,7 +14,7 @@ def is_session(path: Path, head: bytes) -> bool:  # noqa: ARG001 - a folder has 
     return path.is_dir() and (path / HEADER).is_file()
 
 
-def read_folder(path: Path, reading: Reading) -> Recording:
+def read_folder(path: Path, reading: FileHints) -> Recording:
     """Return the main stream of a session; with `partial`, what is left of damaged signals, too.
 
     Raises

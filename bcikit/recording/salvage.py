@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bcikit.recording.checksums import Part
 from bcikit.recording.layout import CHUNK_COLUMNS, MARKERS, Track
 from bcikit.recording.xdf import BOUNDARY_MARK, FILE_HEADER, SAMPLES, STREAM_FOOTER, STREAM_HEADER, encode_samples
-from bcikit.recording.xdf_reader import XdfChunk, XdfStream, decode_samples, parse_header, walk
+from bcikit.recording.xdf_reader import WrittenStream, XdfChunk, decode_samples, parse_header, walk
 from bcikit.signal import Flag, RecordingError
 
 _FIRST, _COUNT, _LOST, _FLAGS, _, _MASKED, _ = range(len(CHUNK_COLUMNS))
@@ -45,7 +45,9 @@ class Salvage:
     footers: int = 0
 
 
-def salvage(data: bytes, tracks: Mapping[str, Track], streams: Mapping[int, XdfStream], parts: list[Part]) -> Salvage:
+def salvage(
+    data: bytes, tracks: Mapping[str, Track], streams: Mapping[int, WrittenStream], parts: list[Part]
+) -> Salvage:
     """Return what of a file can be kept.
 
     Parameters
@@ -136,7 +138,7 @@ class _Builder:
     """Puts chunks together: samples and masks count once the row of their chunk has come and fits them."""
 
     def __init__(
-        self, found: Salvage, raw: memoryview, tracks: Mapping[str, Track], streams: Mapping[int, XdfStream]
+        self, found: Salvage, raw: memoryview, tracks: Mapping[str, Track], streams: Mapping[int, WrittenStream]
     ) -> None:
         self._found = found
         self._raw = raw
@@ -226,7 +228,7 @@ class _Builder:
             self._found.gaps.append((position, size))
 
 
-def described_streams(encoded: bytes) -> dict[int, XdfStream]:
+def described_streams(encoded: bytes) -> dict[int, WrittenStream]:
     """Return the streams that encoded headers announce, by number."""
     chunks = walk(memoryview(encoded))
     return {chunk.stream or 0: parse_header(chunk) for chunk in chunks if chunk.tag == STREAM_HEADER}

@@ -12,7 +12,7 @@ from bcikit.recording.checksums import signal_damage
 from bcikit.recording.header import read_header
 from bcikit.recording.jsonlines import read_lines
 from bcikit.recording.layout import SIGNALS, Track, tracks_of
-from bcikit.recording.xdf_reader import XdfStream, read_xdf
+from bcikit.recording.xdf_reader import WrittenStream, read_xdf
 from bcikit.signal import Chunk, Decision, Event, Flag, Health, Recording, RecordingError, StreamInfo, Verdict
 from bcikit.signal.rebuild import LARGEST_INT, short
 from bcikit.signal.shown import Shown, counted
@@ -245,7 +245,7 @@ def _bare(line: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in line.items() if key != "after_chunk"}
 
 
-def read_track(track: Track, streams: Mapping[int, XdfStream]) -> ReadTrack:
+def read_track(track: Track, streams: Mapping[int, WrittenStream]) -> ReadTrack:
     """Return the chunks of one stream; samples without their row were not whole and do not count."""
     try:
         signal, table, masks = (

@@ -83,7 +83,7 @@ class SessionEntry(Base, kw_only=True):
     notes: Mapped[str] = mapped_column(Text, default="")
 
 
-class Run(Base, kw_only=True):
+class RunRow(Base, kw_only=True):
     """A part of a session: a calibration, a feedback run.
 
     Attributes
@@ -136,7 +136,7 @@ class ModelEntry(Base, kw_only=True):
     scores: Mapped[dict[str, Any]] = mapped_column(JSON, default_factory=dict)
 
 
-class Outcome(Base, kw_only=True):
+class OutcomeRow(Base, kw_only=True):
     """A clinical measure.
 
     Attributes

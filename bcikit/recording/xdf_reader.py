@@ -55,7 +55,7 @@ class XdfChunk:
 
 
 @dataclass(slots=True)
-class XdfStream:
+class WrittenStream:
     """One stream of a file.
 
     Attributes
@@ -127,7 +127,7 @@ def _length(raw: memoryview, position: int) -> tuple[int, int] | None:
     return struct.unpack_from(code, raw, position + 1)[0], position + 1 + raw[position]
 
 
-def parse_header(chunk: XdfChunk) -> XdfStream:
+def parse_header(chunk: XdfChunk) -> WrittenStream:
     """Return the stream that a header chunk announces.
 
     Raises
@@ -144,10 +144,10 @@ def parse_header(chunk: XdfChunk) -> XdfStream:
     except (ParseError, ValueError) as error:
         raise RecordingError(f"The header of an XDF stream cannot be read: {error}") from error
     labels = labels if len(labels) == count else [str(index) for index in range(count)]
-    return XdfStream(chunk.stream or 0, text["name"], text["type"], text["channel_format"], sfreq, labels)
+    return WrittenStream(chunk.stream or 0, text["name"], text["type"], text["channel_format"], sfreq, labels)
 
 
-def decode_samples(stream: XdfStream, content: memoryview) -> tuple[NDArray[np.float64], Any]:
+def decode_samples(stream: WrittenStream, content: memoryview) -> tuple[NDArray[np.float64], Any]:
     """Return times and values of one chunk of samples.
 
     Raises
@@ -172,7 +172,7 @@ def decode_samples(stream: XdfStream, content: memoryview) -> tuple[NDArray[np.f
 
 
 def _decode_texts(
-    stream: XdfStream, content: memoryview, count: int, position: int
+    stream: WrittenStream, content: memoryview, count: int, position: int
 ) -> tuple[NDArray[np.float64], list[str]]:
     if count > len(content):
         raise RecordingError(
@@ -191,7 +191,7 @@ def _decode_texts(
     return times, texts
 
 
-def read_xdf(path: str | Path, *, check: Callable[[memoryview], None] | None = None) -> dict[int, XdfStream]:
+def read_xdf(path: str | Path, *, check: Callable[[memoryview], None] | None = None) -> dict[int, WrittenStream]:
     """Return the streams of a file, by number; of a file that was cut off, all that is whole.
 
     Parameters
@@ -213,7 +213,7 @@ def read_xdf(path: str | Path, *, check: Callable[[memoryview], None] | None = N
         raw = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     if check is not None:
         check(raw)
-    streams: dict[int, XdfStream] = {}
+    streams: dict[int, WrittenStream] = {}
     times: dict[int, list[NDArray[np.float64]]] = {}
     values: dict[int, list[Any]] = {}
     for chunk in walk(raw):

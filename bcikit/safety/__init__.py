@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bcikit.safety.audit import AuditLog, verify_audit
     from bcikit.safety.consent import Consent, Screening
     from bcikit.safety.guard.client import GuardClient
-    from bcikit.safety.levels import Alarm, Level, Quality, Reading, Severity
+    from bcikit.safety.levels import Alarm, Level, QualityLevel, Reading, Severity
     from bcikit.safety.machine import State, StateMachine
     from bcikit.safety.quality import QualityMonitor
     from bcikit.safety.settings import GateSettings
@@ -27,7 +27,7 @@ _WHERE = {
     "GateSettings": "settings",
     "GuardClient": "guard.client",
     "Level": "levels",
-    "Quality": "levels",
+    "QualityLevel": "levels",
     "QualityMonitor": "quality",
     "Reading": "levels",
     "SafetySystem": "system",
@@ -47,7 +47,7 @@ __all__ = [
     "GateSettings",
     "GuardClient",
     "Level",
-    "Quality",
+    "QualityLevel",
     "QualityMonitor",
     "Reading",
     "SafetySystem",

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from bcikit.safety.arming import ArmRequest, arming_problems, person_problems, worse
-from bcikit.safety.hands import Hands
 from bcikit.safety.idle import IdleTest
 from bcikit.safety.levels import Level
 from bcikit.safety.machine import State
@@ -12,6 +11,7 @@ from bcikit.safety.reactions import RUNNING, STOPS
 from bcikit.safety.rules import RULES
 from bcikit.safety.settings import GateSettings
 from bcikit.safety.situation import Situation
+from bcikit.safety.switches import Switches
 from bcikit.safety.words import says_something
 from bcikit.signal import SafetyError
 
@@ -23,13 +23,13 @@ class Control:
     ----------
     situation : Situation
         Where the session stands.
-    hands : Hands
+    switches : Switches
         What hands hold: the dead-man switch and the emergency stop.
     """
 
-    def __init__(self, situation: Situation, hands: Hands) -> None:
+    def __init__(self, situation: Situation, switches: Switches) -> None:
         self._here = situation
-        self._hands = hands
+        self._switches = switches
         self.idle_test: IdleTest | None = None
         self._operator = ""
         self._stop_tested = False
@@ -58,7 +58,7 @@ class Control:
             found.append(f"the stream {self._here.info.name!r} has no EEG channel")
         if self._here.settings.real and self._here.audit is None:
             found.append(f"profile {self._here.settings.profile} needs an audit log")
-        if self._hands.stop_pressed:
+        if self._switches.stop_pressed:
             found.append("the emergency stop is not released")
         if not self._here.machine.go(State.SELFTEST, at, actor="system", reason="self-test"):
             raise SafetyError("The audit log cannot be written; the session cannot start.")
@@ -87,14 +87,14 @@ class Control:
         request = self._completed(ArmRequest(operator=operator) if request is None else request)
         problems = arming_problems(request, self._here.settings)
         extra: list[str] = []
-        if self._here.settings.dead_man and not self._hands.dead_man_held:
+        if self._here.settings.dead_man and not self._switches.dead_man_held:
             extra.append("the dead-man switch is not held")
         if self._here.settings.profile != "simulation":
             if not self._here.watch.monitor.known:
                 extra.append("signal quality is not known yet")
             elif self._here.watch.usable_share() < self._here.settings.min_good:
                 extra.append(f"only {self._here.watch.usable_share():.0%} of the needed channels are usable")
-        if self._here.settings.real and not self._hands.stop_box_tested:
+        if self._here.settings.real and not self._switches.stop_box_tested:
             extra.append("the stop box was not pressed and released in this session")
         extra += [f"{rule}: {RULES[rule].what}" for rule in sorted(self._here.stopping())]
         if extra:
@@ -235,7 +235,7 @@ class Control:
                 raise SafetyError(f"The cause of the stop is gone for {max(clear, 0.0):.1f} s; needed: {needed:g} s.")
             self._here.machine.go(State.STANDBY, at, actor=who, reason=reason, human=True)
         elif self._here.machine.state is State.ESTOP:
-            if self._hands.stop_pressed:
+            if self._switches.stop_pressed:
                 raise SafetyError("The emergency stop is not released.")
             self._here.machine.go(State.SELFTEST, at, actor=who, reason=reason, human=True)
             self.selftest(now=at)

@@ -24,7 +24,7 @@ class Level(enum.IntEnum):
     WARNING = 3
 
 
-class Quality(enum.IntEnum):
+class QualityLevel(enum.IntEnum):
     """Whether a channel can be believed."""
 
     GOOD = 0

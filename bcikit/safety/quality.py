@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.safety.levels import Quality, Reading, Severity
+from bcikit.safety.levels import QualityLevel, Reading, Severity
 from bcikit.safety.measures import Measures, measure, robust_z
 from bcikit.safety.profiles import QUALITY_RULES, QualityProfile, quality_profile
 from bcikit.signal import Bad, Chunk, Ring, StreamInfo
@@ -23,7 +23,7 @@ Levels = NDArray[np.int8]
 class ChannelQuality(NamedTuple):
     """How good a channel is, and the rules that say so."""
 
-    level: Quality
+    level: QualityLevel
     rules: tuple[str, ...]
 
 
@@ -113,7 +113,7 @@ class QualityMonitor:
         result = {}
         for index, name in enumerate(self.ch_names):
             rules = tuple(QUALITY_RULES[row] for row in np.flatnonzero(self.levels[:, index]))
-            result[name] = ChannelQuality(Quality(int(worst[index])), rules)
+            result[name] = ChannelQuality(QualityLevel(int(worst[index])), rules)
         return result
 
     def worst(self) -> Levels:

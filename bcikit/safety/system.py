@@ -7,7 +7,6 @@ from typing import Any
 from bcikit.safety.audit import AuditLog
 from bcikit.safety.control import Control
 from bcikit.safety.gate import impossible
-from bcikit.safety.hands import Hands
 from bcikit.safety.ledger import Ledger
 from bcikit.safety.levels import Alarm, Level, Reading, Severity
 from bcikit.safety.machine import Listener, State, StateMachine
@@ -17,6 +16,7 @@ from bcikit.safety.rules import RULES
 from bcikit.safety.settings import GateSettings
 from bcikit.safety.situation import Situation
 from bcikit.safety.stream import StreamMonitor
+from bcikit.safety.switches import Switches
 from bcikit.safety.watch import Watch
 from bcikit.signal import Chunk, Decision, StreamInfo, Verdict
 
@@ -26,7 +26,7 @@ class SafetySystem:
 
     It runs on the time it is given and never asks the wall, so that a replay repeats every verdict. Whatever is
     unknown, broken or not logged means no. What a person does goes through `control` (arming, start, stop,
-    acknowledgement) and `hands` (dead-man switch, emergency stop); what is measured and decided comes here.
+    acknowledgement) and `switches` (dead-man switch, emergency stop); what is measured and decided comes here.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ class SafetySystem:
         stop_box: bool = False,
     ) -> None:
         self._here = Situation(settings, info, audit, required_channels, stimulus)
-        self.hands = Hands(self._here, stop_box=stop_box)
-        self.control = Control(self._here, self.hands)
+        self.switches = Switches(self._here, stop_box=stop_box)
+        self.control = Control(self._here, self.switches)
 
     @property
     def settings(self) -> GateSettings:
@@ -203,7 +203,7 @@ class SafetySystem:
             ):
                 self.control.idle_test.judge(decision, at)
         else:
-            if self.settings.dead_man and not self.hands.dead_man_held:
+            if self.settings.dead_man and not self.switches.dead_man_held:
                 refused["A-DM"] = {"value": "released", "limit": "held"}
             quality = self.watch.quality_problem()
             if quality:
@@ -263,7 +263,7 @@ class SafetySystem:
     def _react(self) -> None:
         """Turn what the monitors see into alarms and changes of state."""
         here = self._here
-        self.hands.check()
+        self.switches.check()
         readings = here.seen()
         here.ledger.readings(readings, here.now)
         reaction = classify(readings)

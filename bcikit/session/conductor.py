@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from bcikit.decoding import AdaptiveModel, Model
-from bcikit.paradigms import Paradigm, WindowRequest
+from bcikit.paradigms import Decider, Paradigm, WindowRequest
 from bcikit.paradigms.support import ERROR_POTENTIAL
 from bcikit.presentation.director import Director
 from bcikit.processing import Pipeline, Regrid, WindowBuffer
@@ -20,7 +20,6 @@ from bcikit.safety.idle import IdleTest
 from bcikit.safety.machine import LATCHED
 from bcikit.safety.person import drowsiness
 from bcikit.session.command_life import shortened
-from bcikit.session.decider import Decider, Trainer
 from bcikit.session.flips import HOLD, Flips, SampleTimes
 from bcikit.session.following import Follower
 from bcikit.session.idle_block import KIND, IdleBlock
@@ -29,6 +28,7 @@ from bcikit.session.orders import checked_order
 from bcikit.session.side_path import SidePath
 from bcikit.session.stages import StageMeter
 from bcikit.session.standstill import Standstill, nothing_can_come
+from bcikit.session.training import Trainer
 from bcikit.signal import (
     ArgumentError,
     BciError,
@@ -344,17 +344,17 @@ class Conductor:
         who = str(order.get("who", "operator"))
         if do == "note":
             self._emit(self._note(order))
-        elif do != "deadman" or order["held"] != self.safety.hands.dead_man_held:
+        elif do != "deadman" or order["held"] != self.safety.switches.dead_man_held:
             # A held switch is renewed many times a second; only its changes are events.
             self._emit(self._event(f"operator/{do}", {key: value for key, value in order.items() if key != "do"}))
         if do == "stop":
             self._wants_go = False
             self.safety.control.stop(reason or "operator stop", who=who, now=self.now)
         elif do == "deadman":
-            self.safety.hands.dead_man(self.now, held=order["held"])
+            self.safety.switches.dead_man(self.now, held=order["held"])
         elif do == "estop":
             self._wants_go = self._wants_go and not order["pressed"]
-            self.safety.hands.estop(self.now, pressed=order["pressed"], lost=bool(order.get("lost")), reason=reason)
+            self.safety.switches.estop(self.now, pressed=order["pressed"], lost=bool(order.get("lost")), reason=reason)
         elif do in ("acknowledge", "arm", "start", "teststop"):
             self._order_safety(do, who, reason)
         elif do == "idletest":

@@ -14,13 +14,13 @@ from bcikit.signal.settings import check_settings
 SUBJECT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$"
 
 
-class Section(BaseModel):
+class ConfigTable(BaseModel):
     """A table of the session file: unknown keys are refused, values cannot change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class SessionSection(Section):
+class SessionSection(ConfigTable):
     """Who and what.
 
     Attributes
@@ -44,7 +44,7 @@ class SessionSection(Section):
     notes: str = ""
 
 
-class SourceSection(Section):
+class SourceSection(ConfigTable):
     """Where the signal comes from.
 
     Attributes
@@ -59,7 +59,7 @@ class SourceSection(Section):
     channels: list[str] = Field(default_factory=list)
 
 
-class PipelineSection(Section):
+class PipelineSection(ConfigTable):
     """What is done to the signal before it is decoded.
 
     Attributes
@@ -73,7 +73,7 @@ class PipelineSection(Section):
     )
 
 
-class ParadigmSection(Section):
+class ParadigmSection(ConfigTable):
     """What the person does.
 
     Attributes
@@ -88,7 +88,7 @@ class ParadigmSection(Section):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
-class CalibrationSection(Section):
+class CalibrationSection(ConfigTable):
     """What the decoder learns from.
 
     Attributes
@@ -103,7 +103,7 @@ class CalibrationSection(Section):
     events: dict[str, str] = Field(default_factory=dict)
 
 
-class ArmingSection(Section):
+class ArmingSection(ConfigTable):
     """What must be there before anything may act on a person, beside the operator at the keys.
 
     Attributes
@@ -126,13 +126,13 @@ class ArmingSection(Section):
     stop_box: str = ""
 
 
-class OutputSection(Section):
+class OutputSection(ConfigTable):
     """What moves or is told: an address as `bcikit.paradigms.open_output` takes it."""
 
     address: str
 
 
-class ScreenSection(Section):
+class ScreenSection(ConfigTable):
     """The screen before the person, for the check of what flickers on it.
 
     Attributes
@@ -155,7 +155,7 @@ class ScreenSection(Section):
     blank: bool = False
 
 
-class RecordingSection(Section):
+class RecordingSection(ConfigTable):
     """Where the session is kept.
 
     Attributes
@@ -170,7 +170,7 @@ class RecordingSection(Section):
     folder: str = ""
 
 
-class SessionConfig(Section):
+class SessionConfig(ConfigTable):
     """A whole session.
 
     Attributes

@@ -41,7 +41,7 @@ ANSWER_SECONDS = 2.0
 _CONNECT_SECONDS = 5.0
 
 
-class Line:
+class ClientLine:
     """One connection to a session, let in.
 
     Parameters
@@ -136,7 +136,7 @@ class ControlClient:
 
     def __init__(self, ticket: Ticket, *, connect: bool = True) -> None:
         self._ticket = ticket
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, ClientLine] = {}
         self._locks = {"orders": threading.Lock(), "stop": threading.Lock()}
         self._stop_port = 0
         if connect:
@@ -160,14 +160,14 @@ class ControlClient:
             with lock:
                 self._open(purpose)
 
-    def _open(self, purpose: str) -> Line:
+    def _open(self, purpose: str) -> ClientLine:
         line = self._lines.get(purpose)
         if line is None:
             if purpose == "stop" and not self._stop_port:
-                asked = Line(self._ticket, "orders")
+                asked = ClientLine(self._ticket, "orders")
                 asked.close()
                 self._stop_port = int(str(asked.words["stop"]))
-            line = Line(self._ticket, purpose, port=self._stop_port if purpose == "stop" else 0)
+            line = ClientLine(self._ticket, purpose, port=self._stop_port if purpose == "stop" else 0)
             self._stop_port = int(str(line.words["stop"]))
             self._lines[purpose] = line
         return line
@@ -240,7 +240,7 @@ class ChannelReader:
     """
 
     def __init__(self, ticket: Ticket) -> None:
-        self._line = Line(ticket, "messages")
+        self._line = ClientLine(ticket, "messages")
         self.words = self._line.words
 
     def read(self, seconds: float) -> Message | Signal | None:

@@ -20,7 +20,7 @@ OPPOSITE = {"left_hand": ("C4", "C3"), "right_hand": ("C3", "C4")}
 """Electrode over the hemisphere that moves a hand, and the one over the other."""
 
 
-class Reaction(NamedTuple):
+class MuReaction(NamedTuple):
     """How the mu rhythm answered to a hand in one session.
 
     Attributes
@@ -40,7 +40,7 @@ class Reaction(NamedTuple):
     trials: int
 
 
-def reactions(recording: Recording, events: Sequence[Event]) -> dict[str, Reaction]:
+def reactions(recording: Recording, events: Sequence[Event]) -> dict[str, MuReaction]:
     """Return the reaction to each hand that was imagined or attempted; without C3 and C4 there is none.
 
     Parameters
@@ -71,7 +71,7 @@ def reactions(recording: Recording, events: Sequence[Event]) -> dict[str, Reacti
             continue
         ratio = dict(zip(("C3", "C4"), np.mean(during, axis=0) / np.mean(before, axis=0), strict=True))
         opposite, same = (float(ratio[name]) for name in OPPOSITE[hand])
-        found[hand] = Reaction(100 * (opposite - 1), (same - opposite) / (same + opposite), len(before))
+        found[hand] = MuReaction(100 * (opposite - 1), (same - opposite) / (same + opposite), len(before))
     return found
 
 

@@ -17,7 +17,7 @@ from bcikit.session.sinks import Publisher
 from bcikit.session.stages import StageMeter
 from bcikit.session.standstill import ATTENDED
 from bcikit.session.training import Progress, no_progress
-from bcikit.session.watch import Watch
+from bcikit.session.watch import SessionWatch
 from bcikit.signal import Chunk, HostClock, SourceError
 
 PULL_SECONDS = 0.25
@@ -148,7 +148,7 @@ class SourceFeed:
         self._outputs = list(outputs)
         self._progress = progress
         self._limit = limit
-        self._watch = Watch(source, folder, outputs) if source.live else None
+        self._watch = SessionWatch(source, folder, outputs) if source.live else None
         self._clock = HostClock() if source.live else None
         self._begin: float | None = None
         self._silent = 0.0

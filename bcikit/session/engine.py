@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from bcikit.acquisition import Interactive
 from bcikit.decoding import AdaptiveModel, Model
+from bcikit.paradigms import Decider
 from bcikit.presentation.layout import Viewing
 from bcikit.processing import Pipeline
 from bcikit.recording import SessionWriter, installed_versions, read_session
@@ -21,7 +22,6 @@ from bcikit.safety.arming import ArmRequest
 from bcikit.session.channel import ChannelServer
 from bcikit.session.conductor import AUTOMATIC, Conductor, model_message
 from bcikit.session.config import SessionConfig, config_from, load_config
-from bcikit.session.decider import Decider
 from bcikit.session.drive import BY_OPERATOR, FINISHED, RUNNING, SourceFeed, drive
 from bcikit.session.from_config import shows
 from bcikit.session.listener import Listener

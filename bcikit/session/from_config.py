@@ -7,7 +7,7 @@ from bcikit.outputs import output_class
 from bcikit.paradigms import Paradigm, make_paradigm, read_paradigm
 from bcikit.session.config import SessionConfig
 from bcikit.session.stimulus import check_stimuli, refusal
-from bcikit.session.training import Window
+from bcikit.session.training import CueWindow
 from bcikit.signal import Address, BciError, SafetyError, StreamInfo
 
 
@@ -91,9 +91,9 @@ def columns_of(config: SessionConfig, info: StreamInfo) -> list[int]:
     return columns
 
 
-def window_of(config: SessionConfig, paradigm: Paradigm) -> Window:
+def window_of(config: SessionConfig, paradigm: Paradigm) -> CueWindow:
     """Return the window after the cue: the paradigm's where it has one."""
     wanted = paradigm.calibration
     if wanted is not None:
-        return Window(wanted.tmin, wanted.tmax)
-    return Window(config.decoder.tmin, config.decoder.tmax)
+        return CueWindow(wanted.tmin, wanted.tmax)
+    return CueWindow(config.decoder.tmin, config.decoder.tmax)

@@ -11,13 +11,12 @@ from bcikit.decoding.adaptation import AdaptiveModel
 from bcikit.decoding.population import population_folder
 from bcikit.decoding.sheet import ModelSheet
 from bcikit.decoding.store import read_sheet
-from bcikit.paradigms import Paradigm
+from bcikit.paradigms import Decider, Paradigm
 from bcikit.processing import Pipeline
 from bcikit.recording import Catalogue
 from bcikit.recording.header import read_header
 from bcikit.recording.layout import HEADER
 from bcikit.session.config import SessionConfig
-from bcikit.session.decider import Decider
 from bcikit.session.decoder_settings import DecoderSection, is_path
 from bcikit.session.side_path import SidePath
 from bcikit.signal import ArgumentError, BciError, ModelError, RecordingError, StreamInfo

@@ -8,11 +8,10 @@ from bcikit.acquisition.file import FileSource
 from bcikit.decoding import Model
 from bcikit.decoding.acting import Acting, ActingRule
 from bcikit.decoding.pseudo_online import PseudoOnline, summarise
-from bcikit.paradigms import Paradigm, WindowRequest
+from bcikit.paradigms import Decider, Paradigm, WindowRequest
 from bcikit.paradigms.settings import ParadigmSettings
 from bcikit.processing import Pipeline
 from bcikit.session.config import SessionConfig, config_from
-from bcikit.session.decider import Decider
 from bcikit.session.drive import SourceFeed, drive
 from bcikit.session.listener import Listener
 from bcikit.session.objects import OBJECT, Objects

@@ -205,7 +205,7 @@ class Outputs(Listener):
         first, and the guard hears it from here. Letting go goes to the guard at once (`at_once`).
         """
         again = self._life.renewed(now)
-        switch = self._safety.hands.dead_man_held
+        switch = self._safety.switches.dead_man_held
         for held in self._held:
             if switch or self._switch:
                 held.do(lambda output: output.hold(held=switch))

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 from bcikit.acquisition import Source, open_source
 from bcikit.decoding import Model
 from bcikit.outputs import Output, open_output, output_class
-from bcikit.paradigms import Paradigm
+from bcikit.paradigms import Decider, Paradigm
 from bcikit.processing import Pipeline
 from bcikit.safety import AuditLog, GateSettings, SafetySystem
 from bcikit.safety.arming import ArmRequest
@@ -20,7 +20,6 @@ from bcikit.safety.stop_box import StopBox, open_stop_box
 from bcikit.session.arming import arming_problems, idle_seconds
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig
-from bcikit.session.decider import Decider, Trainer
 from bcikit.session.equip import attach_errors, prepare_paradigm
 from bcikit.session.from_config import check_folder, columns_of, paradigm_of, stimulus_result, window_of
 from bcikit.session.listener import Listener
@@ -29,7 +28,7 @@ from bcikit.session.objects import Objects
 from bcikit.session.rehearsal import Rehearsal, rehearse
 from bcikit.session.side_path import SidePath
 from bcikit.session.stages import StageMeter
-from bcikit.session.training import Window, least_trials, load_runs, required_channels
+from bcikit.session.training import CueWindow, Trainer, least_trials, load_runs, required_channels
 from bcikit.session.watch import DISK_FAULT_BYTES, DISK_WARN_BYTES
 from bcikit.signal import Address, BciError, ConfigError, Decision, Recording, SourceError, StreamInfo, Verdict
 from bcikit.signal.settings import check_settings
@@ -57,7 +56,7 @@ class Plan:
         Configured once, as a check.
     gate : GateSettings
         Within the hard limits.
-    window : Window
+    window : CueWindow
         Of a decision after the cue.
     decoder : object or None
         Unfitted, where a program gave one; else it is made of the configuration.
@@ -89,7 +88,7 @@ class Plan:
     pipeline: Pipeline
     paradigm: Paradigm
     gate: GateSettings
-    window: Window
+    window: CueWindow
     operator: str
     request: ArmRequest
     source: Source | None = None

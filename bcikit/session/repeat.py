@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.decoding import Model
+from bcikit.paradigms import Decider
 from bcikit.recording import Session, read_session
 from bcikit.recording.layout import RECORDING
 from bcikit.safety import AuditLog
 from bcikit.safety.arming import ArmRequest
 from bcikit.session.conductor import Conductor
 from bcikit.session.config import SessionConfig, config_from
-from bcikit.session.decider import Decider
 from bcikit.session.drive import RecordedFeed, drive
 from bcikit.session.listener import Listener
 from bcikit.session.models import ERROR_MODEL, MODEL, following

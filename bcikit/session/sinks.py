@@ -10,7 +10,7 @@ from bcikit.session.channel import ChannelServer
 from bcikit.session.counts import TrialCounts
 from bcikit.session.listener import Listener
 from bcikit.session.stages import StageMeter
-from bcikit.session.summary import Tally
+from bcikit.session.summary import RunTally
 from bcikit.signal import Chunk, Event, StreamInfo
 from bcikit.signal.messages import (
     Alarmed,
@@ -67,7 +67,7 @@ class Counter(Listener):
     """Counts."""
 
     def __init__(self) -> None:
-        self.tally = Tally()
+        self.tally = RunTally()
 
     def take(self, message: Message) -> None:
         """Count a message."""

@@ -16,7 +16,7 @@ CLEARLY = 1.2
 """A class that is so many times as frequent as one over the classes makes a set of trials unbalanced."""
 
 
-class Tally:
+class RunTally:
     """Counts while a session runs; its size does not grow with the session's length.
 
     Attributes

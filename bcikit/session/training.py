@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.decoding import Epochs, Model, epochs, make_decoder
+from bcikit.paradigms import Decider
 from bcikit.processing import Pipeline, WindowBuffer
 from bcikit.session.config import SessionConfig
 from bcikit.session.following import rest_stops
 from bcikit.signal import ArgumentError, DataError, Recording, StreamInfo, label_of
+
+Trainer = Callable[[Recording], Decider]
+"""Makes a decider of the calibration block: filtered signal with the events of the paradigm."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, steps done and steps in all."""
@@ -23,7 +27,7 @@ def no_progress(what: str, done: int, total: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class CueWindow:
     """Window of a decision after the cue, in seconds."""
 
     tmin: float
@@ -76,7 +80,7 @@ def fit_model(
     filtered: Recording | Sequence[Recording],
     *,
     cues: Mapping[str, str],
-    window: Window,
+    window: CueWindow,
     pipeline: Pipeline,
     decoder: Any = None,
     progress: Progress = no_progress,
@@ -91,7 +95,7 @@ def fit_model(
         What the pipeline made of the calibration; each is one run.
     cues : mapping of str to str
         Name of an event to its class.
-    window : Window
+    window : CueWindow
         Seconds after the cue.
     pipeline : Pipeline
         Kept in the model's sheet.

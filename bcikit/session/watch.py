@@ -26,7 +26,7 @@ Found = tuple[str, Mapping[str, Any]]
 """Kind and values of an input of the conductor (`Conductor.take_input`)."""
 
 
-class Watch:
+class SessionWatch:
     """Measures; what it finds is handed to the conductor, so that it is recorded and repeated on replay.
 
     Parameters

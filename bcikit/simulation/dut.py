@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bcikit.acquisition import Address, Source
 from bcikit.signal import Capabilities, Chunk, Event, Flag, Health, SourceError, StreamInfo, check_range
 from bcikit.simulation.frontend import Frontend
-from bcikit.simulation.quirk_effects import Block, Memory
+from bcikit.simulation.quirk_effects import QuirkBlock, QuirkMemory
 from bcikit.simulation.quirks import Quirk, parse_quirks
 from bcikit.simulation.stimulus import Instruments, Stimulus
 
@@ -124,7 +124,7 @@ class DeviceUnderTest(Source):
         self._flags = Flag.START
         self._pieces: Iterator[Chunk] = iter(())
         self._out: list[tuple[int, int]] = []
-        self._quirks = [(quirk, size, Memory(seed + number)) for number, (quirk, size) in enumerate(quirks)]
+        self._quirks = [(quirk, size, QuirkMemory(seed + number)) for number, (quirk, size) in enumerate(quirks)]
         self._marks = 0
 
     def connect(self, stimulus: Stimulus) -> None:
@@ -181,7 +181,7 @@ class DeviceUnderTest(Source):
         data = self.frontend.respond(self._stimulus, true - begun)
         for quirk, size, memory in self._quirks:
             if quirk.data is not None:
-                block = Block(
+                block = QuirkBlock(
                     data=data,
                     index=index,
                     t=true - begun,

@@ -12,7 +12,7 @@ from bcikit.simulation.stimulus import Stimulus
 Values = NDArray[np.float64]
 
 
-class Memory(dict[str, object]):
+class QuirkMemory(dict[str, object]):
     """What a quirk remembers between blocks; `rng` draws what is random."""
 
     def __init__(self, seed: int) -> None:
@@ -26,7 +26,7 @@ class Memory(dict[str, object]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Block:
+class QuirkBlock:
     """Samples on their way through the device.
 
     Attributes
@@ -56,12 +56,12 @@ class Block:
     lsb: float
 
 
-def one_in(block: Block, every: float) -> NDArray[np.bool_]:
+def one_in(block: QuirkBlock, every: float) -> NDArray[np.bool_]:
     """Return whether a sample is one in `every`, the same for any cut of the stream."""
     return np.asarray(block.index % max(2, round(every)) == max(2, round(every)) // 2)
 
 
-def shift(block: Block, memory: Memory, count: int) -> Values:
+def shift(block: QuirkBlock, memory: QuirkMemory, count: int) -> Values:
     """Return the samples of `count` samples ago."""
     before = memory.rows("shift", count, block.data.shape[1])
     joined = np.concatenate([before, block.data])
@@ -69,7 +69,7 @@ def shift(block: Block, memory: Memory, count: int) -> Values:
     return joined[: len(block.data)]
 
 
-def sos(block: Block, memory: Memory, sections: Values) -> Values:
+def sos(block: QuirkBlock, memory: QuirkMemory, sections: Values) -> Values:
     """Filter a block in second-order sections."""
     from scipy.signal import sosfilt
 
@@ -80,10 +80,10 @@ def sos(block: Block, memory: Memory, sections: Values) -> Values:
     return np.asarray(out)
 
 
-def notch(hz: float) -> Callable[[Block, float, Memory], Values]:
+def notch(hz: float) -> Callable[[QuirkBlock, float, QuirkMemory], Values]:
     """Return a notch."""
 
-    def change(block: Block, size: float, memory: Memory) -> Values:
+    def change(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
         from scipy.signal import iirnotch, tf2sos
 
         return sos(block, memory, tf2sos(*iirnotch(hz, size, block.sfreq)))
@@ -91,28 +91,28 @@ def notch(hz: float) -> Callable[[Block, float, Memory], Values]:
     return change
 
 
-def ring(block: Block, size: float, memory: Memory) -> Values:
+def ring(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Add a resonance."""
     from scipy.signal import iirpeak, tf2sos
 
     return block.data + size * sos(block, memory, tf2sos(*iirpeak(33.0, 12.0, block.sfreq)))
 
 
-def dead(block: Block, size: float, memory: Memory) -> Values:
+def dead(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Take off what is near zero."""
     del memory
     x = block.data
     return np.asarray(np.sign(x) * np.maximum(np.abs(x) - size, 0.0))
 
 
-def crossover(block: Block, size: float, memory: Memory) -> Values:
+def crossover(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Jump at zero."""
     del memory
     x = block.data
     return np.asarray(x + size * np.sign(x) * (np.abs(x) > size))
 
 
-def hysteresis(block: Block, size: float, memory: Memory) -> Values:
+def hysteresis(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Follow only when pushed."""
     # Play: the output follows only when it is pushed at one end of a gap.
     level = memory.rows("level", 1, block.data.shape[1])[0].copy()
@@ -124,7 +124,7 @@ def hysteresis(block: Block, size: float, memory: Memory) -> Values:
     return out
 
 
-def slew(block: Block, size: float, memory: Memory) -> Values:
+def slew(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Limit the slope."""
     level = memory.rows("level", 1, block.data.shape[1])[0].copy()
     step = size / block.sfreq
@@ -136,7 +136,7 @@ def slew(block: Block, size: float, memory: Memory) -> Values:
     return out
 
 
-def agc(block: Block, size: float, memory: Memory) -> Values:
+def agc(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Lower the gain with the size."""
     size_now = float(memory.get("power", 0.0) or 0.0)  # type: ignore[arg-type]
     keep = float(np.exp(-len(block.data) / block.sfreq))
@@ -145,14 +145,14 @@ def agc(block: Block, size: float, memory: Memory) -> Values:
     return np.asarray(block.data * (1 - size * np.sqrt(size_now) / (np.sqrt(size_now) + 500.0)))
 
 
-def imd(block: Block, size: float, memory: Memory) -> Values:
+def imd(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Bend what is fast."""
     # The faster the signal moves the more it bends: small at 10 Hz, large where two fast tones beat.
     slope = block.data - shift(block, memory, 1)
     return np.asarray(block.data + size * 40 * slope * slope / block.full_scale)
 
 
-def flips(block: Block, size: float, memory: Memory) -> Values:
+def flips(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Flip a bit."""
     out = block.data.copy()
     rows = np.flatnonzero(one_in(block, size))
@@ -160,7 +160,7 @@ def flips(block: Block, size: float, memory: Memory) -> Values:
     return out
 
 
-def swaps(block: Block, size: float, memory: Memory) -> Values:
+def swaps(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Let two samples change places."""
     del memory
     out = block.data.copy()
@@ -169,20 +169,20 @@ def swaps(block: Block, size: float, memory: Memory) -> Values:
     return out
 
 
-def repeat(block: Block, size: float, memory: Memory) -> Values:
+def repeat(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Repeat a sample."""
     before = shift(block, memory, 1)
     return np.where(one_in(block, size)[:, None], before, block.data)
 
 
-def blocks(block: Block, size: float, memory: Memory) -> Values:
+def blocks(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Repeat a block."""
     before = shift(block, memory, 10)
     again = (block.index % round(size)) >= round(size) - 10
     return np.where(again[:, None], before, block.data)
 
 
-def bridge(block: Block, size: float, memory: Memory) -> Values:
+def bridge(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Draw straight lines."""
     del memory
     out = block.data.copy()
@@ -191,7 +191,7 @@ def bridge(block: Block, size: float, memory: Memory) -> Values:
     return out
 
 
-def leak(block: Block, size: float, memory: Memory) -> Values:
+def leak(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Put a sample of one channel into another."""
     del memory
     out = block.data.copy()
@@ -201,14 +201,14 @@ def leak(block: Block, size: float, memory: Memory) -> Values:
     return out
 
 
-def column(block: Block, column: int, values: Values) -> Values:
+def column(block: QuirkBlock, column: int, values: Values) -> Values:
     """Return the block with one channel changed."""
     out = block.data.copy()
     out[:, column % out.shape[1]] = values
     return out
 
 
-def bursts(block: Block, size: float, memory: Memory) -> Values:
+def bursts(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Add bursts of mains."""
     del memory
     seconds = block.index / block.sfreq
@@ -217,45 +217,45 @@ def bursts(block: Block, size: float, memory: Memory) -> Values:
     return np.asarray(block.data + (size * on * comb)[:, None])
 
 
-def popcorn(block: Block, size: float, memory: Memory) -> Values:
+def popcorn(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Step the baseline."""
     del memory
     on = np.mod(block.index / block.sfreq, 14.0) > 7.0
     return column(block, 0, block.data[:, 0] + size * on)
 
 
-def clicks(block: Block, size: float, memory: Memory) -> Values:
+def clicks(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Add a click."""
     del memory
     return np.asarray(block.data + (size * one_in(block, 10 * block.sfreq))[:, None])
 
 
-def stuck(block: Block, size: float, memory: Memory) -> Values:
+def stuck(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Hold a bit at zero."""
     del memory
     codes = np.round(block.data / block.lsb).astype(np.int64)
     return np.asarray((codes & ~np.int64(1 << int(size))) * block.lsb)
 
 
-def wrap(block: Block, size: float, memory: Memory) -> Values:
+def wrap(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Overflow."""
     del memory
     limit = size * block.full_scale
     return np.asarray(np.mod(block.data + limit, 2 * limit) - limit)
 
 
-def since(block: Block, seconds: float) -> NDArray[np.bool_]:
+def since(block: QuirkBlock, seconds: float) -> NDArray[np.bool_]:
     """Return whether a sample is later than so many seconds."""
     return np.asarray(block.index / block.sfreq >= seconds)
 
 
-def modulated(block: Block, size: float, memory: Memory) -> Values:
+def modulated(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Add noise that grows and fades."""
     wave = 0.5 * (1 + np.sin(2 * np.pi * 0.3 * block.index / block.sfreq))
     return np.asarray(block.data + (size * wave)[:, None] * memory.rng.standard_normal(block.data.shape))
 
 
-def halved(block: Block, size: float, memory: Memory) -> Values:
+def halved(block: QuirkBlock, size: float, memory: QuirkMemory) -> Values:
     """Make every second sample up."""
     # Every second sample is made up from its neighbours, as a resampler of a slower device does.
     del memory

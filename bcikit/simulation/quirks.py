@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bcikit.signal import ArgumentError, Event, check_choice
 from bcikit.simulation import quirk_effects as do
-from bcikit.simulation.quirk_effects import Block, Memory, Values
+from bcikit.simulation.quirk_effects import QuirkBlock, QuirkMemory, Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Quirk:
     text: str
     sizes: tuple[float, float, float]
     found: tuple[str, ...]
-    data: Callable[[Block, float, Memory], Values] | None = None
+    data: Callable[[QuirkBlock, float, QuirkMemory], Values] | None = None
     stamps: Callable[[Values, NDArray[np.int64], float, float], Values] | None = None
     world: Callable[[Values, float, float], Values] | None = None
     marks: Callable[[int, Event, float], list[Event]] | None = None

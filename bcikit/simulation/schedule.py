@@ -17,7 +17,7 @@ CODE_BITS = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class SchedulePlan:
     """What a schedule shall contain.
 
     Attributes
@@ -53,7 +53,7 @@ class Plan:
         return [order[index] for index in self.rng.permutation(len(order))]
 
 
-def schedule(task: str, plan: Plan) -> Iterator[Event]:
+def schedule(task: str, plan: SchedulePlan) -> Iterator[Event]:
     """Return the events of a run of one task, in order of their samples.
 
     Raises
@@ -66,7 +66,7 @@ def schedule(task: str, plan: Plan) -> Iterator[Event]:
     return _MAKERS[task](plan)
 
 
-def _imagery(plan: Plan) -> Iterator[Event]:
+def _imagery(plan: SchedulePlan) -> Iterator[Event]:
     """Graz timing: fixation, after two seconds the cue, then imagery, then a random pause."""
     second, length = 1.0, plan.seconds or 4.0
     for number, name in enumerate(plan.order(plan.classes)):
@@ -76,7 +76,7 @@ def _imagery(plan: Plan) -> Iterator[Event]:
         second += 2 + length + plan.rng.uniform(2.0, 3.0)
 
 
-def _ssvep(plan: Plan) -> Iterator[Event]:
+def _ssvep(plan: SchedulePlan) -> Iterator[Event]:
     """Rest and three frequencies, five seconds each, three seconds between."""
     second, length = 1.0, plan.seconds or 5.0
     for number, frequency in enumerate(plan.order((0.0, *FREQUENCIES))):
@@ -88,7 +88,7 @@ def _ssvep(plan: Plan) -> Iterator[Event]:
         second += length + 3
 
 
-def _oddball(plan: Plan) -> Iterator[Event]:
+def _oddball(plan: SchedulePlan) -> Iterator[Event]:
     """Flashes of 175 ms from one to the next, one in six a target; a pause after every sixty."""
     second = 1.0
     for number in range(plan.trials):
@@ -107,7 +107,7 @@ def m_sequence() -> str:
     return "".join(map(str, bits))
 
 
-def _code(plan: Plan) -> Iterator[Event]:
+def _code(plan: SchedulePlan) -> Iterator[Event]:
     """One m-sequence at 60 frames a second; the attended target is a circular shift of it."""
     code = m_sequence()
     second, repeats = 1.0, max(1, round((plan.seconds or 2.1) * 60 / CODE_BITS))
@@ -118,7 +118,7 @@ def _code(plan: Plan) -> Iterator[Event]:
         second += repeats * CODE_BITS / 60 + 1.5
 
 
-def _errors(plan: Plan) -> Iterator[Event]:
+def _errors(plan: SchedulePlan) -> Iterator[Event]:
     """Feedback every two to three seconds, wrong one time in five."""
     second = 1.0
     for number in range(plan.trials):
@@ -127,7 +127,7 @@ def _errors(plan: Plan) -> Iterator[Event]:
         second += plan.rng.uniform(2.0, 3.0)
 
 
-def _movements(plan: Plan) -> Iterator[Event]:
+def _movements(plan: SchedulePlan) -> Iterator[Event]:
     """Self-paced movements every five to eight seconds, told 1.5 s before so that readiness can build up."""
     second = 4.0
     for number in range(plan.trials):
@@ -139,7 +139,7 @@ def _movements(plan: Plan) -> Iterator[Event]:
         second += plan.rng.uniform(5.0, 8.0)
 
 
-def _eyes(plan: Plan) -> Iterator[Event]:
+def _eyes(plan: SchedulePlan) -> Iterator[Event]:
     """Open and closed eyes in turn."""
     second, length = 1.0, plan.seconds or 30.0
     for number in range(plan.trials):
@@ -148,7 +148,7 @@ def _eyes(plan: Plan) -> Iterator[Event]:
     yield plan.event("phase/eyes-open", second)
 
 
-def _drive(plan: Plan) -> Iterator[Event]:
+def _drive(plan: SchedulePlan) -> Iterator[Event]:
     """One long drive; a lane departure every five to ten seconds."""
     yield plan.event("phase/driving", 1.0)
     second = 6.0
@@ -157,7 +157,7 @@ def _drive(plan: Plan) -> Iterator[Event]:
         second += plan.rng.uniform(5.0, 10.0)
 
 
-_MAKERS: dict[str, Callable[[Plan], Iterator[Event]]] = {
+_MAKERS: dict[str, Callable[[SchedulePlan], Iterator[Event]]] = {
     "motor-imagery": _imagery,
     "ssvep": _ssvep,
     "p300": _oddball,

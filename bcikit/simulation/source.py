@@ -22,7 +22,7 @@ from bcikit.signal import (
 )
 from bcikit.simulation.incidents import Incident
 from bcikit.simulation.leadfield import make_head
-from bcikit.simulation.schedule import Plan, schedule
+from bcikit.simulation.schedule import SchedulePlan, schedule
 from bcikit.simulation.settings import TASKS, TwinSettings
 from bcikit.simulation.truth import Truth
 from bcikit.simulation.twin import Twin
@@ -294,7 +294,7 @@ def open_sim(address: Address) -> SimSource:
 def _own_schedule(task: str, address: Address, sfreq: float, seeds: tuple[int, int]) -> Iterator[Event] | None:
     if not address.flag("schedule", default=False):
         return None
-    plan = Plan(
+    plan = SchedulePlan(
         sfreq=sfreq,
         trials=int(address.number("trials", {"p300": 360, "rest": 4}.get(task, 40), low=1)),
         seconds=address.number("seconds", 0.0, low=0.0),

@@ -7,7 +7,7 @@ import numpy as np
 
 from bcikit.safety import QualityMonitor
 from bcikit.signal import Chunk, StreamInfo
-from bcikit.ui.status import Quality
+from bcikit.ui.status import ElectrodeQuality
 
 
 class LinkMeter:
@@ -54,11 +54,11 @@ class LinkMeter:
         slope = float(times @ samples / (samples @ samples))
         return float(np.std(times - slope * samples) * 1e3)
 
-    def quality(self) -> dict[str, Quality]:
+    def quality(self) -> dict[str, ElectrodeQuality]:
         """Return the quality of each EEG channel, by the rules of the safety room."""
         if self._monitor is None or not self._monitor.known:
             return {}
         return {
-            name: Quality(entry.level.name, entry.rules, self._ohms.get(name))
+            name: ElectrodeQuality(entry.level.name, entry.rules, self._ohms.get(name))
             for name, entry in self._monitor.quality().items()
         }

@@ -21,7 +21,7 @@ LEVEL_ORDER = {"WARNING": 3, "CAUTION": 2, "ADVISORY": 1, "INFO": 0}
 
 
 @dataclass
-class Quality:
+class ElectrodeQuality:
     """Quality of one electrode."""
 
     level: str = ""
@@ -61,7 +61,7 @@ class Status:
     verdict: dict[str, Any] = field(default_factory=dict)
     output: dict[str, Any] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)
-    quality: dict[str, Quality] = field(default_factory=dict)
+    quality: dict[str, ElectrodeQuality] = field(default_factory=dict)
     alarms: dict[str, said.Alarmed] = field(default_factory=dict)
     refusals: Counter[str] = field(default_factory=Counter)
     allowed: int = 0
@@ -103,7 +103,7 @@ class Status:
                 self._take_decision(message)
             case said.Quality():
                 for name, found in message.channels.items():
-                    self.quality[name] = Quality(found.level, tuple(found.rules), found.impedance)
+                    self.quality[name] = ElectrodeQuality(found.level, tuple(found.rules), found.impedance)
             case said.LinkHealth():
                 self._take_health(message)
             case said.Stages():
@@ -177,7 +177,7 @@ class Status:
             self.alarms.values(), key=lambda a: (not a.active, -LEVEL_ORDER.get(a.level.upper(), 0), -a.since)
         )
 
-    def worst_electrode(self) -> tuple[str, Quality] | None:
+    def worst_electrode(self) -> tuple[str, ElectrodeQuality] | None:
         """Return the electrode with the worst quality, or None where nothing is known."""
         if not self.quality:
             return None

@@ -4,7 +4,7 @@ from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from bcikit.ui.rules import rule_text
-from bcikit.ui.status import Quality
+from bcikit.ui.status import ElectrodeQuality
 from bcikit.ui.theme import LEVELS
 from bcikit.ui.words import tr
 
@@ -14,7 +14,7 @@ def impedance_text(ohm: float | None) -> str:
     return "" if ohm is None else f"{ohm / 1e3:.0f}k" if ohm < 1e6 else f"{ohm / 1e6:.1f}M"
 
 
-def advice_lines(quality: dict[str, Quality], *, most: int = 6) -> list[str]:
+def advice_lines(quality: dict[str, ElectrodeQuality], *, most: int = 6) -> list[str]:
     """Return one line for each electrode that is not good, the worst first: which, why, what to do."""
     order = {"BAD": 0, "WARN": 1}
     found = sorted((order[q.level], name, q) for name, q in quality.items() if q.level in order) if quality else []

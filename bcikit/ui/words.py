@@ -28,7 +28,7 @@ def tr(text: str) -> str:
     return QCoreApplication.translate(_CONTEXT, text)
 
 
-class Catalogue(QTranslator):
+class WordTranslator(QTranslator):
     """A Qt translator over a dictionary: one language, every window of the application.
 
     Parameters
@@ -60,7 +60,7 @@ def install(application: QCoreApplication, language: str) -> None:
     for old in application.findChildren(QTranslator, "bcikit"):
         application.removeTranslator(old)
         old.deleteLater()
-    words = Catalogue(translations(language), application)
+    words = WordTranslator(translations(language), application)
     words.setObjectName("bcikit")
     application.installTranslator(words)
     if language == "zh":

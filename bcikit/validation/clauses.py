@@ -33,7 +33,7 @@ class Clause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ClauseAnswer:
     """What a run says of a clause.
 
     Attributes
@@ -69,14 +69,14 @@ class Answer:
         }
 
 
-def clauses(profile: "Profile", outcomes: Sequence[Outcome]) -> tuple[Answer, ...]:
+def clauses(profile: "Profile", outcomes: Sequence[Outcome]) -> tuple[ClauseAnswer, ...]:
     """Return what a run says of each clause of its profile, in the order of the profile."""
     return tuple(
         _answer(clause, profile, {outcome.test: outcome for outcome in outcomes}) for clause in profile.clauses
     )
 
 
-def _answer(clause: Clause, profile: "Profile", outcomes: Mapping[str, Outcome]) -> Answer:
+def _answer(clause: Clause, profile: "Profile", outcomes: Mapping[str, Outcome]) -> ClauseAnswer:
     limits = [item for item in profile.limits if item.clause == clause.clause]
     tests = tuple(dict.fromkeys(item.test for item in limits))
     judged: list[Judgement] = []
@@ -96,7 +96,7 @@ def _answer(clause: Clause, profile: "Profile", outcomes: Mapping[str, Outcome])
             reasons.append(f"{item.test}: {outcome.reason}")
     # A clause of which a part was not looked at is not kept.
     open_part = bool(reasons) and worst(judged) in (Judgement.PASS, Judgement.REPORT)
-    return Answer(
+    return ClauseAnswer(
         clause=clause,
         tests=tests,
         measurements=tuple(decisive(measurements)),

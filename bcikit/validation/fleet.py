@@ -18,7 +18,7 @@ ALARM = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class BenchRun:
     """One run of the bench, as its folder tells it.
 
     Attributes
@@ -42,7 +42,7 @@ class Run:
     problems: tuple[str, ...]
 
 
-def read_runs(folders: Sequence[Path]) -> list[Run]:
+def read_runs(folders: Sequence[Path]) -> list[BenchRun]:
     """Return the runs in some folders, and in the folders directly in them, oldest first.
 
     Raises
@@ -58,7 +58,7 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     return sorted(runs, key=lambda run: run.when)
 
 
-def _read(path: Path) -> Run:
+def _read(path: Path) -> BenchRun:
     try:
         return _run_of(path, read_json(path / RESULT))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -67,7 +67,7 @@ def _read(path: Path) -> Run:
         ) from None
 
 
-def _run_of(path: Path, values: Any) -> Run:
+def _run_of(path: Path, values: Any) -> BenchRun:
     bench = values.get("about", {}).get("bench", {})
     found: dict[str, tuple[float, float, str]] = {}
     for test in values["tests"]:
@@ -75,7 +75,7 @@ def _run_of(path: Path, values: Any) -> Run:
             name = f"{test['test']} {item['quantity']}"
             if item["value"] is not None and name not in found:
                 found[name] = (float(item["value"]), float(item["uncertainty"] or 0.0), str(item["unit"]))
-    return Run(
+    return BenchRun(
         folder=str(path),
         when=str(values.get("about", {}).get("begin", "")),
         unit=str(bench.get("unit") or values["device"].get("source_id") or values["source"]),
@@ -86,7 +86,7 @@ def _run_of(path: Path, values: Any) -> Run:
     )
 
 
-def compare(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def compare(runs: Sequence[BenchRun]) -> list[dict[str, Any]]:
     """Return a row for each value: mean, spread, control limits, what is out of them, trend, and versions.
 
     Control limits are those of an individuals chart, ``mean ± 2.66 mean(|x[k] - x[k-1]|)`` (ISO 7870-2). With fewer
@@ -98,7 +98,7 @@ def compare(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return [_row(name, [run for run in runs if name in run.values]) for name in names]
 
 
-def _row(name: str, runs: list[Run]) -> dict[str, Any]:
+def _row(name: str, runs: list[BenchRun]) -> dict[str, Any]:
     x = np.array([run.values[name][0] for run in runs])
     u = np.array([run.values[name][1] for run in runs])
     n = len(x)
@@ -143,7 +143,7 @@ def _trend(x: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, float]:
     return float(fitted.slope), float(fitted.pvalue)
 
 
-def _versions(name: str, runs: list[Run]) -> list[str]:
+def _versions(name: str, runs: list[BenchRun]) -> list[str]:
     """Return how each version of the firmware differs from the one before."""
     from scipy.stats import ttest_ind
 
@@ -163,7 +163,7 @@ def _versions(name: str, runs: list[Run]) -> list[str]:
     return said
 
 
-def write_comparison(runs: Sequence[Run], out: Path) -> tuple[list[dict[str, Any]], int]:
+def write_comparison(runs: Sequence[BenchRun], out: Path) -> tuple[list[dict[str, Any]], int]:
     """Write ``fleet.json`` and ``fleet.html``; return the rows and the exit code.
 
     0 if nothing stands out, 1 if a value is out of its limits, drifts, changed with the firmware, or a folder is not

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from bcikit.signal import Chunk, StreamInfo
 from bcikit.ui.theme import Theme, rgb
-from bcikit.viewer.columns import Columns, raster
+from bcikit.viewer.columns import PixelColumns, raster
 from bcikit.viewer.display import DisplayFilter
 from bcikit.viewer.montages import Montage
 from bcikit.viewer.scale_bar import paint_bar
@@ -101,7 +101,7 @@ class TraceCanvas(QWidget):
         self._drag: int | None = None
         self._stale_from: int | None = None
         self._live = self._new_picture()
-        self._still: tuple[Columns, NDArray[np.uint32], QImage] | None = None
+        self._still: tuple[PixelColumns, NDArray[np.uint32], QImage] | None = None
 
     @property
     def montage(self) -> Montage:
@@ -144,7 +144,7 @@ class TraceCanvas(QWidget):
         columns = self._live[0]
         return self._settle(columns, columns.column_of(round(2.0 * rate)), 0.1 if first else 0.75)
 
-    def _settle(self, columns: Columns, count: int, share: float) -> bool:
+    def _settle(self, columns: PixelColumns, count: int, share: float) -> bool:
         """Follow what the newest columns show where it is off by a share of a lane; True if anything changed."""
         middle = columns.middle(max(1, count)) if self.remove_offset else None
         if middle is None:
@@ -188,7 +188,7 @@ class TraceCanvas(QWidget):
         self.update()
         self.view_changed.emit()
 
-    def _fill(self, columns: Columns, end: int) -> None:
+    def _fill(self, columns: PixelColumns, end: int) -> None:
         """Put what is kept before sample `end` into fresh columns, as it is drawn."""
         start = max(end - self.window_samples, self.history.start)
         blocks = self._blocks(columns)
@@ -201,7 +201,7 @@ class TraceCanvas(QWidget):
         if part.shape[0] > start - begin:
             columns.append(part[start - begin :], start)
 
-    def _blocks(self, columns: Columns) -> tuple[int, NDArray[np.float32], NDArray[np.float32]] | None:
+    def _blocks(self, columns: PixelColumns) -> tuple[int, NDArray[np.float32], NDArray[np.float32]] | None:
         """Return the blocks to draw from, where a column holds several and nothing is summed or filtered."""
         history, room = self.history, columns.n_samples // (2 * columns.n_columns)
         if not isinstance(history, StillHistory) or self.filter.active or self.montage.matrix is not None:
@@ -245,22 +245,22 @@ class TraceCanvas(QWidget):
         self.offset = np.zeros(self.montage.n_traces, dtype=np.float32)
         self._offset_checked = -1
 
-    def _new_picture(self) -> tuple[Columns, NDArray[np.uint32], QImage]:
+    def _new_picture(self) -> tuple[PixelColumns, NDArray[np.uint32], QImage]:
         ratio = self.devicePixelRatioF()
         # Never wider than the widget: a column outside it would be a peak lost.
         width = max(16, int(self.width() * ratio + 1e-6))
         height = max(16, int(self.height() * ratio + 1e-6))
         image = np.full((height, width), rgb(self._theme.panel), dtype=np.uint32)
         view = QImage(image.data, width, height, width * 4, QImage.Format.Format_RGB32)
-        return Columns(self.montage.n_traces, width, self.window_samples), image, view
+        return PixelColumns(self.montage.n_traces, width, self.window_samples), image, view
 
-    def _draw_all(self, picture: tuple[Columns, NDArray[np.uint32], QImage]) -> None:
+    def _draw_all(self, picture: tuple[PixelColumns, NDArray[np.uint32], QImage]) -> None:
         columns, image, _ = picture
         image[:] = rgb(self._theme.panel)
         if columns.newest >= 0:
             self._draw(columns, image, columns.newest + 1 - columns.n_columns, columns.newest + 1)
 
-    def _draw(self, columns: Columns, image: NDArray[np.uint32], start: int, stop: int) -> None:
+    def _draw(self, columns: PixelColumns, image: NDArray[np.uint32], start: int, stop: int) -> None:
         count = len(self.shown)
         # Bad channels lie below the others: their noise must not hide a peak.
         rows = np.array(sorted(range(count), key=lambda row: self.shown[row] not in self.dimmed), dtype=np.int64)
@@ -286,7 +286,7 @@ class TraceCanvas(QWidget):
     # -- positions -------------------------------------------------------------------------------------------------
 
     @property
-    def picture(self) -> tuple[Columns, NDArray[np.uint32], QImage]:
+    def picture(self) -> tuple[PixelColumns, NDArray[np.uint32], QImage]:
         """The picture that is shown: live or frozen."""
         return self._still or self._live
 

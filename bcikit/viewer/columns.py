@@ -19,7 +19,7 @@ def drawable(data: NDArray[np.floating]) -> NDArray[np.float32]:
         return np.clip(data.astype(np.float32), -LARGEST, LARGEST)
 
 
-class Columns:
+class PixelColumns:
     """Minimum and maximum of every pixel column of the newest window.
 
     An append costs what the new samples cost, whatever the length of the window.
@@ -214,7 +214,7 @@ def _extremes(
 
 def raster(
     image: NDArray[np.uint32],
-    columns: Columns,
+    columns: PixelColumns,
     start: int,
     stop: int,
     *,
@@ -261,7 +261,7 @@ def raster(
 
 def _raster_block(
     image: NDArray[np.uint32],
-    columns: Columns,
+    columns: PixelColumns,
     absolute: NDArray[np.int64],
     channels: NDArray[np.int64],
     centre: NDArray[np.float32],

@@ -16,7 +16,7 @@ PREFIXES = ("cue/", "stimulus/", "stim/", "flash/", "target/", "nontarget/")
 """Events that start an epoch: what the person sees or hears."""
 
 
-class Epochs:
+class EpochFeed:
     """Feeds averages from the events and samples of a view; several panels may share one."""
 
     def __init__(
@@ -55,7 +55,7 @@ class ErpPanel(ChannelPanel):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme)
-        self.epochs = Epochs(tmin=-0.2, tmax=0.8, baseline=(-0.2, 0.0))
+        self.epochs = EpochFeed(tmin=-0.2, tmax=0.8, baseline=(-0.2, 0.0))
         self.plot = make_plot(theme, tr("Averaged response"), bottom="s", left="µV")
         legend(self.plot, theme)
         self.plot.addLine(x=0, pen=pen(theme.dim))
@@ -104,7 +104,7 @@ class ErdPanel(Panel):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
-        self.epochs = Epochs(tmin=-1.5, tmax=3.0, baseline=(-1.5, -0.25), band=(8.0, 30.0))
+        self.epochs = EpochFeed(tmin=-1.5, tmax=3.0, baseline=(-1.5, -0.25), band=(8.0, 30.0))
         self.heads: dict[str, HeadWidget] = {}
         self.count = QLabel(tr("No cue yet: the map grows with each trial"))
         self.count.setWordWrap(True)

@@ -19,7 +19,7 @@ LOW_BYTES = 5e9
 """Room on the disk from which it is shown as a warning."""
 
 
-class Recording:
+class WindowRecorder:
     """The recorder of a window.
 
     Parameters
@@ -117,7 +117,7 @@ class Recording:
         self.text.setText(text)
         self.text.setStyleSheet(f"color: {colour}; font-weight: 600;")
 
-    def take_over(self, old: "Recording") -> None:
+    def take_over(self, old: "WindowRecorder") -> None:
         """Go on where another window stops."""
         self.tap, self.folder, self.last = old.tap, old.folder, old.last
         old.tap = None

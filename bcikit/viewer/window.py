@@ -46,7 +46,7 @@ from bcikit.viewer.marking import Marking
 from bcikit.viewer.menus import build_menus
 from bcikit.viewer.milestones import Milestones
 from bcikit.viewer.panel import Panel, View
-from bcikit.viewer.record import Recording
+from bcikit.viewer.record import WindowRecorder
 from bcikit.viewer.safety_panels import AlarmPanel, QualityPanel, SafetyPanel
 from bcikit.viewer.screen_panel import ScreenPanel
 from bcikit.viewer.selection_panel import SelectionPanel
@@ -125,7 +125,7 @@ class ViewerWindow(QMainWindow):
         self.trouble = ""
         self.setAcceptDrops(True)
         self.marking = Marking(self)
-        self.recording = Recording(self)
+        self.recording = WindowRecorder(self)
         self.beside: dict[str, SideStream] = {}
         self._numbers = itertools.count(1)
         self.milestones = Milestones()

@@ -5,14 +5,14 @@ import pytest
 
 from bcikit.acquisition.assembler import Assembler
 from bcikit.acquisition.counter import PacketCounter
-from bcikit.acquisition.losses import Evidence, Loss, weigh
+from bcikit.acquisition.losses import Loss, LossEvidence, weigh
 from bcikit.signal import Flag, SourceError, StreamInfo
 
 RATE = 125.0
 
 
 def seen(late, missing, **more):
-    return Evidence(**{"late": late, "trust": 2.5, "missing": missing, "lap": 128.0, "on_arrival": True, **more})
+    return LossEvidence(**{"late": late, "trust": 2.5, "missing": missing, "lap": 128.0, "on_arrival": True, **more})
 
 
 @pytest.mark.parametrize("begins", [True, False])

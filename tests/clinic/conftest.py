@@ -22,12 +22,12 @@ from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QWidge
 from bcikit.acquisition import Device, open_source
 from bcikit.clinic import page_device, page_electrodes
 from bcikit.clinic.headsets import DeviceTest
-from bcikit.clinic.runner import Job, process_is_alive
+from bcikit.clinic.runner import SessionJob, process_is_alive
 from bcikit.clinic.window import ClinicWindow
 from bcikit.presentation.qt.keys import SpaceStops
 from bcikit.recording import Catalogue, SessionWriter
 from bcikit.signal import Event, StreamInfo
-from bcikit.ui.status import Quality
+from bcikit.ui.status import ElectrodeQuality
 
 NAMES = ("Fp1", "Fp2", "F3", "Fz", "F4", "C3", "Cz", "C4", "P3", "Pz", "P4", "Oz")
 HEADSET = "lsl:source_id=headset-1"
@@ -45,7 +45,7 @@ class ScriptedRunner:
     SESSIONS: ClassVar[dict[str, "ScriptedRunner._Run"]] = {}
 
     class _Run:
-        def __init__(self, job: Job) -> None:
+        def __init__(self, job: SessionJob) -> None:
             self.job, self.second, self.state = job, 0.0, "STANDBY"
             self.trial, self.right, self.cable, self.paused, self.finish = 0, 0, True, False, False
             self.silent = 0.0
@@ -84,7 +84,7 @@ class ScriptedRunner:
     def handshake(self) -> str:
         return self._key
 
-    def start(self, job: Job) -> None:
+    def start(self, job: SessionJob) -> None:
         self._key = f"run-{next(_NUMBERS)}"
         self.SESSIONS[self._key] = self._Run(job)
 
@@ -407,7 +407,7 @@ class Person:
     def electrodes(self) -> None:
         page = self.page
         page._timer.stop()
-        page.show_quality({name: Quality("GOOD") for name in NAMES})
+        page.show_quality({name: ElectrodeQuality("GOOD") for name in NAMES})
         assert page.verdict.text() == "● Go"
         self.on()
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication
 from bcikit.clinic import people, protocols
 from bcikit.clinic.lock import FolderLock
 from bcikit.clinic.privacy import RUNS, STATE_FILE, withdraw
-from bcikit.clinic.runner import EngineRunner, Job, process_mark
+from bcikit.clinic.runner import EngineRunner, SessionJob, process_mark
 from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue
 from bcikit.recording.corrections import rename_subject
@@ -459,7 +459,7 @@ def test_what_a_killed_engine_left_of_a_person_goes_with_them_and_nobody_else_s(
             folder=str(tmp_path / f"{person}-20240501-101500-session"), settings={}, phase="session",
         )  # fmt: skip
         runner = EngineRunner(tmp_path / RUNS)
-        runner.start(Job(config=config, operator="T-01", subject=person))
+        runner.start(SessionJob(config=config, operator="T-01", subject=person))
         if when == "while it ran":
             end = time.monotonic() + 60
             while not any(tmp_path.joinpath(RUNS).glob("run-*.json")) and runner._alive():

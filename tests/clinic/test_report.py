@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from bcikit.clinic.alpha import alpha_ratio
 from bcikit.clinic.counts import Counts, Total
 from bcikit.clinic.record import TrainingRecord
-from bcikit.clinic.report import ReportData, Score, html, write_html, write_pdf
+from bcikit.clinic.report import OutcomeScore, ReportData, html, write_html, write_pdf
 from bcikit.clinic.wording import scale_title, unit_name
 from bcikit.paradigms.outcomes import SCALES
 from bcikit.signal import Recording, RecordingError, StreamInfo
@@ -45,7 +45,7 @@ def data(**more: Any) -> ReportData:
         "results": [{"classes": ["right_hand", "rest"], "safety": {"stops": [{"rule": "A-STOP"}]}}],
         "total": Total(trials=60, answered=60, correct=48, moved=40, moved_right=31, seconds=906.0),
         "trend": (("2026-11-01", 61.0), ("2026-11-08", 70.0), ("2026-11-29", 80.0)),
-        "scores": (Score("2026-11-28", "FMA-UE", 31.0, "points"),),
+        "scores": (OutcomeScore("2026-11-28", "FMA-UE", 31.0, "points"),),
         "plan": "3 of 12",
         "warnings": ("lost samples: 5 times",),
     }

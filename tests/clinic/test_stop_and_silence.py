@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 from bcikit.clinic import protocols
 from bcikit.clinic.current import CurrentCard
 from bcikit.clinic.headsets import stop_box_of
-from bcikit.clinic.runner import EngineRunner, Job
+from bcikit.clinic.runner import EngineRunner, SessionJob
 from bcikit.clinic.visit import Visit
 from bcikit.signal import BciError
 from bcikit.testing import SimulatedStopBox
@@ -237,7 +237,7 @@ def test_a_frozen_engine_is_seen_as_silent_and_a_stop_reaches_a_living_one(tmp_p
     )
     config = protocols.build(visit, folder=str(tmp_path / "s"), settings={}, phase="session")
     runner = EngineRunner(tmp_path / "runs")
-    runner.start(Job(config=config, operator="T-01", subject="SIMULATED"))
+    runner.start(SessionJob(config=config, operator="T-01", subject="SIMULATED"))
     states: list[str] = []
 
     def until(what: Callable[[], bool], seconds: float) -> None:
@@ -297,7 +297,7 @@ def test_a_pressed_and_a_lost_box_stop_a_session_of_the_clinic(tmp_path: Path) -
         )  # fmt: skip
         config = protocols.build(visit, folder=str(tmp_path / "s"), settings={}, phase="session")
         runner = EngineRunner(tmp_path / "runs")
-        runner.start(Job(config=config, operator="T-01", subject="SIMULATED"))
+        runner.start(SessionJob(config=config, operator="T-01", subject="SIMULATED"))
         states: list[str] = []
 
         def until(*wanted: str) -> None:

@@ -93,9 +93,9 @@ class Walker:
         """Press Next."""
         if self.visit.step == "electrodes":
             self.page._timer.stop()
-            from bcikit.ui.status import Quality
+            from bcikit.ui.status import ElectrodeQuality
 
-            self.page.show_quality({name: Quality("GOOD") for name in ("Fp1", "C3", "Cz", "C4", "Pz", "Oz")})
+            self.page.show_quality({name: ElectrodeQuality("GOOD") for name in ("Fp1", "C3", "Cz", "C4", "Pz", "Oz")})
         self.press(self.page.next_button)
 
     def back(self) -> None:

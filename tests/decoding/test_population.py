@@ -14,8 +14,8 @@ from bcikit.decoding.centre import Recentring, centre_of, trust_between
 from bcikit.decoding.evaluation.transfer import TransferCurve
 from bcikit.decoding.population import (
     EQUAL_OWN,
+    MemberTrials,
     Mixture,
-    Person,
     _weight,
     centred,
     common_channels,
@@ -49,8 +49,8 @@ def person(seed: int, n: int = 40, *, names: tuple[str, ...] = NAMES, mixed: flo
 
 
 @pytest.fixture(scope="module")
-def people() -> list[Person]:
-    return [Person(code=f"P{seed}", trials=person(seed), device="cap") for seed in range(6)]
+def people() -> list[MemberTrials]:
+    return [MemberTrials(code=f"P{seed}", trials=person(seed), device="cap") for seed in range(6)]
 
 
 def test_a_population_decides_somebody_new_and_says_what_to_expect(people, tmp_path):
@@ -84,12 +84,12 @@ def test_every_person_is_centred_on_the_same(people):
 
 
 def test_channels_that_not_everybody_has_are_left_out(people):
-    other = Person(code="Q", trials=person(50, names=("cz", "Fz", "C4", "c3")))
+    other = MemberTrials(code="Q", trials=person(50, names=("cz", "Fz", "C4", "c3")))
     assert common_channels([people[0], other]) == ("C3", "C4", "Cz")
     model = fit_population(make_decoder("csp-lda", sfreq=100.0), [*people[:2], other])
     assert model.sheet.ch_names == ("C3", "C4", "Cz")
     with pytest.raises(DataError, match="no channel in common"):
-        common_channels([people[0], Person(code="R", trials=person(1, names=("A", "B", "C", "D")))])
+        common_channels([people[0], MemberTrials(code="R", trials=person(1, names=("A", "B", "C", "D")))])
     with pytest.raises(DataError, match="at least two people"):
         fit_population(make_decoder("csp-lda", sfreq=100.0), people[:1])
 
@@ -136,7 +136,7 @@ def flicker(seed: int, n: int = 24) -> Epochs:
 
 def test_features_follow_a_person_whom_no_map_of_the_channels_reaches(make_window, tmp_path):
     targets = {"a": 9.0, "b": 12.0}
-    everybody = [Person(code=f"P{seed}", trials=flicker(seed)) for seed in range(8)]
+    everybody = [MemberTrials(code=f"P{seed}", trials=flicker(seed)) for seed in range(8)]
     decoder = make_decoder("fbcca-lda", sfreq=200.0, frequencies=targets)
     model = fit_population(decoder, everybody)
     model = Model.load(model.save(tmp_path / "all.skops"))

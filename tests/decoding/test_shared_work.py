@@ -12,7 +12,7 @@ from sklearn.svm import SVC
 
 from bcikit.decoding import Epochs, cross_validate, make_decoder
 from bcikit.decoding.evaluation.run import evaluate_part
-from bcikit.decoding.evaluation.splits import Part, why_not
+from bcikit.decoding.evaluation.splits import SplitPart, why_not
 from bcikit.decoding.evaluation.task import SubjectTrials
 from bcikit.decoding.fbcsp import mutual_information
 from bcikit.decoding.mean import around, mean_riemann, remembering
@@ -37,7 +37,7 @@ def trials(n: int = 48, n_channels: int = 5, seed: int = 0) -> Epochs:
 
 
 def test_shared_matrices_and_means_change_no_score():
-    part = Part(who="1", trials=trials(), mode="leave-group-out")
+    part = SplitPart(who="1", trials=trials(), mode="leave-group-out")
     found = evaluate_part([(name, {}) for name in NAMES], part, 0)
     for name, scores in zip(NAMES, found, strict=True):
         alone = cross_validate(make_decoder(name, sfreq=64.0), part.trials, split="leave-group-out")
@@ -49,7 +49,9 @@ def test_shared_matrices_and_means_change_no_score():
 def test_trials_that_lack_rank_are_decided_as_each_decoder_would_alone():
     one = trials()
     common = replace(one, X=one.X - one.X.mean(axis=1, keepdims=True))
-    found = evaluate_part([("tangent-lr", {}), ("mdm", {})], Part(who="1", trials=common, mode="leave-group-out"), 0)
+    found = evaluate_part(
+        [("tangent-lr", {}), ("mdm", {})], SplitPart(who="1", trials=common, mode="leave-group-out"), 0
+    )
     for name, scores in zip(("tangent-lr", "mdm"), found, strict=True):
         alone = cross_validate(make_decoder(name, sfreq=64.0), common, split="leave-group-out")
         assert not isinstance(scores, str), scores
@@ -139,7 +141,7 @@ def test_support_vectors_on_products_are_scikit_learns(n_classes, weighted):
 
 
 def test_calibration_changes_no_decision():
-    part = Part(who="1", trials=trials(), mode="fixed", train=np.arange(30), test=np.arange(30, 48))
+    part = SplitPart(who="1", trials=trials(), mode="fixed", train=np.arange(30), test=np.arange(30, 48))
     for name in ("mdm", "csp-lda"):
         (plain,) = evaluate_part([(name, {})], part, 0, calibration="none")
         (calibrated,) = evaluate_part([(name, {})], part, 0)

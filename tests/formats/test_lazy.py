@@ -19,7 +19,7 @@ from bcikit import read_recording
 from bcikit.acquisition.file import split_address
 from bcikit.acquisition.xdf_streams import load_streams
 from bcikit.cli.app import app
-from bcikit.cli.file_options import Progress
+from bcikit.cli.file_options import ProgressLine
 from bcikit.recording import import_file, import_recording, read_session
 from bcikit.signal.lazy import LazyRows
 from tests.formats.writers import Xdf, _chunk, _length, brainvision, edf
@@ -194,7 +194,7 @@ def test_a_long_import_says_how_far_it_is(monkeypatch, terminal):
     monkeypatch.setattr(sys, "stderr", told)
     clock = iter(np.arange(0.0, 100.0, 1.0))
     monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
-    progress = Progress("importing x.edf")
+    progress = ProgressLine("importing x.edf")
     for share in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
         progress(share)
     progress.close()

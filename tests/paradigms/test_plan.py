@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bcikit.paradigms.language import LanguageModel
-from bcikit.paradigms.outcomes import Outcome
+from bcikit.paradigms.outcomes import ScaleValue
 from bcikit.paradigms.plan import TherapyPlan
 from bcikit.paradigms.score import confusion, itr
 from bcikit.signal import ArgumentError, ConfigError
@@ -25,12 +25,12 @@ def test_scores_outside_their_scale_are_refused():
         ("grip", float("nan")),
     ):
         with pytest.raises(ArgumentError, match=scale.replace("+", ".")):
-            Outcome(day="2026-11-23", scale=scale, value=value)
+            ScaleValue(day="2026-11-23", scale=scale, value=value)
     with pytest.raises(ArgumentError, match="date"):
-        Outcome(day="23.11.2026", scale="ARAT", value=3)
+        ScaleValue(day="23.11.2026", scale="ARAT", value=3)
     with pytest.raises(ArgumentError, match="allowed"):
-        Outcome(day="2026-11-23", scale="mood", value=3)
-    assert Outcome(day="2026-11-23", scale="MAS", value=1.5).value == 1.5
+        ScaleValue(day="2026-11-23", scale="mood", value=3)
+    assert ScaleValue(day="2026-11-23", scale="MAS", value=1.5).value == 1.5
 
 
 def test_the_dose_is_compared_with_the_plan():

@@ -22,7 +22,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from bcikit.outputs import open_output
-from bcikit.outputs.door import CODE_SECONDS, TRIES, Door
+from bcikit.outputs.door import CODE_SECONDS, TRIES, TokenDoor
 from bcikit.outputs.reports import checked_report
 from bcikit.paradigms import make_paradigm, paradigm_names
 from bcikit.paradigms.frames import Refresh
@@ -260,7 +260,7 @@ def test_a_name_that_was_made_to_point_here_is_refused(secure):
 
 def test_codes_grow_old_and_guessing_makes_new_ones():
     now = [0.0]
-    door = Door("t" * 20, names=["localhost"], clock=lambda: now[0])
+    door = TokenDoor("t" * 20, names=["localhost"], clock=lambda: now[0])
     first = door.code
     assert door.code == first
     now[0] = CODE_SECONDS

@@ -11,7 +11,7 @@ from PySide6.QtGui import QGuiApplication, QImage, QPainter
 from bcikit.paradigms import make_paradigm, paradigm_names
 from bcikit.paradigms.films import film_names, load_film
 from bcikit.paradigms.frames import Refresh
-from bcikit.paradigms.scene import Cue, Film, Hands, Matrix, Rest, Scene, Text, Words
+from bcikit.paradigms.scene import Cue, Film, Hands, Matrix, RestBreak, Scene, Text, Words
 from bcikit.presentation.director import Director
 from bcikit.presentation.layout import SMALLEST, Viewing, lay_out
 from bcikit.presentation.qt.painter import StagePainter, picture
@@ -195,7 +195,7 @@ def test_a_stop_ends_flicker_and_light_at_once_and_is_said_until_it_is_over(qapp
 
 def test_a_break_counts_down(qapp):
     show = Show(Refresh(60.0), delay=0.0)
-    scene = Scene(name="break", elements=(Rest(words=Words("Rest"), seconds=90.0),))
+    scene = Scene(name="break", elements=(RestBreak(words=Words("Rest"), seconds=90.0),))
     show.take(message(Event(name="phase/break", time=10.0, duration=90.0), scene), 10.0)
     show.frame(10.0)
     assert show.countdown(90.0, 10.0) == "1:30"

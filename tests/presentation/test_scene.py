@@ -16,7 +16,7 @@ from bcikit.paradigms.scene import (
     Matrix,
     Meter,
     Progress,
-    Rest,
+    RestBreak,
     Rising,
     Road,
     Scene,
@@ -123,7 +123,7 @@ def test_imagery_shows_two_hands_and_a_wrong_decision_looks_different(played):
 
 def test_breaks_say_how_long_they_are(played):
     seen = played("motor-imagery", **SHORT["motor-imagery"])
-    breaks = [scene.find(Rest) for _, scene in seen if scene.name == "break"]
+    breaks = [scene.find(RestBreak) for _, scene in seen if scene.name == "break"]
     assert breaks
     assert breaks[0].seconds == 30.0
 

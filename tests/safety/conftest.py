@@ -54,12 +54,12 @@ class Driven:
     def hold(self) -> None:
         """Hold the dead-man switch: it is renewed with each chunk from now on."""
         self.held = True
-        self.system.hands.dead_man(self.now, held=True)
+        self.system.switches.dead_man(self.now, held=True)
 
     def release(self) -> None:
         """Let go of the dead-man switch."""
         self.held = False
-        self.system.hands.dead_man(self.now, held=False)
+        self.system.switches.dead_man(self.now, held=False)
 
     def run(self, seconds: float, *, chunk: int = 25) -> "Driven":
         """Feed so many seconds."""
@@ -68,7 +68,7 @@ class Driven:
             times = (self.index + np.arange(len(rows))) / 250.0
             self.now = float(times[-1])
             if self.held:
-                self.system.hands.dead_man(self.now, held=True)
+                self.system.switches.dead_man(self.now, held=True)
             self.system.on_chunk(Chunk(np.ascontiguousarray(rows), times, self.index), self.now)
             self.position += chunk
             self.index += chunk

@@ -26,6 +26,6 @@ def test_a_stop_says_that_it_stopped_all_output(active, rule: str) -> None:
     if rule == "A-STOP":
         system.control.stop("enough")
     else:
-        system.hands.estop(1e3, pressed=True)
+        system.switches.estop(1e3, pressed=True)
     alarm = next(alarm for alarm in system.alarms() if alarm.rule == rule)
     assert alarm.did == "stops all output"

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from bcikit.acquisition import open_source
-from bcikit.safety import AuditLog, GateSettings, GuardClient, Quality, QualityMonitor, SafetySystem, State
+from bcikit.safety import AuditLog, GateSettings, GuardClient, QualityLevel, QualityMonitor, SafetySystem, State
 from bcikit.safety.guard.client import GuardError
 from bcikit.safety.guard.protocol import pack
 from bcikit.signal import Chunk, Flag, SafetyError, StreamChangedError, StreamLostError
@@ -221,7 +221,7 @@ def test_row_6_railed_flat_and_nan_within_three_seconds(tmp_path):
         monitor = QualityMonitor(watched.info)
         for piece in (piece for chunk in watched.chunks for piece in chunk.split([25] * (chunk.n_times // 25 + 1))):
             monitor.update(piece)
-            if [monitor.quality()[names[index]].level for index in (1, 3, 5)] == [Quality.BAD] * 3:
+            if [monitor.quality()[names[index]].level for index in (1, 3, 5)] == [QualityLevel.BAD] * 3:
                 assert piece.end_sample / FS - 3.0 <= 3.1
                 break
         else:
@@ -233,7 +233,7 @@ def test_row_6_railed_flat_and_nan_within_three_seconds(tmp_path):
         out = [filtered.process(chunk).data for chunk in watched.chunks]
         assert all(np.isfinite(data).all() for data in out), "the decoder gets no NaN"
         levels = [watched.system.quality()[names[index]].level for index in (1, 3, 5)]
-        assert levels == [Quality.BAD] * 3
+        assert levels == [QualityLevel.BAD] * 3
 
 
 @pytest.mark.requirement("SAF-106")

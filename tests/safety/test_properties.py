@@ -72,7 +72,7 @@ class SafetyMachine(RuleBasedStateMachine):
             if self.system.state is not State.FATAL:
                 self._tell("beat")
             if self.dead_man and self.held:
-                self.system.hands.dead_man(self.now, held=True)
+                self.system.switches.dead_man(self.now, held=True)
                 self._tell("dead-man", sender="dead-man", held=True)
             self.guard.tick(self.now)
 
@@ -150,7 +150,7 @@ class SafetyMachine(RuleBasedStateMachine):
     @rule(held=st.booleans())
     def dead_man_switch(self, held):
         self.held = held
-        self.system.hands.dead_man(self.now, held=held)
+        self.system.switches.dead_man(self.now, held=held)
         if self.dead_man:
             self._tell("dead-man", sender="dead-man", held=held)
 
@@ -172,7 +172,7 @@ class SafetyMachine(RuleBasedStateMachine):
 
     @rule(pressed=st.booleans())
     def estop(self, pressed):
-        self.system.hands.estop(self.now, pressed=pressed)
+        self.system.switches.estop(self.now, pressed=pressed)
 
     @rule()
     def acknowledge(self):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bcikit.safety.levels import Quality
+from bcikit.safety.levels import QualityLevel
 from bcikit.safety.quality import QualityMonitor
 from bcikit.signal import Bad, Chunk, Health
 
@@ -25,7 +25,7 @@ def rules(monitor, channel):
 def test_clean_eeg_is_good_everywhere(eeg, recording):
     for seed in range(4):
         monitor = run(recording(eeg(40.0, seed=seed)))
-        assert {name: q.rules for name, q in monitor.quality().items() if q.level is Quality.BAD} == {}
+        assert {name: q.rules for name, q in monitor.quality().items() if q.level is QualityLevel.BAD} == {}
 
 
 def _broken(kind, data, rng):
@@ -72,9 +72,9 @@ def test_a_fault_is_found_on_its_channel_and_the_others_stay_good(kind, allowed,
     data = _broken(kind, eeg(48.0), np.random.default_rng(3))
     quality = run(recording(data)).quality()
     assert kind in quality["C3"].rules
-    assert quality["C3"].level is Quality.BAD
+    assert quality["C3"].level is QualityLevel.BAD
     assert set(quality["C3"].rules) <= allowed
-    assert [name for name, q in quality.items() if q.level is Quality.BAD] == ["C3"]
+    assert [name for name, q in quality.items() if q.level is QualityLevel.BAD] == ["C3"]
 
 
 @pytest.mark.requirement("SAF-033")
@@ -84,7 +84,7 @@ def test_a_bridge_is_a_warning_on_both_channels(eeg, recording):
     monitor = run(recording(data))
     bridged = [name for name, q in monitor.quality().items() if "Q-BRIDGE" in q.rules]
     assert bridged == ["C4", "P3"]
-    assert monitor.quality()["C4"].level is Quality.WARN
+    assert monitor.quality()["C4"].level is QualityLevel.WARN
 
 
 @pytest.mark.requirement("SAF-031")
@@ -114,8 +114,8 @@ def test_impedance_where_the_device_can_tell(eeg, recording):
     monitor.on_impedance({"C3": 12_000.0, "C4": 40_000.0})
     for piece in rec.chunks(50):
         monitor.update(piece)
-    assert monitor.quality()["C3"] == (Quality.WARN, ("Q-IMP",))
-    assert monitor.quality()["C4"] == (Quality.BAD, ("Q-IMP",))
+    assert monitor.quality()["C3"] == (QualityLevel.WARN, ("Q-IMP",))
+    assert monitor.quality()["C4"] == (QualityLevel.BAD, ("Q-IMP",))
 
 
 @pytest.mark.requirement("SAF-037")
@@ -128,7 +128,7 @@ def test_bad_after_two_windows_good_after_five(eeg, recording):
     for piece in rec.chunks(125):
         if monitor.update(piece):
             seen.append((piece.end_sample / FS, "Q-FLAT" in rules(monitor, "C3"), monitor.quality()["C3"].level))
-    times = [time for time, flat, level in seen if flat and level is Quality.BAD]
+    times = [time for time, flat, level in seen if flat and level is QualityLevel.BAD]
     # A window of 2 s is flat from 12 s on; two in a row make it BAD, five others in a row make it good.
     assert times[0] == 12.5
     assert times[-1] == 16.0
@@ -155,7 +155,7 @@ def test_bits_of_the_mask_count_even_where_the_value_looks_well(eeg, info):
         part = slice(start, start + 50)
         times = np.arange(start, start + 50) / FS
         monitor.update(Chunk(data[part], times, start, Health(mask=mask[part] if mask[part].any() else None)))
-    assert monitor.quality()["Fp2"] == (Quality.BAD, ("Q-RAIL",))
+    assert monitor.quality()["Fp2"] == (QualityLevel.BAD, ("Q-RAIL",))
 
 
 @pytest.mark.requirement("SAF-037")
@@ -169,6 +169,6 @@ def test_the_synthetic_board_has_a_profile_of_its_own(recording):
     data = np.ascontiguousarray(np.array(columns).T)
     wet = run(recording(data)).quality()
     own = run(recording(data), profile="synthetic").quality()
-    assert sum(q.level is Quality.BAD for q in wet.values()) >= 8
-    assert {name for name, q in own.items() if q.level is Quality.BAD} == {"Oz"}, "the tenth channel is 50 Hz"
+    assert sum(q.level is QualityLevel.BAD for q in wet.values()) >= 8
+    assert {name for name, q in own.items() if q.level is QualityLevel.BAD} == {"Oz"}, "the tenth channel is 50 Hz"
     assert own["Oz"].rules == ("Q-LINE",)

@@ -291,11 +291,11 @@ def test_a_stop_is_left_by_a_person_with_a_reason_after_the_cause_is_gone(active
 @pytest.mark.requirement("SAF-081")
 def test_the_emergency_stop_needs_release_a_person_and_the_self_test(active):
     one = active()
-    one.system.hands.estop(one.now, pressed=True)
+    one.system.switches.estop(one.now, pressed=True)
     assert one.system.state is State.ESTOP
     with pytest.raises(SafetyError, match="not released"):
         one.system.control.acknowledge("Li", "checked")
-    one.system.hands.estop(one.now, pressed=False)
+    one.system.switches.estop(one.now, pressed=False)
     assert one.system.state is State.ESTOP
     one.system.control.acknowledge("Li", "checked")
     assert one.system.state is State.STANDBY
@@ -503,7 +503,7 @@ def test_a_stop_where_a_stronger_one_holds_is_written_and_renews_the_wait(active
     one.run(3.0)
     with pytest.raises(SafetyError, match="needed: 5 s"):
         one.system.control.acknowledge("Li", "well", now=one.now)
-    one.system.hands.estop(one.now, pressed=True)
+    one.system.switches.estop(one.now, pressed=True)
     one.system.control.stop("and again", who="Li", now=one.now)
     assert one.system.state is State.ESTOP
     one.system.ledger.audit.close()

@@ -112,7 +112,7 @@ def test_every_order_is_obeyed_and_can_be_given(order: str) -> None:
         ("safety/quality.py", "QualityMonitor"),
         ("safety/system.py", "SafetySystem"),
         ("safety/control.py", "Control"),
-        ("safety/hands.py", "Hands"),
+        ("safety/switches.py", "Switches"),
     ],
 )
 def test_every_door_of_the_monitors_is_used(file: str, name: str) -> None:
@@ -120,6 +120,30 @@ def test_every_door_of_the_monitors_is_used(file: str, name: str) -> None:
     doors = [door for door in public_methods(file, name) if door.startswith("on_") or door in own]
     used = calls(above=file)
     assert [door for door in doors if door not in used] == []
+
+
+def test_a_name_stands_for_one_thing() -> None:
+    where: dict[str, list[str]] = {}
+    for file, tree in TREES.items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                where.setdefault(node.name, []).append(file)
+    assert {name: files for name, files in where.items() if len(files) > 1} == {}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    names = {file.removesuffix(".py").removesuffix("/__init__").replace("/", "."): file for file in TREES}
+    needs: dict[str, set[str]] = {}
+    for name, file in names.items():
+        imports = [node for node in TREES[file].body if isinstance(node, ast.ImportFrom) and node.module]
+        found = {f"{node.module}.{item.name}".removeprefix("bcikit.") for node in imports for item in node.names}
+        found |= {node.module.removeprefix("bcikit.") for node in imports if node.module}
+        needs[name] = (found & names.keys()) - {name} if not file.endswith("__init__.py") else set()
+    # What needs nothing that is left cannot be in a circle.
+    while free := [name for name, wanted in needs.items() if not wanted & needs.keys()]:
+        for name in free:
+            del needs[name]
+    assert sorted(needs) == []
 
 
 class Telling(Source):

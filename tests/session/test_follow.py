@@ -179,7 +179,7 @@ def test_continuous_control_is_learned_and_re_fitted_in_a_session_and_replays(ru
 def test_a_session_begins_with_a_model_of_other_people(run, tmp_path: Path) -> None:
     from bcikit.acquisition import open_source
     from bcikit.decoding import epochs, make_decoder
-    from bcikit.decoding.population import Person, fit_population
+    from bcikit.decoding.population import MemberTrials, fit_population
     from bcikit.processing import Pipeline
     from bcikit.signal import Recording
 
@@ -193,7 +193,9 @@ def test_a_session_begins_with_a_model_of_other_people(run, tmp_path: Path) -> N
                 events += source.pull_events()
         recording = Pipeline.from_config(BAND).apply(Recording.from_chunks(source.info, chunks, events=tuple(events)))
         cues = {"cue/left_hand": "left_hand", "cue/right_hand": "right_hand"}
-        people.append(Person(code=f"S{seed}", trials=epochs(recording, events=cues, tmin=0.5, tmax=3.0, max_bad=1.0)))
+        people.append(
+            MemberTrials(code=f"S{seed}", trials=epochs(recording, events=cues, tmin=0.5, tmax=3.0, max_bad=1.0))
+        )
     model = fit_population(make_decoder("tangent-lr", sfreq=250.0), people, filters=BAND)
     model.save(tmp_path / "others.skops")
     decoder = {"start": "population", "models": "others.skops", "recentre": True, "adapt": True}

@@ -294,15 +294,15 @@ def test_an_actuator_is_armed_only_after_its_box_was_pressed_and_released() -> N
     words = "the stop box was not pressed and released"
     with pytest.raises(SafetyError, match=words):
         safety.control.arm(ArmRequest(operator="Li"), now=0.0)
-    safety.hands.estop(1.0, pressed=True, lost=True)
-    safety.hands.estop(1.0, pressed=False)
+    safety.switches.estop(1.0, pressed=True, lost=True)
+    safety.switches.estop(1.0, pressed=False)
     safety.settings = settings
     safety.control.acknowledge("Li", "plugged in again", now=2.0)
     safety.settings = real
     with pytest.raises(SafetyError, match=words):
         safety.control.arm(ArmRequest(operator="Li"), now=2.0)
-    safety.hands.estop(3.0, pressed=True)
-    safety.hands.estop(3.0, pressed=False)
+    safety.switches.estop(3.0, pressed=True)
+    safety.switches.estop(3.0, pressed=False)
     safety.settings = settings
     safety.control.acknowledge("Li", "tested", now=4.0)
     safety.settings = real

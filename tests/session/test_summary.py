@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bcikit.session.summary import Tally, decision_key, to_json
+from bcikit.session.summary import RunTally, decision_key, to_json
 from bcikit.signal import Decision, Verdict
 
 
@@ -15,7 +15,7 @@ def decide(p: float, label: str | None = "a") -> Decision:
 
 @given(st.lists(st.floats(2e-6, 50.0), min_size=1, max_size=200))
 def test_latency_quantiles_are_within_a_percent(values: list[float]) -> None:
-    tally = Tally()
+    tally = RunTally()
     verdict = Verdict(time=1.0, sample=10, allowed=True, state="ACTIVE")
     for value in values:
         tally.decision(decide(0.9), verdict, value)
@@ -27,7 +27,7 @@ def test_latency_quantiles_are_within_a_percent(values: list[float]) -> None:
 
 
 def test_tally_counts_verdicts_by_reason_and_tells_decisions_apart() -> None:
-    first, second = Tally(), Tally()
+    first, second = RunTally(), RunTally()
     first.decision(decide(0.9), Verdict(time=1, sample=10, allowed=True), None)
     second.decision(
         decide(0.9), Verdict(time=1, sample=10, allowed=False, reasons=("A-CONF", "A-QUAL"), state="ACTIVE"), 0.01

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bcikit.viewer.columns import Columns, raster
+from bcikit.viewer.columns import PixelColumns, raster
 
 
-def picture(columns: Columns, *, height: int = 200, gain: float = 0.5) -> np.ndarray:
+def picture(columns: PixelColumns, *, height: int = 200, gain: float = 0.5) -> np.ndarray:
     n = columns.low.shape[0]
     image = np.zeros((height, columns.n_columns), np.uint32)
     lane = height / n
@@ -33,7 +33,7 @@ def picture(columns: Columns, *, height: int = 200, gain: float = 0.5) -> np.nda
 def test_a_one_sample_spike_in_ten_seconds_at_2000_hz_is_seen_at_every_width(width: int, at: int) -> None:
     data = np.zeros((20000, 1), np.float32)
     data[at] = 100.0
-    columns = Columns(1, width, 20000)
+    columns = PixelColumns(1, width, 20000)
     columns.append(data, 0)
     assert np.nanmax(columns.high) == 100.0
     image = picture(columns)
@@ -51,7 +51,7 @@ def test_a_one_sample_spike_in_ten_seconds_at_2000_hz_is_seen_at_every_width(wid
 )
 def test_any_split_gives_the_same_columns(sizes: list[int], width: int, window: int, first: int) -> None:
     data = np.random.default_rng(sum(sizes)).standard_normal((sum(sizes), 2)).astype(np.float32)
-    whole, split = Columns(2, width, window), Columns(2, width, window)
+    whole, split = PixelColumns(2, width, window), PixelColumns(2, width, window)
     start = max(0, len(data) - window)
     whole.append(data[start:], first + start)
     at = 0
@@ -67,7 +67,7 @@ def test_any_split_gives_the_same_columns(sizes: list[int], width: int, window: 
 
 
 def test_lost_samples_leave_a_hole_and_bad_ones_are_left_out() -> None:
-    columns = Columns(1, 100, 1000)
+    columns = PixelColumns(1, 100, 1000)
     columns.append(np.ones((200, 1), np.float32), 0)
     columns.append(np.ones((200, 1), np.float32), 500)
     assert np.isnan(columns.low[0, 20:50]).all()
@@ -80,7 +80,7 @@ def test_lost_samples_leave_a_hole_and_bad_ones_are_left_out() -> None:
 
 
 def test_slow_streams_are_drawn_as_straight_lines_between_samples() -> None:
-    columns = Columns(1, 100, 10)
+    columns = PixelColumns(1, 100, 10)
     columns.append(np.arange(5, dtype=np.float32)[:, None], 0)
     columns.append(np.arange(5, 10, dtype=np.float32)[:, None], 5)
     middle = columns.low[0, 5:85]
@@ -89,7 +89,7 @@ def test_slow_streams_are_drawn_as_straight_lines_between_samples() -> None:
 
 
 def test_a_column_number_and_its_first_sample_fit() -> None:
-    columns = Columns(1, 333, 20000)
+    columns = PixelColumns(1, 333, 20000)
     for column in (0, 1, 57, 332, 100000):
         sample = columns.sample_of(column)
         assert columns.column_of(sample) == column
@@ -97,7 +97,7 @@ def test_a_column_number_and_its_first_sample_fit() -> None:
 
 
 def test_a_jump_back_begins_anew() -> None:
-    columns = Columns(1, 50, 500)
+    columns = PixelColumns(1, 50, 500)
     columns.append(np.ones((400, 1), np.float32), 1000)
     columns.append(np.full((100, 1), 2, np.float32), 0)
     assert columns.newest == columns.column_of(99)
@@ -105,7 +105,7 @@ def test_a_jump_back_begins_anew() -> None:
 
 
 def test_a_picture_of_no_channel_is_background() -> None:
-    columns = Columns(1, 20, 200)
+    columns = PixelColumns(1, 20, 200)
     columns.append(np.ones((200, 1), np.float32), 0)
     image = np.zeros((10, 20), np.uint32)
     empty = np.zeros(0, np.float32)

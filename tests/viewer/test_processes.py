@@ -18,7 +18,7 @@ import pytest
 from PySide6.QtGui import QImage
 
 from bcikit.clinic import protocols
-from bcikit.clinic.runner import EngineRunner, Job, process_is_alive
+from bcikit.clinic.runner import EngineRunner, SessionJob, process_is_alive
 from bcikit.clinic.visit import Visit
 from bcikit.session.channel import ChannelServer
 from bcikit.session.engine import Engine
@@ -203,13 +203,13 @@ def test_a_window_that_freezes_and_dies_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Callable[..., Job]:
-    def make(source: str, **settings: object) -> Job:
+def job(tmp_path: Path) -> Callable[..., SessionJob]:
+    def make(source: str, **settings: object) -> SessionJob:
         chosen = {"calibration_runs": 1, "feedback_runs": 1, "trials_per_run": 10, "between_runs": 5.0, **settings}
         visit = Visit(subject="P-1", simulated=True, operator="T-1", device=source, protocol="motor-imagery")
         folder = str(tmp_path / uuid.uuid4().hex[:8])
         config = protocols.build(visit, folder=folder, settings=chosen, phase="calibration")
-        return Job(config=config, operator="T-1", subject="P-1")
+        return SessionJob(config=config, operator="T-1", subject="P-1")
 
     return make
 
@@ -226,7 +226,7 @@ def poll_until_over(runner: EngineRunner, seconds: float = 90.0) -> dict[str, ob
 
 
 @pytest.mark.slow
-def test_the_real_engine_calibrates_in_its_own_process(tmp_path: Path, job: Callable[..., Job]) -> None:
+def test_the_real_engine_calibrates_in_its_own_process(tmp_path: Path, job: Callable[..., SessionJob]) -> None:
     runner = EngineRunner(tmp_path / "runs")
     runner.start(job("sim:motor-imagery?seed=2"))
     said = poll_until_over(runner)
@@ -237,7 +237,7 @@ def test_the_real_engine_calibrates_in_its_own_process(tmp_path: Path, job: Call
 
 
 @pytest.mark.slow
-def test_what_the_engine_refuses_is_said(tmp_path: Path, job: Callable[..., Job]) -> None:
+def test_what_the_engine_refuses_is_said(tmp_path: Path, job: Callable[..., SessionJob]) -> None:
     runner = EngineRunner(tmp_path / "runs")
     runner.start(job("file:/no/such/file.edf"))
     said = poll_until_over(runner)
@@ -246,7 +246,7 @@ def test_what_the_engine_refuses_is_said(tmp_path: Path, job: Callable[..., Job]
 
 
 @pytest.mark.slow
-def test_an_engine_outlives_its_window_and_is_found_again(tmp_path: Path, job: Callable[..., Job]) -> None:
+def test_an_engine_outlives_its_window_and_is_found_again(tmp_path: Path, job: Callable[..., SessionJob]) -> None:
     first, second = EngineRunner(tmp_path / "runs"), EngineRunner(tmp_path / "runs")
     first.start(job("sim:motor-imagery?seed=2&live=1"))
     end = time.monotonic() + 40

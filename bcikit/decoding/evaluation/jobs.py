@@ -10,7 +10,7 @@ import numpy as np
 
 from bcikit.decoding.evaluation.cache import TrialCache, digest, write_result
 from bcikit.decoding.evaluation.run import evaluate_part, family_of
-from bcikit.decoding.evaluation.splits import Part, across, parts_of, values_of
+from bcikit.decoding.evaluation.splits import SplitPart, across, parts_of, values_of
 from bcikit.decoding.evaluation.task import SubjectTrials
 from bcikit.decoding.riemann import Prepared
 from bcikit.decoding.scores import Scores
@@ -20,7 +20,7 @@ from bcikit.version import __version__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class ScoreJob:
     """One score to compute: a decoder under a split on the trials of a person, or of all together.
 
     Attributes
@@ -59,9 +59,9 @@ class Job:
         return digest(made)
 
 
-def grouped(jobs: Sequence[Job], people: Mapping[str, SubjectTrials]) -> list[tuple[Job, ...]]:
+def grouped(jobs: Sequence[ScoreJob], people: Mapping[str, SubjectTrials]) -> list[tuple[ScoreJob, ...]]:
     """Return jobs on the same trials and folds whose decoders take the same matrices as one; the largest first."""
-    found: dict[tuple[Any, ...], list[Job]] = {}
+    found: dict[tuple[Any, ...], list[ScoreJob]] = {}
     families: dict[str, str] = {}
     for job in jobs:
         made = (job.kind, dict(job.params), people[job.trials[0]].trials.sfreq)
@@ -70,13 +70,13 @@ def grouped(jobs: Sequence[Job], people: Mapping[str, SubjectTrials]) -> list[tu
     return sorted((tuple(group) for group in found.values()), key=lambda group: -memory_of(group[0], people))
 
 
-def memory_of(job: Job, people: Mapping[str, SubjectTrials]) -> int:
+def memory_of(job: ScoreJob, people: Mapping[str, SubjectTrials]) -> int:
     """Return the bytes of the trials of a job: once as they are, once as what teaches in a fold."""
     trials = [people[key].trials for key in (*job.trials, *job.others)]
     return 2 * 8 * sum(len(one) * len(one.ch_names) * one.n_times for one in trials)
 
 
-def compute(trials: str, scores: str, jobs: Sequence[Job]) -> None:
+def compute(trials: str, scores: str, jobs: Sequence[ScoreJob]) -> None:
     """Compute the jobs of a group and keep each score; what they need they read themselves: no job carries trials."""
     cache = TrialCache(Path(trials))
     first = jobs[0]
@@ -119,7 +119,7 @@ def compute(trials: str, scores: str, jobs: Sequence[Job]) -> None:
         write_result(Path(scores), job.key, values)
 
 
-def _parts(job: Job, people: Sequence[SubjectTrials]) -> list[Part]:
+def _parts(job: ScoreJob, people: Sequence[SubjectTrials]) -> list[SplitPart]:
     n_others = len(job.others)
     if job.split == "cross-data-set":
         return across(people[n_others:], people[:n_others], names=job.names)
@@ -127,7 +127,7 @@ def _parts(job: Job, people: Sequence[SubjectTrials]) -> list[Part]:
 
 
 def _prepared(
-    cache: TrialCache, job: Job, keys: Sequence[str], people: Sequence[SubjectTrials], number: int, decoder: Any
+    cache: TrialCache, job: ScoreJob, keys: Sequence[str], people: Sequence[SubjectTrials], number: int, decoder: Any
 ) -> Prepared:
     """Return what was prepared of the trials of a part, each person's from the cache."""
     found = [cache.prepared(key, decoder) for key in keys]

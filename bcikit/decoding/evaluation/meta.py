@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.decoding.evaluation.statistics import (
-    Comparison,
+    PairedComparison,
     combine,
     compare,
     effect_size,
@@ -116,7 +116,7 @@ def _cells(rows: Sequence[dict[str, Any]], metrics: dict[str, str], *, by: tuple
     }
 
 
-def compare_rows(rows: Sequence[dict[str, Any]], metrics: dict[str, str]) -> dict[str, list[Comparison]]:
+def compare_rows(rows: Sequence[dict[str, Any]], metrics: dict[str, str]) -> dict[str, list[PairedComparison]]:
     """Return the comparisons of decoders by data set, pipeline and split; seeds are averaged."""
     found = {}
     for place, decoders in _cells(rows, metrics, by=("data", "pipeline", "split")).items():

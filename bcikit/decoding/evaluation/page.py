@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Section:
+class PageSection:
     """A task's part of the page."""
 
     result: TaskResult
@@ -38,7 +38,7 @@ class Section:
     notes: list[str]
 
 
-def make_section(result: TaskResult, data: Sequence[SubjectTrials]) -> Section:
+def make_section(result: TaskResult, data: Sequence[SubjectTrials]) -> PageSection:
     """Return a task's part: table, references, pictures."""
     splits = list(dict.fromkeys(split for found in result.results.values() for split in found))
     rows = [
@@ -57,10 +57,10 @@ def make_section(result: TaskResult, data: Sequence[SubjectTrials]) -> Section:
     notes += [f"{key}: {text}" for key, text in result.failures.items()]
     if result.left_out:
         notes.append(f"{result.left_out} trials left out (bad samples, peaks, edges of the recording)")
-    return Section(result, rows, splits, references, _pictures(result, data), notes)
+    return PageSection(result, rows, splits, references, _pictures(result, data), notes)
 
 
-def write_page(path: Path, sections: Sequence[Section], *, title: str) -> Path:
+def write_page(path: Path, sections: Sequence[PageSection], *, title: str) -> Path:
     """Write the page and return its path."""
     text = render(
         "bcikit.decoding.evaluation",

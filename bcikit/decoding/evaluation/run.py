@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.decoding.evaluation.parallel import STOPPED, run_jobs
-from bcikit.decoding.evaluation.splits import Part, parts_of, values_of, wanted_splits
+from bcikit.decoding.evaluation.splits import SplitPart, parts_of, values_of, wanted_splits
 from bcikit.decoding.evaluation.task import Reference, SubjectTrials, Task
 from bcikit.decoding.mean import remembering
 from bcikit.decoding.registry import make_decoder
@@ -211,7 +211,7 @@ def family_of(name: str, params: Mapping[str, Any], sfreq: float) -> str:
 
 def evaluate_part(
     decoders: Sequence[tuple[str, Mapping[str, Any]]],
-    part: Part,
+    part: SplitPart,
     seed: int,
     *,
     prepare: Callable[[Any], Prepared | None] | None = None,
@@ -227,7 +227,7 @@ def evaluate_part(
     ----------
     decoders : sequence of (name, parameters)
         What to evaluate.
-    part : Part
+    part : SplitPart
         Trials and folds.
     seed : int
         Of shuffled folds.
@@ -258,7 +258,7 @@ def evaluate_part(
 def _evaluate_one(
     name: str,
     params: dict[str, Any],
-    part: Part,
+    part: SplitPart,
     seed: int,
     prepared: Callable[[Any], Prepared | None],
     whole: Callable[[], Epochs],
@@ -281,7 +281,9 @@ def _evaluate_one(
         return f"{type(error).__name__}: {error}"
 
 
-def _decide(decoder: Any, part: Part, trials: Epochs, seed: int, ready: Prepared | None, calibration: str) -> Scores:
+def _decide(
+    decoder: Any, part: SplitPart, trials: Epochs, seed: int, ready: Prepared | None, calibration: str
+) -> Scores:
     if part.mode == "fixed":
         assert part.train is not None
         assert part.test is not None

@@ -36,7 +36,7 @@ _FEW = re.compile(r"few-shot(?:-(\d+))?")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Part:
+class SplitPart:
     """Trials whose decisions belong to one person, or to all.
 
     Attributes
@@ -136,23 +136,23 @@ def wanted_splits(asked: Sequence[str] | None, data: Sequence[SubjectTrials], *,
     return tuple(dict.fromkeys(found))
 
 
-def parts_of(data: Sequence[SubjectTrials], split: str) -> list[Part]:
+def parts_of(data: Sequence[SubjectTrials], split: str) -> list[SplitPart]:
     """Return whose trials are decided under a split, and by folds of which kind."""
     if split == "shuffled":
-        return [Part(who=one.subject, trials=one.trials, mode="shuffled") for one in data]
+        return [SplitPart(who=one.subject, trials=one.trials, mode="shuffled") for one in data]
     if split == "within-session":
         return [
-            Part(who=one.subject, trials=one.trials.take(one.sessions == session), mode="shuffled")
+            SplitPart(who=one.subject, trials=one.trials.take(one.sessions == session), mode="shuffled")
             for one in data
             for session in np.unique(one.sessions)
         ]
     if split == "leave-run-out":
-        return [Part(who=one.subject, trials=one.trials, mode="leave-group-out") for one in data]
+        return [SplitPart(who=one.subject, trials=one.trials, mode="leave-group-out") for one in data]
     if split == "cross-session":
-        return [Part(who=one.subject, trials=one.grouped(one.sessions), mode="leave-group-out") for one in data]
+        return [SplitPart(who=one.subject, trials=one.grouped(one.sessions), mode="leave-group-out") for one in data]
     if few := _FEW.fullmatch(split):
         return [_few(one, int(few[1]) if few[1] else SHOTS) for one in data]
-    return [Part(who="all", trials=together(data, groups=list(range(len(data)))), mode="leave-group-out")]
+    return [SplitPart(who="all", trials=together(data, groups=list(range(len(data)))), mode="leave-group-out")]
 
 
 def together(data: Sequence[SubjectTrials], *, groups: Sequence[int]) -> Epochs:
@@ -180,7 +180,9 @@ def _on(trials: Epochs, names: tuple[str, ...]) -> Epochs:
     return trials.pick(names)
 
 
-def across(data: Sequence[SubjectTrials], others: Sequence[SubjectTrials], *, names: tuple[str, str]) -> list[Part]:
+def across(
+    data: Sequence[SubjectTrials], others: Sequence[SubjectTrials], *, names: tuple[str, str]
+) -> list[SplitPart]:
     """Return each person of a data set, decided by what was learnt from all people of others.
 
     Raises
@@ -199,7 +201,7 @@ def across(data: Sequence[SubjectTrials], others: Sequence[SubjectTrials], *, na
         )
     train = np.flatnonzero(trials.groups < len(others))
     return [
-        Part(
+        SplitPart(
             who=one.subject, trials=trials, mode="fixed", train=train,
             test=np.flatnonzero(trials.groups == len(others) + place),
         )
@@ -228,11 +230,11 @@ def _early(one: SubjectTrials) -> tuple[NDArray[np.intp], int]:
     return early, min(counts)
 
 
-def _few(one: SubjectTrials, shots: int) -> Part:
+def _few(one: SubjectTrials, shots: int) -> SplitPart:
     early, _ = _early(one)
     train = np.concatenate([early[one.trials.y[early] == name][:shots] for name in np.unique(one.trials.y)])
     test = np.setdiff1d(np.arange(len(one.trials)), early)
-    return Part(who=one.subject, trials=one.trials, mode="fixed", train=np.sort(train), test=test)
+    return SplitPart(who=one.subject, trials=one.trials, mode="fixed", train=np.sort(train), test=test)
 
 
 def values_of(found: Mapping[str, Sequence[Any]], metric: str, split: str, names: Sequence[str]) -> dict[str, float]:

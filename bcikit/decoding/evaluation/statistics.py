@@ -24,7 +24,7 @@ _NOISE = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class PairedComparison:
     """Two decoders on the same people, folds and trials.
 
     Attributes
@@ -280,7 +280,7 @@ def combine(p: Sequence[float], n: Sequence[int]) -> float:
     return float(norm.sf(weights @ z / np.sqrt(weights @ weights)))
 
 
-def compare(scores: Mapping[str, Mapping[str, float]], *, seed: int = 0) -> list[Comparison]:
+def compare(scores: Mapping[str, Mapping[str, float]], *, seed: int = 0) -> list[PairedComparison]:
     """Return every pair of decoders compared over the people that both have.
 
     Parameters
@@ -295,7 +295,7 @@ def compare(scores: Mapping[str, Mapping[str, float]], *, seed: int = 0) -> list
     """
     pairs = list(itertools.combinations(scores, 2))
     fewest = _fewest_that_show(len(pairs))
-    found: list[Comparison] = []
+    found: list[PairedComparison] = []
     for one, other in pairs:
         a, b = shared(scores[one], scores[other])
         if not a.size:
@@ -308,7 +308,7 @@ def compare(scores: Mapping[str, Mapping[str, float]], *, seed: int = 0) -> list
         alone = a.size < 2
         unknown = float("nan")
         found.append(
-            Comparison(
+            PairedComparison(
                 better=better, worse=worse, n=a.size, difference=float((first - second).mean()),
                 interval=bootstrap_interval(first, second, seed=seed),
                 credible=(unknown, unknown) if alone

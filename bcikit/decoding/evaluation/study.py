@@ -13,13 +13,13 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from bcikit.decoding.evaluation.cache import TrialCache, digest, read_result, write_whole
-from bcikit.decoding.evaluation.jobs import Job, compute, grouped, memory_of
+from bcikit.decoding.evaluation.jobs import ScoreJob, compute, grouped, memory_of
 from bcikit.decoding.evaluation.layouts import find_tasks
 from bcikit.decoding.evaluation.meta import Meta, compare_over_sets, compare_rows
 from bcikit.decoding.evaluation.parallel import run_jobs
 from bcikit.decoding.evaluation.place import claim
 from bcikit.decoding.evaluation.splits import across, definition, wanted_splits
-from bcikit.decoding.evaluation.statistics import Comparison
+from bcikit.decoding.evaluation.statistics import PairedComparison
 from bcikit.decoding.evaluation.task import SubjectTrials, Task
 from bcikit.decoding.registry import decoder_names
 from bcikit.signal import DataError
@@ -58,7 +58,7 @@ class DataSection(BaseModel):
     task: int | None = Field(default=None, ge=0, description="Which task of a known folder, 0 for the first.")
 
 
-class PipelineSection(BaseModel):
+class StudyPipeline(BaseModel):
     """One way of filtering."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -67,7 +67,7 @@ class PipelineSection(BaseModel):
     steps: list[dict[str, Any]]
 
 
-class DecoderSection(BaseModel):
+class StudyDecoder(BaseModel):
     """A decoder under a name of its own, with parameters of its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -84,9 +84,9 @@ class StudySettings(BaseModel):
 
     name: str = "study"
     data: list[DataSection] = Field(min_length=1)
-    pipeline: list[PipelineSection] = Field(default_factory=list)
+    pipeline: list[StudyPipeline] = Field(default_factory=list)
     decoders: list[str] = Field(default_factory=list, description="Names, or all; the recommended one if empty.")
-    decoder: list[DecoderSection] = Field(default_factory=list, description="Decoders with other parameters.")
+    decoder: list[StudyDecoder] = Field(default_factory=list, description="Decoders with other parameters.")
     splits: list[str] = Field(default_factory=list, description="The usual ones that the data allow if empty.")
     seeds: list[int] = Field(default=[0], min_length=1)
 
@@ -112,7 +112,7 @@ class Study:
         Of the study.
     rows : list of dict
         One a person and job; see `COLUMNS`.
-    comparisons : dict of str to list of Comparison
+    comparisons : dict of str to list of PairedComparison
         By data set, pipeline and split.
     meta : dict of str to list of Meta
         Over all data sets, by pipeline and split.
@@ -130,7 +130,7 @@ class Study:
 
     name: str
     rows: list[dict[str, Any]]
-    comparisons: dict[str, list[Comparison]]
+    comparisons: dict[str, list[PairedComparison]]
     meta: dict[str, list[Meta]] = field(default_factory=dict)
     missing: int = 0
     definitions: dict[str, str] = field(default_factory=dict)
@@ -266,7 +266,7 @@ def _silent(what: str, done: int, total: int) -> None:
     """Say nothing."""
 
 
-def plan_jobs(settings: StudySettings, sets: Sequence[_Set]) -> Iterator[Job]:
+def plan_jobs(settings: StudySettings, sets: Sequence[_Set]) -> Iterator[ScoreJob]:
     """Yield every score that a study asks for.
 
     Raises
@@ -287,14 +287,14 @@ def plan_jobs(settings: StudySettings, sets: Sequence[_Set]) -> Iterator[Job]:
                 # Folds of whole runs, sessions or people do not depend on a seed.
                 for seed in settings.seeds if split in SEEDED else settings.seeds[:1]:
                     if split == "cross-subject":
-                        yield Job(who="all", trials=one.keys, split=split, seed=seed, **common)
+                        yield ScoreJob(who="all", trials=one.keys, split=split, seed=seed, **common)
                     else:
                         for key, person in zip(one.keys, one.people, strict=True):
-                            yield Job(who=person.subject, trials=(key,), split=split, seed=seed, **common)
+                            yield ScoreJob(who=person.subject, trials=(key,), split=split, seed=seed, **common)
             if others:
                 keys = tuple(key for other in others for key in other.keys)
                 names = (one.name, ", ".join(other.name for other in others))
-                yield Job(
+                yield ScoreJob(
                     who="all", trials=one.keys, others=keys, names=names, split="cross-data-set",
                     seed=settings.seeds[0], **common,
                 )  # fmt: skip
@@ -321,7 +321,7 @@ def _decoders(settings: StudySettings, task: Task) -> Iterator[tuple[str, str, d
         yield section.name, section.decoder, {**task.decoder_params(section.decoder), **section.params}
 
 
-def _rows(planned: Sequence[Job], folder: Path, people: dict[str, SubjectTrials]) -> list[dict[str, Any]]:
+def _rows(planned: Sequence[ScoreJob], folder: Path, people: dict[str, SubjectTrials]) -> list[dict[str, Any]]:
     """Return a row for each person of each job that is done."""
     rows = []
     for job in planned:

@@ -12,7 +12,7 @@ from bcikit.decoding.centre import FeatureRecentring, Recentring
 from bcikit.decoding.evaluation.task import SubjectTrials, Task
 from bcikit.decoding.metrics import roc_auc
 from bcikit.decoding.model import Model
-from bcikit.decoding.population import Mixture, Person, expectation, fit_population, on_channels
+from bcikit.decoding.population import MemberTrials, Mixture, expectation, fit_population, on_channels
 from bcikit.decoding.registry import make_decoder
 from bcikit.decoding.scores import followed_scores
 from bcikit.decoding.trials import Epochs
@@ -145,21 +145,21 @@ def transfer_curve(
     )
 
 
-def people_of(data: Sequence[SubjectTrials]) -> list[Person]:
+def people_of(data: Sequence[SubjectTrials]) -> list[MemberTrials]:
     """Return the people of an evaluation; the sessions of one, where there is one only."""
     if len(data) > 1:
-        return [Person(code=one.subject, trials=one.trials) for one in data]
+        return [MemberTrials(code=one.subject, trials=one.trials) for one in data]
     if not data:
         return []
     one = data[0]
     return [
-        Person(code=f"{one.subject}, session {session + 1}", trials=one.trials.take(one.sessions == session))
+        MemberTrials(code=f"{one.subject}, session {session + 1}", trials=one.trials.take(one.sessions == session))
         for session in np.unique(one.sessions)
     ]
 
 
 def _one(
-    made: Any, one: Person, rest: Sequence[Person], moved: Model, steps: Sequence[int], metric: str
+    made: Any, one: MemberTrials, rest: Sequence[MemberTrials], moved: Model, steps: Sequence[int], metric: str
 ) -> dict[str, list[float | None]]:
     from sklearn.base import clone
 
@@ -251,7 +251,7 @@ def followed_probabilities(model: Model, X: Array) -> Array:
     return model.probabilities(mapped)
 
 
-def _fit_others(made: Any, rest: Sequence[Person], metric: str, *, recentre: bool) -> Model:
+def _fit_others(made: Any, rest: Sequence[MemberTrials], metric: str, *, recentre: bool) -> Model:
     from sklearn.base import clone
 
     if len(rest) > 1:

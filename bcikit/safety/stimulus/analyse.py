@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.safety.stimulus.colour import chromaticity, relative_luminance, saturated_red
-from bcikit.safety.stimulus.design import Schedule, Screen, StimulusDesign, Target
+from bcikit.safety.stimulus.design import FlickerTarget, FlickerTimes, Screen, StimulusDesign
 
 Result = Literal["PASS", "RESTRICTED", "REFUSED"]
 _RANK: dict[Result, int] = {"PASS": 0, "RESTRICTED": 1, "REFUSED": 2}
@@ -132,7 +132,7 @@ def _finding(
     return Finding(rule=rule, result=result, what=what, value=shown, limit=limit, source=source, target=target)
 
 
-def _numbers(target: Target, screen: Screen) -> dict[str, Any]:
+def _numbers(target: FlickerTarget, screen: Screen) -> dict[str, Any]:
     light = target.colours()
     luminance = relative_luminance(light)
     u_v = chromaticity(light)
@@ -159,7 +159,7 @@ def _numbers(target: Target, screen: Screen) -> dict[str, Any]:
     }
 
 
-def _check_target(target: Target, number: dict[str, Any], design: StimulusDesign) -> list[Finding]:
+def _check_target(target: FlickerTarget, number: dict[str, Any], design: StimulusDesign) -> list[Finding]:
     found: list[Finding] = []
     rate, name = target.frequency_hz, target.name
     refresh = design.screen.refresh_hz
@@ -209,7 +209,7 @@ def _check_target(target: Target, number: dict[str, Any], design: StimulusDesign
     return found
 
 
-def _concurrent_area(targets: list[Target], screen: Screen) -> tuple[float, float]:
+def _concurrent_area(targets: list[FlickerTarget], screen: Screen) -> tuple[float, float]:
     """Return the largest flashing solid angle in any 10 degree field, and the share of the screen that flashes."""
     if not targets:
         return 0.0, 0.0
@@ -266,7 +266,7 @@ def _check_area(field: float, share: float, design: StimulusDesign, numbers: lis
     return found
 
 
-def _check_dose(schedule: Schedule) -> list[Finding]:
+def _check_dose(schedule: FlickerTimes) -> list[Finding]:
     found: list[Finding] = []
     source = "project default; cf. 10 s trains with 7 s gaps in clinical photic stimulation"
     for what, value, limit in (

@@ -45,7 +45,7 @@ class Screen(_Table):
     peak_cd_m2: Annotated[float, Field(gt=0.0, le=10000.0)] = 100.0
 
 
-class Schedule(_Table):
+class FlickerTimes(_Table):
     """How long it flickers.
 
     Attributes
@@ -69,7 +69,7 @@ class Schedule(_Table):
     session_s: Positive = 900.0
 
 
-class Target(_Table):
+class FlickerTarget(_Table):
     """One thing that changes.
 
     Attributes
@@ -157,9 +157,9 @@ class StimulusDesign(_Table):
     ----------
     screen : Screen
         Size, distance, refresh, luminance.
-    schedule : Schedule
+    schedule : FlickerTimes
         How long.
-    target : tuple of Target
+    target : tuple of FlickerTarget
         What changes; all at once, as far as the analyser is concerned.
     clinical : bool
         A declared clinical mode, in which a physician takes the responsibility for full-field flicker.
@@ -168,8 +168,8 @@ class StimulusDesign(_Table):
     """
 
     screen: Screen
-    schedule: Schedule = Schedule()
-    target: Annotated[tuple[Target, ...], Field(min_length=1, max_length=200)]
+    schedule: FlickerTimes = FlickerTimes()
+    target: Annotated[tuple[FlickerTarget, ...], Field(min_length=1, max_length=200)]
     clinical: bool = False
     override_by: str = ""
     override_reason: str = ""

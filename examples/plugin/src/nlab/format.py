@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bcikit.acquisition import Format, Reading
+from bcikit.acquisition import FileHints, Format
 from bcikit.signal import Recording, SourceError, StreamInfo
 
 
@@ -13,7 +13,7 @@ def is_ours(path: Path, head: bytes) -> bool:  # noqa: ARG001 - the content deci
     return head.startswith(b"NLAB ")
 
 
-def read(path: Path, reading: Reading) -> Recording:  # noqa: ARG001 - nothing is in doubt
+def read(path: Path, reading: FileHints) -> Recording:  # noqa: ARG001 - nothing is in doubt
     """Read a file of the laboratory."""
     with path.open(encoding="utf-8") as file:
         first = file.readline().split()

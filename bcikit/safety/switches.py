@@ -6,7 +6,7 @@ from bcikit.safety.reactions import STOPS
 from bcikit.safety.situation import Situation
 
 
-class Hands:
+class Switches:
     """The two switches of hardware of a `SafetySystem`.
 
     Parameters
