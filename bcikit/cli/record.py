@@ -36,7 +36,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Record a source into a session folder (XDF and JSON lines), whole at every moment.
 
-        Exits with 1 where the times are in doubt: the reasons are printed, and kept in the folder's header.
+        Exits with 1 where the times are in doubt: the reasons are printed, and kept in the folder's header. So it does
+        where a further stream is gone for good; the first one goes on to its end.
         """
         from rich.console import Console
 
@@ -64,7 +65,7 @@ def register(app: typer.Typer) -> None:
             typer.secho(text, fg=typer.colors.YELLOW, err=True)
         for doubt in found.doubts:
             typer.secho(f"doubt: {doubt}", fg=typer.colors.YELLOW, err=True)
-        if found.doubts:
+        if found.doubts or found.failed:
             raise typer.Exit(1)
 
 

@@ -73,7 +73,7 @@ def alpha_ratio(recording: Recording, events: list[tuple[str, float, float]]) ->
 def alpha_words(folder: Path) -> str:
     """Return what closing the eyes did in a recorded session, in words; "" where it holds no such phases."""
     try:
-        session = read_session(folder)
+        session = read_session(folder, lazy=True)
     except (BciError, OSError):
         return ""
     phases = [

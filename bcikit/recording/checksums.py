@@ -1,11 +1,13 @@
 """Checksums of the signals of a session: one for each append to the XDF file, kept in an index of the session's own."""
 
+import mmap
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bcikit.acquisition.xdf_chunks import WINDOW, let_go
 from bcikit.recording.jsonlines import encode_line, read_lines
 from bcikit.recording.layout import INDEX, RECORDING, SIGNALS
 from bcikit.signal import RecordingError
@@ -115,7 +117,7 @@ def signal_damage(folder: Path, header: Mapping[str, Any], raw: memoryview) -> s
     size = None if cut else header.get("signals_bytes")
     if not parts and size is not None:
         return f"{folder} has no {INDEX} of its own, so that nobody can say whether its signals are whole. {mend}"
-    broken = [part for part in parts if not part.fits(raw) and not (cut and part.stop > len(raw))]
+    broken = [part for part in _looked_at(parts, raw) if not part.fits(raw) and not (cut and part.stop > len(raw))]
     end = max((part.stop for part in parts), default=0)
     if broken:
         return (
@@ -125,3 +127,12 @@ def signal_damage(folder: Path, header: Mapping[str, Any], raw: memoryview) -> s
     if size is not None and not size == end == len(raw):
         return f"{folder / SIGNALS} has {len(raw)} bytes, {end} with a checksum; it was closed with {size}. {mend}"
     return ""
+
+
+def _looked_at(parts: list[Part], raw: memoryview) -> Iterator[Part]:
+    """Yield parts one by one; of a mapped file, the memory of those that were looked at is given back."""
+    done = 0
+    for part in parts:
+        yield part
+        if isinstance(raw.obj, mmap.mmap) and part.stop - done >= WINDOW:
+            done = let_go(raw.obj, done, min(part.stop, len(raw)))

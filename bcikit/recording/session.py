@@ -1,6 +1,6 @@
 """Session: a session folder read back, exactly as it happened."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ from bcikit.recording.checksums import signal_damage
 from bcikit.recording.header import read_header
 from bcikit.recording.jsonlines import read_lines
 from bcikit.recording.layout import SIGNALS, Track, tracks_of
+from bcikit.recording.stored import StoredChunks
 from bcikit.recording.xdf_reader import WrittenStream, read_xdf
-from bcikit.signal import Chunk, Decision, Event, Flag, Health, Recording, RecordingError, StreamInfo, Verdict
+from bcikit.signal import Chunk, Decision, Event, Recording, RecordingError, StreamInfo, Verdict
+from bcikit.signal.lazy import LazyRows
 from bcikit.signal.rebuild import LARGEST_INT, short
 from bcikit.signal.shown import Shown, counted
 
@@ -26,7 +28,7 @@ class ReadTrack:
     ----------
     info : StreamInfo
         What the stream is.
-    chunks : tuple of Chunk
+    chunks : sequence of Chunk
         Exactly as they came: data, times, boundaries and health, bit for bit.
     arrivals : ndarray of float64, shape (n_chunks,)
         When each arrived, seconds on the host clock.
@@ -35,7 +37,7 @@ class ReadTrack:
     """
 
     info: StreamInfo
-    chunks: tuple[Chunk, ...]
+    chunks: Sequence[Chunk]
     arrivals: NDArray[np.float64]
     order: tuple[int, ...]
 
@@ -58,8 +60,9 @@ class Session(Shown):
         The programs that made it.
     status : str
         "recording" if it was never closed, else how it ended: "complete", "failed", "recovered", ...
-    chunks : tuple of Chunk
-        Chunks of the main stream, exactly as they came.
+    chunks : sequence of Chunk
+        Chunks of the main stream, exactly as they came; each is read when it is asked for where the samples were left
+        in their file.
     arrivals : ndarray of float64, shape (n_chunks,)
         When each arrived.
     order : tuple of int
@@ -80,7 +83,7 @@ class Session(Shown):
     config: Mapping[str, Any]
     versions: Mapping[str, str]
     status: str
-    chunks: tuple[Chunk, ...]
+    chunks: Sequence[Chunk]
     arrivals: NDArray[np.float64]
     order: tuple[int, ...]
     events: tuple[Event, ...] = ()
@@ -92,7 +95,8 @@ class Session(Shown):
 
     def shown(self) -> tuple[str, dict[str, str]]:
         """Return what a prompt and a notebook show."""
-        samples = sum(chunk.n_times for chunk in self.chunks)
+        chunks = self.chunks
+        samples = chunks.n_times if isinstance(chunks, StoredChunks) else sum(chunk.n_times for chunk in chunks)
         line = f"{self.info.name!r}: {samples} samples of {self.info.n_channels} channels at {self.info.sfreq:g} Hz"
         return f"{line}, {self.status}", {
             "folder": "" if self.path is None else str(self.path),
@@ -104,6 +108,8 @@ class Session(Shown):
     @property
     def recording(self) -> Recording:
         """The main stream as one `Recording`, its events in order of time, as they stand."""
+        if isinstance(self.chunks, StoredChunks):
+            return self.chunks.recording(self.info, self.standing)
         return Recording.from_chunks(self.info, [chunk for chunk in self.chunks if chunk.n_times], events=self.standing)
 
     @property
@@ -164,7 +170,7 @@ def _is_version(event: Event) -> bool:
     return bool(event.data.get("key")) and "change" in event.data
 
 
-def read_session(path: str | Path, *, damaged: bool = False) -> Session:
+def read_session(path: str | Path, *, damaged: bool = False, lazy: bool = False) -> Session:
     """Return a session; one that was cut off is read as far as it is whole.
 
     Parameters
@@ -174,6 +180,9 @@ def read_session(path: str | Path, *, damaged: bool = False) -> Session:
     damaged : bool
         Whether signals that are not as they were written are read all the same; `Session.damage` then says what is
         wrong with them.
+    lazy : bool
+        Leave the samples in their file until they are asked for, so that hours need little memory: `Session.recording`
+        then has its data in `LazyRows`.
 
     Raises
     ------
@@ -195,7 +204,8 @@ def read_session(path: str | Path, *, damaged: bool = False) -> Session:
         if damage and not damaged:
             raise RecordingError(damage)
 
-    streams = read_xdf(signals, check=check)
+    numbers = [track.numbers for track in tracks.values()] if lazy else []
+    streams = read_xdf(signals, check=check, left={number for one in numbers for number in (one.signal, one.mask)})
     read = {name: read_track(track, streams) for name, track in tracks.items()}
     records = {file.stem: read_lines(file) for file in sorted(folder.glob("*.jsonl"))}
     for kind, lines in records.items():
@@ -253,26 +263,13 @@ def read_track(track: Track, streams: Mapping[int, WrittenStream]) -> ReadTrack:
         )
     except KeyError as error:
         raise RecordingError(f"{SIGNALS} lacks the stream number {error}; run: bcikit recover DIR") from None
-    data = np.ascontiguousarray(signal.values, dtype=np.float64)
-    times = np.ascontiguousarray(signal.times)
-    mask_values = masks.values.astype(np.uint8)
-    start = mask_start = 0
-    chunks: list[Chunk] = []
-    for first, count, lost, flags, age, masked, _ in table.values.tolist():
-        stop = start + int(count)
-        mask = None
-        if masked:
-            mask_stop = mask_start + int(count)
-            mask = mask_values[mask_start:mask_stop]
-            mask_start = mask_stop
-        if stop > len(data):
-            raise RecordingError(f"{SIGNALS} is damaged: it lists {stop} samples and holds {len(data)}.")
-        health = Health(lost=int(lost), mask=mask, age=age, flags=Flag(int(flags)))
-        chunks.append(Chunk(data[start:stop], times[start:stop], int(first), health))
-        start = stop
+    lazy = isinstance(signal.values, LazyRows)
+    data = signal.values if lazy else np.ascontiguousarray(signal.values, dtype=np.float64)
+    mask = masks.values if lazy else masks.values.astype(np.uint8)
+    stored = StoredChunks(data, np.ascontiguousarray(signal.times), table.values, mask)
     return ReadTrack(
         info=track.info,
-        chunks=tuple(chunks),
+        chunks=stored if lazy else tuple(stored),
         arrivals=np.ascontiguousarray(table.times),
         order=tuple(table.values[:, -1].astype(int).tolist()),
     )

@@ -6,7 +6,8 @@ is still whole, and it decodes a chunk of samples at once instead of sample by s
 
 import mmap
 import struct
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from xml.etree.ElementTree import ParseError, fromstring
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.acquisition.xdf_chunks import WINDOW, let_go
+from bcikit.acquisition.xdf_runs import Places
+from bcikit.acquisition.xdf_samples import SamplesInFile
 from bcikit.recording.xdf import (
     CLOCK_OFFSET,
     DTYPES,
@@ -26,6 +30,7 @@ from bcikit.recording.xdf import (
     sample_dtype,
 )
 from bcikit.signal import RecordingError
+from bcikit.signal.lazy import LazyRows
 
 _WITH_STREAM = frozenset({STREAM_HEADER, SAMPLES, CLOCK_OFFSET, STREAM_FOOTER})
 _TAGS = frozenset(range(FILE_HEADER, STREAM_FOOTER + 1))
@@ -70,8 +75,8 @@ class WrittenStream:
         Channel names.
     times : ndarray of float64, shape (n_times,)
         Time stamps as they were written.
-    values : ndarray, shape (n_times, n_channels), or list of str
-        Samples; strings where the format is "string".
+    values : ndarray or LazyRows, shape (n_times, n_channels), or list of str
+        Samples; `LazyRows` where they were left in the file, strings where the format is "string".
     sizes : list of int
         Samples in each chunk of the file.
     footer : bool
@@ -191,7 +196,9 @@ def _decode_texts(
     return times, texts
 
 
-def read_xdf(path: str | Path, *, check: Callable[[memoryview], None] | None = None) -> dict[int, WrittenStream]:
+def read_xdf(
+    path: str | Path, *, check: Callable[[memoryview], None] | None = None, left: Collection[int] = ()
+) -> dict[int, WrittenStream]:
     """Return the streams of a file, by number; of a file that was cut off, all that is whole.
 
     Parameters
@@ -200,6 +207,8 @@ def read_xdf(path: str | Path, *, check: Callable[[memoryview], None] | None = N
         The file.
     check : callable, optional
         Is shown the bytes of the file before anything is read from them; raises where they are not as they must be.
+    left : collection of int
+        Numbers of the streams of numbers whose samples stay in the file until they are asked for.
 
     Raises
     ------
@@ -210,31 +219,47 @@ def read_xdf(path: str | Path, *, check: Callable[[memoryview], None] | None = N
         if file.read(4) != MAGIC:
             raise RecordingError(f"{path} is no XDF file.")
         # Mapped, so that an hour of many channels is in memory once: as the arrays made below.
-        raw = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    raw = memoryview(mapped)
     if check is not None:
         check(raw)
     streams: dict[int, WrittenStream] = {}
-    times: dict[int, list[NDArray[np.float64]]] = {}
+    times: dict[int, array[float]] = {}
     values: dict[int, list[Any]] = {}
+    done = 0
     for chunk in walk(raw):
         number = chunk.stream
         if number is None:
             continue
         if chunk.tag == STREAM_HEADER:
             streams[number] = parse_header(chunk)
-            times[number], values[number] = [], []
+            times[number], values[number] = array("d"), []
         elif chunk.tag == SAMPLES and number in streams:
             stamps, samples = decode_samples(streams[number], chunk.content)
             streams[number].sizes.append(len(stamps))
-            times[number].append(stamps)
-            values[number].append(samples)
+            times[number].frombytes(stamps.tobytes())
+            values[number].append(chunk.end if number in left else samples)
         elif chunk.tag == STREAM_FOOTER and number in streams:
             streams[number].footer = True
+        if left and chunk.end - done >= WINDOW:
+            done = let_go(mapped, done, chunk.end)
     for number, stream in streams.items():
-        stream.times = np.concatenate([np.empty(0), *times[number]])
-        if stream.channel_format == "string":
+        stream.times = np.array(times[number])
+        if number in left:
+            stream.values = _left_in_file(Path(path), stream, np.array(values[number], dtype=np.int64))
+        elif stream.channel_format == "string":
             stream.values = [text for texts in values[number] for text in texts]
         else:
             empty = np.empty((0, len(stream.labels)), dtype=DTYPES[stream.channel_format])
             stream.values = np.concatenate([empty, *values[number]])
     return streams
+
+
+def _left_in_file(path: Path, stream: WrittenStream, ends: NDArray[np.int64]) -> LazyRows:
+    """Return the samples of a stream whose chunks end at these bytes; each sample has its stamp before it."""
+    layout = sample_dtype(stream.channel_format, len(stream.labels))
+    sizes = np.array(stream.sizes, dtype=np.int64)
+    first = ends - sizes * layout.itemsize + layout.fields["values"][1]  # type: ignore[index]
+    places = Places(rows=np.cumsum(sizes) - sizes, places=first, steps=np.full(sizes.shape, layout.itemsize))
+    values = layout["values"].base
+    return SamplesInFile(path, places, int(sizes.sum()), values, len(stream.labels)).rows(np.ones(len(stream.labels)))

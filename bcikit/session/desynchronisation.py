@@ -14,6 +14,8 @@ REFERENCE = (-2.0, -0.5)
 """Seconds before the cue that the power is related to."""
 ACTIVE = (0.5, 3.0)
 """Seconds of the movement, or of imagining it, in which the power is taken."""
+SETTLED = 4.0
+"""Seconds after which nothing is left of where the filter began (1e-9 of it): read on either side of a trial."""
 CLEAR = 0.5
 """Seconds before assistance in which it ends: the filter, which looks ahead, must not see the current."""
 OPPOSITE = {"left_hand": ("C4", "C3"), "right_hand": ("C3", "C4")}
@@ -54,18 +56,19 @@ def reactions(recording: Recording, events: Sequence[Event]) -> dict[str, MuReac
     if not {"C3", "C4"} <= names.keys() or recording.info.sfreq < 70 or not len(recording.samples):
         return {}
     columns = [names["C3"], names["C4"]]
-    whole = np.all(np.isfinite(recording.data[:, columns]), axis=1)
-    power = _power(np.where(whole[:, None], recording.data[:, columns], 0.0), recording.info.sfreq, MU)
     found = {}
     for hand, spans in _spans(events, recording.info.sfreq).items():
         before, during = [], []
         for (begin, stop), (start, end) in spans:
-            first, last = np.searchsorted(recording.samples, (begin, end))
+            rows = np.searchsorted(recording.samples, (begin, stop, start, end))
+            first, last = int(rows[0]), int(rows[3])
+            if last <= first or last - first != end - begin:
+                continue
+            power, whole = _power_of(recording, columns, MU, first, last)
             # A gap or a bad sample within a trial leaves nothing to relate to.
-            if last > first and last - first == end - begin and whole[first:last].all():
-                rows = np.searchsorted(recording.samples, (begin, stop, start, end))
-                before.append(power[rows[0] : rows[1]].mean(axis=0))
-                during.append(power[rows[2] : rows[3]].mean(axis=0))
+            if whole.all():
+                before.append(power[: rows[1] - first].mean(axis=0))
+                during.append(power[rows[2] - first :].mean(axis=0))
         # A flat electrode has no power that a change could be related to.
         if not before or not np.mean(before, axis=0).all():
             continue
@@ -103,13 +106,34 @@ def _spans(events: Sequence[Event], sfreq: float) -> dict[str, list[tuple[Span, 
     return {hand: [one for one in spans if one[1][1] - one[1][0] >= shortest] for hand, spans in found.items()}
 
 
-def _power(data: NDArray[np.float64], sfreq: float, band: tuple[float, float]) -> NDArray[np.float64]:
+def _power_of(
+    recording: Recording, columns: list[int], band: tuple[float, float], first: int, last: int, *, smooth: int = 1
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the band power of some rows, and where they are finite; only these and their surroundings are read.
+
+    Parameters
+    ----------
+    first, last : int
+        Rows of the recording.
+    smooth : int
+        Samples over which the power is averaged.
+
+    Returns
+    -------
+    power, finite : ndarray, shape (last - first, n_columns)
+    """
+    from scipy.ndimage import uniform_filter1d
     from scipy.signal import butter, sosfiltfilt
 
-    power: NDArray[np.float64] = (
-        sosfiltfilt(butter(4, band, btype="bandpass", fs=sfreq, output="sos"), data, axis=0) ** 2
+    sfreq = recording.info.sfreq
+    begin = max(0, first - round(SETTLED * sfreq))
+    data = recording.data[begin : last + round(SETTLED * sfreq), columns]
+    finite = np.isfinite(data)
+    filtered = sosfiltfilt(
+        butter(4, band, btype="bandpass", fs=sfreq, output="sos"), np.where(finite, data, 0.0), axis=0
     )
-    return power
+    power = uniform_filter1d(filtered**2, smooth, axis=0)
+    return power[first - begin : last - begin], finite[first - begin : last - begin]
 
 
 def erd_curves(
@@ -146,20 +170,20 @@ def erd_curves(
     curves : dict of str to ndarray, shape (n_channels, n_times)
         Percent change for each class that has a whole trial.
     """
-    from scipy.ndimage import uniform_filter1d
-
     sfreq = recording.info.sfreq
-    columns = recording.info.index_of(channels, who="the report")
-    data = np.nan_to_num(recording.data[:, columns])
-    power = uniform_filter1d(_power(data, sfreq, band), round(0.5 * sfreq), axis=0)
+    columns = list(recording.info.index_of(channels, who="the report"))
     begin, end = round(tmin * sfreq), round(tmax * sfreq)
     times = np.arange(begin, end) / sfreq
     reference = times < -0.5
     curves = {}
     for label, samples in cues.items():
         rows = np.searchsorted(recording.samples, np.asarray(samples))
-        trials = [power[row + begin : row + end] for row in rows if row + begin >= 0 and row + end <= len(power)]
-        if trials and reference.any():
-            mean = np.mean(trials, axis=0)
+        firsts = [int(row) + begin for row in rows if row + begin >= 0 and row + end <= recording.n_times]
+        if firsts and reference.any():
+            # One trial at a time: those of hours, of all channels, are more than a memory.
+            mean = np.zeros((times.size, len(columns)))
+            for first in firsts:
+                mean += _power_of(recording, columns, band, first, first + times.size, smooth=round(0.5 * sfreq))[0]
+            mean /= len(firsts)
             curves[label] = (100 * (mean / mean[reference].mean(axis=0) - 1)).T
     return times, curves

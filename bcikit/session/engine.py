@@ -472,7 +472,7 @@ class Engine:
 
     def _report(self, folder: Path, result: Result) -> None:
         self.progress("Writing the report", 0, 1)
-        session = read_session(folder)
+        session = read_session(folder, lazy=True)
         write_report(
             folder / "report.html",
             result.values,

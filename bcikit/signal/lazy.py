@@ -14,7 +14,7 @@ Reader = Callable[[int, int, "list[int] | None"], NDArray[Any]]
 
 
 class LazyRows:
-    """A matrix of float64, shape (n_times, n_channels), that is read when it is indexed.
+    """A matrix, shape (n_times, n_channels), that is read when it is indexed.
 
     It takes what a reader does with samples: rows by slice or mask, columns by number, list or slice, a factor for
     each column, and `numpy.asarray`, which reads everything.
@@ -29,9 +29,10 @@ class LazyRows:
         Of each column: ``sample = number * scale + offset``.
     block : int
         Bytes that are read at once.
+    dtype : dtype
+        float64; of what is no sample (a mask), its own, and then there is neither scale nor offset.
     """
 
-    dtype = np.dtype(np.float64)
     ndim = 2
 
     def __init__(
@@ -42,7 +43,9 @@ class LazyRows:
         offset: NDArray[np.float64] | None = None,
         *,
         block: int = BLOCK_BYTES,
+        dtype: Any = np.float64,
     ) -> None:
+        self.dtype = np.dtype(dtype)
         self._read = read
         self.shape = shape
         self._block = block
@@ -57,7 +60,7 @@ class LazyRows:
         factor = np.broadcast_to(np.asarray(scale, dtype=np.float64), (self.shape[1],))
         return LazyRows(self._read, self.shape, self._scale * factor, self._offset * factor, block=self._block)
 
-    def __getitem__(self, key: Any) -> NDArray[np.float64]:
+    def __getitem__(self, key: Any) -> NDArray[Any]:
         rows, columns = key if isinstance(key, tuple) else (key, slice(None))
         listed = np.arange(self.shape[1])[columns]
         picked = [int(listed)] if np.ndim(listed) == 0 else [int(column) for column in listed]
@@ -72,8 +75,8 @@ class LazyRows:
         found = self._rows(0, self.shape[0], list(range(self.shape[1])))
         return found if dtype is None else found.astype(dtype, copy=False)
 
-    def _rows(self, start: int, stop: int, columns: list[int]) -> NDArray[np.float64]:
-        out = np.empty((stop - start, len(columns)))
+    def _rows(self, start: int, stop: int, columns: list[int]) -> NDArray[Any]:
+        out = np.empty((stop - start, len(columns)), dtype=self.dtype)
         wanted = None if columns == list(range(self.shape[1])) else columns
         scale, offset = self._scale[columns], self._offset[columns]
         shifted = bool(offset.any())
@@ -83,7 +86,8 @@ class LazyRows:
             # A file has its channels one after the other, a chunk has them side by side.
             part = out[begin - start : end - start]
             part[...] = self._read(begin, end, wanted).T
-            part *= scale
+            if self.dtype == np.float64:
+                part *= scale
             if shifted:
                 part += offset
         return out

@@ -45,7 +45,7 @@ class Recording(Shown):
     events : tuple of Event
         In order of time.
     mask : ndarray of uint8, shape (n_times, n_channels), or None
-        `Bad` bits a sample and channel.
+        `Bad` bits a sample and channel; `LazyRows` where they were left in their file with the samples.
     notes : tuple of Note
         What the reader found, changed, left out or could not decide.
     """
@@ -133,7 +133,9 @@ class Recording(Shown):
 
     def loaded(self) -> Self:
         """Return the recording with its samples in memory."""
-        return replace(self, data=np.asarray(self.data)) if self.lazy else self
+        if not self.lazy:
+            return self
+        return replace(self, data=np.asarray(self.data), mask=None if self.mask is None else np.asarray(self.mask))
 
     def pick(self, columns: list[int]) -> Self:
         """Return some of the channels, in the order given."""
@@ -212,6 +214,8 @@ class Recording(Shown):
         edges = [0, *breaks.tolist(), self.n_times]
         held: Any = self.data
         rows = LazyWindow(held, n_times) if self.lazy else held
+        bits: Any = self.mask
+        masks = LazyWindow(bits, n_times) if isinstance(bits, LazyRows) else bits
         first = True
         for start, stop in itertools.pairwise(edges):
             for begin in range(start, stop, n_times):
@@ -221,7 +225,7 @@ class Recording(Shown):
                 if begin == start and not first:
                     lost = max(0, int(self.samples[begin] - self.samples[begin - 1]) - 1)
                     flags |= Flag.GAP
-                mask = None if self.mask is None else self.mask[begin:end]
+                mask = None if masks is None else masks[begin:end]
                 if mask is not None and not mask.any():
                     mask = None
                 first = False

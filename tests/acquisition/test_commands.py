@@ -98,6 +98,24 @@ def test_whoever_ends_it_politely_gets_a_closed_session(sender, tmp_path):
         assert all("footer" in stream for stream in streams)
 
 
+def test_a_stream_that_was_asked_for_and_is_gone_is_not_done(run, monkeypatch, tmp_path):
+    from bcikit.signal import SourceError
+    from bcikit.simulation.source import SimSource
+
+    def lost(self, timeout):
+        raise SourceError("the cable is out.")
+
+    monkeypatch.setattr(SimSource, "pull", lost)
+    folder = tmp_path / "kept"
+    words = ("record", "brainflow:synthetic", "--also", "sim:motor-imagery?seed=1&live=1", "--duration", 1)
+    code, _, err = run(*words, "--out", folder)
+    assert code == 1
+    assert "sim-motor-imagery: the cable is out. The other streams go on." in err.replace("\n", " ")
+    session = read_session(folder)
+    assert session.recording.n_times == pytest.approx(250, abs=3)
+    assert [event.name for event in session.events if event.source == "sim-motor-imagery"] == ["stream/failed"]
+
+
 def wait_until(true, seconds=30.0):
     end = time.monotonic() + seconds
     while not true():
@@ -113,7 +131,7 @@ def test_a_second_stream_that_is_gone_does_not_stop_the_first(run, sender, tmp_p
     threading.Timer(4.0, other.process.kill).start()
     address = f"lsl:source_id={name}&reconnect=0&timeout=20"
     code, _, err = run("record", "brainflow:synthetic", "--also", address, "--duration", 6, "--out", folder)
-    assert code == 0
+    assert code == 1, "the promise of 0 is that all that was asked for is there"
     assert f"{name}: " in err
     assert "is gone" in err
     session = read_session(folder)

@@ -1,10 +1,15 @@
 """What a movement does to the mu rhythm, in numbers: as it was made, whatever lies between and is missing."""
 
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from bcikit.acquisition import open_source
-from bcikit.session.desynchronisation import reactions
+from bcikit.recording import SessionWriter, read_session
+from bcikit.session.desynchronisation import erd_curves, reactions
 from bcikit.signal import Event, Recording, StreamInfo
 
 SFREQ, TRIAL, TRIALS = 250.0, 10.0, 12
@@ -114,3 +119,59 @@ def test_a_simulated_user_desynchronises_opposite_to_the_hand() -> None:
     found = reactions(recording, said)
     assert found.keys() == {"left_hand", "right_hand"}
     assert all(one.erd < -20 and one.laterality > 0.1 for one in found.values()), found
+
+
+def filtered_whole(data: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Return the power of a band, the recording filtered in one piece, as Pfurtscheller's recipe says it."""
+    from scipy.signal import butter, sosfiltfilt
+
+    return sosfiltfilt(butter(4, (low, high), btype="bandpass", fs=SFREQ, output="sos"), data, axis=0) ** 2
+
+
+def test_what_is_read_around_a_trial_gives_the_numbers_of_the_whole() -> None:
+    from scipy.ndimage import uniform_filter1d
+
+    recording, events = made(c3=0.25, c4=0.75)
+    # An electrode's own voltage, and a sample that was none: what a filter would carry far.
+    recording.data[:] += [4e4, -3e5, 2e5]
+    recording.data[round(61.0 * SFREQ), 2] = np.nan
+    cues = {"right_hand": [event.sample for event in events if event.name.startswith("cue/")], "never": [0]}
+    for band in ((8.0, 13.0), (13.0, 30.0)):
+        times, found = erd_curves(recording, cues, channels=["c4", "C3"], band=band, tmin=-2.0, tmax=5.0)
+        power = uniform_filter1d(
+            filtered_whole(np.nan_to_num(recording.data[:, [2, 1]]), *band), round(0.5 * SFREQ), axis=0
+        )
+        rows = [sample - 1000 for sample in cues["right_hand"]]
+        mean = np.mean([power[row - 500 : row + 1250] for row in rows], axis=0)
+        want = 100 * (mean / mean[times < -0.5].mean(axis=0) - 1)
+        assert list(found) == ["right_hand"]
+        np.testing.assert_allclose(found["right_hand"], want.T, rtol=1e-6, atol=1e-6)
+    recording.data[round(61.0 * SFREQ), 2] = 2e5
+    power = filtered_whole(recording.data[:, 1:], 8.0, 13.0)
+    before = np.mean([power[row - 500 : row - 125].mean(axis=0) for row in rows], axis=0)
+    during = np.mean([power[row + 625 : row + 1250].mean(axis=0) for row in rows], axis=0)
+    assert reactions(recording, events)["right_hand"].erd == pytest.approx(100 * (during[0] / before[0] - 1), rel=1e-7)
+
+
+def test_curves_of_a_session_that_stays_in_its_file_are_the_same_in_little_memory(tmp_path: Path) -> None:
+    recording, events = made(c3=0.25, c4=0.75, names=("C3", "C4", *(f"E{at}" for at in range(30))))
+    with SessionWriter(tmp_path / "s", info=recording.info) as writer:
+        for again in range(3):
+            for chunk in recording.chunks(1000):
+                sample = chunk.first_sample + again * recording.n_times
+                writer.chunk(replace(chunk, first_sample=sample, times=chunk.times + 120.0 * again), 1.0)
+    cues = {"right_hand": [event.sample for event in events if event.name.startswith("cue/")][:4]}
+    names = recording.info.ch_names
+    whole = read_session(tmp_path / "s").recording
+    want = erd_curves(whole, cues, channels=names, band=(8.0, 13.0), tmin=-2.0, tmax=5.0)[1]
+    size = whole.data.nbytes
+    tracemalloc.start()
+    try:
+        left = read_session(tmp_path / "s", lazy=True).recording
+        found = erd_curves(left, cues, channels=names, band=(8.0, 13.0), tmin=-2.0, tmax=5.0)[1]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(found["right_hand"], want["right_hand"])
+    assert reactions(left, events) == reactions(whole, events) != {}
+    assert peak < size / 3, f"{peak / 1e6:.1f} of {size / 1e6:.1f} MB"
