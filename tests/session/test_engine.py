@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,11 +10,19 @@ from bcikit.recording import read_session
 from bcikit.session import Conductor, Engine, Listener, plan
 from bcikit.session.config import DecoderSection, OutputSection, PipelineSection, SourceSection
 from bcikit.session.repeat import replay
+from bcikit.session.report import write_report
 from bcikit.signal import BciError, Chunk, ConfigError, Decision
 from bcikit.signal.messages import Decided, Filtered, Happened, Message, ModelChosen, Raw, Sent, StateChanged
 
 
-def test_a_session_runs_from_calibration_to_report(short_config, tmp_path: Path) -> None:
+def test_a_session_runs_from_calibration_to_report(short_config, tmp_path: Path, monkeypatch) -> None:
+    left: list[bool] = []
+
+    def written(path: Path, values: object, **parts: Any) -> Path:
+        left.append(parts["recording"].lazy)
+        return write_report(path, values, **parts)
+
+    monkeypatch.setattr("bcikit.session.engine.write_report", written)
     seen: list[str] = []
     result = Engine(short_config(), progress=lambda what, done, total: seen.append(what)).run()
     values = json.loads((tmp_path / "session" / "result.json").read_text(encoding="utf-8"))
@@ -31,6 +40,7 @@ def test_a_session_runs_from_calibration_to_report(short_config, tmp_path: Path)
     assert "Training the decoder" in seen
     page = (tmp_path / "session" / "report.html").read_text(encoding="utf-8")
     assert "Desynchronisation" in page
+    assert left == [True], "a report reads what it draws, and not hours of all channels"
     assert "Early warning" in page
     assert "time in ACTIVE" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
