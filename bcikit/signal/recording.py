@@ -215,7 +215,7 @@ class Recording(Shown):
         held: Any = self.data
         rows = LazyWindow(held, n_times) if self.lazy else held
         bits: Any = self.mask
-        masks = LazyWindow(bits, n_times) if isinstance(bits, LazyRows) else bits
+        masks: Any = LazyWindow(bits, n_times) if isinstance(bits, LazyRows) else bits
         first = True
         for start, stop in itertools.pairwise(edges):
             for begin in range(start, stop, n_times):
