@@ -64,9 +64,9 @@ class Gate:
         self._pending = None
 
     def _check_age(self, decision: Decision, now: float, refused: dict[str, dict[str, Any]]) -> None:
-        age = max(decision.age, now - decision.time)
-        # Time from the future is as wrong as time from the past.
-        if not math.isfinite(age) or age > self._settings.age_max_s or now - decision.time < -self._settings.age_max_s:
+        age = age_of(decision, now)
+        # Time from the future is as wrong as time from the past; what is no number is neither.
+        if not abs(age) <= self._settings.age_max_s:
             refused["H-LAT"] = {"value": round(age, 4) if math.isfinite(age) else str(age)}
             refused["H-LAT"]["limit"] = self._settings.age_max_s
 
@@ -117,6 +117,14 @@ class Gate:
                 return
         self._pending = (label, now)
         refused["A-KOFN"] = {"value": "first of two", "limit": f"again after {settings.refractory_s} s"}
+
+
+def age_of(decision: Decision, now: float) -> float:
+    """Return the age in seconds of the newest sample of a decision; below zero, how far its time lies ahead."""
+    since = now - decision.time
+    if math.isnan(since) or math.isnan(decision.age):
+        return math.nan
+    return since if since < -decision.age else max(decision.age, since)
 
 
 def impossible(decision: Decision) -> str:

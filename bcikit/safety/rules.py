@@ -41,7 +41,9 @@ RULES: dict[str, Rule] = {
     "H-MONO": Rule("sample times went backwards or repeat", "Restart the stream."),
     "H-DRIFT": Rule("the clock of the device drifts or jumped", "Restart the stream; check time synchronisation."),
     "H-OVR": Rule("the acquisition buffer overflowed", "Close other programs; start the session again."),
-    "H-LAT": Rule("the newest sample is too old to act on", "Close other programs; check the link."),
+    "H-LAT": Rule(
+        "the newest sample is too old to act on, or its time lies ahead", "Close other programs; check link and clocks."
+    ),
     "H-CPU": Rule("the computer cannot keep up", "Close other programs; take fewer channels or a simpler decoder."),
     "H-BAT": Rule("battery of the device is low", "Charge or change the battery before going on."),
     "H-DISK": Rule("recording is at risk", "Free disk space before going on."),

@@ -1,5 +1,6 @@
 """Stream health: stalls, lost samples, rate, jitter, clock, buffer, load and battery (rules H)."""
 
+import math
 from collections import deque
 
 import numpy as np
@@ -93,9 +94,12 @@ class StreamMonitor:
             self._judge("H-CPU", mean, self._settings.cpu_warn, self._settings.cpu_fault, now, or_equal=True)
 
     def on_age(self, age: float, now: float) -> None:
-        """Take note of the age of the newest sample at the gate; the gate itself refuses what is too old."""
-        if age > self._settings.age_warn_s:
-            self._hold("H-LAT", Severity.WARN, age, self._settings.age_warn_s, now)
+        """Take note of the age of the newest sample at the gate; the gate itself refuses what is too old.
+
+        An age below zero is a time that lies ahead, which is as wrong; an age that is no number is never right.
+        """
+        if not abs(age) <= self._settings.age_warn_s:
+            self._hold("H-LAT", Severity.WARN, age if math.isfinite(age) else str(age), self._settings.age_warn_s, now)
 
     def on_buffer(self, fill: float, now: float) -> None:
         """Take note of how full the acquisition buffer is, 0 to 1; a full one has lost samples silently."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from bcikit.safety.audit import AuditLog
 from bcikit.safety.control import Control
-from bcikit.safety.gate import impossible
+from bcikit.safety.gate import age_of, impossible
 from bcikit.safety.ledger import Ledger
 from bcikit.safety.levels import Alarm, Level, Reading, Severity
 from bcikit.safety.machine import Listener, State, StateMachine
@@ -182,9 +182,8 @@ class SafetySystem:
         """
         at = self._here.tick(now)
         self.stream.silence(at)
-        age = max(decision.age, at - decision.time)
-        if decision.label is not None and math.isfinite(age):
-            self.stream.on_age(age, at)
+        if decision.label is not None:
+            self.stream.on_age(age_of(decision, at), at)
         self._react()
         refused: dict[str, dict[str, Any]] = {}
         problem = impossible(decision)

@@ -38,6 +38,8 @@ def test_no_label_and_the_class_of_rest_never_act(decision):
 def test_old_decisions_and_decisions_from_the_future_do_not_act(decision, age, ok):
     refused = gate().judge(decision(10.0 - age if math.isfinite(age) else 10.0, age=max(age, 0.0)), 10.0)
     assert ("H-LAT" in refused) is not ok
+    if age < 0:
+        assert refused["H-LAT"] == {"value": age, "limit": 0.4}, "how far ahead, and not zero"
 
 
 @pytest.mark.requirement("SAF-063")

@@ -1,5 +1,6 @@
 """Old samples, bad channels and bursts of loss, from the source to the hand and to what is read of the session."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
@@ -69,7 +70,8 @@ def run(source: Source, seconds: float, *, late: float = 0.0, **gate: Any) -> tu
 
 @pytest.mark.requirement("SAF-008")
 @pytest.mark.parametrize(
-    ("late", "moves", "told"), [(0.0, True, False), (0.3, True, True), (0.5, False, True), (-1.0, False, False)]
+    ("late", "moves", "told"),
+    [(0.0, True, False), (0.3, True, True), (0.5, False, True), (-0.3, True, True), (-1.0, False, True)],
 )
 def test_a_decision_on_old_samples_is_a_caution_then_moves_nothing_and_one_from_the_future_neither(
     late: float, moves: bool, told: bool
@@ -78,6 +80,7 @@ def test_a_decision_on_old_samples_is_a_caution_then_moves_nothing_and_one_from_
     assert bool(times) == moves
     alarms = [alarm for alarm in values["alarms"] if alarm["rule"] == "H-LAT"]
     assert [alarm["level"] for alarm in alarms] == ["CAUTION"] * told
+    assert all(math.copysign(1.0, alarm["value"]) == math.copysign(1.0, late) for alarm in alarms)
     refusals = values["safety"]["refusals"]
     assert refusals.get("H-LAT", 0) == (0 if moves else values["safety"]["verdicts"]["refused"])
 
