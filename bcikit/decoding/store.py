@@ -12,7 +12,7 @@ from typing import Any
 from bcikit import plugins
 from bcikit.decoding.sheet import ModelSheet
 from bcikit.signal import ModelError
-from bcikit.signal.documents import json_of
+from bcikit.signal.documents import DAMAGED_ARCHIVE, json_of
 
 SHEET = "sheet.json"
 CONTENT = "model.skops"
@@ -21,6 +21,8 @@ SUFFIXES = (".bcimodel", ".skops")
 
 _OWN = "bcikit.decoding."
 _SIZE_LIMIT = 1 << 30
+_SHEET_LIMIT = 1 << 24
+"""Bytes of a sheet: that of a model of ten thousand people has less than one of these sixteen megabytes."""
 
 
 def write_model(path: str | Path, sheet: ModelSheet, content: dict[str, Any]) -> Path:
@@ -125,11 +127,13 @@ def _read(path: Path) -> tuple[ModelSheet, bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
             _check_size(archive, path)
+            if archive.getinfo(SHEET).file_size > _SHEET_LIMIT:
+                raise ModelError(f"{path} has a sheet of more than 16 MiB; that is no model.")
             values = json_of(archive.read(SHEET))
             data = archive.read(CONTENT)
     except FileNotFoundError:
         raise ModelError(f"There is no model file {path}.") from None
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, RecursionError, NotImplementedError) as error:
+    except DAMAGED_ARCHIVE as error:
         raise ModelError(f"{path} is no model file or is damaged: {error}.") from error
     if not isinstance(values, dict):
         raise ModelError(f"{path} is no model file or is damaged: its sheet is no object.")
@@ -142,7 +146,7 @@ def _read(path: Path) -> tuple[ModelSheet, bytes]:
         # What is in the file is an archive itself: a small one may hold gigabytes of zeros.
         with zipfile.ZipFile(io.BytesIO(data)) as inner:
             _check_size(inner, path)
-    except zipfile.BadZipFile as error:
+    except DAMAGED_ARCHIVE as error:
         raise ModelError(f"{path} holds no model: {error}.") from error
     sheet = ModelSheet.from_dict(values)
     if not whole:

@@ -5,8 +5,11 @@ standard knows. Every reader of bcikit goes through here.
 """
 
 import json
+import lzma
 import os
 import tomllib
+import zipfile
+import zlib
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -16,6 +19,12 @@ from bcikit.signal.errors import ConfigError
 
 LARGEST = 1 << 28
 """Bytes of a document that is read whole; nothing that a person or a program of ours writes comes near."""
+
+
+DAMAGED_ARCHIVE = (
+    OSError, EOFError, ValueError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError
+)  # fmt: skip
+"""What Python's reader of zip archives raises at one that is damaged, encrypted or packed in a way it does not know."""
 
 
 def json_of(text: str | bytes | bytearray) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.signal import BciError, ConfigError
-from bcikit.signal.documents import read_json
+from bcikit.signal.documents import DAMAGED_ARCHIVE, read_json
 from bcikit.signal.signing import signer
 from bcikit.validation.catalogue import TESTS
 from bcikit.validation.clauses import clauses
@@ -110,7 +110,7 @@ def verify_report(folder: Path, *, recompute: bool = True) -> Verified:
             # Data that nobody can read again are no evidence.
             try:
                 takes[path.stem] = load_take(path)
-            except (KeyError, ValueError, TypeError, BciError) as error:
+            except (*DAMAGED_ARCHIVE, TypeError, BciError) as error:
                 problems.append(f"{name}: cannot be read: {error}")
     extra = sorted(p.relative_to(folder).as_posix() for p in (folder / "raw").glob("*")) if files else []
     problems += [f"{name}: does not belong to this run" for name in extra if name not in files]

@@ -181,6 +181,79 @@ def test_a_small_file_that_unpacks_to_gigabytes_is_refused_before_it_does(model,
 
 
 @pytest.mark.requirement("SAF-099")
+@pytest.mark.parametrize("packed", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_packed_file_with_a_flipped_byte_is_a_clear_error(model, tmp_path, packed):
+    path = model.save(tmp_path / "m")
+    again = tmp_path / "again"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(again, "w", packed) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    raw = bytearray(again.read_bytes())
+    assert Model.load(again).sheet == model.sheet
+    for position in (60, 75, 90, len(raw) // 2):
+        damaged = bytearray(raw)
+        damaged[position] ^= 0xFF
+        again.write_bytes(damaged)
+        with pytest.raises(ModelError, match="damaged"):
+            Model.load(again)
+
+
+@pytest.mark.requirement("SAF-099")
+@pytest.mark.parametrize(("local", "central", "value"), [(6, 8, 1), (8, 10, 97)], ids=["encrypted", "method 97"])
+def test_a_file_packed_as_nobody_can_read_it_is_a_clear_error(model, tmp_path, local, central, value):
+    path = model.save(tmp_path / "m")
+    raw = bytearray(path.read_bytes())
+    raw[local] = value
+    raw[raw.rfind(b"PK\1\2", 0, raw.rfind(b"PK\1\2")) + central] = value
+    path.write_bytes(raw)
+    with pytest.raises(ModelError, match="is no model file or is damaged"):
+        Model.load(path)
+
+
+@pytest.mark.requirement("SAF-099")
+def test_a_sheet_of_megabytes_of_nothing_is_refused_before_it_is_read(model, tmp_path):
+    path = model.save(tmp_path / "m")
+    with zipfile.ZipFile(path) as archive:
+        data = archive.read("model.skops")
+    with zipfile.ZipFile(tmp_path / "bomb", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("sheet.json", b" " * ((1 << 24) + 1))
+        archive.writestr("model.skops", data)
+    with pytest.raises(ModelError, match="more than 16 MiB"):
+        Model.load(tmp_path / "bomb")
+
+
+@pytest.mark.requirement("SAF-099")
+@pytest.mark.parametrize(
+    ("module", "name", "loader"),
+    [
+        ("os", "system", "FunctionNode"),
+        ("builtins", "eval", "TypeNode"),
+        ("subprocess", "Popen", "ObjectNode"),
+        ("bcikit.decoding.store", "write_model", "FunctionNode"),
+        ("numpy", "load", "FunctionNode"),
+        ("operator", "methodcaller", "OperatorFuncNode"),
+        ("bcikit.decoding", "x", "NoSuchNode"),
+    ],
+)
+def test_a_file_that_names_foreign_code_is_refused_and_runs_nothing(model, tmp_path, module, name, loader):
+    path = model.save(tmp_path / "m")
+    with zipfile.ZipFile(path) as archive:
+        sheet, data = json.loads(archive.read("sheet.json")), archive.read("model.skops")
+    forged = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(forged, "w") as new:
+        for member in old.namelist():
+            content = old.read(member)
+            if member == "schema.json":
+                content = json.dumps(
+                    {**json.loads(content), "__class__": name, "__module__": module, "__loader__": loader}
+                ).encode()
+            new.writestr(member, content)
+    del sheet["sheet_sha256"]
+    with pytest.raises(ModelError, match=r"not trusted|is damaged"):
+        _store(tmp_path / "forged", json.dumps({**sheet, "sha256": _digest(forged.getvalue())}), forged.getvalue())
+
+
+@pytest.mark.requirement("SAF-099")
 def test_damaged_and_missing_files_are_clear_errors(model, tmp_path):
     path = model.save(tmp_path / "m")
     with pytest.raises(ModelError, match="no model file"):

@@ -6,7 +6,6 @@ import json
 import os
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -18,7 +17,7 @@ import numpy as np
 from bcikit.decoding.evaluation.task import Run, SubjectTrials, Task, load_person
 from bcikit.decoding.riemann import Prepared
 from bcikit.decoding.trials import Epochs
-from bcikit.signal.documents import json_of, read_json
+from bcikit.signal.documents import DAMAGED_ARCHIVE, json_of, read_json
 from bcikit.version import __version__
 
 _ARRAYS = ("X", "y", "groups", "runs", "samples")
@@ -134,7 +133,7 @@ class TrialCache:
                 return Prepared(
                     matrices=found["matrices"], power=found["power"], n_channels=n_channels, n_times=n_times
                 )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        except DAMAGED_ARCHIVE:
             # Not there, or damaged: made again.
             made: Prepared = decoder.prepare(self.load(key).trials.X)
         shape = np.array([made.n_channels, made.n_times])
@@ -179,7 +178,7 @@ def _whole(place: Path) -> bool:
     try:
         with zipfile.ZipFile(place) as found:
             return found.testzip() is None
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error):
+    except DAMAGED_ARCHIVE:
         return False
 
 
@@ -192,7 +191,7 @@ def read_subject(place: Path) -> str | None:
     try:
         with np.load(place) as found:
             head = json_of(str(found["head"]))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except DAMAGED_ARCHIVE:
         return None
     return str(head["subject"]) if isinstance(head, dict) and "subject" in head else None
 
