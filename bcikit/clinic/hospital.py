@@ -12,6 +12,7 @@ from bcikit.recording import Deidentifier, read_session
 from bcikit.recording.deidentify import device_family
 from bcikit.recording.dicom_eeg import save_dicom, store_dicom
 from bcikit.recording.fhir_bundle import Measure, Treatment, save_bundle
+from bcikit.recording.staging import staged_file
 from bcikit.signal import BciError
 from bcikit.ui.words import tr
 
@@ -109,19 +110,26 @@ def write_dicom(record: TrainingRecord, folder: Path) -> Path:
         # Names of channels and classes may be those of people, and a device is called as somebody liked.
         recording = replace(recording, info=check.info(recording.info))
         events = tuple(replace(event, name=check.event_name(event)) for event in events)
-    written = save_dicom(
-        recording,
-        folder / f"{_mark(record)}eeg.dcm",
-        subject=record.subject,
-        birth_year=record.birth_year,
-        identified=identified,
-        simulated=record.simulated,
-        started=record.started,
-        device=record.device if identified else device_family(record.device),
-        serial=record.serial,
-        software=record.software,
-        events=events,
-    )
-    if not identified:
-        check.check([written])
-    return written
+
+    def save(path: Path) -> Path:
+        return save_dicom(
+            recording,
+            path,
+            subject=record.subject,
+            birth_year=record.birth_year,
+            identified=identified,
+            simulated=record.simulated,
+            started=record.started,
+            device=record.device if identified else device_family(record.device),
+            serial=record.serial,
+            software=record.software,
+            events=events,
+        )
+
+    target = folder / f"{_mark(record)}eeg.dcm"
+    if identified:
+        return save(target)
+    # What is found to identify is never there to be sent.
+    with staged_file(target, check, overwrite=True) as aside:
+        save(aside)
+    return target

@@ -20,7 +20,7 @@ from bcikit.recording import (
 )
 from bcikit.recording.deidentify import Deidentifier
 from bcikit.recording.vocabulary import is_channel, is_plain
-from bcikit.signal import Chunk, Decision, Event, StreamInfo, Verdict
+from bcikit.signal import Chunk, Decision, Event, RecordingError, StreamInfo, Verdict
 from tests.adversary.identifiers import ELECTRODES, HARMLESS, IDENTIFIERS
 
 pytestmark = [pytest.mark.requirement("SAF-135"), pytest.mark.filterwarnings("ignore")]
@@ -165,6 +165,22 @@ def test_dicom_and_fhir_that_name_nobody_hold_nothing_planted(session, tmp_path,
     monkeypatch.setenv("BCIKIT_ANCHORS", str(tmp_path / "other"))
     save_bundle(treatment, out / "z.fhir.json")
     assert (out / "z.fhir.json").read_text(encoding="utf-8") != raw
+
+
+def test_an_eeg_that_would_identify_is_never_left_there_to_be_sent(session, tmp_path, monkeypatch):
+    pytest.importorskip("pydicom")
+    from bcikit.clinic.hospital import write_dicom
+
+    monkeypatch.setenv("BCIKIT_ANCHORS", str(tmp_path / "anchors"))
+    record = SimpleNamespace(
+        parts=[str(session.path)], subject="P-1", birth_year=1964, scopes=("acquire",), simulated=False,
+        started="2024-05-01T10:00:00+02:00", device="", serial="", software="on DESKTOP-7QK2",
+    )  # fmt: skip
+    out = tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(RecordingError, match=r"would hold .*(?i:desktop-7qk2)"):
+        write_dicom(record, out)  # type: ignore[arg-type]
+    assert list(out.iterdir()) == []
 
 
 def test_the_preview_says_what_is_replaced(session):
