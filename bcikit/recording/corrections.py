@@ -108,10 +108,8 @@ def correct_outcome(
     Raises
     ------
     ArgumentError
-        If there is no such score, the day is none, or the reason is blank.
+        If there is no such score, the day is none, or the reason is blank or holds a code of the person.
     """
-    if not says_something(reason):
-        raise ArgumentError("reason must say why the score is corrected.")
     if measured is not None:
         try:
             datetime.fromisoformat(measured)
@@ -124,6 +122,7 @@ def correct_outcome(
         owner = connection.get(Subject, row.subject_id)
         if owner is None:
             raise RecordingError(f"Score {number} belongs to nobody.")
+        _check_reason(reason, owner.code, *owner.data.get(FORMER, ()))
         before: Mapping[str, Any] = {"scale": row.scale, "value": row.value, "measured": row.measured}
         if remove:
             connection.delete(row)

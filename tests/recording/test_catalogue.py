@@ -22,6 +22,7 @@ from sqlalchemy.schema import CreateTable
 from bcikit.recording import Catalogue, SessionWriter, recover
 from bcikit.recording.audit_trail import trail_name
 from bcikit.recording.catalogue import default_url
+from bcikit.recording.corrections import correct_outcome, rename_subject
 from bcikit.recording.early_warning import early_warnings
 from bcikit.recording.schema import HEAD
 from bcikit.recording.tables_sql import Base
@@ -124,6 +125,20 @@ def test_an_erased_subject_leaves_no_byte_but_the_audit(catalogue: Catalogue, tm
     assert b"CANARY" not in raw
     assert b"P02" in raw
     assert catalogue.verify_audit() is None
+
+
+def test_the_reason_of_a_corrected_score_names_no_code_for_it_stays_in_the_audit_trail(catalogue: Catalogue) -> None:
+    catalogue.add_subject("CANARY77")
+    catalogue.add_outcome("CANARY77", "ARAT", 12)
+    (row,) = catalogue.outcomes("CANARY77")
+    rename_subject(catalogue, "CANARY77", "CANARY78", reason="digits swapped")
+    for reason in ("score of canary77", "that of CANARY78, really"):
+        with pytest.raises(ArgumentError, match="must not name the person"):
+            correct_outcome(catalogue, row.id, reason=reason, value=13)
+    correct_outcome(catalogue, row.id, reason="read from the wrong line", value=13)
+    assert catalogue.outcomes("CANARY78")[0].value == 13
+    catalogue.erase_subject("CANARY78", reason="consent withdrawn")
+    assert "CANARY" not in json.dumps([entry.detail for entry in catalogue.audit()])
 
 
 def test_files_stay_where_only_the_entries_are_erased(catalogue: Catalogue, tmp_path: Path, info: StreamInfo) -> None:
