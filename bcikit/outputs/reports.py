@@ -108,13 +108,20 @@ def _eyes(value: Any) -> list[dict[str, Any]] | None:
 _Field = tuple[bool, Callable[[Any], Any]]
 _KINDS: dict[str, dict[str, _Field]] = {
     "hello": {"refresh": (False, _rate), "delay": (False, _number), "display": (False, _name), "first": (False, _flag)},
-    "flip": {"name": (True, _name), "sample": (True, _count), "time": (True, _number), "shown": (True, _number)},
+    "flip": {
+        "name": (True, _name),
+        "sample": (True, _count),
+        "time": (True, _number),
+        "shown": (True, _number),
+        "uncertainty": (False, _number),
+    },
     "frames": {"refresh": (True, _rate), "times": (True, _times)},
     "sounded": {
         "name": (True, _name),
         "sample": (False, _count),
         "time": (True, _number),
         "shown": (True, _number),
+        "uncertainty": (False, _number),
         "audible": (True, _flag),
         "why": (False, _name),
     },

@@ -105,7 +105,7 @@ def running(engine: Engine) -> Iterator[dict[str, Any]]:
 
 def system() -> SafetySystem:
     made = SafetySystem(GateSettings(stop_clear_s=0.0), StreamInfo(name="s", sfreq=250.0, ch_names=("C3", "C4")))
-    made.start(now=0.0)
+    made.control.start(now=0.0)
     return made
 
 

@@ -290,22 +290,24 @@ def test_an_actuator_is_armed_only_after_its_box_was_pressed_and_released() -> N
     info = StreamInfo(name="s", sfreq=250.0, ch_names=("C3", "C4"))
     real = settings.model_copy(update={"profile": "fes"})
     safety = SafetySystem(settings, info, stop_box=True)
-    safety.settings = real
+    # Nothing else of a real profile stands in the way here.
+    here = safety._here
+    here.settings = real
     words = "the stop box was not pressed and released"
     with pytest.raises(SafetyError, match=words):
         safety.control.arm(ArmRequest(operator="Li"), now=0.0)
     safety.switches.estop(1.0, pressed=True, lost=True)
     safety.switches.estop(1.0, pressed=False)
-    safety.settings = settings
+    here.settings = settings
     safety.control.acknowledge("Li", "plugged in again", now=2.0)
-    safety.settings = real
+    here.settings = real
     with pytest.raises(SafetyError, match=words):
         safety.control.arm(ArmRequest(operator="Li"), now=2.0)
     safety.switches.estop(3.0, pressed=True)
     safety.switches.estop(3.0, pressed=False)
-    safety.settings = settings
+    here.settings = settings
     safety.control.acknowledge("Li", "tested", now=4.0)
-    safety.settings = real
+    here.settings = real
     with pytest.raises(SafetyError) as refused:
         safety.control.arm(ArmRequest(operator="Li"), now=4.0)
     assert words not in str(refused.value)

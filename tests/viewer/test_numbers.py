@@ -110,6 +110,8 @@ def test_any_view_is_saved_as_numbers(qtbot, window: ViewerWindow, folder: Path,
         window.panels[key].refresh(window.view)
     dialog = save_dialog(window)
     qtbot.addWidget(dialog)
+    # One dialog for every view: it stays when one is saved.
+    dialog.finished.disconnect(dialog.deleteLater)
     for index in range(dialog.view.count()):
         dialog.view.setCurrentIndex(index)
         dialog.kind.setCurrentText("csv")

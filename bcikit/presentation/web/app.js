@@ -17,7 +17,8 @@ const page = {
 };
 const asked = new URLSearchParams(location.search);
 const display = `browser ${screen.width}x${screen.height}`;
-const report = (message) => link.send({ client: "page", ...message });
+// What was shown or sounded at a time says how well the page knows the time.
+const report = (message) => link.send({ client: "page", ...("shown" in message ? { uncertainty: link.uncertainty } : {}), ...message });
 const presenter = new Presenter({ display, report, sound: hearing });
 const scenes = new Stage2D($("stage"), language);
 scenes.patch = asked.get("patch") === "1";

@@ -175,6 +175,11 @@ export class Connection {
     this._clockTimer = setTimeout(() => this._askTime(), this._best < 0.005 ? 5000 : 500);
   }
 
+  /** Seconds by which `hostOffset` may be wrong at most: half of the quickest way there and back. */
+  get uncertainty() {
+    return this._best / 2;
+  }
+
   _placeClock(message, now) {
     const trip = now - message.data.t_client;
     if (trip <= this._best) {
@@ -197,8 +202,7 @@ export class Connection {
       this._marks.push([name, { time, ...more }]);
       return false;
     }
-    // The clocks differ by at most half of the quickest way there and back.
-    this.send({ type: "marker", client: this._options.name ?? "javascript", name, t: time + this.hostOffset, uncertainty: this._best / 2, ...more });
+    this.send({ type: "marker", client: this._options.name ?? "javascript", name, t: time + this.hostOffset, uncertainty: this.uncertainty, ...more });
     return true;
   }
 
