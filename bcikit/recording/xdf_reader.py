@@ -238,7 +238,8 @@ def read_xdf(
             stamps, samples = decode_samples(streams[number], chunk.content)
             streams[number].sizes.append(len(stamps))
             times[number].frombytes(stamps.tobytes())
-            values[number].append(chunk.end if number in left else samples)
+            # A copy where much stays in the file: looking back at rows strewn over it would fetch all of it again.
+            values[number].append(chunk.end if number in left else samples.copy() if left else samples)
         elif chunk.tag == STREAM_FOOTER and number in streams:
             streams[number].footer = True
         if left and chunk.end - done >= WINDOW:
