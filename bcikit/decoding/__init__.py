@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bcikit.decoding.evidence import Accumulator, Evidence, Stopping
     from bcikit.decoding.external import ModuleDecoder, OnnxDecoder
     from bcikit.decoding.fbcsp import FbCsp
+    from bcikit.decoding.hybrid import Hybrid
     from bcikit.decoding.model import Model
     from bcikit.decoding.online import OnlineDecoder
     from bcikit.decoding.registry import DECODERS, PARADIGMS, decoder_names, make_decoder
@@ -61,6 +62,7 @@ _WHERE = {
     "Evidence": "evidence",
     "ExtendedCca": "ssvep.cca",
     "FbCsp": "fbcsp",
+    "Hybrid": "hybrid",
     "FbTangent": "ssvep.tangent",
     "Fbcca": "ssvep.cca",
     "FbccaLda": "ssvep.cca",
@@ -116,6 +118,7 @@ __all__ = [
     "Fbcca",
     "FbccaLda",
     "FgMdm",
+    "Hybrid",
     "Mdm",
     "Model",
     "ModelSheet",

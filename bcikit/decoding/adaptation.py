@@ -171,6 +171,11 @@ class AdaptiveModel:
                 f"This model does not know the covariance of {recentre} in its training; calibrate again"
                 + (' with phases of rest, or take recentre = "windows".' if recentre == "rest" else ".")
             )
+        if recentre and getattr(model.estimator, "types", ("eeg",)) != ("eeg",):
+            raise ArgumentError(
+                f"{model.sheet.decoder} cannot be re-centred: that would mix EEG with "
+                f"{model.estimator.types[1].upper()}. Leave out recentre."
+            )
         self.frozen: str | None = None
         self.counts = {"learned": 0, "centred": 0, "refused": 0, "rolled_back": 0}
         self._centre: Recentring | FeatureRecentring | None = None

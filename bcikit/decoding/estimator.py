@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from bcikit.signal import DataError
+from bcikit.signal import DataError, StreamInfo
 
 
 class Decoder(ClassifierMixin, BaseEstimator):
@@ -37,6 +37,15 @@ class Decoder(ClassifierMixin, BaseEstimator):
     min_trials: ClassVar[int] = 5
     any_length: ClassVar[bool] = False
     needs_every_class: ClassVar[bool] = True
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Types of channels that it decides by."""
+        return ("eeg",)
+
+    def problem(self, X: ArrayLike) -> str:  # noqa: ARG002
+        """Return why epochs of finite numbers must not be decided all the same, in words; empty if they may."""
+        return ""
 
     classes_: NDArray[Any]
     n_features_in_: int
@@ -231,6 +240,15 @@ def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return probabilities of rows of log-odds, without overflow."""
     shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def knowing_channels(decoder: Any, info: StreamInfo) -> Any:
+    """Return a decoder that knows names and types of the channels, where it has a parameter ``channels`` for them."""
+    if isinstance(decoder, Decoder) and getattr(decoder, "channels", ()) is None:
+        from sklearn.base import clone
+
+        return clone(decoder).set_params(channels=dict(zip(info.ch_names, info.ch_types, strict=True)))
+    return decoder
 
 
 def check_trials(y: ArrayLike, *, minimum: int, who: str) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bcikit.decoding.calibration import make_calibrator, scores_of
 from bcikit.decoding.centre import centre_of
-from bcikit.decoding.estimator import Centring, Decoder, check_trials
+from bcikit.decoding.estimator import Centring, Decoder, check_trials, knowing_channels
 from bcikit.decoding.familiar import Familiarity, typical_distance
 from bcikit.decoding.registry import DECODERS, make_decoder
 from bcikit.decoding.scores import Scores, cross_validate
@@ -144,6 +144,7 @@ class Model(Shown):
             decoder = make_decoder(decoder, sfreq=trials.sfreq, **(params or {}))
         elif params:
             raise ArgumentError("params are for a decoder that is given by its name; this one has its own.")
+        decoder = knowing_channels(decoder, trials.info)
         least = getattr(decoder, "min_trials", 5) if minimum is None else minimum
         check_trials(trials.y, minimum=least, who="training")
         scores = cross_validate(
@@ -332,6 +333,9 @@ class Model(Shown):
         worst = float(bad.max(initial=0.0))
         if worst > self.sheet.max_bad or not np.isfinite(X).all():
             return Decision(**base, reason="bad-data", data={"bad": worst})
+        problem = self.estimator.problem(X) if isinstance(self.estimator, Decoder) else ""
+        if problem:
+            return Decision(**base, reason="bad-data", data={"bad": worst, "why": problem})
         try:
             row = self.probabilities(X)[0]
         except Exception as error:  # noqa: BLE001 - a decoder that fails must not stop the session; nothing is decided

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bcikit.decoding.calibration import make_calibrator, scores_of
 from bcikit.decoding.centre import FeatureRecentring
 from bcikit.decoding.chance import accuracy_interval, chance_interval, chance_level
-from bcikit.decoding.estimator import Centring, check_trials, classes_of
+from bcikit.decoding.estimator import Centring, check_trials, classes_of, knowing_channels
 from bcikit.decoding.mean import around
 from bcikit.decoding.metrics import brier, confusion, coverage, ece, ece_of_perfect, itr, nmcc, reliability, roc_auc
 from bcikit.decoding.trials import Epochs
@@ -265,6 +265,7 @@ def cross_validate(
     DataError
         If there is one class, or a class has too few trials, or a training fold lacks a class.
     """
+    decoder = knowing_channels(decoder, trials.info)
     least = getattr(decoder, "min_trials", 5) if minimum is None else minimum
     check_trials(trials.y, minimum=max(least, 2), who="cross-validation")
     name, folds = make_folds(trials.y, trials.groups, split=split, n_folds=n_folds, seed=seed)

@@ -62,6 +62,8 @@ class Epochs(Shown):
         One line for each event that gave no epoch, saying why.
     bads : tuple of str
         Channels that were left out because a person marked them as bad.
+    ch_types : tuple of str
+        Type of each channel, as in `StreamInfo.ch_types`; all "eeg" if left out.
     """
 
     X: NDArray[np.float64]
@@ -78,6 +80,7 @@ class Epochs(Shown):
     causal: bool = True
     dropped: tuple[str, ...] = ()
     bads: tuple[str, ...] = ()
+    ch_types: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return self.X.shape[0]
@@ -129,6 +132,7 @@ class Epochs(Shown):
             self,
             X=np.ascontiguousarray(self.X[:, columns]),
             ch_names=tuple(self.ch_names[column] for column in columns),
+            ch_types=tuple(self.ch_types[column] for column in columns) if self.ch_types else (),
             positions=None if self.positions is None else tuple(self.positions[column] for column in columns),
         )
 
@@ -200,7 +204,12 @@ class Epochs(Shown):
     def info(self) -> StreamInfo:
         """Description of the stream these epochs were cut from, as far as a decoder cares."""
         return StreamInfo(
-            name="epochs", sfreq=self.sfreq, ch_names=self.ch_names, positions=self.positions, unit=self.unit
+            name="epochs",
+            sfreq=self.sfreq,
+            ch_names=self.ch_names,
+            ch_types=self.ch_types,
+            positions=self.positions,
+            unit=self.unit,
         )
 
 
@@ -213,6 +222,7 @@ def epochs(
     channels: Sequence[str] | None = None,
     groups: Sequence[int] | None = None,
     max_bad: float = 0.0,
+    types: Sequence[str] = ("eeg",),
 ) -> Epochs:
     """Cut trials out of one or several recordings.
 
@@ -230,13 +240,15 @@ def epochs(
     tmin, tmax : float
         Window in seconds from the event; it has ``round((tmax - tmin) * sfreq)`` samples.
     channels : sequence of str, optional
-        Channels to keep; all EEG channels of the first recording if left out, but those that are marked as bad
+        Channels to keep; all channels of `types` of the first recording if left out, but those that are marked as bad
         (`StreamInfo.bads`) in any recording.
     groups : sequence of int, optional
         Group of each recording; its index if left out.
     max_bad : float
         Largest share of untrue samples (lost, NaN, railed, filled, affected by a filter) in the worst channel of an
         epoch. Artefacts and interpolated samples are not counted.
+    types : sequence of str
+        Types of the channels to keep where none are named.
 
     Returns
     -------
@@ -264,7 +276,7 @@ def epochs(
     n_times = round((check_range("tmax", tmax) - check_range("tmin", tmin)) * sfreq)
     if n_times < 1:
         raise ArgumentError(f"tmin={tmin:g} and tmax={tmax:g} leave no sample at {sfreq:g} Hz; tmax must be larger.")
-    names, bads = _channel_names(runs, channels)
+    names, bads = _channel_names(runs, channels, types)
     cuts: list[NDArray[np.float64]] = []
     labels: list[str] = []
     marks: list[tuple[int, int, int]] = []
@@ -311,6 +323,7 @@ def epochs(
         causal=all(run.info.causal for run in runs),
         dropped=tuple(dropped),
         bads=bads,
+        ch_types=info.ch_types if set(info.ch_types) != {"eeg"} else (),
     )
 
 
@@ -364,30 +377,32 @@ def _apart(parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def _channel_names(
-    runs: Sequence[Recording], channels: Sequence[str] | None
+    runs: Sequence[Recording], channels: Sequence[str] | None, types: Sequence[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the channels to cut, and those left out as bad."""
     info = runs[0].info
     if channels is not None:
         return tuple(info.ch_names[index] for index in info.index_of(channels, who="epochs")), ()
-    columns = info.indices(ch_type="eeg")
+    kinds = " or ".join(kind.upper() for kind in types)
+    columns = [index for index, kind in enumerate(info.ch_types) if kind in types]
     for run in runs[1:]:
-        theirs = {run.info.ch_names[index] for index in run.info.indices(ch_type="eeg")}
+        theirs = {name for name, kind in zip(run.info.ch_names, run.info.ch_types, strict=True) if kind in types}
         ours = {info.ch_names[column] for column in columns}
         if theirs != ours:
             raise DataError(
-                f"{run.info.name!r} and {info.name!r} have other EEG channels: {_without(ours, theirs)} in the second "
-                f"alone, {_without(theirs, ours)} in the first alone. Name the channels to use (--channels, "
+                f"{run.info.name!r} and {info.name!r} have other {kinds} channels: {_without(ours, theirs)} in the "
+                f"second alone, {_without(theirs, ours)} in the first alone. Name the channels to use (--channels, "
                 "channels=)."
             )
     if not columns:
-        raise DataError(f"{info.name!r} has no EEG channel; its types are {', '.join(sorted(set(info.ch_types)))}.")
+        found = ", ".join(sorted(set(info.ch_types)))
+        raise DataError(f"{info.name!r} has no {kinds} channel; its types are {found}.")
     marked = {name for run in runs for name in run.info.bads}
     names = tuple(info.ch_names[column] for column in columns)
     bads = tuple(name for name in names if name in marked)
     if len(bads) == len(names):
         raise DataError(
-            f"Every EEG channel of {info.name!r} is marked as bad in a recording; name the channels to use."
+            f"Every {kinds} channel of {info.name!r} is marked as bad in a recording; name the channels to use."
         )
     return tuple(name for name in names if name not in marked), bads
 

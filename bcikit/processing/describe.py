@@ -199,10 +199,10 @@ def _cost(step: Step, info: StreamInfo, chunk: int, *, calls: int = 50) -> float
 
 
 def _response(pipeline: "Pipeline", info: StreamInfo) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
-    """Return the response of all filters, from a hundredth of a hertz to half the rate."""
+    """Return the response of all filters of EEG, from a hundredth of a hertz to half the rate."""
     from scipy.signal import sosfreqz
 
-    filters = [step for step in pipeline.steps if isinstance(step, IirStep)]
+    filters = [step for step in pipeline.steps if isinstance(step, IirStep) and (not step.types or "eeg" in step.types)]
     if not filters:
         return np.empty(0), np.empty(0, dtype=np.complex128)
     freqs = np.geomspace(0.05, info.sfreq / 2 * 0.999, 4000)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bcikit.processing.cascade import Cascade
-from bcikit.processing.iir import IirStep
+from bcikit.processing.iir import share_cascade
 from bcikit.processing.step import Step
 from bcikit.signal import ArgumentError, Chunk, check_choice, check_range
 
@@ -117,6 +117,6 @@ def _place(pipeline: "Pipeline", index: int) -> int:
     """Return where in the plan a step runs: filters in a row share one place."""
     place = -1
     for position, step in enumerate(pipeline.steps[: index + 1]):
-        merged = isinstance(step, IirStep) and position > 0 and isinstance(pipeline.steps[position - 1], IirStep)
+        merged = position > 0 and share_cascade(pipeline.steps[position - 1], step)
         place += not merged
     return place

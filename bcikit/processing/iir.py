@@ -23,6 +23,8 @@ class IirStep(Step):
         a straight line if the gap is no longer than `longest_bridge`, and starts again if it is.
     longest_bridge : float
         Seconds.
+    types : tuple of str
+        Channel types to filter, such as ``("emg",)``; all voltages (`SIGNAL_TYPES`) if left out. Others pass unchanged.
 
     Notes
     -----
@@ -32,11 +34,15 @@ class IirStep(Step):
 
     gap: str = "reset"
     longest_bridge: float = 0.2
+    types: tuple[str, ...] = ()
     _runner: Cascade | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         check_choice("gap", self.gap, GAP_POLICIES)
         check_range("longest_bridge", self.longest_bridge, low=0.0, high=10.0, unit="s")
+        if isinstance(self.types, str):
+            raise ArgumentError(f'types of {self.name} is {self.types!r}; it must be a list, such as ["emg"].')
+        self.types = tuple(check_choice(f"type of {self.name}", kind, sorted(SIGNAL_TYPES)) for kind in self.types)
 
     @abstractmethod
     def sections(self, info: StreamInfo) -> NDArray[np.float64]:
@@ -54,6 +60,11 @@ class IirStep(Step):
 
         if info.sfreq <= 0:
             raise ArgumentError(f"{self.name} needs a stream with a fixed sampling rate; {info.name!r} has none.")
+        if self.types and not set(self.types) & set(info.ch_types):
+            raise ArgumentError(
+                f"{self.name} is for channels of type {', '.join(self.types)}; {info.name!r} has none of them, only "
+                f"{', '.join(sorted(set(info.ch_types)))}."
+            )
         sos = self.sections(info)
         self.delay = mean_delay(sos) / info.sfreq if len(sos) else 0.0
         self.settling = settling_samples(sos) / info.sfreq if len(sos) else 0.0
@@ -77,8 +88,9 @@ class IirStep(Step):
 
 
 def make_cascade(steps: list[IirStep], info: StreamInfo, sos: NDArray[np.float64], *, engine: str = "auto") -> Cascade:
-    """Return the runner of one or several filters in a row."""
-    columns = [index for index, kind in enumerate(info.ch_types) if kind in SIGNAL_TYPES]
+    """Return the runner of one or several filters in a row, all for the same types of channels."""
+    wanted = steps[0].types or SIGNAL_TYPES
+    columns = [index for index, kind in enumerate(info.ch_types) if kind in wanted]
     gap = "reset" if any(step.gap == "reset" for step in steps) else "bridge"
     longest = round(min(step.longest_bridge for step in steps) * info.sfreq)
     return Cascade(
@@ -89,6 +101,11 @@ def make_cascade(steps: list[IirStep], info: StreamInfo, sos: NDArray[np.float64
         longest_bridge=longest,
         engine=engine,
     )
+
+
+def share_cascade(one: Step, other: Step) -> bool:
+    """Return whether two steps in a row are filters of the same channels, which run as one cascade."""
+    return isinstance(one, IirStep) and isinstance(other, IirStep) and set(one.types) == set(other.types)
 
 
 def check_frequency(name: str, value: float, info: StreamInfo) -> float:

@@ -156,6 +156,11 @@ def _filters(steps: Step | Sequence[Step]) -> list[IirStep]:
     if not filters or len(filters) < len(chain):
         others = ", ".join(step.name for step in chain if not isinstance(step, IirStep)) or "nothing"
         raise ArgumentError(f"apply_zero_phase takes filters only; it got {others}.")
+    typed = [step.name for step in filters if step.types]
+    if typed:
+        raise ArgumentError(
+            f"apply_zero_phase filters all voltages alike; leave out types of {', '.join(typed)} and pick the channels."
+        )
     return filters
 
 

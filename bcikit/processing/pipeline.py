@@ -10,7 +10,7 @@ import numpy as np
 from bcikit.processing.cascade import Cascade, mean_delay
 from bcikit.processing.engines import ENGINES
 from bcikit.processing.handover import Handover, change
-from bcikit.processing.iir import IirStep, make_cascade
+from bcikit.processing.iir import IirStep, make_cascade, share_cascade
 from bcikit.processing.regrid import Regrid
 from bcikit.processing.step import Step
 from bcikit.signal import ArgumentError, BciError, Chunk, ConfigError, StreamInfo, check_choice
@@ -68,10 +68,14 @@ class Pipeline(Step):
         plan: list[Step | Cascade | Handover] = []
         self.info = info
         self.delay = self.settling = self.offset = 0.0
+        # Filters of single types of channels run side by side: the slowest type is what a window waits for.
+        self._typed: dict[str, tuple[float, float]] = {}
         index = 0
         while index < len(self.steps):
             group: list[IirStep] = []
             while index < len(self.steps) and isinstance(step := self.steps[index], IirStep):
+                if group and not share_cascade(group[-1], step):
+                    break
                 group.append(step)
                 index += 1
             if group:
@@ -93,11 +97,22 @@ class Pipeline(Step):
         """Add one cascade for a group of filters to the plan and return the description after it."""
         sos = np.vstack([step.prepare(info) for step in group])
         cascade = make_cascade(group, info, sos, engine=self.engine)
-        delay = mean_delay(sos) / info.sfreq
+        delay, settling = mean_delay(sos) / info.sfreq, cascade.settling_samples / info.sfreq
+        if group[0].types:
+            delay, settling = self._beside(group[0].types, info, delay, settling)
         self.delay += delay
-        self.settling += cascade.settling_samples / info.sfreq
+        self.settling += settling
         plan.append(cascade)
         return info.replace(delay=info.delay + delay)
+
+    def _beside(self, types: tuple[str, ...], info: StreamInfo, delay: float, settling: float) -> tuple[float, float]:
+        """Return by how much filters of some types of channels make the slowest type slower."""
+        before = np.max([(0.0, 0.0), *self._typed.values()], axis=0)
+        for kind in set(types) & set(info.ch_types):
+            so_far = self._typed.get(kind, (0.0, 0.0))
+            self._typed[kind] = (so_far[0] + delay, so_far[1] + settling)
+        grown = np.max([(0.0, 0.0), *self._typed.values()], axis=0) - before
+        return float(grown[0]), float(grown[1])
 
     def process(self, chunk: Chunk) -> Chunk:
         """Run the chunk through every step.

@@ -40,7 +40,9 @@ class Watch:
         self._advisory: Reading | None = None
         self._external: dict[str, tuple[Reading, float]] = {}
         names = self.monitor.ch_names
-        self.unknown = tuple(name for name in required if name not in names)
+        # No rule of an EEG's quality is about muscles and eyes: the decoder that uses them refuses what is broken.
+        body = [name for name, kind in zip(info.ch_names, info.ch_types, strict=True) if kind in ("emg", "eog")]
+        self.unknown = tuple(name for name in required if name not in names and name not in body)
         wanted = [name for name in required if name in names]
         self._required = [names.index(name) for name in wanted] or list(range(len(names)))
 

@@ -52,11 +52,14 @@ class SourceSection(ConfigTable):
     address : str
         Address of the source, as `bcikit.open_source` takes it.
     channels : list of str
-        Channels to use, by name; all EEG channels if left out.
+        Channels to use, by name; all channels of `types` if left out.
+    types : list of str
+        Types of the channels to use where none are named, such as "eeg" and "emg".
     """
 
     address: str
     channels: list[str] = Field(default_factory=list)
+    types: Annotated[list[Literal["eeg", "emg", "eog"]], Field(min_length=1)] = Field(default_factory=lambda: ["eeg"])
 
 
 class PipelineSection(ConfigTable):

@@ -79,13 +79,15 @@ def paradigm_of(config: SessionConfig) -> Paradigm:
 
 
 def columns_of(config: SessionConfig, info: StreamInfo) -> list[int]:
-    """Return the channels a session uses: those it names, else all EEG channels."""
+    """Return the channels a session uses: those it names, else all of the types it names, EEG alone if none."""
     if config.source.channels:
         return info.index_of(config.source.channels, who="source.channels")
-    columns = info.indices(ch_type="eeg")
-    if not columns:
+    columns = [index for index, kind in enumerate(info.ch_types) if kind in config.source.types]
+    for kind in config.source.types:
+        if kind in info.ch_types:
+            continue
         raise BciError(
-            f"{info.name!r} has no EEG channel; it has {', '.join(info.ch_names) or 'none'}. "
+            f"{info.name!r} has no {kind.upper()} channel; it has {', '.join(info.ch_names) or 'none'}. "
             "Name the channels to use in source.channels."
         )
     return columns

@@ -113,11 +113,12 @@ def fit_model(
         If there are too few trials or only one class.
     """
     runs = [filtered] if isinstance(filtered, Recording) else list(filtered)
-    trials = epochs(runs, events=cues, tmin=window.tmin, tmax=window.tmax)
-    rest = rest_epochs(runs, trials) if config.decoder.recentre == "rest" else None
     if decoder is None:
         name, parameters = config.decoder.trained
-        decoder = make_decoder(name, sfreq=trials.sfreq, **parameters)
+        decoder = make_decoder(name, sfreq=runs[0].info.sfreq, **parameters)
+    types = getattr(decoder, "types", ("eeg",))
+    trials = epochs(runs, events=cues, tmin=window.tmin, tmax=window.tmax, types=types)
+    rest = rest_epochs(runs, trials) if config.decoder.recentre == "rest" else None
     model = Model.fit(
         decoder,
         trials,

@@ -52,6 +52,7 @@ class TwinSettings:
     saccade_uv: float = _number(30.0, 0.0, 500.0, "Step of an eye movement at the nearest electrode")
     emg_per_min: float = _number(1.0, 0.0, 60.0, "Bursts of jaw or neck muscles a minute")
     emg_uv: float = _number(15.0, 0.0, 1000.0, "Muscle burst, rms at the nearest electrode")
+    attempt_uv: float = _number(20.0, 0.0, 1000.0, "Muscle at an attempt, rms on the EMG channel (`emg`); 0: paralysed")
     heart_bpm: float = _number(68.0, 30.0, 200.0, "Heart rate")
     heart_uv: float = _number(1.5, 0.0, 100.0, "R wave on the scalp")
     sweat_uv: float = _number(3.0, 0.0, 1000.0, "Slow skin potentials below 0.3 Hz, rms")

@@ -20,6 +20,7 @@ from bcikit.signal import (
     Verdict,
     check_choice,
 )
+from bcikit.simulation.imagery import CLASSES
 from bcikit.simulation.incidents import Incident
 from bcikit.simulation.leadfield import make_head
 from bcikit.simulation.schedule import SchedulePlan, schedule
@@ -49,7 +50,7 @@ _DEFAULT_NUMBERS = {"vigilance": {"fatigue": 2.4}}
 
 _OPTIONS = (
     "seed", "session_seed", "channels", "sfreq", "reference", "chunk", "duration", "live", "schedule", "trials",
-    "classes", "seconds", "incidents", "model", "speed",
+    "classes", "seconds", "incidents", "model", "speed", "emg",
 )  # fmt: skip
 _MODELS = ("oscillator", "jansen-rit")
 
@@ -241,7 +242,8 @@ def open_sim(address: Address) -> SimSource:
         ``channels`` (8, 16, 32, 64, occipital, speller, or names parted by commas), ``sfreq``, ``reference``
         (mastoids, average, or an electrode), ``chunk`` (samples a pull), ``duration`` (seconds), ``live``, ``speed``,
         ``schedule`` (give its own cues), ``trials``, ``classes``, ``seconds`` (of imagery or flicker),
-        ``incidents`` (``pop@12~3*0,chew@20``), ``model`` (oscillator, jansen-rit), and every number of
+        ``incidents`` (``pop@12~3*0,chew@20``), ``model`` (oscillator, jansen-rit), ``emg`` (limbs whose muscles have a
+        channel of their own, ``left_hand,right_hand``), and every number of
         `TwinSettings`.
 
     Raises
@@ -259,11 +261,16 @@ def open_sim(address: Address) -> SimSource:
     wanted = address.options.get("channels", _DEFAULT_MONTAGE.get(task, "16"))
     names = tuple(MONTAGES[wanted].split() if wanted in MONTAGES else wanted.replace("+", ",").split(","))
     head = make_head(names, reference=address.options.get("reference", "mastoids"))
+    limbs = tuple(dict.fromkeys(filter(None, address.options.get("emg", "").replace("+", ",").split(","))))
+    for limb in limbs:
+        check_choice("emg", limb, [word for word in CLASSES if word not in ("rest", "both_hands")])
+    places: list[tuple[float, float, float]] = [tuple(map(float, place)) for place in head.positions]  # type: ignore[misc]
     info = StreamInfo(
         name=f"sim-{task}",
         sfreq=sfreq,
-        ch_names=head.ch_names,
-        positions=tuple(tuple(map(float, place)) for place in head.positions),  # type: ignore[misc]
+        ch_names=(*head.ch_names, *(f"EMG {limb}" for limb in limbs)),
+        ch_types=("eeg",) * len(head.ch_names) + ("emg",) * len(limbs),
+        positions=(*places, *((float("nan"),) * 3 for _ in limbs)),
         source_id=f"sim-{task}-{seed}",
         device="bcikit simulated user",
         reference=head.reference,
@@ -279,6 +286,7 @@ def open_sim(address: Address) -> SimSource:
         session_seed=session_seed,
         incidents=tuple(Incident.parse(text) for text in planned),
         masses=check_choice("model", address.options.get("model", "oscillator"), _MODELS) == "jansen-rit",
+        limbs=limbs,
     )
     return SimSource(
         twin,

@@ -11,6 +11,7 @@ from bcikit.simulation.evoked import Evoked
 from bcikit.simulation.imagery import CLASSES, Effort, Imagery
 from bcikit.simulation.incidents import Incident, Incidents
 from bcikit.simulation.leadfield import Head
+from bcikit.simulation.limbs import Limbs
 from bcikit.simulation.person import Person
 from bcikit.simulation.settings import TwinSettings
 from bcikit.simulation.timeline import Waves
@@ -58,6 +59,8 @@ class Twin:
         What goes wrong, and when.
     masses : bool
         Neural masses instead of oscillators.
+    limbs : tuple of str
+        Limbs with an EMG channel each, words of what can be attempted; they come after the electrodes of the head.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Twin:
         session_seed: int = 0,
         incidents: tuple[Incident, ...] = (),
         masses: bool = False,
+        limbs: tuple[str, ...] = (),
     ) -> None:
         self.head = head
         self.settings = settings
@@ -80,12 +84,13 @@ class Twin:
         self.sample = 0
         """Index of the next sample."""
         # The seed of a user and the number of a session: the user stays, the noise is new.
-        brain, body, person, evoked, mixing, odd = np.random.SeedSequence((seed, session_seed)).spawn(6)
+        brain, body, person, evoked, mixing, odd, limb = np.random.SeedSequence((seed, session_seed)).spawn(7)
         shift = session_shift(settings.session, session_seed)
         self.brain = Brain(head, settings, sfreq, seed=brain, shift=shift, masses=masses)
         self.body = Body(head, settings, sfreq, seed=body, truth=self.truth)
         self.person = Person(settings, sfreq, seed=person, truth=self.truth)
         self.imagery = Imagery(self.brain.names, settings, sfreq)
+        self.limbs = Limbs(limbs, settings, sfreq, seed=limb)
         self.waves = Waves()
         self._late = Waves()
         self.evoked = Evoked(head, settings, sfreq, seed=evoked, waves=self._late, truth=self.truth)
@@ -102,10 +107,12 @@ class Twin:
         self._begin = 0
         self._still = np.empty((0, len(head.ch_names)))
         self._rhythms = np.empty((0, len(self.brain.names)))
+        self._tone = np.empty((0, len(limbs)))
 
     def generate(self, n_times: int) -> NDArray[np.float64]:
         """Return the next samples in microvolts, shape ``(n_times, n_channels)``."""
-        out = np.empty((n_times, len(self.head.ch_names)))
+        n_head = len(self.head.ch_names)
+        out = np.empty((n_times, n_head + len(self.limbs.names)))
         done = 0
         while done < n_times:
             at = self.sample - self._begin
@@ -113,7 +120,10 @@ class Twin:
                 self._next_block()
                 at = 0
             count = min(n_times - done, len(self._still) - at)
-            self._piece(at, out[done : done + count])
+            self._piece(at, out[done : done + count, :n_head])
+            if self.limbs.names:
+                out[done : done + count, n_head:] = self._tone[at : at + count]
+                self.limbs.render(self.sample, out[done : done + count, n_head:])
             self.sample += count
             done += count
         return out
@@ -140,6 +150,8 @@ class Twin:
         self._matrix = None if self._mixing.still else self._mixing.at(self.sample / self.sfreq / 60)
         if self._matrix is not None:
             background = background @ self._matrix.T
+        if self.limbs.names:
+            self._tone = self.limbs.draw(self._block)
         self._still = background + self.body.draw(self.sample, self._block, self.waves)
 
     def _levels(self, vigilance: float) -> None:
@@ -185,12 +197,16 @@ class Twin:
         self._effort = self.person.effort(what, sample, length=round(LONGEST_EFFORT * self.sfreq))
         if self._effort is not None and self._effort.done != "rest":
             self.imagery.plan(self._effort)
+            if self.limbs.names:
+                self.limbs.attempt(self._effort)
 
     def _end(self, sample: int) -> None:
         effort, self._effort = self._effort, None
         if effort is not None and effort.done != "rest" and sample < effort.stop:
             # Stopping takes a person as long as an answer does.
-            self.imagery.end(effort, max(sample + round(0.25 * self.sfreq), effort.start))
+            stop = max(sample + round(0.25 * self.sfreq), effort.start)
+            self.imagery.end(effort, stop)
+            self.limbs.end(stop)
 
     def _phase(self, what: str, sample: int) -> None:
         closed = what == "eyes-closed"

@@ -43,6 +43,8 @@ def named(name: str, classes: list, **params):
         params |= {"codes": codes(len(classes)), "classes": classes, "event": "refe"}
     if name == "braking":
         params["idle"] = classes[0]
+    if name == "hybrid":
+        params["channels"] = {"C3": "eeg", "Cz": "eeg", "C4": "eeg", "arm": "emg"}
     return make_decoder(name, sfreq=SFREQ, **params)
 
 
