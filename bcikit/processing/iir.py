@@ -40,8 +40,9 @@ class IirStep(Step):
     def __post_init__(self) -> None:
         check_choice("gap", self.gap, GAP_POLICIES)
         check_range("longest_bridge", self.longest_bridge, low=0.0, high=10.0, unit="s")
-        if isinstance(self.types, str):
-            raise ArgumentError(f'types of {self.name} is {self.types!r}; it must be a list, such as ["emg"].')
+        given: object = self.types
+        if isinstance(given, str):
+            raise ArgumentError(f'types of {self.name} is {given!r}; it must be a list, such as ["emg"].')
         self.types = tuple(check_choice(f"type of {self.name}", kind, sorted(SIGNAL_TYPES)) for kind in self.types)
 
     @abstractmethod
