@@ -59,7 +59,7 @@ class SourceSection(ConfigTable):
 
     address: str
     channels: list[str] = Field(default_factory=list)
-    types: Annotated[list[Literal["eeg", "emg", "eog"]], Field(min_length=1)] = Field(default_factory=lambda: ["eeg"])
+    types: Annotated[list[Literal["eeg", "emg", "eog"]], Field(min_length=1)] = ["eeg"]
 
 
 class PipelineSection(ConfigTable):
