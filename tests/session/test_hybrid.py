@@ -39,6 +39,7 @@ folder = "session"
 """
 
 
+@pytest.mark.slow
 def test_a_session_by_brain_and_muscle_runs_and_replays_bit_for_bit(tmp_path: Path) -> None:
     file = tmp_path / "hybrid.toml"
     file.write_text(FILE.format(emg="&emg=left_hand,right_hand"))
