@@ -7,8 +7,7 @@ from typing import Any
 from bcikit.clinic.names import code_of, written
 from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue
-from bcikit.recording.catalogue import FORMER
-from bcikit.recording.tables_sql import SessionEntry, Subject
+from bcikit.recording.tables_sql import FORMER, SessionEntry, Subject
 from bcikit.session.config import SUBJECT_PATTERN
 from bcikit.signal import ArgumentError
 from bcikit.ui.words import tr

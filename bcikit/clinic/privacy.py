@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bcikit.recording import Catalogue
-from bcikit.recording.catalogue import FORMER
+from bcikit.recording.tables_sql import FORMER
 
 STATE_FILE = "clinic-state.json"
 """The visit that goes on, in the clinic's data folder."""

@@ -7,9 +7,9 @@ from typing import Any
 from bcikit.clinic.counts import counts_of
 from bcikit.clinic.people import SIMULATED
 from bcikit.recording import Catalogue, read_session, recover
-from bcikit.recording.catalogue import FORMER
 from bcikit.recording.header import read_header
 from bcikit.recording.result import RESULT, read_result
+from bcikit.recording.tables_sql import FORMER
 from bcikit.session.desynchronisation import reactions
 from bcikit.signal import BciError, RecordingError
 

@@ -10,8 +10,13 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session as Connection
 
-from bcikit.recording.tables_sql import AuditEntry, Subject
+from bcikit.recording.tables_sql import FORMER, AuditEntry, Subject
 from bcikit.safety.anchor import Anchor
+
+ERASED = "erase subject"
+"""The act after which a person has no key."""
+
+SEALED = "sealed"
 
 
 def append_entry(connection: Connection, who: str, action: str, subject: Subject, detail: Mapping[str, Any]) -> None:
@@ -26,7 +31,8 @@ def append_entry(connection: Connection, who: str, action: str, subject: Subject
     subject : Subject
         To whom; only a hash of the code is kept, keyed by the person's own key.
     detail : mapping
-        Ready for JSON; must not name the person.
+        Ready for JSON; must not name the person. Why something was corrected ("reason") is what somebody typed, and may
+        name anybody: it is kept under the person's own key, which is erased with the person.
     """
     connection.flush()
     last = connection.scalar(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1))
@@ -40,13 +46,40 @@ def append_entry(connection: Connection, who: str, action: str, subject: Subject
         detail=dict(detail),
         previous=previous,
     )
+    if action != ERASED and "reason" in detail:
+        row.detail = {**detail, "reason": {SEALED: _under_key(subject, row, detail["reason"].encode()).hex()}}
     row.hash = digest(row)
     connection.add(row)
 
 
-def trail_name(subject: Subject, previous: str, time: str) -> str:
+def open_reasons(rows: Iterable[AuditEntry], people: Sequence[Subject]) -> None:
+    """Put the words of reasons in place of what is sealed, where the person is still there."""
+    for row in rows:
+        reason = row.detail.get("reason")
+        if not isinstance(reason, dict):
+            continue
+        for person in people:
+            codes = (person.code, *person.data.get(FORMER, ()))
+            if any(
+                hmac.compare_digest(trail_name(person, row.previous, row.time, code), row.subject) for code in codes
+            ):
+                words = _under_key(person, row, bytes.fromhex(reason[SEALED])).decode()
+                row.detail = {**row.detail, "reason": words}
+
+
+def _under_key(subject: Subject, row: AuditEntry, text: bytes) -> bytes:
+    """Seal or open a text: HMAC-SHA-256 in counter mode, once for each entry."""
+    key = bytes.fromhex(subject.trail_key)
+    stream = b"".join(
+        hmac.new(key, f"reason|{row.previous}|{row.time}|{block}".encode(), hashlib.sha256).digest()
+        for block in range(-(-len(text) // hashlib.sha256().digest_size))
+    )
+    return bytes(a ^ b for a, b in zip(text, stream, strict=False))
+
+
+def trail_name(subject: Subject, previous: str, time: str, code: str = "") -> str:
     """Return what stands for a person in an entry: the same person does not have the same name twice."""
-    text = f"{previous}|{time}|{subject.code}"
+    text = f"{previous}|{time}|{code or subject.code}"
     return hmac.new(bytes.fromhex(subject.trail_key), text.encode(), hashlib.sha256).hexdigest()
 
 

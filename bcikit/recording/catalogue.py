@@ -14,18 +14,16 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session as Connection
 from sqlalchemy.orm import sessionmaker
 
-from bcikit.recording.audit_trail import append_entry, first_broken, first_unanchored, trail_ends
+from bcikit.recording.audit_trail import ERASED, append_entry, first_broken, first_unanchored, open_reasons, trail_ends
 from bcikit.recording.erase import remove_model, remove_session
 from bcikit.recording.header import read_header
 from bcikit.recording.schema import WRITING, bring_up_to_date, one_at_a_time, prepare_sqlite
-from bcikit.recording.tables_sql import AuditEntry, ModelEntry, OutcomeRow, RunRow, SessionEntry, Subject
+from bcikit.recording.tables_sql import FORMER, AuditEntry, ModelEntry, OutcomeRow, RunRow, SessionEntry, Subject
 from bcikit.safety.anchor import Anchors
 from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """What a code of a person is made of."""
-FORMER = "former_codes"
-"""Key of `Subject.data`: codes under which older folders of the person are named."""
 
 
 def default_url() -> str:
@@ -433,7 +431,7 @@ class Catalogue:
             if left:
                 # Not this person's, or not for certain: a person must look.
                 counts["left"] = left
-            append_entry(connection, self.who, "erase subject", row, {"reason": reason, **counts})
+            append_entry(connection, self.who, ERASED, row, {"reason": reason, **counts})
             for group in (runs, outcomes, models, sessions, [row]):
                 for entered in group:
                     connection.delete(entered)
@@ -441,7 +439,13 @@ class Catalogue:
         return counts
 
     def audit(self) -> list[AuditEntry]:
-        """Return the audit trail, the oldest first."""
+        """Return the audit trail, the oldest first; reasons of people who were erased cannot be read any more."""
+        rows = self._trail()
+        with self._reading() as connection:
+            open_reasons(rows, list(connection.scalars(select(Subject))))
+        return rows
+
+    def _trail(self) -> list[AuditEntry]:
         with self._reading() as connection:
             return list(connection.scalars(select(AuditEntry).order_by(AuditEntry.id)))
 
@@ -451,7 +455,7 @@ class Catalogue:
         A trail that was replaced or removed as a whole shows, too, on a computer that wrote to it: its anchor is kept
         outside the database. The number is then that of the first entry that is not the one that was written.
         """
-        rows = self.audit()
+        rows = self._trail()
         broken = first_broken(rows)
         return broken if broken is not None else first_unanchored(rows, self._anchors.find(self.place))
 

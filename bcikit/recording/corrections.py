@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import select
 
 from bcikit.recording.audit_trail import append_entry
-from bcikit.recording.catalogue import CODE, FORMER, Catalogue, check_free, find_subject
-from bcikit.recording.tables_sql import ModelEntry, OutcomeRow, SessionEntry, Subject
+from bcikit.recording.catalogue import CODE, Catalogue, check_free, find_subject
+from bcikit.recording.tables_sql import FORMER, ModelEntry, OutcomeRow, SessionEntry, Subject
 from bcikit.safety.words import says_something
 from bcikit.signal import ArgumentError, RecordingError
 

@@ -6,6 +6,9 @@ from typing import Any
 from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
+FORMER = "former_codes"
+"""Key of `Subject.data`: codes under which older folders of the person are named."""
+
 
 class Base(MappedAsDataclass, DeclarativeBase):
     """Base of all tables; rows are plain dataclasses."""

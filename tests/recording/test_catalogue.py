@@ -141,6 +141,25 @@ def test_the_reason_of_a_corrected_score_names_no_code_for_it_stays_in_the_audit
     assert "CANARY" not in json.dumps([entry.detail for entry in catalogue.audit()])
 
 
+def test_why_something_was_corrected_goes_with_the_person(catalogue: Catalogue, tmp_path: Path) -> None:
+    catalogue.add_subject("P02")
+    catalogue.add_subject("P01")
+    catalogue.add_outcome("P01", "ARAT", 12)
+    (row,) = catalogue.outcomes("P01")
+    correct_outcome(catalogue, row.id, reason="张伟 read it as 12, Mrs Canary says 13", value=13)
+    rename_subject(catalogue, "P01", "P03", reason="Canary's digits swapped")
+    told = [entry.detail.get("reason") for entry in catalogue.audit()]
+    assert told[-2:] == ["张伟 read it as 12, Mrs Canary says 13", "Canary's digits swapped"]
+    assert catalogue.verify_audit() is None
+    catalogue.erase_subject("P03", reason="consent withdrawn")
+    assert set(map(type, (entry.detail.get("reason") for entry in catalogue.audit()[-3:]))) == {dict, str}
+    assert catalogue.verify_audit() is None
+    catalogue.close()
+    raw = (tmp_path / "data" / "catalogue.sqlite").read_bytes()
+    assert b"Canary" not in raw
+    assert json.dumps("张伟").strip('"').encode() not in raw
+
+
 def test_files_stay_where_only_the_entries_are_erased(catalogue: Catalogue, tmp_path: Path, info: StreamInfo) -> None:
     catalogue.add_subject("P01")
     folder = _session(tmp_path / "s", info)
