@@ -46,13 +46,18 @@ class Strangers:
                 self._cut(next(iter(self._lines)))
             self._lines[address] = (line, self._clock())
 
-    def is_now(self, address: Any, line: socket.socket) -> None:
-        """Take note that a connection has another socket: it is wrapped in TLS."""
+    def become(self, address: Any, wrap: Callable[[], socket.socket]) -> socket.socket:
+        """Put what `wrap` makes of a connection, such as one of TLS, in its place, and return it.
+
+        Wrapping takes the number of the old socket: whoever looks in between would take it for one that has gone.
+        """
         with self._lock:
+            line = wrap()
             if address in self._lines:
                 self._lines[address] = (line, self._lines[address][1])
             else:
                 _end(line)
+        return line
 
     def let_in(self, address: Any) -> None:
         """Forget who was let in, or has gone."""

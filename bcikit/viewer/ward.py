@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections import deque
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -206,8 +207,8 @@ class _Http(ThreadingHTTPServer):
         try:
             if self._tls is not None:
                 request.settimeout(GREETING_SECONDS)
-                line = self._tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
-                self.strangers.is_now(client_address, line)
+                tls = partial(self._tls.wrap_socket, request, server_side=True, do_handshake_on_connect=False)
+                line = self.strangers.become(client_address, tls)
                 line.do_handshake()
             super().finish_request(line, client_address)
         except (OSError, ValueError):

@@ -9,6 +9,7 @@ import re
 import resource
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,6 +156,28 @@ def test_who_speaks_slowly_is_cut_off(server: Server, monkeypatch: pytest.Monkey
                         break
         assert time.monotonic() - began < 8.0
     assert answered(server, 10.0) < 5.0
+
+
+def test_a_line_that_is_being_wrapped_is_not_taken_for_one_that_has_gone() -> None:
+    known, (ours, theirs), (next_one, other) = strangers.Strangers(), socket.socketpair(), socket.socketpair()
+    with contextlib.ExitStack() as stack:
+        known.came(ours, ("127.0.0.1", 1))
+        caller = threading.Thread(target=known.came, args=(next_one, ("127.0.0.1", 2)))
+
+        def wrap() -> socket.socket:
+            made = socket.socket(fileno=ours.detach())
+            # Somebody calls while the old socket has no number any more and the new one is not known yet.
+            caller.start()
+            caller.join(0.1)
+            return made
+
+        line = known.become(("127.0.0.1", 1), wrap)
+        caller.join(10.0)
+        for one in (line, theirs, next_one, other):
+            stack.enter_context(contextlib.closing(one))
+        assert len(known) == 2
+        line.sendall(b"here")
+        assert theirs.recv(10) == b"here"
 
 
 def test_names_paths_and_pages_of_others_get_nothing(server: Server) -> None:

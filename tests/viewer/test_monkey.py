@@ -1,5 +1,6 @@
 """Random actions on the viewer: no warning, no error, no growth. BCIKIT_MONKEY sets how many."""
 
+import mmap
 import os
 import threading
 from pathlib import Path
@@ -239,7 +240,9 @@ def test_what_a_window_keeps_of_every_click_is_found(qtbot, dark: Theme, what: s
             elif what == "dialogs":
                 QDialog(self)
             else:
-                kept.append(np.ones(2**16))
+                # Of the system, not of what this process has let go of: that would not show.
+                kept.append(mmap.mmap(-1, 2**19))
+                kept[-1].write(b"x" * 2**19)
 
     window = Leaking()
     qtbot.addWidget(window)
