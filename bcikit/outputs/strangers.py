@@ -6,7 +6,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+
+Line = TypeVar("Line", bound=socket.socket)
 
 MOST = 96
 """Strangers at once; one more, and the oldest is cut off."""
@@ -46,7 +48,7 @@ class Strangers:
                 self._cut(next(iter(self._lines)))
             self._lines[address] = (line, self._clock())
 
-    def become(self, address: Any, wrap: Callable[[], socket.socket]) -> socket.socket:
+    def become(self, address: Any, wrap: Callable[[], Line]) -> Line:
         """Put what `wrap` makes of a connection, such as one of TLS, in its place, and return it.
 
         Wrapping takes the number of the old socket: whoever looks in between would take it for one that has gone.
