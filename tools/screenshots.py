@@ -8,7 +8,6 @@ stored with a palette of 256 colours, which keeps them small.
 """
 
 import argparse
-import json
 import os
 from collections.abc import Callable
 from functools import partial
@@ -24,13 +23,24 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
 from bcikit.acquisition import open_source
-from bcikit.signal import Chunk, StreamInfo
+from bcikit.signal import Chunk, Decision, Event, StreamInfo, Verdict
+from bcikit.signal.messages import (
+    Alarmed,
+    Decided,
+    Electrode,
+    Happened,
+    LinkHealth,
+    Message,
+    OutputState,
+    Quality,
+    StateChanged,
+)
 from bcikit.ui.application import dress, prepare
 from bcikit.ui.orders import Orders
 from bcikit.viewer.window import ViewerWindow
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "images"
-SIZES = ((1280, 800), (1920, 1080))
+SIZES = ((1280, 800), (1366, 768), (1920, 1080))
 SECONDS = 42
 
 
@@ -67,37 +77,61 @@ class Quiet:
         """Do nothing."""
 
 
-def messages(info: StreamInfo, begin: float, end: float) -> list[dict[str, object]]:
+def messages(info: StreamInfo, begin: float, end: float) -> list[Message]:
     rng = np.random.default_rng(1)
-    said: list[dict[str, object]] = [{"type": "state", "state": "ACTIVE", "time": begin}]
+    said: list[Message] = [StateChanged(state="ACTIVE", time=begin)]
     bad = "C3" if "C3" in info.ch_names else info.ch_names[0]
     trial = 0
-    for second in np.arange(begin + 1, end, 0.25):
+    for second in np.arange(begin + 1, end, 0.25).tolist():
+        sample = round((second - begin) * info.sfreq)
         if (second - begin) % 8 == 1:
             trial += 1
             name = "left_hand" if trial % 2 else "right_hand"
-            said.append({"type": "event", "name": f"cue/{name}", "time": float(second)})
+            said.append(Happened(event=Event(name=f"cue/{name}", time=second, sample=sample)))
         right = 0.5 + 0.32 * np.sin(second / 2.5) + 0.05 * rng.standard_normal()
         p = float(np.clip(right, 0.04, 0.96))
-        stages = {"filter": 0.4, "decode": 2.1, "gate": 0.3, "total": 3.1}
-        stages = {key: value * float(rng.uniform(0.8, 1.6)) for key, value in stages.items()}
-        said.append({"type": "decision", "time": float(second), "classes": ["left_hand", "right_hand"],
-                     "probabilities": [p, 1 - p], "label": "left_hand" if p > 0.5 else "right_hand",
-                     "latency_ms": stages, "data": {"threshold": 0.7}})  # fmt: skip
-        refused = ["A-QUAL"] if second > end - 6 else ["A-CONF"] if max(p, 1 - p) < 0.7 else []
-        verdict = {"allowed": not refused, "reasons": refused, "state": "ACTIVE"}
-        said.append({"type": "verdict", "time": float(second), **verdict})
-        link = {"lost": int(second - begin) // 9, "received": round((second - begin) * info.sfreq)}
-        said.append({"type": "health", "time": float(second), "jitter_ms": float(0.6 + 0.2 * rng.random()), **link})
-    channels: dict[str, object] = {name: ["GOOD", []] for name in info.ch_names}
-    channels[bad], channels[info.ch_names[1]] = ["BAD", ["Q-RAIL"]], ["WARN", ["Q-LINE"]]
-    said.append({"type": "quality", "channels": channels})
-    said.append({"type": "output", "state": {"closure": 0.55}})
-    said.append({"type": "alarm", "rule": "Q-MONT", "level": "CAUTION",
-                 "what": "too few of the needed channels are usable",
-                 "since": end - 6, "value": 0.94, "limit": 1.0, "did": "output held", "channels": [bad]})  # fmt: skip
-    said.append({"type": "alarm", "rule": "H-LOSS", "level": "ADVISORY", "what": "samples are being lost",
-                 "since": end - 40, "value": 0.002, "limit": 0.001, "active": False})  # fmt: skip
+        classes = ("left_hand", "right_hand")
+        decision = Decision(
+            time=second, sample=sample, classes=classes, probabilities=(p, 1 - p), label=classes[p <= 0.5],
+            data={"threshold": 0.7},
+        )  # fmt: skip
+        refused = ("A-QUAL",) if second > end - 6 else ("A-CONF",) if max(p, 1 - p) < 0.7 else ()
+        verdict = Verdict(
+            time=second, sample=sample, allowed=not refused, label=None if refused else decision.label, reasons=refused,
+            state="ACTIVE",
+        )  # fmt: skip
+        said.append(Decided(decision=decision, verdict=verdict, latency=0.0031 * float(rng.uniform(0.8, 1.6))))
+        said.append(LinkHealth(time=second, lost=int(second - begin) // 9, received=sample))
+    channels = {name: Electrode(level="GOOD") for name in info.ch_names}
+    channels[bad], channels[info.ch_names[1]] = (
+        Electrode(level="BAD", rules=("Q-RAIL",)),
+        Electrode(level="WARN", rules=("Q-LINE",)),
+    )
+    said.append(Quality(channels=channels, time=end))
+    said.append(OutputState(state={"closure": 0.55}, time=end))
+    said.append(
+        Alarmed(
+            rule="Q-MONT",
+            level="CAUTION",
+            what="too few of the needed channels are usable",
+            since=end - 6,
+            value=0.94,
+            limit=1.0,
+            did="output held",
+            channels=(bad,),
+        )
+    )
+    said.append(
+        Alarmed(
+            rule="H-LOSS",
+            level="ADVISORY",
+            what="samples are being lost",
+            since=end - 40,
+            value=0.002,
+            limit=0.001,
+            active=False,
+        )
+    )
     return said
 
 
@@ -120,7 +154,7 @@ def viewer_pages(
                     kind, Chunk(np.ascontiguousarray(data), chunk.times, chunk.first_sample, chunk.health)
                 )
         for message in messages(info, float(chunks[0].times[0]), float(chunks[-1].times[-1])):
-            window.take_message(json.dumps(message))
+            window.take_message(message)
         if preset == "device":
             window.trace_tabs.setCurrentIndex(0)
             window.traces["raw"].band.setCurrentText("1-40 Hz")
