@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 Line = TypeVar("Line", bound=socket.socket)
@@ -18,6 +18,20 @@ MOST_OF_ONE = 48
 
 GREETING_SECONDS = 5.0
 """Whoever has not come in by then is cut off, however slowly it goes on speaking."""
+
+
+def who_goes(hosts: Sequence[str], host: str) -> int | None:
+    """Return the place of the caller that goes when one more comes from `host`; None where there is room.
+
+    Parameters
+    ----------
+    hosts : sequence of str
+        Where those who stand there came from, the oldest first.
+    """
+    own = [place for place, other in enumerate(hosts) if other == host]
+    if len(own) >= MOST_OF_ONE:
+        return own[0]
+    return 0 if len(hosts) >= MOST else None
 
 
 class Strangers:
@@ -41,11 +55,10 @@ class Strangers:
         """Take note of a new connection; the oldest go where there are too many."""
         with self._lock:
             self._forget()
-            own = [one for one in self._lines if one[:1] == address[:1]]
-            if len(own) >= MOST_OF_ONE:
-                self._cut(own[0])
-            elif len(self._lines) >= MOST:
-                self._cut(next(iter(self._lines)))
+            known = list(self._lines)
+            place = who_goes([str(one[0]) for one in known], str(address[0]))
+            if place is not None:
+                self._cut(known[place])
             self._lines[address] = (line, self._clock())
 
     def become(self, address: Any, wrap: Callable[[], Line]) -> Line:

@@ -174,16 +174,24 @@ class Cursor(TrialParadigm):
         for index in range(count + 1):
             stop = trial.onset + self.schedule.samples(s.window + index / s.rate)
             self._ask(WindowRequest(stop, length, index == count, trial.index, "monitor"))
-        stop = trial.onset + self.schedule.samples(seconds)
-        self.plan(trial, stop, "feedback/end")
-        if s.rest:
-            self.plan(trial, stop, "phase/rest", seconds=s.rest)
+        end = self._plan_rest(trial, trial.onset + self.schedule.samples(seconds))
         self._position, self._held, self._at = self._middle.copy(), 0.0, ""
         self._limit = Limiter(low=0.0, high=1.0, max_speed=s.speed, start=0.5)
         if self._model is not None:
             self._model.reset()
         trial.data |= {"updates": 0, "bad": 0, "path": 0.0}
-        return stop + self.schedule.samples(s.rest)
+        return end
+
+    def _plan_rest(self, trial: Trial, stop: int) -> int:
+        """Plan what follows the steering, and return when the trial is over."""
+        rest = self.settings.rest
+        self.plan(trial, stop, "feedback/end")
+        if rest:
+            self.plan(trial, stop, "phase/rest", seconds=rest)
+        return stop + self.schedule.samples(rest)
+
+    def _nearest(self, place: Array) -> str:
+        return min(self._goals, key=lambda name: float(np.linalg.norm(place - self._goals[name])))
 
     def interpret(self, decision: Decision, request: WindowRequest) -> Decision:
         """Return where the person wants to go: the goal in that direction is the label."""
@@ -205,7 +213,7 @@ class Cursor(TrialParadigm):
     def _towards(self, wanted: Array) -> str:
         """Return the goal that a velocity points at, or that is nearest to a force; "still" for hardly a velocity."""
         if self.settings.control == "force":
-            return min(self._goals, key=lambda name: float(abs(self._goals[name] - wanted).max()))
+            return self._nearest(wanted)
         if float(np.linalg.norm(wanted)) < 0.05 * self.settings.speed:
             return "still"
         return max(self._goals, key=lambda name: float(_unit(self._goals[name]) @ wanted))
@@ -285,7 +293,7 @@ class Cursor(TrialParadigm):
     ) -> list[Event]:
         self.settle(trial, decision, verdict, request)
         goal = self._goals[trial.label]
-        nearest = min(self._goals, key=lambda name: float(np.linalg.norm(self._position - self._goals[name])))
+        nearest = self._nearest(self._position)
         trial.predicted = trial.label if reached else nearest if nearest != trial.label else None
         trial.allowed = reached
         direct = float(np.linalg.norm(goal - self._middle)) - self.settings.radius
@@ -297,12 +305,8 @@ class Cursor(TrialParadigm):
         if trial.predicted is not None and not reached:
             events.append(self._event_at(request.stop_sample, "feedback/error", data=about))
         if over:
-            rest = self.settings.rest
             self.cut_off(trial, request.stop_sample)
-            self.plan(trial, request.stop_sample, "feedback/end")
-            if rest:
-                self.plan(trial, request.stop_sample, "phase/rest", seconds=rest)
-            self._plan_end(trial, request.stop_sample + self.schedule.samples(rest))
+            self._plan_end(trial, self._plan_rest(trial, request.stop_sample))
         return events
 
     def results(self) -> dict[str, Any]:

@@ -440,14 +440,11 @@ class Catalogue:
 
     def audit(self) -> list[AuditEntry]:
         """Return the audit trail, the oldest first; reasons of people who were erased cannot be read any more."""
-        rows = self._trail()
         with self._reading() as connection:
-            open_reasons(rows, list(connection.scalars(select(Subject))))
+            rows, people = _trail(connection), list(connection.scalars(select(Subject)))
+        # Behind the transaction: what is opened for a reader must never be written.
+        open_reasons(rows, people)
         return rows
-
-    def _trail(self) -> list[AuditEntry]:
-        with self._reading() as connection:
-            return list(connection.scalars(select(AuditEntry).order_by(AuditEntry.id)))
 
     def verify_audit(self) -> int | None:
         """Return the number of the first entry that was changed or follows a removed one; None if all is whole.
@@ -455,9 +452,14 @@ class Catalogue:
         A trail that was replaced or removed as a whole shows, too, on a computer that wrote to it: its anchor is kept
         outside the database. The number is then that of the first entry that is not the one that was written.
         """
-        rows = self._trail()
+        with self._reading() as connection:
+            rows = _trail(connection)
         broken = first_broken(rows)
         return broken if broken is not None else first_unanchored(rows, self._anchors.find(self.place))
+
+
+def _trail(connection: Connection) -> list[AuditEntry]:
+    return list(connection.scalars(select(AuditEntry).order_by(AuditEntry.id)))
 
 
 def find_subject(connection: Connection, code: str) -> Subject:

@@ -1,4 +1,4 @@
-"""Exports are made aside, searched for what identifies, and only then put in their place."""
+"""Files are made aside, exports searched for what identifies, and only then put in their place."""
 
 import contextlib
 import os
@@ -57,3 +57,19 @@ def staged_file(path: Path, check: Deidentifier, *, overwrite: bool) -> Iterator
     path = Path(os.fspath(path))
     with staged(path.parent, check, overwrite=overwrite) as aside:
         yield aside / path.name
+
+
+def put_text(path: Path, text: str) -> None:
+    """Put a text in the place of a file: what was there stays until the new one is whole.
+
+    Raises
+    ------
+    RecordingError
+        If it cannot be written.
+    """
+    aside = path.with_name(f".{path.name}.new")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        raise RecordingError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -8,18 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from bcikit.outputs.strangers import who_goes
 from bcikit.session.frames import HELLO, LARGEST_FROM_PEER, WELCOME, Unframer, frame
 from bcikit.session.ticket import check_hello, welcome
 from bcikit.signal import BciError
 
 GREETING_SECONDS = 2.0
 """A caller that has not shown by then that it has the key is cut off, however slowly it goes on speaking."""
-
-MOST_STRANGERS = 96
-"""Callers without a key at once; one more, and the oldest is cut off."""
-
-MOST_STRANGERS_OF_ONE = 48
-"""The same from one address of this machine."""
 
 MOST_PEERS = 32
 """Connections with a key at once."""
@@ -195,11 +190,9 @@ class Door:
     def _let_in(self, line: socket.socket, address: str, now: float) -> None:
         line.settimeout(0)
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        own = [peer for peer in self._strangers if peer.address == address]
-        if len(own) >= MOST_STRANGERS_OF_ONE:
-            self._drop(own[0])
-        elif len(self._strangers) >= MOST_STRANGERS:
-            self._drop(self._strangers[0])
+        place = who_goes([peer.address for peer in self._strangers], address)
+        if place is not None:
+            self._drop(self._strangers[place])
         peer = Peer(line, address, now)
         self._strangers.append(peer)
         self._selector.register(line, selectors.EVENT_READ, peer)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bcikit.signal import ArgumentError, DataError, Event, RecordingError
+from bcikit.recording.staging import put_text
+from bcikit.signal import ArgumentError, DataError, Event
 
 KINDS = ("note", "artefact", "blink", "movement", "bad", "seizure", "sleep", "stimulus")
 """Classes that are offered; any word may be written instead."""
@@ -169,12 +170,7 @@ def write_tsv(items: Iterable[Annotation], path: Path, *, start: float) -> None:
     for item in items:
         row = (f"{item.time - start:.6f}", f"{item.duration:.6f}", item.kind, item.text, item.channel, item.key)
         writer.writerow([cell or "n/a" for cell in row])
-    aside = path.with_name(f".{path.name}.new")
-    try:
-        aside.write_text(text.getvalue(), encoding="utf-8")
-        aside.replace(path)
-    except OSError as error:
-        raise RecordingError(f"{path} cannot be written: {error.strerror or error}") from None
+    put_text(path, text.getvalue())
 
 
 def read_tsv(path: Path, *, start: float) -> list[Annotation]:

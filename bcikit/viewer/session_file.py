@@ -6,7 +6,8 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from bcikit.signal import DataError, RecordingError
+from bcikit.recording.staging import put_text
+from bcikit.signal import DataError
 
 _HEAD = re.compile(r"^\s*\[\s*source\s*\]\s*(#.*)?$", re.MULTILINE)
 _TABLE = re.compile(r"^\s*\[", re.MULTILINE)
@@ -71,10 +72,4 @@ def carry_channels(path: Path, channels: Sequence[str]) -> None:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
         raise DataError(f"{path} cannot be read: {error}") from None
-    made = with_channels(text, channels)
-    aside = path.with_name(f".{path.name}.new")
-    try:
-        aside.write_text(made, encoding="utf-8")
-        aside.replace(path)
-    except OSError as error:
-        raise RecordingError(f"{path} cannot be written: {error.strerror or error}") from None
+    put_text(path, with_channels(text, channels))
