@@ -31,7 +31,10 @@ Signal = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Microvolts, shape (n, n_channels), of samples taken at the given seconds since the start of the stream."""
 
 _STEP = 0.0005
-"""Seconds between two looks at what is due."""
+"""Seconds between two looks at a link that stands still, or at a device that nobody started."""
+
+_LONGEST = 0.02
+"""Seconds between two looks at one that waits for its next block."""
 
 
 class Emulator(ABC):
@@ -66,6 +69,8 @@ class Emulator(ABC):
         self._over = threading.Event()
         self._threads: list[threading.Thread] = []
         self._rng = np.random.default_rng(self.plan.seed)
+        self._lost = np.array(self.plan.lost, dtype=np.int64).reshape(-1, 2)
+        self._ready: tuple[int, bytes] | None = None
 
     boards = "On Board ADS1299 Device ID: 0x3E\r\n"
     default_gain = 24.0
@@ -91,7 +96,7 @@ class Emulator(ABC):
     def connect(self, signal: Signal | None) -> None:
         """Have the channels measure something else from the next sample on, as a generator that is plugged in."""
         with self._lock:
-            self._signal = signal
+            self._signal, self._ready = signal, None
 
     def wait_started(self, timeout: float = 30.0) -> float:
         """Wait for the driver to start the stream and return the time of sample 0."""
@@ -115,6 +120,7 @@ class Emulator(ABC):
             self._streaming = True
             self.starts.append((now, self._next))
             self._held: list[tuple[float, NDArray[np.int64]]] = []
+            self._ready = None
             self._drained = now
         self.on_start(self.started, self._next)
 
@@ -135,16 +141,21 @@ class Emulator(ABC):
         return np.clip(np.rint(codes), -(2**23), 2**23 - 1).astype(np.int64)
 
     def _run(self) -> None:
-        while not self._over.wait(_STEP):
+        wait = _STEP
+        while not self._over.wait(wait):
             with self._lock:
-                if self._streaming:
-                    self._deliver(self._now())
+                wait = self._deliver(self._now()) if self._streaming else _STEP
 
-    def _deliver(self, now: float) -> None:
+    def _deliver(self, now: float) -> float:
+        """Send what is due and return in how many seconds to look again.
+
+        The next block is planned and its packets are written ahead: a device sends in the moment, and what the
+        emulator needs to write them would be a delay that no plan states.
+        """
         assert self.started is not None
         plan = self.plan
         due = int((now - self.started) * self.rate) + 1
-        while self._next + plan.block <= due:
+        while self._next <= due:
             k = np.arange(self._next, self._next + plan.block)
             self._next += plan.block
             wait = plan.latency + (float(self._rng.exponential(plan.jitter)) if plan.jitter else 0.0)
@@ -152,25 +163,33 @@ class Emulator(ABC):
         since = now - self.started
         if any(begin <= since < begin + length for begin, length in plan.stalls):
             self._drained = now
-            return
+            return _STEP
         if plan.silent_after is not None and since >= plan.silent_after:
             self._held.clear()
-            return
+            return _STEP
         while self._held and self._held[0][0] <= now:
             moment, k = self._held[0]
             if plan.drain and now - moment > 0.02 and now - self._drained < k.size / plan.drain:
-                return
+                return _STEP
             self._drained = max(self._drained + k.size / plan.drain, now - 0.01) if plan.drain else now
             self._held.pop(0)
-            self._write(k)
+            if data := self._written(k):
+                self._send(data)
+        if not self._held:
+            return _STEP
+        moment, k = self._held[0]
+        self._ready = int(k[0]), self._written(k)
+        return min(_LONGEST, max(0.0, moment - self._now()))
 
-    def _write(self, k: NDArray[np.int64]) -> None:
+    def _written(self, k: NDArray[np.int64]) -> bytes:
+        """Return the packets of a block."""
+        if self._ready is not None and self._ready[0] == k[0]:
+            return self._ready[1]
         codes = self._codes(k)
         counts = self.plan.counter(k - self._counted_from if self.plan.restart_counter else k)
         parts = []
-        dropped = np.zeros(k.size, dtype=bool)
-        for first, count in self.plan.lost:
-            dropped |= (k >= first) & (k < first + count)
+        first, count = self._lost.T
+        dropped = np.any((k[:, None] >= first) & (k[:, None] < first + count), axis=1)
         for row, sample in enumerate(k.tolist()):
             if dropped[row]:
                 continue
@@ -178,8 +197,7 @@ class Emulator(ABC):
             if sample in self.plan.noise:
                 parts.append(b"\x00\x37\x13")
             parts.append(packet * (2 if sample in self.plan.repeated else 1))
-        if parts:
-            self._send(b"".join(parts))
+        return b"".join(parts)
 
     def _packet(self, count: int, codes: NDArray[np.int64], *, broken: bool) -> bytes:
         """Return the bytes of one sample; OpenBCI's packet of eight channels where nothing else is said."""
@@ -239,12 +257,14 @@ class Emulator(ABC):
             self._end()
             return f"OpenBCI V3 8-16 channel\r\n{self.boards}Firmware: v3.1.2\r\n$$$"
         if letter == "d":
-            self.gains[:] = self.default_gain
+            with self._lock:
+                self.gains[:], self._ready = self.default_gain, None
             return "updating channel settings to default$$$"
         if letter == "x" and len(command) == 9 and command[-1] == "X":
             channel = "12345678QWERTYUI".find(command[1])
             if 0 <= channel < self.n_channels and command[3] in "0123456":
-                self.gains[channel] = (1, 2, 4, 6, 8, 12, 24)[int(command[3])]
+                with self._lock:
+                    self.gains[channel], self._ready = (1, 2, 4, 6, 8, 12, 24)[int(command[3])], None
                 return f"Success: Channel set for {channel + 1}$$$"
             return "Failure: too many chars$$$"
         if letter == "~" and len(command) == 2:
