@@ -21,8 +21,8 @@ class Gate:
         self._settings = settings
         self._votes: deque[tuple[float, str | None]] = deque(maxlen=settings.n)
         self._action: str | None = None
-        self._action_start = float("-inf")
-        self._action_last = float("-inf")
+        self._action_start = -math.inf
+        self._action_last = -math.inf
         self._pending: tuple[str, float] | None = None
 
     def reset(self) -> None:
@@ -54,14 +54,18 @@ class Gate:
             self._check_confirmation(decision, now, refused)
         return refused
 
-    def commit(self, decision: Decision, now: float) -> None:
-        """Take note that the decision acted."""
-        renewed = decision.label == self._action and now - self._action_last <= self._settings.renew_s
-        if not renewed:
+    def commit(self, decision: Decision, now: float) -> bool:
+        """Take note that the decision acted; return whether it began an action (False: it renewed one)."""
+        begun = not self._renews(decision, now)
+        if begun:
             self._action_start = now
         self._action = decision.label
         self._action_last = now
         self._pending = None
+        return begun
+
+    def _renews(self, decision: Decision, now: float) -> bool:
+        return decision.label == self._action and now - self._action_last <= self._settings.renew_s
 
     def _check_age(self, decision: Decision, now: float, refused: dict[str, dict[str, Any]]) -> None:
         age = age_of(decision, now)
@@ -75,8 +79,8 @@ class Gate:
         if decision.label is None or decision.label == settings.idle_label:
             refused["A-NONE"] = {"value": decision.reason or decision.label or "none", "limit": "a class"}
             return
-        probability = dict(zip(decision.classes, decision.probabilities, strict=True))[decision.label]
-        others = [p for c, p in zip(decision.classes, decision.probabilities, strict=True) if c != decision.label]
+        others = list(decision.probabilities)
+        probability = others.pop(decision.classes.index(decision.label))
         least = settings.confidence_for(len(decision.classes))
         margin = probability - max(others, default=0.0)
         if not (probability >= least and margin >= settings.margin):
@@ -90,14 +94,13 @@ class Gate:
     def _check_votes(self, decision: Decision, now: float, refused: dict[str, dict[str, Any]]) -> None:
         settings = self._settings
         agree = sum(label == decision.label and now - time <= settings.vote_s for time, label in self._votes)
-        if decision.label is not None and decision.label != settings.idle_label and agree < settings.k:
+        if agree < settings.k:
             refused["A-KOFN"] = {"value": agree, "limit": f"{settings.k} of {settings.n}"}
 
     def _check_refractory(self, decision: Decision, now: float, refused: dict[str, dict[str, Any]]) -> None:
         settings = self._settings
-        since = now - self._action_last
-        if decision.label == self._action and since <= settings.renew_s:
-            length = now - self._action_start
+        since, length = now - self._action_last, now - self._action_start
+        if self._renews(decision, now):
             if length > settings.action_max_s:
                 refused["A-RFR"] = {"value": round(length, 4), "limit": settings.action_max_s}
         elif since < settings.refractory_s:
@@ -105,7 +108,7 @@ class Gate:
 
     def _check_confirmation(self, decision: Decision, now: float, refused: dict[str, dict[str, Any]]) -> None:
         settings = self._settings
-        if decision.label == self._action and now - self._action_last <= settings.renew_s:
+        if self._renews(decision, now):
             return
         label = str(decision.label)
         if self._pending is not None:

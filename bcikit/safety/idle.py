@@ -19,10 +19,7 @@ class IdleTest:
     """
 
     def __init__(self, settings: GateSettings, start: float) -> None:
-        self._settings = settings
         self._gate = Gate(settings)
-        self._label: str | None = None
-        self._last = float("-inf")
         self.start = start
         self.seconds = 0.0
         self.activations = 0
@@ -32,11 +29,9 @@ class IdleTest:
         self.seconds = max(self.seconds, now - self.start)
         if self._gate.judge(decision, now):
             return False
-        renewed = decision.label == self._label and now - self._last <= self._settings.renew_s
-        self._gate.commit(decision, now)
-        self._label, self._last = decision.label, now
-        self.activations += not renewed
-        return not renewed
+        begun = self._gate.commit(decision, now)
+        self.activations += begun
+        return begun
 
     def per_minute(self, now: float) -> float:
         """Return the false activations a minute up to `now`."""
