@@ -16,7 +16,7 @@ _FIRST_SPREAD = 0.002
 _AGREE = 0.0004
 """Seconds below which the earliest arrivals do not agree on any machine."""
 
-_UNDER = 0.1
+_UNDER = 0.02
 """Share of the least late samples that the line lies above."""
 
 _FLOOR = 0.001
@@ -208,14 +208,15 @@ class LatenessEnvelope:
             self.spread = max(_AGREE, _deviation(rest))
         self._slope_error = sigma / math.sqrt(sxx + prior)
         gaps = [item.second - item.late for item in self._bins if item.valid and item.second < math.inf]
-        self._wait = float(np.median(gaps)) / _MEDIAN if gaps else 0.0
+        self._wait = float(np.median(gaps)) / _MEDIAN / len(gaps) if gaps else 0.0
 
     def uncertainty(self, x: float) -> float:
         """Return the expanded uncertainty (k = 2) of the line at index `x`, seconds.
 
         The earliest arrivals are late, too: by about as much as they differ (`spread`), and where few blocks come in
         half a second, by about as much as the second is later than the first (of m exponential waits of mean s, the
-        least is s / m and the next s / (m - 1) more: H. A. David, Order Statistics). With it come the slope, and the
+        least is s / m and the next s / (m - 1) more: H. A. David, Order Statistics); of the least of n half seconds it
+        is the n-th part, by the same law. With it come the slope, and the
         wait of a driver's thread (`_FLOOR`). A delay of the link that is the same for all samples cannot be seen. Where
         everything has been late for two seconds, the line or the link is wrong, and nobody knows which: that is in it.
         """
