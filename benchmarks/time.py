@@ -56,6 +56,9 @@ def rows(quick):
     yield judge(lsl("LSL: device's own clock", seconds, stamps="device", late=1.0))
     yield judge(lsl("LSL: first block garbage", seconds, stamps="garbage-first"))
     yield judge(lsl("LSL: quartz off by 200 ppm", seconds, drift_ppm=200.0))
+    for step in (0.3, -90.0):
+        yield judge(lsl(f"LSL: sender's clock set by {step:+g} s", seconds, at=(3.0,),
+                        do=lambda other, _, step=step: other.tell("step", seconds=step)))  # fmt: skip
     yield from lies(seconds)
     yield virtual_hour(10.0 if quick else 60.0)
 

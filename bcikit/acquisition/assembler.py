@@ -85,7 +85,7 @@ class Assembler(StampReader):
     @property
     def uncertainty(self) -> float:
         """Expanded uncertainty (k = 2) of the time of the newest sample, seconds; infinite before the first."""
-        return self.clock.uncertainty(self._next)
+        return self.clock.uncertainty(self._next) + self._shift_doubt
 
     @property
     def seeming_rate(self) -> float | None:
@@ -153,6 +153,7 @@ class Assembler(StampReader):
             stamps = self._to_host(stamps, arrival)
             self._see_kind(stamps)
         self._last_arrival = arrival
+        self._see_delay(stamps, arrival)
         if self._hold is not None:
             self._last_stamp = float(stamps[-1])
             self._hold.add(data, stamps, packets, arrival)

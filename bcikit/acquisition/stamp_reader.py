@@ -1,5 +1,6 @@
 """What the stamps of a stream say: whether they are plain, of whose clock, how they arise, and what is missing."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,22 @@ CLOCK_STEP_AT_FIRST = 0.15
 
 AHEAD = 1.0
 """Seconds a stamp may lie after the arrival of its sample, more than those before did, before a clock was set."""
+
+QUICKER = 0.25
+"""Share of a step of the stamps by which their samples must come sooner than any before: then a clock was set, and
+nothing is lost, as a link only delays."""
+
+_SOONER = 0.005
+"""Seconds that this is at least: the quickest arrivals of a second differ by less."""
+
+_PAUSED = 0.1
+"""Seconds without a sample, where a clock is set, that are a pause and not the lateness of one block."""
+
+_DELAY_SECONDS = 1.0
+"""Seconds of samples of which the quickest says how long the link takes."""
+
+_MAPPED_TO = 0.001
+"""Seconds to which stamps of a clock that was set are known at best, as the delay of a link is."""
 
 AHEAD_ON_ARRIVAL = 0.05
 """The same where stamps are made on this host when samples arrive: a step of the wall clock by less than a second."""
@@ -85,6 +102,9 @@ class StampReader:
         self._grid = GridWatch(self._period)
         self._usual = self._period
         self._steps = self._bunched = 0
+        self._quickest = [math.inf, math.inf]
+        self._quickest_since = -math.inf
+        self._shift_doubt = 0.0
 
     def _numbers(self, stamps: NDArray[np.float64], arrival: float) -> NDArray[np.float64]:
         """Return stamps that are numbers: what a sender's clock cannot have said is dated by its neighbours."""
@@ -124,6 +144,10 @@ class StampReader:
         low, high = step_range(last, stamps)
         if low < (0.0 if self._stamped_on_arrival else -CLOCK_STEP):
             return False
+        if not self._stamped_on_arrival and high > self._period + CLOCK_STEP:
+            in_bunches = self.clock.made is Stamps.ARRIVAL
+            if not in_bunches or min(self._quickest) - arrival + float(stamps[-1]) > CLOCK_STEP:
+                return False
         if self._steps < _ENOUGH and not self._stamped_on_arrival and self.clock.made is not Stamps.ARRIVAL:
             return False
         if not self._counted:
@@ -146,6 +170,9 @@ class StampReader:
         steps = np.diff(stamps, prepend=self._last_stamp)
         if self._stamped_on_arrival or not self.clock.ready:
             wrong = steps < (0.0 if self._stamped_on_arrival else -CLOCK_STEP)
+        elif self.clock.made is Stamps.ARRIVAL:
+            # A block that is sent later is stamped later.
+            wrong = steps < -CLOCK_STEP
         else:
             # Against the line: a block that was sent late is followed by a step back, and no clock was set.
             behind = stamps - (self.clock.predict(self._next) + self.clock.k(stamps.shape[0]) * self._period)
@@ -153,18 +180,14 @@ class StampReader:
             wrong = (steps < -CLOCK_STEP) & (behind < -max(floor, 6.0 * self.clock.jitter))
         # Stamps far ahead of the arrival of the very sample they are for cannot be a loss: the clock was set.
         ahead = stamps - arrival > self._lead + max(self._ahead, 6.0 * self.clock.jitter)
+        wrong |= self._set_forward(stamps, steps, arrival)
         if not ahead.any() and not wrong.any():
             return stamps
         stamps = stamps.copy()
         wrong |= (steps > self._ahead) & ahead
         for row in np.flatnonzero(wrong):
             before = float(stamps[row - 1]) if row else self._last_stamp
-            last_of_block = row == stamps.shape[0] - 1
-            # From the newest sample of the block before to the first of this one.
-            paused = arrival - self._last_arrival - (stamps.shape[0] - 1) * self._period if row == 0 else 0.0
-            expected = max(
-                before + self._period, min(before + paused, arrival) if last_of_block or row == 0 else before
-            )
+            expected = self._expected(before, int(row), stamps, arrival)
             step = float(stamps[row]) - expected
             stamps[row:] -= step
             self._shift -= step
@@ -173,6 +196,47 @@ class StampReader:
             self._tell("stream/clock", expected, value=step)
             self.clock.restart(clock_reset=True)
         return stamps
+
+    def _set_forward(
+        self, stamps: NDArray[np.float64], steps: NDArray[np.float64], arrival: float
+    ) -> NDArray[np.bool_]:
+        """Return at which stamp the clock of a sender was set forward: its samples then come sooner than any can."""
+        wrong = np.zeros(stamps.shape[0], dtype=bool)
+        quickest = min(self._quickest)
+        if self._stamped_on_arrival or not self.clock.ready or quickest == math.inf:
+            return wrong
+        off = float(stamps[-1]) - self.clock.predict(self._next + stamps.shape[0] - 1)
+        sooner = quickest - (arrival - float(stamps[-1]))
+        if self.clock.made is Stamps.ARRIVAL:
+            found = sooner > CLOCK_STEP
+        else:
+            found = off > max(CLOCK_STEP, 6.0 * self.clock.jitter) and sooner > max(_SOONER, QUICKER * off)
+        if found:
+            wrong[int(steps.argmax())] = True
+        return wrong
+
+    def _expected(self, before: float, row: int, stamps: NDArray[np.float64], arrival: float) -> float:
+        """Return what a stamp would be, had the clock not been set: `before` is the stamp of the sample before."""
+        n = stamps.shape[0]
+        quickest = min(self._quickest)
+        if self._stamped_on_arrival or quickest == math.inf:
+            # From the newest sample of the block before to the first of this one.
+            paused = arrival - self._last_arrival - (n - 1) * self._period if row == 0 else 0.0
+            return max(before + self._period, min(before + paused, arrival) if row in (0, n - 1) else before)
+        if self.clock.made is Stamps.ARRIVAL:
+            # A stamp is that of a block, not of a sample: this block was as quick as others.
+            self._shift_doubt += max(_MAPPED_TO, self.clock.uncertainty(self._next))
+            return arrival - quickest - float(stamps[-1] - stamps[row])
+        # Later than if nothing was lost: by the lateness of this block, or by a pause while the clock was set.
+        later = arrival - quickest - (n - 1 - row) * self._period - (before + self._period)
+        self._shift_doubt += max(_MAPPED_TO, abs(later) if later < _PAUSED else min(later, _PAUSED))
+        return before + self._period + (later if later >= _PAUSED else 0.0)
+
+    def _see_delay(self, stamps: NDArray[np.float64], arrival: float) -> None:
+        """Take note of how soon the newest sample of a block was there; the quickest of a second or two is kept."""
+        if arrival - self._quickest_since > _DELAY_SECONDS:
+            self._quickest, self._quickest_since = [math.inf, self._quickest[0]], arrival
+        self._quickest[0] = min(self._quickest[0], arrival - float(stamps[-1]))
 
     def _tolerance(self) -> float:
         """Return the seconds a step may exceed the period before samples may be lost."""

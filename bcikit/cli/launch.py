@@ -108,7 +108,7 @@ def launch(config: "SessionConfig", *, headless: bool, as_json: bool = False, **
         show_result(result.values, result.folder)
     if not result.values["complete"]:
         where = "" if result.folder is None else f" What was recorded is in {result.folder}."
-        raise SourceError(f"The session is not complete: {result.values['ended']}.{where}")
+        raise SourceError(f"The session is not complete: {result.values['ended'].rstrip('.')}.{where}")
     doubts = result.values["timing"]["doubts"]
     if doubts:
         import typer

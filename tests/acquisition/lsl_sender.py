@@ -62,13 +62,15 @@ class Outlet:
         period = 1.0 / (self.pace * (1 + 1e-6 * self.drift))
         self.start = start
         while True:
+            with self.lock:
+                # What is skipped was taken and is lost: what follows comes when it was taken, not before.
+                self.k += self.skip
+                self.skip = 0
             due = start + (self.k + self.block) * period
             wait = due - pylsl.local_clock()
             if wait > 0:
                 time.sleep(wait)
             with self.lock:
-                self.k += self.skip
-                self.skip = 0
                 index = self.k + np.arange(self.block)
                 self.k += self.block
                 if self.silent or self.outlet is None:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from bcikit import open_source
 from bcikit.acquisition import reachable_devices
+from bcikit.acquisition.trust import TimeTrust
 from bcikit.cli.app import app
 from bcikit.recording import read_session
 from bcikit.signal import SourceError
@@ -86,6 +87,22 @@ def test_a_sender_that_stalls_and_catches_up_loses_nothing_and_moves_no_time(sen
     assert status.lost == 0
     assert truth.misplaced == 0
     assert truth.beyond(status.time_uncertainty, late=1.0) < 1.0
+
+
+@pytest.mark.parametrize("step", [0.3, pytest.param(-90.0, marks=pytest.mark.slow)])
+def test_a_senders_clock_that_is_set_moves_no_time_and_is_a_doubt(sender, step):
+    name = unique("set")
+    other = sender(name=name, block=10)
+    trust = TimeTrust()
+    with open_source(f"lsl:source_id={name}") as source:
+        chunks, events = pulled(source, 3.5, at=(1.5,), do=lambda _: other.tell("step", seconds=step))
+        status = source.status()
+        truth = Truth(other, chunks)
+    trust.see(events)
+    assert status.lost == 0
+    assert truth.misplaced == 0
+    assert truth.beyond(status.time_uncertainty) < 1.0
+    assert "its clock was set 1 times" in trust.doubts(status, samples=1)[0]
 
 
 @pytest.mark.parametrize(("kind", "code", "said"), [

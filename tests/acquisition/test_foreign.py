@@ -97,14 +97,42 @@ def test_a_sender_that_is_seconds_behind_is_a_doubt():
     assert delivered(lambda taken, _: taken - 0.5)[4] is None
 
 
-@pytest.mark.parametrize("step", [86_400.0, 5.0, -5.0, -0.5])
-def test_a_clock_that_is_set_moves_no_time_and_is_a_doubt(step):
-    _, assembler, errors, misplaced, _ = delivered(lambda taken, _: taken + (step if taken[0] > START + 3 else 0.0))
+@pytest.mark.parametrize("kind", ["even", "jitter", "when sent"])
+@pytest.mark.parametrize("step", [86_400.0, 90.0, 0.9, 0.3, 0.05, -0.08, -0.5, -90.0])
+def test_a_clock_that_is_set_moves_no_time_and_is_a_doubt(step, kind):
+    rng = np.random.default_rng(1)
+    made = {
+        "even": lambda taken, _: taken,
+        "jitter": lambda taken, _: taken + rng.uniform(-0.002, 0.002, taken.size),
+        "when sent": lambda taken, arrival: np.full(taken.size, arrival - 0.001),
+    }[kind]
+    _, assembler, errors, misplaced, _ = delivered(
+        lambda taken, arrival: made(taken, arrival) + (step if taken[0] > START + 3 else 0.0)
+    )
+    late = 0.004 if kind == "when sent" else 0.0
     assert assembler.tally.clock_steps == 1
+    assert assembler.tally.lost == 0
     assert misplaced == 0
-    assert np.abs(errors).max() < 0.002
+    assert np.abs(errors - late).max() < 0.002
+    assert np.abs(errors - late).max() < assembler.uncertainty
     status = StreamStatus(name="eeg", pulse=Pulse.ALIVE, clock_steps=1)
     assert "its clock was set 1 times" in TimeTrust().doubts(status, samples=100)[0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_loss_on_a_busy_machine_is_no_clock_that_was_set(seed):
+    rng = np.random.default_rng(seed)
+    assembler, chunks, lost, at = Assembler(INFO), [], 0, 0.0
+    for first in range(0, 15_000, 10):
+        if first > 500 and rng.random() < 0.02:
+            lost += 10
+            continue
+        at = max(at, START + (first + 10) / RATE + rng.exponential(0.01))
+        index = first + np.arange(10)
+        chunks += assembler.add(index[:, None].astype(float), START + index / RATE, at)
+    assert assembler.tally.clock_steps == 0
+    assert assembler.tally.lost == lost
+    assert np.abs(np.concatenate([chunk.data[:, 0] / RATE + START - chunk.times for chunk in chunks])).max() < 0.002
 
 
 def test_losses_within_the_first_second_do_not_hide_those_after_it():

@@ -61,8 +61,15 @@ SITUATIONS = {
     "stamps of other clocks, of samples and of markers": (
         "test_clocks.py::test_stamps_of_other_clocks_are_mapped_and_that_is_said",
         "test_clocks.py::test_markers_of_other_clocks_lie_on_their_samples",
+        "test_foreign.py::test_stamps_that_tell_no_time_are_those_of_arrival_and_a_doubt",
         "test_foreign.py::test_a_marker_is_known_as_well_as_its_stamp_can_be_believed",
         "test_clocks.py::test_a_stream_beside_the_first_that_lies_is_a_doubt_too",
+    ),
+    "a clock that is set in the middle": (
+        "test_clocks.py::test_a_senders_clock_that_is_set_moves_no_time_and_is_a_doubt",
+        "test_foreign.py::test_a_clock_that_is_set_moves_no_time_and_is_a_doubt",
+        "test_foreign.py::test_a_loss_on_a_busy_machine_is_no_clock_that_was_set",
+        "test_assembler.py::test_wall_clock_that_is_set_loses_nothing",
     ),
     "bursts with equal stamps and other rates in XDF": (
         "../formats/test_xdf.py::test_losses_are_the_planted_ones_whatever_bursts_and_jitter",
