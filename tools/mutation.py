@@ -52,7 +52,7 @@ use_git_change_detection = false
 track_dependencies = false
 [tool.pytest.ini_options]
 addopts = ["-p", "xdist.plugin", "-p", "no:unraisableexception", "-p", "no:threadexception",
-    "-n", "0", "--import-mode=importlib", "-m", "not slow and not soak"]
+    "-n", "0", "--import-mode=importlib", "-m", "not slow and not soak", "-k", {names}]
 markers = {markers}
 """
 
@@ -69,11 +69,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A part of the code and what belongs to it; `accepted` counts, since a function may say the same line twice."""
+    """A part of the code and what belongs to it.
+
+    `without` names tests that take too long to be run for each change; `accepted` counts, since a function may say the
+    same line twice.
+    """
 
     name: str
     modules: tuple[str, ...]
     tests: tuple[str, ...]
+    without: tuple[str, ...]
     accepted: dict[Change, int]
 
 
@@ -90,7 +95,8 @@ def read_parts(path: Path = REASONS) -> list[Part]:
                 )
             change = Change(given["module"], given["function"], given["was"], given["becomes"])
             accepted[change] = accepted.get(change, 0) + given.get("times", 1)
-        parts.append(Part(name=name, modules=tuple(entry["modules"]), tests=tuple(entry["tests"]), accepted=accepted))
+        lists = {key: tuple(entry.get(key, ())) for key in ("modules", "tests", "without")}
+        parts.append(Part(name=name, accepted=accepted, **lists))
     return parts
 
 
@@ -192,7 +198,8 @@ def _prepare(folder: Path, part: Part, modules: tuple[str, ...]) -> None:
         shutil.copy2(ROOT / file, folder / file)
     markers = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]["ini_options"]["markers"]
     lists = {"modules": modules, "tests": part.tests, "markers": markers}
-    text = CONFIGURATION.format(**{key: json.dumps(list(value)) for key, value in lists.items()})
+    names = json.dumps(" and ".join(f"not {name}" for name in part.without) or "test")
+    text = CONFIGURATION.format(names=names, **{key: json.dumps(list(value)) for key, value in lists.items()})
     (folder / "pyproject.toml").write_text(text, "utf-8")
 
 

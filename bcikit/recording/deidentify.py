@@ -6,8 +6,11 @@ date, serial number and name of a machine that is not known to be harmless.
 
 import contextlib
 import getpass
+import itertools
+import json
 import platform
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -101,7 +104,9 @@ class Deidentifier:
 
     def reason(self, text: str | None) -> str | None:
         """Return why something was not decided or not allowed, if it is one of our reasons; else "other"."""
-        if text is None or "texts" in self._keep or _RULE.fullmatch(text) or is_plain(text):
+        if text is None or "texts" in self._keep or _RULE.fullmatch(text):
+            return text
+        if is_plain(text) and not self._named(text):
             return text
         head = text.partition(":")[0]
         return head if head == "error" or (is_plain(head) and not self._named(head)) else "other"
@@ -152,12 +157,12 @@ class Deidentifier:
         """
         if self._all:
             return
-        wanted = {word: _encodings(word) for word in self.identifiers}
+        wanted = {word: _forms_of(word) for word in self.identifiers}
         for file in files:
             raw = file.read_bytes().lower()
-            where = file.name.lower().encode()
+            where = file.name.encode(errors="replace").lower()
             for word, forms in wanted.items():
-                if any(form in raw or form in where for form in forms):
+                if any(_holds(raw, form) or _holds(where, form) for form in forms):
                     raise RecordingError(
                         f"The export would hold {word!r}, which identifies, in {file.name}; nothing was exported. "
                         "Name files and labels without it, or say --keep all to export with all that identifies."
@@ -172,10 +177,43 @@ def device_family(text: str) -> str:
     return max(names, key=len, default="")
 
 
-def _encodings(word: str) -> list[bytes]:
-    low = word.lower()
-    forms = [low.encode(errors="replace"), low.encode("utf-16-le", errors="replace")]
-    return [*forms, low.encode("latin-1")] if all(ord(letter) < 256 for letter in low) else forms
+def _holds(raw: bytes, form: bytes | re.Pattern[bytes]) -> bool:
+    return form in raw if isinstance(form, bytes) else form.search(raw) is not None
+
+
+_CODINGS = ("utf-8", "json", "latin-1", "utf-16-le", "utf-16-be")
+"""How letters become bytes in files; "json" writes those that ASCII has not as numbers."""
+
+
+def _forms_of(word: str) -> list[bytes | re.Pattern[bytes]]:
+    """Return what a word looks like in bytes of which those that are capitals in ASCII were made small.
+
+    In every coding, composed and decomposed, and in small letters and capitals: bytes know the case of ASCII alone.
+    """
+    forms: dict[bytes, bytes | re.Pattern[bytes]] = {}
+    texts = dict.fromkeys((unicodedata.normalize("NFC", word), unicodedata.normalize("NFD", word)))
+    for coding, text in itertools.product(_CODINGS, texts):
+        letters = [_letter(letter, coding) for letter in text]
+        pattern = b"".join(b"(?:%s)" % b"|".join(map(re.escape, either)) for either in letters)
+        if all(len(either) == 1 for either in letters):
+            forms[pattern] = b"".join(either[0] for either in letters)
+        elif all(letters):
+            forms[pattern] = re.compile(pattern, re.DOTALL)
+    return list(forms.values())
+
+
+def _letter(letter: str, coding: str) -> list[bytes]:
+    """Return the small and the capital letter in a coding, as far as it has them."""
+    either = {letter.lower(), letter.upper()}
+    if coding == "json":
+        return sorted({json.dumps(form)[1:-1].encode().lower() for form in either})
+    # Half characters are written as question marks.
+    errors = "strict" if coding == "latin-1" else "replace"
+    found = set()
+    for form in either:
+        with contextlib.suppress(UnicodeEncodeError):
+            found.add(form.encode(coding, errors).lower())
+    return sorted(found)
 
 
 def identifiers_of(session: Session) -> tuple[str, ...]:
