@@ -99,6 +99,8 @@ class ProcrustesTangent(TangentSpace):
         with warnings.catch_warnings():
             # The rotation is as good as it gets after pyRiemann's number of steps, converged or not.
             warnings.filterwarnings("ignore", message="Convergence not reached")
+            # From NumPy 2.5 the eigenvectors of symmetric matrices are of a complex type, with no imaginary part.
+            warnings.filterwarnings("ignore", message="Casting complex values to real")
             moved = make_pipeline(*chain).fit_transform(encoded, labels)
         _, plain, _ = decode_domains(moved, labels)
         # All domains are centred at the identity now; the target's own centre is where its windows will be whitened.

@@ -70,7 +70,11 @@ class Catalogue:
             self._engine = create_engine(parsed)
             if self._engine.dialect.name == "sqlite":
                 prepare_sqlite(self._engine)
-            bring_up_to_date(self._engine)
+            try:
+                bring_up_to_date(self._engine)
+            except BaseException:
+                self._engine.dispose()
+                raise
         except ModuleNotFoundError as error:
             raise MissingDependencyError(str(error.name), "postgres", f"The catalogue at {self.place}") from None
         except (SQLAlchemyError, OSError, ValueError) as error:

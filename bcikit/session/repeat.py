@@ -1,8 +1,9 @@
 """Replay: a recorded session run again, decision by decision, verdict by verdict, to the last bit."""
 
 import itertools
+import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from bcikit.decoding import Model
 from bcikit.paradigms import Decider
-from bcikit.recording import Session, read_session
+from bcikit.recording import Session, installed_versions, read_session
 from bcikit.recording.layout import RECORDING
 from bcikit.safety import AuditLog
 from bcikit.safety.arming import ArmRequest
@@ -28,6 +29,10 @@ from bcikit.signal.messages import Decided, Message
 from bcikit.signal.shown import Shown
 
 
+_ROUNDING = 1e-9
+"""What another build of a numerical library explains, as a share of a number; a wrong sample is far more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Comparison(Shown):
     """What a replay found.
@@ -42,6 +47,9 @@ class Comparison(Shown):
         The first difference, in words; empty if everything is identical.
     index : int or None
         Which decision differs first, counted from 0.
+    rounding : float or None
+        The largest difference of a number, as a share of it, where numbers differ and nothing else does, and by so
+        little (1e-9) that another build of a numerical library explains it; None otherwise.
     """
 
     n_decisions: int
@@ -49,6 +57,7 @@ class Comparison(Shown):
     n_replayed: int
     difference: str = ""
     index: int | None = None
+    rounding: float | None = None
 
     def shown(self) -> tuple[str, dict[str, str]]:
         """Return what a prompt and a notebook show."""
@@ -112,8 +121,23 @@ def replay(path: str | Path, *, progress: Progress = no_progress, **parts: Any) 
             _conductor(session, config, folder, collector, audit, Objects.of(**parts)),
         )
     found = compare(session, collector.decisions, collector.verdicts)
+    said = [found.difference]
+    if found.rounding is not None:
+        said.append(f"all else is the same: numbers differ by {found.rounding:.0e} of their size at most")
+    if found.difference:
+        said.append(_other_versions(session.versions))
     # Damage is a difference, too, where no decision happened to see it.
-    return replace(found, difference="; ".join(filter(None, [found.difference, session.damage])))
+    return replace(found, difference="; ".join(filter(None, [*said, session.damage])))
+
+
+def _other_versions(recorded: Mapping[str, str]) -> str:
+    """Return with what was recorded that has another version here; another build may round the last bit otherwise."""
+    here = installed_versions()
+    other = [name for name, version in recorded.items() if here.get(name, version) != version]
+    if not other:
+        return ""
+    then = ", ".join(f"{name} {recorded[name]}" for name in other)
+    return f"recorded with {then}; here {', '.join(f'{name} {here[name]}' for name in other)}"
 
 
 def compare(session: Session, decisions: Sequence[Decision], verdicts: Sequence[Verdict]) -> Comparison:
@@ -125,6 +149,7 @@ def compare(session: Session, decisions: Sequence[Decision], verdicts: Sequence[
     last = session.chunks[-1].first_sample if cut_off else None
     same = Comparison(n_decisions=len(session.decisions), n_verdicts=len(session.verdicts), n_replayed=len(decisions))
     pairs = itertools.zip_longest(session.decisions, decisions, session.verdicts, verdicts)
+    apart, first = 0.0, same
     for index, (old, new, old_verdict, new_verdict) in enumerate(pairs):
         where = old or new
         head = f"decision {index}" + (f" at sample {where.sample} ({where.time:.3f} s)" if where is not None else "")
@@ -135,8 +160,22 @@ def compare(session: Session, decisions: Sequence[Decision], verdicts: Sequence[
         if not text and not (unwritten and old_verdict is None):
             text = _difference("verdict", old_verdict, new_verdict)
         if text:
-            return replace(same, difference=f"{head}: {text}", index=index)
-    return same
+            first = first if first.difference else replace(same, difference=f"{head}: {text}", index=index)
+            apart = max(apart, _apart(old, new), _apart(old_verdict, new_verdict))
+    return replace(first, rounding=apart if first.difference and apart <= _ROUNDING else None)
+
+
+def _apart(old: Any, new: Any) -> float:
+    """Return how far numbers are apart at most, as a share of them; infinity where anything else differs."""
+    if isinstance(old, Decision | Verdict) and isinstance(new, Decision | Verdict):
+        return _apart(old.to_dict(), new.to_dict())
+    if isinstance(old, Mapping) and isinstance(new, Mapping) and old.keys() == new.keys():
+        return max((_apart(value, new[key]) for key, value in old.items()), default=0.0)
+    if isinstance(old, list | tuple) and isinstance(new, list | tuple) and len(old) == len(new):
+        return max(map(_apart, old, new), default=0.0)
+    if isinstance(old, float) and isinstance(new, float) and math.isfinite(old) and math.isfinite(new):
+        return abs(old - new) / max(abs(old), abs(new), 1.0e-300)
+    return 0.0 if old == new or (old != old and new != new) else math.inf
 
 
 def _difference(what: str, old: Any, new: Any) -> str:
