@@ -28,7 +28,6 @@ from bcikit.signal import Decision, Recording, RecordingError, Verdict
 from bcikit.signal.messages import Decided, Message
 from bcikit.signal.shown import Shown
 
-
 _ROUNDING = 1e-9
 """What another build of a numerical library explains, as a share of a number; a wrong sample is far more."""
 

@@ -163,13 +163,15 @@ def test_a_name_that_is_too_long_is_one_line(command, capsys, monkeypatch):
     assert len(said.err) < 6000
 
 
-@pytest.mark.parametrize("bad", ['"\\ud800"', "[" * 800 + "]" * 800, "[" * 100_000 + "]" * 100_000], ids=["half", "deep", "deeper"])
+@pytest.mark.parametrize(
+    "bad", ['"\\ud800"', "[" * 800 + "]" * 800, "[" * 100_000 + "]" * 100_000], ids=["half", "deep", "deeper"]
+)
 def test_a_header_that_cannot_be_written_again_is_damaged(bad, tmp_path):
     from bcikit.recording.header import read_header
 
     (tmp_path / "session.json").write_text('{"format": "bcikit-session", "notes": ' + bad + "}")
     # How deep JSON may be differs between versions of Python: refused it is by each of them.
-    with pytest.raises(BciError, match="damaged|cannot be read|format version None"):
+    with pytest.raises(BciError, match=r"damaged|cannot be read|format version None"):
         read_header(tmp_path)
 
 
