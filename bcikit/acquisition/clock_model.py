@@ -250,7 +250,10 @@ class ClockModel:
             return self._envelope.uncertainty(float(index - self._origin_index))
         blocks = max(1.0, self._near.blocks)
         jitter = self.jitter if self.settled else max(self.jitter, _PRIOR_JITTER / math.sqrt(blocks))
-        return 2.0 * jitter / math.sqrt(min(blocks, _SETTLED_BLOCKS))
+        # The line is drawn towards the nominal rate until the data say what it is.
+        mean_x, _, slope, _ = self._near.solve()
+        unknown = abs(self._near.solve(prior=False)[2] - slope) * max(0.0, index - self._origin_index - mean_x)
+        return 2.0 * jitter / math.sqrt(min(blocks, _SETTLED_BLOCKS)) + unknown
 
     def update(self, first: int, stamps: NDArray[np.float64]) -> NDArray[np.float64]:
         """Take the stamps of consecutive samples and return their smooth times.

@@ -104,6 +104,10 @@ class LatenessEnvelope:
         self._now = _Bin(0.0, math.inf)
         self._end = 0.0
         self._slope_error = self._kept
+        # Seconds a sample by which the slope may be wrong before the data say what it is, and from where on.
+        self._unknown = self._kept if self._shown else self._wide
+        self._first = 0.0
+        self._newest = (0.0, 0.0)
         self._wait = self._late = 0.0
 
     def at(self, x: float) -> float:
@@ -113,6 +117,7 @@ class LatenessEnvelope:
     def add(self, first: float, late: NDArray[np.float64]) -> None:
         """Take the lateness of consecutive samples from index `first` on."""
         n = late.shape[0]
+        self._newest = (first + n - 1, float(late[-1]))
         at = 0
         while at < n:
             if self.empty:
@@ -207,6 +212,8 @@ class LatenessEnvelope:
         if len(points) >= 4:
             self.spread = max(_AGREE, _deviation(rest))
         self._slope_error = sigma / math.sqrt(sxx + prior)
+        self._unknown = 0.0 if self._shown or len(points) >= _RATE_KNOWN else abs(free - slope)
+        self._first = float(x[0])
         gaps = [item.second - item.late for item in self._bins if item.valid and item.second < math.inf]
         self._wait = float(np.median(gaps)) / _MEDIAN / len(gaps) if gaps else 0.0
 
@@ -216,13 +223,17 @@ class LatenessEnvelope:
         The earliest arrivals are late, too: by about as much as they differ (`spread`), and where few blocks come in
         half a second, by about as much as the second is later than the first (of m exponential waits of mean s, the
         least is s / m and the next s / (m - 1) more: H. A. David, Order Statistics); of the least of n half seconds it
-        is the n-th part, by the same law. With it come the slope, and the
-        wait of a driver's thread (`_FLOOR`). A delay of the link that is the same for all samples cannot be seen. Where
-        everything has been late for two seconds, the line or the link is wrong, and nobody knows which: that is in it.
+        is the n-th part, by the same law. With it come the slope, and the wait of a driver's thread (`_FLOOR`). Before
+        the rate of the device is known, the line is drawn towards its nominal one: what samples may have run away by
+        is added. A delay of the link that is the same for all samples cannot be seen. Where everything has been late
+        for two seconds, the line or the link is wrong, and nobody knows which: that is in it.
         """
         level = self.spread if len(self._bins) > 3 else max(self.spread, _FIRST_SPREAD)
         slope = self._slope_error * max(0.0, x - self.x0)
-        return 2.0 * math.hypot(level, self._wait, slope, _FLOOR) + max(self.doubt, self._late)
+        unknown = self._unknown * max(0.0, x - self._first)
+        if self._unknown and not self._shown:
+            unknown = max(unknown, self._newest[1] - self.at(self._newest[0]))
+        return 2.0 * math.hypot(level, self._wait, slope, _FLOOR) + unknown + max(self.doubt, self._late)
 
     @property
     def rate(self) -> float:

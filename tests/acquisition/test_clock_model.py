@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bcikit.acquisition.clock_model import ClockModel
+from bcikit.acquisition.clock_model import ClockModel, Stamps
 
 
 def run(stamps, sfreq, block):
@@ -77,3 +77,27 @@ def test_a_day_of_samples_keeps_its_precision():
     for second in range(0, 86_400, 60):
         times = model.update(second * 1000, 5e5 + second + block)
     np.testing.assert_allclose(times, 5e5 + 86_340 + block, atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [-0.36, -0.009, -0.002, 0.0, 0.005, 0.02])
+@pytest.mark.parametrize("made", [Stamps.ARRIVAL, Stamps.SENDER])
+def test_what_is_stated_holds_from_the_first_sample_whatever_the_rate_really_is(made, share):
+    rng = np.random.default_rng(0)
+    inside = total = 0
+    stated = []
+    for block, wait in ((1, 0.0005), (10, 0.001), (25, 0.002)):
+        model, rate, n = ClockModel(250.0, made=made), 250.0 * (1 + share), 0
+        while n < 1250:
+            taken = 100.0 + (n + np.arange(block)) / rate
+            if made is Stamps.ARRIVAL:
+                stamps = np.full(block, taken[-1] + 0.0003 + rng.exponential(wait))
+            else:
+                stamps = taken + rng.normal(0, 0.5 * wait, block)
+            times = model.update(n, stamps)
+            n += block
+            stated.append(model.uncertainty(n - 1))
+            inside += np.abs(times - taken).max() <= stated[-1]
+            total += 1
+    assert inside >= 0.99 * total
+    if share == 0.0:
+        assert np.median(stated) < 0.01
