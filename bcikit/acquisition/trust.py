@@ -10,6 +10,10 @@ LARGEST = 0.05
 """Seconds of uncertainty above which a time is in doubt: an ERP moves by a component."""
 
 
+UNKNOWN_CLOCKS = frozenset({"arrival", "behind"})
+"""What "stream/foreign-clock" says where stamps tell no time that can be trusted."""
+
+
 class TimeTrust:
     """Collects what a source says of its times; every recorder asks it in the end.
 
@@ -32,7 +36,7 @@ class TimeTrust:
             said = str(event.data.get("said", ""))
             if event.name == "stream/foreign-clock":
                 # UNIX time is mapped exactly; of what is dated by its arrival, nobody knows how late it came.
-                self._add(self._doubts if event.data.get("clock") in ("arrival", "behind") else self.notes, said)
+                self._add(self._doubts if event.data.get("clock") in UNKNOWN_CLOCKS else self.notes, said)
             elif event.name in ("stream/markers-back", "stream/board"):
                 self._add(self._doubts, said)
             elif event.name == "stream/markers-gone":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bcikit.acquisition import Source, StreamStatus, TimeTrust
+from bcikit.acquisition.trust import UNKNOWN_CLOCKS
 from bcikit.outputs import Output
 from bcikit.recording import Session
 from bcikit.session.channel import ChannelServer
@@ -17,7 +18,7 @@ from bcikit.session.sinks import Publisher
 from bcikit.session.stages import StageMeter
 from bcikit.session.standstill import ATTENDED
 from bcikit.session.training import Progress, no_progress
-from bcikit.session.watch import SessionWatch
+from bcikit.session.watch import SessionWatch, unknown_clock
 from bcikit.signal import Chunk, HostClock, SourceError
 
 PULL_SECONDS = 0.25
@@ -236,6 +237,9 @@ class SourceFeed:
         self.trust.see(events)
         for event in events:
             yield Outside("event", event.to_dict())
+            if event.name == "stream/foreign-clock" and event.data.get("clock") in UNKNOWN_CLOCKS:
+                # Now, not in the report at the end: whoever sits at the screen can still mend the sender.
+                yield Outside("finding", unknown_clock(str(event.data["clock"])))
 
     def _lateness(self, chunk: Chunk, now: float) -> float:
         """Return how late a chunk of a backlog is, in seconds; 0 if it is of now."""

@@ -19,6 +19,9 @@ SPAN = 10.0
 DISK_WARN_BYTES = 5e9
 DISK_FAULT_BYTES = 1e8
 
+CLOCK_TOLD = 60.0
+"""Seconds for which it is said that a sender's stamps cannot be used."""
+
 BUFFER_TOLD = 0.4
 """A driver's buffer is worth a word when it is fuller than this; H-OVR warns at half."""
 
@@ -90,6 +93,12 @@ class SessionWatch:
         ohms = {name: float(ohm) for name, ohm in status.impedances.items() if math.isfinite(ohm) and ohm > 0}
         if ohms:
             yield "impedance", {"ohms": ohms}
+
+
+def unknown_clock(how: str) -> Mapping[str, Any]:
+    """Return the finding that samples are dated "arrival" (by when they come) or come far "behind" their stamps."""
+    value = "stamps of no known clock" if how == "arrival" else "samples far behind their stamps"
+    return {**_finding("H-DRIFT", Severity.WARN, value, "the host's clock")[1], "hold": CLOCK_TOLD}
 
 
 def _finding(rule: str, severity: Severity, value: float | str, limit: float | str) -> Found:

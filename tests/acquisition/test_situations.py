@@ -23,6 +23,24 @@ from tests.formats.writers import Xdf
 HERE = Path(__file__).parent
 
 SITUATIONS = {
+    "a session over links that lie": (
+        "test_run_links.py::test_a_link_whose_counter_says_all_is_no_doubt",
+        "test_run_links.py::test_stamps_of_other_clocks",
+        "test_run_links.py::test_a_senders_clock_that_is_set_is_a_doubt",
+        "test_run_links.py::test_a_rate_that_is_not_the_stated_one_ends_the_session",
+        "test_run_links.py::test_a_board_that_delivers_nothing_or_no_more_ends_the_session",
+        "test_run_links.py::test_a_sender_that_dies_ends_the_session",
+        "test_run_links.py::test_markers_of_another_clock_are_placed_or_told",
+        "test_run_links.py::test_what_cannot_be_opened_is_said_at_the_beginning",
+        "test_run_links.py::test_two_streams_of_one_name_are_not_guessed",
+        "test_run_links.py::test_a_port_in_use_and_a_file_that_ends",
+    ),
+    "what is stated of a time": (
+        "test_clock_model.py::test_what_is_stated_holds_from_the_first_sample_whatever_the_rate_really_is",
+        "test_clock_model.py::test_uncertainty_covers_the_truth_about_as_often_as_it_says",
+        "test_foreign.py::test_an_estimated_loss_and_a_rate_that_seems_wrong_are_doubts",
+        "test_foreign.py::test_a_sender_that_is_seconds_behind_is_a_doubt",
+    ),
     "a link stalls and delivers everything": (
         "test_wire.py::test_a_stall_that_loses_nothing_moves_no_time",
         "test_clocks.py::test_a_sender_that_stalls_and_catches_up_loses_nothing_and_moves_no_time",
