@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bcikit.cli.file_options import Accept, Map, Sfreq, Stream, Unit, options_of
-from bcikit.signal import ArgumentError, check_choice
+from bcikit.signal import ArgumentError, check_choice, check_range
 
 if TYPE_CHECKING:
     from bcikit.decoding.evaluation.run import SplitResult, TaskResult
@@ -79,13 +79,21 @@ def register(app: typer.Typer) -> None:
         pseudo_online: Annotated[
             bool, typer.Option("--pseudo-online", help="Run the live code over whole recordings, idle time and all.")
         ] = False,
-        step: Annotated[float, typer.Option("--step", help="Seconds between windows, for --pseudo-online.")] = 0.1,
+        step: Annotated[float, typer.Option("--step", help="Seconds between windows, for --pseudo-online.")] = 0.25,
         confidence: Annotated[
             float, typer.Option("--confidence", help="Evidence from which a window acts, for --pseudo-online.")
-        ] = 0.98,
+        ] = 0.9,
         dwell: Annotated[
             float, typer.Option("--dwell", help="Seconds that windows must agree to act, for --pseudo-online.")
         ] = 0.0,
+        asked: Annotated[
+            float | None,
+            typer.Option(
+                "--asked",
+                help="Seconds for which a class is asked for after its event, for --pseudo-online; the length of the "
+                "event or, where it has none, the end of the window if left out.",
+            ),
+        ] = None,
         card: Annotated[
             Path | None, typer.Option("--card", help="Write a signed card that 'bcikit verify' computes again.")
         ] = None,
@@ -123,6 +131,9 @@ def register(app: typer.Typer) -> None:
             from bcikit.cli.pseudo_online import show_pseudo_online
             from bcikit.decoding.acting import ActingRule
 
+            if asked is not None:
+                check_range("--asked", asked, low=0.0, low_open=True, unit="s")
+                tasks = [replace(task, asked=asked) for task in tasks]
             rule = ActingRule(confidence=confidence, dwell=dwell)
             show_pseudo_online(tasks, decoder or [], out, rule=rule, step=step, json=json)
             return

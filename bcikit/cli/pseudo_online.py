@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from bcikit.decoding.acting import ActingRule
     from bcikit.decoding.evaluation.task import Task
+    from bcikit.session.as_if_live import LiveResult
 
 
 def show_pseudo_online(
@@ -34,7 +35,7 @@ def show_pseudo_online(
     for task in tasks:
         show_people(task)
         table = Table(title=f"{task.name}: as if live", box=SIMPLE_HEAD, pad_edge=False)
-        for name in ("decoder", "sensitivity", "false/min", "idle min", "s to act"):
+        for name in ("decoder", "sensitivity", "wrong", "false/min", "idle min", "s to act"):
             table.add_column(name, no_wrap=True, justify="left" if name == "decoder" else "right")
         for name in chosen_decoders(task, wanted):
             with progress_bars() as report:
@@ -50,7 +51,7 @@ def show_pseudo_online(
     console.print(
         f"  A window each {step:g} s; it acts when its evidence reaches {rule.confidence:g}"
         + (f" and every window for {rule.dwell:g} s says the same" if rule.dwell else "")
-        + "; intervals of 95 %: Wilson, exact Poisson.",
+        + f"; a class is asked for for {_seconds(found)} s after its event; intervals of 95 %: Wilson, exact Poisson.",
         highlight=False,
     )
     values = [one.to_dict() for one in found]
@@ -68,6 +69,10 @@ def show_pseudo_online(
         raise typer.Exit(1)
 
 
+def _seconds(found: "Sequence[LiveResult]") -> str:
+    return " or ".join(dict.fromkeys(f"{one.seconds:g}" for one in found))
+
+
 def _cells(numbers: dict[str, object]) -> list[str]:
     def with_interval(name: str, interval: str) -> str:
         value, limits = numbers[name], numbers[interval]
@@ -75,9 +80,10 @@ def _cells(numbers: dict[str, object]) -> list[str]:
             return "-"
         return f"{value:.2f} [{limits[0]:.2f}, {limits[1]:.2f}]"
 
-    seconds = numbers["seconds_to_act"]
+    seconds, wrong = numbers["seconds_to_act"], numbers["wrong"]
     return [
         with_interval("sensitivity", "sensitivity_interval"),
+        "-" if wrong is None else f"{wrong:.2f}",
         with_interval("false_activations_per_minute", "false_activations_interval"),
         f"{numbers['idle_minutes']:.1f}",
         "-" if seconds is None else f"{seconds:.1f}",

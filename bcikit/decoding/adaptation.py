@@ -105,6 +105,9 @@ class Guard:
         Labelled windows over which the adapted and the original decoder are compared.
     slack : float
         Nats by which the mean log-loss of the adapted decoder may exceed that of the original.
+    errors : float
+        Standard errors of that difference that come on top: few windows differ by chance, and a decoder that has
+        followed a new cap is not given up for two unlucky ones.
     recent, allowed : int
         If more than `allowed` of the `recent` newest windows were bad, nothing is learned until so many in a row are
         good: a signal that is breaking is no teacher, even where a window of it looks well.
@@ -113,6 +116,7 @@ class Guard:
     max_bad: float = 0.0
     patience: int = 20
     slack: float = 0.1
+    errors: float = 2.0
     recent: int = 10
     allowed: int = 2
 
@@ -269,10 +273,11 @@ class AdaptiveModel:
         self._losses = self._losses[-self.guard.patience :]
         if len(self._losses) < self.guard.patience:
             return True
-        adapted, original = np.mean(self._losses, axis=0)
-        if adapted <= original + self.guard.slack:
+        worse = np.subtract(*np.transpose(self._losses))
+        chance = float(worse.std(ddof=1)) / np.sqrt(len(worse))
+        if worse.mean() <= self.guard.slack + self.guard.errors * chance:
             return True
         self.model = self.original.copy()
         self.counts["rolled_back"] = 1
-        self.frozen = f"worse than the original by {adapted - original:.2f} nats over {self.guard.patience} windows"
+        self.frozen = f"worse than the original by {worse.mean():.2f} nats over {self.guard.patience} windows"
         return False

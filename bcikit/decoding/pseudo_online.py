@@ -32,6 +32,8 @@ class PseudoOnline:
         Times at which a label began while nothing was asked for.
     first_correct : list of (float or None)
         For each trial the seconds from its event to the first right decision; None if there was none.
+    wrong : int
+        Trials with a decision for another class than theirs.
     """
 
     decisions: list[Decision]
@@ -40,6 +42,7 @@ class PseudoOnline:
     idle_minutes: float
     false_activations: int
     first_correct: list[float | None]
+    wrong: int = 0
 
     @property
     def nmcc(self) -> float:
@@ -67,6 +70,7 @@ class PseudoOnline:
             "false_activations_per_minute": self.false_activations_per_minute if self.idle_minutes else None,
             "idle_minutes": self.idle_minutes,
             "trials_with_a_right_decision": len(found) / len(self.first_correct) if self.first_correct else None,
+            "trials_with_a_wrong_decision": self.wrong / len(self.first_correct) if self.first_correct else None,
             "time_to_first_right_decision": mean_time,
             "itr": itr(len(found) / len(self.first_correct), n_active, mean_time)
             if mean_time and n_active > 1
@@ -169,15 +173,14 @@ def _summary(
             false += 1
         before = label
     first: list[float | None] = []
+    wrong = 0
     for start, last, label in trials:
         if label == IDLE:
             continue
-        times = [
-            (decision.sample + 1 - start) / sfreq
-            for decision in answers
-            if decision.label == label and start < decision.sample < last
-        ]
+        within = [decision for decision in answers if decision.label is not None and start < decision.sample < last]
+        times = [(decision.sample + 1 - start) / sfreq for decision in within if decision.label == label]
         first.append(min(times) if times else None)
+        wrong += any(decision.label != label for decision in within)
     return PseudoOnline(
         decisions=[decision for decision, _ in rows],
         truth=truth,
@@ -185,4 +188,5 @@ def _summary(
         idle_minutes=float(np.count_nonzero(truth == IDLE)) * step / 60.0,
         false_activations=false,
         first_correct=first,
+        wrong=wrong,
     )

@@ -21,6 +21,8 @@ QUALITY_RULES = (
 )
 """Rules a channel can break, in the order of the rows of every table of the monitor."""
 
+_CONTACT = frozenset({"Q-NAN", "Q-RAIL", "Q-FLAT", "Q-IMP", "Q-LINE"})
+
 Pair = tuple[float, float]
 
 
@@ -122,3 +124,12 @@ PROFILES: dict[str, QualityProfile] = {
 def quality_profile(name: str) -> QualityProfile:
     """Return the profile of this name."""
     return PROFILES[check_choice("quality profile", name, PROFILES)]
+
+
+def body_profile(profile: QualityProfile) -> QualityProfile:
+    """Return what EMG and EOG channels are judged by: contact and mains, nothing that only an EEG has to be.
+
+    Loud, fast, alone and drifting is what a muscle or an eye may be; not a number, at the rail, flat, without contact
+    or drowned in hum is what no electrode may be.
+    """
+    return replace(profile, name=f"{profile.name}, body", disabled=frozenset(QUALITY_RULES) - _CONTACT)

@@ -1,7 +1,7 @@
 """Signal quality a channel: thirteen rules on sliding windows, with hysteresis and reasons."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,21 +28,25 @@ class ChannelQuality(NamedTuple):
 
 
 class QualityMonitor:
-    """Judges every EEG channel twice a second: GOOD, WARN or BAD, and by which rules.
+    """Judges every channel of some types twice a second: GOOD, WARN or BAD, and by which rules.
 
     Windows start at fixed sample numbers, so that any split of a stream into chunks gives the same judgement.
 
     Parameters
     ----------
     info : StreamInfo
-        The raw stream; only its EEG channels are judged.
+        The raw stream.
     profile : str or QualityProfile
         Thresholds.
+    types : sequence of str
+        Channel types that are judged; the others are not looked at.
     """
 
-    def __init__(self, info: StreamInfo, *, profile: str | QualityProfile = "eeg-wet") -> None:
+    def __init__(
+        self, info: StreamInfo, *, profile: str | QualityProfile = "eeg-wet", types: Sequence[str] = ("eeg",)
+    ) -> None:
         self.profile = quality_profile(profile) if isinstance(profile, str) else profile
-        self._columns = np.array(info.indices(ch_type="eeg"), dtype=np.intp)
+        self._columns = np.flatnonzero([kind in types for kind in info.ch_types])
         self._all = self._columns.size == info.n_channels
         self.ch_names = tuple(info.ch_names[column] for column in self._columns)
         self.sfreq = info.sfreq
@@ -108,7 +112,7 @@ class QualityMonitor:
         return judged
 
     def quality(self) -> dict[str, ChannelQuality]:
-        """Return for each EEG channel how good it is, and the rules that say so."""
+        """Return for each judged channel how good it is, and the rules that say so."""
         worst = self.levels.max(axis=0)
         result = {}
         for index, name in enumerate(self.ch_names):
@@ -117,11 +121,11 @@ class QualityMonitor:
         return result
 
     def worst(self) -> Levels:
-        """Return 0 (GOOD), 1 (WARN) or 2 (BAD) an EEG channel."""
+        """Return 0 (GOOD), 1 (WARN) or 2 (BAD) a channel."""
         return self.levels.max(axis=0)
 
     def contact(self) -> NDArray[np.bool_]:
-        """Return which EEG channels measure a head at all, whatever the head does."""
+        """Return which channels measure a body at all, whatever it does."""
         rows = [_ROW[rule] for rule in ("Q-NAN", "Q-RAIL", "Q-FLAT", "Q-IMP", "Q-LINE")]
         return np.asarray(self.levels[rows].max(axis=0) < 2)
 

@@ -91,7 +91,7 @@ class SafetySystem:
 
     @property
     def monitor(self) -> QualityMonitor:
-        """The monitor of the channels."""
+        """The monitor of the EEG channels."""
         return self.watch.monitor
 
     @property
@@ -230,12 +230,12 @@ class SafetySystem:
         return verdict
 
     def quality(self) -> dict[str, ChannelQuality]:
-        """Return for each EEG channel how good it is (GOOD, WARN, BAD) and the rules that say so."""
-        return self.monitor.quality()
+        """Return for each channel how good it is (GOOD, WARN, BAD) and the rules that say so."""
+        return self.watch.quality()
 
     def readings(self) -> list[Reading]:
         """Return every rule that does not hold now, of stream, person, stimulus and channels."""
-        return [*self._here.seen(), *self.monitor.readings()]
+        return [*self._here.seen(), *self.watch.channel_readings()]
 
     def alarms(self) -> list[Alarm]:
         """Return the alarm list, what nobody has seen yet first."""
@@ -255,7 +255,7 @@ class SafetySystem:
             "jitter_s": self.stream.jitter_s,
             "quality": {
                 name: {"level": quality.level.name, "rules": list(quality.rules)}
-                for name, quality in self.monitor.quality().items()
+                for name, quality in self.quality().items()
             },
         }
 

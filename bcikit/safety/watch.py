@@ -1,6 +1,6 @@
 """Everything that is watched, as one list of readings: stream, channels, and what other monitors report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,10 +9,14 @@ import numpy as np
 from bcikit.safety.dose import StimulusDose
 from bcikit.safety.levels import Reading, Severity
 from bcikit.safety.person import FatigueMonitor, RhythmMonitor
-from bcikit.safety.quality import QualityMonitor
+from bcikit.safety.profiles import body_profile
+from bcikit.safety.quality import ChannelQuality, QualityMonitor
 from bcikit.safety.settings import GateSettings
 from bcikit.safety.stream import StreamMonitor
 from bcikit.signal import Chunk, SafetyError, StreamInfo
+
+BODY = ("emg", "eog")
+"""Types of channels that are judged as electrodes, not as EEG."""
 
 
 class Watch:
@@ -25,7 +29,8 @@ class Watch:
     info : StreamInfo
         The raw stream.
     required : sequence of str
-        Channels the decoder uses; all EEG channels if empty.
+        Channels the decoder uses; all EEG channels where it names none of them. Of EMG and EOG only those named count:
+        each must be good, however many of the EEG may be bad.
     """
 
     def __init__(self, settings: GateSettings, info: StreamInfo, required: Sequence[str]) -> None:
@@ -33,6 +38,7 @@ class Watch:
         self.info = info
         self.stream = StreamMonitor(info, settings)
         self.monitor = QualityMonitor(info, profile=settings.quality)
+        self.body = QualityMonitor(info, profile=body_profile(self.monitor.profile), types=BODY)
         hop_s = self.monitor.profile.hop_s
         self.rhythm = RhythmMonitor(self.monitor.ch_names, info.sfreq, hop_s=hop_s)
         self.fatigue = FatigueMonitor(hop_s=hop_s)
@@ -40,42 +46,63 @@ class Watch:
         self._advisory: Reading | None = None
         self._external: dict[str, tuple[Reading, float]] = {}
         names = self.monitor.ch_names
-        # No rule of an EEG's quality is about muscles and eyes: the decoder that uses them refuses what is broken.
-        body = [name for name, kind in zip(info.ch_names, info.ch_types, strict=True) if kind in ("emg", "eog")]
+        body = self.body.ch_names
         self.unknown = tuple(name for name in required if name not in names and name not in body)
         wanted = [name for name in required if name in names]
         self._required = [names.index(name) for name in wanted] or list(range(len(names)))
+        self._required_body = [body.index(name) for name in required if name in body]
 
     def update(self, chunk: Chunk, now: float) -> None:
         """Take the next raw chunk."""
         if chunk.n_channels != self.info.n_channels:
             raise SafetyError(f"a chunk of {chunk.n_channels} channels in a stream of {self.info.n_channels}")
         self.stream.update(chunk, now)
+        if self.body.ch_names:
+            self.body.update(chunk)
         if chunk.n_times and self.monitor.update(chunk) and self.monitor.newest is not None:
             usable = self.monitor.contact()
             self._advisory = self.rhythm.update(self.monitor.newest, usable)
             self.fatigue.update(self.monitor.newest, usable)
+
+    def on_impedance(self, ohms: Mapping[str, float]) -> None:
+        """Take note of electrode impedances, by channel name, in ohms."""
+        self.monitor.on_impedance(ohms)
+        self.body.on_impedance(ohms)
+
+    def quality(self) -> dict[str, ChannelQuality]:
+        """Return for each channel of brain and body how good it is, and the rules that say so."""
+        return {**self.monitor.quality(), **self.body.quality()}
+
+    def channel_readings(self) -> list[Reading]:
+        """Return every rule that a channel breaks."""
+        return [*self.monitor.readings(), *self.body.readings()]
 
     def report(self, reading: Reading, until: float) -> None:
         """Take a finding of another monitor that holds until a time."""
         self._external[reading.rule] = (reading, until)
 
     def usable_share(self) -> float:
-        """Return the share of the needed channels that are not BAD."""
+        """Return the share of the needed channels that are not BAD; 0 where one of the body is."""
         worst = self.monitor.worst()[self._required]
-        return float(np.mean(worst < 2)) if worst.size else 0.0
+        if not worst.size or (self.body.worst()[self._required_body] >= 2).any():
+            return 0.0
+        return float(np.mean(worst < 2))
 
     def quality_problem(self) -> dict[str, Any]:
         """Return value and limit if the channels are not good enough to act on (A-QUAL); empty if they are."""
         if not self.monitor.known:
             return {"value": "not known yet", "limit": "known"}
-        worst = self.monitor.worst()[self._required]
-        unusable = worst >= (2 if self.settings.accept_warn else 1)
+        limit = 2 if self.settings.accept_warn else 1
+        unusable = self.monitor.worst()[self._required] >= limit
+        lost = self.body.worst()[self._required_body] >= limit
         share = 1.0 - float(np.mean(unusable))
         least = 1.0 if self.settings.need_all else self.settings.min_good
-        if share >= least:
+        if share >= least and not lost.any():
             return {}
         names = [self.monitor.ch_names[self._required[i]] for i in np.flatnonzero(unusable)]
+        names += [self.body.ch_names[self._required_body[i]] for i in np.flatnonzero(lost)]
+        if lost.any():
+            share, least = 1.0 - float(np.mean(lost)), 1.0
         return {"value": round(share, 3), "limit": least, "channels": names}
 
     def readings(self, now: float, *, active_s: float, session_s: float) -> list[Reading]:

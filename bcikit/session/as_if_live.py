@@ -22,8 +22,9 @@ IDLE_NAMES = ("rest", "idle", "none", "nothing")
 DEFINITION = (
     "each run is decided by the code that runs live, window by window from its first sample to its last, with a "
     "decoder trained on the person's other sessions (other runs where there is one session). Sensitivity: share of "
-    "trials in which the right class acted before the trial was over. False activation: anything that acts while "
-    "nothing is asked for; windows that begin before an event and end in its trial count for neither."
+    "trials in which the right class acted before the trial was over; wrong: share in which another one did. False "
+    "activation: anything that acts while nothing is asked for; windows that begin before an event and end in its "
+    "trial count for neither."
 )
 
 
@@ -76,6 +77,7 @@ class LiveResult:
             "sensitivity": len(right) / len(trials) if trials else None,
             "sensitivity_interval": list(accuracy_interval(len(right), len(trials))) if trials else None,
             "idle_minutes": minutes,
+            "wrong": sum(one.wrong for one in found) / len(trials) if trials else None,
             "false_activations": false,
             "false_activations_per_minute": None if rate is None else rate[0],
             "false_activations_interval": None if rate is None else rate[1:],
@@ -97,7 +99,7 @@ def evaluate_live(
     decoder: str,
     *,
     rule: ActingRule,
-    step: float = 0.1,
+    step: float = 0.25,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> LiveResult:
@@ -133,7 +135,7 @@ def evaluate_live(
     for who in task.subjects:
         runs = [run for run in task.runs if run.subject == who]
         recordings = [run.read() for run in runs]
-        seconds = max(task.tmax, _asked(recordings, task))
+        seconds = _asked(recordings, task)
         filtered = [Pipeline.from_config([dict(one) for one in task.filters]).apply(one) for one in recordings]
         try:
             for place, recording in enumerate(recordings):
@@ -159,9 +161,12 @@ def _idle(task: Task) -> tuple[str, ...]:
 
 
 def _asked(recordings: Sequence[Recording], task: Task) -> float:
-    """Return the median duration of the events of classes, in seconds; 0 where they have none."""
-    lengths = [event.duration for one in recordings for event in one.events if label_of(event, task.events) is not None]
-    return float(np.median(lengths)) if lengths else 0.0
+    """Return for how many seconds a class is asked for: what the task says, else the median duration of its events."""
+    if task.asked is not None:
+        return task.asked
+    wanted = {event: name for event, name in task.events.items() if name not in _idle(task)}
+    lengths = [event.duration for one in recordings for event in one.events if label_of(event, wanted) is not None]
+    return max(task.tmax, float(np.median(lengths)) if lengths else 0.0)
 
 
 def _model(

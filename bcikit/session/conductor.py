@@ -305,7 +305,7 @@ class Conductor:
         self.safety.stream.on_buffer(float(values["fill"]), self.now)
 
     def _take_impedance(self, values: Mapping[str, Any]) -> None:
-        self.safety.monitor.on_impedance(values["ohms"])
+        self.safety.watch.on_impedance(values["ohms"])
 
     def _take_backlog(self, values: Mapping[str, Any]) -> None:
         if not self._still.because_of("backlog"):

@@ -122,7 +122,13 @@ class Plan:
 
     def safety(self, audit: AuditLog | None) -> SafetySystem:
         """Return the safety room of this session."""
-        channels = required_channels(self.model)
+        channels = required_channels(
+            self.model,
+            self.info,
+            config=self.config,
+            decoder=self.decoder,
+            trains=self.paradigm.decider() is None,
+        )
         return SafetySystem(
             self.gate,
             self.info,

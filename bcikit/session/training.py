@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bcikit.decoding import Epochs, Model, epochs, make_decoder
 from bcikit.paradigms import Decider
 from bcikit.processing import Pipeline, WindowBuffer
+from bcikit.safety.watch import BODY
 from bcikit.session.config import SessionConfig
 from bcikit.session.following import rest_stops
 from bcikit.signal import ArgumentError, DataError, Recording, StreamInfo, label_of
@@ -195,6 +196,35 @@ def calibration_summary(model: Model, trials: Epochs | None) -> dict[str, Any]:
     return summary
 
 
-def required_channels(model: Model | None) -> tuple[str, ...]:
-    """Return the channels that must be good for a decision to count; all of the stream where none is known yet."""
-    return () if model is None else model.sheet.ch_names
+def required_channels(
+    model: Model | None, info: StreamInfo, *, config: SessionConfig, decoder: Any = None, trains: bool = True
+) -> tuple[str, ...]:
+    """Return the channels that must be good for a decision to count.
+
+    Without a model yet: those of muscles and eyes that the decoder will learn by; none of the EEG is named: all count.
+
+    Parameters
+    ----------
+    model : Model or None
+        What decides, where that is known.
+    info : StreamInfo
+        The stream with the channels that are used.
+    config : SessionConfig
+        Names the decoder that is trained.
+    decoder : object, optional
+        Unfitted, in place of the one that the configuration names.
+    trains : bool
+        Whether anything is trained.
+    """
+    if model is not None:
+        return model.sheet.ch_names
+    other = [kind for kind in BODY if info.indices(ch_type=kind)]
+    if not trains or not other:
+        return ()
+    if decoder is None:
+        name, parameters = config.decoder.trained
+        decoder = make_decoder(name, sfreq=info.sfreq, **parameters)
+    types = getattr(decoder, "types", ("eeg",))
+    return tuple(
+        name for name, kind in zip(info.ch_names, info.ch_types, strict=True) if kind in other and kind in types
+    )

@@ -1,11 +1,16 @@
 """Each quality rule fires on its fault and the others stay quiet."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from bcikit.safety.levels import QualityLevel
+from bcikit.safety import GateSettings
+from bcikit.safety.levels import QualityLevel, Severity
 from bcikit.safety.quality import QualityMonitor
-from bcikit.signal import Bad, Chunk, Health
+from bcikit.safety.watch import Watch
+from bcikit.signal import Bad, Chunk, Health, StreamInfo
 
 FS = 250
 
@@ -172,3 +177,58 @@ def test_the_synthetic_board_has_a_profile_of_its_own(recording):
     assert sum(q.level is QualityLevel.BAD for q in wet.values()) >= 8
     assert {name for name, q in own.items() if q.level is QualityLevel.BAD} == {"Oz"}, "the tenth channel is 50 Hz"
     assert own["Oz"].rules == ("Q-LINE",)
+
+
+@pytest.fixture
+def with_body(info, eeg) -> Callable[[str], tuple[StreamInfo, np.ndarray]]:
+    """Return EEG with a muscle or an eye beside it: louder than an EEG, alone, and not the worse for it."""
+
+    def make(kind: str) -> tuple[StreamInfo, np.ndarray]:
+        brain = eeg(20.0)
+        rng = np.random.default_rng(1)
+        loud = np.where(rng.random(20) < 0.3, 200.0, 8.0).repeat(250)
+        described = info()
+        names, types = (*described.ch_names, f"{kind} 1"), (*described.ch_types, kind)
+        return replace(described, ch_names=names, ch_types=types), np.c_[brain, rng.normal(0.0, loud)]
+
+    return make
+
+
+def watched(
+    described: StreamInfo, data: np.ndarray, required: tuple[str, ...], ohms: dict[str, float] | None = None
+) -> Watch:
+    watch = Watch(GateSettings(), described, required)
+    watch.on_impedance(ohms or {})
+    for start in range(0, len(data), FS):
+        times = (start + 1 + np.arange(FS)) / FS
+        watch.update(Chunk(data=data[start : start + FS], times=times, first_sample=start), times[-1])
+    return watch
+
+
+@pytest.mark.parametrize("kind", ["emg", "eog"])
+@pytest.mark.parametrize("fault", ["flat", "rail", "nan", "hum"])
+def test_a_muscle_or_eye_that_a_decision_needs_and_that_is_broken_keeps_the_gate_shut(with_body, kind, fault) -> None:
+    described, data = with_body(kind)
+    *brain, name = described.ch_names
+    assert not watched(described, data, (*brain, name)).quality_problem(), "loud is what a muscle may be"
+    t = np.arange(len(data)) / FS
+    full = described.capabilities.full_scale
+    data[:, -1] = {"flat": 0 * t, "rail": full + 0 * t, "nan": np.nan + t, "hum": 500 * np.sin(100 * np.pi * t)}[fault]
+    broken = watched(described, data, (*brain, name))
+    assert broken.quality_problem() == {"value": 0.0, "limit": 1.0, "channels": [name]}
+    assert broken.usable_share() == 0.0
+    told = broken.readings(0.0, active_s=0.0, session_s=0.0)
+    assert any(one.rule == "Q-MONT" and one.severity is Severity.FAULT for one in told)
+    assert {one.channel for one in broken.channel_readings()} == {name}
+    assert broken.quality()[name].level is QualityLevel.BAD
+    # Whoever decides by the EEG alone is not stopped by an electrode that nobody uses.
+    assert not watched(described, data, tuple(brain)).quality_problem()
+    assert not watched(described, data, ()).quality_problem()
+
+
+def test_the_contact_of_a_muscle_is_told_by_its_impedance_too(with_body) -> None:
+    described, data = with_body("emg")
+    name = described.ch_names[-1]
+    watch = watched(described, data, described.ch_names, {name: 80e3, "C3": 5e3})
+    assert watch.quality_problem()["channels"] == [name]
+    assert watch.quality()[name].rules == ("Q-IMP",)

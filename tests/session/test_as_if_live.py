@@ -62,6 +62,27 @@ def test_it_says_sensitivity_and_false_activations_with_intervals(people):
     assert slow["all"]["false_activations"] <= found["false_activations"]
 
 
+def test_how_long_a_class_is_asked_for_can_be_said_and_is_told(people):
+    (short,) = json.loads(evaluate(people, "--json", "--confidence", "0.8", "--asked", "1.1").output)
+    (long,) = json.loads(evaluate(people, "--json", "--confidence", "0.8").output)
+    assert (short["seconds"], long["seconds"]) == (1.1, 3.0)
+    assert short["all"]["sensitivity"] < long["all"]["sensitivity"]
+    assert 0.0 <= long["all"]["wrong"] <= 1.0
+    assert "for 1.1 s after its event" in evaluate(people, "--asked", "1.1").output.replace("\n", " ")
+
+
+def test_the_rule_says_the_same_whatever_the_step():
+    """Windows between those a quarter of a second apart say nothing new: they bring nothing forward."""
+
+    def first(step: float) -> float:
+        acting = Acting(("go", "rest"), rule=ActingRule(), idle="rest", window=1.0, step=step)
+        ones = decisions(*[0.9] * round(6.0 / step))
+        return step * (1 + next(k for k, one in enumerate(ones) if acting.add(one) == "go"))
+
+    assert first(0.05) == pytest.approx(first(0.25)) == pytest.approx(first(0.125))
+    assert first(0.25) < first(0.1) < first(0.25) + 0.6
+
+
 def test_one_run_is_refused(people, tmp_path):
     (tmp_path / "sub-1").mkdir()
     (tmp_path / "sub-1" / "a_raw.fif").symlink_to(people / "sub-1" / "run-0_raw.fif")
@@ -82,9 +103,9 @@ def test_evidence_must_hold_for_the_dwell():
         acting = Acting(("go", "rest"), rule=ActingRule(dwell=dwell), idle="rest", window=1.0, step=0.1)
         return [k for k, one in enumerate(decisions(*shares)) if acting.add(one) == "go"]
 
-    steady = acts(0.0, *[0.95] * 12)
+    steady = acts(0.0, *[0.95] * 25)
     assert len(steady) == 1
-    held = acts(0.3, *[0.95] * 12)
+    held = acts(0.3, *[0.95] * 25)
     assert held == [steady[0] + 3]
     broken = [0.95] * (steady[0] + 2) + [0.2] * 2
     assert acts(0.3, *broken) == []

@@ -245,6 +245,8 @@ def _ssvep_exo(path: Path) -> list[Task]:
             recommended="ssvep-stack",
             params={"frequencies": {"13 Hz": 13.0, "17 Hz": 17.0, "21 Hz": 21.0}},
             references=references[tmin, tmax],
+            # "A trial lasts 5 seconds" (Kalunga et al. 2016); the analysis takes a part of it.
+            asked=5.0,
         )
         for tmin, tmax in ((2.0, 4.0), (1.0, 5.0))
     ]

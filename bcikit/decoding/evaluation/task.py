@@ -93,6 +93,9 @@ class Task:
         Files that were left out, and why.
     how : str
         By what people and sessions were told apart.
+    asked : float or None
+        Seconds for which a class is asked for after its event; None: as long as its events last, at least to the end of
+        the window.
     """
 
     name: str
@@ -112,6 +115,7 @@ class Task:
     references: tuple[Reference, ...] = ()
     ignored: Mapping[str, str] = field(default_factory=dict)
     how: str = ""
+    asked: float | None = None
 
     def decoder_params(self, decoder: str) -> dict[str, Any]:
         """Return the parameters of one decoder."""
