@@ -1,7 +1,9 @@
 """Shared by all tests: loopback only, no display, one BLAS thread, real recordings where they are."""
 
+import atexit
 import faulthandler
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,9 +22,19 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "bcikit"))
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("LSLAPICFG", str(Path(__file__).parent / "lsl_api.cfg"))
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+def _remove(folder: str, owner: int) -> None:
+    """Take a folder away at the end of the process that made it, and of no fork of it."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 # What logs came to is kept outside their folders; of tests, not in the folder of whoever runs them.
-os.environ.setdefault("BCIKIT_RUNNING", tempfile.mkdtemp(prefix="bcikit-running-"))
-os.environ.setdefault("BCIKIT_ANCHORS", tempfile.mkdtemp(prefix="bcikit-anchors-"))
+for name in ("BCIKIT_RUNNING", "BCIKIT_ANCHORS"):
+    if name not in os.environ:
+        os.environ[name] = tempfile.mkdtemp(prefix=f"{name.lower()}-")
+        atexit.register(_remove, os.environ[name], os.getpid())
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 

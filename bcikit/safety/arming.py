@@ -108,10 +108,10 @@ def arming_problems(request: ArmRequest, settings: GateSettings) -> dict[str, st
     problems = person_problems(request, settings)
     if settings.real and not request.stop_tested:
         text = "the stop key was not tested in this session"
-        problems["A-ARM"] = "; ".join(filter(None, [problems.get("A-ARM", ""), text]))
+        problems["A-ARM"] = "; ".join(filter(None, [problems.get("A-ARM"), text]))
     if request.stimulus == "RESTRICTED" and settings.profile != "simulation" and not request.stop_tested:
         text = "a RESTRICTED stimulus needs the stop key tested in this session"
-        problems["ST-DESIGN"] = "; ".join(filter(None, [problems.get("ST-DESIGN", ""), text]))
+        problems["ST-DESIGN"] = "; ".join(filter(None, [problems.get("ST-DESIGN"), text]))
     idle = _idle_problem(request, settings)
     if idle:
         problems["A-IDLE"] = idle

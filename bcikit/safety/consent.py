@@ -103,7 +103,7 @@ class Screening(BaseModel):
 
     def sha256(self) -> str:
         """Return the hash of the answers that the consent record carries."""
-        values = self.model_dump(mode="json", exclude_none=True)
+        values = self.model_dump(exclude_none=True)
         text = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

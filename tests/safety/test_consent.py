@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -180,9 +181,12 @@ def test_a_withdrawal_leaves_the_record_as_it_was():
     assert gone.model_copy(update={"withdrawn": None}) == record
 
 
-def test_records_are_read_as_they_were_written(tmp_path):
+def test_records_are_read_as_they_were_written(tmp_path, monkeypatch):
     record = consent("acquire", "video", language="zh", subject="受试者一")
+    codings, write = [], Path.write_text
+    monkeypatch.setattr(Path, "write_text", lambda *given: codings.append(given[2:]) or write(*given))
     record.save(tmp_path / "consent.json")
+    assert codings == [("utf-8",)], "whatever this machine writes by itself"
     assert Consent.load(tmp_path / "consent.json") == record
     text = (tmp_path / "consent.json").read_text("utf-8")
     assert "受试者一" in text
@@ -275,6 +279,11 @@ def test_with_everything_there_each_profile_arms(settings):
             {"A-ARM": "no operator is named; the stop key was not tested in this session"},
         ),
         (FES, {"screening": None}, {"A-ARM": "current needs the screening answers"}),
+        (
+            FES,
+            {"screening": None, "operator": ""},
+            {"A-ARM": "no operator is named; current needs the screening answers"},
+        ),
         (FES, {"screening": screening(implant=True)}, {"A-ARM": "screening: implant; nobody overrides that"}),
         (FES, {"screening": screening(age=10)}, {}),
         (ROBOT, {"screening": screening(implant=True)}, {}),
@@ -357,6 +366,7 @@ def test_what_the_idle_test_must_have_shown(settings, given, problem):
     [
         ("", "", ""),
         ("", "PASS", "PASS"),
+        ("RESTRICTED", "REFUSED", "REFUSED"),
         ("RESTRICTED", "PASS", "RESTRICTED"),
         ("PASS", "REFUSED", "REFUSED"),
         ("PASS", "fine", "REFUSED"),
@@ -410,12 +420,12 @@ def test_a_request_is_read_as_it_was_written(one):
 @pytest.mark.parametrize(
     ("values", "error", "text"),
     [
-        ([], DataError, "request: .* is no object with named fields"),
-        (7, DataError, "request: 7 is no object with named fields"),
+        ([], DataError, "^request: .* is no object with named fields"),
+        (7, DataError, "^request: 7 is no object with named fields"),
         ({"consent": {"subject": "P"}}, ConfigError, "consent"),
         ({"screening": []}, ConfigError, "screening"),
-        ({"operator": 7}, DataError, "request"),
-        ({"who": "Li"}, DataError, "request.*who"),
+        ({"operator": 7}, DataError, "^request"),
+        ({"who": "Li"}, DataError, "^request.*who"),
     ],
 )
 def test_what_is_no_request_is_refused_in_words(values, error, text):

@@ -572,7 +572,7 @@ def test_the_flood_begins_above_the_limit_within_one_second():
     bench.now = began + 1.0
     bench.say("beat", t=bench.now)
     assert bench.core.cause == "flood", "a second ago still counts"
-    assert bench.core.trip == "flood of messages"
+    assert (bench.core.trip, bench.core.trip_time) == ("flood of messages", began + 1.0)
     bench = Bench().moving()
     for _ in range(FLOOD - 2):
         bench.say("beat")
@@ -591,11 +591,15 @@ def test_in_a_flood_a_stop_is_heard_and_nothing_else():
     stop = bench.message("safe", reason="stop key", **{"from": "operator"})
     answer = bench.core.receive(stop, bench.now)
     assert json.loads(answer[65:])["trip"] == "operator: stop key"
-    # A stop that is padded beyond the first 512 bytes is not looked for there.
-    padded = bench.message("safe", **{"from": "operator", "reason": "x"}).replace(
-        b'{"v"', b'{"pad":"' + b"x" * 600 + b'","v"'
-    )
-    assert bench.core.receive(padded, bench.now) is None
+    # It is looked for in the first 512 bytes.
+    for before, looked_at in ((501, 1), (502, 0)):
+        unsigned = bench.core.dropped["not signed"]
+        bench.core.receive(b"x" * before + b'"do":"safe"', bench.now)
+        assert bench.core.dropped["not signed"] == unsigned + looked_at
+    quiet = Bench()
+    for _ in range(FLOOD + 1):
+        quiet.core.receive(b"x", quiet.now)
+    assert (quiet.core.cause, quiet.core.latched) == ("flood", True), "before it is armed, too"
 
 
 @pytest.mark.requirement("SAF-061")
@@ -618,6 +622,12 @@ def test_each_deadline_to_the_digit():
     bench.core.tick(100.1251)
     assert (bench.core.cause, bench.core.trip, bench.core.latched) == ("silence", "no heartbeat for 125 ms", False)
     assert bench.core.trips == [(100.1251, "no heartbeat for 125 ms")]
+    bench = Bench(deadline_s=5.0)
+    bench.say("arm")
+    bench.core.tick(105.0)
+    assert bench.core.armed, "without a command, too"
+    bench.core.tick(105.1)
+    assert bench.core.trip == "no heartbeat for 5000 ms"
     bench = Bench(deadline_s=5.0).moving()
     bench.core.tick(100.25)
     assert output(bench) == 1.0
@@ -640,12 +650,12 @@ def test_a_beat_counts_from_when_it_was_sent():
         bench.say(do, name="close", value=1.0, ttl=0.5)
         bench.core.tick(100.2)
         assert bench.core.armed, f"{do} is a beat, too"
-    for do in ("state", "safe"):
+    for do, sender in (("state", "operator"), ("state", "engine")):
         bench = Bench(deadline_s=0.125).moving()
         bench.now = 100.1
-        bench.say(do, **{"from": "operator"})
+        bench.say(do, **{"from": sender})
         bench.core.tick(100.2)
-        assert not bench.core.armed, f"{do} is none"
+        assert not bench.core.armed, f"{do} of {sender} is none"
 
 
 @pytest.mark.requirement("SAF-116")
@@ -662,7 +672,29 @@ def test_how_old_and_how_far_ahead_a_message_may_be(do, age, ok):
     assert bench.core.dropped["stale"] == (not ok)
     if not ok:
         assert (bench.core.cause, bench.core.trip) == ("stale", f"{do} is {age * 1000:.0f} ms old")
-        assert not bench.core.latched
+        assert (bench.core.trip_time, bench.core.latched) == (0.0, False)
+        bench.say(do, t=-2.0, name="close", value=1.0, ttl=0.25, held=True, **{"from": sender})
+        assert bench.core.dropped["stale"] == 2
+
+
+def test_an_age_is_told_in_milliseconds():
+    bench = Bench().moving()
+    bench.say("beat", t=bench.now - 2.0)
+    assert bench.core.trip == "beat is 2000 ms old"
+
+
+@pytest.mark.requirement("SAF-095")
+def test_all_that_is_dropped_is_counted():
+    bench = Bench()
+    for times in (1, 2):
+        bench.say("beat")
+        bench.say("explode")
+        bench.core.receive(b"x", bench.now)
+        bench.core.receive(pack(good(seq=10**6), role_key(KEY, "observer")), bench.now)
+        bench.say("beat", seq=0)
+        assert bench.core.dropped == dict.fromkeys(
+            ("malformed", "not signed", "signed by another", "out of order"), times
+        )
 
 
 @pytest.mark.requirement("SAF-116")
@@ -681,10 +713,14 @@ def test_a_command_that_expires_on_its_way():
     assert bench.core.armed, "just in time"
     bench.say("command", name="close", value=1.0, ttl=0.24, t=100.0)
     assert (bench.core.cause, bench.core.trip) == ("stale", "command expired before it arrived")
-    assert bench.core.dropped == {"stale": 1}
-    bench.say("command", name="close", value=1.0, ttl=0.25)
-    assert bench.core.dropped == {"stale": 1, "not armed": 1}
+    assert (bench.core.trip_time, bench.core.dropped) == (100.25, {"stale": 1})
+    for times in (1, 2):
+        bench.say("command", name="close", value=1.0, ttl=0.25)
+        assert bench.core.dropped == {"stale": 1, "not armed": times}
     assert bench.core.accepted == 2
+    bench.say("arm")
+    bench.say("command", name="close", value=1.0, ttl=0.24, t=100.0)
+    assert bench.core.dropped["stale"] == 2
 
 
 @pytest.mark.parametrize(
@@ -711,7 +747,8 @@ def test_a_session_s_stop_latches_where_it_says_so(latch, latched):
     assert bench.core.latched is latched
     bench.say("arm")
     assert bench.core.armed is not latched
-    assert bench.core.dropped["latched"] == latched
+    bench.say("arm")
+    assert bench.core.dropped["latched"] == 2 * latched
 
 
 @pytest.mark.requirement("SAF-132")
@@ -820,6 +857,7 @@ class Stubborn(SimulatedHand):
         super().apply(name, value, data, now)
 
     def tick(self, now):
+        self.seen = now
         self._call("tick")
         super().tick(now)
 
@@ -861,6 +899,8 @@ def test_a_driver_that_fails_anywhere_is_put_to_safety(broken, trip):
     bench.core._beat = bench.now
     bench.core.tick(bench.now)
     assert (bench.core.armed, bench.core.trip, bench.core.cause) == (False, trip, "driver")
+    assert bench.core.trip_time == (100.0 if broken == "apply" else bench.now)
+    assert bench.core.driver.seen == bench.now
     assert "safe" in bench.core.driver.calls
     assert (bench.core.latched, output(bench)) == (True, 0.0)
 
@@ -870,12 +910,19 @@ def test_what_a_driver_refuses_is_counted_and_told():
     bench.say("command", name="fly", ttl=0.2)
     assert bench.core.dropped == {"refused by the driver": 1}
     assert (bench.core.trip, bench.core.cause) == ("the driver refused: a hand cannot 'fly'", "driver")
+    assert bench.core.trip_time == 100.0
+    bench.say("release", who="Li", reason="looked")
+    bench.moving()
+    bench.say("command", name="fly", ttl=0.2)
+    assert bench.core.dropped == {"refused by the driver": 2}
 
 
 def test_a_driver_that_cannot_be_put_to_safety_is_tried_again():
     bench = Bench(Stubborn("safe")).moving()
     bench.say("safe", reason="pause")
     assert bench.core.dropped == {"driver: OSError": 1}
+    bench.say("safe", reason="pause")
+    assert bench.core.dropped == {"driver: OSError": 2}
     bench.core.driver.broken.clear()
     bench.say("safe", reason="pause")
     assert output(bench) == 0.0
@@ -899,5 +946,5 @@ def test_messages_of_each_role_are_counted_by_themselves():
     assert bench.say("state", seq=0, **{"from": "observer"})
     assert bench.core.armed
     assert bench.say("state", seq=0, **{"from": "operator"}) is None
-    assert bench.core.trip == "operator: message 0 is not newer than 0"
+    assert (bench.core.trip, bench.core.trip_time) == ("operator: message 0 is not newer than 0", 100.0)
     assert (bench.core.cause, bench.core.dropped) == ("message", {"out of order": 1})

@@ -1,6 +1,7 @@
 """What the guard does with each datagram and each tick, free of sockets and clocks."""
 
 import enum
+import math
 from collections import Counter, deque
 from typing import Any
 
@@ -70,15 +71,15 @@ class GuardCore:
         self.latched = False
         self.cause = Cause.START
         self.trip = "not armed"
-        self.trip_time = float("-inf")
+        self.trip_time = -math.inf
         self.quit = False
         self.dropped: Counter[str] = Counter()
         self.accepted = 0
         self.trips: list[tuple[float, str]] = []
         self.released: list[tuple[float, str, str]] = []
         self._sequence: dict[str, int] = {}
-        self._beat = float("-inf")
-        self._held_until = float("-inf")
+        self._beat = -math.inf
+        self._held_until = -math.inf
         self._expires: float | None = None
         self._arrivals: deque[float] = deque()
 
@@ -163,7 +164,7 @@ class GuardCore:
             "latched": self.latched,
             "cause": str(self.cause),
             "trip": self.trip,
-            "trip_time": self.trip_time if self.trip_time > float("-inf") else None,
+            "trip_time": self.trip_time if self.trip_time > -math.inf else None,
             "held": now <= self._held_until,
             "accepted": self.accepted,
             "dropped": dict(self.dropped),
@@ -206,7 +207,7 @@ class GuardCore:
         if held:
             self._held_until = given + DEAD_MAN_S
         else:
-            self._held_until = float("-inf")
+            self._held_until = -math.inf
             if self._needs_dead_man and self.armed:
                 self.go_safe("dead-man switch released", now, Cause.DEAD_MAN)
 
