@@ -261,7 +261,13 @@ class StampReader:
             self._grid.see(stamps.shape[0], float(steps.min()), longest)
             self._usual = max(longest, _FORGET * self._usual)
             return None, None
+        if self._grid.exact:
+            # Stamps that went back before they went on are no grid: what looks like a loss is the way back.
+            self._grid.see(stamps.shape[0], float(steps.min()), self._period)
+            tolerance = self._tolerance()
         rows = np.flatnonzero(steps > self._period + tolerance)
+        if not rows.size:
+            return None, None
         if not self._grid.exact or self.clock.made is Stamps.ARRIVAL:
             return None, int(rows[0])
         lost = np.zeros(stamps.shape[0], dtype=np.int64)

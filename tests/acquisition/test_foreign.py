@@ -119,6 +119,16 @@ def test_a_clock_that_is_set_moves_no_time_and_is_a_doubt(step, kind):
     assert "its clock was set 1 times" in TimeTrust().doubts(status, samples=100)[0]
 
 
+def test_a_block_that_is_stamped_early_is_no_loss_after_it():
+    # On an even grid, one block 12 ms early; two blocks are handed over together.
+    _, assembler, errors, misplaced, _ = delivered(
+        lambda taken, _: taken - 0.012 * ((taken > START + 3.0) & (taken < START + 3.02)), block=20
+    )
+    assert assembler.tally.lost == 0
+    assert misplaced == 0
+    assert np.abs(errors).max() < 0.002
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_loss_on_a_busy_machine_is_no_clock_that_was_set(seed):
     rng = np.random.default_rng(seed)
