@@ -7,7 +7,7 @@ unnoticed, with the reason. mutmut makes the changes and runs the tests, in a fo
 change survives that is not in the file, or the file names one that no longer survives; 2 where the tests themselves
 fail. A change of the words of an error or of a log message is no change of what the code does, and is not counted; a
 test that ends in an endless loop has noticed. mutmut changes functions and methods, but no properties, tables and
-defaults of fields.
+defaults of fields; it forks, so Linux or macOS is needed.
 """
 
 import argparse
