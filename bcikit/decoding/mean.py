@@ -20,8 +20,15 @@ _STEPS = 50
 _INNER = 1e-3
 """Share of the gradient, times its size, that conjugate gradients leave of it."""
 
+_SINGLE = 3e-6
+"""Share of a gradient that conjugate gradients in single precision can leave of it."""
+
 _BLOCK = 1 << 18
 """Bytes of matrices that are worked on at once."""
+
+_NEAR = 1e-3
+"""Distance over which tangent vectors move by their first derivative: what it leaves, a tenth of the square, is 1e-8
+of their length."""
 
 
 class _Kept:
@@ -33,6 +40,7 @@ class _Kept:
         self.size = 0
         self.values: OrderedDict[bytes, Array] = OrderedDict()
         self.around: _Around | None = None
+        self.last: tuple[Array, _Seen] | None = None
 
     def find(self, key: bytes, make: Callable[[], Array]) -> Array:
         found = self.values.get(key)
@@ -91,8 +99,9 @@ def mean_riemann(matrices: Array, weights: Array | None = None) -> Array:
     The minimum of the sum of squared affine-invariant distances (Moakher 2005), equal to pyRiemann's to 1e-8. That one
     descends along the mean tangent vector; here each step solves for the curvature, too, which is known in the
     eigenbasis of each whitened matrix: ``l / 2 coth(l / 2)`` of the differences l of log eigenvalues (Pennec 2018,
-    arXiv 1805.00744). Three eigendecompositions of each matrix do what takes eight; one, where they were looked at
-    `around` a point already.
+    arXiv 1805.00744). Gradients are in double precision and decide where the search ends; curvature, which only says
+    where to look next, is in single. Two or three eigendecompositions of each matrix do what takes eight; one, where
+    they were looked at `around` a point already, and the tangent vectors of the mean need no further ones.
 
     Parameters
     ----------
@@ -151,7 +160,8 @@ class _Around:
         if self.seen is None:
             share = np.full(len(self.matrices), 1.0 / len(self.matrices))
             begin = _look(np.tensordot(share, self.matrices, axes=1), self.matrices)
-            self.seen = _look(_step(begin, share)[0], self.matrices)
+            step, _ = _newton(_Curved(begin, share), _gradient(begin, share))
+            self.seen = _look(_moved(begin.point, step), self.matrices)
         return self.seen.take(np.asarray(places))
 
 
@@ -186,15 +196,72 @@ def _mean(matrices: Array, share: Array, seen: _Seen | None) -> Array:
     if seen is None:
         seen = _look(np.tensordot(share, matrices, axes=1), matrices)
     before = np.inf
+    mean = seen.point
     for _ in range(_STEPS):
-        mean, size, left = _step(seen, share, before)
+        gradient = _gradient(seen, share)
+        size = float(np.linalg.norm(gradient))
         if size <= TOLERANCE:
-            return seen.point
-        if left <= TOLERANCE:
+            mean = seen.point
+            break
+        # Far away, or where a step did not help, the plain step, which always descends.
+        curved = _Curved(seen, share) if size < before else None
+        change, rest = (gradient, gradient) if curved is None else _newton(curved, gradient)
+        mean = _moved(seen.point, change)
+        # The error of a Newton step goes with the square of what it mends, by a factor that the step before has shown.
+        factor = 3.0 * size / before**2 if np.isfinite(before) else 1.0
+        if float(np.linalg.norm(rest)) + _SINGLE * size + factor * size**2 <= TOLERANCE:
             break
         before = size
         seen = _look(mean, matrices)
+    kept = _KEPT.get()
+    if kept is not None:
+        kept.last = matrices, seen
     return mean
+
+
+def tangents_near(matrices: Array, whitener: Array) -> Array | None:
+    """Return the tangent matrices at a mean that was just found, where the search saw these matrices from near enough.
+
+    ``M^-1/2 C M^-1/2 = U T W T U'``, where ``W`` is the matrix as it was seen, ``T`` is near one and ``U`` a rotation;
+    the logarithm moves by its first derivative along ``log T``, known in the eigenbasis of ``W``.
+
+    Parameters
+    ----------
+    matrices : ndarray, shape (n_matrices, n, n)
+        The object that `mean_riemann` was given while `remembering`.
+    whitener : ndarray, shape (n, n)
+        Inverse square root of the mean.
+
+    Returns
+    -------
+    ndarray, shape (n_matrices, n, n), or None
+        None where they must be decomposed once more.
+    """
+    kept = _KEPT.get()
+    if kept is None or kept.last is None or kept.last[0] is not matrices:
+        return None
+    seen = kept.last[1]
+    turn, change = _apart(whitener, seen.point)
+    if float(np.linalg.norm(change)) > _NEAR:
+        return None
+    found = np.empty_like(matrices)
+    curved = _Curved(seen, None)
+    diagonal = np.arange(matrices.shape[1])
+    for block in _blocks(matrices):
+        moved = -curved.along(change, block).astype(np.float64)
+        moved[:, diagonal, diagonal] += np.log(seen.values[block])
+        rows = seen.rows[block] @ turn.T
+        found[block] = rows.swapaxes(1, 2) @ (moved @ rows)
+    return found
+
+
+def _apart(whitener: Array, point: Array) -> tuple[Array, Array]:
+    """Return the rotation ``U`` and the change ``S`` for which a whitener is ``U exp(-S / 2) point^-1/2``."""
+    both = whitener @ _root(point)
+    values, vectors = np.linalg.eigh(both.T @ both)
+    turn: Array = both @ ((vectors / np.sqrt(values)) @ vectors.T)
+    change: Array = (vectors * -np.log(values)) @ vectors.T
+    return turn, change
 
 
 def _look(point: Array, matrices: Array) -> _Seen:
@@ -221,50 +288,70 @@ def _blocks(matrices: Array) -> list[slice]:
     return [slice(start, start + length) for start in range(0, len(matrices), length)]
 
 
-def _step(seen: _Seen, share: Array, before: float = np.inf) -> tuple[Array, float, float]:
-    """Return the next point, the size of the gradient at this one, and a bound of that at the next."""
-    rows, logs = seen.rows, np.log(seen.values)
-    n = logs.shape[1]
-    flat = rows.reshape(-1, n)
-    gradient = flat.T @ ((share[:, None] * logs).reshape(-1, 1) * flat)
-    size = float(np.linalg.norm(gradient))
-    # Far away, or where a step did not help, the plain step, which always descends.
-    step, left = _newton(seen, logs, gradient, share) if TOLERANCE < size < before else (gradient, size)
-    values, vectors = np.linalg.eigh((step + step.T) / 2)
-    root = _root(seen.point)
-    point = root @ ((vectors * np.exp(values)) @ vectors.T) @ root
-    # The error of a Newton step goes with the square of what it mends, by a factor that the step before has shown.
-    factor = 3.0 * size / before**2 if np.isfinite(before) else 1.0
-    return point, size, left + factor * size**2
+def _gradient(seen: _Seen, share: Array) -> Array:
+    """Return the mean tangent vector, as a matrix in the frame of the symmetric root of the point."""
+    flat = seen.rows.reshape(-1, seen.rows.shape[2])
+    found: Array = flat.T @ ((share[:, None] * np.log(seen.values)).reshape(-1, 1) * flat)
+    return (found + found.T) / 2
 
 
-def _newton(seen: _Seen, logs: Array, gradient: Array, share: Array) -> tuple[Array, float]:
-    """Return the step at which the gradient is zero if the curvature stays, by conjugate gradients, and what is left.
+def _moved(point: Array, change: Array) -> Array:
+    values, vectors = np.linalg.eigh((change + change.T) / 2)
+    root = _root(point)
+    found: Array = root @ ((vectors * np.exp(values)) @ vectors.T) @ root
+    return found
 
-    The curvature needs no hyperbolic function: ``l / 2 coth(l / 2) = (a - b) / 2 (e^a + e^b) / (e^a - e^b)``.
+
+class _Curved:
+    """By what the mean tangent vector changes as the point moves, in single precision.
+
+    Parameters
+    ----------
+    seen : _Seen
+        How matrices look.
+    share : ndarray, shape (n_matrices,), or None
+        Weight of each; None where each is asked for itself.
     """
-    n = logs.shape[1]
-    flat = seen.rows.reshape(-1, n)
-    curvature = np.empty_like(seen.rows)
-    for block in _blocks(seen.rows):
-        apart = logs[block, :, None] - logs[block, None, :]
-        high, low = seen.values[block, :, None], seen.values[block, None, :]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            bent = np.where(np.abs(apart) < 2e-4, 1.0, 0.5 * apart * (high + low) / (high - low))
-        curvature[block] = share[block, None, None] * bent
 
-    def curved(step: Array) -> Array:
-        total = np.zeros((n, n))
-        for block in _blocks(seen.rows):
-            rows = seen.rows[block]
-            each = rows.reshape(-1, n)
-            inner = (each @ step).reshape(rows.shape) @ rows.swapaxes(1, 2)
-            inner *= curvature[block]
-            total += each.T @ (inner @ rows).reshape(-1, n)
+    def __init__(self, seen: _Seen, share: Array | None) -> None:
+        self.seen = seen
+        self.share = share
+        self.rows = seen.rows.astype(np.float32)
+        logs = np.log(seen.values).astype(np.float32)
+        self.bent = np.empty_like(self.rows)
+        for block in _blocks(self.rows):
+            half = 0.5 * (logs[block, :, None] - logs[block, None, :])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                bent = np.where(np.abs(half) < 1e-4, np.float32(1.0), half / np.tanh(half))
+            self.bent[block] = bent if share is None else bent * share[block, None, None]
+
+    def along(self, change: Array, block: slice) -> NDArray[np.float32]:
+        """Return the change of the tangent vectors of some matrices, each in its own eigenbasis."""
+        rows = self.rows[block]
+        each = rows.reshape(-1, rows.shape[2])
+        inner = (each @ change.astype(np.float32)).reshape(rows.shape) @ rows.swapaxes(1, 2)
+        inner *= self.bent[block]
+        found: NDArray[np.float32] = inner
+        return found
+
+    def __call__(self, change: Array) -> Array:
+        """Return the change of the mean."""
+        total = np.zeros(change.shape)
+        for block in _blocks(self.rows):
+            rows = self.rows[block]
+            moved = (self.along(change, block) @ rows).reshape(-1, rows.shape[2])
+            total += rows.reshape(moved.shape).T @ moved
         return total
 
+
+def _newton(curved: _Curved, gradient: Array) -> tuple[Array, Array]:
+    """Return the step at which the gradient is zero if the curvature stays, and what is left: conjugate gradients."""
+    n = gradient.shape[0]
+    flat = curved.rows.reshape(-1, n)
+    assert curved.share is not None
     # Of the curvature the mean of squared logs is known beforehand; what is left to find are a few directions.
-    squares, axes = np.linalg.eigh(flat.T @ ((share[:, None] * logs**2).reshape(-1, 1) * flat))
+    weights = (curved.share[:, None] * np.log(curved.seen.values) ** 2).astype(np.float32)
+    squares, axes = np.linalg.eigh((flat.T @ (weights.reshape(-1, 1) * flat)).astype(np.float64))
     half = 0.5 * np.sqrt(np.maximum(squares[:, None] + squares[None, :], 1e-12))
     expected = half / np.tanh(half)
 
@@ -273,7 +360,7 @@ def _newton(seen: _Seen, logs: Array, gradient: Array, share: Array) -> tuple[Ar
         return found
 
     size = float(np.linalg.norm(gradient))
-    goal = max(TOLERANCE / 3, _INNER * size * min(size, 1.0))
+    goal = max(TOLERANCE / 3, _SINGLE * size, _INNER * size * min(size, 1.0))
     step, rest = np.zeros_like(gradient), gradient
     direction = nearly(rest)
     gain = float(np.sum(rest * direction))
@@ -287,4 +374,4 @@ def _newton(seen: _Seen, logs: Array, gradient: Array, share: Array) -> tuple[Ar
         turned = nearly(rest)
         before, gain = gain, float(np.sum(rest * turned))
         direction = turned + gain / before * direction
-    return step, float(np.linalg.norm(rest))
+    return step, rest

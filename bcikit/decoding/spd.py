@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.decoding.mean import mean_riemann, remembered
+from bcikit.decoding.mean import mean_riemann, remembered, tangents_near
 from bcikit.signal import check_choice
 
 Array = NDArray[np.float64]
@@ -154,9 +154,12 @@ def unupper(vectors: Array) -> Array:
 
 def tangent_vectors(matrices: Array, whitener: Array) -> Array:
     """Return tangent vectors at a reference, shape ``(n, c * (c + 1) / 2)``; `whitener` is its inverse square root."""
-    return remembered(
-        "tangent", (matrices, whitener), lambda: upper(function_of(whitener @ matrices @ whitener, "log"))
-    )
+
+    def make() -> Array:
+        near = tangents_near(matrices, whitener)
+        return upper(function_of(whitener @ matrices @ whitener, "log") if near is None else near)
+
+    return remembered("tangent", (matrices, whitener), make)
 
 
 def squared_distances(matrices: Array, whiteners: Array) -> Array:
