@@ -221,18 +221,30 @@ def test_decoders_run_in_moabb_and_its_data_load_here():
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_moabb_data_set_is_evaluated_by_one_command():
-    pytest.importorskip("moabb")
+def test_a_moabb_data_set_is_evaluated_by_one_command(monkeypatch):
+    fake = pytest.importorskip("moabb.datasets.fake")
+    from bcikit.decoding.moabb import dataset_of
+
+    class FakeDataset(fake.FakeDataset):
+        """The one of MOABB, smaller."""
+
+        def __init__(self) -> None:
+            super().__init__(n_subjects=2, n_events=24, duration=50, seed=1)
+
+    dataset_of.cache_clear()
+    monkeypatch.setattr(fake, "FakeDataset", FakeDataset)
     result = run(
         "evaluate", "moabb:FakeDataset", "-p", "motor-imagery", "-d", "csp-lda", "--events", "fake1=left,fake2=right",
         "--window", "0.5", "2.5", "--split", "leave-run-out", "--json",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     (found,) = json.loads(result.output)
-    assert found["n_subjects"] > 1
-    assert len({run["session"] for run in found["runs"]}) > 1
+    assert found["n_subjects"] == 2
+    runs = [(run["subject"], run["session"]) for run in found["runs"]]
+    assert sorted(runs) == sorted(2 * [("1", "0"), ("1", "1"), ("2", "0"), ("2", "1")])
     with pytest.raises(DataError, match="no data set 'Fake'"):
         find_tasks(Path("moabb:Fake"), paradigm="motor-imagery")
+    dataset_of.cache_clear()
 
 
 def reach(data_dir, folder, paradigm, index, split, decoder=None, subjects=None):

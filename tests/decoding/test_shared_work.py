@@ -15,10 +15,10 @@ from bcikit.decoding.evaluation.run import evaluate_part
 from bcikit.decoding.evaluation.splits import SplitPart, why_not
 from bcikit.decoding.evaluation.task import SubjectTrials
 from bcikit.decoding.fbcsp import mutual_information
-from bcikit.decoding.mean import around, mean_riemann, remembering
+from bcikit.decoding.mean import around, mean_riemann, remembering, tangents_near
 from bcikit.decoding.metrics import roc_auc
 from bcikit.decoding.riemann import SVM_TOLERANCE, fit_weighted, linear_classifier
-from bcikit.decoding.spd import covariances
+from bcikit.decoding.spd import covariances, function_of, tangent_vectors
 from bcikit.signal import ArgumentError
 
 NAMES = ("csp-lda", "tangent-lr", "mdm", "fgmdm", "acm-svm", "fbcsp", "spiking")
@@ -123,6 +123,25 @@ def test_means_found_around_a_point_are_those_found_alone(scale):
         assert np.abs(found - want).max() < 1e-7 * np.abs(want).max()
         # Where not all are known, they are looked at as any others.
         np.testing.assert_array_equal(other, mean_riemann(matrices[rows]))
+
+
+def test_tangent_vectors_of_a_mean_just_found_are_those_of_a_further_decomposition():
+    rng = np.random.default_rng(4)
+    mixed = rng.standard_normal((12, 12)) @ rng.standard_normal((200, 12, 80))
+    matrices = covariances(mixed * rng.uniform(0.5, 2.0, (200, 12, 1)))
+    rows = np.arange(200) % 5 != 0
+    with remembering():
+        around(matrices)
+        taught = matrices[rows]
+        whitener = function_of(mean_riemann(taught), "invsqrt")
+        found = tangent_vectors(taught, whitener)
+        assert tangents_near(taught, whitener) is not None
+        # Other matrices, or another point, are not what the search saw.
+        assert tangents_near(taught.copy(), whitener) is None
+        assert tangents_near(taught, 1.01 * whitener) is None
+    want = tangent_vectors(taught, whitener)
+    assert np.linalg.norm(found - want, axis=1).max() < 3e-8 * np.linalg.norm(want, axis=1).min()
+    assert np.abs(found.mean(axis=0)).max() < 1e-8
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
