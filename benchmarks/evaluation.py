@@ -226,7 +226,8 @@ def kept_folder(n_people: int, n_trials: int) -> Path:
     found = hashlib.sha256(json.dumps([n_people, n_trials, JOBS, DECODERS, SPLITS]).encode())
     for name in ("moabb", "pyriemann", "scikit-learn", "numpy", "scipy", "mne"):
         found.update(f"{name} {version(name)}".encode())
-    for file in sorted([Path(__file__), *(Path(__file__).parents[1] / "bcikit").rglob("*.py")]):
+    folders = [Path(__file__).parents[1] / "bcikit" / room for room in ("acquisition", "decoding", "processing")]
+    for file in sorted([Path(__file__), *(file for folder in folders for file in folder.rglob("*.py"))]):
         found.update(file.read_bytes())
     return Path(tempfile.gettempdir()) / f"bcikit-bench-evaluation-{found.hexdigest()[:16]}"
 

@@ -282,7 +282,7 @@ def _root(point: Array, *, inverse: bool = False) -> Array:
     return found
 
 
-def _blocks(matrices: Array) -> list[slice]:
+def _blocks(matrices: Array | NDArray[np.float32]) -> list[slice]:
     """Return pieces that fit into the processor's cache."""
     length = max(1, _BLOCK // matrices[0].nbytes)
     return [slice(start, start + length) for start in range(0, len(matrices), length)]
