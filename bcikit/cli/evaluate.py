@@ -323,6 +323,7 @@ def show(result: "TaskResult") -> None:
         title=title,
         box=SIMPLE_HEAD,
         pad_edge=False,
+        padding=(0, 0) if len(splits) > 3 else (0, 1),
         caption=f"{result.task.metric}, mean over people; causal filters; ECE: calibration error (if perfect)",
     )
     table.add_column("decoder", no_wrap=True)

@@ -67,7 +67,21 @@ def test_bids_names_win_and_derived_data_are_left_out(tmp_path):
     (root / "README").write_text("hello\n")
     found = find_runs(root)
     assert [(run.subject, run.session) for run in found.runs] == [("a", "1"), ("a", "2"), ("b", "1")]
-    assert "derivatives/sub-a/x.csv" in found.ignored
+    assert found.ignored["derivatives"] == "1 file, no recordings of this folder"
+    assert found.ignored["sub-a/ses-1/eeg/._x.csv"] == "hidden"
+
+
+def test_a_folder_that_is_known_names_what_it_leaves_out_too(tmp_path):
+    for name in ("S001/S001R06.edf", "S001/S001R10.edf", "S001/S001R04.edf", "S001/._S001R06.edf", "README"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    make(tmp_path, "S001/other.csv")
+    first, second = find_tasks(tmp_path, paradigm="motor-imagery")
+    assert [run.path.name for run in first.runs] == ["S001R06.edf", "S001R10.edf"]
+    assert set(first.ignored) == {"S001/._S001R06.edf", "README", "S001/other.csv"}
+    assert first.ignored["S001/other.csv"] == "no run of a task that bcikit knows"
+    # Once for the folder, not for each of its tasks.
+    assert not second.ignored
 
 
 def test_a_layout_says_it(tmp_path):

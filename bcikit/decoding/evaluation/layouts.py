@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bcikit.decoding.evaluation.people import Found, find_runs
+from bcikit.decoding.evaluation.people import Found, candidates, find_runs
 from bcikit.decoding.evaluation.task import Reference, Run, Task
 from bcikit.decoding.evaluation.walk import same_recordings, walk
 from bcikit.decoding.registry import PARADIGMS
@@ -98,12 +98,11 @@ def find_tasks(
     if not path.exists():
         raise DataError(f"There is no {path}.")
     if events is None and layout is None:
-        known = [
-            task for finder in (_eegmmidb, _ssvep_exo, _muse) for task in finder(path) if task.paradigm == paradigm
-        ]
+        every = [task for finder in (_eegmmidb, _ssvep_exo, _muse) for task in finder(path)]
+        known = [task for task in every if task.paradigm == paradigm]
         if known:
             _doubt_same(tuple({run.path: run for task in known for run in task.runs}.values()))
-            return known
+            return [replace(known[0], ignored=_others(path, every)), *known[1:]]
     found = find_runs(path, layout=layout, folders=folders, options=dict(options or {}))
     if events is None:
         counts = _events_of(found)
@@ -130,6 +129,12 @@ def _doubt_same(runs: Sequence[Run]) -> None:
             DoubtWarning,
             stacklevel=3,
         )
+
+
+def _others(path: Path, tasks: Sequence[Task]) -> dict[str, str]:
+    """Return the files that no task of a folder takes, and why."""
+    left, ignored = candidates(path, known={run.path for task in tasks for run in task.runs})
+    return {**ignored, **{str(file.relative_to(path)): "no run of a task that bcikit knows" for file in left}}
 
 
 def _moabb(

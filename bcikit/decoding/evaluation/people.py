@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ def find_runs(
     options = dict(options or {})
     if root.is_file() or (root / "session.json").is_file():
         return Found(runs=(_run(root, "1", "1", options),), how="one recording")
-    files, ignored = _candidates(root)
+    files, ignored = candidates(root)
     if layout is not None:
         return _by_layout(root, files, ignored, layout, options)
     if not files:
@@ -164,9 +164,10 @@ def _told(parts: Sequence[str]) -> tuple[str, str]:
     return subject, session
 
 
-def _candidates(root: Path) -> tuple[list[Path], dict[str, str]]:
-    """Return the recordings below a folder, and why other files are none."""
+def candidates(root: Path, *, known: Collection[Path] = ()) -> tuple[list[Path], dict[str, str]]:
+    """Return the recordings below a folder, and why other files are none; those that are known are not opened."""
     found: list[Path] = []
+    within: Counter[str] = Counter()
     there, ignored = walk(root)
     sessions = {file.parent for file in there if file.name == "session.json"}
     for path in there:
@@ -179,10 +180,14 @@ def _candidates(root: Path) -> tuple[list[Path], dict[str, str]]:
             continue
         if any(part.lower().endswith((".mff", ".ds")) for part in parts[:-1]):
             continue
-        if any(part.startswith(".") for part in parts) or any(part in _SKIPPED for part in parts[:-1]):
-            ignored[str(path.relative_to(root))] = (
-                "hidden" if path.name.startswith(".") else "no recording of this folder"
-            )
+        if path in known:
+            continue
+        depth = next((k for k, part in enumerate(parts) if part.startswith(".") or part in _SKIPPED), len(parts))
+        if depth < len(parts) - 1:
+            within[str(Path(*parts[: depth + 1]))] += 1
+            continue
+        if path.name.startswith("."):
+            ignored[str(path.relative_to(root))] = "hidden"
             continue
         if path.suffix.lower() in _SIDE or path.name.endswith(("-eve.fif", "-epo.fif", "-ave.fif")):
             continue
@@ -191,6 +196,8 @@ def _candidates(root: Path) -> tuple[list[Path], dict[str, str]]:
             ignored[str(path.relative_to(root))] = why
         else:
             found.append(path)
+    for name, count in within.items():
+        ignored[name] = f"{count} {'file' if count == 1 else 'files'}, no recordings of this folder"
     if len(ignored) > _MANY:
         kinds = Counter(Path(name).suffix or name for name in ignored)
         ignored = {f"*{kind}": f"{count} files" for kind, count in kinds.items()}
