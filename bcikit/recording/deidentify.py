@@ -198,7 +198,7 @@ def _forms_of(word: str) -> list[bytes | re.Pattern[bytes]]:
         if all(len(either) == 1 for either in letters):
             forms[pattern] = b"".join(either[0] for either in letters)
         elif all(letters):
-            forms[pattern] = re.compile(pattern, re.DOTALL)
+            forms[pattern] = re.compile(pattern)
     return list(forms.values())
 
 
