@@ -4,6 +4,7 @@ import atexit
 import faulthandler
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,10 @@ import pytest
 hypothesis.settings.register_profile("bcikit", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("search", deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "bcikit"))
+
+# Images of containers forbid byte code: each worker and each child process would compile the whole package again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Before anything loads liblsl, Qt or a BLAS.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
