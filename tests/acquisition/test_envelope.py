@@ -412,6 +412,33 @@ def test_the_jitter_of_arrivals_is_what_blocks_stray_from_the_line():
     assert long.jitter <= 0.05
 
 
+def test_a_block_of_a_wild_link_that_is_early_counts_for_a_tenth_of_a_second_too():
+    model = arrivals(2.0)
+    model._envelope.spread = 1.0
+    before = model.jitter
+    model.take(16, np.array([5.0 + 16 * PERIOD - 0.5]))
+    assert model.predict(16) > 5.0 + 16 * PERIOD - 0.1, "within what its arrivals differ by"
+    assert model.jitter**2 == pytest.approx(before**2 + 0.0125 * (0.01 - before**2))
+
+
+def test_the_jitter_is_measured_at_the_middle_of_a_block():
+    assert arrivals(60.0, 0.005, n=8).jitter < 0.001
+
+
+def test_the_window_of_a_model_is_that_of_its_envelope():
+    model = ClockModel(8.0, window=5.0, made=Stamps.ARRIVAL)
+    for index in range(100):
+        model.take(index, np.array([5.0 + index * PERIOD]))
+    assert len(model._envelope._bins) == 10
+
+
+def test_a_rate_that_only_most_half_seconds_show():
+    stalled = arrivals(20.0, 0.015, late=lambda k: 0.4 * (96 <= k < 112))
+    assert stalled._envelope.pace(20) is None
+    assert stalled.wrong_rate(0.01) == pytest.approx(8.0 / 1.015)
+    assert arrivals(0.5).wrong_rate(0.01) is None
+
+
 def test_arrivals_are_settled_after_two_seconds():
     assert not arrivals(2.0).settled
     assert arrivals(2.125).settled
