@@ -159,11 +159,26 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(1)
 
 
+def failures_of(result: "TaskResult") -> list[str]:
+    """Return a line for each decoder and reason for which it failed, with the splits and people."""
+    from bcikit.decoding.evaluation.parallel import STOPPED
+
+    where: dict[tuple[str, str], list[str]] = {}
+    for place, why in result.failures.items():
+        decoder, _, rest = place.partition(", ")
+        if why is not STOPPED:
+            where.setdefault((decoder, why), []).append(rest)
+    return [
+        f"{decoder} ({'; '.join(places[:4])}{f'; {len(places) - 4} more' if len(places) > 4 else ''}): {why}"
+        for (decoder, why), places in where.items()
+    ]
+
+
 def problems_of(result: "TaskResult", wanted: list[str]) -> list[str]:
     """Return what was lost on the way: decoders that were asked for and failed, classes that never occur."""
     from bcikit.decoding.evaluation.parallel import STOPPED
 
-    found = [f"{where}: {why}" for where, why in result.failures.items() if "all" not in wanted and why is not STOPPED]
+    found = [] if "all" in wanted else failures_of(result)
     left = sum(why is STOPPED for why in result.failures.values())
     if left:
         found.append(f"{result.task.name}: {left} scores were not computed: it was stopped. What is shown was.")
@@ -218,7 +233,7 @@ def _evaluate(
                 sections.append(make_section(result, read))
                 report("Drawing", 1, 1)
         results.append(result)
-        show(result)
+        show(result, told="all" in wanted)  # else it is a doubt
         if result.stopped:
             break
     if out is not None:
@@ -307,9 +322,10 @@ def show_empty(data: "Sequence[SubjectTrials]") -> None:
         console.print(f"  [yellow]no event of a class in {some}[/]", soft_wrap=True)
 
 
-def show(result: "TaskResult") -> None:
-    """Print the table of one task and what others reached."""
+def show(result: "TaskResult", *, told: bool = True) -> None:
+    """Print the table of one task and what others reached; and, where asked, what failed."""
     from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
     from rich.table import Table
 
     from bcikit.cli.console import console
@@ -339,7 +355,8 @@ def show(result: "TaskResult") -> None:
     if result.task.metric == "accuracy" and result.results:
         first = next(iter(result.results.values()))
         table.add_row("chance below", *[f"{first[s].chance_upper:.3f}" if s in first else "-" for s in splits], "")
-    console.print(table)
+    if result.results:
+        console.print(table)
     for decoder, found in result.results.items():
         console.print(f"  {decoder}: {_sureness(found)}", soft_wrap=True, highlight=False)
     for split in splits:
@@ -351,5 +368,6 @@ def show(result: "TaskResult") -> None:
         mark = "" if met is None else " [green]met[/]" if met else " [red]MISSED[/]"
         goal = "within chance" if ref.bar == "chance" else f"{ref.bar} {ref.value:.3f}".strip()
         console.print(f"  {ref.split}: {ref.who} {goal}; {result.task.recommended} {value:.3f}{mark}")
-    for where, why in result.failures.items():
-        console.print(f"  [yellow]{where}[/]: {why}")
+    if told:
+        for line in failures_of(result):
+            console.print(f"  [yellow]{escape(line)}[/]", soft_wrap=True, highlight=False)

@@ -167,6 +167,18 @@ def test_a_decoder_that_fails_does_not_end_the_others(folder):
     assert set(result.results) == {"csp-lda"}
 
 
+def test_where_no_decoder_can_be_evaluated_the_command_ends_with_1_and_says_why_once(folder):
+    result = run(
+        "evaluate", folder / "p0", "-p", "motor-imagery", "-d", "acm-svm", "--events", EVENTS, "--window", "0.4", "0.6",
+        "--split", "shuffled", "--split", "leave-run-out",
+    )  # fmt: skip
+    assert result.exit_code == 1
+    assert "no decoder could be evaluated" in result.output
+    assert result.output.count("samples left") == 1
+    assert "acm-svm (shuffled, 1; leave-run-out, 1)" in result.output
+    assert "ECE" not in result.output
+
+
 def test_jobs_keep_their_order_and_report():
     seen = []
     assert run_jobs(divmod, [(7, 2), (9, 4)], progress=lambda d, n: seen.append((d, n))) == [(3, 1), (2, 1)]
@@ -195,7 +207,7 @@ def test_decoders_run_in_moabb_and_its_data_load_here():
 
     from bcikit.decoding.moabb import MoabbDecoder, recordings, subject_trials
 
-    dataset = FakeDataset(["left_hand", "right_hand"], n_subjects=2, n_sessions=2, seed=1)
+    dataset = FakeDataset(["left_hand", "right_hand"], n_subjects=2, n_events=24, duration=50, seed=1)
     X, y, _ = LeftRightImagery(resample=128).get_data(dataset, subjects=[1])
     scores = cross_val_score(make_pipeline(MoabbDecoder(name="csp-lda", sfreq=128.0)), X, y, cv=3)
     assert ((scores >= 0) & (scores <= 1)).all()
