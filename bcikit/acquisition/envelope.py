@@ -233,7 +233,7 @@ class LatenessEnvelope:
         unknown = self._unknown * max(0.0, x - self._first)
         if self._unknown and not self._shown:
             unknown = max(unknown, self._newest[1] - self.at(self._newest[0]))
-        return 2.0 * math.hypot(level, self._wait, slope, _FLOOR) + unknown + max(self.doubt, self._late)
+        return 2.0 * math.hypot(level, self._wait, slope, _FLOOR, 0.5 * unknown) + max(self.doubt, self._late)
 
     @property
     def rate(self) -> float:

@@ -52,6 +52,8 @@ class StreamStatus:
         Charge in per cent, where the device tells.
     impedances : mapping of str to float
         Newest impedance of each electrode in ohm, by channel name; empty where the device does not measure it.
+    joined : tuple of StreamStatus
+        The same of each device whose channels are joined to this one's.
     """
 
     name: str
@@ -78,11 +80,15 @@ class StreamStatus:
     buffer_fill: float = 0.0
     battery: float | None = None
     impedances: Mapping[str, float] = field(default_factory=dict)
+    joined: "tuple[StreamStatus, ...]" = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary (infinity becomes None)."""
         values = asdict(self)
         values["pulse"] = str(self.pulse)
+        del values["joined"]
+        if self.joined:
+            values["joined"] = [status.to_dict() for status in self.joined]
         return {
             key: None if isinstance(value, float) and value == float("inf") else value for key, value in values.items()
         }

@@ -142,8 +142,8 @@ class SynchronisedSource(Source):
         return sorted(events, key=lambda event: event.time)
 
     def status(self) -> StreamStatus:
-        """Return the health of the first device."""
-        return self._first.status()
+        """Return the health of the first device, and of the others as joined to it."""
+        return replace(self._first.status(), joined=tuple(source.status() for source in self._others))
 
     def statuses(self) -> dict[str, StreamStatus]:
         """Return the health of each device by the name of its stream."""

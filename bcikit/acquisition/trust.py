@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bcikit.acquisition.status import StreamStatus
+from bcikit.acquisition.watchdog import Pulse
 from bcikit.signal import Event
 
 LARGEST = 0.05
@@ -37,6 +38,9 @@ class TimeTrust:
             if event.name == "stream/foreign-clock":
                 # UNIX time is mapped exactly; of what is dated by its arrival, nobody knows how late it came.
                 self._add(self._doubts if event.data.get("clock") in UNKNOWN_CLOCKS else self.notes, said)
+            elif event.name == "stream/failed":
+                error = str(event.data.get("error", f"{event.source} is gone."))
+                self._add(self._doubts, f"{error} Its channels are marked from there on.")
             elif event.name in ("stream/markers-back", "stream/board"):
                 self._add(self._doubts, said)
             elif event.name == "stream/markers-gone":
@@ -68,25 +72,12 @@ class TimeTrust:
         found = list(self._doubts)
         if samples == 0:
             found.append(f"{status.name}: no sample came.")
-        elif status.seeming_rate is not None:
-            found.append(
-                f"{status.name}: {status.seeming_rate:.4g} samples a second seem to come, which is not what it states, "
-                "and its times follow what it states. If that is the device's rate, say so: option "
-                f"'sfreq={status.seeming_rate:.4g}' of the address."
-            )
-        elif LARGEST < status.time_uncertainty < float("inf"):
-            found.append(
-                f"{status.name}: the times of its samples are known to {1e3 * status.time_uncertainty:.0f} ms only."
-            )
-        if status.clock_steps:
-            found.append(
-                f"{status.name}: its clock was set {status.clock_steps} times; times after that are known by the "
-                "arrival of a block only."
-            )
-        if status.overflows:
-            found.append(
-                f"{status.name}: a buffer was full {status.overflows} times; what was lost there is an estimate."
-            )
+        found += _clock_doubts(status)
+        for other in status.joined:
+            told = any(other.name in said for said in self._doubts)
+            if other.pulse in (Pulse.WAITING, Pulse.LOST) and not told:
+                found.append(f"{other.name}: nothing came from it any more; its channels are marked.")
+            found += _clock_doubts(other)
         worst = max((known_to for _, known_to in self._estimates), default=0.0)
         if worst > max(LARGEST, 3.0 / status.rate if status.rate else 0.0):
             lost = sum(count for count, _ in self._estimates)
@@ -112,3 +103,26 @@ class TimeTrust:
         """
         uncertainty = status.time_uncertainty if status.time_uncertainty < float("inf") else None
         return {"stamps": status.stamps, "uncertainty": uncertainty, "doubts": doubts, "notes": self.notes}
+
+
+def _clock_doubts(status: StreamStatus) -> list[str]:
+    """Return what is in doubt of the times of one device."""
+    found = []
+    if status.seeming_rate is not None:
+        found.append(
+            f"{status.name}: {status.seeming_rate:.4g} samples a second seem to come, which is not what it states, "
+            "and its times follow what it states. If that is the device's rate, say so: option "
+            f"'sfreq={status.seeming_rate:.4g}' of the address."
+        )
+    elif LARGEST < status.time_uncertainty < float("inf"):
+        found.append(
+            f"{status.name}: the times of its samples are known to {1e3 * status.time_uncertainty:.0f} ms only."
+        )
+    if status.clock_steps:
+        found.append(
+            f"{status.name}: its clock was set {status.clock_steps} times; times after that are known by the "
+            "arrival of a block only."
+        )
+    if status.overflows:
+        found.append(f"{status.name}: a buffer was full {status.overflows} times; what was lost there is an estimate.")
+    return found

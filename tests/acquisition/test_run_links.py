@@ -31,8 +31,21 @@ pipeline = [{{ step = "bandpass", l_freq = 1.0, h_freq = 40.0, order = 4 }}]
 def run(tmp_path, monkeypatch, capsys):
     """Return a function that runs a session: exit code, all that was printed as one line, folder."""
 
-    def one(address, *, seconds=2.0):
+    def one(address, *, seconds=2.0, during=None):
         file, folder = tmp_path / "rest.toml", tmp_path / uuid.uuid4().hex[:8]
+        over = threading.Event()
+
+        def wait():
+            """Act once a second or so was recorded, however long the machine took to get there."""
+            signals = folder / "signals.xdf"
+            while not over.wait(0.05):
+                if signals.exists() and signals.stat().st_size > 10_000:
+                    during()
+                    return
+
+        thread = threading.Thread(target=wait)
+        if during is not None:
+            thread.start()
         file.write_text(REST.format(seconds=seconds), encoding="utf-8")
         monkeypatch.setattr(
             sys, "argv", ["bcikit", "run", str(file), "--source", address, "--headless", "--out", str(folder)]
@@ -42,6 +55,9 @@ def run(tmp_path, monkeypatch, capsys):
             main()
         except SystemExit as ended:
             code = int(ended.code or 0)
+        over.set()
+        if during is not None:
+            thread.join(30.0)
         said = capsys.readouterr()
         return code, " ".join(f"{said.out} {said.err}".split()), folder
 
@@ -62,15 +78,10 @@ def unique(what):
     return f"{what}-{uuid.uuid4().hex[:8]}"
 
 
-def hung(device, start, length):
-    def stop():
-        device.wait_started()
-        time.sleep(start)
-        os.kill(device.process.pid, signal.SIGSTOP)
-        time.sleep(length)
-        os.kill(device.process.pid, signal.SIGCONT)
-
-    threading.Thread(target=stop, daemon=True).start()
+def hung(device, length):
+    os.kill(device.process.pid, signal.SIGSTOP)
+    time.sleep(length)
+    os.kill(device.process.pid, signal.SIGCONT)
 
 
 @pytest.mark.slow
@@ -81,9 +92,8 @@ def hung(device, start, length):
 ], ids=["stall", "laps lost, bursts", "hangs"])  # fmt: skip
 def test_a_link_whose_counter_says_all_is_no_doubt(run, plan, hang):
     with EmulatorProcess("cyton", plan) as device:
-        if hang:
-            hung(device, 2.0, hang)
-        code, said, folder = run(device.address, seconds=10.0 if hang else 4.0)
+        stop = (lambda: hung(device, hang)) if hang else None
+        code, said, folder = run(device.address, seconds=10.0 if hang else 4.0, during=stop)
     assert code == 0, said
     session = read_session(folder)
     k = numbered(session.chunks, "cyton")
@@ -121,10 +131,7 @@ def test_stamps_of_other_clocks(run, sender, stamps, code, words):
 def test_a_senders_clock_that_is_set_is_a_doubt(run, sender, step):
     name = unique("set")
     other = sender(name=name)
-    timer = threading.Timer(6.0, lambda: other.tell("step", seconds=step))
-    timer.start()
-    code, said, folder = run(f"lsl:source_id={name}", seconds=8.0)
-    timer.join()
+    code, said, folder = run(f"lsl:source_id={name}", seconds=5.0, during=lambda: other.tell("step", seconds=step))
     assert code == 1, said
     assert "its clock was set 1 times" in said
     assert reported(folder, "its clock was set 1 times")
@@ -159,10 +166,7 @@ def test_a_board_that_delivers_nothing_or_no_more_ends_the_session(run, after):
 def test_a_sender_that_dies_ends_the_session(run, sender):
     name = unique("dies")
     other = sender(name=name)
-    timer = threading.Timer(5.0, other.process.kill)
-    timer.start()
-    code, said, folder = run(f"lsl:source_id={name}&reconnect=1", seconds=30.0)
-    timer.join()
+    code, said, folder = run(f"lsl:source_id={name}&reconnect=1", seconds=30.0, during=other.process.kill)
     assert code == 2
     assert "is gone" in said
     assert reported(folder, "is gone")
@@ -232,3 +236,24 @@ def test_a_port_in_use_and_a_file_that_ends(run, playback, tmp_path):
             assert source.status().lost == 0
     assert code == 2
     assert "in use" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("lie", "words"), [("set", "its clock was set 1 times"), ("gone", "is gone"), ("", "")])
+def test_a_second_device_that_lies_is_a_doubt_too(run, sender, lie, words):
+    first, second = unique("first"), unique("second")
+    sender(name=first)
+    other = sender(name=second, names=["A", "B"])
+
+    def act():
+        if lie == "set":
+            other.tell("step", seconds=0.5)
+        elif lie == "gone":
+            other.process.kill()
+
+    address = f"lsl:source_id={first}&join=lsl:source_id={second}%26reconnect=1"
+    code, said, folder = run(address, seconds=6.0, during=act)
+    assert code == (1 if lie else 0), said
+    doubts = result_of(folder)["timing"]["doubts"]
+    assert len(doubts) == (1 if lie else 0)
+    assert not lie or (words in said and second in doubts[0])
