@@ -30,6 +30,7 @@ SITUATIONS = {
         "test_run_links.py::test_a_rate_that_is_not_the_stated_one_ends_the_session",
         "test_run_links.py::test_a_board_that_delivers_nothing_or_no_more_ends_the_session",
         "test_run_links.py::test_a_sender_that_dies_ends_the_session",
+        "test_run_links.py::test_a_second_device_that_lies_is_a_doubt_too",
         "test_run_links.py::test_markers_of_another_clock_are_placed_or_told",
         "test_run_links.py::test_what_cannot_be_opened_is_said_at_the_beginning",
         "test_run_links.py::test_two_streams_of_one_name_are_not_guessed",
