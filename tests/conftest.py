@@ -2,6 +2,7 @@
 
 import atexit
 import faulthandler
+import gc
 import os
 import shutil
 import sys
@@ -101,6 +102,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.as_posix().endswith(REAL_TIME) or item.get_closest_marker("realtime"):
             lane = "sources" if item.path.parent.name in OF_SOURCES else "sessions"
             item.add_marker(pytest.mark.xdist_group(f"realtime-{lane}"))
+
+
+def pytest_collection_finish() -> None:
+    # What imports and collection made stays as long as the run: garbage is not looked for in it again and again.
+    gc.collect()
+    gc.freeze()
 
 
 def _qt_problem() -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -94,18 +95,25 @@ class Rest(LinearStep):
 
     def design(self, info: StreamInfo) -> tuple[NDArray[np.float64], StreamInfo]:
         """Return MNE's matrix for the EEG channels."""
-        import mne
+        return _rest(info, self.grid), info.replace(reference="REST")
 
-        eeg = info.indices(ch_type="eeg")
 
-        def rest(raw: "mne.io.BaseRaw") -> "mne.io.BaseRaw":
-            sphere = mne.make_sphere_model("auto", "auto", raw.info, verbose="ERROR")
-            sources = mne.setup_volume_source_space(sphere=sphere, pos=self.grid, exclude=30.0, verbose="ERROR")
-            forward = mne.make_forward_solution(raw.info, None, sources, sphere, meg=False, verbose="ERROR")
-            return mne.set_eeg_reference(raw, "REST", forward=forward, verbose="ERROR")[0]
+@lru_cache(maxsize=8)
+def _rest(info: StreamInfo, grid: float) -> NDArray[np.float64]:
+    """Return the matrix of REST; the head model takes half a second, and a plan is made of a stream more than once."""
+    import mne
 
-        matrix = embed(matrix_by_mne(info, eeg, rest), eeg, info.n_channels)
-        return matrix, info.replace(reference="REST")
+    eeg = info.indices(ch_type="eeg")
+
+    def rest(raw: "mne.io.BaseRaw") -> "mne.io.BaseRaw":
+        sphere = mne.make_sphere_model("auto", "auto", raw.info, verbose="ERROR")
+        sources = mne.setup_volume_source_space(sphere=sphere, pos=grid, exclude=30.0, verbose="ERROR")
+        forward = mne.make_forward_solution(raw.info, None, sources, sphere, meg=False, verbose="ERROR")
+        return mne.set_eeg_reference(raw, "REST", forward=forward, verbose="ERROR")[0]
+
+    matrix = embed(matrix_by_mne(info, eeg, rest), eeg, info.n_channels)
+    matrix.flags.writeable = False
+    return matrix
 
 
 @dataclass(kw_only=True, eq=False)
