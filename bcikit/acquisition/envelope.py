@@ -183,7 +183,6 @@ class LatenessEnvelope:
             item.valid = False
         for item in tail:
             item.valid = True
-        self.level += min(above)
         self.doubt = 0.0
 
     def _fit(self) -> None:

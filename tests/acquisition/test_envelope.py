@@ -129,6 +129,10 @@ def test_before_the_rate_is_known_what_may_have_run_away_is_added():
         more = 0.0 if known else max((share - one.slope) * x, share * (4 * bins - 1) - one.at(4 * bins - 1))
         assert one.uncertainty(x) == pytest.approx(certain + more)
         assert (one.uncertainty(x) > certain + 1e-9) is not known
+        # At its beginning, the newest sample says how far it ran away.
+        last = 4 * bins - 1
+        newest = 0.0 if known else share * last - one.at(last)
+        assert one.uncertainty(0.0) == pytest.approx(2 * math.hypot(one.spread, 0.001) + newest)
     # The newest sample is late by more than that: of one bin, nobody knows why.
     one = LatenessEnvelope(PERIOD)
     one.add(0.0, np.array([0.0, 0.0, 0.3]))
@@ -154,6 +158,22 @@ def test_an_oscillator_that_is_no_quartz_is_followed_at_once():
     quartz = envelope(4, lambda k: 0.0008 * PERIOD * k).slope
     sxx, prior = 80.0, (0.002 / (300e-6 * PERIOD)) ** 2
     assert quartz == pytest.approx(0.0008 * PERIOD * sxx / (sxx + prior), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("bins", "share", "quartz"),
+    # In two seconds, by what arrivals differ by at the least; then, by three times what a quartz may be off.
+    [(4, 0.0017, True), (4, 0.0019, False), (8, 0.00085, True), (8, 0.00095, False)],
+)
+def test_what_is_no_quartz_is_off_by_more_than_one_may_be(bins, share, quartz):
+    assert (envelope(bins, lambda k: share * PERIOD * k).slope < 0.99 * share * PERIOD) is quartz
+
+
+def test_two_half_seconds_give_a_line():
+    one = envelope(2, lambda k: 0.0001 * k)
+    sxx, prior = 8.0, (0.002 / (300e-6 * PERIOD)) ** 2
+    assert (one.x0, one.slope) == (2.0, pytest.approx(0.0001 * sxx / (sxx + prior)))
+    assert envelope(1, lambda k: 0.0001 * k).slope == 0.0
 
 
 def test_a_line_follows_the_line_before_it():
@@ -183,6 +203,12 @@ def test_a_sample_that_came_too_early_pulls_the_line_down_at_once():
     assert one.level == 0.0, "by less than arrivals differ"
     one.add(41.0, np.array([-0.0009]))
     assert one.level == pytest.approx(-0.0009)
+    three = envelope(3)
+    three.add(12.0, np.array([-0.0039]))
+    assert three.level == 0.0, "of three bins, arrivals differ by as much as is usual"
+    two = envelope(2)
+    two.add(8.0, np.array([-0.0001]))
+    assert two.level == pytest.approx(-0.0001)
     young = envelope(1, 0.1)
     young.add(4.0, np.array([0.0999]))
     assert young.level == pytest.approx(0.0999), "at the beginning, by whatever it is"
@@ -216,6 +242,7 @@ def test_a_bin_that_is_late_is_not_on_the_line(late, on_time):
     assert len(one.closed) == 20 + on_time
     one = feed(envelope(1), 1, 1, 0.5)
     assert one._bins[-1].valid, "of two bins, nobody knows which is late"
+    assert not feed(envelope(2), 2, 1, 0.5)._bins[-1].valid, "of three, it is the third"
 
 
 def test_how_late_a_bin_may_be_grows_with_the_time_since_the_last():
