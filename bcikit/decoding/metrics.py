@@ -137,6 +137,31 @@ def ece_of_perfect(probabilities: Array, *, n_bins: int = 10, n_draws: int = 200
     return float(np.mean(values)), float(np.quantile(values, 0.95))
 
 
+def debiased_calibration_error(y_index: NDArray[np.intp], probabilities: Array, *, n_bins: int = 10) -> float:
+    """Return the calibration error without what few trials add to it.
+
+    The root mean square gap of confidence and accuracy over bins, from each squared gap the variance of the accuracy
+    taken, ``a (1 - a) / (n - 1)`` (the debiased estimator of Kumar, Liang and Ma 2019, NeurIPS). Not below zero. A bin
+    of one trial knows no variance and counts with that of its confidence.
+    """
+    rows = reliability(y_index, probabilities, n_bins=n_bins)
+    total = 0.0
+    for row in rows:
+        n, share = row["count"], row["accuracy"] if row["count"] > 1 else row["confidence"]
+        total += n * ((row["confidence"] - row["accuracy"]) ** 2 - share * (1.0 - share) / max(n - 1, 1))
+    return float(np.sqrt(max(total / len(probabilities), 0.0)))
+
+
+def calibration_interval(
+    y_index: NDArray[np.intp], probabilities: Array, *, n_draws: int = 500, seed: int = 0
+) -> tuple[float, float]:
+    """Return the 95 % interval of `debiased_calibration_error`: percentiles of trials drawn again and again."""
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(len(y_index), size=(check_int("n_draws", n_draws, low=1), len(y_index)))
+    values = [debiased_calibration_error(y_index[drawn], probabilities[drawn]) for drawn in rows]
+    return float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))
+
+
 def coverage(y_index: NDArray[np.intp], probabilities: Array, *, n_points: int = 10) -> list[dict[str, float]]:
     """Return what rejecting the least sure decisions would give: accuracy against the share that is decided.
 

@@ -13,7 +13,19 @@ from bcikit.decoding.centre import FeatureRecentring
 from bcikit.decoding.chance import accuracy_interval, chance_interval, chance_level
 from bcikit.decoding.estimator import Centring, check_trials, classes_of, knowing_channels
 from bcikit.decoding.mean import around
-from bcikit.decoding.metrics import brier, confusion, coverage, ece, ece_of_perfect, itr, nmcc, reliability, roc_auc
+from bcikit.decoding.metrics import (
+    brier,
+    calibration_interval,
+    confusion,
+    coverage,
+    debiased_calibration_error,
+    ece,
+    ece_of_perfect,
+    itr,
+    nmcc,
+    reliability,
+    roc_auc,
+)
 from bcikit.decoding.trials import Epochs
 from bcikit.signal import DataError, check_choice, check_int
 from bcikit.signal.shown import Shown, listed
@@ -171,6 +183,8 @@ class Scores(Shown):
             "ece": self.ece,
             "ece_if_perfect": self.ece_expected[0],
             "ece_limit": self.ece_expected[1],
+            "calibration_error": debiased_calibration_error(self.y_index, self.probabilities),
+            "calibration_interval": list(calibration_interval(self.y_index, self.probabilities)),
             "brier": brier(self.y_index, self.probabilities),
             "chance_interval": list(chance_interval(self.n_trials, len(self.classes))),
             "chance_upper": self.chance_upper,

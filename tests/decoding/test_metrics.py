@@ -8,7 +8,19 @@ from sklearn.metrics import roc_auc_score
 from bcikit.decoding import accuracy_interval, chance_interval, chance_level
 from bcikit.decoding.calibration import Isotonic, Temperature, make_calibrator
 from bcikit.decoding.estimator import softmax
-from bcikit.decoding.metrics import brier, confusion, coverage, ece, ece_of_perfect, itr, nmcc, reliability, roc_auc
+from bcikit.decoding.metrics import (
+    brier,
+    calibration_interval,
+    confusion,
+    coverage,
+    debiased_calibration_error,
+    ece,
+    ece_of_perfect,
+    itr,
+    nmcc,
+    reliability,
+    roc_auc,
+)
 from bcikit.signal import ArgumentError, DataError
 
 
@@ -158,3 +170,25 @@ def test_calibrators_refuse_what_is_no_score():
         make_calibrator("platt")
     with pytest.raises(DataError, match="finite"):
         Temperature().fit([[np.nan, 1.0]], [0])
+
+
+def test_the_debiased_calibration_error_knows_few_trials_of_a_perfect_decoder_from_one_that_is_too_sure():
+    rng = np.random.default_rng(3)
+    squares = {"perfect": [], "sure": []}
+    for _ in range(300):
+        p = rng.uniform(0.55, 0.85, 40)
+        wrong = (rng.random(40) > p).astype(int)
+        assert debiased_calibration_error(wrong, np.c_[p, 1 - p]) >= 0.0
+        squares["perfect"].append(debiased_calibration_error(wrong, np.c_[p, 1 - p]) ** 2)
+        squares["sure"].append(debiased_calibration_error(wrong, np.c_[p + 0.14, 0.86 - p]) ** 2)
+    # Cut off at zero it keeps a little of what it takes out; the plain one has .11 here.
+    assert np.sqrt(np.mean(squares["perfect"])) < 0.1
+    assert np.sqrt(np.mean(squares["sure"])) == pytest.approx(0.16, abs=0.03)
+    # One bin of two trials, by hand: (.75 - .5)^2 - .5 * .5 / 1 < 0.
+    assert debiased_calibration_error(np.array([0, 1]), np.array([[0.75, 0.25]] * 2)) == 0.0
+    # And of ten, five right: .2^2 - .25 / 9.
+    ten = np.array([[0.7, 0.3]] * 10)
+    found = debiased_calibration_error(np.arange(10) % 2, ten)
+    assert found == pytest.approx(np.sqrt(0.2**2 - 0.25 / 9))
+    low, high = calibration_interval(np.arange(10) % 2, ten)
+    assert low <= found <= high

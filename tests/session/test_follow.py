@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tomli_w
 
@@ -144,6 +145,13 @@ def test_an_error_potential_trained_in_one_session_takes_choices_back_in_the_nex
     assert all(row["predicted"] is None for row in undone)
     events = [event.name for event in read_session(tmp_path / "corrected").events]
     assert events.count("feedback/undo") == len(undone)
+    # Another model by its file, and the second best in place of nothing.
+    other = {"correct": "errp", "error_model": str(tmp_path / "errors" / MODEL), "error_mode": "correct"}
+    sim = "sim:motor-imagery?ability=0.3&errp_uv=25"
+    second = run("second", {**other, "error_threshold": 0.6}, task=task, sim=sim, gate={"refractory_s": 0.3}, seed=5)
+    corrected = [row for row in second["trials"] if row.get("undone")]
+    assert corrected
+    assert all(row["predicted"] not in (None, row["undone"]) for row in corrected)
     # The decoder of error potentials goes with the session: its replay does not depend on the folder it was found in.
     assert (tmp_path / "corrected" / "error-model.skops").is_file()
 
@@ -214,6 +222,61 @@ def test_a_session_begins_with_a_model_of_other_people(run, tmp_path: Path) -> N
     assert both["calibration"]["accuracy"] > 0.5
     report = (tmp_path / "both" / "report.html").read_text(encoding="utf-8")
     assert "without calibration, by a model of other people" in report
+
+
+SHORT = {**TASK, "beep": 0.5, "cue": 1.0, "cue_duration": 0.5, "feedback": 1.5, "stop": 4.1, "rest": [1.0, 1.2]}
+SHORT |= {"feedback_rate": 4.0}
+SMALL = "sim:motor-imagery?channels=FC3,FC4,C3,Cz,C4,CP3,CPz,CP4&sfreq=125&ability=0.95&chunk=125"
+
+
+def test_window_rejection_parameters_and_every_number_of_the_stopper(run, tmp_path: Path) -> None:
+    stop = {"confidence": 0.6, "min_seconds": 2.3, "max_seconds": 2.6, "error_cost": 2.0, "time_cost": 0.01}
+    decoder = {"name": "tangent-lr", "parameters": {"classifier": "lda"}, "tmin": 0.6, "tmax": 2.4, "reject": 0.55}
+    done = run("numbers", {**decoder, "stop": stop}, task={**SHORT, "window": [0.6, 2.4]}, sim=SMALL)
+    sheet = Model.load(tmp_path / "numbers" / MODEL).sheet
+    assert (sheet.n_times, sheet.reject, sheet.params["classifier"]) == (225, 0.55, "lda")
+    times = [row["seconds"] for row in done["trials"] if row["predicted"]]
+    assert times
+    assert all(2.3 <= seconds <= 3.0 for seconds in times)
+
+
+def test_a_session_decides_by_a_network_and_one_by_what_proves_best(run, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    rng = np.random.default_rng(0)
+    shapes = {"in_time": (8, 1, 1, 13), "in_space": (8, 8, 8, 1)}
+    nodes = [
+        ("Conv", ["x", "in_time"]), ("Conv", ["t0", "in_space"]), ("Mul", ["t1", "t1"]), ("GlobalAveragePool", ["t2"]),
+        ("Log", ["t3"]), ("Flatten", ["t4"]),
+    ]  # fmt: skip
+    values = [onnx.numpy_helper.from_array(rng.normal(0, 0.3, s).astype(np.float32), n) for n, s in shapes.items()]
+    kind = onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node(name, needs, [f"t{k}"]) for k, (name, needs) in enumerate(nodes)],
+        "power",
+        [onnx.helper.make_tensor_value_info("x", kind, ["n", 1, 8, 250])],
+        [onnx.helper.make_tensor_value_info("t5", kind, ["n", None])],
+        values,
+    )
+    opset = [onnx.helper.make_opsetid("", 13)]
+    onnx.save_model(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), str(tmp_path / "net.onnx"))
+    task = {**SHORT, "window": [0.5, 2.5]}
+    done = run("network", {"encoder": f"onnx:{tmp_path / 'net.onnx'}", "tmax": 2.5}, task=task, sim=SMALL)
+    assert done["decoder"] == "encoder"
+    assert len(done["trials"]) == 10
+
+    best = run("auto", {"name": "auto", "tmax": 2.5}, task=task, sim=SMALL)
+    assert best["decoder"] == "auto"
+    assert Model.load(tmp_path / "auto" / MODEL).estimator.chosen_ == "csp-lda", "twenty trials prove nothing better"
+
+
+def test_every_key_of_the_table_is_used_by_a_session_here() -> None:
+    """A key that no session of this file is run with is a key of which nobody knows what it does."""
+    from bcikit.session.decoder_settings import DecoderSection, StopSection
+
+    text = Path(__file__).read_text(encoding="utf-8")
+    sessions = text[: text.index("def test_what_cannot_be_is_said")] + text[text.index("def test_an_error_potential") :]
+    for key in (*DecoderSection.model_fields, *StopSection.model_fields):
+        assert f'"{key}":' in sessions, key
 
 
 def test_sessions_with_another_cap_each_need_no_calibration_after_the_first(run, tmp_path: Path) -> None:

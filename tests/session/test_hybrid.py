@@ -1,7 +1,10 @@
 """Brain and muscle from a session file: trained, run, kept, replayed bit for bit."""
 
+import json
 from pathlib import Path
 
+import mne
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -62,3 +65,93 @@ def test_without_muscle_it_is_refused_before_it_starts(tmp_path: Path) -> None:
     file.write_text(FILE.format(emg=""))
     with pytest.raises(ConfigError, match="has no EMG channel"):
         plan(load_config(file))
+
+
+SECOND_DEVICE = """
+[session]
+name = "eyes"
+
+[source]
+address = "{address}"
+types = ["eeg", "eog"]
+
+[pipeline]
+steps = [
+  {{ step = "bandpass", l_freq = 7.0, h_freq = 30.0, types = ["eeg"] }},
+  {{ step = "bandpass", l_freq = 1.0, h_freq = 10.0, types = ["eog"] }},
+]
+
+[paradigm]
+name = "motor-imagery"
+
+[paradigm.settings]
+cues = "external"
+external = {{ T1 = "left_hand", T2 = "right_hand" }}
+external_trials = 8
+window = [0.5, 2.0]
+feedback_rate = 2.0
+
+[calibration]
+files = ["{first}"]
+events = {{ T1 = "left_hand", T2 = "right_hand" }}
+
+[decoder]
+name = "hybrid"
+tmax = 2.0
+parameters = {{ body = ["eog"] }}
+
+[gate]
+min_good = 0.4
+
+[recording]
+folder = "{folder}"
+"""
+
+
+def two_devices(root: Path, name: str, *, dead: bool = False) -> str:
+    """Write what two devices of different rates saw, the eyes telling the classes apart; return the joint address."""
+    rng = np.random.default_rng(len(name))
+    seconds, onsets = 70.0, 4.0 + 5.0 * np.arange(13)
+    eeg = rng.normal(0, 5e-6, (4, round(125 * seconds))) + rng.normal(0, 1e-5, round(125 * seconds))
+    raw = mne.io.RawArray(eeg, mne.create_info(["C3", "Cz", "C4", "Pz"], 125.0, "eeg"), verbose="ERROR")
+    raw.set_annotations(mne.Annotations(onsets, [3.0] * 13, [("T1", "T2")[k % 2] for k in range(13)]))
+    raw.save(root / f"{name}_eeg_raw.fif", verbose="ERROR")
+    t = np.arange(int(100 * seconds)) / 100
+    size = np.full(len(t), 2e-5)
+    for k, onset in enumerate(onsets):
+        size[(t >= onset) & (t < onset + 3)] = (2e-5, 1e-4)[k % 2]
+    eyes = size * np.sin(2 * np.pi * 3.0 * t) + rng.normal(0, 2e-6, len(t))
+    other = mne.io.RawArray(
+        (0 * eyes if dead else eyes)[None], mne.create_info(["HEOG"], 100.0, "eog"), verbose="ERROR"
+    )
+    other.save(root / f"{name}_eog_raw.fif", verbose="ERROR")
+    return f"file:{root / f'{name}_eeg_raw.fif'}?join=file:{root / f'{name}_eog_raw.fif'}"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_eyes_of_a_second_device_are_joined_trained_run_and_replayed(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["record", two_devices(tmp_path, "first"), "--out", str(tmp_path / "trained")])
+    assert done.exit_code == 0, done.output
+    for name, dead in (("second", False), ("broken", True)):
+        file = tmp_path / f"{name}.toml"
+        address = two_devices(tmp_path, name, dead=dead)
+        file.write_text(SECOND_DEVICE.format(address=address, first=tmp_path / "trained", folder=f"{name}-session"))
+        Engine(load_config(file)).run()
+        session = read_session(tmp_path / f"{name}-session")
+        assert session.recording.info.ch_types == ("eeg",) * 4 + ("eog",)
+        model = Model.load(tmp_path / f"{name}-session" / "model.skops")
+        assert model.sheet.ch_names[-1] == "HEOG"
+        assert model.estimator.trust_ > 0
+        if dead:
+            assert not any(verdict.allowed for verdict in session.verdicts)
+            assert all(decision.reason == "bad-data" for decision in session.decisions)
+            assert all("Q-MONT" in verdict.reasons for verdict in session.verdicts)
+            said = json.loads((tmp_path / f"{name}-session" / "result.json").read_text())["safety"]["quality"]
+            assert said["HEOG"] == {"level": "BAD", "rules": ["Q-FLAT"]}
+        else:
+            rows = json.loads((tmp_path / f"{name}-session" / "result.json").read_text())["trials"]
+            assert sum(row["predicted"] == row["class"] for row in rows) >= 7
+        found = replay(tmp_path / f"{name}-session")
+        assert found.identical, found.difference
+        assert found.n_replayed >= 8
