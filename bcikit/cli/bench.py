@@ -26,7 +26,13 @@ TOPICS = (
     "viewer",
     "webxr",
 )
-_PEERS = {"defaults": (), "files": ("mne", "pyxdf"), "time": ("mne_lsl", "pyxdf"), "validation": ()}
+_PEERS = {
+    "defaults": (),
+    "evaluation": ("moabb",),
+    "files": ("mne", "pyxdf"),
+    "time": ("mne_lsl", "pyxdf"),
+    "validation": (),
+}
 _ALL_PEERS = ("ezmsg", "mne_lsl", "meegkit")
 
 

@@ -360,6 +360,8 @@ def _newton(curved: _Curved, gradient: Array) -> tuple[Array, Array]:
         return found
 
     size = float(np.linalg.norm(gradient))
+    if size <= TOLERANCE:
+        return gradient, np.zeros_like(gradient)
     goal = max(TOLERANCE / 3, _SINGLE * size, _INNER * size * min(size, 1.0))
     step, rest = np.zeros_like(gradient), gradient
     direction = nearly(rest)

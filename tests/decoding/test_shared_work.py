@@ -144,6 +144,19 @@ def test_tangent_vectors_of_a_mean_just_found_are_those_of_a_further_decompositi
     assert np.abs(found.mean(axis=0)).max() < 1e-8
 
 
+@pytest.mark.parametrize(("n", "size"), [(1, 1), (5, 1), (1, 3), (6, 3)])
+def test_matrices_that_are_one_or_all_the_same_are_their_own_mean(n, size):
+    one = covariances(np.random.default_rng(size).standard_normal((1, size, 20)))
+    matrices = np.repeat(one, n, axis=0)
+    with remembering():
+        around(matrices)
+        found = mean_riemann(matrices)
+        tangent = tangent_vectors(matrices, function_of(found, "invsqrt"))
+    np.testing.assert_allclose(found, one[0], rtol=1e-12)
+    np.testing.assert_allclose(mean_riemann(matrices), one[0], rtol=1e-12)
+    np.testing.assert_allclose(tangent, 0.0, atol=1e-12)
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_support_vectors_on_products_are_scikit_learns(n_classes, weighted):
