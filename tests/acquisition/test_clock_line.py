@@ -126,7 +126,7 @@ def test_what_is_told_of_a_sender_is_least_squares_over_all(n):
         assert state.rate == pytest.approx(1 / (period + slope))
         assert state.drift_ppm == pytest.approx(1e6 * (period / (period + slope) - 1.0))
         expected = math.inf if blocks < 3 else 2e6 * math.sqrt(variance * n / sxx) / period
-        assert state.drift_uncertainty_ppm == pytest.approx(expected)
+        assert state.drift_uncertainty_ppm == pytest.approx(expected, rel=1e-7)
         assert state.jitter == pytest.approx(math.sqrt(variance))
         assert state.seconds == pytest.approx(x.size * period)
 
