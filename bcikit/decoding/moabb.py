@@ -48,6 +48,10 @@ class MoabbDecoder(ClassifierMixin, BaseEstimator):
         """Return labels."""
         return self.decoder_.predict(1e6 * _array(X))
 
+    def decision_function(self, X: Any) -> Any:
+        """Return scores; MOABB's area under the curve is of these, as ours is: probabilities round to 1 and tie."""
+        return self.decoder_.decision_function(1e6 * _array(X))
+
     def predict_proba(self, X: Any) -> Any:
         """Return probabilities."""
         return self.decoder_.predict_proba(1e6 * _array(X))

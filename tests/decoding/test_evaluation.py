@@ -211,6 +211,9 @@ def test_decoders_run_in_moabb_and_its_data_load_here():
     X, y, _ = LeftRightImagery(resample=128).get_data(dataset, subjects=[1])
     scores = cross_val_score(make_pipeline(MoabbDecoder(name="csp-lda", sfreq=128.0)), X, y, cv=3)
     assert ((scores >= 0) & (scores <= 1)).all()
+    decoder = MoabbDecoder(name="csp-lda", sfreq=128.0).fit(X, y)
+    odds = np.log(decoder.predict_proba(X))
+    np.testing.assert_allclose(decoder.decision_function(X), odds[:, 1] - odds[:, 0], atol=1e-9)
     runs = recordings(dataset, 1)
     assert len(runs) >= 2
     first = next(iter(runs.values()))
