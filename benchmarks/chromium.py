@@ -59,7 +59,7 @@ class Page:
         """Return what an expression of JavaScript is on the page."""
         return self.call("Runtime.evaluate", expression=expression, returnByValue=True).get("result", {}).get("value")
 
-    def until(self, expression: str, seconds: float = 40.0) -> Any:
+    def until(self, expression: str, seconds: float = 90.0) -> Any:
         """Wait until an expression is true and return it.
 
         Raises

@@ -83,13 +83,13 @@ def test_whoever_ends_it_politely_gets_a_closed_session(sender, tmp_path):
             wanted = 20 if "before" in name else 100_000
             wait_until(lambda file=file, wanted=wanted: file.exists() and file.stat().st_size > wanted)
             process.send_signal(kind)
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=60)
             assert (process.returncode, err) == (0, ""), name
             assert "samples in" in out
     finally:
         for process, _ in running.values():
             process.kill()
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
     for name in cases:
         session = read_session(tmp_path / name)
         assert session.status == "stopped"

@@ -80,7 +80,7 @@ def free_port():
         return line.getsockname()[1]
 
 
-def order(sequence, *, value=0.9, ttl=0.4, name="close", hand="right_hand"):
+def order(sequence, *, value=0.9, ttl=1.2, name="close", hand="right_hand"):
     now = HostClock().now()
     return Command(sequence=sequence, time=now, ttl=ttl, name=name, value=value, data={"class": hand})
 

@@ -41,14 +41,14 @@ def server() -> Iterator[ChannelServer]:
     server.close()
 
 
-def wait_for(true: Callable[[], object], seconds: float = 20.0) -> None:
+def wait_for(true: Callable[[], object], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)
 
 
-def hear(reader: ChannelReader, n: int, *, beats: bool = False, seconds: float = 20.0) -> list[Message | Signal]:
+def hear(reader: ChannelReader, n: int, *, beats: bool = False, seconds: float = 60.0) -> list[Message | Signal]:
     found: list[Message | Signal] = []
     end = time.monotonic() + seconds
     while len(found) < n:

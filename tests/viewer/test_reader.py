@@ -37,7 +37,7 @@ class Counting(Source):
         self.closed = True
 
 
-def wait_for(true: Any, seconds: float = 10.0) -> None:
+def wait_for(true: Any, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

@@ -40,7 +40,7 @@ from bcikit.viewer.window import ViewerWindow
 NAMES = ("Fp1", "F7", "F3", "Fz", "T3", "C3", "Cz", "A1", "A2")
 
 
-def wait_for(true: Callable[[], object], *, step: Callable[[], object] = lambda: None, seconds: float = 30.0) -> None:
+def wait_for(true: Callable[[], object], *, step: Callable[[], object] = lambda: None, seconds: float = 90.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
