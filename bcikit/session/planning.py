@@ -127,7 +127,7 @@ class Plan:
             self.info,
             config=self.config,
             decoder=self.decoder,
-            trains=self.paradigm.decider() is None,
+            trains=self.paradigm.calibration is not None,
         )
         return SafetySystem(
             self.gate,

@@ -74,10 +74,13 @@ def test_whoever_ends_it_politely_gets_a_closed_session(sender, tmp_path):
         "before the first sample": (f"lsl:source_id={silent}&timeout=20", signal.SIGINT),
     }
     running = {}
+    # A shell that starts the suite in the background has it ignore Ctrl-C, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         for name, (address, kind) in cases.items():
             command = [sys.executable, "-m", "bcikit", "record", address, "--out", str(tmp_path / name)]
             running[name] = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True), kind
+        signal.signal(signal.SIGINT, before)
         for name, (process, kind) in running.items():
             file = tmp_path / name / ("health.jsonl" if "before" in name else "signals.xdf")
             wanted = 20 if "before" in name else 100_000
@@ -87,6 +90,7 @@ def test_whoever_ends_it_politely_gets_a_closed_session(sender, tmp_path):
             assert (process.returncode, err) == (0, ""), name
             assert "samples in" in out
     finally:
+        signal.signal(signal.SIGINT, before)
         for process, _ in running.values():
             process.kill()
             process.communicate(timeout=60)
