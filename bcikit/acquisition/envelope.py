@@ -19,7 +19,7 @@ _AGREE = 0.0004
 _UNDER = 0.02
 """Share of the least late samples that the line lies above."""
 
-_FLOOR = 0.001
+_FLOOR = 0.0008
 """Seconds that even the earliest arrival waits somewhere: in a bridge, and for a driver's thread on a busy machine."""
 
 _GATE = 8.0

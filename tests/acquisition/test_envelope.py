@@ -35,9 +35,9 @@ def test_an_envelope_before_anything():
     assert (one.rate, one.fallen, one.closed, one.has_shown(0)) == (0.0, 0.0, [], False)
     assert one.at(7.0) == 0.0
     # The spread of the first arrivals, the wait of a thread, and nothing else, at k = 2.
-    assert one.uncertainty(0.0) == pytest.approx(2 * math.hypot(0.002, 0.001))
+    assert one.uncertainty(0.0) == pytest.approx(2 * math.hypot(0.002, 0.0008))
     # By how much the rate may be off is not known: a hundredth.
-    far = 2 * math.hypot(0.002, 0.001, 500 * 300e-6 * 0.01, 0.5 * 500 * 0.01 * 0.01)
+    far = 2 * math.hypot(0.002, 0.0008, 500 * 300e-6 * 0.01, 0.5 * 500 * 0.01 * 0.01)
     assert one.uncertainty(500.0) == pytest.approx(far)
     assert one.pace(1) is None
     assert one.steady_pace() is None
@@ -102,9 +102,9 @@ def test_a_line_lies_under_nearly_all_of_the_least_late():
     assert one.spread == pytest.approx(max(0.0004, 1.4826 * np.median(np.abs(rest - np.median(rest)))))
     assert one.rate == pytest.approx(slope / PERIOD)
     error = sigma / math.sqrt(dx @ dx + prior)
-    far = 2 * math.hypot(one.spread, 0.0, error * 50, 0.001)
+    far = 2 * math.hypot(one.spread, 0.0, error * 50, 0.0008)
     assert one.uncertainty(one.x0 + 50) == pytest.approx(far)
-    assert one.uncertainty(one.x0) == one.uncertainty(one.x0 - 5) == pytest.approx(2 * math.hypot(one.spread, 0.001))
+    assert one.uncertainty(one.x0) == one.uncertainty(one.x0 - 5) == pytest.approx(2 * math.hypot(one.spread, 0.0008))
     assert one.at(one.x0 + 10) == pytest.approx(one.level + 10 * slope)
 
 
@@ -124,7 +124,7 @@ def test_before_the_rate_is_known_what_may_have_run_away_is_added():
     for bins, known in ((7, False), (8, True)):
         one = envelope(bins, lambda k: share * k)
         x = 4.0 * bins + 40
-        certain = (one.spread, one._slope_error * (x - one.x0), 0.001)
+        certain = (one.spread, one._slope_error * (x - one.x0), 0.0008)
         # The line is drawn towards the nominal rate: by that it may run away, from its first point on.
         more = 0.0 if known else max((share - one.slope) * x, share * (4 * bins - 1) - one.at(4 * bins - 1))
         assert one.uncertainty(x) == pytest.approx(2 * math.hypot(*certain, 0.5 * more))
@@ -132,12 +132,12 @@ def test_before_the_rate_is_known_what_may_have_run_away_is_added():
         # At its beginning, the newest sample says how far it ran away.
         last = 4 * bins - 1
         newest = 0.0 if known else share * last - one.at(last)
-        assert one.uncertainty(0.0) == pytest.approx(2 * math.hypot(one.spread, 0.001, 0.5 * newest))
+        assert one.uncertainty(0.0) == pytest.approx(2 * math.hypot(one.spread, 0.0008, 0.5 * newest))
     # The newest sample is late by more than that: of one bin, nobody knows why.
     one = LatenessEnvelope(PERIOD)
     one.add(0.0, np.array([0.0, 0.0, 0.3]))
-    assert one.uncertainty(2.0) == pytest.approx(2 * math.hypot(0.002, 2 * one._slope_error, 0.001, 0.15))
-    assert one.uncertainty(-5.0) == pytest.approx(2 * math.hypot(0.002, 0.001, 0.15))
+    assert one.uncertainty(2.0) == pytest.approx(2 * math.hypot(0.002, 2 * one._slope_error, 0.0008, 0.15))
+    assert one.uncertainty(-5.0) == pytest.approx(2 * math.hypot(0.002, 0.0008, 0.15))
     # A line that follows one that has shown its rate knows it.
     new = LatenessEnvelope(PERIOD, before=envelope(20))
     new.add(0.0, np.array([0.0, 0.0, 0.3]))
@@ -304,7 +304,7 @@ def test_where_all_is_late_nobody_knows_which_is_wrong():
         assert one._late == 0.0
         feed(one, 30 + number, 1, by)
     assert one._late == pytest.approx(0.1, abs=1e-4)
-    certain = 2 * math.hypot(one.spread, one._wait, one._slope_error * (140 - one.x0), 0.001)
+    certain = 2 * math.hypot(one.spread, one._wait, one._slope_error * (140 - one.x0), 0.0008)
     assert one.uncertainty(140.0) == pytest.approx(certain + one._late)
     one.doubt = 0.7
     assert one.uncertainty(140.0) == pytest.approx(certain + 0.7)
