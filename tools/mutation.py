@@ -22,7 +22,7 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +161,7 @@ class Outcome:
     killed: int = 0
     by_time: int = 0
     seconds: float = 0.0
-    survived: Counter[Change] | None = None
+    survived: Counter[Change] = field(default_factory=Counter)
 
 
 def run(part: Part, modules: tuple[str, ...], function: str, processes: int) -> Outcome:
@@ -183,7 +183,7 @@ def run(part: Part, modules: tuple[str, ...], function: str, processes: int) -> 
         )
         if done.returncode:
             raise RuntimeError(f"mutmut ended with {done.returncode}:\n{(done.stdout + done.stderr)[-4000:]}")
-        found = Outcome(survived=Counter())
+        found = Outcome()
         for module in modules:
             _count(folder, module, function, found)
     found.seconds = time.monotonic() - begun
@@ -218,7 +218,6 @@ def _limit() -> None:
 def _count(folder: Path, module: str, function: str, found: Outcome) -> None:
     meta = json.loads((folder / "mutants" / f"{module}.meta").read_text("utf-8"))["exit_code_by_key"]
     versions = {name.rpartition(".")[2]: node for name, node in functions_of((folder / "mutants" / module).read_text())}
-    assert found.survived is not None
     for key, code in meta.items():
         mangled = key.rpartition(".")[2]
         stem = mangled.partition("__mutmut_")[0]
@@ -267,7 +266,6 @@ def main() -> int:
         except RuntimeError as error:
             print(f"{name}: {error}", file=sys.stderr)
             return 2
-        assert found.survived is not None
         accepted = Counter(
             {
                 change: times

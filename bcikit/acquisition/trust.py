@@ -27,6 +27,7 @@ class TimeTrust:
     def __init__(self) -> None:
         self.notes: list[str] = []
         self._doubts: list[str] = []
+        self._gone: set[str] = set()
         self._unplaced: dict[str, int] = {}
         self._vague: dict[str, float] = {}
         self._estimates: list[tuple[int, float]] = []
@@ -40,6 +41,7 @@ class TimeTrust:
                 self._add(self._doubts if event.data.get("clock") in UNKNOWN_CLOCKS else self.notes, said)
             elif event.name == "stream/failed":
                 error = str(event.data.get("error", f"{event.source} is gone."))
+                self._gone.add(event.source)
                 self._add(self._doubts, f"{error} Its channels are marked from there on.")
             elif event.name in ("stream/markers-back", "stream/board"):
                 self._add(self._doubts, said)
@@ -74,8 +76,7 @@ class TimeTrust:
             found.append(f"{status.name}: no sample came.")
         found += _clock_doubts(status)
         for other in status.joined:
-            told = any(other.name in said for said in self._doubts)
-            if other.pulse in (Pulse.WAITING, Pulse.LOST) and not told:
+            if other.pulse in (Pulse.WAITING, Pulse.LOST) and other.name not in self._gone:
                 found.append(f"{other.name}: nothing came from it any more; its channels are marked.")
             found += _clock_doubts(other)
         worst = max((known_to for _, known_to in self._estimates), default=0.0)

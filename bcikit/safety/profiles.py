@@ -21,7 +21,8 @@ QUALITY_RULES = (
 )
 """Rules a channel can break, in the order of the rows of every table of the monitor."""
 
-_CONTACT = frozenset({"Q-NAN", "Q-RAIL", "Q-FLAT", "Q-IMP", "Q-LINE"})
+CONTACT_RULES = ("Q-NAN", "Q-RAIL", "Q-FLAT", "Q-IMP", "Q-LINE")
+"""Those that say whether an electrode measures a body at all."""
 
 Pair = tuple[float, float]
 
@@ -132,4 +133,4 @@ def body_profile(profile: QualityProfile) -> QualityProfile:
     Loud, fast, alone and drifting is what a muscle or an eye may be; not a number, at the rail, flat, without contact
     or drowned in hum is what no electrode may be.
     """
-    return replace(profile, name=f"{profile.name}, body", disabled=frozenset(QUALITY_RULES) - _CONTACT)
+    return replace(profile, name=f"{profile.name}, body", disabled=frozenset(QUALITY_RULES).difference(CONTACT_RULES))

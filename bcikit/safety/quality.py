@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bcikit.safety.levels import QualityLevel, Reading, Severity
 from bcikit.safety.measures import Measures, measure, robust_z
-from bcikit.safety.profiles import QUALITY_RULES, QualityProfile, quality_profile
+from bcikit.safety.profiles import CONTACT_RULES, QUALITY_RULES, QualityProfile, quality_profile
 from bcikit.signal import Bad, Chunk, Ring, StreamInfo
 
 _ROW = {rule: row for row, rule in enumerate(QUALITY_RULES)}
@@ -126,7 +126,7 @@ class QualityMonitor:
 
     def contact(self) -> NDArray[np.bool_]:
         """Return which channels measure a body at all, whatever it does."""
-        rows = [_ROW[rule] for rule in ("Q-NAN", "Q-RAIL", "Q-FLAT", "Q-IMP", "Q-LINE")]
+        rows = [_ROW[rule] for rule in CONTACT_RULES]
         return np.asarray(self.levels[rows].max(axis=0) < 2)
 
     def readings(self) -> list[Reading]:

@@ -70,10 +70,19 @@ def least_trials(config: SessionConfig, sfreq: float, decoder: Any = None) -> in
     ArgumentError
         If there is no such decoder, or a parameter of it is unknown or missing.
     """
-    if decoder is None:
-        name, parameters = config.decoder.trained
-        decoder = make_decoder(name, sfreq=sfreq, **parameters)
-    return int(getattr(decoder, "min_trials", 5))
+    return int(getattr(_unfitted(config, sfreq, decoder), "min_trials", 5))
+
+
+def _unfitted(config: SessionConfig, sfreq: float, decoder: Any) -> Any:
+    """Return the decoder that a session trains: the one that is given, or the one that its configuration names."""
+    if decoder is not None:
+        return decoder
+    name, parameters = config.decoder.trained
+    return make_decoder(name, sfreq=sfreq, **parameters)
+
+
+def _types_of(decoder: Any) -> tuple[str, ...]:
+    return getattr(decoder, "types", ("eeg",))
 
 
 def fit_model(
@@ -114,11 +123,8 @@ def fit_model(
         If there are too few trials or only one class.
     """
     runs = [filtered] if isinstance(filtered, Recording) else list(filtered)
-    if decoder is None:
-        name, parameters = config.decoder.trained
-        decoder = make_decoder(name, sfreq=runs[0].info.sfreq, **parameters)
-    types = getattr(decoder, "types", ("eeg",))
-    trials = epochs(runs, events=cues, tmin=window.tmin, tmax=window.tmax, types=types)
+    decoder = _unfitted(config, runs[0].info.sfreq, decoder)
+    trials = epochs(runs, events=cues, tmin=window.tmin, tmax=window.tmax, types=_types_of(decoder))
     rest = rest_epochs(runs, trials) if config.decoder.recentre == "rest" else None
     model = Model.fit(
         decoder,
@@ -221,10 +227,7 @@ def required_channels(
     other = [kind for kind in BODY if info.indices(ch_type=kind)]
     if not trains or not other:
         return ()
-    if decoder is None:
-        name, parameters = config.decoder.trained
-        decoder = make_decoder(name, sfreq=info.sfreq, **parameters)
-    types = getattr(decoder, "types", ("eeg",))
+    types = _types_of(_unfitted(config, info.sfreq, decoder))
     return tuple(
         name for name, kind in zip(info.ch_names, info.ch_types, strict=True) if kind in other and kind in types
     )

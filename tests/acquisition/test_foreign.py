@@ -207,3 +207,13 @@ def test_whole_seconds_of_unix_time_are_no_date():
     time, known_to = clock.date(wall - 0.01, 0.0, now, waited=0.02)
     assert time == pytest.approx(now - 0.01, abs=0.005)
     assert known_to < 0.01
+
+
+def test_a_device_that_is_gone_is_told_though_what_is_said_of_another_holds_its_name():
+    eye = StreamStatus(name="eye", pulse=Pulse.LOST, rate=60.0, time_uncertainty=0.001)
+    status = StreamStatus(name="amp", pulse=Pulse.ALIVE, rate=250.0, time_uncertainty=0.003, joined=(eye,))
+    trust = TimeTrust()
+    trust.see([Event(name="stream/failed", time=1.0, source="eye-2", data={"error": "eye-2: the cable is out."})])
+    assert [doubt.partition(":")[0] for doubt in trust.doubts(status, samples=100)] == ["eye-2", "eye"]
+    trust.see([Event(name="stream/failed", time=2.0, source="eye", data={"error": "eye: the cable is out."})])
+    assert len(trust.doubts(status, samples=100)) == 2
