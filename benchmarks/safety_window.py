@@ -94,7 +94,7 @@ def watch_veils() -> None:
 def clinic() -> int:
     """Run the clinic on a session that goes on already, as after its window was closed and opened."""
     import bcikit.clinic.start as start
-    from bcikit.session.processes import process_mark
+    from bcikit.signal.processes import process_mark
 
     folder = Path(tempfile.mkdtemp(prefix="bcikit-bench-clinic-"))
     handshake = folder / "run-bench.json"

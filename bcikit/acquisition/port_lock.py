@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import sys
 import tempfile
 from pathlib import Path
 
 from bcikit.signal import SourceError
+from bcikit.signal.disk import lock
 
 
 class PortLock:
@@ -23,28 +25,26 @@ class PortLock:
     """
 
     def __init__(self, port: str) -> None:
-        self.port = os.path.realpath(port)
+        self.port = _one_name(port)
         self._handle: int | None = None
-        try:
-            import fcntl
-        except ImportError:
-            # Windows opens a serial port for one program only.
-            return
+        # Windows opens a serial port for one program only.
+        if sys.platform != "win32":
+            self._take(port)
+
+    def _take(self, port: str) -> None:
         _refuse_open(self.port)
         name = self.port.strip("/").replace("/", "-")
         path = Path(tempfile.gettempdir()) / f"bcikit-port-{name}.lock"
         with contextlib.suppress(PermissionError):
             # Made by another user: their lock cannot be looked at, only what /proc tells.
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            if not lock(handle):
                 holder = os.read(handle, 64).decode(errors="replace").strip()
                 os.close(handle)
                 raise SourceError(
                     f"{port} is in use by bcikit already (process {holder or 'unknown'}): two readers of one port take "
                     "each other's data. Stop the other one first."
-                ) from None
+                )
             os.ftruncate(handle, 0)
             os.write(handle, str(os.getpid()).encode())
             self._handle = handle
@@ -54,6 +54,12 @@ class PortLock:
         handle, self._handle = self._handle, None
         if handle is not None:
             os.close(handle)
+
+
+def _one_name(port: str) -> str:
+    """Return a port by one name: links are followed, and of the two that macOS has for it, the calling one is taken."""
+    path = os.path.realpath(port)
+    return f"/dev/cu.{rest}" if (rest := path.removeprefix("/dev/tty.")) != path else path
 
 
 def _refuse_open(port: str) -> None:

@@ -2,6 +2,7 @@
 
 import mmap
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -103,7 +104,8 @@ def kept() -> dict[tuple[str, str], Any]:
 def let_go(mapped: mmap.mmap, start: int, stop: int) -> int:
     """Give back the memory of a stretch of a mapped file that was looked at; return where the next one begins."""
     start, stop = start // mmap.PAGESIZE * mmap.PAGESIZE, stop // mmap.PAGESIZE * mmap.PAGESIZE
-    if stop > start and hasattr(mmap, "MADV_DONTNEED"):
+    # Windows takes the pages of a mapped file back by itself.
+    if sys.platform != "win32" and stop > start and hasattr(mmap, "MADV_DONTNEED"):
         mapped.madvise(mmap.MADV_DONTNEED, start, stop - start)
     return stop
 

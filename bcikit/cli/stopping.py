@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_KINDS = ("SIGINT", "SIGTERM", "SIGHUP")
+_KINDS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+"""SIGBREAK is what Windows sends for Ctrl-Break, and when the console is closed."""
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue
 from bcikit.safety.words import says_something
 from bcikit.signal import BciError
+from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import read_json
 from bcikit.signal.rebuild import rebuild
 from bcikit.ui.words import tr
@@ -103,9 +104,7 @@ def allocate(data: Path, catalogue: Catalogue, code: str, *, by: str) -> dict[st
     if number > len(values["sealed"]):
         raise BciError(f"All {len(values['sealed'])} allocations of {values['trial']} are drawn.")
     # The number is gone before anybody has it: a crash skips one, and never gives one twice.
-    draft = folder / f"{_LIST}.new"
-    draft.write_text(json.dumps({**values, "next": number + 1}, indent=1), encoding="utf-8")
-    draft.replace(folder / _LIST)
+    write_whole(folder / _LIST, json.dumps({**values, "next": number + 1}, indent=1).encode())
     drawn = {"trial": values["trial"], "number": number, "drawn": now(), "by": by, "folder": str(folder)}
     catalogue.update_subject(code, merge={"trial": drawn})
     return drawn
@@ -182,9 +181,7 @@ def keep_delays(visit: Visit, delays: Sequence[float]) -> None:
     if not visit.trial or not delays or arm_of(visit.trial) != "contingent":
         return
     folder = Path(visit.trial["folder"])
-    draft = folder / f"{_DELAYS}.new"
-    draft.write_text(json.dumps([*_delays(folder), [float(one) for one in delays]]), encoding="utf-8")
-    draft.replace(folder / _DELAYS)
+    write_whole(folder / _DELAYS, json.dumps([*_delays(folder), [float(one) for one in delays]]).encode())
 
 
 def _delays(folder: Path) -> list[list[float]]:

@@ -11,9 +11,10 @@ from bcikit.safety.arming import ArmRequest
 from bcikit.safety.consent import Consent, Screening
 from bcikit.session.config import config_from
 from bcikit.session.engine import Engine
-from bcikit.session.processes import process_mark
 from bcikit.signal import BciError
+from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import read_json
+from bcikit.signal.processes import process_mark
 
 
 def main(job: Path) -> int:
@@ -57,10 +58,7 @@ def _run(values: dict[str, Any], handshake: Path) -> None:
         "control": engine.control.environment,
         "folder": config.recording.folder,
     }
-    draft = handshake.with_suffix(".new")
-    draft.touch(mode=0o600)
-    draft.write_text(json.dumps(lines), encoding="utf-8")
-    draft.replace(handshake)
+    write_whole(handshake, json.dumps(lines).encode(), private=True)
     engine.run()
 
 

@@ -12,6 +12,7 @@ from bcikit.clinic.times import today
 from bcikit.clinic.visit import Visit
 from bcikit.paradigms import read_paradigm
 from bcikit.signal import Address, BciError
+from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import read_json
 from bcikit.signal.rebuild import rebuild
 from bcikit.ui.words import tr
@@ -197,15 +198,11 @@ def stop_box_of(data: Path) -> str:
 
 def keep_stop_box(data: Path, address: str) -> None:
     """Keep the address of the stop box for the next visit."""
-    draft = data / f"{STOP_BOX}.new"
-    draft.write_text(json.dumps(address), encoding="utf-8")
-    draft.replace(data / STOP_BOX)
+    write_whole(data / STOP_BOX, json.dumps(address).encode())
 
 
 def remember(data: Path, address: str, test: DeviceTest) -> None:
     """Remember a device that was used on a patient."""
     others = [item for item in remembered(data) if item["address"] != address]
     entry = {"address": address, "name": test.name, "serial": test.serial, "day": today()}
-    draft = data / f"{REMEMBERED}.new"
-    draft.write_text(json.dumps([entry, *others][:20], indent=1), encoding="utf-8")
-    draft.replace(data / REMEMBERED)
+    write_whole(data / REMEMBERED, json.dumps([entry, *others][:20], indent=1).encode())

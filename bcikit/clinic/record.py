@@ -9,6 +9,7 @@ from bcikit.clinic.headsets import DeviceTest
 from bcikit.clinic.visit import Visit
 from bcikit.recording import installed_versions
 from bcikit.signal import DataError
+from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import read_json
 from bcikit.signal.rebuild import known_fields, rebuild
 
@@ -132,9 +133,7 @@ class TrainingRecord:
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
         for folder in map(Path, self.parts):
             if folder.is_dir():
-                draft = folder / f"{NAME}.new"
-                draft.write_text(text, encoding="utf-8")
-                draft.replace(folder / NAME)
+                write_whole(folder / NAME, text.encode())
 
     @classmethod
     def load(cls, folder: Path, *, subject: str = "", protocol: str = "") -> Self:

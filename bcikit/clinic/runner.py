@@ -2,9 +2,7 @@
 
 import contextlib
 import json
-import os
 import secrets
-import signal
 import subprocess
 import sys
 import time
@@ -14,11 +12,11 @@ from typing import Any, Protocol
 
 from bcikit.recording.result import RESULT, read_result
 from bcikit.session.config import SessionConfig
-from bcikit.session.processes import is_process_id, process_is_alive, process_mark
 from bcikit.session.ticket import Ticket
 from bcikit.signal import BciError, RecordingError
 from bcikit.signal.documents import json_of, read_json
 from bcikit.signal.messages import Happened, Message, Sent, Snapshot, record, to_json
+from bcikit.signal.processes import end_process, is_process_id, on_its_own, process_is_alive, process_mark
 from bcikit.ui.session_link import SessionLink
 
 
@@ -147,7 +145,7 @@ class EngineRunner:
         # In a session of its own, and with no line to the window's terminal: closing it does not end the therapy.
         with self._handshake.with_suffix(".log").open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **on_its_own()
             )
         self._pid = self._process.pid
 
@@ -244,13 +242,13 @@ class EngineRunner:
     def kill(self) -> None:
         """End the engine's process; for tests and for a session that cannot be stopped otherwise."""
         if self._alive() and self._pid:
-            os.kill(self._pid, signal.SIGTERM)
+            end_process(self._pid)
             for _ in range(100):
                 if not self._alive():
                     break
                 time.sleep(0.05)
             if self._alive():
-                os.kill(self._pid, signal.SIGKILL)
+                end_process(self._pid, hard=True)
         if self._process is not None:
             self._process.wait(10.0)
         self._clear()

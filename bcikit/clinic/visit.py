@@ -4,12 +4,12 @@ It is kept on disk after every step, so that a crash, a closed lid or a pulled c
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from bcikit.signal import DataError
+from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import read_json
 from bcikit.signal.rebuild import known_fields, rebuild
 
@@ -146,14 +146,7 @@ class Visit:
     def save(self, path: Path) -> None:
         """Write it whole or not at all, for this user's eyes only."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        draft.touch(mode=0o600)
-        with draft.open("w", encoding="utf-8") as stream:
-            json.dump(asdict(self), stream, indent=1)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(path)
+        write_whole(path, json.dumps(asdict(self), indent=1).encode(), private=True)
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -2,8 +2,9 @@
 
 import contextlib
 import os
-import sys
 from pathlib import Path
+
+from bcikit.signal.disk import lock, sync
 
 
 class AppendFile:
@@ -45,7 +46,7 @@ class AppendFile:
         """Have the system put everything on the disk; does nothing where there is nothing new."""
         size = self.size
         if size != self._synced:
-            os.fsync(self._handle)
+            sync(self._handle)
             self._synced = size
 
     @property
@@ -70,23 +71,10 @@ class AppendFile:
 
     def lock(self) -> bool:
         """Keep other processes from recovering the file; False if another one holds it."""
-        return lock_handle(self._handle)
+        return lock(self._handle)
 
     def close(self) -> None:
         """Close; may be called twice."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
-
-
-def lock_handle(handle: int) -> bool:
-    """Lock an open file for this process, until it is closed or the process ends; False if another holds it."""
-    if sys.platform == "win32":  # no such lock there; a recovery trusts the status alone
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -1,7 +1,6 @@
 """The header of a session, `session.json`: replaced as a whole or not at all."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from bcikit.recording.jsonlines import to_json
 from bcikit.recording.layout import FORMAT, FORMAT_VERSION, HEADER
 from bcikit.signal import RecordingError
+from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import read_json
 
 _NEEDED: dict[str, type] = {"status": str, "info": dict, "config": dict, "versions": dict}
@@ -17,20 +17,8 @@ _NEEDED: dict[str, type] = {"status": str, "info": dict, "config": dict, "versio
 
 def write_header(folder: Path, values: Mapping[str, Any]) -> None:
     """Write the header so that at any moment the old or the new one is there, whole."""
-    path = folder / HEADER
-    fresh = folder / f".{HEADER}.new"
     text = json.dumps(to_json(values), indent=1, ensure_ascii=False, allow_nan=False)
-    try:
-        # A new file of that name, and never what a link of that name leads to.
-        fresh.unlink(missing_ok=True)
-        with fresh.open("x", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise
+    write_whole(folder / HEADER, f"{text}\n".encode())
 
 
 def read_header(folder: Path) -> dict[str, Any]:

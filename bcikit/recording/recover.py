@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bcikit.recording.append_file import lock_handle
 from bcikit.recording.checksums import Index, heading, read_parts
 from bcikit.recording.header import read_header, write_header
 from bcikit.recording.jsonlines import is_record, whole_lines
@@ -17,6 +16,7 @@ from bcikit.recording.layout import HEADER, INDEX, RECORDING, SIGNALS, Track, st
 from bcikit.recording.salvage import Salvage, described_streams, salvage
 from bcikit.recording.tracks import encode_footers, encode_headers
 from bcikit.signal import RecordingError, StreamInfo
+from bcikit.signal.disk import lock, put, sync
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ def _recover(folder: Path, header: dict[str, Any], tracks: Mapping[str, Track]) 
     raw = b""
     if signals.exists():
         with signals.open("rb") as file:
-            if status == RECORDING and not lock_handle(file.fileno()):
+            if status == RECORDING and not lock(file.fileno()):
                 raise RecordingError(f"{folder} is still being recorded; stop that first.")
             raw = file.read()
     try:
@@ -171,7 +171,7 @@ def _write_signals(folder: Path, pieces: Iterable[bytes | memoryview], made: str
                 if index.add(bytes(piece)):
                     lines.append(index.line())
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         lines.append(index.line())
         _put(fresh, folder / SIGNALS, originals)
     finally:
@@ -196,7 +196,7 @@ def _write(path: Path, content: bytes, originals: dict[str, str]) -> None:
         with fresh.open("xb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         _put(fresh, path, originals)
     finally:
         fresh.unlink(missing_ok=True)
@@ -220,4 +220,4 @@ def _put(fresh: Path, path: Path, originals: dict[str, str]) -> None:
             # No such links on this file system; the old file is not touched before its copy is whole.
             shutil.copy2(path, kept)
         originals[path.name] = kept.name
-    fresh.replace(path)
+    put(fresh, path)

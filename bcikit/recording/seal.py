@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, Literal
 from bcikit.recording.header import read_header
 from bcikit.recording.layout import RECORDING
 from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError, check_int
+from bcikit.signal.disk import put, sync
 from bcikit.signal.documents import json_of
 
 MAGIC = b"BCIKSEAL"
@@ -85,8 +86,8 @@ def seal(folder: str | Path, path: str | Path, *, passphrase: str, cost: int = S
                     tar.add(member, arcname=member.relative_to(folder).as_posix(), recursive=False, filter=_bare)
             sink.close()
             file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+            sync(file.fileno())
+        put(fresh, path)
     except OSError as error:
         raise RecordingError(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:

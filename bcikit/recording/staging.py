@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bcikit.recording.deidentify import Deidentifier
 from bcikit.signal import RecordingError
+from bcikit.signal.disk import put, write_whole
 
 
 @contextlib.contextmanager
@@ -44,7 +45,7 @@ def staged(target: Path, check: Deidentifier, *, overwrite: bool) -> Iterator[Pa
         for path in files:
             place = target / path.relative_to(aside)
             place.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(place)
+            put(path, place)
     except OSError as error:
         raise RecordingError(f"{target} cannot be written: {error.strerror or error}.") from error
     finally:
@@ -67,9 +68,7 @@ def put_text(path: Path, text: str) -> None:
     RecordingError
         If it cannot be written.
     """
-    aside = path.with_name(f".{path.name}.new")
     try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
+        write_whole(path, text.encode())
     except OSError as error:
         raise RecordingError(f"{path} cannot be written: {error.strerror or error}") from None

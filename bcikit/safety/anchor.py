@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bcikit.signal.disk import put
 from bcikit.signal.documents import read_json
 
 ENV_FOLDER = "BCIKIT_ANCHORS"
@@ -66,7 +67,7 @@ class Anchors:
             body = {"genesis": anchor.genesis, "head": anchor.head, "count": anchor.count}
             fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
             fresh.write_text(json.dumps({**body, "mac": self._mac(body)}), "utf-8")
-            fresh.replace(path)
+            put(fresh, path)
         except OSError:
             return False
         return True

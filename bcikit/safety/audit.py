@@ -13,6 +13,7 @@ from typing import Any
 from bcikit.safety.anchor import Anchor, Anchors
 from bcikit.safety.levels import Level
 from bcikit.signal import RecordingError, SafetyError
+from bcikit.signal.disk import sync
 from bcikit.signal.documents import json_of
 
 FILE_NAME = "audit.jsonl"
@@ -158,7 +159,7 @@ class AuditLog:
                 raise OSError("short write")
             self._size += len(line)
             if level >= Level.WARNING:
-                os.fsync(self._file.fileno())
+                sync(self._file.fileno())
             self._head.seek(0)
             self._head.write(f"{self._next:012d} {digest}\n".encode())
             self._head.flush()
@@ -200,7 +201,7 @@ class AuditLog:
                 continue
             try:
                 stream.flush()
-                os.fsync(stream.fileno())
+                sync(stream.fileno())
             except OSError as error:
                 failed = error
             finally:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bcikit.session.channel import ChannelServer
-from bcikit.session.processes import is_process_id, process_is_alive
 from bcikit.session.ticket import Ticket
 from bcikit.signal import ArgumentError, BciError
 from bcikit.signal.documents import read_json
+from bcikit.signal.processes import is_process_id, process_is_alive
 
 ENV_FOLDER = "BCIKIT_RUNNING"
 """Environment variable that names another folder for the files."""

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.signal import HostClock, SourceError
+from bcikit.signal.terminal import open_terminal
 from bcikit.testing.link_plan import LinkPlan
 
 Signal = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -296,16 +297,7 @@ class CytonEmulator(Emulator):
     n_channels = 8
 
     def _open(self) -> None:
-        try:
-            import os
-            import pty
-            import tty
-        except ImportError as error:
-            raise SourceError(f"The emulated {self.kind} needs pseudo-terminals, which this system lacks.") from error
-        self._master, self._slave = pty.openpty()
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        self.port = os.ttyname(self._slave)
+        self._master, self._slave, self.port = open_terminal(f"the emulated {self.kind}")
         self.address = f"brainflow:{self.kind}?serial_port={self.port}"
         self._thread(self._listen, "commands")
 

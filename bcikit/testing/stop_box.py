@@ -9,6 +9,7 @@ from typing import Self
 
 from bcikit.safety.guard.serial_fes import frame
 from bcikit.safety.stop_box import PERIOD_S
+from bcikit.signal.terminal import open_terminal
 
 
 class SimulatedStopBox:
@@ -23,13 +24,8 @@ class SimulatedStopBox:
     """
 
     def __init__(self) -> None:
-        import tty
-
-        self._ours, self._theirs = os.openpty()
-        tty.setraw(self._theirs)
-        self.port = os.ttyname(self._theirs)
+        self._ours, self._theirs, self.port = open_terminal("the simulated stop box")
         self.address = f"serial:{self.port}"
-        os.set_blocking(self._ours, False)
         self._pressed = False
         self._silent = threading.Event()
         self._changed = threading.Event()

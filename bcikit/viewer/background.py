@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
+from bcikit.signal.disk import put
 
 ROWS = 1000
 """Rows handed over in one go: between two of them, the window gets its turn."""
@@ -68,7 +69,7 @@ class TableWriter(QObject):
         problem = ""
         try:
             if self._write(aside):
-                aside.replace(self.path)
+                put(aside, self.path)
         except Exception as error:  # noqa: BLE001 - the window shows it
             problem = str(error) or type(error).__name__
         aside.unlink(missing_ok=True)

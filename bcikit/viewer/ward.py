@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import os
 import secrets
 import socket
 import ssl
@@ -14,6 +15,7 @@ from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 from typing import Any
 
 import numpy as np
@@ -180,6 +182,8 @@ class _Http(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 128
+    # On Windows it would let two servers have one port.
+    allow_reuse_address = os.name == "posix"
 
     def __init__(
         self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None
@@ -187,6 +191,11 @@ class _Http(ThreadingHTTPServer):
         self.strangers = Strangers()
         self._tls = tls
         super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        """Bind, and ask no name server what this computer is called: that takes macOS half a minute at times."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
     def get_request(self) -> tuple[socket.socket, Any]:
         try:

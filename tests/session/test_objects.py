@@ -18,8 +18,8 @@ from bcikit.paradigms import make_paradigm
 from bcikit.processing import Bandpass, Pipeline
 from bcikit.session import Engine
 from bcikit.session.config import SessionConfig
-from bcikit.session.processes import process_is_alive
 from bcikit.signal import ArgumentError, BciError, ConfigError
+from bcikit.signal.processes import process_is_alive
 from tests.session.test_planning import TRIALS
 
 ADDRESS = "sim:motor-imagery?seed=1&channels=C3,C4&sfreq=128&chunk=16"

@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -17,6 +16,7 @@ import numpy as np
 from bcikit.decoding.evaluation.task import Run, SubjectTrials, Task, load_person
 from bcikit.decoding.riemann import Prepared
 from bcikit.decoding.trials import Epochs
+from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import DAMAGED_ARCHIVE, json_of, read_json
 from bcikit.version import __version__
 
@@ -69,21 +69,6 @@ def hash_data(run: Run) -> str:
     found = hashlib.sha256(np.ascontiguousarray(recording.data).tobytes())
     found.update(json.dumps([event.to_dict() for event in recording.events]).encode())
     return found.hexdigest()
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is there as a whole or not at all, whenever the process is killed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)  # noqa: PTH105 - on the handle's own name
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +124,7 @@ class TrialCache:
         shape = np.array([made.n_channels, made.n_times])
         buffer = io.BytesIO()
         np.savez(buffer, matrices=made.matrices, power=made.power, shape=shape)
+        self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(place, buffer.getvalue())
         return made
 
@@ -152,6 +138,7 @@ class TrialCache:
         buffer = io.BytesIO()
         arrays = {name: getattr(trials, name) for name in _ARRAYS}
         np.savez(buffer, sessions=one.sessions, head=np.array(json.dumps(head)), **arrays)
+        self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.place(key), buffer.getvalue())
 
     def load(self, key: str, *, signals: bool = True) -> SubjectTrials:
@@ -210,4 +197,5 @@ def read_result(folder: Path, key: str) -> dict[str, Any] | None:
 
 def write_result(folder: Path, key: str, values: Mapping[str, Any]) -> None:
     """Keep the result of a job."""
+    folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / f"{key}.json", json.dumps(dict(values), sort_keys=True).encode())

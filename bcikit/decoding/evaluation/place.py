@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from bcikit.decoding.evaluation.cache import write_whole
+from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import read_json
 
 TABLES = ("results.csv", "results.parquet", "comparisons.json", "meta-analysis.json")
@@ -58,6 +58,7 @@ def claim(out: Path, *, study: Path, name: str, settings: str, keys: Collection[
             said.append(
                 f"{lost} rows in {place} are not of this study as it is now; the tables with them are in {aside}"
             )
+        place.mkdir(parents=True, exist_ok=True)
         write_whole(place / _MARK, json.dumps(mark, indent=1).encode())
         if place != out:
             said.append(f"the tables of this one are in {place}")

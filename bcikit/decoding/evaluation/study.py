@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from bcikit.decoding.evaluation.cache import TrialCache, digest, read_result, write_whole
+from bcikit.decoding.evaluation.cache import TrialCache, digest, read_result
 from bcikit.decoding.evaluation.jobs import ScoreJob, compute, grouped, memory_of
 from bcikit.decoding.evaluation.layouts import find_tasks
 from bcikit.decoding.evaluation.meta import Meta, compare_over_sets, compare_rows
@@ -23,6 +23,7 @@ from bcikit.decoding.evaluation.statistics import PairedComparison
 from bcikit.decoding.evaluation.task import SubjectTrials, Task
 from bcikit.decoding.registry import decoder_names
 from bcikit.signal import DataError
+from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import read_toml
 from bcikit.signal.settings import check_settings
 from bcikit.version import __version__

@@ -14,6 +14,7 @@ from typing import Any, Self
 from bcikit.safety.guard.protocol import BEAT_S, MAX_BYTES, authentic, pack, role_key
 from bcikit.signal import SafetyError
 from bcikit.signal.documents import json_of
+from bcikit.signal.processes import on_its_own
 
 
 class GuardError(SafetyError):
@@ -86,7 +87,7 @@ class GuardClient:
         key = secrets.token_bytes(32)
         # A session of its own: Ctrl-C in the terminal ends the engine, and the guard sees that and goes safe.
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=os.name == "posix"
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **on_its_own()
         )
         try:
             port = _read_port(process, key, timeout)

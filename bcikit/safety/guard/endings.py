@@ -1,6 +1,5 @@
 """Every signal that would end or halt the guard becomes a request to end, so that the device is put to zero first."""
 
-import os
 import signal
 import sys
 from types import FrameType
@@ -23,15 +22,15 @@ class Endings:
         if sys.platform == "win32":
             for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
                 signal.signal(getattr(signal, name), self._take)
-            return
-        harmless = {getattr(signal, name) for name in _HARMLESS if hasattr(signal, name)}
-        unstoppable = {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE}
-        self._watched = frozenset(signal.valid_signals()) - harmless - unstoppable
-        signal.pthread_sigmask(signal.SIG_BLOCK, self._watched)
+        else:
+            harmless = {getattr(signal, name) for name in _HARMLESS if hasattr(signal, name)}
+            unstoppable = {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE}
+            self._watched = frozenset(signal.valid_signals()) - harmless - unstoppable
+            signal.pthread_sigmask(signal.SIG_BLOCK, self._watched)
 
     def asked(self) -> int:
         """Return the number of a signal that asks to end; 0 if none came."""
-        if os.name == "posix" and not self._number:
+        if sys.platform != "win32" and not self._number:
             waiting = signal.sigpending() & self._watched
             self._number = min(waiting, default=0)
         return int(self._number)

@@ -23,6 +23,7 @@ from typing import Any, Self
 
 from bcikit.safety.guard.drivers import Driver, DriverError, fes_apply
 from bcikit.safety.guard.fes import FesCommand, FesLimits, FesTrain
+from bcikit.signal.terminal import open_terminal
 
 KEEP_ALIVE_S = 0.05
 DEVICE_DEADLINE_S = 0.15
@@ -203,18 +204,12 @@ class SimulatedStimulator:
     """
 
     def __init__(self) -> None:
-        self._master, self._slave = os.openpty()
-        import termios
-        import tty
-
-        tty.setraw(self._slave, termios.TCSANOW)
-        self.port = os.ttyname(self._slave)
+        self._master, self._slave, self.port = open_terminal("the simulated stimulator")
         self.current_ma = 0.0
         self.zero_at = 0.0
         self.lines: list[list[str]] = []
         self._heard = 0.0
         self._stop = threading.Event()
-        os.set_blocking(self._master, False)
         self._thread = threading.Thread(target=self._run, name="simulated stimulator", daemon=True)
         self._thread.start()
 

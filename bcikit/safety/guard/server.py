@@ -47,7 +47,7 @@ class GuardServer:
         self._socket.settimeout(0.0)
         self.port: int = self._socket.getsockname()[1]
         # Windows can wait for sockets only; there the heartbeat alone tells that the engine is gone.
-        self._lifeline = lifeline if os.name == "posix" else None
+        self._lifeline = lifeline if sys.platform != "win32" else None
         self._log = log
         self._endings = endings
         self._logged = 0
