@@ -1,9 +1,9 @@
 """What the clinic keeps of a person, who may read it, and how all of it goes when the consent is withdrawn."""
 
 import contextlib
-import os
 import re
 import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,7 +22,7 @@ _REASONS = ("consent withdrawn", "erased on request", "?")
 def keep_private(folder: Path) -> None:
     """Make a folder that only this user may open; what lies in it needs no further care."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if os.name == "posix":
+    if sys.platform != "win32":
         # It may be an older one, or lie on a disk that knows no rights.
         with contextlib.suppress(OSError):
             folder.chmod(0o700)

@@ -1,8 +1,8 @@
 """Callers that have not shown yet that they may come in: few at once, none for long, so that they take no handles."""
 
 import contextlib
-import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -120,7 +120,7 @@ def listener(host: str, port: int, strangers: Strangers) -> StrangersSocket:
     made.strangers = strangers
     try:
         # On Windows it would let two servers have one port.
-        if os.name == "posix":
+        if sys.platform != "win32":
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)
     except OSError:

@@ -40,7 +40,8 @@ class Address:
             If there is no scheme, or an option has no value.
         """
         scheme, colon, rest = text.partition(":")
-        if not colon or not scheme or "/" in scheme or "\\" in scheme:
+        # One letter is a drive of Windows.
+        if not colon or len(scheme) < 2 or "/" in scheme or "\\" in scheme:
             raise ArgumentError(
                 f"{text!r} is no address of a source; it must be like 'brainflow:synthetic', 'lsl:name=EEG', "
                 "'file:recording.edf' or 'sim:motor-imagery?seed=1'."

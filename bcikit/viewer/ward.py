@@ -2,7 +2,6 @@
 
 import hmac
 import json
-import os
 import secrets
 import socket
 import ssl
@@ -182,8 +181,6 @@ class _Http(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 128
-    # On Windows it would let two servers have one port.
-    allow_reuse_address = os.name == "posix"
 
     def __init__(
         self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None
@@ -194,6 +191,8 @@ class _Http(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """Bind, and ask no name server what this computer is called: that takes macOS half a minute at times."""
+        # On Windows it would let two servers have one port.
+        self.allow_reuse_address = sys.platform != "win32"
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 

@@ -161,7 +161,6 @@ def test_rubbish_behind_the_end_is_taken_off(open_session: Path) -> None:
     assert found.n_samples == whole
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there is no such lock on Windows")
 def test_a_session_that_is_still_recorded_is_left_alone(tmp_path: Path, info: StreamInfo) -> None:
     with SessionWriter(tmp_path / "s", info=info), pytest.raises(RecordingError, match="still being recorded"):
         recover(tmp_path / "s")

@@ -2,12 +2,14 @@
 
 import json
 import os
+import socket
 import sys
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from bcikit.session.channel import ChannelServer
 from bcikit.signal import Chunk, StreamInfo
 from bcikit.signal.messages import Electrode, Filtered, Quality, StateChanged, Streams
 from bcikit.ui.session_link import SessionLink
-from bcikit.viewer.ward import WardServer
+from bcikit.viewer.ward import WardServer, _Http
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import chromium
@@ -145,3 +147,19 @@ def test_a_wrong_key_is_refused_and_said(ward: WardServer) -> None:
         page.until("bcikit.refused")
         page.until("document.getElementById('why').textContent.includes('key is wrong')")
         assert page.value("bcikit.columns") == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows reuses in another sense")
+@pytest.mark.parametrize(("platform", "reused"), [("linux", True), ("win32", False)])
+def test_a_port_is_served_once_and_no_name_server_is_asked(
+    monkeypatch: pytest.MonkeyPatch, platform: str, reused: bool
+) -> None:
+    """Where reuse is asked for, Windows lets two servers have one port; macOS looks long for its own name."""
+    monkeypatch.setattr(socket, "getfqdn", lambda name="": pytest.fail("a name server is asked"))
+    monkeypatch.setattr(sys, "platform", platform)
+    server = _Http(("127.0.0.1", 0), BaseHTTPRequestHandler, None)
+    try:
+        assert (server.server_name, server.server_port) == server.server_address
+        assert bool(server.socket.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)) is reused
+    finally:
+        server.server_close()
