@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
         """
         from bcikit.cli.console import console
         from bcikit.decoding import Model
-        from bcikit.decoding.export import to_c, to_nir, to_onnx
+        from bcikit.decoding.export import to_nir
+        from bcikit.decoding.export_c import to_c
+        from bcikit.decoding.export_onnx import to_onnx
 
         wanted = [(make, path) for make, path in ((to_onnx, onnx), (to_c, c), (to_nir, nir)) if path is not None]
         if not wanted:
