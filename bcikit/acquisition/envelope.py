@@ -121,7 +121,8 @@ class LatenessEnvelope:
         at = 0
         while at < n:
             if self.empty:
-                self.x0, self.level, self.empty = first, float(late[0]), False
+                self.x0 = self._first = first
+                self.level, self.empty = float(late[0]), False
                 self._end = first + self._size
             stop = min(n, max(at + 1, math.ceil(self._end - first)))
             part = late[at:stop] if stop - at < n else late
@@ -227,12 +228,11 @@ class LatenessEnvelope:
         is added. A delay of the link that is the same for all samples cannot be seen. Where everything has been late
         for two seconds, the line or the link is wrong, and nobody knows which: that is in it.
         """
-        level = self.spread if len(self._bins) > 3 else max(self.spread, _FIRST_SPREAD)
         slope = self._slope_error * max(0.0, x - self.x0)
         unknown = self._unknown * max(0.0, x - self._first)
         if self._unknown and not self._shown:
             unknown = max(unknown, self._newest[1] - self.at(self._newest[0]))
-        return 2.0 * math.hypot(level, self._wait, slope, _FLOOR, 0.5 * unknown) + max(self.doubt, self._late)
+        return 2.0 * math.hypot(self.spread, self._wait, slope, _FLOOR, 0.5 * unknown) + max(self.doubt, self._late)
 
     @property
     def rate(self) -> float:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import bcikit
+from bcikit.cli.commands import Commands
 from bcikit.signal import BciError, gathered_doubts
 
 COMMAND_MODULES = (
@@ -37,6 +38,7 @@ COMMAND_MODULES = (
 
 app = typer.Typer(
     name="bcikit",
+    cls=Commands,
     help="Brain-computer interfaces, from the headset to the action, safely.\n\n"
     "Start with 'bcikit doctor' (is everything there?) and 'bcikit demo' (does it work?).",
     no_args_is_help=True,

@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from bcikit.cli.commands import Commands
+
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands to `app`."""
-    group = typer.Typer(help="Look at audit logs.", no_args_is_help=True)
+    group = typer.Typer(cls=Commands, help="Look at audit logs.", no_args_is_help=True)
 
     @group.callback()
     def _group() -> None:

@@ -109,7 +109,7 @@ class Deidentifier:
         if is_plain(text) and not self._named(text):
             return text
         head = text.partition(":")[0]
-        return head if head == "error" or (is_plain(head) and not self._named(head)) else "other"
+        return head if is_plain(head) and not self._named(head) else "other"
 
     def _named(self, text: str) -> bool:
         return any(word.lower() in text.lower() for word in self.identifiers)
@@ -133,7 +133,8 @@ class Deidentifier:
             names.append(fresh)
         if len(set(names)) != len(names):
             names = [f"CH{index + 1:03d}" for index in range(len(names))]
-        reference = info.reference if is_channel(info.reference) or info.reference == "average" else ""
+        kept = is_channel(info.reference) and not self._named(info.reference)
+        reference = info.reference if kept else ""
         device = info.device if "device" in self._keep else ""
         unit = info.unit if _UNIT.fullmatch(info.unit) else ""
         return info.replace(

@@ -112,7 +112,8 @@ def holds_number(text: str) -> bool:
 def spells_name(text: str) -> bool:
     """Return whether four single letters or more stand in a row, as a name is spelled; rows of the alphabet do not."""
     for found in _SPELLED.finditer(text):
-        letters = [ord(letter.lower()) for letter in found.group() if letter.isalpha()]
+        # A small letter may be two: an i with a dot of its own.
+        letters = [ord(letter.lower()[0]) for letter in found.group() if letter.isalpha()]
         if any(after != before + 1 for before, after in itertools.pairwise(letters)):
             return True
     return False

@@ -370,3 +370,56 @@ def test_stamps_that_fall_are_no_rate():
     for start in range(0, 1000, 4):
         model.take(start, 5.0 - (start + np.arange(4)) / 100.0)
     assert model.wrong_rate(0.01) is None
+
+
+def test_before_the_first_stamp_the_line_is_the_nominal_one():
+    model = ClockModel(100.0)
+    for _ in range(2):
+        assert model.predict(7) == pytest.approx(0.07)
+        blocks_of(model, 3, first=1000)
+        model.restart()
+
+
+def test_a_block_that_is_late_by_the_limit_is_late():
+    model = ClockModel(128.0, window=LONG)
+    x = np.arange(640)
+    for first in range(0, 640, 16):
+        model.take(first, (x[first : first + 16] - 640) / 128.0)
+    # At the time 0 the sum is exact: the least late sample is late by 0.05 s to the bit.
+    model.take(640, np.arange(16) / 128.0 + np.where(np.arange(16), 0.06, 0.05))
+    assert model.predict(640) == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize(("late", "taken"), [(0.045, True), (0.06, False)])
+def test_lateness_is_measured_from_the_line_as_it_runs(late, taken):
+    """A sender that is slow by a hundredth: ten seconds on, its line is 0.1 s away from where it began."""
+    model = ClockModel(128.0, window=LONG)
+    x = np.arange(1280)
+    for first in range(0, 1280, 16):
+        model.take(first, 10.0 + 1.01 * x[first : first + 16] / 128.0)
+    before = model.predict(1280)
+    model.take(1280, 10.0 + 1.01 * (1280 + np.arange(16)) / 128.0 + late)
+    assert (model.predict(1280) != before) is taken
+
+
+def test_nothing_is_late_yet_when_the_jitter_is_first_known():
+    model = ClockModel(128.0, window=LONG)
+    first = blocks_of(model, 31)
+    assert model.settled
+    first = blocks_of(model, 15, late=0.3, first=first)
+    assert model.predict(first) == pytest.approx(10.0 + first / 128.0)
+    first = blocks_of(model, 1, late=0.3, first=first)
+    assert model.predict(first) == pytest.approx(10.0 + first / 128.0 + 0.3)
+
+
+def test_the_tolerance_of_a_rate_is_a_share_of_it():
+    model = sender_off_by(0.02, 20.0)
+    share = abs(model.state().drift_ppm) / 1e6
+    assert model.wrong_rate(share * (1 - 4e-7)) == pytest.approx(102.0)
+    assert model.wrong_rate(share * (1 + 4e-7)) is None
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(0.9, False), (1.2, True)])
+def test_a_doubt_takes_a_second_of_single_samples_too(seconds, found):
+    rate = sender_off_by(0.02, seconds, n=1).wrong_rate(0.01, sure=False)
+    assert (rate is not None) is found

@@ -545,3 +545,106 @@ def test_a_rate_that_was_seen_for_long_is_left_by_no_oscillator():
     for index in range(240, 264):
         model.take(index, np.array([5.0 + index * PERIOD + 0.06 * PERIOD * (index - 240)]))
     assert model.wrong_rate(0.01) is None
+
+
+def test_what_a_sample_was_before_an_earlier_one_came_is_the_second():
+    one = LatenessEnvelope(PERIOD)
+    for x, late in enumerate((0.5, 0.3, 0.2, 0.9)):
+        one.add(float(x), np.array([late]))
+    assert [(item.late, item.second) for item in one._bins] == [(0.2, 0.3)]
+
+
+def test_the_wait_of_the_earliest_is_in_the_uncertainty():
+    one = LatenessEnvelope(PERIOD)
+    for x in range(24):
+        one.add(float(x), np.array([(0.0, 0.01, 0.02, 0.02)[x % 4]]))
+    wait = 0.01 / math.log(2.0) / 6
+    assert one._wait == pytest.approx(wait)
+    assert one.uncertainty(one.x0) == pytest.approx(2 * math.hypot(one.spread, wait, 0.0008))
+    assert wait > 2 * one.spread
+
+
+def wild(k):
+    """Stamps on arrival of a link that chokes, is late as a whole, catches up, and is believed in the end."""
+    base = 0.0004 * math.sin(7.0 * k) ** 2 + 0.0003 * PERIOD * k
+    return base + 0.3 * (60 <= k < 68) + (0.3 - 0.004 * (k - 100)) * (100 <= k < 116) + 0.2 * (k >= 150)
+
+
+@pytest.mark.parametrize(("far", "late"), [(1000.0, 0.0), (0.0, 40.0), (0.0, -40.0), (5000.0, 3.0)])
+def test_where_the_count_and_the_clock_begin_changes_nothing(far, late):
+    one, other = LatenessEnvelope(PERIOD), LatenessEnvelope(PERIOD)
+    for k in range(240):
+        one.add(float(k), np.array([wild(k)]))
+        other.add(k + far, np.array([wild(k) + late]))
+        assert [item.valid for item in one._bins] == [item.valid for item in other._bins], k
+        assert other.level == pytest.approx(one.level + late, abs=1e-9), k
+        assert other.x0 == pytest.approx(one.x0 + far)
+        assert (other.slope, other.spread) == pytest.approx((one.slope, one.spread), abs=1e-9)
+        assert other.uncertainty(k + far + 5.0) == pytest.approx(one.uncertainty(k + 5.0), rel=1e-6), k
+        assert other._late == pytest.approx(one._late, abs=1e-9), k
+        if k % 20 == 19:
+            assert (other.pace(6) is None) is (one.pace(6) is None), k
+    assert not all(item.valid for item in one._bins)
+    assert one.at(240.0) > 0.2
+
+
+def test_a_steady_pace_is_the_median_of_all_slopes():
+    from scipy.stats import theilslopes
+
+    rng = np.random.default_rng(8)
+    strays = rng.normal(0.0, 0.004, 45)
+    for late in (0.0, 40.0):
+        one = envelope(45, lambda k, late=late: late + 0.03 * PERIOD * k + strays[int(k) // 4])
+        x, y = np.array([item.x for item in one._bins]), np.array([item.late for item in one._bins])
+        assert one.steady_pace() == pytest.approx(theilslopes(y, x)[0] / PERIOD, rel=1e-9)
+
+
+@pytest.mark.parametrize(("stalled", "found"), [(14, True), (15, False)])
+def test_two_thirds_of_the_half_seconds_show_a_rate(stalled, found):
+    one = envelope(42, lambda k: 0.03 * PERIOD * k + 0.4 * (80 <= k < 80 + 4 * stalled))
+    assert (one.steady_pace() is not None) is found
+
+
+def test_a_line_that_falls_at_its_end_is_not_believed():
+    # By more than three tenths of what a bin may be late, at the last alone.
+    for last, believed in ((0.2995, True), (0.298, False)):
+        one = envelope(30)
+        for number, by in enumerate((0.3, 0.3, 0.3, last)):
+            feed(one, 30 + number, 1, by)
+        assert one._bins[-1].valid is believed, last
+    one = envelope(30)
+    for number, by in enumerate((0.3, 0.298, 0.298, 0.3)):
+        feed(one, 30 + number, 1, by)
+    assert one._bins[-1].valid, "it fell in between, and ended where it began"
+
+
+def test_a_device_that_is_no_quartz_is_known_again_at_once():
+    """What it was before is its usual rate: to be near that is no other rate."""
+    share = 0.002
+    old = envelope(15, lambda k: share * PERIOD * k)
+    new = LatenessEnvelope(PERIOD, before=old)
+    usual = new._usual
+    feed(new, 0, 5, lambda k: share * PERIOD * k + 0.0002 * (k % 8 == 0))
+    x = np.array([item.x for item in new._bins])
+    sxx = float(np.sum((x - x.mean()) ** 2))
+    prior = (0.002 / (300e-6 * PERIOD)) ** 2
+    free = float(np.polyfit(x, [item.late for item in new._bins], 1)[0])
+    # Of five half seconds the spread is known, but not when the line was drawn.
+    assert new.slope == pytest.approx((free * sxx + usual * prior) / (sxx + prior), rel=1e-3)
+    assert new._slope_error < 300e-6 * PERIOD
+
+
+@pytest.mark.parametrize(("share", "even"), [(5.8, False), (6.4, True)])
+def test_a_pace_is_even_within_a_sixth_of_what_ran_away(share, even):
+    def late(k):
+        return 0.02 * PERIOD * k + shake * (20 <= k < 24)
+
+    shake = 0.02
+    for _ in range(30):
+        one = envelope(12, late)
+        x, y = np.array([item.x for item in one._bins]), np.array([item.late for item in one._bins])
+        slope, level = np.polyfit(x, y, 1)
+        now = abs(slope) * np.ptp(x) / np.abs(y - slope * x - level).max()
+        shake *= (now / share) ** 0.5
+    assert now == pytest.approx(share, rel=0.005)
+    assert (one.pace(12) is not None) is even

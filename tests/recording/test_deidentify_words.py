@@ -84,6 +84,9 @@ def test_a_word_of_experiments_that_is_a_name_here_goes():
         assert one.event_value(Event(name="marker", value=text, **TIME)) is None
         assert one.reason(f"{text}: 7") == "other"
     assert one.info(info("C3", "wrist")).ch_names == ("C3", "EEG002")
+    one.identifiers = ("Average",)
+    assert one.info(info(reference="average")).reference == ""
+    assert Deidentifier(session()).info(info(reference="average")).reference == "average"
 
 
 def test_the_same_text_gets_the_same_number():
@@ -435,6 +438,9 @@ def test_dates(text, held):
         ("a b c", False),
         ("a n n", False),
         ("a b c d then E r i k", True),
+        ("İ p e k", True),
+        ("ŞİİR İ l k e r", True),
+        ("q r ß t", True),
     ],
 )
 def test_a_name_that_is_spelled(text, spelled):
@@ -473,8 +479,24 @@ def test_which_names_are_channels(name, channel):
         ("left cue", "(Sensory-event, Visual-presentation, Cue, Label/left-cue)"),
         ("BAD_lost", "(Data-feature, Nonbiological-artifact, Label/BAD-lost)"),
         ("go", "(Experiment-structure, Label/go)"),
+        ("X axis, to MAX", "(Experiment-structure, Label/X-axis-to-MAX)"),
         ("王", "(Experiment-structure, Label/event)"),
     ],
 )
 def test_the_tags_of_an_event(name, tags):
     assert hed_of(name) == tags
+
+
+def test_who_knows_the_texts_to_be_harmless_keeps_labels_and_numbers_of_decoders_too():
+    kept = Deidentifier(session(MARIA), keep=("texts",))
+    for text in ("cue/mustermann", "Anna called", "1964"):
+        assert kept.label(text) == kept.key(text) == text
+    assert kept.replaced == {}
+
+
+def test_of_two_families_in_one_text_the_longer_name_is_told(monkeypatch):
+    profiles = [SimpleNamespace(name=name) for name in ("Zed", "Alpha Zed", "Beta")]
+    monkeypatch.setattr("bcikit.acquisition.profile.known_profiles", lambda: profiles)
+    assert device_family("the alpha zed of ward 3") == "Alpha Zed"
+    assert device_family("a zed") == "Zed"
+    assert device_family("none of them") == ""
