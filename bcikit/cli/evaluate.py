@@ -12,7 +12,7 @@ from bcikit.cli.file_options import Accept, Map, Sfreq, Stream, Unit, options_of
 from bcikit.signal import ArgumentError, check_choice, check_range
 
 if TYPE_CHECKING:
-    from bcikit.decoding.evaluation.run import SplitResult, TaskResult
+    from bcikit.decoding.evaluation.run import TaskResult
     from bcikit.decoding.evaluation.task import SubjectTrials
 
 PARADIGMS_HELP = "motor-imagery, ssvep, p300, errp, braking or cvep."
@@ -204,6 +204,7 @@ def _evaluate(
     quiet: bool,
 ) -> "list[TaskResult]":
     from bcikit.cli.console import console, progress_bars
+    from bcikit.cli.sureness import sureness_of_all
     from bcikit.decoding.evaluation.page import make_section, write_page
     from bcikit.decoding.evaluation.run import evaluate_task
     from bcikit.decoding.evaluation.task import load_task
@@ -236,6 +237,8 @@ def _evaluate(
         show(result, told="all" in wanted)  # else it is a doubt
         if result.stopped:
             break
+    for line in sureness_of_all(results):
+        console.print(line, soft_wrap=True, highlight=False)
     if out is not None:
         page = write_page(out / "evaluation.html", sections, title=f"Evaluation: {tasks[0].paradigm}")
         text = json_module.dumps([result.to_dict() for result in results], indent=1)
@@ -243,26 +246,6 @@ def _evaluate(
         console.print(f"Report: [bold]{page}[/]")
     console.quiet = False
     return results
-
-
-def _sureness(found: "dict[str, SplitResult]") -> str:
-    """Return what a decoder's probabilities are worth under the hardest split that was computed."""
-    import numpy as np
-
-    from bcikit.decoding.metrics import coverage
-
-    order = ("cross-subject", "cross-session", "leave-run-out")
-    split = next((name for name in order if name in found), next(iter(found)))
-    scores = found[split].scores
-    worst = max(scores, key=lambda score: score.ece - score.ece_expected[0])
-    rows = coverage(np.concatenate([s.y_index for s in scores]), np.concatenate([s.probabilities for s in scores]))
-    shares = np.array([row["coverage"] for row in rows])
-    kept = [rows[int(np.abs(shares - share).argmin())] for share in (1.0, 0.75, 0.5)]
-    sure = ", ".join(f"of the surest {row['coverage']:.0%} {row['accuracy']:.0%}" for row in kept[1:])
-    return (
-        f"{split}: of all decisions {kept[0]['accuracy']:.0%} are right, {sure}; calibration error at worst "
-        f"{worst.ece:.3f} ({worst.ece_expected[0]:.2f} if perfect)"
-    )
 
 
 def make_folder(out: Path) -> None:
@@ -329,6 +312,7 @@ def show(result: "TaskResult", *, told: bool = True) -> None:
     from rich.table import Table
 
     from bcikit.cli.console import console
+    from bcikit.cli.sureness import sureness
     from bcikit.decoding.evaluation.splits import definition
 
     splits = list(dict.fromkeys(split for found in result.results.values() for split in found))
@@ -358,7 +342,7 @@ def show(result: "TaskResult", *, told: bool = True) -> None:
     if result.results:
         console.print(table)
     for decoder, found in result.results.items():
-        console.print(f"  {decoder}: {_sureness(found)}", soft_wrap=True, highlight=False)
+        console.print(f"  {decoder}: {sureness(found)}", soft_wrap=True, highlight=False)
     for split in splits:
         console.print(f"  [dim]{split}: {definition(split)}[/]", soft_wrap=True, highlight=False)
     for ref in result.task.references:

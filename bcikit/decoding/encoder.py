@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from bcikit.decoding.estimator import Decoder
 from bcikit.decoding.external import OnnxNetwork
 from bcikit.decoding.linear import linear_scores
-from bcikit.signal import Address, ArgumentError, check_choice
+from bcikit.signal import Address, ArgumentError, DataError, check_choice
 
 Array = NDArray[np.float64]
 
@@ -19,7 +19,8 @@ def _how(address: Address) -> str:
     return (
         "To export other networks, where torch is installed: "
         f"network = braindecode.models.{name}(n_chans=..., n_outputs=..., n_times=...).eval(); "
-        'torch.onnx.export(network, torch.zeros(1, n_chans, n_times), "network.onnx"); see the page on networks.'
+        'torch.onnx.export(network, (torch.zeros(2, n_chans, n_times),), "network.onnx", '
+        'dynamic_shapes=({0: torch.export.Dim("batch")},), external_data=False); see the page on networks.'
     )
 
 
@@ -60,6 +61,12 @@ class EncoderDecoder(Decoder):
         data, index = self._begin(X, y)
         self.network_ = OnnxNetwork.read(address.body)
         features = self._embed(data)
+        lost = int(np.count_nonzero(~np.isfinite(features).all(axis=1)))
+        if lost:
+            raise DataError(
+                f"{address.body} gives {lost} of {len(data)} windows an embedding that is not finite; see to its unit "
+                f"(scale, now {self.scale:g}), and that no channel is flat."
+            )
         self.mean_ = features.mean(axis=0)
         self.deviation_ = np.maximum(features.std(axis=0), 1e-9 * max(1.0, float(np.abs(features).max())))
         self.classifier_ = linear_classifier(self.head, self.C)

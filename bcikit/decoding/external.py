@@ -61,9 +61,17 @@ class OnnxNetwork(BaseEstimator):
         return self._session
 
     def run(self, data: Array) -> Array:
-        """Return the output for epochs ``(n, n_channels, n_times)``; a fourth axis is added where it wants one."""
+        """Return the output for epochs ``(n, n_channels, n_times)``; a fourth axis is added where it wants one.
+
+        A network that was exported for a fixed number of windows is run as often as it takes.
+        """
         session = self._open()
         given = session.get_inputs()[0]
+        batch = given.shape[0]
+        if isinstance(batch, int) and 0 < batch != len(data):
+            filled = np.concatenate([data, np.zeros((-len(data) % batch, *data.shape[1:]))])
+            parts = [self.run(filled[start : start + batch]) for start in range(0, len(filled), batch)]
+            return np.concatenate(parts)[: len(data)]
         values = np.asarray(data, dtype=np.float32)
         if len(given.shape) == 4:
             values = values[:, None] if given.shape[1] == 1 else values[..., None]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 from bcikit.cli.app import app
 from bcikit.decoding import Model
-from bcikit.signal import ArgumentError, Event, Recording, StreamInfo
+from bcikit.signal import ArgumentError, DataError, Event, Recording, StreamInfo
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -166,6 +167,26 @@ def test_a_head_and_its_network_are_stored_without_pickle(study, tmp_path):
 def test_a_network_of_braindecode_is_told_how_it_comes_in():
     with pytest.raises(ArgumentError, match=r"torch\.onnx\.export"):
         Model.fit("encoder", _two_trials(), params={"encoder": "braindecode:EEGNet"})
+
+
+def test_a_network_exported_for_one_window_takes_any_number(study, tmp_path):
+    from bcikit.decoding.external import OnnxNetwork
+
+    free = study.parent / "eegnet.onnx"
+    for batch in (1, 3):
+        made = onnx.load(str(free))
+        made.graph.input[0].type.tensor_type.shape.dim[0].dim_value = batch
+        onnx.save_model(made, str(tmp_path / "fixed.onnx"))
+        X = np.random.default_rng(0).standard_normal((5, N_CHANNELS, N_TIMES))
+        found = OnnxNetwork.read(str(tmp_path / "fixed.onnx")).run(X)
+        np.testing.assert_allclose(found, OnnxNetwork.read(str(free)).run(X), rtol=1e-4, atol=1e-6)
+
+
+def test_an_embedding_that_is_not_finite_is_said(study):
+    X = np.zeros((20, N_CHANNELS, N_TIMES))  # the logarithm of no power
+    trials = replace(_two_trials(), X=X, ch_names=("C3", "C4", "Cz", "Pz"), sfreq=SFREQ, tmax=1.5)
+    with pytest.raises(DataError, match="windows an embedding that is not finite"):
+        Model.fit("encoder", trials, params={"encoder": f"onnx:{study.parent / 'shallow.onnx'}"})
 
 
 def _two_trials():

@@ -17,6 +17,7 @@ from bcikit.decoding.evaluation.parallel import run_jobs
 from bcikit.decoding.evaluation.run import evaluate_task
 from bcikit.decoding.evaluation.splits import split_names
 from bcikit.decoding.evaluation.task import Run, Task, load_task
+from bcikit.decoding.metrics import ece
 from bcikit.signal import ArgumentError, DataError, Event, Recording, SourceError, StreamInfo
 
 
@@ -301,6 +302,33 @@ def test_muse_erp_and_ssvep(data_dir):
     assert reach(data_dir, "muse", "p300", 0, "cross-session").mean >= 0.76
     assert reach(data_dir, "muse", "p300", 1, "leave-run-out").mean >= 0.68
     assert reach(data_dir, "muse", "ssvep", 0, "leave-run-out").mean >= 0.96
+
+
+DEFAULTS = [
+    ("eegmmidb", "motor-imagery", "leave-run-out"),
+    ("ssvep_exo", "ssvep", "leave-run-out"),
+    ("muse", "p300", "leave-run-out"),
+    ("muse", "ssvep", "leave-run-out"),
+]
+"""Every folder and paradigm whose default decoder is known."""
+
+
+@pytest.mark.slow
+@pytest.mark.data
+@pytest.mark.parametrize(("folder", "paradigm", "split"), DEFAULTS)
+def test_probabilities_of_default_decoders_are_honest_on_runs_left_out(data_dir, folder, paradigm, split):
+    """The calibration error is at most .08 over all decisions of a decoder, and .15 on any person and task."""
+    held: dict[str, list] = {}
+    for index, task in enumerate(find_tasks(data_dir / folder, paradigm=paradigm)):
+        found = reach(data_dir, folder, paradigm, index, split)
+        held.setdefault(task.recommended, []).extend(found.scores)
+    for decoder, scores in held.items():
+        widest = max(score.probabilities.shape[1] for score in scores)
+        wide = [np.pad(s.probabilities, ((0, 0), (0, widest - s.probabilities.shape[1]))) for s in scores]
+        truth, probabilities = np.concatenate([score.y_index for score in scores]), np.concatenate(wide)
+        assert np.bincount(truth).min() >= 20
+        assert ece(truth, probabilities) <= 0.08, decoder
+        assert max(score.ece for score in scores) <= 0.15, decoder
 
 
 @pytest.mark.data
