@@ -14,6 +14,9 @@ from bcikit.signal import ArgumentError, Chunk, Event, Health, HostClock, Source
 PATIENCE = 0.25
 """Seconds a chunk of the first device waits for the others; after that their part is marked as filled."""
 
+SILENT = 1.0
+"""Seconds without a sample after which nobody waits for a device until it gives one: what is away delays nothing."""
+
 
 class SynchronisedSource(Source):
     """Joins the channels of several devices.
@@ -47,6 +50,7 @@ class SynchronisedSource(Source):
         self._now = HostClock().now
         self._held: deque[tuple[Chunk, float]] = deque()
         self._failed: set[int] = set()
+        self._came = [0.0] * len(self._others)
         self._events: list[Event] = []
 
     def _fresh(self) -> list[GridResampler]:
@@ -59,6 +63,7 @@ class SynchronisedSource(Source):
         self._resamplers = self._fresh()
         for source in (*self._others, self._first):
             source.start()
+        self._came = [self._now()] * len(self._others)
 
     def pull(self, timeout: float = 1.0) -> Chunk | None:
         """Return the next chunk of the first device, with the channels of all."""
@@ -84,7 +89,8 @@ class SynchronisedSource(Source):
             if index in self._failed:
                 continue
             try:
-                self._feed(source, resampler)
+                if self._feed(source, resampler):
+                    self._came[index] = self._now()
             except SourceError as error:
                 # The first device goes on: what is gone for good is filled and marked from here on.
                 self._failed.add(index)
@@ -92,24 +98,31 @@ class SynchronisedSource(Source):
                 said = Event(name="stream/failed", time=self._now(), source=name, data={"error": str(error)})
                 self._events.append(said)
 
-    def _feed(self, source: Source, resampler: GridResampler) -> None:
+    def _feed(self, source: Source, resampler: GridResampler) -> bool:
+        """Take what a device has; return whether that was anything."""
+        came = False
         if source.live:
             while not source.ended and (chunk := source.pull(0.0)) is not None:
                 resampler.feed(chunk)
-            return
+                came = came or chunk.n_times > 0
+            return came
         # A source without its own pace is drawn only as far as the first device needs it.
         while self._held and resampler.ready_until < self._held[-1][0].times[-1] and not source.ended:
             chunk = source.pull(0.0)
             if chunk is None:
-                return
+                break
             resampler.feed(chunk)
+            came = True
+        return came
 
     def _due(self, chunk: Chunk, arrival: float) -> bool:
         last = float(chunk.times[-1])
         late = [index for index, resampler in enumerate(self._resamplers) if resampler.ready_until < last]
-        if all(index in self._failed for index in late):
-            return True
-        return self.live and self._now() - arrival >= self._patience
+        now = self._now()
+        awaited = [index for index in late if index not in self._failed]
+        if self.live:
+            awaited = [index for index in awaited if now - self._came[index] < SILENT]
+        return not awaited or (self.live and now - arrival >= self._patience)
 
     def _join(self, chunk: Chunk) -> Chunk:
         parts, masks = [chunk.data], [chunk.health.mask]

@@ -19,6 +19,7 @@ TOPICS = (
     "files",
     "processing",
     "safety",
+    "sessions",
     "simulation",
     "startup",
     "time",
@@ -30,6 +31,7 @@ _PEERS = {
     "defaults": (),
     "evaluation": ("moabb",),
     "files": ("mne", "pyxdf"),
+    "sessions": (),
     "time": ("mne_lsl", "pyxdf"),
     "validation": (),
 }

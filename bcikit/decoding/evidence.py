@@ -76,7 +76,7 @@ class Accumulator:
 
     * when the posterior of the best class reaches `Stopping.confidence` and one more window like the ones so far would
       lower the expected cost of an error by less than the time costs (with no cost of time: at once),
-    * at `Stopping.max_seconds`, with a decision if the confidence is reached and with none if not.
+    * at `Stopping.max_seconds`, or with the last window, with a decision if the confidence is reached, else with none.
 
     The gain of waiting is estimated from the mean growth of the log-odds in this very trial.
 
@@ -131,7 +131,9 @@ class Accumulator:
         values = np.exp(self._log - self._log.max())
         return values / values.sum()
 
-    def add(self, probabilities: Sequence[float], *, seconds: float, new_seconds: float | None = None) -> Evidence:
+    def add(
+        self, probabilities: Sequence[float], *, seconds: float, new_seconds: float | None = None, last: bool = False
+    ) -> Evidence:
         """Take the probabilities of a window.
 
         Parameters
@@ -142,6 +144,8 @@ class Accumulator:
             Length of the window.
         new_seconds : float, optional
             Seconds of it that no earlier window had; all if left out.
+        last : bool
+            There will be no other: what is sure enough is decided, whatever waiting would be worth.
         """
         check_range("seconds", seconds, low=0.0, low_open=True, unit="s")
         fresh = seconds if new_seconds is None else check_range("new_seconds", new_seconds, low=0.0, unit="s")
@@ -153,12 +157,20 @@ class Accumulator:
             values = np.clip(np.asarray(probabilities, dtype=np.float64), 1e-6, 1.0)
             self._log = self._log + (fresh / seconds) * (np.log(values) - self._offset)
         return judge(
-            self.classes, self.posterior.tolist(), self.stopping, seconds=self.seconds, step=fresh, idle=self.idle
+            self.classes,
+            self.posterior.tolist(),
+            self.stopping,
+            seconds=self.seconds,
+            step=fresh,
+            idle=self.idle,
+            last=last,
         )
 
-    def add_decision(self, decision: Decision, *, seconds: float, new_seconds: float | None = None) -> Evidence:
+    def add_decision(
+        self, decision: Decision, *, seconds: float, new_seconds: float | None = None, last: bool = False
+    ) -> Evidence:
         """Take a decision of a model; one without probabilities lets time pass only."""
-        return self.add(decision.probabilities, seconds=seconds, new_seconds=new_seconds)
+        return self.add(decision.probabilities, seconds=seconds, new_seconds=new_seconds, last=last)
 
 
 def judge(
@@ -169,6 +181,7 @@ def judge(
     seconds: float,
     step: float,
     idle: str | None = None,
+    last: bool = False,
 ) -> Evidence:
     """Return whether to decide now: the one rule, for whatever made the posterior.
 
@@ -186,6 +199,8 @@ def judge(
         Seconds until the next window.
     idle : str, optional
         Class that ends it without a label.
+    last : bool
+        The trial ends here, as at `Stopping.max_seconds`.
     """
     best = max(range(len(classes)), key=posterior.__getitem__)
     p = float(posterior[best])
@@ -202,7 +217,7 @@ def judge(
     if p >= stopping.confidence and gain <= stopping.time_cost * step:
         reason = "not-worth-waiting" if stopping.time_cost > 0 else "confident"
         return state(done=True, reason=reason, label=label)
-    if seconds >= stopping.max_seconds - 1e-9:
+    if last or seconds >= stopping.max_seconds - 1e-9:
         sure = p >= stopping.confidence
         return state(done=True, reason="timeout" if sure else "no-evidence", label=label if sure else None)
     return state(done=False, reason="waiting")

@@ -238,7 +238,8 @@ class Speller(TrialParadigm):
         else:
             # Flashes overlap in time: what counts is how long the person has waited.
             waited = (request.stop_sample - trial.onset) / self.sfreq
-            found = judge(s.items, list(posterior.values()), self.stopping, seconds=waited, step=s.soa)
+            values, last = list(posterior.values()), request.final
+            found = judge(s.items, values, self.stopping, seconds=waited, step=s.soa, last=last)
             enough, at_end = complete and found.label is not None, False
         data = {"p_target": p, "sequence": sequence, "items": list(request.data["items"])}
         return together(decision, posterior, winner if enough or at_end else None, data=data)

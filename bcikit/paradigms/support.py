@@ -112,7 +112,9 @@ class TrialEvidence:
             self._newest = request.start_sample
         fresh = max(0, request.stop_sample - max(self._newest, request.start_sample)) / self._sfreq
         self._newest = request.stop_sample
-        found = self._sum.add_decision(decision, seconds=request.n_times / self._sfreq, new_seconds=fresh)
+        found = self._sum.add_decision(
+            decision, seconds=request.n_times / self._sfreq, new_seconds=fresh, last=request.final
+        )
         posterior: Mapping[str, float] = dict(zip(decision.classes, found.posterior, strict=True))
         data = {"evidence": found.reason, "seconds": found.seconds, "enough": found.done}
         clean = replace(decision, label=None, reason=None)

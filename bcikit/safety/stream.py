@@ -84,6 +84,11 @@ class StreamMonitor:
         if silent > self._settings.stall_warn_s:
             self._judge("H-STALL", silent, self._settings.stall_warn_s, self._settings.stall_fault_s, now)
 
+    def looked_away(self) -> None:
+        """Forget when something came last: until now nobody took what came, and that is no silence of the device."""
+        self._last_arrival = None
+        self._points.clear()
+
     def on_load(self, share: float, now: float) -> None:
         """Take note of processing time over hop; the mean of 10 s counts (BCI2000)."""
         self._loads.append((now, share))

@@ -172,6 +172,8 @@ class Conductor:
         self._late = False
         self.backlog_s = 0.0
         """Longest time, in seconds, that samples lay in the driver's buffer while nobody was shown anything."""
+        self.trained = False
+        """Whether the decoder was trained while the newest chunk was taken: that time is no load of the signal."""
         self.interrupted = 0
         """Trials that were cut off and do not count."""
         self.n_samples = 0
@@ -220,6 +222,7 @@ class Conductor:
             Returns the seconds since the chunk arrived; only measured, never decided upon.
         """
         self._tell(Raw(chunk=chunk, time=now))
+        self.trained = False
         if not chunk.n_times:
             return
         self._sample_times.add(chunk)
@@ -692,6 +695,9 @@ class Conductor:
         cues = tuple(self._grid.event(cue) for cue in self.flips.moved(self._cues, self._delay))
         recording = Recording.from_chunks(self.filtered_info, self._collected, events=cues)
         self.decider = self._trainer(recording)
+        # That may have taken seconds, in which the samples waited.
+        self.safety.stream.looked_away()
+        self.trained = True
         self._trainer = None
         self._collected = []
         self._cues = []

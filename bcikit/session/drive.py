@@ -286,7 +286,7 @@ class SourceFeed:
         for output in self._outputs:
             for message in output.heard():
                 yield Outside("marker" if message["type"] == "marker" else "screen", message)
-        if self._watch is not None:
+        if self._watch is not None and not self._conductor.trained:
             for kind, values in self._watch.took(time.perf_counter() - arrived, newest):
                 yield Outside(kind, values)
         self._begin = float(chunk.times[0]) if self._begin is None else self._begin

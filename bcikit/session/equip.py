@@ -23,7 +23,8 @@ def prepare_paradigm(paradigm: Paradigm, config: SessionConfig) -> None:
         paradigm.stopping = section.stop.stopping()
     if section.correct and not paradigm.takes_errors:
         raise BciError(f"correct: {paradigm.name} has no choice that could be taken back; leave out decoder.correct.")
-    paradigm.skip_calibration = section.start != "calibrate"
+    # Where a model is there already, a calibration block would teach nobody anything.
+    paradigm.skip_calibration = section.start != "calibrate" or bool(section.model or config.calibration.files)
 
 
 def attach_errors(paradigm: Paradigm, config: SessionConfig, model: Model | None) -> None:

@@ -99,3 +99,27 @@ def window_of(config: SessionConfig, paradigm: Paradigm) -> CueWindow:
     if wanted is not None:
         return CueWindow(wanted.tmin, wanted.tmax)
     return CueWindow(config.decoder.tmin, config.decoder.tmax)
+
+
+def check_window(config: SessionConfig, paradigm: Paradigm) -> None:
+    """Refuse a window of the table "decoder" that the paradigm's own would silently stand in for.
+
+    Raises
+    ------
+    BciError
+        With the window that the paradigm has.
+    """
+    section, wanted = config.decoder, paradigm.calibration
+    if wanted is None:
+        return
+    own = {"tmin": wanted.tmin, "tmax": wanted.tmax}
+    other = [
+        f"{key} = {getattr(section, key):g}"
+        for key in own
+        if key in section.model_fields_set and abs(getattr(section, key) - own[key]) > 1e-9
+    ]
+    if other:
+        raise BciError(
+            f"{', '.join(other)}: {paradigm.name} decides on {wanted.tmin:g} to {wanted.tmax:g} s after its events. "
+            "Leave tmin and tmax out, and say the window in paradigm.settings."
+        )

@@ -21,7 +21,7 @@ from bcikit.session.arming import arming_problems, idle_seconds
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig
 from bcikit.session.equip import attach_errors, prepare_paradigm
-from bcikit.session.from_config import check_folder, columns_of, paradigm_of, stimulus_result, window_of
+from bcikit.session.from_config import check_folder, check_window, columns_of, paradigm_of, stimulus_result, window_of
 from bcikit.session.listener import Listener
 from bcikit.session.models import find_error_model, following, starting_model
 from bcikit.session.objects import Objects
@@ -346,6 +346,7 @@ class _Planner:
         window = None
         if paradigm is not None:
             self._attempt("decoder", lambda: prepare_paradigm(paradigm, config))
+            self._attempt("decoder", lambda: check_window(config, paradigm))
             window = window_of(config, paradigm)
             runs = self._calibration(paradigm) or []
         if runs and not self.problems and self.train is not None:
@@ -371,7 +372,8 @@ class _Planner:
             decides = len(self.problems) == before
             error_model = self._attempt("decoder", lambda: find_error_model(config, used, sfreq=fit_for.sfreq))
             self._attempt("decoder", lambda: attach_errors(paradigm, config, error_model))
-            rehearsal = self._rehearse(paradigm, fit_for, gate, model, trained=bool(runs) or not decides) or Rehearsal()
+            told = not decides or bool(config.calibration.files)
+            rehearsal = self._rehearse(paradigm, fit_for, gate, model, trained=told) or Rehearsal()
         if gate is not None and request is not None and paradigm is not None:
             asked = replace(request, stimulus=request.stimulus or stimulus)
             rests = filtered is not None and paradigm.resting() is not None

@@ -1,5 +1,7 @@
 """A second device on the first one's grid."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -128,3 +130,37 @@ def test_a_second_device_that_dies_costs_only_its_own_columns():
     assert not bad[50:300, 2].any()
     assert (bad[400:, 2] == Bad.FILLED).all()
     assert [(event.name, event.source) for event in events] == [("stream/failed", "B")]
+
+
+class Paced(FileSource):
+    """A source with a pace: it gives what was sampled until now by a test's clock, until it falls silent."""
+
+    def __init__(self, given, now, silent=float("inf"), **options):
+        super().__init__(given, **options)
+        self.live, self._time, self._silent = True, now, silent
+
+    def pull(self, timeout=1.0):
+        if (self._samples + self._chunk) / self.info.sfreq > min(self._time(), self._silent):
+            return None
+        return super().pull(timeout)
+
+
+def test_a_second_device_that_falls_silent_delays_the_first_for_a_second_only():
+    ticks = itertools.count()
+
+    def now():
+        return 0.0005 * next(ticks)
+
+    first = Paced(recording(250.0, "A", ("x",), seconds=8.0), now, chunk=10)
+    second = Paced(recording(200.0, "B", ("z",), seconds=8.0), now, silent=2.0, chunk=8)
+    source = SynchronisedSource([first, second])
+    source._now = now
+    source.start()
+    waits = []
+    while not waits or waits[-1][0] < 6.0:
+        chunk = source.pull(0.02)
+        if chunk is not None:
+            waits.append((now(), now() - chunk.end_sample / 250.0))
+    waited = [at for at, wait in waits if wait > 0.2]
+    assert waited, "it waits for one that may only be late"
+    assert 2.0 < waited[0] < waited[-1] < 3.4

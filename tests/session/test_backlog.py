@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import bcikit.session.engine
 from bcikit.recording import read_session
 from bcikit.session import Engine, Listener, drive
 from bcikit.session.config import SourceSection
@@ -94,3 +95,29 @@ def test_a_frozen_engine_does_not_train_on_what_nobody_was_shown(short_config, t
     assert min(steps) > 1.9
     assert max(steps) > 4.5
     assert replay(tmp_path / "session").identical
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_what_came_while_the_decoder_trained_is_no_stall_of_the_device(
+    short_config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stall latches: with nobody there to acknowledge it, nothing would be let through in the whole session."""
+    trains = bcikit.session.engine.fit_model
+
+    def slowly(*args: Any, **options: Any) -> Any:
+        time.sleep(4.0)
+        return trains(*args, **options)
+
+    monkeypatch.setattr(bcikit.session.engine, "fit_model", slowly)
+    config = short_config(source=SourceSection(address="brainflow:synthetic", channels=["C3", "C4"]))
+    config = config.model_copy(update={"paradigm": config.paradigm.model_copy(update={"settings": QUICK})})
+    listener = Freezes(13, 0.0)
+    engine = Engine(config, listeners=[listener])
+    listener.then = lambda: engine.control.put({"do": "finish"})
+    values = engine.run().values
+    assert values["backlog_s"] >= 4.0
+    levels = {alarm["rule"]: alarm["level"] for alarm in values["alarms"]}
+    assert levels.get("H-STALL") != "WARNING", values["alarms"]
+    assert "H-CPU" not in levels, values["alarms"]
+    assert replay(Path(config.recording.folder)).identical

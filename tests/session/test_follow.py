@@ -1,10 +1,9 @@
-"""The keys of the table "decoder", each in a session that is run from a file and replayed bit for bit."""
+"""What a person gets of the table "decoder", from session to session; each key by itself is in `test_decoder_keys`."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import tomli_w
 
@@ -78,7 +77,7 @@ def test_a_session_learns_from_cues_and_the_next_begins_where_it_ended(run, tmp_
 def test_a_session_stops_when_the_evidence_is_enough(run) -> None:
     plain = run("plain", {})
     task = {**TASK, "window": [0.5, 2.0], "feedback": 4.5}
-    stopped = run("stopped", {"stop": {"confidence": 0.8}, "tmax": 2.0}, task=task)
+    stopped = run("stopped", {"stop": {"confidence": 0.8}}, task=task)
     sure = run("sure", {"stop": {"confidence": 0.999999}}, task=task)
     times = [row["seconds"] for row in stopped["trials"] if row["predicted"]]
     assert times
@@ -222,55 +221,10 @@ SHORT |= {"feedback_rate": 4.0}
 SMALL = "sim:motor-imagery?channels=FC3,FC4,C3,Cz,C4,CP3,CPz,CP4&sfreq=125&ability=0.95&chunk=125"
 
 
-def test_window_rejection_parameters_and_every_number_of_the_stopper(run, tmp_path: Path) -> None:
-    stop = {"confidence": 0.6, "min_seconds": 2.3, "max_seconds": 2.6, "error_cost": 2.0, "time_cost": 0.01}
-    decoder = {"name": "tangent-lr", "parameters": {"classifier": "lda"}, "tmin": 0.6, "tmax": 2.4, "reject": 0.55}
-    done = run("numbers", {**decoder, "stop": stop}, task={**SHORT, "window": [0.6, 2.4]}, sim=SMALL)
-    sheet = Model.load(tmp_path / "numbers" / MODEL).sheet
-    assert (sheet.n_times, sheet.reject, sheet.params["classifier"]) == (225, 0.55, "lda")
-    times = [row["seconds"] for row in done["trials"] if row["predicted"]]
-    assert times
-    assert all(2.3 <= seconds <= 3.0 for seconds in times)
-
-
-def test_a_session_decides_by_a_network_and_one_by_what_proves_best(run, tmp_path: Path) -> None:
-    onnx = pytest.importorskip("onnx")
-    rng = np.random.default_rng(0)
-    shapes = {"in_time": (8, 1, 1, 13), "in_space": (8, 8, 8, 1)}
-    nodes = [
-        ("Conv", ["x", "in_time"]), ("Conv", ["t0", "in_space"]), ("Mul", ["t1", "t1"]), ("GlobalAveragePool", ["t2"]),
-        ("Log", ["t3"]), ("Flatten", ["t4"]),
-    ]  # fmt: skip
-    values = [onnx.numpy_helper.from_array(rng.normal(0, 0.3, s).astype(np.float32), n) for n, s in shapes.items()]
-    kind = onnx.TensorProto.FLOAT
-    graph = onnx.helper.make_graph(
-        [onnx.helper.make_node(name, needs, [f"t{k}"]) for k, (name, needs) in enumerate(nodes)],
-        "power",
-        [onnx.helper.make_tensor_value_info("x", kind, ["n", 1, 8, 250])],
-        [onnx.helper.make_tensor_value_info("t5", kind, ["n", None])],
-        values,
-    )
-    opset = [onnx.helper.make_opsetid("", 13)]
-    onnx.save_model(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), str(tmp_path / "net.onnx"))
-    task = {**SHORT, "window": [0.5, 2.5]}
-    done = run("network", {"encoder": f"onnx:{tmp_path / 'net.onnx'}", "tmax": 2.5}, task=task, sim=SMALL)
-    assert done["decoder"] == "encoder"
-    assert len(done["trials"]) == 10
-
-    best = run("auto", {"name": "auto", "tmax": 2.5}, task=task, sim=SMALL)
+def test_a_session_decides_by_what_proves_best(run, tmp_path: Path) -> None:
+    best = run("auto", {"name": "auto"}, task={**SHORT, "window": [0.5, 2.5]}, sim=SMALL)
     assert best["decoder"] == "auto"
     assert Model.load(tmp_path / "auto" / MODEL).estimator.chosen_ == "csp-lda", "twenty trials prove nothing better"
-
-
-def test_every_key_of_the_table_is_used_by_a_session_here() -> None:
-    """A key that no session of this file is run with is a key of which nobody knows what it does."""
-    from bcikit.session.decoder_settings import DecoderSection, StopSection
-
-    text = Path(__file__).read_text(encoding="utf-8")
-    sessions = text[: text.index("def test_what_cannot_be_is_said")] + text[text.index("def test_an_error_potential") :]
-    # The two that say which model of error potentials, and what is done by it, are not run here.
-    for key in {*DecoderSection.model_fields, *StopSection.model_fields} - {"error_model", "error_mode"}:
-        assert f'"{key}":' in sessions, key
 
 
 def test_sessions_with_another_cap_each_need_no_calibration_after_the_first(run, tmp_path: Path) -> None:
@@ -281,7 +235,7 @@ def test_sessions_with_another_cap_each_need_no_calibration_after_the_first(run,
     person = f"sim:motor-imagery?{montage}&ability=0.97&confusion=0&inattention=0&session=1.0&chunk=125"
     right, minutes = [], []
     for number in range(1, 4):
-        decoder = {"recentre": "windows", "adapt": "labelled", "tmax": 2.5}
+        decoder = {"recentre": "windows", "adapt": "labelled"}
         if number > 1:
             decoder |= {"start": "last", "models": "."}
         done = run(f"s{number}", decoder, task=task, sim=f"{person}&session_seed={number}", seed=3)
@@ -294,6 +248,6 @@ def test_sessions_with_another_cap_each_need_no_calibration_after_the_first(run,
     # Of twenty trials one is five points: the last day may miss one more than the first.
     assert right[-1] >= right[0] - 0.051, right
     # The model of the first day as it was, on the last day: what following is worth.
-    still = {"model": "s1/model.skops", "tmax": 2.5}
+    still = {"model": "s1/model.skops"}
     kept = run("still", still, task=task, sim=f"{person}&session_seed=3", seed=3)
     assert sum(row["correct"] for row in kept["trials"]) / len(kept["trials"]) <= right[-1] - 0.2

@@ -1,7 +1,11 @@
 """Brain and muscle from a session file: trained, run, kept, replayed bit for bit."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import mne
 import numpy as np
@@ -155,3 +159,103 @@ def test_the_eyes_of_a_second_device_are_joined_trained_run_and_replayed(tmp_pat
         found = replay(tmp_path / f"{name}-session")
         assert found.identical, found.difference
         assert found.n_replayed >= 8
+
+
+TWO_PROCESSES = """
+[source]
+address = "{address}"
+channels = ["C3", "Cz", "C4", "EMG left", "EMG right"]
+
+[pipeline]
+steps = [
+  {{ step = "bandpass", l_freq = 7.0, h_freq = 30.0, types = ["eeg"] }},
+  {{ step = "bandpass", l_freq = 20.0, h_freq = 95.0, types = ["emg"] }},
+]
+
+[paradigm.settings]
+calibration_runs = 1
+feedback_runs = 1
+trials_per_run = 10
+eyes_open = 0.0
+eyes_closed = 0.0
+between_runs = 0.0
+instructions = 0.0
+beep = 0.2
+cue = 0.4
+cue_duration = 0.2
+feedback = 1.0
+stop = 2.0
+window = [0.3, 1.5]
+rest = [0.2, 0.3]
+feedback_rate = 4.0
+
+[decoder]
+name = "hybrid"
+
+[[outputs]]
+address = "lsl:{cues}"
+
+[recording]
+folder = "session"
+"""
+
+
+@pytest.fixture
+def device() -> Iterator[Callable[..., None]]:
+    """Return a function that starts a device in a process of its own; all are ended with the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*words: str) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("two_devices.py")), *words]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        out = started[-1].stdout
+        assert out is not None
+        assert out.readline().strip() == "up"
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate(timeout=30)
+
+
+@pytest.mark.slow
+@pytest.mark.realtime
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("first", ["lsl", "board"])
+def test_the_muscles_of_a_live_second_device_decide_until_it_is_gone(device, tmp_path: Path, first: str) -> None:
+    """EEG of a board or of a program at 250 Hz, EMG of another at 400 Hz; the person follows the session's cues."""
+    tag = uuid4().hex[:8]
+    address = "brainflow:synthetic?"
+    if first == "lsl":
+        device("eeg", f"eeg-{tag}")
+        address = f"lsl:name=eeg-{tag}&"
+    # The board's partner stays; the other one is unplugged in the sixth trial with feedback.
+    last = ["15"] if first == "lsl" else []
+    device("emg", f"emg-{tag}", f"cues-{tag}-markers", *last)
+    file = tmp_path / "live.toml"
+    file.write_text(TWO_PROCESSES.format(address=f"{address}join=lsl:name=emg-{tag}%26reconnect=2", cues=f"cues-{tag}"))
+    words = [sys.executable, "-m", "bcikit", "run", str(file), "--headless"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == (1 if last else 0), done.stdout + done.stderr
+
+    session = read_session(tmp_path / "session")
+    result = json.loads((tmp_path / "session" / "result.json").read_text())
+    assert session.recording.info.ch_types[-2:] == ("emg", "emg")
+    rows, doubts = result["trials"], result["timing"]["doubts"]
+    both = rows[:5] if last else rows
+    assert len(rows) == 10
+    assert sum(row["correct"] and row["allowed"] for row in both) >= len(both) - 1, rows
+    rules = {alarm["rule"] for alarm in result["alarms"]}
+    assert not rules & {"H-STALL", "H-DRIFT", "H-RATE"}, result["alarms"]
+    if last:
+        assert len(doubts) == 1
+        assert f"emg-{tag}" in doubts[0]
+        assert "is gone" in doubts[0]
+        assert "Q-MONT" in rules
+        # What it would have decided by is not there: nothing is decided, and nothing let through.
+        assert all(row["predicted"] is None and not row["allowed"] for row in rows[6:])
+        assert all("Q-MONT" in row["reasons"] for row in rows[7:])
+        assert [e.source for e in session.events if e.name == "stream/failed"] == [f"emg-{tag}"]
+    else:
+        assert not doubts
+    assert CliRunner().invoke(app, ["replay", str(tmp_path / "session"), "--check"]).exit_code == 0
