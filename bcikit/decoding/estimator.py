@@ -85,14 +85,7 @@ class Decoder(ClassifierMixin, BaseEstimator):
     def _begin(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Check the training data; return it with labels as indices into `classes_`."""
         data = check_epochs(X, who=type(self).__name__)
-        labels = np.asarray(y)
-        if labels.shape != (data.shape[0],):
-            raise DataError(f"{type(self).__name__}: y has shape {labels.shape}; it must be ({data.shape[0]},).")
-        self.classes_, index = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise DataError(
-                f"{type(self).__name__} needs trials of at least two classes; there is one class: {self.classes_[0]!r}."
-            )
+        self.classes_, index = check_labels(y, data.shape[0], who=type(self).__name__)
         self.n_channels_, self.n_times_ = data.shape[1:]
         self.n_features_in_ = self.n_channels_
         return data, index
@@ -166,15 +159,53 @@ class Centring:
         return self.scores_from(self._features(data))
 
 
-def check_epochs(X: ArrayLike, *, who: str) -> NDArray[np.float64]:
-    """Return `X` as float64 ``(n_epochs, n_channels, n_times)``.
+def check_labels(y: ArrayLike, n: int, *, who: str) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return the classes, sorted, and the class of each of `n` trials.
 
     Raises
     ------
     DataError
-        If the shape is another, there is no epoch, or a value is not finite.
+        If there are not as many labels as trials, one is missing (NaN, None), they cannot be compared, or all are one.
     """
-    data = np.asarray(X, dtype=np.float64)
+    labels = np.asarray(y)
+    if labels.shape != (n,):
+        raise DataError(f"{who}: y has shape {labels.shape}; it must be ({n},).")
+    # What is missing is not even itself (NaN), or cannot say whether it is (NA of pandas).
+    missing = [place for place, one in enumerate(labels.tolist()) if one is None or (one == one) is not True]
+    if missing:
+        raise DataError(
+            f"{who}: {len(missing)} of {n} labels are missing (trial {missing[0]}); leave those trials out."
+        )
+    try:
+        classes, index = np.unique(labels, return_inverse=True)
+    except TypeError:
+        kinds = ", ".join(sorted({type(one).__name__ for one in labels.tolist()}))
+        raise DataError(f"{who}: labels of several types cannot be sorted: {kinds}; give them in one type.") from None
+    if len(classes) < 2:
+        raise DataError(f"{who} needs trials of at least two classes; there is one class: {classes.tolist()[0]!r}.")
+    return classes, index
+
+
+def check_epochs(X: ArrayLike, *, who: str) -> NDArray[np.float64]:
+    """Return `X` as float64 ``(n_epochs, n_channels, n_times)``; channels of `mne.Epochs` in volts as microvolts.
+
+    Raises
+    ------
+    DataError
+        If the shape is another, there is no epoch, or a value is not finite, masked, or no real number.
+    """
+    given: Any = X
+    if hasattr(given, "get_data") and hasattr(given, "info"):
+        volts = np.array([one["unit"] == 107 for one in given.info["chs"]])  # FIFF.FIFF_UNIT_V
+        given = given.get_data(copy=False) * np.where(volts, 1e6, 1.0)[:, None]
+    elif isinstance(given, np.ma.MaskedArray):
+        given = np.ma.filled(given.astype(np.float64), np.nan)
+    if np.iscomplexobj(given):
+        raise DataError(f"{who}: epochs are complex; they must be real numbers.")
+    try:
+        data = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{who}: epochs are no array of numbers: {error}.") from None
     if data.ndim != 3:
         raise DataError(f"{who}: epochs must have the shape (n_epochs, n_channels, n_times); they have {data.shape}.")
     if 0 in data.shape:

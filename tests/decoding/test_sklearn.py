@@ -198,6 +198,40 @@ def test_labels_that_cannot_be_compared_are_named():
         make_decoder("fbcca", sfreq=SFREQ, frequencies={"left": 9.0, "right": 13.0}).fit(X, y)
 
 
+@pytest.mark.parametrize(
+    ("missing", "dtype"),
+    [(np.nan, float), (None, object), (np.nan, object), (pytest.importorskip("pandas").NA, object)],
+)
+def test_a_missing_label_is_no_class(missing, dtype):
+    X, y = epochs_of("csp-lda", [1, 2])
+    labels = y.astype(dtype)
+    labels[7] = missing
+    with pytest.raises(DataError, match=r"1 of 40 labels are missing \(trial 7\)"):
+        make_decoder("csp-lda", sfreq=SFREQ).fit(X, labels)
+
+
+def test_what_is_no_array_of_real_numbers_is_refused():
+    X, y = epochs_of("csp-lda", ["a", "b"])
+    mixed = np.array([0, *y[1:]], dtype=object)
+    wrong = {
+        "several types": (X, mixed),
+        "complex": (X + 1j, y),
+        "1 of 40 epochs hold NaN": (np.ma.MaskedArray(X, np.arange(len(X))[:, None, None] == np.full_like(X, 3)), y),
+        "no array of numbers": (np.full(X.shape, "a"), y),
+    }
+    for words, (data, labels) in wrong.items():
+        with pytest.raises(DataError, match=words):
+            make_decoder("csp-lda", sfreq=SFREQ).fit(data, labels)
+
+
+def test_epochs_of_mne_are_taken_in_microvolts():
+    mne = pytest.importorskip("mne")
+    X, y = epochs_of("erp-lda", ["a", "b"])
+    given = mne.EpochsArray(X * 1e-6, mne.create_info(4, SFREQ, "eeg"), verbose="ERROR")
+    decoder = make_decoder("erp-lda", sfreq=SFREQ).fit(X, y)
+    np.testing.assert_allclose(decoder.decision_scores(given), decoder.decision_scores(X), rtol=1e-6)
+
+
 def test_targets_are_sorted_as_numbers_where_they_are_numbers():
     rng = np.random.default_rng(0)
     time = np.arange(256) / SFREQ
