@@ -112,6 +112,11 @@ def register(app: typer.Typer) -> None:
             f"Held out ({scores['split']}): [bold]{scores['accuracy']:.0%}[/] right, chance stays below {upper:.0%}; "
             f"calibration error {scores['ece']:.3f} (of a perfect decoder {scores['ece_if_perfect']:.3f})"
         )
+        if len(read) > 1:
+            console.print(
+                f"[yellow]Trials of {len(read)} people as if of one; a model for somebody new: --across[/]",
+                soft_wrap=True,
+            )
         for note in scores["notes"]:
             console.print(f"[yellow]{note}[/]")
         console.print(f"Model: [bold]{path}[/]")
@@ -137,12 +142,14 @@ def show_population(path: Path, model: Any, read: Sequence[Any], *, quiet: bool)
         return
     expected = sheet.expected
     console.quiet = False
-    console.print(f"{sheet.decoder} of {len(sheet.people)} people ({', '.join(sheet.people)})")
+    # The code of a session has a comma in it.
+    whose, new, between = ("people", "person", ", ") if len(read) > 1 else ("sessions of one person", "session", "; ")
+    console.print(f"{sheet.decoder} of {len(sheet.people)} {whose} ({between.join(sheet.people)})")
     lost = sorted({name for one in read for name in one.trials.ch_names} - set(sheet.ch_names))
     left_out = f"; not everybody has {', '.join(lost)}, left out" if lost else ""
     console.print(f"Channels that all have: {', '.join(sheet.ch_names)}{left_out}")
     console.print(
-        f"A new person may expect {expected['metric']} [bold]{expected['value']:.2f}[/] without calibration, nine of "
-        f"ten between {expected['low']:.2f} and {expected['high']:.2f} (each person left out once)"
+        f"A new {new} may expect {expected['metric']} [bold]{expected['value']:.2f}[/] without calibration, nine of "
+        f"ten between {expected['low']:.2f} and {expected['high']:.2f} (each {new} left out once)"
     )
     console.print(f"Model: [bold]{path}[/]")

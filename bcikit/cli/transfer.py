@@ -63,20 +63,24 @@ def _print(title: str, name: str, curve: "TransferCurve") -> None:
     from bcikit.cli.console import console
     from bcikit.decoding.evaluation.transfer import band_of
 
+    # A row a number of trials: four ways with their limits fit into 80 columns.
+    whose = curve.whose if curve.whose == "people" else f"{curve.whose} of one person"
     table = Table(
-        title=f"{title}: {name}, {len(curve.people)} people",
         box=SIMPLE_HEAD,
         pad_edge=False,
-        caption=f"{curve.metric}: mean over people (95 % of it); columns: own labelled trials a class",
+        padding=(0, 1, 0, 0),
+        caption=f"{curve.metric}: mean over {curve.whose} (95 % of it)",
     )
-    table.add_column("trained on", no_wrap=True)
-    for size in curve.sizes:
-        table.add_column(str(size), justify="right", no_wrap=True)
+    table.add_column("own", justify="right", no_wrap=True)
     for way in curve.values:
-        bands = [curve.band(way, place) for place in range(len(curve.sizes))]
-        table.add_row(way, *["-" if b is None else f"{b[0]:.2f} ({b[1]:.2f}-{b[2]:.2f})" for b in bands])
+        table.add_column(way.replace(", ", ",\n"), no_wrap=True)
+    for place, size in enumerate(curve.sizes):
+        bands = [curve.band(way, place) for way in curve.values]
+        table.add_row(str(size), *["-" if b is None else f"{b[0]:.2f} ({b[1]:.2f}-{b[2]:.2f})" for b in bands])
+    console.print(f"[bold]{title}: {name}, {len(curve.people)} {whose}[/]", soft_wrap=True, highlight=False)
     console.print(table)
-    console.print("Without one label, re-centred on windows of the person (mean over people, 95 % of it):")
+    console.print("own: labelled trials of each class; others: trained on the others.")
+    console.print(f"Without one label, re-centred on first windows (mean over {curve.whose}, 95 % of it):")
     for looked, values in curve.unlabelled.items():
         band = band_of(values)
         assert band is not None

@@ -1,6 +1,8 @@
 """Models of many people, and how own trials take over: on drawn people, and by the command."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -258,11 +260,31 @@ def test_the_command_trains_across_people_and_writes_the_sheet(folder, tmp_path)
     assert Model.load(tmp_path / "all.skops").sheet.people == ("p0", "p1", "p2")
 
 
+def test_sessions_of_one_person_are_no_people(folder, tmp_path):
+    one = tmp_path / "one"
+    for number, person in enumerate(sorted(place for place in folder.iterdir() if place.is_dir()), 1):
+        shutil.copytree(person, one / "sub-1" / f"ses-{number}")
+    out = ["--out", str(tmp_path / "all.skops")]
+    result = CliRunner().invoke(app, ["train", "--across", str(one), *COMMON, *out])
+    assert result.exit_code == 0, result.output
+    text = " ".join(result.output.split())
+    assert "of 3 sessions of one person" in text
+    assert "A new session may expect" in text
+    result = CliRunner().invoke(app, ["evaluate", "--transfer", str(one), *COMMON])
+    assert result.exit_code == 0, result.output
+    text = " ".join(result.output.split())
+    assert "3 sessions of one person" in text
+    # Nothing of a row of four ways is cut off where the output is a pipe of 80 columns.
+    assert "…" not in text
+    assert re.search(r"^ *10 +0\.\d\d \(0\.\d\d-\d\.\d\d\).*\) *$", result.output, re.MULTILINE)
+
+
 def test_the_command_draws_how_much_calibration_is_needed(folder, tmp_path):
     result = CliRunner().invoke(app, ["evaluate", "--transfer", str(folder), *COMMON, "--out", str(tmp_path), "--json"])
     assert result.exit_code == 0, result.output
     (found,) = json.loads(result.output)
     assert found["trials_a_class"] == [0, 2, 5, 8, 10]
+    assert found["people_are"] == "people"
     assert set(found["curves"]) == {"others", "others, re-centred", "own", "others and own"}
     assert found["curves"]["own"][0] is None
     for point in found["curves"]["others and own"]:

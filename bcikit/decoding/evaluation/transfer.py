@@ -55,6 +55,8 @@ class TransferCurve:
     sizes: tuple[int, ...]
     values: dict[str, list[list[float | None]]]
     unlabelled: dict[str, list[float]]
+    whose: str = "people"
+    """"people", or "sessions" of one person."""
 
     def band(self, way: str, place: int) -> tuple[float, float, float] | None:
         """Return mean and 95 % confidence limits over people at one size; None where nobody has a value."""
@@ -72,6 +74,7 @@ class TransferCurve:
         return {
             "metric": self.metric,
             "people": list(self.people),
+            "people_are": self.whose,
             "trials_a_class": list(self.sizes),
             "curves": rows,
             "by_person": self.values,
@@ -142,6 +145,7 @@ def transfer_curve(
         sizes=steps,
         values=values,
         unlabelled=unlabelled,
+        whose="people" if len(data) > 1 else "sessions",
     )
 
 
