@@ -108,6 +108,8 @@ def register(app: typer.Typer) -> None:
         upper = chance_level(scores["n_trials"], len(model.classes))
         counts = ", ".join(f"{count} {label}" for label, count in model.sheet.n_trials.items())
         console.print(f"{chosen.name}: {name} on {len(model.sheet.ch_names)} channels, {counts}")
+        if model.sheet.why:
+            console.print(f"Chosen: {model.sheet.why}", soft_wrap=True, highlight=False)
         console.print(
             f"Held out ({scores['split']}): [bold]{scores['accuracy']:.0%}[/] right, chance stays below {upper:.0%}; "
             f"calibration error {scores['ece']:.3f} (of a perfect decoder {scores['ece_if_perfect']:.3f})"
@@ -141,6 +143,8 @@ def show_population(path: Path, model: Any, read: Sequence[Any], *, quiet: bool)
         typer.echo(json_module.dumps(sheet.to_dict(), indent=1))
         return
     expected = sheet.expected
+    if sheet.why:
+        console.print(f"Chosen: {sheet.why}", soft_wrap=True, highlight=False)
     console.quiet = False
     # The code of a session has a comma in it.
     whose, new, between = ("people", "person", ", ") if len(read) > 1 else ("sessions of one person", "session", "; ")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.decoding.auto import AutoDecoder
 from bcikit.decoding.calibration import Isotonic, Temperature
 from bcikit.decoding.erp import ErpLda
 from bcikit.decoding.model import Model
@@ -75,6 +76,8 @@ def chain_of(model: Model) -> Chain:
         If its decoder or its calibration is none that can be exported.
     """
     estimator = model.estimator
+    if isinstance(estimator, AutoDecoder):
+        estimator = estimator.decoder_
     n_channels = len(model.sheet.ch_names)
     before: Array = np.eye(n_channels) if model.mapping is None else model.mapping
     order, lag, length, covariance = 1, 0, 0, ""

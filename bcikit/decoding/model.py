@@ -174,7 +174,13 @@ class Model(Shown):
             filters=filters,
             intended_use=intended_use,
             seed=seed,
-        ).replace(data=trials.fingerprint(), n_trials=trials.counts(), scores=scores.to_dict(), causal=trials.causal)
+        ).replace(
+            data=trials.fingerprint(),
+            n_trials=trials.counts(),
+            scores=scores.to_dict(),
+            why=str(getattr(estimator, "why_", "")),
+            causal=trials.causal,
+        )
         if progress is not None:
             n_folds_done = len(np.unique(scores.folds))
             progress(n_folds_done + 1, n_folds_done + 1)

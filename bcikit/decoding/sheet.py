@@ -72,6 +72,8 @@ class ModelSheet:
         Names of the streams that they were recorded with.
     expected : mapping
         Of a model of many people: what a new person may expect (``value``, ``low``, ``high``, ``metric``).
+    why : str
+        Of a decoder that compares others: which it chose, and why, in words.
     causal : bool
         False if the training data were filtered with zero phase: such a model is refused on a stream.
     """
@@ -101,6 +103,7 @@ class ModelSheet:
     withdrawn: int = 0
     devices: tuple[str, ...] = ()
     expected: Mapping[str, Any] = field(default_factory=dict)
+    why: str = ""
     causal: bool = True
 
     def to_dict(self) -> dict[str, Any]:

@@ -128,6 +128,7 @@ LABELS: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 CALIBRATION_LABELS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "channels": ("channels", str),
+    "why": ("decoder that was chosen, and why", str),
     "trials": ("trials a class", each(str)),
     "split": ("folds of the cross-validation", str),
     "n_trials": ("trials", str),

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.decoding import Epochs, Model, epochs, make_decoder
-from bcikit.paradigms import Decider
+from bcikit.decoding.auto import CANDIDATES
+from bcikit.decoding.registry import DECODERS
+from bcikit.paradigms import Decider, make_paradigm
 from bcikit.processing import Pipeline, WindowBuffer
 from bcikit.safety.watch import BODY
 from bcikit.session.config import SessionConfig
@@ -78,7 +80,29 @@ def _unfitted(config: SessionConfig, sfreq: float, decoder: Any) -> Any:
     if decoder is not None:
         return decoder
     name, parameters = config.decoder.trained
+    if name == "auto" and not {"task", "candidates"} & parameters.keys():
+        parameters = {**parameters, "task": _task_of(config)}
     return make_decoder(name, sfreq=sfreq, **parameters)
+
+
+def _task_of(config: SessionConfig) -> str:
+    """Return whose decoders "auto" compares in a session: those of the paradigm's own decoder.
+
+    Raises
+    ------
+    ArgumentError
+        If there are none to compare.
+    """
+    paradigm = make_paradigm(config.paradigm.name)
+    proposed = str(paradigm.defaults.get("decoder", "csp-lda"))
+    found = "ssvep" if paradigm.kind == "ssvep-menu" else DECODERS[proposed].paradigm if proposed in DECODERS else ""
+    if found in CANDIDATES:
+        return found
+    allowed = ", ".join(CANDIDATES)
+    raise ArgumentError(
+        f"decoder.name is 'auto', and {config.paradigm.name} does not say whose decoders are to be compared; set "
+        f"decoder.parameters.task: {allowed}."
+    )
 
 
 def _types_of(decoder: Any) -> tuple[str, ...]:
@@ -193,6 +217,8 @@ def calibration_summary(model: Model, trials: Epochs | None) -> dict[str, Any]:
     """Return what the report says of the calibration."""
     sheet = model.sheet
     summary: dict[str, Any] = {"decoder": sheet.decoder, "channels": len(sheet.ch_names)}
+    if sheet.why:
+        summary["why"] = sheet.why
     if sheet.n_trials:
         summary["trials"] = dict(sheet.n_trials)
     if sheet.scores:

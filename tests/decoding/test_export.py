@@ -19,6 +19,7 @@ from bcikit.signal import ArgumentError
 
 KINDS = {
     "csp-lda": {},
+    "auto": {},
     "erp-lda": {},
     "toeplitz-lda": {},
     "errp-lda": {},

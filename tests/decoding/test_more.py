@@ -325,6 +325,50 @@ def test_a_head_on_embeddings_of_a_network_learns_and_is_stored(tmp_path):
         Model.fit("encoder", trials, params={"encoder": "braindecode:EEGNet"})
 
 
+def test_auto_compares_the_decoders_of_the_paradigm():
+    """A comparison of imagery decoders on P300 would choose among the wrong ones."""
+    from bcikit.decoding.evaluation.layouts import RECOMMENDED
+    from bcikit.decoding.evaluation.task import Task
+    from bcikit.session.shipped import shipped_config
+    from bcikit.session.training import _unfitted
+
+    def task(paradigm, **params):
+        return Task(
+            name="x",
+            paradigm=paradigm,
+            runs=(),
+            events={},
+            tmin=0.0,
+            tmax=1.0,
+            filters=(),
+            recommended="",
+            params=params,
+        )
+
+    for paradigm in ("motor-imagery", "ssvep", "p300", "errp"):
+        assert paradigm in RECOMMENDED
+        assert task(paradigm).decoder_params("auto")["task"] == paradigm
+    assert task("ssvep", frequencies={"a": 9.0}).decoder_params("auto") == {"frequencies": {"a": 9.0}, "task": "ssvep"}
+    with pytest.raises(ArgumentError, match="paradigm of the decoder auto"):
+        task("cvep").decoder_params("auto")
+    expected = {
+        "p300-speller": "p300",
+        "motor-imagery": "motor-imagery",
+        "error-potential": "errp",
+        "ssvep-menu": "ssvep",
+    }
+    for name, found in expected.items():
+        config = shipped_config(name)
+        config = config.model_copy(
+            update={"decoder": config.decoder.model_copy(update={"name": "auto", "parameters": {}})}
+        )
+        assert _unfitted(config, 250.0, None).task == found
+    config = shipped_config("code-menu")
+    config = config.model_copy(update={"decoder": config.decoder.model_copy(update={"name": "auto", "parameters": {}})})
+    with pytest.raises(ArgumentError, match=r"decoder\.parameters\.task"):
+        _unfitted(config, 250.0, None)
+
+
 def test_auto_takes_the_plain_decoder_unless_another_is_better_for_sure():
     X, y = rhythm(60, seed=1)
     easy = make_decoder("auto", sfreq=100.0).fit(X, y)

@@ -225,6 +225,8 @@ def test_a_session_decides_by_what_proves_best(run, tmp_path: Path) -> None:
     best = run("auto", {"name": "auto"}, task={**SHORT, "window": [0.5, 2.5]}, sim=SMALL)
     assert best["decoder"] == "auto"
     assert Model.load(tmp_path / "auto" / MODEL).estimator.chosen_ == "csp-lda", "twenty trials prove nothing better"
+    assert best["calibration"]["why"].startswith("csp-lda: ")
+    assert "no other is better for sure" in (tmp_path / "auto" / "report.html").read_text(encoding="utf-8")
 
 
 def test_sessions_with_another_cap_each_need_no_calibration_after_the_first(run, tmp_path: Path) -> None:

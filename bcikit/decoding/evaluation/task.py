@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.acquisition import read_recording
+from bcikit.decoding.auto import CANDIDATES
 from bcikit.decoding.trials import Epochs, epochs
 from bcikit.processing import Pipeline
-from bcikit.signal import DataError, Recording, label_of
+from bcikit.signal import DataError, Recording, check_choice, label_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +119,17 @@ class Task:
     asked: float | None = None
 
     def decoder_params(self, decoder: str) -> dict[str, Any]:
-        """Return the parameters of one decoder."""
-        return {**self.params, **self.special.get(decoder, {})}
+        """Return the parameters of one decoder.
+
+        Raises
+        ------
+        ArgumentError
+            If "auto" has nothing to compare in this paradigm.
+        """
+        found = {**self.params, **self.special.get(decoder, {})}
+        if decoder == "auto":
+            found.setdefault("task", check_choice("paradigm of the decoder auto", self.paradigm, tuple(CANDIDATES)))
+        return found
 
     @property
     def subjects(self) -> tuple[str, ...]:

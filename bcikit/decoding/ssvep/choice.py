@@ -96,6 +96,8 @@ class SsvepAuto(Decoder):
 
     Attributes
     ----------
+    why_ : str
+        The reason, for a person.
     chosen_ : str
         Name of the decoder.
     tried_ : dict of str to float
@@ -143,6 +145,11 @@ class SsvepAuto(Decoder):
         # Within one standard error of the best the first named wins: fewer choices, less luck.
         slack = np.sqrt(best * (1 - best) / len(data))
         self.chosen_ = next(name for name in names if self.tried_[name] >= best - slack)
+        others = ", ".join(f"{name} {self.tried_[name]:.0%}" for name in names if name != self.chosen_)
+        self.why_ = (
+            f"{self.chosen_}: {self.tried_[self.chosen_]:.0%} right on held-out trials, the first within one standard "
+            f"error of the best ({others or 'no other could be compared'})."
+        )
         self.decoder_ = make_decoder(self.chosen_, sfreq=self.sfreq, frequencies=given).fit(data, np.asarray(y))
         self.classes_ = self.decoder_.classes_
         return self
