@@ -110,6 +110,15 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    # Under coverage: a worker that takes long to end is ended by force, and what it had measured would be lost.
+    coverage = sys.modules.get("coverage")
+    measuring = coverage.Coverage.current() if coverage is not None else None
+    if measuring is not None:
+        measuring.save()
+
+
 def _qt_problem() -> str:
     """Return why Qt cannot be used here, or an empty text: its libraries come with the system, not with the wheel."""
     try:

@@ -38,6 +38,9 @@ TO_THE_DRIVER = {
     "safety/guard/core.py:GuardCore._command",
 }
 
+# The whole package is parsed once, by the one process that gets these tests.
+pytestmark = pytest.mark.xdist_group("package")
+
 
 @cache
 def trees() -> dict[str, ast.Module]:
@@ -45,6 +48,12 @@ def trees() -> dict[str, ast.Module]:
     return {
         path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8")) for path in sorted(ROOT.rglob("*.py"))
     }
+
+
+def teardown_module() -> None:
+    # Half a million nodes that every later search for garbage would go through.
+    trees.cache_clear()
+    all_calls.cache_clear()
 
 
 @cache

@@ -19,18 +19,31 @@ from bcikit.signal.messages import Happened, Message, StateChanged
 from bcikit.simulation.source import open_sim
 
 ROOT = Path(bcikit.__file__).parent
-TREES = {
-    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
-    for path in ROOT.rglob("*.py")
-    if "testing" not in path.parts
-}
+
+# The whole package is parsed once, by the one process that gets these tests.
+pytestmark = pytest.mark.xdist_group("package")
+
+
+@functools.cache
+def trees() -> dict[str, ast.Module]:
+    """Return the syntax tree of each module of the package."""
+    return {
+        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for path in ROOT.rglob("*.py")
+        if "testing" not in path.parts
+    }
+
+
+def teardown_module() -> None:
+    # Half a million nodes that every later search for garbage would go through.
+    trees.cache_clear()
 
 
 @functools.cache
 def strings(*, without: tuple[str, ...] = (), below: str = "") -> set[str]:
     """Return every text that stands in the code as a value, docstrings left out."""
     found = set()
-    for name, tree in TREES.items():
+    for name, tree in trees().items():
         if name in without or not name.startswith(below):
             continue
         docs = {
@@ -50,7 +63,7 @@ def strings(*, without: tuple[str, ...] = (), below: str = "") -> set[str]:
 def attributes(*, without: tuple[str, ...] = ()) -> set[str]:
     """Return every name that is read as an attribute, or by `getattr` with a constant."""
     found = set()
-    for name, tree in TREES.items():
+    for name, tree in trees().items():
         if name in without:
             continue
         found |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
@@ -62,7 +75,7 @@ def calls(*, above: str) -> set[str]:
     """Return the names of methods that are called somewhere but in the files of `above`."""
     return {
         node.func.attr
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         if not name.startswith(above)
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
@@ -70,7 +83,7 @@ def calls(*, above: str) -> set[str]:
 
 
 def public_methods(file: str, name: str) -> list[str]:
-    tree = TREES[file]
+    tree = trees()[file]
     found = next(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == name)
     return [node.name for node in found.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
 
@@ -91,7 +104,7 @@ def test_every_limit_of_the_gate_is_read(field: str) -> None:
 def test_every_state_has_a_way_in(state: State) -> None:
     entered = {
         node.attr
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         if name.startswith("safety/") and name != "safety/machine.py"
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "State"
@@ -124,7 +137,7 @@ def test_every_door_of_the_monitors_is_used(file: str, name: str) -> None:
 
 def test_a_name_stands_for_one_thing() -> None:
     where: dict[str, list[str]] = {}
-    for file, tree in TREES.items():
+    for file, tree in trees().items():
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 where.setdefault(node.name, []).append(file)
@@ -132,10 +145,10 @@ def test_a_name_stands_for_one_thing() -> None:
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    names = {file.removesuffix(".py").removesuffix("/__init__").replace("/", "."): file for file in TREES}
+    names = {file.removesuffix(".py").removesuffix("/__init__").replace("/", "."): file for file in trees()}
     needs: dict[str, set[str]] = {}
     for name, file in names.items():
-        imports = [node for node in TREES[file].body if isinstance(node, ast.ImportFrom) and node.module]
+        imports = [node for node in trees()[file].body if isinstance(node, ast.ImportFrom) and node.module]
         found = {f"{node.module}.{item.name}".removeprefix("bcikit.") for node in imports for item in node.names}
         found |= {node.module.removeprefix("bcikit.") for node in imports if node.module}
         needs[name] = (found & names.keys()) - {name} if not file.endswith("__init__.py") else set()
