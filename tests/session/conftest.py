@@ -12,6 +12,11 @@ SHORT = {
     "eyes_open": 0.0,
     "eyes_closed": 0.0,
     "between_runs": 2.0,
+    "beep": 0.5,
+    "cue": 1.0,
+    "feedback": 2.25,
+    "stop": 5.0,
+    "rest": [1.0, 1.5],
 }
 
 
