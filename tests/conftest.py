@@ -108,6 +108,8 @@ def pytest_collection_finish() -> None:
     # What imports and collection made stays as long as the run: garbage is not looked for in it again and again.
     gc.collect()
     gc.freeze()
+    # One test seldom leaves much behind: a search at every 700 new objects is a twentieth of the run.
+    gc.set_threshold(10_000, 20, 20)
 
 
 @pytest.hookimpl(trylast=True)

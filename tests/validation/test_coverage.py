@@ -26,17 +26,28 @@ def profile() -> Profile:
     return replace(Profile.load("research"), durations=SHORT)
 
 
+def errors(profile: Profile, seeds: range) -> np.ndarray:
+    """Return how far each value is from what was planted, in the uncertainties that it states: (seeds, quantities)."""
+    found = np.empty((len(seeds), len(EXPECTED)))
+    for row, seed in zip(found, seeds, strict=True):
+        report = validate(f"dut:{PLANTED}&seed={seed}", profile=profile, tests=tuple(test for test, _ in EXPECTED))
+        for column, ((test, quantity), true) in enumerate(EXPECTED.items()):
+            value = report.value(test, quantity)
+            row[column] = (value.value - true) / value.uncertainty
+            assert abs(row[column]) < 2.5, f"{test} with seed {seed}: {value.text()}, planted {true}"
+    return np.abs(found)
+
+
+@pytest.mark.requirement("V-UNCERTAINTY")
+def test_planted_values_lie_within_the_stated_uncertainty(profile):
+    # 64 values: fewer than 56 within come with a coverage of 95 % once in 200 times.
+    assert (errors(profile, range(100, 108)) <= 1).sum() >= 56
+
+
+@pytest.mark.slow
 @pytest.mark.requirement("V-UNCERTAINTY")
 def test_planted_values_lie_within_the_stated_uncertainty_over_fifty_seeds(profile):
-    tests = tuple(test for test, _ in EXPECTED)
-    errors = np.empty((50, len(EXPECTED)))
-    for seed in range(50):
-        report = validate(f"dut:{PLANTED}&seed={seed}", profile=profile, tests=tests)
-        for column, ((test, quantity), true) in enumerate(EXPECTED.items()):
-            found = report.value(test, quantity)
-            errors[seed, column] = (found.value - true) / found.uncertainty
-            assert abs(errors[seed, column]) < 2.5, f"{test} with seed {seed}: {found.text()}, planted {true}"
-    within = np.abs(errors) <= 1
+    within = errors(profile, range(50)) <= 1
     assert 0.90 <= within.mean() <= 0.99
     # Each for itself: 43 of 50 are fewer than a coverage of 95 % gives once in 300 times.
     assert (within.sum(axis=0) >= 43).all(), dict(zip(EXPECTED, within.sum(axis=0), strict=True))
