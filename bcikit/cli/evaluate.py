@@ -207,6 +207,7 @@ def _evaluate(
     from bcikit.cli.sureness import sureness_of_all
     from bcikit.decoding.evaluation.page import make_section, write_page
     from bcikit.decoding.evaluation.run import evaluate_task
+    from bcikit.decoding.evaluation.splits import USUAL, why_not
     from bcikit.decoding.evaluation.task import load_task
 
     console.quiet = quiet
@@ -219,6 +220,10 @@ def _evaluate(
         with progress_bars() as report:
             read = load_task(task, progress=lambda done, total: report("Reading and filtering", done, total))
             show_empty(read)
+            show_lost_channels(read)
+            if not splits:
+                left = "; ".join(why for split in USUAL if (why := why_not(split, read)))
+                console.print(f"  [dim]not computed: {left}[/]" if left else "", soft_wrap=True, highlight=False)
             result = evaluate_task(
                 task,
                 read,
@@ -303,6 +308,20 @@ def show_empty(data: "Sequence[SubjectTrials]") -> None:
     if names:
         some = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
         console.print(f"  [yellow]no event of a class in {some}[/]", soft_wrap=True)
+
+
+def show_lost_channels(data: "Sequence[SubjectTrials]") -> None:
+    """Print which channels not everybody has: what is learned from some people and decided of others goes without."""
+    from bcikit.cli.console import console
+
+    sets = [{name.lower() for name in one.trials.ch_names} for one in data]
+    shared = set.intersection(*sets)
+    lost = [name for one in data for name in one.trials.ch_names if name.lower() not in shared]
+    if lost:
+        some = ", ".join(dict.fromkeys(lost))
+        console.print(
+            f"  [yellow]not everybody has {some}: across people by the other {len(shared)} channels[/]", soft_wrap=True
+        )
 
 
 def show(result: "TaskResult", *, told: bool = True) -> None:

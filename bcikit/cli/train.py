@@ -88,6 +88,16 @@ def register(app: typer.Typer) -> None:
                 out = out or _population_file(chosen.paradigm, name)
                 show_population(out, model, read, quiet=json)
                 return
+            lacking = {
+                one.subject: [name for name in read[0].trials.ch_names if name not in one.trials.ch_names]
+                for one in read
+            }
+            for who, absent in lacking.items():
+                if absent:
+                    raise ArgumentError(
+                        f"Person {who} lacks channels of person {read[0].subject}: {', '.join(absent)}. A model of "
+                        "several people takes the channels that all have (--across); else name the recordings of one."
+                    )
             trials = join([one.trials for one in read])
             model = Model.fit(
                 made,

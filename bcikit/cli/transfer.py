@@ -21,7 +21,7 @@ def show_transfer(tasks: "Sequence[Task]", wanted: Sequence[str], out: Path | No
         If the folder cannot be made.
     """
     from bcikit.cli.console import console, progress_bars
-    from bcikit.cli.evaluate import chosen_decoders, make_folder
+    from bcikit.cli.evaluate import chosen_decoders, make_folder, show_empty, show_lost_channels
     from bcikit.decoding.evaluation.plots import transfer_plot
     from bcikit.decoding.evaluation.task import load_task
     from bcikit.decoding.evaluation.transfer import transfer_curve
@@ -32,6 +32,8 @@ def show_transfer(tasks: "Sequence[Task]", wanted: Sequence[str], out: Path | No
     for task in tasks:
         with progress_bars() as report:
             read = load_task(task, progress=lambda done, total: report("Reading and filtering", done, total))
+            show_empty(read)
+            show_lost_channels(read)
             for name in chosen_decoders(task, wanted):
                 curve = transfer_curve(
                     task, read, name, progress=lambda done, total: report("Training and deciding", done, total)

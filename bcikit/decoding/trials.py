@@ -347,7 +347,11 @@ def join(parts: Sequence[Epochs], *, groups: Sequence[int] | None = None) -> Epo
     first = parts[0]
     aligned = [part if part.ch_names == first.ch_names else part.pick(first.ch_names) for part in parts]
     if any(part.sfreq != first.sfreq or part.n_times != first.n_times for part in aligned):
-        raise DataError("Epochs of different rates or lengths cannot be joined.")
+        kinds = sorted({f"{part.n_times} samples at {part.sfreq:g} Hz" for part in aligned})
+        raise DataError(
+            f"Epochs of different rates or lengths cannot be joined: {', '.join(kinds)}. Leave some out, or resample "
+            "(a step of the pipeline)."
+        )
     runs = _apart([part.runs for part in aligned])
     if groups is None:
         together = _apart([part.groups for part in aligned])

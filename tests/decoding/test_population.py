@@ -204,15 +204,7 @@ def folder(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("people")
     for number in range(3):
         trials = person(number, 40)
-        place = root / f"p{number}" / "s1"
-        place.mkdir(parents=True)
-        flat = np.concatenate([np.concatenate([x, np.zeros((4, 80))], axis=1) for x in trials.X], axis=1).T
-        events = tuple(
-            Event(name="T1" if label == "left" else "T2", time=2.0 * k, sample=200 * k)
-            for k, label in enumerate(trials.y)
-        )
-        info = StreamInfo(name="x", sfreq=100.0, ch_names=NAMES)
-        Recording.from_arrays(info, flat, events=events).to_mne().save(place / "run_raw.fif", verbose="ERROR")
+        recorded(root / f"p{number}" / "s1", trials)
     return root
 
 
@@ -258,6 +250,41 @@ def test_the_command_trains_across_people_and_writes_the_sheet(folder, tmp_path)
     assert "csp-lda of 3 people (p0, p1, p2)" in text
     assert "nine of ten between" in text
     assert Model.load(tmp_path / "all.skops").sheet.people == ("p0", "p1", "p2")
+
+
+def recorded(place: Path, trials: Epochs, names: tuple[str, ...] = NAMES) -> None:
+    place.mkdir(parents=True)
+    flat = np.concatenate([np.concatenate([x, np.zeros((len(x), 80))], axis=1) for x in trials.X], axis=1).T
+    events = tuple(
+        Event(name="T1" if label == "left" else "T2", time=2.0 * k, sample=200 * k) for k, label in enumerate(trials.y)
+    )
+    info = StreamInfo(name="x", sfreq=100.0, ch_names=names)
+    Recording.from_arrays(info, flat, events=events).to_mne().save(place / "run_raw.fif", verbose="ERROR")
+
+
+def test_a_person_with_another_montage_is_decided_by_what_all_have(tmp_path):
+    montages = (NAMES, ("C3", "C4", "Fz", "Oz"), NAMES)
+    for number, names in enumerate(montages):
+        recorded(tmp_path / "all" / f"p{number}" / "s1", person(number, 40), names)
+    folder = str(tmp_path / "all")
+    for words in (["evaluate", "--transfer"], ["evaluate", "--split", "cross-subject"]):
+        result = CliRunner().invoke(app, [*words, folder, *COMMON])
+        assert result.exit_code == 0, result.output
+        assert "not everybody has Cz, Pz, Fz, Oz: across people by the other 2 channels" in result.output
+    with pytest.raises(ArgumentError, match=r"Person p1 lacks channels of person p0: Cz, Pz.*--across"):
+        CliRunner().invoke(app, ["train", folder, *COMMON], catch_exceptions=False)
+
+
+def test_what_keeps_people_apart_does_not_keep_each_from_being_evaluated(tmp_path):
+    recorded(tmp_path / "all" / "p0" / "s1", person(0, 40))
+    recorded(tmp_path / "all" / "p1" / "s1", person(1, 40), ("F3", "F4", "Fz", "Oz"))
+    result = CliRunner().invoke(app, ["evaluate", str(tmp_path / "all"), *COMMON])
+    assert result.exit_code == 0, result.output
+    assert "cross-subject is not possible: no channel is good in every person" in result.output
+    assert "shuffled" in result.output
+    asked = ["evaluate", str(tmp_path / "all"), *COMMON, "--split", "cross-subject"]
+    with pytest.raises(DataError, match="no channel is good in every person"):
+        CliRunner().invoke(app, asked, catch_exceptions=False)
 
 
 def test_sessions_of_one_person_are_no_people(folder, tmp_path):

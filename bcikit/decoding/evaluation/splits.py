@@ -86,7 +86,10 @@ def why_not(split: str, data: Sequence[SubjectTrials]) -> str:
         single = [one.subject for one in data if len(np.unique(one.sessions)) < 2]
         return f"{split} needs two sessions of each person; {_some(single)} one" if single else ""
     if split == "cross-subject":
-        return "" if len(data) > 1 else f"{split} needs two people; there is one"
+        if len(data) < 2:
+            return f"{split} needs two people; there is one"
+        problem = _not_together(data)
+        return f"{split} is not possible: {problem}" if problem else ""
     if split == "cross-data-set":
         return f"{split} needs a study file with two data sets of the same classes"
     if split == "learning-curve" or _FEW.fullmatch(split):
@@ -155,19 +158,39 @@ def parts_of(data: Sequence[SubjectTrials], split: str) -> list[SplitPart]:
     return [SplitPart(who="all", trials=together(data, groups=list(range(len(data)))), mode="leave-group-out")]
 
 
-def together(data: Sequence[SubjectTrials], *, groups: Sequence[int]) -> Epochs:
-    """Return the trials of several people, each a group, on the channels that are good in all of them."""
-    # A channel that is bad in one person cannot be used for all.
+def _not_together(data: Sequence[SubjectTrials]) -> str:
+    """Return why trials of several people cannot be put together; empty if they can."""
     first = data[0].trials
-    common = tuple(name for name in first.ch_names if all(name in one.trials.ch_names for one in data))
-    if not common:
-        raise DataError("No channel is good in every person; cross-subject needs one.")
+    if not _shared(data):
+        return "no channel is good in every person"
     for one in data[1:]:
         if one.trials.sfreq != first.sfreq or one.trials.n_times != first.n_times:
-            raise DataError(
-                f"Person {data[0].subject} has {first.sfreq:g} Hz and {first.n_times} samples a trial, person "
-                f"{one.subject} {one.trials.sfreq:g} Hz and {one.trials.n_times}: resample (a step of the pipeline)."
+            return (
+                f"person {data[0].subject} has {first.sfreq:g} Hz and {first.n_times} samples a trial, person "
+                f"{one.subject} {one.trials.sfreq:g} Hz and {one.trials.n_times}: resample (a step of the pipeline)"
             )
+    return ""
+
+
+def _shared(data: Sequence[SubjectTrials]) -> tuple[str, ...]:
+    """Return the channels that are good in every person, matched without regard to case."""
+    # A channel that is bad in one person cannot be used for all.
+    shared = set.intersection(*({name.lower() for name in one.trials.ch_names} for one in data))
+    return tuple(name for name in data[0].trials.ch_names if name.lower() in shared)
+
+
+def together(data: Sequence[SubjectTrials], *, groups: Sequence[int]) -> Epochs:
+    """Return the trials of several people, each a group, on the channels that are good in all of them.
+
+    Raises
+    ------
+    DataError
+        If there is no such channel, or rates or lengths differ.
+    """
+    problem = _not_together(data)
+    if problem:
+        raise DataError(f"These people cannot be put together: {problem}.")
+    common = _shared(data)
     return join([_on(one.trials, common) for one in data], groups=groups)
 
 
@@ -177,7 +200,8 @@ def _on(trials: Epochs, names: tuple[str, ...]) -> Epochs:
         return trials
     if trials.X.shape[1] == 0:
         return replace(trials, ch_names=names, positions=None)
-    return trials.pick(names)
+    own = {name.lower(): name for name in trials.ch_names}
+    return replace(trials.pick([own[name.lower()] for name in names]), ch_names=names)
 
 
 def across(

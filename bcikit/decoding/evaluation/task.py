@@ -194,14 +194,18 @@ def load_person(task: Task, subject: str, *, read: Callable[[], None] = lambda: 
         pipeline = Pipeline.from_config([dict(step) for step in task.filters])
         filtered.append(pipeline.apply(run.read()))
         read()
-    trials = epochs(
-        filtered,
-        events=task.events,
-        tmin=task.tmin,
-        tmax=task.tmax,
-        channels=task.channels,
-        max_bad=task.max_bad,
-    )
+    try:
+        trials = epochs(
+            filtered,
+            events=task.events,
+            tmin=task.tmin,
+            tmax=task.tmax,
+            channels=task.channels,
+            max_bad=task.max_bad,
+        )
+    except DataError as error:
+        # Names of files are often the same for everybody.
+        raise DataError(f"Person {subject} ({runs[0].path.parent}): {error}") from None
     told = [any(label_of(event, task.events) is not None for event in one.events) for one in filtered]
     names = sorted({run.session for run in runs})
     session_of = np.array([names.index(run.session) for run in runs])

@@ -1,7 +1,7 @@
 """How much calibration a person needs: accuracy against own labelled trials, with and without other people."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from bcikit.decoding.centre import FeatureRecentring, Recentring
 from bcikit.decoding.evaluation.task import SubjectTrials, Task
 from bcikit.decoding.metrics import roc_auc
 from bcikit.decoding.model import Model
-from bcikit.decoding.population import MemberTrials, Mixture, expectation, fit_population, on_channels
+from bcikit.decoding.population import MemberTrials, Mixture, common_channels, expectation, fit_population, on_channels
 from bcikit.decoding.registry import make_decoder
 from bcikit.decoding.scores import followed_scores
 from bcikit.decoding.trials import Epochs
@@ -124,6 +124,8 @@ def transfer_curve(
     people = people_of(data)
     if len(people) < 2:
         raise DataError("A transfer curve needs at least two people, or two sessions of one person.")
+    names = common_channels(people)
+    people = [replace(one, trials=on_channels(one.trials, names)) for one in people]
     made = make_decoder(decoder, sfreq=people[0].trials.sfreq, **task.decoder_params(decoder))
     smallest = min(min(one.trials.counts().values()) for one in people)
     steps = tuple(size for size in sorted(set(sizes)) if size <= 0.6 * smallest)
