@@ -1,15 +1,16 @@
 """Dialects: what a program's table looks like, as a TOML file; no code is needed for a new one."""
 
+import contextlib
 import os
 import re
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from platformdirs import user_config_path
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bcikit.signal.documents import packaged_toml, read_toml
+from bcikit.signal.places import NoHomeError, user_place
 from bcikit.signal.settings import check_settings
 
 ENTRY_POINT_GROUP = "bcikit.dialects"
@@ -83,7 +84,8 @@ def known_dialects() -> tuple[Dialect, ...]:
         If a file of the user is wrong; each problem names its key.
     """
     folders = [Path(os.environ[FOLDER_VARIABLE])] if os.environ.get(FOLDER_VARIABLE) else []
-    folders.append(user_config_path("bcikit") / "dialects")
+    with contextlib.suppress(NoHomeError):
+        folders.append(user_place("config") / "dialects")
     own = [
         check_settings(Dialect, read_toml(file), where=str(file))
         for folder in folders

@@ -14,7 +14,7 @@ def lsl() -> Any:
     """Return the module `pylsl`; the first call must come before anything else talks to the network."""
     import pylsl
 
-    configured = "LSLAPICFG" in os.environ or any(Path(name).expanduser().is_file() for name in _FILES)
+    configured = "LSLAPICFG" in os.environ or any(Path(os.path.expanduser(name)).is_file() for name in _FILES)  # noqa: PTH111 - who has no home has none
     if not configured and hasattr(pylsl, "set_config_content"):
         pylsl.set_config_content(_QUIET)
     return pylsl

@@ -17,6 +17,7 @@ from typing import Any
 
 from bcikit.cli.system_libraries import install_command, missing_libraries
 from bcikit.signal import install_hint
+from bcikit.signal.places import NoHomeError, user_home, user_place
 
 OK, ADVICE, FAILED = "ok", "advice", "failed"
 _MIN_FREE_GB = 5.0
@@ -208,7 +209,7 @@ def _lsl(name: str) -> CheckupFinding:
     began = time.perf_counter()
     found = pylsl.resolve_byprop("source_id", identity, 1, 5.0)
     spent = time.perf_counter() - began
-    folder = Path.home() / "lsl_api"
+    folder = user_home() / "lsl_api"
     fix = (
         "Multicast is blocked (firewall, VPN or container). On one machine, tell LSL to stay on it:\n"
         f"mkdir -p {folder} && printf '[multicast]\\nResolveScope = machine\\n' > {folder / 'lsl_api.cfg'}\n"
@@ -233,10 +234,11 @@ def _lsl(name: str) -> CheckupFinding:
 
 
 def _writable(name: str) -> CheckupFinding:
-    import platformdirs
-
-    places = {Path.cwd(), Path(platformdirs.user_data_dir("bcikit"))}
-    problems = []
+    places, problems = {Path.cwd()}, []
+    try:
+        places.add(user_place("data"))
+    except NoHomeError as error:
+        problems.append(str(error))
     free = float("inf")
     for place in sorted(places):
         try:

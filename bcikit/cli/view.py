@@ -40,14 +40,14 @@ def register(app: typer.Typer) -> None:
         """Look at a signal: live from a headset, a file or another program, or in a recorded session."""
         from bcikit.cli.launch import has_display
 
+        for package in ("PySide6", "pyqtgraph"):
+            if find_spec(package) is None:
+                raise MissingDependencyError(package, "gui", "The viewer")
         if ward or ward_host:
             from bcikit.viewer.ward import serve
 
             serve(source, host=ward_host or "127.0.0.1")
             return
-        for package in ("PySide6", "pyqtgraph"):
-            if find_spec(package) is None:
-                raise MissingDependencyError(package, "gui", "The viewer")
         if not screenshot and not has_display() and not os.environ.get("QT_QPA_PLATFORM"):
             # A window that nobody sees would wait for ever to be closed.
             raise BciError(

@@ -18,6 +18,7 @@ from bcikit.clinic.window import ClinicWindow
 from bcikit.presentation.qt.keys import SpaceStops
 from bcikit.recording import Catalogue
 from bcikit.signal import BciError
+from bcikit.signal.places import user_place
 from bcikit.ui import words
 from bcikit.ui.application import dress, prepare
 from bcikit.ui.theme import THEMES
@@ -25,9 +26,7 @@ from bcikit.ui.theme import THEMES
 
 def data_folder() -> Path:
     """Return where sessions are kept where nothing else is said."""
-    from platformdirs import user_data_path
-
-    return user_data_path("bcikit") / "clinic"
+    return user_place("data") / "clinic"
 
 
 class Clinic:

@@ -17,6 +17,7 @@ from bcikit.decoding.scores import Scores, held_out_scores, make_folds
 from bcikit.decoding.spd import mean_riemann
 from bcikit.decoding.trials import Epochs, join
 from bcikit.signal import ArgumentError, DataError, check_choice
+from bcikit.signal.places import user_place
 
 Array = NDArray[np.float64]
 
@@ -35,9 +36,7 @@ LEAST_OWN = 5
 
 def population_folder() -> Path:
     """Return the folder in which models of many people are kept for this user."""
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("bcikit", appauthor=False)) / "populations"
+    return user_place("data") / "populations"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bcikit.signal import MissingDependencyError
+from bcikit.signal.places import user_place
 
 AUTHORITY = "bcikit-ca.pem"
 _KEY = "bcikit-ca-key.pem"
@@ -16,9 +17,7 @@ _KEY = "bcikit-ca-key.pem"
 
 def folder() -> Path:
     """Return where the authority is kept, for this user alone."""
-    from platformdirs import user_data_path
-
-    return user_data_path("bcikit") / "web"
+    return user_place("data") / "web"
 
 
 def server_context(names: Sequence[str], *, where: Path | None = None) -> tuple[ssl.SSLContext, bytes]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.signal.documents import read_json
+from bcikit.signal.places import user_place
 
 LARGEST = 0.5
 """Seconds; a correction beyond it is no display's."""
@@ -13,9 +14,7 @@ LARGEST = 0.5
 
 def folder() -> Path:
     """Return where corrections are kept, for this user."""
-    from platformdirs import user_data_path
-
-    return user_data_path("bcikit") / "displays"
+    return user_place("data") / "displays"
 
 
 def keep_correction(renderer: str, display: str, seconds: float, **about: Any) -> Path:

@@ -21,6 +21,7 @@ from bcikit.recording.schema import WRITING, bring_up_to_date, one_at_a_time, pr
 from bcikit.recording.tables_sql import FORMER, AuditEntry, ModelEntry, OutcomeRow, RunRow, SessionEntry, Subject
 from bcikit.safety.anchor import Anchors
 from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
+from bcikit.signal.places import user_place
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """What a code of a person is made of."""
@@ -28,10 +29,7 @@ CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 def default_url() -> str:
     """Return the address of the catalogue in the data folder of this user."""
-    import platformdirs
-
-    folder = Path(platformdirs.user_data_dir("bcikit", appauthor=False))
-    return f"sqlite:///{folder / 'catalogue.sqlite'}"
+    return f"sqlite:///{user_place('data') / 'catalogue.sqlite'}"
 
 
 def utc_now() -> str:

@@ -138,10 +138,7 @@ def is_channel(name: str) -> bool:
         not holds_date(name)
         and not holds_number(name)
         and not spells_name(name)
-        and all(
-            word.lower() in CHANNEL_WORDS or _ELECTRODE.fullmatch(word) or _CODE.fullmatch(word) or _numbered(word)
-            for word in words_of(name)
-        )
+        and all(_ELECTRODE.fullmatch(word) or _CODE.fullmatch(word) or _numbered(word) for word in words_of(name))
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bcikit.signal.disk import put
 from bcikit.signal.documents import read_json
+from bcikit.signal.places import NoHomeError, user_place
 
 ENV_FOLDER = "BCIKIT_ANCHORS"
 _KEY = "anchor.key"
@@ -39,9 +40,7 @@ def anchor_folder() -> Path:
     named = os.environ.get(ENV_FOLDER)
     if named:
         return Path(named)
-    import platformdirs
-
-    return Path(platformdirs.user_state_dir("bcikit", appauthor=False)) / "anchors"
+    return user_place("state") / "anchors"
 
 
 class Anchors:
@@ -57,7 +56,11 @@ class Anchors:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or anchor_folder()
+        try:
+            self.folder = folder or anchor_folder()
+        except NoHomeError:
+            # Nothing can be written there, nor read.
+            self.folder = Path(os.devnull) / "anchors"
         self._key = b""
 
     def keep(self, name: str, anchor: Anchor) -> bool:

@@ -11,6 +11,7 @@ from bcikit.session.channel import ChannelServer
 from bcikit.session.ticket import Ticket
 from bcikit.signal import ArgumentError, BciError
 from bcikit.signal.documents import read_json
+from bcikit.signal.places import NoHomeError, user_place
 from bcikit.signal.processes import is_process_id, process_is_alive
 
 ENV_FOLDER = "BCIKIT_RUNNING"
@@ -45,14 +46,15 @@ def folder() -> Path:
     if own:
         return Path(own)
     base = os.environ.get("XDG_RUNTIME_DIR")
-    return Path(base) / "bcikit" if base and Path(base).is_dir() else Path.home() / ".local" / "state" / "bcikit"
+    return Path(base) / "bcikit" if base and Path(base).is_dir() else user_place("state")
 
 
 @contextlib.contextmanager
 def registered(channel: ChannelServer, title: str) -> Iterator[None]:
     """Let windows of the same user find a session while it runs; where no file can be written, they do not."""
-    path = folder() / f"{os.getpid()}-{channel.ticket(ROLE).port}.json"
+    path: Path | None = None
     with contextlib.suppress(OSError):
+        path = folder() / f"{os.getpid()}-{channel.ticket(ROLE).port}.json"
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Made with its rights: there is no moment at which another user could read it.
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -61,14 +63,19 @@ def registered(channel: ChannelServer, title: str) -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+        if path is not None:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
 
 
 def running() -> list[Running]:
     """Return the sessions that run now; what a killed one left behind is cleared away."""
     found = []
-    for path in sorted(folder().glob("*.json")) if folder().is_dir() else []:
+    try:
+        place = folder()
+    except NoHomeError:
+        return []
+    for path in sorted(place.glob("*.json")) if place.is_dir() else []:
         try:
             values = read_json(path)
             pid, title, ticket = values["pid"], str(values["title"]), Ticket.parse(str(values["ticket"]))

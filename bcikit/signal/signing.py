@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.signal.errors import MissingDependencyError
+from bcikit.signal.places import user_place
 
 
 def _keys() -> Any:
@@ -21,9 +22,7 @@ def _keys() -> Any:
 
 def key_file() -> Path:
     """Return where this user's key is kept; it is made with the first signature."""
-    from platformdirs import user_config_path
-
-    return user_config_path("bcikit") / "card-key"
+    return user_place("config") / "card-key"
 
 
 def _own_key(place: Path) -> Any:

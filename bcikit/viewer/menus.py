@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QMenu, QVBoxLayout, QWidget
 
 from bcikit.signal import BciError
+from bcikit.signal.places import user_home
 from bcikit.ui.theme import THEMES
 from bcikit.ui.words import LANGUAGES, tr
 from bcikit.viewer.annotations import to_mne, write_tsv
@@ -111,7 +112,7 @@ def save_dialog(window: "ViewerWindow") -> SaveDialog:
     for key, panel in window.panels.items():
         if panel.isVisible():
             views[window.docks[key].windowTitle()] = panel
-    dialog = SaveDialog(views, Path.home(), window)
+    dialog = SaveDialog(views, user_home(), window)
     dialog.finished.connect(dialog.deleteLater)
     dialog.accepted.connect(lambda: window.statusBar().showMessage(tr("Saved: {path}").format(path=dialog.saved)))
     return dialog

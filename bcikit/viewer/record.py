@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from bcikit.signal import BciError
+from bcikit.signal.places import user_home
 from bcikit.ui.inputs import button
 from bcikit.ui.tap import Tap
 from bcikit.ui.words import tr
@@ -31,7 +32,7 @@ class WindowRecorder:
     def __init__(self, window: "ViewerWindow") -> None:
         self._window = window
         self.tap: Tap | None = None
-        self.folder = Path.home() / "bcikit-recordings"
+        self.folder = user_home() / "bcikit-recordings"
         self.last: Path | None = None
         self.bar = QWidget()
         self.bar.setAccessibleName(tr("Recording"))

@@ -51,7 +51,7 @@ TIME = {"time": 1.0}
 
 
 def test_what_may_be_kept_is_one_of_four():
-    with pytest.raises(ArgumentError, match=r"keep.*names"):
+    with pytest.raises(ArgumentError, match=r"^keep\b.*names"):
         Deidentifier(session(), keep=("names",))
     for part in KEEP:
         Deidentifier(session(), keep=(part,))
@@ -310,11 +310,17 @@ def test_what_identifies_stands_below_keys_that_do(config, found):
     assert list(identifiers_of(session(config))) == sorted(found)
 
 
+WHOLE = {"brainflow:x?ids=Kolibri123,Kolibri12", "brainflow:x?ids=Kolibri123", "Kolibri12"}
+
+
 @pytest.mark.parametrize(
     ("of_session", "found"),
     [
         ({"header": {"device": {"serial": "SN-99887766"}}}, {"SN-99887766"}),
         ({"header": {"other": {"serial": "SN-99887766"}}}, set()),
+        ({"header": {"device": {"firmware": "Kolibri 3.1.2", "serial": "SN-99887766"}}}, {"SN-99887766"}),
+        ({"config": {"buffer": 8_000_000, "subject": {"reads": 12_345.0}}}, set()),
+        ({"config": {"source": "brainflow:x?ids=Kolibri123,Kolibri12"}}, WHOLE | {"Kolibri123"}),
         ({"header": {"started": "2026-11-29T17:41:15"}}, {"2026-11-29"}),
         ({"header": {"ended": "2026-11-29T17:41:15"}}, {"2026-11-29"}),
         ({"header": {"recovered": "2026-11-29T17:41:15"}}, {"2026-11-29"}),
@@ -334,11 +340,13 @@ def test_what_identifies_a_machine_and_its_user(monkeypatch):
     monkeypatch.setattr(getpass, "getuser", lambda: "mustermann")
     assert identifiers_of(session()) == ("clinic-pc-17", "mustermann")
 
-    def none():
-        raise KeyError("no such user")
+    for unknown in (KeyError("no such user"), OSError("No username set in the environment")):
 
-    monkeypatch.setattr(getpass, "getuser", none)
-    assert identifiers_of(session()) == ("clinic-pc-17",)
+        def none(error=unknown):
+            raise error
+
+        monkeypatch.setattr(getpass, "getuser", none)
+        assert identifiers_of(session()) == ("clinic-pc-17",)
 
 
 def test_all_that_identifies_is_found_together(monkeypatch):

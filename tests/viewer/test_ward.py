@@ -163,3 +163,15 @@ def test_a_port_is_served_once_and_no_name_server_is_asked(
         assert bool(server.socket.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)) is reused
     finally:
         server.server_close()
+
+
+@pytest.mark.parametrize("words", [[], ["--ward"], ["--ward-host", "127.0.0.2"]])
+def test_without_the_extra_the_ward_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    from typer.testing import CliRunner
+
+    from bcikit.cli.app import app
+    from bcikit.signal import MissingDependencyError
+
+    monkeypatch.setattr("bcikit.cli.view.find_spec", lambda name: None)
+    with pytest.raises(MissingDependencyError, match="--extra gui"):
+        CliRunner().invoke(app, ["view", "brainflow:synthetic", *words], catch_exceptions=False)
