@@ -1,6 +1,6 @@
 """What a session adds to a paradigm: one rule of when evidence is enough, and error potentials that take back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,6 +62,20 @@ class ErrorCheck:
         if opinion.action == "keep":
             return replace(found, label=None, reason=found.reason or "no-error", data={**data, "instead": None})
         return replace(found, label=ERROR, reason=None, data=data)
+
+
+def errors_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what error potentials came to: choices looked at, taken back, and taken back though they were right."""
+    judged = [row for row in rows if row.get("p_error") is not None]
+    undone = [row for row in judged if row.get("undone")]
+    # Who chose freely is not known to be right or wrong.
+    asked = [row for row in judged if row["class"]]
+    return {
+        "choices_judged": len(judged),
+        "choices_taken_back": len(undone),
+        "taken_back_wrongly": sum(row.get("undone") == row["class"] for row in asked),
+        "errors_left": sum(not row.get("undone") and row["predicted"] != row["class"] for row in asked),
+    }
 
 
 class TrialEvidence:

@@ -11,7 +11,7 @@ from bcikit.paradigms.base import Paradigm, WindowRequest
 from bcikit.paradigms.schedule import Action, Planned
 from bcikit.paradigms.score import summarise
 from bcikit.paradigms.stage import PAGES
-from bcikit.paradigms.support import ERROR, ERROR_POTENTIAL, ErrorCheck, TrialEvidence
+from bcikit.paradigms.support import ERROR, ERROR_POTENTIAL, ErrorCheck, TrialEvidence, errors_of
 from bcikit.signal import ArgumentError, Command, Decision, Event, StreamInfo, Verdict
 
 _SKIPPED = -2
@@ -484,4 +484,5 @@ class TrialParadigm(Paradigm):
             "name": self.name,
             "n_calibration_trials": sum(trial.section.kind == "calibration" for trial in self.trials),
             **summarise(rows, self.classes),
+            **({} if self.error_check is None else errors_of(rows)),
         }

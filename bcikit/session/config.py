@@ -1,13 +1,15 @@
 """The session file: one TOML that says everything, checked before anything starts."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bcikit.paradigms import read_paradigm
 from bcikit.session.decoder_settings import DecoderSection, is_path
 from bcikit.session.table_problems import part_problems
-from bcikit.signal import ConfigError
+from bcikit.signal import BciError, ConfigError
 from bcikit.signal.documents import read_toml
 from bcikit.signal.settings import check_settings
 
@@ -220,10 +222,58 @@ def config_from(values: dict[str, Any], *, where: str = "configuration") -> Sess
     return check_settings(SessionConfig, values, where=where)
 
 
+def completed(values: Mapping[str, Any], *, folder: Path | None = None) -> dict[str, Any]:
+    """Return the tables of a session with what they leave out as the paradigm proposes it (its table "defaults").
+
+    A decoder without filters and a name of its own would be that of motor imagery, which decides nothing else.
+
+    Parameters
+    ----------
+    values : mapping
+        As read from TOML; what is wrong in it stays as it is, to be told by `config_from`.
+    folder : Path, optional
+        What the path of a paradigm's file counts from.
+    """
+    found = dict(values)
+    proposed = _proposed(found.get("paradigm", {}), folder)
+    decoder, gate = found.get("decoder", {}), found.get("gate", {})
+    if "pipeline" in proposed and "pipeline" not in found:
+        found["pipeline"] = {"steps": proposed["pipeline"]}
+    if "output" in proposed and "outputs" not in found:
+        several = proposed["output"] if isinstance(proposed["output"], list) else [proposed["output"]]
+        found["outputs"] = [{"address": address} for address in several]
+    if "decoder" in proposed and isinstance(decoder, Mapping) and not {"name", "encoder"} & decoder.keys():
+        own = {"name": proposed["decoder"], "parameters": proposed.get("decoder_parameters", {})}
+        found["decoder"] = {**own, **decoder}
+    if isinstance(proposed.get("gate"), Mapping) and isinstance(gate, Mapping):
+        # The numbers are for its own profile: another one has limits of its own.
+        fits = gate.get("profile") in (None, proposed["gate"].get("profile", "simulation"))
+        own = {key: value for key, value in proposed["gate"].items() if fits or key == "idle_label"}
+        found["gate"] = {**own, **gate}
+    return found
+
+
+def _proposed(about: object, folder: Path | None) -> Mapping[str, Any]:
+    """Return what the paradigm of a table "paradigm" proposes for the rest; empty where that cannot be known."""
+    if not isinstance(about, Mapping) or "kind" in (about.get("settings") or {}):
+        return {}
+    name = about.get("name", ParadigmSection().name)
+    if not isinstance(name, str):
+        return {}
+    if name.endswith(".toml") and folder is not None and not Path(name).is_absolute():
+        name = str(folder / name)
+    try:
+        proposed = read_paradigm(name).get("defaults", {})
+    except BciError:
+        return {}
+    return proposed if isinstance(proposed, Mapping) else {}
+
+
 def load_config(path: str | Path) -> SessionConfig:
     """Return the checked configuration of a session file.
 
-    Relative paths in it (recordings, models, paradigm files, the session folder) count from the file's folder.
+    Relative paths in it (recordings, models, paradigm files, the session folder) count from the file's folder. What the
+    file leaves out of pipeline, decoder, gate and outputs is as the paradigm proposes.
 
     Raises
     ------
@@ -231,7 +281,7 @@ def load_config(path: str | Path) -> SessionConfig:
         If the file is missing, is no TOML, or has a problem; every problem is listed.
     """
     path = Path(path)
-    values = read_toml(path)
+    values = completed(read_toml(path), folder=path.parent)
     try:
         config = config_from(values, where=str(path))
     except ConfigError as error:

@@ -21,7 +21,7 @@ from bcikit.safety import AuditLog, SafetySystem
 from bcikit.safety.arming import ArmRequest
 from bcikit.session.channel import ChannelServer
 from bcikit.session.conductor import AUTOMATIC, Conductor, model_message
-from bcikit.session.config import SessionConfig, config_from, load_config
+from bcikit.session.config import SessionConfig, completed, config_from, load_config
 from bcikit.session.drive import BY_OPERATOR, FINISHED, RUNNING, SourceFeed, drive
 from bcikit.session.from_config import shows
 from bcikit.session.listener import Listener
@@ -500,7 +500,7 @@ def session_config(given: SessionConfig | Mapping[str, Any] | str | Path | None)
     if given is None or isinstance(given, SessionConfig):
         return given
     if isinstance(given, Mapping):
-        return config_from(dict(given))
+        return config_from(completed(given))
     if str(given).startswith("paradigm:") or is_paradigm_file(given):
         return shipped_config(str(given))
     return load_config(given)

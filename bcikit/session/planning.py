@@ -15,6 +15,7 @@ from bcikit.processing import Pipeline
 from bcikit.safety import AuditLog, GateSettings, SafetySystem
 from bcikit.safety.arming import ArmRequest
 from bcikit.safety.consent import Consent, load_screening
+from bcikit.safety.dose import DoseLimits
 from bcikit.safety.settings import REAL_ACTUATORS
 from bcikit.safety.stop_box import StopBox, open_stop_box
 from bcikit.session.arming import arming_problems, idle_seconds
@@ -564,6 +565,12 @@ class _Planner:
             self.problems.append(
                 f"decoder.model: it was trained on windows of {model.sheet.n_times} samples, and the paradigm asks "
                 f"about {min(found.undecided)}; it would never decide."
+            )
+        if found.dose_ends is not None:
+            limits = DoseLimits()
+            self.notes.append(
+                f"where nothing is chosen early, nothing may flicker after {found.dose_ends / 60:.1f} min (A-DOSE): "
+                f"{limits.block_s:g} s without a rest of {limits.rest_s:g} s, and {limits.session_s:g} s, is most"
             )
         if gate is not None and 0 < found.most_within < gate.k:
             self.problems.append(

@@ -6,6 +6,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from bcikit.paradigms import Paradigm, WindowRequest
+from bcikit.safety.dose import StimulusDose
+from bcikit.safety.levels import Severity
 from bcikit.signal import Decision, Event, StreamInfo, Verdict
 
 LONGEST_SECONDS = 6 * 3600.0
@@ -34,6 +36,8 @@ class Rehearsal:
         Lengths in samples of the windows for which the paradigm brings no decider.
     most_within : int
         Most windows within the time in which decisions vote.
+    dose_ends : float or None
+        When nothing may flicker any more (`bcikit.safety.dose`), in seconds, as long as nobody chooses anything.
     """
 
     complete: bool = False
@@ -41,6 +45,7 @@ class Rehearsal:
     trained_on: dict[str, int] | None = None
     undecided: set[int] = field(default_factory=set)
     most_within: int = 0
+    dose_ends: float | None = None
 
 
 def rehearse(paradigm: Paradigm, info: StreamInfo, *, seed: int, vote_s: float) -> Rehearsal:
@@ -65,8 +70,17 @@ def rehearse(paradigm: Paradigm, info: StreamInfo, *, seed: int, vote_s: float) 
     recent: deque[int] = deque()
     found = Rehearsal()
 
+    dose = StimulusDose()
+
     def hear(events: list[Event]) -> None:
         for event in events:
+            if event.name == "stimulus/flicker":
+                too_much = dose.may_start(found.seconds)
+                if found.dose_ends is None and too_much is not None and too_much.severity is Severity.FAULT:
+                    found.dose_ends = found.seconds
+                dose.start(found.seconds)
+            elif event.name == "stimulus/off":
+                dose.stop(found.seconds)
             if event.name in cues and not event.data.get("practice"):
                 seen[cues[event.name]] += 1
             if event.name == "calibration/end" and found.trained_on is None:

@@ -346,12 +346,18 @@ def _shown(result: Mapping[str, Any]) -> dict[str, Any] | None:
     return _part("What the person was shown", rows=rows)
 
 
+def decided(row: Mapping[str, Any]) -> str:
+    """Return what was decided in a trial, and what an error potential made of it."""
+    holds = row.get("predicted") or "none"
+    return f"{row['undone']}, taken back: {holds}" if row.get("undone") else holds
+
+
 def _trial_table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     table = [
         (
             row.get("trial", number) + 1 if isinstance(row.get("trial"), int) else number + 1,
             row["class"],
-            row.get("predicted") or "none",
+            decided(row),
             "yes" if row.get("correct") else "no",
             f"{row.get('confidence', 0):.2f}",
             "let through" if row.get("allowed") else ", ".join(row.get("reasons", ())) or "refused",

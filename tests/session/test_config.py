@@ -90,3 +90,34 @@ def test_unreadable_files(tmp_path: Path, content: str | None, match: str) -> No
         file.write_text(content, encoding="utf-8")
     with pytest.raises(ConfigError, match=match):
         load_config(file)
+
+
+@pytest.mark.parametrize(
+    ("paradigm", "decoder", "low", "idle"),
+    [
+        ("code-menu", "code-template", 2.0, "none"),
+        ("p300-auditory", "erp-lda", 0.5, None),
+        ("brain-switch", "tangent-lr", 7.0, "rest"),
+    ],
+)
+def test_what_a_file_leaves_out_is_as_its_paradigm_proposes(tmp_path: Path, paradigm, decoder, low, idle) -> None:
+    """By the filters and the decoder of imagery a code or a flash would be decided at chance."""
+    file = tmp_path / "short.toml"
+    file.write_text(f'[source]\naddress = "sim:rest"\n[paradigm]\nname = "{paradigm}"\n[gate]\nconfidence = 0.8\n')
+    config = load_config(file)
+    assert config.decoder.name == decoder
+    assert bool(config.decoder.parameters) == (paradigm == "code-menu")
+    assert config.pipeline.steps[0]["l_freq"] == low
+    assert config.gate == {"confidence": 0.8, **({"idle_label": idle} if idle else {})}
+    # What is said holds.
+    file.write_text(file.read_text() + 'profile = "vr"\n[decoder]\nname = "csp-lda"\n[pipeline]\nsteps = []\n')
+    config = load_config(file)
+    assert (config.decoder.name, config.decoder.parameters, config.pipeline.steps) == ("csp-lda", {}, [])
+
+
+def test_the_numbers_of_a_proposed_gate_are_for_its_own_profile(tmp_path: Path) -> None:
+    file = tmp_path / "cursor.toml"
+    file.write_text('[source]\naddress = "sim:rest"\n[paradigm]\nname = "cursor"\n')
+    assert load_config(file).gate == {"idle_label": "still", "refractory_s": 0.0, "run_max_s": 600.0}
+    file.write_text(file.read_text() + '[gate]\nprofile = "robot"\n')
+    assert load_config(file).gate == {"idle_label": "still", "profile": "robot"}

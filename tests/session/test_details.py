@@ -1,4 +1,10 @@
+import numpy as np
+
+from bcikit.decoding import Epochs, Model
+from bcikit.paradigms.support import errors_of
 from bcikit.session import details
+from bcikit.session.report import decided
+from bcikit.session.training import calibration_summary
 
 
 def texts(found: dict) -> dict[str, str]:
@@ -29,3 +35,33 @@ def test_courses_begin_with_the_recording_and_show_the_aim_that_was_set(monkeypa
     assert list(share[0].times) == [2.0]
     assert list(share[0].values) == [80.0]
     assert more["lines"] == {"aim, at least 40 %": 40.0, "aim, at most 50 %": 50.0}
+
+
+def test_a_choice_that_was_taken_back_is_told_as_one() -> None:
+    rows = [
+        {"class": "left", "predicted": None, "undone": "left", "p_error": 0.9},
+        {"class": "left", "predicted": "left", "undone": "right", "p_error": 0.9},
+        {"class": "left", "predicted": "right", "p_error": 0.2},
+        {"class": "", "predicted": "right", "p_error": 0.2},
+        {"class": "left", "predicted": None},
+    ]
+    assert texts(errors_of(rows)) == {
+        "choices that were looked at for an error potential": "4",
+        "of them taken back": "2",
+        "taken back though they were right": "1",
+        "wrong and not taken back": "1",
+    }
+    assert [decided(row) for row in rows[:3]] == ["left, taken back: none", "right, taken back: left", "right"]
+
+
+def test_every_number_of_a_calibration_has_words() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 3, 50))
+    labels = np.array(["a", "b"])[np.arange(40) % 2]
+    groups = np.arange(40) // 10
+    trials = Epochs(
+        X=X, y=labels, groups=groups, runs=groups, samples=np.arange(40), sfreq=50.0, tmin=0.0, tmax=1.0,
+        ch_names=("C3", "Cz", "C4"),
+    )  # fmt: skip
+    summary = calibration_summary(Model.fit("csp-lda", trials), trials)
+    assert set(summary) - {"decoder"} <= set(details.CALIBRATION_LABELS)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from bcikit.cli.app import app
 from bcikit.safety.consent import Consent
 from bcikit.session import Engine, plan
-from bcikit.session.config import config_from
+from bcikit.session.config import completed, config_from
 from bcikit.signal import ConfigError
 
 TRIALS = {
@@ -250,3 +250,16 @@ def test_the_commands_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     keys = {problem.partition(":")[0] for problem in said["problems"]}
     assert keys == {"session.operator", "arming.consent"}
     assert not Path("s").exists()
+
+
+def test_more_flicker_than_may_be_is_told_before_it_begins(tmp_path: Path) -> None:
+    """The shipped menus stay below it."""
+    for rounds, told in ((6, False), (8, True)):
+        settings_ = {"name": "code-menu", "settings": {"calibration_rounds": rounds}}
+        values = {
+            "source": {"address": "sim:cvep"},
+            "paradigm": settings_,
+            "recording": {"folder": str(tmp_path / "s")},
+        }
+        with plan(config_from(completed(values))) as made:
+            assert any("A-DOSE" in note for note in made.notes) == told, made.notes
