@@ -2,11 +2,13 @@
 
 import json as json_module
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from bcikit.cli.file_options import Accept, Map, Sfreq, Stream, Unit, options_of
 from bcikit.signal import ArgumentError
 
 
@@ -30,6 +32,21 @@ def register(app: typer.Typer) -> None:
         window: Annotated[
             tuple[float, float] | None, typer.Option("--window", help="First and last second after the event.")
         ] = None,
+        channels: Annotated[
+            str | None, typer.Option("--channels", help="Channels to use, by name: 'C3,Cz,C4'; all EEG if left out.")
+        ] = None,
+        layout: Annotated[
+            str | None,
+            typer.Option("--layout", help="Where names stand in paths: 'sub-{subject}/ses-{session}/run-{run}.edf'."),
+        ] = None,
+        folders: Annotated[
+            str | None, typer.Option("--folders", help="What folders of one level are: people or sessions.")
+        ] = None,
+        unit: Unit = None,
+        sfreq: Sfreq = None,
+        stream: Stream = None,
+        map: Map = None,  # noqa: A002 - the word a user knows
+        accept: Accept = None,
         task: Annotated[int, typer.Option("--task", help="Which task of a known dataset, from 1.")] = 1,
         reject: Annotated[float, typer.Option("--reject", help="No decision below this probability.")] = 0.0,
         idle: Annotated[str | None, typer.Option("--idle", help="Class that means that nothing is wanted.")] = None,
@@ -62,11 +79,16 @@ def register(app: typer.Typer) -> None:
             events=pairs("--events", events),
             window=window,
             frequencies=numbers("--frequencies", frequencies),
+            layout=layout,
+            folders=folders,
+            options=options_of(unit=unit, sfreq=sfreq, stream=stream, map=map, accept=accept),
         )
         if not 1 <= task <= len(tasks):
             names = "; ".join(f"{i + 1}: {found.name}" for i, found in enumerate(tasks))
             raise ArgumentError(f"--task is {task}; there are {names}.")
         chosen = tasks[task - 1]
+        if channels is not None:
+            chosen = replace(chosen, channels=tuple(name.strip() for name in channels.split(",") if name.strip()))
         console.quiet = json
         with progress_bars() as report:
             read = load_task(chosen, progress=lambda done, total: report("Reading and filtering", done, total))

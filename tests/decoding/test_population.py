@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -273,6 +274,17 @@ def test_a_person_with_another_montage_is_decided_by_what_all_have(tmp_path):
         assert "not everybody has Cz, Pz, Fz, Oz: across people by the other 2 channels" in result.output
     with pytest.raises(ArgumentError, match=r"Person p1 lacks channels of person p0: Cz, Pz.*--across"):
         CliRunner().invoke(app, ["train", folder, *COMMON], catch_exceptions=False)
+
+
+def test_training_reads_what_evaluation_reads(tmp_path):
+    """Numbers of an amplifier that nobody scaled: what the doubt says to do can be said to both commands."""
+    loud = person(0, 40)
+    recorded(tmp_path / "all" / "p0" / "s1", replace(loud, X=1e6 * loud.X / loud.X.std()))
+    words = [str(tmp_path / "all"), *COMMON, "--accept", "amplitude", "--channels", "C3,C4,Cz"]
+    for command in (["evaluate"], ["train", "--out", str(tmp_path / "m.skops")]):
+        result = CliRunner().invoke(app, [*command, *words])
+        assert result.exit_code == 0, result.output
+    assert Model.load(tmp_path / "m.skops").sheet.ch_names == ("C3", "C4", "Cz")
 
 
 def test_what_keeps_people_apart_does_not_keep_each_from_being_evaluated(tmp_path):
