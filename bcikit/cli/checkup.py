@@ -1,5 +1,6 @@
 """The checks of `bcikit doctor`: each says what it found and, where something is wrong, the exact fix."""
 
+import datetime
 import itertools
 import os
 import platform
@@ -21,6 +22,9 @@ from bcikit.signal.places import NoHomeError, user_home, user_place
 
 OK, ADVICE, FAILED = "ok", "advice", "failed"
 _MIN_FREE_GB = 5.0
+_MADE, _LIFE_YEARS = 2026, 30
+"""Year in which this version was made, and for how long somebody may use it: a date outside is a clock that was never
+set, or an empty battery."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +272,14 @@ def _writable(name: str) -> CheckupFinding:
 def _clock(name: str) -> CheckupFinding:
     import pylsl
 
+    today = datetime.datetime.now().astimezone()
+    if not _MADE <= today.year < _MADE + _LIFE_YEARS:
+        return CheckupFinding(
+            check=name,
+            state=FAILED,
+            found=f"it is {today:%Y-%m-%d %H:%M} here; recordings, consents and reports bear that date",
+            fix="Set date and time: timedatectl set-ntp true; on Windows and macOS in the settings, automatically",
+        )
     resolution = time.get_clock_info("perf_counter").resolution
     stamps = [pylsl.local_clock() for _ in range(2000)]
     step = min((b - a for a, b in itertools.pairwise(stamps) if b > a), default=1.0)
