@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import hypothesis
 import pytest
@@ -191,6 +191,31 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
         edfio.Edf(signals, annotations=marks).write(folder / f"{name}.edf")
     return folder
+
+
+class Ended(NamedTuple):
+    """How a command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Return a function that runs `bcikit` in this process, as its script does: a process of its own costs a second."""
+    from bcikit.cli.app import main
+
+    def run(*words: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["bcikit", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        code = ended.value.code
+        return Ended(code if isinstance(code, int) else int(code is not None), said.out, said.err)
+
+    return run
 
 
 @pytest.fixture

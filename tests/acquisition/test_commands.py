@@ -13,26 +13,11 @@ import numpy as np
 import pytest
 import pyxdf
 
-from bcikit import cli
 from bcikit.recording import read_session
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Return a function that runs `bcikit` in this process and returns exit code, output and errors."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["bcikit", *map(str, words)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        text = capsys.readouterr()
-        return stopped.value.code or 0, text.out, text.err
-
-    return call
-
-
-def test_record_writes_what_pyxdf_reads(run, tmp_path):
-    code, out, _ = run("record", "brainflow:synthetic", "--duration", 2, "--out", tmp_path / "out")
+def test_record_writes_what_pyxdf_reads(command_line, tmp_path):
+    code, out, _ = command_line("record", "brainflow:synthetic", "--duration", 2, "--out", tmp_path / "out")
     assert code == 0
     assert out.startswith(f"{read_session(tmp_path / 'out').recording.n_times} samples in ")
     assert "0 lost" in out
@@ -42,9 +27,9 @@ def test_record_writes_what_pyxdf_reads(run, tmp_path):
     assert stream["time_series"].shape[0] == pytest.approx(500, abs=3)
 
 
-def test_record_several_streams(run, tmp_path):
+def test_record_several_streams(command_line, tmp_path):
     folder = tmp_path / "both"
-    code, _, err = run(
+    code, _, err = command_line(
         "record", "brainflow:synthetic", "--also", "sim:motor-imagery?seed=1&live=1", "--duration", 1, "--out", folder
     )
     assert code == 0, err
@@ -54,10 +39,10 @@ def test_record_several_streams(run, tmp_path):
     assert sizes["sim-motor-imagery"] > 150
 
 
-def test_what_was_recorded_stays_when_the_stream_ends(run, playback, tmp_path):
+def test_what_was_recorded_stays_when_the_stream_ends(command_line, playback, tmp_path):
     folder = tmp_path / "kept"
     address = playback(500).write(tmp_path / "table.tsv")
-    code, _, err = run("record", address, "--out", folder)
+    code, _, err = command_line("record", address, "--out", folder)
     assert (code, err) == (0, "")
     streams, _ = pyxdf.load_xdf(str(folder / "signals.xdf"))
     main = next(item for item in streams if item["info"]["name"][0] == "playback")
@@ -102,7 +87,7 @@ def test_whoever_ends_it_politely_gets_a_closed_session(sender, tmp_path):
         assert all("footer" in stream for stream in streams)
 
 
-def test_a_stream_that_was_asked_for_and_is_gone_is_not_done(run, monkeypatch, tmp_path):
+def test_a_stream_that_was_asked_for_and_is_gone_is_not_done(command_line, monkeypatch, tmp_path):
     from bcikit.signal import SourceError
     from bcikit.simulation.source import SimSource
 
@@ -112,7 +97,7 @@ def test_a_stream_that_was_asked_for_and_is_gone_is_not_done(run, monkeypatch, t
     monkeypatch.setattr(SimSource, "pull", lost)
     folder = tmp_path / "kept"
     words = ("record", "brainflow:synthetic", "--also", "sim:motor-imagery?seed=1&live=1", "--duration", 1)
-    code, _, err = run(*words, "--out", folder)
+    code, _, err = command_line(*words, "--out", folder)
     assert code == 1
     assert "sim-motor-imagery: the cable is out. The other streams go on." in err.replace("\n", " ")
     session = read_session(folder)
@@ -128,13 +113,13 @@ def wait_until(true, seconds=30.0):
 
 
 @pytest.mark.slow
-def test_a_second_stream_that_is_gone_does_not_stop_the_first(run, sender, tmp_path):
+def test_a_second_stream_that_is_gone_does_not_stop_the_first(command_line, sender, tmp_path):
     name = f"also-{uuid.uuid4()}"
     other = sender(name=name)
     folder = tmp_path / "kept"
     threading.Timer(4.0, other.process.kill).start()
     address = f"lsl:source_id={name}&reconnect=0&timeout=20"
-    code, _, err = run("record", "brainflow:synthetic", "--also", address, "--duration", 6, "--out", folder)
+    code, _, err = command_line("record", "brainflow:synthetic", "--also", address, "--duration", 6, "--out", folder)
     assert code == 1, "the promise of 0 is that all that was asked for is there"
     assert f"{name}: " in err
     assert "is gone" in err
@@ -172,8 +157,8 @@ def test_a_second_stream_that_is_gone_does_not_stop_the_first(run, sender, tmp_p
         ("brainflow:synthetic?grammar=latin", "grammar is 'latin'"),
     ],
 )
-def test_bad_sources(run, tmp_path, source, message):
-    code, out, err = run("record", source, "--duration", 1, "--out", tmp_path / "out")
+def test_bad_sources(command_line, tmp_path, source, message):
+    code, out, err = command_line("record", source, "--duration", 1, "--out", tmp_path / "out")
     assert code == 2
     assert err.startswith("error: ")
     assert message in err
@@ -181,35 +166,35 @@ def test_bad_sources(run, tmp_path, source, message):
     assert not (tmp_path / "out").exists() or not any((tmp_path / "out").glob("*.xdf"))
 
 
-def test_a_folder_that_holds_something_is_not_written_over(run, tmp_path):
+def test_a_folder_that_holds_something_is_not_written_over(command_line, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    code, _, err = run("record", "brainflow:synthetic", "--duration", 1, "--out", tmp_path)
+    code, _, err = command_line("record", "brainflow:synthetic", "--duration", 1, "--out", tmp_path)
     assert code == 2
     assert "not empty" in err
 
 
-def test_devices(run, sender):
+def test_devices(command_line, sender):
     name = f"dev-{uuid.uuid4()}"
     sender(name=name, source_id=name)
-    code, out, _ = run("devices", "--json")
+    code, out, _ = command_line("devices", "--json")
     assert code == 0
     rows = json.loads(out)
     assert f"lsl:source_id={name}" in [row["address"] for row in rows]
     assert "brainflow:synthetic" in [row["address"] for row in rows]
 
 
-def test_devices_lists_every_board(run):
+def test_devices_lists_every_board(command_line):
     from bcikit.acquisition.brainflow_boards import board_names
 
-    code, out, _ = run("devices", "--boards", "--json")
+    code, out, _ = command_line("devices", "--boards", "--json")
     assert code == 0
     listed = {row["address"].removeprefix("brainflow:") for row in json.loads(out)}
     assert listed >= set(board_names()) - {"playback", "streaming"}
     assert len(listed) >= 60
 
 
-def test_doctor(run):
-    code, out, _ = run("doctor", "--json")
+def test_doctor(command_line):
+    code, out, _ = command_line("doctor", "--json")
     findings = {item["check"]: item for item in json.loads(out)}
     assert {"Python", "liblsl", "BrainFlow", "Qt and its libraries", "display", "LSL discovery", "clock"} <= set(
         findings
@@ -219,7 +204,7 @@ def test_doctor(run):
     assert findings["BrainFlow"]["state"] == findings["liblsl"]["state"] == findings["LSL discovery"]["state"] == "ok"
 
 
-def test_doctor_names_the_fix(run, monkeypatch):
+def test_doctor_names_the_fix(command_line, monkeypatch):
     from bcikit.cli import checkup
 
     def broken(name):
@@ -227,7 +212,7 @@ def test_doctor_names_the_fix(run, monkeypatch):
 
     monkeypatch.setitem(checkup.CHECKS, "liblsl", broken)
     monkeypatch.setattr(checkup, "missing_libraries", lambda: ["EGL"])
-    code, out, _ = run("doctor")
+    code, out, _ = command_line("doctor")
     assert code == 1
     assert "FAILED" in out
     assert "cannot open shared object" in out
@@ -272,7 +257,7 @@ def test_play_into_open_source(tmp_path):
 
 
 @pytest.mark.parametrize("words", [("/gone.edf",), ("{folder}",)])
-def test_play_bad_files(run, tmp_path, words):
-    code, _, err = run("play", *(word.format(folder=tmp_path) for word in words))
+def test_play_bad_files(command_line, tmp_path, words):
+    code, _, err = command_line("play", *(word.format(folder=tmp_path) for word in words))
     assert code == 2
     assert err.startswith("error: ")

@@ -8,23 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bcikit.cli.app import main
-
-
-@pytest.fixture
-def bcikit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Return a function that runs a command line and gives its exit code, output and error."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["bcikit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capsys.readouterr()
-        code = caught.value.code
-        return (code if isinstance(code, int) else 0), captured.out, captured.err
-
-    return run
-
 
 def session_file(folder: Path, **tables: str) -> Path:
     parts = {
@@ -53,26 +36,26 @@ def session_file(folder: Path, **tables: str) -> Path:
         ("file:missing.edf", "missing.edf"),
     ],
 )
-def test_sources_that_cannot_be_opened(bcikit, tmp_path: Path, source: str, said: str) -> None:
-    code, out, err = bcikit("record", source, "--out", tmp_path / "rec", "--duration", 1)
+def test_sources_that_cannot_be_opened(command_line, tmp_path: Path, source: str, said: str) -> None:
+    code, out, err = command_line("record", source, "--out", tmp_path / "rec", "--duration", 1)
     assert code == 2
     assert said in err + out
     assert "Traceback" not in err
     file = session_file(tmp_path, source=f'address = "{source}"')
-    code, out, err = bcikit("run", file, "--headless")
+    code, out, err = command_line("run", file, "--headless")
     assert code == 2
     assert "source.address" in err
     assert said in err
     assert not (tmp_path / "out").exists()
 
 
-def test_all_problems_of_a_session_file_at_once(bcikit, tmp_path: Path) -> None:
+def test_all_problems_of_a_session_file_at_once(command_line, tmp_path: Path) -> None:
     file = session_file(
         tmp_path,
         source='address = "sim:motor-imagery?seed=1"\nchanels = ["C3"]',
         decoder='name = "csp-lda"\ntmin = 2\ntmax = 1',
     )
-    code, _, err = bcikit("check", "session", file)
+    code, _, err = command_line("check", "session", file)
     assert code == 2
     assert "source.chanels is unknown; allowed: address, channels" in err
     assert "tmax is 1; it must be above tmin, 2" in err
@@ -82,7 +65,7 @@ def test_all_problems_of_a_session_file_at_once(bcikit, tmp_path: Path) -> None:
         gate='profile = "simulation"\nttl_s = 99',
         **{"paradigm.settings": "trials_per_run = 7"},
     )
-    code, _, err = bcikit("run", file, "--headless")
+    code, _, err = command_line("run", file, "--headless")
     assert code == 2
     for part in ("gate.ttl_s", "trials_per_run"):
         assert part in err, part
@@ -118,7 +101,7 @@ def test_all_problems_of_a_session_file_at_once(bcikit, tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_broken_paradigm_file_lists_every_mistake_and_nothing_starts(
-    bcikit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, said: list[str]
+    command_line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, said: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "mine.toml"
@@ -126,7 +109,7 @@ def test_a_broken_paradigm_file_lists_every_mistake_and_nothing_starts(
         file.mkdir()
     else:
         file.write_bytes(content)
-    code, _, err = bcikit("run", "mine.toml", "--user", "sim", "--headless", "--out", tmp_path / "out")
+    code, _, err = command_line("run", "mine.toml", "--user", "sim", "--headless", "--out", tmp_path / "out")
     assert code == 2
     for part in said:
         assert part in err, part
@@ -134,16 +117,16 @@ def test_a_broken_paradigm_file_lists_every_mistake_and_nothing_starts(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_paradigm_file_of_one_s_own_runs_like_a_shipped_one(bcikit, tmp_path: Path) -> None:
+def test_a_paradigm_file_of_one_s_own_runs_like_a_shipped_one(command_line, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('base = "custom"\nrepeats = 1\nphases = [{ phase = "rest", seconds = 3.0 }]', encoding="utf-8-sig")
-    assert bcikit("run", file, "--headless", "--out", tmp_path / "none")[0] == 2
-    assert bcikit("run", file, "--user", "sim", "--headless", "--out", tmp_path / "out")[0] == 0
+    assert command_line("run", file, "--headless", "--out", tmp_path / "none")[0] == 2
+    assert command_line("run", file, "--user", "sim", "--headless", "--out", tmp_path / "out")[0] == 0
     assert (tmp_path / "out" / "report.html").is_file()
 
 
-def test_a_good_session_file_is_ready(bcikit, tmp_path: Path) -> None:
-    code, out, _ = bcikit("check", "session", session_file(tmp_path), "--json")
+def test_a_good_session_file_is_ready(command_line, tmp_path: Path) -> None:
+    code, out, _ = command_line("check", "session", session_file(tmp_path), "--json")
     assert code == 0
     assert '"ready": true' in out
     assert not (tmp_path / "out").exists()
@@ -158,10 +141,10 @@ def test_a_good_session_file_is_ready(bcikit, tmp_path: Path) -> None:
         ("noise.xdf", b"XDF:" + bytes(range(200)), "noise.xdf"),
     ],
 )
-def test_files_that_cannot_be_read(bcikit, tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_files_that_cannot_be_read(command_line, tmp_path: Path, name: str, content: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(content)
     file = session_file(tmp_path, calibration=f'files = ["{name}"]\nevents = {{ T1 = "left_hand", T2 = "right_hand" }}')
-    code, _, err = bcikit("run", file, "--headless")
+    code, _, err = command_line("run", file, "--headless")
     assert code == 2
     assert said in err
     assert "Traceback" not in err
@@ -190,12 +173,12 @@ def write_recording(
         ({"labels": ["T1", "T2"] * 6, "names": ("P3", "P9")}, "P9"),
     ],
 )
-def test_calibration_recordings_that_cannot_be_used(bcikit, tmp_path: Path, changes: dict, said: str) -> None:
+def test_calibration_recordings_that_cannot_be_used(command_line, tmp_path: Path, changes: dict, said: str) -> None:
     write_recording(tmp_path / "run_raw.fif", **changes)
     file = session_file(
         tmp_path, calibration='files = ["run_raw.fif"]\nevents = { T1 = "left_hand", T2 = "right_hand" }'
     )
-    code, _, err = bcikit("run", file, "--headless")
+    code, _, err = command_line("run", file, "--headless")
     assert code == 2
     assert any(part in err for part in said.split("|")), err
     assert "Traceback" not in err
@@ -227,49 +210,49 @@ def model(tmp_path: Path) -> Path:
         ),
     ],
 )
-def test_models_that_do_not_fit(bcikit, tmp_path: Path, model: Path, tables: dict, said: str) -> None:
+def test_models_that_do_not_fit(command_line, tmp_path: Path, model: Path, tables: dict, said: str) -> None:
     file = session_file(tmp_path, decoder=f'model = "{model.name}"', **tables)
-    code, _, err = bcikit("run", file, "--headless")
+    code, _, err = command_line("run", file, "--headless")
     assert code == 2
     assert said in err
     assert "decoder" in err
     assert not (tmp_path / "out").exists()
 
 
-def test_model_files_that_are_none(bcikit, tmp_path: Path) -> None:
+def test_model_files_that_are_none(command_line, tmp_path: Path) -> None:
     (tmp_path / "model.skops").write_bytes(b"PK not a model")
-    code, _, err = bcikit("run", session_file(tmp_path, decoder='model = "model.skops"'), "--headless")
+    code, _, err = command_line("run", session_file(tmp_path, decoder='model = "model.skops"'), "--headless")
     assert code == 2
     assert "model.skops" in err
 
 
-def test_an_output_folder_that_is_a_file(bcikit, tmp_path: Path) -> None:
+def test_an_output_folder_that_is_a_file(command_line, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("kept", encoding="utf-8")
-    code, _, err = bcikit("demo", "--headless", "--out", tmp_path / "taken" / "deeper")
+    code, _, err = command_line("demo", "--headless", "--out", tmp_path / "taken" / "deeper")
     assert code == 2
     assert "needs a folder" in err
     assert (tmp_path / "taken").read_text(encoding="utf-8") == "kept"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="folders have no such rights there")
-def test_an_output_folder_that_is_not_writable(bcikit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_output_folder_that_is_not_writable(command_line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
     # A test may run as root, for whom every folder is writable.
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
-    code, _, err = bcikit("demo", "--headless", "--out", tmp_path / "locked")
+    code, _, err = command_line("demo", "--headless", "--out", tmp_path / "locked")
     assert code == 2
     assert "is not writable" in err
 
 
-def test_demo_names_the_recordings_it_needs(bcikit, tmp_path: Path) -> None:
-    code, _, err = bcikit("demo", "--headless", "--data", tmp_path, "--out", tmp_path / "out")
+def test_demo_names_the_recordings_it_needs(command_line, tmp_path: Path) -> None:
+    code, _, err = command_line("demo", "--headless", "--data", tmp_path, "--out", tmp_path / "out")
     assert code == 2
     assert "S001R06.edf" in err
-    code, _, err = bcikit("demo", "--headless", "--data", tmp_path / "nowhere", "--out", tmp_path / "out")
+    code, _, err = command_line("demo", "--headless", "--data", tmp_path / "nowhere", "--out", tmp_path / "out")
     assert code == 2
     assert "no such folder" in err
-    code, _, err = bcikit("demo", "--headless", "--task", "juggling", "--out", tmp_path / "out")
+    code, _, err = command_line("demo", "--headless", "--task", "juggling", "--out", tmp_path / "out")
     assert code == 2
     assert "fists-feet" in err
 
@@ -286,34 +269,34 @@ def test_debug_shows_where() -> None:
     assert "Traceback" in done.stderr
 
 
-def test_unknown_command_and_option_exit_with_2(bcikit) -> None:
-    assert bcikit("fly")[0] == 2
-    assert bcikit("demo", "--hedless")[0] == 2
-    assert bcikit("run", "paradigm:list")[0] == 0
-    assert bcikit("run", "paradigm:juggling", "--user", "sim")[0] == 2
-    assert bcikit("run", "paradigm:motor-imagery")[0] == 2
+def test_unknown_command_and_option_exit_with_2(command_line) -> None:
+    assert command_line("fly")[0] == 2
+    assert command_line("demo", "--hedless")[0] == 2
+    assert command_line("run", "paradigm:list")[0] == 0
+    assert command_line("run", "paradigm:juggling", "--user", "sim")[0] == 2
+    assert command_line("run", "paradigm:motor-imagery")[0] == 2
 
 
-def test_a_session_that_moves_a_person_needs_an_operator(bcikit, tmp_path: Path) -> None:
+def test_a_session_that_moves_a_person_needs_an_operator(command_line, tmp_path: Path) -> None:
     file = session_file(tmp_path, gate='profile = "vr"')
-    code, _, err = bcikit("run", file, "--headless")
+    code, _, err = command_line("run", file, "--headless")
     assert code == 2
     assert "session.operator: gate.profile is 'vr'; somebody arms it" in err
     assert "arming.consent: no consent record" in err
     assert not (tmp_path / "out").exists()
 
 
-def test_a_session_without_decisions_cannot_be_replayed(bcikit, tmp_path: Path) -> None:
-    assert bcikit("record", "sim:motor-imagery?seed=1", "--out", tmp_path / "rec", "--duration", 2)[0] == 0
-    code, _, err = bcikit("replay", tmp_path / "rec", "--check")
+def test_a_session_without_decisions_cannot_be_replayed(command_line, tmp_path: Path) -> None:
+    assert command_line("record", "sim:motor-imagery?seed=1", "--out", tmp_path / "rec", "--duration", 2)[0] == 0
+    code, _, err = command_line("replay", tmp_path / "rec", "--check")
     assert code == 2
     assert "can be replayed" in err
 
 
-def test_a_stream_that_ends_too_early_keeps_what_it_gave(bcikit, tmp_path: Path) -> None:
+def test_a_stream_that_ends_too_early_keeps_what_it_gave(command_line, tmp_path: Path) -> None:
     write_recording(tmp_path / "short_raw.fif", labels=["T1", "T2"] * 5, names=("C3", "Cz", "C4"))
     file = session_file(tmp_path, source='address = "file:short_raw.fif"')
-    code, _, err = bcikit("run", file, "--headless")
+    code, _, err = command_line("run", file, "--headless")
     assert code == 2
     assert "The session is not complete: the stream ended" in err
     assert (tmp_path / "out" / "report.html").is_file()
