@@ -127,7 +127,7 @@ def _unmeasured(lines: list[str], notes: list[Note]) -> int:
 
 def _without_zeros(table: TextTable, signals: list[int], notes: list[Note]) -> TextTable:
     """Leave out rows at the beginning whose channels are all exactly zero, though others are not."""
-    data = table.numbers(signals)
+    data = table.numbers(signals, rows=2)
     moving = np.flatnonzero(data.any(axis=1))
     first = int(moving[0]) if moving.size else 0
     # A board that is off gives zeros for long; the GUI itself writes one such row.
@@ -153,8 +153,10 @@ def _columns(table: TextTable, n_channels: int | None, path: Path) -> tuple[list
                 )
             return signals, stamp, marker
     places = range(table.n_columns)
-    first = [table.texts(i)[0] for i in places] if n_channels is None or not titles else [""] * table.n_columns
-    clocks = [i for i in places if _CLOCK.fullmatch(first[i].strip())]
+    first = [""] * table.n_columns
+    if n_channels is None or not titles:
+        first = [cell.strip() for cell in next(table.cells(rows=1))]
+    clocks = [i for i in places if _CLOCK.fullmatch(first[i])]
     unix = [i for i in places if numeric(first[i]) and float(first[i].replace(",", ".")) > 1e8]
     if n_channels is None:
         # Versions 2 and 3: index, channels, three of the accelerometer, clock, and perhaps milliseconds.

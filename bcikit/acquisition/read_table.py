@@ -2,7 +2,6 @@
 
 import datetime
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +83,6 @@ def preview(path: Path, text: str, *, encoding: str | None = None, rows: int = 4
     """
     table = read_table(path, encoding=encoding_of(path, encoding), partial=True)
     columns = by_map(table, text)
-    top = replace(table, lines=table.lines[:rows])
     roles = {column: f"{kind} {name!r}" for column, (name, kind) in columns.signals.items()}
     roles |= {column: f"marker {title!r}" for column, title in columns.markers.items()}
     roles |= {column: f"text {title!r}" for column, title in columns.texts.items()}
@@ -93,7 +91,7 @@ def preview(path: Path, text: str, *, encoding: str | None = None, rows: int = 4
     shown = []
     for column in range(table.n_columns):
         title = f" ({table.titles[column]})" if column < len(table.titles) else ""
-        cells = "  ".join(cell or "-" for cell in top.texts(column))
+        cells = "  ".join(cell or "-" for cell in table.texts(column, rows=rows))
         shown.append(f"column {column}{title} = {roles.get(column, 'left out')}: {cells}")
     return shown
 
@@ -171,10 +169,10 @@ def _factors(columns: ColumnRoles, reading: FileHints, path: Path) -> tuple[NDAr
 
 def _rows_with_samples(table: TextTable, columns: ColumnRoles, notes: list[Note]) -> TextTable:
     """Leave out rows before the first sample that were never measured: all zero, counter and times as well."""
-    first = table.numbers(list(columns.signals), empty=True)[:1]
+    first = table.numbers(list(columns.signals), empty=True, rows=1)
     if columns.time is None or first.any() or table.n_rows < 2:
         return table
-    times = table.texts(columns.time)[:2]
+    times = table.texts(columns.time, rows=2)
     if not all(map(numeric, times)):
         return table
     zero, after = (float(text.replace(",", ".")) for text in times)
@@ -190,8 +188,7 @@ def _row_texts(table: TextTable, columns: ColumnRoles) -> tuple[TextTable, list[
     """Return the table without rows that carry a text alone, and row, text and title of every text."""
     if not columns.texts:
         return None
-    signals = [table.texts(column) for column in columns.signals]
-    filled = np.array([any(cells[row] for cells in signals) for row in range(table.n_rows)])
+    filled = np.array([any(row[column].strip() for column in columns.signals) for row in table.cells()])
     if not filled.any():
         return None
     # A row of its own tells of the sample before it.

@@ -113,27 +113,33 @@ class TextTable:
         """Return the table with some of its rows."""
         return replace(self, lines=list(itertools.compress(self.lines, wanted.tolist())))
 
-    def texts(self, column: int) -> list[str]:
-        """Return the cells of a column."""
-        return [row[column].strip() for row in split_lines(self.lines, self.separator, quoted=self.quoted)]
+    def cells(self, *, rows: int | None = None) -> Iterator[list[str]]:
+        """Return the cells of each row, or of the first so many."""
+        return split_lines(self.lines[:rows] if rows else self.lines, self.separator, quoted=self.quoted)
 
-    def numbers(self, columns: Sequence[int], *, empty: bool = False) -> NDArray[np.float64]:
+    def texts(self, column: int, *, rows: int | None = None) -> list[str]:
+        """Return the cells of a column, or those of its first rows."""
+        return [row[column].strip() for row in self.cells(rows=rows)]
+
+    def numbers(self, columns: Sequence[int], *, empty: bool = False, rows: int | None = None) -> NDArray[np.float64]:
         """Return columns as numbers, shape (n_rows, n_columns).
 
         Parameters
         ----------
         empty : bool
             Whether a cell may be empty, which is no number.
+        rows : int or None
+            Of the first rows alone; of all where it is left out.
 
         Raises
         ------
         SourceError
             Naming the line and column of a cell that is none.
         """
-        values = np.empty((self.n_rows, len(columns)))
+        values = np.empty((min(rows or self.n_rows, self.n_rows), len(columns)))
         at = 0
-        rows = split_lines(self.lines, self.separator, quoted=self.quoted)
-        while block := list(itertools.islice(rows, _BLOCK)):
+        taken = self.cells(rows=rows)
+        while block := list(itertools.islice(taken, _BLOCK)):
             cells = [[row[column] for column in columns] for row in block]
             if self.decimal == ",":
                 cells = [[cell.replace(",", ".") for cell in row] for row in cells]

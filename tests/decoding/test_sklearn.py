@@ -80,14 +80,14 @@ TYPES = {
 @pytest.mark.parametrize("name", NAMES)
 def test_labels_come_back_in_the_type_they_were_given_in(name):
     for kind, classes in TYPES.items():
-        X, y = epochs_of(name, classes)
+        X, y = epochs_of(name, classes, per_class=10)
         decoder = named(name, classes).fit(X, y)
         assert decoder.classes_.dtype.kind == y.dtype.kind, kind
         assert decoder.classes_.tolist() == sorted(classes)
         assert decoder.predict(X).dtype.kind == y.dtype.kind, kind
         assert decoder.score(X, y) > 0.85, kind
-    objects = np.array(["aber", "zwei"], dtype=object)[(np.arange(40) % 2)]
-    X, _ = epochs_of(name, ["aber", "zwei"])
+    objects = np.array(["aber", "zwei"], dtype=object)[(np.arange(20) % 2)]
+    X, _ = epochs_of(name, ["aber", "zwei"], per_class=10)
     assert named(name, ["aber", "zwei"]).fit(X, objects).predict(X).dtype == objects.dtype
 
 
