@@ -294,6 +294,23 @@ def tab_order() -> Callable[[Any], set[Any]]:
     return walk
 
 
+def _draw_anew(module: Any) -> None:
+    """Set the generator that a module of tests shares to its seed: no value hangs on which test ran before."""
+    generator = getattr(getattr(module, "RNG", None), "bit_generator", None)
+    if generator is not None:
+        generator.state = type(generator)(generator.seed_seq).state
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(request: pytest.FixtureRequest) -> None:
+    _draw_anew(getattr(request, "module", None) if request.scope in ("function", "class", "module") else None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    _draw_anew(getattr(item, "module", None))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Let no dump of all threads fall into a test that is meant to take minutes.
 

@@ -298,6 +298,8 @@ def _losses(stamps: NDArray[np.float64], period: float, *, even: bool) -> dict[i
         before = _envelope(late(max(edge, row - far), row), size, from_end=True)
         # What comes after the next gap can only be later: it never hides a link that caught up.
         after = _envelope(late(row, min(n, max(following, row + far))), size, from_end=False)
+        # It caught up in less than a window, just before samples were lost: a window over both would not show it.
+        after = min(after, _low(late(row, following)))
         late_by = after - before
         step = float(stamps[row] - stamps[row - 1])
         if late_by > 0.6 * min(tolerance, step) and late_by > 0.2 * step and round(late_by / period) > 0:

@@ -14,8 +14,6 @@ from bcikit.signal import Recording
 from tests.adversary.fuzzing import Target
 from tests.formats.writers import Xdf, bci2000, brainvision, edf, openbci, table
 
-RNG = np.random.default_rng(7)
-
 
 def in_file(folder: Path, name: str, run: Callable[[Path], object]) -> Callable[[bytes], object]:
     """Return a parser of bytes that writes them to a file first."""
@@ -40,7 +38,7 @@ def _read(path: Path, **options: Any) -> Recording:
 
 
 def _tables(folder: Path) -> Iterator[tuple[str, bytes]]:
-    x = RNG.normal(0, 30, (160, 8)).round(2)
+    x = np.random.default_rng(7).normal(0, 30, (160, 8)).round(2)
     rows = [
         f"{i % 256}, " + ", ".join(f"{v:.2f}" for v in x[i]) + f", 0.0, {1.6e9 + i / 250:.4f}, 0.0, x"
         for i in range(160)
@@ -89,7 +87,7 @@ def _tables(folder: Path) -> Iterator[tuple[str, bytes]]:
 def _arrays(folder: Path) -> Iterator[tuple[str, bytes]]:
     from scipy.io import savemat
 
-    data = RNG.integers(-900, 900, (300, 3)).astype(np.int16)
+    data = np.random.default_rng(7).integers(-900, 900, (300, 3)).astype(np.int16)
     for name, version in (("five.mat", "5"), ("common.mat", "")):
         file = folder / name
         values: dict[str, Any] = {"data": data.astype(float), "fs": 100.0}
@@ -105,7 +103,7 @@ def _arrays(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _xdf(folder: Path) -> bytes:
-    values = RNG.normal(0, 20, (300, 2))
+    values = np.random.default_rng(7).normal(0, 20, (300, 2))
     file = Xdf().stream("E", "EEG", 250, 100 + np.arange(300) / 250, values, labels=("a", "b"), units=("uV", "uV"))
     file.stream("M", "Markers", 0, [100.1, 100.5], ["left", "right"], fmt="string")
     file.stream(
@@ -120,7 +118,13 @@ def _bids(folder: Path) -> Iterator[Target]:
     data.mkdir(parents=True)
     (place / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.8.0"}')
     stem = "sub-01_task-x"
-    edf(data / f"{stem}_eeg.edf", [("Cz", "uV", RNG.integers(-300, 300, 400)), ("Pz", "uV", RNG.integers(-9, 9, 400))])
+    edf(
+        data / f"{stem}_eeg.edf",
+        [
+            ("Cz", "uV", np.random.default_rng(7).integers(-300, 300, 400)),
+            ("Pz", "uV", np.random.default_rng(7).integers(-9, 9, 400)),
+        ],
+    )
     seeds = {
         f"{stem}_eeg.json": b'{"TaskName": "x", "SamplingFrequency": 100, "EEGReference": "Cz", "PowerLineFrequency": 50,'
         b' "RecordingDuration": 4.0, "EEGChannelCount": 2, "SoftwareFilters": "n/a"}',
@@ -178,7 +182,7 @@ def file_targets(folder: Path) -> Iterator[Target]:
     columns.write_bytes(dict(_tables(folder))["komma.csv"])
     yield Target("map:columns", table_words, lambda raw: _read(columns, map=raw.decode("utf-8", "replace")), "text")
 
-    one, two = [("Cz", "uV", RNG.integers(-300, 300, 400))], [("Status", "", np.arange(400) // 90)]
+    one, two = [("Cz", "uV", np.random.default_rng(7).integers(-300, 300, 400))], [("Status", "", np.arange(400) // 90)]
     marks = [(0.5, b"left"), (2.0, "右手".encode())]
     discontinuous = edf(folder / "d.edf", one, records=3, kind="EDF+D", onsets=[0, 1, 5]).read_bytes()
     plain = edf(folder / "a.edf", one, annotations=marks).read_bytes()
@@ -188,11 +192,17 @@ def file_targets(folder: Path) -> Iterator[Target]:
     bdf = edf(folder / "a.bdf", [*one, *two], records=4, bdf=True).read_bytes()
     yield Target("edf:bdf", (bdf,), in_file(folder / "edf", "x.bdf", _read))
     yield Target("xdf:import", (_xdf(folder),), in_file(folder / "xdf", "x.xdf", lambda path: _read(path, stream="E")))
-    bci = bci2000(folder / "b.dat", RNG.integers(-300, 300, (300, 2)), np.arange(300) // 100).read_bytes()
+    bci = bci2000(
+        folder / "b.dat", np.random.default_rng(7).integers(-300, 300, (300, 2)), np.arange(300) // 100
+    ).read_bytes()
     yield Target("bci2000:dat", (bci,), in_file(folder / "bci", "b.dat", _read))
     vision = folder / "vision"
     head = brainvision(
-        vision, "v", [("Cz", "0.1", "µV")], RNG.integers(-300, 300, (300, 1)), markers=["Stimulus,S  1,9,1,0"]
+        vision,
+        "v",
+        [("Cz", "0.1", "µV")],
+        np.random.default_rng(7).integers(-300, 300, (300, 1)),
+        markers=["Stimulus,S  1,9,1,0"],
     )
     seed, marker = head.read_bytes(), (vision / "v.vmrk").read_bytes()
     yield Target("brainvision:vhdr", (seed,), in_file(vision, "w.vhdr", _read), "text")
@@ -207,7 +217,9 @@ def _of_mne(folder: Path) -> Iterator[Target]:
     import mne
     import scipy.io
 
-    raw = mne.io.RawArray(RNG.normal(0, 1e-5, (2, 300)), mne.create_info(["C3", "C4"], 100.0, "eeg"), verbose="error")
+    raw = mne.io.RawArray(
+        np.random.default_rng(7).normal(0, 1e-5, (2, 300)), mne.create_info(["C3", "C4"], 100.0, "eeg"), verbose="error"
+    )
     raw.save(folder / "seed_raw.fif", verbose="error")
     seed = (folder / "seed_raw.fif").read_bytes()
     yield Target("mne:fif", (seed,), in_file(folder / "mne", "x_raw.fif", _read))

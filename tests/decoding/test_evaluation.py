@@ -288,7 +288,12 @@ def test_executed_fists_stay_at_chance(data_dir):
 
 @pytest.mark.data
 @pytest.mark.parametrize(
-    ("index", "split", "least"), [(0, "leave-run-out", 0.78), (0, "shuffled", 0.82), (1, "leave-run-out", 0.85)]
+    ("index", "split", "least"),
+    [
+        (0, "leave-run-out", 0.78),
+        pytest.param(0, "shuffled", 0.82, marks=pytest.mark.slow),
+        (1, "leave-run-out", 0.85),
+    ],
 )
 def test_ssvep_of_the_exoskeleton_in_three_people(data_dir, index, split, least):
     # All six take minutes (`bcikit evaluate`); these are the weakest, a middling and a strong one.

@@ -53,12 +53,24 @@ def test_losses_are_the_planted_ones_whatever_bursts_and_jitter(burst, jitter):
         arrived + np.repeat(RNG.exponential(jitter, -(-len(arrived) // burst)), burst)[: len(arrived)]
     )
     grid = on_grid(500.0 + arrived, 250.0)
-    # A loss within a burst is told by the burst: half of one is what can be known.
-    assert abs(grid.lost - 3280) <= 2 + burst
+    # A loss within a burst is told by the burst: half of one is what can be known; of each gap, its ends by the jitter.
+    assert abs(grid.lost - 3280) <= 2 + burst + 2 * 250 * jitter
     assert 2 <= grid.gaps <= 3
     error = np.abs(grid.times - 500.0 - true - np.median(grid.times - 500.0 - true))
     # The burst that spans a gap has one stamp for samples of both sides.
     assert np.count_nonzero(error > 0.02 + 0.5 * burst / 250) <= 2 * burst
+
+
+@pytest.mark.parametrize("apart", [48, 56, 120, 400])
+def test_a_link_that_stalls_just_before_samples_are_lost_loses_those_alone(apart):
+    # The stall is caught up within 38 samples: fewer than a window, of which the rest lies behind the loss.
+    true = np.r_[0:5000, 6280:11000] / 250
+    late = np.zeros(len(true))
+    late[5000 - apart] = 0.15  # what follows cannot overtake it
+    arrived = np.maximum.accumulate(true + late + RNG.exponential(0.002, len(true)))
+    grid = on_grid(500.0 + arrived, 250.0)
+    assert np.flatnonzero(np.diff(grid.samples) > 1).tolist() == [4999]
+    assert abs(grid.lost - 1280) <= 2
 
 
 @pytest.mark.parametrize("real", [240.0, 249.0, 251.5])
