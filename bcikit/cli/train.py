@@ -1,6 +1,7 @@
 """`bcikit train`: a model file from recordings."""
 
 import json as json_module
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from bcikit.cli.file_options import Accept, Map, Sfreq, Stream, Unit, options_of
-from bcikit.signal import ArgumentError
+from bcikit.signal import ArgumentError, DoubtWarning
 
 
 def register(app: typer.Typer) -> None:
@@ -66,6 +67,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Train a decoder on recordings and write a model file, with held-out scores on its sheet."""
         from bcikit.cli.console import console, progress_bars
+        from bcikit.cli.evaluate import show_empty
         from bcikit.cli.pairs import numbers, pairs
         from bcikit.decoding import Model, chance_level, join, make_decoder
         from bcikit.decoding.evaluation.layouts import find_tasks
@@ -92,6 +94,11 @@ def register(app: typer.Typer) -> None:
         console.quiet = json
         with progress_bars() as report:
             read = load_task(chosen, progress=lambda done, total: report("Reading and filtering", done, total))
+            show_empty(read)
+            for one in read:
+                if one.absent:
+                    absent = ", ".join(one.absent)
+                    warnings.warn(f"Person {one.subject} has no trial of {absent}.", DoubtWarning, stacklevel=1)
             name = decoder or chosen.recommended
             made = make_decoder(name, sfreq=read[0].trials.sfreq, **chosen.decoder_params(name))
             if across:
@@ -114,10 +121,10 @@ def register(app: typer.Typer) -> None:
                 one.subject: [name for name in read[0].trials.ch_names if name not in one.trials.ch_names]
                 for one in read
             }
-            for who, absent in lacking.items():
-                if absent:
+            for who, lost in lacking.items():
+                if lost:
                     raise ArgumentError(
-                        f"Person {who} lacks channels of person {read[0].subject}: {', '.join(absent)}. A model of "
+                        f"Person {who} lacks channels of person {read[0].subject}: {', '.join(lost)}. A model of "
                         "several people takes the channels that all have (--across); else name the recordings of one."
                     )
             trials = join([one.trials for one in read])

@@ -25,7 +25,7 @@ from bcikit.decoding.population import (
     fit_population,
 )
 from bcikit.decoding.spd import covariances, mean_riemann
-from bcikit.signal import ArgumentError, DataError, Event, Recording, StreamInfo
+from bcikit.signal import ArgumentError, DataError, DoubtWarning, Event, Recording, StreamInfo
 
 NAMES = ("C3", "C4", "Cz", "Pz")
 
@@ -285,6 +285,19 @@ def test_training_reads_what_evaluation_reads(tmp_path):
         result = CliRunner().invoke(app, [*command, *words])
         assert result.exit_code == 0, result.output
     assert Model.load(tmp_path / "m.skops").sheet.ch_names == ("C3", "C4", "Cz")
+
+
+def test_a_person_without_a_class_is_named(tmp_path):
+    recorded(tmp_path / "all" / "p0" / "s1", person(0, 40))
+    one = person(1, 40)
+    recorded(tmp_path / "all" / "p1" / "s1", one.take(one.y == "left"))
+    recorded(tmp_path / "all" / "p2" / "s1", person(2, 40))
+    folder = str(tmp_path / "all")
+    with pytest.raises(DataError, match="p1 has no trial of right; a transfer curve needs each class of each"):
+        CliRunner().invoke(app, ["evaluate", "--transfer", folder, *COMMON], catch_exceptions=False)
+    words = ["train", "--across", folder, *COMMON, "--out", str(tmp_path / "m.skops")]
+    with pytest.warns(DoubtWarning, match="Person p1 has no trial of right"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
 
 
 def test_what_keeps_people_apart_does_not_keep_each_from_being_evaluated(tmp_path):

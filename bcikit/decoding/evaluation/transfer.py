@@ -124,6 +124,12 @@ def transfer_curve(
     people = people_of(data)
     if len(people) < 2:
         raise DataError("A transfer curve needs at least two people, or two sessions of one person.")
+    for one in people:
+        lacking = sorted({label for other in people for label in other.trials.counts()} - one.trials.counts().keys())
+        if lacking:
+            raise DataError(
+                f"{one.code} has no trial of {', '.join(lacking)}; a transfer curve needs each class of each."
+            )
     names = common_channels(people)
     people = [replace(one, trials=on_channels(one.trials, names)) for one in people]
     made = make_decoder(decoder, sfreq=people[0].trials.sfreq, **task.decoder_params(decoder))
