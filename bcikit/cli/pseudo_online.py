@@ -34,7 +34,7 @@ def show_pseudo_online(
     found = []
     for task in tasks:
         show_people(task)
-        table = Table(title=f"{task.name}: as if live", box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(title=f"{task.name}: as if live", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         for name in ("decoder", "sensitivity", "wrong", "false/min", "idle min", "s to act"):
             table.add_column(name, no_wrap=True, justify="left" if name == "decoder" else "right")
         for name in chosen_decoders(task, wanted):
