@@ -311,9 +311,16 @@ def show_empty(data: "Sequence[SubjectTrials]") -> None:
 
 
 def show_lost_channels(data: "Sequence[SubjectTrials]") -> None:
-    """Print which channels not everybody has: what is learned from some people and decided of others goes without."""
+    """Print which channels are flat, and which not everybody has: across people it goes without these."""
     from bcikit.cli.console import console
 
+    for one in data:
+        if one.flat:
+            flat = ", ".join(one.flat)
+            console.print(
+                f"  [yellow]person {one.subject}: {flat} flat in every trial; leave them out (--channels)[/]",
+                soft_wrap=True,
+            )
     sets = [{name.lower() for name in one.trials.ch_names} for one in data]
     shared = set.intersection(*sets)
     lost = [name for one in data for name in one.trials.ch_names if name.lower() not in shared]

@@ -67,7 +67,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Train a decoder on recordings and write a model file, with held-out scores on its sheet."""
         from bcikit.cli.console import console, progress_bars
-        from bcikit.cli.evaluate import show_empty
+        from bcikit.cli.evaluate import show_empty, show_lost_channels, show_people
         from bcikit.cli.pairs import numbers, pairs
         from bcikit.decoding import Model, chance_level, join, make_decoder
         from bcikit.decoding.evaluation.layouts import find_tasks
@@ -92,9 +92,11 @@ def register(app: typer.Typer) -> None:
         if channels is not None:
             chosen = replace(chosen, channels=tuple(name.strip() for name in channels.split(",") if name.strip()))
         console.quiet = json
+        show_people(chosen)
         with progress_bars() as report:
             read = load_task(chosen, progress=lambda done, total: report("Reading and filtering", done, total))
             show_empty(read)
+            show_lost_channels(read)
             for one in read:
                 if one.absent:
                     absent = ", ".join(one.absent)

@@ -21,7 +21,7 @@ def show_transfer(tasks: "Sequence[Task]", wanted: Sequence[str], out: Path | No
         If the folder cannot be made.
     """
     from bcikit.cli.console import console, progress_bars
-    from bcikit.cli.evaluate import chosen_decoders, make_folder, show_empty, show_lost_channels
+    from bcikit.cli.evaluate import chosen_decoders, make_folder, show_empty, show_lost_channels, show_people
     from bcikit.decoding.evaluation.plots import transfer_plot
     from bcikit.decoding.evaluation.task import load_task
     from bcikit.decoding.evaluation.transfer import transfer_curve
@@ -30,6 +30,7 @@ def show_transfer(tasks: "Sequence[Task]", wanted: Sequence[str], out: Path | No
     console.quiet = json
     found = []
     for task in tasks:
+        show_people(task)
         with progress_bars() as report:
             read = load_task(task, progress=lambda done, total: report("Reading and filtering", done, total))
             show_empty(read)

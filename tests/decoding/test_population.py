@@ -300,6 +300,18 @@ def test_a_person_without_a_class_is_named(tmp_path):
         CliRunner().invoke(app, words, catch_exceptions=False)
 
 
+def test_a_dead_electrode_is_said(tmp_path):
+    dead = person(1, 40)
+    dead.X[:, 2] = 0.0
+    recorded(tmp_path / "all" / "p0" / "s1", person(0, 40))
+    recorded(tmp_path / "all" / "p1" / "s1", dead)
+    for words in (["evaluate"], ["train", "--across", "--out", str(tmp_path / "m.skops")]):
+        result = CliRunner().invoke(app, [*words, str(tmp_path / "all"), *COMMON])
+        assert result.exit_code == 0, result.output
+        assert "person p1: Cz flat in every trial; leave them out (--channels)" in result.output
+        assert "person p0: " not in result.output
+
+
 def test_what_keeps_people_apart_does_not_keep_each_from_being_evaluated(tmp_path):
     recorded(tmp_path / "all" / "p0" / "s1", person(0, 40))
     recorded(tmp_path / "all" / "p1" / "s1", person(1, 40), ("F3", "F4", "Fz", "Oz"))

@@ -139,7 +139,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class SubjectTrials:
-    """The trials of one person, the run (`Epochs.groups`) and session of each, absent classes, runs without event."""
+    """The trials of one person, the run (`Epochs.groups`) and session of each, absent classes, runs without event.
+
+    `flat` are channels that are constant in every trial: a dead electrode, or the reference.
+    """
 
     subject: str
     trials: Epochs
@@ -147,6 +150,7 @@ class SubjectTrials:
     left_out: int
     absent: tuple[str, ...] = ()
     empty: tuple[str, ...] = ()
+    flat: tuple[str, ...] = ()
 
     def grouped(self, groups: NDArray[np.int64]) -> Epochs:
         """Return the trials with other groups."""
@@ -222,5 +226,13 @@ def load_person(task: Task, subject: str, *, read: Callable[[], None] = lambda: 
         sessions=session_of[trials.runs],
         left_out=len(trials.dropped) + loud,
         absent=tuple(sorted(set(task.events.values()) - set(trials.y.tolist()))),
+        flat=tuple(name for name, still in zip(trials.ch_names, _still(trials.X), strict=True) if still),
         empty=tuple(run.path.name for run, some in zip(runs, told, strict=True) if not some),
     )
+
+
+def _still(X: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which channels are constant in every trial, but for what rounding leaves behind a filter."""
+    spread = np.ptp(X, axis=2).max(axis=0)
+    still: NDArray[np.bool_] = spread <= 1e-9 * np.abs(X).max()
+    return still
