@@ -44,8 +44,18 @@ def open_recording(path: Path, reader: str, *, suffix: str = "", **options: Any)
     with named_as(path, suffix or path.suffix.lower()) as named:
         raw = open_raw(named, reader, **options)
         recording = Recording.from_mne(raw, name=path.name, lazy=True)
+        if reader == "read_raw_fif":
+            events = tuple(replace(event, name=unescaped(event.name)) for event in recording.events)
+            recording = replace(recording, events=events)
         # A name that is only lent is gone when the samples are asked for.
         return raw, recording if named == path else recording.loaded()
+
+
+def unescaped(name: str) -> str:
+    """Return a name from a FIF file, which holds Latin-1: MNE writes letters beyond it as ``&#24038;``."""
+    return re.sub(
+        r"&#(\d{3,7});", lambda found: chr(int(found[1])) if 255 < int(found[1]) < 0x110000 else found[0], name
+    )
 
 
 def checked(raw: Any, path: Path) -> Any:

@@ -70,6 +70,17 @@ def test_in_every_export_and_back(session, tmp_path, kind):
     assert told(again) == WANT
 
 
+def test_letters_beyond_latin_1_in_a_fif_of_mne(tmp_path):
+    """MNE writes them as the references of XML, and gives them back so."""
+    import mne
+
+    words = ["左手", "Größe", "a:b;c", "&#35;"]
+    raw = mne.io.RawArray(np.zeros((1, 1000)), mne.create_info(["C3"], 100.0, "eeg"), verbose="ERROR")
+    raw.set_annotations(mne.Annotations([1, 2, 3, 4], 0.0, words))
+    raw.save(tmp_path / "x_raw.fif", verbose="ERROR")
+    assert [event.name for event in read_recording(tmp_path / "x_raw.fif").events] == words
+
+
 def test_one_mapping_finds_them_all_wherever_they_come_from(session, tmp_path):
     mapping = {"left": "a", "1": "b"}
     path = export_bids(read_session(session), tmp_path / "bids", labels=BidsLabels(task="x"))
