@@ -4,6 +4,7 @@ import atexit
 import faulthandler
 import gc
 import os
+import runpy
 import shutil
 import sys
 import tempfile
@@ -170,7 +171,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed, name in enumerate(("S001R06", "S001R10", "recording")):
         chunks = []
         marks = []
-        with open_source(f"sim:motor-imagery?seed={seed}") as source:
+        with open_source(f"sim:motor-imagery?seed={seed}&chunk=50") as source:
             for second in range(100):
                 if second % 8 == 4:
                     label = ("both_hands", "feet")[second // 8 % 2]
@@ -214,6 +215,20 @@ def command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
         said = capsys.readouterr()
         code = ended.value.code
         return Ended(code if isinstance(code, int) else int(code is not None), said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Return a function that runs a Python file in this process, in a folder of its own, and gives what it printed."""
+
+    def run(path: Path, *words: object) -> str:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [str(path), *map(str, words)])
+        capsys.readouterr()
+        runpy.run_path(str(path), run_name="__main__")
+        return capsys.readouterr().out
 
     return run
 

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 SHORT = ("decode_file", "band_power", "online_ssvep", "own_paradigm", "record_and_replay")
 
 
-def run(name: str, *words: object, cwd: Path) -> str:
+def process(name: str, *words: object, cwd: Path) -> str:
     command = [sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, words)]
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr
@@ -36,32 +37,32 @@ def test_ten_lines_of_code(name: str) -> None:
 
 
 def test_decode_a_file(recordings: Path, tmp_path: Path) -> None:
-    said = run("decode_file", recordings / "S001R06.edf", cwd=tmp_path)
+    said = process("decode_file", recordings / "S001R06.edf", cwd=tmp_path)
     assert "<Recording 'S001R06.edf'" in said
     assert "T1 " in said
     assert "<Model csp-lda: T1, T2 from 2 s of 16 channels" in said
 
 
-def test_live_band_power(tmp_path: Path) -> None:
-    lines = run("band_power", "sim:rest?seed=1&duration=10", cwd=tmp_path).splitlines()
+def test_live_band_power(script: Callable[..., str]) -> None:
+    lines = script(EXAMPLES / "band_power.py", "sim:rest?seed=1&duration=10").splitlines()
     assert len(lines) == 17
     assert all(line.endswith("uV2") for line in lines)
 
 
-def test_online_ssvep(tmp_path: Path) -> None:
-    lines = run("online_ssvep", cwd=tmp_path).splitlines()
+def test_online_ssvep(script: Callable[..., str]) -> None:
+    lines = script(EXAMPLES / "online_ssvep.py").splitlines()
     looked_at = [line.split()[2] for line in lines if 19.0 <= float(line.split()[0]) <= 22.0]
     assert looked_at.count("right") >= 6
 
 
 @pytest.mark.slow
-def test_own_paradigm(tmp_path: Path) -> None:
-    said = run("own_paradigm", cwd=tmp_path)
+def test_own_paradigm(script: Callable[..., str]) -> None:
+    said = script(EXAMPLES / "own_paradigm.py")
     assert re.search(r"<Result 'fists': 1[4-9] of 20 trials right \(chance up to 70%\), finished>", said)
 
 
-def test_record_and_replay(tmp_path: Path) -> None:
-    result, again, session = run("record_and_replay", cwd=tmp_path).splitlines()
+def test_record_and_replay(tmp_path: Path, script: Callable[..., str]) -> None:
+    result, again, session = script(EXAMPLES / "record_and_replay.py").splitlines()
     assert result.startswith("<Result 'ssvep-menu': ")
     assert again.endswith("identical, bit for bit>")
     assert session.startswith("<Session 'sim-ssvep': ")

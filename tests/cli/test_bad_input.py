@@ -303,7 +303,9 @@ def test_a_stream_that_ends_too_early_keeps_what_it_gave(command_line, tmp_path:
     assert (tmp_path / "out" / "signals.xdf").stat().st_size > 100_000
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])
+@pytest.mark.parametrize(
+    "encoding", ["ascii", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cp1252", "cp437"))]
+)
 def test_a_console_that_lacks_letters_turns_no_work_into_an_error(tmp_path: Path, encoding: str) -> None:
     out = tmp_path / "张三"
     done = subprocess.run(

@@ -1,6 +1,7 @@
 """Every step: no split of a stream changes its output; faults stay where they are; settings survive a round trip."""
 
 import json
+import os
 import tomllib
 
 import numpy as np
@@ -59,6 +60,8 @@ EXAMPLES: dict[str, list[dict]] = {
     "pick": [{"channels": ["C4", "C3"]}],
     "rereference": [{}, {"reference": "Cz"}, {"reference": ["O1", "O2"]}, {"bads": ["Fp1"]}],
 }
+N_SPLITS = 30 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 5
+"""Streams and splits that are tried on each example: some, and many nightly."""
 CASES = [(name, index) for name, examples in EXAMPLES.items() for index in range(len(examples))]
 
 
@@ -87,7 +90,7 @@ def test_every_step_has_an_example() -> None:
 
 
 @pytest.mark.parametrize(("name", "index"), CASES)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=N_SPLITS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_split_gives_the_same_output(streams, name, index, data) -> None:
     length = 750

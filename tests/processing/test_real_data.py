@@ -1,8 +1,6 @@
 """Real recordings: alpha of closed eyes and the ERD of imagined movement come out of the example."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,9 +9,8 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "alpha_and_erd.py"
 
 
 @pytest.mark.data
-def test_alpha_and_erd_show(data_dir, tmp_path) -> None:
-    command = [sys.executable, str(EXAMPLE), str(data_dir / "eegmmidb"), "--out", str(tmp_path)]
-    text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=110).stdout
+def test_alpha_and_erd_show(data_dir, tmp_path, script) -> None:
+    text = script(EXAMPLE, data_dir.resolve() / "eegmmidb", "--out", tmp_path)
     opened, closed = (float(re.search(rf"eyes {state}: peak ([\d.]+)", text).group(1)) for state in ("open", "closed"))
     assert closed > 20
     assert opened < 5
