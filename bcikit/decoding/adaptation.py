@@ -93,6 +93,12 @@ def can_update(estimator: Any) -> bool:
     return isinstance(estimator, Mdm) or (isinstance(estimator, CspLda | TangentSpace) and linear)
 
 
+def could_update(decoder: Any) -> bool:
+    """Return the same of a decoder that is not fitted yet."""
+    linear = getattr(decoder, "classifier", "lda") in ("lda", "lr")
+    return isinstance(decoder, Mdm | CspLda) or (isinstance(decoder, TangentSpace) and linear)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
     """Limits of adaptation.

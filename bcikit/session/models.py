@@ -34,13 +34,15 @@ ERROR = "error"
 """The class of an error potential."""
 
 
-def starting_model(config: SessionConfig, paradigm: Paradigm, info: StreamInfo) -> Model | None:
-    """Return the model a session begins with, attached; None where it is calibrated or the paradigm needs none.
+def starting_model(config: SessionConfig, paradigm: Paradigm, info: StreamInfo) -> tuple[Model, Path] | None:
+    """Return the model a session begins with, attached, and where it was; None where it is calibrated or needs none.
+
+    A `DecoderSection.reject` of the session takes the place of the model's.
 
     Raises
     ------
     BciError
-        If there is no such model, or it does not fit stream or paradigm, with what to do.
+        If there is no such model, or it does not fit the stream, with what to do.
     """
     section = config.decoder
     if paradigm.decider() is not None:
@@ -50,19 +52,15 @@ def starting_model(config: SessionConfig, paradigm: Paradigm, info: StreamInfo) 
     elif section.start == "calibrate":
         return None
     else:
-        path = find_model(config, paradigm)
+        path = find_model(config, paradigm, info)
     model = Model.load(path).attach(info)
-    unknown = sorted(set(paradigm.classes) - set(model.classes))
-    if unknown:
-        raise BciError(
-            f"The model {path} decides between {', '.join(model.classes)}; "
-            f"the paradigm also asks for {', '.join(unknown)}."
-        )
-    return model
+    if section.reject:
+        model.sheet = model.sheet.replace(reject=section.reject)
+    return model, path
 
 
-def find_model(config: SessionConfig, paradigm: Paradigm) -> Path:
-    """Return the newest model of this person, or of other people, for the classes of a paradigm.
+def find_model(config: SessionConfig, paradigm: Paradigm, info: StreamInfo) -> Path:
+    """Return the newest model of this person, or the newest of other people that fits, for the classes of a paradigm.
 
     Raises
     ------
@@ -72,21 +70,33 @@ def find_model(config: SessionConfig, paradigm: Paradigm) -> Path:
     section = config.decoder
     wanted = set(paradigm.classes)
     if section.start == "population":
-        found = [path for path, sheet in _populations(section) if set(sheet.classes) == wanted]
+        found = [(path, sheet) for path, sheet in _populations(section) if set(sheet.classes) == wanted]
+        filters = Pipeline.from_config(config.pipeline.steps).to_config()
+        fitting = [path for path, sheet in found if _fits(sheet, info, filters)]
         if found:
-            return found[-1]
+            # Where none fits, it is told of the newest why not.
+            return fitting[-1] if fitting else found[-1][0]
         raise BciError(
             f'start = "population": there is no model of other people for {", ".join(paradigm.classes)} in '
             f"{section.models or population_folder()}. Make one with: bcikit train --across FOLDER --paradigm ..."
         )
     subject = config.session.subject
-    found = [path for path, sheet in _own(section, subject) if set(sheet.classes) == wanted]
-    if found:
-        return found[-1]
+    own = [path for path, sheet in _own(section, subject) if set(sheet.classes) == wanted]
+    if own:
+        return own[-1]
     raise BciError(
         f'start = "last": there is no earlier model of {subject} for {", ".join(paradigm.classes)} in '
         f'{section.models or "the catalogue of this user"}. Run a session with start = "calibrate" first.'
     )
+
+
+def _fits(sheet: ModelSheet, info: StreamInfo, filters: Sequence[Any]) -> bool:
+    """Return whether a model of other people can decide the windows of a stream that went through some filters."""
+    try:
+        sheet.columns(info)
+    except ModelError:
+        return False
+    return Pipeline.from_config([dict(step) for step in sheet.filters]).to_config() == filters
 
 
 def without_calibration(section: DecoderSection, model: Model, trials: Epochs) -> dict[str, Any]:

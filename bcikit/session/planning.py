@@ -21,6 +21,7 @@ from bcikit.safety.stop_box import StopBox, open_stop_box
 from bcikit.session.arming import arming_problems, idle_seconds
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig
+from bcikit.session.decoder_checks import check_followed, check_model, check_used, notes_on_stop
 from bcikit.session.equip import attach_errors, prepare_paradigm
 from bcikit.session.from_config import check_folder, check_window, columns_of, paradigm_of, stimulus_result, window_of
 from bcikit.session.listener import Listener
@@ -29,7 +30,7 @@ from bcikit.session.objects import Objects
 from bcikit.session.rehearsal import Rehearsal, rehearse
 from bcikit.session.side_path import SidePath
 from bcikit.session.stages import StageMeter
-from bcikit.session.training import CueWindow, Trainer, least_trials, load_runs, required_channels
+from bcikit.session.training import CueWindow, Trainer, least_trials, load_runs, required_channels, unfitted
 from bcikit.session.watch import DISK_FAULT_BYTES, DISK_WARN_BYTES
 from bcikit.signal import Address, BciError, ConfigError, Decision, Recording, SourceError, StreamInfo, Verdict
 from bcikit.signal.settings import check_settings
@@ -81,6 +82,8 @@ class Plan:
         What is no hindrance and should be known.
     seconds : float
         How long it takes, as long as nobody chooses anything; 0 where that is not known.
+    begun : str
+        Which model it begins with, in words; empty where it is trained.
     """
 
     config: SessionConfig
@@ -102,6 +105,7 @@ class Plan:
     runs: list[Recording] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    begun: str = ""
 
     @property
     def info(self) -> StreamInfo:
@@ -171,7 +175,7 @@ class Plan:
         """Return what was found, for people, before a session starts."""
         info = self.info
         idle = idle_seconds(self.config, self.gate)
-        named = self.config.decoder.model or self.config.decoder.name
+        named = self.begun or self.config.decoder.trained[0]
         lines = [
             ("source", f"{info.name}: {info.n_channels} channels, {info.sfreq:g} Hz"),
             ("channels", ", ".join(info.ch_names[:12]) + (" ..." if info.n_channels > 12 else "")),
@@ -185,6 +189,9 @@ class Plan:
             for section, output in zip(self.config.outputs, self.outputs, strict=True)
             if output.reach
         ]
+        if self.error_model is not None:
+            sheet = self.error_model.sheet
+            lines.append(("errors", f"{sheet.decoder} takes choices back, of {sheet.created}"))
         if self.config.arming.stop_box:
             lines.append(("stop box", self.config.arming.stop_box))
         if idle:
@@ -321,6 +328,7 @@ class _Planner:
         self.operator, self.request, self.orders, self.train = operator, request, orders, train
         self.problems: list[str] = []
         self.notes: list[str] = []
+        self.begun = ""
         self.outputs: list[Output] = []
         self.source: Source | None = None
         self.stop_box: StopBox | None = None
@@ -361,20 +369,20 @@ class _Planner:
         filtered: StreamInfo | None = None
         if stream is not None and columns is not None and pipeline is not None:
             filtered = self._attempt("pipeline", lambda: pipeline.configure(stream.pick(columns)))
-        if filtered is not None and paradigm is not None and stream is not None:
-            fit_for, used = filtered, stream.pick(columns or [])
+        if filtered is not None and paradigm is not None and stream is not None and pipeline is not None:
+            behind, fit_for, used = pipeline, filtered, stream.pick(columns or [])
             self._attempt("paradigm", lambda: paradigm.configure(fit_for, seed=config.session.seed))
             stimulus = self._attempt("stimulus", lambda: stimulus_result(config, paradigm)) or ""
             self._check_runs(runs, used)
             trained, before = model, len(self.problems)
-            model = self._attempt(
-                "decoder", lambda: self._model(paradigm, fit_for) if trained is None else trained.attach(fit_for)
-            )
+            model = self._attempt("decoder", lambda: self._model(paradigm, behind, fit_for, trained))
             decides = len(self.problems) == before
             error_model = self._attempt("decoder", lambda: find_error_model(config, used, sfreq=fit_for.sfreq))
             self._attempt("decoder", lambda: attach_errors(paradigm, config, error_model))
-            told = not decides or bool(config.calibration.files)
-            rehearsal = self._rehearse(paradigm, fit_for, gate, model, trained=told) or Rehearsal()
+            files = bool(config.calibration.files)
+            rehearsal = (
+                self._rehearse(paradigm, fit_for, gate, model, trained=files, refused=not decides) or Rehearsal()
+            )
         if gate is not None and request is not None and paradigm is not None:
             asked = replace(request, stimulus=request.stimulus or stimulus)
             rests = filtered is not None and paradigm.resting() is not None
@@ -410,6 +418,7 @@ class _Planner:
             runs=runs,
             notes=self.notes,
             seconds=rehearsal.seconds,
+            begun=self.begun,
         )
 
     # ---- parts -------------------------------------------------------------------------------------------------
@@ -533,24 +542,43 @@ class _Planner:
                 if output.real_time
             ]
 
-    def _model(self, paradigm: Paradigm, info: StreamInfo) -> Model | None:
+    def _model(self, paradigm: Paradigm, pipeline: Pipeline, info: StreamInfo, trained: Model | None) -> Model | None:
         """Return the model of the session; None where it is trained or the paradigm brings what decides."""
         section = self.config.decoder
+        if trained is not None:
+            following(trained.attach(info), section)
+            return trained
         if isinstance(self.objects.decoder, Model):
-            return self.objects.decoder.attach(info)
-        model = starting_model(self.config, paradigm, info)
-        if model is not None:
-            # Whether it can follow is found out before anything starts.
-            following(model, section)
-        elif paradigm.decider() is not None and (section.follows or section.start != "calibrate"):
-            raise BciError(
-                f"{paradigm.name} brings what decides; start, recentre and adapt are for a trained model (for an "
-                'SSVEP menu: paradigm settings decoder = "" and calibration_rounds).'
-            )
+            model, name = self.objects.decoder.attach(info), "that was given"
+        else:
+            begun = starting_model(self.config, paradigm, info)
+            if begun is None and paradigm.decider() is not None:
+                if section.follows or section.start != "calibrate":
+                    raise BciError(
+                        f"{paradigm.name} brings what decides; start, recentre and adapt are for a trained model (for "
+                        'an SSVEP menu: paradigm settings decoder = "" and calibration_rounds).'
+                    )
+                return None
+            if begun is None:
+                if section.follows:
+                    check_followed(section, unfitted(self.config, info.sfreq, self.objects.decoder))
+                return None
+            model, name = begun[0], str(begun[1])
+        self.notes += check_model(model, paradigm, pipeline, self.config, name=name)
+        self.begun = f"{model.sheet.decoder}: {name}, of {model.sheet.created}"
+        # Whether it can follow is found out before anything starts.
+        following(model, section)
         return model
 
     def _rehearse(
-        self, paradigm: Paradigm, info: StreamInfo, gate: GateSettings | None, model: Model | None, *, trained: bool
+        self,
+        paradigm: Paradigm,
+        info: StreamInfo,
+        gate: GateSettings | None,
+        model: Model | None,
+        *,
+        trained: bool,
+        refused: bool,
     ) -> Rehearsal | None:
         """Return what the paradigm will ask for; what nothing could come of is a problem."""
         vote_s = 3.0 if gate is None else gate.vote_s
@@ -559,13 +587,18 @@ class _Planner:
         except Exception as error:  # noqa: BLE001 - a paradigm may come from anybody
             self.problems.append(f"paradigm: it fails when it is run through: {type(error).__name__}: {error}")
             return None
-        if found.undecided and model is None:
+        if found.undecided and model is None and not refused:
             self._check_training(found, info, trained=trained)
         if model is not None and found.undecided and min(found.undecided) < model.sheet.n_times:
             self.problems.append(
                 f"decoder.model: it was trained on windows of {model.sheet.n_times} samples, and the paradigm asks "
                 f"about {min(found.undecided)}; it would never decide."
             )
+        owns = paradigm.decider() is not None
+        self.problems += [
+            f"decoder: {problem}" for problem in check_used(self.config, found, trains=model is None and not owns)
+        ]
+        self.notes += notes_on_stop(self.config, gate, n_classes=len(paradigm.classes))
         if found.dose_ends is not None:
             limits = DoseLimits()
             self.notes.append(

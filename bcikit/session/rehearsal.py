@@ -6,8 +6,10 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from bcikit.paradigms import Paradigm, WindowRequest
+from bcikit.paradigms.support import ERROR_POTENTIAL
 from bcikit.safety.dose import StimulusDose
 from bcikit.safety.levels import Severity
+from bcikit.session.following import rest_stops
 from bcikit.signal import Decision, Event, StreamInfo, Verdict
 
 LONGEST_SECONDS = 6 * 3600.0
@@ -38,6 +40,14 @@ class Rehearsal:
         Most windows within the time in which decisions vote.
     dose_ends : float or None
         When nothing may flicker any more (`bcikit.safety.dose`), in seconds, as long as nobody chooses anything.
+    window_s : float
+        Length of what is learned of a cue.
+    rests, rests_before : int
+        Windows of that length within phases of rest, in all and before the end of the calibration.
+    labelled : int
+        Cues of a class while a model decides.
+    evidence_s : float
+        Longest signal that the windows of a trial have together, in seconds.
     """
 
     complete: bool = False
@@ -46,6 +56,11 @@ class Rehearsal:
     undecided: set[int] = field(default_factory=set)
     most_within: int = 0
     dose_ends: float | None = None
+    window_s: float = 0.0
+    rests: int = 0
+    rests_before: int = 0
+    labelled: int = 0
+    evidence_s: float = 0.0
 
 
 def rehearse(paradigm: Paradigm, info: StreamInfo, *, seed: int, vote_s: float) -> Rehearsal:
@@ -71,6 +86,10 @@ def rehearse(paradigm: Paradigm, info: StreamInfo, *, seed: int, vote_s: float) 
     found = Rehearsal()
 
     dose = StimulusDose()
+    firsts: dict[int | None, int] = {}
+    wanted = played.calibration
+    found.window_s = 0.0 if wanted is None else wanted.tmax - wanted.tmin
+    n_times = round(found.window_s * info.sfreq)
 
     def hear(events: list[Event]) -> None:
         for event in events:
@@ -83,12 +102,21 @@ def rehearse(paradigm: Paradigm, info: StreamInfo, *, seed: int, vote_s: float) 
                 dose.stop(found.seconds)
             if event.name in cues and not event.data.get("practice"):
                 seen[cues[event.name]] += 1
+                found.labelled += played.skip_calibration or found.trained_on is not None
+            if n_times:
+                resting = len(rest_stops(event, n_times=n_times, sfreq=info.sfreq))
+                found.rests += resting
+                found.rests_before += resting if found.trained_on is None else 0
             if event.name == "calibration/end" and found.trained_on is None:
                 found.trained_on = {name: seen[name] for name in dict.fromkeys(cues.values())}
 
     def answer(request: WindowRequest) -> None:
         if not own and played.decider_for(request) is None:
             found.undecided.add(request.n_times)
+        if request.kind != ERROR_POTENTIAL:
+            begin = request.start_sample if request.locked is None else max(request.start_sample, request.locked)
+            taken = request.stop_sample - firsts.setdefault(request.trial, begin)
+            found.evidence_s = max(found.evidence_s, taken / info.sfreq)
         recent.append(request.stop_sample)
         while recent[0] < request.stop_sample - vote_s * info.sfreq:
             recent.popleft()

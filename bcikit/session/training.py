@@ -72,10 +72,10 @@ def least_trials(config: SessionConfig, sfreq: float, decoder: Any = None) -> in
     ArgumentError
         If there is no such decoder, or a parameter of it is unknown or missing.
     """
-    return int(getattr(_unfitted(config, sfreq, decoder), "min_trials", 5))
+    return int(getattr(unfitted(config, sfreq, decoder), "min_trials", 5))
 
 
-def _unfitted(config: SessionConfig, sfreq: float, decoder: Any) -> Any:
+def unfitted(config: SessionConfig, sfreq: float, decoder: Any) -> Any:
     """Return the decoder that a session trains: the one that is given, or the one that its configuration names."""
     if decoder is not None:
         return decoder
@@ -147,7 +147,7 @@ def fit_model(
         If there are too few trials or only one class.
     """
     runs = [filtered] if isinstance(filtered, Recording) else list(filtered)
-    decoder = _unfitted(config, runs[0].info.sfreq, decoder)
+    decoder = unfitted(config, runs[0].info.sfreq, decoder)
     trials = epochs(runs, events=cues, tmin=window.tmin, tmax=window.tmax, types=_types_of(decoder))
     rest = rest_epochs(runs, trials) if config.decoder.recentre == "rest" else None
     model = Model.fit(
@@ -253,7 +253,7 @@ def required_channels(
     other = [kind for kind in BODY if info.indices(ch_type=kind)]
     if not trains or not other:
         return ()
-    types = _types_of(_unfitted(config, info.sfreq, decoder))
+    types = _types_of(unfitted(config, info.sfreq, decoder))
     return tuple(
         name for name, kind in zip(info.ch_names, info.ch_types, strict=True) if kind in other and kind in types
     )

@@ -1,0 +1,137 @@
+"""Whether the table "decoder" fits what it is used with: told before anything starts, with the way out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bcikit.decoding import Model
+from bcikit.decoding.adaptation import could_update
+from bcikit.paradigms import Paradigm
+from bcikit.processing import Pipeline
+from bcikit.safety import GateSettings
+from bcikit.session.config import SessionConfig
+from bcikit.session.decoder_settings import DecoderSection
+from bcikit.session.rehearsal import Rehearsal
+from bcikit.signal import BciError
+
+
+def check_model(model: Model, paradigm: Paradigm, pipeline: Pipeline, config: SessionConfig, *, name: str) -> list[str]:
+    """Return what of a model that is there should be known.
+
+    Parameters
+    ----------
+    name : str
+        What it is called: its path.
+
+    Raises
+    ------
+    BciError
+        If it decides other classes than the paradigm has, or was trained behind other filters than the session has.
+    """
+    idle = config.gate.get("idle_label")
+    for words, odd in (
+        ("the paradigm also asks for", set(paradigm.classes) - set(model.classes)),
+        ("the paradigm knows nothing of", set(model.classes) - {*paradigm.classes, idle}),
+    ):
+        if odd:
+            raise BciError(
+                f"The model {name} decides between {', '.join(model.classes)}; {words} {', '.join(sorted(odd))}. Take "
+                "a model of these classes, or calibrate."
+            )
+    if not model.sheet.filters:
+        return [f"the model {name} does not say behind which filters it was trained; it must be these"]
+    trained = Pipeline.from_config([dict(step) for step in model.sheet.filters]).to_config()
+    if trained != pipeline.to_config():
+        here = _steps(pipeline.to_config())
+        raise BciError(
+            f"The model {name} was trained behind {_steps(trained)}; pipeline.steps has {here}. "
+            "What it would see is nothing that it knows: take its steps, or calibrate."
+        )
+    return []
+
+
+def _steps(steps: Sequence[Any]) -> str:
+    """Return steps as a session file has them, without what is empty."""
+    shown = []
+    for step in steps:
+        said = ", ".join(
+            f"{key} {value}" for key, value in step.items() if key != "step" and value not in (None, [], ())
+        )
+        shown.append(f"{step['step']} ({said})" if said else str(step["step"]))
+    return "; ".join(shown) or "no filters"
+
+
+def check_followed(section: DecoderSection, decoder: Any) -> None:
+    """Refuse to follow by a decoder that cannot, before a calibration block was gone through for it.
+
+    Raises
+    ------
+    BciError
+        With the decoders that can.
+    """
+    others = [kind.upper() for kind in getattr(decoder, "types", ("eeg",)) if kind != "eeg"]
+    if section.recentre and others:
+        raise BciError(f"recentre: that would mix EEG with {', '.join(others)}, by which this decoder decides, too.")
+    if section.adapt and not could_update(decoder):
+        raise BciError(
+            f"adapt: {section.trained[0]} cannot learn window by window; allowed: csp-lda, tangent-lr, mdm, acm-svm "
+            'with classifier "lr" or "lda". Leave out adapt, or take one of them.'
+        )
+
+
+def check_used(config: SessionConfig, found: Rehearsal, *, trains: bool) -> list[str]:
+    """Return which keys would change nothing in this session, or let nothing come of it.
+
+    Parameters
+    ----------
+    config : SessionConfig
+        Of the session.
+    found : Rehearsal
+        What its paradigm will ask for.
+    trains : bool
+        Whether the session trains its model itself.
+    """
+    section = config.decoder
+    stated, problems = section.model_fields_set, []
+    if section.recentre == "rest" and not (found.rests_before if trains else found.rests):
+        where = "calibration" if trains else "session"
+        problems.append(
+            f"recentre: no phase of rest of the {where} is as long as a window, {found.window_s:g} s; lengthen it in "
+            'paradigm.settings, or take recentre = "windows".'
+        )
+    for key, on in (("adapt", section.adapt), ("recentre", section.recentre == "windows")):
+        if on and found.complete and not found.labelled:
+            problems.append(f"{key}: no event of the session says what was asked for; there is nothing to learn from.")
+    if "adapt_rate" in stated and section.adapt_rate != 0.05 and not section.follows:
+        problems.append("adapt_rate: is for recentre and adapt; say one of them, or leave it out.")
+    if not section.correct:
+        default = DecoderSection()
+        problems += [
+            f'{key}: is for correct = "errp"; say so, or leave it out.'
+            for key in ("error_threshold", "error_mode")
+            if getattr(section, key) != getattr(default, key)
+        ]
+    return problems + ([] if section.stop is None else _check_stop(config, found))
+
+
+def _check_stop(config: SessionConfig, found: Rehearsal) -> list[str]:
+    stop, problems = config.decoder.stop, []
+    assert stop is not None
+    if found.complete and 0 < found.evidence_s < stop.min_seconds:
+        problems.append(
+            f"stop: min_seconds is {stop.min_seconds:g}, and the paradigm looks for {found.evidence_s:.3g} s at most: "
+            "nothing would ever be decided."
+        )
+    if stop.error_cost != 1.0 and not stop.time_cost:
+        problems.append("stop: error_cost is weighed against time_cost, which is 0; say both, or leave it out.")
+    return problems
+
+
+def notes_on_stop(config: SessionConfig, gate: GateSettings | None, *, n_classes: int) -> list[str]:
+    """Return what of a rule of stopping the gate will undo."""
+    stop = config.decoder.stop
+    if stop is None or gate is None or stop.confidence >= gate.confidence_for(n_classes):
+        return []
+    return [
+        f"decoder.stop.confidence is {stop.confidence:g}: what is decided below the gate's "
+        f"{gate.confidence_for(n_classes):g} is refused"
+    ]

@@ -1,0 +1,144 @@
+"""A table "decoder" that contradicts itself, its model or its paradigm is refused before it starts, with a way out."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tomli_w
+from typer.testing import CliRunner
+
+from bcikit.cli.app import app
+from bcikit.decoding import Epochs, Model
+from bcikit.recording import read_session
+from bcikit.session import Engine, load_config, plan
+from bcikit.signal import ConfigError
+
+BAND = [{"step": "bandpass", "l_freq": 7.0, "h_freq": 30.0, "order": 4}]
+HANDS = ("left_hand", "right_hand")
+TASK = {
+    "beep": 0.2, "cue": 0.4, "cue_duration": 0.2, "feedback": 1.0, "stop": 2.0, "window": [0.5, 1.5],
+    "rest": [0.4, 0.5], "feedback_rate": 4.0, "calibration_runs": 1, "feedback_runs": 1, "trials_per_run": 10,
+    "eyes_open": 0.0, "eyes_closed": 0.0, "between_runs": 0.0, "instructions": 0.0,
+}  # fmt: skip
+
+
+def model(
+    path: Path,
+    *,
+    classes: tuple[str, ...] = HANDS,
+    names: tuple[str, ...] = ("C3", "C4"),
+    sfreq: float = 125.0,
+    filters: Any = BAND,
+    decoder: str = "csp-lda",
+) -> Path:
+    """Write a model of noise."""
+    rng = np.random.default_rng(0)
+    n = 12 * len(classes)
+    groups = np.arange(n) // (4 * len(classes))
+    trials = Epochs(
+        X=rng.normal(0.0, 10.0, (n, len(names), round(sfreq))), y=np.array(classes)[np.arange(n) % len(classes)],
+        groups=groups, runs=groups, samples=np.arange(n) * 500, sfreq=sfreq, tmin=0.5, tmax=1.5, ch_names=names,
+    )  # fmt: skip
+    return Model.fit(decoder, trials, filters=filters).save(path)
+
+
+def file_of(root: Path, decoder: dict[str, Any], **tables: Any) -> Path:
+    values = {
+        "session": {"subject": "P01", "seed": 3},
+        "source": {"address": "sim:motor-imagery?channels=C3,Cz,C4&sfreq=125&chunk=25&seed=3"},
+        "pipeline": {"steps": BAND},
+        "paradigm": {"name": "motor-imagery", "settings": {**TASK, **tables.pop("task", {})}},
+        "decoder": decoder,
+        "recording": {"folder": "session"},
+        **tables,
+    }
+    path = root / "session.toml"
+    path.write_text(tomli_w.dumps(values), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("made", "decoder", "words"),
+    [
+        ({"classes": ("feet", "left_hand", "right_hand")}, {}, "the paradigm knows nothing of feet"),
+        ({"classes": ("feet", "left_hand")}, {}, "also asks for right_hand"),
+        ({"names": ("C3", "C5")}, {}, "needs the channels C5"),
+        ({"sfreq": 250.0}, {}, "trained at 250 Hz"),
+        ({"filters": [{"step": "bandpass", "l_freq": 1.0, "h_freq": 30.0}]}, {}, "take its steps, or calibrate"),
+        ({"decoder": "erp-lda"}, {"adapt": "labelled"}, "cannot learn window by window"),
+        ({}, {"recentre": "rest"}, 'take recentre = "windows"'),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused(tmp_path: Path, made, decoder, words) -> None:
+    model(tmp_path / "m.skops", **made)
+    with pytest.raises(ConfigError, match=words):
+        plan(load_config(file_of(tmp_path, {"model": "m.skops", **decoder})))
+
+
+@pytest.mark.parametrize(
+    ("decoder", "tables", "words"),
+    [
+        ({"name": "erp-lda", "adapt": True}, {}, "decoder: adapt: erp-lda cannot learn window by window"),
+        ({"name": "acm-svm", "adapt": True}, {}, "decoder: adapt: acm-svm cannot learn"),
+        ({"name": "hybrid", "recentre": True}, {}, "would mix EEG with EMG"),
+        ({"recentre": "rest"}, {}, "no phase of rest of the calibration is as long as a window, 1 s"),
+        ({"adapt_rate": 0.2}, {}, "adapt_rate: is for recentre and adapt"),
+        ({"error_threshold": 0.9}, {}, "error_threshold: is for correct"),
+        ({"error_mode": "correct"}, {}, "error_mode: is for correct"),
+        ({"stop": {"min_seconds": 20.0}}, {}, "min_seconds is 20, and the paradigm looks for 1.. s at most"),
+        ({"stop": {"error_cost": 3.0}}, {}, "weighed against time_cost, which is 0"),
+        ({"tmin": 1.0}, {}, "motor-imagery decides on 0.5 to 1.5 s after its events"),
+        (
+            {"adapt": True, "name": "tangent-lr"},
+            {"paradigm": {"name": "p300-speller", "settings": {"copy_text": "", "calibration": "ABC"}}},
+            "nothing to learn from",
+        ),
+    ],
+)
+def test_what_would_change_nothing_or_end_after_the_calibration_is_refused(
+    tmp_path: Path, decoder, tables, words
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        plan(load_config(file_of(tmp_path, decoder, **tables)))
+
+
+def test_a_refusal_ends_the_commands_with_2_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = file_of(tmp_path, {"start": "last", "models": "."})
+    for words in (["check", "session", str(file)], ["run", str(file), "--headless"]):
+        done = CliRunner().invoke(app, words)
+        assert isinstance(done.exception, ConfigError)
+        assert done.exception.exit_code == 2
+        assert 'start = "calibrate" first' in str(done.exception)
+    assert not (tmp_path / "session").exists()
+
+
+def test_the_newest_model_of_others_that_fits_is_taken_and_named(tmp_path: Path) -> None:
+    (tmp_path / "others").mkdir()
+    for number, (name, about) in enumerate([("fits", {}), ("cap", {"names": ("C3", "C5")}), ("band", {"filters": []})]):
+        path = model(tmp_path / "others" / f"{name}.skops", **about)
+        others = Model.load(path)
+        others.sheet = others.sheet.replace(people=("S1", "S2"), created=f"2026-01-0{number + 1}T00:00:00+00:00")
+        others.save(path)
+    with plan(load_config(file_of(tmp_path, {"start": "population", "models": "others"}))) as made:
+        said = dict(made.lines())
+    assert said["decoder"].startswith("csp-lda: ")
+    assert "fits.skops" in said["decoder"]
+
+
+def test_a_model_that_says_no_filters_and_a_gate_above_the_rule_of_stopping_are_told(tmp_path: Path) -> None:
+    model(tmp_path / "m.skops", filters=[])
+    decoder = {"model": "m.skops", "stop": {"confidence": 0.6}}
+    with plan(load_config(file_of(tmp_path, decoder, gate={"confidence": 0.8}))) as made:
+        assert any("does not say behind which filters" in note for note in made.notes)
+        assert any("below the gate's 0.8" in note for note in made.notes)
+
+
+def test_a_session_rejects_by_its_own_number_whatever_its_model_says(tmp_path: Path) -> None:
+    model(tmp_path / "m.skops")
+    Engine(load_config(file_of(tmp_path, {"model": "m.skops", "reject": 0.99}))).run()
+    session = read_session(tmp_path / "session")
+    assert {decision.label for decision in session.decisions} == {None}
+    assert Model.load(tmp_path / "session" / "model.skops").sheet.reject == 0.99
