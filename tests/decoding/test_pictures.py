@@ -80,3 +80,16 @@ def test_a_map_says_by_how_much_a_rhythm_goes_down():
     assert abs(heights["a"][1]) < 6.0
     with pytest.raises(DataError, match="not in the window"):
         plot_erd(trials(rhythm), baseline=(-3.0, 0.0))
+
+
+def test_names_of_classes_in_chinese_are_letters_and_no_boxes():
+    from matplotlib.font_manager import fontManager
+
+    from bcikit.decoding.evaluation.plots import confusion_plot
+    from bcikit.reporting import data_url
+    from bcikit.reporting.figures import CHINESE
+
+    if not {one.name for one in fontManager.ttflist} & set(CHINESE):
+        pytest.skip("Matplotlib knows no font with Chinese letters here")
+    # A letter that no font has is a warning, and a warning is an error.
+    assert data_url(confusion_plot(np.eye(2), ("左手", "右手"))).startswith("data:image/png")
