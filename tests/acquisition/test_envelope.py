@@ -619,19 +619,17 @@ def test_a_line_that_falls_at_its_end_is_not_believed():
 
 
 def test_a_device_that_is_no_quartz_is_known_again_at_once():
-    """What it was before is its usual rate: to be near that is no other rate."""
-    share = 0.002
-    old = envelope(15, lambda k: share * PERIOD * k)
+    """What it was before is its usual rate: to be near that is no other rate, and it is left as slowly as any."""
+    old = envelope(15, lambda k: 0.002 * PERIOD * k)
     new = LatenessEnvelope(PERIOD, before=old)
     usual = new._usual
-    feed(new, 0, 5, lambda k: share * PERIOD * k + 0.0002 * (k % 8 == 0))
+    feed(new, 0, 5, lambda k: 0.0021 * PERIOD * k)
     x = np.array([item.x for item in new._bins])
     sxx = float(np.sum((x - x.mean()) ** 2))
-    prior = (0.002 / (300e-6 * PERIOD)) ** 2
-    free = float(np.polyfit(x, [item.late for item in new._bins], 1)[0])
-    # Of five half seconds the spread is known, but not when the line was drawn.
-    assert new.slope == pytest.approx((free * sxx + usual * prior) / (sxx + prior), rel=1e-3)
-    assert new._slope_error < 300e-6 * PERIOD
+    prior = (0.0004 / (300e-6 * PERIOD)) ** 2
+    assert usual == pytest.approx(0.002 * PERIOD, rel=0.01)
+    assert new.slope == pytest.approx((0.0021 * PERIOD * sxx + usual * prior) / (sxx + prior), rel=1e-6)
+    assert new._slope_error == pytest.approx(0.0004 / math.sqrt(sxx + prior))
 
 
 @pytest.mark.parametrize(("share", "even"), [(5.8, False), (6.4, True)])
@@ -648,3 +646,11 @@ def test_a_pace_is_even_within_a_sixth_of_what_ran_away(share, even):
         shake *= (now / share) ** 0.5
     assert now == pytest.approx(share, rel=0.005)
     assert (one.pace(12) is not None) is even
+
+
+@pytest.mark.parametrize("share", [0.008, -0.008])
+def test_bins_are_late_alike_by_the_line_as_it_runs(share):
+    one = envelope(30, lambda k: share * PERIOD * k)
+    feed(one, 30, 4, lambda k: 0.3 + share * PERIOD * k)
+    assert [item.valid for item in one._bins][-5:] == [False] + [True] * 4
+    assert one.at(136.0) == pytest.approx(0.3 + share * PERIOD * 136.0, abs=0.001)
