@@ -105,23 +105,40 @@ def reliability(y_index: NDArray[np.intp], probabilities: Array, *, n_bins: int 
     list of dict
         For each bin that is not empty: ``confidence`` and ``accuracy`` (means) and ``count``.
     """
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == y_index
-    bins = np.minimum((confidence * check_int("n_bins", n_bins, low=1)).astype(int), n_bins - 1)
     return [
-        {
-            "confidence": float(confidence[bins == b].mean()),
-            "accuracy": float(right[bins == b].mean()),
-            "count": int(np.count_nonzero(bins == b)),
-        }
-        for b in np.unique(bins)
+        {"confidence": confidence, "accuracy": accuracy, "count": count}
+        for count, confidence, accuracy in zip(
+            *(v.tolist() for v in _binned(y_index, probabilities, n_bins)), strict=True
+        )
     ]
+
+
+def _binned(
+    y_index: NDArray[np.intp], probabilities: Array, n_bins: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+    """Return count, mean confidence and accuracy of each bin of confidence that is not empty."""
+    return _bins_of(probabilities.argmax(axis=1) == y_index, probabilities.max(axis=1), n_bins)
+
+
+def _bins_of(
+    right: NDArray[np.bool_], confidence: NDArray[np.float64], n_bins: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+    bins = np.minimum((confidence * check_int("n_bins", n_bins, low=1)).astype(np.intp), n_bins - 1)
+    count = np.bincount(bins)
+    some = count > 0
+    sums = (np.bincount(bins, weights=values)[some] for values in (confidence, right))
+    count = count[some]
+    sure, hits = (values / count for values in sums)
+    return count, sure, hits
 
 
 def ece(y_index: NDArray[np.intp], probabilities: Array, *, n_bins: int = 10) -> float:
     """Return the expected calibration error: mean gap of confidence and accuracy over bins (Guo et al. 2017)."""
-    rows = reliability(y_index, probabilities, n_bins=n_bins)
-    return sum(row["count"] * abs(row["confidence"] - row["accuracy"]) for row in rows) / len(probabilities)
+    return _gap(*_binned(y_index, probabilities, n_bins))
+
+
+def _gap(count: NDArray[np.intp], confidence: NDArray[np.float64], accuracy: NDArray[np.float64]) -> float:
+    return float(np.dot(count, np.abs(confidence - accuracy)) / count.sum())
 
 
 def ece_of_perfect(probabilities: Array, *, n_bins: int = 10, n_draws: int = 200, seed: int = 0) -> tuple[float, float]:
@@ -133,7 +150,9 @@ def ece_of_perfect(probabilities: Array, *, n_bins: int = 10, n_draws: int = 200
     rng = np.random.default_rng(seed)
     limits = np.cumsum(probabilities, axis=1)
     drawn = (rng.uniform(size=(check_int("n_draws", n_draws, low=1), len(probabilities), 1)) > limits).sum(axis=2)
-    values = [ece(np.minimum(row, probabilities.shape[1] - 1), probabilities, n_bins=n_bins) for row in drawn]
+    decided, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    truths = np.minimum(drawn, probabilities.shape[1] - 1)
+    values = [_gap(*_bins_of(decided == row, confidence, n_bins)) for row in truths]
     return float(np.mean(values)), float(np.quantile(values, 0.95))
 
 
@@ -144,12 +163,13 @@ def debiased_calibration_error(y_index: NDArray[np.intp], probabilities: Array, 
     taken, ``a (1 - a) / (n - 1)`` (the debiased estimator of Kumar, Liang and Ma 2019, NeurIPS). Not below zero. A bin
     of one trial knows no variance and counts with that of its confidence.
     """
-    rows = reliability(y_index, probabilities, n_bins=n_bins)
-    total = 0.0
-    for row in rows:
-        n, share = row["count"], row["accuracy"] if row["count"] > 1 else row["confidence"]
-        total += n * ((row["confidence"] - row["accuracy"]) ** 2 - share * (1.0 - share) / max(n - 1, 1))
-    return float(np.sqrt(max(total / len(probabilities), 0.0)))
+    return _debiased(*_binned(y_index, probabilities, n_bins))
+
+
+def _debiased(count: NDArray[np.intp], confidence: NDArray[np.float64], accuracy: NDArray[np.float64]) -> float:
+    share = np.where(count > 1, accuracy, confidence)
+    gaps = (confidence - accuracy) ** 2 - share * (1.0 - share) / np.maximum(count - 1, 1)
+    return float(np.sqrt(max(np.dot(count, gaps) / count.sum(), 0.0)))
 
 
 def calibration_interval(
@@ -158,7 +178,8 @@ def calibration_interval(
     """Return the 95 % interval of `debiased_calibration_error`: percentiles of trials drawn again and again."""
     rng = np.random.default_rng(seed)
     rows = rng.integers(len(y_index), size=(check_int("n_draws", n_draws, low=1), len(y_index)))
-    values = [debiased_calibration_error(y_index[drawn], probabilities[drawn]) for drawn in rows]
+    right, confidence = probabilities.argmax(axis=1) == y_index, probabilities.max(axis=1)
+    values = [_debiased(*_bins_of(right[drawn], confidence[drawn], 10)) for drawn in rows]
     return float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))
 
 
