@@ -73,6 +73,7 @@ def test_a_counter_that_begins_anew_loses_nothing(at):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="a process is frozen otherwise there")
 def test_a_device_that_hangs_is_had_back_and_its_loss_is_exact():
     done = []
 

@@ -1,10 +1,8 @@
 """A person at the clinic's window, with mouse and keyboard; and sessions on the sample clock without an engine."""
 
-import contextlib
 import itertools
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -22,11 +20,12 @@ from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QWidge
 from bcikit.acquisition import Device, open_source
 from bcikit.clinic import page_device, page_electrodes
 from bcikit.clinic.headsets import DeviceTest
-from bcikit.clinic.runner import SessionJob, process_is_alive
+from bcikit.clinic.runner import SessionJob
 from bcikit.clinic.window import ClinicWindow
 from bcikit.presentation.qt.keys import SpaceStops
 from bcikit.recording import Catalogue, SessionWriter
 from bcikit.signal import Event, StreamInfo
+from bcikit.signal.processes import end_process
 from bcikit.ui.status import ElectrodeQuality
 
 NAMES = ("Fp1", "Fp2", "F3", "Fz", "F4", "C3", "Cz", "C4", "P3", "Pz", "P4", "Oz")
@@ -528,8 +527,7 @@ class Sitting:
         return self.told[what]
 
     def end(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.process.pid, signal.SIGKILL)
+        end_process(self.process.pid, hard=True)
         self.process.wait(10)
         self.reader.join(10)
         assert self.process.stdout is not None
@@ -540,8 +538,7 @@ def end_engines(data: Path) -> None:
     """Leave no engine of a clinic's folder behind."""
     for path in (data / "runs").glob("run-*.json"):
         pid = json.loads(path.read_text(encoding="utf-8"))["pid"]
-        if process_is_alive(pid):
-            os.kill(pid, signal.SIGKILL)
+        end_process(pid, hard=True)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from bcikit.recording import Catalogue
 from bcikit.recording.corrections import rename_subject
 from bcikit.session.ticket import Ticket
 from bcikit.signal import ArgumentError, BciError
+from bcikit.signal.processes import end_process
 
 Clinic = Callable[..., Any]
 
@@ -465,7 +465,7 @@ def test_what_a_killed_engine_left_of_a_person_goes_with_them_and_nobody_else_s(
             while not any(tmp_path.joinpath(RUNS).glob("run-*.json")) and runner._alive():
                 assert time.monotonic() < end
                 time.sleep(0.01)
-        os.kill(runner._pid, signal.SIGKILL)
+        end_process(runner._pid, hard=True)
         assert runner._process is not None
         runner._process.wait(10)
     (tmp_path / STATE_FILE).with_suffix(".new").write_text(json.dumps({"subject": code}), encoding="utf-8")

@@ -299,7 +299,7 @@ def test_a_frozen_reader_holds_up_nobody_and_gets_a_new_snapshot(server: Channel
 
 @pytest.mark.requirement("SAF-098")
 def test_1600_half_open_callers_keep_no_stop_and_no_window_waiting(server: ChannelServer) -> None:
-    import resource
+    resource = pytest.importorskip("resource", reason="limits of handles are POSIX")
 
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, before[1]), before[1]))
@@ -348,7 +348,7 @@ def test_who_speaks_a_byte_at_a_time_is_cut_off(server: ChannelServer) -> None:
 
 @pytest.mark.requirement("SAF-098")
 def test_a_door_without_handles_left_opens_again(server: ChannelServer) -> None:
-    import resource
+    resource = pytest.importorskip("resource", reason="limits of handles are POSIX")
 
     client = ControlClient(server.ticket("therapist"))
     before = resource.getrlimit(resource.RLIMIT_NOFILE)

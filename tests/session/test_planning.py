@@ -67,7 +67,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         {"calibration": {"files": ["nothing.edf"], "events": {"T1": "left_hand", "T2": "right_hand"}}},
         "calibration.files",
     ),
-    "a folder that cannot be": ({"recording": {"folder": "/proc/none"}}, "recording.folder"),
+    "a folder that cannot be": ({"recording": {"folder": f"{__file__}/none"}}, "recording.folder"),
     "a consent that is not there": ({"arming": {"consent": "/nowhere/consent.json"}}, "arming.consent: "),
     "a folder with a name too long": ({"recording": {"folder": "/tmp/" + "a" * 5000}}, "recording.folder"),
     "a folder with NUL in its name": ({"recording": {"folder": "/tmp/a\0b"}}, "recording.folder"),
