@@ -91,7 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--quick", action="store_true", help="three days of 40 trials")
-    parser.add_argument("--people", type=int, default=4, help="how many")
+    parser.add_argument("--people", type=int, default=3, help="how many")
     options = parser.parse_args()
     people = range(3, 3 + options.people)
     days, runs = (3, 1) if options.quick else (10, 3)

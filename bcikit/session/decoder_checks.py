@@ -1,6 +1,6 @@
 """Whether the table "decoder" fits what it is used with: told before anything starts, with the way out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bcikit.decoding import Model
@@ -76,6 +76,26 @@ def check_followed(section: DecoderSection, decoder: Any) -> None:
             f"adapt: {section.trained[0]} cannot learn window by window; allowed: csp-lda, tangent-lr, mdm, acm-svm "
             'with classifier "lr" or "lda". Leave out adapt, or take one of them.'
         )
+
+
+def check_targets(section: DecoderSection, paradigm: Paradigm) -> None:
+    """Refuse a table of targets in the decoder's parameters that are not those of the paradigm.
+
+    Raises
+    ------
+    BciError
+        With the targets of both.
+    """
+    for key in ("lags", "frequencies"):
+        known = section.parameters.get(key)
+        if not isinstance(known, Mapping):
+            continue
+        classes = set(paradigm.classes)
+        if not set(known) <= classes or len(classes - set(known)) > 1:
+            raise BciError(
+                f"parameters: {key} are of {', '.join(map(str, known))}; the paradigm {paradigm.name} has "
+                f"{', '.join(paradigm.classes)}. Give those of its targets in decoder.parameters."
+            )
 
 
 def check_used(config: SessionConfig, found: Rehearsal, *, trains: bool) -> list[str]:

@@ -21,7 +21,7 @@ from bcikit.safety.stop_box import StopBox, open_stop_box
 from bcikit.session.arming import arming_problems, idle_seconds
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig
-from bcikit.session.decoder_checks import check_followed, check_model, check_used, notes_on_stop
+from bcikit.session.decoder_checks import check_followed, check_model, check_targets, check_used, notes_on_stop
 from bcikit.session.equip import attach_errors, prepare_paradigm
 from bcikit.session.from_config import check_folder, check_window, columns_of, paradigm_of, stimulus_result, window_of
 from bcikit.session.listener import Listener
@@ -560,6 +560,7 @@ class _Planner:
                     )
                 return None
             if begun is None:
+                check_targets(section, paradigm)
                 if section.follows:
                     check_followed(section, unfitted(self.config, info.sfreq, self.objects.decoder))
                 return None

@@ -88,6 +88,18 @@ def test_a_model_that_does_not_fit_is_refused(tmp_path: Path, made, decoder, wor
         ({"error_mode": "correct"}, {}, "error_mode: is for correct"),
         ({"stop": {"min_seconds": 20.0}}, {}, "min_seconds is 20, and the paradigm looks for 1.. s at most"),
         ({"stop": {"error_cost": 3.0}}, {}, "weighed against time_cost, which is 0"),
+        (
+            {},
+            {
+                "source": {"address": "sim:cvep"},
+                "pipeline": {"steps": []},
+                "paradigm": {
+                    "name": "code-menu",
+                    "settings": {"targets": [{"name": "yes", "lag": 0}, {"name": "no", "lag": 32}]},
+                },
+            },
+            "lags are of up, right, down, left; the paradigm code-menu has yes, no, none",
+        ),
         ({"tmin": 1.0}, {}, "motor-imagery decides on 0.5 to 1.5 s after its events"),
         (
             {"adapt": True, "name": "tangent-lr"},
