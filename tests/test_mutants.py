@@ -75,6 +75,7 @@ def test_a_change_is_named_by_its_lines_and_not_by_where_they_stand() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # alone it takes half a minute; each change begins pytest anew
 def test_every_change_of_the_idle_test_is_noticed(capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
     monkeypatch.setattr(sys, "argv", ["mutation.py", "--part", "gate", "--file", "safety/idle.py"])
     assert mutation.main() == 0
