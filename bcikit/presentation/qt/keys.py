@@ -58,7 +58,8 @@ class SpaceStops(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """See key presses before anything else does."""
-        if event.type() != QEvent.Type.KeyPress or not isinstance(event, QKeyEvent) or not isinstance(watched, QWidget):
+        # By class first: to ask for the type makes an enum, and all events of the application pass here.
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress or not isinstance(watched, QWidget):
             return False
         # In a dialog or a list that is open, Escape closes it.
         over = watched.window().windowType() in (Qt.WindowType.Dialog, Qt.WindowType.Popup)
