@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import hypothesis
 import pytest
 
+HERE = Path(__file__).parent
+
 # An example may be slow on a busy machine; every test has its timeout. The same examples in every run, so that a red
 # check is the change's; HYPOTHESIS_PROFILE=search looks for new ones (nightly).
 hypothesis.settings.register_profile("bcikit", deadline=None, derandomize=True)
@@ -27,7 +29,7 @@ sys.dont_write_bytecode = False
 
 # Before anything loads liblsl, Qt or a BLAS.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-os.environ.setdefault("LSLAPICFG", str(Path(__file__).parent / "lsl_api.cfg"))
+os.environ.setdefault("LSLAPICFG", str(HERE / "lsl_api.cfg"))
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
@@ -103,6 +105,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.as_posix().endswith(REAL_TIME) or item.get_closest_marker("realtime"):
             lane = "sources" if item.path.parent.name in OF_SOURCES else "sessions"
             item.add_marker(pytest.mark.xdist_group(f"realtime-{lane}"))
+        elif not item.get_closest_marker("xdist_group"):
+            # What a module makes once for its tests is made by one process.
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(HERE).as_posix()))
 
 
 def pytest_collection_finish() -> None:
