@@ -193,6 +193,10 @@ KNOWN = {
     "acquisition/lsl_library.py imports pylsl",
     "acquisition/lsl_pull.py imports ctypes",
     "acquisition/lsl_resolve.py imports ctypes",
+    # Locks, processes and priority of Windows.
+    "signal/disk.py imports ctypes",
+    "signal/processes.py imports ctypes",
+    "safety/guard/priority.py imports ctypes",
     "cli/checkup.py imports pylsl",
     "cli/system_libraries.py imports ctypes",
     "clinic/checks.py calls self._runner.send",
