@@ -37,6 +37,9 @@ _STEP = 0.0005
 _LONGEST = 0.02
 """Seconds between two looks at one that waits for its next block."""
 
+_POLITE = 5.0
+"""Seconds in which the process of an emulator ends by itself before it is ended by force."""
+
 
 class Emulator(ABC):
     """A device on the wire, in a thread of its own. Use it as a context manager.
@@ -370,6 +373,7 @@ class EmulatorProcess:
         self.address = ""
         self.starts: list[tuple[float, int]] = []
         self.process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "bcikit.testing", self.kind, self.plan.to_json()]
@@ -403,8 +407,15 @@ class EmulatorProcess:
         process = self.process
         if process is None:
             return
-        process.kill()
-        process.wait(10)
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+        assert process.stdin is not None
+        # It ends by itself when nobody speaks to it any more; one that was frozen does not.
+        process.stdin.close()
+        try:
+            process.wait(_POLITE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+        assert process.stdout is not None
+        if self._reader is not None:
+            self._reader.join(5.0)
+        process.stdout.close()
