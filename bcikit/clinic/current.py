@@ -171,6 +171,9 @@ class CurrentCard(QWidget):
                 self._held(held=True)
                 guard.send("stimulate", 1.0, ttl=0.25, data=self._pulses())
         except (GuardError, OSError) as error:
+            if self._until:
+                # Nobody knows whether it flowed: a current that was perhaps never felt is not called comfortable.
+                self.amplitude -= STEP_MA
             self._until = 0.0
             self._show(f"■ {error}")
 

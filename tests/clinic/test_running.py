@@ -1,0 +1,385 @@
+"""The pages of a session that runs, told by the engine's messages: checks before arming, pauses, refusals, failures."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from bcikit.clinic import checks, page_calibration, pages_run, protocols
+from bcikit.clinic.arms import new_trial
+from bcikit.clinic.base import Desk
+from bcikit.clinic.checks import ArmingChecks
+from bcikit.clinic.page_calibration import CalibrationPage
+from bcikit.clinic.pages_session import SessionPage
+from bcikit.clinic.runner import SessionJob
+from bcikit.clinic.visit import Visit
+from bcikit.recording import Catalogue
+from bcikit.signal import BciError
+
+
+class Runner:
+    """An engine that only keeps its orders."""
+
+    def __init__(self) -> None:
+        self.running, self.handshake, self.age, self.waited = False, "run-1.json", 0.0, 0.0
+        self.orders: list[tuple[str, dict[str, Any]]] = []
+        self.jobs: list[SessionJob] = []
+        self.refuses = ""
+
+    def start(self, job: SessionJob) -> None:
+        if self.refuses:
+            raise BciError(self.refuses)
+        self.jobs.append(job)
+        self.running = True
+
+    def send(self, what: str, **details: Any) -> int:
+        self.orders.append((what, details))
+        return len(self.orders)
+
+    def heard(self, ticket: int) -> str | None:
+        return ""
+
+    def did(self, what: str) -> list[dict[str, Any]]:
+        return [details for name, details in self.orders if name == what]
+
+
+@pytest.fixture
+def runner() -> Runner:
+    return Runner()
+
+
+@pytest.fixture
+def make(qtbot: Any, dark: Any, tmp_path: Path, runner: Runner) -> Iterator[Callable[..., Any]]:
+    """Return a function that makes a page, shown, for a visit with these values."""
+    with Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}", who="test") as catalogue:
+        catalogue.add_subject("P-1", birth_year=1961)
+
+        def make(kind: type[Any], **values: Any) -> Any:
+            more = {"subject": "P-1", "operator": "T-01", "device": "lsl:source_id=headset", **values}
+            page = kind(Desk(Visit(**more), catalogue, runner, dark, tmp_path))  # type: ignore[arg-type]
+            qtbot.addWidget(page)
+            page.resize(1280, 800)
+            page.show()
+            page.enter()
+            return page
+
+        yield make
+
+
+def state(page: Any, name: str) -> None:
+    page.take({"type": "state", "state": name, "time": 1.0})
+
+
+def event(page: Any, name: str, **data: Any) -> None:
+    row = {"name": name, "time": 1.0, "data": data}
+    page.take({**row, "type": "event", "event": row})
+
+
+STIMULATION: dict[str, Any] = {
+    "protocol": "motor-imagery-fes",
+    "current": {"port": "sim-fes", "amplitude_ma": 5.0},
+}
+
+
+def test_current_flows_only_after_the_idle_test_the_stop_key_and_with_the_switch_held(
+    make: Callable[..., Any], runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=50.0)
+    monkeypatch.setattr(checks, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    page = make(SessionPage, **STIMULATION)
+    seen = page.checks.lines
+    assert page.checks_card.isVisible()
+    QTest.mouseClick(page.start, Qt.MouseButton.LeftButton)
+    assert runner.jobs[0].config.gate["profile"] == "fes"
+    state(page, "STANDBY")
+    page.refresh()
+    assert runner.did("arm") == [], "nothing arms by itself"
+    QTest.mouseClick(page.start, Qt.MouseButton.LeftButton)
+    assert page.message.text() == "▲ Not yet: the idle test, the test of the stop key"
+    event(page, "idle-test/start")
+    clock.now += 12.0
+    page.checks.show_state("STANDBY")
+    assert "… Idle test runs: 12 s" in seen.text()
+    event(page, "idle-test/end", activations=2, seconds=90.0, complete=False)
+    assert "– Idle test: comes first" in seen.text(), "one that was cut off is none"
+    event(page, "idle-test/end", activations=2, seconds=300.0, complete=True)
+    assert "✓ Idle test: 2 false activations in 5.0 minutes, 0.40 a minute" in seen.text()
+    assert page.checks.undone == ["the test of the stop key"]
+    # The stop key.
+    QTest.mouseClick(page.checks.test, Qt.MouseButton.LeftButton)
+    assert "Press the space bar now" in seen.text()
+    page.stop_now()
+    state(page, "SAFE_STOP")
+    assert page.visit.stop_tested
+    state(page, "STANDBY")
+    assert runner.did("teststop") == [{"who": "T-01"}]
+    assert "✓ Stop key: tested" in seen.text()
+    assert page.checks.missing == ["the dead-man switch: hold the button"]
+    # Ready, and armed by holding.
+    QTest.mouseClick(page.start, Qt.MouseButton.LeftButton)
+    assert "It begins when you hold the dead-man switch" in page.message.text()
+    assert runner.did("arm") == []
+    QTest.mousePress(page.checks.hold, Qt.MouseButton.LeftButton)
+    assert runner.did("deadman")[-1] == {"held": True, "who": "T-01"}
+    page.refresh()
+    assert (runner.did("arm"), runner.did("start")) == ([{"who": "T-01"}], [{"who": "T-01"}])
+    # Silence is letting go: while it is held it is said again.
+    clock.now += 1.1 * checks.HOLD_EVERY_S
+    page.refresh()
+    assert len(runner.did("deadman")) == 2
+    page.refresh()
+    assert len(runner.did("deadman")) == 2
+    QTest.mouseRelease(page.checks.hold, Qt.MouseButton.LeftButton)
+    assert runner.did("deadman")[-1]["held"] is False
+    assert "Dead-man switch: not held" in seen.text()
+
+
+def test_a_break_between_runs_does_not_arm_itself_where_current_flows(make: Callable[..., Any], runner: Runner) -> None:
+    page = make(SessionPage, **STIMULATION, stop_tested=True)
+    page.visit.idle = {"activations": 0, "seconds": 300.0, "of": page.visit.decides}
+    page.begin()
+    state(page, "STANDBY")
+    page.checks._hold(held=True)
+    event(page, "block/start", kind="break")
+    page._wants_arm = True
+    page.refresh()
+    assert runner.did("arm") == []
+    event(page, "block/start", kind="feedback")
+    page.refresh()
+    assert len(runner.did("arm")) == 1
+
+
+def test_a_foot_switch_is_the_dead_man_switch_and_a_window_that_loses_the_keyboard_lets_go(
+    make: Callable[..., Any], runner: Runner, qtbot: Any
+) -> None:
+    page = make(SessionPage, **STIMULATION)
+    switch: ArmingChecks = page.checks
+    QTest.keyPress(page.note, Qt.Key.Key_F8)
+    assert runner.did("deadman") == [], "no engine, nothing to hold"
+    QTest.keyRelease(page.note, Qt.Key.Key_F8)
+    runner.running = True
+    state(page, "STANDBY")
+    QTest.keyPress(page.note, Qt.Key.Key_F8)
+    assert switch.held
+    QTest.keyPress(page.note, Qt.Key.Key_F8)
+    assert len(runner.did("deadman")) == 1, "one press is told once"
+    QTest.keyPress(page.note, Qt.Key.Key_A)
+    assert page.note.text() == "a", "all other keys are the field's"
+    QTest.keyRelease(page.note, Qt.Key.Key_F8)
+    assert [order["held"] for order in runner.did("deadman")] == [True, False]
+    QTest.keyPress(page.note, Qt.Key.Key_F8)
+    QApplication.sendEvent(QApplication.instance(), QEvent(QEvent.Type.ApplicationDeactivate))
+    assert not switch.held
+    QTest.keyPress(page.note, Qt.Key.Key_F8)
+    assert switch.held
+    page.hide()
+    assert not switch.held
+    assert runner.did("deadman")[-1]["held"] is False
+
+
+def test_pause_notes_and_difficulty_go_to_the_engine(make: Callable[..., Any], runner: Runner) -> None:
+    page = make(SessionPage, protocol="action-observation", settings={"threshold": 0.7})
+    assert page.difficulty_card.isVisible()
+    page.begin()
+    state(page, "STANDBY")
+    assert runner.did("arm") == [{"who": "T-01"}], "pictures are armed with the start"
+    state(page, "ACTIVE")
+    QTest.mouseClick(page.pause, Qt.MouseButton.LeftButton)
+    assert (len(runner.did("pause")), page.pause.text()) == (1, "Resume")
+    QTest.mouseClick(page.pause, Qt.MouseButton.LeftButton)
+    assert [name for name, _ in runner.orders[-3:]] == ["resume", "arm", "start"]
+    event(page, "operator/pause")
+    assert page.pause.text() == "Resume"
+    event(page, "operator/resume")
+    assert page.pause.text() == "Pause"
+    page.take({"type": "health", "time": 2.0, "lost": 0, "received": 1, "age": 0.0, "paused": True})
+    assert page.pause.text() == "Resume", "a window that comes late shows what is so"
+    QTest.keyClicks(page.note, "  tired ")
+    QTest.keyClick(page.note, Qt.Key.Key_Return)
+    assert runner.did("note") == [{"text": "tired"}]
+    assert page.visit.notes == ["tired"]
+    assert (page.message.text(), page.note.text()) == ("● Noted.", "")
+    QTest.keyClick(page.note, Qt.Key.Key_Return)
+    assert len(runner.did("note")) == 1
+    page.difficulty.setValue(80)
+    assert runner.did("difficulty")[-1] == {"value": 0.8}
+    assert page.difficulty_label.text() == "Difficulty: 80 % sure"
+
+
+def test_who_acknowledges_too_early_keeps_the_reason_and_sees_the_seconds(
+    make: Callable[..., Any], runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=10.0)
+    monkeypatch.setattr(pages_run, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    page = make(SessionPage)
+    page.begin()
+    state(page, "SAFE_STOP")
+    page._acknowledge("cable was loose")
+    event(page, "operator/refused", do="acknowledge", left=4.0, reason="too early")
+    assert page.message.text() == "▲ Your reason is kept. The cause must be gone for 4 s more."
+    clock.now += 2.0
+    page.refresh()
+    assert "for 2 s more" in page.message.text()
+    clock.now += 2.0
+    page.refresh()
+    asked = [order["reason"] for order in runner.did("acknowledge")]
+    assert asked == ["cable was loose", "cable was loose"], "given once by the person, handed on again"
+    state(page, "STANDBY")
+    page.refresh()
+    assert len(runner.did("acknowledge")) == 2
+    event(page, "operator/refused", do="start", reason="the idle test is missing")
+    assert page.message.text() == "■ Not yet: the idle test is missing"
+
+
+def test_an_engine_that_fails_or_is_refused_is_told_and_what_it_recorded_stays(
+    make: Callable[..., Any], runner: Runner, tmp_path: Path
+) -> None:
+    page = make(SessionPage)
+    runner.refuses = "A session is running already."
+    QTest.mouseClick(page.start, Qt.MouseButton.LeftButton)
+    assert page.message.text() == "■ A session is running already."
+    assert page.visit.parts == []
+    runner.refuses = ""
+    QTest.mouseClick(page.start, Qt.MouseButton.LeftButton)
+    folder = Path(page.visit.parts[0])
+    folder.mkdir()
+    runner.running = False
+    page.take({"type": "failed", "error": "The headset is gone.", "folder": str(folder)})
+    assert page.message.text() == "■ The headset is gone. What was recorded is kept. Press Start to go on."
+    assert page.visit.running == ""
+    assert page.start.isEnabled()
+    # In the same second there may be a folder of this name.
+    names = set()
+    for _ in range(3):
+        page._start_engine()
+        names.add(page.visit.parts[-1])
+        Path(page.visit.parts[-1]).mkdir()
+        runner.running = False
+    assert len(names) == 3
+
+
+def test_a_snapshot_takes_back_what_was_shown_and_a_late_window_shows_it(
+    make: Callable[..., Any], runner: Runner
+) -> None:
+    page = make(SessionPage)
+    page.begin()
+    page.take({"type": "quality", "time": 1.0, "channels": {"C3": {"level": "GOOD"}}})
+    assert "C3" in page.status.quality
+    page.take({"type": "snapshot", "messages": []})
+    assert page.status.quality == {}
+    page.take({"type": "show", "event": {"name": "phase/fixation", "time": 1.0}, "scene": None})
+    page.show_patient()
+    assert page.patient is not None
+    page.go_on()
+    assert page.patient is None
+    assert page.visit.patient_shown is False
+
+
+def test_who_is_blinded_sees_no_word_of_the_decoder(make: Callable[..., Any], runner: Runner, tmp_path: Path) -> None:
+    new_trial(tmp_path, "FES-26", ("contingent", "sham"))
+    trial = {"trial": "FES-26", "number": 1, "folder": str(tmp_path / "trial")}
+    page = make(SessionPage, protocol="action-observation", trial=trial, model_note="of another day", recentre=True)
+    assert not page.bars_card.isVisible()
+    for number in range(6):
+        event(page, "trial/start", trial=number, **{"class": "left_hand"})
+        event(page, "feedback/result", trial=number, correct=False)
+        event(page, "trial/end", trial=number)
+    page.refresh()
+    assert page.accuracy.text() == "Sealed: the trial is blinded."
+    assert page.visit.notes == []
+    assert "first 6" not in page.message.text()
+
+
+def test_delays_that_cannot_be_kept_are_noted(
+    make: Callable[..., Any], runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = make(SessionPage, simulated=True, device="sim:motor-imagery")
+    page.begin()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bcikit.clinic.pages_session.keep_delays", full)
+    runner.running = False
+    values = {"ended": "finished", "details": {"assist_delays": [0.1]}}
+    page.take({"type": "result", "values": values, "folder": page.visit.parts[0]})
+    assert "No space left on device" in page.visit.notes[0]
+    assert page.message.text() == "● The session is complete."
+
+
+# -- calibration ------------------------------------------------------------------------------------------------------
+
+
+def calibrated(page: Any, values: dict[str, Any]) -> None:
+    page.desk.runner.running = False
+    page.take({"type": "result", "values": values, "folder": page.visit.calibrations[-1]})
+
+
+def test_a_calibration_that_was_cut_off_counts_and_more_is_learned_together(
+    make: Callable[..., Any], runner: Runner, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    page = make(CalibrationPage)
+    page.go_on()
+    assert page.message.text() == "▲ Calibrate first: press Start."
+    page.begin()
+    page.go_on()
+    assert page.message.text() == "▲ Wait until the calibration is over, or press STOP."
+    QTest.mouseClick(page.start, Qt.MouseButton.LeftButton)
+    page.begin()
+    assert runner.did("start") == [{"who": "T-01"}], "one that runs goes on and begins no other"
+    Path(page.visit.calibrations[0]).mkdir()
+    calibrated(page, {"ended": "finished by the operator"})
+    assert "The calibration was cut off: finished by the operator." in page.message.text()
+    page.begin()
+    Path(page.visit.calibrations[1]).mkdir()
+    asked: list[list[str]] = []
+    trouble = BciError("20 trials are too few.")
+
+    def learn(config: Any) -> Any:
+        asked.append([str(path) for path in config.calibration.files])
+        if len(asked) == 1:
+            raise trouble
+        return SimpleNamespace(save=lambda path: path.write_bytes(b"model")), []
+
+    monkeypatch.setattr(page_calibration, "model_from_files", learn)
+    summary = {"accuracy": 0.55, "n_trials": 40, "chance_upper": 0.63}
+    monkeypatch.setattr(page_calibration, "calibration_summary", lambda model, trials: summary)
+    calibrated(page, {"ended": "finished", "calibration": summary})
+    qtbot.waitUntil(page.next_button.isEnabled, timeout=10_000)
+    assert page.message.text() == "▲ 20 trials are too few. What was recorded counts; press Start for more."
+    page.take({"type": "failed", "error": "The headset is gone.", "folder": page.visit.calibrations[-1]})
+    qtbot.waitUntil(lambda: bool(page.visit.model), timeout=10_000)
+    assert asked == [page.visit.calibrations] * 2
+    assert page.visit.model == str(Path(page.visit.calibrations[1]) / "model-all.skops")
+    assert page.verdict.text()[0] in "▲■"
+    kept = page.desk.catalogue.models("P-1")
+    assert [entry.path for entry in kept] == [page.visit.model]
+
+
+def test_a_decoder_not_better_than_guessing_trains_only_who_says_so_and_moves_nobody(
+    make: Callable[..., Any], runner: Runner, qtbot: Any
+) -> None:
+    bad = {"accuracy": 0.5, "n_trials": 40, "chance_upper": 0.63}
+    page = make(CalibrationPage)
+    page.begin()
+    folder = Path(page.visit.calibrations[0])
+    folder.mkdir()
+    (folder / "model.skops").write_bytes(b"model")
+    calibrated(page, {"ended": "finished", "calibration": bad, "classes": ["left_hand", "right_hand"]})
+    page.go_on()
+    assert "It is not shown that the program can tell these movements apart." in page.sure.text.text()
+    with qtbot.waitSignal(page.done):
+        QTest.mouseClick(page.sure.yes, Qt.MouseButton.LeftButton)
+    assert page.visit.notes == ["Trained with a decoder that is not shown to be better than guessing."]
+    page = make(CalibrationPage, **STIMULATION, model="m.skops")
+    page.advice = "more"
+    page.go_on()
+    assert page.message.text() == "■ Nothing is moved by a decoder that is not better than guessing. Record more."
+    assert protocols.profile_of(page.visit) == "fes"
+    assert json.dumps(page.visit.notes) == "[]"
