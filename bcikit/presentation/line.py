@@ -4,6 +4,7 @@ import json
 import queue
 import threading
 from collections import deque
+from contextlib import ExitStack
 from typing import Any
 
 from bcikit.signal import BciError, MissingDependencyError
@@ -35,9 +36,12 @@ class Line:
             from websockets.sync.client import connect
         except ImportError:
             raise MissingDependencyError("websockets", "gui", "The patient's window") from None
+        self._context = ExitStack()
         try:
             # In this machine and in one piece: a session's messages are small.
-            self._connection = connect(url, open_timeout=PATIENCE, max_size=2**22, compression=None)
+            opened = connect(url, open_timeout=PATIENCE, max_size=2**22, compression=None)
+            # Newer versions of websockets connect only with a context.
+            self._connection = self._context.enter_context(opened)
         except (OSError, WebSocketException) as error:
             raise BciError(f"The session does not let the window in: {error}") from None
         self.name = name
@@ -65,7 +69,7 @@ class Line:
     def close(self) -> None:
         """Hang up."""
         self._said.put(None)
-        self._connection.close()
+        self._context.close()
         for thread in self._threads:
             thread.join(timeout=2.0)
 

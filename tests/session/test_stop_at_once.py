@@ -1,8 +1,6 @@
 """A stop does not wait for the session's own thread, which trains, waits for a source or hangs."""
 
-import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ import pytest
 
 from bcikit.outputs import Output
 from bcikit.outputs.guard import GuardOutput
+from bcikit.outputs.screen import ScreenOutput
 from bcikit.outputs.websocket import WebSocketOutput
 from bcikit.safety import GateSettings, SafetySystem
 from bcikit.safety.guard.client import GuardClient
@@ -261,31 +260,39 @@ def started(line, given):
     widgets.QApplication.exec = lambda *_: (QTimer.singleShot(100, press), execute())[1]
     return run(line, given)
 window._run = started
-sys.argv = ["patient", "--place", "window"]
 sys.exit(window.main())
 """
 
 
 @pytest.mark.requirement("SAF-138")
-def test_the_space_bar_in_the_patients_own_window_stops() -> None:
-    """A process of its own, the real line: as `screen:` starts it."""
+def test_the_space_bar_in_the_patients_own_window_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window and its process as `screen:` starts them, but that somebody presses; it ends with the session."""
     pytest.importorskip("PySide6")
+    start = subprocess.Popen
+
+    def pressed(command: list[str], *, env: dict[str, str]) -> subprocess.Popen[bytes]:
+        at = command.index("bcikit.presentation")
+        assert command[at - 1] == "-m"
+        here = {**env, "PYTHONPATH": str(Path(__file__).parents[2])}
+        return start([*command[: at - 1], "-c", PATIENT, *command[at + 1 :]], env=here)
+
     stopped = threading.Event()
     reasons: list[str] = []
-    with WebSocketOutput(port=0, screen=False) as output:
+    monkeypatch.setattr("bcikit.outputs.screen.subprocess.Popen", pressed)
+    with ScreenOutput(place="window", patch=True) as output:
         output.on_stop(lambda reason: (reasons.append(reason), stopped.set()))
-        environment = {
-            **os.environ,
-            "BCIKIT_SCREEN": f"ws://127.0.0.1:{output.port}/ws?token={output.token}",
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-        }
-        process = subprocess.Popen([sys.executable, "-c", PATIENT], env=environment)
-        try:
-            assert stopped.wait(100)
-        finally:
-            process.kill()
-            process.wait(10)
-    assert reasons == ["STOP pressed in qt (ws:)"]
+        assert stopped.wait(100)
+        end = time.monotonic() + 60
+        heard: list[dict[str, Any]] = []
+        while not heard:
+            assert time.monotonic() < end
+            heard += output.heard()
+            time.sleep(0.01)
+    assert reasons == ["STOP pressed in qt (screen:)"]
+    assert (heard[0]["type"], heard[0]["client"], heard[0]["delay"]) == ("hello", "qt", 0.1)
+    assert heard[0]["refresh"] > 0
+    # It goes by itself when the session's line ends: nobody had to end it.
+    assert output._window.returncode == 0
 
 
 @pytest.mark.requirement("SAF-138")
