@@ -92,7 +92,9 @@ def test_the_window_hears_the_session_and_what_it_says_is_heard(opened: list[Win
         assert [one["type"] for one in heard[:3]] == ["safe", "show", "command"]
         assert heard[1]["event"] == event
         assert {key: heard[2][key] for key in ("name", "value", "ttl_ms", "data")} == {
-            "name": "close", "value": 0.8, "ttl_ms": 500,
+            "name": "close",
+            "value": 0.8,
+            "ttl_ms": 500,
             "data": {"class": "x"},
         }
         line.say({"type": "hello", "refresh": 60.0, "delay": 0.2, "display": "a screen"})
