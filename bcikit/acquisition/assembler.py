@@ -71,11 +71,6 @@ class Assembler(StampReader):
         self._known_to = 0.0
 
     @property
-    def next_sample(self) -> int:
-        """Index the next sample will have if none is lost."""
-        return self._next
-
-    @property
     def dated_by(self) -> str:
         """How times are made: "counter", "sender" or "arrival"."""
         if self.clock.made is Stamps.ARRIVAL and self.counter is not None:

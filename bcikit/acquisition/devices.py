@@ -1,8 +1,7 @@
 """What is reachable now: LSL streams, serial ports, boards that need no port."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bcikit.acquisition.lsl_library import lsl
 from bcikit.acquisition.lsl_resolve import tell_apart
@@ -36,10 +35,6 @@ class Device:
     content: str = ""
     n_channels: int = 0
     sfreq: float = 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
-        return asdict(self)
 
 
 def reachable_devices(*, wait: float = 1.0) -> list[Device]:

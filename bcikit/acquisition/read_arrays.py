@@ -42,6 +42,8 @@ _COMMON: dict[str, tuple[str, ...]] = {
 }
 """Names under which programs keep these, where a user gives no mapping."""
 
+_USUAL = "by usual names"
+
 
 def _look(values: Any, place: str) -> Any:
     """Return what lies at a place; None where nothing does."""
@@ -116,7 +118,7 @@ def _mapping(path: Path, reading: FileHints, values: Mapping[str, Any]) -> tuple
             f"the same in {path.with_suffix('.map.toml').name} or map.toml beside it."
         )
     told = {key: value for key, value in found.items() if value}
-    return check_settings(ArrayMap, told, where=str(path)), "by usual names"
+    return check_settings(ArrayMap, told, where=str(path)), _USUAL
 
 
 def _parsed(text: str, path: Path) -> ArrayMap:
@@ -156,12 +158,17 @@ def read_arrays(path: Path, reading: FileHints) -> Recording:
     rate = rate if rate is not None else _number(what.rate)
     if not rate or rate <= 0:
         raise ArgumentError(f"{path} says no sampling rate at {what.rate!r}; say it: sfreq=250.")
+    n_channels = data.shape[1]
+    doubts: list[Note] = []
     names = what.channels if isinstance(what.channels, list) else []
     if not names and what.channels:
         found = _look(values, str(what.channels))
-        names = _texts(found) if found is not None else []
-    n_channels = data.shape[1]
-    names = list(names) if len(names) == n_channels else [f"Ch{i + 1}" for i in range(n_channels)]
+        names = _texts(found) if found is not None else [str(what.channels)]
+    if len(names) != n_channels:
+        if names and who != _USUAL:
+            text = f"{len(names)} names ({what.channels}) for {n_channels} channels; they are called Ch1, Ch2 ..."
+            doubts.append(Note(code="channels", text=text, doubt=True))
+        names = [f"Ch{i + 1}" for i in range(n_channels)]
     unit = what.unit or reading.unit or ""
     if what.scale is None and not unit:
         raise ArgumentError(f"{path} states no unit. Say which it is: '{path}?unit=uV' (or mV, V, nV).")
@@ -172,12 +179,13 @@ def read_arrays(path: Path, reading: FileHints) -> Recording:
         else f"{unit} ({'as you say' if not what.unit else who})"
     )
     first = what.first if what.first >= 0 else int(matlab)
-    events = _events(values, what, first, float(rate), path)
+    events = _events(values, what, first, float(rate), path, doubts)
     notes = (
         Note(
             code="columns", text=f"{who}: samples at {what.data}, {n_channels} channels, events at {what.events or '-'}"
         ),
         Note(code="unit", text=said),
+        *doubts,
     )
     info = StreamInfo(name=path.name, sfreq=float(rate), ch_names=unique_names(names))
     recording = Recording.from_arrays(info, data * factor, events=tuple(events))
@@ -224,18 +232,34 @@ def _load_hdf5(path: Path) -> dict[str, Any]:
         return {name: read(node, file) for name, node in file.items() if not name.startswith("#")}
 
 
-def _events(values: Mapping[str, Any], what: ArrayMap, first: int, sfreq: float, path: Path) -> list[Event]:
-    names = what.names if isinstance(what.names, list) else _texts(_look(values, what.names)) if what.names else []
+def _there(values: Mapping[str, Any], place: str, path: Path) -> Any:
+    found = _look(values, place)
+    if found is None:
+        raise ArgumentError(f"{path} has nothing at {place!r}; it holds {', '.join(_places(values))}.")
+    return found
+
+
+def _numbers(values: Mapping[str, Any], place: str, path: Path) -> Any:
+    found = _there(values, place, path)
+    try:
+        return np.asarray(found, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"{path}: {place} holds no numbers.") from None
+
+
+def _events(
+    values: Mapping[str, Any], what: ArrayMap, first: int, sfreq: float, path: Path, doubts: list[Note]
+) -> list[Event]:
+    names = (
+        what.names if isinstance(what.names, list) else _texts(_there(values, what.names, path)) if what.names else []
+    )
     if what.codes_channel:
-        levels = np.asarray(_look(values, what.codes_channel), dtype=np.float64).reshape(-1)
+        levels = np.nan_to_num(_numbers(values, what.codes_channel, path).reshape(-1))
         rows = np.flatnonzero((levels != 0) & (np.diff(levels, prepend=0.0) != 0))
         return [_event(int(row), levels[row], names, sfreq) for row in rows]
     if not what.events:
         return []
-    places = _look(values, what.events)
-    if places is None:
-        raise ArgumentError(f"{path} has nothing at {what.events!r}; it holds {', '.join(_places(values))}.")
-    places = np.asarray(places, dtype=np.float64)
+    places = _numbers(values, what.events, path)
     codes: Any = None
     if places.ndim == 2 and places.shape[1] == 3 and not what.codes:
         # As MNE keeps events: sample, code before, code.
@@ -243,21 +267,26 @@ def _events(values: Mapping[str, Any], what: ArrayMap, first: int, sfreq: float,
         first = 0
     positions = places.reshape(-1)
     if what.codes:
-        found = _look(values, what.codes)
-        codes = np.asarray(found) if found is not None else None
-        if codes is not None and codes.ndim == 2 and min(codes.shape) > 1 and positions.size in codes.shape:
+        codes = np.asarray(_there(values, what.codes, path))
+        if codes.ndim == 2 and min(codes.shape) > 1 and positions.size in codes.shape:
             # A row a class, one where it is.
             codes = np.argmax(codes if codes.shape[1] == positions.size else codes.T, axis=0) + 1
-        codes = None if codes is None else codes.reshape(-1)
+        codes = codes.reshape(-1)
     if codes is not None and len(codes) != positions.size:
         raise ArgumentError(f"{path}: {what.events} has {positions.size} events, {what.codes} {len(codes)} codes.")
-    made = []
+    made, unplaced = [], 0
     for number, position in enumerate(positions):
         code = 1 if codes is None else codes[number]
         # A trial without a class (a test set) is not shown to anybody as one.
         if not isinstance(code, str | bytes | np.ndarray) and not np.isfinite(float(code)):
             continue
-        made.append(_event(int(position) - first, code, names, sfreq))
+        if np.isfinite(position):
+            made.append(_event(int(position) - first, code, names, sfreq))
+        else:
+            unplaced += 1
+    if unplaced:
+        text = f"{unplaced} events of {what.events} have no position; left out"
+        doubts.append(Note(code="events", text=text, doubt=True, count=unplaced))
     return made
 
 

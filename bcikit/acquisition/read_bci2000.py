@@ -55,11 +55,11 @@ def read_bci2000(path: Path, reading: FileHints) -> Recording:
     table = np.frombuffer(raw, dtype=np.uint8, offset=length, count=n_times * row).reshape(n_times, row)
     counts = np.ascontiguousarray(table[:, : n_channels * dtype.itemsize]).view(dtype).astype(np.float64)
     rate = _values(header, "SamplingRate")
-    sfreq = reading.sfreq or (_number(rate[0])[0] if rate else 0.0)
+    sfreq = reading.sfreq or (_number(rate[0], path)[0] if rate else 0.0)
     if sfreq <= 0:
         raise SourceError(f"{path} says no sampling rate; say it: '{path}?sfreq=256'.")
-    gain, origin = _scale(header, "SourceChGain", n_channels, 1.0, reading.unit)
-    offset = np.array([_number(text)[0] for text in _values(header, "SourceChOffset")] or [0.0] * n_channels)
+    gain, origin = _scale(header, n_channels, reading.unit, path)
+    offset = np.array([_number(text, path)[0] for text in _values(header, "SourceChOffset")] or [0.0] * n_channels)
     offset = np.resize(offset, n_channels)
     labels = _values(header, "ChannelNames")
     names = unique_names(labels if len(labels) == n_channels else [f"Ch{i + 1}" for i in range(n_channels)])
@@ -86,31 +86,30 @@ def _values(header: str, name: str) -> list[str]:
     if "list" not in found[1]:
         return words[:1]
     count = int(words[0]) if words and words[0].isdecimal() else 0
-    if not count and words[:1] == ["{"]:
+    if not count and words[:1] == ["{"] and "}" in words:
         names = words[1 : words.index("}")]
         return words[len(names) + 2 : 2 * len(names) + 2]
     return words[1 : count + 1]
 
 
-def _number(text: str) -> tuple[float, str]:
+def _number(text: str, path: Path) -> tuple[float, str]:
     """Return number and unit of a value like "0.02muV" or "256Hz"."""
     found = re.fullmatch(r"([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*(\S*)", text)
     if found is None:
-        return 0.0, ""
+        raise SourceError(f"{path} is damaged: its header has {text!r} where a number must be.")
     return float(found[1]), found[2].replace("mu", "u")
 
 
-def _scale(
-    header: str, name: str, n_channels: int, default: float, unit: str | None
-) -> tuple[NDArray[np.float64], str]:
+def _scale(header: str, n_channels: int, unit: str | None, path: Path) -> tuple[NDArray[np.float64], str]:
     """Return microvolts a count for each channel; BCI2000 means microvolts where it states no unit."""
-    texts = _values(header, name)
-    if not texts:
+    name = "SourceChGain"
+    found = [_number(text, path) for text in _values(header, name)]
+    if not found:
         return np.full(n_channels, microvolts_per(unit or "uV")), "counts (the header states no gain)"
-    said = {one for _, one in map(_number, texts) if one}
-    factors = [value * microvolts_per(one or unit or "uV", where=name) for value, one in map(_number, texts)]
+    said = {one for _, one in found if one}
+    factors = [value * microvolts_per(one or unit or "uV", where=name) for value, one in found]
     origin = f"{', '.join(sorted(said))} (stated by {name})" if said else "uV (BCI2000's unit where none is stated)"
-    return np.resize(np.array(factors or [default]), n_channels), origin
+    return np.resize(np.array(factors), n_channels), origin
 
 
 def _states(header: str) -> list[_State]:
@@ -125,8 +124,6 @@ def _states(header: str) -> list[_State]:
 
 def _events(states: list[_State], vector: NDArray[np.uint8], sfreq: float) -> list[Event]:
     found = []
-    if not vector.shape[1]:
-        return []
     for state in states:
         if state.name in _SYSTEM or state.bits > 32:
             continue

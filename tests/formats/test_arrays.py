@@ -5,7 +5,7 @@ import pytest
 from scipy.io import savemat
 
 from bcikit import read_recording
-from bcikit.signal import ArgumentError, ConfigError
+from bcikit.signal import ArgumentError, BciError, ConfigError
 
 RNG = np.random.default_rng(0)
 CNT = RNG.integers(-900, 900, (3000, 3)).astype(np.int16)
@@ -87,4 +87,82 @@ def test_matlab_7_3(tmp_path):
     (tmp_path / "a.mat").write_bytes(raw)
     recording = read_recording(tmp_path / "a.mat", unit="uV")
     assert recording.info.sfreq == 200
+    np.testing.assert_array_equal(recording.data, CNT)
+
+
+@pytest.fixture
+def told(tmp_path):
+    """Read a file of arrays by a map."""
+
+    def read(values, mapping, **options):
+        savemat(tmp_path / "a.mat", {"x": CNT, "fs": 100.0, **values})
+        return read_recording(tmp_path / "a.mat", map=f"data=x rate=fs unit=uV {mapping}", **options)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        ("events=pos codes=mrk.typo", r"has nothing at 'mrk.typo'; it holds .*pos \(1x2\)"),
+        ("events=typo", "has nothing at 'typo'"),
+        ("codes_channel=typo", "has nothing at 'typo'"),
+        ("events=pos names=typo", "has nothing at 'typo'"),
+        ("events=word", "word holds no numbers"),
+        ("events=pos codes=three", "pos has 2 events, three 3 codes"),
+        ("data=word", "word is no matrix of samples"),
+        ("rate=zero", "says no sampling rate at 'zero'; say it: sfreq=250"),
+        ("rate=typo", "says no sampling rate at 'typo'"),
+        ("loud", "map has 'loud'; each part must be like"),
+    ],
+)
+def test_a_place_that_is_not_there_is_never_taken_for_another(told, mapping, said):
+    values = {"pos": [101, 901], "word": "left", "three": [1, 2, 1], "zero": 0.0}
+    with pytest.raises(BciError, match=said):
+        told(values, mapping)
+
+
+def test_names_that_do_not_fit_the_channels_are_a_doubt(told):
+    for mapping in ("channels=C3,C4", "channels=labels", "channels=typo"):
+        recording = told({"labels": np.array(["C3", "C4"], dtype=object)}, mapping)
+        assert recording.info.ch_names == ("Ch1", "Ch2", "Ch3")
+        (doubt,) = [note.text for note in recording.notes if note.doubt]
+        assert "for 3 channels" in doubt
+    assert told({"x": CNT[:, :1]}, "channels=Cz").info.ch_names == ("Cz",)
+
+
+def test_trials_without_a_class_or_a_position_are_no_events(told):
+    recording = told({"pos": [101.0, np.nan, 1701.0], "y": [[np.nan, 1, 2]]}, "events=pos codes=y names=left,right")
+    assert [(event.name, event.sample) for event in recording.events] == [("right", 1700)]
+    assert [note.text for note in recording.notes if note.doubt] == ["1 events of pos have no position; left out"]
+
+
+def test_names_of_events_in_cells_and_a_rate_that_is_said(told, tmp_path):
+    words = np.array([["left", "foot"]], dtype=object)
+    recording = told({"pos": [101, 901], "words": words}, "events=pos codes=words")
+    assert [event.name for event in recording.events] == ["left", "foot"]
+    np.savez(tmp_path / "a.npz", data=CNT, events=[10, 500], event_codes=np.array([b"go", b"stop"]))
+    recording = read_recording(tmp_path / "a.npz", unit="uV", sfreq=500)
+    assert recording.info.sfreq == 500
+    assert [(event.name, event.sample) for event in recording.events] == [("go", 10), ("stop", 500)]
+
+
+def test_structures_cells_and_texts_of_matlab_7_3(tmp_path):
+    h5py = pytest.importorskip("h5py")
+
+    def text(place, name, word):
+        place[name] = np.array([[ord(letter)] for letter in word], dtype=np.uint16)
+        place[name].attrs["MATLAB_class"] = np.bytes_("char")
+        return place[name].ref
+
+    with h5py.File(tmp_path / "a.mat", "w", userblock_size=512) as file:
+        group = file.create_group("run")
+        group["eeg"], group["fs"] = CNT.T, [[100.0]]
+        refs = [text(file, f"#refs#/{word}", word) for word in ("C3", "Cz", "C4")]
+        group.create_dataset("labels", data=np.array([refs], dtype=h5py.ref_dtype))
+    head = b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM"
+    with (tmp_path / "a.mat").open("r+b") as raw:
+        raw.write(head)
+    recording = read_recording(tmp_path / "a.mat", map="data=run.eeg rate=run.fs channels=run.labels unit=uV")
+    assert recording.info.ch_names == ("C3", "Cz", "C4")
     np.testing.assert_array_equal(recording.data, CNT)

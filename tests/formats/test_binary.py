@@ -371,3 +371,34 @@ def test_runs_in_cells_are_listed_and_read(tmp_path):
     recording = read_recording(tmp_path / "a.mat", map=place)
     np.testing.assert_allclose(recording.data, runs[1]["X"])
     assert [(event.name, event.sample) for event in recording.events] == [("left", 100), ("right", 500)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b"SamplingRate= 256 256", b"SamplingRate= 0   256", "says no sampling rate; say it: .*sfreq=256"),
+        (b"SamplingRate= 256 256", b"SamplingRate= abc 256", "is damaged: its header has 'abc' where a number must be"),
+        (b"SourceChGain= 2 0.02", b"SourceChGain= 2 gain", "is damaged: its header has 'gain' where a number must be"),
+    ],
+)
+def test_a_bci2000_header_that_makes_no_numbers_is_refused(tmp_path, old, new, said):
+    file = bci2000(tmp_path / "a.dat", RNG.integers(-900, 900, (100, 2)), np.zeros(100, int))
+    file.write_bytes(file.read_bytes().replace(old, new))
+    with pytest.raises(SourceError, match=said):
+        read_recording(file)
+
+
+def test_bci2000_names_by_their_labels_and_states_that_are_not_there(tmp_path):
+    code = np.zeros(400, int)
+    code[100:110] = 3
+    file = bci2000(tmp_path / "a.dat", RNG.integers(-900, 900, (400, 2)), code)
+    raw = file.read_bytes()
+    grown = raw.replace(b"ChannelNames= 2 C3 C4", b"ChannelNames= { a b } F3 F4")
+    grown = grown.replace(b"StimulusCode 8 0 1 0", b"StimulusCode 8 0 1 0\r\nFar 8 0 9 0")
+    first, rest = grown.split(b"\r\n", 1)
+    words = first.split()
+    words[words.index(b"HeaderLen=") + 1] = b"%d" % (len(grown) - 400 * 6)
+    file.write_bytes(b" ".join(words).ljust(len(first)) + b"\r\n" + rest)
+    recording = read_recording(file)
+    assert recording.info.ch_names == ("F3", "F4")
+    assert [(event.name, event.sample) for event in recording.events] == [("StimulusCode/3", 100)]

@@ -203,3 +203,89 @@ def test_every_cell_in_quotation_marks(tmp_path):
     recording = read_recording(table(tmp_path / "a.csv", '"timestamps","C3","C4"', rows), unit="uV")
     assert recording.info.sfreq == 250
     np.testing.assert_allclose(recording.data, values, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("titles", "rows", "options", "said"),
+    [
+        ("time,note", ["0,a", "1,b"], {}, "has no column of samples"),
+        ("C3,Cz", ["1,2", "3,4"], {}, "without a column of times"),
+        ("C3,Cz", ["1,2", "3,4"], {"map": "eeg=0:1"}, "has no column of times; say its rate: sfreq=250"),
+        ("a,C3", ["0,1", "1,2"], {"map": "time=0[parsecs] eeg=1"}, "time_unit is 'parsecs'; allowed: .*date"),
+        ("a,C3", ["0,1", "1,2"], {"map": "time=0[samples] eeg=1"}, "counts samples; say their rate: .*sfreq=250"),
+        ("time,C3", ["0,1"], {}, "its times do not rise.*State it: sfreq=256"),
+        ("time,C3", ["5,1", "5,2", "5,3"], {"time_unit": "s"}, "its times do not rise"),
+        ("time,C3", ["10:00:00,1", "at noon,2"], {}, "'at noon' is no time bcikit can read"),
+    ],
+)
+def test_a_table_whose_times_cannot_be_known_says_which_way_out(tmp_path, titles, rows, options, said):
+    with pytest.raises(BciError, match=said):
+        read_recording(table(tmp_path / "a.csv", titles, rows), unit="uV", **options)
+
+
+def test_numbers_of_samples_and_times_of_day_over_midnight(tmp_path):
+    file = table(tmp_path / "a.csv", "sample,C3", [f"{i},{i % 7}" for i in range(500)])
+    recording = read_recording(file, unit="uV", map="time=0[samples] eeg=1 rate=200")
+    np.testing.assert_allclose(recording.times, np.arange(500) / 200)
+    start = datetime.datetime(2024, 1, 31, 23, 59, 58)
+    stamps = [start + datetime.timedelta(milliseconds=4 * i) for i in range(1000)]
+    rows = [f"{stamp:%H:%M:%S}.{stamp.microsecond // 1000:03d},{i % 7}" for i, stamp in enumerate(stamps)]
+    rows[500] = f",{500 % 7}"
+    recording = read_recording(table(tmp_path / "b.csv", "time,C3", rows), unit="uV")
+    assert recording.info.sfreq == pytest.approx(250)
+    assert recording.n_times == 1000
+    np.testing.assert_allclose(recording.times, np.arange(1000) / 250, atol=1e-3)
+
+
+def test_a_first_row_that_was_never_measured_is_left_out_of_a_table(tmp_path):
+    rows = ["0,0,0"] + [f"{1.7e9 + i / 250:.4f},{i % 7},{i % 5}" for i in range(1, 1000)]
+    recording = read_recording(table(tmp_path / "a.csv", "timestamps,C3,Cz", rows), unit="uV")
+    assert recording.n_times == 999
+    assert recording.info.sfreq == 250
+    assert "a first row of zeros was never measured; left out" in [note.text for note in recording.notes]
+
+
+def test_a_second_column_of_times_and_columns_of_texts(tmp_path):
+    rows = [f"{i / 250:.4f},{i / 250:.4f},{i % 7},{'go' if i == 100 else ''}" for i in range(500)]
+    file = table(tmp_path / "a.csv", "time,timestamp,C3,words", rows)
+    assert read_recording(file, unit="uV").info.ch_names == ("C3",)
+    assert read_recording(file, unit="uV", map="time=0[s] eeg=2 text=words").events[0].name == "go"
+    for wrong in ("eeg=2 rate=fast", "eeg=2 rate=-5"):
+        with pytest.raises(ArgumentError, match=r"it must be a number above 0"):
+            read_recording(file, unit="uV", map=wrong)
+
+
+def test_openbci_packets_that_came_twice_and_a_rate_that_is_not_the_stated_one(tmp_path):
+    rows = [f"{cells(i)}, 0, {1.7e9 + i / 250:.6f}, 0, x" for i in range(1000)]
+    rows.insert(501, rows[500])
+    recording = read_recording(openbci(tmp_path / "a.txt", rows, titles=TITLES))
+    assert recording.n_times == 1000
+    assert any("1 packets that came twice and 0 out of order" in note.text for note in recording.notes)
+    rows = [f"{i % 256}, " + ", ".join(["1.5"] * 8) + f", 0, {1.7e9 + i / 200:.6f}, 0, x" for i in range(2000)]
+    with pytest.warns(DoubtWarning, match="says 250 Hz; counter and stamps say 200 Hz; sfreq=200 takes that"):
+        read_recording(openbci(tmp_path / "b.txt", rows, titles=TITLES))
+
+
+@pytest.mark.parametrize(
+    ("count", "columns", "said"),
+    [
+        ("%Number of channels = 4\n", None, "the head says 4 channels, the titles name 8; the file is damaged"),
+        ("%\n", 5, "the head says no number of channels, and its 5 columns do not tell"),
+        ("%Number of channels = 16\n", 9, "is damaged: 9 columns for 16 channels"),
+    ],
+)
+def test_openbci_whose_head_and_columns_do_not_agree(tmp_path, count, columns, said):
+    titles = TITLES if columns is None else ""
+    rows = [f"{cells(i)}, 0, {1.7e9 + i / 250:.6f}, 0, x" for i in range(300)]
+    if columns is not None:
+        rows = [", ".join([str(i % 256), *["1.5"] * (columns - 1)]) for i in range(300)]
+    with pytest.raises(SourceError, match=said):
+        read_recording(openbci(tmp_path / "a.txt", rows, titles=titles, head=OLD.format(count)))
+
+
+def test_openbci_5_writes_a_first_row_of_zeros_of_another_length(tmp_path):
+    rows = ["0, 0, 0, 0"] + [f"{cells(i)}, 0, 0, 0, {1.7e9 + i / 250:.6f}" for i in range(300)]
+    recording = read_recording(openbci(tmp_path / "a.txt", rows))
+    assert recording.n_times == 300
+    np.testing.assert_allclose(recording.data[0], X[0])
+    assert "a first row of zeros was never measured; left out" in [note.text for note in recording.notes]
