@@ -1,14 +1,24 @@
+import contextlib
 import json
+import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
+from bcikit.outputs import displays
 from bcikit.paradigms import make_paradigm
+from bcikit.presentation.presenter import DELAY
 from bcikit.presentation.timing import measure_timing
 from bcikit.session.flips import Flips
-from bcikit.signal import Chunk, HostClock, StreamInfo
+from bcikit.signal import Chunk, HostClock, SourceError, StreamInfo
+from bcikit.validation import page_timing, stimulus_timing
 from bcikit.validation.stimulus_timing import judge, validate_timing
 
 FRAMES = {"frames": 990, "dropped": 5, "soa_sd": 0.0005}
@@ -39,6 +49,8 @@ LAG = 0.03
 class Photodiode:
     """A device whose only channel sees the patch of the window, and the light of its display comes late."""
 
+    ended = False
+
     def __init__(self, views: list[Any]) -> None:
         self.info = StreamInfo(name="diode", sfreq=1000.0, ch_names=("photo",), ch_types=("misc",))
         self.clock = HostClock()
@@ -66,16 +78,13 @@ class Photodiode:
         time.sleep(0.25)
 
 
-@pytest.mark.slow
-def test_what_a_photodiode_measures_is_what_the_next_session_on_this_display_goes_by(
-    tmp_path, monkeypatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from bcikit.outputs import displays, open_output
+def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, spacing: float) -> dict[str, Any]:
+    """Measure the patient's window by a photodiode, and return what was written."""
     from bcikit.presentation.qt import view
-    from bcikit.validation import stimulus_timing
 
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
     monkeypatch.setattr(displays, "folder", lambda: tmp_path / "displays")
+    monkeypatch.setattr(stimulus_timing, "SOA_SECONDS", spacing)
     views: list[Any] = []
 
     class Watched(view.SceneView):
@@ -86,8 +95,18 @@ def test_what_a_photodiode_measures_is_what_the_next_session_on_this_display_goe
     monkeypatch.setattr(view, "SceneView", Watched)
     monkeypatch.setattr(stimulus_timing, "open_source", lambda address: Photodiode(views))
     code = validate_timing(tmp_path / "out", source="brainflow:diode", photodiode="photo", n_stimuli=24, as_json=True)
-    values = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
     assert code in (0, 1)
+    values: dict[str, Any] = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
+    return values
+
+
+@pytest.mark.slow
+def test_what_a_photodiode_measures_is_what_the_next_session_on_this_display_goes_by(
+    tmp_path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bcikit.outputs import open_output
+
+    values = measured(tmp_path, monkeypatch, spacing=stimulus_timing.SOA_SECONDS)
     assert values["frames"]["n"] == 24
     assert values["frames"]["frames"] > 100
     assert json.loads(capsys.readouterr().out)["correction_s"] == pytest.approx(LAG, abs=0.002)
@@ -109,9 +128,7 @@ def test_what_a_photodiode_measures_is_what_the_next_session_on_this_display_goe
 
 
 def test_a_correction_is_kept_for_its_display_and_told_with_it(tmp_path, monkeypatch) -> None:
-    from websockets.sync.client import connect
-
-    from bcikit.outputs import displays, open_output
+    from bcikit.outputs import open_output
 
     monkeypatch.setattr(displays, "folder", lambda: tmp_path)
     assert displays.correction_of("page", "browser 1920x1080") == 0.0
@@ -142,13 +159,9 @@ def test_a_correction_is_kept_for_its_display_and_told_with_it(tmp_path, monkeyp
 def test_the_page_is_measured_as_the_window_is(tmp_path, monkeypatch) -> None:
     import os
     import sys
-    import threading
-    from pathlib import Path
 
     sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
     import chromium
-
-    from bcikit.validation import page_timing
 
     if chromium.PROGRAM is None or os.name != "posix":
         pytest.skip("no Chromium on this machine: apt-get install chromium")
@@ -178,3 +191,147 @@ def test_the_page_is_measured_as_the_window_is(tmp_path, monkeypatch) -> None:
     assert -0.1 < report["offset_mean"] < 1.0
     values = judge(report, None)
     assert values["tests"][0]["value"] == report["soa_sd"]
+
+
+class Page(threading.Thread):
+    """A page in a browser, as far as its line goes: it shows each flash some time after the frame it was meant for."""
+
+    LATE = 0.012
+    REFRESH = 50.0
+
+    def __init__(self, address: str, *, covered: bool = False) -> None:
+        super().__init__(daemon=True)
+        where = urlsplit(address)
+        self.address = f"ws://{where.netloc}/ws?{where.query}"
+        self.covered = covered
+
+    def run(self) -> None:
+        # It ends with the server.
+        with contextlib.suppress(ConnectionClosed), connect(self.address) as line:
+            for text in line:
+                said = None if self.covered else self.report(json.loads(text)["data"].get("event") or {})
+                if said is not None:
+                    line.send(json.dumps(said))
+
+    def report(self, event: dict[str, Any]) -> dict[str, Any] | None:
+        says: dict[str, Any] = {"client": "page"}
+        if event.get("name") == "phase/flash":
+            says |= {"type": "hello", "refresh": self.REFRESH, "display": "browser 1280x800"}
+        elif event.get("name") == "stimulus/flash":
+            shown = event["time"] + DELAY + self.LATE
+            says |= {"type": "flip", "name": event["name"], "sample": event["sample"], "time": event["time"]}
+            says |= {"shown": shown}
+        elif event.get("name") == "stimulus/flicker":
+            # One of eleven frames was dropped.
+            says |= {
+                "type": "frames",
+                "refresh": self.REFRESH,
+                "times": [k / self.REFRESH for k in range(12) if k != 5],
+            }
+        else:
+            return None
+        return says
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Page]]:
+    """Open the page that somebody is asked to open, and let the flashes follow each other fast."""
+    pages: list[Page] = []
+
+    def say(text: str) -> None:
+        pages.append(Page(text.splitlines()[1]))
+        pages[0].start()
+
+    show = page_timing.show_on_page
+    monkeypatch.setattr(page_timing, "show_on_page", lambda n, spacing, *, pull: show(n, spacing, pull=pull, say=say))
+    monkeypatch.setattr(page_timing, "LEAD", 0.0)
+    monkeypatch.setattr(page_timing, "JOIN_SECONDS", 20.0)
+    monkeypatch.setattr(page_timing, "FLICKER", 0.1)
+    monkeypatch.setattr(stimulus_timing, "SOA_SECONDS", 0.01)
+    yield pages
+    for page in pages:
+        page.join(10)
+        assert not page.is_alive()
+
+
+def test_what_a_page_reports_is_the_table_of_the_command(tmp_path, command_line, browser: list[Page]) -> None:
+    # One dropped frame of twelve is more than a hundredth.
+    done = command_line("validate", "timing", "--screen", "page", "--out", tmp_path)
+    assert done.code == 1, done.err
+    values = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    assert values["frames"]["n"] == 100
+    assert values["frames"]["offset_mean"] == pytest.approx(Page.LATE, abs=1e-6)
+    assert (values["frames"]["frames"], values["frames"]["dropped"]) == (11, 1)
+    assert [row["result"] for row in values["tests"]] == ["PASS", "FAIL", "NOT MEASURED", "NOT MEASURED"]
+    words = " ".join(done.out.split())
+    assert "No photodiode: --source ADDRESS --photodiode CHANNEL" in words
+    assert "NOT MEASURED" in words
+
+
+def test_a_photodiode_before_the_page_corrects_the_next_session_on_that_browser(
+    tmp_path, monkeypatch, browser: list[Page]
+) -> None:
+    monkeypatch.setattr(displays, "folder", lambda: tmp_path / "displays")
+    chunks: list[Chunk] = []
+
+    class Diode:
+        """Sees the light of each second flash 30 ms after the page says that it was shown."""
+
+        info = StreamInfo(name="diode", sfreq=1000.0, ch_names=("photo",), ch_types=("misc",))
+        ended = False
+        begun = closed = False
+
+        def start(self) -> None:
+            self.begun = True
+
+        def pull(self, timeout: float) -> Chunk | None:
+            return chunks.pop() if chunks else None
+
+        def close(self) -> None:
+            self.closed = True
+
+    diode = Diode()
+
+    def show(n: int, spacing: float, *, pull: Any) -> tuple[dict[str, Any], list[float], str]:
+        times = np.arange(100.0, 130.0, 1e-3)
+        markers = [101.0 + 0.6 * k for k in range(n // 2)]
+        since = times - markers[0] - LAG
+        light = ((since % 0.6 < 0.3) & (since >= 0) & (since < 0.3 * n)).astype(float)
+        chunks.append(Chunk(light[:, None], times, 0))
+        pull()
+        frames = {"n": n, "frames": 100, "dropped": 0, "soa_sd": 0.0}
+        return frames, markers, "browser 1280x800"
+
+    monkeypatch.setattr(page_timing, "show_on_page", show)
+    monkeypatch.setattr(stimulus_timing, "open_source", lambda address: diode)
+    code = validate_timing(tmp_path / "out", source="diode", photodiode="photo", screen="page", n_stimuli=40)
+    assert code == 0
+    assert (diode.begun, diode.closed) == (True, True)
+    assert displays.correction_of("page", "browser 1280x800") == pytest.approx(LAG, abs=0.002)
+    assert displays.correction_of("page", "browser 800x600") == 0.0
+
+
+def test_a_page_that_nobody_opens_or_that_hides_is_said(monkeypatch) -> None:
+    monkeypatch.setattr(page_timing, "JOIN_SECONDS", 0.02)
+    with pytest.raises(SourceError, match="Nobody opened the page"):
+        page_timing.show_on_page(20, 0.01, pull=lambda: None, say=lambda text: None)
+    # It is there and draws nothing: a tab behind another one.
+    pages: list[Page] = []
+
+    def say(text: str) -> None:
+        pages.append(Page(text.splitlines()[1], covered=True))
+        pages[0].start()
+
+    monkeypatch.setattr(page_timing, "JOIN_SECONDS", 0.5)
+    with pytest.raises(SourceError, match="tells no refresh rate"):
+        page_timing.show_on_page(20, 0.01, pull=lambda: None, say=say)
+    pages[0].join(10)
+    with pytest.raises(SourceError, match="reported no flashes"):
+        page_timing._report([], [], {})
+
+
+def test_the_window_is_measured_by_a_photodiode(tmp_path, monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
+    values = measured(tmp_path, monkeypatch, spacing=0.1)
+    assert values["frames"]["n"] == 24
+    assert json.loads(capsys.readouterr().out)["correction_s"] == pytest.approx(LAG, abs=0.004)
+    assert displays.correction_of("qt", values["kept_for"]["display"]) == pytest.approx(LAG, abs=0.004)
