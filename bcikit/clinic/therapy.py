@@ -105,14 +105,12 @@ def next_day(plan: TherapyPlan, done: Sequence[date], today: date) -> date | Non
 
     The sessions of a week are spread over its days, never two on one day; what a week missed is not crammed into it.
     """
-    first = max(today + timedelta(days=today in done), plan.start)
-    for day in (first + timedelta(days=ahead) for ahead in range(15)):
-        phase = plan.phase_on(day)
-        if phase is None:
-            return None
+    day = max(today + timedelta(days=today in done), plan.start)
+    while (phase := plan.phase_on(day)) is not None:
         week = (day - plan.start).days // 7
         here = sum(plan.start <= other and (other - plan.start).days // 7 == week for other in done)
         due = plan.start + timedelta(days=7 * week + here * 7 // phase.sessions_per_week)
         if here < phase.sessions_per_week and day >= due:
             return day
+        day += timedelta(days=1)
     return None

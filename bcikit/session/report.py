@@ -177,7 +177,10 @@ def _findings(result: Mapping[str, Any], recording: Recording | None) -> dict[st
     rows = details.rows(found)
     if not rows:
         return None
-    begin = 0.0 if recording is None else int(recording.samples[0]) / recording.info.sfreq
+    # A session that was ended before its first sample has a recording without any.
+    begin = (
+        int(recording.samples[0]) / recording.info.sfreq if recording is not None and recording.samples.size else 0.0
+    )
     drawn = [_picture(url, alt) for url, alt in details.pictures(found, begin)]
     part = _part("Results of the paradigm", pictures=drawn, note=str(found.get("note", "")))
     part["tables"].append({"head": (), "rows": rows})

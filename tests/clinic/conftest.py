@@ -527,7 +527,8 @@ class Sitting:
         return self.told[what]
 
     def end(self) -> None:
-        end_process(self.process.pid, hard=True)
+        if self.process.poll() is None:
+            end_process(self.process.pid, hard=True)
         self.process.wait(10)
         self.reader.join(10)
         assert self.process.stdout is not None

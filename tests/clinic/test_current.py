@@ -94,7 +94,7 @@ def card(qtbot: Any, dark: Any, tmp_path: Path, clock: SimpleNamespace) -> Itera
     with Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}", who="test") as catalogue:
         catalogue.add_subject("P-1", birth_year=1961)
         catalogue.update_subject("P-1", merge={"fes": {"port": "serial-fes:/dev/ttyUSB7"}})
-        desk = Desk(Visit(subject="P-1", operator="T-01"), catalogue, SimpleNamespace(), dark, tmp_path)  # type: ignore[arg-type]
+        desk = Desk(Visit(subject="P-1", operator="T-01"), catalogue, SimpleNamespace(), dark, tmp_path)
         card = CurrentCard(desk)
         qtbot.addWidget(card)
         card.show()

@@ -33,6 +33,7 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(sit_down: Callable[...,
     assert "P-2" in again["known"]
     assert "P-1" not in again["known"]
     person.until("done", 30)
+    assert person.process.wait(60) == 0
     assert person.noise == []
     assert Visit.load(data / "clinic-state.json").step in ("patient", "consent")
     catalogue = Catalogue(f"sqlite:///{data / 'catalogue.sqlite'}")

@@ -156,7 +156,7 @@ def test_a_break_between_runs_does_not_arm_itself_where_current_flows(make: Call
 
 
 def test_a_foot_switch_is_the_dead_man_switch_and_a_window_that_loses_the_keyboard_lets_go(
-    make: Callable[..., Any], runner: Runner, qtbot: Any
+    make: Callable[..., Any], runner: Runner, qapp: Any
 ) -> None:
     page = make(SessionPage, **STIMULATION)
     switch: ArmingChecks = page.checks
@@ -174,7 +174,7 @@ def test_a_foot_switch_is_the_dead_man_switch_and_a_window_that_loses_the_keyboa
     QTest.keyRelease(page.note, Qt.Key.Key_F8)
     assert [order["held"] for order in runner.did("deadman")] == [True, False]
     QTest.keyPress(page.note, Qt.Key.Key_F8)
-    QApplication.sendEvent(QApplication.instance(), QEvent(QEvent.Type.ApplicationDeactivate))
+    QApplication.sendEvent(qapp, QEvent(QEvent.Type.ApplicationDeactivate))
     assert not switch.held
     QTest.keyPress(page.note, Qt.Key.Key_F8)
     assert switch.held
