@@ -167,9 +167,8 @@ def _known_sines(take: Take, context: Context) -> Result:
     if len(signals) < len(expected["frequency"]):
         raise DataError(f"The profile describes {len(expected['frequency'])} channels, the stream has {len(signals)}.")
     rows: dict[str, list[float]] = {"frequency": [], "rms": [], "dc": [], "u_frequency": [], "u_rms": [], "u_dc": []}
-    clock = _host_clock(take)
     for column, frequency in zip(signals, expected["frequency"], strict=True):
-        fit = sine_fit(take.data[:, [column]], clock, float(frequency))
+        fit = sine_fit(take.data[:, [column]], take.clock, float(frequency))
         rows["frequency"].append(fit.frequency)
         rows["rms"].append(float(fit.amplitude[0]) / np.sqrt(2))
         rows["dc"].append(float(fit.offset[0]))
@@ -199,8 +198,3 @@ def _known_sines(take: Take, context: Context) -> Result:
             )
     curve = {key: list(map(float, rows[key])) for key in ("frequency", "rms", "dc")}
     return measurements, {"known": {"names": names, **curve, "expected": {k: v.tolist() for k, v in expected.items()}}}
-
-
-def _host_clock(take: Take) -> NDArray[np.float64]:
-    """Return seconds at the nominal rate: a generator that counts samples is exact on them."""
-    return take.clock

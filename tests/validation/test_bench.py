@@ -10,11 +10,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bcikit.acquisition import Source
-from bcikit.signal import Capabilities, Chunk, StreamInfo
+from bcikit.acquisition import Source, open_source
+from bcikit.signal import Capabilities, Chunk, DataError, StreamInfo
 from bcikit.simulation.stimulus import Stimulus
-from bcikit.validation import TESTS, Judgement, Profile, validate
-from bcikit.validation.bench import FreeRunning, OperatorBench, bench_for
+from bcikit.validation import TESTS, Judgement, Profile, bench, validate
+from bcikit.validation.bench import FreeRunning, OperatorBench, bench_for, describe
+from bcikit.validation.evaluate import evaluate
+from bcikit.validation.takes import Take
 
 
 class _Amplifier(Source):
@@ -156,3 +158,121 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
     done = _bcikit("validate", "dut:channels=2", "--tests", "V-GAIN", "--out", str(tmp_path / "file" / "out"))
     assert done.returncode == 2
     assert "cannot be written" in done.stderr
+
+
+def test_what_each_kind_of_bench_cannot_do_is_said():
+    operator = OperatorBench(_Amplifier(), lambda text: True)
+    assert "digital output" in operator.refuses(_test("V-E2E"))
+    free = FreeRunning(_Amplifier(), generator=True)
+    assert free.refuses(_test("V-TEST")) == ""
+    assert "known resistors" in free.refuses(_test("V-IMP"))
+    recorded = bench_for(_Amplifier(), ask=None, generator=False, setup=Stimulus(kind="short", seconds=9.0))
+    assert "times that were smoothed" in recorded.refuses(_test("V-JIT"))
+    assert "cannot be told from a recording" in recorded.refuses(_test("V-BIO"))
+    with open_source("sim:rest") as source:
+        person = bench_for(source, ask=None, generator=False)
+        assert "this is a simulated person" in person.refuses(_test("V-GAIN"))
+        assert person.refuses(_test("V-BIO")) == ""
+
+
+def test_a_stream_that_is_open_is_not_connected_twice():
+    shown = []
+    bench = OperatorBench(_Amplifier(), lambda text: bool(shown.append(text)) or True)
+    left = Stimulus(kind="open", seconds=4.0)
+    assert bench.arrange(_test("V-RATE"), left)
+    assert bench.arrange(_test("V-LOSS"), left)
+    assert len(shown) == 1
+
+
+@pytest.mark.parametrize(
+    ("stimulus", "words"),
+    [
+        (Stimulus(kind="sine", seconds=4, amplitude_uv=5, frequency=8, second=9), "sine 5 uV peak 8 Hz and 9 Hz, 4 s"),
+        (Stimulus(kind="sine", seconds=4, offset_uv=-3e5), "sine with -300 mV direct voltage, 4 s"),
+        (Stimulus(kind="short", seconds=4, again=1), "short once more, 4 s"),
+        (Stimulus(kind="short", seconds=4, after=7200), "short after 2 h on battery, 4 s"),
+    ],
+)
+def test_a_set_up_in_words(stimulus, words):
+    assert describe(stimulus) == words
+
+
+class _Silent(_Amplifier):
+    ended = False
+
+    def pull(self, timeout=1.0):
+        self.ended = True
+
+
+class _Flood(_Amplifier):
+    """What it gives at once is old, for ever."""
+
+    def pull(self, timeout=1.0):
+        return Chunk(np.zeros((500, 2)), np.arange(500) / 250.0, 0)
+
+
+def test_a_device_that_gives_nothing_or_only_what_is_old_leaves_its_test_open(monkeypatch):
+    profile = replace(Profile.load("research"), durations={"noise": 1.0})
+    for source, said in ((_Silent(), "delivered nothing"), (_Flood(), "gives old samples faster")):
+        monkeypatch.setattr(bench, "_LONGEST_DRAIN", 0.05)
+        monkeypatch.setattr("bcikit.validation.run.open_source", lambda address, s=source: contextlib.nullcontext(s))
+        report = validate("amp", profile=profile, tests=("V-NOISE",), ask=lambda text: True)
+        assert report.outcome("V-NOISE").judgement is Judgement.INCONCLUSIVE
+        assert said in report.outcome("V-NOISE").reason
+        assert report.exit_code == 1
+
+
+def test_a_device_that_breaks_or_an_operator_who_skips_leaves_the_report(monkeypatch):
+    class Broken(_Amplifier):
+        def pull(self, timeout=1.0):
+            raise ZeroDivisionError("firmware")
+
+    monkeypatch.setattr("bcikit.validation.run.open_source", lambda address: contextlib.nullcontext(Broken()))
+    report = validate("amp", profile=Profile.load("research"), tests=("V-NOISE",), ask=lambda text: True)
+    assert report.outcome("V-NOISE").judgement is Judgement.ERROR
+    assert report.outcome("V-NOISE").reason == "could not be recorded: ZeroDivisionError: firmware"
+    report = validate("amp", profile=Profile.load("research"), tests=("V-NOISE",), ask=lambda text: False)
+    assert report.outcome("V-NOISE").reason == "skipped by the operator"
+    with pytest.raises(DataError, match="V-GAIN is not in this report; it has V-NOISE"):
+        report.outcome("V-GAIN")
+    with pytest.raises(DataError, match="did not measure 'noise_rms'"):
+        report.value("V-NOISE", "noise_rms")
+
+
+def test_the_time_from_a_burst_to_the_output_is_that_of_the_device():
+    profile = replace(Profile.load("research"), durations={"e2e": 6.0})
+    report = validate("dut:channels=2", profile=profile, tests=("V-E2E",))
+    assert report.outcome("V-E2E").judgement is Judgement.PASS
+    assert report.value("V-E2E", "e2e_answered").value == 100.0
+    assert 0.0 < report.value("V-E2E", "e2e_median").value < 200.0
+
+
+def _generated(expected, *, off=(1.0, 1.0)):
+    """Return ten seconds of a device that generates a sine upon a direct voltage on each of its channels."""
+    time = np.arange(2500) / 250.0
+    parts = zip(expected["frequency"], expected["rms"], expected["dc"], off, strict=True)
+    data = [dc + share * rms * np.sqrt(2) * np.sin(2 * np.pi * f * time) for f, rms, dc, share in parts]
+    return Take(
+        key="001-internal",
+        stimulus=Stimulus(kind="internal", seconds=10.0),
+        info=_Amplifier.info,
+        data=np.array(data).T,
+        samples=np.arange(2500),
+        times=time,
+    )
+
+
+def test_the_own_signal_of_a_device_is_compared_with_what_its_maker_says():
+    expected = {"frequency": [5.0, 10.0], "rms": [10.0, 20.0], "dc": [10.0, 20.0]}
+    test = _test("V-TEST")
+    profile = replace(Profile.load("research"), expected=expected, limits=())
+    outcome = evaluate(test, [_generated(expected, off=(1.0, 0.9))], profile)
+    values = {(m.quantity, m.channel): m.value for m in outcome.measurements}
+    assert values["known_rms", "a"] == pytest.approx(0.0, abs=0.01)
+    assert values["known_rms", "b"] == pytest.approx(-10.0, abs=0.01)
+    assert values["known_frequency", "b"] == pytest.approx(0.0, abs=1e-3)
+    assert values["known_dc", "b"] == pytest.approx(0.0, abs=0.01)
+    more = {name: [*two, 30.0] for name, two in expected.items()}
+    outcome = evaluate(test, [_generated(expected)], replace(profile, expected=more))
+    assert outcome.judgement is Judgement.INCONCLUSIVE
+    assert "The profile describes 3 channels, the stream has 2" in outcome.reason

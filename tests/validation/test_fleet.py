@@ -12,7 +12,7 @@ import pytest
 from bcikit.signal import ConfigError, DataError
 from bcikit.validation import Profile, validate
 from bcikit.validation.bench_file import BenchFile
-from bcikit.validation.fleet import compare, read_runs, write_comparison
+from bcikit.validation.fleet import BenchRun, compare, read_runs, write_comparison
 from bcikit.validation.verify import verify_report
 
 INSTRUMENT = {"name": "AFG-1", "certificate": "K-77", "calibrated": "2026-01-10", "due": "2999-01-10"}
@@ -122,3 +122,70 @@ def test_a_byte_that_is_another_one_is_refused(tmp_path, name):
     data[place] ^= 1
     path.write_bytes(bytes(data))
     assert any(problem.startswith(name) for problem in verify_report(tmp_path).problems)
+
+
+def _runs(tmp_path, gains, firmware, u=0.001):
+    """Return runs of which each is a unit of its own."""
+    return [
+        BenchRun(folder=str(tmp_path / f"r{k}"), when=f"2026-01-{k + 1:02d}", unit=f"SN{k}", firmware=version,
+                 judgement="PASS", values={"V-GAIN gain": (gain, u, "1")}, problems=())
+        for k, (gain, version) in enumerate(zip(gains, firmware, strict=True))
+    ]  # fmt: skip
+
+
+def test_firmware_that_changes_a_value_is_named_and_one_that_does_not_is_not(tmp_path):
+    (row,) = compare(_runs(tmp_path, [1.0, 1.0002, 1.03, 1.0302], ["1.0", "1.0", "1.1", "1.1"]))
+    assert row["versions"] == ["1.0 to 1.1: +0.03"]
+    # Of one run each only what is more than both uncertainties is sure.
+    (row,) = compare(_runs(tmp_path, [1.0, 1.03], ["1.0", "1.1"]))
+    assert row["versions"] == ["1.0 to 1.1: +0.03"]
+    (row,) = compare(_runs(tmp_path, [1.0, 1.0015], ["1.0", "1.1"]))
+    assert row["versions"] == []
+    (row,) = compare(_runs(tmp_path, [1.0, 1.0002, 1.0001, 1.0003], ["1.0", "1.0", "1.1", "1.1"]))
+    assert row["versions"] == []
+
+
+def test_the_command_names_units_drifts_and_firmware(tmp_path, monkeypatch, command_line):
+    from bcikit.validation import fleet
+
+    gains = [1.0 + 0.001 * k for k in range(8)] + [1.5]
+    runs = _runs(tmp_path, gains, ["1.0"] * 5 + ["1.1"] * 4)
+    runs[0] = replace(runs[0], problems=("result.json: was changed",))
+    monkeypatch.setattr(fleet, "read_runs", lambda folders: runs)
+    done = command_line("validate", "fleet", "--runs", tmp_path, "--out", tmp_path / "fleet")
+    assert done.code == 1, done.err
+    assert "9 runs of 9 units, 1 values" in done.out
+    assert "result.json: was changed" in done.out
+    assert "V-GAIN gain: SN8 2026-01-09 is out (mean" in done.out
+    steps = [*gains[:4], *(gain + 0.01 for gain in gains[:4])]
+    monkeypatch.setattr(fleet, "read_runs", lambda folders: _runs(tmp_path, steps, ["1.0"] * 4 + ["1.1"] * 4))
+    done = command_line("validate", "fleet", "--runs", tmp_path, "--out", tmp_path / "fleet")
+    assert "V-GAIN gain: drifts by +0.00214 1 a run" in done.out
+    assert "V-GAIN gain: firmware 1.0 to 1.1: +0.01 1" in done.out
+    done = command_line("validate", "fleet", "--runs", tmp_path, "--out", tmp_path / "fleet", "--json")
+    assert json.loads(done.out)["values"][0]["n"] == 8
+
+
+def test_folders_without_runs_are_no_fleet(tmp_path, command_line):
+    done = command_line("validate", "fleet", "--runs", tmp_path)
+    assert done.code == 2
+    assert "0 runs of 'bcikit validate'; a comparison needs two and more" in done.err
+
+
+def test_what_a_bench_lacks_is_said(tmp_path):
+    def said(**changes):
+        return " / ".join(replace(WHOLE, instruments=({**INSTRUMENT, **changes},)).problems(date(2026, 6, 1)))
+
+    assert said() == ""
+    assert "AFG-1: no calibration certificate" in said(certificate="")
+    assert "AFG-1: until when its calibration holds is not stated" in said(due="")
+    assert "of 2027-01-01, which has not come yet" in said(calibrated="2027-01-01")
+    (no_instrument,) = replace(WHOLE, instruments=()).problems(date(2026, 6, 1))
+    assert "uncertainties of the profile are only claimed" in no_instrument
+    assert BenchFile.load(tmp_path / "none.toml") == BenchFile()
+    (tmp_path / "bad.toml").write_text("operator = ", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"bad\.toml"):
+        BenchFile.load(tmp_path / "bad.toml")
+    (tmp_path / "more.toml").write_text('[[instrument]]\nserial = "7"\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"instrument 1\.serial: unknown key"):
+        BenchFile.load(tmp_path / "more.toml")

@@ -1,5 +1,6 @@
 """The folder of a run: signed, and every flipped byte is seen; recordings judged without the device."""
 
+import hashlib
 import json
 import shutil
 
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from bcikit.cli.app import app
 from bcikit.signal import signing
 from bcikit.validation.takes import load_take
+from bcikit.validation.verify import verify_report
 
 pytest.importorskip("cryptography")
 
@@ -160,3 +162,85 @@ def test_quick_says_go(tmp_path):
     assert done.exit_code == 0, done.output
     assert done.output.strip().endswith("GO")
     assert "NO-GO" not in done.output
+
+
+def judged(values):
+    values["tests"][0]["judgement"] = "FAIL"
+
+
+def fewer(values):
+    values["tests"][0]["measurements"].pop()
+
+
+def answered(values):
+    values["clauses"] = [{"clause": "201.12.1", "answer": "kept"}]
+
+
+def elsewhere(values):
+    values["tests"][0]["takes"] = ["999-sine"]
+
+
+def strange(values):
+    values["files"]["../key"] = "0" * 64
+
+
+def unlisted(values):
+    values["files"] = ["result.json"]
+
+
+def older(values):
+    del values["profile"]["clause"]
+
+
+def unknown(values):
+    values["profile"]["colour"] = "blue"
+
+
+def no_run(values):
+    del values["tests"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (judged, "V-GAIN: says FAIL; computed again it is PASS"),
+        (fewer, "values; computed again"),
+        (answered, "the answers to the clauses are not those of the values"),
+        (elsewhere, "V-GAIN: its recording 999-sine is not there"),
+        (strange, "'../key': is no file of this folder"),
+        (unlisted, "its list of files is none"),
+        (older, "does not hold its profile, so nothing can be computed again"),
+        (unknown, "its profile cannot be read"),
+        (no_run, "is not what a run writes: KeyError: 'tests'"),
+    ],
+)
+def test_a_result_that_somebody_else_wrote_and_signed_is_told_what_is_wrong_with_it(folder, tmp_path, change, said):
+    problems = verify_report(resigned(folder, tmp_path, change)).problems
+    assert any(said in problem for problem in problems), problems
+
+
+def test_a_difference_names_the_version_that_wrote_the_result(folder, tmp_path):
+    def old(values):
+        judged(values)
+        values["about"]["bcikit"] = "0.0.1"
+
+    assert "the result is of 0.0.1" in verify_report(resigned(folder, tmp_path, old)).problems[-1]
+
+
+def test_raw_data_that_nobody_can_read_are_no_evidence(folder, tmp_path):
+    def broken(values):
+        name = next(name for name in values["files"] if name.endswith(".npz"))
+        (tmp_path / "copy" / name).write_bytes(b"PK\x03\x04")
+        values["files"][name] = hashlib.sha256(b"PK\x03\x04").hexdigest()
+
+    (problem,) = verify_report(resigned(folder, tmp_path, broken)).problems
+    assert ".npz: cannot be read" in problem
+
+
+def test_who_must_have_signed_a_report_is_asked_for(folder, tmp_path):
+    key = json.loads(invoke("verify", folder, "--json", "--fast").output)["key"]
+    assert invoke("verify", folder, "--fast", "--key", key.upper()).exit_code == 0
+    other = invoke("verify", folder, "--fast", "--key", "ab cd")
+    assert other.exit_code == 1
+    assert f"signed by the key {key}, not ab cd" in other.output
+    assert invoke("verify", tmp_path / "none").exit_code != 0
