@@ -1,0 +1,181 @@
+"""What a session does with orders and with what its device says, chunk by chunk, without an engine around it."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from bcikit.session.config import ArmingSection
+from bcikit.session.listener import Listener
+from bcikit.session.planning import plan
+from bcikit.signal import Decision, Event
+from bcikit.signal.messages import Alarmed, Happened, Message, StateChanged
+
+QUICK: dict[str, Any] = {
+    "calibration_runs": 1,
+    "feedback_runs": 1,
+    "trials_per_run": 10,
+    "eyes_open": 0.0,
+    "eyes_closed": 0.0,
+    "between_runs": 0.0,
+}
+
+
+class Sure:
+    """Decides for the left hand, always."""
+
+    def decide(self, window: Any, *, now: float | None = None) -> Decision:
+        return Decision(
+            time=window.time, sample=window.stop_sample - 1, classes=("left_hand", "right_hand"),
+            probabilities=(0.99, 0.01), label="left_hand",
+        )  # fmt: skip
+
+
+class Heard(Listener):
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.states: list[str] = []
+        self.alarms: set[str] = set()
+
+    def take(self, message: Message) -> None:
+        match message:
+            case Happened():
+                self.events.append(message.event)
+            case StateChanged():
+                self.states.append(message.state)
+            case Alarmed():
+                self.alarms.add(message.rule)
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        return [dict(event.data) for event in self.events if event.name == name]
+
+
+@dataclasses.dataclass
+class Led:
+    """A session that is led by hand."""
+
+    conductor: Any
+    heard: Heard
+    chunks: Iterator[Any]
+
+    def go(self, seconds: float, *, until: Callable[[], object] = lambda: False) -> None:
+        begin = self.conductor.now or None
+        for chunk in self.chunks:
+            now = float(chunk.times[-1]) + 0.01
+            begin = now if begin is None else begin
+            self.conductor.on_chunk(chunk, now)
+            if now - begin >= seconds or until():
+                return
+
+    def order(self, do: str, **more: Any) -> None:
+        self.conductor.take_input("order", {"do": do, "who": "T-01", **more})
+
+
+@pytest.fixture
+def led(short_config):
+    """Return a session of a simulated person whose decoder is there from the beginning."""
+    opened = []
+
+    def make(*, idle: float = 0.0) -> Led:
+        from bcikit.session import shipped_config
+
+        config = shipped_config("motor-imagery", seed=1, settings=QUICK)
+        config = config.model_copy(
+            update={
+                "arming": ArmingSection(idle_test=idle),
+                "recording": config.recording.model_copy(update={"enabled": False, "folder": ""}),
+            }
+        )
+        made = plan(config)
+        opened.append(made)
+        made.__enter__()
+        heard = Heard()
+        conductor = made.conductor(made.safety(None), decider=Sure(), trainer=None, listeners=[heard])
+        source = made.opened
+        source.start()
+        return Led(conductor, heard, iter(lambda: source.pull(1.0), None))
+
+    yield make
+    for made in opened:
+        made.__exit__(None, None, None)
+
+
+def test_the_idle_test_runs_before_anything_moves_and_is_counted(led) -> None:
+    session = led(idle=4.0)
+    session.go(60.0, until=lambda: session.heard.named("idle-test/end"))
+    (end,) = session.heard.named("idle-test/end")
+    assert end["complete"]
+    assert end["seconds"] == pytest.approx(4.0, abs=0.5)
+    assert end["activations"] >= 1, "a decoder that is always sure acts at rest"
+    assert end["per_minute"] == pytest.approx(end["activations"] * 60 / end["seconds"], abs=1e-3)
+    assert session.heard.states == ["STANDBY", "CALIBRATING", "ACTIVE"], "nothing moves before it is over"
+    session.order("idletest", seconds=5.0)
+    (refused,) = session.heard.named("operator/refused")
+    assert "begins in STANDBY" in refused["reason"]
+
+
+def test_a_stop_breaks_the_idle_test_off_and_it_is_still_wanted(led) -> None:
+    session = led(idle=30.0)
+    session.go(60.0, until=lambda: session.heard.named("idle-test/start"))
+    session.go(1.0)
+    session.order("stop", reason="cough")
+    session.go(0.2)
+    assert [end["complete"] for end in session.heard.named("idle-test/end")] == [False]
+    assert session.conductor.idle.wanted
+
+
+def test_orders_to_the_task_are_obeyed_or_refused_with_the_reason(led) -> None:
+    session = led()
+    session.go(30.0, until=lambda: session.heard.named("trial/start"))
+    session.order("skip")
+    session.go(5.0, until=lambda: any(end.get("interrupted") for end in session.heard.named("trial/end")))
+    session.order("difficulty", value=0.8)
+    session.order("difficulty", value="hard")
+    (refused,) = session.heard.named("operator/refused")
+    assert "finite number" in refused["reason"]
+    session.order("pause")
+    session.go(1.0)
+    assert session.conductor.stands_still
+    session.order("resume")
+    session.go(1.0)
+    assert not session.conductor.stands_still
+
+
+def test_what_fails_in_a_task_that_anybody_wrote_is_an_event_and_the_session_goes_on(led, monkeypatch) -> None:
+    session = led()
+    session.go(1.0)
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise KeyError("arrow")
+
+    monkeypatch.setattr(session.conductor.paradigm, "on_operator", broken)
+    session.order("skip")
+    assert session.heard.named("operator/refused") == [{"do": "skip", "reason": "KeyError: 'arrow'"}]
+    session.go(1.0)
+
+
+def test_what_a_device_says_of_itself_reaches_the_gate(led) -> None:
+    session = led()
+    session.go(2.0)
+    conductor = session.conductor
+    conductor.take_input("battery", {"percent": 1.0})
+    conductor.take_input("buffer", {"fill": 0.99})
+    conductor.take_input("impedance", {"ohms": dict.fromkeys(conductor.info.ch_names, 900_000.0)})
+    conductor.take_input("event", Event(name="marker/eyes", time=conductor.now).to_dict())
+    session.go(2.0)
+    assert {"H-BAT", "H-OVR"} <= session.heard.alarms
+    assert [event for event in session.heard.events if event.name == "marker/eyes"]
+
+
+def test_samples_of_a_time_in_which_nobody_was_shown_anything_count_for_no_trial(led) -> None:
+    session = led()
+    session.go(30.0, until=lambda: [event for event in session.heard.events if event.name.startswith("cue/")])
+    for seconds in (3.0, 2.0):
+        session.conductor.take_input("backlog", {"seconds": seconds})
+        session.go(0.0)
+    session.go(30.0, until=lambda: session.heard.named("trial/end"))
+    assert session.heard.named("session/backlog") == [{"seconds": 3.0}]
+    assert session.conductor.backlog_s == 3.0
+    assert session.heard.named("trial/end")[0]["interrupted"]
+    assert session.conductor.interrupted == 1
