@@ -330,7 +330,7 @@ def test_auto_compares_the_decoders_of_the_paradigm():
     from bcikit.decoding.evaluation.layouts import RECOMMENDED
     from bcikit.decoding.evaluation.task import Task
     from bcikit.session.shipped import shipped_config
-    from bcikit.session.training import _unfitted
+    from bcikit.session.training import unfitted
 
     def task(paradigm, **params):
         return Task(
@@ -362,11 +362,11 @@ def test_auto_compares_the_decoders_of_the_paradigm():
         config = config.model_copy(
             update={"decoder": config.decoder.model_copy(update={"name": "auto", "parameters": {}})}
         )
-        assert _unfitted(config, 250.0, None).task == found
+        assert unfitted(config, 250.0, None).task == found
     config = shipped_config("code-menu")
     config = config.model_copy(update={"decoder": config.decoder.model_copy(update={"name": "auto", "parameters": {}})})
     with pytest.raises(ArgumentError, match=r"decoder\.parameters\.task"):
-        _unfitted(config, 250.0, None)
+        unfitted(config, 250.0, None)
 
 
 def test_auto_takes_the_plain_decoder_unless_another_is_better_for_sure():
