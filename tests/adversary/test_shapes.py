@@ -47,6 +47,9 @@ TEST = DeviceTest(
 )
 DECISION = Decision(time=2.0, sample=99, classes=("a", "b"), probabilities=(0.25, 0.75), label="b", age=0.01)
 VERDICT = Verdict(time=2.0, sample=99, allowed=False, reasons=("A-CONF",), state="ACTIVE")
+PROFILE = Profile.load("research").to_dict()
+# One limit of each shape: the others are read by the same lines.
+PROFILE["limit"] = list({tuple(sorted(one)): one for one in PROFILE["limit"]}.values())
 READERS = {
     "Event": (Event.from_dict, Event(name="cue/left", time=1.5, sample=12).to_dict()),
     "Decision": (Decision.from_dict, DECISION.to_dict()),
@@ -55,7 +58,7 @@ READERS = {
     "StreamInfo": (StreamInfo.from_dict, INFO.to_dict()),
     "ArmRequest": (ArmRequest.from_record, REQUEST.to_record()),
     "ModelSheet": (ModelSheet.from_dict, SHEET.to_dict()),
-    "Profile": (lambda values: Profile.from_dict(values, "profile", "mine"), Profile.load("research").to_dict()),
+    "Profile": (lambda values: Profile.from_dict(values, "profile", "mine"), PROFILE),
     "DeviceTest": (DeviceTest.from_dict, TEST.to_dict()),
     "Scene": (Scene.from_dict, make_scene()),
     "LinkPlan": (lambda values: LinkPlan.from_json(json.dumps(values)), json.loads(LinkPlan(lost=((3, 1),)).to_json())),
