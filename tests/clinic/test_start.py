@@ -1,0 +1,113 @@
+"""The clinic's program: it opens, keeps its folder to itself, changes its look, and tells what goes wrong."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QSettings, QTimer
+from PySide6.QtWidgets import QApplication
+
+from bcikit.clinic import start
+from bcikit.clinic.start import Clinic
+from bcikit.clinic.trouble import tell_trouble
+from bcikit.clinic.window import ClinicWindow
+from bcikit.signal import BciError
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dark: Any) -> Path:
+    """A folder of its own, and nothing of the program's hooks left behind."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(start, "user_place", lambda kind: tmp_path / kind)
+    monkeypatch.setenv("BCIKIT_CATALOGUE", "")
+    return tmp_path / "data" / "clinic"
+
+
+@pytest.fixture
+def clinic(place: Path, qapp: QApplication, qtbot: Any, tmp_path: Path) -> Any:
+    settings = QSettings(str(tmp_path / "look.ini"), QSettings.Format.IniFormat)
+    font = qapp.font()
+    one = Clinic(qapp, place, theme="", language="en", settings=settings)
+    one.window.show()
+    yield one
+    qapp.removeEventFilter(one._stops)
+    one.window.close()
+    qapp.setFont(font)
+    one._lock.release()
+
+
+def test_the_window_opens_where_nothing_is_said_and_ends_with_zero(
+    place: Path, qapp: QApplication, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[Clinic] = []
+    sizes: list[tuple[int, int]] = []
+    whole = Clinic.__init__
+
+    def keep(self: Clinic, *words: Any, **options: Any) -> None:
+        whole(self, *words, **options)
+        made.append(self)
+
+    def close() -> None:
+        sizes.append((made[0].window.width(), made[0].window.height()))
+        # A second window on the same folder is refused, in words.
+        assert start.main(["--language", "en"]) == 2
+        made[0].window.close()
+        qapp.quit()
+
+    monkeypatch.setattr(Clinic, "__init__", keep)
+    QTimer.singleShot(0, close)
+    assert start.main(["--language", "en", "--theme", "dark", "--size", "1300x820"]) == 0
+    qapp.removeEventFilter(made[0]._stops)
+    made[0]._lock.release()
+    assert sizes == [(1300, 820)]
+    assert "Another clinic window has the folder" in capsys.readouterr().err
+    assert (place / "catalogue.sqlite").is_file()
+    assert place.stat().st_mode & 0o077 == 0, "for this user alone"
+
+
+def test_colours_and_language_change_and_the_place_stays(clinic: Clinic, qapp: QApplication, tmp_path: Path) -> None:
+    first = clinic.window
+    assert first.desk.theme.name == "light", "where nobody chose"
+    first.resize(1310, 830)
+    first.pages["patient"].operator.setText("T-01")  # type: ignore[attr-defined]
+    first.look_wanted.emit("dark", "zh")
+    second = clinic.window
+    assert isinstance(second, ClinicWindow)
+    assert second is not first
+    assert (second.desk.theme.name, second.width(), second.height()) == ("dark", 1310, 830)
+    assert second.windowTitle() != first.windowTitle()
+    assert second.desk.catalogue.subjects() == [], "the catalogue is open still"
+    clinic._settings.sync()
+    kept = QSettings(str(tmp_path / "look.ini"), QSettings.Format.IniFormat)
+    assert (kept.value("clinic-theme"), kept.value("language")) == ("dark", "zh")
+
+
+def test_what_goes_wrong_while_a_button_is_pressed_is_said_and_handed_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before: list[type[BaseException]] = []
+    said: list[str] = []
+
+    def hear(kind: type[BaseException], *_: object) -> None:
+        before.append(kind)
+
+    monkeypatch.setattr(sys, "excepthook", hear)
+    undo = tell_trouble(said.append)
+    for error in (
+        BciError("the catalogue failed"),
+        OSError(28, "No space left on device", "/data/x"),
+        ZeroDivisionError("division by zero"),
+        KeyboardInterrupt(),
+    ):
+        sys.excepthook(type(error), error, None)
+    assert said[0] == "the catalogue failed"
+    assert "No space left on device" in said[1]
+    assert "ZeroDivisionError" in said[2]
+    assert len(said) == 3, "Ctrl-C is no trouble of the window"
+    assert before == [ZeroDivisionError, KeyboardInterrupt], "what nobody understands goes to who heard it before"
+    assert "the catalogue failed" in capsys.readouterr().err, "the log has what a person was told"
+    undo()
+    assert sys.excepthook is hear
+    undo()
+    assert sys.excepthook is hear

@@ -1,0 +1,305 @@
+"""The steps before a session, each by itself: devices, electrodes, the protocol and its limits, the plan."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from bcikit.acquisition import open_source
+from bcikit.clinic import forms, headsets, limits, page_electrodes, people, protocols, therapy, wording
+from bcikit.clinic.base import Desk
+from bcikit.clinic.headsets import DeviceTest
+from bcikit.clinic.page_electrodes import ElectrodesPage, electrode_problems
+from bcikit.clinic.pages_protocol import ProtocolPage
+from bcikit.clinic.visit import Visit
+from bcikit.paradigms.plan import TherapyPlan
+from bcikit.recording import Catalogue
+from bcikit.signal import ArgumentError, Chunk, ConfigError, StreamInfo
+from bcikit.ui.status import ElectrodeQuality
+
+NAMES = ("FC3", "C3", "Cz", "C4", "CP3", "Pz")
+HEADSET = "lsl:source_id=headset"
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
+    with Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}", who="test") as catalogue:
+        catalogue.add_subject("P-1", birth_year=1961, affected_side="right")
+        yield catalogue
+
+
+@pytest.fixture
+def make(qtbot: Any, dark: Any, tmp_path: Path, catalogue: Catalogue) -> Callable[..., Any]:
+    def make(kind: type[Any], **values: Any) -> Any:
+        visit = Visit(**{"subject": "P-1", "operator": "T-01", "device": HEADSET, **values})
+        page = kind(Desk(visit, catalogue, SimpleNamespace(running=False), dark, tmp_path))
+        qtbot.addWidget(page)
+        page.resize(1280, 800)
+        page.show()
+        return page
+
+    return make
+
+
+# -- devices ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_device_is_tested_by_reading_it() -> None:
+    found = headsets.try_device("dut:channels=4", seconds=0.2)
+    assert len(found.channels) == 4
+    assert found.nominal > 0
+    assert found.problem == ""
+    assert found.words().startswith("● ")
+    assert DeviceTest.from_dict(found.to_dict()) == found
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"channels": ("C3",)}, "■ x: 1 channels, 250.0 of 250 samples a second, 0 lost, no impedance: judged by the "
+         "signal. It has 1 EEG channels: that is no EEG headset."),
+        ({"rate": 0.0}, "■ x: 2 channels, 0.0 of 250 samples a second, 0 lost, no impedance: judged by the signal. No "
+         "data arrive. Check power, battery and cable."),
+        ({"rate": 200.0}, "■ x: 2 channels, 200.0 of 250 samples a second, 0 lost, no impedance: judged by the signal. "
+         "200.0 samples a second arrive in place of 250: the link is bad."),
+        ({"lost": 3}, "▲ x: 2 channels, 250.0 of 250 samples a second, 3 lost, no impedance: judged by the signal"),
+        ({"battery": 15.0, "impedance": True}, "▲ x: 2 channels, 250.0 of 250 samples a second, 0 lost, battery 15 %, "
+         "measures impedance"),
+    ],
+)  # fmt: skip
+def test_what_a_test_found_is_said(dark: Any, values: dict[str, Any], said: str) -> None:
+    base: dict[str, Any] = {
+        "name": "x", "serial": "x", "channels": ("C3", "C4"), "nominal": 250.0, "rate": 250.0, "lost": 0
+    }  # fmt: skip
+    assert DeviceTest(**{**base, **values}).words() == said
+
+
+def test_what_is_no_address_measures_nobody(dark: Any) -> None:
+    assert "is no address of a source" in headsets.refusal("no address")
+    assert headsets.refusal("lsl:name=x") == ""
+    assert "simulation" in headsets.refusal("file:x.edf")
+
+
+# -- electrodes -------------------------------------------------------------------------------------------------------
+
+
+def quality(**levels: str) -> dict[str, ElectrodeQuality]:
+    return {name: ElectrodeQuality(levels.get(name, "GOOD")) for name in NAMES}
+
+
+def test_electrodes_that_the_protocol_needs_must_be_there_and_good(dark: Any) -> None:
+    assert electrode_problems({}, ()) == ["Nothing is measured yet."]
+    assert electrode_problems(quality(), ("C3", "c4.")) == []
+    (absent,) = electrode_problems(quality(), ("C3", "Oz"))
+    assert absent.startswith("This headset has no Oz")
+    (bad,) = electrode_problems(quality(C3="BAD"), ("C3",))
+    assert bad == "C3 must not be bad: the protocol listens to them."
+    (share,) = electrode_problems(quality(FC3="BAD", Pz="BAD"), ("C3",))
+    assert share == "33 % of the electrodes are bad; at most 20 % may be."
+
+
+class Reader:
+    """A stream that says what the test wants."""
+
+    def __init__(self, _make: object) -> None:
+        self.fault, self.status = "", None
+        self.info: StreamInfo | None = None
+        self.chunks: list[Chunk] = []
+        self.halted = False
+
+    def start(self) -> None: ...
+
+    def take(self) -> list[Chunk]:
+        chunks, self.chunks = self.chunks, []
+        return chunks
+
+    def halt(self) -> None:
+        self.halted = True
+
+
+def test_the_electrodes_page_waits_judges_and_takes_back_what_is_no_more(
+    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_electrodes, "StreamReader", Reader)
+    page = make(ElectrodesPage)
+    page.tick()
+    page.enter()
+    page._timer.stop()
+    reader = page._reader
+    for _ in range(10):
+        page.tick()
+    assert page.message.text() == "Waiting for the headset: 2 s. A wireless one may need a minute."
+    with open_source("sim:motor-imagery?channels=8&seed=3") as source:
+        reader.info = source.info
+        page.tick()
+        assert page.message.text() == ""
+        while page.verdict.text() == "Measuring ...":
+            for _ in range(25):
+                reader.chunks.append(source.pull())
+            page.tick()
+    assert page.verdict.text() == "● Go"
+    assert page.advice.text() == "All electrodes are good"
+    for _ in range(12):
+        page.tick()
+    assert page.verdict.text() == "■ No go"
+    assert page.message.text() == "■ No data arrive. Check power, battery and cable."
+    page.go_on()
+    assert page.message.text() == "▲ Nothing is measured yet."
+    assert page.visit.electrodes == {}
+    reader.fault = "The board is gone."
+    page.tick()
+    assert page.message.text() == "■ The board is gone."
+    page.leave()
+    assert reader.halted
+
+
+# -- protocol ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_of_another_day_is_proposed_and_used(
+    make: Callable[..., Any], catalogue: Catalogue, tmp_path: Path
+) -> None:
+    page = make(ProtocolPage)
+    page.enter()
+    assert page.model.text() == "No good model of an earlier visit: the session begins with a calibration."
+    (tmp_path / "m.skops").write_bytes(b"model")
+    scores = {"accuracy": 0.87, "n_trials": 30, "advice": "good", "classes": ["right_hand", "feet"]}
+    catalogue.add_model("P-1", tmp_path / "m.skops", decoder="csp-lda", paradigm="motor-imagery", scores=scores)
+    page.enter()
+    assert "(0 days old): 87 % of 30 trials right then" in page.model.text()
+    QTest.mouseClick(page.use_model, Qt.MouseButton.LeftButton)
+    assert page.visit.model == str(tmp_path / "m.skops")
+    assert page.visit.recentre
+    assert page.settings()["classes"] == ["right_hand", "feet"]
+    assert page.model.text().startswith("● Model of ")
+    assert page.message.text().startswith("No calibration: the model follows the rest of today")
+    # Gone meanwhile: nothing is used.
+    again = make(ProtocolPage)
+    again.enter()
+    (tmp_path / "m.skops").unlink()
+    again._use_model()
+    assert again.visit.model == ""
+
+
+def test_a_plan_out_of_its_limits_is_not_saved(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    page = make(ProtocolPage)
+    page.enter()
+    assert page.plan.text() == "No plan yet."
+    page.weeks.setText("99")
+    QTest.mouseClick(page.save_plan, Qt.MouseButton.LeftButton)
+    assert "Weeks" in page.message.text()
+    assert "therapy_plan" not in page.desk.catalogue.subject("P-1").data
+    page.weeks.setText("4")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ConfigError("plan", ["weeks: too many"])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(therapy, "make_plan", refuse)
+        QTest.mouseClick(page.save_plan, Qt.MouseButton.LeftButton)
+    assert "weeks: too many" in page.message.text()
+    QTest.mouseClick(page.save_plan, Qt.MouseButton.LeftButton)
+    assert page.message.text() == "● The plan of P-1 is saved."
+    assert "3 sessions a week for 4 weeks" in page.plan.text()
+
+
+def test_nothing_goes_on_with_the_electrodes_of_another_headset_or_a_current_nobody_found(
+    make: Callable[..., Any],
+) -> None:
+    agreed = {"subject": "P-1", "scopes": list(forms.scope_names())}
+    screening = forms.make_screening(Visit(simulated=True), {}, sleep_h=None).model_dump(mode="json")
+    good = dict.fromkeys(NAMES, "GOOD")
+    page = make(ProtocolPage, electrodes=good, electrodes_for="lsl:name=other", consent=agreed, screening=screening)
+    page.enter()
+    page.go_on()
+    assert page.message.text() == "■ Measure the electrodes of this headset first."
+    assert page.visit.settings == {}
+    page.visit.device = page.visit.electrodes_for = "sim:motor-imagery"
+    page.go_on()
+    assert "simulation" in page.message.text(), "what the engine would refuse is refused here"
+    assert page.visit.settings == {}
+    page.visit.device = page.visit.electrodes_for = HEADSET
+    page.go_on()
+    assert page.message.text() == ""
+    assert page.visit.settings["trials_per_run"] > 0
+    page.visit.current = {"amplitude_ma": 8.0}
+    page.protocol.setCurrentText(page.names["motor-imagery-fes"])
+    page._new_current()
+    assert page.fields["assist.amplitude_ma"].value() == 8.0
+    page.fields["assist.amplitude_ma"].setText("9")
+    assert page.refused() == ["Current: 9 is refused; allowed: 1 to 8 mA."]
+
+
+# -- limits, plan, words ----------------------------------------------------------------------------------------------
+
+
+def test_what_numbers_add_up_to_is_refused_too(dark: Any) -> None:
+    found = limits.limits_of("motor-imagery-fes", stimulates=True, comfortable_ma=6.0)
+    values = {key: limit.start for key, limit in found.items()}
+    assert values["assist.amplitude_ma"] == 6.0
+    assert limits.problems(found, values) == []
+    found = limits.limits_of("motor-imagery", stimulates=False)
+    values = {key: limit.start for key, limit in found.items()}
+    low = {key: found[key].of.low for key in ("calibration_runs", "trials_per_run")}
+    (said,) = limits.problems(found, {**values, **low}, classes=3)
+    assert "of each movement; it needs" in said
+    base = {"amplitude_ma": 20.0, "pulse_us": 300.0, "frequency_hz": 30.0, "area_cm2": 25.0}
+    assert limits._stimulation_problems(base) == []
+    (charge,) = limits._stimulation_problems({**base, "amplitude_ma": 90.0, "pulse_us": 450.0, "area_cm2": 900.0})
+    assert charge.startswith("Charge of a pulse 40.5 µC")
+    (density,) = limits._stimulation_problems({**base, "amplitude_ma": 60.0, "area_cm2": 1.0})
+    assert density.startswith("Current density ")
+    assert len(limits._stimulation_problems({**base, "pulse_us": float("nan")})) == 1
+
+
+def test_a_plan_says_what_was_missed_and_when_it_is_over(catalogue: Catalogue, dark: Any) -> None:
+    start = date(2026, 1, 5)
+    values = therapy.make_plan("motor-imagery", {}, weeks=2, per_week=3, start=start)
+    plan = therapy.plan_of({"therapy_plan": values})
+    assert isinstance(plan, TherapyPlan)
+    late = therapy.progress_words(catalogue, "P-1", plan, start + timedelta(days=10))
+    assert "sessions behind the plan." in late
+    assert "Next session proposed: 2026-01-15" in late
+    over = therapy.progress_words(catalogue, "P-1", plan, start + timedelta(days=40))
+    assert over.endswith("The plan is over: make a new one.")
+    assert therapy.plan_of({"therapy_plan": {"title": "x"}}) is None
+    assert therapy.plan_of({}) is None
+    with pytest.raises(ConfigError, match="weeks"):
+        therapy.make_plan("motor-imagery", {}, weeks=0, per_week=3, start=start)
+
+
+def test_where_nothing_moves_for_long_a_way_out_is_proposed(dark: Any) -> None:
+    sure = [0.5 + 0.01 * step for step in range(20)]
+    still = wording.LOOK_BACK
+    assert wording.proposal(still - 1, sure, 0.8, adjustable=True) == ""
+    assert wording.proposal(still, sure, 0.8, adjustable=True) == (
+        f"Nothing has moved for {still} trials. The decoder is sure at 52 to 68 %; 80 % are needed. "
+        "Lower the difficulty, or finish early and calibrate again."
+    )
+    assert wording.proposal(still, [], None, adjustable=False).endswith(
+        "trials. Finish early, lower the difficulty on the page Protocol, or calibrate again."
+    )
+
+
+def test_who_somebody_is_is_asked_for_once_and_the_simulated_patient_is_one(catalogue: Catalogue, dark: Any) -> None:
+    with pytest.raises(ArgumentError, match="four digits"):
+        people.year_from("61")
+    simulated = people.simulated_patient(catalogue)
+    assert people.simulated_patient(catalogue) == simulated
+    assert people.confirm(catalogue, simulated, None) == simulated
+    with pytest.raises(ArgumentError, match="Ask the patient"):
+        people.confirm(catalogue, catalogue.subject("P-1"), None)
+    catalogue.add_subject("P-2")
+    assert people.confirm(catalogue, catalogue.subject("P-2"), 1970).birth_year == 1970
+    assert catalogue.subject("P-2").birth_year == 1970, "entered before years were asked for"
+
+
+def test_what_is_left_of_neurofeedback_are_its_blocks() -> None:
+    whole = protocols.trials_of("neurofeedback-smr", {})
+    assert protocols.remaining("neurofeedback-smr", {}, done=2)["blocks"] == whole - 2
+    assert protocols.trials_of("motor-imagery", {"trials_per_run": -1}) == 0
