@@ -1,0 +1,167 @@
+"""The report says in words what happened; nothing that went wrong is left out of it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bcikit.session import details, plots
+from bcikit.session.report import write_report
+from bcikit.signal import DataError, Event, Recording, StreamInfo
+
+PLAIN: dict[str, Any] = {"classes": ["left", "right"], "complete": True}
+
+
+@pytest.fixture
+def report(tmp_path: Path):
+    """Return the text of the report of a result, without its marks."""
+
+    def write(result: dict[str, Any], **more: Any) -> str:
+        page = write_report(
+            tmp_path / "report.html", PLAIN | result, config={"session": {"name": "x"}}, **more
+        ).read_text()
+        page = re.sub(r"<(style|script).*?</\1>", "", page, flags=re.DOTALL)
+        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page)).replace("&#39;", "'")
+
+    return write
+
+
+def test_who_listens_what_the_guard_did_and_how_much_current_flowed(report) -> None:
+    guarded = {
+        "address": "fes:rehastim",
+        "reach": "anybody in this network",
+        "commands": 7,
+        "trips": ["G-DOSE", "G-HEART"],
+        "highest_output": 12.25,
+        "guard": {"driver": {"current_ma": 0.0, "trains": 5, "on_s": 8.04}},
+    }
+    text = report({"outputs": [guarded, guarded | {"trips": []}, {"address": "cursor", "commands": 3}]})
+    for said in (
+        "who else can listen anybody in this network",
+        "commands handed to the guard 7",
+        "the guard went safe by itself G-DOSE; G-HEART",
+        "the guard went safe by itself never",
+        "trains of pulses 5",
+        "dose: stimulated in all 8.0 s",
+        "highest current seen 12.2 mA",
+        "commands received 3",
+    ):
+        assert said in text
+
+
+def test_what_went_wrong_is_in_the_report(report) -> None:
+    text = report(
+        {
+            "complete": False,
+            "ended": "the source is gone",
+            "n_undecided": 4,
+            "backlog_s": 3.25,
+            "idle_test": {"per_minute": 0.5},
+            "timing": {"doubts": ["amp: its clock was set 2 times"]},
+            "safety": {
+                "time_in_state_s": {"ACTIVE": 50.0},
+                "activations": 3,
+                "stops": [{"rule": "ST-KEY"}],
+                "mean_time_to_acknowledge_s": 12.0,
+                "audit_head": "ab" * 32,
+            },
+        }
+    )
+    for said in (
+        "No trial with a known target was decoded, so no accuracy can be stated.",
+        "4 trials ended without a decision; they count as wrong.",
+        "The session did not run to its end: the source is gone.",
+        "longest time in which nobody was shown anything 3.2 s",
+        "false activations a minute at rest (idle test) 0.50",
+        "doubt amp: its clock was set 2 times",
+        "latched stops ST-KEY",
+        "mean time until a stop was acknowledged 12 s",
+        "newest record of the audit log, SHA-256 " + "ab" * 32,
+    ):
+        assert said in text
+
+
+def test_how_the_screens_kept_the_plan(report) -> None:
+    shown = {
+        "refresh_hz": {"task": 59.97},
+        "flips": 40,
+        "not_shown": 1,
+        "dropped_frames": 2,
+        "delay_s": 0.0151,
+        "jitter_s": 0.0004,
+        "sounds": {"heard": 9, "not_heard": 1},
+        "warnings": [{"painted_s": 0.02, "sounded_s": None}, {"painted_s": 0.035, "sounded_s": None}],
+    }
+    text = report({"presentation": shown})
+    for said in (
+        "frames a second task 60.0",
+        "from plan to screen 15.1 ms, spread 0.4 ms",
+        "sounds heard, not heard 9, 1",
+        "slowest warning, from the change of level until it was painted 35 ms",
+    ):
+        assert said in text
+    assert "until it was sounded" not in text
+
+
+def test_a_course_of_sleepiness_is_drawn_with_its_alarms(report) -> None:
+    found = {
+        "course": [{"seconds": 10.0 * i, "kss": 4.0 + i / 10} for i in range(20)],
+        "limits": (6.5, 8.0),
+        "lead_time": {"quartiles": [0.05, 0.2], "median": 0.1},
+        "assist_delays": [1.0, None, 2.0, 4.0, 3.0],
+        "alarms": [{"seconds": 130.0, "level": "drowsy", "kss": 7.3, "must": False, "reason": "slow eyes"}],
+    }
+    text = report({"details": found})
+    assert "median 100 ms (quartiles 50 ms to 200 ms)" in text
+    assert "slow eyes" in text
+    ((url, alt),) = details.pictures(found)
+    assert alt == "Sleepiness over the drive"
+    assert url.startswith("data:image/")
+    rows = dict(details.rows({"assist_delays": [None], "lead_time": {"quartiles": None}}))
+    assert set(rows.values()) == {"none"}
+    assert "(4)" in dict(details.rows(found))["start of the attempt to assistance"]
+
+
+def test_guessing_is_what_would_be_right_most_often(report, monkeypatch) -> None:
+    for plot in ("accuracy_plot", "confusion_plot"):
+        monkeypatch.setattr(plots, plot, lambda *_: "data:image/png;base64,")
+    trials = [{"class": "left", "predicted": "left", "correct": True, "trial": i, "allowed": True} for i in range(8)]
+    decoded = {
+        "online_accuracy": 0.9,
+        "accuracy_interval": (0.6, 0.98),
+        "n_trials": 8,
+        "n_correct": 8,
+        "trials": trials,
+        "confusion": [[8, 0], [0, 0]],
+        "chance_upper": 0.8,
+        "above_chance": True,
+    }
+    assert "Guessing among 2 classes stays below 80 %" in report(decoded | {"chance_level": 0.5})
+    text = report(decoded | {"chance_level": 0.75})
+    assert "Always saying the commonest class (75 % of the trials) stays below 80 %" in text
+    text = report(decoded | {"chance_level": 0.5, "above_chance": False})
+    assert "do not rely on this decoder" in text
+
+
+def test_an_unknown_number_of_a_calibration_is_written_as_it_is(report) -> None:
+    text = report({"calibration": {"lambda_used": 0.12345, "kept": [1, 2.5], "by_class": {"left": 3.0}, "none": None}})
+    for said in ("lambda used 0.123", "kept 1, 2.5", "by class left: 3", "none -"):
+        assert said in text
+    long = report({"calibration": {"kept": list(range(30))}})
+    assert "10, 11, ... (30)" in long
+
+
+def test_curves_that_cannot_be_drawn_say_why(report, monkeypatch) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise DataError("no trial is clean")
+
+    info = StreamInfo(name="a", sfreq=100.0, ch_names=("C3", "C4"))
+    told = {
+        "recording": Recording.from_arrays(info, np.zeros((120, 2))),
+        "events": [Event(name="cue/left", time=1.0, sample=100)],
+    }
+    assert "Desynchronisation" not in report({"kind": "motor-imagery"}, **told), "no trial is whole"
+    monkeypatch.setattr("bcikit.session.report.erd_curves", fails)
+    assert "Desynchronisation (ERD) Cannot be drawn: no trial is clean" in report({"kind": "motor-imagery"}, **told)
