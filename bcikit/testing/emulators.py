@@ -37,7 +37,7 @@ _STEP = 0.0005
 _LONGEST = 0.02
 """Seconds between two looks at one that waits for its next block."""
 
-_POLITE = 5.0
+_POLITE = 10.0
 """Seconds in which the process of an emulator ends by itself before it is ended by force."""
 
 

@@ -16,9 +16,10 @@ from bcikit.presentation.director import Director
 from bcikit.presentation.layout import SMALLEST, Viewing, lay_out
 from bcikit.presentation.qt.painter import StagePainter, picture
 from bcikit.presentation.qt.view import SceneView
-from bcikit.presentation.qt.window import PatientWindow, beside
+from bcikit.presentation.qt.window import PatientWindow, beside, rest
 from bcikit.presentation.rehearsal import rehearse
 from bcikit.presentation.show import Show
+from bcikit.presentation.symbols import symbol
 from bcikit.signal import DataError, Event, HostClock
 from tests.presentation.test_scene import SHORT
 
@@ -313,3 +314,108 @@ def test_the_rate_of_a_machine_that_is_slower_than_its_display_counts(qtbot, mon
         view.take(message(flash, Scene(elements=(Matrix(rows=(("A", "B"),)),)) if number == 0 else None))
     qtbot.waitUntil(lambda: len(flips) == 6, timeout=20_000)
     assert min(flip.shown - flip.due for flip in flips) > -0.05
+
+
+def test_what_is_to_be_heard_is_said_in_the_language_of_the_person_and_reported(qtbot):
+    sounds = Silent()
+    view = SceneView(refresh=Refresh(60.0), delay=0.02, sounds=sounds)
+    qtbot.addWidget(view)
+    view.show()
+
+    def sounded(name, scene=None, **data):
+        view.take(message(Event(name=name, time=HostClock().now(), sample=3, data=data), scene))
+        heard = []
+        qtbot.waitUntil(lambda: heard.extend(view.heard()) or bool(heard), timeout=10_000)
+        assert (heard[0]["name"], heard[0]["sample"]) == (name, 3)
+        return heard[0]
+
+    words = {"text": "close your eyes", "text_zh": "闭上眼睛"}
+    assert sounded("sound/words", **words)["audible"]
+    view.language = "zh"
+    assert view.language == "zh"
+    assert sounded("sound/words", **words)["audible"]
+    assert sounded("sound/start")["audible"]
+    assert sounded("select/YES", Scene(elements=(Matrix(rows=(("YES",),), written="YES"),)), item="是")["audible"]
+    assert sounds.played == [("en", "close your eyes"), ("zh", "闭上眼睛"), ("zh", "start"), ("zh", "是")]
+    # A computer that cannot speak: the session hears that nothing was heard, and why.
+    sounds.speak = lambda *_: False
+    silent = sounded("sound/start")
+    assert (silent["audible"], silent["why"]) == (False, "nothing on this computer speaks")
+    assert view.state()["n"] == 0, "nothing of it was a stimulus to be seen"
+
+
+def test_a_window_that_fills_the_only_screen_and_keys_that_do_nothing_there(qtbot):
+    view = SceneView(refresh=Refresh(60.0), sounds=Silent())
+    window = PatientWindow(view)
+    qtbot.addWidget(window)
+    window.place("full")
+    assert window.isFullScreen()
+    screen = window.screen()
+    told = []
+    window.on_display = lambda: told.append(window.geometry())
+    # Only what stands on the second display takes a place anew.
+    QGuiApplication.instance().screenAdded.emit(screen)
+    qtbot.keyClick(window, "x")
+    assert told == []
+    assert window.isFullScreen()
+    whole = QRect(0, 0, 1280, 800)
+    assert rest(whole).width() + beside(whole).width() == 1280
+    assert not rest(whole).intersects(beside(whole))
+
+
+def test_a_choice_is_marked_also_without_colours_and_what_is_wanted_is_ringed(qapp):
+    def shapes(**values):
+        matrix = Matrix(rows=(("A", "_"), ("<", "#1"), ("#2", "YES")), suggestions=("HELLO",), **values)
+        return {shape.id: shape for shape in lay_out(Scene(elements=(matrix,)), Viewing(language="en"))}
+
+    right, wrong = (shapes(chosen="A", outcome=outcome, wanted="YES") for outcome in ("right", "wrong"))
+    assert "wrong:A" not in right
+    assert "wrong:A" in wrong
+    assert right["chosen:A"].line != wrong["chosen:A"].line
+    assert "ask:YES" in wrong
+    assert [wrong[f"item:{name}"].text for name in ("A", "#1", "#2", "YES")] == ["A", "HELLO", "-", "YES"]
+    assert wrong["item:_"].text
+    assert wrong["item:<"].text
+    assert shapes(outcome="none")["outcome"].text
+
+
+@pytest.mark.parametrize(("name", "count"), [("both", 2), ("feet", 1), ("tongue", 1), ("rest", 1), ("left", 1)])
+def test_each_symbol_lies_about_its_middle_and_points_where_it_says(name, count):
+    shapes = symbol(name, (800.0, 450.0), 100.0)
+    assert len(shapes) == count
+    boxes = [shape["box"] for shape in shapes]
+    left, right = min(box[0] for box in boxes), max(box[0] + box[2] for box in boxes)
+    assert (left + right) / 2 == pytest.approx(800.0, abs=1.0)
+    points = [point for shape in shapes for point in shape.get("points", ())]
+    tip = {"feet": (800.0, 550.0), "tongue": (800.0, 350.0), "left": (700.0, 450.0)}.get(name)
+    assert tip is None or tip in points
+    assert symbol("no symbol", (0.0, 0.0), 1.0) == []
+
+
+@pytest.mark.parametrize("value", [{"ttl": "long"}, {"ttl_ms": {}}, {"data": 3}, {"ttl_ms": "x", "data": {}}])
+def test_a_command_that_is_wrong_lets_the_hand_go_and_is_named(value):
+    show = shown(Scene(elements=(Hands(asked="left"),)))
+    show.take({"type": "command", "name": "close", "value": 1.0, "ttl": 5.0, "data": {"class": "left_hand"}}, 100.0)
+    show.frame(100.0)
+    show.frame(101.0)
+    assert show.closure["left"] > 0.9
+    with pytest.raises(DataError, match="a command is wrong"):
+        show.take({"type": "command", "name": "close", **value}, 101.0)
+    for frame in range(60):
+        show.frame(101.0 + frame / 60)
+    assert show.closure["left"] == 0.0
+    show.take({"type": "unknown"}, 102.0)
+
+
+def test_the_window_without_a_session_says_so_and_ends_with_2(monkeypatch, capsys):
+    from bcikit.presentation.__main__ import main
+
+    monkeypatch.setattr("sys.argv", ["bcikit.presentation", "--place", "window"])
+    monkeypatch.setenv("BCIKIT_SCREEN", "ws://127.0.0.1:9/ws?token=none")
+    assert main() == 2
+    assert "The session does not let the window in" in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", ["bcikit.presentation", "--place", "third"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "invalid choice: 'third'" in capsys.readouterr().err

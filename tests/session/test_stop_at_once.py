@@ -279,6 +279,7 @@ def test_the_space_bar_in_the_patients_own_window_stops(monkeypatch: pytest.Monk
     stopped = threading.Event()
     reasons: list[str] = []
     monkeypatch.setattr("bcikit.outputs.screen.subprocess.Popen", pressed)
+    monkeypatch.setattr("bcikit.outputs.screen._CLOSE_SECONDS", 60.0)
     with ScreenOutput(place="window", patch=True) as output:
         output.on_stop(lambda reason: (reasons.append(reason), stopped.set()))
         assert stopped.wait(100)
