@@ -1,6 +1,7 @@
 """`bcikit devices`: what is reachable now."""
 
 import json as jsonlib
+import sys
 from typing import Annotated
 
 import typer
@@ -21,14 +22,18 @@ def register(app: typer.Typer) -> None:
         if json:
             typer.echo(jsonlib.dumps([dict(zip(("address", "what", "detail"), row, strict=True)) for row in rows]))
             return
+        if not sys.stdout.isatty():
+            # Rich would put spaces for the tabs, by which a script parts the columns.
+            typer.echo("\n".join("\t".join(row) for row in rows))
+            return
         from rich.console import Console
+        from rich.markup import escape
         from rich.table import Table
 
         table = Table("address", "what", "detail")
         for row in rows:
-            table.add_row(*row)
-        console = Console()
-        console.print(table if console.is_terminal else "\n".join("\t".join(row) for row in rows), soft_wrap=True)
+            table.add_row(*map(escape, row))
+        Console().print(table, soft_wrap=True)
 
 
 def _reachable(wait: float) -> list[tuple[str, str, str]]:

@@ -43,3 +43,24 @@ def test_an_hour_is_of_time_only(started):
 @pytest.mark.parametrize("topic", bench.TOPICS)
 def test_every_topic_has_its_script(topic):
     assert (Path(bench.__file__).parents[2] / "benchmarks" / f"{topic}.py").is_file()
+
+
+def test_peers_that_are_not_there_are_installed_by_uv_or_asked_for(started, monkeypatch):
+    monkeypatch.setattr(bench, "find_spec", lambda name: None)
+    monkeypatch.setattr(bench.shutil, "which", lambda program: "/opt/uv")
+    assert CliRunner().invoke(app, ["bench", "files"]).exit_code == 1
+    assert started[0][:3] == ["/opt/uv", "run", "--project"]
+    assert "peers" in started[0]
+    monkeypatch.setattr(bench.shutil, "which", lambda program: None)
+    result = CliRunner().invoke(app, ["bench", "files"])
+    assert "uv sync --all-extras --group peers" in str(result.exception)
+    # Without peers nothing is missing.
+    assert CliRunner().invoke(app, ["bench", "defaults"]).exit_code == 1
+    assert len(started) == 2
+
+
+def test_an_installed_package_has_no_benchmarks(started, monkeypatch):
+    monkeypatch.setattr(bench, "__file__", "/usr/lib/python3/bcikit/cli/bench.py")
+    result = CliRunner().invoke(app, ["bench", "files"])
+    assert "part of the source tree" in str(result.exception)
+    assert started == []
