@@ -1,5 +1,6 @@
 """The steps before a session, each by itself: devices, electrodes, the protocol and its limits, the plan."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,15 +12,27 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from bcikit.acquisition import open_source
-from bcikit.clinic import forms, headsets, limits, page_electrodes, people, protocols, therapy, wording
+from bcikit.clinic import (
+    arms,
+    forms,
+    headsets,
+    limits,
+    page_device,
+    page_electrodes,
+    people,
+    protocols,
+    therapy,
+    wording,
+)
 from bcikit.clinic.base import Desk
 from bcikit.clinic.headsets import DeviceTest
 from bcikit.clinic.page_electrodes import ElectrodesPage, electrode_problems
 from bcikit.clinic.pages_protocol import ProtocolPage
+from bcikit.clinic.trial_card import TrialCard
 from bcikit.clinic.visit import Visit
 from bcikit.paradigms.plan import TherapyPlan
 from bcikit.recording import Catalogue
-from bcikit.signal import ArgumentError, Chunk, ConfigError, StreamInfo
+from bcikit.signal import ArgumentError, BciError, Chunk, ConfigError, StreamInfo
 from bcikit.ui.status import ElectrodeQuality
 
 NAMES = ("FC3", "C3", "Cz", "C4", "CP3", "Pz")
@@ -83,6 +96,114 @@ def test_what_is_no_address_measures_nobody(dark: Any) -> None:
     assert "is no address of a source" in headsets.refusal("no address")
     assert headsets.refusal("lsl:name=x") == ""
     assert "simulation" in headsets.refusal("file:x.edf")
+
+
+def test_the_device_page_says_why_there_is_no_device(
+    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    answers: list[Any] = [[], ArgumentError("The receiver is taken by another program.")]
+
+    def look(wait: float) -> list[Any]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return list(answer)
+
+    def gone(address: str, *_: object) -> None:
+        raise ArgumentError(f"{address} does not answer.")
+
+    monkeypatch.setattr(page_device, "reachable_devices", look)
+    monkeypatch.setattr(page_device, "try_device", gone)
+    monkeypatch.setattr(page_device, "quick_check", gone)
+    page = make(page_device.DevicePage, device="")
+    for said in ("▲ No headset is found. Switch it on", "■ The receiver is taken by another program."):
+        page.refresh_devices()
+        qtbot.waitUntil(page.look.isEnabled, timeout=10_000)
+        assert page.message.text().startswith(said)
+    page.address.setText("sim:motor-imagery")
+    for one in (page.test, page.morning, page.next_button):
+        QTest.mouseClick(one, Qt.MouseButton.LeftButton)
+        assert "That is a simulation" in page.message.text()
+    page.address.setText(HEADSET)
+    QTest.mouseClick(page.test, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(page.test.isEnabled, timeout=10_000)
+    assert page.result.text() == f"■ {HEADSET} does not answer."
+    QTest.mouseClick(page.morning, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(page.morning.isEnabled, timeout=10_000)
+    assert page.checked.text() == f"■ {HEADSET} does not answer."
+    silent = DeviceTest(name="x", serial="x", channels=("C3", "C4"), nominal=250.0, rate=0.0, lost=0)
+    page.visit.tests[HEADSET] = silent.to_dict()
+    page.go_on()
+    assert page.message.text() == "■ No data arrive. Check power, battery and cable."
+    assert page.visit.device == ""
+    simulated = make(page_device.DevicePage, simulated=True)
+    for address, said in ((HEADSET, "has no headset"), ("no address", "is no address of a source")):
+        simulated.address.setText(address)
+        simulated.go_on()
+        assert said in simulated.message.text()
+
+
+def test_a_trial_whose_list_is_used_up_or_whose_key_is_gone_says_so(make: Callable[..., Any], tmp_path: Path) -> None:
+    arms.new_trial(tmp_path, "FES-26", ("contingent", "sham"))
+    kept = tmp_path / arms.FOLDER / "list.json"
+    values = json.loads(kept.read_text(encoding="utf-8"))
+    kept.write_text(json.dumps({**values, "next": arms.SIZE + 1}), encoding="utf-8")
+    card = make(TrialCard)
+    QTest.mouseClick(card.draw, Qt.MouseButton.LeftButton)
+    assert card.state.text() == f"■ All {arms.SIZE} allocations of FES-26 are drawn."
+    with pytest.raises(BciError, match="in no trial"):
+        arms.unblind(card._desk.catalogue, "P-1", by="T-01", reason="asked by Dr B")
+    kept.write_text(json.dumps(values), encoding="utf-8")
+    QTest.mouseClick(card.draw, Qt.MouseButton.LeftButton)
+    assert card.state.text() == "FES-26, number 1, arm sealed"
+    assert arms.allocate(tmp_path, card._desk.catalogue, "P-1", by="T-02") == card._visit.trial, "nobody draws twice"
+    with pytest.raises(BciError, match="needs a reason"):
+        arms.unblind(card._desk.catalogue, "P-1", by="T-01", reason=" . ")
+    (tmp_path / arms.FOLDER / "key").unlink()
+    card.reason.given.emit("asked by Dr B")
+    assert "The key of the trial in" in card.state.text()
+    assert arms.is_blind(card._visit.trial)
+
+
+def test_a_visit_does_not_end_while_its_engine_runs_nor_by_a_full_disk(
+    clinic: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = clinic()
+    window = person.window
+    window.end_visit()
+    assert not window.question.isVisible(), "nothing to end"
+    person.catalogue.add_subject("P-017", birth_year=1961)
+    window.visit.subject = "P-017"
+    runner = person.runner
+    window.tick()
+    runner._key = "run-of-another-name"
+    with monkeypatch.context() as patch:
+        patch.setattr(type(runner), "poll", lambda self: [])
+        window.tick()
+        assert window.visit.running == "run-of-another-name", "a crash now would find the engine again"
+        window.end_visit()
+        assert person.page.message.text() == "▲ A session is running. Stop it first."
+    runner._key = ""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Visit, "save", full)
+        window.keep()
+    assert "No space left on device" in person.page.message.text()
+    # Another patient is chosen though something was measured: only who says so ends the visit.
+    window.visit.parts, window.visit.step = ["somewhere"], "patient"
+    other = Visit(subject="Q-2", step="consent", operator="T-01")
+    person.catalogue.add_subject("Q-2", birth_year=1971)
+    window._ask_begin(other)
+    assert "The visit of P-017 is open. End it and begin that of Q-2?" in window.question.text.text()
+    person.click(window.question.no)
+    assert window.visit.subject == "P-017"
+    window._ask_begin(other)
+    person.click(window.question.yes)
+    assert window.visit.subject == "Q-2"
+    assert window.header.code.text() == "Q-2"
 
 
 # -- electrodes -------------------------------------------------------------------------------------------------------
