@@ -46,5 +46,5 @@ def register(app: typer.Typer) -> None:
             typer.echo(json.dumps({"ready": True, **values, "notes": notes}))
             return
         for name, value in found:
-            console.print(f"{name:10} {value}", highlight=False)
+            console.print(f"{name:10} {value}", highlight=False, markup=False)
         console.print("[green]Ready.[/]")

@@ -41,22 +41,24 @@ def register(group: typer.Typer) -> None:
 
 def _show(file: Path, report: dict[str, Any]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console(soft_wrap=True, highlight=False)
     colour = {"PASS": "green", "RESTRICTED": "yellow", "REFUSED": "red"}[report["result"]]
-    console.print(f"{file}: [bold {colour}]{report['result']}[/]")
+    console.print(f"{escape(str(file))}: [bold {colour}]{report['result']}[/]")
     for row in report.get("findings", ()):
         about = f" {row['target']}:" if row["target"] else ""
         limit = row["limit"] if isinstance(row["limit"], str) else f"limit {row['limit']:g}"
         console.print(
-            f"  {row['result']:<10} {row['rule']}{about} {row['what']}: {row['value']} ({limit}; {row['source']})"
+            f"  {row['result']:<10} {row['rule']}{about} {row['what']}: {row['value']} ({limit}; {row['source']})",
+            markup=False,
         )
     if "targets" in report:
         numbers = Table("target", "Hz", "swing", "darker", "red u'v'", "sr", "of screen")
         for row in report["targets"]:
             names = ("name", "frequency_hz", "swing", "darker", "red_distance", "solid_angle_sr", "screen_share")
-            numbers.add_row(*(str(row[name]) for name in names))
+            numbers.add_row(*(escape(str(row[name])) for name in names))
         console.print(numbers)
         console.print(f"flashing in any field of 10 degrees: {report['field_sr']:.4g} sr (WCAG 2.3.1: 0.006 sr)")
     else:

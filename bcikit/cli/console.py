@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bcikit.session.training import Progress as Report
@@ -55,4 +56,4 @@ def show_result(values: Mapping[str, Any], folder: object) -> None:
         console.print(f"Newest sample to verdict: median {latency['p50']:.2f} ms, 99 % within {latency['p99']:.2f} ms")
     console.print(f"Samples lost: {values['lost_samples']}")
     if folder is not None:
-        console.print(f"Report: [bold]{folder}/report.html[/]")
+        console.print(f"Report: [bold]{escape(str(folder))}/report.html[/]")

@@ -54,7 +54,10 @@ def run_on_recordings(
     plan = TASKS[task]
     files = find_runs(data, (*plan["calibrate"], plan["stream"]))
     names = ", ".join(file.name for file in files[:-1])
-    console.print(f"Calibrating on {names}; then {files[-1].name} is streamed through LSL and decoded as it arrives.")
+    console.print(
+        f"Calibrating on {names}; then {files[-1].name} is streamed through LSL and decoded as it arrives.",
+        markup=False,
+    )
     name = f"bcikit-demo-{uuid.uuid4().hex[:12]}"
     classes: dict[str, str] = plan["classes"]
     config = config_from(

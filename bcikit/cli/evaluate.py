@@ -203,6 +203,8 @@ def _evaluate(
     seed: int,
     quiet: bool,
 ) -> "list[TaskResult]":
+    from rich.markup import escape
+
     from bcikit.cli.console import console, progress_bars
     from bcikit.cli.sureness import sureness_of_all
     from bcikit.decoding.evaluation.page import make_section, write_page
@@ -223,7 +225,9 @@ def _evaluate(
             show_lost_channels(read)
             if not splits:
                 left = "; ".join(why for split in USUAL if (why := why_not(split, read)))
-                console.print(f"  [dim]not computed: {left}[/]" if left else "", soft_wrap=True, highlight=False)
+                console.print(
+                    f"  [dim]not computed: {escape(left)}[/]" if left else "", soft_wrap=True, highlight=False
+                )
             result = evaluate_task(
                 task,
                 read,
@@ -248,7 +252,7 @@ def _evaluate(
         page = write_page(out / "evaluation.html", sections, title=f"Evaluation: {tasks[0].paradigm}")
         text = json_module.dumps([result.to_dict() for result in results], indent=1)
         (out / "evaluation.json").write_text(text, encoding="utf-8")
-        console.print(f"Report: [bold]{page}[/]")
+        console.print(f"Report: [bold]{escape(str(page))}[/]")
     console.quiet = False
     return results
 
@@ -281,6 +285,8 @@ def chosen_decoders(task: Any, wanted: Sequence[str]) -> tuple[str, ...]:
 
 def show_people(task: Any) -> None:
     """Print who is a person, a session, a run, and which files are left out."""
+    from rich.markup import escape
+
     from bcikit.cli.console import console
     from bcikit.decoding.evaluation.people import Found
 
@@ -288,37 +294,42 @@ def show_people(task: Any) -> None:
     people = len({subject for subject, _, _ in rows})
     console.print(
         f"{task.name}: {people} {'person' if people == 1 else 'people'}, {len(rows)} sessions, "
-        f"{len(task.runs)} runs" + (f" ({task.how})" if task.how else "")
+        f"{len(task.runs)} runs" + (f" ({task.how})" if task.how else ""),
+        markup=False,
     )
     for subject, session, names in rows[:40]:
-        console.print(f"  person {subject}, session {session}: {names}", soft_wrap=True)
+        console.print(f"  person {subject}, session {session}: {names}", soft_wrap=True, markup=False)
     if len(rows) > 40:
         console.print(f"  ... and {len(rows) - 40} more")
     for name, why in list(task.ignored.items())[:20]:
-        console.print(f"  [dim]left out: {name} ({why})[/]", soft_wrap=True)
+        console.print(f"  [dim]left out: {escape(f'{name} ({why})')}[/]", soft_wrap=True)
     if len(task.ignored) > 20:
         console.print(f"  [dim]left out: {len(task.ignored) - 20} more files[/]")
 
 
 def show_empty(data: "Sequence[SubjectTrials]") -> None:
     """Print which runs have none of the events."""
+    from rich.markup import escape
+
     from bcikit.cli.console import console
 
     names = [f"{name} (person {one.subject})" for one in data for name in one.empty]
     if names:
         some = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        console.print(f"  [yellow]no event of a class in {some}[/]", soft_wrap=True)
+        console.print(f"  [yellow]no event of a class in {escape(some)}[/]", soft_wrap=True)
 
 
 def show_lost_channels(data: "Sequence[SubjectTrials]") -> None:
     """Print which channels are flat, and which not everybody has: across people it goes without these."""
+    from rich.markup import escape
+
     from bcikit.cli.console import console
 
     for one in data:
         if one.flat:
-            flat = ", ".join(one.flat)
+            who = escape(f"person {one.subject}: {', '.join(one.flat)}")
             console.print(
-                f"  [yellow]person {one.subject}: {flat} flat in every trial; leave them out (--channels)[/]",
+                f"  [yellow]{who} flat in every trial; leave them out (--channels)[/]",
                 soft_wrap=True,
             )
     sets = [{name.lower() for name in one.trials.ch_names} for one in data]
@@ -327,7 +338,8 @@ def show_lost_channels(data: "Sequence[SubjectTrials]") -> None:
     if lost:
         some = ", ".join(dict.fromkeys(lost))
         console.print(
-            f"  [yellow]not everybody has {some}: across people by the other {len(shared)} channels[/]", soft_wrap=True
+            f"  [yellow]not everybody has {escape(some)}: across people by the other {len(shared)} channels[/]",
+            soft_wrap=True,
         )
 
 
@@ -346,7 +358,7 @@ def show(result: "TaskResult", *, told: bool = True) -> None:
     title = f"{result.task.name}: {people} {'person' if people == 1 else 'people'}, {result.n_trials} trials"
     # Four splits must fit into 80 columns.
     table = Table(
-        title=title,
+        title=escape(title),
         box=SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 0) if len(splits) > 3 else (0, 1),

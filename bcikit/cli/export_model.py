@@ -23,6 +23,8 @@ def register(app: typer.Typer) -> None:
 
         The filters before it are not part of it: their coefficients are those of the pipeline on the model's sheet.
         """
+        from rich.markup import escape
+
         from bcikit.cli.console import console
         from bcikit.decoding import Model
         from bcikit.decoding.export import to_nir
@@ -34,4 +36,4 @@ def register(app: typer.Typer) -> None:
             raise ArgumentError("Say what to write: --onnx FILE, --c FILE or --nir FILE.")
         loaded = Model.load(model)
         for make, path in wanted:
-            console.print(f"Written: [bold]{make(loaded, path)}[/]")
+            console.print(f"Written: [bold]{escape(str(make(loaded, path)))}[/]")

@@ -24,6 +24,7 @@ def show_pseudo_online(
         If the folder cannot be made.
     """
     from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
     from rich.table import Table
 
     from bcikit.cli.console import console, progress_bars
@@ -34,7 +35,7 @@ def show_pseudo_online(
     found = []
     for task in tasks:
         show_people(task)
-        table = Table(title=f"{task.name}: as if live", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        table = Table(title=escape(f"{task.name}: as if live"), box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         for name in ("decoder", "sensitivity", "wrong", "false/min", "idle min", "s to act"):
             table.add_column(name, no_wrap=True, justify="left" if name == "decoder" else "right")
         for name in chosen_decoders(task, wanted):
@@ -58,7 +59,7 @@ def show_pseudo_online(
     if out is not None:
         make_folder(out)
         (out / "pseudo-online.json").write_text(json_module.dumps(values, indent=1), encoding="utf-8")
-        console.print(f"Numbers: [bold]{out / 'pseudo-online.json'}[/]")
+        console.print(f"Numbers: [bold]{escape(str(out / 'pseudo-online.json'))}[/]")
     console.quiet = False
     if json:
         typer.echo(json_module.dumps(values, indent=1))

@@ -69,6 +69,7 @@ def run(path: Path, out: Path | None, *, jobs: int, dask: str | None, json: bool
 
 def _show(study: "Study") -> None:
     from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
     from rich.table import Table
 
     from bcikit.cli.console import console
@@ -80,13 +81,15 @@ def _show(study: "Study") -> None:
         if value is not None:
             place = (row["data"], row["pipeline"], row["split"])
             cells.setdefault(place, {}).setdefault(row["decoder"], []).append(value)
-    table = Table(title=study.name, box=SIMPLE_HEAD, caption="mean over people: accuracy, or AUC of two classes")
+    table = Table(
+        title=escape(study.name), box=SIMPLE_HEAD, caption="mean over people: accuracy, or AUC of two classes"
+    )
     for name in ("data", "pipeline", "split", "decoder", "mean", "n"):
         table.add_column(name, no_wrap=name != "data")
     for (data, pipeline, split), decoders in cells.items():
         for decoder, values in decoders.items():
             mean = sum(values) / len(values)
-            table.add_row(data, pipeline, split, decoder, f"{mean:.3f}", str(len(values)))
+            table.add_row(escape(data), escape(pipeline), split, decoder, f"{mean:.3f}", str(len(values)))
     console.print(table)
     for split, text in study.definitions.items():
         console.print(f"  [dim]{split}: {text}[/]", soft_wrap=True, highlight=False)

@@ -66,6 +66,8 @@ def register(app: typer.Typer) -> None:
         json: Annotated[bool, typer.Option("--json", help="Print the model's sheet as JSON.")] = False,
     ) -> None:
         """Train a decoder on recordings and write a model file, with held-out scores on its sheet."""
+        from rich.markup import escape
+
         from bcikit.cli.console import console, progress_bars
         from bcikit.cli.evaluate import show_empty, show_lost_channels, show_people
         from bcikit.cli.pairs import numbers, pairs
@@ -148,7 +150,7 @@ def register(app: typer.Typer) -> None:
         scores = model.sheet.scores
         upper = chance_level(scores["n_trials"], len(model.classes))
         counts = ", ".join(f"{count} {label}" for label, count in model.sheet.n_trials.items())
-        console.print(f"{chosen.name}: {name} on {len(model.sheet.ch_names)} channels, {counts}")
+        console.print(f"{chosen.name}: {name} on {len(model.sheet.ch_names)} channels, {counts}", markup=False)
         if model.sheet.why:
             console.print(f"Chosen: {model.sheet.why}", soft_wrap=True, highlight=False)
         console.print(
@@ -161,8 +163,8 @@ def register(app: typer.Typer) -> None:
                 soft_wrap=True,
             )
         for note in scores["notes"]:
-            console.print(f"[yellow]{note}[/]")
-        console.print(f"Model: [bold]{path}[/]")
+            console.print(f"[yellow]{escape(note)}[/]")
+        console.print(f"Model: [bold]{escape(str(path))}[/]")
 
 
 def _population_file(paradigm: str, decoder: str) -> Path:
@@ -176,6 +178,8 @@ def _population_file(paradigm: str, decoder: str) -> Path:
 
 def show_population(path: Path, model: Any, read: Sequence[Any], *, quiet: bool) -> None:
     """Save a model of many people and print what is on its sheet."""
+    from rich.markup import escape
+
     from bcikit.cli.console import console
 
     model.save(path)
@@ -189,12 +193,12 @@ def show_population(path: Path, model: Any, read: Sequence[Any], *, quiet: bool)
     console.quiet = False
     # The code of a session has a comma in it.
     whose, new, between = ("people", "person", ", ") if len(read) > 1 else ("sessions of one person", "session", "; ")
-    console.print(f"{sheet.decoder} of {len(sheet.people)} {whose} ({between.join(sheet.people)})")
+    console.print(f"{sheet.decoder} of {len(sheet.people)} {whose} ({between.join(sheet.people)})", markup=False)
     lost = sorted({name for one in read for name in one.trials.ch_names} - set(sheet.ch_names))
     left_out = f"; not everybody has {', '.join(lost)}, left out" if lost else ""
-    console.print(f"Channels that all have: {', '.join(sheet.ch_names)}{left_out}")
+    console.print(f"Channels that all have: {', '.join(sheet.ch_names)}{left_out}", markup=False)
     console.print(
         f"A new {new} may expect {expected['metric']} [bold]{expected['value']:.2f}[/] without calibration, nine of "
         f"ten between {expected['low']:.2f} and {expected['high']:.2f} (each {new} left out once)"
     )
-    console.print(f"Model: [bold]{path}[/]")
+    console.print(f"Model: [bold]{escape(str(path))}[/]")

@@ -20,6 +20,8 @@ def show_transfer(tasks: "Sequence[Task]", wanted: Sequence[str], out: Path | No
     ArgumentError
         If the folder cannot be made.
     """
+    from rich.markup import escape
+
     from bcikit.cli.console import console, progress_bars
     from bcikit.cli.evaluate import chosen_decoders, make_folder, show_empty, show_lost_channels, show_people
     from bcikit.decoding.evaluation.plots import transfer_plot
@@ -53,7 +55,7 @@ def show_transfer(tasks: "Sequence[Task]", wanted: Sequence[str], out: Path | No
             shown = picture(data_url(drawn), "accuracy against own trials", width=720)
             sections.append(section(f"{title}: {name}", shown))
         (out / "transfer.html").write_text(page("Transfer", *sections), encoding="utf-8")
-        console.print(f"Report: [bold]{out / 'transfer.html'}[/]")
+        console.print(f"Report: [bold]{escape(str(out / 'transfer.html'))}[/]")
     console.quiet = False
     if json:
         typer.echo(json_module.dumps(values, indent=1))

@@ -183,8 +183,10 @@ class _Progress:
 
     def ask(self, text: str) -> bool:
         """Show a set-up and wait for the operator; 's' skips the test."""
+        from rich.markup import escape
+
         self._bar.stop()
-        self._console.print(f"\n[bold]{text}[/bold]")
+        self._console.print(f"\n[bold]{escape(text)}[/bold]")
         answer = self._console.input("Press Enter when it is connected, or s and Enter to skip: ")
         self._bar.start()
         return not answer.strip().lower().startswith("s")

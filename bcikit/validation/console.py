@@ -48,4 +48,6 @@ def print_report(report: "Report", out: Path) -> None:
             )
     console = Console(width=None if sys.stdout.isatty() else 150)
     console.print(table)
-    console.print(f"[{_STYLES[report.judgement]}]{report.judgement.value}[/]  {out / 'report.html'}", soft_wrap=True)
+    console.print(
+        f"[{_STYLES[report.judgement]}]{report.judgement.value}[/]  {escape(str(out / 'report.html'))}", soft_wrap=True
+    )

@@ -213,4 +213,4 @@ def _print(values: dict[str, Any], out: Path, *, as_json: bool) -> None:
     console.print(table)
     if values["correction_s"] is None:
         console.print("No photodiode: --source ADDRESS --photodiode CHANNEL measures when the light really comes.")
-    console.print(f"Written to {out}/result.json")
+    console.print(f"Written to {out}/result.json", markup=False)

@@ -208,6 +208,33 @@ def test_what_others_reached_is_shown_beside(capsys) -> None:
     assert text.count("Blankertz") == 3
 
 
+def test_names_with_brackets_are_printed_as_they_are(tmp_path, capsys, command_line) -> None:
+    """Rich would take them for colours: what looks like one vanishes, what looks like the end of one is an error."""
+    runs = [SimpleNamespace(subject="[red]", session="[/b]", path=Path("s[i].edf"))]
+    evaluate.show_people(SimpleNamespace(name="ours[new]", runs=runs, ignored={"x[/b].txt": "[no] recording"}, how=""))
+    people: Any = [
+        SimpleNamespace(subject="[red]", trials=SimpleNamespace(ch_names=names), flat=("[a]",), empty=("r[/b]",))
+        for names in (("[a]",), ("[a]", "[/c]"))
+    ]
+    evaluate.show_empty(people)
+    evaluate.show_lost_channels(people)
+    text = " ".join(capsys.readouterr().out.split())
+    assert "ours[new]: 1 person, 1 sessions" in text
+    assert "person [red], session [/b]: s[i].edf" in text
+    assert "left out: x[/b].txt ([no] recording)" in text
+    assert "no event of a class in r[/b] (person [red])" in text
+    assert "person [red]: [a] flat in every trial" in text
+    assert "not everybody has [/c]" in text
+    folder = tmp_path / "a[b]"
+    folder.mkdir()
+    np.save(folder / "still[red].npy", np.full((60, 8, 8, 3), 128, dtype=np.uint8))
+    done = command_line("check", "stimulus", folder / "still[red].npy")
+    assert (done.code, "a[b]/still[red].npy: PASS" in done.out) == (0, True)
+    done = command_line("validate", "dut:channels=1", "--tests", "V-GAIN", "--out", folder / "out[new]")
+    assert done.code == 0, done.err
+    assert "a[b]/out[new]/report.html" in done.out.replace("\n", "")
+
+
 @pytest.mark.parametrize("difference", ["", "decision 17: 0.5 and 0.25"])
 def test_a_replay_that_differs_fails_where_it_is_checked(tmp_path, monkeypatch, command_line, difference) -> None:
     from bcikit.session.repeat import Comparison
