@@ -184,13 +184,13 @@ def show_population(path: Path, model: Any, read: Sequence[Any], *, quiet: bool)
 
     model.save(path)
     sheet = model.sheet
+    console.quiet = False
     if quiet:
         typer.echo(json_module.dumps(sheet.to_dict(), indent=1))
         return
     expected = sheet.expected
     if sheet.why:
         console.print(f"Chosen: {sheet.why}", soft_wrap=True, highlight=False)
-    console.quiet = False
     # The code of a session has a comma in it.
     whose, new, between = ("people", "person", ", ") if len(read) > 1 else ("sessions of one person", "session", "; ")
     console.print(f"{sheet.decoder} of {len(sheet.people)} {whose} ({between.join(sheet.people)})", markup=False)

@@ -1,0 +1,231 @@
+"""What the command line says where it cannot go on, and how far it is where that takes long."""
+
+import json
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bcikit.cli import app, console, file_options, launch, screens, train
+from bcikit.session.shipped import shipped_config
+
+
+def test_the_version_is_said(command_line) -> None:
+    import bcikit
+
+    done = command_line("--version")
+    assert (done.code, done.out) == (0, f"bcikit {bcikit.__version__}\n")
+
+
+def broken(error: BaseException) -> Any:
+    def run(*_: object, **__: object) -> None:
+        raise error
+
+    return run
+
+
+def test_what_the_system_says_of_a_file_is_one_line(monkeypatch, command_line) -> None:
+    name = "n" * 300
+    monkeypatch.setattr(app, "app", broken(OSError(36, "File name too long", name)))
+    done = command_line("devices")
+    assert done.code == 2
+    assert done.err == f"error: {'n' * 77}...: File name too long\n"
+
+
+def test_a_command_that_is_interrupted_says_so(monkeypatch, command_line) -> None:
+    monkeypatch.setattr(app, "app", broken(KeyboardInterrupt()))
+    assert command_line("devices")[::2] == (130, "stopped.\n")
+
+
+def test_debug_shows_where_an_error_comes_from(monkeypatch) -> None:
+    from bcikit.signal import BciError
+
+    monkeypatch.setattr(app, "app", broken(BciError("no")))
+    monkeypatch.setattr(sys, "argv", ["bcikit", "devices", "--debug"])
+    with pytest.raises(BciError, match="no"):
+        app.main()
+    # An error of the system that names no file is a fault of the program.
+    monkeypatch.setattr(app, "app", broken(OSError("none")))
+    monkeypatch.setattr(sys, "argv", ["bcikit", "devices"])
+    with pytest.raises(OSError, match="none"):
+        app.main()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("paradigm:p300-speller", "--user", "person"), "--user is 'person'; allowed: sim"),
+        (("paradigm:p300-speller",), "Say who is there"),
+        (("paradigm:p300-speller", "--user", "sim", "--source", "lsl:name=a"), "Say who is there"),
+    ],
+)
+def test_a_session_needs_to_know_who_is_there(command_line, words, said) -> None:
+    done = command_line("run", *words)
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_the_persons_screen_is_added_where_one_is_wanted(monkeypatch) -> None:
+    config = shipped_config("p300-speller", source="sim:p300?seed=1", seed=1)
+
+    def outputs(screen: str, **values: Any) -> tuple[list[str], str]:
+        chosen = screens.with_screen(config, screen, **{"language": "en", "headless": False, **values})
+        return [section.address for section in chosen.outputs], chosen.source.address
+
+    own = [section.address for section in config.outputs]
+    # A simulated user of the pace of the machine looks at no window.
+    assert outputs("auto") == (own, config.source.address)
+    assert outputs("page")[0] == [*own, "ws:?screen=1"]
+    assert "live=1" in outputs("page")[1]
+    added, source = outputs("frames", language="zh")
+    assert added == [*own, "frames:?language=zh"]
+    assert source == config.source.address
+    assert outputs("window")[0] == [*own, "screen:?place=window&language=en"]
+    live = config.model_copy(update={"source": config.source.model_copy(update={"address": "lsl:name=amp"})})
+    monkeypatch.setattr(launch, "has_display", lambda: True)
+    shown = screens.with_screen(live, "auto", language="en", headless=False)
+    assert shown.outputs[-1].address == "screen:?place=second&language=en"
+    assert screens.with_screen(shown, "page", language="en", headless=False) is shown
+    assert screens.with_screen(live, "auto", language="en", headless=True) is live
+
+
+def test_a_viewer_without_a_display_says_how_to_look(monkeypatch, command_line) -> None:
+    monkeypatch.setattr(launch, "has_display", lambda: False)
+    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+    done = command_line("view", "sim:motor-imagery")
+    assert done.code == 2
+    for way in ("ssh -X", "--screenshot FILE", "--ward"):
+        assert way in done.err
+
+
+def test_the_viewer_is_started_with_what_was_asked_for(monkeypatch, command_line) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(launch, "has_display", lambda: True)
+    monkeypatch.setattr(
+        "subprocess.run", lambda command, **_: (started.append(command), SimpleNamespace(returncode=3))[1]
+    )
+    assert command_line("view", "lsl", "--theme", "dark", "--screenshot", "a.png").code == 3
+    assert started[0][1:5] == ["-m", "bcikit.viewer", "--source", "lsl:type=EEG"]
+    assert started[0][-6:] == ["--theme", "dark", "--screenshot", "a.png", "--after", "5.0"]
+
+
+class Now:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_long_piece_of_work_says_how_far_it_is(monkeypatch, capsys, terminal: bool) -> None:
+    clock = Now()
+    monkeypatch.setattr(file_options, "time", clock)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    line = file_options.ProgressLine("importing a.edf")
+    line(0.1)
+    clock.now = 4.0
+    line(0.4)
+    clock.now = 5.0
+    line(0.5)
+    line.close()
+    said = capsys.readouterr().err
+    if terminal:
+        assert said == (
+            "\rimporting a.edf: 40 %, about 6 s left\x1b[K\rimporting a.edf: 50 %, about 5 s left\x1b[K\r\x1b[K"
+        )
+    else:
+        # A pipe gets a line in ten seconds.
+        assert said == "importing a.edf: 40 %, about 6 s left\n"
+
+
+def test_work_that_is_nearly_done_says_nothing_any_more(monkeypatch, capsys) -> None:
+    clock = Now()
+    monkeypatch.setattr(file_options, "time", clock)
+    line = file_options.ProgressLine("importing a.edf")
+    clock.now = 3.0
+    line(0.95)
+    line.close()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("above", "verdict"), [(True, "above chance"), (False, "not above chance")])
+def test_what_a_session_came_to_is_said_in_a_few_lines(capsys, above: bool, verdict: str) -> None:
+    values: dict[str, Any] = {
+        "online_accuracy": 0.75, "accuracy_interval": [0.6, 0.86], "above_chance": above, "chance_upper": 0.65,
+        "n_correct": 30, "n_trials": 40, "lost_samples": 2, "latency_ms": {"n": 9, "p50": 1.5, "p99": 4.0},
+        "gate": {"allowed": 30, "n": 40, "reasons": {"A-KOFN": 10}},
+    }  # fmt: skip
+    console.show_result(values, "out[new]")
+    text = " ".join(capsys.readouterr().out.split())
+    assert "30 of 40 trials right: 75% (95 % interval 60% to 86%; a guesser stays below 65%):" in text
+    assert f"65%): {verdict}" in text
+    assert "Gate: 30 of 40 decisions let through; refused by A-KOFN 10" in text
+    assert "median 1.50 ms, 99 % within 4.00 ms" in text
+    assert "Report: out[new]/report.html" in text
+    without = {**values, "online_accuracy": None, "latency_ms": {"n": 0}}
+    console.show_result(without, None)
+    text = capsys.readouterr().out
+    assert "trials right" not in text
+    assert "Newest sample" not in text
+    assert "Report" not in text
+
+
+def test_a_recorded_session_is_verified_by_its_checksums(tmp_path, command_line) -> None:
+    done = command_line("record", "sim:rest?seed=1", "--out", tmp_path / "rec", "--duration", 1, "--quiet")
+    assert done.code == 0, done.err
+    done = command_line("verify", tmp_path / "rec")
+    assert done.code == 0, done.err
+    assert "samples, as they were written." in done.out
+    told = json.loads(command_line("verify", tmp_path / "rec", "--json").out)
+    assert told["problems"] == []
+    assert told["n_times"] > 200
+    done = command_line("verify", tmp_path / "none.json")
+    assert (done.code, "There is no" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("people", [("1", "2"), ("1",)])
+def test_a_model_of_many_people_says_what_a_new_one_may_expect(tmp_path, monkeypatch, capsys, people) -> None:
+    monkeypatch.setattr("bcikit.decoding.population.population_folder", lambda: tmp_path / "models")
+    path = train._population_file("motor-imagery", "fb-tangent")
+    assert path.parent.is_dir()
+    saved: list[Any] = []
+    values = {"decoder": "fb-tangent", "people": list(people), "ch_names": ["C3", "C4"], "why": "the best of three"}
+    expected = {"metric": "accuracy", "value": 0.71, "low": 0.55, "high": 0.86}
+    sheet = SimpleNamespace(**values, expected=expected, to_dict=lambda: values)
+    model = SimpleNamespace(sheet=sheet, save=saved.append)
+    read = [SimpleNamespace(trials=SimpleNamespace(ch_names=("C3", "C4", "[Cz]"))) for _ in people]
+    train.show_population(path, model, read, quiet=True)
+    assert json.loads(capsys.readouterr().out)["why"] == "the best of three"
+    train.show_population(path, model, read, quiet=False)
+    text = " ".join(capsys.readouterr().out.split())
+    assert saved == [path, path]
+    assert "Chosen: the best of three" in text
+    assert "Channels that all have: C3, C4; not everybody has [Cz], left out" in text
+    new = "person" if len(people) > 1 else "session"
+    assert f"A new {new} may expect accuracy 0.71 without calibration, nine of ten between 0.55 and 0.86" in text
+    assert (
+        "fb-tangent of 2 people (1, 2)" if len(people) > 1 else "fb-tangent of 1 sessions of one person (1)"
+    ) in text
+
+
+def test_a_clinic_on_another_machine_is_opened_without_its_password_among_the_arguments(
+    monkeypatch, command_line
+) -> None:
+    started: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(
+        "subprocess.run",
+        lambda command, *, env, **_: (started.append((command, env)), SimpleNamespace(returncode=0))[1],
+    )
+    secret = "postgresql+psycopg://me:secret@host/clinic"
+    assert command_line("clinic", "--catalogue", secret, "--scale", "1.5", "--language", "zh").code == 0
+    ((command, environment),) = started
+    assert not any("secret" in word for word in command)
+    assert environment["BCIKIT_CATALOGUE"] == secret
+    assert environment["QT_SCALE_FACTOR"] == "1.5"
+    assert command[-2:] == ["--language", "zh"]
+    assert command_line("clinic", "--new-trial", "A", "--arms", "contingent,yoked").code == 0
+    assert started[1][0][-4:] == ["--new-trial", "A", "--arms", "contingent,yoked"]
