@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bcikit.cli.file_options import Accept, Map, Sfreq, Stream, Unit, options_of
-from bcikit.signal import ArgumentError, check_choice, check_range
+from bcikit.signal import Address, ArgumentError, check_choice, check_range
 
 if TYPE_CHECKING:
     from bcikit.decoding.evaluation.run import TaskResult
@@ -31,7 +31,9 @@ def register(app: typer.Typer) -> None:
         paradigm: Annotated[str | None, typer.Option("--paradigm", "-p", help=PARADIGMS_HELP)] = None,
         decoder: Annotated[
             list[str] | None,
-            typer.Option("--decoder", "-d", help="Name, several, or 'all'; the best known if left out."),
+            typer.Option(
+                "--decoder", "-d", help="Name, several, encoder=ADDRESS, or 'all'; the best known if left out."
+            ),
         ] = None,
         events: Annotated[
             str | None, typer.Option("--events", help="Which event stands for which class: 'T1=left,T2=right'.")
@@ -274,9 +276,13 @@ def make_folder(out: Path) -> None:
 def chosen_decoders(task: Any, wanted: Sequence[str]) -> tuple[str, ...]:
     """Return the decoders that ``--decoder`` names; "all" are those that do not compare the others themselves."""
     from bcikit.decoding import decoder_names
+    from bcikit.decoding.encoder import check_encoder
 
     for name in wanted:
-        check_choice("--decoder", name, (*decoder_names(), "all"))
+        if name.startswith("encoder="):
+            check_encoder(name.removeprefix("encoder="))
+        else:
+            check_choice("--decoder", name, (*decoder_names(), "all"))
     if not wanted:
         return (task.recommended,)
     names = decoder_names(task.paradigm) if "all" in wanted else tuple(wanted)
@@ -351,6 +357,7 @@ def show(result: "TaskResult", *, told: bool = True) -> None:
 
     from bcikit.cli.console import console
     from bcikit.cli.sureness import sureness
+    from bcikit.decoding.architectures import note_on
     from bcikit.decoding.evaluation.splits import definition
 
     splits = list(dict.fromkeys(split for found in result.results.values() for split in found))
@@ -381,6 +388,9 @@ def show(result: "TaskResult", *, told: bool = True) -> None:
         console.print(table)
     for decoder, found in result.results.items():
         console.print(f"  {decoder}: {sureness(found)}", soft_wrap=True, highlight=False)
+        note = note_on(Address.parse(decoder.removeprefix("encoder="))) if decoder.startswith("encoder=") else ""
+        if note:
+            console.print(f"  [yellow]{decoder}: {note}[/]", soft_wrap=True, highlight=False)
     for split in splits:
         console.print(f"  [dim]{split}: {definition(split)}[/]", soft_wrap=True, highlight=False)
     for ref in result.task.references:

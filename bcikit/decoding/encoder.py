@@ -1,10 +1,12 @@
 """Embeddings of a network as features of a small head that is trained on the person."""
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bcikit.decoding.architectures import check_architecture, make_network, note_on
 from bcikit.decoding.estimator import Decoder
 from bcikit.decoding.external import OnnxNetwork
 from bcikit.decoding.linear import linear_scores
@@ -12,16 +14,30 @@ from bcikit.signal import Address, ArgumentError, DataError, check_choice
 
 Array = NDArray[np.float64]
 
+MOST_FEATURES = 4096
+"""Largest embedding: the covariance of the head grows with its square, the time to solve it with its cube."""
 
-def _how(address: Address) -> str:
-    """Return how a network that is not in ONNX comes in."""
-    name = address.body if address.scheme == "braindecode" and address.body else "EEGNet"
-    return (
-        "To export other networks, where torch is installed: "
-        f"network = braindecode.models.{name}(n_chans=..., n_outputs=..., n_times=...).eval(); "
-        'torch.onnx.export(network, (torch.zeros(2, n_chans, n_times),), "network.onnx", '
-        'dynamic_shapes=({0: torch.export.Dim("batch")},), external_data=False); see the page on networks.'
-    )
+
+def check_encoder(encoder: str) -> Address:
+    """Return the address of an encoder that can be made here.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no address of one, or an option is wrong.
+    MissingDependencyError
+        If what makes it is not installed.
+    """
+    address = Address.parse(encoder)
+    if address.scheme not in ("onnx", "braindecode") or not address.body:
+        raise ArgumentError(
+            f"encoder is {encoder!r}; allowed: onnx:FILE, braindecode:NAME (a class of braindecode.models)."
+        )
+    if address.scheme == "braindecode":
+        check_architecture(address)
+    else:
+        address.check_options(())
+    return address
 
 
 class EncoderDecoder(Decoder):
@@ -35,31 +51,70 @@ class EncoderDecoder(Decoder):
     ----------
     encoder : str
         ``onnx:FILE``: a network in an ONNX file, input ``(n, n_channels, n_times)`` float32, any output, which is
-        flattened. Its bytes are kept in a saved model. A network of torch or braindecode is exported to ONNX first.
+        flattened. Its bytes are kept in a saved model. ``braindecode:NAME``: an architecture of braindecode, made for
+        the windows of the training and exported to ONNX (`bcikit.decoding.architectures`), so that torch is needed in
+        `fit` only; with ``?weights=FILE``, else with random weights, ``?seed=N``.
     head : {"lda", "lr"}
         LDA with shrinkage (Bayes' rule with one covariance), or logistic regression.
     scale : float
         Factor on the microvolts before the network.
     C : float
         Inverse regularisation of "lr".
+    sfreq : float, optional
+        Sampling rate in Hz, for "braindecode:NAME".
+    channels : mapping of str to str, optional
+        Name to type of the channels in their order, for architectures of braindecode that go by names.
+
+    Attributes
+    ----------
+    why_ : str
+        Of "braindecode:NAME": what the network is, in words.
     """
 
-    def __init__(self, *, encoder: str, head: str = "lda", scale: float = 1.0, C: float = 1.0) -> None:
+    def __init__(
+        self,
+        *,
+        encoder: str,
+        head: str = "lda",
+        scale: float = 1.0,
+        C: float = 1.0,
+        sfreq: float | None = None,
+        channels: Mapping[str, str] | None = None,
+    ) -> None:
         self.encoder = encoder
         self.head = head
         self.scale = scale
         self.C = C
+        self.sfreq = sfreq
+        self.channels = channels
+
+    @property
+    def note(self) -> str:
+        """What must be known beside its scores; empty where there is nothing."""
+        return note_on(Address.parse(self.encoder))
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Train the head on the embeddings of trials."""
         from bcikit.decoding.riemann import linear_classifier
 
         check_choice("head", self.head, ("lda", "lr"))
-        address = Address.parse(self.encoder)
-        if address.scheme != "onnx" or not address.body:
-            raise ArgumentError(f"encoder is {self.encoder!r}; allowed: onnx:FILE. {_how(address)}")
+        address = check_encoder(self.encoder)
         data, index = self._begin(X, y)
-        self.network_ = OnnxNetwork.read(address.body)
+        if address.scheme == "onnx":
+            self.network_ = OnnxNetwork.read(address.body)
+        elif self.sfreq is None:
+            raise ArgumentError(f"encoder {self.encoder!r} needs sfreq, the sampling rate in Hz.")
+        else:
+            self.network_, self.why_ = make_network(
+                address, n_channels=self.n_channels_, n_times=self.n_times_, sfreq=self.sfreq,
+                n_outputs=len(self.classes_), ch_names=tuple(self.channels or ()),
+            )  # fmt: skip
+        size = self._embed(data[:1]).shape[1]
+        if size > MOST_FEATURES:
+            raise DataError(
+                f"{self.network_.name} gives {size} features of a window; a head takes {MOST_FEATURES} at most. Take a "
+                "network that pools its output, or shorter windows."
+            )
         features = self._embed(data)
         lost = int(np.count_nonzero(~np.isfinite(features).all(axis=1)))
         if lost:

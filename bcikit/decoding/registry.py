@@ -85,13 +85,24 @@ def decoder_class(name: str) -> type[Decoder]:
     return found
 
 
+def split_name(name: str) -> tuple[str, dict[str, Any]]:
+    """Return the registered name and the parameters that a name stands for: ``encoder=ADDRESS`` has one."""
+    kind, mark, encoder = name.partition("=")
+    return (kind, {"encoder": encoder}) if kind == "encoder" and mark else (name, {})
+
+
+def parameters_of(name: str) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters that a decoder takes."""
+    return inspect.signature(decoder_class(split_name(name)[0])).parameters
+
+
 def make_decoder(name: str, *, sfreq: float, **params: Any) -> Decoder:
     """Return an unfitted decoder.
 
     Parameters
     ----------
     name : str
-        One of `decoder_names`.
+        One of `decoder_names`; ``encoder=ADDRESS`` is "encoder" with this network.
     sfreq : float
         Sampling rate in Hz of the epochs it will see; used by decoders with filters or reference signals.
     **params
@@ -108,9 +119,10 @@ def make_decoder(name: str, *, sfreq: float, **params: Any) -> Decoder:
         If the name or a parameter is unknown, or one that must be given is missing.
     """
     check_range("sfreq", sfreq, low=0.0, low_open=True, unit="Hz")
+    accepted = parameters_of(name)
+    name, said = split_name(name)
     factory: Callable[..., Decoder] = decoder_class(name)
-    accepted = inspect.signature(factory).parameters
-    values = {**DECODERS[name].defaults, **params}
+    values = {**DECODERS[name].defaults, **params, **said}
     for key in values:
         check_choice(f"parameter of {name}", key, tuple(accepted))
     if "sfreq" in accepted:

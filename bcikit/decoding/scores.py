@@ -295,7 +295,7 @@ def cross_validate(
         probabilities=_cross_calibrated(scores, index, folds, calibration),
         folds=folds,
         seconds=trials.tmax - trials.tmin,
-        notes=_notes(trials, name),
+        notes=_notes(trials, name, decoder),
     )
 
 
@@ -332,6 +332,7 @@ def hold_out(
     absent = np.setdiff1d(trials.y[test], trials.y[train])
     if absent.size and getattr(decoder, "needs_every_class", True):
         raise DataError(f"There is no trial of {', '.join(map(str, absent))} to learn from.")
+    decoder = knowing_channels(decoder, trials.info)
     y = trials.y[train]
     classes = classes_of(decoder, y)
     calibrator = make_calibrator(calibration)
@@ -357,7 +358,7 @@ def hold_out(
         probabilities=calibrator.predict_proba(scores),
         folds=np.zeros(len(test), dtype=np.int64),
         seconds=trials.tmax - trials.tmin,
-        notes=_notes(trials, "leave-group-out"),
+        notes=_notes(trials, "leave-group-out", decoder),
     )
 
 
@@ -436,7 +437,8 @@ def _cross_calibrated(scores: Array, index: NDArray[np.intp], folds: NDArray[np.
     return probabilities
 
 
-def _notes(trials: Epochs, split: str) -> tuple[str, ...]:
+def _notes(trials: Epochs, split: str, decoder: Any) -> tuple[str, ...]:
     from bcikit.decoding.leakage import leaks
 
-    return tuple(leaks(trials, split=split))
+    said = str(getattr(decoder, "note", ""))
+    return (*leaks(trials, split=split), *([said] if said else []))

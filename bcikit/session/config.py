@@ -1,6 +1,6 @@
 """The session file: one TOML that says everything, checked before anything starts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bcikit.paradigms import read_paradigm
 from bcikit.session.decoder_settings import DecoderSection, is_path
 from bcikit.session.table_problems import part_problems
-from bcikit.signal import BciError, ConfigError
+from bcikit.signal import Address, BciError, ConfigError
 from bcikit.signal.documents import read_toml
 from bcikit.signal.settings import check_settings
 
@@ -312,9 +312,7 @@ def _anchored(config: SessionConfig, folder: Path) -> SessionConfig:
                     "models": anchor(config.decoder.models)
                     if is_path(config.decoder.models)
                     else config.decoder.models,
-                    "encoder": f"onnx:{anchor(config.decoder.encoder.removeprefix('onnx:'))}"
-                    if config.decoder.encoder.startswith("onnx:")
-                    else config.decoder.encoder,
+                    "encoder": _anchored_encoder(config.decoder.encoder, anchor),
                     "error_model": anchor(config.decoder.error_model),
                 }
             ),
@@ -327,3 +325,13 @@ def _anchored(config: SessionConfig, folder: Path) -> SessionConfig:
             "recording": config.recording.model_copy(update={"folder": anchor(config.recording.folder)}),
         }
     )
+
+
+def _anchored_encoder(encoder: str, anchor: Callable[[str], str]) -> str:
+    """Return the address of an encoder with its file, or that of its weights, counted from the folder."""
+    if encoder.startswith("onnx:"):
+        return f"onnx:{anchor(encoder.removeprefix('onnx:'))}"
+    if "weights=" not in encoder:
+        return encoder
+    address = Address.parse(encoder)
+    return str(address.with_option("weights", anchor(address.options.get("weights", ""))))

@@ -46,7 +46,8 @@ class DecoderSection(BaseModel):
     name : str
         Name of a decoder (``bcikit evaluate --help`` lists them).
     encoder : str
-        ``onnx:FILE``: a network gives embeddings, the decoder "encoder" trains its head on them, in place of `name`.
+        ``onnx:FILE`` or ``braindecode:NAME``: a network gives embeddings, the decoder "encoder" trains its head on
+        them, in place of `name`.
     model : str
         Path of a model file; then nothing is calibrated.
     start : "calibrate", "last" or "population"

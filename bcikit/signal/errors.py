@@ -101,9 +101,11 @@ class MissingDependencyError(BciError, ImportError):
         The extra of bcikit that brings it.
     feature : str
         What needs it, as a user would say it.
+    how : str
+        How to get it, where no extra brings it.
     """
 
-    def __init__(self, package: str, extra: str, feature: str) -> None:
+    def __init__(self, package: str, extra: str, feature: str, *, how: str = "") -> None:
         self.package = package
         self.extra = extra
-        super().__init__(f"{feature} needs the package {package!r}: {install_hint(extra)}")
+        super().__init__(f"{feature} needs the package {package!r}: {how or install_hint(extra)}")

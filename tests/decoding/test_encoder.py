@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from bcikit.cli.app import app
 from bcikit.decoding import Model
-from bcikit.signal import ArgumentError, DataError, Event, Recording, StreamInfo
+from bcikit.signal import DataError, Event, Recording, StreamInfo
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -164,11 +164,6 @@ def test_a_head_and_its_network_are_stored_without_pickle(study, tmp_path):
         assert again.sheet.reject == 0.6
 
 
-def test_a_network_of_braindecode_is_told_how_it_comes_in():
-    with pytest.raises(ArgumentError, match=r"torch\.onnx\.export"):
-        Model.fit("encoder", _two_trials(), params={"encoder": "braindecode:EEGNet"})
-
-
 def test_a_network_exported_for_one_window_takes_any_number(study, tmp_path):
     from bcikit.decoding.external import OnnxNetwork
 
@@ -180,6 +175,16 @@ def test_a_network_exported_for_one_window_takes_any_number(study, tmp_path):
         X = np.random.default_rng(0).standard_normal((5, N_CHANNELS, N_TIMES))
         found = OnnxNetwork.read(str(tmp_path / "fixed.onnx")).run(X)
         np.testing.assert_allclose(found, OnnxNetwork.read(str(free)).run(X), rtol=1e-4, atol=1e-6)
+
+
+def test_an_embedding_that_is_too_large_for_a_head_is_refused_before_it_fills_the_memory(tmp_path):
+    g = Graph(2)
+    g.add("Conv", (40, 1, 1, 13))  # 40 filters of 4 channels x 180 samples
+    trials = replace(
+        _two_trials(), X=np.ones((20, N_CHANNELS, N_TIMES)), ch_names=("C3", "C4", "Cz", "Pz"), sfreq=SFREQ, tmax=1.5
+    )
+    with pytest.raises(DataError, match="gives 28800 features of a window; a head takes 4096 at most"):
+        Model.fit("encoder", trials, params={"encoder": f"onnx:{g.save(tmp_path / 'wide.onnx')}"})
 
 
 def test_an_embedding_that_is_not_finite_is_said(study):

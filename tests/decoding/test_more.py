@@ -321,8 +321,6 @@ def test_a_head_on_embeddings_of_a_network_learns_and_is_stored(tmp_path):
         np.testing.assert_array_equal(Model.load(saved).probabilities(X[:5]), model.probabilities(X[:5]))
     with pytest.raises(ModelError, match="cannot be read"):
         Model.fit("encoder", trials, params={"encoder": "onnx:none.onnx"})
-    with pytest.raises(ArgumentError, match="export other networks"):
-        Model.fit("encoder", trials, params={"encoder": "braindecode:EEGNet"})
 
 
 def test_auto_compares_the_decoders_of_the_paradigm():

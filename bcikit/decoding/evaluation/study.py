@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from bcikit.decoding.architectures import note_on
+from bcikit.decoding.encoder import check_encoder
 from bcikit.decoding.evaluation.cache import TrialCache, digest, read_result
 from bcikit.decoding.evaluation.jobs import ScoreJob, compute, grouped, memory_of
 from bcikit.decoding.evaluation.layouts import find_tasks
@@ -229,6 +231,8 @@ def run_study(
         known = tuple(people[key] for key in keys)
         sets.append(_Set(name=name, pipeline=pipeline, task=task, keys=tuple(keys), people=known))
     planned = list(plan_jobs(settings, sets))
+    encoders = {job.decoder: str(dict(job.params)["encoder"]) for job in planned if "encoder" in dict(job.params)}
+    notes = {label: note_on(check_encoder(encoder)) for label, encoder in encoders.items()}
     place, said = claim(
         out, study=Path(path), name=settings.name, settings=digest(settings.model_dump(mode="json")),
         keys={job.key for job in planned},
@@ -259,7 +263,8 @@ def run_study(
     return Study(
         name=settings.name, rows=rows, comparisons=comparisons, meta=meta, missing=missing,
         definitions={split: definition(split) for split in dict.fromkeys(job.split for job in planned)},
-        memory=max((memory_of(job, people) for job in planned), default=0), place=place, said=said,
+        memory=max((memory_of(job, people) for job in planned), default=0), place=place,
+        said=(*said, *(f"{label}: {note}" for label, note in notes.items() if note)),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bcikit.acquisition import read_recording
 from bcikit.decoding.auto import CANDIDATES
+from bcikit.decoding.registry import parameters_of
 from bcikit.decoding.trials import Epochs, epochs
 from bcikit.processing import Pipeline
 from bcikit.signal import DataError, Recording, check_choice, label_of
@@ -126,7 +127,10 @@ class Task:
         ArgumentError
             If "auto" has nothing to compare in this paradigm.
         """
-        found = {**self.params, **self.special.get(decoder, {})}
+        # The frequencies of targets are nothing that a decoder of any paradigm asks for.
+        known = parameters_of(decoder)
+        shared = {key: value for key, value in self.params.items() if key in known}
+        found = {**shared, **self.special.get(decoder, {})}
         if decoder == "auto":
             found.setdefault("task", check_choice("paradigm of the decoder auto", self.paradigm, tuple(CANDIDATES)))
         return found
