@@ -56,8 +56,14 @@ def test_the_window_opens_where_nothing_is_said_and_ends_with_zero(
         qapp.quit()
 
     monkeypatch.setattr(Clinic, "__init__", keep)
+    # One order to quit and no second one: what is left of it would end the loops of all tests after this one.
+    before = qapp.quitOnLastWindowClosed()
+    qapp.setQuitOnLastWindowClosed(False)
     QTimer.singleShot(0, close)
-    assert start.main(["--language", "en", "--theme", "dark", "--size", "1300x820"]) == 0
+    try:
+        assert start.main(["--language", "en", "--theme", "dark", "--size", "1300x820"]) == 0
+    finally:
+        qapp.setQuitOnLastWindowClosed(before)
     qapp.removeEventFilter(made[0]._stops)
     made[0]._lock.release()
     assert sizes == [(1300, 820)]
