@@ -390,7 +390,7 @@ def show(result: "TaskResult", *, told: bool = True) -> None:
         console.print(f"  {decoder}: {sureness(found)}", soft_wrap=True, highlight=False)
         note = note_on(Address.parse(decoder.removeprefix("encoder="))) if decoder.startswith("encoder=") else ""
         if note:
-            console.print(f"  [yellow]{decoder}: {note}[/]", soft_wrap=True, highlight=False)
+            console.print(f"  {decoder}: {note}", style="yellow", markup=False, soft_wrap=True, highlight=False)
     for split in splits:
         console.print(f"  [dim]{split}: {definition(split)}[/]", soft_wrap=True, highlight=False)
     for ref in result.task.references:
