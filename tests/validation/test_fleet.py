@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import date
 
@@ -22,11 +20,6 @@ SHORT = replace(Profile.load("research"), durations={"noise": 20, "sine": 2})
 
 def run(folder, address, *, bench_file=WHOLE, tests=("V-NOISE", "V-GAIN")):
     return validate(address, profile=SHORT, tests=tests, out=folder, bench_file=bench_file)
-
-
-def bcikit(*words, text=None):
-    command = [sys.executable, "-m", "bcikit", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False, input=text)
 
 
 def test_a_bench_file_is_kept_asked_for_and_part_of_the_report(tmp_path):
@@ -58,15 +51,15 @@ def test_a_bench_file_is_kept_asked_for_and_part_of_the_report(tmp_path):
     assert "numpy" in {item["name"].lower() for item in bill["components"]}
 
 
-def test_a_calibration_that_has_ended_leaves_nothing_conclusive(tmp_path):
+def test_a_calibration_that_has_ended_leaves_nothing_conclusive(tmp_path, command_line):
     (tmp_path / "bench.toml").write_text(
         'operator = "x"\nunit = "1"\nfirmware = "2"\n'
         '[[instrument]]\nname = "AFG"\ncertificate = "K"\ndue = "2020-01-01"\n'
     )
-    done = bcikit("validate", "dut:channels=2", "--tests", "V-GAIN", "--bench", tmp_path / "bench.toml", "--out",
-                  tmp_path / "out", "--json")  # fmt: skip
-    assert done.returncode == 1, done.stderr
-    assert json.loads(done.stdout)["judgement"] == "INCONCLUSIVE"
+    done = command_line("validate", "dut:channels=2", "--tests", "V-GAIN", "--bench", tmp_path / "bench.toml", "--out",
+                        tmp_path / "out", "--json")  # fmt: skip
+    assert done.code == 1, done.err
+    assert json.loads(done.out)["judgement"] == "INCONCLUSIVE"
     assert "2020-01-01" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
@@ -77,15 +70,15 @@ def test_an_unknown_key_of_a_bench_file_is_named(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_unit_that_is_off_and_a_firmware_that_changes_the_gain_stand_out(tmp_path):
+def test_a_unit_that_is_off_and_a_firmware_that_changes_the_gain_stand_out(tmp_path, command_line):
     for number in range(4):
         firmware = "1.0" if number < 2 else "1.1"
         bench = replace(WHOLE, values={**WHOLE.values, "unit": f"SN{number}", "firmware": firmware})
         gain, noise = (1.0 if number < 2 else 1.03), (0.12 if number < 3 else 0.4)
         run(tmp_path / f"r{number}", f"dut:channels=2&seed={number}&gain={gain}&noise_uv={noise}", bench_file=bench)
-    done = bcikit("validate", "fleet", "--runs", tmp_path, "--out", tmp_path / "fleet")
-    assert done.returncode == 1, done.stderr
-    assert "V-NOISE noise_rms: SN3" in done.stdout
+    done = command_line("validate", "fleet", "--runs", tmp_path, "--out", tmp_path / "fleet")
+    assert done.code == 1, done.err
+    assert "V-NOISE noise_rms: SN3" in done.out
     rows = {row["value"]: row for row in json.loads((tmp_path / "fleet" / "fleet.json").read_text())["values"]}
     assert "1.0 to 1.1: +0.0" in rows["V-GAIN gain"]["versions"][0]
     assert "Control chart" in (tmp_path / "fleet" / "fleet.html").read_text(encoding="utf-8")
