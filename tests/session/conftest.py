@@ -29,6 +29,8 @@ def short_config(tmp_path: Path):
         recording = config.recording.model_copy(
             update={"folder": str(tmp_path / folder) if folder else "", "enabled": bool(folder)}
         )
-        return config.model_copy(update={"recording": recording, **changes})
+        # Blocks twice as long as a headset's cost half.
+        source = config.source.model_copy(update={"address": f"{config.source.address}&chunk=20"})
+        return config.model_copy(update={"recording": recording, "source": source, **changes})
 
     return make
