@@ -227,7 +227,7 @@ def report(qtbot: Any, dark: Any, tmp_path: Path, ran: SimpleNamespace) -> Itera
                 "operator": "T-01",
                 "started": "2026-11-29T10:00:00+01:00",
                 "device": "Headset of Frau Muster",
-                "protocol": "eyes-open-closed",
+                "protocol": "resting-state",
                 "parts": [str(ran.folder)],
             }
             page = ReportPage(Desk(Visit(**{**values, **more}), catalogue, SimpleNamespace(), dark, tmp_path))  # type: ignore[arg-type]
@@ -247,7 +247,7 @@ def press(widget: Any) -> None:
 def test_the_report_of_a_check_says_what_closing_the_eyes_did(report: Callable[..., ReportPage], ran: Any) -> None:
     said = alpha_words(ran.folder)
     assert said.startswith("Closed eyes raised the alpha rhythm ")
-    assert said in report().view.toPlainText()
+    assert said in report(protocol="eyes-open-closed").view.toPlainText()
     assert alpha_words(ran.folder / "none") == ""
 
 
