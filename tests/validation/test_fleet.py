@@ -141,20 +141,17 @@ def test_firmware_that_changes_a_value_is_named_and_one_that_does_not_is_not(tmp
 def test_the_command_names_units_drifts_and_firmware(tmp_path, monkeypatch, command_line):
     from bcikit.validation import fleet
 
-    gains = [1.0 + 0.001 * k for k in range(8)] + [1.5]
-    runs = _runs(tmp_path, gains, ["1.0"] * 5 + ["1.1"] * 4)
+    gains = [1.0 + 0.001 * k + (0.01 if k > 3 else 0.0) for k in range(8)]
+    runs = _runs(tmp_path, gains, ["1.0"] * 4 + ["1.1"] * 4)
     runs[0] = replace(runs[0], problems=("result.json: was changed",))
     monkeypatch.setattr(fleet, "read_runs", lambda folders: runs)
     done = command_line("validate", "fleet", "--runs", tmp_path, "--out", tmp_path / "fleet")
     assert done.code == 1, done.err
-    assert "9 runs of 9 units, 1 values" in done.out
-    assert "result.json: was changed" in done.out
-    assert "V-GAIN gain: SN8 2026-01-09 is out (mean" in done.out
-    steps = [*gains[:4], *(gain + 0.01 for gain in gains[:4])]
-    monkeypatch.setattr(fleet, "read_runs", lambda folders: _runs(tmp_path, steps, ["1.0"] * 4 + ["1.1"] * 4))
-    done = command_line("validate", "fleet", "--runs", tmp_path, "--out", tmp_path / "fleet")
-    assert "V-GAIN gain: drifts by +0.00214 1 a run" in done.out
-    assert "V-GAIN gain: firmware 1.0 to 1.1: +0.01 1" in done.out
+    assert "8 runs of 8 units, 1 values" in done.out
+    assert "r0: result.json: was changed" in done.out
+    assert "V-GAIN gain: SN7 2026-01-08 is out (mean" in done.out
+    assert "V-GAIN gain: drifts by +0.0029 1 a run" in done.out
+    assert "V-GAIN gain: firmware 1.0 to 1.1: +0.014 1" in done.out
     done = command_line("validate", "fleet", "--runs", tmp_path, "--out", tmp_path / "fleet", "--json")
     assert json.loads(done.out)["values"][0]["n"] == 8
 
