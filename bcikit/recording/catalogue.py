@@ -20,7 +20,7 @@ from bcikit.recording.header import read_header
 from bcikit.recording.schema import WRITING, bring_up_to_date, one_at_a_time, prepare_sqlite
 from bcikit.recording.tables_sql import FORMER, AuditEntry, ModelEntry, OutcomeRow, RunRow, SessionEntry, Subject
 from bcikit.safety.anchor import Anchors
-from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
+from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError, check_range
 from bcikit.signal.places import user_place
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -341,7 +341,7 @@ class Catalogue:
             row = OutcomeRow(
                 subject_id=person.id,
                 scale=scale,
-                value=float(value),
+                value=check_range("value", value),
                 unit=unit,
                 measured=when,
                 session_id=session,

@@ -10,7 +10,7 @@ from bcikit.recording.audit_trail import append_entry
 from bcikit.recording.catalogue import CODE, Catalogue, check_free, find_subject
 from bcikit.recording.tables_sql import FORMER, ModelEntry, OutcomeRow, SessionEntry, Subject
 from bcikit.safety.words import says_something
-from bcikit.signal import ArgumentError, RecordingError
+from bcikit.signal import ArgumentError, RecordingError, check_range
 
 
 def rename_subject(catalogue: Catalogue, code: str, new: str, *, reason: str) -> Subject:
@@ -108,7 +108,8 @@ def correct_outcome(
     Raises
     ------
     ArgumentError
-        If there is no such score, the day is none, or the reason is blank or holds a code of the person.
+        If there is no such score, the day is none, the score no finite number, or the reason is blank or holds a code
+        of the person.
     """
     if measured is not None:
         try:
@@ -127,7 +128,7 @@ def correct_outcome(
         if remove:
             connection.delete(row)
         else:
-            row.value = row.value if value is None else float(value)
+            row.value = row.value if value is None else check_range("value", value)
             row.measured = row.measured if measured is None else measured
         after = None if remove else {"value": row.value, "measured": row.measured}
         detail = {"before": dict(before), "after": after, "reason": reason}

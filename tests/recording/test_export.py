@@ -344,3 +344,24 @@ def test_the_task_of_a_session_is_its_paradigm(session_dir):
     session = read_session(session_dir)
     for name, task in (("paradigm:motor-imagery", "motorimagery"), ("paradigms/mine.toml", "bci"), ("", "bci")):
         assert task_of(replace(session, config={"paradigm": {"name": name}})) == task
+
+
+def of_codes(codes: np.ndarray) -> Session:
+    info = StreamInfo(name="x", sfreq=SFREQ, ch_names=("C3", "STI"), ch_types=("eeg", "stim"))
+    data = np.stack([np.sin(np.arange(codes.size)), codes], axis=1)
+    return Session.from_recording(Recording.from_arrays(info, data))
+
+
+def test_codes_of_a_trigger_channel_stay_the_numbers_they_are(tmp_path: Path) -> None:
+    codes = np.zeros(1000)
+    codes[100:150], codes[400:450] = 255, 31000
+    export_edf(of_codes(codes), tmp_path / "a.edf")
+    found = edfio.read_edf(tmp_path / "a.edf")
+    np.testing.assert_array_equal(found.signals[1].data, codes)
+    codes[400] = 40_000
+    with pytest.raises(RecordingError, match=r"codes up to 40000, which 16 bits cannot hold; name the file '.bdf'"):
+        export_edf(of_codes(codes), tmp_path / "b.edf")
+    export_edf(of_codes(codes), tmp_path / "b.bdf")
+    codes[400] = 2.0**24
+    with pytest.raises(RecordingError, match="24 bits cannot hold; export to FIF instead"):
+        export_edf(of_codes(codes), tmp_path / "c.bdf")

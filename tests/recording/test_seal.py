@@ -130,3 +130,18 @@ def test_a_header_that_asks_for_gigabytes_is_refused(sealed: Path, tmp_path: Pat
         unseal(sealed, tmp_path / "opened", passphrase=PASSPHRASE)
     with pytest.raises(ArgumentError, match="cost"):
         seal(session_dir, tmp_path / "y.sealed", passphrase=PASSPHRASE, cost=22)
+
+
+@pytest.mark.parametrize("cut", [10, 40])
+def test_a_header_that_is_cut_off_is_damage_not_a_wrong_passphrase(sealed: Path, tmp_path: Path, cut: int) -> None:
+    sealed.write_bytes(sealed.read_bytes()[:cut])
+    with pytest.raises(RecordingError, match="is damaged: its header cannot be read"):
+        unseal(sealed, tmp_path / "opened", passphrase=PASSPHRASE)
+
+
+def test_a_place_that_cannot_be_written_is_one_clear_error(sealed: Path, session_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordingError, match="cannot be written"):
+        seal(session_dir, tmp_path / "file" / "x.sealed", passphrase=PASSPHRASE, cost=CHEAP)
+    with pytest.raises(RecordingError, match="cannot be opened"):
+        unseal(sealed, tmp_path / "file" / "opened", passphrase=PASSPHRASE)
