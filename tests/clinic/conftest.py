@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QWidget
+from shiboken6 import isValid
 
 from bcikit.acquisition import Device, open_source
 from bcikit.clinic import page_device, page_electrodes
@@ -493,6 +494,10 @@ def clinic(
     yield make
     for person in open_persons:
         person.leave()
+        # Hundreds of widgets, which each later change of colours or language would ask.
+        if isValid(person.window):
+            person.window.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 class Sitting:
