@@ -1,6 +1,7 @@
 """Embeddings of a network as features of a small head that is trained on the person."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -38,6 +39,13 @@ def check_encoder(encoder: str) -> Address:
     else:
         address.check_options(())
     return address
+
+
+def files_of(encoder: str) -> tuple[Path, ...]:
+    """Return the files that an encoder is made of: its network, or its weights."""
+    address = Address.parse(encoder)
+    named = address.body if address.scheme == "onnx" else address.options.get("weights", "")
+    return (Path(named),) if named and Path(named).is_file() else ()
 
 
 class EncoderDecoder(Decoder):

@@ -209,3 +209,20 @@ def _two_trials():
         tmax=0.5,
         ch_names=("C3", "C4"),
     )
+
+
+def test_a_study_computes_again_what_another_network_of_that_name_decides(tmp_path):
+    from bcikit.decoding.evaluation.jobs import ScoreJob
+
+    file = tmp_path / "net.onnx"
+    job = ScoreJob(
+        data="d", pipeline="p", decoder="net", kind="encoder", split="within", seed=0, who="S1", trials=("t",),
+        params=(("encoder", f"onnx:{file}"),), metric="accuracy",
+    )  # fmt: skip
+    keys = []
+    for content in (b"", b"one network", b"another one, longer"):
+        if content:
+            file.write_bytes(content)
+        keys.append(job.key)
+        assert job.key == keys[-1]
+    assert len(set(keys)) == 3

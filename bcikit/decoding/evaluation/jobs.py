@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bcikit.decoding.evaluation.cache import TrialCache, digest, write_result
+from bcikit.decoding.encoder import files_of
+from bcikit.decoding.evaluation.cache import TrialCache, digest, hash_file, write_result
 from bcikit.decoding.evaluation.run import evaluate_part, family_of
 from bcikit.decoding.evaluation.splits import SplitPart, across, parts_of, values_of
 from bcikit.decoding.evaluation.task import SubjectTrials
@@ -55,8 +56,10 @@ class ScoreJob:
     @property
     def key(self) -> str:
         """Hash of everything the score depends on, and of nothing else."""
-        made = (self.kind, self.split, self.seed, self.trials, self.others, self.params, __version__)
-        return digest(made)
+        made: tuple[Any, ...] = (self.kind, self.split, self.seed, self.trials, self.others, self.params, __version__)
+        # A network is what its file holds today.
+        files = [hash_file(file) for name, value in self.params if name == "encoder" for file in files_of(value)]
+        return digest((*made, files) if files else made)
 
 
 def grouped(jobs: Sequence[ScoreJob], people: Mapping[str, SubjectTrials]) -> list[tuple[ScoreJob, ...]]:
