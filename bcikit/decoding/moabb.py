@@ -11,8 +11,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from bcikit.decoding.evaluation.task import Run, SubjectTrials, Task
 from bcikit.decoding.registry import make_decoder
-from bcikit.decoding.trials import epochs
-from bcikit.processing import Pipeline
 from bcikit.signal import DataError, MissingDependencyError, Recording
 
 
@@ -94,18 +92,7 @@ def subject_trials(dataset: Any, task: Task, *, subjects: Sequence[int] | None =
     result = []
     for subject in dataset.subject_list if subjects is None else subjects:
         runs = recordings(dataset, subject)
-        filtered = []
-        for recording in runs.values():
-            pipeline = Pipeline.from_config([dict(step) for step in task.filters])
-            filtered.append(pipeline.apply(recording))
-        trials = epochs(
-            filtered,
-            events=task.events,
-            tmin=task.tmin,
-            tmax=task.tmax,
-            channels=task.channels,
-            max_bad=task.max_bad,
-        )
+        trials = task.cut([task.filtered(recording) for recording in runs.values()])
         names = sorted({session for session, _ in runs})
         sessions = np.array([names.index(session) for session, _ in runs])[trials.runs]
         result.append(

@@ -1,6 +1,6 @@
 """Task: which recordings, which windows, which filters; and what others reached on it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -135,6 +135,21 @@ class Task:
             found.setdefault("task", check_choice("paradigm of the decoder auto", self.paradigm, tuple(CANDIDATES)))
         return found
 
+    def filtered(self, recording: Recording) -> Recording:
+        """Return a recording behind the filters."""
+        return Pipeline.from_config([dict(step) for step in self.filters]).apply(recording)
+
+    def cut(self, filtered: Sequence[Recording]) -> Epochs:
+        """Return the trials of recordings behind the filters, each recording a run."""
+        return epochs(
+            filtered,
+            events=self.events,
+            tmin=self.tmin,
+            tmax=self.tmax,
+            channels=self.channels,
+            max_bad=self.max_bad,
+        )
+
     @property
     def subjects(self) -> tuple[str, ...]:
         """People, in order."""
@@ -199,18 +214,10 @@ def load_person(task: Task, subject: str, *, read: Callable[[], None] = lambda: 
     runs = [run for run in task.runs if run.subject == subject]
     filtered = []
     for run in runs:
-        pipeline = Pipeline.from_config([dict(step) for step in task.filters])
-        filtered.append(pipeline.apply(run.read()))
+        filtered.append(task.filtered(run.read()))
         read()
     try:
-        trials = epochs(
-            filtered,
-            events=task.events,
-            tmin=task.tmin,
-            tmax=task.tmax,
-            channels=task.channels,
-            max_bad=task.max_bad,
-        )
+        trials = task.cut(filtered)
     except DataError as error:
         # Names of files are often the same for everybody.
         raise DataError(f"Person {subject} ({runs[0].path.parent}): {error}") from None
