@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bcikit.cli.file_options import Accept, Map, Sfreq, Stream, Unit, options_of
+from bcikit.cli.file_options import Accept, Folders, Layout, Map, Sfreq, Stream, Unit, options_of
 from bcikit.signal import Address, ArgumentError, check_choice, check_range
 
 if TYPE_CHECKING:
@@ -55,13 +55,8 @@ def register(app: typer.Typer) -> None:
                 "learning-curve; the usual four, as far as the data allow them, if left out.",
             ),
         ] = None,
-        layout: Annotated[
-            str | None,
-            typer.Option("--layout", help="Where names stand in paths: 'sub-{subject}/ses-{session}/run-{run}.edf'."),
-        ] = None,
-        folders: Annotated[
-            str | None, typer.Option("--folders", help="What folders of one level are: people or sessions.")
-        ] = None,
+        layout: Layout = None,
+        folders: Folders = None,
         unit: Unit = None,
         sfreq: Sfreq = None,
         stream: Stream = None,

@@ -28,6 +28,11 @@ Map = Annotated[
 ]
 Names = Annotated[str | None, typer.Option(help="Channel names: standard (10-05) or file.")]
 Partial = Annotated[bool, typer.Option("--partial", help="Read what is there of a file that was cut off.")]
+Layout = Annotated[
+    str | None,
+    typer.Option("--layout", help="Where names stand in paths: 'sub-{subject}/ses-{session}/run-{run}.edf'."),
+]
+Folders = Annotated[str | None, typer.Option("--folders", help="What folders of one level are: people or sessions.")]
 Accept = Annotated[
     list[str] | None, typer.Option(help="A doubt that is decided, by its word: amplitude, rate, events, ...")
 ]

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bcikit.cli.file_options import Accept, Map, Sfreq, Stream, Unit, options_of
+from bcikit.cli.file_options import Accept, Folders, Layout, Map, Sfreq, Stream, Unit, options_of
 from bcikit.signal import ArgumentError, DoubtWarning
 
 
@@ -36,13 +36,8 @@ def register(app: typer.Typer) -> None:
         channels: Annotated[
             str | None, typer.Option("--channels", help="Channels to use, by name: 'C3,Cz,C4'; all EEG if left out.")
         ] = None,
-        layout: Annotated[
-            str | None,
-            typer.Option("--layout", help="Where names stand in paths: 'sub-{subject}/ses-{session}/run-{run}.edf'."),
-        ] = None,
-        folders: Annotated[
-            str | None, typer.Option("--folders", help="What folders of one level are: people or sessions.")
-        ] = None,
+        layout: Layout = None,
+        folders: Folders = None,
         unit: Unit = None,
         sfreq: Sfreq = None,
         stream: Stream = None,
