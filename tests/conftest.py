@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import hypothesis
 import pytest
 
+from tests.stalls import Stalls
+
 HERE = Path(__file__).parent
 
 # An example may be slow on a busy machine; every test has its timeout. The same examples in every run, so that a red
@@ -236,6 +238,12 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         return capsys.readouterr().out
 
     return run
+
+
+@pytest.fixture
+def stalls() -> Callable[[], Stalls]:
+    """Return a function that begins to count how long the machine keeps this process, and its children, waiting."""
+    return Stalls
 
 
 @pytest.fixture

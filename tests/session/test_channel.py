@@ -30,7 +30,10 @@ from bcikit.signal.messages import (
     StateChanged,
     Streams,
 )
+from tests.stalls import Stalls
 
+Join = Callable[[Ticket], ChannelReader]
+Order = Callable[[Ticket], ControlClient]
 INFO = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "C4"), positions=((0.0, 0.1, 0.2), (np.nan,) * 3))
 
 
@@ -39,6 +42,34 @@ def server() -> Iterator[ChannelServer]:
     server = ChannelServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def read() -> Iterator[Callable[[Ticket], ChannelReader]]:
+    """Return a function that joins to listen; whatever becomes of the test, its lines are closed."""
+    made: list[ChannelReader] = []
+
+    def join(ticket: Ticket) -> ChannelReader:
+        made.append(ChannelReader(ticket))
+        return made[-1]
+
+    yield join
+    for reader in made:
+        reader.close()
+
+
+@pytest.fixture
+def order() -> Iterator[Callable[[Ticket], ControlClient]]:
+    """Return a function that joins to order; whatever becomes of the test, its lines are closed."""
+    made: list[ControlClient] = []
+
+    def join(ticket: Ticket) -> ControlClient:
+        made.append(ControlClient(ticket))
+        return made[-1]
+
+    yield join
+    for client in made:
+        client.close()
 
 
 def wait_for(true: Callable[[], object], seconds: float = 60.0) -> None:
@@ -64,7 +95,7 @@ def chunk(first: int = 0, n: int = 5, channels: int = 2) -> Chunk:
     return Chunk(data, np.arange(n) / 250.0, first)
 
 
-def test_who_joins_late_again_or_twice_gets_everything_first(server: ChannelServer) -> None:
+def test_who_joins_late_again_or_twice_gets_everything_first(server: ChannelServer, read: Join) -> None:
     server.say(Streams(raw=INFO.to_dict(), title="imagery"))
     server.say(StateChanged(state="STANDBY"))
     server.say(StateChanged(state="ACTIVE", time=3.0))
@@ -72,7 +103,7 @@ def test_who_joins_late_again_or_twice_gets_everything_first(server: ChannelServ
     server.say(OutputState(address="hand:", state={"closure": 0.5}))
     for number in range(3):
         server.say(Happened(event=Event(name=f"cue/{number}", time=float(number))))
-    readers = [ChannelReader(server.ticket("observer")) for _ in range(2)]
+    readers = [read(server.ticket("observer")) for _ in range(2)]
     for reader in readers:
         (first,) = hear(reader, 1)
         assert isinstance(first, Snapshot)
@@ -87,16 +118,14 @@ def test_who_joins_late_again_or_twice_gets_everything_first(server: ChannelServ
         (then,) = hear(reader, 1)
         assert then == StateChanged(state="SAFE_STOP", time=4.0, rule="A-STOP")
     readers[0].close()
-    again = ChannelReader(server.ticket("observer"))
+    again = read(server.ticket("observer"))
     (first,) = hear(again, 1)
     assert isinstance(first, Snapshot)
     assert StateChanged(state="SAFE_STOP", time=4.0, rule="A-STOP") in first.messages
-    for reader in (readers[1], again):
-        reader.close()
 
 
-def test_every_message_has_a_sequence_and_an_age(server: ChannelServer) -> None:
-    reader = ChannelReader(server.ticket("observer"))
+def test_every_message_has_a_sequence_and_an_age(server: ChannelServer, read: Join) -> None:
+    reader = read(server.ticket("observer"))
     hear(reader, 1)
     for number in range(5):
         server.say(Happened(event=Event(name=f"cue/{number}", time=float(number))))
@@ -108,12 +137,11 @@ def test_every_message_has_a_sequence_and_an_age(server: ChannelServer) -> None:
         if values["type"] == "event":
             said.append((values["seq"], values["age"], values["v"]))
     assert [seq for seq, _, _ in said] == list(range(said[0][0], said[0][0] + 5))
-    assert all(0 <= age < 20 and version == 1 for _, age, version in said)
-    reader.close()
+    assert all(0 <= age < 60 and version == 1 for _, age, version in said)
 
 
-def test_signals_go_as_numbers_and_come_back_the_same(server: ChannelServer) -> None:
-    reader = ChannelReader(server.ticket("window"))
+def test_signals_go_as_numbers_and_come_back_the_same(server: ChannelServer, read: Join) -> None:
+    reader = read(server.ticket("window"))
     hear(reader, 1)
     wait_for(lambda: server.n_readers)
     mask = np.zeros((5, 2), dtype=np.uint8)
@@ -132,7 +160,6 @@ def test_signals_go_as_numbers_and_come_back_the_same(server: ChannelServer) -> 
     assert (raw.chunk.first_sample, raw.chunk.health.lost, raw.chunk.health.age) == (77, 3, 0.02)
     assert raw.chunk.health.flags == Flag.GAP | Flag.CLOCK
     np.testing.assert_array_equal(filtered.chunk.data, chunk(5).data)
-    reader.close()
 
 
 def test_a_signal_frame_of_another_length_is_refused() -> None:
@@ -160,7 +187,7 @@ def test_signals_that_nobody_reads_are_not_kept(server: ChannelServer) -> None:
 @pytest.mark.requirement("SAF-098")
 @pytest.mark.requirement("SAF-139")
 @pytest.mark.parametrize("role", list(ROLES))
-def test_each_role_orders_what_it_may_and_nothing_else(server: ChannelServer, role: str) -> None:
+def test_each_role_orders_what_it_may_and_nothing_else(server: ChannelServer, role: str, order: Order) -> None:
     needs = {
         "acknowledge": {"reason": "seen"},
         "deadman": {"held": True},
@@ -169,16 +196,15 @@ def test_each_role_orders_what_it_may_and_nothing_else(server: ChannelServer, ro
         "idletest": {"seconds": 60.0},
         "note": {"text": "coughed"},
     }
-    client = ControlClient(server.ticket(role))
+    client = order(server.ticket(role))
     for do in sorted(RIGHTS["therapist"]):
-        order = {"do": do, **needs.get(do, {})}
+        asked = {"do": do, **needs.get(do, {})}
         if do in RIGHTS[role]:
-            client.send(order)
+            client.send(asked)
         else:
             with pytest.raises(BciError, match=f"joined as {role} may not order '{do}'"):
-                client.send(order)
-    assert {order["do"] for order in server.poll()} == RIGHTS[role]
-    client.close()
+                client.send(asked)
+    assert {got["do"] for got in server.poll()} == RIGHTS[role]
 
 
 @pytest.mark.requirement("SAF-098")
@@ -236,25 +262,24 @@ def test_a_ticket_is_one_word_and_tells_no_key_in_its_repr(server: ChannelServer
             Ticket.parse(wrong)
 
 
-def test_a_beat_tells_how_long_the_engine_has_not_moved(server: ChannelServer) -> None:
-    reader = ChannelReader(server.ticket("observer"))
+def test_a_beat_tells_how_long_the_engine_has_not_moved(server: ChannelServer, read: Join) -> None:
+    reader = read(server.ticket("observer"))
     server.touch()
     time.sleep(0.6)
     ages = [got.engine_age for got in hear(reader, 6, beats=True) if isinstance(got, Beat)]
     assert max(ages) > 0.5
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while True:
         server.touch()
         got = reader.read(0.5)
         if isinstance(got, Beat) and got.engine_age < 0.3:
             break
         assert time.monotonic() < end
-    reader.close()
 
 
 @pytest.mark.requirement("SAF-098")
-def test_a_frozen_reader_holds_up_nobody_and_gets_a_new_snapshot(server: ChannelServer) -> None:
-    frozen, awake = ChannelReader(server.ticket("observer")), ChannelReader(server.ticket("observer"))
+def test_a_frozen_reader_holds_up_nobody_and_gets_a_new_snapshot(server: ChannelServer, read: Join) -> None:
+    frozen, awake = read(server.ticket("observer")), read(server.ticket("observer"))
     for reader in (frozen, awake):
         hear(reader, 1)
     wait_for(lambda: server.n_readers == 2)
@@ -285,24 +310,24 @@ def test_a_frozen_reader_holds_up_nobody_and_gets_a_new_snapshot(server: Channel
     assert all(peer.waiting < MOST_BYTES + 2**20 for peer in server._door.peers)
     # What was frozen wakes: some of the old, then all that counts now.
     snapshots: list[Snapshot] = []
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not snapshots:
         assert time.monotonic() < end
         got = frozen.read(0.5)
         if isinstance(got, Snapshot):
             snapshots.append(got)
     assert StateChanged(state="ACTIVE", time=500.0) in snapshots[0].messages
-    for reader in (frozen, awake):
-        reader.close()
 
 
 @pytest.mark.requirement("SAF-098")
-def test_1600_half_open_callers_keep_no_stop_and_no_window_waiting(server: ChannelServer) -> None:
+def test_1600_half_open_callers_keep_no_stop_and_no_window_waiting(
+    server: ChannelServer, order: Order, stalls: Callable[[], Stalls]
+) -> None:
     resource = pytest.importorskip("resource", reason="limits of handles are POSIX")
 
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, before[1]), before[1]))
-    client = ControlClient(server.ticket("therapist"))
+    client = order(server.ticket("therapist"))
     ports = (server._door.port, server._stop_door.port)
     callers: list[socket.socket] = []
     took: list[float] = []
@@ -312,29 +337,28 @@ def test_1600_half_open_callers_keep_no_stop_and_no_window_waiting(server: Chann
             if number % 3 == 0:
                 callers[-1].sendall(b"\0")
             if number % 200 == 199:
-                begin = time.monotonic()
+                begin, waited = time.monotonic(), stalls()
                 client.send({"do": "stop", "reason": "old line"})
-                fresh = ControlClient(server.ticket("therapist"))
+                fresh = order(server.ticket("therapist"))
                 fresh.send({"do": "stop", "reason": "new line"})
                 fresh.close()
-                took.append(time.monotonic() - begin)
+                took.append(time.monotonic() - begin - waited.seconds)
                 assert server.poll() == [{"do": "stop", "reason": "new line"}]
         assert server._door.n_strangers <= 96
         assert max(took) < 1.0
     finally:
         for caller in callers:
             caller.close()
-        client.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @pytest.mark.requirement("SAF-098")
-def test_who_speaks_a_byte_at_a_time_is_cut_off(server: ChannelServer) -> None:
+def test_who_speaks_a_byte_at_a_time_is_cut_off(server: ChannelServer, stalls: Callable[[], Stalls]) -> None:
     hello = frame(HELLO, server.ticket("therapist").hello("orders", b"n" * 32))
-    begin = time.monotonic()
+    begin, waited = time.monotonic(), stalls()
     with socket.create_connection(("127.0.0.1", server.ticket("therapist").port), timeout=10) as line:
         cut = False
-        while not cut and time.monotonic() - begin < 15:
+        while not cut and time.monotonic() - begin < 60:
             try:
                 line.sendall(hello[:1])
                 hello = hello[1:] or b"\0"
@@ -342,14 +366,14 @@ def test_who_speaks_a_byte_at_a_time_is_cut_off(server: ChannelServer) -> None:
                 cut = True
             time.sleep(0.1)
     assert cut
-    assert time.monotonic() - begin < GREETING_SECONDS + 5
+    assert time.monotonic() - begin < GREETING_SECONDS + 5 + waited.seconds
 
 
 @pytest.mark.requirement("SAF-098")
-def test_a_door_without_handles_left_opens_again(server: ChannelServer) -> None:
+def test_a_door_without_handles_left_opens_again(server: ChannelServer, order: Order) -> None:
     resource = pytest.importorskip("resource", reason="limits of handles are POSIX")
 
-    client = ControlClient(server.ticket("therapist"))
+    client = order(server.ticket("therapist"))
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     own = Path("/proc/self/fd")
     used = len(list(own.iterdir())) if own.is_dir() else 64
@@ -376,24 +400,21 @@ def test_a_door_without_handles_left_opens_again(server: ChannelServer) -> None:
             caller.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert server.poll() == [{"do": "stop", "reason": "while there are no handles"}]
-    again = ControlClient(server.ticket("therapist"))
+    again = order(server.ticket("therapist"))
     again.send({"do": "pause"})
     assert server.poll() == [{"do": "pause"}]
-    again.close()
-    client.close()
     assert server._door.fault == server._stop_door.fault == ""
 
 
 @pytest.mark.requirement("SAF-098")
-def test_a_stop_is_handed_on_while_the_session_is_busy(server: ChannelServer) -> None:
+def test_a_stop_is_handed_on_while_the_session_is_busy(server: ChannelServer, order: Order) -> None:
     called: list[tuple[str, str]] = []
-    server.at_once.append(lambda order: called.append((str(order["do"]), threading.current_thread().name)))
-    client = ControlClient(server.ticket("therapist"))
+    server.at_once.append(lambda got: called.append((str(got["do"]), threading.current_thread().name)))
+    client = order(server.ticket("therapist"))
     client.send({"do": "pause"})
     client.send({"do": "stop", "reason": "while it trains"})
     assert called == [("pause", "bcikit-channel"), ("stop", "bcikit-stop")]
-    assert [order["do"] for order in server.poll()] == ["stop", "pause"]
-    client.close()
+    assert [got["do"] for got in server.poll()] == ["stop", "pause"]
 
 
 def test_the_session_listens_on_loopback_only(server: ChannelServer) -> None:
@@ -401,9 +422,8 @@ def test_the_session_listens_on_loopback_only(server: ChannelServer) -> None:
         assert door._listener.getsockname()[0] == "127.0.0.1"
 
 
-def test_the_last_word_arrives() -> None:
-    server = ChannelServer()
-    reader = ChannelReader(server.ticket("observer"))
+def test_the_last_word_arrives(server: ChannelServer, read: Join) -> None:
+    reader = read(server.ticket("observer"))
     hear(reader, 1)
     wait_for(lambda: server.n_readers)
     server.say(LinkHealth(lost=1, received=9))
@@ -412,4 +432,3 @@ def test_the_last_word_arrives() -> None:
     assert hear(reader, 2) == [LinkHealth(lost=1, received=9), StateChanged(state="FINISHED")]
     with pytest.raises((EOFError, OSError)):
         hear(reader, 100)
-    reader.close()

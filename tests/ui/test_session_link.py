@@ -15,7 +15,9 @@ from bcikit.signal.messages import Raw, Snapshot, StateChanged, Streams
 from bcikit.ui.session_link import STALE_SECONDS, SessionLink
 from bcikit.ui.theme import DARK
 from bcikit.ui.veil import Veil
+from tests.stalls import Stalls
 
+Listen = Callable[..., SessionLink]
 INFO = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "C4"))
 
 
@@ -26,7 +28,21 @@ def server() -> Iterator[ChannelServer]:
     server.close()
 
 
-def wait_for(true: Callable[[], object], *, touch: ChannelServer | None = None, seconds: float = 20.0) -> float:
+@pytest.fixture
+def listen() -> Iterator[Callable[..., SessionLink]]:
+    """Return a function that starts a line to a session; whatever becomes of the test, it is ended."""
+    started: list[SessionLink] = []
+
+    def start(ticket: Ticket | Callable[[], Ticket | None]) -> SessionLink:
+        started.append(SessionLink(ticket).start())
+        return started[-1]
+
+    yield start
+    for link in started:
+        link.halt()
+
+
+def wait_for(true: Callable[[], object], *, touch: ChannelServer | None = None, seconds: float = 60.0) -> float:
     begin = time.monotonic()
     while not true():
         assert time.monotonic() - begin < seconds
@@ -36,9 +52,9 @@ def wait_for(true: Callable[[], object], *, touch: ChannelServer | None = None, 
     return time.monotonic() - begin
 
 
-def test_a_session_that_takes_its_time_is_waited_for_and_why_is_shown(server: ChannelServer) -> None:
+def test_a_session_that_takes_its_time_is_waited_for_and_why_is_shown(server: ChannelServer, listen: Listen) -> None:
     tickets: list[Ticket] = []
-    link = SessionLink(lambda: tickets[0] if tickets else None).start()
+    link = listen(lambda: tickets[0] if tickets else None)
     wait_for(lambda: link.stale)
     assert "The session is not there yet" in link.why
     assert "it has not begun" in link.why
@@ -54,12 +70,11 @@ def test_a_session_that_takes_its_time_is_waited_for_and_why_is_shown(server: Ch
     first = link.take()[0]
     assert isinstance(first, Snapshot)
     assert StateChanged(state="STANDBY") in first.messages
-    link.halt()
 
 
-def test_signals_arrive_by_the_name_of_their_stream(server: ChannelServer) -> None:
+def test_signals_arrive_by_the_name_of_their_stream(server: ChannelServer, listen: Listen) -> None:
     server.say(Streams(raw=INFO.to_dict()))
-    link = SessionLink(server.ticket("window")).start()
+    link = listen(server.ticket("window"))
     wait_for(lambda: link.raw.info is not None and server.n_readers)
     assert link.raw.info is not None
     assert link.raw.info.ch_names == INFO.ch_names
@@ -68,23 +83,23 @@ def test_signals_arrive_by_the_name_of_their_stream(server: ChannelServer) -> No
     got: list[Chunk] = []
     wait_for(lambda: got.extend(link.raw.take()) or got)
     assert got[0].first_sample == 10
-    link.halt()
 
 
-def test_an_engine_that_does_not_move_is_told_within_a_second_though_its_channel_lives(server: ChannelServer) -> None:
-    link = SessionLink(server.ticket("observer")).start()
+def test_an_engine_that_does_not_move_is_told_within_a_second_though_its_channel_lives(
+    server: ChannelServer, listen: Listen, stalls: Callable[[], Stalls]
+) -> None:
+    link = listen(server.ticket("observer"))
     wait_for(lambda: link.joined and not link.stale, touch=server)
+    waited = stalls()
     took = wait_for(lambda: link.stale)
-    assert STALE_SECONDS - 0.3 < took < 3.0
+    assert STALE_SECONDS - 0.3 - waited.seconds < took < 3.0 + waited.seconds
     assert link.connected
     assert "has not moved" in link.why
     wait_for(lambda: not link.stale, touch=server)
-    link.halt()
 
 
-def test_a_session_that_is_gone_is_told_and_orders_say_so() -> None:
-    server = ChannelServer()
-    link = SessionLink(server.ticket("therapist")).start()
+def test_a_session_that_is_gone_is_told_and_orders_say_so(server: ChannelServer, listen: Listen) -> None:
+    link = listen(server.ticket("therapist"))
     wait_for(lambda: link.joined and not link.stale, touch=server)
     link.orders.send("pause")
     wait_for(lambda: server._orders, touch=server)
@@ -93,15 +108,13 @@ def test_a_session_that_is_gone_is_told_and_orders_say_so() -> None:
     assert "Nothing was heard" in link.why
     link.orders.send("stop")
     wait_for(lambda: link.orders.errors)
-    link.halt()
 
 
-def test_the_line_of_stop_is_open_before_it_is_needed(server: ChannelServer) -> None:
-    link = SessionLink(server.ticket("therapist")).start()
+def test_the_line_of_stop_is_open_before_it_is_needed(server: ChannelServer, listen: Listen) -> None:
+    link = listen(server.ticket("therapist"))
     wait_for(lambda: any(peer.purpose == "stop" for peer in server._stop_door.peers))
     link.orders.send("stop", reason="patient")
     wait_for(lambda: "stop" in server._stops)
-    link.halt()
 
 
 def test_the_veil_greys_everything_but_stop_and_says_why(qtbot) -> None:
