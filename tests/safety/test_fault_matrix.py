@@ -32,12 +32,16 @@ SLACK = 0.30
 
 
 class Watched:
-    """A live source and the safety system that an engine would feed from it."""
+    """A live source and the safety system that an engine would feed from it.
 
-    def __init__(self, source, **options):
+    With `by_signal`, each chunk is taken as if it came at once: what it holds is judged, not how busy the machine is.
+    """
+
+    def __init__(self, source, *, by_signal=False, **options):
         from pylsl import local_clock
 
         self.clock = local_clock
+        self.by_signal = by_signal
         self.source = source
         values = {"stall_fault_s": 0.5, "gap_fault_s": 0.1, "jitter_fault_s": 0.5, "refractory_s": 0.0, **options}
         required = values.pop("required", ())
@@ -61,8 +65,10 @@ class Watched:
             chunk = None if self.source.ended else self.source.pull(0.05)
             now = self.clock()
             if chunk is None:
-                self.system.on_silence(now)
+                if not self.by_signal:
+                    self.system.on_silence(now)
             else:
+                now = float(chunk.times[-1]) if self.by_signal else now
                 self.last_sample = now
                 self.chunks.append(chunk)
                 self.system.on_chunk(chunk, now)
@@ -74,8 +80,8 @@ class Watched:
 
     def start(self):
         # On a busy machine the first chunks come late, and nothing is armed over a stall.
-        assert self.run(20.0, until=lambda w: w.chunks and "H-STALL" not in {r.rule for r in w.system.readings()})
-        self.system.control.start()
+        assert self.run(60.0, until=lambda w: w.chunks and "H-STALL" not in {r.rule for r in w.system.readings()})
+        self.system.control.start(now=self.last_sample)
 
     def stopped(self):
         return next(((t, rule) for t, state, rule in self.changes if state is State.SAFE_STOP), None)
@@ -161,7 +167,7 @@ def test_row_3_lost_packets_are_counted(tmp_path):
         return rows[keep]
 
     with playback(tmp_path, 5, lose) as source:
-        watched = Watched(source)
+        watched = Watched(source, by_signal=True)
         watched.start()
         assert watched.run(60.0, until=lambda w: w.system.stream.lost)
         assert watched.system.stream.lost == 25
@@ -177,7 +183,7 @@ def test_row_4_a_burst_longer_than_the_counter(tmp_path):
         return rows[keep]
 
     with playback(tmp_path, 5, lose) as source:
-        watched = Watched(source)
+        watched = Watched(source, by_signal=True)
         watched.start()
         assert watched.run(60.0, until=lambda w: w.system.stream.lost)
         assert watched.system.stream.lost == pytest.approx(312, abs=20)
@@ -210,7 +216,7 @@ def test_row_6_railed_flat_and_nan_within_three_seconds(tmp_path):
         names = source.info.ch_names
         filtered = Bandpass(l_freq=8, h_freq=30)
         filtered.configure(source.info)
-        watched = Watched(source, required=(names[9],), full_scale=187_500.0)
+        watched = Watched(source, by_signal=True, required=(names[9],), full_scale=187_500.0)
         watched.start()
 
         def all_found(w):
@@ -252,7 +258,7 @@ def test_row_7_hum_muscle_bridge_and_drift_each_by_its_rule(tmp_path):
 
     with playback(tmp_path, 14, spoil) as source:
         names = source.info.ch_names
-        watched = Watched(source)
+        watched = Watched(source, by_signal=True)
         watched.start()
         assert watched.run(60.0, until=lambda w: sum(chunk.n_times for chunk in w.chunks) >= 13.2 * FS)
         rules = {name: set(q.rules) for name, q in watched.system.quality().items()}

@@ -25,7 +25,7 @@ from bcikit.testing import SimulatedStopBox
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pseudo terminals are POSIX")
 
 
-def wait_for(true: Callable[[], object], seconds: float = 30.0) -> None:
+def wait_for(true: Callable[[], object], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
@@ -83,7 +83,7 @@ def test_what_is_no_new_line_of_the_protocol_is_no_life(line: bytes) -> None:
         box.start()
         device.say(frame("7,R"))
         device.fall_silent()
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while box.status != "lost":
             assert time.monotonic() < until
             device.say(line)

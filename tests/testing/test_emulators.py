@@ -40,7 +40,7 @@ class Line:
         os.write(self._handle, text.encode())
 
     def until(self, enough) -> bytes:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while not enough(self.bytes):
             assert time.monotonic() < end, self.bytes[:200]
             try:
@@ -149,7 +149,7 @@ def test_a_daisy_sends_two_packets_a_sample_the_odd_one_first():
 
 def request(shield, method, path, body=None):
     host = shield.address.split("ip_address=")[1].split("&")[0]
-    line = http.client.HTTPConnection(host, 80, timeout=30)
+    line = http.client.HTTPConnection(host, 80, timeout=60)
     line.request(method, path, body=None if body is None else json.dumps(body))
     answer = line.getresponse()
     said = answer.read().decode()
@@ -167,13 +167,13 @@ def test_a_ganglion_behind_its_shield_is_asked_by_http_and_sends_over_a_line_of_
             pytest.skip(str(error))
         server.bind(("127.0.0.1", 0))
         server.listen()
-        server.settimeout(30)
+        server.settimeout(60)
         assert json.loads(request(shield, "GET", "/board"))["num_channels"] == 4
         told = {"ip": "127.0.0.1", "port": server.getsockname()[1]}
         assert request(shield, "POST", "/tcp", told) == "ok"
         line, _ = server.accept()
         with line:
-            line.settimeout(30)
+            line.settimeout(60)
             assert request(shield, "POST", "/command", {"command": "~8"}).startswith("Failure")
             assert request(shield, "POST", "/command", {"command": "~5"}) == "Success: Sample rate is 800Hz$$$"
             assert request(shield, "GET", "/stream/start") == "ok"
