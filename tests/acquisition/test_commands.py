@@ -233,7 +233,7 @@ def test_play_into_open_source(tmp_path):
     command = [sys.executable, "-m", "bcikit", "play", str(file), "--lsl", name, "--wait", "60", "--quiet"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as player:
         try:
-            inlet = LslTextInlet(f"{name}-markers", timeout=20)
+            inlet = LslTextInlet(f"{name}-markers", timeout=60)
             with open_source(f"lsl:source_id=bcikit-play-{name}&timeout=60&reconnect=0") as source:
                 chunks = []
                 while sum(chunk.n_times for chunk in chunks) < 500:
@@ -251,7 +251,7 @@ def test_play_into_open_source(tmp_path):
             assert data[row, 0] == 256
             assert source.info.ch_names == ("TP9", "AF7", "AF8", "TP10", "Right AUX")
             assert source.info.sfreq == 256.0
-            assert player.wait(20) == 0
+            assert player.wait(60) == 0
         finally:
             player.kill()
 

@@ -40,7 +40,7 @@ import mne, numpy as np
 mne.set_log_level("ERROR")
 from mne_lsl.stream import StreamLSL
 name, source_id = sys.argv[1:]
-stream = StreamLSL(4.0, name=name, source_id=source_id).connect(acquisition_delay=0.01, timeout=10)
+stream = StreamLSL(4.0, name=name, source_id=source_id).connect(acquisition_delay=0.01, timeout=60)
 time.sleep(2.0)
 data, times = stream.get_data(1.0)
 info = stream.info

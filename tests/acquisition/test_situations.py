@@ -145,7 +145,7 @@ def test_samples_of_another_master_board_are_refused():
     wrong = f"brainflow:streaming?master_board=cyton&ip_address=225.1.1.1&ip_port={port}&reconnect=5"
 
     def both(source):
-        end = time.monotonic() + 30.0
+        end = time.monotonic() + 60.0
         while time.monotonic() < end:
             source.pull(0.1)
             sender.pull(0.0)

@@ -193,10 +193,10 @@ def test_a_page_that_leaves_is_said_once_and_stop_is_one_stop() -> None:
         # Nobody takes a stop here: it is none.
         output._pressed("page", 1.0)
         with connect(f"ws://127.0.0.1:{output.port}/ws?token={output.token}") as page:
-            page.recv(timeout=10)
+            page.recv(timeout=60)
             page.send(json.dumps({"type": "hello", "client": "page", "refresh": 60.0}))
             page.send(json.dumps({"type": "clock", "t": 1.0}))
-            while json.loads(page.recv(timeout=10))["type"] != "clock":
+            while json.loads(page.recv(timeout=60))["type"] != "clock":
                 pass
             assert output.trouble() is None
         output._thread.join(0.0)

@@ -55,14 +55,14 @@ def order(sequence, *, age=0.0, name="close", value=0.9, ttl=0.5, **data):
 
 def receive(line, kind):
     while True:
-        message = json.loads(line.recv(timeout=10))
+        message = json.loads(line.recv(timeout=60))
         if message["type"] == kind:
             return message
 
 
 def test_who_joins_begins_at_rest_and_hears_commands_news_and_heartbeats(server):
     with connect(address(server)) as line:
-        first = json.loads(line.recv(timeout=10))
+        first = json.loads(line.recv(timeout=60))
         assert (first["type"], first["data"]) == ("safe", {"reason": "joined"})
         server.inform({"type": "event", "name": "cue/left_hand", "time": 1.0})
         server.send(order(5))
@@ -101,14 +101,14 @@ def test_nobody_gets_in_without_the_token_or_from_another_page(server):
 
 def test_pages_are_served_and_nothing_else(server):
     root = f"http://127.0.0.1:{server.port}"
-    with urllib.request.urlopen(f"{root}/?token=x", timeout=10) as answer:
+    with urllib.request.urlopen(f"{root}/?token=x", timeout=60) as answer:
         assert b"bcikit" in answer.read()
         assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
-    with urllib.request.urlopen(f"{root}/schema/v1.json", timeout=10) as answer:
+    with urllib.request.urlopen(f"{root}/schema/v1.json", timeout=60) as answer:
         assert json.load(answer)["properties"]["v"]["const"] == 1
     for path in ("/../outputs/websocket.py", "/%2e%2e/base.py", "/vendor", "/nothing.js"):
         with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(root + path, timeout=10)
+            urllib.request.urlopen(root + path, timeout=60)
         assert caught.value.code == 404
         caught.value.close()
 
@@ -116,7 +116,7 @@ def test_pages_are_served_and_nothing_else(server):
 @pytest.mark.slow
 def test_a_client_that_reads_nothing_is_left_behind_and_holds_nobody_up(server):
     with connect(address(server), max_queue=1) as lazy, connect(address(server)) as line:
-        assert json.loads(lazy.recv(timeout=10))["type"] == "safe"
+        assert json.loads(lazy.recv(timeout=60))["type"] == "safe"
         begin = time.monotonic()
         for _ in range(400):
             server.inform({"type": "event", "name": "cue/x", "time": 1.0, "data": {"text": "y" * 20_000}})
@@ -315,7 +315,7 @@ def test_the_page_reports_when_its_flicker_was_shown(server):
                 "data": {"targets": targets, "depth": 0.6},
             }
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while "webxr" not in server.state()["timing"] and time.monotonic() < deadline:
             page.value("1")
             time.sleep(0.1)
@@ -337,7 +337,7 @@ def test_the_page_reports_when_its_flicker_was_shown(server):
                 "data": {"targets": [{"item": "up", "frequency": 500.0, "phase": 0.0}]},
             }
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while "refused" not in server.state()["timing"]["webxr"] and time.monotonic() < deadline:
             time.sleep(0.05)
         assert "refused" in server.state()["timing"]["webxr"]

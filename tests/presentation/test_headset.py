@@ -45,7 +45,7 @@ class Ear:
         self.output = output
         self.items = []
 
-    def wait(self, fits, seconds=40.0):
+    def wait(self, fits, seconds=60.0):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.items += self.output.heard()

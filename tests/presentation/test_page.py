@@ -53,7 +53,7 @@ def tell(output, event, scene=None):
     output.inform(message)
 
 
-def heard(output, kind, count=1, seconds=40.0):
+def heard(output, kind, count=1, seconds=60.0):
     found, deadline = [], time.monotonic() + seconds
     while len(found) < count and time.monotonic() < deadline:
         found += [item for item in output.heard() if item["type"] == kind]
@@ -194,7 +194,7 @@ def test_a_page_that_is_closed_is_told_to_safety_once_each_time():
                 line.send(json.dumps({"type": "hello", "client": "page", "refresh": 60.0}))
                 heard(output, "hello")
                 assert output.trouble() is None
-            deadline = time.monotonic() + 20.0
+            deadline = time.monotonic() + 60.0
             found = None
             while found is None and time.monotonic() < deadline:
                 found = output.trouble()
@@ -223,7 +223,7 @@ def ask(output, path, trust, *, host=None):
 
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), Stay)
     try:
-        with opener.open(request, timeout=20) as answer:
+        with opener.open(request, timeout=60) as answer:
             return answer.status, answer.read(), answer.headers
     except urllib.error.HTTPError as error:
         with error:
@@ -245,7 +245,7 @@ def test_a_code_lets_in_once_and_a_wrong_one_does_not(secure):
     context = ssl.create_default_context(cafile=str(trust))
     url = f"wss://127.0.0.1:{output.port}/ws"
     with connect(url, ssl=context, additional_headers={"Cookie": cookie}) as line:
-        assert json.loads(line.recv(timeout=10))["type"] == "safe"
+        assert json.loads(line.recv(timeout=60))["type"] == "safe"
     for headers in ({}, {"Cookie": "bcikit=wrong"}, {"Cookie": cookie, "Origin": "https://evil.example"}):
         with pytest.raises(InvalidStatus) as caught, connect(url, ssl=context, additional_headers=headers):
             pass
@@ -359,7 +359,7 @@ def test_markers_of_a_jspsych_page_land_on_their_samples(tmp_path):
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(timeout=10)
+        thread.join(timeout=60)
 
 
 @pytest.mark.parametrize(

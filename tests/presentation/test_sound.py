@@ -31,7 +31,7 @@ class Room:
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
     def given(self, count: int) -> list[str]:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while len(lines := self.log.read_text().splitlines()) < count:
             assert time.monotonic() < end, lines
             time.sleep(0.002)
@@ -49,7 +49,7 @@ def room(tmp_path, monkeypatch):
 
 
 def until(true):
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not true():
         assert time.monotonic() < end
         time.sleep(0.002)

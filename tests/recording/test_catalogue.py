@@ -320,7 +320,7 @@ def _four(code: str, arguments: list[list[str]]) -> None:
     finally:
         for program in programs:
             program.kill()
-            program.wait(timeout=30)
+            program.wait(timeout=60)
             for pipe in (program.stdin, program.stdout):
                 assert pipe is not None
                 pipe.close()

@@ -224,7 +224,7 @@ def test_a_removed_folder_stops_the_session_and_everything_is_rescued(
     for file in (tmp_path / "s").iterdir():
         file.unlink()
     (tmp_path / "s").rmdir()
-    writer._syncer.join(timeout=30)
+    writer._syncer.join(timeout=60)
     with pytest.raises(RecordingError, match="removed or moved"):
         writer.chunk(chunks[20], float(chunks[20].times[-1]))
     writer.close()

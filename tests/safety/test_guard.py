@@ -84,7 +84,7 @@ def test_the_process_needs_nothing_but_the_standard_library():
         "known = set(sys.stdlib_module_names) | {'bcikit', '__main__'}; "
         "print(sorted({name.split('.')[0] for name in sys.modules} - known - {'sitecustomize'}))"
     )
-    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, timeout=30,
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, timeout=60,
                           env={**os.environ, "PYTHONPATH": str(Path.cwd())}, check=True)  # fmt: skip
     assert done.stdout.strip() == "[]"
 
@@ -106,7 +106,7 @@ def test_the_process_listens_on_loopback_only(guard):
 def test_the_process_refuses_to_start_without_a_key():
     done = subprocess.run(
         [sys.executable, "-m", "bcikit.safety.guard", "--driver", "sim-hand"],
-        input=b"zz\n", capture_output=True, timeout=30, check=False,
+        input=b"zz\n", capture_output=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 2
     assert b"key" in done.stderr
@@ -127,7 +127,7 @@ def test_the_guard_is_first_in_line_where_that_is_allowed(guard):
         "os.sched_setscheduler = refused\nos.setsid()\nprint(priority.first_in_line())\n"
         "print(os.nice(0), priority.AUTOGROUP.read_text().split()[-1] if priority.AUTOGROUP.exists() else os.nice(0))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     said, values = done.stdout.splitlines()
     nice, group = map(int, values.split())
     assert (nice < 0) == (group < 0) == (said == "raised")
@@ -198,7 +198,7 @@ def test_a_guard_that_is_told_to_end_puts_the_device_to_zero_first(tmp_path, nam
             os.kill(client.pid, number)
             while device.current_ma and time.monotonic() < limit:
                 time.sleep(0.002)
-            client._process.wait(timeout=20)
+            client._process.wait(timeout=60)
             assert client._process.returncode == 128 + number
             assert device.lines[-1][1] == "Z"
     finally:

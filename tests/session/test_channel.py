@@ -221,7 +221,7 @@ def test_a_greeting_that_was_overheard_opens_nothing(server: ChannelServer) -> N
     hello = frame(HELLO, server.ticket("therapist").hello("orders", b"n" * 32))
     answers = []
     for _ in range(2):
-        with socket.create_connection(("127.0.0.1", server.ticket("therapist").port), timeout=10) as line:
+        with socket.create_connection(("127.0.0.1", server.ticket("therapist").port), timeout=60) as line:
             line.sendall(hello)
             answers.append(line.recv(4096))
     assert answers[0]
@@ -333,7 +333,7 @@ def test_1600_half_open_callers_keep_no_stop_and_no_window_waiting(
     took: list[float] = []
     try:
         for number in range(1600):
-            callers.append(socket.create_connection(("127.0.0.1", ports[number % 2]), timeout=10))
+            callers.append(socket.create_connection(("127.0.0.1", ports[number % 2]), timeout=60))
             if number % 3 == 0:
                 callers[-1].sendall(b"\0")
             if number % 200 == 199:
@@ -356,7 +356,7 @@ def test_1600_half_open_callers_keep_no_stop_and_no_window_waiting(
 def test_who_speaks_a_byte_at_a_time_is_cut_off(server: ChannelServer, stalls: Callable[[], Stalls]) -> None:
     hello = frame(HELLO, server.ticket("therapist").hello("orders", b"n" * 32))
     begin, waited = time.monotonic(), stalls()
-    with socket.create_connection(("127.0.0.1", server.ticket("therapist").port), timeout=10) as line:
+    with socket.create_connection(("127.0.0.1", server.ticket("therapist").port), timeout=60) as line:
         cut = False
         while not cut and time.monotonic() - begin < 60:
             try:
@@ -382,7 +382,7 @@ def test_a_door_without_handles_left_opens_again(server: ChannelServer, order: O
     callers: list[socket.socket] = []
     try:
         for _ in range(6):
-            callers.append(socket.create_connection(("127.0.0.1", server._stop_door.port), timeout=10))
+            callers.append(socket.create_connection(("127.0.0.1", server._stop_door.port), timeout=60))
         while True:
             try:
                 held.append(os.dup(0))
@@ -390,7 +390,7 @@ def test_a_door_without_handles_left_opens_again(server: ChannelServer, order: O
                 break
         # One handle for the caller, none for the door.
         os.close(held.pop())
-        callers.append(socket.create_connection(("127.0.0.1", server._door.port), timeout=10))
+        callers.append(socket.create_connection(("127.0.0.1", server._door.port), timeout=60))
         client.send({"do": "stop", "reason": "while there are no handles"})
         time.sleep(0.3)
     finally:

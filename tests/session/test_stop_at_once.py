@@ -43,7 +43,7 @@ class Arm(Output):
     def send(self, command: Command) -> None:
         self.note(f"send {command.sequence}")
         self.busy.set()
-        self.go_on.wait(30)
+        self.go_on.wait(60)
 
     def safe(self, reason: str = "") -> None:
         self.note("safe")
@@ -168,7 +168,7 @@ def test_an_output_that_is_busy_is_stopped_as_soon_as_it_is_not_and_who_pressed_
     arm.go_on.clear()
     mover = threading.Thread(target=lambda: outputs.take(command(1)))
     mover.start()
-    assert arm.busy.wait(30)
+    assert arm.busy.wait(60)
     began = time.monotonic()
     with pytest.raises(BciError, match="arm: is busy"):
         outputs.stop_now("key")

@@ -195,7 +195,7 @@ class Person(Listener):
         self.n += 1
         if self.n == 20:
             began = self.does()
-            assert self.arm.stopped.wait(30)
+            assert self.arm.stopped.wait(60)
             self.took = time.monotonic() - began
         elif self.n > 20 and self.undoes is not None and self.states[-1][0] == "ESTOP" and self.n % 50 == 0:
             self.engine.control.put({"do": "acknowledge", "who": "Li", "reason": "released and looked"})

@@ -34,7 +34,7 @@ def outlet(name, rate=250, fault="none"):
     finally:
         process.stdin.close()
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=60)
         finally:
             process.kill()
             process.stdout.close()

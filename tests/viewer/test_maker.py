@@ -29,7 +29,7 @@ from bcikit.viewer.window import ViewerWindow
 NAMES = ("F3", "Fz", "F4", "C3", "Cz", "C4", "P3", "Pz")
 
 
-def until(true: Callable[[], object], *, seconds: float = 40.0) -> None:
+def until(true: Callable[[], object], *, seconds: float = 90.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

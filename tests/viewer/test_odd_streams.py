@@ -139,7 +139,7 @@ def test_further_traces_do_not_make_a_low_window_taller(window: ViewerWindow) ->
         window.arrange(preset)
         for address in ("sim:motor-imagery?live=1", "file:/no/such.edf", "file:/nor/this.edf"):
             window.add_beside(address)
-        wait = time.monotonic() + 20
+        wait = time.monotonic() + 60
         while window.beside[next(iter(window.beside))].panel is None and time.monotonic() < wait:
             window.tick()
             QApplication.processEvents()

@@ -249,7 +249,7 @@ def test_what_the_engine_refuses_is_said(tmp_path: Path, job: Callable[..., Sess
 def test_an_engine_outlives_its_window_and_is_found_again(tmp_path: Path, job: Callable[..., SessionJob]) -> None:
     first, second = EngineRunner(tmp_path / "runs"), EngineRunner(tmp_path / "runs")
     first.start(job("sim:motor-imagery?seed=2&live=1"))
-    end = time.monotonic() + 40
+    end = time.monotonic() + 60
     while not Path(first.handshake).is_file():
         assert time.monotonic() < end
         time.sleep(0.1)
@@ -261,7 +261,7 @@ def test_an_engine_outlives_its_window_and_is_found_again(tmp_path: Path, job: C
     assert process_is_alive(pid)
     assert second.attach(str(handshake))
     seen: set[str] = set()
-    end = time.monotonic() + 40
+    end = time.monotonic() + 60
     while "quality" not in seen:
         assert time.monotonic() < end
         seen |= {str(message.get("type")) for message in second.poll()}
