@@ -201,6 +201,12 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the figures of a session's report be made, but not painted: that costs as much as the session itself."""
+    monkeypatch.setattr("bcikit.session.plots.data_url", lambda _: "data:image/png;base64,")
+
+
 class Ended(NamedTuple):
     """How a command line ended."""
 

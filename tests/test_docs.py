@@ -43,6 +43,7 @@ for _name, _code in blocks("python"):
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("page", PYTHON)
 def test_python_in_the_docs_runs(page: str, tmp_path: Path, recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -52,7 +52,8 @@ class Measures:
 
     def band(self, low: float, high: float) -> Array:
         """Return the variance between two frequencies in Hz, uV², an entry a channel."""
-        return self.power[:, (self.freqs >= low) & (self.freqs <= high)].sum(axis=1)
+        first, stop = self.freqs.searchsorted(low), self.freqs.searchsorted(high, side="right")
+        return np.asarray(self.power[:, first:stop].sum(axis=1))
 
 
 def measure(window: Array, sfreq: float) -> Measures:
@@ -122,6 +123,12 @@ def robust_z(values: Array) -> Array:
     """
     if values.size < 6:
         return np.zeros(values.size)
-    q1, middle, q3 = np.percentile(values, (25, 50, 75))
-    scale = 0.7413 * (q3 - q1)
+    ordered = np.sort(values)
+    # Straight lines between neighbours, as numpy.percentile draws them, in a fifth of its time for a few values.
+    place = np.array([0.25, 0.5, 0.75]) * (values.size - 1)
+    below = place.astype(np.intp)
+    q1, middle, q3 = ordered[below] + (place - below) * (
+        ordered[np.minimum(below + 1, values.size - 1)] - ordered[below]
+    )
+    scale = 0.7413 * (q3 - q1) if not np.isnan(ordered[-1]) else 0.0
     return (values - middle) / scale if scale > 0 else np.zeros(values.size)

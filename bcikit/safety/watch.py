@@ -84,9 +84,9 @@ class Watch:
     def usable_share(self) -> float:
         """Return the share of the needed channels that are not BAD; 0 where one of the body is."""
         worst = self.monitor.worst()[self._required]
-        if not worst.size or (self.body.worst()[self._required_body] >= 2).any():
+        if not worst.size or (self._required_body and (self.body.worst()[self._required_body] >= 2).any()):
             return 0.0
-        return float(np.mean(worst < 2))
+        return int(np.count_nonzero(worst < 2)) / worst.size
 
     def quality_problem(self) -> dict[str, Any]:
         """Return value and limit if the channels are not good enough to act on (A-QUAL); empty if they are."""

@@ -1,6 +1,7 @@
 """What a movement does to the rhythms over the motor strip (ERD), as curves of a session and as numbers of a day."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -106,6 +107,13 @@ def _spans(events: Sequence[Event], sfreq: float) -> dict[str, list[tuple[Span, 
     return {hand: [one for one in spans if one[1][1] - one[1][0] >= shortest] for hand, spans in found.items()}
 
 
+@cache
+def _bandpass(band: tuple[float, float], sfreq: float) -> NDArray[np.float64]:
+    from scipy.signal import butter
+
+    return np.asarray(butter(4, band, btype="bandpass", fs=sfreq, output="sos"))
+
+
 def _power_of(
     recording: Recording, columns: list[int], band: tuple[float, float], first: int, last: int, *, smooth: int = 1
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -123,15 +131,13 @@ def _power_of(
     power, finite : ndarray, shape (last - first, n_columns)
     """
     from scipy.ndimage import uniform_filter1d
-    from scipy.signal import butter, sosfiltfilt
+    from scipy.signal import sosfiltfilt
 
     sfreq = recording.info.sfreq
     begin = max(0, first - round(SETTLED * sfreq))
     data = recording.data[begin : last + round(SETTLED * sfreq), columns]
     finite = np.isfinite(data)
-    filtered = sosfiltfilt(
-        butter(4, band, btype="bandpass", fs=sfreq, output="sos"), np.where(finite, data, 0.0), axis=0
-    )
+    filtered = sosfiltfilt(_bandpass(band, sfreq), np.where(finite, data, 0.0), axis=0)
     power = uniform_filter1d(filtered**2, smooth, axis=0)
     return power[first - begin : last - begin], finite[first - begin : last - begin]
 

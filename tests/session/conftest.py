@@ -21,6 +21,17 @@ SHORT = {
 
 
 @pytest.fixture
+def painted() -> None:
+    """Asked for by tests whose reports are to hold real pictures."""
+
+
+@pytest.fixture(autouse=True)
+def _pictures(request: pytest.FixtureRequest) -> None:
+    if "painted" not in request.fixturenames:
+        request.getfixturevalue("undrawn")
+
+
+@pytest.fixture
 def short_config(tmp_path: Path):
     """Return a function that makes a short session of motor imagery with the simulated user."""
 

@@ -15,6 +15,7 @@ from bcikit.signal import BciError, Chunk, ConfigError, Decision
 from bcikit.signal.messages import Decided, Filtered, Happened, Message, ModelChosen, Raw, Sent, StateChanged
 
 
+@pytest.mark.usefixtures("painted")
 def test_a_session_runs_from_calibration_to_report(short_config, tmp_path: Path, monkeypatch) -> None:
     left: list[bool] = []
 
@@ -40,6 +41,7 @@ def test_a_session_runs_from_calibration_to_report(short_config, tmp_path: Path,
     assert "Training the decoder" in seen
     page = (tmp_path / "session" / "report.html").read_text(encoding="utf-8")
     assert "Desynchronisation" in page
+    assert page.count("data:image/png;base64,iVBORw0KGgo") == page.count("<img") >= 5
     assert left == [True], "a report reads what it draws, and not hours of all channels"
     assert "Early warning" in page
     assert "time in ACTIVE" in page

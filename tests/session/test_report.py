@@ -11,6 +11,8 @@ from bcikit.session import details, plots
 from bcikit.session.report import write_report
 from bcikit.signal import DataError, Event, Recording, StreamInfo
 
+pytestmark = pytest.mark.usefixtures("painted")
+
 PLAIN: dict[str, Any] = {"classes": ["left", "right"], "complete": True}
 
 
