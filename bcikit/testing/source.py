@@ -14,6 +14,9 @@ from bcikit.signal import Bad, Chunk, Event, Flag, HostClock, SourceError, Strea
 _SLACK = 0.5
 """Seconds a pull may be late on a busy machine."""
 
+_TRIES = 5
+"""Times that something is measured on the computer's clock."""
+
 _RATE_TOLERANCE = 0.02
 """Relative error of the rate by time stamps; crystals are off by 0.0001, a wrong setting by far more."""
 
@@ -166,15 +169,19 @@ class SourceConformance:
                 return
             # The first block may hold what waited in the driver.
             self._pull(source, 0.3)
-            begin, samples = time.monotonic(), 0
-            seconds = max(2.0, self.seconds)
-            while time.monotonic() - begin < seconds:
-                chunk = source.pull(0.2)
-                samples += 0 if chunk is None else chunk.n_times + chunk.health.lost
-            spent = time.monotonic() - begin
-            rate, sfreq = samples / spent, source.info.sfreq
-        slack = _PACE_TOLERANCE + 0.2 / spent
-        assert abs(rate / sfreq - 1) < slack, f"{rate:.1f} samples a second came, {sfreq:g} are stated"
+            sfreq = source.info.sfreq
+            # A machine that stands still spoils some seconds; a source that keeps another pace is never right.
+            for _ in range(_TRIES):
+                begin, samples = time.monotonic(), 0
+                seconds = max(2.0, self.seconds)
+                while time.monotonic() - begin < seconds:
+                    chunk = source.pull(0.2)
+                    samples += 0 if chunk is None else chunk.n_times + chunk.health.lost
+                spent = time.monotonic() - begin
+                rate = samples / spent
+                if right := abs(rate / sfreq - 1) < _PACE_TOLERANCE + 0.2 / spent:
+                    break
+        assert right, f"{rate:.1f} samples a second came, {sfreq:g} are stated"
 
     def test_a_live_source_stamps_on_the_clock_of_the_host(self) -> None:
         """Times are seconds on LSL's clock, and the newest sample is young when it is pulled."""
@@ -238,14 +245,17 @@ class SourceConformance:
         """Waiting has an end."""
         with self.open() as source:
             for timeout in (0.0, 0.05):
-                for _ in range(5):
+                took: list[float] = []
+                for _ in range(_TRIES):
                     begin = time.monotonic()
                     chunk = source.pull(timeout)
-                    spent = time.monotonic() - begin
-                    assert spent < timeout + _SLACK, f"pull({timeout}) took {spent:.2f} s"
+                    took.append(spent := time.monotonic() - begin)
                     assert chunk is not None or source.ended or spent >= 0.8 * timeout, (
                         f"pull({timeout}) gave nothing after {spent:.4f} s: it must wait, not be asked in a circle"
                     )
+                # Most of them: a machine that stands still makes any one of them late.
+                usual = sorted(took)[_TRIES // 2]
+                assert usual < timeout + _SLACK, f"pull({timeout}) took {usual:.2f} s"
 
     def test_the_end_is_no_silence(self) -> None:
         """None is "nothing came in time"; a stream that has an end says so by an error of its own."""
