@@ -389,19 +389,19 @@ class Person:
     def headset(self, address: str = HEADSET) -> None:
         page = self.page
         table = page.devices
-        self.qtbot.waitUntil(lambda: page.look.isEnabled() and table.rowCount() > 0, timeout=5000)
+        self.qtbot.waitUntil(lambda: page.look.isEnabled() and table.rowCount() > 0, timeout=60_000)
         rows = [table.item(row, 2).text() for row in range(table.rowCount())]
         self.row(table, rows.index(address))
         assert page.address.text() == address
         self.click(page.test)
-        self.qtbot.waitUntil(lambda: page.test.isEnabled(), timeout=5000)
+        self.qtbot.waitUntil(lambda: page.test.isEnabled(), timeout=60_000)
         assert page.result.text().startswith("●")
         self.on()
 
     def simulated_headset(self) -> None:
         page = self.page
         self.click(page.test)
-        self.qtbot.waitUntil(lambda: page.test.isEnabled(), timeout=5000)
+        self.qtbot.waitUntil(lambda: page.test.isEnabled(), timeout=60_000)
         self.on()
 
     def electrodes(self) -> None:

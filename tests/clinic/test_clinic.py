@@ -130,7 +130,7 @@ def test_each_step_says_what_is_missing(clinic: Callable[..., Any]) -> None:
     person.agree()
     person.on()
     assert person.page.message.text().endswith("Choose a device first.")
-    person.qtbot.waitUntil(lambda: person.page.devices.rowCount() > 0, timeout=5000)
+    person.qtbot.waitUntil(lambda: person.page.devices.rowCount() > 0, timeout=60_000)
     person.row(person.page.devices, 0)
     person.on()
     assert person.page.message.text().endswith("Test the device first.")

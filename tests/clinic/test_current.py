@@ -137,7 +137,7 @@ def test_the_current_rises_by_one_with_each_press_and_what_is_comfortable_is_kep
         assert guard.of("safe")[-1] == "the therapist let go"
     QTest.mouseClick(card.less, Qt.MouseButton.LeftButton)
     assert card.amplitude == 2.0
-    with qtbot.waitSignal(card.changed):
+    with qtbot.waitSignal(card.changed, timeout=60_000):
         QTest.mouseClick(card.comfortable, Qt.MouseButton.LeftButton)
     assert guard.closed
     assert switch.closed

@@ -281,13 +281,13 @@ def test_the_archive_is_remembered_when_it_took_the_eeg(
     page = report()
     page.archive.setText("the archive")
     press(page.send_button)
-    qtbot.waitUntil(page.send_button.isEnabled, timeout=20_000)
+    qtbot.waitUntil(page.send_button.isEnabled, timeout=60_000)
     assert "Enter the archive as HOST:PORT/TITLE" in page.message.text()
     sent: list[Any] = []
     monkeypatch.setattr("bcikit.clinic.hospital.store_dicom", lambda path, **where: sent.append((path.name, where)))
     page.archive.setText(" pacs.clinic:104/ARCHIVE ")
     press(page.send_button)
-    qtbot.waitUntil(page.send_button.isEnabled, timeout=20_000)
+    qtbot.waitUntil(page.send_button.isEnabled, timeout=60_000)
     assert sent == [("eeg.dcm", {"host": "pacs.clinic", "port": 104, "title": "ARCHIVE"})]
     assert page.message.text().startswith("● Sent: ")
     assert report().archive.text() == "pacs.clinic:104/ARCHIVE"

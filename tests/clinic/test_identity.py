@@ -114,14 +114,14 @@ def test_a_device_and_its_test_belong_to_one_visit_and_one_device(clinic: Clinic
     person.simulated()
     assert person.page.address.text().startswith("sim:")
     person.click(person.page.test)
-    person.qtbot.waitUntil(lambda: person.page.test.isEnabled(), timeout=5000)
+    person.qtbot.waitUntil(lambda: person.page.test.isEnabled(), timeout=60_000)
     assert person.page.result.text().startswith("●")
     person.click(person.window.anew)
     person.click(person.window.question.yes)
     person.patient("P-2")
     person.agree()
     page = person.page
-    person.qtbot.waitUntil(lambda: page.look.isEnabled() and page.devices.rowCount() > 0, timeout=5000)
+    person.qtbot.waitUntil(lambda: page.look.isEnabled() and page.devices.rowCount() > 0, timeout=60_000)
     # Two headsets, no simulation, no markers, no motion sensor; nothing is chosen for the person.
     assert [page.devices.item(row, 2).text() for row in range(page.devices.rowCount())] == [
         "lsl:source_id=headset-1",
@@ -131,7 +131,7 @@ def test_a_device_and_its_test_belong_to_one_visit_and_one_device(clinic: Clinic
     assert page.result.text() == "Not tested yet"
     person.row(page.devices, 0)
     person.click(page.test)
-    person.qtbot.waitUntil(lambda: page.result.text().startswith("●"), timeout=5000)
+    person.qtbot.waitUntil(lambda: page.result.text().startswith("●"), timeout=60_000)
     person.row(page.devices, 1)
     assert page.result.text() == "Not tested yet"
     person.on()
@@ -160,7 +160,7 @@ def test_the_headset_of_this_clinic_is_offered_only_where_it_is_there(clinic: Cl
     person.patient("P-2")
     person.agree()
     page = person.page
-    person.qtbot.waitUntil(lambda: page.address.text() != "", timeout=5000)
+    person.qtbot.waitUntil(lambda: page.address.text() != "", timeout=60_000)
     assert page.address.text() == "lsl:source_id=headset-1"
     assert "used here on" in page.devices.item(0, 1).text()
     assert page.result.text() == "Not tested yet", "the test of another visit is no test"
@@ -169,7 +169,7 @@ def test_the_headset_of_this_clinic_is_offered_only_where_it_is_there(clinic: Cl
     del found[0]
     person.patient("P-3")
     person.agree()
-    person.qtbot.waitUntil(lambda: person.page.devices.rowCount() == 1, timeout=5000)
+    person.qtbot.waitUntil(lambda: person.page.devices.rowCount() == 1, timeout=60_000)
     assert person.page.address.text() == ""
 
 
@@ -177,10 +177,10 @@ def test_a_visit_ends_only_with_a_yes_and_never_by_the_space_bar(clinic: Clinic)
     person = clinic()
     person.patient()
     person.agree()
-    person.qtbot.waitUntil(lambda: person.page.look.isEnabled(), timeout=5000)
+    person.qtbot.waitUntil(lambda: person.page.look.isEnabled(), timeout=60_000)
     person.row(person.page.devices, 0)
     person.click(person.page.test)
-    person.qtbot.waitUntil(lambda: person.page.test.isEnabled(), timeout=5000)
+    person.qtbot.waitUntil(lambda: person.page.test.isEnabled(), timeout=60_000)
     assert QApplication.focusWidget() is person.page.next_button
     person.click(person.window.anew)
     assert QApplication.focusWidget() is person.window.question.no

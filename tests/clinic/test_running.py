@@ -351,10 +351,10 @@ def test_a_calibration_that_was_cut_off_counts_and_more_is_learned_together(
     summary = {"accuracy": 0.55, "n_trials": 40, "chance_upper": 0.63}
     monkeypatch.setattr(page_calibration, "calibration_summary", lambda model, trials: summary)
     calibrated(page, {"ended": "finished", "calibration": summary})
-    qtbot.waitUntil(page.next_button.isEnabled, timeout=10_000)
+    qtbot.waitUntil(page.next_button.isEnabled, timeout=60_000)
     assert page.message.text() == "▲ 20 trials are too few. What was recorded counts; press Start for more."
     page.take({"type": "failed", "error": "The headset is gone.", "folder": page.visit.calibrations[-1]})
-    qtbot.waitUntil(lambda: bool(page.visit.model), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(page.visit.model), timeout=60_000)
     assert asked == [page.visit.calibrations] * 2
     assert page.visit.model == str(Path(page.visit.calibrations[1]) / "model-all.skops")
     assert page.verdict.text()[0] in "▲■"
@@ -374,7 +374,7 @@ def test_a_decoder_not_better_than_guessing_trains_only_who_says_so_and_moves_no
     calibrated(page, {"ended": "finished", "calibration": bad, "classes": ["left_hand", "right_hand"]})
     page.go_on()
     assert "It is not shown that the program can tell these movements apart." in page.sure.text.text()
-    with qtbot.waitSignal(page.done):
+    with qtbot.waitSignal(page.done, timeout=60_000):
         QTest.mouseClick(page.sure.yes, Qt.MouseButton.LeftButton)
     assert page.visit.notes == ["Trained with a decoder that is not shown to be better than guessing."]
     page = make(CalibrationPage, **STIMULATION, model="m.skops")

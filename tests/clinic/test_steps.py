@@ -118,7 +118,7 @@ def test_the_device_page_says_why_there_is_no_device(
     page = make(page_device.DevicePage, device="")
     for said in ("▲ No headset is found. Switch it on", "■ The receiver is taken by another program."):
         page.refresh_devices()
-        qtbot.waitUntil(page.look.isEnabled, timeout=10_000)
+        qtbot.waitUntil(page.look.isEnabled, timeout=60_000)
         assert page.message.text().startswith(said)
     page.address.setText("sim:motor-imagery")
     for one in (page.test, page.morning, page.next_button):
@@ -126,10 +126,10 @@ def test_the_device_page_says_why_there_is_no_device(
         assert "That is a simulation" in page.message.text()
     page.address.setText(HEADSET)
     QTest.mouseClick(page.test, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(page.test.isEnabled, timeout=10_000)
+    qtbot.waitUntil(page.test.isEnabled, timeout=60_000)
     assert page.result.text() == f"■ {HEADSET} does not answer."
     QTest.mouseClick(page.morning, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(page.morning.isEnabled, timeout=10_000)
+    qtbot.waitUntil(page.morning.isEnabled, timeout=60_000)
     assert page.checked.text() == f"■ {HEADSET} does not answer."
     silent = DeviceTest(name="x", serial="x", channels=("C3", "C4"), nominal=250.0, rate=0.0, lost=0)
     page.visit.tests[HEADSET] = silent.to_dict()

@@ -134,7 +134,7 @@ def test_each_flip_is_stamped_when_it_was_painted_and_never_before_it_was_due(qt
             name="stimulus/flash", time=begin + number * 0.175, sample=number, duration=0.1, data={"items": ["A"]}
         )
         view.take(message(flash))
-    qtbot.waitUntil(lambda: len(flips) == 13, timeout=20_000)
+    qtbot.waitUntil(lambda: len(flips) == 13, timeout=60_000)
     late = [flip.shown - flip.due for flip in flips[1:]]
     # A frame and a half: a plan falls between two frames, and so does the first of a run.
     assert min(late) > -0.03
@@ -160,14 +160,14 @@ def test_a_warning_is_painted_and_sounded_within_200_ms(qtbot):
     paradigm = make_paradigm("driving-vigilance")
     scene = paradigm.scene(Event(name="phase/driving", time=0.0), Scene())
     view.take(message(Event(name="phase/driving", time=HostClock().now()), scene))
-    qtbot.waitUntil(lambda: len(flips) == 1, timeout=10_000)
+    qtbot.waitUntil(lambda: len(flips) == 1, timeout=60_000)
     delays = []
     for number in range(5):
         # A machine under load may miss once.
         now = HostClock().now()
         warning = Event(name="advice/drowsy", time=now, value=8.0, sample=number)
         view.take(message(warning, paradigm.scene(warning, scene)))
-        qtbot.waitUntil(lambda count=number: len(flips) == count + 2, timeout=10_000)
+        qtbot.waitUntil(lambda count=number: len(flips) == count + 2, timeout=60_000)
         sounded = view.heard()[-1]
         assert sounded["audible"]
         assert sounded["name"] == "advice/drowsy"
@@ -256,13 +256,13 @@ def test_what_nobody_can_see_is_no_flip(qtbot, how):
     view.take(
         message(Event(name="cue/left_hand", time=HostClock().now(), sample=1), Scene(elements=(Hands(asked="left"),)))
     )
-    qtbot.waitUntil(lambda: view.show_.scene.elements != (), timeout=10_000)
+    qtbot.waitUntil(lambda: view.show_.scene.elements != (), timeout=60_000)
     qtbot.wait(100)
     assert flips == []
     view.blank(blanked=False)
     view.showNormal()
     view.take(message(Event(name="cue/right_hand", time=HostClock().now(), sample=2), Scene(elements=(Hands(),))))
-    qtbot.waitUntil(lambda: len(flips) == 1, timeout=10_000)
+    qtbot.waitUntil(lambda: len(flips) == 1, timeout=60_000)
     assert flips[0].event.sample == 2
 
 
@@ -282,7 +282,7 @@ def test_a_display_that_is_unplugged_never_leaves_the_picture_on_the_therapists_
     window.place("second")
     del displays[1]
     QGuiApplication.instance().screenRemoved.emit(primary)
-    qtbot.waitUntil(lambda: len(told) == 1, timeout=10_000)
+    qtbot.waitUntil(lambda: len(told) == 1, timeout=60_000)
     assert told[0] == beside(primary.availableGeometry())
     assert not window.isFullScreen()
     assert window.isVisible()
@@ -312,7 +312,7 @@ def test_the_rate_of_a_machine_that_is_slower_than_its_display_counts(qtbot, mon
         data = {"items": ["A"]}
         flash = Event(name="stimulus/flash", time=begin + 0.2 * number, sample=number, duration=0.1, data=data)
         view.take(message(flash, Scene(elements=(Matrix(rows=(("A", "B"),)),)) if number == 0 else None))
-    qtbot.waitUntil(lambda: len(flips) == 6, timeout=20_000)
+    qtbot.waitUntil(lambda: len(flips) == 6, timeout=60_000)
     assert min(flip.shown - flip.due for flip in flips) > -0.05
 
 
@@ -325,7 +325,7 @@ def test_what_is_to_be_heard_is_said_in_the_language_of_the_person_and_reported(
     def sounded(name, scene=None, **data):
         view.take(message(Event(name=name, time=HostClock().now(), sample=3, data=data), scene))
         heard = []
-        qtbot.waitUntil(lambda: heard.extend(view.heard()) or bool(heard), timeout=10_000)
+        qtbot.waitUntil(lambda: heard.extend(view.heard()) or bool(heard), timeout=60_000)
         assert (heard[0]["name"], heard[0]["sample"]) == (name, 3)
         return heard[0]
 

@@ -130,7 +130,7 @@ def test_on_a_virtual_screen_the_flicker_has_its_frequency(qtbot):
             name="stimulus/flicker", time=HostClock().now(), duration=3.0, data={"targets": targets, "depth": 0.6}
         )
         window.take({"type": "show", "event": event.to_dict(), "scene": scene.to_dict()})
-        qtbot.waitUntil(lambda shown=window, seen=log: len(seen) > 0 and not shown.show_.levels(), timeout=20_000)
+        qtbot.waitUntil(lambda shown=window, seen=log: len(seen) > 0 and not shown.show_.levels(), timeout=60_000)
         assert [flip.event.name for flip in flips] == ["stimulus/flicker"]
         picture = window.grab().toImage()
         assert picture.pixelColor(10, picture.height() - 10).lightness() > 200

@@ -117,7 +117,7 @@ def test_any_view_is_saved_as_numbers(qtbot, window: ViewerWindow, folder: Path,
         dialog.kind.setCurrentText("csv")
         dialog.path.setText(str(tmp_path / f"{index}.csv"))
         dialog._save()
-        qtbot.waitUntil(lambda: dialog.writer is None, timeout=30_000)
+        qtbot.waitUntil(lambda: dialog.writer is None, timeout=60_000)
         saved = (tmp_path / f"{index}.csv").is_file()
         # A recording tells nothing of the engine's latency or of the device's clock, and there are no cursors.
         empty = dialog.view.currentText() in ("Latency", "Selected span", "Device", "Clock")

@@ -106,7 +106,7 @@ def test_space_stops_from_everywhere_but_a_text_field(qtbot, window: ViewerWindo
         client.sent.clear()
         focus.setFocus()
         QTest.keyClick(focus, Qt.Key.Key_Space)
-        qtbot.waitUntil(lambda: [o["do"] for o in client.sent] == ["stop"], timeout=2000)
+        qtbot.waitUntil(lambda: [o["do"] for o in client.sent] == ["stop"], timeout=60_000)
     client.sent.clear()
     window.show_panel("glossary")
     search = window.panels["glossary"].search
@@ -126,7 +126,7 @@ def test_return_presses_what_has_the_focus(window: ViewerWindow) -> None:
 
 def test_a_click_on_stop_stops(qtbot, window: ViewerWindow, client: Client) -> None:
     QTest.mouseClick(window.strip.stop, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: [o["do"] for o in client.sent] == ["stop"], timeout=2000)
+    qtbot.waitUntil(lambda: [o["do"] for o in client.sent] == ["stop"], timeout=60_000)
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))
@@ -192,7 +192,7 @@ def test_a_click_annotates_here_and_in_the_recording(qtbot, window: ViewerWindow
     assert [o for o in client.sent if o["do"] == "stop"] == []
     dialog.kind.setCurrentText("artefact")
     dialog.accept()
-    qtbot.waitUntil(lambda: any(o["do"] == "note" for o in client.sent), timeout=2000)
+    qtbot.waitUntil(lambda: any(o["do"] == "note" for o in client.sent), timeout=60_000)
     note = next(o for o in client.sent if o["do"] == "note")
     middle = panel.canvas.history.time_at(panel.canvas.sample_at(panel.canvas.rect().center().x()))
     assert note["time"] == pytest.approx(middle, abs=0.05)
