@@ -15,6 +15,9 @@ from bcikit.signal.shown import Shown
 PULL_SECONDS = 0.5
 """Longest wait for a chunk; who stops it waits so long at most."""
 
+LATE_SECONDS = 1.0
+"""A stream that was silent for less may still give what is missing of a duration."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Recorded(Shown):
@@ -174,7 +177,7 @@ class _Loop:
     def _write_all(self) -> None:
         now, source, writer, duration = HostClock().now, self._source, self._writer, self._duration
         first: float | None = None
-        began = shown = now()
+        began = shown = came = now()
         while not source.ended and not self._stop.is_set():
             chunk = source.pull(PULL_SECONDS)
             arrival = now()
@@ -182,10 +185,11 @@ class _Loop:
             self._write_others()
             if chunk is None:
                 writer.silence(arrival)
-                # Where nothing comes, the duration is wall time.
-                if duration is not None and source.live and arrival - began >= duration:
+                # Where nothing comes, the duration is wall time; a block that is late just then is waited for.
+                if duration is not None and source.live and arrival >= max(began + duration, came + LATE_SECONDS):
                     break
             else:
+                came = arrival
                 if first is None:
                     first, began = float(chunk.times[0]), arrival
                 due = chunk.n_times if duration is None else int((chunk.times < first + duration).sum())

@@ -201,7 +201,7 @@ def test_a_page_that_leaves_is_said_once_and_stop_is_one_stop() -> None:
             assert output.trouble() is None
         output._thread.join(0.0)
         found = None
-        for _ in range(2000):
+        for _ in range(12_000):
             found = output.trouble()
             if found is not None:
                 break

@@ -1,0 +1,40 @@
+"""How long is recorded: what was asked for, though a block of a live stream is late."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from bcikit.acquisition import FileSource
+from bcikit.recording import read_session, record, recorder
+from bcikit.signal import Chunk, Recording, StreamInfo
+
+
+class Late(FileSource):
+    """Is silent once, when the duration is over by the clock of the wall and not by what came."""
+
+    def __init__(self, now: list[float], *, silences: int) -> None:
+        info = StreamInfo(name="late", sfreq=100.0, ch_names=("Cz",))
+        super().__init__(Recording.from_arrays(info, np.zeros((1000, 1))), chunk=10)
+        self.live, self.now = True, now
+        self.pulls, self.silences = 0, silences
+
+    def pull(self, timeout: float = 1.0) -> Chunk | None:
+        self.pulls += 1
+        if 4 <= self.pulls < 4 + self.silences:
+            self.now[0] += 0.55
+            return None
+        self.now[0] += 0.1
+        return super().pull(timeout)
+
+
+@pytest.mark.parametrize(("silences", "samples"), [(1, 50), (3, 30)])
+def test_a_block_that_is_late_at_the_end_is_waited_for_and_a_stream_that_is_silent_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silences: int, samples: int
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(recorder, "HostClock", lambda: SimpleNamespace(now=lambda: now[0]))
+    done = record(Late(now, silences=silences), tmp_path / "out", duration=0.5)
+    assert done.samples == samples
+    assert read_session(tmp_path / "out").recording.n_times == samples
