@@ -51,8 +51,9 @@ def run(words: list[str], **more: str) -> tuple[float, str]:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *words], cwd=ROOT, env=env, capture_output=True, text=True, check=False
     )
-    last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr[-200:]
-    return time.monotonic() - begin, last
+    said = done.stdout.strip().splitlines() or [done.stderr[-200:]]
+    red = [line for line in said[:-1] if line.startswith(("FAILED ", "ERROR "))]
+    return time.monotonic() - begin, "\n  ".join([said[-1], *red])
 
 
 def measured(folder: Path) -> dict[str, str]:
