@@ -93,7 +93,7 @@ def read_parts(path: Path = REASONS) -> list[Part]:
                 raise ValueError(
                     f"{path.name}: why={given['why']!r} must begin with one of {', '.join(KINDS)}, then ': '."
                 )
-            change = Change(given["module"], given["function"], given["was"], given["becomes"])
+            change = Change(given["module"], given["function"], alike(given["was"]), alike(given["becomes"]))
             accepted[change] = accepted.get(change, 0) + given.get("times", 1)
         lists = {key: tuple(entry.get(key, ())) for key in ("modules", "tests", "without")}
         parts.append(Part(name=name, accepted=accepted, **lists))
@@ -119,6 +119,11 @@ def lines_of(function: ast.FunctionDef) -> list[str]:
     if ast.get_docstring(bare) is not None:
         bare.body = bare.body[1:] or [ast.Pass()]
     return ast.unparse(ast.fix_missing_locations(bare)).splitlines()
+
+
+def alike(text: str) -> str:
+    """Return a text with one kind of quotation marks: from Python 3.12 on `ast.unparse` quotes f-strings otherwise."""
+    return text.replace('"', "'")
 
 
 class _Wordless(ast.NodeTransformer):
@@ -149,7 +154,7 @@ def change_of(module: str, name: str, was: ast.FunctionDef, becomes: ast.Functio
         del old[0], new[0]
     while old and new and old[-1] == new[-1]:
         del old[-1], new[-1]
-    return Change(module, name, *("\n".join(line.strip() for line in lines) for lines in (old, new)))
+    return Change(module, name, *(alike("\n".join(line.strip() for line in lines)) for lines in (old, new)))
 
 
 @dataclass(slots=True)
@@ -193,7 +198,13 @@ def run(part: Part, modules: tuple[str, ...], function: str, processes: int) -> 
 def _prepare(folder: Path, part: Part, modules: tuple[str, ...]) -> None:
     (folder / "bcikit").symlink_to(ROOT / "bcikit")
     support = {file.relative_to(ROOT) for test in part.tests for file in (ROOT / test).parent.glob("conftest.py")}
-    for file in (Path("tests/conftest.py"), Path("tests/lsl_api.cfg"), *support, *map(Path, part.tests)):
+    for file in (
+        Path("tests/conftest.py"),
+        Path("tests/stalls.py"),
+        Path("tests/lsl_api.cfg"),
+        *support,
+        *map(Path, part.tests),
+    ):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / file, folder / file)
     markers = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]["ini_options"]["markers"]

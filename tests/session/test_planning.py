@@ -114,7 +114,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path, faults: list[str]) -> None:
     # What can be judged only with a part that is itself wrong is told when that part is right.
     needs = {
         "too few trials": ("source", "pipeline", "decoder"),
-        "no calibration and no model": ("source", "pipeline", "decoder"),
+        "no calibration and no model": ("source", "pipeline", "decoder", "calibration"),
         "a filter above Nyquist": ("source",),
         "an unknown decoder": ("source", "pipeline", "paradigm"),
         "a parameter of the decoder that is none": ("source", "pipeline", "paradigm"),
