@@ -2,8 +2,6 @@
 
 import ast
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,13 +9,6 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SHORT = ("decode_file", "band_power", "online_ssvep", "own_paradigm", "record_and_replay")
-
-
-def process(name: str, *words: object, cwd: Path) -> str:
-    command = [sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, words)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=110, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.parametrize("name", SHORT)
@@ -36,8 +27,8 @@ def test_ten_lines_of_code(name: str) -> None:
     assert len(lines) <= 10
 
 
-def test_decode_a_file(recordings: Path, tmp_path: Path) -> None:
-    said = process("decode_file", recordings / "S001R06.edf", cwd=tmp_path)
+def test_decode_a_file(recordings: Path, script: Callable[..., str]) -> None:
+    said = script(EXAMPLES / "decode_file.py", recordings / "S001R06.edf")
     assert "<Recording 'S001R06.edf'" in said
     assert "T1 " in said
     assert "<Model csp-lda: T1, T2 from 2 s of 16 channels" in said
@@ -61,6 +52,7 @@ def test_own_paradigm(script: Callable[..., str]) -> None:
     assert re.search(r"<Result 'fists': 1[4-9] of 20 trials right \(chance up to 70%\), finished>", said)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_record_and_replay(tmp_path: Path, script: Callable[..., str]) -> None:
     result, again, session = script(EXAMPLES / "record_and_replay.py").splitlines()
     assert result.startswith("<Result 'ssvep-menu': ")

@@ -88,9 +88,11 @@ class Frontend:
             # Behind the input divider: the gain error of the inputs does not reach it.
             signal = self._square(at, 1.0, TEST_SIGNAL_UV * (1 + s.test_error))
         else:
-            signal = self._inputs(stimulus, at)
+            wave = self._wave(stimulus, at)
+            signal = self._inputs(stimulus, at, wave)
             # The cables couple before anything is sampled, so each channel sees its neighbour at its own instant.
-            signal = signal + self._coupled(stimulus, at)
+            if stimulus.kind in ("sine", "two-tone", "square", "pulses"):
+                signal = signal + wave * (self._driven(stimulus) @ self.coupling)
             signal *= self.gains
             if stimulus.offset_uv:
                 offset = stimulus.offset_uv * self.errors["offset"]
@@ -141,11 +143,11 @@ class Frontend:
             return size * phantom_wave(at)
         return np.zeros_like(at)
 
-    def _inputs(self, stimulus: Stimulus, at: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _inputs(self, stimulus: Stimulus, at: NDArray[np.float64], wave: NDArray[np.float64]) -> NDArray[np.float64]:
         if stimulus.kind == "common":
             size = stimulus.amplitude_uv * self.errors["common"]
             return self._sine(at, stimulus.frequency * self.errors["frequency"], size) * self.rejection
-        signal = self._wave(stimulus, at) * self._driven(stimulus)
+        signal = wave * self._driven(stimulus)
         if stimulus.kind == "electrodes":
             signal = signal + self._drift * at
         if stimulus.kind == "taps":
@@ -154,11 +156,6 @@ class Frontend:
                 wave = np.sin(2 * np.pi * 8 * ring) * np.exp(-ring / 0.08) * (at > tap)
                 signal = signal + 0.79 * self._settings.motion_uv * wave
         return signal
-
-    def _coupled(self, stimulus: Stimulus, at: NDArray[np.float64]) -> NDArray[np.float64]:
-        if stimulus.kind not in ("sine", "two-tone", "square", "pulses"):
-            return np.zeros(self._n)
-        return self._wave(stimulus, at) * (self._driven(stimulus) @ self.coupling)
 
     def _response(self, frequency: float) -> complex:
         """Return the filter's complex gain: Butterworth of order four, and a first-order high-pass."""

@@ -1,5 +1,6 @@
 """Damaged files of every format: one clear error or a recording that keeps its promises, and no memory eaten."""
 
+import os
 import tracemalloc
 import warnings
 from pathlib import Path
@@ -54,7 +55,10 @@ NAMES = ("a.edf", "d.edf", "a.bdf", "a.xdf", "o.txt", "m.csv", "b.dat", "v.vhdr"
 
 @pytest.mark.parametrize("name", NAMES)
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    # Eight formats together: two hundred, and many more nightly.
+    max_examples=100 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
 def test_whatever_is_damaged(originals, name, data):

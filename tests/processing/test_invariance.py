@@ -1,5 +1,6 @@
 """Every step: no split of a stream changes its output; faults stay where they are; settings survive a round trip."""
 
+import functools
 import json
 import os
 import tomllib
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from bcikit import plugins
 from bcikit.processing import Pipeline, Step, step_class
-from bcikit.signal import Bad, Recording
+from bcikit.signal import Bad, Recording, StreamInfo
+from tests.processing.conftest import Streams
 
 EYE = np.eye(7).tolist()
 EEG = ["Fp1", "Fp2", "C3", "Cz", "C4", "O1", "O2"]
@@ -81,6 +83,13 @@ def difference(got: np.ndarray, want: np.ndarray, info) -> np.ndarray:
     return error
 
 
+@functools.cache
+def of_a_clean_stream(info: StreamInfo, name: str, index: int) -> tuple[Recording, Recording]:
+    """Return twelve seconds without a fault, and what a step makes of them: several tests change one sample of it."""
+    clean = Streams(info).clean(12)
+    return clean, make(name, index).apply(clean)
+
+
 def scale_of(recording: Recording) -> float:
     return float(np.nanmax(np.abs(recording.data), initial=1.0))
 
@@ -127,9 +136,8 @@ def test_the_input_is_never_changed(streams, name, index) -> None:
 @pytest.mark.parametrize("fault", ["nan", "unmarked nan", "railed"])
 @pytest.mark.parametrize(("name", "index"), CASES)
 def test_a_bad_sample_is_forgotten_once_settled_and_marked_until_then(streams, name, index, fault) -> None:
-    clean = streams.clean(12)
+    clean, want = of_a_clean_stream(streams.info, name, index)
     step = make(name, index)
-    want = step.apply(clean)
     data, given = clean.data.copy(), np.zeros(clean.data.shape, np.uint8)
     data[1500, 3] = 187_500.0 if fault == "railed" else np.nan
     given[1500, 3] = int(Bad.RAILED if fault == "railed" else Bad.NAN)
@@ -150,9 +158,8 @@ def test_a_bad_sample_is_forgotten_once_settled_and_marked_until_then(streams, n
 
 @pytest.mark.parametrize(("name", "index"), CASES)
 def test_a_repeated_sample_changes_no_value_and_is_marked_until_settled(streams, name, index) -> None:
-    clean = streams.clean(12)
+    clean, want = of_a_clean_stream(streams.info, name, index)
     step = make(name, index)
-    want = step.apply(clean)
     mask = np.zeros(clean.data.shape, np.uint8)
     mask[1500, 3] = int(Bad.REPEATED)
     got = step.apply(Recording.from_arrays(clean.info, clean.data, mask=mask))

@@ -62,7 +62,9 @@ class Therapist(Listener):
 
 @pytest.fixture
 def attended(short_config):
-    def run(therapist: Therapist, *, address: str = "sim:motor-imagery?seed=1", limit: float = 0.0, **changes: Any):
+    def run(
+        therapist: Therapist, *, address: str = "sim:motor-imagery?seed=1&chunk=40", limit: float = 0.0, **changes: Any
+    ):
         engine = Engine(
             short_config(source=SourceSection(address=address), **changes),
             operator="T-01",
@@ -121,7 +123,7 @@ def test_a_calibration_that_was_stopped_goes_on(attended, tmp_path: Path) -> Non
 
 def test_nobody_trains_while_nothing_is_armed(attended) -> None:
     therapist = Therapist(arms=False)
-    values = attended(therapist, limit=180.0)
+    values = attended(therapist, limit=140.0)
     # Calibration takes 110 s; then the first run waits for the therapist until the limit.
     assert values["n_trials"] == 0
     assert values["gate"]["allowed"] == 0

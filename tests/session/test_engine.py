@@ -117,7 +117,7 @@ def test_nothing_moves_while_the_gate_refuses(short_config) -> None:
             self.commands += 1
 
     watch = Watch()
-    Engine(short_config(""), listeners=[watch]).run()
+    Engine(short_config(""), listeners=[watch], limit=100.0).run()
     assert watch.commands > 0
 
 
@@ -240,8 +240,10 @@ def test_columns_are_picked_by_name_in_the_order_asked_for(short_config) -> None
         def on_filtered(self, chunk: Chunk) -> None:
             shapes.append(chunk.data.shape)
 
-    config = short_config("", source=SourceSection(address="sim:motor-imagery?seed=1", channels=["C4", "CZ", "C3"]))
-    result = Engine(config, listeners=[Shapes()]).run()
+    config = short_config(
+        "", source=SourceSection(address="sim:motor-imagery?seed=1&chunk=40", channels=["C4", "CZ", "C3"])
+    )
+    result = Engine(config, listeners=[Shapes()], limit=100.0).run()
     assert {shape[1] for shape in shapes} == {3}
     assert result.values["calibration"]["channels"] == 3
     assert np.isfinite(result.values["online_accuracy"])

@@ -149,11 +149,13 @@ def test_every_stimulation_follows_a_verdict_and_stays_within_its_limits(
     assert "decision to command" in page
 
 
-def test_faster_than_live_there_is_no_guard(model: Path, tmp_path: Path) -> None:
-    config = live_config(model, tmp_path / "fast", "guard:sim-fes")
+def test_faster_than_live_there_is_no_guard(tmp_path: Path) -> None:
+    config = live_config(tmp_path, tmp_path / "fast", "guard:sim-fes", calibration_runs=1, trials_per_run=24)
     fast = config.source.model_copy(update={"address": config.source.address.replace("&live=1", "")})
-    with pytest.raises(ConfigError, match="works in real time only"):
-        Engine(config.model_copy(update={"source": fast})).run()
+    trained = config.decoder.model_copy(update={"model": ""})
+    with pytest.raises(ConfigError, match="works in real time only") as caught:
+        Engine(config.model_copy(update={"source": fast, "decoder": trained})).run()
+    assert ": 1 problem\n" in str(caught.value), "nothing else is wrong with it"
     assert not (tmp_path / "fast").exists()
 
 

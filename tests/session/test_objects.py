@@ -29,9 +29,12 @@ def imagery() -> Any:
     return make_paradigm({"kind": "motor-imagery", **TRIALS})
 
 
-def test_objects_run_and_replay(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Path]:
+    """Return the result, the hand and the folder of a session of objects."""
     hand = open_output("hand:")
-    config = {"source": {"address": ADDRESS}, "recording": {"folder": str(tmp_path / "s")}}
+    folder = tmp_path_factory.mktemp("objects") / "s"
+    config = {"source": {"address": ADDRESS}, "recording": {"folder": str(folder)}}
     engine = Engine(
         config,
         source=open_source(ADDRESS),
@@ -40,12 +43,18 @@ def test_objects_run_and_replay(tmp_path: Path) -> None:
         pipeline=Pipeline([Bandpass(l_freq=7.0, h_freq=30.0, order=4)]),
         outputs=[hand],
     )
-    values = engine.run().values
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bcikit.session.plots.data_url", lambda _: "data:image/png;base64,")
+        return engine.run().values, hand, folder
+
+
+def test_objects_run_and_replay(lived: tuple[Any, Any, Path]) -> None:
+    values, hand, folder = lived
     assert values["complete"]
     assert values["n_trials"] == 10
     assert hand.state()["commands"] > 0
     assert values["source"].startswith("object:")
-    found = session.replay(tmp_path / "s")
+    found = session.replay(folder)
     assert found.identical, found.difference
     assert found.n_decisions > 20
 
@@ -65,15 +74,9 @@ def test_a_classifier_of_one_s_own_is_trained_in_the_session(tmp_path: Path) -> 
     assert not hasattr(mine, "classes_"), "what was given stays as it was"
 
 
-def test_a_trained_model_decides_from_the_start(tmp_path: Path) -> None:
-    first = session.run(
-        {
-            "source": {"address": ADDRESS},
-            "paradigm": {"name": "motor-imagery", "settings": TRIALS},
-            "recording": {"folder": str(tmp_path / "first")},
-        }
-    )
-    model = Model.load(tmp_path / "first" / "model.skops")
+def test_a_trained_model_decides_from_the_start(lived: tuple[Any, Any, Path], tmp_path: Path) -> None:
+    first, _, folder = lived
+    model = Model.load(folder / "model.skops")
     again = make_paradigm({"kind": "motor-imagery", **TRIALS, "calibration_runs": 0})
     values = session.run(
         {"source": {"address": ADDRESS}, "recording": {"folder": str(tmp_path / "second")}},
@@ -81,7 +84,7 @@ def test_a_trained_model_decides_from_the_start(tmp_path: Path) -> None:
         decoder=model,
     ).values
     assert values["n_trials"] == 10
-    assert values["model_fingerprint"] == first.values["model_fingerprint"]
+    assert values["model_fingerprint"] == first["model_fingerprint"]
     assert session.replay(tmp_path / "second").identical
 
 

@@ -1,6 +1,7 @@
 """Orders are typed: what is not as it must be is refused with a reason and reaches no engine; a stop always does."""
 
 import json
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -91,7 +92,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 60, deadline=None)
 @given(
     do=st.sampled_from(ORDERS) | values, more=st.dictionaries(st.sampled_from(["who", "reason", "value", "x"]), values)
 )

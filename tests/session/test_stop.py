@@ -63,12 +63,13 @@ class StopIn(Listener):
 
 
 @pytest.mark.requirement("SAF-132")
-@pytest.mark.parametrize("state", ["CALIBRATING", "STANDBY", "ACTIVE"])
-def test_a_stop_in_any_phase_stays_and_sends_nothing(short_config, tmp_path: Path, state: str) -> None:
+@pytest.mark.parametrize(("state", "seconds"), [("CALIBRATING", 30.0), ("STANDBY", 100.0), ("ACTIVE", 100.0)])
+def test_a_stop_in_any_phase_stays_and_sends_nothing(short_config, tmp_path: Path, state: str, seconds: float) -> None:
     config = short_config()
     recording = config.recording.model_copy(update={"folder": str(tmp_path / "session"), "enabled": True})
     person = StopIn(state)
-    engine = Engine(config.model_copy(update={"recording": recording}), listeners=[person])
+    # Some 20 s after the stop: who sends nothing in the trials after it sends nothing in the last one.
+    engine = Engine(config.model_copy(update={"recording": recording}), listeners=[person], limit=seconds)
     if state == "STANDBY":
         # While the decoder trains: what the session is at when its calibration is over.
         person.on_model = lambda model: person.press()  # type: ignore[method-assign]

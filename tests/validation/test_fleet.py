@@ -95,26 +95,34 @@ def test_runs_that_are_alike_do_not_stand_out_and_one_run_is_no_fleet(tmp_path):
         read_runs([tmp_path / "r0"])
 
 
-def test_a_drift_over_runs_is_a_trend(tmp_path):
-    run(tmp_path / "r0", "dut:channels=2")
-    shutil.copytree(tmp_path / "r0", tmp_path / "r1")
+def test_a_drift_over_runs_is_a_trend(filed, tmp_path):
+    for number in range(2):
+        shutil.copytree(filed, tmp_path / f"r{number}")
     first = read_runs([tmp_path])[0]
     series = [replace(first, values={"V-GAIN gain": (1 + 0.002 * k, 0.001, "1")}) for k in range(9)]
     (row,) = compare(series)
     assert row["trend"] == pytest.approx(0.002)
 
 
+@pytest.fixture(scope="module")
+def filed(tmp_path_factory):
+    """Return the folder of a run, which stays as it is."""
+    folder = tmp_path_factory.mktemp("filed") / "r0"
+    run(folder, "dut:channels=2")
+    assert verify_report(folder).problems == ()
+    return folder
+
+
 @pytest.mark.parametrize("name", ["result.json", "report.html", "sbom.json", "junit.xml", "raw/001-short.npz"])
-def test_a_byte_that_is_another_one_is_refused(tmp_path, name):
-    run(tmp_path, "dut:channels=2")
-    assert verify_report(tmp_path).problems == ()
-    path = tmp_path / name
+def test_a_byte_that_is_another_one_is_refused(filed, tmp_path, name):
+    shutil.copytree(filed, tmp_path / "r0")
+    path = tmp_path / "r0" / name
     data = bytearray(path.read_bytes())
     # In the middle of a number or a text: the file is still one of its kind.
     place = data.index(b"value") + 9 if name == "result.json" else len(data) // 2
     data[place] ^= 1
     path.write_bytes(bytes(data))
-    assert any(problem.startswith(name) for problem in verify_report(tmp_path).problems)
+    assert any(problem.startswith(name) for problem in verify_report(tmp_path / "r0").problems)
 
 
 def _runs(tmp_path, gains, firmware, u=0.001):
