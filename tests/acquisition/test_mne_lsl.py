@@ -41,7 +41,9 @@ mne.set_log_level("ERROR")
 from mne_lsl.stream import StreamLSL
 name, source_id = sys.argv[1:]
 stream = StreamLSL(4.0, name=name, source_id=source_id).connect(acquisition_delay=0.01, timeout=60)
-time.sleep(2.0)
+end = time.monotonic() + 60.0
+while stream.n_new_samples < 400 and time.monotonic() < end:
+    time.sleep(0.05)
 data, times = stream.get_data(1.0)
 info = stream.info
 positions = {channel["ch_name"]: list(map(float, channel["loc"][:3])) for channel in info["chs"]}

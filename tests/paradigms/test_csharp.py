@@ -4,6 +4,7 @@ Mono compiles and runs them here. Unity and LSL4Unity themselves are stood for b
 signatures that the scripts use.
 """
 
+import select
 import shutil
 import socket
 import subprocess
@@ -67,11 +68,23 @@ def running(program, *arguments):
     finally:
         limit.cancel()
         process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 def says(process):
     return process.stdout.readline().strip()
+
+
+def told(process, output, sequence, **values):
+    """Order until it is seen, and return what is said then.
+
+    A process that has no turn for as long as a command lives rightly does not move.
+    """
+    for number in range(sequence, sequence + 20):
+        output.send(order(number, **values))
+        if select.select([process.stdout], [], [], 3.0)[0]:
+            break
+    return says(process)
 
 
 def free_port():
@@ -142,16 +155,15 @@ def test_csharp_receives_over_udp_and_lets_go_when_nobody_renews(client):
     with running(client, "udp", str(port)) as process:
         assert says(process) == "rest"
         with open_output(f"udp:127.0.0.1:{port}") as output:
-            output.send(order(1))
-            assert says(process) == "close 0.9"
+            assert told(process, output, 1) == "close 0.9"
             # Nothing more is sent: its own clock ends it.
             assert says(process) == "rest"
             output.inform({"type": "decision", "classes": ["a", "b"], "probabilities": [0.7, 0.3], "label": "a"})
-            output.send(order(2, name="select", value="Menü", ttl=30.0))
+            output.send(order(22, name="select", value="Menü", ttl=30.0))
             assert says(process) == "select Menü"
             output.safe("stop")
             assert says(process) == "rest"
-            output.send(order(3, value=0.5, ttl=30.0))
+            output.send(order(23, value=0.5, ttl=30.0))
             assert says(process) == "close 0.5"
         assert says(process) == "rest"
         # bcikit is started again and counts from the beginning.
@@ -166,10 +178,9 @@ def test_csharp_receives_over_websocket_and_lets_go_when_the_line_is_cut(client)
         address = f"ws://127.0.0.1:{output.port}/ws?token=a-token-for-this-test"
         with running(client, "ws", address) as process:
             assert says(process) == "rest"
-            output.send(order(1))
-            assert says(process) == "close 0.9"
+            assert told(process, output, 1) == "close 0.9"
             assert says(process) == "rest"
-            output.send(order(2, ttl=30.0))
+            output.send(order(22, ttl=30.0))
             assert says(process) == "close 0.9"
             output.close()
             assert says(process) == "rest"
@@ -180,8 +191,7 @@ def test_the_unity_hand_closes_on_a_command_and_opens_when_it_runs_out(unity):
     port = free_port()
     with running(unity, "hand", str(port), "all") as process, open_output(f"udp:127.0.0.1:{port}") as output:
         assert says(process) == "open"
-        output.send(order(1, ttl=1.0))
-        assert says(process) == "closed"
+        assert told(process, output, 1, ttl=1.0) == "closed"
         assert says(process) == "closed, open"
         assert says(process) == "asleep 0"
 
@@ -191,8 +201,7 @@ def test_the_unity_hand_can_be_one_of_two(unity):
     with running(unity, "hand", str(port), "left_hand") as process, open_output(f"udp:127.0.0.1:{port}") as output:
         assert says(process) == "open"
         output.send(order(1, ttl=0.3))
-        output.send(order(2, ttl=1.0, hand="left_hand"))
-        assert says(process) == "closed"
+        assert told(process, output, 2, ttl=1.0, hand="left_hand") == "closed"
         assert says(process) == "closed, open"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -151,7 +152,11 @@ def test_the_npm_package_ws_reads_commands_through_the_reference_client(server):
         try:
             heard = [other.stdout.readline().strip() for _ in range(2)]
             assert set(heard) == {"linked", "rest"}
-            server.send(order(1, ttl=0.3))
+            for number in range(1, 100):
+                # One that has no turn for as long as a command lives rightly does not move.
+                server.send(order(number, ttl=0.3))
+                if select.select([other.stdout], [], [], 1.0)[0]:
+                    break
             assert other.stdout.readline().strip() == "close 0.9"
             assert other.stdout.readline().strip() == "rest"
         finally:

@@ -215,7 +215,7 @@ def device() -> Iterator[Callable[..., None]]:
     yield start
     for process in started:
         process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
 
 @pytest.mark.slow

@@ -156,7 +156,7 @@ def test_a_file_is_locked_for_one_process_until_that_one_ends(tmp_path: Path) ->
                 assert file.read() == b"one"
             path.write_bytes(b"two")
         finally:
-            holder.communicate("\n", timeout=20.0)
+            holder.communicate("\n", timeout=60.0)
     with path.open("rb") as file:
         assert disk.lock(file.fileno())
 

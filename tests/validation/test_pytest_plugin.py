@@ -34,7 +34,9 @@ def _pytest(folder, *arguments):
     # Only the plugin that is tested: loading all others costs more than the tests.
     command = [sys.executable, "-m", "pytest", "-q", "-p", "bcikit.validation.pytest_plugin", *arguments]
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=80, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200, check=False
+    )
 
 
 def test_pytest_finds_the_plugin_by_itself():
