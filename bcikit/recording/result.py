@@ -1,13 +1,17 @@
 """What a session came to: the content of ``result.json``, typed; written by the engine, read by windows and reports."""
 
+from functools import cache
 from pathlib import Path
-from typing import Any, Required, cast
+from typing import TYPE_CHECKING, Any, Required, cast
 
 # pydantic reads the one of the standard library from Python 3.12 on.
 from typing_extensions import TypedDict
 
 from bcikit.signal import RecordingError
 from bcikit.signal.documents import read_json
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 RESULT = "result.json"
 """Name of the file in a session folder."""
@@ -157,12 +161,12 @@ def read_result(folder: Path) -> SessionResult:
     RecordingError
         If there is none, it is damaged, or a newer version wrote it.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     path = folder / RESULT
     try:
         values = read_json(path)
-        TypeAdapter(SessionResult).validate_python(values)
+        _adapter().validate_python(values)
     except FileNotFoundError:
         raise RecordingError(f"{folder} has no {RESULT}: the session did not come to its end.") from None
     except ValidationError as error:
@@ -178,6 +182,12 @@ def read_result(folder: Path) -> SessionResult:
 
 def result_schema() -> dict[str, Any]:
     """Return the JSON Schema of ``result.json``."""
+    return _adapter().json_schema()
+
+
+@cache
+def _adapter() -> "TypeAdapter[SessionResult]":
+    # Made once: a catalogue reads hundreds of results.
     from pydantic import TypeAdapter
 
-    return TypeAdapter(SessionResult).json_schema()
+    return TypeAdapter(SessionResult)

@@ -170,11 +170,11 @@ def test_voting_stacking_and_searches_work(name):
     members = [("one", named(name, [0, 1])), ("two", make_decoder("erp-lda", sfreq=SFREQ))]
     voting = VotingClassifier(members, voting="soft").fit(X, y)
     assert voting.score(X, y) > 0.9
-    stacking = StackingClassifier(members, final_estimator=LogisticRegression(), cv=3).fit(X, y)
+    stacking = StackingClassifier(members, final_estimator=LogisticRegression(), cv=2).fit(X, y)
     stacking.set_output(transform="default")
     assert stacking.score(X, y) > 0.9
     assert stacking.transform(X).shape == (30, 2)
-    assert cross_val_score(named(name, [0, 1]), X, y, cv=3, scoring="roc_auc").min() > 0.7
+    assert cross_val_score(named(name, [0, 1]), X, y, cv=2, scoring="roc_auc").min() > 0.7
 
 
 def test_parameters_are_searched():

@@ -88,7 +88,7 @@ def test_unusual_activity_raises_the_advisory_within_eight_seconds(driven, eeg, 
 
 @pytest.mark.requirement("SAF-050")
 @pytest.mark.requirement("SAF-119")
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", ["chewing", "blink train", "alpha with closed eyes", "flicker response", "nothing"])
 def test_what_is_ordinary_does_not(driven, eeg, kind, seed):
     seen, _ = advisories(driven, eeg, kind, seed)

@@ -58,6 +58,6 @@ def test_in_a_session_no_command_lives_longer_than_its_file_says(short_config) -
                 self.lives.append(message.command.ttl)
 
     watch = Watch()
-    Engine(short_config("", gate={"ttl_s": 0.05}), listeners=[watch]).run()
+    Engine(short_config("", gate={"ttl_s": 0.05}), listeners=[watch], limit=100.0).run()
     assert watch.lives
     assert max(watch.lives) <= 0.05

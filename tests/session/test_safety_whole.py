@@ -122,7 +122,7 @@ def test_a_monitor_that_fails_is_fatal(short_config, monkeypatch: pytest.MonkeyP
 
     def failing(self: Any, *given: Any) -> Any:
         calls.append(1)
-        if len(calls) > 200:
+        if len(calls) > 100:
             raise ZeroDivisionError("boom")
         return real(self, *given)
 
@@ -138,7 +138,7 @@ def test_a_monitor_that_fails_is_fatal(short_config, monkeypatch: pytest.MonkeyP
 @pytest.mark.requirement("SAF-052")
 def test_a_run_that_lasted_long_enough_ends() -> None:
     config = {
-        "source": {"address": "sim:rest?seed=1"},
+        "source": {"address": "sim:rest?seed=1&chunk=50"},
         "paradigm": {"name": "neurofeedback-smr"},
         "gate": {"run_max_s": 60.0},
         "recording": {"enabled": False},
