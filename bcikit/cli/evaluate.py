@@ -221,7 +221,7 @@ def _evaluate(
             show_empty(read)
             show_lost_channels(read)
             if not splits:
-                left = "; ".join(why for split in USUAL if (why := why_not(split, read)))
+                left = "; ".join(why for split in USUAL if (why := why_not(split, read, most=True)))
                 console.print(
                     f"  [dim]not computed: {escape(left)}[/]" if left else "", soft_wrap=True, highlight=False
                 )
@@ -325,17 +325,16 @@ def show_lost_channels(data: "Sequence[SubjectTrials]") -> None:
     from rich.markup import escape
 
     from bcikit.cli.console import console
+    from bcikit.decoding.alike import misfits
 
     for one in data:
         if one.flat:
             who = escape(f"person {one.subject}: {', '.join(one.flat)}")
-            console.print(
-                f"  [yellow]{who} flat in every trial; leave them out (--channels)[/]",
-                soft_wrap=True,
-            )
-    sets = [{name.lower() for name in one.trials.ch_names} for one in data]
-    shared = set.intersection(*sets)
-    lost = [name for one in data for name in one.trials.ch_names if name.lower() not in shared]
+            console.print(f"  [yellow]{who} flat in every trial; leave them out (--channels)[/]", soft_wrap=True)
+    odd = misfits([one.trials for one in data])
+    fit = [one for place, one in enumerate(data) if place not in odd]
+    shared = set.intersection(*({name.lower() for name in one.trials.ch_names} for one in fit))
+    lost = [name for one in fit for name in one.trials.ch_names if name.lower() not in shared]
     if lost:
         some = ", ".join(dict.fromkeys(lost))
         console.print(
@@ -356,7 +355,7 @@ def show(result: "TaskResult", *, told: bool = True) -> None:
     from bcikit.decoding.evaluation.splits import definition
 
     splits = list(dict.fromkeys(split for found in result.results.values() for split in found))
-    people = len(result.task.subjects)
+    people = result.n_subjects
     title = f"{result.task.name}: {people} {'person' if people == 1 else 'people'}, {result.n_trials} trials"
     # Four splits must fit into 80 columns.
     table = Table(

@@ -1,12 +1,12 @@
 """Code-modulated visual evoked potentials by one template that is shifted, and a no-control class."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bcikit.decoding.estimator import Decoder
+from bcikit.decoding.estimator import Decoder, in_type_of
 from bcikit.decoding.linear import linear_scores
 from bcikit.signal import ArgumentError, DataError, check_range
 
@@ -25,13 +25,14 @@ class CodeTemplate(Decoder):
     ----------
     sfreq : float
         Hz.
-    lags : mapping of str to float
-        Class to the seconds by which its code is ahead.
+    lags : mapping of str to float or None
+        Class to the seconds by which its code is ahead; None for a class without a code (no-control). Labels that are
+        not in it have none either, but scikit-learn's ``cross_val_predict`` of probabilities needs every class in it.
     period : float
         Seconds of one cycle of the code; a window holds whole cycles, from the onset of one.
     """
 
-    def __init__(self, *, sfreq: float, lags: Mapping[str, float], period: float) -> None:
+    def __init__(self, *, sfreq: float, lags: Mapping[Any, float | None], period: float) -> None:
         self.sfreq = sfreq
         self.lags = lags
         self.period = period
@@ -41,18 +42,23 @@ class CodeTemplate(Decoder):
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
         check_range("period", self.period, low=0.0, low_open=True, unit="s")
-        if not self.lags:
-            raise ArgumentError("lags is empty; give the lag of each target in seconds.")
         data, index = self._begin(X, y)
-        lags = {str(name): float(value) for name, value in self.lags.items()}
-        names = [str(label) for label in self.classes_]
+        names = in_type_of(self.lags, np.asarray(y), who=type(self).__name__, others=True)
+        lags = {
+            name: float(value)
+            for name, value in zip(names.tolist(), self.lags.values(), strict=True)
+            if value is not None
+        }
+        if not lags:
+            raise ArgumentError("lags has no lag; give that of each target in seconds.")
         moved = [
-            np.roll(cycles, round(lags[names[k]] * self.sfreq), axis=2)
-            for cycles, k in zip(self._cycles(data), index, strict=True)
-            if names[k] in lags
+            np.roll(cycles, round(lags[label] * self.sfreq), axis=2)
+            for cycles, label in zip(self._cycles(data), self.classes_[index].tolist(), strict=True)
+            if label in lags
         ]
         if not moved:
-            raise DataError(f"The trials have {', '.join(names)}; none of them has a lag ({', '.join(lags)}).")
+            found, known = (", ".join(map(str, some)) for some in (self.classes_, lags))
+            raise DataError(f"The trials have {found}; none of them has a lag ({known}).")
         single = np.concatenate(moved)
         mean = single.mean(axis=0)
         self.filter_ = _shared_direction(single, mean)

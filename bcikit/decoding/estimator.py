@@ -1,5 +1,7 @@
 """What every decoder shares: the checks before fit and predict, and how scores become probabilities."""
 
+import contextlib
+import warnings
 from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
@@ -8,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from bcikit.signal import DataError, StreamInfo
+from bcikit.signal import DataError, DoubtWarning, StreamInfo
 
 
 class Decoder(ClassifierMixin, BaseEstimator):
@@ -238,26 +240,92 @@ def check_weights(sample_weight: ArrayLike | None, n: int, *, who: str) -> NDArr
     return weights
 
 
-def in_type_of(names: Iterable[Any], labels: NDArray[Any], *, who: str) -> NDArray[Any]:
-    """Return names of classes, in their order, in the type of the labels of the trials.
+def in_type_of(names: Iterable[Any], labels: NDArray[Any], *, who: str, others: bool = False) -> NDArray[Any]:
+    """Return names of classes, in their order, as the labels of the trials say them.
+
+    Where scikit-learn asks for probabilities or scores (``cross_val_predict``, voting, stacking) it hands over the
+    number of each class among the sorted ones. Numbers that cannot be the names are taken as these, which needs a name
+    for every class.
+
+    Parameters
+    ----------
+    names : iterable
+        Of all classes that are known before there is a trial.
+    labels : ndarray, shape (n_epochs,)
+        Of the trials.
+    who : str
+        Whose names, for messages.
+    others : bool
+        Whether labels without a name may be among the trials.
 
     Raises
     ------
     DataError
-        If they cannot be compared: names that are words, labels that are numbers.
+        If they cannot be compared: names that are words, labels that are numbers of other classes.
     """
     listed = list(names)
     if labels.dtype.kind in "US":
         return np.array([str(name) for name in listed])
     if labels.dtype.kind == "O":
         return np.array(listed, dtype=object)
-    try:
-        return np.array([labels.dtype.type(name) for name in listed])
-    except (TypeError, ValueError):
+    same = _converted(listed, labels.dtype.type)
+    there = np.unique(labels)
+    ranks = _numbers_of(listed)
+    numbered = labels.dtype.kind in "iu" and there.size > 0 and there[0] >= 0 and there[-1] < len(listed)
+    if ranks is not None and numbered and (same is None or not np.array_equal(ranks, same)):
+        named = np.isin(there, same) if same is not None else np.zeros(len(there), dtype=bool)
+        lacking = ", ".join(str(name) for name, rank in zip(listed, ranks, strict=True) if rank not in there)
+        if same is not None and named.all():
+            _doubt(who, f"are taken by name, not as scikit-learn's numbers of {_listed(sorted(listed))}")
+            return same
+        if lacking or (others and named.any()):
+            what = f"; no trial has {lacking}" if lacking else ""
+            _doubt(who, f"are taken as scikit-learn's numbers of {_listed(sorted(listed))}{what}")
+        return ranks
+    if same is None:
         raise DataError(
-            f"{who}: the classes are named {', '.join(map(str, listed))}, the labels of the trials are "
-            f"{labels.dtype}; give both in one type."
-        ) from None
+            f"{who}: the classes are named {_listed(listed)}, the labels of the trials are {_listed(there[:6])} "
+            f"({labels.dtype}); give both in one type. Numbers that scikit-learn makes of labels (cross_val_predict, "
+            "voting) are understood where every class has a name."
+        )
+    return same
+
+
+def taken_as_numbers(names: Iterable[Any], labels: NDArray[Any]) -> bool:
+    """Return whether `in_type_of` takes labels as scikit-learn's numbers and not as names."""
+    same = _converted(list(names), labels.dtype.type) if labels.dtype.kind in "iu" else None
+    return labels.dtype.kind in "iu" and (same is None or not np.isin(labels, same).all())
+
+
+def _doubt(who: str, what: str) -> None:
+    warnings.warn(f"{who}: the labels of the trials {what}.", DoubtWarning, stacklevel=4)
+
+
+def _listed(names: Iterable[Any]) -> str:
+    return ", ".join(map(str, names))
+
+
+def _converted(names: list[Any], kind: type[np.generic]) -> NDArray[Any] | None:
+    """Return names as numbers; None where one is no such number."""
+    try:
+        found = [kind(name) for name in names]
+        kept = all(str(one) == str(name) or float(one) == float(name) for one, name in zip(found, names, strict=True))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return np.array(found) if kept else None
+
+
+def _numbers_of(names: list[Any]) -> NDArray[np.int64] | None:
+    """Return the place of each among the sorted ones; None where words and numbers are sorted in other ways."""
+    try:
+        order = sorted(range(len(names)), key=lambda place: names[place])
+        if all(isinstance(name, str) for name in names):
+            with contextlib.suppress(ValueError):
+                if order != sorted(range(len(names)), key=lambda place: float(names[place])):
+                    return None
+    except TypeError:
+        return None
+    return np.argsort(order).astype(np.int64)
 
 
 def classes_of(decoder: Any, y: ArrayLike) -> NDArray[Any]:

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bcikit.decoding.alike import misfits, say_left_out
 from bcikit.decoding.calibration import RUN_CORRELATION, make_calibrator, scores_of
 from bcikit.decoding.centre import Recentring, centre_of
 from bcikit.decoding.estimator import Centring, Decoder
@@ -73,6 +74,19 @@ def common_channels(people: Sequence[MemberTrials]) -> tuple[str, ...]:
     return names
 
 
+def fitting(people: Sequence[MemberTrials], *, classes: bool = False) -> list[MemberTrials]:
+    """Return the people who can be put together; of the others it is warned.
+
+    Parameters
+    ----------
+    classes : bool
+        Whether each person needs trials of each class.
+    """
+    lost = misfits([one.trials for one in people], classes=classes)
+    say_left_out({people[place].code: why for place, why in lost.items()}, len(people), where="across people")
+    return [one for place, one in enumerate(people) if place not in lost]
+
+
 def on_channels(trials: Epochs, names: Sequence[str]) -> Epochs:
     """Return trials with some channels, under the names given, matched without regard to case."""
     own = {name.lower(): name for name in trials.ch_names}
@@ -134,6 +148,7 @@ def fit_population(
     check_choice("metric", metric, ("accuracy", "auc"))
     if len(people) < 2:
         raise DataError(f"A population needs at least two people; there is {len(people)}.")
+    people = fitting(people)
     names = common_channels(people)
     parts = [on_channels(one.trials, names) for one in people]
     # A decoder that is centred by its features has no use for a map of the signals.

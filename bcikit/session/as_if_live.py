@@ -8,11 +8,11 @@ import numpy as np
 
 from bcikit.decoding import Model, epochs
 from bcikit.decoding.acting import ActingRule
+from bcikit.decoding.alike import say_left_out
 from bcikit.decoding.chance import accuracy_interval
-from bcikit.decoding.evaluation.task import Run, Task
+from bcikit.decoding.evaluation.task import Run, Task, usable_runs
 from bcikit.decoding.pseudo_online import PseudoOnline
 from bcikit.decoding.registry import make_decoder
-from bcikit.processing import Pipeline
 from bcikit.session.offline import pseudo_online
 from bcikit.signal import BciError, DataError, Recording, label_of
 
@@ -123,21 +123,22 @@ def evaluate_live(
     Raises
     ------
     DataError
-        If a person has one run only: there is nothing to learn from.
+        If nobody has two runs: there is nothing to learn from.
     """
-    single = [who for who in task.subjects if sum(run.subject == who for run in task.runs) < 2]
-    if single:
-        raise DataError(f"{task.name}: --pseudo-online needs two runs of each person; {', '.join(single[:5])} has one.")
+    if len(task.runs) == len(task.subjects):
+        raise DataError(f"{task.name}: --pseudo-online needs two runs of each person; each has one.")
     seconds = 0.0
     found: dict[str, list[PseudoOnline]] = {}
     failures: dict[str, str] = {}
     done = 0
     for who in task.subjects:
-        runs = [run for run in task.runs if run.subject == who]
-        recordings = [run.read() for run in runs]
-        seconds = _asked(recordings, task)
-        filtered = [Pipeline.from_config([dict(one) for one in task.filters]).apply(one) for one in recordings]
         try:
+            runs, recordings, lost = usable_runs(task, who, filters=False)
+            say_left_out({f"{name} of person {who}": why for name, why in lost.items()}, len(task.runs), what="runs")
+            if len(runs) < 2:
+                raise DataError("one run; two are needed")
+            seconds = _asked(recordings, task)
+            filtered = [task.filtered(one) for one in recordings]
             for place, recording in enumerate(recordings):
                 model = _model(task, decoder, filtered, runs, place, seed)
                 one = pseudo_online(
@@ -148,7 +149,7 @@ def evaluate_live(
                 done += 1
                 if progress is not None:
                     progress(done, len(task.runs))
-        except (BciError, ValueError, np.linalg.LinAlgError) as error:
+        except (BciError, OSError, ValueError, np.linalg.LinAlgError) as error:
             failures[who] = f"{type(error).__name__}: {error}"
             found.pop(who, None)
     return LiveResult(

@@ -1,6 +1,7 @@
 """One table over all decoders: what scikit-learn's tools rely on, on epochs of three axes."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -8,13 +9,13 @@ from sklearn.base import clone
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, PredefinedSplit, cross_val_predict, cross_val_score
 from sklearn.utils.validation import has_fit_parameter
 
 import bcikit.decoding
 from bcikit.decoding import DECODERS, Model, OnlineDecoder, decoder_names, make_decoder
 from bcikit.decoding.registry import decoder_class
-from bcikit.signal import ArgumentError, DataError, Recording
+from bcikit.signal import ArgumentError, DataError, DoubtWarning, Recording
 
 SFREQ = 128.0
 FREQUENCIES = {"0": 9.0, "1": 13.0}
@@ -177,6 +178,91 @@ def test_voting_stacking_and_searches_work(name):
     assert cross_val_score(named(name, [0, 1]), X, y, cv=2, scoring="roc_auc").min() > 0.7
 
 
+KINDS = {
+    "words": ["aber", "zwei"],
+    "numbers that are names": [0, 1],
+    "numbers that are the numbers of others": [1, 2],
+    "numbers": [3, 20],
+    "three words": ["left", "right", "up"],
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_probabilities_and_scores_are_cross_validated(name):
+    # For these scikit-learn hands over the number of each class, whatever the labels are.
+    names_classes = DECODERS[name].paradigm in ("ssvep", "cvep") and not name.endswith("auto")
+    for kind, classes in KINDS.items():
+        if not names_classes and kind not in ("words", "numbers"):
+            continue
+        X, y = epochs_of(name, classes, per_class=10)
+        folds = PredefinedSplit(np.arange(len(y)) // len(classes) % 2)
+        decoder = named(name, classes)
+        with warnings.catch_warnings():
+            if kind == "numbers that are the numbers of others":
+                warnings.simplefilter("ignore", DoubtWarning)
+            found = cross_val_predict(decoder, X, y, cv=folds, method="predict_proba")
+            scores = cross_val_predict(decoder, X, y, cv=folds, method="decision_function")
+        assert found.shape == (len(y), len(classes)), kind
+        np.testing.assert_allclose(found.sum(axis=1), 1.0)
+        expected = np.empty_like(found)
+        for fold in (0, 1):
+            held = folds.test_fold == fold
+            expected[held] = named(name, classes).fit(X[~held], y[~held]).predict_proba(X[held])
+        np.testing.assert_allclose(found, expected, atol=1e-6, err_msg=kind)
+        assert np.mean(np.array(classes)[found.argmax(axis=1)] == y) > 0.8, kind
+        largest = scores.argmax(axis=1) if scores.ndim > 1 else (scores > 0).astype(int)
+        np.testing.assert_array_equal(largest, found.argmax(axis=1))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "braking"])
+def test_a_class_that_a_fold_has_not_is_a_column_all_the_same(name):
+    classes = ["left", "right", "up"]
+    X, y = epochs_of(name, classes, per_class=10)
+    # All trials of the last class are in one fold: the decoder of that fold never saw it.
+    folds = PredefinedSplit(np.where(y == "up", 0, np.arange(len(y)) // 3 % 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = cross_val_predict(named(name, classes), X, y, cv=folds, method="predict_proba")
+    assert found.shape == (30, 3)
+    known = y != "up"
+    assert np.mean(np.array(classes)[found[known].argmax(axis=1)] == y[known]) > 0.8
+    if name in ("ecca", "etrca", "etrca-r", "ms-ecca", "tdca", "trca"):
+        # They have a template of each target. A session that lacks one is told which.
+        with pytest.raises(DataError, match="there is none of up"):
+            named(name, classes).fit(X[known], y[known])
+
+
+def test_numbers_that_could_be_either_are_said():
+    X, y = epochs_of("code-template", [1, 2])
+    decoder = named("code-template", [1, 2])
+    with pytest.warns(DoubtWarning, match="are taken as scikit-learn's numbers of 1, 2"):
+        assert decoder.fit(X, y - 1).score(X, y - 1) > 0.9
+    X, y = epochs_of("rcca", [1, 2, 3])
+    some = y < 3
+    with pytest.warns(DoubtWarning, match="are taken by name, not as scikit-learn's numbers of 1, 2, 3"):
+        assert named("rcca", [1, 2, 3]).fit(X[some], y[some]).score(X[some], y[some]) > 0.9
+    with pytest.warns(DoubtWarning, match="scikit-learn's numbers of a, b, c; no trial has c"):
+        named("rcca", ["a", "b", "c"]).fit(X[some], y[some] - 1)
+    # Words that look like numbers are sorted in two ways: nobody can say which is meant.
+    with pytest.raises(DataError, match="no frequency"):
+        make_decoder("fbcca", sfreq=SFREQ, frequencies={"9": 9.0, "13": 13.0}).fit(X[some], y[some] - 1)
+
+
+def test_a_class_without_a_code_has_to_be_named_for_scikit_learn():
+    X, y = epochs_of("code-template", ["left", "none", "up"], per_class=10)
+    X[y == "none"] = np.random.default_rng(8).standard_normal((10, 4, 128)) * 3
+    lags = {"left": CODE_LAGS[0], "up": CODE_LAGS[2]}
+    decoder = make_decoder("code-template", sfreq=SFREQ, lags=lags, period=128 / SFREQ)
+    plain = clone(decoder).fit(X, y)
+    assert plain.score(X, y) > 0.9
+    with pytest.raises(DataError, match="where every class has a name"):
+        cross_val_predict(decoder, X, y, cv=2, method="predict_proba")
+    decoder.set_params(lags={**lags, "none": None})
+    np.testing.assert_allclose(clone(decoder).fit(X, y).predict_proba(X), plain.predict_proba(X))
+    found = cross_val_predict(decoder, X, y, cv=2, method="predict_proba")
+    assert np.mean(np.array(["left", "none", "up"])[found.argmax(axis=1)] == y) > 0.8
+
+
 def test_parameters_are_searched():
     X, y = epochs_of("csp-lda", ["a", "b"])
     found = GridSearchCV(named("csp-lda", ["a", "b"]), {"n_filters": [2, 4]}, cv=3).fit(X, y)
@@ -193,7 +279,7 @@ def test_pandas_output_of_a_stack():
 
 
 def test_labels_that_cannot_be_compared_are_named():
-    X, y = epochs_of("fbcca", [0, 1])
+    X, y = epochs_of("fbcca", [3, 4])
     with pytest.raises(DataError, match="one type"):
         make_decoder("fbcca", sfreq=SFREQ, frequencies={"left": 9.0, "right": 13.0}).fit(X, y)
 

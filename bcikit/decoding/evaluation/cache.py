@@ -132,8 +132,8 @@ class TrialCache:
         trials = one.trials
         rest = {field.name: getattr(trials, field.name) for field in fields(trials) if field.name not in (*_ARRAYS,)}
         head = {
-            "subject": one.subject, "left_out": one.left_out, "absent": one.absent, "empty": one.empty, "trials": rest,
-            "n_times": trials.n_times,
+            "subject": one.subject, "left_out": one.left_out, "absent": one.absent, "empty": one.empty,
+            "lost": one.lost, "trials": rest, "n_times": trials.n_times,
         }  # fmt: skip
         buffer = io.BytesIO()
         arrays = {name: getattr(trials, name) for name in _ARRAYS}
@@ -157,6 +157,7 @@ class TrialCache:
             left_out=head["left_out"],
             absent=tuple(head["absent"]),
             empty=tuple(head.get("empty", ())),
+            lost=_tuples(head.get("lost", [])),
         )
 
 

@@ -12,7 +12,7 @@ from bcikit.decoding.evaluation.people import Found, candidates, find_runs
 from bcikit.decoding.evaluation.task import Reference, Run, Task
 from bcikit.decoding.evaluation.walk import same_recordings, walk
 from bcikit.decoding.registry import PARADIGMS
-from bcikit.signal import DataError, DoubtWarning, check_choice
+from bcikit.signal import BciError, DataError, DoubtWarning, check_choice
 
 FILTERS: dict[str, tuple[dict[str, Any], ...]] = {
     "motor-imagery": ({"step": "bandpass", "l_freq": 7.0, "h_freq": 30.0, "order": 4},),
@@ -157,8 +157,15 @@ _CUE = "cue/"
 
 
 def _events_of(found: Found) -> Counter[str]:
-    """Return how many events of each name the first recording has."""
-    return Counter(event.name for event in found.runs[0].read().events)
+    """Return how many events of each name the first recording that can be read has."""
+    first: Exception | None = None
+    for run in found.runs:
+        try:
+            return Counter(event.name for event in run.read().events)
+        except (BciError, OSError) as error:
+            first = first or error
+    assert first is not None
+    raise first
 
 
 def _generic(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bcikit.decoding.alike import say_left_out
 from bcikit.decoding.evaluation.task import Run
 from bcikit.decoding.evaluation.walk import walk
 from bcikit.signal import ArgumentError, DataError, SourceError, check_choice
@@ -33,6 +34,10 @@ _LETTER = re.compile(r"(?P<letter>[A-Za-z])[-_ ]?\d{1,4}")
 _SIDE = frozenset(
     {".vmrk", ".eeg", ".fdt", ".json", ".tsv", ".md", ".html", ".png", ".py", ".m", ".log", ".pdf", ".toml"}
 )
+_OTHER_USES = frozenset({".mat", ".dat", ".txt", ".csv", ".tsv", ".gz", ".json"})
+"""Names of recordings that other files have, too."""
+
+_NO_SIGNALS, _HIDDEN = "annotations without signals", "hidden"
 _MANY = 1_000
 
 
@@ -165,7 +170,10 @@ def _told(parts: Sequence[str]) -> tuple[str, str]:
 
 
 def candidates(root: Path, *, known: Collection[Path] = ()) -> tuple[list[Path], dict[str, str]]:
-    """Return the recordings below a folder, and why other files are none; those that are known are not opened."""
+    """Return the recordings below a folder, and why other files are none; those that are known are not opened.
+
+    Files that are named as recordings and cannot be read are warned of.
+    """
     found: list[Path] = []
     within: Counter[str] = Counter()
     there, ignored = walk(root)
@@ -187,7 +195,7 @@ def candidates(root: Path, *, known: Collection[Path] = ()) -> tuple[list[Path],
             within[str(Path(*parts[: depth + 1]))] += 1
             continue
         if path.name.startswith("."):
-            ignored[str(path.relative_to(root))] = "hidden"
+            ignored[str(path.relative_to(root))] = _HIDDEN
             continue
         if path.suffix.lower() in _SIDE or path.name.endswith(("-eve.fif", "-epo.fif", "-ave.fif")):
             continue
@@ -196,12 +204,22 @@ def candidates(root: Path, *, known: Collection[Path] = ()) -> tuple[list[Path],
             ignored[str(path.relative_to(root))] = why
         else:
             found.append(path)
+    named = {name: why for name, why in ignored.items() if _named_as_one(name) and why not in (_NO_SIGNALS, _HIDDEN)}
+    say_left_out(named, len(found) + len(known) + len(named), what="recordings")
     for name, count in within.items():
         ignored[name] = f"{count} {'file' if count == 1 else 'files'}, no recordings of this folder"
     if len(ignored) > _MANY:
         kinds = Counter(Path(name).suffix or name for name in ignored)
         ignored = {f"*{kind}": f"{count} files" for kind, count in kinds.items()}
     return found, ignored
+
+
+def _named_as_one(name: str) -> bool:
+    """Return whether a file is named as formats name nothing but recordings."""
+    from bcikit.acquisition.formats import known_formats
+
+    suffixes = {suffix for one in known_formats() if one.name != "table" for suffix in one.suffixes}
+    return name.lower().endswith(tuple(suffixes - _OTHER_USES))
 
 
 def _why_not(path: Path) -> str:
@@ -224,7 +242,7 @@ def _why_not(path: Path) -> str:
         except SourceError:
             return ""
         if all(label in ANNOTATIONS for label in header.labels):
-            return "annotations without signals"
+            return _NO_SIGNALS
     return ""
 
 

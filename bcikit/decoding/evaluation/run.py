@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.decoding.evaluation.parallel import STOPPED, run_jobs
-from bcikit.decoding.evaluation.splits import SplitPart, parts_of, values_of, wanted_splits
+from bcikit.decoding.evaluation.splits import SplitPart, parts_of, those_able, values_of, wanted_splits
 from bcikit.decoding.evaluation.task import Reference, SubjectTrials, Task
 from bcikit.decoding.mean import remembering
 from bcikit.decoding.registry import make_decoder
@@ -60,6 +60,7 @@ class TaskResult:
     """All decoders of a task under all splits."""
 
     task: Task
+    n_subjects: int
     n_trials: int
     left_out: int
     results: dict[str, dict[str, SplitResult]]
@@ -86,7 +87,7 @@ class TaskResult:
             "task": self.task.name,
             "paradigm": self.task.paradigm,
             "metric": self.task.metric,
-            "n_subjects": len(self.task.subjects),
+            "n_subjects": self.n_subjects,
             "n_trials": self.n_trials,
             "left_out": self.left_out,
             "recommended": self.task.recommended,
@@ -154,7 +155,7 @@ def evaluate_task(
     keys: list[tuple[str, str, tuple[str, ...]]] = []
     work: list[tuple[Any, ...]] = []
     for split in wanted:
-        for part in parts_of(data, split):
+        for part in parts_of(those_able(split, data, name=task.name), split):
             for names in families(decoders, task, part.trials.sfreq):
                 keys.append((split, part.who, names))
                 work.append(([(name, task.decoder_params(name)) for name in names], part, seed))
@@ -173,16 +174,17 @@ def evaluate_task(
                 failures[f"{decoder}, {split}, {who}"] = outcome
             else:
                 collected.setdefault((decoder, split), {}).setdefault(who, []).append(outcome)
-    people = [one.subject for one in data]
     for decoder in decoders:
         for split in wanted:
             found = collected.get((decoder, split))
             if found is not None:
+                people = [one.subject for one in those_able(split, data)]
                 values = values_of(found, task.metric, split, people)
                 scores = tuple(one for parts in found.values() for one in parts)
                 results[decoder][split] = SplitResult(values=values, scores=scores)
     return TaskResult(
         task=task,
+        n_subjects=len(data),
         n_trials=sum(len(one.trials) for one in data),
         left_out=sum(one.left_out for one in data),
         results={decoder: found for decoder, found in results.items() if found},

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.decoding.alike import misfits, say_left_out
 from bcikit.decoding.evaluation.task import SubjectTrials
 from bcikit.decoding.trials import Epochs, join
 from bcikit.signal import ArgumentError, DataError
@@ -76,41 +77,69 @@ def definition(split: str) -> str:
     return DEFINITIONS[split]
 
 
-def why_not(split: str, data: Sequence[SubjectTrials]) -> str:
-    """Return why these data do not allow a split; empty if they do."""
+def why_not(split: str, data: Sequence[SubjectTrials], *, most: bool = False) -> str:
+    """Return why these data do not allow a split; empty if they do, be it for some of the people only.
+
+    Parameters
+    ----------
+    most : bool
+        Whether it must be for at least half of them: what nobody asked for is not computed for a few.
+    """
     definition(split)
-    if split == "leave-run-out":
-        single = [one.subject for one in data if len(np.unique(one.trials.groups)) < 2]
-        return f"{split} needs two runs of each person; {_some(single)} one" if single else ""
-    if split == "cross-session":
-        single = [one.subject for one in data if len(np.unique(one.sessions)) < 2]
-        return f"{split} needs two sessions of each person; {_some(single)} one" if single else ""
+    if split == "cross-data-set":
+        return f"{split} needs a study file with two data sets of the same classes"
+    unable = _unable(split, data)
     if split == "cross-subject":
         if len(data) < 2:
             return f"{split} needs two people; there is one"
-        problem = _not_together(data)
+        problem = _not_together([one for place, one in enumerate(data) if place not in unable])
         return f"{split} is not possible: {problem}" if problem else ""
-    if split == "cross-data-set":
-        return f"{split} needs a study file with two data sets of the same classes"
+    if len(unable) < len(data) and not (most and 2 * len(unable) > len(data)):
+        return ""
+    some = "; ".join(f"{data[place].subject} has {why}" for place, why in list(unable.items())[:5])
+    return f"{split} needs {_needs(split)}; {some}" + ("; ..." if len(unable) > 5 else "")
+
+
+def those_able(split: str, data: Sequence[SubjectTrials], *, name: str = "") -> list[SubjectTrials]:
+    """Return the people whose trials allow a split; of the others it is warned where a name of the data is given."""
+    unable = _unable(split, data)
+    if name:
+        needs = "" if split == "cross-subject" else f"needs {_needs(split)}, has "
+        lost = {f"Person {data[place].subject}": f"{needs}{why}" for place, why in unable.items()}
+        say_left_out(lost, len(data), where=f"of {split} ({name})")
+    return [one for place, one in enumerate(data) if place not in unable]
+
+
+def _needs(split: str) -> str:
+    if split in ("leave-run-out", "cross-session"):
+        return f"two {'runs' if split == 'leave-run-out' else 'sessions'} of each person"
+    return f"{_shots(split)} trials of each class before the last third of each person's"
+
+
+def _shots(split: str) -> int:
+    found = _FEW.fullmatch(split)
+    return int(found[1]) if found and found[1] else SHOTS
+
+
+def _unable(split: str, data: Sequence[SubjectTrials]) -> dict[int, str]:
+    """Return whose trials do not allow a split, by place, and what they have instead."""
+    if split == "leave-run-out":
+        return {place: "one" for place, one in enumerate(data) if len(np.unique(one.trials.groups)) < 2}
+    if split == "cross-session":
+        return {place: "one" for place, one in enumerate(data) if len(np.unique(one.sessions)) < 2}
+    if split == "cross-subject":
+        return misfits([one.trials for one in data])
     if split == "learning-curve" or _FEW.fullmatch(split):
-        shots = int(found[1]) if (found := _FEW.fullmatch(split)) and found[1] else SHOTS
-        for one in data:
-            order, least = _early(one)
-            if least < shots or not len(order):
-                return (
-                    f"{split} needs {shots} trials of each class before the last third of each person's; {one.subject} "
-                    f"has {least}"
-                )
-    return ""
-
-
-def _some(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:5])}{' ...' if len(names) > 5 else ''} {'has' if len(names) == 1 else 'have'}"
+        early = [_early(one) for one in data]
+        return {
+            place: str(least) for place, (order, least) in enumerate(early) if least < _shots(split) or not len(order)
+        }
+    return {}
 
 
 def split_names(data: Sequence[SubjectTrials]) -> tuple[str, ...]:
     """Return the usual splits that these data allow."""
-    return tuple(name for name in USUAL if not why_not(name, data))
+    return tuple(name for name in USUAL if not why_not(name, data, most=True))
 
 
 def wanted_splits(asked: Sequence[str] | None, data: Sequence[SubjectTrials], *, name: str) -> tuple[str, ...]:
@@ -131,7 +160,7 @@ def wanted_splits(asked: Sequence[str] | None, data: Sequence[SubjectTrials], *,
     found: list[str] = []
     for split in dict.fromkeys(asked):
         if split == "learning-curve":
-            least = min(_early(one)[1] for one in data)
+            least = min(_early(one)[1] for one in those_able(split, data))
             steps = [SHOTS * 2**k for k in range(12) if SHOTS * 2**k <= least]
             found += [f"few-shot-{step}" for step in steps]
         else:

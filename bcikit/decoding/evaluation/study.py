@@ -20,11 +20,11 @@ from bcikit.decoding.evaluation.layouts import find_tasks
 from bcikit.decoding.evaluation.meta import Meta, compare_over_sets, compare_rows
 from bcikit.decoding.evaluation.parallel import run_jobs
 from bcikit.decoding.evaluation.place import claim
-from bcikit.decoding.evaluation.splits import across, definition, wanted_splits
+from bcikit.decoding.evaluation.splits import across, definition, those_able, wanted_splits
 from bcikit.decoding.evaluation.statistics import PairedComparison
-from bcikit.decoding.evaluation.task import SubjectTrials, Task
+from bcikit.decoding.evaluation.task import SubjectTrials, Task, say_lost
 from bcikit.decoding.registry import decoder_names
-from bcikit.signal import DataError
+from bcikit.signal import BciError, DataError
 from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import read_toml
 from bcikit.signal.settings import check_settings
@@ -223,12 +223,18 @@ def run_study(
     people: dict[str, SubjectTrials] = {}
     for name, pipeline, task in tasks_of(settings):
         keys = []
+        lost: dict[str, Exception] = {}
         for done, subject in enumerate(task.subjects):
             say(f"Trials of {name}", done, len(task.subjects))
-            keys.append(cache.make(task, subject))
+            try:
+                keys.append(cache.make(task, subject))
+            except (BciError, OSError) as error:
+                lost[subject] = error
+                continue
             people[keys[-1]] = cache.load(keys[-1], signals=False)
         say(f"Trials of {name}", len(task.subjects), len(task.subjects))
         known = tuple(people[key] for key in keys)
+        say_lost(task, known, lost)
         sets.append(_Set(name=name, pipeline=pipeline, task=task, keys=tuple(keys), people=known))
     planned = list(plan_jobs(settings, sets))
     encoders = {job.decoder: str(dict(job.params)["encoder"]) for job in planned if "encoder" in dict(job.params)}
@@ -290,18 +296,20 @@ def plan_jobs(settings: StudySettings, sets: Sequence[_Set]) -> Iterator[ScoreJo
                 "params": tuple(sorted(params.items())), "metric": one.task.metric,
             }  # fmt: skip
             for split in wanted:
+                able = those_able(split, one.people, name=one.name)
+                keys = tuple(key for key, person in zip(one.keys, one.people, strict=True) if person in able)
                 # Folds of whole runs, sessions or people do not depend on a seed.
                 for seed in settings.seeds if split in SEEDED else settings.seeds[:1]:
                     if split == "cross-subject":
-                        yield ScoreJob(who="all", trials=one.keys, split=split, seed=seed, **common)
+                        yield ScoreJob(who="all", trials=keys, split=split, seed=seed, **common)
                     else:
-                        for key, person in zip(one.keys, one.people, strict=True):
+                        for key, person in zip(keys, able, strict=True):
                             yield ScoreJob(who=person.subject, trials=(key,), split=split, seed=seed, **common)
             if others:
-                keys = tuple(key for other in others for key in other.keys)
+                taught = tuple(key for other in others for key in other.keys)
                 names = (one.name, ", ".join(other.name for other in others))
                 yield ScoreJob(
-                    who="all", trials=one.keys, others=keys, names=names, split="cross-data-set",
+                    who="all", trials=one.keys, others=taught, names=names, split="cross-data-set",
                     seed=settings.seeds[0], **common,
                 )  # fmt: skip
 

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.acquisition import read_recording
+from bcikit.decoding.alike import say_left_out, usual
 from bcikit.decoding.auto import CANDIDATES
 from bcikit.decoding.registry import parameters_of
 from bcikit.decoding.trials import Epochs, epochs
 from bcikit.processing import Pipeline
-from bcikit.signal import DataError, Recording, check_choice, label_of
+from bcikit.signal import BciError, DataError, Recording, check_choice, label_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +161,8 @@ class Task:
 class SubjectTrials:
     """The trials of one person, the run (`Epochs.groups`) and session of each, absent classes, runs without event.
 
-    `flat` are channels that are constant in every trial: a dead electrode, or the reference.
+    `flat` are channels that are constant in every trial: a dead electrode, or the reference. `lost` are runs that could
+    not be used, and why.
     """
 
     subject: str
@@ -170,6 +172,7 @@ class SubjectTrials:
     absent: tuple[str, ...] = ()
     empty: tuple[str, ...] = ()
     flat: tuple[str, ...] = ()
+    lost: tuple[tuple[str, str], ...] = ()
 
     def grouped(self, groups: NDArray[np.int64]) -> Epochs:
         """Return the trials with other groups."""
@@ -179,12 +182,15 @@ class SubjectTrials:
 def load_task(task: Task, *, progress: Callable[[int, int], None] | None = None) -> list[SubjectTrials]:
     """Read, filter and cut the recordings of a task, person by person.
 
+    People and runs that cannot be used are left out, each with a `DoubtWarning`.
+
     Raises
     ------
     DataError
-        If a person has no trial.
+        If nobody has a trial.
     """
-    result = []
+    result: list[SubjectTrials] = []
+    lost: dict[str, Exception] = {}
     done = 0
     for subject in task.subjects:
 
@@ -194,12 +200,36 @@ def load_task(task: Task, *, progress: Callable[[int, int], None] | None = None)
             if progress is not None:
                 progress(done, len(task.runs))
 
-        result.append(load_person(task, subject, read=one_more))
+        try:
+            result.append(load_person(task, subject, read=one_more))
+        except (BciError, OSError) as error:
+            lost[subject] = error
+    say_lost(task, result, lost)
     return result
 
 
+def say_lost(task: Task, found: Sequence[SubjectTrials], lost: Mapping[str, Exception]) -> None:
+    """Warn of people, and of runs of the others, that could not be used.
+
+    Raises
+    ------
+    BciError, OSError
+        If nobody is left.
+    """
+    if not found:
+        if len(lost) == 1:
+            raise next(iter(lost.values()))
+        some = " ".join(str(error) for error in list(lost.values())[:3])
+        raise DataError(
+            f"{task.name}: none of {len(lost)} people can be used. {some}" + (" ..." if len(lost) > 3 else "")
+        )
+    say_left_out({f"Person {who}": str(error) for who, error in lost.items()}, len(task.subjects))
+    runs = {f"{name} of person {one.subject}": why for one in found for name, why in one.lost}
+    say_left_out(runs, len(task.runs), what="runs")
+
+
 def load_person(task: Task, subject: str, *, read: Callable[[], None] = lambda: None) -> SubjectTrials:
-    """Read, filter and cut the recordings of one person.
+    """Read, filter and cut the recordings of one person; runs that cannot be used are in `SubjectTrials.lost`.
 
     Parameters
     ----------
@@ -208,14 +238,10 @@ def load_person(task: Task, subject: str, *, read: Callable[[], None] = lambda: 
 
     Raises
     ------
-    DataError
+    BciError
         If the person has no trial.
     """
-    runs = [run for run in task.runs if run.subject == subject]
-    filtered = []
-    for run in runs:
-        filtered.append(task.filtered(run.read()))
-        read()
+    runs, filtered, lost = usable_runs(task, subject, read=read)
     try:
         trials = task.cut(filtered)
     except DataError as error:
@@ -239,7 +265,66 @@ def load_person(task: Task, subject: str, *, read: Callable[[], None] = lambda: 
         absent=tuple(sorted(set(task.events.values()) - set(trials.y.tolist()))),
         flat=tuple(name for name, still in zip(trials.ch_names, _still(trials.X), strict=True) if still),
         empty=tuple(run.path.name for run, some in zip(runs, told, strict=True) if not some),
+        lost=tuple(lost.items()),
     )
+
+
+def usable_runs(
+    task: Task, subject: str, *, filters: bool = True, read: Callable[[], None] = lambda: None
+) -> tuple[list[Run], list[Recording], dict[str, str]]:
+    """Return the runs of a person that can be used, their recordings, and why others cannot.
+
+    Of runs of several rates or with several sets of channels, those are used that more than half are like.
+
+    Parameters
+    ----------
+    filters : bool
+        False for recordings as they are in the files.
+
+    Raises
+    ------
+    BciError
+        If none can be read.
+    """
+    found: list[tuple[Run, Recording]] = []
+    lost: dict[str, str] = {}
+    first: Exception | None = None
+    for run in (run for run in task.runs if run.subject == subject):
+        try:
+            recording = run.read()
+            filtered = task.filtered(recording)
+            if task.channels is not None:
+                recording.info.index_of(task.channels, who=run.path.name)
+        except (BciError, OSError) as error:
+            first = first or error
+            lost[_name(run)] = str(error)
+        else:
+            found.append((run, filtered if filters else recording))
+        read()
+    if not found and first is not None:
+        raise first
+    kinds = [_kind(recording, task.channels) for _, recording in found]
+    rate, names = usual([sfreq for sfreq, _ in kinds]), usual([own for _, own in kinds])
+    for (run, _), (sfreq, own) in zip(tuple(found), kinds, strict=True):
+        if rate is not None and sfreq != rate:
+            lost[_name(run)] = f"{sfreq:g} Hz, the other runs {rate:g} Hz"
+        elif names is not None and own != names:
+            differ = ", ".join(sorted(own ^ names)[:6])
+            lost[_name(run)] = f"other channels than the other runs have: {differ} (--channels names those to use)"
+    kept = [(run, recording) for run, recording in found if _name(run) not in lost]
+    return [run for run, _ in kept], [recording for _, recording in kept], lost
+
+
+def _name(run: Run) -> str:
+    # Files are often called alike in every folder.
+    return "/".join(run.path.parts[-2:])
+
+
+def _kind(recording: Recording, channels: Sequence[str] | None) -> tuple[float, frozenset[str]]:
+    """Return the rate of a recording, and its EEG channels where none are named."""
+    info = recording.info
+    names = {name for name, kind in zip(info.ch_names, info.ch_types, strict=True) if kind == "eeg"}
+    return info.sfreq, frozenset(names if channels is None else ())
 
 
 def _still(X: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -12,7 +12,15 @@ from bcikit.decoding.centre import FeatureRecentring, Recentring
 from bcikit.decoding.evaluation.task import SubjectTrials, Task
 from bcikit.decoding.metrics import roc_auc
 from bcikit.decoding.model import Model
-from bcikit.decoding.population import MemberTrials, Mixture, common_channels, expectation, fit_population, on_channels
+from bcikit.decoding.population import (
+    MemberTrials,
+    Mixture,
+    common_channels,
+    expectation,
+    fit_population,
+    fitting,
+    on_channels,
+)
 from bcikit.decoding.registry import make_decoder
 from bcikit.decoding.scores import followed_scores
 from bcikit.decoding.trials import Epochs
@@ -121,7 +129,7 @@ def transfer_curve(
     sizes : sequence of int
         Own labelled trials a class.
     """
-    people = people_of(data)
+    people = fitting(people_of(data), classes=True)
     if len(people) < 2:
         raise DataError("A transfer curve needs at least two people, or two sessions of one person.")
     for one in people:

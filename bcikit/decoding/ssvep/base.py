@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bcikit.decoding.estimator import Decoder, in_type_of
+from bcikit.decoding.estimator import Decoder, in_type_of, taken_as_numbers
 from bcikit.decoding.ssvep.stimuli import check_frequencies
 from bcikit.decoding.ssvep.subbands import SubBands, default_bands, fit_weights
 from bcikit.signal import DataError, check_int
@@ -89,6 +89,19 @@ class SsvepDecoder(Decoder):
                 f"{type(self).__name__}: the trials have {', '.join(map(str, strange))}, which has no frequency. Leave "
                 "these trials out, or use a decoder with a no-control class (fbcca-lda, fb-tangent, ssvep-stack)."
             )
+        there = np.isin(targets, labels)
+        if self.needs_every_class and not there.all():
+            names = ", ".join(str(name) for name, some in zip(self.frequencies_, there, strict=True) if not some)
+            if not taken_as_numbers(self.frequencies_, labels):
+                raise DataError(
+                    f"{type(self).__name__} needs trials of every target; there is none of {names}. Leave it out of "
+                    "frequencies, or, in cross-validation, take folds that leave some of each (StratifiedKFold)."
+                )
+            # In one fold of scikit-learn's, which gives a class that a decoder does not know a column of its own.
+            self.frequencies_ = {
+                name: value for (name, value), some in zip(self.frequencies_.items(), there, strict=True) if some
+            }
+            targets = targets[there]
         self.classes_ = targets
         return data, np.searchsorted(self.classes_, labels)
 
@@ -109,15 +122,6 @@ class SsvepDecoder(Decoder):
         raise NotImplementedError(f"{type(self).__name__} must be trained.")
 
 
-def class_means(parts: Array, index: NDArray[np.intp], n_classes: int, *, who: str) -> Array:
-    """Return the mean trial of each class, ``(n_classes, n_bands, n_channels, n_times)``.
-
-    Raises
-    ------
-    DataError
-        If a class has no trial.
-    """
-    counts = np.bincount(index, minlength=n_classes)
-    if counts.min() == 0:
-        raise DataError(f"{who} needs trials of every target; {np.count_nonzero(counts == 0)} targets have none.")
+def class_means(parts: Array, index: NDArray[np.intp], n_classes: int) -> Array:
+    """Return the mean trial of each class, ``(n_classes, n_bands, n_channels, n_times)``."""
     return np.stack([parts[index == k].mean(axis=0) for k in range(n_classes)])

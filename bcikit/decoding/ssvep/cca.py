@@ -161,7 +161,7 @@ class ExtendedCca(SsvepDecoder):
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn the template of each target."""
         data, index = self._begin_targets(X, y)
-        self.templates_ = class_means(self._splitter(data), index, len(self.classes_), who="extended CCA")
+        self.templates_ = class_means(self._splitter(data), index, len(self.classes_))
         bases = reference_bases(
             self.frequencies_, sfreq=self.sfreq, n_times=self.n_times_, n_harmonics=self.n_harmonics
         )
@@ -233,7 +233,7 @@ class MsEcca(SsvepDecoder):
         """Learn templates and filters."""
         data, index = self._begin_targets(X, y)
         n_classes = len(self.classes_)
-        templates = class_means(self._splitter(data), index, n_classes, who="multi-stimulus extended CCA")
+        templates = class_means(self._splitter(data), index, n_classes)
         # Sines as they are: one set of weights must mean the same harmonics for every neighbour.
         waves = [
             references(value, sfreq=self.sfreq, n_times=self.n_times_, n_harmonics=self.n_harmonics)

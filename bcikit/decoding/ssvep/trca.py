@@ -62,7 +62,7 @@ class Etrca(SsvepDecoder):
         data, index = self._begin_targets(X, y)
         parts = self._splitter(data)
         n_classes = len(self.classes_)
-        templates = class_means(parts, index, n_classes, who="TRCA").swapaxes(0, 1)
+        templates = class_means(parts, index, n_classes).swapaxes(0, 1)
         self.filters_ = np.empty((templates.shape[0], n_classes, self.n_channels_))
         bases = self._bases() if self.references else None
         for k in range(n_classes):
