@@ -142,11 +142,10 @@ QT_PROBLEM = _qt_problem()
 collect_ignore = ["viewer"] if QT_PROBLEM else []
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     if QT_PROBLEM:
         # It would end the whole run where only the windows cannot be tested.
-        config.pluginmanager.unregister(config.pluginmanager.get_plugin("pytest-qt"))
+        pluginmanager.unregister(pluginmanager.get_plugin("pytest-qt"))
 
 
 def pytest_report_header() -> str | None:
