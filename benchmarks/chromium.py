@@ -48,7 +48,7 @@ class Page:
         self._number += 1
         self._line.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
-            answer = json.loads(self._line.recv(timeout=60))
+            answer = json.loads(self._line.recv(timeout=120))
             if answer.get("method") == "Runtime.exceptionThrown":
                 self.errors.append(answer["params"]["exceptionDetails"].get("exception", {}).get("description"))
             if answer.get("id") == self._number:
@@ -59,7 +59,7 @@ class Page:
         """Return what an expression of JavaScript is on the page."""
         return self.call("Runtime.evaluate", expression=expression, returnByValue=True).get("result", {}).get("value")
 
-    def until(self, expression: str, seconds: float = 90.0) -> Any:
+    def until(self, expression: str, seconds: float = 200.0) -> Any:
         """Wait until an expression is true and return it.
 
         Raises
@@ -96,7 +96,7 @@ def open_page(url: str, *, width: int = 1280, height: int = 800, options: tuple[
             start_new_session=True,
         )
         try:
-            with connect(_debugger(Path(home)), max_size=None) as line:
+            with connect(_debugger(Path(home)), max_size=None, open_timeout=60) as line:
                 page = Page(line)
                 page.call("Runtime.enable")
                 page.call("Page.enable")
@@ -114,11 +114,11 @@ def open_page(url: str, *, width: int = 1280, height: int = 800, options: tuple[
 def _debugger(home: Path) -> str:
     """Return where the browser's only page is driven."""
     told = home / "DevToolsActivePort"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if told.exists() and told.read_text().strip():
             port = told.read_text().split()[0]
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=60) as answer:
                 pages = [tab["webSocketDebuggerUrl"] for tab in json.load(answer) if tab["type"] == "page"]
             if pages:
                 return str(pages[0])

@@ -13,12 +13,15 @@ const stage = buildScene($("view"));
 const frames = new FrameClock();
 const page = {
   frame: 0, changed: true, drawn: false, stillSince: 0, still: false, moved: 0, command: null, heard: null, linked: false, flicker: null, steering: null,
-  cue: "", lastAck: 0, reports: 0, selected: "",
+  cue: "", late: 0, lastAck: 0, reports: 0, selected: "",
 };
 const asked = new URLSearchParams(location.search);
 const display = `browser ${screen.width}x${screen.height}`;
-// What was shown or sounded at a time says how well the page knows the time.
-const report = (message) => link.send({ client: "page", ...("shown" in message ? { uncertainty: link.uncertainty } : {}), ...message });
+// What was shown or sounded at a time says how well the page knows the time; what was drawn late in its frame, so much less.
+const report = (message) => {
+  const uncertainty = link.uncertainty + (message.type === "flip" ? page.late : 0);
+  link.send({ client: "page", ...("shown" in message ? { uncertainty } : {}), ...message });
+};
 const presenter = new Presenter({ display, report, sound: hearing });
 const scenes = new Stage2D($("stage"), language);
 scenes.patch = asked.get("patch") === "1";
@@ -118,6 +121,7 @@ function hearing(event, scene) {
 function drawScenes(time) {
   if ($("stage").hidden || link.hostOffset === null) return false;
   const now = time + link.hostOffset;
+  page.late = Math.max(0, link.now() - time);
   if (frames.known) presenter.measured(frames.refresh);
   presenter.frame(now, page.command);
   if (presenter.changed) {
