@@ -15,6 +15,9 @@ from bcikit.signal import Event, HostClock, SourceError
 
 JOIN_SECONDS = 120.0
 """Time to open the page."""
+PATIENCE = 30.0
+"""Longest wait for what the page has to report; one on a busy computer is late."""
+
 LEAD = 0.5
 FLICKER = 5.0
 """Seconds of a slow flicker, in which every frame is reported and dropped ones are counted."""
@@ -73,9 +76,10 @@ def show_on_page(
         def flips() -> list[dict[str, Any]]:
             return [item for item in heard if item["type"] == "flip" and item["name"] == "stimulus/flash"]
 
-        listen(lambda: len(flips()) >= n_stimuli, 10.0)
+        listen(lambda: len(flips()) >= n_stimuli, PATIENCE)
         _flicker(page, clock)
         listen(lambda: False, FLICKER + 1.0)
+        listen(lambda: any(item["type"] == "frames" for item in heard), PATIENCE)
         told = hello() or {}
         return _report(flips(), heard, told), [f["shown"] for f in flips()[::2]], str(told.get("display", ""))
 

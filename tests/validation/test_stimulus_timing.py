@@ -204,10 +204,12 @@ class Page(threading.Thread):
         where = urlsplit(address)
         self.address = f"ws://{where.netloc}/ws?{where.query}"
         self.covered = covered
+        self.joined = threading.Event()
 
     def run(self) -> None:
         # It ends with the server.
         with contextlib.suppress(ConnectionClosed), connect(self.address) as line:
+            self.joined.set()
             for text in line:
                 said = None if self.covered else self.report(json.loads(text)["data"].get("event") or {})
                 if said is not None:
@@ -245,7 +247,7 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Page]]:
     show = page_timing.show_on_page
     monkeypatch.setattr(page_timing, "show_on_page", lambda n, spacing, *, pull: show(n, spacing, pull=pull, say=say))
     monkeypatch.setattr(page_timing, "LEAD", 0.0)
-    monkeypatch.setattr(page_timing, "JOIN_SECONDS", 20.0)
+    monkeypatch.setattr(page_timing, "JOIN_SECONDS", 60.0)
     monkeypatch.setattr(page_timing, "FLICKER", 0.1)
     monkeypatch.setattr(stimulus_timing, "SOA_SECONDS", 0.01)
     yield pages
@@ -321,6 +323,7 @@ def test_a_page_that_nobody_opens_or_that_hides_is_said(monkeypatch) -> None:
     def say(text: str) -> None:
         pages.append(Page(text.splitlines()[1], covered=True))
         pages[0].start()
+        assert pages[0].joined.wait(60)
 
     monkeypatch.setattr(page_timing, "JOIN_SECONDS", 0.5)
     with pytest.raises(SourceError, match="tells no refresh rate"):
