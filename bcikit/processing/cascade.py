@@ -1,5 +1,7 @@
 """A cascade of second-order sections on chunks: the one place where filters meet gaps and bad samples."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -177,8 +179,15 @@ def steady_state(sos: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def impulse_response(sos: NDArray[np.float64], *, floor: float = 1e-6) -> NDArray[np.float64]:
     """Return the impulse response of a cascade until it stays below `floor` times its peak, shape (n,)."""
+    return _impulse_response(np.ascontiguousarray(sos, dtype=np.float64).tobytes(), floor)
+
+
+@lru_cache(maxsize=64)
+def _impulse_response(raw: bytes, floor: float) -> NDArray[np.float64]:
+    # A session designs its filters for plan, conductor, windows and model: their answer is found once.
     from scipy.signal import sosfilt
 
+    sos = np.frombuffer(raw).reshape(-1, 6).copy()
     poles = np.concatenate([np.abs(np.roots(section[3:])) for section in sos])
     radius = min(float(poles.max(initial=0.0)), 1 - 1e-9)
     slowest = 64 if radius <= 0 else 64 + 2 * int(np.log(floor) / np.log(radius))
@@ -186,7 +195,9 @@ def impulse_response(sos: NDArray[np.float64], *, floor: float = 1e-6) -> NDArra
     impulse[0] = 1.0
     response: NDArray[np.float64] = sosfilt(sos, impulse)
     loud = np.flatnonzero(np.abs(response) > floor * np.abs(response).max())
-    return response[: loud[-1] + 1]
+    response = response[: loud[-1] + 1]
+    response.flags.writeable = False
+    return response
 
 
 def settling_samples(sos: NDArray[np.float64], *, tolerance: float = TOLERANCE) -> int:

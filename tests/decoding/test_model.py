@@ -1,3 +1,4 @@
+import copy
 import hashlib
 import io
 import json
@@ -11,10 +12,15 @@ from bcikit.decoding import Model, decoder_names, make_decoder
 from bcikit.decoding.store import read_sheet
 from bcikit.signal import ArgumentError, DataError, ModelError, StreamInfo
 
+FITTED = []
+"""The model of all tests: each gets a copy."""
+
 
 @pytest.fixture
 def model(trials):
-    return Model.fit(make_decoder("csp-lda", sfreq=100.0), trials)
+    if not FITTED:
+        FITTED.append(Model.fit(make_decoder("csp-lda", sfreq=100.0), trials))
+    return copy.deepcopy(FITTED[0])
 
 
 def test_fit_decides_right_with_held_out_scores_on_the_sheet(model, trials, make_window):

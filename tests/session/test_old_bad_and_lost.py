@@ -19,6 +19,12 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 from safety_engine import CLASSES, Closes
 
 
+@pytest.fixture(autouse=True)
+def _short_look_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What wants to move for ever is looked at for six hours before each session: a minute says the same.
+    monkeypatch.setattr("bcikit.session.rehearsal.LONGEST_SECONDS", 60.0)
+
+
 class Noting(Output):
     """Notes when it was moved."""
 

@@ -1,5 +1,7 @@
 """What a simulated user sees is what is painted: in front of a blank screen it cannot do anything."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -35,9 +37,15 @@ class Person:
         self.seen.append(event)
 
 
+@functools.cache
+def played_of(name):
+    """Return the events of a short block of a paradigm, each with its scene."""
+    return rehearse(make_paradigm({"base": name, "instructions": 5.0, **SHORT.get(name, {})}))
+
+
 def look(name, address, *, blank=False):
     """Play a paradigm on a screen in memory before a person; return what was played, what was perceived, the screen."""
-    played = rehearse(make_paradigm({"base": name, "instructions": 5.0, **SHORT.get(name, {})}))
+    played = played_of(name)
     person = Person()
     listener = UserListener(person, 250.0, blank=blank, screen=True)
     with open_output(address) as output:
