@@ -344,6 +344,20 @@ def pytest_runtest_call(item: pytest.Item) -> None:
     _draw_anew(getattr(item, "module", None))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Take the windows away that a test closed.
+
+    Without a loop that runs, Qt would keep them, a thousand widgets each, and every later event asks all of them.
+    """
+    yield
+    widgets = sys.modules.get("PySide6.QtWidgets")
+    if widgets is not None and widgets.QApplication.instance() is not None:
+        from PySide6.QtCore import QEvent
+
+        widgets.QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Let no dump of all threads fall into a test that is meant to take minutes.
 

@@ -78,6 +78,12 @@ def _plain(protocol: str) -> Paradigm:
     return make_paradigm(protocol)
 
 
+@cache
+def _helps_by(protocol: str) -> str:
+    # Asked with every message of a session.
+    return str(read_paradigm(protocol).get("assist", {}).get("command", ""))
+
+
 def kind_of(protocol: str) -> str:
     """Return the kind of paradigm of a protocol."""
     return _plain(protocol).kind
@@ -85,12 +91,12 @@ def kind_of(protocol: str) -> str:
 
 def stimulates(protocol: str) -> bool:
     """Return whether a protocol sends current through a muscle."""
-    return bool(read_paradigm(protocol).get("assist", {}).get("command") == "stimulate")
+    return _helps_by(protocol) == "stimulate"
 
 
 def moves(protocol: str) -> bool:
     """Return whether a protocol helps by moving the hand: on the screen, or with an orthosis where there is one."""
-    return bool(read_paradigm(protocol).get("assist", {}).get("command") == "move")
+    return _helps_by(protocol) == "move"
 
 
 def flickers(protocol: str) -> bool:

@@ -1,5 +1,6 @@
 """The clinic window: who is treated on top, the steps on the left, one page at a time, a way back from everything."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -42,6 +43,30 @@ from bcikit.ui.words import LANGUAGES, tr
 POLL_MS = 50
 
 
+_KINDS: dict[str, Callable[[Desk], Page]] = {
+    "patient": PatientPage,
+    "consent": ConsentPage,
+    "device": DevicePage,
+    "electrodes": ElectrodesPage,
+    "protocol": ProtocolPage,
+    "calibration": CalibrationPage,
+    "session": SessionPage,
+    "report": ReportPage,
+}
+
+
+class _Pages(dict[str, Page]):
+    """The pages of a visit, each made when it is first asked for: nobody waits for those that are not seen."""
+
+    def __init__(self, make: Callable[[str], Page]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, step: str) -> Page:
+        page = self[step] = self._make(step)
+        return page
+
+
 class ClinicWindow(QMainWindow):
     """From the patient to the report, one patient at a time.
 
@@ -71,7 +96,7 @@ class ClinicWindow(QMainWindow):
         self.header = Header(theme)
         self.question = Question(theme)
         self.stack = QStackedWidget()
-        self.pages: dict[str, Page] = {}
+        self.pages = _Pages(self._make_page)
         self._labels: dict[str, QLabel] = {}
         font = self.font()
         font.setPixelSize(14)
@@ -85,31 +110,26 @@ class ClinicWindow(QMainWindow):
         self._resume()
 
     def _make_pages(self) -> None:
-        """Make the pages of a visit; those of the visit before go with everything they hold."""
+        """Have pages of this visit made; those of the visit before go with everything they hold."""
         for page in self.pages.values():
             page.leave()
             self.stack.removeWidget(page)
             page.hide()
             page.deleteLater()
-        desk = self.desk
-        patient, report = PatientPage(desk), ReportPage(desk)
-        patient.begun.connect(self._ask_begin)
-        patient.report.connect(self._show_old_report)
-        self.pages = {
-            "patient": patient,
-            "consent": ConsentPage(desk),
-            "device": DevicePage(desk),
-            "electrodes": ElectrodesPage(desk),
-            "protocol": ProtocolPage(desk),
-            "calibration": CalibrationPage(desk),
-            "session": SessionPage(desk),
-            "report": report,
-        }
-        for page in self.pages.values():
-            self.stack.addWidget(page)
-            page.done.connect(self.go_on)
-            page.back.connect(self.go_back)
-            page.changed.connect(self.keep)
+        self.pages = _Pages(self._make_page)
+
+    def _make_page(self, step: str) -> Page:
+        page: Page = _KINDS[step](self.desk)
+        if isinstance(page, PatientPage):
+            page.begun.connect(self._ask_begin)
+            page.report.connect(self._show_old_report)
+        elif isinstance(page, SessionPage):
+            page.catch_up(running=False)
+        self.stack.addWidget(page)
+        page.done.connect(self.go_on)
+        page.back.connect(self.go_back)
+        page.changed.connect(self.keep)
+        return page
 
     def _build(self) -> None:
         self._names = {
@@ -237,9 +257,9 @@ class ClinicWindow(QMainWindow):
             # What a power cut ended is part of the history, too.
             enter_strays(self.desk.catalogue, self.desk.data)
         self._make_pages()
-        page = self.running_page if running else self.pages["session"]
+        page = self.running_page if running else None
         if isinstance(page, RunPage):
-            page.catch_up(running=running)
+            page.catch_up(running=True)
         self.show_step(visit.step)
         if running:
             visit.reopened += 1
@@ -309,8 +329,6 @@ class ClinicWindow(QMainWindow):
         return [step for step in STEPS if not (skipped and step == "calibration")]
 
     def _show_old_report(self, folder: str) -> None:
-        page = self.pages["report"]
-        assert isinstance(page, ReportPage)
         known = {entry.path: entry for entry in self.desk.catalogue.sessions()}
         entry = known.get(folder)
         patient = self.pages["patient"]

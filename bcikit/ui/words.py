@@ -56,7 +56,10 @@ def system_language() -> str:
 
 
 def install(application: QCoreApplication, language: str) -> None:
-    """Make `language` the language of the interface; what was there before goes."""
+    """Make `language` the language of the interface; what was there before goes, and nothing is done where it is."""
+    if application.property("bcikit-language") == language:
+        return
+    application.setProperty("bcikit-language", language)
     for old in application.findChildren(QTranslator, "bcikit"):
         application.removeTranslator(old)
         old.deleteLater()
