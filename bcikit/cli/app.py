@@ -1,10 +1,13 @@
 """The `bcikit` command: puts the groups of commands together and turns errors into one clear line."""
 
 import sys
+from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
 import bcikit
 from bcikit.cli.commands import Commands
@@ -70,6 +73,12 @@ for _name in COMMAND_MODULES:
     import_module(f"bcikit.cli.{_name}").register(app)
 
 
+@cache
+def _command() -> Callable[..., object]:
+    # All commands and their options are made into parsers: once, however often a program calls `main`.
+    return get_command(app)
+
+
 def main() -> None:
     """Run the command line and exit: 0 done, 1 the thing checked fails, 2 bad input or set-up."""
     arguments = sys.argv[1:]
@@ -81,7 +90,7 @@ def main() -> None:
     doubts: list[str] = []
     try:
         with gathered_doubts() as doubts:
-            app(args=arguments, prog_name="bcikit")
+            _command()(args=arguments, prog_name="bcikit")
     except BciError as error:
         if debug:
             raise
