@@ -104,7 +104,7 @@ FAULTS = {
 WHOLE = {
     **SHORT,
     "trigger": 60,
-    "e2e": 16,
+    "e2e": 7,
     "step": 8,
     "internal": 8,
     "drift": 60,
