@@ -173,6 +173,8 @@ _FOREIGN = (
 
 def _looks_like(path: Path, head: bytes) -> str:
     """Return what a file of no known format looks like, and what to do."""
+    if path.suffix.lower() == ".skops":
+        return "is a model and no recording; sessions ('model'), 'bcikit export-model' and Model.load take it."
     for start, text in _FOREIGN:
         if head.startswith(start):
             return f"cannot be read: it is {text}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bcikit.cli.file_options import Accept, Folders, Layout, Map, Sfreq, Stream, Unit, options_of
+from bcikit.cli.file_options import Accept, Folders, Layout, Map, Sfreq, Stream, Unit, check_target, options_of
 from bcikit.signal import Address, ArgumentError, check_choice, check_range
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ def register(app: typer.Typer) -> None:
         if channels is not None:
             picked = tuple(name.strip() for name in channels.split(",") if name.strip())
             tasks = [replace(task, channels=picked) for task in tasks]
+        check_target("--card", card, (run.path for task in tasks for run in task.runs))
         if pseudo_online:
             from bcikit.cli.pseudo_online import show_pseudo_online
             from bcikit.decoding.acting import ActingRule

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bcikit.cli.file_options import check_target
 from bcikit.signal import ArgumentError
 
 
@@ -34,6 +35,10 @@ def register(app: typer.Typer) -> None:
         wanted = [(make, path) for make, path in ((to_onnx, onnx), (to_c, c), (to_nir, nir)) if path is not None]
         if not wanted:
             raise ArgumentError("Say what to write: --onnx FILE, --c FILE or --nir FILE.")
+        for option, path in (("--onnx", onnx), ("--c", c), ("--nir", nir)):
+            check_target(option, path, [model])
+        if len({path.resolve() for _, path in wanted}) < len(wanted):
+            raise ArgumentError("Two options name one file; the second would write over the first.")
         loaded = Model.load(model)
         for make, path in wanted:
             console.print(f"Written: [bold]{escape(str(make(loaded, path)))}[/]")

@@ -5,10 +5,13 @@ import inspect
 import json as jsonlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from bcikit.signal import ArgumentError
 
 if TYPE_CHECKING:
     from bcikit.acquisition.summary import Summary
@@ -75,6 +78,27 @@ def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:
     wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in together}
     del wrapped.__wrapped__
     return wrapped
+
+
+def check_target(option: str, path: Path | None, read: Iterable[Path]) -> None:
+    """Refuse to write over what is read.
+
+    Parameters
+    ----------
+    option : str
+        As it is typed.
+    path : Path or None
+        Where to write; None where nothing is written.
+    read : iterable of Path
+        Files that the command reads.
+
+    Raises
+    ------
+    ArgumentError
+        If it is one of them.
+    """
+    if path is not None and path.is_file() and any(one.is_file() and path.samefile(one) for one in read):
+        raise ArgumentError(f"{option} {path} is a file that is read; it would be lost. Name another.")
 
 
 def options_of(**options: Any) -> dict[str, Any]:

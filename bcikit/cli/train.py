@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bcikit.cli.file_options import Accept, Folders, Layout, Map, Sfreq, Stream, Unit, options_of
+from bcikit.cli.file_options import Accept, Folders, Layout, Map, Sfreq, Stream, Unit, check_target, options_of
 from bcikit.signal import ArgumentError, DoubtWarning
 
 
@@ -88,6 +88,7 @@ def register(app: typer.Typer) -> None:
         chosen = tasks[task - 1]
         if channels is not None:
             chosen = replace(chosen, channels=tuple(name.strip() for name in channels.split(",") if name.strip()))
+        check_target("--out", out, (data, *(run.path for run in chosen.runs)))
         console.quiet = json
         show_people(chosen)
         with progress_bars() as report:

@@ -177,3 +177,32 @@ def test_whose_trials_do_not_fit_is_a_rule_of_more_than_half():
     assert list(misfits([whole, one(whole.ch_names, labels="aa"), whole], classes=True)) == [1]
     # A class that hardly anybody has is nobody's duty.
     assert misfits([whole, one(whole.ch_names, labels="abc"), whole], classes=True) == {}
+
+
+def test_nothing_is_written_over_what_is_read(people, command_line, tmp_path):
+    file = tmp_path / "run0_raw.fif"
+    file.write_bytes((people / "p1" / "run0_raw.fif").read_bytes())
+    link = tmp_path / "link.fif"
+    link.symlink_to(file)
+    model = tmp_path / "m.skops"
+    assert command_line("train", file, *EVENTS, "-d", "csp-lda", "--out", model).code == 0
+    for path in (file, model):
+        before = path.read_bytes()
+        asked = (
+            (("train", file, *EVENTS, "--out", file), ("train", tmp_path, *EVENTS, "--across", "--out", link),
+             ("evaluate", file, *EVENTS, "--card", link))
+            if path == file
+            else [("export-model", model, way, model) for way in ("--onnx", "--c", "--nir")]
+        )  # fmt: skip
+        for words in asked:
+            ran = command_line(*words)
+            assert ran.code == 2, words
+            assert "is a file that is read; it would be lost" in ran.err
+            assert path.read_bytes() == before
+    one = tmp_path / "one"
+    ran = command_line("export-model", model, "--onnx", one, "--c", one)
+    assert (ran.code, one.exists()) == (2, False)
+    assert "name one file" in ran.err
+    ran = command_line("inspect", model)
+    assert ran.code == 2
+    assert "is a model and no recording" in ran.err
