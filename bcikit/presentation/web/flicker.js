@@ -22,7 +22,8 @@ export class FrameClock {
     if (counts && this._last !== null) {
       const gap = time - this._last;
       this.total += 1;
-      if (gap > 0 && gap < 0.25) {
+      // A window that is covered gets a frame a second: that is nobody's rate. A slow machine's is told, however low.
+      if (gap > 0 && gap < 0.9) {
         this._recent.push(gap);
         if (this._recent.length > 240) this._recent.shift();
       }
