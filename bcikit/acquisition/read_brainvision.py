@@ -15,6 +15,7 @@ from bcikit.acquisition.formats import FileHints, Format
 from bcikit.acquisition.gaps import with_gaps
 from bcikit.acquisition.mne_files import as_stated, checked, finished, unscaled
 from bcikit.acquisition.rows import encoding_of, guess_encoding
+from bcikit.acquisition.whole import is_there
 from bcikit.signal import ArgumentError, Event, Note, Recording
 
 _CHANNEL = re.compile(r"^Ch(\d+)=(.*)$", re.MULTILINE)
@@ -41,7 +42,9 @@ def read_brainvision(path: Path, reading: FileHints) -> Recording:
         # Where some channels have places on the head, a voltage that has none is not EEG.
         voltage = "bio" if "[Coordinates]" in header else "eeg"
         recording = as_stated(recording, unscaled(recording), units, reading, voltage=voltage)
-    gaps = _segments(_markers(path, header), reading, recording)
+    markers = _markers(path, header)
+    recording = replace(recording, notes=(*recording.notes, *_about_markers(path, header, markers)))
+    gaps = _segments(markers, reading, recording)
     return finished(with_gaps(recording, gaps, "segments with dates"), reading)
 
 
@@ -87,7 +90,22 @@ def _named(path: Path, header: str, key: str, suffixes: tuple[str, ...]) -> Path
     if named is None:
         return None
     places = (path.parent / named[1].replace("$b", path.stem), *(path.with_suffix(suffix) for suffix in suffixes))
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if is_there(place)), None)
+
+
+def _about_markers(path: Path, header: str, markers: Path | None) -> list[Note]:
+    """Return what is to be said where the markers are not in the file that the header names: no marker is no event."""
+    named = re.search(r"^MarkerFile\s*=\s*(.+?)\s*$", header, re.MULTILINE | re.IGNORECASE)
+    if named is None:
+        return []
+    name = named[1].replace("$b", path.stem)
+    if markers is None:
+        text = f"the markers are missing: the header names {name[:60]}, which is not there; put it beside the header"
+        return [Note(code="events", text=text, doubt=True)]
+    if markers != path.parent / name:
+        text = f"markers from {markers.name}: {name[:60]}, which the header names, is not there"
+        return [Note(code="events", text=text)]
+    return []
 
 
 @contextlib.contextmanager

@@ -48,7 +48,7 @@ def _check_xdf(path: Path) -> None:
         raise _fail(path, str(error)) from None
 
 
-def _is_there(path: Path) -> bool:
+def is_there(path: Path) -> bool:
     """Return whether there is such a file; a name that no disk takes is none."""
     try:
         return path.is_file()
@@ -64,7 +64,7 @@ def _check_brainvision(path: Path) -> None:
     values = {key: match[1] for key, match in found.items() if match is not None}
     width = _BRAINVISION_WIDTHS.get(values.get("BinaryFormat", "").upper())
     data = path.parent / values.get("DataFile", "").replace("$b", path.stem)
-    if width is None or values.get("DataFormat", "").upper() != "BINARY" or not _is_there(data):
+    if width is None or values.get("DataFormat", "").upper() != "BINARY" or not is_there(data):
         return
     count = values.get("NumberOfChannels", "")
     size, row = data.stat().st_size, width * (int(count) if count.isdecimal() else 0)
@@ -73,7 +73,7 @@ def _check_brainvision(path: Path) -> None:
     if size % row:
         raise _fail(path, f"{data.name} ends within a sample")
     markers = path.parent / values.get("MarkerFile", "").replace("$b", path.stem)
-    if _is_there(markers):
+    if is_there(markers):
         listed = markers.read_text(encoding="utf-8", errors="replace")
         last = max(map(int, re.findall(r"^Mk\d+=[^,\n]*,[^,\n]*,(\d+)", listed, re.MULTILINE)), default=0)
         if last > size // row:

@@ -43,7 +43,7 @@ class CodeTemplate(Decoder):
 
         check_range("period", self.period, low=0.0, low_open=True, unit="s")
         data, index = self._begin(X, y)
-        names = in_type_of(self.lags, np.asarray(y), who=type(self).__name__, others=True)
+        names = in_type_of(self.lags, np.asarray(y), who=type(self).__name__)
         lags = {
             name: float(value)
             for name, value in zip(names.tolist(), self.lags.values(), strict=True)

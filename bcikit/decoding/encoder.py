@@ -11,7 +11,7 @@ from bcikit.decoding.architectures import check_architecture, make_network, note
 from bcikit.decoding.estimator import Decoder
 from bcikit.decoding.external import OnnxNetwork
 from bcikit.decoding.linear import linear_scores
-from bcikit.signal import Address, ArgumentError, DataError, check_choice
+from bcikit.signal import Address, ArgumentError, DataError, ModelError, check_choice
 
 Array = NDArray[np.float64]
 
@@ -26,6 +26,8 @@ def check_encoder(encoder: str) -> Address:
     ------
     ArgumentError
         If it is no address of one, or an option is wrong.
+    ModelError
+        If there is no such file.
     MissingDependencyError
         If what makes it is not installed.
     """
@@ -38,7 +40,16 @@ def check_encoder(encoder: str) -> Address:
         check_architecture(address)
     else:
         address.check_options(())
+        if not Path(address.body).is_file():
+            raise ModelError(f"{address.body} (encoder) is no file.")
     return address
+
+
+def try_encoder(encoder: str) -> None:
+    """Open an encoder's file, too, before anybody calibrates for it; raises like `check_encoder`, and `ModelError`."""
+    address = check_encoder(encoder)
+    if address.scheme == "onnx":
+        OnnxNetwork.read(address.body)
 
 
 def files_of(encoder: str) -> tuple[Path, ...]:

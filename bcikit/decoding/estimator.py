@@ -240,12 +240,12 @@ def check_weights(sample_weight: ArrayLike | None, n: int, *, who: str) -> NDArr
     return weights
 
 
-def in_type_of(names: Iterable[Any], labels: NDArray[Any], *, who: str, others: bool = False) -> NDArray[Any]:
+def in_type_of(names: Iterable[Any], labels: NDArray[Any], *, who: str) -> NDArray[Any]:
     """Return names of classes, in their order, as the labels of the trials say them.
 
     Where scikit-learn asks for probabilities or scores (``cross_val_predict``, voting, stacking) it hands over the
-    number of each class among the sorted ones. Numbers that cannot be the names are taken as these, which needs a name
-    for every class.
+    number of each class among the sorted ones. Numbers that cannot be the names are taken as these, with a
+    `DoubtWarning`; it needs a name for every class.
 
     Parameters
     ----------
@@ -255,8 +255,6 @@ def in_type_of(names: Iterable[Any], labels: NDArray[Any], *, who: str, others: 
         Of the trials.
     who : str
         Whose names, for messages.
-    others : bool
-        Whether labels without a name may be among the trials.
 
     Raises
     ------
@@ -278,9 +276,9 @@ def in_type_of(names: Iterable[Any], labels: NDArray[Any], *, who: str, others: 
         if same is not None and named.all():
             _doubt(who, f"are taken by name, not as scikit-learn's numbers of {_listed(sorted(listed))}")
             return same
-        if lacking or (others and named.any()):
-            what = f"; no trial has {lacking}" if lacking else ""
-            _doubt(who, f"are taken as scikit-learn's numbers of {_listed(sorted(listed))}{what}")
+        # Somebody's own numbers in another order would be learned wrongly, so it is never taken without a word.
+        what = f"; no trial has {lacking}" if lacking else ""
+        _doubt(who, f"are taken as scikit-learn's numbers of {_listed(sorted(listed))}{what}")
         return ranks
     if same is None:
         raise DataError(

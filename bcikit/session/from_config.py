@@ -38,7 +38,7 @@ def check_folder(folder: str, *, new: bool = False) -> Path:
     try:
         if "\0" in folder:
             raise OSError("a name cannot hold NUL")
-        while not path.exists():
+        while not _is_there(path):
             path = path.parent
     except OSError as error:
         raise BciError(f"{folder[:60]!r} cannot be a folder: {error.strerror or error}.") from None
@@ -49,6 +49,15 @@ def check_folder(folder: str, *, new: bool = False) -> Path:
     if new and path == wanted and any(path.iterdir()):
         raise BciError(f"{path} is not empty; a session is never written over another. Name a new folder.")
     return path
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether something is there; a name that no disk takes is an error, which `Path.exists` keeps to itself."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 FOR_SCREENS = {"display_delay": 0.16, "instructions": 10.0}

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 from bcikit.acquisition import Source, open_source
 from bcikit.decoding import Model
-from bcikit.decoding.encoder import check_encoder
+from bcikit.decoding.encoder import try_encoder
 from bcikit.outputs import Output, open_output, output_class
 from bcikit.paradigms import Decider, Paradigm
 from bcikit.processing import Pipeline
@@ -562,6 +562,9 @@ class _Planner:
                 return None
             if begun is None:
                 check_targets(section, paradigm)
+                name, parameters = section.trained
+                if name == "encoder" and self.objects.decoder is None:
+                    self._attempt("decoder.encoder", lambda: try_encoder(str(parameters["encoder"])))
                 if section.follows:
                     check_followed(section, unfitted(self.config, info.sfreq, self.objects.decoder))
                 return None
@@ -618,9 +621,6 @@ class _Planner:
         least = self._attempt("decoder", lambda: least_trials(self.config, info.sfreq, self.objects.decoder))
         if trained or least is None:
             return
-        name, parameters = self.config.decoder.trained
-        if name == "encoder" and self.objects.decoder is None:
-            self._attempt("decoder.encoder", lambda: check_encoder(str(parameters["encoder"])))
         if found.trained_on is None:
             self.problems.append(
                 "decoder.model: nothing would decide: the paradigm has no calibration in it. Name a model "

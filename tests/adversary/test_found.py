@@ -187,18 +187,39 @@ def test_the_head_of_a_log_with_a_number_below_zero_is_damaged(tmp_path):
     assert not verify_audit(tmp_path).intact
 
 
-@pytest.mark.parametrize("key", ["DataFile", "MarkerFile"])
-def test_a_name_in_a_brainvision_header_that_no_disk_takes(key, tmp_path):
-    (tmp_path / "v.eeg").write_bytes(bytes(2000))
-    names = {"DataFile": "v.eeg", "MarkerFile": "v.vmrk", key: "v" * 5000}
-    (tmp_path / "v.vhdr").write_text(
+def _brainvision(folder, **names):
+    (folder / "v.eeg").write_bytes(bytes(2000))
+    (folder / "v.vhdr").write_text(
         "Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\nCodepage=UTF-8\n"
-        + "".join(f"{name}={value}\n" for name, value in names.items())
+        + "".join(f"{name}={value}\n" for name, value in ({"DataFile": "v.eeg"} | names).items())
         + "DataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels=1\nSamplingInterval=4000\n"
         "[Binary Infos]\nBinaryFormat=INT_16\n[Channel Infos]\nCh1=C3,,0.1,uV\n"
     )
+    return folder / "v.vhdr"
+
+
+def test_samples_in_a_file_whose_name_no_disk_takes(tmp_path):
     with pytest.raises(SourceError):
-        read_recording(tmp_path / "v.vhdr")
+        read_recording(_brainvision(tmp_path, DataFile="v" * 5000))
+
+
+@pytest.mark.parametrize("name", ["gone.vmrk", "v" * 5000])
+def test_markers_that_are_not_where_the_header_says_are_in_doubt(name, tmp_path):
+    header = _brainvision(tmp_path, MarkerFile=name)
+    recording = read_recording(header)
+    assert not recording.events
+    (note,) = (note for note in recording.notes if note.code == "events")
+    assert note.doubt
+    assert f"names {name[:60]}, which is not there" in note.text
+    (tmp_path / "v.vmrk").write_text(
+        "Brain Vision Data Exchange Marker File, Version 1.0\n[Common Infos]\nCodepage=UTF-8\nDataFile=v.eeg\n"
+        "[Marker Infos]\nMk1=Stimulus,S  7,100,1,0\n"
+    )
+    recording = read_recording(header)
+    assert [event.value for event in recording.events] == [7]
+    (note,) = (note for note in recording.notes if note.code == "events")
+    assert not note.doubt
+    assert note.text.startswith("markers from v.vmrk: ")
 
 
 @pytest.mark.parametrize("option", ["incidents=pop", "faults=flat"])

@@ -27,26 +27,26 @@ def broken(error: BaseException) -> Any:
 
 def test_what_the_system_says_of_a_file_is_one_line(monkeypatch, command_line) -> None:
     name = "n" * 300
-    monkeypatch.setattr(app, "app", broken(OSError(36, "File name too long", name)))
+    monkeypatch.setattr(app, "_command", lambda: broken(OSError(36, "File name too long", name)))
     done = command_line("devices")
     assert done.code == 2
     assert done.err == f"error: {'n' * 77}...: File name too long\n"
 
 
 def test_a_command_that_is_interrupted_says_so(monkeypatch, command_line) -> None:
-    monkeypatch.setattr(app, "app", broken(KeyboardInterrupt()))
+    monkeypatch.setattr(app, "_command", lambda: broken(KeyboardInterrupt()))
     assert command_line("devices")[::2] == (130, "stopped.\n")
 
 
 def test_debug_shows_where_an_error_comes_from(monkeypatch) -> None:
     from bcikit.signal import BciError
 
-    monkeypatch.setattr(app, "app", broken(BciError("no")))
+    monkeypatch.setattr(app, "_command", lambda: broken(BciError("no")))
     monkeypatch.setattr(sys, "argv", ["bcikit", "devices", "--debug"])
     with pytest.raises(BciError, match="no"):
         app.main()
     # An error of the system that names no file is a fault of the program.
-    monkeypatch.setattr(app, "app", broken(OSError("none")))
+    monkeypatch.setattr(app, "_command", lambda: broken(OSError("none")))
     monkeypatch.setattr(sys, "argv", ["bcikit", "devices"])
     with pytest.raises(OSError, match="none"):
         app.main()

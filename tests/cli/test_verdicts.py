@@ -198,7 +198,14 @@ def test_what_others_reached_is_shown_beside(capsys) -> None:
     checks = {"": (0.75, None), ">=": (0.75, True), "chance": (0.75, False), "?": (None, None)}
     task = SimpleNamespace(name="ours", subjects=("1",), metric="auc", references=refs, recommended="csp-lda")
     result: Any = SimpleNamespace(
-        task=task, n_trials=40, results={}, failures={}, absent={}, left_out=0, check=lambda ref: checks[ref.bar]
+        task=task,
+        n_subjects=1,
+        n_trials=40,
+        results={},
+        failures={},
+        absent={},
+        left_out=0,
+        check=lambda ref: checks[ref.bar],
     )
     evaluate.show(result)
     text = " ".join(capsys.readouterr().out.split())

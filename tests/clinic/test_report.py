@@ -73,7 +73,10 @@ def test_every_field_is_in_the_page_and_in_the_text_of_the_pdf(
     dark: Any, qapp: Any, tmp_path: Path, language: str
 ) -> None:
     from pypdf import PdfReader
+    from PySide6.QtGui import QFontDatabase
 
+    if language == "zh" and not QFontDatabase.families(QFontDatabase.WritingSystem.SimplifiedChinese):
+        pytest.skip("Qt knows no font with Chinese letters here")
     words.install(qapp, language)
     write_html(data(), tmp_path / "r.html")
     write_pdf(data(), tmp_path / "r.pdf")

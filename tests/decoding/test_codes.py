@@ -46,7 +46,7 @@ def test_each_lag_and_looking_at_none_are_told_apart():
 
 def test_what_cannot_be_is_refused():
     X, y = windows(20, seed=0)
-    with pytest.raises(ArgumentError, match="lags is empty"):
+    with pytest.raises(ArgumentError, match="lags has no lag"):
         make_decoder("code-template", sfreq=SFREQ, lags={}, period=PERIOD).fit(X, y)
     with pytest.raises(DataError, match="none of them has a lag"):
         make_decoder("code-template", sfreq=SFREQ, lags={"a": 0.0}, period=PERIOD).fit(X, y)

@@ -254,7 +254,7 @@ def test_a_moabb_data_set_is_evaluated_by_one_command(monkeypatch):
         "--window", "0.5", "2.5", "--split", "leave-run-out", "--json",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    (found,) = json.loads(result.output)
+    (found,) = json.loads(result.stdout)
     assert found["n_subjects"] == 2
     runs = [(run["subject"], run["session"]) for run in found["runs"]]
     assert sorted(runs) == sorted(2 * [("1", "0"), ("1", "1"), ("2", "0"), ("2", "1")])

@@ -244,6 +244,8 @@ def test_numbers_that_could_be_either_are_said():
     some = y < 3
     with pytest.warns(DoubtWarning, match="are taken by name, not as scikit-learn's numbers of 1, 2, 3"):
         assert named("rcca", [1, 2, 3]).fit(X[some], y[some]).score(X[some], y[some]) > 0.9
+    with pytest.warns(DoubtWarning, match=r"are taken as scikit-learn's numbers of a, b, c\."):
+        named("rcca", ["c", "a", "b"]).fit(X, y - 1)
     with pytest.warns(DoubtWarning, match="scikit-learn's numbers of a, b, c; no trial has c"):
         named("rcca", ["a", "b", "c"]).fit(X[some], y[some] - 1)
     # Words that look like numbers are sorted in two ways: nobody can say which is meant.

@@ -14,7 +14,7 @@ NAMES = {"minimal.xdf": "--unit=uV", "clock_resets.xdf": "--unit=uV"}
 
 def inspected(path: Path, *options: str) -> tuple[int, dict]:
     result = CliRunner().invoke(app, ["inspect", str(path), "--json", *options])
-    return result.exit_code, json.loads(result.output)
+    return result.exit_code, json.loads(result.stdout)
 
 
 def events(found: dict) -> dict[str, int]:

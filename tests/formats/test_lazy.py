@@ -184,7 +184,7 @@ def test_a_map_is_shown_before_it_is_believed(tmp_path):
     ]
     assert len(read_session(out).events) == 5
     result = CliRunner().invoke(app, ["import", str(path), "--map", text, "--out", str(tmp_path / "2"), "--json"])
-    assert json.loads(result.output)["n_events"] == 5
+    assert json.loads(result.stdout)["n_events"] == 5
 
 
 @pytest.mark.parametrize("terminal", [True, False])

@@ -68,7 +68,7 @@ def test_a_strangers_step_is_named_like_ours(stranger: Callable[..., None]) -> N
     assert type(pipeline.steps[0]).__name__ == "Double"
     result = CliRunner().invoke(app, ["plugins", "--kind", "steps", "--json"])
     assert result.exit_code == 0
-    row = next(row for row in json.loads(result.output) if row["name"] == "double")
+    row = next(row for row in json.loads(result.stdout) if row["name"] == "double")
     assert (row["package"], row["version"], row["what"]) == ("stranger", "1.2", "Twice as large.")
 
 

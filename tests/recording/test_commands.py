@@ -48,7 +48,7 @@ def test_export_makes_everything_asked_for(run: Run, session_dir: Path, tmp_path
         "--edf", out / "x.bdf", "--fif", out / "x_eeg.fif", "--decisions", out / "d.csv", "--json",
     )  # fmt: skip
     assert result.exit_code == 0
-    made = json.loads(result.output)["made"]
+    made = json.loads(result.stdout)["made"]
     assert set(made) == {"bids", "edf", "fif", "decisions"}
     assert all(Path(path).is_file() for path in made.values())
     assert made["bids"].endswith("sub-P7_task-mi_run-2_eeg.vhdr")

@@ -71,6 +71,8 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "a consent that is not there": ({"arming": {"consent": "/nowhere/consent.json"}}, "arming.consent: "),
     "a folder with a name too long": ({"recording": {"folder": "/tmp/" + "a" * 5000}}, "recording.folder"),
     "a folder with NUL in its name": ({"recording": {"folder": "/tmp/a\0b"}}, "recording.folder"),
+    "a network that is not there": ({"decoder": {"encoder": "onnx:/nowhere/net.onnx"}}, "decoder.encoder"),
+    "a network that is none": ({"decoder": {"encoder": f"onnx:{__file__}"}}, "decoder.encoder"),
     "no earlier model": ({"decoder": {"start": "last", "models": "/nowhere"}}, "decoder: "),
 }
 
@@ -113,12 +115,14 @@ def test_all_faults_are_told_at_once(tmp_path: Path, faults: list[str]) -> None:
     chosen = set(faults)
     # What can be judged only with a part that is itself wrong is told when that part is right.
     needs = {
-        "too few trials": ("source", "pipeline", "decoder"),
+        "too few trials": ("source", "pipeline", "decoder", "calibration"),
         "no calibration and no model": ("source", "pipeline", "decoder", "calibration"),
         "a filter above Nyquist": ("source",),
         "an unknown decoder": ("source", "pipeline", "paradigm"),
         "a parameter of the decoder that is none": ("source", "pipeline", "paradigm"),
         "a model that is not there": ("source", "pipeline", "paradigm"),
+        "a network that is not there": ("source", "pipeline", "paradigm"),
+        "a network that is none": ("source", "pipeline", "paradigm"),
         "no earlier model": ("source", "pipeline", "paradigm"),
         "more votes than decisions": ("source", "pipeline", "paradigm"),
         "an output in real time only": ("source",),
