@@ -92,12 +92,12 @@ OF_SOURCES = ("acquisition", "testing", "validation")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Spread the whole suite over three processes; what is named on the command line runs in this one.
+    """Spread the whole suite over four processes; what is named on the command line runs in this one.
 
-    Two of them begin with the tests in real time, which mostly wait, so that two processors are enough for all.
+    Two of them begin with the tests in real time, which mostly wait: the other two keep two processors busy meanwhile.
     """
     chosen = config.option.keyword or config.option.usepdb or getattr(config.option, "lf", False)
-    return 0 if chosen or (config.invocation_params.args[:1] and config.args != config.getini("testpaths")) else 3
+    return 0 if chosen or (config.invocation_params.args[:1] and config.args != config.getini("testpaths")) else 4
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -319,7 +319,7 @@ def test_a_head_on_embeddings_of_a_network_learns_and_is_stored(tmp_path):
         saved = model.save(tmp_path / f"{name}.skops")
         file.unlink()
         np.testing.assert_array_equal(Model.load(saved).probabilities(X[:5]), model.probabilities(X[:5]))
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match="is no file"):
         Model.fit("encoder", trials, params={"encoder": "onnx:none.onnx"})
 
 
