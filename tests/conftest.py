@@ -254,13 +254,10 @@ def stalls() -> Callable[[], Stalls]:
 @pytest.fixture
 def dark(qapp: Any) -> Iterator[Any]:
     """The application in dark colours and English, whatever a test before left behind."""
-    from bcikit.ui import theme as themes
-    from bcikit.ui import words
+    from bcikit.ui.application import dress
 
-    themes.apply(qapp, themes.DARK)
-    words.install(qapp, "en")
-    yield themes.DARK
-    words.install(qapp, "en")
+    yield dress(qapp, "dark", "en")
+    dress(qapp, "dark", "en")
 
 
 @pytest.fixture

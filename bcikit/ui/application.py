@@ -3,7 +3,7 @@
 import os
 import sys
 
-from PySide6.QtGui import QFont
+from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QApplication
 
 from bcikit.ui import theme as themes
@@ -25,8 +25,10 @@ def dress(application: QApplication, theme: str, language: str) -> themes.Theme:
     chosen = themes.THEMES[theme]
     themes.apply(application, chosen)
     words.install(application, language)
-    font = QFont()
+    # Not QFont(): that is the application's own, in the language before.
+    font = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
     if language == "zh":
         font.setFamilies([*words.CHINESE_FONTS, font.defaultFamily()])
-    application.setFont(font)
+    if application.font() != font:
+        application.setFont(font)
     return chosen

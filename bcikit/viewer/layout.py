@@ -72,12 +72,13 @@ def name_buttons(dock: QDockWidget) -> None:
 
 def add_below(window: QMainWindow, dock: QDockWidget) -> None:
     """Put a dock with traces below all others, as wide as they are together; in a low window behind the last one."""
-    last = [other for other in _with_traces(window, dock) if other.isVisible() and not other.isFloating()]
+    last = [other for other in _with_traces(window, dock) if not other.isHidden() and not other.isFloating()]
     make_room(window, dock)
     window.addDockWidget(_AREAS["bottom"], dock, Qt.Orientation.Vertical)
+    # At once: of several that come together, the next one looks for it.
+    dock.show()
     if last and window.height() < HIGH:
         window.tabifyDockWidget(last[-1], dock)
-        dock.show()
         dock.raise_()
     else:
         window.resizeDocks([dock], [round(window.height() * 0.35)], Qt.Orientation.Vertical)
