@@ -252,12 +252,11 @@ def stalls() -> Callable[[], Stalls]:
 
 
 @pytest.fixture
-def dark(qapp: Any) -> Iterator[Any]:
-    """The application in dark colours and English, whatever a test before left behind."""
+def dark(qapp: Any) -> Any:
+    """The application in dark colours and English; what a test makes of it goes with it (`pytest_runtest_teardown`)."""
     from bcikit.ui.application import dress
 
-    yield dress(qapp, "dark", "en")
-    dress(qapp, "dark", "en")
+    return dress(qapp, "dark", "en")
 
 
 @pytest.fixture
@@ -343,16 +342,21 @@ def pytest_runtest_call(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown() -> Iterator[None]:
-    """Take the windows away that a test closed.
+    """Take the windows away that a test closed, and the colours and the language that it chose.
 
     Without a loop that runs, Qt would keep them, a thousand widgets each, and every later event asks all of them.
     """
     yield
     widgets = sys.modules.get("PySide6.QtWidgets")
-    if widgets is not None and widgets.QApplication.instance() is not None:
+    application = widgets.QApplication.instance() if widgets is not None else None
+    if application is not None:
         from PySide6.QtCore import QEvent
 
-        widgets.QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        from bcikit.ui.application import dress
+
+        application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        if (application.property("bcikit-theme"), application.property("bcikit-language")) != ("dark", "en"):
+            dress(application, "dark", "en")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
