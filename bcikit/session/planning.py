@@ -592,6 +592,9 @@ class _Planner:
         except Exception as error:  # noqa: BLE001 - a paradigm may come from anybody
             self.problems.append(f"paradigm: it fails when it is run through: {type(error).__name__}: {error}")
             return None
+        if found.hurried:
+            seen = f"{found.seconds / 60:.1f} min"
+            self.notes.append(f"only the first {seen} of the paradigm were looked at: to run through it takes too long")
         if found.undecided and model is None and not refused:
             self._check_training(found, info, trained=trained)
         if model is not None and found.undecided and min(found.undecided) < model.sheet.n_times:

@@ -19,7 +19,7 @@ MOST_STEPS = 50_000
 """And for so many events and windows: what a speller flashes in an hour."""
 
 PATIENCE = 5.0
-"""Seconds that this may take; what is not seen by then is not judged."""
+"""Seconds of a processor that this may take; what is not seen by then is not judged, and that is said."""
 
 
 @dataclass(slots=True)
@@ -30,6 +30,8 @@ class Rehearsal:
     ----------
     complete : bool
         Whether it came to its end; one that goes on with events of the source, or for ever, does not.
+    hurried : bool
+        Whether it was left because it took too long, so that what comes later was not looked at.
     seconds : float
         Length, as long as nobody chooses anything.
     trained_on : dict of str to int
@@ -51,6 +53,7 @@ class Rehearsal:
     """
 
     complete: bool = False
+    hurried: bool = False
     seconds: float = 0.0
     trained_on: dict[str, int] | None = None
     undecided: set[int] = field(default_factory=set)
@@ -134,9 +137,10 @@ def rehearse(paradigm: Paradigm, info: StreamInfo, *, seed: int, vote_s: float) 
         hear(played.on_decision(decision, verdict, request)[1])
 
     played.start(0, 0.0)
-    begun = time.monotonic()
+    begun = time.thread_time()
     for _ in range(MOST_STEPS):
-        if time.monotonic() - begun > PATIENCE:
+        if time.thread_time() - begun > PATIENCE:
+            found.hurried = True
             break
         at = played.next_sample
         if played.finished or at is None or at > LONGEST_SECONDS * info.sfreq:

@@ -89,6 +89,14 @@ def session(folder: Path, *faults: str, **tables: Any) -> dict[str, Any]:
     return values
 
 
+def test_what_was_not_looked_at_of_a_long_paradigm_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with plan(config_from(session(tmp_path / "s"))) as made:
+        assert not any("looked at" in note for note in made.notes)
+    monkeypatch.setattr("bcikit.session.rehearsal.PATIENCE", -1.0)
+    with plan(config_from(session(tmp_path / "s"))) as made:
+        assert any(note.startswith("only the first 0.0 min of the paradigm were looked at") for note in made.notes)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_is_told_by_its_key(tmp_path: Path, fault: str) -> None:
     with pytest.raises(ConfigError) as caught:
