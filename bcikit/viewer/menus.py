@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QSettings
 from PySide6.QtGui import QAction
@@ -251,8 +251,9 @@ def keys_dialog(window: "ViewerWindow") -> KeysDialog:
 def _in_order(actions: Iterable[QAction]) -> Iterator[QAction]:
     """Yield what menus, and menus in them, offer, from top to bottom."""
     for action in actions:
-        menu = action.menu()
-        if isinstance(menu, QMenu):
+        # Not action.menu(): up to PySide6 6.11.0 what it returns takes the menu away with it.
+        menu = cast("QMenu | None", QMenu.menuInAction(action))
+        if menu is not None:
             yield from _in_order(menu.actions())
         else:
             yield action

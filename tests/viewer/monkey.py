@@ -68,7 +68,7 @@ def offered(actions: list[QAction]) -> list[QAction]:
     """Return every action that a menu, or a menu in it, offers."""
     found = []
     for action in actions:
-        inner = action.menu()
+        inner = QMenu.menuInAction(action)
         found += offered(inner.actions()) if isinstance(inner, QMenu) else [action]
     return found
 
