@@ -80,7 +80,6 @@ def test_description_names_steps_delay_settling_and_cost(info) -> None:
     assert np.abs(text.response[near]) < 0.02
     axes = text.plot()
     assert axes.get_xlabel() == "frequency (Hz)"
-    axes.figure.clear()
     only = Pipeline([Rereference()])
     only.configure(info)
     with pytest.raises(ArgumentError, match="no filter"):
