@@ -85,27 +85,29 @@ def _markers(path: Path, header: str) -> Path | None:
     return _named(path, header, "MarkerFile", (".vmrk", ".VMRK"))
 
 
-def _named(path: Path, header: str, key: str, suffixes: tuple[str, ...]) -> Path | None:
+def _place(path: Path, header: str, key: str) -> Path | None:
+    """Return where the file is that a header names; None where it names none."""
     named = re.search(rf"^{key}\s*=\s*(.+?)\s*$", header, re.MULTILINE | re.IGNORECASE)
-    if named is None:
+    return path.parent / named[1].replace("$b", path.stem) if named is not None else None
+
+
+def _named(path: Path, header: str, key: str, suffixes: tuple[str, ...]) -> Path | None:
+    stated = _place(path, header, key)
+    if stated is None:
         return None
-    places = (path.parent / named[1].replace("$b", path.stem), *(path.with_suffix(suffix) for suffix in suffixes))
-    return next((place for place in places if is_there(place)), None)
+    return next((one for one in (stated, *(path.with_suffix(suffix) for suffix in suffixes)) if is_there(one)), None)
 
 
 def _about_markers(path: Path, header: str, markers: Path | None) -> list[Note]:
     """Return what is to be said where the markers are not in the file that the header names: no marker is no event."""
-    named = re.search(r"^MarkerFile\s*=\s*(.+?)\s*$", header, re.MULTILINE | re.IGNORECASE)
-    if named is None:
+    stated = _place(path, header, "MarkerFile")
+    if stated is None or markers == stated:
         return []
-    name = named[1].replace("$b", path.stem)
+    name = stated.name[:60]
     if markers is None:
-        text = f"the markers are missing: the header names {name[:60]}, which is not there; put it beside the header"
+        text = f"the markers are missing: the header names {name}, which is not there; put it beside the header"
         return [Note(code="events", text=text, doubt=True)]
-    if markers != path.parent / name:
-        text = f"markers from {markers.name}: {name[:60]}, which the header names, is not there"
-        return [Note(code="events", text=text)]
-    return []
+    return [Note(code="events", text=f"markers from {markers.name}: {name}, which the header names, is not there")]
 
 
 @contextlib.contextmanager
