@@ -6,7 +6,8 @@ took its processors away. A test adds that to its bound, which stays as tight on
 """
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,3 +45,11 @@ def _taken() -> float:
     import psutil
 
     return float(getattr(psutil.cpu_times(), "steal", 0.0))
+
+
+def wait_for(true: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until something is true, and fail where it is not for so long."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import uuid
 
 import numpy as np
@@ -14,6 +13,7 @@ import pytest
 import pyxdf
 
 from bcikit.recording import read_session
+from tests.stalls import wait_for
 
 
 def test_record_writes_what_pyxdf_reads(command_line, tmp_path):
@@ -69,7 +69,7 @@ def test_whoever_ends_it_politely_gets_a_closed_session(sender, tmp_path):
         for name, (process, kind) in running.items():
             file = tmp_path / name / ("health.jsonl" if "before" in name else "signals.xdf")
             wanted = 20 if "before" in name else 100_000
-            wait_until(lambda file=file, wanted=wanted: file.exists() and file.stat().st_size > wanted)
+            wait_for(lambda file=file, wanted=wanted: file.exists() and file.stat().st_size > wanted)
             process.send_signal(kind)
             out, err = process.communicate(timeout=60)
             assert (process.returncode, err) == (0, ""), name
@@ -103,13 +103,6 @@ def test_a_stream_that_was_asked_for_and_is_gone_is_not_done(command_line, monke
     session = read_session(folder)
     assert session.recording.n_times == pytest.approx(250, abs=3)
     assert [event.name for event in session.events if event.source == "sim-motor-imagery"] == ["stream/failed"]
-
-
-def wait_until(true, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 @pytest.mark.slow

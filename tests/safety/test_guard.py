@@ -18,15 +18,9 @@ from bcikit.safety.guard.core import GuardCore
 from bcikit.safety.guard.drivers import DriverError, SimulatedHand, open_driver
 from bcikit.safety.guard.protocol import DEADLINE_S
 from bcikit.safety.guard.serial_fes import SerialFes, SimulatedStimulator
+from tests.stalls import wait_for
 
 KEY = b"0123456789abcdef0123456789abcdef"
-
-
-def wait_for(true, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and pseudo terminals are POSIX")

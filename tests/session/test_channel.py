@@ -30,7 +30,7 @@ from bcikit.signal.messages import (
     StateChanged,
     Streams,
 )
-from tests.stalls import Stalls
+from tests.stalls import Stalls, wait_for
 
 Join = Callable[[Ticket], ChannelReader]
 Order = Callable[[Ticket], ControlClient]
@@ -70,13 +70,6 @@ def order() -> Iterator[Callable[[Ticket], ControlClient]]:
     yield join
     for client in made:
         client.close()
-
-
-def wait_for(true: Callable[[], object], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def hear(reader: ChannelReader, n: int, *, beats: bool = False, seconds: float = 60.0) -> list[Message | Signal]:

@@ -21,15 +21,9 @@ from bcikit.session.listener import Listener
 from bcikit.signal import ArgumentError, Command, ConfigError, SafetyError, StreamInfo
 from bcikit.signal.messages import Message, Raw, StateChanged
 from bcikit.testing import SimulatedStopBox
+from tests.stalls import wait_for
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pseudo terminals are POSIX")
-
-
-def wait_for(true: Callable[[], object], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 @pytest.fixture

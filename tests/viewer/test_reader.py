@@ -10,6 +10,7 @@ from bcikit.acquisition import Source
 from bcikit.signal import BciError, Chunk, SourceError, StreamInfo
 from bcikit.ui.orders import Orders
 from bcikit.ui.reader import StreamReader
+from tests.stalls import wait_for
 
 
 class Counting(Source):
@@ -35,13 +36,6 @@ class Counting(Source):
 
     def close(self) -> None:
         self.closed = True
-
-
-def wait_for(true: Any, seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_every_chunk_arrives_and_the_source_is_closed() -> None:
