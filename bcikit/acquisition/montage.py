@@ -6,17 +6,29 @@ import numpy as np
 
 
 @cache
-def _located(montage: str) -> dict[str, tuple[str, tuple[float, float, float]]]:
-    """Return name and position by lower-case name."""
+def montage_name(montage: str = "standard_1005") -> str:
+    """Return what the installed MNE calls a montage: 1.13 renamed its "standard_*" after the head they were made on."""
     import mne
 
-    # MNE renamed its "standard_*" montages after the head they were made on.
-    renamed = montage.replace("standard_", "colin27_", 1)
     known = mne.channels.get_builtin_montages()
-    made = mne.channels.make_standard_montage(renamed if renamed in known else montage)
+    for old, new in (("standard_", "colin27_"), ("colin27_", "standard_")):
+        if montage not in known and montage.startswith(old):
+            montage = montage.replace(old, new, 1)
+    return montage
+
+
+@cache
+def _located(montage: str) -> dict[str, tuple[str, tuple[float, float, float]]]:
+    """Return name and position in head coordinates by lower-case name."""
+    import mne
+
+    made = mne.channels.make_standard_montage(montage_name(montage))
+    # A montage keeps the coordinates of the scan it was made on: MNE turns them to the head's when it sets them.
+    head = mne.create_info(made.ch_names, 100.0, "eeg", verbose="ERROR").set_montage(made, verbose="ERROR")
+    places = [channel["loc"] for channel in head["chs"]]
     return {
         name.lower(): (name, (float(xyz[0]), float(xyz[1]), float(xyz[2])))
-        for name, xyz in made.get_positions()["ch_pos"].items()
+        for name, xyz in zip(made.ch_names, places, strict=True)
     }
 
 
@@ -57,7 +69,7 @@ def montage_positions(
     Parameters
     ----------
     names : tuple of str
-        Channel names; case does not matter.
+        Channel names; case and dots do not matter ("Fc5." is FC5).
     montage : str
         Name that `mne.channels.make_standard_montage` knows.
 
@@ -68,5 +80,5 @@ def montage_positions(
     """
     located = _located(montage)
     unknown = ("", (float("nan"),) * 3)
-    found = tuple(located.get(name.lower(), unknown)[1] for name in names)
+    found = tuple(located.get(name.strip(". ").lower(), unknown)[1] for name in names)
     return None if all(np.isnan(xyz).any() for xyz in found) else found

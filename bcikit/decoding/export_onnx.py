@@ -151,7 +151,8 @@ def _covariance(graph: _Graph, chain: Chain, rows: str, n: int) -> str:
     """Return the covariance of rows, shrunk as its estimator has it (`bcikit.decoding.spd.covariances`)."""
     c = float(len(chain.before))
     around = rows if chain.covariance == "scm" else _around(graph, rows)
-    product = graph.add("MatMul", around, graph.add("Transpose", around, perm=[0, 2, 1]))
+    # Not MatMul of a Transpose: onnxruntime before 1.26 makes one of both that it has for float32 only.
+    product = graph.add("Einsum", around, around, equation="nit,njt->nij")
     raw = graph.add("Div", product, graph.put(float(n - 1 if chain.covariance == "cov" else n)))
     if chain.covariance in ("cov", "scm"):
         return raw

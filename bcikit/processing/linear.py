@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.acquisition.montage import montage_positions
 from bcikit.processing.bridge import Continuity, LastGood, finite, merge_mask, unusable
 from bcikit.processing.step import SIGNAL_TYPES, Step
 from bcikit.signal import ArgumentError, Bad, Chunk, StreamInfo
@@ -121,24 +122,11 @@ def with_montage(info: StreamInfo, montage: str | None = None) -> StreamInfo:
     montage : str or None
         One of `mne.channels.get_builtin_montages`; None for the extended 10-05 system.
     """
-    import mne
-
-    if montage is None:
-        # MNE 1.13 gave the montage another name.
-        builtin = mne.channels.get_builtin_montages()
-        montage = "colin27_1005" if "colin27_1005" in builtin else "standard_1005"
-    # Fitted to a head of 95 mm and in head coordinates, as MNE makes them.
-    places = mne.channels.make_standard_montage(montage)
-    known = {name.lower(): name for name in places.ch_names}
-    found = [known.get(name.strip(". ").lower()) for name in info.ch_names]
-    present = sorted({name for name in found if name is not None})
-    if not present:
+    montage = montage or "standard_1005"
+    found = montage_positions(info.ch_names, montage)
+    if found is None:
         raise ArgumentError(f"The montage {montage!r} knows none of the channels {', '.join(info.ch_names)}.")
-    head = mne.create_info(present, 100.0, "eeg", verbose="ERROR")
-    head.set_montage(places, on_missing="ignore", verbose="ERROR")
-    located = {channel["ch_name"]: tuple(map(float, channel["loc"][:3])) for channel in head["chs"]}
-    unknown = (float("nan"),) * 3
-    return info.replace(positions=tuple(unknown if name is None else located[name] for name in found))
+    return info.replace(positions=found)
 
 
 def matrix_by_mne(

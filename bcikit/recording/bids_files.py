@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bcikit.acquisition.montage import montage_positions
 from bcikit.recording.versions import installed_versions
 from bcikit.recording.view import ExportView
 from bcikit.recording.vocabulary import HED_VERSION, hed_of
@@ -174,32 +174,23 @@ def electrodes_table(view: ExportView) -> tuple[str, str]:
     """Return `electrodes.tsv` and where the positions come from: "stream" or "template"; an empty table if unknown."""
     eeg = [index for index, kind in enumerate(view.info.ch_types) if kind == "eeg"]
     positions = view.info.positions_array()
-    source = "stream"
-    if np.isnan(positions[eeg]).any(axis=1).all():
-        positions, source = template_positions(view.info.ch_names), "template"
+    template = view.info.replace(positions=montage_positions(view.info.ch_names)).positions_array()
+    stated = eeg and not np.isnan(positions[eeg]).any(axis=1).all()
+    # A file without positions was given those of the template when it was opened.
+    if stated and not np.allclose(positions[eeg], template[eeg], atol=1e-5, equal_nan=True):
+        source = "stream"
+    else:
+        positions, source = template, "template"
     if not eeg or np.isnan(positions[eeg]).any(axis=1).all():
         return "", source
     rows = [[view.info.ch_names[index], *(float(value) for value in positions[index])] for index in eeg]
     return _table(["name", "x", "y", "z"], rows), source
 
 
-def template_positions(names: Sequence[str]) -> NDArray[np.float64]:
-    """Return positions of the 10-05 system by name, metres in head coordinates, NaN where a name is not in it."""
-    import mne
-
-    # MNE 1.13 renamed it.
-    name = "colin27_1005" if "colin27_1005" in mne.channels.get_builtin_montages() else "standard_1005"
-    montage = mne.channels.make_standard_montage(name)
-    info = mne.create_info(list(montage.ch_names), 100.0, "eeg", verbose="ERROR").set_montage(montage)
-    known = {channel["ch_name"].lower(): channel["loc"][:3] for channel in info["chs"]}
-    unknown = np.full(3, np.nan)
-    return np.array([known.get(name.rstrip(".").lower(), unknown) for name in names], dtype=np.float64)
-
-
 def coordinate_system(source: str) -> dict[str, Any]:
     """Return `coordsystem.json`."""
     where = {
-        "stream": "Positions as the device or file stated them, head coordinates: right, front, up",
+        "stream": "Positions as the device, its profile or the file stated them, head coordinates: right, front, up",
         "template": "Template positions of the 10-05 system by channel name, not measured; head coordinates",
     }
     return {

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.acquisition.montage import montage_name
 from bcikit.signal import ArgumentError, check_channels
 
 TABLE = "leadfield.npz"
@@ -193,9 +194,7 @@ def compute() -> dict[str, Any]:
     """
     import mne
 
-    # MNE 1.14 renames the same template.
-    name = next(n for n in ("colin27_1005", "standard_1005") if n in mne.channels.get_builtin_montages())
-    montage = mne.channels.make_standard_montage(name)
+    montage = mne.channels.make_standard_montage(montage_name())
     info = mne.create_info(montage.ch_names, 250.0, "eeg", verbose="ERROR").set_montage(montage)
     names64 = mne.channels.make_standard_montage("biosemi64").ch_names
     whole = mne.create_info(names64, 250.0, "eeg", verbose="ERROR").set_montage(montage)

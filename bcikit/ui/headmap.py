@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.acquisition.montage import montage_name
 from bcikit.signal import StreamInfo
 
 EQUATOR = 0.75
@@ -16,10 +17,8 @@ def _template() -> dict[str, NDArray[np.float64]]:
     """Return the template positions of the 10-5 system by lower-case name, from the middle of the head, in metres."""
     import mne
 
-    known = mne.channels.get_builtin_montages()
-    # MNE 1.13 calls "standard_1005" by the name of its head.
-    montage = mne.channels.make_standard_montage("colin27_1005" if "colin27_1005" in known else "standard_1005")
-    found = montage.get_positions()["ch_pos"]
+    # In the coordinates of the scan it was made on, where Cz is the top.
+    found = mne.channels.make_standard_montage(montage_name()).get_positions()["ch_pos"]
     centre = sphere_centre(np.array([found[name] for name in _RIM]))
     return {name.lower(): np.asarray(xyz) - centre for name, xyz in found.items()}
 

@@ -21,12 +21,13 @@ import sys, warnings
 warnings.simplefilter("ignore")
 import mne, numpy as np
 from mne_lsl.player import PlayerLSL
+from bcikit.acquisition.montage import montage_name
 name, source_id = sys.argv[1:]
 index = np.arange(1000)
 data = np.stack([(10 * (c + 1) + index % 500) * 1e-6 for c in range(3)] + [(index % 100 == 0) * 5.0])
 info = mne.create_info(["C3", "Cz", "C4", "STI"], 250.0, ["eeg", "eeg", "eeg", "stim"], verbose="ERROR")
 raw = mne.io.RawArray(data, info, verbose="ERROR")
-raw.set_montage("colin27_1020", on_missing="ignore")
+raw.set_montage(montage_name("standard_1020"), on_missing="ignore")
 player = PlayerLSL(raw, chunk_size=10, name=name, source_id=source_id, annotations=False).start()
 print("up", flush=True)
 sys.stdin.readline()

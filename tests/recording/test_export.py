@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bcikit.processing import with_montage
 from bcikit.recording import (
     BidsLabels,
     Session,
@@ -216,6 +217,22 @@ def test_the_same_recording_is_not_written_over(session: Session, tmp_path: Path
     assert path.read_bytes() == before
     assert not list((tmp_path / "bids").glob(".bcikit-export-*"))
     export_bids(session, tmp_path / "bids", overwrite=True)
+
+
+def test_positions_that_nobody_measured_are_not_said_to_be_the_devices(session: Session, tmp_path: Path) -> None:
+    template = with_montage(session.info)
+    measured = template.replace(positions=tuple((x, y, z + 0.004) for x, y, z in template.positions or ()))
+    for number, (info, word) in enumerate(((session.info, "Template"), (template, "Template"), (measured, "stated"))):
+        with SessionWriter(tmp_path / f"{number}", info=info, config={}) as writer:
+            writer.chunk(Chunk(np.ones((50, 4)), 100.0 + np.arange(50) / SFREQ, 0, Health()), 100.2)
+        root = tmp_path / f"bids{number}"
+        export_bids(read_session(tmp_path / f"{number}"), root)
+        (system,) = root.rglob("*_coordsystem.json")
+        assert word in json.loads(system.read_text(encoding="utf-8"))["EEGCoordinateSystemDescription"]
+        (table,) = root.rglob("*_electrodes.tsv")
+        found = pd.read_csv(table, sep="\t")[["x", "y", "z"]].to_numpy()
+        want = (template if word == "Template" else measured).positions_array()[:3]
+        np.testing.assert_allclose(found, want, atol=1e-6)
 
 
 @pytest.mark.parametrize("labels", [{"subject": "Jane Doe"}, {"subject": ""}, {"run": "a"}, {"task": "a_b"}])
