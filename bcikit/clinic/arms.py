@@ -11,6 +11,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,19 @@ def arm_of(drawn: Mapping[str, Any]) -> str:
 def is_blind(drawn: Mapping[str, Any]) -> bool:
     """Return whether an allocation must be kept from who looks at the window or the report."""
     return bool(drawn) and not drawn.get("unblinded")
+
+
+def is_sealed(drawn: Mapping[str, Any], started: str) -> bool:
+    """Return whether the numbers of a session of a person with this allocation must be kept from who looks.
+
+    What was trained before the allocation was drawn tells nothing of it; a session of no known time is kept.
+    """
+    if not is_blind(drawn):
+        return False
+    try:
+        return datetime.fromisoformat(started) >= datetime.fromisoformat(str(drawn.get("drawn", "")))
+    except (ValueError, TypeError):
+        return True
 
 
 def unblind(catalogue: Catalogue, code: str, *, by: str, reason: str) -> str:

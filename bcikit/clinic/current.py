@@ -9,6 +9,7 @@ from bcikit.clinic.base import Desk
 from bcikit.clinic.names import written
 from bcikit.clinic.people import data_of
 from bcikit.clinic.times import now, today
+from bcikit.clinic.trouble import outdated_words
 from bcikit.paradigms import read_paradigm
 from bcikit.safety.guard.client import GuardClient, GuardError
 from bcikit.safety.guard.fes import FesLimits
@@ -83,6 +84,9 @@ class CurrentCard(QWidget):
     def connect_stimulator(self) -> None:
         """Start the guard that owns the stimulator; nothing flows."""
         self.disconnect_stimulator()
+        if self._visit.outdated:
+            self._show("■ " + outdated_words(self._visit.started))
+            return
         address = written(self.port.text())
         if not address:
             self._show(tr("Enter the stimulator, such as serial-fes:/dev/ttyUSB0."))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from bcikit.clinic import people
+from bcikit.clinic.arms import is_sealed
 from bcikit.clinic.protocols import protocol_title
 from bcikit.clinic.times import local
 from bcikit.recording import Catalogue
@@ -19,13 +20,15 @@ class HistoryRow(NamedTuple):
 
 def history_rows(catalogue: Catalogue, code: str) -> list[HistoryRow]:
     """Return the sessions of a person, the newest first; simulations are nobody's history."""
+    drawn = people.data_of(catalogue, code).get("trial") or {}
+    sealed = tr("Sealed: the trial is blinded.")
     return [
         HistoryRow(
             entry.path,
             (
                 local(entry.started),
                 protocol_title(entry.paradigm),
-                result_words(entry.results),
+                sealed if is_sealed(drawn, entry.started) else result_words(entry.results),
                 str(entry.results.get("n_trials", "")),
             ),
         )

@@ -53,6 +53,7 @@ class ProtocolPage(Page):
         self.model.setStyleSheet("font-size: 14px; border: none;")
         self.model.setAccessibleName(tr("Model of an earlier visit"))
         self.use_model = button(tr("Use it: no calibration"), self._use_model)
+        self.calibrate = button(tr("Calibrate instead"), self._calibrate)
         self.current = CurrentCard(desk)
         self.current.changed.connect(self._new_current)
         self.orthosis = QLineEdit()
@@ -78,7 +79,7 @@ class ProtocolPage(Page):
         columns, right = QHBoxLayout(), QVBoxLayout()
         columns.addWidget(card(self.protocol, self.sentence, fields, title=tr("What to train")), 3)
         right.addWidget(card(self.length, title=tr("Dose of a session")))
-        self.model_card = card(self.model, self.use_model, title=tr("Calibration"))
+        self.model_card = card(self.model, self.use_model, self.calibrate, title=tr("Calibration"))
         right.addWidget(self.model_card)
         self.current_card = card(self.current, title=tr("Comfortable current"))
         right.addWidget(self.current_card)
@@ -219,8 +220,10 @@ class ProtocolPage(Page):
         if protocols.learns(self.name) and not self.visit.simulated:
             found = models.last_good(self.desk.catalogue, self.visit.subject, self.name)
         self.model_card.setVisible(protocols.learns(self.name))
-        self.use_model.setVisible(found is not None)
-        if self.visit.model and self.visit.model_note:
+        chosen = bool(self.visit.model and self.visit.model_note)
+        self.use_model.setVisible(found is not None and not chosen)
+        self.calibrate.setVisible(chosen)
+        if chosen:
             self.model.setText(f"● {self.visit.model_note}")
         elif found is None:
             self.model.setText(tr("No good model of an earlier visit: the session begins with a calibration."))
@@ -236,9 +239,28 @@ class ProtocolPage(Page):
         classes = tuple(found.scores.get("classes", ()))
         if classes in protocols.PAIRS:
             self.pair.setCurrentIndex(protocols.PAIRS.index(classes))
+        for movement in set(classes) & set(MOVEMENTS):
+            self.side.setCurrentIndex(MOVEMENTS.index(movement))
         self._show_model()
         self.say(tr("No calibration: the model follows the rest of today, and the first trials show whether it holds."))
         self.changed.emit()
+
+    def _calibrate(self) -> None:
+        """Take nothing of another day: this visit learns anew."""
+        self.visit.model, self.visit.model_note, self.visit.recentre = "", "", False
+        self._show_model()
+        self.say("")
+        self.changed.emit()
+
+    def _other_model(self, settings: dict[str, Any]) -> bool:
+        """Return whether the model of another day was made for another protocol or other movements than these."""
+        if self.visit.simulated or not (self.visit.model and self.visit.model_note):
+            return False
+        known = self.desk.catalogue.models(self.visit.subject, paradigm=self.name)
+        entry = next((one for one in known if one.path == self.visit.model), None)
+        classes = set(entry.scores.get("classes", ())) if entry is not None else set()
+        wanted = {*settings.get("classes", ()), settings.get("movement", "")} - {""}
+        return entry is None or (bool(classes) and not wanted <= classes)
 
     def _save_plan(self) -> None:
         problems = self.refused() + [text for box in (self.weeks, self.per_week) if (text := box.problem())]
@@ -269,6 +291,10 @@ class ProtocolPage(Page):
         if problems:
             self.say("\n".join(problems), "BAD")
             return
+        if self._other_model(settings):
+            self._calibrate()
+            self.say(tr("The model is of other movements: this session begins with a calibration."), "WARN")
+            return
         changed = settings != visit.settings or self.name != visit.protocol
         before = (visit.protocol, visit.settings, visit.orthosis)
         visit.protocol, visit.settings = self.name, settings
@@ -278,6 +304,8 @@ class ProtocolPage(Page):
             visit.protocol, visit.settings, visit.orthosis = before
             self.say(problem, "BAD")
             return
+        if changed:
+            visit.difficulty = 0.0
         if changed and not visit.model_note:
             # What was learned for other movements says nothing about these.
             visit.model = ""

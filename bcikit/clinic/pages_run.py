@@ -15,6 +15,7 @@ from bcikit.clinic.question import Question, ReasonLine
 from bcikit.clinic.runner import SessionJob
 from bcikit.clinic.stop_line import STOPPED, StopLine
 from bcikit.clinic.strays import enter_strays
+from bcikit.clinic.trouble import outdated_words
 from bcikit.presentation.layout import Viewing
 from bcikit.presentation.qt.view import SceneView
 from bcikit.presentation.qt.window import PatientWindow
@@ -117,6 +118,9 @@ class RunPage(Page):
         if lost:
             self.say(lost, "BAD")
             return
+        if visit.outdated:
+            self.say(outdated_words(visit.started), "BAD")
+            return
         folder = self.desk.data / f"{visit.subject}-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{self.phase}"
         number = 2
         while folder.exists():
@@ -159,6 +163,7 @@ class RunPage(Page):
         self._given, self._due = "", 0.0
         self.stop_line.clear()
         self.reason.hide()
+        self.sure.hide()
 
     def remaining(self) -> dict[str, Any]:
         """Return the settings of what is still to be done."""
@@ -324,6 +329,7 @@ class RunPage(Page):
         self.veil.say("")
         self.stop_line.clear()
         self.reason.hide()
+        self.sure.hide()
         self.visit.running = ""
         self.changed.emit()
 

@@ -1,6 +1,7 @@
 """The page of the training itself."""
 
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -126,15 +127,16 @@ class SessionPage(RunPage):
         chosen = round(100 * float(settings.get("threshold", 0.7)))
         # Where something touches the patient nothing is made easier than what the idle test was made with.
         self.difficulty.setRange(chosen if self.real else 60, 90)
-        self.difficulty.setValue(chosen)
+        self.difficulty.setValue(round(100 * self.visit.difficulty) or chosen)
         self.difficulty.blockSignals(False)
         self._show_difficulty(self.difficulty.value())
         self._show()
 
     def remaining(self) -> dict[str, Any]:
-        """Return settings with the trials that are left, so that a session that was cut off goes on."""
+        """Return settings with the trials that are left and the difficulty of now: what was cut off goes on."""
         state = self.visit
-        return protocols.remaining(state.protocol, state.settings, done=self.trials)
+        chosen = protocols.remaining(state.protocol, state.settings, done=self.trials)
+        return {**chosen, "threshold": state.difficulty} if state.difficulty else chosen
 
     @property
     def real(self) -> bool:
@@ -197,6 +199,9 @@ class SessionPage(RunPage):
             self._sure.append(max((message.get("decision") or {}).get("probabilities") or [0.0]))
         if self.status.state == "ACTIVE" and before != "ACTIVE":
             self.say("")
+            # A power cut leaves no time to write down whose training it was, and with what.
+            with suppress(OSError):
+                TrainingRecord.of_visit(self.visit).save()
         if self.status.state in STOPPED:
             self._wants_arm = False
         if kind not in ("result", "failed"):
@@ -364,7 +369,9 @@ class SessionPage(RunPage):
 
     def _difficulty(self, value: int) -> None:
         self._show_difficulty(value)
+        self.visit.difficulty = value / 100
         self.desk.runner.send("difficulty", value=value / 100)
+        self.changed.emit()
 
     def go_on(self) -> None:
         """Go to the report."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bcikit.clinic.headsets import DeviceTest
+from bcikit.clinic.moved import here
 from bcikit.clinic.visit import Visit
 from bcikit.recording import installed_versions
 from bcikit.signal import DataError
@@ -141,7 +142,10 @@ class TrainingRecord:
         try:
             values = read_json(folder / NAME)
             if isinstance(values, dict):
-                return rebuild(cls, known_fields(cls, values))
+                record = rebuild(cls, known_fields(cls, values))
+                # The folders may have been moved since, all together.
+                record.parts = [here(part, folder.parent) for part in record.parts]
+                return record
         except (OSError, ValueError, DataError):
             pass
         return cls(subject=subject, protocol=protocol, parts=[str(folder)])

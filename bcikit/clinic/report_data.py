@@ -1,12 +1,15 @@
 """Puts together what a report shows: from the record beside the training, its folders, and the catalogue."""
 
 import contextlib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from bcikit.clinic.alpha import alpha_words
+from bcikit.clinic.arms import is_sealed
 from bcikit.clinic.counts import counts_of
-from bcikit.clinic.people import real_sessions
+from bcikit.clinic.people import data_of, real_sessions
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report import OutcomeScore, ReportData
 from bcikit.clinic.therapy import plan_of, progress_words
@@ -14,6 +17,7 @@ from bcikit.clinic.times import local_day
 from bcikit.recording import Catalogue
 from bcikit.recording.early_warning import early_warnings
 from bcikit.recording.result import SessionResult, read_result
+from bcikit.recording.tables_sql import SessionEntry
 from bcikit.signal import BciError, RecordingError
 from bcikit.ui.rules import rule_text
 from bcikit.ui.words import tr
@@ -24,7 +28,9 @@ def report_data(catalogue: Catalogue, record: TrainingRecord) -> ReportData:
     results = [result_of(Path(folder)) for folder in record.parts]
     total = counts_of(record.parts).total
     known = not record.simulated and any(p.code == record.subject for p in catalogue.subjects(record.subject))
-    plan = plan_of(catalogue.subject(record.subject).data) if known else None
+    data = data_of(catalogue, record.subject) if known else {}
+    plan = plan_of(data)
+    record = replace(record, trial=_trial(record, data.get("trial") or {}))
     return ReportData(
         record=record,
         results=results,
@@ -38,10 +44,23 @@ def report_data(catalogue: Catalogue, record: TrainingRecord) -> ReportData:
     )
 
 
+def _trial(record: TrainingRecord, drawn: dict[str, Any]) -> dict[str, Any]:
+    """Return the allocation as it stands today: what was cut off knows none, what was opened since is open."""
+    if not drawn or (not record.trial and not is_sealed(drawn, record.started)):
+        return record.trial
+    return {key: drawn[key] for key in ("trial", "number", "unblinded") if key in drawn}
+
+
+def _shown(catalogue: Catalogue, code: str) -> list[SessionEntry]:
+    """Return the sessions of a person whose numbers may be seen."""
+    drawn = data_of(catalogue, code).get("trial") or {}
+    return [entry for entry in real_sessions(catalogue, code) if not is_sealed(drawn, entry.started)]
+
+
 def trend_of(catalogue: Catalogue, code: str, protocol: str) -> list[tuple[str, float]]:
     """Return day and per cent right of each session of a person with one protocol; simulations are left out."""
     found = []
-    for entry in real_sessions(catalogue, code):
+    for entry in _shown(catalogue, code):
         value = entry.results.get("online_accuracy")
         if entry.paradigm == protocol and isinstance(value, int | float):
             found.append((local_day(entry.started), 100.0 * float(value)))
@@ -54,7 +73,7 @@ def reactions_of(catalogue: Catalogue, record: TrainingRecord) -> dict[str, list
     That of the affected hand; the mean of both where no side is, or both are.
     """
     found: dict[str, list[tuple[str, float]]] = {"erd": [], "laterality": []}
-    for entry in real_sessions(catalogue, record.subject):
+    for entry in _shown(catalogue, record.subject):
         hands = entry.results.get("reactions") or {}
         affected = f"{record.affected_side}_hand"
         chosen = [hands[affected]] if affected in hands else list(hands.values())

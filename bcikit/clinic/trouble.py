@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable
 from types import TracebackType
 
+from bcikit.clinic.times import local
 from bcikit.signal import BciError
 from bcikit.ui.words import tr
 
@@ -21,6 +22,14 @@ def trouble_words(error: BaseException) -> str:
     return tr(
         "Something went wrong inside the program ({what}). What was recorded is kept; tell who cares for it."
     ).format(what=f"{type(error).__name__}: {error}")
+
+
+def outdated_words(started: str) -> str:
+    """Return why nothing begins in a visit of another day, and what to do."""
+    return tr(
+        "This visit began {when}: what was asked and tested then says nothing of now. End the visit and begin "
+        "another one; what was recorded is kept, and its report can still be made."
+    ).format(when=local(started))
 
 
 def tell_trouble(say: Callable[[str], object]) -> Callable[[], None]:

@@ -5,6 +5,7 @@ It is kept on disk after every step, so that a crash, a closed lid or a pulled c
 
 import json
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +16,9 @@ from bcikit.signal.rebuild import known_fields, rebuild
 
 STEPS = ("patient", "consent", "device", "electrodes", "protocol", "calibration", "session", "report")
 """The steps of a visit, in order."""
+
+LONGEST = timedelta(hours=12)
+"""A visit that is older is of another day: sleep, alcohol, skin and the tests of that day say nothing of this one."""
 
 
 @dataclass
@@ -55,6 +59,8 @@ class Visit:
         Name of a paradigm.
     settings : dict
         Settings that replace those of the paradigm.
+    difficulty : float
+        Threshold that the therapist set during the training; 0 where it is that of `settings`.
     current : dict
         The patient's own current: what was felt, what was comfortable, and who tried it.
     trial : dict
@@ -104,6 +110,7 @@ class Visit:
     electrodes_for: str = ""
     protocol: str = "motor-imagery"
     settings: dict[str, Any] = field(default_factory=dict)
+    difficulty: float = 0.0
     current: dict[str, Any] = field(default_factory=dict)
     trial: dict[str, Any] = field(default_factory=dict)
     orthosis: str = ""
@@ -125,6 +132,15 @@ class Visit:
     def under_way(self) -> bool:
         """True if a visit was left in the middle."""
         return bool(self.subject) and self.step != "patient"
+
+    @property
+    def outdated(self) -> bool:
+        """True if it began longer ago than a working day: what ages was asked and tested then, not now."""
+        try:
+            began = datetime.fromisoformat(self.started)
+        except ValueError:
+            return False
+        return datetime.now().astimezone() - began.astimezone() > LONGEST
 
     @property
     def recorded(self) -> bool:

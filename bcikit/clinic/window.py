@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from bcikit.clinic import people, protocols
 from bcikit.clinic.base import Desk, Page
 from bcikit.clinic.header import Header
+from bcikit.clinic.moved import follow, follow_visit
 from bcikit.clinic.old_report import OldReport
 from bcikit.clinic.page_calibration import CalibrationPage
 from bcikit.clinic.page_consent import ConsentPage
@@ -33,7 +34,7 @@ from bcikit.clinic.privacy import STATE_FILE
 from bcikit.clinic.question import Question
 from bcikit.clinic.runner import SessionRunner
 from bcikit.clinic.strays import enter_strays
-from bcikit.clinic.trouble import trouble_words
+from bcikit.clinic.trouble import outdated_words, trouble_words
 from bcikit.clinic.visit import STEPS, Visit
 from bcikit.recording import Catalogue
 from bcikit.ui.inputs import button
@@ -199,7 +200,10 @@ class ClinicWindow(QMainWindow):
         return self.desk.visit
 
     def _open(self, visit: Visit) -> None:
-        """End the visit that was open and begin another one, with pages of its own."""
+        """End the visit that was open and begin another one, with pages of its own; never under a running engine."""
+        if self.desk.runner.running:
+            self.page.say(tr("A session is running. Stop it first."), "WARN")
+            return
         self._close_patient()
         self.question.hide()
         self.desk.visit = visit
@@ -254,6 +258,8 @@ class ClinicWindow(QMainWindow):
             visit = self.desk.visit = Visit(operator=visit.operator)
         if not running:
             visit.running = ""
+            follow(self.desk.catalogue, self.desk.data)
+            follow_visit(visit, self.desk.data)
             # What a power cut ended is part of the history, too.
             enter_strays(self.desk.catalogue, self.desk.data)
         self._make_pages()
@@ -269,6 +275,8 @@ class ClinicWindow(QMainWindow):
             self.page.say(tr("The session went on while this window was closed."), "GOOD")
         elif lost:
             self.page.say(lost, "WARN")
+        elif visit.under_way and visit.outdated:
+            self.page.say(outdated_words(visit.started), "WARN")
         elif visit.under_way:
             self.page.say(tr("Welcome back: this is where you were, with {code}.").format(code=visit.subject), "WARN")
 
@@ -329,6 +337,13 @@ class ClinicWindow(QMainWindow):
         return [step for step in STEPS if not (skipped and step == "calibration")]
 
     def _show_old_report(self, folder: str) -> None:
+        if not Path(folder).is_dir():
+            # A report of nothing would read as a session in which nothing was done.
+            words = tr(
+                "The folder of this session is not there: {path}. Connect the disk it lies on, or bring it back."
+            )
+            self.page.say(words.format(path=folder), "BAD")
+            return
         known = {entry.path: entry for entry in self.desk.catalogue.sessions()}
         entry = known.get(folder)
         patient = self.pages["patient"]
@@ -350,6 +365,8 @@ class ClinicWindow(QMainWindow):
         """Take what the engine says to the page that started it."""
         if not self.desk.runner.running:
             return
+        # What was asked before the engine began does not hold for what runs now.
+        self.question.hide()
         handshake = self.desk.runner.handshake
         if handshake != self.visit.running:
             self.visit.running = handshake

@@ -311,10 +311,12 @@ class Catalogue:
             append_entry(connection, self.who, "add model", person, {"decoder": decoder})
         return row
 
-    def models(self, subject: str, *, paradigm: str = "") -> list[ModelEntry]:
-        """Return the models of a person, the newest last."""
+    def models(self, subject: str = "", *, paradigm: str = "") -> list[ModelEntry]:
+        """Return the models of a person, or of all where none is named, the newest last."""
+        wanted = select(ModelEntry)
         with self._reading() as connection:
-            wanted = select(ModelEntry).where(ModelEntry.subject_id == find_subject(connection, subject).id)
+            if subject:
+                wanted = wanted.where(ModelEntry.subject_id == find_subject(connection, subject).id)
             if paradigm:
                 wanted = wanted.where(ModelEntry.paradigm == paradigm)
             return list(connection.scalars(wanted.order_by(ModelEntry.created, ModelEntry.id)))

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path, PurePath
 from typing import Any
 
 from sqlalchemy import select
 
 from bcikit.recording.audit_trail import append_entry
 from bcikit.recording.catalogue import CODE, Catalogue, check_free, find_subject
+from bcikit.recording.header import read_header
 from bcikit.recording.tables_sql import FORMER, ModelEntry, OutcomeRow, SessionEntry, Subject
 from bcikit.safety.words import says_something
 from bcikit.signal import ArgumentError, RecordingError, check_range
@@ -79,6 +81,59 @@ def join_subjects(catalogue: Catalogue, keep: str, other: str, *, reason: str) -
         connection.delete(gone)
         append_entry(connection, catalogue.who, "join subjects", row, {"reason": reason})
     return row
+
+
+def follow_moved(catalogue: Catalogue, folder: Path) -> int:
+    """Enter where sessions and models lie now, after the folder that holds them was moved or brought back elsewhere.
+
+    What is not where it is entered and lies below `folder` under the same name is the same: of a session folder its
+    start must be the one that is entered, too.
+
+    Returns
+    -------
+    int
+        How many entries were changed.
+    """
+    known = catalogue.sessions()
+    taken = {session.path for session in known}
+    moved: dict[str, str] = {}
+    for session in known:
+        here = (folder / PurePath(session.path).name).resolve()
+        if str(here) not in taken and is_gone(session.path) and _started(here) == session.started:
+            moved[session.path] = str(here)
+    for model in catalogue.models():
+        old = PurePath(model.path)
+        here = (folder / old.parent.name / old.name).resolve()
+        if is_gone(model.path) and here.is_file():
+            moved[model.path] = str(here)
+    if not moved:
+        return 0
+    with catalogue.writing() as connection:
+        rows: list[SessionEntry | ModelEntry] = [
+            *connection.scalars(select(SessionEntry).where(SessionEntry.path.in_(moved))),
+            *connection.scalars(select(ModelEntry).where(ModelEntry.path.in_(moved))),
+        ]
+        for row in rows:
+            row.path = moved[row.path]
+            what = "follow moved session" if isinstance(row, SessionEntry) else "follow moved model"
+            owner = connection.get_one(Subject, row.subject_id)
+            append_entry(connection, catalogue.who, what, owner, {"paradigm": row.paradigm})
+    return len(moved)
+
+
+def is_gone(path: str) -> bool:
+    """Return whether nothing is there; what cannot be looked at, on a disk of no answer, is not called gone."""
+    try:
+        return not Path(path).exists()
+    except OSError:
+        return False
+
+
+def _started(folder: Path) -> str:
+    try:
+        return str(read_header(folder).get("started", ""))
+    except (RecordingError, OSError):
+        return ""
 
 
 def correct_outcome(

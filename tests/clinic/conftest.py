@@ -54,7 +54,11 @@ class ScriptedRunner:
             config = job.config.to_dict()
             settings = config["paradigm"]["settings"]
             self.phase = config["session"]["name"]
-            runs = settings["calibration_runs"] if self.phase == "calibration" else settings["feedback_runs"]
+            runs = (
+                settings["calibration_runs"]
+                if self.phase == "calibration"
+                else settings.get("feedback_runs", settings.get("runs"))
+            )
             self.trials = int(runs) * int(settings["trials_per_run"])
             self.folder = Path(config["recording"]["folder"])
             info = StreamInfo(name="sim", sfreq=250.0, ch_names=NAMES)

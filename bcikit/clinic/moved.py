@@ -1,0 +1,39 @@
+"""What was moved to another folder, or brought back from a backup, is found again."""
+
+from pathlib import Path, PurePath
+
+from bcikit.clinic.arms import FOLDER, trial_of
+from bcikit.clinic.visit import Visit
+from bcikit.recording import Catalogue
+from bcikit.recording.corrections import follow_moved, is_gone
+from bcikit.signal import BciError
+
+
+def here(path: str, data: Path, *, parts: int = 1) -> str:
+    """Return where a folder, or a file in one (`parts` = 2), lies now: below `data` where it is not where it was."""
+    if not path or not is_gone(path):
+        return path
+    moved = data.joinpath(*PurePath(path).parts[-parts:])
+    return str(moved) if moved.exists() else path
+
+
+def follow(catalogue: Catalogue, data: Path) -> None:
+    """Enter where the sessions, models and the trial of this clinic's folder lie now."""
+    follow_moved(catalogue, data)
+    try:
+        trial = trial_of(data)
+    except BciError:
+        return
+    for person in catalogue.subjects() if trial else ():
+        drawn = dict(person.data.get("trial") or {})
+        if drawn.get("trial") == trial and is_gone(str(drawn.get("folder", ""))):
+            catalogue.update_subject(person.code, merge={"trial": {**drawn, "folder": str(data / FOLDER)}})
+
+
+def follow_visit(visit: Visit, data: Path) -> None:
+    """Let a visit that was left in the middle know where its recordings lie now."""
+    visit.parts = [here(folder, data) for folder in visit.parts]
+    visit.calibrations = [here(folder, data) for folder in visit.calibrations]
+    visit.model = here(visit.model, data, parts=2)
+    if visit.trial.get("folder"):
+        visit.trial = {**visit.trial, "folder": here(str(visit.trial["folder"]), data)}

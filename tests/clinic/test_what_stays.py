@@ -1,0 +1,208 @@
+"""What outlives its moment: a question, a difficulty, a model, a visit, a sealed number, the place of a folder."""
+
+import shutil
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bcikit.clinic import arms
+from bcikit.clinic.history import history_rows
+from bcikit.clinic.moved import follow, follow_visit
+from bcikit.clinic.record import TrainingRecord
+from bcikit.clinic.report_data import report_data
+from bcikit.clinic.strays import enter_strays
+from bcikit.clinic.visit import Visit
+from bcikit.recording import Catalogue
+
+Clinic = Callable[..., Any]
+SEALED = "Sealed: the trial is blinded."
+
+
+def short(person: Any, *, protocol: int | None = None) -> None:
+    """Choose a protocol with as few trials as there may be, and stand before its training."""
+    page = person.page
+    if protocol is not None:
+        person.pick(page.protocol, protocol)
+    person.number(page.fields["feedback_runs" if protocol is None else "runs"], "1")
+    person.number(page.fields["trials_per_run"], "10")
+    person.on()
+    assert person.step == "calibration", page.message.text()
+    person.window.show_step("session")
+
+
+def test_a_question_asked_before_the_engine_began_ends_nothing_under_it(clinic: Clinic) -> None:
+    person = clinic()
+    person.as_far_as_protocol()
+    short(person)
+    person.click(person.window.anew)
+    assert person.window.question.isVisible()
+    person.click(person.page.start)
+    person.window.tick()
+    assert not person.window.question.isVisible()
+    person.window.question._do()
+    assert (person.window.visit.subject, person.step, person.runner.running) == ("P-017", "session", True)
+    # Nor is one about the part before still there in the next.
+    person.click(person.page.finish)
+    person.run(lambda: not person.runner.running)
+    assert not person.page.sure.isVisible()
+
+
+def test_the_difficulty_that_the_window_shows_is_the_one_the_engine_gets(clinic: Clinic) -> None:
+    person = clinic()
+    person.as_far_as_protocol()
+    short(person, protocol=1)
+    person.page.difficulty.setValue(80)
+
+    def threshold() -> float:
+        return float(person.runner._run.job.config.paradigm.settings["threshold"])
+
+    person.click(person.page.start)
+    assert threshold() == pytest.approx(0.8), "set before the start"
+    person.page.difficulty.setValue(85)
+    person.click(person.page.finish)
+    person.click(person.page.sure.yes)
+    person.run(lambda: not person.runner.running)
+    person.click(person.page.start)
+    assert threshold() == pytest.approx(0.85), "set in the part that was cut off"
+    person.window._resume()
+    assert person.page.difficulty.value() == 85, "shown by a window that comes back"
+    # Other numbers on the page of the protocol are a new beginning.
+    person.click(person.page.finish)
+    person.click(person.page.sure.yes)
+    person.run(lambda: not person.runner.running)
+    person.window.show_step("protocol")
+    person.number(person.page.fields["threshold"], "0.75")
+    person.on()
+    person.window.show_step("session")
+    assert person.page.difficulty.value() == 75
+
+
+def test_a_model_of_another_day_is_for_its_movements_and_can_be_left(clinic: Clinic, tmp_path: Path) -> None:
+    person = clinic()
+    person.patient()
+    model = tmp_path / "model.skops"
+    model.write_bytes(b"model")
+    scores = {"accuracy": 0.9, "n_trials": 40, "classes": ["left_hand", "right_hand"]}
+    person.catalogue.add_model("P-017", model, paradigm="motor-imagery", scores=scores)
+    person.agree()
+    person.headset()
+    person.electrodes()
+    page = person.page
+    person.click(page.use_model)
+    person.on()
+    assert person.step == "session"
+    # "It does not hold: finish early and calibrate" has a way.
+    person.click(person.page.back_button)
+    person.click(page.calibrate)
+    person.on()
+    assert person.step == "calibration"
+    person.click(person.page.back_button)
+    person.click(page.use_model)
+    person.pick(page.pair, 1)
+    person.on()
+    assert "of other movements" in page.message.text()
+    assert (person.window.visit.model, person.window.visit.model_note) == ("", "")
+    person.on()
+    assert person.step == "calibration"
+    person.click(person.page.back_button)
+    person.pick(page.pair, 0)
+    person.click(page.use_model)
+    person.pick(page.protocol, 1)
+    person.on()
+    assert person.window.visit.model == ""
+
+
+def test_a_visit_of_another_day_measures_nobody(clinic: Clinic) -> None:
+    person = clinic()
+    person.as_far_as_protocol()
+    short(person)
+    visit = person.window.visit
+    visit.started = (datetime.now().astimezone() - timedelta(hours=13)).isoformat(timespec="seconds")
+    person.click(person.page.start)
+    assert not person.runner.running
+    assert "End the visit and begin another one" in person.page.message.text()
+    person.window.keep()
+    again = clinic()
+    assert "End the visit and begin another one" in again.page.message.text()
+    # Over midnight it is the same visit.
+    visit.started = (datetime.now().astimezone() - timedelta(hours=2)).isoformat(timespec="seconds")
+    person.click(person.page.start)
+    assert person.runner.running
+
+
+def test_history_and_old_reports_of_a_sealed_allocation_say_nothing_that_opens_it(
+    clinic: Clinic, tmp_path: Path
+) -> None:
+    arms.new_trial(tmp_path, "FES-26", ("contingent", "sham"))
+    person = clinic()
+    person.as_far_as_protocol()
+    short(person, protocol=1)
+    person.train()
+    folder = Path(person.window.visit.parts[0])
+    catalogue = person.catalogue
+    assert history_rows(catalogue, "P-017")[0].cells[2] != SEALED, "nothing is drawn yet"
+    drawn = arms.allocate(tmp_path, catalogue, "P-017", by="T-01")
+    catalogue.update_subject("P-017", merge={"trial": {**drawn, "drawn": "2999-01-01T00:00:00+00:00"}})
+    assert history_rows(catalogue, "P-017")[0].cells[2] != SEALED, "what was before the draw tells nothing of it"
+    earlier = {**drawn, "drawn": "2020-01-01T00:00:00+00:00"}
+    catalogue.update_subject("P-017", merge={"trial": earlier})
+    assert history_rows(catalogue, "P-017")[0].cells[2] == SEALED
+    # A power cut left no record beside the training: the person's own entry decides.
+    (folder / "training.json").unlink()
+    found = report_data(catalogue, TrainingRecord.load(folder, subject="P-017", protocol="action-observation"))
+    assert arms.is_blind(found.record.trial)
+    assert found.trend == []
+    opened = {**earlier, "unblinded": {"by": "T-01", "reason": "asked", "at": "2026-01-01T00:00:00+00:00"}}
+    catalogue.update_subject("P-017", merge={"trial": opened})
+    assert history_rows(catalogue, "P-017")[0].cells[2] != SEALED
+    person.window.visit.trial = {**earlier}
+    found = report_data(catalogue, TrainingRecord.of_visit(person.window.visit))
+    assert not arms.is_blind(found.record.trial), "what was opened since is open"
+
+
+def test_a_folder_that_was_moved_counts_nothing_twice_and_its_reports_are_whole(clinic: Clinic, tmp_path: Path) -> None:
+    arms.new_trial(tmp_path, "FES-26", ("contingent", "sham"))
+    person = clinic()
+    person.as_far_as_protocol()
+    short(person)
+    person.train()
+    person.on()
+    old = tmp_path / "model" / "model.skops"
+    old.parent.mkdir()
+    old.write_bytes(b"model")
+    person.catalogue.add_model("P-017", old, paradigm="motor-imagery")
+    arms.allocate(tmp_path, person.catalogue, "P-017", by="T-01")
+    visit = Visit(parts=list(person.window.visit.parts), model=str(old))
+    person.leave()
+    data = tmp_path.with_name(tmp_path.name + "-restored")
+    shutil.move(tmp_path, data)
+    with Catalogue(f"sqlite:///{data / 'catalogue.sqlite'}", who="test") as catalogue:
+        follow(catalogue, data)
+        assert enter_strays(catalogue, data) == []
+        (entry,) = catalogue.sessions("P-017")
+        assert Path(entry.path).parent == data.resolve()
+        assert [Path(one.path) for one in catalogue.models()] == [data.resolve() / "model" / "model.skops"]
+        found = report_data(catalogue, TrainingRecord.load(Path(entry.path)))
+        assert (found.record.subject, found.total.trials) == ("P-017", 10)
+        assert arms.arm_of(catalogue.subject("P-017").data["trial"]) in ("contingent", "sham")
+        assert [one.action for one in catalogue.audit()].count("follow moved session") == 1
+        follow_visit(visit, data)
+        assert Path(visit.parts[0]).is_dir()
+        assert Path(visit.model).is_file()
+    data.rename(tmp_path)
+
+
+def test_the_report_of_a_folder_that_is_gone_is_not_one_of_no_trials(clinic: Clinic) -> None:
+    person = clinic()
+    person.as_far_as_protocol()
+    short(person)
+    person.train()
+    shutil.rmtree(person.window.visit.parts[0])
+    person.window.show_step("patient")
+    person.choose("P-017")
+    person.click(person.page.open_report)
+    assert "is not there" in person.page.message.text()
+    assert not hasattr(person.window, "old_report")
