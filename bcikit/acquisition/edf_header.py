@@ -94,7 +94,7 @@ def read_edf_header(path: Path) -> EdfHeader:
 def _line(*texts: bytes) -> tuple[float, float]:
     """Return step and offset from physical minimum and maximum, digital minimum and maximum (EDF, 2.1.3)."""
     try:
-        low, high, first, last = map(float, texts)
+        low, high, first, last = (float(text.replace(b",", b".")) for text in texts)
         step = (high - low) / (last - first)
     except (ValueError, ZeroDivisionError):
         return float("nan"), float("nan")

@@ -81,7 +81,8 @@ def read_recording(
     path : str or Path
         EDF, BDF, GDF, BrainVision (the .vhdr), FIF, EEGLAB and what else MNE reads; XDF; OpenBCI GUI text, BrainFlow
         tables, tables of Muse, Mind Monitor and others ('bcikit import --list-formats'). The events and channels that a
-        BIDS data set keeps in tables beside the file are read with it.
+        BIDS data set keeps in tables beside the file are read with it. Options may stand behind a text, as in
+        ``x.csv?unit=uV``.
     unit : str or None
         Unit of the voltages for which the file states none; of FIF and EEGLAB, what its numbers really are.
     stream : str or None
@@ -121,6 +122,13 @@ def read_recording(
     ArgumentError
         If its unit is not known; the message says how to state it.
     """
+    if isinstance(path, str) and "?" in path and not Path(path).exists():
+        path, behind = split_address(
+            path, unit=unit, stream=stream, board=board, sfreq=sfreq, encoding=encoding, trigger_mask=trigger_mask,
+            time_unit=time_unit, map=map, names=None if names == "standard" else names, partial=partial or None,
+            accept=tuple(accept),
+        )  # fmt: skip
+        return read_recording(path, **behind, lazy=lazy)
     path = Path(path)
     check_there(path, partial=partial)
     check_choice("names", names, ("standard", "file"))

@@ -262,6 +262,11 @@ def _in_words(path: Path, one: Format, error: Exception) -> SourceError:
             f"{path} is {one.title}, one file of several, and another is not there: {reason}. Put them side by side, "
             "under the names they had."
         )
+    if isinstance(error, NotImplementedError):
+        return SourceError(
+            f"{path} is {one.title} of a kind that is not read ({str(error).strip().rstrip('.')}). Export it again in "
+            "the usual form, or as EDF."
+        )
     if isinstance(error, ImportError):
         return SourceError(f"{path} is {one.title}; to read it a package is missing ({reason}).")
     return SourceError(

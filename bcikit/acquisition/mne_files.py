@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from bcikit.acquisition.codes import trigger_events
 from bcikit.acquisition.formats import FileHints
 from bcikit.acquisition.gaps import without_fillings
-from bcikit.signal import Note, Recording, SourceError, is_other, is_voltage, microvolts_per
+from bcikit.acquisition.montage import clinical_name, standard_name
+from bcikit.signal import Note, Recording, SourceError, StreamInfo, is_other, is_voltage, microvolts_per
 
 _KINDS = (
     (re.compile(r"(h|v|l|r)?eog.*|.*[ _-]eog.*|loc\b.*|roc\b.*", re.IGNORECASE), "eog"),
@@ -23,6 +24,10 @@ _KINDS = (
     (re.compile(r"resp.*", re.IGNORECASE), "resp"),
     (re.compile(r"temp.*", re.IGNORECASE), "temperature"),
     (re.compile(r"gsr.*|eda.*", re.IGNORECASE), "gsr"),
+    (
+        re.compile(r"(trig(ger)?s?|trg|sti|stim|status|ttl|markers?)([ _-]?(in|ch|channel))?[ _-]?\d*", re.IGNORECASE),
+        "stim",
+    ),
 )
 """Labels that name another kind of signal than EEG, as EDF+ writes them ("EOG horizontal")."""
 
@@ -117,11 +122,14 @@ def in_microvolts(
     columns = [i for i, kind in enumerate(recording.info.ch_types) if kind != "stim"]
     voltages = any(is_voltage(signals[i][1]) for i in columns)
     unclear = [i for i in columns if not is_voltage(signals[i][1]) and not is_other(signals[i][1])]
-    unclear = [i for i in unclear if kind_of(signals[i][0]) not in ("resp", "temperature", "gsr")]
+    unclear = [i for i in unclear if kind_of(signals[i][0]) not in _NO_VOLTAGES]
     stated: float | None = None
     if not voltages and unclear:
         texts = sorted({signals[i][1] for i in unclear})
         stated = microvolts_per(unit or (texts[0] if texts != [""] else ""), where=where)
+    elif unit:
+        unclear = [i for i in unclear if _is_position(signals[i][0])]
+        stated = microvolts_per(unit)
     kinds = list(recording.info.ch_types)
     scale = np.ones(len(signals))
     said = []
@@ -133,16 +141,43 @@ def in_microvolts(
         kind = kind_of(label)
         taken = known.get(text, 1e6)
         factor = microvolts_per(text) if is_voltage(text) else stated if column in unclear else None
-        if factor is None:
-            kinds[column] = kind if kind in ("resp", "temperature", "gsr") else "misc"
+        if factor is None or kind == "stim":
+            kinds[column] = kind if kind in _NO_VOLTAGES else "misc"
             scale[column] = 1.0 / taken if recording.info.ch_types[column] in SCALED else 1e6 / taken
         else:
             kinds[column] = kind if kind in ("eog", "emg", "ecg") else "eeg"
             scale[column] = factor / taken
             said[-1] = text if is_voltage(text) else f"{unit} as you say"
     info = recording.info.replace(ch_types=tuple(kinds))
-    notes = (*recording.notes, *unit_notes(info.ch_names, said, "stated by the file"))
+    notes = (*recording.notes, *unit_notes(info.ch_names, said, "stated by the file"), *_left_out(info, said))
     return replace(recording, info=info, data=recording.data * scale, notes=notes)
+
+
+_NO_VOLTAGES = ("resp", "temperature", "gsr", "stim")
+"""Kinds that a label names and that are no voltages, whatever unit stands there."""
+
+_NUMBERS = re.compile(r"counts?|adu?|bits?|steps?|n/?a|none|units?", re.IGNORECASE)
+"""Units that are no voltage, and no other quantity either."""
+
+
+def _is_position(label: str) -> bool:
+    """Return whether a label is that of an electrode of the 10-05 system ("EEG C3-Ref")."""
+    return standard_name(clinical_name(label)[0]) is not None
+
+
+def _left_out(info: StreamInfo, units: list[str]) -> list[Note]:
+    """Return what is to be said of channels that are named as EEG and have no unit of it: no decoder gets them."""
+    found = [
+        f"{name} ({unit or 'none'})"
+        for name, kind, unit in zip(info.ch_names, info.ch_types, units, strict=True)
+        if kind == "misc" and (not is_other(unit) or _NUMBERS.fullmatch(unit)) and _is_position(name)
+    ]
+    if not found:
+        return []
+    some = ", ".join(found[:6]) + (f" and {len(found) - 6} more" if len(found) > 6 else "")
+    text = f"named as EEG, but their unit is no voltage, so they are not taken for EEG: {some}; "
+    text += "unit=uV (mV, V, nV) says an unknown unit, accept=unit that it is as it should be"
+    return [Note(code="unit", text=text, doubt=True, count=len(found))]
 
 
 SCALED = frozenset({"eeg", "eog", "emg", "ecg", "bio", "ref"})
@@ -183,7 +218,9 @@ def as_stated(
             continue
         if not is_voltage(unit) and not is_other(unit) and reading.unit:
             unit = said[-1] = reading.unit
-        if is_voltage(unit):
+        if kind_of(label) == "stim":
+            kinds[column] = "stim"
+        elif is_voltage(unit):
             factors[column] *= microvolts_per(unit)
             named = kind_of(label)
             if named in ("eog", "emg", "ecg"):
@@ -192,9 +229,9 @@ def as_stated(
                 kinds[column] = voltage
         else:
             named = kind_of(label)
-            kinds[column] = named if named in ("resp", "temperature", "gsr") else "misc"
+            kinds[column] = named if named in _NO_VOLTAGES else "misc"
     info = recording.info.replace(ch_types=tuple(kinds))
-    notes = (*recording.notes, *unit_notes(info.ch_names, said, "stated by the file"))
+    notes = (*recording.notes, *unit_notes(info.ch_names, said, "stated by the file"), *_left_out(info, said))
     return replace(recording, info=info, data=recording.data * factors, notes=notes)
 
 

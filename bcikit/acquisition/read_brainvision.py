@@ -16,7 +16,7 @@ from bcikit.acquisition.gaps import with_gaps
 from bcikit.acquisition.mne_files import as_stated, checked, finished, unscaled
 from bcikit.acquisition.rows import encoding_of, guess_encoding
 from bcikit.acquisition.whole import is_there
-from bcikit.signal import ArgumentError, Event, Note, Recording
+from bcikit.signal import ArgumentError, Event, Note, Recording, SourceError
 
 _CHANNEL = re.compile(r"^Ch(\d+)=(.*)$", re.MULTILINE)
 _MARKER = re.compile(r"^Mk\d+=([^,\n]*),([^,\n]*),(\d+),(\d+),(\d+)(?:,(\d{14,20}))?", re.MULTILINE)
@@ -27,15 +27,17 @@ def read_brainvision(path: Path, reading: FileHints) -> Recording:
     import mne
 
     with _in_utf8(path, reading) as (named, header, notes):
+        _check_kind(path, header)
         raw = mne.io.read_raw_brainvision(named, preload=False, verbose="ERROR")
     recording = Recording.from_mne(checked(raw, path), name=path.name, lazy=True)
     events = tuple(_plain_comment(event) for event in recording.events)
     recording = replace(recording, events=events, notes=(*recording.notes, *notes))
-    resolutions, units = {}, {}
+    resolutions, units, unstated = {}, {}, 0
     for number, rest in _CHANNEL.findall(header.partition("[Coordinates]")[0]):
         parts = [part.strip() for part in rest.split(",")] + [""] * 4
         resolutions[int(number) - 1] = float(parts[2]) if _is_number(parts[2]) else 1.0
         units[int(number) - 1] = parts[3] or "µV"
+        unstated += not parts[3]
     if set(units) == set(range(recording.info.n_channels)):
         # The numbers of the file, in the units that it states for them: MNE would take many of these for volts.
         raw._cals = np.array([resolutions[i] for i in range(len(units))])
@@ -43,9 +45,39 @@ def read_brainvision(path: Path, reading: FileHints) -> Recording:
         voltage = "bio" if "[Coordinates]" in header else "eeg"
         recording = as_stated(recording, unscaled(recording), units, reading, voltage=voltage)
     markers = _markers(path, header)
-    recording = replace(recording, notes=(*recording.notes, *_about_markers(path, header, markers)))
+    said = [*_about_markers(path, header, markers), *_averaged(header)]
+    if unstated:
+        said.append(Note(code="unit", text=f"{unstated} channels state no unit: µV, which is BrainVision's own then"))
+    recording = replace(recording, notes=(*recording.notes, *said))
     gaps = _segments(markers, reading, recording)
-    return finished(with_gaps(recording, gaps, "segments with dates"), reading)
+    return finished(with_gaps(recording, gaps, "segments"), reading)
+
+
+def _stated(header: str, key: str) -> str:
+    """Return the value of a key of the header, in capitals; empty where it does not say."""
+    found = re.search(rf"^{key}\s*=\s*(.*?)\s*$", header, re.MULTILINE | re.IGNORECASE)
+    return found[1].upper() if found is not None else ""
+
+
+def _check_kind(path: Path, header: str) -> None:
+    """Refuse what MNE would take for samples over time in the usual order of bytes, and is none."""
+    kind = _stated(header, "DataType") or "TIMEDOMAIN"
+    if kind != "TIMEDOMAIN":
+        raise SourceError(f"{path} holds a spectrum (DataType={kind}), not a recording; give what it was made from.")
+    if _stated(header, "UseBigEndianOrder") in ("YES", "TRUE", "1"):
+        raise SourceError(
+            f"{path} says that its samples are in big-endian order (UseBigEndianOrder=YES), which is not read; export "
+            "it again in little-endian order, which is BrainVision Analyzer's usual one."
+        )
+
+
+def _averaged(header: str) -> list[Note]:
+    """Return what is to be said of an average: it is no recording, and nothing can be decoded in it."""
+    if _stated(header, "Averaged") not in ("YES", "TRUE", "1"):
+        return []
+    count = _stated(header, "AveragedSegments")
+    text = f"holds an average{f' of {count} segments' if count else ''}, no recording; accept=averaged if that is meant"
+    return [Note(code="averaged", text=text, doubt=True)]
 
 
 def _plain_comment(event: Event) -> Event:
@@ -146,23 +178,27 @@ def _with(text: str, keys: dict[str, str]) -> str:
 
 
 def _segments(markers: Path | None, reading: FileHints, recording: Recording) -> list[tuple[int, int]]:
-    """Return where a segment begins and how many samples are missing before it, by the dates of the segments."""
+    """Return where a segment begins and how many samples are missing before it, by dates where they tell."""
     if markers is None:
         return []
-    begun: list[tuple[int, datetime.datetime]] = []
-    for kind, _, position, _, _, date in _MARKER.findall(_text(markers, reading.encoding)[0]):
-        if kind == "New Segment" and date:
+    begun: list[tuple[int, datetime.datetime | None]] = []
+    for kind, _, position, _, _, text in _MARKER.findall(_text(markers, reading.encoding)[0]):
+        if kind == "New Segment":
+            date = None
             with contextlib.suppress(ValueError):
-                begun.append(
-                    (int(position) - 1, datetime.datetime.strptime(date[:20].ljust(20, "0"), "%Y%m%d%H%M%S%f"))
-                )
+                date = datetime.datetime.strptime(text[:20].ljust(20, "0"), "%Y%m%d%H%M%S%f")
+            begun.append((int(position) - 1, date))
     sfreq = recording.info.sfreq
     gaps = []
-    for (first, start), (row, date) in itertools.pairwise(begun):
-        missing = round((date - start).total_seconds() * sfreq) - (row - first)
-        # Dates have microseconds, clocks of amplifier and computer drift by parts in ten thousand.
-        if missing > max(1, 2e-4 * (row - first)):
-            gaps.append((row, missing))
+    for (first, start), (row, date) in itertools.pairwise(sorted(begun, key=lambda one: one[0])):
+        # Without dates, or with dates that go back, nobody knows how long the pause was; it is a seam all the same.
+        missing = 1
+        if start is not None and date is not None:
+            missing = round((date - start).total_seconds() * sfreq) - (row - first)
+            # Dates have microseconds, clocks of amplifier and computer drift by parts in ten thousand.
+            if abs(missing) <= max(1, 2e-4 * (row - first)):
+                continue
+        gaps.append((row, max(1, missing)))
     return gaps
 
 

@@ -33,6 +33,11 @@ def read_edf(path: Path, reading: FileHints) -> Recording:
             f"{path} holds {len(found)} annotations and no signals (a hypnogram or a list of events); give the "
             "recording that they are about."
         )
+    if header.seconds <= 0:
+        raise SourceError(
+            f"{path} states records of {header.seconds:g} s, so nobody can know its sampling rate; put the length of a "
+            "record into its header (EDFbrowser has an editor for it)."
+        )
     bdf = header.width == 3
     with named_as(path, ".bdf" if bdf else ".edf") as named:
         raw = open_raw(named, "read_raw_bdf" if bdf else "read_raw_edf", encoding="latin1")
@@ -45,7 +50,7 @@ def read_edf(path: Path, reading: FileHints) -> Recording:
             recording = recording.loaded()
     onsets, annotations = read_annotations(path, header)
     texts, encoding = decode_texts([one.raw for one in annotations], reading.encoding)
-    notes = [*_records(path, header), *doubled([label for label, _ in signals])]
+    notes = [*_records(path, header), *_without_range(header), *doubled([label for label, _ in signals])]
     if encoding not in ("utf-8", "utf8") and any(not text.isascii() for text in texts):
         said = "as you say" if reading.encoding else "guessed; encoding=... decides"
         garbled = not reading.encoding and any(is_garbled(text) for text in texts)
@@ -69,6 +74,8 @@ def read_edf(path: Path, reading: FileHints) -> Recording:
         recording = replace(recording, notes=(*recording.notes, *_slower(header)))
     if header.interrupted:
         recording = _interrupted(recording, path, onsets)
+    elif onsets is not None and len(onsets) > 1:
+        recording = _contradicted(recording, path, header, onsets)
     return finished(recording, reading, fallback=BIOSEMI_MASK if bdf else None)
 
 
@@ -85,6 +92,33 @@ def _records(path: Path, header: EdfHeader) -> list[Note]:
         )
         return [Note(code="records", text=text, doubt=True, count=there - header.n_records)]
     return [Note(code="records", text=f"{rest} bytes behind the last record were left out", count=rest)] if rest else []
+
+
+def _without_range(header: EdfHeader) -> list[Note]:
+    """Return what is to be said of signals for which the header does not say what a step of the converter is."""
+    pairs = zip(header.labels, header.scales, strict=True)
+    found = [label for label, step in pairs if label not in ANNOTATIONS and (not np.isfinite(step) or step == 0)]
+    if not found:
+        return []
+    text = f"{', '.join(found)}: minimum and maximum are equal or no numbers, so their samples have no scale"
+    return [Note(code="scale", text=f"{text}; accept=scale if they are not needed", doubt=True, count=len(found))]
+
+
+def _contradicted(recording: Recording, path: Path, header: EdfHeader, onsets: NDArray[np.float64]) -> Recording:
+    """Return a recording that calls itself continuous, with the pauses that the times of its records say."""
+    late = np.diff(onsets) - header.seconds
+    sample = 1 / recording.info.sfreq
+    if (np.abs(late) < sample).all():
+        return recording
+    worst = float(late[np.argmax(np.abs(late))])
+    said = f"says that it is continuous, and the times of its records jump (by {worst:+.3g} s)"
+    if (late > -sample).all():
+        said += ": taken as interrupted"
+        recording = _interrupted(recording, path, onsets)
+    else:
+        said += ", back too: taken as continuous"
+    text = f"{said}; accept=records if that is right"
+    return replace(recording, notes=(*recording.notes, Note(code="records", text=text, doubt=True)))
 
 
 def _as_mne(rows: LazyRows, recording: Recording, signals: list[tuple[str, str]]) -> NDArray[np.float64]:
@@ -126,11 +160,13 @@ def _interrupted(recording: Recording, path: Path, onsets: Any) -> Recording:
         raise SourceError(f"{path} holds no whole record.")
     per_record = recording.n_times // len(onsets)
     places = np.repeat(onsets - onsets[0], per_record) + np.tile(np.arange(per_record) / info.sfreq, len(onsets))
-    samples = np.round(places * info.sfreq).astype(np.int64)
+    # A record begins at one sample and goes on from there; it may begin between two.
+    begins = np.floor((onsets - onsets[0]) * info.sfreq + 0.5).astype(np.int64)
+    samples = np.repeat(begins, per_record) + np.tile(np.arange(per_record), len(onsets))
     if samples.shape[0] != recording.n_times or (np.diff(samples) < 1).any():
         raise SourceError(f"{path} is damaged: its records do not follow each other in time.")
     lost = int(samples[-1] - samples[0]) + 1 - samples.shape[0]
-    note = Note(code="lost", text=f"{lost} samples lost between records (EDF+D)", count=lost)
+    note = Note(code="lost", text=f"{lost} samples lost between records", count=lost)
     return replace(
         recording, times=places, samples=samples, notes=(*recording.notes, note) if lost else recording.notes
     )

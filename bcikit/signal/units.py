@@ -12,6 +12,7 @@ _FACTORS = {
     "microv": 1.0,
     "mcv": 1.0,
     "microvolt": 1.0,
+    "microvol": 1.0,  # EDF has room for eight letters
     "microvolts": 1.0,
     "v": 1e6,
     "volt": 1e6,
@@ -21,6 +22,7 @@ _FACTORS = {
     "mvolts": 1e3,
     "milliv": 1e3,
     "millivolt": 1e3,
+    "millivol": 1e3,
     "millivolts": 1e3,
     "nv": 1e-3,
     "nvolt": 1e-3,
@@ -42,7 +44,7 @@ _MICRO = (
 
 _OTHER = frozenset(
     {
-        "%", "1", "1/min", "a", "a.u.", "ad", "adu", "arb", "arbitrary", "arbitrary_units", "aru", "au", "bar",
+        "%", "1", "1/min", "a", "a.u.", "ad", "adu", "arb", "arbitrary", "arbitrary_units", "aru", "au", "bar", "bs",
         "binary", "bit", "bits", "boolean", "bpm", "c", "celsius", "cm", "cmh2o", "code", "count", "counts",
         "db", "deg", "deg/s", "degc", "degree_c", "degrees", "dps", "event", "f", "fahrenheit", "g", "gauss",
         "h", "hpa", "hz", "index", "k", "kelvin", "kg", "khz", "kohm", "kohms", "l", "l/m", "l/min", "l/s",

@@ -1,0 +1,169 @@
+"""Headers that say something else than what is usual: it is read as they say, asked for, or refused."""
+
+import numpy as np
+import pytest
+
+from bcikit import read_recording
+from bcikit.signal import DoubtWarning, SourceError
+from tests.formats.writers import brainvision, edf
+
+RNG = np.random.default_rng(0)
+D = RNG.integers(-300, 300, 1000)
+X = RNG.integers(-300, 300, (1000, 2))
+
+
+def changed(path, *pairs, at=None):
+    raw = path.read_bytes()
+    for old, new in pairs:
+        assert old in raw
+        raw = raw.replace(old, new, 1)
+    if at is not None:
+        place, text = at
+        raw = raw[:place] + text + raw[place + len(text) :]
+    path.write_bytes(raw)
+    return path
+
+
+def doubts(path, **options):
+    with pytest.warns(DoubtWarning):
+        recording = read_recording(path, **options)
+    return recording, [note.code for note in recording.notes if note.doubt]
+
+
+def vhdr(tmp_path, *pairs, markers=()):
+    file = brainvision(tmp_path, "a", [("C3", "0.1", "µV"), ("C4", "0.1", "")], X, markers=markers)
+    return changed(file, *pairs)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b"=INT_16", b"=INT_16\nUseBigEndianOrder=YES", "big-endian"),
+        (b"DataFormat=", b"DataType=FREQUENCYDOMAIN\nDataFormat=", "a spectrum"),
+        (b"=INT_16", b"=UINT_16", "of a kind that is not read .*UINT_16"),
+    ],
+)
+def test_brainvision_that_is_no_usual_recording_is_refused(tmp_path, old, new, said):
+    with pytest.raises(SourceError, match=said):
+        read_recording(vhdr(tmp_path, (old, new)))
+    for usual in (b"=INT_16\nUseBigEndianOrder=NO", b"=INT_16\nDataType=TIMEDOMAIN"):
+        recording = read_recording(vhdr(tmp_path, (b"=INT_16", usual)))
+        np.testing.assert_allclose(recording.data, X / 10)
+        assert any("1 channels state no unit" in note.text for note in recording.notes)
+
+
+def test_an_average_is_a_doubt(tmp_path):
+    file = vhdr(tmp_path, (b"DataFormat=", b"Averaged=YES\nAveragedSegments=40\nDataFormat="))
+    recording, codes = doubts(file)
+    assert codes == ["averaged"]
+    assert "average of 40 segments" in str(recording.notes)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "lost"),
+    [
+        ("20240101120000000000", "20240101120012000000", 2500),
+        ("20240101120000000000", "20240101120002000000", 0),
+        ("20240101120000000000", "", 1),
+        ("", "", 1),
+        # A segment that begins before the one before it ended.
+        ("20240101120000000000", "20240101120001000000", 1),
+    ],
+)
+def test_no_seam_between_segments_is_forgotten(tmp_path, first, second, lost):
+    marks = [f"New Segment,,1,1,0,{first}".rstrip(","), f"New Segment,,501,1,0,{second}".rstrip(",")]
+    recording = read_recording(vhdr(tmp_path, markers=marks))
+    assert recording.lost == lost
+    assert int(recording.samples[500]) == 500 + lost
+
+
+@pytest.mark.parametrize("label", ["TRIG", "Trigger", "STI 014", "TTL1", "Markers"])
+@pytest.mark.parametrize("unit", ["", "uV"])
+def test_a_channel_that_is_named_as_trigger_has_codes_and_is_no_eeg(tmp_path, label, unit):
+    codes = np.zeros(1000, int)
+    codes[300:310], codes[600:650] = 3, 7
+    recording = read_recording(edf(tmp_path / "a.edf", [("Cz", "uV", D), (label, unit, codes)]))
+    assert recording.info.ch_types == ("eeg", "stim")
+    assert [(e.value, e.sample) for e in recording.events] == [(3, 300), (7, 600)]
+
+
+def test_a_trigger_channel_of_brainvision(tmp_path):
+    data = np.zeros((1000, 2), int)
+    data[:, 0], data[400:410, 1] = D, 5
+    recording = read_recording(brainvision(tmp_path, "a", [("C3", "1", "µV"), ("TRIG", "1", "µV")], data))
+    assert recording.info.ch_types == ("eeg", "stim")
+    assert [(e.value, e.sample) for e in recording.events] == [(5, 400)]
+
+
+@pytest.mark.parametrize("unit", ["", "zorks", "counts"])
+def test_a_channel_named_as_eeg_that_is_not_taken_for_eeg_is_said(tmp_path, unit):
+    file = edf(tmp_path / "a.edf", [("Cz", "uV", D), ("EEG C3-REF", unit, D), ("Light", "zorks", D)])
+    recording, codes = doubts(file)
+    assert (recording.info.ch_types, codes) == (("eeg", "misc", "misc"), ["unit"])
+    accepted = read_recording(file, accept=["unit"])
+    assert accepted.info.ch_types == ("eeg", "misc", "misc")
+    if unit == "counts":
+        return
+    told = read_recording(file, unit="mV")
+    assert told.info.ch_types == ("eeg", "eeg", "misc")
+    np.testing.assert_allclose(told.data[:, :2], np.column_stack([D, 1e3 * D]))
+
+
+def test_a_unit_is_as_long_as_edf_has_room_for(tmp_path):
+    file = edf(tmp_path / "a.edf", [("C3", "MicroVolts"[:8], D), ("C4", "MilliVolts"[:8], D)])
+    recording = read_recording(file, accept=["amplitude"])
+    assert recording.info.ch_types == ("eeg", "eeg")
+    np.testing.assert_allclose(recording.data, np.column_stack([D, 1e3 * D]))
+
+
+def test_records_without_a_length_have_no_rate(tmp_path):
+    file = changed(edf(tmp_path / "a.edf", [("Cz", "uV", D)]), at=(244, b"0       "))
+    with pytest.raises(SourceError, match="nobody can know its sampling rate"):
+        read_recording(file)
+
+
+def test_a_signal_without_a_range_is_a_doubt(tmp_path):
+    # Fields of two signals: physical minimum and maximum stand behind 104 bytes of each.
+    file = edf(tmp_path / "a.edf", [("C3", "uV", D), ("C4", "uV", D)])
+    recording, codes = doubts(changed(file, at=(256 + 2 * 104 + 8, b"32767   ")))
+    assert codes == ["scale"]
+    assert "C4: minimum and maximum are equal" in str(recording.notes)
+    comma = changed(edf(tmp_path / "b.edf", [("C3", "uV", D)]), at=(256 + 104, b"-32768,0"))
+    np.testing.assert_allclose(read_recording(comma).data[:, 0], D)
+
+
+@pytest.mark.parametrize("kind", ["EDF+C", "EDF+D"])
+def test_records_that_jump_are_gaps_whatever_the_header_says(tmp_path, kind):
+    onsets = [0, 1, 2, 3, 7, 8, 9, 10, 11, 12]
+    file = edf(tmp_path / "a.edf", [("Cz", "uV", D)], kind=kind, onsets=onsets, annotations=[(8.5, b"go")])
+    recording = read_recording(file, accept=["records"])
+    assert recording.lost == 300
+    assert recording.samples[[399, 400]].tolist() == [399, 700]
+    if kind == "EDF+C":
+        assert doubts(file)[1] == ["records"]
+    # That it is event 850 is row 550.
+    assert [(e.sample, int(np.searchsorted(recording.samples, e.sample))) for e in recording.events] == [(850, 550)]
+
+
+def test_records_whose_times_go_back_in_a_continuous_file_are_a_doubt(tmp_path):
+    file = edf(tmp_path / "a.edf", [("Cz", "uV", D)], onsets=[0, 1, 2, 3, 4, 0, 1, 2, 3, 4])
+    recording, codes = doubts(file)
+    assert (recording.lost, codes) == (0, ["records"])
+
+
+def test_a_record_may_begin_between_two_samples(tmp_path):
+    onsets = [0, 1, 2.005, 3.005, 4.025, 5.025, 6.025, 7.025, 8.025, 9.025]
+    recording = read_recording(edf(tmp_path / "a.edf", [("Cz", "uV", D)], kind="EDF+D", onsets=onsets))
+    assert recording.lost == 3
+    assert (np.diff(recording.samples) >= 1).all()
+    assert recording.times[400] == pytest.approx(4.025)
+
+
+def test_options_behind_a_path_are_read_in_python_too(tmp_path):
+    file = edf(tmp_path / "a.edf", [("Cz", "", D)])
+    recording = read_recording(f"{file}?unit=mV&accept=amplitude")
+    np.testing.assert_allclose(recording.data[:, 0], 1e3 * D)
+    assert read_recording(f"{file}?unit=mV", unit="uV").data[:, 0].tolist() == pytest.approx(D.tolist())
+    odd = tmp_path / "what?unit=mV.edf"
+    odd.write_bytes(file.read_bytes())
+    np.testing.assert_allclose(read_recording(str(odd), unit="uV").data[:, 0], D)
