@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import uuid4
 
-import pylsl
-
+from bcikit.acquisition.lsl_library import lsl
 from bcikit.outputs.base import Output
 from bcikit.outputs.envelope import Sealer, encode
 from bcikit.safety.levels import QualityLevel
@@ -51,13 +50,14 @@ class LslOutput(Output):
         self.name = name
         self._id = source_id or uuid4().hex
         self._sealer = Sealer()
-        self._texts = {what: self._outlet(what, kind, [what], pylsl.cf_string) for what, kind in _TEXTS.items()}
-        self._numbers: dict[str, tuple[list[str], pylsl.StreamOutlet]] = {}
+        self._texts = {what: self._outlet(what, kind, [what], lsl().cf_string) for what, kind in _TEXTS.items()}
+        self._numbers: dict[str, tuple[list[str], Any]] = {}
         self._state = ""
         self._safe = True
         self._sent = 0
 
-    def _outlet(self, what: str, kind: str, labels: Sequence[str], form: int) -> pylsl.StreamOutlet:
+    def _outlet(self, what: str, kind: str, labels: Sequence[str], form: int) -> Any:
+        pylsl = lsl()
         info = pylsl.StreamInfo(
             f"{self.name}-{what}", kind, len(labels), pylsl.IRREGULAR_RATE, form, f"{self._id}-{what}"
         )
@@ -109,7 +109,7 @@ class LslOutput(Output):
         if not names or len(names) != len(values):
             return
         if what not in self._numbers or self._numbers[what][0] != names:
-            self._numbers[what] = (names, self._outlet(what, f"bcikit-{what}", names, pylsl.cf_float32))
+            self._numbers[what] = (names, self._outlet(what, f"bcikit-{what}", names, lsl().cf_float32))
         self._numbers[what][1].push_sample([float(value) for value in values], stamp)
 
     def _push(self, envelope: dict[str, Any], stamp: float) -> None:

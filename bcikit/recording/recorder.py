@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bcikit.acquisition import Source, StreamStatus, TimeTrust, open_source
 from bcikit.recording.writer import SessionWriter
-from bcikit.signal import Address, BciError, Event, HostClock, SourceError
+from bcikit.signal import Address, BciError, Chunk, Event, HostClock, SourceError
 from bcikit.signal.shown import Shown
 
 PULL_SECONDS = 0.5
@@ -56,6 +56,8 @@ class Recorded(Shown):
         if status.rate and status.drift_uncertainty_ppm < float("inf"):
             drift = f"{status.drift_ppm:+.0f} +- {status.drift_uncertainty_ppm:.0f} ppm"
             parts.append(f"{status.rate:.3f} Hz ({drift})")
+        if status.bad_samples:
+            parts.append(f"{status.bad_samples} bad values")
         if status.reconnects:
             parts.append(f"{status.reconnects} reconnects")
         rows = {"doubts": "; ".join(self.doubts), "notes": "; ".join(self.notes), "failed": "; ".join(self.failed)}
@@ -141,6 +143,16 @@ def _unique(name: str, before: Sequence[Source], first: Source) -> str:
     return name if name not in taken and name != first.info.name else f"{name}-{len(before) + 2}"
 
 
+@dataclass
+class _Counts:
+    """What was written of the first source."""
+
+    samples: int = 0
+    lost: int = 0
+    gaps: int = 0
+    bad: int = 0
+
+
 class _Loop:
     """Writes what comes until the time is over, the source ends, or somebody stops it."""
 
@@ -159,6 +171,7 @@ class _Loop:
         self.others = {name: (TimeTrust(), 0) for name in extra}
         self.failed: list[str] = []
         self.gone: set[str] = set()
+        self._counts = _Counts()
 
     def run(self) -> tuple[StreamStatus, str]:
         """Return the status of the source at the end, and how it ended."""
@@ -168,7 +181,7 @@ class _Loop:
             self._write_events()
             self._writer.close("failed")
             raise
-        status = self._source.status()
+        status = self._status()
         # Markers that wait for their sample are given when the source stops.
         self._source.stop()
         self._write_events()
@@ -194,14 +207,30 @@ class _Loop:
                     first, began = float(chunk.times[0]), arrival
                 due = chunk.n_times if duration is None else int((chunk.times < first + duration).sum())
                 if due:
-                    writer.chunk(chunk.slice(0, due), arrival)
+                    self._write(chunk.slice(0, due), arrival)
                 if due < chunk.n_times:
                     break
             if self._progress is not None and arrival - shown > PULL_SECONDS:
                 shown = arrival
-                self._progress(source.status())
+                self._progress(self._status())
         self._write_events()
         self._write_others()
+
+    def _status(self) -> StreamStatus:
+        """Return what the source says of itself, with what was written where it counts nothing."""
+        status = self._source.status()
+        if status.samples:
+            return status
+        counts = self._counts
+        return replace(status, samples=counts.samples, lost=counts.lost, gaps=counts.gaps, bad_samples=counts.bad)
+
+    def _write(self, chunk: Chunk, arrival: float) -> None:
+        self._writer.chunk(chunk, arrival)
+        health, counts = chunk.health, self._counts
+        counts.samples += chunk.n_times
+        counts.lost += health.lost
+        counts.gaps += health.lost > 0
+        counts.bad += 0 if health.mask is None else int(health.mask.sum())
 
     def _write_events(self) -> None:
         events = self._source.pull_events()

@@ -246,13 +246,20 @@ class Engine:
                     recorder.take(model_message(model, 0.0))
                 if made.error_model is not None and folder is not None:
                     made.error_model.save(folder / ERROR_MODEL)
+            ended = None
             try:
                 ended = self._drive(made, conductor, meter, folder, publisher)
                 self._keep_followed(conductor, folder)
             finally:
                 for output in made.outputs:
                     output.safe("session over")
+                # Who shows the state must not go on showing that of a session that is over.
+                if ended is None:
+                    moves.take(StateChanged(state="FAILED", time=conductor.now))
+            ran = safety.state
             safety.control.finish(now=conductor.now)
+            if safety.state is not ran:
+                moves.take(StateChanged(state=str(safety.state), time=conductor.now))
             publisher.say_finished(conductor.now)
             values = self._values(made, counter, conductor, started, ended)
             values["commands_held_back"] = moves.held_back

@@ -38,3 +38,13 @@ def test_a_block_that_is_late_at_the_end_is_waited_for_and_a_stream_that_is_sile
     done = record(Late(now, silences=silences), tmp_path / "out", duration=0.5)
     assert done.samples == samples
     assert read_session(tmp_path / "out").recording.n_times == samples
+
+
+def test_what_is_lost_and_bad_is_said_of_a_source_that_counts_nothing_itself(tmp_path: Path) -> None:
+    spoiled = "dut:faults?do=drop@1~0.1,nan@2~0.2*1&source=sim:motor-imagery?seed=1"
+    done = record(spoiled, tmp_path / "out", duration=3.0)
+    expected = (done.samples, 25, 1, 50)
+    assert done.samples == 750 - 25
+    assert (done.status.samples, done.status.lost, done.status.gaps, done.status.bad_samples) == expected
+    said = done.shown()[0]
+    assert all(words in said for words in ("725 samples", "25 lost", "50 bad values"))

@@ -3,8 +3,8 @@
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -320,3 +320,33 @@ def test_stop_in_a_page_stops_the_session_and_what_else_it_says_does_not(short_c
             assert time.monotonic() < end
             time.sleep(0.01)
     assert result["safety"]["state"] == "SAFE_STOP"
+
+
+class Lamp(Arm):
+    """Shows the state of the session."""
+
+    def inform(self, message: Mapping[str, Any]) -> None:
+        if message["type"] == "state":
+            self.note(str(message["state"]))
+
+
+@pytest.mark.parametrize(("error", "state"), [(None, "STANDBY"), (BciError("gone"), "FAILED")])
+def test_who_shows_the_state_does_not_go_on_showing_that_of_a_session_that_is_over(
+    short_config, error: BciError | None, state: str
+) -> None:
+    lamp, engine = Lamp(), None
+
+    class Ends(Listener):
+        def take(self, message: Message) -> None:
+            if isinstance(message, StateChanged) and message.state == "ACTIVE":
+                if error is not None:
+                    raise error
+                engine.end()
+
+    engine = Engine(short_config(""), outputs=[lamp], listeners=[Ends()])
+    with nullcontext() if error is None else pytest.raises(BciError, match="gone"):
+        engine.run()
+    told = [word for word in lamp.words if word.isupper()]
+    assert "ACTIVE" in told
+    assert told[-1] == state
+    assert lamp.words[lamp.words.index("ACTIVE") + 1].startswith("safe")
