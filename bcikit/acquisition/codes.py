@@ -46,6 +46,9 @@ def trigger_events(recording: Recording, *, mask: int | None, fallback: int | No
     for place in order:
         values = np.ascontiguousarray(recording.data[:, columns[place]])
         levels = np.where(np.isfinite(values), np.rint(values), 0).astype(np.int64)
+        in_volts = levels.any() and not (levels % 1_000_000).any()
+        if in_volts:
+            levels //= 1_000_000
         if bits is not None:
             levels &= bits
         rest = resting_level(levels)
@@ -57,6 +60,8 @@ def trigger_events(recording: Recording, *, mask: int | None, fallback: int | No
                 text += f", bits {bits:#x}"
             if rest:
                 text += f", resting at {rest}"
+            if in_volts:
+                text += ", which the file has as volts"
             return found, [Note(code="triggers", text=text, count=len(found))]
     return [], []
 

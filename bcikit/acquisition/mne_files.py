@@ -235,6 +235,15 @@ def as_stated(
     return replace(recording, info=info, data=recording.data * factors, notes=notes)
 
 
+def named(recording: Recording) -> Recording:
+    """Return a recording whose voltages that nobody gave a type have the one that their label names."""
+    kinds = tuple(
+        kind_of(label) if kind == "eeg" and kind_of(label) in ("eog", "emg", "ecg", "stim") else kind
+        for label, kind in zip(recording.info.ch_names, recording.info.ch_types, strict=True)
+    )
+    return replace(recording, info=recording.info.replace(ch_types=kinds))
+
+
 def told(recording: Recording, reading: FileHints, usual: str) -> Recording:
     """Return a recording whose numbers are in the unit the user says, where the format itself has but one."""
     said = usual

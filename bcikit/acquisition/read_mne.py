@@ -18,6 +18,7 @@ from bcikit.acquisition.mne_files import (
     as_stated,
     finished,
     in_microvolts,
+    named,
     named_as,
     open_recording,
     starts,
@@ -41,7 +42,12 @@ def read_gdf(path: Path, reading: FileHints) -> Recording:
 def read_fif(path: Path, reading: FileHints) -> Recording:
     """Return a FIF file, in volts as MNE keeps it unless the user says otherwise."""
     check_fif(path)
-    raw, recording = open_recording(path, "read_raw_fif")
+    try:
+        raw, recording = open_recording(path, "read_raw_fif")
+    except ValueError as error:
+        if "No raw data" not in str(error):
+            raise
+        raise SourceError(f"{path} holds no recording (epochs, averages?); give the raw file (..._raw.fif).") from None
     recording = told(recording, reading, "V (FIF keeps volts)")
     if not any(not event.name.lower().startswith("bad") for event in recording.events):
         beside = _events_beside(path, raw)
@@ -81,20 +87,27 @@ def read_eeglab(path: Path, reading: FileHints) -> Recording:
     check_mat(path)
     try:
         _, recording = open_recording(path, "read_raw_eeglab", suffix=".set")
+    except AttributeError as error:
+        if "'get'" not in str(error):
+            raise
+        raise SourceError(
+            f"{path} has an empty EEG.chaninfo, which MNE does not read; in EEGLAB: EEG.chaninfo.nosedir = '+X', "
+            "and save it again."
+        ) from None
     except TypeError as error:
         if "trials" not in str(error):
             raise
         raise SourceError(f"{path} holds epochs, not a recording; give the data set they were cut from.") from None
-    recording = told(recording, reading, "uV (EEGLAB's unit)")
+    recording = told(named(recording), reading, "uV (EEGLAB's unit)")
     if reading.unit:
         # EEGLAB's numbers are microvolts; MNE made volts of them.
         scale = np.array([1e6 if kind in SCALED else 1.0 for kind in recording.info.ch_types])
         recording = replace(recording, data=recording.data * scale)
     import mne
 
-    with named_as(path, ".set") as named:
+    with named_as(path, ".set") as lent:
         # As they are: a Raw cuts durations at its own end.
-        listed = mne.read_annotations(named)
+        listed = mne.read_annotations(lent)
     gaps = []
     kept = [event for event in recording.events if event.name != "boundary"]
     for found in listed:
@@ -132,7 +145,7 @@ def read_nihon(path: Path, reading: FileHints) -> Recording:
 def _other(reader: str) -> Callable[[Path, FileHints], Recording]:
     def read(path: Path, reading: FileHints) -> Recording:
         _, recording = open_recording(path, reader)
-        return finished(told(recording, reading, "V (as MNE reads it)"), reading)
+        return finished(told(named(recording), reading, "V (as MNE reads it)"), reading)
 
     return read
 

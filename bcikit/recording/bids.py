@@ -209,7 +209,8 @@ def write_brainvision(view: ExportView, path: Path) -> None:
         onset = round(row.onset * view.info.sfreq)
         length = min(max(1, round(row.duration * view.info.sfreq)), view.n_times - onset)
         if 0 <= onset < view.n_times:
-            text = row.text.replace(",", ";")
+            # How the format writes a comma in a text.
+            text = row.text.replace(",", r"\1")
             events.append({"onset": onset, "duration": length, "description": text, "type": "Comment"})
     with warnings.catch_warnings():
         # Said of every unit but µV.

@@ -87,10 +87,12 @@ class Recording(Shown):
         """
         if info.sfreq <= 0:
             raise DataError(f"{info.name!r} has a sampling rate of {info.sfreq:g} Hz; times cannot be made from it.")
+        if not isinstance(data, LazyRows):
+            data = np.ascontiguousarray(data, dtype=np.float64)
         samples = np.arange(data.shape[0], dtype=np.int64)
         return cls(
             info=info,
-            data=data if isinstance(data, LazyRows) else np.ascontiguousarray(data, dtype=np.float64),  # type: ignore[arg-type]
+            data=data,  # type: ignore[arg-type]
             times=start + samples / info.sfreq,
             samples=samples,
             events=tuple(sorted(events, key=lambda event: event.time)),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from bcikit import read_recording
 from bcikit.signal import DoubtWarning, SourceError
@@ -167,3 +168,45 @@ def test_options_behind_a_path_are_read_in_python_too(tmp_path):
     odd = tmp_path / "what?unit=mV.edf"
     odd.write_bytes(file.read_bytes())
     np.testing.assert_allclose(read_recording(str(odd), unit="uV").data[:, 0], D)
+
+
+def test_codes_that_mne_wrote_as_volts_are_codes(tmp_path):
+    data = np.zeros((1000, 2), int)
+    data[:, 0], data[400:410, 1] = D, 5
+    recording = read_recording(brainvision(tmp_path, "a", [("C3", "1", "µV"), ("STI 014", "1", "V")], data))
+    assert [(e.value, e.sample) for e in recording.events] == [(5, 400)]
+    micro = read_recording(brainvision(tmp_path, "b", [("C3", "1", "µV"), ("STI 014", "1000000", "µV")], data))
+    assert [(e.value, e.sample) for e in micro.events] == [(5, 400)]
+    assert "as volts" in str(micro.notes)
+
+
+def eeglab(path, labels, chaninfo):
+    places = np.array([(label,) for label in labels], dtype=[("labels", "O")])
+    events = np.array([("left", 401.0)], dtype=[("type", "O"), ("latency", "O")])
+    data = RNG.normal(0, 20, (len(labels), 1000))
+    content = {
+        "nbchan": len(labels), "trials": 1, "pnts": 1000, "srate": 250.0, "xmin": 0.0, "xmax": 4.0, "data": data,
+        "chanlocs": places, "event": events, "epoch": np.zeros((0, 0)), "chaninfo": chaninfo,
+        "icawinv": np.zeros((0, 0)),
+    }  # fmt: skip
+    savemat(path, {"EEG": content}, appendmat=False)
+    return path
+
+
+def test_channels_of_eeglab_are_what_they_are_called(tmp_path):
+    file = eeglab(tmp_path / "a.set", ["C3", "VEOG", "ECG", "TRIG"], {"nosedir": "+X"})
+    recording = read_recording(file, accept=["amplitude"])
+    assert recording.info.ch_types == ("eeg", "eog", "ecg", "stim")
+    with pytest.raises(SourceError, match=r"EEG\.chaninfo\.nosedir = "):
+        read_recording(eeglab(tmp_path / "b.set", ["C3"], np.zeros((0, 0))))
+
+
+def test_epochs_under_another_name_are_no_recording(tmp_path):
+    import mne
+
+    raw = mne.io.RawArray(X.T * 1e-6, mne.create_info(["C3", "C4"], 250.0, "eeg"), verbose="ERROR")
+    epochs = mne.make_fixed_length_epochs(raw, 1.0, preload=True, verbose="ERROR")
+    epochs.save(tmp_path / "a-epo.fif", verbose="ERROR")
+    file = (tmp_path / "a-epo.fif").rename(tmp_path / "subject.fif")
+    with pytest.raises(SourceError, match="holds no recording"):
+        read_recording(file)

@@ -165,6 +165,13 @@ def odd(names: tuple[str, ...], *, gap: bool = True) -> Session:
     )
 
 
+def test_a_comma_in_a_text_is_a_comma_for_every_reader_of_brainvision(tmp_path):
+    session = odd(("C3", "C4"), gap=False)
+    path = export_bids(session, tmp_path, keep=("texts",))
+    raw = mne.io.read_raw_brainvision(path, verbose="ERROR")
+    assert "Comment/comma,semi;" in raw.annotations.description
+
+
 @pytest.mark.parametrize("format", ["brainvision", "edf"])
 def test_bids_of_several_runs_with_texts_of_any_kind_is_valid(tmp_path: Path, format: str) -> None:  # noqa: A002
     from mne_bids import BIDSPath, read_raw_bids
