@@ -1,7 +1,10 @@
 """The `bcikit` command: puts the groups of commands together and turns errors into one clear line."""
 
+import errno
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from typing import Annotated
@@ -12,6 +15,9 @@ from typer.main import get_command
 import bcikit
 from bcikit.cli.commands import Commands
 from bcikit.signal import BciError, gathered_doubts
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""A disk, a share of it or a terminal that takes nothing more: no fault of the program."""
 
 COMMAND_MODULES = (
     "doctor",
@@ -98,6 +104,12 @@ def main() -> None:
         typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
         sys.exit(error.exit_code)
     except OSError as error:
+        if not debug and error.filename is None and error.errno in _FULL:
+            # A file that the console's text goes to, or one that a library wrote; what was kept before stands.
+            _say(doubts)
+            _gone()
+            typer.secho(f"error: {error.strerror}: what this command writes or prints is not whole.", err=True)
+            sys.exit(2)
         if debug or error.filename is None:
             raise
         # What the system says of a file that was named: too long a name, a loop of links, no right to look.
@@ -115,6 +127,12 @@ def main() -> None:
             # Done, but with data that may be wrong: nobody must find out by chance.
             sys.exit(1)
         raise
+
+
+def _gone() -> None:
+    """Keep the interpreter from failing once more at its end, when it writes out what the full disk did not take."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _patient_streams() -> None:

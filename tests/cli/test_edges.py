@@ -1,7 +1,9 @@
 """What the command line says where it cannot go on, and how far it is where that takes long."""
 
 import json
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,6 +33,16 @@ def test_what_the_system_says_of_a_file_is_one_line(monkeypatch, command_line) -
     done = command_line("devices")
     assert done.code == 2
     assert done.err == f"error: {'n' * 77}...: File name too long\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_under_the_text_of_a_command_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bcikit", "--version"], stdout=full, stderr=subprocess.PIPE, timeout=120, check=False
+        )
+    said = "error: No space left on device: what this command writes or prints is not whole."
+    assert (done.returncode, done.stderr.decode().split("\n")) == (2, [said, ""])
 
 
 def test_a_command_that_is_interrupted_says_so(monkeypatch, command_line) -> None:
