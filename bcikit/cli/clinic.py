@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from bcikit.signal import MissingDependencyError
+from bcikit.cli.launch import has_display
+from bcikit.signal import BciError, MissingDependencyError
 
 
 def register(app: typer.Typer) -> None:
@@ -47,6 +48,11 @@ def register(app: typer.Typer) -> None:
         for package in ("PySide6", "pyqtgraph"):
             if find_spec(package) is None:
                 raise MissingDependencyError(package, "gui", "The clinic window")
+        if not new_trial and not has_display() and not os.environ.get("QT_QPA_PLATFORM"):
+            # A window that nobody sees would wait for ever to be closed.
+            raise BciError(
+                "There is no display here: DISPLAY and WAYLAND_DISPLAY are empty. Log in with a screen, or with ssh -X."
+            )
         options = ["--size", size]
         for name, value in (("--data", str(data) if data else ""), ("--language", language), ("--theme", theme)):
             options += [name, value] if value else []

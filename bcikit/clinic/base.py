@@ -1,5 +1,6 @@
 """What the pages of the clinic window share."""
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from bcikit.clinic.visit import Visit
     from bcikit.presentation.qt.window import PatientWindow
     from bcikit.recording import Catalogue
+
+
+LONGEST_WORD = 40
+"""Letters after which a path or a name without a space goes on in the next line."""
 
 
 class Desk:
@@ -149,7 +154,12 @@ class Page(QWidget):
         shape = LEVELS[level][0] + " " if level in LEVELS and text else ""
         colour = self.desk.theme.level(level) if level else self.desk.theme.text
         self.message.setStyleSheet(f"color: {colour}; font-size: 14px;")
-        self.message.setText(shape + text)
+        self.message.setText(shape + breakable(text))
+
+
+def breakable(text: str) -> str:
+    """Return a text whose longest words may be broken: one wider than the window would push it off the screen."""
+    return re.sub(rf"[^\s/\\-]{{{LONGEST_WORD}}}(?=\S)", lambda word: word[0] + "\u200b", text)
 
 
 def card(*widgets: QWidget, title: str = "", stretch: Sequence[int] = ()) -> QFrame:

@@ -2,9 +2,13 @@
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel
 
+from bcikit.clinic.base import breakable
 from bcikit.clinic.visit import Visit
 from bcikit.ui.theme import Theme
 from bcikit.ui.words import tr
+
+LARGE = 20
+"""Letters of a code that stand in large type beside all else, on the smallest screen."""
 
 
 class Header(QFrame):
@@ -25,6 +29,9 @@ class Header(QFrame):
         row.addWidget(self.code)
         row.addWidget(self.details, 1)
         row.addWidget(self.operator)
+        # What somebody typed may be of any length, and must not push STOP off the screen.
+        self.details.setWordWrap(True)
+        self.operator.setWordWrap(True)
         self.setObjectName("header")
 
     def show_visit(self, visit: Visit) -> None:
@@ -45,8 +52,10 @@ class Header(QFrame):
             self.details.setText(" · ".join(part for part in parts if part))
         back, ink = (theme.warn, theme.window) if visit.simulated else (theme.panel, theme.text)
         self.setStyleSheet(f"QFrame#header {{ background: {back}; border-bottom: 1px solid {theme.line}; }}")
-        self.code.setStyleSheet(f"color: {ink}; font-size: 26px; font-weight: 800; border: none;")
+        # The code is never cut off: two that begin alike are two persons.
+        size = 26 if len(self.code.text()) <= LARGE else 16
+        self.code.setStyleSheet(f"color: {ink}; font-size: {size}px; font-weight: 800; border: none;")
         self.details.setStyleSheet(f"color: {ink}; font-size: 15px; border: none;")
         said = f"{tr('Therapist')}: {visit.operator}" if visit.operator and visit.subject else ""
-        self.operator.setText(said)
+        self.operator.setText(breakable(said))
         self.operator.setStyleSheet(f"color: {ink if visit.simulated else theme.dim}; font-size: 14px; border: none;")

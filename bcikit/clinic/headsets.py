@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.acquisition import Device, open_source
+from bcikit.acquisition.brainflow_boards import board_id
 from bcikit.clinic.times import today
 from bcikit.clinic.visit import Visit
 from bcikit.paradigms import read_paradigm
@@ -21,7 +22,6 @@ TEST_SECONDS = 3.0
 STOP_BOX = "stop-box.json"
 REMEMBERED = "devices.json"
 _NO_HEADSET = ("sim", "dut", "file")
-_NO_BOARD = ("synthetic", "playback_file", "playback-file", "playback", "streaming", "-1", "-2", "-3")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class DeviceTest:
     def words(self) -> str:
         """Return the test in words, with the shape of its level."""
         words = tr("{shape} {name}: {channels} channels, {rate:.1f} of {nominal:g} samples a second, {lost} lost")
-        shape = "■" if self.problem else "▲" if self.lost or (self.battery or 100.0) < 20 else "●"
+        shape = "■" if self.problem else "▲" if self.lost or (self.battery is not None and self.battery < 20) else "●"
         said = words.format(
             shape=shape,
             name=self.name,
@@ -142,8 +142,13 @@ def refusal(address: str) -> str:
         return str(error)
     if parsed.scheme in _NO_HEADSET:
         return tr("That is a simulation or a recording, not this patient. Choose the headset.")
-    if parsed.scheme == "brainflow" and parsed.body.lower() in _NO_BOARD:
-        return tr("That is a test board without a person. Choose the headset.")
+    if parsed.scheme == "brainflow" and parsed.body:
+        try:
+            # BrainFlow gives boards that are none (synthetic, streaming, playback) numbers below zero.
+            if board_id(parsed.body, what="board") < 0:
+                return tr("That is a test board without a person. Choose the headset.")
+        except BciError as error:
+            return str(error)
     return ""
 
 

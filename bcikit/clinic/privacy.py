@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bcikit.recording import Catalogue
 from bcikit.recording.tables_sql import FORMER
+from bcikit.signal import BciError
 
 STATE_FILE = "clinic-state.json"
 """The visit that goes on, in the clinic's data folder."""
@@ -20,8 +21,19 @@ _REASONS = ("consent withdrawn", "erased on request", "?")
 
 
 def keep_private(folder: Path) -> None:
-    """Make a folder that only this user may open; what lies in it needs no further care."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Make a folder that only this user may open; what lies in it needs no further care.
+
+    Raises
+    ------
+    BciError
+        If there can be no folder of that name.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise BciError(
+            f"{folder} is no folder and none can be made: {error.strerror}; choose another with --data."
+        ) from None
     if sys.platform != "win32":
         # It may be an older one, or lie on a disk that knows no rights.
         with contextlib.suppress(OSError):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QWidget
 
+from bcikit.clinic.base import breakable
 from bcikit.clinic.names import written
 from bcikit.ui.inputs import button
 from bcikit.ui.theme import Theme
@@ -33,7 +34,7 @@ class Question(QFrame):
 
     def ask(self, text: str, verb: str, then: Callable[[], object]) -> None:
         """Ask; `then` is called once if the answer is the verb."""
-        self.text.setText(text)
+        self.text.setText(breakable(text))
         self.yes.setText(verb)
         self.yes.setAccessibleName(verb)
         self._then = then

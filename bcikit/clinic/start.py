@@ -20,7 +20,7 @@ from bcikit.recording import Catalogue
 from bcikit.signal import BciError
 from bcikit.signal.places import user_place
 from bcikit.ui import words
-from bcikit.ui.application import dress, prepare
+from bcikit.ui.application import dress, prepare, window_size
 from bcikit.ui.theme import THEMES
 
 
@@ -81,7 +81,6 @@ class Clinic:
 
 def _new_trial(data: Path, code: str, arms: str) -> int:
     """Make the list of a trial and say the sum by which it is known later."""
-    data.mkdir(parents=True, exist_ok=True)
     try:
         keep_private(data)
         total = new_trial(data, code, [one.strip() for one in arms.split(",")])
@@ -98,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=None, help="folder of sessions and catalogue")
     parser.add_argument("--language", choices=list(words.LANGUAGES), default="")
     parser.add_argument("--theme", choices=list(THEMES), default="")
-    parser.add_argument("--size", default="1280x800")
+    parser.add_argument("--size", type=window_size, default=(1280, 800), help="of the window, as 1280x800")
     parser.add_argument("--new-trial", default="", help="make the sealed list of a trial, and open no window")
     parser.add_argument("--arms", default="contingent,sham", help="its arms: two or three of contingent, sham, yoked")
     options = parser.parse_args(arguments)
@@ -120,7 +119,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             QMessageBox.warning(None, "bcikit", str(error))
         return error.exit_code
     clinic.tell_trouble()
-    width, _, height = options.size.partition("x")
-    clinic.window.resize(int(width), int(height))
+    clinic.window.resize(*options.size)
     clinic.window.show()
     return int(application.exec())

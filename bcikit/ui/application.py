@@ -1,6 +1,8 @@
 """The Qt application that every window of bcikit runs in."""
 
+import argparse
 import os
+import re
 import sys
 
 from PySide6.QtGui import QFontDatabase
@@ -18,6 +20,14 @@ def prepare() -> QApplication:
     application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
     application.setApplicationName("bcikit")
     return application
+
+
+def window_size(text: str) -> tuple[int, int]:
+    """Return width and height that were typed as 1280x800, for `argparse`."""
+    found = re.fullmatch(r"(\d{2,5})x(\d{2,5})", text.strip().lower())
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; allowed: width and height in pixels, as 1280x800")
+    return int(found[1]), int(found[2])
 
 
 def dress(application: QApplication, theme: str, language: str) -> themes.Theme:

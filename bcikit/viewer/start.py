@@ -18,7 +18,7 @@ from bcikit.signal import BciError, gathered_doubts
 from bcikit.signal.address import Address
 from bcikit.ui import theme as themes
 from bcikit.ui import words
-from bcikit.ui.application import dress, prepare
+from bcikit.ui.application import dress, prepare, window_size
 from bcikit.ui.reader import StreamReader
 from bcikit.ui.session_link import SessionLink
 from bcikit.ui.words import tr
@@ -36,7 +36,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--language", choices=list(words.LANGUAGES), default=None)
     parser.add_argument("--theme", choices=list(themes.THEMES), default=None)
     parser.add_argument("--arrange", choices=list(PRESETS), default=None, help="for whom the panels are arranged")
-    parser.add_argument("--size", default="1280x800", help="of the window, as 1280x800")
+    parser.add_argument("--size", type=window_size, default=(1280, 800), help="of the window, as 1280x800")
     parser.add_argument("--beside", action="store_true", help="leave room for the patient's window on the only display")
     parser.add_argument("--exit-at-end", action="store_true", help="close when the session is finished")
     parser.add_argument("--screenshot", help="file to save a picture of the window to; then close")
@@ -212,8 +212,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (BciError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a program's own output
         return error.exit_code if isinstance(error, BciError) else 2
-    width, _, height = options.size.partition("x")
-    viewer.window.resize(int(width), int(height))
+    viewer.window.resize(*options.size)
     screens = QGuiApplication.screens()
     if options.beside and len(screens) == 1:
         viewer.window.setGeometry(rest(screens[0].availableGeometry()))
@@ -221,8 +220,18 @@ def _run(arguments: Sequence[str] | None) -> int:
     if options.screenshot:
 
         def picture() -> None:
-            viewer.window.grab().save(options.screenshot)
+            taken.append(viewer.window.grab().save(options.screenshot))
             viewer.window.close()
 
+        taken: list[bool] = []
         QTimer.singleShot(round(options.after * 1000), picture)
+        code = int(application.exec())
+        if taken != [True]:
+            print(  # noqa: T201 - a program's own output
+                f"error: No picture was saved as {options.screenshot}: the folder must be there and writable, the name "
+                "end in .png or .jpg, and the window stay open until then.",
+                file=sys.stderr,
+            )
+            return 2
+        return code
     return int(application.exec())

@@ -111,6 +111,15 @@ def test_a_viewer_without_a_display_says_how_to_look(monkeypatch, command_line) 
         assert way in done.err
 
 
+def test_a_clinic_without_a_display_is_no_window_that_nobody_sees(monkeypatch, command_line) -> None:
+    # As `view`: it was opened into memory and waited for ever to be closed.
+    monkeypatch.setattr("bcikit.cli.clinic.has_display", lambda: False)
+    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+    done = command_line("clinic")
+    assert done.code == 2
+    assert "There is no display here" in done.err
+
+
 def test_the_viewer_is_started_with_what_was_asked_for(monkeypatch, command_line) -> None:
     started: list[list[str]] = []
     monkeypatch.setattr(launch, "has_display", lambda: True)

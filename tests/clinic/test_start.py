@@ -117,3 +117,29 @@ def test_what_goes_wrong_while_a_button_is_pressed_is_said_and_handed_on(
     assert sys.excepthook is hear
     undo()
     assert sys.excepthook is hear
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_a_data_folder_that_can_be_none_is_said(
+    name: str, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("x")
+    data = str(tmp_path / name)
+    for more in ((), ("--new-trial", "FES-26")):
+        assert start.main(["--data", data, "--language", "en", *more]) == 2
+        assert "choose another with --data" in capsys.readouterr().err
+
+
+def test_words_of_any_length_leave_the_window_on_its_screen(clinic: Clinic, qtbot: Any) -> None:
+    window = clinic.window
+    window.resize(1280, 800)
+    long = "x" * 200
+    window.page.operator.setText(f"T-{long}")
+    window.page._simulated()
+    window.page.say(f"Saved: /home/{long}/report.pdf", "GOOD")
+    window.question.ask(long, "End it", lambda: None)
+    window.visit.simulated, window.visit.subject, window.visit.birth_year = False, "W" * 32, 1950
+    window.header.show_visit(window.visit)
+    qtbot.wait(1)
+    assert window.minimumSizeHint().width() <= 1280
+    assert window.header.code.text() == "W" * 32, "a code is never cut off"

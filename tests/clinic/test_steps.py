@@ -96,6 +96,12 @@ def test_what_is_no_address_measures_nobody(dark: Any) -> None:
     assert "is no address of a source" in headsets.refusal("no address")
     assert headsets.refusal("lsl:name=x") == ""
     assert "simulation" in headsets.refusal("file:x.edf")
+    for board in ("synthetic", "SYNTHETIC_BOARD", "Synthetic", "-01", "-1", "playback_file_board", "STREAMING"):
+        assert "test board" in headsets.refusal(f"brainflow:{board}"), board
+    assert "allowed" in headsets.refusal("brainflow:nothing")
+    assert headsets.refusal("brainflow:cyton?serial_port=/dev/ttyUSB0") == ""
+    empty = DeviceTest(name="x", serial="y", channels=("C3", "C4"), nominal=250.0, rate=250.0, lost=0, battery=0.0)
+    assert empty.words().startswith("▲"), "an empty battery is not a full one"
 
 
 def test_the_device_page_says_why_there_is_no_device(

@@ -98,6 +98,24 @@ def test_a_new_look_is_kept(viewer, settings) -> None:
     assert (settings.value("theme"), settings.value("language")) == ("light", "zh")
 
 
+@pytest.mark.parametrize("name", ["no-such-folder/a.png", "a.nothing"])
+def test_a_picture_that_cannot_be_saved_is_no_success(name: str, qapp, tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(start, "QSettings", lambda *_: QSettings(str(tmp_path / "l.ini"), QSettings.Format.IniFormat))
+    monkeypatch.setattr(QApplication, "exec", lambda *_: [qapp.processEvents() for _ in range(20)] and 0)
+    assert start.main(["--screenshot", str(tmp_path / name), "--after", "0"]) == 2
+    assert "No picture was saved" in capsys.readouterr().err
+    assert start.main(["--screenshot", str(tmp_path / "a.png"), "--after", "0"]) == 0
+    assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("size", ["big", "1280", "0x0", "-5x800", "1280x"])
+def test_a_size_that_is_none_is_said(size: str, capsys) -> None:
+    with pytest.raises(SystemExit) as error:
+        parse([f"--size={size}"])
+    assert error.value.code == 2
+    assert "allowed: width and height in pixels, as 1280x800" in capsys.readouterr().err
+
+
 def test_a_session_window_without_a_session_says_how_to_join_one(capsys, monkeypatch) -> None:
     monkeypatch.setattr(start, "prepare", QApplication.instance)
     assert start.main(["--session"]) == 2
