@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from bcikit.acquisition import Source, StreamStatus, TimeTrust, open_source
 from bcikit.recording.writer import SessionWriter
 from bcikit.signal import Address, BciError, Chunk, Event, HostClock, SourceError
@@ -218,11 +220,14 @@ class _Loop:
 
     def _status(self) -> StreamStatus:
         """Return what the source says of itself, with what was written where it counts nothing."""
-        status = self._source.status()
-        if status.samples:
-            return status
-        counts = self._counts
-        return replace(status, samples=counts.samples, lost=counts.lost, gaps=counts.gaps, bad_samples=counts.bad)
+        status, counts = self._source.status(), self._counts
+        return replace(
+            status,
+            samples=status.samples or counts.samples,
+            lost=max(status.lost, counts.lost),
+            gaps=max(status.gaps, counts.gaps),
+            bad_samples=max(status.bad_samples, counts.bad),
+        )
 
     def _write(self, chunk: Chunk, arrival: float) -> None:
         self._writer.chunk(chunk, arrival)
@@ -230,7 +235,7 @@ class _Loop:
         counts.samples += chunk.n_times
         counts.lost += health.lost
         counts.gaps += health.lost > 0
-        counts.bad += 0 if health.mask is None else int(health.mask.sum())
+        counts.bad += 0 if health.mask is None else int(np.count_nonzero(health.mask))
 
     def _write_events(self) -> None:
         events = self._source.pull_events()

@@ -1,5 +1,6 @@
 """How long is recorded: what was asked for, though a block of a live stream is late."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import pytest
 
 from bcikit.acquisition import FileSource
 from bcikit.recording import read_session, record, recorder
-from bcikit.signal import Chunk, Recording, StreamInfo
+from bcikit.signal import Bad, Chunk, Health, Recording, StreamInfo
 
 
 class Late(FileSource):
@@ -48,3 +49,15 @@ def test_what_is_lost_and_bad_is_said_of_a_source_that_counts_nothing_itself(tmp
     assert (done.status.samples, done.status.lost, done.status.gaps, done.status.bad_samples) == expected
     said = done.shown()[0]
     assert all(words in said for words in ("725 samples", "25 lost", "50 bad values"))
+
+
+def test_a_bad_value_counts_once_whatever_it_is_bad_for(tmp_path: Path) -> None:
+    class Railed(FileSource):
+        def pull(self, timeout: float = 1.0) -> Chunk | None:
+            chunk = super().pull(timeout)
+            mask = None if chunk is None else np.full(chunk.data.shape, Bad.RAILED | Bad.FLAT, np.uint8)
+            return None if chunk is None else replace(chunk, health=Health(mask=mask))
+
+    info = StreamInfo(name="railed", sfreq=100.0, ch_names=("Cz", "Pz"))
+    done = record(Railed(Recording.from_arrays(info, np.zeros((30, 2)))), tmp_path / "out")
+    assert done.status.bad_samples == 60
