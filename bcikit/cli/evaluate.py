@@ -42,7 +42,8 @@ def register(app: typer.Typer) -> None:
             str | None, typer.Option("--frequencies", help="SSVEP: frequency of each class in Hz: 'a=13,b=17'.")
         ] = None,
         window: Annotated[
-            tuple[float, float] | None, typer.Option("--window", help="First and last second after the event.")
+            tuple[float, float] | None,
+            typer.Option("--window", metavar="FIRST LAST", help="Seconds after the event: --window 0.5 3.5."),
         ] = None,
         channels: Annotated[
             str | None, typer.Option("--channels", help="Channels to use, by name: 'C3,Cz,C4'; all EEG if left out.")

@@ -219,7 +219,11 @@ def _letter(letter: str, coding: str) -> list[bytes]:
 
 def identifiers_of(session: Session) -> tuple[str, ...]:
     """Return the texts of a session that identify a person, a device, a machine or a day."""
-    found = set(_values(session.config, under=False)) | set(_values(session.header.get("device", {}), under=False))
+    kept = session.config.get("import")
+    notes = kept.get("notes", ()) if isinstance(kept, Mapping) else ()
+    config = {**session.config, "import": {**kept, "notes": ()}} if isinstance(kept, Mapping) else session.config
+    found = set(_values(config, under=False)) | set(_values(session.header.get("device", {}), under=False))
+    found |= {name for note in notes if isinstance(note, Mapping) for name in _names_in(str(note.get("text", "")))}
     found.add(session.info.source_id)
     for track in session.extra.values():
         found.add(track.info.source_id)
@@ -243,6 +247,16 @@ def identifiers_of(session: Session) -> tuple[str, ...]:
             and not is_channel(piece)
         )
     )
+
+
+def _names_in(note: str) -> Iterator[str]:
+    """Yield what a note of an import has from the file: what stands in quotes, ids, and words that are no plain ones.
+
+    The rest is bcikit's own sentence, whose words ("annotations", "which") are in any file.
+    """
+    for quoted in re.findall(r"'([^']+)'|source id ([^;)]+)", note):
+        yield from filter(None, quoted)
+    yield from (word for word in re.split(r"[\s,;:()']+", note) if not re.fullmatch(r"[a-z]*[.?]?", word))
 
 
 def _values(value: Any, *, under: bool) -> Iterator[str]:

@@ -36,17 +36,17 @@ FEATURE_WORDS = frozenset(_FEATURE_WORDS_TEXT.split())
 _CHANNEL_WORDS_TEXT = """
 a1 a2 acc accel aux average battery bio bip cb1 cb2 channel counter digital earlobe earlobes ecg eda eeg ekg emg eog
 exg ext gnd gsr gyro heog horizontal i1 i2 impedance left lefteye linked m1 m2 marker mastoid mastoids misc nasion
-nose package ppg pulse ref reference resp respiration right sample status stim sync temp temperature time tp10 tp9
+nose package ppg pulse ref reference resp respiration right sample status sti stim sync temp temperature time tp10 tp9
 trig trigger veog vertical x y z
 """
 CHANNEL_WORDS = frozenset(_CHANNEL_WORDS_TEXT.split())
 """Words of channel names beside the electrodes of the 10-05 system."""
 
 _OWN_TEXT = """
-bcikit binary brain brainvision channel channels code codes comment data dataset date description device electrode
-electrodes event events export exported float format header identify machine marker model names participant participants
-person position positions python recorded recording reference sample samples serial session sessions signal signals
-software status subject system template texts units version vision
+annotations bcikit binary brain brainvision channel channels code codes comment data dataset date description device
+electrode electrodes event events export exported float format header identify machine marker model names participant
+participants person position positions python recorded recording reference sample samples serial session sessions signal
+signals software status subject system template texts units version vision
 """
 OWN_WORDS = frozenset(_OWN_TEXT.split())
 """Words of the files themselves: they are in every export, so they tell nothing of a machine that is called so."""

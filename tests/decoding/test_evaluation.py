@@ -145,6 +145,40 @@ def test_folders_become_people_sessions_and_runs(folder):
         evaluate_task(task, data[:1], ["csp-lda"], splits=["shuffled", "cross-subject"])
 
 
+@pytest.mark.parametrize(("sfreq", "edge"), [(128.0, 57.6), (250.0, 90.0)])
+def test_ssvep_of_a_slow_headset_is_evaluated(tmp_path, sfreq, edge):
+    n = int(100 * sfreq)
+    data = np.random.default_rng(0).normal(0, 5, (n, 3))
+    time = np.arange(n) / sfreq
+    events = []
+    for trial in range(16):
+        start, kind = 2.0 + 6.0 * trial, trial % 2
+        span = (time >= start) & (time < start + 4)
+        data[span] += 5 * np.sin(2 * np.pi * (10.0, 13.0)[kind] * time[span])[:, None]
+        events.append(Event(name="ab"[kind], time=start, sample=round(start * sfreq)))
+    info = StreamInfo(name="x", sfreq=sfreq, ch_names=("O1", "Oz", "O2"))
+    file = tmp_path / "p_raw.fif"
+    Recording.from_arrays(info, data.tolist(), events=tuple(events)).to_mne().save(file, verbose="ERROR")
+    arguments = (
+        "-p",
+        "ssvep",
+        "--events",
+        "a=a,b=b",
+        "--frequencies",
+        "a=10,b=13",
+        "-d",
+        "fbcca",
+        "--split",
+        "shuffled",
+    )
+    result = run("evaluate", file, *arguments, "--window", "0.2", "2.2", "--json")
+    assert result.exit_code == 0, result.output
+    assert '"accuracy"' in result.output
+    frequencies = {"a": 10.0, "b": 13.0}
+    (task,) = find_tasks(file, paradigm="ssvep", events={"a": "a", "b": "b"}, frequencies=frequencies)
+    assert [step["h_freq"] for step in task.filters] == [pytest.approx(edge)]
+
+
 def test_what_bcikit_recorded_and_exported_says_its_classes_itself(tmp_path):
     session, bids, model = tmp_path / "session", tmp_path / "bids", tmp_path / "own.skops"
     record("sim:motor-imagery?schedule=1&trials=16&seed=2&ability=0.95", session)

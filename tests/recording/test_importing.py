@@ -16,7 +16,7 @@ from bcikit.recording import (
     import_recording,
     read_session,
 )
-from bcikit.signal import Event, Recording, RecordingError, StreamInfo
+from bcikit.signal import Event, Note, Recording, RecordingError, StreamInfo
 
 FILES = [
     ("formats/brainvision/test.vhdr", None),
@@ -125,3 +125,30 @@ def test_gaps_survive_an_import(session_dir: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read.samples, original.samples)
     np.testing.assert_array_equal(read.data, original.data)
     assert read.lost == original.lost == 7
+
+
+NOTES = (
+    "3 annotations", "its header states 15 records and 20 are there, all of which are taken",
+    "7 samples lost in 2 gaps (segments)",
+    "says that it is continuous, and the times of its records jump, which cannot be: taken as interrupted",
+)  # fmt: skip
+
+
+def test_the_words_of_our_own_notes_identify_nobody_and_names_in_them_do(session: Session, tmp_path: Path) -> None:
+    recording = replace(session.recording, notes=tuple(Note(code="annotations", text=text) for text in NOTES))
+    plain = import_recording(recording, tmp_path / "plain")
+    for kind in ("brainvision", "edf", "bdf"):
+        export_bids(plain, tmp_path / kind, format=kind)
+    export_edf(plain, tmp_path / "a.edf")
+    export_fif(plain, tmp_path / "a_raw.fif")
+    texts = (
+        "markers from Hoffmann.vmrk",
+        "1 of 2 events outside ('hoffmann')",
+        "of #2 (1 channel, source id hoffmann)",
+    )
+    for number, text in enumerate(texts):
+        recording = replace(session.recording, notes=(Note(code="events", text=text),))
+        named = import_recording(recording, tmp_path / f"named{number}")
+        name = "Hoffmann.vmrk" if "vmrk" in text else "hoffmann"
+        with pytest.raises(RecordingError, match="which identifies"):
+            export_edf(named, tmp_path / f"{name}.edf")

@@ -168,6 +168,20 @@ def _events_of(found: Found) -> Counter[str]:
     raise first
 
 
+def _with_room(found: Found) -> tuple[dict[str, Any], ...]:
+    """Return the filters of SSVEP with an upper edge that the first recording has room for, as filter banks have.
+
+    Headsets of 128 Hz are common; their targets lie far below.
+    """
+    for run in found.runs:
+        try:
+            sfreq = run.read().info.sfreq
+        except (BciError, OSError):
+            continue
+        return tuple({**step, "h_freq": min(step["h_freq"], 0.45 * sfreq)} for step in FILTERS["ssvep"])
+    return FILTERS["ssvep"]
+
+
 def _generic(
     path: Path,
     found: Found,
@@ -189,7 +203,7 @@ def _generic(
         events=dict(events),
         tmin=tmin,
         tmax=tmax,
-        filters=FILTERS[base],
+        filters=_with_room(found) if base == "ssvep" else FILTERS[base],
         recommended=RECOMMENDED.get(paradigm, "erp-lda"),
         params={"frequencies": dict(frequencies)} if frequencies else {},
         metric="accuracy" if base in ("motor-imagery", "ssvep") else "auc",
