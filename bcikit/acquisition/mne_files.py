@@ -128,7 +128,7 @@ def in_microvolts(
         texts = sorted({signals[i][1] for i in unclear})
         stated = microvolts_per(unit or (texts[0] if texts != [""] else ""), where=where)
     elif unit:
-        unclear = [i for i in unclear if _is_position(signals[i][0])]
+        unclear = [i for i in unclear if is_position(signals[i][0])]
         stated = microvolts_per(unit)
     kinds = list(recording.info.ch_types)
     scale = np.ones(len(signals))
@@ -160,7 +160,11 @@ _NUMBERS = re.compile(r"counts?|adu?|bits?|steps?|n/?a|none|units?", re.IGNORECA
 """Units that are no voltage, and no other quantity either."""
 
 
-def _is_position(label: str) -> bool:
+LEFT_OUT = "named as EEG, but their unit is no voltage, so they are not taken for EEG"
+"""How the doubt about such channels begins; a table beside the file may decide it."""
+
+
+def is_position(label: str) -> bool:
     """Return whether a label is that of an electrode of the 10-05 system ("EEG C3-Ref")."""
     return standard_name(clinical_name(label)[0]) is not None
 
@@ -170,12 +174,12 @@ def _left_out(info: StreamInfo, units: list[str]) -> list[Note]:
     found = [
         f"{name} ({unit or 'none'})"
         for name, kind, unit in zip(info.ch_names, info.ch_types, units, strict=True)
-        if kind == "misc" and (not is_other(unit) or _NUMBERS.fullmatch(unit)) and _is_position(name)
+        if kind == "misc" and (not is_other(unit) or _NUMBERS.fullmatch(unit)) and is_position(name)
     ]
     if not found:
         return []
     some = ", ".join(found[:6]) + (f" and {len(found) - 6} more" if len(found) > 6 else "")
-    text = f"named as EEG, but their unit is no voltage, so they are not taken for EEG: {some}; "
+    text = f"{LEFT_OUT}: {some}; "
     text += "unit=uV (mV, V, nV) says an unknown unit, accept=unit that it is as it should be"
     return [Note(code="unit", text=text, doubt=True, count=len(found))]
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.acquisition.gaps import FILLINGS
+from bcikit.acquisition.mne_files import LEFT_OUT, is_position
 from bcikit.signal import CHANNEL_TYPES, Event, Note, Recording, SourceError, is_voltage, microvolts_per
 from bcikit.signal.documents import read_json
 
@@ -52,6 +53,10 @@ def with_sidecars(recording: Recording, path: Path) -> Recording:
     if isinstance(stated, int | float) and 0 < stated < 1e9 and abs(stated / info.sfreq - 1.0) > 0.001:
         text = f"the sidecar says {stated:g} Hz, the file {info.sfreq:g} Hz"
         notes.append(Note(code="rate", text=text, doubt=True))
+    whole, there = sidecar.get("RecordingDuration"), float(recording.times[-1] - recording.times[0]) + 1 / info.sfreq
+    if isinstance(whole, int | float) and 0 < whole < 1e9 and there < min(0.99 * whole, whole - 1.0):
+        text = f"the sidecar says {whole:g} s, the file has {there:g} s: the rest is missing; accept=records if not"
+        notes.append(Note(code="records", text=text, doubt=True))
     recording = replace(recording, info=info)
     events = _nearest(path, "events", ".tsv")
     if events is not None:
@@ -153,6 +158,16 @@ def _with_channels(recording: Recording, file: Path, notes: list[Note]) -> Recor
             kinds[column] = kind
         if row.get("status", "").lower() == "bad" and name not in bads:
             bads.append(name)
+    for note in [note for note in notes if note.text.startswith(LEFT_OUT)]:
+        pairs = zip(info.ch_names, kinds, strict=True)
+        unclear = [name for name, kind in pairs if kind == "misc" and is_position(name)]
+        if all(rows.get(name, {}).get("type", "").lower() not in _NONE for name in unclear):
+            # The table says of each what it is.
+            notes.remove(note)
+    rates = {_number(rows[name].get("sampling_frequency", "")) for name in info.ch_names if name in rows} - {None}
+    if rates and all(abs(rate / info.sfreq - 1.0) > 0.001 for rate in rates if rate is not None):
+        text = f"{file.name} says {', '.join(f'{rate:g}' for rate in rates)} Hz, the file {info.sfreq:g} Hz"
+        notes.append(Note(code="rate", text=text, doubt=True))
     missing = [name for name in rows if name not in info.ch_names]
     if not matched:
         text = f"{file.name} names none of the channels of the file; it was not used"
@@ -171,6 +186,7 @@ def _with_events(recording: Recording, file: Path, notes: list[Note]) -> Recordi
     sfreq, first = recording.info.sfreq, int(recording.samples[0])
     found: list[Event] = []
     unplaced = 0
+    apart: list[str] = []
     for row in rows:
         onset = _number(row.get("onset", ""))
         if onset is None:
@@ -180,6 +196,10 @@ def _with_events(recording: Recording, file: Path, notes: list[Note]) -> Recordi
         value = row.get("value", "")
         carried = None if value.lower() in _NONE else _plain(value)
         name = name or "event"
+        place = _number(row.get("sample", ""))
+        # Some count samples from 1.
+        if place is not None and abs(place - onset * sfreq) > 1.5:
+            apart.append(f"{name}: {place:g}, by its onset {onset * sfreq:.0f}")
         channels = [part for part in row.get("channel", "").split(",") if part.strip().lower() not in _NONE]
         found.append(
             Event(
@@ -194,6 +214,9 @@ def _with_events(recording: Recording, file: Path, notes: list[Note]) -> Recordi
     if recording.events:
         text += f", which stand for the {len(recording.events)} of the file itself"
     notes.append(Note(code="events", text=text, count=len(kept)))
+    if apart:
+        text = f"{len(apart)} events of {file.name} have another sample than their onset ({apart[0]}); onsets are taken"
+        notes.append(Note(code="events", text=text, doubt=True, count=len(apart)))
     if unplaced:
         text = f"{unplaced} events of {file.name} have no onset; left out"
         notes.append(Note(code="events", text=text, doubt=True, count=unplaced))

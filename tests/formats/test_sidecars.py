@@ -75,3 +75,49 @@ def test_events_without_an_onset_are_left_out_and_counted(bids):
     assert [(event.name, event.sample, event.value, event.duration) for event in recording.events] == [
         ("go", 256, 7, 0.5)
     ]
+
+
+def doubts(recording):
+    return [note.code for note in recording.notes if note.doubt]
+
+
+def test_samples_that_contradict_onsets_are_a_doubt(bids):
+    head = "onset\tduration\ttrial_type\tsample\n"
+    for counted_from in (0, 1):
+        right = bids(events=f"{head}2\t0\tgo\t{512 + counted_from}\n3.001\t0\tstop\t{768 + counted_from}\n")()
+        assert not doubts(right)
+    with pytest.warns(DoubtWarning, match=r"1 events of .* have another sample than their onset \(go: 1024, by its"):
+        wrong = bids(events=f"{head}2\t0\tgo\t1024\n3\t0\tstop\tn/a\n")()
+    assert [event.sample for event in wrong.events] == [512, 768]
+    assert doubts(wrong) == ["events"]
+
+
+def test_a_recording_that_is_shorter_than_its_sidecar_says_is_a_doubt(bids):
+    with pytest.warns(DoubtWarning, match="the sidecar says 60 s, the file has 10 s"):
+        bids(eeg=json.dumps({"RecordingDuration": 60}))()
+    for whole in (10, 10.5, "n/a", 5):
+        assert not doubts(bids(eeg=json.dumps({"RecordingDuration": whole}))())
+
+
+def test_a_rate_that_only_the_table_of_channels_says_is_a_doubt(bids):
+    table = "name\ttype\tunits\tsampling_frequency\nC3\tEEG\tuV\t{}\nAUX\tMISC\tn/a\t{}\n"
+    with pytest.warns(DoubtWarning, match="says 512 Hz, the file 256 Hz"):
+        bids(channels=table.format(512, 512))()
+    # A channel that was slower is brought to the rate of the others.
+    assert not doubts(bids(channels=table.format(256, 128))())
+    assert not doubts(bids(channels=table.format("n/a", ""))())
+
+
+@pytest.mark.parametrize(("said", "left"), [("EEG\tuV", 0), ("MISC\tn/a", 0), ("n/a\tuV", 1)])
+def test_what_an_electrode_without_a_unit_is_the_table_decides(bids, tmp_path, said, left):
+    bids(channels=f"name\ttype\tunits\nC3\tEEG\tuV\nCz\t{said}\n")
+    wave = np.random.default_rng(0).integers(-300, 300, 2560).astype(float)
+    signals = [
+        EdfSignal(wave, 256, label=name, physical_dimension=unit, physical_range=(-400, 400))
+        for name, unit in (("C3", "uV"), ("Cz", ""))
+    ]
+    file = tmp_path / f"{NAME}_eeg.edf"
+    Edf(signals).write(file)
+    recording = read_recording(file, accept=["unit"] if left else [])
+    assert sum("named as EEG" in text for text in texts(recording)) == left
+    assert not doubts(recording)
