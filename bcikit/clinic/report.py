@@ -7,7 +7,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QMarginsF, QRectF, QSizeF, Qt
+from PySide6.QtCore import QIODevice, QMarginsF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QPageLayout, QPageSize, QPainter, QPdfWriter, QTextDocument
 
 from bcikit.clinic.arms import is_blind
@@ -22,8 +22,8 @@ from bcikit.paradigms.outcomes import SCALES
 from bcikit.recording.result import SessionResult
 from bcikit.reporting import key_table, page, picture, section, table
 from bcikit.reporting.pdf_text import plain_letters
-from bcikit.signal import RecordingError
 from bcikit.ui.rules import rule_text
+from bcikit.ui.whole import drawn, save_whole
 from bcikit.ui.words import tr
 
 
@@ -314,19 +314,16 @@ def _technical(data: ReportData) -> list[str]:
 
 def write_html(data: ReportData, path: Path) -> None:
     """Write the report as HTML; raises `RecordingError` where that is not possible."""
-    try:
-        path.write_text(html(data), encoding="utf-8")
-    except OSError as error:
-        raise RecordingError(f"{path} cannot be written: {error.strerror or error}") from None
+    save_whole(path, html(data).encode())
 
 
 def write_pdf(data: ReportData, path: Path) -> None:
     """Write the report as PDF, on A4; raises `RecordingError` where that is not possible."""
-    try:
-        path.touch()
-    except OSError as error:
-        raise RecordingError(f"{path} cannot be written: {error.strerror or error}") from None
-    writer = QPdfWriter(str(path))
+    save_whole(path, plain_letters(drawn(lambda device: _draw_pdf(data, device))))
+
+
+def _draw_pdf(data: ReportData, device: QIODevice) -> None:
+    writer = QPdfWriter(device)
     writer.setResolution(96)
     writer.setTitle(tr("Report of the training"))
     layout = QPageLayout(
@@ -340,7 +337,6 @@ def write_pdf(data: ReportData, path: Path) -> None:
     painter = QPainter(writer)
     paint_pages(painter, html(data), size, writer.newPage, mark=simulation_mark() if data.record.simulated else "")
     painter.end()
-    plain_letters(path)
 
 
 def paint_pages(painter: QPainter, text: str, size: QSizeF, new_page: Any, *, mark: str = "") -> int:

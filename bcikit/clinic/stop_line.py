@@ -23,6 +23,7 @@ class StopLine(QLabel):
         self._theme = theme
         self._ticket: int | None = None
         self._at = 0.0
+        self._rested = False
         self.setWordWrap(True)
         self.setAccessibleName(tr("Answer to STOP"))
         self.hide()
@@ -34,18 +35,21 @@ class StopLine(QLabel):
 
     def sent(self, ticket: int) -> None:
         """Follow a STOP that was just sent."""
-        self._ticket, self._at = ticket, time.monotonic()
+        self._ticket, self._at, self._rested = ticket, time.monotonic(), False
         self._say(tr("STOP was sent"), self._theme.warn)
 
     def follow(self, runner: SessionRunner, state: str) -> None:
         """Say what became of it."""
         if self._ticket is None:
             return
+        if self._rested and state not in STOPPED:
+            # Somebody acknowledged it: what goes on now is not at rest.
+            self.clear()
+            return
+        self._rested = state in STOPPED
         answer = runner.heard(self._ticket)
         if answer == "" or state in STOPPED:
             self._say("● " + tr("STOP was received: everything is at rest."), self._theme.good)
-            if state == "STANDBY":
-                self.clear()
         elif answer or time.monotonic() - self._at > PATIENCE_S:
             words = tr("STOP WAS NOT RECEIVED. Press the hardware switch of the device, or take its electrodes off.")
             self._say("■ " + words, self._theme.bad)

@@ -9,7 +9,6 @@ file (ISO 32000-1, 7.5.6): nothing that is drawn changes.
 import re
 import unicodedata
 import zlib
-from pathlib import Path
 
 from bcikit.signal import RecordingError
 
@@ -20,18 +19,17 @@ _END = re.compile(rb"startxref\s+(\d+)\s+%%EOF\s*\Z")
 _TRAILER = re.compile(rb"trailer\s*<<(.*?)>>\s*startxref", re.DOTALL)
 
 
-def plain_letters(path: Path) -> int:
-    """Correct the letter tables of a PDF that Qt wrote; return how many were wrong.
+def plain_letters(data: bytes) -> bytes:
+    """Return a PDF that Qt wrote with its letter tables corrected.
 
     Raises
     ------
     RecordingError
         If it is no PDF as Qt writes it.
     """
-    data = path.read_bytes()
     end, trailer = _END.search(data), _TRAILER.findall(data)
     if end is None or not trailer:
-        raise RecordingError(f"{path} is no PDF with a table of its objects.")
+        raise RecordingError("That is no PDF with a table of its objects.")
     new = bytearray()
     places: dict[int, int] = {}
     for number, table in _tables(data).items():
@@ -40,15 +38,14 @@ def plain_letters(path: Path) -> int:
             places[number] = len(data) + len(new)
             new += b"%d 0 obj\n<< /Length %d >>\nstream\n" % (number, len(better)) + better + b"\nendstream\nendobj\n"
     if not places:
-        return 0
+        return data
     start = len(data) + len(new)
     new += b"xref\n"
     for number, place in sorted(places.items()):
         new += b"%d 1\n%010d 00000 n \n" % (number, place)
     kept = re.sub(rb"/Prev \d+", b"", trailer[-1]).strip()
     new += b"trailer\n<<\n" + kept + b"\n/Prev " + end[1] + b"\n>>\nstartxref\n%d\n%%%%EOF\n" % start
-    path.write_bytes(data + bytes(new))
-    return len(places)
+    return data + bytes(new)
 
 
 def _tables(data: bytes) -> dict[int, bytes]:

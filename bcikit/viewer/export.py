@@ -1,11 +1,12 @@
 """Saves what a window shows: as a picture of any size, as a drawing of lines, as a table."""
 
 import csv
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QMarginsF, QObject, QPoint, QRect, QSize, QSizeF, Qt
+from PySide6.QtCore import QEvent, QIODevice, QMarginsF, QObject, QPoint, QRect, QSize, QSizeF, Qt
 from PySide6.QtGui import QImage, QPageSize, QPainter, QPdfWriter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import (
@@ -20,7 +21,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from bcikit.signal import ArgumentError, RecordingError
+from bcikit.signal import ArgumentError
+from bcikit.ui.whole import drawn, save_whole
 from bcikit.viewer.canvas import TraceCanvas
 from bcikit.viewer.overview import Overview
 
@@ -62,18 +64,18 @@ def save_view(
     if ending == ".csv":
         if not table:
             raise ArgumentError(f"{target.name}: this view has no table; save it as .png, .svg or .pdf.")
-        try:
-            with target.open("w", newline="", encoding="utf-8-sig") as stream:
-                csv.writer(stream).writerows(table)
-        except OSError as error:
-            raise RecordingError(f"{target} cannot be written: {error.strerror or error}") from None
+        lines = io.StringIO()
+        csv.writer(lines).writerows(table)
+        save_whole(target, lines.getvalue().encode("utf-8-sig"))
         return target
     if ending == ".svg":
-        _save_svg(widget, target)
+        save_whole(target, drawn(lambda device: _draw_svg(widget, device)))
     elif ending == ".pdf":
-        _save_pdf(widget, target)
+        save_whole(target, drawn(lambda device: _draw_pdf(widget, device)))
     elif ending == ".png":
-        _save_png(widget, target, width)
+        image = _picture(widget, width)
+        # PySide's own types know the format as bytes alone; it takes text, as its documentation says.
+        save_whole(target, drawn(lambda device: image.save(device, "PNG")))  # type: ignore[call-overload]
     else:
         raise ArgumentError(f"The ending of {target.name!r} must be one of {', '.join((*PICTURES, '.csv'))}.")
     return target
@@ -157,11 +159,9 @@ def _as_lines(widget: QWidget) -> Iterator[None]:
             part.as_lines = False
 
 
-def _save_png(widget: QWidget, target: Path, width: int | None) -> None:
+def _picture(widget: QWidget, width: int | None) -> QImage:
     if width is None or width == widget.width():
-        if not widget.grab().save(str(target)):
-            raise RecordingError(f"{target} cannot be written.")
-        return
+        return widget.grab().toImage()
     scale = width / max(1, widget.width())
     image = QImage(width, round(widget.height() * scale), QImage.Format.Format_RGB32)
     image.fill(widget.palette().window().color())
@@ -171,39 +171,29 @@ def _save_png(widget: QWidget, target: Path, width: int | None) -> None:
     with _as_lines(widget):
         widget.render(painter, QPoint(0, 0))
     painter.end()
-    if not image.save(str(target)):
-        raise RecordingError(f"{target} cannot be written.")
+    return image
 
 
-def _save_svg(widget: QWidget, target: Path) -> None:
+def _draw_svg(widget: QWidget, device: QIODevice) -> None:
     drawing = QSvgGenerator()
-    drawing.setFileName(str(target))
+    drawing.setOutputDevice(device)
     drawing.setSize(QSize(widget.width(), widget.height()))
     drawing.setViewBox(QRect(0, 0, widget.width(), widget.height()))
     drawing.setTitle(widget.accessibleName() or widget.windowTitle())
-    painter = QPainter()
-    if not painter.begin(drawing):
-        raise RecordingError(f"{target} cannot be written.")
+    painter = QPainter(drawing)
     with _as_lines(widget):
         widget.render(painter, QPoint(0, 0))
     painter.end()
 
 
-def _save_pdf(widget: QWidget, target: Path) -> None:
-    try:
-        with target.open("ab"):
-            pass
-    except OSError as error:
-        raise RecordingError(f"{target} cannot be written: {error.strerror or error}") from None
-    writer = QPdfWriter(str(target))
+def _draw_pdf(widget: QWidget, device: QIODevice) -> None:
+    writer = QPdfWriter(device)
     size = QSizeF(widget.width() * _POINTS_PER_PIXEL, widget.height() * _POINTS_PER_PIXEL)
     writer.setPageSize(QPageSize(size, QPageSize.Unit.Point))
     writer.setPageMargins(QMarginsF(0, 0, 0, 0))
     writer.setTitle(widget.accessibleName() or widget.windowTitle())
     writer.setResolution(96)
-    painter = QPainter()
-    if not painter.begin(writer):
-        raise RecordingError(f"{target} cannot be written.")
+    painter = QPainter(writer)
     with _as_lines(widget):
         widget.render(painter, QPoint(0, 0))
     painter.end()

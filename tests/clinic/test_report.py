@@ -1,5 +1,7 @@
 """The report that a clinician signs: every field, in both languages, in HTML and in the text of the PDF."""
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,6 +131,24 @@ def test_a_folder_that_takes_no_file_is_told(dark: Any, tmp_path: Path) -> None:
     for write in (write_html, write_pdf):
         with pytest.raises(RecordingError, match="cannot be written"):
             write(data(), tmp_path / "missing" / "r.x")
+
+
+@pytest.mark.parametrize("write", [write_html, write_pdf])
+def test_a_full_disk_leaves_the_report_that_was_there(
+    dark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[ReportData, Path], None]
+) -> None:
+    path = tmp_path / "training-report"
+    write(data(), path)
+    before = path.read_bytes()
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("bcikit.signal.disk.sync", full)
+    with pytest.raises(RecordingError, match="cannot be written: No space left"):
+        write(data(), path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def eyes(alpha_open: float, alpha_closed: float) -> tuple[Recording, list[tuple[str, float, float]]]:

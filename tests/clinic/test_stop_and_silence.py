@@ -17,6 +17,7 @@ from bcikit.clinic import protocols
 from bcikit.clinic.current import CurrentCard
 from bcikit.clinic.headsets import stop_box_of
 from bcikit.clinic.runner import EngineRunner, SessionJob
+from bcikit.clinic.stop_line import StopLine
 from bcikit.clinic.visit import Visit
 from bcikit.signal import BciError
 from bcikit.testing import SimulatedStopBox
@@ -84,6 +85,26 @@ def test_a_stop_that_was_received_and_one_that_was_not_are_told(clinic: Clinic) 
     person.click(page.stop)
     page.refresh()
     assert page.stop_line.text().startswith("■ STOP WAS NOT RECEIVED. Press the hardware switch")
+
+
+def test_a_stop_in_a_pause_is_told_and_not_said_of_what_moves_again(dark: Any) -> None:
+    line = StopLine(dark)
+
+    class Hears:
+        def heard(self, _ticket: int) -> str:
+            return ""
+
+    runner: Any = Hears()
+    line.sent(1)
+    line.follow(runner, "STANDBY")
+    assert line.text().startswith("● STOP was received"), "the engine has it, its state follows"
+    line.follow(runner, "SAFE_STOP")
+    assert not line.isHidden()
+    # Acknowledged and begun again between two looks.
+    line.follow(runner, "CALIBRATING")
+    assert line.isHidden()
+    line.follow(runner, "ACTIVE")
+    assert line.isHidden()
 
 
 def test_an_acknowledgement_without_words_is_none(clinic: Clinic) -> None:

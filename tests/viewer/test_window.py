@@ -1,7 +1,9 @@
 """The live viewer, driven by keyboard and mouse: names, keys, STOP, arrangements, export."""
 
 import csv
+import errno
 import gc
+import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from PySide6.QtWidgets import QApplication, QDialogButtonBox, QWidget
 
 from bcikit.presentation.qt.keys import SpaceStops
 from bcikit.session.orders import checked_order
-from bcikit.signal import ArgumentError, Chunk, Decision, StreamInfo, Verdict
+from bcikit.signal import ArgumentError, Chunk, Decision, RecordingError, StreamInfo, Verdict
 from bcikit.signal.messages import Decided, parse
 from bcikit.ui.orders import Orders
 from bcikit.ui.theme import DARK, LIGHT, Theme
@@ -259,6 +261,23 @@ def test_views_are_saved_as_picture_drawing_and_table(window: ViewerWindow, tmp_
         save_view(window, tmp_path / "a.gif")
     with pytest.raises(ArgumentError, match="no table"):
         save_view(window, tmp_path / "b.csv")
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf", "csv"])
+def test_a_full_disk_is_said_and_leaves_what_was_there(
+    window: ViewerWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    # Qt says nothing of a full disk: half a picture was called saved.
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(b"before")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("bcikit.signal.disk.sync", full)
+    with pytest.raises(RecordingError, match="cannot be written: No space left"):
+        save_view(window, path, table=[["Hz"], [1]])
+    assert path.read_bytes() == b"before"
 
 
 def test_the_save_dialog_works_by_keyboard_and_says_what_is_wrong(qtbot, window: ViewerWindow, tmp_path: Path) -> None:
