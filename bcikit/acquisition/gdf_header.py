@@ -1,4 +1,4 @@
-"""The units in the header of GDF files: MNE knows microvolts, and takes most others for volts."""
+"""What MNE does not take from GDF files: units other than microvolts, and the rate of the events."""
 
 import struct
 from pathlib import Path
@@ -29,6 +29,18 @@ def gdf_units(path: Path) -> tuple[list[tuple[str, str]], dict[str, float]]:
         return list(zip(labels, units, strict=True)), {unit: 1.0 for unit in units if unit[:2] == "uV"}
     codes = struct.unpack(f"<{n}H", signals[102 * n : 104 * n])
     return [(label, _CODES.get(code, OTHER)) for label, code in zip(labels, codes, strict=True)], {"uV": 1.0, "mV": 1e3}
+
+
+def gdf_event_rate(path: Path, place: int) -> float:
+    """Return the rate in Hz on whose grid the table of events at a place of the file counts; 0 where it has none."""
+    with path.open("rb") as file:
+        first = float(file.read(8)[4:8]) < 1.9
+        file.seek(place)
+        head = file.read(8)
+    if len(head) < 8:
+        return 0.0
+    rate = int.from_bytes(head[1:4], "little") if first else struct.unpack("<f", head[4:8])[0]
+    return float(rate) if 0.0 < rate < 1e6 else 0.0
 
 
 def _text(raw: bytes) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from bcikit.acquisition.fif_check import check_fif
 from bcikit.acquisition.formats import FileHints, Format
 from bcikit.acquisition.gaps import with_gaps, without_fillings
-from bcikit.acquisition.gdf_header import gdf_units
+from bcikit.acquisition.gdf_header import gdf_event_rate, gdf_units
 from bcikit.acquisition.mat_check import check_mat
 from bcikit.acquisition.mne_files import (
     SCALED,
@@ -31,11 +31,30 @@ from bcikit.signal import Event, Note, Recording, SourceError
 # ---- GDF -----------------------------------------------------------------------------------------------------------
 def read_gdf(path: Path, reading: FileHints) -> Recording:
     """Return a GDF file."""
-    _, recording = open_recording(path, "read_raw_gdf", suffix=".gdf")
+    raw, recording = open_recording(path, "read_raw_gdf", suffix=".gdf")
+    recording = _at_their_rate(recording, raw._raw_extras[0], path)
     signals, taken = gdf_units(path)
     if len(signals) == recording.info.n_channels:
         recording = in_microvolts(recording, signals, taken, where=str(path), unit=reading.unit)
     return finished(recording, reading)
+
+
+def _at_their_rate(recording: Recording, header: dict[str, Any], path: Path) -> Recording:
+    """Return a recording whose events lie where their own rate puts them: MNE takes them for samples of the signals."""
+    table = header.get("events")
+    sfreq = recording.info.sfreq
+    rate = gdf_event_rate(path, int(header["data_offset"]) + int(header["n_records"]) * int(header["bytes_tot"]))
+    if table is None or not len(table[1]) or rate <= 0 or abs(rate / sfreq - 1.0) < 1e-3:
+        return recording
+    _, places, codes, _, lengths = table
+    events = [
+        Event(name=str(int(code)), time=at / rate, sample=round(at / rate * sfreq), duration=length / rate,
+              source="annotation")
+        for at, code, length in zip(places.tolist(), codes.tolist(), lengths.tolist(), strict=True)
+    ]  # fmt: skip
+    note = Note(code="events", text=f"events are on a grid of their own, of {rate:g} Hz", count=len(events))
+    events.sort(key=lambda event: event.time)
+    return replace(recording, events=tuple(events), notes=(*recording.notes, note))
 
 
 # ---- FIF, EEGLAB and the others --------------------------------------------------------------------------------------
