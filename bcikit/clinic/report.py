@@ -235,6 +235,8 @@ def _first_movement(record: TrainingRecord) -> str:
     if not record.first_movement or not record.started:
         return "–"
     span = datetime.fromisoformat(record.first_movement) - datetime.fromisoformat(record.started)
+    if span.total_seconds() < 0:
+        return tr("not known: the clock of this computer was set back meanwhile")
     return tr("{minutes:.0f} minutes after the visit began").format(minutes=span.total_seconds() / 60)
 
 

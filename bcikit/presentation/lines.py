@@ -32,7 +32,10 @@ def break_lines(
     while True:
         lines = [""]
         for part in parts:
-            if lines[-1] and width_of((lines[-1] + part).rstrip(), size) > width:
+            if "\n" in part:
+                # Who wrote it wants another line here.
+                lines.append("")
+            elif lines[-1] and width_of((lines[-1] + part).rstrip(), size) > width:
                 lines.append(part.lstrip())
             else:
                 lines[-1] += part

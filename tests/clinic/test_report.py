@@ -127,6 +127,13 @@ def test_what_moved_counts_as_right_only_where_nothing_else_moved() -> None:
     assert counts.total == Total(trials=4, answered=4, correct=4, moved=3, moved_right=1, seconds=40.0)
 
 
+def test_a_clock_that_was_set_back_is_no_negative_time(dark: Any) -> None:
+    found = data()
+    found.record.first_movement = "2026-11-29T09:30:00+01:00"
+    assert "the clock of this computer was set back" in html(found)
+    assert "-30 minutes" not in html(found)
+
+
 def test_a_folder_that_takes_no_file_is_told(dark: Any, tmp_path: Path) -> None:
     for write in (write_html, write_pdf):
         with pytest.raises(RecordingError, match="cannot be written"):

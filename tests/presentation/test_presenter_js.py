@@ -10,6 +10,7 @@ import pytest
 
 from bcikit.paradigms import make_paradigm
 from bcikit.paradigms.frames import Refresh
+from bcikit.presentation.lines import LINE, break_lines
 from bcikit.presentation.rehearsal import rehearse
 from bcikit.presentation.show import Show
 from bcikit.signal import Event
@@ -110,3 +111,26 @@ def test_a_flicker_may_light_any_object():
     # Four frames a period at 60 Hz.
     assert light[30:60] == pytest.approx(light[34:64], abs=1e-6)
     assert light[-5:] == pytest.approx(0.5)
+
+
+def test_page_and_window_break_words_by_one_rule_and_where_the_writer_did():
+    texts = ["line one\nline two\nline three", "a  \n\n b", "one two three four", "请想象握紧右手", "", "\n"]
+    found = [break_lines(text, 90.0, 60.0, 30.0, lambda words, size: 0.5 * size * len(words)) for text in texts]
+    assert [lines for _, lines in found[:2]] == [["line one", "line two", "line three"], ["a", "b"]]
+    assert found[0][0] * LINE * 3 <= 60.0, "three lines fit into the box"
+    script = f"""
+    import {{ readFileSync }} from "node:fs";
+    import {{ breakLines }} from "{WEB.as_posix()}/stage2d.js";
+    const texts = JSON.parse(readFileSync(0, "utf-8"));
+    const widthOf = (words, size) => 0.5 * size * words.length;
+    console.log(JSON.stringify(texts.map((text) => breakLines(text, 90, 60, 30, widthOf))));
+    """
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", script],
+        input=json.dumps(texts),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert [(pytest.approx(size), lines) for size, lines in found] == [tuple(one) for one in json.loads(done.stdout)]

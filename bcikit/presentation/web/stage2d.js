@@ -23,7 +23,8 @@ export function breakLines(text, width, height, size, widthOf) {
     let lines = [""];
     for (const part of parts) {
       const last = lines.length - 1;
-      if (lines[last] && widthOf((lines[last] + part).trimEnd(), size) > width) lines.push(part.trimStart());
+      if (part.includes("\n")) lines.push("");
+      else if (lines[last] && widthOf((lines[last] + part).trimEnd(), size) > width) lines.push(part.trimStart());
       else lines[last] += part;
     }
     lines = lines.filter((line) => line.trim()).map((line) => line.trimEnd());
