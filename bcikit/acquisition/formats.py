@@ -231,17 +231,8 @@ def read_format(path: Path, reading: FileHints, *, lazy: bool = False) -> Record
 def _remarks(said: list[warnings.WarningMessage]) -> list[Note]:
     """Return what the libraries that read the file remarked, each once."""
     texts = dict.fromkeys(str(item.message).strip().splitlines()[0] for item in said if str(item.message).strip())
-    return [
-        Note(code="rate", text=f"{text} (accept=rate if that is so)", doubt=True)
-        if text.startswith(_GUESSED)
-        else Note(code="reader", text=text)
-        for text in texts
-        if not text.startswith(_LOOKED_AFTER)
-    ]
+    return [Note(code="reader", text=text) for text in texts if not text.startswith(_LOOKED_AFTER)]
 
-
-_GUESSED = ("Header information is incorrect for record length",)
-"""Beginnings of remarks that a rate was made up."""
 
 _LOOKED_AFTER = ("Unsupported physical dimension", "Channels contain different", "No coordinate information")
 """Beginnings of remarks about what bcikit does itself."""

@@ -31,6 +31,12 @@ def gdf_units(path: Path) -> tuple[list[tuple[str, str]], dict[str, float]]:
     return [(label, _CODES.get(code, OTHER)) for label, code in zip(labels, codes, strict=True)], {"uV": 1.0, "mV": 1e3}
 
 
+def gdf_has_rate(path: Path) -> bool:
+    """Return whether the header states how long a record is; MNE takes one of 0 s for one of a second."""
+    with path.open("rb") as file:
+        return any(file.read(248)[244:248])
+
+
 def gdf_event_rate(path: Path, place: int) -> float:
     """Return the rate in Hz on whose grid the table of events at a place of the file counts; 0 where it has none."""
     with path.open("rb") as file:

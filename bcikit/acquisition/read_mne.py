@@ -11,7 +11,7 @@ import numpy as np
 from bcikit.acquisition.fif_check import check_fif
 from bcikit.acquisition.formats import FileHints, Format
 from bcikit.acquisition.gaps import with_gaps, without_fillings
-from bcikit.acquisition.gdf_header import gdf_event_rate, gdf_units
+from bcikit.acquisition.gdf_header import gdf_event_rate, gdf_has_rate, gdf_units
 from bcikit.acquisition.mat_check import check_mat
 from bcikit.acquisition.mne_files import (
     SCALED,
@@ -31,6 +31,8 @@ from bcikit.signal import Event, Note, Recording, SourceError
 # ---- GDF -----------------------------------------------------------------------------------------------------------
 def read_gdf(path: Path, reading: FileHints) -> Recording:
     """Return a GDF file."""
+    if not gdf_has_rate(path):
+        raise SourceError(f"{path} cannot be read: it states records of 0 s, so nobody can know its sampling rate.")
     raw, recording = open_recording(path, "read_raw_gdf", suffix=".gdf")
     recording = _at_their_rate(recording, raw._raw_extras[0], path)
     signals, taken = gdf_units(path)

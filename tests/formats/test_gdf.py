@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bcikit import read_recording
-from bcikit.signal import DoubtWarning
+from bcikit.signal import SourceError
 
 SFREQ = 100
 D = np.random.default_rng(0).integers(-300, 300, (1000, 2))
@@ -61,10 +61,11 @@ def test_a_table_without_a_rate_or_an_event_counts_samples(tmp_path):
     assert read_recording(gdf(tmp_path / "b.gdf", [], rate=200)).events == ()
 
 
-def test_a_rate_that_mne_made_up_is_a_doubt(tmp_path):
-    file = gdf(tmp_path / "a.gdf", [], rate=100)
+@pytest.mark.parametrize("version", ["1.25", "2.20"])
+def test_records_without_a_length_have_no_rate(tmp_path, version):
+    file = gdf(tmp_path / "a.gdf", [], rate=100, version=version)
     raw = bytearray(file.read_bytes())
     raw[244:252] = struct.pack("<II", 0, 1)
     file.write_bytes(raw)
-    with pytest.warns(DoubtWarning, match="record length"):
-        assert [note.code for note in read_recording(file).notes if note.doubt] == ["rate"]
+    with pytest.raises(SourceError, match="nobody can know its sampling rate"):
+        read_recording(file)
