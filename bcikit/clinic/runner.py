@@ -153,7 +153,7 @@ class EngineRunner:
         """Take up a running engine by its handshake file."""
         path = Path(handshake)
         try:
-            session = _read_handshake(path)
+            session = read_handshake(path)
             pid = session["pid"]
             # After a power cut the number may be that of any program, which is neither heard nor ended.
             if not process_is_alive(pid) or session.get("mark", "") != process_mark(pid):
@@ -179,7 +179,7 @@ class EngineRunner:
             return []
         if self.link is None and self._handshake.is_file():
             with contextlib.suppress(ValueError):
-                self._session = _read_handshake(self._handshake)
+                self._session = read_handshake(self._handshake)
                 self._connect()
         messages = []
         if self.link is not None:
@@ -264,7 +264,7 @@ def _as_dicts(message: Message) -> list[dict[str, Any]]:
     return [{**json_of(to_json(message)), **row, "type": message.type}]
 
 
-def _read_handshake(path: Path) -> dict[str, Any]:
+def read_handshake(path: Path) -> dict[str, Any]:
     """Return what an engine said of itself.
 
     Raises

@@ -167,13 +167,18 @@ class Visit:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Return what was saved; a new visit where nothing was, or where it cannot be read."""
+        return cls.read(path) or cls()
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """Return what was saved; None where nothing was, or where it cannot be read."""
         try:
             values = read_json(path)
         except (OSError, ValueError):
-            return cls()
+            return None
         if not isinstance(values, dict) or values.get("step") not in STEPS:
-            return cls()
+            return None
         try:
             return rebuild(cls, known_fields(cls, values))
         except DataError:
-            return cls()
+            return None

@@ -21,6 +21,7 @@ from bcikit.clinic.base import Desk, Page
 from bcikit.clinic.header import Header
 from bcikit.clinic.moved import follow, follow_visit
 from bcikit.clinic.old_report import OldReport
+from bcikit.clinic.orphans import visit_of_engine
 from bcikit.clinic.page_calibration import CalibrationPage
 from bcikit.clinic.page_consent import ConsentPage
 from bcikit.clinic.page_device import DevicePage
@@ -91,6 +92,7 @@ class ClinicWindow(QMainWindow):
     def __init__(self, theme: Theme, *, catalogue: Catalogue, runner: SessionRunner, data: Path) -> None:
         super().__init__()
         self._file = data / STATE_FILE
+        self._unread = self._file.exists() and Visit.read(self._file) is None
         self.desk = Desk(Visit.load(self._file), catalogue, runner, theme, data)
         self.leaving = False
         self.setWindowTitle(tr("bcikit clinic"))
@@ -252,6 +254,10 @@ class ClinicWindow(QMainWindow):
         """Go back to where one was; take up a session that went on without the window."""
         visit = self.visit
         running = bool(visit.running) and self.desk.runner.attach(visit.running)
+        found = None if running else visit_of_engine(self.desk.data, visit)
+        if found is not None:
+            visit = self.desk.visit = found
+            running = self.desk.runner.attach(visit.running)
         lost = people.whereabouts(self.desk.catalogue, visit.subject) if visit.subject else ""
         if lost and not running:
             # One that runs is kept in hand: somebody must be able to stop it.
@@ -275,6 +281,9 @@ class ClinicWindow(QMainWindow):
             self.page.say(tr("The session went on while this window was closed."), "GOOD")
         elif lost:
             self.page.say(lost, "WARN")
+        elif self._unread:
+            words = tr("Where the last visit was cannot be read any more ({path}). What was recorded is kept.")
+            self.page.say(words.format(path=self._file), "WARN")
         elif visit.under_way and visit.outdated:
             self.page.say(outdated_words(visit.started), "WARN")
         elif visit.under_way:

@@ -1,5 +1,7 @@
 """What outlives its moment: a question, a difficulty, a model, a visit, a sealed number, the place of a folder."""
 
+import json
+import os
 import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -11,11 +13,13 @@ import pytest
 from bcikit.clinic import arms
 from bcikit.clinic.history import history_rows
 from bcikit.clinic.moved import follow, follow_visit
+from bcikit.clinic.privacy import RUNS, STATE_FILE
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report_data import report_data
 from bcikit.clinic.strays import enter_strays
 from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue
+from bcikit.signal.processes import process_mark
 
 Clinic = Callable[..., Any]
 SEALED = "Sealed: the trial is blinded."
@@ -206,3 +210,43 @@ def test_the_report_of_a_folder_that_is_gone_is_not_one_of_no_trials(clinic: Cli
     person.click(person.page.open_report)
     assert "is not there" in person.page.message.text()
     assert not hasattr(person.window, "old_report")
+
+
+@pytest.mark.parametrize("state", ["", "no JSON", "older", "another"])
+def test_an_engine_that_runs_is_taken_up_whatever_became_of_the_note_of_it(
+    clinic: Clinic, tmp_path: Path, state: str
+) -> None:
+    person = clinic()
+    person.as_far_as_protocol()
+    older = (tmp_path / STATE_FILE).read_bytes()
+    short(person)
+    person.click(person.page.start)
+    person.window.tick()
+    folder = person.window.visit.parts[0]
+    # As the engine writes it, with the window gone.
+    handshake = tmp_path / RUNS / "run-1.json"
+    handshake.parent.mkdir()
+    control = {"pid": os.getpid(), "mark": process_mark(os.getpid()), "control": {}, "folder": folder}
+    handshake.write_text(json.dumps(control))
+    sessions = person.runner.SESSIONS
+    sessions[str(handshake)] = sessions.pop(person.runner.handshake)
+    person.runner.detach()
+    person.leave()
+    if state == "another":
+        Visit(subject="Q-2", operator="T-02", step="consent").save(tmp_path / STATE_FILE)
+    else:
+        (tmp_path / STATE_FILE).write_bytes(older if state == "older" else state.encode())
+    again = clinic()
+    visit = again.window.visit
+    assert (again.runner.running, again.step, visit.subject) == (True, "session", "P-017")
+    assert (visit.parts, visit.protocol) == ([folder], "motor-imagery")
+    assert again.page.message.text() == "● The session went on while this window was closed."
+    again.click(again.page.stop)
+    assert again.runner.orders[-1]["do"] == "stop"
+    handshake.unlink()
+
+
+def test_a_note_of_the_last_visit_that_cannot_be_read_is_said(clinic: Clinic, tmp_path: Path) -> None:
+    assert clinic().page.message.text() == ""
+    (tmp_path / STATE_FILE).write_text("{")
+    assert "cannot be read any more" in clinic().page.message.text()
