@@ -16,7 +16,8 @@ VOLTAGE_TYPES = frozenset({"eeg", "eog", "emg", "ecg", "ref", "bio"})
 
 _KINDS = {
     "exg": "eeg", "acc": "accel", "accelerometer": "accel", "gyroscope": "gyro", "eda": "gsr", "stimulus": "stim",
-    "trigger": "stim", "markers": "stim", "trg": "stim", "temp": "temperature", "aux": "misc", "counter": "misc",
+    "trigger": "stim", "triggers": "stim", "trig": "stim", "trg": "stim", "marker": "stim", "markers": "stim",
+    "temp": "temperature", "aux": "misc", "counter": "misc",
 }  # fmt: skip
 
 

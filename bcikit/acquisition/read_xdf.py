@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.acquisition.checks import grid_notes, tidy_rate
-from bcikit.acquisition.codes import resting_level
+from bcikit.acquisition.codes import resting_level, trigger_events
 from bcikit.acquisition.formats import FileHints, Format
 from bcikit.acquisition.lsl_meta import VOLTAGE_TYPES, doubled, positions_of, unique_names, unit_factor
 from bcikit.acquisition.profile import profile_for_lsl
@@ -70,6 +70,11 @@ def _main(streams: list[XdfStream], path: Path, reading: FileHints) -> Recording
             notes.append(Note(code="events", text=f"{len(found)} events of {stream.describe()}", count=len(found)))
         elif stream.n_times:
             notes.append(Note(code="streams", text=f"beside it: {stream.describe()}", count=1))
+    codes, said = trigger_events(recording, mask=reading.trigger_mask, fallback=None)
+    # What the recorder of the session made of them stands among its markers.
+    known = {(event.name, event.sample) for event in events}
+    events += [event for event in codes if (event.name, event.sample) not in known]
+    notes += said
     ordered = tuple(sorted(events, key=lambda event: event.time))
     return Recording(
         info=recording.info, data=recording.data, times=recording.times, samples=recording.samples, events=ordered,

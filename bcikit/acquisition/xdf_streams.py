@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.acquisition.lsl_meta import VOLTAGE_TYPES, channel_type
+from bcikit.acquisition.mne_files import kind_of
 from bcikit.acquisition.xdf_chunks import kept
 from bcikit.acquisition.xdf_samples import load
 from bcikit.signal import SourceError
@@ -69,8 +70,9 @@ class XdfStream:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Type of each channel in bcikit's words."""
-        return tuple(channel_type(texts["type"], self.kind) for texts in self.channels)
+        """Type of each channel in bcikit's words; one that is called a trigger is one, though its stream is EEG."""
+        found = ((texts["label"], channel_type(texts["type"], self.kind)) for texts in self.channels)
+        return tuple("stim" if kind == "eeg" and kind_of(label) == "stim" else kind for label, kind in found)
 
     @property
     def own(self) -> bool:

@@ -228,3 +228,22 @@ def test_stamps_that_stand_still_are_a_doubt(tmp_path):
         assert [note.code for note in recording.notes if note.doubt] == ["clock"]
         taken = read_recording(tmp_path / "still.xdf", accept=["clock"])
         assert not [note for note in taken.notes if note.doubt]
+
+
+@pytest.mark.parametrize(("label", "kind"), [("TRIGGER", ""), ("TRIG", "TRIG"), ("T", "Trigger"), ("Trigger", "EEG")])
+def test_a_trigger_channel_within_the_eeg_has_codes(tmp_path, label, kind):
+    codes = np.zeros(1000)
+    codes[300:310], codes[600:650] = 3, 7
+    values = np.column_stack([np.random.default_rng(0).normal(0, 20, (1000, 2)), codes])
+    file = Xdf().stream(
+        "eeg", "EEG", 250, 100 + np.arange(1000) / 250, values, fmt="double64", labels=("C3", "C4", label),
+        types=("EEG", "EEG", kind), units=("uV", "uV", "" if kind != "EEG" else "uV"),
+    )  # fmt: skip
+    # A program that reads the trigger itself may send what it was as markers too.
+    file.stream("m", "Markers", 0, [101.2, 101.2], ["trigger/3", "go"], fmt="string")
+    recording = read_recording(file.write(tmp_path / "a.xdf"))
+    assert recording.info.ch_types == ("eeg", "eeg", "stim")
+    np.testing.assert_array_equal(recording.data, values)
+    found = sorted((event.name, event.sample) for event in recording.events)
+    assert found == [("go", 300), ("trigger/3", 300), ("trigger/7", 600)]
+    assert [note.count for note in recording.notes if note.code == "triggers"] == [2]
