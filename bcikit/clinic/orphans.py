@@ -1,19 +1,16 @@
 """Engines that run and of which the visit that was kept knows nothing: a full disk or a damaged file took the note."""
 
 import contextlib
-import re
 from pathlib import Path
 
 from bcikit.clinic.people import SIMULATED
-from bcikit.clinic.privacy import RUNS
+from bcikit.clinic.privacy import NAMED, RUNS
 from bcikit.clinic.runner import read_handshake
 from bcikit.clinic.times import now
 from bcikit.clinic.visit import Visit
 from bcikit.recording.header import read_header
 from bcikit.signal import RecordingError
 from bcikit.signal.processes import process_is_alive, process_mark
-
-_NAME = re.compile(r"(.+)-\d{8}-\d{6}-(calibration|session)(?:-\d+)?")
 
 
 def visit_of_engine(data: Path, kept: Visit) -> Visit | None:
@@ -27,7 +24,7 @@ def visit_of_engine(data: Path, kept: Visit) -> Visit | None:
         except (OSError, ValueError):
             continue
         pid, folder = values["pid"], Path(values["folder"])
-        named = _NAME.fullmatch(folder.name)
+        named = NAMED.fullmatch(folder.name)
         if named is None or not process_is_alive(pid) or values.get("mark", "") != process_mark(pid):
             continue
         visit = kept if kept.subject == named[1] else _told(folder, named[1], kept.operator)

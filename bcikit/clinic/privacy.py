@@ -17,6 +17,9 @@ STATE_FILE = "clinic-state.json"
 RUNS = "runs"
 """Where engines find their jobs and leave their logs, below the clinic's data folder."""
 
+NAMED = re.compile(r"(.+)-\d{8}-\d{6}-(calibration|session)(?:-\d+)?")
+"""What a session folder is called: code, day and time, and what was done."""
+
 _REASONS = ("consent withdrawn", "erased on request", "?")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from bcikit.clinic.counts import counts_of
 from bcikit.clinic.people import SIMULATED
+from bcikit.clinic.privacy import NAMED
 from bcikit.recording import Catalogue, read_session, recover
 from bcikit.recording.header import read_header
 from bcikit.recording.result import RESULT, read_result
@@ -49,6 +50,14 @@ def enter_strays(catalogue: Catalogue, data: Path) -> list[Path]:
             )
             entered.append(folder)
     return entered
+
+
+def codes_of_nobody(catalogue: Catalogue, data: Path) -> list[str]:
+    """Return the codes that recordings lie here of while the catalogue holds nobody: it may be lost, or another one."""
+    if any(person.code != SIMULATED for person in catalogue.subjects()):
+        return []
+    named = (NAMED.fullmatch(path.name) for path in data.iterdir() if path.is_dir())
+    return sorted({found[1] for found in named if found is not None} - {SIMULATED})
 
 
 def results_of(folder: Path) -> tuple[dict[str, Any], float]:

@@ -34,7 +34,7 @@ from bcikit.clinic.pages_session import SessionPage
 from bcikit.clinic.privacy import STATE_FILE
 from bcikit.clinic.question import Question
 from bcikit.clinic.runner import SessionRunner
-from bcikit.clinic.strays import enter_strays
+from bcikit.clinic.strays import codes_of_nobody, enter_strays
 from bcikit.clinic.trouble import outdated_words, trouble_words
 from bcikit.clinic.visit import STEPS, Visit
 from bcikit.recording import Catalogue
@@ -279,6 +279,12 @@ class ClinicWindow(QMainWindow):
             if visit.patient_shown and isinstance(page, RunPage):
                 page.show_patient()
             self.page.say(tr("The session went on while this window was closed."), "GOOD")
+        elif codes := codes_of_nobody(self.desk.catalogue, self.desk.data):
+            words = tr(
+                "The catalogue holds nobody, but recordings of {codes} lie here. Is it the right one (--catalogue)? "
+                "Where it was lost, bring it back from a backup before you enter anybody."
+            )
+            self.page.say(words.format(codes=", ".join(codes[:5]) + (" ..." if len(codes) > 5 else "")), "WARN")
         elif lost:
             self.page.say(lost, "WARN")
         elif self._unread:

@@ -250,3 +250,13 @@ def test_a_note_of_the_last_visit_that_cannot_be_read_is_said(clinic: Clinic, tm
     assert clinic().page.message.text() == ""
     (tmp_path / STATE_FILE).write_text("{")
     assert "cannot be read any more" in clinic().page.message.text()
+
+
+def test_a_catalogue_that_was_lost_is_no_clinic_without_patients(clinic: Clinic, tmp_path: Path) -> None:
+    for name in ("P-017-20261130-101500-session", "SIMULATED-20261130-101500-session", "device-checks"):
+        (tmp_path / name).mkdir()
+    person = clinic()
+    assert person.page.message.text().startswith("▲ The catalogue holds nobody, but recordings of P-017 lie here.")
+    person.type(person.page.operator, "T-01")
+    person.add()
+    assert "catalogue holds nobody" not in clinic().page.message.text()
