@@ -129,6 +129,14 @@ def read_recording(
             accept=tuple(accept),
         )  # fmt: skip
         return read_recording(path, **behind, lazy=lazy)
+    texts: dict[str, Any] = {"unit": unit, "board": board, "encoding": encoding, "time_unit": time_unit, "map": map}
+    for said, text in texts.items():
+        if text is not None and not isinstance(text, str):
+            raise ArgumentError(f"{said} is {text!r}; it must be a text, as on the command line.")
+    # A number of a stream, a mask and one word are taken as they are meant.
+    stream = str(stream) if stream is not None else None
+    trigger_mask = None if trigger_mask is None else whole_number("trigger_mask", str(trigger_mask))
+    accept = (accept,) if isinstance(accept, str) else accept
     path = Path(path)
     check_there(path, partial=partial)
     check_choice("names", names, ("standard", "file"))

@@ -264,7 +264,15 @@ def epochs(
         If the window is empty or a channel is missing.
     """
     given = list(recording) if isinstance(recording, list | tuple) else [recording]
+    for one in given:
+        if not isinstance(one, Recording) and not hasattr(one, "get_channel_types"):
+            raise ArgumentError(
+                f"epochs takes a Recording or an mne.io.Raw, or a list of them, not {type(one).__name__}; "
+                "bcikit.read_recording reads a file."
+            )
     runs = [one if isinstance(one, Recording) else Recording.from_mne(one) for one in given]
+    if groups is not None and len(groups) != len(runs):
+        raise ArgumentError(f"groups has {len(groups)} numbers for {len(runs)} recordings; one for each.")
     if not runs:
         raise DataError("epochs needs at least one recording.")
     if isinstance(events, str):

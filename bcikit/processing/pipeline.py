@@ -36,6 +36,11 @@ class Pipeline(Step):
     name = "pipeline"
 
     def __init__(self, steps: Sequence[Step], *, engine: str = "auto") -> None:
+        given: list[Any] = [steps] if isinstance(steps, Step | str) else list(steps)
+        if isinstance(steps, Step | str) or not all(isinstance(step, Step) for step in given):
+            raise ArgumentError(
+                f"steps is {steps!r:.60}; it must be a list of steps: Pipeline([Bandpass(l_freq=1, h_freq=40)])."
+            )
         self.steps = tuple(steps)
         self.engine = check_choice("engine", engine, ENGINES)
         self.info: StreamInfo | None = None

@@ -17,6 +17,7 @@ from bcikit.signal.info import StreamInfo
 from bcikit.signal.lazy import LazyRows, LazyWindow
 from bcikit.signal.notes import Note
 from bcikit.signal.shown import Shown, counted, listed
+from bcikit.signal.units import MICROVOLT, is_voltage, microvolts_per
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -83,12 +84,16 @@ class Recording(Shown):
         Parameters
         ----------
         data : ndarray, shape (n_times, n_channels)
-            Samples in the unit of `info`.
+            Samples in the unit of `info`; voltages in V, mV or nV become microvolts.
         """
         if info.sfreq <= 0:
             raise DataError(f"{info.name!r} has a sampling rate of {info.sfreq:g} Hz; times cannot be made from it.")
         if not isinstance(data, LazyRows):
             data = np.ascontiguousarray(data, dtype=np.float64)
+        if is_voltage(info.unit) and info.unit != MICROVOLT:
+            factor = microvolts_per(info.unit)
+            data = data * np.array([factor if kind in _VOLT_TYPES else 1.0 for kind in info.ch_types])
+            info = info.replace(unit=MICROVOLT)
         samples = np.arange(data.shape[0], dtype=np.int64)
         return cls(
             info=info,

@@ -95,3 +95,10 @@ def test_fingerprint_follows_data_and_labels(trials):
     assert trials.fingerprint() == replace(trials, X=trials.X.copy()).fingerprint()
     assert trials.fingerprint() != replace(trials, y=trials.y[::-1]).fingerprint()
     assert trials.fingerprint() != replace(trials, X=trials.X + 1e-9).fingerprint()
+
+
+def test_what_is_no_recording_is_said_with_the_way(recording):
+    with pytest.raises(ArgumentError, match=r"not str; bcikit\.read_recording reads a file"):
+        epochs("recording.edf", events=["a"], tmin=0, tmax=1)
+    with pytest.raises(ArgumentError, match="groups has 1 numbers for 2 recordings"):
+        epochs([recording, recording], events=["a"], tmin=0, tmax=1, groups=[1])

@@ -5,8 +5,8 @@ import pytest
 from scipy.io import savemat
 
 from bcikit import read_recording
-from bcikit.signal import DoubtWarning, SourceError
-from tests.formats.writers import brainvision, edf
+from bcikit.signal import ArgumentError, DoubtWarning, SourceError
+from tests.formats.writers import Xdf, brainvision, edf
 
 RNG = np.random.default_rng(0)
 D = RNG.integers(-300, 300, 1000)
@@ -210,3 +210,18 @@ def test_epochs_under_another_name_are_no_recording(tmp_path):
     file = (tmp_path / "a-epo.fif").rename(tmp_path / "subject.fif")
     with pytest.raises(SourceError, match="holds no recording"):
         read_recording(file)
+
+
+def test_options_of_another_type_do_not_blame_the_file(tmp_path):
+    status = np.zeros(1000, int)
+    status[300:310] = 0x103
+    file = edf(tmp_path / "a.bdf", [("Cz", "uV", D), ("Status", "Boolean", status)], bdf=True)
+    assert [event.value for event in read_recording(file, trigger_mask="0xFF").events] == [3]
+    with pytest.raises(ArgumentError, match=r"unit is 1e-06; it must be a text"):
+        read_recording(file, unit=1e-6)
+    xdf = Xdf()
+    for name in ("A", "B"):
+        xdf.stream(name, "EEG", 100, np.arange(1000) / 100, X, labels=("C3", "C4"), units=("uV", "uV"))
+    assert read_recording(xdf.write(tmp_path / "a.xdf"), stream=2).info.name == "B"
+    slow = edf(tmp_path / "b.edf", [("Cz", "uV", D)], onsets=[0, 1, 2, 3, 4, 0, 1, 2, 3, 4])
+    assert not [note for note in read_recording(slow, accept="records").notes if note.doubt]

@@ -211,3 +211,9 @@ def test_zero_phase_data_says_that_it_is_not_causal(streams) -> None:
     assert pipeline.apply(recording).info.causal
     assert not pipeline.apply_zero_phase(recording).info.causal
     assert not apply_zero_phase(pipeline.steps, recording).info.causal
+
+
+@pytest.mark.parametrize("steps", [Bandpass(l_freq=1, h_freq=40), ["bandpass"], "bandpass"])
+def test_what_is_no_list_of_steps_is_said(steps) -> None:
+    with pytest.raises(ArgumentError, match=r"must be a list of steps: Pipeline\(\["):
+        Pipeline(steps)

@@ -80,3 +80,14 @@ def test_pick_keeps_what_belongs_to_the_channel(info: StreamInfo) -> None:
     assert picked.info.ch_names == ("C4",)
     assert picked.mask is not None
     assert np.count_nonzero(picked.mask) == 1
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("V", 1e6), ("mV", 1e3), ("nV", 1e-3), ("µV", 1.0), ("uV", 1.0)])
+def test_arrays_in_another_voltage_become_microvolts(unit, factor):
+    info = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "Resp"), ch_types=("eeg", "resp"), unit=unit)
+    recording = Recording.from_arrays(info, [[1.0, 2.0], [3.0, 4.0]])
+    assert recording.info.unit == "uV"
+    np.testing.assert_allclose(recording.data, [[factor, 2.0], [3.0 * factor, 4.0]])
+    np.testing.assert_allclose(recording.to_mne().get_data()[0], [1e-6 * factor, 3e-6 * factor])
+    power = Recording.from_arrays(info.replace(unit="uV2"), np.ones((2, 2)))
+    assert (power.info.unit, power.data.max()) == ("uV2", 1.0)
