@@ -50,7 +50,9 @@ def rename_subject(catalogue: Catalogue, code: str, new: str, *, reason: str) ->
 def join_subjects(catalogue: Catalogue, keep: str, other: str, *, reason: str) -> Subject:
     """Put what is entered under `other` to `keep`: two entries were one person.
 
-    Consents, answers and plans of `keep` stay; those of `other` are kept beside them under "joined".
+    What only `other` has (the allocation in a trial, a plan) goes over; where both have it, that of `keep` stays. An
+    answer of the screening that forbids something is never lost, and the newest consent is the one that counts. All
+    that `other` had is kept beside it under "joined", too.
 
     Raises
     ------
@@ -75,12 +77,33 @@ def join_subjects(catalogue: Catalogue, keep: str, other: str, *, reason: str) -
             outcome.subject_id = row.id
         former = [*row.data.get(FORMER, []), *gone.data.get(FORMER, []), other]
         joined = [*row.data.get("joined", []), {key: value for key, value in gone.data.items() if key != FORMER}]
-        row.data = {**row.data, FORMER: former, "joined": joined}
+        row.data = {**_together(row.data, gone.data), FORMER: former, "joined": joined}
         row.birth_year = row.birth_year or gone.birth_year
+        row.affected_side, row.hand = row.affected_side or gone.affected_side, row.hand or gone.hand
         connection.flush()
         connection.delete(gone)
         append_entry(connection, catalogue.who, "join subjects", row, {"reason": reason})
     return row
+
+
+def _together(keep: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is on file of one person who was entered twice."""
+    found = {key: value for key, value in other.items() if key not in (FORMER, "joined")} | dict(keep)
+    theirs = other.get("screening") or {}
+    forbids = {name: one for name, one in theirs.items() if isinstance(one, Mapping) and one.get("answer") is True}
+    if theirs:
+        found["screening"] = {**theirs, **(keep.get("screening") or {}), **forbids}
+    if other.get("consents"):
+        both = [*other["consents"], *(keep.get("consents") or [])]
+        found["consents"] = sorted(both, key=_signed)
+    return found
+
+
+def _signed(consent: Mapping[str, Any]) -> float:
+    try:
+        return datetime.fromisoformat(str(consent.get("signed", ""))).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def follow_moved(catalogue: Catalogue, folder: Path) -> int:

@@ -25,6 +25,44 @@ def test_scores_of_two_entries_that_were_one_person_come_together(catalogue: Cat
     assert [row.value for row in catalogue.outcomes("P01")] == [20, 25]
 
 
+def test_what_forbids_something_and_the_arm_of_a_trial_are_not_lost_when_two_entries_become_one(
+    catalogue: Catalogue,
+) -> None:
+    def answer(yes: bool, day: str) -> dict[str, object]:
+        return {"answer": yes, "date": day, "by": "T-01"}
+
+    keep = {
+        "screening": {"implant": answer(False, "2026-05-01"), "epilepsy": answer(True, "2026-05-01")},
+        "consents": [{"signed": "2026-05-01T10:00:00+02:00", "scopes": ["acquire", "fes"]}],
+        "plan": {"protocol": "motor-imagery"},
+    }
+    other = {
+        "screening": {
+            "implant": answer(True, "2026-04-01"),
+            "epilepsy": answer(False, "2026-04-01"),
+            "metal": answer(False, "2026-04-01"),
+        },
+        "consents": [{"signed": "2026-05-01T09:00:00Z", "scopes": ["acquire"]}],
+        "plan": {"protocol": "cursor"},
+        "trial": {"trial": "FES-26", "number": 7},
+    }
+    catalogue.update_subject("P01", data=keep)
+    catalogue.update_subject("P02", data=other, affected_side="left")
+    row = join_subjects(catalogue, "P01", "P02", reason="entered twice")
+    screening = row.data["screening"]
+    # A pacemaker that one of the entries knows of is known.
+    assert {name: one["answer"] for name, one in screening.items()} == {
+        "implant": True,
+        "epilepsy": True,
+        "metal": False,
+    }
+    # 09:00 UTC is an hour after 10:00 in Berlin: the newest consent stands last, where it is looked for.
+    assert [one["scopes"] for one in row.data["consents"]] == [["acquire", "fes"], ["acquire"]]
+    assert row.data["trial"] == {"trial": "FES-26", "number": 7}, "nobody is allocated twice"
+    assert (row.data["plan"], row.affected_side) == ({"protocol": "motor-imagery"}, "left")
+    assert row.data["joined"][0]["plan"] == {"protocol": "cursor"}
+
+
 def test_a_score_is_corrected_or_taken_out(catalogue: Catalogue) -> None:
     number = catalogue.add_outcome("P01", "FMA-UE", 20).id
     correct_outcome(catalogue, number, value=22.5, measured="2026-05-31", reason="a slip")
