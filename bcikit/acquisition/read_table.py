@@ -224,10 +224,25 @@ def _grid(table: TextTable, columns: ColumnRoles, reading: FileHints, notes: lis
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from None
     notes += grid_notes(grid, nominal, decided=reading.sfreq is not None)
+    if any(note.text == "dates" for note in unit_note):
+        notes += _summer_time(grid)
     rate = reading.sfreq or (nominal if nominal and not grid.contradicts(nominal) else tidy_rate(grid))
     start = float(grid.times[0])
     shifted = Grid(samples=grid.samples, times=grid.times - start, rate=rate)
     return shifted, rate
+
+
+def _summer_time(grid: Grid) -> list[Note]:
+    """Return what is to be said where dates jump by a whole hour: clocks do so when summer time begins."""
+    steps = np.diff(grid.samples) / grid.rate
+    jumps = np.flatnonzero(np.abs(steps - 3600.0) < 1.0)
+    if not jumps.size:
+        return []
+    text = (
+        f"the dates jump by an hour at {grid.times[jumps[0]] - grid.times[0]:.0f} s, as they do when summer time begins"
+    )
+    text += "; it counts as lost samples; cut the file there, or accept=clock if it was a pause"
+    return [Note(code="clock", text=text, doubt=True, count=int(jumps.size))]
 
 
 def _stamps(

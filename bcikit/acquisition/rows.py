@@ -208,6 +208,10 @@ def read_lines(path: Path, encoding: str) -> tuple[list[str], bool]:
     return text.splitlines(), bool(text) and not text.endswith(("\n", "\r"))
 
 
+_ABOUT = re.compile(r"[^:,;\t0-9]+:[^,;\t]*([,;\t]+ *[^:,;\t0-9]+:[^,;\t]*){2,}[,;\t]*")
+"""A line about the recording above the titles, as EmotivPRO writes it: "title:x,start timestamp:1,headset type:y"."""
+
+
 def read_table(
     path: Path, *, encoding: str, skip: int = 0, titled: bool | None = None, decimal: str = "", partial: bool = False
 ) -> TextTable:
@@ -234,7 +238,17 @@ def read_table(
     if partial and cut_off and body:
         body = body[:-1]
     start = next((i for i, line in enumerate(body) if line.strip()), len(body))
+    if titled is None and start + 1 < len(body) and _ABOUT.fullmatch(body[start].strip()):
+        start += 1
     body, skip = body[start:], skip + start
+    remarks = next((i for i, line in enumerate(body) if not line.startswith("#")), 0) if titled is None else 0
+    if remarks:
+        # NumPy puts titles behind "# ", the last of such lines.
+        last, rows = body[remarks - 1].lstrip("# "), body[remarks : remarks + 1]
+        sizes = {len(cells) for cells in split_lines([last, *rows], _separator(rows), quoted=False)}
+        body, skip = (
+            ([last, *body[remarks:]], skip + remarks - 1) if len(sizes) == 1 else (body[remarks:], skip + remarks)
+        )
     if not body:
         raise SourceError(f"{path} holds no samples.")
     separator = _separator(body)

@@ -1,6 +1,7 @@
 """Tables of programs: columns by dialect, times by the stamps of the whole, units stated or refused."""
 
 import datetime
+import warnings
 
 import numpy as np
 import pytest
@@ -289,3 +290,53 @@ def test_openbci_5_writes_a_first_row_of_zeros_of_another_length(tmp_path):
     assert recording.n_times == 300
     np.testing.assert_allclose(recording.data[0], X[0])
     assert "a first row of zeros was never measured; left out" in [note.text for note in recording.notes]
+
+
+EMOTIV = "title:rec,start timestamp:1700000000.0,headset type:INSIGHT2,sampling rate:eeg_128,version:2.2"
+
+
+@pytest.mark.parametrize("about", [True, False])
+@pytest.mark.parametrize("mark", [".", ","])
+def test_emotiv_tables_have_a_line_above_their_titles_and_codes_as_they_were_sent(tmp_path, about, mark):
+    data = 4100 + np.random.default_rng(0).normal(0, 20, (600, 2)).round(3)
+    titles = "Timestamp,EEG.Counter,EEG.AF3,EEG.T7,MarkerIndex,MarkerType,MarkerValueInt,EEG.MarkerHardware"
+    lines = [EMOTIV, titles] if about else [titles]
+    for row, (one, two) in enumerate(data):
+        marks = {300: "1,1,2", 500: "2,1,33"}.get(row, ",,")
+        lines.append(f"{1.7e9 + row / 128:.6f},{row % 128},{one:.3f},{two:.3f},{marks},0")
+    if mark == ",":
+        # Titles have points in any country.
+        rows = [line.replace(",", ";").replace(".", ",") for line in lines[about + 1 :]]
+        lines = [line.replace(",", ";") for line in lines[: about + 1]] + rows
+    text = "\n".join(lines)
+    (tmp_path / "a.csv").write_text(text + "\n")
+    recording = read_recording(tmp_path / "a.csv")
+    assert recording.info.ch_names == ("AF3", "T7")
+    np.testing.assert_allclose(recording.data, data)
+    # The number of a marker is no code of a class.
+    assert [(event.name, event.sample) for event in recording.events] == [("2", 300), ("33", 500)]
+
+
+@pytest.mark.parametrize("header", ["time,C3,C4", "my recording\ntime,C3,C4"])
+def test_titles_as_numpy_writes_them(tmp_path, header):
+    data = np.random.default_rng(0).normal(0, 20, (600, 2))
+    np.savetxt(tmp_path / "a.csv", np.column_stack([np.arange(600) / 250, data]), delimiter=",", header=header)
+    recording = read_recording(tmp_path / "a.csv", unit="uV")
+    assert recording.info.ch_names == ("C3", "C4")
+    np.testing.assert_allclose(recording.data, data)
+
+
+@pytest.mark.parametrize(("pause", "doubt"), [(3600.0, True), (3700.0, False), (60.0, False)])
+def test_dates_that_jump_by_an_hour_are_a_doubt(tmp_path, pause, doubt):
+    begin = datetime.datetime(2024, 3, 31, 1, 59, 59)
+    rows = []
+    for row in range(600):
+        date = begin + datetime.timedelta(seconds=row / 250 + (pause if row >= 250 else 0.0))
+        rows.append(f"{date.isoformat(sep=' ', timespec='milliseconds')},{row % 40 - 20},{row % 31 - 15}")
+    file = table(tmp_path / "a.csv", "time,C3,C4", rows)
+    recording = read_recording(file, unit="uV", accept=["clock"])
+    assert recording.lost == pytest.approx(pause * 250, abs=2)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        read_recording(file, unit="uV")
+    assert any("summer time" in str(one.message) for one in said) == doubt
