@@ -259,7 +259,7 @@ class LslSource(LiveSource):
             raise StreamChangedError(f"lsl:{self.info.name} came back as another stream: {error}") from None
         changes = changed(self.info, info)
         if not changes and not np.array_equal(factors, self._factors):
-            changes = ["the units"]
+            changes = ["unit of the channels"]
         if changes:
             raise StreamChangedError(
                 f"lsl:{self.info.name} came back with another {' and another '.join(changes)}; it is not mapped onto "
