@@ -2,7 +2,9 @@
 
 import contextlib
 import math
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -41,6 +43,9 @@ _DAY = 86_400.0
 
 _SIMULATED_RATE = 0.2
 """Share by which the rate of a board that plays something may be wrong."""
+
+_LET_GO = 5.0
+"""Seconds that a driver has to stop or to let go of a device."""
 
 _BATTERY_SECONDS = 10.0
 """The battery is the median over this time (H-BAT): single values jump."""
@@ -163,6 +168,7 @@ class BrainFlowSource(LiveSource):
         port = self._parameters.get("serial_port")
         self._lock = PortLock(port) if port else None
         self._shim: Any = None
+        self._stuck = False
         try:
             self._shim = boards.prepare(board, self._parameters, master_board, where=self._where)
             gains = None
@@ -249,6 +255,11 @@ class BrainFlowSource(LiveSource):
 
     def start(self) -> None:
         """Start the stream; see `Source.start`."""
+        if self._stuck:
+            raise SourceError(
+                f"{self._where}: the driver hangs since it was asked to stop. Unplug the device, end this program and "
+                "start it again."
+            )
         if self._shim is None:
             port = self._parameters.get("serial_port")
             self._lock = PortLock(port) if port else None
@@ -437,8 +448,7 @@ class BrainFlowSource(LiveSource):
         running = self._running
         super().stop()
         if running and self._shim is not None:
-            with contextlib.suppress(boards.library().BrainFlowError):
-                self._shim.stop_stream()
+            self._stuck = self._stuck or not _in_time(self._shim.stop_stream)
 
     def close(self) -> None:
         """Stop and release the board."""
@@ -448,10 +458,30 @@ class BrainFlowSource(LiveSource):
     def _let_go(self) -> None:
         shim, self._shim = self._shim, None
         if shim is not None:
-            _release(shim)
-        if self._lock is not None:
+            self._stuck = self._stuck or not _in_time(partial(_release, shim))
+        if self._lock is not None and not self._stuck:
+            # A driver that does not come back still has the port.
             self._lock.release()
             self._lock = None
+
+
+def _in_time(call: Callable[[], object]) -> bool:
+    """Return whether a driver came back from what it was asked; a session ends though one hangs."""
+    found: list[Exception] = []
+
+    def run() -> None:
+        try:
+            with contextlib.suppress(boards.library().BrainFlowError):
+                call()
+        except Exception as error:  # noqa: BLE001 - raised by the thread that asked
+            found.append(error)
+
+    thread = threading.Thread(target=run, name="bcikit-let-go", daemon=True)
+    thread.start()
+    thread.join(_LET_GO)
+    if found:
+        raise found[0]
+    return not thread.is_alive()
 
 
 def _release(shim: Any) -> None:

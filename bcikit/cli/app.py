@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -18,6 +19,9 @@ from bcikit.signal import BciError, gathered_doubts
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 """A disk, a share of it or a terminal that takes nothing more: no fault of the program."""
+
+_DRIVERS = ("bcikit-let-go", "bcikit-reconnect")
+"""Threads in which a driver may hang for ever."""
 
 COMMAND_MODULES = (
     "doctor",
@@ -87,6 +91,19 @@ def _command() -> Callable[..., object]:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 the thing checked fails, 2 bad input or set-up."""
+    try:
+        _main()
+    except SystemExit as ended:
+        if any(thread.name in _DRIVERS for thread in threading.enumerate()):
+            # A driver that hangs would hang or abort the program once more at its end, and its exit code would be lost.
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+        raise
+
+
+def _main() -> None:
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     if debug:

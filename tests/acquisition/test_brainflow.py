@@ -1,12 +1,14 @@
 """BrainFlow: every board by name, markers, battery, impedance, the streaming board, and a session that is lost."""
 
 import itertools
+import threading
 import time
 
 import numpy as np
 import pytest
 
 from bcikit import open_source
+from bcikit.acquisition import brainflow
 from bcikit.acquisition import brainflow_boards as boards
 from bcikit.signal import ArgumentError, Flag, SourceError
 
@@ -160,3 +162,37 @@ def test_a_stream_that_is_stopped_and_started_again_counts_the_time_between():
     assert after.first_sample == before.end_sample + after.health.lost
     assert after.health.lost == pytest.approx(passed * 250 - 1, abs=15)
     assert source.status().reconnects == 0
+
+
+def test_a_driver_that_never_comes_back_does_not_keep_a_session_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(brainflow, "_LET_GO", 0.1)
+    come_back = threading.Event()
+    source = open_source("brainflow:synthetic")
+    real = source._shim
+    source.start()
+    asked: list[str] = []
+
+    class Hangs:
+        def stop_stream(self) -> None:
+            asked.append("stop")
+            assert come_back.wait(60)
+
+    source._shim = Hangs()
+    try:
+        source.stop()
+        with pytest.raises(SourceError, match="the driver hangs"):
+            source.start()
+        # It is not asked once more, which would take as long again.
+        source.close()
+        assert asked == ["stop"]
+    finally:
+        come_back.set()
+        real.release_session()
+
+
+def test_what_a_driver_does_wrong_at_its_end_is_not_swallowed() -> None:
+    def broken() -> None:
+        raise OSError("no such handle")
+
+    with pytest.raises(OSError, match="no such handle"):
+        brainflow._in_time(broken)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from bcikit.cli import app, console, file_options, launch, screens, train
 from bcikit.session.shipped import shipped_config
+from bcikit.signal import BciError
 
 
 def test_the_version_is_said(command_line) -> None:
@@ -250,3 +252,19 @@ def test_a_clinic_on_another_machine_is_opened_without_its_password_among_the_ar
     assert command[-2:] == ["--language", "zh"]
     assert command_line("clinic", "--new-trial", "A", "--arms", "contingent,yoked").code == 0
     assert started[1][0][-4:] == ["--new-trial", "A", "--arms", "contingent,yoked"]
+
+
+@pytest.mark.parametrize(("end", "code"), [(BciError("gone"), 2), (SystemExit(), 0), (SystemExit("no"), 1)])
+def test_a_driver_that_hangs_keeps_the_exit_code(monkeypatch, command_line, end: BaseException, code: int) -> None:
+    left: list[int] = []
+    come_back = threading.Event()
+    monkeypatch.setattr(app, "_command", lambda: broken(end))
+    monkeypatch.setattr(app.os, "_exit", left.append)
+    hangs = threading.Thread(target=come_back.wait, args=(60,), name="bcikit-let-go", daemon=True)
+    hangs.start()
+    try:
+        command_line("devices")
+    finally:
+        come_back.set()
+        hangs.join(60)
+    assert left == [code]

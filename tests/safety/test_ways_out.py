@@ -209,7 +209,6 @@ KNOWN = {
     "outputs/door.py imports socket",
     "outputs/door.py imports urllib",
     "outputs/guard.py calls client.send",
-    "outputs/lsl.py imports pylsl",
     "outputs/osc.py calls self._client.send",
     "outputs/osc.py imports pythonosc",
     "outputs/pages.py imports http",
