@@ -3,7 +3,7 @@
 import contextlib
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -113,11 +113,18 @@ def unit_notes(names: tuple[str, ...], units: list[str], who: str) -> list[Note]
 
 
 def in_microvolts(
-    recording: Recording, signals: list[tuple[str, str]], known: Mapping[str, float], *, where: str, unit: str | None
+    recording: Recording,
+    signals: list[tuple[str, str]],
+    known: Mapping[str, float],
+    *,
+    where: str,
+    unit: str | None,
+    slow: Collection[int] = (),
 ) -> Recording:
     """Return the recording with voltages in microvolts and everything else in the unit the file has it in.
 
-    `unit` stands for a unit that is missing or cannot be understood where no channel states a voltage.
+    `unit` stands for a unit that is missing or cannot be understood where no channel states a voltage. Of the columns
+    `slow` MNE interpolated the samples: between codes of a trigger that makes codes that nobody sent.
     """
     columns = [i for i, kind in enumerate(recording.info.ch_types) if kind != "stim"]
     voltages = any(is_voltage(signals[i][1]) for i in columns)
@@ -133,6 +140,7 @@ def in_microvolts(
     kinds = list(recording.info.ch_types)
     scale = np.ones(len(signals))
     said = []
+    unread: list[Note] = []
     for column, (label, text) in enumerate(signals):
         said.append(text)
         if kinds[column] == "stim":
@@ -142,7 +150,10 @@ def in_microvolts(
         taken = known.get(text, 1e6)
         factor = microvolts_per(text) if is_voltage(text) else stated if column in unclear else None
         if factor is None or kind == "stim":
-            kinds[column] = kind if kind in _NO_VOLTAGES else "misc"
+            kinds[column] = kind if kind in _NO_VOLTAGES and (kind != "stim" or column not in slow) else "misc"
+            if kind == "stim" and column in slow:
+                text = f"{label} has fewer samples than the signals: its codes were not read"
+                unread.append(Note(code="triggers", text=text, count=1))
             scale[column] = 1.0 / taken if recording.info.ch_types[column] in SCALED else 1e6 / taken
         else:
             kinds[column] = kind if kind in ("eog", "emg", "ecg") else "eeg"
@@ -150,7 +161,7 @@ def in_microvolts(
             said[-1] = text if is_voltage(text) else f"{unit} as you say"
     info = recording.info.replace(ch_types=tuple(kinds))
     notes = (*recording.notes, *unit_notes(info.ch_names, said, "stated by the file"), *_left_out(info, said))
-    return replace(recording, info=info, data=recording.data * scale, notes=notes)
+    return replace(recording, info=info, data=recording.data * scale, notes=(*notes, *unread))
 
 
 _NO_VOLTAGES = ("resp", "temperature", "gsr", "stim")

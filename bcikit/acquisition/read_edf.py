@@ -70,7 +70,9 @@ def read_edf(path: Path, reading: FileHints) -> Recording:
     )  # fmt: skip
     recording = replace(recording, events=tuple(sorted(events, key=lambda event: event.time)), notes=tuple(notes))
     if len(signals) == recording.info.n_channels:
-        recording = in_microvolts(recording, signals, _TAKEN, where=str(path), unit=reading.unit)
+        kept = [length for label, length in zip(header.labels, header.lengths, strict=True) if label not in ANNOTATIONS]
+        slow = [i for i, length in enumerate(kept) if length < max(kept)]
+        recording = in_microvolts(recording, signals, _TAKEN, where=str(path), unit=reading.unit, slow=slow)
         recording = replace(recording, notes=(*recording.notes, *_slower(header)))
     if header.interrupted:
         recording = _interrupted(recording, path, onsets)

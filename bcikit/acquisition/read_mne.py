@@ -37,7 +37,9 @@ def read_gdf(path: Path, reading: FileHints) -> Recording:
     recording = _at_their_rate(recording, raw._raw_extras[0], path)
     signals, taken = gdf_units(path)
     if len(signals) == recording.info.n_channels:
-        recording = in_microvolts(recording, signals, taken, where=str(path), unit=reading.unit)
+        counts = np.asarray(raw._raw_extras[0]["n_samps"])
+        slow = np.flatnonzero(counts < counts.max()).tolist() if counts.size == len(signals) else []
+        recording = in_microvolts(recording, signals, taken, where=str(path), unit=reading.unit, slow=slow)
     return finished(recording, reading)
 
 

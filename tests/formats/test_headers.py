@@ -1,5 +1,6 @@
 """Headers that say something else than what is usual: it is read as they say, asked for, or refused."""
 
+import edfio
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -225,3 +226,18 @@ def test_options_of_another_type_do_not_blame_the_file(tmp_path):
     assert read_recording(xdf.write(tmp_path / "a.xdf"), stream=2).info.name == "B"
     slow = edf(tmp_path / "b.edf", [("Cz", "uV", D)], onsets=[0, 1, 2, 3, 4, 0, 1, 2, 3, 4])
     assert not [note for note in read_recording(slow, accept="records").notes if note.doubt]
+
+
+@pytest.mark.parametrize(("rate", "codes"), [(1, []), (2, [(3, 40), (7, 80)])])
+def test_codes_are_not_made_by_interpolation(tmp_path, rate, codes):
+    wave = RNG.normal(0, 20, 1000)
+    levels = np.zeros(500 * rate)
+    levels[20 * rate : 25 * rate], levels[40 * rate : 60 * rate] = 3, 7
+    signals = [
+        edfio.EdfSignal(wave, 100, label="Cz", physical_dimension="uV"),
+        edfio.EdfSignal(levels, 50 * rate, label="TRIG", physical_range=(-32768, 32767)),
+    ]
+    edfio.Edf(signals).write(tmp_path / "a.edf")
+    recording = read_recording(tmp_path / "a.edf")
+    assert [(event.value, event.sample) for event in recording.events] == codes
+    assert any("TRIG has fewer samples" in note.text for note in recording.notes) == (rate == 1)
