@@ -124,7 +124,7 @@ class PatientPage(Page):
             sessions = people.real_sessions(self.desk.catalogue, person.code)
             born = str(person.birth_year or "–")
             last = local(sessions[-1].started) if sessions else "–"
-            rows.append([person.code, born, str(len(sessions)), last])
+            rows.append([person.code, born, str(len(people.trainings(sessions))), last])
         fill_table(self.people, rows)
         self._show_chosen()
 

@@ -13,7 +13,7 @@ from bcikit.clinic.arms import is_blind, keep_delays
 from bcikit.clinic.base import Desk, card
 from bcikit.clinic.checks import ArmingChecks
 from bcikit.clinic.pages_run import RunPage
-from bcikit.clinic.people import whereabouts
+from bcikit.clinic.people import VISIT, whereabouts
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.stop_line import STOPPED
 from bcikit.clinic.strays import enter_strays, results_of
@@ -317,7 +317,7 @@ class SessionPage(RunPage):
                     self.visit.subject,
                     folder,
                     paradigm=self.visit.protocol,
-                    results=results,
+                    results={**results, VISIT: self.visit.started},
                     seconds=seconds,
                     notes="\n".join(self.visit.notes),
                 )

@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from bcikit.clinic.names import code_of, written
@@ -14,6 +15,9 @@ from bcikit.ui.words import tr
 
 SIMULATED = "SIMULATED"
 """Code of the simulated patient, which every page, file and report says."""
+
+VISIT = "visit"
+"""Among the results of a session: when the visit began that it is a part of."""
 
 OLDEST = 1900
 """Nobody who is treated was born before."""
@@ -147,6 +151,15 @@ def real_sessions(catalogue: Catalogue, code: str) -> list[SessionEntry]:
     What a simulated source gave is no history of anybody, whoever entered it.
     """
     return [entry for entry in catalogue.sessions(code) if not is_simulation(entry.results)]
+
+
+def trainings(entries: Iterable[SessionEntry]) -> list[list[SessionEntry]]:
+    """Return sessions with the parts of one training together: what was cut off and gone on with is one session."""
+    found: dict[tuple[str, str], list[SessionEntry]] = {}
+    for entry in entries:
+        visit = str(entry.results.get(VISIT) or "")
+        found.setdefault((visit or f"alone {entry.id}", entry.paradigm), []).append(entry)
+    return list(found.values())
 
 
 def is_simulation(results: dict[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from bcikit.clinic.alpha import alpha_words
 from bcikit.clinic.arms import is_sealed
 from bcikit.clinic.counts import counts_of
-from bcikit.clinic.people import data_of, real_sessions
+from bcikit.clinic.people import data_of, real_sessions, trainings
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report import OutcomeScore, ReportData
 from bcikit.clinic.therapy import plan_of, progress_words
@@ -60,10 +60,12 @@ def _shown(catalogue: Catalogue, code: str) -> list[SessionEntry]:
 def trend_of(catalogue: Catalogue, code: str, protocol: str) -> list[tuple[str, float]]:
     """Return day and per cent right of each session of a person with one protocol; simulations are left out."""
     found = []
-    for entry in _shown(catalogue, code):
-        value = entry.results.get("online_accuracy")
-        if entry.paradigm == protocol and isinstance(value, int | float):
-            found.append((local_day(entry.started), 100.0 * float(value)))
+    for parts in trainings(entry for entry in _shown(catalogue, code) if entry.paradigm == protocol):
+        rows = [(part.results.get("online_accuracy"), int(part.results.get("n_trials") or 0)) for part in parts]
+        known = [(float(value), max(1, n)) for value, n in rows if isinstance(value, int | float)]
+        if known:
+            share = sum(value * n for value, n in known) / sum(n for _, n in known)
+            found.append((local_day(parts[0].started), 100.0 * share))
     return found
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.clinic.counts import counts_of
-from bcikit.clinic.people import SIMULATED
+from bcikit.clinic.people import SIMULATED, VISIT
 from bcikit.clinic.privacy import NAMED
+from bcikit.clinic.record import TrainingRecord
 from bcikit.recording import Catalogue, read_session, recover
 from bcikit.recording.header import read_header
 from bcikit.recording.result import RESULT, read_result
@@ -45,7 +46,11 @@ def enter_strays(catalogue: Catalogue, data: Path) -> list[Path]:
                 owner,
                 folder,
                 paradigm=str(paradigm.get("name", "")).removeprefix("paradigm:"),
-                results={**results, "source": str(header.get("config", {}).get("source", {}).get("address", ""))},
+                results={
+                    **results,
+                    "source": str(header.get("config", {}).get("source", {}).get("address", "")),
+                    VISIT: TrainingRecord.load(folder).started,
+                },
                 seconds=seconds,
             )
             entered.append(folder)

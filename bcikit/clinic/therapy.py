@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from bcikit.clinic.people import real_sessions
+from bcikit.clinic.people import real_sessions, trainings
 from bcikit.clinic.protocols import of_phase, protocol_title
 from bcikit.clinic.times import local_day
 from bcikit.paradigms.outline import outline_of
@@ -54,12 +54,12 @@ def done_so_far(catalogue: Catalogue, code: str, protocol: str = "") -> list[dic
     """Return the sessions of a person as the plan counts them; simulations count for nobody."""
     return [
         {
-            "day": local_day(entry.started),
-            "trials": int(entry.results.get("trials") or entry.results.get("n_trials") or 0),
-            "minutes": entry.seconds / 60,
+            "day": local_day(parts[0].started),
+            "trials": sum(int(part.results.get("trials") or part.results.get("n_trials") or 0) for part in parts),
+            "minutes": sum(part.seconds for part in parts) / 60,
         }
-        for entry in real_sessions(catalogue, code)
-        if not protocol or entry.paradigm == protocol
+        for parts in trainings(real_sessions(catalogue, code))
+        if not protocol or parts[0].paradigm == protocol
     ]
 
 

@@ -15,8 +15,9 @@ from bcikit.clinic.history import history_rows
 from bcikit.clinic.moved import follow, follow_visit
 from bcikit.clinic.privacy import RUNS, STATE_FILE
 from bcikit.clinic.record import TrainingRecord
-from bcikit.clinic.report_data import report_data
+from bcikit.clinic.report_data import report_data, trend_of
 from bcikit.clinic.strays import enter_strays
+from bcikit.clinic.therapy import done_so_far
 from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue
 from bcikit.signal.processes import process_mark
@@ -260,3 +261,31 @@ def test_a_catalogue_that_was_lost_is_no_clinic_without_patients(clinic: Clinic,
     person.type(person.page.operator, "T-01")
     person.add()
     assert "catalogue holds nobody" not in clinic().page.message.text()
+
+
+def test_a_training_in_two_parts_is_one_session_of_the_plan(clinic: Clinic) -> None:
+    person = clinic()
+    person.as_far_as_protocol()
+    person.click(person.page.save_plan)
+    short(person)
+    person.click(person.page.start)
+    person.run(lambda: person.page.trials >= 4)
+    person.click(person.page.finish)
+    person.click(person.page.sure.yes)
+    person.run(lambda: not person.runner.running)
+    person.train()
+    assert len(person.catalogue.sessions("P-017")) == 2
+    (done,) = done_so_far(person.catalogue, "P-017")
+    assert done["trials"] == sum(one.results["n_trials"] for one in person.catalogue.sessions("P-017")) >= 10
+    trend = trend_of(person.catalogue, "P-017", "motor-imagery")
+    right = sum(one.results["n_correct"] for one in person.catalogue.sessions("P-017"))
+    assert trend == [(done["day"], pytest.approx(100 * right / done["trials"]))]
+    # The same where a power cut ended a part: it is entered later, from what lies beside it.
+    first = person.catalogue.sessions("P-017")[0]
+    with person.catalogue.writing() as connection:
+        connection.delete(connection.get_one(type(first), first.id))
+    assert len(enter_strays(person.catalogue, person.window.desk.data)) == 1
+    assert len(person.catalogue.sessions("P-017")) == 2
+    assert len(done_so_far(person.catalogue, "P-017")) == 1
+    person.window.show_step("patient")
+    assert person.page.people.item(0, 2).text() == "1"
