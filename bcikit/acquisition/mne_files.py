@@ -3,6 +3,7 @@
 import contextlib
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -49,11 +50,25 @@ def open_recording(path: Path, reader: str, *, suffix: str = "", **options: Any)
     with named_as(path, suffix or path.suffix.lower()) as named:
         raw = open_raw(named, reader, **options)
         recording = Recording.from_mne(raw, name=path.name, lazy=True)
+        recording = replace(recording, notes=(*recording.notes, *_other_modality(raw)))
         if reader == "read_raw_fif":
             events = tuple(replace(event, name=unescaped(event.name)) for event in recording.events)
             recording = replace(recording, events=events)
         # A name that is only lent is gone when the samples are asked for.
         return raw, recording if named == path else recording.loaded()
+
+
+def _other_modality(raw: Any) -> list[Note]:
+    """Return what is to be said of channels that are magnetic or optical: nothing here knows what to make of them."""
+    counts = Counter(raw.get_channel_types())
+    other = {kind: n for kind, n in counts.items() if re.match(r"mag|grad|ref_meg|hb[or]|fnirs|eyegaze|pupil", kind)}
+    if not other:
+        return []
+    text = f"of another modality, taken as misc: {', '.join(f'{kind} ({n})' for kind, n in other.items())}"
+    alone = not set(counts) & {*SCALED, "seeg", "ecog", "dbs"}
+    if alone:
+        text += "; there is no EEG or other voltage beside them; accept=channels if that is meant"
+    return [Note(code="channels", text=text, doubt=alone, count=sum(other.values()))]
 
 
 def unescaped(name: str) -> str:

@@ -1,6 +1,7 @@
 """Headers that say something else than what is usual: it is read as they say, asked for, or refused."""
 
 import edfio
+import mne
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -203,8 +204,6 @@ def test_channels_of_eeglab_are_what_they_are_called(tmp_path):
 
 
 def test_epochs_under_another_name_are_no_recording(tmp_path):
-    import mne
-
     raw = mne.io.RawArray(X.T * 1e-6, mne.create_info(["C3", "C4"], 250.0, "eeg"), verbose="ERROR")
     epochs = mne.make_fixed_length_epochs(raw, 1.0, preload=True, verbose="ERROR")
     epochs.save(tmp_path / "a-epo.fif", verbose="ERROR")
@@ -241,3 +240,14 @@ def test_codes_are_not_made_by_interpolation(tmp_path, rate, codes):
     recording = read_recording(tmp_path / "a.edf")
     assert [(event.value, event.sample) for event in recording.events] == codes
     assert any("TRIG has fewer samples" in note.text for note in recording.notes) == (rate == 1)
+
+
+@pytest.mark.parametrize(("kinds", "doubt"), [(["mag", "grad"], True), (["mag", "eeg"], False), (["hbo", "hbr"], True)])
+def test_magnetic_and_optical_channels_are_said(tmp_path, kinds, doubt):
+    raw = mne.io.RawArray(X.T * 1e-6, mne.create_info(["S1 hbo", "C4 hbr"], 250.0, kinds), verbose="ERROR")
+    raw.save(tmp_path / "a_raw.fif", verbose="ERROR")
+    recording = read_recording(tmp_path / "a_raw.fif", accept=["channels"])
+    assert recording.info.ch_types == tuple("eeg" if kind == "eeg" else "misc" for kind in kinds)
+    assert any("another modality" in note.text for note in recording.notes)
+    if doubt:
+        assert doubts(tmp_path / "a_raw.fif")[1] == ["channels"]
