@@ -5,11 +5,11 @@ from pathlib import Path
 
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLabel, QTextBrowser, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QTextBrowser, QVBoxLayout, QWidget
 
 from bcikit.clinic.base import Desk
 from bcikit.clinic.record import TrainingRecord
-from bcikit.clinic.report import html, write_html, write_pdf
+from bcikit.clinic.report import ask_report_path, html, write_html, write_pdf
 from bcikit.clinic.report_data import report_data
 from bcikit.signal import BciError
 from bcikit.ui.inputs import button
@@ -43,7 +43,7 @@ class OldReport(QDialog):
         self.view.setAccessibleName(tr("Report"))
         self.view.setTabChangesFocus(True)
         self.view.setHtml(html(self.data))
-        self.ask_path: Callable[[], str] = self._ask
+        self.ask_path: Callable[[str], str] = lambda start: ask_report_path(self, start)
         self.message = QLabel()
         self.save = button(tr("Save as ..."), self._save)
         self.open_folder = button(
@@ -60,13 +60,8 @@ class OldReport(QDialog):
         column.addLayout(row)
         self.done_button.setFocus()
 
-    def _ask(self) -> str:
-        start = str(self.folder / "training-report.pdf")
-        path, _ = QFileDialog.getSaveFileName(self, tr("Save as ..."), start, "PDF (*.pdf);;HTML (*.html)")
-        return path
-
     def _save(self) -> None:
-        path = self.ask_path()
+        path = self.ask_path(str(self.folder / "training-report.pdf"))
         if not path:
             return
         try:

@@ -8,7 +8,6 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices, QPainter
 from PySide6.QtPrintSupport import QPrintDialog, QPrinter
 from PySide6.QtWidgets import (
-    QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
@@ -21,7 +20,7 @@ from bcikit.clinic.base import Desk, Page, card, in_background
 from bcikit.clinic.hospital import archive_of, send_dicom, write_dicom, write_fhir
 from bcikit.clinic.names import written
 from bcikit.clinic.record import TrainingRecord
-from bcikit.clinic.report import html, paint_pages, scale_words, simulation_mark, write_html, write_pdf
+from bcikit.clinic.report import ask_report_path, html, paint_pages, scale_words, simulation_mark, write_html, write_pdf
 from bcikit.clinic.report_data import report_data
 from bcikit.clinic.times import local_day, today
 from bcikit.clinic.wording import unit_name
@@ -54,7 +53,7 @@ class ReportPage(Page):
         self.view.setTabChangesFocus(True)
         self.view.setMinimumHeight(300)
         self.saved: list[Path] = []
-        self.ask_path: Callable[[str, str], str] = self._ask_path
+        self.ask_path: Callable[[str], str] = lambda start: ask_report_path(self, start)
         self.open_path: Callable[[Path], None] = _open
         self.scale = choice(tr("Scale"), list(SCALES), lambda _: self._show_scale())
         self.value = NumberField(tr("Score"), low=0, high=1000, decimals=1)
@@ -210,12 +209,8 @@ class ReportPage(Page):
     def _save(self, kind: str) -> None:
         self._write(self.folder() / self.name(kind))
 
-    def _ask_path(self, folder: str, kinds: str) -> str:
-        path, _ = QFileDialog.getSaveFileName(self, tr("Save as ..."), folder, kinds)
-        return path
-
     def _save_as(self) -> None:
-        path = self.ask_path(str(self.folder() / self.name("pdf")), "PDF (*.pdf);;HTML (*.html)")
+        path = self.ask_path(str(self.folder() / self.name("pdf")))
         if path:
             self._write(Path(path))
 

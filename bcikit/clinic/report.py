@@ -9,6 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QIODevice, QMarginsF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QPageLayout, QPageSize, QPainter, QPdfWriter, QTextDocument
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from bcikit.clinic.arms import is_blind
 from bcikit.clinic.counts import Total
@@ -312,6 +313,16 @@ def _technical(data: ReportData) -> list[str]:
     if refusals:
         shown += table([tr("Rule"), tr("Why nothing moved"), tr("Times")], refusals)
     return [section(tr("Technical"), shown, new_page=True)]
+
+
+def ask_report_path(parent: QWidget, start: str) -> str:
+    """Ask where a report is to be saved; a name without an ending gets that of the kind that is chosen."""
+    dialog = QFileDialog(parent, tr("Save as ..."), start, "PDF (*.pdf);;HTML (*.html)")
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.selectFile(start)
+    dialog.setDefaultSuffix("pdf")
+    dialog.filterSelected.connect(lambda kind: dialog.setDefaultSuffix("html" if "html" in kind else "pdf"))
+    return dialog.selectedFiles()[0] if dialog.exec() else ""
 
 
 def write_html(data: ReportData, path: Path) -> None:

@@ -320,11 +320,11 @@ def test_the_report_is_printed_saved_where_one_says_and_what_fails_is_told(
     chosen = [""]
     asked: list[str] = []
 
-    def ask(_parent: object, _title: str, start: str, kinds: str) -> tuple[str, str]:
+    def ask(_parent: object, start: str) -> str:
         asked.append(start)
-        return chosen[0], kinds
+        return chosen[0]
 
-    monkeypatch.setattr(pages_report.QFileDialog, "getSaveFileName", ask)
+    monkeypatch.setattr(pages_report, "ask_report_path", ask)
     press(page.as_button)
     assert page.saved == []
     chosen[0] = str(tmp_path / "none" / "report.html")

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
 
 from bcikit.clinic.alpha import alpha_ratio
 from bcikit.clinic.counts import Counts, Total
 from bcikit.clinic.record import TrainingRecord
-from bcikit.clinic.report import OutcomeScore, ReportData, html, write_html, write_pdf
+from bcikit.clinic.report import OutcomeScore, ReportData, ask_report_path, html, write_html, write_pdf
 from bcikit.clinic.wording import scale_title, unit_name
 from bcikit.paradigms.outcomes import SCALES
 from bcikit.signal import Recording, RecordingError, StreamInfo
@@ -127,6 +128,27 @@ def test_what_moved_counts_as_right_only_where_nothing_else_moved() -> None:
     assert counts.total == Total(trials=4, answered=4, correct=4, moved=3, moved_right=1, seconds=40.0)
 
 
+@pytest.mark.parametrize(
+    ("kind", "typed", "ending"), [("PDF", "r", ".pdf"), ("HTML", "r", ".html"), ("PDF", "r.htm", ".htm")]
+)
+def test_a_name_without_an_ending_gets_that_of_the_kind_that_was_chosen(
+    dark: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, typed: str, ending: str
+) -> None:
+    parent = QWidget()
+    qtbot.addWidget(parent)
+
+    def choose(dialog: QFileDialog) -> int:
+        dialog.filterSelected.emit(next(one for one in dialog.nameFilters() if one.startswith(kind)))
+        dialog.findChild(QLineEdit).setText(str(tmp_path / typed))
+        return 1
+
+    monkeypatch.setattr(QFileDialog, "exec", choose)
+    path = Path(ask_report_path(parent, str(tmp_path / "training-report.pdf")))
+    assert (path.parent, path.suffix) == (tmp_path, ending)
+    monkeypatch.setattr(QFileDialog, "exec", lambda _dialog: 0)
+    assert ask_report_path(parent, str(tmp_path / "training-report.pdf")) == ""
+
+
 def test_a_clock_that_was_set_back_is_no_negative_time(dark: Any) -> None:
     found = data()
     found.record.first_movement = "2026-11-29T09:30:00+01:00"
@@ -236,7 +258,7 @@ def test_an_old_report_is_opened_from_the_history(clinic: Callable[..., Any], tm
     person.train()
     person.on()
     person.click(person.page.html_button)
-    person.page.ask_path = lambda folder, kinds: str(tmp_path / "elsewhere.pdf")
+    person.page.ask_path = lambda start: str(tmp_path / "elsewhere.pdf")
     person.click(person.page.as_button)
     assert (tmp_path / "elsewhere.pdf").read_bytes().startswith(b"%PDF")
     opened: list[Path] = []
@@ -252,7 +274,7 @@ def test_an_old_report_is_opened_from_the_history(clinic: Callable[..., Any], tm
     assert "P-017" in text
     assert "T-01" in text
     assert "right movement" in text
-    old.ask_path = lambda: str(tmp_path / "again.html")
+    old.ask_path = lambda start: str(tmp_path / "again.html")
     QTest.mouseClick(old.save, Qt.MouseButton.LeftButton)
     assert "P-017" in (tmp_path / "again.html").read_text(encoding="utf-8")
     old.accept()
