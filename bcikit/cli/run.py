@@ -61,6 +61,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _config(session: str, *, user: str, source: str, out: Path | None, seed: int | None) -> Any:
+    from bcikit.paradigms import paradigm_names
     from bcikit.session.config import load_config
     from bcikit.session.shipped import is_paradigm_file, shipped_config
 
@@ -71,6 +72,8 @@ def _config(session: str, *, user: str, source: str, out: Path | None, seed: int
             raise BciError("Say who is there: --user sim for a simulated user, or --source ADDRESS for a device.")
         config = shipped_config(session, source=source, seed=seed or 0)
     else:
+        if session in paradigm_names() and not Path(session).exists():
+            raise ConfigError(session, [f"there is no such file; the shipped paradigm is 'paradigm:{session}'"])
         config = load_config(session)
         if user or source:
             raise ConfigError(session, ["--user and --source go with a paradigm; a session file names its source."])

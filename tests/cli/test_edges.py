@@ -71,6 +71,7 @@ def test_debug_shows_where_an_error_comes_from(monkeypatch) -> None:
     [
         (("paradigm:p300-speller", "--user", "person"), "--user is 'person'; allowed: sim"),
         (("paradigm:p300-speller",), "Say who is there"),
+        (("p300-speller", "--user", "sim"), "the shipped paradigm is 'paradigm:p300-speller'"),
         (("paradigm:p300-speller", "--user", "sim", "--source", "lsl:name=a"), "Say who is there"),
     ],
 )
