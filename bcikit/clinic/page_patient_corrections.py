@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QWidget
 
 from bcikit.clinic.base import Desk, card
 from bcikit.clinic.names import code_of, written
-from bcikit.clinic.people import SIMULATED, checked_code, twin_of
+from bcikit.clinic.people import SIMULATED, checked_code
 from bcikit.clinic.privacy import withdraw
 from bcikit.recording.corrections import join_subjects, rename_subject
 from bcikit.signal import BciError
@@ -107,11 +107,6 @@ class CorrectionCard(QWidget):
         if self._what in ("rename", "join"):
             text = checked_code(text)
         if self._what == "rename":
-            twin = twin_of(catalogue, text, but=code)
-            if twin and twin != text:
-                raise BciError(
-                    tr("{code} is entered already: two codes differ in more than capitals.").format(code=twin)
-                )
             rename_subject(catalogue, code, text, reason=why)
             return text, tr("{code} is now {new}.").format(code=code, new=text)
         if self._what == "join":

@@ -45,18 +45,12 @@ def add_person(catalogue: Catalogue, code: str, *, birth_year: int | None, affec
         If the code is none or only differs in its capitals from one that is entered, or the year of birth is missing.
     """
     code = checked_code(code)
-    twin = twin_of(catalogue, code)
+    twin = next((p.code for p in catalogue.subjects(code) if p.code.lower() == code.lower()), "")
     if twin:
         raise ArgumentError(tr("{code} is entered already. Choose it in the list.").format(code=twin))
     if birth_year is None:
         raise ArgumentError(tr("Enter the year of birth: it confirms at each visit that it is the right patient."))
     return catalogue.add_subject(code, birth_year=check_year(birth_year), affected_side=affected_side)
-
-
-def twin_of(catalogue: Catalogue, code: str, *, but: str = "") -> str:
-    """Return the code of another person that differs from this one in its capitals at most; "" where there is none."""
-    found = (person.code for person in catalogue.subjects(code) if person.code.lower() == code.lower())
-    return next((one for one in found if one != but), "")
 
 
 def checked_code(text: str) -> str:

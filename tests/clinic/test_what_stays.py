@@ -289,24 +289,3 @@ def test_a_training_in_two_parts_is_one_session_of_the_plan(clinic: Clinic) -> N
     assert len(done_so_far(person.catalogue, "P-017")) == 1
     person.window.show_step("patient")
     assert person.page.people.item(0, 2).text() == "1"
-
-
-def test_a_code_is_not_corrected_to_one_that_differs_in_capitals_from_another(clinic: Clinic) -> None:
-    person = clinic()
-    person.type(person.page.operator, "T-01")
-    person.add("P-017")
-    person.add("x-1")
-    person.choose("x-1")
-    corrections = person.page.corrections
-
-    def correct(code: str) -> None:
-        person.click(corrections.rename)
-        person.type(corrections.text, code)
-        person.type(corrections.reason, "a slip")
-        person.click(corrections.apply)
-
-    correct("p-017")
-    assert corrections.question.text() == "■ P-017 is entered already: two codes differ in more than capitals."
-    # Its own capitals may be corrected.
-    correct("X-1")
-    assert [one.code for one in person.catalogue.subjects()] == ["P-017", "X-1"]
