@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
 
 import bcikit
 from bcikit.outputs import open_output, strangers
@@ -22,6 +21,7 @@ from bcikit.outputs.websocket import WebSocketOutput
 from bcikit.session.channel import ChannelServer
 from bcikit.ui.session_link import SessionLink
 from bcikit.viewer.ward import WardServer
+from tests.callers import connect
 from tests.stalls import Stalls
 
 resource = pytest.importorskip("resource", reason="limits of handles are POSIX")
@@ -85,9 +85,7 @@ class Server:
 
     def _page(self, key: str = "", **heads: str) -> bool:
         address = f"{'wss' if self.tls else 'ws'}://{self.host}:{self.port}/ws?token={key or self.key}"
-        with connect(
-            address, ssl=self.context, open_timeout=60, compression=None, additional_headers=heads or None
-        ) as line:
+        with connect(address, ssl=self.context, headers=heads or None) as line:
             return json.loads(line.recv(timeout=60))["type"] == "safe"
 
     def close(self) -> None:
@@ -217,7 +215,7 @@ def test_a_page_of_another_server_cannot_connect_and_words_of_any_kind_end_nothi
             '{"type":"clock","t":' + "9" * 4200 + "}",
         ]  # fmt: skip
         address = f"{'wss' if server.tls else 'ws'}://{server.host}:{server.port}/ws?token={server.key}"
-        with connect(address, ssl=server.context, compression=None) as line:
+        with connect(address, ssl=server.context) as line:
             for _ in range(300):
                 line.send(rng.choice(words) if rng.random() < 0.5 else rng.randbytes(rng.randrange(200)))
             line.send(json.dumps({"type": "clock", "t": 1.5}))

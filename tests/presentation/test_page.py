@@ -33,6 +33,7 @@ from bcikit.presentation.rehearsal import rehearse
 from bcikit.presentation.show import Show
 from bcikit.session.flips import SampleTimes
 from bcikit.signal import ArgumentError, Chunk, Event, HostClock
+from tests.callers import connect as call
 from tests.presentation.test_scene import SHORT
 
 ROOT = Path(__file__).parents[2]
@@ -245,10 +246,10 @@ def test_a_code_lets_in_once_and_a_wrong_one_does_not(secure):
     cookie = headers["Set-Cookie"].partition(";")[0]
     context = ssl.create_default_context(cafile=str(trust))
     url = f"wss://127.0.0.1:{output.port}/ws"
-    with connect(url, ssl=context, additional_headers={"Cookie": cookie}) as line:
+    with call(url, ssl=context, headers={"Cookie": cookie}) as line:
         assert json.loads(line.recv(timeout=60))["type"] == "safe"
     for headers in ({}, {"Cookie": "bcikit=wrong"}, {"Cookie": cookie, "Origin": "https://evil.example"}):
-        with pytest.raises(InvalidStatus) as caught, connect(url, ssl=context, additional_headers=headers):
+        with pytest.raises(InvalidStatus) as caught, call(url, ssl=context, headers=headers):
             pass
         assert caught.value.response.status_code == 403
     assert "svg" in output.qr()

@@ -172,7 +172,8 @@ def ways_out(code: Mapping[str, ast.Module]) -> set[str]:
             if isinstance(node, ast.Import):
                 names = [name.name for name in node.names]
             elif isinstance(node, ast.ImportFrom) and not node.level:
-                names = [node.module or ""]
+                # The library that this package lends is the library.
+                names = ["pylsl" if node.module == "bcikit.acquisition.lsl_library" else node.module or ""]
             elif isinstance(node, ast.Call):
                 called = node.func
                 words = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
@@ -189,10 +190,17 @@ def ways_out(code: Mapping[str, ast.Module]) -> set[str]:
 
 
 KNOWN = {
+    "acquisition/devices.py imports pylsl",
     "acquisition/devices.py imports serial",
+    "acquisition/lsl.py imports pylsl",
     "acquisition/lsl_library.py imports pylsl",
+    "acquisition/lsl_meta.py imports pylsl",
     "acquisition/lsl_pull.py imports ctypes",
+    "acquisition/lsl_pull.py imports pylsl",
     "acquisition/lsl_resolve.py imports ctypes",
+    "acquisition/lsl_resolve.py imports pylsl",
+    "acquisition/outlet.py imports pylsl",
+    "acquisition/text_inlet.py imports pylsl",
     # Locks, processes and priority of Windows.
     "signal/disk.py imports ctypes",
     "signal/processes.py imports ctypes",
@@ -209,6 +217,7 @@ KNOWN = {
     "outputs/door.py imports socket",
     "outputs/door.py imports urllib",
     "outputs/guard.py calls client.send",
+    "outputs/lsl.py imports pylsl",
     "outputs/osc.py calls self._client.send",
     "outputs/osc.py imports pythonosc",
     "outputs/pages.py imports http",
@@ -277,6 +286,7 @@ def test_every_way_out_of_the_program_is_known() -> None:
         "import importlib\nlsl = importlib.import_module('pylsl')",
         "def f(core, c): core.driver.apply('close', 1.0, {}, 0.0)",
         "from urllib.request import urlopen",
+        "from bcikit.acquisition.lsl_library import lsl\ndef f(c): lsl().StreamOutlet(info).push_sample(c)",
     ],
 )
 @pytest.mark.parametrize("place", ["session/planted.py", "paradigms/planted.py"])

@@ -18,6 +18,8 @@ def test_every_recording_is_replayed() -> None:
     assert {folder.name for folder in GOLDEN.iterdir() if folder.is_dir()} == set(DECISIONS)
 
 
+# Where an older scikit-learn than the recording's reads its model, it says so.
+@pytest.mark.filterwarnings("ignore:Trying to unpickle estimator")
 @pytest.mark.parametrize("name", DECISIONS)
 def test_an_old_session_replays_identically(name: str) -> None:
     found = replay(GOLDEN / name)
