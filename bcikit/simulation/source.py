@@ -7,6 +7,7 @@ import numpy as np
 
 from bcikit.acquisition import Address, Source
 from bcikit.signal import (
+    ArgumentError,
     Capabilities,
     Chunk,
     Command,
@@ -301,6 +302,12 @@ def open_sim(address: Address) -> SimSource:
 
 def _own_schedule(task: str, address: Address, sfreq: float, seeds: tuple[int, int]) -> Iterator[Event] | None:
     if not address.flag("schedule", default=False):
+        alone = [name for name in ("trials", "seconds", "classes") if name in address.options]
+        if alone:
+            raise ArgumentError(
+                f"{', '.join(alone)} of sim:{task} means nothing without its own schedule: add schedule=1; a session "
+                "brings its trials itself."
+            )
         return None
     plan = SchedulePlan(
         sfreq=sfreq,

@@ -67,6 +67,12 @@ def test_own_schedule_reports_balanced_cues_and_ends(simulate):
     assert all(event.sample is not None and event.sample < recording.n_times for event in recording.events)
 
 
+@pytest.mark.parametrize("option", ["trials=6", "classes=feet,rest", "seconds=2"])
+def test_what_counts_for_the_own_schedule_alone_is_refused_without_it(option):
+    with pytest.raises(ArgumentError, match="add schedule=1"):
+        open_source(f"sim:motor-imagery?{option}")
+
+
 def test_a_default_user_is_decodable(simulate):
     from mne.decoding import CSP
     from scipy.signal import butter, sosfilt
