@@ -18,6 +18,7 @@ import pytest
 
 from bcikit.clinic import forms, protocols
 from bcikit.clinic.runner import process_is_alive
+from bcikit.clinic.times import now
 from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue, record
 from bcikit.safety import verify_audit
@@ -216,8 +217,9 @@ def signed_visit(data: Path, model: Path, headset: Headset, stimulator: Stimulat
         subject="P-1",
         step="session",
         operator="T-01",
-        started="2026-01-05T09:00:00+00:00",
-        confirmed="2026-01-05T09:00:00+00:00",
+        # A visit of another day measures nobody.
+        started=now(),
+        confirmed=now(),
         birth_year=1961,
         affected_side="right",
         device=address,
