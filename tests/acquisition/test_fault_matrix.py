@@ -264,7 +264,7 @@ def test_row_9_outlet_destroyed_and_restarted(sender):
     [
         ({"names": ["E1", "E2", "E3"]}, "number of channels"),
         ({"names": ["E1", "E2", "E3", "X"]}, "channel names"),
-        ({"unit": "millivolts"}, "units"),
+        ({"unit": "millivolts"}, "unit of the channels"),
         ({"rate": 500.0}, r"sampling rate \(250 Hz, now 500 Hz\)"),
     ],
 )
