@@ -17,6 +17,12 @@ from bcikit.signal.shown import Shown
 PULL_SECONDS = 0.5
 """Longest wait for a chunk; who stops it waits so long at most."""
 
+LEAP_SECONDS = 0.5
+"""More than this beyond a sample's period no stamp of a running stream goes on from one to the next."""
+
+FOREIGN_SECONDS = 10.0
+"""Stamps further from their arrival than this are of another clock: no link and no block takes so long."""
+
 LATE_SECONDS = 1.0
 """A stream that was silent for less may still give what is missing of a duration."""
 
@@ -119,8 +125,10 @@ def record(
         # Whoever stops before the first sample knows that nothing came.
         known = writer.n_samples or how == "complete"
         doubts = loop.trust.doubts(status, samples=writer.n_samples) if known else []
+        doubts += loop.doubts("", opened)
         for name, (trust, count) in loop.others.items() if known else ():
             found = [] if name in loop.gone else trust.doubts(extra[name].status(), samples=count)
+            found += loop.doubts(name, extra[name])
             doubts += [text if text.startswith(f"{name}: ") else f"{name}: {text}" for text in found]
             loop.trust.notes += [f"{name}: {text}" for text in trust.notes]
         writer.close(how, timing=loop.trust.header(status, doubts))
@@ -149,10 +157,43 @@ def _unique(name: str, before: Sequence[Source], first: Source) -> str:
 class _Counts:
     """What was written of the first source."""
 
+    period: float
     samples: int = 0
     lost: int = 0
     gaps: int = 0
     bad: int = 0
+    back: int = 0
+    newest: float = float("-inf")
+    nearest: float = float("inf")
+    leaps: int = 0
+    end: int = -1
+
+    def see(self, chunk: Chunk, arrival: float) -> None:
+        """Count a chunk, times that go back, and how near to its arrival its newest sample lies."""
+        health = chunk.health
+        self.samples += chunk.n_times
+        self.lost += health.lost
+        self.gaps += health.lost > 0
+        self.bad += 0 if health.mask is None else int(np.count_nonzero(health.mask))
+        first = float(chunk.times[0])
+        self.back += first <= self.newest
+        self.leaps += chunk.first_sample == self.end and first - self.newest > self.period + LEAP_SECONDS
+        self.newest, self.end = float(chunk.times[-1]), chunk.end_sample
+        self.nearest = min(self.nearest, abs(arrival - self.newest))
+
+    def doubts(self, name: str, *, live: bool) -> list[str]:
+        """Return what is in doubt of the times of a source that watches nothing itself."""
+        found = []
+        if self.back:
+            found.append(f"{name}: its times go back {self.back} times.")
+        if self.leaps:
+            found.append(f"{name}: its times leap on {self.leaps} times where no sample is missing.")
+        if live and FOREIGN_SECONDS < self.nearest < float("inf"):
+            found.append(
+                f"{name}: its times are {self.nearest:.4g} s and more away from when its samples come: they are not of "
+                "LSL's clock."
+            )
+        return found
 
 
 class _Loop:
@@ -173,7 +214,7 @@ class _Loop:
         self.others = {name: (TimeTrust(), 0) for name in extra}
         self.failed: list[str] = []
         self.gone: set[str] = set()
-        self._counts = _Counts()
+        self._counts = {name: _Counts(1.0 / one.info.sfreq) for name, one in {"": source, **extra}.items()}
 
     def run(self) -> tuple[StreamStatus, str]:
         """Return the status of the source at the end, and how it ended."""
@@ -220,7 +261,7 @@ class _Loop:
 
     def _status(self) -> StreamStatus:
         """Return what the source says of itself, with what was written where it counts nothing."""
-        status, counts = self._source.status(), self._counts
+        status, counts = self._source.status(), self._counts[""]
         return replace(
             status,
             samples=status.samples or counts.samples,
@@ -229,13 +270,13 @@ class _Loop:
             bad_samples=max(status.bad_samples, counts.bad),
         )
 
+    def doubts(self, name: str, source: Source) -> list[str]:
+        """Return what is in doubt of the times of a source that watches nothing itself; the first has no name."""
+        return [] if source.status().samples else self._counts[name].doubts(source.info.name, live=source.live)
+
     def _write(self, chunk: Chunk, arrival: float) -> None:
         self._writer.chunk(chunk, arrival)
-        health, counts = chunk.health, self._counts
-        counts.samples += chunk.n_times
-        counts.lost += health.lost
-        counts.gaps += health.lost > 0
-        counts.bad += 0 if health.mask is None else int(np.count_nonzero(health.mask))
+        self._counts[""].see(chunk, arrival)
 
     def _write_events(self) -> None:
         events = self._source.pull_events()
@@ -253,7 +294,9 @@ class _Loop:
             trust, count = self.others[name]
             try:
                 while not other.ended and (chunk := other.pull(0.0)) is not None:
-                    self._writer.chunk(chunk, now(), stream=name)
+                    arrival = now()
+                    self._writer.chunk(chunk, arrival, stream=name)
+                    self._counts[name].see(chunk, arrival)
                     count += chunk.n_times
                     if not other.live and chunk.times[-1] > now():
                         break

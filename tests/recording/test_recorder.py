@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bcikit.acquisition import FileSource
+from bcikit.acquisition import FileSource, Pulse, StreamStatus
 from bcikit.recording import read_session, record, recorder
-from bcikit.signal import Bad, Chunk, Health, Recording, StreamInfo
+from bcikit.signal import Bad, Chunk, Health, HostClock, Recording, StreamInfo
 
 
 class Late(FileSource):
@@ -61,3 +61,37 @@ def test_a_bad_value_counts_once_whatever_it_is_bad_for(tmp_path: Path) -> None:
     info = StreamInfo(name="railed", sfreq=100.0, ch_names=("Cz", "Pz"))
     done = record(Railed(Recording.from_arrays(info, np.zeros((30, 2)))), tmp_path / "out")
     assert done.status.bad_samples == 60
+
+
+class Strange(FileSource):
+    """Watches nothing itself: its times are of another clock, or go back."""
+
+    def __init__(self, name: str, *, ahead: float, back: float) -> None:
+        info = StreamInfo(name=name, sfreq=100.0, ch_names=("Cz",))
+        super().__init__(Recording.from_arrays(info, np.zeros((100, 1))), chunk=10)
+        self.live, self.ahead, self.back = True, ahead, back
+        self.begin = HostClock().now()
+
+    def pull(self, timeout: float = 1.0) -> Chunk | None:
+        chunk = super().pull(timeout)
+        if chunk is None:
+            return None
+        moved = self.begin + self.ahead - (self.back if chunk.first_sample >= 50 else 0.0)
+        return Chunk(chunk.data, chunk.times + moved, first_sample=chunk.first_sample)
+
+    def status(self) -> StreamStatus:
+        return StreamStatus(name=self.info.name, pulse=Pulse.ALIVE)
+
+
+def test_times_of_a_source_that_watches_nothing_are_doubted_where_they_cannot_be(tmp_path: Path) -> None:
+    done = record(Strange("a", ahead=0.0, back=0.0), tmp_path / "right")
+    assert done.doubts == ()
+    other = Strange("b", ahead=0.0, back=5.0)
+    done = record(Strange("a", ahead=1.7e9, back=0.0), tmp_path / "wrong", also=[other])
+    assert [text.split(" and more")[0] for text in done.doubts] == [
+        "a: its times are 1.7e+09 s",
+        "b: its times go back 1 times.",
+    ]
+    leaps = record(Strange("c", ahead=0.0, back=-1.0), tmp_path / "leaps").doubts
+    assert leaps == ("c: its times leap on 1 times where no sample is missing.",)
+    assert read_session(tmp_path / "wrong").header["timing"]["doubts"] == list(done.doubts)
