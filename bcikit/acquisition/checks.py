@@ -146,6 +146,13 @@ def grid_notes(grid: Grid, nominal: float, *, decided: bool = False) -> list[Not
         found.append(Note(code="rate", text=f"states {nominal:g} Hz; its stamps say {grid.rate:.6g} Hz"))
     else:
         found.append(Note(code="rate", text=f"states no rate; its stamps say {grid.rate:.6g} Hz"))
+    if grid.together > 1.0:
+        late = (grid.together - 1.0) / grid.rate * 1e3
+        text = (
+            f"one stamp for about {grid.together:.3g} samples, taken for the arrival of the last of them; of a program "
+            f"that stamps the first, all of these times are {late:.3g} ms early"
+        )
+        found.append(Note(code="times", text=text))
     if grid.lost:
         text = f"{grid.lost} samples lost in {grid.gaps} gaps"
         found.append(Note(code="lost", text=text, count=grid.lost))

@@ -66,6 +66,7 @@ def without_fillings(recording: Recording) -> Recording:
         data=np.ascontiguousarray(recording.data[keep]),
         times=recording.times[keep],
         samples=recording.samples[keep],
+        mask=None if recording.mask is None else recording.mask[keep],
         events=tuple(events),
         notes=(*recording.notes, note),
     )

@@ -5,7 +5,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,14 +115,31 @@ def finished(recording: Recording, reading: FileHints, *, fallback: int | None =
     return without_fillings(replace(recording, events=events, notes=(*recording.notes, *notes)))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitNote(Note):
+    """In which unit the file has its voltages, for what stands beside it and may say another one.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Channels.
+    unit : str
+        As the file states it, or the one that its format always has.
+    """
+
+    names: tuple[str, ...]
+    unit: str
+
+
 def unit_notes(names: tuple[str, ...], units: list[str], who: str) -> list[Note]:
     """Return a note for each unit, saying whose it is and who states it."""
     found: dict[str, list[str]] = {}
     for name, unit in zip(names, units, strict=True):
         found.setdefault(unit, []).append(name)
     return [
-        Note(code="unit", text=f"{', '.join(some) if len(some) <= 6 else f'{some[0]} ... {some[-1]} ({len(some)})'}: "
-             f"{unit or 'none'} ({who})")
+        UnitNote(code="unit", names=tuple(some), unit=unit,
+                 text=f"{', '.join(some) if len(some) <= 6 else f'{some[0]} ... {some[-1]} ({len(some)})'}: "
+                 f"{unit or 'none'} ({who})")
         for unit, some in found.items()
     ]  # fmt: skip
 
@@ -277,12 +294,18 @@ def named(recording: Recording) -> Recording:
 def told(recording: Recording, reading: FileHints, usual: str) -> Recording:
     """Return a recording whose numbers are in the unit the user says, where the format itself has but one."""
     said = usual
+    unit = usual.split()[0] if usual.startswith("uV") else ""
     if reading.unit:
+        unit = ""
         factor = microvolts_per(reading.unit) / 1e6
         scale = np.array([factor if kind in SCALED else 1.0 for kind in recording.info.ch_types])
         said = f"{reading.unit} (as you say)"
         recording = replace(recording, data=recording.data * scale)
-    return replace(recording, notes=(*recording.notes, Note(code="unit", text=f"voltages: {said}")))
+    names = tuple(
+        name for name, kind in zip(recording.info.ch_names, recording.info.ch_types, strict=True) if kind in SCALED
+    )
+    note = UnitNote(code="unit", text=f"voltages: {said}", names=names, unit=unit)
+    return replace(recording, notes=(*recording.notes, note))
 
 
 def starts(*marks: bytes) -> Callable[[Path, bytes], bool]:

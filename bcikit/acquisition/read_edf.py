@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bcikit.acquisition.biosemi import with_status
 from bcikit.acquisition.codes import BIOSEMI_MASK
 from bcikit.acquisition.edf_header import ANNOTATIONS, EdfHeader, decode_texts, read_annotations, read_edf_header
 from bcikit.acquisition.edf_samples import edf_rows
@@ -78,6 +79,10 @@ def read_edf(path: Path, reading: FileHints) -> Recording:
         recording = _interrupted(recording, path, onsets)
     elif onsets is not None and len(onsets) > 1:
         recording = _contradicted(recording, path, header, onsets)
+    if bdf and rows is not None and rows.shape == recording.data.shape and "Status" in header.labels:
+        column = [label for label, _ in signals].index("Status")
+        step, zero = (values[header.labels.index("Status")] for values in (header.scales, header.offsets))
+        recording = with_status(recording, np.rint((rows[:, column] - zero) / step).astype(np.int64) & 0xFFFFFF)
     return finished(recording, reading, fallback=BIOSEMI_MASK if bdf else None)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.acquisition.gaps import FILLINGS
-from bcikit.acquisition.mne_files import LEFT_OUT, is_position
+from bcikit.acquisition.mne_files import LEFT_OUT, UnitNote, is_position
 from bcikit.signal import CHANNEL_TYPES, Event, Note, Recording, SourceError, is_voltage, microvolts_per
 from bcikit.signal.documents import read_json
 
@@ -168,6 +168,19 @@ def _with_channels(recording: Recording, file: Path, notes: list[Note]) -> Recor
     if rates and all(abs(rate / info.sfreq - 1.0) > 0.001 for rate in rates if rate is not None):
         text = f"{file.name} says {', '.join(f'{rate:g}' for rate in rates)} Hz, the file {info.sfreq:g} Hz"
         notes.append(Note(code="rate", text=text, doubt=True))
+    own = {name: note.unit for note in notes if isinstance(note, UnitNote) for name in note.names}
+    apart = [
+        f"{name}: {there}, in the file {unit}"
+        for name, unit in own.items()
+        if is_voltage(there := rows.get(name, {}).get("units", "")) and is_voltage(unit)
+        if microvolts_per(there) != microvolts_per(unit)
+    ]
+    if apart:
+        text = f"{file.name} says another unit of {len(apart)} channels than the file ({apart[0]}), which is taken; "
+        text += (
+            "accept=unit where that is right; if not, correct its header (of EEGLAB, which states none, say unit=mV)"
+        )
+        notes.append(Note(code="unit", text=text, doubt=True, count=len(apart)))
     missing = [name for name in rows if name not in info.ch_names]
     if not matched:
         text = f"{file.name} names none of the channels of the file; it was not used"

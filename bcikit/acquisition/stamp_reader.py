@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bcikit.acquisition.clock_model import ClockModel, Stamps
 from bcikit.acquisition.grid_watch import GridWatch, first_steps, step_range
-from bcikit.acquisition.stamps import LARGEST_STAMP
+from bcikit.acquisition.stamps import BUNCHED, LARGEST_STAMP
 from bcikit.signal import Event, Flag, StreamInfo
 
 FOREIGN_CLOCK = 10.0
@@ -19,9 +19,6 @@ GAP_WITHOUT_COUNTER = 0.1
 
 _FORGET = 0.999
 """By how much the longest pause without a loss is forgotten from one block to the next."""
-
-_BUNCHED = 0.25
-"""Steps shorter than this share of a period are no sampling: the stamps were made when a block arrived."""
 
 _ENOUGH = 12
 """Steps between stamps after which the way they arise is looked at."""
@@ -129,7 +126,7 @@ class StampReader:
             return
         steps = np.diff(stamps)
         self._steps += steps.shape[0]
-        self._bunched += int(np.count_nonzero(np.abs(steps) < _BUNCHED * self._period))
+        self._bunched += int(np.count_nonzero(np.abs(steps) < BUNCHED * self._period))
         if self._steps >= min(_ENOUGH, stamps.shape[0] - 1) and self._bunched > 0.5 * self._steps:
             self.clock.learn(Stamps.ARRIVAL)
             self._tell("stream/stamps", float(stamps[-1]), value="arrival")

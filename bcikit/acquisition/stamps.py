@@ -20,6 +20,9 @@ GAP = 0.1
 BAND = 0.005
 """A true rate within this share of the nominal one is the nominal one on a real clock; beyond it they contradict."""
 
+BUNCHED = 0.25
+"""Steps shorter than this share of a period are no sampling: the stamps were made when a block arrived."""
+
 BACK = 0.25
 """Seconds by which stamps must go back, and stay back, to count as a clock that was set."""
 
@@ -60,6 +63,8 @@ class Grid:
         Samples that the span holds room for, without a gap at which they could be missing.
     still : bool
         Whether all stamps are one: then the times are counted, and nothing is known of them.
+    together : float
+        How many samples come with one stamp, where stamps come in blocks; else 1.
     """
 
     samples: NDArray[np.int64]
@@ -71,6 +76,7 @@ class Grid:
     back: int = 0
     unexplained: int = 0
     still: bool = False
+    together: float = 1.0
 
     @property
     def lost(self) -> int:
@@ -127,9 +133,10 @@ def on_grid(stamps: NDArray[np.float64], nominal: float = 0.0) -> Grid:
     if period <= 0 or stamps[-1] <= stamps[0]:
         raise SourceError("its times do not rise, so the sampling rate is unknown. State it: sfreq=256.")
     lost: dict[int, int] = {}
+    ends = _block_ends(stamps, period)
     for _ in range(3):
         lost = _losses(stamps, period, even=even > 0)
-        fresh = _period(stamps, lost, period)
+        fresh = _period(stamps, lost, period, ends)
         if abs(fresh / period - 1.0) < 1e-6:
             break
         period = fresh
@@ -143,18 +150,28 @@ def on_grid(stamps: NDArray[np.float64], nominal: float = 0.0) -> Grid:
     jitter = float(np.subtract(*np.percentile(late - _trend(late), [95, 5])))
     # What stays, once the indices are counted, is that the envelope at the end is later than at the beginning.
     reach = max(1, min(n // 4, round(10.0 / period)))
-    ends = [_low(stamps[part] - period * samples[part]) for part in (slice(-reach, None), slice(reach))]
-    rest = (ends[0] - ends[1]) / period
+    after, before = (_low(stamps[part] - period * samples[part]) for part in (slice(-reach, None), slice(reach)))
+    rest = (after - before) / period
     return Grid(
         samples=samples,
-        times=_times(stamps, lost, period),
+        times=_times(stamps, lost, period, ends),
         rate=1.0 / period,
         uncertainty=min(1.0, 2.0 * (jitter + 0.5 * period) / span),
         jitter=jitter,
         unknown=unknown,
         back=back,
         unexplained=max(0, round(rest)) if rest > max(1.0, 0.003 * n, 2.0 * jitter / period) else 0,
+        together=1.0 if ends is None else n / ends.shape[0],
     )
+
+
+def _block_ends(stamps: NDArray[np.float64], period: float) -> NDArray[np.int64] | None:
+    """Return the rows of the last samples of blocks that have one stamp each; None where samples have their own."""
+    some = some_rows(stamps.shape[0] - 1)
+    if float(np.mean(np.abs(stamps[some + 1] - stamps[some]) >= BUNCHED * period)) >= 0.5:
+        return None
+    found = [start + np.flatnonzero(steps >= BUNCHED * period) for start, steps in step_blocks(stamps)]
+    return np.concatenate([*found, [stamps.shape[0] - 1]]).astype(np.int64)
 
 
 def _known(stamps: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
@@ -332,14 +349,18 @@ def _balanced(lost: dict[int, int], stamps: NDArray[np.float64], period: float) 
     return {row: count for row, count in sorted(lost.items()) if count}
 
 
-def _period(stamps: NDArray[np.float64], lost: dict[int, int], period: float) -> float:
+def _period(stamps: NDArray[np.float64], lost: dict[int, int], period: float, ends: NDArray[np.int64] | None) -> float:
     """Return the period by a line through all stretches without a loss, each with its own beginning."""
     n = stamps.shape[0]
     edges = [0, *lost, n]
     size = max(1, round(1.0 / period))
     top = bottom = 0.0
     for start, stop in itertools.pairwise(edges):
-        index, middle = _middles(stamps[start:stop], size)
+        if ends is None:
+            index, middle = _middles(stamps[start:stop], size)
+        else:
+            index = ends[(ends >= start) & (ends < stop)].astype(np.float64)
+            middle = stamps[index.astype(np.int64)]
         if index.size < 2:
             continue
         x, y = index - index.mean(), middle - middle.mean()
@@ -370,15 +391,26 @@ def _middles(stamps: NDArray[np.float64], size: int) -> tuple[NDArray[np.float64
     return size * np.arange(n_blocks) + 0.5 * (size - 1), np.concatenate(middle)
 
 
-def _times(stamps: NDArray[np.float64], lost: dict[int, int], period: float) -> NDArray[np.float64]:
-    """Return smooth times: in each stretch a line of the common period, where most of its stamps are."""
+def _times(
+    stamps: NDArray[np.float64], lost: dict[int, int], period: float, ends: NDArray[np.int64] | None
+) -> NDArray[np.float64]:
+    """Return smooth times: in each stretch a line of the common period, where most of its stamps are.
+
+    Where a block has one stamp, that is when its last sample arrived (as with LSL's ``push_chunk``), and never early:
+    the line is where those of the last samples are that came soonest.
+    """
     n = stamps.shape[0]
     times = np.empty(n)
     edges = [0, *lost, n]
     least = -np.inf
     for start, stop in itertools.pairwise(edges):
-        some = some_rows(stop - start)
-        first = float(np.median(stamps[start:stop][some] - some * period))
+        if ends is None:
+            some = some_rows(stop - start)
+            first = float(np.median(stamps[start:stop][some] - some * period))
+        else:
+            last = ends[(ends >= start) & (ends < stop)]
+            last = last if last.size else np.array([stop - 1])
+            first = _low(stamps[last] - (last - start) * period)
         line = times[start:stop]
         for begin, end in blocks(stop - start):
             line[begin:end] = first + period * np.arange(begin, end)

@@ -80,8 +80,34 @@ def test_biosemi_bits_and_a_resting_level(tmp_path):
     status[40:140] |= 1 << 16
     status |= 0x1C0000
     file = edf(tmp_path / "a.bdf", [("Cz", "uV", D), ("Status", "Boolean", status)], bdf=True)
-    assert [(e.name, e.sample) for e in read_recording(file).events] == [("trigger/255", k) for k in (200, 500, 800)]
-    assert [e.value for e in read_recording(file, trigger_mask=1).events] == [1, 1, 1]
+    # A new epoch begins at 40: a seam, which counts as one lost sample.
+    with pytest.warns(DoubtWarning, match="1 times a new epoch begins"):
+        recording = read_recording(file)
+    assert [(e.name, e.sample) for e in recording.events] == [("trigger/255", k + 1) for k in (200, 500, 800)]
+    assert [e.value for e in read_recording(file, trigger_mask=1, accept="status").events] == [1, 1, 1]
+
+
+def test_what_a_biosemi_amplifier_says_of_itself_is_a_doubt(tmp_path):
+    status = np.full(1000, 0x9C0000)
+    status[200:300] &= ~(1 << 20)
+    status[400:410] &= ~(1 << 20)
+    status[600:] |= 1 << 22
+    status[:5] |= 1 << 16
+    file = edf(tmp_path / "a.bdf", [("Cz", "uV", D), ("Status", "Boolean", status)], bdf=True)
+    with pytest.warns(DoubtWarning) as said:
+        recording = read_recording(file)
+    assert "CMS was out of range (bit 20 of the status) in 2 stretches, 1.1 s in all, first at 2 s" in str(
+        said[0].message
+    )
+    assert "battery was low (bit 22 of the status) in one stretch, 4 s in all, first at 6 s" in str(said[1].message)
+    assert [note.count for note in recording.notes if note.code == "status"] == [110, 400]
+    bad = np.flatnonzero(np.asarray(recording.mask)[:, 0])
+    assert bad.tolist() == [*range(200, 300), *range(400, 410)]
+    assert not np.asarray(recording.mask)[:, 1].any()
+    assert recording.lost == 0
+    # What no ActiveTwo wrote says nothing of one.
+    plain = edf(tmp_path / "b.bdf", [("Cz", "uV", D), ("Status", "Boolean", status & 0x1FFFF)], bdf=True)
+    assert read_recording(plain).mask is None
 
 
 def fif(path, data, *, stims=(), annotations=None, bads=(), first=0, unit=1e-6):

@@ -1,6 +1,7 @@
 """Tables and sidecars of BIDS beside a recording: what they say, and what they say that cannot be."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -66,6 +67,16 @@ def test_a_channel_that_only_the_table_calls_a_voltage_becomes_microvolts(bids):
     assert told.info.bads == ("C3",)
     np.testing.assert_allclose(told.data[:, 1], plain.data[:, 1] * 1000)
     assert f"{NAME}_channels.tsv lists channels that the file has not: Pz" in texts(told)
+
+
+def test_a_unit_that_the_table_contradicts_is_a_doubt(bids, tmp_path):
+    table = "name\ttype\tunits\nC3\tEEG\tmV\nAUX\tMISC\tn/a\n"
+    said = f"{NAME}_channels.tsv says another unit of 1 channels than the file (C3: mV, in the file uV), which is taken"
+    with pytest.warns(DoubtWarning, match=re.escape(said)):
+        found = bids(channels=table)()
+    plain = bids(channels=table.replace("mV", "µV"))()
+    np.testing.assert_array_equal(found.data, plain.data)
+    read_recording(tmp_path / f"{NAME}_eeg.edf", accept="unit")
 
 
 def test_events_without_an_onset_are_left_out_and_counted(bids):

@@ -61,6 +61,23 @@ def test_losses_are_the_planted_ones_whatever_bursts_and_jitter(burst, jitter):
     assert np.count_nonzero(error > 0.02 + 0.5 * burst / 250) <= 2 * burst
 
 
+@pytest.mark.parametrize("burst", [2, 12, 100])
+@pytest.mark.parametrize("jitter", [0.0, 0.003])
+def test_a_block_with_one_stamp_ends_where_it_is_stamped(tmp_path, burst, jitter):
+    true = 500.0 + np.arange(6000) / 250
+    arrived = np.maximum.accumulate(true[burst - 1 :: burst] + RNG.exponential(jitter, 6000 // burst))
+    stamps = np.repeat(arrived, burst)
+    marks = [503.0, 517.0]
+    file = Xdf().stream("EEG", "EEG", 250, stamps, noise(6000), **AB)
+    recording = read_recording(
+        file.stream("M", "Markers", 0, marks, ["a", "b"], fmt="string").write(tmp_path / "a.xdf")
+    )
+    assert np.abs(recording.times - true).max() < 0.003
+    assert [event.sample for event in recording.events] == pytest.approx([750, 4250], abs=1)
+    note = next(note for note in recording.notes if note.code == "times")
+    assert "the arrival of the last of them" in note.text
+
+
 @pytest.mark.parametrize("apart", [48, 56, 120, 400])
 def test_a_link_that_stalls_just_before_samples_are_lost_loses_those_alone(apart):
     # The stall is caught up within 38 samples: fewer than a window, of which the rest lies behind the loss.
@@ -100,12 +117,13 @@ def test_half_the_nominal_rate_is_no_loss(tmp_path):
 
 
 def test_times_equal_pyxdf_where_nothing_is_lost(tmp_path):
-    for stamps in (stalls(30000, 250), 500 + np.floor(np.arange(30000) / 100) * 100 / 250):
+    # A block's stamp is that of its last sample here, and of its middle in pyxdf.
+    for stamps, early in ((stalls(30000, 250), 0.0), (500 + np.floor(np.arange(30000) / 100) * 100 / 250, 49.5 / 250)):
         file = Xdf().stream("EEG", "EEG", 250, stamps, noise(30000), **AB).write(tmp_path / "a.xdf")
         streams, _ = pyxdf.load_xdf(str(file))
         mine = read_recording(file)
         # pyxdf's line goes through the mean of late stamps, ours through the most of them.
-        assert np.abs(mine.times - streams[0]["time_stamps"]).max() < 0.1
+        assert np.abs(mine.times + early - streams[0]["time_stamps"]).max() < 0.1
         np.testing.assert_array_equal(mine.data, streams[0]["time_series"])
 
 
