@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from bcikit.decoding import Stopping
 from bcikit.signal import ArgumentError
@@ -125,6 +133,12 @@ class DecoderSection(BaseModel):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    @model_serializer(mode="wrap")
+    def _stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a window that nobody stated: read again, it would stand against the paradigm's own."""
+        unstated = {"tmin", "tmax"} - self.model_fields_set
+        return {key: value for key, value in handler(self).items() if key not in unstated}
 
     @property
     def trained(self) -> tuple[str, dict[str, Any]]:

@@ -25,8 +25,9 @@ from bcikit.clinic.runner import EngineRunner, SessionJob
 from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue, read_session
 from bcikit.safety import verify_audit
+from bcikit.session import config_from, plan
 from bcikit.session.engine import Engine
-from bcikit.signal import BciError
+from bcikit.signal import BciError, ConfigError
 
 PHASES = [{"phase": name, "seconds": 13.0, "text": name} for name in ("eyes-open", "eyes-closed")]
 SIM = "sim:rest?channels=8&seed=3"
@@ -354,3 +355,20 @@ def test_a_score_that_was_wrong_is_taken_out_with_a_reason(report: Callable[...,
     assert page.message.text() == "● Corrected; the audit trail keeps what it was."
     assert page.scores.rowCount() == 0
     assert json.dumps([row.value for row in page.desk.catalogue.outcomes("P-1")]) == "[]"
+
+
+@pytest.mark.parametrize("protocol", protocols.protocol_names())
+def test_every_protocol_that_is_offered_can_start_as_the_engine_reads_it(protocol: str, tmp_path: Path) -> None:
+    device = "sim:motor-imagery?seed=1"
+    visit = Visit(subject="SIMULATED", operator="T-01", device=device, protocol=protocol, simulated=True)
+    for phase in ("calibration", "session") if protocols.learns(protocol) else ("session",):
+        made = protocols.build(visit, folder=str(tmp_path / phase), settings={}, phase=phase)
+        read = config_from(json.loads(json.dumps(made.to_dict())))
+        if phase == "session" and protocols.learns(protocol):
+            # All that is missing is what the calibration makes.
+            with pytest.raises(ConfigError) as caught, plan(read):
+                pass
+            assert [problem.partition(":")[0] for problem in caught.value.problems] == ["decoder.model"]
+        else:
+            with plan(read):
+                pass
