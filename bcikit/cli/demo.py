@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bcikit.signal import check_choice
+from bcikit.signal import ArgumentError, check_choice
 
 if TYPE_CHECKING:
     from bcikit.session.engine import Result
 
-TASKS = ("fists-feet", "left-right")
+SIMULATED = "sim:motor-imagery"
+FISTS_FEET = "fists-feet"
+TASKS = (FISTS_FEET, "left-right")
 
 
 def register(app: typer.Typer) -> None:
@@ -27,19 +29,34 @@ def register(app: typer.Typer) -> None:
             typer.Option("--data", help="Folder of EEGMMIDB recordings (S001R06.edf ...) instead of a simulation."),
         ] = None,
         task: Annotated[
-            str, typer.Option("--task", help="With --data: fists-feet (R06, R10, R14) or left-right (R04, R08, R12).")
-        ] = "fists-feet",
+            str | None,
+            typer.Option(
+                "--task",
+                help="With --data: fists-feet (R06, R10, R14; default) or left-right (R04, R08, R12). The simulated user "
+                "does left-right alone.",
+            ),
+        ] = None,
         user: Annotated[
             str, typer.Option("--user", help="Address of the simulated user, such as sim:motor-imagery?ability=0.5.")
-        ] = "sim:motor-imagery",
+        ] = SIMULATED,
         seed: Annotated[int, typer.Option("--seed", help="Seed of the trials and of the simulated user.")] = 1,
         out: Annotated[
             Path | None, typer.Option("--out", help="Folder for result.json, report.html and the session.")
         ] = None,
     ) -> None:
         """Show the main job: EEG comes in, is filtered and decoded, passes the gate, and a virtual hand moves."""
-        check_choice("--task", task, TASKS)
-        run_demo(headless=headless, data=data, task=task, user=user, seed=seed, out=out)
+        if task is not None:
+            check_choice("--task", task, TASKS)
+        if data is None and task == FISTS_FEET:
+            raise ArgumentError(
+                f"--task {task} is a choice among recordings: name their folder with --data. The simulated user imagines "
+                "the left and the right hand (--task left-right)."
+            )
+        if data is not None and user != SIMULATED:
+            raise ArgumentError(
+                f"--user {user} is who is simulated; with --data people are decoded. Leave one of them out."
+            )
+        run_demo(headless=headless, data=data, task=task or FISTS_FEET, user=user, seed=seed, out=out)
 
 
 def run_demo(*, headless: bool, data: Path | None, task: str, user: str, seed: int, out: Path | None) -> "Result":

@@ -405,8 +405,8 @@ class Conductor:
                 self._order_safety("start", self.operator, "")
 
     def _stand_still(self, reason: str) -> None:
-        """Stop the paradigm's clock; where a person attends, the trial that this cuts off will be done again."""
-        if self._still.begin(reason) and self._attended and self._started:
+        """Stop the paradigm's clock; a trial that a stop cuts off, or a person who attends, will be done again."""
+        if self._still.begin(reason) and self._started and (self._attended or reason == "safety"):
             self._interrupt()
 
     def _interrupt(self) -> None:
@@ -414,13 +414,15 @@ class Conductor:
             self._emit(self._in_source(event))
 
     def _hold(self, next_sample: int) -> None:
-        """Hold the paradigm of an attended session while nothing can come of it: nobody trains in vain."""
-        if not self._attended or not self._started:
+        """Hold the paradigm while nothing can come of it: nobody trains in vain, and a stop stops the protocol, too."""
+        if not self._started:
             return
-        if not nothing_can_come(self.safety.state, learns=self.decider is None, acting=self._acting):
-            self._still.end("safety", next_sample)
-        else:
+        state = self.safety.state
+        vain = self._attended and nothing_can_come(state, learns=self.decider is None, acting=self._acting)
+        if vain or state in LATCHED:
             self._stand_still("safety")
+        else:
+            self._still.end("safety", next_sample)
 
     def _order_safety(self, do: str, who: str, reason: str) -> None:
         """Do what a person orders of the safety room; a refusal is an event, not an error."""
@@ -449,8 +451,9 @@ class Conductor:
         for listener in self.listeners:
             listener.take(message)
 
-    def _stopped_by(self) -> str:
-        """Return the rule that stopped the session, in a latched state."""
+    @property
+    def stopped_by(self) -> str:
+        """Return the rule that stopped the session, in a latched state; "" in any other."""
         stops = self.safety.ledger.tally.stops if self.safety.state in LATCHED else ()
         return str(stops[-1][1]) if stops else ""
 
@@ -728,7 +731,7 @@ class Conductor:
         state = str(self.safety.state)
         if state != self._state:
             self._state = state
-            self._tell(StateChanged(state=state, time=self.now, rule=self._stopped_by()))
+            self._tell(StateChanged(state=state, time=self.now, rule=self.stopped_by))
             scene = self._director.on_stop(stopped=self.safety.state in LATCHED)
             if scene is not None:
                 self._tell(Presented(event=self._event("session/screen", {"state": state}), scene=scene.to_dict()))

@@ -43,6 +43,9 @@ GIVE_UP_ATTENDED_SECONDS = 300.0
 ABANDONED_SECONDS = 3600.0
 """An attended session that stands still for so long without any order ends: whoever attended it is gone."""
 
+LEFT_STOPPED_SECONDS = 60.0
+"""A session that nobody attends, and that was stopped, ends after so long of its own time unless somebody acknowledges."""
+
 LATE_SECONDS = 2.0
 """Samples of a live source that arrive so late were taken while nobody was shown anything: an engine that stood still
 (a computer that slept, a process that was stopped) finds them in the driver's buffer. A pull waits 0.25 s, and a link
@@ -158,6 +161,7 @@ class SourceFeed:
         self._late = False
         self._usual_age = float("inf")
         self._heard = time.monotonic()
+        self._stopped_since: float | None = None
         self._ending = ending or threading.Event()
         self.trust = TimeTrust()
         self.status: StreamStatus | None = None
@@ -220,6 +224,19 @@ class SourceFeed:
         silent = time.monotonic() - self._heard
         if not self.ended and silent >= ABANDONED_SECONDS:
             self.ended = f"it stood still for {silent / 60:.0f} min and nobody came back"
+        self._end_if_left_stopped()
+
+    def _end_if_left_stopped(self) -> None:
+        """End a session that nobody attends some time after its stop: nobody is there to undo that."""
+        conductor = self._conductor
+        rule = "" if self._attended else conductor.stopped_by
+        if not rule:
+            self._stopped_since = None
+            return
+        if self._stopped_since is None:
+            self._stopped_since = conductor.now
+        if not self.ended and conductor.now - self._stopped_since >= LEFT_STOPPED_SECONDS:
+            self.ended = f"it was stopped ({rule}), nobody attends it, and nobody acknowledged the stop"
 
     def _silence(self, waited: float) -> Iterator[Outside]:
         if self._source.ended:

@@ -173,3 +173,16 @@ def test_tasks_that_there_are_none_of_are_refused(command_line) -> None:
     done = command_line("demo", "--task", "fists")
     assert done.code == 2
     assert all(task in done.err for task in demo.TASKS)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--task", "fists-feet"), "--data"),
+        (("--data", ".", "--user", "sim:motor-imagery?ability=0.2"), "--user"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(command_line, options: tuple[str, ...], words: str) -> None:
+    code, _, err = command_line("demo", "--headless", *options)
+    assert code == 2
+    assert words in err

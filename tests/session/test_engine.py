@@ -172,7 +172,10 @@ def test_a_decoder_that_fails_stops_everything(short_config) -> None:
     result = Engine(short_config(""), listeners=[Broken()]).run()
     assert result.values["gate"]["allowed"] == 0
     assert result.values["safety"]["state"] == "SAFE_STOP"
-    assert result.values["n_undecided"] == 10
+    # Nobody is shown a trial behind the word that everything has stopped, and nobody is there to undo the stop.
+    assert result.values["n_trials"] == 0
+    assert not result.values["complete"]
+    assert "it was stopped (A-DEC), nobody attends it" in result.values["ended"]
 
 
 def test_preflight_lists_all_problems_at_once(short_config, tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from typer.testing import CliRunner
 
 from bcikit.cli.app import app
 from bcikit.recording import SessionWriter, find_session, read_session, recover
-from bcikit.session import Engine
+from bcikit.session import Engine, Listener
 from bcikit.session.repeat import compare, replay
 from bcikit.signal import Decision, RecordingError
+from bcikit.signal.messages import Message, Raw, StateChanged
 
 
 @pytest.fixture
@@ -49,7 +50,18 @@ def test_what_a_kill_leaves_is_recovered_and_replays_identically(
     short_config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A link that breaks twice; the folder is copied in the middle of it, as a kill at that moment would leave it."""
-    config = short_config()
+
+    class Mends(Listener):
+        engine: Engine | None = None
+        state = ""
+
+        def take(self, message: Message) -> None:
+            if isinstance(message, StateChanged):
+                self.state = message.state
+            elif isinstance(message, Raw) and self.engine is not None and self.state == "SAFE_STOP":
+                self.engine.control.put({"do": "acknowledge", "who": "T-01", "reason": "in sight again"})
+
+    config, mends = short_config(), Mends()
     address = f"{config.source.address}&incidents=sight@76~2,sight@81~0.3,pop@84~1*0"
     taken: list[int] = []
     write = SessionWriter.decision
@@ -62,7 +74,8 @@ def test_what_a_kill_leaves_is_recovered_and_replays_identically(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(SessionWriter, "decision", decision)
-    engine = Engine(config.model_copy(update={"source": config.source.model_copy(update={"address": address})}))
+    changed = config.model_copy(update={"source": config.source.model_copy(update={"address": address})})
+    mends.engine = engine = Engine(changed, listeners=[mends])
     with pytest.raises(KeyboardInterrupt):
         engine.run()
     killed = tmp_path / "killed"

@@ -92,6 +92,25 @@ def test_a_stop_in_any_phase_stays_and_sends_nothing(short_config, tmp_path: Pat
     assert [event.data["reason"] for event in session.events if event.name == "operator/stop"] == ["patient asks"]
 
 
+@pytest.mark.requirement("SAF-132")
+def test_a_stop_ends_the_protocol_of_a_session_that_nobody_attends(short_config, tmp_path: Path) -> None:
+    """No cue, sound or trial after it, none of them counted, and the session does not call itself complete."""
+    config = short_config()
+    recording = config.recording.model_copy(update={"folder": str(tmp_path / "session"), "enabled": True})
+    person = StopIn("ACTIVE")
+    person.engine = engine = Engine(config.model_copy(update={"recording": recording}), listeners=[person])
+    values = engine.run().values
+    assert not values["complete"]
+    assert values["ended"] == "it was stopped (A-STOP), nobody attends it, and nobody acknowledged the stop"
+    assert values["n_trials"] == 0
+    session = read_session(tmp_path / "session")
+    stopped = next(event.time for event in session.events if event.name == "operator/stop")
+    after = [event for event in session.events if event.time > stopped and event.source == "paradigm"]
+    assert [event.name for event in after if not event.data.get("interrupted")] == []
+    assert [one for one in session.decisions if one.time > stopped + 0.5] == []
+    assert session.recording.times[-1] - stopped == pytest.approx(60.0, abs=2.0)
+
+
 def close(sequence: int) -> Command:
     return Command(name="close", value=1.0, time=0.0, ttl=0.25, sequence=sequence)
 
