@@ -32,8 +32,8 @@ def register(app: typer.Typer) -> None:
             str | None,
             typer.Option(
                 "--task",
-                help="With --data: fists-feet (R06, R10, R14; default) or left-right (R04, R08, R12). The simulated user "
-                "does left-right alone.",
+                help="With --data: fists-feet (R06, R10, R14; default) or left-right (R04, R08, R12). The simulated "
+                "user does left-right alone.",
             ),
         ] = None,
         user: Annotated[

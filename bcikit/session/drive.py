@@ -44,7 +44,7 @@ ABANDONED_SECONDS = 3600.0
 """An attended session that stands still for so long without any order ends: whoever attended it is gone."""
 
 LEFT_STOPPED_SECONDS = 60.0
-"""A session that nobody attends, and that was stopped, ends after so long of its own time unless somebody acknowledges."""
+"""A stopped session that nobody attends ends after so long of its own time unless somebody acknowledges."""
 
 LATE_SECONDS = 2.0
 """Samples of a live source that arrive so late were taken while nobody was shown anything: an engine that stood still
