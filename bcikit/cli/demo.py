@@ -49,8 +49,8 @@ def register(app: typer.Typer) -> None:
             check_choice("--task", task, TASKS)
         if data is None and task == FISTS_FEET:
             raise ArgumentError(
-                f"--task {task} is a choice among recordings: name their folder with --data. The simulated user imagines "
-                "the left and the right hand (--task left-right)."
+                f"--task {task} is a choice among recordings: name their folder with --data. The simulated user "
+                "imagines the left and the right hand (--task left-right)."
             )
         if data is not None and user != SIMULATED:
             raise ArgumentError(
