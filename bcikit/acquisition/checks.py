@@ -59,6 +59,9 @@ def _events(recording: Recording) -> tuple[tuple[Event, ...], list[Note]]:
         else:
             outside.append(replace(event, sample=None))
     notes: list[Note] = []
+    events = tuple(sorted([*inside, *outside], key=lambda event: event.time))
+    # That nothing comes any more is said after the last sample, where else.
+    outside = [event for event in outside if not event.name.startswith("stream/")]
     if outside:
         far = min(min(abs(e.time - begin), abs(e.time - end)) for e in outside)
         names = ", ".join(dict.fromkeys(repr(e.name) for e in outside[:4]))
@@ -71,7 +74,6 @@ def _events(recording: Recording) -> tuple[tuple[Event, ...], list[Note]]:
         else:
             text = f"{len(outside)} of {len(recording.events)} events lie outside the recording ({names})"
             notes.append(Note(code="events", text=text, doubt=True, count=len(outside)))
-    events = tuple(sorted([*inside, *outside], key=lambda event: event.time))
     return events, notes
 
 

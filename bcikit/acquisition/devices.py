@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bcikit.acquisition.lsl_library import lsl
+from bcikit.acquisition.lsl_meta import channel_type
 from bcikit.acquisition.lsl_resolve import tell_apart
 from bcikit.plugins import plugins
 from bcikit.signal.address import Address
@@ -60,10 +61,13 @@ def _lsl_streams(wait: float) -> list[Device]:
         rate = stream.nominal_srate()
         pace = f"{rate:g} Hz" if rate else "irregular"
         text = stream.channel_format() == 3
+        markers = text or (not rate and channel_type("", stream.type()) == "stim")
+        if not rate and not markers:
+            pace = "no rate stated: behind the address, '&sfreq=HZ'"
         found.append(
             Device(
                 address=str(Address("lsl", "", apart)),
-                what="LSL markers" if text or not rate else "LSL stream",
+                what="LSL markers" if markers else "LSL stream",
                 detail=", ".join(
                     (stream.name(), stream.type(), f"{stream.channel_count()} channels", pace, stream.hostname())
                 ),

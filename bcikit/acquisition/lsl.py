@@ -52,7 +52,7 @@ def open_lsl(address: Address) -> "LslSource":
     Any of a stream's properties may be named: name, source_id, type, hostname, uid, session_id, channels, rate. Further
     options: ``timeout`` (seconds to look for it), ``unit`` (of the voltages, where the stream states none), ``counter``
     (label of a channel that carries a packet counter) and its ``modulus``, ``buffer`` (seconds kept for a slow reader),
-    ``profile`` (a device profile file), ``sfreq`` (samples a second, where the stream states a wrong number),
+    ``profile`` (a device profile file), ``sfreq`` (samples a second, where the stream states none or a wrong number),
     ``reconnect`` (seconds until a lost link is given up) and ``dejitter``.
 
     Raises
@@ -137,9 +137,8 @@ class LslSource(LiveSource):
     def _read(self, full: Any) -> tuple[StreamInfo, Any]:
         profile = self._profile(full)
         unit = self._settings.unit or (profile.unit if profile is not None else None)
-        info, factors = read_info(full, unit=unit, types=None if profile is None else profile.types)
-        if self._settings.sfreq is not None:
-            info = info.replace(sfreq=self._settings.sfreq)
+        types = None if profile is None else profile.types
+        info, factors = read_info(full, unit=unit, types=types, sfreq=self._settings.sfreq)
         return (info if profile is None else profile.describe(info)), factors
 
     def _counter(self, info: StreamInfo, profile: DeviceProfile | None) -> PacketCounter | None:

@@ -98,7 +98,7 @@ def doubled(labels: Sequence[str]) -> list[Note]:
 
 
 def read_info(
-    info: Any, *, unit: str | None = None, types: tuple[str, ...] | None = None
+    info: Any, *, unit: str | None = None, types: tuple[str, ...] | None = None, sfreq: float | None = None
 ) -> tuple[StreamInfo, NDArray[np.float64]]:
     """Return the description of a stream and the factor of each channel.
 
@@ -110,6 +110,8 @@ def read_info(
         Unit of the voltages, for a stream that states none or a wrong one.
     types : tuple of str or None
         Types of the channels, where somebody knows them better than the stream.
+    sfreq : float or None
+        Samples a second, where the stream states none or a wrong number.
 
     Raises
     ------
@@ -121,9 +123,13 @@ def read_info(
     where = f"lsl:{info.name()}"
     if info.channel_format() == 3:
         raise SourceError(f"{where} carries text; take it as markers: '...?markers={info.name()}'.")
-    sfreq = float(info.nominal_srate())
+    sfreq = float(info.nominal_srate()) if sfreq is None else sfreq
     if not math.isfinite(sfreq) or sfreq <= 0:
-        raise SourceError(f"{where} has no sampling rate ({sfreq:g} Hz); a source of samples needs one.")
+        raise SourceError(
+            f"{where} states no sampling rate ({sfreq:g} Hz). If its samples come evenly, say how many a second: "
+            "option 'sfreq=250' of the address; if its numbers are markers, take it beside a source: "
+            f"'...?markers={info.name()}'."
+        )
     channels = channel_texts(info)
     count = int(info.channel_count())
     names = _names(channels, count, where=where)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bcikit import plugins
 from bcikit.acquisition.source import Source
 from bcikit.signal.address import Address
+from bcikit.signal.errors import ArgumentError
 
 if TYPE_CHECKING:
     from bcikit.acquisition.profile import TriggerProfile
@@ -48,6 +49,7 @@ def open_source(address: str | Address) -> Source:
         If the device, stream or file cannot be opened.
     """
     parsed = Address.parse(address) if isinstance(address, str) else address
+    parsed.check_whole()
     opener: Opener = plugins.load("sources", parsed.scheme)
     plain = parsed
     for key in (*MARKER_OPTIONS, JOIN_OPTION):
@@ -56,7 +58,7 @@ def open_source(address: str | Address) -> Source:
     try:
         profile = getattr(source, "trigger", None)
         if JOIN_OPTION in parsed.options:
-            source = _joined(source, parsed.options[JOIN_OPTION])
+            source = _joined(source, plain, parsed.options[JOIN_OPTION])
         if profile is None and not any(key in parsed.options for key in MARKER_OPTIONS):
             return source
         return _marked(source, parsed, profile)
@@ -65,11 +67,31 @@ def open_source(address: str | Address) -> Source:
         raise
 
 
-def _joined(source: Source, address: str) -> Source:
+def check_apart(first: Address, source: Source, second: Address, other: Source, *, what: str) -> None:
+    """Refuse one device under two addresses: its channels would look like those of two.
+
+    Raises
+    ------
+    ArgumentError
+        Saying which.
+    """
+    same = bool(source.info.source_id) and (source.info.source_id, source.info.name) == (
+        other.info.source_id,
+        other.info.name,
+    )
+    if first == second or (same and first.scheme == second.scheme and first.scheme in ("lsl", "brainflow")):
+        raise ArgumentError(f"{what} is {second}, which is the first device ({first}) once more; name another one.")
+
+
+def _joined(source: Source, first: Address, address: str) -> Source:
     from bcikit.acquisition.synchronised import SynchronisedSource
 
-    other = open_source(address)
+    second = Address.parse(address)
+    if first == second:
+        check_apart(first, source, second, source, what=JOIN_OPTION)
+    other = open_source(second)
     try:
+        check_apart(first, source, second, other, what=JOIN_OPTION)
         return SynchronisedSource([source, other])
     except BaseException:
         other.close()

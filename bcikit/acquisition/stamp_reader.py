@@ -45,6 +45,9 @@ _PAUSED = 0.1
 _DELAY_SECONDS = 1.0
 """Seconds of samples of which the quickest says how long the link takes."""
 
+_UNDONE_SECONDS = 2.5
+"""Seconds within which a step back to where a clock was is the end of the step before; offsets are a second old."""
+
 _MAPPED_TO = 0.001
 """Seconds to which stamps of a clock that was set are known at best, as the delay of a link is."""
 
@@ -102,6 +105,7 @@ class StampReader:
         self._quickest = [math.inf, math.inf]
         self._quickest_since = -math.inf
         self._shift_doubt = 0.0
+        self._last_step = (0.0, -math.inf)
 
     def _numbers(self, stamps: NDArray[np.float64], arrival: float) -> NDArray[np.float64]:
         """Return stamps that are numbers: what a sender's clock cannot have said is dated by its neighbours."""
@@ -188,11 +192,18 @@ class StampReader:
             step = float(stamps[row]) - expected
             stamps[row:] -= step
             self._shift -= step
-            self.tally.clock_steps += 1
+            self.tally.clock_steps += not self._undone(step, expected)
             self._flags |= Flag.CLOCK
             self._tell("stream/clock", expected, value=step)
             self.clock.restart(clock_reset=True)
         return stamps
+
+    def _undone(self, step: float, at: float) -> bool:
+        """Tell whether a step ends the one before: the offset to a wall clock that was set is measured anew."""
+        before, since = self._last_step
+        undone = at - since < _UNDONE_SECONDS and abs(before + step) < 0.5 * abs(before)
+        self._last_step = (0.0, -math.inf) if undone else (step, at)
+        return undone
 
     def _set_forward(
         self, stamps: NDArray[np.float64], steps: NDArray[np.float64], arrival: float

@@ -38,4 +38,5 @@ def open_output(address: str | Address) -> Output:
         If the scheme, an option or a value is not allowed.
     """
     parsed = Address.parse(address) if isinstance(address, str) else address
+    parsed.check_whole()
     return output_class(parsed.scheme).from_address(parsed)

@@ -10,14 +10,15 @@ from bcikit.recording.layout import FORMAT, FORMAT_VERSION, HEADER
 from bcikit.signal import RecordingError
 from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import read_json
+from bcikit.signal.secrecy import without_secrets
 
 _NEEDED: dict[str, type] = {"status": str, "info": dict, "config": dict, "versions": dict}
 """What every header has, since the first version."""
 
 
 def write_header(folder: Path, values: Mapping[str, Any]) -> None:
-    """Write the header so that at any moment the old or the new one is there, whole."""
-    text = json.dumps(to_json(values), indent=1, ensure_ascii=False, allow_nan=False)
+    """Write the header, without secrets, so that at any moment the old or the new one is there, whole."""
+    text = json.dumps(to_json(without_secrets(values)), indent=1, ensure_ascii=False, allow_nan=False)
     write_whole(folder / HEADER, f"{text}\n".encode())
 
 

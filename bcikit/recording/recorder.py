@@ -1,6 +1,7 @@
 """Records a source into a session folder: what `bcikit record` and `bcikit.record` do."""
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -10,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from bcikit.acquisition import Source, StreamStatus, TimeTrust, open_source
+from bcikit.acquisition.registry import check_apart
 from bcikit.recording.writer import SessionWriter
-from bcikit.signal import Address, BciError, Chunk, Event, HostClock, SourceError
+from bcikit.signal import Address, ArgumentError, BciError, Chunk, Event, HostClock, SourceError
 from bcikit.signal.shown import Shown
 
 PULL_SECONDS = 0.5
@@ -113,6 +115,7 @@ def record(
     with ExitStack() as stack:
         opened = stack.enter_context(contextlib.closing(_open(source)))
         others = [stack.enter_context(contextlib.closing(_open(other))) for other in also]
+        _check_apart([(source, opened), *zip(also, others, strict=True)])
         extra = {_unique(other.info.name, others[:at], opened): other for at, other in enumerate(others)}
         names = [other if isinstance(other, str) else str(other) for other in also]
         config = {"source": source if isinstance(source, str) else str(source), "also": names, "duration": duration}
@@ -145,6 +148,16 @@ def record(
 
 def _open(source: str | Address | Source) -> Source:
     return source if isinstance(source, Source) else open_source(source)
+
+
+def _check_apart(devices: Sequence[tuple[str | Address | Source, Source]]) -> None:
+    """Refuse one device twice."""
+    known = [(Address.parse(name) if isinstance(name, str) else name, opened) for name, opened in devices]
+    for (first, source), (second, other) in itertools.combinations(known, 2):
+        if source is other:
+            raise ArgumentError(f"also has {other.info.name!r} a second time; give each source once.")
+        if isinstance(first, Address) and isinstance(second, Address):
+            check_apart(first, source, second, other, what="also")
 
 
 def _unique(name: str, before: Sequence[Source], first: Source) -> str:

@@ -46,6 +46,7 @@ from bcikit.session.training import (
 )
 from bcikit.signal import BciError, Recording, RecordingError
 from bcikit.signal.messages import Input, Progressed, StateChanged
+from bcikit.signal.secrecy import without_secrets
 from bcikit.signal.shown import Shown
 
 
@@ -158,7 +159,7 @@ class Engine:
 
     def _run_all(self) -> Result:
         try:
-            self.progress(f"Opening {self.config.source.address}", 0, 0)
+            self.progress(without_secrets(f"Opening {self.config.source.address}"), 0, 0)
             with plan(
                 self.config,
                 objects=self._objects,
@@ -205,7 +206,9 @@ class Engine:
             safety = made.safety(audit)
             for section, output in zip(self.config.outputs, made.outputs, strict=True):
                 if audit is not None and output.reach:
-                    audit.write("network", now=0.0, actor="engine", action=section.address, reason=output.reach)
+                    audit.write(
+                        "network", now=0.0, actor="engine", action=without_secrets(section.address), reason=output.reach
+                    )
             meter = StageMeter(made.info.sfreq, made.gate)
             publisher = self._publisher(made, safety)
             moves = Outputs(made.outputs, safety=safety, viewing=self._viewing)
@@ -306,7 +309,7 @@ class Engine:
 
     def _audit(self, folder: Path) -> AuditLog:
         """Return the audit log of the session; every record says which session, whose, and with what it ran."""
-        text = to_json(self.config.to_dict())
+        text = to_json(without_secrets(self.config.to_dict()))
         return AuditLog(
             folder,
             session_id=folder.name,
@@ -415,7 +418,7 @@ class Engine:
             made.stream,
             filtered,
             outputs=made.outputs,
-            addresses=[section.address for section in self.config.outputs],
+            addresses=[without_secrets(section.address) for section in self.config.outputs],
             safety=safety,
             title=title_of(self.config.session.name, made.paradigm),
             paradigm=made.paradigm.name,
@@ -449,7 +452,7 @@ class Engine:
             "started": started,
             "subject": self.config.session.subject,
             "seed": self.config.session.seed,
-            "source": self.config.source.address,
+            "source": without_secrets(self.config.source.address),
             "paradigm": made.paradigm.name,
             "kind": made.paradigm.kind,
             "decoder": sheet.decoder if sheet is not None else None,
@@ -466,7 +469,11 @@ class Engine:
             "details": {key: value for key, value in results.items() if key not in shown},
             "trials": trials,
             "outputs": [
-                {"address": section.address, **({"reach": output.reach} if output.reach else {}), **output.state()}
+                {
+                    "address": without_secrets(section.address),
+                    **({"reach": output.reach} if output.reach else {}),
+                    **output.state(),
+                }
                 for section, output in zip(self.config.outputs, made.outputs, strict=True)
             ],
             "stop_box": None if made.stop_box is None else made.stop_box.state(),
@@ -483,7 +490,7 @@ class Engine:
         write_report(
             folder / "report.html",
             result.values,
-            config=self.config.to_dict(),
+            config=without_secrets(self.config.to_dict()),
             recording=session.recording,
             events=session.events,
         )

@@ -86,6 +86,10 @@ class Objects:
             names["outputs"], outputs = [str(output) for output in outputs], None
         elif outputs is not None and not all(isinstance(output, Output) for output in outputs):
             raise ArgumentError(f"outputs is {outputs!r}; give a list of Output, or a list of addresses ('hand:').")
+        if outputs is not None and len({id(output) for output in outputs if isinstance(output, Output)}) < sum(
+            isinstance(output, Output) for output in outputs
+        ):
+            raise ArgumentError("outputs has one Output twice: each command would go there twice; give each once.")
         return cls(
             source=source,
             paradigm=paradigm,

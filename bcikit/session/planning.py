@@ -33,7 +33,18 @@ from bcikit.session.side_path import SidePath
 from bcikit.session.stages import StageMeter
 from bcikit.session.training import CueWindow, Trainer, least_trials, load_runs, required_channels, unfitted
 from bcikit.session.watch import DISK_FAULT_BYTES, DISK_WARN_BYTES
-from bcikit.signal import Address, BciError, ConfigError, Decision, Recording, SourceError, StreamInfo, Verdict
+from bcikit.signal import (
+    Address,
+    ArgumentError,
+    BciError,
+    ConfigError,
+    Decision,
+    Recording,
+    SourceError,
+    StreamInfo,
+    Verdict,
+)
+from bcikit.signal.secrecy import without_secrets
 from bcikit.signal.settings import check_settings
 
 T = TypeVar("T")
@@ -183,10 +194,10 @@ class Plan:
             ("paradigm", f"{self.paradigm.name}: {', '.join(self.paradigm.classes)}"),
             ("decoder", "the paradigm's own" if self.paradigm.decider() is not None else named),
             ("gate", self.gate.profile),
-            ("outputs", ", ".join(section.address for section in self.config.outputs) or "none"),
+            ("outputs", ", ".join(without_secrets(section.address) for section in self.config.outputs) or "none"),
         ]
         lines += [
-            ("network", f"{section.address}: {output.reach}")
+            ("network", without_secrets(f"{section.address}: {output.reach}"))
             for section, output in zip(self.config.outputs, self.outputs, strict=True)
             if output.reach
         ]
@@ -194,7 +205,7 @@ class Plan:
             sheet = self.error_model.sheet
             lines.append(("errors", f"{sheet.decoder} takes choices back, of {sheet.created}"))
         if self.config.arming.stop_box:
-            lines.append(("stop box", self.config.arming.stop_box))
+            lines.append(("stop box", without_secrets(self.config.arming.stop_box)))
         if idle:
             lines.append(("idle test", f"{idle:g} s of rest before the first run"))
         if self.seconds:
@@ -469,6 +480,13 @@ class _Planner:
         profile = self.config.gate.get("profile", "simulation") if gate is None else gate.profile
         for number, section in enumerate(self.config.outputs):
             key, address = f"outputs.{number}.address", section.address
+            earlier = enumerate(self.config.outputs[:number])
+            twin = next((at for at, other in earlier if _is_same(other.address, address)), None)
+            if twin is not None:
+                self.problems.append(
+                    f"{key} is that of outputs.{twin}: each command would go there twice; leave one out."
+                )
+                continue
             touches = self._attempt(key, lambda address=address: _can_touch(address))  # type: ignore[misc]
             if touches:
                 moving.append(address)
@@ -479,7 +497,7 @@ class _Planner:
                 self.outputs.append(output)
         if moving and profile not in REAL_ACTUATORS:
             self.problems.append(
-                f"gate.profile is {profile!r}, but {', '.join(moving)} can touch a person; "
+                f"gate.profile is {profile!r}, but {without_secrets(', '.join(moving))} can touch a person; "
                 f"it needs the profile {' or '.join(sorted(REAL_ACTUATORS))}."
             )
 
@@ -536,8 +554,9 @@ class _Planner:
         address = self.config.source.address
         self.source = given or self._attempt("source.address", lambda: open_source(address))
         if self.source is not None and not self.source.live:
+            shown = without_secrets(address)
             self.problems += [
-                f"outputs: {output.scheme}: works in real time only, and {address} is faster than that. "
+                f"outputs: {output.scheme}: works in real time only, and {shown} is faster than that. "
                 "Take a live source; a simulated user is one with the option live=1."
                 for output in self.outputs
                 if output.real_time
@@ -642,6 +661,13 @@ def told(key: str, problem: str) -> str:
     """Return a problem of a table with its key: one that names a key of the table goes on from it."""
     sentence = problem.partition(" ")[0] in ("is", "cannot", "there", "the")
     return f"{key}: {problem}" if sentence else f"{key}.{problem}"
+
+
+def _is_same(first: str, second: str) -> bool:
+    try:
+        return first == second or Address.parse(first) == Address.parse(second)
+    except ArgumentError:
+        return False
 
 
 def _can_touch(address: str) -> bool:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 from bcikit.signal.checks import check_choice, check_range
 from bcikit.signal.errors import ArgumentError
+from bcikit.signal.secrecy import HIDDEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,21 @@ class Address:
     def without_option(self, key: str) -> "Address":
         """Return the address without one option."""
         return Address(self.scheme, self.body, {k: v for k, v in self.options.items() if k != key})
+
+    def check_whole(self) -> None:
+        """Refuse an address out of a session's record, where its secrets are hidden.
+
+        Raises
+        ------
+        ArgumentError
+            Naming the option that must be stated again.
+        """
+        for key, value in self.options.items():
+            if value == HIDDEN:
+                raise ArgumentError(
+                    f"{key} of {self.scheme}:{self.body} is {HIDDEN!r}: it was hidden where this address was kept. "
+                    "State it again, or leave it out where one can be made up."
+                )
 
     def check_options(self, allowed: Iterable[str]) -> None:
         """Refuse options that the scheme does not know.

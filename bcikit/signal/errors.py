@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from bcikit.signal.secrecy import without_secrets
+
 
 class BciError(Exception):
     """Base of every error that bcikit raises on purpose.
@@ -15,6 +17,10 @@ class BciError(Exception):
     """
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        # What it names may be an address with a token or a password in it, and it goes to consoles, logs and records.
+        return without_secrets(super().__str__())
 
 
 class ArgumentError(BciError, ValueError):

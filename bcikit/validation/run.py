@@ -13,6 +13,7 @@ from typing import Any
 
 from bcikit.acquisition import Source, open_source
 from bcikit.signal import BciError, DataError, MissingDependencyError, SourceError
+from bcikit.signal.secrecy import without_secrets
 from bcikit.simulation.stimulus import Stimulus
 from bcikit.validation.bench import Ask, Bench, bench_for, describe, record
 from bcikit.validation.bench_file import BenchFile
@@ -157,20 +158,23 @@ def validate(
     chosen = profile or Profile.load(default_profile(address))
     # What nothing explains is looked for in every run, unless somebody names the tests by hand.
     wanted = select(tests or ((*chosen.tests, RESIDUAL) if chosen.tests else ()))
+    opened = open_source(raw_stamps(address))
     folder = None
     if out is not None:
+        # Not before the source is there: a wrong name leaves nothing behind.
         folder = out / "raw"
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            opened.close()
             raise BciError(f"{out} cannot be written: {error}") from error
     begin = time.time()
-    with open_source(raw_stamps(address)) as source:
+    with opened as source:
         bench = bench_for(source, ask=ask, generator=bool(chosen.expected), setup=setup)
         run = _Run(source, bench, chosen, folder, show or (lambda _text, _share: None))
         outcomes = run.all(wanted)
         report = Report(
-            source=address,
+            source=without_secrets(address),
             device=source.info.to_dict(),
             profile=chosen,
             outcomes=outcomes,

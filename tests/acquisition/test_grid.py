@@ -1,13 +1,15 @@
 """A second device on the first one's grid."""
 
 import itertools
+import os
 
 import numpy as np
 import pytest
 
-from bcikit.acquisition import SynchronisedSource, open_source
+from bcikit.acquisition import LslOutlet, SynchronisedSource, open_source
 from bcikit.acquisition.file import FileSource
 from bcikit.acquisition.grid import GridResampler
+from bcikit.recording import record
 from bcikit.signal import ArgumentError, Bad, Chunk, Health, Recording, StreamInfo, StreamLostError
 
 
@@ -164,3 +166,20 @@ def test_a_second_device_that_falls_silent_delays_the_first_for_a_second_only():
     waited = [at for at, wait in waits if wait > 0.2]
     assert waited, "it waits for one that may only be late"
     assert 2.0 < waited[0] < waited[-1] < 3.4
+
+
+@pytest.mark.parametrize("address", ["sim:rest?seed=1", "brainflow:synthetic"])
+def test_a_device_is_not_joined_to_itself(address, tmp_path):
+    with pytest.raises(ArgumentError, match=r"is the first device .* once more"):
+        open_source(f"{address}{'&' if '?' in address else '?'}join={address.replace('&', '%26')}")
+    if address.startswith("sim"):
+        with pytest.raises(ArgumentError, match=r"also is .* once more"):
+            record(address, tmp_path / "twice", also=[address])
+        assert not (tmp_path / "twice").exists()
+
+
+def test_one_lsl_stream_under_two_addresses_is_one_device():
+    name = f"twin-{os.getpid()}"
+    address = f"lsl:name={name}&join=lsl:source_id={name}"
+    with LslOutlet(info(250.0), name=name, source_id=name), pytest.raises(ArgumentError, match="once more"):
+        open_source(address)

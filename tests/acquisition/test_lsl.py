@@ -8,6 +8,7 @@ import pytest
 
 from bcikit import open_source
 from bcikit.acquisition import LslOutlet, LslTextInlet, LslTextOutlet, lsl_resolve
+from bcikit.acquisition.devices import reachable_devices
 from bcikit.acquisition.lsl_library import lsl
 from bcikit.acquisition.lsl_meta import channel_texts
 from bcikit.processing import BandPower, Pipeline
@@ -266,3 +267,16 @@ def test_outlets_refuse_what_does_not_fit():
         outlet.push(Chunk(np.zeros((1, 2)), np.zeros(1)))
     with pytest.raises(ArgumentError, match="format"):
         LslOutlet(info, format="int16")
+
+
+def test_a_stream_of_numbers_without_a_rate_is_listed_and_taken_with_one():
+    name = unique("uneven")
+    info = StreamInfo(name="uneven", sfreq=100.0, ch_names=("a", "b"), ch_types=("eeg", "eeg"))
+    with LslOutlet(info, name=name, source_id=name, type="EEG", irregular=True):
+        with pytest.raises(SourceError, match=rf"'sfreq=250' of the address.*markers={name}"):
+            open_source(f"lsl:name={name}")
+        with open_source(f"lsl:name={name}&sfreq=100") as source:
+            assert source.info.sfreq == 100.0
+        (device,) = (item for item in reachable_devices(wait=1.0) if name in item.detail)
+        assert device.what == "LSL stream"
+        assert "sfreq=HZ" in device.detail

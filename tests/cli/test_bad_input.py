@@ -316,3 +316,10 @@ def test_a_console_that_lacks_letters_turns_no_work_into_an_error(tmp_path: Path
     assert done.returncode == 0, done.stderr
     assert b"Traceback" not in done.stderr
     assert (out / "session.json").is_file()
+
+
+@pytest.mark.parametrize("source", ["nosuch", "brainflow:nosuch", "file:nosuch.edf"])
+def test_validate_of_what_is_not_there_leaves_no_folder(source, tmp_path, command_line):
+    code, _, err = command_line("validate", source, "--out", tmp_path / "out", "--unattended")
+    assert code == 2, err
+    assert not (tmp_path / "out").exists()

@@ -132,3 +132,17 @@ def test_doubts_can_be_decided_one_by_one(files, tmp_path, command_line):
     assert command_line("inspect", files["rate"], "--sfreq", "200").code == 0
     assert command_line("import", files["rate"], "--out", tmp_path / "s", "--accept", "rate").code == 0
     assert command_line("import", files["clock"], "--out", tmp_path / "t", "--accept", "clock").code == 0
+
+
+def test_that_nothing_comes_any_more_is_no_event_out_of_place(tmp_path, command_line):
+    info = StreamInfo(name="eeg", sfreq=250.0, ch_names=("C3", "C4"))
+    whole = Recording.from_arrays(info, np.random.default_rng(1).normal(0, 10, (1000, 2)))
+    with SessionWriter(tmp_path / "session", info=info) as writer:
+        for chunk in whole.chunks(50):
+            writer.chunk(chunk, float(chunk.times[-1]))
+        for at, name in enumerate(("stream/late", "stream/stalled", "stream/lost")):
+            writer.event(Event(name=name, time=float(whole.times[-1]) + 0.5 + at, source="acquisition"))
+    code, out, err = command_line("inspect", tmp_path / "session")
+    assert code == 0, out + err
+    assert "outside the recording" not in out + err
+    assert "stream/lost" in out

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import pyxdf
 
+from bcikit.outputs import open_output
 from bcikit.recording import read_session
 from bcikit.session import Conductor, Engine, Listener, plan
-from bcikit.session.config import DecoderSection, OutputSection, PipelineSection, SourceSection
+from bcikit.session.config import DecoderSection, OutputSection, ParadigmSection, PipelineSection, SourceSection
 from bcikit.session.repeat import replay
 from bcikit.session.report import write_report
-from bcikit.signal import BciError, Chunk, ConfigError, Decision
+from bcikit.signal import ArgumentError, BciError, Chunk, ConfigError, Decision
 from bcikit.signal.messages import Decided, Filtered, Happened, Message, ModelChosen, Raw, Sent, StateChanged
 
 
@@ -341,3 +342,30 @@ def test_machine_findings_are_recorded_and_replayed(short_config, tmp_path: Path
     assert {alarm["rule"] for alarm in result.values["alarms"]} >= {"H-DISK"}
     assert result.values["safety"]["state"] in ("STANDBY", "SAFE_STOP")
     assert replay(tmp_path / "session").identical
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_no_secret_of_an_address_is_in_what_a_session_keeps(short_config, tmp_path: Path) -> None:
+    secret = "SECRET-of-sixteen-letters"
+    outputs = [OutputSection(address=f"ws:127.0.0.1:0?token={secret}")]
+    rest = {"phases": [{"phase": "eyes-open", "seconds": 5.0, "text": "Look"}]}
+    paradigm = ParadigmSection(name="resting-state", settings=rest)
+    source = SourceSection(address="sim:rest?seed=1&chunk=40")
+    config = short_config(outputs=outputs, paradigm=paradigm, source=source)
+    Engine(config).run()
+    folder = Path(config.recording.folder)
+    kept = [path for path in folder.rglob("*") if path.is_file()]
+    assert {"session.json", "result.json", "report.html", "audit.jsonl"} <= {path.name for path in kept}
+    assert [path.name for path in kept if secret.encode() in path.read_bytes()] == []
+    assert "token=***" in (folder / "session.json").read_text(encoding="utf-8")
+    assert replay(folder).difference == ""
+
+
+def test_the_same_output_twice_is_refused(short_config) -> None:
+    twice = [OutputSection(address="udp:127.0.0.1:9871"), OutputSection(address="udp:127.0.0.1:9871")]
+    with pytest.raises(
+        ConfigError, match=r"outputs\.1\.address is that of outputs\.0: each command would go there twice"
+    ):
+        plan(short_config("", outputs=twice))
+    with open_output("udp:127.0.0.1:9871") as output, pytest.raises(ArgumentError, match="one Output twice"):
+        Engine(short_config(""), outputs=[output, output])
