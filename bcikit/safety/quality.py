@@ -16,6 +16,8 @@ _ROW = {rule: row for row, rule in enumerate(QUALITY_RULES)}
 _MASK_RULES = ((Bad.NAN, "Q-NAN"), (Bad.RAILED, "Q-RAIL"), (Bad.FLAT, "Q-FLAT"))
 _FOREHEAD = ("fp1", "fp2", "fpz", "af7", "af8", "afz", "af3", "af4")
 _MIN_CHANNELS_FOR_NEIGHBOURS = 6
+OPEN_OHM = 1e9
+"""Impedance that stands for an open circuit: records have no infinity."""
 
 Levels = NDArray[np.int8]
 
@@ -80,10 +82,10 @@ class QualityMonitor:
         return self.windows > 0
 
     def on_impedance(self, ohms: Mapping[str, float]) -> None:
-        """Take note of electrode impedances, by channel name, in ohms."""
+        """Take note of electrode impedances, by channel name, in ohms; infinity is an electrode that touches nothing."""
         for index, name in enumerate(self.ch_names):
             if name in ohms:
-                self._impedance[index] = ohms[name]
+                self._impedance[index] = min(ohms[name], OPEN_OHM)
 
     def update(self, chunk: Chunk) -> bool:
         """Take the next raw chunk.

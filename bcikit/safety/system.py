@@ -195,12 +195,11 @@ class SafetySystem:
             refused.update({rule: {"value": RULES[rule].what} for rule in sorted(self._here.stopping())})
             if problem:
                 refused["A-DEC"] = {"value": problem}
-            if (
-                self.control.idle_test is not None
-                and self.machine.state is State.CALIBRATING
-                and not self.watch.quality_problem()
-            ):
-                self.control.idle_test.judge(decision, at)
+            if self.control.idle_test is not None and self.machine.state is State.CALIBRATING:
+                if self.watch.quality_problem():
+                    self.control.idle_test.skip(at)
+                else:
+                    self.control.idle_test.judge(decision, at)
         else:
             if self.settings.dead_man and not self.switches.dead_man_held:
                 refused["A-DM"] = {"value": "released", "limit": "held"}

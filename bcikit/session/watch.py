@@ -9,6 +9,7 @@ from typing import Any
 from bcikit.acquisition import Source
 from bcikit.outputs import Output
 from bcikit.safety import Severity
+from bcikit.safety.quality import OPEN_OHM
 
 PERIOD = 1.0
 """Seconds between two looks."""
@@ -90,7 +91,8 @@ class SessionWatch:
             yield "battery", {"percent": float(status.battery)}
         if status.buffer_fill > BUFFER_TOLD:
             yield "buffer", {"fill": float(status.buffer_fill)}
-        ohms = {name: float(ohm) for name, ohm in status.impedances.items() if math.isfinite(ohm) and ohm > 0}
+        # An open circuit is infinite, which is worse than any number, and no reason to go on with the last one.
+        ohms = {name: min(float(ohm), OPEN_OHM) for name, ohm in status.impedances.items() if ohm > 0}
         if ohms:
             yield "impedance", {"ohms": ohms}
 

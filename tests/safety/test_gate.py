@@ -103,3 +103,13 @@ def test_the_idle_test_counts_onsets_not_renewals(decision):
         test.judge(decision(now, "left" if step % 100 < 3 else None), now)
     assert test.activations == 6
     assert test.per_minute(60.0) == pytest.approx(6.0)
+
+
+@pytest.mark.requirement("SAF-064")
+def test_the_idle_test_counts_no_time_of_decisions_that_could_never_act(decision):
+    test = IdleTest(GateSettings(), 0.0)
+    for step in range(1, 301):
+        now = step * 1.0
+        test.judge(decision(now, None, age=5.0 if 100 < step <= 250 else 0.0), now)
+    assert test.seconds == pytest.approx(150.0)
+    assert test.per_minute(300.0) == 0.0

@@ -116,9 +116,11 @@ def test_blinks_and_muscle_are_told_apart(eeg, recording):
 def test_impedance_where_the_device_can_tell(eeg, recording):
     rec = recording(eeg(6.0))
     monitor = QualityMonitor(rec.info)
-    monitor.on_impedance({"C3": 12_000.0, "C4": 40_000.0})
+    monitor.on_impedance({"C3": 12_000.0, "C4": 40_000.0, "Cz": 5_000.0})
+    monitor.on_impedance({"Cz": float("inf")})
     for piece in rec.chunks(50):
         monitor.update(piece)
+    assert monitor.quality()["Cz"] == (QualityLevel.BAD, ("Q-IMP",)), "an open circuit is no good electrode"
     assert monitor.quality()["C3"] == (QualityLevel.WARN, ("Q-IMP",))
     assert monitor.quality()["C4"] == (QualityLevel.BAD, ("Q-IMP",))
 

@@ -391,6 +391,20 @@ def test_the_idle_test_runs_before_arming(driven):
     assert one.system.state is State.STANDBY
 
 
+@pytest.mark.requirement("SAF-064")
+def test_rest_in_which_nothing_could_be_judged_is_no_rest_that_was_measured(driven, eeg):
+    data = eeg(36.0)
+    data[6 * 250 : 26 * 250, 4] = 0.0
+    one = driven(GateSettings(refractory_s=0.0, need_all=True), data)
+    one.run(4.0)
+    one.system.control.calibrate(idle_test=True)
+    for _ in range(300):
+        one.run(0.1)
+        one.decide(None)
+    test = one.system.control.idle_test
+    assert 2.5 < test.seconds < 12.0, "twenty seconds with an electrode off count for nothing"
+
+
 @pytest.mark.requirement("SAF-093")
 @pytest.mark.requirement("SAF-094")
 def test_the_summary_counts_and_the_alarm_list_is_latched(active):

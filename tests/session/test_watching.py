@@ -29,11 +29,11 @@ def watched(watch, seconds=3.0, *, busy=0.01):
 
 
 def test_what_the_driver_says_is_handed_on_and_what_it_does_not_know_is_not():
-    device = source(battery=12.0, buffer_fill=0.9, impedances={"C3": 5000.0, "C4": float("nan"), "Cz": -1.0})
+    device = source(battery=12.0, buffer_fill=0.9, impedances={"C3": 5000.0, "C4": float("nan"), "Cz": -1.0, "Pz": float("inf")})
     found = dict(watched(SessionWatch(device, None)))
     assert found["battery"] == {"percent": 12.0}
     assert found["buffer"] == {"fill": 0.9}
-    assert found["impedance"] == {"ohms": {"C3": 5000.0}}
+    assert found["impedance"] == {"ohms": {"C3": 5000.0, "Pz": 1e9}}, "an open circuit is told as a number"
     assert found["load"]["share"] == pytest.approx(0.1, abs=0.02)
     assert {kind for kind, _ in watched(SessionWatch(source(battery=float("nan")), None))} == {"load"}
 
