@@ -29,7 +29,9 @@ def watched(watch, seconds=3.0, *, busy=0.01):
 
 
 def test_what_the_driver_says_is_handed_on_and_what_it_does_not_know_is_not():
-    device = source(battery=12.0, buffer_fill=0.9, impedances={"C3": 5000.0, "C4": float("nan"), "Cz": -1.0, "Pz": float("inf")})
+    device = source(
+        battery=12.0, buffer_fill=0.9, impedances={"C3": 5000.0, "C4": float("nan"), "Cz": -1.0, "Pz": float("inf")}
+    )
     found = dict(watched(SessionWatch(device, None)))
     assert found["battery"] == {"percent": 12.0}
     assert found["buffer"] == {"fill": 0.9}
