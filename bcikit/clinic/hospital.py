@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from bcikit.clinic.protocols import protocol_title
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report import ReportData, decoding_words, dose_words, moved_words, write_pdf
 from bcikit.paradigms.outcomes import SCALES
-from bcikit.recording import Deidentifier, read_session
+from bcikit.recording import Deidentifier, Session, read_session
 from bcikit.recording.deidentify import device_family
 from bcikit.recording.dicom_eeg import save_dicom, store_dicom
 from bcikit.recording.fhir_bundle import Measure, Treatment, save_bundle
@@ -92,6 +93,14 @@ def send_dicom(path: Path, data: Path, archive: str) -> None:
     (data / ARCHIVE).write_text(archive.strip(), encoding="utf-8")
 
 
+def _began(session: Session, record: TrainingRecord) -> str:
+    """Return when this part of a visit began, on the clock of this place."""
+    told = session.header.get("started")
+    if not isinstance(told, str):
+        return record.started
+    return datetime.fromisoformat(told).astimezone().isoformat()
+
+
 def write_dicom(record: TrainingRecord, folder: Path) -> Path:
     """Write the EEG of the last part as DICOM routine scalp EEG and return the file.
 
@@ -119,7 +128,7 @@ def write_dicom(record: TrainingRecord, folder: Path) -> Path:
             birth_year=record.birth_year,
             identified=identified,
             simulated=record.simulated,
-            started=record.started,
+            started=_began(session, record),
             device=record.device if identified else device_family(record.device),
             serial=record.serial,
             software=record.software,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bcikit.recording.view import grid_of
 from bcikit.safety.anchor import Anchors
 from bcikit.signal import ArgumentError, DataError, Event, MissingDependencyError, Recording, RecordingError
 
@@ -50,6 +51,8 @@ def save_dicom(
 ) -> Path:
     """Write the EEG channels of a recording and return the file.
 
+    Lost samples have their place and the padding value, so that times stay true.
+
     Parameters
     ----------
     recording : Recording
@@ -77,6 +80,8 @@ def save_dicom(
         If there is no EEG channel, no sample, or a value beyond the range.
     ArgumentError
         If the start is no time.
+    RecordingError
+        If the samples cannot be put on one grid, or the file cannot be written.
     """
     pydicom = _need()
     from pydicom.dataset import Dataset, FileMetaDataset
@@ -93,6 +98,8 @@ def save_dicom(
     who = subject if identified else Anchors().pseudonym("dicom", subject, started)
     entropy = [who, started if identified else "", str(path.name)]
     item = Dataset()
+    # Names of devices, channels and classes are in any language.
+    item.SpecificCharacterSet = "ISO_IR 192"
     item.SOPClassUID = RoutineScalpElectroencephalogramWaveformStorage
     item.SOPInstanceUID = generate_uid(entropy_srcs=["instance", *entropy])
     item.StudyInstanceUID = generate_uid(entropy_srcs=["study", *entropy[:2]])
@@ -103,6 +110,8 @@ def save_dicom(
     item.StudyDate = item.ContentDate = item.SeriesDate = day
     item.StudyTime = item.ContentTime = item.SeriesTime = clock
     item.AcquisitionDateTime = day + clock
+    if identified and began.tzinfo is not None:
+        item.TimezoneOffsetFromUTC = began.strftime("%z")[:5]
     item.Modality = "EEG"
     item.StudyID, item.SeriesNumber, item.InstanceNumber = "1", "1", "1"
     item.AccessionNumber = item.ReferringPhysicianName = ""
@@ -143,18 +152,19 @@ def _who(item: Any, subject: str, birth_year: int | None, *, identified: bool, s
 def _waveform(recording: Recording, columns: list[int]) -> Any:
     from pydicom.dataset import Dataset
 
-    data = recording.data[:, columns]
-    steps = np.rint(data / RESOLUTION_UV)
+    steps = np.rint(recording.data[:, columns] / RESOLUTION_UV)
     finite = np.isfinite(steps)
     if finite.any() and np.abs(steps[finite]).max() >= 2**31 - 1:
         raise DataError(f"A value is beyond {2**31 * RESOLUTION_UV:g} uV, which 32 bits of {RESOLUTION_UV} uV hold.")
     # A sample that is missing is the padding value, not a zero that looks like a signal.
-    packed = np.where(finite, steps, MISSING).astype("<i4")
+    samples, n_times = grid_of(recording, recording.info.name)
+    packed = np.full((n_times, len(columns)), MISSING, dtype="<i4")
+    packed[samples] = np.where(finite, steps, MISSING)
     group = Dataset()
     group.MultiplexGroupLabel = "EEG"
     group.WaveformOriginality = "ORIGINAL"
     group.NumberOfWaveformChannels = len(columns)
-    group.NumberOfWaveformSamples = int(data.shape[0])
+    group.NumberOfWaveformSamples = n_times
     group.SamplingFrequency = float(recording.info.sfreq)
     group.WaveformBitsAllocated = 32
     group.WaveformSampleInterpretation = "SL"
@@ -183,11 +193,17 @@ def _annotations(recording: Recording, events: Sequence[Event]) -> list[Any]:
     from pydicom.dataset import Dataset
 
     found = []
+    samples, _ = grid_of(recording, recording.info.name)
     for event in events:
         if not event.name.startswith(("cue/", "phase/", "block/")):
             continue
-        position = int(np.searchsorted(recording.times, event.time)) + 1
-        if not 1 <= position <= recording.data.shape[0]:
+        row = int(np.searchsorted(recording.times, event.time))
+        if row >= recording.times.size:
+            continue
+        # Within a gap, so far before the sample that ends it; an event before the first sample has no place.
+        before = int((recording.times[row] - event.time) * recording.info.sfreq)
+        position = int(samples[row]) - before + 1
+        if position < 1:
             continue
         note = Dataset()
         note.UnformattedTextValue = event.name[:1024]

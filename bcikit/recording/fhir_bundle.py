@@ -12,7 +12,8 @@ from bcikit.paradigms import paradigm_names
 from bcikit.paradigms.outcomes import BRAIN, SCALES
 from bcikit.recording.deidentify import device_family
 from bcikit.safety.anchor import Anchors
-from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
+from bcikit.signal import ArgumentError, DataError, MissingDependencyError, RecordingError, check_range
+from bcikit.signal.rebuild import short
 
 SYSTEM = "urn:bcikit"
 """Coding system of what has no code of its own here."""
@@ -117,7 +118,9 @@ def bundle(treatment: Treatment) -> dict[str, Any]:
     Raises
     ------
     ArgumentError
-        If the start is no time with a zone.
+        If the start is no time with a zone, or the time of training no number.
+    DataError
+        If a text or number is none that FHIR has, naming it.
     MissingDependencyError
         If the extra "hospital" is not installed.
     """
@@ -133,16 +136,20 @@ def bundle(treatment: Treatment) -> dict[str, Any]:
         ) from None
     if began.tzinfo is None:
         raise ArgumentError(f"started is {treatment.started!r}; it needs its time zone.")
-    ended = began + timedelta(seconds=treatment.seconds)
+    ended = began + timedelta(seconds=check_range("seconds", treatment.seconds, low=0.0))
     known = treatment.identified
     # Not of the code alone, which anybody could try; and not of the time, which would tell the day.
     who = treatment.subject if known else Anchors().pseudonym("fhir", treatment.subject, treatment.started)
     if not known:
         treatment = _anonymous(treatment)
-    ids = {
-        kind: _id(kind, who, treatment.started if known else "")
-        for kind in ("patient", "device", "procedure", "report")
+    # Person and device are the same in every training; where they are not named, nothing joins two trainings.
+    own = {
+        "patient": (who, ""),
+        "device": (treatment.device, treatment.serial) if known else (who, ""),
+        "procedure": (who, treatment.started if known else ""),
+        "report": (who, treatment.started if known else ""),
     }
+    ids = {kind: _id(kind, *parts) for kind, parts in own.items()}
     refs = {kind: {"reference": f"urn:uuid:{value}"} for kind, value in ids.items()}
     meta = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}]}
     common: dict[str, Any] = {"meta": meta} if treatment.simulated else {}
@@ -204,7 +211,7 @@ def bundle(treatment: Treatment) -> dict[str, Any]:
                     "status": "final",
                     "code": {"coding": coding, "text": measure.title},
                     "subject": refs["patient"],
-                    "effectiveDateTime": measure.day if known else measure.day[:4],
+                    "effectiveDateTime": _day(measure.day) if known else _day(measure.day)[:4],
                     "valueQuantity": {"value": measure.value, "unit": measure.unit},
                     **common,
                 },
@@ -247,8 +254,27 @@ def bundle(treatment: Treatment) -> dict[str, Any]:
         ],
     }
     plain: dict[str, Any] = _without_nothing(values)
-    Bundle.model_validate(plain)
+    try:
+        Bundle.model_validate(plain)
+    except ValueError as error:
+        said = "; ".join(_complaints(error))
+        raise DataError(f"The FHIR bundle cannot hold this as it is: {said}.") from None
     return plain
+
+
+def _complaints(error: ValueError) -> list[str]:
+    """Return what a validation found, one line for each field, with what stands in it."""
+    found: Any = getattr(error, "errors", list)()
+    return [f"{'.'.join(map(str, one['loc'][2:]))} is {short(one['input'])}" for one in found] or [str(error)]
+
+
+def _day(text: str) -> str:
+    """Return a day or time as FHIR writes it: a time of day only with its zone."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return when.date().isoformat() if when.tzinfo is None else when.isoformat()
 
 
 def save_bundle(treatment: Treatment, path: Path) -> Path:

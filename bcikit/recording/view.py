@@ -38,6 +38,23 @@ BAD_SHARE = 0.1
 """A channel with a larger share of bad samples has the status "bad"."""
 
 
+def grid_of(recording: Recording, name: str) -> tuple[NDArray[np.int64], int]:
+    """Return where each sample lies on a grid that has a place for those that were lost, too, and its length.
+
+    Raises
+    ------
+    RecordingError
+        If samples go back, or far more was lost than received.
+    """
+    samples = recording.samples - recording.samples[0]
+    n_times = int(samples[-1]) + 1
+    if np.any(np.diff(samples) <= 0) or n_times > 20 * recording.n_times + 600 * recording.info.sfreq:
+        raise RecordingError(
+            f"{name} has {recording.n_times} samples spread over {n_times}; that cannot be put on one grid."
+        )
+    return samples, n_times
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One event of an export.
@@ -159,13 +176,7 @@ class ExportView:
                 f"{session.path or session.info.name} has {recording.n_times} samples at {recording.info.sfreq:g} Hz; "
                 "there is nothing to export."
             )
-        samples = recording.samples - recording.samples[0]
-        n_times = int(samples[-1]) + 1
-        if np.any(np.diff(samples) <= 0) or n_times > 20 * recording.n_times + 600 * recording.info.sfreq:
-            raise RecordingError(
-                f"{session.path or session.info.name} has {recording.n_times} samples spread over {n_times}; "
-                "that cannot be put on one grid."
-            )
+        samples, n_times = grid_of(recording, str(session.path or session.info.name))
         check = Deidentifier(session, keep=keep)
         info = check.info(session.info)
         data = np.zeros((n_times, info.n_channels))

@@ -4,7 +4,6 @@ from bcikit.safety.gate import Gate
 from bcikit.safety.settings import GateSettings
 from bcikit.signal import Decision
 
-
 _NOTHING_SHOWN = ("H-LAT", "A-DEC")
 """Rules that refuse a decision whatever it says: their time is no rest that was measured."""
 

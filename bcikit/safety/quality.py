@@ -82,7 +82,7 @@ class QualityMonitor:
         return self.windows > 0
 
     def on_impedance(self, ohms: Mapping[str, float]) -> None:
-        """Take note of electrode impedances, by channel name, in ohms; infinity is an electrode that touches nothing."""
+        """Take note of electrode impedances, by channel name, in ohms; infinity: one that touches nothing."""
         for index, name in enumerate(self.ch_names):
             if name in ohms:
                 self._impedance[index] = min(ohms[name], OPEN_OHM)

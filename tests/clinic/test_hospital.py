@@ -2,7 +2,9 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -79,6 +81,47 @@ def test_a_simulation_is_test_data_in_every_resource() -> None:
         assert entry["resource"]["meta"]["security"][0]["code"] == "HTEST"
 
 
+def test_a_person_who_comes_again_is_no_second_patient() -> None:
+    first, second, other = (
+        {entry["resource"]["resourceType"]: entry["fullUrl"] for entry in bundle(one)["entry"]}
+        for one in (
+            treatment(identified=True),
+            treatment(identified=True, started="2026-11-30T10:00:00+01:00"),
+            treatment(identified=True, subject="P-018", serial="SN-1"),
+        )
+    )
+    assert {kind for kind in first if first[kind] == second[kind]} == {"Patient", "Device", "Observation"}
+    assert not set(first.values()) & set(other.values())
+    hidden = [bundle(treatment(started=f"2026-11-{day}T10:00:00+01:00"))["entry"] for day in (28, 29)]
+    assert not {one["fullUrl"] for one in hidden[0]} & {one["fullUrl"] for one in hidden[1]}
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        ("20260520", "2026-05-20"),
+        ("2026-05-20T10:00", "2026-05-20"),
+        ("2026-05-20 10:00:00+02:00", "2026-05-20T10:00:00+02:00"),
+    ],
+)
+def test_days_in_any_form_of_iso_8601_are_those_of_fhir(day: str, said: str) -> None:
+    one = Measure(name="FMA-UE", title="Fugl-Meyer", value=1.0, unit="points", day=day)
+    assert by_kind(bundle(treatment(identified=True, measures=(one,))))["Observation"]["effectiveDateTime"] == said
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"birth_year": 61}, r"birthDate is '61'"),
+        ({"measures": (Measure(name=" own", title="own", value=1.0, unit="", day="2026-05-20"),)}, r"code is ' own'"),
+        ({"measures": (Measure(name="own", title="own", value=float("nan"), unit="", day="2026"),)}, r"value is nan"),
+    ],
+)
+def test_what_fhir_cannot_hold_is_told_by_its_field(more: dict[str, Any], told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        bundle(treatment(identified=True, **more))
+
+
 @pytest.mark.parametrize("started", ["", "yesterday", "2026-11-29T10:00:00"])
 def test_a_time_without_zone_is_refused(started: str) -> None:
     with pytest.raises(ArgumentError, match="started is"):
@@ -136,6 +179,45 @@ def test_without_consent_to_share_the_eeg_names_nobody(recording: Recording, tmp
     for word in (b"P-017", b"1961", b"SN-4711", b"20261129", b"Muster"):
         assert word not in content, word
     assert pydicom.dcmread(path).PatientIdentityRemoved == "YES"
+
+
+def test_lost_samples_keep_their_place_and_texts_their_letters(tmp_path: Path) -> None:
+    samples = np.concatenate([np.arange(250), np.arange(500, 750)])
+    times = 100.0 + samples / 250.0
+    info = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "电极"))
+    data = np.repeat(samples[:, None], 2, axis=1).astype(float)
+    cut = Recording(info=info, data=data, times=times, samples=samples, events=[])
+    events = [Event(name=f"cue/{at:g}", time=100.0 + at, sample=0) for at in (-0.1, 0.5, 1.5, 2.5, 9.0)]
+    path = tmp_path / "e.dcm"
+    save_dicom(cut, path, subject="P", identified=True, started=STARTED, device="脑电帽", events=events)
+    read = pydicom.dcmread(path)
+    group = read.WaveformSequence[0]
+    raw = np.frombuffer(group.WaveformData, "<i4").reshape(-1, 2)
+    padding = int.from_bytes(group.WaveformPaddingValue, "little", signed=True)
+    assert group.NumberOfWaveformSamples == len(raw) == 750
+    assert np.flatnonzero(raw[:, 0] == padding).tolist() == list(range(250, 500))
+    assert np.allclose(read.waveform_array(0)[600:, 1], np.arange(600, 750))
+    notes = {note.UnformattedTextValue: note.ReferencedSamplePositions for note in read.WaveformAnnotationSequence}
+    assert notes == {"cue/0.5": 126, "cue/1.5": 376, "cue/2.5": 626}
+    assert read.Manufacturer == "脑电帽"
+    assert group.ChannelDefinitionSequence[1].ChannelLabel == "电极"
+    assert read.TimezoneOffsetFromUTC == "+0100"
+
+
+def test_the_eeg_of_a_later_part_has_its_own_start(recording: Recording, tmp_path: Path) -> None:
+    from bcikit.clinic.hospital import write_dicom
+    from bcikit.recording import SessionWriter
+
+    with SessionWriter(tmp_path / "part", info=recording.info) as writer:
+        for chunk in recording.chunks(100):
+            writer.chunk(chunk, float(chunk.times[-1]))
+    record = SimpleNamespace(
+        parts=[str(tmp_path / "part")], subject="P-1", birth_year=1961, scopes=("acquire", "share"), simulated=False,
+        started="2020-01-01T10:00:00+01:00", device="Cyton", serial="", software="bcikit",
+    )  # fmt: skip
+    read = pydicom.dcmread(write_dicom(record, tmp_path))  # type: ignore[arg-type]
+    said = datetime.strptime(read.AcquisitionDateTime + read.TimezoneOffsetFromUTC, "%Y%m%d%H%M%S%z")
+    assert abs((datetime.now(UTC) - said).total_seconds()) < 3600, "of the recording, not of the visit's beginning"
 
 
 def test_what_dicom_cannot_hold_is_refused(recording: Recording, tmp_path: Path) -> None:
