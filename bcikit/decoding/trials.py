@@ -64,6 +64,9 @@ class Epochs(Shown):
         Channels that were left out because a person marked them as bad.
     ch_types : tuple of str
         Type of each channel, as in `StreamInfo.ch_types`; all "eeg" if left out.
+    delay : float
+        Seconds by which what is seen at a time of the window happened earlier: the filters before it delayed the
+        signals (`StreamInfo.delay`) and not the events.
     """
 
     X: NDArray[np.float64]
@@ -81,6 +84,7 @@ class Epochs(Shown):
     dropped: tuple[str, ...] = ()
     bads: tuple[str, ...] = ()
     ch_types: tuple[str, ...] = ()
+    delay: float = 0.0
 
     def __len__(self) -> int:
         return self.X.shape[0]
@@ -96,6 +100,7 @@ class Epochs(Shown):
             "channels": listed(self.ch_names),
             "left out": f"{len(self.dropped)} events" if self.dropped else "",
             "marked bad": listed(self.bads),
+            "delay": f"{self.delay * 1000:.1f} ms, by the filters before" if self.delay else "",
             "unit": self.unit,
         }
 
@@ -226,7 +231,10 @@ def epochs(
 ) -> Epochs:
     """Cut trials out of one or several recordings.
 
-    Filter the continuous recording before (`Pipeline.apply`), with the steps that run live.
+    Filter the continuous recording before (`Pipeline.apply`), with the steps that run live. Windows lie on the samples
+    at which they are known live: what filters delay is in them later by `Epochs.delay`, in a recording and in a session
+    alike, and a decision at `tmax` needs nothing that comes after it. To look at latencies (ERP), subtract it, cut with
+    `EpochCutter`, which does, or filter without delay (`apply_zero_phase`).
 
     Parameters
     ----------
@@ -332,6 +340,7 @@ def epochs(
         dropped=tuple(dropped),
         bads=bads,
         ch_types=info.ch_types if set(info.ch_types) != {"eeg"} else (),
+        delay=max(run.info.delay for run in runs),
     )
 
 
@@ -373,6 +382,7 @@ def join(parts: Sequence[Epochs], *, groups: Sequence[int] | None = None) -> Epo
         runs=runs,
         samples=np.concatenate([part.samples for part in aligned]),
         causal=all(part.causal for part in aligned),
+        delay=max(part.delay for part in aligned),
         dropped=tuple(line for part in aligned for line in part.dropped),
     )
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bcikit.decoding import epochs, join
-from bcikit.signal import ArgumentError, Bad, DataError, Event
+from bcikit.processing import Lowpass, Pipeline
+from bcikit.signal import ArgumentError, Bad, DataError, Event, Recording, StreamInfo
 
 CUES = {"cue/left": "left", "cue/right": "right"}
 
@@ -16,6 +17,20 @@ def test_epochs_hold_the_samples_after_each_cue(recording):
     np.testing.assert_array_equal(cut.X[2, 1], 1e4 + 1000 + 100 + 50 + np.arange(200.0))
     assert cut.counts() == {"left": 5, "right": 6}
     assert cut.y[0] == "right"
+
+
+def test_what_filters_delay_is_said_and_not_hidden():
+    impulse = np.zeros((2000, 1))
+    impulse[575] = 1000.0
+    info = StreamInfo(name="a", sfreq=250.0, ch_names=("Cz",))
+    raw = Recording.from_arrays(info, impulse, events=(Event(name="cue", time=2.0, sample=500),))
+    late = epochs(Pipeline([Lowpass(10.0)]).apply(raw), events=["cue"], tmin=0.0, tmax=1.0)
+    plain = epochs(raw, events=["cue"], tmin=0.0, tmax=1.0)
+    assert plain.delay == 0.0
+    assert "ms, by the filters before" in late.shown()[1]["delay"]
+    # What happened 300 ms after the event is seen later by just that, up to the skew of the filter's response.
+    assert late.X[0, 0].argmax() / 250 - late.delay == pytest.approx(0.3, abs=0.005)
+    assert join([plain, late]).delay == late.delay
 
 
 def test_channels_are_matched_by_name_whatever_the_order(recording):

@@ -118,7 +118,8 @@ def plot_erp(trials: Epochs, *, channel: str | None = None) -> "Figure":
         axis.plot(times, mean, color=colour, linewidth=1.5, label=f"{name} ({len(values)})")
     axis.axvline(0.0, color="#888", linewidth=0.8)
     axis.axhline(0.0, color="#888", linewidth=0.8)
-    axis.set(xlabel="seconds", ylabel=f"{channel}, {trials.unit}", xlim=(times[0], times[-1]))
+    late = f" (filters show all of it {1e3 * trials.delay:.0f} ms late)" if trials.delay else ""
+    axis.set(xlabel=f"seconds{late}", ylabel=f"{channel}, {trials.unit}", xlim=(times[0], times[-1]))
     axis.legend(frameon=False, fontsize=8)
     return made
 
