@@ -354,6 +354,7 @@ def show(result: "TaskResult", *, told: bool = True) -> None:
     from bcikit.cli.console import console
     from bcikit.cli.sureness import sureness
     from bcikit.decoding.architectures import note_on
+    from bcikit.decoding.chance import CLEARLY
     from bcikit.decoding.evaluation.splits import definition
 
     splits = list(dict.fromkeys(split for found in result.results.values() for split in found))
@@ -382,6 +383,15 @@ def show(result: "TaskResult", *, told: bool = True) -> None:
         table.add_row("chance below", *[f"{first[s].chance_upper:.3f}" if s in first else "-" for s in splits], "")
     if result.results:
         console.print(table)
+    if result.task.metric == "accuracy":
+        for split, decoder, one in (
+            (split, decoder, found[split]) for decoder, found in result.results.items() for split in found
+        ):
+            if one.guessing > CLEARLY / len(one.scores[0].classes):
+                line = (
+                    f"{split}: always saying the commonest class is right in {one.guessing:.0%}; balanced accuracy of "
+                )
+                console.print(f"  {line}{decoder}: {one.balanced_accuracy:.3f}", soft_wrap=True, highlight=False)
     for decoder, found in result.results.items():
         console.print(f"  {decoder}: {sureness(found)}", soft_wrap=True, highlight=False)
         note = note_on(Address.parse(decoder.removeprefix("encoder="))) if decoder.startswith("encoder=") else ""

@@ -14,7 +14,7 @@ def pairs(option: str, text: str | None) -> dict[str, str] | None:
     Raises
     ------
     ArgumentError
-        If a part has no equals sign or an empty side.
+        If a part has no equals sign or an empty side, or a name has two values.
     """
     if text is None:
         return None
@@ -35,7 +35,10 @@ def pairs(option: str, text: str | None) -> dict[str, str] | None:
         key = ""
         if not name or not value:
             raise ArgumentError(f"{option} is {text!r}; it must be like 'a=1,b=2'.")
-        result[name] = value
+        if result.setdefault(name, value) != value:
+            raise ArgumentError(
+                f"{option} is {text!r}: {name!r} stands there twice, with {result[name]!r} and {value!r}."
+            )
     if key or not result:
         raise ArgumentError(f"{option} is {text!r}; it must be like 'a=1,b=2'.")
     return result

@@ -67,7 +67,7 @@ def register(app: typer.Typer) -> None:
         from bcikit.cli.console import console, progress_bars
         from bcikit.cli.evaluate import show_empty, show_lost_channels, show_people
         from bcikit.cli.pairs import numbers, pairs
-        from bcikit.decoding import Model, chance_level, join, make_decoder
+        from bcikit.decoding import Model, join, make_decoder
         from bcikit.decoding.evaluation.layouts import find_tasks
         from bcikit.decoding.evaluation.task import load_task
         from bcikit.decoding.evaluation.transfer import people_of
@@ -145,7 +145,7 @@ def register(app: typer.Typer) -> None:
             typer.echo(json_module.dumps(model.sheet.to_dict(), indent=1))
             return
         scores = model.sheet.scores
-        upper = chance_level(scores["n_trials"], len(model.classes))
+        upper = scores["chance_upper"]
         counts = ", ".join(f"{count} {label}" for label, count in model.sheet.n_trials.items())
         console.print(f"{chosen.name}: {name} on {len(model.sheet.ch_names)} channels, {counts}", markup=False)
         if model.sheet.why:
@@ -154,6 +154,11 @@ def register(app: typer.Typer) -> None:
             f"Held out ({scores['split']}): [bold]{scores['accuracy']:.0%}[/] right, chance stays below {upper:.0%}; "
             f"calibration error {scores['ece']:.3f} (of a perfect decoder {scores['ece_if_perfect']:.3f})"
         )
+        if scores["chance_level"] > 1.0 / len(scores["classes"]):
+            console.print(
+                f"Always saying the commonest class is right in {scores['chance_level']:.0%}: balanced accuracy "
+                f"{scores['balanced_accuracy']:.0%}, chance stays below {scores['balanced_chance_upper']:.0%}"
+            )
         if len(read) > 1:
             console.print(
                 f"[yellow]Trials of {len(read)} people as if of one; a model for somebody new: --across[/]",

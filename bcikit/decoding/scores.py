@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bcikit.decoding.calibration import make_calibrator, scores_of
 from bcikit.decoding.centre import FeatureRecentring
-from bcikit.decoding.chance import accuracy_interval, chance_interval, chance_level
+from bcikit.decoding.chance import accuracy_interval, balanced_bound, chance_interval, guesser_bound, guessing
 from bcikit.decoding.estimator import Centring, check_trials, classes_of, knowing_channels
 from bcikit.decoding.mean import around
 from bcikit.decoding.metrics import (
@@ -150,8 +150,13 @@ class Scores(Shown):
 
     @property
     def chance_upper(self) -> float:
-        """Accuracy that chance exceeds in one of twenty cases."""
-        return chance_level(self.n_trials, len(self.classes))
+        """Accuracy that a guesser, or who always says the commonest class, exceeds in one of twenty cases."""
+        return guesser_bound(self.n_trials, self.guessing)
+
+    @property
+    def guessing(self) -> float:
+        """Accuracy of guessing, or, where one class is clearly commoner, of always saying that."""
+        return guessing([int(np.count_nonzero(self.y_true == name)) for name in self.classes])
 
     @property
     def fold_accuracies(self) -> tuple[float, ...]:
@@ -187,7 +192,9 @@ class Scores(Shown):
             "calibration_interval": list(calibration_interval(self.y_index, self.probabilities)),
             "brier": brier(self.y_index, self.probabilities),
             "chance_interval": list(chance_interval(self.n_trials, len(self.classes))),
+            "chance_level": self.guessing,
             "chance_upper": self.chance_upper,
+            "balanced_chance_upper": balanced_bound(self.confusion.sum(axis=1).tolist()),
             "fold_accuracies": list(self.fold_accuracies),
             "confusion": self.confusion.tolist(),
             "reliability": reliability(self.y_index, self.probabilities),

@@ -29,7 +29,7 @@ def confusion_plot(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -
 
 def accuracy_plot(trials: Sequence[Mapping[str, Any]], chance: float, chance_upper: float | None) -> str:
     """Return the accuracy as it grew over the trials, with the guesser's 95 % bound at each count."""
-    from bcikit.session.summary import guesser_bound
+    from bcikit.decoding.chance import guesser_bound
 
     hits = np.array([trial.get("predicted") == trial.get("class") for trial in trials], dtype=float)
     counts = np.arange(1, len(hits) + 1)

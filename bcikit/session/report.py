@@ -116,7 +116,7 @@ def _meaning(result: Mapping[str, Any]) -> list[str]:
     if own:
         lines += own
     elif accuracy is None and known.get("balanced_accuracy") is not None and known.get("chance_upper") is not None:
-        share, bound = known["balanced_accuracy"], known["chance_upper"]
+        share, bound = known["balanced_accuracy"], known.get("balanced_chance_upper", known["chance_upper"])
         better = "is better than" if share > bound else "is within"
         lines.append(
             "A decoder was calibrated; nothing was decoded with it yet. In cross-validation its balanced accuracy over "

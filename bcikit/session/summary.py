@@ -12,9 +12,6 @@ import numpy as np
 from bcikit.paradigms import Paradigm
 from bcikit.signal import Decision, Verdict
 
-CLEARLY = 1.2
-"""A class that is so many times as frequent as one over the classes makes a set of trials unbalanced."""
-
 
 class RunTally:
     """Counts while a session runs; its size does not grow with the session's length.
@@ -115,13 +112,6 @@ def decision_key(decision: Decision) -> bytes:
     return f"{decision.sample}|{decision.label}|{decision.reason}|".encode() + probabilities
 
 
-def guesser_bound(n_trials: int, chance: float) -> float:
-    """Return the accuracy that a guesser who is right with probability `chance` exceeds in 5 of 100 sessions."""
-    from scipy.stats import binom
-
-    return float(binom.isf(0.05, n_trials, chance)) / n_trials
-
-
 def accuracy_summary(trials: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
     """Return accuracy against chance from per-trial rows.
 
@@ -140,16 +130,14 @@ def accuracy_summary(trials: Sequence[Mapping[str, Any]], classes: Sequence[str]
         with few idle trials, the share of the commonest), ``chance_upper`` (95 % bound of a guesser, Combrisson &
         Jerbi 2015), ``above_chance``, ``confusion`` with rows of true classes and a last column of undecided trials.
     """
-    from bcikit.decoding import accuracy_interval
+    from bcikit.decoding.chance import accuracy_interval, guesser_bound, guessing
     from bcikit.paradigms.score import confusion
 
     rows = [trial for trial in trials if trial.get("class") in classes]
     n = len(rows)
     correct = sum(trial.get("predicted") == trial["class"] for trial in rows)
-    chance = 1.0 / max(len(classes), 1)
-    most = max(Counter(trial["class"] for trial in rows).values(), default=0) / max(n, 1)
-    # Whoever always says the commonest class is the better guesser.
-    chance = most if n >= 2 * len(classes) and most > CLEARLY * chance else chance
+    asked = Counter(trial["class"] for trial in rows)
+    chance = guessing([asked[name] for name in classes])
     upper = guesser_bound(n, chance) if n else None
     accuracy = correct / n if n else None
     return {

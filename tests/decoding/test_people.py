@@ -127,6 +127,8 @@ def test_names_of_events_may_hold_commas():
     for wrong in ("T1", "T1=a,T2", "=a", "T1="):
         with pytest.raises(ArgumentError, match="a=1,b=2"):
             pairs("--events", wrong)
+    with pytest.raises(ArgumentError, match="'T1' stands there twice, with 'left' and 'right'"):
+        pairs("--events", "T1=left,T1=right")
 
 
 def test_links_are_followed_once_and_what_is_not_is_said(tmp_path):

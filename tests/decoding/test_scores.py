@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import (
     check_no_attributes_set_in_init,
@@ -30,6 +31,19 @@ def test_runs_are_left_out_one_by_one(trials):
     values = scores.to_dict()
     assert values["confusion"] == scores.confusion.tolist()
     assert sum(map(sum, values["confusion"])) == 60
+
+
+def test_where_one_class_is_commoner_chance_is_to_say_it_always(trials):
+    y = np.array(["a"] * 52 + ["b"] * 8)
+    noise = replace(trials, y=y, X=np.random.default_rng(0).normal(size=trials.X.shape), groups=np.arange(60) % 3)
+    scores = cross_validate(made("csp-lda"), noise)
+    assert scores.guessing == pytest.approx(52 / 60)
+    assert scores.chance_upper == pytest.approx(binom.isf(0.05, 60, 52 / 60) / 60)
+    assert scores.accuracy <= scores.chance_upper
+    # Chance has a bound of its own for the mean over classes: few trials of one of them spread it.
+    rng = np.random.default_rng(1)
+    guessed = [np.mean([rng.binomial(52, 0.5) / 52, rng.binomial(8, 0.5) / 8]) for _ in range(20000)]
+    assert scores.to_dict()["balanced_chance_upper"] == pytest.approx(np.quantile(guessed, 0.95), abs=0.01)
 
 
 def test_random_labels_stay_within_chance(trials):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bcikit.decoding.chance import guessing
 from bcikit.decoding.evaluation import plots
 from bcikit.decoding.evaluation.patterns import patterns
 from bcikit.decoding.evaluation.pictures import plot_critical_difference, plot_erp, plot_slopes, plot_snr
@@ -142,7 +143,7 @@ def _learning(result: TaskResult, data: Sequence[SubjectTrials], shown: str) -> 
     if not curves:
         return []
     enough = [enough_trials(curve) for curve in curves]
-    chance = 1.0 / len(data[0].trials.classes)
+    chance = guessing(list(data[0].trials.counts().values()))
     text = f"Within 2 points of the best with {int(np.median(enough))} trials a class (median over people)."
     return [(f"Learning curve: {shown}", data_url(plots.learning_plot(curves, chance)), text)]
 

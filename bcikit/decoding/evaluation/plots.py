@@ -31,8 +31,8 @@ def overview(result: TaskResult) -> "Figure":
             if split in result.results[decoder]:
                 values = list(result.results[decoder][split].values.values())
                 axis.plot([place] * len(values), values, ".", color="#222", markersize=3, alpha=0.6)
-    classes = len(next(iter(next(iter(result.results.values())).values())).scores[0].classes)
-    axis.axhline(0.5 if result.task.metric == "auc" else 1 / classes, color="#888", linestyle=":", linewidth=1)
+    chance = next(iter(next(iter(result.results.values())).values())).guessing
+    axis.axhline(0.5 if result.task.metric == "auc" else chance, color="#888", linestyle=":", linewidth=1)
     axis.set_xticks(range(len(decoders)), decoders, rotation=20 if len(decoders) > 3 else 0)
     axis.set(ylim=(0, 1.02), ylabel="AUC" if result.task.metric == "auc" else "accuracy")
     axis.legend(loc="lower right", fontsize=8)

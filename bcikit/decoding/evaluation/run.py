@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bcikit.decoding.chance import guesser_bound
 from bcikit.decoding.evaluation.parallel import STOPPED, run_jobs
 from bcikit.decoding.evaluation.splits import SplitPart, parts_of, those_able, values_of, wanted_splits
 from bcikit.decoding.evaluation.task import Reference, SubjectTrials, Task
@@ -41,9 +42,17 @@ class SplitResult:
     @property
     def chance_upper(self) -> float:
         """What chance stays below in 19 of 20 cases, for all decisions together."""
-        from bcikit.decoding.chance import chance_level
+        return guesser_bound(sum(s.n_trials for s in self.scores), self.guessing)
 
-        return chance_level(sum(s.n_trials for s in self.scores), len(self.scores[0].classes))
+    @property
+    def guessing(self) -> float:
+        """What guessing, or always saying a person's commonest class, comes to."""
+        return float(np.average([s.guessing for s in self.scores], weights=[s.n_trials for s in self.scores]))
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean over scores of the balanced accuracy."""
+        return float(np.mean([s.balanced_accuracy for s in self.scores]))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers, ready for JSON."""
