@@ -23,7 +23,7 @@ def pairs(option: str, text: str | None) -> dict[str, str] | None:
             found = json_of(text)
             if isinstance(found, dict) and all(isinstance(value, str) for value in found.values()):
                 return {str(key): value for key, value in found.items()}
-    result = {}
+    result: dict[str, str] = {}
     key = ""
     for part in _parts(text):
         # A name may hold commas: what has no equals sign belongs to the next.
