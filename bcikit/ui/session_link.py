@@ -69,6 +69,9 @@ class SessionLink:
         Whether the session is joined now.
     joined : int
         How often it was joined.
+    sessions : int
+        How many sessions were joined: where the first is over, another one may have its name. Nothing that was shown of
+        one may stand beside what is shown of the next.
     """
 
     def __init__(self, ticket: Ticket | Callable[[], Ticket | None], *, signals: bool = True) -> None:
@@ -81,6 +84,8 @@ class SessionLink:
         self.fault = ""
         self.connected = False
         self.joined = 0
+        self.sessions = 0
+        self._last: Ticket | None = None
         self._heard = self._begun = time.monotonic()
         self._engine_age = 0.0
         self._beat_at = self._heard
@@ -139,6 +144,13 @@ class SessionLink:
                 self._halt.wait(RETRY_SECONDS)
                 continue
             self.connected, self.fault = True, ""
+            if ticket != self._last:
+                self._last = ticket
+                for stream in (self.raw, self.filtered):
+                    stream.info = None
+                    stream.chunks.clear()
+                self._messages.clear()
+                self.sessions += 1
             self.joined += 1
             try:
                 if RIGHTS.get(ticket.role):

@@ -139,12 +139,13 @@ class Viewer:
             self._link.halt()
         self._raw = self._link = None
 
-    def _replace(self, old: QMainWindow, new: QMainWindow) -> None:
+    def _replace(self, old: QMainWindow, new: QMainWindow, *, taken_over: bool = False) -> None:
         new.resize(old.size())
         self.window = new
         new.show()
         if isinstance(old, ViewerWindow):
-            old.leaving = True
+            # Otherwise what it records is sealed, and what it reads is given back.
+            old.leaving = taken_over
         old.close()
         old.deleteLater()
 
@@ -185,7 +186,10 @@ class Viewer:
         self._settings.setValue("theme", self._theme)
         self._settings.setValue("language", self._language)
         old = self.window
-        self._replace(old, self._make(old) if isinstance(old, ViewerWindow) else self._start_page(""))
+        if isinstance(old, ViewerWindow):
+            self._replace(old, self._make(old), taken_over=True)
+        else:
+            self._replace(old, self._start_page(""))
 
 
 def _session() -> SessionLink:

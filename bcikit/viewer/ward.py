@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import math
 import secrets
 import socket
 import ssl
@@ -51,7 +52,7 @@ class Picture:
         self._columns: deque[tuple[int, list[float], list[float]]] = deque(maxlen=round(KEPT_SECONDS * 100))
         self._open: tuple[int, Any, Any] | None = None
         self._names: tuple[str, ...] = ()
-        self._number = 0
+        self._session, self._every = 0, 1
         self._halt = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True, name="bcikit-ward")
         self._thread.start()
@@ -59,6 +60,12 @@ class Picture:
     def _work(self) -> None:
         while not self._halt.wait(FRAME_SECONDS / 2):
             with self._lock:
+                if self._link.sessions != self._session:
+                    # Nothing of one session stands beside what comes of the next.
+                    self._session = self._link.sessions
+                    self.status.forget()
+                    self._names, self._open = (), None
+                    self._columns.clear()
                 for message in self._link.take():
                     self.status.take(message)
                 info = self._link.filtered.info or self._link.raw.info
@@ -66,7 +73,7 @@ class Picture:
                 other = self._link.raw if stream is self._link.filtered else self._link.filtered
                 other.take()
                 if info is not None and info.ch_names != self._names:
-                    self._names = info.ch_names
+                    self._names, self._every = info.ch_names, math.ceil(COLUMNS_PER_SECOND / (info.sfreq or 1.0))
                     self._columns.clear()
                     self._open = None
                 for chunk in stream.take():
@@ -88,15 +95,15 @@ class Picture:
         if self._open is None:
             return
         number, low, high = self._open
-        # JSON knows no NaN: a lost value is null.
-        rows = [[None if np.isnan(v) else round(float(v), 1) for v in values] for values in (low, high)]
+        # JSON knows no NaN and no infinity: such a value is null.
+        rows = [[round(float(v), 1) if np.isfinite(v) else None for v in values] for values in (low, high)]
         self._columns.append((number, *rows))  # type: ignore[arg-type]
         self._open = None
 
-    def frame(self, after: int) -> dict[str, Any]:
-        """Return what is new after a column, and the strip as it is now."""
+    def frame(self, after: int, session: int = 0) -> dict[str, Any]:
+        """Return what is new after a column of a session, and the strip as it is now."""
         with self._lock:
-            columns = [column for column in self._columns if column[0] > after]
+            columns = [column for column in self._columns if column[0] > after or session != self._session]
             stale = self._link.why
             return {
                 "names": list(self._names),
@@ -104,6 +111,9 @@ class Picture:
                 "strip": self._strip(stale),
                 "stale": stale,
                 "title": self.status.streams.title,
+                "session": self._session,
+                # Of a stream slower than the columns, only one of so many has a sample.
+                "every": self._every,
             }
 
     def _strip(self, stale: str) -> dict[str, Any]:
@@ -285,10 +295,13 @@ def _handler(server: WardServer) -> type[BaseHTTPRequestHandler]:
                 self.send_response(HTTPStatus.OK)
                 self._heads("application/x-ndjson")
                 self.end_headers()
-                after = -1
+                after, session = -1, 0
                 while True:
-                    frame = server.picture.frame(after)
-                    after = frame["columns"][-1][0] if frame["columns"] else after
+                    frame = server.picture.frame(after, session)
+                    after = (
+                        frame["columns"][-1][0] if frame["columns"] else after if session == frame["session"] else -1
+                    )
+                    session = frame["session"]
                     self.wfile.write(json.dumps(frame, separators=(",", ":")).encode() + b"\n")
                     self.wfile.flush()
                     time.sleep(FRAME_SECONDS)

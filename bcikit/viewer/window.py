@@ -137,6 +137,7 @@ class ViewerWindow(QMainWindow):
         self._arrived: float | None = None
         self._device_said: StreamStatus | None = None
         self._ended = False
+        self._sessions = 1
         self.leaving = False
         self.setWindowTitle(title or tr("bcikit viewer"))
         self._build()
@@ -308,6 +309,12 @@ class ViewerWindow(QMainWindow):
         # Before the first picture the middle of the window says it.
         self.veil.say(self.why_silent() if self.traces else "")
         if self.link is not None:
+            if self.link.sessions > self._sessions:
+                # Another person's, perhaps: a window of its own, in which nothing of the first one stands.
+                self._sessions, self._ended = self.link.sessions, False
+                self.open_wanted.emit(self.source)
+                if not self._timer.isActive():
+                    return
             for message in self.link.take():
                 self.take_message(message)
         for kind, reader in self._readers.items():
@@ -429,10 +436,12 @@ class ViewerWindow(QMainWindow):
             mine = self.add_stream(kind, panel.info, history=panel.canvas.history)
             mine.canvas.marks = panel.canvas.marks
             self._meters[kind] = old._meters[kind]
-        self.milestones = old.milestones
+        self.milestones, self._sessions, self._ended = old.milestones, old._sessions, old._ended
         self.marking.take_over(old.marking)
         self.recording.take_over(old.recording)
         for side in old.beside.values():
+            # A device is read once.
+            side.halt()
             self.add_beside(side.address)
 
     def take_chunk(self, kind: str, chunk: Chunk) -> None:

@@ -1,5 +1,6 @@
 """From one thing that is looked at to the next: what cannot be opened, looks, what is dropped, what is recorded."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,9 @@ from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
 
 from bcikit.acquisition import open_source
 from bcikit.recording import read_session
+from bcikit.session.channel import ChannelServer
 from bcikit.signal import Chunk, Recording, StreamInfo
+from bcikit.signal.messages import Raw, StateChanged, Streams
 from bcikit.ui import theme as themes
 from bcikit.ui.reader import StreamReader
 from bcikit.ui.theme import Theme
@@ -333,3 +336,67 @@ def test_a_session_folder_is_shown_beside_with_its_events(shown: ViewerWindow, t
     assert side.panel.info.ch_names == tuple(NAMES)
     assert [mark.text for mark in side.panel.canvas.marks] == ["task"]
     side.halt()
+
+
+# ---- what is left ----------------------------------------------------------------------------------------------------
+def test_what_is_recorded_is_sealed_and_what_is_beside_is_given_back_when_something_else_is_opened(
+    viewer, info: StreamInfo, chunks: Callable[..., list[Chunk]], tmp_path: Path, edf: Path, monkeypatch
+) -> None:
+    halted: list[object] = []
+    reader = StreamReader(lambda: open_source("sim:motor-imagery"))
+    reader.info = info
+    one = viewer("--source", f"file:{edf}")
+    window = one.window
+    window._readers["raw"] = reader
+    monkeypatch.setattr(reader, "halt", lambda: halted.append(reader))
+    window.recording.folder = tmp_path
+    window.recording.toggle()
+    folder = window.recording.tap.folder
+    for chunk in chunks(1):
+        reader._keep(chunk)
+    window.beside["beside-1"] = SimpleNamespace(halt=lambda: halted.append("beside"), tick=lambda: None, address="")
+    window.choose_wanted.emit()
+    assert halted == ["beside", reader]
+    assert read_session(folder).status == "complete"
+
+
+def test_another_session_of_that_name_gets_a_window_of_its_own(viewer, monkeypatch) -> None:
+    """Traces, marks, notes and averages of one person never stand beside those of the next."""
+    servers = [ChannelServer()]
+    monkeypatch.setattr(start, "find_running", lambda _: SimpleNamespace(ticket=servers[-1].ticket("window")))
+    one = viewer("--source", "session:")
+    info = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "C4"))
+    at = {"sample": 0}
+
+    def speak() -> None:
+        first = at["sample"]
+        at["sample"] += 5
+        servers[-1].touch()
+        servers[-1].say(Raw(chunk=Chunk(np.full((5, 2), len(servers)), np.arange(5) / 250, first), time=0.0))
+        one.window.tick()
+
+    def wait_for(true: Callable[[], object]) -> None:
+        end = time.monotonic() + 60
+        while not true():
+            assert time.monotonic() < end
+            speak()
+            QApplication.processEvents()
+            time.sleep(0.01)
+
+    def shown() -> int:
+        panel = one.window.traces.get("raw")
+        return 0 if panel is None else panel.canvas.history.end
+
+    servers[0].say(Streams(raw=info.to_dict()))
+    wait_for(lambda: shown() > 20)
+    first = one.window
+    servers[0].say(StateChanged(state="FINISHED"))
+    wait_for(lambda: first.view.status.finished)
+    servers.append(ChannelServer())
+    servers[1].say(Streams(raw=info.to_dict()))
+    servers[0].close()
+    wait_for(lambda: one.window is not first and shown() > 20)
+    history = one.window.traces["raw"].canvas.history
+    assert set(np.unique(history.get(0, history.end))) == {2.0}
+    assert not one.window.view.status.finished
+    servers[1].close()

@@ -32,12 +32,13 @@ CHANNELS = 64
 
 
 class Session:
-    """A session of 64 channels at 250 Hz that says what a real one says, until it is frozen."""
+    """A session of 64 channels that says what a real one says, until it is frozen."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, first: int = 0, sfreq: float = 250.0, value: float = 0.0) -> None:
+        self.first, self.sfreq, self.value = first, sfreq, value
         self.server = ChannelServer()
         names = tuple(f"Ch{n}" for n in range(CHANNELS))
-        info = StreamInfo(name="x", sfreq=250.0, ch_names=names)
+        info = StreamInfo(name="x", sfreq=sfreq, ch_names=names)
         self.server.say(Streams(raw=info.to_dict(), filtered=info.to_dict(), title="a session"))
         self.server.say(StateChanged(state="ACTIVE"))
         quality = {name: Electrode(level="GOOD") for name in names} | {"Ch3": Electrode(level="BAD", rules=("Q-FLAT",))}
@@ -53,10 +54,12 @@ class Session:
             if self.frozen.is_set():
                 continue
             self.server.touch()
-            due = int((time.monotonic() - begin) * 250) - sample
+            due = int((time.monotonic() - begin) * self.sfreq) - sample
             if due > 0:
                 data = rng.standard_normal((due, CHANNELS)) * 20
-                self.server.say(Filtered(chunk=Chunk(data, np.arange(due) / 250, sample), time=sample / 250))
+                data[:, 0] = self.value or data[:, 0]
+                times = np.arange(sample, sample + due) / self.sfreq
+                self.server.say(Filtered(chunk=Chunk(data, times, self.first + sample), time=times[-1]))
                 sample += due
 
     def close(self) -> None:
@@ -119,6 +122,54 @@ def test_a_lost_value_is_null_and_nothing_old_stands_when_nothing_is_heard(sessi
         time.sleep(0.05)
     assert frame["strip"]["state"] == frame["strip"]["electrode"] == "–"
     assert "NaN" not in json.dumps(frame)
+
+
+def test_an_infinite_value_is_null_and_a_slow_stream_says_how_far_its_columns_are_apart() -> None:
+    session = Session(sfreq=20.0, value=np.inf)
+    link = SessionLink(session.server.ticket("observer")).start()
+    ward = WardServer(link)
+    try:
+        end = time.monotonic() + 60
+        while len(ward.picture.frame(-1)["columns"]) < 3:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        frame = ward.picture.frame(-1)
+        assert "Infinity" not in json.dumps(frame)
+        assert frame["columns"][-1][1][0] is None
+        assert set(np.diff([column[0] for column in frame["columns"]])) == {frame["every"]} == {5}
+    finally:
+        ward.close()
+        link.halt()
+        session.close()
+
+
+def test_nothing_of_one_session_stands_beside_what_comes_of_the_next() -> None:
+    sessions = [Session(first=10**6)]
+    link = SessionLink(lambda: sessions[-1].server.ticket("observer")).start()
+    ward = WardServer(link)
+
+    def wait_for(true: Callable[[], object]) -> None:
+        end = time.monotonic() + 60
+        while not true():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+    try:
+        wait_for(lambda: len(ward.picture.frame(-1)["columns"]) > 30)
+        seen = ward.picture.frame(-1)
+        sessions[0].close()
+        sessions.append(Session())
+        last = seen["columns"][-1][0]
+        wait_for(lambda: ward.picture.frame(last, seen["session"])["session"] != seen["session"])
+        wait_for(lambda: ward.picture.frame(last, seen["session"])["columns"])
+        # The samples of the next one count from 0: all of them are new to the page, and no old one is there.
+        numbers = [column[0] for column in ward.picture.frame(last, seen["session"])["columns"]]
+        assert numbers == sorted(numbers)
+        assert numbers[-1] < 10**5
+    finally:
+        ward.close()
+        link.halt()
+        sessions[-1].close()
 
 
 @needs_chromium

@@ -7,7 +7,7 @@ const said = (id, text, level) => {
   place.textContent = text;
   if (level !== undefined) place.className = level;
 };
-let names = [], columns = new Map(), newest = -1, lane = 100, offsets = [], heard = 0, dirty = true;
+let names = [], session = 0, every = 1, columns = new Map(), newest = -1, lane = 100, offsets = [], heard = 0, dirty = true;
 const watched = window.bcikit = { frames: 0, drawn: 0, stale: "", columns: 0, refused: false };
 
 function veil(text) {
@@ -19,7 +19,9 @@ function veil(text) {
 function take(frame) {
   heard = performance.now();
   watched.frames += 1;
-  if (frame.names.join() !== names.join()) {
+  if (frame.session !== session || frame.names.join() !== names.join()) {
+    session = frame.session;
+    every = frame.every;
     names = frame.names;
     columns = new Map();
     offsets = [];
@@ -45,7 +47,7 @@ function settle() {
   // The middle of what is in view is drawn at the middle of the lane: electrodes have offsets.
   for (let trace = 0; trace < names.length; trace += 1) {
     const seen = [];
-    for (let number = newest - WIDTH; number <= newest; number += 20) {
+    for (let number = newest - WIDTH; number <= newest; number += every > 1 ? 1 : 20) {
       const column = columns.get(number);
       if (column && column[0][trace] !== null) seen.push((column[0][trace] + column[1][trace]) / 2);
     }
@@ -76,10 +78,12 @@ function draw() {
   for (let trace = 0; trace < names.length; trace += 1) {
     const middle = (trace + 0.5) * room, zero = offsets[trace] || 0;
     pen.beginPath();
-    let before = false;
+    let before = false, last = 0;
     for (let place = 0; place < WIDTH; place += 1) {
       const column = columns.get(newest - WIDTH + 1 + place);
+      if (!column && place - last <= every) continue;
       if (!column || column[0][trace] === null) { before = false; continue; }
+      last = place;
       const x = left + place * step;
       const top = middle - (column[1][trace] - zero) / lane * room, low = middle - (column[0][trace] - zero) / lane * room;
       if (before) pen.lineTo(x, top); else pen.moveTo(x, top);
