@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Close the files of a session that a crash, a full or a damaged disk left; the originals stay beside them.
 
-        Ends with 1 if samples within the recording are lost.
+        Ends with 1 if samples within the recording are lost, or lines of a closed session were changed.
         """
         from bcikit.recording import recover as run
 
@@ -33,7 +33,9 @@ def register(app: typer.Typer) -> None:
                 typer.echo(f"  {name}: {size} bytes were not whole and are left out.")
             if found.lost_samples:
                 typer.echo(f"  {found.lost_samples} samples within the recording are lost; the gaps are marked in it.")
+            for name in found.changed:
+                typer.echo(f"  {name} is not as it was when the session was closed.")
             for name, kept in found.originals.items():
                 typer.echo(f"  {name} as it was is kept as {kept}.")
-        if found.lost_samples:
+        if found.lost_samples or found.changed:
             raise typer.Exit(1)

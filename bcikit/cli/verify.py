@@ -1,12 +1,15 @@
 """`bcikit verify`: whether a file is what it says: the card of an evaluation is computed again."""
 
+from collections.abc import Mapping
+from hashlib import sha256
+from json import loads
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bcikit.cli.file_options import dump
-from bcikit.signal import ArgumentError
+from bcikit.signal import ArgumentError, RecordingError
 
 
 def register(app: typer.Typer) -> None:
@@ -27,8 +30,9 @@ def register(app: typer.Typer) -> None:
         jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes; -1 for all cores.")] = 1,
         json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     ) -> None:
-        """Check signature, data and every number of a card by computing them again; of a folder, its checksums.
+        """Check signature, data and every number of a card by computing them again.
 
+        Of a session folder, the checksums of signals and lines, the audit log and the configuration that it names.
         Of the folder that 'validate' wrote, the signature, the hash of every file, and every value from the raw data.
 
         Ends with 1 if anything is not as it says.
@@ -55,13 +59,7 @@ def register(app: typer.Typer) -> None:
                 if wrong:
                     raise typer.Exit(1)
                 return
-            from bcikit.recording import read_session
-
-            recording = read_session(path).recording
-            if json:
-                dump({"path": str(path), "problems": [], "n_times": recording.n_times})
-            else:
-                typer.echo(f"{path}: {recording.n_times} samples, as they were written.")
+            _session(path, json=json)
             return
         if not path.exists():
             raise ArgumentError(f"There is no {path}.")
@@ -88,3 +86,61 @@ def register(app: typer.Typer) -> None:
                 typer.secho("All as it says.", fg=typer.colors.GREEN)
         if problems:
             raise typer.Exit(1)
+
+
+def _session(folder: Path, *, json: bool) -> None:
+    """Say whether a session folder is as it was written; what has no checksum is named."""
+    from bcikit.recording import read_session
+    from bcikit.recording.checksums import LINES
+    from bcikit.recording.header import read_header
+
+    header = read_header(folder)
+    problems, n_times = [], 0
+    try:
+        session = read_session(folder, lazy=True, damaged=True)
+    except RecordingError as error:
+        problems.append(str(error))
+    else:
+        n_times = session.recording.n_times
+        problems += [session.damage] if session.damage else []
+    n_audit, audit = _audit(folder, header)
+    problems += audit
+    lines = header.get(LINES)
+    known = {*_SUMMED, *(lines if isinstance(lines, Mapping) else ())}
+    bare = sorted({one.name for one in folder.iterdir()} - known)
+    if json:
+        values = {"path": str(folder), "problems": problems, "n_times": n_times}
+        dump({**values, "audit_records": n_audit, "unchecked": bare})
+    else:
+        for problem in problems:
+            typer.secho(f"{folder}: {problem}", fg=typer.colors.RED)
+        if not problems:
+            typer.secho(f"{folder}: {n_times} samples, as they were written.", fg=typer.colors.GREEN)
+        typer.echo(
+            f"{n_audit} records of its audit log were checked. Without a checksum: {', '.join(bare) or 'nothing'}."
+        )
+    if problems:
+        raise typer.Exit(1)
+
+
+_SUMMED = ("signals.xdf", "signals.index", "audit.jsonl", "audit.head")
+"""Files that are checked by what lies beside them."""
+
+
+def _audit(folder: Path, header: Mapping[str, Any]) -> tuple[int, list[str]]:
+    """Return how many records the audit log of a session has, and what is wrong with it or with the configuration."""
+    from bcikit.safety.audit import FILE_NAME, verify_audit
+    from bcikit.session.summary import to_json
+
+    try:
+        result = verify_audit(folder)
+    except RecordingError:
+        # A recording without a gate has none.
+        return 0, []
+    if not result.intact:
+        return result.n_records, [f"audit log: {result.problem}"]
+    first = (folder / FILE_NAME).read_text(encoding="utf-8").partition("\n")[0]
+    said = loads(first).get("config_sha256") if first else ""
+    if said and said != sha256(to_json(header["config"]).encode()).hexdigest():
+        return result.n_records, ["session.json: its configuration is not the one that the audit log names"]
+    return result.n_records, []

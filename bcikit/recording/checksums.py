@@ -1,4 +1,7 @@
-"""Checksums of the signals of a session: one for each append to the XDF file, kept in an index of the session's own."""
+"""Checksums of a session: one for each append to the XDF file, in an index of its own, and one for each other file.
+
+Those of the files of lines are in the header, from when the session is closed.
+"""
 
 import mmap
 import zlib
@@ -11,6 +14,9 @@ from bcikit.acquisition.xdf_chunks import WINDOW, let_go
 from bcikit.recording.jsonlines import encode_line, read_lines
 from bcikit.recording.layout import INDEX, RECORDING, SIGNALS
 from bcikit.signal import RecordingError
+
+LINES = "lines"
+"""Key of the header: size and CRC-32 of each file of lines, by its name."""
 
 PENDING_APPENDS = 64
 PENDING_BYTES = 1 << 18
@@ -127,6 +133,37 @@ def signal_damage(folder: Path, header: Mapping[str, Any], raw: memoryview) -> s
     if size is not None and not size == end == len(raw):
         return f"{folder / SIGNALS} has {len(raw)} bytes, {end} with a checksum; it was closed with {size}. {mend}"
     return ""
+
+
+def changed_lines(folder: Path, header: Mapping[str, Any]) -> list[str]:
+    """Return which files of lines are not as they were when the session was closed.
+
+    A session that was not closed, or of an earlier version, says nothing of them.
+    """
+    told = header.get(LINES)
+    if header["status"] == RECORDING or not isinstance(told, Mapping):
+        return []
+    return [name for name, was in told.items() if line_sum(folder / name) != was]
+
+
+def line_damage(folder: Path, header: Mapping[str, Any]) -> str:
+    """Return which files of lines differ from what was written, and what to do; empty if none does."""
+    wrong = changed_lines(folder, header)
+    if not wrong:
+        return ""
+    return (
+        f"{folder} is damaged: {', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} not as written. "
+        f"What there is is kept, and marked as recovered, by: bcikit recover {folder}"
+    )
+
+
+def line_sum(path: Path) -> list[int] | None:
+    """Return size and CRC-32 of a file; None where there is none that can be read."""
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        return None
+    return [len(raw), zlib.crc32(raw)]
 
 
 def _looked_at(parts: list[Part], raw: memoryview) -> Iterator[Part]:

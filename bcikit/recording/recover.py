@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bcikit.recording.checksums import Index, heading, read_parts
+from bcikit.recording.checksums import LINES, Index, changed_lines, heading, line_sum, read_parts
 from bcikit.recording.header import read_header, write_header
 from bcikit.recording.jsonlines import is_record, whole_lines
 from bcikit.recording.layout import HEADER, INDEX, RECORDING, SIGNALS, Track, stream_numbers, tracks_of
 from bcikit.recording.salvage import Salvage, described_streams, salvage
 from bcikit.recording.tracks import encode_footers, encode_headers
+from bcikit.safety.audit import FILE_NAME as AUDIT
 from bcikit.signal import RecordingError, StreamInfo
 from bcikit.signal.disk import lock, put, sync
 
@@ -43,6 +44,8 @@ class Recovery:
         Bytes of the old signal file that could not be kept, from and to.
     originals : mapping of str to str
         Where each file that was written anew is kept as it was, by its name.
+    changed : tuple of str
+        Files of lines that were not as they were when the session was closed; what is whole in them is kept.
     """
 
     path: Path
@@ -54,6 +57,7 @@ class Recovery:
     lost_samples: int = 0
     damaged: tuple[tuple[int, int], ...] = ()
     originals: Mapping[str, str] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -128,16 +132,20 @@ def _recover(folder: Path, header: dict[str, Any], tracks: Mapping[str, Track]) 
     gone = sum(stop - start for start, stop in found.gaps)
     if gone:
         removed[SIGNALS] = gone
+    changed = tuple(changed_lines(folder, header))
     for lines in sorted(folder.glob("*.jsonl")):
         cut = _mend_lines(lines, originals)
         if cut:
             removed[lines.name] = cut
-    needed = status == RECORDING or bool(originals)
+    needed = status == RECORDING or bool(originals) or bool(changed)
     lost = found.lost.get("", 0)
     if needed:
-        fresh = "recovered" if status == RECORDING or _damaged_inside(found, len(raw)) else status
-        told = {"lost_samples": lost, "removed": removed, "originals": originals}
+        fresh = "recovered" if status == RECORDING or changed or _damaged_inside(found, len(raw)) else status
+        told = {"lost_samples": lost, "removed": removed, "originals": originals, "changed": changed}
         fresh_header |= {"status": fresh, "recovered": now.isoformat(timespec="seconds"), "recovery": told}
+        fresh_header[LINES] = {
+            path.name: line_sum(path) for path in sorted(folder.glob("*.jsonl")) if path.name != AUDIT
+        }
         write_header(folder, fresh_header)
     first, last = found.spans.get(tracks[""].numbers.signal, (0.0, 0.0))
     return Recovery(
@@ -150,6 +158,7 @@ def _recover(folder: Path, header: dict[str, Any], tracks: Mapping[str, Track]) 
         lost_samples=lost,
         damaged=tuple(found.gaps),
         originals=originals,
+        changed=changed,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.recording.checksums import signal_damage
+from bcikit.recording.checksums import line_damage, signal_damage
 from bcikit.recording.header import read_header
 from bcikit.recording.jsonlines import read_lines
 from bcikit.recording.layout import SIGNALS, Track, tracks_of
@@ -178,8 +178,8 @@ def read_session(path: str | Path, *, damaged: bool = False, lazy: bool = False)
     path : str or Path
         The session folder.
     damaged : bool
-        Whether signals that are not as they were written are read all the same; `Session.damage` then says what is
-        wrong with them.
+        Whether signals and lines that are not as they were written are read all the same; `Session.damage` then says
+        what is wrong with them.
     lazy : bool
         Leave the samples in their file until they are asked for, so that hours need little memory: `Session.recording`
         then has its data in `LazyRows`.
@@ -210,6 +210,10 @@ def read_session(path: str | Path, *, damaged: bool = False, lazy: bool = False)
     records = {file.stem: read_lines(file) for file in sorted(folder.glob("*.jsonl"))}
     for kind, lines in records.items():
         _check_lines(folder, kind, lines)
+    changed = line_damage(folder, header)
+    if changed and not damaged:
+        raise RecordingError(changed)
+    damage = " ".join(filter(None, (damage, changed)))
     main = read.pop("")
     return Session(
         path=folder,

@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import tempfile
 import threading
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from bcikit.recording.append_file import AppendFile
-from bcikit.recording.checksums import Index
+from bcikit.recording.checksums import LINES, Index
 from bcikit.recording.header import write_header
 from bcikit.recording.jsonlines import encode_line
 from bcikit.recording.layout import (
@@ -94,6 +95,7 @@ class SessionWriter:
         self._spans: dict[int, tuple[float, float]] = {}
         self._boundary = float("-inf")
         self._index = Index()
+        self._sums = dict.fromkeys(LINE_FILES, 0)
         self._header: dict[str, Any] = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -217,7 +219,9 @@ class SessionWriter:
                 self._files[kind] = AppendFile(self.path / f"{kind}.jsonl")
             except OSError as error:
                 raise self._fail(error) from error
-        self._append(kind, encode_line({"after_chunk": self.n_chunks, **values}))
+        line = encode_line({"after_chunk": self.n_chunks, **values})
+        self._append(kind, line)
+        self._sums[kind] = zlib.crc32(line, self._sums.get(kind, 0))
 
     def _append(self, name: str, data: bytes) -> None:
         self._check()
@@ -321,6 +325,9 @@ class SessionWriter:
                 for file in self._files.values():
                     file.sync()
                 self._header["signals_bytes"] = self._files[SIGNALS].size
+                self._header[LINES] = {
+                    f"{kind}.jsonl": [self._files[kind].size, crc] for kind, crc in self._sums.items()
+                }
             with contextlib.suppress(*tolerated):
                 if (self.path / HEADER).is_file():
                     write_header(self.path, self._header)

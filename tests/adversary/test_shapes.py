@@ -216,7 +216,7 @@ def test_lines_of_a_session_are_checked_when_it_is_read(tmp_path):
         ):
             (folder / f"{name}.jsonl").write_text(json.dumps(bad) + "\n", encoding="utf-8")
             try:
-                session = read_session(folder)
+                session = read_session(folder, damaged=True)
             except BciError as error:
                 refused.append(str(error))
                 continue

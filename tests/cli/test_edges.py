@@ -4,15 +4,20 @@ import json
 import subprocess
 import sys
 import threading
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bcikit.cli import app, console, file_options, launch, screens, train
+from bcikit.recording import SessionWriter, read_session
+from bcikit.safety import AuditLog
 from bcikit.session.shipped import shipped_config
-from bcikit.signal import BciError
+from bcikit.session.summary import to_json
+from bcikit.signal import BciError, Chunk, Event, StreamInfo
 
 
 def test_the_version_is_said(command_line) -> None:
@@ -209,6 +214,53 @@ def test_a_recorded_session_is_verified_by_its_checksums(tmp_path, command_line)
     assert told["n_times"] > 200
     done = command_line("verify", tmp_path / "none.json")
     assert (done.code, "There is no" in done.err) == (2, True)
+
+
+def test_what_was_changed_in_a_session_folder_is_told_and_kept_by_recovering(tmp_path, command_line) -> None:
+    folder = tmp_path / "rec"
+    info = StreamInfo(name="cap", sfreq=250.0, ch_names=("C3", "C4"))
+    with SessionWriter(folder, info=info, config={"gate": {"k": 5}}) as writer:
+        for at in range(4):
+            times = 100 + (at * 25 + np.arange(25)) / 250
+            writer.chunk(Chunk(np.zeros((25, 2)), times, at * 25), times[-1])
+            writer.event(Event(name=f"cue/{at}", time=float(times[0]), sample=at * 25))
+    log = AuditLog(folder, config_sha256=sha256(to_json({"gate": {"k": 5}}).encode()).hexdigest())
+    log.write("transition", now=1.0, actor="system")
+    log.close()
+    whole = json.loads(command_line("verify", folder, "--json").out)
+    assert (whole["problems"], whole["n_times"], whole["audit_records"]) == ([], 100, 1)
+    assert whole["unchecked"] == ["session.json"]
+    changes = {
+        "events.jsonl": (b"cue/2", b"cue/3"),
+        "signals.xdf": (b"cue/2", b"cue/3"),
+        "audit.jsonl": (b"system", b"nobody"),
+        "session.json": (b'"k": 5', b'"k": 1'),
+    }
+    for name, (old, new) in changes.items():
+        was = (folder / name).read_bytes()
+        assert old in was
+        (folder / name).write_bytes(was.replace(old, new))
+        done = command_line("verify", folder)
+        assert (done.code, name.partition(".")[0] in done.out) == (1, True), (name, done.out)
+        (folder / name).write_bytes(was)
+    # Whole lines that are gone, or a file: fewer trials without a word.
+    lines = (folder / "events.jsonl").read_bytes().splitlines(keepends=True)
+    for left in (b"".join(lines[:2]), None):
+        (folder / "events.jsonl").unlink()
+        if left is not None:
+            (folder / "events.jsonl").write_bytes(left)
+        assert command_line("verify", folder).code == 1
+        refused = command_line("export", folder, "--fif", tmp_path / "x_eeg.fif", "--lossy")
+        assert refused.code == 2
+        assert "events.jsonl is not as written" in " ".join(refused.err.split())
+        assert "bcikit recover" in refused.err
+    (folder / "events.jsonl").write_bytes(b"".join(lines[:2]))
+    done = command_line("recover", folder)
+    assert (done.code, "events.jsonl is not as it was when the session was closed" in done.out) == (1, True)
+    assert len(read_session(folder).events) == 2
+    assert read_session(folder).status == "recovered"
+    assert command_line("verify", folder).code == 0
+    assert command_line("recover", folder).code == 0
 
 
 @pytest.mark.parametrize("people", [("1", "2"), ("1",)])

@@ -13,7 +13,7 @@ from bcikit.clinic.therapy import next_day
 from bcikit.clinic.visit import Visit
 from bcikit.decoding import Model
 from bcikit.paradigms.plan import TherapyPlan
-from bcikit.recording import record
+from bcikit.recording import record, recover
 from bcikit.session.engine import AUTOMATIC, Engine
 from bcikit.session.retrain import model_from_files
 
@@ -30,6 +30,8 @@ def calibration(folder: Path, *, session: int) -> Path:
         if line["name"] == "phase/fixation":
             line |= {"name": "phase/eyes-open", "duration": 2.9}
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    # What was edited is no longer what was written; from here on it counts as it is.
+    assert recover(folder).changed == ("events.jsonl",)
     return folder
 
 
