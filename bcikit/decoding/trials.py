@@ -1,6 +1,7 @@
 """Epochs: what decoders learn from, cut out of recordings at their events."""
 
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
@@ -13,6 +14,7 @@ from bcikit.signal import (
     ArgumentError,
     Bad,
     DataError,
+    DoubtWarning,
     Event,
     Recording,
     StreamInfo,
@@ -261,8 +263,8 @@ def epochs(
     Returns
     -------
     Epochs
-        Trials that overlap a gap or a span marked as bad (``BAD_...``), leave the recording or have too many bad
-        samples are left out and listed in `Epochs.dropped`.
+        Trials that overlap a gap or a span marked as bad (``BAD_...``), leave the recording, have too many bad samples
+        or are there already (two events of one class at one sample) are left out and listed in `Epochs.dropped`.
 
     Raises
     ------
@@ -297,6 +299,7 @@ def epochs(
     labels: list[str] = []
     marks: list[tuple[int, int, int]] = []
     dropped: list[str] = []
+    twofold = 0
     for index, run in enumerate(runs):
         if run.info.sfreq != sfreq:
             raise DataError(
@@ -304,12 +307,20 @@ def epochs(
             )
         columns = run.info.index_of(names, who="epochs")
         marked = _marked(run, events)
+        near: dict[int, str] = {}
         for event in run.events:
             label = label_of(event, events)
             if label is None:
                 continue
             centre = _sample(event, run)
             begin = centre + round(tmin * sfreq)
+            there = [near[place] for place in (centre - 1, centre, centre + 1) if place in near]
+            if label in there:
+                # An annotation and a code of one moment: twice, it would be learned and decided.
+                dropped.append(f"{run.info.name}: {event.name} at {event.time:.3f} s: the same trial again")
+                continue
+            twofold += bool(there)
+            near[centre] = label
             cut, problem = _cut(run, columns, begin, n_times, max_bad)
             problem = problem or _within_bad(marked, begin, begin + n_times, names)
             if problem:
@@ -322,6 +333,11 @@ def epochs(
             marks.append((index if groups is None else int(groups[index]), index, centre))
     if not cuts:
         raise DataError(_nothing_found(runs, events, dropped))
+    if twofold:
+        text = (
+            f"{twofold} trials are of two classes at one sample: events that go together were given different classes"
+        )
+        warnings.warn(text, DoubtWarning, stacklevel=2)
     info = runs[0].info.pick(runs[0].info.index_of(names))
     table = np.asarray(marks, dtype=np.int64)
     return Epochs(

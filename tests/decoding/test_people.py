@@ -10,6 +10,7 @@ from bcikit.cli.app import app
 from bcikit.cli.pairs import pairs
 from bcikit.decoding.evaluation.layouts import find_tasks
 from bcikit.decoding.evaluation.people import find_runs
+from bcikit.decoding.evaluation.task import load_task
 from bcikit.signal import ArgumentError, DataError, DoubtWarning
 
 
@@ -198,6 +199,22 @@ def run_of(path: Path, *, sfreq: float = 128.0, channels: str = "C3 C4", names: 
     raw.set_annotations(mne.Annotations(1.0 + 2.0 * np.arange(8), [0] * 8, list(names) * 4))
     path.parent.mkdir(parents=True, exist_ok=True)
     raw.save(path, verbose="ERROR")
+
+
+def test_one_recording_in_two_formats_is_a_doubt(tmp_path):
+    import mne
+
+    run_of(tmp_path / "sub-01_run-1_raw.fif")
+    run_of(tmp_path / "sub-02_longer_run-1_raw.fif")
+    raw = mne.io.read_raw_fif(tmp_path / "sub-01_run-1_raw.fif", preload=True, verbose="ERROR")
+    options = {"paradigm": "motor-imagery", "events": {"T1": "a", "T2": "b"}, "window": (0.0, 1.0)}
+    (task,) = find_tasks(tmp_path, **options)
+    assert len(load_task(task)) == 2
+    mne.export.export_raw(tmp_path / "sub-03_run-1_eeg.edf", raw, verbose="ERROR")
+    (task,) = find_tasks(tmp_path, **options)
+    said = r"1 pair\(s\) of runs hold the same trials.*sub-01_run-1_raw.fif and .*sub-03_run-1_eeg.edf"
+    with pytest.warns(DoubtWarning, match=said):
+        load_task(task)
 
 
 def evaluated(root: Path):

@@ -5,7 +5,7 @@ import pytest
 
 from bcikit.decoding import epochs, join
 from bcikit.processing import Lowpass, Pipeline
-from bcikit.signal import ArgumentError, Bad, DataError, Event, Recording, StreamInfo
+from bcikit.signal import ArgumentError, Bad, DataError, DoubtWarning, Event, Recording, StreamInfo
 
 CUES = {"cue/left": "left", "cue/right": "right"}
 
@@ -17,6 +17,25 @@ def test_epochs_hold_the_samples_after_each_cue(recording):
     np.testing.assert_array_equal(cut.X[2, 1], 1e4 + 1000 + 100 + 50 + np.arange(200.0))
     assert cut.counts() == {"left": 5, "right": 6}
     assert cut.y[0] == "right"
+
+
+def test_two_events_of_one_moment_are_one_trial():
+    noise = np.random.default_rng(0).normal(size=(3000, 1))
+    events = tuple(
+        event
+        for sample in range(500, 2500, 500)
+        for event in (
+            Event(name="left", time=sample / 250, sample=sample),
+            Event(name="trigger/1", time=(sample + 1) / 250, sample=sample + 1, value=1),
+        )
+    )
+    both = Recording.from_arrays(StreamInfo(name="a", sfreq=250.0, ch_names=("Cz",)), noise, events=events)
+    found = epochs(both, events={"left": "left", "1": "left"}, tmin=0.0, tmax=1.0)
+    assert found.samples.tolist() == [500, 1000, 1500, 2000]
+    assert len(found.dropped) == 4
+    assert "the same trial again" in found.dropped[0]
+    with pytest.warns(DoubtWarning, match="4 trials are of two classes at one sample"):
+        epochs(both, events={"left": "left", "1": "right"}, tmin=0.0, tmax=1.0)
 
 
 def test_what_filters_delay_is_said_and_not_hidden():

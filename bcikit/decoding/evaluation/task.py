@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bcikit.acquisition import read_recording
 from bcikit.decoding.alike import say_left_out, usual
 from bcikit.decoding.auto import CANDIDATES
+from bcikit.decoding.evaluation.same import doubt_same_trials
 from bcikit.decoding.registry import parameters_of
 from bcikit.decoding.trials import Epochs, epochs
 from bcikit.processing import Pipeline
@@ -26,6 +27,11 @@ class Run:
     session: str = "1"
     options: Mapping[str, Any] = field(default_factory=dict)
     """How to read it: unit, sfreq, stream, ... as `read_recording` takes them."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages, with its folder: files are often called alike in every one."""
+        return "/".join(self.path.parts[-2:])
 
     def read(self) -> Recording:
         """Return the recording: a session folder of bcikit, a file of any format, or a run of a MOABB data set."""
@@ -205,6 +211,7 @@ def load_task(task: Task, *, progress: Callable[[int, int], None] | None = None)
         except (BciError, OSError) as error:
             lost[subject] = error
     say_lost(task, result, lost)
+    doubt_same_trials(task, result)
     return result
 
 
@@ -297,7 +304,7 @@ def usable_runs(
                 recording.info.index_of(task.channels, who=run.path.name)
         except (BciError, OSError) as error:
             first = first or error
-            lost[_name(run)] = str(error)
+            lost[run.name] = str(error)
         else:
             found.append((run, filtered if filters else recording))
         read()
@@ -307,17 +314,12 @@ def usable_runs(
     rate, names = usual([sfreq for sfreq, _ in kinds]), usual([own for _, own in kinds])
     for (run, _), (sfreq, own) in zip(tuple(found), kinds, strict=True):
         if rate is not None and sfreq != rate:
-            lost[_name(run)] = f"{sfreq:g} Hz, the other runs {rate:g} Hz"
+            lost[run.name] = f"{sfreq:g} Hz, the other runs {rate:g} Hz"
         elif names is not None and own != names:
             differ = ", ".join(sorted(own ^ names)[:6])
-            lost[_name(run)] = f"other channels than the other runs have: {differ} (--channels names those to use)"
-    kept = [(run, recording) for run, recording in found if _name(run) not in lost]
+            lost[run.name] = f"other channels than the other runs have: {differ} (--channels names those to use)"
+    kept = [(run, recording) for run, recording in found if run.name not in lost]
     return [run for run, _ in kept], [recording for _, recording in kept], lost
-
-
-def _name(run: Run) -> str:
-    # Files are often called alike in every folder.
-    return "/".join(run.path.parts[-2:])
 
 
 def _kind(recording: Recording, channels: Sequence[str] | None) -> tuple[float, frozenset[str]]:
