@@ -75,6 +75,12 @@ class HeadWidget(QWidget):
             self._picture = QImage(pixels.data, size, size, size * 4, QImage.Format.Format_ARGB32)
         self.update()
 
+    def forget_map(self) -> None:
+        """Show no values: there are none now."""
+        if self._picture is not None:
+            self._picture = self._scale = None
+            self.update()
+
     def show_levels(self, levels: Mapping[str, str], notes: Mapping[str, str]) -> None:
         """Show quality: a shape and a letter for each electrode, and a note (impedance) below it."""
         if dict(levels) == self._levels and dict(notes) == self._notes:

@@ -51,9 +51,11 @@ def rule_text(rule: str) -> tuple[str, str]:
     return (rule, "") if words is None else (tr(words.what), tr(words.do))
 
 
-def state_text(state: str) -> tuple[str, str]:
-    """Return the name of a state and what to do, in the language of the interface."""
+def state_text(state: str, *, watching: bool = False) -> tuple[str, str]:
+    """Return the name of a state and what to do, in the language of the interface; who only watches cannot do it."""
     name, advice = STATES.get(state, (state, ""))
+    if watching and state == "ACTIVE":
+        return tr(name), tr("No STOP here: this only watches")
     return tr(name), tr(advice) if advice else ""
 
 

@@ -129,7 +129,7 @@ class StatusStrip(QFrame):
             "–" if latency is None else f"{latency:.1f} ms" if latency < 100 else f"{latency:.0f} ms",
             level_of(latency, LATENCY_LIMITS_MS),
         )
-        name, advice = state_text(status.state)
+        name, advice = state_text(status.state, watching=not self.stop.isEnabled())
         self.state.show_value(name, STATE_LEVEL.get(status.state, ""), detail=advice)
 
     def _refresh_electrode(self, status: Status) -> None:

@@ -49,6 +49,7 @@ class EvidencePanel(Panel):
         classes = [str(name) for name in status.decision.get("classes") or ()]
         rows = [(t, p) for t, p, _ in status.trail if len(p) == len(classes)]
         if not classes or not rows:
+            self._forget()
             return
         while len(self._curves) < len(classes):
             index = len(self._curves)
@@ -86,6 +87,14 @@ class EvidencePanel(Panel):
             )
         self._table = [["time", *classes]]
         self._table += [[t, *p] for t, p in rows]
+
+    def _forget(self) -> None:
+        """Show nothing: nothing was decided yet at the moment that is shown."""
+        for drawn in (*self._curves, *self._dots):
+            drawn.setData([], [])
+        self._threshold.setVisible(False)
+        self.evidence.setText("")
+        self._table = []
 
     def table(self) -> list[list[object]]:
         """Return the decisions kept."""

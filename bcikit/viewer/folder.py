@@ -1,18 +1,19 @@
 """Shows what was recorded, to go back in: a file, or a session with its decisions, verdicts and alarms."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from bcikit.acquisition import read_recording
-from bcikit.recording import read_session
+from bcikit.recording import Session, read_session
 from bcikit.signal import Recording
-from bcikit.signal.messages import Decided, Happened, StateChanged, parse
-from bcikit.ui.link import LinkMeter
+from bcikit.signal.messages import Decided, Happened, Message, StateChanged, parse
 from bcikit.viewer.annotations import annotation_of
+from bcikit.viewer.past import Past
 from bcikit.viewer.still import StillHistory
 from bcikit.viewer.window import ViewerWindow
-
-JUDGED_SECONDS = 20.0
-"""The quality of the electrodes is that of the last seconds."""
 
 
 def show_file(window: ViewerWindow, path: Path) -> None:
@@ -24,7 +25,8 @@ def show_file(window: ViewerWindow, path: Path) -> None:
         If it is none.
     """
     recording = read_recording(path)
-    _show(window, recording, path)
+    window.past = Past(window.view, _show(window, recording, path))
+    window.past.show()
     doubts = "; ".join(str(note) for note in recording.notes if note.doubt)
     if doubts:
         window.statusBar().showMessage(doubts)
@@ -39,32 +41,51 @@ def show_folder(window: ViewerWindow, folder: Path) -> None:
         If the folder holds no session.
     """
     session = read_session(folder)
-    _show(window, session.recording, folder)
+    history = _show(window, session.recording, folder)
     for event in session.standing:
         if annotation_of(event) is None:
             window.take_message(Happened(event=event))
         else:
             window.view.status.take(Happened(event=event))
-    for decision, verdict in zip(session.decisions, session.verdicts, strict=False):
-        window.take_message(Decided(decision=decision, verdict=verdict))
-    for line in session.records.get("alarms", ()):
-        window.take_message(parse({**line, "type": "alarm"}))
-    window.take_message(StateChanged(state="FINISHED", reason=session.status))
+    said: list[tuple[float, Message]] = [
+        (decision.time, Decided(decision=decision, verdict=verdict))
+        for decision, verdict in zip(session.decisions, session.verdicts, strict=False)
+    ]
+    said += [
+        (float(line["time"]), parse({**line, "type": kind}))
+        for name, kind in (("states", "state"), ("alarms", "alarm"))
+        for line in _timed(session, name)
+    ]
+    for _, message in said:
+        window.milestones_of(message)
+    over = StateChanged(state="FINISHED", reason=session.status)
+    window.past = Past(window.view, history, said, end=over)
+    window.past.show()
 
 
-def _show(window: ViewerWindow, recording: Recording, path: Path) -> None:
+def _timed(session: Session, name: str) -> Iterator[dict[str, Any]]:
+    """Yield records with their times; where a record has none, that of the chunk after which it was made."""
+    records = session.records
+    known = {
+        int(line["after_chunk"]): float(line["time"])
+        for kind in ("states", "decisions", "verdicts", "events")
+        for line in records.get(kind, ())
+        if "time" in line and "after_chunk" in line
+    }
+    chunks = sorted(known)
+    times = [known[chunk] for chunk in chunks]
+    for line in records.get(name, ()):
+        guess = float(np.interp(line.get("after_chunk", 0), chunks, times)) if chunks else 0.0
+        yield {**line, "time": float(line.get("time", guess))}
+
+
+def _show(window: ViewerWindow, recording: Recording, path: Path) -> StillHistory:
     history = StillHistory(recording)
     window.add_stream("raw", recording.info, history=history)
     window.view.received, window.view.lost = recording.n_times, recording.lost
-    meter = LinkMeter(recording.info)
-    judged_from = history.end_time - JUDGED_SECONDS
-    for chunk in recording.chunks(max(1, round(recording.info.sfreq))):
-        if chunk.n_times and chunk.times[-1] >= judged_from:
-            meter.take(chunk)
-    window.view.status.quality = meter.quality()
-    window.view.links.append((history.end_time, window.view.loss_percent or 0.0, meter.jitter_ms()))
     if not path.is_dir():
         for event in recording.events:
             window.mark_event(event.time, event.name, duration=event.duration)
     noted = [item for event in recording.events if (item := annotation_of(event)) is not None]
     window.marking.open_file(path, start=history.time_at(0), noted=noted)
+    return history

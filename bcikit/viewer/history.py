@@ -34,6 +34,11 @@ class History:
         self.lost = 0
 
     @property
+    def now(self) -> int:
+        """Index after the sample that the panels take for the newest one."""
+        return self.end
+
+    @property
     def start(self) -> int:
         """Index of the oldest sample kept."""
         return self.end - len(self._ring)

@@ -34,6 +34,8 @@ class View:
         When blocks came into this window's process, where it reads the device itself.
     span : (first, last) or None
         Samples between the cursors of the traces in front, and `looked_at`, the stream that they belong to.
+    watching : bool
+        Whether nothing can be stopped from here.
     """
 
     status: Status = field(default_factory=Status)
@@ -47,6 +49,7 @@ class View:
     arrivals: deque[tuple[float, int]] = field(default_factory=deque)
     span: tuple[int, int] | None = None
     looked_at: AnyHistory | None = None
+    watching: bool = False
 
     @property
     def best(self) -> AnyHistory | None:

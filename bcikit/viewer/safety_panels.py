@@ -64,6 +64,9 @@ class QualityPanel(Panel):
         self.head.set_info(view.info)
         quality = view.status.quality
         if not quality:
+            self.head.show_levels({}, {})
+            self.advice.setText(tr("No quality known yet"))
+            self._table = []
             return
         notes = {name: impedance_text(entry.impedance) for name, entry in quality.items()}
         self.head.show_levels({name: entry.level for name, entry in quality.items()}, notes)
@@ -105,7 +108,7 @@ class SafetyPanel(Panel):
         if status.revision == self._revision:
             return
         self._revision = status.revision
-        name, advice = state_text(status.state)
+        name, advice = state_text(status.state, watching=view.watching)
         level = STATE_LEVEL.get(status.state, "")
         shape = LEVELS[level][0] + " " if level else ""
         colour = self._theme.level(level) if level else self._theme.text

@@ -107,6 +107,10 @@ class SpectrumPanel(ChannelPanel):
             return
         frequencies, density = spectrum(history.newest(8.0), history.rate)
         if frequencies.size == 0:
+            # Nothing old stands where there are no samples.
+            self._one.setData([], [])
+            self._all.setData([], [])
+            self._table = []
             return
         decibel = 10 * np.log10(np.maximum(density, 1e-6))
         keep = frequencies <= min(100.0, history.rate / 2)
@@ -137,6 +141,7 @@ class SpectrogramPanel(ChannelPanel):
         self.body.addWidget(self.plot, 1)
         self._columns = round(self.SECONDS / self.STEP)
         self._done = 0
+        self._now, self._step = 0, self.STEP
         self._grid = np.empty((0, 0))
         self._frequencies = np.empty(0)
 
@@ -150,14 +155,18 @@ class SpectrogramPanel(ChannelPanel):
         if history is None:
             return
         window, step = round(1.0 * history.rate), max(1, round(self.STEP * history.rate))
+        if history.now < self._now or history.now > self._now + self._columns * step:
+            # Gone back in a recording, or far ahead: none of the columns is in this minute.
+            self._done, self._grid = 0, np.empty((0, 0))
+        self._now = history.now
         if self._done == 0 or self._done < history.start + window:
-            self._done = max(history.start + window, history.end - self._columns * step)
-        while self._done <= history.end:
+            self._done = max(history.start + window, history.now - self._columns * step)
+        while self._done <= history.now:
             part = history.get(self._done - window, self._done)[:, self.column()][:, None]
             frequencies, density = spectrum(part, history.rate, seconds=1.0)
-            if frequencies.size and part.shape[0] == window:
-                self._add(frequencies, density[:, 0])
+            self._add(frequencies, density[:, 0])
             self._done += step
+        self._step = step / history.rate
         self._draw()
 
     def _add(
@@ -166,13 +175,16 @@ class SpectrogramPanel(ChannelPanel):
         density: "np.ndarray[tuple[int], np.dtype[np.float64]]",
     ) -> None:
         keep = frequencies <= self.TOP_HZ
-        if self._grid.shape[0] != keep.sum() or frequencies.size < self._frequencies.size:
+        whole = frequencies.size > 1 and bool(keep.any())
+        if whole and not self._grid.size:
             self._grid = np.full((int(keep.sum()), self._columns), np.nan)
             self._frequencies = frequencies[keep]
-        if density.size < frequencies.size:
+        if not self._grid.size:
             return
         self._grid[:, :-1] = self._grid[:, 1:]
-        self._grid[:, -1] = 10 * np.log10(np.maximum(density[keep], 1e-6))
+        # A window with lost samples has lines of its own: its column stays empty, and the others in their places.
+        whole = whole and np.array_equal(frequencies[keep], self._frequencies)
+        self._grid[:, -1] = 10 * np.log10(np.maximum(density[keep], 1e-6)) if whole else np.nan
 
     def _draw(self) -> None:
         if not np.isfinite(self._grid).any():
@@ -181,11 +193,14 @@ class SpectrogramPanel(ChannelPanel):
         pixels = colour_map(self._grid.astype(np.float32), float(low), float(high), diverging=False)
         rgba = np.stack([(pixels >> shift) & 0xFF for shift in (16, 8, 0, 24)], axis=-1).astype(np.uint8)
         self._image.setImage(rgba, autoLevels=False)
-        self._image.setRect(QRectF(-self.SECONDS, 0, self.SECONDS, self.TOP_HZ))
+        # A row is as high as its line is wide; slow streams reach less far up, and their columns are further apart.
+        line = float(self._frequencies[1]) if self._frequencies.size > 1 else 1.0
+        seconds = self._columns * self._step
+        self._image.setRect(QRectF(-seconds, -line / 2, seconds, line * len(self._frequencies)))
 
     def table(self) -> list[list[object]]:
         """Return decibels, a row a time."""
-        seconds = np.linspace(-self.SECONDS, 0, self._grid.shape[1]) if self._grid.size else np.empty(0)
+        seconds = self._step * np.arange(1 - self._grid.shape[1], 1) if self._grid.size else np.empty(0)
         return [["s", *(f"{f:g} Hz" for f in self._frequencies)], *np.column_stack([seconds, self._grid.T]).tolist()]
 
 
@@ -214,6 +229,9 @@ class BandPanel(ChannelPanel):
             return
         powers = band_powers(*spectrum(history.newest(4.0), history.rate))
         if not powers:
+            self._bars.setOpts(height=[0.0] * len(BANDS))
+            self.plot.setAccessibleDescription("")
+            self._table = []
             return
         heights = [float(powers[name][self.column()]) if name in powers else 0.0 for name in BANDS]
         heights = [height if np.isfinite(height) else 0.0 for height in heights]
@@ -259,11 +277,15 @@ class HeadMapPanel(Panel):
         columns = self.head.columns
         powers = band_powers(*spectrum(history.newest(4.0), history.rate)).get(self.band.currentText())
         if powers is None or len(columns) < 4:
+            self.head.forget_map()
+            self._table = []
             return
         decibel = 10 * np.log10(np.maximum(powers[columns], 1e-6))
         bad = {name for name, quality in view.status.quality.items() if quality.level == "BAD"}
         known = [i for i in range(len(columns)) if np.isfinite(decibel[i])]
         if not known:
+            self.head.forget_map()
+            self._table = []
             return
         good = [i for i in known if history.info.ch_names[columns[i]] not in bad]
         # A bad electrode must not set the scale; it is drawn at its end. One without a value takes the middle.

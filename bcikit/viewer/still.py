@@ -22,6 +22,11 @@ class StillHistory:
     ----------
     recording : Recording
         What is shown; its array is used as it is where nothing was lost.
+
+    Attributes
+    ----------
+    now : int
+        Index after the newest sample in view: what the panels say belongs to the moment that is shown.
     """
 
     def __init__(self, recording: Recording) -> None:
@@ -37,6 +42,7 @@ class StillHistory:
         else:
             self._data = recording.data
         self.start = 0
+        self.now = self.end
         self.length = max(1, self.end)
         self.end_time = float(recording.times[-1]) if recording.n_times else 0.0
         self._times, self._samples = recording.times, samples
@@ -67,6 +73,11 @@ class StillHistory:
         return [level for level in self._levels if level[0] <= room][-1]
 
     @property
+    def kept(self) -> NDArray[np.int64]:
+        """Indices of the samples that are there, ascending; those that were lost are missing among them."""
+        return self._samples
+
+    @property
     def low(self) -> NDArray[np.float32]:
         """Smallest values of the long blocks, ``(n_blocks, n_channels)``; of a long recording, waits for them."""
         self._thread.join()
@@ -88,8 +99,8 @@ class StillHistory:
         return self._data[start : max(start, stop)]
 
     def newest(self, seconds: float) -> NDArray[np.float64]:
-        """Return the last samples, at most `seconds` of them, as a view ``(n, n_channels)``."""
-        return self.get(self.end - round(seconds * self.rate), self.end)
+        """Return the last samples up to `now`, at most `seconds` of them, as a view ``(n, n_channels)``."""
+        return self.get(self.now - round(seconds * self.rate), self.now)
 
     def sample_at(self, time: float) -> int:
         """Return the index of the sample nearest to a time of the recording's clock."""

@@ -399,6 +399,8 @@ class TracePanel(QWidget):
             self.canvas.freeze(end)
         if self.overview is not None:
             self.overview.show_view(end - self.canvas.window_samples, end)
+            if isinstance(self.canvas.history, StillHistory):
+                self.canvas.history.now = min(end, self.canvas.history.end)
         self.axis.update()
 
     def _go_to_middle(self, sample: int) -> None:

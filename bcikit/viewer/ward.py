@@ -118,7 +118,7 @@ class Picture:
 
     def _strip(self, stale: str) -> dict[str, Any]:
         status = self.status
-        name, advice = state_text(status.state)
+        name, advice = state_text(status.state, watching=True)
         worst = status.worst_electrode()
         loss, latency = status.loss_percent(), status.total_latency_ms()
         if stale and not status.finished:

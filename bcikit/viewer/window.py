@@ -46,6 +46,7 @@ from bcikit.viewer.marking import Marking
 from bcikit.viewer.menus import build_menus
 from bcikit.viewer.milestones import Milestones
 from bcikit.viewer.panel import Panel, View
+from bcikit.viewer.past import Past
 from bcikit.viewer.record import WindowRecorder
 from bcikit.viewer.safety_panels import AlarmPanel, QualityPanel, SafetyPanel
 from bcikit.viewer.screen_panel import ScreenPanel
@@ -120,6 +121,7 @@ class ViewerWindow(QMainWindow):
             self._readers = {"raw": raw}
         self.link = link
         self.orders = orders or (link.orders if link is not None else Orders(None))
+        self.view.watching = not self.orders.possible
         self._settings = settings
         self.source = source
         self.trouble = ""
@@ -129,6 +131,7 @@ class ViewerWindow(QMainWindow):
         self.beside: dict[str, SideStream] = {}
         self._numbers = itertools.count(1)
         self.milestones = Milestones()
+        self.past: Past | None = None
         self.traces: dict[str, TracePanel] = {}
         self.panels: dict[str, Panel] = {}
         self.docks: dict[str, QDockWidget] = {}
@@ -438,6 +441,7 @@ class ViewerWindow(QMainWindow):
             self._meters[kind] = old._meters[kind]
         self.milestones, self._sessions, self._ended = old.milestones, old._sessions, old._ended
         self.marking.take_over(old.marking)
+        self.past = None if old.past is None else old.past.moved(self.view)
         self.recording.take_over(old.recording)
         for side in old.beside.values():
             # A device is read once.
@@ -461,8 +465,7 @@ class ViewerWindow(QMainWindow):
             self.milestones = Milestones()
             for panel in self.traces.values():
                 panel.clear_marks()
-        for since, rule in self.milestones.take(message):
-            self.mark(since, rule)
+        self.milestones_of(message)
         if self.screen_panel.take(message) and self.docks["screen"].isVisibleTo(self):
             # There is a screen to look after: it comes to the front, once; whoever puts another panel there keeps it.
             self.docks["screen"].raise_()
@@ -483,6 +486,11 @@ class ViewerWindow(QMainWindow):
             case StateChanged(state="FAILED"):
                 self.statusBar().showMessage(status.state_reason)
 
+    def milestones_of(self, message: Message) -> None:
+        """Keep where one may want to go: an alarm, another decision; an alarm is marked on every stream."""
+        for since, rule in self.milestones.take(message):
+            self.mark(since, rule)
+
     def mark_event(
         self, event_time: float, name: str, *, duration: float = 0.0, data: Mapping[str, Any] | None = None
     ) -> None:
@@ -502,6 +510,8 @@ class ViewerWindow(QMainWindow):
         if now >= self._due.get("", 0.0):
             self._due[""] = now + 0.1
             self._measure(now)
+            if self.past is not None:
+                self.past.show()
             why = self.why_silent()
             status = Status(state=UNHEARD, session=True) if why else self.view.status
             age, loss = (None, None) if why else (self.view.age, self.view.loss_percent)

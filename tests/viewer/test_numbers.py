@@ -141,7 +141,16 @@ def test_history_keeps_every_bit(folder: Path) -> None:
     assert history.lost == LOST
 
 
+def at_its_end(window: ViewerWindow) -> None:
+    """Go to the end of the recording: what panels say belongs to what is in view."""
+    bar = window.traces["raw"].back_bar
+    bar.setValue(bar.maximum())
+    window._due.clear()
+    window.tick()
+
+
 def test_spectrum_and_band_powers_are_those_of_the_recording(window: ViewerWindow, folder: Path) -> None:
+    at_its_end(window)
     data = recorded(folder)
     tail = data[-round(8 * RATE) :]
     f, expected = signal.welch(tail, RATE, window="hann", nperseg=500, noverlap=250, axis=0, detrend="constant")
@@ -171,8 +180,7 @@ def test_spectrum_and_band_powers_are_those_of_the_recording(window: ViewerWindo
 
 def test_losses_posteriors_and_refusals_are_those_of_the_recording(window: ViewerWindow, folder: Path) -> None:
     session = read_session(folder)
-    window._due.clear()
-    window.tick()
+    at_its_end(window)
     n = N_CHUNKS * 25
     assert window.strip.loss.accessibleName() == f"Loss: {100 * LOST / (n + LOST):.2f} %, doubtful"
     for key in ("link", "evidence", "decision", "safety"):

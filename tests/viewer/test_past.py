@@ -1,0 +1,155 @@
+"""What a recording's window says belongs to the moment that it shows, on axes that are true."""
+
+from pathlib import Path
+
+import mne
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from bcikit.recording import SessionWriter
+from bcikit.signal import Chunk, Decision, StreamInfo, Verdict
+from bcikit.ui.theme import DARK
+from bcikit.viewer.folder import show_file, show_folder
+from bcikit.viewer.history import History
+from bcikit.viewer.panel import View
+from bcikit.viewer.signal_panels import SpectrogramPanel
+from bcikit.viewer.window import ViewerWindow
+
+INFO = StreamInfo(name="x", sfreq=100.0, ch_names=("C3", "Cz", "C4", "Pz"))
+
+
+def signal(seconds: float = 100.0) -> np.ndarray:
+    """Return noise with 10 Hz in the first half and 20 Hz in the second; C3 is flat in the first half."""
+    at = np.arange(round(seconds * INFO.sfreq)) / INFO.sfreq
+    data = np.random.default_rng(1).standard_normal((at.size, 4)) * 5
+    data += np.where(at < seconds / 2, 40 * np.sin(2 * np.pi * 10 * at), 40 * np.sin(2 * np.pi * 20 * at))[:, None]
+    data[at < seconds / 2, 0] = 0.0
+    return data
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    data = signal()
+    with SessionWriter(tmp_path / "s", info=INFO) as writer:
+        writer.record("states", {"state": "STANDBY", "time": 0.5})
+        for first in range(0, data.shape[0], 100):
+            now = (first + 99) / 100
+            writer.chunk(Chunk(data[first : first + 100], np.arange(first, first + 100) / 100, first), now)
+            if first == 4000:
+                writer.record("states", {"state": "ACTIVE", "time": now})
+            label = "left" if first < 5000 else "right"
+            sure = (0.9, 0.1) if first < 5000 else (0.2, 0.8)
+            allowed = now > 40
+            decision = Decision(time=now, sample=first + 99, classes=("left", "right"), probabilities=sure, label=label)
+            writer.decision(decision)
+            state = "ACTIVE" if allowed else "STANDBY"
+            reasons = () if allowed else ("A-STATE",)
+            writer.verdict(
+                Verdict(time=now, sample=first + 99, allowed=allowed, label=label, reasons=reasons, state=state)
+            )
+    return tmp_path / "s"
+
+
+@pytest.fixture
+def window(qtbot):
+    made = ViewerWindow(DARK, use_saved=False, preset="research")
+    qtbot.addWidget(made)
+    made.resize(1280, 800)
+    made.show()
+    yield made
+    made.close()
+
+
+def go(window: ViewerWindow, end: float) -> None:
+    """Bring a time to the right edge of the view."""
+    panel = window.current_traces()
+    assert panel is not None
+    panel.back_bar.setValue(round(end * INFO.sfreq))
+    window._due.clear()
+    window.tick()
+    QApplication.processEvents()
+
+
+def test_decision_state_refusals_and_electrodes_are_those_of_the_moment_in_view(
+    window: ViewerWindow, folder: Path
+) -> None:
+    show_folder(window, folder)
+    go(window, 10.0)
+    status = window.view.status
+    assert (status.decision["label"], status.state, status.allowed) == ("left", "STANDBY", 0)
+    assert status.refusals["A-STATE"] == 10
+    assert window.strip.confidence.accessibleName().endswith("90 %")
+    assert status.quality["C3"].level == "BAD"
+    window.panels["evidence"].refresh(window.view)
+    assert len(window.panels["evidence"].table()) == 11
+    go(window, 70.0)
+    status = window.view.status
+    assert (status.decision["label"], status.state) == ("right", "ACTIVE")
+    assert status.quality["C3"].level != "BAD"
+    assert window.strip.confidence.accessibleName().endswith("80 %")
+    assert "STOP or the space bar" not in window.strip.state.toolTip(), "there is nothing to stop"
+    go(window, 100.0)
+    assert window.view.status.state == "FINISHED"
+    go(window, 45.0)
+    status = window.view.status
+    assert (status.decision["label"], status.state, status.refusals["A-STATE"]) == ("left", "ACTIVE", 40)
+    # Places to go to are those of the whole session.
+    assert len(window.milestones.places["decision"]) == 3
+
+
+def test_spectra_are_those_of_the_seconds_in_view(window: ViewerWindow, tmp_path: Path) -> None:
+    raw = mne.io.RawArray(signal().T * 1e-6, mne.create_info(list(INFO.ch_names), INFO.sfreq, "eeg"), verbose="ERROR")
+    raw.save(tmp_path / "a_raw.fif", verbose="ERROR")
+    show_file(window, tmp_path / "a_raw.fif")
+    for end, peak in ((20.0, 10.0), (90.0, 20.0), (30.0, 10.0)):
+        go(window, end)
+        panel = window.panels["spectrum"]
+        panel.refresh(window.view)
+        rows = np.array(panel.table()[1:], dtype=float)
+        assert rows[np.argmax(rows[:, 2]), 0] == peak
+
+
+def feed(panel: SpectrogramPanel, history: History, data: np.ndarray, first: int = 0) -> None:
+    times = np.arange(first, first + data.shape[0]) / history.rate
+    history.append(Chunk(data, times, first))
+    panel.refresh(View(raw=history))
+
+
+def shown(panel: SpectrogramPanel) -> tuple[float, float]:
+    """Return seconds and Hz of the strongest point of what is drawn, by the picture's own place."""
+    grid, rect = panel._grid, panel._image.mapRectToParent(panel._image.boundingRect())
+    row, column = np.unravel_index(np.nanargmax(grid), grid.shape)
+    return (
+        rect.left() + (column + 1) / grid.shape[1] * rect.width(),
+        rect.top() + (row + 0.5) / grid.shape[0] * rect.height(),
+    )
+
+
+@pytest.mark.parametrize(("sfreq", "freq"), [(50.0, 12.0), (16.0, 4.0), (250.0, 30.0), (30000.0, 40.0)])
+def test_the_spectrogram_of_any_rate_has_true_axes(qtbot, sfreq: float, freq: float) -> None:
+    info = StreamInfo(name="x", sfreq=sfreq, ch_names=("Cz",))
+    panel, history = SpectrogramPanel(DARK), History(info)
+    qtbot.addWidget(panel)
+    at = np.arange(round(20 * sfreq)) / sfreq
+    # A burst that ends 10 s before the end.
+    data = np.where((at > 8) & (at < 10), 100 * np.sin(2 * np.pi * freq * at), 0.0)[:, None]
+    data += np.random.default_rng(0).standard_normal(data.shape) * 0.1
+    feed(panel, history, data)
+    seconds, hertz = shown(panel)
+    assert hertz == pytest.approx(freq, abs=0.5)
+    assert seconds == pytest.approx(-10.5, abs=0.8)
+
+
+def test_a_gap_is_as_long_in_the_spectrogram_as_it_was(qtbot) -> None:
+    info = StreamInfo(name="x", sfreq=100.0, ch_names=("Cz",))
+    panel, history = SpectrogramPanel(DARK), History(info)
+    qtbot.addWidget(panel)
+    at = np.arange(1000) / 100
+    feed(panel, history, 100 * np.sin(2 * np.pi * 20 * at)[:, None])
+    quiet = np.random.default_rng(0).standard_normal((1000, 1))
+    # Ten seconds were lost: the strong part ended 20 s before now.
+    feed(panel, history, quiet, first=2000)
+    seconds, hertz = shown(panel)
+    assert hertz == pytest.approx(20.0, abs=0.5)
+    assert seconds <= -19.5
