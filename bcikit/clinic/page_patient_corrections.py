@@ -114,7 +114,11 @@ class CorrectionCard(QWidget):
             return code, tr("{other} is now part of {code}.").format(other=text, code=code)
         if text != code:
             raise BciError(tr("That is not the code. Nothing was erased."))
-        count = withdraw(catalogue, self._desk.data, code)
+        count, left = withdraw(catalogue, self._desk.data, code)
         # The viewer's list of what was opened last names folders of this person, too.
         recent(QSettings("bcikit", "viewer"))
-        return "", tr("{code} is erased: {count} folders and files are gone.").format(code=code, count=count)
+        said = tr("{code} is erased: {count} folders and files are gone.").format(code=code, count=count)
+        if left:
+            stays = tr("■ Not erased, because it is not for certain this patient's alone; look at it: {paths}")
+            said += " " + stays.format(paths=", ".join(left))
+        return "", said

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bcikit.recording import Catalogue
+from bcikit.recording.erase import GUARD_LOG
 from bcikit.recording.tables_sql import FORMER
 from bcikit.signal import BciError
 
@@ -44,14 +45,18 @@ def keep_private(folder: Path) -> None:
 
 
 def folders_of(data: Path, codes: Iterable[str]) -> list[Path]:
-    """Return the folders of every calibration and session under these codes, entered in the catalogue or not."""
+    """Return the folders of every calibration and session under these codes, entered in the catalogue or not.
+
+    And what lies beside them: logs of their guards, and what was rescued of them.
+    """
     either = "|".join(re.escape(code) for code in codes)
-    name = re.compile(rf"({either})-\d{{8}}-\d{{6}}-(calibration|session)(-\d+)?")
-    return sorted(path for path in data.iterdir() if path.is_dir() and name.fullmatch(path.name))
+    behind = rf"-\d+)?({re.escape(GUARD_LOG)}|-rescued-\w+)?"
+    name = re.compile(rf"({either})-\d{{8}}-\d{{6}}-(calibration|session)({behind}")
+    return sorted(path for path in data.iterdir() if not path.is_symlink() and name.fullmatch(path.name))
 
 
-def withdraw(catalogue: Catalogue, data: Path, code: str) -> int:
-    """Erase everything of a person and return how many folders and files went; the audit trail keeps the fact.
+def withdraw(catalogue: Catalogue, data: Path, code: str) -> tuple[int, list[str]]:
+    """Erase everything of a person; the audit trail keeps the fact.
 
     Parameters
     ----------
@@ -62,6 +67,12 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> int:
     code : str
         Pseudonymous code.
 
+    Returns
+    -------
+    int, list of str
+        How many folders and files went, and which that were entered stay because they are not this person's alone or
+        not for certain: a person must look.
+
     Raises
     ------
     BciError
@@ -70,16 +81,20 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> int:
         If a folder cannot be removed.
     """
     # The audit trail may not name the person, and a code may be any letters.
-    reason = next(text for text in _REASONS if code.lower() not in text)
     codes = [code, *catalogue.subject(code).data.get(FORMER, [])]
+    reason = next(text for text in _REASONS if not any(one.lower() in text for one in codes))
+    entered = [one.path for one in (*catalogue.sessions(code), *catalogue.models(code))]
     gone = catalogue.erase_subject(code, reason=reason, files=True, within=(data,))["files"]
     left = folders_of(data, codes)
-    for folder in left:
-        shutil.rmtree(folder)
+    for path in left:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     notes = notes_on(data, codes)
     for note in notes:
         note.unlink(missing_ok=True)
-    return gone + len(left) + len(notes)
+    return gone + len(left) + len(notes), [path for path in entered if Path(path).exists()]
 
 
 def notes_on(data: Path, codes: Iterable[str]) -> list[Path]:

@@ -11,6 +11,7 @@ from bcikit.clinic.visit import Visit
 from bcikit.decoding import Model
 from bcikit.paradigms import Paradigm, make_paradigm, read_paradigm
 from bcikit.paradigms.outline import Outline, outline_of
+from bcikit.recording.erase import GUARD_LOG
 from bcikit.session.config import SessionConfig, config_from
 from bcikit.session.shipped import shipped_config, with_options
 from bcikit.signal import Address, BciError
@@ -284,7 +285,7 @@ def build(
             if visit.idle_now:
                 # It was measured in this visit, with what decides now: a part that goes on does not ask for it again.
                 values["arming"] = {**values.get("arming", {}), "idle_test": 0}
-            log = f"{folder}-guard.jsonl"
+            log = f"{folder}{GUARD_LOG}"
             values["outputs"] = [{"address": f"guard:{driver}?dead_man=1&log={log}"}]
     return config_from(values, where=protocol)
 

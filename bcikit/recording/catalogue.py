@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session as Connection
 from sqlalchemy.orm import sessionmaker
 
 from bcikit.recording.audit_trail import ERASED, append_entry, first_broken, first_unanchored, open_reasons, trail_ends
-from bcikit.recording.erase import remove_model, remove_session
+from bcikit.recording.erase import remove_model, remove_session, subject_of
 from bcikit.recording.header import read_header
 from bcikit.recording.schema import WRITING, bring_up_to_date, one_at_a_time, prepare_sqlite
 from bcikit.recording.tables_sql import FORMER, AuditEntry, ModelEntry, OutcomeRow, RunRow, SessionEntry, Subject
@@ -228,11 +228,23 @@ class Catalogue:
         seconds: float = 0.0,
         notes: str = "",
     ) -> SessionEntry:
-        """Enter a session folder of a person; when it was and how it ended is read from its header."""
+        """Enter a session folder of a person; when it was and how it ended is read from its header.
+
+        Raises
+        ------
+        ArgumentError
+            If the header names another person.
+        """
         folder = Path(path).resolve()
         header = read_header(folder)
         with self.writing() as connection:
             person = find_subject(connection, subject)
+            named = subject_of(header)
+            if named and named not in (person.code, *person.data.get(FORMER, [])):
+                raise ArgumentError(
+                    f"{folder} is a session of {named}, not of {person.code}; enter it for {named}, or correct the "
+                    "code of the person."
+                )
             row = SessionEntry(
                 subject_id=person.id,
                 path=str(folder),
@@ -333,11 +345,7 @@ class Catalogue:
         notes: str = "",
     ) -> OutcomeRow:
         """Enter a clinical measure; it was taken today where `measured` is left out."""
-        when = utc_now() if measured is None else str(measured)
-        try:
-            datetime.datetime.fromisoformat(when)
-        except ValueError:
-            raise ArgumentError(f"measured is {when!r}; it must be a date like 2026-05-31.") from None
+        when = utc_now() if measured is None else day_of(str(measured))
         with self.writing() as connection:
             person = find_subject(connection, subject)
             row = OutcomeRow(
@@ -399,10 +407,11 @@ class Catalogue:
         """
         if not reason.strip():
             raise ArgumentError("reason must say why the person is erased.")
-        if code.lower() in reason.lower():
-            raise ArgumentError("reason must not name the person: it stays in the audit trail.")
         with self.writing() as connection:
             row = find_subject(connection, code)
+            codes = (code, *row.data.get(FORMER, []))
+            if any(one.lower() in reason.lower() for one in codes):
+                raise ArgumentError("reason must not name the person: it stays in the audit trail.")
             sessions = list(connection.scalars(select(SessionEntry).where(SessionEntry.subject_id == row.id)))
             models = list(connection.scalars(select(ModelEntry).where(ModelEntry.subject_id == row.id)))
             outcomes = list(connection.scalars(select(OutcomeRow).where(OutcomeRow.subject_id == row.id)))
@@ -422,12 +431,11 @@ class Catalogue:
                 )
                 for remove, entries in ((remove_session, sessions), (remove_model, models)):
                     for item in entries:
-                        gone = remove(Path(item.path), code, others)
+                        gone = remove(Path(item.path), codes, others)
                         counts["files"] += gone is True
                         left += gone is None
                 from bcikit.recording.withdrawal import mark, withdraw_below
 
-                codes = (code, *row.data.get(FORMER, []))
                 counts["files"] += (derived := withdraw_below(within, codes))["files"]
                 entered_models = set(connection.scalars(select(ModelEntry.path).where(ModelEntry.subject_id != row.id)))
                 if marked := derived["models"] + sum(mark(Path(path), codes) for path in entered_models):
@@ -460,6 +468,15 @@ class Catalogue:
             rows = _trail(connection)
         broken = first_broken(rows)
         return broken if broken is not None else first_unanchored(rows, self._anchors.find(self.place))
+
+
+def day_of(measured: str) -> str:
+    """Return a day or time in the one form by which days are put in order; raises `ArgumentError` where it is none."""
+    try:
+        when = datetime.datetime.fromisoformat(measured)
+    except ValueError:
+        raise ArgumentError(f"measured is {measured!r}; it must be a date like 2026-05-31.") from None
+    return when.isoformat() if when.time() != datetime.time() or when.tzinfo else when.date().isoformat()
 
 
 def _trail(connection: Connection) -> list[AuditEntry]:

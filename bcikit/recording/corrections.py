@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from bcikit.recording.audit_trail import append_entry
-from bcikit.recording.catalogue import CODE, Catalogue, check_free, find_subject
+from bcikit.recording.catalogue import CODE, Catalogue, check_free, day_of, find_subject
 from bcikit.recording.header import read_header
 from bcikit.recording.tables_sql import FORMER, ModelEntry, OutcomeRow, SessionEntry, Subject
 from bcikit.safety.words import says_something
@@ -189,11 +189,7 @@ def correct_outcome(
         If there is no such score, the day is none, the score no finite number, or the reason is blank or holds a code
         of the person.
     """
-    if measured is not None:
-        try:
-            datetime.fromisoformat(measured)
-        except ValueError:
-            raise ArgumentError(f"measured is {measured!r}; it must be a date like 2026-05-31.") from None
+    measured = None if measured is None else day_of(measured)
     with catalogue.writing() as connection:
         row = connection.get(OutcomeRow, number)
         if row is None:

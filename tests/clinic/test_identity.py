@@ -475,10 +475,13 @@ def test_what_a_killed_engine_left_of_a_person_goes_with_them_and_nobody_else_s(
         named = re.compile(rf"{text}(?!\d)".encode())
         return [path for path in tmp_path.rglob("*") if path.is_file() and named.search(path.read_bytes())]
 
+    log = tmp_path / f"{code}-20260101-101010-session-guard.jsonl"
+    log.write_text("{}\n", encoding="utf-8")
     with Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}", who="tester") as catalogue:
         catalogue.add_subject(code)
         others = len(found(f"{code}8"))
         assert len(found(code)) >= 2
-        assert withdraw(catalogue, tmp_path, code) >= 2
+        assert withdraw(catalogue, tmp_path, code)[0] >= 2
     assert found(code) == []
+    assert not log.exists(), "its name says who, and when"
     assert len(found(f"{code}8")) == others

@@ -437,9 +437,12 @@ def test_erase_takes_what_is_that_persons_and_nothing_else(tmp_path: Path, info:
             catalogue.add_model("P01", models)
         catalogue.add_session("P01", mixed)
         other = tmp_path / "of-another"
-        with SessionWriter(other, info=info, config={"session": {"subject": "P02"}}):
+        with SessionWriter(other, info=info):
             pass
         catalogue.add_session("P01", other)
+        header = json.loads((other / "session.json").read_text(encoding="utf-8"))
+        header["config"] = {"session": {"subject": "P02"}}
+        (other / "session.json").write_text(json.dumps(header), encoding="utf-8")
         own = _session(tmp_path / "own", info)
         catalogue.add_session("P01", own)
     with contextlib.closing(sqlite3.connect(place)) as connection:

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from bcikit.recording import Catalogue
+from bcikit.recording import Catalogue, SessionWriter
 from bcikit.recording.corrections import correct_outcome, join_subjects, rename_subject
 from bcikit.recording.erase import remove_model, remove_session
-from bcikit.signal import ArgumentError
+from bcikit.signal import ArgumentError, Chunk, StreamInfo
 
 
 @pytest.fixture
@@ -95,14 +96,56 @@ def test_only_what_is_a_persons_own_is_removed(tmp_path: Path) -> None:
     nothing, file, folder = tmp_path / "nothing", tmp_path / "m.skops", tmp_path / "s"
     file.write_text("model")
     folder.mkdir()
-    assert remove_session(nothing, "P01", []) is False
-    assert remove_session(file, "P01", []) is None
-    assert remove_session(folder, "P01", []) is None, "no session"
+    assert remove_session(nothing, ["P01"], []) is False
+    assert remove_session(file, ["P01"], []) is None
+    assert remove_session(folder, ["P01"], []) is None, "no session"
     (folder / "session.json").write_text("{")
-    assert remove_session(folder, "P01", []) is None, "nobody can say whose it is"
+    assert remove_session(folder, ["P01"], []) is None, "nobody can say whose it is"
     assert folder.is_dir()
-    assert remove_model(nothing, "P01", []) is False
-    assert remove_model(folder, "P01", []) is None
-    assert remove_model(file, "P01", [str(file)]) is None
-    assert remove_model(file, "P01", []) is True
+    assert remove_model(nothing, ["P01"], []) is False
+    assert remove_model(folder, ["P01"], []) is None
+    assert remove_model(file, ["P01"], [str(file)]) is None
+    assert remove_model(file, ["P01"], []) is True
     assert not file.exists()
+
+
+def recorded(folder: Path, subject: str) -> Path:
+    info = StreamInfo(name="cap", sfreq=250.0, ch_names=("C3",))
+    with SessionWriter(folder, info=info, config={"session": {"subject": subject}}) as writer:
+        writer.chunk(Chunk(np.zeros((25, 1)), 100 + np.arange(25) / 250, 0), 100.1)
+    return folder
+
+
+def test_a_person_whose_code_was_corrected_is_erased_with_all_that_was_recorded(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    folder = recorded(tmp_path / "P01-20260520-101010-session", "P01")
+    other = recorded(tmp_path / "P01-20260520-101010-session-2", "P02")
+    log = Path(f"{folder}-guard.jsonl")
+    log.write_text("{}\n")
+    rescued = recorded(Path(f"{folder}-rescued-x1"), "P01")
+    catalogue.add_session("P01", folder)
+    rename_subject(catalogue, "P01", "Q77", reason="a slip")
+    catalogue.add_session("Q77", recorded(tmp_path / "late", "Q77"))
+    with pytest.raises(ArgumentError, match="must not name the person"):
+        catalogue.erase_subject("Q77", reason="consent of p01 withdrawn")
+    counts = catalogue.erase_subject("Q77", reason="consent withdrawn", files=True)
+    assert (counts["files"], "left" in counts) == (2, False)
+    assert not any(path.exists() for path in (folder, log, rescued, tmp_path / "late"))
+    assert other.is_dir(), "somebody else's"
+
+
+def test_a_session_of_somebody_else_is_not_entered(catalogue: Catalogue, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"is a session of P02, not of P01; enter it for P02"):
+        catalogue.add_session("P01", recorded(tmp_path / "s", "P02"))
+    assert catalogue.sessions() == []
+    catalogue.add_session("P01", recorded(tmp_path / "nobody", "anonymous"))
+
+
+def test_days_in_any_form_of_iso_8601_are_put_in_order(catalogue: Catalogue) -> None:
+    for value, day in enumerate(("20260520", "2026-05-19", "2026-W21-4", "2026-05-20T08:30")):
+        catalogue.add_outcome("P01", "FMA-UE", value, measured=day)
+    days = ["2026-05-19", "2026-05-20", "2026-05-20T08:30:00", "2026-05-21"]
+    assert [day for day, _ in catalogue.trend("P01", "FMA-UE")] == days
+    correct_outcome(catalogue, 1, measured="20260522", reason="a slip")
+    assert catalogue.trend("P01", "FMA-UE")[-1] == ("2026-05-22", 0.0)
