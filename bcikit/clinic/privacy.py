@@ -83,7 +83,7 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> tuple[int, list[str
     # The audit trail may not name the person, and a code may be any letters.
     codes = [code, *catalogue.subject(code).data.get(FORMER, [])]
     reason = next(text for text in _REASONS if not any(one.lower() in text for one in codes))
-    entered = [one.path for one in (*catalogue.sessions(code), *catalogue.models(code))]
+    entered = [one.path for one in catalogue.sessions(code)] + [one.path for one in catalogue.models(code)]
     gone = catalogue.erase_subject(code, reason=reason, files=True, within=(data,))["files"]
     left = folders_of(data, codes)
     for path in left:
