@@ -26,6 +26,9 @@ REACH = 3.0
 STILL_SHARE = 0.5
 """Share of a lane by which a trace of a recording may lie beside its lane."""
 
+CROWD = 100
+"""Markers in view from which those without room for a name have only their line."""
+
 SWEEP_GAP = 8
 """Columns left empty in front of the newest one while it sweeps."""
 
@@ -309,7 +312,17 @@ class TraceCanvas(QWidget):
             column = columns.newest - (columns.newest - place) % columns.n_columns
         else:
             column = first + place
-        return max(0, columns.sample_of(column))
+        if columns.n_samples >= columns.n_columns:
+            return max(0, columns.sample_of(column))
+        # Samples stand apart: it is the nearest one.
+        nearest = round((column + 0.5) * columns.n_samples / columns.n_columns)
+        return max(0, min(nearest, columns.sample_of(columns.newest)))
+
+    def x_of_time(self, seconds: float) -> float:
+        """Return where a time stands, in logical pixels, in seconds since sample 0; beyond the ends, too."""
+        columns = self.picture[0]
+        place = seconds * self.history.rate * columns.n_columns / columns.n_samples
+        return (place - (columns.newest + 1 - columns.n_columns)) / self.devicePixelRatioF()
 
     def channel_at(self, y: float) -> int:
         """Return the channel whose lane is at a position; -1 if none is shown."""
@@ -401,9 +414,13 @@ class TraceCanvas(QWidget):
     def _paint_marks(self, painter: QPainter) -> None:
         metrics = painter.fontMetrics()
         last: dict[int, float] = {}
-        for mark in self.marks[-400:]:
+        columns = self.picture[0]
+        first, beyond = (columns.sample_of(columns.newest + 1 - columns.n_columns * back) for back in (1, 0))
+        seen = [mark for mark in self.marks if mark.sample < beyond and mark.sample + mark.length >= first]
+        drawn: set[int] = set()
+        for mark in seen:
             x = self.x_of(mark.sample)
-            if x is None and mark.length and self.x_of(mark.sample + mark.length) is not None:
+            if x is None and mark.length and mark.sample < first:
                 x = 0.0
             if x is None:
                 continue
@@ -413,10 +430,16 @@ class TraceCanvas(QWidget):
                 band = QColor(mark.colour)
                 band.setAlpha(48)
                 painter.fillRect(QRectF(x, 0, (stop if stop is not None else self.width()) - x, self.height()), band)
-            painter.setPen(QPen(line, 1, Qt.PenStyle.DashLine if mark.own else Qt.PenStyle.SolidLine))
-            painter.drawLine(round(x), 0, round(x), self.height())
+            if round(x) not in drawn or mark.own:
+                # See-through lines on one another would hide what is below them.
+                drawn.add(round(x))
+                painter.setPen(QPen(line, 1, Qt.PenStyle.DashLine if mark.own else Qt.PenStyle.SolidLine))
+                painter.drawLine(round(x), 0, round(x), self.height())
             painter.setPen(QColor(mark.colour))
             row = next((r for r in range(3) if last.get(r, -1e9) < x - 2), 2)
+            if len(seen) > CROWD and last.get(row, -1e9) >= x - 2:
+                # No room for its name; its line stands.
+                continue
             width = metrics.horizontalAdvance(mark.text)
             # At the right edge it stands before its line: what is newest is what one reads.
             left = round(x) + 3 if x + width + 6 <= self.width() else max(3, round(x) - width - 3)

@@ -27,7 +27,7 @@ def show_file(window: ViewerWindow, path: Path) -> None:
     recording = read_recording(path)
     window.past = Past(window.view, _show(window, recording, path))
     window.past.show()
-    doubts = "; ".join(str(note) for note in recording.notes if note.doubt)
+    doubts = "; ".join(note.text for note in recording.notes if note.doubt)
     if doubts:
         window.statusBar().showMessage(doubts)
 

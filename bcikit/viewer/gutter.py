@@ -106,12 +106,12 @@ class TimeAxis(QWidget):
         painter.end()
 
     def _paint_course(self, painter: QPainter, history: StillHistory, left: int, step: float) -> None:
-        width, seconds = self._canvas.width(), self._canvas.seconds
+        seconds = self._canvas.seconds
         end = (self._canvas.frozen_end or history.end) / history.rate
         tick = math.ceil((end - seconds) / step) * step
         while tick <= end + 1e-9:
-            if tick >= 0:
-                x = round(left + (tick - end + seconds) / seconds * width)
+            if tick >= 0 and self._canvas.x_of_time(tick) < self._canvas.width() + 1:
+                x = round(left + self._canvas.x_of_time(tick))
                 painter.drawLine(x, 0, x, 4)
                 minutes, rest = divmod(tick, 60)
                 text = f"{int(minutes)}:{rest:04.1f}" if step < 1 else f"{int(minutes)}:{round(rest):02d}"

@@ -14,7 +14,7 @@ from bcikit.presentation.qt.keys import SpaceStops
 from bcikit.presentation.qt.window import rest
 from bcikit.session.running import find_running
 from bcikit.session.ticket import Ticket
-from bcikit.signal import BciError, gathered_doubts
+from bcikit.signal import ArgumentError, BciError, gathered_doubts
 from bcikit.signal.address import Address
 from bcikit.ui import theme as themes
 from bcikit.ui import words
@@ -96,6 +96,10 @@ class Viewer:
                 self._link = SessionLink(lambda: find_running(name).ticket).start()
             else:
                 address = self._source
+                if ":" not in address:
+                    raise ArgumentError(
+                        f"There is no file or folder {address!r} here, and it is no address such as 'lsl:name=EEG'."
+                    )
                 Address.parse(address)
                 self._raw = StreamReader(lambda: open_source(address), patient=address.startswith("lsl:"))
                 self._raw.start()

@@ -5,15 +5,19 @@ from pathlib import Path
 import mne
 import numpy as np
 import pytest
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication
 
 from bcikit.recording import SessionWriter
-from bcikit.signal import Chunk, Decision, StreamInfo, Verdict
+from bcikit.signal import Chunk, Decision, Recording, StreamInfo, Verdict
 from bcikit.ui.theme import DARK
+from bcikit.viewer.annotations import Annotation
 from bcikit.viewer.folder import show_file, show_folder
 from bcikit.viewer.history import History
 from bcikit.viewer.panel import View
 from bcikit.viewer.signal_panels import SpectrogramPanel
+from bcikit.viewer.still import StillHistory
+from bcikit.viewer.trace_panel import TracePanel
 from bcikit.viewer.window import ViewerWindow
 
 INFO = StreamInfo(name="x", sfreq=100.0, ch_names=("C3", "Cz", "C4", "Pz"))
@@ -153,3 +157,69 @@ def test_a_gap_is_as_long_in_the_spectrogram_as_it_was(qtbot) -> None:
     seconds, hertz = shown(panel)
     assert hertz == pytest.approx(20.0, abs=0.5)
     assert seconds <= -19.5
+
+
+# ---- where things are drawn ------------------------------------------------------------------------------------------
+def still(qtbot, sfreq: float, seconds: float, data: np.ndarray | None = None) -> TracePanel:
+    info = StreamInfo(name="x", sfreq=sfreq, ch_names=("Cz",))
+    values = np.zeros((round(sfreq * seconds), 1)) if data is None else data
+    history = StillHistory(Recording.from_arrays(info, values))
+    panel = TracePanel(info, DARK, kind="raw", history=history)
+    qtbot.addWidget(panel)
+    panel.resize(900, 400)
+    panel.show()
+    return panel
+
+
+def test_of_ten_thousand_events_those_in_view_are_drawn(qtbot) -> None:
+    panel = still(qtbot, 250.0, 1000.0)
+    for number in range(10_000):
+        panel.add_mark(0.05 + number / 10, f"event {number}")
+    panel.canvas.grab()
+    canvas = panel.canvas
+    accent = QColor(DARK.accent)
+    for left in (0.0, 500.0):
+        panel.back_bar.setValue(round((left + 10) * 250))
+        image = canvas.grab().toImage()
+        middle = image.height() * 3 // 4
+        ground = QColor(image.pixel(round(canvas.x_of(round((left + 5.01) * 250))), middle))
+        for at in (1.05, 5.05, 8.05):
+            x = round(canvas.x_of(canvas.history.sample_at(left + at)))
+            found = QColor(image.pixel(x, middle))
+            assert found != ground
+            assert abs(found.hue() - accent.hue()) < 12
+
+
+@pytest.mark.parametrize("sfreq", [3.0, 20.0, 250.0])
+def test_the_time_below_the_traces_is_that_of_the_samples(qtbot, sfreq: float) -> None:
+    """The peak of a slow wave stands where the axis says, however far samples are apart, and a click finds it."""
+    at = np.arange(round(60 * sfreq)) / sfreq
+    peak = 2.0
+    data = (40 * np.exp(-((at - peak) ** 2) / 0.5))[:, None]
+    panel = still(qtbot, sfreq, 60.0, data)
+    canvas = panel.canvas
+    image = canvas.grab().toImage()
+    trace = QColor(DARK.trace).rgb()
+    rows, columns = np.nonzero(
+        [[image.pixel(x, y) == trace for x in range(image.width())] for y in range(image.height() - 30)]
+    )
+    top = columns[rows == rows.min()].mean()
+    assert top == pytest.approx(canvas.x_of_time(peak), abs=3)
+    assert canvas.x_of_time(peak) == pytest.approx(canvas.x_of(round(peak * sfreq)), abs=1.5)
+    assert canvas.sample_at(canvas.x_of(round(peak * sfreq)) + 1) == pytest.approx(peak * sfreq, abs=sfreq / 80 + 0.1)
+
+
+def test_a_doubt_about_a_file_is_said_in_words(window: ViewerWindow, tmp_path: Path) -> None:
+    raw = mne.io.RawArray(np.zeros((1, 900)), mne.create_info(["Cz"], 3.0, "eeg"), verbose="ERROR")
+    raw.save(tmp_path / "slow_raw.fif", verbose="ERROR")
+    show_file(window, tmp_path / "slow_raw.fif")
+    assert "3 Hz is no rate" in window.statusBar().currentMessage()
+    assert "Note(" not in window.statusBar().currentMessage()
+
+
+def test_a_span_that_begins_before_the_view_and_ends_after_it_is_drawn(qtbot) -> None:
+    panel = still(qtbot, 250.0, 100.0)
+    before = QColor(panel.canvas.grab().toImage().pixel(300, 60))
+    panel.show_annotations([Annotation(time=1.0, duration=90.0, kind="movement", text="", key="k")])
+    panel.back_bar.setValue(50 * 250)
+    assert QColor(panel.canvas.grab().toImage().pixel(300, 60)) != before
