@@ -12,7 +12,7 @@ from bcikit.signal.documents import packaged_toml, read_toml
 from bcikit.signal.rebuild import LARGEST_INT, known_fields, rebuild, short
 from bcikit.simulation.stimulus import Instruments
 from bcikit.validation.clauses import Clause
-from bcikit.validation.quantities import QUANTITIES, factor, near
+from bcikit.validation.quantities import DURATIONS, EXPECTED, QUANTITIES, factor, near
 from bcikit.validation.results import Limit
 
 
@@ -133,6 +133,9 @@ class Profile:
         allowed = {item.name for item in fields(Instruments)}
         for key in sorted(set(numbers) - allowed):
             problems.append(f"instruments.{key}: unknown key; allowed: {', '.join(sorted(allowed))}")
+        for key in sorted(set(values.get("seconds", {})) - set(DURATIONS)):
+            problems.append(f"seconds.{key}: nothing is recorded under this name{near(key, list(DURATIONS))}")
+        problems += _expected(values.get("expected", {}))
         for section in ("seconds", "instruments"):
             for key, value in values.get(section, {}).items():
                 if not _is_number(value) or value <= 0:
@@ -154,6 +157,22 @@ class Profile:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_INT
+
+
+def _expected(values: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with what a device's own test signal should be."""
+    problems = []
+    for key, numbers in values.items():
+        if key not in EXPECTED:
+            problems.append(f"expected.{key}: nothing is compared with it{near(key, list(EXPECTED))}")
+        elif not isinstance(numbers, list) or not numbers or not all(_is_number(one) and one for one in numbers):
+            problems.append(f"expected.{key}: {short(numbers)} must be a list of numbers that are not 0")
+        elif EXPECTED[key] not in (None, len(numbers)):
+            problems.append(f"expected.{key}: {short(numbers)} must be {EXPECTED[key]} numbers")
+    sines = {key: values[key] for key in ("frequency", "rms", "dc") if key in values}
+    if not problems and sines and (len(sines) < 3 or len(set(map(len, sines.values()))) > 1):
+        problems.append("expected: frequency, rms and dc belong together, a number each for every channel")
+    return problems
 
 
 def _written(item: Limit) -> dict[str, Any]:

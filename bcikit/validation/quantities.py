@@ -68,3 +68,13 @@ def near(word: str, known: list[str]) -> str:
     """Return what somebody who wrote `word` may have meant, as the end of a sentence."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
+
+
+DURATIONS = (
+    "cmrr", "cycles", "drift", "e2e", "eyes", "impedance", "internal", "motion", "noise", "off", "offset", "offset_step_mv",
+    "phantom", "sine", "skew", "step", "thd", "timing", "trigger",
+)  # fmt: skip
+"""Names of the recordings whose length a profile may state, and of the step of V-OFFS."""
+
+EXPECTED = {"frequency": None, "rms": None, "dc": None, "square": 2}
+"""What a maker may say of the device's own test signal, and how many numbers that is; None: one for each channel."""

@@ -1,15 +1,18 @@
 """Limits and uncertainty: what is judged how, and how it is written."""
 
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from bcikit.signal import ArgumentError, ConfigError
-from bcikit.validation import Judgement, Limit, Measurement, Profile, profile_names, validate
+from bcikit.validation import Judgement, Limit, Measurement, Profile, profile_names, setups, validate
 from bcikit.validation.junit import junit
+from bcikit.validation.quantities import DURATIONS
 from bcikit.validation.results import judge, worst
 
 
@@ -127,3 +130,29 @@ def test_the_budget_of_each_value_names_what_makes_up_its_uncertainty():
         total = np.sqrt(sum(u**2 for _, u in budget))
         assert 2 * total == pytest.approx(item.uncertainty, rel=0.02), (item.quantity, budget, item.uncertainty)
     assert named >= 10
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[seconds]\nnoize = 600", r"seconds\.noize: nothing is recorded under this name; did you mean 'noise'"),
+        ("[expected]\nsquares = [1, 2]", r"expected\.squares: nothing is compared with it; did you mean 'square'"),
+        ("[expected]\nsquare = [1875.0]", r"expected\.square: .* must be 2 numbers"),
+        ("[expected]\nrms = [0.0]", r"expected\.rms: .* not 0"),
+        ("[expected]\nfrequency = [5.0]", "frequency, rms and dc belong together"),
+        ("[expected]\nfrequency = [5.0, 6.0]\nrms = [1.0]\ndc = [1.0]", "frequency, rms and dc belong together"),
+    ],
+)
+def test_what_a_profile_says_and_nothing_reads_is_refused(tmp_path, text, told):
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=told):
+        Profile.load(path)
+
+
+def test_every_length_of_a_recording_may_be_stated_and_no_other():
+    used = set()
+    for path in Path(setups.__file__).parent.glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        used |= set(re.findall(r'profile\.seconds\("(\w+)"|one\("[a-z-]+", "(\w+)"', text))
+    assert {first or second for first, second in used} == set(DURATIONS)
