@@ -71,8 +71,8 @@ def near(word: str, known: list[str]) -> str:
 
 
 DURATIONS = (
-    "cmrr", "cycles", "drift", "e2e", "eyes", "impedance", "internal", "motion", "noise", "off", "offset", "offset_step_mv",
-    "phantom", "sine", "skew", "step", "thd", "timing", "trigger",
+    "cmrr", "cycles", "drift", "e2e", "eyes", "impedance", "internal", "motion", "noise", "off", "offset",
+    "offset_step_mv", "phantom", "sine", "skew", "step", "thd", "timing", "trigger",
 )  # fmt: skip
 """Names of the recordings whose length a profile may state, and of the step of V-OFFS."""
 
