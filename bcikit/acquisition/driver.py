@@ -1,9 +1,11 @@
 """The base for sources of your own hardware: you read blocks, it makes the times, the losses and the way back."""
 
 import contextlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,10 @@ from bcikit.acquisition.assembler import RATE_TOLERANCE, Assembler
 from bcikit.acquisition.counter import PacketCounter
 from bcikit.acquisition.live import LiveSource, Reconnect, changed
 from bcikit.acquisition.watchdog import Watchdog
-from bcikit.signal import Chunk, Event, SourceError, StreamChangedError, StreamInfo, check_int
+from bcikit.signal import BciError, Chunk, Event, SourceError, StreamChangedError, StreamInfo, check_int
+
+_STILL_SECONDS = 2.0
+"""Seconds for which the stamps of a device may stand still while samples come; a slow one sends a block a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +27,8 @@ class Block:
     Attributes
     ----------
     data : ndarray of float64, shape (n, n_channels)
-        In the unit of the link's `StreamInfo`; NaN where there is no value.
+        In the unit of the link's `StreamInfo`; NaN (or masked) where there is no value. It is copied: a driver may use
+        one buffer for all blocks.
     counter : ndarray, shape (n,), or None
         Packet counter of each sample, where the device has one: it alone tells losses exactly.
     stamps : ndarray of float64, shape (n,), or None
@@ -59,8 +65,10 @@ class Link(ABC):
 
         Raises
         ------
-        SourceError, OSError
-            If the connection is gone.
+        TimeoutError, BlockingIOError
+            As None: what sockets say where nothing came.
+        SourceError, OSError, EOFError
+            If the connection is gone. Any other error is a fault of the driver and ends the source.
         """
 
     @abstractmethod
@@ -118,6 +126,8 @@ class DriverSource(LiveSource):
         if modulus is not None:
             check_int("modulus", modulus, low=2)
         self._connect, self._counted, self._stamped = connect, modulus is not None, stamped
+        self._newest: float = math.nan
+        self._ran_at: float | None = None
         self._link: Link | None = self._open()
         info = self._link.info
         counter = None
@@ -136,8 +146,12 @@ class DriverSource(LiveSource):
     def _open(self) -> Link:
         try:
             return self._connect()
-        except OSError as error:
+        except BciError:
+            raise
+        except (OSError, EOFError) as error:
             raise SourceError(f"the device cannot be opened: {error}.") from error
+        except Exception as error:  # a stranger's code
+            raise SourceError(f"the device cannot be opened: its driver failed ({_said(error)}).") from error
 
     def start(self) -> None:
         """Begin to stream."""
@@ -152,24 +166,66 @@ class DriverSource(LiveSource):
             return []
         try:
             block = self._link.read(max(timeout, 0.0))
-        except (SourceError, OSError):
+        except (TimeoutError, BlockingIOError):
+            return []
+        except (SourceError, OSError, EOFError):
             self._link_lost = True
             return []
+        except BciError:
+            raise
+        except Exception as error:  # a stranger's code
+            raise SourceError(f"{self.info.name!r}: its driver failed ({_said(error)}).") from error
         if block is None:
             return []
         arrival = self._now()
-        self._events.extend(block.events)
-        data = np.ascontiguousarray(block.data, dtype=np.float64)
+        if not isinstance(block, Block):
+            raise SourceError(f"{self.info.name!r}: read() gave a {type(block).__name__}; it must be a Block or None.")
+        # Blocks may be held back until it shows what a pause was: by then a driver may have filled its buffer anew.
+        data, stamps, packets = self._copied(block.data), self._copied(block.stamps), self._copied(block.counter)
+        assert data is not None
         self._check(block, data.shape)
+        self._events.extend(block.events)
         if not data.shape[0]:
             return []
         self._arrival = arrival
-        stamps = np.full(data.shape[0], arrival) if block.stamps is None else np.asarray(block.stamps, dtype=np.float64)
-        return self._assembler.add(data, stamps, arrival, packets=block.counter, overflow=block.overflow)
+        if stamps is None:
+            stamps = np.full(data.shape[0], arrival)
+        else:
+            self._check_runs(stamps, arrival)
+        return self._assembler.add(data, stamps, arrival, packets=packets, overflow=block.overflow)
+
+    def _copied(self, values: Any) -> NDArray[np.float64] | None:
+        """Return numbers of a driver as an array of their own; what is masked is NaN."""
+        if values is None:
+            return None
+        try:
+            if np.iscomplexobj(values):
+                raise TypeError("complex numbers")
+            own = np.array(values, dtype=np.float64, order="C")
+            if isinstance(values, np.ma.MaskedArray):
+                own[np.ma.getmaskarray(values)] = np.nan
+            return own
+        except (TypeError, ValueError) as error:
+            raise SourceError(f"{self.info.name!r}: a block holds what are no numbers ({error}).") from None
+
+    def _check_runs(self, stamps: NDArray[np.float64], arrival: float) -> None:
+        """Refuse stamps that stand still while samples come: they tell no time."""
+        newest = float(np.fmax.reduce(stamps))
+        if self._ran_at is None or not (math.isnan(newest) or newest == self._newest):
+            self._newest, self._ran_at = newest, arrival
+        elif arrival - self._ran_at > _STILL_SECONDS:
+            raise SourceError(
+                f"{self.info.name!r}: its stamps stand still (at {newest:g}) while samples come. Have the driver give "
+                "stamps that run, or leave them out (stamped=False): then samples are dated by when they come."
+            )
 
     def _check(self, block: Block, shape: tuple[int, ...]) -> None:
         """Refuse a block that is not what the source was said to give: taking it would bend times or channels."""
         problem = ""
+        for event in block.events:
+            # Worded for what a stranger's driver gives in spite of the types.
+            if not math.isfinite(getattr(event, "time", math.nan)):
+                problem = f"{event!r} is no event with a time"
         if len(shape) != 2 or shape[1] != self.info.n_channels:
             problem = f"data have the shape {shape}; (n, {self.info.n_channels}) is expected"
         columns = (
@@ -216,5 +272,10 @@ class DriverSource(LiveSource):
 
 
 def _close(link: Link) -> None:
-    with contextlib.suppress(OSError, SourceError):
+    # Whatever a stranger's code says: the connection is given up, and what was taken is whole.
+    with contextlib.suppress(Exception):
         link.close()
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -102,6 +102,7 @@ class LiveSource(Source):
         self._fed_at = 0.0
         self._pause = 0.0
         self._reopened = False
+        self._refused = ""
         self._asked_at = -math.inf
 
     @abstractmethod
@@ -225,6 +226,7 @@ class LiveSource(Source):
             self._attempt = None
             if attempt.link is not None:
                 self._adopt(attempt.link)
+                self._refused = ""
                 if not self._reopened:
                     self._assembler.new_segment()
                 self._assembler.asked = self._asked_at
@@ -236,6 +238,7 @@ class LiveSource(Source):
             if isinstance(attempt.error, StreamChangedError) or not isinstance(attempt.error, SourceError):
                 assert attempt.error is not None
                 raise attempt.error
+            self._refused = str(attempt.error)
             self._next_try = now + self._wait
             self._wait = min(2 * self._wait, self._reconnect.longest)
         self._check_given_up(now)
@@ -247,7 +250,8 @@ class LiveSource(Source):
         if now - self._lost_at >= self._reconnect.give_up:
             waited = self._watchdog.age(now)
             self._running = False
-            opened = "it opens and gives nothing" if self._reopened else "no way back"
+            back = f"no way back ({self._refused.rstrip('.')})" if self._refused else "no way back"
+            opened = "it opens and gives nothing" if self._reopened else back
             raise StreamLostError(
                 f"{self.info.name!r} ({self.info.source_id or self.info.device or 'no id'}) is gone: no sample for "
                 f"{waited:.1f} s and {opened}. Check that the device is on, in range and its program runs."

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import math
 import tempfile
 import threading
 import zlib
@@ -31,7 +32,17 @@ from bcikit.recording.layout import (
 from bcikit.recording.tracks import encode_footers, encode_headers, encode_track, health_record
 from bcikit.recording.versions import installed_versions
 from bcikit.recording.xdf import encode_boundary, encode_clock_offset, encode_texts
-from bcikit.signal import ArgumentError, Chunk, Decision, Event, RecordingError, StreamInfo, Verdict, check_choice
+from bcikit.signal import (
+    ArgumentError,
+    Chunk,
+    DataError,
+    Decision,
+    Event,
+    RecordingError,
+    StreamInfo,
+    Verdict,
+    check_choice,
+)
 
 SYNC_SECONDS = 0.5
 """How often the disk is told to keep what was written, and the folder is looked for."""
@@ -177,7 +188,15 @@ class SessionWriter:
         self.record("health", {"kind": "silence", "time": now})
 
     def event(self, event: Event) -> None:
-        """Write an event."""
+        """Write an event.
+
+        Raises
+        ------
+        DataError
+            If its time is no number: nobody could read the session any more.
+        """
+        if not math.isfinite(event.time):
+            raise DataError(f"event {event.name!r}: time is {event.time}; it must be a number of seconds.")
         with self._lock:
             self._line("events", event.to_dict())
             self._append(SIGNALS, encode_texts(MARKERS, [event.time], [marker_text(event)]))

@@ -4,14 +4,14 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 
 from bcikit.acquisition import Block, DriverSource, Link, Reconnect, Source
 from bcikit.acquisition.watchdog import Watchdog
-from bcikit.signal import Chunk, HostClock, SourceError, StreamChangedError, StreamInfo
+from bcikit.signal import Chunk, Event, HostClock, SourceError, StreamChangedError, StreamInfo
 from bcikit.testing import SourceConformance
 
 SFREQ = 250.0
@@ -225,3 +225,119 @@ def test_a_silent_link_has_time_to_come_back_by_itself_before_it_is_thrown_away(
             names += [event.name for event in source.pull_events()]
         assert source.status().reconnects == 0
     assert len(opened) == 1
+
+
+class OddLink(Link):
+    """A driver of a stranger: gives what `make` makes of sample numbers, ten at once, as fast as it is asked."""
+
+    def __init__(self, make: Callable[[np.ndarray], object]) -> None:
+        self.info = StreamInfo(name="odd", sfreq=SFREQ, ch_names=("a", "b"))
+        self._make, self._n, self._begin = make, 0, time.monotonic()
+
+    def read(self, timeout: float) -> Block | None:
+        wait = self._begin + (self._n + 10) / SFREQ - time.monotonic()
+        if wait > 0:
+            time.sleep(min(wait, timeout))
+            return None
+        index = np.arange(self._n, self._n + 10)
+        self._n += 10
+        return self._make(index)  # type: ignore[return-value]
+
+    def close(self) -> None:
+        raise RuntimeError("was closed by the driver itself")
+
+
+def columns(index: np.ndarray) -> np.ndarray:
+    return np.stack([index, -index], axis=1).astype(np.float64)
+
+
+def pull_many(source: DriverSource, times: int) -> None:
+    for _ in range(times):
+        source.pull(60.0)
+
+
+BUFFER = np.zeros((10, 2))
+
+
+def in_one_buffer(index: np.ndarray) -> Block:
+    BUFFER[:] = columns(index)
+    return Block(data=BUFFER)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        in_one_buffer,
+        lambda index: Block(data=columns(index).astype(np.float32)),
+        lambda index: Block(data=columns(index).astype(">i2")),
+        lambda index: Block(data=columns(index).tolist()),
+    ],
+)
+def test_samples_are_those_of_the_driver_whatever_it_does_with_its_buffer(make):
+    with DriverSource(lambda: OddLink(make)) as source:
+        data = np.concatenate([source.pull(60.0).data for _ in range(12)])
+    np.testing.assert_array_equal(data[:, 0], np.arange(len(data)))
+
+
+def test_what_is_masked_is_no_value():
+    def make(index):
+        return Block(data=np.ma.masked_array(columns(index), mask=columns(index) % 7 == 3))
+
+    with DriverSource(lambda: OddLink(make)) as source:
+        chunk = source.pull(60.0)
+    assert np.isnan(chunk.data[3, 0])
+    assert chunk.health.mask[3, 0]
+    assert not np.isnan(chunk.data[5]).any()
+
+
+def failing(error: Exception) -> Callable[[np.ndarray], object]:
+    def make(index: np.ndarray) -> Block:
+        if index[0] >= 50:
+            raise error
+        return Block(data=columns(index))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda index: (columns(index), None), "read.. gave a tuple; it must be a Block or None"),
+        (lambda index: Block(data=columns(index) + 1j), "what are no numbers .complex numbers"),
+        (lambda index: Block(data=[[1.0, 2.0], [3.0]]), "what are no numbers"),  # type: ignore[arg-type]
+        (lambda index: Block(data=columns(index), events=["press"]), "'press' is no event with a time"),
+        (lambda index: Block(data=columns(index), events=[Event(name="b", time=np.nan)]), "is no event with a time"),
+        (failing(ValueError("checksum")), "its driver failed .ValueError: checksum"),
+    ],
+)
+def test_a_driver_that_gives_anything_else_is_named(make, words):
+    with DriverSource(lambda: OddLink(make)) as source, pytest.raises(SourceError, match=rf"'odd'.*{words}"):
+        pull_many(source, 30)
+
+
+def test_stamps_that_stand_still_are_refused(monkeypatch):
+    monkeypatch.setattr("bcikit.acquisition.driver._STILL_SECONDS", 0.2)
+    source = DriverSource(lambda: OddLink(lambda index: Block(data=columns(index), stamps=np.zeros(10))), stamped=True)
+    with source, pytest.raises(SourceError, match=r"stamps stand still .at 0. while samples come"):
+        pull_many(source, 100)
+
+
+def test_a_socket_that_times_out_is_no_lost_link():
+    def make(index: np.ndarray) -> Block:
+        if index[0] % 20:
+            raise TimeoutError("timed out")
+        return Block(data=columns(index))
+
+    with DriverSource(lambda: OddLink(make)) as source:
+        for _ in range(8):
+            source.pull(60.0)
+        assert source.status().reconnects == 0
+        assert not [event for event in source.pull_events() if event.name == "stream/lost"]
+
+
+def test_a_driver_that_cannot_open_says_why():
+    def connect() -> Link:
+        raise RuntimeError("no such adapter")
+
+    with pytest.raises(SourceError, match=r"cannot be opened: its driver failed .RuntimeError: no such adapter"):
+        DriverSource(connect)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bcikit.recording import SessionWriter
-from bcikit.signal import Event, Recording, StreamInfo
+from bcikit.recording import SessionWriter, read_session
+from bcikit.signal import DataError, Event, Recording, StreamInfo
 from tests.formats.writers import Xdf, edf, table
 
 
@@ -146,3 +146,12 @@ def test_that_nothing_comes_any_more_is_no_event_out_of_place(tmp_path, command_
     assert code == 0, out + err
     assert "outside the recording" not in out + err
     assert "stream/lost" in out
+
+
+def test_an_event_without_a_time_is_not_written_where_nobody_could_read_it(tmp_path):
+    info = StreamInfo(name="eeg", sfreq=250.0, ch_names=("C3", "C4"))
+    with SessionWriter(tmp_path / "session", info=info) as writer:
+        writer.event(Event(name="good", time=1.0))
+        with pytest.raises(DataError, match="event 'bad': time is nan"):
+            writer.event(Event(name="bad", time=float("nan")))
+    assert [event.name for event in read_session(tmp_path / "session").events] == ["good"]
