@@ -160,7 +160,8 @@ class BrainFlowSource(LiveSource):
         self._marker_row = descr.get("marker_channel")
         self._battery_row = descr.get("battery_channel")
         self._resistance_rows = [int(row) for row in descr.get("resistance_channels", [])]
-        self._file_rows = None
+        self._file_rows: int | None = None
+        self._loops, self._skipped = False, 0
         if board == boards.library().BoardIds.PLAYBACK_FILE_BOARD.value:
             self._file_rows = boards.check_playback(
                 self._parameters["file"], descr, master=boards.board_name(described)
@@ -214,6 +215,10 @@ class BrainFlowSource(LiveSource):
     def _configure(self, text: str) -> str:
         """Send a string to the board, and follow what it does to the gains."""
         what = f"{self._where} config {text!r}"
+        if self._file_rows is not None:
+            share = boards.check_playback_config(what, text)
+            self._skipped = self._skipped if share is None else self._file_rows * share // 100
+            self._loops = {"loopback_true": True, "loopback_false": False}.get(text, self._loops)
         answer = str(boards.call(what, partial(self._shim.config_board, text)))
         if answer.lower().startswith(("failure", "invalid")):
             raise SourceError(f"{what}: the board says {answer.strip()!r}.")
@@ -334,9 +339,9 @@ class BrainFlowSource(LiveSource):
     @property
     def ended(self) -> bool:
         """True once all of a file that is played was given; with ``reconnect=`` it is opened again instead."""
-        if self._file_rows is None or self._reconnect.give_up > 0:
+        if self._file_rows is None or self._loops or self._reconnect.give_up > 0:
             return False
-        return self._received >= self._file_rows and self._assembler.empty
+        return self._received >= self._file_rows - self._skipped and self._assembler.empty
 
     def _overdue(self) -> list[Chunk]:
         return self._place_marks(super()._overdue())

@@ -209,6 +209,25 @@ def simulated() -> frozenset[int]:
     return frozenset({ids.SYNTHETIC_BOARD.value, ids.PLAYBACK_FILE_BOARD.value, ids.STREAMING_BOARD.value})
 
 
+def check_playback_config(what: str, text: str) -> int | None:
+    """Return the percentage of the file that a setting of the playback board leaves out; None for another setting.
+
+    What is no setting is refused: the board would go on as if nothing had been said.
+
+    Raises
+    ------
+    ArgumentError
+        Naming what is allowed.
+    """
+    known = ("loopback_true", "loopback_false", "new_timestamps", "old_timestamps")
+    name, _, share = text.partition(":")
+    if name == "set_index_percentage" and share.isdecimal() and int(share) < 100:
+        return int(share)
+    if text not in known:
+        raise ArgumentError(f"{what}: allowed are {', '.join(known)}, set_index_percentage:0 to 99.")
+    return None
+
+
 def check_playback(file: str, descr: dict[str, Any], *, master: str) -> int:
     """Return how many samples a file of BrainFlow's has.
 

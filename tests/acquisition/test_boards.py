@@ -149,6 +149,25 @@ def test_a_playback_file_of_another_board_is_refused(playback, tmp_path):
         open_source(address)
 
 
+@pytest.mark.parametrize("text", ["nonsense", "LOOPBACK_TRUE", "set_index_percentage:100", "set_index_percentage:x"])
+def test_what_is_no_setting_of_the_playback_board_is_refused(playback, tmp_path, text):
+    with pytest.raises(ArgumentError, match=r"allowed are loopback_true, .*set_index_percentage:0 to 99"):
+        open_source(playback(50).write(tmp_path / "table.tsv") + f"&config={text}")
+
+
+def test_a_file_that_is_played_in_part_ends_where_it_ends(playback, tmp_path):
+    with open_source(playback(101).write(tmp_path / "part.tsv") + "&config=set_index_percentage:33") as source:
+        assert sum(chunk.n_times for chunk in source) == 101 - 33
+
+
+def test_a_file_that_is_played_in_a_loop_does_not_end(playback, tmp_path):
+    with open_source(playback(60).write(tmp_path / "loop.tsv") + "&config=loopback_true") as source:
+        n = 0
+        while n < 150:
+            n += source.pull(60.0).n_times
+            assert not source.ended
+
+
 def test_a_file_that_is_played_to_its_end_has_ended(playback, tmp_path):
     with open_source(playback(300).write(tmp_path / "end.tsv")) as source:
         chunks = []
