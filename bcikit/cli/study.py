@@ -75,21 +75,23 @@ def _show(study: "Study") -> None:
     from bcikit.cli.console import console
     from bcikit.decoding.evaluation.statistics import FEWEST
 
-    cells: dict[tuple[str, str, str], dict[str, list[float]]] = {}
+    cells: dict[tuple[str, str, str], dict[str, list[tuple[str, float]]]] = {}
     for row in study.rows:
-        value = row["accuracy"] if row["n_classes"] > 2 or row["auc"] is None else row["auc"]
+        # What the comparisons below judge by.
+        value = row[study.metrics[row["data"]]]
         if value is not None:
             place = (row["data"], row["pipeline"], row["split"])
-            cells.setdefault(place, {}).setdefault(row["decoder"], []).append(value)
-    table = Table(
-        title=escape(study.name), box=SIMPLE_HEAD, caption="mean over people: accuracy, or AUC of two classes"
-    )
+            cells.setdefault(place, {}).setdefault(row["decoder"], []).append((row["subject"], value))
+    said = " and ".join(dict.fromkeys("AUC" if metric == "auc" else metric for metric in study.metrics.values()))
+    table = Table(title=escape(study.name), box=SIMPLE_HEAD, caption=f"{said}: mean over n people")
     for name in ("data", "pipeline", "split", "decoder", "mean", "n"):
         table.add_column(name, no_wrap=name != "data")
     for (data, pipeline, split), decoders in cells.items():
+        metric = "" if len(set(study.metrics.values())) == 1 else f" ({study.metrics[data]})"
         for decoder, values in decoders.items():
-            mean = sum(values) / len(values)
-            table.add_row(escape(data), escape(pipeline), split, decoder, f"{mean:.3f}", str(len(values)))
+            mean = sum(value for _, value in values) / len(values)
+            people = str(len({who for who, _ in values}))
+            table.add_row(escape(data + metric), escape(pipeline), split, decoder, f"{mean:.3f}", people)
     console.print(table)
     for split, text in study.definitions.items():
         console.print(f"  [dim]{split}: {text}[/]", soft_wrap=True, highlight=False)

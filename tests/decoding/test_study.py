@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bcikit.cli.app import app
-from bcikit.decoding.evaluation.study import COLUMNS, read_study, run_study
+from bcikit.decoding.evaluation.study import COLUMNS, read_study, run_study, tasks_of
 from bcikit.signal import ConfigError, DataError
 
 
@@ -283,3 +283,20 @@ def test_a_wrong_study_lists_its_problems(tmp_path):
     text = str(caught.value)
     assert "wings is unknown" in text
     assert "paradigm is missing" in text
+
+
+def test_two_things_of_one_name_are_refused(tmp_path):
+    file = tmp_path / "s.toml"
+    data = '[[data]]\npath = "{}"\nparadigm = "motor-imagery"\nevents = {{ T1 = "l", T2 = "r" }}\n'
+    pipeline = '[[pipeline]]\nname = "p"\nsteps = []\n'
+    file.write_text('decoders = ["mdm", "mdm"]\nseeds = [1, 1]\n' + data.format("a") + 2 * pipeline)
+    with pytest.raises(ConfigError) as caught:
+        read_study(file)
+    assert [problem.split(":")[0] for problem in caught.value.problems] == [
+        "pipeline.name", "decoders and decoder.name", "seeds",
+    ]  # fmt: skip
+    for place in ("a", "b"):
+        folder(tmp_path / place / "data")
+    file.write_text(data.format("a/data") + data.format("b/data"))
+    with pytest.raises(DataError, match=r"Two data sets are called 'data' .*a/data and .*b/data.*give each a name"):
+        list(tasks_of(read_study(file)))

@@ -1,7 +1,7 @@
 """Finds runs that hold the same trials under another name or in another format: what is decided was learned then."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,15 +22,15 @@ _VALUES = 1024
 """Values of a trial that are compared."""
 
 
-def doubt_same_trials(task: "Task", data: Sequence["SubjectTrials"]) -> None:
+def doubt_same_trials(task: "Task", data: Iterable["SubjectTrials"]) -> None:
     """Warn of runs in which trials of another one are, but of files that are the same to the byte, and of MOABB's.
 
     Parameters
     ----------
     task : Task
         Says the files.
-    data : sequence of SubjectTrials
-        Trials of each person.
+    data : iterable of SubjectTrials
+        Trials of each person, looked at one after the other.
     """
     kinds: dict[tuple[int, int], list[tuple[str, NDArray[np.float32]]]] = {}
     for one in data:

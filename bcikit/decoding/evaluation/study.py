@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,11 +21,12 @@ from bcikit.decoding.evaluation.layouts import find_tasks
 from bcikit.decoding.evaluation.meta import Meta, compare_over_sets, compare_rows
 from bcikit.decoding.evaluation.parallel import run_jobs
 from bcikit.decoding.evaluation.place import claim
+from bcikit.decoding.evaluation.same import doubt_same_trials
 from bcikit.decoding.evaluation.splits import across, definition, those_able, wanted_splits
 from bcikit.decoding.evaluation.statistics import PairedComparison
 from bcikit.decoding.evaluation.task import SubjectTrials, Task, say_lost
 from bcikit.decoding.registry import decoder_names
-from bcikit.signal import BciError, DataError
+from bcikit.signal import BciError, ConfigError, DataError
 from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import read_toml
 from bcikit.signal.settings import check_settings
@@ -134,6 +136,7 @@ class Study:
     name: str
     rows: list[dict[str, Any]]
     comparisons: dict[str, list[PairedComparison]]
+    metrics: dict[str, str] = field(default_factory=dict)
     meta: dict[str, list[Meta]] = field(default_factory=dict)
     missing: int = 0
     definitions: dict[str, str] = field(default_factory=dict)
@@ -158,12 +161,33 @@ def read_study(path: str | Path) -> StudySettings:
     """
     path = Path(path)
     settings = check_settings(StudySettings, read_toml(path), where=str(path))
+    problems = [
+        *_twice("pipeline.name", [one.name for one in settings.pipeline]),
+        *_twice("decoders and decoder.name", [*settings.decoders, *(one.name for one in settings.decoder)]),
+        *_twice("seeds", settings.seeds),
+        *_twice("data.name", [one.name for one in settings.data if one.name]),
+    ]
+    if problems:
+        raise ConfigError(str(path), problems)
     there = [one.model_copy(update={"path": str((path.parent / one.path).resolve())}) for one in settings.data]
     return settings.model_copy(update={"data": there})
 
 
+def _twice(what: str, names: Sequence[Any]) -> list[str]:
+    """Return a problem for each name that stands there twice: rows of the table would be counted as of one."""
+    found = [name for name, count in Counter(names).items() if count > 1]
+    return [f"{what}: {name!r} stands there {names.count(name)} times; once for each" for name in found]
+
+
 def tasks_of(settings: StudySettings) -> Iterator[tuple[str, str, Task]]:
-    """Yield name of the data set, name of the pipeline, and task, for each pair of them."""
+    """Yield name of the data set, name of the pipeline, and task, for each pair of them.
+
+    Raises
+    ------
+    DataError
+        If two data sets have one name.
+    """
+    paths: dict[str, str] = {}
     for section in settings.data:
         found = find_tasks(
             Path(section.path), paradigm=section.paradigm, events=section.events, window=section.window,
@@ -176,6 +200,12 @@ def tasks_of(settings: StudySettings) -> Iterator[tuple[str, str, Task]]:
         for task in found:
             name = section.name or task.name
             name = name if len(found) == 1 or not section.name else f"{section.name}: {task.name}"
+            if name in paths:
+                raise DataError(
+                    f"Two data sets are called {name!r} ({paths[name]} and {section.path}): people would count as "
+                    "the same; give each a name of its own (name = ...)."
+                )
+            paths[name] = section.path
             if not settings.pipeline:
                 yield name, "default", task
             for pipeline in settings.pipeline:
@@ -235,6 +265,8 @@ def run_study(
         say(f"Trials of {name}", len(task.subjects), len(task.subjects))
         known = tuple(people[key] for key in keys)
         say_lost(task, known, lost)
+        if name not in {one.name for one in sets}:
+            doubt_same_trials(task, (cache.load(key) for key in keys))
         sets.append(_Set(name=name, pipeline=pipeline, task=task, keys=tuple(keys), people=known))
     planned = list(plan_jobs(settings, sets))
     encoders = {job.decoder: str(dict(job.params)["encoder"]) for job in planned if "encoder" in dict(job.params)}
@@ -259,15 +291,16 @@ def run_study(
     run_jobs(compute, work, jobs=jobs, dask=dask, progress=on_progress)
     rows = _rows(planned, folder, people)
     write_table(place, rows)
-    comparisons = compare_rows(rows, {job.data: job.metric for job in planned})
+    metrics = {job.data: job.metric for job in planned}
+    comparisons = compare_rows(rows, metrics)
     text = json.dumps({key: [one.to_dict() for one in found] for key, found in comparisons.items()}, indent=1)
     write_whole(place / "comparisons.json", text.encode())
-    meta = compare_over_sets(rows, {job.data: job.metric for job in planned})
+    meta = compare_over_sets(rows, metrics)
     text = json.dumps({key: [one.to_dict() for one in found] for key, found in meta.items()}, indent=1)
     write_whole(place / "meta-analysis.json", text.encode())
     missing = sum(read_result(folder, job.key) is None for job in planned)
     return Study(
-        name=settings.name, rows=rows, comparisons=comparisons, meta=meta, missing=missing,
+        name=settings.name, rows=rows, metrics=metrics, comparisons=comparisons, meta=meta, missing=missing,
         definitions={split: definition(split) for split in dict.fromkeys(job.split for job in planned)},
         memory=max((memory_of(job, people) for job in planned), default=0), place=place,
         said=(*said, *(f"{label}: {note}" for label, note in notes.items() if note)),
