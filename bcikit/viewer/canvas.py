@@ -16,6 +16,7 @@ from bcikit.signal import Chunk, StreamInfo
 from bcikit.ui.theme import Theme, rgb
 from bcikit.viewer.columns import PixelColumns, raster
 from bcikit.viewer.display import DisplayFilter
+from bcikit.viewer.groups import unit_of
 from bcikit.viewer.montages import Montage
 from bcikit.viewer.scale_bar import paint_bar
 from bcikit.viewer.still import AnyHistory, StillHistory
@@ -375,7 +376,7 @@ class TraceCanvas(QWidget):
             (self.width(), self.height()),
             lane=lane,
             lane_uv=worth,
-            unit=self.info.unit.replace("uV", "µV"),
+            unit=unit_of(self.info, self.montage.types[self.shown[0]]).replace("uV", "µV"),
             seconds=self.seconds,
             theme=(self._theme.text, self._theme.panel),
         )

@@ -1,5 +1,6 @@
 """Groups of channels that one wants to see together."""
 
+from bcikit.recording.view import VOLT_TYPES
 from bcikit.signal import StreamInfo
 from bcikit.ui.words import tr
 
@@ -50,3 +51,8 @@ def channel_groups(info: StreamInfo) -> dict[str, list[int]]:
             members = list(range(start, min(start + size, info.n_channels)))
             groups[f"{start + 1}–{members[-1] + 1}"] = members
     return {name: members for name, members in groups.items() if members}
+
+
+def unit_of(info: StreamInfo, kind: str) -> str:
+    """Return the unit of a type of channel: that of the stream for voltages; "" for what is none (it is not known)."""
+    return info.unit if kind in VOLT_TYPES else ""

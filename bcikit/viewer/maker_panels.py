@@ -16,6 +16,7 @@ from bcikit.ui.tables import fill_table, impedance_text, make_table
 from bcikit.ui.theme import Theme
 from bcikit.ui.words import tr
 from bcikit.viewer.clock import allan_deviation, time_errors
+from bcikit.viewer.groups import unit_of
 from bcikit.viewer.panel import Panel, View
 from bcikit.viewer.plot import legend, log_ticks, make_plot, pen
 from bcikit.viewer.signal_panels import ChannelPanel
@@ -249,7 +250,10 @@ class ScopePanel(ChannelPanel):
         span = float(np.nanmax(part) - np.nanmin(part))
         self.text.setText(
             tr("{rate} between triggers, peak to peak {pp:.2f} {unit}, mean {mean:.2f} {unit}").format(
-                rate=rate, pp=span, mean=float(np.nanmean(part)), unit=history.info.unit
+                rate=rate,
+                pp=span,
+                mean=float(np.nanmean(part)),
+                unit=unit_of(history.info, history.info.ch_types[self.column()]),
             )
         )
         self._rows = [["s", history.info.ch_names[self.column()]], *np.column_stack([at, part]).tolist()]

@@ -58,7 +58,7 @@ def paint_bar(
     painter.setPen(QPen(QColor(theme[0]), 1))
     painter.drawLines([QLineF(right, bottom - tall, right, bottom), QLineF(right - wide, bottom, right, bottom)])
     across = f"{span:g} s" if span >= 1 else f"{span * 1e3:g} ms"
-    text = f"{value:g} {unit}  ×  {across}"
+    text = f"{f'{value:g} {unit}'.rstrip()}  ×  {across}"
     metrics = painter.fontMetrics()
     room = metrics.horizontalAdvance(text) + 8.0
     box = QRectF(right - room, bottom + 2, room, metrics.height())

@@ -26,7 +26,7 @@ from bcikit.viewer.annotations import Annotation
 from bcikit.viewer.background import Block
 from bcikit.viewer.canvas import Mark, TraceCanvas
 from bcikit.viewer.display import DisplayFilter, bands_for
-from bcikit.viewer.groups import channel_groups
+from bcikit.viewer.groups import channel_groups, unit_of
 from bcikit.viewer.gutter import Gutter, TimeAxis
 from bcikit.viewer.history import History
 from bcikit.viewer.montages import AS_RECORDED, Montage, make_montage, names_of, read_montage
@@ -479,7 +479,12 @@ class TracePanel(QWidget):
             value = self.value_at(sample, channel)
             if value is not None:
                 text = tr("{channel}: {value} at sample {sample}")
-                self.readout.emit(text.format(channel=name, value=f"{value:.2f} {self.info.unit}", sample=sample))
+                self.readout.emit(
+                    text.format(channel=name, value=f"{value:.2f} {self._unit(channel)}".strip(), sample=sample)
+                )
+
+    def _unit(self, trace: int) -> str:
+        return unit_of(self.info, self.canvas.montage.types[trace])
 
     def table(self) -> list[list[object]]:
         """Return the stored samples in view of the channels shown, without any filter of the picture."""
@@ -488,7 +493,7 @@ class TracePanel(QWidget):
         data = history.get(end - canvas.window_samples, end)
         first = end - data.shape[0]
         data = (data if canvas.montage.matrix is None else data @ canvas.montage.matrix.T)[:, canvas.shown]
-        head = ["sample", "time s", *(f"{canvas.montage.labels[c]} {self.info.unit}" for c in canvas.shown)]
+        head = ["sample", "time s", *(f"{canvas.montage.labels[c]} {self._unit(c)}".strip() for c in canvas.shown)]
         rows = ([first + n, history.time_at(first + n), *row] for n, row in enumerate(data.tolist()))
         return [list(head), *rows]
 
@@ -508,7 +513,7 @@ class TracePanel(QWidget):
             number = np.arange(first + start, first + start + part.shape[0], dtype=np.float64)
             return np.column_stack((number, times[0] + (number - first) / times[1], part))
 
-        names = ["sample", "time s", *(f"{canvas.montage.labels[c]} {self.info.unit}" for c in shown)]
+        names = ["sample", "time s", *(f"{canvas.montage.labels[c]} {self._unit(c)}".strip() for c in shown)]
         return names, int(data.shape[0]), rows
 
     def value_at(self, sample: int, channel: int) -> float | None:
@@ -531,8 +536,8 @@ class TracePanel(QWidget):
         values = [self.value_at(sample, channel) for sample in (a, b)]
         text = f"A→B {seconds * 1e3:.1f} ms ({frequency})"
         if values[0] is not None and values[1] is not None:
-            name, unit = self.canvas.montage.labels[channel], self.info.unit
-            text += f"   {name}: A {values[0]:.2f}, B {values[1]:.2f}, Δ {values[1] - values[0]:.2f} {unit}"
+            name, unit = self.canvas.montage.labels[channel], self._unit(channel)
+            text += f"   {name}: A {values[0]:.2f}, B {values[1]:.2f}, Δ {values[1] - values[0]:.2f} {unit}".rstrip()
         self.readout.emit(text)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -223,3 +223,21 @@ def test_a_span_that_begins_before_the_view_and_ends_after_it_is_drawn(qtbot) ->
     panel.show_annotations([Annotation(time=1.0, duration=90.0, kind="movement", text="", key="k")])
     panel.back_bar.setValue(50 * 250)
     assert QColor(panel.canvas.grab().toImage().pixel(300, 60)) != before
+
+
+def test_what_is_no_voltage_is_not_read_off_in_microvolts(qtbot) -> None:
+    info = StreamInfo(name="x", sfreq=100.0, ch_names=("Cz", "temp"), ch_types=("eeg", "temperature"))
+    data = np.full((2000, 2), (5.0, 36.5))
+    panel = TracePanel(info, DARK, kind="raw", history=StillHistory(Recording.from_arrays(info, data)))
+    qtbot.addWidget(panel)
+    said: list[str] = []
+    panel.readout.connect(said.append)
+    panel.canvas.clicked.emit(3, 1)
+    panel.canvas.clicked.emit(3, 0)
+    assert said == ["temp: 36.50 at sample 3", "Cz: 5.00 uV at sample 3"]
+    assert panel.table()[0] == panel.samples()[0] == ["sample", "time s", "Cz uV", "temp"]
+    panel.group_choice.setCurrentIndex(panel.group_choice.count() - 1)
+    panel.canvas.shown = [1]
+    panel.canvas.cursors = [10, 20]
+    panel.canvas.view_changed.emit()
+    assert said[-1].endswith("temp: A 36.50, B 36.50, Δ 0.00")
