@@ -17,7 +17,8 @@ from bcikit.safety.guard.client import GuardClient, GuardError
 from bcikit.safety.guard.core import GuardCore
 from bcikit.safety.guard.drivers import DriverError, SimulatedHand, open_driver
 from bcikit.safety.guard.protocol import DEADLINE_S
-from bcikit.safety.guard.serial_fes import SerialFes, SimulatedStimulator
+from bcikit.safety.guard.serial_fes import SerialFes, SimulatedStimulator, parse_frame
+from bcikit.signal.terminal import open_terminal
 from tests.stalls import wait_for
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -136,6 +137,27 @@ def test_the_guard_is_first_in_line_where_that_is_allowed(guard):
     said, values = done.stdout.splitlines()
     nice, group = map(int, values.split())
     assert (nice < 0) == (group < 0) == (said == "raised")
+
+
+@posix
+@pytest.mark.requirement("SAF-072")
+def test_a_stimulator_that_answers_nothing_is_not_believed_and_is_never_asked_for_more():
+    device, other, port = open_terminal("a device that is mute")
+    try:
+        driver = SerialFes(port)
+        data = {"amplitude_ma": 12.37, "pulse_us": 300, "frequency_hz": 35, "area_cm2": 25}
+        driver.apply("stimulate", None, data, 100.0)
+        for step in range(1, 11):
+            driver.tick(100.0 + step / 10)
+        with pytest.raises(DriverError, match="does not answer"):
+            driver.tick(101.2)
+        driver.close()
+        asked = [parse_frame(line) for line in os.read(device, 65536).splitlines()]
+        assert max(float(fields[2]) for fields in asked if fields[1] == "S") == 12.3, "no more than was asked for"
+        assert asked[-1][1] == "Z"
+    finally:
+        os.close(device)
+        os.close(other)
 
 
 def test_an_engine_whose_heart_cannot_begin_moves_nothing_and_ends_its_guard(monkeypatch):

@@ -1,10 +1,13 @@
 """The rules of the guard with a fake clock: its messages, its core, the limits of the hand and of stimulation."""
 
+import contextlib
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -302,6 +305,72 @@ def test_ramp_train_pause_and_duty():
     for changes in ({"amplitude_ma": 60.0}, {"ramp_s": 0.1}, {"train_s": 9.0}, {"charge_uc": float("nan")}):
         with pytest.raises(FesError):
             FesLimits(**changes)
+
+
+@pytest.mark.requirement("SAF-072")
+@pytest.mark.parametrize("changed", [{"amplitude_ma": 5.0}, {"pulse_us": 200.0}, {"frequency_hz": 20.0}])
+def test_a_train_ends_whatever_is_asked_of_it_meanwhile(changed):
+    train = FesTrain(FesLimits())
+    first = FesCommand(amplitude_ma=10, pulse_us=300, frequency_hz=35, area_cm2=25)
+    other = replace(first, **changed)
+    on = 0
+    for step in range(800):
+        now = 100.0 + step / 100
+        if now <= 105.0:
+            train.command(other if step // 20 % 2 else first, now)
+        on += train.current(now) > 0
+    assert on <= 501
+    assert train.on_s == pytest.approx(5.0)
+    assert train.trains == 1
+
+
+@pytest.mark.requirement("SAF-072")
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"pulse_us": 400.0}),
+        ({}, {"frequency_hz": 50.0}),
+        ({}, {"amplitude_ma": 30.0}),
+        ({"amplitude_ma": 20.0}, {"pulse_us": 400.0, "amplitude_ma": 5.0}),
+        ({"pulse_us": 0.0}, {"pulse_us": 400.0}),
+        ({"frequency_hz": 0.0}, {"frequency_hz": 50.0}),
+    ],
+)
+@pytest.mark.parametrize("wait", [0.2, 1.0])
+def test_neither_current_nor_charge_jumps_up_within_a_train(before, after, wait):
+    train = FesTrain(FesLimits())
+    old = FesCommand(**{"amplitude_ma": 10.0, "pulse_us": 50.0, "frequency_hz": 10.0, "area_cm2": 60.0, **before})
+    new = replace(old, **after)
+    train.command(old, 100.0)
+    level = train.current(100.0 + wait)
+    train.command(new, 100.0 + wait)
+    now = train.current(100.0 + wait)
+    assert now <= level + 1e-9
+    assert now * new.pulse_us <= level * old.pulse_us + 1e-9
+    assert now * new.pulse_us * new.frequency_hz <= level * old.pulse_us * old.frequency_hz + 1e-9
+    later = [train.current(100.0 + wait + step / 100) for step in range(60)]
+    assert max(b - a for a, b in zip(later, later[10:], strict=False)) <= 0.2 * new.amplitude_ma + 1e-9
+    assert later[-1] == pytest.approx(new.amplitude_ma)
+
+
+@pytest.mark.requirement("SAF-072")
+@pytest.mark.parametrize("pauses", [(1800.0,), (70.0, 70.0, 70.0), (30.0,) * 20])
+def test_a_long_pause_is_not_made_up_for(pauses):
+    train = FesTrain(FesLimits())
+    command = FesCommand(amplitude_ma=10, pulse_us=300, frequency_hz=35, area_cm2=25)
+    on, now = [], 0.0
+    for pause in (0.0, *pauses, 300.0, 0.0, 0.0):
+        now += pause
+        for _ in range(120):
+            now += 0.5
+            with contextlib.suppress(FesError):
+                train.command(command, now)
+            on.append((now, train.on_s))
+            train.current(now)
+    times, total = np.array(on).T
+    before = np.interp(times - 300.0, times, total, left=0.0)
+    assert (total - before).max() <= 0.3 * 300.0 + 1e-6
+    assert train.on_s > 60.0, "it goes on all the same"
 
 
 def test_the_serial_frames():

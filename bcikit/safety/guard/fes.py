@@ -6,6 +6,7 @@ replace the limits of a certified stimulator, and stimulators for research are o
 """
 
 import math
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
@@ -15,6 +16,11 @@ from bcikit.safety.guard.protocol import finite
 HARD_MAX_MA = 50.0
 FORBIDDEN_SITES = frozenset({"head", "eyes", "mouth", "neck-front", "chest", "upper-back", "heart"})
 """Never across or through these (AS 60601.2.10)."""
+
+
+LEAST_DUTY_S = 60.0
+DUTY_S = 300.0
+"""The share of time on is that of the last five minutes, or since a pause of a minute; of a minute at least."""
 
 
 class FesError(Exception):
@@ -40,13 +46,14 @@ class FesLimits:
     energy_mj : float
         Energy of a pulse into 500 ohm in millijoule, at most 300 (IEC 60601-2-10).
     ramp_s : float
-        Shortest rise to the amplitude; never faster than 20 % in 100 ms.
+        Shortest rise to the amplitude; never faster than 20 % in 100 ms. Pulses that grow wider or more frequent have
+        a ramp, too: neither current nor charge jumps up.
     train_s : float
         Longest train, at most 5.
     refractory_s : float
         Pause between trains, at least 3.
     duty : float
-        Largest share of time on, at most 0.3.
+        Largest share of time on, at most 0.3, in any five minutes.
     total_s : float
         Time on in a session, at most 1800.
     """
@@ -181,9 +188,13 @@ class FesTrain:
     on_s: float = 0.0
     _command: FesCommand | None = field(default=None, repr=False)
     _start: float = field(default=-math.inf, repr=False)
+    _ramp: float = field(default=-math.inf, repr=False)
+    """When the ramp that is gone through now would have begun at zero."""
     _end: float = field(default=-math.inf, repr=False)
     _now: float = field(default=-math.inf, repr=False)
     _first: float = field(default=math.inf, repr=False)
+    _past: deque[tuple[float, float]] = field(default_factory=deque, repr=False)
+    """From when to when trains were on, those of the last `DUTY_S` seconds."""
 
     def command(self, command: FesCommand, now: float) -> None:
         """Start a train or go on with the running one.
@@ -198,42 +209,64 @@ class FesTrain:
             raise FesError("; ".join(problems))
         self._advance(now)
         if self._command is None:
-            pause = now - self._end
-            if pause < self.limits.refractory_s:
-                raise FesError(f"pause of {pause:.2f} s since the last train; at least {self.limits.refractory_s:g} s")
-            if self.on_s >= self.limits.total_s:
-                raise FesError(f"{self.on_s:.0f} s of stimulation in this session; at most {self.limits.total_s:g} s")
-            # Over at least a minute: the first train of a session is not a duty of 100 %.
-            span = max(60.0, now - self._first)
-            if (self.on_s + self.limits.train_s) / span > self.limits.duty:
-                raise FesError(f"on for {self.on_s:.1f} s of the last {span:.0f} s; at most {self.limits.duty:.0%}")
-            self._start = now
-            self._first = min(self._first, now)
+            self._check_start(now)
+            self._start = self._ramp = now
             self.trains += 1
         elif now - self._start > self.limits.train_s:
             self.stop()
             raise FesError(f"train longer than {self.limits.train_s:g} s")
-        elif command.amplitude_ma > self._command.amplitude_ma:
-            # More current begins a ramp of its own from where it is.
-            reached = self.current(now) / command.amplitude_ma
-            self._start = max(self._start, now - reached * self._ramp_s())
+        elif command != self._command:
+            self._change(self._command, command, now)
         self._command = command
 
+    def _check_start(self, now: float) -> None:
+        limits = self.limits
+        pause = now - self._end
+        if pause < limits.refractory_s:
+            raise FesError(f"pause of {pause:.2f} s since the last train; at least {limits.refractory_s:g} s")
+        if self.on_s >= limits.total_s:
+            raise FesError(f"{self.on_s:.0f} s of stimulation in this session; at most {limits.total_s:g} s")
+        while self._past and self._past[0][1] <= now - DUTY_S:
+            self._past.popleft()
+        # What was saved in a long pause is not made up for: after a minute without current it begins anew.
+        if pause >= LEAST_DUTY_S:
+            self._first = now
+        # Over at least a minute: the first train of a session is not a duty of 100 %.
+        for span in (min(max(LEAST_DUTY_S, now - self._first), DUTY_S), DUTY_S):
+            on = sum(end - max(start, now - span) for start, end in self._past if end > now - span)
+            if (on + limits.train_s) / span > limits.duty:
+                raise FesError(f"on for {on:.1f} s of the last {span:.0f} s; at most {limits.duty:.0%}")
+
+    def _change(self, old: FesCommand, new: FesCommand, now: float) -> None:
+        """Begin a ramp where neither current, charge of a phase nor charge a second is more than it is now."""
+        shares = [1.0]
+        if new.pulse_us > 0:
+            shares.append(old.pulse_us / new.pulse_us)
+            if new.frequency_hz > 0:
+                shares.append(old.pulse_us * old.frequency_hz / (new.pulse_us * new.frequency_hz))
+        reached = min(self._level(old, now) * min(shares), new.amplitude_ma)
+        full = reached >= new.amplitude_ma
+        self._ramp = -math.inf if full else now - reached / new.amplitude_ma * self._ramp_s()
+
     def current(self, now: float) -> float:
-        """Return the current in mA, on its ramp; an over-long train ends by itself."""
+        """Return the current in mA, on its ramp; a train that is too long, or one too many, ends by itself."""
         self._advance(now)
         if self._command is None:
             return 0.0
-        if now - self._start > self.limits.train_s:
+        if now - self._start > self.limits.train_s or self.on_s >= self.limits.total_s:
             self.stop()
             return 0.0
-        return self._command.amplitude_ma * min(1.0, max(0.0, now - self._start) / self._ramp_s())
+        return self._level(self._command, now)
+
+    def _level(self, command: FesCommand, now: float) -> float:
+        return command.amplitude_ma * min(1.0, max(0.0, now - self._ramp) / self._ramp_s())
 
     def stop(self) -> None:
         """End the train."""
         if self._command is not None:
             self._command = None
             self._end = min(self._now, self._start + self.limits.train_s)
+            self._past.append((self._start, self._end))
 
     def _ramp_s(self) -> float:
         # 20 % in 100 ms is a full ramp in half a second.

@@ -15,6 +15,7 @@ The device goes to zero by itself when it hears nothing valid for 150 ms, or a l
 """
 
 import contextlib
+import math
 import os
 import threading
 import time
@@ -27,6 +28,8 @@ from bcikit.signal.terminal import open_terminal
 
 KEEP_ALIVE_S = 0.05
 DEVICE_DEADLINE_S = 0.15
+ANSWER_S = 1.0
+"""A device that answers nothing for so long while it should stimulate is not believed to do what it was told."""
 
 
 def crc8(data: bytes) -> int:
@@ -90,6 +93,7 @@ class SerialFes(Driver):
         self._parameters: FesCommand | None = None
         self._sequence = 0
         self._sent_at = float("-inf")
+        self._asked = math.inf
         self._sent: tuple[float, float, float] | None = None
         self._pending = b""
         self._answered = 0.0
@@ -118,21 +122,33 @@ class SerialFes(Driver):
 
     def tick(self, now: float) -> None:
         """Follow the ramp, keep the device alive, and hear what it answers."""
+        answered = self._answered
         self._listen()
+        if self._answered > answered:
+            self._asked = math.inf
         self.current_ma = self._train.current(now)
         if self.current_ma <= 0.0 or self._parameters is None:
             if self._sent is not None and self._sent[0] > 0.0:
                 self._zero()
             return
-        wanted = (round(self.current_ma, 1), self._parameters.pulse_us, self._parameters.frequency_hz)
+        # Down to what the line can say: never more than what was asked for.
+        wanted = (
+            math.floor(10 * self.current_ma + 1e-9) / 10,
+            self._parameters.pulse_us,
+            self._parameters.frequency_hz,
+        )
         if wanted != self._sent or now - self._sent_at >= KEEP_ALIVE_S:
             self._write("S," + ",".join(f"{number:g}" for number in wanted) if wanted != self._sent else "K")
             self._sent, self._sent_at = wanted, now
+            self._asked = min(self._asked, now)
+        if now - self._asked > ANSWER_S:
+            raise DriverError(f"the stimulator does not answer for {ANSWER_S:g} s")
 
     def safe(self) -> None:
         """Send zero."""
         self._train.stop()
         self._parameters = None
+        self._asked = math.inf
         self._zero()
 
     def ready(self) -> bool:
