@@ -1,7 +1,9 @@
 """Serial line: one line of JSON a message, for microcontrollers. Never for a stimulator: that belongs to the guard."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from bcikit.outputs.base import Output
@@ -43,6 +45,7 @@ class SerialOutput(Output):
         self._sealer = Sealer()
         self._sent = 0
         self._failed = 0
+        self._torn = False
         self.safe("opened")
 
     def send(self, command: Command) -> None:
@@ -62,11 +65,19 @@ class SerialOutput(Output):
     def _write(self, message: dict[str, Any]) -> None:
         if self._line is None:
             return
+        # What is left of a line that did not fit is ended first: else it would spoil this one, too.
+        text = b"\n" * self._torn + json.dumps(message, separators=(",", ":")).encode() + b"\n"
         try:
-            self._line.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
-            self._sent += 1
+            # Not by pyserial on POSIX: where the buffer is full, its write without a timeout tries for ever.
+            nowait = partial(os.write, self._line.fileno()) if hasattr(self._line, "fileno") else self._line.write
+            written = nowait(text)
         except (OSError, self._error):
             self._failed += 1
+            return
+        whole = written is None or written == len(text)
+        self._torn = not whole and (self._torn or written > 0)
+        self._sent += whole
+        self._failed += not whole
 
     def close(self) -> None:
         """Write "safe" and close the line."""

@@ -346,6 +346,32 @@ def test_serial_lines_are_short_and_end_with_safe():
     assert [line["seq"] for line in lines] == [1, 2, 3]
 
 
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo terminals here")
+def test_a_serial_line_that_nobody_reads_holds_nothing_up_and_spoils_no_later_line():
+    import tty
+
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    try:
+        with open_output(f"serial:{os.ttyname(slave)}") as output:
+            while not output.state()["failed"]:
+                output.send(command(1))
+            # Not even the order to let go fits; it is not waited for.
+            output.safe("stop")
+            assert output.state()["failed"] == 2
+            text = b""
+            while select.select([master], [], [], 0.2)[0]:
+                text += os.read(master, 65536)
+            output.safe("again")
+            while text.count(b"safe") < 2 and select.select([master], [], [], 60.0)[0]:
+                text += os.read(master, 65536)
+    finally:
+        os.close(master)
+        os.close(slave)
+    *_, last = text.strip().split(b"\n")
+    assert json.loads(last)["do"] == "safe"
+
+
 def test_the_guard_takes_commands_and_goes_safe():
     with open_output("guard:sim-hand") as output:
         assert output.state()["safe"]
