@@ -137,4 +137,4 @@ class CodeMenu(SsvepMenu):
     def stimuli(self) -> list[dict[str, Any]]:
         """Return each target for the stimulus analyser: as many flashes a second as the code has."""
         flashes = M_SEQUENCE.count("01") / self.settings.period
-        return [{**one, "frequency": flashes} for one in super().stimuli()]
+        return [{**one, "frequency": flashes, "rate": self.settings.rate} for one in super().stimuli()]

@@ -17,6 +17,10 @@ TOLERANCE = 0.002
 """Largest relative deviation at which "8.57" still means 60/7."""
 
 
+LOST_BITS = 0.01
+"""Share by which a code may be faster than the screen: "60 Hz" screens run from 59.9, and skip a bit now and then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refresh:
     """Refresh rate of a screen.
@@ -158,10 +162,24 @@ def code_luminance(frame: int, code: str, rate: float, refresh: Refresh, *, dept
     return (1.0 + depth * (1.0 if bit == "1" else -1.0)) / 2.0
 
 
+def fits(target: Mapping[str, Any], refresh: Refresh) -> bool:
+    """Return whether a screen can show a target of ``stimulus/flicker``: every bit of its code, or its frequency."""
+    if target.get("code"):
+        return float(target["rate"]) <= refresh.rate * (1 + LOST_BITS)
+    return 2 * float(target["frequency"]) <= refresh.rate * (1 + 1e-9)
+
+
 def target_luminance(frame: int, target: Mapping[str, Any], refresh: Refresh, *, depth: float) -> float:
-    """Return the luminance of a target of ``stimulus/flicker``: of its code, or of its frequency."""
+    """Return the luminance of a target of ``stimulus/flicker``: of its code, or of its frequency.
+
+    A target with ``mode`` "frame-period" has whole frames a period, as many as come nearest to its frequency.
+    """
     if target.get("code"):
         return code_luminance(frame, str(target["code"]), float(target["rate"]), refresh, depth=depth)
+    if target.get("mode") == "frame-period":
+        period = max(2, round(refresh.rate / float(target["frequency"])))
+        shift = float(target["phase"]) / (2.0 * math.pi) * period
+        return (1.0 + depth * (1.0 if (frame + shift) % period < period / 2 else -1.0)) / 2.0
     return float(luminance(frame, float(target["frequency"]), refresh, phase=float(target["phase"]), depth=depth))
 
 

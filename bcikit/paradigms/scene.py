@@ -155,7 +155,8 @@ class Matrix(Element):
 class Target(Element):
     """One target of `Targets`: a name, and the flicker that it will have (Hz, radians).
 
-    With a code, its bits are shown one after the other, `rate` of them a second, bright for 1, again and again.
+    With a code, its bits are shown one after the other, `rate` of them a second, bright for 1, again and again. With
+    the `mode` "frame-period" it is bright for half of each period and dark for the other, in whole frames.
     """
 
     kind: ClassVar[str] = "target"
@@ -165,6 +166,7 @@ class Target(Element):
     phase: float = 0.0
     code: str = ""
     rate: float = 0.0
+    mode: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -241,9 +241,12 @@ class SsvepMenu(TrialParadigm):
 
     def shown_targets(self) -> list[dict[str, Any]]:
         """Return what each target does on the screen, in the words of its scene."""
-        shown = self.frequencies
+        shown, mode = self.frequencies, self.settings.stimulation
+        # A sampled sinusoid is what a renderer shows unless it is told otherwise.
+        told = {"mode": mode} if mode == "frame-period" else {}
         return [
-            {"item": item.name, "frequency": shown[item.name], "phase": item.phase} for item in self.settings.targets
+            {"item": item.name, "frequency": shown[item.name], "phase": item.phase, **told}
+            for item in self.settings.targets
         ]
 
     def plan_trial(self, trial: Trial) -> int:

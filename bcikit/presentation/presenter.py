@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bcikit.paradigms.frames import Refresh, target_luminance
+from bcikit.paradigms.frames import Refresh, fits, target_luminance
 from bcikit.paradigms.scene import Scene
 from bcikit.signal import Event, check_range
 
@@ -130,7 +130,9 @@ class Presenter:
             flip = Flip(event=event, frame=number, due=event.time + self.delay, shown=shown, scene=scene)
             begun.append(flip)
             if event.name == "stimulus/flicker":
-                self._flicker = (event, number)
+                # Shown too slowly, a flicker turns into another one: better none.
+                fit = all(fits(item, self.refresh) for item in event.data.get("targets", ()))
+                self._flicker = (event, number) if fit else None
             elif event.name == "stimulus/off":
                 self._flicker = None
         self.flips += begun

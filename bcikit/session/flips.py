@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.paradigms import Paradigm
-from bcikit.paradigms.frames import Refresh, feasibility
+from bcikit.paradigms.frames import LOST_BITS, Refresh, feasibility
 from bcikit.presentation.presenter import is_framed
 from bcikit.safety import Severity
 from bcikit.safety.stimulus.timing import FrameTiming
@@ -172,6 +172,11 @@ class Flips:
             f"{item['name']} at {item['frequency']:g} Hz: {found.reason}"
             for item in self._paradigm.stimuli()
             if item["kind"] == "flicker" and not (found := feasibility(float(item["frequency"]), rate)).possible
+        ]
+        wrong += [
+            f"{item['name']}: its code has {item['rate']:g} bits a second, the screen {rate.rate:g} frames"
+            for item in self._paradigm.stimuli()
+            if item.get("rate", 0.0) > rate.rate * (1 + LOST_BITS)
         ]
         self.unfit = "; ".join(wrong)
         if wrong:

@@ -129,8 +129,22 @@ namespace Bcikit
                 {
                     if ((string)target["item"] != item) continue;
                     double depth = Math.Min(Math.Max((double?)_flicker["data"]["depth"] ?? 0.6, 0), 1);
-                    double turns = (double)target["frequency"] * (_last - _onset) / _refresh;
                     double phase = (double?)target["phase"] ?? 0;
+                    long frame = _last - _onset;
+                    string code = (string)target["code"];
+                    if (!string.IsNullOrEmpty(code))
+                    {
+                        // Frame n shows bit floor(n rate / R), and the code begins again at its end.
+                        int bit = (int)((long)Math.Floor(frame * (double)target["rate"] / _refresh + 1e-6) % code.Length);
+                        return (float)((1 + depth * (code[bit] == '1' ? 1 : -1)) / 2);
+                    }
+                    if ((string)target["mode"] == "frame-period")
+                    {
+                        double period = Math.Max(2, Math.Floor(_refresh / (double)target["frequency"] + 0.5));
+                        double place = (frame + phase / (2 * Math.PI) * period) % period;
+                        return (float)((1 + depth * (place < period / 2 ? 1 : -1)) / 2);
+                    }
+                    double turns = (double)target["frequency"] * frame / _refresh;
                     return (float)((1 + depth * Math.Sin(2 * Math.PI * turns + phase)) / 2);
                 }
             }
@@ -142,6 +156,14 @@ namespace Bcikit
         {
             _lit.Clear();
             _flicker = null;
+        }
+
+        /// <summary>Whether the screen can show a target: every bit of its code, or its frequency.</summary>
+        private bool Fits(JToken target)
+        {
+            return string.IsNullOrEmpty((string)target["code"])
+                ? 2 * (double)target["frequency"] <= _refresh * (1 + 1e-9)
+                : (double)target["rate"] <= _refresh * 1.01;
         }
 
         private static double Seconds(JObject flicker)
@@ -177,7 +199,7 @@ namespace Bcikit
             else if (name == "stimulus/flicker" && data["targets"] is JArray)
             {
                 // What the screen cannot show turns into another flicker: better none.
-                bool fits = data["targets"].All(target => 2 * (double)target["frequency"] <= _refresh);
+                bool fits = data["targets"].All(Fits);
                 _flicker = fits && data["targets"].Any() ? happened : null;
                 _onset = number;
             }

@@ -85,10 +85,14 @@ export interface FlickerTarget {
   frequency: number;
   phase: number;
   /** Bits that are shown one after the other, `rate` of them a second, in place of the frequency. */
-  code?: number[];
+  code?: string;
   rate?: number;
+  /** Bright for half of each period and dark for the other, in whole frames; a sinusoid where it is left out. */
+  mode?: "frame-period";
 }
 
+/** Whether a screen can show a target: every bit of its code, or its frequency. */
+export function fits(target: FlickerTarget, refresh: number): boolean;
 export function targetLuminance(frame: number, target: FlickerTarget, refresh: number, depth: number): number;
 
 /** One flicker from its first frame to its last, with a record of what was shown when. */

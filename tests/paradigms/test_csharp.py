@@ -4,6 +4,7 @@ Mono compiles and runs them here. Unity and LSL4Unity themselves are stood for b
 signatures that the scripts use.
 """
 
+import json
 import select
 import shutil
 import socket
@@ -18,6 +19,8 @@ import pytest
 
 from bcikit.acquisition.marker_grammar import event_of
 from bcikit.outputs import open_output
+from bcikit.paradigms.frames import Refresh
+from bcikit.presentation.show import Show
 from bcikit.signal import Command, Event, HostClock
 
 ROOT = Path(__file__).parents[2]
@@ -311,3 +314,69 @@ def test_unity_lights_any_object_and_sends_the_time_of_each_flip(unity):
     levels = [int(line.split()[1]) for line in said if line.startswith("up ")]
     assert (levels[0], min(levels) <= 1, max(levels) >= 9) == (5, True, True)
     assert said.count("asleep True") == 2
+
+
+LEVELS = """
+using System;
+using System.Globalization;
+using System.Threading;
+using Bcikit;
+using Newtonsoft.Json.Linq;
+
+internal static class Program
+{
+    private static void Main()
+    {
+        Thread.CurrentThread.CurrentCulture = CultureInfo.InvariantCulture;
+        JObject asked = JObject.Parse(Console.In.ReadToEnd());
+        var presenter = new Presenter();
+        presenter.Measured((double)asked["refresh"]);
+        presenter.Take((JObject)asked["show"]);
+        foreach (JToken now in asked["frames"])
+        {
+            presenter.Frame((double)now);
+            Console.WriteLine(presenter.Level("up").ToString("R"));
+        }
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def levels(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("levels")
+    (folder / "Levels.cs").write_text(LEVELS)
+    return compiled(folder, "Levels.exe", CLIENT.with_name("BcikitPresenter.cs"), folder / "Levels.cs")
+
+
+@pytest.mark.parametrize(
+    ("target", "refresh"),
+    [
+        ({"frequency": 1.0, "phase": 0.0, "code": "1101000110", "rate": 60.0}, 60.0),
+        ({"frequency": 1.0, "phase": 0.0, "code": "1101000110", "rate": 60.0}, 144.0),
+        ({"frequency": 15.0, "phase": 0.0, "mode": "frame-period"}, 60.0),
+        ({"frequency": 12.0, "phase": 1.0, "mode": "frame-period"}, 120.0),
+        ({"frequency": 13.0, "phase": 0.5}, 90.0),
+        ({"frequency": 1.0, "phase": 0.0, "code": "1101000110", "rate": 120.0}, 60.0),
+        ({"frequency": 40.0, "phase": 0.0}, 60.0),
+    ],
+)
+def test_unity_shows_codes_and_whole_periods_as_the_window_does(levels, target, refresh):
+    data = {"targets": [{"item": "up", **target}], "depth": 0.8}
+    event = Event(name="stimulus/flicker", time=1.0, sample=3, duration=1.0, data=data)
+    message = {"type": "show", "event": event.to_dict(), "scene": None}
+    frames = [1.0 + number / refresh for number in range(round(1.05 * refresh))]
+    asked = json.dumps({"refresh": refresh, "show": message, "frames": frames})
+    done = subprocess.run(
+        ["mono", levels], input=asked, capture_output=True, text=True, timeout=60, check=False, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr
+    here = Show(Refresh(refresh))
+    here.take(message, 1.0)
+    wanted = []
+    for now in frames:
+        here.frame(now)
+        wanted.append(here.levels().get("up", 0.5))
+    assert [float(line) for line in done.stdout.split()] == pytest.approx(wanted, abs=1e-6)
+    unfit = target.get("rate", 2 * target["frequency"]) > refresh
+    assert (len({round(level, 6) for level in wanted}) == 1) == unfit, "what cannot be shown is not shown otherwise"

@@ -113,6 +113,39 @@ def test_a_flicker_may_light_any_object():
     assert light[-5:] == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize(
+    ("target", "refresh", "levels"),
+    [
+        ({"frequency": 15.0, "phase": 0.0, "mode": "frame-period"}, 60.0, {0.1, 0.9}),
+        ({"frequency": 12.0, "phase": 1.0, "mode": "frame-period"}, 60.0, {0.1, 0.9}),
+        ({"frequency": 40.0, "phase": 0.0, "mode": "frame-period"}, 60.0, {0.5}),
+        ({"frequency": 40.0, "phase": 0.0}, 60.0, {0.5}),
+        ({"frequency": 1.0, "phase": 0.0, "code": "110100", "rate": 120.0}, 60.0, {0.5}),
+        ({"frequency": 1.0, "phase": 0.0, "code": "110100", "rate": 60.0}, 59.94, {0.1, 0.9}),
+    ],
+)
+def test_whole_periods_are_square_and_what_a_screen_cannot_show_is_not_shown_otherwise(target, refresh, levels):
+    data = {"targets": [{"item": "up", **target}], "depth": 0.8}
+    event = Event(name="stimulus/flicker", time=1.0, sample=5, duration=1.0, data=data)
+    message = {"type": "show", "time": 1.0, "event": event.to_dict(), "scene": None}
+    there, _, here = both([message], [1.1 + number / refresh for number in range(50)], refresh)
+    seen = [frame["levels"].get("up", 0.5) for frame in there["seen"]]
+    assert seen == pytest.approx([frame["levels"].get("up", 0.5) for frame in here])
+    assert {round(level, 6) for level in seen[:45]} == levels
+    if target.get("mode") and len(levels) > 1:
+        ups = np.flatnonzero(np.diff(seen[:45]) > 0)
+        assert set(np.diff(ups)) == {round(refresh / target["frequency"])}
+
+
+def test_the_menu_of_whole_periods_says_so_to_its_renderers():
+    settings = {**SHORT.get("ssvep-menu", {}), "stimulation": "frame-period"}
+    settings["targets"] = [{"name": name, "frequency": f} for name, f in (("up", 10.0), ("down", 12.0), ("left", 15.0))]
+    seen = [event for event, _ in rehearse(make_paradigm({"base": "ssvep-menu", **settings}), seconds=60.0)]
+    flickers = [event for event in seen if event.name == "stimulus/flicker"]
+    assert flickers
+    assert {target["mode"] for event in flickers for target in event.data["targets"]} == {"frame-period"}
+
+
 def test_page_and_window_break_words_by_one_rule_and_where_the_writer_did():
     texts = ["line one\nline two\nline three", "a  \n\n b", "one two three four", "请想象握紧右手", "", "\n"]
     found = [break_lines(text, 90.0, 60.0, 30.0, lambda words, size: 0.5 * size * len(words)) for text in texts]

@@ -1,6 +1,6 @@
 // The patient's page: draws what bcikit says, lets go when it falls silent, and reports when frames were shown.
 import { Connection } from "/bcikit-client.js";
-import { Flicker, FrameClock } from "/flicker.js";
+import { fits, Flicker, FrameClock } from "/flicker.js";
 import { Headset } from "/headset.js";
 import { Presenter } from "/presenter.js";
 import { silence, sound } from "/sounds.js";
@@ -170,11 +170,11 @@ function startFlicker(event) {
   if (targets.length === 0) return;
   stage.menu.lay(targets);
   look(true);
-  const fastest = Math.max(...targets.map((target) => target.frequency));
-  if (frames.known && frames.refresh < 2 * fastest) {
+  const unfit = targets.find((target) => !fits(target, frames.refresh));
+  if (frames.known && unfit) {
     // Shown too slowly, a flicker turns into another one: better none.
     say(words.tooSlow);
-    link.send({ type: "timing", client: "webxr", refresh: frames.refresh, frames: 0, refused: `${fastest} Hz` });
+    link.send({ type: "timing", client: "webxr", refresh: frames.refresh, frames: 0, refused: unfit.code ? `${unfit.rate} bits/s` : `${unfit.frequency} Hz` });
     return;
   }
   const depth = Math.min(Math.max(event.data.depth ?? 0.6, 0), 1);

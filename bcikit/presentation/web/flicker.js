@@ -57,11 +57,21 @@ export function luminance(frame, frequency, refresh, phase, depth) {
   return (1 + depth * Math.sin((2 * Math.PI * frequency * frame) / refresh + phase)) / 2;
 }
 
-/** Luminance of a target: of its code, bit floor(n rate / R), or of its frequency. */
+/** Whether a screen can show a target: every bit of its code, or its frequency. */
+export function fits(target, refresh) {
+  return target.code ? target.rate <= refresh * 1.01 : 2 * target.frequency <= refresh * (1 + 1e-9);
+}
+
+/** Luminance of a target: of its code, bit floor(n rate / R), of its frequency, or of whole frames a period. */
 export function targetLuminance(frame, target, refresh, depth) {
   if (target.code) {
     const bit = target.code[Math.floor((frame * target.rate) / refresh + 1e-6) % target.code.length];
     return (1 + depth * (bit === "1" ? 1 : -1)) / 2;
+  }
+  if (target.mode === "frame-period") {
+    const period = Math.max(2, Math.round(refresh / target.frequency));
+    const shift = ((target.phase ?? 0) / (2 * Math.PI)) * period;
+    return (1 + depth * ((frame + shift) % period < period / 2 ? 1 : -1)) / 2;
   }
   return luminance(frame, target.frequency, refresh, target.phase ?? 0, depth);
 }

@@ -1,6 +1,6 @@
 // Which frame shows which stimulus: the same rules as bcikit.presentation.presenter and .show. It draws nothing, so that
 // it can light any object of a scene: letters on a canvas, a mesh in three.js.
-import { targetLuminance } from "./flicker.js";
+import { fits, targetLuminance } from "./flicker.js";
 
 const ANEW = 1; // seconds without a stimulus after which the next one may fall on any frame
 export const DELAY = 0.1; // seconds from planned time to screen, the same for all
@@ -122,8 +122,7 @@ export class Presenter {
       this.patch = !this.patch;
     } else if (event.name === "stimulus/flicker") {
       const targets = event.data?.targets ?? [];
-      const fastest = Math.max(0, ...targets.map((target) => target.frequency));
-      if (targets.length > 0 && 2 * fastest <= this.refresh) {
+      if (targets.length > 0 && targets.every((target) => fits(target, this.refresh))) {
         // Never longer than asked for, even if nobody says that it is over.
         const seconds = Math.min(event.duration || 4, 6);
         this.flicker = { targets, onset: number, seconds, depth: Math.min(Math.max(event.data.depth ?? 0.6, 0), 1) };
