@@ -162,6 +162,7 @@ _FOREIGN = (
         "an HDF5 file of no layout bcikit knows; convert it to EDF, FIF or XDF with its own program.",
     ),
     (b"SQLite format 3", "a database, not a recording."),
+    (b"BCIKSEAL", "a sealed session; 'bcikit import FILE --out DIR' opens it with its passphrase."),
     (b"PAR1", "a Parquet table; write it as CSV with a column of times."),
     (
         b"\x93NUMPY",

@@ -115,8 +115,20 @@ def load(source: Path) -> "Session":
 
 
 def ask_passphrase(*, confirm: bool = False) -> str:
-    """Return the passphrase from the environment, or ask for it."""
+    """Return the passphrase from the environment, or ask for it.
+
+    Raises
+    ------
+    ArgumentError
+        If there is nobody to ask.
+    """
     import os
+    import sys
 
     given = os.environ.get(ENVIRONMENT, "")
-    return given or str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm))
+    try:
+        return given or str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm))
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise ArgumentError(f"There is no terminal to ask for the passphrase; set {ENVIRONMENT}.") from None

@@ -64,7 +64,12 @@ def register(app: typer.Typer) -> None:
         if not path.exists():
             raise ArgumentError(f"There is no {path}.")
         from bcikit.decoding.evaluation.card import check_card, read_card
+        from bcikit.recording import is_sealed
 
+        if is_sealed(path):
+            raise ArgumentError(
+                f"{path} is a sealed session: every byte of it is checked as 'bcikit import {path} --out DIR' opens it."
+            )
         found = check_card(read_card(path), data=data, jobs=jobs, recompute=not fast)
         problems = list(found.problems)
         if key is not None and found.key.replace(" ", "") != key.replace(" ", "").lower():

@@ -54,6 +54,8 @@ def trends(summaries: Sequence[Mapping[str, Any]]) -> list[Trend]:
     before, with half an event added to them, so that the first event ever is no alarm by itself. At least one earlier
     session is needed.
     """
+    # A session that ended at once says nothing of how often something comes.
+    summaries = [*(one for one in summaries[:-1] if float(one["duration_s"]) > 0), *summaries[-1:]]
     if len(summaries) < 2:
         return []
     from scipy.stats import poisson

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from bcikit.cli import export, importing, recover
+from bcikit.cli import export, importing, inspect, recover, verify
 from bcikit.recording import read_session
 from bcikit.signal import BciError
 
@@ -18,7 +18,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run() -> Run:
     app = typer.Typer()
-    for module in (recover, export, importing):
+    for module in (recover, export, importing, inspect, verify):
         module.register(app)
 
     def call(*arguments: object) -> Result:
@@ -83,6 +83,12 @@ def test_a_sealed_session_comes_back(
     run("export", session_dir, "--sealed", tmp_path / "s.sealed")
     run("import", tmp_path / "s.sealed", "--out", tmp_path / "opened")
     assert len(read_session(tmp_path / "opened").events) == 4
+    for command in ("inspect", "verify"):
+        with pytest.raises(BciError, match=r"sealed session.*bcikit import"):
+            run(command, tmp_path / "s.sealed")
+    monkeypatch.delenv("BCIKIT_PASSPHRASE")
+    with pytest.raises(BciError, match="no terminal to ask for the passphrase; set BCIKIT_PASSPHRASE"):
+        run("import", tmp_path / "s.sealed", "--out", tmp_path / "again")
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,10 @@ def test_a_rule_that_breaks_far_more_often_than_before_is_rising():
     assert not found["stops"].rising
     assert found["H-LOSS"].per_hour == (2.0, 0.0, 27.0)
     assert trends(history)[0].what == "H-LOSS"
+    aborted = [session(0), session(30, stops=1), session(0), session(20, stops=9)]
+    found = {trend.what: trend for trend in trends(aborted)}
+    assert found["stops"].rising, "a session that ended at once says nothing"
+    assert trends([session(0), session(30, stops=9)]) == [], "nothing to compare with"
 
 
 @pytest.mark.requirement("SAF-093")
