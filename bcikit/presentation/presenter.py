@@ -11,6 +11,9 @@ from bcikit.paradigms.frames import Refresh, fits, target_luminance
 from bcikit.paradigms.scene import Scene
 from bcikit.signal import Event, check_range
 
+FLASHES = frozenset({"stimulus/flicker", "stimulus/flash"})
+"""Stimuli that light up; a stop calls off those that are planned."""
+
 KEPT = 20_000
 """Flips that are kept for the report: an hour of a speller."""
 
@@ -97,6 +100,16 @@ class Presenter:
             return
         self._waiting.append((self._frame_for(event.time + self.delay), event, scene))
         self._waiting.sort(key=lambda item: item[0])
+
+    def call_off(self) -> None:
+        """Let nothing flicker or flash that was planned and is not shown yet; scenes that were to come with it stay."""
+        kept = []
+        for frame, event, scene in self._waiting:
+            if event.name not in FLASHES:
+                kept.append((frame, event, scene))
+            elif scene is not None:
+                kept.append((frame, replace(event, name="stimulus/off"), scene))
+        self._waiting = kept
 
     def _frame_for(self, time: float) -> int:
         if self._zero is None:

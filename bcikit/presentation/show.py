@@ -114,6 +114,7 @@ class Show:
 
     def _end_flicker(self, now: float) -> None:
         self.lit.clear()
+        self.presenter.call_off()
         self.presenter.on_event(Event(name="stimulus/off", time=now - self.presenter.delay))
         self.changed = True
 

@@ -156,6 +156,8 @@ namespace Bcikit
         {
             _lit.Clear();
             _flicker = null;
+            // What was planned a moment ago would begin now.
+            _waiting.RemoveAll(item => (string)item.Value["name"] == "stimulus/flicker" || (string)item.Value["name"] == "stimulus/flash");
         }
 
         /// <summary>Whether the screen can show a target: every bit of its code, or its frequency.</summary>

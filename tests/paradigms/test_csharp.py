@@ -332,6 +332,7 @@ internal static class Program
         var presenter = new Presenter();
         presenter.Measured((double)asked["refresh"]);
         presenter.Take((JObject)asked["show"]);
+        if ((bool?)asked["stopped"] == true) presenter.Safe();
         foreach (JToken now in asked["frames"])
         {
             presenter.Frame((double)now);
@@ -380,3 +381,14 @@ def test_unity_shows_codes_and_whole_periods_as_the_window_does(levels, target, 
     assert [float(line) for line in done.stdout.split()] == pytest.approx(wanted, abs=1e-6)
     unfit = target.get("rate", 2 * target["frequency"]) > refresh
     assert (len({round(level, 6) for level in wanted}) == 1) == unfit, "what cannot be shown is not shown otherwise"
+
+
+def test_a_stop_calls_off_what_unity_would_show_a_moment_later(levels):
+    data = {"targets": [{"item": "up", "frequency": 10.0, "phase": 0.0}], "depth": 0.8}
+    event = Event(name="stimulus/flicker", time=1.0, sample=3, duration=1.0, data=data)
+    asked = {"refresh": 60.0, "show": {"type": "show", "event": event.to_dict(), "scene": None}, "stopped": True}
+    asked["frames"] = [1.0 + number / 60 for number in range(60)]
+    done = subprocess.run(
+        ["mono", levels], input=json.dumps(asked), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert set(done.stdout.split()) == {"0.5"}, done.stderr

@@ -31,7 +31,10 @@ presenter.refresh = refresh;
 const seen = [];
 const light = {};
 for (const now of frames) {
-  while (messages.length > 0 && messages[0].time <= now) presenter.take(messages.shift());
+  while (messages.length > 0 && messages[0].time <= now) {
+    const message = messages.shift();
+    message.type === "safe" ? presenter.safe() : presenter.take(message);
+  }
   presenter.frame(now);
   lightObjects(presenter, { up: "up", A: "A" }, (object, level) => (light[object] = level));
   const lit = [...presenter.lit.keys()].sort();
@@ -135,6 +138,22 @@ def test_whole_periods_are_square_and_what_a_screen_cannot_show_is_not_shown_oth
     if target.get("mode") and len(levels) > 1:
         ups = np.flatnonzero(np.diff(seen[:45]) > 0)
         assert set(np.diff(ups)) == {round(refresh / target["frequency"])}
+
+
+@pytest.mark.parametrize("name", ["stimulus/flicker", "stimulus/flash"])
+def test_a_stop_calls_off_what_would_begin_a_moment_later(name):
+    targets = [{"item": "up", "frequency": 15.0, "phase": 0.0}]
+    data = {"targets": targets, "depth": 0.8, "items": ["up"]}
+    event = Event(name=name, time=1.0, sample=5, duration=1.0, data=data)
+    messages = [
+        {"type": "show", "time": 1.0, "event": event.to_dict(), "scene": None},
+        {"type": "safe", "time": 1.05},
+    ]
+    there, _, here = both(messages, [1.0 + number / 60 for number in range(60)])
+    for seen in (*there["seen"], *here):
+        assert (seen["lit"], seen["levels"]) == ([], {})
+    alone, _, _ = both(messages[:1], [1.0 + number / 60 for number in range(60)])
+    assert any(seen["lit"] or seen["levels"] for seen in alone["seen"])
 
 
 def test_the_menu_of_whole_periods_says_so_to_its_renderers():

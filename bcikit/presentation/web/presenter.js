@@ -140,6 +140,11 @@ export class Presenter {
   safe() {
     this.lit.clear();
     this.flicker = null;
+    // What was planned a moment ago would begin now; a scene that was to come with it stays.
+    const lights = ({ event }) => event.name === "stimulus/flicker" || event.name === "stimulus/flash";
+    this._waiting = this._waiting
+      .filter((item) => !lights(item) || item.scene)
+      .map((item) => (lights(item) ? { ...item, event: { ...item.event, name: "stimulus/off" } } : item));
     this.changed = true;
   }
 
