@@ -46,6 +46,9 @@ def register(app: typer.Typer) -> None:
         if ward or ward_host:
             from bcikit.viewer.ward import serve
 
+            given = {"--language": language, "--theme": theme, "--for": arrange, "--screenshot": screenshot}
+            if unused := [name for name, value in given.items() if value]:
+                raise BciError(f"{', '.join(unused)} is of the window; a page for a browser (--ward) has none of it.")
             serve(source, host=ward_host or "127.0.0.1")
             return
         if not screenshot and not has_display() and not os.environ.get("QT_QPA_PLATFORM"):

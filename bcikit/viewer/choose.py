@@ -1,5 +1,6 @@
 """The start page: what can be looked at now, what was looked at lately, and a simulated person; chosen by a click."""
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -42,9 +43,30 @@ def reachable() -> list[Row]:
         "LSL markers": tr("LSL markers"),
         "serial port": tr("serial port"),
         "simulated board": tr("simulated board"),
+        "cannot be asked": tr("cannot be asked"),
     }
     devices = reachable_devices(wait=1.0)
-    return found + [(device.address, kinds.get(device.what, device.what), device.detail) for device in devices]
+    return found + [(device.address, kinds.get(device.what, device.what), _said(device.detail)) for device in devices]
+
+
+def _said(detail: str) -> str:
+    """Return the details of a device in the language of the interface; names stay as they are."""
+    known = {
+        "16 channels, 250 Hz; sines, not EEG, for trying out": tr(
+            "16 channels, 250 Hz; sines, not EEG, for trying out"
+        ),
+        "unknown device": tr("unknown device"),
+        "irregular": tr("irregular"),
+        "no rate stated: behind the address": tr("no rate stated: behind the address"),
+    }
+    if detail in known:
+        return known[detail]
+    parts = [known.get(part, part) for part in detail.split(", ")]
+    counted = [re.fullmatch(r"(\d+) channels", part) for part in parts]
+    return ", ".join(
+        part if count is None else tr("{count} channels").format(count=count[1])
+        for part, count in zip(parts, counted, strict=True)
+    )
 
 
 def recent(settings: QSettings) -> list[str]:

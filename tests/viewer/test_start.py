@@ -1,5 +1,6 @@
 """From one thing that is looked at to the next: what cannot be opened, looks, what is dropped, what is recorded."""
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from bcikit.session.channel import ChannelServer
 from bcikit.signal import Chunk, Recording, StreamInfo
 from bcikit.signal.messages import Raw, StateChanged, Streams
 from bcikit.ui import theme as themes
+from bcikit.ui import words
 from bcikit.ui.reader import StreamReader
 from bcikit.ui.theme import Theme
 from bcikit.viewer import choose, start
@@ -185,6 +187,23 @@ def test_what_is_reachable_is_named_in_words(monkeypatch) -> None:
         ("session:7-1", "session that runs", "a run"),
         ("brainflow:cyton", "serial port", "FTDI"),
     ]
+
+
+def test_the_details_of_devices_are_in_the_language_of_the_window(qapp, monkeypatch) -> None:
+    from bcikit.acquisition import devices
+
+    board = devices._simulated()
+    details = ["EEG, EEG, 8 channels, irregular, host", "unknown device", *(one.detail for one in board)]
+    made = [devices.Device(address="lsl:name=x", what="LSL stream", detail=detail) for detail in details]
+    monkeypatch.setattr("bcikit.acquisition.reachable_devices", lambda **_: made)
+    monkeypatch.setattr(choose, "running", list)
+    words.install(qapp, "zh")
+    try:
+        said = [row[2] for row in choose.reachable()]
+    finally:
+        words.install(qapp, "en")
+    assert said[0] == "EEG, EEG, 8 通道, 不定采样, host"
+    assert not [text for text in said[1:] if not re.search("[\u4e00-\u9fff]", text)]
 
 
 @pytest.fixture(scope="module")

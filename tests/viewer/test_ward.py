@@ -229,3 +229,10 @@ def test_without_the_extra_the_ward_says_how_to_get_it(monkeypatch: pytest.Monke
     monkeypatch.setattr("bcikit.cli.view.find_spec", lambda name: None)
     with pytest.raises(MissingDependencyError, match="--extra gui"):
         CliRunner().invoke(app, ["view", "brainflow:synthetic", *words], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("option", [("--language", "zh"), ("--screenshot", "a.png"), ("--theme", "dark")])
+def test_an_option_of_the_window_is_refused_with_the_page(command_line, option: tuple[str, str]) -> None:
+    code, _, err = command_line("view", "session:", "--ward", *option)
+    assert code == 2
+    assert option[0] in err
