@@ -13,6 +13,10 @@ from bcikit.safety.watch import Watch
 from bcikit.signal import SafetyError, StreamInfo
 
 
+_RUN = (State.ACTIVE, State.DEGRADED)
+"""States of a run: one that holds its output for a while goes on, and its time, too."""
+
+
 class Situation:
     """Where the session stands, what is seen, and since when something was wrong.
 
@@ -48,6 +52,7 @@ class Situation:
         self.machine = StateMachine(log=self.ledger.transition)
         self.machine.listen(self._after_transition)
         self.now = 0.0
+        self._run_since = 0.0
         self.last_bad = float("-inf")
         self.last_stop_cause = float("-inf")
         self.screened = False
@@ -69,9 +74,10 @@ class Situation:
 
     def seen(self) -> list[Reading]:
         """Return every rule of stream, person and stimulus that does not hold now."""
-        active = self.now - self.machine.since if self.machine.state is State.ACTIVE else 0.0
+        run = self.now - self._run_since if self.machine.state in _RUN else 0.0
+        part = self.now - self.machine.since if self.machine.state is State.ACTIVE else 0.0
         before = self.machine.seconds[State.ACTIVE]
-        return self.watch.readings(self.now, active_s=active, session_s=before + active)
+        return self.watch.readings(self.now, active_s=run, session_s=before + part)
 
     def stopping(self) -> set[str]:
         """Return the rules that forbid to move now."""
@@ -89,6 +95,8 @@ class Situation:
         self.go(State.SAFE_STOP, rule, reason, actor=actor)
 
     def _after_transition(self, step: Transition) -> None:
+        if step.target is State.ACTIVE and step.source is not State.DEGRADED:
+            self._run_since = step.time
         if step.target is not State.ACTIVE:
             self.gate.reset()
         if step.target in LATCHED:

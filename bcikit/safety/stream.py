@@ -117,7 +117,8 @@ class StreamMonitor:
             self._battery.popleft()
         charge = float(np.median([value for _, value in self._battery]))
         if charge < 20.0:
-            self._hold("H-BAT", Severity.FAULT if charge < 10.0 else Severity.WARN, charge, 20.0, now)
+            severity, limit = (Severity.FAULT, 10.0) if charge < 10.0 else (Severity.WARN, 20.0)
+            self._hold("H-BAT", severity, charge, limit, now)
 
     def readings(self, now: float) -> list[Reading]:
         """Return the rules that do not hold, or did not within the last second."""

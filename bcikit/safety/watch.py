@@ -113,7 +113,7 @@ class Watch:
         now : float
             Seconds on the engine's clock.
         active_s, session_s : float
-            How long the run lasts, and all runs together.
+            How long the run lasts, with what it held its output, and how long all runs together acted.
         """
         readings = self.stream.readings(now)
         for rule, (reading, until) in list(self._external.items()):

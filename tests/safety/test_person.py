@@ -145,3 +145,21 @@ def test_a_run_that_lasted_long_enough_ends(active):
     one.run(1.5)
     assert one.system.state is State.STANDBY
     assert any(alarm.rule == "P-TIME" for alarm in one.system.alarms())
+
+
+@pytest.mark.requirement("SAF-052")
+def test_a_run_that_held_its_output_for_a_while_is_still_the_same_run(active):
+    from bcikit.safety import State
+
+    one = active(run_max_s=20.0)
+    states = []
+    for _ in range(5):
+        one.run(3.5)
+        one.system.report("H-JIT", Severity.FAULT, one.now, hold_s=0.2)
+        one.run(0.5)
+        states.append(one.system.state)
+        one.run(5.5)
+        states.append(one.system.state)
+    assert states[:4] == [State.DEGRADED, State.ACTIVE] * 2
+    assert states[-1] is State.STANDBY
+    assert any(alarm.rule == "P-TIME" for alarm in one.system.alarms())

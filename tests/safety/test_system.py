@@ -457,6 +457,7 @@ def test_load_battery_and_disk(active):
         flat.system.stream.on_battery(8.0, flat.now)
     flat.run(0.1)
     assert (flat.system.state, flat.system.alarms()[0].rule) == (State.STANDBY, "H-BAT")
+    assert flat.system.alarms()[0].limit == 10.0, "the limit that ends the run, not that of the caution"
     low = active()
     low.system.report("H-DISK", Severity.WARN, low.now, value=4e9, limit=5e9)
     low.system.on_load(0.9, low.now)
