@@ -12,7 +12,6 @@ from bcikit.safety.settings import GateSettings
 from bcikit.safety.watch import Watch
 from bcikit.signal import SafetyError, StreamInfo
 
-
 _RUN = (State.ACTIVE, State.DEGRADED)
 """States of a run: one that holds its output for a while goes on, and its time, too."""
 
