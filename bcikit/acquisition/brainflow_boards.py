@@ -28,9 +28,13 @@ _SIGNAL_ROWS = {"eeg_channels": "eeg", "ecg_channels": "ecg", "emg_channels": "e
 _ABILITIES = {"resistance_channels": "impedance", "battery_channel": "battery"}
 
 _REASONS = {
-    2: "the port cannot be opened: check that the device is plugged in, the port's name, and your rights on it",
-    3: "the port is already open in another program",
-    5: "the device cannot be written to",
+    1: "the port is already open",
+    2: "the port cannot be opened: check that the device is plugged in, the port's name, and your rights on it; of a "
+    "Bluetooth device, that it is on and in range and this computer's Bluetooth is on",
+    3: "the port cannot be set up: another program has it open, or it is no serial port",
+    4: "the device cannot be written to: check that it is on, in range and at that address",
+    5: "the device sends what is no answer: check that it is the board that the address names",
+    6: "the device does not answer at the start: check that it is on, in range, and the board that the address names",
     7: "the board is not ready: check that it is on, charged and in range",
     9: "the size of the buffer is not allowed",
     13: "an argument is missing or wrong: the board needs a serial_port, mac_address, ip_address, file or the like",

@@ -136,6 +136,10 @@ def _body(address: Address, means: str) -> dict[str, str]:
         raise ArgumentError(f"{str(address)!r}: nothing may stand after the colon but options, as in '?key=value'.")
     if means != "host:port":
         return {means: body}
+    if body.startswith("["):
+        # An address of IPv6, as everybody writes it.
+        host, _, port = body[1:].partition("]")
+        return {"host": host, "port": port[1:]} if port else {"host": host}
     host, _, port = body.rpartition(":")
     return {"host": host, "port": port} if host else {"port": port} if port.isdigit() else {"host": port}
 

@@ -53,7 +53,7 @@ class OscOutput(Output):
         self.port = check_int("port", port, low=1, high=65535)
         self.host = host
         try:
-            self._client: Any = UDPClient(host, self.port)
+            self._client: Any = UDPClient(host, self.port, allow_broadcast=True)
         except OSError as error:
             raise ArgumentError(f"osc: the host {host!r} is unknown: {error.strerror or error}.") from None
         self._sealer = Sealer()

@@ -35,6 +35,8 @@ class UdpOutput(Output):
         self._address: tuple[object, ...] = address
         self._socket: socket.socket | None = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.settimeout(0.0)
+        # Whoever names the address of a whole network means it; without this, each datagram would fail.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         self._sealer = Sealer()
         self._sent = 0
         self._failed = 0

@@ -52,6 +52,12 @@ class Address:
         if scheme != "file" and "=" in first:
             # The question mark may be that of an address in an option.
             body, query = "", f"{body}&{query}" if query and "join=" not in body else rest
+        if any(letter < " " for letter in body):
+            # TOML's "C:\temp\new.edf" has a tab and a line end in it, and looks right when it is shown.
+            raise ArgumentError(
+                f"{body!r} has a tab, a line end or another such letter in it; in TOML, a path with backslashes stands "
+                "in 'single quotes'."
+            )
         try:
             # A plus is a plus: names have it, and nobody writes a space so on a command line.
             pairs = parse_qsl(query.replace("+", "%2B"), keep_blank_values=True, strict_parsing=bool(query))

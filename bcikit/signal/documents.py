@@ -67,6 +67,10 @@ def toml_of(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except tomllib.TOMLDecodeError as error:
+        if "hex value" not in str(error) and "Unescaped" not in str(error):
+            raise
+        raise ValueError(f"{error}; a path with backslashes stands in 'single quotes'") from None
 
 
 def read_toml(path: Path, *, where: str = "") -> dict[str, Any]:

@@ -46,6 +46,10 @@ def _problem(item: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{key} is unknown; allowed: {', '.join(allowed)}.{hint}"
     if item["type"] == "missing":
         return f"{key} is missing."
+    if item["type"] in ("model_type", "dict_type"):
+        return f"{key} is {_shown(item['input'])}; it must be a table, [{key}] in TOML."
+    if item["type"] in ("list_type", "tuple_type") and isinstance(item["input"], Mapping):
+        return f"{key} is one table; it must be a list of tables, [[{key}]] in TOML."
     message = str(item["msg"]).removeprefix("Value error, ").removesuffix(".")
     # TOML knows lists, whatever Python makes of them.
     message = (message[0].lower() + message[1:]).replace("valid tuple", "list").replace("tuple", "list")

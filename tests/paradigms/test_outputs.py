@@ -325,6 +325,26 @@ def test_lsl_markers_and_commands_are_read_by_pylsl():
             inlet.close_stream()
 
 
+@pytest.mark.parametrize("address", ["udp:[::1]:9", "osc:[::1]:9", "udp:127.255.255.255:9", "osc:127.255.255.255:9"])
+def test_addresses_of_ipv6_and_of_a_whole_network_are_sent_to(address):
+    if "::1" in address and not has_ipv6():
+        pytest.skip("no IPv6 here")
+    with open_output(address) as output:
+        output.send(command(1))
+        state = output.state()
+    assert state["failed"] == 0
+    assert state["sent"] > 0
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as line:
+            line.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
 # ---- serial, guard -------------------------------------------------------------------------------------------------
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo terminals here")
 def test_serial_lines_are_short_and_end_with_safe():

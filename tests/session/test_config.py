@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from bcikit.session import plan
 from bcikit.session.config import config_from, load_config
-from bcikit.signal import ConfigError
+from bcikit.signal import BciError, ConfigError
 
 
 def test_the_least_is_an_address() -> None:
@@ -121,3 +122,21 @@ def test_the_numbers_of_a_proposed_gate_are_for_its_own_profile(tmp_path: Path) 
     assert load_config(file).gate == {"idle_label": "still", "refractory_s": 0.0, "run_max_s": 600.0}
     file.write_text(file.read_text() + '[gate]\nprofile = "robot"\n')
     assert load_config(file).gate == {"idle_label": "still", "profile": "robot"}
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        ('[source]\naddress = "file:C:\\Users\\me.edf"\n', "a path with backslashes stands in 'single quotes'"),
+        ('[source]\naddress = "file:C:\\data\\x.edf"\n', "a path with backslashes stands in 'single quotes'"),
+        ('[source]\naddress = "file:C:\\temp\\new.edf"\n', "a path with backslashes stands in 'single quotes'"),
+        ('source = "sim:rest"\n', r"source is 'sim:rest'; it must be a table, \[source\] in TOML"),
+        ('[source]\naddress = "sim:rest"\n[outputs]\naddress = "hand:"\n',
+         r"outputs is one table; it must be a list of tables, \[\[outputs\]\] in TOML"),
+    ],
+)  # fmt: skip
+def test_what_is_often_written_so_is_refused_with_how_to_write_it(tmp_path: Path, content: str, match: str) -> None:
+    path = tmp_path / "session.toml"
+    path.write_text(content)
+    with pytest.raises(BciError, match=match):
+        plan(load_config(path))
