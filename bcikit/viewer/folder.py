@@ -1,5 +1,6 @@
 """Shows what was recorded, to go back in: a file, or a session with its decisions, verdicts and alarms."""
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ def show_folder(window: ViewerWindow, folder: Path) -> None:
     """
     session = read_session(folder)
     history = _show(window, session.recording, folder)
+    # Averages are of the whole recording, however many events it has.
+    window.view.status.events = deque()
     for event in session.standing:
         if annotation_of(event) is None:
             window.take_message(Happened(event=event))

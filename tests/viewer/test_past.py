@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication
 
 from bcikit.recording import SessionWriter
-from bcikit.signal import Chunk, Decision, Recording, StreamInfo, Verdict
+from bcikit.signal import Chunk, Decision, Event, Recording, StreamInfo, Verdict
 from bcikit.ui.theme import DARK
 from bcikit.viewer.annotations import Annotation
 from bcikit.viewer.folder import show_file, show_folder
@@ -241,3 +241,18 @@ def test_what_is_no_voltage_is_not_read_off_in_microvolts(qtbot) -> None:
     panel.canvas.cursors = [10, 20]
     panel.canvas.view_changed.emit()
     assert said[-1].endswith("temp: A 36.50, B 36.50, Δ 0.00")
+
+
+def test_averages_of_a_recording_are_of_all_its_events(window: ViewerWindow, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with SessionWriter(tmp_path / "s", info=INFO) as writer:
+        for first in range(0, 140_000, 1000):
+            data = rng.standard_normal((1000, 4))
+            writer.chunk(Chunk(data, np.arange(first, first + 1000) / 100, first), (first + 999) / 100)
+        for number in range(2600):
+            sample = 100 + 50 * number
+            writer.event(Event(name="stimulus/flash", time=sample / 100, sample=sample))
+    show_folder(window, tmp_path / "s")
+    panel = window.panels["erp"]
+    panel.refresh(window.view)
+    assert panel.epochs.averages.signal["flash"].count == 2600
