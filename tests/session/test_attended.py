@@ -80,7 +80,7 @@ def attended(short_config):
 @pytest.mark.slow
 def test_a_pulled_cable_costs_no_trial(attended, tmp_path: Path) -> None:
     therapist = Therapist()
-    values = attended(therapist, address="sim:motor-imagery?seed=1&incidents=cable@155~4")
+    values = attended(therapist, address="sim:motor-imagery?seed=1&incidents=cable@100~4")
     assert values["complete"]
     assert "SAFE_STOP" in therapist.states
     assert [stop["rule"] for stop in values["safety"]["stops"]] == ["H-STALL"]
