@@ -202,6 +202,13 @@ def _display(name: str) -> CheckupFinding:
     )
 
 
+def _set_in(file: Path, section: str, line: str) -> str:
+    """Return what to type for a setting of LSL's; a file that is there is not written over."""
+    if platform.system() == "Windows" or file.exists():
+        return f"in the file {file}, below a line [{section}], write {line}"
+    return f"mkdir -p {file.parent} && printf '[{section}]\\n{line}\\n' > {file}"
+
+
 def _lsl(name: str) -> CheckupFinding:
     """Send ourselves a stream, find it, and time how long a sample takes."""
     from bcikit.acquisition.lsl_library import lsl
@@ -213,12 +220,12 @@ def _lsl(name: str) -> CheckupFinding:
     began = time.perf_counter()
     found = pylsl.resolve_byprop("source_id", identity, 1, 5.0)
     spent = time.perf_counter() - began
-    folder = user_home() / "lsl_api"
+    file = user_home() / "lsl_api" / "lsl_api.cfg"
     fix = (
         "Multicast is blocked (firewall, VPN or container). On one machine, tell LSL to stay on it:\n"
-        f"mkdir -p {folder} && printf '[multicast]\\nResolveScope = machine\\n' > {folder / 'lsl_api.cfg'}\n"
+        f"{_set_in(file, 'multicast', 'ResolveScope = machine')}\n"
         "Between machines: allow UDP 16571-16604 and TCP 16572-16604 for Python in the firewall, leave the VPN, or "
-        "name the other machine: printf '[lab]\\nKnownPeers = {HOSTNAME}\\n' > " + str(folder / "lsl_api.cfg")
+        f"name the other machine: {_set_in(file, 'lab', 'KnownPeers = {HOSTNAME}')}"
     )
     if not found:
         return CheckupFinding(

@@ -131,7 +131,9 @@ class WebSocketOutput(Output):
         self.port = port
         self.screen = screen
         names = own_names(host, filter(None, [name]))
-        self._name = name or next((item for item in names if not is_loopback(item) and item != "::1"), "127.0.0.1")
+        # A server at ::1 or 127.0.0.2 is at no other address of this machine.
+        here = host if is_loopback(host) and host != "localhost" else "127.0.0.1"
+        self._name = name or next((item for item in names if not is_loopback(item)), here)
         self._tls, self._authority = None, b""
         if tls or open:
             self._tls, self._authority = server_context(names, where=Path(authority) if authority else None)

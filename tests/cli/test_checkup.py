@@ -228,3 +228,16 @@ def test_libraries_are_installed_as_the_system_does(
     monkeypatch.setattr(system_libraries.platform, "system", lambda: "Darwin")
     assert system_libraries.install_command([]) == "pip install --force-reinstall PySide6-Essentials"
     assert system_libraries.missing_libraries(screen=True) == []
+
+
+def test_what_is_advised_for_lsl_can_be_typed_and_writes_nothing_over(monkeypatch, tmp_path: Path) -> None:
+    file = tmp_path / "lsl_api" / "lsl_api.cfg"
+    monkeypatch.setattr(checkup.platform, "system", lambda: "Linux")
+    assert checkup._set_in(file, "multicast", "ResolveScope = machine").startswith(f"mkdir -p {file.parent} && printf")
+    monkeypatch.setattr(checkup.platform, "system", lambda: "Windows")
+    there = f"in the file {file}, below a line [multicast], write ResolveScope = machine"
+    assert checkup._set_in(file, "multicast", "ResolveScope = machine") == there
+    monkeypatch.setattr(checkup.platform, "system", lambda: "Linux")
+    file.parent.mkdir()
+    file.write_text("[lab]\nKnownPeers = {other}\n")
+    assert checkup._set_in(file, "multicast", "ResolveScope = machine") == there

@@ -18,7 +18,7 @@ import pytest
 from bcikit.outputs import open_output
 from bcikit.outputs.envelope import Sealer, encode
 from bcikit.paradigms.frames import Refresh, luminance, measured_frequency
-from bcikit.signal import Command, HostClock
+from bcikit.signal import ArgumentError, Command, HostClock, SourceError
 
 pytest.importorskip("websockets")
 from websockets.exceptions import InvalidStatus
@@ -346,3 +346,13 @@ def test_the_page_reports_when_its_flicker_was_shown(server):
         while "refused" not in server.state()["timing"]["webxr"] and time.monotonic() < deadline:
             time.sleep(0.05)
         assert "refused" in server.state()["timing"]["webxr"]
+
+
+@pytest.mark.parametrize("host", ["[::1]", "127.0.0.2", "127.0.0.1", "localhost"])
+def test_the_address_that_is_told_is_where_the_server_is(host):
+    try:
+        output = open_output(f"ws:{host}:0")
+    except (ArgumentError, SourceError) as error:
+        pytest.skip(f"no such address of this machine: {error}")
+    with output, urllib.request.urlopen(output.url, timeout=60) as page:
+        assert page.status == 200
