@@ -1,5 +1,8 @@
 """Panels about events: the averaged response while it grows, and the map of desynchronisation."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout
 
@@ -14,6 +17,12 @@ from bcikit.viewer.still import AnyHistory
 
 PREFIXES = ("cue/", "stimulus/", "stim/", "flash/", "target/", "nontarget/")
 """Events that start an epoch: what the person sees or hears."""
+
+
+def _kind(name: str, data: Mapping[str, Any]) -> str:
+    """Return what an epoch is averaged with: flashes of what is attended to are of another kind than the others."""
+    kind, target = name.split("/", 1)[1], data.get("target")
+    return f"{kind}, {tr('target') if target else tr('no target')}" if isinstance(target, bool) else kind
 
 
 class EpochFeed:
@@ -41,7 +50,7 @@ class EpochFeed:
         for event in list(view.status.events)[len(view.status.events) - fresh :]:
             name = str(event.get("name", ""))
             if name.startswith(PREFIXES):
-                self.averages.event(history.sample_at(float(event["time"])), name.split("/", 1)[1])
+                self.averages.event(history.sample_at(float(event["time"])), _kind(name, event.get("data") or {}))
         for first, stop, name in self.averages.collect(history.start, history.end):
             self.averages.add(history.get(first, stop), name)
         return self.averages

@@ -251,8 +251,11 @@ def test_averages_of_a_recording_are_of_all_its_events(window: ViewerWindow, tmp
             writer.chunk(Chunk(data, np.arange(first, first + 1000) / 100, first), (first + 999) / 100)
         for number in range(2600):
             sample = 100 + 50 * number
-            writer.event(Event(name="stimulus/flash", time=sample / 100, sample=sample))
+            data = {"target": number % 6 == 0} if number % 2 == 0 else {}
+            writer.event(Event(name="stimulus/flash", time=sample / 100, sample=sample, data=data))
     show_folder(window, tmp_path / "s")
     panel = window.panels["erp"]
     panel.refresh(window.view)
-    assert panel.epochs.averages.signal["flash"].count == 2600
+    counts = {name: average.count for name, average in panel.epochs.averages.signal.items()}
+    # What is attended to is not averaged with the rest.
+    assert counts == {"flash": 1300, "flash, target": 434, "flash, no target": 866}
