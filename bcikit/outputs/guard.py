@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from bcikit import plugins
 from bcikit.outputs.base import Output
-from bcikit.safety.guard.client import GuardClient, GuardError
+from bcikit.safety.guard.client import GuardClient, GuardError, GuardSilentError
 from bcikit.safety.levels import Reading, Severity
 from bcikit.signal import Address, Command
 
@@ -166,16 +166,21 @@ class GuardOutput(Output):
             self._client = None
 
     def state(self) -> dict[str, Any]:
-        """Return what the guard says of itself, what was sent, and when it went safe by itself."""
+        """Return what the guard says of itself, what was sent, and when it went safe by itself.
+
+        A guard that is gone went safe before; of one that is there and says nothing, nobody knows.
+        """
         said: dict[str, Any] = {}
+        silent = False
         if self._client is not None:
             try:
                 said = self._last = self._client.state()
             except (GuardError, OSError) as error:
                 self._problem = str(error)
+                silent = isinstance(error, GuardSilentError)
         return {
             "driver": self.driver,
-            "safe": not said.get("armed", False),
+            "safe": not (silent or said.get("armed", False)),
             "problem": self._problem,
             "commands": self._commands,
             "highest_output": self._peak,

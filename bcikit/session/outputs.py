@@ -70,6 +70,13 @@ class Held:
         finally:
             self._lock.release()
 
+    def unsafe(self) -> str:
+        """Return why it is not known to have stopped; empty if it is. Of an output that any thread may stop."""
+        state = self.output.state()
+        if state.get("safe") is True:
+            return ""
+        return f"the output {self.output.scheme}: is not known to have stopped: {state.get('problem') or 'it moves on'}"
+
 
 class Outputs(Listener):
     """Hands commands to the outputs, and has them let go whenever the session is not active.
@@ -136,6 +143,8 @@ class Outputs(Listener):
                 held.stop_now(reason)
             except Exception as error:  # noqa: BLE001 - the next output must be stopped; who pressed is told
                 problems.append(f"{type(error).__name__}: {error}" if not isinstance(error, BciError) else str(error))
+        # All have been told; one that answers by itself is asked whether it did, which takes a while if it hangs.
+        problems += filter(None, [held.unsafe() for held in self._held if held.output.stops_from_any_thread])
         if problems:
             raise BciError("; ".join(problems))
 

@@ -1,5 +1,7 @@
 """A stop does not wait for the session's own thread, which trains, waits for a source or hangs."""
 
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -221,6 +223,26 @@ def test_the_guard_hears_stop_and_switch_while_the_session_hangs() -> None:
         assert seen.state()["latched"]
         assert "key" in seen.state()["trip"]
         seen.close()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="a process is frozen otherwise there")
+@pytest.mark.requirement("SAF-137")
+def test_who_presses_is_told_that_a_frozen_guard_is_not_known_to_have_stopped() -> None:
+    other = Arm()
+    with GuardOutput("sim-hand") as output:
+        outputs = Outputs([output, other], safety=system())
+        client = output._client
+        assert client is not None
+        assert client.pid is not None
+        outputs.stop_now("first")
+        os.kill(client.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(BciError, match=r"guard: is not known to have stopped: The guard does not answer"):
+                outputs.stop_now("key")
+            assert other.words == ["stop first", "stop key"], "one that hangs holds up no other"
+            assert not output.state()["safe"], "nobody knows"
+        finally:
+            os.kill(client.pid, signal.SIGCONT)
 
 
 def test_a_flood_of_orders_loses_no_emergency_stop_and_keeps_no_old_release() -> None:

@@ -21,6 +21,10 @@ class GuardError(SafetyError):
     """The guard cannot be started or does not answer."""
 
 
+class GuardSilentError(GuardError):
+    """The guard is there, or may be, and says nothing: nobody knows what its driver does."""
+
+
 class GuardClient:
     """Talks to a guard: commands, heartbeat, stop.
 
@@ -254,7 +258,7 @@ class GuardClient:
                         answer: dict[str, Any] = json_of(datagram[65:])
                         if answer.get("answer") == sequence:
                             return answer
-        raise GuardError("The guard does not answer.")
+        raise GuardSilentError("The guard does not answer.")
 
 
 def _read_port(process: subprocess.Popen[bytes], key: bytes, timeout: float) -> int:
