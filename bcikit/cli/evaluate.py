@@ -183,6 +183,11 @@ def problems_of(result: "TaskResult", wanted: list[str]) -> list[str]:
         found.append(f"{result.task.name}: {left} scores were not computed: it was stopped. What is shown was.")
     if not result.results:
         found.insert(0, f"{result.task.name}: no decoder could be evaluated.")
+    if result.confounded:
+        found.append(
+            f"{result.task.name}: each run of {', '.join(result.confounded[:6])} holds one class alone: what differs "
+            "between runs is taken for the class; record every class in each run"
+        )
     for subject, classes in result.absent.items():
         names = ", ".join(
             f"{label} ({', '.join(e for e, c in result.task.events.items() if c == label)})" for label in classes
@@ -399,6 +404,9 @@ def show(result: "TaskResult", *, told: bool = True) -> None:
             console.print(f"  {decoder}: {note}", style="yellow", markup=False, soft_wrap=True, highlight=False)
     for split in splits:
         console.print(f"  [dim]{split}: {definition(split)}[/]", soft_wrap=True, highlight=False)
+    held = [one for found in result.results.values() for cell in found.values() for one in cell.scores]
+    for note in dict.fromkeys(note for one in held for note in one.notes if not note.startswith("shuffled")):
+        console.print(f"  {note}", style="yellow", markup=False, soft_wrap=True, highlight=False)
     for ref in result.task.references:
         value, met = result.check(ref)
         if value is None:

@@ -3,13 +3,15 @@
 import json as jsonlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from bcikit.signal import ArgumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bcikit.decoding.evaluation.study import Study
 
 
@@ -75,19 +77,24 @@ def _show(study: "Study") -> None:
     from bcikit.cli.console import console
     from bcikit.decoding.evaluation.statistics import FEWEST
 
-    cells: dict[tuple[str, str, str], dict[str, list[tuple[str, float]]]] = {}
-    for row in study.rows:
-        # What the comparisons below judge by.
-        value = row[study.metrics[row["data"]]]
+    def judged(row: "Mapping[str, Any]") -> str:
+        """Return what the comparisons judge a data set by; AUC of two classes where none says it."""
+        usual = "accuracy" if row["n_classes"] > 2 or row["auc"] is None else "auc"
+        return study.metrics.get(row["data"], usual)
+
+    cells: dict[tuple[str, str, str], dict[str, list[tuple[Any, float]]]] = {}
+    for number, row in enumerate(study.rows):
+        value = row[judged(row)]
         if value is not None:
             place = (row["data"], row["pipeline"], row["split"])
-            cells.setdefault(place, {}).setdefault(row["decoder"], []).append((row["subject"], value))
-    said = " and ".join(dict.fromkeys("AUC" if metric == "auc" else metric for metric in study.metrics.values()))
+            cells.setdefault(place, {}).setdefault(row["decoder"], []).append((row.get("subject", number), value))
+    metrics = {row["data"]: "AUC" if judged(row) == "auc" else "accuracy" for row in study.rows}
+    said = " and ".join(dict.fromkeys(metrics.values()))
     table = Table(title=escape(study.name), box=SIMPLE_HEAD, caption=f"{said}: mean over n people")
     for name in ("data", "pipeline", "split", "decoder", "mean", "n"):
         table.add_column(name, no_wrap=name != "data")
     for (data, pipeline, split), decoders in cells.items():
-        metric = "" if len(set(study.metrics.values())) == 1 else f" ({study.metrics[data]})"
+        metric = "" if len(set(metrics.values())) == 1 else f" ({metrics[data]})"
         for decoder, values in decoders.items():
             mean = sum(value for _, value in values) / len(values)
             people = str(len({who for who, _ in values}))

@@ -67,7 +67,11 @@ def recordings(dataset: Any, subject: int) -> dict[tuple[str, str], Recording]:
     """
     if subject not in dataset.subject_list:
         raise DataError(f"{dataset.code} has no subject {subject}; it has {dataset.subject_list}.")
-    sessions = dataset.get_data([subject])[subject]
+    import mne
+
+    # MNE's log goes to where results go.
+    with mne.use_log_level("ERROR"):
+        sessions = dataset.get_data([subject])[subject]
     found = {}
     for session, runs in sessions.items():
         for run, raw in runs.items():

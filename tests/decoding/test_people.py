@@ -201,6 +201,16 @@ def run_of(path: Path, *, sfreq: float = 128.0, channels: str = "C3 C4", names: 
     raw.save(path, verbose="ERROR")
 
 
+def test_a_class_in_each_run_is_a_doubt_of_evaluate(tmp_path):
+    for run, name in enumerate(("T1", "T2", "T1", "T2")):
+        run_of(tmp_path / f"sub-01_{'x' * run}run-{run + 1}_raw.fif", names=(name, name))
+    done = CliRunner().invoke(
+        app, ["evaluate", str(tmp_path), "-p", "motor-imagery", "--events", "T1=a,T2=b", "--window", "0", "1"]
+    )
+    assert done.exit_code == 1, done.output
+    assert "each run of 01 holds one class alone" in done.output
+
+
 def test_one_recording_in_two_formats_is_a_doubt(tmp_path):
     import mne
 

@@ -9,6 +9,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from bcikit.decoding import cross_validate, decoder_names, make_decoder, make_folds
+from bcikit.decoding.leakage import leaks, runs_hold_one_class
 from bcikit.decoding.learning import enough_trials, learning_curve, permutation_test
 from bcikit.decoding.registry import DECODERS
 from bcikit.signal import ArgumentError, DataError
@@ -44,6 +45,21 @@ def test_where_one_class_is_commoner_chance_is_to_say_it_always(trials):
     rng = np.random.default_rng(1)
     guessed = [np.mean([rng.binomial(52, 0.5) / 52, rng.binomial(8, 0.5) / 8]) for _ in range(20000)]
     assert scores.to_dict()["balanced_chance_upper"] == pytest.approx(np.quantile(guessed, 0.95), abs=0.01)
+
+
+def test_classes_in_blocks_or_in_runs_of_their_own_are_said(trials):
+    order = np.lexsort((trials.samples, trials.runs))
+    mixed = trials.take(order)
+    alone = replace(mixed, y=np.where(mixed.runs == 1, "right", "left"))
+    assert runs_hold_one_class(alone)
+    assert any("each run holds one class" in note for note in leaks(alone, split="leave-group-out"))
+    length = len(mixed) // 3
+    half = replace(mixed, y=np.tile(np.repeat(["left", "right"], length // 2), 3))
+    assert not runs_hold_one_class(half)
+    assert any("classes come in blocks (3 changes of class in 60" in note for note in leaks(half, split="shuffled"))
+    for seed in range(5):
+        y = np.random.default_rng(seed).permutation(mixed.y)
+        assert leaks(replace(mixed, y=y), split="leave-group-out") == []
 
 
 def test_random_labels_stay_within_chance(trials):

@@ -11,6 +11,7 @@ from bcikit.decoding.chance import guesser_bound
 from bcikit.decoding.evaluation.parallel import STOPPED, run_jobs
 from bcikit.decoding.evaluation.splits import SplitPart, parts_of, those_able, values_of, wanted_splits
 from bcikit.decoding.evaluation.task import Reference, SubjectTrials, Task
+from bcikit.decoding.leakage import runs_hold_one_class
 from bcikit.decoding.mean import remembering
 from bcikit.decoding.registry import make_decoder
 from bcikit.decoding.riemann import CovarianceDecoder, Prepared, RankError
@@ -75,6 +76,8 @@ class TaskResult:
     results: dict[str, dict[str, SplitResult]]
     failures: dict[str, str] = field(default_factory=dict)
     absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    confounded: tuple[str, ...] = ()
+    """People of whom each run holds one class."""
     stopped: bool = False
     """Whether a user stopped it: what is missing was not computed, and is among the failures."""
 
@@ -106,6 +109,7 @@ class TaskResult:
             },
             "failures": dict(self.failures),
             "stopped": self.stopped,
+            "one_class_a_run": list(self.confounded),
             "absent_classes": {subject: list(classes) for subject, classes in self.absent.items()},
             "runs": [{"path": str(run.path), "subject": run.subject, "session": run.session} for run in self.task.runs],
             "ignored": dict(self.task.ignored),
@@ -199,6 +203,7 @@ def evaluate_task(
         results={decoder: found for decoder, found in results.items() if found},
         failures=failures,
         absent={one.subject: one.absent for one in data if one.absent},
+        confounded=tuple(one.subject for one in data if runs_hold_one_class(one.trials)),
         stopped=stopped,
     )
 
