@@ -265,7 +265,9 @@ def _record_problem(line: bytes, expected: int, previous: str, key: bytes | None
     if sequence != expected and record.get("prev_hash") != previous:
         return f"record {expected} is missing: the next one is {sequence}", ""
     if not hmac.compare_digest(_digest(previous, record, key).encode(), claimed.encode(errors="replace")):
-        return f"record {expected}: its content does not match its hash (changed)", ""
+        # The first record of a log that is whole fits no hash of a wrong key.
+        key_too = ", or written with a key" if key is None else ", or the key is another one"
+        return f"record {expected}: its content does not match its hash (changed{'' if expected else key_too})", ""
     if _canonical({**record, "hash": claimed}) != line.rstrip(b"\n"):
         return f"record {expected}: the line is not written as it was (changed)", ""
     return "", claimed

@@ -34,10 +34,8 @@ class Tally:
         self.stops.append((now, rule, None))
 
     def acknowledged(self, now: float) -> None:
-        """Take note that a person acknowledged the newest stop."""
-        if self.stops and self.stops[-1][2] is None:
-            time, rule, _ = self.stops[-1]
-            self.stops[-1] = (time, rule, now)
+        """Take note that a person acknowledged what was stopped: all of it, where one stop came upon another."""
+        self.stops = [(time, rule, now if seen is None else seen) for time, rule, seen in self.stops]
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready summary."""

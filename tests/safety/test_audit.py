@@ -102,6 +102,8 @@ def test_swapped_added_and_rewritten_lines_are_found(audit_dir):
 def test_with_a_key_a_log_rewritten_without_it_does_not_verify(audit_dir, tmp_path):
     write(audit_dir, key=b"k" * 32)
     assert verify_audit(audit_dir, key=b"k" * 32).intact
+    assert "or written with a key" in verify_audit(audit_dir).problem
+    assert "or the key is another one" in verify_audit(audit_dir, key=b"k" * 32 + b"\n").problem
     assert verify_audit(audit_dir).record == 0
     write(tmp_path / "forged")
     assert verify_audit(tmp_path / "forged", key=b"k" * 32).record == 0

@@ -406,6 +406,20 @@ def test_rest_in_which_nothing_could_be_judged_is_no_rest_that_was_measured(driv
 
 
 @pytest.mark.requirement("SAF-093")
+def test_one_acknowledgement_of_two_stops_is_one_of_both(active):
+    one = active()
+    one.system.control.stop("key", now=one.now)
+    one.run(1.0)
+    one.system.switches.estop(one.now, pressed=True, reason="box")
+    one.run(1.0)
+    one.system.switches.estop(one.now, pressed=False)
+    one.system.control.acknowledge("Li", "looked", now=one.now)
+    stops = one.system.summary()["stops"]
+    assert [stop["rule"] for stop in stops] == ["A-STOP", "A-ESTOP"]
+    assert [stop["acknowledged"] for stop in stops] == [one.now, one.now]
+
+
+@pytest.mark.requirement("SAF-093")
 @pytest.mark.requirement("SAF-094")
 def test_the_summary_counts_and_the_alarm_list_is_latched(active):
     one = active()
