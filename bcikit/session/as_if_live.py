@@ -10,7 +10,8 @@ from bcikit.decoding import Model, epochs
 from bcikit.decoding.acting import ActingRule
 from bcikit.decoding.alike import say_left_out
 from bcikit.decoding.chance import accuracy_interval
-from bcikit.decoding.evaluation.task import Run, Task, usable_runs
+from bcikit.decoding.evaluation.same import doubt_same_trials
+from bcikit.decoding.evaluation.task import Run, SubjectTrials, Task, usable_runs
 from bcikit.decoding.pseudo_online import PseudoOnline
 from bcikit.decoding.registry import make_decoder
 from bcikit.session.offline import pseudo_online
@@ -139,6 +140,11 @@ def evaluate_live(
                 raise DataError("one run; two are needed")
             seconds = _asked(recordings, task)
             filtered = [task.filtered(one) for one in recordings]
+            known = SubjectTrials(
+                subject=who, trials=task.cut(filtered), sessions=np.zeros(0, np.int64), left_out=0,
+                lost=tuple(lost.items()),
+            )  # fmt: skip
+            doubt_same_trials(task, [known])
             for place, recording in enumerate(recordings):
                 model = _model(task, decoder, filtered, runs, place, seed)
                 one = pseudo_online(

@@ -41,6 +41,20 @@ def evaluate(people, *more):
     return CliRunner().invoke(app, ["evaluate", str(people), *words, *events, *more])
 
 
+def test_a_run_that_is_there_in_another_format_is_a_doubt(people, tmp_path, command_line):
+    place = tmp_path / "sub-1"
+    place.mkdir()
+    raw = mne.io.read_raw_fif(people / "sub-1" / "run-0_raw.fif", preload=True, verbose="ERROR")
+    raw.save(place / "run-0_raw.fif", verbose="ERROR")
+    mne.export.export_raw(place / "run-1.edf", raw, verbose="ERROR")
+    done = command_line(
+        "evaluate", tmp_path, "-p", "motor-imagery", "--window", "0", "1", "--pseudo-online",
+        "--events", "left=left,right=right",
+    )  # fmt: skip
+    assert done.code == 1, done.out
+    assert "1 pair(s) of runs hold the same trials" in done.err
+
+
 @pytest.fixture(scope="module")
 def usual(people):
     """What is said where nothing is asked for but a confidence."""
