@@ -18,7 +18,7 @@ from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.times import local
 from bcikit.clinic.trend import trend_picture
 from bcikit.clinic.wording import class_name, scale_title, unit_name
-from bcikit.decoding import accuracy_interval, chance_level
+from bcikit.decoding.chance import accuracy_interval, guesser_bound
 from bcikit.paradigms.outcomes import SCALES
 from bcikit.recording.result import SessionResult
 from bcikit.reporting import key_table, page, picture, section, table
@@ -197,7 +197,11 @@ def decoding_words(data: ReportData) -> str:
         return "–"
     classes = max((len(part.get("classes") or ()) for part in data.results), default=2)
     low, high = accuracy_interval(right, trials)
-    chance = chance_level(trials, max(2, classes))
+    shares = [(part.get("chance_level") or 0.0, part.get("n_trials") or 0) for part in data.results]
+    counted = sum(n for _, n in shares)
+    # Where one movement was asked for more often than the others, always saying that one is the better guess.
+    commonest = sum(share * n for share, n in shares) / counted if counted else 0.0
+    chance = guesser_bound(trials, max(commonest, 1.0 / max(2, classes)))
     verdict = tr("above guessing") if right / trials > chance else tr("not above guessing")
     return tr(
         "{percent:.0f} % of {n} trials right (95 % interval {low:.0f} to {high:.0f} %); "

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
 from bcikit.clinic.alpha import alpha_ratio
 from bcikit.clinic.counts import Counts, Total
 from bcikit.clinic.record import TrainingRecord
-from bcikit.clinic.report import OutcomeScore, ReportData, ask_report_path, html, write_html, write_pdf
+from bcikit.clinic.report import OutcomeScore, ReportData, ask_report_path, decoding_words, html, write_html, write_pdf
 from bcikit.clinic.wording import scale_title, unit_name
 from bcikit.paradigms.outcomes import SCALES
 from bcikit.signal import Recording, RecordingError, StreamInfo
@@ -53,6 +53,13 @@ def data(**more: Any) -> ReportData:
         "warnings": ("lost samples: 5 times",),
     }
     return ReportData(**{**values, **more})
+
+
+def test_saying_the_commonest_movement_always_is_not_above_guessing() -> None:
+    text = decoding_words(data())
+    assert text.endswith("guessing reaches 60 %: above guessing.")
+    parts = [{"classes": ["right_hand", "rest"], "chance_level": 0.8, "n_trials": 60}]
+    assert decoding_words(data(results=parts)).endswith("guessing reaches 88 %: not above guessing.")
 
 
 WANTED = {
