@@ -263,6 +263,8 @@ def _in_words(path: Path, one: Format, error: Exception) -> SourceError:
             f"{path} is {one.title}, one file of several, and another is not there: {reason}. Put them side by side, "
             "under the names they had."
         )
+    if isinstance(error, PermissionError):
+        return SourceError(f"{error.filename or path} may not be read by you: ask for the right to read it.")
     if isinstance(error, NotImplementedError):
         return SourceError(
             f"{path} is {one.title} of a kind that is not read ({str(error).strip().rstrip('.')}). Export it again in "

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
+import numpy as np
+
 from bcikit.acquisition.status import StreamStatus
 from bcikit.acquisition.watchdog import Pulse
-from bcikit.signal import Chunk, Command, Decision, Event, StreamInfo, Verdict
+from bcikit.signal import BciError, Chunk, Command, Decision, Event, SourceError, StreamInfo, Verdict
 
 
 class Source(ABC):
@@ -102,6 +104,36 @@ class Source(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def taken(source: Source, timeout: float) -> Chunk | None:
+    """Return the next chunk of a source; what a stranger's source does against its contract is named.
+
+    Raises
+    ------
+    SourceError
+        If it fails with an error that is none of bcikit's, or its chunk is not what `Chunk` and its `info` say.
+    """
+    try:
+        chunk = source.pull(timeout)
+    except (BciError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise SourceError(f"{source.info.name!r}: its source failed ({type(error).__name__}: {error}).") from error
+    if chunk is None:
+        return None
+    data, times, problem = chunk.data, chunk.times, ""
+    if data.ndim != 2 or data.shape[1] != source.info.n_channels:
+        problem = f"data have the shape {data.shape}; (n, {source.info.n_channels}) is expected"
+    elif data.dtype != np.float64 or not data.flags.c_contiguous:
+        problem = f"data are {data.dtype} or no rows in order; np.ascontiguousarray(data, np.float64) makes them so"
+    elif times.dtype != np.float64 or times.shape != data.shape[:1]:
+        problem = f"times are {times.dtype} of the shape {times.shape}; float64 of {data.shape[:1]} is expected"
+    elif not np.isfinite(times).all():
+        problem = "a time is no number"
+    if problem:
+        raise SourceError(f"{source.info.name!r}: a chunk is not what its source promises: {problem}.")
+    return chunk
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ import numpy as np
 
 from bcikit.acquisition import Source, StreamStatus, TimeTrust, open_source
 from bcikit.acquisition.registry import check_apart
+from bcikit.acquisition.source import taken
 from bcikit.recording.writer import SessionWriter
 from bcikit.signal import Address, ArgumentError, BciError, Chunk, Event, HostClock, SourceError
 from bcikit.signal.shown import Shown
@@ -248,7 +249,7 @@ class _Loop:
         first: float | None = None
         began = shown = came = now()
         while not source.ended and not self._stop.is_set():
-            chunk = source.pull(PULL_SECONDS)
+            chunk = taken(source, PULL_SECONDS)
             arrival = now()
             self._write_events()
             self._write_others()
@@ -306,7 +307,7 @@ class _Loop:
             fault = None
             trust, count = self.others[name]
             try:
-                while not other.ended and (chunk := other.pull(0.0)) is not None:
+                while not other.ended and (chunk := taken(other, 0.0)) is not None:
                     arrival = now()
                     self._writer.chunk(chunk, arrival, stream=name)
                     self._counts[name].see(chunk, arrival)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bcikit.acquisition import Source, StreamStatus, TimeTrust
+from bcikit.acquisition.source import taken
 from bcikit.acquisition.trust import UNKNOWN_CLOCKS
 from bcikit.outputs import Output
 from bcikit.recording import Session
@@ -199,10 +200,10 @@ class SourceFeed:
     def _pull(self, source: Source) -> Chunk | None:
         """Return the next chunk; None if none came in time, or somebody ordered something while none came."""
         if self._control is None or not source.live:
-            return source.pull(PULL_SECONDS)
+            return taken(source, PULL_SECONDS)
         until = time.monotonic() + PULL_SECONDS
         while True:
-            chunk = source.pull(LOOK_SECONDS)
+            chunk = taken(source, LOOK_SECONDS)
             if chunk is not None or source.ended or self._control.waiting.is_set() or time.monotonic() >= until:
                 return chunk
 

@@ -27,7 +27,7 @@ from bcikit.session.from_config import shows
 from bcikit.session.listener import Listener
 from bcikit.session.models import AFTER, ERROR_MODEL, following, without_calibration
 from bcikit.session.objects import Objects
-from bcikit.session.outputs import Outputs
+from bcikit.session.outputs import Outputs, state_of
 from bcikit.session.planning import Plan, plan
 from bcikit.session.report import write_report
 from bcikit.session.retrain import model_from_runs
@@ -472,7 +472,7 @@ class Engine:
                 {
                     "address": without_secrets(section.address),
                     **({"reach": output.reach} if output.reach else {}),
-                    **output.state(),
+                    **state_of(output),
                 }
                 for section, output in zip(self.config.outputs, made.outputs, strict=True)
             ],

@@ -11,6 +11,7 @@ from bcikit.safety import SafetySystem, State
 from bcikit.safety.machine import LATCHED, Transition
 from bcikit.session.command_life import CommandLife
 from bcikit.session.listener import Listener
+from bcikit.session.summary import to_json
 from bcikit.signal import BciError
 from bcikit.signal.messages import Decided, Happened, Input, Message, Presented, Raw, Sent, StateChanged, record
 
@@ -19,6 +20,16 @@ BUSY_SECONDS = 0.2
 
 STOPS = frozenset({"stop", "estop"})
 """Orders by which a person stops."""
+
+
+def state_of(output: Output) -> dict[str, Any]:
+    """Return the state of an output, ready for JSON; one that cannot say it says why, and the session goes on."""
+    try:
+        found = dict(output.state())
+        to_json(found)
+    except Exception as error:  # noqa: BLE001 - a stranger's code, asked for what is only shown
+        return {"problem": f"its state cannot be told ({type(error).__name__}: {error})"}
+    return found
 
 
 class Held:
@@ -43,7 +54,13 @@ class Held:
         with self._lock:
             if moves and self._pressed.is_set():
                 return False
-            call(self.output)
+            try:
+                call(self.output)
+            except (BciError, OSError):
+                raise
+            except Exception as error:
+                said = f"{type(error).__name__}: {error}"
+                raise BciError(f"the output {self.output.scheme}: failed ({said}).") from error
         owed, self._owed = self._owed, ""
         if owed:
             # It was in the middle of something when somebody pressed.

@@ -9,6 +9,7 @@ from bcikit.safety import SafetySystem
 from bcikit.session.channel import ChannelServer
 from bcikit.session.counts import TrialCounts
 from bcikit.session.listener import Listener
+from bcikit.session.outputs import state_of
 from bcikit.session.stages import StageMeter
 from bcikit.session.summary import RunTally
 from bcikit.signal import Chunk, Event, StreamInfo
@@ -184,7 +185,7 @@ class Publisher(Listener):
         now = raw.time
         if self._is_due("outputs", now, 0.1):
             for address, output in self._outputs:
-                self._say(OutputState(state=output.state(), address=address, time=now))
+                self._say(OutputState(state=state_of(output), address=address, time=now))
         if self._is_due("quality", now, 1.0):
             ohms = {} if source is None else source.status().impedances
             quality = {

@@ -507,3 +507,15 @@ def test_whose_fault_it_is_does_not_depend_on_what_the_checkout_is_called(tmp_pa
     monkeypatch.setattr(formats, "format_of", lambda _: one)
     with pytest.raises(BciError, match=says):
         read_recording(file)
+
+
+def test_a_file_that_one_may_not_read_is_not_called_damaged(tmp_path, monkeypatch):
+    file = tmp_path / "x.csv"
+    file.write_text("time,C3\n0,1\n")
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr("bcikit.acquisition.read_table.read_table", refused)
+    with pytest.raises(SourceError, match=r"x\.csv may not be read by you"):
+        read_recording(file)
