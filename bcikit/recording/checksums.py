@@ -4,6 +4,7 @@ Those of the files of lines are in the header, from when the session is closed.
 """
 
 import mmap
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from bcikit.signal import RecordingError
 
 LINES = "lines"
 """Key of the header: size and CRC-32 of each file of lines, by its name."""
+
+_LINE_FILE = re.compile(r"[a-z0-9-]+\.jsonl")
 
 PENDING_APPENDS = 64
 PENDING_BYTES = 1 << 18
@@ -143,7 +146,8 @@ def changed_lines(folder: Path, header: Mapping[str, Any]) -> list[str]:
     told = header.get(LINES)
     if header["status"] == RECORDING or not isinstance(told, Mapping):
         return []
-    return [name for name, was in told.items() if line_sum(folder / name) != was]
+    # A header may come from anybody: what it names is a file of lines in the folder itself, or none.
+    return [name for name, was in told.items() if not _LINE_FILE.fullmatch(name) or line_sum(folder / name) != was]
 
 
 def line_damage(folder: Path, header: Mapping[str, Any]) -> str:
@@ -158,11 +162,10 @@ def line_damage(folder: Path, header: Mapping[str, Any]) -> str:
 
 
 def line_sum(path: Path) -> list[int] | None:
-    """Return size and CRC-32 of a file; None where there is none that can be read."""
-    try:
-        raw = path.read_bytes()
-    except OSError:
+    """Return size and CRC-32 of a file; None where there is none."""
+    if path.is_symlink() or not path.is_file():
         return None
+    raw = path.read_bytes()
     return [len(raw), zlib.crc32(raw)]
 
 

@@ -322,3 +322,14 @@ def test_a_flipped_sample_is_seen_by_every_command_that_reads(long_session: Path
         text = " ".join((done.output + str(done.exception)).split())
         assert "not as they were written" in text, (command, text)
     assert not (tmp_path / "x.edf").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a file without an end")
+@pytest.mark.parametrize("name", ["/dev/zero", "../session.json", "a\0.jsonl", "events.jsonl/", ""])
+def test_a_header_names_no_file_but_lines_of_its_own_folder(session_dir: Path, name: str) -> None:
+    header = json.loads((session_dir / "session.json").read_text())
+    (session_dir / "session.json").write_text(json.dumps({**header, "lines": {name: [0, 0]}}))
+    with pytest.raises(RecordingError, match="is not as written"):
+        read_session(session_dir)
+    assert recover(session_dir).changed == (name,)
+    assert read_session(session_dir).damage == ""
