@@ -153,7 +153,7 @@ def test_an_operator_s_stop_is_latched_and_recorded(short_config, tmp_path: Path
     assert listener.stopped
     assert listener.commands_after == 0
     assert result.values["safety"]["state"] == "SAFE_STOP"
-    assert "A-STATE" in result.values["gate"]["reasons"]
+    assert "it was stopped (A-STOP)" in result.values["ended"]
     names = [event.name for event in read_session(tmp_path / "session").events]
     assert "operator/stop" in names
 
