@@ -147,7 +147,9 @@ CALIBRATION_LABELS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "ece_limit": ("which a perfect decoder exceeds in one of twenty cases", number(digits=3)),
     "calibration_error": ("calibration error without what few trials add to it", number(digits=3)),
     "brier": ("Brier score (0 is best)", number(digits=3)),
+    "chance_level": ("guessing, or always saying the commonest class, is right in", share),
     "chance_upper": ("a guesser reaches in 95 of 100 calibrations at most", share),
+    "balanced_chance_upper": ("balanced accuracy that a guesser reaches in 95 of 100 calibrations at most", share),
     "without_calibration": ("right on these trials without calibration, by a model of other people", share),
     "without_calibration_expected": (
         "expected without calibration (nine of ten people lie between the last two)",
