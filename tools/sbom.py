@@ -124,7 +124,7 @@ def main() -> int:
     if arguments.vulnerabilities:
         return vulnerabilities(bom, arguments.only, osv=arguments.osv)
     arguments.out.write_text(JsonV1Dot6(bom).output_as_string(indent=1), "utf-8")
-    print(f"{arguments.out}: {len(bom.components) + 1} components")
+    print(f"{arguments.out}: {len(bom.components)} components of openbcikit")
     return 0
 
 

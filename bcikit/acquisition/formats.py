@@ -8,8 +8,17 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from bcikit.plugins import load, names
-from bcikit.signal import ArgumentError, BciError, MissingDependencyError, Note, Recording, SourceError
+from bcikit.plugins import load, names, plugins
+from bcikit.signal import (
+    ArgumentError,
+    BciError,
+    DoubtWarning,
+    MissingDependencyError,
+    Note,
+    PluginError,
+    Recording,
+    SourceError,
+)
 
 HEAD_BYTES = 4096
 """Bytes from the beginning of a file that a probe sees."""
@@ -102,9 +111,25 @@ _LAST = "table"
 
 @cache
 def known_formats() -> tuple[Format, ...]:
-    """Return all formats, those of other packages, too; the one that takes any table stands last."""
-    found = [load("formats", name) for name in names("formats")]
+    """Return all formats, those of other packages, too; the one that takes any table stands last.
+
+    One of another package that cannot be used is left out with a `DoubtWarning`: files of all others can be read.
+    """
+    found: list[Format] = []
+    for name in names("formats"):
+        try:
+            found.append(_loaded(name))
+        except (PluginError, ArgumentError) as error:
+            warnings.warn(f"files are read without it: {error}", DoubtWarning, stacklevel=2)
+            found += [plugin.load() for plugin in plugins("formats") if plugin.name == name and plugin.shipped]
     return tuple(sorted(found, key=lambda one: one.name == _LAST))
+
+
+def _loaded(name: str) -> Format:
+    found = load("formats", name)
+    if not isinstance(found, Format):
+        raise PluginError(f"the file format {name!r} is a {type(found).__name__}, no bcikit.acquisition.Format.")
+    return found
 
 
 def format_of(path: Path) -> Format:

@@ -308,9 +308,32 @@ def _clock(name: str) -> CheckupFinding:
     return CheckupFinding(check=name, state=OK, found=text)
 
 
+def _plugins(name: str) -> CheckupFinding:
+    from bcikit.plugins import KINDS, plugins
+
+    others = [plugin for kind in KINDS for plugin in plugins(kind) if not plugin.shipped]
+    problems = []
+    for plugin in others:
+        try:
+            plugin.load()
+        except ImportError as error:
+            problems.append((plugin.package, str(error)))
+    if problems:
+        packages = sorted({package for package, _ in problems})
+        return CheckupFinding(
+            check=name,
+            state=ADVICE,
+            found="\n".join(text for _, text in problems),
+            fix=f"All else works without them. Mend or take out: pip uninstall {' '.join(packages)}",
+        )
+    packages = sorted({f"{plugin.package} {plugin.version}".strip() for plugin in others})
+    return CheckupFinding(check=name, state=OK, found=", ".join(packages) or "none of other packages")
+
+
 CHECKS: dict[str, Callable[[str], CheckupFinding]] = {
     "Python": _python,
     "packages": _packages,
+    "plug-ins": _plugins,
     "liblsl": _liblsl,
     "BrainFlow": _brainflow,
     "Qt and its libraries": _qt,

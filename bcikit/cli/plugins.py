@@ -34,7 +34,9 @@ def _row(plugin: Plugin) -> dict[str, Any]:
     problem, what = "", plugin.what
     # Loaded, not only listed: what does not load is no use to anybody, and whoever asks wants to know it now.
     try:
-        what = what or inspect.cleandoc(plugin.load().__doc__ or "").partition("\n")[0]
+        loaded = plugin.load()
+        # A file format is a value, not a class: its title says what it is, the words of its class would not.
+        what = what or str(getattr(loaded, "title", "") or inspect.cleandoc(loaded.__doc__ or "").partition("\n")[0])
     except ImportError as error:
         problem = str(error)
     return {

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 from bcikit.outputs.base import Output
 from bcikit.outputs.envelope import Sealer
+from bcikit.outputs.reached import Reached
+from bcikit.safety.levels import Reading, Severity
 from bcikit.signal import ArgumentError, Command, MissingDependencyError, check_int
 
 ROOT = "/bcikit/v1"
@@ -59,6 +61,7 @@ class OscOutput(Output):
         self._sealer = Sealer()
         self._sent = 0
         self._failed = 0
+        self._reached = Reached(f"osc:{host}:{self.port}", Severity.WARN)
         self.safe("opened")
 
     def send(self, command: Command) -> None:
@@ -125,9 +128,15 @@ class OscOutput(Output):
         try:
             self._client.send(bundle.build())
             self._sent += 1
-        except OSError:
-            # Nobody listens: the receiver's own TTL makes it let go.
+            self._reached.reached()
+        except OSError as error:
+            # The network is gone: the receiver's own TTL makes it let go.
             self._failed += 1
+            self._reached.failed(error)
+
+    def trouble(self) -> Reading | None:
+        """Return that nothing can be sent there, as long as it is so."""
+        return self._reached.trouble()
 
     def close(self) -> None:
         """Say "safe" and close the socket."""
@@ -138,4 +147,5 @@ class OscOutput(Output):
 
     def state(self) -> dict[str, Any]:
         """Return where it sends and how often it could not."""
-        return {"to": f"{self.host}:{self.port}", "sent": self._sent, "failed": self._failed, "safe": self._safe}
+        counts = {"to": f"{self.host}:{self.port}", "sent": self._sent, "failed": self._failed, "safe": self._safe}
+        return {**counts, **self._reached.state()}

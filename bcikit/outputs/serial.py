@@ -2,13 +2,19 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
 from bcikit.outputs.base import Output
 from bcikit.outputs.envelope import Sealer
+from bcikit.outputs.reached import Reached
+from bcikit.safety.levels import Reading, Severity
 from bcikit.signal import Command, MissingDependencyError, SourceError, check_int
+
+_ASK_SECONDS = 1.0
+"""How often a device that is gone is asked whether it is back."""
 
 
 class SerialOutput(Output):
@@ -16,7 +22,8 @@ class SerialOutput(Output):
 
     A microcontroller needs no more: it acts on a ``seq`` that grows, lets go after ``ttl_ms`` and on ``"do":"safe"``,
     which comes first and with which numbers begin anew. News are not sent. A line that does not fit into the driver's
-    buffer is dropped, not waited for.
+    buffer is dropped, not waited for. A device that is gone (unplugged, switched off) is said and closes the gate; its
+    port is not opened again within the session.
 
     Parameters
     ----------
@@ -46,6 +53,8 @@ class SerialOutput(Output):
         self._sent = 0
         self._failed = 0
         self._torn = False
+        self._reached = Reached(f"serial:{port}", Severity.DEGRADE)
+        self._ask_at = 0.0
         self.safe("opened")
 
     def send(self, command: Command) -> None:
@@ -71,13 +80,22 @@ class SerialOutput(Output):
             # Not by pyserial on POSIX: where the buffer is full, its write without a timeout tries for ever.
             nowait = partial(os.write, self._line.fileno()) if hasattr(self._line, "fileno") else self._line.write
             written = nowait(text)
-        except (OSError, self._error):
+        except (OSError, self._error) as error:
             self._failed += 1
+            self._reached.failed(error)
             return
+        self._reached.reached()
         whole = written is None or written == len(text)
         self._torn = not whole and (self._torn or written > 0)
         self._sent += whole
         self._failed += not whole
+
+    def trouble(self) -> Reading | None:
+        """Return that the device is gone, as long as it is; asked once a second by the order to let go."""
+        if self._reached.problem and time.monotonic() >= self._ask_at:
+            self._ask_at = time.monotonic() + _ASK_SECONDS
+            self.safe("not reached")
+        return self._reached.trouble()
 
     def close(self) -> None:
         """Write "safe" and close the line."""
@@ -88,4 +106,5 @@ class SerialOutput(Output):
 
     def state(self) -> dict[str, Any]:
         """Return the port and how often it failed."""
-        return {"port": self.port, "sent": self._sent, "failed": self._failed, "safe": self._safe}
+        counts = {"port": self.port, "sent": self._sent, "failed": self._failed, "safe": self._safe}
+        return {**counts, **self._reached.state()}

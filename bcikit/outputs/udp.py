@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 from bcikit.outputs.base import Output
 from bcikit.outputs.envelope import MAX_BYTES, Sealer, encode
+from bcikit.outputs.reached import Reached
+from bcikit.safety.levels import Reading, Severity
 from bcikit.signal import ArgumentError, Command, check_int
 
 
@@ -40,6 +42,7 @@ class UdpOutput(Output):
         self._sealer = Sealer()
         self._sent = 0
         self._failed = 0
+        self._reached = Reached(f"udp:{host}:{self.port}", Severity.WARN)
         self._safe = True
 
     def send(self, command: Command) -> None:
@@ -62,9 +65,15 @@ class UdpOutput(Output):
         try:
             self._socket.sendto(encode(envelope, limit=MAX_BYTES - 1) + b"\n", self._address)
             self._sent += 1
-        except OSError:
-            # Nobody listens, or the buffer is full: the receiver's own TTL makes it let go.
+            self._reached.reached()
+        except OSError as error:
+            # The network is gone, or the buffer is full: the receiver's own TTL makes it let go.
             self._failed += 1
+            self._reached.failed(error)
+
+    def trouble(self) -> Reading | None:
+        """Return that nothing can be sent there, as long as it is so."""
+        return self._reached.trouble()
 
     def close(self) -> None:
         """Say "safe" and close the socket."""
@@ -80,4 +89,5 @@ class UdpOutput(Output):
             "sent": self._sent,
             "failed": self._failed,
             "safe": self._safe,
+            **self._reached.state(),
         }

@@ -1,7 +1,9 @@
 """What there is by kind and name, read without loading it; standard library only, since the guard process reads it."""
 
+import sys
 import tomllib
 from collections.abc import Mapping
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -73,10 +75,13 @@ class Plugin:
         """
         module, _, attributes = self.where.partition(":")
         try:
-            found: Any = import_module(module)
-            for attribute in attributes.split("."):
-                found = getattr(found, attribute)
-        except Exception as error:
+            # What it prints belongs into no table of ours, least of all into JSON.
+            with nullcontext() if self.shipped else redirect_stdout(sys.stderr):
+                found: Any = import_module(module)
+                for attribute in attributes.split("."):
+                    found = getattr(found, attribute)
+        except (Exception, SystemExit) as error:
+            # One that ends the program while it is imported (no licence, no device) must not end ours.
             if self.shipped:
                 raise
             from bcikit.signal import PluginError

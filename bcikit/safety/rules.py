@@ -47,7 +47,7 @@ RULES: dict[str, Rule] = {
     "H-CPU": Rule("the computer cannot keep up", "Close other programs; take fewer channels or a simpler decoder."),
     "H-BAT": Rule("battery of the device is low", "Charge or change the battery before going on."),
     "H-DISK": Rule("recording is at risk", "Free disk space before going on."),
-    "H-BEAT": Rule("the guard of the actuator does not answer", "Restart the session; check the actuator."),
+    "H-BEAT": Rule("the actuator or its guard does not answer", "Restart the session; check the actuator."),
     "A-CONF": Rule("the decoder is not sure enough", "Nothing; the output stays at rest."),
     "A-KOFN": Rule("too few decisions in a row agree", "Nothing; the output stays at rest."),
     "A-IDLE": Rule(

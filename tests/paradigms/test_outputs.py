@@ -21,6 +21,7 @@ from bcikit import plugins
 from bcikit.outputs import open_output
 from bcikit.outputs.envelope import MAX_BYTES, Sealer, encode, schema
 from bcikit.outputs.hand import HandOutput
+from bcikit.safety.levels import Severity
 from bcikit.signal import ArgumentError, Command, HostClock, SourceError
 
 ROOT = Path(__file__).parents[2]
@@ -390,6 +391,35 @@ def test_a_serial_line_that_nobody_reads_holds_nothing_up_and_spoils_no_later_li
         os.close(slave)
     *_, last = text.strip().split(b"\n")
     assert json.loads(last)["do"] == "safe"
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo terminals here")
+def test_a_serial_device_that_was_unplugged_is_said_as_long_as_it_is_gone():
+    master, slave = os.openpty()
+    name = os.ttyname(slave)
+    with open_output(f"serial:{name}") as output:
+        assert output.trouble() is None
+        os.close(slave)
+        os.close(master)
+        output.send(command(1))
+        for _ in range(3):
+            found = output.trouble()
+            assert found is not None
+            assert (found.rule, found.severity) == ("H-BEAT", Severity.DEGRADE)
+            assert str(found.value).startswith(f"serial:{name} cannot be written to: ")
+        assert output.state()["problem"] == found.value
+
+
+@pytest.mark.parametrize("scheme", ["udp", "osc"])
+def test_a_network_that_takes_nothing_is_said_while_it_is_so(scheme):
+    with open_output(f"{scheme}:127.0.0.1:9") as output:
+        assert output.trouble() is None
+        line = output._socket if scheme == "udp" else output._client._sock
+        line.close()
+        output.send(command(1))
+        found = output.trouble()
+        assert (found.rule, found.severity) == ("H-BEAT", Severity.WARN)
+        assert str(found.value).startswith(f"{scheme}:127.0.0.1:9 cannot be written to: ")
 
 
 def test_the_guard_takes_commands_and_goes_safe():

@@ -9,11 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from bcikit import plugins
+from bcikit.acquisition.formats import known_formats
+from bcikit.cli import checkup
 from bcikit.cli.app import app
 from bcikit.outputs import open_output
 from bcikit.plugins import table
 from bcikit.processing import Pipeline
-from bcikit.signal import ArgumentError, ConfigError, PluginError
+from bcikit.signal import ArgumentError, ConfigError, DoubtWarning, PluginError
 
 
 @pytest.mark.parametrize("kind", plugins.KINDS)
@@ -132,3 +134,44 @@ def test_devices_of_a_stranger_are_listed_and_one_that_fails_says_why(stranger: 
     assert rows["lab:7"]["what"] == "amplifier"
     assert rows["torn:"]["what"] == "cannot be asked"
     assert "no licence" in rows["torn:"]["detail"]
+
+
+QUITS = "import sys; print('hello'); sys.exit('no licence')"
+
+
+def test_a_plugin_that_ends_the_program_while_it_is_imported_takes_no_command_down(
+    stranger: Callable[..., None],
+) -> None:
+    stranger("[bcikit.sources]\nquits = stranger_module:Source\n", QUITS)
+    with pytest.raises(PluginError, match=r"package stranger .* cannot be loaded: SystemExit: no licence"):
+        plugins.load("sources", "quits")
+    result = CliRunner().invoke(app, ["plugins", "--json"])
+    rows = {row["name"]: row["problem"] for row in json.loads(result.stdout) if row["problem"]}
+    assert result.exit_code == 1
+    assert list(rows) == ["quits"]
+    finding = checkup.CHECKS["plug-ins"]("plug-ins")
+    assert finding.state == checkup.ADVICE
+    assert "no licence" in finding.found
+    assert finding.fix.endswith("pip uninstall stranger")
+
+
+@pytest.mark.parametrize(
+    ("entry", "module", "said"),
+    [
+        ("quits = stranger_module:Format", QUITS, "'quits' of the package stranger .* SystemExit"),
+        ("raises = stranger_module:Format", "raise RuntimeError('boom')", "'raises' .* RuntimeError: boom"),
+        ("number = stranger_module:Format", "Format = 3", "'number' is a int, no bcikit.acquisition.Format"),
+        ("edf = stranger_module:Format", "Format = 3", "'edf' comes from openbcikit and stranger"),
+    ],
+)
+def test_files_of_all_other_formats_are_read_beside_one_that_does_not_load(
+    entry: str, module: str, said: str, stranger: Callable[..., None]
+) -> None:
+    known = [one.name for one in known_formats()]
+    stranger(f"[bcikit.formats]\n{entry}\n", module)
+    known_formats.cache_clear()
+    try:
+        with pytest.warns(DoubtWarning, match=said):
+            assert sorted(one.name for one in known_formats()) == sorted(known)
+    finally:
+        known_formats.cache_clear()
