@@ -98,6 +98,59 @@ def check_targets(section: DecoderSection, paradigm: Paradigm) -> None:
             )
 
 
+def check_owner(section: DecoderSection, paradigm: Paradigm) -> None:
+    """Refuse what a table says of a decoder to a paradigm that brings what decides: it would change nothing.
+
+    Raises
+    ------
+    BciError
+        With the keys, and the way out.
+    """
+    if section.follows or section.start != "calibrate":
+        idle = ["start, recentre and adapt are"]
+    else:
+        proposed, default = paradigm.defaults, DecoderSection()
+        own = {default.name, proposed.get("decoder"), getattr(paradigm.settings, "decoder", None)}
+        said = {
+            "name": section.name not in own,
+            "encoder": section.encoder,
+            "model": section.model,
+            "parameters": section.parameters not in ({}, proposed.get("decoder_parameters")),
+            "reject": section.reject,
+            "tmin": "tmin" in section.model_fields_set and section.tmin != default.tmin,
+            "tmax": "tmax" in section.model_fields_set and section.tmax != default.tmax,
+        }
+        keys = [key for key, stated in said.items() if stated]
+        idle = [f"{', '.join(keys)} {'is' if len(keys) == 1 else 'are'}"] if keys else []
+    if idle:
+        raise BciError(
+            f"{paradigm.name} brings what decides; {idle[0]} for a trained model (for an SSVEP menu: paradigm settings "
+            'decoder = "" and calibration_rounds). Leave out what changes nothing.'
+        )
+
+
+def check_begun(section: DecoderSection, model: Model, paradigm: Paradigm, *, name: str) -> None:
+    """Refuse a decoder named beside a model that is another one: it would not be what decides.
+
+    Parameters
+    ----------
+    name : str
+        What the model is called: its path.
+
+    Raises
+    ------
+    BciError
+        With both.
+    """
+    wanted, there = section.trained[0], model.sheet.decoder
+    if wanted not in (DecoderSection().name, paradigm.defaults.get("decoder"), "auto", there):
+        key = "encoder" if section.encoder else "name"
+        raise BciError(
+            f"{key}: {section.encoder or wanted} would not be what decides: the model {name} is {there}. "
+            f"Leave out {key}, or calibrate."
+        )
+
+
 def check_used(config: SessionConfig, found: Rehearsal, *, trains: bool) -> list[str]:
     """Return which keys would change nothing in this session, or let nothing come of it.
 

@@ -22,7 +22,15 @@ from bcikit.safety.stop_box import StopBox, open_stop_box
 from bcikit.session.arming import arming_problems, idle_seconds
 from bcikit.session.conductor import AUTOMATIC, Conductor
 from bcikit.session.config import SessionConfig
-from bcikit.session.decoder_checks import check_followed, check_model, check_targets, check_used, notes_on_stop
+from bcikit.session.decoder_checks import (
+    check_begun,
+    check_followed,
+    check_model,
+    check_owner,
+    check_targets,
+    check_used,
+    notes_on_stop,
+)
 from bcikit.session.equip import attach_errors, prepare_paradigm
 from bcikit.session.from_config import check_folder, check_window, columns_of, paradigm_of, stimulus_result, window_of
 from bcikit.session.listener import Listener
@@ -386,6 +394,8 @@ class _Planner:
             self._attempt("paradigm", lambda: paradigm.configure(fit_for, seed=config.session.seed))
             stimulus = self._attempt("stimulus", lambda: stimulus_result(config, paradigm)) or ""
             self._check_runs(runs, used)
+            if config.calibration.files and paradigm.decider() is not None:
+                self.problems.append(f"calibration.files: {paradigm.name} brings what decides; leave them out.")
             trained, before = model, len(self.problems)
             model = self._attempt("decoder", lambda: self._model(paradigm, behind, fit_for, trained))
             decides = len(self.problems) == before
@@ -510,9 +520,19 @@ class _Planner:
             self._attempt("arming.stop_box", box.start)
 
     def _calibration(self, paradigm: Paradigm) -> list[Recording] | None:
-        section = self.config.calibration
+        section, decoder = self.config.calibration, self.config.decoder
         if not section.files:
+            if section.events:
+                self.problems.append(
+                    "calibration.events: is for the recordings in calibration.files; name some, or leave it out."
+                )
             return []
+        if decoder.model or decoder.start != "calibrate":
+            other = "model" if decoder.model else f'start = "{decoder.start}"'
+            self.problems.append(
+                f"calibration.files: would train another model than decoder.{other} asks for; leave out one of them."
+            )
+            return None
         before = len(self.problems)
         missing = [name for name in section.files if not Path(name).exists()]
         if missing:
@@ -573,11 +593,7 @@ class _Planner:
         else:
             begun = starting_model(self.config, paradigm, info)
             if begun is None and paradigm.decider() is not None:
-                if section.follows or section.start != "calibrate":
-                    raise BciError(
-                        f"{paradigm.name} brings what decides; start, recentre and adapt are for a trained model (for "
-                        'an SSVEP menu: paradigm settings decoder = "" and calibration_rounds).'
-                    )
+                check_owner(section, paradigm)
                 return None
             if begun is None:
                 check_targets(section, paradigm)
@@ -588,6 +604,7 @@ class _Planner:
                     check_followed(section, unfitted(self.config, info.sfreq, self.objects.decoder))
                 return None
             model, name = begun[0], str(begun[1])
+            check_begun(section, model, paradigm, name=name)
         self.notes += check_model(model, paradigm, pipeline, self.config, name=name)
         self.begun = f"{model.sheet.decoder}: {name}, of {model.sheet.created}"
         # Whether it can follow is found out before anything starts.
@@ -614,7 +631,8 @@ class _Planner:
         if found.hurried:
             seen = f"{found.seconds / 60:.1f} min"
             self.notes.append(f"only the first {seen} of the paradigm were looked at: to run through it takes too long")
-        if found.undecided and model is None and not refused:
+        untrained = model is None and not refused and paradigm.decider() is None
+        if untrained and (found.undecided or found.trained_on is not None):
             self._check_training(found, info, trained=trained)
         if model is not None and found.undecided and min(found.undecided) < model.sheet.n_times:
             self.problems.append(

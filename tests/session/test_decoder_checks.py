@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from bcikit.cli.app import app
 from bcikit.decoding import Epochs, Model
 from bcikit.recording import read_session
-from bcikit.session import Engine, load_config, plan
+from bcikit.session import Engine, load_config, plan, shipped_config
+from bcikit.session.config import config_from
 from bcikit.signal import ConfigError
 
 BAND = [{"step": "bandpass", "l_freq": 7.0, "h_freq": 30.0, "order": 4}]
@@ -154,3 +155,46 @@ def test_a_session_rejects_by_its_own_number_whatever_its_model_says(tmp_path: P
     session = read_session(tmp_path / "session")
     assert {decision.label for decision in session.decisions} == {None}
     assert Model.load(tmp_path / "session" / "model.skops").sheet.reject == 0.99
+
+
+@pytest.mark.parametrize(
+    ("name", "tables", "said"),
+    [
+        ("ssvep-menu", {"decoder": {"model": "missing.skops"}}, "model is for a trained model"),
+        ("ssvep-menu", {"decoder": {"name": "mdm", "reject": 0.9}}, "name, reject are for a trained model"),
+        ("cursor", {"decoder": {"encoder": "onnx:missing.onnx"}}, "encoder is for a trained model"),
+        ("neurofeedback-smr", {"decoder": {"parameters": {"n_filters": 2}}}, "parameters is for a trained model"),
+        ("driving-vigilance", {"decoder": {"tmax": 2.5}}, "tmax is for a trained model"),
+        (
+            "motor-imagery",
+            {"calibration": {"events": {"T1": "left_hand"}}},
+            "calibration.events: is for the recordings",
+        ),
+        # What only trains decides nothing, and ends with a model all the same.
+        ("calibration", {"decoder": {"name": "nonsense"}}, "decoder is 'nonsense'"),
+        ("calibration", {"decoder": {"parameters": {"xx": 1}}}, "parameter of csp-lda is 'xx'"),
+        ("calibration", {"paradigm": {"settings": {"calibration_runs": 1, "trials_per_run": 4}}}, "2 of left_hand"),
+        (
+            "motor-imagery",
+            {"decoder": {"model": "m.skops"}, "calibration": {"files": ["a.edf"], "events": {"a": "left_hand"}}},
+            "calibration.files: would train another model than decoder.model",
+        ),
+    ],
+)
+def test_what_would_change_nothing_or_fail_after_the_calibration_is_refused(
+    name: str, tables: dict[str, Any], said: str
+) -> None:
+    values = shipped_config(name).to_dict()
+    values["recording"]["enabled"] = False
+    for table, keys in tables.items():
+        values[table] |= keys
+    with pytest.raises(ConfigError) as caught:
+        plan(config_from(values))
+    assert said in str(caught.value)
+
+
+def test_a_decoder_named_beside_another_model_is_refused(tmp_path: Path) -> None:
+    there = str(model(tmp_path / "m.skops"))
+    with pytest.raises(ConfigError, match=r"name: mdm would not be what decides: the model .* is csp-lda"):
+        plan(load_config(file_of(tmp_path, {"name": "mdm", "model": there})))
+    plan(load_config(file_of(tmp_path, {"name": "csp-lda", "model": there}))).close()
