@@ -1,7 +1,6 @@
 """What the pages of the clinic window share."""
 
 import re
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from bcikit.ui.inputs import button
+from bcikit.ui.leaving import start_aside
 from bcikit.ui.theme import LEVELS, Theme
 from bcikit.ui.words import tr
 
@@ -200,4 +200,4 @@ def in_background(owner: QWidget, work: Callable[[], Any], then: Callable[[Any, 
         with suppress(RuntimeError):
             answer.ready.emit(result, error)
 
-    threading.Thread(target=run, daemon=True, name="bcikit-clinic-task").start()
+    start_aside(run, "bcikit-clinic-task")

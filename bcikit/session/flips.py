@@ -13,6 +13,7 @@ from bcikit.paradigms.frames import LOST_BITS, Refresh, feasibility
 from bcikit.presentation.presenter import is_framed
 from bcikit.safety import Severity
 from bcikit.safety.stimulus.timing import FrameTiming
+from bcikit.session.lateness import Lateness
 from bcikit.signal import Chunk, DataError, Event
 
 KEPT_SECONDS = 10.0
@@ -110,7 +111,7 @@ class Flips:
         self._named: dict[int, set[str]] = {}
         self._timing: FrameTiming | None = None
         self._refresh: dict[str, float] = {}
-        self._correction: dict[str, float] = {}
+        self._lateness = Lateness(keep=0)
         self._frames_at = float("-inf")
         self.active = False
         self.unfit = ""
@@ -137,14 +138,11 @@ class Flips:
             "hello" with ``refresh`` (Hz) and ``correction`` (s from the flip to the light), "flip" with ``name``,
             ``sample``, ``time`` and ``shown`` (s), "frames" with ``times`` (s).
         """
-        kind = message["type"]
+        kind, late = message["type"], self._lateness.take(message)
         if kind == "hello":
-            self._correction[str(message.get("client", ""))] = float(message.get("correction", 0.0))
             client, first = str(message.get("client", "")), bool(message.get("first"))
             return self._hello(client, message.get("refresh"), message.get("delay"), first=first)
-        if kind == "flip":
-            late = float(message["shown"]) - float(message["time"])
-            late += self._correction.get(str(message.get("client", "")), 0.0)
+        if late is not None:
             self._flip(str(message["name"]), int(message["sample"]), late)
         elif kind == "sounded":
             self._sounded(message)
@@ -296,7 +294,7 @@ class Flips:
             "dropped_frames": self.dropped,
             "delay_s": float(late.mean()) if len(late) else None,
             "jitter_s": float(late.std()) if len(late) else None,
-            "correction_s": dict(self._correction),
+            "correction_s": dict(self._lateness.corrections),
             "unfit": self.unfit,
             "eyes": dict(self._eyes),
             "sounds": {"heard": self._heard[True], "not_heard": self._heard[False], "why": self._silent},

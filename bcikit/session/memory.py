@@ -40,6 +40,8 @@ class Memory:
         self._outputs: dict[str, OutputState] = {}
         self._alarms: dict[str, Alarmed] = {}
         self._events: deque[Happened] = deque(maxlen=EVENTS)
+        self._hellos: dict[str, Input] = {}
+        self._flips: deque[Input] = deque(maxlen=EVENTS)
 
     def take(self, message: Message) -> None:
         """Remember a message."""
@@ -54,6 +56,11 @@ class Memory:
             case Presented():
                 if message.scene is not None:
                     self._newest[Presented] = message
+            case Input(kind="screen", values=values) if values.get("type") == "hello":
+                self._hellos[str(values.get("client", ""))] = message
+            case Input(kind="screen", values=values) if values.get("type") == "flip":
+                if not str(values["name"]).startswith(PASSING):
+                    self._flips.append(message)
             case Input() | Sent() | Beat():
                 pass
             case (
@@ -72,4 +79,6 @@ class Memory:
     def snapshot(self, time: float) -> Snapshot:
         """Return all of it, in an order in which a reader may take it."""
         newest = [self._newest[kind] for kind in _ORDER if kind in self._newest]
-        return Snapshot(messages=(*newest, *self._outputs.values(), *self._alarms.values(), *self._events), time=time)
+        shown: tuple[Said, ...] = (*self._hellos.values(), *self._flips)
+        others: tuple[Said, ...] = (*self._outputs.values(), *self._alarms.values(), *shown, *self._events)
+        return Snapshot(messages=(*newest, *others), time=time)

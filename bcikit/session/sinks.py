@@ -141,6 +141,9 @@ class Publisher(Listener):
                 self._filtered = message if message.chunk.n_times else self._filtered
             case Input(kind="silence"):
                 self._say(self._health(None, message.time, None))
+            case Input(kind="screen", values=values) if values.get("type") in ("hello", "flip"):
+                # Whoever draws or averages needs when it was shown, not when it was planned.
+                self._say(message)
             case Input():
                 pass
             case StateChanged():

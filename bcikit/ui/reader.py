@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from bcikit.acquisition import Source, StreamStatus
 from bcikit.signal import Chunk, Event, HostClock, StreamInfo
+from bcikit.ui.leaving import end_before_exit
 from bcikit.ui.session_link import drain
 from bcikit.ui.tap import Tap
 
@@ -61,6 +62,14 @@ class StreamReader(threading.Thread):
 
     def run(self) -> None:
         """Open the source and read until told to stop."""
+        # Opening may be a search of LSL that goes on after `halt`.
+        forget = end_before_exit(self, self._halt.set)
+        try:
+            self._read()
+        finally:
+            forget()
+
+    def _read(self) -> None:
         source = self._open()
         if source is None:
             return

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from bcikit.session.lateness import Lateness
 from bcikit.signal import messages as said
 from bcikit.signal.messages import Message, parse
 
@@ -51,6 +52,8 @@ class Status:
         Time of each stage in the engine's last seconds, in milliseconds.
     device : dict
         What the source counts and measures, as `StreamStatus` names it.
+    late : Lateness
+        When the screens have shown what was planned.
     """
 
     state: str = ""
@@ -81,6 +84,7 @@ class Status:
     silent: bool = False
     revision: int = 0
     n_events: int = 0
+    late: Lateness = field(default_factory=Lateness)
 
     def take(self, message: Message | Mapping[str, Any]) -> str:
         """Take one message and return its type."""
@@ -99,6 +103,8 @@ class Status:
                 self.state_rule, self.paused = message.rule, message.paused
             case said.Happened():
                 self._take_event(message)
+            case said.Input(kind="screen", values=values):
+                self.late.take(values)
             case said.Decided():
                 self._take_decision(message)
             case said.Quality():

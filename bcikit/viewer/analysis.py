@@ -109,6 +109,11 @@ class EventAverages:
         Band of the desynchronisation, in Hz; None to keep no band power.
     reject_uv : float
         Largest peak-to-peak of any channel; epochs above are left out. 0 switches it off.
+
+    Attributes
+    ----------
+    after : int
+        Samples of an epoch from its event on.
     """
 
     def __init__(
@@ -128,12 +133,12 @@ class EventAverages:
         self.rejected = 0
         self._pending: list[tuple[int, str]] = []
         self._before = round(-tmin * sfreq)
-        self._after = round(tmax * sfreq)
+        self.after = round(tmax * sfreq)
 
     @property
     def times(self) -> NDArray[np.float64]:
         """Seconds of each sample of an epoch, the event at 0."""
-        return (np.arange(-self._before, self._after)) / self.sfreq
+        return (np.arange(-self._before, self.after)) / self.sfreq
 
     def event(self, sample: int, name: str) -> None:
         """Take note of an event; its epoch is added once its end has arrived."""
@@ -141,20 +146,20 @@ class EventAverages:
 
     def collect(self, start: int, end: int) -> list[tuple[int, int, str]]:
         """Return the epochs that are complete as ``(first, stop, name)``; what is no longer kept counts as rejected."""
-        due = [(s, n) for s, n in self._pending if s + self._after <= end]
-        self._pending = [(s, n) for s, n in self._pending if s + self._after > end]
+        due = [(s, n) for s, n in self._pending if s + self.after <= end]
+        self._pending = [(s, n) for s, n in self._pending if s + self.after > end]
         complete = []
         for sample, name in due:
             first = sample - self._before
             if first < start:
                 self.rejected += 1
             else:
-                complete.append((first, sample + self._after, name))
+                complete.append((first, sample + self.after, name))
         return complete
 
     def add(self, values: NDArray[np.float64], name: str) -> bool:
         """Take one epoch, shape ``(n_times, n_channels)``; False if it was left out."""
-        good = bool(np.isfinite(values).all()) and values.shape[0] == self._before + self._after
+        good = bool(np.isfinite(values).all()) and values.shape[0] == self._before + self.after
         if good and self.reject_uv:
             good = float(np.ptp(values, axis=0).max()) <= self.reject_uv
         if not good:

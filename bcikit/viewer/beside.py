@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QDockWidget, QLabel, QVBoxLayout, QWidget
 
 from bcikit.acquisition import open_source, read_recording
 from bcikit.recording import read_session
+from bcikit.session.lateness import Lateness
 from bcikit.signal import BciError, Event
 from bcikit.signal.address import Address
 from bcikit.ui.reader import StreamReader
@@ -15,7 +16,7 @@ from bcikit.ui.theme import Theme
 from bcikit.ui.words import tr
 from bcikit.viewer.layout import name_buttons
 from bcikit.viewer.still import StillHistory
-from bcikit.viewer.trace_panel import TracePanel
+from bcikit.viewer.trace_panel import TracePanel, mark_of
 
 
 class BesideDock(QDockWidget):
@@ -56,6 +57,7 @@ class SideStream(QWidget):
         self.address, self._theme = address, theme
         self.panel: TracePanel | None = None
         self._reader: StreamReader | None = None
+        self._late: Lateness | None = None
         self.label = QLabel(tr("Waiting for a stream ..."))
         self.label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.label.setWordWrap(True)
@@ -70,7 +72,9 @@ class SideStream(QWidget):
 
     def _open(self) -> None:
         if Path(self.address).is_dir():
-            self._show(StillHistory(read_session(self.address).recording))
+            session = read_session(self.address)
+            self._late = Lateness.of_inputs(session.records.get("inputs", ()))
+            self._show(StillHistory(session.recording))
         elif self.address.startswith("file:"):
             self._show(StillHistory(read_recording(Address.parse(self.address).body)))
         else:
@@ -94,7 +98,8 @@ class SideStream(QWidget):
 
     def _on(self, event: Event) -> None:
         if self.panel is not None:
-            self.panel.add_mark(event.time, event.name, duration=event.duration)
+            time, text = mark_of(event, event.name, self._late)
+            self.panel.add_mark(time, text, duration=event.duration)
 
     def tick(self) -> None:
         """Take what came."""

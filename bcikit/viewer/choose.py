@@ -1,7 +1,6 @@
 """The start page: what can be looked at now, what was looked at lately, and a simulated person; chosen by a click."""
 
 import re
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from bcikit import plugins
 from bcikit.session.running import running
 from bcikit.signal.address import Address
 from bcikit.ui.inputs import button, choice
+from bcikit.ui.leaving import start_aside
 from bcikit.ui.theme import Theme
 from bcikit.ui.words import tr
 
@@ -234,7 +234,7 @@ class StartPage(QWidget):
             except RuntimeError:
                 return
 
-        threading.Thread(target=work, daemon=True, name="bcikit-look").start()
+        start_aside(work, "bcikit-look")
 
     def _show(self, found: list[object]) -> None:
         problem, *rows = found

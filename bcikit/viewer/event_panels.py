@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout
 
+from bcikit.session.lateness import Lateness, is_planned
+from bcikit.signal import Event
 from bcikit.ui.head_widget import HeadWidget
 from bcikit.ui.theme import Theme
 from bcikit.ui.words import tr
@@ -13,7 +15,7 @@ from bcikit.viewer.analysis import EventAverages
 from bcikit.viewer.panel import Panel, View
 from bcikit.viewer.plot import legend, make_plot, pen
 from bcikit.viewer.signal_panels import ChannelPanel
-from bcikit.viewer.still import AnyHistory
+from bcikit.viewer.still import AnyHistory, StillHistory
 
 PREFIXES = ("cue/", "stimulus/", "stim/", "flash/", "target/", "nontarget/")
 """Events that start an epoch: what the person sees or hears."""
@@ -35,6 +37,9 @@ class EpochFeed:
         self.averages: EventAverages | None = None
         self._history: AnyHistory | None = None
         self._seen = 0
+        self.planned = 0
+        self._waiting: list[tuple[Event, str]] = []
+        self._taken: set[tuple[str, float]] = set()
 
     def update(self, view: View) -> EventAverages | None:
         """Take new events and the epochs that became complete; None while there is no stream."""
@@ -44,16 +49,40 @@ class EpochFeed:
         if self.averages is None or history is not self._history:
             self._history = history
             self.averages = EventAverages(history.rate, **self._options)  # type: ignore[arg-type]
-            self._seen = 0
+            self._seen = self.planned = 0
+            self._waiting, self._taken = [], set()
         fresh = min(view.status.n_events - self._seen, len(view.status.events))
         self._seen = view.status.n_events
-        for event in list(view.status.events)[len(view.status.events) - fresh :]:
-            name = str(event.get("name", ""))
-            if name.startswith(PREFIXES):
-                self.averages.event(history.sample_at(float(event["time"])), _kind(name, event.get("data") or {}))
+        for values in list(view.status.events)[len(view.status.events) - fresh :]:
+            event = Event.from_dict(values)
+            # A window that joins again is told again what it knows.
+            if event.name.startswith(PREFIXES) and (event.name, event.time) not in self._taken:
+                self._taken.add((event.name, event.time))
+                self._waiting.append((event, _kind(event.name, event.data)))
+        self._place(history, self.averages, view.status.late)
         for first, stop, name in self.averages.collect(history.start, history.end):
             self.averages.add(history.get(first, stop), name)
         return self.averages
+
+    def _place(self, history: AnyHistory, averages: EventAverages, late: Lateness) -> None:
+        """Put events where a screen showed them; where none has told it by the end of the epoch, where planned."""
+        waiting = []
+        for event, kind in self._waiting:
+            shown = late.of(event)
+            still = isinstance(history, StillHistory)
+            if shown is not None or not is_planned(event):
+                averages.event(history.sample_at(event.time + (shown or 0.0)), kind)
+            elif still or history.sample_at(event.time) + averages.after <= history.end:
+                averages.event(history.sample_at(event.time), kind)
+                self.planned += 1
+            else:
+                waiting.append((event, kind))
+        self._waiting = waiting
+
+    def said(self) -> str:
+        """Return how many epochs stand at planned times, for a person; "" if none does."""
+        text = tr("Around planned times, as no screen told when it was shown: {count}")
+        return f"\n{text.format(count=self.planned)}" if self.planned else ""
 
 
 class ErpPanel(ChannelPanel):
@@ -71,6 +100,7 @@ class ErpPanel(ChannelPanel):
         self._curves: dict[str, object] = {}
         self.body.addWidget(self.plot, 1)
         self.count = QLabel(tr("No event yet"))
+        self.count.setWordWrap(True)
         self.body.addWidget(self.count)
 
     def collect(self, view: View) -> None:
@@ -92,6 +122,7 @@ class ErpPanel(ChannelPanel):
         counts = ", ".join(f"{name}: {average.count}" for name, average in sorted(averages.signal.items()))
         self.count.setText(
             tr("Epochs: {counts}. Left out: {rejected}").format(counts=counts, rejected=averages.rejected)
+            + self.epochs.said()
         )
 
     def table(self) -> list[list[object]]:
@@ -157,6 +188,7 @@ class ErdPanel(Panel):
             tr("Blue: less power than at rest (8–30 Hz, 0.5–2.75 s after the cue). Left out: {rejected}").format(
                 rejected=averages.rejected
             )
+            + self.epochs.said()
         )
 
     def table(self) -> list[list[object]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from bcikit.acquisition import read_recording
 from bcikit.recording import Session, read_session
+from bcikit.session.lateness import Lateness
 from bcikit.signal import Recording
 from bcikit.signal.messages import Decided, Happened, Message, StateChanged, parse
 from bcikit.viewer.annotations import annotation_of
@@ -45,6 +46,7 @@ def show_folder(window: ViewerWindow, folder: Path) -> None:
     history = _show(window, session.recording, folder)
     # Averages are of the whole recording, however many events it has.
     window.view.status.events = deque()
+    window.view.status.late = Lateness.of_inputs(session.records.get("inputs", ()))
     for event in session.standing:
         if annotation_of(event) is None:
             window.take_message(Happened(event=event))

@@ -41,7 +41,7 @@ class Past:
         self._view, self._history, self._end = view, history, end
         self._said = sorted(said, key=lambda item: item[0])
         self._times = np.array([time for time, _ in self._said])
-        self._events = view.status.events, view.status.n_events
+        self._events = view.status.events, view.status.n_events, view.status.late
         self._taken = 0
         self._now = -1
 
@@ -66,7 +66,7 @@ class Past:
         if at_end and self._end is not None:
             status.take(self._end)
         status.time = time
-        status.events, status.n_events = self._events
+        status.events, status.n_events, status.late = self._events
         status.revision = old.revision + 1
         self._view.status = status
         self._judge(time)

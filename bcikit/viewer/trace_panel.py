@@ -1,6 +1,7 @@
 """The traces with their controls: which signal, which filter of the picture, window, scale, channels, freeze."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from bcikit.signal import BciError, Chunk, StreamInfo
+from bcikit.session.lateness import Lateness, is_planned
+from bcikit.signal import BciError, Chunk, Event, StreamInfo
 from bcikit.ui.inputs import button, choice
 from bcikit.ui.theme import LEVELS, Theme
 from bcikit.ui.words import tr
@@ -36,6 +38,16 @@ from bcikit.viewer.still import AnyHistory, StillHistory
 WINDOWS = (0.5, 1, 2, 5, 10, 20, 30, 60)
 LONG_WINDOWS = (120, 300, 900, 1800, 3600, 7200)
 SCALES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000, 200000)
+
+
+def mark_of(event: Event, text: str, late: Lateness | None) -> tuple[float, str]:
+    """Return where the marker of an event stands, in s, and its text: where a screen showed it, else "planned"."""
+    if late is None:
+        return event.time, text
+    shown = late.of(event)
+    if shown is not None:
+        return event.time + shown, text
+    return event.time, tr("{event} (planned)").format(event=text) if is_planned(event) else text
 
 
 class TracePanel(QWidget):
@@ -258,16 +270,25 @@ class TracePanel(QWidget):
         """Take away the markers of the session; those made in this window stay."""
         self.canvas.marks = [mark for mark in self.canvas.marks if mark.own]
 
-    def add_mark(self, time: float, text: str, *, duration: float = 0.0) -> None:
-        """Show a marker at a time on the stream's clock."""
+    def add_mark(self, time: float, text: str, *, duration: float = 0.0, key: str = "") -> None:
+        """Show a marker at a time on the stream's clock; by its key it may be moved."""
         history = self.canvas.history
         length = round(duration * history.rate)
-        self.canvas.marks.append(Mark(history.sample_at(time), text, self._theme.accent, length=length))
+        self.canvas.marks.append(Mark(history.sample_at(time), text, self._theme.accent, length=length, key=key))
         if self.overview is None:
             del self.canvas.marks[:-2000]
         else:
             self.overview.show_marks(self.canvas.marks)
         self.canvas.update()
+
+    def move_mark(self, key: str, time: float, text: str) -> None:
+        """Move the newest marker of a key to another time and give it another text."""
+        marks = self.canvas.marks
+        for at in range(len(marks) - 1, -1, -1):
+            if marks[at].key == key and not marks[at].own:
+                marks[at] = replace(marks[at], sample=self.canvas.history.sample_at(time), text=text)
+                self.canvas.update()
+                return
 
     def show_annotations(self, items: Iterable[Annotation]) -> None:
         """Show these annotations, and no others."""

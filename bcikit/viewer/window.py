@@ -20,8 +20,9 @@ from PySide6.QtWidgets import (
 )
 
 from bcikit.acquisition import StreamStatus
+from bcikit.session.lateness import is_planned
 from bcikit.signal import Chunk, Event, StreamInfo
-from bcikit.signal.messages import Happened, Message, Snapshot, StateChanged
+from bcikit.signal.messages import Happened, Input, Message, Snapshot, StateChanged
 from bcikit.ui.happenings import said_of
 from bcikit.ui.inputs import button
 from bcikit.ui.link import LinkMeter
@@ -53,10 +54,12 @@ from bcikit.viewer.screen_panel import ScreenPanel
 from bcikit.viewer.selection_panel import SelectionPanel
 from bcikit.viewer.signal_panels import BandPanel, HeadMapPanel, SpectrogramPanel, SpectrumPanel
 from bcikit.viewer.still import AnyHistory
-from bcikit.viewer.trace_panel import TracePanel
+from bcikit.viewer.trace_panel import TracePanel, mark_of
 
 FRAME_MS = 16
 SLOWEST_MS = 200
+MOST_AWAITED = 200
+"""Markers that wait for the flip of a screen."""
 QUIET = ("feedback/", "trial/", "phase/", "sound/", "paradigm/", "safety/", "stream/clock-offset")
 """Events that are not marked on the traces; all of them are recorded."""
 STOPPED = frozenset({"SAFE_STOP", "ESTOP", "FATAL"})
@@ -141,6 +144,7 @@ class ViewerWindow(QMainWindow):
         self._device_said: StreamStatus | None = None
         self._ended = False
         self._sessions = 1
+        self._awaited: dict[str, Event] = {}
         self.leaving = False
         self.setWindowTitle(title or tr("bcikit viewer"))
         self._build()
@@ -439,6 +443,7 @@ class ViewerWindow(QMainWindow):
             mine = self.add_stream(kind, panel.info, history=panel.canvas.history)
             mine.canvas.marks = panel.canvas.marks
             self._meters[kind] = old._meters[kind]
+        self._awaited = old._awaited
         self.milestones, self._sessions, self._ended = old.milestones, old._sessions, old._ended
         self.marking.take_over(old.marking)
         self.past = None if old.past is None else old.past.moved(self.view)
@@ -473,10 +478,12 @@ class ViewerWindow(QMainWindow):
             case Snapshot():
                 for part in message.messages:
                     if isinstance(part, Happened):
-                        self.mark_event(part.event.time, part.event.name, data=part.event.data)
+                        self._show_event(part.event)
+            case Input(kind="screen", values={"type": "flip", "name": str(name), "sample": int(sample)}):
+                self._shown(name, sample)
             case Happened():
                 event = message.event
-                self.mark_event(event.time, event.name, duration=event.duration, data=event.data)
+                self._show_event(event)
                 said = said_of(event.name, event.data)
                 if said is not None:
                     self.statusBar().showMessage(said.text)
@@ -491,20 +498,47 @@ class ViewerWindow(QMainWindow):
         for since, rule in self.milestones.take(message):
             self.mark(since, rule)
 
+    def _show_event(self, event: Event) -> None:
+        """Mark an event of the session when a screen showed it, or when it was planned until one tells."""
+        late = self.view.status.late
+        key = ""
+        if self.past is None and event.sample is not None and late.of(event) is None and is_planned(event):
+            key = f"{event.name} {event.sample}"
+            self._awaited[key] = event
+            while len(self._awaited) > MOST_AWAITED:
+                del self._awaited[next(iter(self._awaited))]
+        event_time, text = mark_of(event, event.name, late)
+        self.mark_event(event_time, text, duration=event.duration, data=event.data, key=key)
+
+    def _shown(self, name: str, sample: int) -> None:
+        """Move the marker of an event to when a screen showed it."""
+        key = f"{name} {sample}"
+        event = self._awaited.pop(key, None)
+        if event is not None:
+            event_time, text = mark_of(event, name.removeprefix("cue/"), self.view.status.late)
+            for panel in self.traces.values():
+                panel.move_mark(key, event_time, text)
+
     def mark_event(
-        self, event_time: float, name: str, *, duration: float = 0.0, data: Mapping[str, Any] | None = None
+        self,
+        event_time: float,
+        name: str,
+        *,
+        duration: float = 0.0,
+        data: Mapping[str, Any] | None = None,
+        key: str = "",
     ) -> None:
         """Show an event of the engine; those that come many times a second or frame a trial are left out."""
         said = said_of(name, data or {})
         if said is not None:
             self.mark(event_time, said.short, duration=duration)
         elif not name.startswith(QUIET):
-            self.mark(event_time, name.removeprefix("cue/"), duration=duration)
+            self.mark(event_time, name.removeprefix("cue/"), duration=duration, key=key)
 
-    def mark(self, event_time: float, text: str, *, duration: float = 0.0) -> None:
+    def mark(self, event_time: float, text: str, *, duration: float = 0.0, key: str = "") -> None:
         """Show a marker on every stream."""
         for panel in self.traces.values():
-            panel.add_mark(event_time, text, duration=duration)
+            panel.add_mark(event_time, text, duration=duration, key=key)
 
     def _refresh(self, now: float) -> None:
         if now >= self._due.get("", 0.0):

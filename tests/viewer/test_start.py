@@ -350,7 +350,7 @@ def test_a_session_folder_is_shown_beside_with_its_events(shown: ViewerWindow, t
     from bcikit.viewer import beside
 
     history = StillHistory(shown.current_traces().canvas.history.recording)
-    monkeypatch.setattr(beside, "read_session", lambda _: SimpleNamespace(recording=history.recording))
+    monkeypatch.setattr(beside, "read_session", lambda _: SimpleNamespace(recording=history.recording, records={}))
     side = beside.SideStream(str(tmp_path), shown.theme)
     assert side.panel.info.ch_names == tuple(NAMES)
     assert [mark.text for mark in side.panel.canvas.marks] == ["task"]
