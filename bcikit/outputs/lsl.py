@@ -10,20 +10,27 @@ from bcikit.outputs.envelope import Sealer, encode
 from bcikit.safety.levels import QualityLevel
 from bcikit.signal import Command
 
-_TEXTS = {"commands": "bcikit-command", "markers": "Markers", "decisions": "bcikit-decision", "state": "bcikit-state"}
+_TEXTS = {
+    "commands": "bcikit-command",
+    "markers": "Markers",
+    "shown": "bcikit-shown",
+    "decisions": "bcikit-decision",
+    "state": "bcikit-state",
+}
 """Streams of text and their LSL types."""
 
 _MEANINGS = {"bcikit-posterior": "probability", "bcikit-quality": "0 good, 1 warn, 2 bad"}
 
 
 class LslOutput(Output):
-    """Six outlets, each with the labels of its channels in its metadata.
+    """Seven outlets, each with the labels of its channels in its metadata.
 
     ==================  ==================  ==========================================================================
     stream              LSL type            sample
     ==================  ==================  ==========================================================================
     ``NAME-commands``   ``bcikit-command``  the envelope of everything, as JSON; only "command" and "safe" move
-    ``NAME-markers``    ``Markers``         name of the event
+    ``NAME-markers``    ``Markers``         name of the event, at its planned time
+    ``NAME-shown``      ``bcikit-shown``    name of the event, when the screen showed it
     ``NAME-decisions``  ``bcikit-decision``  the class, or "" for none
     ``NAME-state``      ``bcikit-state``    state of the safety machine
     ``NAME-posterior``  ``bcikit-posterior``  probability of each class
@@ -92,6 +99,8 @@ class LslOutput(Output):
         kind = message.get("type")
         if kind == "event":
             self._texts["markers"].push_sample([str(message.get("name", ""))], stamp)
+        elif kind == "shown":
+            self._texts["shown"].push_sample([str(message["event"])], float(message["shown"]))
         elif kind == "decision":
             self._texts["decisions"].push_sample([str(message.get("label") or "")], stamp)
             self._push_numbers("posterior", message.get("classes", ()), message.get("probabilities", ()), stamp)

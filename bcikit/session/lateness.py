@@ -57,7 +57,11 @@ class Lateness:
 
     def of(self, event: Event) -> float | None:
         """Return by how many seconds an event was shown later than planned; None while no screen has told it."""
-        return None if event.sample is None else self._late.get((event.name, event.sample))
+        return None if event.sample is None else self.late_of(event.name, event.sample)
+
+    def late_of(self, name: str, sample: int) -> float | None:
+        """Return by how many seconds what was planned under a name at a sample was shown later; None if not told."""
+        return self._late.get((name, sample))
 
 
 def is_planned(event: Event) -> bool:

@@ -10,6 +10,7 @@ from bcikit.presentation.layout import Viewing, drawn
 from bcikit.safety import SafetySystem, State
 from bcikit.safety.machine import LATCHED, Transition
 from bcikit.session.command_life import CommandLife
+from bcikit.session.lateness import Lateness
 from bcikit.session.listener import Listener
 from bcikit.session.summary import to_json
 from bcikit.signal import BciError
@@ -124,6 +125,7 @@ class Outputs(Listener):
         self._safety = safety
         self._last_quality = float("-inf")
         self._life = CommandLife()
+        self._lateness = Lateness()
         self.held_back = 0
         self._switch = False
         # Of the machine itself, not of the news about it: what moves lets go within the step that ends ACTIVE.
@@ -188,6 +190,8 @@ class Outputs(Listener):
                 self._tick(message.time)
             case Input(kind="order"):
                 self._take_order(message.values)
+            case Input(kind="screen"):
+                self._take_screen(message.values)
             case Presented():
                 self._show(message)
             case Happened():
@@ -200,6 +204,17 @@ class Outputs(Listener):
             case StateChanged():
                 # They have let go already.
                 self._inform("state", {"state": message.state, "time": message.time})
+
+    def _take_screen(self, report: Mapping[str, Any]) -> None:
+        """Tell when something that was planned was shown; of two screens the first counts."""
+        if report.get("type") == "flip":
+            name, sample, planned = str(report["name"]), int(report["sample"]), float(report["time"])
+            again = self._lateness.late_of(name, sample) is not None
+            late = self._lateness.take(report)
+            if late is not None and not again:
+                self._inform("shown", {"event": name, "sample": sample, "planned": planned, "shown": planned + late})
+        else:
+            self._lateness.take(report)
 
     def _take_order(self, order: Mapping[str, Any]) -> None:
         do = order.get("do")

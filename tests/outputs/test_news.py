@@ -113,7 +113,7 @@ def test_lsl_says_who_hears_it_and_nothing_once_it_is_closed() -> None:
     assert output.reach == "every computer on this network can read it (LSL has no key)"
     output.inform({"type": "decision", "time": 1.0, "classes": ["a", "b"], "probabilities": [0.5], "label": None})
     found = output.state()
-    assert found["streams"] == [f"quiet-{what}" for what in ("commands", "markers", "decisions", "state")]
+    assert found["streams"] == [f"quiet-{what}" for what in ("commands", "markers", "shown", "decisions", "state")]
     output.close()
     sent = output.state()["sent"]
     output.inform(STATE)
