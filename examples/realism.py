@@ -278,6 +278,8 @@ with the same electrodes.</p><div class=f>{figures}</div>
 
 
 def main() -> None:
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     data, out = Path(sys.argv[1]), Path(sys.argv[2])
     out.mkdir(parents=True, exist_ok=True)
     result = {"motor": motor(data), "ssvep": ssvep(data)}

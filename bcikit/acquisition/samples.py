@@ -10,6 +10,10 @@ from bcikit.signal import Bad, StreamInfo
 RAIL = 0.99
 """Share of the full scale from which a sample counts as railed: the last codes of a converter cannot be trusted."""
 
+IMPOSSIBLE = 1e12
+"""Microvolts, or counts of a converter, from which a sample is railed whatever the full scale: no electrode gives a
+million volts and no converter 40 bits, and what is computed of it overflows."""
+
 _MIN_CHANNELS_TO_REPEAT = 4
 """With fewer channels, equal neighbours happen by chance."""
 
@@ -30,10 +34,12 @@ class SampleCheck:
         self._columns = np.array(signal, dtype=np.intp)
         self._all_signal = len(signal) == info.n_channels
         scale = info.capabilities.full_scale
-        self._rail: float | None = None if scale is None or not signal else RAIL * scale
+        self._rail: float | None = None
+        if signal:
+            self._rail = IMPOSSIBLE if scale is None else min(RAIL * scale, IMPOSSIBLE)
         self._rails: NDArray[np.float64] | None = None
         if full_scale is not None and signal and np.isfinite(full_scale[signal]).any():
-            self._rails = RAIL * np.where(np.isfinite(full_scale[signal]), full_scale[signal], np.inf)
+            self._rails = RAIL * np.where(np.isfinite(full_scale[signal]), full_scale[signal], IMPOSSIBLE)
             self._rail = float(self._rails.min())
         self._last: NDArray[np.float64] | None = None
 

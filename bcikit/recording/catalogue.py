@@ -20,7 +20,7 @@ from bcikit.recording.header import read_header
 from bcikit.recording.schema import WRITING, bring_up_to_date, one_at_a_time, prepare_sqlite
 from bcikit.recording.tables_sql import FORMER, AuditEntry, ModelEntry, OutcomeRow, RunRow, SessionEntry, Subject
 from bcikit.safety.anchor import Anchors
-from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError, check_range
+from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError, check_choice, check_int, check_range
 from bcikit.signal.places import user_place
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -35,6 +35,17 @@ def default_url() -> str:
 def utc_now() -> str:
     """Return the time as ISO 8601 in UTC, to the second."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields of a person; refuse what is no year of birth or no side: a patient is confirmed by them."""
+    found = dict(fields)
+    if found.get("birth_year") is not None:
+        found["birth_year"] = check_int("birth_year", found["birth_year"], low=1900, high=datetime.date.today().year)
+    for name in ("hand", "affected_side"):
+        if name in found:
+            check_choice(name, found[name], ("left", "right", "both", ""))
+    return found
 
 
 class Catalogue:
@@ -158,15 +169,19 @@ class Catalogue:
             "left", "right", "both" or empty.
         data : mapping or None
             Anything else, ready for JSON.
+
+        Raises
+        ------
+        ArgumentError
+            If the code is none, nobody alive was born in that year, or a side is none.
         """
         if not CODE.fullmatch(code):
             raise ArgumentError(f"code is {code!r}; allowed: up to 64 letters, digits, '-' and '_' (a code, no name).")
+        known = _checked({"birth_year": birth_year, "hand": hand, "affected_side": affected_side})
         row = Subject(
             code=code,
             created=utc_now(),
-            birth_year=birth_year,
-            hand=hand,
-            affected_side=affected_side,
+            **known,
             data=dict(data or {}),
         )
         with self.writing() as connection:
@@ -204,7 +219,13 @@ class Catalogue:
             read a while ago must not take back what the other wrote since.
         **changes
             Whole fields.
+
+        Raises
+        ------
+        ArgumentError
+            If a field is no such field, or cannot hold the value.
         """
+        changes = _checked(changes)
         with self.writing() as connection:
             row = find_subject(connection, code)
             if merge:

@@ -32,7 +32,11 @@ def check_settings(model: type[Model], values: Any, *, where: str) -> Model:
     try:
         return model.model_validate(dict(values) if isinstance(values, Mapping) else values)
     except ValidationError as error:
-        problems = [_problem(dict(item), model) for item in error.errors(include_url=False)]
+        items = error.errors(include_url=False)
+        broken = {item["loc"][:-1] for item in items} | {item["loc"][:-2] for item in items}
+        # Of a list without its broken items nobody can say that it is too short.
+        told = [item for item in items if item["type"] != "too_short" or item["loc"] not in broken]
+        problems = [_problem(dict(item), model) for item in told]
         raise ConfigError(where, problems) from None
 
 

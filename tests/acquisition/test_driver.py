@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from bcikit.acquisition import Block, DriverSource, Link, Reconnect, Source
+from bcikit.acquisition.samples import SampleCheck
 from bcikit.acquisition.watchdog import Watchdog
-from bcikit.signal import Chunk, Event, HostClock, SourceError, StreamChangedError, StreamInfo
+from bcikit.signal import Bad, Capabilities, Chunk, Event, HostClock, SourceError, StreamChangedError, StreamInfo
 from bcikit.testing import SourceConformance
 
 SFREQ = 250.0
@@ -341,3 +342,19 @@ def test_a_driver_that_cannot_open_says_why():
 
     with pytest.raises(SourceError, match=r"cannot be opened: its driver failed .RuntimeError: no such adapter"):
         DriverSource(connect)
+
+
+@pytest.mark.parametrize("value", [1e300, -1e39])
+@pytest.mark.parametrize("scale", [None, 187500.0, 1e306])
+def test_what_no_electrode_can_give_is_marked_as_railed_whatever_the_full_scale(value, scale):
+    info = StreamInfo(
+        name="amp",
+        sfreq=SFREQ,
+        ch_names=("C3", "time_ns"),
+        ch_types=("eeg", "misc"),
+        capabilities=Capabilities(full_scale=scale),
+    )
+    data = np.array([[1.0, 1.7e18], [value, 1.7e18], [-1.0, 1.7e18]])
+    mask = SampleCheck(info).mask(data)
+    assert mask is not None
+    assert mask.tolist() == [[0, 0], [int(Bad.RAILED), 0], [0, 0]]

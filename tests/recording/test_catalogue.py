@@ -42,6 +42,20 @@ def _session(folder: Path, info: StreamInfo) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("birth_year", 19610), ("birth_year", -1), ("birth_year", 1961.5), ("hand", "R"), ("affected_side", "Left")],
+)
+def test_what_is_no_year_of_birth_or_no_side_is_not_entered(catalogue: Catalogue, field: str, value: Any) -> None:
+    with pytest.raises(ArgumentError, match=field):
+        catalogue.add_subject("P02", **{field: value})
+    assert not catalogue.subjects()
+    catalogue.add_subject("P02", birth_year=1961, hand="both", affected_side="right")
+    with pytest.raises(ArgumentError, match=field):
+        catalogue.update_subject("P02", **{field: value})
+    catalogue.update_subject("P02", birth_year=None, hand="", affected_side="left")
+
+
 def test_a_course_of_treatment_is_entered_and_followed(catalogue: Catalogue, tmp_path: Path, info: StreamInfo) -> None:
     catalogue.add_subject("P01", birth_year=1964, hand="right", affected_side="left", data={"onset": "2026-01"})
     for number, accuracy in enumerate((0.6, 0.7, 0.85)):

@@ -163,6 +163,15 @@ def test_a_design_that_cannot_be_judged_cannot_be_loaded(table, changes):
         parse_design(values)
 
 
+def test_a_design_of_a_broken_target_is_not_called_an_empty_list():
+    with pytest.raises(ConfigError) as said:
+        parse_design({"screen": SCREEN, "target": [target(frequency_hz="abc")]})
+    assert "target.0.frequency_hz" in str(said.value)
+    assert "at least 1 item" not in str(said.value)
+    with pytest.raises(ConfigError, match="at least 1 item"):
+        parse_design({"screen": SCREEN, "target": []})
+
+
 @pytest.mark.requirement("SAF-040")
 def test_a_screen_of_any_shape_is_judged_in_bounded_memory():
     for width, height, distance in ((0.1, 1e4, 0.1), (1e4, 0.1, 1e4), (0.1, 0.1, 1e4)):
