@@ -101,6 +101,26 @@ class Presenter:
         self._waiting.append((self._frame_for(event.time + self.delay), event, scene))
         self._waiting.sort(key=lambda item: item[0])
 
+    def change(self, refresh: Refresh) -> None:
+        """Go on with another rate: the screen's changed, or the window is on another one. Frames are numbered anew."""
+        if refresh == self.refresh:
+            return
+        old, last = self.refresh.rate, self._last
+        self.refresh = refresh
+        self._anchor = None
+        if self._zero is not None and last is not None:
+            # The newest frame is number 0.
+            self._zero, self._last = self._zero + last / old, 0
+        if self._flicker is not None:
+            event, onset = self._flicker
+            since = 0.0 if last is None else (last - onset) / old
+            fit = all(fits(item, refresh) for item in event.data.get("targets", ()))
+            # It goes on where it was, as frames of the new rate; one that this rate cannot show is not shown.
+            self._flicker = (event, -round(since * refresh.rate)) if fit else None
+        self._waiting, waiting = [], self._waiting
+        for _, event, scene in waiting:
+            self._waiting.append((self._frame_for(event.time + self.delay), event, scene))
+
     def call_off(self) -> None:
         """Let nothing flicker or flash that was planned and is not shown yet; scenes that were to come with it stay."""
         kept = []

@@ -110,6 +110,7 @@ class Flips:
         self._late: dict[int, float] = {}
         self._named: dict[int, set[str]] = {}
         self._timing: FrameTiming | None = None
+        self._timed = 0.0
         self._refresh: dict[str, float] = {}
         self._lateness = Lateness(keep=0)
         self._frames_at = float("-inf")
@@ -214,8 +215,9 @@ class Flips:
         times = [float(time) for time in message.get("times", ())]
         if not times:
             return None
-        if self._timing is None or times[0] - self._frames_at > 1.0:
-            self._timing = FrameTiming(float(message["refresh"]))
+        if self._timing is None or times[0] - self._frames_at > 1.0 or message["refresh"] != self._timed:
+            self._timed = float(message["refresh"])
+            self._timing = FrameTiming(self._timed)
         self._frames_at = times[-1]
         report = [self._timing.flip(time) for time in times][-1]
         rate = float(message["refresh"])

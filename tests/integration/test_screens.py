@@ -51,7 +51,7 @@ def session(model, output, folder, **settings):
                 "name": "p300-speller",
                 "settings": {"calibration": [], "instructions": 0.0, "max_selections": 12, **settings},
             },
-            "decoder": {"name": "erp-lda", "model": str(model)},
+            "decoder": {"model": str(model)},
             "pipeline": {"steps": PIPELINE},
             "outputs": [{"address": output}],
             "recording": {"folder": str(folder)},

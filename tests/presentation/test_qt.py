@@ -1,5 +1,7 @@
 """The Qt renderer: pictures that were really painted, and the times at which they were."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -287,6 +289,24 @@ def test_a_display_that_is_unplugged_never_leaves_the_picture_on_the_therapists_
     assert told[0] == beside(primary.availableGeometry())
     assert not window.isFullScreen()
     assert window.isVisible()
+
+
+def test_a_window_that_is_moved_to_another_display_goes_by_its_rate_and_tells_the_session(qtbot, monkeypatch):
+    view = SceneView(sounds=Silent())
+    window = PatientWindow(view)
+    qtbot.addWidget(window)
+    told = []
+    window.on_display = lambda: told.append(view.show_.presenter.refresh.rate)
+    window.place("window")
+    before = view.show_.presenter.refresh.rate
+    monkeypatch.setattr(view, "screen", lambda: SimpleNamespace(refreshRate=lambda: 2 * before))
+    window.windowHandle().screenChanged.emit(window.screen())
+    qtbot.waitUntil(lambda: told == [2 * before], timeout=60_000)
+    # The rate of the display itself changes.
+    monkeypatch.setattr(view, "screen", lambda: SimpleNamespace(refreshRate=lambda: before))
+    window.screen().refreshRateChanged.emit(before)
+    qtbot.waitUntil(lambda: told == [2 * before, before], timeout=60_000)
+    assert view._tick == before
 
 
 def test_the_rate_of_a_machine_that_is_slower_than_its_display_counts(qtbot, monkeypatch):

@@ -12,6 +12,42 @@ from bcikit.presentation.timing import TimingResult, measure_timing
 from bcikit.signal import ArgumentError, DataError, Event, HostClock, StreamInfo
 
 
+# ---- another screen ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("before", "after"), [(144.0, 60.0), (60.0, 144.0)])
+def test_on_a_screen_of_another_rate_nothing_is_shown_early_and_no_frame_counts_as_dropped(before, after):
+    presenter = Presenter(Refresh(before))
+    flicker = {"item": "a", "frequency": 10.0, "phase": 0.0}
+    presenter.on_event(Event(name="stimulus/flicker", time=100.0, sample=0, data={"targets": [flicker], "depth": 1.0}))
+    for number in range(round(20 * before)):
+        presenter.on_frame(100.0 + number / before)
+    # One is planned already when the window comes to the other screen, one comes after it.
+    presenter.on_event(Event(name="stimulus/flash", time=120.0, sample=1))
+    presenter.change(Refresh(after))
+    flips, levels = [], []
+    for number in range(1, round(2 * after)):
+        now = 120.0 + number / after
+        if number == round(after):
+            presenter.on_event(Event(name="stimulus/flash", time=now, sample=2))
+        flips += presenter.on_frame(now)
+        levels.append(presenter.levels()["a"])
+    assert [flip.event.sample for flip in flips] == [1, 2]
+    assert all(abs(flip.shown - flip.event.time - presenter.delay) <= 1 / after for flip in flips)
+    # Between the last frame there and the first here lie 23 ms at most.
+    assert presenter.dropped <= 2
+    assert measured_frequency(np.arange(len(levels)) / after, np.array(levels)) == pytest.approx(10.0, rel=0.02)
+
+
+def test_a_flicker_that_the_other_screen_cannot_show_is_not_shown():
+    presenter = Presenter(Refresh(144.0))
+    flicker = {"item": "a", "frequency": 40.0, "phase": 0.0}
+    presenter.on_event(Event(name="stimulus/flicker", time=0.0, sample=0, data={"targets": [flicker]}))
+    for number in range(30):
+        presenter.on_frame(number / 144)
+    assert presenter.flickers
+    presenter.change(Refresh(60.0))
+    assert not presenter.flickers
+
+
 # ---- frequencies ---------------------------------------------------------------------------------------------------
 def test_what_a_screen_can_show():
     screen = Refresh(60.0)

@@ -68,6 +68,15 @@ def test_dropped_frames_are_counted_and_told_to_safety(flips):
     assert "dropped" in found[1]
 
 
+def test_frames_of_another_display_are_judged_by_its_rate(flips):
+    def told(rate, start):
+        times = [start + number / rate for number in range(30)]
+        return flips.take({"type": "frames", "refresh": rate, "times": times})
+
+    assert told(60.0, 10.0) is None
+    assert told(144.0, 10.0 + 30 / 60) is None
+
+
 def test_a_marker_lies_on_the_sample_that_was_taken_at_its_time():
     places = SampleTimes(250.0)
     for start in range(0, 2500, 10):

@@ -75,6 +75,8 @@ class SceneView(QWidget):
         self.stage = StagePainter(view)
         self.painted = 0
         self._tick = COPY_RATE if copy else self.show_.presenter.refresh.rate
+        self._follows = refresh is None and not copy
+        self._screen_rate = rate
         self._copy = copy
         self._patch = patch
         self._on_flip = on_flip
@@ -110,6 +112,19 @@ class SceneView(QWidget):
         """Show nothing, or what there is again."""
         self.show_.blank(blanked=blanked)
 
+    def take_screen(self) -> None:
+        """Take the rate of the screen that the window is on now, if it is another one than before."""
+        rate = float(self.screen().refreshRate())
+        if self._follows and rate >= SLOWEST and abs(rate - self._screen_rate) > 0.5:
+            self._screen_rate = rate
+            self._pace(Refresh(rate))
+
+    def _pace(self, refresh: Refresh) -> None:
+        """Show so many frames: they are numbered by that rate, so they must not come faster."""
+        self.show_.presenter.change(refresh)
+        self._tick = refresh.rate
+        self._start, self._ticks = self._clock.now(), 0
+
     def measure_refresh(self) -> float:
         """Paint frames as fast as they go until the rate is known; return it, and keep it for what is locked to frames.
 
@@ -127,10 +142,7 @@ class SceneView(QWidget):
         gaps = sorted(later - earlier for earlier, later in pairwise(times))
         seen = 1.0 / gaps[len(gaps) // 4]
         if seen < (1.0 - SLOWER) * told:
-            self.show_.presenter.refresh = Refresh(max(seen, SLOWEST))
-            # Frames are numbered by that rate, so they must not come faster.
-            self._tick = self.show_.presenter.refresh.rate
-            self._start, self._ticks = self._clock.now(), 0
+            self._pace(Refresh(max(seen, SLOWEST)))
         return self.show_.presenter.refresh.rate
 
     def heard(self) -> list[dict[str, Any]]:

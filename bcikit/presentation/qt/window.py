@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QRect, Qt, QTimer
-from PySide6.QtGui import QGuiApplication, QKeyEvent
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QScreen, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from bcikit.presentation.qt.view import SceneView
@@ -29,8 +29,9 @@ class PatientWindow(QWidget):
         layout.addWidget(scene)
         self.resize(1280, 720)
         self.on_display: Callable[[], None] = lambda: None
-        """Called when the window has come to another display."""
+        """Called when the window has come to another display, or its display has another rate."""
         self._where = "window"
+        self._followed: QScreen | None = None
         application = QGuiApplication.instance()
         if isinstance(application, QGuiApplication):
             application.screenRemoved.connect(self._again)
@@ -47,6 +48,25 @@ class PatientWindow(QWidget):
         self.showNormal()
         self.place(self._where)
         self.on_display()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Follow the window to whatever display somebody moves it to."""
+        super().showEvent(event)
+        if self._followed is None:
+            self.windowHandle().screenChanged.connect(self._moved)
+            self._follow()
+
+    def _follow(self) -> None:
+        self._followed = self.screen()
+        self._followed.refreshRateChanged.connect(self._moved)
+
+    def _moved(self, _: object) -> None:
+        """Show by the rate of the display that the window is on now, and tell whose correction counts."""
+        if self._followed is not self.screen():
+            self._follow()
+        self.scene.take_screen()
+        # Not within Qt's own signal: what is called measures the rate with frames.
+        QTimer.singleShot(0, self, lambda: self.on_display())
 
     def place(self, where: str) -> None:
         """Take a place and show: one of `PLACES`."""
