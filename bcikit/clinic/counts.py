@@ -14,7 +14,7 @@ class Total(NamedTuple):
     Attributes
     ----------
     trials : int
-        Trials that are over.
+        Trials of the training that are over.
     answered, correct : int
         Trials whose deciding window was decoded, and those in which the likeliest class was the one asked for.
     moved, moved_right : int
@@ -23,6 +23,8 @@ class Total(NamedTuple):
         Rewards of a neurofeedback.
     seconds : float
         Sum of the trials from start to end: what was trained, not how long the window stood open.
+    learned : int
+        Trials of a calibration that are over; none of the numbers above is of them.
     """
 
     trials: int = 0
@@ -32,6 +34,7 @@ class Total(NamedTuple):
     moved_right: int = 0
     rewards: int = 0
     seconds: float = 0.0
+    learned: int = 0
 
     def plus(self, other: "Total") -> "Total":
         """Return the sum of both."""
@@ -47,6 +50,7 @@ class Counts:
 
     def _forget(self) -> None:
         self._spans: dict[int, float] = {}
+        self._learned: set[int] = set()
         self._begun: dict[int, float] = {}
         self._asked: dict[int, str] = {}
         self._answers: dict[int, bool] = {}
@@ -67,6 +71,7 @@ class Counts:
             moved_right=right,
             rewards=len(self._rewards),
             seconds=sum(self._spans.values()),
+            learned=len(self._learned),
         )
 
     def moved_in(self, trial: int) -> bool:
@@ -104,6 +109,9 @@ class Counts:
         elif name.startswith("cue/") and trial >= 0:
             self._asked.setdefault(trial, name.removeprefix("cue/"))
         elif name == "trial/end" and not data.get("interrupted") and data.get("kind") != "custom":
+            if data.get("kind") == "calibration":
+                self._learned.add(trial)
+                return
             self._spans[trial] = max(0.0, time - self._begun.get(trial, time))
         elif name == "feedback/result":
             self._answers[trial] = bool(data.get("correct", data.get("hit")))
@@ -112,9 +120,14 @@ class Counts:
 
     def read(self, folder: Path) -> None:
         """Count what the engine of a part wrote down so far; a folder that is gone or damaged counts nothing."""
-        for kind, name in (("event", "events"), ("command", "commands")):
-            for record in _lines(folder / f"{name}.jsonl"):
-                self.take({**record, "type": kind})
+        told = [
+            {**record, "type": kind}
+            for kind, name in (("event", "events"), ("command", "commands"))
+            for record in _lines(folder / f"{name}.jsonl")
+        ]
+        # A command that names no trial (a letter, a choice) is of the one that runs: told in the order of time.
+        for message in sorted(told, key=lambda one: float(one.get("time") or 0.0)):
+            self.take(message)
 
     def next_part(self) -> None:
         """Begin another part: its trials have the same numbers."""

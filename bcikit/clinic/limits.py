@@ -1,12 +1,14 @@
 """What a therapist may change of a protocol: the paradigm's own limits, the patient's own current, and their words."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
-from bcikit.paradigms import make_paradigm
+from bcikit.paradigms import make_paradigm, read_paradigm
 from bcikit.paradigms.outline import Adjustable, setting
 from bcikit.safety.guard.fes import FesCommand, FesError, FesLimits
+from bcikit.signal import BciError
 from bcikit.ui.words import tr
 
 _CURRENT = ("assist.amplitude_ma", "assist.pulse_us", "assist.frequency_hz", "assist.area_cm2")
@@ -73,13 +75,32 @@ def limits_of(protocol: str, *, stimulates: bool, comfortable_ma: float | None =
         if one.key in _CURRENT and not stimulates:
             continue
         start = setting(paradigm.settings, one.key)
-        adjusted = one
+        adjusted = _accepted(protocol, one)
         if one.key == "assist.amplitude_ma" and comfortable_ma is not None:
-            high = min(one.high, comfortable_ma)
+            high = min(adjusted.high, comfortable_ma)
             adjusted = Adjustable(key=one.key, low=min(one.low, high), high=high, step=one.step, unit=one.unit)
             start = high
         found[one.key] = TherapistLimit(adjusted, _CONFIDENCE if start is None else start)
     return found
+
+
+@cache
+def _accepted(protocol: str, one: Adjustable) -> Adjustable:
+    """Return the limits within which the paradigm takes the number, all others as proposed."""
+    table, _, key = one.key.rpartition(".")
+    if table == "gate":
+        return one
+    high = one.high
+    while high > one.low:
+        value = round(high) if float(one.step).is_integer() and not one.unit else high
+        own = {key: value} if not table else {table: {**read_paradigm(protocol)[table], key: value}}
+        try:
+            make_paradigm({"base": protocol, **own})
+        except BciError:
+            high -= one.step
+            continue
+        break
+    return replace(one, high=high)
 
 
 def field_name(key: str) -> str:

@@ -1,5 +1,6 @@
 """The page on which the protocol is chosen, from the therapy plan and within the limits of paradigm and patient."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -199,7 +200,12 @@ class ProtocolPage(Page):
         typed = [text for box in self.fields.values() if box.value() is None and (text := box.problem())]
         if typed:
             return typed
-        return limits.problems(self.limits, {key: box.value() or 0.0 for key, box in self.fields.items()})
+        found = limits.problems(self.limits, {key: box.value() or 0.0 for key, box in self.fields.items()})
+        if found:
+            return found
+        chosen = replace(self.visit, protocol=self.name, orthosis=written(self.orthosis.text()))
+        long = protocols.too_long(chosen, self.settings())
+        return [long] if long else []
 
     def _show_length(self) -> None:
         if len(self.fields) < len(self.limits):

@@ -82,8 +82,9 @@ class RunPage(Page):
 
     @property
     def trials(self) -> int:
-        """Trials that are over."""
-        return self.counts.total.trials
+        """Trials of this phase that are over."""
+        total = self.counts.total
+        return total.learned if self.phase == "calibration" else total.trials
 
     # -- the engine ------------------------------------------------------------------------------------------------
 
@@ -323,7 +324,9 @@ class RunPage(Page):
     def _over(self) -> None:
         # The engine's last words may be lost with it; what it wrote down is not.
         written = counts_of(self.folders())
-        if written.total.trials > self.trials:
+        if sum((written.total.trials, written.total.learned)) > sum(
+            (self.counts.total.trials, self.counts.total.learned)
+        ):
             self.counts = written
             self.progress.setValue(min(self.trials, self.progress.maximum()))
         self.veil.say("")

@@ -12,10 +12,12 @@ from bcikit.decoding import Model
 from bcikit.paradigms import Paradigm, make_paradigm, read_paradigm
 from bcikit.paradigms.outline import Outline, outline_of
 from bcikit.recording.erase import GUARD_LOG
+from bcikit.safety.settings import GateSettings
 from bcikit.session.config import SessionConfig, config_from
 from bcikit.session.shipped import shipped_config, with_options
 from bcikit.signal import Address, BciError
 from bcikit.signal.documents import json_of
+from bcikit.signal.settings import check_settings
 from bcikit.ui.words import tr
 
 PAIRS: tuple[tuple[str, ...], ...] = (("left_hand", "right_hand"), ("right_hand", "feet"), ("left_hand", "feet"))
@@ -170,6 +172,10 @@ def remaining(protocol: str, settings: Mapping[str, Any], *, done: int) -> dict[
         return chosen
     if kind == "neurofeedback":
         chosen["blocks"] = left
+    elif kind == "p300-speller":
+        chosen["max_selections"] = left
+    elif kind == "ssvep-menu":
+        chosen["rounds"] = -(-left // trials_of(protocol, {**settings, "rounds": 1}))
     elif kind in _RUNS:
         classes = max(2, len(settings.get("classes", (1, 2))))
         runs = -(-left // int(settings.get("trials_per_run", 20)))
@@ -222,6 +228,27 @@ def _gate(visit: Visit, base: Mapping[str, Any], settings: Mapping[str, Any], lo
         gate["run_max_s"] = min(3600.0, max(float(gate.get("run_max_s", 480.0)), 1.5 * longest))
         gate["session_max_s"] = 3600.0
     return gate
+
+
+def too_long(visit: Visit, settings: Mapping[str, Any]) -> str:
+    """Return why the gate would end a training before it is complete; "" where it would not (rule P-TIME)."""
+    try:
+        found = outline_of_phase(visit.protocol, settings)
+        values = _gate(
+            visit, read_paradigm(visit.protocol).get("defaults", {}).get("gate", {}), settings, found.seconds
+        )
+        gate = check_settings(GateSettings, values, where="gate")
+    except BciError as error:
+        return str(error)
+    if found.run_seconds > gate.run_max_s:
+        words = tr("A run of {minutes:.0f} minutes is too long; after {most:.0f} everything stops: fewer trials a run.")
+        return words.format(minutes=found.run_seconds / 60, most=gate.run_max_s / 60)
+    if found.armed_seconds > gate.session_max_s:
+        words = tr(
+            "{minutes:.0f} minutes of training are too long; after {most:.0f} everything stops: fewer or shorter runs."
+        )
+        return words.format(minutes=found.armed_seconds / 60, most=gate.session_max_s / 60)
+    return ""
 
 
 def build(

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 LONGEST = 4 * 3600.0
 """Seconds after which a paradigm without an end is taken to have none."""
 
+STILL = ("break", "baseline", "instructions", "practice")
+"""Kinds of blocks in which the gate is shut: nothing is armed in them."""
+
 _RATE = 100.0
 _NAMES = (
     ("Fp1", "Fp2", "F7", "F3", "Fz", "F4", "F8", "FC5", "FC1", "FC2", "FC6", "T7", "C3", "Cz", "C4", "T8"),
@@ -53,6 +56,8 @@ class Outline:
         Of `seconds`, what the calibration takes.
     dose_seconds : float
         Longest time that something can assist, if it does in every trial of a movement.
+    armed_seconds, run_seconds : float
+        Time in which something may move, without calibration and pauses: in all, and that of the longest run.
     """
 
     seconds: float | None
@@ -60,6 +65,8 @@ class Outline:
     trials: int = 0
     calibration_seconds: float = 0.0
     dose_seconds: float = 0.0
+    armed_seconds: float = 0.0
+    run_seconds: float = 0.0
 
     @property
     def minutes(self) -> float | None:
@@ -89,6 +96,8 @@ def outline(paradigm: "Paradigm", *, seed: int = 0) -> Outline:
 def _run(copy: "Paradigm", help_seconds: float) -> Outline:
     counts = {"calibration": 0, "feedback": 0}
     ends = {"calibration": 0.0}
+    runs = [0.0]
+    begun = 0.0
     helped = 0
     idle = getattr(copy.settings, "idle", None)
     # Where only what was decided counts, nothing decided would never end.
@@ -107,6 +116,10 @@ def _run(copy: "Paradigm", help_seconds: float) -> Outline:
                 helped += kind == "feedback" and event.data.get("class") != idle
             elif event.name == "calibration/end":
                 ends["calibration"] = event.time
+            elif event.name == "block/start":
+                begun = event.time
+            elif event.name == "block/end" and event.data.get("kind") not in (*STILL, "calibration"):
+                runs.append(event.time - begun)
         copy.windows_due(sample + 1)
         if most is not None and counts["feedback"] >= most:
             break
@@ -116,6 +129,8 @@ def _run(copy: "Paradigm", help_seconds: float) -> Outline:
         trials=counts["feedback"],
         calibration_seconds=ends["calibration"],
         dose_seconds=helped * help_seconds,
+        armed_seconds=sum(runs),
+        run_seconds=max(runs),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from bcikit.decoding import AdaptiveModel, Model
 from bcikit.paradigms import Decider, Paradigm, WindowRequest
+from bcikit.paradigms.outline import STILL
 from bcikit.paradigms.support import ERROR_POTENTIAL
 from bcikit.presentation.director import Director
 from bcikit.processing import Pipeline, Regrid, WindowBuffer
@@ -508,7 +509,7 @@ class Conductor:
         """Hold the gate shut between runs: a run is what is armed, a pause is not."""
         if event.name != "block/start" or self.decider is None:
             return
-        self._acting = event.data.get("kind") not in ("break", "baseline", "instructions", "practice")
+        self._acting = event.data.get("kind") not in STILL
         if not self._acting:
             self._wants_go = False
             self.safety.control.finish(str(event.data.get("name", "pause")), now=self.now)

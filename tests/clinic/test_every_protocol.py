@@ -1,0 +1,86 @@
+"""What holds for each protocol that the window offers: within the limits it shows, it starts, ends and is counted."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bcikit.clinic import limits, protocols
+from bcikit.clinic.counts import Total, counts_of
+from bcikit.clinic.visit import Visit
+
+NAMES = tuple(protocols.protocol_names())
+
+
+def proposed(name: str) -> dict[str, Any]:
+    found = limits.limits_of(name, stimulates=protocols.stimulates(name))
+    values: dict[str, Any] = {key: round(one.start) if one.whole else one.start for key, one in found.items()}
+    if protocols.kind_of(name) == "rehabilitation":
+        values["movement"] = "right_hand"
+    return values
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_number_within_the_limits_shown_is_taken(name: str) -> None:
+    visit = Visit(subject="SIMULATED", operator="T-01", simulated=True, protocol=name, device="sim:motor-imagery")
+    for key, one in limits.limits_of(name, stimulates=protocols.stimulates(name)).items():
+        for value in (one.of.low, one.of.high):
+            chosen = {**proposed(name), key: round(value) if one.whole else value}
+            protocols.build(visit, folder="x", settings=chosen, phase="session")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_proposed_ends_before_the_gate_ends_it(name: str) -> None:
+    visit = Visit(subject="SIMULATED", simulated=True, protocol=name)
+    for one in (visit, replace(visit, simulated=False), replace(visit, simulated=False, orthosis="x:y")):
+        assert protocols.too_long(one, proposed(name)) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("neurofeedback-smr", {"blocks": 8, "block": 600}),
+        ("neurofeedback-alpha", {"blocks": 7, "block": 600}),
+        ("action-observation", {"runs": 6, "trials_per_run": 40}),
+    ],
+)
+def test_more_than_the_hour_of_the_gate_is_refused_before_it_begins(name: str, settings: dict[str, Any]) -> None:
+    visit = Visit(subject="P-017", protocol=name)
+    assert "after 60 everything stops" in protocols.too_long(visit, {**proposed(name), **settings})
+
+
+@pytest.mark.parametrize(("name", "orthosis"), [("motor-imagery-fes", ""), ("action-observation", "x:y")])
+def test_a_run_that_touches_ends_before_the_eight_minutes_of_the_gate(name: str, orthosis: str) -> None:
+    visit = Visit(subject="P-017", protocol=name, orthosis=orthosis)
+    said = protocols.too_long(visit, {**proposed(name), "runs": 1, "trials_per_run": 40})
+    assert "after 8 everything stops: fewer trials a run" in said
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_goes_on_does_what_is_left_and_not_all_of_it_again(name: str) -> None:
+    settings = proposed(name)
+    planned = protocols.trials_of(name, settings)
+    for done in {1, planned // 2, planned - 1} & set(range(1, planned)):
+        left = protocols.trials_of(name, protocols.remaining(name, settings, done=done))
+        assert planned - done <= left < planned - done + 5
+
+
+def test_letters_are_counted_without_those_of_the_calibration_each_with_its_own_choice(tmp_path: Path) -> None:
+    events, commands = [], []
+    kinds = ["calibration", "calibration", "feedback", "feedback", "feedback"]
+    for trial, kind in enumerate(kinds):
+        begin = 10.0 * trial
+        data = {"trial": trial, "class": "A", "kind": kind}
+        events.append({"name": "trial/start", "time": begin, "data": data})
+        if kind == "feedback" and trial != 2:
+            result = {"trial": trial, "class": "A", "predicted": "A", "correct": trial == 3}
+            events.append({"name": "feedback/result", "time": begin + 5, "data": result})
+            commands.append({"name": "select", "time": begin + 5.03, "value": "A", "data": {"text": "A"}})
+        events.append({"name": "trial/end", "time": begin + 8, "data": data})
+    for name, rows in (("events", events), ("commands", commands)):
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    total = counts_of([str(tmp_path)]).total
+    assert total == Total(trials=3, answered=2, correct=1, moved=2, moved_right=1, seconds=24.0, learned=2)
