@@ -35,6 +35,9 @@ ENDING = 2
 """So many stimuli may be under way when a session ends."""
 
 MOST_FLIPS = 4096
+OTHER_SCREEN = 0.05
+"""Share by which a rate is that of another screen, and no better estimate of the same."""
+
 HOLD = 2.0
 """Seconds that a finding about frames stands unless it is found again."""
 
@@ -215,12 +218,12 @@ class Flips:
         times = [float(time) for time in message.get("times", ())]
         if not times:
             return None
-        if self._timing is None or times[0] - self._frames_at > 1.0 or message["refresh"] != self._timed:
-            self._timed = float(message["refresh"])
-            self._timing = FrameTiming(self._timed)
+        rate = float(message["refresh"])
+        other = abs(rate - self._timed) > OTHER_SCREEN * rate
+        if self._timing is None or times[0] - self._frames_at > 1.0 or other:
+            self._timing, self._timed = FrameTiming(rate), rate
         self._frames_at = times[-1]
         report = [self._timing.flip(time) for time in times][-1]
-        rate = float(message["refresh"])
         missing = sum(max(0, round((later - earlier) * rate) - 1) for earlier, later in pairwise(times))
         self.dropped += missing
         return None if report.ok else (Severity.DEGRADE, report.reason, "every frame at its time")

@@ -186,3 +186,45 @@ def test_page_and_window_break_words_by_one_rule_and_where_the_writer_did():
         check=True,
     )
     assert [(pytest.approx(size), lines) for size, lines in found] == [tuple(one) for one in json.loads(done.stdout)]
+
+
+MEASURED = """
+import { Presenter } from "%s/presenter.js";
+const [second, frequency] = process.argv.slice(1).map(Number);
+const presenter = new Presenter({ report: () => {}, sound: () => true });
+presenter.measured(60);
+const code = [1, 0, 1, 1, 0, 0, 1];
+const targets = frequency ? [{ item: "a", frequency, phase: 0 }] : [{ item: "a", code, rate: 30 }];
+const shown = [];
+for (let number = 0; number < 900; number += 1) {
+  const now = 100 + number / 60;
+  const event = { name: "stimulus/flicker", time: now, sample: 1, duration: 2, data: { targets } };
+  if (number === 600) presenter.take({ event });
+  if (number === 660) presenter.measured(second);
+  presenter.frame(now);
+  const level = presenter.levels().a;
+  if (presenter.flicker !== null) shown.push(level);
+}
+console.log(JSON.stringify(shown));
+"""
+
+
+@pytest.mark.parametrize("frequency", [0, 10])
+@pytest.mark.parametrize("second", [59.5, 60.5])
+def test_a_rate_that_is_measured_anew_changes_no_flicker_and_lets_it_end_in_time(second, frequency):
+    command = ["node", "--input-type=module", "-e", MEASURED % WEB.as_posix(), "--", str(second), str(frequency)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+    # Two seconds as asked, and each level a number: a negative frame has no bit of a code.
+    assert 118 <= len(shown) <= 123
+    assert all(isinstance(level, int | float) and 0 <= level <= 1 for level in shown)
+    if frequency:
+        assert np.ptp(np.diff(shown)) < 1.0
+
+
+def test_on_a_screen_that_is_too_slow_a_flicker_is_not_gone_on_with():
+    command = ["node", "--input-type=module", "-e", MEASURED % WEB.as_posix(), "--", "30", "20"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)) < 60

@@ -2,6 +2,7 @@
 // it can light any object of a scene: letters on a canvas, a mesh in three.js.
 import { fits, targetLuminance } from "./flicker.js";
 
+const OTHER = 0.05; // share by which a rate is that of another screen
 const ANEW = 1; // seconds without a stimulus after which the next one may fall on any frame
 export const DELAY = 0.1; // seconds from planned time to screen, the same for all
 const MOST_TIMES = 120;
@@ -68,9 +69,20 @@ export class Presenter {
     const first = !this._known; // a page that was loaded again says so
     this._known = true;
     const waiting = this._waiting;
+    const old = this.refresh;
     this.refresh = refresh;
     this._waiting = [];
-    this._zero = this._anchor = this._last = null;
+    this._anchor = null;
+    if (this._zero !== null && this._last !== null) {
+      // The newest frame is number 0, and what flickers goes on where it was, for as long as it was to.
+      this._zero += this._last / old;
+      if (this.flicker !== null) this.flicker.onset = -Math.round(((this._last - this.flicker.onset) / old) * refresh);
+      this._last = 0;
+    } else {
+      this._zero = this._last = null;
+    }
+    // A screen of another rate, and no better estimate of the same: shown too slowly, a flicker turns into another one.
+    if (Math.abs(refresh - old) > OTHER * old && this.flicker?.targets.some((target) => !fits(target, refresh))) this.flicker = null;
     for (const item of waiting) this._waiting.push({ ...item, frame: this._frameFor(item.event.time + this.delay) });
     this.report({ type: "hello", refresh, delay: this.delay, first, ...(this.display ? { display: this.display } : {}) });
   }
