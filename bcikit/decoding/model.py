@@ -427,6 +427,7 @@ def _sheet(
         ch_names=info.ch_names,
         sfreq=info.sfreq,
         unit=info.unit,
+        reference=info.reference,
         filters=tuple(dict(step) for step in fields.pop("filters")),
         created=now_utc(),
         versions=package_versions(),

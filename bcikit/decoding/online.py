@@ -1,11 +1,12 @@
 """OnlineDecoder: a stream goes in, decisions come out; pipeline, windows and model in one object."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from bcikit.decoding.model import Model
 from bcikit.processing import Pipeline, WindowBuffer
-from bcikit.signal import Chunk, Decision, StreamInfo, check_range
+from bcikit.signal import Chunk, Decision, DoubtWarning, StreamInfo, check_range
 
 BUFFER_SECONDS = 10.0
 """Filtered signal kept beside one window."""
@@ -47,6 +48,8 @@ class OnlineDecoder:
         self.pipeline = Pipeline.from_config(steps) if pipeline is None else pipeline
         self.info = self.pipeline.configure(info)
         model.attach(self.info)
+        for doubt in model.sheet.doubts(self.info):
+            warnings.warn(doubt, DoubtWarning, stacklevel=2)
         self.hop = max(1, round(check_range("every", every, low=0.0, low_open=True, unit="s") * self.info.sfreq))
         self._length = model.sheet.n_times
         self._buffer = WindowBuffer(

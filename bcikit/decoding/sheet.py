@@ -44,6 +44,8 @@ class ModelSheet:
         Where the windows of the training lay, seconds from the event.
     unit : str
         Unit of the data.
+    reference : str
+        What the voltages behind the filters were measured against, such as "Cz" or "average"; empty if unknown.
     filters : tuple of mapping
         Configuration of the pipeline before the windows, as `Pipeline.to_config` writes it.
     reject : float
@@ -89,6 +91,7 @@ class ModelSheet:
     tmax: float
     idle: str | None = None
     unit: str = MICROVOLT
+    reference: str = ""
     filters: tuple[Mapping[str, Any], ...] = ()
     reject: float = 0.0
     max_bad: float = 0.1
@@ -188,6 +191,16 @@ class ModelSheet:
                 f"The model {self.decoder!r} does not fit the stream {info.name!r}: {'; '.join(problems)}."
             )
         return [column for column in found if column is not None]
+
+    def doubts(self, info: StreamInfo) -> list[str]:
+        """Return in words why what the model sees of a stream that fits may not be what it learned from."""
+        ours, theirs = self.reference.strip(), info.reference.strip()
+        if not ours or not theirs or ours.casefold() == theirs.casefold():
+            return []
+        return [
+            f"the model {self.decoder!r} was trained on voltages against {ours}, those of {info.name!r} are against "
+            f"{theirs}: every channel looks different to it. Use the same reference, or calibrate"
+        ]
 
 
 def now_utc() -> str:

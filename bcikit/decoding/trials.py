@@ -69,6 +69,8 @@ class Epochs(Shown):
     delay : float
         Seconds by which what is seen at a time of the window happened earlier: the filters before it delayed the
         signals (`StreamInfo.delay`) and not the events.
+    reference : str
+        What the voltages were measured against (`StreamInfo.reference`); empty if unknown, or not the same in all.
     """
 
     X: NDArray[np.float64]
@@ -87,6 +89,7 @@ class Epochs(Shown):
     bads: tuple[str, ...] = ()
     ch_types: tuple[str, ...] = ()
     delay: float = 0.0
+    reference: str = ""
 
     def __len__(self) -> int:
         return self.X.shape[0]
@@ -217,6 +220,7 @@ class Epochs(Shown):
             ch_types=self.ch_types,
             positions=self.positions,
             unit=self.unit,
+            reference=self.reference,
         )
 
 
@@ -357,7 +361,20 @@ def epochs(
         bads=bads,
         ch_types=info.ch_types if set(info.ch_types) != {"eeg"} else (),
         delay=max(run.info.delay for run in runs),
+        reference=_one_reference([run.info.reference for run in runs]),
     )
+
+
+def _one_reference(references: Sequence[str]) -> str:
+    """Return the reference of all recordings; empty, with a doubt, where they have several."""
+    known = {reference.strip().casefold(): reference for reference in references if reference.strip()}
+    if len(known) > 1:
+        text = (
+            f"the trials were recorded against different references ({', '.join(sorted(known.values()))}): what they "
+            "show differs by it. Put the step rereference before the windows"
+        )
+        warnings.warn(text, DoubtWarning, stacklevel=3)
+    return next(iter(known.values())) if len(known) == 1 and all(text.strip() for text in references) else ""
 
 
 def join(parts: Sequence[Epochs], *, groups: Sequence[int] | None = None) -> Epochs:
@@ -399,6 +416,7 @@ def join(parts: Sequence[Epochs], *, groups: Sequence[int] | None = None) -> Epo
         samples=np.concatenate([part.samples for part in aligned]),
         causal=all(part.causal for part in aligned),
         delay=max(part.delay for part in aligned),
+        reference=_one_reference([part.reference for part in aligned]),
         dropped=tuple(line for part in aligned for line in part.dropped),
     )
 

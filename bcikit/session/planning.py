@@ -605,7 +605,7 @@ class _Planner:
                 return None
             model, name = begun[0], str(begun[1])
             check_begun(section, model, paradigm, name=name)
-        self.notes += check_model(model, paradigm, pipeline, self.config, name=name)
+        self.notes += check_model(model, paradigm, pipeline, self.config, name=name) + model.sheet.doubts(info)
         self.begun = f"{model.sheet.decoder}: {name}, of {model.sheet.created}"
         # Whether it can follow is found out before anything starts.
         following(model, section)

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -340,6 +341,16 @@ def test_every_class_is_public():
         found = decoder_class(name)
         assert getattr(bcikit.decoding, found.__name__) is found
         assert found.__name__ in dir(bcikit.decoding)
+
+
+def test_a_stream_against_another_reference_than_the_model_learned_from_is_doubted(trials, tmp_path):
+    Model.fit("csp-lda", replace(trials, reference="Cz"), params={"n_filters": 2}).save(tmp_path / "m.skops")
+    model = Model.load(tmp_path / "m.skops")
+    assert model.sheet.reference == "Cz"
+    for same in ("cz", ""):
+        OnlineDecoder(model, trials.info.replace(reference=same))
+    with pytest.warns(DoubtWarning, match="trained on voltages against Cz, those of 'epochs' are against A1"):
+        OnlineDecoder(model, trials.info.replace(reference="A1"))
 
 
 def test_a_decoder_by_name_and_a_stream_decided_in_one_call(trials):

@@ -52,6 +52,19 @@ def test_what_filters_delay_is_said_and_not_hidden():
     assert join([plain, late]).delay == late.delay
 
 
+def test_trials_of_several_references_are_doubted_and_have_none(recording):
+    at_cz, at_a1, unknown = (
+        replace(recording, info=recording.info.replace(reference=text)) for text in ("Cz", "A1", "")
+    )
+    cut = {"events": CUES, "tmin": 0.0, "tmax": 1.0}
+    assert epochs([at_cz, replace(at_cz, info=recording.info.replace(reference="CZ "))], **cut).info.reference
+    assert epochs([at_cz, unknown], **cut).reference == ""
+    with pytest.warns(DoubtWarning, match=r"different references \(A1, Cz\)"):
+        assert epochs([at_cz, at_a1], **cut).reference == ""
+    with pytest.warns(DoubtWarning, match=r"different references \(A1, Cz\)"):
+        assert join([epochs(at_cz, **cut), epochs(at_a1, **cut)]).reference == ""
+
+
 def test_channels_are_matched_by_name_whatever_the_order(recording):
     other = recording.pick([2, 0, 3, 1])
     cut = epochs([recording, other], events=CUES, tmin=0, tmax=1)

@@ -32,6 +32,7 @@ def model(
     sfreq: float = 125.0,
     filters: Any = BAND,
     decoder: str = "csp-lda",
+    reference: str = "",
 ) -> Path:
     """Write a model of noise."""
     rng = np.random.default_rng(0)
@@ -40,6 +41,7 @@ def model(
     trials = Epochs(
         X=rng.normal(0.0, 10.0, (n, len(names), round(sfreq))), y=np.array(classes)[np.arange(n) % len(classes)],
         groups=groups, runs=groups, samples=np.arange(n) * 500, sfreq=sfreq, tmin=0.5, tmax=1.5, ch_names=names,
+        reference=reference,
     )  # fmt: skip
     return Model.fit(decoder, trials, filters=filters).save(path)
 
@@ -147,6 +149,14 @@ def test_a_model_that_says_no_filters_and_a_gate_above_the_rule_of_stopping_are_
     with plan(load_config(file_of(tmp_path, decoder, gate={"confidence": 0.8}))) as made:
         assert any("does not say behind which filters" in note for note in made.notes)
         assert any("below the gate's 0.8" in note for note in made.notes)
+
+
+@pytest.mark.parametrize(("reference", "doubts"), [("Cz", 1), ("mastoids", 0), ("", 0)])
+def test_a_model_against_another_reference_is_told_before_the_session(tmp_path: Path, reference, doubts) -> None:
+    model(tmp_path / "m.skops", reference=reference)
+    with plan(load_config(file_of(tmp_path, {"model": "m.skops"}))) as made:
+        found = [note for note in made.notes if "was trained on voltages against Cz" in note]
+    assert len(found) == doubts
 
 
 def test_a_session_rejects_by_its_own_number_whatever_its_model_says(tmp_path: Path) -> None:
