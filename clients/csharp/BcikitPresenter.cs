@@ -51,6 +51,7 @@ namespace Bcikit
         public const double Delay = 0.1;
 
         private const double Anew = 1.0; // seconds without a stimulus after which the next one may fall on any frame
+        private const double Other = 0.05; // share by which a rate is that of another screen
         private const double Longest = 6.0; // seconds of a flicker of which nobody says that it is over
         private readonly List<KeyValuePair<long, JObject>> _waiting = new List<KeyValuePair<long, JObject>>();
         private readonly Dictionary<string, double> _lit = new Dictionary<string, double>();
@@ -85,11 +86,24 @@ namespace Bcikit
         {
             if (Math.Abs(refresh - _refresh) < 0.001 * refresh) return false;
             JObject[] waiting = _waiting.Select(item => item.Value).ToArray();
+            double old = _refresh;
             _waiting.Clear();
             _refresh = refresh;
-            _zero = double.NaN;
             _anchorTime = double.NaN;
-            _last = long.MinValue;
+            if (double.IsNaN(_zero) || _last == long.MinValue)
+            {
+                _zero = double.NaN;
+            }
+            else
+            {
+                // The newest frame is number 0, and what flickers goes on where it was, for as long as it was to.
+                _zero += _last / old;
+                _onset = -(long)Math.Round((_last - _onset) / old * refresh);
+                _last = 0;
+            }
+            // A screen of another rate, and no better estimate of the same: shown too slowly, it turns into another one.
+            bool other = Math.Abs(refresh - old) > Other * old;
+            if (other && Flickers && !_flicker["data"]["targets"].All(Fits)) _flicker = null;
             foreach (JObject item in waiting) Wait(item);
             return true;
         }

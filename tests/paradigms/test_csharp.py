@@ -392,3 +392,51 @@ def test_a_stop_calls_off_what_unity_would_show_a_moment_later(levels):
         ["mono", levels], input=json.dumps(asked), capture_output=True, text=True, timeout=60, check=False
     )
     assert set(done.stdout.split()) == {"0.5"}, done.stderr
+
+
+MEASURED = """
+using System;
+using System.Globalization;
+using Bcikit;
+using Newtonsoft.Json.Linq;
+
+public static class Measured
+{
+    public static void Main(string[] said)
+    {
+        double second = double.Parse(said[0], CultureInfo.InvariantCulture);
+        var presenter = new Presenter();
+        var target = JObject.Parse(said[1]);
+        int shown = 0;
+        for (int number = 0; number < 900; number++)
+        {
+            double now = 100 + number / 60.0;
+            if (number == 600)
+            {
+                var data = new JObject { { "targets", new JArray { target } } };
+                var flicker = new JObject { { "name", "stimulus/flicker" }, { "time", now }, { "data", data } };
+                flicker["duration"] = 2.0;
+                presenter.Take(new JObject { { "event", flicker } });
+            }
+            if (number == 660) presenter.Measured(second);
+            presenter.Frame(now);
+            float level = presenter.Level("a");
+            if (!(level >= 0 && level <= 1)) throw new Exception("level " + level);
+            if (presenter.Flickers) shown++;
+        }
+        Console.WriteLine(shown);
+    }
+}
+"""
+
+
+def test_a_rate_that_is_measured_anew_changes_no_flicker_and_lets_it_end_in_time(tmp_path):
+    source = tmp_path / "Measured.cs"
+    source.write_text(MEASURED, encoding="utf-8")
+    program = compiled(tmp_path, "Measured.exe", CLIENT.with_name("BcikitPresenter.cs"), source)
+    code, sine = {"item": "a", "code": "1011001", "rate": 30}, {"item": "a", "frequency": 20}
+    for second, target, low, high in (("59.5", code, 118, 123), ("60.5", sine, 118, 123), ("30", sine, 1, 60)):
+        command = ["mono", program, second, json.dumps(target)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        assert low <= int(done.stdout) <= high
