@@ -223,7 +223,8 @@ def identifiers_of(session: Session) -> tuple[str, ...]:
     notes = kept.get("notes", ()) if isinstance(kept, Mapping) else ()
     config = {**session.config, "import": {**kept, "notes": ()}} if isinstance(kept, Mapping) else session.config
     found = set(_values(config, under=False)) | set(_values(session.header.get("device", {}), under=False))
-    found |= {name for note in notes if isinstance(note, Mapping) for name in _names_in(str(note.get("text", "")))}
+    texts = [note.get("text") for note in notes if isinstance(note, Mapping)]
+    found |= {name for text in texts if isinstance(text, str) for name in _names_in(text)}
     found.add(session.info.source_id)
     for track in session.extra.values():
         found.add(track.info.source_id)

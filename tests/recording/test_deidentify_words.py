@@ -508,3 +508,26 @@ def test_of_two_families_in_one_text_the_longer_name_is_told(monkeypatch):
     assert device_family("the alpha zed of ward 3") == "Alpha Zed"
     assert device_family("a zed") == "Zed"
     assert device_family("none of them") == ""
+
+
+@pytest.mark.parametrize(
+    ("kept", "names", "plain"),
+    [
+        (
+            {"notes": [{"code": "events", "text": "annotations of 'li ming' are at (Schmidt); SN4711, which stays."}]},
+            {"li ming", "Schmidt", "SN4711"},
+            {"annotations", "which", "stays.", "stays"},
+        ),
+        ({"notes": [{"text": "the stream has source id abc_77-x; it came back"}]}, {"abc_77-x"}, {"stream", "came"}),
+        ({"notes": [{"text": "of source id lower)"}], "source": "walter.edf"}, {"lower", "walter.edf"}, {"source"}),
+        ({"notes": [{"text": "is it Kowalski? nobody knows."}]}, {"Kowalski?"}, {"nobody", "knows", "knows."}),
+        ({"notes": [{"code": "Jonas"}, "Jonas", {"text": 7}]}, set(), {"Jonas", "None", "XXXX"}),
+        ({"source": "walter.edf"}, {"walter.edf"}, {"None"}),
+        ("walter.edf", set(), {"None"}),
+        ({"notes": [{"text": "a note"}], "NOTES": [{"text": "walter"}]}, {"walter"}, {"note"}),
+    ],
+)
+def test_names_are_found_in_what_an_import_noted_and_our_own_words_are_none(kept, names, plain):
+    found = set(identifiers_of(session({"import": kept})))
+    assert names <= found
+    assert not plain & found

@@ -113,3 +113,14 @@ def test_the_idle_test_counts_no_time_of_decisions_that_could_never_act(decision
         test.judge(decision(now, None, age=5.0 if 100 < step <= 250 else 0.0), now)
     assert test.seconds == pytest.approx(150.0)
     assert test.per_minute(300.0) == 0.0
+
+
+@pytest.mark.requirement("SAF-064")
+def test_the_rate_of_false_activations_is_that_of_what_was_judged(decision):
+    test = IdleTest(GateSettings(refractory_s=0.0, k=1, n=1), 0.0)
+    assert test.judge(decision(10.0, "left"), 10.0) is True
+    assert test.judge(decision(20.0, "left", age=5.0), 20.0) is False
+    test.skip(20.25)
+    test.skip(15.0)
+    assert test.per_minute(40.25) == pytest.approx(2.0)
+    assert test.seconds == pytest.approx(10.0)
