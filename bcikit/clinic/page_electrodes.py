@@ -89,8 +89,18 @@ class ElectrodesPage(Page):
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """Electrodes that the protocol of this visit listens to."""
-        return protocols.needed_channels(self.visit.protocol, self.visit.settings)
+        """Electrodes that the protocol of this visit, or of the plan where none is chosen yet, listens to."""
+        visit = self.visit
+        plan = {} if visit.settings else self.desk.catalogue.subject(visit.subject).data.get("plan", {})
+        wanted = plan.get("protocol", visit.protocol)
+        known = wanted in protocols.protocol_names()
+        settings = plan.get("settings", visit.settings)
+        return protocols.needed_channels(wanted, settings) if known else ()
+
+    def _problems(self) -> list[str]:
+        """Return what forbids to go on; what the headset has not is told, and the next page has other protocols."""
+        has = {plain(name) for name in self.quality}
+        return electrode_problems(self.quality, [name for name in self.needed if plain(name) in has])
 
     def enter(self) -> None:
         """Begin to measure."""
@@ -161,15 +171,15 @@ class ElectrodesPage(Page):
             {name: q.level for name, q in quality.items()},
             {name: impedance_text(q.impedance) for name, q in quality.items()},
         )
-        problems = electrode_problems(quality, self.needed)
-        lines = problems + advice_lines(quality)
+        problems = self._problems()
+        lines = electrode_problems(quality, self.needed) + advice_lines(quality)
         self.advice.setText("\n\n".join(lines) or tr("All electrodes are good"))
         self.verdict.setText(("● " + tr("Go")) if not problems else ("■ " + tr("No go")))
         self._colour(good=not problems)
 
     def go_on(self) -> None:
         """Go on if the electrodes do for the protocol."""
-        problems = electrode_problems(self.quality, self.needed)
+        problems = self._problems()
         if problems:
             self.say("\n".join(problems), "WARN")
             return

@@ -6,7 +6,8 @@ from typing import Any
 
 from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from bcikit.clinic import limits, models, protocols, therapy
+from bcikit.acquisition import open_source
+from bcikit.clinic import headsets, limits, models, protocols, therapy
 from bcikit.clinic.base import Desk, Page, card
 from bcikit.clinic.current import CurrentCard
 from bcikit.clinic.names import written
@@ -302,6 +303,7 @@ class ProtocolPage(Page):
             self.say(tr("The model is of other movements: this session begins with a calibration."), "WARN")
             return
         changed = settings != visit.settings or self.name != visit.protocol
+        self._simulated_user()
         before = (visit.protocol, visit.settings, visit.orthosis)
         visit.protocol, visit.settings = self.name, settings
         visit.orthosis = written(self.orthosis.text()) if protocols.moves(self.name) and not visit.simulated else ""
@@ -320,6 +322,18 @@ class ProtocolPage(Page):
             self.desk.catalogue.update_subject(visit.subject, merge={"orthosis": visit.orthosis})
         self.say("")
         self.done.emit()
+
+    def _simulated_user(self) -> None:
+        """Let the simulated patient be one that answers this protocol, where none was named by hand."""
+        visit, wanted = self.visit, headsets.simulated_address(self.name)
+        own = {headsets.simulated_address(name) for name in self.names} - {wanted}
+        if not visit.simulated or visit.device not in own:
+            return
+        source = open_source(wanted)
+        visit.device = visit.electrodes_for = wanted
+        # It has a cap of its own, and none of its electrodes is bad.
+        visit.electrodes = dict.fromkeys(source.info.ch_names, "GOOD")
+        source.close()
 
     def _electrodes(self) -> str:
         quality = {name: ElectrodeQuality(level) for name, level in self.visit.electrodes.items()}

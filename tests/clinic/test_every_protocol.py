@@ -9,7 +9,9 @@ import pytest
 
 from bcikit.clinic import limits, protocols
 from bcikit.clinic.counts import Total, counts_of
+from bcikit.clinic.headsets import simulated_address
 from bcikit.clinic.visit import Visit
+from bcikit.ui.status import ElectrodeQuality
 
 NAMES = tuple(protocols.protocol_names())
 
@@ -84,3 +86,34 @@ def test_letters_are_counted_without_those_of_the_calibration_each_with_its_own_
         (tmp_path / f"{name}.jsonl").write_text(lines, encoding="utf-8")
     total = counts_of([str(tmp_path)]).total
     assert total == Total(trials=3, answered=2, correct=1, moved=2, moved_right=1, seconds=24.0, learned=2)
+
+
+def test_the_simulated_patient_answers_each_protocol_that_is_chosen(clinic: Any) -> None:
+    person = clinic()
+    person.simulated()
+    person.simulated_headset()
+    person.electrodes()
+    for name in NAMES:
+        person.window.show_step("protocol")
+        person.page.protocol.setCurrentText(person.page.names[name])
+        person.page.go_on()
+        assert person.step in ("calibration", "session"), person.page.message.text()
+        assert (person.window.visit.protocol, person.window.visit.device) == (name, simulated_address(name))
+
+
+def test_a_cap_for_letters_comes_to_the_page_on_which_letters_are_chosen(clinic: Any) -> None:
+    person = clinic()
+    person.patient()
+    person.agree()
+    person.headset()
+    page = person.page
+    page._timer.stop()
+    page.show_quality({name: ElectrodeQuality("GOOD") for name in ("Fz", "Cz", "P3", "Pz", "P4", "PO7", "PO8", "Oz")})
+    assert "has no C3, C4" in page.advice.text(), "it is told"
+    person.on()
+    assert person.step == "protocol"
+    person.on()
+    assert "has no C3, C4" in person.page.message.text(), "and motor imagery is refused"
+    person.page.protocol.setCurrentText(person.page.names["p300-speller"])
+    person.on()
+    assert (person.step, person.window.visit.protocol) == ("session", "p300-speller")
