@@ -319,6 +319,9 @@ class RunPage(Page):
                 self._due = time.monotonic() + left
                 self._count_down()
                 return
+            if data.get("do") in ("arm", "start") and self.status.state == "CALIBRATING":
+                # It learns or rests first, and nothing is to be armed; what is trained after it is armed as it begins.
+                return
             self.say(tr("Not yet: {why}").format(why=str((message.get("data") or {}).get("reason", ""))), "BAD")
 
     def _over(self) -> None:

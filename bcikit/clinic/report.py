@@ -157,6 +157,10 @@ def _electrodes(record: TrainingRecord) -> str:
 def dose_words(data: ReportData) -> str:
     """Return what was done: minutes of training, not how long the window stood open."""
     total = data.total
+    if kind_of_record(data) == "blocks":
+        phases = [(part.get("details") or {}).get("seconds") or {} for part in data.results]
+        seconds = sum(float(value) for part in phases for value in part.values())
+        return tr("{minutes:.1f} minutes recorded").format(minutes=seconds / 60)
     if is_blind(data.record.trial):
         return tr("{minutes:.1f} minutes, {trials} trials").format(minutes=total.seconds / 60, trials=total.trials)
     said = tr("{minutes:.1f} minutes, {trials} trials, {movements} movements").format(
@@ -171,6 +175,8 @@ def moved_words(data: ReportData) -> str:
     total = data.total
     if kind_of_record(data) == "neurofeedback":
         return tr("{count} rewards").format(count=total.rewards)
+    if kind_of_record(data) == "blocks":
+        return tr("Nothing is decided in this recording, and nothing moves.")
     if not total.trials:
         return tr("No trial was finished.")
     if is_blind(data.record.trial):

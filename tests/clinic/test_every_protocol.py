@@ -10,6 +10,8 @@ import pytest
 from bcikit.clinic import limits, protocols
 from bcikit.clinic.counts import Total, counts_of
 from bcikit.clinic.headsets import simulated_address
+from bcikit.clinic.record import TrainingRecord
+from bcikit.clinic.report import ReportData, dose_words, moved_words
 from bcikit.clinic.visit import Visit
 from bcikit.ui.status import ElectrodeQuality
 
@@ -117,3 +119,30 @@ def test_a_cap_for_letters_comes_to_the_page_on_which_letters_are_chosen(clinic:
     person.page.protocol.setCurrentText(person.page.names["p300-speller"])
     person.on()
     assert (person.step, person.window.visit.protocol) == ("session", "p300-speller")
+
+
+@pytest.mark.parametrize("name", ["eyes-open-closed", "resting-state"])
+def test_the_report_of_a_recording_in_phases_says_its_length_and_that_nothing_is_decided(name: str) -> None:
+    record = TrainingRecord(subject="P-017", protocol=name)
+    parts = [{"details": {"seconds": {"eyes-open": 60.0, "eyes-closed": 60.0}}}, {"details": {"seconds": {"a": 30.0}}}]
+    data = ReportData(record=record, results=parts, total=Total())  # type: ignore[arg-type]
+    assert dose_words(data) == "2.5 minutes recorded"
+    assert moved_words(data) == "Nothing is decided in this recording, and nothing moves."
+
+
+def test_an_order_to_arm_that_comes_while_it_learns_is_no_alarm(clinic: Any) -> None:
+    person = clinic()
+    person.simulated()
+    person.simulated_headset()
+    person.electrodes()
+    person.page.protocol.setCurrentText(person.page.names["p300-speller"])
+    person.on()
+    page = person.page
+    refused = {"type": "event", "name": "operator/refused", "data": {"do": "arm", "reason": "A-STATE: CALIBRATING"}}
+    page.say("")
+    page.status.take({"type": "state", "state": "CALIBRATING"})
+    page._say_refusal(refused)
+    assert page.message.text() == ""
+    page.status.take({"type": "state", "state": "STANDBY"})
+    page._say_refusal(refused)
+    assert "A-STATE" in page.message.text()
