@@ -38,7 +38,7 @@ class PortLock:
         with contextlib.suppress(PermissionError):
             # Made by another user: their lock cannot be looked at, only what /proc tells.
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-            if not lock(handle):
+            if lock(handle) is False:
                 holder = os.read(handle, 64).decode(errors="replace").strip()
                 os.close(handle)
                 raise SourceError(

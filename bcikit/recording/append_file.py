@@ -69,8 +69,8 @@ class AppendFile:
                 target.write(block)
                 rest -= len(block)
 
-    def lock(self) -> bool:
-        """Keep other processes from recovering the file; False if another one holds it."""
+    def lock(self) -> bool | None:
+        """Keep other processes from recovering the file; False if another holds it, None where no locks are."""
         return lock(self._handle)
 
     def close(self) -> None:

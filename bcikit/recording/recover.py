@@ -4,6 +4,7 @@ import datetime
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +19,9 @@ from bcikit.recording.tracks import encode_footers, encode_headers
 from bcikit.safety.audit import FILE_NAME as AUDIT
 from bcikit.signal import RecordingError, StreamInfo
 from bcikit.signal.disk import lock, put, sync
+
+GROWS_SECONDS = 3.0
+"""How long a file is watched for growing; a recording writes several times a second, with or without samples."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +105,24 @@ def _refuse_links(folder: Path) -> None:
             )
 
 
+def _grows(path: Path) -> bool:
+    """Return whether somebody writes to a file now, where its drive has no locks that would tell."""
+    before = path.stat().st_size
+    time.sleep(GROWS_SECONDS)
+    # Opened anew: a network drive then asks its server how long the file is.
+    with path.open("rb") as file:
+        return file.seek(0, os.SEEK_END) != before
+
+
 def _recover(folder: Path, header: dict[str, Any], tracks: Mapping[str, Track]) -> Recovery:
     status = str(header["status"])
     signals = folder / SIGNALS
     raw = b""
     if signals.exists():
-        with signals.open("rb") as file:
-            if status == RECORDING and not lock(file.fileno()):
+        # Network drives lock only what is open for writing.
+        with signals.open("r+b" if os.access(signals, os.W_OK) else "rb") as file:
+            held = lock(file.fileno()) if status == RECORDING else True
+            if held is False or (held is None and _grows(signals)):
                 raise RecordingError(f"{folder} is still being recorded; stop that first.")
             raw = file.read()
     try:

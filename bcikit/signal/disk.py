@@ -95,16 +95,22 @@ def write_whole(path: Path, data: bytes, *, private: bool = False) -> None:
         raise
 
 
-def lock(handle: int) -> bool:
-    """Lock an open file for this process, until it is closed or the process ends; False if another holds it."""
+def lock(handle: int) -> bool | None:
+    """Lock an open file for this process, until it is closed or the process ends; False if another holds it.
+
+    None where nobody can say: many network drives have no locks (ENOLCK, EOPNOTSUPP), and those that have want a file
+    that is open for writing (EBADF; flock(2)).
+    """
     if sys.platform == "win32":
         return _lock_windows(handle)
     import fcntl
 
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):
         return False
+    except OSError:
+        return None
     return True
 
 

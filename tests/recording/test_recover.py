@@ -1,5 +1,6 @@
 """Recovery: a recording process that is killed loses at most the last second, and its files can be closed."""
 
+import errno
 import json
 import logging
 import os
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -159,6 +161,31 @@ def test_rubbish_behind_the_end_is_taken_off(open_session: Path) -> None:
     found = recover(open_session)
     assert found.removed == {"signals.xdf": 4096}
     assert found.n_samples == whole
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows locks on network drives, too")
+@pytest.mark.parametrize("why", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF])
+def test_a_session_on_a_drive_without_locks_is_recovered_unless_it_still_grows(
+    open_session: Path, monkeypatch: pytest.MonkeyPatch, why: int
+) -> None:
+    import fcntl
+
+    def refuse(handle: int, how: int) -> None:
+        raise OSError(why, os.strerror(why))
+
+    def record_on(seconds: float) -> None:
+        with (open_session / "signals.xdf").open("ab") as file:
+            file.write(b"\x00" * 10)
+
+    module = sys.modules["bcikit.recording.recover"]
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=record_on))
+    with pytest.raises(RecordingError, match="still being recorded"):
+        recover(open_session)
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=lambda seconds: None))
+    found = recover(open_session)
+    assert found.needed
+    assert found.removed["signals.xdf"] >= 10
 
 
 def test_a_session_that_is_still_recorded_is_left_alone(tmp_path: Path, info: StreamInfo) -> None:
