@@ -158,6 +158,13 @@ class Paradigm(ABC):
         """Return how long it takes, how many trials it has, and what dose it can come to."""
         return outline(self)
 
+    def shown_values(self) -> dict[str, Any]:
+        """Return what a decoder of targets must be told as they are shown, by its parameter; empty where there is none.
+
+        Each is a number, or a mapping of a target to one: ``frequencies`` (Hz), ``lags`` and ``period`` (seconds).
+        """
+        return {}
+
     def decider(self) -> Decider | None:
         """Return what decodes without training, or None if a trained model is needed (call after `configure`)."""
         return None

@@ -70,6 +70,12 @@ class CodeSettings(SsvepSettings):
         if self.cycles * self.period + self.latency > self.flicker:
             least = self.cycles * self.period + self.latency
             problems.append(f"flicker must be at least {least:g} s for {self.cycles} cycles")
+        unused = ("first", "every", "harmonics", "stimulation")
+        problems += [
+            f"{key} changes nothing in a code menu: its windows are whole cycles (cycles, bit_frames); leave it out"
+            for key in unused
+            if getattr(self, key) != type(self).model_fields[key].default
+        ]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -110,6 +116,11 @@ class CodeMenu(SsvepMenu):
                 f"{self.settings.rate:g} Hz and has {info.sfreq:g} Hz."
             )
         super().configure(info, seed=seed)
+
+    def shown_values(self) -> dict[str, Any]:
+        """Return the cycle of the code, and how far that of each target is ahead, in seconds."""
+        s = self.settings
+        return {"period": s.period, "lags": {target.name: target.lag / s.rate for target in s.targets}}
 
     def decider(self) -> Decider | None:
         """Return None: a code menu is calibrated."""

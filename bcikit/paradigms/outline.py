@@ -14,7 +14,8 @@ LONGEST = 4 * 3600.0
 STILL = ("break", "baseline", "instructions", "practice")
 """Kinds of blocks in which the gate is shut: nothing is armed in them."""
 
-_RATE = 100.0
+_RATE = 1000.0
+"""Samples a second that it is run through at: more than any screen has frames, of which codes have one a bit."""
 _NAMES = (
     ("Fp1", "Fp2", "F7", "F3", "Fz", "F4", "F8", "FC5", "FC1", "FC2", "FC6", "T7", "C3", "Cz", "C4", "T8"),
     ("CP5", "CP1", "CP2", "CP6", "P7", "P3", "Pz", "P4", "P8", "PO3", "POz", "PO4", "O1", "Oz", "O2"),

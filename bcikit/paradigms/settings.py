@@ -102,6 +102,9 @@ class CuedSettings(ParadigmSettings):
         problems = []
         if self.cues == "external" and not self.external:
             problems.append('cues = "external" needs the table "external" (event name = class)')
+        if self.cues == "internal" and (self.external or self.external_trials):
+            key = "external" if self.external else "external_trials"
+            problems.append(f'{key} is for cues = "external"; say so, or leave it out')
         unknown = sorted(set(self.external.values()) - set(classes))
         if unknown:
             problems.append(f"external names {', '.join(unknown)}; classes are {', '.join(classes)}")

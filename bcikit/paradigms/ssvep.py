@@ -178,6 +178,10 @@ class SsvepMenu(TrialParadigm):
             for target in self.settings.targets
         }
 
+    def shown_values(self) -> dict[str, Any]:
+        """Return the frequency of each target."""
+        return {"frequencies": self.frequencies}
+
     @property
     def window_seconds(self) -> tuple[float, float]:
         """Length of the first window, and the step to the next, in seconds."""

@@ -11,7 +11,7 @@ from bcikit.safety import GateSettings
 from bcikit.session.config import SessionConfig
 from bcikit.session.decoder_settings import DecoderSection
 from bcikit.session.rehearsal import Rehearsal
-from bcikit.signal import BciError
+from bcikit.signal import BciError, StreamInfo
 
 
 def check_model(model: Model, paradigm: Paradigm, pipeline: Pipeline, config: SessionConfig, *, name: str) -> list[str]:
@@ -96,6 +96,40 @@ def check_targets(section: DecoderSection, paradigm: Paradigm) -> None:
                 f"parameters: {key} are of {', '.join(map(str, known))}; the paradigm {paradigm.name} has "
                 f"{', '.join(paradigm.classes)}. Give those of its targets in decoder.parameters."
             )
+    for key, shown in paradigm.shown_values().items():
+        known = section.parameters.get(key)
+        if known is not None and not _alike(known, shown):
+            right = shown if isinstance(shown, float) else ", ".join(f"{name} = {at:.6g}" for name, at in shown.items())
+            raise BciError(
+                f"parameters: {key} is not what {paradigm.name} shows; its targets have {right}. "
+                f"Give that as {key} in decoder.parameters."
+            )
+
+
+def check_types(decoder: Any, info: StreamInfo) -> None:
+    """Refuse a decoder that decides by channels of the body, too, where none is used.
+
+    Raises
+    ------
+    BciError
+        With the way out.
+    """
+    body = [kind for kind in getattr(decoder, "types", ("eeg",)) if kind != "eeg"]
+    if body and not set(body) & set(info.ch_types):
+        raise BciError(
+            f"it decides by {' or '.join(kind.upper() for kind in body)}, too, and no such channel is used; record "
+            f'one and use it (source.types = ["eeg", "{body[0]}"]), or take another decoder.'
+        )
+
+
+def _alike(known: Any, shown: float | Mapping[str, float]) -> bool:
+    """Return whether values of targets are those that are shown, as far as people round them."""
+    if isinstance(shown, Mapping):
+        # As a list they stand in the order of the classes, which is checked by nobody's name.
+        if not isinstance(known, Mapping):
+            return True
+        return all(value is None or name not in shown or _alike(value, shown[name]) for name, value in known.items())
+    return isinstance(known, int | float) and abs(known - shown) <= 2e-3 * max(1.0, abs(shown))
 
 
 def check_owner(section: DecoderSection, paradigm: Paradigm) -> None:

@@ -28,6 +28,7 @@ from bcikit.session.decoder_checks import (
     check_model,
     check_owner,
     check_targets,
+    check_types,
     check_used,
     notes_on_stop,
 )
@@ -659,6 +660,9 @@ class _Planner:
 
     def _check_training(self, found: Rehearsal, info: StreamInfo, *, trained: bool) -> None:
         least = self._attempt("decoder", lambda: least_trials(self.config, info.sfreq, self.objects.decoder))
+        if least is not None:
+            decoder = unfitted(self.config, info.sfreq, self.objects.decoder)
+            self._attempt("decoder.name", lambda: check_types(decoder, info))
         if trained or least is None:
             return
         if found.trained_on is None:

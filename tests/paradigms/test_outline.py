@@ -4,6 +4,7 @@ import pytest
 
 from bcikit.paradigms import make_paradigm, paradigm_names
 from bcikit.paradigms.outline import outline_of, setting
+from bcikit.signal import ConfigError
 
 
 @pytest.mark.parametrize("name", paradigm_names())
@@ -44,3 +45,22 @@ def test_the_dose_is_the_help_of_every_movement() -> None:
     assert found.dose_seconds == pytest.approx(8 * 3.0)
     assert found.calibration_seconds == 0.0
     assert outline_of("motor-imagery-fes", {}).calibration_trials == 40
+
+
+def test_a_code_on_a_fast_screen_has_an_outline() -> None:
+    slow, fast = (make_paradigm({"base": "code-menu", "refresh": refresh}) for refresh in (60.0, 144.0))
+    assert fast.outline().trials == slow.outline().trials > 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"base": "code-menu", "first": 2.0}, "first changes nothing in a code menu"),
+        ({"base": "code-menu", "stimulation": "frame-period"}, "stimulation changes nothing in a code menu"),
+        ({"base": "motor-imagery", "external": {"T1": "left_hand"}}, 'external is for cues = "external"'),
+        ({"base": "ssvep-menu", "external_trials": 3}, 'external_trials is for cues = "external"'),
+    ],
+)
+def test_a_setting_that_changes_nothing_is_refused(changed: dict, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        make_paradigm(changed)

@@ -16,6 +16,7 @@ from bcikit.session.config import config_from
 from bcikit.signal import ConfigError
 
 BAND = [{"step": "bandpass", "l_freq": 7.0, "h_freq": 30.0, "order": 4}]
+LAGS = {"up": 0, "right": 10, "down": 30, "left": 50}
 HANDS = ("left_hand", "right_hand")
 TASK = {
     "beep": 0.2, "cue": 0.4, "cue_duration": 0.2, "feedback": 1.0, "stop": 2.0, "window": [0.5, 1.5],
@@ -179,6 +180,24 @@ def test_a_session_rejects_by_its_own_number_whatever_its_model_says(tmp_path: P
             "motor-imagery",
             {"calibration": {"events": {"T1": "left_hand"}}},
             "calibration.events: is for the recordings",
+        ),
+        ("motor-imagery", {"decoder": {"name": "hybrid"}}, "decides by EMG, too, and no such channel is used"),
+        (
+            "code-menu",
+            {"paradigm": {"settings": {"targets": [{"name": n, "lag": at} for n, at in LAGS.items()]}}},
+            "lags is not what code-menu shows; its targets have up = 0, right = 0.166667",
+        ),
+        ("code-menu", {"paradigm": {"settings": {"refresh": 50.0}}}, "period is not what code-menu shows"),
+        (
+            "ssvep-menu",
+            {
+                "paradigm": {"settings": {"decoder": "", "calibration_rounds": 6, "growing": False}},
+                "decoder": {
+                    "name": "trca",
+                    "parameters": {"frequencies": {"up": 9.0, "right": 10.0, "down": 12.0, "left": 7.5}},
+                },
+            },
+            "frequencies is not what ssvep-menu shows; its targets have up = 8.57143",
         ),
         # What only trains decides nothing, and ends with a model all the same.
         ("calibration", {"decoder": {"name": "nonsense"}}, "decoder is 'nonsense'"),
