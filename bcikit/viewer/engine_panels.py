@@ -11,7 +11,7 @@ from bcikit.ui.strip import LATENCY_LIMITS_MS, LOSS_LIMITS, level_of
 from bcikit.ui.theme import LEVELS, Theme
 from bcikit.ui.words import tr
 from bcikit.viewer.panel import Panel, View
-from bcikit.viewer.plot import legend, make_plot, pen
+from bcikit.viewer.plot import class_pen, legend, make_plot, pen
 from bcikit.viewer.stage_bars import StageBars, stage_level
 
 
@@ -54,7 +54,7 @@ class EvidencePanel(Panel):
         while len(self._curves) < len(classes):
             index = len(self._curves)
             colour = self._theme.classes[index % len(self._theme.classes)]
-            self._curves.append(self.plot.plot(pen=pen(colour), name=classes[index]))
+            self._curves.append(self.plot.plot(pen=class_pen(self._theme, index), name=classes[index]))
             # Not as symbols of the curve: those get a new brush with each call, and pyqtgraph keeps a picture of each.
             self._dots.append(pg.ScatterPlotItem(size=5, brush=colour, pen=None))
             self.plot.addItem(self._dots[-1])

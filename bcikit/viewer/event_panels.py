@@ -13,7 +13,7 @@ from bcikit.ui.theme import Theme
 from bcikit.ui.words import tr
 from bcikit.viewer.analysis import EventAverages
 from bcikit.viewer.panel import Panel, View
-from bcikit.viewer.plot import legend, make_plot, pen
+from bcikit.viewer.plot import class_pen, legend, make_plot, pen
 from bcikit.viewer.signal_panels import ChannelPanel
 from bcikit.viewer.still import AnyHistory, StillHistory
 
@@ -116,8 +116,7 @@ class ErpPanel(ChannelPanel):
             return
         for name, average in sorted(averages.signal.items()):
             if name not in self._curves:
-                colour = self.theme.classes[len(self._curves) % len(self.theme.classes)]
-                self._curves[name] = self.plot.plot(pen=pen(colour), name=name)
+                self._curves[name] = self.plot.plot(pen=class_pen(self.theme, len(self._curves)), name=name)
             self._curves[name].setData(averages.times, average.mean[:, self.column()])  # type: ignore[attr-defined]
         counts = ", ".join(f"{name}: {average.count}" for name, average in sorted(averages.signal.items()))
         self.count.setText(

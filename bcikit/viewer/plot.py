@@ -47,6 +47,13 @@ def pen(colour: str, width: float = 1.0) -> Any:
     return pg.mkPen(QColor(colour), width=width)
 
 
+def class_pen(theme: Theme, index: int) -> Any:
+    """Return the pen of a class; where colours come again, another line tells the classes apart."""
+    lines = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
+    again, colour = divmod(index, len(theme.classes))
+    return pg.mkPen(QColor(theme.classes[colour]), width=1.0, style=lines[again % len(lines)])
+
+
 def legend(widget: Any, theme: Theme) -> Any:
     """Return a legend that the plot fills; it stands before the curves, on a ground of its own."""
     ground = QColor(theme.panel)

@@ -146,6 +146,18 @@ def test_without_a_screen_it_says_planned_but_not_of_a_marker_of_the_device(wind
     assert [text for _, text in marks(window)] == ["left (planned)"] * 3 + ["left"]
 
 
+def test_kinds_beyond_the_colours_are_told_apart_by_their_lines(window) -> None:
+    said = [
+        (at + number, Happened(event=Event(name=f"stimulus/{number}", time=at / 250, source="trigger")))
+        for at in CUES
+        for number in range(8)
+    ]
+    live(window, said)
+    window.panels["erp"].refresh(window.view)
+    pens = [curve.opts["pen"] for curve in window.panels["erp"]._curves.values()]
+    assert len({(pen.color().name(), pen.style()) for pen in pens}) == 8
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     with SessionWriter(tmp_path / "s", info=INFO) as writer:
