@@ -12,6 +12,7 @@ from typing import Any
 from bcikit import plugins
 from bcikit.decoding.sheet import ModelSheet
 from bcikit.signal import ModelError
+from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import DAMAGED_ARCHIVE, json_of
 
 SHEET = "sheet.json"
@@ -45,14 +46,13 @@ def write_model(path: str | Path, sheet: ModelSheet, content: dict[str, Any]) ->
 def _write(target: Path, sheet: ModelSheet, data: bytes) -> Path:
     values = {**sheet.to_dict(), "sha256": hashlib.sha256(data).hexdigest()}
     text = json.dumps({**values, "sheet_sha256": _fingerprint(values)}, indent=1)
-    part = target.with_name(target.name + ".part")
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr(SHEET, text)
+        archive.writestr(CONTENT, data)
     try:
-        with zipfile.ZipFile(part, "w") as archive:
-            archive.writestr(SHEET, text)
-            archive.writestr(CONTENT, data)
-        part.replace(target)
+        write_whole(target, whole.getvalue())
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise ModelError(f"{target} cannot be written: {error.strerror or error}.") from error
     return target
 

@@ -1,4 +1,5 @@
 import copy
+import errno
 import hashlib
 import io
 import json
@@ -10,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from bcikit.decoding import Model, decoder_names, make_decoder
 from bcikit.decoding.store import read_sheet
-from bcikit.signal import ArgumentError, DataError, ModelError, StreamInfo
+from bcikit.signal import ArgumentError, DataError, ModelError, StreamInfo, disk
 
 FITTED = []
 """The model of all tests: each gets a copy."""
@@ -285,7 +286,21 @@ def test_damaged_and_missing_files_are_clear_errors(model, tmp_path):
         _store(tmp_path / "pickle", json.dumps({**sheet, "sha256": _digest(PICKLE)}).encode(), PICKLE)
     with pytest.raises(ModelError, match="cannot be written"):
         model.save(tmp_path / "no" / "folder" / "m")
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob(".*.new"))
+
+
+def test_a_disk_that_takes_no_new_model_keeps_the_old_one(model, tmp_path, monkeypatch):
+    path = model.save(tmp_path / "m")
+    before = path.read_bytes()
+
+    def full(handle: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(disk, "sync", full)
+    with pytest.raises(ModelError, match="m cannot be written: Input/output error"):
+        model.save(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["m"]
 
 
 @pytest.mark.requirement("SAF-099")
