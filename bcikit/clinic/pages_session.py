@@ -197,6 +197,9 @@ class SessionPage(RunPage):
             self.visit.first_movement = now()
         if kind == "decision":
             self._sure.append(max((message.get("decision") or {}).get("probabilities") or [0.0]))
+        if self.status.state == "CALIBRATING" and before != "CALIBRATING":
+            # Armed it is once it has learned: that it was not before is no trouble.
+            self.say("")
         if self.status.state == "ACTIVE" and before != "ACTIVE":
             self.say("")
             # A power cut leaves no time to write down whose training it was, and with what.

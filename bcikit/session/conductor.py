@@ -433,6 +433,9 @@ class Conductor:
             elif do == "teststop":
                 self.safety.control.test_stop(who=who, now=self.now)
             elif do == "arm":
+                if self.decider is None:
+                    # From ARMED nothing leads to a calibration: the session would stand still for ever.
+                    raise SafetyError("Not armed: nothing decides yet. It is armed once it has learned.")
                 self.safety.control.arm(replace(self._request, operator=who), now=self.now)
             elif self.decider is None:
                 self.safety.control.calibrate(replace(self._request, operator=who), now=self.now)
@@ -475,7 +478,8 @@ class Conductor:
         self._started = True
         self._still.seen = self._begin - 1
         if self.decider is None:
-            self._order_safety("start", self.operator, "")
+            if self.safety.state is not State.CALIBRATING:
+                self._order_safety("start", self.operator, "")
         elif self.idle.wanted:
             self._still.begin(KIND)
         else:

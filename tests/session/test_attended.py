@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bcikit.recording import read_session
-from bcikit.session import Engine, Listener
+from bcikit.session import Engine, Listener, shipped_config
 from bcikit.session.config import SourceSection
 from bcikit.session.repeat import replay
 from bcikit.signal.messages import Happened, Message, Raw, StateChanged
@@ -128,3 +128,28 @@ def test_nobody_trains_while_nothing_is_armed(attended) -> None:
     assert values["n_trials"] == 0
     assert values["gate"]["allowed"] == 0
     assert therapist.state == "STANDBY"
+
+
+def test_who_arms_before_it_has_learned_does_not_keep_it_from_learning() -> None:
+    class Early(Therapist):
+        refused = ""
+
+        def on_chunk(self, raw, now: float) -> None:
+            if self.state in ("", "STANDBY") and not self.last:
+                self.last = now
+                self.order("arm")
+                self.order("start")
+
+        def on_event(self, event) -> None:
+            super().on_event(event)
+            if event.name == "operator/refused":
+                self.refused += str(event.data)
+
+    therapist = Early()
+    config = shipped_config("p300-speller", settings={"calibration_sequences": 5, "max_selections": 3})
+    engine = Engine(config, operator="T-01", listeners=[therapist], limit=20.0)
+    therapist.engine = engine
+    engine.run()
+    assert "nothing decides yet" in therapist.refused
+    assert "CALIBRATING" in therapist.states
+    assert "ARMED" not in therapist.states
