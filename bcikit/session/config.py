@@ -280,13 +280,14 @@ def load_config(path: str | Path) -> SessionConfig:
     ConfigError
         If the file is missing, is no TOML, or has a problem; every problem is listed.
     """
-    path = Path(path)
-    values = completed(read_toml(path), folder=path.parent)
+    # Whole, so that what is written down says the same to whoever reads it in another folder.
+    folder = Path(path).absolute().parent
+    values = completed(read_toml(Path(path)), folder=folder)
     try:
         config = config_from(values, where=str(path))
     except ConfigError as error:
-        raise ConfigError(str(path), [*error.problems, *part_problems(values, folder=path.parent)]) from None
-    return _anchored(config, path.parent)
+        raise ConfigError(str(path), [*error.problems, *part_problems(values, folder=folder)]) from None
+    return _anchored(config, folder)
 
 
 def _anchored(config: SessionConfig, folder: Path) -> SessionConfig:

@@ -45,6 +45,9 @@ def shipped_config(
         If no source is given and the paradigm proposes no simulated user.
     """
     paradigm = _checked(name)
+    if name.endswith(".toml"):
+        # Whole, so that the session is the same to whoever reads it in another folder.
+        name = str(Path(name).absolute())
     if not source:
         if "sim" not in paradigm.defaults:
             raise BciError(f"{name} proposes no simulated user; name a source with --source.")

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from bcikit.session import plan
+from bcikit.paradigms import make_paradigm
+from bcikit.session import plan, shipped_config
 from bcikit.session.config import config_from, load_config
 from bcikit.signal import BciError, ConfigError
 
@@ -140,3 +141,23 @@ def test_what_is_often_written_so_is_refused_with_how_to_write_it(tmp_path: Path
     path.write_text(content)
     with pytest.raises(BciError, match=match):
         plan(load_config(path))
+
+
+def test_what_a_session_names_is_the_same_file_in_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.toml").write_text('base = "motor-imagery"\nfeedback_runs = 1\n', encoding="utf-8")
+    (tmp_path / "session.toml").write_text(
+        '[source]\naddress = "file:rec.edf"\n[paradigm]\nname = "mine.toml"\n[decoder]\nmodel = "m.skops"\n',
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    for config in (load_config("session.toml"), shipped_config("mine.toml")):
+        assert config.paradigm.name == str(tmp_path / "mine.toml")
+    config = load_config("session.toml")
+    assert config.source.address == f"file:{tmp_path / 'rec.edf'}"
+    assert config.decoder.model == str(tmp_path / "m.skops")
+    other = tmp_path / "other"
+    other.mkdir()
+    monkeypatch.chdir(other)
+    assert make_paradigm(config_from(config.to_dict()).paradigm.name).settings.feedback_runs == 1
