@@ -28,4 +28,7 @@ start_aside(search, "search")
 
 def test_a_search_and_an_opening_are_over_before_the_program_is() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=120)
-    assert (done.returncode, set(done.stdout.split())) == (0, {"opened", "searched"}), done.stderr
+    assert done.returncode == 0, done.stderr
+    # Two threads may write into each other's lines.
+    assert "opened" in done.stdout
+    assert "searched" in done.stdout
