@@ -54,17 +54,21 @@ def read_brainvision(path: Path, reading: FileHints) -> Recording:
 
 
 def _stated(header: str, key: str) -> str:
-    """Return the value of a key of the header, in capitals; empty where it does not say."""
+    """Return the value of a key of the header; empty where it does not say."""
     found = re.search(rf"^{key}\s*=\s*(.*?)\s*$", header, re.MULTILINE | re.IGNORECASE)
-    return found[1].upper() if found is not None else ""
+    return found[1] if found is not None else ""
+
+
+def _is_yes(header: str, key: str) -> bool:
+    return _stated(header, key).upper() in ("YES", "TRUE", "1")
 
 
 def _check_kind(path: Path, header: str) -> None:
     """Refuse what MNE would take for samples over time in the usual order of bytes, and is none."""
-    kind = _stated(header, "DataType") or "TIMEDOMAIN"
+    kind = _stated(header, "DataType").upper() or "TIMEDOMAIN"
     if kind != "TIMEDOMAIN":
         raise SourceError(f"{path} holds a spectrum (DataType={kind}), not a recording; give what it was made from.")
-    if _stated(header, "UseBigEndianOrder") in ("YES", "TRUE", "1"):
+    if _is_yes(header, "UseBigEndianOrder"):
         raise SourceError(
             f"{path} says that its samples are in big-endian order (UseBigEndianOrder=YES), which is not read; export "
             "it again in little-endian order, which is BrainVision Analyzer's usual one."
@@ -73,7 +77,7 @@ def _check_kind(path: Path, header: str) -> None:
 
 def _averaged(header: str) -> list[Note]:
     """Return what is to be said of an average: it is no recording, and nothing can be decoded in it."""
-    if _stated(header, "Averaged") not in ("YES", "TRUE", "1"):
+    if not _is_yes(header, "Averaged"):
         return []
     count = _stated(header, "AveragedSegments")
     text = f"holds an average{f' of {count} segments' if count else ''}, no recording; accept=averaged if that is meant"
@@ -119,8 +123,8 @@ def _markers(path: Path, header: str) -> Path | None:
 
 def _place(path: Path, header: str, key: str) -> Path | None:
     """Return where the file is that a header names; None where it names none."""
-    named = re.search(rf"^{key}\s*=\s*(.+?)\s*$", header, re.MULTILINE | re.IGNORECASE)
-    return path.parent / named[1].replace("$b", path.stem) if named is not None else None
+    named = _stated(header, key)
+    return path.parent / named.replace("$b", path.stem) if named else None
 
 
 def _named(path: Path, header: str, key: str, suffixes: tuple[str, ...]) -> Path | None:

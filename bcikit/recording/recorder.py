@@ -169,7 +169,7 @@ def _unique(name: str, before: Sequence[Source], first: Source) -> str:
 
 @dataclass
 class _Counts:
-    """What was written of the first source."""
+    """What was written of a source."""
 
     period: float
     samples: int = 0
@@ -288,9 +288,9 @@ class _Loop:
         """Return what is in doubt of the times of a source that watches nothing itself; the first has no name."""
         return [] if source.status().samples else self._counts[name].doubts(source.info.name, live=source.live)
 
-    def _write(self, chunk: Chunk, arrival: float) -> None:
-        self._writer.chunk(chunk, arrival)
-        self._counts[""].see(chunk, arrival)
+    def _write(self, chunk: Chunk, arrival: float, *, stream: str = "") -> None:
+        self._writer.chunk(chunk, arrival, stream=stream)
+        self._counts[stream].see(chunk, arrival)
 
     def _write_events(self) -> None:
         events = self._source.pull_events()
@@ -308,9 +308,7 @@ class _Loop:
             trust, count = self.others[name]
             try:
                 while not other.ended and (chunk := taken(other, 0.0)) is not None:
-                    arrival = now()
-                    self._writer.chunk(chunk, arrival, stream=name)
-                    self._counts[name].see(chunk, arrival)
+                    self._write(chunk, now(), stream=name)
                     count += chunk.n_times
                     if not other.live and chunk.times[-1] > now():
                         break
