@@ -1,20 +1,17 @@
 """What was moved to another folder, or brought back from a backup, is found again."""
 
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from bcikit.clinic.arms import FOLDER, trial_of
 from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue
-from bcikit.recording.corrections import follow_moved, is_gone
+from bcikit.recording.corrections import follow_moved, is_gone, moved_to
 from bcikit.signal import BciError
 
 
 def here(path: str, data: Path, *, parts: int = 1) -> str:
     """Return where a folder, or a file in one (`parts` = 2), lies now: below `data` where it is not where it was."""
-    if not path or not is_gone(path):
-        return path
-    moved = data.joinpath(*PurePath(path).parts[-parts:])
-    return str(moved) if moved.exists() else path
+    return str(moved_to(path, data, parts=parts) or path)
 
 
 def follow(catalogue: Catalogue, data: Path) -> None:

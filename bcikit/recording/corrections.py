@@ -121,14 +121,13 @@ def follow_moved(catalogue: Catalogue, folder: Path) -> int:
     taken = {session.path for session in known}
     moved: dict[str, str] = {}
     for session in known:
-        here = (folder / PurePath(session.path).name).resolve()
-        if str(here) not in taken and is_gone(session.path) and _started(here) == session.started:
-            moved[session.path] = str(here)
+        here = moved_to(session.path, folder)
+        if here is not None and str(here.resolve()) not in taken and _started(here) == session.started:
+            moved[session.path] = str(here.resolve())
     for model in catalogue.models():
-        old = PurePath(model.path)
-        here = (folder / old.parent.name / old.name).resolve()
-        if is_gone(model.path) and here.is_file():
-            moved[model.path] = str(here)
+        here = moved_to(model.path, folder, parts=2)
+        if here is not None and here.is_file():
+            moved[model.path] = str(here.resolve())
     if not moved:
         return 0
     with catalogue.writing() as connection:
@@ -142,6 +141,14 @@ def follow_moved(catalogue: Catalogue, folder: Path) -> int:
             owner = connection.get_one(Subject, row.subject_id)
             append_entry(connection, catalogue.who, what, owner, {"paradigm": row.paradigm})
     return len(moved)
+
+
+def moved_to(path: str, folder: Path, *, parts: int = 1) -> Path | None:
+    """Return where a folder, or a file in one (`parts` = 2), lies below another; None if not gone or not there."""
+    if not path or not is_gone(path):
+        return None
+    here = folder.joinpath(*PurePath(path).parts[-parts:])
+    return here if here.exists() else None
 
 
 def is_gone(path: str) -> bool:
