@@ -69,6 +69,7 @@ class ElectrodesPage(Page):
         self.verdict = QLabel(tr("Measuring ..."))
         self.verdict.setStyleSheet("font-size: 22px; font-weight: 700; border: none;")
         self.verdict.setAccessibleName(tr("Go or no go"))
+        self.verdict.setWordWrap(True)
         self.advice = QLabel("")
         self.advice.setWordWrap(True)
         self.advice.setStyleSheet("font-size: 14px; border: none;")
@@ -87,20 +88,21 @@ class ElectrodesPage(Page):
         self._silent = 0
         self.quality: dict[str, ElectrodeQuality] = {}
 
-    @property
-    def needed(self) -> tuple[str, ...]:
-        """Electrodes that the protocol of this visit, or of the plan where none is chosen yet, listens to."""
+    def _wanted(self) -> tuple[str, tuple[str, ...]]:
+        """Return the protocol of this visit, or of the plan where none is chosen yet, and the electrodes it needs."""
         visit = self.visit
         plan = {} if visit.settings else self.desk.catalogue.subject(visit.subject).data.get("plan", {})
         wanted = plan.get("protocol", visit.protocol)
         known = wanted in protocols.protocol_names()
         settings = plan.get("settings", visit.settings)
-        return protocols.needed_channels(wanted, settings) if known else ()
+        return wanted, protocols.needed_channels(wanted, settings) if known else ()
 
     def _problems(self) -> list[str]:
-        """Return what forbids to go on; what the headset has not is told, and the next page has other protocols."""
-        has = {plain(name) for name in self.quality}
-        return electrode_problems(self.quality, [name for name in self.needed if plain(name) in has])
+        """Return what forbids to go on with any protocol.
+
+        What one protocol lacks is told; the next page refuses that one, and has others.
+        """
+        return electrode_problems(self.quality, ())
 
     def enter(self) -> None:
         """Begin to measure."""
@@ -157,11 +159,11 @@ class ElectrodesPage(Page):
     def _no_go(self, why: str) -> None:
         self.quality = {}
         self.verdict.setText("■ " + tr("No go"))
-        self._colour(good=False)
+        self._colour("BAD")
         self.say(why, "BAD")
 
-    def _colour(self, *, good: bool) -> None:
-        colour = self.desk.theme.good if good else self.desk.theme.bad
+    def _colour(self, level: str) -> None:
+        colour = self.desk.theme.level(level)
         self.verdict.setStyleSheet(f"color: {colour}; font-size: 22px; font-weight: 700; border: none;")
 
     def show_quality(self, quality: dict[str, ElectrodeQuality]) -> None:
@@ -172,13 +174,20 @@ class ElectrodesPage(Page):
             {name: impedance_text(q.impedance) for name, q in quality.items()},
         )
         problems = self._problems()
-        lines = electrode_problems(quality, self.needed) + advice_lines(quality)
-        self.advice.setText("\n\n".join(lines) or tr("All electrodes are good"))
-        self.verdict.setText(("● " + tr("Go")) if not problems else ("■ " + tr("No go")))
-        self._colour(good=not problems)
+        protocol, needed = self._wanted()
+        lacking = electrode_problems(quality, needed)
+        self.advice.setText("\n\n".join(lacking + advice_lines(quality)) or tr("All electrodes are good"))
+        level, said = "GOOD", "● " + tr("Go")
+        if problems:
+            level, said = "BAD", "■ " + tr("No go")
+        elif lacking:
+            words = tr("Go, but not for: {protocol}")
+            level, said = "WARN", "▲ " + words.format(protocol=protocols.protocol_title(protocol))
+        self.verdict.setText(said)
+        self._colour(level)
 
     def go_on(self) -> None:
-        """Go on if the electrodes do for the protocol."""
+        """Go on if the electrodes do for some protocol; the page of the protocols asks the one chosen for its own."""
         problems = self._problems()
         if problems:
             self.say("\n".join(problems), "WARN")

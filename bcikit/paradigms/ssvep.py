@@ -13,7 +13,7 @@ from bcikit.paradigms.outline import Adjustable
 from bcikit.paradigms.pictures import menu
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.scene import Target as Shown
-from bcikit.paradigms.score import itr, summarise
+from bcikit.paradigms.score import itr
 from bcikit.paradigms.settings import Count, CuedSettings, Name, ParadigmSettings, Seconds, SettingsTable, Share, Span
 from bcikit.paradigms.stage import title
 from bcikit.paradigms.support import ERROR_POTENTIAL
@@ -393,8 +393,6 @@ class SsvepMenu(TrialParadigm):
         """Return choices, false choices while looking away, time to decision and transfer rate with the gaze shift."""
         s = self.settings
         base = super().results()
-        base["trials"] = [row for row in base["trials"] if row["class"] != BASELINE]
-        base |= summarise(base["trials"], self.classes)
         asked = [row for row in base["trials"] if row["class"] not in ("", IDLE)]
         idle = [row for row in base["trials"] if row["class"] == IDLE]
         right = sum(row["correct"] for row in asked) / len(asked) if asked else 0.0

@@ -50,6 +50,11 @@ class Section:
         """True where nothing is decided and nothing counts as a result: calibration and practice."""
         return self.kind in ("calibration", "practice")
 
+    @property
+    def counts(self) -> bool:
+        """True where a trial is a result: neither calibration, practice nor what comes before, such as a baseline."""
+        return not self.silent and self.kind != "custom"
+
 
 @dataclass(slots=True, kw_only=True)
 class Trial:
@@ -478,7 +483,7 @@ class TrialParadigm(Paradigm):
 
     def results(self) -> dict[str, Any]:
         """Return scores of the trials with feedback, and one row a trial."""
-        rows = [trial.row() for trial in self.trials if not trial.section.silent]
+        rows = [trial.row() for trial in self.trials if trial.section.counts]
         return {
             "paradigm": self.kind,
             "name": self.name,

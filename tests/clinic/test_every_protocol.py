@@ -16,6 +16,7 @@ from bcikit.clinic.visit import Visit
 from bcikit.ui.status import ElectrodeQuality
 
 NAMES = tuple(protocols.protocol_names())
+HEADSET_NAMES = ("Fz", "C3", "Cz", "C4", "P3", "Pz", "P4", "Oz")
 
 
 def proposed(name: str) -> dict[str, Any]:
@@ -116,6 +117,28 @@ def test_a_cap_for_letters_comes_to_the_page_on_which_letters_are_chosen(clinic:
     assert person.step == "protocol"
     person.on()
     assert "has no C3, C4" in person.page.message.text(), "and motor imagery is refused"
+    person.page.protocol.setCurrentText(person.page.names["p300-speller"])
+    person.on()
+    assert (person.step, person.window.visit.protocol) == ("session", "p300-speller")
+
+
+def test_a_broken_electrode_stands_in_the_way_of_those_protocols_alone_that_listen_to_it(clinic: Any) -> None:
+    person = clinic()
+    person.patient()
+    person.agree()
+    person.headset()
+    page = person.page
+    page._timer.stop()
+    page.show_quality({name: ElectrodeQuality("BAD" if name == "C3" else "GOOD") for name in HEADSET_NAMES})
+    assert page.verdict.text() == "▲ Go, but not for: Motor imagery with a virtual hand"
+    assert "C3 must not be bad" in page.advice.text()
+    person.on()
+    assert person.step == "protocol"
+    person.on()
+    assert (person.step, person.page.message.text()[2:]) == (
+        "protocol",
+        "C3 must not be bad: the protocol listens to them.",
+    )
     person.page.protocol.setCurrentText(person.page.names["p300-speller"])
     person.on()
     assert (person.step, person.window.visit.protocol) == ("session", "p300-speller")

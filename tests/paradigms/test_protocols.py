@@ -372,6 +372,8 @@ def test_drowsiness_is_told_in_time_and_an_alert_driver_is_left_alone(run):
     sleepy = make_paradigm("driving-vigilance")
     done = run(sleepy, drowsy_answer(sleepy, rises_at=600.0))
     results = sleepy.results()
+    # The alert baseline before it is no drive.
+    assert (results["n_trials"], [row["section"] for row in results["trials"]]) == (1, ["drive"])
     assert 600.0 < results["seconds_to_first_warning"] < 640.0
     assert results["n_warnings"] >= 2
     warned = [alarm["sample"] for alarm in results["alarms"] if alarm["must"]]
