@@ -120,6 +120,21 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(10_000, 20, 20)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    # As in the program (`bcikit.presentation.qt.collecting`): windows of one test must not be deleted within a call of
+    # Qt in the next one, where that can wait for a lock for ever, nor by another thread.
+    if not {"qtbot", "qapp"}.intersection(getattr(item, "fixturenames", ())):
+        return (yield)
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        over = nextitem is None or nextitem.path != item.path
+        gc.collect(2 if over else 0)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish() -> None:
     # Under coverage: a worker that takes long to end is ended by force, and what it had measured would be lost.

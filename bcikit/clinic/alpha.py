@@ -73,15 +73,15 @@ def alpha_ratio(recording: Recording, events: list[tuple[str, float, float]]) ->
 def alpha_words(folder: Path) -> str:
     """Return what closing the eyes did in a recorded session, in words; "" where it holds no such phases."""
     try:
-        session = read_session(folder, lazy=True)
+        recording = read_session(folder, lazy=True).recording
     except (BciError, OSError):
         return ""
     phases = [
         (event.name.removeprefix("phase/"), event.time, event.duration)
-        for event in session.events
+        for event in recording.events
         if event.name in ("phase/eyes-open", "phase/eyes-closed")
     ]
-    found = alpha_ratio(session.recording, phases)
+    found = alpha_ratio(recording, phases)
     if found is None:
         return tr("Too little was recorded to say what closing the eyes did.")
     ratio, chance = found

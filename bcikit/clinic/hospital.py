@@ -112,7 +112,8 @@ def write_dicom(record: TrainingRecord, folder: Path) -> Path:
     if not record.parts:
         raise BciError(tr("Nothing was recorded in this visit."))
     session = read_session(Path(record.parts[-1]))
-    recording, events = session.recording, session.events
+    recording = session.recording
+    events = recording.events
     identified = "share" in record.scopes and not record.simulated
     check = Deidentifier(session)
     if not identified:

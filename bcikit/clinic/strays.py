@@ -89,8 +89,8 @@ def results_of(folder: Path) -> tuple[dict[str, Any], float]:
 def _reactions_of(folder: Path) -> dict[str, Any]:
     """Return what the mu rhythm did, by hand; nothing where the signals cannot be read."""
     with contextlib.suppress(BciError, OSError, ValueError):
-        session = read_session(folder, lazy=True)
-        return {hand: one._asdict() for hand, one in reactions(session.recording, session.events).items()}
+        recording = read_session(folder, lazy=True).recording
+        return {hand: one._asdict() for hand, one in reactions(recording, recording.events).items()}
     return {}
 
 

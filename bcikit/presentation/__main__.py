@@ -42,11 +42,13 @@ def _run(line: Line, given: Any) -> int:
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
+    from bcikit.presentation.qt.collecting import collect_between_events
     from bcikit.presentation.qt.keys import SpaceStops
     from bcikit.presentation.qt.view import SceneView, display_name
     from bcikit.presentation.qt.window import PatientWindow
 
     application = QApplication(sys.argv[:1])
+    collect_between_events(application)
     times: list[float] = []
 
     def on_flip(flip: Flip) -> None:

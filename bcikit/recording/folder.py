@@ -30,6 +30,15 @@ def read_folder(path: Path, reading: FileHints) -> Recording:
         notes.append(Note(code="status", text=text, doubt=True))
     else:
         notes.append(Note(code="status", text=f"a session, {session.status}"))
+    placed = session.placed
+    if placed.n_moved:
+        late = [float(event.data["late"]) for event in placed.events if "late" in event.data]
+        mean = sum(late) / len(late)
+        text = f"{placed.n_moved} stand where a screen showed them, {mean:.3f} s after their plan in the mean"
+        notes.append(Note(code="events", text=text, count=placed.n_moved))
+    if placed.n_unseen:
+        text = f"{placed.unseen_words}; they are left out"
+        notes.append(Note(code="events", text=text, count=placed.n_unseen, doubt=not placed.n_moved))
     if session.damage:
         notes.append(Note(code="damage", text=session.damage, doubt=True))
     if session.extra:

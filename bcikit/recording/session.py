@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bcikit.recording.checksums import line_damage, signal_damage
 from bcikit.recording.header import read_header
 from bcikit.recording.jsonlines import read_lines
+from bcikit.recording.lateness import Lateness, Placed
 from bcikit.recording.layout import SIGNALS, Track, tracks_of
 from bcikit.recording.stored import StoredChunks
 from bcikit.recording.xdf_reader import WrittenStream, read_xdf
@@ -107,10 +108,19 @@ class Session(Shown):
 
     @property
     def recording(self) -> Recording:
-        """The main stream as one `Recording`, its events in order of time, as they stand."""
+        """The main stream as one `Recording`, its events in order of time, where a screen showed them (`placed`)."""
+        events = self.placed.events
         if isinstance(self.chunks, StoredChunks):
-            return self.chunks.recording(self.info, self.standing)
-        return Recording.from_chunks(self.info, [chunk for chunk in self.chunks if chunk.n_times], events=self.standing)
+            return self.chunks.recording(self.info, events)
+        return Recording.from_chunks(self.info, [chunk for chunk in self.chunks if chunk.n_times], events=events)
+
+    @property
+    def placed(self) -> Placed:
+        """The events that stand, where a screen showed them; without cues and labels that it has not shown.
+
+        In `events` they are as they were logged: at the time for which they were planned.
+        """
+        return Lateness.of_inputs(self.records.get("inputs", ())).placed(self.standing, self.info.sfreq)
 
     @property
     def standing(self) -> tuple[Event, ...]:

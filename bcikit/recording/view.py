@@ -229,6 +229,8 @@ def _left_out(session: Session, events: Sequence[Row], kept: Sequence[Row]) -> t
     found = []
     if len(kept) < len(events):
         found.append(f"{len(events) - len(kept)} of {len(events)} events lie outside the recording")
+    if session.placed.unseen_words:
+        found.append(session.placed.unseen_words)
     if session.extra:
         found.append(f"streams beside the main one: {', '.join(session.extra)}")
     return tuple(found)

@@ -700,7 +700,7 @@ class Conductor:
 
     def _train(self) -> None:
         assert self._trainer is not None
-        cues = tuple(self._grid.event(cue) for cue in self.flips.moved(self._cues, self._delay))
+        cues = tuple(self._grid.event(cue) for cue in self.flips.moved(self._cues))
         recording = Recording.from_chunks(self.filtered_info, self._collected, events=cues)
         self.decider = self._trainer(recording)
         # That may have taken seconds, in which the samples waited.

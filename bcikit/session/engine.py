@@ -486,13 +486,13 @@ class Engine:
 
     def _report(self, folder: Path, result: Result) -> None:
         self.progress("Writing the report", 0, 1)
-        session = read_session(folder, lazy=True)
+        recording = read_session(folder, lazy=True).recording
         write_report(
             folder / "report.html",
             result.values,
             config=without_secrets(self.config.to_dict()),
-            recording=session.recording,
-            events=session.events,
+            recording=recording,
+            events=recording.events,
         )
         self.progress("Writing the report", 1, 1)
 

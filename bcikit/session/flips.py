@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,16 +10,13 @@ import numpy as np
 from bcikit.paradigms import Paradigm
 from bcikit.paradigms.frames import LOST_BITS, Refresh, feasibility
 from bcikit.presentation.presenter import is_framed
+from bcikit.recording.lateness import LOCKED, Lateness
 from bcikit.safety import Severity
 from bcikit.safety.stimulus.timing import FrameTiming
-from bcikit.session.lateness import Lateness
 from bcikit.signal import Chunk, DataError, Event
 
 KEPT_SECONDS = 10.0
 """Times of samples that are kept, to place a marker that comes late."""
-
-LOCKED = ("stimulus/", "cue/", "feedback/result")
-"""Events that a window or an epoch may be locked to."""
 
 AWAITED = (*LOCKED, "phase/", "advice/")
 """Events of which a session says in the end how many were never shown."""
@@ -110,12 +106,10 @@ class Flips:
         self._paradigm = paradigm
         self._sfreq = sfreq
         self._source_sfreq = source_sfreq
-        self._late: dict[int, float] = {}
-        self._named: dict[int, set[str]] = {}
         self._timing: FrameTiming | None = None
         self._timed = 0.0
         self._refresh: dict[str, float] = {}
-        self._lateness = Lateness(keep=0)
+        self._lateness = Lateness(keep=MOST_FLIPS)
         self._frames_at = float("-inf")
         self.active = False
         self.unfit = ""
@@ -142,12 +136,14 @@ class Flips:
             "hello" with ``refresh`` (Hz) and ``correction`` (s from the flip to the light), "flip" with ``name``,
             ``sample``, ``time`` and ``shown`` (s), "frames" with ``times`` (s).
         """
-        kind, late = message["type"], self._lateness.take(message)
+        kind = message["type"]
+        again = kind == "flip" and self._lateness.late_of(str(message["name"]), int(message["sample"])) is not None
+        late = self._lateness.take(message)
         if kind == "hello":
             client, first = str(message.get("client", "")), bool(message.get("first"))
             return self._hello(client, message.get("refresh"), message.get("delay"), first=first)
         if late is not None:
-            self._flip(str(message["name"]), int(message["sample"]), late)
+            self._flip(str(message["name"]), int(message["sample"]), late, again=again)
         elif kind == "sounded":
             self._sounded(message)
         elif kind == "frames":
@@ -196,23 +192,18 @@ class Flips:
             about = self._warnings.setdefault((str(message["name"]), int(message["sample"])), {})
             about.update(sounded_s=late if audible else None)
 
-    def _flip(self, name: str, sample: int, late: float) -> None:
+    def _flip(self, name: str, sample: int, late: float, *, again: bool) -> None:
         if name.startswith(WARNING):
             self._warnings.setdefault((name, sample), {})["painted_s"] = late
         self._planned.pop((name, sample), None)
-        if name.startswith(LOCKED):
-            if sample in self._late and name in self._named.get(sample, ()):
-                # A second page, or one that was loaded again: what was seen first is what there was a response to.
-                self.n_twice += 1
-                return
-            self._named.setdefault(sample, set()).add(name)
+        if not name.startswith(LOCKED):
+            return
+        if again:
+            # A second page, or one that was loaded again: what was seen first is what there was a response to.
+            self.n_twice += 1
+        else:
             self.n_flips += 1
             self._offsets.append(late)
-            self._late[sample] = late
-            while len(self._late) > MOST_FLIPS:
-                oldest = next(iter(self._late))
-                del self._late[oldest]
-                self._named.pop(oldest, None)
 
     def _frames(self, message: Mapping[str, Any]) -> tuple[Severity, str, str] | None:
         times = [float(time) for time in message.get("times", ())]
@@ -241,10 +232,10 @@ class Flips:
 
     def shift(self, sample: int) -> int | None:
         """Return by how many samples what was planned at `sample` was shown later; None if it was not (yet) shown."""
-        late = self._late.get(sample)
+        late = self._lateness.at(sample)
         return None if late is None else round(late * self._sfreq)
 
-    def moved(self, events: Sequence[Event], delay: int) -> list[Event]:
+    def moved(self, events: Sequence[Event]) -> list[Event]:
         """Return the events from which epochs are cut, moved to when their stimulus was shown.
 
         What no screen has shown is left out, and counted: nobody can have responded to it.
@@ -253,8 +244,6 @@ class Flips:
         ----------
         events : sequence of Event
             With their planned samples; a label has the sample of its stimulus as ``locked`` in its data.
-        delay : int
-            Samples by which labels were planned later already.
 
         Raises
         ------
@@ -263,28 +252,14 @@ class Flips:
         """
         if not self.active:
             return list(events)
-        out: list[Event] = []
-        kept = 0
-        for event in events:
-            locked = event.data.get("locked")
-            planned = locked if isinstance(locked, int) else event.sample
-            if planned is None or not (isinstance(locked, int) or event.name.startswith("cue/")):
-                out.append(event)
-                continue
-            late = self._late.get(planned)
-            if late is None:
-                self.n_unseen += 1
-                continue
-            already = delay / self._sfreq if isinstance(locked, int) else 0.0
-            moved = planned + round(late * self._source_sfreq)
-            out.append(replace(event, sample=moved, time=event.time + late - already))
-            kept += 1
-        if self.n_unseen and not kept:
+        placed = self._lateness.placed(events, self._source_sfreq)
+        self.n_unseen += placed.n_unseen
+        if self.n_unseen and not placed.n_moved:
             raise DataError(
                 f"The screen has shown none of the {self.n_unseen} stimuli of the calibration: nothing can be learned. "
                 "Is the patient's window in front, and not covered?"
             )
-        return out
+        return list(placed.events)
 
     def summary(self) -> dict[str, Any] | None:
         """Return how the screens kept the plan, for the report; None where there was none."""

@@ -7,10 +7,10 @@ from typing import Any
 from bcikit.outputs import Output
 from bcikit.paradigms.scene import Scene
 from bcikit.presentation.layout import Viewing, drawn
+from bcikit.recording.lateness import Lateness
 from bcikit.safety import SafetySystem, State
 from bcikit.safety.machine import LATCHED, Transition
 from bcikit.session.command_life import CommandLife
-from bcikit.session.lateness import Lateness
 from bcikit.session.listener import Listener
 from bcikit.session.summary import to_json
 from bcikit.signal import BciError

@@ -125,6 +125,8 @@ def replay(path: str | Path, *, progress: Progress = no_progress, **parts: Any) 
         said.append(f"all else is the same: numbers differ by {found.rounding:.0e} of their size at most")
     if found.difference:
         said.append(_other_versions(session.versions))
+    if found.rounding is not None and "processor" not in session.versions:
+        said.append("another kind of processor rounds otherwise, and that of the recording was not written down")
     # Damage is a difference, too, where no decision happened to see it.
     return replace(found, difference="; ".join(filter(None, [*said, session.damage])))
 

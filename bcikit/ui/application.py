@@ -8,6 +8,7 @@ import sys
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QApplication
 
+from bcikit.presentation.qt.collecting import collect_between_events
 from bcikit.ui import theme as themes
 from bcikit.ui import words
 
@@ -17,7 +18,11 @@ def prepare() -> QApplication:
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     existing = QApplication.instance()
-    application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+    if isinstance(existing, QApplication):
+        application = existing
+    else:
+        application = QApplication(sys.argv[:1])
+        collect_between_events(application)
     application.setApplicationName("bcikit")
     return application
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from bcikit.session.lateness import Lateness
+from bcikit.recording.lateness import Lateness
 from bcikit.signal import messages as said
 from bcikit.signal.messages import Message, parse
 

@@ -127,10 +127,14 @@ def _show(
         raise MissingDependencyError("PySide6", "gui", "The stimulus window") from None
     from bcikit.paradigms.scene import Matrix, Scene
     from bcikit.presentation.presenter import Flip
+    from bcikit.presentation.qt.collecting import collect_between_events
     from bcikit.presentation.qt.view import SceneView, display_name
     from bcikit.presentation.qt.window import PatientWindow
 
-    application = QApplication.instance() or QApplication([])
+    application = QApplication.instance()
+    if application is None:
+        application = QApplication([])
+        collect_between_events(application)
     markers: list[float] = []
     samples: list[tuple[Any, Any]] = []
     loop = QEventLoop()

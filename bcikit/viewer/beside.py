@@ -1,5 +1,6 @@
 """A further stream or file beside the first, in a dock of its own."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -8,7 +9,7 @@ from PySide6.QtWidgets import QDockWidget, QLabel, QVBoxLayout, QWidget
 
 from bcikit.acquisition import open_source, read_recording
 from bcikit.recording import read_session
-from bcikit.session.lateness import Lateness
+from bcikit.recording.lateness import Lateness
 from bcikit.signal import BciError, Event
 from bcikit.signal.address import Address
 from bcikit.ui.reader import StreamReader
@@ -74,16 +75,17 @@ class SideStream(QWidget):
         if Path(self.address).is_dir():
             session = read_session(self.address)
             self._late = Lateness.of_inputs(session.records.get("inputs", ()))
-            self._show(StillHistory(session.recording))
+            self._show(StillHistory(session.recording), session.standing)
         elif self.address.startswith("file:"):
-            self._show(StillHistory(read_recording(Address.parse(self.address).body)))
+            recording = read_recording(Address.parse(self.address).body)
+            self._show(StillHistory(recording), recording.events)
         else:
             self._reader = StreamReader(lambda: open_source(self.address), patient=self.address.startswith("lsl:"))
             self._reader.start()
 
-    def _show(self, history: StillHistory) -> None:
+    def _show(self, history: StillHistory, events: Iterable[Event]) -> None:
         self._add(TracePanel(history.info, self._theme, history=history))
-        for event in history.recording.events:
+        for event in events:
             self._on(event)
 
     def _add(self, panel: TracePanel) -> None:

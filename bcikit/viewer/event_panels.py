@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout
 
-from bcikit.session.lateness import Lateness, is_planned
+from bcikit.recording.lateness import Lateness, is_planned
 from bcikit.signal import Event
 from bcikit.ui.head_widget import HeadWidget
 from bcikit.ui.theme import Theme

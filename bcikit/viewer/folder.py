@@ -9,7 +9,7 @@ import numpy as np
 
 from bcikit.acquisition import read_recording
 from bcikit.recording import Session, read_session
-from bcikit.session.lateness import Lateness
+from bcikit.recording.lateness import Lateness
 from bcikit.signal import Recording
 from bcikit.signal.messages import Decided, Happened, Message, StateChanged, parse
 from bcikit.viewer.annotations import annotation_of

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from bcikit.session.lateness import Lateness, is_planned
+from bcikit.recording.lateness import Lateness, is_planned
 from bcikit.signal import BciError, Chunk, Event, StreamInfo
 from bcikit.ui.inputs import button, choice
 from bcikit.ui.theme import LEVELS, Theme

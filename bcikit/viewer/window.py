@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from bcikit.acquisition import StreamStatus
-from bcikit.session.lateness import is_planned
+from bcikit.recording.lateness import is_planned
 from bcikit.signal import Chunk, Event, StreamInfo
 from bcikit.signal.messages import Happened, Input, Message, Snapshot, StateChanged
 from bcikit.ui.happenings import said_of

@@ -13,9 +13,9 @@ import pytest
 pytest.importorskip("PySide6")
 pytest.importorskip("websockets")
 
+from bcikit.recording.lateness import LOCKED
 from bcikit.session.config import config_from
 from bcikit.session.engine import Engine
-from bcikit.session.flips import LOCKED
 from bcikit.session.shipped import shipped_config
 
 ROOT = Path(__file__).parents[2]

@@ -3,10 +3,17 @@
 import numpy as np
 import pytest
 
+import bcikit.session.engine
 from bcikit.paradigms import make_paradigm
 from bcikit.safety import Severity
+from bcikit.session.config import OutputSection
+from bcikit.session.engine import Engine
 from bcikit.session.flips import Flips, SampleTimes
+from bcikit.session.retrain import model_from_runs
+from bcikit.session.training import load_runs
 from bcikit.signal import Chunk, Event
+
+CUES = {"cue/left_hand": "left_hand", "cue/right_hand": "right_hand"}
 
 
 @pytest.fixture
@@ -24,7 +31,7 @@ def flip(name, sample, late):
 
 def test_without_a_screen_the_plan_counts(flips):
     events = [Event(name="label/up", time=1.0, sample=500, data={"locked": 500})]
-    assert flips.moved(events, 25) == events
+    assert flips.moved(events) == events
     assert flips.summary() is None
 
 
@@ -33,14 +40,21 @@ def test_epochs_are_cut_at_flips_and_what_was_not_shown_is_left_out(flips):
     flips.take(flip("stimulus/flicker", 1000, 0.112))
     flips.take(flip("cue/up", 400, 0.104))
     events = [
-        Event(name="cue/up", time=0.8, sample=400),
-        Event(name="label/up", time=2.1, sample=1050, data={"locked": 1000}),
-        Event(name="label/down", time=6.1, sample=3050, data={"locked": 3000}),
-        Event(name="trial/end", time=7.0, sample=3500),
+        Event(name="cue/up", time=0.8, sample=400, source="paradigm"),
+        Event(name="label/up", time=2.1, sample=1050, data={"locked": 1000}, source="paradigm"),
+        Event(name="label/down", time=6.1, sample=3050, data={"locked": 3000}, source="paradigm"),
+        Event(name="trial/end", time=7.0, sample=3500, source="paradigm"),
+        # A cue of another program, which this screen knows nothing of.
+        Event(name="cue/down", time=8.0, sample=4000, source="lsl"),
     ]
-    moved = flips.moved(events, 25)
+    moved = flips.moved(events)
     # Samples of the source (500 Hz); the delay of 25 samples of the filtered signal (250 Hz) was planned already.
-    assert [(event.name, event.sample) for event in moved] == [("cue/up", 452), ("label/up", 1056), ("trial/end", 3500)]
+    assert [(event.name, event.sample) for event in moved] == [
+        ("cue/up", 452),
+        ("label/up", 1056),
+        ("trial/end", 3500),
+        ("cue/down", 4000),
+    ]
     assert moved[1].time == pytest.approx(2.1 + 0.012)
     assert flips.shift(1000) == 28
     assert flips.shift(3000) is None
@@ -157,3 +171,30 @@ def test_a_page_that_is_loaded_again_in_the_middle_closes_the_gate_for_a_moment(
     severity, found, _ = flips.take({**page, "first": True})
     assert severity is Severity.DEGRADE
     assert found == "page: a screen came in the middle of the session"
+
+
+def test_what_a_folder_is_trained_on_later_is_what_its_session_learned_from(short_config, monkeypatch):
+    """The windows of both begin when a screen showed the cue."""
+    learned = []
+    trains = bcikit.session.engine.fit_model
+
+    def watched(*args, **options):
+        learned.append(trains(*args, **options))
+        return learned[-1]
+
+    monkeypatch.setattr(bcikit.session.engine, "fit_model", watched)
+    config = short_config(outputs=[OutputSection(address="frames:")])
+    paradigm = config.paradigm.model_copy(update={"settings": {**config.paradigm.settings, "instructions": 0.0}})
+    config = config.model_copy(update={"paradigm": paradigm})
+    values = Engine(config).run().values
+    assert values["presentation"]["delay_s"] == pytest.approx(0.1, abs=0.02)
+    folder = config.recording.folder
+    trials = learned[0][1]
+    files = config.calibration.model_copy(update={"files": [folder], "events": CUES})
+    config = config.model_copy(update={"calibration": files})
+    again = load_runs(config)
+    _, offline = model_from_runs(config, again)
+    # Those of the feedback that came after are there, too.
+    assert len(offline.y) > len(trials.y) > 0
+    np.testing.assert_array_equal(offline.y[: len(trials.y)], trials.y)
+    np.testing.assert_allclose(offline.X[: len(trials.y)], trials.X, atol=1e-9)

@@ -14,7 +14,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
 
 from bcikit.acquisition import open_source
-from bcikit.recording import read_session
+from bcikit.recording import Session, read_session
 from bcikit.session.channel import ChannelServer
 from bcikit.signal import Chunk, Recording, StreamInfo
 from bcikit.signal.messages import Raw, StateChanged, Streams
@@ -350,7 +350,7 @@ def test_a_session_folder_is_shown_beside_with_its_events(shown: ViewerWindow, t
     from bcikit.viewer import beside
 
     history = StillHistory(shown.current_traces().canvas.history.recording)
-    monkeypatch.setattr(beside, "read_session", lambda _: SimpleNamespace(recording=history.recording, records={}))
+    monkeypatch.setattr(beside, "read_session", lambda _: Session.from_recording(history.recording))
     side = beside.SideStream(str(tmp_path), shown.theme)
     assert side.panel.info.ch_names == tuple(NAMES)
     assert [mark.text for mark in side.panel.canvas.marks] == ["task"]

@@ -416,8 +416,9 @@ def test_a_picture_that_is_moved_is_the_picture_that_is_drawn(qtbot, dark: Theme
             # The newest column is cut by the end of the picture where it is drawn at once.
             inside = np.arange(columns.n_columns) != columns.newest % columns.n_columns
             if band == 0:
-                np.testing.assert_array_equal(moved[0][:, inside], columns.low[:, inside])
-                np.testing.assert_array_equal(moved[1][:, inside], columns.high[:, inside])
+                # A mean over channels is rounded otherwise in another number of rows, by some processors.
+                np.testing.assert_allclose(moved[0][:, inside], columns.low[:, inside], rtol=1e-5, atol=1e-5)
+                np.testing.assert_allclose(moved[1][:, inside], columns.high[:, inside], rtol=1e-5, atol=1e-5)
                 different = (moved[2] != image).any(axis=0)
                 # Its neighbour is joined to it.
                 assert different.sum() <= 3, (end, np.flatnonzero(different))
