@@ -30,6 +30,7 @@ def staged(target: Path, check: Deidentifier, *, overwrite: bool) -> Iterator[Pa
     RecordingError
         If something identifies, a file exists, or the folder cannot be written. The target is then as it was.
     """
+    made = [folder for folder in (target, *target.parents) if not folder.exists()]
     try:
         target.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=".bcikit-export-", dir=target))
@@ -50,6 +51,10 @@ def staged(target: Path, check: Deidentifier, *, overwrite: bool) -> Iterator[Pa
         raise RecordingError(f"{target} cannot be written: {error.strerror or error}.") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            # Nothing came of it: only folders in which there is nothing can go.
+            for folder in made:
+                folder.rmdir()
 
 
 @contextlib.contextmanager

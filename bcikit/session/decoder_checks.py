@@ -140,27 +140,31 @@ def check_owner(section: DecoderSection, paradigm: Paradigm) -> None:
     BciError
         With the keys, and the way out.
     """
-    if section.follows or section.start != "calibrate":
-        idle = ["start, recentre and adapt are"]
-    else:
-        proposed, default = paradigm.defaults, DecoderSection()
-        own = {default.name, proposed.get("decoder"), getattr(paradigm.settings, "decoder", None)}
-        said = {
-            "name": section.name not in own,
-            "encoder": section.encoder,
-            "model": section.model,
-            "parameters": section.parameters not in ({}, proposed.get("decoder_parameters")),
-            "reject": section.reject,
-            "tmin": "tmin" in section.model_fields_set and section.tmin != default.tmin,
-            "tmax": "tmax" in section.model_fields_set and section.tmax != default.tmax,
-        }
-        keys = [key for key, stated in said.items() if stated]
-        idle = [f"{', '.join(keys)} {'is' if len(keys) == 1 else 'are'}"] if keys else []
+    idle = _idle_keys(section, paradigm)
     if idle:
         raise BciError(
-            f"{paradigm.name} brings what decides; {idle[0]} for a trained model (for an SSVEP menu: paradigm settings "
+            f"{paradigm.name} brings what decides; {idle} for a trained model (for an SSVEP menu: paradigm settings "
             'decoder = "" and calibration_rounds). Leave out what changes nothing.'
         )
+
+
+def _idle_keys(section: DecoderSection, paradigm: Paradigm) -> str:
+    """Return the stated keys that a paradigm without a trained model has no use for, as the begin of a sentence."""
+    if section.follows or section.start != "calibrate":
+        return "start, recentre and adapt are"
+    proposed, default = paradigm.defaults, DecoderSection()
+    own = {default.name, proposed.get("decoder"), getattr(paradigm.settings, "decoder", None)}
+    said = {
+        "name": section.name not in own,
+        "encoder": section.encoder,
+        "model": section.model,
+        "parameters": section.parameters not in ({}, proposed.get("decoder_parameters")),
+        "reject": section.reject,
+        "tmin": "tmin" in section.model_fields_set and section.tmin != default.tmin,
+        "tmax": "tmax" in section.model_fields_set and section.tmax != default.tmax,
+    }
+    keys = [key for key, stated in said.items() if stated]
+    return f"{', '.join(keys)} {'is' if len(keys) == 1 else 'are'}" if keys else ""
 
 
 def check_begun(section: DecoderSection, model: Model, paradigm: Paradigm, *, name: str) -> None:
@@ -185,20 +189,25 @@ def check_begun(section: DecoderSection, model: Model, paradigm: Paradigm, *, na
         )
 
 
-def check_used(config: SessionConfig, found: Rehearsal, *, trains: bool) -> list[str]:
+def check_used(config: SessionConfig, paradigm: Paradigm, found: Rehearsal, *, trains: bool) -> list[str]:
     """Return which keys would change nothing in this session, or let nothing come of it.
 
     Parameters
     ----------
     config : SessionConfig
         Of the session.
+    paradigm : Paradigm
+        Of the session.
     found : Rehearsal
-        What its paradigm will ask for.
+        What it will ask for.
     trains : bool
         Whether the session trains its model itself.
     """
     section = config.decoder
     stated, problems = section.model_fields_set, []
+    if found.complete and not found.most_within and paradigm.calibration is None:
+        idle = _idle_keys(section, paradigm)
+        return [f"{idle} for what is decided, and in {paradigm.name} nothing is; leave it out."] if idle else []
     if section.recentre == "rest" and not (found.rests_before if trains else found.rests):
         where = "calibration" if trains else "session"
         problems.append(

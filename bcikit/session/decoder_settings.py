@@ -84,7 +84,8 @@ class DecoderSection(BaseModel):
     tmin, tmax : float
         Window after the cue, in seconds, that a decision is made of.
     reject : float
-        No label below this probability; 0 leaves the choice to the gate.
+        No label below this probability; 0 leaves the choice to the gate. A model that is loaded keeps its own where
+        this is left out.
     parameters : table
         Parameters of the decoder.
     """
@@ -136,8 +137,8 @@ class DecoderSection(BaseModel):
 
     @model_serializer(mode="wrap")
     def _stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out a window that nobody stated: read again, it would stand against the paradigm's own."""
-        unstated = {"tmin", "tmax"} - self.model_fields_set
+        """Leave out what nobody stated: read again, it would stand against the paradigm's own and the model's."""
+        unstated = {"tmin", "tmax", "reject"} - self.model_fields_set
         return {key: value for key, value in handler(self).items() if key not in unstated}
 
     @property

@@ -37,7 +37,7 @@ ERROR = "error"
 def starting_model(config: SessionConfig, paradigm: Paradigm, info: StreamInfo) -> tuple[Model, Path] | None:
     """Return the model a session begins with, attached, and where it was; None where it is calibrated or needs none.
 
-    A `DecoderSection.reject` of the session takes the place of the model's.
+    A `DecoderSection.reject` that the session states, 0 too, takes the place of the model's.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def starting_model(config: SessionConfig, paradigm: Paradigm, info: StreamInfo) 
     else:
         path = find_model(config, paradigm, info)
     model = Model.load(path).attach(info)
-    if section.reject:
+    if "reject" in section.model_fields_set:
         model.sheet = model.sheet.replace(reject=section.reject)
     return model, path
 

@@ -641,9 +641,8 @@ class _Planner:
                 f"about {min(found.undecided)}; it would never decide."
             )
         owns = paradigm.decider() is not None
-        self.problems += [
-            f"decoder: {problem}" for problem in check_used(self.config, found, trains=model is None and not owns)
-        ]
+        trains = model is None and not owns
+        self.problems += [f"decoder: {problem}" for problem in check_used(self.config, paradigm, found, trains=trains)]
         self.notes += notes_on_stop(self.config, gate, n_classes=len(paradigm.classes))
         if found.dose_ends is not None:
             limits = DoseLimits()

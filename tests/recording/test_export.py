@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,7 +31,17 @@ from bcikit.recording import (
 from bcikit.recording.bids import task_of
 from bcikit.recording.edf import record_of
 from bcikit.recording.view import ExportView, spans_of
-from bcikit.signal import ArgumentError, Bad, Chunk, Event, Health, Recording, RecordingError, StreamInfo
+from bcikit.signal import (
+    ArgumentError,
+    Bad,
+    Chunk,
+    Event,
+    Health,
+    MissingDependencyError,
+    Recording,
+    RecordingError,
+    StreamInfo,
+)
 
 SFREQ = 250.0
 
@@ -203,7 +214,17 @@ def test_an_export_that_is_refused_leaves_no_trace(session: Session, tmp_path: P
     loud = replace(session, chunks=tuple(replace(c, data=c.data * 1e4) for c in session.chunks))
     with pytest.raises(RecordingError, match=r"Name the file '\.bdf'"):
         export_bids(loud, tmp_path / "bids", format="edf")
-    assert not [path for path in (tmp_path / "bids").rglob("*") if path.is_file()]
+    assert not (tmp_path / "bids").exists()
+
+
+def test_an_export_without_its_library_leaves_folders_as_they_were(session, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "pybv", None)
+    (tmp_path / "kept").mkdir()
+    for root, there in ((tmp_path / "new" / "bids", tmp_path / "new"), (tmp_path / "kept" / "bids", None)):
+        with pytest.raises(MissingDependencyError, match="pybv"):
+            export_bids(session, root)
+        assert not (there or root).exists()
+    assert not list((tmp_path / "kept").iterdir())
 
 
 def test_a_channel_that_is_mostly_bad_has_the_status_bad(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ def model(
     filters: Any = BAND,
     decoder: str = "csp-lda",
     reference: str = "",
+    reject: float = 0.0,
 ) -> Path:
     """Write a model of noise."""
     rng = np.random.default_rng(0)
@@ -44,7 +45,7 @@ def model(
         groups=groups, runs=groups, samples=np.arange(n) * 500, sfreq=sfreq, tmin=0.5, tmax=1.5, ch_names=names,
         reference=reference,
     )  # fmt: skip
-    return Model.fit(decoder, trials, filters=filters).save(path)
+    return Model.fit(decoder, trials, filters=filters, reject=reject).save(path)
 
 
 def file_of(root: Path, decoder: dict[str, Any], **tables: Any) -> Path:
@@ -168,9 +169,21 @@ def test_a_session_rejects_by_its_own_number_whatever_its_model_says(tmp_path: P
     assert Model.load(tmp_path / "session" / "model.skops").sheet.reject == 0.99
 
 
+@pytest.mark.parametrize(("stated", "kept"), [({}, 0.99), ({"reject": 0.0}, 0.0), ({"reject": 0.6}, 0.6)])
+def test_a_session_that_states_no_rejection_keeps_that_of_the_model(tmp_path: Path, stated, kept) -> None:
+    model(tmp_path / "m.skops", reject=0.99)
+    config = load_config(file_of(tmp_path, {"model": "m.skops", **stated}))
+    for again in (config, config_from(config.model_dump(mode="json"))):
+        with plan(again) as made:
+            assert made.model is not None
+            assert made.model.sheet.reject == kept
+
+
 @pytest.mark.parametrize(
     ("name", "tables", "said"),
     [
+        ("resting-state", {"decoder": {"name": "fbcca", "reject": 0.7}}, "name, reject are for what is decided, and"),
+        ("eyes-open-closed", {"decoder": {"recentre": "rest"}}, "in eyes-open-closed nothing is"),
         ("ssvep-menu", {"decoder": {"model": "missing.skops"}}, "model is for a trained model"),
         ("ssvep-menu", {"decoder": {"name": "mdm", "reject": 0.9}}, "name, reject are for a trained model"),
         ("cursor", {"decoder": {"encoder": "onnx:missing.onnx"}}, "encoder is for a trained model"),
