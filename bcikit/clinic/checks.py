@@ -7,6 +7,7 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
 
+from bcikit.clinic import protocols
 from bcikit.clinic.runner import SessionRunner
 from bcikit.clinic.visit import Visit
 from bcikit.ui.inputs import button
@@ -33,6 +34,7 @@ class ArmingChecks(QWidget):
         super().__init__()
         self._visit, self._runner = visit, runner
         self.testing = False
+        self._stop_key = False
         self._held_at = 0.0
         self.held = False
         self._by_key = False
@@ -81,20 +83,37 @@ class ArmingChecks(QWidget):
             self._hold(held=False)
         return super().eventFilter(watched, event)
 
+    def enter(self) -> None:
+        """Ask for what the protocol chosen needs, and for nothing else."""
+        self._stop_key = protocols.needs_stop_test(self._visit)
+        self.setVisible(self.wanted)
+        self.hold.setVisible(self._touches)
+        self.show_state("")
+
+    @property
+    def _touches(self) -> bool:
+        return protocols.profile_of(self._visit) in protocols.TOUCH
+
+    @property
+    def wanted(self) -> bool:
+        """True where a person arms the session, once what is listed here is there."""
+        return self._touches or self._stop_key
+
     @property
     def undone(self) -> list[str]:
-        """What is still to be done before somebody may hold the switch."""
+        """What is still to be done before it is armed, or before somebody may hold the switch."""
         found = []
-        if not self._visit.idle_now:
+        if self._touches and not self._visit.idle_now:
             found.append(tr("the idle test"))
-        if not self._visit.stop_tested:
+        if self.wanted and not self._visit.stop_tested:
             found.append(tr("the test of the stop key"))
         return found
 
     @property
     def missing(self) -> list[str]:
         """What is still needed before arming."""
-        return self.undone + ([] if self.held else [tr("the dead-man switch: hold the button")])
+        switch = [tr("the dead-man switch: hold the button")] if self._touches and not self.held else []
+        return self.undone + switch
 
     def _begin_test(self) -> None:
         self.testing = True
@@ -141,11 +160,16 @@ class ArmingChecks(QWidget):
         elif self.testing:
             second = "… " + tr("Press the space bar now. Then acknowledge.")
         else:
-            second = "– " + tr("Stop key: not tested yet; it comes after the idle test")
+            second = "– " + (
+                tr("Stop key: not tested yet; it comes after the idle test")
+                if self._touches
+                else tr("Stop key: not tested yet; it is asked for where something flickers")
+            )
         third = ("✓ " + tr("Dead-man switch: held")) if self.held else ("– " + tr("Dead-man switch: not held"))
-        self.lines.setText("\n".join((first, second, third)))
+        self.lines.setText("\n".join((first, second, third) if self._touches else (second,)))
         # During the idle test a stop would end it, and it would begin anew.
-        self.test.setEnabled(self._runner.running and bool(idle) and not self._visit.stop_tested and state == "STANDBY")
+        ready = state == "STANDBY" and (bool(idle) or not self._touches)
+        self.test.setEnabled(self._runner.running and ready and not self._visit.stop_tested)
         self.hold.setEnabled(self._runner.running)
 
     def _hold(self, *, held: bool) -> None:

@@ -57,7 +57,7 @@ class RunPage(Page):
         self.sure = Question(desk.theme)
         self.veil = Veil(self, desk.theme, keep=(self.stop, self.stop_line, self.header_of_page))
         self.counts = Counts()
-        self._late = False
+        self._late = self._unarmed = False
         self._given = ""
         self._due = 0.0
         self._shown: dict[str, dict[str, Any]] = {}
@@ -318,6 +318,10 @@ class RunPage(Page):
             if data.get("do") == "acknowledge" and left > 0 and self._given:
                 self._due = time.monotonic() + left
                 self._count_down()
+                return
+            unarmed, self._unarmed = self._unarmed, data.get("do") == "arm"
+            if data.get("do") == "start" and unarmed:
+                # It only says that it is not armed; why, the refusal before said.
                 return
             if data.get("do") in ("arm", "start") and self.status.state == "CALIBRATING":
                 # It learns or rests first, and nothing is to be armed; what is trained after it is armed as it begins.

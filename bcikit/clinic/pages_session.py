@@ -120,9 +120,9 @@ class SessionPage(RunPage):
         settings = self.visit.settings
         kind = protocols.kind_of(self.visit.protocol)
         self.difficulty_card.setVisible(kind == "rehabilitation")
-        self.checks_card.setVisible(self.real)
+        self.checks.enter()
+        self.checks_card.setVisible(self.checks.wanted)
         self.bars_card.setVisible(not is_blind(self.visit.trial))
-        self.checks.show_state("")
         self.difficulty.blockSignals(True)
         chosen = round(100 * float(settings.get("threshold", 0.7)))
         # Where something touches the patient nothing is made easier than what the idle test was made with.
@@ -155,7 +155,7 @@ class SessionPage(RunPage):
 
     def begin(self) -> None:
         """Start, or go on after a stop or a pause."""
-        self._wants_arm = not self.desk.runner.running and not self.real
+        self._wants_arm = not (self.desk.runner.running or self.real or self.checks.missing)
         super().begin()
         self._show_pause(paused=False)
 
@@ -164,7 +164,7 @@ class SessionPage(RunPage):
 
         Where something touches the patient that is two steps: this order, and the switch that is held from then on.
         """
-        if self.real and self.checks.missing:
+        if self.checks.missing:
             undone = self.checks.undone
             self._wants_arm = not undone
             if undone:
@@ -191,7 +191,7 @@ class SessionPage(RunPage):
         before = self.status.state
         super().take(message)
         kind = message.get("type")
-        if self.real:
+        if self.checks.wanted:
             self.checks.take(message, self.status.state)
         if kind == "command" and not self.visit.first_movement:
             self.visit.first_movement = now()
@@ -219,7 +219,7 @@ class SessionPage(RunPage):
     def _arm_when_ready(self) -> None:
         """Arm what the therapist ordered, once the engine is heard and, where it is asked for, the switch is held."""
         ready = self._wants_arm and self.status.state in ("", "STANDBY")
-        if ready and not (self.real and (self.checks.missing or self._break)):
+        if ready and not (self.checks.missing or (self.real and self._break)):
             self.go()
 
     def _check_model(self) -> None:

@@ -107,6 +107,22 @@ def flickers(protocol: str) -> bool:
     return kind_of(protocol) in _FLICKER
 
 
+def needs_stop_test(visit: Visit) -> bool:
+    """Return whether the gate asks for the test of the stop key before this visit's session is armed.
+
+    It does where something touches the patient, and where the stimulus is one that somebody must be able to stop.
+    """
+    if visit.simulated or profile_of(visit) in TOUCH or not flickers(visit.protocol):
+        return profile_of(visit) in TOUCH
+    from bcikit.session.from_config import paradigm_of, stimulus_result
+
+    try:
+        config = build(visit, folder="", settings=visit.settings, phase="session")
+        return stimulus_result(config, paradigm_of(config)) == "RESTRICTED"
+    except BciError:
+        return True
+
+
 def learns(protocol: str) -> bool:
     """Return whether the protocol needs a calibration of its own step."""
     return kind_of(protocol) in _RUNS

@@ -140,6 +140,52 @@ def test_current_flows_only_after_the_idle_test_the_stop_key_and_with_the_switch
     assert "Dead-man switch: not held" in seen.text()
 
 
+def test_what_flickers_is_armed_once_the_stop_key_is_tested_and_the_page_says_so(
+    make: Callable[..., Any], runner: Runner
+) -> None:
+    page = make(SessionPage, protocol="ssvep-menu", settings={"rounds": 1})
+    seen = page.checks.lines
+    assert page.checks_card.isVisible()
+    assert not page.checks.hold.isVisible(), "no current flows"
+    QTest.mouseClick(page.start, Qt.MouseButton.LeftButton)
+    state(page, "STANDBY")
+    event(page, "block/start", kind="custom")
+    page.refresh()
+    assert runner.did("arm") == []
+    assert page.message.text() == "▲ Not yet: the test of the stop key"
+    QTest.mouseClick(page.checks.test, Qt.MouseButton.LeftButton)
+    assert seen.text() == "… Press the space bar now. Then acknowledge."
+    page.stop_now()
+    state(page, "SAFE_STOP")
+    state(page, "STANDBY")
+    assert runner.did("teststop") == [{"who": "T-01"}]
+    assert seen.text() == "✓ Stop key: tested, it stopped the engine"
+    QTest.mouseClick(page.start, Qt.MouseButton.LeftButton)
+    assert len(runner.did("arm")) == 1
+    # The next part of the visit does not ask for it again.
+    assert page.checks.undone == []
+
+
+@pytest.mark.parametrize(
+    ("protocol", "asked"), [("ssvep-menu", True), ("p300-speller", False), ("resting-state", False)]
+)
+def test_the_stop_key_is_tested_where_the_gate_asks_for_it(
+    make: Callable[..., Any], protocol: str, asked: bool
+) -> None:
+    page = make(SessionPage, protocol=protocol)
+    assert (page.checks_card.isVisible(), page.checks.undone) == (asked, ["the test of the stop key"] if asked else [])
+
+
+def test_why_it_is_not_armed_is_not_hidden_by_what_follows_from_it(make: Callable[..., Any]) -> None:
+    page = make(SessionPage)
+    state(page, "STANDBY")
+    event(page, "operator/refused", do="arm", reason="only 20% of the needed channels are usable")
+    event(page, "operator/refused", do="start", reason="The session is STANDBY, not ARMED; it cannot start.")
+    assert page.message.text() == "■ Not yet: only 20% of the needed channels are usable"
+    event(page, "operator/refused", do="start", reason="The audit log cannot be written.")
+    assert "audit log" in page.message.text()
+
+
 def test_a_break_between_runs_does_not_arm_itself_where_current_flows(make: Callable[..., Any], runner: Runner) -> None:
     page = make(SessionPage, **STIMULATION, stop_tested=True)
     page.visit.idle = {"activations": 0, "seconds": 300.0, "of": page.visit.decides}
