@@ -90,9 +90,10 @@ def register(app: typer.Typer) -> None:
         if sealed is not None:
             seal(find_session(source), sealed, passphrase=ask_passphrase(confirm=True))
             made["sealed"] = str(sealed)
-        replaced = Deidentifier(data, keep=options["keep"]).preview()
+        check = Deidentifier(data, keep=options["keep"])
+        replaced, values = check.preview(), check.values_left_out()
         if json:
-            typer.echo(jsonlib.dumps({"made": made, "replaced_texts": len(replaced)}))
+            typer.echo(jsonlib.dumps({"made": made, "replaced_texts": len(replaced), "values_left_out": values}))
             return
         for name, path_made in made.items():
             typer.echo(f"{name}: {path_made}")
@@ -101,6 +102,8 @@ def register(app: typer.Typer) -> None:
                 f"{len(replaced)} names of events or channels could identify and were replaced; "
                 "--keep texts or --keep channels leaves them."
             )
+        if values:
+            typer.echo(f"Values of {values} events could identify and were left out; --keep texts leaves them.")
 
 
 def load(source: Path) -> "Session":

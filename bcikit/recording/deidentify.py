@@ -86,9 +86,10 @@ class Deidentifier:
             return value
         if isinstance(value, str):
             return value if is_plain(value) and not self._named(value) else None
-        # A long whole number may be the number of a file or a device.
-        known = holds_number(f"{value:g}") or self._named(f"{value}")
-        return value if abs(value) < 1e5 and not known else None
+        # A long whole number may be the number of a file or a device; the digits of a fraction are those of a measurement.
+        if not abs(value) < 1e5 or holds_number(f"{int(value)}") or self._named(f"{value}"):
+            return None
+        return value
 
     def label(self, text: str | None) -> str | None:
         """Return the label of a class, or its replacement."""
@@ -147,6 +148,10 @@ class Deidentifier:
         for event in self._session.events:
             self.event_name(event)
         return dict(self.replaced)
+
+    def values_left_out(self) -> int:
+        """Return of how many events the value does not leave."""
+        return sum(event.value is not None and self.event_value(event) is None for event in self._session.events)
 
     def check(self, files: Iterable[Path]) -> None:
         """Search every byte of the files for what identifies.

@@ -4,11 +4,14 @@ import getpass
 import json
 import os
 import platform
+import re
 import unicodedata
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+import bcikit
 from bcikit.recording.deidentify import KEEP, Deidentifier, _forms_of, _holds, device_family, identifiers_of
 from bcikit.recording.vocabulary import (
     EVENT_WORDS,
@@ -114,6 +117,11 @@ def test_numbers_of_decoders_have_names_of_their_own():
         (None, None),
         (7, 7),
         (0.25, 0.25),
+        # The digits of a measurement are no number of somebody; the year stays one.
+        (0.6454616414975416, 0.6454616414975416),
+        (-12_345.678, -12_345.678),
+        (1964.25, None),
+        (float("inf"), None),
         (-3, -3),
         (99_999, 99_999),
         (100_000, None),
@@ -130,6 +138,12 @@ def test_values_of_markers_leave_where_they_are_short(value, left):
     assert Deidentifier(session()).event_value(event) == left
     kept = Deidentifier(session(), keep=("texts",)).event_value(event)
     assert kept is value
+
+
+def test_values_that_do_not_leave_are_counted():
+    events = tuple(Event(name="marker", value=value, **TIME) for value in (0.6454616, 20231107, 1964, None))
+    assert Deidentifier(session(events=events)).values_left_out() == 2
+    assert Deidentifier(session(events=events), keep=("texts",)).values_left_out() == 0
 
 
 def test_a_short_number_that_is_a_person_s_goes():
@@ -531,3 +545,13 @@ def test_names_are_found_in_what_an_import_noted_and_our_own_words_are_none(kept
     found = set(identifiers_of(session({"import": kept})))
     assert names <= found
     assert not plain & found
+
+
+def test_the_names_of_our_own_events_leave_as_they_are():
+    """What a stream or session says of itself is what a reader of the export needs; it names nobody."""
+    source = Path(bcikit.__file__).parent
+    text = "".join(file.read_text(encoding="utf-8") for file in source.rglob("*.py"))
+    names = set(re.findall(r'(?:name=|_event\(\s*|Event\(\s*)"([a-z-]+/[a-z/-]+)"', text))
+    names |= set(re.findall(r'"((?:stream|operator|session|presentation)/[a-z-]+)"', text))
+    assert {"stream/gap", "stream/clock-offset", "operator/refused"} < names
+    assert sorted(name for name in names if not is_plain(name)) == []
