@@ -86,7 +86,7 @@ class Deidentifier:
             return value
         if isinstance(value, str):
             return value if is_plain(value) and not self._named(value) else None
-        # A long whole number may be the number of a file or a device; the digits of a fraction are those of a measurement.
+        # A long whole number may be the number of a file or a device; a fraction is a measurement.
         if not abs(value) < 1e5 or holds_number(f"{int(value)}") or self._named(f"{value}"):
             return None
         return value
