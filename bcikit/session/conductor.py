@@ -442,8 +442,9 @@ class Conductor:
             else:
                 self.safety.control.start(now=self.now)
         except SafetyError as error:
-            # How long it still takes is told, so that a window can count it down.
-            left = {"left": round(self.safety.control.stop_clears_in, 3)} if do == "acknowledge" else {}
+            # How long it still takes is told, so that a window can count it down, or ask again.
+            waits = {"acknowledge": self.safety.control.stop_clears_in, "arm": self.safety.control.judges_in}
+            left = {"left": round(waits[do], 3)} if waits.get(do) or do == "acknowledge" else {}
             self._emit(self._event("operator/refused", {"do": do, "reason": str(error), **left}))
 
     # ---- inside ------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from bcikit.clinic import checks, page_calibration, pages_run, protocols
+from bcikit.clinic import checks, page_calibration, pages_run, pages_session, protocols
 from bcikit.clinic.arms import new_trial
 from bcikit.clinic.base import Desk
 from bcikit.clinic.checks import ArmingChecks
@@ -174,6 +174,29 @@ def test_the_stop_key_is_tested_where_the_gate_asks_for_it(
 ) -> None:
     page = make(SessionPage, protocol=protocol)
     assert (page.checks_card.isVisible(), page.checks.undone) == (asked, ["the test of the stop key"] if asked else [])
+
+
+def test_an_order_that_comes_before_the_signal_is_judged_is_kept_and_given_again(
+    make: Callable[..., Any], runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=50.0)
+    monkeypatch.setattr(pages_session, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    page = make(SessionPage)
+    page.begin()
+    state(page, "STANDBY")
+    assert len(runner.did("arm")) == 1
+    event(page, "operator/refused", do="arm", reason="Not armed. A-ARM: signal quality is not known yet", left=0.5)
+    event(page, "operator/refused", do="start", reason="The session is STANDBY, not ARMED; it cannot start.")
+    assert page.message.text() == "The signal is looked at first."
+    page.refresh()
+    assert len(runner.did("arm")) == 1
+    clock.now += 0.6
+    page.refresh()
+    assert len(runner.did("arm")) == 2
+    event(page, "operator/refused", do="arm", reason="only 20% of the needed channels are usable")
+    clock.now += 9.0
+    page.refresh()
+    assert (len(runner.did("arm")), page.message.text()[:10]) == (2, "■ Not yet:")
 
 
 def test_why_it_is_not_armed_is_not_hidden_by_what_follows_from_it(make: Callable[..., Any]) -> None:

@@ -57,6 +57,19 @@ def test_a_real_actuator_is_armed_started_and_moves(fes):
     assert verdicts[0].data["A-KOFN"]["limit"] == "5 of 8"
 
 
+def test_arming_before_the_signal_is_judged_says_when_to_ask_again(driven):
+    one = driven(GateSettings(profile="vr"))
+    person = request(consent=consent(scopes=("acquire", "vr")))
+    one.run(0.1)
+    with pytest.raises(SafetyError, match="not known yet"):
+        one.system.control.arm(person)
+    assert one.system.control.judges_in == 0.5
+    one.run(4.0)
+    assert one.system.control.judges_in == 0.0
+    one.system.control.arm(person)
+    assert driven(GateSettings(profile="simulation")).system.control.judges_in == 0.0
+
+
 @pytest.mark.requirement("SAF-090")
 @pytest.mark.requirement("SAF-064")
 @pytest.mark.requirement("SAF-114")
