@@ -123,7 +123,7 @@ class SessionPage(RunPage):
         kind = protocols.kind_of(self.visit.protocol)
         self.difficulty_card.setVisible(kind == "rehabilitation")
         self.checks.enter()
-        self.checks_card.setVisible(self.checks.wanted)
+        self.checks_card.setVisible(self.real or bool(self.checks.undone))
         self.bars_card.setVisible(not is_blind(self.visit.trial))
         self.difficulty.blockSignals(True)
         chosen = round(100 * float(settings.get("threshold", 0.7)))
@@ -196,6 +196,8 @@ class SessionPage(RunPage):
         kind = message.get("type")
         if self.checks.wanted:
             self.checks.take(message, self.status.state)
+            # Room for the rest, where nothing is held.
+            self.checks_card.setVisible(self.real or bool(self.checks.undone))
         if kind == "command" and not self.visit.first_movement:
             self.visit.first_movement = now()
         if kind == "decision":

@@ -312,9 +312,10 @@ def _technical(data: ReportData) -> list[str]:
         counts.update(part["gate"]["reasons"] if "gate" in part else {})
     refusals = [[rule, rule_text(rule)[0], str(count)] for rule, count in counts.most_common()]
     lost = sum(int(part.get("lost_samples") or 0) for part in data.results)
+    learned = record.calibrations or data.total.learned
     rows = [
         (tr("Signal"), tr("{lost} samples lost").format(lost=lost)),
-        (tr("Model"), record.model or tr("calibrated in this visit")),
+        (tr("Model"), record.model or (tr("calibrated in this visit") if learned else tr("none is calibrated"))),
         (tr("Settings"), ", ".join(f"{key} = {value}" for key, value in record.settings.items()) or "–"),
         (tr("Software"), record.software or "–"),
         (tr("Folders"), "\n".join(Path(folder).name for folder in (*record.calibrations, *record.parts)) or "–"),

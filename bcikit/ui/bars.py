@@ -54,6 +54,12 @@ class DecisionBars(QWidget):
         self.setAccessibleDescription(", ".join([*parts, verdict]))
         self.update()
 
+    def rows_in(self, room: float, line: float) -> list[int]:
+        """Return which classes are drawn: all, or the likeliest where there is no room for a line of text each."""
+        count = min(len(self._classes), max(1, int(room / line)))
+        order = sorted(range(len(self._classes)), key=lambda index: -(self._values[index : index + 1] or (0.0,))[0])
+        return sorted(order[:count])
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - Qt's name
         """Draw the bars."""
         painter = QPainter(self)
@@ -70,12 +76,14 @@ class DecisionBars(QWidget):
         name_width = min(130.0, 14.0 + max(painter.fontMetrics().horizontalAdvance(name) for name in self._classes))
         left, right = name_width + 8, self.width() - 58.0
         room = self.height() - foot - 6
-        step = min(64.0, room / len(self._classes))
-        top = 6 + (room - step * len(self._classes)) / 2
+        rows = self.rows_in(room, painter.fontMetrics().height())
+        step = min(64.0, room / len(rows))
+        top = 6 + (room - step * len(rows)) / 2
         height = min(24.0, step * 0.64)
-        for index, name in enumerate(self._classes):
+        for row, index in enumerate(rows):
+            name = self._classes[index]
             value = self._values[index] if index < len(self._values) else 0.0
-            middle = top + (index + 0.5) * step
+            middle = top + (row + 0.5) * step
             chosen = name == self._label
             font = painter.font()
             font.setBold(chosen)
@@ -102,7 +110,7 @@ class DecisionBars(QWidget):
         if self.threshold is not None:
             x = left + (right - left) * self.threshold
             painter.setPen(QPen(QColor(theme.text), 1.5, Qt.PenStyle.DashLine))
-            painter.drawLine(round(x), round(top), round(x), round(top + step * len(self._classes)))
+            painter.drawLine(round(x), round(top), round(x), round(top + step * len(rows)))
         painter.setPen(QColor(theme.good if self._allowed else theme.warn if self._allowed is False else theme.dim))
         painter.drawText(words.adjusted(0, 0, 0, -4), flags, self._verdict)
         painter.end()

@@ -319,3 +319,16 @@ def test_the_curves_of_the_brain_stand_beside_the_accuracy_for_this_protocol_and
             assert name in text
     finally:
         catalogue.close()
+
+
+@pytest.mark.parametrize(
+    ("calibrations", "learned", "said"),
+    [((), 0, "none is calibrated"), ((), 6, "calibrated"), (("/x/c",), 0, "calibrated")],
+)
+def test_a_model_is_said_to_be_calibrated_only_where_something_was_learned(
+    calibrations: tuple[str, ...], learned: int, said: str
+) -> None:
+    one = data(total=Total(trials=5, learned=learned))
+    one.record.calibrations = list(calibrations)
+    assert f">{said}" in html(one)
+    assert (">none is calibrated" in html(one)) == (said == "none is calibrated")
