@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
             ),
         ] = "",
         out: Annotated[
-            Path, typer.Option("--out", help="Folder for report.html, result.json, junit.xml, raw/.")
+            Path, typer.Option("--out", help="New folder for report.html, result.json, junit.xml, raw/.")
         ] = Path("validation"),
         tests: Annotated[str, typer.Option("--tests", help="Only these, by id: V-NOISE,V-GAIN.")] = "",
         unattended: Annotated[bool, typer.Option("--unattended", help="Ask nobody to connect anything.")] = False,
@@ -99,6 +99,8 @@ def register(app: typer.Typer) -> None:
                 setup=setup,
                 bench_file=stated,
             )
+        if report.unsigned:
+            typer.echo(report.unsigned, err=True)
         if as_json:
             typer.echo(json.dumps(report.to_dict(), indent=1))
         else:

@@ -47,6 +47,8 @@ class Report:
         SHA-256 of each file with raw data.
     about : mapping
         When, where, with which versions.
+    unsigned : str
+        Why the result that was written has no signature; empty if it has one, or if nothing was written.
     """
 
     source: str
@@ -55,6 +57,7 @@ class Report:
     outcomes: tuple[Outcome, ...]
     files: dict[str, str] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
+    unsigned: str = ""
 
     @property
     def judgement(self) -> Judgement:
@@ -133,7 +136,7 @@ def validate(
     profile : Profile or None
         Limits and conditions; the one that fits the address if left out.
     out : Path or None
-        Folder for report, results and raw data; nothing is written without.
+        New folder for report, results and raw data; nothing is written without.
     ask : callable or None
         Shows a set-up to an operator and returns False if it is to be skipped; None runs unattended.
     show : callable or None
@@ -153,8 +156,10 @@ def validate(
     Raises
     ------
     BciError
-        If the source cannot be opened or the folder not be written.
+        If the source cannot be opened or the folder not be written, or holds something.
     """
+    if out is not None:
+        check_new(out)
     chosen = profile or Profile.load(default_profile(address))
     # What nothing explains is looked for in every run, unless somebody names the tests by hand.
     wanted = select(tests or ((*chosen.tests, RESIDUAL) if chosen.tests else ()))
@@ -189,8 +194,15 @@ def validate(
             },
         )
     if out is not None:
-        write(report, out)
+        report = replace(report, unsigned=write(report, out))
     return report
+
+
+def check_new(out: Path) -> None:
+    """Refuse a folder that holds something: what was measured is evidence, and belongs to one report."""
+    with contextlib.suppress(OSError):
+        if out.is_dir() and any(out.iterdir()):
+            raise BciError(f"{out} is not empty; a report is never written over another. Name a new folder (--out).")
 
 
 def _stated(bench_file: BenchFile) -> dict[str, Any]:
@@ -208,10 +220,15 @@ def select(tests: tuple[str, ...]) -> tuple[BenchTest, ...]:
     return tuple(test for test in TESTS if not tests or test.test in tests)
 
 
-def write(report: Report, out: Path) -> None:
+def write(report: Report, out: Path) -> str:
     """Write ``result.json``, ``report.html`` and ``junit.xml``.
 
     The result holds the hash of every other file and is signed with this user's key, where `cryptography` is installed.
+
+    Returns
+    -------
+    str
+        Why it is not signed; empty if it is.
     """
     from bcikit.signal.signing import sign
     from bcikit.validation.html import render
@@ -224,9 +241,13 @@ def write(report: Report, out: Path) -> None:
         (out / name).write_bytes(text.encode("utf-8"))
         files[name] = hashlib.sha256(text.encode("utf-8")).hexdigest()
     values["files"] = files
-    with contextlib.suppress(MissingDependencyError):
+    unsigned = ""
+    try:
         values = sign(values)
+    except MissingDependencyError as error:
+        unsigned = f"Not signed, so 'bcikit verify' cannot vouch for it. {error}"
     (out / RESULT).write_bytes(written(values).encode("utf-8"))
+    return unsigned
 
 
 class _Run:

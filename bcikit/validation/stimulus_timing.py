@@ -16,6 +16,7 @@ from bcikit.acquisition import Source, open_source
 from bcikit.outputs.displays import keep_correction
 from bcikit.presentation.timing import TimingResult, measure_timing
 from bcikit.signal import Event, HostClock, MissingDependencyError, check_choice, check_int
+from bcikit.validation.run import check_new
 
 if TYPE_CHECKING:
     from bcikit.paradigms.scene import Scene
@@ -68,6 +69,7 @@ def validate_timing(
     """
     check_int("n_stimuli", n_stimuli, low=20, high=10_000)
     check_choice("screen", screen, ("window", "page"))
+    check_new(out)
     opened = open_source(source) if source else None
     try:
         columns = [] if opened is None else opened.info.index_of([photodiode], who="validate timing")

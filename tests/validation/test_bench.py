@@ -159,6 +159,23 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path, command_li
     assert "cannot be written" in done.err
 
 
+@pytest.mark.parametrize("what", ["dut:channels=1", "timing"])
+def test_a_report_is_never_written_over_anything(tmp_path, command_line, what):
+    (tmp_path / "result.json").write_text("hours of work", encoding="utf-8")
+    done = command_line("validate", what, "--tests", "V-GAIN", "--out", tmp_path)
+    assert (done.code, "is not empty" in done.err, "--out" in done.err) == (2, True, True)
+    assert [file.read_text(encoding="utf-8") for file in tmp_path.iterdir()] == ["hours of work"]
+
+
+def test_a_result_without_signature_is_said_to_have_none(tmp_path, command_line, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric", None)
+    done = command_line("validate", "dut:channels=1", "--tests", "V-GAIN", "--out", tmp_path / "out", "--json")
+    assert done.code == 0
+    assert "Not signed" in done.err
+    assert "crypto" in done.err
+    assert "signature" not in json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
+
+
 def test_what_each_kind_of_bench_cannot_do_is_said():
     operator = OperatorBench(_Amplifier(), lambda text: True)
     assert "digital output" in operator.refuses(_test("V-E2E"))
