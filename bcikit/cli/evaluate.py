@@ -213,13 +213,15 @@ def _evaluate(
     from bcikit.cli.sureness import sureness_of_all
     from bcikit.decoding.evaluation.page import make_section, write_page
     from bcikit.decoding.evaluation.run import evaluate_task
-    from bcikit.decoding.evaluation.splits import USUAL, why_not
+    from bcikit.decoding.evaluation.splits import USUAL, check_asked, why_not
     from bcikit.decoding.evaluation.task import load_task
 
     console.quiet = quiet
     if out is not None:
         make_folder(out)
     results, sections = [], []
+    for task in tasks:
+        check_asked(splits or (), task)
     for task in tasks:
         decoders = chosen_decoders(task, wanted)
         show_people(task)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from bcikit.cli.app import app
 from bcikit.decoding.evaluation.study import COLUMNS, read_study, run_study, tasks_of
-from bcikit.signal import ConfigError, DataError
+from bcikit.signal import BciError, ConfigError, DataError
 
 
 def folder(root: Path) -> Path:
@@ -261,6 +261,35 @@ def test_data_sets_that_do_not_fit_are_refused_by_name(study, two_sets, tmp_path
     alone.write_text(text.partition('[[data]]\npath = "second"')[0])
     with pytest.raises(DataError, match="only data set"):
         run_study(alone, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"cross-subject"', '"cross-session"', "cross-session needs two sessions of each person; each has one"),
+        ('"shuffled"]', '"cross-data-set"]', "only data set of the study"),
+        ('"shuffled"]', '"sorted"]', "split is 'sorted'"),
+        ('"bandpass"', '"bandpas"', "pipeline 8-30: .*Did you mean 'bandpass'"),
+        ('"mdm"]', '"mdn"]', "decoder is 'mdn'"),
+        ("[[data]]", '[[decoder]]\nname = "a"\ndecoder = "mdm"\nparams = { x = 1 }\n[[data]]', "decoder a: .*is 'x'"),
+    ],
+)
+def test_what_no_data_could_change_is_refused_before_they_are_read(study, tmp_path, old, new, said):
+    path = study.parent / "early.toml"
+    path.write_text(STUDY.replace(old, new))
+    read = []
+    with pytest.raises(BciError, match=said):
+        run_study(path, tmp_path / "out", progress=lambda *step: read.append(step))
+    assert not read
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_split_that_the_table_of_recordings_rules_out_is_refused_before_they_are_read(study):
+    command = ["evaluate", str(study.parent / "data" / "sub-01"), "-p", "motor-imagery", "--events", "T1=l,T2=r"]
+    done = CliRunner().invoke(app, [*command, "--split", "cross-subject"])
+    assert isinstance(done.exception, DataError)
+    assert "cross-subject needs two people; there is one" in str(done.exception)
+    assert "Reading" not in done.output
 
 
 def test_decoders_with_parameters_of_their_own_are_told_apart(study, tmp_path):

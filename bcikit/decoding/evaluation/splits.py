@@ -1,6 +1,7 @@
 """Splits: which trials teach and which are decided, each with its definition in words, and why one is impossible."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.decoding.alike import misfits, say_left_out
-from bcikit.decoding.evaluation.task import SubjectTrials
+from bcikit.decoding.evaluation.task import SubjectTrials, Task
 from bcikit.decoding.trials import Epochs, join
 from bcikit.signal import ArgumentError, DataError
 
@@ -75,6 +76,33 @@ def definition(split: str) -> str:
     if split not in DEFINITIONS:
         raise ArgumentError(f"split is {split!r}; allowed: {', '.join((*DEFINITIONS, 'few-shot-N'))}.")
     return DEFINITIONS[split]
+
+
+def check_asked(asked: Sequence[str], task: Task) -> None:
+    """Refuse splits that the table of recordings alone rules out, before any of them is read.
+
+    Raises
+    ------
+    ArgumentError
+        If a name is unknown.
+    DataError
+        If there are too few people, sessions or runs.
+    """
+    problems = [why for split in dict.fromkeys(asked) if (why := _ruled_out(split, task))]
+    if problems:
+        raise DataError(f"{task.name}: {'; '.join(problems)}.")
+
+
+def _ruled_out(split: str, task: Task) -> str:
+    definition(split)
+    people = Counter(run.subject for run in task.runs)
+    sessions = Counter(who for who, _ in {(run.subject, run.session) for run in task.runs})
+    if split == "cross-subject" and len(people) < 2:
+        return f"{split} needs two people; there is one"
+    for name, found in (("leave-run-out", people), ("cross-session", sessions)):
+        if split == name and max(found.values(), default=0) < 2:
+            return f"{split} needs {_needs(split)}; each has one"
+    return ""
 
 
 def why_not(split: str, data: Sequence[SubjectTrials], *, most: bool = False) -> str:

@@ -22,11 +22,12 @@ from bcikit.decoding.evaluation.meta import Meta, compare_over_sets, compare_row
 from bcikit.decoding.evaluation.parallel import run_jobs
 from bcikit.decoding.evaluation.place import claim
 from bcikit.decoding.evaluation.same import doubt_same_trials
-from bcikit.decoding.evaluation.splits import across, definition, those_able, wanted_splits
+from bcikit.decoding.evaluation.splits import across, check_asked, definition, those_able, wanted_splits
 from bcikit.decoding.evaluation.statistics import PairedComparison
 from bcikit.decoding.evaluation.task import SubjectTrials, Task, say_lost
-from bcikit.decoding.registry import decoder_names
-from bcikit.signal import BciError, ConfigError, DataError
+from bcikit.decoding.registry import decoder_names, make_decoder
+from bcikit.processing import Pipeline
+from bcikit.signal import ArgumentError, BciError, ConfigError, DataError
 from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import read_toml
 from bcikit.signal.settings import check_settings
@@ -245,13 +246,15 @@ def run_study(
         If the study or its data cannot be used.
     """
     settings = read_study(path)
+    tasks = list(tasks_of(settings))
+    _check(settings, tasks, where=str(path))
     say = progress or _silent
     out = Path(out)
     cache = TrialCache(out / "trials")
     folder = out / "scores"
     sets: list[_Set] = []
     people: dict[str, SubjectTrials] = {}
-    for name, pipeline, task in tasks_of(settings):
+    for name, pipeline, task in tasks:
         keys = []
         lost: dict[str, Exception] = {}
         for done, subject in enumerate(task.subjects):
@@ -307,6 +310,34 @@ def run_study(
     )  # fmt: skip
 
 
+def _check(settings: StudySettings, tasks: Sequence[tuple[str, str, Task]], *, where: str) -> None:
+    """Refuse what no data could change, before the first recording is read.
+
+    Raises
+    ------
+    BciError
+        If a split, a pipeline or a decoder is impossible.
+    """
+    for pipeline in settings.pipeline:
+        try:
+            Pipeline.from_config(pipeline.steps)
+        except ConfigError as error:
+            raise ConfigError(where, [f"pipeline {pipeline.name}: {problem}" for problem in error.problems]) from None
+    names = dict.fromkeys(name for name, _, _ in tasks)
+    for name, _, task in tasks:
+        check_asked([split for split in settings.splits if split != "cross-data-set"], task)
+        if "cross-data-set" in settings.splits and len(names) < 2:
+            raise DataError(
+                f"cross-data-set: {name} is the only data set of the study; it needs another to learn from."
+            )
+        for label, kind, params in _decoders(settings, task):
+            # The rate of the data is not known yet; any says whether the decoder and its parameters are known.
+            try:
+                make_decoder(kind, sfreq=250.0, **params)
+            except ArgumentError as error:
+                raise ConfigError(where, [f"decoder {label}: {error}"]) from None
+
+
 def _silent(what: str, done: int, total: int) -> None:
     """Say nothing."""
 
@@ -349,10 +380,6 @@ def plan_jobs(settings: StudySettings, sets: Sequence[_Set]) -> Iterator[ScoreJo
 
 def _others(one: _Set, sets: Sequence[_Set]) -> list[_Set]:
     others = [other for other in sets if other.pipeline == one.pipeline and other.name != one.name]
-    if not others:
-        raise DataError(
-            f"cross-data-set: {one.name} is the only data set of the study; it needs another to learn from."
-        )
     across(one.people, [person for other in others for person in other.people], names=(
         one.name, ", ".join(other.name for other in others)
     ))  # fmt: skip
