@@ -5,11 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bcikit.signal import BciError
+from bcikit.signal import BciError, StreamInfo
 from bcikit.simulation.dut import DeviceUnderTest
 from bcikit.simulation.frontend import Frontend
 from bcikit.simulation.quirks import QUIRKS
+from bcikit.simulation.stimulus import Stimulus
 from bcikit.validation import Judgement, Profile, validate
+from bcikit.validation.residual.codes import codes
+from bcikit.validation.takes import Take
 
 SHORT = {"noise": 20, "timing": 60, "sine": 4, "skew": 10, "trigger": 60}
 TESTS = ("V-NOISE", "V-GAIN", "V-SKEW", "V-RATE", "V-TRIG", "V-RESID")
@@ -224,3 +227,30 @@ def test_triggers_that_are_lost_doubled_or_elsewhere(monkeypatch, name):
     monkeypatch.setattr(DeviceUnderTest, "_mark", marked)
     _, found = run()
     assert name in found, sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("period", "stuck", "found"),
+    [
+        (4.0, None, set()),
+        (257.3, None, set()),
+        (257.3, 3, {"code_bits"}),
+        (257.3, 9, {"code_bits"}),
+    ],
+)
+def test_a_sine_that_stands_at_four_places_accuses_no_high_bit(period, stuck, found):
+    """A fourth of the rate gives four levels: that a high bit is 1 at all of them says nothing of the converter."""
+    at = np.arange(5000)
+    sine = 40_000 * np.sin(2 * np.pi * at / period + 0.4) + 1000
+    whole = np.round(sine + 5 * np.random.default_rng(5).standard_normal(5000)).astype(np.int64)
+    if stuck is not None:
+        whole &= ~(1 << stuck)
+    take = Take(
+        key="001-sine",
+        stimulus=Stimulus(kind="sine", seconds=20.0, amplitude_uv=892.0, frequency=250.0 / period),
+        info=StreamInfo(name="amplifier", sfreq=250.0, ch_names=("a",)),
+        data=0.0223 * whole[:, None],
+        samples=at,
+        times=at / 250.0,
+    )
+    assert {item.quantity for item in codes(take)} == found
