@@ -125,6 +125,7 @@ class SessionPage(RunPage):
         self.checks.enter()
         self.checks_card.setVisible(self.real or bool(self.checks.undone))
         self.bars_card.setVisible(not is_blind(self.visit.trial))
+        self.strip.confidence.setVisible(not is_blind(self.visit.trial))
         self.difficulty.blockSignals(True)
         chosen = round(100 * float(settings.get("threshold", 0.7)))
         # Where something touches the patient nothing is made easier than what the idle test was made with.

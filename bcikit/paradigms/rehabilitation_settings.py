@@ -85,7 +85,7 @@ class RehabilitationSettings(ParadigmSettings):
     arm : "contingent", "sham" or "yoked"
         Contingent: the decoder triggers. Sham: assistance at random times. Yoked: at `yoked_delays` of another person.
     blind : bool
-        Results show a code in place of the arm.
+        Results and report do not name the arm, and the report nothing that tells it.
     video : str
         Film of the movement shown from the cue on (mirror therapy, action observation).
     watch : float

@@ -14,6 +14,9 @@ MOST_CLASSES = 12
 """A confusion matrix of more classes cannot be read."""
 OF_MOVEMENT = ("motor-imagery", "rehabilitation", "imagery-steering")
 """Kinds of paradigm whose cues ask for a movement: others have no desynchronisation to draw."""
+_BLIND = "The trial of this session is blinded: what was decided, what moved and what triggered it is left out here."
+_TELLS = frozenset({"online_accuracy", "n_undecided", "details", "trials", "gate", "outputs", "safety"})
+"""What beside the picture of the hand tells whether the decoder moved it."""
 BANDS = {"mu (8-13 Hz)": (8.0, 13.0), "beta (13-30 Hz)": (13.0, 30.0)}
 
 
@@ -47,19 +50,31 @@ def write_report(
     """
     import tomli_w
 
+    blind = bool(((config.get("paradigm") or {}).get("settings") or {}).get("blind"))
+    if blind:
+        result, config = _sealed(result, config)
     page = render(
         "bcikit.session",
         "report.html",
         title=result.get("title") or "bcikit session",
         subtitle=_subtitle(result),
         cards=_cards(result),
-        meaning=_meaning(result),
+        meaning=[_BLIND] if blind else _meaning(result),
         parts=_parts(result, recording, events),
         made_with=_made_with(result),
         config=tomli_w.dumps(_without_none(config)),
     )
     path.write_text(page, encoding="utf-8")
     return path
+
+
+def _sealed(result: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return result and configuration of a blinded session without what tells its arm."""
+    paradigm = config["paradigm"]
+    settings = {key: value for key, value in paradigm["settings"].items() if key != "yoked_delays"}
+    settings |= {"arm": "sealed"} if "arm" in settings else {}
+    left = {key: value for key, value in result.items() if key not in _TELLS}
+    return left, {**config, "paradigm": {**paradigm, "settings": settings}}
 
 
 def percent(value: float | None) -> str:

@@ -355,6 +355,7 @@ def test_who_is_blinded_sees_no_word_of_the_decoder(make: Callable[..., Any], ru
     trial = {"trial": "FES-26", "number": 1, "folder": str(tmp_path / "trial")}
     page = make(SessionPage, protocol="action-observation", trial=trial, model_note="of another day", recentre=True)
     assert not page.bars_card.isVisible()
+    assert not page.strip.confidence.isVisible(), "sure or not, beside what moved, tells it"
     for number in range(6):
         event(page, "trial/start", trial=number, **{"class": "left_hand"})
         event(page, "feedback/result", trial=number, correct=False)

@@ -147,6 +147,36 @@ def test_guessing_is_what_would_be_right_most_often(report, monkeypatch) -> None
     assert "do not rely on this decoder" in text
 
 
+def test_the_report_of_a_blinded_session_tells_nothing_of_its_arm(tmp_path: Path) -> None:
+    settings = {"arm": "yoked", "blind": True, "yoked_delays": [1.0625, 2.5], "runs": 3}
+    result = PLAIN | {
+        "online_accuracy": 0.97,
+        "accuracy_interval": (0.8, 1.0),
+        "chance_level": 0.5,
+        "chance_upper": 0.7,
+        "n_trials": 30,
+        "n_correct": 29,
+        "above_chance": True,
+        "confusion": [[15, 0], [1, 14]],
+        "trials": [{"class": "left", "predicted": "right", "correct": False, "trial": 0, "allowed": True}],
+        "details": {"hit_rate": 0.97, "assists": 29, "meaning": ["In 29 of 30 attempts"]},
+        "gate": {"n": 40, "allowed": 29, "refused": 11, "reasons": {"A-CONF": 11}},
+        "alarms": [],
+        "outputs": [{"address": "cursor", "commands": 29}],
+        "safety": {"time_in_state_s": {"ACTIVE": 60.0}, "activations": 29, "stops": []},
+        "calibration": {"accuracy": 0.81},
+        "lost_samples": 4,
+    }
+    config = {"session": {"name": "x"}, "paradigm": {"type": "action-observation", "settings": settings}}
+    page = write_report(tmp_path / "report.html", result, config=config).read_text()
+    assert "is blinded" in page
+    for secret in ("yoked", "1.0625", "97 %", "29", "A-CONF"):
+        assert secret not in page
+    assert "0.81" in page or "81 %" in page, "a calibration is the same in every arm"
+    assert "runs = 3" in page
+    assert settings["arm"] == "yoked", "what is recorded stays as it is"
+
+
 def test_an_unknown_number_of_a_calibration_is_written_as_it_is(report) -> None:
     text = report({"calibration": {"lambda_used": 0.12345, "kept": [1, 2.5], "by_class": {"left": 3.0}, "none": None}})
     for said in ("lambda used 0.123", "kept 1, 2.5", "by class left: 3", "none -"):
