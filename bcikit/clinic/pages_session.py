@@ -88,6 +88,7 @@ class SessionPage(RunPage):
         self._knows_pause = self._stale = self._break = False
         # Only who pressed Start in this window lets it arm; one that comes late arms nothing by itself.
         self._wants_arm = False
+        self._ordered = False
         self._arms_at = 0.0
         self._sure: deque[float] = deque(maxlen=400)
         self._still = 0
@@ -181,7 +182,7 @@ class SessionPage(RunPage):
             self.desk.runner.send("resume")
         self.desk.runner.send("arm", who=who)
         self.desk.runner.send("start", who=who)
-        self._wants_arm = False
+        self._wants_arm, self._ordered = False, True
 
     def show_running(self) -> None:
         """Enable what makes sense now."""
@@ -213,6 +214,8 @@ class SessionPage(RunPage):
                 TrainingRecord.of_visit(self.visit).save()
         if self.status.state in STOPPED:
             self._wants_arm = False
+        if self.status.state not in ("", "STANDBY"):
+            self._ordered = False
         if kind not in ("result", "failed"):
             self._arm_when_ready()
         if kind == "event":
@@ -224,6 +227,9 @@ class SessionPage(RunPage):
 
     def arm_again(self, seconds: float) -> None:
         """Keep an order to arm that came before the signal was judged: nobody has to give it twice."""
+        if not self._ordered:
+            # Another window gave it, or somebody has paused since.
+            return
         self._wants_arm, self._arms_at = True, time.monotonic() + seconds
         self.say(tr("The signal is looked at first."))
 
@@ -257,6 +263,9 @@ class SessionPage(RunPage):
             self.say(said.text, said.level)
         if message.get("name") == "trial/end" and not data.get("interrupted"):
             self._still = 0 if self.counts.moved_in(int(data.get("trial", -1))) else self._still + 1
+        if message.get("name") == "operator/pause":
+            # To arm takes the pause back: an order from before it is none any more.
+            self._wants_arm = self._ordered = False
         if message.get("name") in ("operator/pause", "operator/resume"):
             self._show_pause(paused=message["name"] == "operator/pause")
         runs = data.get("kind") not in ("break", "baseline")
@@ -358,6 +367,7 @@ class SessionPage(RunPage):
 
     def _pause(self) -> None:
         if self.pause.isChecked():
+            self._wants_arm = self._ordered = False
             self.desk.runner.send("pause")
         else:
             self.pause.setChecked(True)

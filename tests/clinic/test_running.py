@@ -199,6 +199,32 @@ def test_an_order_that_comes_before_the_signal_is_judged_is_kept_and_given_again
     assert (len(runner.did("arm")), page.message.text()[:10]) == (2, "■ Not yet:")
 
 
+@pytest.mark.parametrize("meanwhile", ["paused", "stopped", "of another window"])
+def test_an_order_that_is_not_wanted_any_more_is_not_given_again(
+    make: Callable[..., Any], runner: Runner, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    clock = SimpleNamespace(now=50.0)
+    monkeypatch.setattr(pages_session, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    page = make(SessionPage)
+    if meanwhile != "of another window":
+        page.begin()
+    state(page, "STANDBY")
+    given = len(runner.did("arm"))
+    refused = {"do": "arm", "reason": "Not armed. A-ARM: signal quality is not known yet", "left": 0.5}
+    event(page, "operator/refused", **refused)
+    if meanwhile == "paused":
+        event(page, "operator/pause")
+        event(page, "operator/refused", **refused)
+    elif meanwhile == "stopped":
+        state(page, "ESTOP")
+        state(page, "STANDBY")
+        event(page, "operator/refused", **refused)
+    clock.now += 0.6
+    page.refresh()
+    assert len(runner.did("arm")) == given
+    assert not runner.did("resume")
+
+
 def test_why_it_is_not_armed_is_not_hidden_by_what_follows_from_it(make: Callable[..., Any]) -> None:
     page = make(SessionPage)
     state(page, "STANDBY")
