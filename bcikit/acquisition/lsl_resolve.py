@@ -124,7 +124,16 @@ def open_inlet(stream: Any, *, buffered: float) -> Any:
     """Return an inlet that raises when its outlet goes; `subscribe` begins the flow of samples.
 
     LSL's own recovery is off: it is silent, and maps whatever comes back onto the old channels.
+
+    Raises
+    ------
+    SourceError
+        If the stream has no channel: liblsl divides by their number, which ends the process.
     """
+    if stream.channel_count() < 1:
+        raise SourceError(
+            f"lsl:{stream.name()} has no channels; there is nothing to read. Look at the program that sends it."
+        )
     return lsl().StreamInlet(stream, max_buflen=max(1, round(buffered)), recover=False)
 
 

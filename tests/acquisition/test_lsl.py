@@ -115,6 +115,18 @@ def test_text_and_irregular_streams_are_no_sources():
             open_source(f"lsl:name={features}")
 
 
+def test_a_stream_without_channels_is_refused():
+    """To liblsl's inlet it is a division by zero, which no program survives."""
+    pylsl = lsl()
+    name = unique("empty")
+    outlet = pylsl.StreamOutlet(pylsl.StreamInfo(name, "EEG", 0, 250.0, "float32", name))
+    with pytest.raises(SourceError, match="has no channels"):
+        open_source(f"lsl:name={name}")
+    with pytest.raises(SourceError, match="has no channels"):
+        LslTextInlet(name, timeout=5.0)
+    del outlet
+
+
 def test_two_streams_of_one_name_are_not_guessed(sender):
     name = unique("twins")
     first, second = unique("a"), unique("b")
