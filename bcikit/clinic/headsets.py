@@ -16,6 +16,7 @@ from bcikit.signal import Address, BciError
 from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import read_json
 from bcikit.signal.rebuild import rebuild
+from bcikit.ui.device_words import detail_words, kind_words
 from bcikit.ui.words import tr
 
 TEST_SECONDS = 3.0
@@ -170,11 +171,10 @@ def offers(visit: Visit, found: Sequence[Device], known: Sequence[Mapping[str, A
     for device in found:
         if is_headset(device):
             item = used.get(device.address)
-            what = str(item["name"]) if item else device.what
+            what = str(item["name"]) if item else kind_words(device.what)
             more = tr("used here on {day}").format(day=item["day"]) if item else ""
-            rows.append(
-                (bool(item), (what, " · ".join(part for part in (device.detail, more) if part), device.address))
-            )
+            details = " · ".join(part for part in (detail_words(device.detail), more) if part)
+            rows.append((bool(item), (what, details, device.address)))
     return [row for _, row in sorted(rows, key=lambda entry: not entry[0])]
 
 

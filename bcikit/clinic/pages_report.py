@@ -55,12 +55,12 @@ class ReportPage(Page):
         self.saved: list[Path] = []
         self.ask_path: Callable[[str], str] = lambda start: ask_report_path(self, start)
         self.open_path: Callable[[Path], None] = _open
-        self.scale = choice(tr("Scale"), list(SCALES), lambda _: self._show_scale())
+        self.scale = choice(tr("Outcome scale"), list(SCALES), lambda _: self._show_scale())
         self.value = NumberField(tr("Score"), low=0, high=1000, decimals=1)
         self.day = QLineEdit()
         self.day.setAccessibleName(tr("Day of the score"))
         self.add = button(tr("Add score"), self._add)
-        self.scores = make_table([tr("Day"), tr("Scale"), tr("Score"), "#"], tr("Outcome scores"))
+        self.scores = make_table([tr("Day"), tr("Outcome scale"), tr("Score"), "#"], tr("Outcome scores"))
         self.scores.setSelectionMode(self.scores.SelectionMode.SingleSelection)
         self.scores.setColumnHidden(NUMBER, True)
         self.scores.setMinimumHeight(110)

@@ -277,7 +277,7 @@ def _scores(scores: Sequence[OutcomeScore]) -> str:
     if not scores:
         return ""
     rows = [[one.day, one.scale, f"{one.value:g} {unit_name(one.unit)}", scale_words(one.scale)] for one in scores]
-    parts = [table([tr("Day"), tr("Scale"), tr("Score"), tr("In full")], rows)]
+    parts = [table([tr("Day"), tr("Outcome scale"), tr("Score"), tr("In full")], rows)]
     for name in dict.fromkeys(one.scale for one in scores):
         if name in SCALES:
             scale = SCALES[name]

@@ -20,7 +20,7 @@ def plain(text: str) -> str:
 
 
 def class_name(label: str) -> str:
-    """Return what a class of movement is called."""
+    """Return what a class is called: a movement, a place of a menu, a key of a speller, a state."""
     return {
         "left_hand": tr("left hand"),
         "right_hand": tr("right hand"),
@@ -29,6 +29,16 @@ def class_name(label: str) -> str:
         "both_feet": tr("feet"),
         "tongue": tr("tongue"),
         "rest": tr("rest"),
+        "up": tr("up"),
+        "down": tr("down"),
+        "left": tr("left"),
+        "right": tr("right"),
+        "none": tr("none"),
+        "reward": tr("reward"),
+        "drowsy": tr("drowsy"),
+        "alert": tr("alert"),
+        "_": tr("space"),
+        "<": tr("back"),
     }.get(label, label.replace("_", " "))
 
 

@@ -1,6 +1,5 @@
 """The start page: what can be looked at now, what was looked at lately, and a simulated person; chosen by a click."""
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 from bcikit import plugins
 from bcikit.session.running import running
 from bcikit.signal.address import Address
+from bcikit.ui.device_words import detail_words, kind_words
 from bcikit.ui.inputs import button, choice
 from bcikit.ui.leaving import start_aside
 from bcikit.ui.theme import Theme
@@ -38,35 +38,8 @@ def reachable() -> list[Row]:
     from bcikit.acquisition import reachable_devices
 
     found = [(f"session:{item.name}", tr("session that runs"), item.title) for item in running()]
-    kinds = {
-        "LSL stream": tr("LSL stream"),
-        "LSL markers": tr("LSL markers"),
-        "serial port": tr("serial port"),
-        "simulated board": tr("simulated board"),
-        "cannot be asked": tr("cannot be asked"),
-    }
     devices = reachable_devices(wait=1.0)
-    return found + [(device.address, kinds.get(device.what, device.what), _said(device.detail)) for device in devices]
-
-
-def _said(detail: str) -> str:
-    """Return the details of a device in the language of the interface; names stay as they are."""
-    known = {
-        "16 channels, 250 Hz; sines, not EEG, for trying out": tr(
-            "16 channels, 250 Hz; sines, not EEG, for trying out"
-        ),
-        "unknown device": tr("unknown device"),
-        "irregular": tr("irregular"),
-        "no rate stated: behind the address": tr("no rate stated: behind the address"),
-    }
-    if detail in known:
-        return known[detail]
-    parts = [known.get(part, part) for part in detail.split(", ")]
-    counted = [re.fullmatch(r"(\d+) channels", part) for part in parts]
-    return ", ".join(
-        part if count is None else tr("{count} channels").format(count=count[1])
-        for part, count in zip(parts, counted, strict=True)
-    )
+    return found + [(device.address, kind_words(device.what), detail_words(device.detail)) for device in devices]
 
 
 def recent(settings: QSettings) -> list[str]:

@@ -12,11 +12,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
 
+from bcikit.acquisition import Device
+from bcikit.clinic import headsets
 from bcikit.clinic.alpha import alpha_ratio
 from bcikit.clinic.counts import Counts, Total
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report import OutcomeScore, ReportData, ask_report_path, decoding_words, html, write_html, write_pdf
-from bcikit.clinic.wording import scale_title, unit_name
+from bcikit.clinic.visit import Visit
+from bcikit.clinic.wording import scale_title, spoken, unit_name
 from bcikit.paradigms.outcomes import SCALES
 from bcikit.signal import Recording, RecordingError, StreamInfo
 from bcikit.ui import words
@@ -332,3 +335,16 @@ def test_a_model_is_said_to_be_calibrated_only_where_something_was_learned(
     one.record.calibrations = list(calibrations)
     assert f">{said}" in html(one)
     assert (">none is calibrated" in html(one)) == (said == "none is calibrated")
+
+
+def test_what_is_decided_and_what_was_found_is_said_in_the_language_of_the_window(qapp: Any) -> None:
+    words.install(qapp, "zh")
+    classes = ["up", "down", "left", "right", "none", "reward", "drowsy", "alert", "_", "<", "left_hand", "rest"]
+    said = spoken({"classes": classes, "label": "up"})
+    assert said["label"] == "上"
+    assert not [name for name in said["classes"] if name.isascii()]
+    detail = "Cap, EEG, 16 channels, 250 Hz"
+    found = Device(
+        address="lsl:source_id=a", what="LSL stream", detail=detail, content="EEG", n_channels=16, sfreq=250.0
+    )
+    assert headsets.offers(Visit(subject="P-1"), [found], [])[0][:2] == ("LSL 数据流", "Cap, EEG, 16 通道, 250 Hz")
