@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bcikit.paradigms.outline import Adjustable
 from bcikit.paradigms.pictures import phases
@@ -50,6 +50,24 @@ class BlocksSettings(ParadigmSettings):
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
     shuffle: bool = False
     beep: bool = True
+
+    def without_effect(self) -> dict[str, str]:
+        """Return what is about commands: there are none."""
+        return {**super().without_effect(), "ttl": "nothing is decided, so no command is sent"}
+
+    @field_validator("phases")
+    @classmethod
+    def _one_text(cls, phases: tuple[BlockPhase, ...]) -> tuple[BlockPhase, ...]:
+        told: dict[str, set[tuple[str, str]]] = {}
+        for phase in phases:
+            told.setdefault(phase.phase, set()).add((phase.text, phase.text_zh))
+        twice = [name for name, texts in told.items() if len(texts) > 1]
+        if twice:
+            raise ValueError(
+                f"{', '.join(twice)} has two texts, and events and screen tell phases apart by their names; "
+                "give each text a phase name of its own"
+            )
+        return phases
 
 
 class Blocks(TrialParadigm):

@@ -72,6 +72,13 @@ class BrakingSettings(ParadigmSettings):
     refractory: Span = 3.0
     tolerance: Span = 1.5
 
+    def without_effect(self) -> dict[str, str]:
+        """Return what is about the driver that does not drive."""
+        found = super().without_effect()
+        if self.driver == "model":
+            return found | {"pedal_event": 'it is for driver = "source"'}
+        return found | {"reaction": 'it is the modelled driver\'s, and driver = "source"'}
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems: list[str] = []

@@ -70,15 +70,26 @@ class CodeSettings(SsvepSettings):
         if self.cycles * self.period + self.latency > self.flicker:
             least = self.cycles * self.period + self.latency
             problems.append(f"flicker must be at least {least:g} s for {self.cycles} cycles")
-        unused = ("first", "every", "harmonics", "stimulation")
-        problems += [
-            f"{key} changes nothing in a code menu: its windows are whole cycles (cycles, bit_frames); leave it out"
-            for key in unused
-            if getattr(self, key) != type(self).model_fields[key].default
-        ]
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    window_keys: ClassVar[str] = "cycles, bit_frames"
+
+    @property
+    def window_seconds(self) -> tuple[float, float]:
+        """First window and step, in whole cycles."""
+        return self.cycles * self.period, self.period
+
+    def without_effect(self) -> dict[str, str]:
+        """Return what is about frequencies, and about windows that are no whole cycles."""
+        why = "the windows of a code menu are whole cycles (cycles, bit_frames)"
+        own = dict.fromkeys(("first", "every"), why) | {"stimulation": "a code menu shows bits"}
+        own["baseline"] = "it is for a decoder without training, and a code menu has a trained one"
+        found = super().without_effect()
+        # A decoder that needs no training is refused as such.
+        found.pop("calibration_rounds", None)
+        return {**found, **own}
 
     @property
     def rate(self) -> float:
@@ -125,11 +136,6 @@ class CodeMenu(SsvepMenu):
     def decider(self) -> Decider | None:
         """Return None: a code menu is calibrated."""
         return None
-
-    @property
-    def window_seconds(self) -> tuple[float, float]:
-        """First window and step, in whole cycles."""
-        return self.settings.cycles * self.settings.period, self.settings.period
 
     def shown_targets(self) -> list[dict[str, Any]]:
         """Return the code of each target."""

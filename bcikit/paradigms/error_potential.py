@@ -41,6 +41,10 @@ class ErrorPotentialSettings(ParadigmSettings):
     calibration_trials: Count = 160
     trials: Count = 60
 
+    def without_effect(self) -> dict[str, str]:
+        """Return what is about commands: there are none."""
+        return {**super().without_effect(), "ttl": "no command is sent"}
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.window[0] >= self.window[1]:

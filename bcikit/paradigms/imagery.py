@@ -42,6 +42,8 @@ class MotorImagerySettings(CuedSettings):
         Class to command; the first class closes the hand and the others open it if nothing is said.
     """
 
+    shows_hands: ClassVar[bool] = True
+
     classes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=8)] = ("left_hand", "right_hand")
     beep: Seconds = 2.0
     cue: Seconds = 3.0

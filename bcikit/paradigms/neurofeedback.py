@@ -1,5 +1,6 @@
 """Neurofeedback of a rhythm: reward while its power is above a threshold that adapts."""
 
+import math
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -61,6 +62,11 @@ class NeurofeedbackSettings(ParadigmSettings):
     reward_high: Share = 0.70
     inhibit_percentile: Annotated[float, Field(ge=50, le=100)] = 95.0
 
+    def without_effect(self) -> dict[str, str]:
+        """Return what is about inhibited bands where there is none."""
+        found = super().without_effect()
+        return found if self.inhibit else found | {"inhibit_percentile": "no band is inhibited (inhibit)"}
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems = [
@@ -68,6 +74,19 @@ class NeurofeedbackSettings(ParadigmSettings):
             for key, (low, high) in (("band", self.band), *(("inhibit", band) for band in self.inhibit))
             if low >= high
         ]
+        if self.window > min(self.baseline, self.block):
+            problems.append("window must be at most baseline and block")
+        # It is seen from one update to a later one.
+        elif math.ceil(self.hold * self.rate - 1e-9) / self.rate > self.block - self.window:
+            problems.append("hold (in whole steps of 1 / rate) must fit into block less a window: never a reward")
+        bands = {"band": self.band, **{f"inhibit {low:g} to {high:g} Hz": (low, high) for low, high in self.inhibit}}
+        for key, (low, high) in bands.items():
+            # A window of so many seconds tells no finer frequencies apart.
+            if 0.0 < high - low < 1.0 / self.window - 1e-9:
+                problems.append(
+                    f"{key}: {high - low:g} Hz is too narrow for a window of {self.window:g} s, which tells "
+                    f"{1 / self.window:g} Hz apart; lengthen window"
+                )
         if self.reward_low > self.reward_high:
             problems.append("reward_low must be at most reward_high")
         if self.floor_percentile > self.percentile:

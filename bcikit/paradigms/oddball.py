@@ -37,6 +37,12 @@ class OddballSettings(SpellerSettings, CuedSettings):
     target_share: Annotated[float, Field(gt=0.0, lt=1.0)] = 1 / 6
     max_flashes: Annotated[int, Field(ge=2, le=5000)] = 120
 
+    def without_effect(self) -> dict[str, str]:
+        """Return what is about flashes that bcikit would show: here they come from outside."""
+        why = "the flashes are the source's own"
+        keys = ("gap", "refresh", "calibration", "calibration_sequences", "copy_text", "max_selections")
+        return {**super().without_effect(), **dict.fromkeys((*keys, "max_sequences", "sense"), why)}
+
     @model_validator(mode="after")
     def _flashes(self) -> Self:
         problems = self.cue_problems((TARGET, OTHER))

@@ -1,6 +1,6 @@
 """Settings of decoded, assisted movement."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -92,6 +92,8 @@ class RehabilitationSettings(ParadigmSettings):
         Seconds of watching it before the attempt.
     """
 
+    shows_hands: ClassVar[bool] = True
+
     task: Literal["imagery", "attempt"] = "attempt"
     movement: Name = "right_hand"
     idle: Name = "rest"
@@ -118,6 +120,15 @@ class RehabilitationSettings(ParadigmSettings):
     video: str = ""
     watch: Seconds = 0.0
 
+    def without_effect(self) -> dict[str, str]:
+        """Return what the kind of trial has no use for."""
+        found = super().without_effect() | {
+            "ttl": "the device is helped by for assist.seconds, as long as the gate lets it (gate.ttl_s, renewed)"
+        }
+        if self.arm != "yoked":
+            found["yoked_delays"] = 'it is for arm = "yoked"'
+        return found
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems: list[str] = []
@@ -131,12 +142,24 @@ class RehabilitationSettings(ParadigmSettings):
             problems.append("trials_per_run must be even, for as many movements as rests in the calibration")
         if self.window > self.attempt:
             problems.append("window must be at most attempt")
+        decisions = int(self.attempt * self.rate + 1e-6)
+        # From a half, with every probability 1, `k` decisions before the end.
+        highest = 1.0 - 0.5 * self.smoothing ** max(0, decisions - self.k + 1)
+        if decisions < self.k or highest < self.threshold:
+            problems.append(
+                f"an attempt has {decisions} decisions (attempt, rate), in which the smoothed probability comes to "
+                f"{highest:.2f} at most {self.k} times: threshold = {self.threshold:g} would never be reached; lower "
+                "smoothing, k or threshold, or raise attempt or rate"
+            )
         if not self.difficulty.lowest <= self.threshold <= self.difficulty.highest:
             problems.append("threshold must lie between difficulty.lowest and difficulty.highest")
         if self.arm == "yoked" and not self.yoked_delays:
             problems.append(
                 'arm = "yoked" needs yoked_delays (seconds after the cue, from the other person\'s results)'
             )
+        late = max(self.yoked_delays, default=0.0)
+        if self.arm == "yoked" and late > self.watch + self.attempt:
+            problems.append(f"yoked_delays: {late:g} s comes after watch + attempt, so no assistance would")
         shortest = self.rest + self.prepare + self.watch + 1.0 / self.rate + self.assist.seconds + self.pause[0]
         if self.assist.seconds / shortest > DUTY:
             problems.append(

@@ -1,9 +1,9 @@
 """Settings of paradigms: written in TOML by people, so every error names the key, the value and what is allowed."""
 
 from collections.abc import Collection
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Seconds = Annotated[float, Field(ge=0.0, le=36_000.0, allow_inf_nan=False)]
 """A duration; zero leaves the phase out."""
@@ -36,22 +36,40 @@ class ParadigmSettings(SettingsTable):
     title : str
         For people.
     ttl : float
-        Seconds that a command stays valid.
+        Seconds that a command stays valid; the gate's `ttl_s`, where that is shorter.
     instructions : float
         Seconds that each page of instructions is shown before anything else, with a practice trial after them; 0 leaves
         both out. The therapist's "skip" ends a page.
     affected_side : "", "left" or "right"
-        Side that the therapy is for; it is named on the screen.
+        Side that the therapy is for; it is named on the screen, where that shows hands.
     display_delay : float
         Seconds from the plan to the screen, which windows that follow a cue or a flash are taken later by; a session
         with a screen sets it.
     """
+
+    shows_hands: ClassVar[bool] = False
+    """Whether the screen shows two hands, one of which `affected_side` names."""
 
     title: str = ""
     ttl: Annotated[float, Field(gt=0.0, le=5.0)] = 0.5
     instructions: Annotated[float, Field(ge=0.0, le=600.0)] = 0.0
     affected_side: Literal["", "left", "right"] = ""
     display_delay: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0
+
+    def without_effect(self) -> dict[str, str]:
+        """Return keys that change nothing beside these other settings, and why; a kind adds its own."""
+        return {} if self.shows_hands else {"affected_side": "the screen shows no hands"}
+
+    @model_validator(mode="after")
+    def _all_used(self) -> Self:
+        problems = [
+            f"{key} changes nothing: {why}; leave it out"
+            for key, why in self.without_effect().items()
+            if getattr(self, key) != type(self).model_fields[key].get_default(call_default_factory=True)
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
 
 class Defaults(SettingsTable):

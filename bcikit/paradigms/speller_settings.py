@@ -7,6 +7,9 @@ from pydantic import Field, field_validator, model_validator
 from bcikit.paradigms.language import SPACE
 from bcikit.paradigms.settings import Count, ParadigmSettings, Seconds, Share, Span
 
+SHORTEST_EPOCH = 0.2
+"""Seconds after a flash in which there is something to decode."""
+
 TONES = (440.0, 740.0, 1245.0, 2093.0)
 """Tones of items that are heard, in Hz: nine semitones apart, told apart by anybody."""
 
@@ -98,6 +101,11 @@ class SpellerSettings(ParadigmSettings):
         """All items in reading order."""
         return tuple(item for row in self.rows for item in row)
 
+    def without_effect(self) -> dict[str, str]:
+        """Return what is about words without a language."""
+        found = super().without_effect()
+        return found if self.language else found | {"predictions": "words are proposed where language = true"}
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems: list[str] = []
@@ -114,12 +122,14 @@ class SpellerSettings(ParadigmSettings):
             problems.append(f'sense = "auditory" needs mode = "single" and at most {len(TONES)} items, a tone each')
         if self.min_sequences > self.max_sequences:
             problems.append("min_sequences must be at most max_sequences")
-        if self.epoch[0] >= self.epoch[1]:
-            problems.append("epoch must be (start, end)")
+        if self.epoch[1] - self.epoch[0] < SHORTEST_EPOCH - 1e-9:
+            problems.append(f"epoch must be (start, end), {SHORTEST_EPOCH:g} s or more from one to the other")
         if self.minimum > self.threshold:
             problems.append("minimum must be at most threshold")
         if self.correct and self.copy_text and DELETE not in items:
             problems.append(f"correct = true needs the item {DELETE!r} in rows")
+        if not self.calibration and not self.max_selections:
+            problems.append("calibration is empty and max_selections is 0: nothing would flash")
         if self.predictions and any(f"#{index + 1}" not in items for index in range(self.predictions)):
             problems.append("predictions needs the items #1, #2, ... in rows")
         if problems:

@@ -1,5 +1,6 @@
 """SSVEP menu: of the targets that flicker, the one looked at is chosen; looking away chooses nothing."""
 
+import math
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -14,7 +15,7 @@ from bcikit.paradigms.pictures import menu
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.scene import Target as Shown
 from bcikit.paradigms.score import itr
-from bcikit.paradigms.settings import Count, CuedSettings, Name, ParadigmSettings, Seconds, SettingsTable, Share, Span
+from bcikit.paradigms.settings import Count, CuedSettings, Name, ParadigmSettings, Seconds, SettingsTable, Span
 from bcikit.paradigms.stage import title
 from bcikit.paradigms.support import ERROR_POTENTIAL
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
@@ -77,7 +78,8 @@ class SsvepSettings(CuedSettings):
     k, n : int
         ... in k of n windows in a row.
     baseline : float
-        Time at the start without flicker, which shows a decoder without training what the person's alpha looks like.
+        Time at the start without flicker, which shows a decoder without training what the person's alpha looks like;
+        left out where a trained one decides.
     calibration_rounds, rounds : int
         How often each target is attended to without and with feedback.
     idle_share : float
@@ -100,7 +102,7 @@ class SsvepSettings(CuedSettings):
     growing: bool = True
     decoder: str = "fbcca"
     harmonics: Annotated[int, Field(ge=1, le=8)] = 3
-    threshold: Share = 0.7
+    threshold: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.7
     k: Annotated[int, Field(ge=1, le=20)] = 2
     n: Annotated[int, Field(ge=1, le=20)] = 2
     baseline: Annotated[float, Field(ge=0, le=300)] = 0.0
@@ -127,6 +129,29 @@ class SsvepSettings(CuedSettings):
             raise ValueError("; ".join(problems))
         return targets
 
+    window_keys: ClassVar[str] = "first, every"
+    """What the windows follow from, for messages."""
+
+    @property
+    def window_seconds(self) -> tuple[float, float]:
+        """Length of the first window, and the step to the next, in seconds."""
+        return self.first, self.every
+
+    @property
+    def n_windows(self) -> int:
+        """How many windows a flicker has: 0 or less where none fits."""
+        first, every = self.window_seconds
+        return math.floor((self.flicker - self.latency - first) / every + 1e-6) + 1
+
+    def without_effect(self) -> dict[str, str]:
+        """Return what is for a decoder without training where a trained one decides."""
+        found = super().without_effect()
+        if not self.decoder:
+            found["harmonics"] = 'it is for a decoder without training, and decoder = ""'
+        else:
+            found["calibration_rounds"] = f'nothing learns from them with decoder = "{self.decoder}"; say decoder = ""'
+        return found
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems: list[str] = []
@@ -135,6 +160,15 @@ class SsvepSettings(CuedSettings):
             problems.append("first + latency must be at most flicker")
         if self.k > self.n:
             problems.append("k must be at most n")
+        elif self.k > self.n_windows >= 1:
+            problems.append(
+                f"k = {self.k}: a flicker has {self.n_windows} window{'s' * (self.n_windows > 1)} (flicker, latency, "
+                f"{self.window_keys}), so nothing would ever be chosen; lower k or lengthen flicker"
+            )
+        if 0 < self.baseline < self.first:
+            problems.append("baseline must be at least first, or 0 for none: a shorter one holds no window")
+        if not self.rounds and not self.calibration_rounds:
+            problems.append("rounds and calibration_rounds are both 0: nothing would be asked for")
         problems += self.cue_problems((*names, IDLE))
         if problems:
             raise ValueError("; ".join(problems))
@@ -185,7 +219,7 @@ class SsvepMenu(TrialParadigm):
     @property
     def window_seconds(self) -> tuple[float, float]:
         """Length of the first window, and the step to the next, in seconds."""
-        return self.settings.first, self.settings.every
+        return self.settings.window_seconds
 
     @property
     def calibration(self) -> Calibration | None:
@@ -227,7 +261,7 @@ class SsvepMenu(TrialParadigm):
         s = self.settings
         names = [target.name for target in s.targets]
         parts = []
-        if s.baseline:
+        if s.baseline and s.decoder:
             parts.append(Section(kind="custom", name="baseline", labels=(BASELINE,)))
         for kind, rounds in (("calibration", s.calibration_rounds), ("feedback", s.rounds)):
             idle = [IDLE] * round(s.idle_share * rounds)
@@ -288,18 +322,16 @@ class SsvepMenu(TrialParadigm):
     def _plan_windows(self, trial: Trial, cue: float) -> None:
         s = self.settings
         first, every = self.window_seconds
-        count = int((s.flicker - s.latency - first) / every + 1e-6)
-        for index in range(count + 1):
+        for index in range(s.n_windows):
             seconds = first + index * every
             stop = self.at(trial, cue + s.latency + seconds)
             length = self.schedule.samples(seconds if s.growing else first)
-            self._ask(WindowRequest(stop, length, index == count, trial.index, "flicker", locked=trial.onset))
+            self._ask(WindowRequest(stop, length, index == s.n_windows - 1, trial.index, "flicker", locked=trial.onset))
 
     def _plan_baseline(self, trial: Trial) -> int:
         s = self.settings
         self.plan(trial, trial.start, "phase/baseline", seconds=s.baseline)
-        count = int((s.flicker - s.latency - s.first) / s.every + 1e-6)
-        for seconds in dict.fromkeys(s.first + index * s.every * s.growing for index in range(count + 1)):
+        for seconds in dict.fromkeys(s.first + index * s.every * s.growing for index in range(s.n_windows)):
             stop = seconds
             while stop <= s.baseline:
                 length = self.schedule.samples(seconds)

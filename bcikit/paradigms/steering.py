@@ -22,7 +22,13 @@ class SteeringSettings(MotorImagerySettings):
         Distance a second at full confidence; the target is 1 away.
     """
 
+    shows_hands: ClassVar[bool] = False
+
     speed: Annotated[float, Field(gt=0, le=5)] = 0.6
+
+    def without_effect(self) -> dict[str, str]:
+        """Return what a hand would do: here something moves sideways."""
+        return {**super().without_effect(), "actions": 'steering sends "move"'}
 
     @model_validator(mode="after")
     def _two(self) -> Self:

@@ -1,14 +1,16 @@
 """Deciders that need no training: filter-bank CCA for the SSVEP menu."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from bcikit.decoding import make_decoder
 from bcikit.decoding.windows import WindowLike
-from bcikit.signal import Decision, StreamInfo
+from bcikit.signal import ArgumentError, DataError, Decision, StreamInfo
+
+UNTRAINED = ("cca", "fbcca")
+"""Decoders that need no training."""
 
 IDLE_MARGIN = 1.5
 """Log-odds by which a target's score must lead the mean of all scores before it is likelier than none."""
@@ -37,10 +39,17 @@ class SsvepDecider:
         self._picks = np.asarray(info.indices(ch_type="eeg"))
         self._names = tuple(frequencies)
         self._idle = idle
-        self._make = partial(
-            make_decoder, decoder, sfreq=info.sfreq, frequencies=dict(frequencies), n_harmonics=harmonics
-        )
-        self._decoder: Any = None
+        try:
+            found = make_decoder(decoder, sfreq=info.sfreq, frequencies=dict(frequencies), n_harmonics=harmonics)
+            # References of a length are made when the first window of it comes.
+            self._decoder: Any = found.prepare(n_channels=len(self._picks), n_times=round(info.sfreq))
+        except (ArgumentError, AttributeError, NotImplementedError, DataError):
+            if decoder in UNTRAINED:
+                raise
+            raise ArgumentError(
+                f"decoder = {decoder!r} needs training, or is none; without training decide {', '.join(UNTRAINED)}. "
+                'For a trained one say decoder = "" and calibration_rounds, and name it in the table [decoder].'
+            ) from None
 
     def decide(self, window: WindowLike, *, now: float | None = None) -> Decision:
         """Return the decision for one window."""
@@ -51,8 +60,6 @@ class SsvepDecider:
                 time=window.time, sample=window.stop_sample - 1, classes=classes, reason="bad-data", age=age
             )
         data = np.asarray(window.data)[None, self._picks]
-        if self._decoder is None:
-            self._decoder = self._make().prepare(n_channels=data.shape[1], n_times=data.shape[2])
         scores = self._decoder.decision_scores(data)[0]
         own = {str(name): float(score) for name, score in zip(self._decoder.classes_, scores, strict=True)}
         p = shares(own, self._idle)

@@ -73,6 +73,10 @@ class VigilanceSettings(ParadigmSettings):
         problems: list[str] = []
         if self.advise_at >= self.warn_at:
             problems.append("advise_at must be below warn_at (at 8 a driver must be warned)")
+        if self.kss_alert >= self.advise_at:
+            problems.append("kss_alert must be below advise_at, or an alert driver would be told")
+        if self.drive < self.window:
+            problems.append("drive must be at least window")
         if self.every > self.smooth:
             problems.append("every must be at most smooth")
         if problems:
@@ -216,7 +220,7 @@ class Vigilance(TrialParadigm):
     ) -> tuple[list[Command], list[Event]]:
         s = self.settings
         at = request.stop_sample
-        limits = (6.0, s.advise_at, s.warn_at)
+        limits = (min(6.0, s.advise_at), s.advise_at, s.warn_at)
         level = sum(kss >= limit for limit in limits)
         if level < self.level:
             # Left only when it is clearly below where it was entered.

@@ -627,7 +627,9 @@ class _Planner:
         try:
             found = rehearse(paradigm, info, seed=self.config.session.seed, vote_s=vote_s)
         except Exception as error:  # noqa: BLE001 - a paradigm may come from anybody
-            self.problems.append(f"paradigm: it fails when it is run through: {type(error).__name__}: {error}")
+            # What is wrong with what decides was told by whoever asked for it first.
+            if not any(str(error) in problem for problem in self.problems):
+                self.problems.append(f"paradigm: it fails when it is run through: {type(error).__name__}: {error}")
             return None
         if found.hurried:
             seen = f"{found.seconds / 60:.1f} min"

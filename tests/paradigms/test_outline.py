@@ -55,8 +55,26 @@ def test_a_code_on_a_fast_screen_has_an_outline() -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"base": "code-menu", "first": 2.0}, "first changes nothing in a code menu"),
-        ({"base": "code-menu", "stimulation": "frame-period"}, "stimulation changes nothing in a code menu"),
+        ({"base": "code-menu", "first": 2.0}, "first changes nothing: the windows of a code menu are whole cycles"),
+        ({"base": "code-menu", "stimulation": "frame-period"}, "stimulation changes nothing: a code menu shows bits"),
+        ({"base": "code-menu", "baseline": 20.0}, "baseline changes nothing"),
+        ({"base": "ssvep-menu", "decoder": "", "baseline": 0.0, "harmonics": 5}, "harmonics changes nothing"),
+        ({"base": "ssvep-menu", "calibration_rounds": 2}, "calibration_rounds changes nothing.*fbcca"),
+        ({"base": "p300-speller", "affected_side": "left"}, "affected_side changes nothing: the screen shows no hands"),
+        ({"base": "p300-single", "predictions": 2}, "predictions changes nothing.*language = true"),
+        ({"base": "motor-imagery-fes", "ttl": 1.0}, "ttl changes nothing.*assist.seconds"),
+        ({"base": "motor-imagery-fes", "yoked_delays": [1.0]}, 'yoked_delays changes nothing: it is for arm = "yoked"'),
+        ({"base": "resting-state", "ttl": 1.0}, "ttl changes nothing"),
+        ({"base": "error-potential", "ttl": 1.0}, "ttl changes nothing"),
+        ({"base": "vr-imagery", "actions": {"left_hand": "open"}}, 'actions changes nothing: steering sends "move"'),
+        ({"base": "vr-imagery", "affected_side": "left"}, "affected_side changes nothing"),
+        ({"base": "emergency-braking", "pedal_event": "foot"}, "pedal_event changes nothing"),
+        ({"base": "emergency-braking", "driver": "source", "reaction": [0.5, 1.2]}, "reaction changes nothing"),
+        (
+            {"base": "neurofeedback-smr", "inhibit": [], "inhibit_percentile": 90.0},
+            "inhibit_percentile changes nothing",
+        ),
+        ({"kind": "p300-oddball", "gap": 0.5}, "gap changes nothing: the flashes are the source's own"),
         ({"base": "motor-imagery", "external": {"T1": "left_hand"}}, 'external is for cues = "external"'),
         ({"base": "ssvep-menu", "external_trials": 3}, 'external_trials is for cues = "external"'),
     ],
@@ -64,3 +82,48 @@ def test_a_code_on_a_fast_screen_has_an_outline() -> None:
 def test_a_setting_that_changes_nothing_is_refused(changed: dict, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         make_paradigm(changed)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        # One window in a flicker, and k = 3 of the shipped menu.
+        ({"base": "ssvep-menu", "flicker": 1.2}, "k = 3: a flicker has 1 window .flicker, latency, first, every."),
+        ({"base": "code-menu", "k": 4, "n": 4}, "k = 4: a flicker has 3 windows .flicker, latency, cycles, bit_frames"),
+        ({"base": "ssvep-menu", "threshold": 1.0}, "threshold"),
+        ({"base": "ssvep-menu", "baseline": 0.5}, "baseline must be at least first"),
+        ({"base": "ssvep-menu", "rounds": 0}, "both 0"),
+        ({"base": "p300-speller", "epoch": [0.0, 0.01]}, "epoch must be .start, end., 0.2 s or more"),
+        ({"base": "p300-speller", "calibration": [], "max_selections": 0}, "nothing would flash"),
+        ({"base": "neurofeedback-smr", "window": 50.0, "block": 40.0}, "window must be at most baseline and block"),
+        ({"base": "neurofeedback-smr", "hold": 300.0}, "never a reward"),
+        ({"base": "neurofeedback-smr", "rate": 0.01, "block": 60.0}, "never a reward"),
+        ({"base": "neurofeedback-smr", "window": 0.1}, "too narrow for a window of 0.1 s, which tells 10 Hz apart"),
+        ({"base": "motor-imagery-fes", "rate": 0.5}, "an attempt has 3 decisions"),
+        ({"base": "motor-imagery-fes", "smoothing": 0.99}, "would never be reached"),
+        ({"base": "motor-imagery-fes", "arm": "yoked", "yoked_delays": [9.0]}, "no assistance would"),
+        ({"base": "driving-vigilance", "drive": 1.0}, "drive must be at least window"),
+        ({"base": "driving-vigilance", "kss_alert": 5.0, "advise_at": 5.0}, "kss_alert must be below advise_at"),
+        (
+            {"kind": "blocks", "phases": [{"phase": "rest", "seconds": 5.0, "text": t} for t in ("A", "B")]},
+            "rest has two texts",
+        ),
+    ],
+)
+def test_settings_of_which_nothing_could_come_are_refused(changed: dict, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        make_paradigm(changed)
+
+
+def test_a_menu_that_learns_has_no_baseline_and_a_decoder_that_learns_needs_its_own_table() -> None:
+    from bcikit.signal import ArgumentError, StreamInfo
+
+    info = StreamInfo(name="s", sfreq=250.0, ch_names=("O1", "Oz"))
+    learns = make_paradigm({"base": "ssvep-menu", "decoder": "", "calibration_rounds": 5})
+    learns.configure(info, seed=0)
+    assert [part.name for part in learns.sections()] == ["calibration", "menu"]
+    for name in ("trca", "fbcca-lda", "csp-lda", "none-such"):
+        wrong = make_paradigm({"base": "ssvep-menu", "decoder": name})
+        wrong.configure(info, seed=0)
+        with pytest.raises(ArgumentError, match="needs training, or is none; without training decide cca, fbcca"):
+            wrong.decider()

@@ -275,3 +275,15 @@ def test_more_flicker_than_may_be_is_told_before_it_begins(tmp_path: Path) -> No
         }
         with plan(config_from(completed(values))) as made:
             assert any("A-DOSE" in note for note in made.notes) == told, made.notes
+
+
+def test_a_menu_whose_decoder_must_be_trained_is_not_ready_and_is_told_once(tmp_path: Path) -> None:
+    values = {
+        "source": {"address": "sim:ssvep"},
+        "paradigm": {"name": "ssvep-menu", "settings": {"decoder": "csp-lda"}},
+        "recording": {"folder": str(tmp_path / "s")},
+    }
+    with pytest.raises(ConfigError) as refused:
+        plan(config_from(completed(values)))
+    assert len(refused.value.problems) == 1
+    assert "'csp-lda' needs training" in refused.value.problems[0]
