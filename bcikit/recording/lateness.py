@@ -12,6 +12,12 @@ KEPT = 20_000
 LOCKED = ("stimulus/", "cue/", "feedback/result")
 """Events that a window or an epoch may be locked to."""
 
+REFUSED = "stimulus/refused"
+"""What stands in the place of a flicker that was not allowed: mid-grey, to which nobody can have responded."""
+
+WITH_FLIP = ("feedback/error", "select/", "advice/", "assist/")
+"""Events that say more of what a flip of the same moment shows, where they have none of their own."""
+
 TIMED = ("stimulus/", "cue/", "feedback/result", "phase/", "sound/", "advice/")
 """Events that a screen shows; until it has said when, their time is the planned one."""
 
@@ -86,7 +92,7 @@ class Lateness:
         if (name, sample) not in self._late:
             self._late[name, sample] = late
             if name.startswith(LOCKED):
-                self._locked[sample] = late
+                self._locked.setdefault(sample, late)
         while self._keep is not None and len(self._late) > self._keep:
             oldest = next(iter(self._late))
             del self._late[oldest]
@@ -108,8 +114,9 @@ class Lateness:
     def placed(self, events: Sequence[Event], sfreq: float) -> Placed:
         """Return events moved to when they were shown.
 
-        Labels and cues of which no screen has told are left out: nobody can have responded to what was not shown. What
-        else was not told of stays where it was planned. Without a screen, nothing is moved and nothing left out.
+        Labels and cues of which no screen has told are left out, and labels of a flicker that was refused: nobody can
+        have responded to what was not shown. What else was not told of stays where it was planned. Without a screen,
+        nothing is moved, and nothing else left out.
 
         Parameters
         ----------
@@ -118,19 +125,20 @@ class Lateness:
         sfreq : float
             Sampling rate of the samples, in Hz.
         """
-        if not self._told:
-            return Placed(tuple(events), 0, 0)
+        refused = {event.sample for event in events if event.name == REFUSED}
         out: list[Event] = []
         moved = unseen = 0
         for event in events:
             locked, sample = event.data.get("locked"), event.sample
-            planned = locked if isinstance(locked, int) else sample
+            label = isinstance(locked, int)
+            planned = locked if label else sample
             if event.source != "paradigm" or planned is None or sample is None:
                 out.append(event)
-                continue
-            label = isinstance(locked, int)
-            late = self.at(planned) if label or event.name.startswith(LOCKED) else self.late_of(event.name, planned)
-            if late is not None:
+            elif label and planned in refused:
+                unseen += 1
+            elif not self._told:
+                out.append(event)
+            elif (late := self._late_of(event.name, planned, label=label)) is not None:
                 # A label was planned later already, by what its paradigm takes a screen to need.
                 already = (sample - planned) / sfreq
                 shown = planned + round(late * sfreq)
@@ -142,6 +150,10 @@ class Lateness:
             else:
                 out.append(event)
         return Placed(tuple(out), moved, unseen)
+
+    def _late_of(self, name: str, planned: int, *, label: bool) -> float | None:
+        late = None if label else self.late_of(name, planned)
+        return self.at(planned) if late is None and (label or name.startswith((*LOCKED, *WITH_FLIP))) else late
 
 
 def is_planned(event: Event) -> bool:

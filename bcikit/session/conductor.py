@@ -7,6 +7,7 @@ else came from outside, and asks nobody what time it is.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from bcikit.decoding import AdaptiveModel, Model
@@ -15,6 +16,7 @@ from bcikit.paradigms.outline import STILL
 from bcikit.paradigms.support import ERROR_POTENTIAL
 from bcikit.presentation.director import Director
 from bcikit.processing import Pipeline, Regrid, WindowBuffer
+from bcikit.recording.lateness import REFUSED
 from bcikit.safety import SafetySystem, Severity, State
 from bcikit.safety.arming import ArmRequest
 from bcikit.safety.idle import IdleTest
@@ -663,10 +665,20 @@ class Conductor:
 
     def _shown_later(self, request: WindowRequest) -> int | None:
         """Return by how many samples a window moves because its stimulus was shown so; None if it was not shown."""
-        if request.locked is None or not self.flips.active:
+        if request.locked is None:
             return 0
         shift = self.flips.shift(self._grid.back(request.locked + self._still.skew))
-        return None if shift is None else shift - self._delay
+        return None if shift is None else shift - self._delay * self.flips.active
+
+    def _shown_by(self, event: Event) -> int | None:
+        """Return by how many samples the window after a cue or label moves; None if nobody saw what it is about."""
+        locked = event.data.get("locked")
+        planned = locked if isinstance(locked, int) else event.sample
+        if event.source != "paradigm" or planned is None or event.sample is None:
+            return 0
+        shift = self.flips.shift(planned)
+        already = round((event.sample - planned) * self.filtered_info.sfreq / self.info.sfreq)
+        return None if shift is None else shift - already * self.flips.active
 
     def _send(self, commands: Sequence[Any], verdict: Verdict) -> None:
         if not verdict.allowed:
@@ -678,7 +690,7 @@ class Conductor:
     def _emit(self, event: Event) -> None:
         if event.name == "stimulus/flicker" and (self.flips.unfit or not self.safety.stimulus(self.now, on=True)):
             # Whoever draws shows mid-grey: the state does not allow flicker, or its dose is used up.
-            event = replace(event, name="stimulus/refused")
+            event = replace(event, name=REFUSED)
         elif event.name == "stimulus/off":
             self.safety.stimulus(self.now, on=False)
         scene, shown = self._director.on_event(event)
@@ -689,7 +701,7 @@ class Conductor:
         self._tell(Happened(event=event))
         self.interrupted += event.name == "trial/end" and bool(event.data.get("interrupted"))
         if self._follower is not None:
-            self._follower.on_event(self._grid.event(event))
+            self._follower.on_event(self._grid.event(event), partial(self._shown_by, event))
         self._follow_blocks(event)
         if self._trainer is None or event.data.get("practice"):
             return

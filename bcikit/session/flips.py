@@ -10,7 +10,7 @@ import numpy as np
 from bcikit.paradigms import Paradigm
 from bcikit.paradigms.frames import LOST_BITS, Refresh, feasibility
 from bcikit.presentation.presenter import is_framed
-from bcikit.recording.lateness import LOCKED, Lateness
+from bcikit.recording.lateness import LOCKED, REFUSED, Lateness
 from bcikit.safety import Severity
 from bcikit.safety.stimulus.timing import FrameTiming
 from bcikit.signal import Chunk, DataError, Event
@@ -111,6 +111,8 @@ class Flips:
         self._refresh: dict[str, float] = {}
         self._lateness = Lateness(keep=MOST_FLIPS)
         self._frames_at = float("-inf")
+        self._refused: set[int] = set()
+        self.n_refused = 0
         self.active = False
         self.unfit = ""
         self.n_flips = self.n_unseen = self.n_twice = self.dropped = 0
@@ -123,6 +125,9 @@ class Flips:
 
     def plan(self, event: Event, *, scene: bool) -> None:
         """Take note of an event that a screen is to show; `scene` tells whether it brings one."""
+        if event.name == REFUSED and event.sample is not None:
+            self._refused.add(event.sample)
+            self.n_refused += not event.data.get("practice")
         wanted = event.name.startswith(AWAITED) and is_framed(event, scene=scene)
         if self.active and event.sample is not None and wanted:
             self._planned[event.name, event.sample] = event.time
@@ -232,6 +237,10 @@ class Flips:
 
     def shift(self, sample: int) -> int | None:
         """Return by how many samples what was planned at `sample` was shown later; None if it was not (yet) shown."""
+        if sample in self._refused:
+            return None
+        if not self.active:
+            return 0
         late = self._lateness.at(sample)
         return None if late is None else round(late * self._sfreq)
 
@@ -250,11 +259,9 @@ class Flips:
         DataError
             If nothing at all was shown.
         """
-        if not self.active:
-            return list(events)
         placed = self._lateness.placed(events, self._source_sfreq)
         self.n_unseen += placed.n_unseen
-        if self.n_unseen and not placed.n_moved:
+        if self.active and self.n_unseen and not placed.n_moved:
             raise DataError(
                 f"The screen has shown none of the {self.n_unseen} stimuli of the calibration: nothing can be learned. "
                 "Is the patient's window in front, and not covered?"
@@ -292,6 +299,11 @@ class Flips:
     def doubts(self) -> list[str]:
         """Return what a person has not seen or heard of the session, in words."""
         said = []
+        if self.n_refused:
+            said.append(
+                f"{self.n_refused} times nothing flickered that was planned: the dose was used up, or nothing may "
+                "flicker in that state or on that screen. Nothing was learned or decided there."
+            )
         if self.active and self.n_not_shown > ENDING:
             said.append(
                 f"{self.n_not_shown} cues, stimuli, phases or warnings were not shown by the screen ({self.n_flips} "

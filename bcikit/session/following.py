@@ -10,6 +10,9 @@ from bcikit.decoding import AdaptiveModel, Model
 from bcikit.processing import Window
 from bcikit.signal import ArgumentError, Event
 
+Shift = Callable[[], int | None]
+"""Tells by how many samples a screen showed something later than planned; None if it did not."""
+
 REST = ("phase/fixation", "phase/rest", "phase/baseline", "phase/eyes-open")
 """Phases in which nothing is asked for and the eyes are open: what re-centring on rest looks at."""
 
@@ -58,20 +61,29 @@ class Follower:
         self._n_times = n_times
         self._sfreq = sfreq
         self._window = window
-        self._due: list[tuple[int, int, str | None, object]] = []
+        self._due: list[tuple[int, int, str | None, object, Shift | None]] = []
         self._count = 0
 
-    def on_event(self, event: Event) -> None:
-        """Take an event of the paradigm or of the source, with its sample in the stream."""
+    def on_event(self, event: Event, shift: Shift | None = None) -> None:
+        """Take an event of the paradigm or of the source, with its sample in the stream.
+
+        Parameters
+        ----------
+        event : Event
+            With its sample in the stream.
+        shift : callable, optional
+            Asked once the window is due: by how many samples it moves, as a screen showed the event so; None if it was
+            not shown, and there is nothing to learn.
+        """
         if event.sample is None:
             return
         trial = event.data.get("trial")
         label = self._labels.get(event.name)
         if label is not None:
-            self._add(event.sample + self._after, label, trial)
+            self._add(event.sample + self._after, label, trial, shift)
         elif event.name in REST:
             for stop in rest_stops(event, n_times=self._n_times, sfreq=self._sfreq):
-                self._add(stop, None, trial)
+                self._add(stop, None, trial, None)
         elif event.name == "trial/end" and event.data.get("interrupted"):
             # What a stop cut off is no example of anything.
             self._due = sorted(item for item in self._due if item[3] != trial)
@@ -79,17 +91,22 @@ class Follower:
     def before(self, stop: int) -> None:
         """Learn what ends before sample `stop`, exclusive as the ends of windows are."""
         while self._due and self._due[0][0] < stop:
-            self._learn(*heappop(self._due))
+            due, _, label, trial, shift = heappop(self._due)
+            if shift is None:
+                self._learn(due, label)
+            elif (moved := shift()) is not None:
+                # Later than planned: its last samples may not be there yet.
+                self._add(due + moved, label, trial, None)
 
     def upto(self, stop: int) -> None:
         """Learn what ends at sample `stop` or before."""
         self.before(stop + 1)
 
-    def _add(self, stop: int, label: str | None, trial: object) -> None:
+    def _add(self, stop: int, label: str | None, trial: object, shift: Shift | None) -> None:
         self._count += 1
-        heappush(self._due, (stop, self._count, label, trial))
+        heappush(self._due, (stop, self._count, label, trial, shift))
 
-    def _learn(self, stop: int, _: int, label: str | None, trial: object) -> None:  # noqa: ARG002
+    def _learn(self, stop: int, label: str | None) -> None:
         try:
             window = self._window(stop, self._n_times)
         except ArgumentError:

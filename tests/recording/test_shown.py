@@ -7,6 +7,7 @@ from bcikit import read_recording
 from bcikit.acquisition.summary import summarise
 from bcikit.recording import SessionWriter, read_session
 from bcikit.recording.edf import export_edf
+from bcikit.recording.lateness import Lateness
 from bcikit.signal import Chunk, DoubtWarning, Event, StreamInfo
 
 SFREQ = 200.0
@@ -87,3 +88,21 @@ def test_an_export_has_the_times_of_the_screen(tmp_path):
     found = [(event.name, event.time - exported.times[0]) for event in exported.events if event.name.startswith("cue/")]
     assert [name for name, _ in found] == ["cue/left", "cue/right", "cue/left"]
     np.testing.assert_allclose([time for _, time in found], [2.11, 4.13, 6.09], atol=1e-3)
+
+
+def test_what_says_more_of_a_flip_stands_with_it():
+    said = [
+        {"kind": "screen", "type": "hello", "client": "qt", "refresh": 60.0},
+        {"kind": "screen", "type": "flip", "client": "qt", "name": "feedback/result", "sample": 400, "time": 2.0,
+         "shown": 2.11},
+        # Another one of the same moment, told later: a label and what has no flip go by the first.
+        {"kind": "screen", "type": "flip", "client": "qt", "name": "cue/left", "sample": 400, "time": 2.0,
+         "shown": 2.15},
+    ]  # fmt: skip
+    names = ("feedback/result", "feedback/error", "select/up", "cue/left", "label/error", "feedback/update")
+    events = [
+        Event(name=name, time=2.0, sample=400, source="paradigm", data={"locked": 400} if name == "label/error" else {})
+        for name in names
+    ]
+    placed = Lateness.of_inputs(said).placed(events, SFREQ)
+    assert [event.sample for event in placed.events] == [422, 422, 422, 430, 422, 400]

@@ -62,6 +62,26 @@ def test_epochs_are_cut_at_flips_and_what_was_not_shown_is_left_out(flips):
     assert flips.summary()["delay_s"] == pytest.approx(0.108)
 
 
+def test_nobody_responds_to_a_flicker_that_was_refused(flips):
+    events = [
+        Event(name="stimulus/flicker", time=1.0, sample=500, source="paradigm"),
+        Event(name="label/up", time=1.1, sample=550, data={"locked": 500}, source="paradigm"),
+        Event(name="stimulus/refused", time=5.0, sample=2500, source="paradigm"),
+        Event(name="label/down", time=5.1, sample=2550, data={"locked": 2500}, source="paradigm"),
+    ]
+    for event in events:
+        flips.plan(event, scene=False)
+    assert (flips.shift(500), flips.shift(2500)) == (0, None)
+    assert [event.name for event in flips.moved(events)] == ["stimulus/flicker", "label/up", "stimulus/refused"]
+    assert flips.doubts()[0].startswith("1 times nothing flickered")
+    # A screen that shows mid-grey in its place says so, and has shown no flicker.
+    flips.take(hello(60.0))
+    for name, sample in (("stimulus/flicker", 500), ("stimulus/refused", 2500)):
+        flips.take(flip(name, sample, 0.1))
+    assert (flips.shift(500), flips.shift(2500)) == (25, None)
+    assert [event.name for event in flips.moved(events)] == ["stimulus/flicker", "label/up", "stimulus/refused"]
+
+
 @pytest.mark.parametrize(("refresh", "fits"), [(60.0, True), (59.94, True), (22.0, False)])
 def test_a_frequency_that_the_measured_refresh_does_not_allow_is_refused(flips, refresh, fits):
     found = flips.take(hello(refresh))
