@@ -768,6 +768,18 @@ class Conductor:
             return found
         return replace(found, data={**found.data, "locked": self._grid.back(locked + self._still.skew)})
 
+    def results(self) -> dict[str, Any]:
+        """Return the results of the paradigm, whose samples are those of the source, as in its events."""
+        return {
+            key: [self._row(row) for row in value] if isinstance(value, list) else value
+            for key, value in self.paradigm.results().items()
+        }
+
+    def _row(self, row: Any) -> Any:
+        if not isinstance(row, Mapping) or not isinstance(row.get("sample"), int):
+            return row
+        return {**row, "sample": self._grid.back(self._still.stream_sample(row["sample"]))}
+
     def _note(self, order: Mapping[str, Any]) -> Event:
         """Return what a person noted, at the time that it is about: notes are written later than what they tell of."""
         event = self._event("operator/note", {key: value for key, value in order.items() if key != "do"})

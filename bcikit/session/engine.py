@@ -435,7 +435,7 @@ class Engine:
         started: str,
         ended: str,
     ) -> SessionResult:
-        results = made.paradigm.results()
+        results = conductor.results()
         trials = results.pop("trials", [])
         # A speller decodes targets and other flashes, and decides for letters.
         classes = list(results.get("classes", made.paradigm.classes))

@@ -114,7 +114,7 @@ def run_recording(
     if conductor.decider is None:
         raise DataError(f"{paradigm.name} needs a trained decider for a recording.")
     drive(SourceFeed(FileSource(recording, chunk=chunk), conductor), conductor)
-    course.results = paradigm.results()
+    course.results = conductor.results()
     return course
 
 

@@ -28,6 +28,7 @@ class Standstill:
         self.seen = -1
         self.resumed_at: int | None = None
         self._reasons: set[str] = set()
+        self._skews: list[tuple[int, int]] = []
 
     def __bool__(self) -> bool:
         """Return whether the clock stands still now."""
@@ -53,7 +54,12 @@ class Standstill:
         if self._reasons or self.resumed_at is None:
             return False
         self.skew = next_sample - self.resumed_at
+        self._skews.append((self.resumed_at, self.skew))
         return True
+
+    def stream_sample(self, sample: int) -> int:
+        """Return where a sample of the paradigm was in the stream, before and after each standstill."""
+        return sample + next((skew for begin, skew in reversed(self._skews) if sample >= begin), 0)
 
     def spans(self, start: int, stop: int) -> bool:
         """Return whether a window of the paradigm's samples lies across the newest standstill."""
