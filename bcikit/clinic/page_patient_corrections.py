@@ -1,5 +1,7 @@
 """What is corrected of a person's entry: a mistyped code, two entries of one, and the consent that is withdrawn."""
 
+from pathlib import Path
+
 from PySide6.QtCore import QSettings, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QWidget
 
@@ -7,6 +9,7 @@ from bcikit.clinic.base import Desk, card
 from bcikit.clinic.names import code_of, written
 from bcikit.clinic.people import SIMULATED, checked_code
 from bcikit.clinic.privacy import withdraw
+from bcikit.clinic.record import NAME
 from bcikit.recording.corrections import join_subjects, rename_subject
 from bcikit.signal import BciError
 from bcikit.ui.inputs import button
@@ -108,10 +111,10 @@ class CorrectionCard(QWidget):
             text = checked_code(text)
         if self._what == "rename":
             rename_subject(catalogue, code, text, reason=why)
-            return text, tr("{code} is now {new}.").format(code=code, new=text)
+            return text, tr("{code} is now {new}.").format(code=code, new=text) + self._saved_of(text, code)
         if self._what == "join":
             join_subjects(catalogue, code, text, reason=why)
-            return code, tr("{other} is now part of {code}.").format(other=text, code=code)
+            return code, tr("{other} is now part of {code}.").format(other=text, code=code) + self._saved_of(code, text)
         if text != code:
             raise BciError(tr("That is not the code. Nothing was erased."))
         count, left = withdraw(catalogue, self._desk.data, code)
@@ -122,3 +125,11 @@ class CorrectionCard(QWidget):
             stays = tr("■ Not erased, because it is not for certain this patient's alone; look at it: {paths}")
             said += " " + stays.format(paths=", ".join(left))
         return "", said
+
+    def _saved_of(self, code: str, wrong: str) -> str:
+        """Say that reports saved before the correction still name the wrong code; "" where there are none."""
+        folders = [Path(entry.path) for entry in self._desk.catalogue.sessions(code)]
+        mine = [folder for folder in folders if folder.name.startswith(f"{wrong}-")]
+        count = sum(len(list(folder.glob("training*.*"))) - (folder / NAME).is_file() for folder in mine)
+        words = tr("{count} reports saved before still name {code}: open them from the history and save again.")
+        return " " + words.format(count=count, code=wrong) if count else ""

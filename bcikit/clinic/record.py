@@ -26,6 +26,8 @@ class TrainingRecord:
     ----------
     subject, operator : str
         Codes.
+    recorded_as : str
+        Code under which it was recorded, where that was corrected since; else "".
     started : str
         When the visit began, ISO 8601 with the zone.
     simulated : bool
@@ -93,6 +95,7 @@ class TrainingRecord:
     reopened: int = 0
     scopes: list[str] = field(default_factory=list)
     software: str = ""
+    recorded_as: str = ""
 
     @classmethod
     def of_visit(cls, visit: Visit) -> Self:
@@ -138,13 +141,18 @@ class TrainingRecord:
 
     @classmethod
     def load(cls, folder: Path, *, subject: str = "", protocol: str = "") -> Self:
-        """Return the record beside a part; what is known of an older one that has none."""
+        """Return the record beside a part; what is known of an older one that has none.
+
+        The catalogue says whose it is (`subject`): a code may have been corrected since, or two entries joined.
+        """
         try:
             values = read_json(folder / NAME)
             if isinstance(values, dict):
                 record = rebuild(cls, known_fields(cls, values))
                 # The folders may have been moved since, all together.
                 record.parts = [here(part, folder.parent) for part in record.parts]
+                if subject and not record.simulated and subject != record.subject:
+                    record.subject, record.recorded_as = subject, record.recorded_as or record.subject
                 return record
         except (OSError, ValueError, DataError):
             pass

@@ -105,6 +105,7 @@ def _first_rows(data: ReportData) -> list[tuple[str, str]]:
     record = data.record
     sides = {"left": tr("left"), "right": tr("right"), "both": tr("both")}
     born = f", {tr('born {year}').format(year=record.birth_year)}" if record.birth_year else ""
+    born += f", {tr('recorded as {code}').format(code=record.recorded_as)}" if record.recorded_as else ""
     side = sides.get(record.affected_side, "–")
     hands = ", ".join(class_name(name.strip()) for name in record.hand.split(",") if name.strip()) or "–"
     rows = [

@@ -212,6 +212,8 @@ def test_a_code_is_corrected_and_two_entries_are_joined_with_a_record(clinic: Cl
     person.protocol()
     person.calibrate()
     person.train()
+    person.on()
+    person.click(person.page.html_button)
     person.click(person.window.anew)
     person.click(person.window.question.yes)
     person.choose("P-71")
@@ -225,6 +227,12 @@ def test_a_code_is_corrected_and_two_entries_are_joined_with_a_record(clinic: Cl
     assert shown(person) == ["P-17"]
     assert page.chosen == "P-17"
     assert page.history.rowCount() == 1
+    assert "1 reports saved before still name P-71" in page.message.text()
+    # The report of before the correction is of the person whose code was corrected.
+    person.click(page.open_report)
+    old = person.window.old_report
+    assert "Patient P-17, born 1961, recorded as P-71" in " ".join(old.view.toPlainText().split())
+    old.close()
     person.add("P-18", "1961")
     person.add("P-19", "1970")
     person.choose("P-18")
