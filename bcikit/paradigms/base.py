@@ -159,9 +159,10 @@ class Paradigm(ABC):
         return outline(self)
 
     def shown_values(self) -> dict[str, Any]:
-        """Return what a decoder of targets must be told as they are shown, by its parameter; empty where there is none.
+        """Return what a decoder must be told as it is here, by its parameter; empty where there is none.
 
-        Each is a number, or a mapping of a target to one: ``frequencies`` (Hz), ``lags`` and ``period`` (seconds).
+        Each is a number, or a mapping of a target to one: ``frequencies`` (Hz), ``lags`` and ``period`` (seconds),
+        ``rate`` (windows a second).
         """
         return {}
 

@@ -110,6 +110,10 @@ class EmergencyBraking(TrialParadigm):
         events = {"label/brake": "brake", "label/cruise": "cruise"}
         return Calibration(events=events, tmin=s.epoch - s.window, tmax=s.epoch)
 
+    def shown_values(self) -> dict[str, Any]:
+        """Return the windows a second, by which a decoder knows how many of them an hour has."""
+        return {"rate": self.settings.rate}
+
     def configure(self, info: StreamInfo, *, seed: int) -> None:
         """Prepare; the times of brakings follow from `seed`."""
         super().configure(info, seed=seed)

@@ -99,9 +99,10 @@ def check_targets(section: DecoderSection, paradigm: Paradigm) -> None:
     for key, shown in paradigm.shown_values().items():
         known = section.parameters.get(key)
         if known is not None and not _alike(known, shown):
-            right = shown if isinstance(shown, float) else ", ".join(f"{name} = {at:.6g}" for name, at in shown.items())
+            many = isinstance(shown, Mapping)
+            right = ", ".join(f"{name} = {at:.6g}" for name, at in shown.items()) if many else f"{shown:.6g}"
             raise BciError(
-                f"parameters: {key} is not what {paradigm.name} shows; its targets have {right}. "
+                f"parameters: {key} is not that of {paradigm.name}{', whose targets have' if many else ':'} {right}. "
                 f"Give that as {key} in decoder.parameters."
             )
 

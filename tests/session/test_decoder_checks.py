@@ -198,9 +198,11 @@ def test_a_session_that_states_no_rejection_keeps_that_of_the_model(tmp_path: Pa
         (
             "code-menu",
             {"paradigm": {"settings": {"targets": [{"name": n, "lag": at} for n, at in LAGS.items()]}}},
-            "lags is not what code-menu shows; its targets have up = 0, right = 0.166667",
+            "lags is not that of code-menu, whose targets have up = 0, right = 0.166667",
         ),
-        ("code-menu", {"paradigm": {"settings": {"refresh": 50.0}}}, "period is not what code-menu shows"),
+        ("code-menu", {"paradigm": {"settings": {"refresh": 50.0}}}, "period is not that of code-menu: 1.26"),
+        # False brakes an hour are counted by the windows that a drive has.
+        ("emergency-braking", {"paradigm": {"settings": {"rate": 50.0}}}, "rate is not that of emergency-braking: 50"),
         (
             "ssvep-menu",
             {
@@ -210,7 +212,7 @@ def test_a_session_that_states_no_rejection_keeps_that_of_the_model(tmp_path: Pa
                     "parameters": {"frequencies": {"up": 9.0, "right": 10.0, "down": 12.0, "left": 7.5}},
                 },
             },
-            "frequencies is not what ssvep-menu shows; its targets have up = 8.57143",
+            "frequencies is not that of ssvep-menu, whose targets have up = 8.57143",
         ),
         # What only trains decides nothing, and ends with a model all the same.
         ("calibration", {"decoder": {"name": "nonsense"}}, "decoder is 'nonsense'"),
