@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from bcikit.clinic import people
 from bcikit.clinic.arms import is_sealed
-from bcikit.clinic.protocols import protocol_title
+from bcikit.clinic.protocols import kind_of, protocol_names, protocol_title
 from bcikit.clinic.times import local
 from bcikit.recording import Catalogue
 from bcikit.ui.words import tr
@@ -28,7 +28,7 @@ def history_rows(catalogue: Catalogue, code: str) -> list[HistoryRow]:
             (
                 local(entry.started),
                 protocol_title(entry.paradigm),
-                sealed if is_sealed(drawn, entry.started) else result_words(entry.results),
+                sealed if is_sealed(drawn, entry.started) else result_words(entry.results, entry.paradigm),
                 str(entry.results.get("n_trials", "")),
             ),
         )
@@ -36,8 +36,17 @@ def history_rows(catalogue: Catalogue, code: str) -> list[HistoryRow]:
     ]
 
 
-def result_words(results: Mapping[str, Any]) -> str:
-    """Return what came out of a session in a few words: what moved and whether it was right, or what was decoded."""
+def result_words(results: Mapping[str, Any], protocol: str = "") -> str:
+    """Return what came out of a session in a few words: what moved and whether it was right, or what was decoded.
+
+    Of what asks for no movement and no choice nothing is right or wrong.
+    """
+    kind = kind_of(protocol) if protocol in protocol_names() else ""
+    if kind == "neurofeedback":
+        rewards = results.get("rewards")
+        return "–" if rewards is None else tr("{count} rewards").format(count=rewards)
+    if kind in ("blocks", "vigilance"):
+        return "–"
     moved, right = results.get("moved"), results.get("moved_right")
     if moved is not None and right is not None:
         return tr("{moved} moved, {right} right").format(moved=moved, right=right)

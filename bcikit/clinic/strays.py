@@ -28,7 +28,10 @@ def enter_strays(catalogue: Catalogue, data: Path) -> list[Path]:
     data : Path
         Where the session folders are; no engine may be writing there.
     """
-    known = {entry.path for entry in catalogue.sessions()}
+    sessions = catalogue.sessions()
+    known = {entry.path for entry in sessions}
+    # A copy of the folder beside the one that was entered is no second training.
+    originals = {(Path(entry.path).name, entry.started) for entry in sessions}
     owners = {code: person.code for person in catalogue.subjects() for code in _codes(person.code, person.data)}
     entered = []
     for folder in sorted(path for path in data.iterdir() if path.is_dir() and str(path.resolve()) not in known):
@@ -37,6 +40,8 @@ def enter_strays(catalogue: Catalogue, data: Path) -> list[Path]:
             session = header.get("config", {}).get("session", {})
             owner = owners.get(str(session.get("subject", "")))
             if owner is None or owner == SIMULATED or session.get("name") != "session":
+                continue
+            if (folder.name, str(header.get("started", ""))) in originals:
                 continue
             if not (folder / RESULT).is_file() and header.get("status") not in ("complete", "failed"):
                 recover(folder)
@@ -74,6 +79,7 @@ def results_of(folder: Path) -> tuple[dict[str, Any], float]:
         "online_accuracy": part.correct / part.answered if part.answered else None,
         "moved": part.moved,
         "moved_right": part.moved_right,
+        "rewards": part.rewards,
         "reactions": _reactions_of(folder),
         "ended": "cut off",
     }

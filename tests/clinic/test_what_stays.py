@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bcikit.clinic import arms
-from bcikit.clinic.history import history_rows
+from bcikit.clinic.history import history_rows, result_words
 from bcikit.clinic.moved import follow, follow_visit
 from bcikit.clinic.privacy import RUNS, STATE_FILE
 from bcikit.clinic.record import TrainingRecord
@@ -138,6 +138,16 @@ def test_a_visit_of_another_day_measures_nobody(clinic: Clinic) -> None:
     assert person.runner.running
 
 
+def test_the_history_calls_nothing_right_or_wrong_that_is_neither() -> None:
+    numbers = {"moved": 1, "moved_right": 1, "rewards": 7}
+    assert result_words(numbers, "neurofeedback-smr") == "7 rewards"
+    assert result_words({"moved": 1, "moved_right": 1}, "neurofeedback-alpha") == "–", "entered without them"
+    for recorded in ("eyes-open-closed", "resting-state", "driving-vigilance"):
+        assert result_words({"moved": 0, "moved_right": 0}, recorded) == "–"
+    assert result_words(numbers, "p300-speller") == "1 moved, 1 right"
+    assert result_words(numbers, "one of before") == "1 moved, 1 right"
+
+
 def test_history_and_old_reports_of_a_sealed_allocation_say_nothing_that_opens_it(
     clinic: Clinic, tmp_path: Path
 ) -> None:
@@ -183,6 +193,10 @@ def test_a_folder_that_was_moved_counts_nothing_twice_and_its_reports_are_whole(
     visit = Visit(parts=list(person.window.visit.parts), model=str(old))
     person.leave()
     data = tmp_path.with_name(tmp_path.name + "-restored")
+    shutil.copytree(tmp_path, data)
+    with Catalogue(f"sqlite:///{data / 'catalogue.sqlite'}", who="test") as catalogue:
+        assert enter_strays(catalogue, data) == [], "a copy beside what was copied is no second training"
+    shutil.rmtree(data)
     shutil.move(tmp_path, data)
     with Catalogue(f"sqlite:///{data / 'catalogue.sqlite'}", who="test") as catalogue:
         follow(catalogue, data)
