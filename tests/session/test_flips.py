@@ -1,5 +1,7 @@
 """What was really shown, and when, decides what windows, labels and safety go by."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -9,9 +11,10 @@ from bcikit.safety import Severity
 from bcikit.session.config import OutputSection
 from bcikit.session.engine import Engine
 from bcikit.session.flips import Flips, SampleTimes
+from bcikit.session.following import Follower
 from bcikit.session.retrain import model_from_runs
 from bcikit.session.training import load_runs
-from bcikit.signal import Chunk, Event
+from bcikit.signal import ArgumentError, Chunk, Event
 
 CUES = {"cue/left_hand": "left_hand", "cue/right_hand": "right_hand"}
 
@@ -126,6 +129,26 @@ def test_a_marker_lies_on_the_sample_that_was_taken_at_its_time():
     assert later.sample == pytest.approx(2600, abs=1)
     assert later.data == {"client": "page", "uncertainty": 0.001}
     assert (later.value, later.source) == (3, "page")
+
+
+def test_what_is_learned_lies_where_a_screen_showed_it() -> None:
+    asked: list[tuple[int, int]] = []
+
+    def window(stop: int, n_times: int) -> None:
+        asked.append((stop, n_times))
+        raise ArgumentError("Nothing there.")
+
+    model = SimpleNamespace(familiarity=lambda: None)
+    follower = Follower(model, labels={"cue/a": "a"}, tmax=1.0, n_times=50, sfreq=100.0, window=window)
+    for sample, shift in ((100, 0), (300, 12), (500, None), (700, -3)):
+        follower.on_event(Event(name="cue/a", time=0.0, sample=sample), lambda shift=shift: shift)
+    follower.upto(200)
+    assert asked == [(200, 50)]
+    # Shown later: its last samples come later, too.
+    follower.upto(411)
+    assert asked == [(200, 50)]
+    follower.upto(1000)
+    assert asked == [(200, 50), (412, 50), (797, 50)]
 
 
 def test_a_screen_that_the_plan_does_not_wait_for_is_told_and_changes_nothing():

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,10 +10,9 @@ import tomli_w
 from bcikit.decoding import Model
 from bcikit.recording import read_session
 from bcikit.session import Engine, load_config
-from bcikit.session.following import Follower
 from bcikit.session.models import AFTER, MODEL
 from bcikit.session.repeat import replay
-from bcikit.signal import ArgumentError, ConfigError, Event
+from bcikit.signal import ConfigError
 
 TASK = {"calibration_runs": 1, "feedback_runs": 1, "trials_per_run": 10, "eyes_open": 0.0, "eyes_closed": 0.0}
 TASK |= {"between_runs": 2.0, "instructions": 0.0}
@@ -74,26 +72,6 @@ def test_a_session_learns_from_cues_and_the_next_begins_where_it_ended(run, tmp_
     assert second["adaptation"]["learned"] == 10
     started = Model.load(tmp_path / "second" / MODEL)
     assert (started.estimator.classifier_.coef_ == after.estimator.classifier_.coef_).all()
-
-
-def test_what_is_learned_lies_where_a_screen_showed_it() -> None:
-    asked: list[tuple[int, int]] = []
-
-    def window(stop: int, n_times: int) -> None:
-        asked.append((stop, n_times))
-        raise ArgumentError("Nothing there.")
-
-    model = SimpleNamespace(familiarity=lambda: None)
-    follower = Follower(model, labels={"cue/a": "a"}, tmax=1.0, n_times=50, sfreq=100.0, window=window)
-    for sample, shift in ((100, 0), (300, 12), (500, None), (700, -3)):
-        follower.on_event(Event(name="cue/a", time=0.0, sample=sample), lambda shift=shift: shift)
-    follower.upto(200)
-    assert asked == [(200, 50)]
-    # Shown later: its last samples come later, too.
-    follower.upto(411)
-    assert asked == [(200, 50)]
-    follower.upto(1000)
-    assert asked == [(200, 50), (412, 50), (797, 50)]
 
 
 def test_a_session_stops_when_the_evidence_is_enough(run) -> None:
