@@ -166,6 +166,11 @@ class Paradigm(ABC):
         """
         return {}
 
+    @property
+    def rhythms(self) -> dict[str, tuple[float, float]]:
+        """What it looks for in the spectrum, as it is called: edges of a band in Hz, or a frequency twice."""
+        return {}
+
     def decider(self) -> Decider | None:
         """Return what decodes without training, or None if a trained model is needed (call after `configure`)."""
         return None

@@ -108,6 +108,11 @@ class Cursor(TrialParadigm):
         """The channels that are decoded."""
         return self.settings.channels
 
+    @property
+    def rhythms(self) -> dict[str, tuple[float, float]]:
+        """The bands that are features."""
+        return {f"bands.{index}": band for index, band in enumerate(self.settings.bands)}
+
     def decider(self) -> Decider | None:
         """Return the band powers of each channel; the regression is learned here."""
         assert self.info is not None

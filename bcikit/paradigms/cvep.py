@@ -119,6 +119,11 @@ class CodeMenu(SsvepMenu):
         """Cycles a second of each target's code."""
         return {target.name: 1.0 / self.settings.period for target in self.settings.targets}
 
+    @property
+    def rhythms(self) -> dict[str, tuple[float, float]]:
+        """None: a code is as broad as the screen is fast."""
+        return {}
+
     def configure(self, info: StreamInfo, *, seed: int) -> None:
         """Prepare; refuses a stream that cannot follow the fastest change of bits, which is half their rate."""
         if info.sfreq <= self.settings.rate:

@@ -119,6 +119,11 @@ class Neurofeedback(TrialParadigm):
         """The channels whose power is fed back."""
         return self.settings.channels
 
+    @property
+    def rhythms(self) -> dict[str, tuple[float, float]]:
+        """The band that is fed back, and those that are inhibited."""
+        return {"band": self.settings.band, **{f"inhibit.{i}": band for i, band in enumerate(self.settings.inhibit)}}
+
     def decider(self) -> Decider | None:
         """Return the band powers; nothing is trained."""
         assert self.info is not None

@@ -212,6 +212,11 @@ class SsvepMenu(TrialParadigm):
             for target in self.settings.targets
         }
 
+    @property
+    def rhythms(self) -> dict[str, tuple[float, float]]:
+        """The frequency of each target."""
+        return {f"targets.{name}": (shown, shown) for name, shown in self.frequencies.items()}
+
     def shown_values(self) -> dict[str, Any]:
         """Return the frequency of each target."""
         return {"frequencies": self.frequencies}

@@ -100,6 +100,11 @@ class Vigilance(TrialParadigm):
         """Drowsy or alert."""
         return ("drowsy", "alert")
 
+    @property
+    def rhythms(self) -> dict[str, tuple[float, float]]:
+        """The bands of the index."""
+        return dict(_BANDS)
+
     def decider(self) -> Decider | None:
         """Return band powers; nothing is trained but the person's own baseline."""
         assert self.info is not None

@@ -158,7 +158,7 @@ def describe(pipeline: "Pipeline", *, chunk: int, measure: bool) -> Description:
         )
         info = after
     twin.configure(pipeline.info)
-    freqs, response = _response(twin, pipeline.info)
+    freqs, response = filter_response(twin, pipeline.info)
     return Description(
         lines=tuple(lines),
         delay=twin.delay,
@@ -198,7 +198,7 @@ def _cost(step: Step, info: StreamInfo, chunk: int, *, calls: int = 50) -> float
     return float(np.median(spent))
 
 
-def _response(pipeline: "Pipeline", info: StreamInfo) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
+def filter_response(pipeline: "Pipeline", info: StreamInfo) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
     """Return the response of all filters of EEG, from a hundredth of a hertz to half the rate."""
     from scipy.signal import sosfreqz
 

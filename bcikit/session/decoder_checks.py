@@ -13,6 +13,9 @@ from bcikit.session.decoder_settings import DecoderSection
 from bcikit.session.rehearsal import Rehearsal
 from bcikit.signal import BciError, StreamInfo
 
+LEFT = 0.25
+"""Share of a rhythm's power below which its filters are said to take it away."""
+
 
 def check_model(model: Model, paradigm: Paradigm, pipeline: Pipeline, config: SessionConfig, *, name: str) -> list[str]:
     """Return what of a model that is there should be known.
@@ -241,6 +244,34 @@ def _check_stop(config: SessionConfig, found: Rehearsal) -> list[str]:
     if stop.error_cost != 1.0 and not stop.time_cost:
         problems.append("stop: error_cost is weighed against time_cost, which is 0; say both, or leave it out.")
     return problems
+
+
+def notes_on_rhythms(paradigm: Paradigm, pipeline: Pipeline, info: StreamInfo) -> list[str]:
+    """Return which rhythms that a paradigm looks for are filtered away before they come to it.
+
+    Parameters
+    ----------
+    info : StreamInfo
+        Before the pipeline.
+    """
+    if not paradigm.rhythms:
+        return []
+    import numpy as np
+
+    from bcikit.processing.describe import filter_response
+
+    freqs, response = filter_response(pipeline, info)
+    notes = []
+    for key, (low, high) in paradigm.rhythms.items() if len(freqs) else ():
+        at = np.linspace(low, high, 50)
+        left = float(np.mean(np.interp(at, freqs, np.abs(response) ** 2)))
+        if left < LEFT:
+            what = f"{low:g} Hz" if low == high else f"{low:g} to {high:g} Hz"
+            notes.append(
+                f"paradigm.settings.{key}: the filters (pipeline.steps) leave {left:.1%} of the power at {what}: "
+                "widen them, or what is measured there is mostly something else"
+            )
+    return notes
 
 
 def notes_on_stop(config: SessionConfig, gate: GateSettings | None, *, n_classes: int) -> list[str]:

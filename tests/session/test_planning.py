@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from bcikit.cli.app import app
 from bcikit.safety.consent import Consent
-from bcikit.session import Engine, plan
+from bcikit.session import Engine, plan, shipped_config
 from bcikit.session.config import completed, config_from
 from bcikit.signal import ConfigError
 
@@ -287,3 +287,30 @@ def test_a_menu_whose_decoder_must_be_trained_is_not_ready_and_is_told_once(tmp_
         plan(config_from(completed(values)))
     assert len(refused.value.problems) == 1
     assert "'csp-lda' needs training" in refused.value.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("paradigm", "settings_", "said"),
+    [
+        ("neurofeedback-smr", {}, ""),
+        ("driving-vigilance", {}, ""),
+        ("ssvep-menu", {}, ""),
+        ("cursor", {}, ""),
+        ("code-menu", {}, ""),
+        # A Butterworth band-pass of order 4 from 1 to 40 Hz: 1 / (1 + (65 / 40)^8), some 2 %, in the middle.
+        ("neurofeedback-smr", {"band": [60.0, 70.0]}, "settings.band: the filters (pipeline.steps) leave 2."),
+        ("cursor", {"bands": [[8.0, 13.0], [60.0, 90.0]]}, "settings.bands.1: the filters"),
+        (
+            "ssvep-menu",
+            {"targets": [{"name": "a", "frequency": 3.0}, {"name": "b", "frequency": 10.0}]},
+            "settings.targets.a: the filters (pipeline.steps) leave 1.",
+        ),
+    ],
+)
+def test_a_rhythm_that_is_filtered_away_is_told(paradigm: str, settings_: dict[str, Any], said: str) -> None:
+    config = shipped_config(paradigm, settings=settings_)
+    config = config.model_copy(update={"recording": config.recording.model_copy(update={"enabled": False})})
+    with plan(config) as made:
+        notes = [note for note in made.notes if "the filters" in note]
+    assert len(notes) == bool(said), notes
+    assert not said or said in notes[0], notes
