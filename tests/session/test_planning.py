@@ -297,8 +297,9 @@ def test_a_menu_whose_decoder_must_be_trained_is_not_ready_and_is_told_once(tmp_
         ("ssvep-menu", {}, ""),
         ("cursor", {}, ""),
         ("code-menu", {}, ""),
-        # A Butterworth band-pass of order 4 from 1 to 40 Hz: 1 / (1 + (65 / 40)^8), some 2 %, in the middle.
-        ("neurofeedback-smr", {"band": [60.0, 70.0]}, "settings.band: the filters (pipeline.steps) leave 2."),
+        # With t = tan(pi f / 250 Hz), an IIR band-pass of order 4 from 1 to 40 Hz leaves
+        # 1 / (1 + ((t - t1 t40 / t) / (t40 - t1))^8): a mean of 0.5 % there.
+        ("neurofeedback-smr", {"band": [60.0, 70.0]}, "settings.band: the filters (pipeline.steps) leave 0.5% of"),
         ("cursor", {"bands": [[8.0, 13.0], [60.0, 90.0]]}, "settings.bands.1: the filters"),
         (
             "ssvep-menu",
