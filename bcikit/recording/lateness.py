@@ -152,6 +152,9 @@ class Lateness:
         return Placed(tuple(out), moved, unseen)
 
     def _late_of(self, name: str, planned: int, *, label: bool) -> float | None:
+        if not label and not name.startswith((*TIMED, *WITH_FLIP, "feedback/")):
+            # Trials, blocks and the session itself begin and end by the plan, whatever picture comes with that.
+            return None
         late = None if label else self.late_of(name, planned)
         return self.at(planned) if late is None and (label or name.startswith((*LOCKED, *WITH_FLIP))) else late
 

@@ -99,10 +99,14 @@ def test_what_says_more_of_a_flip_stands_with_it():
         {"kind": "screen", "type": "flip", "client": "qt", "name": "cue/left", "sample": 400, "time": 2.0,
          "shown": 2.15},
     ]  # fmt: skip
-    names = ("feedback/result", "feedback/error", "select/up", "cue/left", "label/error", "feedback/update")
+    # The end of a session is no picture, and comes before the recording ends.
+    said.append({**said[1], "name": "paradigm/end"})
+    names = (
+        "feedback/result", "feedback/error", "select/up", "cue/left", "label/error", "feedback/update", "paradigm/end",
+    )  # fmt: skip
     events = [
         Event(name=name, time=2.0, sample=400, source="paradigm", data={"locked": 400} if name == "label/error" else {})
         for name in names
     ]
     placed = Lateness.of_inputs(said).placed(events, SFREQ)
-    assert [event.sample for event in placed.events] == [422, 422, 422, 430, 422, 400]
+    assert [event.sample for event in placed.events] == [422, 422, 422, 430, 422, 400, 400]
