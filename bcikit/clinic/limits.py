@@ -131,6 +131,8 @@ def field_name(key: str) -> str:
         "depth": tr("Contrast of the flicker"),
         "blank": tr("Pause between flickers"),
         "drive": tr("Length of the drive"),
+        "classes": tr("Movements"),
+        "movement": tr("Hand"),
     }.get(key, key)
 
 

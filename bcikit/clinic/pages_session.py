@@ -306,7 +306,14 @@ class SessionPage(RunPage):
             words = tr("{minutes:.1f} minutes, {trials} trials")
             self.dose.setText(words.format(minutes=total.seconds / 60, trials=total.trials))
             return
-        if total.answered:
+        if status.state == "CALIBRATING" and not total.trials:
+            # What learns in its own session (letters) would stand at 0 for minutes.
+            visit = self.visit
+            own = not protocols.learns(visit.protocol)
+            planned = protocols.trials_of(visit.protocol, visit.settings, phase="calibration") if own else 0
+            words = tr("It learns first: {done} of {planned}")
+            self.accuracy.setText(words.format(done=total.learned, planned=planned) if planned else "–")
+        elif total.answered:
             low, high = accuracy_interval(total.correct, total.answered)
             self.accuracy.setText(
                 tr("{moved} of {n} trials moved something, {right} of them the right way").format(

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from bcikit.clinic.arms import is_blind
 from bcikit.clinic.counts import Total
+from bcikit.clinic.limits import field_name
 from bcikit.clinic.protocols import kind_of, protocol_names, protocol_title
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.times import local
@@ -305,6 +306,16 @@ def _notes(notes: Sequence[str]) -> str:
     )
 
 
+def _settings(chosen: Mapping[str, Any]) -> str:
+    """Return the settings as the page of the protocols calls them."""
+    named = {
+        **{key: f"{value:g}" if isinstance(value, float) else str(value) for key, value in chosen.items()},
+        **{key: " / ".join(class_name(str(name)) for name in chosen[key]) for key in ("classes",) if key in chosen},
+        **{key: class_name(str(chosen[key])) for key in ("movement",) if key in chosen},
+    }
+    return ", ".join(f"{field_name(key)}: {value}" for key, value in named.items())
+
+
 def _technical(data: ReportData) -> list[str]:
     """Return the pages after the first: for those who look into it."""
     record = data.record
@@ -317,7 +328,7 @@ def _technical(data: ReportData) -> list[str]:
     rows = [
         (tr("Signal"), tr("{lost} samples lost").format(lost=lost)),
         (tr("Model"), record.model or (tr("calibrated in this visit") if learned else tr("none is calibrated"))),
-        (tr("Settings"), ", ".join(f"{key} = {value}" for key, value in record.settings.items()) or "–"),
+        (tr("Settings"), _settings(record.settings) or "–"),
         (tr("Software"), record.software or "–"),
         (tr("Folders"), "\n".join(Path(folder).name for folder in (*record.calibrations, *record.parts)) or "–"),
     ]

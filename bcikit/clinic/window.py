@@ -321,12 +321,12 @@ class ClinicWindow(QMainWindow):
         page.enter()
         page.first_focus().setFocus()
         theme = self.desk.theme
-        reached = STEPS.index(step)
+        reached, taken = STEPS.index(step), self._steps()
         for index, (name, label) in enumerate(self._labels.items()):
             here = name == step
             colour = theme.accent if here else theme.text if index < reached else theme.dim
             label.setStyleSheet(f"color: {colour}; font-size: 14px; font-weight: {700 if here else 400};")
-            done = "✓" if index < reached else "›" if here else str(index + 1)
+            done = "–" if name not in taken else "✓" if index < reached else "›" if here else str(index + 1)
             label.setText(f"{done} {self._names[name]}")
         self.anew.setEnabled(bool(self.visit.subject))
         self.header.show_visit(self.visit)

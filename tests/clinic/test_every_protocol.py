@@ -162,8 +162,11 @@ def test_an_order_to_arm_that_comes_while_it_learns_is_no_alarm(clinic: Any) -> 
     person.on()
     page = person.page
     refused = {"type": "event", "name": "operator/refused", "data": {"do": "arm", "reason": "A-STATE: CALIBRATING"}}
+    assert person.window._labels["calibration"].text().startswith("– "), "there is none to be done before"
     page.say("")
     page.status.take({"type": "state", "state": "CALIBRATING"})
+    page._show()
+    assert page.accuracy.text() == "It learns first: 0 of 6"
     page._say_refusal(refused)
     assert page.message.text() == ""
     page.status.take({"type": "state", "state": "STANDBY"})

@@ -328,6 +328,7 @@ def test_the_curves_of_the_brain_stand_beside_the_accuracy_for_this_protocol_and
     ("calibrations", "learned", "said"),
     [((), 0, "none is calibrated"), ((), 6, "calibrated"), (("/x/c",), 0, "calibrated")],
 )
+@pytest.mark.usefixtures("dark")
 def test_a_model_is_said_to_be_calibrated_only_where_something_was_learned(
     calibrations: tuple[str, ...], learned: int, said: str
 ) -> None:
@@ -348,3 +349,17 @@ def test_what_is_decided_and_what_was_found_is_said_in_the_language_of_the_windo
         address="lsl:source_id=a", what="LSL stream", detail=detail, content="EEG", n_channels=16, sfreq=250.0
     )
     assert headsets.offers(Visit(subject="P-1"), [found], [])[0][:2] == ("LSL 数据流", "Cap, EEG, 16 通道, 250 Hz")
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Rounds: 1, Contrast of the flicker: 0.6, Movements: left hand / feet"),
+        ("zh", "轮数: 1, 闪烁对比度: 0.6, 动作: 左手 / 双脚"),
+    ],
+)
+def test_settings_stand_in_the_report_as_the_page_calls_them(qapp: Any, language: str, said: str) -> None:
+    words.install(qapp, language)
+    one = data()
+    one.record.settings = {"rounds": 1, "depth": 0.6, "classes": ["left_hand", "feet"]}
+    assert said in html(one)
