@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 import bcikit
+from bcikit.paradigms import make_paradigm
 from bcikit.recording.deidentify import KEEP, Deidentifier, _forms_of, _holds, device_family, identifiers_of
 from bcikit.recording.vocabulary import (
     EVENT_WORDS,
@@ -24,7 +25,7 @@ from bcikit.recording.vocabulary import (
     spells_name,
     words_of,
 )
-from bcikit.signal import Event, RecordingError, StreamInfo
+from bcikit.signal import Decision, Event, RecordingError, StreamInfo, Verdict
 from bcikit.signal.errors import ArgumentError
 
 
@@ -74,6 +75,33 @@ def test_names_of_events_and_labels_leave_or_are_replaced(name, plain):
     assert Deidentifier(session(MARIA), keep=("texts",)).event_name(event) == name
     assert Deidentifier(session(MARIA), keep=("all",)).event_name(event) == name
     assert Deidentifier(session(MARIA), keep=("channels", "device")).event_name(event) == expected
+
+
+SHIPPED = sorted(
+    path.stem for path in (Path(bcikit.__file__).parent / "paradigms" / "configs").glob("*.toml")
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_events_of_the_shipped_paradigms_name_nobody_and_stay_what_they_are(name):
+    paradigm = make_paradigm(name)
+    electrodes = ("C3", "Cz", "C4", "Fz", "Pz", "Oz", "O1", "O2", "FC3", "FC4", "CP3", "CP4")
+    paradigm.configure(StreamInfo(name="amp", sfreq=250.0, ch_names=electrodes), seed=0)
+    paradigm.start(0, 0.0)
+    seen = set()
+    for _ in range(1500):
+        sample = paradigm.next_sample
+        if paradigm.finished or sample is None:
+            break
+        events = list(paradigm.advance(sample, sample / 250.0))
+        for request in paradigm.windows_due(sample):
+            found = {"time": request.stop_sample / 250.0, "sample": request.stop_sample - 1}
+            nothing = Decision(**found, classes=paradigm.classes, reason="played")
+            refused = Verdict(**found, allowed=False, label=None, reasons=("A-NONE",), state="ACTIVE")
+            events += paradigm.on_decision(nothing, refused, request)[1]
+        seen |= {event.name for event in events}
+    assert seen
+    assert [name for name in sorted(seen) if not is_plain(name)] == []
 
 
 def test_a_word_of_experiments_that_is_a_name_here_goes():
