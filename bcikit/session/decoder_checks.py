@@ -246,6 +246,19 @@ def _check_stop(config: SessionConfig, found: Rehearsal) -> list[str]:
     return problems
 
 
+def notes_on_electrodes(paradigm: Paradigm, info: StreamInfo) -> list[str]:
+    """Return which electrodes a paradigm is made for that are not among the channels that are used."""
+    # "C3-M1" is C3, too; a channel without a known place may be anywhere.
+    there = {name.partition("-")[0].strip().casefold() for name in info.ch_names}
+    missing = [name for name in paradigm.needs if name.casefold() not in there]
+    if not missing:
+        return []
+    return [
+        f"{paradigm.name} is made for {', '.join(paradigm.needs)}; no channel that is used is called "
+        f"{', '.join(missing)} (source.channels): without an electrode there, or next to it, its decisions are guesses"
+    ]
+
+
 def notes_on_rhythms(paradigm: Paradigm, pipeline: Pipeline, info: StreamInfo) -> list[str]:
     """Return which rhythms that a paradigm looks for are filtered away before they come to it.
 

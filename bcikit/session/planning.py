@@ -30,6 +30,7 @@ from bcikit.session.decoder_checks import (
     check_targets,
     check_types,
     check_used,
+    notes_on_electrodes,
     notes_on_rhythms,
     notes_on_stop,
 )
@@ -403,7 +404,7 @@ class _Planner:
             decides = len(self.problems) == before
             error_model = self._attempt("decoder", lambda: find_error_model(config, used, sfreq=fit_for.sfreq))
             self._attempt("decoder", lambda: attach_errors(paradigm, config, error_model))
-            self.notes += notes_on_rhythms(paradigm, behind, used)
+            self.notes += notes_on_electrodes(paradigm, used) + notes_on_rhythms(paradigm, behind, used)
             files = bool(config.calibration.files)
             rehearsal = (
                 self._rehearse(paradigm, fit_for, gate, model, trained=files, refused=not decides) or Rehearsal()

@@ -315,3 +315,25 @@ def test_a_rhythm_that_is_filtered_away_is_told(paradigm: str, settings_: dict[s
         notes = [note for note in made.notes if "the filters" in note]
     assert len(notes) == bool(said), notes
     assert not said or said in notes[0], notes
+
+
+@pytest.mark.parametrize(
+    ("paradigm", "channels", "missing"),
+    [
+        ("ssvep-menu", ["PO7"], "Oz"),
+        ("ssvep-menu", ["Oz"], ""),
+        ("p300-speller", ["Cz", "Oz"], "Pz"),
+        ("motor-imagery", ["C3", "Cz"], "C4"),
+        ("emergency-braking", ["Cz"], ""),
+    ],
+)
+def test_electrodes_that_a_paradigm_is_made_for_and_that_are_not_used_are_told(
+    paradigm: str, channels: list[str], missing: str
+) -> None:
+    config = shipped_config(paradigm)
+    source = config.source.model_copy(update={"channels": tuple(channels)})
+    recording = config.recording.model_copy(update={"enabled": False})
+    with plan(config.model_copy(update={"recording": recording, "source": source})) as made:
+        notes = [note for note in made.notes if "is made for" in note]
+    assert len(notes) == bool(missing), notes
+    assert not missing or f"is called {missing} (source.channels)" in notes[0]
