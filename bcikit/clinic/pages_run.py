@@ -57,7 +57,7 @@ class RunPage(Page):
         self.sure = Question(desk.theme)
         self.veil = Veil(self, desk.theme, keep=(self.stop, self.stop_line, self.header_of_page))
         self.counts = Counts()
-        self._late = self._unarmed = False
+        self._late = self._unarmed = self._waiting = False
         self._given = ""
         self._due = 0.0
         self._shown: dict[str, dict[str, Any]] = {}
@@ -203,6 +203,9 @@ class RunPage(Page):
         self.stop_line.follow(runner, self.status.state)
         self._count_down()
         age = runner.age if runner.running else 0.0
+        if self._waiting and age is not None:
+            self.say("")
+        self._waiting = age is None
         if age is None:
             words = tr("Waiting for the headset: {seconds} s. A wireless one may need a minute.")
             self.veil.say("")

@@ -290,6 +290,8 @@ class SessionPage(RunPage):
         self.strip.refresh(status, age=status.health.get("age"), loss=None)
         why, advice = wording.why(status)
         state, todo = state_text(status.state if self.desk.runner.running else "FINISHED" if self.ended else "")
+        if self._break and status.state == "STANDBY" and not (self.real or self.pause.isChecked()):
+            why, advice = "", tr("The patient rests; it goes on by itself")
         lines = list(dict.fromkeys(part for part in (state, why, advice or todo) if part))
         adjustable = protocols.kind_of(self.visit.protocol) == "rehabilitation"
         propose = wording.proposal(self._still, list(self._sure), status.threshold(), adjustable=adjustable)

@@ -225,6 +225,28 @@ def test_an_order_that_is_not_wanted_any_more_is_not_given_again(
     assert not runner.did("resume")
 
 
+def test_a_headset_that_came_is_waited_for_no_more_and_a_rest_asks_for_nothing(
+    make: Callable[..., Any], runner: Runner
+) -> None:
+    page = make(SessionPage)
+    page.begin()
+    runner.age, runner.waited = None, 3.0
+    page.refresh()
+    assert page.message.text().startswith("Waiting for the headset: 3 s")
+    runner.age = 0.01
+    state(page, "STANDBY")
+    event(page, "block/start", kind="baseline")
+    page.refresh()
+    assert page.message.text() == ""
+    assert page.state.text().splitlines()[-1] == "The patient rests; it goes on by itself"
+    page.say("Noted.", "GOOD")
+    page.refresh()
+    assert page.message.text() == "● Noted.", "what is said later stays"
+    event(page, "block/start", kind="feedback")
+    page.refresh()
+    assert "rests" not in page.state.text()
+
+
 def test_why_it_is_not_armed_is_not_hidden_by_what_follows_from_it(make: Callable[..., Any]) -> None:
     page = make(SessionPage)
     state(page, "STANDBY")
