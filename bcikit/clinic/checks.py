@@ -71,7 +71,7 @@ class ArmingChecks(QWidget):
         """Take the key of the dead-man switch wherever the keyboard is; a window that lost it lets go."""
         kind = event.type()
         if kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease) and isinstance(event, QKeyEvent):
-            if event.key() == HOLD_KEY and self.isVisible():
+            if event.key() == HOLD_KEY and self.isVisible() and self._touches:
                 held = kind == QEvent.Type.KeyPress
                 if not event.isAutoRepeat() and held != self._by_key and (self.hold.isEnabled() or not held):
                     self._by_key = held

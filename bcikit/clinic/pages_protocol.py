@@ -217,7 +217,9 @@ class ProtocolPage(Page):
             self.length.setText("–")
             return
         try:
-            lines = _dose_lines(self.name, self.settings())
+            chosen = self.settings()
+            known = bool(self.visit.model and self.visit.model_note) and not self._other_model(chosen)
+            lines = _dose_lines(self.name, chosen, known=known)
         except BciError as error:
             lines = [str(error)]
         self.length.setText("\n".join(lines))
@@ -249,6 +251,7 @@ class ProtocolPage(Page):
         for movement in set(classes) & set(MOVEMENTS):
             self.side.setCurrentIndex(MOVEMENTS.index(movement))
         self._show_model()
+        self._show_length()
         self.say(tr("No calibration: the model follows the rest of today, and the first trials show whether it holds."))
         self.changed.emit()
 
@@ -256,6 +259,7 @@ class ProtocolPage(Page):
         """Take nothing of another day: this visit learns anew."""
         self.visit.model, self.visit.model_note, self.visit.recentre = "", "", False
         self._show_model()
+        self._show_length()
         self.say("")
         self.changed.emit()
 
@@ -350,8 +354,8 @@ class ProtocolPage(Page):
         return ""
 
 
-def _dose_lines(protocol: str, settings: dict[str, Any]) -> list[str]:
-    """Return minutes, trials and dose as the paradigm itself states them."""
+def _dose_lines(protocol: str, settings: dict[str, Any], *, known: bool) -> list[str]:
+    """Return minutes, trials and dose as the paradigm itself states them; `known`: with the model of another day."""
     session = protocols.outline_of_phase(protocol, settings)
     lines = []
     if session.trials:
@@ -367,7 +371,7 @@ def _dose_lines(protocol: str, settings: dict[str, Any]) -> list[str]:
         lines.append(tr("about {minutes:.0f} minutes").format(minutes=session.minutes))
     if session.dose_seconds:
         lines.append(tr("help for at most {seconds:.0f} s in all").format(seconds=session.dose_seconds))
-    if protocols.learns(protocol):
+    if protocols.learns(protocol) and not known:
         calibration = protocols.outline_of_phase(protocol, settings, phase="calibration")
         lines.append(
             tr("before it a calibration of {trials} trials, about {minutes:.0f} minutes").format(

@@ -153,6 +153,8 @@ def test_what_flickers_is_armed_once_the_stop_key_is_tested_and_the_page_says_so
     page.refresh()
     assert runner.did("arm") == []
     assert page.message.text() == "▲ Not yet: the test of the stop key"
+    QTest.keyClick(page, checks.HOLD_KEY)
+    assert runner.did("deadman") == [], "there is nothing to hold"
     QTest.mouseClick(page.checks.test, Qt.MouseButton.LeftButton)
     assert seen.text() == "… Press the space bar now. Then acknowledge."
     page.stop_now()

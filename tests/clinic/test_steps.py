@@ -299,12 +299,17 @@ def test_a_model_of_another_day_is_proposed_and_used(
     catalogue.add_model("P-1", tmp_path / "m.skops", decoder="csp-lda", paradigm="motor-imagery", scores=scores)
     page.enter()
     assert "(0 days old): 87 % of 30 trials right then" in page.model.text()
+    assert "before it a calibration of 40 trials" in page.length.text()
     QTest.mouseClick(page.use_model, Qt.MouseButton.LeftButton)
     assert page.visit.model == str(tmp_path / "m.skops")
     assert page.visit.recentre
     assert page.settings()["classes"] == ["right_hand", "feet"]
     assert page.model.text().startswith("● Model of ")
     assert page.message.text().startswith("No calibration: the model follows the rest of today")
+    assert "calibration" not in page.length.text()
+    page.pair.setCurrentIndex(0)
+    page._show_length()
+    assert "calibration" in page.length.text(), "it is of other movements"
     # Gone meanwhile: nothing is used.
     again = make(ProtocolPage)
     again.enter()
