@@ -55,6 +55,9 @@ def show_pseudo_online(
         + f"; a class is asked for for {_seconds(found)} s after its event; intervals of 95 %: Wilson, exact Poisson.",
         highlight=False,
     )
+    for one in found:
+        if why := one.why():
+            console.print(f"  {escape(f'{one.task}, {one.decoder}')}: {why}", highlight=False, soft_wrap=True)
     values = [one.to_dict() for one in found]
     if out is not None:
         make_folder(out)

@@ -62,6 +62,7 @@ class Acting:
     ) -> None:
         self._classes = classes
         self._rule = rule
+        self._idle = idle
         self._window, self._step = window, step
         self._switch: SwitchEvidence | None = None
         if idle is not None:
@@ -76,6 +77,19 @@ class Acting:
         self._waiting: str | None = None
         self._held = 0.0
         self._since = 0.0
+
+    @property
+    def ready(self) -> bool:
+        """False from an act until nothing was wanted, where the decoder has a class for that."""
+        return self._switch is None or self._switch.armed
+
+    @property
+    def evidence(self) -> float | None:
+        """Probability of the likeliest class that is wanted; None where windows are added up without such a class."""
+        if self._switch is None or self._idle is None:
+            return None
+        wanted = [float(p) for name, p in zip(self._classes, self._switch.posterior, strict=True) if name != self._idle]
+        return max(wanted, default=0.0)
 
     def add(self, decision: Decision) -> str | None:
         """Take the decision about the next window; return what acts now, or None."""

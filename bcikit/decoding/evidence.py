@@ -299,6 +299,11 @@ class SwitchEvidence:
         self._armed = True
         self._since = float("inf")
 
+    @property
+    def armed(self) -> bool:
+        """False from an action until nothing was wanted."""
+        return self._armed
+
     def add(self, probabilities: Sequence[float], *, seconds: float) -> str | None:
         """Take the probabilities of a window, `seconds` after the one before; return what is switched now, or None.
 

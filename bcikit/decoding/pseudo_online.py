@@ -34,6 +34,10 @@ class PseudoOnline:
         For each trial the seconds from its event to the first right decision; None if there was none.
     wrong : int
         Trials with a decision for another class than theirs.
+    unready : int
+        Trials in which nothing could act: since the last act it was never likely that nothing is wanted.
+    evidence : float or None
+        The most that was ever held of a class that is wanted, where evidence is followed.
     """
 
     decisions: list[Decision]
@@ -43,6 +47,8 @@ class PseudoOnline:
     false_activations: int
     first_correct: list[float | None]
     wrong: int = 0
+    unready: int = 0
+    evidence: float | None = None
 
     @property
     def nmcc(self) -> float:
@@ -173,7 +179,7 @@ def _summary(
             false += 1
         before = label
     first: list[float | None] = []
-    wrong = 0
+    wrong = unready = 0
     for start, last, label in trials:
         if label == IDLE:
             continue
@@ -181,6 +187,8 @@ def _summary(
         times = [(decision.sample + 1 - start) / sfreq for decision in within if decision.label == label]
         first.append(min(times) if times else None)
         wrong += any(decision.label != label for decision in within)
+        during = [decision for decision in answers if start < decision.sample < last]
+        unready += bool(during) and not any(decision.data.get("ready", True) for decision in during)
     return PseudoOnline(
         decisions=[decision for decision, _ in rows],
         truth=truth,
@@ -189,4 +197,6 @@ def _summary(
         false_activations=false,
         first_correct=first,
         wrong=wrong,
+        unready=unready,
+        evidence=max((one for decision in answers if (one := decision.data.get("evidence")) is not None), default=None),
     )

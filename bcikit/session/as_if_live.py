@@ -83,7 +83,27 @@ class LiveResult:
             "false_activations_per_minute": None if rate is None else rate[0],
             "false_activations_interval": None if rate is None else rate[1:],
             "seconds_to_act": float(np.mean(right)) if right else None,
+            "not_ready": sum(one.unready for one in found) / len(trials) if trials else None,
+            "most_evidence": max((one.evidence for one in found if one.evidence is not None), default=None),
         }
+
+    def why(self) -> str:
+        """Return why little or nothing acted where no class was wrong; empty if there is nothing to say."""
+        if not self.runs:
+            return ""
+        found = self.numbers()
+        most, unready = found["most_evidence"], found["not_ready"]
+        acted = any(one.label is not None for runs in self.runs.values() for run in runs for one in run.decisions)
+        if not acted and found["n_trials"]:
+            held = "" if most is None else f" (a class that is wanted had {most:.2f} at most)"
+            return f"nothing ever acted: no evidence reached {self.rule.confidence:g}{held}. Lower --confidence."
+        if unready:
+            return (
+                f"in {unready:.0%} of the trials nothing could act: after an act the class of rest must become likely "
+                "before the next, and did not in so short a pause. Longer pauses, or a class of rest that is told "
+                "apart better, would change that; a lower --confidence does not."
+            )
+        return ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""

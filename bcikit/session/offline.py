@@ -237,8 +237,11 @@ class Sliding(Paradigm):
         """Leave a label only in the window in which something acts."""
         if self._acting is None:
             return decision
+        about: dict[str, Any] = {**decision.data, "ready": self._acting.ready}
         label = self._acting.add(decision)
-        return replace(decision, label=label, reason=None if label is not None else decision.reason or "waiting")
+        about["evidence"] = self._acting.evidence
+        reason = None if label is not None else decision.reason or "waiting"
+        return replace(decision, label=label, reason=reason, data=about)
 
     def on_decision(
         self,

@@ -1,6 +1,7 @@
 """`evaluate --pseudo-online` runs the live code over whole recordings: what acts, when nothing was asked for, too."""
 
 import json
+from dataclasses import replace
 
 import mne
 import numpy as np
@@ -9,7 +10,9 @@ from typer.testing import CliRunner
 
 from bcikit.cli.app import app
 from bcikit.decoding.acting import Acting, ActingRule
-from bcikit.signal import Decision
+from bcikit.decoding.pseudo_online import summarise
+from bcikit.session.as_if_live import LiveResult
+from bcikit.signal import Decision, Event
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +133,37 @@ def test_evidence_must_hold_for_the_dwell():
     assert held == [steady[0] + 3]
     broken = [0.95] * (steady[0] + 2) + [0.2] * 2
     assert acts(0.3, *broken) == []
+
+
+def one_run(probabilities, *, confidence=0.9, seconds=4.0):
+    """Return what comes of windows of 1 s each 0.5 s: trials of left begin at 10, 20, ... s of a hundred."""
+    acting = Acting(("left", "rest"), rule=ActingRule(confidence=confidence), idle="rest", window=1.0, step=0.5)
+    decisions = []
+    for k in range(200):
+        p = probabilities(k * 0.5)
+        one = Decision(
+            time=k * 0.5, sample=k * 50, classes=("left", "rest"), probabilities=(p, 1.0 - p),
+            data={"ready": acting.ready},
+        )  # fmt: skip
+        label = acting.add(one)
+        decisions.append(replace(one, label=label, data={**one.data, "evidence": acting.evidence}))
+    trials = [Event(name="left", time=10.0 * k, sample=1000 * k) for k in range(1, 9)]
+    found = summarise(
+        decisions, trials, events={"left": "left"}, sfreq=100.0, seconds=seconds, n_times=100, step=0.5, acts=True
+    )
+    return LiveResult(
+        task="t", decoder="d", runs={"p": [found]}, failures={}, seconds=seconds,
+        rule=ActingRule(confidence=confidence), step=0.5,
+    )  # fmt: skip
+
+
+def test_why_nothing_acts_is_said():
+    never = one_run(lambda time: 0.3)
+    assert never.numbers()["not_ready"] == 0.0
+    assert "no evidence reached 0.9 (a class that is wanted had 0.0" in never.why()
+    # It acts in the first trial, and rest is never likely again: no later trial can be answered.
+    stuck = one_run(lambda time: 0.02 if time < 10 else 0.95)
+    assert stuck.numbers()["not_ready"] == 7 / 8
+    assert "in 88% of the trials nothing could act" in stuck.why()
+    well = one_run(lambda time: 0.98 if 10 <= time < 90 and time % 10 < 4 else 0.02)
+    assert (well.numbers()["sensitivity"], well.why()) == (1.0, "")
