@@ -36,7 +36,7 @@ class ParadigmSettings(SettingsTable):
     title : str
         For people.
     ttl : float
-        Seconds that a command stays valid; the gate's `ttl_s`, where that is shorter.
+        Seconds that a command stays valid; the gate's `ttl_s`, where that is shorter, and never more than 0.5.
     instructions : float
         Seconds that each page of instructions is shown before anything else, with a practice trial after them; 0 leaves
         both out. The therapist's "skip" ends a page.
@@ -51,7 +51,7 @@ class ParadigmSettings(SettingsTable):
     """Whether the screen shows two hands, one of which `affected_side` names."""
 
     title: str = ""
-    ttl: Annotated[float, Field(gt=0.0, le=5.0)] = 0.5
+    ttl: Annotated[float, Field(gt=0.0, le=0.5)] = 0.5
     instructions: Annotated[float, Field(ge=0.0, le=600.0)] = 0.0
     affected_side: Literal["", "left", "right"] = ""
     display_delay: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0

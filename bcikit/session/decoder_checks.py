@@ -63,6 +63,25 @@ def _steps(steps: Sequence[Any]) -> str:
     return "; ".join(shown) or "no filters"
 
 
+def check_idle(config: SessionConfig, paradigm: Paradigm, model: Model | None) -> None:
+    """Refuse a class of wanting nothing that nothing decides for: the one that is meant would be an action.
+
+    Raises
+    ------
+    BciError
+        With the classes there are.
+    """
+    idle = config.gate.get("idle_label")
+    classes = dict.fromkeys((*paradigm.classes, *(() if model is None else model.classes)))
+    if idle is not None and classes and idle not in classes:
+        known = f"which of {', '.join(classes)} it is, or leave it out"
+        meant = f"gate.idle_label = {paradigm.idle!r}" if paradigm.idle else known
+        raise BciError(
+            f"idle_label is {idle!r}, which nothing decides for; the gate would take the class of wanting nothing for "
+            f"an action. Say {meant}."
+        )
+
+
 def check_followed(section: DecoderSection, decoder: Any) -> None:
     """Refuse to follow by a decoder that cannot, before a calibration block was gone through for it.
 

@@ -25,6 +25,7 @@ from bcikit.session.config import SessionConfig
 from bcikit.session.decoder_checks import (
     check_begun,
     check_followed,
+    check_idle,
     check_model,
     check_owner,
     check_targets,
@@ -402,6 +403,8 @@ class _Planner:
             trained, before = model, len(self.problems)
             model = self._attempt("decoder", lambda: self._model(paradigm, behind, fit_for, trained))
             decides = len(self.problems) == before
+            if decides:
+                self._attempt("gate", lambda: check_idle(config, paradigm, model))
             error_model = self._attempt("decoder", lambda: find_error_model(config, used, sfreq=fit_for.sfreq))
             self._attempt("decoder", lambda: attach_errors(paradigm, config, error_model))
             self.notes += notes_on_electrodes(paradigm, used) + notes_on_rhythms(paradigm, behind, used)

@@ -337,3 +337,29 @@ def test_electrodes_that_a_paradigm_is_made_for_and_that_are_not_used_are_told(
         notes = [note for note in made.notes if "is made for" in note]
     assert len(notes) == bool(missing), notes
     assert not missing or f"is called {missing} (source.channels)" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("paradigm", "settings_", "gate", "said"),
+    [
+        ("ssvep-menu", {}, {"idle_label": "xx"}, "Say gate.idle_label = 'none'."),
+        # What the shipped file proposes is of the class that was there before.
+        ("brain-switch", {"idle": "relax"}, {}, "Say gate.idle_label = 'relax'."),
+        ("motor-imagery", {}, {"idle_label": "rest"}, "Say which of left_hand, right_hand it is, or leave it out."),
+        ("brain-switch", {"idle": "relax"}, {"idle_label": "relax"}, ""),
+    ],
+)
+def test_a_class_of_wanting_nothing_that_is_none_is_refused(
+    paradigm: str, settings_: dict[str, Any], gate: dict[str, Any], said: str
+) -> None:
+    config = shipped_config(paradigm, settings=settings_)
+    recording = config.recording.model_copy(update={"enabled": False})
+    config = config.model_copy(update={"recording": recording, "gate": {**config.gate, **gate}})
+    if not said:
+        plan(config).close()
+        return
+    with pytest.raises(ConfigError) as refused:
+        plan(config)
+    assert len(refused.value.problems) == 1, refused.value.problems
+    assert "idle_label is " in refused.value.problems[0]
+    assert said in refused.value.problems[0]
