@@ -222,7 +222,11 @@ class ExportView:
 
 def _holds(row: Row) -> bool:
     """Return whether the name of an event says its value, or it is a span whose length says it."""
-    return row.name.startswith("BAD_") or f"/{row.name}".endswith(f"/{row.value}")
+    if row.name.startswith("BAD_"):
+        return True
+    # Of its own, or as BrainVision writes codes ("Stimulus/S253"): never the end of a longer number.
+    before = f"/{row.name}".removesuffix(f"{row.value}")
+    return before != f"/{row.name}" and not (before[-1:].isdigit() or before[-1:] in ("-", ".", ","))
 
 
 def _left_out(session: Session, events: Sequence[Row], kept: Sequence[Row]) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ from bcikit.recording import (
 )
 from bcikit.recording.bids import task_of
 from bcikit.recording.edf import record_of
-from bcikit.recording.view import ExportView, spans_of
+from bcikit.recording.view import ExportView, Row, _holds, spans_of
 from bcikit.signal import (
     ArgumentError,
     Bad,
@@ -410,3 +410,20 @@ def test_codes_of_a_trigger_channel_stay_the_numbers_they_are(tmp_path: Path) ->
     codes[400] = 2.0**24
     with pytest.raises(RecordingError, match="24 bits cannot hold; export to FIF instead"):
         export_edf(of_codes(codes), tmp_path / "c.bdf")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("Stimulus/S253", 253, True),
+        ("cue/7", 7, True),
+        ("7", "7", True),
+        ("Stimulus/S253", 53, False),
+        ("level-3", 3, False),
+        ("gain 1.5", 5, False),
+        ("cue/left", 1, False),
+        ("BAD_lost", 12, True),
+    ],
+)
+def test_a_name_that_says_the_value_loses_none(name, value, says):
+    assert _holds(Row(onset=0.0, duration=0.0, name=name, value=value)) is says
