@@ -179,6 +179,9 @@ def moved_words(data: ReportData) -> str:
         return tr("{count} rewards").format(count=total.rewards)
     if kind_of_record(data) == "blocks":
         return tr("Nothing is decided in this recording, and nothing moves.")
+    if kind_of_record(data) == "vigilance":
+        warned = sum(int((part.get("details") or {}).get("n_warnings") or 0) for part in data.results)
+        return tr("{count} warnings of drowsiness; nothing is steered.").format(count=warned)
     if not total.trials:
         return tr("No trial was finished.")
     if is_blind(data.record.trial):

@@ -153,6 +153,13 @@ def test_the_report_of_a_recording_in_phases_says_its_length_and_that_nothing_is
     assert moved_words(data) == "Nothing is decided in this recording, and nothing moves."
 
 
+def test_the_report_of_a_drive_says_how_often_was_warned() -> None:
+    record = TrainingRecord(subject="P-017", protocol="driving-vigilance")
+    parts = [{"details": {"n_warnings": 2}}, {"details": {"n_warnings": 1}}, {"ended": "failed"}]
+    data = ReportData(record=record, results=parts, total=Total(trials=1, seconds=1200.0))  # type: ignore[arg-type]
+    assert moved_words(data) == "3 warnings of drowsiness; nothing is steered."
+
+
 def test_an_order_to_arm_that_comes_while_it_learns_is_no_alarm(clinic: Any) -> None:
     person = clinic()
     person.simulated()
