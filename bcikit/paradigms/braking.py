@@ -245,6 +245,7 @@ class EmergencyBraking(TrialParadigm):
             more = {"lead": lead, "closest_pedal": closest, "closest_advised": self._distance(first)}
             rows.append({"trial": index, **row, **more})
         leads = [row["lead"] for row in rows if row["lead"] is not None]
+        pedals = sum(row["reaction"] is not None for row in rows)
         hits = sum(row["detected"] is not None for row in rows)
         false = len(self._detections) - hits
         hours = self._driven / 3600.0
@@ -258,18 +259,27 @@ class EmergencyBraking(TrialParadigm):
             "accuracy": None,
             "hit_rate": hits / len(rows) if rows else None,
             "hit_interval": accuracy_interval(hits, len(rows)) if rows else None,
-            "before_pedal": sum(lead > 0 for lead in leads) / len(rows) if rows else None,
+            "before_pedal": sum(lead > 0 for lead in leads) / pedals if pedals else None,
             "lead_time": quartiles(leads),
             "metres_gained": speed * sum(leads) / len(leads) if leads else None,
             "false_brakes": false,
             "false_brakes_per_hour": false / hours if hours else None,
             "false_brakes_interval": rate_interval(false, hours) if hours else None,
             "seconds_driven": self._driven,
-            "meaning": [
-                f"{hits} of {len(rows)} brakings of the car in front were detected; {false} false brakes were advised "
-                f"in {self._driven / 60:.0f} minutes of driving. It is advice in a simulator and touches no vehicle."
-            ],
+            "meaning": [self._meaning(hits, len(rows), pedals, false)],
         }
+
+    def _meaning(self, hits: int, brakings: int, pedals: int, false: int) -> str:
+        if not brakings:
+            return "The scored drive ended before the car in front braked: nothing is known of its detections."
+        low, high = accuracy_interval(hits, brakings)
+        told = (
+            f"{hits} of {brakings} brakings of the car in front were detected (95 % interval {low:.0%} to {high:.0%}); "
+            f"{false} false brakes were advised in {self._driven / 60:.0f} minutes of driving."
+        )
+        if pedals < brakings:
+            told += f" The pedal was seen after {pedals} of them ({self.settings.pedal_event})."
+        return f"{told} It is advice in a simulator and touches no vehicle."
 
     def _distance(self, reaction: float) -> float:
         return closest_distance(speed=self.settings.speed_kmh / 3.6, gap=self.settings.distance, reaction=reaction)

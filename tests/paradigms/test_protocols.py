@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from bcikit.paradigms import make_paradigm, paradigm_names
+from bcikit.paradigms.base import WindowRequest
 from bcikit.paradigms.score import rate_interval
 from bcikit.paradigms.support import ErrorCheck
 from bcikit.paradigms.vehicle import plan_brakings
-from bcikit.signal import ArgumentError, BciError, ConfigError, Decision, Event, StreamInfo
+from bcikit.signal import ArgumentError, BciError, ConfigError, Decision, Event, StreamInfo, Verdict
 
 SFREQ = 250.0
 
@@ -384,6 +385,15 @@ def test_drowsiness_is_told_in_time_and_an_alert_driver_is_left_alone(run):
     assert len(done.commands) == results["n_warnings"]
     assert all(alarm["held_back"] == [] for alarm in results["alarms"])
     assert results["take_over_ready"] < 0.7
+    # Who is to be told from KSS 5.5 on is, though the scale calls that "some sleepiness" from 6 on only.
+    early = make_paradigm({"base": "driving-vigilance", "drive": 120.0, "advise_at": 5.5, "smooth": 2.0})
+    early.configure(StreamInfo(name="s", sfreq=SFREQ, ch_names=("Cz",)), seed=0)
+    early._centre = 0.0
+    request = WindowRequest(1000, 1000, trial=0, kind="monitor")
+    at = blank(request, early.classes, kss=5.7, z=1.0)
+    no = Verdict(time=0.0, sample=0, allowed=False, label=None, reasons=("A-NONE",), state="ACTIVE")
+    _, events = early._follow(5.7, at, no, request)
+    assert events[-1].name == "advice/sleepy"
     alert = make_paradigm("driving-vigilance")
     run(alert, drowsy_answer(alert, rises_at=math.inf))
     assert alert.results()["n_warnings"] == 0
@@ -429,6 +439,10 @@ def test_a_real_pedal_is_taken_from_the_source(run, make_decision):
     done = run(probe, skilled(make_decision)(probe))
     onset = done.named("stimulus/lead-brake")[-1].sample
     assert done.named("response/pedal") == []
+    # Without a pedal nothing is known of a lead before it.
+    unseen = probe.results()
+    assert unseen["before_pedal"] is None
+    assert "The pedal was seen after 0 of them (response/pedal)" in unseen["meaning"][0]
     paradigm = make_paradigm(quick)
     pedal = Event(name="response/pedal", time=0.0, sample=onset + 175)
     run(paradigm, skilled(make_decision)(paradigm), outside=[pedal])
