@@ -1,5 +1,6 @@
 """Fit a twin to a person: settings that give a simulated user the spectrum, reactions and noise of a recording."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bcikit.signal import DataError, Event, Recording
+from bcikit.signal import DataError, DoubtWarning, Event, Recording
 from bcikit.simulation.imagery import CLASSES
 from bcikit.simulation.leadfield import make_head
 from bcikit.simulation.settings import TwinSettings
@@ -20,6 +21,12 @@ _AREAS = {
     "mu": ("C3", "C4", "C1", "C2", "CP3", "CP4"),
     "beta": ("C3", "C4", "Cz", "FC3", "FC4"),
 }
+LEAST_R, MOST_DB = 0.95, 2.0
+"""From 1 to 40 Hz, mean spectra of a twin agree so well at least with those of a person whom it can be like."""
+
+MOST_TIMES = 2.0
+"""A size of a microvolt or more that is so many times as large or small is not met."""
+
 _FRONTAL = ("Fp1", "Fpz", "Fp2", "AF7", "AF8", "AF3", "AF4")
 
 
@@ -90,13 +97,27 @@ class Fit:
             rows.append((item.name, real, twin, (twin - real) / abs(real) if real else float("nan")))
         return rows
 
+    def doubts(self) -> list[str]:
+        """Return in what the twin is not like the recording, in words; empty if it is."""
+        said = []
+        if not (self.spectrum_r >= LEAST_R and self.spectrum_db <= MOST_DB):
+            said.append(
+                f"its mean spectrum has r = {self.spectrum_r:.2f} and is off by {self.spectrum_db:.1f} dB, 1 to 40 Hz"
+            )
+        said += [
+            f"{name} is {twin:.3g} in place of {real:.3g}"
+            for name, real, twin, _ in self.rows()
+            if name in _MOVES.values() and max(real, twin) >= 1.0 and max(real, twin) > MOST_TIMES * min(real, twin)
+        ]
+        return said
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
         clean = {
             key: {name: (value if np.isfinite(value) else None) for name, value in asdict(part).items()}
             for key, part in (("recording", self.wanted), ("twin", self.reached))
         }
-        fit = {"spectrum_r": self.spectrum_r, "spectrum_db": self.spectrum_db}
+        fit = {"spectrum_r": self.spectrum_r, "spectrum_db": self.spectrum_db, "doubts": self.doubts()}
         return {"settings": self.settings.to_dict(), **clean, **fit}
 
     def address(self, task: str = "motor-imagery", *, seed: int = 1) -> str:
@@ -172,6 +193,11 @@ def fit_twin(recording: Recording, *, cues: Mapping[str, str] | None = None, rou
     ------
     DataError
         If the recording is too short.
+
+    Warns
+    -----
+    DoubtWarning
+        If the twin is not like it (`Fit.doubts`).
     """
     seconds = recording.n_times / recording.info.sfreq
     if seconds < 30:
@@ -196,7 +222,13 @@ def fit_twin(recording: Recording, *, cues: Mapping[str, str] | None = None, rou
             best = (difference, settings, reached, twin)
         settings = _moved(settings, wanted, reached)
     r, difference = spectra_agree(recording, best[3])
-    return Fit(settings=best[1], wanted=wanted, reached=best[2], spectrum_r=r, spectrum_db=difference)
+    found = Fit(settings=best[1], wanted=wanted, reached=best[2], spectrum_r=r, spectrum_db=difference)
+    if doubts := found.doubts():
+        said = (
+            f"The twin is not like {recording.info.name}: {'; '.join(doubts)}. What is tried on it holds for it alone."
+        )
+        warnings.warn(said, DoubtWarning, stacklevel=2)
+    return found
 
 
 def live_through(

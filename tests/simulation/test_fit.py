@@ -1,12 +1,13 @@
 """A twin fitted to a recording is like it, and says how much."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bcikit.acquisition import open_source, read_recording
-from bcikit.signal import DataError
+from bcikit.signal import DataError, DoubtWarning
 from bcikit.simulation.fit import features, fit_twin
 
 
@@ -48,3 +49,14 @@ def test_features_say_what_they_cannot_know(simulate):
 def test_too_short_a_recording_is_refused(simulate):
     with pytest.raises(DataError, match="30 s"):
         fit_twin(simulate("sim:rest?seed=1&duration=5"))
+
+
+def test_a_twin_that_is_not_like_the_recording_is_a_doubt(simulate):
+    recording = simulate("sim:rest?seed=1&duration=31&channels=Oz,C3,C4")
+    rng = np.random.default_rng(0)
+    # A rhythm that no person has: the twin cannot have it either.
+    times = np.arange(recording.n_times)[:, None] / recording.info.sfreq
+    strange = replace(recording, data=rng.normal(0, 5, recording.data.shape) + 80 * np.sin(2 * np.pi * 33 * times))
+    with pytest.warns(DoubtWarning, match=r"is not like .*mean spectrum has r = .* dB"):
+        fit = fit_twin(strange, rounds=1)
+    assert fit.to_dict()["doubts"] == fit.doubts() != []
