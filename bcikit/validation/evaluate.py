@@ -36,7 +36,9 @@ def evaluate(test: BenchTest, takes: Sequence[Take], profile: Profile) -> Outcom
     try:
         if test.needs not in ("stream", "impedance"):
             _check_numbers(takes)
-        measurements, curves = test.compute(list(takes), context)
+        # Of an amplifier that gives nothing at all a ratio is no number, which is judged as "not reached".
+        with np.errstate(divide="ignore", invalid="ignore"):
+            measurements, curves = test.compute(list(takes), context)
     except DataError as error:
         return replace(blank, reason=f"could not be measured: {error}")
     except Exception as error:  # noqa: BLE001 - one test that breaks must not take the report of the others along

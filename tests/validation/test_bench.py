@@ -176,6 +176,13 @@ def test_a_result_without_signature_is_said_to_have_none(tmp_path, command_line,
     assert "signature" not in json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_converter_too_coarse_for_its_noise_is_inconclusive_without_warnings_of_numpy():
+    report = validate("dut:bits=16&channels=2", tests=("V-XTALK", "V-BATT"))
+    assert [outcome.judgement for outcome in report.outcomes] == [Judgement.INCONCLUSIVE] * 2
+    assert report.value("V-BATT", "noise_change").text() == "not reached"
+
+
 def test_what_each_kind_of_bench_cannot_do_is_said():
     operator = OperatorBench(_Amplifier(), lambda text: True)
     assert "digital output" in operator.refuses(_test("V-E2E"))
