@@ -102,11 +102,25 @@ def register(app: typer.Typer) -> None:
         Says first who is a person, a session, a run, and which files are left out. Ends with 1 if a number to reach on
         a known dataset is missed, a decoder that was asked for fails, or a class never occurs.
         """
+        usual = {"split": split, "card": card, "seed": seed, "jobs": jobs != 1, "dask": dask}
+        live = {"step": step != 0.25, "confidence": confidence != 0.9, "dwell": dwell, "asked": asked}
         if data.suffix == ".toml":
             from bcikit.cli.study import run
 
+            about = {"paradigm": paradigm, "decoder": decoder, "events": events, "frequencies": frequencies}
+            how = {"window": window, "channels": channels, "layout": layout, "folders": folders, "unit": unit}
+            files = {"sfreq": sfreq, "stream": stream, "map": map, "accept": accept}
+            kinds = {"transfer": transfer, "pseudo-online": pseudo_online, **live}
+            rest = {"split": split, "card": card, "seed": seed}
+            _refuse("a study, whose file says all of that", **about, **how, **files, **kinds, **rest)
             run(data, out, jobs=jobs, dask=dask, json=json)
             return
+        if pseudo_online:
+            _refuse("--pseudo-online", transfer=transfer, **usual)
+        else:
+            _refuse("--transfer" if transfer else "an evaluation without --pseudo-online", **live)
+        if transfer:
+            _refuse("--transfer", **usual)
         if paradigm is None:
             raise ArgumentError(f"Say which paradigm: -p {PARADIGMS_HELP}")
         from bcikit.cli.pairs import numbers, pairs
@@ -156,6 +170,19 @@ def register(app: typer.Typer) -> None:
             typer.secho(f"doubt: {problem}", fg=typer.colors.YELLOW, err=True)
         if wrong or any(met is False for met in bars):
             raise typer.Exit(1)
+
+
+def _refuse(what: str, **given: object) -> None:
+    """Refuse options that would change nothing.
+
+    Raises
+    ------
+    ArgumentError
+        Naming those that were given.
+    """
+    idle = [f"--{name}" for name, value in given.items() if value]
+    if idle:
+        raise ArgumentError(f"{', '.join(idle)} would change nothing in {what}; leave out what does nothing.")
 
 
 def failures_of(result: "TaskResult") -> list[str]:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from bcikit.cli.app import app
 from bcikit.decoding.evaluation.study import COLUMNS, read_study, run_study, tasks_of
-from bcikit.signal import BciError, ConfigError, DataError
+from bcikit.signal import ArgumentError, BciError, ConfigError, DataError
 
 
 def folder(root: Path) -> Path:
@@ -290,6 +290,25 @@ def test_a_split_that_the_table_of_recordings_rules_out_is_refused_before_they_a
     assert isinstance(done.exception, DataError)
     assert "cross-subject needs two people; there is one" in str(done.exception)
     assert "Reading" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["STUDY", "--decoder", "mdm", "--split", "shuffled"], "--decoder, --split would change nothing in a study"),
+        (
+            ["DATA", "--pseudo-online", "--split", "shuffled", "--card", "c.json"],
+            "--split, --card would change nothing",
+        ),
+        (["DATA", "--transfer", "--jobs", "2"], "--jobs would change nothing in --transfer"),
+        (["DATA", "--confidence", "0.8"], "--confidence would change nothing in an evaluation without --pseudo-online"),
+    ],
+)
+def test_options_that_would_change_nothing_are_refused(study, options, said):
+    there = {"STUDY": str(study), "DATA": str(study.parent / "data")}
+    done = CliRunner().invoke(app, ["evaluate", *[there.get(word, word) for word in options]])
+    assert isinstance(done.exception, ArgumentError)
+    assert said in str(done.exception)
 
 
 def test_decoders_with_parameters_of_their_own_are_told_apart(study, tmp_path):
