@@ -170,6 +170,8 @@ class LinkPanel(Panel):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.plot = make_plot(theme, tr("Loss and jitter"), bottom=tr("seconds"), left=tr("ms, %"))
+        # The even times of a file have the jitter of rounding, 1e-13 ms: filling the panel it looks real.
+        self.plot.setLimits(minXRange=1.0, minYRange=0.1)
         legend(self.plot, theme)
         self._jitter = self.plot.plot(pen=pen(theme.accent), name=tr("jitter, ms"))
         self._loss = self.plot.plot(pen=pen(theme.bad), name=tr("loss, %"))

@@ -17,10 +17,12 @@ from PySide6.QtWidgets import QApplication
 from bcikit.acquisition import open_source
 from bcikit.signal.messages import Electrode, LinkHealth, Quality
 from bcikit.ui.reader import StreamReader
-from bcikit.ui.theme import Theme
+from bcikit.ui.theme import DARK, Theme
 from bcikit.viewer.clock import allan_deviation, time_errors
+from bcikit.viewer.engine_panels import LinkPanel
 from bcikit.viewer.folder import show_file
 from bcikit.viewer.maker_panels import DevicePanel, ScopePanel, TrendPanel, crossings
+from bcikit.viewer.panel import View
 from bcikit.viewer.plot import log_ticks
 from bcikit.viewer.scale_bar import round_down
 from bcikit.viewer.selection_panel import SelectionPanel
@@ -211,3 +213,16 @@ def test_numbers_of_a_logarithmic_axis_do_not_lie_on_each_other(low, high, shown
     assert np.diff(places).min() > 0.25
     assert places.min() <= np.log10(low) + 1e-9
     assert places.max() >= np.log10(high) - 1e-9
+
+
+def test_jitter_of_rounding_does_not_fill_its_panel(qtbot) -> None:
+    panel = LinkPanel(DARK)
+    qtbot.addWidget(panel)
+    view = View()
+    view.links.extend([(0.0, 0.0, 1e-13), (0.4, 0.0, 4e-13)])
+    panel.refresh(view)
+    box = panel.plot.getPlotItem().getViewBox()
+    box.updateAutoRange()
+    (left, right), (low, high) = box.viewRange()
+    assert high - low >= 0.1 - 1e-9
+    assert right - left >= 1.0 - 1e-9
