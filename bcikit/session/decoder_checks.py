@@ -145,6 +145,25 @@ def check_types(decoder: Any, info: StreamInfo) -> None:
         )
 
 
+def check_targeted(decoder: Any, found: Rehearsal) -> None:
+    """Refuse a decoder that knows targets alone for a calibration that has trials of no target, too.
+
+    Raises
+    ------
+    BciError
+        With the way out.
+    """
+    known = getattr(decoder, "frequencies", None)
+    if not getattr(decoder, "only_targets", False) or not isinstance(known, Mapping):
+        return
+    odd = [name for name, count in (found.trained_on or {}).items() if count and name not in known]
+    if odd:
+        raise BciError(
+            f"it decides between targets alone, and the calibration has trials of {', '.join(odd)}, which has no "
+            "frequency; take fbcca-lda, fb-tangent or ssvep-stack, or idle_share = 0 in paradigm.settings."
+        )
+
+
 def _alike(known: Any, shown: float | Mapping[str, float]) -> bool:
     """Return whether values of targets are those that are shown, as far as people round them."""
     if isinstance(shown, Mapping):

@@ -28,6 +28,7 @@ from bcikit.session.decoder_checks import (
     check_idle,
     check_model,
     check_owner,
+    check_targeted,
     check_targets,
     check_types,
     check_used,
@@ -670,6 +671,7 @@ class _Planner:
         if least is not None:
             decoder = unfitted(self.config, info.sfreq, self.objects.decoder)
             self._attempt("decoder.name", lambda: check_types(decoder, info))
+            self._attempt("decoder.name", lambda: check_targeted(decoder, found))
         if trained or least is None:
             return
         if found.trained_on is None:

@@ -214,6 +214,17 @@ def test_a_session_that_states_no_rejection_keeps_that_of_the_model(tmp_path: Pa
             },
             "frequencies is not that of ssvep-menu, whose targets have up = 8.57143",
         ),
+        (
+            "ssvep-menu",
+            {
+                "paradigm": {"settings": {"decoder": "", "calibration_rounds": 6, "growing": False}},
+                "decoder": {
+                    "name": "cca",
+                    "parameters": {"frequencies": {"up": 60 / 7, "right": 10.0, "down": 12.0, "left": 7.5}},
+                },
+            },
+            "decides between targets alone, and the calibration has trials of none",
+        ),
         # What only trains decides nothing, and ends with a model all the same.
         ("calibration", {"decoder": {"name": "nonsense"}}, "decoder is 'nonsense'"),
         ("calibration", {"decoder": {"parameters": {"xx": 1}}}, "parameter of csp-lda is 'xx'"),

@@ -1,7 +1,7 @@
 """What SSVEP decoders share: targets, references, sub-bands."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,6 +33,8 @@ class SsvepDecoder(Decoder):
         See `SubBands`.
     """
 
+    only_targets: ClassVar[bool] = True
+    """Whether trials of a class without frequency are refused."""
     frequencies_: dict[str, float]
     weights_: Array
 

@@ -1,7 +1,7 @@
 """Canonical correlation with sines: decoders that need no training, and those that add templates."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -207,6 +207,8 @@ class MsEcca(SsvepDecoder):
     """
 
     min_trials = 2
+
+    only_targets: ClassVar[bool] = False
 
     def __init__(
         self,
