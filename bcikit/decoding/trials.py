@@ -2,9 +2,9 @@
 
 import hashlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -267,8 +267,9 @@ def epochs(
     Returns
     -------
     Epochs
-        Trials that overlap a gap or a span marked as bad (``BAD_...``), leave the recording, have too many bad samples
-        or are there already (two events of one class at one sample) are left out and listed in `Epochs.dropped`.
+        Trials that overlap a gap or a span marked as bad (``BAD_...``), leave the recording, have too many bad samples,
+        are there already (two events of one class at one sample), or that a session calls practice or cut off are left
+        out and listed in `Epochs.dropped`.
 
     Raises
     ------
@@ -311,6 +312,9 @@ def epochs(
             )
         columns = run.info.index_of(names, who="epochs")
         marked = _marked(run, events)
+        cut_off = {
+            end.data.get("trial") for end in run.events if end.name == "trial/end" and end.data.get("interrupted")
+        }
         near: dict[int, str] = {}
         for event in run.events:
             label = label_of(event, events)
@@ -318,6 +322,9 @@ def epochs(
                 continue
             centre = _sample(event, run)
             begin = centre + round(tmin * sfreq)
+            if (why := _no_example(event, cut_off)) is not None:
+                dropped.append(f"{run.info.name}: {event.name} at {event.time:.3f} s: {why}")
+                continue
             there = [near[place] for place in (centre - 1, centre, centre + 1) if place in near]
             if label in there:
                 # An annotation and a code of one moment: twice, it would be learned and decided.
@@ -475,6 +482,15 @@ def _marked(run: Recording, events: Mapping[str, str]) -> list[tuple[int, int, E
             start = _sample(event, run)
             spans.append((start, start + max(1, round(event.duration * run.info.sfreq)), event))
     return spans
+
+
+def _no_example(event: Event, cut_off: Collection[Any]) -> str | None:
+    """Return why a trial of a session is none to learn from, as the session itself leaves it out; None if it is one."""
+    if event.data.get("practice"):
+        return "a practice trial"
+    if event.data.get("trial") in cut_off and "trial" in event.data:
+        return "the trial was cut off"
+    return None
 
 
 def _within_bad(marked: Sequence[tuple[int, int, Event]], begin: int, stop: int, names: Sequence[str]) -> str:

@@ -38,6 +38,22 @@ def test_two_events_of_one_moment_are_one_trial():
         epochs(both, events={"left": "left", "1": "right"}, tmin=0.0, tmax=1.0)
 
 
+def test_what_a_session_calls_practice_or_cut_off_is_no_example(recording):
+    """As in the session itself, whoever learns from its folder later leaves both out, and says so."""
+    events = [
+        replace(event, data={"trial": number, **({"practice": True} if number == 0 else {})}, source="paradigm")
+        for number, event in enumerate(recording.events)
+    ]
+    events.append(Event(name="trial/end", time=17.0, sample=1700, data={"trial": 3, "interrupted": True}))
+    events.append(Event(name="trial/end", time=22.0, sample=2200, data={"trial": 4}))
+    cut = epochs(replace(recording, events=tuple(events)), events=CUES, tmin=0.5, tmax=2.5)
+    assert cut.counts() == {"left": 4, "right": 5}
+    assert [text.split(": ")[1:] for text in cut.dropped] == [
+        ["cue/right at 1.000 s", "a practice trial"],
+        ["cue/left at 16.000 s", "the trial was cut off"],
+    ]
+
+
 def test_what_filters_delay_is_said_and_not_hidden():
     impulse = np.zeros((2000, 1))
     impulse[575] = 1000.0
