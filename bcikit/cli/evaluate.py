@@ -140,6 +140,11 @@ def register(app: typer.Typer) -> None:
             picked = tuple(name.strip() for name in channels.split(",") if name.strip())
             tasks = [replace(task, channels=picked) for task in tasks]
         check_target("--card", card, (run.path for task in tasks for run in task.runs))
+        if card is not None:
+            from bcikit.signal.signing import sign
+
+            # What cannot be signed is refused before what may take hours.
+            sign({})
         if pseudo_online:
             from bcikit.cli.pseudo_online import show_pseudo_online
             from bcikit.decoding.acting import ActingRule

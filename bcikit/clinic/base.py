@@ -1,16 +1,14 @@
 """What the pages of the clinic window share."""
 
 import re
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from bcikit.ui.inputs import button
-from bcikit.ui.leaving import start_aside
 from bcikit.ui.theme import LEVELS, Theme
 from bcikit.ui.words import tr
 
@@ -179,25 +177,3 @@ def card(*widgets: QWidget, title: str = "", stretch: Sequence[int] = ()) -> QFr
     if not any(stretch) and not any(isinstance(widget, QAbstractItemView) for widget in widgets):
         layout.addStretch(1)
     return frame
-
-
-class _Answer(QObject):
-    ready = Signal(object, object)
-
-
-def in_background(owner: QWidget, work: Callable[[], Any], then: Callable[[Any, Exception | None], None]) -> None:
-    """Do something slow in a thread and hand its result, or its error, to `then` in the window's own thread."""
-    answer = _Answer(owner)
-    answer.ready.connect(then, Qt.ConnectionType.QueuedConnection)
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = work()
-        except Exception as problem:  # noqa: BLE001 - the page shows it
-            error = problem
-        # The page may be gone by now; then nobody waits for the answer.
-        with suppress(RuntimeError):
-            answer.ready.emit(result, error)
-
-    start_aside(run, "bcikit-clinic-task")

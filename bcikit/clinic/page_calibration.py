@@ -6,13 +6,14 @@ from typing import Any
 from PySide6.QtWidgets import QLabel
 
 from bcikit.clinic import protocols, wording
-from bcikit.clinic.base import Desk, card, in_background
+from bcikit.clinic.base import Desk, card
 from bcikit.clinic.counts import Counts
 from bcikit.clinic.pages_run import RunPage
 from bcikit.clinic.stop_line import STOPPED
 from bcikit.clinic.verdict import judge
 from bcikit.session.retrain import model_from_files
 from bcikit.session.training import calibration_summary
+from bcikit.ui.aside import in_background
 from bcikit.ui.words import tr
 
 

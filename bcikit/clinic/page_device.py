@@ -5,7 +5,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit
 
 from bcikit.acquisition import Device, reachable_devices
-from bcikit.clinic.base import Desk, Page, card, in_background
+from bcikit.clinic.base import Desk, Page, card
 from bcikit.clinic.headsets import (
     DeviceTest,
     keep_stop_box,
@@ -20,6 +20,7 @@ from bcikit.clinic.headsets import (
 from bcikit.clinic.times import local
 from bcikit.safety.stop_box import open_stop_box
 from bcikit.signal import Address, BciError
+from bcikit.ui.aside import in_background
 from bcikit.ui.inputs import button
 from bcikit.ui.tables import fill_table, make_table, select_key, selected_key
 from bcikit.ui.words import tr

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from bcikit.clinic.base import Desk, Page, card, in_background
+from bcikit.clinic.base import Desk, Page, card
 from bcikit.clinic.hospital import archive_of, send_dicom, write_dicom, write_fhir
 from bcikit.clinic.names import written
 from bcikit.clinic.record import TrainingRecord
@@ -27,6 +27,7 @@ from bcikit.clinic.wording import unit_name
 from bcikit.paradigms.outcomes import SCALES, ScaleValue
 from bcikit.recording.corrections import correct_outcome
 from bcikit.signal import BciError
+from bcikit.ui.aside import in_background
 from bcikit.ui.inputs import button, choice
 from bcikit.ui.numbers import NumberField
 from bcikit.ui.tables import fill_table, make_table, selected_key

@@ -89,6 +89,7 @@ class SessionPage(RunPage):
         # Only who pressed Start in this window lets it arm; one that comes late arms nothing by itself.
         self._wants_arm = False
         self._ordered = False
+        self._guesses = ""
         self._arms_at = 0.0
         self._sure: deque[float] = deque(maxlen=400)
         self._still = 0
@@ -150,7 +151,7 @@ class SessionPage(RunPage):
     def forget_session(self) -> None:
         """Show nothing of the session before."""
         super().forget_session()
-        self.ended = ""
+        self.ended = self._guesses = ""
         self._knows_pause = self._break = False
         self._arms_at = 0.0
         self._sure.clear()
@@ -207,8 +208,13 @@ class SessionPage(RunPage):
         if self.status.state == "CALIBRATING" and before != "CALIBRATING":
             # Armed it is once it has learned: that it was not before is no trouble.
             self.say("")
+        if kind == "model" and message.get("guesses"):
+            self._guesses = tr("What was learned is no better than guessing. Finish early and learn again.")
+            self.say(self._guesses, "BAD")
+            if self._guesses not in self.visit.notes:
+                self.visit.notes.append(self._guesses)
         if self.status.state == "ACTIVE" and before != "ACTIVE":
-            self.say("")
+            self.say(self._guesses, "BAD")
             # A power cut leaves no time to write down whose training it was, and with what.
             with suppress(OSError):
                 TrainingRecord.of_visit(self.visit).save()

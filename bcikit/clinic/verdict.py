@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bcikit.decoding import accuracy_interval, chance_level
+from bcikit.decoding.sheet import ENOUGH_TRIALS
 from bcikit.ui.words import tr
 
 GOOD_ACCURACY = 0.70
 """Accuracy from which control of two classes is usable (Kübler et al. 2004)."""
-ENOUGH_TRIALS = 60
-"""After so many trials at chance, more of the same will not help."""
 
 
 @dataclass(frozen=True)

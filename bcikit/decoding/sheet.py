@@ -15,6 +15,9 @@ FORMAT = 1
 """Version of the layout of the sheet and of the file around it."""
 
 _TUPLES = ("classes", "ch_names", "filters", "people", "devices")
+ENOUGH_TRIALS = 60
+"""After so many trials at chance, more of the same will not help."""
+
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "pyriemann", "skops")
 
 
@@ -108,6 +111,13 @@ class ModelSheet:
     expected: Mapping[str, Any] = field(default_factory=dict)
     why: str = ""
     causal: bool = True
+
+    @property
+    def guesses(self) -> bool:
+        """Whether it was no better than guessing, each class counting alike, on `ENOUGH_TRIALS` held-out trials."""
+        found = self.scores
+        enough = int(found.get("n_trials") or 0) >= ENOUGH_TRIALS
+        return enough and float(found.get("balanced_accuracy", 1.0)) <= float(found.get("balanced_chance_upper", 0.0))
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; `from_dict` reverses it."""

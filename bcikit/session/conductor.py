@@ -241,7 +241,10 @@ class Conductor:
             self._side.take(used)
         if self._trainer is not None:
             self._collected.append(filtered)
-        self._sample, self._time = self._grid.newest(used.end_sample - 1), float(used.times[-1])
+        self._sample = self._grid.newest(used.end_sample - 1)
+        # The newest sample behind a step that changes the rate is not always of the newest that came.
+        since = used.end_sample - 1 - (self._sample * self._grid.ratio + self._grid.offset)
+        self._time = float(used.times[-1]) - since / self.info.sfreq
         self._follow_safety()
         if not self._late:
             self._still.end("backlog", self._grid.onto(used.first_sample))
@@ -804,4 +807,11 @@ def model_message(model: Any, time: float) -> ModelChosen:
     sheet = getattr(model, "sheet", None)
     if sheet is None:
         return ModelChosen(time=time, model=model)
-    return ModelChosen(decoder=sheet.decoder, classes=tuple(sheet.classes), data=sheet.data, time=time, model=model)
+    return ModelChosen(
+        decoder=sheet.decoder,
+        classes=tuple(sheet.classes),
+        data=sheet.data,
+        guesses=sheet.guesses,
+        time=time,
+        model=model,
+    )

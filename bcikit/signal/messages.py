@@ -195,11 +195,15 @@ class StateChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChosen:
-    """The model that decides from now on; ``model`` itself stays in the process."""
+    """The model that decides from now on; ``model`` itself stays in the process.
+
+    ``guesses`` says that on trials that were held out it was no better than guessing.
+    """
 
     decoder: str = ""
     classes: tuple[str, ...] = ()
     data: str = ""
+    guesses: bool = False
     time: float = 0.0
     model: Any = None
     type: Literal["model"] = "model"

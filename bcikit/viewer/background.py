@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
@@ -12,10 +13,12 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from bcikit.signal import ArgumentError, MissingDependencyError, RecordingError
 from bcikit.signal.disk import put
+from bcikit.ui.aside import INTERVAL_MS
+from bcikit.ui.session_link import drain
 
 ROWS = 1000
 """Rows handed over in one go: between two of them, the window gets its turn."""
@@ -52,12 +55,25 @@ class TableWriter(QObject):
             raise ArgumentError(f"The ending of {path.name!r} must be .csv or .parquet.")
         self.path, self._head, self._n_rows, self._block = path, head, n_rows, block
         self._halt = threading.Event()
+        self._news: deque[int | str] = deque()
         self._thread = threading.Thread(target=self._work, daemon=True, name="bcikit-table")
+        # The thread touches nothing of Qt: the window may be deleted meanwhile.
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._tell)
 
     def start(self) -> "TableWriter":
         """Begin."""
         self._thread.start()
+        self._timer.start(INTERVAL_MS)
         return self
+
+    def _tell(self) -> None:
+        for item in drain(self._news):
+            if isinstance(item, int):
+                self.progressed.emit(item)
+            else:
+                self._timer.stop()
+                self.finished.emit(item)
 
     def halt(self) -> None:
         """Give up; nothing of it stays."""
@@ -73,10 +89,7 @@ class TableWriter(QObject):
         except Exception as error:  # noqa: BLE001 - the window shows it
             problem = str(error) or type(error).__name__
         aside.unlink(missing_ok=True)
-        try:
-            self.finished.emit(problem)
-        except RuntimeError:
-            return  # the window is closed
+        self._news.append(problem)
 
     def _write(self, aside: Path) -> bool:
         """Hand the rows to a process that writes them; False if it was given up."""
@@ -111,7 +124,7 @@ class TableWriter(QObject):
         for start in range(0, self._n_rows, ROWS):
             stop = min(start + ROWS, self._n_rows)
             stream.write(np.ascontiguousarray(self._block(start, stop), dtype=np.float64).tobytes())
-            self.progressed.emit(round(100 * stop / max(1, self._n_rows)))
+            self._news.append(round(100 * stop / max(1, self._n_rows)))
             if self._halt.wait(0.001):
                 return False
         return True

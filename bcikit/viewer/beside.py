@@ -80,7 +80,9 @@ class SideStream(QWidget):
             recording = read_recording(Address.parse(self.address).body)
             self._show(StillHistory(recording), recording.events)
         else:
-            self._reader = StreamReader(lambda: open_source(self.address), patient=self.address.startswith("lsl:"))
+            # The thread of the reader must not be the last that holds this widget.
+            address = self.address
+            self._reader = StreamReader(lambda: open_source(address), patient=address.startswith("lsl:"))
             self._reader.start()
 
     def _show(self, history: StillHistory, events: Iterable[Event]) -> None:

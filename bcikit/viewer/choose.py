@@ -18,9 +18,9 @@ from PySide6.QtWidgets import (
 from bcikit import plugins
 from bcikit.session.running import running
 from bcikit.signal.address import Address
+from bcikit.ui.aside import in_background
 from bcikit.ui.device_words import detail_words, kind_words
 from bcikit.ui.inputs import button, choice
-from bcikit.ui.leaving import start_aside
 from bcikit.ui.theme import Theme
 from bcikit.ui.words import tr
 
@@ -96,7 +96,6 @@ class StartPage(QWidget):
     """
 
     chosen = Signal(str)
-    _found = Signal(list)
 
     def __init__(
         self,
@@ -158,7 +157,6 @@ class StartPage(QWidget):
         layout.addWidget(self.why)
         layout.addLayout(lists, 1)
         layout.addLayout(foot)
-        self._found.connect(self._show)
         for address in recent(settings):
             self._add(self.lately, (address, "", ""))
         # A timer of the page's own: it does not fire for a page that is gone.
@@ -195,28 +193,16 @@ class StartPage(QWidget):
         self.again.setEnabled(False)
         self.search_label.setText(tr("Looking ..."))
 
-        def work() -> None:
-            try:
-                rows = self._look()
-                problem = ""
-            except Exception as error:  # noqa: BLE001 - shown
-                rows, problem = [], str(error) or type(error).__name__
-            # The page may be gone by the time the network has answered.
-            try:
-                self._found.emit([problem, *rows])
-            except RuntimeError:
-                return
+        in_background(self, self._look, self._show)
 
-        start_aside(work, "bcikit-look")
-
-    def _show(self, found: list[object]) -> None:
-        problem, *rows = found
+    def _show(self, found: list[Row] | None, error: Exception | None) -> None:
         self.now.clear()
-        for row in rows:
-            if isinstance(row, tuple) and not str(row[1]).endswith("markers"):
-                self._add(self.now, (str(row[0]), str(row[1]), str(row[2])))
+        for row in found or ():
+            if not row[1].endswith("markers"):
+                self._add(self.now, row)
         self.again.setEnabled(True)
-        self.search_label.setText(str(problem) or ("" if self.now.count() else tr("nothing yet")))
+        problem = "" if error is None else str(error) or type(error).__name__
+        self.search_label.setText(problem or ("" if self.now.count() else tr("nothing yet")))
         if self.now.count() and not self.lately.selectedItems():
             self.now.setCurrentRow(0)
 

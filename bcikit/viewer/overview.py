@@ -1,13 +1,12 @@
 """The whole of a recording in a strip: events, bad spans, power of a band, and what is in view; a click goes there."""
 
-import threading
-
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from bcikit.ui.aside import in_background
 from bcikit.ui.theme import Theme
 from bcikit.ui.words import tr
 from bcikit.viewer.analysis import BANDS, band_powers, spectrum
@@ -53,7 +52,6 @@ class Overview(QWidget):
     """
 
     wanted = Signal(int)  # the sample in the middle of what shall be in view
-    _measured = Signal(object)
 
     def __init__(self, history: StillHistory, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -69,19 +67,15 @@ class Overview(QWidget):
         self.setAccessibleName(tr("Overview of the recording"))
         self.setToolTip(tr("Alpha power, events and lost samples of the whole recording; click to go there"))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self._measured.connect(self._take_course)
-        threading.Thread(target=self._measure, daemon=True, name="bcikit-overview").start()
+        in_background(self, lambda: np.isnan(history.low).all(axis=1), self._take_lost)
+        in_background(self, lambda: band_course(history), self._take_course)
 
-    def _measure(self) -> None:
-        try:
-            self._lost = np.asarray(np.isnan(self._history.low).all(axis=1), dtype=np.bool_)
-            self._measured.emit(None)
-            self._measured.emit(band_course(self._history))
-        except RuntimeError:
-            return  # the window is closed
+    def _take_lost(self, lost: NDArray[np.bool_] | None, error: Exception | None) -> None:  # noqa: ARG002 - none is known
+        self._lost = lost
+        self.show_marks(self.marks)
 
-    def _take_course(self, course: object) -> None:
-        self.course = course if isinstance(course, np.ndarray) else None
+    def _take_course(self, course: NDArray[np.float64] | None, error: Exception | None) -> None:  # noqa: ARG002
+        self.course = course
         self.show_marks(self.marks)
 
     def show_marks(self, marks: list[Mark]) -> None:

@@ -249,6 +249,19 @@ def test_a_headset_that_came_is_waited_for_no_more_and_a_rest_asks_for_nothing(
     assert "rests" not in page.state.text()
 
 
+def test_what_was_learned_no_better_than_guessing_is_said_and_stays(make: Callable[..., Any]) -> None:
+    page = make(SessionPage)
+    state(page, "STANDBY")
+    page.take({"type": "model", "decoder": "erp-stack", "classes": ["nontarget", "target"], "guesses": False})
+    state(page, "ACTIVE")
+    assert page.message.text() == ""
+    state(page, "STANDBY")
+    page.take({"type": "model", "decoder": "erp-stack", "classes": ["nontarget", "target"], "guesses": True})
+    state(page, "ACTIVE")
+    assert "no better than guessing" in page.message.text()
+    assert sum("no better than guessing" in note for note in page.visit.notes) == 1
+
+
 def test_why_it_is_not_armed_is_not_hidden_by_what_follows_from_it(make: Callable[..., Any]) -> None:
     page = make(SessionPage)
     state(page, "STANDBY")

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,6 +35,18 @@ def test_fit_decides_right_with_held_out_scores_on_the_sheet(model, trials, make
     assert decisions[0].sample == 499
     assert decisions[0].age == pytest.approx(0.25)
     assert sum(decisions[0].probabilities) == pytest.approx(1.0)
+
+
+def test_a_model_of_noise_says_that_it_guesses(trials):
+    """Rare targets make 5 of 6 right for whoever never says "target": each class counts alike."""
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(size=(90, *trials.X.shape[1:])), rng.permutation(np.repeat(["often", "rare"], [75, 15]))
+    noise = replace(trials, X=X, y=y, groups=np.arange(90) // 30, samples=100 * np.arange(90), runs=np.zeros(90, int))
+    learned = Model.fit(make_decoder("csp-lda", sfreq=trials.sfreq), noise)
+    assert learned.sheet.scores["accuracy"] > 0.6
+    assert learned.sheet.guesses
+    # Of a few trials nothing is said.
+    assert not learned.sheet.replace(scores={**learned.sheet.scores, "n_trials": 20}).guesses
 
 
 @pytest.mark.parametrize("name", decoder_names("motor-imagery"))

@@ -1,6 +1,7 @@
 """One person, or one file, that cannot be used stops nobody else: it is said who is left out, and why."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -177,6 +178,15 @@ def test_whose_trials_do_not_fit_is_a_rule_of_more_than_half():
     assert list(misfits([whole, one(whole.ch_names, labels="aa"), whole], classes=True)) == [1]
     # A class that hardly anybody has is nobody's duty.
     assert misfits([whole, one(whole.ch_names, labels="abc"), whole], classes=True) == {}
+
+
+def test_a_card_that_nobody_can_sign_is_refused_before_anything_is_computed(
+    people, command_line, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric", None)
+    ran = command_line("evaluate", people / "p1", *EVENTS, "--card", tmp_path / "card.json", "--out", tmp_path / "out")
+    assert (ran.code, "cryptography" in ran.err) == (2, True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_is_written_over_what_is_read(people, command_line, tmp_path):

@@ -29,7 +29,13 @@ def test_trials_of_a_result_lie_where_their_events_do(tmp_path: Path) -> None:
     recording = config.recording.model_copy(update={"folder": str(tmp_path / "session")})
     config = config.model_copy(update={"pipeline": PipelineSection(steps=steps), "recording": recording})
     values = Engine(config).run().values
-    events = read_session(tmp_path / "session").events
+    session = read_session(tmp_path / "session")
+    events, taken = session.events, session.recording
     begun = {event.data["trial"]: event.sample for event in events if event.name == "trial/start"}
     assert len(begun) == 4
     assert {row["trial"]: row["sample"] for row in values["trials"]} == begun
+    # The time of an event is that of its sample, to half a sample of the source.
+    times = {int(sample): float(time) for sample, time in zip(taken.samples, taken.times, strict=True)}
+    planned = [event for event in events if event.source == "paradigm" and event.sample in times]
+    assert len(planned) > 20
+    assert max(abs(event.time - times[event.sample]) for event in planned) <= 0.5 / taken.info.sfreq + 1e-9
