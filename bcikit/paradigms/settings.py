@@ -1,9 +1,11 @@
 """Settings of paradigms: written in TOML by people, so every error names the key, the value and what is allowed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Seconds = Annotated[float, Field(ge=0.0, le=36_000.0, allow_inf_nan=False)]
 """A duration; zero leaves the phase out."""
@@ -26,6 +28,22 @@ class SettingsTable(BaseModel):
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=40)]
 """A class: letters, digits, underscore, dot and minus, so that it can be part of an event's name."""
+
+
+LONGEST_TTL = 0.5
+"""Seconds after which the gate lets no command live on."""
+
+_RECORDED: ContextVar[bool] = ContextVar("_RECORDED", default=False)
+
+
+@contextmanager
+def as_recorded() -> Iterator[None]:
+    """Take settings as a session ran with them: what changed nothing then cannot be left out any more."""
+    token = _RECORDED.set(True)
+    try:
+        yield
+    finally:
+        _RECORDED.reset(token)
 
 
 class ParadigmSettings(SettingsTable):
@@ -51,7 +69,7 @@ class ParadigmSettings(SettingsTable):
     """Whether the screen shows two hands, one of which `affected_side` names."""
 
     title: str = ""
-    ttl: Annotated[float, Field(gt=0.0, le=0.5)] = 0.5
+    ttl: Annotated[float, Field(gt=0.0, le=LONGEST_TTL)] = LONGEST_TTL
     instructions: Annotated[float, Field(ge=0.0, le=600.0)] = 0.0
     affected_side: Literal["", "left", "right"] = ""
     display_delay: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0
@@ -60,12 +78,18 @@ class ParadigmSettings(SettingsTable):
         """Return keys that change nothing beside these other settings, and why; a kind adds its own."""
         return {} if self.shows_hands else {"affected_side": "the screen shows no hands"}
 
+    @field_validator("ttl", mode="before")
+    @classmethod
+    def _of_the_gate(cls, ttl: Any) -> Any:
+        return min(ttl, LONGEST_TTL) if _RECORDED.get() and isinstance(ttl, int | float) else ttl
+
     @model_validator(mode="after")
     def _all_used(self) -> Self:
         problems = [
             f"{key} changes nothing: {why}; leave it out"
             for key, why in self.without_effect().items()
-            if getattr(self, key) != type(self).model_fields[key].get_default(call_default_factory=True)
+            if not _RECORDED.get()
+            and getattr(self, key) != type(self).model_fields[key].get_default(call_default_factory=True)
         ]
         if problems:
             raise ValueError("; ".join(problems))

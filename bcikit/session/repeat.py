@@ -11,6 +11,7 @@ from typing import Any
 
 from bcikit.decoding import Model
 from bcikit.paradigms import Decider
+from bcikit.paradigms.settings import as_recorded
 from bcikit.recording import Session, installed_versions, read_session
 from bcikit.recording.layout import RECORDING
 from bcikit.safety import AuditLog
@@ -112,6 +113,7 @@ def replay(path: str | Path, *, progress: Progress = no_progress, **parts: Any) 
     config = config_from(dict(session.config), where=f"{folder}/session.json")
     collector = _Collector()
     with ExitStack() as stack:
+        stack.enter_context(as_recorded())
         # What is allowed depends on whether it was logged: a replay writes its log, too, and throws it away.
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="bcikit-replay-"))
         audit = stack.enter_context(closing(AuditLog(scratch))) if config.recording.enabled else None

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import bcikit.session.repeat
+from bcikit.paradigms import make_paradigm
 from bcikit.recording import Session, installed_versions, read_session
 from bcikit.session.repeat import Comparison, compare, replay
-from bcikit.signal import Decision, Verdict
+from bcikit.signal import ConfigError, Decision, Verdict
 
 GOLDEN = Path(__file__).parent / "golden"
 DECISIONS = {"stopped": 70, "gap": 70, "gate": 70, "ssvep": 69, "p300": 18, "neurofeedback": 411}
@@ -49,6 +50,20 @@ def test_only_a_last_bit_is_called_rounding(change: Callable[[Decision], Decisio
     assert not found.identical
     assert found.index == 5
     assert found.rounding == (rounding and pytest.approx(rounding, rel=0.01))
+
+
+def test_what_changed_nothing_in_an_old_session_does_not_keep_it_from_being_replayed(tmp_path: Path) -> None:
+    """A session file with such settings is refused now; what was recorded cannot be written anew."""
+    folder = tmp_path / "p300"
+    shutil.copytree(GOLDEN / "p300", folder)
+    header = json.loads((folder / "session.json").read_text())
+    header["config"]["paradigm"]["settings"] |= {"affected_side": "left", "ttl": 2.0}
+    (folder / "session.json").write_text(json.dumps(header))
+    found = replay(folder)
+    assert found.identical or found.rounding is not None, found.difference
+    assert found.n_replayed == DECISIONS["p300"]
+    with pytest.raises(ConfigError, match="affected_side changes nothing"):
+        make_paradigm({"base": "p300-single", "affected_side": "left"})
 
 
 def test_a_session_says_on_what_processor_it_was_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
