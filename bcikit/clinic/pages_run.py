@@ -340,9 +340,8 @@ class RunPage(Page):
     def _over(self) -> None:
         # The engine's last words may be lost with it; what it wrote down is not.
         written = counts_of(self.folders())
-        if sum((written.total.trials, written.total.learned)) > sum(
-            (self.counts.total.trials, self.counts.total.learned)
-        ):
+        told = self.counts.total
+        if written.total.trials + written.total.learned > told.trials + told.learned:
             self.counts = written
             self.progress.setValue(min(self.trials, self.progress.maximum()))
         self.veil.say("")

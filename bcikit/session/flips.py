@@ -30,7 +30,6 @@ MISSED_SHARE = 0.05
 ENDING = 2
 """So many stimuli may be under way when a session ends."""
 
-MOST_FLIPS = 4096
 OTHER_SCREEN = 0.05
 """Share by which a rate is that of another screen, and no better estimate of the same."""
 
@@ -109,7 +108,7 @@ class Flips:
         self._timing: FrameTiming | None = None
         self._timed = 0.0
         self._refresh: dict[str, float] = {}
-        self._lateness = Lateness(keep=MOST_FLIPS)
+        self._lateness = Lateness()
         self._frames_at = float("-inf")
         self._refused: set[int] = set()
         self.n_refused = 0

@@ -104,14 +104,20 @@ def test_the_simulated_patient_answers_each_protocol_that_is_chosen(clinic: Any)
         assert (person.window.visit.protocol, person.window.visit.device) == (name, simulated_address(name))
 
 
-def test_a_cap_for_letters_comes_to_the_page_on_which_letters_are_chosen(clinic: Any) -> None:
+def at_electrodes(clinic: Any, levels: dict[str, str]) -> Any:
+    """Return a person on the page of the electrodes, which were found to be so good."""
     person = clinic()
     person.patient()
     person.agree()
     person.headset()
+    person.page._timer.stop()
+    person.page.show_quality({name: ElectrodeQuality(level) for name, level in levels.items()})
+    return person
+
+
+def test_a_cap_for_letters_comes_to_the_page_on_which_letters_are_chosen(clinic: Any) -> None:
+    person = at_electrodes(clinic, dict.fromkeys(("Fz", "Cz", "P3", "Pz", "P4", "PO7", "PO8", "Oz"), "GOOD"))
     page = person.page
-    page._timer.stop()
-    page.show_quality({name: ElectrodeQuality("GOOD") for name in ("Fz", "Cz", "P3", "Pz", "P4", "PO7", "PO8", "Oz")})
     assert "has no C3, C4" in page.advice.text(), "it is told"
     person.on()
     assert person.step == "protocol"
@@ -123,13 +129,8 @@ def test_a_cap_for_letters_comes_to_the_page_on_which_letters_are_chosen(clinic:
 
 
 def test_a_broken_electrode_stands_in_the_way_of_those_protocols_alone_that_listen_to_it(clinic: Any) -> None:
-    person = clinic()
-    person.patient()
-    person.agree()
-    person.headset()
+    person = at_electrodes(clinic, {name: "BAD" if name == "C3" else "GOOD" for name in HEADSET_NAMES})
     page = person.page
-    page._timer.stop()
-    page.show_quality({name: ElectrodeQuality("BAD" if name == "C3" else "GOOD") for name in HEADSET_NAMES})
     assert page.verdict.text() == "▲ Go, but not for: Motor imagery with a virtual hand"
     assert "C3 must not be bad" in page.advice.text()
     person.on()
