@@ -224,7 +224,7 @@ def test_a_dask_scheduler_does_the_same_work():
     distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0", protocol="tcp"
         ) as cluster,
     ):
         assert run_jobs(divmod, [(7, 2), (9, 4)], dask=cluster.scheduler_address) == [(3, 1), (2, 1)]
