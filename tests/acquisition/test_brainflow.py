@@ -1,6 +1,7 @@
 """BrainFlow: every board by name, markers, battery, impedance, the streaming board, and a session that is lost."""
 
 import itertools
+import socket
 import threading
 import time
 
@@ -93,7 +94,9 @@ def test_inserted_markers():
 
 
 def test_streaming_board_with_a_real_sender():
-    port = 6700 + int(time.time()) % 200
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("", 0))
+        port = probe.getsockname()[1]
     with (
         open_source(f"brainflow:synthetic?streamer=streaming_board://225.1.1.1:{port}") as sender,
         open_source(f"brainflow:streaming?master_board=synthetic&ip_address=225.1.1.1&ip_port={port}") as source,
