@@ -41,10 +41,12 @@ class LslTextInlet:
 
     def _open(self, stream: Any, timeout: float) -> None:
         self._text = stream.channel_format() == 3
-        self._inlet = lsl_resolve.open_inlet(stream, buffered=360)
-        lsl_resolve.subscribe(self._inlet, stream.name(), timeout=timeout)
+        inlet = lsl_resolve.open_inlet(stream, buffered=360)
+        lsl_resolve.subscribe(inlet, stream.name(), timeout=timeout)
+        # A sender that did not answer in time is not there yet: it is asked again, and said to be back then.
+        self._inlet = inlet
         self._clock = lsl_resolve.ClockOffset()
-        self._clock.ask(self._inlet, HostClock().now(), timeout=timeout)
+        self._clock.ask(inlet, HostClock().now(), timeout=timeout)
         self._resolver = None
 
     @property
