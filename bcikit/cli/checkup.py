@@ -233,6 +233,8 @@ def _lsl(name: str) -> CheckupFinding:
         )
     inlet = pylsl.StreamInlet(found[0], recover=False)
     inlet.open_stream(5.0)
+    # The outlet takes note of its listener a moment after that one thinks that it listens.
+    outlet.wait_for_consumers(5.0)
     outlet.push_sample([1.0])
     sample, stamp = inlet.pull_sample(3.0)
     if sample is None:
