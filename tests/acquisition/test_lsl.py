@@ -21,6 +21,7 @@ from bcikit.signal import (
     SourceError,
     StreamInfo,
 )
+from tests.stalls import wait_for
 
 
 def unique(word):
@@ -69,6 +70,8 @@ def test_every_bit_arrives_with_its_time():
     data = rng.normal(0, 1e-3, (200, 2)) * np.pi
     times = now - 2.0 + np.arange(200) / 100.0
     with LslOutlet(info) as outlet, open_source(f"lsl:source_id={outlet.source_id}&dejitter=false") as source:
+        # The outlet takes note of its listener a moment after that one thinks that it listens.
+        wait_for(lambda: outlet.has_consumers)
         for at in range(0, 200, 20):
             outlet.push(Chunk(data[at : at + 20], times[at : at + 20], at))
         all_came = lambda chunks, _: sum(chunk.n_times for chunk in chunks) >= 200  # noqa: E731
@@ -232,9 +235,11 @@ def test_texts_and_an_inlet_that_finds_its_sender_again():
     name = unique("states")
     outlet = LslTextOutlet(name, type="bcikit-status", source_id=name)
     with LslTextInlet(name) as inlet:
+        wait_for(lambda: outlet.has_consumers)
         now = HostClock().now()
         outlet.push('{"type": "äöü"}', now)
-        assert inlet.pull(60.0) == [(pytest.approx(now, abs=0.02), '{"type": "äöü"}')]
+        ((at, text, unsure),) = inlet.pull_dated(60.0)
+        assert (at, text) == (pytest.approx(now, abs=0.02 + unsure), '{"type": "äöü"}')
         assert inlet.pull() == []
         outlet.close()
         end = time.monotonic() + 60
@@ -245,6 +250,7 @@ def test_texts_and_an_inlet_that_finds_its_sender_again():
             while not inlet.connected and time.monotonic() < end:
                 inlet.pull(0.1)
                 time.sleep(0.05)
+            wait_for(lambda: again.has_consumers)
             again.push("back")
             assert [text for _, text in inlet.pull(60.0)] == ["back"]
 
@@ -259,6 +265,7 @@ def test_features_go_out_with_their_names_and_times():
             (stream,) = pylsl.resolve_byprop("name", name, 1, 60.0)
             inlet = pylsl.StreamInlet(stream, recover=False)
             inlet.open_stream(60.0)
+            wait_for(lambda: outlet.has_consumers)
             sent = []
             while sum(chunk.n_times for chunk in sent) < 8:
                 sent.append(pipeline.process(source.pull()))
@@ -292,6 +299,8 @@ def test_a_stream_of_numbers_without_a_rate_is_listed_and_taken_with_one():
             open_source(f"lsl:name={name}")
         with open_source(f"lsl:name={name}&sfreq=100") as source:
             assert source.info.sfreq == 100.0
-        (device,) = (item for item in reachable_devices(wait=1.0) if name in item.detail)
+        listed = []
+        wait_for(lambda: listed.extend(item for item in reachable_devices(wait=1.0) if name in item.detail) or listed)
+        (device,) = listed
         assert device.what == "LSL stream"
         assert "sfreq=HZ" in device.detail
