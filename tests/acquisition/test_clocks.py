@@ -95,7 +95,9 @@ def test_a_senders_clock_that_is_set_moves_no_time_and_is_a_doubt(sender, step):
     other = sender(name=name, block=10)
     trust = TimeTrust()
     with open_source(f"lsl:source_id={name}") as source:
-        chunks, events = pulled(source, 3.5, at=(1.5,), do=lambda _: other.tell("step", seconds=step))
+        stepped = lambda *_: source.status().clock_steps  # noqa: E731
+        step_it = lambda _: other.tell("step", seconds=step)  # noqa: E731
+        chunks, events = pulled(source, 3.5, at=(1.5,), do=step_it, until=stepped)
         status = source.status()
         truth = Truth(other, chunks)
     trust.see(events)
@@ -190,15 +192,13 @@ def test_markers_whose_sender_was_gone_are_told(sender, tmp_path):
     name = unique("gone")
     other = sender(name=name, markers=f"{name}-m")
     with open_source(f"lsl:source_id={name}&markers={name}-m") as source:
-
-        def act(moment):
-            if moment == 1.0:
-                other.tell("close-markers")
-            else:
-                other.tell("open-markers", source_id=unique("random"))
-
-        back_again = lambda _, events: "stream/markers-back" in [event.name for event in events]  # noqa: E731
-        _, events = pulled(source, 2.0, at=(1.0, 1.5), do=act, until=back_again)
+        told = lambda name: lambda _, events: name in [event.name for event in events]  # noqa: E731
+        pulled(source, 1.0)
+        other.tell("close-markers")
+        _, events = pulled(source, 0.0, until=told("stream/markers-gone"))
+        events += pulled(source, 0.3)[1]
+        other.tell("open-markers", source_id=unique("random"))
+        events += pulled(source, 0.5, until=told("stream/markers-back"))[1]
         names = [event.name for event in events]
         assert names.count("stream/markers-gone") == 1
         back = next(event for event in events if event.name == "stream/markers-back")
