@@ -53,9 +53,12 @@ def test_row_1_stall_of_one_second(playback, tmp_path, stalls):
         busy = waited.seconds
     # A machine that stands still makes such silences of its own: of the planted one, which the others come before.
     (resumed,) = at_250(chunks, events)
-    late, stalled = (named(events, f"stream/{name}")[-1] for name in ("late", "stalled"))
-    assert late.time < stalled.time < resumed.time
-    assert 0.25 <= late.value < 0.45 + busy
+    stalled = named(events, "stream/stalled")[-1]
+    late = [event for event in named(events, "stream/late") if stalled.time - 1.0 - busy < event.time][-1:]
+    assert stalled.time < resumed.time
+    # Nobody looks between the limits of late and of stalled where the machine stands still just then.
+    assert late or busy > 0.2
+    assert all(event.time < stalled.time and 0.25 <= event.value < 0.45 + busy for event in late)
     assert 0.5 <= stalled.value < 0.75 + busy
     assert resumed.value == pytest.approx(1.2, abs=0.15 + busy)
     assert sum(chunk.health.lost for chunk in chunks) == 0
@@ -114,19 +117,23 @@ def test_row_4_burst_loss_beyond_the_counter(playback, tmp_path):
 
 
 @pytest.mark.requirement("SAF-104")
-def test_row_5_buffer_overflow():
+def test_row_5_buffer_overflow(stalls):
+    waited = stalls()
     with open_source("brainflow:synthetic?buffer=100") as source:
         before = source.pull(60.0)
+        # A machine that stands still for 0.4 s at the start makes one of its own.
+        overflows = source.status().overflows
         time.sleep(2.0)
         chunks, events, _ = collect(source, 60, until=lambda c, e: c and named(e, "stream/overflow"))
         status = source.status()
+        busy = waited.seconds
     assert chunks[0].health.flags & Flag.OVERFLOW
-    assert status.overflows == 1
+    assert status.overflows == overflows + 1
     assert named(events, "stream/overflow")
     # 2 s and more at 250 Hz into a buffer of 100: what was dropped is counted from the packet numbers and the times.
     passed = float(chunks[0].times[0] - before.times[-1])
     assert passed > 1.4
-    assert chunks[0].health.lost == pytest.approx(passed * 250 - 1, abs=15)
+    assert chunks[0].health.lost == pytest.approx(passed * 250 - 1, abs=15 + 250 * busy)
     assert contiguous(chunks)
 
 
@@ -200,7 +207,7 @@ def test_row_9_outlet_silent(sender, stalls):
     name = f"silent-{uuid.uuid4()}"
     other = sender(name=name)
     with open_source(f"lsl:source_id={name}") as source:
-        before, _, _ = collect(source, 1.0)
+        before, _, _ = collect(source, 60, until=lambda c, e: len(c) > 20)
         other.tell("silence", on=True)
         waited = stalls()
         between, events, pulses = collect(source, 60, until=lambda c, e: named(e, "stream/stalled"))
@@ -223,11 +230,11 @@ def test_row_9_outlet_silent_for_long_is_no_new_segment(sender):
     name = f"long-{uuid.uuid4()}"
     other = sender(name=name)
     with open_source(f"lsl:source_id={name}") as source:
-        before, _, _ = collect(source, 0.5)
+        before, _, _ = collect(source, 60, until=lambda c, e: len(c) > 10)
         other.tell("silence", on=True)
         between, events, _ = collect(source, 4.0)
         other.tell("silence", on=False)
-        after, more, _ = collect(source, 2.0, until=lambda c, e: len(c) > 5)
+        after, more, _ = collect(source, 60, until=lambda c, e: len(c) > 5)
         status = source.status()
     assert [event.name for event in events] == ["stream/late", "stream/stalled", "stream/lost"]
     assert named(more, "stream/resumed")
@@ -241,21 +248,26 @@ def test_row_9_outlet_destroyed_and_restarted(sender):
     name = f"again-{uuid.uuid4()}"
     other = sender(name=name)
     with open_source(f"lsl:source_id={name}") as source:
-        before, _, _ = collect(source, 1.0)
+        before, _, _ = collect(source, 60, until=lambda c, e: len(c) > 20)
+        unsure = source.status().offset_uncertainty
         other.tell("close")
         between, events, _ = collect(source, 60, until=lambda c, e: named(e, "stream/lost"))
         assert named(events, "stream/lost")
         assert source.status().pulse is Pulse.LOST
         other.tell("reopen")
-        after, more, _ = collect(source, 60, until=lambda c, e: len(c) > 20)
+        after, more, _ = collect(source, 60, until=lambda c, e: c)
+        unsure += source.status().offset_uncertainty
+        rest, others, _ = collect(source, 60, until=lambda c, e: len(c) > 20)
+        after, more = after + rest, more + others
     assert after, "did not come back"
     assert named(more, "stream/reconnected")
     assert after[0].health.flags & Flag.RECONNECTED
     assert after[0].health.lost > 0
     assert source.status().reconnects == 1
     assert contiguous(before + between + after)
-    off = int(after[-1].data[-1, 0]) - (int(before[0].data[0, 0]) + after[-1].end_sample - 1) % 1000
-    assert abs(off) <= 1
+    off = int(after[-1].data[-1, 0]) - (int(before[0].data[0, 0]) + after[-1].end_sample - 1)
+    # As well as both outlets' clocks are known: on a busy machine the first answer may take long.
+    assert abs((off + 500) % 1000 - 500) <= 1 + 250 * unsure
 
 
 @pytest.mark.requirement("SAF-108")
@@ -284,7 +296,7 @@ def test_row_9_sender_process_killed(sender, stalls):
     name = f"killed-{uuid.uuid4()}"
     other = sender(name=name)
     with open_source(f"lsl:source_id={name}&reconnect=1") as source:
-        chunks, _, _ = collect(source, 0.5)
+        chunks, _, _ = collect(source, 60, until=lambda c, e: len(c) > 10)
         other.close()
         start, waited = time.monotonic(), stalls()
         with pytest.raises(StreamLostError, match="is gone"):
