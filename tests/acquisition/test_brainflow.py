@@ -130,7 +130,9 @@ def test_a_lost_session_is_opened_again_as_a_new_segment(playback, tmp_path, sta
         status = source.status()
     names = [event.name for event in events]
     at = names.index("stream/lost")
-    assert names[at - 2 : at + 2] == ["stream/late", "stream/stalled", "stream/lost", "stream/reconnected"]
+    assert names[at - 1 : at + 2] == ["stream/stalled", "stream/lost", "stream/reconnected"]
+    # Nobody looks between the limits of late and of stalled where the machine stands still just then.
+    assert names[at - 2] == "stream/late" or waited.seconds > 0.2
     assert status.reconnects == 1
     again = next(chunk for chunk in chunks if chunk.health.flags & Flag.RECONNECTED)
     assert again.health.flags & Flag.LATE_COUNT
@@ -146,7 +148,8 @@ def test_opening_twice_is_one_clear_error():
         open_source("brainflow:synthetic")
 
 
-def test_a_stream_that_is_stopped_and_started_again_counts_the_time_between():
+def test_a_stream_that_is_stopped_and_started_again_counts_the_time_between(stalls):
+    waited = stalls()
     source = open_source("brainflow:synthetic")
     try:
         source.start()
@@ -157,13 +160,14 @@ def test_a_stream_that_is_stopped_and_started_again_counts_the_time_between():
         time.sleep(0.6)
         source.start()
         after = source.pull(60.0)
+        busy = waited.seconds
     finally:
         source.close()
     assert after.health.flags & Flag.RECONNECTED
     passed = float(after.times[0] - before.times[-1])
     assert passed >= 0.6
     assert after.first_sample == before.end_sample + after.health.lost
-    assert after.health.lost == pytest.approx(passed * 250 - 1, abs=15)
+    assert after.health.lost == pytest.approx(passed * 250 - 1, abs=15 + 250 * busy)
     assert source.status().reconnects == 0
 
 
