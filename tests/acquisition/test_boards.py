@@ -71,7 +71,7 @@ def test_the_rate_can_be_said():
 def test_a_gain_that_is_configured_moves_the_full_scale_of_its_channel():
     with CytonEmulator() as device, open_source(f"{device.address}&config=x1020110X") as source:
         assert source.info.capabilities.full_scale == pytest.approx(4.5e6 / 4)
-        chunks, _ = pull(source, 1.5)
+        chunks, _ = pull(source, 1.5, enough=lambda chunks: sum(chunk.n_times for chunk in chunks) >= 300)
         assert device.commands.count("x1020110X") == 1
         np.testing.assert_array_equal(np.diff(numbered(chunks, "cyton", gain=4)), 1)
         rails = source._gains.full_scale
@@ -88,7 +88,7 @@ def test_data_beyond_the_rail_of_the_old_gain_are_not_marked_and_those_of_the_ne
         CytonEmulator(signal=signal) as device,
         open_source(f"{device.address}&config=x1020110X") as source,
     ):
-        chunks, _ = pull(source, 2.0)
+        chunks, _ = pull(source, 2.0, enough=lambda chunks: sum(chunk.n_times for chunk in chunks) >= 400)
     data = np.concatenate([chunk.data for chunk in chunks])
     marked = np.concatenate(
         [np.zeros(c.data.shape, bool) if c.health.mask is None else c.health.mask > 0 for c in chunks]
@@ -117,7 +117,7 @@ def test_a_port_that_is_in_use_is_refused_and_the_first_reader_keeps_its_data():
         pull(source, 0.5)
         with pytest.raises(SourceError, match="in use by bcikit"):
             open_source(device.address)
-        chunks, _ = pull(source, 1.0)
+        chunks, _ = pull(source, 1.0, enough=lambda chunks: sum(chunk.n_times for chunk in chunks) >= 200)
         assert source.status().lost == 0
         np.testing.assert_array_equal(np.diff(numbered(chunks, "cyton")), 1)
     lock = PortLock(device.port)
