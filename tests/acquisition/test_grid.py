@@ -107,7 +107,7 @@ def test_what_has_its_own_pace_is_not_joined_with_what_has_none(tmp_path):
     with pytest.raises(ArgumentError, match="speed=1"):
         open_source(f"brainflow:synthetic?join=file:{file}?unit=uV")
     with open_source("brainflow:synthetic") as source:
-        assert source.pull(2.0) is not None
+        assert source.pull(60.0) is not None
 
 
 class Dying(FileSource):

@@ -41,7 +41,7 @@ def test_a_profile_describes_an_lsl_stream(sender, tmp_path):
     other = sender(name=name, unit="")
     with open_source(f"lsl:source_id={name}&profile={path}") as source:
         info = source.info
-        chunks = []
+        chunks = [source.pull(60.0)]
         other.tell("bad", channel=2, value=-1600)
         end = time.monotonic() + 60
         while not any(chunk.health.mask is not None for chunk in chunks) and time.monotonic() < end:
