@@ -12,6 +12,7 @@ from bcikit import open_source
 from bcikit.acquisition import brainflow
 from bcikit.acquisition import brainflow_boards as boards
 from bcikit.signal import ArgumentError, Flag, SourceError
+from tests.stalls import wait_for
 
 
 def pulled(source, seconds, *, until=None):
@@ -191,6 +192,7 @@ def test_a_driver_that_never_comes_back_does_not_keep_a_session_from_its_end(mon
             source.start()
         # It is not asked once more, which would take as long again.
         source.close()
+        wait_for(lambda: asked)
         assert asked == ["stop"]
     finally:
         come_back.set()
