@@ -168,6 +168,9 @@ class _Lsl:
     def open_stream(self, timeout: float) -> None:
         pass
 
+    def wait_for_consumers(self, timeout: float) -> bool:
+        return True
+
     def push_sample(self, sample: list[float]) -> None:
         pass
 
