@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,14 @@ import pytest
 
 import bcikit.session.planning as planning
 from bcikit.outputs import Output, open_output
+from bcikit.outputs.guard import LIFE_S
 from bcikit.recording import read_session
 from bcikit.safety import verify_audit
 from bcikit.session import Engine, Listener, SessionConfig, shipped_config
 from bcikit.session.config import OutputSection
 from bcikit.signal import ConfigError
 from bcikit.signal.messages import Message, ModelChosen, Raw, Sent
+from tests.stalls import Stalls
 
 AMPLITUDE_MA = 12.0
 SECONDS = 1.0
@@ -80,7 +84,7 @@ class Course(Listener):
 
     def __init__(self, outputs: list[Output]) -> None:
         self._outputs = outputs
-        self.current: list[tuple[float, float]] = []
+        self.current: list[tuple[float, float, float, float]] = []
         self.commands: list[float] = []
 
     def take(self, message: Message) -> None:
@@ -90,8 +94,11 @@ class Course(Listener):
             self.on_command(message.command)
 
     def on_chunk(self, raw, now: float) -> None:
+        # What the guard says is of a moment between the two: this thread may have no turn when the answer is there.
+        asked = time.monotonic()
         driver = self._outputs[0].state()["guard"].get("driver", {})
-        self.current.append((time.monotonic(), float(driver.get("current_ma", 0.0))))
+        told = time.monotonic()
+        self.current.append((asked, told, float(driver.get("on_s", 0.0)), float(driver.get("current_ma", 0.0))))
 
     def on_command(self, command) -> None:
         self.commands.append(time.monotonic())
@@ -112,11 +119,14 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Output]:
 
 @pytest.mark.slow
 def test_every_stimulation_follows_a_verdict_and_stays_within_its_limits(
-    model: Path, tmp_path: Path, opened: list[Output]
+    model: Path, tmp_path: Path, opened: list[Output], stalls: Callable[[], Stalls]
 ) -> None:
     config = live_config(model, tmp_path / "live", "guard:sim-fes")
-    course = Course(opened)
+    course, waited = Course(opened), stalls()
     values = Engine(config, listeners=[course]).run().values
+    starved = waited.seconds
+    # An engine that has no turn renews nothing: what goes on ends by itself a quarter of a second later at most.
+    late = min(starved, LIFE_S)
     assert values["complete"]
     session = read_session(tmp_path / "live")
     allowed = [verdict for verdict in session.verdicts if verdict.allowed]
@@ -132,18 +142,19 @@ def test_every_stimulation_follows_a_verdict_and_stays_within_its_limits(
     assert all(trip.startswith("no heartbeat") for trip in guard["trips"])
     assert verify_audit(tmp_path / "live").intact
     # Nothing before a command and nothing after its time; the looks are 40 ms apart, the guard's steps 4 ms.
-    for when, current in course.current:
+    for asked, told, _, current in course.current:
         assert 0.0 <= current <= AMPLITUDE_MA
         if current > 0.0:
-            assert any(0.0 <= when - begin <= SECONDS + 0.1 for begin in course.commands)
+            assert any(begin <= told and asked - begin <= SECONDS + 0.1 + late for begin in course.commands)
     # The current that was asked for was reached, on a ramp of at least half a second.
-    assert max(current for _, current in course.current) == pytest.approx(AMPLITUDE_MA)
-    for (before, low), (after, high) in zip(course.current[:-1], course.current[1:], strict=True):
-        assert high - low <= (after - before + 0.02) * AMPLITUDE_MA / 0.5
-    assert guard["guard"]["driver"]["on_s"] <= len(sent) * (SECONDS + 0.1)
+    assert max(current for *_, current in course.current) == pytest.approx(AMPLITUDE_MA)
+    for (before, _, on_before, low), (_, after, on_after, high) in pairwise(course.current):
+        # A guard that had no turn tells what was before: then the time that it was on by its own count.
+        assert high - low <= (max(after - before, on_after - on_before) + 0.02) * AMPLITUDE_MA / 0.5
+    assert guard["guard"]["driver"]["on_s"] <= len(sent) * (SECONDS + 0.1 + late)
     latency = values["details"]["contingency_latency"]
     assert len(latency) == len(sent)
-    assert max(latency) < 0.4
+    assert max(latency) < 0.4 + starved
     page = (tmp_path / "live" / "report.html").read_text(encoding="utf-8")
     assert "guard:sim-fes" in page
     assert "decision to command" in page
@@ -176,7 +187,7 @@ Engine(config_from(json.loads(sys.argv[1])), listeners=[Tell()]).run()
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are killed otherwise there")
-def test_a_dead_engine_leaves_no_current(model: Path, tmp_path: Path) -> None:
+def test_a_dead_engine_leaves_no_current(model: Path, tmp_path: Path, stalls: Callable[[], Stalls]) -> None:
     log = tmp_path / "guard.jsonl"
     assist = {**QUICK["assist"], "seconds": 2.0}
     settings = {"assist": assist, "rest": 1.0, "pause": [4.0, 4.0], "idle_share": 0.0}
@@ -188,19 +199,20 @@ def test_a_dead_engine_leaves_no_current(model: Path, tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "stimulates"
         time.sleep(0.8)
+        # Before: the guard may have gone safe when this process gets its next turn.
+        waited, killed = stalls(), time.monotonic()
         os.kill(process.pid, signal.SIGKILL)
-        killed = time.monotonic()
         process.wait(10)
     finally:
         process.kill()
         process.wait(10)
         process.stdout.close()
     lines: list[dict[str, Any]] = []
-    while not any(line["time"] >= killed - 0.01 for line in lines) and time.monotonic() < killed + 5:
+    while not any(line["time"] >= killed for line in lines) and time.monotonic() < killed + 60:
         lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
         time.sleep(0.01)
-    last = next(line for line in lines if line["time"] >= killed - 0.01)
+    last = next(line for line in lines if line["time"] >= killed)
     assert last["reason"].startswith(("the engine is gone", "no heartbeat"))
     assert last["driver"]["current_ma"] == 0.0
     assert last["driver"]["trains"] == 1
-    assert last["safe"] - killed < 0.2
+    assert last["safe"] - killed < 0.2 + waited.seconds
