@@ -11,6 +11,7 @@ from bcikit.outputs import open_output
 from bcikit.outputs.guard import GuardOutput
 from bcikit.recording import read_session
 from bcikit.safety.guard.client import GuardClient
+from bcikit.safety.guard.core import Cause
 from bcikit.session import Engine
 from bcikit.session.control import ControlClient
 from bcikit.session.listener import Listener
@@ -170,19 +171,25 @@ def test_the_operators_stop_at_the_guard_in_a_break_is_seen() -> None:
 
 def test_the_dead_man_switch_of_a_window_reaches_the_guard() -> None:
     with open_output("guard:sim-hand?dead_man=1") as output:
-        going = threading.Event()
-        holder = threading.Thread(target=lambda: [output.hold(held=True) for _ in iter(lambda: going.wait(0.02), True)])
-        holder.start()
-        try:
-            while not output.state()["guard"]["held"]:
+        for _ in range(100):
+            going = threading.Event()
+            holder = threading.Thread(
+                target=lambda going=going: [output.hold(held=True) for _ in iter(lambda: going.wait(0.02), True)]
+            )
+            holder.start()
+            try:
+                while not output.state()["guard"]["held"]:
+                    time.sleep(0.02)
+                arm(output, 1)
+            finally:
+                going.set()
+                holder.join(10)
+            while output.state()["guard"]["armed"]:
+                output.tick(0.0)
                 time.sleep(0.02)
-            arm(output, 1)
-        finally:
-            going.set()
-            holder.join(10)
-        while output.state()["guard"]["armed"]:
-            output.tick(0.0)
-            time.sleep(0.02)
+            # Where this process, or the guard, had no turn just then, the heart stopped first: once more.
+            if output.state()["guard"]["cause"] not in (Cause.SILENCE, Cause.STALE):
+                break
         assert output.state()["guard"]["cause"] == "dead-man"
 
 
