@@ -209,32 +209,42 @@ ENDINGS = ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "ALRM", "TSTP", "ABRT",
 @pytest.mark.parametrize("name", ENDINGS)
 def test_a_guard_that_is_told_to_end_puts_the_device_to_zero_first(tmp_path, name):
     """Whatever signal somebody sends: the device is told at once, and not left to its own watchdog."""
-    device = SimulatedStimulator()
-    log = tmp_path / "guard.jsonl"
     number = getattr(signal, f"SIG{name}", None)
     if number is None:
         pytest.skip(f"no SIG{name} on this system")
+    for attempt in range(20):
+        reason = ended_by(number, tmp_path / f"guard-{attempt}.jsonl")
+        # Where this process, or the guard, had no turn just then, it was safe already: once more.
+        if not ("no heartbeat" in reason or " ms old" in reason):
+            break
+    assert "told to end" in reason
+
+
+def ended_by(number, log):
+    """Send a signal to a guard that stimulates; return why it went safe last."""
+    device = SimulatedStimulator()
     try:
         with GuardClient.launch(f"serial-fes:{device.port}", log=log) as client:
             data = {"amplitude_ma": 20, "pulse_us": 300, "frequency_hz": 35, "area_cm2": 25}
             limit = time.monotonic() + 60
-            while device.current_ma < 2 and time.monotonic() < limit:
+            while device.current_ma < 2:
+                assert time.monotonic() < limit
                 # Once, and again where the heart missed a beat on a machine that had no turn for it: after the pause.
                 if not client.state()["armed"]:
                     with contextlib.suppress(GuardError):
                         client.arm()
                 client.send("stimulate", ttl=0.25, data=data)
                 time.sleep(0.02)
-            assert device.current_ma >= 2
             os.kill(client.pid, number)
             while device.current_ma and time.monotonic() < limit:
                 time.sleep(0.002)
             client._process.wait(timeout=60)
             assert client._process.returncode == 128 + number
-            assert device.lines[-1][1] == "Z"
+            # What was written last is read by the device a moment later.
+            wait_for(lambda: device.lines[-1][1] == "Z")
     finally:
         device.close()
-    assert "told to end" in json.loads(log.read_text().splitlines()[-1])["reason"]
+    return json.loads(log.read_text().splitlines()[-1])["reason"]
 
 
 @pytest.mark.parametrize("what", ["text", "link", "wrong ending", "folder", "second name"])
@@ -260,7 +270,8 @@ def test_a_log_of_a_guard_is_gone_on_with(tmp_path):
     for _ in range(2):
         with GuardClient.launch("sim-hand", log=tmp_path / "guard.jsonl") as client:
             client.arm()
-            client.safe("done")
+            # Latched: told even where the heart missed a beat just before on a busy machine.
+            client.safe("done", latch=True)
             client.state()
     lines = [json.loads(line) for line in (tmp_path / "guard.jsonl").read_text().splitlines()]
     assert sum("done" in line["reason"] for line in lines) == 2
@@ -304,8 +315,8 @@ def test_a_guard_that_is_killed_is_noticed(guard):
 
 def test_the_log_says_when_and_why(guard, tmp_path):
     log, record = tmp_path / "guard.jsonl", {"reason": "no heartbeat"}
-    while "no heartbeat" in record["reason"]:
-        # A heart that missed a beat on a busy machine came first: once more.
+    while "no heartbeat" in record["reason"] or " ms old" in record["reason"]:
+        # A heart that missed a beat on a busy machine, or a guard that read it late, came first: once more.
         n = len(log.read_text().splitlines())
         guard.arm()
         guard.send("close", ttl=0.4)
