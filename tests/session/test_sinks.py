@@ -1,6 +1,7 @@
 """What the outputs of a session are told, read from the network."""
 
 import json
+import select
 import socket
 import threading
 import uuid
@@ -8,8 +9,10 @@ from collections import Counter
 
 import pytest
 
-from bcikit.session import Engine, plan
+from bcikit.session import Engine, Listener, plan
 from bcikit.session.config import OutputSection
+from bcikit.signal.messages import Raw
+from tests.stalls import wait_for
 
 
 @pytest.mark.slow
@@ -18,7 +21,14 @@ def test_outputs_are_told_events_decisions_states_and_the_quality_of_every_secon
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
         line.bind(("127.0.0.1", 0))
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_000_000)
-        line.settimeout(30)
+        line.settimeout(60)
+
+        class Paced(Listener):
+            """Goes on when all was read: a socket whose reader has no turn loses what does not fit."""
+
+            def take(self, message):
+                if isinstance(message, Raw):
+                    wait_for(lambda: not select.select([line], [], [], 0)[0])
 
         def listen():
             while not said or said[-1]["data"].get("reason") != "closed":
@@ -27,8 +37,8 @@ def test_outputs_are_told_events_decisions_states_and_the_quality_of_every_secon
         thread = threading.Thread(target=listen)
         thread.start()
         outputs = [OutputSection(address=f"udp:127.0.0.1:{line.getsockname()[1]}")]
-        Engine(short_config("", outputs=outputs)).run()
-        thread.join(30)
+        Engine(short_config("", outputs=outputs), listeners=[Paced()]).run()
+        thread.join(60)
     kinds = Counter(message["name"] for message in said if message["type"] == "inform")
     assert min(kinds["event"], kinds["state"], kinds["decision"]) > 0
     assert kinds["decision"] == kinds["verdict"]
