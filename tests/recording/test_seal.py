@@ -32,9 +32,9 @@ def test_a_session_comes_back_byte_for_byte(session_dir: Path, sealed: Path, tmp
 
 def test_nothing_can_be_read_without_the_key(sealed: Path) -> None:
     raw = sealed.read_bytes()
-    for text in (b"cue/left", b"session.json", b"signals", b"XDF:", b"C3"):
-        assert raw.count(text) <= (1 if len(text) < 3 else 0) * len(raw)
-        assert len(text) < 3 or text not in raw
+    # None so short that three million random bytes hold it by chance.
+    for text in (b"cue/left", b"session.json", b"signals", b"<?xml ", b"<label>C3"):
+        assert text not in raw
 
 
 def test_a_wrong_passphrase_is_refused(sealed: Path, tmp_path: Path) -> None:
