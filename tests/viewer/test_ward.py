@@ -110,12 +110,11 @@ def test_only_the_key_lets_look_and_only_the_page_is_served(ward: WardServer) ->
 
 def test_a_lost_value_is_null_and_nothing_old_stands_when_nothing_is_heard(session: Session, ward: WardServer) -> None:
     end = time.monotonic() + 60
-    while not ward.picture.frame(-1)["columns"]:
+    # On a busy machine nothing is heard for a while now and then: then nothing stands there.
+    while not (frame := ward.picture.frame(-1))["columns"] or frame["strip"]["state"] != "Active":
         assert time.monotonic() < end
         time.sleep(0.05)
-    frame = ward.picture.frame(-1)
     assert frame["strip"]["electrode"] == "Ch3 Q-FLAT"
-    assert frame["strip"]["state"] == "Active"
     session.frozen.set()
     while not (frame := ward.picture.frame(10**9))["stale"]:
         assert time.monotonic() < end
