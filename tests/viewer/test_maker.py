@@ -86,10 +86,14 @@ def test_a_maker_sees_counts_clock_trends_and_a_triggered_sweep(live: ViewerWind
     assert isinstance(trends, TrendPanel)
     for key in ("device", "clock", "scope"):
         live.show_panel(key)
-    until(lambda: len(scope.table()) > 1 and len(device.table()) > 1 and len(live.panels["clock"].table()) > 1)
-    counts = {row[0]: row[1] for row in device.table()[1:]}
-    assert int(str(counts["samples"])) > 250
-    assert str(counts["rate stated"]) == "250 Hz"
+    until(lambda: len(scope.table()) > 1 and len(live.panels["clock"].table()) > 1)
+
+    def counts() -> dict[object, object]:
+        return {row[0]: row[1] for row in device.table()[1:]}
+
+    # The source is asked once a second, and the panel shows what it said last.
+    until(lambda: int(str(counts().get("samples", 0))) > 250)
+    assert str(counts()["rate stated"]) == "250 Hz"
     scope.channel.setCurrentText("C3")
     # BrainFlow's second channel is a sine of 10 Hz: a sweep begins where it rises through the level.
     until(lambda: scope.text.text().startswith(("9.", "10.")))
