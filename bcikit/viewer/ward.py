@@ -14,6 +14,7 @@ from collections import deque
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import dropwhile
 from pathlib import Path
 from socketserver import TCPServer
 from typing import Any
@@ -23,6 +24,7 @@ import numpy as np
 from bcikit.outputs.strangers import GREETING_SECONDS, Strangers
 from bcikit.session.running import find_running
 from bcikit.signal import ArgumentError, Chunk, MissingDependencyError
+from bcikit.signal.messages import Snapshot
 from bcikit.ui.rules import STATE_LEVEL, state_text
 from bcikit.ui.session_link import SessionLink
 from bcikit.ui.status import Status
@@ -60,13 +62,17 @@ class Picture:
     def _work(self) -> None:
         while not self._halt.wait(FRAME_SECONDS / 2):
             with self._lock:
+                # First: the snapshot of a session that is joined just now is not forgotten with the last one.
+                messages = self._link.take()
                 if self._link.sessions != self._session:
                     # Nothing of one session stands beside what comes of the next.
                     self._session = self._link.sessions
                     self.status.forget()
                     self._names, self._open = (), None
                     self._columns.clear()
-                for message in self._link.take():
+                    # It comes first after each joining: what was taken before it is of the last session.
+                    messages = list(dropwhile(lambda message: not isinstance(message, Snapshot), messages))
+                for message in messages:
                     self.status.take(message)
                 info = self._link.filtered.info or self._link.raw.info
                 stream = self._link.filtered if self._link.filtered.info is not None else self._link.raw
