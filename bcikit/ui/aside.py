@@ -4,6 +4,7 @@ A signal that is emitted in another thread may find its object while the window'
 whose last user is another thread is deleted there: both end the program.
 """
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -19,12 +20,18 @@ INTERVAL_MS = 20
 class _Job:
     """What was asked for, and what came of it."""
 
-    __slots__ = ("came", "timer", "work")
+    __slots__ = ("came", "thread", "timer", "work")
 
     def __init__(self, timer: QTimer, work: Callable[[], Any]) -> None:
         self.timer = timer
         self.work = work
         self.came: list[tuple[Any, Exception | None]] = []
+        self.thread: threading.Thread | None = None
+
+    @property
+    def over(self) -> bool:
+        """True once nothing of it is in the thread any more, which must not be the last to hold a widget."""
+        return bool(self.came) and self.thread is not None and not self.thread.is_alive()
 
 
 _JOBS: set[_Job] = set()
@@ -43,7 +50,7 @@ def in_background(owner: QObject, work: Callable[[], Any], then: Callable[[Any, 
     then : callable
         Called with the result and None, or with None and the exception.
     """
-    for old in [job for job in _JOBS if job.came and not isValid(job.timer)]:
+    for old in [job for job in _JOBS if job.over and not isValid(job.timer)]:
         old.came.clear()
         _JOBS.discard(old)
     timer = QTimer(owner)
@@ -51,7 +58,7 @@ def in_background(owner: QObject, work: Callable[[], Any], then: Callable[[Any, 
     _JOBS.add(job)
 
     def look() -> None:
-        if job.came:
+        if job.over:
             timer.stop()
             timer.deleteLater()
             _JOBS.discard(job)
@@ -59,7 +66,7 @@ def in_background(owner: QObject, work: Callable[[], Any], then: Callable[[Any, 
 
     timer.timeout.connect(look)
     timer.start(INTERVAL_MS)
-    start_aside(lambda: _do(job), "bcikit-aside")
+    job.thread = start_aside(lambda: _do(job), "bcikit-aside")
 
 
 def _do(job: _Job) -> None:

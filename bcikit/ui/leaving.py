@@ -31,8 +31,8 @@ def end_before_exit(thread: threading.Thread, halt: Callable[[], None] | None = 
     return lambda: atexit.unregister(leave)
 
 
-def start_aside(work: Callable[[], None], name: str) -> None:
-    """Do something slow in a thread of its own that is over before the program is."""
+def start_aside(work: Callable[[], None], name: str) -> threading.Thread:
+    """Do something slow in a thread of its own that is over before the program is; return that thread."""
 
     def run() -> None:
         try:
@@ -43,3 +43,4 @@ def start_aside(work: Callable[[], None], name: str) -> None:
     thread = threading.Thread(target=run, daemon=True, name=name)
     forget = end_before_exit(thread)
     thread.start()
+    return thread

@@ -10,9 +10,15 @@ pytest.importorskip("PySide6")
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
-from shiboken6 import delete
+from shiboken6 import delete, isValid
 
 from bcikit.ui.aside import _JOBS, in_background
+
+
+@pytest.fixture(autouse=True)
+def nothing_asked_before(qtbot):
+    """What windows of tests before these asked for is over; where they are gone, the next one who asks gives it up."""
+    qtbot.waitUntil(lambda: all(job.over and not isValid(job.timer) for job in _JOBS), timeout=60_000)
 
 
 def test_result_and_error_come_in_the_windows_own_thread(qtbot):
@@ -52,7 +58,7 @@ def test_what_a_deleted_window_asked_for_comes_to_nobody_and_is_given_up_in_this
     delete(owner)
     del page
     waiting.set()
-    qtbot.waitUntil(lambda came=job.came: bool(came), timeout=60_000)
+    qtbot.waitUntil(lambda thread=job.thread: not thread.is_alive(), timeout=60_000)
     assert not ended_in
     del job
     other = QObject()
