@@ -19,6 +19,9 @@ from bcikit.signal.messages import Happened, Message, Sent, Snapshot, record, to
 from bcikit.signal.processes import end_process, is_process_id, on_its_own, process_is_alive, process_mark
 from bcikit.ui.session_link import SessionLink
 
+LAST_WORDS_SECONDS = 3.0
+"""An engine that is gone has cut its line; where a child of it holds that open, it is not waited for longer."""
+
 
 @dataclass(frozen=True)
 class SessionJob:
@@ -108,6 +111,7 @@ class EngineRunner:
         self._session: dict[str, Any] = {}
         self.link: SessionLink | None = None
         self._since = time.monotonic()
+        self._gone_since: float | None = None
 
     @property
     def running(self) -> bool:
@@ -181,11 +185,13 @@ class EngineRunner:
             with contextlib.suppress(ValueError):
                 self._session = read_handshake(self._handshake)
                 self._connect()
+        # Before its words are taken: none may come between them and its end.
+        over = not self._alive() and not self._still_read()
         messages = []
         if self.link is not None:
             for message in self.link.take():
                 messages += _as_dicts(message)
-        if not self._alive():
+        if over:
             messages.append(self._ending())
             self._clear()
         return messages
@@ -194,6 +200,14 @@ class EngineRunner:
         if self._process is not None:
             return self._process.poll() is None
         return process_is_alive(self._pid)
+
+    def _still_read(self) -> bool:
+        """Return whether last words of an engine that is gone may be on their way: its line is read to the end."""
+        if self.link is None or not self.link.connected:
+            return False
+        now = time.monotonic()
+        self._gone_since = now if self._gone_since is None else self._gone_since
+        return now - self._gone_since < LAST_WORDS_SECONDS
 
     def _ending(self) -> dict[str, Any]:
         folder = str(self._session.get("folder", ""))
@@ -232,6 +246,7 @@ class EngineRunner:
             for suffix in (".json", ".error", ".log"):
                 self._handshake.with_suffix(suffix).unlink(missing_ok=True)
         self._handshake, self._process, self._session, self._pid = None, None, {}, 0
+        self._gone_since = None
 
     def detach(self) -> None:
         """Close the lines to the engine; it goes on."""
