@@ -26,6 +26,7 @@ from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue, read_session
 from bcikit.safety import verify_audit
 from bcikit.session import config_from, plan
+from bcikit.session.drive import RUNNING
 from bcikit.session.engine import Engine
 from bcikit.signal import BciError, ConfigError
 
@@ -102,6 +103,14 @@ def run(folder: Path, wanted: SessionJob, during: Callable[[EngineRunner], None]
 def ran(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """Return a check of the eyes, run as the window runs it, and what was heard of it."""
     folder, said = tmp_path_factory.mktemp("engine"), SimpleNamespace(ticket=0, heard=None, age=None)
+    answered = threading.Event()
+
+    class Waits(Engine):
+        """Goes on once the window has joined and ordered something: its half minute takes a second or two here."""
+
+        def progress(self, what: str, done: int, total: int) -> None:
+            super().progress(what, done, total)
+            assert what != RUNNING or answered.wait(120)
 
     def during(window: EngineRunner) -> None:
         if not said.ticket:
@@ -109,8 +118,12 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
             said.ticket = window.send("note", text="sits well")
         elif said.heard is None:
             said.heard = window.heard(said.ticket)
+        else:
+            answered.set()
 
-    code, heard = run(folder, job(folder / "s"), during)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine_process, "Engine", Waits)
+        code, heard = run(folder, job(folder / "s"), during)
     return SimpleNamespace(folder=folder / "s", code=code, messages=heard, said=said)
 
 
