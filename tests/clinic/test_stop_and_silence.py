@@ -229,12 +229,12 @@ def test_the_comfortable_current_is_found_from_nothing_and_ends_when_the_hand_le
             press()
             assert 0.0 < device.current_ma <= card.amplitude
             QTest.mouseRelease(card.hold, Qt.MouseButton.LeftButton)
-            person.qtbot.waitUntil(lambda: device.current_ma == 0.0, timeout=3000)
+            person.qtbot.waitUntil(lambda: device.current_ma == 0.0, timeout=20_000)
             assert card.amplitude >= wanted
         # The guard that owns the stimulator is killed in the middle: the device goes to zero by itself.
         press()
         os.kill(card._guard.pid, signal.SIGKILL)
-        person.qtbot.waitUntil(lambda: device.current_ma == 0.0, timeout=3000)
+        person.qtbot.waitUntil(lambda: device.current_ma == 0.0, timeout=20_000)
         QTest.mouseRelease(card.hold, Qt.MouseButton.LeftButton)
         card.disconnect_stimulator()
         card._keep()
