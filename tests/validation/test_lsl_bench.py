@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+import uuid
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,11 @@ import pytest
 from bcikit.validation import Judgement, Profile, validate
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]
+
+
+def named(stem):
+    """Return the name of a stream that no other suite on this machine has."""
+    return f"{stem}-{uuid.uuid4().hex[:8]}"
 
 
 @contextmanager
@@ -59,9 +65,10 @@ def operator(plug, seconds):
 @pytest.mark.parametrize("seconds", [1.0, pytest.param(30.0, marks=pytest.mark.soak)])
 def test_each_take_is_of_its_own_set_up_however_long_the_operator_takes(seconds):
     profile = replace(Profile.load("research"), durations={"sine": 1.5, "noise": 3})
-    with outlet(f"slow-hand-{seconds:g}", 1000) as plug:
+    name = named("slow-hand")
+    with outlet(name, 1000) as plug:
         report = validate(
-            f"lsl:name=slow-hand-{seconds:g}",
+            f"lsl:name={name}",
             profile=profile,
             tests=("V-NOISE", "V-GAIN"),
             ask=operator(plug, seconds),
@@ -74,8 +81,9 @@ def test_each_take_is_of_its_own_set_up_however_long_the_operator_takes(seconds)
 
 def found_by(fault, *, seconds=25.0):
     profile = replace(Profile.load("research"), durations={"timing": seconds})
-    with outlet(f"faulty-{fault}", 250, fault):
-        return validate(f"lsl:name=faulty-{fault}", profile=profile, tests=("V-RATE", "V-JIT", "V-LOSS", "V-RESID"))
+    name = named(f"faulty-{fault}")
+    with outlet(name, 250, fault):
+        return validate(f"lsl:name={name}", profile=profile, tests=("V-RATE", "V-JIT", "V-LOSS", "V-RESID"))
 
 
 def told(report):
@@ -99,14 +107,15 @@ def test_a_fault_of_the_stream_is_named(fault, name):
 
 
 def test_a_millivolt_stream_fails_the_command_of_a_stranger(tmp_path):
-    with outlet("stranger", 250, "millivolts"):
+    name = named("stranger")
+    with outlet(name, 250, "millivolts"):
         done = subprocess.run(
             [
                 sys.executable,
                 "-m",
                 "bcikit",
                 "validate",
-                "lsl:name=stranger",
+                f"lsl:name={name}",
                 "--quick",
                 "--out",
                 str(tmp_path),
