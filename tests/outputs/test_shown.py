@@ -10,6 +10,7 @@ from bcikit.safety import GateSettings, SafetySystem
 from bcikit.session.outputs import Outputs
 from bcikit.signal import Event, HostClock, StreamInfo
 from bcikit.signal.messages import Happened, Input
+from tests.stalls import wait_for
 
 RECORDER = """
 import json, sys, pylsl
@@ -36,6 +37,8 @@ def test_a_recorder_in_another_process_has_the_plan_and_the_flip() -> None:
         assert child.stdout is not None
         while child.stdout.readline().strip() != "up":
             assert child.poll() is None
+        # An inlet is open a moment before its outlet keeps samples for it.
+        wait_for(lambda: all(output._texts[what].have_consumers() for what in ("markers", "shown")))
         now = HostClock().now()
         flip = {"type": "flip", "client": "s", "name": "cue/left", "sample": 500, "time": now, "shown": now + 0.1}
         told.take(Happened(event=Event(name="cue/left", time=now, sample=500, source="paradigm")))

@@ -23,6 +23,7 @@ from bcikit.outputs.envelope import MAX_BYTES, Sealer, encode, schema
 from bcikit.outputs.hand import HandOutput
 from bcikit.safety.levels import Severity
 from bcikit.signal import ArgumentError, Command, HostClock, SourceError
+from tests.stalls import wait_for
 
 ROOT = Path(__file__).parents[2]
 NODE_MODULES = ROOT / "tools" / "web" / "node_modules"
@@ -288,6 +289,8 @@ def test_lsl_streams_are_read_with_their_metadata():
             inlet.open_stream(timeout=60)
             info = inlet.get_sinfo()
             assert info.get_channel_names() == labels
+            # An inlet is open a moment before its outlet keeps samples for it.
+            wait_for(output._numbers[what][1].have_consumers)
             now = HostClock().now()
             output.inform({**message, "time": now})
             data, at = inlet.pull_sample(timeout=60)
@@ -306,6 +309,7 @@ def test_lsl_markers_and_commands_are_read_by_pylsl():
             (info,) = pylsl.resolve_byprop("name", f"{stem}-{what}", 1, timeout=60)
             inlets[what] = pylsl.StreamInlet(info, recover=False)
             inlets[what].open_stream(timeout=60)
+        wait_for(lambda: all(output._texts[what].have_consumers() for what in inlets))
         now = HostClock().now()
         output.inform({"type": "event", "name": "cue/left", "time": now})
         output.send(command(5, at=now))
