@@ -19,7 +19,6 @@ def listen():
     for line in sys.stdin:
         kind, size, hertz, channel = line.split()
         connected["line"] = [kind, float(size), float(hertz), int(channel)]
-        print("connected", flush=True)
     # The test is gone: so is the amplifier.
     connected["line"] = None
 
@@ -37,7 +36,12 @@ print("ready", flush=True)
 rng = np.random.default_rng(1)
 begin, made = pylsl.local_clock(), 0
 last = np.zeros(WIDTH)
+known = connected["line"]
 while (state := connected["line"]) is not None:
+    if state is not known:
+        # Said here, where nothing of what was connected before is still to be pushed.
+        known = state
+        print("connected", flush=True)
     due = int((pylsl.local_clock() - begin) * RATE)
     if due - made < RATE / 50:
         time.sleep(0.005)
