@@ -94,7 +94,8 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, spacing: float)
 
     monkeypatch.setattr(view, "SceneView", Watched)
     monkeypatch.setattr(stimulus_timing, "open_source", lambda address: Photodiode(views))
-    code = validate_timing(tmp_path / "out", source="brainflow:diode", photodiode="photo", n_stimuli=24, as_json=True)
+    # Enough that ten onsets are left where the machine stood still for a second or two and showed many at once.
+    code = validate_timing(tmp_path / "out", source="brainflow:diode", photodiode="photo", n_stimuli=40, as_json=True)
     assert code in (0, 1)
     values: dict[str, Any] = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
     return values
@@ -107,7 +108,7 @@ def test_what_a_photodiode_measures_is_what_the_next_session_on_this_display_goe
     from bcikit.outputs import open_output
 
     values = measured(tmp_path, monkeypatch, spacing=stimulus_timing.SOA_SECONDS)
-    assert values["frames"]["n"] == 24
+    assert values["frames"]["n"] == 40
     assert values["frames"]["frames"] > 100
     assert json.loads(capsys.readouterr().out)["correction_s"] == pytest.approx(LAG, abs=0.002)
     # The patient's window of a session, in a process of its own, on the same display.
@@ -209,8 +210,9 @@ class Page(threading.Thread):
     def run(self) -> None:
         # It ends with the server.
         with contextlib.suppress(ConnectionClosed), connect(self.address) as line:
-            self.joined.set()
             for text in line:
+                # The server knows it by now.
+                self.joined.set()
                 said = None if self.covered else self.report(json.loads(text)["data"].get("event") or {})
                 if said is not None:
                     line.send(json.dumps(said))
@@ -335,6 +337,6 @@ def test_a_page_that_nobody_opens_or_that_hides_is_said(monkeypatch) -> None:
 
 def test_the_window_is_measured_by_a_photodiode(tmp_path, monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
     values = measured(tmp_path, monkeypatch, spacing=0.1)
-    assert values["frames"]["n"] == 24
+    assert values["frames"]["n"] == 40
     assert json.loads(capsys.readouterr().out)["correction_s"] == pytest.approx(LAG, abs=0.004)
     assert displays.correction_of("qt", values["kept_for"]["display"]) == pytest.approx(LAG, abs=0.004)
