@@ -74,8 +74,9 @@ export class Presenter {
     this._waiting = [];
     this._anchor = null;
     if (this._zero !== null && this._last !== null) {
-      // The newest frame is number 0, and what flickers goes on where it was, for as long as it was to.
-      this._zero += this._last / old;
+      // The newest frame is number 0, at its own time: by a rate that was too low its number had run ahead, and what is
+      // planned would be shown early for ever. What flickers goes on where it was, for as long as it was to.
+      this._zero = this._lastTime;
       if (this.flicker !== null) this.flicker.onset = -Math.round(((this._last - this.flicker.onset) / old) * refresh);
       this._last = 0;
     } else {
