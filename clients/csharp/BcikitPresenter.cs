@@ -61,6 +61,7 @@ namespace Bcikit
         private double _newest;
         private long _anchorFrame;
         private long _last = long.MinValue;
+        private double _lastTime;
         private JObject _flicker;
         private long _onset;
 
@@ -96,8 +97,9 @@ namespace Bcikit
             }
             else
             {
-                // The newest frame is number 0, and what flickers goes on where it was, for as long as it was to.
-                _zero += _last / old;
+                // The newest frame is number 0, at its own time: by a rate that was too low its number had run ahead, and
+                // what is planned would be shown early for ever. What flickers goes on where it was, for as long as it was to.
+                _zero = _lastTime;
                 _onset = -(long)Math.Round((_last - _onset) / old * refresh);
                 _last = 0;
             }
@@ -119,6 +121,7 @@ namespace Bcikit
                 if (Flickers) Dropped += number - _last - 1;
             }
             _last = number;
+            _lastTime = now;
             var begun = new List<JObject>();
             while (_waiting.Count > 0 && _waiting[0].Key <= number)
             {
