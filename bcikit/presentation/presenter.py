@@ -90,6 +90,7 @@ class Presenter:
         self._waiting: list[tuple[int, Event, Scene | None]] = []
         self._zero: float | None = None
         self._last: int | None = None
+        self._shown = 0.0
         self._anchor: tuple[float, int] | None = None
         self._flicker: tuple[Event, int] | None = None
         self._newest = 0.0
@@ -109,8 +110,8 @@ class Presenter:
         self.refresh = refresh
         self._anchor = None
         if self._zero is not None and last is not None:
-            # The newest frame is number 0.
-            self._zero, self._last = self._zero + last / old, 0
+            # The newest frame is number 0, at its own time: by a rate that was too low its number had run ahead.
+            self._zero, self._last = self._shown, 0
         if self._flicker is not None:
             event, onset = self._flicker
             since = 0.0 if last is None else (last - onset) / old
@@ -155,6 +156,7 @@ class Presenter:
             number = max(number, self._last + 1)
             self.dropped += number - self._last - 1
         self._last = number
+        self._shown = shown
         self.frames += 1
         begun = []
         while self._waiting and self._waiting[0][0] <= number:

@@ -228,3 +228,27 @@ def test_on_a_screen_that_is_too_slow_a_flicker_is_not_gone_on_with():
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)) < 60
+
+
+TOO_LOW = """
+import { Presenter } from "%s/presenter.js";
+const shown = [];
+const presenter = new Presenter({ report: (one) => one.type === "flip" && shown.push(one.shown), sound: () => true });
+presenter.measured(40);
+for (let number = 0; number < 330; number += 1) {
+  if (number === 300) {
+    presenter.measured(60);
+    presenter.take({ event: { name: "stimulus/flash", time: 105, sample: 1, duration: 0.1, data: { items: ["a"] } } });
+  }
+  presenter.frame(100 + number / 60);
+}
+console.log(JSON.stringify([presenter.delay, ...shown]));
+"""
+
+
+def test_after_a_rate_that_was_measured_too_low_nothing_is_shown_early():
+    command = ["node", "--input-type=module", "-e", TOO_LOW % WEB.as_posix()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    delay, shown = json.loads(done.stdout)
+    assert shown - 105 == pytest.approx(delay, abs=1 / 60)

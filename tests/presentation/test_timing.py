@@ -37,6 +37,16 @@ def test_on_a_screen_of_another_rate_nothing_is_shown_early_and_no_frame_counts_
     assert measured_frequency(np.arange(len(levels)) / after, np.array(levels)) == pytest.approx(10.0, rel=0.02)
 
 
+def test_after_a_rate_that_was_taken_too_low_nothing_is_shown_early():
+    presenter = Presenter(Refresh(40.0))
+    for number in range(300):
+        presenter.on_frame(100.0 + number / 60)
+    presenter.change(Refresh(60.0))
+    presenter.on_event(Event(name="stimulus/flash", time=105.0, sample=1))
+    (flip,) = [flip for number in range(300, 330) for flip in presenter.on_frame(100.0 + number / 60)]
+    assert flip.shown - 105.0 == pytest.approx(presenter.delay, abs=1 / 60)
+
+
 def test_a_flicker_that_the_other_screen_cannot_show_is_not_shown():
     presenter = Presenter(Refresh(144.0))
     flicker = {"item": "a", "frequency": 40.0, "phase": 0.0}
