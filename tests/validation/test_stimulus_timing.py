@@ -121,7 +121,7 @@ def test_what_a_photodiode_measures_is_what_the_next_session_on_this_display_goe
     assert hello is not None
     assert hello["display"] == values["kept_for"]["display"]
     assert hello["correction"] == pytest.approx(LAG, abs=0.002)
-    flips = Flips(make_paradigm("p300-speller"), 250.0, 250.0)
+    flips = Flips(make_paradigm({"base": "p300-speller", "display_delay": 0.16}), 250.0, 250.0)
     flips.take(hello)
     about = {"client": hello["client"], "name": "stimulus/flash", "sample": 7, "time": 1.0, "shown": 1.1}
     flips.take({"type": "flip", **about})
