@@ -35,6 +35,11 @@ class Stalls:
                     yield str(task), int(task.read_text().split()[1]) / 1e9
 
 
+def heart_missed(reason: str) -> bool:
+    """Return whether a guard went safe because a busy machine gave the heart, or the guard itself, no turn."""
+    return "no heartbeat" in reason or " ms old" in reason
+
+
 def _family() -> list[int]:
     import psutil
 

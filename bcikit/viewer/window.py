@@ -316,13 +316,15 @@ class ViewerWindow(QMainWindow):
         # Before the first picture the middle of the window says it.
         self.veil.say(self.why_silent() if self.traces else "")
         if self.link is not None:
+            # First: what a session says that is joined just now is not taken for the last one's.
+            messages = self.link.take()
             if self.link.sessions > self._sessions:
                 # Another person's, perhaps: a window of its own, in which nothing of the first one stands.
                 self._sessions, self._ended = self.link.sessions, False
                 self.open_wanted.emit(self.source)
                 if not self._timer.isActive():
                     return
-            for message in self.link.take():
+            for message in messages:
                 self.take_message(message)
         for kind, reader in self._readers.items():
             self._take_chunks(kind, reader, now)

@@ -29,6 +29,7 @@ from bcikit.session import config_from, plan
 from bcikit.session.drive import RUNNING
 from bcikit.session.engine import Engine
 from bcikit.signal import BciError, ConfigError
+from bcikit.signal.messages import StateChanged
 
 PHASES = [{"phase": name, "seconds": 13.0, "text": name} for name in ("eyes-open", "eyes-closed")]
 SIM = "sim:rest?channels=8&seed=3"
@@ -97,6 +98,19 @@ def run(folder: Path, wanted: SessionJob, during: Callable[[EngineRunner], None]
     # Neither keys nor records of consent are left behind.
     assert [path.name for path in (folder / "runs").iterdir()] == []
     return code, heard
+
+
+def test_the_line_of_an_engine_that_is_gone_is_read_to_its_end(tmp_path: Path) -> None:
+    window = EngineRunner(tmp_path)
+    line: Any = SimpleNamespace(connected=True, take=list, halt=lambda: None)
+    window.link, window._handshake = line, tmp_path / "run-1.json"
+    window._process = SimpleNamespace(poll=lambda: 0)  # type: ignore[assignment]
+    assert window.poll() == []
+    assert window.running
+    line.connected, line.take = False, lambda: [StateChanged(state="FINISHED")]
+    state, ending = window.poll()
+    assert (state["type"], state["state"], ending["type"]) == ("state", "FINISHED", "failed")
+    assert not window.running
 
 
 @pytest.fixture(scope="module")

@@ -430,6 +430,44 @@ public static class Measured
 """
 
 
+TOO_LOW = """
+using System;
+using System.Globalization;
+using Bcikit;
+using Newtonsoft.Json.Linq;
+
+public static class TooLow
+{
+    public static void Main()
+    {
+        var presenter = new Presenter();
+        presenter.Measured(40);
+        for (int number = 0; number < 330; number++)
+        {
+            if (number == 300)
+            {
+                presenter.Measured(60);
+                var flash = new JObject { { "name", "stimulus/flash" }, { "time", 105.0 }, { "duration", 0.1 } };
+                flash["data"] = new JObject { { "items", new JArray { "a" } } };
+                presenter.Take(new JObject { { "event", flash } });
+            }
+            double now = 100 + number / 60.0;
+            if (presenter.Frame(now).Count > 0) Console.WriteLine((now - 105).ToString(CultureInfo.InvariantCulture));
+        }
+    }
+}
+"""
+
+
+def test_after_a_rate_that_was_measured_too_low_nothing_is_shown_early(tmp_path):
+    source = tmp_path / "TooLow.cs"
+    source.write_text(TOO_LOW, encoding="utf-8")
+    program = compiled(tmp_path, "TooLow.exe", CLIENT.with_name("BcikitPresenter.cs"), source)
+    done = subprocess.run(["mono", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) == pytest.approx(0.1, abs=1 / 60)
+
+
 def test_a_rate_that_is_measured_anew_changes_no_flicker_and_lets_it_end_in_time(tmp_path):
     source = tmp_path / "Measured.cs"
     source.write_text(MEASURED, encoding="utf-8")

@@ -25,6 +25,7 @@ from bcikit.safety import AuditLog, GateSettings, GuardClient, QualityLevel, Qua
 from bcikit.safety.guard.client import GuardError
 from bcikit.safety.guard.protocol import pack
 from bcikit.signal import Chunk, Flag, Recording, SafetyError, StreamChangedError, StreamInfo, StreamLostError
+from tests.stalls import heart_missed
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
 FS = 250
@@ -470,11 +471,6 @@ def _trip(log, *, timeout=60.0, after=0):
     raise AssertionError("the guard never went safe")
 
 
-def _missed(reason):
-    """Return whether a guard went safe because a busy machine gave the heart, or the guard itself, no turn."""
-    return "no heartbeat" in reason or " ms old" in reason
-
-
 @pytest.mark.requirement("SAF-109")
 def test_row_10_a_decoder_that_hangs_cannot_keep_anything_moving(engine, stalls):
     process, _, _, _, log = engine(hang=2.0)
@@ -539,7 +535,7 @@ def test_row_11_a_window_that_is_killed_or_frozen_lets_go_of_the_dead_man_switch
             os.kill(window.pid, kind)
             trip = _trip(log, after=n)
             late = waited.seconds
-            assert "dead-man" in trip["reason"] or (_missed(trip["reason"]) and late > 0.03)
+            assert "dead-man" in trip["reason"] or (heart_missed(trip["reason"]) and late > 0.03)
             assert trip["safe"] - hit <= 0.15 + 0.05 + late
         finally:
             window.kill()
@@ -631,7 +627,7 @@ def test_row_16_dead_man_veto_and_emergency_stop_within_100_ms(tmp_path, stalls)
             assert trip["driver"]["output"] == 0.0
             # What the guard decides, from the moment in which it does: when it gets its turn is the system's matter.
             assert trip["safe"] - trip["time"] <= 0.1 + waited.seconds
-            assert act in trip["reason"] or "dead-man" in trip["reason"] or _missed(trip["reason"])
+            assert act in trip["reason"] or "dead-man" in trip["reason"] or heart_missed(trip["reason"])
 
 
 @pytest.mark.requirement("SAF-116")

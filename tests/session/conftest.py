@@ -1,9 +1,10 @@
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bcikit.session import SessionConfig, shipped_config
+from bcikit.session import SessionConfig, planning, shipped_config
 
 SHORT = {
     "calibration_runs": 1,
@@ -18,6 +19,24 @@ SHORT = {
     "stop": 5.0,
     "rest": [1.0, 1.5],
 }
+
+
+@pytest.fixture
+def opened_by_sessions(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[Any]]:
+    """Return a function that tells what sessions open by a function of that name from then on, as they open it."""
+
+    def watch(name: str) -> list[Any]:
+        found: list[Any] = []
+        opening = getattr(planning, name)
+
+        def opened(address: str) -> Any:
+            found.append(opening(address))
+            return found[-1]
+
+        monkeypatch.setattr(planning, name, opened)
+        return found
+
+    return watch
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-import bcikit.session.planning as planning
-from bcikit.outputs import Output, open_output
+from bcikit.outputs import Output
 from bcikit.outputs.guard import LIFE_S
 from bcikit.recording import read_session
 from bcikit.safety import verify_audit
@@ -105,16 +104,9 @@ class Course(Listener):
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[Output]:
+def opened(opened_by_sessions: Callable[[str], list[Output]]) -> list[Output]:
     """Return the outputs that sessions of this test open, as they open them."""
-    found: list[Output] = []
-
-    def opening(address: str) -> Output:
-        found.append(open_output(address))
-        return found[-1]
-
-    monkeypatch.setattr(planning, "open_output", opening)
-    return found
+    return opened_by_sessions("open_output")
 
 
 @pytest.mark.slow

@@ -213,16 +213,9 @@ class Person(Listener):
 
 
 @pytest.fixture
-def boxes(monkeypatch: pytest.MonkeyPatch) -> list[StopBox]:
+def boxes(opened_by_sessions: Callable[[str], list[StopBox]]) -> list[StopBox]:
     """Return the boxes that sessions of this test open, as they open them."""
-    made: list[StopBox] = []
-
-    def opening(address: str) -> StopBox:
-        made.append(open_stop_box(address))
-        return made[-1]
-
-    monkeypatch.setattr("bcikit.session.planning.open_stop_box", opening)
-    return made
+    return opened_by_sessions("open_stop_box")
 
 
 def session_file(folder: Path, stop_box: str) -> Path:

@@ -17,9 +17,9 @@ import pytest
 
 from bcikit.session.channel import ChannelServer
 from bcikit.signal import Chunk, StreamInfo
-from bcikit.signal.messages import Electrode, Filtered, Quality, StateChanged, Streams
-from bcikit.ui.session_link import SessionLink
-from bcikit.viewer.ward import WardServer, _Http
+from bcikit.signal.messages import Electrode, Filtered, Message, Quality, Snapshot, StateChanged, Streams
+from bcikit.ui.session_link import LinkStream, SessionLink
+from bcikit.viewer.ward import Picture, WardServer, _Http
 from tests.stalls import Stalls
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -140,6 +140,36 @@ def test_an_infinite_value_is_null_and_a_slow_stream_says_how_far_its_columns_ar
         ward.close()
         link.halt()
         session.close()
+
+
+class JoinedMeanwhile:
+    """A link whose session is joined within the page's first look at it."""
+
+    def __init__(self) -> None:
+        self.sessions = 0
+        self.raw = self.filtered = LinkStream()
+        self.looked = 0
+
+    def take(self) -> list[Message]:
+        self.looked += 1
+        if self.looked > 1:
+            return []
+        self.sessions += 1
+        said = StateChanged(state="PAUSED"), Snapshot(messages=(StateChanged(state="ACTIVE"),))
+        return list(said)
+
+
+def test_a_session_that_is_joined_while_the_page_looks_is_known() -> None:
+    link = JoinedMeanwhile()
+    picture = Picture(link)  # type: ignore[arg-type]
+    try:
+        end = time.monotonic() + 60
+        while link.looked < 4:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert picture.status.state == "ACTIVE"
+    finally:
+        picture.halt()
 
 
 def test_nothing_of_one_session_stands_beside_what_comes_of_the_next() -> None:
