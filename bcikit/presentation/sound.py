@@ -1,5 +1,6 @@
 """Tones and spoken words by what the system brings: no library, and no word of it where there is nothing."""
 
+import atexit
 import math
 import platform
 import shutil
@@ -24,9 +25,17 @@ LONGEST = 20.0
 
 
 @cache
+def _place() -> Path:
+    """Return the folder of this process's tones, which goes when the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="bcikit-tones-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
 def tone(frequency: float, seconds: float) -> Path:
     """Return a WAV file of a tone that swells and fades in 10 ms, so that it does not click."""
-    path = Path(tempfile.mkdtemp(prefix="bcikit-tone-")) / "tone.wav"
+    path = _place() / f"{frequency:g}-hz-{seconds:g}-s.wav"
     count = round(RATE * seconds)
     ramp = max(1, round(0.01 * RATE))
     samples = []

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 import sys
 import time
 import types
@@ -36,6 +37,25 @@ class Room:
             assert time.monotonic() < end, lines
             time.sleep(0.002)
         return lines
+
+
+def test_a_process_leaves_no_tone_behind(tmp_path):
+    code = (
+        "from bcikit.presentation.sound import tone\n"
+        "paths = {tone(440.0, 0.05), tone(440.0, 0.1), tone(441.0, 0.05), tone(440.0, 0.05)}\n"
+        "assert all(path.is_file() for path in paths)\n"
+        "print(len(paths))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert ended.stdout == "3\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
