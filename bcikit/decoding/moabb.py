@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from bcikit.decoding.evaluation.task import Run, SubjectTrials, Task
+from bcikit.decoding.evaluation.task import Run, SubjectTrials, Task, in_order
 from bcikit.decoding.registry import make_decoder
 from bcikit.signal import DataError, MissingDependencyError, Recording
 
@@ -97,7 +97,7 @@ def subject_trials(dataset: Any, task: Task, *, subjects: Sequence[int] | None =
     for subject in dataset.subject_list if subjects is None else subjects:
         runs = recordings(dataset, subject)
         trials = task.cut([task.filtered(recording) for recording in runs.values()])
-        names = sorted({session for session, _ in runs})
+        names = sorted({session for session, _ in runs}, key=in_order)
         sessions = np.array([names.index(session) for session, _ in runs])[trials.runs]
         result.append(
             SubjectTrials(subject=str(subject), trials=trials, sessions=sessions, left_out=len(trials.dropped))

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from bcikit.decoding.evaluation.layouts import find_tasks
 from bcikit.decoding.evaluation.parallel import run_jobs
 from bcikit.decoding.evaluation.run import evaluate_task
 from bcikit.decoding.evaluation.splits import split_names
-from bcikit.decoding.evaluation.task import Run, Task, load_task
+from bcikit.decoding.evaluation.task import Run, Task, load_person, load_task
 from bcikit.decoding.metrics import ece
 from bcikit.signal import ArgumentError, DataError, Event, Recording, SourceError, StreamInfo
 
@@ -143,6 +144,16 @@ def test_folders_become_people_sessions_and_runs(folder):
         evaluate_task(task, data, ["csp-lda"], splits=["shuffled", "cross-planet"])
     with pytest.raises(DataError, match="cross-subject needs two people"):
         evaluate_task(task, data[:1], ["csp-lda"], splits=["shuffled", "cross-subject"])
+
+
+def test_the_tenth_session_comes_after_the_second(folder):
+    (task,) = find_tasks(folder, paradigm="motor-imagery", events={"T1": "a", "T2": "b"})
+    runs = [run for run in task.runs if run.subject == "p0"]
+    renamed = dict(zip(sorted({run.session for run in runs}), ("10", "2"), strict=True))
+    task = replace(task, runs=tuple(replace(run, session=renamed[run.session]) for run in runs))
+    one = load_person(task, "p0")
+    # The first files are those of session 10, which is the later one.
+    assert one.sessions.tolist() == [1] * 24 + [0] * 24
 
 
 @pytest.mark.parametrize(("sfreq", "edge"), [(128.0, 57.6), (250.0, 90.0)])

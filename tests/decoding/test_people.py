@@ -42,6 +42,13 @@ def test_folders_that_are_sessions(tmp_path, names):
     assert len({run.session for run in found.runs}) == 2
 
 
+def test_sessions_and_runs_are_in_the_order_of_their_numbers(tmp_path):
+    days = [f"ses-{day}" for day in range(1, 12)]
+    root = make(tmp_path, *(f"sub-1/{day}/run-{run}.csv" for day in days for run in (10, 9, 2)))
+    expected = [("1", str(day), f"run-{run}.csv") for day in range(1, 12) for run in (2, 9, 10)]
+    assert told(find_runs(root)) == expected
+
+
 def test_what_cannot_be_told_is_asked_and_can_be_answered(tmp_path):
     root = make(tmp_path, *(f"{name}/a.csv" for name in ("anna", "berta", "carla")))
     with pytest.raises(ArgumentError, match="people or sessions of one person"):

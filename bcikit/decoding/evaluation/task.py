@@ -1,5 +1,6 @@
 """Task: which recordings, which windows, which filters; and what others reached on it."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,17 @@ from bcikit.decoding.registry import parameters_of
 from bcikit.decoding.trials import Epochs, epochs
 from bcikit.processing import Pipeline
 from bcikit.signal import BciError, DataError, Recording, check_choice, label_of
+
+
+def in_order(name: str) -> tuple[str | int, ...]:
+    """Return by what names of sessions, runs and files are sorted: 2 is before 10.
+
+    Examples
+    --------
+    >>> sorted(["run-10", "run-2"], key=in_order)
+    ['run-2', 'run-10']
+    """
+    return tuple(int(part) if place % 2 else part for place, part in enumerate(re.split("([0-9]+)", name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +267,7 @@ def load_person(task: Task, subject: str, *, read: Callable[[], None] = lambda: 
         # Names of files are often the same for everybody.
         raise DataError(f"Person {subject} ({runs[0].path.parent}): {error}") from None
     told = [any(label_of(event, task.events) is not None for event in one.events) for one in filtered]
-    names = sorted({run.session for run in runs})
+    names = sorted({run.session for run in runs}, key=in_order)
     session_of = np.array([names.index(run.session) for run in runs])
     loud = 0
     if task.max_peak is not None:

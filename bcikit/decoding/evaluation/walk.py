@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bcikit.decoding.evaluation.cache import hash_data
-from bcikit.decoding.evaluation.task import Run
+from bcikit.decoding.evaluation.task import Run, in_order
 
 
 def walk(root: Path) -> tuple[list[Path], dict[str, str]]:
@@ -51,7 +51,7 @@ def walk(root: Path) -> tuple[list[Path], dict[str, str]]:
             else:
                 found.append(path)
         folders.sort()
-    return sorted(found), left_out
+    return sorted(found, key=lambda path: [in_order(part) for part in path.parts]), left_out
 
 
 def same_recordings(runs: Sequence[Run]) -> list[tuple[Path, Path]]:
