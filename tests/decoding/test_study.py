@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bcikit.cli.app import app
+from bcikit.decoding.evaluation.cache import read_subject
 from bcikit.decoding.evaluation.study import COLUMNS, read_study, run_study, tasks_of
 from bcikit.signal import ArgumentError, BciError, ConfigError, DataError
 
@@ -96,6 +97,19 @@ def test_nothing_is_computed_twice(study, whole):
     again = run_study(study, whole)
     assert {file: file.stat().st_mtime_ns for file in (whole / "scores").iterdir()} == before
     assert again.missing == 0
+
+
+def test_a_person_whose_code_is_put_right_is_not_found_under_the_old_one(study, whole, tmp_path):
+    shutil.copytree(study.parent / "data", tmp_path / "data")
+    shutil.copy(study, tmp_path / "study.toml")
+    out = shutil.copytree(whole, tmp_path / "out")
+    (person,) = tmp_path.joinpath("data").glob("*01")
+    person.rename(person.with_name(person.name.replace("01", "11")))
+    done = run_study(tmp_path / "study.toml", out)
+    rows = table(done.place)
+    assert {row["subject"] for row in rows} == {"02", "03", "11"}
+    # Who withdraws under the new code finds the trials.
+    assert {read_subject(place) for place in (out / "trials").glob("*.npz")} >= {"11"}
 
 
 def test_a_study_of_other_seeds_shares_what_is_the_same(study, whole, tmp_path):

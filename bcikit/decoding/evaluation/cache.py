@@ -87,6 +87,7 @@ class TrialCache:
         """Return the hash of everything that makes a person's trials."""
         runs = [(run.session, hash_run(run)) for run in task.runs if run.subject == subject]
         made = {
+            "subject": subject,
             "runs": runs,
             "events": dict(task.events),
             "window": [task.tmin, task.tmax],
