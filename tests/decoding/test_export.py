@@ -84,6 +84,15 @@ def test_c99_compiled_equals_python(model, trials, tmp_path):
         X[3, -1] = wrong
         status, found = decided(library, X, 2)
         assert (status, found.tolist()) == (1, [0.0, 0.0])
+    # Nor by an electrode that measures nothing, wherever it stands still.
+    for channels, value in ((3, 0.0), (0, -187_500.0), (slice(None), 0.0)):
+        X = trials.X[0].copy()
+        X[channels] = value
+        status, found = decided(library, X, 2)
+        assert (status, found.tolist()) == (1, [0.0, 0.0])
+    X = trials.X[0].copy()
+    X[3, :-1] = 0.0
+    assert decided(library, X, 2)[0] == 0
 
 
 COUNTED = """
