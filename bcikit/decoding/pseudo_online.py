@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ class PseudoOnline:
         Times at which a label began while nothing was asked for.
     first_correct : list of (float or None)
         For each trial the seconds from its event to the first right decision; None if there was none.
+    first : list of ((float, bool) or None)
+        For each trial the seconds from its event to the first decision for a class, and whether that was right; None if
+        there was none. The information transfer rate is that of these: an answer is what is decided first.
     wrong : int
         Trials with a decision for another class than theirs.
     unready : int
@@ -46,6 +50,7 @@ class PseudoOnline:
     idle_minutes: float
     false_activations: int
     first_correct: list[float | None]
+    first: list[tuple[float, bool] | None]
     wrong: int = 0
     unready: int = 0
     evidence: float | None = None
@@ -68,6 +73,7 @@ class PseudoOnline:
         hits = float(np.mean(self.decided[asked] == self.truth[asked])) if asked.any() else 0.0
         n_active = len([c for c in classes if c != IDLE])
         mean_time = float(np.mean(found)) if found else None
+        first = [one for one in self.first if one is not None]
         return {
             "n_windows": len(self.truth),
             "nmcc": self.nmcc,
@@ -78,8 +84,8 @@ class PseudoOnline:
             "trials_with_a_right_decision": len(found) / len(self.first_correct) if self.first_correct else None,
             "trials_with_a_wrong_decision": self.wrong / len(self.first_correct) if self.first_correct else None,
             "time_to_first_right_decision": mean_time,
-            "itr": itr(len(found) / len(self.first_correct), n_active, mean_time)
-            if mean_time and n_active > 1
+            "itr": itr(sum(good for _, good in first) / len(self.first), n_active, fmean(at for at, _ in first))
+            if first and n_active > 1
             else 0.0,
             "classes": classes,
             "confusion": confusion(self.truth, self.decided, classes).tolist(),
@@ -178,14 +184,17 @@ def _summary(
         if asked == IDLE and label not in (IDLE, before):
             false += 1
         before = label
-    first: list[float | None] = []
+    right: list[float | None] = []
+    first: list[tuple[float, bool] | None] = []
     wrong = unready = 0
     for start, last, label in trials:
         if label == IDLE:
             continue
         within = [decision for decision in answers if decision.label is not None and start < decision.sample < last]
         times = [(decision.sample + 1 - start) / sfreq for decision in within if decision.label == label]
-        first.append(min(times) if times else None)
+        right.append(min(times) if times else None)
+        taken = min(within, key=lambda decision: decision.sample, default=None)
+        first.append(None if taken is None else ((taken.sample + 1 - start) / sfreq, taken.label == label))
         wrong += any(decision.label != label for decision in within)
         during = [decision for decision in answers if start < decision.sample < last]
         unready += bool(during) and not any(decision.data.get("ready", True) for decision in during)
@@ -195,7 +204,8 @@ def _summary(
         decided=decided,
         idle_minutes=float(np.count_nonzero(truth == IDLE)) * step / 60.0,
         false_activations=false,
-        first_correct=first,
+        first_correct=right,
+        first=first,
         wrong=wrong,
         unready=unready,
         evidence=max((one for decision in answers if (one := decision.data.get("evidence")) is not None), default=None),

@@ -7,13 +7,13 @@ from bcikit.decoding import Model, make_decoder
 from bcikit.decoding.adaptation import AdaptiveModel, Guard, update_estimator
 from bcikit.decoding.centre import Recentring, centre_of
 from bcikit.decoding.evidence import Accumulator, Stopping, SwitchEvidence, Switching
-from bcikit.decoding.pseudo_online import IDLE
+from bcikit.decoding.pseudo_online import IDLE, summarise
 from bcikit.decoding.spd import covariances, mean_riemann
 from bcikit.decoding.transfer import ProcrustesTangent, align
 from bcikit.decoding.trials import Epochs, epochs
 from bcikit.processing import Bandpass, Pipeline
 from bcikit.session.offline import pseudo_online
-from bcikit.signal import ArgumentError, DataError, Event, Recording, StreamInfo
+from bcikit.signal import ArgumentError, DataError, Decision, Event, Recording, StreamInfo
 
 
 def test_evidence_is_bayes_rule():
@@ -309,6 +309,32 @@ def test_pseudo_online_counts_what_moves_at_rest(session):
     restless = pseudo_online(keen, session(1), events=events, seconds=4.0, step=0.2)
     assert restless.false_activations_per_minute > found.false_activations_per_minute
     assert restless.nmcc < found.nmcc
+
+
+def test_the_transfer_rate_is_that_of_the_first_answer():
+    rng = np.random.default_rng(4)
+    sfreq, length, n = 100.0, 400, 60
+    placed = [Event(name=("left", "right")[int(rng.integers(2))], time=8.0 * i, sample=800 * i) for i in range(n)]
+    events = {"left": "left", "right": "right"}
+
+    def of(label):
+        decisions = [
+            Decision(sample=stop - 1, time=stop / sfreq, classes=("left", "right"), label=label(stop))
+            for stop in range(10, 800 * n, 10)
+        ]
+        return summarise(decisions, placed, events=events, sfreq=sfreq, seconds=length / sfreq, n_times=10, step=0.1)
+
+    def asked(stop):
+        return placed[(stop - 1) // 800].name
+
+    # Who guesses ten times a second is right once in every trial, and has said nothing.
+    guessed = of(lambda _: ("left", "right")[int(rng.integers(2))]).to_dict()
+    assert guessed["trials_with_a_right_decision"] == 1.0
+    assert guessed["itr"] < 10.0
+    # Who answers after one second each time says a bit in it.
+    certain = of(lambda stop: asked(stop) if (stop - 1) % 800 >= 100 else None)
+    assert certain.first[0] == (pytest.approx(1.1), True)
+    assert certain.to_dict()["itr"] == pytest.approx(60 / 1.1)
 
 
 def test_pseudo_online_refuses_recordings_without_trials(session):
