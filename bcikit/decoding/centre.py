@@ -70,6 +70,24 @@ class Recentring:
             self.mapping = self._root @ function_of(now, "invsqrt")
 
 
+def followed(X: Array, reference: Array) -> Array:
+    """Return one person's windows, each mapped by the mean covariance of those before it, as a session does it live.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, n_channels, n_times)
+        In the order in which they came.
+    reference : ndarray, shape (n_channels, n_channels)
+        Where the mean is carried to.
+    """
+    centre = Recentring(reference, rate=1e-9)
+    mapped = np.empty_like(X)
+    for place in range(len(X)):
+        mapped[place] = centre.mapping @ X[place]
+        centre.update(X[place : place + 1])
+    return mapped
+
+
 class FeatureRecentring:
     """Moves a decoder's features so that their mean is where it was in the training, without labels.
 

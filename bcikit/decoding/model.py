@@ -94,6 +94,7 @@ class Model(Shown):
         progress: Callable[[int, int], None] | None = None,
         rest: NDArray[np.float64] | None = None,
         people: bool = False,
+        live: NDArray[np.float64] | None = None,
     ) -> Self:
         """Fit a decoder, and its calibration on decisions of trials it had not seen.
 
@@ -130,6 +131,9 @@ class Model(Shown):
             group with its features moved by the windows of it that came before.
         rest : ndarray, shape (n, n_channels, n_times), optional
             Windows of rest from the same recordings, for re-centring on rest later.
+        live : ndarray, shape (n_trials, n_channels, n_times), optional
+            The trials as they are while they come, where `trials` were mapped by what came after them: a held-out one
+            is decided as it is here.
 
         Raises
         ------
@@ -156,6 +160,7 @@ class Model(Shown):
             calibration=calibration,
             minimum=least,
             people=people,
+            live=live,
             progress=None if progress is None else lambda done, total: progress(done, total + 1),
         )
         calibrator = make_calibrator(calibration).fit(scores.scores, scores.y_index, scores.folds)

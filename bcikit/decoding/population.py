@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bcikit.decoding.alike import misfits, say_left_out
 from bcikit.decoding.calibration import RUN_CORRELATION, make_calibrator, scores_of
-from bcikit.decoding.centre import Recentring, centre_of
+from bcikit.decoding.centre import Recentring, centre_of, followed
 from bcikit.decoding.estimator import Centring, Decoder
 from bcikit.decoding.metrics import roc_auc
 from bcikit.decoding.model import Model
@@ -126,8 +126,9 @@ def fit_population(
 
     Each person's trials are re-centred on the mean of all, so that what differs between heads and caps, but not between
     classes, is taken out; a new person's windows are to be re-centred, too (`recentre` of a session). Probabilities and
-    the expectation come from people who were left out, each decided by a decoder of the others: 90 % of new people lie
-    within ``low`` and ``high`` of the sheet, if they are drawn from the same kind (Student's prediction interval).
+    the expectation come from people who were left out, each decided by a decoder of the others and re-centred by the
+    windows that came before, as a new person is: 90 % of new people lie within ``low`` and ``high`` of the sheet, if
+    they are drawn from the same kind (Student's prediction interval).
 
     Parameters
     ----------
@@ -155,7 +156,9 @@ def fit_population(
     by_features = recentre and isinstance(decoder, Centring)
     by_signals = recentre and not by_features
     reference = mean_riemann(np.stack([centre_of(part.X) for part in parts])) if by_signals else None
+    live = None
     if reference is not None:
+        live = np.concatenate([followed(part.X, reference) for part in parts])
         parts = [centred(part, reference) for part in parts]
     together = join(parts, groups=list(range(len(parts))))
     model = Model.fit(
@@ -167,6 +170,7 @@ def fit_population(
         intended_use=intended_use,
         seed=seed,
         people=by_features,
+        live=live,
         progress=progress,
     )
     assert model.scores is not None

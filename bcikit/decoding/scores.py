@@ -258,6 +258,7 @@ def cross_validate(
     minimum: int | None = None,
     prepared: "Prepared | None" = None,
     people: bool = False,
+    live: Array | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Scores:
     """Decide every trial by a decoder that never saw its fold.
@@ -276,7 +277,7 @@ def cross_validate(
         Fewest trials a class; the decoder's own minimum if left out.
     prepared : Prepared, optional
         What `decoder.prepare` made of the trials, which are then not looked at.
-    people : bool
+    people, live
         See `bcikit.decoding.Model.fit`.
     progress : callable, optional
         Called with (folds done, folds).
@@ -291,7 +292,9 @@ def cross_validate(
     check_trials(trials.y, minimum=max(least, 2), who="cross-validation")
     name, folds = make_folds(trials.y, trials.groups, split=split, n_folds=n_folds, seed=seed)
     classes = classes_of(decoder, trials.y)
-    scores = held_out_scores(decoder, trials.X, trials.y, folds, prepared=prepared, people=people, progress=progress)
+    scores = held_out_scores(
+        decoder, trials.X, trials.y, folds, prepared=prepared, people=people, live=live, progress=progress
+    )
     index = np.searchsorted(classes, trials.y)
     return Scores(
         split=name,
@@ -383,11 +386,12 @@ def held_out_scores(
     *,
     prepared: "Prepared | None" = None,
     people: bool = False,
+    live: Array | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Array:
     """Return scores of each trial by a clone fitted on the other folds, a column for each of `classes_of`.
 
-    Trials of a fold below 0 only teach; their scores are NaN.
+    Trials of a fold below 0 only teach; their scores are NaN. `live` is what is decided in place of `X`.
     """
     from sklearn.base import clone
 
@@ -409,7 +413,7 @@ def held_out_scores(
             scores[held] = fitted.prepared_scores(prepared.take(held))
         else:
             fitted = clone(decoder).fit(X[~held], y[~held])
-            scores[held] = scores_of(fitted, X[held])
+            scores[held] = scores_of(fitted, (X if live is None else live)[held])
         if progress is not None:
             progress(done + 1, len(names))
     return scores

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from typer.testing import CliRunner
 
 from bcikit.cli.app import app
 from bcikit.decoding import Epochs, Model, make_decoder
 from bcikit.decoding.adaptation import AdaptiveModel
-from bcikit.decoding.centre import Recentring, centre_of, trust_between
+from bcikit.decoding.centre import Recentring, centre_of, followed, trust_between
 from bcikit.decoding.evaluation.transfer import TransferCurve
 from bcikit.decoding.population import (
     EQUAL_OWN,
@@ -25,6 +26,7 @@ from bcikit.decoding.population import (
     fit_population,
 )
 from bcikit.decoding.spd import covariances, mean_riemann
+from bcikit.decoding.trials import join
 from bcikit.signal import ArgumentError, DataError, DoubtWarning, Event, Recording, StreamInfo
 
 NAMES = ("C3", "C4", "Cz", "Pz")
@@ -74,6 +76,22 @@ def test_a_population_decides_somebody_new_and_says_what_to_expect(people, tmp_p
         plain.append(value)
     assert np.mean(plain) > 0.8
     assert np.mean(inside) >= 0.75
+
+
+def test_what_a_new_person_may_expect_is_decided_as_theirs_will_be():
+    people = [MemberTrials(code=f"P{seed}", trials=person(seed, mixed=0.5), device="cap") for seed in range(8)]
+    decoder = make_decoder("csp-lda", sfreq=100.0)
+    model = fit_population(decoder, people)
+    reference = model.centres["windows"]
+    at_hindsight = []
+    for place, value in enumerate(model.sheet.expected["people"]):
+        others = join([centred(one.trials, reference) for one in people if one is not people[place]])
+        fitted = clone(decoder).fit(others.X, others.y)
+        own = people[place].trials
+        # By the windows that came before each, and not by those to come.
+        assert value == np.mean(fitted.predict(followed(own.X, reference)) == own.y)
+        at_hindsight.append(np.mean(fitted.predict(centred(own, reference).X) == own.y))
+    assert model.sheet.expected["value"] < np.mean(at_hindsight) - 0.03
 
 
 def test_every_person_is_centred_on_the_same(people):

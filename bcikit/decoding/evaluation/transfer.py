@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.decoding.calibration import scores_of
-from bcikit.decoding.centre import FeatureRecentring, Recentring
+from bcikit.decoding.centre import FeatureRecentring, Recentring, followed
 from bcikit.decoding.evaluation.task import SubjectTrials, Task
 from bcikit.decoding.metrics import roc_auc
 from bcikit.decoding.model import Model
@@ -263,12 +263,7 @@ def followed_probabilities(model: Model, X: Array) -> Array:
     if "features" in model.centres:
         found: Array = model.calibrator.predict_proba(followed_scores(model.estimator, X))
         return found
-    centre = Recentring(model.centres["windows"], rate=1e-9)
-    mapped = np.empty_like(X)
-    for place in range(len(X)):
-        mapped[place] = centre.mapping @ X[place]
-        centre.update(X[place : place + 1])
-    return model.probabilities(mapped)
+    return model.probabilities(followed(X, model.centres["windows"]))
 
 
 def _fit_others(made: Any, rest: Sequence[MemberTrials], metric: str, *, recentre: bool) -> Model:
