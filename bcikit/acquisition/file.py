@@ -205,8 +205,8 @@ def finish(recording: Recording, path: Path, *, names: str = "standard", accept:
     recording = check_recording(recording)
     if accept:
         recording = replace(recording, notes=accepted(recording.notes, accept))
-    if recording.mask is None and not recording.lazy:
-        recording = replace(recording, mask=SampleCheck(recording.info).mask(recording.data))
+    if not recording.lazy:
+        recording = replace(recording, mask=SampleCheck(recording.info).added(recording.data, recording.mask))
     return recording
 
 

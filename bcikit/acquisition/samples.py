@@ -66,6 +66,13 @@ class SampleCheck:
                 mask[:, self._columns] |= np.where(railed, np.uint8(Bad.RAILED), np.uint8(0))
         return self._repeats(data, mask)
 
+    def added(self, data: NDArray[np.float64], mask: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
+        """Return a mask that says what is bad by the samples, too, beside what a reader knew of them."""
+        found = self.mask(data)
+        if mask is None or found is None:
+            return found if mask is None else mask
+        return mask | found
+
     def _repeats(self, data: NDArray[np.float64], mask: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
         """Mark samples of which every signal channel equals the sample before."""
         if self._columns.size < _MIN_CHANNELS_TO_REPEAT:

@@ -84,7 +84,7 @@ def _pieces(recording: Recording, name: str) -> Iterator[tuple[float, str, Chunk
     check = SampleCheck(recording.info) if recording.lazy else None
     for chunk in recording.chunks(max(1, round(CHUNK_SECONDS * sfreq)) if sfreq > 0 else 256):
         if check is not None:
-            chunk.health.mask = check.mask(chunk.data)
+            chunk.health.mask = check.added(chunk.data, chunk.health.mask)
         yield float(chunk.times[-1]), name, chunk
 
 

@@ -21,6 +21,7 @@ from bcikit.acquisition.xdf_streams import load_streams
 from bcikit.cli.app import app
 from bcikit.cli.file_options import ProgressLine
 from bcikit.recording import import_file, import_recording, read_session
+from bcikit.signal import Bad
 from bcikit.signal.lazy import LazyRows
 from tests.formats.writers import Xdf, _chunk, _length, brainvision, edf
 
@@ -91,6 +92,26 @@ def test_bad_samples_are_marked_in_an_import_of_pieces(tmp_path):
     mask = import_file(path, tmp_path / "out").recording.mask
     np.testing.assert_array_equal(mask, read_recording(path).mask)
     assert mask[1001:1500].all()
+
+
+def test_what_the_amplifier_calls_bad_and_what_the_samples_tell_are_both_marked(tmp_path):
+    status = np.full(1000, 1 << 20)
+    status[200:400] = 0
+    values = np.random.default_rng(4).integers(-300, 300, (4, 1000))
+    values[:, 300:500] = values[:, 300:301]
+    path = tmp_path / "cms.bdf"
+    columns = [(f"E{i}", "uV", column) for i, column in enumerate(values)]
+    edf(path, [*columns, ("Status", "Boolean", status)], bdf=True)
+    bad = read_recording(path, accept=("status",)).mask
+    result = CliRunner().invoke(app, ["import", str(path), "--out", str(tmp_path / "out"), "--accept", "status"])
+    assert "marked as bad" in result.output
+    mask = read_session(tmp_path / "out").recording.mask
+    np.testing.assert_array_equal(mask, bad)
+    eeg = mask[:, :4]
+    expected = np.zeros_like(eeg)
+    expected[200:400] |= np.uint8(Bad.RAILED)
+    expected[301:500] |= np.uint8(Bad.REPEATED)
+    np.testing.assert_array_equal(eeg, expected)
 
 
 def test_recordings_of_other_programs_are_the_same(data_dir):
