@@ -63,7 +63,8 @@ def readme() -> str:
         '- Samples that were lost on the way are zeros under an event "BAD_lost"; such a recording has the\n'
         '  RecordingType "discontinuous".\n'
         '- Spans in which a channel cannot be believed are events "BAD_..." with the name of the channel.\n'
-        "- A channel is bad if more than a tenth of its samples are; why is in status_description.\n"
+        "- A channel is bad if it was marked so, or if more than a tenth of its samples are bad; why is in\n"
+        "  status_description.\n"
     )
 
 

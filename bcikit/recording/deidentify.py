@@ -134,12 +134,13 @@ class Deidentifier:
             names.append(fresh)
         if len(set(names)) != len(names):
             names = [f"CH{index + 1:03d}" for index in range(len(names))]
+        bads = tuple(fresh for name, fresh in zip(info.ch_names, names, strict=True) if name in info.bads)
         kept = is_channel(info.reference) and not self._named(info.reference)
         reference = info.reference if kept else ""
         device = info.device if "device" in self._keep else ""
         unit = info.unit if _UNIT.fullmatch(info.unit) else ""
         return info.replace(
-            name="eeg", ch_names=tuple(names), source_id="", device=device, reference=reference, unit=unit
+            name="eeg", ch_names=tuple(names), bads=bads, source_id="", device=device, reference=reference, unit=unit
         )
 
     def preview(self) -> dict[str, str]:

@@ -50,7 +50,8 @@ def export_edf(
     """
     path = Path(path)
     view = ExportView.of(session, keep=keep)
-    report_loss(path.name, (*view.without_values(), *shortened(view.info)), lossy=lossy)
+    left_out = (*view.without_values(), *shortened(view.info), *_marks_of(view.info))
+    report_loss(path.name, left_out, lossy=lossy)
     with staged_file(path, view.check, overwrite=overwrite) as aside:
         write_edf(view, aside)
     return view
@@ -106,6 +107,10 @@ def shortened(info: StreamInfo) -> tuple[str, ...]:
         f"{name} as {label}" for name, label in zip(info.ch_names, edf_labels(info), strict=True) if name != label
     ]
     return (f"names of {len(changed)} channels ({', '.join(changed[:3])})",) if changed else ()
+
+
+def _marks_of(info: StreamInfo) -> tuple[str, ...]:
+    return (f"marks of {len(info.bads)} bad channels ({', '.join(info.bads[:3])})",) if info.bads else ()
 
 
 def record_of(n_times: int, sfreq: float) -> tuple[int, float]:

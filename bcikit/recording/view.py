@@ -35,7 +35,7 @@ _JOIN_SECONDS = 0.5
 """Bad spans of one channel that are nearer than this are one event."""
 
 BAD_SHARE = 0.1
-"""A channel with a larger share of bad samples has the status "bad"."""
+"""A channel with a larger share of bad samples has the status "bad", as one that was marked so."""
 
 
 def grid_of(recording: Recording, name: str) -> tuple[NDArray[np.int64], int]:
@@ -136,7 +136,8 @@ class ExportView:
         """Return the view with other names of channels, wherever they stand."""
         fresh = dict(zip(self.info.ch_names, names, strict=True))
         rows = tuple(replace(row, channels=tuple(fresh[name] for name in row.channels)) for row in self.rows)
-        return replace(self, info=self.info.replace(ch_names=tuple(names)), rows=rows)
+        bads = tuple(fresh[name] for name in self.info.bads)
+        return replace(self, info=self.info.replace(ch_names=tuple(names), bads=bads), rows=rows)
 
     def recording(self) -> Recording:
         """Return the view as a recording on its own grid, its rows as events; lost samples are left out again."""
@@ -202,7 +203,7 @@ class ExportView:
             received=received,
             rows=tuple(sorted(rows, key=lambda row: (row.onset, row.name, row.channels))),
             status=tuple(
-                _status(mask[samples, index], alarms.get(name, Counter()))
+                _status(mask[samples, index], alarms.get(name, Counter()), marked=name in session.info.bads)
                 for index, name in enumerate(session.info.ch_names)
             ),
             check=check,
@@ -307,12 +308,13 @@ def _alarms(session: Session) -> dict[str, Counter[str]]:
     return found
 
 
-def _status(mask: NDArray[np.uint8], alarms: Counter[str]) -> tuple[bool, str]:
-    """Return whether a channel is good, and the rules that say why not."""
-    parts = [f"{rule}: {count} alarms" if count > 1 else f"{rule}: 1 alarm" for rule, count in sorted(alarms.items())]
+def _status(mask: NDArray[np.uint8], alarms: Counter[str], *, marked: bool) -> tuple[bool, str]:
+    """Return whether a channel is good, and what says why not: a person or program that marked it, and rules."""
+    parts = ["marked as bad"] if marked else []
+    parts += [f"{rule}: {count} alarms" if count > 1 else f"{rule}: 1 alarm" for rule, count in sorted(alarms.items())]
     for bit, text in _RULES.items():
         share = float(np.mean((mask & np.uint8(bit)) != 0))
         if share:
             parts.append(f"{text}: {100 * share:.3g} % of samples")
     wrong = np.uint8(sum(_RULES))
-    return float(np.mean((mask & wrong) != 0)) <= BAD_SHARE, "; ".join(parts)
+    return not marked and float(np.mean((mask & wrong) != 0)) <= BAD_SHARE, "; ".join(parts)

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bcikit.acquisition import read_recording
 from bcikit.processing import with_montage
 from bcikit.recording import (
     BidsLabels,
@@ -35,6 +36,7 @@ from bcikit.signal import (
     ArgumentError,
     Bad,
     Chunk,
+    DoubtWarning,
     Event,
     Health,
     MissingDependencyError,
@@ -235,6 +237,30 @@ def test_a_channel_that_is_mostly_bad_has_the_status_bad(tmp_path: Path) -> None
     assert [good for good, _ in ExportView.of(session).status] == [True, False]
     export_fif(session, tmp_path / "x_eeg.fif")
     assert mne.io.read_raw_fif(tmp_path / "x_eeg.fif", verbose="ERROR").info["bads"] == ["C4"]
+
+
+def test_a_channel_that_was_marked_as_bad_is_bad_in_every_export(tmp_path: Path) -> None:
+    info = StreamInfo(name="x", sfreq=100.0, ch_names=("C3", "通道二", "C4"), bads=("C3", "通道二"))
+    mask = np.zeros((500, 3), np.uint8)
+    mask[:10, 0] = Bad.FLAT
+    data = np.random.default_rng(0).normal(0, 20, (500, 3))
+    session = Session.from_recording(Recording.from_arrays(info, data, mask=mask))
+    view = ExportView.of(session)
+    assert view.status == (
+        (False, "marked as bad; Q-FLAT flat: 2 % of samples"),
+        (False, "marked as bad"),
+        (True, ""),
+    )
+    assert view.info.bads == ("C3", "EEG002")
+    assert view.renamed(("a", "C3", "b")).info.bads == ("a", "C3")
+    export_fif(session, tmp_path / "x_eeg.fif")
+    assert mne.io.read_raw_fif(tmp_path / "x_eeg.fif", verbose="ERROR").info["bads"] == ["C3", "EEG002"]
+    for run, format in (("1", "brainvision"), ("2", "bdf")):  # noqa: A001 - the word a user knows
+        path = export_bids(session, tmp_path / "bids", labels=BidsLabels(task="mi", run=run), format=format)
+        assert read_recording(path).info.bads == ("C3", "EEG002")
+    with pytest.warns(DoubtWarning, match=r"leaves out: marks of 2 bad channels \(C3, EEG002\)"):
+        export_edf(session, tmp_path / "x.edf")
+    export_edf(session, tmp_path / "x.edf", lossy=True, overwrite=True)
 
 
 def test_the_same_recording_is_not_written_over(session: Session, tmp_path: Path) -> None:
