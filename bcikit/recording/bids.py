@@ -109,7 +109,7 @@ def export_bids(
     keep : collection of str
         What not to take out: "channels", "device", "texts", "all".
     overwrite : bool
-        Whether a recording that exists may be replaced.
+        Whether a recording that exists may be replaced; in another format, too.
     lossy : bool
         Whether something may be left out that the format cannot hold; else what is left out is a `DoubtWarning`.
 
@@ -154,6 +154,9 @@ def export_bids(
         write_text(folder / f"{labels.stem}_events.tsv", events_table(view))
         write_json(folder / f"{labels.stem}_events.json", events_sidecar(view))
         _write_electrodes(root / labels.folder, folder, labels, view, overwrite=overwrite)
+        made = {path.name for path in folder.iterdir()}
+    if overwrite:
+        _remove_former(root / labels.folder, labels, made)
     # Last: a person without a recording would make the dataset invalid.
     _write_dataset(root, labels, view)
     return root / labels.folder / signals.name
@@ -193,6 +196,24 @@ def _write_electrodes(there: Path, folder: Path, labels: BidsLabels, view: Expor
     if not old.exists() or overwrite:
         write_text(folder / name, table)
         write_json(folder / f"{labels.person}_space-CapTrak_coordsystem.json", coordinate_system(source))
+
+
+def _remove_former(folder: Path, labels: BidsLabels, made: Collection[str]) -> None:
+    """Remove what is left of a recording that was written over: signals in another format, electrodes that it had."""
+    former = list(folder.glob(f"{labels.stem}_eeg.*"))
+    signals = folder.glob(f"{labels.person}_*_eeg.*")
+    if all(path.name.startswith(f"{labels.stem}_eeg.") for path in signals):
+        # Other recordings of the visit share them.
+        former += [folder / f"{labels.person}_space-CapTrak_{what}" for what in ("electrodes.tsv", "coordsystem.json")]
+    for path in former:
+        if path.name not in made:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise RecordingError(
+                    f"{path} is of the recording that was written over and cannot be removed: "
+                    f"{error.strerror or error}. Remove it: it is not what the tables beside it tell of."
+                ) from error
 
 
 def write_brainvision(view: ExportView, path: Path) -> None:

@@ -15,8 +15,10 @@ import mne_bids
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from bcikit.acquisition import read_recording
+from bcikit.cli.app import app
 from bcikit.processing import with_montage
 from bcikit.recording import (
     BidsLabels,
@@ -271,6 +273,42 @@ def test_the_same_recording_is_not_written_over(session: Session, tmp_path: Path
     assert path.read_bytes() == before
     assert not list((tmp_path / "bids").glob(".bcikit-export-*"))
     export_bids(session, tmp_path / "bids", overwrite=True)
+
+
+def test_what_is_written_over_leaves_nothing_behind(session: Session, tmp_path: Path) -> None:
+    root = tmp_path / "bids"
+    labels = BidsLabels(task="mi", run="1")
+    other = export_bids(session, root, labels=replace(labels, run="11"))
+    folder = other.parent
+
+    def of(run: str) -> set[str]:
+        return {path.suffix for path in folder.glob(f"sub-01_task-mi_run-{run}_eeg.*")}
+
+    whole = {".vhdr", ".eeg", ".vmrk", ".json"}
+    export_bids(session, root, labels=labels)
+    assert of("1") == whole
+    command = ["export", str(session.path), "--bids", str(root), "--task", "mi", "--run", "1", "--format", "bdf"]
+    assert CliRunner().invoke(app, [*command, "--overwrite"]).exit_code == 0
+    assert (of("1"), of("11")) == ({".bdf", ".json"}, whole)
+    export_bids(session, root, labels=labels, overwrite=True)
+    assert (of("1"), of("11")) == (whole, whole)
+
+
+def test_electrodes_go_with_the_only_recording_that_had_them(session: Session, tmp_path: Path) -> None:
+    unplaced = StreamInfo(name="x", sfreq=SFREQ, ch_names=("EEG001", "EEG002"))
+    data = np.random.default_rng(0).normal(0, 20, (500, 2))
+    bare = Session.from_recording(Recording.from_arrays(unplaced, data))
+    root = tmp_path / "bids"
+    labels = BidsLabels(task="mi", run="1")
+    folder = export_bids(session, root, labels=labels).parent
+    export_bids(bare, root, labels=replace(labels, run="2"), keep=("channels",))
+    export_bids(bare, root, labels=labels, keep=("channels",), overwrite=True)
+    assert list(folder.glob("*_electrodes.tsv")), "another recording of the visit may have them"
+    for path in folder.glob("*_run-2_*"):
+        path.unlink()
+    export_bids(bare, root, labels=labels, keep=("channels",), overwrite=True)
+    assert not [path for what in ("electrodes", "coordsystem") for path in folder.glob(f"*_{what}.*")]
+    assert len(list(folder.glob("*_run-1_eeg.*"))) == 4
 
 
 def test_positions_that_nobody_measured_are_not_said_to_be_the_devices(session: Session, tmp_path: Path) -> None:
