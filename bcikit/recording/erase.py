@@ -2,12 +2,13 @@
 
 import shutil
 import stat
+import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from bcikit.recording.header import read_header
-from bcikit.recording.layout import HEADER
+from bcikit.recording.layout import HEADER, RESCUED
 from bcikit.signal import RecordingError
 
 GUARD_LOG = "-guard.jsonl"
@@ -18,16 +19,16 @@ def beside(folder: Path) -> list[Path]:
     """Return what lies beside a session folder and belongs to it: the guard's log, and what was rescued of it."""
     if not folder.parent.is_dir():
         return []
-    guard, rescued = f"{folder.name}{GUARD_LOG}", f"{folder.name}-rescued-"
+    guard, rescued = f"{folder.name}{GUARD_LOG}", f"{folder.name}{RESCUED}"
     found = [path for path in folder.parent.iterdir() if path.name == guard or path.name.startswith(rescued)]
     return sorted(path for path in found if _kind(path) != "other")
 
 
 def remove_session(folder: Path, codes: Collection[str], others: Collection[str]) -> bool | None:
-    """Remove a session folder and what is `beside` it; True if it went, False if there was none, None if it stays.
+    """Remove a session folder and what is `beside` it; True if it went, False if there was none, None if some stays.
 
     It stays where it is a link, where its header names another person, and where another session lies in it that is not
-    this person's.
+    this person's. What was rescued goes by the same rules, also where the folder is gone: that is when there is some.
 
     Parameters
     ----------
@@ -39,24 +40,37 @@ def remove_session(folder: Path, codes: Collection[str], others: Collection[str]
         Paths that are entered for other persons.
     """
     kind = _kind(folder)
-    if kind == "nothing":
+    near = [*beside(folder), *_rescued_elsewhere(folder, codes)]
+    if kind == "nothing" and not near:
         return False
-    if kind != "folder" or str(folder) in others:
+    if kind not in ("folder", "nothing") or str(folder) in others:
         return None
-    if not (folder / HEADER).is_file():
+    if kind == "folder" and not ((folder / HEADER).is_file() and _all_of(folder, codes, others)):
         return None
-    if not all(_may_be_of(header.parent, codes) for header in folder.rglob(HEADER)):
-        return None
-    if any(Path(other).is_relative_to(folder) for other in others):
-        return None
-    near = beside(folder)
-    shutil.rmtree(folder)
-    for path in near:
-        if path.is_dir():
+    going = [path for path in near if _kind(path) == "file" or _all_of(path, codes, others)]
+    for path in [folder, *going] if kind == "folder" else going:
+        if _kind(path) == "folder":
             shutil.rmtree(path)
         else:
             path.unlink()
-    return True
+    return True if len(going) == len(near) else None
+
+
+def _rescued_elsewhere(folder: Path, codes: Collection[str]) -> list[Path]:
+    """Return what was rescued where the drive of a session folder was gone, too, if it names the person."""
+    place = Path(tempfile.gettempdir())
+    if place == folder.parent or not place.is_dir():
+        return []
+    found = [path for path in place.iterdir() if path.name.startswith(f"{folder.name}{RESCUED}")]
+    # Folders of one name come from anywhere there: what names nobody may be anybody's.
+    return sorted(path for path in found if _kind(path) == "folder" and _person_of(path) in codes)
+
+
+def _all_of(folder: Path, codes: Collection[str], others: Collection[str]) -> bool:
+    """Return whether every session in a folder may be erased with a person, and none is entered for another."""
+    if any(Path(other).is_relative_to(folder) for other in others):
+        return False
+    return all(_person_of(header.parent) in ("", *codes) for header in folder.rglob(HEADER))
 
 
 def remove_model(path: Path, codes: Collection[str], others: Collection[str]) -> bool | None:  # noqa: ARG001
@@ -86,9 +100,9 @@ def subject_of(header: Mapping[str, Any]) -> str:
     return "" if subject in (None, "anonymous") else str(subject)
 
 
-def _may_be_of(folder: Path, codes: Collection[str]) -> bool:
-    """Return whether a session may be erased with a person: its header names that person, or nobody."""
+def _person_of(folder: Path) -> str | None:
+    """Return whom the header of a session names, "" if nobody; None if it cannot be read, or there is none."""
     try:
-        return subject_of(read_header(folder)) in ("", *codes)
+        return subject_of(read_header(folder))
     except RecordingError:
-        return False
+        return None

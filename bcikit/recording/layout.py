@@ -18,6 +18,9 @@ LINE_FILES = ("events", "decisions", "verdicts", "health", "alarms")
 RECORDING = "recording"
 """Status in the header of a session that is not closed."""
 
+RESCUED = "-rescued-"
+"""What a copy is called of a session whose folder went while it was written, behind the name of the folder."""
+
 MARKERS = 1
 """Number of the XDF stream of events."""
 

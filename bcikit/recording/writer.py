@@ -25,6 +25,7 @@ from bcikit.recording.layout import (
     LINE_FILES,
     MARKERS,
     RECORDING,
+    RESCUED,
     SIGNALS,
     stream_numbers,
     tracks_of,
@@ -295,7 +296,7 @@ class SessionWriter:
         """Copy what the open files still hold to a place beside the folder that is gone."""
         try:
             parent = self.path.parent if self.path.parent.is_dir() else Path(tempfile.gettempdir())
-            place = Path(tempfile.mkdtemp(prefix=f"{self.path.name}-rescued-", dir=parent))
+            place = Path(tempfile.mkdtemp(prefix=f"{self.path.name}{RESCUED}", dir=parent))
             write_header(place, self._header)
             for file in self._files.values():
                 file.copy_to(place / file.path.name)

@@ -1,5 +1,6 @@
 """Corrections of the catalogue: what they join and take out, and what is refused."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,40 @@ def test_a_person_whose_code_was_corrected_is_erased_with_all_that_was_recorded(
     assert (counts["files"], "left" in counts) == (2, False)
     assert not any(path.exists() for path in (folder, log, rescued, tmp_path / "late"))
     assert other.is_dir(), "somebody else's"
+
+
+def test_what_was_rescued_of_a_folder_that_is_gone_is_erased(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "temporary"
+    elsewhere.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
+    folder = recorded(tmp_path / "data" / "s", "P01")
+    lost = recorded(tmp_path / "gone" / "s", "P01")
+    for one in (folder, lost):
+        catalogue.add_session("P01", one)
+    shutil.rmtree(folder)
+    shutil.rmtree(lost.parent)
+    log = Path(f"{folder}-guard.jsonl")
+    log.write_text("{}\n")
+    theirs = [recorded(Path(f"{folder}-rescued-x1"), "P01"), recorded(elsewhere / "s-rescued-x2", "P01")]
+    kept = [recorded(Path(f"{folder}-rescued-x3"), "P02"), recorded(Path(f"{folder}-rescued-x4"), "P01")]
+    kept += [recorded(elsewhere / "s-rescued-x5", "P02"), recorded(elsewhere / "s-rescued-x6", "anonymous")]
+    # A session of somebody else lies in it: a person must look.
+    catalogue.add_session("P02", recorded(kept[1] / "inner" / "s", "P02"))
+    counts = catalogue.erase_subject("P01", reason="consent withdrawn", files=True)
+    assert not any(path.exists() for path in (log, *theirs))
+    assert all((path / "session.json").is_file() for path in kept)
+    assert counts["left"] == 1
+
+
+def test_what_was_rescued_alone_counts_as_erased(catalogue: Catalogue, tmp_path: Path) -> None:
+    folder = recorded(tmp_path / "s", "P01")
+    catalogue.add_session("P01", folder)
+    shutil.rmtree(folder)
+    rescued = recorded(Path(f"{folder}-rescued-x1"), "P01")
+    counts = catalogue.erase_subject("P01", reason="consent withdrawn", files=True)
+    assert (counts["files"], counts.get("left", 0), rescued.exists()) == (1, 0, False)
 
 
 def test_a_session_of_somebody_else_is_not_entered(catalogue: Catalogue, tmp_path: Path) -> None:
