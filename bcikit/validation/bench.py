@@ -1,6 +1,5 @@
 """Benches: how a set-up comes about, by program, by an operator, or not at all."""
 
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.acquisition import Source
-from bcikit.signal import Chunk, DataError, Event, SourceError
+from bcikit.signal import Chunk, DataError, Event
 from bcikit.simulation.stimulus import Arrangeable, Stimulus
 from bcikit.validation.catalogue import BenchTest
 from bcikit.validation.takes import Take
@@ -232,7 +231,7 @@ def record(source: Source, stimulus: Stimulus, key: str, *, progress: Progress) 
     Raises
     ------
     DataError
-        If nothing came.
+        If nothing came, or less than the set-up asks for: only a file may be shorter, and has ended then.
     """
     info = source.info
     wanted = round(stimulus.seconds * info.sfreq)
@@ -260,6 +259,9 @@ def record(source: Source, stimulus: Stimulus, key: str, *, progress: Progress) 
         progress(min(1.0, got / wanted))
     if not chunks:
         raise DataError(f"{info.name} delivered nothing within {1.5 * stimulus.seconds + 10:.0f} s.")
+    if got < wanted and (source.live or not source.ended):
+        # A device that is slow is waited for, and V-RATE says it; this one stopped, and what it gave before looks well.
+        raise DataError(f"{info.name} fell silent after {got / info.sfreq:.1f} of {stimulus.seconds:g} s.")
     first = chunks[0].first_sample
     samples = np.concatenate([np.arange(c.first_sample, c.end_sample, dtype=np.int64) for c in chunks]) - first
     keep = samples < wanted
@@ -292,13 +294,12 @@ def _drain(source: Source) -> None:
     began = time.monotonic()
     cut = began + _SETTLE
     while not source.ended:
-        with contextlib.suppress(SourceError):
-            asked = time.monotonic()
-            chunk = source.pull(0.2)
-            # What lay in a buffer comes at once; what is taken after the set-up was made has to be waited for.
-            waited = time.monotonic() - asked
-            if asked >= cut and (chunk is None or waited > 0.5 * chunk.n_times / source.info.sfreq):
-                return
+        asked = time.monotonic()
+        chunk = source.pull(0.2)
+        # What lay in a buffer comes at once; what is taken after the set-up was made has to be waited for.
+        waited = time.monotonic() - asked
+        if asked >= cut and (chunk is None or waited > 0.5 * chunk.n_times / source.info.sfreq):
+            return
         if time.monotonic() - began > _LONGEST_DRAIN:
             raise DataError(f"{source.info.name} gives old samples faster than they can be thrown away.")
 

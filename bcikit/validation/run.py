@@ -260,6 +260,7 @@ class _Run:
         self._folder = folder
         self._show = show
         self._takes: dict[Stimulus, Take] = {}
+        self._failed: dict[Stimulus, DataError | SourceError] = {}
         self._done = 0.0
         self._total = 1.0
         self.files: dict[str, str] = {}
@@ -299,18 +300,25 @@ class _Run:
     def _take(self, test: BenchTest, stimulus: Stimulus) -> Take | None:
         if stimulus in self._takes:
             return self._takes[stimulus]
+        if stimulus in self._failed:
+            raise self._failed[stimulus]
         text = f"{test.test} {describe(stimulus)}"
         self._show(text, self._done / self._total)
         if not self._bench.arrange(test, stimulus):
             return None
         key = f"{len(self._takes) + 1:03d}-{stimulus.kind}"
         done = self._done
-        take = record(
-            self._source,
-            stimulus,
-            key,
-            progress=lambda share: self._show(text, (done + share * stimulus.seconds) / self._total),
-        )
+        try:
+            take = record(
+                self._source,
+                stimulus,
+                key,
+                progress=lambda share: self._show(text, (done + share * stimulus.seconds) / self._total),
+            )
+        except (DataError, SourceError) as error:
+            # Whoever waited for a silent device once does not wait again for each test of the same set-up.
+            self._failed[stimulus] = error
+            raise
         self._done = done + stimulus.seconds
         self._takes[stimulus] = take
         if self._folder is not None:

@@ -6,12 +6,13 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from bcikit.acquisition import Source, open_source
-from bcikit.signal import Capabilities, Chunk, DataError, StreamInfo
+from bcikit.signal import Capabilities, Chunk, DataError, StreamInfo, StreamLostError
 from bcikit.simulation.stimulus import Stimulus
 from bcikit.validation import TESTS, Judgement, Profile, bench, validate
 from bcikit.validation.bench import FreeRunning, OperatorBench, bench_for, describe
@@ -243,6 +244,57 @@ def test_a_device_that_gives_nothing_or_only_what_is_old_leaves_its_test_open(mo
         assert report.outcome("V-NOISE").judgement is Judgement.INCONCLUSIVE
         assert said in report.outcome("V-NOISE").reason
         assert report.exit_code == 1
+
+
+class _Paced(_Amplifier):
+    """A device of 250 Hz by its own word: so many samples a second, and silent from a moment on."""
+
+    def __init__(self, rate, silent):
+        self.rate, self.silent = rate, silent
+        self.now, self.at = 0.0, 0
+
+    def pull(self, timeout=1.0):
+        self.now += timeout
+        if self.now > self.silent + 60:
+            raise StreamLostError("'amp' is gone: no sample for 60.0 s.")
+        if self.now > self.silent:
+            return None
+        n_times = round(timeout * self.rate)
+        index = np.arange(self.at, self.at + n_times)
+        self.at += n_times
+        return Chunk(np.random.default_rng(self.at).normal(0, 1, (n_times, 2)), index / self.rate, int(index[0]))
+
+
+@pytest.mark.parametrize(
+    ("rate", "silent", "said"), [(250.0, 18.2, "fell silent after 17.0 of 25 s"), (100.0, 1e9, ""), (250.0, 1e9, None)]
+)
+def test_a_quick_check_is_no_go_for_a_device_that_falls_silent(tmp_path, monkeypatch, command_line, rate, silent, said):
+    source = _Paced(rate, silent)
+    monkeypatch.setattr("bcikit.validation.run.open_source", lambda address: contextlib.nullcontext(source))
+    monkeypatch.setattr(bench, "time", SimpleNamespace(monotonic=lambda: source.now))
+    done = command_line("validate", "amp", "--quick", "--out", tmp_path / "out", "--json")
+    tests = {item["test"]: item for item in json.loads(done.out)["tests"]}
+    assert done.code == (0 if said is None else 1)
+    if said:
+        # All of them share one recording, which is tried once.
+        assert {(item["judgement"], item["reason"]) for item in tests.values()} == {
+            ("INCONCLUSIVE", f"could not be measured: amp {said}.")
+        }
+        assert source.now < 60
+    elif said is not None:
+        # Slow is not silent: it is waited for, and what is wrong is its rate.
+        assert tests["V-RATE"]["judgement"] == "FAIL"
+        assert tests["V-RATE"]["measurements"][1]["value"] == pytest.approx(rate, rel=1e-3)
+
+
+def test_a_device_that_is_gone_is_said_to_be_gone_before_each_set_up(monkeypatch):
+    monkeypatch.setattr(bench, "_LONGEST_DRAIN", 0.05)
+    monkeypatch.setattr("bcikit.validation.run.open_source", lambda address: contextlib.nullcontext(_Paced(250, -61)))
+    profile = replace(Profile.load("research"), durations={"noise": 1.0, "skew": 1.0})
+    report = validate("amp", profile=profile, tests=("V-NOISE", "V-SKEW"), ask=lambda text: True)
+    for outcome in report.outcomes:
+        assert outcome.judgement is Judgement.INCONCLUSIVE
+        assert outcome.reason == "could not be measured: 'amp' is gone: no sample for 60.0 s."
 
 
 def test_a_device_that_breaks_or_an_operator_who_skips_leaves_the_report(monkeypatch):
