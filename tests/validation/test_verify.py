@@ -157,6 +157,23 @@ def test_a_recording_with_a_generator_is_judged_without_the_device(tmp_path):
     assert invoke("validate", path, "--file", "sine:ten", "--out", tmp_path / "no").exit_code != 0
 
 
+def test_what_compares_several_set_ups_cannot_be_told_from_one_recording(tmp_path):
+    bent = 500.0 * np.tanh(1.5 * np.sin(2 * np.pi * 10 * np.arange(5000) / 250))
+    noise = np.random.default_rng(0).normal(0, 0.2, (5000, 2))
+    both = bent[:, None] + noise
+    rows = [f"{k / 250:.6f},{a:.4f},{b:.4f}" for k, (a, b) in enumerate(both)]
+    path = tmp_path / "bent.csv"
+    path.write_text("\n".join(["time,C3,C4", *rows]) + "\n")
+    arguments = ("validate", f"file:{path}?unit=uV", "--file", "sine:1000:10", "--out", tmp_path / "out", "--json")
+    result = json.loads(invoke(*arguments).output)
+    tests = {item["test"]: item for item in result["tests"]}
+    for name, count in (("V-LIN", 10), ("V-REP", 2)):
+        assert tests[name]["judgement"] == "NOT APPLICABLE"
+        assert tests[name]["reason"] == f"compares {count} recordings; there is one"
+        assert tests[name]["measurements"] == []
+    assert tests["V-SKEW"]["judgement"] == "PASS"
+
+
 def test_quick_says_go(tmp_path):
     done = invoke("validate", "dut:channels=2", "--quick", "--out", tmp_path / "out", "--profile", "ifcn")
     assert done.exit_code == 0, done.output
