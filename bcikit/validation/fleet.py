@@ -87,14 +87,16 @@ def _run_of(path: Path, values: Any) -> BenchRun:
 
 
 def compare(runs: Sequence[BenchRun]) -> list[dict[str, Any]]:
-    """Return a row for each value: mean, spread, control limits, what is out of them, trend, and versions.
+    """Return a row for each value of two runs or more: mean, spread, control limits, what is out, trend, and versions.
 
     Control limits are those of an individuals chart, ``mean ± 2.66 mean(|x[k] - x[k-1]|)`` (ISO 7870-2). With fewer
     than eight runs these are not known: a run is out when it differs from the median of the others by more than both
     expanded uncertainties and, from four runs on, by more than five robust deviations, since units do differ.
     The trend is the slope over time (t test), the difference of versions Welch's t test.
     """
-    names = [name for name in runs[0].values if sum(name in run.values for run in runs) > 1]
+    # Whatever any two runs measured: the oldest may be a quick one, or one test alone.
+    every = dict.fromkeys(name for run in runs for name in run.values)
+    names = [name for name in every if sum(name in run.values for run in runs) > 1]
     return [_row(name, [run for run in runs if name in run.values]) for name in names]
 
 
@@ -168,10 +170,17 @@ def write_comparison(runs: Sequence[BenchRun], out: Path) -> tuple[list[dict[str
 
     0 if nothing stands out, 1 if a value is out of its limits, drifts, changed with the firmware, or a folder is not
     as it was written.
+
+    Raises
+    ------
+    DataError
+        If no two runs measured the same.
     """
     from bcikit.reporting import data_url, figure, key_table, page, picture, section, table
 
     rows = compare(runs)
+    if not rows:
+        raise DataError(f"No value was measured by two of these {len(runs)} runs; repeat a test that one of them did.")
     problems = [f"{run.folder}: {problem}" for run in runs for problem in run.problems]
     loud = [row for row in rows if row["out"] or row["trend"] is not None or row["versions"]]
     out.mkdir(parents=True, exist_ok=True)

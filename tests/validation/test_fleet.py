@@ -146,6 +146,24 @@ def test_firmware_that_changes_a_value_is_named_and_one_that_does_not_is_not(tmp
     assert row["versions"] == []
 
 
+def test_what_the_oldest_run_did_not_measure_is_compared_all_the_same(tmp_path, command_line):
+    runs = tmp_path / "runs"
+    # The oldest is of noise alone; of the two others one has 30 % too much gain.
+    for name, address, tests in (
+        ("a", "dut:channels=2", ("V-NOISE",)),
+        ("b", "dut:channels=2", ("V-GAIN",)),
+        ("c", "dut:channels=2&gain=1.3", ("V-GAIN",)),
+    ):
+        run(runs / name, address, tests=tests)
+    done = command_line("validate", "fleet", "--runs", runs, "--out", tmp_path / "fleet")
+    assert done.code == 1, done.err
+    assert "V-GAIN gain: SN1" in done.out
+    shutil.rmtree(runs / "c")
+    done = command_line("validate", "fleet", "--runs", runs, "--out", tmp_path / "none")
+    assert done.code == 2
+    assert "No value was measured by two of these 2 runs" in done.err
+
+
 def test_the_command_names_units_drifts_and_firmware(tmp_path, monkeypatch, command_line):
     from bcikit.validation import fleet
 
