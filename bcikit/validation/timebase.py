@@ -209,13 +209,13 @@ def trigger(takes: list[Take], context: Context) -> Result:
     markers = np.array([event.time for event in take.events])
     if not len(markers) or not len(at):
         raise DataError(f"{len(markers)} markers and {len(at)} edges: the trigger is not wired, or no marker was sent.")
-    near = np.argmin(np.abs(at[:, None] - markers), axis=1)
-    delays = at - markers[near]
-    delays = delays[np.abs(delays) < 0.45 / take.stimulus.frequency]
+    delays = at - markers[np.argmin(np.abs(at[:, None] - markers), axis=1)]
+    close = np.abs(delays) < 0.45 / take.stimulus.frequency
+    delays, at = delays[close], at[close]
     if len(delays) < 10:
         raise DataError(f"{len(delays)} pulses have a marker near them: too few. Send more, or look at the wiring.")
     # The slope of the line through wandering stamps errs, and would be spread; a drift that is real has its own row.
-    when = near[: len(delays)] - np.mean(near[: len(delays)])
+    when = at - at.mean()
     trend = np.polyfit(when, delays, 1)
     median, sd = float(np.median(delays)), float(np.std(delays - np.polyval(trend, when), ddof=2))
     n = len(delays)
@@ -223,8 +223,6 @@ def trigger(takes: list[Take], context: Context) -> Result:
     # samples, to a few hundredths of one, whatever its shape.
     u_line = float(np.std(residual)) * np.sqrt(correlation_time(residual) / len(residual))
     u_edge = EDGE * period
-    minutes = (at[-1] - at[0]) / 60
-    slope = float(np.polyfit(at[: len(delays)], delays, 1)[0]) * 60 if minutes > 0 else 0.0
     measurements = [
         Measurement(
             quantity="trigger_delay",
@@ -256,7 +254,7 @@ def trigger(takes: list[Take], context: Context) -> Result:
             value=1e3 * float(np.quantile(np.abs(delays - median), 0.95)),
             unit="ms",
         ),
-        Measurement(quantity="trigger_drift", label="Drift of the delay", value=1e3 * slope, unit="ms/min"),
+        Measurement(quantity="trigger_drift", label="Drift of the delay", value=60e3 * float(trend[0]), unit="ms/min"),
     ]
     counts, bins = np.histogram(1e3 * delays, bins=40)
     return measurements, {"trigger": {"ms": bins.tolist(), "counts": counts.tolist()}}

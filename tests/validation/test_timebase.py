@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from bcikit.signal import DataError
-from bcikit.validation.timebase import allan_deviation, correlation_time, fit_line
+from bcikit.signal import DataError, Event, StreamInfo
+from bcikit.simulation.stimulus import Stimulus
+from bcikit.validation.takes import Context, Take
+from bcikit.validation.timebase import allan_deviation, correlation_time, fit_line, trigger
 
 
 def test_allan_deviation_of_white_time_noise_falls_as_one_over_tau():
@@ -40,3 +42,30 @@ def test_a_line_finds_the_rate_through_late_packets():
 def test_too_few_samples_are_refused():
     with pytest.raises(DataError, match="too few"):
         fit_line(np.arange(5), np.arange(5.0))
+
+
+@pytest.mark.parametrize("missing", [slice(0), slice(120), slice(200, 320), slice(380, 500)])
+def test_the_spread_and_the_drift_of_a_trigger_are_those_of_the_pulses_that_have_markers(missing):
+    rate, seconds, every = 1000, 250, 0.5
+    samples = np.arange(rate * seconds)
+    times = samples / rate
+    signal = np.zeros((len(samples), 1))
+    pulses = np.arange(0.25, seconds, every)
+    for pulse in pulses:
+        at = round(pulse * rate)
+        signal[at : at + 50] = 1000.0
+    # 0.5 ms of scatter upon a delay that grows by 20 ms over the recording: 4.8 ms a minute.
+    delays = 0.010 + 0.020 * pulses / seconds + np.random.default_rng(3).normal(0, 0.0005, len(pulses))
+    kept = np.delete(np.arange(len(pulses)), missing)
+    take = Take(
+        key="001-pulses",
+        stimulus=Stimulus(kind="pulses", seconds=seconds, amplitude_uv=500.0, frequency=1 / every, channel=0),
+        info=StreamInfo(name="amp", sfreq=rate, ch_names=("a",)),
+        data=signal,
+        samples=samples,
+        times=times,
+        events=tuple(Event(name="marker", time=float(pulses[k] - delays[k])) for k in kept),
+    )
+    values = {m.quantity: m.value for m in trigger([take], Context())[0]}
+    assert values["trigger_sd"] == pytest.approx(0.5, rel=0.1)
+    assert values["trigger_drift"] == pytest.approx(4.8, rel=0.02)
