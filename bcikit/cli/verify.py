@@ -37,7 +37,12 @@ def register(app: typer.Typer) -> None:
 
         Ends with 1 if anything is not as it says.
         """
+        if key is not None and not key.strip():
+            # As of a variable of a script that is not set: it would hold for what nobody signed.
+            raise ArgumentError("--key is empty; give the fingerprint, or leave it out.")
         if path.is_dir():
+            if data is not None:
+                raise ArgumentError(f"--data is for the card of an evaluation; {path} is a folder with its own data.")
             from bcikit.validation.verify import is_report, verify_report
 
             if is_report(path):
@@ -59,7 +64,7 @@ def register(app: typer.Typer) -> None:
                 if wrong:
                     raise typer.Exit(1)
                 return
-            _session(path, json=json)
+            _session(path, key=key, json=json)
             return
         if not path.exists():
             raise ArgumentError(f"There is no {path}.")
@@ -93,13 +98,18 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(1)
 
 
-def _session(folder: Path, *, json: bool) -> None:
+def _session(folder: Path, *, key: str | None, json: bool) -> None:
     """Say whether a session folder is as it was written; what has no checksum is named."""
     from bcikit.recording import read_session
     from bcikit.recording.checksums import LINES
     from bcikit.recording.header import read_header
 
     header = read_header(folder)
+    if key is not None:
+        raise ArgumentError(
+            f"{folder}: a session folder is signed by nobody; --key is for cards and device reports. "
+            "Leave it out to have its checksums compared."
+        )
     problems, n_times = [], 0
     try:
         session = read_session(folder, lazy=True, damaged=True)

@@ -216,6 +216,21 @@ def test_a_recorded_session_is_verified_by_its_checksums(tmp_path, command_line)
     assert (done.code, "There is no" in done.err) == (2, True)
 
 
+def test_what_a_session_folder_cannot_be_checked_for_is_refused(tmp_path, command_line) -> None:
+    with SessionWriter(tmp_path / "rec", info=StreamInfo(name="cap", sfreq=250.0, ch_names=("C3", "C4")), config={}):
+        pass
+    for option, value, said in (
+        ("--key", "ab cd", "a session folder is signed by nobody; --key is for cards and device reports"),
+        ("--key", " ", "--key is empty"),
+        ("--data", tmp_path, "--data is for the card of an evaluation"),
+    ):
+        done = command_line("verify", tmp_path / "rec", option, value)
+        assert (done.code, said in " ".join(done.err.split())) == (2, True), done.err
+        assert done.out == ""
+    done = command_line("verify", tmp_path, "--key", "ab cd")
+    assert (done.code, "signed" in done.err) == (2, False)
+
+
 def test_what_was_changed_in_a_session_folder_is_told_and_kept_by_recovering(tmp_path, command_line) -> None:
     folder = tmp_path / "rec"
     info = StreamInfo(name="cap", sfreq=250.0, ch_names=("C3", "C4"))
