@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bcikit.signal import ArgumentError
+from bcikit.signal import ArgumentError, MissingDependencyError
 
 if TYPE_CHECKING:
     from bcikit.recording import Session
@@ -71,6 +71,8 @@ def register(app: typer.Typer) -> None:
 
         if not any((bids, edf, fif, decisions, features, sealed)):
             raise ArgumentError("Say what to make: --bids, --edf, --fif, --decisions, --features or --sealed.")
+        if sealed is not None:
+            _check_cipher()
         data = load(source)
         options: dict[str, Any] = {"keep": tuple(keep or ()), "overwrite": overwrite}
         made: dict[str, str] = {}
@@ -124,10 +126,13 @@ def ask_passphrase(*, confirm: bool = False) -> str:
     ------
     ArgumentError
         If there is nobody to ask.
+    MissingDependencyError
+        If the package that needs it is not installed: then nobody is asked.
     """
     import os
     import sys
 
+    _check_cipher()
     given = os.environ.get(ENVIRONMENT, "")
     try:
         return given or str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm))
@@ -135,3 +140,10 @@ def ask_passphrase(*, confirm: bool = False) -> str:
         if sys.stdin.isatty():
             raise
         raise ArgumentError(f"There is no terminal to ask for the passphrase; set {ENVIRONMENT}.") from None
+
+
+def _check_cipher() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("cryptography") is None:
+        raise MissingDependencyError("cryptography", "crypto", "Encryption at rest")

@@ -6,10 +6,12 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bcikit.acquisition import Source
-from bcikit.signal import Capabilities, StreamInfo
+from bcikit.recording import SessionWriter
+from bcikit.signal import Capabilities, Chunk, StreamInfo
 
 TABLE = "time,C3,C4\n" + "".join(f"{k / 100},{k},{-k}\n" for k in range(200))
 
@@ -72,6 +74,24 @@ def test_a_set_up_that_there_is_none_of_is_refused(command_line, set_up, said) -
     done = command_line("validate", "a.edf", "--file", set_up)
     assert done.code == 2
     assert said in done.err
+
+
+def test_nobody_is_asked_for_a_passphrase_where_nothing_can_be_sealed(tmp_path, monkeypatch, command_line) -> None:
+    info = StreamInfo(name="cap", sfreq=250.0, ch_names=("C3", "C4"))
+    with SessionWriter(tmp_path / "rec", info=info, config={}) as writer:
+        writer.chunk(Chunk(np.zeros((250, 2)), np.arange(250) / 250, 0), 1.0)
+    (tmp_path / "s.sealed").write_bytes(b"BCIKSEAL")
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: pytest.fail("somebody was asked"))
+    made = tmp_path / "x_eeg.fif"
+    for words in (
+        ("export", tmp_path / "rec", "--fif", made, "--sealed", tmp_path / "x.sealed"),
+        ("import", tmp_path / "s.sealed", "--out", tmp_path / "opened"),
+    ):
+        done = command_line(*words)
+        assert done.code == 2
+        assert "Encryption at rest needs the package 'cryptography'" in done.err
+    assert not made.exists()
 
 
 @pytest.mark.parametrize(("answer", "made"), [("y\n", True), ("n\n", False)])
