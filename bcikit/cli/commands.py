@@ -1,5 +1,6 @@
 """A group of commands that answers a shell at once."""
 
+import os
 from typing import Any
 
 from typer.core import TyperGroup
@@ -19,6 +20,15 @@ class Commands(TyperGroup):
         if found is not None:
             _check_nothing(found, ctx)
         return found
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that was named; of a file in its place say which commands take one."""
+        name = args[0]
+        # A path may be too long or strange to be asked for, which `Path.exists` does not take for a no.
+        if ctx.parent is not None and super().get_command(ctx, name) is None and os.path.exists(name):  # noqa: PTH110
+            ways = " or ".join(f"'{ctx.command_path} {command} {name}'" for command in self.list_commands(ctx))
+            ctx.fail(f"{name} is a path, no command. Say: {ways}")
+        return super().resolve_command(ctx, args)
 
 
 def _check_nothing(command: Any, ctx: Any) -> None:

@@ -275,6 +275,18 @@ def test_unknown_command_and_option_exit_with_2(command_line) -> None:
     assert command_line("run", "paradigm:motor-imagery")[0] == 2
 
 
+def test_a_path_in_the_place_of_a_command_is_told_which_one_takes_it(command_line, tmp_path: Path) -> None:
+    file = session_file(tmp_path)
+    ended = command_line("check", file)
+    assert ended.code == 2
+    assert f"Say: 'bcikit check session {file}' or 'bcikit check stimulus {file}'" in ended.err
+    ended = command_line("audit", tmp_path)
+    assert ended.code == 2
+    assert f"Say: 'bcikit audit verify {tmp_path}'" in ended.err
+    for name in ("none.toml", "x" * 5000):
+        assert "No such command" in command_line("check", name).err
+
+
 def test_a_session_that_moves_a_person_needs_an_operator(command_line, tmp_path: Path) -> None:
     file = session_file(tmp_path, gate='profile = "vr"')
     code, _, err = command_line("run", file, "--headless")
