@@ -247,7 +247,8 @@ def record(source: Source, stimulus: Stimulus, key: str, *, progress: Progress) 
         if source.ended:
             break
         chunk = source.pull(1.0)
-        events += source.pull_events()
+        # What is said of the stream itself (its clock, a gap) is no marker that somebody sent.
+        events += [event for event in source.pull_events() if not event.name.startswith("stream/")]
         if chunk is None:
             if time.monotonic() > deadline:
                 break

@@ -32,7 +32,7 @@ class Take:
     times : ndarray, shape (n_times,)
         Time stamps in seconds.
     events : tuple of Event
-        Markers.
+        Markers; nothing that is said of the stream itself.
     impedances : ndarray or None
         What the device read, ohms.
     """

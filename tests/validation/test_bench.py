@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bcikit.acquisition import Source, open_source
-from bcikit.signal import Capabilities, Chunk, DataError, StreamInfo, StreamLostError
+from bcikit.signal import Capabilities, Chunk, DataError, Event, StreamInfo, StreamLostError
 from bcikit.simulation.stimulus import Stimulus
 from bcikit.validation import TESTS, Judgement, Profile, bench, validate
 from bcikit.validation.bench import FreeRunning, OperatorBench, bench_for, describe
@@ -295,6 +295,41 @@ def test_a_device_that_is_gone_is_said_to_be_gone_before_each_set_up(monkeypatch
     for outcome in report.outcomes:
         assert outcome.judgement is Judgement.INCONCLUSIVE
         assert outcome.reason == "could not be measured: 'amp' is gone: no sample for 60.0 s."
+
+
+class _Pulsed(_Amplifier):
+    """A pulse twice a second, its marker 10 ms before; each second something is said of the stream, as LSL does."""
+
+    live = False
+
+    def __init__(self):
+        self.at = 0
+        self.said = []
+
+    def pull(self, timeout=1.0):
+        index = np.arange(self.at, self.at + 250)
+        times = index / 250.0
+        self.at += 250
+        for half in (0, 125):
+            edge = float(times[half + 60])
+            self.said.append(Event(name="marker", time=edge - 0.010))
+            self.said.append(Event(name="stream/clock-offset", time=edge - 0.001, source="acquisition"))
+        noise = np.random.default_rng(self.at).normal(0, 1, (250, 2))
+        return Chunk(noise + 5000.0 * (index % 125 >= 60)[:, None], times, int(index[0]))
+
+    def pull_events(self):
+        said, self.said = self.said, []
+        return said
+
+
+def test_what_is_said_of_the_stream_itself_is_no_marker(monkeypatch):
+    monkeypatch.setattr("bcikit.validation.run.open_source", lambda address: contextlib.nullcontext(_Pulsed()))
+    profile = replace(Profile.load("research"), durations={"trigger": 30.0, "timing": 10.0})
+    report = validate("amp", profile=profile, tests=("V-TRIG", "V-RESID"), ask=lambda text: True)
+    # Half a sample before the first one that is high.
+    assert report.value("V-TRIG", "trigger_delay").value == pytest.approx(8.0, abs=0.1)
+    found = {item.quantity for item in report.outcome("V-RESID").measurements}
+    assert not [name for name in found if name.startswith("trigger_")]
 
 
 def test_a_device_that_breaks_or_an_operator_who_skips_leaves_the_report(monkeypatch):
