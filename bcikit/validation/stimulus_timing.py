@@ -15,7 +15,7 @@ import numpy as np
 from bcikit.acquisition import Source, open_source
 from bcikit.outputs.displays import keep_correction
 from bcikit.presentation.timing import TimingResult, measure_timing
-from bcikit.signal import Event, HostClock, MissingDependencyError, check_choice, check_int
+from bcikit.signal import DataError, Event, HostClock, MissingDependencyError, check_choice, check_int
 from bcikit.validation.run import check_new
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ JITTER_LIMIT = 0.010
 
 _PATIENCE = 10.0
 """Longest wait for stimuli that a busy computer shows late, in seconds."""
+
+_LAG = 1.0
+"""Seconds by which the light of the last stimulus may still be on its way when the wait is over."""
 
 
 def validate_timing(
@@ -68,7 +71,7 @@ def validate_timing(
     Raises
     ------
     DataError
-        If the photodiode sees no light.
+        If the photodiode sees no light, or its device falls silent.
     """
     check_int("n_stimuli", n_stimuli, low=20, high=10_000)
     check_choice("screen", screen, ("window", "page"))
@@ -81,8 +84,11 @@ def validate_timing(
         if opened is not None:
             opened.close()
     light = None
-    if samples:
-        times = np.concatenate([part[0] for part in samples])
+    if opened is not None:
+        times = np.concatenate([np.empty(0), *(part[0] for part in samples)])
+        if not len(times) or times[-1] < max(markers, default=0.0) - _LAG:
+            # What it saw before would stand for all: jitter of a few, or "not measured" without a fault.
+            raise DataError(f"{opened.info.name} with the photodiode fell silent before the last stimulus was shown.")
         signal = np.concatenate([part[1] for part in samples])
         light = measure_timing(signal, times, np.asarray(markers))
     values = judge(frames, light)

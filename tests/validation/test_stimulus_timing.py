@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from bcikit.paradigms import make_paradigm
 from bcikit.presentation.presenter import DELAY
 from bcikit.presentation.timing import measure_timing
 from bcikit.session.flips import Flips
-from bcikit.signal import Chunk, HostClock, SourceError, StreamInfo
+from bcikit.signal import Chunk, DataError, HostClock, SourceError, StreamInfo
 from bcikit.validation import page_timing, stimulus_timing
 from bcikit.validation.stimulus_timing import judge, validate_timing
 
@@ -313,6 +314,24 @@ def test_a_photodiode_before_the_page_corrects_the_next_session_on_that_browser(
     assert (diode.begun, diode.closed) == (True, True)
     assert displays.correction_of("page", "browser 1280x800") == pytest.approx(LAG, abs=0.002)
     assert displays.correction_of("page", "browser 800x600") == 0.0
+
+
+@pytest.mark.parametrize("heard", [0.0, 8.0])
+def test_a_photodiode_that_falls_silent_measures_nothing(tmp_path, monkeypatch, heard: float) -> None:
+    times = np.arange(100.0, 100.0 + heard, 1e-3)
+    markers = [101.0 + 0.6 * k for k in range(20)]
+    since = times - markers[0] - LAG
+    light = ((since % 0.6 < 0.3) & (since >= 0)).astype(float)
+    samples = [(times, light)] if heard else []
+    frames = {"n": 40, "frames": 100, "dropped": 0, "soa_sd": 0.0}
+    diode = SimpleNamespace(
+        info=StreamInfo(name="diode", sfreq=1000.0, ch_names=("photo",), ch_types=("misc",)), close=lambda: None
+    )
+    monkeypatch.setattr(stimulus_timing, "_show_page", lambda n, source, columns: (frames, markers, samples, "here"))
+    monkeypatch.setattr(stimulus_timing, "open_source", lambda address: diode)
+    with pytest.raises(DataError, match="diode with the photodiode fell silent before the last stimulus was shown"):
+        validate_timing(tmp_path / "out", source="diode", photodiode="photo", screen="page", n_stimuli=40)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_page_that_nobody_opens_or_that_hides_is_said(monkeypatch) -> None:
