@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bcikit.cli.file_options import Accept, Folders, Layout, Map, Sfreq, Stream, Unit, check_target, options_of
+from bcikit.cli.file_options import (
+    Accept,
+    Folders,
+    Layout,
+    Map,
+    Sfreq,
+    Stream,
+    Unit,
+    check_target,
+    options_of,
+    refuse_idle,
+)
 from bcikit.signal import Address, ArgumentError, check_choice, check_range
 
 if TYPE_CHECKING:
@@ -112,15 +123,15 @@ def register(app: typer.Typer) -> None:
             files = {"sfreq": sfreq, "stream": stream, "map": map, "accept": accept}
             kinds = {"transfer": transfer, "pseudo-online": pseudo_online, **live}
             rest = {"split": split, "card": card, "seed": seed}
-            _refuse("a study, whose file says all of that", **about, **how, **files, **kinds, **rest)
+            refuse_idle("a study, whose file says all of that", **about, **how, **files, **kinds, **rest)
             run(data, out, jobs=jobs, dask=dask, json=json)
             return
         if pseudo_online:
-            _refuse("--pseudo-online", transfer=transfer, **usual)
+            refuse_idle("--pseudo-online", transfer=transfer, **usual)
         else:
-            _refuse("--transfer" if transfer else "an evaluation without --pseudo-online", **live)
+            refuse_idle("--transfer" if transfer else "an evaluation without --pseudo-online", **live)
         if transfer:
-            _refuse("--transfer", **usual)
+            refuse_idle("--transfer", **usual)
         if paradigm is None:
             raise ArgumentError(f"Say which paradigm: -p {PARADIGMS_HELP}")
         from bcikit.cli.pairs import numbers, pairs
@@ -175,19 +186,6 @@ def register(app: typer.Typer) -> None:
             typer.secho(f"doubt: {problem}", fg=typer.colors.YELLOW, err=True)
         if wrong or any(met is False for met in bars):
             raise typer.Exit(1)
-
-
-def _refuse(what: str, **given: object) -> None:
-    """Refuse options that would change nothing.
-
-    Raises
-    ------
-    ArgumentError
-        Naming those that were given.
-    """
-    idle = [f"--{name}" for name, value in given.items() if value]
-    if idle:
-        raise ArgumentError(f"{', '.join(idle)} would change nothing in {what}; leave out what does nothing.")
 
 
 def failures_of(result: "TaskResult") -> list[str]:

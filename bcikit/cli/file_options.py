@@ -101,6 +101,19 @@ def check_target(option: str, path: Path | None, read: Iterable[Path]) -> None:
         raise ArgumentError(f"{option} {path} is a file that is read; it would be lost. Name another.")
 
 
+def refuse_idle(what: str, **given: object) -> None:
+    """Refuse options that would change nothing.
+
+    Raises
+    ------
+    ArgumentError
+        Naming those that were given.
+    """
+    idle = [f"--{name}" for name, value in given.items() if value]
+    if idle:
+        raise ArgumentError(f"{', '.join(idle)} would change nothing in {what}; leave out what does nothing.")
+
+
 def options_of(**options: Any) -> dict[str, Any]:
     """Return the options that were given, as `read_recording` takes them."""
     from bcikit.acquisition.file import whole_number

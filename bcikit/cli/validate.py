@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bcikit.cli.file_options import refuse_idle
+
 if TYPE_CHECKING:
     from bcikit.simulation.stimulus import Stimulus
 
@@ -60,12 +62,19 @@ def register(app: typer.Typer) -> None:
         Guides through the set-ups where somebody sits at a terminal; simulated and synthetic sources run by themselves.
         Exit code: 0 every limit is kept, 1 one is broken or a test stays inconclusive, 2 it could not run.
         """
+        usual = {"profile": profile, "tests": tests, "unattended": unattended, "file": file, "quick": quick,
+                 "bench": bench}  # fmt: skip
+        light = {"source": device, "photodiode": photodiode, "screen": screen != "window"}
         if source == "timing":
+            refuse_idle("'timing'", runs=runs, **usual)
+            refuse_idle("'timing' without --source", photodiode=photodiode and not device)
             from bcikit.validation.stimulus_timing import validate_timing
 
             raise typer.Exit(validate_timing(out, source=device, photodiode=photodiode, screen=screen, as_json=as_json))
         if source == "fleet":
+            refuse_idle("'fleet'", **light, **usual)
             raise typer.Exit(_fleet(runs or [], out, as_json=as_json))
+        refuse_idle("the test of a device", runs=runs, **light)
         from bcikit.validation.bench_file import BenchFile
         from bcikit.validation.profile import Profile
         from bcikit.validation.quick import QUICK_TESTS, quick_profile

@@ -76,6 +76,25 @@ def test_a_set_up_that_there_is_none_of_is_refused(command_line, set_up, said) -
     assert said in done.err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("timing", "--tests", "V-TRIG", "--bench", "b.toml"), "--tests, --bench would change nothing in 'timing'"),
+        (("timing", "--photodiode", "A1"), "--photodiode would change nothing in 'timing' without --source"),
+        (
+            ("fleet", "--profile", "mine.toml", "--screen", "page"),
+            "--screen, --profile would change nothing in 'fleet'",
+        ),
+        (("dut:channels=1", "--runs", "out"), "--runs would change nothing in the test of a device"),
+        (("dut:channels=1", "--photodiode", "A1"), "--photodiode would change nothing in the test of a device"),
+    ],
+)
+def test_what_a_validation_does_not_look_at_is_refused(tmp_path, command_line, words, said) -> None:
+    done = command_line("validate", *words, "--out", tmp_path / "out")
+    assert (done.code, said in done.err) == (2, True), done.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_nobody_is_asked_for_a_passphrase_where_nothing_can_be_sealed(tmp_path, monkeypatch, command_line) -> None:
     info = StreamInfo(name="cap", sfreq=250.0, ch_names=("C3", "C4"))
     with SessionWriter(tmp_path / "rec", info=info, config={}) as writer:
