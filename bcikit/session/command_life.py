@@ -27,6 +27,9 @@ class CommandLife:
         """Return a command as it is sent first; what was going on before it is over."""
         duration = command.data.get("duration", 0.0)
         seconds = min(float(duration), settings.action_max_s) if isinstance(duration, int | float) else 0.0
+        if seconds:
+            # Whoever renews it by itself (the guard) goes by what stands in the data.
+            command = replace(command, data={**command.data, "duration": seconds})
         command = self._numbered(shortened(command, settings))
         self._going = command if seconds > command.ttl else None
         self._end = command.time + seconds

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from bcikit.outputs.guard import LIFE_S, GuardOutput
+from bcikit.safety import GateSettings
 from bcikit.safety.guard.client import GuardError
 from bcikit.safety.levels import Severity
+from bcikit.session.command_life import CommandLife
 from bcikit.signal import Address, Command
 
 
@@ -139,6 +141,16 @@ def test_assistance_is_renewed_as_long_as_it_lasts_and_then_rests(guard: Guard, 
     clock[0] += 0.5
     output.tick(0.0)
     assert len(guard.told) == told
+
+
+def test_the_guard_renews_no_longer_than_the_gate_lets_an_action_last(guard: Guard, clock: list[float]) -> None:
+    output = GuardOutput()
+    settings = GateSettings.model_validate({"profile": "simulation", "action_max_s": 1.0})
+    output.send(CommandLife().begin(order(1, duration=4.0), settings))
+    for _ in range(20):
+        clock[0] += 0.25
+        output.tick(0.0)
+    assert [what[1] for what in guard.told[1:]] == ["close"] * 4 + ["rest"]
 
 
 @pytest.mark.requirement("SAF-066")

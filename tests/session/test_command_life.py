@@ -40,7 +40,8 @@ def test_an_action_is_renewed_until_its_time_is_over() -> None:
 
 def test_an_action_ends_at_the_limit_of_the_gate_and_when_it_is_dropped() -> None:
     life = CommandLife()
-    life.begin(command(5.0, duration=60.0), SHORT_LIVED)
+    first = life.begin(command(5.0, duration=60.0), SHORT_LIVED)
+    assert first.data["duration"] == 2.0, "a guard renews it for as long as this says"
     assert life.renewed(101.99) is not None
     assert life.renewed(102.1) is None
     life.begin(command(5.0, duration=1.0), SHORT_LIVED)
