@@ -20,7 +20,7 @@ class Stimulation(SettingsTable):
     seconds : float
         Length of the assistance.
     ramp : float
-        Seconds from nothing to full and back.
+        Seconds in which the current of a stimulator rises from nothing to full; it ends at once.
     channel : int
         Output channel of a stimulator.
     amplitude_ma, pulse_us, frequency_hz : float

@@ -269,6 +269,8 @@ def test_stimulation_numbers_of_the_reference():
         ({"site": "head"}, "site"),
         ({"amplitude_ma": float("nan")}, "amplitude"),
         ({"amplitude_ma": None}, "amplitude"),
+        ({"ramp": -1.0}, "ramp"),
+        ({"ramp": "slow"}, "ramp"),
     ],
 )
 def test_a_stimulation_command_outside_its_limits_is_refused(changes, word):
@@ -305,6 +307,22 @@ def test_ramp_train_pause_and_duty():
     for changes in ({"amplitude_ma": 60.0}, {"ramp_s": 0.1}, {"train_s": 9.0}, {"charge_uc": float("nan")}):
         with pytest.raises(FesError):
             FesLimits(**changes)
+
+
+@pytest.mark.parametrize(("ramp", "rise_s"), [(2.0, 2.0), (0.1, 0.5), (None, 0.5)])
+def test_the_current_rises_as_slowly_as_asked_and_never_faster_than_the_limits(ramp, rise_s):
+    asked = {} if ramp is None else {"ramp": ramp}
+    fes = SimulatedFes()
+    fes.apply(
+        "stimulate", None, {"amplitude_ma": 20, "pulse_us": 300, "frequency_hz": 35, "area_cm2": 25, **asked}, 100.0
+    )
+    for share in (0.25, 0.5, 0.75, 1.0):
+        fes.tick(100.0 + share * rise_s)
+        assert fes.current_ma == pytest.approx(20.0 * share)
+    fes.tick(104.0)
+    assert fes.current_ma == 20.0
+    fes.apply("rest", None, {}, 104.1)
+    assert fes.current_ma == 0.0
 
 
 @pytest.mark.requirement("SAF-072")

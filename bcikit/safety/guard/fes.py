@@ -107,6 +107,8 @@ class FesCommand:
         Area of the smaller electrode.
     site : str
         Where the electrodes are ("forearm", "lower-leg").
+    ramp_s : float
+        Seconds of the rise to the amplitude, where that is longer than the limits ask for. A train ends at once.
     """
 
     amplitude_ma: float
@@ -114,20 +116,21 @@ class FesCommand:
     frequency_hz: float
     area_cm2: float
     site: str = "forearm"
+    ramp_s: float = 0.0
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
         """Return the command in the data of a message; raises `FesError` if a number is missing or impossible."""
-        values: dict[str, Any] = {}
-        for name in ("amplitude_ma", "pulse_us", "frequency_hz", "area_cm2"):
-            value = data.get(name)
+        values: dict[str, float] = {}
+        for name in ("amplitude_ma", "pulse_us", "frequency_hz", "area_cm2", "ramp"):
+            value = data.get(name, 0.0 if name == "ramp" else None)
             if not isinstance(value, int | float) or not finite(value) or value < 0:
                 raise FesError(f"{name} is {value!r}; it must be a number")
             values[name] = float(value)
         site = data.get("site", "forearm")
         if not isinstance(site, str):
             raise FesError(f"site is {site!r}")
-        return cls(**values, site=site)
+        return cls(ramp_s=values.pop("ramp"), site=site, **values)
 
     @property
     def rms_ma(self) -> float:
@@ -246,7 +249,7 @@ class FesTrain:
                 shares.append(old.pulse_us * old.frequency_hz / (new.pulse_us * new.frequency_hz))
         reached = min(self._level(old, now) * min(shares), new.amplitude_ma)
         full = reached >= new.amplitude_ma
-        self._ramp = -math.inf if full else now - reached / new.amplitude_ma * self._ramp_s()
+        self._ramp = -math.inf if full else now - reached / new.amplitude_ma * self._ramp_s(new)
 
     def current(self, now: float) -> float:
         """Return the current in mA, on its ramp; a train that is too long, or one too many, ends by itself."""
@@ -259,7 +262,7 @@ class FesTrain:
         return self._level(self._command, now)
 
     def _level(self, command: FesCommand, now: float) -> float:
-        return command.amplitude_ma * min(1.0, max(0.0, now - self._ramp) / self._ramp_s())
+        return command.amplitude_ma * min(1.0, max(0.0, now - self._ramp) / self._ramp_s(command))
 
     def stop(self) -> None:
         """End the train."""
@@ -268,9 +271,9 @@ class FesTrain:
             self._end = min(self._now, self._start + self.limits.train_s)
             self._past.append((self._start, self._end))
 
-    def _ramp_s(self) -> float:
+    def _ramp_s(self, command: FesCommand) -> float:
         # 20 % in 100 ms is a full ramp in half a second.
-        return max(self.limits.ramp_s, 0.5)
+        return max(self.limits.ramp_s, command.ramp_s, 0.5)
 
     def _advance(self, now: float) -> None:
         if self._command is not None and now > self._now > -math.inf:
