@@ -13,6 +13,7 @@ from bcikit.paradigms.frames import Refresh
 from bcikit.presentation.lines import LINE, break_lines
 from bcikit.presentation.rehearsal import rehearse
 from bcikit.presentation.show import Show
+from bcikit.session.flips import Flips
 from bcikit.signal import Event
 from tests.presentation.test_scene import SHORT
 
@@ -252,3 +253,38 @@ def test_after_a_rate_that_was_measured_too_low_nothing_is_shown_early():
     assert done.returncode == 0, done.stderr
     delay, shown = json.loads(done.stdout)
     assert shown - 105 == pytest.approx(delay, abs=1 / 60)
+
+
+BLOCKS = """
+import { Presenter } from "%s/presenter.js";
+const blocks = [];
+const presenter = new Presenter({ report: (one) => one.type === "frames" && blocks.push(one), sound: () => true });
+presenter.measured(60);
+const targets = [{ item: "a", frequency: 10, phase: 0 }];
+// A choice ends the first one early; the second one lasts until its time is over.
+const plan = [["flicker", 101], ["off", 103.2], ["flicker", 105.9]];
+for (let number = 0; number < 720; number += 1) {
+  const now = 100 + number / 60;
+  while (plan.length > 0 && plan[0][1] <= now) {
+    const [name, time] = plan.shift();
+    presenter.take({ event: { name: `stimulus/${name}`, time, sample: number, duration: 4, data: { targets } } });
+  }
+  presenter.frame(now);
+}
+console.log(JSON.stringify(blocks));
+"""
+
+
+def test_the_dark_time_between_two_flickers_is_no_dropped_frame():
+    command = ["node", "--input-type=module", "-e", BLOCKS % WEB.as_posix()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    blocks = json.loads(done.stdout)
+    times = np.concatenate([block["times"] for block in blocks])
+    # Each flicker to its end, and nothing of the time between.
+    assert len(times) == pytest.approx(60 * (2.2 + 4.0), abs=3)
+    assert (np.diff(times) > 0.1).sum() == 1
+    assert max(np.diff(block["times"]).max() for block in blocks) < 0.02
+    flips = Flips(make_paradigm("ssvep-menu"), 250.0, 250.0)
+    assert [flips.take(block) for block in blocks] == [None] * len(blocks)
+    assert flips.dropped == 0

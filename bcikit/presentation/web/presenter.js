@@ -178,9 +178,9 @@ export class Presenter {
   }
 
   _count(now) {
-    if (this.flicker === null) return;
-    this._times.push(now);
-    if (this._times.length >= MOST_TIMES) {
+    if (this.flicker !== null) this._times.push(now);
+    // The end of a flicker ends its block: the dark time until the next one is no frame that was dropped.
+    if (this._times.length >= MOST_TIMES || (this.flicker === null && this._times.length > 0)) {
       this.report({ type: "frames", refresh: this.refresh, times: this._times });
       this._times = [];
     }
