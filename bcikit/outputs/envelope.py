@@ -19,6 +19,9 @@ SCHEMA = Path(__file__).parent / "schema" / f"v{VERSION}.json"
 MAX_BYTES = 1400
 """Longest datagram that no ordinary network splits."""
 
+_TIMED = frozenset({"decision", "verdict", "state", "quality"})
+"""News whose time is the engine's clock itself; events and markers may be of any time, and of a wrong clock."""
+
 _LATEST = 1e15
 _DEEPEST = 20
 
@@ -87,11 +90,15 @@ class Sealer:
         return self._seal("clock", informational=True, t_mono=t_mono, data={"t_client": t_client})
 
     def inform(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the envelope of news, marked informational, and remember what later envelopes repeat."""
+        """Return the envelope of news, marked informational, and remember what later envelopes repeat.
+
+        `t_mono` never goes beyond the engine's clock, by which receivers tell what is late: the time of an event or a
+        marker, which others made, stands in the data.
+        """
         kind = str(message.get("type", "news"))
         context = self._context
         time_of_it = message.get("time")
-        if isinstance(time_of_it, int | float) and abs(time_of_it) < _LATEST:
+        if kind in _TIMED and isinstance(time_of_it, int | float) and abs(time_of_it) < _LATEST:
             self._now = max(self._now, float(time_of_it))
         if kind == "decision":
             context["decision"] = message.get("label")
@@ -109,7 +116,8 @@ class Sealer:
             context["state"] = str(message.get("state", message.get("value", "")))
         elif kind == "quality":
             context["quality"] = message.get("summary")
-        body = {key: value for key, value in message.items() if key not in ("type", "time")}
+        left_out = ("type", "time") if kind in _TIMED else ("type",)
+        body = {key: value for key, value in message.items() if key not in left_out}
         return self._seal("inform", informational=True, name=kind, data=body)
 
     def _seal(

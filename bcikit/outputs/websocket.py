@@ -46,12 +46,20 @@ BACKLOG = 262_144
 MOST_PAGES = 64
 """Pages and programs with the token at once."""
 
+CLOCKS_APART = 1.0
+"""Seconds by which a marker may lie ahead, or before the output was opened, as clocks are compared over a network."""
+
 BOUNCE = 0.05
 """Seconds within which a second STOP of a client is the first one again."""
 
 
 def _flag(text: str) -> bool:
     return {"1": True, "0": False}[check_choice("a switch of ws:", text, ("0", "1"))]
+
+
+def _printable(client: str) -> str:
+    """Return what a client calls itself, as it may stand in a message."""
+    return "".join(filter(str.isprintable, client))[:100] or "a page"
 
 
 MOST_REPORTS = 20_000
@@ -144,13 +152,15 @@ class WebSocketOutput(Output):
         self._strangers = Strangers()
         self._safe = True
         self._joined = self._missed = False
-        self._left_out = 0
+        self._left_out = self._misdated = 0
+        self._foreign: Reading | None = None
         self._shown: dict[str, Any] | None = None
         self._on_stop: Callable[[str], None] | None = None
         self._stopped_at = float("-inf")
         self._back: deque[dict[str, Any]] = deque(maxlen=MOST_REPORTS)
         self.reports: deque[dict[str, Any]] = deque(maxlen=256)
         self._clock = HostClock()
+        self._opened = self._clock.now()
         self._loop = asyncio.new_event_loop()
         self._stop: asyncio.Event | None = None
         ready: Future[int] = Future()
@@ -223,17 +233,36 @@ class WebSocketOutput(Output):
         self._on_stop = stop
 
     def heard(self) -> list[dict[str, Any]]:
-        """Return the reports of renderers and the markers of pages since the last call."""
+        """Return the reports of renderers and the markers of pages since the last call.
+
+        A marker whose time is not of the host's clock would lie on a sample of another time: it is left out, counted
+        and said (`trouble`).
+        """
         found = []
         while self._back:
-            found.append(self._back.popleft())
+            report = self._back.popleft()
+            if report["type"] != "marker" or self._is_of_now(report):
+                found.append(report)
         return found
 
+    def _is_of_now(self, marker: Mapping[str, Any]) -> bool:
+        now = self._clock.now()
+        if self._opened - CLOCKS_APART <= marker["t"] <= now + CLOCKS_APART:
+            return True
+        self._misdated += 1
+        said = f"a marker of {_printable(marker['client'])} is {marker['t'] - now:+.0f} s from now, and was left out"
+        self._foreign = Reading(rule="H-DRIFT", severity=Severity.WARN, value=said, limit="the host's clock")
+        return False
+
     def trouble(self) -> Reading | None:
-        """Return that the page which showed the session is gone, once each time: whoever sat before it sees nothing."""
+        """Return that the page which showed the session is gone, once each time: whoever sat before it sees nothing.
+
+        Or else that a marker was left out, once.
+        """
         if self._clients or not (self.screen and self._joined):
             self._missed = False
-            return None
+            foreign, self._foreign = self._foreign, None
+            return foreign
         if self._missed:
             return None
         self._missed = True
@@ -262,6 +291,7 @@ class WebSocketOutput(Output):
             **({} if self._tls is None else {"code": self.door.code, "wrong_codes": self.door.wrong}),
             "clients": len(self._clients),
             "left_out": self._left_out,
+            "misdated_markers": self._misdated,
             "safe": self._safe,
             "timing": newest,
         }
@@ -388,8 +418,7 @@ class WebSocketOutput(Output):
             return
         self._stopped_at = now
         # Not in the server's own thread: an output that is busy must not hold up what others say.
-        name = "".join(filter(str.isprintable, client))[:100]
-        reason = f"STOP pressed in {name or 'a page'} ({self.scheme}:)"
+        reason = f"STOP pressed in {_printable(client)} ({self.scheme}:)"
         threading.Thread(target=self._on_stop, args=(reason,), name="bcikit page stop", daemon=True).start()
 
     def _spread(self, text: str, news: bool) -> None:  # noqa: FBT001

@@ -3,6 +3,7 @@
 import errno
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from bcikit.outputs.door import TokenDoor, is_loopback, own_names
 from bcikit.outputs.envelope import Sealer, encode
 from bcikit.outputs.reports import checked_report
 from bcikit.outputs.websocket import WebSocketOutput
-from bcikit.signal import Address, ArgumentError, Command, MissingDependencyError
+from bcikit.safety.levels import Severity
+from bcikit.signal import Address, ArgumentError, Command, HostClock, MissingDependencyError
 
 STATE = {"type": "state", "time": 2.0, "state": "PAUSED"}
 
@@ -221,6 +223,56 @@ def test_an_envelope_holds_news_of_any_kind() -> None:
     assert json.loads(encode(sealer.inform({"type": "x", "value": float("nan")})))["data"]["value"] is None
     wide = sealer.inform({"type": "n" * 3000, "time": 1.0})
     assert len(encode(wide, limit=1399)) <= 1399
+
+
+def test_no_event_moves_the_clock_by_which_receivers_tell_what_is_late() -> None:
+    sealer = Sealer()
+    for kind in ("decision", "verdict", "state", "quality"):
+        assert sealer.inform({"type": kind, "time": 100.0})["t_mono"] == 100.0
+    # A page that took the time of day for the host's clock, and a cue that is planned.
+    for at in (1.8e9, 100.5):
+        news = sealer.inform({"type": "event", "name": "trial", "time": at})
+        assert (news["t_mono"], news["data"]) == (100.0, {"name": "trial", "time": at})
+    assert sealer.heartbeat()["t_mono"] == 100.0
+    assert sealer.command(order())["t_mono"] == order().time
+
+
+def test_a_marker_of_another_clock_is_left_out_and_said_and_commands_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("websockets")
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "clients" / "python"))
+    from bcikit_client import Receiver
+    from websockets.sync.client import connect
+
+    with (
+        WebSocketOutput(port=0) as output,
+        connect(f"ws://127.0.0.1:{output.port}/ws?token={output.token}") as page,
+    ):
+        now = HostClock().now()
+        # The time of day, the clock of a page that was just loaded, and what is right.
+        for name, at in (("day", 1.8e9), ("page", now - 1e5), ("good", now), ("old", now - 0.5)):
+            page.send(json.dumps({"type": "marker", "client": "experiment", "name": name, "t": at}))
+        heard: list[dict[str, Any]] = []
+        deadline = time.monotonic() + 60
+        while len(heard) < 2 and time.monotonic() < deadline:
+            heard += output.heard()
+            time.sleep(0.005)
+        assert [marker["name"] for marker in heard] == ["good", "old"]
+        reading = output.trouble()
+        assert reading is not None
+        assert (reading.rule, reading.severity, reading.limit) == ("H-DRIFT", Severity.WARN, "the host's clock")
+        assert str(reading.value) == "a marker of experiment is -100000 s from now, and was left out"
+        assert output.trouble() is None
+        assert output.state()["misdated_markers"] == 2
+        # Nor does an event of a wrong clock that came another way (a marker stream) make commands late.
+        output.inform({"type": "quality", "time": now, "summary": "GOOD"})
+        output.inform({"type": "event", "name": "trial", "time": 1.8e9})
+        output.inform({"type": "verdict", "time": now, "allowed": True})
+        receiver = Receiver()
+        for sequence in range(1, 4):
+            output.send(Command(sequence=sequence, time=HostClock().now(), ttl=5.0, name="close", value=1.0, data={}))
+        while receiver.counts["accepted"] + receiver.counts["stale"] < 3:
+            receiver.feed(page.recv(timeout=60), time.monotonic())
+        assert receiver.counts["stale"] == 0
 
 
 @pytest.mark.parametrize(
