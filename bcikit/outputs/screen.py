@@ -70,7 +70,6 @@ class ScreenOutput(WebSocketOutput):
         # The token in the environment, where other users of the machine cannot read it.
         environment = {**os.environ, "BCIKIT_SCREEN": f"ws://127.0.0.1:{self.port}/ws?token={self.token}"}
         self._window = subprocess.Popen(command, env=environment)  # noqa: S603 - our own module
-        self._missed = False
         self._await_window()
 
     def _await_window(self) -> None:
@@ -88,10 +87,9 @@ class ScreenOutput(WebSocketOutput):
         return True
 
     def trouble(self) -> Reading | None:
-        """Return that the window is gone, once: whoever sits before it sees nothing any more."""
-        if self._window.poll() is None or self._missed:
+        """Return that the window is gone, as long as it is: whoever sits before it sees nothing any more."""
+        if self._window.poll() is None:
             return None
-        self._missed = True
         return Reading(rule="ST-TIMING", severity=Severity.DEGRADE, value="the patient's window is gone", limit="open")
 
     def state(self) -> dict[str, Any]:

@@ -149,9 +149,10 @@ class WebSocketOutput(Output):
         self._sealer = Sealer()
         self._lock = threading.Lock()
         self._clients: set[Any] = set()
+        self._screens: set[Any] = set()
         self._strangers = Strangers()
         self._safe = True
-        self._joined = self._missed = False
+        self._joined = False
         self._left_out = self._misdated = 0
         self._foreign: Reading | None = None
         self._shown: dict[str, Any] | None = None
@@ -255,18 +256,14 @@ class WebSocketOutput(Output):
         return False
 
     def trouble(self) -> Reading | None:
-        """Return that the page which showed the session is gone, once each time: whoever sat before it sees nothing.
+        """Return that the page which showed the session is gone, as long as it is: whoever sat before it sees nothing.
 
         Or else that a marker was left out, once.
         """
-        if self._clients or not (self.screen and self._joined):
-            self._missed = False
-            foreign, self._foreign = self._foreign, None
-            return foreign
-        if self._missed:
-            return None
-        self._missed = True
-        return Reading(rule="ST-TIMING", severity=Severity.DEGRADE, value="no page shows the session", limit="open")
+        if self.screen and self._joined and not self._screens:
+            return Reading(rule="ST-TIMING", severity=Severity.DEGRADE, value="no page shows the session", limit="open")
+        foreign, self._foreign = self._foreign, None
+        return foreign
 
     def close(self) -> None:
         """Say "safe", close the connections and the port."""
@@ -379,15 +376,16 @@ class WebSocketOutput(Output):
             if shown is not None:
                 await connection.send(self._seal(lambda: self._sealer.inform(shown)))
             async for text in connection:
-                answer = self._take(text)
+                answer = self._take(text, connection)
                 if answer is not None:
                     await connection.send(answer)
         except ConnectionClosed:
             pass
         finally:
             self._clients.discard(connection)
+            self._screens.discard(connection)
 
-    def _take(self, text: str | bytes) -> str | None:
+    def _take(self, text: str | bytes, sender: Any = None) -> str | None:
         try:
             message = json_of(text)
         except (ValueError, RecursionError):
@@ -406,8 +404,12 @@ class WebSocketOutput(Output):
             if "display" in report:
                 # With the report, so that a replay has the correction that the session had.
                 report["correction"] = correction_of(report["client"], report["display"])
+            if "refresh" in report or kind == "flip":
+                # Only who shows the session has frames to tell of; others that listen do not stand in for a screen.
+                if sender is not None:
+                    self._screens.add(sender)
+                self._joined = True
             self._back.append(report)
-            self._joined |= "refresh" in report
         if kind in ("hello", "timing", "ack"):
             self.reports.append({**message, "received": now})
         return None

@@ -288,3 +288,26 @@ def test_the_dark_time_between_two_flickers_is_no_dropped_frame():
     flips = Flips(make_paradigm("ssvep-menu"), 250.0, 250.0)
     assert [flips.take(block) for block in blocks] == [None] * len(blocks)
     assert flips.dropped == 0
+
+
+JOINED = """
+import { SceneStimuli } from "%s/stimuli.js";
+const said = [];
+const link = { hostOffset: 0, send: (message) => said.push(message) };
+const stimuli = new SceneStimuli(link, {}, { client: "scene" });
+const joined = { type: "safe", data: { reason: "joined" } };
+stimuli.hear(joined);
+for (let number = 0; number < 60; number += 1) stimuli.frame(1e5 + (1000 * number) / 60);
+stimuli.hear({ type: "safe", data: { reason: "stop" } });
+stimuli.hear(joined);
+console.log(JSON.stringify(said));
+"""
+
+
+def test_a_scene_that_joins_again_says_again_what_screen_it_is():
+    command = ["node", "--input-type=module", "-e", JOINED % WEB.as_posix()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert [(one["type"], one["client"], one["first"]) for one in said] == [("hello", "scene", True)] * 2
+    assert [one["refresh"] for one in said] == pytest.approx([60.0, 60.0])

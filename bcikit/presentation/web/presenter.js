@@ -85,7 +85,13 @@ export class Presenter {
     // A screen of another rate, and no better estimate of the same: shown too slowly, a flicker turns into another one.
     if (Math.abs(refresh - old) > OTHER * old && this.flicker?.targets.some((target) => !fits(target, refresh))) this.flicker = null;
     for (const item of waiting) this._waiting.push({ ...item, frame: this._frameFor(item.event.time + this.delay) });
-    this.report({ type: "hello", refresh, delay: this.delay, first, ...(this.display ? { display: this.display } : {}) });
+    this.greet(first);
+  }
+
+  /** Say what screen this is, once its rate is known; a session that is joined anew has not heard it. */
+  greet(first = true) {
+    if (!this._known) return;
+    this.report({ type: "hello", refresh: this.refresh, delay: this.delay, first, ...(this.display ? { display: this.display } : {}) });
   }
 
   /** Go on to the frame of `now` (seconds on the host's clock); returns the events that begin with it. */

@@ -25,7 +25,9 @@ export class SceneStimuli {
   /** Take a message of the connection (its `onMessage`). */
   hear(message) {
     if (message.type === "inform" && message.name === "show") this.presenter.take(message.data);
-    if (message.type === "safe") this.presenter.safe();
+    if (message.type !== "safe") return;
+    this.presenter.safe();
+    if (message.data?.reason === "joined") this.presenter.greet();
   }
 
   /**
