@@ -219,8 +219,9 @@ def _outputs(result: Mapping[str, Any]) -> dict[str, Any] | None:
             rows.append(("commands handed to the guard", str(output["commands"])))
             rows.append(("the guard went safe by itself", "; ".join(output["trips"]) or "never"))
         if "current_ma" in driver:
-            rows.append(("trains of pulses", str(driver["trains"])))
-            rows.append(("dose: stimulated in all", f"{driver['on_s']:.1f} s"))
+            # A stranger's driver need not tell them.
+            rows.append(("trains of pulses", str(driver.get("trains", "-"))))
+            rows.append(("dose: stimulated in all", f"{driver['on_s']:.1f} s" if "on_s" in driver else "-"))
             rows.append(("highest current seen", f"{output['highest_output']:.1f} mA"))
     return _part("Outputs", rows=rows) if rows else None
 

@@ -1,15 +1,20 @@
 """The report says in words what happened; nothing that went wrong is left out of it."""
 
 import re
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bcikit.outputs import open_output
+from bcikit.safety.guard.serial_fes import SimulatedStimulator
 from bcikit.session import details, plots
+from bcikit.session.outputs import state_of
 from bcikit.session.report import write_report
-from bcikit.signal import DataError, Event, Recording, StreamInfo
+from bcikit.signal import Command, DataError, Event, Recording, StreamInfo
 
 pytestmark = pytest.mark.usefixtures("painted")
 
@@ -51,6 +56,36 @@ def test_who_listens_what_the_guard_did_and_how_much_current_flowed(report) -> N
         "commands received 3",
     ):
         assert said in text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo terminals there")
+def test_what_flowed_from_a_stimulator_on_a_serial_line_is_in_the_report(report) -> None:
+    pytest.importorskip("serial")
+    device = SimulatedStimulator()
+    data = {"amplitude_ma": 12, "pulse_us": 300, "frequency_hz": 35, "area_cm2": 25}
+    try:
+        with open_output(f"guard:serial-fes:{device.port}") as output:
+            deadline, said = time.monotonic() + 60, state_of(output)
+            # A starved process may lose its guard's belief; the next command arms it again.
+            while not said["guard"]["driver"]["trains"]:
+                assert time.monotonic() < deadline
+                output.send(Command(sequence=1, time=0.0, ttl=0.25, name="stimulate", value=1.0, data=data))
+                said = state_of(output)
+    finally:
+        device.close()
+    text = report({"outputs": [{"address": "guard:serial-fes:PORT", **said}]})
+    assert f"trains of pulses {said['guard']['driver']['trains']} dose: stimulated in all" in text
+
+
+def test_what_a_strangers_driver_does_not_tell_is_not_known(report) -> None:
+    stranger = {
+        "address": "guard:x",
+        "commands": 1,
+        "trips": [],
+        "highest_output": 3.0,
+        "guard": {"driver": {"current_ma": 0.0}},
+    }
+    assert "trains of pulses - dose: stimulated in all - highest current seen 3.0 mA" in report({"outputs": [stranger]})
 
 
 def test_what_went_wrong_is_in_the_report(report) -> None:

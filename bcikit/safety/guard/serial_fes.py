@@ -164,11 +164,12 @@ class SerialFes(Driver):
         return False
 
     def state(self) -> dict[str, Any]:
-        """Return the current asked for, and how the line is."""
+        """Return the current asked for, the time of use, and how the line is."""
         return {
             "driver": "serial-fes",
             "current_ma": self.current_ma,
             "on_s": self._train.on_s,
+            "trains": self._train.trains,
             "errors": self._errors,
             "output": self.current_ma,
         }
