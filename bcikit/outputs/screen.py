@@ -36,6 +36,9 @@ class ScreenOutput(WebSocketOutput):
         Seconds from the plan to the screen; `bcikit validate timing` measures what comes on top.
     blank : bool
         The window shows nothing: the control that a study of a simulated user needs.
+    height_cm, distance_cm : float
+        Height of the picture and its distance from the eyes, by which targets have their visual angle; a session gives
+        those of its table ``[screen]``.
     """
 
     scheme: ClassVar[str] = "screen"
@@ -48,6 +51,8 @@ class ScreenOutput(WebSocketOutput):
         "patch": lambda text: bool(int(text)),
         "delay": float,
         "blank": lambda text: bool(int(text)),
+        "height_cm": float,
+        "distance_cm": float,
     }
 
     def __init__(
@@ -58,14 +63,19 @@ class ScreenOutput(WebSocketOutput):
         patch: bool = False,
         delay: float = DELAY,
         blank: bool = False,
+        height_cm: float = 30.0,
+        distance_cm: float = 70.0,
     ) -> None:
         check_choice("place", place, PLACES)
         check_choice("language", language, ("en", "zh"))
         check_range("delay", delay, low=0.02, high=0.4, unit="s")
+        check_range("height_cm", height_cm, low=0.0, high=1000.0, low_open=True, unit="cm")
+        check_range("distance_cm", distance_cm, low=0.0, high=2000.0, low_open=True, unit="cm")
         if find_spec("PySide6") is None:
             raise MissingDependencyError("PySide6", "gui", "The patient's window")
         super().__init__(port=0, screen=True)
         command = [sys.executable, "-m", "bcikit.presentation", "--place", place, "--language", language]
+        command += ["--height-cm", str(height_cm), "--distance-cm", str(distance_cm)]
         command += ["--delay", str(delay), *(["--patch"] if patch else []), *(["--blank"] if blank else [])]
         # The token in the environment, where other users of the machine cannot read it.
         environment = {**os.environ, "BCIKIT_SCREEN": f"ws://127.0.0.1:{self.port}/ws?token={self.token}"}

@@ -48,9 +48,14 @@ class FramesOutput(Output):
         Paints nothing: the control of a simulated user.
     mute : bool
         Sounds nothing: the control of one who listens.
+    height_cm, distance_cm : float
+        Height of the picture and its distance from the eyes, by which targets have their visual angle; a session gives
+        those of its table ``[screen]``.
 
     Attributes
     ----------
+    view : Viewing
+        How the person sees the picture.
     unpainted : int
         Flips that should have changed the picture and did not.
     """
@@ -59,6 +64,7 @@ class FramesOutput(Output):
     actuator: ClassVar[bool] = False
     options: ClassVar[Mapping[str, Callable[[str], Any]]] = {
         "width": int, "height": int, "language": str, "refresh": float, "delay": float, "blank": _flag, "mute": _flag,
+        "height_cm": float, "distance_cm": float,
     }  # fmt: skip
 
     def __init__(
@@ -71,18 +77,25 @@ class FramesOutput(Output):
         delay: float = DELAY,
         blank: bool = False,
         mute: bool = False,
+        height_cm: float = 30.0,
+        distance_cm: float = 70.0,
     ) -> None:
         check_choice("language", language, ("en", "zh"))
         self._size = (
             check_int("width", width, low=160, high=7680),
             check_int("height", height, low=90, high=4320),
         )
+        self.view = Viewing(
+            language=language,
+            height_cm=check_range("height_cm", height_cm, low=0.0, high=1000.0, low_open=True, unit="cm"),
+            distance_cm=check_range("distance_cm", distance_cm, low=0.0, high=2000.0, low_open=True, unit="cm"),
+        )
         self.show = Show(Refresh(check_range("refresh", refresh, low=20.0, high=1000.0, unit="Hz")), delay=delay)
         self.show.blank(blanked=blank)
         self._application = _application()
         from bcikit.presentation.qt.painter import StagePainter
 
-        self._stage = StagePainter(Viewing(language=language))
+        self._stage = StagePainter(self.view)
         self._mute = mute
         self._now = 0.0
         self._pictures: dict[Any, NDArray[np.uint8]] = {}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from bcikit.outputs import output_class
 from bcikit.paradigms import Paradigm, make_paradigm, read_paradigm
-from bcikit.session.config import SessionConfig
+from bcikit.session.config import ScreenSection, SessionConfig
 from bcikit.session.stimulus import check_stimuli, refusal
 from bcikit.session.training import CueWindow
-from bcikit.signal import Address, BciError, SafetyError, StreamInfo
+from bcikit.signal import Address, ArgumentError, BciError, SafetyError, StreamInfo
 
 
 def stimulus_result(config: SessionConfig, paradigm: Paradigm) -> str:
@@ -73,6 +73,24 @@ def shows(config: SessionConfig) -> bool:
     except BciError:
         # Said where the outputs are opened.
         return False
+
+
+def seen_at(address: str, screen: ScreenSection) -> Address:
+    """Return the address of an output, with how the person sees the picture where it lays that out by itself.
+
+    Raises
+    ------
+    ArgumentError
+        If the address says it otherwise: what flickers is judged by the table "screen".
+    """
+    parsed = Address.parse(address)
+    known = output_class(parsed.scheme).options
+    for key in filter(known.__contains__, ("height_cm", "distance_cm")):
+        wanted = getattr(screen, key)
+        if parsed.options.get(key, str(wanted)) != str(wanted):
+            raise ArgumentError(f"{key} is {wanted:g} in the table [screen]; leave it out of {address!r}.")
+        parsed = parsed.with_option(key, str(wanted))
+    return parsed
 
 
 def paradigm_of(config: SessionConfig) -> Paradigm:

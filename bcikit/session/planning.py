@@ -37,7 +37,15 @@ from bcikit.session.decoder_checks import (
     notes_on_stop,
 )
 from bcikit.session.equip import attach_errors, prepare_paradigm
-from bcikit.session.from_config import check_folder, check_window, columns_of, paradigm_of, stimulus_result, window_of
+from bcikit.session.from_config import (
+    check_folder,
+    check_window,
+    columns_of,
+    paradigm_of,
+    seen_at,
+    stimulus_result,
+    window_of,
+)
 from bcikit.session.listener import Listener
 from bcikit.session.models import find_error_model, following, starting_model
 from bcikit.session.objects import Objects
@@ -510,7 +518,7 @@ class _Planner:
                 moving.append(address)
             if touches is None or (touches and profile not in REAL_ACTUATORS):
                 continue
-            output = self._attempt(key, lambda address=address: open_output(address))  # type: ignore[misc]
+            output = self._attempt(key, lambda address=address: self._open(address))  # type: ignore[misc]
             if output is not None:
                 self.outputs.append(output)
         if moving and profile not in REAL_ACTUATORS:
@@ -518,6 +526,9 @@ class _Planner:
                 f"gate.profile is {profile!r}, but {without_secrets(', '.join(moving))} can touch a person; "
                 f"it needs the profile {' or '.join(sorted(REAL_ACTUATORS))}."
             )
+
+    def _open(self, address: str) -> Output:
+        return open_output(seen_at(address, self.config.screen))
 
     def _open_stop_box(self) -> None:
         address = self.config.arming.stop_box

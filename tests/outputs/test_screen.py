@@ -72,10 +72,13 @@ def until(true: Any) -> Any:
 
 
 def test_the_window_hears_the_session_and_what_it_says_is_heard(opened: list[Window]) -> None:
-    with open_output("screen:?place=beside&language=zh&patch=1&blank=1&delay=0.2") as output:
+    with open_output(
+        "screen:?place=beside&language=zh&patch=1&blank=1&delay=0.2&height_cm=60&distance_cm=100"
+    ) as output:
         (window,) = opened
         assert window.command[1:] == [
-            *("-m", "bcikit.presentation", "--place", "beside", "--language", "zh", "--delay", "0.2"),
+            *("-m", "bcikit.presentation", "--place", "beside", "--language", "zh"),
+            *("--height-cm", "60.0", "--distance-cm", "100.0", "--delay", "0.2"),
             *("--patch", "--blank"),
         ]
         assert output.token not in " ".join(window.command)
@@ -143,6 +146,10 @@ def test_what_is_no_place_and_a_computer_without_qt_are_said_before_a_window_ope
         ScreenOutput(place="third")
     with pytest.raises(ArgumentError, match="delay"):
         ScreenOutput(delay=2.0)
+    with pytest.raises(ArgumentError, match="height_cm"):
+        ScreenOutput(height_cm=0.0)
+    with pytest.raises(ArgumentError, match="distance_cm"):
+        ScreenOutput(distance_cm=3000.0)
     assert ScreenOutput.can_show(Address.parse("screen:"))
     monkeypatch.setattr("bcikit.outputs.screen.find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError, match="The patient's window"):

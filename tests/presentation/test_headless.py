@@ -1,5 +1,6 @@
 """The screen in memory: a flip is one only where the picture has changed."""
 
+import numpy as np
 import pytest
 
 pytest.importorskip("PySide6")
@@ -53,6 +54,22 @@ def test_what_is_painted_is_reported_with_the_frame_that_showed_it(qapp):
         # On the first frame after the plan and its delay.
         assert all(0.09 <= late <= 0.12 for _, late in found), found
         assert output.state()["unpainted"] == 0
+
+
+@pytest.mark.parametrize(("seen_at", "pixels"), [("", 24.2), ("?height_cm=60&distance_cm=100", 17.3)])
+def test_a_target_has_its_visual_angle_at_the_size_and_distance_that_are_told(qapp, seen_at, pixels):
+    with open_output(f"frames:{seen_at}") as output:
+        tell(output, "phase/gaze", 4.0, MENU)
+        flicker = {"targets": [{"item": "up", "frequency": 10.0, "phase": 0.0}], "depth": 0.6}
+        tell(output, "stimulus/flicker", 5.0, duration=4.0, data=flicker)
+        pictures = []
+        for number in range(12):
+            output.show.frame(6.0 + number / 60)
+            pictures.append(output._picture().reshape(180, 320, 4))
+        flickers = (np.stack(pictures) != pictures[0]).any(axis=(0, 3))
+        # 3.3 degrees in a picture of 180 pixels: 2 d tan(1.65 degrees) of its height.
+        for axis in (0, 1):
+            assert flickers.any(axis=axis).sum() == pytest.approx(pixels, abs=2.0)
 
 
 def test_a_scene_that_flips_and_paints_nothing_is_not_seen(qapp, monkeypatch):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from bcikit.cli.app import app
+from bcikit.presentation.headless import FramesOutput
 from bcikit.safety.consent import Consent
 from bcikit.session import Engine, plan, shipped_config
 from bcikit.session.config import completed, config_from
@@ -58,6 +59,10 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "a parameter of the decoder that is none": ({"decoder": {"parameters": {"n_compnents": 4}}}, "decoder"),
     "a model that is not there": ({"decoder": {"model": "/nowhere/model.skops"}}, "decoder"),
     "an output that is none": ({"outputs": [{"address": "hnd:"}]}, "outputs.0.address"),
+    "a picture of another size than is judged": (
+        {"outputs": [{"address": "frames:?height_cm=60"}]},
+        "outputs.0.address: height_cm is 30 in the table [screen]",
+    ),
     "an actuator behind pictures": ({"outputs": [{"address": "guard:serial-fes:/dev/ttyX"}]}, "gate.profile"),
     "an output in real time only": ({"outputs": [{"address": "guard:sim-hand"}]}, "outputs"),
     "a gate outside its limits": ({"gate": {"profile": "fes", "confidence": 0.1}}, "gate"),
@@ -95,6 +100,19 @@ def test_what_was_not_looked_at_of_a_long_paradigm_is_said(tmp_path: Path, monke
     monkeypatch.setattr("bcikit.session.rehearsal.PATIENCE", -1.0)
     with plan(config_from(session(tmp_path / "s"))) as made:
         assert any(note.startswith("only the first 0.0 min of the paradigm were looked at") for note in made.notes)
+
+
+@pytest.mark.parametrize("said", ["", "?height_cm=60.0"])
+def test_a_screen_in_memory_draws_by_the_size_that_the_stimuli_are_judged_by(tmp_path: Path, said: str) -> None:
+    pytest.importorskip("PySide6")
+    screen = {"height_cm": 60, "distance_cm": 100}
+    config = config_from(
+        session(tmp_path / "s", screen=screen, outputs=[{"address": f"frames:{said}"}, {"address": "hand:"}])
+    )
+    with plan(config) as made:
+        output = made.outputs[0]
+        assert isinstance(output, FramesOutput)
+        assert (output.view.height_cm, output.view.distance_cm) == (60.0, 100.0)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
