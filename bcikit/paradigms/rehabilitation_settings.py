@@ -22,7 +22,7 @@ class Stimulation(SettingsTable):
     ramp : float
         Seconds in which the current of a stimulator rises from nothing to full; it ends at once.
     channel : int
-        Output channel of a stimulator.
+        Output channel of a stimulator; the shipped drivers have one and refuse another.
     amplitude_ma, pulse_us, frequency_hz : float
         Pulse train of a stimulator.
     area_cm2, site : float and str

@@ -269,6 +269,7 @@ def test_stimulation_numbers_of_the_reference():
         ({"site": "head"}, "site"),
         ({"amplitude_ma": float("nan")}, "amplitude"),
         ({"amplitude_ma": None}, "amplitude"),
+        ({"channel": 2}, "channel is 2"),
         ({"ramp": -1.0}, "ramp"),
         ({"ramp": "slow"}, "ramp"),
     ],

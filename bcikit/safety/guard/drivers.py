@@ -179,11 +179,15 @@ class SimulatedFes(Driver):
 
 
 def fes_apply(train: FesTrain, name: str, data: Mapping[str, Any], now: float) -> float:
-    """Hand a command to a train and return the current in mA; turns refusals into `DriverError`."""
+    """Hand a command to the one train there is and return the current in mA; turns refusals into `DriverError`."""
     try:
         if name == "rest":
             train.stop()
         elif name == "stimulate":
+            channel = data.get("channel", 1)
+            if channel != 1:
+                # Otherwise it would flow elsewhere than where it was asked for.
+                raise DriverError(f"channel is {channel!r}; this stimulator has one, so leave it at 1")
             train.command(FesCommand.from_data(data), now)
         else:
             raise DriverError(f"a stimulator cannot {name!r}")
