@@ -120,6 +120,7 @@ export class Presenter {
   dropped: number;
   take(show: Show): void;
   measured(refresh: number): void;
+  greet(first?: boolean): void;
   frame(now: number, command?: Envelope | null): BciEvent[];
   levels(): Record<string, number>;
   safe(): void;
