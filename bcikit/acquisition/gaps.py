@@ -1,7 +1,7 @@
 """Gaps that a format states: what was never measured counts as lost, and what comes after it moves."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,19 @@ from bcikit.signal import Note, Recording
 
 FILLINGS = ("BAD_lost", "BAD_padding", "BAD_ACQ_SKIP")
 """Annotations over samples that were never measured: of our exports, and of MNE for a skipped acquisition."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapNote(Note):
+    """Where the clock goes on while the file does not, for what stands beside it and counts in samples of the file.
+
+    Attributes
+    ----------
+    gaps : tuple of (int, int)
+        Row of the first sample after each gap, and how many samples are missing before it.
+    """
+
+    gaps: tuple[tuple[int, int], ...]
 
 
 def with_gaps(recording: Recording, gaps: Sequence[tuple[int, int]], why: str) -> Recording:
@@ -39,8 +52,14 @@ def with_gaps(recording: Recording, gaps: Sequence[tuple[int, int]], why: str) -
         sample = None if event.sample is None else event.sample + moved
         events.append(replace(event, sample=sample, time=event.time + moved / recording.info.sfreq))
     text = f"{total} samples lost in {np.count_nonzero(lost)} gaps ({why})"
-    note = Note(code="lost", text=text, count=total)
+    placed = tuple((int(row), int(lost[row])) for row in np.flatnonzero(lost))
+    note = GapNote(code="lost", text=text, count=total, gaps=placed)
     return replace(recording, samples=samples, times=times, events=tuple(events), notes=(*recording.notes, note))
+
+
+def moved_by(notes: Sequence[Note], row: int) -> int:
+    """Return how many samples are missing before a row of the file, as `with_gaps` found them."""
+    return sum(count for note in notes if isinstance(note, GapNote) for at, count in note.gaps if at <= row)
 
 
 def without_fillings(recording: Recording) -> Recording:

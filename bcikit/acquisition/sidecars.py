@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bcikit.acquisition.gaps import FILLINGS
+from bcikit.acquisition.gaps import FILLINGS, moved_by
 from bcikit.acquisition.mne_files import LEFT_OUT, UnitNote, is_position
 from bcikit.signal import CHANNEL_TYPES, Event, Note, Recording, SourceError, is_voltage, microvolts_per
 from bcikit.signal.documents import read_json
@@ -54,6 +54,7 @@ def with_sidecars(recording: Recording, path: Path) -> Recording:
         text = f"the sidecar says {stated:g} Hz, the file {info.sfreq:g} Hz"
         notes.append(Note(code="rate", text=text, doubt=True))
     whole, there = sidecar.get("RecordingDuration"), float(recording.times[-1] - recording.times[0]) + 1 / info.sfreq
+    there -= moved_by(notes, recording.n_times) / info.sfreq
     if isinstance(whole, int | float) and 0 < whole < 1e9 and there < min(0.99 * whole, whole - 1.0):
         text = f"the sidecar says {whole:g} s, the file has {there:g} s: the rest is missing; accept=records if not"
         notes.append(Note(code="records", text=text, doubt=True))
@@ -213,10 +214,13 @@ def _with_events(recording: Recording, file: Path, notes: list[Note]) -> Recordi
         # Some count samples from 1.
         if place is not None and abs(place - onset * sfreq) > 1.5:
             apart.append(f"{name}: {place:g}, by its onset {onset * sfreq:.0f}")
+        # Onsets count the samples of the file, which knows no pause; the clock went on.
+        moved = moved_by(recording.notes, round(onset * sfreq))
         channels = [part for part in row.get("channel", "").split(",") if part.strip().lower() not in _NONE]
         found.append(
             Event(
-                name=name, time=float(recording.times[0]) + onset, sample=first + round(onset * sfreq),
+                name=name, time=float(recording.times[0]) + onset + moved / sfreq,
+                sample=first + round(onset * sfreq) + moved,
                 value=carried, duration=_number(row.get("duration", "")) or 0.0,
                 source=file.name, data={"channels": channels} if channels else {},
             )

@@ -9,6 +9,7 @@ from edfio import Edf, EdfSignal
 
 from bcikit import read_recording
 from bcikit.signal import DoubtWarning, SourceError
+from tests.formats.writers import brainvision
 
 NAME = "sub-01_task-rest"
 
@@ -132,3 +133,28 @@ def test_what_an_electrode_without_a_unit_is_the_table_decides(bids, tmp_path, s
     recording = read_recording(file, accept=["unit"] if left else [])
     assert sum("named as EEG" in text for text in texts(recording)) == left
     assert not doubts(recording)
+
+
+def test_onsets_behind_a_pause_are_moved_as_the_markers_of_the_file_are(tmp_path):
+    (tmp_path / "dataset_description.json").write_text("{}")
+    marks = [
+        "New Segment,,1,1,0,20240101100000000000", "Stimulus,S  1,501,1,0",
+        "New Segment,,1001,1,0,20240101100500000000", "Stimulus,S  2,1501,1,0",
+    ]  # fmt: skip
+    file = brainvision(
+        tmp_path, f"{NAME}_eeg", [("C3", "0.1", "µV")], np.arange(2000)[:, None], rate=100, markers=marks
+    )
+    own = [event.sample for event in read_recording(file).events if event.name.startswith("Stimulus")]
+    table = "onset\tduration\ttrial_type\tsample\n5\t0\tgo\t500\n15\t0\tstop\t1500\n"
+    (tmp_path / f"{NAME}_events.tsv").write_text(table)
+    (tmp_path / f"{NAME}_eeg.json").write_text(json.dumps({"RecordingDuration": 20}))
+    recording = read_recording(file)
+    # The second segment begins 300 s after the first, which has 10 s.
+    assert [(event.name, event.sample, event.time) for event in recording.events] == [
+        ("go", 500, 5.0), ("stop", 30500, 305.0),
+    ]  # fmt: skip
+    assert own == [500, 30500]
+    assert not doubts(recording)
+    (tmp_path / f"{NAME}_eeg.json").write_text(json.dumps({"RecordingDuration": 60}))
+    with pytest.warns(DoubtWarning, match="the sidecar says 60 s, the file has 20 s"):
+        read_recording(file)
