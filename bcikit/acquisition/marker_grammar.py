@@ -1,10 +1,14 @@
 """What marker texts mean: numbers, plain names, and the strings of BCI Essentials' Unity package."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from bcikit.signal import Event, check_choice
 
 GRAMMARS = ("auto", "plain", "unity")
+
+_EXACT = 2**53
+"""Whole numbers up to it are exact; a longer one, such as a date with microseconds, is a name and no quantity."""
 
 _STATES = {
     "trial started": "trial/start",
@@ -30,7 +34,7 @@ def event_of(text: str, time: float, *, source: str, grammar: str = "auto", samp
     source : str
         Name of the marker stream.
     grammar : {"auto", "plain", "unity"}
-        "plain" takes the text as the name, a number as a name whose value is the number. "unity" reads BCI Essentials'
+        "plain" takes the text as the name; a number of at most 2^53 is the value, too. "unity" reads BCI Essentials'
         strings: ``mi,CLASSES,TARGET,LENGTH``; ``ssvep,CLASSES,TARGET,LENGTH,F1,F2,...``;
         ``p300,s,CLASSES,TARGET,INDEX``; ``p300,m,CLASSES,TARGET,INDEX,...``; and its states ("Trial Started").
         "auto" tries the latter, then the former.
@@ -49,19 +53,34 @@ def event_of(text: str, time: float, *, source: str, grammar: str = "auto", samp
         if parsed is not None:
             name, value, data = parsed
             return Event(name=name, time=time, sample=sample, value=value, source=source, data=data)
-    number = _number(text)
-    if number is not None:
-        return Event(name=str(number), time=time, sample=sample, value=number, source=source)
-    return Event(name=text, time=time, sample=sample, value=text, source=source)
+    carried = marker_value(text)
+    name = text if isinstance(carried, str) else text.strip()
+    return Event(name=name, time=time, sample=sample, value=carried, source=source)
 
 
-def _number(text: str) -> int | float | None:
+def row_text(row: Iterable[str | float]) -> str:
+    """Return all that a marker stream sent at once as one text: "1 5" of two channels."""
+    return " ".join(filter(None, (_as_text(part) for part in row)))
+
+
+def _as_text(value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def marker_value(text: str) -> int | float | str:
+    """Return what a text carries: the number it is, else itself.
+
+    Nothing that a double cannot hold is taken for a number, nor what only Python reads as one ("1_1").
+    """
     try:
-        value = float(text)
+        value = float(text) if "_" not in text else float("nan")
     except ValueError:
-        return None
-    if value != value or value in (float("inf"), float("-inf")):
-        return None
+        return text
+    # Worded so that NaN and infinity are texts.
+    if not abs(value) <= _EXACT:
+        return text
     return int(value) if value.is_integer() else value
 
 

@@ -10,6 +10,7 @@ from bcikit.acquisition.checks import grid_notes, tidy_rate
 from bcikit.acquisition.codes import resting_level, trigger_events
 from bcikit.acquisition.formats import FileHints, Format
 from bcikit.acquisition.lsl_meta import VOLTAGE_TYPES, doubled, positions_of, unique_names, unit_factor
+from bcikit.acquisition.marker_grammar import event_of, row_text
 from bcikit.acquisition.profile import profile_for_lsl
 from bcikit.acquisition.stamps import on_grid
 from bcikit.acquisition.trigger import TriggerDecoder
@@ -183,36 +184,12 @@ def _events(stream: XdfStream, recording: Recording, reading: FileHints) -> list
     for time, row in zip(stream.stamps.tolist(), rows, strict=True):
         if not np.isfinite(time):
             continue
-        value: Any
-        if stream.channel_format == "string":
-            value = " ".join(str(part) for part in row if str(part)) or ""
-            if not value:
-                continue
-            named = value
-            value = _number(value)
-        else:
-            numbers = [_plain(number) for number in np.atleast_1d(row)]
-            value = numbers[0] if len(numbers) == 1 else " ".join(map(str, numbers))
-            named = str(value)
-        sample = nearest_sample(time, recording)
-        found.append(Event(name=named, time=time, sample=sample, value=value, source=source))
+        parts = row if stream.channel_format == "string" else np.atleast_1d(row).tolist()
+        text = row_text(parts)
+        if text:
+            sample = nearest_sample(time, recording)
+            found.append(event_of(text, time, source=source, grammar="plain", sample=sample))
     return found
-
-
-def _plain(value: Any) -> int | float:
-    number = float(value)
-    return int(value) if number.is_integer() else number
-
-
-def _number(text: str) -> int | float | str:
-    """Return what a text carries: a number where it is written as one ("1_1" is none)."""
-    try:
-        value = float(text) if text.replace("_", "") == text else float("nan")
-    except ValueError:
-        return text
-    if not np.isfinite(value):
-        return text
-    return int(value) if value.is_integer() else value
 
 
 def _sampled_codes(stream: XdfStream, recording: Recording, reading: FileHints) -> list[Event]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.acquisition.gaps import FILLINGS, moved_by
+from bcikit.acquisition.marker_grammar import marker_value
 from bcikit.acquisition.mne_files import LEFT_OUT, UnitNote, is_position
 from bcikit.signal import CHANNEL_TYPES, Event, Note, Recording, SourceError, is_voltage, microvolts_per
 from bcikit.signal.documents import read_json
@@ -208,7 +209,7 @@ def _with_events(recording: Recording, file: Path, notes: list[Note]) -> Recordi
             continue
         name = next((row[key] for key in _NAMES if row.get(key, "").lower() not in _NONE), "")
         value = row.get("value", "")
-        carried = None if value.lower() in _NONE else _plain(value)
+        carried = None if value.lower() in _NONE else marker_value(value)
         name = name or "event"
         place = _number(row.get("sample", ""))
         # Some count samples from 1.
@@ -242,12 +243,7 @@ def _with_events(recording: Recording, file: Path, notes: list[Note]) -> Recordi
 
 def _number(text: str) -> float | None:
     try:
-        value = float(text)
+        value = float(text) if "_" not in text else float("nan")
     except ValueError:
         return None
     return value if np.isfinite(value) else None
-
-
-def _plain(text: str) -> int | float | str:
-    value = _number(text)
-    return text if value is None else int(value) if value.is_integer() else value

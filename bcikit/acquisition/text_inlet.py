@@ -7,6 +7,7 @@ from typing import Any
 from bcikit.acquisition import lsl_resolve
 from bcikit.acquisition.foreign import MarkerClock
 from bcikit.acquisition.lsl_library import lsl
+from bcikit.acquisition.marker_grammar import row_text
 from bcikit.signal import Event, HostClock, SourceError
 
 
@@ -57,7 +58,7 @@ class LslTextInlet:
     def pull(self, timeout: float = 0.0) -> list[tuple[float, str]]:
         """Return time and text of what came since the last call, waiting at most `timeout` seconds for the first.
 
-        A stream of numbers gives each number as text.
+        Numbers are given as texts, and the channels of one stream together: "1 5".
         """
         return [(time, text) for time, text, _ in self.pull_dated(timeout)]
 
@@ -87,7 +88,7 @@ class LslTextInlet:
             now = HostClock().now()
             time, more = self._marker_clock.date(stamp, self._clock.value, now, waited=now - before)
             self._say_clock(now)
-            found.append((time, _as_text(row[0]), math.hypot(more, self._clock.uncertainty)))
+            found.append((time, row_text(row), math.hypot(more, self._clock.uncertainty)))
         return found
 
     def _say_clock(self, now: float) -> None:
@@ -134,9 +135,3 @@ class LslTextInlet:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _as_text(value: str | float) -> str:
-    if isinstance(value, str):
-        return value
-    return str(int(value)) if float(value).is_integer() else repr(float(value))

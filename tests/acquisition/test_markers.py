@@ -58,9 +58,22 @@ def test_numbers_and_plain_names():
     assert event_of("2.5", 0.0, source="m").value == 2.5
     assert event_of("nan", 0.0, source="m").name == "nan"
     assert event_of("mi,two,1,4", 0.0, source="m").name == "mi,two,1,4"
+    assert event_of(" 7 ", 0.0, source="m").name == "7"
     assert event_of("Trial Started", 0.0, source="m", grammar="plain").name == "Trial Started"
     with pytest.raises(ArgumentError, match="grammar"):
         event_of("x", 0.0, source="m", grammar="latin")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("01", 1), ("1.0", 1), ("1e3", 1000), ("1_1", "1_1"), ("12_30", "12_30"), ("1e25", "1e25"), ("inf", "inf"),
+        ("1700000000123456789", "1700000000123456789"), ("9007199254740992", 2**53),
+    ],
+)  # fmt: skip
+def test_what_was_sent_is_the_name_and_its_value_a_number_that_is_one(text, value):
+    event = event_of(text, 0.0, source="m")
+    assert (event.name, event.value, type(event.value)) == (text, value, type(value))
 
 
 @settings(max_examples=50, deadline=None)
@@ -149,11 +162,20 @@ def test_a_trigger_channel_by_its_address(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(("format", "values"), [("int32", [7, -2]), ("float32", [1.5, 3.0]), ("string", ["7", "go"])])
-def test_numeric_and_text_markers_lie_on_samples(format, values):  # noqa: A002
+@pytest.mark.parametrize(
+    ("format", "rows", "values"),
+    [
+        ("int32", [[7], [-2]], [7, -2]),
+        ("int32", [[1, 5], [2, 0]], ["1 5", "2 0"]),
+        ("float32", [[1.5], [3.0]], [1.5, 3]),
+        ("string", [["7"], ["go"]], [7, "go"]),
+        ("string", [["go", "1"], ["stop", ""]], ["go 1", "stop"]),
+    ],
+)
+def test_numeric_and_text_markers_lie_on_samples(format, rows, values):  # noqa: A002
     pylsl = lsl()
     name = f"marks-{uuid.uuid4()}"
-    outlet = pylsl.StreamOutlet(pylsl.StreamInfo(name, "Markers", 1, 0.0, format, name))
+    outlet = pylsl.StreamOutlet(pylsl.StreamInfo(name, "Markers", len(rows[0]), 0.0, format, name))
     with open_source(f"sim:motor-imagery?seed=1&live=1&markers={name}") as source:
         moments, found, chunks = [], [], []
         end = time.monotonic() + 60
@@ -162,9 +184,10 @@ def test_numeric_and_text_markers_lie_on_samples(format, values):  # noqa: A002
             chunks += [] if chunk is None else [chunk]
             if len(chunks) in (5, 10) and len(moments) < len(chunks) // 5:
                 moments.append(pylsl.local_clock())
-                outlet.push_sample([values[len(moments) - 1]], moments[-1])
+                outlet.push_sample(rows[len(moments) - 1], moments[-1])
             found += [event for event in source.pull_events() if event.source == name]
-    assert [event.value for event in found] == [7 if value == "7" else value for value in values]
+    assert [event.value for event in found] == values
+    assert [event.name for event in found] == [str(value) for value in values]
     times = np.concatenate([chunk.times for chunk in chunks])
     samples = np.concatenate([np.arange(chunk.first_sample, chunk.end_sample) for chunk in chunks])
     for event, moment in zip(found, moments, strict=True):

@@ -171,6 +171,10 @@ def test_numbers_of_several_channels_are_no_events_and_come_in_beside(tmp_path):
         ("string", 10, ["left", "right", "left"], ["left", "right", "left"]),
         ("string", 0, [["a", "1"], ["b", ""], ["", ""]], ["a 1", "b"]),
         ("string", 0, ["1", "1_1", "2"], ["1", "1_1", "2"]),
+        ("string", 0, ["01", "1.0", "1e25"], ["01", "1.0", "1e25"]),
+        ("int32", 0, [[1, 5], [2, 0], [1, 5]], ["1 5", "2 0", "1 5"]),
+        ("int64", 0, [[20261130130512123], [2], [1]], ["20261130130512123", "2", "1"]),
+        ("double64", 0, [[1e25], [2], [1]], [str(int(1e25)), "2", "1"]),
         ("int32", 0, [[1], [2], [1]], ["1", "2", "1"]),
         ("float32", 0, [[1], [2.5], [3]], ["1", "2.5", "3"]),
     ],
@@ -179,6 +183,8 @@ def test_markers_of_every_format(tmp_path, fmt, rate, values, want):
     file = Xdf().stream("EEG", "EEG", 250, 100 + np.arange(2500) / 250, noise(2500), **AB)
     file.stream("M", "Markers", rate, [101, 103, 105], values, fmt=fmt)
     recording = read_recording(file.write(tmp_path / "a.xdf"))
+    # No number so long that a session of it could not be read.
+    assert all(isinstance(event.value, str) or abs(event.value) <= 2**53 for event in recording.events)
     assert [event.name for event in recording.events] == want
     assert [event.sample for event in recording.events] == [250, 750, 1250][: len(want)]
 
