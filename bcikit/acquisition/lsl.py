@@ -136,9 +136,10 @@ class LslSource(LiveSource):
 
     def _read(self, full: Any) -> tuple[StreamInfo, Any]:
         profile = self._profile(full)
-        unit = self._settings.unit or (profile.unit if profile is not None else None)
-        types = None if profile is None else profile.types
-        info, factors = read_info(full, unit=unit, types=types, sfreq=self._settings.sfreq)
+        known, types = (None, None) if profile is None else (profile.unit, profile.types)
+        info, factors = read_info(
+            full, unit=self._settings.unit, fallback=known, types=types, sfreq=self._settings.sfreq
+        )
         return (info if profile is None else profile.describe(info)), factors
 
     def _counter(self, info: StreamInfo, profile: DeviceProfile | None) -> PacketCounter | None:

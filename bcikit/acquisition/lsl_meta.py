@@ -98,7 +98,12 @@ def doubled(labels: Sequence[str]) -> list[Note]:
 
 
 def read_info(
-    info: Any, *, unit: str | None = None, types: tuple[str, ...] | None = None, sfreq: float | None = None
+    info: Any,
+    *,
+    unit: str | None = None,
+    fallback: str | None = None,
+    types: tuple[str, ...] | None = None,
+    sfreq: float | None = None,
 ) -> tuple[StreamInfo, NDArray[np.float64]]:
     """Return the description of a stream and the factor of each channel.
 
@@ -108,6 +113,8 @@ def read_info(
         With its description (from an inlet).
     unit : str or None
         Unit of the voltages, for a stream that states none or a wrong one.
+    fallback : str or None
+        Unit of the voltages of which the stream states none, as its profile knows it.
     types : tuple of str or None
         Types of the channels, where somebody knows them better than the stream.
     sfreq : float or None
@@ -139,7 +146,7 @@ def read_info(
         kinds = types
     factors = np.array(
         [
-            unit_factor(unit or item["unit"], kind, where=f"{where}, channel {name!r},")
+            unit_factor(unit or item["unit"].strip() or fallback or "", kind, where=f"{where}, channel {name!r},")
             for item, kind, name in zip(texts, kinds, names, strict=True)
         ]
     )

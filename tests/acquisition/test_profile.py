@@ -62,6 +62,17 @@ def test_a_profile_describes_an_lsl_stream(sender, tmp_path):
     assert events == []
 
 
+@pytest.mark.parametrize(("stated", "factor"), [("", 1.0), ("millivolts", 1e3), ("V", 1e6)])
+def test_the_unit_of_a_profile_is_for_a_stream_that_states_none(sender, tmp_path, stated, factor):
+    path = tmp_path / "acme.toml"
+    path.write_text(MINE)
+    name = f"acme-{uuid.uuid4()}"
+    sender(name=name, unit=stated)
+    with open_source(f"lsl:source_id={name}&profile={path}") as source:
+        chunk = source.pull(60.0)
+    assert chunk.data[0, 1] - chunk.data[0, 0] == pytest.approx(1000 * factor)
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
