@@ -16,7 +16,7 @@ import numpy as np
 from bcikit.recording.append_file import AppendFile
 from bcikit.recording.checksums import LINES, Index
 from bcikit.recording.header import write_header
-from bcikit.recording.jsonlines import encode_line
+from bcikit.recording.jsonlines import encode_line, to_json
 from bcikit.recording.layout import (
     FORMAT,
     FORMAT_VERSION,
@@ -57,6 +57,15 @@ def marker_text(event: Event) -> str:
     if event.value is None or f"/{event.name}".endswith(f"/{event.value}"):
         return event.name
     return f"{event.name}/{event.value}"
+
+
+def _readable(event: Event) -> dict[str, Any]:
+    """Return an event as it can be read again; else the whole session could not be, for one value."""
+    values = event.to_dict()
+    try:
+        return {**values, "value": Event.from_dict(to_json(values)).value}
+    except DataError:
+        return {**values, "value": str(event.value)}
 
 
 class SessionWriter:
@@ -199,7 +208,7 @@ class SessionWriter:
         if not math.isfinite(event.time):
             raise DataError(f"event {event.name!r}: time is {event.time}; it must be a number of seconds.")
         with self._lock:
-            self._line("events", event.to_dict())
+            self._line("events", _readable(event))
             self._append(SIGNALS, encode_texts(MARKERS, [event.time], [marker_text(event)]))
             self._account(MARKERS, np.array([event.time]))
 

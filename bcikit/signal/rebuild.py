@@ -113,6 +113,7 @@ def _of_union(hints: tuple[Any, ...], value: Any, where: str) -> Any:
     if value is None and type(None) in hints:
         return None
     real = [hint for hint in hints if hint is not type(None)]
+    number_or_text = str in real and not {int, float}.isdisjoint(real)
     if isinstance(value, int | float) and int in real and float in real:
         real.remove(int if isinstance(value, float) else float)
     for number, hint in enumerate(real):
@@ -120,6 +121,9 @@ def _of_union(hints: tuple[Any, ...], value: Any, where: str) -> Any:
             return _value(hint, value, where)
         except DataError:
             if number == len(real) - 1:
+                if number_or_text and isinstance(value, int | float) and not isinstance(value, bool):
+                    # Too long for a number, and no reason to lose all that stands around it.
+                    return str(value)
                 raise
     raise DataError(f"{where} is {short(value)}.")
 

@@ -260,6 +260,32 @@ def test_a_damaged_line_is_named(session_dir: Path, line: bytes) -> None:
         read_session(session_dir)
 
 
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (20261130130512123456, "20261130130512123456"), (-(10**25), "-1" + 25 * "0"), (1e305, "1e+305"), (True, "True"),
+        ([1, 2], "[1, 2]"), (np.int64(7), 7), (2**53, 2**53), (1.5, 1.5), ("go", "go"), (float("nan"), None),
+    ],
+)  # fmt: skip
+def test_no_value_of_an_event_makes_a_session_unreadable(
+    tmp_path: Path, info: StreamInfo, value: object, read: object
+) -> None:
+    with SessionWriter(tmp_path / "s", info=info) as writer:
+        writer.event(Event(name="sent", time=1.0, value=value))  # type: ignore[arg-type]
+        writer.event(Event(name="after", time=2.0))
+    events = read_session(tmp_path / "s").events
+    assert [(event.name, event.value) for event in events] == [("sent", read), ("after", None)]
+    assert type(events[0].value) is type(read)
+
+
+@pytest.mark.parametrize(("number", "text"), [("20261130130512123456", "20261130130512123456"), ("1e305", "1e+305")])
+def test_a_long_number_in_a_session_is_read_as_a_text(session_dir: Path, number: str, text: str) -> None:
+    lines = (session_dir / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    line = json.dumps(json.loads(lines[-1]) | {"value": 0}).replace('"value": 0', f'"value": {number}')
+    (session_dir / "events.jsonl").write_text("\n".join([*lines[:-1], line, ""]), encoding="utf-8")
+    assert read_session(session_dir, damaged=True).events[-1].value == text
+
+
 @pytest.mark.parametrize("text", ["", "{}", '{"format": "other"}', "not json"])
 def test_what_is_no_session_is_one_clear_error(tmp_path: Path, text: str) -> None:
     if text:
