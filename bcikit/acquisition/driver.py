@@ -4,7 +4,7 @@ import contextlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,8 @@ class Block:
         is not the host's is noticed, mapped and said. Without them samples are dated by the counter and by when blocks
         come.
     events : sequence of Event
-        Buttons and triggers, with their times on the same clock.
+        Buttons and triggers. Their times are on the clock of `stamps`, and mapped with them; without stamps, on the
+        host's.
     overflow : bool
         The driver's buffer was full: samples before these may be gone.
     """
@@ -128,6 +129,7 @@ class DriverSource(LiveSource):
         self._connect, self._counted, self._stamped = connect, modulus is not None, stamped
         self._newest: float = math.nan
         self._ran_at: float | None = None
+        self._happened: list[Event] = []
         self._link: Link | None = self._open()
         info = self._link.info
         counter = None
@@ -184,15 +186,25 @@ class DriverSource(LiveSource):
         data, stamps, packets = self._copied(block.data), self._copied(block.stamps), self._copied(block.counter)
         assert data is not None
         self._check(block, data.shape)
-        self._events.extend(block.events)
+        self._happened.extend(block.events)
         if not data.shape[0]:
+            self._tell_happened()
             return []
         self._arrival = arrival
         if stamps is None:
             stamps = np.full(data.shape[0], arrival)
         else:
             self._check_runs(stamps, arrival)
-        return self._assembler.add(data, stamps, arrival, packets=packets, overflow=block.overflow)
+        chunks = self._assembler.add(data, stamps, arrival, packets=packets, overflow=block.overflow)
+        self._tell_happened()
+        return chunks
+
+    def _tell_happened(self) -> None:
+        """Give the events of the device on the host's clock, once a stamp has told how far that is from its own."""
+        shift = self._assembler.shift if self._stamped else 0.0
+        if shift is not None:
+            self._events += [replace(event, time=event.time + shift) for event in self._happened]
+            self._happened.clear()
 
     def _copied(self, values: Any) -> NDArray[np.float64] | None:
         """Return numbers of a driver as an array of their own; what is masked is NaN."""

@@ -107,6 +107,11 @@ class StampReader:
         self._shift_doubt = 0.0
         self._last_step = (0.0, -math.inf)
 
+    @property
+    def shift(self) -> float | None:
+        """Seconds from the clock of the stamps to the host's, as of the newest one; None before the first."""
+        return None if self._last_stamp is None else self._shift
+
     def _numbers(self, stamps: NDArray[np.float64], arrival: float) -> NDArray[np.float64]:
         """Return stamps that are numbers: what a sender's clock cannot have said is dated by its neighbours."""
         # Worded so that NaN is none; one pass where all is well.

@@ -323,6 +323,32 @@ def test_stamps_that_stand_still_are_refused(monkeypatch):
         pull_many(source, 100)
 
 
+@pytest.mark.parametrize(("uptime", "early"), [(1000.0, False), (1000.0, True), (None, False)])
+def test_events_of_a_stamped_driver_are_on_the_clock_of_its_samples(uptime, early):
+    begin = HostClock().now() if uptime is None else uptime
+
+    def make(index: np.ndarray) -> Block:
+        stamps = begin + index / SFREQ
+        if early and index[0] == 0:
+            # A button before the first sample: nobody knows yet whose clock that is.
+            return Block(data=np.zeros((0, 2)), stamps=np.zeros(0), events=[Event(name="first", time=begin)])
+        at = [Event(name="press", time=float(stamps[5]), value=index[5].item())] if index[0] % 50 == 10 else []
+        return Block(data=columns(index), stamps=stamps, events=at)
+
+    with DriverSource(lambda: OddLink(make), stamped=True) as source:
+        chunks, events = [], []
+        while len(events) < 4 or chunks[-1].times[-1] < events[-1].time:
+            chunks.append(source.pull(60.0))
+            events += [event for event in source.pull_events() if not event.name.startswith("stream/")]
+    assert [event.name for event in events][:2] == (["first", "press"] if early else ["press", "press"])
+    times = np.concatenate([chunk.times for chunk in chunks])
+    values = np.concatenate([chunk.data[:, 0] for chunk in chunks])
+    for event in events:
+        if event.name == "press":
+            assert values[np.argmin(np.abs(times - event.time))] == event.value
+        assert abs(event.time - HostClock().now()) < 60.0
+
+
 def test_a_socket_that_times_out_is_no_lost_link():
     def make(index: np.ndarray) -> Block:
         if index[0] % 20:
