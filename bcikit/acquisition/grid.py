@@ -1,4 +1,6 @@
-"""Brings a stream onto the grid of another: band-limited interpolation at given times."""
+"""Brings a stream onto the grid of another: band-limited interpolation at given times; levels are held."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +17,27 @@ class GridResampler:
     A Lanczos kernel over the samples around each time; where the other grid is coarser, the kernel is wider, so that
     nothing aliases. A value for which a sample under the kernel is lost or bad is marked.
 
+    Levels (triggers) are no waves: between two of them lies nothing that anybody sent. They have the newest value at or
+    before each time; one that came and went since the time before is given once, so that a pulse shorter than a step of
+    the grid is not lost. Over lost samples, and while the stream is late, the last level stays, and is marked.
+
     Parameters
     ----------
     info : StreamInfo
         The stream that is resampled.
     sfreq : float
         Rate of the other grid in Hz.
+    levels : sequence of int
+        Columns that are levels, beside those of type "stim".
     lobes : int
         Half width of the kernel in samples of the coarser grid; its transition band is about ``1 / lobes`` of Nyquist.
     """
 
-    def __init__(self, info: StreamInfo, sfreq: float, *, lobes: int = 8) -> None:
+    def __init__(self, info: StreamInfo, sfreq: float, *, levels: Sequence[int] = (), lobes: int = 8) -> None:
         self.info = info
+        self._levels = sorted({*info.indices(ch_type="stim"), *levels})
+        self._step = 1.0 / sfreq
+        self._until = float("-inf")
         self.lobes = check_int("lobes", lobes, low=1)
         self._stretch = max(1.0, info.sfreq / sfreq)
         self._half = int(np.ceil(self.lobes * self._stretch))
@@ -53,7 +64,9 @@ class GridResampler:
         if lost:
             between = np.linspace(self._times[-1], chunk.times[0], lost + 2)[1:-1]
             hole = np.full((lost, self.info.n_channels), int(Bad.FILLED), dtype=np.uint8)
-            pieces.append((np.zeros((lost, self.info.n_channels)), hole, between))
+            filled = np.zeros((lost, self.info.n_channels))
+            filled[:, self._levels] = self._data[-1, self._levels]
+            pieces.append((filled, hole, between))
         mask = chunk.health.mask
         bad = np.zeros(chunk.data.shape, np.uint8) if mask is None else mask
         pieces.append((np.where(np.isfinite(chunk.data), chunk.data, 0.0), bad, chunk.times))
@@ -65,7 +78,8 @@ class GridResampler:
     def at(self, times: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None]:
         """Return values ``(n, n_channels)`` and `Bad` bits at `times`; None where all are good.
 
-        Times without samples around them give 0 and `Bad.FILLED`.
+        Times without samples around them give 0 (levels their last one) and `Bad.FILLED`. Times go on from one call
+        to the next.
         """
         n = times.shape[0]
         values = np.zeros((n, self.info.n_channels))
@@ -82,4 +96,28 @@ class GridResampler:
             weights /= weights.sum(axis=1, keepdims=True)
             values[inside] = np.einsum("nk,nkc->nc", weights, self._data[rows])
             bad[inside] = np.bitwise_or.reduce(self._bad[rows], axis=1)
+        if self._levels and length and n:
+            self._hold(times, values, bad)
         return values, bad if bad.any() else None
+
+    def _hold(self, times: NDArray[np.float64], values: NDArray[np.float64], bad: NDArray[np.uint8]) -> None:
+        """Put the levels at `times` in their columns."""
+        # A grid that was itself interrupted does not bring up what came in its gap.
+        before = np.maximum(np.concatenate([[self._until], times[:-1]]), times - 1.5 * self._step)
+        self._until = float(times[-1])
+        # The same moment on both clocks is the same sample.
+        slack = 1e-3 / self.info.sfreq
+        newest = np.searchsorted(self._times, times + slack, side="right") - 1
+        since = np.searchsorted(self._times, before + slack, side="right") - 1
+        unknown = (newest < 0) | (times > self._times[-1] + 1.0 / self.info.sfreq)
+        newest, since = np.maximum(newest, 0), np.maximum(since, 0)
+        for column in self._levels:
+            level = self._data[:, column]
+            taken = newest.copy()
+            for row in np.flatnonzero((newest - since > 1) & (level[newest] == level[since])):
+                between = level[since[row] + 1 : newest[row]]
+                passed = np.flatnonzero(between != level[newest[row]])
+                if passed.size:
+                    taken[row] = since[row] + 1 + passed[-1]
+            values[:, column] = level[taken]
+            bad[:, column] = np.where(unknown, int(Bad.FILLED), self._bad[taken, column])

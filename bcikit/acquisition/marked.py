@@ -11,7 +11,7 @@ from bcikit.acquisition.source import Source
 from bcikit.acquisition.status import StreamStatus
 from bcikit.acquisition.text_inlet import LslTextInlet
 from bcikit.acquisition.trigger import TriggerDecoder
-from bcikit.signal import Chunk, Event, HostClock, check_choice
+from bcikit.signal import Bad, Chunk, Event, HostClock, check_choice
 
 PATIENCE = 2.0
 """Seconds a marker waits for its sample; after that it is given without one (the stream stands still)."""
@@ -53,6 +53,7 @@ class MarkedSource(Source):
         self._grammar = check_choice("grammar", grammar, ("auto", "plain", "unity"))
         self._trigger = trigger
         self._column = None if trigger is None else source.info.index_of([trigger.channel], who="the trigger")[0]
+        self._decoded = -1
         self._placer = SamplePlacer(source.info.sfreq)
         self._waiting: list[tuple[float, str, str, float]] = []
         self._found: list[Event] = []
@@ -81,10 +82,20 @@ class MarkedSource(Source):
             if self._trigger is not None:
                 if chunk.health.discontinuous:
                     self._trigger.reset()
-                samples = np.arange(chunk.first_sample, chunk.end_sample)
-                values = np.ascontiguousarray(chunk.data[:, self._column])
-                self._found += self._trigger.decode(values, samples, chunk.times)
+                self._decode(chunk, self._trigger)
         return chunk
+
+    def _decode(self, chunk: Chunk, trigger: TriggerDecoder) -> None:
+        """Take the triggers of a chunk; samples that never came tell no level, and none that began in them."""
+        samples = np.arange(chunk.first_sample, chunk.end_sample)
+        values, mask = np.ascontiguousarray(chunk.data[:, self._column]), chunk.health.mask
+        came = np.arange(chunk.n_times) if mask is None else np.flatnonzero(~mask[:, self._column] & int(Bad.FILLED))
+        for rows in np.split(came, np.flatnonzero(np.diff(came) > 1) + 1):
+            if rows.size:
+                if samples[rows[0]] != self._decoded:
+                    trigger.reset()
+                self._found += trigger.decode(values[rows], samples[rows], chunk.times[rows])
+                self._decoded = int(samples[rows[-1]]) + 1
 
     def pull_events(self) -> list[Event]:
         """Return the events of the source, the triggers, and the markers whose sample has come, in order of time."""

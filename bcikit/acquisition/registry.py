@@ -58,7 +58,7 @@ def open_source(address: str | Address) -> Source:
     try:
         profile = getattr(source, "trigger", None)
         if JOIN_OPTION in parsed.options:
-            source = _joined(source, plain, parsed.options[JOIN_OPTION])
+            source = _joined(source, plain, parsed.options[JOIN_OPTION], parsed.options.get("trigger"))
         if profile is None and not any(key in parsed.options for key in MARKER_OPTIONS):
             return source
         return _marked(source, parsed, profile)
@@ -83,7 +83,7 @@ def check_apart(first: Address, source: Source, second: Address, other: Source, 
         raise ArgumentError(f"{what} is {second}, which is the first device ({first}) once more; name another one.")
 
 
-def _joined(source: Source, first: Address, address: str) -> Source:
+def _joined(source: Source, first: Address, address: str, trigger: str | None) -> Source:
     from bcikit.acquisition.synchronised import SynchronisedSource
 
     second = Address.parse(address)
@@ -92,7 +92,7 @@ def _joined(source: Source, first: Address, address: str) -> Source:
     other = open_source(second)
     try:
         check_apart(first, source, second, other, what=JOIN_OPTION)
-        return SynchronisedSource([source, other])
+        return SynchronisedSource([source, other], levels=[trigger] if trigger else [])
     except BaseException:
         other.close()
         raise

@@ -22,8 +22,9 @@ class SynchronisedSource(Source):
     """Joins the channels of several devices.
 
     Chunks, indices and losses are those of the first device. The samples of the others are brought onto its times by
-    band-limited interpolation; where they are late, lost, bad or gone, their columns are marked, and the first device's
-    are not touched. A chunk is given once all others have come up to it, after `patience` at the latest.
+    band-limited interpolation, triggers as the levels they are; where they are late, lost, bad or gone, their columns
+    are marked, and the first device's are not touched. A chunk is given once all others have come up to it, after
+    `patience` at the latest.
 
     Parameters
     ----------
@@ -31,9 +32,11 @@ class SynchronisedSource(Source):
         The first one sets the grid. Channel names that occur twice get the name of their stream in front.
     patience : float
         Seconds to wait for the others.
+    levels : sequence of str
+        Channels that carry levels, not waves, beside those of type "stim".
     """
 
-    def __init__(self, sources: Sequence[Source], *, patience: float = PATIENCE) -> None:
+    def __init__(self, sources: Sequence[Source], *, patience: float = PATIENCE, levels: Sequence[str] = ()) -> None:
         if len(sources) < 2:
             raise ArgumentError(f"sources has {len(sources)} entries; joining needs two or more.")
         for source in sources[1:]:
@@ -46,6 +49,7 @@ class SynchronisedSource(Source):
         self.info = _joined(sources)
         self.live = self._first.live
         self._patience = patience
+        self._levels = self.info.index_of(levels, who="the trigger") if levels else ()
         self._resamplers = self._fresh()
         self._now = HostClock().now
         self._held: deque[tuple[Chunk, float]] = deque()
@@ -54,7 +58,12 @@ class SynchronisedSource(Source):
         self._events: list[Event] = []
 
     def _fresh(self) -> list[GridResampler]:
-        return [GridResampler(source.info, self._first.info.sfreq) for source in self._others]
+        fresh, start = [], self._first.info.n_channels
+        for source in self._others:
+            own = [column - start for column in self._levels if 0 <= column - start < source.info.n_channels]
+            fresh.append(GridResampler(source.info, self._first.info.sfreq, levels=own))
+            start += source.info.n_channels
+        return fresh
 
     def start(self) -> None:
         """Start all, the first one last."""

@@ -168,6 +168,68 @@ def test_a_second_device_that_falls_silent_delays_the_first_for_a_second_only():
     assert 2.0 < waited[0] < waited[-1] < 3.4
 
 
+def pulses(rate, seconds, *spans):
+    """Return levels at a rate: each span is (start, stop, level) in seconds."""
+    times = np.arange(int(seconds * rate)) / rate
+    levels = np.zeros(times.shape)
+    for start, stop, level in spans:
+        levels[(times >= start - 1e-9) & (times < stop - 1e-9)] = level
+    return times, levels
+
+
+@pytest.mark.parametrize("rate", [100.0, 500.0, 1000.0])
+def test_a_trigger_is_held_not_interpolated(rate):
+    second = StreamInfo(name="second", sfreq=rate, ch_names=("x", "TRIG"), ch_types=("eeg", "stim"))
+    resampler = GridResampler(second, 250.0)
+    times, levels = pulses(rate, 4.0, (1.0, 1.04, 100), (2.0, 2.1, 7), (2.1, 2.2, 9))
+    for part in np.array_split(np.arange(len(times)), 37):
+        resampler.feed(Chunk(np.column_stack([wave(times[part]), levels[part]]), times[part], int(part[0])))
+    grid = np.arange(125, 875) / 250.0
+    values, bad = resampler.at(grid)
+    assert bad is None
+    np.testing.assert_array_equal(
+        values[:, 1], pulses(250.0, 4.0, (1.0, 1.04, 100), (2.0, 2.1, 7), (2.1, 2.2, 9))[1][125:875]
+    )
+
+
+def test_a_pulse_shorter_than_a_step_of_the_grid_is_given_once():
+    second = StreamInfo(name="second", sfreq=2000.0, ch_names=("TRIG",), ch_types=("stim",))
+    resampler = GridResampler(second, 250.0)
+    times, levels = pulses(2000.0, 4.0, (1.001, 1.0015, 3), (2.0, 2.0005, 5))
+    resampler.feed(Chunk(levels[:, None], times, 0))
+    values = np.concatenate([resampler.at(part)[0][:, 0] for part in np.array_split(np.arange(125, 875) / 250.0, 33)])
+    places = np.flatnonzero(values) + 125
+    assert [(int(place), values[place - 125]) for place in places] == [(251, 3), (500, 5)]
+
+
+def test_a_level_stays_over_lost_samples_and_is_marked():
+    second = StreamInfo(name="second", sfreq=250.0, ch_names=("TRIG",), ch_types=("stim",))
+    resampler = GridResampler(second, 250.0)
+    times = np.arange(600) / 250.0
+    resampler.feed(Chunk(np.full((200, 1), 4.0), times[:200], 0))
+    resampler.feed(Chunk(np.full((350, 1), 4.0), times[250:], 250, Health(lost=50)))
+    values, bad = resampler.at(times[20:560])
+    assert (values == 4.0).all()
+    np.testing.assert_array_equal(np.flatnonzero(bad[:, 0]) + 20, np.arange(200, 250))
+
+
+@pytest.mark.parametrize("channel", ["TRG", "trg", "Aux"])
+def test_the_trigger_of_a_joined_device_gives_the_codes_that_were_sent(tmp_path, channel):
+    rows = "\n".join(f"{time:.6f},{value:.6f}" for time, value in zip(*pulses(250.0, 4.0), strict=True))
+    (tmp_path / "a.csv").write_text(f"time,Cz\n{rows}\n")
+    spans = ((0.0, 0.5, 2), (1.0, 1.04, 100), (2.001, 2.002, 7), (3.0, 3.5, 9))
+    rows = "\n".join(f"{time:.6f},{value:.6f},1" for time, value in zip(*pulses(1000.0, 4.0, *spans), strict=True))
+    (tmp_path / "b.csv").write_text(f"time,{channel.replace('trg', 'TRG')},Oz\n{rows}\n")
+    second = f"file:{tmp_path / 'b.csv'}?unit=uV"
+    with open_source(f"file:{tmp_path / 'a.csv'}?unit=uV&trigger={channel}&join={second}") as source:
+        events = []
+        while not source.ended:
+            source.pull()
+            events += source.pull_events()
+    # A level that is there when a stream begins did not begin with it.
+    assert [(event.value, event.sample) for event in events] == [(100, 250), (7, 501), (9, 750)]
+
+
 @pytest.mark.parametrize("address", ["sim:rest?seed=1", "brainflow:synthetic"])
 def test_a_device_is_not_joined_to_itself(address, tmp_path):
     with pytest.raises(ArgumentError, match=r"is the first device .* once more"):
