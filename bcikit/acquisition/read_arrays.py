@@ -256,46 +256,98 @@ def _events(
     if what.codes_channel:
         levels = np.nan_to_num(_numbers(values, what.codes_channel, path).reshape(-1))
         rows = np.flatnonzero((levels != 0) & (np.diff(levels, prepend=0.0) != 0))
-        return [_event(int(row), levels[row], names, sfreq) for row in rows]
+        called = _called(levels[rows].tolist(), names, doubts)
+        return [_event(int(row), levels[row], called, sfreq) for row in rows]
     if not what.events:
         return []
     places = _numbers(values, what.events, path)
     codes: Any = None
-    if places.ndim == 2 and places.shape[1] == 3 and not what.codes:
-        # As MNE keeps events: sample, code before, code.
-        places, codes = places[:, 0], places[:, 2]
-        first = 0
+    if places.ndim > 1 and (min(places.shape) > 1 or (places.shape == (1, 3) and path.suffix.lower() == ".npz")):
+        # A row of three alone is a list of places in MATLAB, where a list is a matrix; NumPy has lists.
+        places, codes, first = _columns(places, what, first, path, doubts)
     positions = places.reshape(-1)
     if what.codes:
         codes = np.asarray(_there(values, what.codes, path))
         if codes.ndim == 2 and min(codes.shape) > 1 and positions.size in codes.shape:
-            # A row a class, one where it is.
-            codes = np.argmax(codes if codes.shape[1] == positions.size else codes.T, axis=0) + 1
+            codes = _classes(codes if codes.shape[1] == positions.size else codes.T, what, path)
         codes = codes.reshape(-1)
     if codes is not None and len(codes) != positions.size:
         raise ArgumentError(f"{path}: {what.events} has {positions.size} events, {what.codes} {len(codes)} codes.")
-    made, unplaced = [], 0
+    placed: list[tuple[float, Any]] = []
+    unplaced = unknown = 0
     for number, position in enumerate(positions):
         code = 1 if codes is None else codes[number]
         # A trial without a class (a test set) is not shown to anybody as one.
         if not isinstance(code, str | bytes | np.ndarray) and not np.isfinite(float(code)):
-            continue
-        if np.isfinite(position):
-            made.append(_event(int(position) - first, code, names, sfreq))
+            unknown += 1
+        elif np.isfinite(position):
+            placed.append((position, code))
         else:
             unplaced += 1
+    called = _called([code for _, code in placed], names, doubts)
+    if unknown:
+        doubts.append(
+            Note(code="events", text=f"{unknown} events of {what.events} have no class; left out", count=unknown)
+        )
     if unplaced:
         text = f"{unplaced} events of {what.events} have no position; left out"
         doubts.append(Note(code="events", text=text, doubt=True, count=unplaced))
-    return made
+    return [_event(int(position) - first, code, called, sfreq) for position, code in placed]
 
 
-def _event(sample: int, code: Any, names: list[str], sfreq: float) -> Event:
+def _columns(places: Any, what: ArrayMap, first: int, path: Path, doubts: list[Note]) -> tuple[Any, Any, int]:
+    """Return places, codes and the number of the first sample of a table of events, a row each."""
+    columns = places.shape[1] if places.ndim == 2 else 0
+    if columns == 3:
+        # As MNE keeps events: sample, code before, code.
+        return places[:, 0], places[:, 2], max(what.first, 0)
+    if columns != 2:
+        shape = " x ".join(map(str, places.shape))
+        raise ArgumentError(
+            f"{path}: {what.events} is {shape}; events are a list of places, or a row each: place and code, or sample, "
+            "code before, code (as MNE keeps them)."
+        )
+    if not what.codes:
+        text = f"{what.events} has two columns, taken for place and code; accept=events if that is what they are"
+        doubts.append(Note(code="events", text=text, doubt=True, count=places.shape[0]))
+    return places[:, 0], places[:, 1], first
+
+
+def _classes(matrix: Any, what: ArrayMap, path: Path) -> Any:
+    """Return the number of the class of each trial by a matrix, a row a class; NaN where no class is marked."""
+    try:
+        marks = np.asarray(matrix, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"{path}: {what.codes} is a matrix and holds no numbers.") from None
+    marks = np.where(np.isfinite(marks), marks, 0.0)
+    return np.where(marks.max(axis=0) > 0, np.argmax(marks, axis=0) + 1.0, np.nan)
+
+
+def _called(codes: list[Any], names: list[str], notes: list[Note]) -> dict[int, str]:
+    """Return what each code is called: names count from 1, from 0 where 0 is one of the codes, else go by size."""
+    there = sorted({int(text) for code in codes if re.fullmatch(r"-?\d+", text := _texts(code)[0])})
+    called = dict(enumerate(names, start=1))
+    if not names or not there or all(code in called for code in there):
+        return called
+    if there[0] == 0 and there[-1] < len(names):
+        called = dict(enumerate(names))
+    elif len(there) == len(names):
+        called = dict(zip(there, names, strict=True))
+    else:
+        text = f"codes that no name is for keep their number: {', '.join(str(c) for c in there if c not in called)}"
+        notes.append(Note(code="events", text=text))
+        return called
+    text = ", ".join(f"{code} is {name}" for code, name in called.items())
+    notes.append(Note(code="events", text=f"codes by the order of their names: {text}"))
+    return called
+
+
+def _event(sample: int, code: Any, called: Mapping[int, str], sfreq: float) -> Event:
     text = _texts(code)[0]
     value: Any = text
     if re.fullmatch(r"-?\d+", text):
         value = int(text)
-        text = names[value - 1] if names and 0 < value <= len(names) else text
+        text = called.get(value, text)
     return Event(name=text, time=sample / sfreq, sample=sample, value=value, source="file")
 
 

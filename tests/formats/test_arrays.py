@@ -5,7 +5,7 @@ import pytest
 from scipy.io import savemat
 
 from bcikit import read_recording
-from bcikit.signal import ArgumentError, BciError, ConfigError
+from bcikit.signal import ArgumentError, BciError, ConfigError, DoubtWarning
 
 RNG = np.random.default_rng(0)
 CNT = RNG.integers(-900, 900, (3000, 3)).astype(np.int16)
@@ -135,6 +135,51 @@ def test_trials_without_a_class_or_a_position_are_no_events(told):
     recording = told({"pos": [101.0, np.nan, 1701.0], "y": [[np.nan, 1, 2]]}, "events=pos codes=y names=left,right")
     assert [(event.name, event.sample) for event in recording.events] == [("right", 1700)]
     assert [note.text for note in recording.notes if note.doubt] == ["1 events of pos have no position; left out"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "names", "found"),
+    [
+        ([0, 1, 0], "left,right", ["left", "right", "left"]),
+        ([1, 2, 1], "left,right", ["left", "right", "left"]),
+        ([1, 1, 1], "left,right", ["left", "left", "left"]),
+        ([0, 1, 2], "left,right", ["0", "left", "right"]),
+        ([-1, 1, -1], "left,foot", ["left", "foot", "left"]),
+        ([769, 770, 769], "left,right", ["left", "right", "left"]),
+        ([1, 2, 7], "left,right", ["left", "right", "7"]),
+    ],
+)
+def test_names_are_those_of_the_codes_that_are_there(told, codes, names, found):
+    recording = told({"pos": [101, 901, 1701], "y": codes}, f"events=pos codes=y names={names}")
+    assert [event.name for event in recording.events] == found
+    assert [event.value for event in recording.events] == codes
+
+
+def test_a_class_that_a_matrix_says_of_no_trial_is_none(told):
+    classes = np.array([[1, 0, 0, np.nan], [0, 0, 1, np.nan]])
+    for matrix in (classes, classes.T):
+        recording = told({"pos": [101, 501, 901, 1701], "y": matrix}, "events=pos codes=y names=left,right")
+        assert [(event.name, event.sample) for event in recording.events] == [("left", 100), ("right", 900)]
+        assert "2 events of pos have no class; left out" in [note.text for note in recording.notes]
+
+
+def test_a_table_of_events_has_a_row_each(told, tmp_path):
+    with pytest.warns(DoubtWarning, match="pos has two columns, taken for place and code; accept=events"):
+        recording = told({"pos": [[101, 1], [301, 2], [501, 1]]}, "events=pos")
+    assert [(event.value, event.sample) for event in recording.events] == [(1, 100), (2, 300), (1, 500)]
+    recording = told({"pos": [[101, 1], [301, 2]], "y": [3, 4]}, "events=pos codes=y")
+    assert [(event.value, event.sample) for event in recording.events] == [(3, 100), (4, 300)]
+    # MATLAB has no lists: three places are a matrix of one row.
+    recording = told({"pos": [101, 301, 501]}, "events=pos")
+    assert [(event.value, event.sample) for event in recording.events] == [(1, 100), (1, 300), (1, 500)]
+    np.savez(tmp_path / "a.npz", data=CNT, sfreq=250.0, events=[[10, 0, 7]])
+    recording = read_recording(tmp_path / "a.npz", unit="uV")
+    assert [(event.value, event.sample) for event in recording.events] == [(7, 10)]
+    recording = told({"pos": [[101, 0, 1], [301, 0, 2]]}, "events=pos first=1")
+    assert [(event.value, event.sample) for event in recording.events] == [(1, 100), (2, 300)]
+    for wrong in (np.ones((2, 5)), np.ones((4, 4))):
+        with pytest.raises(ArgumentError, match=r"pos is . x .; events are a list of places"):
+            told({"pos": wrong}, "events=pos")
 
 
 def test_names_of_events_in_cells_and_a_rate_that_is_said(told, tmp_path):
