@@ -11,7 +11,7 @@ import numpy as np
 
 from bcikit.acquisition.gaps import FILLINGS, moved_by
 from bcikit.acquisition.marker_grammar import marker_value
-from bcikit.acquisition.mne_files import LEFT_OUT, UnitNote, is_position
+from bcikit.acquisition.mne_files import LEFT_OUT, SCALED, UnitNote, is_position
 from bcikit.signal import CHANNEL_TYPES, Event, Note, Recording, SourceError, is_voltage, microvolts_per
 from bcikit.signal.documents import read_json
 
@@ -139,7 +139,8 @@ def _with_channels(recording: Recording, file: Path, notes: list[Note]) -> Recor
     rows = {row.get("name", ""): row for row in read_tsv(file)}
     kinds = list(info.ch_types)
     bads = list(info.bads)
-    data = recording.data
+    scale = np.ones(info.n_channels)
+    unstated: list[str] = []
     matched = 0
     for column, name in enumerate(info.ch_names):
         row = rows.get(name)
@@ -148,22 +149,21 @@ def _with_channels(recording: Recording, file: Path, notes: list[Note]) -> Recor
         matched += 1
         word = row.get("type", "").lower()
         kind = word if word in CHANNEL_TYPES else _TYPES.get(word, "")
-        if kind and kind != kinds[column]:
-            if (
-                kinds[column] == "misc"
-                and kind in ("eeg", "eog", "emg", "ecg", "ref")
-                and is_voltage(row.get("units", ""))
-            ):
-                # The file itself did not say that this is a voltage.
-                data = data.copy() if data is recording.data else data
-                data[:, column] *= microvolts_per(row["units"])
-            kinds[column] = kind
+        if kinds[column] == "misc" and kind in SCALED:
+            # The file itself did not say that this is a voltage.
+            if not is_voltage(row.get("units", "")):
+                unstated.append(f"{name}: {row['type']}")
+                kind = ""
+            else:
+                scale[column] = microvolts_per(row["units"])
+        kinds[column] = kind or kinds[column]
         if row.get("status", "").lower() == "bad" and name not in bads:
             bads.append(name)
     for note in [note for note in notes if note.text.startswith(LEFT_OUT)]:
         pairs = zip(info.ch_names, kinds, strict=True)
         unclear = [name for name, kind in pairs if kind == "misc" and is_position(name)]
-        if all(rows.get(name, {}).get("type", "").lower() not in _NONE for name in unclear):
+        words = [rows.get(name, {}).get("type", "").lower() for name in unclear]
+        if not any(word in _NONE or word in SCALED for word in words):
             # The table says of each what it is.
             notes.remove(note)
     rates = {_number(rows[name].get("sampling_frequency", "")) for name in info.ch_names if name in rows} - {None}
@@ -183,6 +183,12 @@ def _with_channels(recording: Recording, file: Path, notes: list[Note]) -> Recor
             "accept=unit where that is right; if not, correct its header (of EEGLAB, which states none, say unit=mV)"
         )
         notes.append(Note(code="unit", text=text, doubt=True, count=len(apart)))
+    if unstated:
+        text = (
+            f"{file.name} says no unit of {len(unstated)} channels of which the file has none ({unstated[0]}), so they "
+        )
+        text += "are not taken for voltages; state it there; accept=unit if they may stay so"
+        notes.append(Note(code="unit", text=text, doubt=True, count=len(unstated)))
     missing = [name for name in rows if name not in info.ch_names]
     if not matched:
         text = f"{file.name} names none of the channels of the file; it was not used"
@@ -193,6 +199,8 @@ def _with_channels(recording: Recording, file: Path, notes: list[Note]) -> Recor
     if missing:
         text = f"{file.name} lists channels that the file has not: {', '.join(missing[:6])}"
         notes.append(Note(code="channels", text=text, count=len(missing)))
+    # Of samples that are left in the file, too: nothing is read for it.
+    data = recording.data if (scale == 1.0).all() else recording.data * scale
     return replace(recording, info=info.replace(ch_types=tuple(kinds), bads=tuple(bads)), data=data)
 
 

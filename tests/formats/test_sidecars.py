@@ -6,8 +6,11 @@ import re
 import numpy as np
 import pytest
 from edfio import Edf, EdfSignal
+from typer.testing import CliRunner
 
 from bcikit import read_recording
+from bcikit.cli.app import app
+from bcikit.recording import read_session
 from bcikit.signal import DoubtWarning, SourceError
 from tests.formats.writers import brainvision
 
@@ -70,6 +73,26 @@ def test_a_channel_that_only_the_table_calls_a_voltage_becomes_microvolts(bids):
     assert f"{NAME}_channels.tsv lists channels that the file has not: Pz" in texts(told)
 
 
+def test_a_voltage_without_a_unit_is_not_taken_for_microvolts(bids):
+    said = rf"{NAME}_channels.tsv says no unit of 1 channels of which the file has none \(AUX: EOG\)"
+    with pytest.warns(DoubtWarning, match=said):
+        told = bids(channels="name\ttype\tunits\tstatus\nC3\tEEG\tuV\tgood\nAUX\tEOG\tn/a\tbad\n")()
+    assert told.info.ch_types == ("eeg", "misc")
+    assert told.info.bads == ("AUX",)
+    assert doubts(told) == ["unit"]
+
+
+def test_what_the_table_makes_a_voltage_is_imported(bids, tmp_path):
+    bids(channels="name\ttype\tunits\nC3\tEEG\tuV\nAUX\tEOG\tmV\n")
+    file = tmp_path / f"{NAME}_eeg.edf"
+    whole = read_recording(file)
+    result = CliRunner().invoke(app, ["import", str(file), "--out", str(tmp_path / "session")])
+    assert result.exit_code == 0, result.output
+    session = read_session(tmp_path / "session")
+    assert session.info.ch_types == ("eeg", "eog")
+    np.testing.assert_allclose(session.recording.data, whole.data)
+
+
 def test_a_unit_that_the_table_contradicts_is_a_doubt(bids, tmp_path):
     table = "name\ttype\tunits\nC3\tEEG\tmV\nAUX\tMISC\tn/a\n"
     said = f"{NAME}_channels.tsv says another unit of 1 channels than the file (C3: mV, in the file uV), which is taken"
@@ -120,7 +143,7 @@ def test_a_rate_that_only_the_table_of_channels_says_is_a_doubt(bids):
     assert not doubts(bids(channels=table.format("n/a", ""))())
 
 
-@pytest.mark.parametrize(("said", "left"), [("EEG\tuV", 0), ("MISC\tn/a", 0), ("n/a\tuV", 1)])
+@pytest.mark.parametrize(("said", "left"), [("EEG\tuV", 0), ("MISC\tn/a", 0), ("n/a\tuV", 1), ("EEG\tn/a", 1)])
 def test_what_an_electrode_without_a_unit_is_the_table_decides(bids, tmp_path, said, left):
     bids(channels=f"name\ttype\tunits\nC3\tEEG\tuV\nCz\t{said}\n")
     wave = np.random.default_rng(0).integers(-300, 300, 2560).astype(float)
@@ -132,6 +155,7 @@ def test_what_an_electrode_without_a_unit_is_the_table_decides(bids, tmp_path, s
     Edf(signals).write(file)
     recording = read_recording(file, accept=["unit"] if left else [])
     assert sum("named as EEG" in text for text in texts(recording)) == left
+    assert recording.info.ch_types[1] == ("eeg" if said == "EEG\tuV" else "misc")
     assert not doubts(recording)
 
 
