@@ -341,7 +341,8 @@ class BrainFlowSource(LiveSource):
         """True once all of a file that is played was given; with ``reconnect=`` it is opened again instead."""
         if self._file_rows is None or self._loops or self._reconnect.give_up > 0:
             return False
-        return self._received >= self._file_rows - self._skipped and self._assembler.empty
+        given = self._assembler.empty and not self._ready
+        return given and self._received >= self._file_rows - self._skipped
 
     def _overdue(self) -> list[Chunk]:
         return self._place_marks(super()._overdue())

@@ -401,11 +401,19 @@ class FileSource(Source):
             self._rewind()
             self._pending = next(self._iterator)
 
+    @property
+    def _lap_samples(self) -> int:
+        return int(self.recording.samples[-1]) - int(self.recording.samples[0]) + 1
+
+    @property
+    def _lap_seconds(self) -> float:
+        # By its times, not by the stated rate: a device is slower or faster, and the next lap begins after the last.
+        return float(self.recording.times[-1] - self.recording.times[0]) + 1.0 / self.info.sfreq
+
     def _placed(self, chunk: Chunk) -> Chunk:
         """Return the chunk on the clock of the playing: the recording's own, or the host's where it is paced."""
         recording = self.recording
-        span = int(recording.samples[-1]) - int(recording.samples[0]) + 1
-        times = chunk.times + self._lap * span / self.info.sfreq if self._lap else chunk.times
+        times = chunk.times + self._lap * self._lap_seconds if self._lap else chunk.times
         if self.speed is not None:
             times = self.began + (times - float(recording.times[0]))
         if times is chunk.times and not self._lap:
@@ -414,29 +422,27 @@ class FileSource(Source):
         return Chunk(
             chunk.data,
             times,
-            chunk.first_sample + self._lap * span,
+            chunk.first_sample + self._lap * self._lap_samples,
             Health(health.lost, health.mask, 0.0, health.flags),
         )
 
     def _release(self, chunk: Chunk) -> None:
         """Give the events up to the end of a chunk, in its clock."""
         recording = self.recording
-        span = int(recording.samples[-1]) - int(recording.samples[0]) + 1
         last = float(recording.times[min(recording.n_times, self._row(chunk)) - 1])
         half = 0.5 / self.info.sfreq
         while self._events and self._events[0].time < last + half:
             event = self._events.popleft()
             row = min(int(np.searchsorted(recording.times, event.time - half)), recording.n_times - 1)
             sample = event.sample if event.sample is not None else int(recording.samples[row])
-            time = event.time + self._lap * span / self.info.sfreq
+            time = event.time + self._lap * self._lap_seconds
             if self.speed is not None:
                 time = self.began + (time - float(recording.times[0]))
-            self._due.append(replace(event, sample=sample + self._lap * span, time=time))
+            self._due.append(replace(event, sample=sample + self._lap * self._lap_samples, time=time))
 
     def _row(self, chunk: Chunk) -> int:
         """Return the row of the recording after the last of a chunk."""
-        lap_start = self._lap * (int(self.recording.samples[-1]) - int(self.recording.samples[0]) + 1)
-        return bisect.bisect_left(self.recording.samples, chunk.end_sample - lap_start)
+        return bisect.bisect_left(self.recording.samples, chunk.end_sample - self._lap * self._lap_samples)
 
     def pull_events(self) -> list[Event]:
         """Return the events up to the newest sample that was given, since the last call."""

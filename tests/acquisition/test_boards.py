@@ -181,6 +181,22 @@ def test_a_file_that_is_played_to_its_end_has_ended(playback, tmp_path):
     assert sum(chunk.n_times for chunk in chunks) == 300
 
 
+def test_a_gap_at_the_end_of_a_file_loses_nothing_of_what_comes_after_it(playback, tmp_path):
+    table = playback(60)
+    table.rows[50:, 0] += 5
+    table.rows[50:, 30] += 5 / table.rate
+    with open_source(table.write(tmp_path / "gap.tsv")) as source:
+        # All of it in one block.
+        time.sleep(1.0)
+        chunks = []
+        limit = time.monotonic() + 60
+        while not source.ended and time.monotonic() < limit:
+            chunk = source.pull(0.5)
+            chunks += [] if chunk is None else [chunk]
+    assert sum(chunk.n_times for chunk in chunks) == 60
+    assert [chunk.health.lost for chunk in chunks if chunk.health.lost] == [5]
+
+
 @pytest.mark.parametrize(
     ("modulus", "step", "samples", "first"), [(256, 1, 1, 0), (100, 1, 2, 101), (65536, 1, 12, 9), (256, 2, 1, 1)]
 )

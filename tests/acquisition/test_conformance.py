@@ -1,6 +1,7 @@
 """Every adapter passes the suite that third parties get."""
 
 import uuid
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,25 @@ class TestPacedFile(SourceConformance):
 class TestLoopedFile(SourceConformance):
     def open(self):
         return FileSource(recording(seconds=0.5), loop=True)
+
+
+@pytest.mark.parametrize("speed", [None, 1000.0])
+def test_times_go_on_from_lap_to_lap_whatever_the_real_rate_is(speed):
+    given = recording(seconds=60.0)
+    # A device that states its rate, and has another.
+    real = given.info.sfreq * 0.998
+    given = replace(given, times=given.samples / real, events=(Event(name="cue", time=10.0, sample=round(10 * real)),))
+    times, events = [], []
+    with FileSource(given, loop=True, speed=speed) as source:
+        while sum(map(len, times)) < 2.5 * given.n_times:
+            chunk = source.pull(60.0)
+            times.append(chunk.times)
+            events += source.pull_events()
+    steps = np.diff(np.concatenate(times)) * real
+    np.testing.assert_allclose(steps, 1.0, atol=0.01)
+    placed = np.concatenate(times)[[event.sample for event in events]]
+    np.testing.assert_allclose([event.time for event in events], placed, atol=1 / real)
+    assert len(events) == 3
 
 
 class TestBrainFlowSynthetic(SourceConformance):
