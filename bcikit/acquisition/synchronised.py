@@ -49,7 +49,7 @@ class SynchronisedSource(Source):
         self.info = _joined(sources)
         self.live = self._first.live
         self._patience = patience
-        self._levels = self.info.index_of(levels, who="the trigger") if levels else ()
+        self._levels = self.info.index_of(levels, who="the trigger")
         self._resamplers = self._fresh()
         self._now = HostClock().now
         self._held: deque[tuple[Chunk, float]] = deque()
