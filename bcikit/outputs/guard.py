@@ -59,9 +59,18 @@ class GuardOutput(Output):
     @classmethod
     def can_touch(cls, address: Address) -> bool:
         """Return whether the guard's driver is a real one."""
+        return not getattr(cls._driver_of(address), "simulated", False)
+
+    @classmethod
+    def channels_of(cls, address: Address) -> int | None:
+        """Return how many channels the guard's stimulator has; None if only the driver itself knows."""
+        found: int | None = getattr(cls._driver_of(address), "channels", None)
+        return found
+
+    @staticmethod
+    def _driver_of(address: Address) -> Any:
         driver = address.options.get("driver", address.body) or "sim-hand"
-        found = plugins.load("drivers", driver.partition(":")[0])
-        return not getattr(found, "simulated", False)
+        return plugins.load("drivers", driver.partition(":")[0])
 
     def __init__(self, driver: str = "sim-hand", *, dead_man: bool = False, log: str = "") -> None:
         self.driver = driver

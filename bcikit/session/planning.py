@@ -381,6 +381,7 @@ class _Planner:
             "pipeline.steps", lambda: Pipeline.from_config(config.pipeline.steps)
         )
         self._check_recording()
+        self._check_channel(paradigm)
         self._open_outputs(gate)
         self._open_stop_box()
         runs: list[Recording] = []
@@ -496,6 +497,24 @@ class _Planner:
             self.problems.append(f"recording.folder: {folder} has {free / 1e6:.0f} MB left; a session needs more.")
         elif free < DISK_WARN_BYTES:
             self.notes.append(f"{folder} has {free / 1e9:.1f} GB left")
+
+    def _check_channel(self, paradigm: Paradigm | None) -> None:
+        """Refuse a channel of the stimulator that is not there; its driver would refuse the first stimulation."""
+        assist: Any = getattr(getattr(paradigm, "settings", None), "assist", None)
+        if getattr(assist, "command", "") != "stimulate":
+            return
+        from bcikit.outputs.guard import GuardOutput
+
+        for number, section in enumerate(self.config.outputs):
+            with contextlib.suppress(BciError):
+                address = Address.parse(section.address)
+                found = output_class(address.scheme)
+                channels = found.channels_of(address) if issubclass(found, GuardOutput) else None
+                if channels is not None and assist.channel > channels:
+                    self.problems.append(
+                        f"paradigm.settings.assist.channel is {assist.channel}; the stimulator of "
+                        f"outputs.{number}.address has {channels}."
+                    )
 
     def _open_outputs(self, gate: GateSettings | None) -> None:
         if self.objects.outputs is not None:

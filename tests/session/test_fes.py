@@ -152,6 +152,15 @@ def test_every_stimulation_follows_a_verdict_and_stays_within_its_limits(
     assert "decision to command" in page
 
 
+@pytest.mark.parametrize("driver", ["sim-fes", "serial-fes:/dev/bcikit-none"])
+def test_a_channel_that_the_stimulator_lacks_is_refused_before_the_session(tmp_path: Path, driver: str) -> None:
+    config = live_config(
+        tmp_path, tmp_path / "two", f"guard:{driver}", calibration_runs=1, assist={**QUICK["assist"], "channel": 2}
+    )
+    with pytest.raises(ConfigError, match=r"assist\.channel is 2; the stimulator of outputs\.0\.address has 1"):
+        Engine(config).run()
+
+
 def test_faster_than_live_there_is_no_guard(tmp_path: Path) -> None:
     config = live_config(tmp_path, tmp_path / "fast", "guard:sim-fes", calibration_runs=1, trials_per_run=24)
     fast = config.source.model_copy(update={"address": config.source.address.replace("&live=1", "")})

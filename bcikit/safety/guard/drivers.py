@@ -19,6 +19,9 @@ class Driver(ABC):
     simulated: ClassVar[bool] = False
     """True if it moves nothing and touches nobody: only then may an unattended session use it."""
 
+    channels: ClassVar[int | None] = None
+    """Output channels of a stimulator; None where the driver itself has to be asked."""
+
     @classmethod
     def from_port(cls, port: str) -> Self:
         """Open the driver; `port` is what follows its name.
@@ -149,6 +152,7 @@ class SimulatedFes(Driver):
     """
 
     simulated: ClassVar[bool] = True
+    channels: ClassVar[int | None] = 1
 
     def __init__(self, *, limits: FesLimits | None = None) -> None:
         self._train = FesTrain(limits or FesLimits())

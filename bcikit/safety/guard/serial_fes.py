@@ -20,7 +20,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from bcikit.safety.guard.drivers import Driver, DriverError, fes_apply
 from bcikit.safety.guard.fes import FesCommand, FesLimits, FesTrain
@@ -77,6 +77,8 @@ class SerialFes(Driver):
     limits : FesLimits
         Ceilings, set by a clinician.
     """
+
+    channels: ClassVar[int | None] = 1
 
     def __init__(self, port: str, *, limits: FesLimits | None = None) -> None:
         try:
