@@ -322,6 +322,17 @@ class Paradigm(ABC):
         """Take notice of the therapist ("skip", "override", "difficulty"); returns what is to be logged."""
         return []
 
+    def at_rest(self, decision: Decision, request: WindowRequest) -> Decision:  # noqa: ARG002
+        """Return what a run would make of a window of the idle test, while nobody is asked for anything.
+
+        What decides on evidence of many windows answers here as in a run: false activations are those of what decides
+        then, and not of single windows.
+        """
+        return decision
+
+    def forget(self) -> None:
+        """Forget what the windows so far said: what comes next has nothing to do with them."""
+
     def keep_tested(self) -> None:
         """Let nothing make a movement easier from now on: an idle test speaks of what decides now, and of no less."""
 

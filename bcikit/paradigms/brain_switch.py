@@ -96,9 +96,14 @@ class BrainSwitch(TrialParadigm):
         self._switched: list[dict[str, Any]] = []
         self._begun = 0
 
+    def forget(self) -> None:
+        """Begin with nothing wanted."""
+        super().forget()
+        self._switch.reset()
+
     def begin_section(self, section: Section, sample: int) -> None:  # noqa: ARG002
         """Begin with nothing wanted: what was imagined in the section before does not switch in this one."""
-        self._switch.reset()
+        self.forget()
         self._begun = sample
 
     def sections(self) -> list[Section]:
@@ -210,7 +215,7 @@ class BrainSwitch(TrialParadigm):
 
     def interrupt(self, sample: int) -> list[Event]:
         """Do the trial again that a stop cut off, with nothing wanted at its start."""
-        self._switch.reset()
+        self.forget()
         self.do_again(sample)
         return []
 

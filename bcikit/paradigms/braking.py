@@ -189,6 +189,11 @@ class EmergencyBraking(TrialParadigm):
                 row["reaction"] = (event.sample - row["sample"]) / self.sfreq
         return []
 
+    def forget(self) -> None:
+        """Begin with no windows."""
+        super().forget()
+        self._odds.clear()
+
     # ---- decisions ---------------------------------------------------------------------------------------------
     def interpret(self, decision: Decision, request: WindowRequest) -> Decision:
         """Return "brake" when the newest windows together say so and no detection just came."""

@@ -198,6 +198,12 @@ class MotorImagery(TrialParadigm):
                 self._ask(WindowRequest(stop, length, stop == final, trial.index, kind, locked=trial.onset))
         self.plan(trial, self._after_cue(trial, seconds), "feedback/end")
 
+    @property
+    def evidence_span(self) -> tuple[float, float]:
+        """The windows of one imagery."""
+        s = self.settings
+        return s.feedback - s.cue, s.stop - s.cue
+
     def _after_cue(self, trial: Trial, seconds: float) -> int:
         return trial.onset + self.schedule.samples(seconds)
 

@@ -106,8 +106,7 @@ class Rehabilitation(TrialParadigm):
         s = self.settings
         ready = s.rest + s.prepare
         trial.onset = self.at(trial, ready)
-        self._smoother.reset()
-        self._enough.reset()
+        self.forget()
         self._help = self._hold = False
         self.plan(trial, trial.start, "phase/rest", seconds=s.rest)
         self.plan(trial, self.at(trial, s.rest), "phase/prepare", seconds=s.prepare)
@@ -124,6 +123,18 @@ class Rehabilitation(TrialParadigm):
         if not trial.section.silent:
             self._plan_windows(trial, begin)
         return self._plan_pause(trial, stop)
+
+    @property
+    def evidence_span(self) -> tuple[float, float]:
+        """The windows of an attempt."""
+        s = self.settings
+        return s.watch + 1.0 / s.rate, s.watch + s.attempt
+
+    def forget(self) -> None:
+        """Begin with no evidence."""
+        super().forget()
+        self._smoother.reset()
+        self._enough.reset()
 
     def _plan_windows(self, trial: Trial, begin: float) -> None:
         s = self.settings
@@ -172,12 +183,12 @@ class Rehabilitation(TrialParadigm):
             yes = gathered.label == s.movement
         data: dict[str, Any] = {"window_p": p, "smoothed": smooth, "threshold": self.threshold}
         delay = trial.data.get("planned_delay")
-        if self._help or (delay is not None and trial.label == s.movement):
+        if trial.label and (self._help or (delay is not None and trial.label == s.movement)):
             yes = self._help or elapsed >= float(delay or 0.0)
             data["by"] = "therapist" if self._help else "plan"
             shown = 1.0 if yes else 0.5
             return together(decision, self._both(shown), s.movement if yes else None, data=data)
-        if self._hold:
+        if trial.label and self._hold:
             return together(decision, self._both(smooth), None, reason="held-by-therapist", data=data)
         return together(decision, self._both(smooth), s.movement if yes else None, data=data)
 

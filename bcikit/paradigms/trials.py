@@ -1,5 +1,6 @@
 """Protocols made of blocks of trials: the frame that every cue-based paradigm fills in."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -168,6 +169,7 @@ class TrialParadigm(Paradigm):
             None if self.stopping is None else TrialEvidence(self.stopping, idle=self.idle, sfreq=info.sfreq)
         )
         self._acted: Decision | None = None
+        self._rested: Trial | None = None
         self._section = -1
         self._trial: Trial | None = None
         self._n_trials = 0
@@ -422,6 +424,43 @@ class TrialParadigm(Paradigm):
         if request.start_sample < trial.onset or trial.seconds is not None:
             return replace(decision, label=None, reason=decision.reason or "gathering-evidence")
         return self._evidence.add(decision, request, growing=growing)
+
+    @property
+    def evidence_span(self) -> tuple[float, float] | None:
+        """From when to when after its onset the windows of a trial end that decide together, in seconds.
+
+        None where windows are judged one by one, or where nothing ends with a trial.
+        """
+        if self.stopping is None or not math.isfinite(self.stopping.max_seconds):
+            return None
+        wanted = self.calibration
+        window = 0.0 if wanted is None else wanted.tmax - wanted.tmin
+        return window, max(window, self.stopping.max_seconds)
+
+    def at_rest(self, decision: Decision, request: WindowRequest) -> Decision:
+        """Interpret a window of the idle test as in a run whose trials follow each other without a pause or a cue."""
+        span, trial, final = self.evidence_span, self._rested, False
+        ends = None if trial is None or span is None else trial.onset + self.schedule.samples(span[1])
+        if trial is None or (ends is not None and request.stop_sample > ends):
+            self.forget()
+            onset = request.start_sample if span is None else request.stop_sample - self.schedule.samples(span[0])
+            section = Section(kind="feedback", name="rest")
+            trial = self._rested = Trial(index=request.trial, section=section, label="", start=onset, onset=onset)
+        resting = self.resting()
+        if span is not None and resting is not None:
+            step = self.schedule.samples(1.0 / resting[1])
+            final = request.stop_sample + step > trial.onset + self.schedule.samples(span[1])
+        running, self._trial = self._trial, trial
+        try:
+            return self.interpret(decision, replace(request, final=final))
+        finally:
+            self._trial = running
+
+    def forget(self) -> None:
+        """Forget the evidence, and the trial that the idle test was in."""
+        self._rested = None
+        if self._evidence is not None:
+            self._evidence.reset()
 
     def ask_error(self, trial: Trial, acted: Decision, at: int) -> int:
         """Look for an error potential after a choice; return the samples that takes, 0 where nobody looks."""

@@ -23,6 +23,7 @@ from bcikit.safety.idle import IdleTest
 from bcikit.safety.machine import LATCHED
 from bcikit.safety.person import drowsiness
 from bcikit.session.command_life import shortened
+from bcikit.session.earlier import AS_IN_RUN, Earlier
 from bcikit.session.flips import HOLD, Flips, SampleTimes
 from bcikit.session.following import Follower
 from bcikit.session.idle_block import KIND, IdleBlock
@@ -109,6 +110,8 @@ class Conductor:
         Takes the time of each stage; what is decided is the same.
     judge : callable or None
         Stands in for the gate where a recording is evaluated and nothing can move.
+    earlier : Earlier, optional
+        What an older version did otherwise, where a session that it recorded is replayed.
     """
 
     def __init__(
@@ -128,7 +131,9 @@ class Conductor:
         idle_test: float = 0.0,
         meter: StageMeter | None = None,
         judge: Callable[[Decision], Verdict] | None = None,
+        earlier: Earlier | None = None,
     ) -> None:
+        self._earlier = earlier or Earlier()
         self._columns = list(columns)
         self._all = self._columns == list(range(info.n_channels))
         self.info = info if self._all else info.pick(self._columns)
@@ -536,9 +541,12 @@ class Conductor:
         elif self.safety.state is not State.CALIBRATING or test is None:
             # Stopped, or paused: it begins anew once a person has undone that.
             self._emit(self._event("idle-test/end", self.idle.end(test, complete=False)))
+            self._forget()
         else:
             for request in self.idle.due(self._sample + 1 - self._still.skew):
                 decision = self._decode(request)
+                if not self._earlier.single_windows:
+                    decision = self.paradigm.at_rest(decision, request)
                 self._judge(decision, request, stopwatch)
             if self.idle.over(test, self.now):
                 self._end_rest(test)
@@ -561,14 +569,22 @@ class Conductor:
         length, rate = rest
         hop = max(1, round(self.filtered_info.sfreq / rate))
         self.idle.begin(self._sample + 1 - self._still.skew, self.now, n_times=length, hop=hop)
-        self._emit(self._event("idle-test/start", {"seconds": self.idle.seconds}))
+        about = {"seconds": self.idle.seconds, AS_IN_RUN: not self._earlier.single_windows}
+        self._emit(self._event("idle-test/start", about))
+        self._forget()
         self._emit(replace(self._event("phase/rest", {}), duration=self.idle.seconds, source="paradigm"))
 
     def _end_rest(self, test: IdleTest) -> None:
         self.safety.control.finish("idle test over", now=self.now)
         self._emit(self._event("idle-test/end", self.idle.end(test, complete=True)))
+        self._forget()
         self._still.end(KIND, self._sample + 1)
         self._go()
+
+    def _forget(self) -> None:
+        """Let what windows of the idle test said count for nothing after it, and what was before for nothing in it."""
+        if not self._earlier.single_windows:
+            self.paradigm.forget()
 
     def _refused(self, do: str, reason: str) -> None:
         self._emit(self._event("operator/refused", {"do": do, "reason": reason}))

@@ -36,6 +36,7 @@ from bcikit.session.decoder_checks import (
     notes_on_rhythms,
     notes_on_stop,
 )
+from bcikit.session.earlier import Earlier
 from bcikit.session.equip import attach_errors, prepare_paradigm
 from bcikit.session.from_config import (
     check_folder,
@@ -185,6 +186,7 @@ class Plan:
         listeners: Sequence[Listener] = (),
         meter: StageMeter | None = None,
         judge: Callable[[Decision], Verdict] | None = None,
+        earlier: Earlier | None = None,
     ) -> Conductor:
         """Return what runs this session, whoever drives it."""
         return Conductor(
@@ -202,6 +204,7 @@ class Plan:
             idle_test=idle_seconds(self.config, self.gate),
             meter=meter,
             judge=judge,
+            earlier=earlier,
         )
 
     def lines(self) -> Sequence[tuple[str, str]]:

@@ -19,6 +19,7 @@ from bcikit.safety.arming import ArmRequest
 from bcikit.session.conductor import Conductor
 from bcikit.session.config import SessionConfig, config_from
 from bcikit.session.drive import RecordedFeed, drive
+from bcikit.session.earlier import Earlier
 from bcikit.session.listener import Listener
 from bcikit.session.models import ERROR_MODEL, MODEL, following
 from bcikit.session.objects import Objects
@@ -217,7 +218,11 @@ def _conductor(
     if trained_inside:
         plan.model = None
     return plan.conductor(
-        plan.safety(audit), decider=None if trained_inside else decider, trainer=trained, listeners=[collector]
+        plan.safety(audit),
+        decider=None if trained_inside else decider,
+        trainer=trained,
+        listeners=[collector],
+        earlier=Earlier.of(session.events),
     )
 
 

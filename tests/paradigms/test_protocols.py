@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from bcikit.decoding.evidence import Stopping
 from bcikit.paradigms import make_paradigm, paradigm_names
 from bcikit.paradigms.base import WindowRequest
 from bcikit.paradigms.score import rate_interval
@@ -93,6 +94,46 @@ def test_nothing_makes_it_easier_than_what_the_idle_test_was_made_with(run, make
         paradigm.on_operator("difficulty", 0, 0.0, value=0.65)
     assert paradigm.on_operator("difficulty", 0, 0.0, value=0.8)[0].data["threshold"] == 0.80
     assert paradigm.on_operator("difficulty", 0, 0.0, value=0.7)[0].data["threshold"] == 0.70
+
+
+def rested(paradigm, make_decision, p, *, seconds=30.0, label="right_hand"):
+    """Return what a run would have made of windows at rest, all of one probability, and the seconds of each label."""
+    paradigm.configure(StreamInfo(name="test", sfreq=SFREQ, ch_names=("C3", "Cz", "C4")), seed=1)
+    paradigm.start(0, 100.0)
+    length, rate = paradigm.resting()
+    found = []
+    for stop in range(length, round(seconds * SFREQ), round(SFREQ / rate)):
+        request = WindowRequest(stop, length, trial=-1, kind="idle-test")
+        found.append(paradigm.at_rest(make_decision(request, SFREQ, paradigm.classes, label, p), request))
+    return found, [(one.sample + 1) / SFREQ for one in found if one.label == label]
+
+
+def test_at_rest_what_decides_is_what_decides_in_a_run(make_decision):
+    """Single windows of 0.66 are below the threshold; what they say together in one attempt is not."""
+    found, moved = rested(make_paradigm(REHAB), make_decision, 0.66)
+    assert moved == []
+    assert found[-1].data["smoothed"] == pytest.approx(0.66, abs=0.001)
+    together = make_paradigm(REHAB)
+    together.stopping = Stopping(confidence=0.9, max_seconds=600.0)
+    found, moved = rested(together, make_decision, 0.66)
+    # log(9) / log(0.66 / 0.34) = 3.31 windows of 1.5 s are enough: 5.0 s after the beginning of each attempt of 6 s,
+    # the first of which is an eighth of a second before the first window is complete.
+    begin, needed = 1.5 - 0.125, 1.5 * math.log(9) / math.log(0.66 / 0.34)
+    assert moved[0] == pytest.approx(begin + needed, abs=0.13)
+    again = next(at for at in moved if at > begin + 6.1)
+    assert again == pytest.approx(begin + 6.0 + needed, abs=0.26), "evidence begins anew with each attempt"
+    assert max(max(one.probabilities) for one in found) < 0.95
+    assert together.trial.section.name == "calibration 1", "the trial of the protocol waits as it was"
+
+
+def test_a_switch_at_rest_follows_what_is_wanted_and_begins_its_run_with_nothing_wanted(make_decision):
+    paradigm = make_paradigm({"base": "brain-switch", "calibration_trials": 0})
+    found, moved = rested(paradigm, make_decision, 0.9, label="left_hand")
+    assert len(moved) == 1, "it acts once, and again after nothing was wanted"
+    assert found[-1].probabilities[0] > 0.9
+    paradigm.forget()
+    again, _ = rested(paradigm, make_decision, 0.9, label="left_hand", seconds=2.05)
+    assert again[0].probabilities[0] < 0.9
 
 
 def test_sham_comes_at_random_and_yoked_at_the_other_persons_times(run, make_decision):

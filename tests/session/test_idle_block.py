@@ -5,13 +5,17 @@ from typing import Any
 
 import pytest
 
+from bcikit.decoding import Model
 from bcikit.recording import read_session
 from bcikit.safety.arming import ArmRequest
 from bcikit.safety.consent import Screening
-from bcikit.session import Engine, Listener, shipped_config
+from bcikit.session import Engine, Listener, planning, shipped_config
+from bcikit.session.conductor import Conductor
 from bcikit.session.config import ArmingSection
+from bcikit.session.decoder_settings import StopSection
+from bcikit.session.earlier import Earlier
 from bcikit.session.repeat import replay
-from bcikit.signal import Event
+from bcikit.signal import Decision, Event
 from bcikit.signal.messages import Happened, Message, Raw, Sent, StateChanged
 from tests.session.test_consent import ANSWERS, consent
 
@@ -126,6 +130,41 @@ def test_the_profile_for_stimulation_comes_to_act_by_its_idle_test(tmp_path: Pat
     assert len(armed) == 2
     found = replay(tmp_path / "s")
     assert found.identical, found.difference
+
+
+def hesitant(model: Model, window: Any, *, now: float | None = None) -> Decision:
+    """Say the movement with 0.66, which the gate refuses in a single window."""
+    return Decision(
+        time=window.time, sample=window.stop_sample - 1, classes=("right_hand", "rest"),
+        probabilities=(0.66, 0.34), label="right_hand",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_what_decides_in_a_run_decides_in_the_idle_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, older: bool
+) -> None:
+    """And what an older version recorded, which judged single windows, is replayed as it was decided."""
+    monkeypatch.setattr(Model, "decide", hesitant)
+    settings = {**QUICK, "idle_share": 0.0}
+    config = shipped_config("motor-imagery-fes", source=f"{OBEDIENT}&chunk=40", seed=1, settings=settings)
+    config = config.model_copy(
+        update={
+            "decoder": config.decoder.model_copy(update={"stop": StopSection(confidence=0.8)}),
+            "arming": ArmingSection(idle_test=12.0),
+            "recording": config.recording.model_copy(update={"folder": str(tmp_path / "s")}),
+        }
+    )
+    then = Earlier(single_windows=older)
+    with monkeypatch.context() as patch:
+        patch.setattr(planning, "Conductor", lambda **parts: Conductor(**{**parts, "earlier": then}))
+        values = Engine(config, limit=120.0).run().values
+    assert values["idle_test"]["seconds"] == pytest.approx(12.0, abs=0.5)
+    # Three attempts of four seconds, in each of which the evidence comes to 0.8.
+    assert values["idle_test"]["activations"] == (0 if older else 3)
+    found = replay(tmp_path / "s")
+    assert found.identical, found.difference
+    assert found.n_decisions > 60
 
 
 @pytest.mark.slow

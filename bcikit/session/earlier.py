@@ -1,0 +1,29 @@
+"""What an older version did otherwise: a session that it recorded is replayed as it was decided then."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from bcikit.signal import Event
+
+AS_IN_RUN = "as_in_run"
+"""In the data of ``idle-test/start``: windows of the rest are interpreted by the paradigm, as in a run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What was done otherwise.
+
+    Attributes
+    ----------
+    single_windows : bool
+        The idle test judged what the decoder said of each window, and not what the paradigm makes of them together.
+    """
+
+    single_windows: bool = False
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Self:
+        """Return what was done otherwise in a session, as its events tell."""
+        rests = [event for event in events if event.name == "idle-test/start"]
+        return cls(single_windows=any(not event.data.get(AS_IN_RUN) for event in rests))
