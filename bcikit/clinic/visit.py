@@ -6,9 +6,11 @@ It is kept on disk after every step, so that a crash, a closed lid or a pulled c
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
+from bcikit.paradigms import make_paradigm
 from bcikit.signal import DataError
 from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import read_json
@@ -19,6 +21,12 @@ STEPS = ("patient", "consent", "device", "electrodes", "protocol", "calibration"
 
 LONGEST = timedelta(hours=12)
 """A visit that is older is of another day: sleep, alcohol, skin and the tests of that day say nothing of this one."""
+
+
+@cache
+def _own_threshold(protocol: str) -> float | None:
+    threshold = getattr(make_paradigm(protocol).settings, "threshold", None)
+    return None if threshold is None else float(threshold)
 
 
 @dataclass
@@ -149,15 +157,23 @@ class Visit:
 
     @property
     def decides(self) -> str:
-        """What decides over movements now: an idle test speaks of this device, model and threshold and of no other."""
+        """What decides over movements now: an idle test speaks of this device and model and of no other."""
         kept = ("threshold", "movement", "classes", "gate.")
-        chosen = {key: value for key, value in sorted(self.settings.items()) if key.startswith(kept)}
-        return json.dumps([self.device, self.protocol, self.model, chosen])
+        chosen = {key: value for key, value in self.settings.items() if key.startswith(kept)}
+        threshold = self.difficulty or chosen.get("threshold") or _own_threshold(self.protocol)
+        return json.dumps([self.device, self.protocol, self.model, {**chosen, "threshold": threshold}], sort_keys=True)
 
     @property
     def idle_now(self) -> dict[str, Any]:
-        """The idle test, where it speaks of what decides now; else empty."""
-        return self.idle if self.idle.get("of") == self.decides else {}
+        """The idle test, where it speaks of what decides now, or of what moved as easily or more so; else empty."""
+        *now, chosen = json.loads(self.decides)
+        threshold = float(chosen.pop("threshold") or 0.0)
+        try:
+            *then, tested = json.loads(self.idle["of"])
+            easiest = float(tested.pop("threshold") or 0.0)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return {}
+        return self.idle if [*now, chosen] == [*then, tested] and threshold >= easiest else {}
 
     def save(self, path: Path) -> None:
         """Write it whole or not at all, for this user's eyes only."""

@@ -287,6 +287,27 @@ def test_a_break_between_runs_does_not_arm_itself_where_current_flows(make: Call
     assert len(runner.did("arm")) == 1
 
 
+def test_an_idle_test_speaks_of_nothing_that_moves_more_easily(make: Callable[..., Any], tmp_path: Path) -> None:
+    visit = make(SessionPage, **STIMULATION).visit
+    visit.difficulty = 0.9
+    visit.idle = {"activations": 0, "seconds": 300.0, "of": visit.decides}
+    assert visit.idle_now
+    again = {"folder": str(tmp_path / "s"), "settings": visit.settings, "phase": "session"}
+    assert protocols.build(visit, **again).arming.idle_test == 0
+    visit.difficulty = 0.7
+    assert visit.idle_now == {}, "the therapist's slider decides as the settings do"
+    assert protocols.build(visit, **again).arming.idle_test is None
+    visit.idle["of"] = visit.decides
+    visit.difficulty = 0.0
+    assert visit.idle_now, "0.7 is the protocol's own"
+    visit.difficulty = 0.75
+    assert visit.idle_now, "what moves less easily was tested with what moves more easily"
+    visit.settings = {**visit.settings, "movement": "left_hand"}
+    assert visit.idle_now == {}
+    visit.idle = {"activations": 0, "seconds": 300.0, "of": "of an older version"}
+    assert visit.idle_now == {}
+
+
 def test_a_foot_switch_is_the_dead_man_switch_and_a_window_that_loses_the_keyboard_lets_go(
     make: Callable[..., Any], runner: Runner, qapp: Any
 ) -> None:
