@@ -301,6 +301,10 @@ class Paradigm(ABC):
         """Take notice of an event of the source: a cue of another program, a pedal; most paradigms need none."""
         return []
 
+    def heeds(self, event: Event) -> bool:  # noqa: ARG002
+        """Return whether `on_source_event` takes notice of this event; what it would have followed is said."""
+        return type(self).on_source_event is not Paradigm.on_source_event
+
     def interpret(self, decision: Decision, request: WindowRequest) -> Decision:  # noqa: ARG002
         """Return the decision that the gate judges.
 

@@ -180,10 +180,13 @@ class EmergencyBraking(TrialParadigm):
         if foot is not None:
             self.plan(trial, self.at(trial, braking.seconds + foot), "response/pedal", data={"reaction": foot})
 
+    def heeds(self, event: Event) -> bool:
+        """Return whether it is the pedal of a real driver."""
+        return self.settings.driver == "source" and event.name == self.settings.pedal_event
+
     def on_source_event(self, event: Event) -> list[Event]:
         """Take the pedal of a real driver."""
-        s = self.settings
-        if s.driver == "source" and event.name == s.pedal_event and event.sample is not None and self._rows:
+        if self.heeds(event) and event.sample is not None and self._rows:
             row = self._rows[-1]
             if row["reaction"] is None and event.sample >= row["sample"]:
                 row["reaction"] = (event.sample - row["sample"]) / self.sfreq

@@ -81,10 +81,10 @@ class Oddball(Speller):
 
     def on_source_event(self, event: Event) -> list[Event]:
         """Take a flash of the recording."""
-        kind = self.settings.external.get(event.name)
-        if kind is None or event.sample is None or self._finished:
-            return []
         sample = event.sample
+        if sample is None or not self.heeds(event):
+            return []
+        kind = self.settings.external[event.name]
         self.schedule.add(self._planned_flash(sample, target=kind == TARGET))
         return []
 

@@ -271,11 +271,15 @@ class TrialParadigm(Paradigm):
             return
         self._begin_trial(section, self._queue.pop(0), sample)
 
+    def heeds(self, event: Event) -> bool:
+        """Return whether it is a cue of the source."""
+        return self.outside and not self._finished and event.name in self.settings.external
+
     def on_source_event(self, event: Event) -> list[Event]:
         """Begin a trial where the event is a cue of the source; what follows comes with the next `advance`."""
-        label = self.settings.external.get(event.name) if self.outside and not self._finished else None
-        if label is None:
+        if not self.heeds(event):
             return []
+        label = self.settings.external[event.name]
         at, time = self._anchor
         sample = event.sample if event.sample is not None else at + round((event.time - time) * self.sfreq)
         if self._trial is not None:

@@ -23,7 +23,7 @@ from bcikit.safety.idle import IdleTest
 from bcikit.safety.machine import LATCHED
 from bcikit.safety.person import drowsiness
 from bcikit.session.command_life import shortened
-from bcikit.session.earlier import AS_IN_RUN, Earlier
+from bcikit.session.earlier import AS_IN_RUN, NOT_FOLLOWED, Earlier
 from bcikit.session.flips import HOLD, Flips, SampleTimes
 from bcikit.session.following import Follower
 from bcikit.session.idle_block import KIND, IdleBlock
@@ -335,7 +335,13 @@ class Conductor:
             # Behind closed lids all of the retina sees the flicker.
             self.safety.report("ST-EYES", Severity.FAULT, self.now, value="closed", limit="open", hold_s=EYES_SECONDS)
         self._emit(event)
-        for follow in self.paradigm.on_source_event(self._still.in_paradigm(self._grid.event(event))):
+        heard = self._grid.event(event)
+        if self._still.covers(heard.sample) and not self._earlier.late_cues:
+            # The samples that it is about will be none of the protocol's.
+            if self.paradigm.heeds(event):
+                self._emit(self._event(NOT_FOLLOWED, {"event": event.name}))
+            return
+        for follow in self.paradigm.on_source_event(self._still.in_paradigm(heard)):
             self._emit(self._in_source(follow))
 
     def _take_marker(self, values: Mapping[str, Any]) -> None:

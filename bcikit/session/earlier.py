@@ -9,6 +9,9 @@ from bcikit.signal import Event
 AS_IN_RUN = "as_in_run"
 """In the data of ``idle-test/start``: windows of the rest are interpreted by the paradigm, as in a run."""
 
+NOT_FOLLOWED = "session/not-followed"
+"""Event of a session: a cue of the source came while the protocol stood still, and begins no trial."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
@@ -18,12 +21,20 @@ class Earlier:
     ----------
     single_windows : bool
         The idle test judged what the decoder said of each window, and not what the paradigm makes of them together.
+    late_cues : bool
+        Cues that came while the protocol stood still were followed once it went on.
     """
 
     single_windows: bool = False
+    late_cues: bool = False
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Self:
         """Return what was done otherwise in a session, as its events tell."""
+        events = list(events)
         rests = [event for event in events if event.name == "idle-test/start"]
-        return cls(single_windows=any(not event.data.get(AS_IN_RUN) for event in rests))
+        return cls(
+            single_windows=any(not event.data.get(AS_IN_RUN) for event in rests),
+            # Where none came, it is the same.
+            late_cues=all(event.name != NOT_FOLLOWED for event in events),
+        )

@@ -57,6 +57,12 @@ class Standstill:
         self._skews.append((self.resumed_at, self.skew))
         return True
 
+    def covers(self, sample: int | None) -> bool:
+        """Return whether a sample of the stream is of a standstill, or of before the newest one that is over."""
+        if self._reasons:
+            return True
+        return sample is not None and self.resumed_at is not None and sample < self.resumed_at + self.skew
+
     def stream_sample(self, sample: int) -> int:
         """Return where a sample of the paradigm was in the stream, before and after each standstill."""
         return sample + next((skew for begin, skew in reversed(self._skews) if sample >= begin), 0)

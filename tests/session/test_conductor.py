@@ -1,12 +1,13 @@
 """What a session does with orders and with what its device says, chunk by chunk, without an engine around it."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from bcikit.session.config import ArmingSection
+from bcikit.session.earlier import Earlier
 from bcikit.session.listener import Listener
 from bcikit.session.planning import plan
 from bcikit.signal import Decision, Event
@@ -68,6 +69,10 @@ class Led:
             if now - begin >= seconds or until():
                 return
 
+    @property
+    def n_seconds(self) -> float:
+        return float(self.conductor.n_samples / self.conductor.info.sfreq)
+
     def order(self, do: str, **more: Any) -> None:
         self.conductor.take_input("order", {"do": do, "who": "T-01", **more})
 
@@ -77,10 +82,10 @@ def led(short_config):
     """Return a session of a simulated person whose decoder is there from the beginning."""
     opened = []
 
-    def make(*, idle: float = 0.0) -> Led:
+    def make(*, idle: float = 0.0, settings: Mapping[str, Any] = QUICK, earlier: Earlier | None = None) -> Led:
         from bcikit.session import shipped_config
 
-        config = shipped_config("motor-imagery", seed=1, settings=QUICK)
+        config = shipped_config("motor-imagery", seed=1, settings=dict(settings))
         config = config.model_copy(
             update={
                 "arming": ArmingSection(idle_test=idle),
@@ -91,7 +96,7 @@ def led(short_config):
         opened.append(made)
         made.__enter__()
         heard = Heard()
-        conductor = made.conductor(made.safety(None), decider=Sure(), trainer=None, listeners=[heard])
+        conductor = made.conductor(made.safety(None), decider=Sure(), trainer=None, listeners=[heard], earlier=earlier)
         source = made.opened
         source.start()
         return Led(conductor, heard, iter(lambda: source.pull(1.0), None))
@@ -166,6 +171,42 @@ def test_what_a_device_says_of_itself_reaches_the_gate(led) -> None:
     session.go(2.0)
     assert {"H-BAT", "H-OVR"} <= session.heard.alarms
     assert [event for event in session.heard.events if event.name == "marker/eyes"]
+
+
+CUED = {"cues": "external", "external": {"T1": "left_hand"}}
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_cues_of_a_standstill_are_said_and_begin_no_trial(led, *, older: bool) -> None:
+    """Their samples are none of the protocol's: after it they would be trials of another time."""
+    session = led(settings=CUED, earlier=Earlier(late_cues=older))
+    conductor = session.conductor
+
+    def cue(ago: float = 0.0) -> None:
+        sample = round((session.n_seconds - ago) * conductor.info.sfreq)
+        conductor.take_input("event", Event(name="T1", time=conductor.now - ago, sample=sample).to_dict())
+
+    session.go(3.0)
+    session.order("pause")
+    session.go(2.0)
+    cue()
+    conductor.take_input("event", Event(name="T0", time=conductor.now, sample=conductor.n_samples).to_dict())
+    session.go(8.0)
+    session.order("resume")
+    session.go(1.0)
+    cue(ago=2.0)
+    session.go(0.5)
+    cue()
+    real = conductor.n_samples
+    session.go(12.0)
+    begun = [event.sample for event in session.heard.events if event.name == "trial/start"]
+    if older:
+        assert len(begun) == 3
+    else:
+        assert begun == [pytest.approx(real, abs=1)]
+        assert session.heard.named("session/not-followed") == [{"event": "T1"}] * 2
+    assert len([event for event in session.heard.events if event.name == "T1"]) == 3, "it is recorded all the same"
+    assert Earlier.of(session.heard.events).late_cues is older
 
 
 def test_samples_of_a_time_in_which_nobody_was_shown_anything_count_for_no_trial(led) -> None:
