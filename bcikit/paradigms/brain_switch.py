@@ -185,7 +185,8 @@ class BrainSwitch(TrialParadigm):
             return [], []
         s = self.settings
         asked = bool(trial.label) and request.stop_sample > trial.onset
-        if not asked:
+        if trial.label and not asked:
+            # In the free part nobody knows what is wanted: it is neither rest nor asked for.
             self._idle_seconds += 1.0 / s.rate
         events: list[Event] = []
         commands: list[Command] = []

@@ -43,21 +43,24 @@ def itr(accuracy: float, n_classes: int, seconds: float) -> float:
 def summarise(rows: Sequence[dict[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
     """Return counts and shares of trials that have "class", "predicted", "correct", "allowed" and "seconds".
 
-    A trial without an answer counts as wrong; without any trial there is neither accuracy nor rate (None). `accuracy`
-    takes the likeliest class of the deciding window, `accuracy_gated` only what the gate let through.
+    A trial without an answer counts as wrong, one in which nothing was asked for ("class" is empty) as neither; without
+    any other there is neither accuracy nor rate (None). `accuracy` takes the likeliest class of the deciding window,
+    `accuracy_gated` only what the gate let through.
     """
-    n = len(rows)
-    right = sum(bool(row["correct"]) for row in rows)
-    gated = sum(bool(row["correct"] and row["allowed"]) for row in rows)
-    answered = [row for row in rows if row["predicted"] is not None]
+    asked = [row for row in rows if row["class"]]
+    counted = asked or rows
+    n = len(asked)
+    right = sum(bool(row["correct"]) for row in asked)
+    gated = sum(bool(row["correct"] and row["allowed"]) for row in asked)
+    answered = [row for row in counted if row["predicted"] is not None]
     times = [float(row["seconds"]) for row in answered if row.get("seconds") is not None]
     mean = sum(times) / len(times) if times else 0.0
     accuracy = right / n if n else 0.0
     return {
-        "n_trials": n,
+        "n_trials": len(counted),
         "n_correct": right,
-        "n_undecided": n - len(answered),
-        "n_allowed": sum(bool(row["allowed"]) for row in rows),
+        "n_undecided": len(counted) - len(answered),
+        "n_allowed": sum(bool(row["allowed"]) for row in counted),
         "accuracy": accuracy if n else None,
         "accuracy_gated": gated / n if n else None,
         "classes": list(classes),

@@ -570,3 +570,38 @@ def test_a_restless_decoder_is_told_as_false_activations(run):
 
     paradigm, _ = chunk_free(run, {"base": "brain-switch", "calibration_trials": 0, "trials": 4}, answerer)
     assert paradigm.results()["false_activations_per_minute"] > 3
+
+
+def test_what_was_asked_for_by_nobody_is_neither_rest_nor_wrong(run):
+    """The free part of a switch is the person's own: ten minutes of it would hide what acts at rest."""
+    order = ("left_hand", "rest", "right_hand")
+
+    def restless(request):
+        base = blank(request, order)
+        wanted = order[0] if request.stop_sample // (3 * SFREQ) % 2 else order[1]
+        p = tuple(0.9 if name == wanted else 0.05 for name in order)
+        return Decision(time=base.time, sample=base.sample, classes=order, probabilities=p, label=wanted)
+
+    found = []
+    for free in (0.0, 600.0):
+        paradigm = make_paradigm(
+            {"base": "brain-switch", "classes": ["left_hand"], "calibration_trials": 0, "trials": 2, "free": free}
+        )
+        run(paradigm, restless)
+        found.append(paradigm.results())
+    without, with_free = found
+    assert without["rest_minutes"] == pytest.approx(0.2)
+    assert without["false_activations"] >= 1
+    same = ("rest_minutes", "false_activations", "false_activations_per_minute", "n_trials", "accuracy", "meaning")
+    assert {key: with_free[key] for key in same} == {key: without[key] for key in same}
+    assert [row["class"] for row in with_free["trials"]] == ["left_hand", "left_hand", ""]
+    # Who writes freely is neither right nor wrong.
+    writer = make_paradigm(
+        {"base": "p300-speller", "calibration": [], "copy_text": "", "correct": False, "max_selections": 2}
+    )
+    run(writer, lambda request: Decision(
+        time=blank(request, ()).time, sample=blank(request, ()).sample, classes=("target", "nontarget"),
+        probabilities=(0.9, 0.1) if "A" in request.data["items"] else (0.01, 0.99),
+    ))  # fmt: skip
+    assert writer.results()["n_trials"] == 2
+    assert writer.results()["accuracy"] is None
