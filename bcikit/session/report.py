@@ -50,7 +50,9 @@ def write_report(
     """
     import tomli_w
 
+    # The session file, or the paradigm's own: then only the paradigm has said so, in its results.
     blind = bool(((config.get("paradigm") or {}).get("settings") or {}).get("blind"))
+    blind = blind or (result.get("details") or {}).get("arm") == "sealed"
     if blind:
         result, config = _sealed(result, config)
     page = render(
@@ -70,11 +72,21 @@ def write_report(
 
 def _sealed(result: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return result and configuration of a blinded session without what tells its arm."""
-    paradigm = config["paradigm"]
-    settings = {key: value for key, value in paradigm["settings"].items() if key != "yoked_delays"}
+    paradigm = config.get("paradigm") or {}
+    settings = {key: value for key, value in (paradigm.get("settings") or {}).items() if key != "yoked_delays"}
     settings |= {"arm": "sealed"} if "arm" in settings else {}
     left = {key: value for key, value in result.items() if key not in _TELLS}
-    return left, {**config, "paradigm": {**paradigm, "settings": settings}}
+    changed = {**config, "paradigm": {**paradigm, "settings": settings}}
+    name = str(paradigm.get("name", ""))
+    if name.endswith(".toml"):
+        # A file that holds the arm may be called by it, and the session is called by its file.
+        changed["paradigm"]["name"] = "sealed"
+        session = config.get("session") or {}
+        if session.get("name") == Path(name).stem:
+            changed["session"] = {**session, "name": "sealed"}
+        if left.get("title") == Path(name).stem:
+            left["title"] = "sealed"
+    return left, changed
 
 
 def percent(value: float | None) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from bcikit.outputs import open_output
 from bcikit.safety.guard.serial_fes import SimulatedStimulator
-from bcikit.session import details, plots
+from bcikit.session import Engine, details, plots, shipped_config
 from bcikit.session.outputs import state_of
 from bcikit.session.report import write_report
 from bcikit.signal import Command, DataError, Event, Recording, StreamInfo
@@ -210,6 +210,28 @@ def test_the_report_of_a_blinded_session_tells_nothing_of_its_arm(tmp_path: Path
     assert "0.81" in page or "81 %" in page, "a calibration is the same in every arm"
     assert "runs = 3" in page
     assert settings["arm"] == "yoked", "what is recorded stays as it is"
+
+
+def test_a_session_that_its_paradigms_file_blinds_tells_nothing_of_its_arm(tmp_path: Path) -> None:
+    """What the session file says of the paradigm is the name of that file alone."""
+    table = tmp_path / "sham-of-study.toml"
+    table.write_text(
+        'base = "motor-imagery-fes"\ntitle = ""\narm = "sham"\nblind = true\ncalibration_runs = 1\nruns = 1\n'
+        "trials_per_run = 10\nrest = 0.4\nprepare = 0.2\nattempt = 4.0\npause = [3.1, 3.1]\nwindow = 1.0\n"
+        'assist = { command = "close", seconds = 1.0 }\nbetween_runs = 0.0\n'
+    )
+    source = "sim:motor-imagery?seed=1&channels=C3,Cz,C4&chunk=40"
+    config = shipped_config(str(table), source=source)
+    config = config.model_copy(
+        update={"recording": config.recording.model_copy(update={"folder": str(tmp_path / "s")})}
+    )
+    values = Engine(config).run().values
+    assert values["details"]["arm"] == "sealed"
+    assert values["details"]["assists"] > 0
+    page = (tmp_path / "s" / "report.html").read_text().replace(str(tmp_path), "")
+    assert "is blinded" in page
+    for secret in ("sham", "A-CONF", "that the gate let through", "online accuracy", "Confusion"):
+        assert secret not in page, secret
 
 
 def test_an_unknown_number_of_a_calibration_is_written_as_it_is(report) -> None:
