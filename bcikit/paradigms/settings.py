@@ -46,6 +46,11 @@ def as_recorded() -> Iterator[None]:
         _RECORDED.reset(token)
 
 
+def is_recorded() -> bool:
+    """Return whether settings are taken as a session ran with them; what is refused now is taken then."""
+    return _RECORDED.get()
+
+
 class ParadigmSettings(SettingsTable):
     """What every paradigm's file may say.
 
@@ -81,14 +86,14 @@ class ParadigmSettings(SettingsTable):
     @field_validator("ttl", mode="before")
     @classmethod
     def _of_the_gate(cls, ttl: Any) -> Any:
-        return min(ttl, LONGEST_TTL) if _RECORDED.get() and isinstance(ttl, int | float) else ttl
+        return min(ttl, LONGEST_TTL) if is_recorded() and isinstance(ttl, int | float) else ttl
 
     @model_validator(mode="after")
     def _all_used(self) -> Self:
         problems = [
             f"{key} changes nothing: {why}; leave it out"
             for key, why in self.without_effect().items()
-            if not _RECORDED.get()
+            if not is_recorded()
             and getattr(self, key) != type(self).model_fields[key].get_default(call_default_factory=True)
         ]
         if problems:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from bcikit.paradigms.language import SPACE
-from bcikit.paradigms.settings import Count, ParadigmSettings, Seconds, Share, Span
+from bcikit.paradigms.settings import Count, ParadigmSettings, Seconds, Share, Span, is_recorded
 
 SHORTEST_EPOCH = 0.2
 """Seconds after a flash in which there is something to decode."""
@@ -43,7 +43,7 @@ class SpellerSettings(ParadigmSettings):
     copy_text : list of str
         What is to be written; empty for writing freely.
     correct : bool
-        A wrong item is to be taken back in copying.
+        A wrong letter is to be taken back in copying; words are copied without.
     max_selections : int
         End after this many selections, whatever was written.
     min_sequences, max_sequences : int
@@ -128,6 +128,12 @@ class SpellerSettings(ParadigmSettings):
             problems.append("minimum must be at most threshold")
         if self.correct and self.copy_text and DELETE not in items:
             problems.append(f"correct = true needs the item {DELETE!r} in rows")
+        words = [item for item in self.copy_text if len(item) > 1]
+        if self.correct and words and not is_recorded():
+            problems.append(
+                f"correct = true copies and takes back letter by letter, and copy_text holds {', '.join(words)}: say "
+                "correct = false, or copy letters"
+            )
         if not self.calibration and not self.max_selections:
             problems.append("calibration is empty and max_selections is 0: nothing would flash")
         if self.predictions and any(f"#{index + 1}" not in items for index in range(self.predictions)):

@@ -10,6 +10,7 @@ from bcikit.decoding.evidence import Stopping
 from bcikit.paradigms import make_paradigm, paradigm_names
 from bcikit.paradigms.base import WindowRequest
 from bcikit.paradigms.score import rate_interval
+from bcikit.paradigms.settings import as_recorded
 from bcikit.paradigms.support import ErrorCheck
 from bcikit.paradigms.vehicle import plan_brakings
 from bcikit.signal import ArgumentError, BciError, ConfigError, Decision, Event, StreamInfo, Verdict
@@ -285,6 +286,22 @@ def test_wrong_letters_are_taken_back(run):
     assert wrong
     assert any(row["class"] == "<" for row in results["trials"])
     assert results["text"] == "BRAIN"
+
+
+def test_words_that_would_be_asked_for_letter_by_letter_are_refused(run):
+    """Its first cue asked for 'y', which no flash holds: every trial was wrong."""
+    words = {"kind": "p300-speller", "rows": [["yes", "no", "help", "<"]], "mode": "single", "calibration": []}
+    words |= {"copy_text": ["yes", "no"], "max_selections": 3}
+    with pytest.raises(ConfigError, match="copy_text holds yes, no: say correct = false, or copy letters"):
+        make_paradigm(words)
+    with as_recorded():
+        assert make_paradigm(words).settings.correct, "what was recorded so is replayed"
+    paradigm = make_paradigm({**words, "correct": False})
+    done = run(paradigm, eeg_speller(2.5)(paradigm))
+    assert [event.name for event in done.named("cue/")] == ["cue/yes", "cue/no"]
+    assert paradigm.results()["accuracy"] == 1.0
+    letters = make_paradigm({**words, "rows": [["yes", "n", "o", "<"]], "copy_text": ["n", "o"]})
+    assert letters.settings.correct
 
 
 def test_a_speller_of_noise_decides_nothing_or_at_chance(run):
