@@ -9,10 +9,14 @@ from typer.testing import CliRunner
 
 from bcikit.cli.app import app
 from bcikit.recording import SessionWriter, find_session, read_session, recover
-from bcikit.session import Engine, Listener
+from bcikit.session import Engine, Listener, planning
+from bcikit.session.conductor import Conductor
+from bcikit.session.config import config_from
+from bcikit.session.earlier import Earlier
 from bcikit.session.repeat import compare, replay
-from bcikit.signal import Decision, RecordingError
-from bcikit.signal.messages import Message, Raw, StateChanged
+from bcikit.signal import Decision, Event, Recording, RecordingError, StreamInfo
+from bcikit.signal.messages import Happened, Message, Raw, StateChanged
+from tests.session.test_decoder_checks import BAND, model
 
 
 @pytest.fixture
@@ -100,6 +104,55 @@ def test_compare_names_what_is_missing(session: Path) -> None:
     cut = compare(recorded, recorded.decisions[:-1], recorded.verdicts[:-1])
     assert cut.index == len(recorded.decisions) - 1
     assert "recorded only" in cut.difference
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_cues_of_a_pause_are_replayed_as_they_were_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, older: bool
+) -> None:
+    """An older version ran them once the protocol went on, on the EEG of another time."""
+
+    class Pauses(Listener):
+        def __init__(self) -> None:
+            self.engine: Engine | None = None
+            self.begun: list[int] = []
+            self.done = 0
+
+        def take(self, message: Message) -> None:
+            if isinstance(message, Happened) and message.event.name == "trial/start":
+                self.begun.append(message.event.sample or 0)
+            due = (10.0, 30.0)[self.done : self.done + 1]
+            if isinstance(message, Raw) and self.engine is not None and due and message.time >= due[0]:
+                self.engine.control.put({"do": ("pause", "resume")[self.done]})
+                self.done += 1
+
+    info = StreamInfo(name="noise", sfreq=125.0, ch_names=("C3", "C4"))
+    data = np.random.default_rng(0).normal(0.0, 10.0, (50 * 125, 2))
+    cues = [Event(name="T1", time=at, sample=round(at * 125)) for at in (6.0, 14.0, 22.0, 36.0)]
+    settings = {"cues": "external", "external": {"T1": "left_hand"}, "window": [0.5, 1.5]}
+    config = config_from(
+        {
+            "source": {"address": "object:noise"},
+            "pipeline": {"steps": BAND},
+            "paradigm": {"name": "motor-imagery", "settings": settings},
+            "decoder": {"model": str(model(tmp_path / "m.skops"))},
+            "outputs": [],
+            "recording": {"folder": str(tmp_path / "s")},
+        }
+    )
+    listener = Pauses()
+    with monkeypatch.context() as patch:
+        then = Earlier(late_cues=older)
+        patch.setattr(planning, "Conductor", lambda **parts: Conductor(**{**parts, "earlier": then}))
+        recording = Recording.from_arrays(info, data, events=cues)
+        listener.engine = engine = Engine(config, source=recording, listeners=[listener])
+        values = engine.run().values
+    assert values["n_trials"] == (4 if older else 2)
+    if not older:
+        assert listener.begun == [750, 4500]
+    found = replay(tmp_path / "s")
+    assert found.identical, found.difference
+    assert found.n_decisions > 40
 
 
 def test_a_folder_without_a_session_is_said(tmp_path: Path) -> None:
