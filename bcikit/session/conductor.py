@@ -23,7 +23,7 @@ from bcikit.safety.idle import IdleTest
 from bcikit.safety.machine import LATCHED
 from bcikit.safety.person import drowsiness
 from bcikit.session.command_life import shortened
-from bcikit.session.earlier import AS_IN_RUN, NOT_FOLLOWED, Earlier
+from bcikit.session.earlier import AS_IN_RUN, DROPPED, Earlier
 from bcikit.session.flips import HOLD, Flips, SampleTimes
 from bcikit.session.following import Follower
 from bcikit.session.idle_block import KIND, IdleBlock
@@ -339,7 +339,7 @@ class Conductor:
         if self._still.covers(heard.sample) and not self._earlier.late_cues:
             # The samples that it is about will be none of the protocol's.
             if self.paradigm.heeds(event):
-                self._emit(self._event(NOT_FOLLOWED, {"event": event.name}))
+                self._emit(self._event(DROPPED, {"event": event.name}))
             return
         for follow in self.paradigm.on_source_event(self._still.in_paradigm(heard)):
             self._emit(self._in_source(follow))

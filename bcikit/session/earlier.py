@@ -9,7 +9,7 @@ from bcikit.signal import Event
 AS_IN_RUN = "as_in_run"
 """In the data of ``idle-test/start``: windows of the rest are interpreted by the paradigm, as in a run."""
 
-NOT_FOLLOWED = "session/not-followed"
+DROPPED = "session/dropped"
 """Event of a session: a cue of the source came while the protocol stood still, and begins no trial."""
 
 
@@ -36,5 +36,5 @@ class Earlier:
         return cls(
             single_windows=any(not event.data.get(AS_IN_RUN) for event in rests),
             # Where none came, it is the same.
-            late_cues=all(event.name != NOT_FOLLOWED for event in events),
+            late_cues=all(event.name != DROPPED for event in events),
         )
