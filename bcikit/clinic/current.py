@@ -19,6 +19,8 @@ from bcikit.ui.words import tr
 
 STEP_MA = 1.0
 TRAIN_S = 1.0
+RAMP_S = FesLimits().ramp_s
+"""Until then a train has not come to its current."""
 PAUSE_S = 3.0
 """Between two trains, as the limits of the stimulator ask for."""
 _BEAT_MS = 20
@@ -48,6 +50,7 @@ class CurrentCard(QWidget):
         self._rest_until = 0.0
         self._on_before = 0.0
         self.amplitude = 0.0
+        self._felt = 0.0
         self.port = QLineEdit()
         self.port.setAccessibleName(tr("Stimulator"))
         self.port.setPlaceholderText("serial-fes:/dev/ttyUSB0")
@@ -81,6 +84,11 @@ class CurrentCard(QWidget):
     def _remembered(self) -> str:
         return str(data_of(self._desk.catalogue, self._visit.subject).get("fes", {}).get("port", ""))
 
+    @property
+    def connected(self) -> bool:
+        """True while a guard owns the stimulator: then the keys that stop mean this current."""
+        return self._guard is not None
+
     def connect_stimulator(self) -> None:
         """Start the guard that owns the stimulator; nothing flows."""
         self.disconnect_stimulator()
@@ -98,12 +106,14 @@ class CurrentCard(QWidget):
         except (GuardError, BciError, OSError) as error:
             self._show(f"■ {error}")
             return
-        self.amplitude = 0.0
+        self.amplitude = self._felt = 0.0
         self._timer.start()
         self._show()
 
     def disconnect_stimulator(self) -> None:
         """Give the stimulator back: the session needs it."""
+        if self._until:
+            self.let_go()
         self._timer.stop()
         for client in (self._switch, self._guard):
             if client is not None:
@@ -114,13 +124,16 @@ class CurrentCard(QWidget):
     def _pulses(self) -> dict[str, object]:
         assist = dict(read_paradigm("motor-imagery-fes").get("assist", {}))
         keys = ("pulse_us", "frequency_hz", "area_cm2", "site", "channel")
-        return {**{key: assist[key] for key in keys if key in assist}, "amplitude_ma": self.amplitude, "ramp": 0.5}
+        return {**{key: assist[key] for key in keys if key in assist}, "amplitude_ma": self.amplitude, "ramp": RAMP_S}
 
     def _held(self, *, held: bool) -> None:
         if self._switch is not None:
             self._switch.hold(held=held)
 
     def _begin(self) -> None:
+        if self._until:
+            # Another press (of a key) while the button is held would be a step without a rest.
+            return
         if self._guard is None:
             self._show(tr("Connect the stimulator first."))
             return
@@ -142,25 +155,34 @@ class CurrentCard(QWidget):
             self._show(f"■ {error}")
             return
         self._on_before = float(said["driver"].get("on_s", 0.0))
+        self._felt = self.amplitude
         self.amplitude += STEP_MA
         self._until = time.monotonic() + TRAIN_S
         self._beat()
 
     def let_go(self) -> None:
-        """End the current at once."""
+        """End the current at once; a step that was not felt in full is taken back."""
+        given, self._until = bool(self._until), 0.0
+        trouble = ""
         if self._guard is not None:
+            felt = False
             try:
                 self._guard.safe("the therapist let go")
                 self._held(held=False)
-                if self._until and float(self._guard.state()["driver"].get("on_s", 1e9)) <= self._on_before:
-                    # Nothing flowed: the next step is this one again, not one more.
-                    self.amplitude -= STEP_MA
+                felt = float(self._guard.state()["driver"].get("on_s", 1e9)) - self._on_before >= RAMP_S
+                if given and not felt:
+                    trouble = tr("Let go before the current was there in full: the next step is this one again.")
             except (GuardError, OSError) as error:
-                self._show(f"■ {error}")
-        if self._until:
+                trouble = f"■ {error}"
+            if given and not felt:
+                self._take_back()
+        if given:
             self._rest_until = time.monotonic() + PAUSE_S
-        self._until = 0.0
-        self._show()
+        self._show(trouble)
+
+    def _take_back(self) -> None:
+        """Call nothing given that did not flow in full: "comfortable" would have it asked for in the session."""
+        self.amplitude = min(self.amplitude, self._felt)
 
     def _beat(self) -> None:
         guard = self._guard
@@ -176,8 +198,8 @@ class CurrentCard(QWidget):
                 guard.send("stimulate", 1.0, ttl=0.25, data=self._pulses())
         except (GuardError, OSError) as error:
             if self._until:
-                # Nobody knows whether it flowed: a current that was perhaps never felt is not called comfortable.
-                self.amplitude -= STEP_MA
+                # Nobody knows whether it flowed.
+                self._take_back()
             self._until = 0.0
             self._show(f"■ {error}")
 
@@ -186,6 +208,8 @@ class CurrentCard(QWidget):
         self._show()
 
     def _keep(self) -> None:
+        if self._until:
+            self.let_go()
         if self.amplitude <= 0:
             self._show(tr("Nothing was felt yet: hold the button."))
             return

@@ -397,14 +397,17 @@ class ClinicWindow(QMainWindow):
         return self.pages[self.visit.running_step or "session"]
 
     def stop(self) -> None:
-        """Stop everything that moves."""
-        page = self.running_page
+        """Stop everything that moves, and the current that is being found."""
+        if isinstance(self.page, ProtocolPage):
+            self.page.current.let_go()
+        page = self.running_page if self.desk.runner.running else None
         if isinstance(page, RunPage):
             page.stop_now()
 
     def space_stops(self) -> bool:
         """Return whether the space bar means STOP now."""
-        return self.desk.runner.running
+        page = self.page
+        return self.desk.runner.running or (isinstance(page, ProtocolPage) and page.current.connected)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep where one is; a session that runs goes on without the window."""

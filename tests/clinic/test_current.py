@@ -1,6 +1,6 @@
 """The comfortable current, step by step: what the guard is told, and what the therapist is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -110,11 +110,17 @@ def connect(card: CurrentCard) -> tuple[StandIn, StandIn]:
     return guard, switch
 
 
-def train(card: CurrentCard, clock: SimpleNamespace) -> None:
-    """Hold for half a second and let go; then the muscle has rested."""
+def hold(card: CurrentCard, clock: SimpleNamespace, *, seconds: float = 0.6) -> None:
+    """Hold for some tenths of a second, and go on holding; the train of the stand-in is a tenth longer."""
     QTest.mousePress(card.hold, Qt.MouseButton.LeftButton)
-    clock.now += 0.5
-    card._beat()
+    for _ in range(round(10 * seconds)):
+        clock.now += 0.1
+        card._beat()
+
+
+def train(card: CurrentCard, clock: SimpleNamespace, *, seconds: float = 0.6) -> None:
+    """Hold and let go; then the muscle has rested."""
+    hold(card, clock, seconds=seconds)
     QTest.mouseRelease(card.hold, Qt.MouseButton.LeftButton)
     clock.now += current.PAUSE_S
 
@@ -153,8 +159,8 @@ def test_the_current_rises_by_one_with_each_press_and_what_is_comfortable_is_kep
 
 def test_a_train_ends_by_itself_after_a_second_and_the_muscle_rests(card: CurrentCard, clock: SimpleNamespace) -> None:
     guard, _ = connect(card)
-    QTest.mousePress(card.hold, Qt.MouseButton.LeftButton)
-    clock.now += current.TRAIN_S
+    hold(card, clock, seconds=current.TRAIN_S)
+    clock.now += 0.02
     card._beat()
     assert guard.of("safe") == ["the therapist let go"]
     count = len(guard.of("stimulate"))
@@ -175,6 +181,66 @@ def test_a_press_in_which_nothing_flowed_is_no_step(card: CurrentCard, clock: Si
     guard.on_s = 0.0
     QTest.mouseRelease(card.hold, Qt.MouseButton.LeftButton)
     assert card.amplitude == 1.0
+
+
+def test_a_current_that_was_let_go_on_its_ramp_is_no_step_and_never_comfortable(
+    card: CurrentCard, clock: SimpleNamespace
+) -> None:
+    guard, _ = connect(card)
+    for _ in range(8):
+        train(card, clock, seconds=0.2)
+        assert guard.of("stimulate")[-1]["amplitude_ma"] == 1.0, "the ramp is half a second: most was 0.6 mA"
+    assert "the next step is this one again" in card.state.text()
+    QTest.mouseClick(card.comfortable, Qt.MouseButton.LeftButton)
+    assert "Nothing was felt yet" in card.state.text()
+    assert card._visit.current == {}
+    train(card, clock)
+    # "Comfortable" in the middle of the ramp, by key, keeps what was felt before; so does a stimulator given back.
+    hold(card, clock, seconds=0.2)
+    card.comfortable.click()
+    assert card._visit.current["amplitude_ma"] == 1.0
+    connect(card)
+    hold(card, clock, seconds=0.2)
+    card.disconnect_stimulator()
+    assert card.amplitude == 0.0
+    guard, _ = connect(card)
+    card._beat()
+    assert (card.amplitude, guard.of("stimulate")) == (0.0, [])
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Space, Qt.Key.Key_F12, Qt.Key.Key_Escape])
+def test_the_keys_that_stop_stop_the_current_that_is_being_found(
+    clinic: Callable[..., Any], clock: SimpleNamespace, key: Qt.Key
+) -> None:
+    person = clinic()
+    person.as_far_as_protocol()
+    page = person.page
+    person.pick(page.protocol, list(page.names).index("motor-imagery-fes"))
+    card = page.current
+    card.port.setText("serial-fes:/dev/ttyUSB0")
+    guard, switch = connect(card)
+    card._timer.stop()  # the test says when it beats
+    card.hold.setFocus()
+    QTest.keyClick(card.hold, key)
+    assert guard.of("arm") == [], "nothing begins"
+    assert guard.of("safe") == ["the therapist let go"]
+    hold(card, clock)
+    count = len(guard.of("stimulate"))
+    assert count == 7
+    # A second press while the mouse holds is no second step.
+    card.hold.pressed.emit()
+    assert (card.amplitude, len(guard.of("stimulate"))) == (1.0, count)
+    QTest.keyClick(card.hold, key)
+    assert switch.of("hold")[-1] is False
+    for _ in range(50):
+        clock.now += 0.1
+        card._beat()
+    assert len(guard.of("stimulate")) == count, "the mouse is still down, and nothing flows"
+    assert len(guard.of("safe")) >= 2
+    assert not person.window.pages.keys() & {"session"}
+    guard.dead = "The guard is gone."
+    QTest.keyClick(card.hold, key)
+    assert card.state.text().startswith("■ The guard is gone."), "a stop that was not received is told"
 
 
 def test_a_stop_is_undone_by_the_next_press_and_not_before(card: CurrentCard, clock: SimpleNamespace) -> None:

@@ -216,11 +216,11 @@ def test_the_comfortable_current_is_found_from_nothing_and_ends_when_the_hand_le
             for _ in range(30):
                 card._rest_until = 0.0
                 QTest.mousePress(card.hold, Qt.MouseButton.LeftButton)
-                end = time.monotonic() + 0.6
-                while device.current_ma <= 0.0 and time.monotonic() < end:
+                end = time.monotonic() + 0.9
+                while not 0.0 < card.amplitude <= device.current_ma and time.monotonic() < end:
                     QApplication.processEvents()
                     time.sleep(0.002)
-                if device.current_ma > 0.0:
+                if 0.0 < card.amplitude <= device.current_ma:
                     return
                 QTest.mouseRelease(card.hold, Qt.MouseButton.LeftButton)
             raise AssertionError(card.state.text())
