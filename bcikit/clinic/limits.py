@@ -67,7 +67,8 @@ def limits_of(protocol: str, *, stimulates: bool, comfortable_ma: float | None =
     stimulates : bool
         Whether the numbers of a current are among them.
     comfortable_ma : float or None
-        The patient's own comfortable current, above which nothing is asked for.
+        The patient's own comfortable current, above which nothing is asked for; nor for wider or more frequent pulses
+        than it was found with, nor through a smaller electrode.
     """
     paradigm = make_paradigm(protocol)
     found = {}
@@ -80,6 +81,11 @@ def limits_of(protocol: str, *, stimulates: bool, comfortable_ma: float | None =
             high = min(adjusted.high, comfortable_ma)
             adjusted = Adjustable(key=one.key, low=min(one.low, high), high=high, step=one.step, unit=one.unit)
             start = high
+        elif one.key in _CURRENT and comfortable_ma is not None and start is not None:
+            # It was found with what the paradigm proposes.
+            denser = one.key == "assist.area_cm2"
+            low, high = (max(one.low, start), adjusted.high) if denser else (one.low, min(adjusted.high, start))
+            adjusted = replace(adjusted, low=low, high=high)
         found[one.key] = TherapistLimit(adjusted, _CONFIDENCE if start is None else start)
     return found
 

@@ -375,6 +375,16 @@ def test_what_numbers_add_up_to_is_refused_too(dark: Any) -> None:
     values = {key: limit.start for key, limit in found.items()}
     assert values["assist.amplitude_ma"] == 6.0
     assert limits.problems(found, values) == []
+    # More than was felt is neither a wider pulse, nor more of them, nor the same through a smaller electrode.
+    for key, more, allowed in (
+        ("assist.pulse_us", 350.0, "50 to 300 µs"),
+        ("assist.frequency_hz", 40.0, "10 to 35 Hz"),
+        ("assist.area_cm2", 16.0, "25 to 100 cm²"),
+    ):
+        (said,) = limits.problems(found, {**values, key: more})
+        assert said.endswith(f"{more:g} is refused; allowed: {allowed}.")
+    before = limits.limits_of("motor-imagery-fes", stimulates=True)
+    assert before["assist.pulse_us"].of.high == 400.0, "while no current is found"
     found = limits.limits_of("motor-imagery", stimulates=False)
     values = {key: limit.start for key, limit in found.items()}
     low = {key: found[key].of.low for key in ("calibration_runs", "trials_per_run")}
