@@ -69,6 +69,10 @@ def new_trial(data: Path, code: str, arms: Sequence[str]) -> str:
     (folder / _KEY).write_bytes(key)
     values = {"trial": code, "arms": list(arms), "made": now(), "next": 1, "sealed": sealed}
     (folder / _LIST).write_text(json.dumps(values, indent=1), encoding="utf-8")
+    return _sum(sealed)
+
+
+def _sum(sealed: Sequence[str]) -> str:
     return hashlib.sha256("".join(sealed).encode()).hexdigest()
 
 
@@ -86,6 +90,11 @@ def _read(folder: Path) -> dict[str, Any]:
 def trial_of(data: Path) -> str:
     """Return the code of the trial of a clinic's folder; "" where there is none."""
     return str(_read(data / FOLDER)["trial"]) if (data / FOLDER / _LIST).exists() else ""
+
+
+def sum_of(data: Path) -> str:
+    """Return the sum by which the list of a clinic's folder is known; "" where there is none."""
+    return _sum(_read(data / FOLDER)["sealed"]) if (data / FOLDER / _LIST).exists() else ""
 
 
 def allocate(data: Path, catalogue: Catalogue, code: str, *, by: str) -> dict[str, Any]:
@@ -107,6 +116,8 @@ def allocate(data: Path, catalogue: Catalogue, code: str, *, by: str) -> dict[st
     # The number is gone before anybody has it: a crash skips one, and never gives one twice.
     write_whole(folder / _LIST, json.dumps({**values, "next": number + 1}, indent=1).encode())
     drawn = {"trial": values["trial"], "number": number, "drawn": now(), "by": by, "folder": str(folder)}
+    # Other places of one catalogue may have a list of the same code, at the same path.
+    drawn["list"] = _sum(values["sealed"])
     catalogue.update_subject(code, merge={"trial": drawn})
     return drawn
 
@@ -121,6 +132,11 @@ def arm_of(drawn: Mapping[str, Any]) -> str:
     """
     folder, number = Path(drawn["folder"]), int(drawn["number"])
     values = _read(folder)
+    if drawn.get("list") and drawn["list"] != _sum(values["sealed"]):
+        raise BciError(
+            f"Allocation {number} of {drawn['trial']} was drawn from another list than the one in {folder}; "
+            "it opens at the place that drew it alone."
+        )
     try:
         key = (folder / _KEY).read_bytes()
     except OSError as error:

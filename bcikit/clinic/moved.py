@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bcikit.clinic.arms import FOLDER, trial_of
+from bcikit.clinic.arms import FOLDER, sum_of, trial_of
 from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue
 from bcikit.recording.corrections import follow_moved, is_gone, moved_to
@@ -18,12 +18,14 @@ def follow(catalogue: Catalogue, data: Path) -> None:
     """Enter where the sessions, models and the trial of this clinic's folder lie now."""
     follow_moved(catalogue, data)
     try:
-        trial = trial_of(data)
+        trial, total = trial_of(data), sum_of(data)
     except BciError:
         return
     for person in catalogue.subjects() if trial else ():
         drawn = dict(person.data.get("trial") or {})
-        if drawn.get("trial") == trial and is_gone(str(drawn.get("folder", ""))):
+        # What was drawn where no sum was kept yet is known by the code alone.
+        same = drawn.get("trial") == trial and drawn.get("list", total) == total
+        if same and is_gone(str(drawn.get("folder", ""))):
             catalogue.update_subject(person.code, merge={"trial": {**drawn, "folder": str(data / FOLDER)}})
 
 

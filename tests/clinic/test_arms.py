@@ -1,6 +1,7 @@
 """Controlled trials: sealed allocations, and a window and a report that keep the secret."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 
 from bcikit.clinic import arms, protocols, start
 from bcikit.clinic.counts import Total
+from bcikit.clinic.moved import follow
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report import ReportData, html
 from bcikit.clinic.visit import Visit
+from bcikit.recording import Catalogue
 from bcikit.signal import BciError
 
 
@@ -36,6 +39,38 @@ def test_the_list_is_sealed_balanced_and_made_once(tmp_path: Path, capsys: pytes
     (tmp_path / "trial" / "key").write_bytes(b"another")
     with pytest.raises(BciError, match="does not open"):
         arms.arm_of(drawn(tmp_path, 1))
+
+
+def test_two_places_of_one_catalogue_never_open_an_allocation_with_the_list_of_the_other(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    with Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}", who="test") as catalogue:
+        for place in (here, there):
+            place.mkdir()
+            arms.new_trial(place, "FES-26", ("contingent", "sham"))
+        for number in range(1, 13):
+            catalogue.add_subject(f"P-{number}", birth_year=1961)
+            arms.allocate(here, catalogue, f"P-{number}", by="T-01")
+        kept = {one.code: dict(one.data["trial"]) for one in catalogue.subjects()}
+        before = {code: arms.arm_of(one) for code, one in kept.items()}
+        # Seen from the other place, the first one's folder is gone.
+        here.rename(tmp_path / "away")
+        follow(catalogue, there)
+        assert {one.code: one.data["trial"] for one in catalogue.subjects()} == kept
+        # Where both have the same path, the folder that is there holds the other list.
+        (there / arms.FOLDER).rename(tmp_path / "other")
+        here.mkdir()
+        (tmp_path / "other").rename(here / arms.FOLDER)
+        for one in kept.values():
+            with pytest.raises(BciError, match="another list than the one in"):
+                arms.arm_of(one)
+        with pytest.raises(BciError, match="another list"):
+            arms.unblind(catalogue, "P-1", by="T-01", reason="adverse event, asked by Dr B")
+        assert arms.is_blind(catalogue.subject("P-1").data["trial"])
+        # Its own list is followed, and so is one of which no sum was kept yet.
+        catalogue.update_subject("P-2", merge={"trial": {k: v for k, v in kept["P-2"].items() if k != "list"}})
+        shutil.rmtree(here)
+        follow(catalogue, tmp_path / "away")
+        assert {one.code: arms.arm_of(one.data["trial"]) for one in catalogue.subjects()} == before
 
 
 @pytest.mark.parametrize("wrong", ["contingent", "contingent,contingent", "contingent,placebo", ""])
