@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bcikit.clinic.arms import FOLDER, sum_of, trial_of
-from bcikit.clinic.visit import Visit
+from bcikit.clinic.visit import Training, Visit
 from bcikit.recording import Catalogue
 from bcikit.recording.corrections import follow_moved, is_gone, moved_to
 from bcikit.signal import BciError
@@ -31,8 +31,10 @@ def follow(catalogue: Catalogue, data: Path) -> None:
 
 def follow_visit(visit: Visit, data: Path) -> None:
     """Let a visit that was left in the middle know where its recordings lie now."""
-    visit.parts = [here(folder, data) for folder in visit.parts]
-    visit.calibrations = [here(folder, data) for folder in visit.calibrations]
+    trainings: list[Visit | Training] = [visit, *visit.others.values()]
+    for one in trainings:
+        one.parts = [here(folder, data) for folder in one.parts]
+        one.calibrations = [here(folder, data) for folder in one.calibrations]
     visit.model = here(visit.model, data, parts=2)
     if visit.trial.get("folder"):
         visit.trial = {**visit.trial, "folder": here(str(visit.trial["folder"]), data)}

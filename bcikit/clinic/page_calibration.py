@@ -40,6 +40,14 @@ class CalibrationPage(RunPage):
         self.body.addWidget(card(self.verdict, title=tr("Verdict")))
         self.body.addStretch(1)
 
+    def enter(self) -> None:
+        """Show where one is; a verdict of what decides no more is none."""
+        super().enter()
+        if not self.visit.model:
+            self.advice = ""
+            self.verdict.setStyleSheet("font-size: 16px; border: none;")
+            self.verdict.setText(tr("Not calibrated yet"))
+
     def begin(self) -> None:
         """Start a calibration, or let one go on."""
         if not self.desk.runner.running:

@@ -316,6 +316,8 @@ class ProtocolPage(Page):
             visit.protocol, visit.settings, visit.orthosis = before
             self.say(problem, "BAD")
             return
+        if visit.protocol != before[0]:
+            visit.change_training(before[0])
         if changed:
             visit.difficulty = 0.0
         if changed and not visit.model_note:

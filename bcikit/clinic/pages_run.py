@@ -172,6 +172,9 @@ class RunPage(Page):
 
     def enter(self) -> None:
         """Show where one is."""
+        if not self.desk.runner.running:
+            # Another protocol may have been chosen since.
+            self.counts = counts_of(self.folders())
         self.progress.setRange(0, max(1, self.planned_trials()))
         self.progress.setValue(min(self.trials, self.progress.maximum()))
         self.show_running()

@@ -4,7 +4,7 @@ It is kept on disk after every step, so that a crash, a closed lid or a pulled c
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,25 @@ LONGEST = timedelta(hours=12)
 def _own_threshold(protocol: str) -> float | None:
     threshold = getattr(make_paradigm(protocol).settings, "threshold", None)
     return None if threshold is None else float(threshold)
+
+
+@dataclass
+class Training:
+    """What belongs to the training with one protocol, as a visit keeps it while another one is chosen.
+
+    Attributes
+    ----------
+    calibrations, parts, notes : list of str
+    first_movement : str
+    reopened : int
+        As in `Visit`.
+    """
+
+    calibrations: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    first_movement: str = ""
+    reopened: int = 0
 
 
 @dataclass
@@ -99,6 +118,8 @@ class Visit:
         Whether the patient's window was open.
     reopened : int
         How often the window came back to a training that ran without it.
+    others : dict
+        Protocol to the training with it in this visit, for those that are not chosen now.
     """
 
     subject: str = ""
@@ -135,6 +156,7 @@ class Visit:
     running_step: str = ""
     patient_shown: bool = False
     reopened: int = 0
+    others: dict[str, Training] = field(default_factory=dict)
 
     @property
     def under_way(self) -> bool:
@@ -153,7 +175,7 @@ class Visit:
     @property
     def recorded(self) -> bool:
         """True if something was measured in this visit."""
-        return bool(self.calibrations or self.parts or self.running)
+        return bool(self.calibrations or self.parts or self.running or self.others)
 
     @property
     def decides(self) -> str:
@@ -174,6 +196,16 @@ class Visit:
         except (KeyError, TypeError, ValueError, AttributeError):
             return {}
         return self.idle if [*now, chosen] == [*then, tested] and threshold >= easiest else {}
+
+    def change_training(self, before: str) -> None:
+        """Put aside the training with the protocol of before, and take up one with that of now, if there was one."""
+        found = self.others.pop(self.protocol, Training())
+        left = Training()
+        for one in fields(Training):
+            setattr(left, one.name, getattr(self, one.name))
+            setattr(self, one.name, getattr(found, one.name))
+        if left != Training():
+            self.others[before] = left
 
     def save(self, path: Path) -> None:
         """Write it whole or not at all, for this user's eyes only."""

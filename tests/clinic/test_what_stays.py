@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 
 from bcikit.clinic import arms
 from bcikit.clinic.history import history_rows, result_words
@@ -31,7 +33,7 @@ def short(person: Any, *, protocol: int | None = None) -> None:
     page = person.page
     if protocol is not None:
         person.pick(page.protocol, protocol)
-    person.number(page.fields["feedback_runs" if protocol is None else "runs"], "1")
+    person.number(page.fields["runs" if protocol else "feedback_runs"], "1")
     person.number(page.fields["trials_per_run"], "10")
     person.on()
     assert person.step == "calibration", page.message.text()
@@ -176,6 +178,54 @@ def test_history_and_old_reports_of_a_sealed_allocation_say_nothing_that_opens_i
     person.window.visit.trial = {**earlier}
     found = report_data(catalogue, TrainingRecord.of_visit(person.window.visit))
     assert not arms.is_blind(found.record.trial), "what was opened since is open"
+
+
+def test_two_protocols_of_one_visit_are_two_trainings(clinic: Clinic, tmp_path: Path) -> None:
+    person = clinic()
+    person.as_far_as_protocol()
+    short(person)
+    visit = person.window.visit
+
+    def train(trials: int, note: str) -> list[str]:
+        page = person.page
+        assert page.start.text() == "Start"
+        assert page.trials == 0
+        person.click(page.start)
+        person.run(lambda: page.trials >= trials)
+        person.type(page.note, note)
+        QTest.keyClick(page.note, Qt.Key.Key_Return)
+        person.runner.send("finish")
+        person.run(lambda: not person.runner.running)
+        return list(visit.parts)
+
+    first = train(4, "of the first")
+    moved = visit.first_movement
+    assert moved
+    person.window.show_step("protocol")
+    short(person, protocol=1)
+    assert (visit.calibrations, visit.parts, visit.notes, visit.first_movement) == ([], [], [], "")
+    assert visit.recorded, "the visit is not over"
+    second = train(6, "of the second")
+    person.on()
+    for protocol, folders, trials, note in (
+        ("motor-imagery", first, 4, "of the first"),
+        ("action-observation", second, 6, "of the second"),
+    ):
+        (folder,) = folders
+        record = TrainingRecord.load(Path(folder))
+        assert (record.protocol, record.parts, record.notes) == (protocol, folders, [note])
+        assert report_data(person.catalogue, record).total.trials == trials
+    assert person.page.record().parts == second
+    # What was begun with the first is gone on with, also by a window that was opened anew, in a folder that was moved.
+    kept = Visit.load(tmp_path / STATE_FILE)
+    assert kept.others == visit.others
+    kept.others["motor-imagery"].parts = ["/gone/" + Path(first[0]).name]
+    follow_visit(kept, tmp_path)
+    assert kept.others["motor-imagery"].parts == first
+    person.window.show_step("protocol")
+    short(person, protocol=0)
+    assert (visit.parts, visit.notes, visit.first_movement) == (first, ["of the first"], moved)
+    assert (person.page.start.text(), person.page.trials) == ("Go on", 4)
 
 
 def test_a_folder_that_was_moved_counts_nothing_twice_and_its_reports_are_whole(clinic: Clinic, tmp_path: Path) -> None:
