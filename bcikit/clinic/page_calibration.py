@@ -11,8 +11,10 @@ from bcikit.clinic.counts import Counts
 from bcikit.clinic.pages_run import RunPage
 from bcikit.clinic.stop_line import STOPPED
 from bcikit.clinic.verdict import judge
+from bcikit.recording.header import read_header
 from bcikit.session.retrain import model_from_files
 from bcikit.session.training import calibration_summary
+from bcikit.signal import Address, BciError
 from bcikit.ui.aside import in_background
 from bcikit.ui.words import tr
 
@@ -74,8 +76,8 @@ class CalibrationPage(RunPage):
         model = folder / "model.skops"
         summary = values.get("calibration") or {}
         self.now.setText("")
-        if len(self.visit.calibrations) > 1:
-            self._train_on_all()
+        if len(alike := self._alike()) > 1:
+            self._train_on_all(alike)
         elif not summary:
             why = str(values.get("ended") or "")
             self.say(
@@ -91,12 +93,20 @@ class CalibrationPage(RunPage):
     def on_failure(self, error: str, folder: Path) -> None:
         """Say what went wrong; what was recorded counts."""
         super().on_failure(error, folder)
-        if len(self.visit.calibrations) > 1:
-            self._train_on_all()
+        if len(alike := self._alike()) > 1:
+            self._train_on_all(alike)
 
-    def _train_on_all(self) -> None:
-        """Learn from all calibrations of this visit: "record more" adds, it does not begin anew."""
-        folders = [folder for folder in self.visit.calibrations if Path(folder).is_dir()]
+    def _alike(self) -> list[str]:
+        """Return the calibrations of this visit with protocol, movements and headset of the newest, in order of time.
+
+        Others are not learned from with it: what differs between two recordings would be taken for the classes.
+        """
+        folders = self.visit.calibrations
+        newest = _recorded(folders[-1]) if folders else None
+        return [folder for folder in folders if newest is not None and _recorded(folder) == newest]
+
+    def _train_on_all(self, folders: list[str]) -> None:
+        """Learn from calibrations of this visit together: "record more" adds, it does not begin anew."""
         config = protocols.training_config(self.visit, folders)
         target = Path(folders[-1]) / "model-all.skops"
         self.say(tr("Learning from {count} calibrations together ...").format(count=len(folders)))
@@ -168,3 +178,16 @@ class CalibrationPage(RunPage):
         self.visit.notes.append(tr("Trained with a decoder that is not shown to be better than guessing."))
         self.say("")
         self.done.emit()
+
+
+def _recorded(folder: str) -> tuple[object, ...] | None:
+    """Return of what a calibration is: protocol, movements, headset; None where nothing was recorded."""
+    try:
+        config = read_header(Path(folder))["config"]
+        settings, source = config["paradigm"]["settings"], Address.parse(config["source"]["address"])
+        # The simulated patient has another seed in each part.
+        options = {key: value for key, value in source.options.items() if key != "seed"}
+        movements = (settings.get("classes"), settings.get("movement"))
+        return (config["paradigm"]["name"], *movements, source.scheme, source.body, options)
+    except (BciError, KeyError, TypeError, AttributeError):
+        return None

@@ -19,8 +19,8 @@ from bcikit.clinic.page_calibration import CalibrationPage
 from bcikit.clinic.pages_session import SessionPage
 from bcikit.clinic.runner import SessionJob
 from bcikit.clinic.visit import Visit
-from bcikit.recording import Catalogue
-from bcikit.signal import BciError
+from bcikit.recording import Catalogue, SessionWriter
+from bcikit.signal import BciError, StreamInfo
 
 
 class Runner:
@@ -475,6 +475,15 @@ def calibrated(page: Any, values: dict[str, Any]) -> None:
     page.take({"type": "result", "values": values, "folder": page.visit.calibrations[-1]})
 
 
+def recorded(runner: Runner) -> Path:
+    """Write down what the newest job is, as the recording of its engine does."""
+    config = runner.jobs[-1].config.to_dict()
+    folder = Path(config["recording"]["folder"])
+    info = StreamInfo(name="headset", sfreq=250.0, ch_names=("C3", "C4"))
+    SessionWriter(folder, info=info, config=config, versions={}).close("complete")
+    return folder
+
+
 def test_a_calibration_that_was_cut_off_counts_and_more_is_learned_together(
     make: Callable[..., Any], runner: Runner, monkeypatch: pytest.MonkeyPatch, qtbot: Any
 ) -> None:
@@ -487,11 +496,11 @@ def test_a_calibration_that_was_cut_off_counts_and_more_is_learned_together(
     QTest.mouseClick(page.start, Qt.MouseButton.LeftButton)
     page.begin()
     assert runner.did("start") == [{"who": "T-01"}], "one that runs goes on and begins no other"
-    Path(page.visit.calibrations[0]).mkdir()
+    recorded(runner)
     calibrated(page, {"ended": "finished by the operator"})
     assert "The calibration was cut off: finished by the operator." in page.message.text()
     page.begin()
-    Path(page.visit.calibrations[1]).mkdir()
+    recorded(runner)
     asked: list[list[str]] = []
     trouble = BciError("20 trials are too few.")
 
@@ -514,6 +523,37 @@ def test_a_calibration_that_was_cut_off_counts_and_more_is_learned_together(
     assert page.verdict.text()[0] in "▲■"
     kept = page.desk.catalogue.models("P-1")
     assert [entry.path for entry in kept] == [page.visit.model]
+
+
+@pytest.mark.parametrize("other", ["movements", "headset", "protocol"])
+def test_calibrations_of_other_movements_or_another_headset_are_not_learned_together(
+    make: Callable[..., Any], runner: Runner, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    def learn(config: Any) -> Any:
+        raise AssertionError([str(path) for path in config.calibration.files])
+
+    monkeypatch.setattr(page_calibration, "model_from_files", learn)
+    page = make(CalibrationPage, settings={"classes": ["left_hand", "right_hand"]})
+    good = {"accuracy": 0.9, "n_trials": 40, "chance_upper": 0.63}
+    for number in (1, 2):
+        page.begin()
+        folder = recorded(runner)
+        (folder / "model.skops").write_bytes(b"model")
+        calibrated(page, {"ended": "finished", "calibration": good, "classes": ["a", "b"]})
+        assert page.visit.model == str(folder / "model.skops"), "that of the newest alone"
+        assert len(page.visit.calibrations) == number
+        if other == "movements":
+            page.visit.settings = {"classes": ["right_hand", "feet"]}
+        elif other == "headset":
+            page.visit.device = "lsl:source_id=headset-2"
+        else:
+            page.visit.protocol, page.visit.settings = "action-observation", {"movement": "right_hand"}
+    # Nothing was recorded before it failed: what was learned stays.
+    page.begin()
+    page.desk.runner.running = False
+    page.take({"type": "failed", "error": "The headset is gone.", "folder": page.visit.calibrations[-1]})
+    assert "The headset is gone." in page.message.text()
+    assert page.visit.model == str(folder / "model.skops")
 
 
 def test_a_decoder_not_better_than_guessing_trains_only_who_says_so_and_moves_nobody(
