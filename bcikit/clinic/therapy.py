@@ -1,6 +1,6 @@
 """The therapy plan of a patient: weeks, sessions and dose, and how far it has come."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -50,8 +50,8 @@ def plan_of(data: Mapping[str, Any]) -> TherapyPlan | None:
         return None
 
 
-def done_so_far(catalogue: Catalogue, code: str, protocol: str = "") -> list[dict[str, Any]]:
-    """Return the sessions of a person as the plan counts them; simulations count for nobody."""
+def done_so_far(catalogue: Catalogue, code: str, protocols: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Return the sessions of a person, with these protocols alone if any are named; simulations count for nobody."""
     return [
         {
             "day": local_day(parts[0].started),
@@ -59,14 +59,16 @@ def done_so_far(catalogue: Catalogue, code: str, protocol: str = "") -> list[dic
             "minutes": sum(part.seconds for part in parts) / 60,
         }
         for parts in trainings(real_sessions(catalogue, code))
-        if not protocol or parts[0].paradigm == protocol
+        if not protocols or parts[0].paradigm in protocols
     ]
 
 
 def progress_words(catalogue: Catalogue, code: str, plan: TherapyPlan, today: date) -> str:
     """Return dose against plan in words, and what is proposed next."""
+    # A check of the eyes beside the training is no session of the plan.
+    done = done_so_far(catalogue, code, {phase.paradigm.removeprefix("paradigm:") for phase in plan.phases})
     try:
-        found = plan.progress(done_so_far(catalogue, code), today)
+        found = plan.progress(done, today)
     except BciError as error:
         return str(error)
     sessions, trials, minutes = found["sessions"], found["trials"], found["minutes"]
@@ -88,7 +90,7 @@ def progress_words(catalogue: Catalogue, code: str, plan: TherapyPlan, today: da
         return "\n".join(lines)
     if found["missed"]:
         lines.append(tr("{count} sessions behind the plan.").format(count=found["missed"]))
-    days = [date.fromisoformat(str(item["day"])) for item in done_so_far(catalogue, code)]
+    days = [date.fromisoformat(str(item["day"])) for item in done]
     day = next_day(plan, days, today)
     if day is not None:
         after = plan.phase_on(day) or phase

@@ -31,7 +31,7 @@ from bcikit.clinic.pages_protocol import ProtocolPage
 from bcikit.clinic.trial_card import TrialCard
 from bcikit.clinic.visit import Visit
 from bcikit.paradigms.plan import TherapyPlan
-from bcikit.recording import Catalogue
+from bcikit.recording import Catalogue, SessionWriter
 from bcikit.signal import ArgumentError, BciError, Chunk, ConfigError, StreamInfo
 from bcikit.ui.status import ElectrodeQuality
 
@@ -413,6 +413,25 @@ def test_a_plan_says_what_was_missed_and_when_it_is_over(catalogue: Catalogue, d
     assert therapy.plan_of({}) is None
     with pytest.raises(ConfigError, match="weeks"):
         therapy.make_plan("motor-imagery", {}, weeks=0, per_week=3, start=start)
+
+
+def test_a_check_beside_the_training_is_no_session_of_the_plan(catalogue: Catalogue, dark: Any, tmp_path: Path) -> None:
+    start = date.today()
+    plan = therapy.plan_of({"therapy_plan": therapy.make_plan("motor-imagery", {}, weeks=2, per_week=3, start=start)})
+    assert isinstance(plan, TherapyPlan)
+    for number, name in enumerate(("eyes-open-closed", "motor-imagery") * 2):
+        folder = tmp_path / f"s{number}"
+        config = {"session": {"subject": "P-1"}}
+        SessionWriter(
+            folder, info=StreamInfo(name="x", sfreq=250.0, ch_names=("C3",)), config=config, versions={}
+        ).close()
+        results = {"trials": 10, people.VISIT: f"visit {number // 2}"}
+        catalogue.add_session("P-1", folder, paradigm=name, results=results, seconds=60.0)
+    said = therapy.progress_words(catalogue, "P-1", plan, start)
+    assert "So far: 2 sessions (0 due by today), 20 trials" in said
+    assert "2 minutes of training" in said
+    assert f"Next session proposed: {start + timedelta(days=4)}" in said, "the third of the week, which has three"
+    assert len(therapy.done_so_far(catalogue, "P-1")) == 4
 
 
 def test_where_nothing_moves_for_long_a_way_out_is_proposed(dark: Any) -> None:
