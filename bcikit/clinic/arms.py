@@ -199,23 +199,34 @@ def arm_settings(visit: Visit) -> dict[str, Any]:
     arm = arm_of(visit.trial)
     chosen: dict[str, Any] = {"arm": arm, "blind": True}
     if arm == "yoked":
-        delays = _delays(Path(visit.trial["folder"]))
+        delays = [row["delays"] for row in _delays(Path(visit.trial["folder"])) if row["protocol"] == visit.protocol]
         if not delays:
-            raise BciError(tr("This allocation cannot be trained yet. Ask who leads the trial."))
+            raise BciError(untrainable())
         chosen["yoked_delays"] = delays[(int(visit.trial["number"]) - 1) % len(delays)]
     return chosen
 
 
+def untrainable() -> str:
+    """Return what is said where an allocation stands in the way: nothing that tells the arm."""
+    return tr("This allocation cannot be trained yet. Ask who leads the trial.")
+
+
 def keep_delays(visit: Visit, delays: Sequence[float]) -> None:
-    """Keep when the help came in a session whose decoder triggered it: others are yoked to it."""
+    """Keep when the help came in a session whose decoder triggered it: who trains the same may be yoked to it."""
     if not visit.trial or not delays or arm_of(visit.trial) != "contingent":
         return
     folder = Path(visit.trial["folder"])
-    write_whole(folder / _DELAYS, json.dumps([*_delays(folder), [float(one) for one in delays]]).encode())
+    row = {"protocol": visit.protocol, "delays": [float(one) for one in delays]}
+    write_whole(folder / _DELAYS, json.dumps([*_delays(folder), row]).encode())
 
 
-def _delays(folder: Path) -> list[list[float]]:
+def _delays(folder: Path) -> list[dict[str, Any]]:
+    """Return protocol and delays of each session; of rows of before, which are delays alone, no protocol is known."""
+    found = []
     try:
-        return [[float(one) for one in row] for row in read_json(folder / _DELAYS)]
-    except (OSError, ValueError, TypeError, OverflowError):
+        for row in read_json(folder / _DELAYS):
+            named = row if isinstance(row, dict) else {"protocol": "", "delays": row}
+            found.append({"protocol": str(named["protocol"]), "delays": [float(one) for one in named["delays"]]})
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
         return []
+    return found

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from bcikit.clinic.arms import arm_settings
+from bcikit.clinic.arms import arm_settings, untrainable
 from bcikit.clinic.people import SIMULATED
 from bcikit.clinic.visit import Visit
 from bcikit.decoding import Model
@@ -300,7 +300,7 @@ def build(
     earlier = phase == "session" and bool(visit.model) and visit.recentre
     chosen = of_phase(protocol, settings, phase, rest=earlier)
     if phase == "session" and kind_of(protocol) == "rehabilitation":
-        chosen |= arm_settings(visit)
+        chosen |= _arm_of(visit, chosen)
     if source.startswith("sim:"):
         source = with_options(source, seed=seed)
     base = shipped_config(protocol, source=source, seed=seed, settings=chosen, subject=visit.subject)
@@ -331,6 +331,18 @@ def build(
             log = f"{folder}{GUARD_LOG}"
             values["outputs"] = [{"address": f"guard:{driver}?dead_man=1&log={log}"}]
     return config_from(values, where=protocol)
+
+
+def _arm_of(visit: Visit, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the paradigm is told of a visit's allocation; where it does not take that, nothing tells why."""
+    arm = arm_settings(visit)
+    try:
+        _outline(visit.protocol, json.dumps({**chosen, **arm}, sort_keys=True))
+    except BciError:
+        # What is wrong without the arm, too, may be said.
+        _outline(visit.protocol, json.dumps(chosen, sort_keys=True))
+        raise BciError(untrainable()) from None
+    return arm
 
 
 def following(visit: Visit) -> dict[str, str]:

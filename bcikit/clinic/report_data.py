@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.clinic.alpha import alpha_words
-from bcikit.clinic.arms import is_sealed
+from bcikit.clinic.arms import is_blind, is_sealed
 from bcikit.clinic.counts import counts_of
 from bcikit.clinic.people import data_of, real_sessions, trainings
 from bcikit.clinic.record import TrainingRecord
@@ -39,7 +39,7 @@ def report_data(catalogue: Catalogue, record: TrainingRecord) -> ReportData:
         reactions=reactions_of(catalogue, record) if known else {},
         scores=scores_of(catalogue, record.subject) if known else (),
         plan=progress_words(catalogue, record.subject, plan, date.today()) if plan is not None else "",
-        warnings=warnings_of(catalogue, record.subject) if known else (),
+        warnings=warnings_of(catalogue, record.subject, sealed=is_blind(record.trial)) if known else (),
         alpha=alpha_words(Path(record.parts[-1])) if record.protocol == "eyes-open-closed" and record.parts else "",
     )
 
@@ -90,13 +90,18 @@ def scores_of(catalogue: Catalogue, code: str) -> list[OutcomeScore]:
     return [OutcomeScore(local_day(row.measured), row.scale, row.value, row.unit) for row in catalogue.outcomes(code)]
 
 
-def warnings_of(catalogue: Catalogue, code: str) -> list[str]:
-    """Return what breaks more often than in the sessions before, in words."""
+def warnings_of(catalogue: Catalogue, code: str, *, sealed: bool = False) -> list[str]:
+    """Return what breaks more often than in the sessions before, in words.
+
+    Where an allocation is `sealed`, not what moved and why something did not: how often tells the arm.
+    """
     words = tr("{what}: {found} times, {expected:.1f} were expected from the sessions before")
     try:
         rising = [one for one in early_warnings(catalogue, code) if one.rising]
     except BciError as error:
         return [str(error)]
+    if sealed:
+        rising = [one for one in rising if one.what != "activations" and not one.what.startswith("A-")]
     return [words.format(what=rule_text(one.what)[0], found=one.found, expected=one.expected) for one in rising]
 
 

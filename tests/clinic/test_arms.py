@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from bcikit.clinic import arms, protocols, start
+from bcikit.clinic import arms, protocols, report_data, start
 from bcikit.clinic.counts import Total
 from bcikit.clinic.moved import follow
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report import ReportData, html
 from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue
+from bcikit.safety.trends import Trend
 from bcikit.signal import BciError
 
 
@@ -73,6 +74,21 @@ def test_two_places_of_one_catalogue_never_open_an_allocation_with_the_list_of_t
         assert {one.code: arms.arm_of(one.data["trial"]) for one in catalogue.subjects()} == before
 
 
+def test_the_early_warning_of_a_sealed_report_says_nothing_of_what_moved(
+    clinic: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = clinic()
+    person.patient()
+    rising = {"per_hour": (0.0, 60.0), "expected": 0.5, "found": 60, "rising": True}
+    found = [Trend(what=what, **rising) for what in ("activations", "A-CONF", "Q-LINE", "stops")]
+    monkeypatch.setattr(report_data, "early_warnings", lambda catalogue, code: found)
+    record = TrainingRecord(subject="P-017", protocol="action-observation")
+    assert len(report_data.report_data(person.catalogue, record).warnings) == 4
+    record.trial = {"trial": "FES-26", "number": 1}
+    said = report_data.report_data(person.catalogue, record).warnings
+    assert [line.partition(":")[0] for line in said] == ["mains hum", "stops"]
+
+
 @pytest.mark.parametrize("wrong", ["contingent", "contingent,contingent", "contingent,placebo", ""])
 def test_a_trial_needs_two_arms_that_there_are(tmp_path: Path, wrong: str) -> None:
     assert start.main(["--data", str(tmp_path), "--new-trial", "FES-26", "--arms", wrong]) == 2
@@ -82,17 +98,18 @@ def test_the_engine_is_told_the_arm_and_who_is_yoked_follows_another_person(tmp_
     arms.new_trial(tmp_path, "FES-26", ("contingent", "sham", "yoked"))
     number = {arms.arm_of(drawn(tmp_path, n)): n for n in range(1, arms.SIZE + 1)}
 
-    def visit(arm: str) -> Visit:
+    def visit(arm: str, protocol: str = "action-observation") -> Visit:
         return Visit(
             subject="P-1",
             operator="T",
             device="lsl:name=x",
-            protocol="action-observation",
+            protocol=protocol,
+            current={"port": "sim-fes", "amplitude_ma": 5.0},
             trial=drawn(tmp_path, number[arm]),
         )
 
-    def settings(arm: str) -> dict[str, Any]:
-        config = protocols.build(visit(arm), folder=str(tmp_path / "s"), settings={}, phase="session")
+    def settings(arm: str, protocol: str = "action-observation", **chosen: Any) -> dict[str, Any]:
+        config = protocols.build(visit(arm, protocol), folder=str(tmp_path / "s"), settings=chosen, phase="session")
         return dict(config.paradigm.settings)
 
     assert (settings("sham")["arm"], settings("sham")["blind"]) == ("sham", True)
@@ -102,6 +119,21 @@ def test_the_engine_is_told_the_arm_and_who_is_yoked_follows_another_person(tmp_
     arms.keep_delays(visit("sham"), [9.0])
     arms.keep_delays(visit("contingent"), [1.5, 2.5])
     assert list(settings("yoked")["yoked_delays"]) == [1.5, 2.5]
+    # Delays of another protocol (of 10 s after the film) are none of this one (6 s).
+    arms.keep_delays(visit("contingent"), [7.2])
+    with pytest.raises(BciError, match=r"^This allocation cannot be trained yet"):
+        settings("yoked", "motor-imagery-fes")
+    arms.keep_delays(visit("contingent", "motor-imagery-fes"), [3.0])
+    assert list(settings("yoked", "motor-imagery-fes")["yoked_delays"]) == [3.0]
+    assert [row["delays"] for row in arms._delays(tmp_path / arms.FOLDER)] == [[1.5, 2.5], [7.2], [3.0]]
+    # Whatever the paradigm has against an arm is not said; what it has against the settings is.
+    kept = tmp_path / arms.FOLDER / "delays.json"
+    kept.write_text(json.dumps([[1.0], {"protocol": "motor-imagery-fes", "delays": [7.2]}]), encoding="utf-8")
+    for protocol in ("motor-imagery-fes", "action-observation"):
+        with pytest.raises(BciError, match=r"^This allocation cannot be trained yet"):
+            settings("yoked", protocol)
+    with pytest.raises(BciError, match="must be even"):
+        settings("yoked", "motor-imagery-fes", trials_per_run=7)
     # A calibration is the same for all, and so is what is no attempted movement.
     calibration = protocols.build(visit("sham"), folder=str(tmp_path / "s"), settings={}, phase="calibration")
     assert calibration.paradigm.settings.get("arm", "contingent") == "contingent"
