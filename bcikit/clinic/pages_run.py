@@ -1,5 +1,6 @@
 """What the pages share while the engine runs: calibration and session."""
 
+import secrets
 import time
 from datetime import datetime
 from pathlib import Path
@@ -134,7 +135,7 @@ class RunPage(Page):
                 folder=str(folder),
                 settings=self.remaining(),
                 phase=self.phase,
-                seed=1 + len(visit.calibrations) + len(visit.parts),
+                seed=self._seed(),
             )
             self.desk.runner.start(
                 SessionJob(
@@ -156,6 +157,14 @@ class RunPage(Page):
         self.changed.emit()
         self.say(tr("Starting ..."))
         self.show_running()
+
+    def _seed(self) -> int:
+        """Return what the order of the trials is drawn from: a new one each time, as people learn it by heart.
+
+        The configuration keeps it. The simulated patient has the same in every visit.
+        """
+        visit = self.visit
+        return 1 + (len(visit.calibrations) + len(visit.parts) if visit.simulated else secrets.randbelow(2**31 - 1))
 
     def forget_session(self) -> None:
         """Show nothing of the session before: its state, its picture, its stop."""

@@ -417,6 +417,26 @@ def test_an_engine_that_fails_or_is_refused_is_told_and_what_it_recorded_stays(
     assert len(names) == 3
 
 
+@pytest.mark.parametrize("kind", [SessionPage, CalibrationPage])
+def test_no_two_trainings_have_the_same_order_of_trials(
+    make: Callable[..., Any], runner: Runner, kind: type[Any]
+) -> None:
+    def seeds(**visit: Any) -> list[int]:
+        page = make(kind, **visit)
+        for _ in range(2):
+            page.begin()
+            Path(runner.jobs[-1].config.recording.folder).mkdir()
+            runner.running = False
+        return [job.config.session.seed for job in runner.jobs[-2:]]
+
+    # Two parts of two visits of two patients.
+    assert len(set(seeds() + seeds())) == 4
+    simulated = {"subject": "SIMULATED", "simulated": True, "device": "sim:motor-imagery"}
+    page = make(kind)
+    page.desk.catalogue.add_subject("SIMULATED")
+    assert seeds(**simulated) == seeds(**simulated) == [1, 2]
+
+
 def test_a_snapshot_takes_back_what_was_shown_and_a_late_window_shows_it(
     make: Callable[..., Any], runner: Runner
 ) -> None:
