@@ -364,16 +364,24 @@ class SessionPage(RunPage):
                 enter_strays(self.desk.catalogue, self.desk.data)
                 self.say(whereabouts(self.desk.catalogue, self.visit.subject) or str(error), "BAD")
                 return
+        planned = self.planned_trials()
         if self.ended == "finished":
-            self.say(tr("The session is complete."), "GOOD")
+            words = tr("The session is complete.")
+            if self.trials > planned > 0:
+                words += " " + tr("{trials} trials; {planned} were planned.").format(
+                    trials=self.trials, planned=planned
+                )
+            self.say(words, "GOOD")
             self.next_button.setFocus()
         else:
-            self.say(
-                tr("The session was cut off: {why}. Press Go on for the rest, or go to the report.").format(
-                    why=self.ended
-                ),
-                "WARN",
+            words = tr("The session was cut off: {why}. Press Go on for the rest, or go to the report.").format(
+                why=self.ended
             )
+            rest = protocols.trials_of(self.visit.protocol, self.remaining())
+            if self.can_go_on and self.trials + rest > planned:
+                more = tr("The rest is {rest} trials, {planned} in all were planned: runs are alike.")
+                words += " " + more.format(rest=rest, planned=planned)
+            self.say(words, "WARN")
 
     def show_to_patient(self, message: dict[str, Any]) -> None:
         """Draw what the patient sees, here and in the patient's window."""

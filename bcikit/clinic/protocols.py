@@ -180,7 +180,11 @@ def trials_of(protocol: str, settings: Mapping[str, Any], *, phase: str = "sessi
 
 
 def remaining(protocol: str, settings: Mapping[str, Any], *, done: int) -> dict[str, Any]:
-    """Return the settings of what is left of a training after `done` trials; all of it after the last."""
+    """Return the settings of what is left of a training after `done` trials; all of it after the last.
+
+    Runs are alike and have as many trials of each class: where that does not come out even, it is a few trials more
+    than are left, never fewer.
+    """
     chosen = dict(settings)
     left = trials_of(protocol, settings) - done
     kind = kind_of(protocol)
@@ -194,9 +198,11 @@ def remaining(protocol: str, settings: Mapping[str, Any], *, done: int) -> dict[
         chosen["rounds"] = -(-left // trials_of(protocol, {**settings, "rounds": 1}))
     elif kind in _RUNS:
         classes = max(2, len(settings.get("classes", (1, 2))))
-        runs = -(-left // int(settings.get("trials_per_run", 20)))
-        chosen[_RUNS[kind]] = runs
-        chosen["trials_per_run"] = max(classes, -(-(left // runs) // classes) * classes)
+        fewest = -(-left // int(settings.get("trials_per_run", 20)))
+        # Shorter runs may come out even where the longest do not.
+        each = {runs: -(-left // (runs * classes)) * classes for runs in range(fewest, 2 * fewest + 1)}
+        runs = min(each, key=lambda number: number * each[number])
+        chosen[_RUNS[kind]], chosen["trials_per_run"] = runs, each[runs]
     return chosen
 
 

@@ -184,6 +184,24 @@ def test_a_session_that_was_cut_off_goes_on_with_the_rest(clinic: Callable[..., 
     assert "60 trials" in person.page.view.toPlainText()
 
 
+def test_the_rest_of_a_session_is_never_fewer_than_was_planned_and_what_is_more_is_said(
+    clinic: Callable[..., Any],
+) -> None:
+    person = clinic(step=5.0)
+    person.as_far_as_protocol()
+    person.protocol()
+    person.window.show_step("session")
+    page = person.page
+    person.click(page.start)
+    person.run(lambda: page.trials >= 14)
+    person.runner.send("finish")
+    person.run(lambda: not person.runner.running)
+    assert page.message.text().endswith("The rest is 48 trials, 60 in all were planned: runs are alike.")
+    person.train()
+    assert page.trials == 62
+    assert page.message.text() == "● The session is complete. 62 trials; 60 were planned."
+
+
 def test_the_plan_of_a_patient_is_filled_in(clinic: Callable[..., Any]) -> None:
     person = clinic()
     person.as_far_as_protocol()

@@ -72,6 +72,19 @@ def test_what_goes_on_does_what_is_left_and_not_all_of_it_again(name: str) -> No
         assert planned - done <= left < planned - done + 5
 
 
+@pytest.mark.parametrize(("name", "runs"), [("motor-imagery", "feedback_runs"), ("motor-imagery-fes", "runs")])
+def test_what_is_left_is_never_fewer_and_at_most_a_few_more(name: str, runs: str) -> None:
+    settings = {runs: 3, "trials_per_run": 20}
+    more = {}
+    for done in range(1, 60):
+        chosen = protocols.remaining(name, settings, done=done)
+        assert chosen["trials_per_run"] <= 20
+        more[done] = done + protocols.trials_of(name, chosen) - 60
+    assert set(more.values()) <= set(range(6)), "as many of each class in each of three runs"
+    assert more[10] == 0, "five runs of ten"
+    assert [more[done] for done in (2, 14, 20, 40, 58, 59)] == [2, 2, 0, 0, 0, 1]
+
+
 def test_letters_are_counted_without_those_of_the_calibration_each_with_its_own_choice(tmp_path: Path) -> None:
     events, commands = [], []
     kinds = ["calibration", "calibration", "feedback", "feedback", "feedback"]
