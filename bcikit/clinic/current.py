@@ -1,6 +1,8 @@
 """The patient's own current: found from nothing upwards, by the therapist, with the dead-man switch held."""
 
 import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
@@ -23,6 +25,8 @@ RAMP_S = FesLimits().ramp_s
 """Until then a train has not come to its current."""
 PAUSE_S = 3.0
 """Between two trains, as the limits of the stimulator ask for."""
+PULSES = ("pulse_us", "frequency_hz", "area_cm2")
+"""What a current is felt by, beside its milliamperes."""
 _BEAT_MS = 20
 """The guard takes a switch that is silent for 80 ms as let go."""
 
@@ -32,6 +36,14 @@ class CurrentCard(QWidget):
 
     The stimulator is owned by a guard process of its own: letting go, closing the window or killing it ends it.
 
+    Parameters
+    ----------
+    desk : Desk
+        Whose visit it is.
+    chosen : callable, optional
+        Returns what was chosen of `PULSES`, and raises `BciError` where that is refused; the rest is what the paradigm
+        proposes.
+
     Signals
     -------
     changed
@@ -40,9 +52,10 @@ class CurrentCard(QWidget):
 
     changed = Signal()
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, *, chosen: Callable[[], Mapping[str, float]] = dict) -> None:
         super().__init__()
-        self._desk, self._visit = desk, desk.visit
+        self._desk, self._visit, self._chosen = desk, desk.visit, chosen
+        self._pulses: dict[str, Any] = {}
         self._guard: GuardClient | None = None
         self._switch: GuardClient | None = None
         self._next = 0.0
@@ -100,6 +113,9 @@ class CurrentCard(QWidget):
             self._show(tr("Enter the stimulator, such as serial-fes:/dev/ttyUSB0."))
             return
         try:
+            # Until it is kept they stay as they are: what was felt is the current with these.
+            assist = {**read_paradigm("motor-imagery-fes").get("assist", {}), **self._chosen()}
+            self._pulses = {key: assist[key] for key in (*PULSES, "site", "channel") if key in assist}
             self._guard = GuardClient.launch(address, dead_man=True)
             # The button that is held is the dead-man switch; it has a line of its own to the guard.
             self._switch = GuardClient(self._guard.port, self._guard.role_key("dead-man"), role="dead-man")
@@ -120,11 +136,6 @@ class CurrentCard(QWidget):
                 client.close()
         self._switch = self._guard = None
         self._show()
-
-    def _pulses(self) -> dict[str, object]:
-        assist = dict(read_paradigm("motor-imagery-fes").get("assist", {}))
-        keys = ("pulse_us", "frequency_hz", "area_cm2", "site", "channel")
-        return {**{key: assist[key] for key in keys if key in assist}, "amplitude_ma": self.amplitude, "ramp": RAMP_S}
 
     def _held(self, *, held: bool) -> None:
         if self._switch is not None:
@@ -195,7 +206,8 @@ class CurrentCard(QWidget):
                     self.let_go()
                     return
                 self._held(held=True)
-                guard.send("stimulate", 1.0, ttl=0.25, data=self._pulses())
+                pulses = {**self._pulses, "amplitude_ma": self.amplitude, "ramp": RAMP_S}
+                guard.send("stimulate", 1.0, ttl=0.25, data=pulses)
         except (GuardError, OSError) as error:
             if self._until:
                 # Nobody knows whether it flowed.
@@ -214,6 +226,7 @@ class CurrentCard(QWidget):
             self._show(tr("Nothing was felt yet: hold the button."))
             return
         found = {"amplitude_ma": self.amplitude, "port": written(self.port.text()), "day": today(), "at": now()}
+        found |= {key: self._pulses[key] for key in PULSES if key in self._pulses}
         self._visit.current = {**found, "by": self._visit.operator}
         self.disconnect_stimulator()
         code = self._visit.subject

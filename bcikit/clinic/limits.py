@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from bcikit.paradigms import make_paradigm, read_paradigm
@@ -57,7 +58,9 @@ class TherapistLimit:
         )
 
 
-def limits_of(protocol: str, *, stimulates: bool, comfortable_ma: float | None = None) -> dict[str, TherapistLimit]:
+def limits_of(
+    protocol: str, *, stimulates: bool, felt: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, TherapistLimit]:
     """Return what may be changed of a protocol, by key.
 
     Parameters
@@ -66,9 +69,9 @@ def limits_of(protocol: str, *, stimulates: bool, comfortable_ma: float | None =
         Name of a paradigm.
     stimulates : bool
         Whether the numbers of a current are among them.
-    comfortable_ma : float or None
-        The patient's own comfortable current, above which nothing is asked for; nor for wider or more frequent pulses
-        than it was found with, nor through a smaller electrode.
+    felt : mapping
+        The patient's own comfortable current as the visit keeps it, with the pulses and the electrode it was found
+        with: no more current is asked for, nor wider or more frequent pulses, nor a smaller electrode.
     """
     paradigm = make_paradigm(protocol)
     found = {}
@@ -77,15 +80,14 @@ def limits_of(protocol: str, *, stimulates: bool, comfortable_ma: float | None =
             continue
         start = setting(paradigm.settings, one.key)
         adjusted = _accepted(protocol, one)
-        if one.key == "assist.amplitude_ma" and comfortable_ma is not None:
-            high = min(adjusted.high, comfortable_ma)
-            adjusted = Adjustable(key=one.key, low=min(one.low, high), high=high, step=one.step, unit=one.unit)
-            start = high
-        elif one.key in _CURRENT and comfortable_ma is not None and start is not None:
-            # It was found with what the paradigm proposes.
-            denser = one.key == "assist.area_cm2"
-            low, high = (max(one.low, start), adjusted.high) if denser else (one.low, min(adjusted.high, start))
-            adjusted = replace(adjusted, low=low, high=high)
+        if one.key in _CURRENT and start is not None and felt.get("amplitude_ma") is not None:
+            most = felt.get(one.key.removeprefix("assist."), start)
+            if one.key == "assist.area_cm2":
+                start = max(one.low, most)
+                adjusted = replace(adjusted, low=start)
+            else:
+                start = min(adjusted.high, most)
+                adjusted = replace(adjusted, low=min(one.low, start), high=start)
         found[one.key] = TherapistLimit(adjusted, _CONFIDENCE if start is None else start)
     return found
 

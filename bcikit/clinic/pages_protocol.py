@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QVBox
 from bcikit.acquisition import open_source
 from bcikit.clinic import headsets, limits, models, protocols, therapy
 from bcikit.clinic.base import Desk, Page, card
-from bcikit.clinic.current import CurrentCard
+from bcikit.clinic.current import PULSES, CurrentCard
 from bcikit.clinic.names import written
 from bcikit.clinic.page_electrodes import electrode_problems
 from bcikit.clinic.trial_card import TrialCard
@@ -56,7 +56,7 @@ class ProtocolPage(Page):
         self.model.setAccessibleName(tr("Model of an earlier visit"))
         self.use_model = button(tr("Use it: no calibration"), self._use_model)
         self.calibrate = button(tr("Calibrate instead"), self._calibrate)
-        self.current = CurrentCard(desk)
+        self.current = CurrentCard(desk, chosen=self._pulses)
         self.current.changed.connect(self._new_current)
         self.orthosis = QLineEdit()
         self.orthosis.setAccessibleName(tr("Device that moves the hand"))
@@ -143,9 +143,8 @@ class ProtocolPage(Page):
         while self._form.rowCount():
             self._form.removeRow(0)
         self.fields = {}
-        comfortable = self.visit.current.get("amplitude_ma")
         stimulates = protocols.stimulates(self.name)
-        self.limits = limits.limits_of(self.name, stimulates=stimulates, comfortable_ma=comfortable)
+        self.limits = limits.limits_of(self.name, stimulates=stimulates, felt=self.visit.current)
         self.sentence.setText(protocols.protocol_sentence(self.name))
         if self.kind == "motor-imagery":
             self._form.addRow(tr("Movements"), self.pair)
@@ -176,6 +175,20 @@ class ProtocolPage(Page):
         row.addWidget(allowed, 1)
         self.fields[key] = box
         self._form.addRow(name, row)
+
+    def _pulses(self) -> dict[str, float]:
+        """Return the pulses and the electrode that are chosen, for the current to be found with them."""
+        # What an earlier current was found with does not bind one that is found anew.
+        own = limits.limits_of(self.name, stimulates=True)
+        found = {}
+        for key in PULSES:
+            field, limit = self.fields[f"assist.{key}"], own[f"assist.{key}"]
+            value = field.value()
+            if problem := field.problem() if value is None else limit.problem(value):
+                raise BciError(problem)
+            if value is not None:
+                found[key] = value
+        return found
 
     def _new_current(self) -> None:
         self.changed.emit()

@@ -208,6 +208,46 @@ def test_a_current_that_was_let_go_on_its_ramp_is_no_step_and_never_comfortable(
     assert (card.amplitude, guard.of("stimulate")) == (0.0, [])
 
 
+def test_the_current_is_found_with_the_pulses_and_the_electrode_that_are_chosen(
+    clinic: Callable[..., Any], clock: SimpleNamespace
+) -> None:
+    person = clinic()
+    person.as_far_as_protocol()
+    page = person.page
+    person.pick(page.protocol, list(page.names).index("motor-imagery-fes"))
+    for key, text in (("pulse_us", "350"), ("frequency_hz", "20"), ("area_cm2", "16")):
+        person.number(page.fields[f"assist.{key}"], text)
+    card = page.current
+    card.port.setText("serial-fes:/dev/ttyUSB0")
+    guard, _ = connect(card)
+    card._timer.stop()
+    train(card, clock)
+    # What is changed now was not felt.
+    person.number(page.fields["assist.pulse_us"], "400")
+    train(card, clock)
+    sent = guard.of("stimulate")[-1]
+    assert (sent["pulse_us"], sent["frequency_hz"], sent["area_cm2"], sent["site"]) == (350.0, 20.0, 16.0, "forearm")
+    card.comfortable.click()
+    shown = {key: page.fields[f"assist.{key}"].value() for key in ("amplitude_ma", *current.PULSES)}
+    assert shown == {"amplitude_ma": 2.0, "pulse_us": 350.0, "frequency_hz": 20.0, "area_cm2": 16.0}
+    assert shown.items() <= person.window.visit.current.items()
+    person.number(page.fields["assist.pulse_us"], "400")
+    assert page.refused() == ["Pulse width: 400 is refused; allowed: 50 to 350 µs."]
+    # It may be found anew with these, within what the paradigm allows.
+    guard, _ = connect(card)
+    train(card, clock)
+    assert guard.of("stimulate")[-1]["pulse_us"] == 400.0
+    card.comfortable.click()
+    assert (page.fields["assist.amplitude_ma"].value(), page.fields["assist.pulse_us"].value()) == (1.0, 400.0)
+    made = len(StandIn.made)
+    for text, said in (("900", "900 is refused"), ("x", "x")):
+        person.number(page.fields["assist.pulse_us"], text)
+        person.click(card.connect_button)
+        assert card.state.text().startswith("■ Pulse width")
+        assert said in card.state.text()
+    assert len(StandIn.made) == made
+
+
 @pytest.mark.parametrize("key", [Qt.Key.Key_Space, Qt.Key.Key_F12, Qt.Key.Key_Escape])
 def test_the_keys_that_stop_stop_the_current_that_is_being_found(
     clinic: Callable[..., Any], clock: SimpleNamespace, key: Qt.Key

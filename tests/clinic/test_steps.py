@@ -371,7 +371,7 @@ def test_nothing_goes_on_with_the_electrodes_of_another_headset_or_a_current_nob
 
 
 def test_what_numbers_add_up_to_is_refused_too(dark: Any) -> None:
-    found = limits.limits_of("motor-imagery-fes", stimulates=True, comfortable_ma=6.0)
+    found = limits.limits_of("motor-imagery-fes", stimulates=True, felt={"amplitude_ma": 6.0})
     values = {key: limit.start for key, limit in found.items()}
     assert values["assist.amplitude_ma"] == 6.0
     assert limits.problems(found, values) == []
@@ -383,6 +383,15 @@ def test_what_numbers_add_up_to_is_refused_too(dark: Any) -> None:
     ):
         (said,) = limits.problems(found, {**values, key: more})
         assert said.endswith(f"{more:g} is refused; allowed: {allowed}.")
+    felt = {"amplitude_ma": 6.0, "pulse_us": 400.0, "frequency_hz": 20.0, "area_cm2": 16.0}
+    other = limits.limits_of("motor-imagery-fes", stimulates=True, felt=felt)
+    assert {key: other[f"assist.{key}"].start for key in felt} == felt
+    assert [other[f"assist.{key}"].words() for key in felt] == [
+        "1 to 6 mA",
+        "50 to 400 µs",
+        "10 to 20 Hz",
+        "16 to 100 cm²",
+    ]
     before = limits.limits_of("motor-imagery-fes", stimulates=True)
     assert before["assist.pulse_us"].of.high == 400.0, "while no current is found"
     found = limits.limits_of("motor-imagery", stimulates=False)
