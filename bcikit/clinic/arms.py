@@ -213,11 +213,14 @@ def untrainable() -> str:
 
 def keep_delays(visit: Visit, delays: Sequence[float]) -> None:
     """Keep when the help came in a session whose decoder triggered it: who trains the same may be yoked to it."""
-    if not visit.trial or not delays or arm_of(visit.trial) != "contingent":
+    if not visit.trial or not delays:
         return
     folder = Path(visit.trial["folder"])
-    row = {"protocol": visit.protocol, "delays": [float(one) for one in delays]}
-    write_whole(folder / _DELAYS, json.dumps([*_delays(folder), row]).encode())
+    rows = _delays(folder)
+    if arm_of(visit.trial) == "contingent":
+        rows.append({"protocol": visit.protocol, "delays": [float(one) for one in delays]})
+    # Of every arm: a disk that does not take it is noted, and would tell the only arm that writes.
+    write_whole(folder / _DELAYS, json.dumps(rows).encode())
 
 
 def _delays(folder: Path) -> list[dict[str, Any]]:

@@ -112,6 +112,9 @@ def test_the_engine_is_told_the_arm_and_who_is_yoked_follows_another_person(tmp_
         config = protocols.build(visit(arm, protocol), folder=str(tmp_path / "s"), settings=chosen, phase="session")
         return dict(config.paradigm.settings)
 
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
     assert (settings("sham")["arm"], settings("sham")["blind"]) == ("sham", True)
     with pytest.raises(BciError, match="cannot be trained yet") as error:
         settings("yoked")
@@ -119,6 +122,12 @@ def test_the_engine_is_told_the_arm_and_who_is_yoked_follows_another_person(tmp_
     arms.keep_delays(visit("sham"), [9.0])
     arms.keep_delays(visit("contingent"), [1.5, 2.5])
     assert list(settings("yoked")["yoked_delays"]) == [1.5, 2.5]
+    # A full disk is noted whatever the arm.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arms, "write_whole", full)
+        for arm in ("contingent", "sham", "yoked"):
+            with pytest.raises(OSError, match="No space left"):
+                arms.keep_delays(visit(arm), [1.5])
     # Delays of another protocol (of 10 s after the film) are none of this one (6 s).
     arms.keep_delays(visit("contingent"), [7.2])
     with pytest.raises(BciError, match=r"^This allocation cannot be trained yet"):
