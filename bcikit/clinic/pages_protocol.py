@@ -321,7 +321,7 @@ class ProtocolPage(Page):
             return
         changed = settings != visit.settings or self.name != visit.protocol
         self._simulated_user()
-        before = (visit.protocol, visit.settings, visit.orthosis)
+        before, trained = (visit.protocol, visit.settings, visit.orthosis), visit.trained
         visit.protocol, visit.settings = self.name, settings
         visit.orthosis = written(self.orthosis.text()) if protocols.moves(self.name) and not visit.simulated else ""
         problem = protocols.forbidden_reason(visit) or self._electrodes() or self._unfit(settings)
@@ -329,8 +329,8 @@ class ProtocolPage(Page):
             visit.protocol, visit.settings, visit.orthosis = before
             self.say(problem, "BAD")
             return
-        if visit.protocol != before[0]:
-            visit.change_training(before[0])
+        if visit.trained != trained:
+            visit.change_training(trained)
         if changed:
             visit.difficulty = 0.0
         if changed and not visit.model_note:

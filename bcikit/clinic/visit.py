@@ -31,7 +31,7 @@ def _own_threshold(protocol: str) -> float | None:
 
 @dataclass
 class Training:
-    """What belongs to the training with one protocol, as a visit keeps it while another one is chosen.
+    """What belongs to one training, as a visit keeps it while another one is chosen.
 
     Attributes
     ----------
@@ -119,7 +119,7 @@ class Visit:
     reopened : int
         How often the window came back to a training that ran without it.
     others : dict
-        Protocol to the training with it in this visit, for those that are not chosen now.
+        What is trained (`trained`) to its training in this visit, for what is not chosen now.
     """
 
     subject: str = ""
@@ -197,9 +197,15 @@ class Visit:
             return {}
         return self.idle if [*now, chosen] == [*then, tested] and threshold >= easiest else {}
 
+    @property
+    def trained(self) -> str:
+        """What is trained: with another protocol or other movements it is another training."""
+        classes = self.settings.get("classes", ())
+        return " ".join([self.protocol, *map(str, classes), str(self.settings.get("movement", ""))]).strip()
+
     def change_training(self, before: str) -> None:
-        """Put aside the training with the protocol of before, and take up one with that of now, if there was one."""
-        found = self.others.pop(self.protocol, Training())
+        """Put aside the training of what was trained `before`, and take up that of what is trained now, if any."""
+        found = self.others.pop(self.trained, Training())
         left = Training()
         for one in fields(Training):
             setattr(left, one.name, getattr(self, one.name))

@@ -219,13 +219,26 @@ def test_two_protocols_of_one_visit_are_two_trainings(clinic: Clinic, tmp_path: 
     # What was begun with the first is gone on with, also by a window that was opened anew, in a folder that was moved.
     kept = Visit.load(tmp_path / STATE_FILE)
     assert kept.others == visit.others
-    kept.others["motor-imagery"].parts = ["/gone/" + Path(first[0]).name]
+    (other,) = kept.others.values()
+    other.parts = ["/gone/" + Path(first[0]).name]
     follow_visit(kept, tmp_path)
-    assert kept.others["motor-imagery"].parts == first
+    assert other.parts == first
     person.window.show_step("protocol")
     short(person, protocol=0)
     assert (visit.parts, visit.notes, visit.first_movement) == (first, ["of the first"], moved)
     assert (person.page.start.text(), person.page.trials) == ("Go on", 4)
+    # So are other movements; other numbers are not.
+    person.window.show_step("protocol")
+    person.pick(person.page.pair, 1)
+    short(person)
+    assert (visit.parts, person.page.start.text()) == ([], "Start")
+    assert TrainingRecord.of_visit(visit).hand == "right_hand, feet"
+    third = train(5, "of the third")
+    assert TrainingRecord.load(Path(first[0])).hand == "left_hand, right_hand"
+    person.window.show_step("protocol")
+    person.number(person.page.fields["between_runs"], "20")
+    short(person)
+    assert (visit.parts, person.page.start.text(), person.page.trials) == (third, "Go on", 5)
 
 
 def test_a_folder_that_was_moved_counts_nothing_twice_and_its_reports_are_whole(clinic: Clinic, tmp_path: Path) -> None:
