@@ -225,7 +225,7 @@ def keep_delays(visit: Visit, delays: Sequence[float]) -> None:
 
 def _delays(folder: Path) -> list[dict[str, Any]]:
     """Return protocol and delays of each session; of rows of before, which are delays alone, no protocol is known."""
-    found = []
+    found: list[dict[str, Any]] = []
     try:
         for row in read_json(folder / _DELAYS):
             named = row if isinstance(row, dict) else {"protocol": "", "delays": row}
