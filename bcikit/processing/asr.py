@@ -80,12 +80,8 @@ class Asr(Step):
             raise ArgumentError(f"asr needs a stream with a fixed sampling rate; {info.name!r} has none.")
         self._state = _Stream(self, info, info.index_of(self.channels, who="asr"))
         self.settling = (self._state.n_window + self._state.hop) / info.sfreq
+        self.latency = (self._state.late + self._state.hop - 1) / info.sfreq
         return info
-
-    @property
-    def latency(self) -> float:
-        """Seconds by which samples come out late, at most."""
-        return self.lookahead + self.hop
 
     def reset(self) -> None:
         """Forget the past."""
@@ -105,12 +101,12 @@ class _Stream:
     def __init__(self, step: Asr, info: StreamInfo, columns: list[int]) -> None:
         self.hop = max(1, round(step.hop * info.sfreq))
         self.n_window = max(self.hop, round(step.window * info.sfreq))
-        self._late = round(step.lookahead * info.sfreq / self.hop) * self.hop
+        self.late = round(step.lookahead * info.sfreq / self.hop) * self.hop
         self._columns = columns
         self._mixing = np.asarray(step.mixing)
         self._thresholds = np.asarray(step.thresholds)
         self._most = int(step.most * len(columns))
-        length = max(self.n_window, self._late + 2 * self.hop)
+        length = max(self.n_window, self.late + 2 * self.hop)
         self._data = Ring(length, info.n_channels)
         self._mask = Ring(length, info.n_channels, np.uint8)
         self._times = Ring(length, 1)
@@ -169,15 +165,15 @@ class _Stream:
         new = self._reconstruction()
         old = new if self._old is None else self._old
         self._old = new
-        end = stop - self._late
+        end = stop - self.late
         begin = self._out_from if self._out_from is not None else end
         count = end - begin
         if count <= 0:
             return []
         self._out_from = end
-        data = np.array(self._data.newest(count, back=self._late), dtype=np.float64)
-        mask = np.array(self._mask.newest(count, back=self._late), dtype=np.uint8)
-        times = np.array(self._times.newest(count, back=self._late), dtype=np.float64)[:, 0]
+        data = np.array(self._data.newest(count, back=self.late), dtype=np.float64)
+        mask = np.array(self._mask.newest(count, back=self.late), dtype=np.uint8)
+        times = np.array(self._times.newest(count, back=self.late), dtype=np.float64)[:, 0]
         if old is not self._eye or new is not self._eye:
             part = data[:, self._columns]
             fade = (0.5 - 0.5 * np.cos(np.pi * np.arange(1, count + 1) / count))[:, None]

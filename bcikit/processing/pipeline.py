@@ -72,7 +72,7 @@ class Pipeline(Step):
         """
         plan: list[Step | Cascade | Handover] = []
         self.info = info
-        self.delay = self.settling = self.offset = 0.0
+        self.delay = self.latency = self.settling = self.offset = 0.0
         # Filters of single types of channels run side by side: the slowest type is what a window waits for.
         self._typed: dict[str, tuple[float, float]] = {}
         index = 0
@@ -91,6 +91,7 @@ class Pipeline(Step):
             info = step.configure(info)
             self.offset += grid.ratio * step.offset
             self.delay += step.delay
+            self.latency += step.latency
             self.settling += step.settling
             plan.append(step)
             index += 1
@@ -174,7 +175,7 @@ class Pipeline(Step):
         plan[position] = Handover(plan[position], fresh._plan[position], fade=fade, sfreq=rate or info.sfreq)
         self._plan = tuple(plan)
         self.steps, self.output = fresh.steps, info
-        self.delay, self.settling = fresh.delay, fresh.settling
+        self.delay, self.latency, self.settling = fresh.delay, fresh.latency, fresh.settling
 
     def describe(self, *, chunk: int = 8, measure: bool = True) -> "Description":
         """Return what the pipeline does, for people: steps, delay, settling time, cost, frequency response.

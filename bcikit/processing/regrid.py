@@ -1,7 +1,7 @@
 """Regrid: where a sample of one grid lies on another, for whatever counts samples while a step changes the rate."""
 
 from dataclasses import dataclass, replace
-from math import floor
+from math import ceil, floor
 from typing import TYPE_CHECKING, Self
 
 from bcikit.signal import Event, StreamInfo
@@ -20,16 +20,20 @@ class Regrid:
         Input samples an output sample.
     offset : float
         Input sample at which output 0 lies.
+    late : int
+        Input samples by which the output may come late.
     """
 
     ratio: float = 1.0
     offset: float = 0.0
+    late: int = 0
 
     @classmethod
     def of(cls, step: "Step", before: StreamInfo, after: StreamInfo) -> Self:
         """Return the grid of a configured step, from what goes in and what comes out."""
         same = before.sfreq <= 0 or after.sfreq <= 0 or before.sfreq == after.sfreq
-        return cls(1.0 if same else before.sfreq / after.sfreq, step.offset)
+        late = ceil(step.latency * before.sfreq - 1e-6) if before.sfreq > 0 else 0
+        return cls(1.0 if same else before.sfreq / after.sfreq, step.offset, late)
 
     @property
     def same(self) -> bool:
@@ -54,4 +58,5 @@ class Regrid:
 
     def newest(self, sample: int) -> int:
         """Return the newest output sample that is certainly there once an input sample is."""
-        return sample if self.same else floor((sample - self.offset) / self.ratio + 1e-9)
+        there = sample - self.late
+        return there if self.same else floor((there - self.offset) / self.ratio + 1e-9)

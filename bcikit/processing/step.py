@@ -25,11 +25,11 @@ class Step(ABC):
     name: ClassVar[str] = ""
     """What the step is called in a configuration."""
 
-    causal: ClassVar[bool] = True
-    """False for a step that needs samples which have not come yet."""
-
     delay: float = 0.0
     """Group delay in seconds, known after `configure`."""
+
+    latency: float = 0.0
+    """Seconds by which a sample may come out late because others must come first, known after `configure`."""
 
     offset: float = 0.0
     """Input sample at which output 0 lies, known after `configure`; see `bcikit.processing.Regrid`."""

@@ -62,9 +62,32 @@ def test_any_row_of_resampling_steps_keeps_events_at_their_times(rates, factor):
         assert abs(made.times[row] - event.time) <= 0.5 / made.info.sfreq * (1 + 1e-6) + 1e-9
 
 
+@pytest.mark.parametrize(("name", "index"), CASES)
+def test_what_is_said_to_be_there_has_come(streams, name, index):
+    """A session decides at the newest sample that is there; a step may keep samples back only as long as it says."""
+    step, eeg = make(name, index), streams.clean()
+    grid = Regrid.of(step, eeg.info, step.configure(eeg.info))
+    newest = None
+    for chunk in streams.cut(eeg, np.random.default_rng(0).integers(1, 2000, 120).tolist()):
+        made = step.process(chunk)
+        newest = made.end_sample - 1 if made.n_times else newest
+        assert newest is None or newest >= grid.newest(chunk.end_sample - 1)
+    assert newest is not None
+
+
+def test_a_row_of_steps_is_as_late_as_all_of_them(streams):
+    late = [make("asr", 0), make("decimate", 0), make("asr", 1)]
+    pipeline = Pipeline(late)
+    pipeline.configure(streams.info)
+    assert late[0].latency == pytest.approx(71 / 250)
+    assert pipeline.latency == pytest.approx(sum(step.latency for step in late))
+
+
 def test_there_and_back():
     grid = Regrid(ratio=2.5, offset=0.0)
     assert [grid.back(grid.onto(k)) for k in (0, 5, 1000)] == [0, 5, 1000]
     assert grid.newest(4) == 1
     assert Regrid().onto(7) == 7
+    assert Regrid(late=3).newest(7) == 4
+    assert Regrid(ratio=2.0, late=3).newest(8) == 2
     assert "resample" in plugins.names("steps")

@@ -15,6 +15,14 @@ from bcikit.session.report import write_report
 from bcikit.signal import ArgumentError, BciError, Chunk, ConfigError, Decision
 from bcikit.signal.messages import Decided, Filtered, Happened, Message, ModelChosen, Raw, Sent, StateChanged
 
+LATE = {
+    "step": "asr",
+    "channels": ["C3", "Cz", "C4"],
+    "mixing": np.eye(3).tolist(),
+    "thresholds": (1e4 * np.eye(3)).tolist(),
+}
+"""Gives its samples 0.28 s late."""
+
 
 @pytest.mark.usefixtures("painted")
 def test_a_session_runs_from_calibration_to_report(short_config, tmp_path: Path, monkeypatch) -> None:
@@ -61,8 +69,8 @@ def test_a_session_runs_from_calibration_to_report(short_config, tmp_path: Path,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [{"step": "resample", "sfreq": 80.0}, {"step": "decimate", "factor": 2}])
-def test_a_pipeline_that_changes_the_rate_trains_and_decides_at_the_cues(short_config, tmp_path: Path, step) -> None:
+@pytest.mark.parametrize("step", [{"step": "resample", "sfreq": 80.0}, {"step": "decimate", "factor": 2}, LATE])
+def test_a_pipeline_of_another_rate_or_late_trains_and_decides_at_the_cues(short_config, tmp_path: Path, step) -> None:
     config = short_config()
     section = config.pipeline.model_copy(update={"steps": [*config.pipeline.steps, step]})
     values = Engine(config.model_copy(update={"pipeline": section})).run().values
@@ -70,6 +78,7 @@ def test_a_pipeline_that_changes_the_rate_trains_and_decides_at_the_cues(short_c
     assert values["n_trials"] == 10
     assert values["online_accuracy"] >= 0.8
     session = read_session(tmp_path / "session")
+    assert {decision.reason for decision in session.decisions} == {None}
     first = session.recording
     for event in session.events:
         if event.sample is not None and event.name.startswith("cue/"):
