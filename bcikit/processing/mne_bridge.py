@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 def apply_to_mne(step: "Step", data: Any, *, chunk_size: int) -> Any:
     """Return an `mne.io.Raw` or `mne.Epochs` processed by a step; never changes the one given.
 
-    Bad samples become "BAD_" annotations of a Raw. Each epoch is a stream of its own; a step must keep the number of
-    samples an epoch equal.
+    Bad samples become "BAD_" annotations of a Raw, whose own annotations stay at their times; what ends before the
+    first window of a feature is left out. Each epoch is a stream of its own; a step must keep the number of samples an
+    epoch equal.
 
     Raises
     ------
@@ -38,13 +39,20 @@ def _to_raw(result: Recording, original: Any) -> Any:
 
     raw = result.to_mne()
     raw.set_meas_date(original.info["meas_date"])
-    names = [name for name in original.info["bads"] if name in raw.ch_names]
-    raw.info["bads"] = names
+    raw.info["bads"] = [name for name in original.info["bads"] if name in raw.ch_names]
     if original.first_samp and raw.info["sfreq"] == original.info["sfreq"]:
         raw = mne.io.RawArray(raw.get_data(), raw.info, first_samp=original.first_samp, verbose="ERROR")
-    # Onsets without an origin count from the first sample, whatever MNE made of those it keeps.
+    # Onsets without an origin count from the first sample, whatever MNE made of those it keeps. The first sample of
+    # features is that of their first window, which the recording reaches later.
     old = original.annotations
-    marks = mne.Annotations(old.onset - original.first_time, old.duration, old.description, ch_names=old.ch_names)
+    onset = old.onset - original.first_time - (float(result.times[0]) if result.n_times else 0.0)
+    end = onset + old.duration
+    kept = end >= 0
+    onset = np.maximum(onset, 0.0)
+    # A mark of one channel is, on features of which none bears its name, one of all.
+    other = set(raw.ch_names).isdisjoint(original.ch_names)
+    names = [() if other else old.ch_names[row] for row in np.flatnonzero(kept)]
+    marks = mne.Annotations(onset[kept], (end - onset)[kept], old.description[kept], ch_names=names)
     if result.mask is not None and result.n_times:
         spans = _spans(np.any(result.mask & np.uint8(0x7F), axis=1))
         if spans:
@@ -52,7 +60,7 @@ def _to_raw(result: Recording, original: Any) -> Any:
             first = int(result.samples[0])
             onsets = [(int(result.samples[begin]) - first) / sfreq for begin, _ in spans]
             marks += mne.Annotations(onsets, [(end - begin) / sfreq for begin, end in spans], "bad_bcikit")
-    raw.set_annotations(marks)
+    raw.set_annotations(marks, on_missing="ignore")
     return raw
 
 

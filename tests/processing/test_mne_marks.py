@@ -4,7 +4,7 @@ import mne
 import numpy as np
 import pytest
 
-from bcikit.processing import Bandpass, Resample
+from bcikit.processing import Bandpass, BandPower, Pick, Resample
 
 
 @pytest.mark.parametrize("first", [0, 700])
@@ -22,3 +22,32 @@ def test_annotations_of_a_raw_stay_where_they_are(first, date):
         factor = made.info["sfreq"] / 250.0
         found = mne.events_from_annotations(made, regexp="^[ab]$", verbose="ERROR")[0][:, 0] - made.first_samp
         np.testing.assert_array_equal(found, want * factor)
+
+
+@pytest.mark.parametrize("window", [1.0, 4.0])
+@pytest.mark.parametrize("first", [0, 700])
+def test_annotations_of_features_stay_at_their_times(window, first):
+    """The first row of features lies a window after the first sample."""
+    info = mne.create_info(["C3", "C4"], 250.0, "eeg", verbose="ERROR")
+    data = np.random.default_rng(0).normal(0, 1e-6, (2, 5000))
+    data[:, 2500:2510] += 1e-2
+    raw = mne.io.RawArray(data, info, first_samp=first, verbose="ERROR")
+    marks = [0.0, 0.5, 0.0, 10.0], [0.2, 7.0, 20.0, 0.0], ["gone", "cut", "all", "burst"]
+    raw.set_annotations(mne.Annotations(*marks, ch_names=[[], [], ["C3"], []]))
+    made = BandPower(window=window, hop=0.1, bands={"all": [1, 100]}).apply(raw)
+    lead = window - 1 / 250
+    found = {mark["description"]: mark for mark in made.annotations}
+    onsets = {name: mark["onset"] - made.first_time for name, mark in found.items()}
+    assert onsets == pytest.approx({"cut": 0.0, "all": 0.0, "burst": 10.0 - lead})
+    assert found["cut"]["duration"] == pytest.approx(7.5 - lead)
+    # A window is blind at its edge, so that the burst is felt two rows later.
+    power = made.get_data()[0]
+    assert made.times[np.flatnonzero(power > 1e3 * power[0])[0]] == pytest.approx(onsets["burst"], abs=0.25)
+
+
+def test_a_mark_of_a_channel_that_is_gone_goes_with_it():
+    info = mne.create_info(["C3", "C4"], 250.0, "eeg", verbose="ERROR")
+    raw = mne.io.RawArray(np.random.default_rng(0).normal(0, 1e-6, (2, 1000)), info, verbose="ERROR")
+    raw.set_annotations(mne.Annotations([1.0, 2.0], [0, 0], ["gone", "there"], ch_names=[["C3"], ["C4"]]))
+    made = Pick(["C4"]).apply(raw)
+    assert [(mark["description"], mark["ch_names"]) for mark in made.annotations] == [("there", ("C4",))]
