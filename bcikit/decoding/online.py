@@ -6,7 +6,7 @@ from typing import Any
 
 from bcikit.decoding.model import Model
 from bcikit.processing import Pipeline, WindowBuffer
-from bcikit.signal import Chunk, Decision, DoubtWarning, StreamInfo, check_range
+from bcikit.signal import Chunk, Decision, DoubtWarning, Flag, StreamInfo, check_range
 
 BUFFER_SECONDS = 10.0
 """Filtered signal kept beside one window."""
@@ -15,7 +15,8 @@ BUFFER_SECONDS = 10.0
 class OnlineDecoder:
     """Decides a stream window by window, with the filters that the model was trained behind.
 
-    The same samples give the same decisions, whatever the chunks were. Nothing moves by it: for that, a session has a
+    The same samples give the same decisions, whatever the chunks were; a stream that starts again, or whose index goes
+    back, is decided from its first window on. Nothing moves by it: for that, a session has a
     gate.
 
     Parameters
@@ -70,6 +71,11 @@ class OnlineDecoder:
         return decisions
 
     def _decide(self, filtered: Chunk, now: float) -> list[Decision]:
+        if not filtered.n_times:
+            # The index of an empty chunk may be of the grid before a step that changes the rate.
+            return []
+        if filtered.health.flags & Flag.START or filtered.first_sample < self._buffer.stop_sample:
+            self._due = None
         self._buffer.append(filtered)
         if self._due is None:
             self._due = filtered.first_sample + self._length

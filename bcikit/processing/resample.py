@@ -12,7 +12,7 @@ from bcikit.processing.cascade import Cascade, mean_delay
 from bcikit.processing.linear import signal_columns
 from bcikit.processing.sliding import Emitter
 from bcikit.processing.step import Step
-from bcikit.signal import ArgumentError, Bad, Chunk, StreamInfo, check_int, check_range
+from bcikit.signal import ArgumentError, Bad, Chunk, Flag, StreamInfo, check_int, check_range
 
 
 @dataclass(eq=False)
@@ -73,6 +73,8 @@ class Decimate(Step):
         if self._runner is None:
             return chunk
         filtered = self._runner.process(chunk)
+        if chunk.health.flags & Flag.START:
+            self._emitter.reset()
         first = -(-chunk.first_sample // self.factor)
         kept = slice(first * self.factor - chunk.first_sample, None, self.factor)
         mask = filtered.health.mask

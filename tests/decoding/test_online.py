@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bcikit.decoding import Model, make_decoder
+from bcikit.decoding import Model, OnlineDecoder, make_decoder
 from bcikit.decoding.adaptation import AdaptiveModel, Guard, update_estimator
 from bcikit.decoding.centre import Recentring, centre_of
 from bcikit.decoding.evidence import Accumulator, Stopping, SwitchEvidence, Switching
@@ -11,9 +11,9 @@ from bcikit.decoding.pseudo_online import IDLE, summarise
 from bcikit.decoding.spd import covariances, mean_riemann
 from bcikit.decoding.transfer import ProcrustesTangent, align
 from bcikit.decoding.trials import Epochs, epochs
-from bcikit.processing import Bandpass, Pipeline
+from bcikit.processing import Asr, Bandpass, Decimate, Pipeline
 from bcikit.session.offline import pseudo_online
-from bcikit.signal import ArgumentError, DataError, Decision, Event, Recording, StreamInfo
+from bcikit.signal import ArgumentError, DataError, Decision, Event, Health, Recording, StreamInfo
 
 
 def test_evidence_is_bayes_rule():
@@ -388,3 +388,27 @@ def test_a_switch_follows_lasting_states_and_acts_once_in_each():
         SwitchEvidence(["a", "b"], idle="rest")
     with pytest.raises(ArgumentError, match="3 classes"):
         switch.add((0.5, 0.5), seconds=0.1)
+
+
+def test_a_stream_that_starts_again_is_decided_again(trials):
+    model = Model.fit("csp-lda", trials)
+    recording = Recording.from_arrays(trials.info, trials.X[:10].transpose(0, 2, 1).reshape(-1, 8))
+    decoder = OnlineDecoder(model, recording.info, every=0.5)
+    once = [d.probabilities for d in decoder.run(recording)]
+    assert len(once) == 19
+    assert [d.probabilities for d in decoder.run(recording)] == once
+    # Not every stream says that it starts; its index says so, too.
+    unsaid = [replace(chunk, health=Health()) for chunk in recording.chunks(32)]
+    assert [d.probabilities for d in decoder.run(unsaid)] == once
+
+
+def test_a_cropped_recording_is_decided_behind_steps_that_keep_samples_back_and_change_the_rate(trials):
+    model = Model.fit("csp-lda", trials)
+    data = np.repeat(trials.X[:10].transpose(0, 2, 1).reshape(-1, 8), 4, axis=0)
+    recording = Recording.from_arrays(trials.info.replace(sfreq=400.0), data)
+    unit = np.eye(8)
+    late = Asr(mixing=unit, thresholds=1e6 * unit, channels=recording.info.ch_names)
+    decoder = OnlineDecoder(model, recording.info, every=0.5, pipeline=Pipeline([late, Decimate(4)]))
+    found = [len(list(decoder.run(recording[start : start + 5.0]))) for start in (0.0, 5.0)]
+    # Of 5 s, 0.27 are still kept back; the first window ends after one.
+    assert found == [8, 8]

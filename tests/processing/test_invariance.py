@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bcikit import plugins
 from bcikit.processing import Pipeline, Step, step_class
-from bcikit.signal import Bad, Recording, StreamInfo
+from bcikit.signal import Bad, Flag, Recording, StreamInfo
 from tests.processing.conftest import Streams
 
 EYE = np.eye(7).tolist()
@@ -122,6 +122,18 @@ def test_any_split_gives_the_same_output(streams, name, index, data) -> None:
     # The same step again: configuring forgets everything.
     again = streams.run(step, recording, cuts)
     np.testing.assert_array_equal(again.data, pieces.data)
+
+
+@pytest.mark.parametrize(("name", "index"), CASES)
+def test_a_stream_that_starts_again_is_one_of_its_own(streams, name, index) -> None:
+    step, recording = make(name, index), streams.clean(6)
+    step.configure(recording.info)
+    first, again = ([made for c in recording.chunks(25) if (made := step.process(c)).n_times] for _ in range(2))
+    assert [(c.first_sample, c.health.lost, c.health.flags) for c in first] == [
+        (c.first_sample, c.health.lost, c.health.flags) for c in again
+    ]
+    assert again[0].health.flags & Flag.START
+    np.testing.assert_array_equal(np.concatenate([c.data for c in again]), np.concatenate([c.data for c in first]))
 
 
 @pytest.mark.parametrize(("name", "index"), CASES)
