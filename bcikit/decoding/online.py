@@ -6,7 +6,7 @@ from typing import Any
 
 from bcikit.decoding.model import Model
 from bcikit.processing import Pipeline, WindowBuffer
-from bcikit.signal import Chunk, Decision, DoubtWarning, Flag, StreamInfo, check_range
+from bcikit.signal import Chunk, Decision, DoubtWarning, StreamInfo, check_range
 
 BUFFER_SECONDS = 10.0
 """Filtered signal kept beside one window."""
@@ -74,7 +74,7 @@ class OnlineDecoder:
         if not filtered.n_times:
             # The index of an empty chunk may be of the grid before a step that changes the rate.
             return []
-        if filtered.health.flags & Flag.START or filtered.first_sample < self._buffer.stop_sample:
+        if self._buffer.restarts(filtered):
             self._due = None
         self._buffer.append(filtered)
         if self._due is None:

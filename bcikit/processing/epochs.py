@@ -91,6 +91,10 @@ class EpochCutter:
 
     def append(self, chunk: Chunk) -> list[EventEpoch]:
         """Take the next chunk and return the epochs that are complete, in the order of their events."""
+        if self._buffer.restarts(chunk):
+            # What waited was told of in the indices of the stream that is over.
+            self.n_dropped += len(self._waiting)
+            self._waiting = []
         self._buffer.append(chunk)
         ready: list[EventEpoch] = []
         still: list[Event] = []

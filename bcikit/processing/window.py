@@ -94,6 +94,13 @@ class WindowBuffer:
         self._hold.reset()
         self._stop = None
 
+    def restarts(self, chunk: Chunk) -> bool:
+        """Return whether a chunk begins another stream than the one that is kept: it says so, or its index is back."""
+        if self._stop is None or not chunk.n_times:
+            return False
+        started = bool(chunk.health.flags) and bool(chunk.health.flags & Flag.START)
+        return started or chunk.first_sample < self._stop
+
     def append(self, chunk: Chunk) -> None:
         """Take the next chunk of the stream.
 
@@ -106,10 +113,8 @@ class WindowBuffer:
             raise DataError(f"The window buffer holds {self.n_channels} channels; the chunk has {chunk.n_channels}.")
         if not chunk.n_times:
             return
-        if self._stop is not None:
-            started = bool(chunk.health.flags) and bool(chunk.health.flags & Flag.START)
-            if started or chunk.first_sample < self._stop:
-                self.clear()
+        if self.restarts(chunk):
+            self.clear()
         data, mask = chunk.data, chunk.health.mask
         bad = unusable(data, mask)
         marks = np.zeros((chunk.n_times, self.n_channels + 1), np.uint8)

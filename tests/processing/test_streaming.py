@@ -131,6 +131,24 @@ def test_epochs_that_cannot_be_had_are_counted(streams) -> None:
         cutter.add_event(Event(name="x", time=1.0))
 
 
+@pytest.mark.parametrize("flags", [Flag.START, Flag.NONE])
+def test_an_event_of_before_a_restart_gets_no_samples_of_the_new_stream(make_chunk, flags) -> None:
+    cutter = EpochCutter(INFO, tmin=0, tmax=1)
+
+    def names(chunk: Chunk) -> list[str]:
+        return [epoch.event.name for part in chunk.split([250] * 20) for epoch in cutter.append(part)]
+
+    # Events may be known before the first sample.
+    cutter.add_event(Event(name="whole", time=1.0, sample=250))
+    cutter.add_event(Event(name="cut", time=9.99, sample=2498))
+    assert names(make_chunk(np.zeros((2500, 4)), flags=Flag.START)) == ["whole"]
+    assert names(make_chunk(np.ones((5000, 4)), flags=flags)) == []
+    assert cutter.n_dropped == 1
+    cutter.add_event(Event(name="new", time=109.99, sample=4998))
+    assert names(make_chunk(np.ones((500, 4)), first=5000)) == ["new"]
+    assert cutter.n_dropped == 1
+
+
 def test_decimated_is_the_filtered_signal_at_every_nth_sample(streams) -> None:
     recording = streams.clean(8)
     got = Decimate(factor=5).apply(recording, chunk_size=37)
