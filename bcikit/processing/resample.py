@@ -130,7 +130,7 @@ class Resample(Step):
                 f"sfreq of resample is {self.sfreq:g} Hz for a stream of {info.sfreq:g} Hz: the ratio {up}/{down} has "
                 "numbers above 1000; choose a rate with a simpler ratio."
             )
-        self._state = _Polyphase(up, down, self.half_width, info.n_channels, signal_columns(info))
+        self._state = _Polyphase(up, down, self.half_width, info)
         self.delay = self._state.delay / info.sfreq
         self.settling = self._state.taps / info.sfreq
         return info.replace(sfreq=self.sfreq, delay=info.delay + self.delay)
@@ -150,7 +150,7 @@ class Resample(Step):
 class _Polyphase:
     """The filter of `Resample`, one row of coefficients for each phase of the new grid against the old."""
 
-    def __init__(self, up: int, down: int, half_width: int, n_channels: int, columns: list[int]) -> None:
+    def __init__(self, up: int, down: int, half_width: int, info: StreamInfo) -> None:
         from scipy.signal import firwin
 
         self.up, self.down = up, down
@@ -164,7 +164,9 @@ class _Polyphase:
         phases = padded.reshape(self.taps, up).T
         self._phases = np.ascontiguousarray((phases / phases.sum(axis=1, keepdims=True))[:, ::-1])
         self.delay = half / up
-        self._plain = np.setdiff1d(np.arange(n_channels), columns)
+        n_channels = info.n_channels
+        self._period = 1.0 / info.sfreq
+        self._plain = np.setdiff1d(np.arange(n_channels), signal_columns(info))
         self._hold = LastGood(n_channels)
         self._settling = Settling(n_channels, self.taps - 1)
         self._history = np.zeros((self.taps - 1, n_channels))
@@ -209,8 +211,10 @@ class _Polyphase:
             out[base[:, None] < begun] = 0.0
         out[:, self._plain] = filled[np.ix_(base, self._plain)]
         times = chunk.times[base] if base.size else np.empty(0)
-        if base.size and chunk.n_times > 1:
-            period = (chunk.times[-1] - chunk.times[0]) / (chunk.n_times - 1)
+        if base.size:
+            # One sample alone does not tell how far the next is.
+            several = chunk.n_times > 1
+            period = (chunk.times[-1] - chunk.times[0]) / (chunk.n_times - 1) if several else self._period
             times = chunk.times[base] + (where % self.up) / self.up * period
         kept = None if marks is None else np.ascontiguousarray(marks[base])
         return self._emitter.emit(np.ascontiguousarray(out), times, first, mask=kept, age=chunk.health.age)

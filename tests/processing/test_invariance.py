@@ -116,6 +116,7 @@ def test_any_split_gives_the_same_output(streams, name, index, data) -> None:
     pieces = streams.run(make(name, index), recording, cuts)
     assert whole.info == pieces.info
     np.testing.assert_array_equal(whole.samples, pieces.samples)
+    np.testing.assert_allclose(pieces.times, whole.times, rtol=0, atol=1e-9)
     np.testing.assert_allclose(pieces.data, whole.data, rtol=0, atol=1e-10 * max(scale_of(whole), 500.0))
     masks = [r.mask if r.mask is not None else np.zeros(r.data.shape, np.uint8) for r in (whole, pieces)]
     np.testing.assert_array_equal(*masks)

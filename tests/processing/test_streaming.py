@@ -160,6 +160,14 @@ def test_decimated_is_the_filtered_signal_at_every_nth_sample(streams) -> None:
     np.testing.assert_allclose(got.times, recording.times[::5])
 
 
+@pytest.mark.parametrize("sfreq", [128.0, 200.0, 500.0])
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_resampled_times_are_those_of_the_new_rate_whatever_the_chunks(sfreq, size) -> None:
+    recording = Recording.from_arrays(INFO, np.zeros((40, 4)), start=7.0)
+    made = Resample(sfreq=sfreq).apply(recording, chunk_size=size)
+    np.testing.assert_allclose(made.times, 7.0 + np.arange(made.n_times) / sfreq, rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("sfreq", [100.0, 128.0, 300.0, 500.0])
 def test_resampled_wave_is_the_wave_later_by_the_delay(sfreq) -> None:
     time = np.arange(2500) / 250
