@@ -31,6 +31,9 @@ class Interpolate(Step):
     a channel it was computed from was affected. With fewer than half of the channels good at a moment nothing is
     replaced: NaN then stays, marked. The matrix for a set of bad channels is made when the set first appears (some
     ten milliseconds) and kept. Interpolated channels lower the rank by one each.
+
+    No source of bcikit marks FLAT: a dead electrode whose samples are finite is replaced where `bads` names it (a
+    session says which it is by "Q-FLAT"), or where a step of your own marks it.
     """
 
     name: ClassVar[str] = "interpolate"

@@ -33,6 +33,9 @@ class Rereference(Step):
     electrode of a single or linked reference is bad in any way, every EEG channel is marked `Bad.AFFECTED`. The bad
     sample itself stays as it is, marked, in its own channel. A gap changes nothing. An average reference lowers the
     rank by one.
+
+    No source of bcikit marks FLAT: a dead electrode whose samples are finite counts in an average like any other unless
+    `bads` names it (a session says which it is by "Q-FLAT").
     """
 
     name: ClassVar[str] = "rereference"
