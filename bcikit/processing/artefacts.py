@@ -14,6 +14,9 @@ from bcikit.processing.standardise import Moments
 from bcikit.processing.step import Step
 from bcikit.signal import ArgumentError, Bad, Chunk, Event, StreamInfo, check_range
 
+KEPT_EVENTS = 1000
+"""Onsets that are kept beside those of the newest chunk while nobody asks for them."""
+
 _FRONTAL = ("fp1", "fpz", "fp2", "af7", "af8", "af3", "af4")
 
 
@@ -55,6 +58,8 @@ class _Detector(Step):
 
     def _note_onsets(self, active: NDArray[np.bool_], before: bool, chunk: Chunk) -> None:  # noqa: FBT001
         """Make an event of each rise."""
+        # Whoever asks, asks often; where nobody does, they must not pile up.
+        del self._events[:-KEPT_EVENTS]
         rises = np.flatnonzero(active & ~np.concatenate([[before], active[:-1]]))
         for row in rises:
             self._events.append(

@@ -45,7 +45,8 @@ def _to_raw(result: Recording, original: Any) -> Any:
     # Onsets without an origin count from the first sample, whatever MNE made of those it keeps. The first sample of
     # features is that of their first window, which the recording reaches later.
     old = original.annotations
-    onset = old.onset - original.first_time - (float(result.times[0]) if result.n_times else 0.0)
+    lead = float(result.times[0]) if result.n_times else 0.0
+    onset = old.onset - original.first_time - lead
     end = onset + old.duration
     kept = end >= 0
     onset = np.maximum(onset, 0.0)
@@ -53,6 +54,10 @@ def _to_raw(result: Recording, original: Any) -> Any:
     other = set(raw.ch_names).isdisjoint(original.ch_names)
     names = [() if other else old.ch_names[row] for row in np.flatnonzero(kept)]
     marks = mne.Annotations(onset[kept], (end - onset)[kept], old.description[kept], ch_names=names)
+    # What came in is there already; what the step found is new.
+    found = [event for event in result.events if event.source != "annotation" and event.time >= lead]
+    if found:
+        marks += mne.Annotations([event.time - lead for event in found], 0.0, [event.name for event in found])
     if result.mask is not None and result.n_times:
         spans = _spans(np.any(result.mask & np.uint8(0x7F), axis=1))
         if spans:

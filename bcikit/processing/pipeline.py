@@ -13,7 +13,7 @@ from bcikit.processing.handover import Handover, change
 from bcikit.processing.iir import IirStep, make_cascade, share_cascade
 from bcikit.processing.regrid import Regrid
 from bcikit.processing.step import Step
-from bcikit.signal import ArgumentError, BciError, Chunk, ConfigError, StreamInfo, check_choice
+from bcikit.signal import ArgumentError, BciError, Chunk, ConfigError, Event, StreamInfo, check_choice
 from bcikit.signal.documents import read_toml
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Pipeline(Step):
         self.info: StreamInfo | None = None
         self.output: StreamInfo | None = None
         self._plan: tuple[Step | Cascade | Handover, ...] = ()
+        self._grids: tuple[Regrid, ...] = ()
 
     @property
     def engine_name(self) -> str:
@@ -71,6 +72,7 @@ class Pipeline(Step):
             If a step cannot work on what it would get.
         """
         plan: list[Step | Cascade | Handover] = []
+        grids: list[Regrid] = []
         self.info = info
         self.delay = self.latency = self.settling = self.offset = 0.0
         # Filters of single types of channels run side by side: the slowest type is what a window waits for.
@@ -83,19 +85,19 @@ class Pipeline(Step):
                     break
                 group.append(step)
                 index += 1
+            grids.append(Regrid.of(self, self.info, info))
             if group:
                 info = self._merge(group, info, plan)
                 continue
             step = self.steps[index]
-            grid = Regrid.of(self, self.info, info)
             info = step.configure(info)
-            self.offset += grid.ratio * step.offset
+            self.offset += grids[-1].ratio * step.offset
             self.delay += step.delay
             self.latency += step.latency
             self.settling += step.settling
             plan.append(step)
             index += 1
-        self._plan = tuple(plan)
+        self._plan, self._grids = tuple(plan), tuple(grids)
         self.output = info
         return info
 
@@ -135,6 +137,15 @@ class Pipeline(Step):
             if not chunk.data.shape[0]:
                 return Chunk(np.empty((0, self.output.n_channels)), np.empty(0), chunk.first_sample)
         return chunk
+
+    def pull_events(self) -> list[Event]:
+        """Return what the steps found since the last call, at samples of the pipeline's input."""
+        found: list[Event] = []
+        for item, grid in zip(self._plan, self._grids, strict=True):
+            step = item.new if isinstance(item, Handover) else item
+            if isinstance(step, Step):
+                found += [grid.event_back(event) for event in step.pull_events()]
+        return found
 
     def reset(self) -> None:
         """Reset every step."""

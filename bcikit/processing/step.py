@@ -7,7 +7,7 @@ from typing import Any, ClassVar, overload
 import numpy as np
 
 from bcikit.processing.regrid import Regrid
-from bcikit.signal import Chunk, Recording, StreamInfo
+from bcikit.signal import Chunk, Event, Recording, StreamInfo
 
 SIGNAL_TYPES = frozenset({"eeg", "eog", "emg", "ecg", "bio", "ref"})
 """Channel types that are voltages of the body: what a filter works on."""
@@ -51,6 +51,10 @@ class Step(ABC):
     def process(self, chunk: Chunk) -> Chunk:
         """Return the output for the next chunk; the input is never changed."""
 
+    def pull_events(self) -> list[Event]:
+        """Return what was found since the last call (the onset of a blink), at samples of the input."""
+        return []
+
     def reset(self) -> None:
         """Forget the past, as if just configured."""
 
@@ -68,6 +72,7 @@ class Step(ABC):
         recording : Recording or mne.io.Raw or mne.Epochs
             What comes in goes out: an MNE object gives the same kind of MNE object. Each epoch of `mne.Epochs` is a
             stream of its own. Events stay at their times: a step that changes the rate moves their samples with it.
+            What the step found itself (`pull_events`) is among them.
         chunk_size : int
             Samples a chunk; no result depends on it.
         """
@@ -76,12 +81,17 @@ class Step(ABC):
 
             return apply_to_mne(self, recording, chunk_size=chunk_size)
         info = self.configure(recording.info)
-        chunks = [self.process(chunk) for chunk in recording.chunks(chunk_size)]
+        chunks: list[Chunk] = []
+        found: list[Event] = []
+        for chunk in recording.chunks(chunk_size):
+            chunks.append(self.process(chunk))
+            found += self.pull_events()
+        events = sorted((*recording.events, *found), key=lambda event: event.time) if found else recording.events
         grid = Regrid.of(self, recording.info, info)
         made = Recording.from_chunks(
             info,
             [chunk for chunk in chunks if chunk.n_times],
-            events=tuple(grid.event(event) for event in recording.events),
+            events=tuple(grid.event(event) for event in events),
         )
         return replace(made, notes=recording.notes) if recording.notes else made
 

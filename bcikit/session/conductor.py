@@ -250,6 +250,8 @@ class Conductor:
         # The newest sample behind a step that changes the rate is not always of the newest that came.
         since = used.end_sample - 1 - (self._sample * self._grid.ratio + self._grid.offset)
         self._time = float(used.times[-1]) - since / self.info.sfreq
+        for event in self.pipeline.pull_events():
+            self._emit(event)
         self._follow_safety()
         if not self._late:
             self._still.end("backlog", self._grid.onto(used.first_sample))

@@ -4,7 +4,7 @@ import mne
 import numpy as np
 import pytest
 
-from bcikit.processing import Bandpass, BandPower, Pick, Resample
+from bcikit.processing import Bandpass, BandPower, Blinks, Pick, Resample
 
 
 @pytest.mark.parametrize("first", [0, 700])
@@ -51,3 +51,16 @@ def test_a_mark_of_a_channel_that_is_gone_goes_with_it():
     raw.set_annotations(mne.Annotations([1.0, 2.0], [0, 0], ["gone", "there"], ch_names=[["C3"], ["C4"]]))
     made = Pick(["C4"]).apply(raw)
     assert [(mark["description"], mark["ch_names"]) for mark in made.annotations] == [("there", ("C4",))]
+
+
+def test_onsets_that_a_step_found_are_annotations():
+    info = mne.create_info(["Fp1", "C4"], 250.0, "eeg", verbose="ERROR")
+    data = np.random.default_rng(0).normal(0, 5e-6, (2, 2500))
+    data[0, 1500:1575] += 2e-4 * np.hanning(75)
+    raw = mne.io.RawArray(data, info, first_samp=700, verbose="ERROR")
+    raw.set_annotations(mne.Annotations([4.0], [0], ["a"]))
+    made = Blinks().apply(raw)
+    onsets = {mark["description"]: mark["onset"] - made.first_time for mark in made.annotations}
+    assert onsets.pop("a") == pytest.approx(4.0)
+    assert onsets.pop("bad_bcikit") == pytest.approx(onsets["artefact/blinks"])
+    assert 6.0 <= onsets["artefact/blinks"] <= 6.3

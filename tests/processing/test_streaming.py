@@ -183,6 +183,34 @@ def test_resampled_wave_is_the_wave_later_by_the_delay(sfreq) -> None:
         Resample(sfreq=99.97).configure(INFO)
 
 
+def test_onsets_reach_whoever_applies_a_pipeline_at_the_samples_of_what_went_in() -> None:
+    info = StreamInfo(name="s", sfreq=500.0, ch_names=("Fp1", "Cz"))
+    data = np.random.default_rng(0).standard_normal((5000, 2)) * 5
+    for at in (1500, 3000):
+        data[at : at + 150, 0] += 200 * np.hanning(150)
+    cue = Event(name="cue", time=5.0, sample=2500)
+    recording = Recording.from_arrays(info, data, events=(cue,))
+    pipeline = Pipeline([Decimate(2), Blinks(), Decimate(2)])
+    made = pipeline.apply(recording, chunk_size=33)
+    assert [event.name for event in made.events] == ["artefact/blinks", "cue", "artefact/blinks"]
+    for event, at in zip(made.events, (1500, 2500, 3000), strict=True):
+        assert event.time == pytest.approx(event.sample / 125, abs=0.005)
+        assert at <= 500 * event.time <= at + 150
+    # In a loop of one's own they are at samples of what went in, and told once.
+    pipeline.configure(info)
+    told = [event for chunk in recording.chunks(500) if pipeline.process(chunk) for event in pipeline.pull_events()]
+    assert [event.time * 500 for event in told] == pytest.approx([event.sample for event in told])
+    assert len(told) == 2
+    # Where nobody asks, they do not pile up.
+    loud = np.zeros((1250, 2))
+    loud[::250] = 1e4
+    blinks = Blinks(hold=0.0)
+    blinks.configure(INFO.replace(ch_names=("Fp1", "Cz")))
+    for chunk in Recording.from_arrays(INFO.replace(ch_names=("Fp1", "Cz")), np.tile(loud, (400, 1))).chunks(1250):
+        blinks.process(chunk)
+    assert 1000 <= len(blinks.pull_events()) < 1100
+
+
 def test_blinks_are_marked_and_told() -> None:
     info = StreamInfo(name="s", sfreq=250.0, ch_names=("Fp1", "Cz", "AUX"), ch_types=("eeg", "eeg", "misc"))
     data = np.random.default_rng(0).standard_normal((2500, 3)) * 5
@@ -215,7 +243,7 @@ def test_muscle_is_marked_in_its_channel() -> None:
     share = (got.mask == int(Bad.ARTEFACT)).mean(axis=0) * 30
     assert 0.7 < share[1] < 1.6
     assert share[[0, 2, 3]].max() < 0.2
-    assert any(abs(event.time - 24.0) < 0.3 for event in step.pull_events())
+    assert any(abs(event.time - 24.0) < 0.3 for event in got.events)
     with pytest.raises(ArgumentError, match="too slow"):
         Muscle().configure(INFO.replace(sfreq=128.0))
 

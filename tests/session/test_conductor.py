@@ -83,13 +83,20 @@ def led(short_config):
     """Return a session of a simulated person whose decoder is there from the beginning."""
     opened = []
 
-    def make(*, idle: float = 0.0, settings: Mapping[str, Any] = QUICK, earlier: Earlier | None = None) -> Led:
+    def make(
+        *,
+        idle: float = 0.0,
+        settings: Mapping[str, Any] = QUICK,
+        earlier: Earlier | None = None,
+        steps: tuple[dict[str, Any], ...] = (),
+    ) -> Led:
         from bcikit.session import shipped_config
 
         config = shipped_config("motor-imagery", seed=1, settings=dict(settings))
         config = config.model_copy(
             update={
                 "arming": ArmingSection(idle_test=idle),
+                "pipeline": config.pipeline.model_copy(update={"steps": (*steps, *config.pipeline.steps)}),
                 "recording": config.recording.model_copy(update={"enabled": False, "folder": ""}),
             }
         )
@@ -222,3 +229,13 @@ def test_samples_of_a_time_in_which_nobody_was_shown_anything_count_for_no_trial
     assert session.conductor.backlog_s == 3.0
     assert session.heard.named("trial/end")[0]["interrupted"]
     assert session.conductor.interrupted == 1
+
+
+def test_what_a_step_found_is_an_event_of_the_session_at_the_samples_of_its_source(led) -> None:
+    running = led(steps=({"step": "decimate", "factor": 2}, {"step": "blinks"}))
+    running.go(60.0, until=lambda: running.heard.named("artefact/blinks"))
+    blink = next(event for event in running.heard.events if event.name == "artefact/blinks")
+    conductor = running.conductor
+    assert conductor.filtered_info.sfreq == conductor.info.sfreq / 2
+    assert conductor.n_samples - 2 * 32 <= blink.sample < conductor.n_samples
+    assert blink.sample == conductor._sample_times.sample_at(blink.time)
