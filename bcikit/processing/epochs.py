@@ -91,6 +91,12 @@ class EpochCutter:
 
     def append(self, chunk: Chunk) -> list[EventEpoch]:
         """Take the next chunk and return the epochs that are complete, in the order of their events."""
+        # A chunk longer than the buffer would push epochs out before they are looked at.
+        step = max(1, round(self.info.sfreq))
+        parts = [chunk.slice(start, min(start + step, chunk.n_times)) for start in range(0, chunk.n_times, step)]
+        return [epoch for part in parts or [chunk] for epoch in self._take(part)]
+
+    def _take(self, chunk: Chunk) -> list[EventEpoch]:
         if self._buffer.restarts(chunk):
             # What waited was told of in the indices of the stream that is over.
             self.n_dropped += len(self._waiting)
