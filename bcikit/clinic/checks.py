@@ -115,6 +115,11 @@ class ArmingChecks(QWidget):
         switch = [tr("the dead-man switch: hold the button")] if self._touches and not self.held else []
         return self.undone + switch
 
+    @property
+    def resting(self) -> bool:
+        """True while the idle test runs: what it is made with must not change meanwhile."""
+        return self._idle_since is not None
+
     def _begin_test(self) -> None:
         self.testing = True
         self.show_state(self._state)

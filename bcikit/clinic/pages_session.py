@@ -90,6 +90,7 @@ class SessionPage(RunPage):
         self._wants_arm = False
         self._ordered = False
         self._guesses = ""
+        self._taken = 0.0
         self._arms_at = 0.0
         self._sure: deque[float] = deque(maxlen=400)
         self._still = 0
@@ -128,14 +129,19 @@ class SessionPage(RunPage):
         self.checks_card.setVisible(self.real or bool(self.checks.undone))
         self.bars_card.setVisible(not is_blind(self.visit.trial))
         self.strip.confidence.setVisible(not is_blind(self.visit.trial))
-        self.difficulty.blockSignals(True)
         chosen = round(100 * float(settings.get("threshold", 0.7)))
         # Where something touches the patient nothing is made easier than what the idle test was made with.
         self.difficulty.setRange(chosen if self.real else 60, 90)
-        self.difficulty.setValue(round(100 * self.visit.difficulty) or chosen)
-        self.difficulty.blockSignals(False)
-        self._show_difficulty(self.difficulty.value())
+        self._taken = self.visit.difficulty
+        self._set_difficulty(round(100 * self.visit.difficulty) or chosen)
         self._show()
+
+    def _set_difficulty(self, percent: int) -> None:
+        """Show a difficulty that nobody orders now."""
+        self.difficulty.blockSignals(True)
+        self.difficulty.setValue(percent)
+        self.difficulty.blockSignals(False)
+        self._show_difficulty(percent)
 
     def remaining(self) -> dict[str, Any]:
         """Return settings with the trials that are left and the difficulty of now: what was cut off goes on."""
@@ -269,6 +275,13 @@ class SessionPage(RunPage):
             self.say(said.text, said.level)
         if message.get("name") == "trial/end" and not data.get("interrupted"):
             self._still = 0 if self.counts.moved_in(int(data.get("trial", -1))) else self._still + 1
+        if message.get("name") == "therapist/difficulty":
+            self._taken = float(data.get("threshold") or self._taken)
+        elif message.get("name") == "operator/refused" and data.get("do") == "difficulty":
+            # The engine goes on with the one before, and so does what is shown and kept.
+            self.visit.difficulty = self._taken
+            self._set_difficulty(round(100 * (self._taken or float(self.visit.settings.get("threshold", 0.7)))))
+            self.changed.emit()
         if message.get("name") == "operator/pause":
             # To arm takes the pause back: an order from before it is none any more.
             self._wants_arm = self._ordered = False
@@ -293,6 +306,7 @@ class SessionPage(RunPage):
 
     def _show(self) -> None:
         status = self.status
+        self.difficulty.setEnabled(not self.checks.resting)
         self.strip.refresh(status, age=status.health.get("age"), loss=None)
         why, advice = wording.why(status)
         state, todo = state_text(status.state if self.desk.runner.running else "FINISHED" if self.ended else "")
@@ -417,6 +431,8 @@ class SessionPage(RunPage):
     def _difficulty(self, value: int) -> None:
         self._show_difficulty(value)
         self.visit.difficulty = value / 100
+        if not self.desk.runner.running:
+            self._taken = self.visit.difficulty
         self.desk.runner.send("difficulty", value=value / 100)
         self.changed.emit()
 

@@ -363,6 +363,25 @@ def test_pause_notes_and_difficulty_go_to_the_engine(make: Callable[..., Any], r
     page.difficulty.setValue(80)
     assert runner.did("difficulty")[-1] == {"value": 0.8}
     assert page.difficulty_label.text() == "Difficulty: 80 % sure"
+    event(page, "therapist/difficulty", threshold=0.8)
+    # An easier one than was tested is refused: what is shown and kept is what the engine goes on with.
+    page.difficulty.setValue(70)
+    event(page, "operator/refused", do="difficulty", reason="the idle test was made with a threshold of 0.8")
+    assert (page.difficulty.value(), page.visit.difficulty) == (80, 0.8)
+    assert page.difficulty_label.text() == "Difficulty: 80 % sure"
+    assert runner.did("difficulty")[-1] == {"value": 0.7}, "nothing more is ordered"
+
+
+def test_nothing_is_made_easier_while_the_idle_test_runs(make: Callable[..., Any], runner: Runner) -> None:
+    page = make(SessionPage, protocol="motor-imagery-fes", settings={"threshold": 0.7})
+    page.begin()
+    state(page, "STANDBY")
+    event(page, "idle-test/start", seconds=60.0)
+    page.refresh()
+    assert not page.difficulty.isEnabled()
+    event(page, "idle-test/end", complete=True, activations=0, seconds=60.0)
+    page.refresh()
+    assert page.difficulty.isEnabled()
 
 
 def test_who_acknowledges_too_early_keeps_the_reason_and_sees_the_seconds(
