@@ -72,14 +72,14 @@ class QualityMonitor:
         self._blinks: deque[bool] = deque(maxlen=round(60.0 / self.profile.hop_s))
         self._emg_log: deque[NDArray[np.float64]] = deque(maxlen=round(60.0 / self.profile.hop_s))
         self._emg_high: deque[NDArray[np.bool_]] = deque(maxlen=4)
-        self._next = 0
+        self._unjudged = 0
         self.windows = 0
         self.newest: Measures | None = None
 
     @property
     def known(self) -> bool:
-        """Whether a first window has been judged since the start."""
-        return self.windows > 0
+        """Whether a window was judged within the last two lengths of one: what is older says nothing of now."""
+        return self.windows > 0 and self._unjudged <= 2 * self._n
 
     def on_impedance(self, ohms: Mapping[str, float]) -> None:
         """Take note of electrode impedances, by channel name, in ohms; infinity: one that touches nothing."""
@@ -108,8 +108,11 @@ class QualityMonitor:
             if mask is not None:
                 self._note_mask(mask[start : start + boundary])
             start += boundary
+            # Each gap empties the window: where samples are lost again and again, none is ever judged.
+            self._unjudged += boundary
             if (first + boundary) % self._hop == 0 and len(self._ring) == self._n:
                 self._judge()
+                self._unjudged = 0
                 judged = True
         return judged
 

@@ -18,6 +18,8 @@ from bcikit.signal import Chunk, SafetyError, StreamInfo
 BODY = ("emg", "eog")
 """Types of channels that are judged as electrodes, not as EEG."""
 
+UNJUDGED = "not known any more: samples are lost too often"
+
 
 class Watch:
     """The monitors of one stream.
@@ -91,7 +93,7 @@ class Watch:
     def quality_problem(self) -> dict[str, Any]:
         """Return value and limit if the channels are not good enough to act on (A-QUAL); empty if they are."""
         if not self.monitor.known:
-            return {"value": "not known yet", "limit": "known"}
+            return {"value": UNJUDGED if self.monitor.windows else "not known yet", "limit": "known"}
         limit = 2 if self.settings.accept_warn else 1
         unusable = self.monitor.worst()[self._required] >= limit
         lost = self.body.worst()[self._required_body] >= limit
@@ -121,9 +123,11 @@ class Watch:
                 del self._external[rule]
             else:
                 readings.append(reading)
-        if self.monitor.known:
+        if self.monitor.windows:
             share, least = self.usable_share(), self.settings.min_good
-            if share < 1.0:
+            if not self.monitor.known:
+                readings.append(Reading(rule="Q-MONT", severity=Severity.FAULT, value=UNJUDGED, limit=least))
+            elif share < 1.0:
                 severity = Severity.FAULT if share < least else Severity.WARN
                 readings.append(Reading(rule="Q-MONT", severity=severity, value=round(share, 3), limit=least))
         too_long = self.dose.check(now)

@@ -152,6 +152,44 @@ def test_any_split_into_chunks_gives_the_same_judgement(chunk, eeg, recording):
     assert np.array_equal(split.values, whole.values)
 
 
+def lossy(data, every_s):
+    """Return chunks of a stream that loses one sample every so many seconds."""
+    lost, chunks, start = round(every_s * FS), [], 0
+    while start < len(data):
+        stop = min((start // 25 + 1) * 25, (start // lost + 1) * lost, len(data))
+        health = Health(lost=1) if start and start % lost == 1 else Health()
+        chunks.append(Chunk(data[start:stop], np.arange(start, stop) / FS, start, health))
+        # The sample after a multiple of `lost` is the first that comes again.
+        start = stop + (stop % lost == 0)
+    return chunks
+
+
+@pytest.mark.requirement("SAF-037")
+@pytest.mark.parametrize("every_s", [1.9, 5.0])
+def test_quality_is_no_older_than_two_windows_where_samples_are_lost_again_and_again(every_s, eeg, active):
+    """0.2 % of lost samples is a warning; that nothing was judged for a minute is more than that."""
+    data = eeg(60.0)
+    data[10 * FS :, 4] = 0.0
+    one = active(min_good=1.0)
+    watch = one.system.watch
+    assert not watch.quality_problem()
+    begin = one.index
+    for piece in lossy(data, every_s):
+        times, first = piece.times + begin / FS, piece.first_sample + begin
+        one.system.on_chunk(Chunk(piece.data, times, first, piece.health), float(times[-1]))
+        one.now = float(times[-1])
+    assert watch.monitor.known == (every_s > 2.0)
+    problem = watch.quality_problem()
+    reading = next(item for item in one.system.readings() if item.rule == "Q-MONT")
+    if every_s > 2.0:
+        assert problem["channels"] == ["C3"]
+    else:
+        assert problem["value"] == reading.value == "not known any more: samples are lost too often"
+    assert one.system.decide(one.decision(one.now), one.now).allowed is False
+    assert str(one.system.state) in ("DEGRADED", "SAFE_STOP"), "the output rests, and a person is told"
+    assert "Q-MONT" in {alarm.rule for alarm in one.system.alarms()}
+
+
 @pytest.mark.requirement("SAF-022")
 def test_bits_of_the_mask_count_even_where_the_value_looks_well(eeg, info):
     data = eeg(6.0)
