@@ -51,6 +51,7 @@ class Situation:
         self.machine = StateMachine(log=self.ledger.transition)
         self.machine.listen(self._after_transition)
         self.now = 0.0
+        self._clocked = False
         self._run_since = 0.0
         self.last_bad = float("-inf")
         self.last_stop_cause = float("-inf")
@@ -62,13 +63,30 @@ class Situation:
         self.watch = Watch(settings, self.info, self._required_names)
         self.gate = Gate(settings)
 
-    def tick(self, now: float | None) -> float:
-        """Take the time of what is told, and return it."""
+    def tick(self, now: float | None, *, sampled: bool = False) -> float:
+        """Take the time of what is told, and return it.
+
+        Parameters
+        ----------
+        now : float or None
+            Seconds on the engine's clock; None for no later than the last one.
+        sampled : bool
+            Whether the stream tells it, by samples or their absence: with that the session's time begins, or with the
+            first time above 0. A clock that has gone for days says 0 until then.
+        """
         if now is not None:
             if not math.isfinite(now):
                 raise SafetyError(f"now is {now}; it must be a time in seconds.")
             self.now = max(self.now, float(now))
-        self.ledger.tally.tick(self.now)
+        if not self._clocked and (sampled or self.now > 0):
+            self._clocked = True
+            # Whatever was done before has lasted for no time yet.
+            self.machine.since = self._run_since = self.now
+            self.ledger.tally.begin(self.now)
+            if math.isfinite(self.last_stop_cause):
+                self.last_stop_cause = self.now
+        if self._clocked:
+            self.ledger.tally.tick(self.now)
         return self.now
 
     def seen(self) -> list[Reading]:

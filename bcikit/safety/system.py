@@ -105,7 +105,7 @@ class SafetySystem:
 
     def on_chunk(self, chunk: Chunk, now: float) -> None:
         """Take a raw chunk that arrived at `now`, in seconds on the engine's clock."""
-        at = self._here.tick(now)
+        at = self._here.tick(now, sampled=True)
         try:
             self.watch.update(chunk, at)
         except Exception as error:  # noqa: BLE001 - a monitor that fails must close the gate, whatever the reason
@@ -115,7 +115,7 @@ class SafetySystem:
 
     def on_silence(self, now: float) -> None:
         """Take note that a pull timed out at `now`."""
-        at = self._here.tick(now)
+        at = self._here.tick(now, sampled=True)
         self.stream.silence(at)
         self._react()
 

@@ -17,16 +17,19 @@ class Tally:
         self._start: float | None = None
         self._last = 0.0
 
+    def begin(self, now: float) -> None:
+        """Take note of when the session's time begins; what was stopped before that was stopped then."""
+        self._start = self._last = now
+        self.stops = [(now, rule, None if seen is None else now) for _, rule, seen in self.stops]
+
     def tick(self, now: float) -> None:
         """Take note of the time."""
-        if self._start is None:
-            self._start = now
         self._last = now
 
     def rule(self, rule: str, now: float) -> None:
         """Count a rule that began to be broken."""
         self.rules[rule] += 1
-        hour = int((now - (self._start or now)) // 3600)
+        hour = 0 if self._start is None else int((now - self._start) // 3600)
         self.by_hour.setdefault(hour, Counter())[rule] += 1
 
     def stopped(self, now: float, rule: str) -> None:

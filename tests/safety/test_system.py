@@ -456,6 +456,54 @@ def test_the_summary_counts_and_the_alarm_list_is_latched(active):
     assert summary["stops"][0]["rule"] == "H-STALL"
 
 
+@pytest.mark.requirement("SAF-093")
+@pytest.mark.parametrize("begin", [0.0, 50_000.0])
+def test_the_summary_counts_from_the_first_chunk_however_long_the_clock_has_gone(begin, driven):
+    """A live session's clock counts from the start of the computer, and orders before the first chunk say 0."""
+    one = driven(GateSettings(refractory_s=0.0))
+    system = one.system
+    system.control.stop("too early", now=0.0)
+    for number in range(700):
+        times = begin + (25 * number + np.arange(25)) / 250.0
+        now = float(times[-1]) if number else begin
+        system.on_chunk(Chunk(one.data[25 * number : 25 * number + 25], times, 25 * number), now)
+        if number == 5:
+            with pytest.raises(SafetyError, match=r"gone for 0\.6 s"):
+                system.control.acknowledge("Li", "looked", now=now)
+        if number == 100:
+            assert system.control.stop_clears_in == 0.0
+            system.control.acknowledge("Li", "looked", now=now)
+        if number == 600:
+            system.stream.on_battery(15.0, now)
+    summary = system.summary()
+    assert summary["duration_s"] == pytest.approx(70.0, abs=0.1)
+    assert summary["time_in_state_s"] == {"SAFE_STOP": pytest.approx(10.096), "STANDBY": pytest.approx(59.9)}
+    assert summary["rules_per_hour"]["H-BAT"] == pytest.approx(3600 / 70, rel=0.01)
+    assert summary["mean_time_to_acknowledge_s"] == pytest.approx(10.096)
+    assert set(summary["rules_by_hour"]) == {"0"}
+
+
+def test_a_session_that_was_started_before_its_first_chunk_has_not_run_since_the_computer_started(driven):
+    one = driven(GateSettings(run_max_s=60.0))
+    one.system.control.start(now=0.0)
+    times = 50_000.0 + np.arange(25) / 250.0
+    one.system.on_chunk(Chunk(one.data[:25], times, 0), float(times[-1]))
+    assert one.system.state is State.ACTIVE, "no P-TIME for what was no time of the session"
+
+
+def test_rules_are_counted_by_the_hour_of_the_session(driven):
+    one = driven(GateSettings())
+    for hour in (0, 2):
+        now = 50_000.0 + 3600.0 * hour + 1.0
+        one.system.on_silence(now)
+        one.system.report("H-DISK", Severity.WARN, now, value=4e9, limit=5e9)
+        one.system.on_silence(now + 5.0)
+    assert {hour: counts["H-DISK"] for hour, counts in one.system.summary()["rules_by_hour"].items()} == {
+        "0": 1,
+        "2": 1,
+    }
+
+
 def test_self_test_lists_everything(info):
     with pytest.raises(SafetyError) as error:
         SafetySystem(GateSettings(**FES), info(names=("Cz",)), required_channels=("C3",))
