@@ -426,6 +426,18 @@ class SsvepMenu(TrialParadigm):
         events = [self._event_at(at, "feedback/result", data=data)]
         return [*events, self._event_at(at, "feedback/error", data=data)] if correct is False else events
 
+    def interrupt(self, sample: int) -> list[Event]:
+        """End the flicker, and do the trial again that a stop cut off, after the dark gap that follows a flicker."""
+        trial = self.trial
+        if trial is None or trial.label == BASELINE:
+            return []
+        self.do_again(sample)
+        if not trial.interrupted:
+            return []
+        self.cut_off(trial, sample)
+        self._plan_end(trial, self._plan_blank(trial, sample))
+        return [self._event_at(sample, "stimulus/off", data={"trial": trial.index})]
+
     def results(self) -> dict[str, Any]:
         """Return choices, false choices while looking away, time to decision and transfer rate with the gaze shift."""
         s = self.settings

@@ -511,8 +511,8 @@ class TrialParadigm(Paradigm):
     def do_again(self, sample: int) -> None:
         """End the trial at `sample` without counting it, and put its class in front of the queue."""
         trial = self._trial
-        # Before the cue nothing is lost, and after the answer nothing either.
-        if self.outside or trial is None or sample <= trial.onset or trial.seconds is not None:
+        # Before the cue nothing is lost, and after the answer nothing either; a second stop cuts nothing more off.
+        if self.outside or trial is None or sample <= trial.onset or trial.seconds is not None or trial.interrupted:
             return
         trial.interrupted = True
         self._queue.insert(0, trial.label)

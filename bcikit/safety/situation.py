@@ -8,6 +8,7 @@ from bcikit.safety.gate import Gate
 from bcikit.safety.ledger import Ledger
 from bcikit.safety.levels import Reading, Severity
 from bcikit.safety.machine import LATCHED, State, StateMachine, Transition
+from bcikit.safety.reactions import RUNNING
 from bcikit.safety.settings import GateSettings
 from bcikit.safety.watch import Watch
 from bcikit.signal import SafetyError, StreamInfo
@@ -116,6 +117,9 @@ class Situation:
             self._run_since = step.time
         if step.target is not State.ACTIVE:
             self.gate.reset()
+        if step.target not in RUNNING:
+            # The screen is mid-grey from now on, whenever the protocol, whose clock may stand still, says so.
+            self.watch.dose.stop(step.time)
         if step.target in LATCHED:
             self.ledger.tally.stopped(step.time, step.rule)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bcikit.recording.vocabulary import is_plain
+from bcikit.session.conductor import AUTOMATIC
 from bcikit.session.config import ArmingSection
 from bcikit.session.earlier import Earlier
 from bcikit.session.listener import Listener
@@ -80,19 +81,21 @@ class Led:
 
 @pytest.fixture
 def led(short_config):
-    """Return a session of a simulated person whose decoder is there from the beginning."""
+    """Return a session of a simulated person; by imagery, the decoder is there from the beginning."""
     opened = []
 
     def make(
+        name: str = "motor-imagery",
+        settings: Mapping[str, Any] = QUICK,
         *,
         idle: float = 0.0,
-        settings: Mapping[str, Any] = QUICK,
+        operator: str = AUTOMATIC,
         earlier: Earlier | None = None,
         steps: tuple[dict[str, Any], ...] = (),
     ) -> Led:
         from bcikit.session import shipped_config
 
-        config = shipped_config("motor-imagery", seed=1, settings=dict(settings))
+        config = shipped_config(name, seed=1, settings=dict(settings))
         config = config.model_copy(
             update={
                 "arming": ArmingSection(idle_test=idle),
@@ -100,11 +103,12 @@ def led(short_config):
                 "recording": config.recording.model_copy(update={"enabled": False, "folder": ""}),
             }
         )
-        made = plan(config)
+        made = plan(config, operator=operator)
         opened.append(made)
         made.__enter__()
         heard = Heard()
-        conductor = made.conductor(made.safety(None), decider=Sure(), trainer=None, listeners=[heard], earlier=earlier)
+        decider = Sure() if name == "motor-imagery" else None
+        conductor = made.conductor(made.safety(None), decider=decider, trainer=None, listeners=[heard], earlier=earlier)
         source = made.opened
         source.start()
         return Led(conductor, heard, iter(lambda: source.pull(1.0), None))
@@ -239,3 +243,76 @@ def test_what_a_step_found_is_an_event_of_the_session_at_the_samples_of_its_sour
     assert conductor.filtered_info.sfreq == conductor.info.sfreq / 2
     assert conductor.n_samples - 2 * 32 <= blink.sample < conductor.n_samples
     assert blink.sample == conductor._sample_times.sample_at(blink.time)
+
+
+@pytest.mark.requirement("SAF-044")
+@pytest.mark.parametrize(("do", "undo"), [("pause", "resume"), ("stop", "acknowledge")])
+@pytest.mark.parametrize("name", ["ssvep-menu", "code-menu"])
+def test_a_run_that_stops_in_a_flicker_goes_on_and_counts_what_was_shown(led, name, do, undo) -> None:
+    """The flicker ends with the run: its dose is what was seen, and its trial is done again."""
+    rounds = "rounds" if name == "ssvep-menu" else "calibration_rounds"
+    session = led(name, {rounds: 5}, operator="T-01")
+    safety, dose, heard = session.conductor.safety, session.conductor.safety.watch.dose, session.heard
+    session.go(20.0, until=lambda: heard.named("paradigm/start"))
+    if name == "ssvep-menu":
+        session.order("arm")
+        session.order("start")
+    session.go(60.0, until=lambda: dose.running)
+    assert session.conductor.interrupted == 0
+    session.go(1.0)
+    session.order(do, reason="a cough")
+    assert not dose.running
+    assert dose.session_s == pytest.approx(1.0, abs=0.2)
+    assert len(heard.named("stimulus/off")) == 1, "whoever draws is told, too"
+    session.go(20.0)
+    assert not {"A-DOSE", "P-TIME"} & heard.alarms
+    assert dose.session_s == pytest.approx(1.0, abs=0.2), "nothing is shown meanwhile"
+    session.order(undo, reason="is over")
+    for again in ("arm", "start") if name == "ssvep-menu" else ("start",):
+        session.order(again)
+    assert heard.named("operator/refused") == []
+    session.go(8.0, until=lambda: dose.running)
+    (cut,) = [end for end in heard.named("trial/end") if end.get("interrupted")]
+    first, second = heard.named("trial/start")[-2:]
+    assert cut["trial"] == first["trial"]
+    assert second["class"] == first["class"], "the same once more"
+    assert not heard.named("stimulus/refused")
+    assert str(safety.state) == ("ACTIVE" if name == "ssvep-menu" else "CALIBRATING")
+    session.go(4.0)
+    assert dose.session_s <= 6.0
+
+
+def test_a_pause_of_a_session_that_nobody_attends_is_no_flicker(led) -> None:
+    session = led("ssvep-menu", {"rounds": 2})
+    dose = session.conductor.safety.watch.dose
+    session.go(60.0, until=lambda: dose.running)
+    session.go(1.0)
+    session.order("pause")
+    session.go(60.0)
+    session.order("resume")
+    session.go(3.0)
+    assert dose.session_s == pytest.approx(1.0, abs=0.2)
+    assert session.heard.states[-1] == "ACTIVE"
+
+
+def test_a_trial_that_is_stopped_twice_is_done_again_once(led) -> None:
+    session = led("ssvep-menu", {"rounds": 1, "idle_share": 0.0}, operator="T-01")
+    dose = session.conductor.safety.watch.dose
+
+    def begin() -> None:
+        for do in ("resume", "arm", "start"):
+            session.order(do)
+
+    session.go(20.0, until=lambda: session.heard.named("paradigm/start"))
+    begin()
+    session.go(60.0, until=lambda: dose.running)
+    # The second pause comes in the dark gap after the first.
+    for wait in (2.0, 0.5):
+        session.go(wait)
+        session.order("pause")
+        session.go(1.0)
+        begin()
+    session.go(200.0, until=lambda: session.conductor.finished)
+    assert session.conductor.interrupted == 1
+    rows = session.conductor.paradigm.results()["trials"]
+    assert sorted(row["class"] for row in rows) == ["down", "left", "right", "up"]
