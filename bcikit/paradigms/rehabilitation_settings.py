@@ -4,7 +4,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bcikit.paradigms.settings import Count, Name, ParadigmSettings, Seconds, SettingsTable, Share, Span
+from bcikit.paradigms.settings import Count, Name, ParadigmSettings, Seconds, SettingsTable, Share, Span, is_recorded
+from bcikit.safety.guard.fes import refusal
 
 DUTY = 0.30
 """Largest share of time that a muscle may be stimulated; reference default for functional electrical stimulation."""
@@ -166,6 +167,14 @@ class RehabilitationSettings(ParadigmSettings):
                 f"assist.seconds is {self.assist.seconds / shortest:.0%} of the shortest trial; at most {DUTY:.0%} is "
                 "allowed: shorten it or lengthen rest or pause"
             )
+        elif self.assist.command == "stimulate" and not is_recorded():
+            helped = self.runs * (self.trials_per_run - round(self.idle_share * self.trials_per_run))
+            refused = refusal(self.assist.seconds, shortest, helped)
+            if refused:
+                problems.append(
+                    f"assist.seconds = {self.assist.seconds:g}: in the shortest trials, one every {shortest:.1f} s, "
+                    f"the stimulator would refuse {refused}; shorten it, lengthen rest or pause, or do fewer trials"
+                )
         if problems:
             raise ValueError("; ".join(problems))
         return self

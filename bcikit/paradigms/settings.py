@@ -38,7 +38,7 @@ _RECORDED: ContextVar[bool] = ContextVar("_RECORDED", default=False)
 
 @contextmanager
 def as_recorded() -> Iterator[None]:
-    """Take settings as a session ran with them: what changed nothing then cannot be left out any more."""
+    """Take settings as a session ran with them: they cannot be written anew, whatever is asked of others now."""
     token = _RECORDED.set(True)
     try:
         yield

@@ -226,7 +226,7 @@ def signed_visit(data: Path, model: Path, headset: Headset, stimulator: Stimulat
         electrodes=dict.fromkeys(names, "GOOD"),
         electrodes_for=address,
         protocol="motor-imagery-fes",
-        settings={"movement": "right_hand", "assist.amplitude_ma": 3.0, "prepare": 1.0, "idle_share": 0.0},
+        settings={"movement": "right_hand", "assist.amplitude_ma": 3.0, "idle_share": 0.0},
         current={"port": stimulator.port, "amplitude_ma": 3.0, "by": "T-01"},
         model=str(model),
         model_note="Model of an earlier visit",

@@ -4,6 +4,7 @@ import pytest
 
 from bcikit.paradigms import make_paradigm, paradigm_names
 from bcikit.paradigms.outline import outline_of, setting
+from bcikit.paradigms.settings import as_recorded
 from bcikit.signal import ConfigError
 
 
@@ -45,6 +46,13 @@ def test_the_dose_is_the_help_of_every_movement() -> None:
     assert found.dose_seconds == pytest.approx(8 * 3.0)
     assert found.calibration_seconds == 0.0
     assert outline_of("motor-imagery-fes", {}).calibration_trials == 40
+
+
+def test_an_orthosis_has_no_share_of_a_minute_and_what_was_recorded_is_replayed() -> None:
+    dense = {"rest": 6.0, "assist": {"seconds": 5.0}}
+    make_paradigm({"base": "action-observation", **dense})
+    with as_recorded():
+        make_paradigm({"base": "motor-imagery-fes", **dense})
 
 
 def test_a_code_on_a_fast_screen_has_an_outline() -> None:
@@ -104,6 +112,14 @@ def test_a_setting_that_changes_nothing_is_refused(changed: dict, said: str) -> 
         ({"base": "motor-imagery-fes", "rate": 0.5}, "an attempt has 3 decisions"),
         ({"base": "motor-imagery-fes", "smoothing": 0.99}, "would never be reached"),
         ({"base": "motor-imagery-fes", "arm": "yoked", "yoked_delays": [9.0]}, "no assistance would"),
+        (
+            {"base": "motor-imagery-fes", "rest": 6.0, "assist": {"seconds": 5.0}},
+            r"one every 17\.1 s, the stimulator would refuse train 4: on for 15\.0 s of the last 60 s",
+        ),
+        (
+            {"base": "motor-imagery-fes", "rest": 20.0, "runs": 20, "assist": {"seconds": 5.0}, "trials_per_run": 40},
+            "would refuse train 361: 1800 s of stimulation in this session",
+        ),
         ({"base": "driving-vigilance", "drive": 1.0}, "drive must be at least window"),
         ({"base": "driving-vigilance", "kss_alert": 5.0, "advise_at": 5.0}, "kss_alert must be below advise_at"),
         (

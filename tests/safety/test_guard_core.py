@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bcikit.safety.guard.core import DEAD_MAN_S, FLOOD, GuardCore
 from bcikit.safety.guard.drivers import DriverError, SimulatedFes, SimulatedHand
-from bcikit.safety.guard.fes import FesCommand, FesError, FesLimits, FesTrain
+from bcikit.safety.guard.fes import FesCommand, FesError, FesLimits, FesTrain, refusal
 from bcikit.safety.guard.protocol import MAX_BYTES, ROLES, ProtocolError, authentic, finite, pack, role_key, unpack
 from bcikit.safety.guard.serial_fes import crc8, frame, parse_frame
 
@@ -390,6 +390,71 @@ def test_a_long_pause_is_not_made_up_for(pauses):
     before = np.interp(times - 300.0, times, total, left=0.0)
     assert (total - before).max() <= 0.3 * 300.0 + 1e-6
     assert train.on_s > 60.0, "it goes on all the same"
+
+
+PULSES = {"amplitude_ma": 10, "pulse_us": 300, "frequency_hz": 35, "area_cm2": 25}
+
+
+@pytest.mark.requirement("SAF-072")
+@pytest.mark.parametrize(
+    ("seconds", "every", "said"),
+    [
+        (3.0, 12.125, ""),
+        (3.5, 15.0, ""),
+        (5.0, 18.5, "train 4: on for 15.0 s of the last 60 s"),
+        (4.0, 13.4, "train 5: on for 16.0 s of the last 60 s"),
+    ],
+)
+def test_trains_are_reckoned_with_as_long_as_they_are_planned_and_a_plan_is_refused_as_the_driver_does(
+    seconds, every, said
+):
+    fes, found = SimulatedFes(), ""
+    for number in range(48):
+        try:
+            for step in range(round(seconds / 0.1)):
+                left = seconds - 0.1 * step
+                fes.apply("stimulate", None, {**PULSES, "duration": left}, number * every + 0.1 * step)
+        except DriverError as error:
+            found = f"train {number + 1}: {error}"
+            break
+        fes.tick(number * every + seconds)
+        fes.apply("rest", None, {}, number * every + seconds)
+    assert found.startswith(said)
+    assert bool(found) == bool(said)
+    assert refusal(seconds, every, 48) == found
+
+
+@pytest.mark.requirement("SAF-072")
+def test_a_train_is_held_to_its_plan():
+    train = FesTrain(FesLimits())
+    command = FesCommand(**PULSES)
+    train.command(command, 10.0, seconds=1.0)
+    train.command(command, 11.1, seconds=9.0)
+    assert train.current(11.1) > 0, "a renewal may be as late as the guard takes it"
+    with pytest.raises(FesError, match="train longer than"):
+        train.command(command, 11.2, seconds=9.0)
+    assert train.current(11.2) == 0.0
+    assert train.on_s == pytest.approx(1.115)
+    for wrong in (-1.0, "long", float("inf"), True):
+        with pytest.raises(DriverError, match="duration is"):
+            SimulatedFes().apply("stimulate", None, {**PULSES, "duration": wrong}, 10.0)
+
+
+@pytest.mark.requirement("SAF-072")
+@pytest.mark.parametrize("planned", [0.1, 1.0, 2.9, 5.0, 60.0])
+def test_no_plan_makes_more_of_five_minutes_than_may_be(planned):
+    """Whatever an engine says and then does, and how often it asks."""
+    train = FesTrain(FesLimits())
+    command = FesCommand(**PULSES)
+    on = []
+    for step in range(12_000):
+        with contextlib.suppress(FesError):
+            train.command(command, 0.1 * step, seconds=planned)
+        train.current(0.1 * step)
+        on.append(train.on_s)
+    total = np.array(on)
+    assert (total[3000:] - total[:-3000]).max() <= 0.3 * 300.0 + 0.2
+    assert total[-1] > 20.0, "it goes on all the same"
 
 
 def test_the_serial_frames():

@@ -1,5 +1,6 @@
 """Drivers that the guard can own: a simulated hand, a simulated muscle stimulator, and the contract of both."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
@@ -192,7 +193,11 @@ def fes_apply(train: FesTrain, name: str, data: Mapping[str, Any], now: float) -
             if channel != 1:
                 # Otherwise it would flow elsewhere than where it was asked for.
                 raise DriverError(f"channel is {channel!r}; this stimulator has one, so leave it at 1")
-            train.command(FesCommand.from_data(data), now)
+            seconds = data.get("duration", 0.0)
+            if not isinstance(seconds, int | float) or not finite(seconds) or seconds < 0:
+                raise DriverError(f"duration is {seconds!r}; it must be a number")
+            # 0 stands for no plan, as wherever commands are renewed.
+            train.command(FesCommand.from_data(data), now, seconds=float(seconds) or math.inf)
         else:
             raise DriverError(f"a stimulator cannot {name!r}")
         return train.current(now)

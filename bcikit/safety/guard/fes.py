@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from bcikit.safety.guard.protocol import finite
+from bcikit.safety.guard.protocol import DEADLINE_S, finite
 
 HARD_MAX_MA = 50.0
 FORBIDDEN_SITES = frozenset({"head", "eyes", "mouth", "neck-front", "chest", "upper-back", "heart"})
@@ -193,14 +193,21 @@ class FesTrain:
     _start: float = field(default=-math.inf, repr=False)
     _ramp: float = field(default=-math.inf, repr=False)
     """When the ramp that is gone through now would have begun at zero."""
+    _longest: float = field(default=0.0, repr=False)
+    """Seconds after which the train ends, whatever is asked."""
     _end: float = field(default=-math.inf, repr=False)
     _now: float = field(default=-math.inf, repr=False)
     _first: float = field(default=math.inf, repr=False)
     _past: deque[tuple[float, float]] = field(default_factory=deque, repr=False)
     """From when to when trains were on, those of the last `DUTY_S` seconds."""
 
-    def command(self, command: FesCommand, now: float) -> None:
+    def command(self, command: FesCommand, now: float, *, seconds: float = math.inf) -> None:
         """Start a train or go on with the running one.
+
+        Parameters
+        ----------
+        seconds : float
+            How long a train that starts is planned to be; it is `FesLimits.train_s` at most, and held to it.
 
         Raises
         ------
@@ -212,17 +219,20 @@ class FesTrain:
             raise FesError("; ".join(problems))
         self._advance(now)
         if self._command is None:
-            self._check_start(now)
+            # No renewal comes later than that: it would be stale.
+            longest = min(max(seconds, 0.0) + DEADLINE_S, self.limits.train_s)
+            self._check_start(now, longest)
             self._start = self._ramp = now
+            self._longest = longest
             self.trains += 1
-        elif now - self._start > self.limits.train_s:
+        elif now - self._start > self._longest:
             self.stop()
-            raise FesError(f"train longer than {self.limits.train_s:g} s")
+            raise FesError(f"train longer than {self._longest:g} s")
         elif command != self._command:
             self._change(self._command, command, now)
         self._command = command
 
-    def _check_start(self, now: float) -> None:
+    def _check_start(self, now: float, longest: float) -> None:
         limits = self.limits
         pause = now - self._end
         if pause < limits.refractory_s:
@@ -237,7 +247,7 @@ class FesTrain:
         # Over at least a minute: the first train of a session is not a duty of 100 %.
         for span in (min(max(LEAST_DUTY_S, now - self._first), DUTY_S), DUTY_S):
             on = sum(end - max(start, now - span) for start, end in self._past if end > now - span)
-            if (on + limits.train_s) / span > limits.duty:
+            if (on + longest) / span > limits.duty:
                 raise FesError(f"on for {on:.1f} s of the last {span:.0f} s; at most {limits.duty:.0%}")
 
     def _change(self, old: FesCommand, new: FesCommand, now: float) -> None:
@@ -256,7 +266,7 @@ class FesTrain:
         self._advance(now)
         if self._command is None:
             return 0.0
-        if now - self._start > self.limits.train_s or self.on_s >= self.limits.total_s:
+        if now - self._start > self._longest or self.on_s >= self.limits.total_s:
             self.stop()
             return 0.0
         return self._level(self._command, now)
@@ -268,7 +278,7 @@ class FesTrain:
         """End the train."""
         if self._command is not None:
             self._command = None
-            self._end = min(self._now, self._start + self.limits.train_s)
+            self._end = min(self._now, self._start + self._longest)
             self._past.append((self._start, self._end))
 
     def _ramp_s(self, command: FesCommand) -> float:
@@ -278,5 +288,29 @@ class FesTrain:
     def _advance(self, now: float) -> None:
         if self._command is not None and now > self._now > -math.inf:
             # A train ends at its limit, even where nobody looked at that moment.
-            self.on_s += max(0.0, min(now, self._start + self.limits.train_s) - self._now)
+            self.on_s += max(0.0, min(now, self._start + self._longest) - self._now)
         self._now = max(self._now, now)
+
+
+def refusal(seconds: float, every: float, count: int, limits: FesLimits | None = None) -> str:
+    """Return why a row of trains would not be stimulated to its end, and from which one on; "" if it would.
+
+    Parameters
+    ----------
+    seconds, every : float
+        Length of a train, and from the start of one to that of the next.
+    count : int
+        How many.
+    limits : FesLimits, optional
+        Ceilings; those of the drivers if left out.
+    """
+    train = FesTrain(limits or FesLimits())
+    command = FesCommand(amplitude_ma=0.0, pulse_us=0.0, frequency_hz=1.0, area_cm2=1.0)
+    for number in range(count):
+        try:
+            train.command(command, number * every, seconds=seconds)
+        except FesError as error:
+            return f"train {number + 1}: {error}"
+        train.current(number * every + seconds)
+        train.stop()
+    return ""
