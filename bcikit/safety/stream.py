@@ -12,6 +12,9 @@ from bcikit.signal import Chunk, Flag, StreamInfo
 _FIT_S = 30.0
 _MIN_FIT_S = 10.0
 _HOLD_S = 1.0
+_SLOW_HOLD_S = 2.5
+_SLOW = frozenset({"H-BAT", "H-CPU", "H-OVR", "H-RATE", "H-JIT", "H-DRIFT"})
+"""Looked at once a second: they hold until the next look, and over one that is late."""
 
 
 class StreamMonitor:
@@ -35,7 +38,7 @@ class StreamMonitor:
         self._blocks: deque[tuple[float, int, int]] = deque()
         self._points: deque[tuple[float, int, float]] = deque()
         self._disorder: deque[float] = deque(maxlen=2)
-        self._held: dict[str, tuple[Reading, float]] = {}
+        self._held: dict[tuple[str, Severity], tuple[Reading, float]] = {}
         self._loads: deque[tuple[float, float]] = deque()
         self._battery: deque[tuple[float, float]] = deque()
         self._last_fit = float("-inf")
@@ -121,21 +124,22 @@ class StreamMonitor:
             self._hold("H-BAT", severity, charge, limit, now)
 
     def readings(self, now: float) -> list[Reading]:
-        """Return the rules that do not hold, or did not within the last second."""
-        for rule, (_, until) in list(self._held.items()):
+        """Return the rules that do not hold, or did not within the last second, each by its gravest reading."""
+        found: dict[str, Reading] = {}
+        for (rule, severity), (reading, until) in list(self._held.items()):
             if now > until:
-                del self._held[rule]
-        return [reading for reading, _ in self._held.values()]
+                del self._held[rule, severity]
+            elif rule not in found or found[rule].severity < severity:
+                found[rule] = reading
+        return list(found.values())
 
     def _silent_for(self, now: float) -> float:
         return 0.0 if self._last_arrival is None else now - self._last_arrival
 
     def _hold(self, rule: str, severity: Severity, value: float | str, limit: float | str, now: float) -> None:
-        held = self._held.get(rule)
-        if held is not None and held[0].severity > severity and now <= held[1]:
-            return
         shown = round(value, 6) if isinstance(value, float) else value
-        self._held[rule] = (Reading(rule=rule, severity=severity, value=shown, limit=limit), now + _HOLD_S)
+        reading = Reading(rule=rule, severity=severity, value=shown, limit=limit)
+        self._held[rule, severity] = (reading, now + (_SLOW_HOLD_S if rule in _SLOW else _HOLD_S))
 
     def _judge(self, rule: str, value: float, warn: float, fault: float, now: float, *, or_equal: bool = False) -> None:
         if value > fault or (or_equal and value >= fault):

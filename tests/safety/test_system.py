@@ -456,6 +456,37 @@ def test_the_summary_counts_and_the_alarm_list_is_latched(active):
     assert summary["stops"][0]["rule"] == "H-STALL"
 
 
+@pytest.mark.requirement("SAF-009")
+@pytest.mark.requirement("SAF-010")
+def test_what_is_looked_at_once_a_second_is_one_alarm_as_long_as_it_lasts(driven):
+    """Looks come with chunks, a little more than a second apart; the pulls between chunks time out."""
+    one = driven(GateSettings())
+    system, look = one.system, 0.0
+    slow = 1.004  # the device's clock: 0.4 % is a warning of H-RATE
+    for number in range(1040):
+        now = 0.048 * slow * number
+        rows = one.data[12 * number : 12 * number + 12]
+        system.on_chunk(Chunk(rows, now + np.arange(-11, 1) * slow / 250.0, 12 * number), now)
+        if now - look >= 1.0:
+            look = now
+            system.stream.on_battery(15.0 if now < 40.0 else 8.0, now)
+            system.stream.on_buffer(0.6, now)
+            system.on_load(2.0 if number < 500 else 0.9, now)
+        system.on_silence(now + 0.04)
+        if number == 400:
+            system.control.acknowledge("Li", "seen", now=now)
+        if now > 46.0:
+            # The median of 10 s is below 10 %.
+            with pytest.raises(SafetyError, match="H-BAT"):
+                system.control.arm(now=now)
+    counts = system.summary()["rules"]
+    assert {rule: counts[rule] for rule in ("H-BAT", "H-OVR", "H-RATE")} == {"H-BAT": 1, "H-OVR": 1, "H-RATE": 1}
+    assert counts["H-CPU"] == 1, "what becomes milder is no new alarm"
+    alarms = {alarm.rule: alarm for alarm in system.alarms()}
+    assert alarms["H-OVR"].acknowledged
+    assert alarms["H-OVR"].since < 3.0
+
+
 @pytest.mark.requirement("SAF-093")
 @pytest.mark.parametrize("begin", [0.0, 50_000.0])
 def test_the_summary_counts_from_the_first_chunk_however_long_the_clock_has_gone(begin, driven):
