@@ -156,11 +156,9 @@ def fit_population(
     by_features = recentre and isinstance(decoder, Centring)
     by_signals = recentre and not by_features
     reference = mean_riemann(np.stack([centre_of(part.X) for part in parts])) if by_signals else None
-    live = None
-    if reference is not None:
-        live = np.concatenate([followed(part.X, reference) for part in parts])
-        parts = [centred(part, reference) for part in parts]
-    together = join(parts, groups=list(range(len(parts))))
+    mapped = parts if reference is None else [centred(part, reference) for part in parts]
+    together = join(mapped, groups=list(range(len(parts))))
+    live = None if reference is None else np.concatenate([followed(part.X, reference) for part in parts])
     model = Model.fit(
         decoder,
         together,
