@@ -6,24 +6,25 @@ import unicodedata
 
 _EVENT_WORDS_TEXT = """
 abort aborted adapt advice alarm alpha annotation anonymous answer arithmetic arm armed arrow artefact artifact asleep
-assist attempt auditory automatic awake back backlog bad bar baseline beep begin beta blank blink block board both
-boundary brake break button calibration car channel chew choice classic clinician clock close closed code cold
-collection command comment condition connection correct count counter counting cross cruise cue cursor cvep decision
-delay delta deviation down drift drive driving drop dropped drowsy emg end epoch erp error event execute execution
-experiment external eye eyes face failed familiar fault feedback feet fes finger fist fists fit fixation flash flat
-flicker foot foreign free frequency frozen gamma gap gate gaze go gone grasp hand hands heart high hit hold house idle
-image imagery imagination imagine impedance incorrect index initial input instruction instructions interpolated item jaw
-jump key keyboard label lane lapse lead left level lift light lights line lost low marker markers math mental mi middle
-miss mode motor mouse move movement mu muscle music nan navigation near neurofeedback new no nogo noise non none
-nontarget note number nurse object off offset on onset open operator outlier output overflow p300 pain paradigm
-participant patient pause pedal person phase ping posture practice pre preparation prepare presentation press probe
-question railed reach reaction ready reconnected recording refused rehabilitation relax release repeated reset response
-rest result resume resumed reward right robot rotation row rsvp rt run safe screen segment select selection sensory
-sequence session set shift show side signal simulated simulation skip sleep smr sound space speech speed squeeze ssvep
-stage stalled stamps start started starts state steering step stim stimulate stimulation stimulus stop stopped stream
-stroke subject swallow sync tap target task test therapist theta threshold time timeout tired toilet tone tongue touch
-train training trial trigger turn undo unity unknown up update user video view vigilance visual wait wake walk warm
-warning watch water window word wrist wrong yes zero
+assist attempt auditory automatic awake back backlog bad bar baseline beep begin beta blank blink blinks block board
+both boundary brake break button calibration car channel chew choice classic classifier clinician clock close closed
+code cold collection command comment complete condition connection correct count counter counting cross cruise cue
+cursor cvep decision decoder delay delta departure deviation difficulty done down drift drive driving drop dropped
+drowsy emg end epoch erp error event execute execution experiment external eye eyes face failed familiar fault feedback
+feet fes finger fist fists fit fixation flash flat flicker foot foreign free frequency frozen gamma gap gate gaze go
+gone grasp hand hands heart high hit hold house idle image imagery imagination imagine impedance incorrect index initial
+input instruction instructions interpolated item iti jaw jump key keyboard label lane lapse lead left level lift light
+lights line lost low marker markers math mental mi middle miss mode motor mouse move movement mu muscle music nan
+navigation near neurofeedback new no nogo noise non none nontarget note number nurse object off offset on onset open
+operator outlier output overflow p300 pain paradigm participant patient pause pedal person phase ping planned posture
+practice pre prediction preparation prepare presentation press probe question railed reach reaction ready reconnected
+recording refused rehabilitation relax release repeated reset response rest resting result resume resumed reward right
+robot rotation row rsvp rt run safe screen segment select selection sensory sequence session set shift show side signal
+simulated simulation skip sleep smr sound space speech speed squeeze ssvep stage stalled stamps start started starts
+state steering step stim stimulate stimulation stimulus stop stopped stream stroke subject swallow sync tap target task
+test therapist theta threshold time timeout tired toilet tone tongue touch train training trial trigger turn undo unity
+unknown up update user video view vigilance visual wait wake walk warm warning watch water window word words wrist wrong
+yes zero
 """
 EVENT_WORDS = frozenset(_EVENT_WORDS_TEXT.split())
 """Words of experiments. A text made of them, of short numbers and of short codes (T1, S12) names no person."""

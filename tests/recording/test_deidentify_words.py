@@ -104,6 +104,23 @@ def test_events_of_the_shipped_paradigms_name_nobody_and_stay_what_they_are(name
     assert [name for name in sorted(seen) if not is_plain(name)] == []
 
 
+def test_events_of_our_own_are_called_by_words_that_leave():
+    """What a session, its steps and its markers may be called, wherever the code spells it."""
+    root = Path(bcikit.__file__).parent
+    spelled = re.compile(r'"([a-z][a-z-]+/[a-z][a-z-]+)"')
+    no_events = {"band/channel", "bit/min", "us/chunk"}
+    found = {
+        name
+        for room in ("acquisition", "paradigms", "processing", "safety", "session")
+        for path in (root / room).rglob("*.py")
+        for name in spelled.findall(path.read_text(encoding="utf-8"))
+    }
+    assert {"artefact/blinks", "decoder/drift", "idle-test/start"} <= found
+    # An f-string names what the therapist did.
+    orders = {f"therapist/{action}" for action in ("difficulty", "override", "skip")}
+    assert [name for name in sorted((found | orders) - no_events) if not is_plain(name)] == []
+
+
 def test_a_word_of_experiments_that_is_a_name_here_goes():
     """A person called Block, a class called like the person: harmless anywhere else."""
     one = Deidentifier(session({"subject": {"name": "Wrist"}}))
