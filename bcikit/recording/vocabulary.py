@@ -16,15 +16,15 @@ gone grasp hand hands heart high hit hold house idle image imagery imagination i
 input instruction instructions interpolated item iti jaw jump key keyboard label lane lapse lead left level lift light
 lights line lost low marker markers math mental mi middle miss mode motor mouse move movement mu muscle music nan
 navigation near neurofeedback new no nogo noise non none nontarget note number nurse object off offset on onset open
-operator outlier output overflow p300 pain paradigm participant patient pause pedal person phase ping planned posture
-practice pre prediction preparation prepare presentation press probe question railed reach reaction ready reconnected
-recording refused rehabilitation relax release repeated reset response rest resting result resume resumed reward right
-robot rotation row rsvp rt run safe screen segment select selection sensory sequence session set shift show side signal
-simulated simulation skip sleep smr sound space speech speed squeeze ssvep stage stalled stamps start started starts
-state steering step stim stimulate stimulation stimulus stop stopped stream stroke subject swallow sync tap target task
-test therapist theta threshold time timeout tired toilet tone tongue touch train training trial trigger turn undo unity
-unknown up update user video view vigilance visual wait wake walk warm warning watch water window word words wrist wrong
-yes zero
+operator outlier output overflow override p300 pain paradigm participant patient pause pedal person phase ping planned
+posture practice pre prediction preparation prepare presentation press probe question railed reach reaction ready
+reconnected recording refused rehabilitation relax release repeated reset response rest resting result resume resumed
+reward right robot rotation row rsvp rt run safe screen segment select selection sensory sequence session set shift show
+side signal simulated simulation skip sleep smr sound space speech speed squeeze ssvep stage stalled stamps start
+started starts state steering step stim stimulate stimulation stimulus stop stopped stream stroke subject swallow sync
+tap target task test therapist theta threshold time timeout tired toilet tone tongue touch train training trial trigger
+turn undo unity unknown up update user video view vigilance visual wait wake walk warm warning watch water window word
+words wrist wrong yes zero
 """
 EVENT_WORDS = frozenset(_EVENT_WORDS_TEXT.split())
 """Words of experiments. A text made of them, of short numbers and of short codes (T1, S12) names no person."""
