@@ -17,6 +17,11 @@ namespace Bcikit
     {
         private const int Longest = 65536;
         private const double AskEvery = 2.0; // seconds between two comparisons of the clocks
+
+        /// <summary>Seconds without a sign of life (there is one a second) after which a connection is lost: a network
+        /// that went away closes nothing.</summary>
+        public const double Silence = 3.0;
+
         private readonly ConcurrentQueue<JObject> _heard = new ConcurrentQueue<JObject>();
         private readonly BlockingCollection<string> _said = new BlockingCollection<string>(1000);
         private readonly CancellationTokenSource _end = new CancellationTokenSource();
@@ -101,7 +106,8 @@ namespace Bcikit
                 var buffer = new ArraySegment<byte>(new byte[Longest]);
                 Task<WebSocketReceiveResult> next = socket.ReceiveAsync(buffer, _end.Token);
                 double asked = double.NegativeInfinity;
-                while (socket.State == WebSocketState.Open)
+                double heard = Now;
+                while (socket.State == WebSocketState.Open && Now - heard <= Silence)
                 {
                     if (Now - asked > AskEvery)
                     {
@@ -111,6 +117,7 @@ namespace Bcikit
                     string text;
                     while (_said.TryTake(out text)) Send(socket, text);
                     if (!next.Wait(2)) continue;
+                    heard = Now;
                     if (next.Result.MessageType == WebSocketMessageType.Close) return;
                     message.Write(buffer.Array, 0, next.Result.Count);
                     if (next.Result.EndOfMessage)

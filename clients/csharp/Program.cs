@@ -129,10 +129,12 @@ namespace Bcikit
                 var message = new MemoryStream();
                 var buffer = new ArraySegment<byte>(new byte[Longest]);
                 Task<WebSocketReceiveResult> next = line.ReceiveAsync(buffer, CancellationToken.None);
-                while (line.State == WebSocketState.Open)
+                double heard = clock.Elapsed.TotalSeconds;
+                while (line.State == WebSocketState.Open && clock.Elapsed.TotalSeconds - heard <= Line.Silence)
                 {
                     if (next.Wait(5))
                     {
+                        heard = clock.Elapsed.TotalSeconds;
                         message.Write(buffer.Array, 0, next.Result.Count);
                         if (next.Result.EndOfMessage)
                         {

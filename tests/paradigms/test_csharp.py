@@ -5,6 +5,7 @@ signatures that the scripts use.
 """
 
 import json
+import queue
 import select
 import shutil
 import socket
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -269,6 +270,33 @@ def test_the_unity_script_finds_the_commands_and_finds_them_again(unity):
 def show(name, sample, **values):
     event = Event(name=name, time=HostClock().now(), sample=sample, **values)
     return {"type": "show", "time": event.time, "event": event.to_dict(), "scene": None}
+
+
+@pytest.mark.parametrize("program", ["client", "unity"])
+def test_a_session_that_falls_silent_is_lost(program, request):
+    """A network that went away closes nothing: its silence has to tell, and nothing may go on that was shown."""
+    serve = pytest.importorskip("websockets.sync.server").serve
+    from websockets.exceptions import ConnectionClosed
+
+    joined = queue.Queue()
+
+    def accept(connection):
+        joined.put(time.monotonic())
+        with suppress(ConnectionClosed):
+            for _ in connection:
+                pass
+
+    words = {"client": "ws", "unity": "stimuli"}[program]
+    with serve(accept, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"ws://127.0.0.1:{server.socket.getsockname()[1]}/ws?token=any"
+        with running(request.getfixturevalue(program), words, address) as process:
+            began = joined.get(timeout=55)
+            said, _ = process.communicate(timeout=55)
+            assert process.returncode == 0
+            assert time.monotonic() > began + 2.5
+            assert said.splitlines()[-1] == {"client": "rest", "unity": "gone"}[program]
+        server.shutdown()
 
 
 def test_unity_lights_any_object_and_sends_the_time_of_each_flip(unity):
