@@ -117,6 +117,18 @@ def test_a_flicker_may_light_any_object():
     assert light[-5:] == pytest.approx(0.5)
 
 
+def test_a_flicker_that_a_screen_cannot_show_does_not_leave_the_one_before():
+    messages = []
+    for number, frequency in enumerate((15.0, 40.0)):
+        data = {"targets": [{"item": "up", "frequency": frequency, "phase": 0.0}], "depth": 1.0}
+        event = Event(name="stimulus/flicker", time=1.0 + number, sample=number, duration=4.0, data=data)
+        messages.append({"type": "show", "time": event.time, "event": event.to_dict(), "scene": None})
+    frames = [0.9 + number / 60 for number in range(160)]
+    there, _, here = both(messages, frames)
+    assert [frame["levels"] for frame in there["seen"][80:]] == [{}] * 80
+    assert [frame["levels"] for frame in here[80:]] == [{}] * 80
+
+
 @pytest.mark.parametrize(
     ("target", "refresh", "levels"),
     [

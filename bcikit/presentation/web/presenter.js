@@ -145,6 +145,9 @@ export class Presenter {
         // Never longer than asked for, even if nobody says that it is over.
         const seconds = Math.min(event.duration || 4, 6);
         this.flicker = { targets, onset: number, seconds, depth: Math.min(Math.max(event.data.depth ?? 0.6, 0), 1) };
+      } else {
+        // What the screen cannot show is not shown, and it is not the one before either.
+        this.flicker = null;
       }
       this.patch = true;
     } else if (event.name === "stimulus/lead-brake" || event.name === "stimulus/video") {
