@@ -23,7 +23,7 @@ from bcikit.presentation.qt.window import PatientWindow
 from bcikit.signal import BciError
 from bcikit.ui.inputs import button
 from bcikit.ui.session_link import STALE_SECONDS
-from bcikit.ui.status import Status
+from bcikit.ui.status import UNHEARD, Status
 from bcikit.ui.veil import Veil
 from bcikit.ui.words import tr
 
@@ -308,7 +308,7 @@ class RunPage(Page):
             self.status.forget()
         elif kind not in ("result", "failed"):
             self.status.take(message)
-            if self._given and self.status.state and self.status.state not in STOPPED:
+            if self._given and self.status.state not in ("", UNHEARD, *STOPPED):
                 self._given, self._due = "", 0.0
                 self.say("")
         if kind in ("show", "command", "state", "safe"):
@@ -316,7 +316,7 @@ class RunPage(Page):
             self.show_to_patient(message)
         self.counts.take(message)
         self.progress.setValue(min(self.trials, self.progress.maximum()))
-        if kind == "event":
+        if kind == "event" and not message.get("past"):
             self._say_refusal(message)
         elif kind == "result":
             self._over()

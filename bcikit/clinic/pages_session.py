@@ -85,7 +85,7 @@ class SessionPage(RunPage):
         self._show_difficulty(70)
         self._build()
         self.ended = ""
-        self._knows_pause = self._stale = self._break = False
+        self._stale = self._break = False
         # Only who pressed Start in this window lets it arm; one that comes late arms nothing by itself.
         self._wants_arm = False
         self._ordered = False
@@ -158,7 +158,7 @@ class SessionPage(RunPage):
         """Show nothing of the session before."""
         super().forget_session()
         self.ended = self._guesses = ""
-        self._knows_pause = self._break = False
+        self._break = False
         self._arms_at = 0.0
         self._sure.clear()
         self._still = 0
@@ -202,7 +202,7 @@ class SessionPage(RunPage):
         """Follow the engine."""
         before = self.status.state
         super().take(message)
-        kind = message.get("type")
+        kind, past = message.get("type"), bool(message.get("past"))
         if self.checks.wanted:
             self.checks.take(message, self.status.state)
             # Room for the rest, where nothing is held.
@@ -228,14 +228,23 @@ class SessionPage(RunPage):
             self._wants_arm = False
         if self.status.state not in ("", "STANDBY"):
             self._ordered = False
-        if kind not in ("result", "failed"):
+        if kind == "snapshot":
+            # What follows tells it anew.
+            self._sure.clear()
+            self._still = 0
+        if kind == "state" and past:
+            self._take_pause(paused=self.status.paused)
+        if kind not in ("result", "failed") and not past:
             self._arm_when_ready()
         if kind == "event":
             self._take_event(message)
-        elif kind == "health" and not self._knows_pause and "paused" in message:
-            self._knows_pause = True
-            self._show_pause(paused=bool(message["paused"]))
         self._stale = True
+
+    def _take_pause(self, *, paused: bool) -> None:
+        """Show whether somebody paused, which takes back what was ordered before it."""
+        if paused and not self.pause.isChecked():
+            self._wants_arm = self._ordered = False
+        self._show_pause(paused=paused)
 
     def arm_again(self, seconds: float) -> None:
         """Keep an order to arm that came before the signal was judged: nobody has to give it twice."""
@@ -247,7 +256,7 @@ class SessionPage(RunPage):
 
     def _arm_when_ready(self) -> None:
         """Arm what the therapist ordered, once the engine is heard and, where it is asked for, the switch is held."""
-        ready = self._wants_arm and self.status.state in ("", "STANDBY") and time.monotonic() >= self._arms_at
+        ready = self._wants_arm and self.status.state == "STANDBY" and time.monotonic() >= self._arms_at
         if ready and not (self.checks.missing or (self.real and self._break)):
             self.go()
 
@@ -267,7 +276,7 @@ class SessionPage(RunPage):
                 self.visit.notes.append(words)
 
     def _take_event(self, message: dict[str, Any]) -> None:
-        data = message.get("data") or {}
+        data, past = message.get("data") or {}, bool(message.get("past"))
         if message.get("name") == "feedback/result":
             self._check_model()
         said = said_of(str(message.get("name")), data)
@@ -277,22 +286,22 @@ class SessionPage(RunPage):
             self._still = 0 if self.counts.moved_in(int(data.get("trial", -1))) else self._still + 1
         if message.get("name") == "therapist/difficulty":
             self._taken = float(data.get("threshold") or self._taken)
-        elif message.get("name") == "operator/refused" and data.get("do") == "difficulty":
+        elif message.get("name") == "operator/refused" and data.get("do") == "difficulty" and not past:
             # The engine goes on with the one before, and so does what is shown and kept.
             self.visit.difficulty = self._taken
             self._set_difficulty(round(100 * (self._taken or float(self.visit.settings.get("threshold", 0.7)))))
             self.changed.emit()
-        if message.get("name") == "operator/pause":
+        if message.get("name") == "operator/pause" and not past:
             # To arm takes the pause back: an order from before it is none any more.
             self._wants_arm = self._ordered = False
-        if message.get("name") in ("operator/pause", "operator/resume"):
+        if message.get("name") in ("operator/pause", "operator/resume") and not past:
             self._show_pause(paused=message["name"] == "operator/pause")
         runs = data.get("kind") not in ("break", "baseline")
         if message.get("name") == "block/start":
             self._break = not runs
-        if message.get("name") == "block/start" and runs and self.status.state == "STANDBY" and not self._wants_arm:
-            # The gate was shut for the pause between runs.
-            self.go()
+            if runs and not past and self.status.state == "STANDBY" and not self._wants_arm:
+                # The gate was shut for the pause between runs.
+                self.go()
 
     def refresh(self) -> None:
         """Show what came since the last time, and how old it is."""

@@ -73,7 +73,8 @@ class SessionRunner(Protocol):
         """Return messages since the last call.
 
         They are those of the engine (see `bcikit.ui.status`), and at the end one of type "result" (with
-        ``values`` and ``folder``) or "failed" (with ``error`` and ``folder``).
+        ``values`` and ``folder``) or "failed" (with ``error`` and ``folder``). What a window that joins is told of what
+        was before has ``past`` set to True.
         """
 
     def send(self, what: str, **details: Any) -> int:
@@ -270,10 +271,13 @@ class EngineRunner:
 
 
 def _as_dicts(message: Message) -> list[dict[str, Any]]:
-    """Return a message as the pages take it: its JSON with its row beside; of a snapshot every part."""
+    """Return a message as the pages take it: its JSON with its row beside; of a snapshot every part.
+
+    Those parts are marked as "past": they are shown, and nothing is done because of them.
+    """
     if isinstance(message, Snapshot):
         head: list[dict[str, Any]] = [{"type": "snapshot", "messages": []}]
-        return head + [item for part in message.messages for item in _as_dicts(part)]
+        return head + [{**item, "past": True} for part in message.messages for item in _as_dicts(part)]
     # Only these have a row of their own beside their JSON; of all others a row holds objects, not values.
     row = record(message) if isinstance(message, Happened | Sent) else {}
     return [{**json_of(to_json(message)), **row, "type": message.type}]

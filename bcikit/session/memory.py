@@ -27,7 +27,8 @@ from bcikit.signal.messages import (
 EVENTS = 400
 """Newest events that a window that joins is told."""
 
-_ORDER = (Streams, Progressed, ModelChosen, StateChanged, Quality, LinkHealth, Stages, Counted, Decided, Presented)
+# A verdict names the state it was made in: what the session is in now follows it.
+_ORDER = (Streams, Progressed, ModelChosen, Quality, LinkHealth, Stages, Counted, Decided, StateChanged, Presented)
 PASSING = ("feedback/level", "feedback/bar", "stimulus/flash", "sound/")
 """Events that come many times a second, or mean something only at their moment: no window that joins is told them."""
 

@@ -17,10 +17,12 @@ from bcikit.clinic.base import Desk
 from bcikit.clinic.checks import ArmingChecks
 from bcikit.clinic.page_calibration import CalibrationPage
 from bcikit.clinic.pages_session import SessionPage
-from bcikit.clinic.runner import SessionJob
+from bcikit.clinic.runner import SessionJob, _as_dicts
 from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue, SessionWriter
-from bcikit.signal import BciError, StreamInfo
+from bcikit.session.memory import Memory
+from bcikit.signal import BciError, Decision, Event, StreamInfo, Verdict
+from bcikit.signal.messages import Decided, Happened, StateChanged, Streams
 
 
 class Runner:
@@ -351,8 +353,6 @@ def test_pause_notes_and_difficulty_go_to_the_engine(make: Callable[..., Any], r
     assert page.pause.text() == "Resume"
     event(page, "operator/resume")
     assert page.pause.text() == "Pause"
-    page.take({"type": "health", "time": 2.0, "lost": 0, "received": 1, "age": 0.0, "paused": True})
-    assert page.pause.text() == "Resume", "a window that comes late shows what is so"
     QTest.keyClicks(page.note, "  tired ")
     QTest.keyClick(page.note, Qt.Key.Key_Return)
     assert runner.did("note") == [{"text": "tired"}]
@@ -454,6 +454,97 @@ def test_no_two_trainings_have_the_same_order_of_trials(
     page = make(kind)
     page.desk.catalogue.add_subject("SIMULATED")
     assert seeds(**simulated) == seeds(**simulated) == [1, 2]
+
+
+BEFORE = (
+    Happened(event=Event(name="therapist/difficulty", time=1.5, data={"threshold": 0.8})),
+    Happened(event=Event(name="operator/pause", time=2.0)),
+    Happened(event=Event(name="operator/resume", time=2.5)),
+    Happened(event=Event(name="block/start", time=2.8, data={"kind": "feedback"})),
+    Happened(event=Event(name="operator/refused", time=3.0, data={"do": "difficulty", "reason": "too easy"})),
+    Happened(event=Event(name="operator/refused", time=3.5, data={"do": "arm", "reason": "signal", "left": 0.5})),
+    Happened(event=Event(name="operator/refused", time=4.0, data={"do": "start", "reason": "the disk is full"})),
+)
+"""What a session said before somebody joined."""
+
+
+def join(page: Any, *said: Any) -> None:
+    """Let a window be told what the session said before."""
+    memory = Memory()
+    for message in said:
+        memory.take(message)
+    for part in _as_dicts(memory.snapshot(9.0)):
+        page.take(part)
+    page.refresh()
+
+
+def test_a_window_that_joins_shows_what_was_and_does_nothing_because_of_it(
+    make: Callable[..., Any], runner: Runner
+) -> None:
+    page = make(SessionPage, protocol="action-observation", settings={"threshold": 0.7}, difficulty=0.75)
+    runner.running = True
+    join(page, StateChanged(state="STANDBY", time=0.5), *BEFORE)
+    assert runner.orders == [], "nobody pressed anything in this window"
+    assert (page.message.text(), page.visit.difficulty, page.difficulty.value()) == ("", 0.75, 75)
+    assert (page.pause.text(), page.start.text()) == ("Pause", "Go on")
+    # The line was lost and came back, and another window has paused meanwhile.
+    page._wants_arm = True
+    join(page, StateChanged(state="STANDBY", time=5.0, paused=True), *BEFORE)
+    assert (page.pause.text(), runner.orders) == ("Resume", []), "an order from before a pause is none"
+    for _ in range(4):
+        event(page, "trial/end", trial=7)
+    join(page, StateChanged(state="STANDBY", time=6.0), Happened(event=Event(name="trial/end", time=3.0)))
+    assert (page.pause.text(), page._still) == ("Pause", 1), "what is told again is counted once"
+    event(page, "block/start", kind="feedback")
+    assert [name for name, _ in runner.orders] == ["arm", "start"], "a run that begins now is armed"
+
+
+def test_what_touches_the_patient_is_not_armed_by_a_block_of_before(make: Callable[..., Any], runner: Runner) -> None:
+    page = make(SessionPage, **STIMULATION, stop_tested=True)
+    page.visit.idle = {"activations": 0, "seconds": 300.0, "of": page.visit.decides}
+    runner.running = True
+    join(page, StateChanged(state="STANDBY", time=0.5), *BEFORE)
+    page.checks._hold(held=True)
+    page.refresh()
+    assert not runner.did("arm"), "the switch alone arms nothing"
+    QTest.mouseClick(page.start, Qt.MouseButton.LeftButton)
+    assert len(runner.did("arm")) == 1
+
+
+@pytest.mark.parametrize("now", ["SAFE_STOP", "STANDBY", "CALIBRATING"])
+def test_a_window_that_joins_after_a_stop_shows_the_state_of_now(
+    make: Callable[..., Any], runner: Runner, now: str
+) -> None:
+    page = make(SessionPage, protocol="action-observation")
+    runner.running = page._wants_arm = True
+    decision = Decision(time=1.0, sample=0, classes=("a", "b"), probabilities=(0.7, 0.3), label="a")
+    old = "STANDBY" if now == "SAFE_STOP" else "ACTIVE"
+    verdict = Verdict(time=1.0, sample=0, allowed=True, reasons=(), state=old)
+    join(page, StateChanged(state=old), Decided(decision=decision, verdict=verdict), StateChanged(state=now, time=2.0))
+    assert page.status.state == now
+    assert page.acknowledge.isEnabled() == (now == "SAFE_STOP")
+    assert bool(runner.did("arm")) == (now == "STANDBY"), "Start was pressed here; a stop takes that back"
+
+
+def test_who_presses_start_need_not_press_again_when_the_engine_comes_late(
+    make: Callable[..., Any], runner: Runner
+) -> None:
+    page = make(SessionPage, protocol="action-observation")
+    page.begin()
+    page.refresh()
+    assert runner.orders == [], "there is nobody yet to take it"
+    join(page, StateChanged(state="STANDBY"), *BEFORE[:4])
+    assert [name for name, _ in runner.orders] == ["arm", "start"]
+
+
+def test_a_reason_that_waits_outlives_a_line_that_was_lost(make: Callable[..., Any], runner: Runner) -> None:
+    page = make(SessionPage, protocol="action-observation")
+    runner.running = True
+    state(page, "SAFE_STOP")
+    page._acknowledge("cable was loose")
+    join(page, Streams(), StateChanged(state="SAFE_STOP", rule="A-STOP"))
+    event(page, "operator/refused", do="acknowledge", left=4.0, reason="too early")
+    assert page.message.text().startswith("▲ Your reason is kept.")
 
 
 def test_a_snapshot_takes_back_what_was_shown_and_a_late_window_shows_it(

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bcikit.safety.rules import RULES
+from bcikit.session.memory import Memory
 from bcikit.signal import Decision, Event, Verdict
 from bcikit.signal.messages import Decided, Happened, Snapshot, StateChanged, parse
 from bcikit.ui.rules import STATES, rule_text, why_nothing_moves
@@ -76,6 +77,17 @@ def test_a_snapshot_voids_what_an_earlier_session_said() -> None:
     assert (status.quality, status.alarms, status.output, status.decision, status.health) == ({}, {}, {}, {}, {})
     assert not status.trail
     assert status.confidence() is None
+
+
+@pytest.mark.parametrize("now", ["SAFE_STOP", "STANDBY", "FINISHED"])
+def test_who_joins_late_knows_the_state_of_now_and_not_that_of_the_last_verdict(now: str) -> None:
+    live, late, memory = Status(), Status(), Memory()
+    for message in (StateChanged(state="ACTIVE", time=1.0), decided(2.0), StateChanged(state=now, time=3.0)):
+        live.take(message)
+        memory.take(message)
+    late.take(memory.snapshot(4.0))
+    assert (late.state, late.decision) == (live.state, live.decision)
+    assert late.state == now
 
 
 def test_a_session_that_is_not_heard_may_move_something() -> None:
