@@ -31,7 +31,7 @@ class ProtocolPage(Page):
             desk, tr("Protocol"), tr("The patient's plan is filled in. What may be changed, and how far, is beside it.")
         )
         self.names = protocols.protocol_names()
-        self.protocol = choice(tr("Protocol"), list(self.names.values()), lambda _: self._build_fields())
+        self.protocol = choice(tr("Protocol"), list(self.names.values()), lambda _: self._new_protocol())
         self.sentence = QLabel()
         self.sentence.setWordWrap(True)
         self.sentence.setStyleSheet(f"color: {desk.theme.dim}; border: none;")
@@ -108,14 +108,9 @@ class ProtocolPage(Page):
         """Fill in what was chosen in this visit, or the plan."""
         visit = self.visit
         person = self.desk.catalogue.subject(visit.subject)
-        plan = person.data.get("plan", {})
-        wanted = visit.protocol if visit.settings else plan.get("protocol", visit.protocol)
-        settings = visit.settings or plan.get("settings", {})
+        wanted = visit.protocol if visit.settings else person.data.get("plan", {}).get("protocol", visit.protocol)
         self.protocol.setCurrentText(self.names.get(wanted, next(iter(self.names.values()))))
-        self._build_fields()
-        for key, field in self.fields.items():
-            if key in settings:
-                field.set_value(float(settings[key]))
+        settings = self._new_protocol()
         pair = tuple(settings.get("classes", ()))
         if pair in protocols.PAIRS:
             self.pair.setCurrentIndex(protocols.PAIRS.index(pair))
@@ -128,6 +123,18 @@ class ProtocolPage(Page):
     def leave(self) -> None:
         """Give the stimulator back: the session needs it."""
         self.current.disconnect_stimulator()
+
+    def _new_protocol(self) -> dict[str, Any]:
+        """Fill in what was chosen of this protocol in this visit, or else its plan, and return it."""
+        self._build_fields()
+        plan = self.desk.catalogue.subject(self.visit.subject).data.get("plan", {})
+        settings: dict[str, Any] = plan.get("settings", {}) if plan.get("protocol") == self.name else {}
+        if self.visit.protocol == self.name:
+            settings = self.visit.settings or settings
+        for key, field in self.fields.items():
+            if key in settings:
+                field.set_value(float(settings[key]))
+        return settings
 
     def _show_plan(self) -> None:
         plan = therapy.plan_of(self.desk.catalogue.subject(self.visit.subject).data)
@@ -192,7 +199,13 @@ class ProtocolPage(Page):
 
     def _new_current(self) -> None:
         self.changed.emit()
+        chosen = {key: (box.value(), box.text()) for key, box in self.fields.items() if key != "assist.amplitude_ma"}
         self._build_fields()
+        for key, (value, text) in chosen.items():
+            # What goes beyond what was felt gives way to it.
+            if key in self.fields and (value is None or not self.limits[key].problem(value)):
+                self.fields[key].setText(text)
+        self._show_length()
 
     # -- what is chosen -----------------------------------------------------------------------------------------------
 

@@ -367,6 +367,46 @@ def test_nothing_goes_on_with_the_electrodes_of_another_headset_or_a_current_nob
     assert page.refused() == ["Current: 9 is refused; allowed: 1 to 8 mA."]
 
 
+def test_what_was_chosen_stays_when_the_current_is_found_or_another_protocol_was_looked_at(
+    make: Callable[..., Any], catalogue: Catalogue
+) -> None:
+    planned = {
+        "assist.pulse_us": 200.0,
+        "assist.frequency_hz": 25.0,
+        "assist.seconds": 2.5,
+        "runs": 2,
+        "trials_per_run": 12,
+    }
+    plan = {"plan": {"protocol": "motor-imagery-fes", "settings": {**planned, "movement": "left_hand"}}}
+    catalogue.update_subject("P-1", merge=plan)
+    page = make(ProtocolPage)
+    page.enter()
+
+    def shown() -> dict[str, float]:
+        return {key: page.fields[key].value() for key in planned}
+
+    assert shown() == planned
+    page.fields["trials_per_run"].setText("14")
+    page.fields["runs"].setText("many")
+    # It was found with 180 us: wider pulses were not felt.
+    page.visit.current = {"amplitude_ma": 8.0, "pulse_us": 180.0, "frequency_hz": 25.0, "area_cm2": 25.0}
+    page.current.changed.emit()
+    assert page.fields["runs"].text() == "many"
+    assert page.message.text().startswith("■ Training runs: 'many' is no number")
+    page.fields["runs"].setText("2")
+    assert shown() == {**planned, "trials_per_run": 14, "assist.pulse_us": 180.0}
+    assert page.fields["assist.amplitude_ma"].value() == 8.0
+    assert (page.refused(), page.settings()["movement"]) == ([], "left_hand")
+    page.visit.current = {}
+    for chosen in (planned, {**planned, "assist.seconds": 1.5}):
+        # The plan's first, then what was chosen in this visit.
+        page.protocol.setCurrentText(page.names["motor-imagery"])
+        assert page.fields["trials_per_run"].value() == 20, "of another protocol, as it is proposed"
+        page.protocol.setCurrentText(page.names["motor-imagery-fes"])
+        page.visit.protocol, page.visit.settings = "motor-imagery-fes", {**planned, "assist.seconds": 1.5}
+        assert shown() == chosen
+
+
 # -- limits, plan, words ----------------------------------------------------------------------------------------------
 
 
