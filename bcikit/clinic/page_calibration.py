@@ -1,5 +1,6 @@
 """The page of the calibration: the decoder learns the person."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from bcikit.clinic.base import Desk, card
 from bcikit.clinic.counts import Counts
 from bcikit.clinic.pages_run import RunPage
 from bcikit.clinic.stop_line import STOPPED
-from bcikit.clinic.verdict import judge
+from bcikit.clinic.verdict import CalibrationVerdict, judge
 from bcikit.recording.header import read_header
 from bcikit.session.retrain import model_from_files
 from bcikit.session.training import calibration_summary
@@ -30,10 +31,8 @@ class CalibrationPage(RunPage):
             tr("Calibration"),
             tr("The patient follows the arrows; nothing moves yet. The program learns what the signal looks like."),
         )
-        self.advice = ""
-        self.verdict = QLabel(tr("Not calibrated yet"))
+        self.verdict = QLabel()
         self.verdict.setWordWrap(True)
-        self.verdict.setStyleSheet("font-size: 16px; border: none;")
         self.verdict.setAccessibleName(tr("Verdict"))
         self.now = QLabel("")
         self.now.setStyleSheet("font-size: 16px; border: none;")
@@ -41,14 +40,12 @@ class CalibrationPage(RunPage):
         self.body.addWidget(card(self.now, self.progress, title=tr("Progress")))
         self.body.addWidget(card(self.verdict, title=tr("Verdict")))
         self.body.addStretch(1)
+        self.show_verdict()
 
     def enter(self) -> None:
         """Show where one is; a verdict of what decides no more is none."""
         super().enter()
-        if not self.visit.model:
-            self.advice = ""
-            self.verdict.setStyleSheet("font-size: 16px; border: none;")
-            self.verdict.setText(tr("Not calibrated yet"))
+        self.show_verdict()
 
     def begin(self) -> None:
         """Start a calibration, or let one go on."""
@@ -130,9 +127,9 @@ class CalibrationPage(RunPage):
 
     def _take_model(self, model: Path, summary: dict[str, Any], classes: tuple[str, ...], decoder: str) -> None:
         verdict = judge(summary, n_classes=max(2, len(set(classes))))
-        self.show_verdict(verdict.text(), verdict.level)
-        self.advice = verdict.advice
-        self.visit.model, self.visit.model_note, self.visit.recentre = str(model), "", False
+        self.visit.take_model(str(model))
+        self.visit.verdict = asdict(verdict)
+        self.show_verdict()
         if not self.visit.simulated:
             self.desk.catalogue.add_model(
                 self.visit.subject,
@@ -148,11 +145,15 @@ class CalibrationPage(RunPage):
             )
         self.next_button.setFocus()
 
-    def show_verdict(self, text: str, level: str) -> None:
-        """Show the verdict with its shape."""
-        shape = {"GOOD": "●", "WARN": "▲", "BAD": "■"}[level]
-        self.verdict.setText(f"{shape} {text}")
-        self.verdict.setStyleSheet(f"color: {self.desk.theme.level(level)}; font-size: 16px; border: none;")
+    def show_verdict(self) -> None:
+        """Show the verdict on what was learned in this visit, with its shape, or that there is none."""
+        text, colour = tr("Not calibrated yet"), ""
+        if self.visit.verdict:
+            verdict = CalibrationVerdict(**self.visit.verdict)
+            text = f"{ {'GOOD': '●', 'WARN': '▲', 'BAD': '■'}[verdict.level] } {verdict.text()}"
+            colour = f"color: {self.desk.theme.level(verdict.level)}; "
+        self.verdict.setText(text)
+        self.verdict.setStyleSheet(f"{colour}font-size: 16px; border: none;")
 
     def go_on(self) -> None:
         """Go on with a model that is good enough; with another one only if somebody says so."""
@@ -161,7 +162,7 @@ class CalibrationPage(RunPage):
         elif not self.visit.model:
             self.say(tr("Calibrate first: press Start."), "WARN")
             self.start.setFocus()
-        elif self.advice != "good" and not self.visit.model_note:
+        elif self.visit.verdict.get("advice") != "good" and not self.visit.model_note:
             if protocols.profile_of(self.visit) in protocols.TOUCH:
                 self.say(tr("Nothing is moved by a decoder that is not better than guessing. Record more."), "BAD")
                 return

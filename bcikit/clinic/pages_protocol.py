@@ -269,8 +269,7 @@ class ProtocolPage(Page):
         found = models.last_good(self.desk.catalogue, self.visit.subject, self.name)
         if found is None:
             return
-        self.visit.model, self.visit.model_note = found.path, models.words_of(found)
-        self.visit.recentre = True
+        self.visit.take_model(found.path, note=models.words_of(found))
         classes = tuple(found.scores.get("classes", ()))
         if classes in protocols.PAIRS:
             self.pair.setCurrentIndex(protocols.PAIRS.index(classes))
@@ -283,7 +282,7 @@ class ProtocolPage(Page):
 
     def _calibrate(self) -> None:
         """Take nothing of another day: this visit learns anew."""
-        self.visit.model, self.visit.model_note, self.visit.recentre = "", "", False
+        self.visit.take_model("")
         self._show_model()
         self._show_length()
         self.say("")
@@ -348,7 +347,7 @@ class ProtocolPage(Page):
             visit.difficulty = 0.0
         if changed and not visit.model_note:
             # What was learned for other movements says nothing about these.
-            visit.model = ""
+            visit.take_model("")
         known = self.desk.catalogue.subject(visit.subject).data.get("orthosis")
         if visit.orthosis and known != visit.orthosis:
             self.desk.catalogue.update_subject(visit.subject, merge={"orthosis": visit.orthosis})

@@ -100,6 +100,8 @@ class Visit:
         Where the model comes from, for people.
     recentre : bool
         True where the model is of another day and is to be centred on today's rest.
+    verdict : dict
+        `CalibrationVerdict` on the model, where it was learned in this visit; else empty.
     calibrations, parts : list of str
         Session folders of calibrations and of the parts of the training; what was cut off goes on in a new part.
     notes : list of str
@@ -146,6 +148,7 @@ class Visit:
     model: str = ""
     model_note: str = ""
     recentre: bool = False
+    verdict: dict[str, Any] = field(default_factory=dict)
     calibrations: list[str] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -202,6 +205,11 @@ class Visit:
         """What is trained: with another protocol or other movements it is another training."""
         classes = self.settings.get("classes", ())
         return " ".join([self.protocol, *map(str, classes), str(self.settings.get("movement", ""))]).strip()
+
+    def take_model(self, path: str, *, note: str = "") -> None:
+        """Let another model decide, or none; `note` says where one of another day comes from."""
+        self.model, self.model_note, self.recentre = path, note, bool(note)
+        self.verdict = {}
 
     def change_training(self, before: str) -> None:
         """Put aside the training of what was trained `before`, and take up that of what is trained now, if any."""

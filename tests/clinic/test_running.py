@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,7 @@ from bcikit.recording import Catalogue, SessionWriter
 from bcikit.session.memory import Memory
 from bcikit.signal import BciError, Decision, Event, StreamInfo, Verdict
 from bcikit.signal.messages import Decided, Happened, StateChanged, Streams
+from bcikit.ui import words
 
 
 class Runner:
@@ -701,9 +703,45 @@ def test_a_decoder_not_better_than_guessing_trains_only_who_says_so_and_moves_no
     with qtbot.waitSignal(page.done, timeout=60_000):
         QTest.mouseClick(page.sure.yes, Qt.MouseButton.LeftButton)
     assert page.visit.notes == ["Trained with a decoder that is not shown to be better than guessing."]
+    # The window comes back: what was said of the model is said again.
+    page.visit.save(folder / "visit.json")
+    again = make(CalibrationPage, **asdict(Visit.load(folder / "visit.json")))
+    assert again.verdict.text() == page.verdict.text() != "Not calibrated yet"
+    again.go_on()
+    assert again.sure.isVisible()
     page = make(CalibrationPage, **STIMULATION, model="m.skops")
-    page.advice = "more"
     page.go_on()
     assert page.message.text() == "■ Nothing is moved by a decoder that is not better than guessing. Record more."
     assert protocols.profile_of(page.visit) == "fes"
     assert json.dumps(page.visit.notes) == "[]"
+
+
+@pytest.mark.parametrize("training", [{}, STIMULATION])
+def test_a_good_calibration_is_good_in_a_window_that_comes_back_in_other_colours_and_language(
+    make: Callable[..., Any], runner: Runner, qtbot: Any, qapp: Any, tmp_path: Path, training: dict[str, Any]
+) -> None:
+    page = make(CalibrationPage, **training)
+    assert page.verdict.text() == "Not calibrated yet"
+    page.begin()
+    folder = Path(page.visit.calibrations[0])
+    folder.mkdir()
+    (folder / "model.skops").write_bytes(b"model")
+    good = {"accuracy": 0.9, "n_trials": 40, "chance_upper": 0.63}
+    calibrated(page, {"ended": "finished", "calibration": good, "classes": ["left_hand", "right_hand"]})
+    assert page.verdict.text().startswith("● Good enough.")
+    page.visit.save(tmp_path / "visit.json")
+    again = make(CalibrationPage, **asdict(Visit.load(tmp_path / "visit.json")))
+    assert again.verdict.text() == page.verdict.text()
+    assert page.desk.theme.level("GOOD") in again.verdict.styleSheet()
+    with qtbot.waitSignal(again.done, timeout=60_000):
+        again.go_on()
+    assert again.visit.notes == []
+    words.install(qapp, "zh")
+    try:
+        assert make(CalibrationPage, **asdict(page.visit)).verdict.text().startswith("● 足够好")
+    finally:
+        words.install(qapp, "en")
+    # What decides no more has no verdict.
+    again.visit.take_model("")
+    again.enter()
+    assert (again.verdict.text(), again.visit.verdict) == ("Not calibrated yet", {})
