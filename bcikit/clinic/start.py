@@ -55,9 +55,9 @@ class Clinic:
         """Show in the window what goes wrong while a button is pressed, from now on and in this whole process."""
         tell_trouble(lambda text: self.window.page.say(text, "BAD"))
 
-    def _make(self) -> ClinicWindow:
+    def _make(self, *, redrawn: bool = False) -> ClinicWindow:
         theme = dress(self._application, self._theme, self._language)
-        window = ClinicWindow(theme, catalogue=self._catalogue, runner=self._runner, data=self._data)
+        window = ClinicWindow(theme, catalogue=self._catalogue, runner=self._runner, data=self._data, redrawn=redrawn)
         self._stops = SpaceStops(window.stop, window, active=window.space_stops)
         self._application.installEventFilter(self._stops)
         window.look_wanted.connect(self._change_look)
@@ -74,7 +74,7 @@ class Clinic:
         old.close()
         old.deleteLater()
         self._runner.detach()
-        self.window = self._make()
+        self.window = self._make(redrawn=True)
         self.window.resize(size)
         self.window.show()
 

@@ -85,11 +85,15 @@ class ClinicWindow(QMainWindow):
         What runs sessions; it outlives the window.
     data : Path
         Where session folders and the state of the window are kept.
+    redrawn : bool
+        True where it takes the place of one that was open until now: colours or language have changed.
     """
 
     look_wanted = Signal(str, str)  # theme, language; "" leaves it
 
-    def __init__(self, theme: Theme, *, catalogue: Catalogue, runner: SessionRunner, data: Path) -> None:
+    def __init__(
+        self, theme: Theme, *, catalogue: Catalogue, runner: SessionRunner, data: Path, redrawn: bool = False
+    ) -> None:
         super().__init__()
         self._file = data / STATE_FILE
         self._unread = self._file.exists() and Visit.read(self._file) is None
@@ -110,7 +114,7 @@ class ClinicWindow(QMainWindow):
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self.tick)
         self._timer.start()
-        self._resume()
+        self._resume(redrawn=redrawn)
 
     def _make_pages(self) -> None:
         """Have pages of this visit made; those of the visit before go with everything they hold."""
@@ -250,7 +254,7 @@ class ClinicWindow(QMainWindow):
     def _fresh(self) -> None:
         self._open(Visit(operator=self.visit.operator))
 
-    def _resume(self) -> None:
+    def _resume(self, *, redrawn: bool = False) -> None:
         """Go back to where one was; take up a session that went on without the window."""
         visit = self.visit
         running = bool(visit.running) and self.desk.runner.attach(visit.running)
@@ -274,11 +278,12 @@ class ClinicWindow(QMainWindow):
             page.catch_up(running=True)
         self.show_step(visit.step)
         if running:
-            visit.reopened += 1
-            self.keep()
             if visit.patient_shown and isinstance(page, RunPage):
                 page.show_patient()
-            self.page.say(tr("The session went on while this window was closed."), "GOOD")
+            if not redrawn:
+                visit.reopened += 1
+                self.keep()
+                self.page.say(tr("The session went on while this window was closed."), "GOOD")
         elif codes := codes_of_nobody(self.desk.catalogue, self.desk.data):
             words = tr(
                 "The catalogue holds nobody, but recordings of {codes} lie here. Is it the right one (--catalogue)? "

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from bcikit.clinic import start
 from bcikit.clinic.start import Clinic
 from bcikit.clinic.trouble import tell_trouble
+from bcikit.clinic.visit import Visit
 from bcikit.clinic.window import ClinicWindow
 from bcikit.signal import BciError
 
@@ -87,6 +89,27 @@ def test_colours_and_language_change_and_the_place_stays(clinic: Clinic, qapp: Q
     clinic._settings.sync()
     kept = QSettings(str(tmp_path / "look.ini"), QSettings.Format.IniFormat)
     assert (kept.value("clinic-theme"), kept.value("language")) == ("dark", "zh")
+
+
+def test_a_session_during_which_colours_change_was_left_by_no_window(clinic: Clinic) -> None:
+    went_on = "● The session went on while this window was closed."
+    clinic._catalogue.add_subject("P-1")
+    clinic._runner = SimpleNamespace(  # type: ignore[assignment]
+        running=True, handshake="run-1.json", age=0.0, waited=0.0, poll=list, detach=lambda: None,
+        attach=lambda handshake: handshake == "run-1.json", heard=lambda ticket: None, send=lambda *_, **__: 1,
+    )  # fmt: skip
+    first = clinic.window
+    first.desk.runner = clinic._runner
+    first.desk.visit = Visit(subject="P-1", step="session", running="run-1.json", running_step="session")
+    first.look_wanted.emit("dark", "")
+    assert clinic.window.running_page is clinic.window.page
+    assert (clinic.window.visit.reopened, clinic.window.page.message.text()) == (0, "")
+    clinic.window.keep()
+    # One that was closed, and is opened again.
+    again = clinic._make()
+    assert (again.visit.reopened, again.page.message.text()) == (1, went_on)
+    again.leaving = True
+    again.close()
 
 
 def test_what_goes_wrong_while_a_button_is_pressed_is_said_and_handed_on(
