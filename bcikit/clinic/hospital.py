@@ -1,20 +1,25 @@
 """What goes from the clinic's window to a hospital's systems: the report as FHIR, the EEG as DICOM."""
 
+import contextlib
 import re
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+from bcikit.clinic.counts import counts_of
 from bcikit.clinic.protocols import protocol_title
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report import ReportData, decoding_words, dose_words, moved_words, write_pdf
 from bcikit.paradigms.outcomes import SCALES
-from bcikit.recording import Deidentifier, Session, read_session
+from bcikit.recording import Deidentifier, read_session
 from bcikit.recording.deidentify import device_family
 from bcikit.recording.dicom_eeg import save_dicom, store_dicom
 from bcikit.recording.fhir_bundle import Measure, Treatment, save_bundle
+from bcikit.recording.header import read_header
 from bcikit.recording.staging import staged_file
-from bcikit.signal import BciError
+from bcikit.signal import BciError, RecordingError
 from bcikit.ui.words import tr
 
 
@@ -35,6 +40,7 @@ def write_fhir(data: ReportData, folder: Path) -> Path:
     record = data.record
     if not record.parts:
         raise BciError(tr("Nothing was recorded in this visit."))
+    started, ended = _span(record)
     pdf = folder / f"{_mark(record)}training-report.pdf"
     write_pdf(data, pdf)
     treatment = Treatment(
@@ -45,8 +51,9 @@ def write_fhir(data: ReportData, folder: Path) -> Path:
         operator=record.operator,
         protocol=record.protocol,
         title=protocol_title(record.protocol),
-        started=record.started,
-        seconds=data.total.seconds,
+        started=started,
+        ended=ended,
+        complete=data.results[-1]["ended"] == "finished",
         device=record.device,
         serial=record.serial,
         software=record.software,
@@ -93,12 +100,32 @@ def send_dicom(path: Path, data: Path, archive: str) -> None:
     (data / ARCHIVE).write_text(archive.strip(), encoding="utf-8")
 
 
-def _began(session: Session, record: TrainingRecord) -> str:
+def _began(header: Mapping[str, Any], record: TrainingRecord) -> str:
     """Return when this part of a visit began, on the clock of this place."""
-    told = session.header.get("started")
-    if not isinstance(told, str):
-        return record.started
-    return datetime.fromisoformat(told).astimezone().isoformat()
+    told = header.get("started")
+    return _here(told) if isinstance(told, str) else record.started
+
+
+def _here(time: str) -> str:
+    return datetime.fromisoformat(time).astimezone().isoformat()
+
+
+def _span(record: TrainingRecord) -> tuple[str, str]:
+    """Return when the training began and ended: consent, electrodes and calibration are before it."""
+    parts = []
+    for folder in map(Path, record.parts):
+        # What the headset never came for has no recording.
+        with contextlib.suppress(RecordingError):
+            parts.append((folder, read_header(folder)))
+    if not parts:
+        return record.started, record.started
+    folder, last = parts[-1]
+    began, ended = _began(last, record), last.get("ended")
+    if isinstance(ended, str):
+        return _began(parts[0][1], record), _here(ended)
+    # The engine died: it went on for as long as trials were written down.
+    seconds = counts_of([str(folder)]).part.seconds
+    return _began(parts[0][1], record), (datetime.fromisoformat(began) + timedelta(seconds=seconds)).isoformat()
 
 
 def write_dicom(record: TrainingRecord, folder: Path) -> Path:
@@ -129,7 +156,7 @@ def write_dicom(record: TrainingRecord, folder: Path) -> Path:
             birth_year=record.birth_year,
             identified=identified,
             simulated=record.simulated,
-            started=_began(session, record),
+            started=_began(session.header, record),
             device=record.device if identified else device_family(record.device),
             serial=record.serial,
             software=record.software,

@@ -4,7 +4,7 @@ import base64
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,13 @@ class Treatment:
     protocol, title : str
         Name of the paradigm, and what it is called.
     started : str
-        ISO 8601 with the zone.
+        When the training began, ISO 8601 with the zone; with the person's code it tells one training from another.
+    ended : str
+        When it ended, as `started`; "" is `seconds` after that.
     seconds : float
         Time of training.
+    complete : bool
+        Whether it ran to its end; else it was stopped.
     device, serial, software : str
         What measured, and what ran it.
     conclusion : str
@@ -73,7 +77,9 @@ class Treatment:
     protocol: str = ""
     title: str = ""
     started: str = ""
+    ended: str = ""
     seconds: float = 0.0
+    complete: bool = True
     device: str = ""
     serial: str = ""
     software: str = ""
@@ -118,7 +124,7 @@ def bundle(treatment: Treatment) -> dict[str, Any]:
     Raises
     ------
     ArgumentError
-        If the start is no time with a zone, or the time of training no number.
+        If start or end is no time with a zone, the end is before the start, or the time of training no number.
     DataError
         If a text or number is none that FHIR has, naming it.
     MissingDependencyError
@@ -128,26 +134,25 @@ def bundle(treatment: Treatment) -> dict[str, Any]:
         from fhir.resources.R4B.bundle import Bundle
     except ImportError:
         raise MissingDependencyError("fhir.resources", "hospital", "The FHIR bundle") from None
-    try:
-        began = datetime.fromisoformat(treatment.started)
-    except ValueError:
-        raise ArgumentError(
-            f"started is {treatment.started!r}; it must be a time like 2026-11-29T10:00+01:00."
-        ) from None
-    if began.tzinfo is None:
-        raise ArgumentError(f"started is {treatment.started!r}; it needs its time zone.")
+    began = _time("started", treatment.started)
     ended = began + timedelta(seconds=check_range("seconds", treatment.seconds, low=0.0))
+    if treatment.ended:
+        ended = _time("ended", treatment.ended)
+    if ended < began:
+        raise ArgumentError(f"ended is {treatment.ended!r}; it must not be before started, {treatment.started!r}.")
     known = treatment.identified
+    # The same training at a place with another zone is no second one.
+    at = began.astimezone(UTC).isoformat()
     # Not of the code alone, which anybody could try; and not of the time, which would tell the day.
-    who = treatment.subject if known else Anchors().pseudonym("fhir", treatment.subject, treatment.started)
+    who = treatment.subject if known else Anchors().pseudonym("fhir", treatment.subject, at)
     if not known:
         treatment = _anonymous(treatment)
     # Person and device are the same in every training; where they are not named, nothing joins two trainings.
     own = {
         "patient": (who, ""),
         "device": (treatment.device, treatment.serial) if known else (who, ""),
-        "procedure": (who, treatment.started if known else ""),
-        "report": (who, treatment.started if known else ""),
+        "procedure": (who, at if known else ""),
+        "report": (who, at if known else ""),
     }
     ids = {kind: _id(kind, *parts) for kind, parts in own.items()}
     refs = {kind: {"reference": f"urn:uuid:{value}"} for kind, value in ids.items()}
@@ -179,7 +184,7 @@ def bundle(treatment: Treatment) -> dict[str, Any]:
             ids["procedure"],
             {
                 "resourceType": "Procedure",
-                "status": "completed",
+                "status": "completed" if treatment.complete else "stopped",
                 "code": {
                     "coding": [
                         {"system": f"{SYSTEM}:protocol", "code": treatment.protocol, "display": treatment.title}
@@ -266,6 +271,16 @@ def _complaints(error: ValueError) -> list[str]:
     """Return what a validation found, one line for each field, with what stands in it."""
     found: Any = getattr(error, "errors", list)()
     return [f"{'.'.join(map(str, one['loc'][2:]))} is {short(one['input'])}" for one in found] or [str(error)]
+
+
+def _time(name: str, text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentError(f"{name} is {text!r}; it must be a time like 2026-11-29T10:00+01:00.") from None
+    if found.tzinfo is None:
+        raise ArgumentError(f"{name} is {text!r}; it needs its time zone.")
+    return found
 
 
 def _day(text: str) -> str:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,7 @@ from bcikit.clinic.pages_report import ReportPage
 from bcikit.clinic.runner import EngineRunner, SessionJob
 from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue, read_session
+from bcikit.recording.header import read_header
 from bcikit.safety import verify_audit
 from bcikit.session import config_from, plan
 from bcikit.session.drive import RUNNING
@@ -280,7 +282,7 @@ def test_the_report_of_a_check_says_what_closing_the_eyes_did(report: Callable[.
 
 
 def test_a_hospital_gets_the_training_and_the_eeg_with_the_code_only_where_it_was_agreed(
-    report: Callable[..., ReportPage], tmp_path: Path
+    report: Callable[..., ReportPage], ran: SimpleNamespace, tmp_path: Path
 ) -> None:
     pydicom = pytest.importorskip("pydicom")
     pytest.importorskip("fhir.resources")
@@ -294,6 +296,11 @@ def test_a_hospital_gets_the_training_and_the_eeg_with_the_code_only_where_it_wa
         text = bundle.read_text(encoding="utf-8")
         assert ("P-1" in text) is named
         assert '"FMA-UE"' in text or "Fugl-Meyer" in text
+        if named:
+            period = json.loads(text)["entry"][2]["resource"]["performedPeriod"]
+            told = read_header(ran.folder)
+            times = [datetime.fromisoformat(one) for one in (*period.values(), told["started"], told["ended"])]
+            assert times[:2] == times[2:], "of the training, not of the visit"
         assert (str(pydicom.dcmread(eeg).PatientID) == "P-1") is named
         assert (b"Muster" in eeg.read_bytes()) is named
     page = report(parts=[])

@@ -71,6 +71,57 @@ def test_the_bundle_is_read_by_another_program_and_holds_the_training(tmp_path: 
     assert {part.split('"')[0] for part in text.split('"reference": "')[1:]} <= known
 
 
+def test_the_time_of_a_training_is_its_own_and_one_that_was_stopped_is_not_completed() -> None:
+    found = by_kind(bundle(treatment(identified=True, ended="2026-11-29T10:40:00+01:00", complete=False)))
+    period = {"start": STARTED, "end": "2026-11-29T10:40:00+01:00"}
+    assert found["Procedure"]["performedPeriod"] == found["DiagnosticReport"]["effectivePeriod"] == period
+    assert found["Procedure"]["status"] == "stopped"
+    assert by_kind(bundle(treatment()))["Procedure"]["status"] == "completed"
+    for ended in ("2026-11-29T09:59:59+01:00", "2026-11-29T10:30", "later"):
+        with pytest.raises(ArgumentError, match="ended is"):
+            bundle(treatment(ended=ended))
+
+
+@pytest.mark.parametrize("died", [False, True])
+def test_a_training_begins_with_its_first_part_and_ends_with_its_last(
+    recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, died: bool
+) -> None:
+    from bcikit.clinic import hospital
+    from bcikit.clinic.counts import Total
+    from bcikit.clinic.record import TrainingRecord
+    from bcikit.clinic.report import ReportData
+    from bcikit.recording import SessionWriter
+    from bcikit.recording.header import read_header, write_header
+
+    monkeypatch.setattr(hospital, "write_pdf", lambda data, path: path.write_bytes(b"%PDF"))
+    times = (("09:40:00", "09:52:00"), ("09:58:00", "10:10:00"))
+    for number, (began, ended) in enumerate(times):
+        folder = tmp_path / f"part{number}"
+        with SessionWriter(folder, info=recording.info) as writer:
+            for name, time in (("trial/start", 5.0), ("trial/end", 125.0)):
+                data = {"trial": 0, "kind": "feedback"}
+                writer.event(Event(name=name, time=time, sample=0, data=data))
+        header = read_header(folder) | {"started": f"2026-11-29T{began}+00:00", "ended": f"2026-11-29T{ended}+00:00"}
+        if died and number == 1:
+            del header["ended"]
+        write_header(folder, header)
+    # The headset never came for a third one.
+    record = TrainingRecord(
+        subject="P-1", started=STARTED, scopes=["acquire", "share"], protocol="motor-imagery",
+        parts=[str(tmp_path / name) for name in ("part0", "part1", "none")],
+    )  # fmt: skip
+    results: list[Any] = [{"ended": "finished", "n_trials": 1}, {"ended": "failed", "n_trials": 1}]
+    for ended in ("finished", "finished by the operator"):
+        results[-1]["ended"] = ended
+        data = ReportData(record=record, results=results, total=Total(trials=2, seconds=240.0))
+        found = by_kind(json.loads(hospital.write_fhir(data, tmp_path).read_text(encoding="utf-8")))
+        told = found["Procedure"]["performedPeriod"]
+        start, end = (datetime.fromisoformat(told[key]).astimezone(UTC) for key in ("start", "end"))
+        assert f"{start:%H:%M:%S}" == "09:40:00", "not when the patient came"
+        assert f"{end:%H:%M:%S}" == ("10:00:00" if died else "10:10:00")
+        assert found["Procedure"]["status"] == ("completed" if ended == "finished" else "stopped")
+
+
 def test_without_consent_to_share_the_bundle_names_nobody() -> None:
     text = json.dumps(bundle(treatment()))
     content = without_ids(text.encode())
@@ -95,6 +146,8 @@ def test_a_person_who_comes_again_is_no_second_patient() -> None:
     )
     assert {kind for kind in first if first[kind] == second[kind]} == {"Patient", "Device", "Observation"}
     assert not set(first.values()) & set(other.values())
+    elsewhere = bundle(treatment(identified=True, started="2026-11-29T09:00:00+00:00"))["entry"]
+    assert {entry["fullUrl"] for entry in elsewhere} == set(first.values()), "the same training in another zone"
     hidden = [bundle(treatment(started=f"2026-11-{day}T10:00:00+01:00"))["entry"] for day in (28, 29)]
     assert not {one["fullUrl"] for one in hidden[0]} & {one["fullUrl"] for one in hidden[1]}
 
