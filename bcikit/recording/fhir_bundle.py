@@ -2,6 +2,7 @@
 
 import base64
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -93,6 +94,18 @@ def _id(*parts: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "|".join((SYSTEM, *parts))))
 
 
+def _keys(who: str, treatment: Treatment) -> list[str]:
+    """Return the identifier of each score, which stays whatever others are entered or removed."""
+    seen: Counter[tuple[str, str]] = Counter()
+    keys = []
+    for measure in treatment.measures:
+        # Of one that names nobody, `who` is known to nobody: from it no name or day can be found by trying.
+        one = (measure.name, measure.day)
+        keys.append(_id("observation", who, *one, str(seen[one])))
+        seen[one] += 1
+    return keys
+
+
 def _without_nothing(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _without_nothing(item) for key, item in value.items() if item not in (None, "", [], {})}
@@ -145,6 +158,7 @@ def bundle(treatment: Treatment) -> dict[str, Any]:
     at = began.astimezone(UTC).isoformat()
     # Not of the code alone, which anybody could try; and not of the time, which would tell the day.
     who = treatment.subject if known else Anchors().pseudonym("fhir", treatment.subject, at)
+    keys = _keys(who, treatment)
     if not known:
         treatment = _anonymous(treatment)
     # Person and device are the same in every training; where they are not named, nothing joins two trainings.
@@ -201,8 +215,7 @@ def bundle(treatment: Treatment) -> dict[str, Any]:
         ),
     ]
     results = []
-    for number, measure in enumerate(treatment.measures):
-        key = _id("observation", who, measure.name, measure.day if known else "", str(number))
+    for key, measure in zip(keys, treatment.measures, strict=True):
         loinc = _LOINC.get(measure.name)
         coding = [{"system": f"{SYSTEM}:scale", "code": measure.name, "display": measure.title}]
         if loinc:

@@ -152,6 +152,25 @@ def test_a_person_who_comes_again_is_no_second_patient() -> None:
     assert not {one["fullUrl"] for one in hidden[0]} & {one["fullUrl"] for one in hidden[1]}
 
 
+@pytest.mark.parametrize("identified", [True, False])
+def test_a_score_that_is_entered_or_removed_makes_no_second_record_of_another(identified: bool) -> None:
+    def scores(*rows: tuple[str, str, float]) -> dict[float, str]:
+        measures = tuple(Measure(name=name, title=name, value=value, unit="", day=day) for name, day, value in rows)
+        entries = bundle(treatment(identified=identified, measures=measures))["entry"]
+        found = [entry for entry in entries if entry["resource"]["resourceType"] == "Observation"]
+        urls = {entry["resource"]["valueQuantity"]["value"]: entry["request"]["url"] for entry in found}
+        assert len(set(urls.values())) == len(rows), "each is one of its own"
+        return urls
+
+    one, two = ("FMA-UE", "2026-01-01", 20.0), ("FMA-UE", "2026-02-01", 30.0)
+    own, again = ("of our own", "2026-02-01", 5.0), ("FMA-UE", "2026-02-01", 31.0)
+    before = scores(one, two, again, own)
+    after = scores(("ours", "2025-12-01", 1.0), one, ("ARAT", "2026-01-15", 40.0), ("FMA-UE", "2026-01-20", 25.0),
+                   two, again, own)  # fmt: skip
+    assert before.items() <= after.items()
+    assert scores(two, again, own).items() <= before.items()
+
+
 @pytest.mark.parametrize(
     ("day", "said"),
     [
