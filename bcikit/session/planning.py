@@ -385,6 +385,7 @@ class _Planner:
         )
         self._check_recording()
         self._check_channel(paradigm)
+        self._check_length(paradigm, gate)
         self._open_outputs(gate)
         self._open_stop_box()
         runs: list[Recording] = []
@@ -518,6 +519,16 @@ class _Planner:
                         f"paradigm.settings.assist.channel is {assist.channel}; the stimulator of "
                         f"outputs.{number}.address has {channels}."
                     )
+
+    def _check_length(self, paradigm: Paradigm | None, gate: GateSettings | None) -> None:
+        """Refuse help that the gate would cut: the dose and the timing of the trial go by what was asked for."""
+        assist: Any = getattr(getattr(paradigm, "settings", None), "assist", None)
+        seconds = getattr(assist, "seconds", None)
+        if gate is not None and isinstance(seconds, int | float) and seconds > gate.action_max_s:
+            self.problems.append(
+                f"paradigm.settings.assist.seconds is {seconds:g}; an action ends after {gate.action_max_s:g} s "
+                "(gate.action_max_s): ask for no more, or let the gate allow it."
+            )
 
     def _open_outputs(self, gate: GateSettings | None) -> None:
         if self.objects.outputs is not None:

@@ -282,6 +282,18 @@ def test_the_commands_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not Path("s").exists()
 
 
+def test_help_that_the_gate_would_cut_short_is_refused(tmp_path: Path) -> None:
+    help_for_three = {"name": "action-observation", "settings": {"calibration_runs": 1}}
+    with plan(config_from(session(tmp_path / "s", paradigm=help_for_three, gate={"action_max_s": 3.0}))):
+        pass
+    with pytest.raises(ConfigError) as caught:
+        plan(config_from(session(tmp_path / "s", paradigm=help_for_three, gate={"action_max_s": 2.0})))
+    assert list(caught.value.problems) == [
+        "paradigm.settings.assist.seconds is 3; an action ends after 2 s (gate.action_max_s): ask for no more, or let "
+        "the gate allow it."
+    ]
+
+
 def test_more_flicker_than_may_be_is_told_before_it_begins(tmp_path: Path) -> None:
     """The shipped menus stay below it."""
     for rounds, told in ((6, False), (8, True)):
