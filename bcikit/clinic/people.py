@@ -142,6 +142,8 @@ def begin_visit(person: Subject, *, operator: str, when: str) -> Visit:
         simulated=is_simulated(person),
         birth_year=person.birth_year,
         affected_side=person.affected_side,
+        # Whoever drew it, here or at another place of the same catalogue: it holds for each training.
+        trial={} if is_simulated(person) else dict(person.data.get("trial") or {}),
     )
 
 

@@ -42,14 +42,15 @@ class TrialCard(QWidget):
         column.addWidget(self.state)
         column.addLayout(row)
         column.addWidget(self.reason)
-        if self.wanted:
+        if self._visit.subject and not self._visit.simulated:
+            # Drawn in a visit that was kept before, or at another place: this folder may hold no list.
             known = data_of(desk.catalogue, self._visit.subject).get("trial") or {}
             self._visit.trial = self._visit.trial or dict(known)
         self._show()
 
     @property
     def wanted(self) -> bool:
-        """True where this clinic has a trial and a person is treated."""
+        """True where this clinic has a trial, or the patient is in one, and a person is treated."""
         visit = self._visit
         return bool(visit.subject) and not visit.simulated and bool(visit.trial or trial_of(self._desk.data))
 

@@ -12,6 +12,7 @@ import pytest
 from bcikit.clinic import arms, protocols, report_data, start
 from bcikit.clinic.counts import Total
 from bcikit.clinic.moved import follow
+from bcikit.clinic.people import begin_visit
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report import ReportData, html
 from bcikit.clinic.visit import Visit
@@ -197,3 +198,39 @@ def test_window_and_report_keep_the_arm_until_somebody_says_why(clinic: Callable
     assert person.window.visit.trial["number"] == 2
     assert person.catalogue.subject("P-017").data["trial"]["number"] == 1
     assert person.catalogue.verify_audit() is None
+
+
+def test_a_patient_of_a_trial_is_not_trained_outside_it_where_its_list_is_not(
+    clinic: Callable[..., Any], tmp_path: Path
+) -> None:
+    away = tmp_path / "away"
+    away.mkdir()
+    arms.new_trial(away, "FES-26", ("contingent", "sham"))
+    person = clinic()
+    person.patient()
+    arms.allocate(away, person.catalogue, "P-017", by="T-01")
+    person.click(person.window.anew)
+    person.click(person.window.question.yes)
+    person.as_far_as_protocol()
+    visit = person.window.visit
+    assert (visit.trial["trial"], visit.trial["number"]) == ("FES-26", 1)
+    page = person.page
+    person.pick(page.protocol, 1)
+    assert page.trial_card.isVisible()
+    assert page.trial.state.text() == "FES-26, number 1, arm sealed"
+    person.on()
+    person.window.show_step("session")
+    assert not person.page.bars_card.isVisible()
+    # Without its list nobody knows the arm, and nobody is trained in another one.
+    (away / arms.FOLDER).rename(tmp_path / "gone")
+    person.click(person.page.start)
+    assert "The list of the trial" in person.page.message.text()
+    assert not person.runner.running
+    assert visit.parts == []
+    # A visit that was kept without it learns of it, too.
+    visit.trial = {}
+    person.window._make_pages()
+    person.window.show_step("protocol")
+    assert visit.trial["number"] == 1
+    simulated = person.catalogue.add_subject("X-1", data={"simulated": True, "trial": {"trial": "FES-26"}})
+    assert begin_visit(simulated, operator="T", when="").trial == {}
