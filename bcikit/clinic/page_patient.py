@@ -8,6 +8,7 @@ from bcikit.clinic.base import Desk, Page, card
 from bcikit.clinic.history import history_rows
 from bcikit.clinic.names import code_of, written
 from bcikit.clinic.page_patient_corrections import CorrectionCard
+from bcikit.clinic.strays import strangers
 from bcikit.clinic.times import local, now
 from bcikit.clinic.visit import Visit
 from bcikit.recording.tables_sql import Subject
@@ -115,6 +116,13 @@ class PatientPage(Page):
         self._fill()
         select_key(self.people, self.visit.subject)
         self._show_chosen()
+        found = strangers(self.desk.catalogue, self.desk.data)
+        if found:
+            words = tr(
+                "Recordings of somebody else who had the code of a patient before are entered for nobody (recorded "
+                "before the code was entered, or of another year of birth). Look at them: {paths}"
+            )
+            self.say(words.format(paths=", ".join(map(str, found))), "WARN")
 
     def _fill(self, _: str = "") -> None:
         rows = []

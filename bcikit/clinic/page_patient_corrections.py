@@ -10,7 +10,7 @@ from bcikit.clinic.names import code_of, written
 from bcikit.clinic.people import SIMULATED, checked_code
 from bcikit.clinic.privacy import withdraw
 from bcikit.clinic.record import NAME
-from bcikit.recording.corrections import join_subjects, rename_subject
+from bcikit.recording.corrections import is_gone, join_subjects, rename_subject
 from bcikit.signal import BciError
 from bcikit.ui.inputs import button
 from bcikit.ui.words import tr
@@ -121,9 +121,17 @@ class CorrectionCard(QWidget):
         # The viewer's list of what was opened last names folders of this person, too.
         recent(QSettings("bcikit", "viewer"))
         said = tr("{code} is erased: {count} folders and files are gone.").format(code=code, count=count)
-        if left:
-            stays = tr("■ Not erased, because it is not for certain this patient's alone; look at it: {paths}")
-            said += " " + stays.format(paths=", ".join(left))
+        for words, paths in (
+            (
+                tr("■ Not here, so not erased (another place, a disk that is not connected); erase it there: {paths}"),
+                [path for path in left if is_gone(path)],
+            ),
+            (
+                tr("■ Not erased, because it is not for certain this patient's alone; look at it: {paths}"),
+                [path for path in left if not is_gone(path)],
+            ),
+        ):
+            said += " " + words.format(paths=", ".join(paths)) if paths else ""
         return "", said
 
     def _saved_of(self, code: str, wrong: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bcikit.recording import Catalogue
+from bcikit.recording.corrections import is_gone, moved_to
 from bcikit.recording.erase import GUARD_LOG
 from bcikit.recording.tables_sql import FORMER
 from bcikit.signal import BciError
@@ -70,8 +71,9 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> tuple[int, list[str
     Returns
     -------
     int, list of str
-        How many folders and files went, and which that were entered stay because they are not this person's alone or
-        not for certain: a person must look.
+        How many folders and files went, and which that were entered stay: those that are not here (at another place of
+        the catalogue, on a disk that is not connected), and those that are not this person's alone or not for certain.
+        A person must look.
 
     Raises
     ------
@@ -84,6 +86,8 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> tuple[int, list[str
     codes = [code, *catalogue.subject(code).data.get(FORMER, [])]
     reason = next(text for text in _REASONS if not any(one.lower() in text for one in codes))
     entered = [one.path for one in catalogue.sessions(code)] + [one.path for one in catalogue.models(code)]
+    # Nothing tells of them any more once the entries are erased.
+    away = [path for path in entered if is_gone(path) and not (moved_to(path, data) or moved_to(path, data, parts=2))]
     gone = catalogue.erase_subject(code, reason=reason, files=True, within=(data,))["files"]
     left = folders_of(data, codes)
     for path in left:
@@ -94,7 +98,7 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> tuple[int, list[str
     notes = notes_on(data, codes)
     for note in notes:
         note.unlink(missing_ok=True)
-    return gone + len(left) + len(notes), [path for path in entered if Path(path).exists()]
+    return gone + len(left) + len(notes), [*away, *(path for path in entered if not is_gone(path))]
 
 
 def notes_on(data: Path, codes: Iterable[str]) -> list[Path]:

@@ -1,8 +1,10 @@
 """Trainings that nobody entered: the power went, the machine was killed. What was done counts."""
 
 import contextlib
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bcikit.clinic.counts import counts_of
 from bcikit.clinic.people import SIMULATED, VISIT
@@ -11,7 +13,7 @@ from bcikit.clinic.record import TrainingRecord
 from bcikit.recording import Catalogue, read_session, recover
 from bcikit.recording.header import read_header
 from bcikit.recording.result import RESULT, read_result
-from bcikit.recording.tables_sql import FORMER
+from bcikit.recording.tables_sql import FORMER, Subject
 from bcikit.session.desynchronisation import reactions
 from bcikit.signal import BciError, RecordingError
 
@@ -19,7 +21,8 @@ from bcikit.signal import BciError, RecordingError
 def enter_strays(catalogue: Catalogue, data: Path) -> list[Path]:
     """Enter training folders of known patients that are not in the catalogue, and return them.
 
-    A folder whose recording was cut off is recovered first, so that it can be read.
+    A folder whose recording was cut off is recovered first, so that it can be read. What is of somebody who had the
+    code before (`strangers`) is left as it is.
 
     Parameters
     ----------
@@ -28,27 +31,18 @@ def enter_strays(catalogue: Catalogue, data: Path) -> list[Path]:
     data : Path
         Where the session folders are; no engine may be writing there.
     """
-    sessions = catalogue.sessions()
-    known = {entry.path for entry in sessions}
-    # A copy of the folder beside the one that was entered is no second training.
-    originals = {(Path(entry.path).name, entry.started) for entry in sessions}
-    owners = {code: person.code for person in catalogue.subjects() for code in _codes(person.code, person.data)}
     entered = []
-    for folder in sorted(path for path in data.iterdir() if path.is_dir() and str(path.resolve()) not in known):
+    for stray in _strays(catalogue, data):
+        folder, header = stray.folder, stray.header
         with contextlib.suppress(BciError, OSError, ValueError):
-            header = read_header(folder)
-            session = header.get("config", {}).get("session", {})
-            owner = owners.get(str(session.get("subject", "")))
-            if owner is None or owner == SIMULATED or session.get("name") != "session":
-                continue
-            if (folder.name, str(header.get("started", ""))) in originals:
+            if not stray.theirs:
                 continue
             if not (folder / RESULT).is_file() and header.get("status") not in ("complete", "failed"):
                 recover(folder)
             results, seconds = results_of(folder)
             paradigm = header.get("config", {}).get("paradigm", {})
             catalogue.add_session(
-                owner,
+                stray.owner.code,
                 folder,
                 paradigm=str(paradigm.get("name", "")).removeprefix("paradigm:"),
                 results={
@@ -60,6 +54,57 @@ def enter_strays(catalogue: Catalogue, data: Path) -> list[Path]:
             )
             entered.append(folder)
     return entered
+
+
+def strangers(catalogue: Catalogue, data: Path) -> list[Path]:
+    """Return training folders that bear the code of a patient and are those of somebody who had it before."""
+    return [stray.folder for stray in _strays(catalogue, data) if not stray.theirs]
+
+
+class _Stray(NamedTuple):
+    """A training folder that is not entered, and who has its code now; `theirs`: it can be of that person."""
+
+    folder: Path
+    header: dict[str, Any]
+    owner: Subject
+    theirs: bool
+
+
+def _strays(catalogue: Catalogue, data: Path) -> Iterator[_Stray]:
+    sessions = catalogue.sessions()
+    known = {entry.path for entry in sessions}
+    # A copy of the folder beside the one that was entered is no second training.
+    originals = {(Path(entry.path).name, entry.started) for entry in sessions}
+    owners = {code: person for person in catalogue.subjects() for code in _codes(person.code, person.data)}
+    for folder in sorted(path for path in data.iterdir() if path.is_dir() and str(path.resolve()) not in known):
+        named = NAMED.fullmatch(folder.name)
+        if named is not None and (named[1] == SIMULATED or named[2] == "calibration"):
+            continue
+        with contextlib.suppress(BciError, OSError, ValueError):
+            header = read_header(folder)
+            session = header.get("config", {}).get("session", {})
+            code, started = str(session.get("subject", "")), str(header.get("started", ""))
+            owner = owners.get(code)
+            if owner is None or owner.code == SIMULATED or session.get("name") != "session":
+                continue
+            if (folder.name, started) not in originals:
+                yield _Stray(folder, header, owner, _can_be_of(owner, started, folder))
+
+
+def _can_be_of(person: Subject, started: str, folder: Path) -> bool:
+    """Return whether a training under a code of a person is theirs: a code is free again once its person is erased."""
+    born = TrainingRecord.load(folder).birth_year
+    if born is not None and person.birth_year not in (None, born):
+        return False
+    # The other one of two entries that were joined may be older than the one that was kept.
+    return bool(person.data.get("joined")) or not _is_before(started, person.created)
+
+
+def _is_before(one: str, other: str) -> bool:
+    try:
+        return datetime.fromisoformat(one) < datetime.fromisoformat(other)
+    except (ValueError, TypeError):
+        return False
 
 
 def codes_of_nobody(catalogue: Catalogue, data: Path) -> list[str]:

@@ -103,6 +103,10 @@ def test_a_power_cut_in_a_training_leaves_its_trials_in_the_history(
     tmp_path: Path, sit_down: Callable[..., Any]
 ) -> None:
     """Everything is killed in the middle of a session of a real engine; the window that comes back enters it."""
+    data = tmp_path / "again"
+    data.mkdir()
+    with Catalogue(f"sqlite:///{data / 'catalogue.sqlite'}") as catalogue:
+        catalogue.add_subject("P-7", birth_year=1961)
     address = "sim:motor-imagery?seed=3&ability=1&speed=15&channels=8"
     first = sit_down(HERE / "clinic_person.py", "first", str(tmp_path / "clinic"), address)
     killed = first.until("kill me", 500)
@@ -111,8 +115,6 @@ def test_a_power_cut_in_a_training_leaves_its_trials_in_the_history(
     first.end()
     folder = Path(engine["folder"])
     # A simulation is nobody's history: what a patient's folder has is the same but for its name.
-    data = tmp_path / "again"
-    data.mkdir()
     own = data / "P-7-20260105-090000-session"
     text = (folder / "session.json").read_text(encoding="utf-8").replace('"SIMULATED"', '"P-7"')
     folder.rename(own)
@@ -121,7 +123,6 @@ def test_a_power_cut_in_a_training_leaves_its_trials_in_the_history(
 
     catalogue = Catalogue(f"sqlite:///{data / 'catalogue.sqlite'}")
     try:
-        catalogue.add_subject("P-7", birth_year=1961)
         assert enter_strays(catalogue, data) == [own]
         (entry,) = catalogue.sessions("P-7")
         assert entry.results["n_trials"] >= 15

@@ -16,12 +16,14 @@ from PySide6.QtWidgets import QApplication
 from bcikit.clinic import people, protocols
 from bcikit.clinic.lock import FolderLock
 from bcikit.clinic.privacy import RUNS, STATE_FILE, withdraw
+from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.runner import EngineRunner, SessionJob, process_mark
+from bcikit.clinic.strays import enter_strays
 from bcikit.clinic.visit import Visit
-from bcikit.recording import Catalogue
-from bcikit.recording.corrections import rename_subject
+from bcikit.recording import Catalogue, SessionWriter
+from bcikit.recording.corrections import join_subjects, rename_subject
 from bcikit.session.ticket import Ticket
-from bcikit.signal import ArgumentError, BciError
+from bcikit.signal import ArgumentError, BciError, StreamInfo
 from bcikit.signal.processes import end_process
 
 Clinic = Callable[..., Any]
@@ -493,3 +495,48 @@ def test_what_a_killed_engine_left_of_a_person_goes_with_them_and_nobody_else_s(
     assert found(code) == []
     assert not log.exists(), "its name says who, and when"
     assert len(found(f"{code}8")) == others
+
+
+def test_a_code_that_is_free_again_brings_nothing_of_who_had_it_before(clinic: Clinic, tmp_path: Path) -> None:
+    def trained(number: int, born: int | None, started: str = "") -> Path:
+        folder = tmp_path / f"P-017-20260105-09000{number}-session"
+        session = {"subject": "P-017", "name": "session"}
+        config = {"session": session, "paradigm": {"name": "motor-imagery"}, "source": {"address": "lsl:name=x"}}
+        info = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "C4"))
+        SessionWriter(folder, info=info, config=config, versions={}).close("complete")
+        if born is not None:
+            TrainingRecord(subject="P-017", birth_year=born, parts=[str(folder)]).save()
+        header = json.loads((folder / "session.json").read_text(encoding="utf-8"))
+        header["started"] = started or header["started"]
+        (folder / "session.json").write_text(json.dumps(header), encoding="utf-8")
+        return folder
+
+    person = clinic()
+    catalogue = person.catalogue
+    catalogue.add_subject("P-017", birth_year=1940)
+    entered = trained(1, 1940)
+    catalogue.add_session("P-017", entered, paradigm="motor-imagery")
+    # It lies at another place of the catalogue: erased here, it stays there.
+    away = tmp_path.with_name(f"{tmp_path.name}-away")
+    entered.rename(away)
+    person.window.show_step("patient")
+    person.choose("P-017")
+    card = person.page.corrections
+    person.click(card.withdraw)
+    person.type(card.text, "P-017")
+    person.click(card.apply)
+    said = "so not erased (another place, a disk that is not connected); erase it there: "
+    assert person.page.message.text().endswith(f"{said}{entered.resolve()}")
+    # Months later somebody else has the code, and a window is opened at that place.
+    catalogue.add_subject("P-017", birth_year=1985)
+    away.rename(entered)
+    cut_off, own = trained(2, None, "2026-01-05T09:00:00+00:00"), trained(3, 1985)
+    again = clinic()
+    assert [Path(one.path) for one in again.catalogue.sessions("P-017")] == [own.resolve()]
+    assert again.page.message.text().endswith(f"Look at them: {entered}, {cut_off}")
+    # Nor under another code; what was joined brings what is older than the entry that is kept.
+    rename_subject(again.catalogue, "P-017", "P-018", reason="digits swapped")
+    assert enter_strays(again.catalogue, tmp_path) == []
+    again.catalogue.add_subject("P-19", birth_year=1985)
+    join_subjects(again.catalogue, "P-018", "P-19", reason="one person")
+    assert enter_strays(again.catalogue, tmp_path) == [cut_off]
