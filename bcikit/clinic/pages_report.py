@@ -26,6 +26,7 @@ from bcikit.clinic.times import local_day, today
 from bcikit.clinic.wording import unit_name
 from bcikit.paradigms.outcomes import SCALES, ScaleValue
 from bcikit.recording.corrections import correct_outcome
+from bcikit.recording.tables_sql import OutcomeRow
 from bcikit.signal import BciError
 from bcikit.ui.aside import in_background
 from bcikit.ui.inputs import button, choice
@@ -64,6 +65,7 @@ class ReportPage(Page):
         self.scores = make_table([tr("Day"), tr("Outcome scale"), tr("Score"), "#"], tr("Outcome scores"))
         self.scores.setSelectionMode(self.scores.SelectionMode.SingleSelection)
         self.scores.setColumnHidden(NUMBER, True)
+        self.scores.itemSelectionChanged.connect(self._show_chosen)
         self.scores.setMinimumHeight(110)
         self.why = QLineEdit()
         self.why.setAccessibleName(tr("Why it is corrected"))
@@ -123,6 +125,7 @@ class ReportPage(Page):
     def enter(self) -> None:
         """Put the report together, and keep beside the training what it needs."""
         self.record().save()
+        self.scores.clearSelection()
         self.day.setText(today())
         self._show_scale()
         self._fill_scores()
@@ -145,6 +148,20 @@ class ReportPage(Page):
         found = self.desk.catalogue.outcomes(code) if known else []
         rows = [[local_day(o.measured), o.scale, f"{o.value:g} {unit_name(o.unit)}", str(o.id)] for o in found]
         fill_table(self.scores, rows, key=NUMBER)
+
+    def _chosen(self) -> OutcomeRow | None:
+        """Return the score that is selected; None where none is."""
+        number = selected_key(self.scores, NUMBER)
+        found = self.desk.catalogue.outcomes(self.record().subject) if number else []
+        return next((one for one in found if str(one.id) == number), None)
+
+    def _show_chosen(self) -> None:
+        """Show the score that is selected as it stands: what is not typed anew stays."""
+        one = self._chosen()
+        if one is not None:
+            self.scale.setCurrentText(one.scale)
+            self.value.setText(f"{one.value:g}")
+            self.day.setText(local_day(one.measured))
 
     def _checked(self, scale: str) -> ScaleValue:
         value = self.value.value()
@@ -171,27 +188,24 @@ class ReportPage(Page):
         self.enter()
 
     def _correct(self, *, remove: bool = False) -> None:
-        number = selected_key(self.scores, NUMBER)
-        if not number:
+        one = self._chosen()
+        if one is None:
             self.say(tr("Choose a score in the table first."), "WARN")
             return
-        scale = next(o.scale for o in self.desk.catalogue.outcomes(self.record().subject) if str(o.id) == number)
+        reason = written(self.why.text())
         try:
             if remove:
-                correct_outcome(self.desk.catalogue, int(number), reason=written(self.why.text()), remove=True)
+                correct_outcome(self.desk.catalogue, one.id, reason=reason, remove=True)
+            elif self.scale.currentText() != one.scale:
+                raise BciError(tr("The scale of a score is not corrected: take the score out, and add it anew."))
             else:
-                outcome = self._checked(scale)
-                correct_outcome(
-                    self.desk.catalogue,
-                    int(number),
-                    reason=written(self.why.text()),
-                    value=outcome.value,
-                    measured=outcome.day,
-                )
+                outcome = self._checked(one.scale)
+                correct_outcome(self.desk.catalogue, one.id, reason=reason, value=outcome.value, measured=outcome.day)
         except BciError as error:
             self.say(str(error), "BAD")
             return
         self.why.clear()
+        self.value.clear()
         self.say(tr("Corrected; the audit trail keeps what it was."), "GOOD")
         self.enter()
 

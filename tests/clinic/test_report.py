@@ -18,6 +18,7 @@ from bcikit.clinic.alpha import alpha_ratio
 from bcikit.clinic.counts import Counts, Total
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report import OutcomeScore, ReportData, ask_report_path, decoding_words, html, write_html, write_pdf
+from bcikit.clinic.times import today
 from bcikit.clinic.visit import Visit
 from bcikit.clinic.wording import scale_title, spoken, unit_name
 from bcikit.paradigms.outcomes import SCALES
@@ -235,14 +236,22 @@ def test_scores_have_ranges_days_and_corrections(clinic: Callable[..., Any]) -> 
     person.type(page.day, "2026-01-05")
     person.click(page.add)
     assert [page.scores.item(0, column).text() for column in range(3)] == ["2026-01-05", "FMA-UE", "31 points"]
+    assert page.day.text() == today()
+    person.pick(page.scale, 1)
     person.row(page.scores, 0)
+    assert (page.scale.currentText(), page.value.text(), page.day.text()) == ("FMA-UE", "31", "2026-01-05")
     person.number(page.value, "33")
     person.click(page.correct)
     assert "reason must say why" in page.message.text()
     person.type(page.why, "read wrongly")
-    person.type(page.day, "2026-01-05")
+    person.pick(page.scale, 1)
     person.click(page.correct)
-    assert page.scores.item(0, 2).text() == "33 points"
+    assert "take the score out, and add it anew" in page.message.text()
+    person.pick(page.scale, 0)
+    person.click(page.correct)
+    assert [page.scores.item(0, column).text() for column in range(3)] == ["2026-01-05", "FMA-UE", "33 points"]
+    person.click(page.correct)
+    assert page.message.text() == "▲ Choose a score in the table first."
     entry = next(e for e in person.catalogue.audit() if e.action == "correct outcome")
     assert entry.detail["before"]["value"] == 31.0
     assert entry.detail["reason"] == "read wrongly"
