@@ -31,10 +31,26 @@ def follow(catalogue: Catalogue, data: Path) -> None:
 
 def follow_visit(visit: Visit, data: Path) -> None:
     """Let a visit that was left in the middle know where its recordings lie now."""
-    trainings: list[Visit | Training] = [visit, *visit.others.values()]
-    for one in trainings:
+    for one in _trainings(visit):
         one.parts = [here(folder, data) for folder in one.parts]
         one.calibrations = [here(folder, data) for folder in one.calibrations]
+    forget_unmade(visit)
     visit.model = here(visit.model, data, parts=2)
     if visit.trial.get("folder"):
         visit.trial = {**visit.trial, "folder": here(str(visit.trial["folder"]), data)}
+
+
+def forget_unmade(visit: Visit) -> None:
+    """Take out of a visit what ended before it recorded, such as without a headset: it is no part of a training."""
+    for one in _trainings(visit):
+        one.parts = [folder for folder in one.parts if not _is_unmade(Path(folder))]
+        one.calibrations = [folder for folder in one.calibrations if not _is_unmade(Path(folder))]
+
+
+def _is_unmade(folder: Path) -> bool:
+    # Where what it lies in is gone, too, a disk is not connected.
+    return not folder.is_dir() and folder.parent.is_dir()
+
+
+def _trainings(visit: Visit) -> list[Visit | Training]:
+    return [visit, *visit.others.values()]

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QWidget
 from bcikit.clinic import protocols
 from bcikit.clinic.base import Desk, Page
 from bcikit.clinic.counts import Counts, counts_of
+from bcikit.clinic.moved import forget_unmade
 from bcikit.clinic.people import whereabouts
 from bcikit.clinic.question import Question, ReasonLine
 from bcikit.clinic.runner import SessionJob
@@ -368,6 +369,8 @@ class RunPage(Page):
 
     def on_failure(self, error: str, folder: Path) -> None:
         """Say what went wrong; what was recorded stays, and what was done of a training is entered."""
+        forget_unmade(self.visit)
+        self.changed.emit()
         if self.phase == "session" and not self.visit.simulated and folder.is_dir():
             enter_strays(self.desk.catalogue, self.desk.data)
         self.say(f"{error} " + tr("What was recorded is kept. Press Start to go on."), "BAD")

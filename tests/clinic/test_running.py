@@ -16,6 +16,7 @@ from bcikit.clinic import checks, page_calibration, pages_run, pages_session, pr
 from bcikit.clinic.arms import new_trial
 from bcikit.clinic.base import Desk
 from bcikit.clinic.checks import ArmingChecks
+from bcikit.clinic.moved import follow_visit
 from bcikit.clinic.page_calibration import CalibrationPage
 from bcikit.clinic.pages_session import SessionPage
 from bcikit.clinic.runner import SessionJob, _as_dicts
@@ -436,6 +437,34 @@ def test_an_engine_that_fails_or_is_refused_is_told_and_what_it_recorded_stays(
         Path(page.visit.parts[-1]).mkdir()
         runner.running = False
     assert len(names) == 3
+
+
+@pytest.mark.parametrize("kind", [SessionPage, CalibrationPage])
+def test_a_start_that_recorded_nothing_is_no_part_of_the_training(
+    make: Callable[..., Any], runner: Runner, tmp_path: Path, kind: type[Any]
+) -> None:
+    page = make(kind)
+    name = "calibrations" if kind is CalibrationPage else "parts"
+    kept_on_disk: list[list[str]] = []
+    page.changed.connect(lambda: kept_on_disk.append(list(getattr(page.visit, name))))
+    for recorded in (True, False):
+        page._start_engine()
+        folder = Path(getattr(page.visit, name)[-1])
+        if recorded:
+            first = str(folder)
+            folder.mkdir()
+        runner.running = False
+        page.take({"type": "failed", "error": "No headset was found.", "folder": str(folder)})
+    assert kept_on_disk[-1] == getattr(page.visit, name) == [first]
+    # A disk that is not connected for a moment is another matter.
+    away = str(tmp_path / "disk" / "P-1-session")
+    setattr(page.visit, name, [first, away])
+    page.take({"type": "failed", "error": "The disk is gone.", "folder": away})
+    assert getattr(page.visit, name) == [first, away]
+    # Where the window was closed before the engine could say so.
+    setattr(page.visit, name, [first, str(folder)])
+    follow_visit(page.visit, tmp_path)
+    assert getattr(page.visit, name) == [first]
 
 
 @pytest.mark.parametrize("kind", [SessionPage, CalibrationPage])
