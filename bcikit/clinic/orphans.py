@@ -1,10 +1,13 @@
 """Engines that run and of which the visit that was kept knows nothing: a full disk or a damaged file took the note."""
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
+from bcikit.clinic.headsets import DeviceTest
 from bcikit.clinic.people import SIMULATED
 from bcikit.clinic.privacy import NAMED, RUNS
+from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.runner import read_handshake
 from bcikit.clinic.times import now
 from bcikit.clinic.visit import Visit
@@ -38,11 +41,40 @@ def visit_of_engine(data: Path, kept: Visit) -> Visit | None:
 
 def _told(folder: Path, subject: str, operator: str) -> Visit:
     """Return what a session folder tells of its visit; it has no answers, so that nothing new begins with it."""
-    visit = Visit(subject=subject, operator=operator, started=now(), simulated=subject == SIMULATED)
+    record = TrainingRecord.load(folder)
+    visit = Visit(subject=subject, operator=operator, simulated=subject == SIMULATED)
+    for name in _NOTED:
+        setattr(visit, name, getattr(record, name))
+    visit.started, visit.model_note = record.started or now(), record.model
     with contextlib.suppress(RecordingError, OSError, KeyError, TypeError, AttributeError):
         config = read_header(folder)["config"]
         visit.operator = str(config["session"].get("operator") or operator)
-        visit.device = str(config["source"]["address"])
+        visit.device = visit.electrodes_for = str(config["source"]["address"])
         visit.protocol = str(config["paradigm"]["name"]).removeprefix("paradigm:")
-        visit.settings = dict(config["paradigm"]["settings"])
+        visit.model = str((config.get("decoder") or {}).get("model") or "")
+        # What a trial asks of the paradigm nobody chose, and nobody is to read.
+        asked = {name: value for name, value in config["paradigm"]["settings"].items() if name not in _SEALED}
+        visit.settings = record.settings or asked
+    if record.device not in ("", visit.device):
+        # What it is called, for the report; the rest of its test is not known, and so it passes none.
+        known = DeviceTest(record.device, record.serial, channels=(), nominal=0.0, rate=0.0, lost=0)
+        visit.tests[visit.device] = replace(known, battery=record.battery).to_dict()
     return visit
+
+
+_NOTED = (
+    "birth_year",
+    "affected_side",
+    "electrodes",
+    "current",
+    "idle",
+    "stop_tested",
+    "first_movement",
+    "parts",
+    "calibrations",
+    "notes",
+    "reopened",
+)
+"""What the record beside a training tells of its visit."""
+
+_SEALED = ("arm", "blind", "yoked_delays")

@@ -14,7 +14,7 @@ from bcikit.clinic.arms import is_blind, keep_delays
 from bcikit.clinic.base import Desk, card
 from bcikit.clinic.checks import ArmingChecks
 from bcikit.clinic.pages_run import RunPage
-from bcikit.clinic.people import VISIT, whereabouts
+from bcikit.clinic.people import VISIT, allocation_of, whereabouts
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.stop_line import STOPPED
 from bcikit.clinic.strays import enter_strays, results_of
@@ -48,6 +48,8 @@ class SessionPage(RunPage):
             tr("Start when the patient is ready. The space bar stops everything at once."),
             next_text=tr("To the report"),
         )
+        # Where only the engine told of the visit, nobody else says that it is blinded.
+        self.visit.trial = allocation_of(desk.catalogue, self.visit)
         self.strip = StatusStrip(desk.theme)
         self.strip.stop.setVisible(False)
         # What the patient sees, so that both speak of the same hand.

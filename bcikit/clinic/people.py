@@ -83,6 +83,14 @@ def data_of(catalogue: Catalogue, code: str) -> dict[str, Any]:
     return next((dict(person.data) for person in catalogue.subjects(code) if person.code == code), {})
 
 
+def allocation_of(catalogue: Catalogue, visit: Visit) -> dict[str, Any]:
+    """Return the allocation in a trial that a visit has, else the one on file of its patient, whose code may be new."""
+    if visit.trial or visit.simulated or not visit.subject:
+        return visit.trial
+    codes = ((person, (person.code, *person.data.get(FORMER, ()))) for person in catalogue.subjects())
+    return next((dict(person.data.get("trial") or {}) for person, known in codes if visit.subject in known), {})
+
+
 def check_year(year: int) -> int:
     """Return a year of birth; raises `ArgumentError` where nobody alive was born in it."""
     this = datetime.date.today().year

@@ -133,7 +133,9 @@ class TrainingRecord:
         )
 
     def save(self) -> None:
-        """Write it beside each part that is there."""
+        """Write it beside each part that is there; what was agreed to stays where the visit does not know it."""
+        if not self.scopes and self.parts:
+            self.scopes = self.load(Path(self.parts[0])).scopes
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
         for folder in map(Path, self.parts):
             if folder.is_dir():

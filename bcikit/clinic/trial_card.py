@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from bcikit.clinic.arms import allocate, is_blind, trial_of, unblind
 from bcikit.clinic.base import Desk
-from bcikit.clinic.people import data_of
+from bcikit.clinic.people import allocation_of
 from bcikit.clinic.question import ReasonLine
 from bcikit.signal import BciError
 from bcikit.ui.inputs import button
@@ -42,10 +42,7 @@ class TrialCard(QWidget):
         column.addWidget(self.state)
         column.addLayout(row)
         column.addWidget(self.reason)
-        if self._visit.subject and not self._visit.simulated:
-            # Drawn in a visit that was kept before, or at another place: this folder may hold no list.
-            known = data_of(desk.catalogue, self._visit.subject).get("trial") or {}
-            self._visit.trial = self._visit.trial or dict(known)
+        self._visit.trial = allocation_of(desk.catalogue, self._visit)
         self._show()
 
     @property

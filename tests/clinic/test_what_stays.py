@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -294,13 +295,20 @@ def test_the_report_of_a_folder_that_is_gone_is_not_one_of_no_trials(clinic: Cli
 def test_an_engine_that_runs_is_taken_up_whatever_became_of_the_note_of_it(
     clinic: Clinic, tmp_path: Path, state: str
 ) -> None:
+    arms.new_trial(tmp_path, "FES-26", ("contingent", "sham"))
     person = clinic()
     person.as_far_as_protocol()
     older = (tmp_path / STATE_FILE).read_bytes()
     short(person)
+    before = person.window.visit
+    before.trial = arms.allocate(tmp_path, person.catalogue, "P-017", by="T-01")
     person.click(person.page.start)
     person.window.tick()
-    folder = person.window.visit.parts[0]
+    folder = before.parts[0]
+    before.notes, before.stop_tested = ["sits well"], True
+    noted = TrainingRecord.of_visit(before)
+    noted.save()
+    assert (noted.birth_year, noted.device, bool(noted.scopes)) == (1961, "headset", True)
     # As the engine writes it, with the window gone.
     handshake = tmp_path / RUNS / "run-1.json"
     handshake.parent.mkdir()
@@ -322,6 +330,12 @@ def test_an_engine_that_runs_is_taken_up_whatever_became_of_the_note_of_it(
     again.click(again.page.stop)
     assert again.runner.orders[-1]["do"] == "stop"
     handshake.unlink()
+    # It is as blind as it was, and what is noted of the training becomes no poorer.
+    assert visit.trial == before.trial
+    assert not again.page.bars_card.isVisible()
+    if state != "older":
+        TrainingRecord.of_visit(visit).save()
+        assert TrainingRecord.load(Path(folder)) == replace(noted, reopened=1)
 
 
 def test_a_note_of_the_last_visit_that_cannot_be_read_is_said(clinic: Clinic, tmp_path: Path) -> None:
