@@ -23,6 +23,7 @@ from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report import ask_report_path, html, paint_pages, scale_words, simulation_mark, write_html, write_pdf
 from bcikit.clinic.report_data import report_data
 from bcikit.clinic.times import local_day, today
+from bcikit.clinic.trouble import trouble_words
 from bcikit.clinic.wording import unit_name
 from bcikit.paradigms.outcomes import SCALES, ScaleValue
 from bcikit.recording.corrections import correct_outcome
@@ -124,7 +125,10 @@ class ReportPage(Page):
 
     def enter(self) -> None:
         """Put the report together, and keep beside the training what it needs."""
-        self.record().save()
+        try:
+            self.record().save()
+        except OSError as error:
+            self.say(trouble_words(error), "BAD")
         self.scores.clearSelection()
         self.day.setText(today())
         self._show_scale()

@@ -368,7 +368,13 @@ class SessionPage(RunPage):
     def on_result(self, values: dict[str, Any], folder: Path) -> None:
         """Enter the part into the catalogue."""
         self.ended = str(values.get("ended", ""))
-        TrainingRecord.of_visit(self.visit).save()
+        unwritten = ""
+        try:
+            TrainingRecord.of_visit(self.visit).save()
+        except OSError as error:
+            # History, plan and delays have it all the same.
+            unwritten = " " + tr("Not written beside the training: {why}. The report tries it again.").format(why=error)
+            self.visit.notes.append(unwritten.strip())
         try:
             keep_delays(self.visit, (values.get("details") or {}).get("assist_delays") or ())
         except (BciError, OSError) as error:
@@ -396,7 +402,7 @@ class SessionPage(RunPage):
                 words += " " + tr("{trials} trials; {planned} were planned.").format(
                     trials=self.trials, planned=planned
                 )
-            self.say(words, "GOOD")
+            self.say(words + unwritten, "BAD" if unwritten else "GOOD")
             self.next_button.setFocus()
         else:
             words = tr("The session was cut off: {why}. Press Go on for the rest, or go to the report.").format(
@@ -406,7 +412,7 @@ class SessionPage(RunPage):
             if self.can_go_on and self.trials + rest > planned:
                 more = tr("The rest is {rest} trials, {planned} in all were planned: runs are alike.")
                 words += " " + more.format(rest=rest, planned=planned)
-            self.say(words, "WARN")
+            self.say(words + unwritten, "BAD" if unwritten else "WARN")
 
     def show_to_patient(self, message: dict[str, Any]) -> None:
         """Draw what the patient sees, here and in the patient's window."""

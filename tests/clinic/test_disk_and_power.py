@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QSettings
 
+from bcikit.clinic import pages_session, record
+from bcikit.clinic.arms import allocate, new_trial
 from bcikit.clinic.start import Clinic
 from bcikit.clinic.trouble import trouble_words
 from bcikit.clinic.visit import Visit
@@ -65,6 +67,41 @@ def test_a_window_that_cannot_keep_its_place_says_so_and_goes_on(
     monkeypatch.undo()
     person.agree()
     assert person.step == "device"
+
+
+def test_a_training_that_ends_on_a_full_disk_is_in_the_history_and_its_record_is_written_later(
+    clinic: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_trial(tmp_path, "FES-26", ("contingent", "sham"))
+    person = clinic(step=10.0)
+    person.as_far_as_protocol()
+    visit = person.window.visit
+    visit.trial = allocate(tmp_path, person.catalogue, "P-017", by="T-01")
+    person.number(person.page.fields["feedback_runs"], "1")
+    person.number(person.page.fields["trials_per_run"], "10")
+    person.on()
+    person.window.show_step("session")
+    kept: list[list[float]] = []
+    monkeypatch.setattr(pages_session, "keep_delays", lambda visit, delays: kept.append(list(delays)))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(record, "write_whole", full)
+        person.train()
+        (entry,) = person.catalogue.sessions("P-017")
+        assert entry.results["n_trials"] == 10
+        assert "No space left on device" in entry.notes
+        assert kept == [[]]
+        assert person.page.message.text().startswith("■ The session is complete. Not written beside the training: ")
+        person.on()
+        assert "No space left on device" in person.page.message.text()
+        assert "P-017" in person.page.view.toPlainText()
+    assert record.TrainingRecord.load(Path(entry.path)).started == ""
+    person.click(person.page.back_button)
+    person.on()
+    assert record.TrainingRecord.load(Path(entry.path)).started == visit.started
 
 
 @pytest.mark.slow
