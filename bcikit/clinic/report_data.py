@@ -13,7 +13,8 @@ from bcikit.clinic.people import data_of, real_sessions, trainings
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report import OutcomeScore, ReportData
 from bcikit.clinic.therapy import plan_of, progress_words
-from bcikit.clinic.times import local_day
+from bcikit.clinic.times import local_day, now
+from bcikit.paradigms.plan import TherapyPlan
 from bcikit.recording import Catalogue
 from bcikit.recording.early_warning import early_warnings
 from bcikit.recording.result import SessionResult, read_result
@@ -24,22 +25,24 @@ from bcikit.ui.words import tr
 
 
 def report_data(catalogue: Catalogue, record: TrainingRecord) -> ReportData:
-    """Return what the report of a training shows; of a simulation nothing of any other day."""
+    """Return what the report of a training shows: nothing of a later day, and of a simulation nothing of any other."""
     results = [result_of(Path(folder)) for folder in record.parts]
     total = counts_of(record.parts).total
     known = not record.simulated and any(p.code == record.subject for p in catalogue.subjects(record.subject))
     data = data_of(catalogue, record.subject) if known else {}
     plan = plan_of(data)
+    last = _last(catalogue, record) if known else ""
+    day = local_day(last or record.started or now())
     record = replace(record, trial=_trial(record, data.get("trial") or {}))
     return ReportData(
         record=record,
         results=results,
         total=total,
-        trend=trend_of(catalogue, record.subject, record.protocol) if known else (),
-        reactions=reactions_of(catalogue, record) if known else {},
-        scores=scores_of(catalogue, record.subject) if known else (),
-        plan=progress_words(catalogue, record.subject, plan, date.today()) if plan is not None else "",
-        warnings=warnings_of(catalogue, record.subject, sealed=is_blind(record.trial)) if known else (),
+        trend=trend_of(catalogue, record.subject, record.protocol, until=last) if known else (),
+        reactions=reactions_of(catalogue, record, until=last) if known else {},
+        scores=scores_of(catalogue, record.subject, until=day) if known else (),
+        plan=_plan_words(catalogue, record.subject, plan, day) if plan is not None else "",
+        warnings=warnings_of(catalogue, record.subject, until=last, sealed=is_blind(record.trial)) if known else (),
         alpha=alpha_words(Path(record.parts[-1])) if record.protocol == "eyes-open-closed" and record.parts else "",
     )
 
@@ -51,16 +54,35 @@ def _trial(record: TrainingRecord, drawn: dict[str, Any]) -> dict[str, Any]:
     return {key: drawn[key] for key in ("trial", "number", "unblinded") if key in drawn}
 
 
-def _shown(catalogue: Catalogue, code: str) -> list[SessionEntry]:
-    """Return the sessions of a person whose numbers may be seen."""
+def _last(catalogue: Catalogue, record: TrainingRecord) -> str:
+    """Return when the last part of a training began; "" where none is entered."""
+    parts = {str(Path(part).resolve()) for part in record.parts}
+    return max((entry.started for entry in catalogue.sessions(record.subject) if entry.path in parts), default="")
+
+
+def _plan_words(catalogue: Catalogue, code: str, plan: TherapyPlan, day: str) -> str:
+    """Return how the plan stood on a day; nothing where it was made after it."""
+    when = date.fromisoformat(day)
+    return "" if when < plan.start and when < date.today() else progress_words(catalogue, code, plan, when)
+
+
+def _shown(catalogue: Catalogue, code: str, *, until: str = "", sealed: bool = False) -> list[SessionEntry]:
+    """Return the sessions of a person that began until a time, where one is given: those whose numbers may be seen.
+
+    And with `sealed` those whose numbers may not.
+    """
     drawn = data_of(catalogue, code).get("trial") or {}
-    return [entry for entry in real_sessions(catalogue, code) if not is_sealed(drawn, entry.started)]
+    return [
+        entry
+        for entry in real_sessions(catalogue, code)
+        if not (until and entry.started > until) and (sealed or not is_sealed(drawn, entry.started))
+    ]
 
 
-def trend_of(catalogue: Catalogue, code: str, protocol: str) -> list[tuple[str, float]]:
+def trend_of(catalogue: Catalogue, code: str, protocol: str, *, until: str = "") -> list[tuple[str, float]]:
     """Return day and per cent right of each session of a person with one protocol; simulations are left out."""
     found = []
-    for parts in trainings(entry for entry in _shown(catalogue, code) if entry.paradigm == protocol):
+    for parts in trainings(entry for entry in _shown(catalogue, code, until=until) if entry.paradigm == protocol):
         rows = [(part.results.get("online_accuracy"), int(part.results.get("n_trials") or 0)) for part in parts]
         known = [(float(value), max(1, n)) for value, n in rows if isinstance(value, int | float)]
         if known:
@@ -69,13 +91,15 @@ def trend_of(catalogue: Catalogue, code: str, protocol: str) -> list[tuple[str, 
     return found
 
 
-def reactions_of(catalogue: Catalogue, record: TrainingRecord) -> dict[str, list[tuple[str, float]]]:
+def reactions_of(
+    catalogue: Catalogue, record: TrainingRecord, *, until: str = ""
+) -> dict[str, list[tuple[str, float]]]:
     """Return day and value of "erd" (per cent) and "laterality" of each session of a person with the same protocol.
 
     That of the affected hand; the mean of both where no side is, or both are.
     """
     found: dict[str, list[tuple[str, float]]] = {"erd": [], "laterality": []}
-    for entry in _shown(catalogue, record.subject):
+    for entry in _shown(catalogue, record.subject, until=until):
         hands = entry.results.get("reactions") or {}
         affected = f"{record.affected_side}_hand"
         chosen = [hands[affected]] if affected in hands else list(hands.values())
@@ -85,19 +109,21 @@ def reactions_of(catalogue: Catalogue, record: TrainingRecord) -> dict[str, list
     return found
 
 
-def scores_of(catalogue: Catalogue, code: str) -> list[OutcomeScore]:
-    """Return the outcome scores of a person in order of days."""
-    return [OutcomeScore(local_day(row.measured), row.scale, row.value, row.unit) for row in catalogue.outcomes(code)]
+def scores_of(catalogue: Catalogue, code: str, *, until: str) -> list[OutcomeScore]:
+    """Return the outcome scores of a person in order of days, until and with a day."""
+    found = [OutcomeScore(local_day(row.measured), row.scale, row.value, row.unit) for row in catalogue.outcomes(code)]
+    return [score for score in found if score.day <= until]
 
 
-def warnings_of(catalogue: Catalogue, code: str, *, sealed: bool = False) -> list[str]:
+def warnings_of(catalogue: Catalogue, code: str, *, until: str = "", sealed: bool = False) -> list[str]:
     """Return what breaks more often than in the sessions before, in words.
 
     Where an allocation is `sealed`, not what moved and why something did not: how often tells the arm.
     """
     words = tr("{what}: {found} times, {expected:.1f} were expected from the sessions before")
     try:
-        rising = [one for one in early_warnings(catalogue, code) if one.rising]
+        compared = _shown(catalogue, code, until=until, sealed=sealed)
+        rising = [one for one in early_warnings(catalogue, code, sessions=compared) if one.rising]
     except BciError as error:
         return [str(error)]
     if sealed:

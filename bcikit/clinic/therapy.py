@@ -64,14 +64,15 @@ def done_so_far(catalogue: Catalogue, code: str, protocols: Collection[str] = ()
 
 
 def progress_words(catalogue: Catalogue, code: str, plan: TherapyPlan, today: date) -> str:
-    """Return dose against plan in words, and what is proposed next."""
+    """Return dose against plan in words as they stood on the day that is `today`, and what was proposed next."""
     # A check of the eyes beside the training is no session of the plan.
-    done = done_so_far(catalogue, code, {phase.paradigm.removeprefix("paradigm:") for phase in plan.phases})
+    found = done_so_far(catalogue, code, {phase.paradigm.removeprefix("paradigm:") for phase in plan.phases})
+    done = [item for item in found if str(item["day"]) <= today.isoformat()]
     try:
-        found = plan.progress(done, today)
+        dose = plan.progress(done, today)
     except BciError as error:
         return str(error)
-    sessions, trials, minutes = found["sessions"], found["trials"], found["minutes"]
+    sessions, trials, minutes = dose["sessions"], dose["trials"], dose["minutes"]
     phase = plan.phase_on(today)
     lines = [
         tr("Plan: {title}, {per_week} sessions a week for {weeks} weeks").format(
@@ -88,8 +89,8 @@ def progress_words(catalogue: Catalogue, code: str, plan: TherapyPlan, today: da
     if phase is None:
         lines.append(tr("The plan is over: make a new one."))
         return "\n".join(lines)
-    if found["missed"]:
-        lines.append(tr("{count} sessions behind the plan.").format(count=found["missed"]))
+    if dose["missed"]:
+        lines.append(tr("{count} sessions behind the plan.").format(count=dose["missed"]))
     days = [date.fromisoformat(str(item["day"])) for item in done]
     day = next_day(plan, days, today)
     if day is not None:

@@ -1,14 +1,18 @@
 """Early warning across the sessions of a person: which safety rules break more often than before."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from bcikit.recording.catalogue import Catalogue
 from bcikit.recording.result import read_result
+from bcikit.recording.tables_sql import SessionEntry
 from bcikit.safety.trends import Trend, trends
 from bcikit.signal import RecordingError
 
 
-def early_warnings(catalogue: Catalogue, subject: str) -> list[Trend]:
+def early_warnings(
+    catalogue: Catalogue, subject: str, *, sessions: Iterable[SessionEntry] | None = None
+) -> list[Trend]:
     """Compare the newest session of a person with those before it, rising rules first.
 
     Parameters
@@ -17,6 +21,8 @@ def early_warnings(catalogue: Catalogue, subject: str) -> list[Trend]:
         Where the sessions are entered.
     subject : str
         Whose.
+    sessions : iterable of SessionEntry, optional
+        Those of the person that are compared, in order of time; all where nothing is given.
 
     Returns
     -------
@@ -25,7 +31,7 @@ def early_warnings(catalogue: Catalogue, subject: str) -> list[Trend]:
         ``result.json`` with a summary of safety.
     """
     summaries = []
-    for row in catalogue.sessions(subject):
+    for row in catalogue.sessions(subject) if sessions is None else sessions:
         try:
             summary = read_result(Path(row.path)).get("safety")
         except RecordingError:

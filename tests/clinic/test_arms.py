@@ -82,7 +82,7 @@ def test_the_early_warning_of_a_sealed_report_says_nothing_of_what_moved(
     person.patient()
     rising = {"per_hour": (0.0, 60.0), "expected": 0.5, "found": 60, "rising": True}
     found = [Trend(what=what, **rising) for what in ("activations", "A-CONF", "Q-LINE", "stops")]
-    monkeypatch.setattr(report_data, "early_warnings", lambda catalogue, code: found)
+    monkeypatch.setattr(report_data, "early_warnings", lambda catalogue, code, sessions: found)
     record = TrainingRecord(subject="P-017", protocol="action-observation")
     assert len(report_data.report_data(person.catalogue, record).warnings) == 4
     record.trial = {"trial": "FES-26", "number": 1}

@@ -1,8 +1,10 @@
 """The report that a clinician signs: every field, in both languages, in HTML and in the text of the PDF."""
 
 import errno
+import json
 import os
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,13 @@ from bcikit.clinic.alpha import alpha_ratio
 from bcikit.clinic.counts import Counts, Total
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report import OutcomeScore, ReportData, ask_report_path, decoding_words, html, write_html, write_pdf
+from bcikit.clinic.report_data import report_data
+from bcikit.clinic.therapy import make_plan
 from bcikit.clinic.times import today
 from bcikit.clinic.visit import Visit
 from bcikit.clinic.wording import scale_title, spoken, unit_name
 from bcikit.paradigms.outcomes import SCALES
+from bcikit.recording import Catalogue, SessionWriter
 from bcikit.signal import Recording, RecordingError, StreamInfo
 from bcikit.ui import words
 
@@ -302,9 +307,6 @@ def test_an_old_report_is_opened_from_the_history(clinic: Callable[..., Any], tm
 def test_the_curves_of_the_brain_stand_beside_the_accuracy_for_this_protocol_and_the_affected_hand(
     dark: Any, qapp: Any, tmp_path: Path
 ) -> None:
-    from bcikit.clinic.report_data import report_data
-    from bcikit.recording import Catalogue, SessionWriter
-
     def hand(erd: float, laterality: float) -> dict[str, float]:
         return {"erd": erd, "laterality": laterality, "trials": 20}
 
@@ -331,6 +333,45 @@ def test_the_curves_of_the_brain_stand_beside_the_accuracy_for_this_protocol_and
             assert name in text
     finally:
         catalogue.close()
+
+
+def test_a_report_of_before_shows_nothing_of_later_days(dark: Any, qapp: Any, tmp_path: Path) -> None:
+    folders = {}
+    with Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}", who="t") as catalogue:
+        trial = {"trial": "FES-26", "number": 1, "drawn": "2026-01-08T00:00:00+00:00", "folder": str(tmp_path)}
+        plan = make_plan("motor-imagery", {}, weeks=2, per_week=3, start=date(2026, 1, 5))
+        catalogue.add_subject("P-017", birth_year=1961, data={"therapy_plan": plan, "trial": trial})
+        for day, accuracy, losses in (("2026-01-05", 0.5, 0), ("2026-01-07", 0.6, 0), ("2026-11-20", 0.9, 99)):
+            folder = folders[day] = tmp_path / f"P-017-{day}"
+            info = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "C4"))
+            SessionWriter(folder, info=info, config={}, versions={}).close("complete")
+            header = json.loads((folder / "session.json").read_text(encoding="utf-8"))
+            header["started"] = f"{day}T09:00:00+00:00"
+            (folder / "session.json").write_text(json.dumps(header), encoding="utf-8")
+            safety = {"duration_s": 1800.0, "rules": {"H-LOSS": losses}, "activations": 20, "stops": []}
+            (folder / "result.json").write_text(json.dumps({"ended": "finished", "n_trials": 0, "safety": safety}))
+            results = {"online_accuracy": accuracy, "n_trials": 20}
+            catalogue.add_session("P-017", folder, paradigm="motor-imagery", results=results)
+            catalogue.add_outcome("P-017", "FMA-UE", 24 + losses % 10, measured=day)
+
+        def shown(day: str, *, parts: bool = True) -> ReportData:
+            record = TrainingRecord(subject="P-017", protocol="motor-imagery", started=f"{day}T08:50:00+00:00")
+            record.parts = [str(folders[day])] if parts else []
+            return report_data(catalogue, record)
+
+        then = shown("2026-01-07")
+        assert then.record.trial == {}, "it was trained before the draw"
+        assert then.trend == [("2026-01-05", 50.0), ("2026-01-07", 60.0)]
+        assert [(one.day, one.value) for one in then.scores] == [("2026-01-05", 24.0), ("2026-01-07", 24.0)]
+        assert "So far: 2 sessions" in then.plan
+        assert "Next session proposed: 2026-01-09" in then.plan
+        assert then.warnings == [], "what rose in November, sealed, is not of January"
+        newest = shown("2026-11-20")
+        assert newest.trend == then.trend, "its own number is sealed"
+        assert [one.value for one in newest.scores] == [24.0, 24.0, 33.0]
+        assert "The plan is over" in newest.plan
+        assert len(newest.warnings) == 1
+        assert shown("2026-01-02", parts=False).plan == "", "there was no plan yet"
 
 
 @pytest.mark.parametrize(
