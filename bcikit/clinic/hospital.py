@@ -27,10 +27,18 @@ def _mark(record: TrainingRecord) -> str:
     return "SIMULATED-" if record.simulated else ""
 
 
+def is_named(record: TrainingRecord) -> bool:
+    """Return whether what goes to the hospital's systems has the code: where the patient agreed to just that.
+
+    To share de-identified for research is another consent.
+    """
+    return "hospital" in record.scopes and not record.simulated
+
+
 def write_fhir(data: ReportData, folder: Path) -> Path:
     """Write the training as a FHIR R4 bundle with the report as PDF in it, and return the file.
 
-    The code stands in it only where the patient agreed to share; otherwise the bundle names nobody.
+    The code stands in it only where the patient agreed to that; otherwise the bundle names nobody.
 
     Raises
     ------
@@ -46,7 +54,7 @@ def write_fhir(data: ReportData, folder: Path) -> Path:
     treatment = Treatment(
         subject=record.subject,
         birth_year=record.birth_year,
-        identified="share" in record.scopes and not record.simulated,
+        identified=is_named(record),
         simulated=record.simulated,
         operator=record.operator,
         protocol=record.protocol,
@@ -141,7 +149,7 @@ def write_dicom(record: TrainingRecord, folder: Path) -> Path:
     session = read_session(Path(record.parts[-1]))
     recording = session.recording
     events = recording.events
-    identified = "share" in record.scopes and not record.simulated
+    identified = is_named(record)
     check = Deidentifier(session)
     if not identified:
         # Names of channels and classes may be those of people, and a device is called as somebody liked.

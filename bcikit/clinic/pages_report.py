@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from bcikit.clinic.base import Desk, Page, card
-from bcikit.clinic.hospital import archive_of, send_dicom, write_dicom, write_fhir
+from bcikit.clinic.hospital import archive_of, is_named, send_dicom, write_dicom, write_fhir
 from bcikit.clinic.names import written
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report import ask_report_path, html, paint_pages, scale_words, simulation_mark, write_html, write_pdf
@@ -264,7 +264,7 @@ class ReportPage(Page):
 
         def then(path: Path | None, trouble: Exception | None) -> None:
             self.send_button.setEnabled(True)
-            said = tr("Sent: {path}").format(path=path) if trouble is None else str(trouble)
+            said = _as_sent(tr("Sent: {path}").format(path=path), record) if trouble is None else str(trouble)
             self.say(said, "GOOD" if trouble is None else "BAD")
 
         in_background(self, work, then)
@@ -281,7 +281,13 @@ class ReportPage(Page):
             self.say(str(error), "BAD")
             return
         self.saved.append(path)
-        self.say(tr("Saved: {path}").format(path=path), "GOOD")
+        self.say(_as_sent(tr("Saved: {path}").format(path=path), record), "GOOD")
+
+
+def _as_sent(said: str, record: TrainingRecord) -> str:
+    """Return what is said of something for the hospital, and that it names nobody where the consent asks for that."""
+    unnamed = not is_named(record) and not record.simulated
+    return f"{said}. " + tr("It names nobody: to send it under the code was not agreed to.") if unnamed else said
 
 
 def _open(path: Path) -> None:

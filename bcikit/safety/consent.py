@@ -14,7 +14,7 @@ from bcikit.signal import ConfigError
 from bcikit.signal.documents import read_json
 from bcikit.signal.settings import Model, check_settings
 
-Scope = Literal["acquire", "store", "share", "stimulate", "fes", "robot", "vr", "video"]
+Scope = Literal["acquire", "store", "share", "hospital", "stimulate", "fes", "robot", "vr", "video"]
 
 _CLOCKS_DIFFER = datetime.timedelta(minutes=10)
 """By how much the clock of the place where it was signed may be ahead."""
@@ -118,7 +118,8 @@ class Consent(BaseModel):
     version, text_sha256, language : str
         Which text was shown.
     scopes : tuple of str
-        What was agreed to: "acquire", "store", "share", "stimulate", "fes", "robot", "vr", "video".
+        What was agreed to: "acquire", "store", "share" (for research, de-identified), "hospital" (sent to its record
+        under the code), "stimulate", "fes", "robot", "vr", "video".
     signer : str
         "participant", "guardian" or "representative".
     signed : datetime

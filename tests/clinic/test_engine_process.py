@@ -286,12 +286,14 @@ def test_a_hospital_gets_the_training_and_the_eeg_with_the_code_only_where_it_wa
 ) -> None:
     pydicom = pytest.importorskip("pydicom")
     pytest.importorskip("fhir.resources")
-    for scopes, named in ((["acquire", "store"], False), (["acquire", "store", "share"], True)):
+    for more, named in ([], False), (["share"], False), (["share", "hospital"], True), (["hospital"], True):
+        scopes = ["acquire", "store", *more]
         page = report(consent={"scopes": scopes}, birth_year=1961)
         page.desk.catalogue.add_outcome("P-1", "FMA-UE", 31.0, unit="points", measured="2026-11-28")
         press(page.fhir_button)
         press(page.dicom_button)
-        assert page.message.text() == f"● Saved: {tmp_path / 'eeg.dcm'}"
+        said = "" if named else ". It names nobody: to send it under the code was not agreed to."
+        assert page.message.text() == f"● Saved: {tmp_path / 'eeg.dcm'}{said}"
         bundle, eeg = page.saved
         text = bundle.read_text(encoding="utf-8")
         assert ("P-1" in text) is named

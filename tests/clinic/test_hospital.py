@@ -287,7 +287,7 @@ def test_the_eeg_of_a_later_part_has_its_own_start(recording: Recording, tmp_pat
         for chunk in recording.chunks(100):
             writer.chunk(chunk, float(chunk.times[-1]))
     record = SimpleNamespace(
-        parts=[str(tmp_path / "part")], subject="P-1", birth_year=1961, scopes=("acquire", "share"), simulated=False,
+        parts=[str(tmp_path / "part")], subject="P-1", birth_year=1961, scopes=("acquire", "hospital"), simulated=False,
         started="2020-01-01T10:00:00+01:00", device="Cyton", serial="", software="bcikit",
     )  # fmt: skip
     read = pydicom.dcmread(write_dicom(record, tmp_path))  # type: ignore[arg-type]

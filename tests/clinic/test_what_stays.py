@@ -380,3 +380,26 @@ def test_a_training_in_two_parts_is_one_session_of_the_plan(clinic: Clinic) -> N
     assert len(done_so_far(person.catalogue, "P-017")) == 1
     person.window.show_step("patient")
     assert person.page.people.item(0, 2).text() == "1"
+
+
+def test_a_consent_of_before_answers_nothing_that_it_did_not_ask(clinic: Clinic) -> None:
+    person = clinic()
+    person.patient()
+    person.agree()
+    (consent,) = person.catalogue.subject("P-017").data["consents"]
+    assert "hospital" in consent["scopes"]
+    older = {**consent, "scopes": [name for name in consent["scopes"] if name != "hospital"]}
+    person.catalogue.update_subject("P-017", merge={"consents": [older]})
+    person.click(person.window.anew)
+    person.click(person.window.question.yes)
+    person.patient()
+    page = person.page
+    assert (page.scopes["share"].answer, page.scopes["hospital"].answer) == (True, None)
+    person.on()
+    assert person.step == "consent"
+    assert "Not asked yet: Send to the hospital's record and archive under the code." in page.message.text()
+    person.answer(page.scopes["hospital"], yes=False)
+    assert page.signed.answer is None, "another agreement is another signature"
+    person.agree(no=("hospital",))
+    assert person.step == "device"
+    assert TrainingRecord.of_visit(person.window.visit).scopes == older["scopes"]
