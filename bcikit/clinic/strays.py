@@ -58,7 +58,10 @@ def enter_strays(catalogue: Catalogue, data: Path) -> list[Path]:
 
 def strangers(catalogue: Catalogue, data: Path) -> list[Path]:
     """Return training folders that bear the code of a patient and are those of somebody who had it before."""
-    return [stray.folder for stray in _strays(catalogue, data) if not stray.theirs]
+    with contextlib.suppress(OSError):
+        # A disk that is gone for a moment closes no page.
+        return [stray.folder for stray in _strays(catalogue, data) if not stray.theirs]
+    return []
 
 
 class _Stray(NamedTuple):

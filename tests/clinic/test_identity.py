@@ -18,7 +18,7 @@ from bcikit.clinic.lock import FolderLock
 from bcikit.clinic.privacy import RUNS, STATE_FILE, withdraw
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.runner import EngineRunner, SessionJob, process_mark
-from bcikit.clinic.strays import enter_strays
+from bcikit.clinic.strays import enter_strays, strangers
 from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue, SessionWriter
 from bcikit.recording.corrections import join_subjects, rename_subject
@@ -534,6 +534,7 @@ def test_a_code_that_is_free_again_brings_nothing_of_who_had_it_before(clinic: C
     again = clinic()
     assert [Path(one.path) for one in again.catalogue.sessions("P-017")] == [own.resolve()]
     assert again.page.message.text().endswith(f"Look at them: {entered}, {cut_off}")
+    assert strangers(again.catalogue, tmp_path / "a disk that is gone") == []
     # Nor under another code; what was joined brings what is older than the entry that is kept.
     rename_subject(again.catalogue, "P-017", "P-018", reason="digits swapped")
     assert enter_strays(again.catalogue, tmp_path) == []
