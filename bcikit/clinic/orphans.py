@@ -30,7 +30,10 @@ def visit_of_engine(data: Path, kept: Visit) -> Visit | None:
         named = NAMED.fullmatch(folder.name)
         if named is None or not process_is_alive(pid) or values.get("mark", "") != process_mark(pid):
             continue
-        visit = kept if kept.subject == named[1] else _told(folder, named[1], kept.operator)
+        visit = kept
+        if str(folder) not in (*kept.calibrations, *kept.parts):
+            # Kept before this engine was started, or of somebody else.
+            visit = _together(kept, _told(folder, named[1], kept.operator))
         visit.running, visit.running_step, visit.step = str(path), named[2], named[2]
         parts = visit.calibrations if named[2] == "calibration" else visit.parts
         if str(folder) not in parts:
@@ -45,7 +48,7 @@ def _told(folder: Path, subject: str, operator: str) -> Visit:
     visit = Visit(subject=subject, operator=operator, simulated=subject == SIMULATED)
     for name in _NOTED:
         setattr(visit, name, getattr(record, name))
-    visit.started, visit.model_note = record.started or now(), record.model
+    visit.started, visit.model_note = record.started, record.model
     with contextlib.suppress(RecordingError, OSError, KeyError, TypeError, AttributeError):
         config = read_header(folder)["config"]
         visit.operator = str(config["session"].get("operator") or operator)
@@ -60,6 +63,19 @@ def _told(folder: Path, subject: str, operator: str) -> Visit:
         known = DeviceTest(record.device, record.serial, channels=(), nominal=0.0, rate=0.0, lost=0)
         visit.tests[visit.device] = replace(known, battery=record.battery).to_dict()
     return visit
+
+
+def _together(kept: Visit, told: Visit) -> Visit:
+    """Return a visit that was kept with what is told of it since; what is told alone, where it is of another visit."""
+    if kept.subject != told.subject or told.started not in ("", kept.started):
+        told.started = told.started or now()
+        return told
+    # What was chosen says more than what the paradigm was asked for, where nothing is noted.
+    chosen = bool(kept.settings) and kept.protocol == told.protocol and not told.started
+    for name in (*_NOTED, "device", "electrodes_for", "protocol", "model", "model_note", "settings"):
+        if getattr(told, name) and not (chosen and name == "settings"):
+            setattr(kept, name, getattr(told, name))
+    return kept
 
 
 _NOTED = (

@@ -16,13 +16,15 @@ from PySide6.QtTest import QTest
 from bcikit.clinic import arms
 from bcikit.clinic.history import history_rows, result_words
 from bcikit.clinic.moved import follow, follow_visit
+from bcikit.clinic.orphans import visit_of_engine
 from bcikit.clinic.privacy import RUNS, STATE_FILE
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report_data import report_data, trend_of
 from bcikit.clinic.strays import enter_strays
 from bcikit.clinic.therapy import done_so_far
 from bcikit.clinic.visit import Visit
-from bcikit.recording import Catalogue
+from bcikit.recording import Catalogue, SessionWriter
+from bcikit.signal import StreamInfo
 from bcikit.signal.processes import process_mark
 
 Clinic = Callable[..., Any]
@@ -333,9 +335,35 @@ def test_an_engine_that_runs_is_taken_up_whatever_became_of_the_note_of_it(
     # It is as blind as it was, and what is noted of the training becomes no poorer.
     assert visit.trial == before.trial
     assert not again.page.bars_card.isVisible()
-    if state != "older":
-        TrainingRecord.of_visit(visit).save()
-        assert TrainingRecord.load(Path(folder)) == replace(noted, reopened=1)
+    TrainingRecord.of_visit(visit).save()
+    assert TrainingRecord.load(Path(folder)) == replace(noted, reopened=1)
+
+
+def test_an_engine_of_which_nothing_is_noted_yet_belongs_to_the_visit_that_was_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "P-017-20260105-090000-session"
+    settings = {"trials_per_run": 6, "arm": "sham", "blind": True, "yoked_delays": [1.0]}
+    config = {
+        "session": {"operator": "T-01"},
+        "source": {"address": "lsl:name=x"},
+        "paradigm": {"name": "paradigm:action-observation", "settings": settings},
+    }
+    SessionWriter(folder, info=StreamInfo(name="x", sfreq=250.0, ch_names=("C3",)), config=config, versions={}).close()
+    (tmp_path / RUNS).mkdir()
+    control = {"pid": os.getpid(), "mark": process_mark(os.getpid()), "control": {}, "folder": str(folder)}
+    (tmp_path / RUNS / "run-1.json").write_text(json.dumps(control))
+    began = "2026-01-05T08:30:00+00:00"
+    kept = Visit(subject="P-017", started=began, protocol="action-observation", consent={"scopes": ["acquire"]})
+    found = visit_of_engine(tmp_path, kept)
+    assert found is kept
+    assert (found.started, found.parts, found.consent) == (began, [str(folder)], {"scopes": ["acquire"]})
+    assert found.settings == {"trials_per_run": 6}, "the arm is nobody's to read"
+    kept = Visit(subject="P-017", started=began, protocol="action-observation", settings={"runs": 2})
+    taken = visit_of_engine(tmp_path, kept)
+    assert taken is not None
+    assert taken.settings == {"runs": 2}
+    other = visit_of_engine(tmp_path, Visit(subject="Q-2", started=began))
+    assert other is not None
+    assert (other.subject, other.started != began, bool(other.started)) == ("P-017", True, True)
 
 
 def test_a_note_of_the_last_visit_that_cannot_be_read_is_said(clinic: Clinic, tmp_path: Path) -> None:
