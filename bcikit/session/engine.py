@@ -249,16 +249,18 @@ class Engine:
                     recorder.take(model_message(model, 0.0))
                 if made.error_model is not None and folder is not None:
                     made.error_model.save(folder / ERROR_MODEL)
-            ended = None
             try:
                 ended = self._drive(made, conductor, meter, folder, publisher)
                 self._keep_followed(conductor, folder)
-            finally:
-                for output in made.outputs:
-                    output.safe("session over")
+            except BaseException:
+                # Whatever an output does wrong now: what is raised is why the session ended.
+                with suppress(Exception):
+                    moves.let_go("session over")
                 # Who shows the state must not go on showing that of a session that is over.
-                if ended is None:
+                with suppress(Exception):
                     moves.take(StateChanged(state="FAILED", time=conductor.now))
+                raise
+            moves.let_go("session over")
             ran = safety.state
             safety.control.finish(now=conductor.now)
             if safety.state is not ran:

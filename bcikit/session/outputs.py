@@ -167,17 +167,43 @@ class Outputs(Listener):
         if problems:
             raise BciError("; ".join(problems))
 
+    def let_go(self, reason: str) -> None:
+        """Have every output let go.
+
+        Raises
+        ------
+        BciError, OSError
+            If an output failed; all others have let go.
+        """
+        self._life.drop()
+        self._each(lambda output: output.safe(reason))
+
+    def _each(self, call: Callable[[Output], object]) -> None:
+        """Call it with every output; the first error is raised once all have heard: who fails holds up no other."""
+        errors = []
+        for held in self._held:
+            try:
+                held.do(call)
+            except Exception as error:  # noqa: BLE001 - raised below
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
     def _follow(self, step: Transition) -> None:
         """Let go unless the session is active; after a stop until a person has undone it."""
         if step.target is not State.ACTIVE:
             self._life.drop()
-        for held in self._held:
+        undone = step.source in LATCHED and step.target not in LATCHED and not self._pressed.is_set()
+
+        def follow(output: Output) -> None:
             if step.target in LATCHED:
-                held.do(lambda output: output.stop(step.reason or str(step.target)))
+                output.stop(step.reason or str(step.target))
             elif step.target is not State.ACTIVE:
-                held.do(lambda output: output.safe(str(step.target)))
-            if step.source in LATCHED and step.target not in LATCHED and not self._pressed.is_set():
-                held.do(lambda output: output.release(step.actor, step.reason))
+                output.safe(str(step.target))
+            if undone:
+                output.release(step.actor, step.reason)
+
+        self._each(follow)
 
     def take(self, message: Message) -> None:
         """Move, let go, and tell the outputs what they show."""
@@ -266,5 +292,4 @@ class Outputs(Listener):
         self._inform("quality", {"time": now, "summary": summary, "channels": channels})
 
     def _inform(self, kind: str, values: Mapping[str, Any]) -> None:
-        for held in self._held:
-            held.do(lambda output: output.inform({"type": kind, **values}))
+        self._each(lambda output: output.inform({"type": kind, **values}))

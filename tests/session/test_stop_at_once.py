@@ -201,6 +201,39 @@ def test_what_an_output_does_wrong_at_a_stop_is_told_to_who_pressed(short_config
         hangs.go_on.set()
 
 
+class Loose(Arm):
+    """Cannot be reached once it is to stop or to let go."""
+
+    def safe(self, reason: str = "") -> None:
+        super().safe(reason)
+        raise OSError("cable")
+
+    def stop(self, reason: str) -> None:
+        super().stop(reason)
+        raise OSError("cable")
+
+
+@pytest.mark.requirement("SAF-137")
+def test_an_output_that_fails_keeps_no_other_from_stopping_by_a_rule_or_from_letting_go() -> None:
+    loose, good, safety = Loose(), Arm(), system()
+    outputs = Outputs([loose, good], safety=safety)
+    with pytest.raises(OSError, match="cable"):
+        safety.control.stop("a rule", now=1.0)
+    assert loose.words == good.words == ["stop a rule"]
+    with pytest.raises(OSError, match="cable"):
+        outputs.let_go("session over")
+    assert loose.words == good.words == ["stop a rule", "safe"]
+
+
+@pytest.mark.requirement("SAF-137")
+def test_a_session_that_an_output_ends_has_the_others_let_go_before_they_are_closed(short_config) -> None:
+    loose, good = Loose(), Lamp()
+    with pytest.raises(OSError, match="cable"):
+        Engine(short_config(""), outputs=[loose, good]).run()
+    # By the state that came, at the end, and by closing.
+    assert good.words == ["STANDBY", "safe", "safe", "FAILED", "safe"]
+
+
 @pytest.mark.requirement("SAF-137")
 @pytest.mark.requirement("SAF-066")
 def test_the_guard_hears_stop_and_switch_while_the_session_hangs() -> None:
