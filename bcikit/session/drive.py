@@ -127,6 +127,8 @@ class SourceFeed:
         Longest session in seconds of signal; 0 for none.
     ending : threading.Event or None
         Set by whoever wants it to end after the chunk that it is at.
+    waiting : callable
+        Called again and again while no chunk of a live source comes.
     """
 
     def __init__(
@@ -143,6 +145,7 @@ class SourceFeed:
         progress: Progress = no_progress,
         limit: float = 0.0,
         ending: threading.Event | None = None,
+        waiting: Callable[[], None] = lambda: None,
     ) -> None:
         self._source = source
         self._conductor = conductor
@@ -152,6 +155,7 @@ class SourceFeed:
         self._publisher = publisher
         self._outputs = list(outputs)
         self._progress = progress
+        self._waiting = waiting
         self._limit = limit
         self._watch = SessionWatch(source, folder, outputs) if source.live else None
         self._clock = HostClock() if source.live else None
@@ -206,6 +210,7 @@ class SourceFeed:
             chunk = taken(source, LOOK_SECONDS)
             if chunk is not None or source.ended or self._control.waiting.is_set() or time.monotonic() >= until:
                 return chunk
+            self._waiting()
 
     def _over(self) -> bool:
         if not self.ended and self._conductor.finished:

@@ -250,7 +250,7 @@ class Engine:
                 if made.error_model is not None and folder is not None:
                     made.error_model.save(folder / ERROR_MODEL)
             try:
-                ended = self._drive(made, conductor, meter, folder, publisher)
+                ended = self._drive(made, conductor, meter, folder, publisher, moves)
                 self._keep_followed(conductor, folder)
             except BaseException:
                 # Whatever an output does wrong now: what is raised is why the session ended.
@@ -327,6 +327,7 @@ class Engine:
         meter: StageMeter,
         folder: Path | None,
         publisher: Publisher,
+        moves: Outputs,
     ) -> str:
         """Run the session to its end; return how it ended."""
         feed = SourceFeed(
@@ -341,6 +342,7 @@ class Engine:
             progress=self.progress,
             limit=self.limit,
             ending=self._ending,
+            waiting=moves.renew_switch,
         )
         ended = drive(feed, conductor)
         status = feed.status

@@ -1,6 +1,7 @@
 """What moves: commands reach the outputs while the session is active, and a stop does from any thread, at once."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -128,6 +129,7 @@ class Outputs(Listener):
         self._lateness = Lateness()
         self.held_back = 0
         self._switch = False
+        self._held_until = float("-inf")
         # Of the machine itself, not of the news about it: what moves lets go within the step that ends ACTIVE.
         safety.listen(self._follow)
 
@@ -143,9 +145,30 @@ class Outputs(Listener):
         if do == "stop" or (do == "estop" and order["pressed"]):
             self.stop_now(str(order.get("reason") or "operator stop"))
         elif do == "deadman":
+            # First of all: from here on nothing renews a switch that was let go.
+            lasts = self._safety.settings.dead_man_s
+            self._held_until = time.monotonic() + lasts if order["held"] else float("-inf")
             for held in self._held:
                 if held.output.stops_from_any_thread:
                     held.output.hold(held=order["held"])
+
+    def renew_switch(self) -> None:
+        """Tell outputs that a stop reaches from any thread that the dead-man switch is still held.
+
+        A guard wants to hear it every few hundredths of a second; chunks, and who holds it, may be slower. Who holds it
+        must have said so recently enough by the wall's clock: the session's stands still between two chunks.
+        """
+        for held in self._held:
+            if held.output.stops_from_any_thread and self._is_held and not self._pressed.is_set():
+                held.do(lambda output: output.hold(held=True))
+                if not self._is_held:
+                    # Let go in that moment, in another thread, whose word is the last.
+                    held.do(lambda output: output.hold(held=False))
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether the switch is held, as the session knows it and as it was last said."""
+        return self._safety.switches.dead_man_held and time.monotonic() <= self._held_until
 
     def stop_now(self, reason: str) -> None:
         """Stop every output from any thread; what can touch a person first.
@@ -266,15 +289,12 @@ class Outputs(Listener):
         self._inform("show", values)
 
     def _tick(self, now: float) -> None:
-        """Let go of what expired; renew what lasts longer than a command may live, and the switch while it is held.
-
-        Who holds the switch says so a few times a second, a guard wants to hear it many times: the gate believes the
-        first, and the guard hears it from here. Letting go goes to the guard at once (`at_once`).
-        """
+        """Let go of what expired; renew what lasts longer than a command may live, and the switch while it is held."""
         again = self._life.renewed(now)
-        switch = self._safety.switches.dead_man_held
+        switch = self._is_held
+        self.renew_switch()
         for held in self._held:
-            if switch or self._switch:
+            if (switch and not held.output.stops_from_any_thread) or (self._switch and not switch):
                 held.do(lambda output: output.hold(held=switch))
             if again is not None:
                 held.do(lambda output: output.renew(again), moves=True)

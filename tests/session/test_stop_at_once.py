@@ -5,9 +5,11 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from itertools import cycle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -256,6 +258,86 @@ def test_the_guard_hears_stop_and_switch_while_the_session_hangs() -> None:
         assert seen.state()["latched"]
         assert "key" in seen.state()["trip"]
         seen.close()
+
+
+class Pedal(Arm):
+    """Hears from any thread whether the dead-man switch is held."""
+
+    stops_from_any_thread: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.then: Callable[[], object] = lambda: None
+
+    def hold(self, *, held: bool) -> None:
+        self.note("held" if held else "let go")
+        if held:
+            self.then()
+
+
+@pytest.mark.requirement("SAF-066")
+def test_a_switch_is_renewed_between_chunks_only_while_who_holds_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall = [100.0]
+    monkeypatch.setattr("bcikit.session.outputs.time", SimpleNamespace(monotonic=lambda: wall[0]))
+    pedal, safety = Pedal(), system()
+    outputs = Outputs([pedal], safety=safety)
+
+    def renewed() -> list[str]:
+        pedal.calls.clear()
+        outputs.renew_switch()
+        return pedal.words
+
+    def press(*, held: bool) -> None:
+        outputs.at_once({"do": "deadman", "held": held})
+
+    press(held=True)
+    assert renewed() == [], "the session has not heard of it yet"
+    safety.switches.dead_man(0.0, held=True)
+    assert renewed() == renewed() == ["held"]
+    # The session's clock stands still, as between two chunks: that of the wall does not.
+    wall[0] += safety.settings.dead_man_s + 0.01
+    assert renewed() == [], "who holds it is silent for too long"
+    press(held=True)
+    assert renewed() == ["held"]
+    press(held=False)
+    assert safety.switches.dead_man_held
+    assert renewed() == [], "let go, and the session has not heard of it yet"
+    press(held=True)
+    pedal.then = lambda: press(held=False)
+    assert renewed() == ["held", "let go", "let go"], "who lets go in that moment has the last word"
+    pedal.then = lambda: None
+    press(held=True)
+    outputs.stop_now("key")
+    assert renewed() == [], "a stop is on its way"
+
+
+@pytest.mark.requirement("SAF-066")
+def test_a_guard_hears_that_the_switch_is_held_more_often_than_chunks_come(
+    short_config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A device that gives 148 ms of signal every 150 ms.
+    counts = cycle([0, 0, 0, 0, 0, 37])
+    monkeypatch.setattr(
+        "bcikit.simulation.source.SimSource._wait", lambda _, seconds: (time.sleep(seconds), next(counts))[1]
+    )
+    pedal = Pedal()
+    heard: list[int] = []
+
+    class Holds(Listener):
+        def take(self, message: Message) -> None:
+            if isinstance(message, Raw):
+                heard.append(pedal.words.count("held"))
+                pedal.calls.clear()
+                if len(heard) < 6:
+                    engine.control.put({"do": "deadman", "held": True})
+
+    config = short_config("")
+    source = config.source.model_copy(update={"address": f"{config.source.address}&live=1"})
+    engine = Engine(config.model_copy(update={"source": source}), outputs=[pedal], listeners=[Holds()], limit=3.0)
+    engine.run()
+    # By the order, by the chunk, and in each look between two.
+    assert max(heard) >= 4
+    assert sum(heard[-5:]) == 0, "nobody says so any more"
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="a process is frozen otherwise there")
