@@ -393,8 +393,10 @@ class Conductor:
 
     def _order_paradigm(self, do: str, values: dict[str, Any]) -> None:
         """Do what a person orders of the paradigm; what fails there, which anybody may have written, is an event."""
+        # While its clock stands still, nothing may be planned from a time on that it has not come to.
+        sample = max(self._still.seen, 0) if self._still else self._sample - self._still.skew
         try:
-            events = self.paradigm.on_operator(do, self._sample - self._still.skew, self._time, **values)
+            events = self.paradigm.on_operator(do, sample, self._time, **values)
         except Exception as error:  # noqa: BLE001 - an order must not end the session
             reason = str(error) if isinstance(error, BciError) else f"{type(error).__name__}: {error}"
             self._emit(self._event("operator/refused", {"do": do, "reason": reason}))

@@ -159,6 +159,39 @@ def test_orders_to_the_task_are_obeyed_or_refused_with_the_reason(led) -> None:
     assert not session.conductor.stands_still
 
 
+@pytest.mark.parametrize("operator", [AUTOMATIC, "T-01"])
+def test_a_trial_that_is_skipped_while_the_session_is_paused_ends_once(led, operator: str) -> None:
+    session = led("motor-imagery-fes", {}, operator=operator)
+    session.go(60.0, until=lambda: any(cue.name.startswith("cue/") for cue in session.heard.events))
+    session.order("pause")
+    session.go(12.0)
+    session.order("skip")
+    session.go(1.0)
+    session.order("resume")
+    session.go(30.0)
+    begun = [about["trial"] for about in session.heard.named("trial/start")]
+    ended = [about["trial"] for about in session.heard.named("trial/end")]
+    assert len(begun) >= 3
+    assert begun == list(range(len(begun)))
+    assert ended == begun[: len(ended)], "one chain of trials"
+    samples = [event.sample for event in session.heard.events if event.source == "paradigm"]
+    assert samples == sorted(samples)
+
+
+def test_a_page_that_is_skipped_while_the_session_is_paused_ends_once(led) -> None:
+    session = led(settings={**QUICK, "instructions": 4.0})
+    session.go(30.0, until=lambda: session.heard.named("block/start"))
+    session.order("pause")
+    session.go(6.0)
+    session.order("skip")
+    session.order("skip")
+    session.order("resume")
+    session.go(20.0)
+    ended = [about["block"] for about in session.heard.named("block/end")]
+    assert len(ended) >= 3
+    assert ended == list(range(len(ended)))
+
+
 def test_what_fails_in_a_task_that_anybody_wrote_is_an_event_and_the_session_goes_on(led, monkeypatch) -> None:
     session = led()
     session.go(1.0)
