@@ -162,7 +162,7 @@ class Conductor:
         self._begin: int | None = None
         self._started = False
         self._state = ""
-        self._alarms: dict[str, Any] = {}
+        self._alarms: dict[str, Alarmed] = {}
         self._sequence = -1
         self._sample = -1
         self._time = 0.0
@@ -782,12 +782,15 @@ class Conductor:
             scene = self._director.on_stop(stopped=self.safety.state in LATCHED)
             if scene is not None:
                 self._tell(Presented(event=self._event("session/screen", {"state": state}), scene=scene.to_dict()))
-        for alarm in self.safety.alarms():
+        alarms = {alarm.rule: Alarmed(**alarm.to_dict()) for alarm in self.safety.alarms()}
+        for alarm in alarms.values():
             # Values change with every chunk; what a person must know anew is the rest.
-            key = (alarm.level, alarm.active, alarm.acknowledged, alarm.count, alarm.channels)
-            if self._alarms.get(alarm.rule) != key:
-                self._alarms[alarm.rule] = key
-                self._tell(Alarmed(**alarm.to_dict()))
+            if _news(self._alarms.get(alarm.rule)) != _news(alarm):
+                self._alarms[alarm.rule] = alarm
+                self._tell(alarm)
+        for rule in sorted(self._alarms.keys() - alarms.keys()):
+            # It is over and seen: whoever was told of it must not go on showing it.
+            self._tell(replace(self._alarms.pop(rule), active=False, acknowledged=True))
 
     def _in_source(self, event: Event) -> Event:
         """Return an event of the paradigm with its sample in the source."""
@@ -826,6 +829,10 @@ class Conductor:
         return Event(
             name=name, time=self._time, sample=max(self._grid.back(self._sample), 0), source="operator", data=data
         )
+
+
+def _news(alarm: Alarmed | None) -> Any:
+    return alarm and (alarm.level, alarm.active, alarm.acknowledged, alarm.count, alarm.channels)
 
 
 def model_message(model: Any, time: float) -> ModelChosen:

@@ -40,6 +40,7 @@ class Heard(Listener):
         self.events: list[Event] = []
         self.states: list[str] = []
         self.alarms: set[str] = set()
+        self.told: list[Alarmed] = []
 
     def take(self, message: Message) -> None:
         match message:
@@ -49,6 +50,7 @@ class Heard(Listener):
                 self.states.append(message.state)
             case Alarmed():
                 self.alarms.add(message.rule)
+                self.told.append(message)
 
     def named(self, name: str) -> list[dict[str, Any]]:
         return [dict(event.data) for event in self.events if event.name == name]
@@ -157,6 +159,37 @@ def test_orders_to_the_task_are_obeyed_or_refused_with_the_reason(led) -> None:
     session.order("resume")
     session.go(1.0)
     assert not session.conductor.stands_still
+
+
+@pytest.mark.parametrize("seen_while", ["it lasts", "it is over"])
+def test_windows_are_told_that_an_alarm_is_over_and_seen(led, seen_while: str) -> None:
+    session = led()
+    session.go(1.0)
+
+    def told() -> list[tuple[bool, bool]]:
+        return [(alarm.active, alarm.acknowledged) for alarm in session.heard.told if alarm.rule == "H-DISK"]
+
+    def wait_or_acknowledge(*, wait: bool) -> None:
+        if wait:
+            session.go(4.0)
+        else:
+            session.order("acknowledge", reason="seen")
+
+    finding = {"rule": "H-DISK", "severity": 1, "value": 0.01, "limit": 0.1, "hold": 2.0}
+    session.conductor.take_input("finding", finding)
+    session.go(0.1)
+    assert told() == [(True, False)]
+    wait_or_acknowledge(wait=seen_while == "it is over")
+    between = (False, False) if seen_while == "it is over" else (True, True)
+    assert told() == [(True, False), between]
+    wait_or_acknowledge(wait=seen_while == "it lasts")
+    assert "H-DISK" not in {alarm.rule for alarm in session.conductor.safety.alarms()}
+    assert told() == [(True, False), between, (False, True)]
+    session.go(0.5)
+    assert len(told()) == 3, "once"
+    session.conductor.take_input("finding", finding)
+    session.go(0.1)
+    assert told()[3:] == [(True, False)], "another one is news"
 
 
 @pytest.mark.parametrize("operator", [AUTOMATIC, "T-01"])
