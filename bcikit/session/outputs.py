@@ -159,13 +159,12 @@ class Outputs(Listener):
         must have said so recently enough by the wall's clock: the session's stands still between two chunks.
         """
         for held in self._held:
-            if held.output.stops_from_any_thread and self._is_held and not self._pressed.is_set():
+            if held.output.stops_from_any_thread and self._is_held() and not self._pressed.is_set():
                 held.do(lambda output: output.hold(held=True))
-                if not self._is_held:
+                if not self._is_held():
                     # Let go in that moment, in another thread, whose word is the last.
                     held.do(lambda output: output.hold(held=False))
 
-    @property
     def _is_held(self) -> bool:
         """Whether the switch is held, as the session knows it and as it was last said."""
         return self._safety.switches.dead_man_held and time.monotonic() <= self._held_until
@@ -291,7 +290,7 @@ class Outputs(Listener):
     def _tick(self, now: float) -> None:
         """Let go of what expired; renew what lasts longer than a command may live, and the switch while it is held."""
         again = self._life.renewed(now)
-        switch = self._is_held
+        switch = self._is_held()
         self.renew_switch()
         for held in self._held:
             if (switch and not held.output.stops_from_any_thread) or (self._switch and not switch):
