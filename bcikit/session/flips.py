@@ -246,7 +246,8 @@ class Flips:
     def moved(self, events: Sequence[Event]) -> list[Event]:
         """Return the events from which epochs are cut, moved to when their stimulus was shown.
 
-        What no screen has shown is left out, and counted: nobody can have responded to it.
+        What no screen has shown is left out, and counted: nobody can have responded to it. Without an active screen
+        they stay where they were planned, but for labels of a flicker that was refused.
 
         Parameters
         ----------
@@ -258,7 +259,9 @@ class Flips:
         DataError
             If nothing at all was shown.
         """
-        placed = self._lateness.placed(events, self._source_sfreq)
+        # Decisions go by the plan where no screen is active (one that came too late to be waited for): so do labels.
+        lateness = self._lateness if self.active else Lateness()
+        placed = lateness.placed(events, self._source_sfreq)
         self.n_unseen += placed.n_unseen
         if self.active and self.n_unseen and not placed.n_moved:
             raise DataError(

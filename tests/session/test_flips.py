@@ -158,6 +158,16 @@ def test_a_screen_that_the_plan_does_not_wait_for_is_told_and_changes_nothing():
     assert "display_delay" in found
     assert "0.15" in limit
     assert not flips.active
+    # Labels go by the plan as decisions do, whatever it shows; those of a refused flicker go.
+    flips.take(flip("stimulus/flash", 1000, 0.12))
+    events = [
+        Event(name="label/target", time=1.0, sample=250, data={"locked": 250}, source="paradigm"),
+        Event(name="label/target", time=4.0, sample=1000, data={"locked": 1000}, source="paradigm"),
+        Event(name="stimulus/refused", time=8.0, sample=2000, source="paradigm"),
+        Event(name="label/target", time=8.0, sample=2000, data={"locked": 2000}, source="paradigm"),
+    ]
+    assert flips.shift(1000) == flips.shift(250) == 0
+    assert flips.moved(events) == events[:3]
     waits = Flips(make_paradigm({"base": "p300-speller", "display_delay": 0.16}), 250.0, 250.0)
     assert waits.take({**hello(60.0), "delay": 0.1}) is None
     assert waits.active
