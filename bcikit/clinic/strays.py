@@ -135,8 +135,8 @@ def results_of(folder: Path) -> tuple[dict[str, Any], float]:
         values = read_result(folder)
     except RecordingError:
         return counted, part.seconds
-    keep = ("online_accuracy", "accuracy_interval", "chance_upper", "n_trials", "n_correct", "lost_samples", "ended")
-    found = {key: values.get(key) for key in keep if key in values}
+    keep = ("online_accuracy", "accuracy_interval", "chance_upper", "n_trials", "n_correct", "n_not_judged")
+    found = {key: values.get(key) for key in (*keep, "lost_samples", "ended") if key in values}
     return {**counted, **found, "source": values.get("source", "")}, part.seconds
 
 

@@ -64,6 +64,8 @@ class SessionResult(TypedDict, total=False):
         Name of the decoder; SHA-256 of the data it was trained on.
     n_trials, n_correct, n_undecided : int
         An undecided trial counts as wrong.
+    n_not_judged : int
+        Trials beside these that say nothing of the decoder: skipped, or decided by the therapist or the plan of an arm.
     online_accuracy, chance_level, chance_upper : float or None
         Share of right trials; of a guesser; what a guesser stays below in 19 of 20 sessions.
     accuracy_interval : list of float
@@ -114,6 +116,7 @@ class SessionResult(TypedDict, total=False):
     n_trials: Required[int]
     n_correct: int
     n_undecided: int
+    n_not_judged: int
     online_accuracy: float | None
     accuracy_interval: list[float]
     chance_level: float | None

@@ -166,6 +166,11 @@ def _meaning(result: Mapping[str, Any]) -> list[str]:
         )
     if result.get("n_undecided"):
         lines.append(f"{result['n_undecided']} trials ended without a decision; they count as wrong.")
+    if result.get("n_not_judged"):
+        lines.append(
+            f"{result['n_not_judged']} trials were skipped, or the therapist or the plan of the arm decided them; they "
+            "count neither for nor against the decoder."
+        )
     if not result.get("complete", True):
         lines.append(f"The session did not run to its end: {result['ended']}.")
     return lines

@@ -125,7 +125,8 @@ def accuracy_summary(trials: Sequence[Mapping[str, Any]], classes: Sequence[str]
     Returns
     -------
     dict
-        ``n_trials``, ``n_correct``, ``n_undecided`` (these count as wrong), ``online_accuracy``, its 95 % interval
+        ``n_trials``, ``n_correct``, ``n_undecided`` (these count as wrong), ``n_not_judged`` (trials beside these that
+        were skipped, or that the therapist or the plan of an arm decided), ``online_accuracy``, its 95 % interval
         ``accuracy_interval``, ``chance_level`` (one over the classes; where they are clearly not equally frequent, as
         with few idle trials, the share of the commonest), ``chance_upper`` (95 % bound of a guesser, Combrisson &
         Jerbi 2015), ``above_chance``, ``confusion`` with rows of true classes and a last column of undecided trials.
@@ -133,7 +134,8 @@ def accuracy_summary(trials: Sequence[Mapping[str, Any]], classes: Sequence[str]
     from bcikit.decoding.chance import accuracy_interval, guesser_bound, guessing
     from bcikit.paradigms.score import confusion
 
-    rows = [trial for trial in trials if trial.get("class") in classes]
+    known = [trial for trial in trials if trial.get("class") in classes]
+    rows = [trial for trial in known if _judged(trial)]
     n = len(rows)
     correct = sum(trial.get("predicted") == trial["class"] for trial in rows)
     asked = Counter(trial["class"] for trial in rows)
@@ -141,9 +143,10 @@ def accuracy_summary(trials: Sequence[Mapping[str, Any]], classes: Sequence[str]
     upper = guesser_bound(n, chance) if n else None
     accuracy = correct / n if n else None
     return {
-        "n_trials": n or len(trials),
+        "n_trials": n if known else len(trials),
         "n_correct": correct,
         "n_undecided": sum(trial.get("predicted") is None for trial in rows),
+        "n_not_judged": len(known) - n,
         "online_accuracy": accuracy,
         "accuracy_interval": list(accuracy_interval(correct, n)) if n else [0.0, 1.0],
         "chance_level": chance,
@@ -152,6 +155,11 @@ def accuracy_summary(trials: Sequence[Mapping[str, Any]], classes: Sequence[str]
         "classes": list(classes),
         "confusion": confusion([row["class"] for row in rows], [row.get("predicted") for row in rows], classes),
     }
+
+
+def _judged(trial: Mapping[str, Any]) -> bool:
+    """Return whether what came of a trial says something of the decoder."""
+    return not (trial.get("skipped") or trial.get("override")) and trial.get("by", "decoder") == "decoder"
 
 
 def title_of(session: str, paradigm: Paradigm) -> str:

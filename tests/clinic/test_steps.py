@@ -474,7 +474,8 @@ def test_a_check_beside_the_training_is_no_session_of_the_plan(catalogue: Catalo
         SessionWriter(
             folder, info=StreamInfo(name="x", sfreq=250.0, ch_names=("C3",)), config=config, versions={}
         ).close()
-        results = {"trials": 10, people.VISIT: f"visit {number // 2}"}
+        # A trial that the therapist decided is one that was done.
+        results = {"n_trials": 7, "n_not_judged": 3, people.VISIT: f"visit {number // 2}"}
         catalogue.add_session("P-1", folder, paradigm=name, results=results, seconds=60.0)
     said = therapy.progress_words(catalogue, "P-1", plan, start)
     assert "So far: 2 sessions (0 due by today), 20 trials" in said

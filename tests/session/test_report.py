@@ -94,6 +94,7 @@ def test_what_went_wrong_is_in_the_report(report) -> None:
             "complete": False,
             "ended": "the source is gone",
             "n_undecided": 4,
+            "n_not_judged": 3,
             "backlog_s": 3.25,
             "idle_test": {"per_minute": 0.5},
             "timing": {"doubts": ["amp: its clock was set 2 times"]},
@@ -109,6 +110,7 @@ def test_what_went_wrong_is_in_the_report(report) -> None:
     for said in (
         "No trial with a known target was decoded, so no accuracy can be stated.",
         "4 trials ended without a decision; they count as wrong.",
+        "3 trials were skipped, or the therapist or the plan of the arm decided them; they count neither for nor",
         "The session did not run to its end: the source is gone.",
         "longest time in which nobody was shown anything 3.2 s",
         "false activations a minute at rest (idle test) 0.50",

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bcikit.session.summary import RunTally, decision_key, to_json
+from bcikit.session.summary import RunTally, accuracy_summary, decision_key, to_json
 from bcikit.signal import Decision, Verdict
 
 
@@ -39,6 +39,32 @@ def test_tally_counts_verdicts_by_reason_and_tells_decisions_apart() -> None:
     second.decision(decide(np.nextafter(0.9, 1)), Verdict(time=1, sample=10, allowed=True), None)
     first.decision(decide(0.9), Verdict(time=1, sample=10, allowed=True), None)
     assert first.to_dict()["decisions_sha256"] != second.to_dict()["decisions_sha256"]
+
+
+def test_accuracy_is_of_what_the_decoder_decided_alone() -> None:
+    own = [
+        {"class": "move", "predicted": "move", "by": "decoder"},
+        {"class": "move", "predicted": "idle"},
+        {"class": "idle", "predicted": None},
+        {"class": "idle", "predicted": "idle", "override": None, "skipped": False},
+    ]
+    others = [
+        *({"class": "move", "predicted": "move", "by": "therapist", "override": "assist"} for _ in range(10)),
+        {"class": "move", "predicted": "move", "by": "plan"},
+        {"class": "move", "predicted": "idle", "override": "hold"},
+        {"class": "move", "predicted": None, "skipped": True},
+    ]
+    found = accuracy_summary(own + others, ("move", "idle"))
+    assert (found["n_trials"], found["n_correct"], found["n_undecided"]) == (4, 2, 1)
+    assert found["n_not_judged"] == 13
+    assert found["online_accuracy"] == 0.5
+    assert found["confusion"] == [[1, 1, 0], [0, 1, 1]]
+    assert found == {**accuracy_summary(own, ("move", "idle")), "n_not_judged": 13}
+    nothing = accuracy_summary(others, ("move", "idle"))
+    assert (nothing["n_trials"], nothing["n_correct"], nothing["online_accuracy"]) == (0, 0, None)
+    assert nothing["above_chance"] is None
+    # Where there is nothing that was asked for, trials are only counted.
+    assert accuracy_summary([{"predicted": "move"}] * 3, ("move", "idle"))["n_trials"] == 3
 
 
 def test_decision_key_sees_label_and_reason() -> None:
