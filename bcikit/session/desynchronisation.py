@@ -174,7 +174,8 @@ def erd_curves(
     times : ndarray, shape (n_times,)
         Seconds from the cue.
     curves : dict of str to ndarray, shape (n_channels, n_times)
-        Percent change for each class that has a whole trial.
+        Percent change for each class that has a whole trial: one without a gap, and for each channel without a bad
+        sample. NaN for a channel that has none.
     """
     sfreq = recording.info.sfreq
     columns = list(recording.info.index_of(channels, who="the report"))
@@ -185,11 +186,22 @@ def erd_curves(
     for label, samples in cues.items():
         rows = np.searchsorted(recording.samples, np.asarray(samples))
         firsts = [int(row) + begin for row in rows if row + begin >= 0 and row + end <= recording.n_times]
-        if firsts and reference.any():
+        count, total = np.zeros(len(columns)), np.zeros((times.size, len(columns)))
+        for first in firsts if reference.any() else ():
+            last = first + times.size
+            # Across a gap, what stands after it is later than it seems.
+            if recording.samples[last - 1] - recording.samples[first] != times.size - 1:
+                continue
             # One trial at a time: those of hours, of all channels, are more than a memory.
-            mean = np.zeros((times.size, len(columns)))
-            for first in firsts:
-                mean += _power_of(recording, columns, band, first, first + times.size, smooth=round(0.5 * sfreq))[0]
-            mean /= len(firsts)
-            curves[label] = (100 * (mean / mean[reference].mean(axis=0) - 1)).T
+            power, finite = _power_of(recording, columns, band, first, last, smooth=round(0.5 * sfreq))
+            whole = finite.all(axis=0)
+            power[:, ~whole] = 0.0
+            count += whole
+            total += power
+            del power, finite
+        if count.any():
+            # A channel without a whole trial, or a flat one, has no curve.
+            with np.errstate(invalid="ignore", divide="ignore"):
+                total /= count
+                curves[label] = (100 * (total / total[reference].mean(axis=0) - 1)).T
     return times, curves

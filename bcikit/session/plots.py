@@ -73,13 +73,13 @@ def erd_map(
     Parameters
     ----------
     values : mapping of str to ndarray, shape (n_channels,)
-        Percent change for each class.
+        Percent change for each class; channels that have none (NaN) are left out.
     positions : ndarray, shape (n_channels, 3)
         Metres, head coordinates.
     """
     import mne
 
-    known = np.asarray(np.isfinite(positions).all(axis=1))
+    known = np.asarray(np.isfinite(np.column_stack([positions, *values.values()])).all(axis=1))
     if known.sum() < 8 or not values:
         return None
     names = [name for name, good in zip(ch_names, known.tolist(), strict=True) if good]
@@ -87,7 +87,7 @@ def erd_map(
     located = dict(zip(names, positions[known], strict=True))
     info.set_montage(mne.channels.make_dig_montage(located, coord_frame="head"), verbose="ERROR")
     made, axes = figure(2.6 * len(values) + 0.9, 2.7, columns=len(values))
-    limit = float(np.clip(np.nanmax(np.abs(np.stack(list(values.values())))), 20, 100))
+    limit = float(np.clip(np.abs(np.stack(list(values.values()))[:, known]).max(), 20, 100))
     image: Any = None
     for axis, (label, row) in zip(np.atleast_1d(axes), values.items(), strict=True):
         image, _ = mne.viz.plot_topomap(

@@ -142,7 +142,10 @@ def test_what_is_read_around_a_trial_gives_the_numbers_of_the_whole() -> None:
             filtered_whole(np.nan_to_num(recording.data[:, [2, 1]]), *band), round(0.5 * SFREQ), axis=0
         )
         rows = [sample - 1000 for sample in cues["right_hand"]]
-        mean = np.mean([power[row - 500 : row + 1250] for row in rows], axis=0)
+        trials = np.array([power[row - 500 : row + 1250] for row in rows])
+        # That of the sample that was none counts for the other electrode alone.
+        assert rows[6] - 500 == round(61.0 * SFREQ)
+        mean = np.stack([np.delete(trials, 6, axis=0)[:, :, 0].mean(axis=0), trials[:, :, 1].mean(axis=0)], axis=1)
         want = 100 * (mean / mean[times < -0.5].mean(axis=0) - 1)
         assert list(found) == ["right_hand"]
         np.testing.assert_allclose(found["right_hand"], want.T, rtol=1e-6, atol=1e-6)
@@ -151,6 +154,30 @@ def test_what_is_read_around_a_trial_gives_the_numbers_of_the_whole() -> None:
     before = np.mean([power[row - 500 : row - 125].mean(axis=0) for row in rows], axis=0)
     during = np.mean([power[row + 625 : row + 1250].mean(axis=0) for row in rows], axis=0)
     assert reactions(recording, events)["right_hand"].erd == pytest.approx(100 * (during[0] / before[0] - 1), rel=1e-7)
+
+
+def test_curves_are_of_trials_without_a_gap_or_a_bad_sample() -> None:
+    clean, events = made(c3=0.25, c4=0.75)
+    samples = [event.sample for event in events if event.name.startswith("cue/")]
+
+    def curves(recording: Recording, of: list[int]) -> dict[str, np.ndarray]:
+        cues = {"right_hand": of, "hole": samples[4:5], "bad": samples[7:8]}
+        return erd_curves(recording, cues, channels=["C3", "C4"], band=(8.0, 13.0), tmin=-2.0, tmax=5.0)[1]
+
+    torn = made(c3=0.25, c4=0.75)[0]
+    bad = samples[7] - 1000
+    torn.data[bad + 250 : bad + 750, 1] = np.nan
+    left = np.ones(torn.n_times, dtype=bool)
+    left[samples[4] - 1000 + 100 : samples[4] - 1000 + 400] = False
+    torn = replace(torn, data=torn.data[left], times=torn.times[left], samples=torn.samples[left])
+    found = curves(torn, samples)
+    assert found.keys() == {"right_hand", "bad"}
+    assert np.isnan(found["bad"][0]).all()
+    assert np.isfinite(found["bad"][1]).all(), "the other electrode had no bad sample"
+    whole = [sample for at, sample in enumerate(samples) if at not in (4, 7)]
+    np.testing.assert_allclose(found["right_hand"][0], curves(clean, whole)["right_hand"][0], atol=2.0)
+    # No trial looks like a power of nothing.
+    assert found["right_hand"][0].min() > -85.0
 
 
 def test_curves_of_a_session_that_stays_in_its_file_are_the_same_in_little_memory(tmp_path: Path) -> None:
