@@ -7,6 +7,7 @@ from typing import Any
 from bcikit.reporting import render
 from bcikit.session import details, plots
 from bcikit.session.desynchronisation import erd_curves
+from bcikit.session.summary import judged
 from bcikit.signal import BciError, Event, Recording
 
 CUE_CHANNELS = ("C3", "Cz", "C4")
@@ -180,10 +181,11 @@ def _parts(result: Mapping[str, Any], recording: Recording | None, events: Seque
     parts: list[dict[str, Any] | None] = [_findings(result, recording)]
     trials = result.get("trials", [])
     rows = [trial for trial in trials if trial.get("class") in result.get("classes", ())]
-    if rows:
+    decoded = [row for row in rows if judged(row)]
+    if decoded:
         pictures = [
             _picture(
-                plots.accuracy_plot(rows, result["chance_level"], result.get("chance_upper")),
+                plots.accuracy_plot(decoded, result["chance_level"], result.get("chance_upper")),
                 "Accuracy over the trials against chance",
             ),
         ]

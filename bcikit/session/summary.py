@@ -135,7 +135,7 @@ def accuracy_summary(trials: Sequence[Mapping[str, Any]], classes: Sequence[str]
     from bcikit.paradigms.score import confusion
 
     known = [trial for trial in trials if trial.get("class") in classes]
-    rows = [trial for trial in known if _judged(trial)]
+    rows = [trial for trial in known if judged(trial)]
     n = len(rows)
     correct = sum(trial.get("predicted") == trial["class"] for trial in rows)
     asked = Counter(trial["class"] for trial in rows)
@@ -157,7 +157,7 @@ def accuracy_summary(trials: Sequence[Mapping[str, Any]], classes: Sequence[str]
     }
 
 
-def _judged(trial: Mapping[str, Any]) -> bool:
+def judged(trial: Mapping[str, Any]) -> bool:
     """Return whether what came of a trial says something of the decoder."""
     return not (trial.get("skipped") or trial.get("override")) and trial.get("by", "decoder") == "decoder"
 

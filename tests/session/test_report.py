@@ -184,6 +184,25 @@ def test_guessing_is_what_would_be_right_most_often(report, monkeypatch) -> None
     assert "do not rely on this decoder" in text
 
 
+def test_the_course_of_accuracy_is_that_of_the_decoder_and_the_table_has_every_trial(report, monkeypatch) -> None:
+    drawn: list[int] = []
+    monkeypatch.setattr(plots, "confusion_plot", lambda *_: "data:image/png;base64,")
+    monkeypatch.setattr(
+        plots,
+        "accuracy_plot",
+        lambda rows, *_: (drawn.extend(row["trial"] for row in rows), "data:image/png;base64,")[1],
+    )
+    own = {"class": "left", "predicted": "left", "correct": True, "allowed": True}
+    others = ({"by": "therapist", "override": "assist"}, {"by": "plan"}, {"skipped": True}, {"by": "decoder"})
+    trials = [{**own, "trial": 70 + at, **other} for at, other in enumerate(others)]
+    text = report({"trials": trials, "confusion": [[1, 0], [0, 0]], "chance_level": 0.5})
+    assert drawn == [73]
+    assert all(str(trial["trial"] + 1) in text for trial in trials)
+    drawn.clear()
+    report({"trials": trials[:3], "confusion": [[0, 0], [0, 0]], "chance_level": 0.5})
+    assert drawn == [], "nothing that the decoder decided"
+
+
 def test_the_report_of_a_blinded_session_tells_nothing_of_its_arm(tmp_path: Path) -> None:
     settings = {"arm": "yoked", "blind": True, "yoked_delays": [1.0625, 2.5], "runs": 3}
     result = PLAIN | {
