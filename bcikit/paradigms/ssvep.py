@@ -237,6 +237,25 @@ class SsvepMenu(TrialParadigm):
             events={f"label/{name}": name for name in self.classes}, tmin=s.latency, tmax=s.latency + length
         )
 
+    def resting(self) -> tuple[int, float] | None:
+        """Return the windows of the idle test: as many a second as a flicker has."""
+        found = super().resting()
+        return None if found is None else (found[0], 1.0 / self.window_seconds[1])
+
+    @property
+    def evidence_span(self) -> tuple[float, float]:
+        """The windows of one flicker; where they grow, one that holds all of it, as the idle test has them."""
+        s = self.settings
+        first, every = self.window_seconds
+        begin = s.flicker if s.growing else s.latency + first
+        return begin, max(begin, s.latency + first + (s.n_windows - 1) * every)
+
+    def forget(self) -> None:
+        """Begin with no evidence."""
+        super().forget()
+        self._enough.reset()
+        self._winner = ""
+
     def configure(self, info: StreamInfo, *, seed: int) -> None:
         """Prepare; refuses frequencies above Nyquist."""
         for name, frequency in self.frequencies.items():
@@ -300,8 +319,7 @@ class SsvepMenu(TrialParadigm):
         # Where another program shows the cue, the flicker has begun with it.
         cue = 0.0 if self.outside else s.cue
         trial.onset = self.at(trial, cue)
-        self._enough.reset()
-        self._winner = ""
+        self.forget()
         targets = self.shown_targets()
         attended = next((target for target in targets if target["item"] == trial.label), None)
         if trial.label:

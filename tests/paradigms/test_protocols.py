@@ -127,6 +127,40 @@ def test_at_rest_what_decides_is_what_decides_in_a_run(make_decision):
     assert together.trial.section.name == "calibration 1", "the trial of the protocol waits as it was"
 
 
+@pytest.mark.parametrize("base", ["ssvep-menu", "code-menu"])
+def test_a_menu_at_rest_begins_anew_with_each_flicker_and_has_as_many_windows(make_decision, base):
+    trained = {"decoder": "", "growing": False, "calibration_rounds": 6} if base == "ssvep-menu" else {}
+    menu = make_paradigm({"base": base, **trained})
+    first, every = menu.window_seconds
+    length = menu.settings.n_windows * every
+    menu.stopping = Stopping(confidence=0.9, max_seconds=600.0)
+    found, _ = rested(menu, make_decision, 0.35, label="up")
+    assert menu.resting()[1] == pytest.approx(1.0 / every)
+    # What says little adds up within a flicker, as in a run, and not over all of the rest.
+    sums = [one.data["seconds"] for one in found]
+    assert sums[0] == pytest.approx(first, abs=0.01)
+    assert max(sums) <= first + length + 0.01
+    begins = [at for at, seconds in enumerate(sums) if seconds == sums[0]]
+    assert len(begins) > 3
+    assert set(np.diff(begins)) <= {menu.settings.n_windows, menu.settings.n_windows - 1}
+    # So do the windows in a row without a rule of stopping.
+    single = make_paradigm({"base": base, **trained, "k": 2, "n": 2})
+    found, _ = rested(single, make_decision, 0.99, label="up")
+    assert [one.label for one in found[:2]] == [None, "up"]
+    n = next(at for at, one in enumerate(found) if at >= 2 and one.label is None)
+    assert n in (single.settings.n_windows, single.settings.n_windows - 1), "the next flicker begins with nothing"
+    single.forget()
+    assert single._winner == ""
+
+
+def test_where_windows_grow_each_window_at_rest_is_a_flicker(make_decision):
+    menu = make_paradigm({"base": "ssvep-menu", "decoder": "", "calibration_rounds": 6})
+    menu.stopping = Stopping(confidence=0.9, max_seconds=600.0)
+    found, _ = rested(menu, make_decision, 0.5, label="up")
+    assert {one.data["seconds"] for one in found} == {found[0].data["seconds"]}
+    assert found[0].data["seconds"] == pytest.approx(menu.settings.flicker - menu.settings.latency, abs=0.01)
+
+
 def test_a_switch_at_rest_follows_what_is_wanted_and_begins_its_run_with_nothing_wanted(make_decision):
     paradigm = make_paradigm({"base": "brain-switch", "calibration_trials": 0})
     found, moved = rested(paradigm, make_decision, 0.9, label="left_hand")
