@@ -88,6 +88,8 @@ class SessionResult(TypedDict, total=False):
         Over all decisions: two sessions with the same one decided alike to the last bit.
     interrupted_trials : int
         Trials that were cut off by a stop.
+    dropped_cues : int
+        Cues of another program that came while the protocol stood still, and began no trial.
     backlog_s : float
         Seconds of signal that came too late to answer to.
     timing : Timing
@@ -135,6 +137,7 @@ class SessionResult(TypedDict, total=False):
     gate: GateCounts
     decisions_sha256: str
     interrupted_trials: int
+    dropped_cues: int
     backlog_s: float
     timing: Timing
     idle_test: dict[str, Any] | None

@@ -184,6 +184,8 @@ class Conductor:
         """Whether the decoder was trained while the newest chunk was taken: that time is no load of the signal."""
         self.interrupted = 0
         """Trials that were cut off and do not count."""
+        self.dropped_cues = 0
+        """Cues of the source that came while the protocol stood still, and began no trial."""
         self.n_samples = 0
         """Samples that came."""
         self._doors: dict[str, Callable[[Mapping[str, Any]], None]] = {
@@ -341,6 +343,7 @@ class Conductor:
         if self._still.covers(heard.sample) and not self._earlier.late_cues:
             # The samples that it is about will be none of the protocol's.
             if self.paradigm.heeds(event):
+                self.dropped_cues += 1
                 self._emit(self._event(DROPPED, {"event": event.name}))
             return
         for follow in self.paradigm.on_source_event(self._still.in_paradigm(heard)):

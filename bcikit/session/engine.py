@@ -465,6 +465,7 @@ class Engine:
             "duration_s": tally["n_samples"] / made.info.sfreq,
             **tally,
             "interrupted_trials": conductor.interrupted,
+            "dropped_cues": conductor.dropped_cues,
             "backlog_s": conductor.backlog_s,
             "timing": self._timing,
             "idle_test": conductor.idle.result or None,

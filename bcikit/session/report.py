@@ -346,6 +346,8 @@ def _health(result: Mapping[str, Any]) -> dict[str, Any]:
         ("silences", result.get("n_silences", 0)),
         ("trials cut off, which do not count", result.get("interrupted_trials", 0)),
     ]
+    if result.get("dropped_cues"):
+        rows.append(("cues that came while the protocol stood still, and began no trial", result["dropped_cues"]))
     if result.get("backlog_s"):
         rows.append(("longest time in which nobody was shown anything", f"{result['backlog_s']:.1f} s"))
     idle = result.get("idle_test") or {}

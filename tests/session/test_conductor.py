@@ -283,6 +283,7 @@ def test_cues_of_a_standstill_are_said_and_begin_no_trial(led, *, older: bool) -
     else:
         assert begun == [pytest.approx(real, abs=1)]
         assert session.heard.named("session/dropped") == [{"event": "T1"}] * 2
+        assert conductor.dropped_cues == 2
         assert is_plain("session/dropped"), "de-identified exports keep its name"
     assert len([event for event in session.heard.events if event.name == "T1"]) == 3, "it is recorded all the same"
     assert Earlier.of(session.heard.events).late_cues is older

@@ -378,3 +378,26 @@ def test_the_same_output_twice_is_refused(short_config) -> None:
         plan(short_config("", outputs=twice))
     with open_output("udp:127.0.0.1:9871") as output, pytest.raises(ArgumentError, match="one Output twice"):
         Engine(short_config(""), outputs=[output, output])
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_cues_that_began_no_trial_are_counted_in_what_a_session_came_to(short_config, monkeypatch) -> None:
+    markers: list[dict[str, Any]] = []
+    monkeypatch.setattr("bcikit.outputs.hand.HandOutput.heard", lambda _: [markers.pop()] if markers else [])
+
+    class Pauses(Listener):
+        def take(self, message: Message) -> None:
+            if isinstance(message, Happened) and message.event.name == "paradigm/start":
+                engine.control.put({"do": "pause"})
+            if isinstance(message, Happened) and message.event.name == "operator/pause":
+                markers.extend({"type": "marker", "name": name, "t": message.event.time} for name in ("T1", "T1", "no"))
+
+    settings = {"cues": "external", "external": {"T1": "left_hand"}}
+    config = short_config("dropped")
+    paradigm = config.paradigm.model_copy(update={"settings": {**config.paradigm.settings, **settings}})
+    engine = Engine(config.model_copy(update={"paradigm": paradigm}), listeners=[Pauses()], limit=8.0)
+    result = engine.run()
+    assert result.values["dropped_cues"] == 2
+    assert result.folder is not None
+    report = (result.folder / "report.html").read_text(encoding="utf-8")
+    assert "cues that came while the protocol stood still, and began no trial" in report

@@ -96,6 +96,7 @@ def test_what_went_wrong_is_in_the_report(report) -> None:
             "n_undecided": 4,
             "n_not_judged": 3,
             "backlog_s": 3.25,
+            "dropped_cues": 5,
             "idle_test": {"per_minute": 0.5},
             "timing": {"doubts": ["amp: its clock was set 2 times"]},
             "safety": {
@@ -113,6 +114,7 @@ def test_what_went_wrong_is_in_the_report(report) -> None:
         "3 trials were skipped, or the therapist or the plan of the arm decided them; they count neither for nor",
         "The session did not run to its end: the source is gone.",
         "longest time in which nobody was shown anything 3.2 s",
+        "cues that came while the protocol stood still, and began no trial 5",
         "false activations a minute at rest (idle test) 0.50",
         "doubt amp: its clock was set 2 times",
         "latched stops ST-KEY",
