@@ -92,8 +92,12 @@ class GuardOutput(Output):
         self._going: tuple[Command, float] | None = None
 
     def send(self, command: Command) -> None:
-        """Hand on a command; arms the guard first where that is needed."""
+        """Hand on a command; arms the guard first where that is needed. What takes an action back lets go."""
         if self._client is None:
+            return
+        if command.name == "undo":
+            # No driver knows how to undo what it did, and what a driver refuses is a fault.
+            self.safe("undo")
             return
         try:
             if not self._armed:

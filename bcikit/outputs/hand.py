@@ -33,7 +33,7 @@ class HandOutput(Output):
         self.commands = 0
 
     def send(self, command: Command) -> None:
-        """Close ("close", value = how far) or open ("open"); other commands only show what they are for."""
+        """Close ("close", value = how far) or open ("open", "undo"); other commands only show what they are for."""
         self.tick(command.time)
         if not self._latch.take(command):
             return
@@ -41,7 +41,7 @@ class HandOutput(Output):
         value = command.value if isinstance(command.value, int | float) else 1.0
         share = min(max(float(value), 0.0), 1.0)
         self._label = str(command.data.get("class", ""))
-        self._target = 0.0 if command.name in ("open", "stop", "release") else share
+        self._target = 0.0 if command.name in ("open", "stop", "release", "undo") else share
         if self.rate == 0.0:
             self.closure = self._target
 

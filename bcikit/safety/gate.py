@@ -43,7 +43,8 @@ class Gate:
             self._votes.append((now, None))
             return {"A-DEC": {"value": problem, "limit": "probabilities in [0, 1] that sum to 1"}}
         self._check_age(decision, now, refused)
-        self._check_confidence(decision, refused)
+        if self._check_asked(decision, refused):
+            self._check_confidence(decision, refused)
         voted = None if refused else decision.label
         self._votes.append((now, voted))
         if not refused:
@@ -52,6 +53,19 @@ class Gate:
             self._check_refractory(decision, now, refused)
         if not refused and self._settings.confirm:
             self._check_confirmation(decision, now, refused)
+        return refused
+
+    def judge_undo(self, decision: Decision, now: float) -> dict[str, dict[str, Any]]:
+        """Return value and limit of each rule that refuses to take the last action back; empty if it may be.
+
+        It begins no action: it neither votes nor waits, and how sure one must be is for whoever asks for it.
+        """
+        refused: dict[str, dict[str, Any]] = {}
+        problem = impossible(decision)
+        if problem:
+            return {"A-DEC": {"value": problem, "limit": "probabilities in [0, 1] that sum to 1"}}
+        self._check_age(decision, now, refused)
+        self._check_asked(decision, refused)
         return refused
 
     def commit(self, decision: Decision, now: float) -> bool:
@@ -74,13 +88,17 @@ class Gate:
             refused["H-LAT"] = {"value": round(age, 4) if math.isfinite(age) else str(age)}
             refused["H-LAT"]["limit"] = self._settings.age_max_s
 
+    def _check_asked(self, decision: Decision, refused: dict[str, dict[str, Any]]) -> bool:
+        """Return whether anything is wanted."""
+        if decision.label is not None and decision.label != self._settings.idle_label:
+            return True
+        refused["A-NONE"] = {"value": decision.reason or decision.label or "none", "limit": "a class"}
+        return False
+
     def _check_confidence(self, decision: Decision, refused: dict[str, dict[str, Any]]) -> None:
         settings = self._settings
-        if decision.label is None or decision.label == settings.idle_label:
-            refused["A-NONE"] = {"value": decision.reason or decision.label or "none", "limit": "a class"}
-            return
         others = list(decision.probabilities)
-        probability = others.pop(decision.classes.index(decision.label))
+        probability = others.pop(decision.classes.index(str(decision.label)))
         least = settings.confidence_for(len(decision.classes))
         margin = probability - max(others, default=0.0)
         if not (probability >= least and margin >= settings.margin):

@@ -80,9 +80,9 @@ class Ledger:
             limit=str(decision.confidence),
         )
 
-    def verdict(self, verdict: Verdict) -> None:
-        """Count a verdict."""
-        self.tally.activations += verdict.allowed
+    def verdict(self, verdict: Verdict, *, acts: bool) -> None:
+        """Count a verdict, and whether something acts by it: what takes an action back is none."""
+        self.tally.activations += acts
         self.tally.verdicts["allowed" if verdict.allowed else "refused"] += 1
         self.tally.refusals.update(verdict.reasons)
 

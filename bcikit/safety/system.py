@@ -172,8 +172,19 @@ class SafetySystem:
         )
         return self.machine.state in RUNNING and screened
 
-    def decide(self, decision: Decision, now: float) -> Verdict:
+    def decide(self, decision: Decision, now: float, *, undo: bool = False) -> Verdict:
         """Say whether a decision may act.
+
+        Parameters
+        ----------
+        decision : Decision
+            What was decided.
+        now : float
+            Seconds on the engine's clock.
+        undo : bool
+            Whether it only takes the last action back, and so begins none: then every stop and all that says that data
+            or person cannot be trusted counts, and neither confidence (A-CONF) nor votes (A-KOFN) nor the pause between
+            actions (A-RFR).
 
         Returns
         -------
@@ -195,7 +206,7 @@ class SafetySystem:
             refused.update({rule: {"value": RULES[rule].what} for rule in sorted(self._here.stopping())})
             if problem:
                 refused["A-DEC"] = {"value": problem}
-            if self.control.idle_test is not None and self.machine.state is State.CALIBRATING:
+            if self.control.idle_test is not None and self.machine.state is State.CALIBRATING and not undo:
                 if self.watch.quality_problem():
                     self.control.idle_test.skip(at)
                 else:
@@ -206,15 +217,16 @@ class SafetySystem:
             quality = self.watch.quality_problem()
             if quality:
                 refused["A-QUAL"] = quality
-            refused.update(self._here.gate.judge(decision, at))
-        return self._verdict(decision, at, refused)
+            gate = self._here.gate
+            refused.update(gate.judge_undo(decision, at) if undo else gate.judge(decision, at))
+        return self._verdict(decision, at, refused, undo=undo)
 
-    def _verdict(self, decision: Decision, at: float, refused: dict[str, dict[str, Any]]) -> Verdict:
+    def _verdict(self, decision: Decision, at: float, refused: dict[str, dict[str, Any]], *, undo: bool) -> Verdict:
         asked = decision.label is not None and decision.label != self.settings.idle_label
         if asked and not self.ledger.command(decision, refused, at) and not refused:
             refused = {"A-AUDIT": {"value": "not logged"}}
         allowed = not refused
-        if allowed:
+        if allowed and not undo:
             self._here.gate.commit(decision, at)
         verdict = Verdict(
             time=at,
@@ -225,7 +237,7 @@ class SafetySystem:
             state=str(self.machine.state),
             data=refused,
         )
-        self.ledger.verdict(verdict)
+        self.ledger.verdict(verdict, acts=allowed and not undo)
         return verdict
 
     def quality(self) -> dict[str, ChannelQuality]:

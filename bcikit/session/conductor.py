@@ -23,7 +23,7 @@ from bcikit.safety.idle import IdleTest
 from bcikit.safety.machine import LATCHED
 from bcikit.safety.person import drowsiness
 from bcikit.session.command_life import shortened
-from bcikit.session.earlier import AS_IN_RUN, DROPPED, Earlier
+from bcikit.session.earlier import AS_IN_RUN, DROPPED, TAKES_BACK, Earlier
 from bcikit.session.flips import HOLD, Flips, SampleTimes
 from bcikit.session.following import Follower
 from bcikit.session.idle_block import KIND, IdleBlock
@@ -155,6 +155,7 @@ class Conductor:
         self._trainer = trainer if self.decider is None else None
         self._follower: Follower | None = None
         check = paradigm.error_check
+        self._takes_back = False
         self._side = None if check is None else SidePath(self.info, check.filters, sfreq=self.filtered_info.sfreq)
         self._buffer = WindowBuffer(self.filtered_info.n_channels, self.filtered_info.sfreq, BUFFER_SECONDS)
         self._collected: list[Chunk] = []
@@ -648,7 +649,14 @@ class Conductor:
         if not self._grid.same:
             decision = replace(decision, sample=self._grid.back(decision.sample))
         self._lap("decode")
-        verdict = self.safety.decide(decision, self.now) if self._judged_by is None else self._judged_by(decision)
+        undo = request.kind == ERROR_POTENTIAL and not self._earlier.errors_act
+        if undo and not self._takes_back:
+            self._takes_back = True
+            self._emit(self._event(TAKES_BACK, {}))
+        if self._judged_by is None:
+            verdict = self.safety.decide(decision, self.now, undo=undo)
+        else:
+            verdict = self._judged_by(decision)
         self._lap("gate")
         latency = None if stopwatch is None else stopwatch()
         self._tell(

@@ -271,6 +271,17 @@ def check_used(config: SessionConfig, paradigm: Paradigm, found: Rehearsal, *, t
     return problems + ([] if section.stop is None else _check_stop(config, found))
 
 
+def check_past_gate(section: DecoderSection, gate: GateSettings) -> list[str]:
+    """Return which keys would let something act that the gate did not let through, or not as it is then."""
+    problems = []
+    if gate.real and section.correct and section.error_mode == "correct":
+        problems.append(
+            f"error_mode: the second best would act without passing the gate, which {gate.profile} does not allow; "
+            'take error_mode = "veto".'
+        )
+    return problems
+
+
 def _check_stop(config: SessionConfig, found: Rehearsal) -> list[str]:
     stop, problems = config.decoder.stop, []
     assert stop is not None

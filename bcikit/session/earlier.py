@@ -9,6 +9,9 @@ from bcikit.signal import Event
 AS_IN_RUN = "as_in_run"
 """In the data of ``idle-test/start``: windows of the rest are interpreted by the paradigm, as in a run."""
 
+TAKES_BACK = "session/takes-back"
+"""Event of a session, before its first look for an error potential: what takes a choice back is no action."""
+
 DROPPED = "session/dropped"
 """Event of a session: a cue of the source came while the protocol stood still, and begins no trial."""
 
@@ -23,10 +26,13 @@ class Earlier:
         The idle test judged what the decoder said of each window, and not what the paradigm makes of them together.
     late_cues : bool
         Cues that came while the protocol stood still were followed once it went on.
+    errors_act : bool
+        What an error potential said had to pass the gate as an action of its own.
     """
 
     single_windows: bool = False
     late_cues: bool = False
+    errors_act: bool = False
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Self:
@@ -37,4 +43,5 @@ class Earlier:
             single_windows=any(not event.data.get(AS_IN_RUN) for event in rests),
             # Where none came, it is the same.
             late_cues=all(event.name != DROPPED for event in events),
+            errors_act=all(event.name != TAKES_BACK for event in events),
         )

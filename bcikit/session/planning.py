@@ -28,6 +28,7 @@ from bcikit.session.decoder_checks import (
     check_idle,
     check_model,
     check_owner,
+    check_past_gate,
     check_targeted,
     check_targets,
     check_types,
@@ -421,6 +422,8 @@ class _Planner:
                 self._attempt("gate", lambda: check_idle(config, paradigm, model))
             error_model = self._attempt("decoder", lambda: find_error_model(config, used, sfreq=fit_for.sfreq))
             self._attempt("decoder", lambda: attach_errors(paradigm, config, error_model))
+            if gate is not None:
+                self.problems += [f"decoder.{problem}" for problem in check_past_gate(config.decoder, gate)]
             self.notes += notes_on_electrodes(paradigm, used) + notes_on_rhythms(paradigm, behind, used)
             files = bool(config.calibration.files)
             rehearsal = (

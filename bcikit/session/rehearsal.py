@@ -120,10 +120,11 @@ def rehearse(paradigm: Paradigm, info: StreamInfo, *, seed: int, vote_s: float) 
             begin = request.start_sample if request.locked is None else max(request.start_sample, request.locked)
             taken = request.stop_sample - firsts.setdefault(request.trial, begin)
             found.evidence_s = max(found.evidence_s, taken / info.sfreq)
-        recent.append(request.stop_sample)
-        while recent[0] < request.stop_sample - vote_s * info.sfreq:
-            recent.popleft()
-        found.most_within = max(found.most_within, len(recent))
+            # What takes a choice back does not vote.
+            recent.append(request.stop_sample)
+            while recent[0] < request.stop_sample - vote_s * info.sfreq:
+                recent.popleft()
+            found.most_within = max(found.most_within, len(recent))
         decision = Decision(
             time=request.stop_sample / info.sfreq,
             sample=request.stop_sample - 1,

@@ -92,6 +92,19 @@ CALLS = {
 }
 
 
+def test_what_takes_an_action_back_lets_go_and_is_no_fault(guard: Guard) -> None:
+    output = GuardOutput("sim-hand")
+    output.send(order(1, duration=3.0))
+    output.send(Command(sequence=2, time=1.7, ttl=0.5, name="undo", value="left_hand"))
+    assert guard.told[-1] == ("safe", "undo", False)
+    told = len(guard.told)
+    output.tick(1.8)
+    assert [what[0] for what in guard.told[told:]] == [], "and what went on is not renewed"
+    assert output.trouble() is None
+    output.send(order(3))
+    assert [what[0] for what in guard.told[-2:]] == ["arm", "send"]
+
+
 @pytest.mark.requirement("SAF-066")
 @pytest.mark.parametrize("call", CALLS)
 def test_a_guard_that_is_gone_is_a_fault_whatever_it_was_asked(guard: Guard, call: str) -> None:

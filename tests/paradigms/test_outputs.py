@@ -91,7 +91,10 @@ def test_the_hand_closes_at_its_rate_and_opens_when_nobody_renews():
     hand.tick(10.25)
     assert hand.state()["closure"] == pytest.approx(0.5)
     assert hand.state()["class"] == "left_hand"
-    hand.send(command(2, at=10.4, value=1.0))
+    hand.send(Command(sequence=2, time=10.3, ttl=0.5, name="undo", value="left_hand"))
+    hand.tick(10.35)
+    assert hand.closure == pytest.approx(0.5), "what takes an action back opens"
+    hand.send(command(3, at=10.4, value=1.0))
     hand.tick(10.8)
     assert hand.closure == pytest.approx(1.0)
     hand.tick(10.95)

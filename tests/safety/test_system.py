@@ -343,6 +343,52 @@ def test_the_gate_itself_refuses_channels_that_are_not_good(active, eeg):
     assert verdict.data["A-QUAL"]["channels"] == ["C3"]
 
 
+@pytest.mark.requirement("SAF-067")
+@pytest.mark.requirement("SAF-063")
+def test_taking_an_action_back_waits_for_nothing_and_begins_nothing(active):
+    one = active(refractory_s=2.0, k=2, n=2)
+    assert one.decide().reasons == ("A-KOFN",)
+    one.run(0.1)
+    assert one.decide().allowed
+    for _ in range(2):
+        one.run(0.35)
+        undone = one.system.decide(one.decision(one.now, "right", p=0.55), one.now, undo=True)
+        assert undone.allowed
+        assert undone.label == "right"
+    assert one.system.summary()["activations"] == 1, "what takes an action back is none"
+    for _ in range(2):
+        one.run(0.1)
+        verdict = one.decide("right")
+    assert verdict.data["A-RFR"]["value"] == pytest.approx(0.95, abs=0.1), "of the action, not of what took it back"
+    assert one.system.decide(one.decision(one.now, None), one.now, undo=True).reasons == ("A-NONE",)
+
+
+@pytest.mark.requirement("SAF-065")
+@pytest.mark.requirement("SAF-066")
+def test_what_cannot_be_trusted_takes_nothing_back(active, eeg, fes):
+    data = eeg(60.0)
+    one = active(data, required_channels=("C3", "C4"), min_good=0.5, need_all=True)
+    old = one.decision(one.now - 0.41)
+    assert one.system.decide(old, one.now, undo=True).reasons == ("H-LAT",)
+    data[one.position :, 4] = 5.0
+    one.run(4.0)
+    assert one.system.decide(one.decision(one.now), one.now, undo=True).reasons == ("A-QUAL",)
+    broken = one.decision(one.now, p=float("nan"))
+    assert "A-DEC" in one.system.decide(broken, one.now, undo=True).reasons
+    assert one.system.state is State.SAFE_STOP, "it is a stop as any other"
+    fes.system.control.calibrate(idle_test=True)
+    fes.run(0.5)
+    assert fes.system.decide(fes.decision(fes.now), fes.now, undo=True).reasons[0] == "A-STATE"
+    assert fes.system.control.idle_test.seconds == 0.0, "nothing of the idle test either"
+    fes.system.control.finish()
+    fes.system.control.arm(request())
+    fes.system.control.start()
+    fes.run(0.1)
+    assert fes.system.decide(fes.decision(fes.now), fes.now, undo=True).allowed
+    fes.system.switches.dead_man(fes.now, held=False)
+    assert not fes.system.decide(fes.decision(fes.now), fes.now, undo=True).allowed
+
+
 @pytest.mark.requirement("SAF-084")
 def test_a_monitor_that_fails_is_fatal(active):
     one = active()

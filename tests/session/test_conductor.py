@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bcikit.paradigms.support import ErrorCheck
 from bcikit.recording.vocabulary import is_plain
 from bcikit.session.conductor import AUTOMATIC
 from bcikit.session.config import ArmingSection
@@ -23,6 +24,12 @@ QUICK: dict[str, Any] = {
     "eyes_closed": 0.0,
     "between_runs": 0.0,
 }
+
+
+HURRIED: dict[str, Any] = {
+    "beep": 0.2, "cue": 0.4, "cue_duration": 0.2, "feedback": 1.0, "stop": 2.0, "window": [0.5, 1.5],
+    "rest": [1.0, 1.0], "feedback_rate": 4.0, "instructions": 0.0,
+}  # fmt: skip
 
 
 class Sure:
@@ -94,6 +101,7 @@ def led(short_config):
         operator: str = AUTOMATIC,
         earlier: Earlier | None = None,
         steps: tuple[dict[str, Any], ...] = (),
+        errors: ErrorCheck | None = None,
     ) -> Led:
         from bcikit.session import shipped_config
 
@@ -108,6 +116,7 @@ def led(short_config):
         made = plan(config, operator=operator)
         opened.append(made)
         made.__enter__()
+        made.paradigm.error_check = errors
         heard = Heard()
         decider = Sure() if name == "motor-imagery" else None
         conductor = made.conductor(made.safety(None), decider=decider, trainer=None, listeners=[heard], earlier=earlier)
@@ -287,6 +296,30 @@ def test_cues_of_a_standstill_are_said_and_begin_no_trial(led, *, older: bool) -
         assert is_plain("session/dropped"), "de-identified exports keep its name"
     assert len([event for event in session.heard.events if event.name == "T1"]) == 3, "it is recorded all the same"
     assert Earlier.of(session.heard.events).late_cues is older
+
+
+class Errs:
+    """Finds an error potential, always, and is not sure."""
+
+    def decide(self, window: Any, *, now: float | None = None) -> Decision:
+        return Decision(
+            time=window.time, sample=window.stop_sample - 1, classes=("error", "correct"), probabilities=(0.993, 0.007),
+            label="error",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_choice_is_taken_back_soon_after_it_and_old_sessions_stay_as_they_were(led, *, older: bool) -> None:
+    check = ErrorCheck(decider=Errs(), tmin=0.2, tmax=0.75, threshold=0.5)
+    session = led(settings={**QUICK, **HURRIED}, earlier=Earlier(errors_act=older), errors=check)
+    heard = session.heard
+    session.go(300.0, until=lambda: len(heard.named("trial/end")) >= 13)
+    rows = session.conductor.results()["trials"][:3]
+    assert [row["p_error"] for row in rows] == [pytest.approx(0.59, abs=0.01)] * 3
+    assert [row.get("undone") for row in rows] == [None if older else "left_hand"] * 3
+    assert len(heard.named("feedback/undo")) == (0 if older else 3)
+    assert len(heard.named("session/takes-back")) == (0 if older else 1)
+    assert Earlier.of(heard.events).errors_act is older
 
 
 def test_samples_of_a_time_in_which_nobody_was_shown_anything_count_for_no_trial(led) -> None:

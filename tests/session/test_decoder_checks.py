@@ -91,6 +91,11 @@ def test_a_model_that_does_not_fit_is_refused(tmp_path: Path, made, decoder, wor
         ({"adapt_rate": 0.2}, {}, "adapt_rate: is for recentre and adapt"),
         ({"error_threshold": 0.9}, {}, "error_threshold: is for correct"),
         ({"error_mode": "correct"}, {}, "error_mode: is for correct"),
+        (
+            {"correct": "errp", "error_model": "e.skops", "error_mode": "correct"},
+            {"gate": {"profile": "fes"}},
+            "the second best would act without passing the gate, which fes does not allow; take error_mode = .veto.",
+        ),
         ({"stop": {"min_seconds": 20.0}}, {}, "min_seconds is 20, and the paradigm looks for 1.. s at most"),
         ({"stop": {"error_cost": 3.0}}, {}, "weighed against time_cost, which is 0"),
         (
