@@ -23,7 +23,7 @@ from bcikit.safety.idle import IdleTest
 from bcikit.safety.machine import LATCHED
 from bcikit.safety.person import drowsiness
 from bcikit.session.command_life import shortened
-from bcikit.session.earlier import AS_IN_RUN, DROPPED, TAKES_BACK, Earlier
+from bcikit.session.earlier import AS_IN_RUN, DROPPED, GOOD_ONLY, TAKES_BACK, Earlier
 from bcikit.session.flips import HOLD, Flips, SampleTimes
 from bcikit.session.following import Follower
 from bcikit.session.idle_block import KIND, IdleBlock
@@ -559,6 +559,9 @@ class Conductor:
         else:
             for request in self.idle.due(self._sample + 1 - self._still.skew):
                 decision = self._decode(request)
+                if not decision.probabilities and not self._earlier.blind_rest:
+                    # What could decide nothing could not have acted either.
+                    test.skip(self.now)
                 if not self._earlier.single_windows:
                     decision = self.paradigm.at_rest(decision, request)
                 self._judge(decision, request, stopwatch)
@@ -583,7 +586,11 @@ class Conductor:
         length, rate = rest
         hop = max(1, round(self.filtered_info.sfreq / rate))
         self.idle.begin(self._sample + 1 - self._still.skew, self.now, n_times=length, hop=hop)
-        about = {"seconds": self.idle.seconds, AS_IN_RUN: not self._earlier.single_windows}
+        about = {
+            "seconds": self.idle.seconds,
+            AS_IN_RUN: not self._earlier.single_windows,
+            GOOD_ONLY: not self._earlier.blind_rest,
+        }
         self._emit(self._event("idle-test/start", about))
         self._forget()
         self._emit(replace(self._event("phase/rest", {}), duration=self.idle.seconds, source="paradigm"))

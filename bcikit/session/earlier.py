@@ -9,6 +9,9 @@ from bcikit.signal import Event
 AS_IN_RUN = "as_in_run"
 """In the data of ``idle-test/start``: windows of the rest are interpreted by the paradigm, as in a run."""
 
+GOOD_ONLY = "good_only"
+"""In the data of ``idle-test/start``: rest in which the decoder could say nothing counts for none."""
+
 TAKES_BACK = "session/takes-back"
 """Event of a session, before its first look for an error potential: what takes a choice back is no action."""
 
@@ -26,12 +29,15 @@ class Earlier:
         The idle test judged what the decoder said of each window, and not what the paradigm makes of them together.
     late_cues : bool
         Cues that came while the protocol stood still were followed once it went on.
+    blind_rest : bool
+        Rest in which the decoder could say nothing counted for the idle test.
     errors_act : bool
         What an error potential said had to pass the gate as an action of its own.
     """
 
     single_windows: bool = False
     late_cues: bool = False
+    blind_rest: bool = False
     errors_act: bool = False
 
     @classmethod
@@ -43,5 +49,6 @@ class Earlier:
             single_windows=any(not event.data.get(AS_IN_RUN) for event in rests),
             # Where none came, it is the same.
             late_cues=all(event.name != DROPPED for event in events),
+            blind_rest=any(not event.data.get(GOOD_ONLY) for event in rests),
             errors_act=all(event.name != TAKES_BACK for event in events),
         )

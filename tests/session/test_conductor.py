@@ -1,6 +1,7 @@
 """What a session does with orders and with what its device says, chunk by chunk, without an engine around it."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -296,6 +297,34 @@ def test_cues_of_a_standstill_are_said_and_begin_no_trial(led, *, older: bool) -
         assert is_plain("session/dropped"), "de-identified exports keep its name"
     assert len([event for event in session.heard.events if event.name == "T1"]) == 3, "it is recorded all the same"
     assert Earlier.of(session.heard.events).late_cues is older
+
+
+class Blinks(Sure):
+    """Can say nothing of windows that end within a time, as where a sample was lost."""
+
+    until = math.inf
+
+    def decide(self, window: Any, *, now: float | None = None) -> Decision:
+        sure = super().decide(window, now=now)
+        if sure.time > self.until:
+            return sure
+        return dataclasses.replace(sure, probabilities=(), label=None, reason="bad-data")
+
+
+@pytest.mark.requirement("SAF-064")
+@pytest.mark.parametrize("older", [False, True])
+def test_rest_in_which_nothing_could_be_decided_is_no_rest_that_was_measured(led, *, older: bool) -> None:
+    session = led(settings={**QUICK, **HURRIED}, idle=6.0, earlier=Earlier(blind_rest=older))
+    heard = session.heard
+    session.conductor.decider = blinks = Blinks()
+    session.go(60.0, until=lambda: heard.named("idle-test/start"))
+    begin = session.conductor.now
+    blinks.until = begin + 4.0
+    session.go(60.0, until=lambda: heard.named("idle-test/end"))
+    # At the begin the electrodes are not known yet, which counts for none in any case.
+    assert session.conductor.now - begin == pytest.approx(7.7 if older else 9.8, abs=0.5)
+    assert heard.named("idle-test/end")[0]["seconds"] == pytest.approx(6.0, abs=0.3)
+    assert Earlier.of(heard.events).blind_rest is older
 
 
 class Errs:
