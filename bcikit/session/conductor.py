@@ -597,7 +597,9 @@ class Conductor:
 
     def _end_rest(self, test: IdleTest) -> None:
         self.safety.control.finish("idle test over", now=self.now)
-        self._emit(self._event("idle-test/end", self.idle.end(test, complete=True)))
+        # One that ran out of patience has measured too little, and says so.
+        ended = self.idle.end(test, complete=test.seconds >= self.idle.seconds)
+        self._emit(self._event("idle-test/end", ended))
         self._forget()
         self._still.end(KIND, self._sample + 1)
         self._go()

@@ -327,6 +327,16 @@ def test_rest_in_which_nothing_could_be_decided_is_no_rest_that_was_measured(led
     assert Earlier.of(heard.events).blind_rest is older
 
 
+def test_an_idle_test_that_ran_out_of_patience_is_not_complete_and_the_session_goes_on(led) -> None:
+    session = led(settings={**QUICK, **HURRIED}, idle=6.0)
+    heard = session.heard
+    session.conductor.decider = Blinks()
+    session.go(60.0, until=lambda: heard.named("idle-test/end"))
+    assert heard.named("idle-test/end") == [{"complete": False, "seconds": 0.0, "activations": 0}]
+    session.go(20.0, until=lambda: heard.named("trial/end"))
+    assert heard.named("trial/end")
+
+
 class Errs:
     """Finds an error potential, always, and is not sure."""
 
