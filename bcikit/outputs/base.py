@@ -60,6 +60,11 @@ class Output(ABC):
         return cls.actuator
 
     @property
+    def touches(self) -> bool:
+        """Whether this one can move something real, or touch a person."""
+        return self.actuator
+
+    @property
     def reach(self) -> str:
         """Who else can listen, in words, where that is not this machine alone; said before, in and after a session."""
         return ""

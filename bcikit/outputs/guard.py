@@ -61,6 +61,11 @@ class GuardOutput(Output):
         """Return whether the guard's driver is a real one."""
         return not getattr(cls._driver_of(address), "simulated", False)
 
+    @property
+    def touches(self) -> bool:
+        """Whether the driver is a real one."""
+        return self.can_touch(Address(scheme=self.scheme, body=self.driver, options={}))
+
     @classmethod
     def channels_of(cls, address: Address) -> int | None:
         """Return how many channels the guard's stimulator has; None if only the driver itself knows."""

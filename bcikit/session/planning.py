@@ -536,10 +536,10 @@ class _Planner:
     def _open_outputs(self, gate: GateSettings | None) -> None:
         if self.objects.outputs is not None:
             self.outputs = list(self.objects.outputs)
+            self._check_moving([f"{output.scheme}:" for output in self.outputs if output.touches], gate)
             return
         moving = []
-        # Where the gate's table is wrong, its profile can be known all the same.
-        profile = self.config.gate.get("profile", "simulation") if gate is None else gate.profile
+        profile = self._profile(gate)
         for number, section in enumerate(self.config.outputs):
             key, address = f"outputs.{number}.address", section.address
             earlier = enumerate(self.config.outputs[:number])
@@ -557,6 +557,15 @@ class _Planner:
             output = self._attempt(key, lambda address=address: self._open(address))  # type: ignore[misc]
             if output is not None:
                 self.outputs.append(output)
+        self._check_moving(moving, gate)
+
+    def _profile(self, gate: GateSettings | None) -> str:
+        """Return the gate's profile; where its table is wrong, it can be known all the same."""
+        return str(self.config.gate.get("profile", "simulation")) if gate is None else gate.profile
+
+    def _check_moving(self, moving: Sequence[str], gate: GateSettings | None) -> None:
+        """Refuse what can touch a person with a profile for pictures."""
+        profile = self._profile(gate)
         if moving and profile not in REAL_ACTUATORS:
             self.problems.append(
                 f"gate.profile is {profile!r}, but {without_secrets(', '.join(moving))} can touch a person; "

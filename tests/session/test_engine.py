@@ -1,19 +1,22 @@
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import pyxdf
 
-from bcikit.outputs import open_output
+from bcikit.outputs import Output, open_output
+from bcikit.outputs.guard import GuardOutput
+from bcikit.outputs.hand import HandOutput
 from bcikit.recording import read_session
 from bcikit.session import Conductor, Engine, Listener, plan
 from bcikit.session.config import DecoderSection, OutputSection, ParadigmSection, PipelineSection, SourceSection
 from bcikit.session.repeat import replay
 from bcikit.session.report import write_report
-from bcikit.signal import ArgumentError, BciError, Chunk, ConfigError, Decision
+from bcikit.signal import ArgumentError, BciError, Chunk, Command, ConfigError, Decision
 from bcikit.signal.messages import Decided, Filtered, Happened, Message, ModelChosen, Raw, Sent, StateChanged
+from tests.outputs.test_guard_output import Guard
 
 LATE = {
     "step": "asr",
@@ -98,6 +101,35 @@ def test_what_can_touch_a_person_is_not_run_by_a_profile_for_pictures(short_conf
     config = short_config("", outputs=[OutputSection(address=address)], gate={"profile": profile})
     with pytest.raises(ConfigError, match="can touch a person"):
         Engine(config, operator="Li").run()
+
+
+@pytest.mark.requirement("SAF-090")
+@pytest.mark.parametrize("profile", ["simulation", "vr"])
+def test_what_can_touch_a_person_is_refused_as_an_object_too(
+    short_config, monkeypatch: pytest.MonkeyPatch, profile: str
+) -> None:
+    class Silent(Output):
+        """Says nothing of whether it moves something."""
+
+        scheme: ClassVar[str] = "silent"
+
+        def send(self, command: Command) -> None:
+            raise AssertionError("nothing is armed")
+
+        def safe(self, reason: str = "") -> None:
+            pass
+
+        def state(self) -> dict[str, Any]:
+            return {"safe": True}
+
+    monkeypatch.setattr("bcikit.outputs.guard.GuardClient.launch", lambda *_, **__: Guard())
+    stimulator, hand = GuardOutput("serial-fes:/dev/ttyUSB0"), GuardOutput("sim-hand")
+    config = short_config("", gate={"profile": profile})
+    with pytest.raises(ConfigError, match=r"silent:, guard: can touch a person; it needs the profile fes or robot"):
+        Engine(config, outputs=[Silent(), hand, stimulator], operator="Li").run()
+    with pytest.raises(ConfigError) as refused:
+        Engine(config, outputs=[hand, HandOutput()], operator="Li").run()
+    assert "can touch" not in str(refused.value), "a hand of pixels needs a real clock and no profile"
 
 
 @pytest.mark.slow
