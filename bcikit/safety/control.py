@@ -112,7 +112,8 @@ class Control:
     def _completed(self, request: ArmRequest) -> ArmRequest:
         """Return a request with what was measured here: the idle test, the stop key, the stimulus."""
         test = self.idle_test
-        if request.idle_activations is None and test is not None:
+        if test is not None and (test.seconds > 0 or request.idle_activations is None):
+            # What was measured last speaks of what decides now, whatever was brought.
             request = replace(request, idle_activations=test.activations, idle_s=test.seconds)
         return replace(
             request,

@@ -279,6 +279,11 @@ def check_past_gate(section: DecoderSection, gate: GateSettings) -> list[str]:
             f"error_mode: the second best would act without passing the gate, which {gate.profile} does not allow; "
             'take error_mode = "veto".'
         )
+    if gate.idle_max_per_min is not None and section.adapt:
+        problems.append(
+            f"adapt: the model would go on learning after its idle test, and the profile {gate.profile} allows to act "
+            "by what was tested; leave out adapt (recentre may stay)."
+        )
     return problems
 
 

@@ -232,6 +232,22 @@ def test_what_was_measured_in_the_session_counts_for_arming(driven, audit_dir):
     one.system.ledger.audit.close()
 
 
+@pytest.mark.requirement("SAF-064")
+def test_an_idle_test_of_the_session_counts_whatever_was_brought_of_an_older_one(fes):
+    brought = request(idle_activations=0, idle_s=3600.0)
+    fes.system.control.calibrate(brought, idle_test=True)
+    fes.system.control.finish()
+    assert fes.system.control.idle_test.seconds == 0.0
+    fes.system.control.arm(brought)
+    fes.system.control.finish()
+    fes.system.control.calibrate(brought, idle_test=True)
+    measured = fes.system.control.idle_test
+    measured.seconds, measured.activations = 300.0, 40
+    fes.system.control.finish()
+    with pytest.raises(SafetyError, match="8 false activations per minute"):
+        fes.system.control.arm(brought)
+
+
 @pytest.mark.requirement("SAF-008")
 def test_a_clock_that_jumps_opens_nothing(active):
     for jump in (3600.0, -3600.0):

@@ -96,6 +96,16 @@ def test_a_model_that_does_not_fit_is_refused(tmp_path: Path, made, decoder, wor
             {"gate": {"profile": "fes"}},
             "the second best would act without passing the gate, which fes does not allow; take error_mode = .veto.",
         ),
+        (
+            {"adapt": "labelled", "name": "tangent-lr"},
+            {"gate": {"profile": "robot"}},
+            "adapt: the model would go on learning after its idle test, and the profile robot allows",
+        ),
+        (
+            {"adapt": "labelled", "name": "tangent-lr"},
+            {"gate": {"idle_max_per_min": 2.0}},
+            "go on learning after its idle test",
+        ),
         ({"stop": {"min_seconds": 20.0}}, {}, "min_seconds is 20, and the paradigm looks for 1.. s at most"),
         ({"stop": {"error_cost": 3.0}}, {}, "weighed against time_cost, which is 0"),
         (
