@@ -23,7 +23,7 @@ from bcikit.safety.idle import IdleTest
 from bcikit.safety.machine import LATCHED
 from bcikit.safety.person import drowsiness
 from bcikit.session.command_life import shortened
-from bcikit.session.earlier import AS_IN_RUN, DROPPED, GOOD_ONLY, TAKES_BACK, Earlier
+from bcikit.session.earlier import AS_IN_RUN, DROPPED, FOLLOWS, GOOD_ONLY, TAKES_BACK, Earlier
 from bcikit.session.flips import HOLD, Flips, SampleTimes
 from bcikit.session.following import Follower
 from bcikit.session.idle_block import KIND, IdleBlock
@@ -331,7 +331,7 @@ class Conductor:
             self._emit(self._event("session/backlog", dict(values)))
         self._late = True
         self.backlog_s = max(self.backlog_s, float(values["seconds"]))
-        if self._still.begin("backlog") and self._started:
+        if self._begin_still("backlog") and self._started:
             self._interrupt()
 
     def _take_event(self, values: Mapping[str, Any]) -> None:
@@ -431,8 +431,20 @@ class Conductor:
 
     def _stand_still(self, reason: str) -> None:
         """Stop the paradigm's clock; a trial that a stop cuts off, or a person who attends, will be done again."""
-        if self._still.begin(reason) and self._started and (self._attended or reason == "safety"):
+        if self._begin_still(reason) and self._started and (self._attended or reason == "safety"):
             self._interrupt()
+
+    def _begin_still(self, reason: str) -> bool:
+        """Stop the paradigm's clock; return whether it went until now."""
+        begun = self._still.begin(reason)
+        if begun:
+            self._cut(self._still.seen + 1 + self._still.skew)
+        return begun
+
+    def _cut(self, stop: int) -> None:
+        """Let what was to be learned of samples from `stop` on teach nothing: the person was not asked for it then."""
+        if self._follower is not None and not self._earlier.learns_all:
+            self._follower.cut(stop)
 
     def _interrupt(self) -> None:
         for event in self.paradigm.interrupt(self._still.seen + 1):
@@ -502,6 +514,7 @@ class Conductor:
             return
         self._started = True
         self._still.seen = self._begin - 1
+        self._tell_follows()
         if self.decider is None:
             if self.safety.state is not State.CALIBRATING:
                 self._order_safety("start", self.operator, "")
@@ -555,6 +568,7 @@ class Conductor:
         elif self.safety.state is not State.CALIBRATING or test is None:
             # Stopped, or paused: it begins anew once a person has undone that.
             self._emit(self._event("idle-test/end", self.idle.end(test, complete=False)))
+            self._cut(self._sample + 1)
             self._forget()
         else:
             for request in self.idle.due(self._sample + 1 - self._still.skew):
@@ -749,7 +763,8 @@ class Conductor:
             self._tell(Presented(event=event, scene=None if scene is None else scene.to_dict()))
         self._tell(Happened(event=event))
         self.interrupted += event.name == "trial/end" and bool(event.data.get("interrupted"))
-        if self._follower is not None:
+        heard = self._earlier.learns_all or not event.data.get("practice")
+        if self._follower is not None and heard:
             self._follower.on_event(self._grid.event(event), partial(self._shown_by, event))
         self._follow_blocks(event)
         if self._trainer is None or event.data.get("practice"):
@@ -773,6 +788,7 @@ class Conductor:
         self._cues = []
         self._tell(model_message(self.decider, self.now))
         self._follow_person()
+        self._tell_follows()
         if self.idle.wanted:
             self.safety.control.finish("calibrated", now=self.now)
             self._still.begin(KIND)
@@ -793,6 +809,10 @@ class Conductor:
             sfreq=self.filtered_info.sfreq,
             window=self._buffer.get,
         )
+
+    def _tell_follows(self) -> None:
+        if isinstance(self.decider, AdaptiveModel) and not self._earlier.learns_all:
+            self._emit(self._event(FOLLOWS, {}))
 
     def _follow_safety(self) -> None:
         state = str(self.safety.state)

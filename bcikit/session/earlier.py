@@ -12,6 +12,9 @@ AS_IN_RUN = "as_in_run"
 GOOD_ONLY = "good_only"
 """In the data of ``idle-test/start``: rest in which the decoder could say nothing counts for none."""
 
+FOLLOWS = "session/follows"
+"""Event of a session whose model learns: practice teaches it nothing, and nothing for which the clock stood still."""
+
 TAKES_BACK = "session/takes-back"
 """Event of a session, before its first look for an error potential: what takes a choice back is no action."""
 
@@ -31,6 +34,8 @@ class Earlier:
         Cues that came while the protocol stood still were followed once it went on.
     blind_rest : bool
         Rest in which the decoder could say nothing counted for the idle test.
+    learns_all : bool
+        A model that follows learned practice, and windows that a stop or a pause had cut off.
     errors_act : bool
         What an error potential said had to pass the gate as an action of its own.
     """
@@ -38,6 +43,7 @@ class Earlier:
     single_windows: bool = False
     late_cues: bool = False
     blind_rest: bool = False
+    learns_all: bool = False
     errors_act: bool = False
 
     @classmethod
@@ -50,5 +56,6 @@ class Earlier:
             # Where none came, it is the same.
             late_cues=all(event.name != DROPPED for event in events),
             blind_rest=any(not event.data.get(GOOD_ONLY) for event in rests),
+            learns_all=all(event.name != FOLLOWS for event in events),
             errors_act=all(event.name != TAKES_BACK for event in events),
         )

@@ -102,6 +102,10 @@ class Follower:
         """Learn what ends at sample `stop` or before."""
         self.before(stop + 1)
 
+    def cut(self, stop: int) -> None:
+        """Let nothing be learned that ends after sample `stop`: what was announced for then does not come."""
+        self._due = sorted(item for item in self._due if item[0] <= stop)
+
     def _add(self, stop: int, label: str | None, trial: object, shift: Shift | None) -> None:
         self._count += 1
         heappush(self._due, (stop, self._count, label, trial, shift))

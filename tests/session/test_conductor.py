@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from bcikit.recording.vocabulary import is_plain
 from bcikit.session.conductor import AUTOMATIC
 from bcikit.session.config import ArmingSection
 from bcikit.session.earlier import Earlier
+from bcikit.session.following import Follower
 from bcikit.session.listener import Listener
 from bcikit.session.planning import plan
-from bcikit.signal import Decision, Event
+from bcikit.signal import ArgumentError, Decision, Event
 from bcikit.signal.messages import Alarmed, Happened, Message, StateChanged
 
 QUICK: dict[str, Any] = {
@@ -335,6 +337,68 @@ def test_an_idle_test_that_ran_out_of_patience_is_not_complete_and_the_session_g
     assert heard.named("idle-test/end") == [{"complete": False, "seconds": 0.0, "activations": 0}]
     session.go(20.0, until=lambda: heard.named("trial/end"))
     assert heard.named("trial/end")
+
+
+def learned_by(conductor: Any) -> list[int]:
+    """Return the ends of the windows that a model would learn from then on, as they are learned."""
+    found: list[int] = []
+
+    def window(stop: int, n_times: int) -> None:
+        found.append(stop)
+        raise ArgumentError("It is enough to have been asked.")
+
+    wanted = conductor.paradigm.calibration
+    conductor._follower = Follower(
+        SimpleNamespace(familiarity=lambda: None), labels=wanted.events, tmax=wanted.tmax,
+        n_times=round(conductor.filtered_info.sfreq), sfreq=conductor.filtered_info.sfreq, window=window,
+    )  # fmt: skip
+    return found
+
+
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize("do", ["stop", "pause"])
+def test_a_window_that_was_cut_off_teaches_nothing(led, do: str, *, older: bool) -> None:
+    session = led(settings={**QUICK, **HURRIED}, operator="T-01", earlier=Earlier(learns_all=older))
+    conductor, heard = session.conductor, session.heard
+    learned = learned_by(conductor)
+    cues = conductor.paradigm.calibration.events
+    session.go(10.0, until=lambda: heard.named("paradigm/start"))
+    session.order("arm")
+    session.order("start")
+    session.go(60.0, until=lambda: any(heard.named(name) for name in cues))
+    session.go(0.5)
+    session.order(do, reason="cough")
+    session.go(5.0)
+    assert len(learned) == older
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_rest_that_was_broken_off_teaches_nothing_from_then_on(led, *, older: bool) -> None:
+    earlier = Earlier(learns_all=older)
+    session = led(settings={**QUICK, **HURRIED, "eyes_open": 20.0}, operator="T-01", earlier=earlier)
+    learned, heard = learned_by(session.conductor), session.heard
+    session.go(60.0, until=lambda: heard.named("phase/eyes-open"))
+    session.go(5.5)
+    session.order("pause")
+    session.go(20.0)
+    assert len(learned) == (20 if older else 5)
+    session.order("resume")
+    session.order("idletest", seconds=30.0)
+    session.go(60.0, until=lambda: heard.named("idle-test/start"))
+    session.go(4.5)
+    session.order("stop", reason="cough")
+    session.go(30.0)
+    assert len(learned) == (50 if older else 9)
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_practice_trial_teaches_nothing(led, *, older: bool) -> None:
+    settings = {**QUICK, **HURRIED, "instructions": 1.0}
+    session = led(settings=settings, earlier=Earlier(learns_all=older))
+    learned, heard = learned_by(session.conductor), session.heard
+    session.go(60.0, until=lambda: [end for end in heard.named("trial/end") if end.get("practice")])
+    assert [end["practice"] for end in heard.named("trial/end")] == [True]
+    assert bool(learned) == older
 
 
 class Errs:
