@@ -72,7 +72,7 @@ def find_model(config: SessionConfig, paradigm: Paradigm, info: StreamInfo) -> P
     if section.start == "population":
         found = [(path, sheet) for path, sheet in _populations(section) if set(sheet.classes) == wanted]
         filters = Pipeline.from_config(config.pipeline.steps).to_config()
-        fitting = [path for path, sheet in found if _fits(sheet, info, filters)]
+        fitting = [path for path, sheet in found if not sheet.withdrawn and _fits(sheet, info, filters)]
         if found:
             # Where none fits, it is told of the newest why not.
             return fitting[-1] if fitting else found[-1][0]
@@ -94,16 +94,18 @@ def _fits(sheet: ModelSheet, info: StreamInfo, filters: Sequence[Any]) -> bool:
     """Return whether a model of other people can decide the windows of a stream that went through some filters."""
     try:
         sheet.columns(info)
-    except ModelError:
+        return Pipeline.from_config([dict(step) for step in sheet.filters]).to_config() == filters
+    except BciError:
+        # Another stream, or a step that is not installed here.
         return False
-    return Pipeline.from_config([dict(step) for step in sheet.filters]).to_config() == filters
 
 
 def without_calibration(section: DecoderSection, model: Model, trials: Epochs) -> dict[str, Any]:
     """Return what a model of other people would have made of the trials of a calibration; empty where there is none.
 
-    The newest model counts that knows such windows: classes, filters, rate, length and channels. It is re-centred on
-    the windows before each, as a session without calibration does.
+    The newest model counts that knows such windows: classes, filters, rate, length and channels, and that can be used:
+    one whose people withdrew, or that cannot be loaded here, is passed over. It is re-centred on the windows before
+    each, as a session without calibration does.
 
     Parameters
     ----------
@@ -118,13 +120,18 @@ def without_calibration(section: DecoderSection, model: Model, trials: Epochs) -
     from bcikit.decoding.population import on_channels
 
     here = {name.lower() for name in trials.ch_names}
-    wanted = _kind(model.sheet)
     for path, sheet in reversed(_populations(section)):
-        if _kind(sheet) == wanted and {name.lower() for name in sheet.ch_names} <= here:
+        if sheet.withdrawn or not {name.lower() for name in sheet.ch_names} <= here:
+            continue
+        try:
+            if _kind(sheet) != _kind(model.sheet):
+                continue
             others = Model.load(path)
             found = followed_probabilities(others, on_channels(trials, sheet.ch_names).X).argmax(axis=1)
-            right = float(np.mean(np.asarray(others.classes)[found] == trials.y))
-            return {"without_calibration": right, "people_without_calibration": len(sheet.people)}
+        except Exception:  # noqa: BLE001, S112 - a file of anybody; the session must not end for a number of its report
+            continue
+        right = float(np.mean(np.asarray(others.classes)[found] == trials.y))
+        return {"without_calibration": right, "people_without_calibration": len(sheet.people)}
     return {}
 
 

@@ -13,6 +13,7 @@ from bcikit.decoding import Epochs, Model
 from bcikit.recording import read_session
 from bcikit.session import Engine, load_config, plan, shipped_config
 from bcikit.session.config import config_from
+from bcikit.session.models import without_calibration
 from bcikit.signal import ConfigError
 
 BAND = [{"step": "bandpass", "l_freq": 7.0, "h_freq": 30.0, "order": 4}]
@@ -23,6 +24,24 @@ TASK = {
     "rest": [0.4, 0.5], "feedback_rate": 4.0, "calibration_runs": 1, "feedback_runs": 1, "trials_per_run": 10,
     "eyes_open": 0.0, "eyes_closed": 0.0, "between_runs": 0.0, "instructions": 0.0,
 }  # fmt: skip
+
+
+def noise(
+    classes: tuple[str, ...] = HANDS,
+    *,
+    names: tuple[str, ...] = ("C3", "C4"),
+    sfreq: float = 125.0,
+    reference: str = "",
+) -> Epochs:
+    """Return trials of noise."""
+    rng = np.random.default_rng(0)
+    n = 12 * len(classes)
+    groups = np.arange(n) // (4 * len(classes))
+    return Epochs(
+        X=rng.normal(0.0, 10.0, (n, len(names), round(sfreq))), y=np.array(classes)[np.arange(n) % len(classes)],
+        groups=groups, runs=groups, samples=np.arange(n) * 500, sfreq=sfreq, tmin=0.5, tmax=1.5, ch_names=names,
+        reference=reference,
+    )  # fmt: skip
 
 
 def model(
@@ -37,14 +56,7 @@ def model(
     reject: float = 0.0,
 ) -> Path:
     """Write a model of noise."""
-    rng = np.random.default_rng(0)
-    n = 12 * len(classes)
-    groups = np.arange(n) // (4 * len(classes))
-    trials = Epochs(
-        X=rng.normal(0.0, 10.0, (n, len(names), round(sfreq))), y=np.array(classes)[np.arange(n) % len(classes)],
-        groups=groups, runs=groups, samples=np.arange(n) * 500, sfreq=sfreq, tmin=0.5, tmax=1.5, ch_names=names,
-        reference=reference,
-    )  # fmt: skip
+    trials = noise(classes, names=names, sfreq=sfreq, reference=reference)
     return Model.fit(decoder, trials, filters=filters, reject=reject).save(path)
 
 
@@ -158,6 +170,39 @@ def test_the_newest_model_of_others_that_fits_is_taken_and_named(tmp_path: Path)
         said = dict(made.lines())
     assert said["decoder"].startswith("csp-lda: ")
     assert "fits.skops" in said["decoder"]
+
+
+def of_people(path: Path, number: int, **about: Any) -> Path:
+    """Write a model of noise of two people, or of those that are left."""
+    others = Model.load(model(path))
+    created = f"2026-01-0{number}T00:00:00+00:00"
+    others.sheet = others.sheet.replace(**{"people": ("S1", "S2"), "created": created, **about})
+    return others.save(path)
+
+
+def broken(model: Model, X: Any) -> Any:
+    """Stand for a model of another scikit-learn, in which an attribute is missing."""
+    raise AttributeError("'LogisticRegression' object has no attribute 'multi_class'")
+
+
+def test_a_model_of_others_that_cannot_be_used_ends_no_calibration_and_hides_no_older_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "others"
+    folder.mkdir()
+    own = Model.load(model(tmp_path / "own.skops"))
+    section = load_config(file_of(tmp_path, {"models": "others"})).decoder
+    of_people(folder / "withdrawn.skops", 3, people=("S1",), withdrawn=1)
+    assert without_calibration(section, own, noise()) == {}
+    with pytest.raises(ConfigError, match="whose consent was withdrawn since"):
+        plan(load_config(file_of(tmp_path, {"start": "population", "models": "others"})))
+    of_people(folder / "older.skops", 1)
+    found = without_calibration(section, own, noise())
+    assert found["people_without_calibration"] == 2
+    with plan(load_config(file_of(tmp_path, {"start": "population", "models": "others"}))) as made:
+        assert "older.skops" in dict(made.lines())["decoder"]
+    monkeypatch.setattr("bcikit.decoding.evaluation.transfer.followed_probabilities", broken)
+    assert without_calibration(section, own, noise()) == {}
 
 
 def test_a_model_that_says_no_filters_and_a_gate_above_the_rule_of_stopping_are_told(tmp_path: Path) -> None:
