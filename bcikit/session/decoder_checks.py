@@ -10,6 +10,7 @@ from bcikit.processing import Pipeline
 from bcikit.safety import GateSettings
 from bcikit.session.config import SessionConfig
 from bcikit.session.decoder_settings import DecoderSection
+from bcikit.session.models import as_written
 from bcikit.session.rehearsal import Rehearsal
 from bcikit.signal import BciError, StreamInfo
 
@@ -42,7 +43,7 @@ def check_model(model: Model, paradigm: Paradigm, pipeline: Pipeline, config: Se
             )
     if not model.sheet.filters:
         return [f"the model {name} does not say behind which filters it was trained; it must be these"]
-    trained = Pipeline.from_config([dict(step) for step in model.sheet.filters]).to_config()
+    trained = as_written(model.sheet.filters)
     if trained != pipeline.to_config():
         here = _steps(pipeline.to_config())
         raise BciError(

@@ -14,7 +14,6 @@ from bcikit.acquisition import Interactive
 from bcikit.decoding import AdaptiveModel, Model
 from bcikit.paradigms import Decider
 from bcikit.presentation.layout import Viewing
-from bcikit.processing import Pipeline
 from bcikit.recording import SessionWriter, installed_versions, read_session
 from bcikit.recording.result import RESULT, VERSION, SessionResult
 from bcikit.safety import AuditLog, SafetySystem
@@ -360,6 +359,7 @@ class Engine:
             runs,
             paradigm=self._objects.paradigm,
             decoder=self._unfitted(),
+            pipeline=copy.deepcopy(self._objects.pipeline),
             progress=self.progress,
         )
         self._calibration = calibration_summary(model, trials)
@@ -416,11 +416,11 @@ class Engine:
             raise
 
     def _publisher(self, made: Plan, safety: SafetySystem) -> Publisher:
-        filtered = Pipeline.from_config(self.config.pipeline.steps).configure(made.info)
         publisher = Publisher(
             self.control,
             made.stream,
-            filtered,
+            # The very steps: a table can only name those that are registered.
+            made.pipeline.configure(made.info),
             outputs=made.outputs,
             addresses=[without_secrets(section.address) for section in self.config.outputs],
             safety=safety,

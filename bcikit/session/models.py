@@ -1,6 +1,6 @@
 """Where a session's model comes from when it is not calibrated: earlier sessions of the person, or other people."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ def find_model(config: SessionConfig, paradigm: Paradigm, info: StreamInfo) -> P
     wanted = set(paradigm.classes)
     if section.start == "population":
         found = [(path, sheet) for path, sheet in _populations(section) if set(sheet.classes) == wanted]
-        filters = Pipeline.from_config(config.pipeline.steps).to_config()
+        filters = as_written(config.pipeline.steps)
         fitting = [path for path, sheet in found if not sheet.withdrawn and _fits(sheet, info, filters)]
         if found:
             # Where none fits, it is told of the newest why not.
@@ -94,10 +94,9 @@ def _fits(sheet: ModelSheet, info: StreamInfo, filters: Sequence[Any]) -> bool:
     """Return whether a model of other people can decide the windows of a stream that went through some filters."""
     try:
         sheet.columns(info)
-        return Pipeline.from_config([dict(step) for step in sheet.filters]).to_config() == filters
-    except BciError:
-        # Another stream, or a step that is not installed here.
+    except ModelError:
         return False
+    return as_written(sheet.filters) == filters
 
 
 def without_calibration(section: DecoderSection, model: Model, trials: Epochs) -> dict[str, Any]:
@@ -137,9 +136,19 @@ def without_calibration(section: DecoderSection, model: Model, trials: Epochs) -
 
 def _kind(sheet: ModelSheet) -> tuple[Any, ...]:
     """Return what must be equal for two models to decide the same windows."""
-    # As the pipeline writes them: a file may leave defaults out.
-    filters = Pipeline.from_config([dict(step) for step in sheet.filters]).to_config()
-    return sorted(sheet.classes), filters, sheet.sfreq, sheet.n_times, sheet.unit
+    return sorted(sheet.classes), as_written(sheet.filters), sheet.sfreq, sheet.n_times, sheet.unit
+
+
+def as_written(steps: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return steps as a pipeline writes them, since a file may leave defaults out; one that is not registered stays."""
+    found: list[dict[str, Any]] = []
+    for step in map(dict, steps):
+        try:
+            found += Pipeline.from_config([step]).to_config()
+        except BciError:
+            # A program brought it, or it is not installed here.
+            found.append(step)
+    return found
 
 
 def find_error_model(config: SessionConfig, info: StreamInfo, *, sfreq: float) -> Model | None:

@@ -35,6 +35,7 @@ def model_from_runs(
     *,
     paradigm: Paradigm | None = None,
     decoder: Any = None,
+    pipeline: Pipeline | None = None,
     progress: Progress = no_progress,
 ) -> tuple[Model, Epochs]:
     """Train the decoder of a session on runs that are read already; see `model_from_files`.
@@ -45,11 +46,11 @@ def model_from_runs(
         Of the session.
     runs : sequence of Recording
         As they were recorded, from `load_runs`.
-    paradigm, decoder : object, optional
+    paradigm, decoder, pipeline : object, optional
         What a program gave in place of what the configuration names; the decoder unfitted.
     """
     first = runs[0].info
-    pipeline = Pipeline.from_config(config.pipeline.steps)
+    pipeline = Pipeline.from_config(config.pipeline.steps) if pipeline is None else pipeline
     return fit_model(
         config,
         apply_pipeline(runs, first.pick(columns_of(config, first)), pipeline, progress),

@@ -1,7 +1,8 @@
 """A session from Python: objects in place of the tables of a file, recorded and replayed as any other."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -15,10 +16,10 @@ from bcikit.decoding import Model
 from bcikit.outputs import open_output
 from bcikit.outputs.hand import HandOutput
 from bcikit.paradigms import make_paradigm
-from bcikit.processing import Bandpass, Pipeline
+from bcikit.processing import Bandpass, Pipeline, Step
 from bcikit.session import Engine
 from bcikit.session.config import SessionConfig
-from bcikit.signal import ArgumentError, BciError, ConfigError
+from bcikit.signal import ArgumentError, BciError, Chunk, ConfigError, StreamInfo
 from bcikit.signal.processes import process_is_alive
 from tests.session.test_planning import TRIALS
 
@@ -57,6 +58,46 @@ def test_objects_run_and_replay(lived: tuple[Any, Any, Path]) -> None:
     found = session.replay(folder)
     assert found.identical, found.difference
     assert found.n_decisions > 20
+
+
+@dataclass
+class Half(Step):
+    """A step of a program, which is not registered."""
+
+    name: ClassVar[str] = "half"
+    share: float = 0.5
+
+    def configure(self, info: StreamInfo) -> StreamInfo:
+        return info
+
+    def process(self, chunk: Chunk) -> Chunk:
+        return replace(chunk, data=self.share * chunk.data)
+
+
+def test_steps_of_one_s_own_that_are_not_registered_filter_train_and_decide(tmp_path: Path) -> None:
+    def steps() -> list[Step]:
+        return [Bandpass(l_freq=7.0, h_freq=30.0, order=4), Half()]
+
+    def lived(name: str, paradigm: Any, tables: dict[str, Any] | None = None, **parts: Any) -> Any:
+        config = {"source": {"address": ADDRESS}, "recording": {"folder": str(tmp_path / name)}, **(tables or {})}
+        return Engine(config, paradigm=paradigm, pipeline=steps(), **parts).run().values
+
+    first = lived("first", imagery())
+    assert first["n_trials"] == 10
+    assert session.replay(tmp_path / "first", pipeline=Pipeline(steps())).identical
+    model = Model.load(tmp_path / "first" / "model.skops")
+    assert [step["step"] for step in model.sheet.filters] == ["bandpass", "half"]
+    settings = {"kind": "motor-imagery", **TRIALS, "calibration_runs": 0}
+    again = lived("again", make_paradigm(settings), decoder=model)
+    assert (again["n_trials"], again["model_fingerprint"]) == (10, first["model_fingerprint"])
+    events = {f"cue/{name}": name for name in ("left_hand", "right_hand")}
+    files = {"calibration": {"files": [str(tmp_path / "first")], "events": events}}
+    trained = lived("trained", make_paradigm(settings), files)
+    assert trained["n_trials"] == 10
+    other = [Bandpass(l_freq=7.0, h_freq=30.0, order=4), Half(share=0.25)]
+    config = {"source": {"address": ADDRESS}, "recording": {"enabled": False}}
+    with pytest.raises(ConfigError, match=r"behind .*half; pipeline.steps has .*half \(share 0.25\)"):
+        Engine(config, paradigm=make_paradigm(settings), pipeline=other, decoder=model).run()
 
 
 def test_a_classifier_of_one_s_own_is_trained_in_the_session(tmp_path: Path) -> None:
