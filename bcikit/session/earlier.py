@@ -12,10 +12,10 @@ AS_IN_RUN = "as_in_run"
 GOOD_ONLY = "good_only"
 """In the data of ``idle-test/start``: rest in which the decoder could say nothing counts for none."""
 
-FOLLOWS = "session/follows"
+FOLLOWS = "session/adapt"
 """Event of a session whose model learns: practice teaches it nothing, and nothing for which the clock stood still."""
 
-TAKES_BACK = "session/takes-back"
+TAKES_BACK = "session/undo"
 """Event of a session, before its first look for an error potential: what takes a choice back is no action."""
 
 DROPPED = "session/dropped"

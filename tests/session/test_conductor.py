@@ -12,7 +12,7 @@ from bcikit.paradigms.support import ErrorCheck
 from bcikit.recording.vocabulary import is_plain
 from bcikit.session.conductor import AUTOMATIC
 from bcikit.session.config import ArmingSection
-from bcikit.session.earlier import Earlier
+from bcikit.session.earlier import FOLLOWS, TAKES_BACK, Earlier
 from bcikit.session.following import Follower
 from bcikit.session.listener import Listener
 from bcikit.session.planning import plan
@@ -421,7 +421,9 @@ def test_a_choice_is_taken_back_soon_after_it_and_old_sessions_stay_as_they_were
     assert [row["p_error"] for row in rows] == [pytest.approx(0.59, abs=0.01)] * 3
     assert [row.get("undone") for row in rows] == [None if older else "left_hand"] * 3
     assert len(heard.named("feedback/undo")) == (0 if older else 3)
-    assert len(heard.named("session/takes-back")) == (0 if older else 1)
+    assert len(heard.named("session/undo")) == (0 if older else 1)
+    assert is_plain(TAKES_BACK), "de-identified exports keep their names"
+    assert is_plain(FOLLOWS)
     assert Earlier.of(heard.events).errors_act is older
 
 

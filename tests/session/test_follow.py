@@ -68,7 +68,7 @@ def test_a_session_learns_from_cues_and_the_next_begins_where_it_ended(run, tmp_
     second = run("second", {"start": "last", "models": ".", "recentre": True, "adapt": True}, seed=4)
     events = [event.name for event in read_session(tmp_path / "second").events]
     assert "calibration/end" not in events
-    assert events.count("session/follows") == 1
+    assert events.count("session/adapt") == 1
     assert events.count("trial/end") == 10
     assert second["adaptation"]["learned"] == 10
     started = Model.load(tmp_path / "second" / MODEL)
