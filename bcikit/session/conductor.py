@@ -452,7 +452,8 @@ class Conductor:
 
     def _hold(self, next_sample: int) -> None:
         """Hold the paradigm while nothing can come of it: nobody trains in vain, and a stop stops the protocol, too."""
-        if not self._started:
+        if not self._started or self._judged_by is not None:
+            # What was recorded was recorded to its end, and nothing can move by it.
             return
         state = self.safety.state
         vain = self._attended and nothing_can_come(state, learns=self.decider is None, acting=self._acting)
@@ -494,8 +495,9 @@ class Conductor:
 
     @property
     def stopped_by(self) -> str:
-        """Return the rule that stopped the session, in a latched state; "" in any other."""
-        stops = self.safety.ledger.tally.stops if self.safety.state in LATCHED else ()
+        """Return the rule that stopped the session, in a latched state; "" in any other, and where nothing can move."""
+        stopped = self._judged_by is None and self.safety.state in LATCHED
+        stops = self.safety.ledger.tally.stops if stopped else ()
         return str(stops[-1][1]) if stops else ""
 
     def _pick(self, chunk: Chunk) -> Chunk:
@@ -751,7 +753,10 @@ class Conductor:
             self._tell(Sent(command=shortened(command, self.safety.settings)))
 
     def _emit(self, event: Event) -> None:
-        if event.name == "stimulus/flicker" and (self.flips.unfit or not self.safety.stimulus(self.now, on=True)):
+        if self._judged_by is not None:
+            # What flickered in a recording was seen.
+            pass
+        elif event.name == "stimulus/flicker" and (self.flips.unfit or not self.safety.stimulus(self.now, on=True)):
             # Whoever draws shows mid-grey: the state does not allow flicker, or its dose is used up.
             event = replace(event, name=REFUSED)
         elif event.name == "stimulus/off":
