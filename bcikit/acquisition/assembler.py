@@ -67,6 +67,7 @@ class Assembler(StampReader):
         self._check = SampleCheck(info, full_scale=full_scale)
         self._rate_tolerance = rate_tolerance
         self._hold: Hold | None = None
+        self._early: list[Chunk] = []
         self._goes_on = False
         self._known_to = 0.0
 
@@ -90,7 +91,7 @@ class Assembler(StampReader):
     @property
     def empty(self) -> bool:
         """True where nothing is held back."""
-        return self._hold is None
+        return self._hold is None and not self._early
 
     def follow(self, counter: PacketCounter) -> None:
         """Say how the packet counter of the device runs, once that is known."""
@@ -102,6 +103,9 @@ class Assembler(StampReader):
 
     def new_segment(self) -> None:
         """Say that the link was lost: the next block starts a new segment, and what is missing is counted."""
+        while self._hold is not None:
+            # What is held came over the link that is gone, and is not weighed with what the next one brings.
+            self._early += self._let_go(self._hold.newest)
         self._flags |= Flag.RECONNECTED
         self.tally.segments += 1
 
@@ -153,13 +157,18 @@ class Assembler(StampReader):
             self._last_stamp = float(stamps[-1])
             self._hold.add(data, stamps, packets, arrival)
             return self.overdue(arrival)
-        return self._sort(data, stamps, packets, arrival, plain=plain)
+        return [*self._take_early(), *self._sort(data, stamps, packets, arrival, plain=plain)]
 
     def overdue(self, now: float) -> list[Chunk]:
         """Return what was held back and can be let go; call it where nothing comes."""
+        early = self._take_early()
         if self._hold is None or not self._hold.over(now, still_late=self._is_still_late()):
-            return []
-        return self._let_go(now)
+            return early
+        return early + self._let_go(now)
+
+    def _take_early(self) -> list[Chunk]:
+        early, self._early = self._early, []
+        return early
 
     def _is_still_late(self) -> bool:
         """Return whether what is held is the very next of the device, and late: then a link still catches up.

@@ -69,6 +69,11 @@ class Hold:
         return (self.calm and not still_late) or now - self.arrival >= LONGEST
 
     @property
+    def newest(self) -> float:
+        """When the newest held block arrived."""
+        return self._newest
+
+    @property
     def least(self) -> float:
         """Least late stamp of what is held, less the periods that it follows the first."""
         return self._least

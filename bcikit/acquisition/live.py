@@ -133,7 +133,7 @@ class LiveSource(Source):
 
     def _begin(self) -> None:
         """Take note that the stream was started; what comes after a stop is a new segment."""
-        if self._assembler.tally.samples:
+        if self._assembler.tally.samples or not self._assembler.empty:
             self._assembler.new_segment()
         self._assembler.asked = self._asked_at
         self._ready.clear()
@@ -160,7 +160,9 @@ class LiveSource(Source):
             if not chunks:
                 chunks = self._overdue()
             if chunks:
-                self._alive(chunks[0])
+                if self._lost_at is None:
+                    # What was held back of a link that is gone does not end its loss.
+                    self._alive(chunks[0])
                 if len(chunks) > 1:
                     self._ready.extend(chunks[1:])
                 if self._assembler.events:

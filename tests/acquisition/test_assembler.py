@@ -179,6 +179,28 @@ def test_new_segment_counts_the_time_between():
     assert all(not c.health.discontinuous for c in chunks[1:])
 
 
+@pytest.mark.parametrize(("counted", "pause"), [(False, 75), (True, 200)])
+def test_a_link_that_goes_while_samples_are_held_back_leaves_a_seam(counted, pause):
+    # A pause, one block, then the link is gone for a second.
+    back = 5000 + pause
+    index = np.r_[0:5000, back : back + 10, back + 260 : 6500]
+    packets = (index % 256).astype(float) if counted else None
+    counter = PacketCounter(256, RATE) if counted else None
+    assembler = Assembler(INFO, counter=counter, stamped_on_arrival=True)
+    chunks = blocks(assembler, index[:5010], packets=packets[:5010] if counted else None)
+    assert not assembler.empty
+    assembler.new_segment()
+    chunks += blocks(assembler, index[5010:], packets=packets[5010:] if counted else None)
+    assert assembler.empty
+    assert assembler.tally.lost == pause + 250
+    (seam,) = [chunk for chunk in chunks if chunk.health.flags & Flag.RECONNECTED]
+    assert seam.first_sample == back + 260
+    times = np.concatenate([chunk.times for chunk in chunks])
+    assert np.abs(times[5010:] - index[5010:] / RATE).max() < 1.0 / RATE
+    ends = [0, *(chunk.end_sample for chunk in chunks)]
+    assert [chunk.first_sample - chunk.health.lost for chunk in chunks] == ends[:-1]
+
+
 @pytest.mark.parametrize("late", [0.0, 0.03, 0.13, 0.4, 0.9])
 @pytest.mark.parametrize("gone", [300, 1533, 9999])
 def test_a_busy_machine_that_brings_all_late_does_not_change_what_was_lost(late, gone):

@@ -92,3 +92,46 @@ def test_a_link_that_comes_back_when_it_is_stopped_is_given_back():
     source.pull(0.0)
     source.close()
     assert source.discarded == (["link"] if source.tries else [])
+
+
+def test_what_was_held_back_when_it_was_stopped_is_of_a_segment_of_its_own():
+    source = Flaky(comes_back=1)
+    source._assembler = Assembler(INFO, stamped_on_arrival=True)
+    source.start()
+    assert source.pull(0.0) is None
+    source.stop()
+    time.sleep(0.3)
+    began = source._now()
+    source.blocks = 1
+    with source:
+        stale = source.pull(0.0)
+        fresh = source.pull(60.0)
+    assert stale.end_sample == 10
+    assert stale.times[-1] < began
+    assert fresh.health.flags & Flag.RECONNECTED
+    assert fresh.first_sample == 10 + fresh.health.lost
+    assert fresh.times[-1] > began
+
+
+class Paced(Flaky):
+    """Goes on at its own pace once it is back."""
+
+    def _receive(self, timeout):
+        if self.tries:
+            time.sleep(0.1)
+            self.blocks = 1
+        return super()._receive(timeout)
+
+
+def test_what_was_held_back_of_a_lost_link_does_not_end_its_loss():
+    with Paced(comes_back=2) as source:
+        source._assembler = Assembler(INFO, stamped_on_arrival=True)
+        chunks, end = [], time.monotonic() + 60
+        while len(chunks) < 2 and time.monotonic() < end:
+            chunk = source.pull(0.2)
+            chunks += [] if chunk is None else [chunk]
+        names = [event.name for event in source.pull_events()]
+    assert chunks[0].end_sample == 10
+    assert chunks[1].health.flags & Flag.RECONNECTED
+    assert names.count("stream/lost") == names.count("stream/resumed") == 1
+    assert names.index("stream/lost") < names.index("stream/reconnected") < names.index("stream/resumed")
