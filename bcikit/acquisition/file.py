@@ -354,6 +354,11 @@ class FileSource(Source):
         self._pending: Chunk | None = None
         self._samples = self._lost = 0
 
+    @property
+    def decoded(self) -> frozenset[str]:
+        """Channels whose codes are among the events of the recording."""
+        return frozenset(event.source for event in self.recording.events) & frozenset(self.info.ch_names)
+
     def start(self) -> None:
         """Begin at the first sample."""
         self._lap = 0

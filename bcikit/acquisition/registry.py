@@ -4,6 +4,7 @@ The entry point is a function that takes an `Address` and returns a `Source`.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bcikit import plugins
@@ -51,9 +52,7 @@ def open_source(address: str | Address) -> Source:
     parsed = Address.parse(address) if isinstance(address, str) else address
     parsed.check_whole()
     opener: Opener = plugins.load("sources", parsed.scheme)
-    plain = parsed
-    for key in (*MARKER_OPTIONS, JOIN_OPTION):
-        plain = plain.without_option(key)
+    plain = _for_opener(parsed)
     source = opener(plain)
     try:
         profile = getattr(source, "trigger", None)
@@ -65,6 +64,23 @@ def open_source(address: str | Address) -> Source:
     except BaseException:
         source.close()
         raise
+
+
+def _for_opener(address: Address) -> Address:
+    """Return the address without what is done here; a mask goes to the reader of a file that reads codes itself."""
+    plain = address
+    for key in (*MARKER_OPTIONS, JOIN_OPTION):
+        plain = plain.without_option(key)
+    mask = address.options.get("trigger_mask")
+    if mask is None or address.scheme != "file":
+        return plain
+    if "trigger" in address.options:
+        from bcikit.acquisition.formats import format_of
+
+        path = Path(address.body)
+        if not path.exists() or "trigger_mask" not in format_of(path).options:
+            return plain
+    return plain.with_option("trigger_mask", mask)
 
 
 def check_apart(first: Address, source: Source, second: Address, other: Source, *, what: str) -> None:
@@ -100,20 +116,38 @@ def _joined(source: Source, first: Address, address: str, trigger: str | None) -
 
 def _marked(source: Source, address: Address, profile: "TriggerProfile | None") -> Source:
     """Return the source with the markers that its address, or its device profile, asks for."""
+    from bcikit.acquisition.file import whole_number
     from bcikit.acquisition.marked import MarkedSource
     from bcikit.acquisition.trigger import TriggerDecoder
 
     options = address.options
     channel = options.get("trigger") or (profile.channel if profile is not None else None)
     decoder = None
-    if channel is not None:
+    if channel is None:
+        for key in ("debounce", "trigger_mask"):
+            # The reader of a file has taken its mask.
+            if key in options and (key, address.scheme) != ("trigger_mask", "file"):
+                raise ArgumentError(
+                    f"{key} of {address.scheme}:{address.body} changes nothing without trigger=: name the channel "
+                    "that carries the triggers, or leave it out."
+                )
+    else:
         (column,) = source.info.index_of([channel], who=f"trigger of {address.scheme}:{address.body}")
-        mask = options.get("trigger_mask")
-        decoder = TriggerDecoder(
-            source.info.ch_names[column],
-            source.info.sfreq,
-            debounce=address.number("debounce", profile.debounce if profile is not None else 0.002, low=0.0),
-            mask=int(mask, 0) if mask is not None else (profile.mask if profile is not None else None),
-        )
+        name = source.info.ch_names[column]
+        mask = profile.mask if profile is not None else None
+        if "trigger_mask" in options:
+            mask = whole_number("trigger_mask", options["trigger_mask"])
+        if name not in getattr(source, "decoded", ()):
+            decoder = TriggerDecoder(
+                name,
+                source.info.sfreq,
+                debounce=address.number("debounce", profile.debounce if profile is not None else 0.002, low=0.0),
+                mask=mask,
+            )
+        elif "debounce" in options:
+            raise ArgumentError(
+                f"debounce of {address.scheme}:{address.body} changes nothing: the codes of {name!r} are read with the "
+                "file, each level that differs. Leave it out."
+            )
     streams = tuple(name for name in options.get("markers", "").split(",") if name)
     return MarkedSource(source, streams=streams, grammar=options.get("grammar", "auto"), trigger=decoder)

@@ -57,6 +57,15 @@ class SynchronisedSource(Source):
         self._came = [0.0] * len(self._others)
         self._events: list[Event] = []
 
+    @property
+    def decoded(self) -> frozenset[str]:
+        """Channels whose codes are among the events of their device."""
+        names, found = iter(self.info.ch_names), []
+        for source in (self._first, *self._others):
+            known: frozenset[str] = getattr(source, "decoded", frozenset())
+            found += [joint for own, joint in zip(source.info.ch_names, names, strict=False) if own in known]
+        return frozenset(found)
+
     def _fresh(self) -> list[GridResampler]:
         fresh, start = [], self._first.info.n_channels
         for source in self._others:

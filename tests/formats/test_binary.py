@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from bcikit import read_recording
+from bcikit import open_source, read_recording
 from bcikit.acquisition import formats
 from bcikit.decoding import epochs
 from bcikit.signal import ArgumentError, BciError, DoubtWarning, MissingDependencyError, SourceError
@@ -85,6 +85,47 @@ def test_biosemi_bits_and_a_resting_level(tmp_path):
         recording = read_recording(file)
     assert [(e.name, e.sample) for e in recording.events] == [("trigger/255", k + 1) for k in (200, 500, 800)]
     assert [e.value for e in read_recording(file, trigger_mask=1, accept="status").events] == [1, 1, 1]
+
+
+def played(address):
+    """Return name and sample of every event that a source gives."""
+    found = []
+    with open_source(address) as source:
+        while not source.ended:
+            source.pull()
+            found += [(event.name, event.sample) for event in source.pull_events()]
+    return found
+
+
+def test_a_trigger_channel_that_the_reader_decodes_gives_each_code_once(tmp_path):
+    level = np.full(1000, 256)
+    level[500:510], level[700:710] = 257, 258
+    file = edf(tmp_path / "t.edf", [("Cz", "uV", D), ("TRIG", "", level)])
+    plain, masked = [("trigger/257", 500), ("trigger/258", 700)], [("trigger/1", 500), ("trigger/2", 700)]
+    assert played(f"file:{file}") == played(f"file:{file}?trigger=trig") == plain
+    assert played(f"file:{file}?trigger_mask=255") == played(f"file:{file}?trigger=TRIG&trigger_mask=0xFF") == masked
+    other = edf(tmp_path / "other.edf", [("Pz", "uV", D)])
+    assert played(f"file:{file}?trigger=TRIG&join=file:{other}") == plain
+    # Beside the first device, an event has its time and no sample.
+    names = [name for name, _ in played(f"file:{other}?trigger=TRIG&join=file:{file}")]
+    assert names == ["trigger/257", "trigger/258"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("trigger_mask=zz", "trigger_mask is 'zz'; it must be a whole number"),
+        ("trigger=TRIG&trigger_mask=zz", "trigger_mask is 'zz'; it must be a whole number"),
+        ("trigger=TRIG&debounce=0.01", "the codes of 'TRIG' are read with the file"),
+        ("debounce=0.01", "changes nothing without trigger="),
+    ],
+)
+def test_an_option_of_triggers_that_cannot_be_followed_is_refused(tmp_path, options, words):
+    level = np.full(1000, 256)
+    level[500:510] = 257
+    file = edf(tmp_path / "t.edf", [("Cz", "uV", D), ("TRIG", "", level)])
+    with pytest.raises(ArgumentError, match=words):
+        open_source(f"file:{file}?{options}")
 
 
 def test_what_a_biosemi_amplifier_says_of_itself_is_a_doubt(tmp_path):
