@@ -27,6 +27,9 @@ _NAP = 0.02
 """Seconds between two looks at a reconnecting thread; nothing is measured by it."""
 
 
+_LET_GO = 10.0
+"""Seconds that a stop waits for a try to open the link again; after that it goes on, and the link is closed later."""
+
 _FIRST_WAIT = 0.1
 """Seconds of the first wait in a pull: a pulse that changes meanwhile is noticed at most this late."""
 
@@ -245,7 +248,7 @@ class LiveSource(Source):
             self._wait = min(2 * self._wait, self._reconnect.longest)
         self._check_given_up(now)
         if now >= self._next_try:
-            self._attempt = _Attempt(self._reopen)
+            self._attempt = _Attempt(self._reopen, self._discard)
 
     def _check_given_up(self, now: float) -> None:
         assert self._lost_at is not None
@@ -300,28 +303,42 @@ class LiveSource(Source):
         self._running = False
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
-            attempt.done.wait(10.0)
-            if attempt.link is not None:
-                self._discard(attempt.link)
+            attempt.done.wait(_LET_GO)
+            attempt.give_up()
 
 
 class _Attempt:
     """One try to open a link again, in its own thread: drivers may block for seconds."""
 
-    def __init__(self, reopen: Callable[[], object]) -> None:
+    def __init__(self, reopen: Callable[[], object], discard: Callable[[object], None]) -> None:
         self.link: object | None = None
         self.error: Exception | None = None
         self.done = threading.Event()
-        self._reopen = reopen
+        self._reopen, self._discard = reopen, discard
+        self._given_up = False
+        self._lock = threading.Lock()
         threading.Thread(target=self._run, name="bcikit-reconnect", daemon=True).start()
 
     def _run(self) -> None:
         try:
-            self.link = self._reopen()
+            link: object | None = self._reopen()
+            with self._lock:
+                if not self._given_up:
+                    self.link, link = link, None
+            if link is not None:
+                self._discard(link)
         except Exception as error:  # noqa: BLE001  handed to the thread that pulls
             self.error = error
         finally:
             self.done.set()
+
+    def give_up(self) -> None:
+        """Close the link, also one that is opened only later: nobody will take it."""
+        with self._lock:
+            self._given_up = True
+            link, self.link = self.link, None
+        if link is not None:
+            self._discard(link)
 
 
 def changed(before: StreamInfo, after: StreamInfo) -> list[str]:

@@ -1,10 +1,12 @@
 """What live sources share: growing waits between the tries to have a lost link back."""
 
+import threading
 import time
 
 import numpy as np
 import pytest
 
+from bcikit.acquisition import live
 from bcikit.acquisition.assembler import Assembler
 from bcikit.acquisition.live import LiveSource, Reconnect
 from bcikit.signal import Flag, SourceError, StreamChangedError, StreamInfo, StreamLostError
@@ -92,6 +94,27 @@ def test_a_link_that_comes_back_when_it_is_stopped_is_given_back():
     source.pull(0.0)
     source.close()
     assert source.discarded == (["link"] if source.tries else [])
+
+
+def test_a_link_that_opens_long_after_it_was_stopped_is_given_back(monkeypatch):
+    monkeypatch.setattr(live, "_LET_GO", 0.05)
+    opens = threading.Event()
+
+    class Slow(Flaky):
+        def _reopen(self):
+            assert opens.wait(60.0)
+            return super()._reopen()
+
+    source = Slow(comes_back=1)
+    source.start()
+    while source._attempt is None:
+        source.pull(0.01)
+    attempt = source._attempt
+    source.close()
+    assert source.discarded == []
+    opens.set()
+    assert attempt.done.wait(60.0)
+    assert source.discarded == ["link"]
 
 
 def test_what_was_held_back_when_it_was_stopped_is_of_a_segment_of_its_own():
