@@ -132,9 +132,9 @@ def read_eeglab(path: Path, reading: FileHints) -> Recording:
         # As they are: a Raw cuts durations at its own end.
         listed = mne.read_annotations(lent)
     gaps = []
-    kept = [event for event in recording.events if event.name != "boundary"]
+    kept = [event for event in recording.events if not _is_boundary(event.name)]
     for found in listed:
-        if found["description"] != "boundary":
+        if not _is_boundary(found["description"]):
             continue
         row = int(np.ceil(float(found["onset"]) * recording.info.sfreq - 1e-6))
         duration = float(found["duration"]) * recording.info.sfreq
@@ -142,6 +142,11 @@ def read_eeglab(path: Path, reading: FileHints) -> Recording:
         gaps.append((row, max(1, round(duration)) if np.isfinite(duration) else 1))
     recording = replace(recording, events=tuple(kept))
     return finished(with_gaps(recording, gaps, "EEGLAB boundaries"), reading)
+
+
+def _is_boundary(name: str) -> bool:
+    """Return whether an event is EEGLAB's boundary: it is -99 in data sets whose event types are numbers."""
+    return name == "boundary" or re.fullmatch(r"-99(\.0+)?", name) is not None
 
 
 def read_ant(path: Path, reading: FileHints) -> Recording:

@@ -223,10 +223,11 @@ def test_pauses_a_format_states_are_gaps(tmp_path):
     assert [(event.name, event.sample) for event in recording.events] == [("x", 1750)]
 
 
+@pytest.mark.parametrize(("kind", "other", "name"), [("boundary", "left", "left"), (-99.0, 2.0, "2.0"), (-99, 2, "2")])
 @pytest.mark.parametrize(("length", "lost"), [(15000.0, 15000), (float("nan"), 1), (0.0, 1)])
-def test_eeglab_boundaries_are_gaps(tmp_path, length, lost):
+def test_eeglab_boundaries_are_gaps(tmp_path, length, lost, kind, other, name):
     events = np.array(
-        [("boundary", 1251.5, length), ("left", 1301.0, 0.0)],
+        [(kind, 1251.5, length), (other, 1301.0, 0.0)],
         dtype=[("type", object), ("latency", object), ("duration", object)],
     )
     data = RNG.normal(0, 10, (2, 2500)).astype("f4")
@@ -237,7 +238,7 @@ def test_eeglab_boundaries_are_gaps(tmp_path, length, lost):
     }}, appendmat=False)  # fmt: skip
     recording = read_recording(tmp_path / "a.set")
     assert recording.lost == lost
-    assert [(event.name, event.sample) for event in recording.events] == [("left", 1300 + lost)]
+    assert [(event.name, event.sample) for event in recording.events] == [(name, 1300 + lost)]
     np.testing.assert_allclose(recording.data, data.T, rtol=1e-6)
 
 
