@@ -66,7 +66,13 @@ def _main(streams: list[XdfStream], path: Path, reading: FileHints) -> Recording
         if stream is chosen or stream.own:
             continue
         if stream.is_markers:
-            found = _events(stream, recording, reading)
+            try:
+                found = _events(stream, recording, reading)
+            except SourceError as error:
+                notes.append(
+                    Note(code="events", text=f"{stream.describe()} was left out: {error}", doubt=True, count=1)
+                )
+                continue
             events += found
             notes.append(Note(code="events", text=f"{len(found)} events of {stream.describe()}", count=len(found)))
         elif stream.n_times:
@@ -177,6 +183,8 @@ def _recording(stream: XdfStream, path: Path, reading: FileHints, *, strict: boo
 def _events(stream: XdfStream, recording: Recording, reading: FileHints) -> list[Event]:
     """Return the texts or numbers of a marker stream, on the samples of the recording."""
     source = stream.name or stream.kind
+    if not stream.n_times:
+        return []
     if stream.channel_format != "string" and stream.sfreq > 0:
         return _sampled_codes(stream, recording, reading)
     found = []

@@ -202,6 +202,23 @@ def test_a_sampled_trigger_is_codes_not_one_event_a_sample(tmp_path):
     assert [(event.name, event.sample) for event in recording.events] == [("1", 256), ("2", 512)]
 
 
+def test_a_stream_of_triggers_that_tells_nothing_leaves_the_rest_to_be_read(tmp_path):
+    stamps = 100 + np.arange(2500) / 250
+    file = (
+        Xdf()
+        .stream("EEG", "EEG", 250, stamps, noise(2500), **AB)
+        .stream("Empty", "Triggers", 500, [], np.zeros((0, 1)), fmt="int32")
+        .stream("M", "Markers", 0, [101.0], ["left"], fmt="string")
+    )
+    recording = read_recording(file.write(tmp_path / "a.xdf"))
+    assert (recording.n_times, [event.name for event in recording.events]) == (2500, ["left"])
+    assert not [note for note in recording.notes if note.doubt]
+    file.stream("Back", "Triggers", 500, stamps[:100][::-1], np.ones((100, 1)), fmt="int32")
+    with pytest.warns(DoubtWarning, match="'Back'.*was left out"):
+        recording = read_recording(file.write(tmp_path / "b.xdf"))
+    assert (recording.n_times, [event.name for event in recording.events]) == (2500, ["left"])
+
+
 def test_markers_on_another_clock_are_not_placed_and_it_is_said(tmp_path):
     file = Xdf().stream("EEG", "EEG", 256, 1.7e9 + np.arange(2560) / 256, noise(2560), **AB)
     path = file.stream("M", "Markers", 0, [1001, 1002], ["left", "right"], fmt="string").write(tmp_path / "a.xdf")
