@@ -212,8 +212,12 @@ def _joined(sources: Sequence[Source]) -> StreamInfo:
             positions.append(unknown if info.positions is None else info.positions[column])
     first = sources[0].info
     known = any(info.positions is not None for info in (source.info for source in sources))
+    # EEG is judged by it. One number cannot hold for two devices: then each marks its own railed samples alone.
+    scales = {source.info.capabilities.full_scale for source in sources if "eeg" in source.info.ch_types}
+    scale = scales.pop() if len(scales) == 1 else None
     return replace(
         first,
+        capabilities=replace(first.capabilities, full_scale=scale),
         name="+".join(source.info.name for source in sources),
         ch_names=tuple(names),
         ch_types=tuple(types),

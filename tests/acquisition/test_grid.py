@@ -10,7 +10,8 @@ from bcikit.acquisition import LslOutlet, SynchronisedSource, open_source
 from bcikit.acquisition.file import FileSource
 from bcikit.acquisition.grid import GridResampler
 from bcikit.recording import record
-from bcikit.signal import ArgumentError, Bad, Chunk, Health, Recording, StreamInfo, StreamLostError
+from bcikit.safety import QualityMonitor
+from bcikit.signal import ArgumentError, Bad, Capabilities, Chunk, Health, Recording, StreamInfo, StreamLostError
 
 
 def wave(times):
@@ -81,6 +82,32 @@ def test_two_sources_become_one():
     bad = np.concatenate([np.zeros(c.data.shape, np.uint8) if c.health.mask is None else c.health.mask for c in chunks])
     assert not bad[:, :2].any()
     assert not bad[inner].any()
+
+
+@pytest.mark.parametrize("scales", [(1e3, 187500.0), (187500.0, 1e3), (1e3, None)])
+def test_no_device_is_judged_by_the_full_scale_of_another(scales):
+    parts = []
+    for name, channel, scale in zip("AB", ("C3", "C4"), scales, strict=True):
+        part = recording(250.0, name, (channel,), seconds=8.0)
+        capable = part.info.replace(capabilities=Capabilities(full_scale=scale))
+        # An ordinary offset of the electrodes of an amplifier with a wide range.
+        parts.append(FileSource(Recording.from_arrays(capable, part.data + (0.0 if scale == 1e3 else 5e3))))
+    with SynchronisedSource(parts) as source:
+        monitor = QualityMonitor(source.info)
+        for chunk in source:
+            monitor.update(chunk)
+    assert monitor.windows
+    assert not {"Q-RAIL", "Q-DRIFT"} & {rule for found in monitor.quality().values() for rule in found.rules}
+
+
+@pytest.mark.parametrize("eeg", ["A", "B"])
+def test_a_device_without_eeg_has_no_say_in_the_full_scale(eeg):
+    parts = []
+    for name in ("A", "B"):
+        kind, scale = ("eeg", 1e3) if name == eeg else ("emg", 5e4)
+        one = info(250.0, name).replace(ch_types=(kind,), capabilities=Capabilities(full_scale=scale))
+        parts.append(FileSource(Recording.from_arrays(one, np.zeros((1000, 1)))))
+    assert SynchronisedSource(parts).info.capabilities.full_scale == 1e3
 
 
 def test_one_source_is_no_several():
