@@ -98,7 +98,7 @@ class LiveSource(Source):
         self._lost_at: float | None = None
         self._next_try = 0.0
         self._wait = self._reconnect.first
-        self._attempt: _Attempt | None = None
+        self._attempt: Attempt | None = None
         self._reconnects = 0
         self._running = False
         self._arrival = 0.0
@@ -248,7 +248,7 @@ class LiveSource(Source):
             self._wait = min(2 * self._wait, self._reconnect.longest)
         self._check_given_up(now)
         if now >= self._next_try:
-            self._attempt = _Attempt(self._reopen, self._discard)
+            self._attempt = Attempt(self._reopen, self._discard)
 
     def _check_given_up(self, now: float) -> None:
         assert self._lost_at is not None
@@ -307,8 +307,16 @@ class LiveSource(Source):
             attempt.give_up()
 
 
-class _Attempt:
-    """One try to open a link again, in its own thread: drivers may block for seconds."""
+class Attempt:
+    """One try to open a link again, in its own thread: drivers may block for seconds.
+
+    Parameters
+    ----------
+    reopen : callable
+        Returns the link, or raises.
+    discard : callable
+        Closes a link that nobody will take.
+    """
 
     def __init__(self, reopen: Callable[[], object], discard: Callable[[object], None]) -> None:
         self.link: object | None = None

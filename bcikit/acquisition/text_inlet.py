@@ -1,14 +1,18 @@
 """Texts of other programs: markers, decisions, states."""
 
-import contextlib
 import math
+from functools import partial
 from typing import Any
 
 from bcikit.acquisition import lsl_resolve
 from bcikit.acquisition.foreign import MarkerClock
+from bcikit.acquisition.live import Attempt, Reconnect
 from bcikit.acquisition.lsl_library import lsl
 from bcikit.acquisition.marker_grammar import row_text
 from bcikit.signal import Event, HostClock, SourceError
+
+_ANSWERS = 2.0
+"""Seconds that a sender which is back has to answer."""
 
 
 class LslTextInlet:
@@ -38,17 +42,19 @@ class LslTextInlet:
         self.events: list[Event] = []
         self._inlet: Any = None
         self._resolver: Any = None
-        self._open(lsl_resolve.find_one(self._wanted, timeout=timeout), timeout)
+        self._attempt: Attempt | None = None
+        self._waits = Reconnect()
+        self._wait, self._next_try = self._waits.first, 0.0
+        self._several = False
+        self._inlet, self._clock = self._opened(lsl_resolve.find_one(self._wanted, timeout=timeout), timeout)
 
-    def _open(self, stream: Any, timeout: float) -> None:
-        self._text = stream.channel_format() == 3
+    @staticmethod
+    def _opened(stream: Any, timeout: float) -> tuple[Any, lsl_resolve.ClockOffset]:
         inlet = lsl_resolve.open_inlet(stream, buffered=360)
         lsl_resolve.subscribe(inlet, stream.name(), timeout=timeout)
-        # A sender that did not answer in time is not there yet: it is asked again, and said to be back then.
-        self._inlet = inlet
-        self._clock = lsl_resolve.ClockOffset()
-        self._clock.ask(inlet, HostClock().now(), timeout=timeout)
-        self._resolver = None
+        clock = lsl_resolve.ClockOffset()
+        clock.ask(inlet, HostClock().now(), timeout=timeout)
+        return inlet, clock
 
     @property
     def connected(self) -> bool:
@@ -104,28 +110,54 @@ class LslTextInlet:
         self.events.append(Event(name=name, time=time, source="acquisition", data=about))
 
     def _find_again(self) -> bool:
-        pylsl = lsl()
-
-        if self._resolver is None:
-            self._resolver = pylsl.ContinuousResolver(pred=lsl_resolve.predicate(self._wanted))
-        found = self._resolver.results()
-        if not found:
+        """Look for the sender without holding up `pull`; return whether it is back."""
+        now = HostClock().now()
+        attempt = self._attempt
+        if attempt is not None:
+            if not attempt.done.is_set():
+                return False
+            self._attempt = None
+            if attempt.link is not None:
+                self._adopt(attempt.link, now)
+                return True
+            if attempt.error is not None and not isinstance(attempt.error, SourceError):
+                raise attempt.error
+            # Announced, and it did not answer in time: it is not there yet, and asked again.
+            self._next_try = now + self._wait
+            self._wait = min(2 * self._wait, self._waits.longest)
+        if now < self._next_try:
             return False
-        with contextlib.suppress(SourceError):
-            self._open(found[0], 2.0)
-            now, gone = HostClock().now(), self._gone_at
-            if gone is not None:
-                self._gone_at = None
-                self._tell(
-                    "stream/markers-back",
-                    now,
-                    said=f"the sender is back; what it sent in the {now - gone:.2f} s before was not received",
-                    missed=now - gone,
-                )
-        return self._inlet is not None
+        if self._resolver is None:
+            self._resolver = lsl().ContinuousResolver(pred=lsl_resolve.predicate(self._wanted))
+        found = {stream.uid(): stream for stream in self._resolver.results()}
+        if len(found) > 1:
+            if not self._several:
+                self._several = True
+                said = f"{len(found)} streams are called that and none is taken; end all but one"
+                self._tell("stream/markers-gone", now, said=said)
+        elif found:
+            (stream,) = found.values()
+            self._attempt = Attempt(partial(self._opened, stream, _ANSWERS), _close)
+        return False
+
+    def _adopt(self, link: Any, now: float) -> None:
+        self._inlet, self._clock = link
+        self._resolver, self._several = None, False
+        self._wait, self._next_try = self._waits.first, 0.0
+        gone, self._gone_at = self._gone_at, None
+        if gone is not None:
+            self._tell(
+                "stream/markers-back",
+                now,
+                said=f"the sender is back; what it sent in the {now - gone:.2f} s before was not received",
+                missed=now - gone,
+            )
 
     def close(self) -> None:
         """Close the inlet. May be called twice."""
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.give_up()
         inlet, self._inlet = self._inlet, None
         if inlet is not None:
             inlet.close_stream()
@@ -135,3 +167,7 @@ class LslTextInlet:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _close(link: Any) -> None:
+    link[0].close_stream()

@@ -1,5 +1,6 @@
 """LSL in and out: metadata, units, markers on samples, streams that must be refused."""
 
+import threading
 import time
 import uuid
 
@@ -253,6 +254,62 @@ def test_texts_and_an_inlet_that_finds_its_sender_again():
             wait_for(lambda: again.has_consumers)
             again.push("back")
             assert [text for _, text in inlet.pull(60.0)] == ["back"]
+
+
+def lost_inlet(name):
+    """Return an inlet whose sender is gone."""
+    with LslTextOutlet(name, source_id=name) as outlet:
+        inlet = LslTextInlet(name, timeout=60.0)
+        wait_for(lambda: outlet.has_consumers)
+    wait_for(lambda: inlet.pull() == [] and not inlet.connected)
+    return inlet
+
+
+def test_a_sender_that_does_not_answer_holds_nobody_up(monkeypatch):
+    name = unique("mute")
+    asked, answers = threading.Event(), threading.Event()
+    subscribe = lsl_resolve.subscribe
+    tries = []
+
+    def late(inlet, who, *, timeout):
+        tries.append(timeout)
+        asked.set()
+        assert answers.wait(60.0)
+        if len(tries) == 1:
+            raise SourceError("it does not answer")
+        subscribe(inlet, who, timeout=60.0)
+
+    with lost_inlet(name) as inlet, LslTextOutlet(name, source_id=name) as again:
+        monkeypatch.setattr(lsl_resolve, "subscribe", late)
+        wait_for(lambda: inlet.pull() == [] and asked.is_set())
+        # A pull that waited for the answer would not come back before it is given.
+        assert inlet.pull_dated(0.0) == []
+        assert tries == [2.0]
+        answers.set()
+        wait_for(lambda: inlet.pull() == [] and inlet.connected)
+        assert len(tries) == 2
+        wait_for(lambda: again.has_consumers)
+        again.push("back")
+        assert [text for _, text in inlet.pull(60.0)] == ["back"]
+        assert [event.name for event in inlet.events] == ["stream/markers-gone", "stream/markers-back"]
+
+
+def test_of_two_senders_that_come_back_none_is_guessed(monkeypatch):
+    name = unique("both")
+    inlet = lost_inlet(name)
+    with inlet, LslTextOutlet(name, source_id=f"{name}-1"):
+        second = LslTextOutlet(name, source_id=f"{name}-2")
+        # Both are known before anybody chooses.
+        inlet._resolver = lsl().ContinuousResolver(pred=lsl_resolve.predicate({"name": name}))
+        wait_for(lambda: len(inlet._resolver.results()) == 2)
+        for _ in range(3):
+            assert inlet.pull() == []
+        assert inlet._attempt is None
+        told = [event.data["said"] for event in inlet.events if event.name == "stream/markers-gone"]
+        assert len(told) == 2
+        assert "2 streams are called that and none is taken" in told[1]
+        second.close()
+        wait_for(lambda: inlet.pull() == [] and inlet.connected)
 
 
 def test_features_go_out_with_their_names_and_times():
