@@ -168,12 +168,15 @@ def read_streams(path: str | Path, **options: Any) -> tuple[Recording, dict[str,
     from bcikit.acquisition.xdf_chunks import loaded_once
 
     kept = {key: value for key, value in options.items() if key not in ("names", "lazy") and value is not None}
-    reading = FileHints(**{**kept, "accept": tuple(kept.get("accept", ()))})
+    accept = kept.get("accept", ())
+    reading = FileHints(**{**kept, "accept": (accept,) if isinstance(accept, str) else tuple(accept)})
     with loaded_once():
         recording = read_recording(path, **options)
-        others, notes = read_other_streams(path, reading)
+        others, told = read_other_streams(path, reading)
+    notes = accepted(told, reading.accept)
     for note in notes:
-        warnings.warn(f"{path.name}: {note.text}", DoubtWarning, stacklevel=2)
+        if note.doubt:
+            warnings.warn(f"{path.name}: {note.text}", DoubtWarning, stacklevel=2)
     return replace(recording, notes=(*recording.notes, *notes)), others
 
 

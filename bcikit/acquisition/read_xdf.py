@@ -1,5 +1,6 @@
 """XDF files: a stream of samples, the markers of all other streams on it, and what else came at the same time."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,10 @@ def read_xdf(path: Path, reading: FileHints) -> Recording:
 
 
 def read_other_streams(path: Path, reading: FileHints) -> tuple[dict[str, Recording], list[Note]]:
-    """Return every stream of samples but the one that is meant, by name, and doubts about those that cannot be read.
+    """Return every stream of samples but the one that is meant, by name, with what is to be told of them.
 
-    A stream without a rate keeps its stamps.
+    That is doubts, those that cannot be read, and channels that may be voltages and state no unit. A stream without a
+    rate keeps its stamps.
     """
     streams = load_streams(path, lazy=True)
     chosen = choose_stream(streams, reading.stream, path)
@@ -52,6 +54,9 @@ def read_other_streams(path: Path, reading: FileHints) -> tuple[dict[str, Record
         label = f"{stream.name or 'stream'}-{stream.place}" if taken else stream.name
         try:
             others[label] = _extra(stream, path, reading)
+            # What is true of a stream beside the one that is meant is told with that one.
+            told = [note for note in others[label].notes if note.doubt or note.code == "streams"]
+            notes += [replace(note, text=f"{label}: {note.text}") for note in told]
         except BciError as error:
             notes.append(Note(code="streams", text=f"{stream.describe()} was left out: {error}", doubt=True, count=1))
     return others, notes
@@ -93,13 +98,14 @@ def _extra(stream: XdfStream, path: Path, reading: FileHints) -> Recording:
     """Return a stream beside the one that is meant; one without a rate keeps its stamps."""
     if stream.sfreq > 0:
         return _recording(stream, path, reading, strict=False)
-    data, kinds, _ = _values(stream, path, reading, strict=False)
+    data, kinds, notes = _values(stream, path, reading, strict=False)
     order = np.argsort(stream.stamps, kind="stable")
     ramp = 1e-9 * np.arange(stream.n_times)
     times = np.maximum.accumulate(stream.stamps[order] - ramp) + ramp
     names = unique_names([texts["label"] for texts in stream.channels])
     info = StreamInfo(name=stream.name or f"stream-{stream.place}", sfreq=0.0, ch_names=names, ch_types=kinds)
-    return Recording(info=info, data=data[order], times=times, samples=np.arange(stream.n_times, dtype=np.int64))
+    samples = np.arange(stream.n_times, dtype=np.int64)
+    return Recording(info=info, data=data[order], times=times, samples=samples, notes=tuple(notes))
 
 
 def _values(
@@ -112,19 +118,25 @@ def _values(
     kinds = list(stream.kinds)
     factors: list[float] = []
     said: dict[str, list[str]] = {}
+    unstated: list[str] = []
     for index, texts in enumerate(stream.channels):
         kind, unit, who = kinds[index], texts["unit"], "stated by the stream"
         if kind in VOLTAGE_TYPES and not unit.strip():
             unit, who = (
                 (reading.unit, "as you say") if reading.unit else (known, f"known of {profile.name}" if profile else "")
             )
+        label = texts["label"] or f"Ch{index + 1}"
         if kind in VOLTAGE_TYPES and not unit and not strict:
             # Beside the stream that is meant: kept as it is, and not called a voltage.
-            kinds[index], who = "misc", "not stated"
+            kinds[index] = "misc"
+            unstated.append(label)
+        elif kind in VOLTAGE_TYPES:
+            said.setdefault(f"{unit or 'no unit'} ({who})", []).append(label)
         factors.append(unit_factor(unit, kinds[index], where=where))
-        if kind in VOLTAGE_TYPES:
-            said.setdefault(f"{unit or 'no unit'} ({who})", []).append(texts["label"] or f"Ch{index + 1}")
     notes = [Note(code="unit", text=f"{_some(labels)}: {text}") for text, labels in said.items()]
+    if unstated:
+        text = f"{_some(unstated)}: no unit is stated, so they are kept as numbers and called misc; unit=uV states it"
+        notes.append(Note(code="streams", text=text, count=len(unstated)))
     if isinstance(stream.values, SamplesInFile):
         return stream.values.rows(np.array(factors)), tuple(kinds), notes  # type: ignore[return-value]
     values = np.asarray(stream.values)

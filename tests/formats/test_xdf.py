@@ -1,5 +1,7 @@
 """XDF: the stream that is meant, all others beside it, and one balance of samples, losses, rate and span."""
 
+import json
+
 import numpy as np
 import pytest
 import pyxdf
@@ -7,7 +9,7 @@ import pyxdf
 from bcikit import read_recording
 from bcikit.acquisition.stamps import on_grid
 from bcikit.decoding import epochs
-from bcikit.recording import import_file
+from bcikit.recording import import_file, notes_of
 from bcikit.signal import ArgumentError, DoubtWarning, SourceError
 from tests.formats.writers import Xdf
 
@@ -163,6 +165,26 @@ def test_numbers_of_several_channels_are_no_events_and_come_in_beside(tmp_path):
     session = import_file(path, tmp_path / "s")
     assert set(session.extra) == {"Gaze", "ACC"}
     assert sum(chunk.n_times for chunk in session.extra["Gaze"].chunks) == 300
+
+
+def test_what_is_in_doubt_of_a_stream_beside_the_main_one_is_told_on_import(tmp_path, command_line):
+    file = Xdf().stream("EEG", "EEG", 250, 100 + np.arange(2500) / 250, noise(2500), **AB)
+    file.stream("Slow", "EEG", 250, 100 + np.arange(1280) / 128, noise(1280), **AB)
+    file.stream("Still", "Accelerometer", 50, np.full(500, 100.0), noise(500, 3))
+    file.stream("Bare", "EEG", 250, 100 + np.arange(2500) / 250, noise(2500), labels=("O1", "O2"))
+    path = file.write(tmp_path / "a.xdf")
+    done = command_line("import", f"{path}?stream=%231", "--out", str(tmp_path / "s"), "--json")
+    assert done.code == 1
+    told = json.loads(done.out)
+    first, second = sorted(told["doubts"])
+    assert first.startswith("Slow: ")
+    assert "128" in first
+    assert second.startswith("Still: ")
+    (bare,) = [note for note in told["notes"] if note["text"].startswith("Bare: O1, O2: no unit is stated")]
+    assert not bare["doubt"]
+    with pytest.warns(DoubtWarning, match=r"a\.xdf: Slow: "):
+        session = import_file(path, tmp_path / "t", stream="#1", accept="clock")
+    assert [note.text[:6] for note in notes_of(session) if note.doubt] == ["Slow: "]
 
 
 @pytest.mark.parametrize(
