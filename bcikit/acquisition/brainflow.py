@@ -208,7 +208,7 @@ class BrainFlowSource(LiveSource):
         self._unix = UnixClock()
         self._fill = 0.0
         self._marks: list[tuple[int, float]] = []
-        self._received = self._given = self._dropped = 0
+        self._received = self._given = self._dropped = self._begun = 0
         self._batteries: list[tuple[float, float]] = []
         self._resistances: tuple[float, ...] | None = None
 
@@ -271,6 +271,7 @@ class BrainFlowSource(LiveSource):
             self._shim = boards.prepare(self._board, self._parameters, self._master, where=self._where)
             for text in self._settings.config:
                 self._configure(text)
+        self._begun = self._received
         self._start(self._shim)
         self._begin()
 
@@ -342,7 +343,7 @@ class BrainFlowSource(LiveSource):
         if self._file_rows is None or self._loops or self._reconnect.give_up > 0:
             return False
         given = self._assembler.empty and not self._ready
-        return given and self._received >= self._file_rows - self._skipped
+        return given and self._received - self._begun >= self._file_rows - self._skipped
 
     def _overdue(self) -> list[Chunk]:
         return self._place_marks(super()._overdue())

@@ -144,6 +144,22 @@ def test_a_lost_session_is_opened_again_as_a_new_segment(playback, tmp_path, sta
         assert after.times[0] > before.times[-1]
 
 
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_file_is_played_again_after_each_start(playback, tmp_path, closed):
+    source = open_source(playback(150).write(tmp_path / "short.tsv"))
+    try:
+        for _ in range(2):
+            source.start()
+            assert not source.ended
+            chunks, _ = pulled(source, 60.0, until=lambda _, __: source.ended)
+            assert sum(chunk.n_times for chunk in chunks) == 150
+            source.stop()
+            if closed:
+                source.close()
+    finally:
+        source.close()
+
+
 def test_opening_twice_is_one_clear_error():
     with open_source("brainflow:synthetic"), pytest.raises(SourceError, match="already open in this process"):
         open_source("brainflow:synthetic")
