@@ -46,6 +46,9 @@ class Assembler(StampReader):
     ----------
     asked : float
         When the device was last asked to stream, seconds on the host's clock: what comes was taken after that.
+    dropped : list of int or None
+        Of all rows that `add` was given, counted from the first, those that are in no chunk (packets that came twice
+        or late), for who sets it to a list and takes them out.
     """
 
     def __init__(
@@ -62,6 +65,8 @@ class Assembler(StampReader):
         super().__init__(info, counted=counter is not None, stamped_on_arrival=stamped_on_arrival)
         self.counter = counter
         self.asked = -math.inf
+        self.dropped: list[int] | None = None
+        self._decided = 0
         self._dejitter = dejitter
         self._stalled = stalled
         self._check = SampleCheck(info, full_scale=full_scale)
@@ -196,6 +201,8 @@ class Assembler(StampReader):
         """Give chunks of what can be placed, and hold back what cannot yet."""
         by_arrival = self.clock.made is Stamps.ARRIVAL
         lost: NDArray[np.int64] | None = None
+        rows = stamps.shape[0]
+        keep: NDArray[np.int64] | None = None
         by_time, doubt, restarted = True, None, False
         rest: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None] | None = None
         if self._flags & Flag.RECONNECTED or (by_arrival and self._last_stamp is None):
@@ -223,6 +230,7 @@ class Assembler(StampReader):
             rest = None if doubt is None else (data[doubt:], stamps[doubt:], None)
             if doubt is not None:
                 data, stamps = data[:doubt], stamps[:doubt]
+        self._decide(rows if doubt is None else doubt, keep)
         chunks: list[Chunk] = []
         if stamps.shape[0]:
             chunks = self._cut(data, stamps, lost, arrival, late=Flag.LATE_COUNT if by_time else Flag.NONE)
@@ -232,6 +240,12 @@ class Assembler(StampReader):
         if doubt is not None and rest is not None:
             chunks += self._hold_back(*rest, arrival, restarted=restarted)
         return chunks
+
+    def _decide(self, rows: int, keep: NDArray[np.int64] | None) -> None:
+        """Take note which of the next rows are given."""
+        if self.dropped is not None and keep is not None:
+            self.dropped += (self._decided + np.setdiff1d(np.arange(rows), keep)).tolist()
+        self._decided += rows
 
     def _is_impossible(
         self, stamps: NDArray[np.float64], lost: NDArray[np.int64], keep: NDArray[np.int64] | None
@@ -271,6 +285,8 @@ class Assembler(StampReader):
         fresh = bool(hold.flags & Flag.START)
         missing = None
         rest = None
+        keep: NDArray[np.int64] | None = None
+        decided = stamps.shape[0]
         inner = np.zeros(stamps.shape[0], dtype=np.int64)
         if self.counter is not None and packets is not None:
             missing = None if hold.restarted else self.counter.missing_before(float(packets[0]))
@@ -279,10 +295,12 @@ class Assembler(StampReader):
             self.tally.repeated += count.repeated
             self.tally.reordered += count.reordered
             if count.doubt is not None:
-                rest = (data[count.doubt :], stamps[count.doubt :], packets[count.doubt :], count.restarted)
-            inner = count.lost
-            if count.keep is not None:
-                data, stamps = np.ascontiguousarray(data[count.keep]), stamps[count.keep]
+                decided = count.doubt
+                rest = (data[decided:], stamps[decided:], packets[decided:], count.restarted)
+            inner, keep = count.lost, count.keep
+            if keep is not None:
+                data, stamps = np.ascontiguousarray(data[keep]), stamps[keep]
+        self._decide(decided, keep)
         index = np.arange(stamps.shape[0]) + np.cumsum(inner)
         loss = Loss(lost=0, anew=True) if fresh else self._weigh(hold, missing, index, stamps)
         self._goes_on |= loss.goes_on

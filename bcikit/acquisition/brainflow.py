@@ -1,5 +1,6 @@
 """BrainFlow boards as sources: any board BrainFlow knows, the synthetic, playback and streaming boards included."""
 
+import bisect
 import contextlib
 import math
 import threading
@@ -198,6 +199,7 @@ class BrainFlowSource(LiveSource):
             rate_tolerance=_SIMULATED_RATE if self._simulated else RATE_TOLERANCE,
             full_scale=None if self._gains is None else self._gains.full_scale,
         )
+        assembler.dropped = []
         # What only plays something has nothing on its way that opening it again would throw away.
         patience = {"patience": 0.0} if self._simulated else {}
         super().__init__(info, assembler, reconnect=Reconnect(give_up=give_up, **patience))
@@ -364,16 +366,18 @@ class BrainFlowSource(LiveSource):
 
     def _place_marks(self, chunks: list[Chunk]) -> list[Chunk]:
         """Put the board's markers on the samples they came with, once these are given."""
-        tally = self._assembler.tally
-        dropped = tally.repeated + tally.reordered
-        # Packets that came twice or late are not given; the columns after them move up.
-        self._given += dropped - self._dropped
-        self._dropped = dropped
+        dropped = self._assembler.dropped
+        assert dropped is not None
         for chunk in chunks:
             stop = self._given + chunk.n_times
-            while self._marks and self._marks[0][0] < stop:
-                column, value = self._marks.pop(0)
-                row = max(0, column - self._given)
+            while self._marks:
+                column, value = self._marks[0]
+                # Packets that came twice or late are not given; the columns after them move up.
+                place = column - self._dropped - bisect.bisect_left(dropped, column)
+                if place >= stop:
+                    break
+                self._marks.pop(0)
+                row = max(0, place - self._given)
                 number = int(value) if value.is_integer() else value
                 self._events.append(
                     Event(
@@ -385,6 +389,11 @@ class BrainFlowSource(LiveSource):
                     )
                 )
             self._given = stop
+        done = 0
+        while done < len(dropped) and dropped[done] - self._dropped - done < self._given:
+            done += 1
+        del dropped[:done]
+        self._dropped += done
         return chunks
 
     def insert_marker(self, value: float) -> None:

@@ -94,6 +94,42 @@ def test_inserted_markers():
     assert markers[0].sample is not None
 
 
+def test_markers_lie_on_their_packets_where_others_came_twice(playback, tmp_path):
+    table = playback(600)
+    # Every tenth packet comes twice; markers before, on and after them, in the same blocks.
+    table.rows = np.repeat(table.rows, np.where(np.arange(600) % 10 == 8, 2, 1), axis=0)
+    table.rows[:, 1] = np.arange(len(table.rows))
+    came_twice = np.diff(table.rows[:, 0], prepend=-1.0) == 0
+    marked = np.arange(5, len(table.rows), 3)
+    with open_source(table.write(tmp_path / "twice.tsv")) as source:
+        shim = source._shim
+        count, take = shim.get_board_data_count, shim.get_board_data
+
+        def enough(*preset):
+            there = count(*preset)
+            return there if there >= 60 or source._received + there == len(table.rows) else 0
+
+        def with_markers():
+            # The playback board gives no markers.
+            rows = take()
+            number = np.searchsorted(marked, rows[1])
+            rows[31] = np.where(np.isin(rows[1], marked), 1 + number, 0)
+            return rows
+
+        shim.get_board_data_count, shim.get_board_data = enough, with_markers
+        chunks, events = pulled(source, 60.0, until=lambda *_: source.ended)
+        events += source.pull_events()
+        assert source.status().repeated == 60
+    column = np.concatenate([chunk.data[:, 0] for chunk in chunks])
+    samples = np.concatenate([np.arange(chunk.first_sample, chunk.end_sample) for chunk in chunks])
+    found = {event.value: event.sample for event in events if event.source == "brainflow"}
+    assert set(found) == set(range(1, 1 + marked.size))
+    for number, row in enumerate(marked.tolist(), start=1):
+        # One on a packet that came again lies on the next that is given.
+        wanted = row + 1 if came_twice[row] else row
+        assert column[samples == found[number]].tolist() == [wanted]
+
+
 def test_streaming_board_with_a_real_sender():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("", 0))
