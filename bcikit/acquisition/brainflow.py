@@ -274,7 +274,11 @@ class BrainFlowSource(LiveSource):
             for text in self._settings.config:
                 self._configure(text)
         self._begun = self._received
-        self._start(self._shim)
+        if boards.call(self._where, self._shim.is_prepared):
+            self._start(self._shim)
+        else:
+            # It was stopped while its link was lost, and the session was released then.
+            self._reopen()
         self._begin()
 
     def _start(self, shim: Any) -> None:

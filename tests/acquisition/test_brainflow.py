@@ -180,6 +180,21 @@ def test_a_lost_session_is_opened_again_as_a_new_segment(playback, tmp_path, sta
         assert after.times[0] > before.times[-1]
 
 
+def test_a_source_that_was_stopped_while_its_link_was_lost_can_be_started_again(playback, tmp_path):
+    source = open_source(playback(150).write(tmp_path / "short.tsv") + "&reconnect=60")
+    try:
+        source.start()
+        end = time.monotonic() + 60.0
+        while source._attempt is None and time.monotonic() < end:
+            source.pull(0.02)
+        source.stop()
+        source.start()
+        chunks, _ = pulled(source, 60.0, until=lambda chunks, _: chunks)
+    finally:
+        source.close()
+    assert chunks[0].health.flags & Flag.RECONNECTED
+
+
 @pytest.mark.parametrize("closed", [False, True])
 def test_a_file_is_played_again_after_each_start(playback, tmp_path, closed):
     source = open_source(playback(150).write(tmp_path / "short.tsv"))
