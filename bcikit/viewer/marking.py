@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bcikit.signal import BciError
+from bcikit.signal import BciError, Event
+from bcikit.ui.tap import Tap
 from bcikit.ui.words import tr
 from bcikit.viewer.annotation_panel import AnnotationDialog, AnnotationPanel
 from bcikit.viewer.annotations import Annotation, Annotations, beside, read_tsv, write_tsv
@@ -96,6 +97,11 @@ class Marking:
             self.items.add(item, tell=False)
         self.show()
 
+    def begin(self, tap: Tap) -> None:
+        """Put what was said before into a recording that begins."""
+        tap.events([_version(item, "added") for item in self.items])
+        self.show()
+
     def _changed(self, what: str, item: Annotation) -> None:
         window = self._window
         tap = window.recording.tap
@@ -104,8 +110,7 @@ class Marking:
             said = {"text": item.text or item.kind, "time": item.time, "duration": item.duration, "kind": item.kind}
             window.orders.send("note", key=item.key, change=what, **said, **more)
         elif tap is not None:
-            event = item.event()
-            tap.events([replace(event, data={**event.data, "change": what})])
+            tap.events([_version(item, what)])
         elif self.file is not None:
             try:
                 write_tsv(self.items, beside(self.file), start=self.start)
@@ -119,3 +124,9 @@ class Marking:
         for item in old.items:
             self.items.add(item, tell=False)
         self.show()
+
+
+def _version(item: Annotation, what: str) -> Event:
+    """Return what a recording keeps of a change; of each key, the last one counts."""
+    event = item.event()
+    return replace(event, data={**event.data, "change": what})

@@ -73,7 +73,7 @@ class WindowRecorder:
             return
         reader.tap = self.tap
         self.button.setText(tr("■ End the recording"))
-        self._window.marking.show()
+        self._window.marking.begin(self.tap)
         self.refresh()
 
     def stop(self) -> None:

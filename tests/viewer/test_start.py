@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,7 +24,7 @@ from bcikit.ui import words
 from bcikit.ui.reader import StreamReader
 from bcikit.ui.theme import Theme
 from bcikit.viewer import choose, start
-from bcikit.viewer.annotations import Annotation, read_tsv
+from bcikit.viewer.annotations import Annotation, annotation_of, read_tsv
 from bcikit.viewer.choose import StartPage, dropped
 from bcikit.viewer.folder import show_file
 from bcikit.viewer.menus import beside_dialog, copy_bad, copy_code, save_annotations
@@ -344,6 +345,29 @@ def test_the_button_records_what_is_looked_at_and_says_where(
     qtbot.addWidget(bare)
     bare.recording.toggle()
     assert bare.statusBar().currentMessage() == "There is no stream to record"
+
+
+def test_annotations_made_before_a_recording_are_in_it_and_in_the_next(
+    qtbot, dark: Theme, info: StreamInfo, chunks: Callable[..., list[Chunk]], tmp_path: Path
+) -> None:
+    reader = StreamReader(lambda: open_source("sim:motor-imagery"))
+    reader.info = info
+    window = ViewerWindow(dark, raw=reader, source="lsl:name=test", use_saved=False)
+    qtbot.addWidget(window)
+    items, state = window.marking.items, window.marking.panel.state
+    first = items.add(Annotation(time=100.5, text="eyes closed", channel="C3"))
+    items.add(Annotation(time=99.0, kind="movement"))
+    assert "this window only" in state.text()
+    for name in ("one", "two"):
+        window.recording.folder = tmp_path / name
+        window.recording.toggle()
+        assert str(tmp_path / name) in state.text()
+        reader._keep(chunks(2)[0])
+        items.edit(replace(first, text=f"eyes closed, {name}"))
+        window.recording.toggle()
+        told = read_session(window.recording.last).recording.events
+        assert [annotation_of(event) for event in told] == list(items)
+        assert [event.value for event in told] == [None, f"eyes closed, {name}"]
 
 
 def test_a_session_folder_is_shown_beside_with_its_events(shown: ViewerWindow, tmp_path: Path, monkeypatch) -> None:
