@@ -600,7 +600,9 @@ class ViewerWindow(QMainWindow):
         self._due["link"] = now + 0.5
         meter = self._meters.get("raw") or self._meters.get("pipeline")
         if meter is not None and self._arrived is not None:
-            self.view.status.quality.update(meter.quality())
+            if self.link is None:
+                # What is not judged any more is not known: nothing that was good or bad earlier stands for it.
+                self.view.status.quality = meter.quality()
             loss = self.view.status.loss_percent() or self.view.loss_percent or 0.0
             self.view.links.append((now, loss, meter.jitter_ms()))
 

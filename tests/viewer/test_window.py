@@ -345,6 +345,36 @@ def test_without_an_engine_it_watches_and_judges_by_itself(qtbot, dark: Theme, i
     assert window.strip.loss.accessibleName() == "Loss: 3.23 %, bad"
 
 
+def test_electrodes_that_are_judged_no_longer_are_neither_good_nor_bad(
+    qtbot, dark: Theme, info: StreamInfo, chunks
+) -> None:
+    window = ViewerWindow(dark)
+    qtbot.addWidget(window)
+    window.show()
+    panel = window.add_stream("raw", info)
+    window._arrived = 0.0
+
+    def show(made: list[Chunk]) -> None:
+        for chunk in made:
+            chunk.data[:, 5] = 0.0
+            window.take_chunk("raw", chunk)
+        window._due.clear()
+        window.tick()
+
+    show(chunks(12))
+    assert "C3" in window.strip.electrode.accessibleName()
+    assert panel.canvas.dimmed == {5}
+    # Of each 250 ms some are lost: no window is whole, and nothing is known of now.
+    at = 3000
+    for _ in range(40):
+        show(chunks(0.2, start=at, lost=13))
+        at += 63
+    assert window.view.status.quality == {}
+    assert window.strip.electrode.accessibleName() == "Worst electrode: –"
+    assert panel.canvas.dimmed == frozenset()
+    assert window.panels["quality"].table() == []
+
+
 def test_finished_sessions_are_told_once(qtbot, window: ViewerWindow) -> None:
     told: list[int] = []
     window.ended.connect(lambda: told.append(1))
