@@ -241,12 +241,15 @@ class TracePanel(QWidget):
     def load_montage(self, path: str | Path) -> Montage:
         """Return the montage of a file, and offer it by its name from now on."""
         made = read_montage(self.info, path)
-        if made.name not in self._montages:
-            self._montages[made.name] = Path(path)
-            self.montage_choice.blockSignals(True)
-            self.montage_choice.insertItem(len(self._montages) - 1, made.name)
-            self.montage_choice.blockSignals(False)
+        self._offer(made.name, Path(path))
         return made
+
+    def _offer(self, name: str, path: Path | None) -> None:
+        if name not in self._montages:
+            self._montages[name] = path
+            self.montage_choice.blockSignals(True)
+            self.montage_choice.insertItem(len(self._montages) - 1, name)
+            self.montage_choice.blockSignals(False)
 
     def use_montage(self, montage: Montage) -> None:
         """Draw another montage from now on."""
@@ -259,6 +262,35 @@ class TracePanel(QWidget):
         self._dim()
         self._show_montage()
         self._show_source()
+
+    def take_over(self, old: "TracePanel") -> None:
+        """Go on where a panel on the same samples stops: bad channels, montage, filter, scales, place."""
+        self.bad = set(old.bad)
+        self.canvas.lane_uv = dict(old.canvas.lane_uv)
+        # By place: the words may be of another language.
+        for here, there in (
+            (self.band, old.band),
+            (self.notch, old.notch),
+            (self.window_choice, old.window_choice),
+            (self.type_choice, old.type_choice),
+            (self.group_choice, old.group_choice),
+        ):
+            here.setCurrentIndex(there.currentIndex())
+        self._show_scale()
+        for name, path in old._montages.items():
+            self._offer(name, path)
+        self.use_montage(old.canvas.montage)
+        for pressed, was in (
+            (self.sweep_button, old.sweep_button),
+            (self.freeze_button, old.freeze_button),
+            (self.cursor_button, old.cursor_button),
+            (self.annotate_button, old.annotate_button),
+        ):
+            if pressed.isChecked() != was.isChecked():
+                pressed.click()
+        self.canvas.cursors = list(old.canvas.cursors)
+        if self.freeze_button.isChecked():
+            self.back_bar.setValue(old.back_bar.value())
 
     def _show_montage(self) -> None:
         names = list(self._montages)

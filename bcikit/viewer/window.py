@@ -444,7 +444,9 @@ class ViewerWindow(QMainWindow):
         for kind, panel in old.traces.items():
             mine = self.add_stream(kind, panel.info, history=panel.canvas.history)
             mine.canvas.marks = panel.canvas.marks
+            mine.take_over(panel)
             self._meters[kind] = old._meters[kind]
+        self.trace_tabs.setCurrentIndex(old.trace_tabs.currentIndex())
         self._awaited = old._awaited
         self.milestones, self._sessions, self._ended = old.milestones, old._sessions, old._ended
         self.marking.take_over(old.marking)

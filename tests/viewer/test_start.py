@@ -104,6 +104,41 @@ def test_a_new_look_is_kept(viewer, settings) -> None:
     assert (settings.value("theme"), settings.value("language")) == ("light", "zh")
 
 
+def test_a_new_look_or_language_goes_on_with_what_was_chosen(viewer, edf: Path, tmp_path: Path) -> None:
+    own = tmp_path / "mine.toml"
+    own.write_text('traces = ["C3-Cz", "C4-Cz"]', encoding="utf-8")
+    one = viewer("--source", f"file:{edf}")
+    panel = one.window.traces["raw"]
+    panel.load_montage(own)
+    panel.toggle_bad("C4")
+    panel.montage_choice.setCurrentText("average")
+    panel.band.setCurrentText("1-40 Hz")
+    panel.notch.setCurrentText("50 Hz")
+    panel.scale_choice.setCurrentText("20 µV")
+    panel.window_choice.setCurrentText("5 s")
+    panel.toggle("cursors")
+    panel.look_at(panel.canvas.history.time_at(2000))
+    panel.move_cursor(0, 7)
+    before = panel.canvas
+    middle, cursors = before.frozen_end, list(before.cursors)
+    first, matrix = one.window, before.montage.matrix
+    one._change_look("light", "zh")
+    assert one.window is not first
+    panel = one.window.traces["raw"]
+    canvas = panel.canvas
+    assert panel.bad == {"C4"}
+    assert (canvas.filter.band, canvas.filter.notch) == ("1-40 Hz", 50.0)
+    assert (canvas.montage.name, panel.montage_choice.currentText()) == ("average", words.tr("average"))
+    np.testing.assert_array_equal(canvas.montage.matrix, matrix)
+    assert canvas.dimmed == {2}
+    assert (canvas.lane_uv, panel.scale_choice.currentText()) == ({"eeg": 20.0}, "20 µV")
+    assert (canvas.seconds, canvas.frozen_end, canvas.cursors) == (5.0, middle, cursors)
+    panel.montage_choice.setCurrentText("mine")
+    assert canvas.montage.labels == ("C3-Cz", "C4-Cz")
+    copy_bad(one.window)
+    assert '["C3", "Cz"]' in QApplication.clipboard().text()
+
+
 @pytest.mark.parametrize("name", ["no-such-folder/a.png", "a.nothing"])
 def test_a_picture_that_cannot_be_saved_is_no_success(name: str, qapp, tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr(start, "QSettings", lambda *_: QSettings(str(tmp_path / "l.ini"), QSettings.Format.IniFormat))
