@@ -17,10 +17,22 @@ BANDS: dict[str, tuple[float, float] | None] = {
 }
 """What can be chosen; bands above what the sampling rate allows are left out."""
 
+NOTCHES: tuple[float | None, ...] = (None, 50.0, 60.0)
+"""Mains frequencies that can be chosen, in Hz; those above what the sampling rate allows are left out."""
+
 
 def bands_for(sfreq: float) -> list[str]:
     """Return the names of the bands that a sampling rate allows."""
-    return [name for name, band in BANDS.items() if band is None or band[1] < 0.45 * sfreq]
+    return [name for name, band in BANDS.items() if band is None or _fits(band[1], sfreq)]
+
+
+def notches_for(sfreq: float) -> list[float | None]:
+    """Return the mains frequencies that a sampling rate allows to take out."""
+    return [freq for freq in NOTCHES if freq is None or _fits(freq, sfreq)]
+
+
+def _fits(freq: float, sfreq: float) -> bool:
+    return freq < 0.45 * sfreq
 
 
 class DisplayFilter:
@@ -33,7 +45,7 @@ class DisplayFilter:
     band : str
         Key of `BANDS`.
     notch : float or None
-        Mains frequency in Hz to take out of the picture.
+        Mains frequency in Hz to take out of the picture; one that the sampling rate does not allow is not taken out.
     montage : Montage, optional
         What of the channels is drawn.
     """
@@ -41,7 +53,8 @@ class DisplayFilter:
     def __init__(
         self, info: StreamInfo, *, band: str = "off", notch: float | None = None, montage: Montage | None = None
     ) -> None:
-        self._info, self.band, self.notch = info, band, notch
+        self._info, self.band = info, band
+        self.notch = notch if notch is not None and _fits(notch, info.sfreq) else None
         self.montage = montage or make_montage(info, AS_RECORDED)
         self._live = self._make()
 
@@ -55,7 +68,7 @@ class DisplayFilter:
         edges = BANDS[self.band]
         if edges is not None:
             steps.append(Bandpass(l_freq=edges[0], h_freq=edges[1], order=2))
-        if self.notch is not None and self.notch < 0.45 * self._info.sfreq:
+        if self.notch is not None:
             steps.append(Notch(freq=self.notch))
         if not steps or self._info.sfreq <= 0:
             return None

@@ -27,7 +27,7 @@ from bcikit.ui.words import tr
 from bcikit.viewer.annotations import Annotation
 from bcikit.viewer.background import Block
 from bcikit.viewer.canvas import Mark, TraceCanvas
-from bcikit.viewer.display import DisplayFilter, bands_for
+from bcikit.viewer.display import DisplayFilter, bands_for, notches_for
 from bcikit.viewer.groups import channel_groups, unit_of
 from bcikit.viewer.gutter import Gutter, TimeAxis
 from bcikit.viewer.history import History
@@ -107,7 +107,8 @@ class TracePanel(QWidget):
         self._bands = bands_for(self.info.sfreq)
         bands = [tr("off") if name == "off" else name for name in self._bands]
         self.band = choice(tr("Display filter"), bands, self._filter_changed)
-        notches = [tr("off"), "50 Hz", "60 Hz"]
+        self._notches = notches_for(self.info.sfreq)
+        notches = [tr("off") if freq is None else f"{freq:g} Hz" for freq in self._notches]
         self.notch = choice(tr("Display notch"), notches, self._filter_changed)
         self._windows = WINDOWS if self.overview is None else (*WINDOWS, *LONG_WINDOWS)
         windows = [f"{seconds:g} s" for seconds in self._windows]
@@ -361,7 +362,7 @@ class TracePanel(QWidget):
         self.source_label.setStyleSheet(f"color: {colour}; font-weight: 600;")
 
     def _filter_changed(self, _: str) -> None:
-        notch = {0: None, 1: 50.0, 2: 60.0}[self.notch.currentIndex()]
+        notch = self._notches[self.notch.currentIndex()]
         band = self._bands[self.band.currentIndex()]
         self.canvas.filter = DisplayFilter(self.info, band=band, notch=notch, montage=self.canvas.montage)
         self._settle_filter()

@@ -9,6 +9,7 @@ from PySide6.QtTest import QTest
 from bcikit.signal import Chunk, StreamInfo
 from bcikit.ui.theme import Theme
 from bcikit.viewer.canvas import TraceCanvas
+from bcikit.viewer.code import code_of
 from bcikit.viewer.display import BANDS, DisplayFilter, bands_for
 from bcikit.viewer.history import History
 from bcikit.viewer.trace_panel import SCALES, TracePanel
@@ -84,6 +85,21 @@ def test_display_filter_says_that_it_is_one(qtbot, dark: Theme, info: StreamInfo
 def test_display_filters_above_nyquist_are_not_offered() -> None:
     assert "15-95 Hz" not in bands_for(160)
     assert set(bands_for(1000)) == set(BANDS)
+
+
+def test_a_notch_that_the_rate_does_not_allow_is_neither_offered_nor_said(qtbot, dark: Theme) -> None:
+    info = StreamInfo(name="Daisy", sfreq=125.0, ch_names=("C3", "C4"))
+    panel = TracePanel(info, dark)
+    qtbot.addWidget(panel)
+    assert [panel.notch.itemText(row) for row in range(panel.notch.count())] == ["off", "50 Hz"]
+    panel.band.setCurrentText("1-40 Hz")
+    panel.canvas.filter = DisplayFilter(info, band="1-40 Hz", notch=60.0)
+    panel._show_source()
+    assert "DISPLAY filter 1-40 Hz (this picture only)" in panel.source_label.text()
+    assert "Notch" not in code_of(panel, "lsl:name=Daisy")
+    panel.notch.setCurrentText("50 Hz")
+    assert "1-40 Hz, notch 50 Hz" in panel.source_label.text()
+    assert "Notch(freq=50.0)" in code_of(panel, "lsl:name=Daisy")
 
 
 def test_display_filter_of_a_piece_equals_the_live_one(info: StreamInfo, chunks: Callable[..., list[Chunk]]) -> None:
