@@ -46,8 +46,8 @@ class Status:
         Newest events but for feedback.
     refusals : Counter
         How often each rule refused a decision.
-    trail : deque of (time, probabilities, label)
-        Newest decisions, for the curve of evidence.
+    trail : deque of (time, classes, probabilities, label)
+        Newest decisions, for the curve of evidence; each has an order of classes of its own.
     stages : dict
         Time of each stage in the engine's last seconds, in milliseconds.
     device : dict
@@ -70,7 +70,9 @@ class Status:
     allowed: int = 0
     phase: str = ""
     events: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=2000))
-    trail: deque[tuple[float, tuple[float, ...], str | None]] = field(default_factory=lambda: deque(maxlen=600))
+    trail: deque[tuple[float, tuple[str, ...], tuple[float, ...], str | None]] = field(
+        default_factory=lambda: deque(maxlen=600)
+    )
     latency: deque[tuple[float, dict[str, float]]] = field(default_factory=lambda: deque(maxlen=600))
     stages: dict[str, dict[str, float]] = field(default_factory=dict)
     device: dict[str, Any] = field(default_factory=dict)
@@ -154,7 +156,7 @@ class Status:
     def _take_decision(self, message: said.Decided) -> None:
         decision, verdict = message.decision, message.verdict
         self.decision = {**decision.to_dict(), "trial": message.trial, "final": message.final}
-        self.trail.append((decision.time, decision.probabilities, decision.label))
+        self.trail.append((decision.time, decision.classes, decision.probabilities, decision.label))
         if message.latency is not None:
             self._note_latency(decision.time, {"total": 1e3 * (decision.age + message.latency)})
         self.verdict = verdict.to_dict()

@@ -28,7 +28,7 @@ class EvidencePanel(Panel):
         self.plot = make_plot(theme, tr("Posteriors"), bottom=tr("seconds"), left=tr("probability"))
         self.plot.setYRange(0, 1)
         self.plot.setXRange(-self.SECONDS, 0)
-        legend(self.plot, theme)
+        self._legend = legend(self.plot, theme)
         self._threshold = pg.InfiniteLine(angle=0, pen=pg.mkPen(theme.text, style=pg.QtCore.Qt.PenStyle.DashLine))
         self._threshold.setVisible(False)
         self.plot.addItem(self._threshold)
@@ -39,6 +39,7 @@ class EvidencePanel(Panel):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.plot, 1)
         layout.addWidget(self.evidence)
+        self._classes: tuple[str, ...] = ()
         self._curves: list[Any] = []
         self._dots: list[Any] = []
         self._table: list[list[object]] = []
@@ -46,18 +47,18 @@ class EvidencePanel(Panel):
     def refresh(self, view: View) -> None:
         """Draw the newest decisions."""
         status = view.status
-        classes = [str(name) for name in status.decision.get("classes") or ()]
-        rows = [(t, p) for t, p, _ in status.trail if len(p) == len(classes)]
-        if not classes or not rows:
+        said = [(t, names, p) for t, names, p, _ in status.trail if p and len(p) == len(names)]
+        if not said:
             self._forget()
             return
-        while len(self._curves) < len(classes):
-            index = len(self._curves)
-            colour = self._theme.classes[index % len(self._theme.classes)]
-            self._curves.append(self.plot.plot(pen=class_pen(self._theme, index), name=classes[index]))
-            # Not as symbols of the curve: those get a new brush with each call, and pyqtgraph keeps a picture of each.
-            self._dots.append(pg.ScatterPlotItem(size=5, brush=colour, pen=None))
-            self.plot.addItem(self._dots[-1])
+        # A decision that could say nothing may have its classes in another order, or be of another question.
+        self._name(said[-1][1])
+        classes, wanted = self._classes, set(self._classes)
+        rows = [
+            (t, p if names == classes else [p[names.index(name)] for name in classes])
+            for t, names, p in said
+            if names == classes or set(names) == wanted
+        ]
         times = np.array([t for t, _ in rows]) - status.time
         values = np.array([p for _, p in rows])
         recent = times >= -self.SECONDS
@@ -75,7 +76,8 @@ class EvidencePanel(Panel):
             parts = [f"{name} {float(value):+.2f}" for name, value in evidence.items()]
             self.evidence.setText(tr("Evidence: {values}").format(values=", ".join(parts)))
         elif isinstance(evidence, list | tuple):
-            parts = [f"{name} {float(value):+.2f}" for name, value in zip(classes, evidence, strict=False)]
+            own = status.decision.get("classes") or ()
+            parts = [f"{name} {float(value):+.2f}" for name, value in zip(own, evidence, strict=False)]
             self.evidence.setText(tr("Evidence: {values}").format(values=", ".join(parts)))
         elif len(classes) > 1:
             order = np.argsort(values[-1])[::-1]
@@ -88,10 +90,30 @@ class EvidencePanel(Panel):
         self._table = [["time", *classes]]
         self._table += [[t, *p] for t, p in rows]
 
-    def _forget(self) -> None:
-        """Show nothing: nothing was decided yet at the moment that is shown."""
+    def _name(self, classes: tuple[str, ...]) -> None:
+        """Give each class a curve, and the legend its name; the same classes stay where they are."""
+        if set(classes) == set(self._classes):
+            return
+        self._classes = classes
+        for curve in self._curves:
+            self._legend.removeItem(curve)
+        self._clear()
+        for index, name in enumerate(classes):
+            if index == len(self._curves):
+                colour = self._theme.classes[index % len(self._theme.classes)]
+                self._curves.append(self.plot.plot(pen=class_pen(self._theme, index)))
+                # No symbols of the curve: those get a new brush with each call, and pyqtgraph keeps a picture of each.
+                self._dots.append(pg.ScatterPlotItem(size=5, brush=colour, pen=None))
+                self.plot.addItem(self._dots[-1])
+            self._legend.addItem(self._curves[index], name)
+
+    def _clear(self) -> None:
         for drawn in (*self._curves, *self._dots):
             drawn.setData([], [])
+
+    def _forget(self) -> None:
+        """Show nothing: nothing was decided yet at the moment that is shown."""
+        self._clear()
         self._threshold.setVisible(False)
         self.evidence.setText("")
         self._table = []

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication, QDialogButtonBox, QWidget
 from bcikit.presentation.qt.keys import SpaceStops
 from bcikit.session.orders import checked_order
 from bcikit.signal import ArgumentError, Chunk, Decision, RecordingError, StreamInfo, Verdict
-from bcikit.signal.messages import Decided, parse
+from bcikit.signal.messages import Decided, Snapshot, parse
 from bcikit.ui.orders import Orders
 from bcikit.ui.theme import DARK, LIGHT, Theme
 from bcikit.viewer.export import save_view
@@ -235,6 +235,42 @@ def test_numbers_in_the_panels_are_those_of_the_messages(window: ViewerWindow) -
     assert "lost 2 of 4002" in window.panels["link"].text.text()
 
 
+def test_posteriors_have_the_names_of_their_decisions_in_whatever_order_they_are(window: ViewerWindow) -> None:
+    panel = window.panels["evidence"]
+
+    def take(at: float, classes: tuple[str, ...], probabilities: tuple[float, ...], **data: Any) -> None:
+        decision = Decision(time=at, sample=0, classes=classes, probabilities=probabilities, data=data)
+        window.take_message(Decided(decision=decision, verdict=Verdict(time=at, sample=0, allowed=False)))
+        panel.refresh(window.view)
+
+    def legend() -> list[str]:
+        return [label.text for _, label in panel.plot.getPlotItem().legend.items]
+
+    def drawn() -> list[list[float]]:
+        return [[] if x is None else x.tolist() for _, x in (curve.getData() for curve in panel._curves)]
+
+    window.take_message(Snapshot())
+    # A window of bad data has its classes as the model has them, and no probabilities.
+    take(110.0, ("rest", "right_hand"), ())
+    assert (panel.table(), legend()) == ([], [])
+    take(111.0, ("right_hand", "rest"), (0.9, 0.1))
+    take(112.0, ("rest", "right_hand"), (0.25, 0.75))
+    take(113.0, ("rest", "right_hand"), ())
+    assert panel.table() == [["time", "right_hand", "rest"], [111.0, 0.9, 0.1], [112.0, 0.75, 0.25]]
+    assert (legend(), drawn()) == (["right_hand", "rest"], [[0.9, 0.75], [0.1, 0.25]])
+    assert panel.evidence.text() == "Evidence: right_hand against rest, log odds +1.10"
+    take(113.5, ("rest", "right_hand"), (), evidence=[0.5, -0.5])
+    assert panel.evidence.text() == "Evidence: rest +0.50, right_hand -0.50"
+    # Whether the choice was wrong is another question of two answers; a menu has three.
+    take(114.0, ("error", "right"), (0.3, 0.7))
+    assert panel.table() == [["time", "error", "right"], [114.0, 0.3, 0.7]]
+    assert (legend(), drawn()) == (["error", "right"], [[0.3], [0.7]])
+    take(115.0, ("a", "b", "c"), (0.2, 0.3, 0.5))
+    assert (legend(), drawn()) == (["a", "b", "c"], [[0.2], [0.3], [0.5]])
+    take(116.0, ("right_hand", "rest"), (0.6, 0.4))
+    assert (legend(), drawn()) == (["right_hand", "rest"], [[0.9, 0.75, 0.6], [0.1, 0.25, 0.4], []])
+
+
 def test_erp_grows_with_events(window: ViewerWindow, chunks) -> None:
     window.show_panel("erp")
     panel = window.panels["erp"]
@@ -434,7 +470,7 @@ def test_drawing_keeps_nothing_behind(window: ViewerWindow, chunks) -> None:
                 panel.refresh(window.view)
 
     trail = window.view.status.trail
-    trail.extend([(109.5 + n / 1e4, (0.5, 0.5), None) for n in range(600)])
+    trail.extend([(109.5 + n / 1e4, ("left", "right"), (0.5, 0.5), None) for n in range(600)])
     go_on(range(20))
     tracemalloc.start()
     try:
