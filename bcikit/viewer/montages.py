@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ CHAINS: dict[str, tuple[tuple[str, ...], ...]] = {
 _OLD_NAMES = {"t3": "t7", "t4": "t8", "t5": "p7", "t6": "p8"}
 _EARS = (("A1", "M1", "TP9"), ("A2", "M2", "TP10"))
 _NEIGHBOURS = 4
+_Real = TypeVar("_Real", np.float32, np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,18 +65,18 @@ class Montage:
         """Number of traces."""
         return len(self.labels)
 
-    def apply(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what is drawn of samples ``(n_times, n_channels)``: ``(n_times, n_traces)``.
+    def apply(self, data: NDArray[_Real]) -> NDArray[_Real]:
+        """Return what is shown of samples ``(n_times, n_channels)``: ``(n_times, n_traces)``, as exact as these are.
 
-        A trace whose channels are all there is drawn, whatever the others do: NaN stays with who has it.
+        A trace whose channels are all there is shown, whatever the others do: NaN stays with who has it.
         """
         if self.matrix is None:
             return data
-        weights = self.matrix.astype(np.float32)
+        weights = self.matrix.astype(data.dtype)
         lost = np.isnan(data)
         if not lost.any():
             return data @ weights.T
-        made: NDArray[np.float32] = np.where(lost, np.float32(0), data) @ weights.T
+        made: NDArray[_Real] = np.where(lost, data.dtype.type(0), data) @ weights.T
         made[(lost @ (weights != 0).T) > 0] = np.nan
         return made
 

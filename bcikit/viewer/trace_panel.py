@@ -546,7 +546,7 @@ class TracePanel(QWidget):
         end = canvas.frozen_end or history.end
         data = history.get(end - canvas.window_samples, end)
         first = end - data.shape[0]
-        data = (data if canvas.montage.matrix is None else data @ canvas.montage.matrix.T)[:, canvas.shown]
+        data = canvas.montage.apply(data)[:, canvas.shown]
         head = ["sample", "time s", *(f"{canvas.montage.labels[c]} {self._unit(c)}".strip() for c in canvas.shown)]
         rows = ([first + n, history.time_at(first + n), *row] for n, row in enumerate(data.tolist()))
         return [list(head), *rows]
@@ -558,25 +558,21 @@ class TracePanel(QWidget):
         first = max(history.start, end - canvas.window_samples)
         # A recording stays as it is; of a stream, what is in view now is kept aside.
         data = history.get(first, end) if self.overview is not None else history.get(first, end).copy()
-        shown, matrix = list(canvas.shown), canvas.montage.matrix
+        shown, montage = list(canvas.shown), canvas.montage
         times = (history.time_at(first), history.rate)
 
         def rows(start: int, stop: int) -> NDArray[np.float64]:
-            part = data[start:stop]
-            part = (part if matrix is None else part @ matrix.T)[:, shown]
+            part = montage.apply(data[start:stop])[:, shown]
             number = np.arange(first + start, first + start + part.shape[0], dtype=np.float64)
             return np.column_stack((number, times[0] + (number - first) / times[1], part))
 
-        names = ["sample", "time s", *(f"{canvas.montage.labels[c]} {self._unit(c)}".strip() for c in shown)]
+        names = ["sample", "time s", *(f"{montage.labels[c]} {self._unit(c)}".strip() for c in shown)]
         return names, int(data.shape[0]), rows
 
     def value_at(self, sample: int, channel: int) -> float | None:
         """Return the stored sample, without any filter of the picture; None if it is not kept."""
         part = self.canvas.history.get(sample, sample + 1)
-        matrix = self.canvas.montage.matrix
-        if not part.shape[0]:
-            return None
-        return float(part[0, channel] if matrix is None else part[0] @ matrix[channel])
+        return float(self.canvas.montage.apply(part)[0, channel]) if part.shape[0] else None
 
     def _view_changed(self) -> None:
         self.axis.update()

@@ -16,6 +16,7 @@ from bcikit.viewer.analysis import BANDS
 from bcikit.viewer.folder import show_folder
 from bcikit.viewer.history import History
 from bcikit.viewer.menus import save_dialog
+from bcikit.viewer.trace_panel import TracePanel
 from bcikit.viewer.window import ViewerWindow
 
 RATE, NAMES = 250.0, ("C3", "Cz", "C4", "Pz", "Fz", "Oz")
@@ -236,3 +237,28 @@ def test_a_dead_channel_takes_nothing_from_the_others(qtbot, dark: Theme) -> Non
     assert np.isfinite(np.delete(spectrum, 2, axis=1)).all()
     table = {row[0]: row[1] for row in window.panels["headmap"].table()[1:]}
     assert table["C3"] == pytest.approx(10 * np.log10(200), abs=0.5)
+
+
+def test_a_montage_reads_a_dead_channel_off_only_where_it_is_part_of_a_trace(qtbot, dark: Theme) -> None:
+    info = StreamInfo(name="rec", sfreq=RATE, ch_names=NAMES)
+    panel = TracePanel(info, dark)
+    qtbot.addWidget(panel)
+    data = signal_of(np.arange(500))
+    data[100:, 5] = np.nan
+    panel.append(Chunk(data, np.arange(500) / RATE, 0))
+    panel.montage_choice.setCurrentText("longitudinal bipolar")
+    assert panel.canvas.montage.labels == ("Fz-Cz", "Cz-Pz")
+    expected = data[:, [4, 1]] - data[:, [1, 3]]
+    _, n, block = panel.samples()
+    assert n == 500
+    for found in (np.array(panel.table()[1:], dtype=float), block(0, 500)):
+        np.testing.assert_array_equal(found[:, 2:], expected)
+    assert panel.value_at(400, 1) == expected[400, 1]
+    panel.montage_choice.setCurrentText("average")
+    rows = np.array(panel.table()[1:], dtype=float)[:, 2:]
+    assert np.isfinite(rows[:100]).all()
+    assert np.isnan(rows[100:]).all(), "a reference with a channel that is not there is none"
+    panel.toggle_bad("Oz")
+    rows = np.array(panel.table()[1:], dtype=float)[:, 2:]
+    np.testing.assert_allclose(rows[:, :5], data[:, :5] - data[:, :5].mean(axis=1, keepdims=True), atol=1e-9)
+    assert np.isnan(rows[100:, 5]).all()
