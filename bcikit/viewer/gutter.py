@@ -18,7 +18,7 @@ class Gutter(QWidget):
 
     clicked = Signal(int)
 
-    def __init__(self, canvas: TraceCanvas, theme: Theme, glyph: Callable[[str], tuple[str, str]]) -> None:
+    def __init__(self, canvas: TraceCanvas, theme: Theme, glyph: Callable[[int], tuple[str, str]]) -> None:
         super().__init__()
         self._canvas, self._theme, self._glyph = canvas, theme, glyph
         self._drawn: tuple[object, ...] = ()
@@ -33,7 +33,7 @@ class Gutter(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - Qt's name
         """Draw the names; anew only where they have changed, because whoever scrolls asks for them with every frame."""
         names = [self._canvas.montage.labels[trace] for trace in self._canvas.shown]
-        glyphs = [self._glyph(name) for name in names]
+        glyphs = [self._glyph(trace) for trace in self._canvas.shown]
         ratio = self.devicePixelRatioF()
         key = (tuple(names), tuple(glyphs), self.width(), self.height(), ratio)
         if self._drawn != key:

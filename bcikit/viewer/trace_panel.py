@@ -610,8 +610,13 @@ class TracePanel(QWidget):
             self.step_scale(by)
         event.accept()
 
-    def _glyph(self, name: str) -> tuple[str, str]:
-        if name.partition("-")[0] in self.bad or name in self.bad:
+    def _glyph(self, trace: int) -> tuple[str, str]:
+        """Return shape and level of a trace: of the worst channel that it is about."""
+        names = [self.info.ch_names[channel] for channel in self.canvas.montage.sources[trace]]
+        if not self.bad.isdisjoint(names):
             return "✕", "BAD"
-        level = self.levels.get(name, "")
-        return (LEVELS[level][0] if level in ("WARN", "BAD") else ""), level
+        levels = {self.levels.get(name, "") for name in names}
+        for level in ("BAD", "WARN"):
+            if level in levels:
+                return LEVELS[level][0], level
+        return "", ""

@@ -139,8 +139,19 @@ def test_bad_channels_are_dimmed_and_labelled(qtbot, dark: Theme, info: StreamIn
         panel.append(chunk)
     panel.set_levels({"C3": "BAD", "Cz": "WARN"})
     assert panel.canvas.dimmed == {info.ch_names.index("C3")}
-    assert panel._glyph("C3") == ("■", "BAD")
-    assert panel._glyph("Cz") == ("▲", "WARN")
+
+    def letters() -> dict[str, tuple[str, str]]:
+        return {name: panel._glyph(trace) for trace, name in enumerate(panel.canvas.montage.labels)}
+
+    assert {name: said for name, said in letters().items() if said[0]} == {"C3": ("■", "BAD"), "Cz": ("▲", "WARN")}
+    # A difference is as bad as the worse of its two; by hand goes before what is measured.
+    panel.montage_choice.setCurrentText("longitudinal bipolar")
+    panel.toggle_bad("P4")
+    said = letters()
+    assert said["F3-C3"] == said["C3-P3"] == ("■", "BAD")
+    assert said["Fz-Cz"] == said["Cz-Pz"] == ("▲", "WARN")
+    assert said["C4-P4"] == ("✕", "BAD")
+    assert said["F4-C4"] == ("", "")
 
 
 def test_memory_is_flat_over_an_hour_of_samples(qtbot, dark: Theme, info: StreamInfo) -> None:
