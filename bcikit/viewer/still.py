@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bcikit.signal import Chunk, DataError, Recording
 from bcikit.viewer.columns import LARGEST
-from bcikit.viewer.history import History
+from bcikit.viewer.history import History, index_near
 
 BLOCKS = (16, 256)
 """Samples of the blocks whose extremes are kept: short ones for minutes, long ones for hours."""
@@ -106,19 +106,25 @@ class StillHistory:
         """Return the index of the sample nearest to a time of the recording's clock."""
         if not self._times.size:
             return 0
-        at = int(np.clip(np.searchsorted(self._times, time), 1, max(1, self._times.size - 1)))
-        if self._times.size == 1:
-            return 0
-        nearer = at - 1 if time - self._times[at - 1] <= self._times[at] - time else at
+        nearer = index_near(self._times, time)
         # Beyond the ends, and in a gap, the rate goes on.
         return int(self._samples[nearer]) + round((time - float(self._times[nearer])) * self.rate)
 
+    def times(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Return the times of samples ``start`` to ``stop``; clipped to what there is."""
+        start, stop = max(0, start), min(stop, self.end)
+        if not self.lost:
+            return self._times[start : max(start, stop)]
+        return self._times_of(np.arange(start, stop))
+
     def time_at(self, sample: int) -> float:
         """Return the time of a sample on the recording's clock."""
-        if not self._times.size:
-            return 0.0
-        at = int(np.clip(np.searchsorted(self._samples, sample), 0, self._times.size - 1))
-        return float(self._times[at]) + (sample - int(self._samples[at])) / self.rate
+        return float(self._times_of(np.array([sample]))[0]) if self._times.size else 0.0
+
+    def _times_of(self, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+        at = np.clip(np.searchsorted(self._samples, numbers), 0, self._times.size - 1)
+        found: NDArray[np.float64] = self._times[at] + (numbers - self._samples[at]) / self.rate
+        return found
 
 
 def _reduce(function: np.ufunc, rows: NDArray[np.floating], ratio: int) -> NDArray[np.float32]:

@@ -543,28 +543,32 @@ class TracePanel(QWidget):
     def table(self) -> list[list[object]]:
         """Return the stored samples in view of the channels shown, without any filter of the picture."""
         canvas, history = self.canvas, self.canvas.history
-        end = canvas.frozen_end or history.end
-        data = history.get(end - canvas.window_samples, end)
-        first = end - data.shape[0]
-        data = canvas.montage.apply(data)[:, canvas.shown]
+        first, end = self._in_view()
+        data = canvas.montage.apply(history.get(first, end))[:, canvas.shown]
         head = ["sample", "time s", *(f"{canvas.montage.labels[c]} {self._unit(c)}".strip() for c in canvas.shown)]
-        rows = ([first + n, history.time_at(first + n), *row] for n, row in enumerate(data.tolist()))
-        return [list(head), *rows]
+        pairs = zip(history.times(first, end).tolist(), data.tolist(), strict=True)
+        return [list(head), *([first + n, time, *row] for n, (time, row) in enumerate(pairs))]
+
+    def _in_view(self) -> tuple[int, int]:
+        """Return the first of the samples in view that are kept, and the index after the last one."""
+        canvas, history = self.canvas, self.canvas.history
+        end = canvas.frozen_end or history.end
+        return max(history.start, end - canvas.window_samples), min(end, history.end)
 
     def samples(self) -> tuple[list[str], int, Block]:
         """Return names, number of rows, and what gives rows, of the stored samples in view."""
         canvas, history = self.canvas, self.canvas.history
-        end = canvas.frozen_end or history.end
-        first = max(history.start, end - canvas.window_samples)
-        # A recording stays as it is; of a stream, what is in view now is kept aside.
-        data = history.get(first, end) if self.overview is not None else history.get(first, end).copy()
+        first, end = self._in_view()
+        data, times = history.get(first, end), history.times(first, end)
+        if self.overview is None:
+            # A recording stays as it is; of a stream, what is in view now is kept aside.
+            data, times = data.copy(), times.copy()
         shown, montage = list(canvas.shown), canvas.montage
-        times = (history.time_at(first), history.rate)
 
         def rows(start: int, stop: int) -> NDArray[np.float64]:
             part = montage.apply(data[start:stop])[:, shown]
-            number = np.arange(first + start, first + start + part.shape[0], dtype=np.float64)
-            return np.column_stack((number, times[0] + (number - first) / times[1], part))
+            number = np.arange(first + start, first + start + part.shape[0])
+            return np.column_stack((number, times[start:stop], part))
 
         names = ["sample", "time s", *(f"{montage.labels[c]} {self._unit(c)}".strip() for c in shown)]
         return names, int(data.shape[0]), rows

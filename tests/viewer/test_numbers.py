@@ -10,12 +10,13 @@ from PySide6.QtTest import QTest
 from scipy import signal
 
 from bcikit.recording import SessionWriter, read_session
-from bcikit.signal import Chunk, Decision, Event, Health, StreamInfo, Verdict
+from bcikit.signal import Chunk, Decision, Event, Health, Recording, StreamInfo, Verdict
 from bcikit.ui.theme import Theme
 from bcikit.viewer.analysis import BANDS
 from bcikit.viewer.folder import show_folder
 from bcikit.viewer.history import History
 from bcikit.viewer.menus import save_dialog
+from bcikit.viewer.still import StillHistory
 from bcikit.viewer.trace_panel import TracePanel
 from bcikit.viewer.window import ViewerWindow
 
@@ -140,6 +141,54 @@ def test_history_keeps_every_bit(folder: Path) -> None:
     data = recorded(folder)
     np.testing.assert_array_equal(history.get(0, history.end), data)
     assert history.lost == LOST
+
+
+def test_what_is_looked_back_at_has_its_own_times_whatever_the_rate_is(qtbot, dark: Theme, tmp_path: Path) -> None:
+    # A clock that is off by 0.1 percent: five minutes back that is 0.3 s.
+    info = StreamInfo(name="rec", sfreq=RATE, ch_names=NAMES)
+    numbers = np.delete(np.arange(75_000), slice(40_000, 40_020))
+    times = 1000.0 + numbers * 1.001 / RATE
+    panel = TracePanel(info, dark)
+    qtbot.addWidget(panel)
+    history = panel.canvas.history
+    for first in range(0, numbers.size, 500):
+        at = slice(first, first + 500)
+        panel.append(Chunk(signal_of(numbers[at] % 5000), times[at], int(numbers[first])))
+    assert history.end - history.start == 75_000
+    for sample in (0, 10, 39_999, 40_010, 40_020, 74_999):
+        assert history.time_at(sample) == pytest.approx(1000.0 + sample * 1.001 / RATE, abs=1e-9)
+        assert history.sample_at(1000.0 + sample * 1.001 / RATE) == sample
+    # Beyond the ends, the rate that is stated goes on.
+    assert history.time_at(75_250) - history.time_at(74_999) == pytest.approx(251 / RATE)
+    assert history.sample_at(history.end_time + 1.0) == 74_999 + 250
+    assert history.sample_at(999.0) == -250
+    panel.look_at(1000.0 + 2000 * 1.001 / RATE)
+    rows = np.array(panel.table()[1:], dtype=float)
+    assert rows.shape[0] == 2500
+    np.testing.assert_allclose(rows[:, 1], 1000.0 + rows[:, 0] * 1.001 / RATE, atol=1e-9)
+    np.testing.assert_array_equal(panel.samples()[2](100, 200), rows[100:200])
+    marked: list[float] = []
+    panel.annotated.connect(lambda time, *_: marked.append(time))
+    panel.annotate_now()
+    assert marked == [pytest.approx(rows[-1, 1], abs=1e-9)]
+    # What began anew has the times of its own.
+    panel.append(Chunk(signal_of(np.arange(10)), 5000.0 + np.arange(10) / RATE, 0))
+    assert (history.sample_at(5000.0), history.time_at(5)) == (0, pytest.approx(5000.02))
+    assert [row[1] for row in panel.table()[1:]] == pytest.approx(5000.0 + np.arange(10) / RATE)
+
+
+def test_a_recording_has_its_own_times_in_the_file_as_in_the_table(qtbot, dark: Theme) -> None:
+    info = StreamInfo(name="rec", sfreq=RATE, ch_names=NAMES)
+    numbers = np.delete(np.arange(2000), slice(700, 720))
+    times = 1000.0 + numbers * 1.01 / RATE
+    panel = TracePanel(
+        info, dark, history=StillHistory(Recording(info=info, data=signal_of(numbers), times=times, samples=numbers))
+    )
+    qtbot.addWidget(panel)
+    rows = np.array(panel.table()[1:], dtype=float)
+    here = np.isin(rows[:, 0], numbers)
+    np.testing.assert_allclose(rows[here, 1], 1000.0 + rows[here, 0] * 1.01 / RATE, atol=1e-9)
+    np.testing.assert_array_equal(panel.samples()[2](0, rows.shape[0]), rows)
 
 
 def at_its_end(window: ViewerWindow) -> None:
