@@ -363,7 +363,7 @@ class ViewerWindow(QMainWindow):
         raw = self._readers.get("raw")
         return raw if isinstance(raw, StreamReader) else None
 
-    def add_beside(self, address: str) -> None:
+    def add_beside(self, address: str) -> SideStream:
         """Show a further stream or file in a dock of its own, on the same clock."""
         key = f"beside-{next(self._numbers)}"
         side = SideStream(address, self.theme)
@@ -375,6 +375,7 @@ class ViewerWindow(QMainWindow):
         # Not one of `docks`: no arrangement puts it away.
         layout.add_below(self, dock)
         self.name_tabs()
+        return side
 
     def _end_beside(self, key: str) -> None:
         """Read a further stream no longer: its dock was closed."""
@@ -455,7 +456,9 @@ class ViewerWindow(QMainWindow):
         for side in old.beside.values():
             # A device is read once.
             side.halt()
-            self.add_beside(side.address)
+            again = self.add_beside(side.address).panel
+            if again is not None and side.panel is not None and again.info == side.panel.info:
+                again.take_over(side.panel)
 
     def take_chunk(self, kind: str, chunk: Chunk) -> None:
         """Take new samples of a stream."""

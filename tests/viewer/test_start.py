@@ -122,11 +122,13 @@ def test_a_new_look_or_language_goes_on_with_what_was_chosen(viewer, edf: Path, 
     before = panel.canvas
     middle, cursors = before.frozen_end, list(before.cursors)
     first, matrix = one.window, before.montage.matrix
+    first.add_beside(f"file:{edf}").panel.toggle_bad("Cz")
     one._change_look("light", "zh")
     assert one.window is not first
     panel = one.window.traces["raw"]
     canvas = panel.canvas
     assert panel.bad == {"C4"}
+    assert [side.panel.bad for side in one.window.beside.values()] == [{"Cz"}]
     assert (canvas.filter.band, canvas.filter.notch) == ("1-40 Hz", 50.0)
     assert (canvas.montage.name, panel.montage_choice.currentText()) == ("average", words.tr("average"))
     np.testing.assert_array_equal(canvas.montage.matrix, matrix)
