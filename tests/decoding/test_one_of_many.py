@@ -9,6 +9,7 @@ import pytest
 
 from bcikit.decoding import Epochs, Model
 from bcikit.decoding.alike import misfits
+from bcikit.decoding.evaluation.task import Run, Task
 from bcikit.signal import Event, Recording, StreamInfo
 
 EVENTS = ("-p", "motor-imagery", "--events", "T1=left,T2=right")
@@ -146,6 +147,38 @@ def test_it_is_refused_where_nobody_is_left(people, command_line, tmp_path):
         assert ran.code == 2
         assert "none of 2 people can be used" in ran.err
         assert "No event named T1" in ran.err
+
+
+@pytest.mark.parametrize("more", [(), ("--pseudo-online", "--step", "1")])
+def test_a_bad_run_takes_no_run_with_it_that_is_called_alike(command_line, tmp_path, more):
+    for person in range(2):
+        for day in range(3):
+            write(tmp_path / f"p{person}" / f"day{day}" / "eeg" / "run1_raw.fif", 10 * person + day)
+    bad = tmp_path / "p0" / "day1" / "eeg" / "run1_raw.fif"
+    bad.write_bytes(bad.read_bytes()[:700])
+    ran = command_line("evaluate", tmp_path, *EVENTS, "-d", "csp-lda", "--json", *more)
+    (found,) = json.loads(ran.out)
+    if more:
+        assert {who: one["n_trials"] for who, one in found["people"].items()} == {"p0": 20, "p1": 30}
+    else:
+        assert (found["n_subjects"], found["n_trials"]) == (2, 50)
+    assert "day1/eeg/run1_raw.fif of person p0 is left out" in ran.err
+    assert "1 of 6 runs left out" in ran.err
+
+
+def test_runs_are_named_by_as_much_as_tells_them_apart(tmp_path):
+    def names(*paths: str, **options) -> list[str]:
+        runs = tuple(Run(path=Path(path), **options) for path in paths)
+        task = Task(
+            name="x", paradigm="motor-imagery", runs=runs, events={}, tmin=0.0, tmax=1.0, filters=(), recommended=""
+        )
+        return list(task.runs_of("1"))
+
+    assert names("/d/a/1.edf", "/d/a/2.edf") == ["a/1.edf", "a/2.edf"]
+    assert names("/d/x/a/1.edf", "/d/y/a/1.edf") == ["x/a/1.edf", "y/a/1.edf"]
+    assert names("1.edf") == ["1.edf"]
+    assert names("/d/1.edf", "/d/1.edf") == ["/d/1.edf (1)", "/d/1.edf (2)"]
+    assert names("/d/1.edf", subject="2") == []
 
 
 def test_too_few_that_fit_are_refused_with_both_named(people, command_line, tmp_path):

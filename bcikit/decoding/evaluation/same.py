@@ -34,7 +34,7 @@ def doubt_same_trials(task: "Task", data: Iterable["SubjectTrials"]) -> None:
     """
     kinds: dict[tuple[int, int], list[tuple[str, NDArray[np.float32]]]] = {}
     for one in data:
-        files = [run.path for run in task.runs if run.subject == one.subject and run.name not in dict(one.lost)]
+        files = [run.path for name, run in task.runs_of(one.subject).items() if name not in dict(one.lost)]
         for place in np.unique(one.trials.runs):
             rows = one.trials.X[one.trials.runs == place]
             if str(files[place]).startswith("moabb:"):

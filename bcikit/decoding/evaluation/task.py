@@ -40,11 +40,6 @@ class Run:
     options: Mapping[str, Any] = field(default_factory=dict)
     """How to read it: unit, sfreq, stream, ... as `read_recording` takes them."""
 
-    @property
-    def name(self) -> str:
-        """What it is called in messages, with its folder: files are often called alike in every one."""
-        return "/".join(self.path.parts[-2:])
-
     def read(self) -> Recording:
         """Return the recording: a session folder of bcikit, a file of any format, or a run of a MOABB data set."""
         if str(self.path).startswith("moabb:"):
@@ -173,6 +168,23 @@ class Task:
     def subjects(self) -> tuple[str, ...]:
         """People, in order."""
         return tuple(sorted({run.subject for run in self.runs}))
+
+    def runs_of(self, subject: str) -> dict[str, Run]:
+        """Return the recordings of a person, each by a name that no other of theirs has.
+
+        That is the file with its folder, or with as many folders as tell it apart: files and folders are often called
+        alike every day.
+        """
+        runs = [run for run in self.runs if run.subject == subject]
+        names: list[str] = []
+        for parts in range(2, max([2, *(len(run.path.parts) for run in runs)]) + 1):
+            names = ["/".join(run.path.parts[-parts:]) for run in runs]
+            if len(set(names)) == len(names):
+                break
+        else:
+            # One file, read in several ways.
+            names = [f"{run.path} ({place})" for place, run in enumerate(runs, start=1)]
+        return dict(zip(names, runs, strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -305,10 +317,10 @@ def usable_runs(
     BciError
         If none can be read.
     """
-    found: list[tuple[Run, Recording]] = []
+    found: list[tuple[str, Run, Recording]] = []
     lost: dict[str, str] = {}
     first: Exception | None = None
-    for run in (run for run in task.runs if run.subject == subject):
+    for name, run in task.runs_of(subject).items():
         try:
             recording = run.read()
             filtered = task.filtered(recording)
@@ -316,21 +328,21 @@ def usable_runs(
                 recording.info.index_of(task.channels, who=run.path.name)
         except (BciError, OSError) as error:
             first = first or error
-            lost[run.name] = str(error)
+            lost[name] = str(error)
         else:
-            found.append((run, filtered if filters else recording))
+            found.append((name, run, filtered if filters else recording))
         read()
     if not found and first is not None:
         raise first
-    kinds = [_kind(recording, task.channels) for _, recording in found]
-    rate, names = usual([sfreq for sfreq, _ in kinds]), usual([own for _, own in kinds])
-    for (run, _), (sfreq, own) in zip(tuple(found), kinds, strict=True):
+    kinds = [_kind(recording, task.channels) for _, _, recording in found]
+    rate, channels = usual([sfreq for sfreq, _ in kinds]), usual([own for _, own in kinds])
+    for (name, _, _), (sfreq, own) in zip(found, kinds, strict=True):
         if rate is not None and sfreq != rate:
-            lost[run.name] = f"{sfreq:g} Hz, the other runs {rate:g} Hz"
-        elif names is not None and own != names:
-            differ = ", ".join(sorted(own ^ names)[:6])
-            lost[run.name] = f"other channels than the other runs have: {differ} (--channels names those to use)"
-    kept = [(run, recording) for run, recording in found if run.name not in lost]
+            lost[name] = f"{sfreq:g} Hz, the other runs {rate:g} Hz"
+        elif channels is not None and own != channels:
+            differ = ", ".join(sorted(own ^ channels)[:6])
+            lost[name] = f"other channels than the other runs have: {differ} (--channels names those to use)"
+    kept = [(run, recording) for name, run, recording in found if name not in lost]
     return [run for run, _ in kept], [recording for _, recording in kept], lost
 
 
