@@ -137,8 +137,7 @@ def distortion(takes: list[Take], context: Context) -> Result:
 
 def _harmonics(take: Take) -> tuple[float, float, list[float], float]:
     """Return THD and its standard uncertainty, the harmonics and SINAD of the driven channel, in decibels."""
-    channel = take.signals[take.stimulus.channel or 0]
-    data = take.data[:, [channel]]
+    data = take.data[:, [take.driven]]
     fit = sine_fit(data, take.clock, take.stimulus.frequency)
     found, spread, _ = harmonics(data, take.clock, fit.frequency, count=10, limit=take.info.sfreq / 2)
     amplitude, u = found[:, 0], spread[:, 0]

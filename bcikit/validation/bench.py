@@ -12,7 +12,7 @@ from bcikit.acquisition import Source
 from bcikit.signal import Chunk, DataError, Event
 from bcikit.simulation.stimulus import Arrangeable, Stimulus
 from bcikit.validation.catalogue import BenchTest
-from bcikit.validation.takes import Take
+from bcikit.validation.takes import Take, voltages
 
 _SETTLE = 0.3
 """Seconds that are thrown away after a set-up was made: the link's delay, and what was under way."""
@@ -287,7 +287,7 @@ def _impedances(source: Source) -> NDArray[np.float64] | None:
     values = None if read is None else read()
     if values is None:
         return None
-    return np.asarray(values, dtype=np.float64)[: source.info.n_channels]
+    return np.asarray(values, dtype=np.float64)[: len(voltages(source.info))]
 
 
 def _drain(source: Source) -> None:
@@ -312,6 +312,7 @@ class _Answer:
         from scipy.signal import butter
 
         self._device = getattr(source, "source", source)
+        self._column = voltages(source.info)[0]
         f = stimulus.frequency
         self._sos = butter(1, [0.5 * f, 1.5 * f], "band", fs=source.info.sfreq, output="sos")
         self._zi = np.zeros((len(self._sos), 2))
@@ -324,7 +325,7 @@ class _Answer:
         """Filter a chunk and answer when the power rises above the threshold."""
         from scipy.signal import lfilter, sosfilt
 
-        band, self._zi = sosfilt(self._sos, chunk.data[:, 0], zi=self._zi)
+        band, self._zi = sosfilt(self._sos, chunk.data[:, self._column], zi=self._zi)
         power, _ = lfilter([1 - self._keep], [1, -self._keep], band**2, zi=[self._keep * self._power])
         self._power = float(power[-1])
         high = self._power > self._threshold

@@ -13,6 +13,12 @@ from bcikit.signal.documents import json_of
 from bcikit.simulation.stimulus import Instruments, Stimulus
 
 
+def voltages(info: StreamInfo) -> list[int]:
+    """Return the columns of a stream that carry a voltage: the channels of a bench, which a counter is none of."""
+    kinds = ("eeg", "eog", "emg", "ecg", "ref", "bio")
+    return [index for index, kind in enumerate(info.ch_types) if kind in kinds]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Take:
     """What was recorded with one set-up.
@@ -34,7 +40,7 @@ class Take:
     events : tuple of Event
         Markers; nothing that is said of the stream itself.
     impedances : ndarray or None
-        What the device read, ohms.
+        What the device read, ohms, of each channel that carries a voltage.
     """
 
     key: str
@@ -54,8 +60,12 @@ class Take:
     @property
     def signals(self) -> list[int]:
         """Columns that carry a voltage."""
-        kinds = ("eeg", "eog", "emg", "ecg", "ref", "bio")
-        return [index for index, kind in enumerate(self.info.ch_types) if kind in kinds]
+        return voltages(self.info)
+
+    @property
+    def driven(self) -> int:
+        """Column of the channel that alone was driven; of the first voltage where all were."""
+        return self.signals[self.stimulus.channel or 0]
 
     def filled(self) -> NDArray[np.float64]:
         """Return the signals on a regular grid, lost samples bridged by straight lines, ``(n, n_signals)``."""

@@ -202,8 +202,7 @@ def trigger(takes: list[Take], context: Context) -> Result:
     """Edge at the input (half height, interpolated) minus the software marker that belongs to it."""
     del context
     take = takes[0]
-    column = take.stimulus.channel if take.stimulus.channel is not None else take.signals[0]
-    edges = rising(take.data[:, column], take.samples)
+    edges = rising(take.data[:, take.driven], take.samples)
     period, origin, residual, _ = fit_line(take.samples, take.times)
     at = origin + period * edges
     markers = np.array([event.time for event in take.events])

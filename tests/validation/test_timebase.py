@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from bcikit.signal import DataError, Event, StreamInfo
+from bcikit.signal import Chunk, DataError, Event, StreamInfo
 from bcikit.simulation.stimulus import Stimulus
+from bcikit.validation.bench import _Answer
+from bcikit.validation.residual.channels import between_channels
+from bcikit.validation.residual.time import triggers
 from bcikit.validation.takes import Context, Take
 from bcikit.validation.timebase import allan_deviation, correlation_time, fit_line, trigger
 
@@ -69,3 +72,56 @@ def test_the_spread_and_the_drift_of_a_trigger_are_those_of_the_pulses_that_have
     values = {m.quantity: m.value for m in trigger([take], Context())[0]}
     assert values["trigger_sd"] == pytest.approx(0.5, rel=0.1)
     assert values["trigger_drift"] == pytest.approx(4.8, rel=0.02)
+
+
+def test_the_pulse_is_looked_for_on_the_first_voltage_not_on_a_counter_before_it():
+    samples = np.arange(250 * 60)
+    times = samples / 250
+    pulses = np.arange(0.4, 60, 0.5)
+    wave = np.zeros(len(samples))
+    for pulse in pulses:
+        wave[round(pulse * 250) : round(pulse * 250) + 12] = 1000.0
+    noise = np.random.default_rng(1).normal(0, 1.0, len(samples))
+
+    def take(delay: float, sign: float = 1.0) -> Take:
+        return Take(
+            key="001-pulses",
+            stimulus=Stimulus(kind="pulses", seconds=60, amplitude_uv=500.0, frequency=2.0, channel=0),
+            info=StreamInfo(name="amp", sfreq=250, ch_names=("COUNTER", "Fp1"), ch_types=("misc", "eeg")),
+            data=np.column_stack([samples % 256, sign * wave + noise]),
+            samples=samples,
+            times=times,
+            events=tuple(Event(name="marker", time=float(pulse - delay)) for pulse in pulses),
+        )
+
+    values = {m.quantity: m.value for m in trigger([take(0.010)], Context())[0]}
+    # Half the height lies between two samples, 2 ms before the first that is high.
+    assert values["trigger_delay"] == pytest.approx(8.0, abs=0.1)
+    assert values["trigger_sd"] < 0.05
+    found = {one.quantity: one.value for one in triggers(take(0.1))}
+    assert found == {"trigger_offset": pytest.approx(98.0, abs=0.1)}
+    (upside,) = between_channels([take(0.01, -1.0)], Context())
+    assert (upside.quantity, upside.channel) == ("polarity", "Fp1")
+
+
+def test_a_burst_is_answered_on_the_first_voltage_not_on_a_counter_before_it():
+    class Device:
+        info = StreamInfo(name="amp", sfreq=250, ch_names=("COUNTER", "Fp1"), ch_types=("misc", "eeg"))
+        answers = 0
+
+        def connect(self, stimulus):
+            pass
+
+        def digital_out(self):
+            self.answers += 1
+
+        def impedances(self):
+            return np.zeros(1)
+
+    device = Device()
+    answer = _Answer(device, Stimulus(kind="bursts", seconds=4, amplitude_uv=100.0, frequency=10.0))
+    for first in range(0, 1000, 50):
+        at = np.arange(first, first + 50)
+        burst = np.where((at >= 500) & (at < 750), 100 * np.sin(2 * np.pi * 10 * at / 250), 0.0)
+        answer.look(Chunk(data=np.column_stack([at % 256, burst]), times=at / 250, first_sample=first))
+        assert device.answers == (first + 50 > 500)

@@ -33,8 +33,8 @@ def _ohms(takes: list[Take]) -> Found:
     found: Found = []
     if not read:
         return found
-    ratio = np.array([row / take.stimulus.ohms for row, take in zip(read, alike, strict=True)])
-    names = takes[0].info.ch_names
+    names = names_of(takes[0])
+    ratio = np.array([row[: len(names)] / take.stimulus.ohms for row, take in zip(read, alike, strict=True)])
     for column in np.flatnonzero(~np.isfinite(ratio).all(axis=0)):
         found.append(finding("impedance_missing", "Impedance is no number", np.nan, "ohm", names[column]))
     sound = np.isfinite(ratio).all(axis=0)
@@ -85,7 +85,7 @@ def _levels(takes: list[Take]) -> Found:
     for take in [*together, *alone]:
         if take.stimulus.amplitude_uv < 500:
             continue
-        column = take.signals[take.stimulus.channel or 0]
+        column = take.driven
         fit = sine_fit(take.data[:, [column]], take.clock, 10.0)
         tens = np.log10(max(float(fit.amplitude[0]), 1e-12) / take.stimulus.amplitude_uv)
         if abs(tens) > 2.5 and abs(tens - 3 * round(tens / 3)) < 0.1:
@@ -100,7 +100,7 @@ def _signs(takes: list[Take]) -> Found:
     found: Found = []
     for take in takes:
         if take.stimulus.kind == "pulses":
-            column = take.stimulus.channel if take.stimulus.channel is not None else take.signals[0]
+            column = take.driven
             x = take.data[:, column]
             up, down = x.max() - np.median(x), np.median(x) - x.min()
             if down > 3 * up:
@@ -120,7 +120,7 @@ def _clocks(takes: list[Take], context: Context) -> Found:
     if not open_takes or not sines:
         return []
     take = max(sines, key=lambda item: len(item.samples))
-    column = take.signals[take.stimulus.channel or 0]
+    column = take.driven
     fit = sine_fit(take.data[:, [column]], take.clock, 10.0)
     period, _, _, u = fit_line(open_takes[0].samples, open_takes[0].times)
     by_sine = take.stimulus.frequency / fit.frequency - 1

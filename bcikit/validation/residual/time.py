@@ -62,8 +62,7 @@ def _grid(steps: NDArray[np.float64]) -> Found:
 def triggers(take: Take) -> Found:
     """Look at markers against the pulses that were sent: all of them, once each, in one place."""
     found: Found = []
-    column = take.stimulus.channel if take.stimulus.channel is not None else take.signals[0]
-    edges = rising(take.data[:, column], take.samples)
+    edges = rising(take.data[:, take.driven], take.samples)
     markers = np.sort(np.array([event.time for event in take.events]))
     if len(edges) < 10 or len(markers) < 2:
         return found
