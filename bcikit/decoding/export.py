@@ -73,8 +73,9 @@ def chain_of(model: Model) -> Chain:
     Raises
     ------
     ArgumentError
-        If its decoder or its calibration is none that can be exported.
+        If its decoder or its calibration is none that can be exported, or it knows data with zero phase alone.
     """
+    _check_causal(model)
     estimator = model.estimator
     if isinstance(estimator, AutoDecoder):
         estimator = estimator.decoder_
@@ -118,6 +119,15 @@ def chain_of(model: Model) -> Chain:
     return chain
 
 
+def _check_causal(model: Model) -> None:
+    """Refuse what no device can have live, as `Model.attach` does."""
+    if not model.sheet.causal:
+        raise ArgumentError(
+            "The model was trained on data filtered with zero phase, which no device can have live; train it on data "
+            "behind causal filters."
+        )
+
+
 def _is_linear(estimator: CovarianceDecoder) -> bool:
     """Tell whether one weight a feature and class gives the scores: support vectors of three classes vote in pairs."""
     return getattr(estimator, "classifier", "") != "svm" or len(estimator.classes_) == 2
@@ -146,10 +156,11 @@ def to_nir(model: Model, path: str | Path) -> Path:
     Raises
     ------
     ArgumentError
-        If the model is none of spiking neurons.
+        If the model is none of spiking neurons, or knows data with zero phase alone.
     """
     from bcikit.decoding.spiking import SpikingDecoder
 
+    _check_causal(model)
     if not isinstance(model.estimator, SpikingDecoder):
         raise ArgumentError(
             f"{model.sheet.decoder} has no spiking neurons; only the decoder 'spiking' is written as NIR."

@@ -205,3 +205,13 @@ def test_what_has_no_export_is_said(trials, tmp_path):
         assert "fgmdm" in str(result.exception)
     with pytest.raises(ArgumentError, match="Say what to write"):
         CliRunner().invoke(app, ["export-model", str(path)], catch_exceptions=False)
+
+
+def test_what_was_trained_with_zero_phase_is_written_for_no_device(trials, tmp_path):
+    for decoder, options in (("csp-lda", ("--c", "--onnx")), ("spiking", ("--nir",))):
+        path = Model.fit(decoder, replace(trials, causal=False)).save(tmp_path / "model.skops")
+        for option in options:
+            result = CliRunner().invoke(app, ["export-model", str(path), option, str(tmp_path / "x")])
+            assert isinstance(result.exception, ArgumentError)
+            assert "zero phase" in str(result.exception)
+            assert not (tmp_path / "x").exists()
