@@ -274,20 +274,22 @@ def _evaluate(
                 dask=dask,
                 progress=lambda done, total: report("Training and deciding", done, total),
             )
-            if out is not None:
+        results.append(result)
+        show(result, told="all" in wanted)  # else it is a doubt
+        if out is not None:
+            # Before it is drawn: what may have taken hours hangs on no picture.
+            text = json_module.dumps([one.to_dict() for one in results], indent=1)
+            (out / "evaluation.json").write_text(text, encoding="utf-8")
+            with progress_bars() as report:
                 report("Drawing", 0, 1)
                 sections.append(make_section(result, read))
                 report("Drawing", 1, 1)
-        results.append(result)
-        show(result, told="all" in wanted)  # else it is a doubt
         if result.stopped:
             break
     for line in sureness_of_all(results):
         console.print(line, soft_wrap=True, highlight=False)
     if out is not None:
         page = write_page(out / "evaluation.html", sections, title=f"Evaluation: {tasks[0].paradigm}")
-        text = json_module.dumps([result.to_dict() for result in results], indent=1)
-        (out / "evaluation.json").write_text(text, encoding="utf-8")
         console.print(f"Report: [bold]{escape(str(page))}[/]")
     console.quiet = False
     return results

@@ -1,7 +1,7 @@
 """What the probabilities of decoders are worth, in a line."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bcikit.decoding.evaluation.run import SplitResult, TaskResult
@@ -14,20 +14,12 @@ def _hardest(found: "dict[str, SplitResult]") -> str:
     return next((name for name in order if name in found), next(iter(found)))
 
 
-def _together(scores: "Sequence[Scores]") -> tuple[Any, Any]:
-    """Return truth and probabilities of several evaluations; those with fewer classes never choose the others."""
-    import numpy as np
-
-    widest = max(score.probabilities.shape[1] for score in scores)
-    padded = [np.pad(s.probabilities, ((0, 0), (0, widest - s.probabilities.shape[1]))) for s in scores]
-    return np.concatenate([score.y_index for score in scores]), np.concatenate(padded)
-
-
 def _error_of(scores: "Sequence[Scores]") -> str:
     """Return the calibration error of all decisions together, and what a perfect decoder would have."""
     from bcikit.decoding.metrics import ece, ece_of_perfect
+    from bcikit.decoding.scores import together
 
-    truth, probabilities = _together(scores)
+    _, truth, probabilities = together(scores)
     perfect, limit = ece_of_perfect(probabilities)
     return (
         f"{ece(truth, probabilities):.3f} over all {len(truth)} decisions ({perfect:.3f} if perfect, by chance "
@@ -40,11 +32,13 @@ def sureness(found: "dict[str, SplitResult]") -> str:
     import numpy as np
 
     from bcikit.decoding.metrics import coverage
+    from bcikit.decoding.scores import together
 
     split = _hardest(found)
     scores = found[split].scores
     worst = max(scores, key=lambda score: score.ece - score.ece_expected[0])
-    rows = coverage(*_together(scores))
+    _, truth, probabilities = together(scores)
+    rows = coverage(truth, probabilities)
     shares = np.array([row["coverage"] for row in rows])
     kept = [rows[int(np.abs(shares - share).argmin())] for share in (1.0, 0.75, 0.5)]
     sure = ", ".join(f"of the surest {row['coverage']:.0%} {row['accuracy']:.0%}" for row in kept[1:])

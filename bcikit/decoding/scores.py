@@ -1,7 +1,7 @@
 """Cross-validation that keeps runs apart, and what it found."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -202,6 +202,21 @@ class Scores(Shown):
             "notes": list(self.notes),
             **self.extra,
         }
+
+
+def together(scores: Sequence[Scores]) -> tuple[tuple[str, ...], NDArray[np.intp], Array]:
+    """Return the classes of several evaluations, and truth and probabilities of all decisions as columns of these.
+
+    Who has fewer classes than others never chooses the rest.
+    """
+    classes = tuple(sorted({name for one in scores for name in one.classes}))
+    truth = np.searchsorted(np.asarray(classes), np.concatenate([one.y_true for one in scores]))
+    probabilities = np.zeros((len(truth), len(classes)))
+    row = 0
+    for one in scores:
+        probabilities[row : row + one.n_trials, [classes.index(name) for name in one.classes]] = one.probabilities
+        row += one.n_trials
+    return classes, truth, probabilities
 
 
 def make_folds(

@@ -9,8 +9,9 @@ import pytest
 
 from bcikit.decoding import Epochs, Model
 from bcikit.decoding.alike import misfits
+from bcikit.decoding.evaluation import page, plots
 from bcikit.decoding.evaluation.task import Run, Task
-from bcikit.signal import Event, Recording, StreamInfo
+from bcikit.signal import DataError, Event, Recording, StreamInfo
 
 EVENTS = ("-p", "motor-imagery", "--events", "T1=left,T2=right")
 GOOD = ("p1", "p2", "p3", "p4", "p5")
@@ -147,6 +148,54 @@ def test_it_is_refused_where_nobody_is_left(people, command_line, tmp_path):
         assert ran.code == 2
         assert "none of 2 people can be used" in ran.err
         assert "No event named T1" in ran.err
+
+
+def test_the_page_holds_people_with_other_classes_and_counts_those_who_are_in_it(command_line, tmp_path, monkeypatch):
+    for person, labels in enumerate((("T1",), ("T1", "T2"), ("T1", "T2", "T3"), ())):
+        for run in range(2):
+            write(tmp_path / f"p{person}" / f"run{run}_raw.fif", 10 * person + run, labels=labels, trials=12)
+    words = ("evaluate", tmp_path, "-p", "motor-imagery", "--events", "T1=left,T2=right,T3=rest", "-d", "csp-lda")
+    out = tmp_path / "out"
+    drawn = []
+    monkeypatch.setattr(plots, "confusion_plot", lambda counts, classes: drawn.append((counts, classes)))
+    monkeypatch.setattr(page, "data_url", lambda figure: "")
+    ran = command_line(*words, "--split", "leave-run-out", "--out", out)
+    assert (ran.code, "Traceback" in ran.err) == (1, False)
+    text = (out / "evaluation.html").read_text()
+    assert '<p class="note">3 people, ' in text
+    assert "Patterns: person p2" in text
+    ((counts, classes),) = drawn
+    assert classes == ("left", "rest", "right")
+    assert counts.sum(axis=1).tolist() == [12 + 8, 8, 12 + 8]
+    ran = command_line(*words, "--split", "leave-run-out", "--out", out, "--json")
+    (found,) = json.loads(ran.out)
+    assert set(found["results"]["csp-lda"]["leave-run-out"]["values"]) == {"p1", "p2"}
+
+    # What was computed is kept where nothing can be drawn.
+    def broken(result, data):
+        raise DataError("no picture")
+
+    monkeypatch.setattr(page, "make_section", broken)
+    (out / "evaluation.json").unlink()
+    ran = command_line(*words, "--split", "leave-run-out", "--out", out)
+    assert ran.code == 2
+    assert "csp-lda" in ran.out
+    assert json.loads((out / "evaluation.json").read_text())[0]["results"] == found["results"]
+
+
+def test_a_picture_that_cannot_be_drawn_is_a_note(command_line, tmp_path, monkeypatch):
+    for run in range(2):
+        write(tmp_path / "data" / f"run{run}_raw.fif", run)
+
+    def broken(task, trials):
+        raise DataError("One class.")
+
+    monkeypatch.setattr(page, "patterns", broken)
+    ran = command_line("evaluate", tmp_path / "data", *EVENTS, "-d", "csp-lda", "--out", tmp_path / "out")
+    assert ran.code == 0
+    text = (tmp_path / "out" / "evaluation.html").read_text()
+    assert "Patterns: person 1: not drawn (One class).<br>" in text
+    assert "Signals: person 1</h3>" in text
 
 
 @pytest.mark.parametrize("more", [(), ("--pseudo-online", "--step", "1")])

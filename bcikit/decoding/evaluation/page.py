@@ -18,6 +18,7 @@ from bcikit.decoding.evaluation.task import SubjectTrials
 from bcikit.decoding.learning import enough_trials, learning_curve
 from bcikit.decoding.metrics import confusion, coverage, ece, reliability
 from bcikit.decoding.registry import make_decoder
+from bcikit.decoding.scores import together
 from bcikit.decoding.sheet import now_utc, package_versions
 from bcikit.decoding.trials import Epochs
 from bcikit.reporting import data_url, render
@@ -58,7 +59,8 @@ def make_section(result: TaskResult, data: Sequence[SubjectTrials]) -> PageSecti
     notes += [f"{key}: {text}" for key, text in result.failures.items()]
     if result.left_out:
         notes.append(f"{result.left_out} trials left out (bad samples, peaks, edges of the recording)")
-    return PageSection(result, rows, splits, references, _pictures(result, data), notes)
+    pictures, missing = _pictures(result, data)
+    return PageSection(result, rows, splits, references, pictures, notes + missing)
 
 
 def write_page(path: Path, sections: Sequence[PageSection], *, title: str) -> Path:
@@ -91,22 +93,20 @@ def _cell(result: TaskResult, decoder: str, split: str) -> dict[str, Any] | None
     }
 
 
-def _pictures(result: TaskResult, data: Sequence[SubjectTrials]) -> list[tuple[str, str, str]]:
-    """Return heading, picture and what to see, for the recommended decoder or the first."""
+def _pictures(result: TaskResult, data: Sequence[SubjectTrials]) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """Return heading, picture and what to see, for the recommended decoder or the first; and what cannot be drawn."""
     if not result.results:
-        return []
+        return [], []
     shown = result.task.recommended if result.task.recommended in result.results else next(iter(result.results))
     order = ("cross-session", "leave-run-out", "cross-subject", "shuffled")
     split = next((name for name in order if name in result.results[shown]), next(iter(result.results[shown])))
     scores = result.results[shown][split].scores
-    classes = scores[0].classes
+    classes, index, probabilities = together(scores)
     pictures = [
         ("Decoders and splits", data_url(plots.overview(result)), "Dots are people; the dotted line is chance.")
     ]
     counts = sum(confusion(s.y_true, s.y_pred, classes) for s in scores)
     pictures.append((f"Confusion: {shown}", data_url(plots.confusion_plot(np.asarray(counts), classes)), split))
-    index = np.concatenate([s.y_index for s in scores])
-    probabilities = np.concatenate([s.probabilities for s in scores])
     pictures.append(
         (
             f"Reliability: {shown}",
@@ -121,17 +121,28 @@ def _pictures(result: TaskResult, data: Sequence[SubjectTrials]) -> list[tuple[s
             "What a higher 'reject' would give: fewer decisions, more of them right.",
         )
     )
-    pictures += _learning(result, data, shown)
-    values, unit = patterns(result.task, data[0].trials)
-    if values:
-        drawn = data_url(plots.maps(values, data[0].trials, unit=unit))
-        pictures.append((f"Patterns: person {data[0].subject}", drawn, "Where the signal comes from."))
-    pictures += _comparison(result, split)
-    pictures.append((f"Signals: person {data[0].subject}", data_url(_signals(result, data[0].trials)), "One person."))
-    return pictures
+    # The first person with as many classes as anybody.
+    one = max(data, key=lambda person: len(person.trials.classes))
+    pictures += _learning(result, data, shown, guessing(list(one.trials.counts().values())))
+    missing = []
+    drawn = (
+        (f"Patterns: person {one.subject}", _maps, "Where the signal comes from."),
+        (f"Signals: person {one.subject}", _signals, "One person."),
+    )
+    for heading, draw, text in drawn:
+        try:
+            made = draw(result, one.trials)
+        except (DataError, ValueError) as error:
+            missing.append(f"{heading}: not drawn ({str(error).rstrip('.')})")
+            continue
+        if made is not None:
+            pictures.append((heading, data_url(made), text))
+    return pictures + _comparison(result, split), missing
 
 
-def _learning(result: TaskResult, data: Sequence[SubjectTrials], shown: str) -> list[tuple[str, str, str]]:
+def _learning(
+    result: TaskResult, data: Sequence[SubjectTrials], shown: str, chance: float
+) -> list[tuple[str, str, str]]:
     curves = []
     for one in data[:6]:
         decoder = make_decoder(shown, sfreq=one.trials.sfreq, **result.task.decoder_params(shown))
@@ -143,7 +154,6 @@ def _learning(result: TaskResult, data: Sequence[SubjectTrials], shown: str) -> 
     if not curves:
         return []
     enough = [enough_trials(curve) for curve in curves]
-    chance = guessing(list(data[0].trials.counts().values()))
     text = f"Within 2 points of the best with {int(np.median(enough))} trials a class (median over people)."
     return [(f"Learning curve: {shown}", data_url(plots.learning_plot(curves, chance)), text)]
 
@@ -159,6 +169,12 @@ def _comparison(result: TaskResult, split: str) -> list[tuple[str, str, str]]:
         ("From decoder to decoder", slopes, f"{split}: a line a person."),
         ("Ranks", ranks, f"{split}: a bar joins decoders that do not differ (Nemenyi, 5 %)."),
     ]
+
+
+def _maps(result: TaskResult, trials: Epochs) -> "Figure | None":
+    """Return what the decoders live on, channel by channel; None where there is nothing of it."""
+    values, unit = patterns(result.task, trials)
+    return plots.maps(values, trials, unit=unit) if values else None
 
 
 def _signals(result: TaskResult, trials: Epochs) -> "Figure":
