@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bcikit.recording.deidentify import Deidentifier
 from bcikit.recording.session import Session
 from bcikit.signal import Bad, DoubtWarning, Event, Recording, RecordingError, StreamInfo
+from bcikit.signal.event import channels_of
 
 VOLT_TYPES = frozenset({"eeg", "eog", "emg", "ecg", "bio", "ref"})
 """Channel types measured in volts; others have a unit that is not known here."""
@@ -81,8 +82,8 @@ class Row:
 
     @property
     def text(self) -> str:
-        """What an annotation says where there is no field for channels: the name and them, or how many they are."""
-        if not self.channels:
+        """What an annotation without a field for channels says: the name, and of what is bad which or how many."""
+        if not self.channels or not self.name.lower().startswith("bad"):
             return self.name
         some = ",".join(self.channels) if len(self.channels) <= 4 else f"{len(self.channels)} channels"
         return f"{self.name}/{some}"
@@ -145,12 +146,13 @@ class ExportView:
         sfreq = self.info.sfreq
         events = tuple(
             Event(
-                name=row.text,
+                name=row.name,
                 time=row.onset,
                 sample=round(row.onset * sfreq),
                 value=row.value,
                 # MNE warns of what lasts longer than the signals.
                 duration=min(row.duration, max(0.0, (self.n_times - 1) / sfreq - row.onset)),
+                data={"channels": list(row.channels)} if row.channels else {},
             )
             for row in self.rows
             if row.name != "BAD_lost"
@@ -190,7 +192,7 @@ class ExportView:
         # What a source did not flag is flagged here: no number, no measurement.
         mask[~np.isfinite(data)] |= np.uint8(Bad.NAN)
         alarms = _alarms(session)
-        events = list(_event_rows(recording, check))
+        events = list(_event_rows(recording, check, dict(zip(session.info.ch_names, info.ch_names, strict=True))))
         kept = [row for row in events if 0 <= round(row.onset * info.sfreq) < n_times]
         rows = [
             *kept,
@@ -241,16 +243,20 @@ def _left_out(session: Session, events: Sequence[Row], kept: Sequence[Row]) -> t
     return tuple(found)
 
 
-def _event_rows(recording: Recording, check: Deidentifier) -> Iterator[Row]:
+def _event_rows(recording: Recording, check: Deidentifier, written: Mapping[str, str]) -> Iterator[Row]:
     first, origin, sfreq = int(recording.samples[0]), float(recording.times[0]), recording.info.sfreq
     for event in recording.events:
         onset = event.time - origin if event.sample is None else (event.sample - first) / sfreq
         value = check.event_value(event)
+        channels = channels_of(event, recording.info.ch_names)
+        if channels is None:
+            continue
         yield Row(
             onset=onset,
             duration=event.duration,
             name=printable(check.event_name(event)) or "event",
             value=printable(value) if isinstance(value, str) else value,
+            channels=tuple(written[name] for name in channels),
         )
 
 

@@ -1,6 +1,6 @@
 """Event: something that happened at a time, on the sample clock."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -70,3 +70,19 @@ def label_of(event: Event, names: Mapping[str, str]) -> str | None:
 def marks_bad(event: Event) -> bool:
     """Return whether an event is a span that a person or a program marked as bad, by MNE's rule (``BAD_...``)."""
     return event.duration > 0 and event.name.lower().startswith("bad")
+
+
+def channels_of(event: Event, ch_names: Collection[str]) -> tuple[str, ...] | None:
+    """Return which channels of a recording an event is about; empty if all, None if it marks others alone as bad.
+
+    Parameters
+    ----------
+    ch_names : collection of str
+        Channels of the recording.
+    """
+    named = event.data.get("channels")
+    if not isinstance(named, list | tuple):
+        return ()
+    found = tuple(dict.fromkeys(name for name in named if name in ch_names))
+    # What is no mark is an event of the whole recording, too, whatever it was about.
+    return None if named and not found and marks_bad(event) else found

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bcikit.signal.checks import check_int
 from bcikit.signal.chunk import Chunk
 from bcikit.signal.errors import DataError
-from bcikit.signal.event import Event
+from bcikit.signal.event import Event, channels_of
 from bcikit.signal.health import Flag, Health
 from bcikit.signal.info import StreamInfo
 from bcikit.signal.lazy import LazyRows, LazyWindow
@@ -317,9 +317,10 @@ class Recording(Shown):
         return cls.from_arrays(info, rows if lazy else np.asarray(rows), events=events)
 
     def to_mne(self) -> "mne.io.RawArray":
-        """Return an `mne.io.RawArray` in volts; events and bad spans become annotations.
+        """Return an `mne.io.RawArray` in volts; events become annotations, of the channels that they are about.
 
-        Lost samples are put in as zeros under a ``BAD_lost`` annotation, so that times stay true.
+        What marks channels as bad that are not in the recording is left out. Lost samples are put in as zeros under a
+        ``BAD_lost`` annotation, so that times stay true.
         """
         import mne
 
@@ -348,18 +349,22 @@ class Recording(Shown):
         onsets: list[float] = []
         durations: list[float] = []
         names: list[str] = []
+        about: list[tuple[str, ...]] = []
         origin = float(self.times[0]) if self.n_times else 0.0
         for event in self.events:
             onset = event.time - origin if event.sample is None else (event.sample - first) / self.info.sfreq
-            if 0 <= onset * self.info.sfreq < length:
+            channels = channels_of(event, self.info.ch_names)
+            if channels is not None and 0 <= onset * self.info.sfreq < length:
                 onsets.append(onset)
                 durations.append(event.duration)
                 names.append(event.name)
+                about.append(channels)
         for gap in np.flatnonzero(np.diff(self.samples) > 1):
             onsets.append((int(self.samples[gap]) + 1 - first) / self.info.sfreq)
             durations.append((int(self.samples[gap + 1] - self.samples[gap]) - 1) / self.info.sfreq)
             names.append("BAD_lost")
-        raw.set_annotations(mne.Annotations(onsets, durations, names))
+            about.append(())
+        raw.set_annotations(mne.Annotations(onsets, durations, names, ch_names=about))
         return raw
 
 

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from bcikit.acquisition import read_recording
 from bcikit.cli.app import app
+from bcikit.decoding import epochs
 from bcikit.processing import with_montage
 from bcikit.recording import (
     BidsLabels,
@@ -391,6 +392,28 @@ def test_fif_is_exact_in_double_precision(session: Session, tmp_path: Path) -> N
     np.testing.assert_allclose(raw.get_data().T, full * 1e-6, rtol=1e-15, atol=0)
     assert raw.info["meas_date"] is None
     assert list(raw.annotations.description).count("cue/left") == 5
+    about = {mark["description"]: mark["ch_names"] for mark in raw.annotations}
+    assert about["BAD_railed"] == ("C4",)
+    assert about["BAD_lost"] == ()
+
+
+def test_a_mark_of_one_channel_stays_one_of_it_in_every_export(tmp_path: Path) -> None:
+    info = StreamInfo(name="x", sfreq=100.0, ch_names=("C3", "通道二"))
+    events = [Event(name="T1", time=second, sample=100 * second) for second in (1, 3)]
+    mark = Event(name="BAD_move", time=1.2, sample=120, duration=0.5, data={"channels": ["通道二"]})
+    data = np.random.default_rng(0).normal(0, 20, (500, 2))
+    session = Session.from_recording(Recording.from_arrays(info, data, events=(*events, mark)))
+    export_fif(session, tmp_path / "x_eeg.fif")
+    export_edf(session, tmp_path / "x.edf")
+    paths = [tmp_path / "x_eeg.fif", export_bids(session, tmp_path / "bids", labels=BidsLabels(task="mi", run="1"))]
+    for path in paths:
+        read = read_recording(path)
+        assert [(e.name, e.data.get("channels")) for e in read.events if e.data] == [("BAD_move", ["EEG002"])]
+        for channel, kept in (("C3", 2), ("EEG002", 1)):
+            trials = epochs(read, events={"T1": "a"}, tmin=0.0, tmax=0.9, channels=[channel])
+            assert len(trials.y) == kept
+    # A text has no field for it.
+    assert "BAD_move/EEG002" in [event.name for event in read_recording(tmp_path / "x.edf").events]
 
 
 def test_the_table_of_decisions_holds_verdicts_and_scores(session_dir: Path, tmp_path: Path) -> None:

@@ -58,6 +58,21 @@ def test_mne_and_back_is_exact_in_microvolts(info: StreamInfo) -> None:
     assert [event.sample for event in again.events if event.name == "T1"] == [30]
 
 
+def test_a_mark_of_a_channel_stays_one_of_that_channel_through_mne(info: StreamInfo) -> None:
+    marks = {"BAD_one": ["C4", "gone"], "BAD_gone": ["gone"], "BAD_all": [], "cue": ["gone"]}
+    events = tuple(
+        Event(name=name, time=0.1 * place, sample=10 * place, duration=0.1, data={"channels": channels})
+        for place, (name, channels) in enumerate(marks.items())
+    )
+    samples = np.r_[0:50, 60:100]
+    recording = Recording(info=info, data=np.zeros((90, 3)), times=samples / 100, samples=samples, events=events)
+    raw = recording.to_mne()
+    found = {mark["description"]: mark["ch_names"] for mark in raw.annotations}
+    assert found == {"BAD_one": ("C4",), "BAD_all": (), "cue": (), "BAD_lost": ()}
+    again = {event.name: event.data for event in Recording.from_mne(raw).events}
+    assert again == {"BAD_one": {"channels": ["C4"]}, "BAD_all": {}, "cue": {}, "BAD_lost": {}}
+
+
 def test_annotations_keep_their_sample_after_a_crop(info: StreamInfo) -> None:
     raw = mne.io.RawArray(np.zeros((1, 1000)), mne.create_info(["C3"], 100.0, "eeg"), verbose="ERROR")
     raw.set_meas_date(1_700_000_000)
