@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bcikit.signal import DataError
 from bcikit.signal.documents import read_json
 from bcikit.validation.verify import RESULT, is_report, verify_report
 
 ALARM = 0.001
-"""Probability of chance at which a trend or a difference between versions is shown: many values are looked at."""
+"""Probability of chance at which a trend, a difference between versions or an odd value is shown: there are many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +92,8 @@ def compare(runs: Sequence[BenchRun]) -> list[dict[str, Any]]:
 
     Control limits are those of an individuals chart, ``mean ± 2.66 mean(|x[k] - x[k-1]|)`` (ISO 7870-2). With fewer
     than eight runs these are not known: a run is out when it differs from the median of the others by more than both
-    expanded uncertainties and, from four runs on, by more than five robust deviations, since units do differ.
+    expanded uncertainties and, from four runs on, by more than five robust deviations, since units do differ; a value
+    that has no uncertainty is out, from four runs on, by the t test of one against the others.
     The trend is the slope over time (t test), the difference of versions Welch's t test.
     """
     # Whatever any two runs measured: the oldest may be a quick one, or one test alone.
@@ -115,6 +117,8 @@ def _row(name: str, runs: list[BenchRun]) -> dict[str, Any]:
         usual = np.array([1.4826 * np.median(np.abs(part - np.median(part))) if n > 3 else 0.0 for part in left])
         # Of two that differ nobody can say which is out: both are.
         out = (np.abs(x - rest) > np.maximum(u + others, 5 * usual) + 1e-12 * np.abs(x)) & (u > 0)
+        if n > 3:
+            out |= (u == 0) & _odd(np.array(left), x)
         low = high = float("nan")
     slope, chance = _trend(x)
     versions = {run.firmware for run in runs if run.firmware}
@@ -133,6 +137,27 @@ def _row(name: str, runs: list[BenchRun]) -> dict[str, Any]:
         "series": [float(value) for value in x],
         "series_u": [float(value) for value in u],
     }
+
+
+def _odd(left: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which values are none of the others' kind, by their spread alone; nobody where the others are all alike.
+
+    The robust deviation of three to six values is far too often next to nothing to judge by.
+
+    Parameters
+    ----------
+    left : ndarray, shape (n, n - 1)
+        The others of each.
+    x : ndarray, shape (n,)
+        Values.
+    """
+    from scipy.stats import t
+
+    n = len(x)
+    spread = left.std(axis=1, ddof=1)
+    limit = float(t.ppf(1 - ALARM / (2 * n), n - 2)) * np.sqrt(1 + 1 / (n - 1))
+    odd: NDArray[np.bool_] = (np.abs(x - left.mean(axis=1)) > limit * spread) & (spread > 1e-12 * np.abs(x))
+    return odd
 
 
 def _trend(x: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, float]:

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import pytest
 
 from bcikit.signal import ConfigError, DataError
@@ -144,6 +145,19 @@ def test_firmware_that_changes_a_value_is_named_and_one_that_does_not_is_not(tmp
     assert row["versions"] == []
     (row,) = compare(_runs(tmp_path, [1.0, 1.0002, 1.0001, 1.0003], ["1.0", "1.0", "1.1", "1.1"]))
     assert row["versions"] == []
+
+
+@pytest.mark.parametrize("u", [0.0, 0.5])
+def test_a_value_without_uncertainty_stands_out_by_the_spread_of_the_others(tmp_path, u):
+    (row,) = compare(_runs(tmp_path, [100.1, 100.2, 100.0, 99.9, 100.1, 20.0], ["1.0"] * 6, u=u))
+    assert row["out"] == ["SN5 2026-01-06"]
+    # Values of one kind do not, though two of them happen to be close together; nor beside others that are the same.
+    rng = np.random.default_rng(0)
+    for n in (4, 5, 7):
+        rows = [compare(_runs(tmp_path, 100 + rng.normal(size=n), ["1.0"] * n, u=0.0))[0] for _ in range(100)]
+        assert sum(bool(row["out"]) for row in rows) <= 1
+    (row,) = compare(_runs(tmp_path, [0.0, 0.0, 0.0, 0.0, 5.0], ["1.0"] * 5, u=0.0))
+    assert row["out"] == []
 
 
 def test_what_the_oldest_run_did_not_measure_is_compared_all_the_same(tmp_path, command_line):
