@@ -52,7 +52,7 @@ def show_pseudo_online(
     console.print(
         f"  A window each {step:g} s; it acts when its evidence reaches {rule.confidence:g}"
         + (f" and every window for {rule.dwell:g} s says the same" if rule.dwell else "")
-        + f"; a class is asked for for {_seconds(found)} s after its event; intervals of 95 %: Wilson, exact Poisson.",
+        + f"{_seconds(found)}; intervals of 95 %: Wilson, exact Poisson.",
         highlight=False,
     )
     for one in found:
@@ -74,7 +74,10 @@ def show_pseudo_online(
 
 
 def _seconds(found: "Sequence[LiveResult]") -> str:
-    return " or ".join(dict.fromkeys(f"{one.seconds:g}" for one in found))
+    """Return for how long a class is asked for, from whom it is least to whom it is most; empty of nobody."""
+    reach = [(min(one.seconds.values()), max(one.seconds.values())) for one in found if one.seconds]
+    each = [f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in reach]
+    return f"; a class is asked for for {' or '.join(dict.fromkeys(each))} s after its event" if each else ""
 
 
 def _cells(numbers: dict[str, object]) -> list[str]:

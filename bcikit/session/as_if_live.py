@@ -41,8 +41,8 @@ class LiveResult:
         Person to what came of each run.
     failures : dict of str to str
         Person to why there is none.
-    seconds : float
-        How long a class is asked for after its event.
+    seconds : dict of str to float
+        Person to how long a class is asked for after its event: by the length of their own events.
     rule : ActingRule
         When windows act.
     step : float
@@ -53,7 +53,7 @@ class LiveResult:
     decoder: str
     runs: dict[str, list[PseudoOnline]]
     failures: dict[str, str]
-    seconds: float
+    seconds: dict[str, float]
     rule: ActingRule
     step: float
 
@@ -106,12 +106,15 @@ class LiveResult:
         return ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything, ready for JSON."""
+        """Return everything, ready for JSON; `seconds` of all is None where people differ."""
+        alike = set(self.seconds.values())
         return {
-            "task": self.task, "decoder": self.decoder, "definition": DEFINITION, "seconds": self.seconds,
+            "task": self.task, "decoder": self.decoder, "definition": DEFINITION,
+            "seconds": next(iter(alike)) if len(alike) == 1 else None,
             "step": self.step, "confidence": self.rule.confidence, "dwell": self.rule.dwell,
             "all": self.numbers() if self.runs else None,
-            "people": {who: self.numbers([who]) for who in self.runs}, "failures": dict(self.failures),
+            "people": {who: {**self.numbers([who]), "seconds": self.seconds[who]} for who in self.runs},
+            "failures": dict(self.failures),
         }  # fmt: skip
 
 
@@ -148,7 +151,7 @@ def evaluate_live(
     """
     if len(task.runs) == len(task.subjects):
         raise DataError(f"{task.name}: --pseudo-online needs two runs of each person; each has one.")
-    seconds = 0.0
+    seconds: dict[str, float] = {}
     found: dict[str, list[PseudoOnline]] = {}
     failures: dict[str, str] = {}
     done = 0
@@ -158,7 +161,7 @@ def evaluate_live(
             say_left_out({f"{name} of person {who}": why for name, why in lost.items()}, len(task.runs), what="runs")
             if len(runs) < 2:
                 raise DataError("one run; two are needed")
-            seconds = _asked(recordings, task)
+            seconds[who] = _asked(recordings, task)
             filtered = [task.filtered(one) for one in recordings]
             known = SubjectTrials(
                 subject=who, trials=task.cut(filtered), sessions=np.zeros(0, np.int64), left_out=0,
@@ -168,7 +171,7 @@ def evaluate_live(
             for place, recording in enumerate(recordings):
                 model = _model(task, decoder, filtered, runs, place, seed)
                 one = pseudo_online(
-                    model, recording, events=task.events, seconds=seconds, step=step, rule=rule,
+                    model, recording, events=task.events, seconds=seconds[who], step=step, rule=rule,
                     idle_classes=_idle(task),
                 )  # fmt: skip
                 found.setdefault(who, []).append(one)
@@ -178,6 +181,7 @@ def evaluate_live(
         except (BciError, OSError, ValueError, np.linalg.LinAlgError) as error:
             failures[who] = f"{type(error).__name__}: {error}"
             found.pop(who, None)
+            seconds.pop(who, None)
     return LiveResult(
         task=task.name, decoder=decoder, runs=found, failures=failures, seconds=seconds, rule=rule, step=step
     )

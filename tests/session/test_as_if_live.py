@@ -95,6 +95,24 @@ def test_how_long_a_class_is_asked_for_can_be_said_and_is_told(people, usual):
     assert "for 1.1 s after its event" in evaluate(people, "--asked", "1.1").output.replace("\n", " ")
 
 
+def test_how_long_a_class_is_asked_for_is_that_of_each_person(people, tmp_path):
+    """The second person's events are shorter; the third, whose are longer, has no class in one of two runs."""
+    for place, (who, share) in enumerate((("sub-1", 1.0), ("sub-2", 0.5), ("sub-3", 1.6))):
+        (tmp_path / who).mkdir()
+        for run in range(2):
+            raw = mne.io.read_raw_fif(people / "sub-1" / f"run-{run}_raw.fif", preload=True, verbose="ERROR")
+            raw._data += np.random.default_rng(10 * place + run).normal(0, 1e-6, raw._data.shape)
+            raw.annotations.duration = raw.annotations.duration * share
+            if who == "sub-3" and run:
+                raw.annotations.description = np.array(["other"] * len(raw.annotations))
+            raw.save(tmp_path / who / f"run-{run}_raw.fif", verbose="ERROR")
+    (found,) = json.loads(evaluate(tmp_path, "--json").stdout)
+    assert set(found["failures"]) == {"3"}
+    assert found["seconds"] is None
+    assert {who: one["seconds"] for who, one in found["people"].items()} == {"1": 3.0, "2": 1.5}
+    assert "asked for for 1.5 to 3 s after its event" in " ".join(evaluate(tmp_path).output.split())
+
+
 def test_the_rule_says_the_same_whatever_the_step():
     """Windows between those a quarter of a second apart say nothing new: they bring nothing forward."""
 
@@ -152,7 +170,7 @@ def one_run(probabilities, *, confidence=0.9, seconds=4.0):
         decisions, trials, events={"left": "left"}, sfreq=100.0, seconds=seconds, n_times=100, step=0.5, acts=True
     )
     return LiveResult(
-        task="t", decoder="d", runs={"p": [found]}, failures={}, seconds=seconds,
+        task="t", decoder="d", runs={"p": [found]}, failures={}, seconds={"p": seconds},
         rule=ActingRule(confidence=confidence), step=0.5,
     )  # fmt: skip
 
