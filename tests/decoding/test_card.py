@@ -11,6 +11,7 @@ from bcikit.decoding.evaluation import card as cards
 from bcikit.decoding.evaluation.layouts import find_tasks
 from bcikit.decoding.evaluation.run import evaluate_task
 from bcikit.decoding.evaluation.task import load_task
+from bcikit.recording import import_file
 from bcikit.signal import DataError
 from bcikit.signal.signing import sign
 from tests.decoding.test_study import folder
@@ -107,6 +108,28 @@ def test_other_data_show_and_moved_data_are_found(made, tmp_path):
         assert "is not here" in cards.check_card(values, recompute=False).problems[0]
     finally:
         victim.write_bytes(original)
+
+
+def test_session_folders_that_were_moved_are_found(made, tmp_path, command_line, monkeypatch):
+    _, root = made
+    monkeypatch.setattr(cards, "key_file", lambda: tmp_path / "key")
+    for file in sorted(root.rglob("*_raw.fif")):
+        place = tmp_path / "there" / file.relative_to(root).with_suffix("")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        import_file(file, place)
+    words = ("-p", "motor-imagery", "--events", "T1=l,T2=r", "--window", "0", "1.5", "-d", "csp-lda")
+    card = tmp_path / "card.json"
+    ran = command_line("evaluate", tmp_path / "there", *words, "--split", "leave-run-out", "--card", card)
+    assert ran.code == 0, ran.err
+    (tmp_path / "there").rename(tmp_path / "here")
+    ran = command_line("verify", card)
+    assert (ran.code, "is not here" in ran.out) == (1, True)
+    ran = command_line("verify", card, "--data", tmp_path / "here")
+    assert ran.code == 0, ran.out
+    session = next((tmp_path / "here").rglob("session.json"))
+    session.write_text(session.read_text() + " ")
+    ran = command_line("verify", card, "--data", tmp_path / "here")
+    assert ran.code == 1
 
 
 def test_what_is_no_card_is_said(tmp_path):

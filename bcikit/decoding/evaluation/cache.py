@@ -41,7 +41,7 @@ def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file, or of all files of a folder by their names."""
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
-        return digest([(str(file.relative_to(path)), hash_file(file)) for file in files])
+        return digest([(file.relative_to(path).as_posix(), hash_file(file)) for file in files])
     stat = path.stat()
     return _hash(str(path), stat.st_size, stat.st_mtime_ns)
 

@@ -10,7 +10,7 @@ from typing import Any
 from bcikit.decoding.evaluation.cache import hash_beside, hash_data, hash_file
 from bcikit.decoding.evaluation.run import TaskResult, evaluate_task
 from bcikit.decoding.evaluation.task import Run, Task, load_task
-from bcikit.decoding.evaluation.walk import walk
+from bcikit.decoding.evaluation.walk import is_recording_folder, walk
 from bcikit.decoding.sheet import now_utc, package_versions
 from bcikit.signal import BciError, DataError
 from bcikit.signal.documents import read_json
@@ -147,13 +147,15 @@ def check_card(
     values : mapping
         From `read_card`.
     data : Path or None
-        Folder in which the recordings are here, found by their hashes; where the card says if left out.
+        Folder in which the recordings are here, files and folders found by their hashes; where the card says if left
+        out.
     recompute : bool
         False to look at signature and data alone.
     """
     mark = signer(values)
     problems = [] if mark else ["the signature is not that of this card: it was changed, or never signed"]
-    moved = {} if data is None else {hash_file(file): file for file in walk(data)[0] if file.is_file()}
+    places = [] if data is None else [data, *walk(data)[0]]
+    moved = {hash_file(place): place for place in places if place.is_file() or is_recording_folder(place)}
     n_numbers, largest = 0, 0.0
     other: tuple[str, ...] = ()
     try:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bcikit.decoding.alike import say_left_out
 from bcikit.decoding.evaluation.task import Run
-from bcikit.decoding.evaluation.walk import walk
+from bcikit.decoding.evaluation.walk import WHOLE, walk
 from bcikit.signal import ArgumentError, DataError, SourceError, check_choice
 
 FOLDERS = ("people", "sessions")
@@ -183,10 +183,10 @@ def candidates(root: Path, *, known: Collection[Path] = ()) -> tuple[list[Path],
         if path in sessions:
             found.append(path)
         if any(parent in sessions for parent in path.parents) or path.is_dir():
-            if path.is_dir() and path.suffix.lower() in (".mff", ".ds"):
+            if path.is_dir() and path.suffix.lower() in WHOLE:
                 found.append(path)
             continue
-        if any(part.lower().endswith((".mff", ".ds")) for part in parts[:-1]):
+        if any(part.lower().endswith(WHOLE) for part in parts[:-1]):
             continue
         if path in known:
             continue

@@ -7,6 +7,14 @@ from pathlib import Path
 from bcikit.decoding.evaluation.cache import hash_data
 from bcikit.decoding.evaluation.task import Run, in_order
 
+WHOLE = (".mff", ".ds")
+"""Ends of names of folders that are a recording as a whole: EGI's and CTF's."""
+
+
+def is_recording_folder(path: Path) -> bool:
+    """Return whether a folder is one recording as a whole: a session, or one of another program."""
+    return path.is_dir() and (path.suffix.lower() in WHOLE or (path / "session.json").is_file())
+
 
 def walk(root: Path) -> tuple[list[Path], dict[str, str]]:
     """Return every file and folder below a folder, by name, and what could not be followed, and why.
