@@ -70,6 +70,9 @@ class Laplacian(LinearStep):
             )
         xyz = positions_of(info, eeg, who="laplacian")
         chosen = info.index_of(self.channels, who="laplacian") if self.channels else eeg
+        others = [info.ch_names[column] for column in chosen if column not in eeg]
+        if others:
+            raise ArgumentError(f"channels of laplacian has {', '.join(others)}, which are no EEG channels.")
         matrix = np.eye(info.n_channels)
         for column in chosen:
             distance = np.linalg.norm(xyz - info.positions_array()[column], axis=1)

@@ -94,6 +94,12 @@ def test_positions_are_asked_for_by_name(head) -> None:
         with_montage(StreamInfo(name="x", sfreq=1.0, ch_names=("a",)))
 
 
+def test_laplacian_of_a_channel_that_is_no_electrode_is_refused_by_name(head) -> None:
+    info = StreamInfo(name="x", sfreq=100.0, ch_names=(*NAMES, "EOG"), ch_types=("eeg",) * 14 + ("eog",))
+    with pytest.raises(ArgumentError, match="laplacian has EOG, which are no EEG channels"):
+        Pipeline.from_config([{"step": "laplacian", "channels": ["Cz", "EOG"]}]).configure(with_montage(info))
+
+
 def test_rest_is_mnes_and_undoes_the_reference(head) -> None:
     step = Rest(grid=30.0)
     got = step.apply(head).data
