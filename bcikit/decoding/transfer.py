@@ -57,11 +57,27 @@ class ProcrustesTangent(TangentSpace):
         How far the alignment goes; "full" needs a few labelled trials of each class of the target.
     classifier, C, estimator
         See `TangentSpace`.
+
+    Attributes
+    ----------
+    scale_ : float
+        What brings the target's tangent vectors to the dispersion of those that were learned from.
     """
+
+    scale_: float = 1.0
 
     def __init__(self, *, steps: str = "full", classifier: str = "lr", C: float = 1.0, estimator: str = "oas") -> None:
         super().__init__(classifier=classifier, C=C, estimator=estimator)
         self.steps = steps
+
+    def _fit_matrices(self, matrices: Array, index: NDArray[np.intp], weights: Array | None) -> None:
+        self.scale_ = 1.0
+        super()._fit_matrices(matrices, index, weights)
+
+    def tangent(self, matrices: Array) -> Array:
+        """Return tangent vectors on the scale of those that were learned from."""
+        vectors: Array = self.scale_ * super().tangent(matrices)
+        return vectors
 
     def fit_transfer(self, X: ArrayLike, y: ArrayLike, domains: ArrayLike, *, target: Any) -> Self:
         """Learn from all domains for one of them.
@@ -86,6 +102,8 @@ class ProcrustesTangent(TangentSpace):
         goal = str(target)
         if goal not in where or len(np.unique(where)) < 2:
             raise DataError(f"Transfer needs trials of the target {goal!r} and of at least one other domain.")
+        if self.steps != "centre" and np.count_nonzero(where == goal) < 2:
+            raise DataError(f"steps={self.steps!r} needs two trials of the target or more; use 'centre'.")
         self.projection_ = rank_projection(np.einsum("nct,ndt->cd", data, data))
         matrices = self._matrices(data)
         encoded, labels = encode_domains(matrices, index, where)
@@ -105,6 +123,10 @@ class ProcrustesTangent(TangentSpace):
         _, plain, _ = decode_domains(moved, labels)
         # All domains are centred at the identity now; the target's own centre is where its windows will be whitened.
         self.set_reference(mean_riemann(matrices[where == goal]))
+        self.scale_ = 1.0
+        if self.steps != "centre":
+            dispersion = float(np.mean(np.sum(self.tangent(matrices[where == goal]) ** 2, axis=1)))
+            self.scale_ = 1.0 / float(np.sqrt(dispersion))
         self.classifier_ = linear_classifier(self.classifier, self.C)
         self.classifier_.fit(upper(function_of(moved, "log")), _as_index(plain))
         return self

@@ -8,7 +8,7 @@ from bcikit.decoding.adaptation import AdaptiveModel, Guard, update_estimator
 from bcikit.decoding.centre import Recentring, centre_of
 from bcikit.decoding.evidence import Accumulator, Stopping, SwitchEvidence, Switching
 from bcikit.decoding.pseudo_online import IDLE, summarise
-from bcikit.decoding.spd import covariances, mean_riemann
+from bcikit.decoding.spd import covariances, function_of, mean_riemann, upper
 from bcikit.decoding.transfer import ProcrustesTangent, align
 from bcikit.decoding.trials import Epochs, epochs
 from bcikit.processing import Asr, Bandpass, Decimate, Pipeline
@@ -259,6 +259,27 @@ def test_procrustes_needs_few_trials_of_the_target(steps, imagery, trials):
     assert np.mean(decoder.predict(both.X[92:]) == both.y[92:]) >= 0.85
     with pytest.raises(DataError, match="target"):
         ProcrustesTangent().fit_transfer(both.X[:80], both.y[:80], both.groups[:80], target=1)
+
+
+@pytest.mark.parametrize("steps", ["centre", "centre-scale", "full"])
+def test_windows_are_decided_on_the_scale_that_was_learned(steps, imagery, trials):
+    from pyriemann.transfer import TLCenter, TLScale, encode_domains
+
+    both = two_people(imagery, trials)
+    few = np.r_[:80, 80:104]
+    X, y, where = both.X[few], both.y[few], both.groups[few].astype(str)
+    decoder = ProcrustesTangent(steps=steps).fit_transfer(X, y, where, target="1")
+    matrices = decoder.matrices(X)
+    # The rotation leaves the target where it is.
+    encoded, labels = encode_domains(matrices, (y == "right").astype(int), where)
+    moved = TLCenter(target_domain="1").fit_transform(encoded, labels)
+    if steps != "centre":
+        moved = TLScale(target_domain="1", centered_data=True).fit_transform(moved, labels)
+    np.testing.assert_allclose(decoder.tangent(matrices[80:]), upper(function_of(moved[80:], "log")), atol=1e-6)
+    assert decoder.fit(X, y).scale_ == 1.0
+    if steps != "centre":
+        with pytest.raises(DataError, match="two trials of the target"):
+            ProcrustesTangent(steps=steps).fit_transfer(X[:81], y[:81], where[:81], target="1")
 
 
 @pytest.fixture
