@@ -43,14 +43,19 @@ class BandCovarianceDecoder(CovarianceDecoder):
 
     def _spatial_filters(self, matrices: Array, index: NDArray[np.intp]) -> Array:
         """Return CSP filters of each band, shape (n_bands, n_filters, n_channels)."""
-        from pyriemann.spatialfilters import CSP
-
         check_int("n_filters", self.n_filters, low=1)
         filters = []
         for band in matrices.swapaxes(0, 1):
             scaled = band / np.trace(band, axis1=1, axis2=2)[:, None, None]
-            filters.append(CSP(nfilter=min(self.n_filters, band.shape[1])).fit(scaled, index).filters_)
+            filters.append(self._band_filters(scaled, index)[: self.n_filters])
         return np.stack(filters)
+
+    def _band_filters(self, scaled: Array, index: NDArray[np.intp]) -> Array:
+        """Return all CSP filters of a band, the one that tells most first."""
+        from pyriemann.spatialfilters import CSP
+
+        filters: Array = CSP(nfilter=scaled.shape[1]).fit(scaled, index).filters_
+        return filters
 
     def _features(self, matrices: Array) -> Array:
         """Return log powers of the filtered bands, shape (n_epochs, n_bands * n_filters)."""
@@ -74,7 +79,7 @@ class FbCsp(BandCovarianceDecoder):
     bands : sequence of (float, float)
         Edges in Hz; those beyond Nyquist are left out.
     n_filters : int
-        CSP filters a band.
+        CSP filters a band, of two classes as many from either end of the CSP.
     n_features : int
         Features chosen by mutual information.
     seed : int
@@ -110,12 +115,24 @@ class FbCsp(BandCovarianceDecoder):
     def _score_matrices(self, matrices: Array) -> Array:
         return linear_scores(self.classifier_, self._features(matrices)[:, self.chosen_])
 
+    def _band_filters(self, scaled: Array, index: NDArray[np.intp]) -> Array:
+        """Return all CSP filters of a band; of two classes from both ends by turns, so that each pair is neighbours."""
+        filters = super()._band_filters(scaled, index)
+        if len(self.classes_) != 2:
+            return filters
+        # They come by how much they tell, whichever class they are loud for.
+        powers = [np.einsum("fc,cd,fd->f", filters, scaled[index == k].mean(axis=0), filters) for k in (0, 1)]
+        turns = [-1 - place // 2 if place % 2 else place // 2 for place in range(len(filters))]
+        by_turns: Array = filters[np.argsort(powers[1] / (powers[0] + powers[1]))][turns]
+        return by_turns
+
     def _with_partners(self, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Add to each feature the other one of its pair: pyRiemann sorts filters so that pairs are neighbours."""
+        """Add to each feature the one from the other end of its CSP; three classes or more have no such pairs."""
+        if len(self.classes_) != 2:
+            return np.unique(chosen)
         width = self.filters_.shape[1]
-        partners = [
-            c + (1 if (c % width) % 2 == 0 and c % width + 1 < width else -1 if (c % width) % 2 else 0) for c in chosen
-        ]
+        places = chosen % width
+        partners = chosen + np.where(places % 2, -1, np.where(places + 1 < width, 1, 0))
         return np.unique(np.concatenate([chosen, partners]))
 
 

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.linalg import eigh
 
 from bcikit.decoding import Model, make_decoder
 from bcikit.decoding.bands import band_powers
@@ -40,6 +41,22 @@ def test_fbcsp_chooses_features_of_the_band_with_the_rhythm():
     bands = decoder.chosen_ // decoder.n_filters
     assert set(bands[:2]) <= {1}
     assert len(decoder.chosen_) % 2 == 0
+
+
+def test_fbcsp_pairs_the_features_of_both_ends_of_a_csp():
+    X, y = rhythm(120, seed=0)
+    decoder = make_decoder("fbcsp", sfreq=100.0, n_filters=4).fit(X, y)
+    matrices = decoder.matrices(X)
+    for band, filters in enumerate(decoder.filters_):
+        covs = matrices[:, band] / np.trace(matrices[:, band], axis1=1, axis2=2)[:, None, None]
+        first, second = (covs[y == k].mean(axis=0) for k in (0, 1))
+        shares = eigh(second, first + second, eigvals_only=True)
+        found = [f @ second @ f / (f @ (first + second) @ f) for f in filters]
+        np.testing.assert_allclose(found, shares[[0, -1, 1, -2]], atol=1e-6)
+    assert decoder._with_partners(np.array([0, 5, 10])).tolist() == [0, 1, 4, 5, 10, 11]
+    # Of three classes no feature has another end.
+    y = np.arange(120) % 3
+    assert len(make_decoder("fbcsp", sfreq=100.0, n_features=5).fit(X, y).chosen_) == 5
 
 
 def test_a_neuron_fires_as_its_equation_says():
