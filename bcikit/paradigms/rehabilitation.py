@@ -1,5 +1,6 @@
 """Rehabilitation: an attempted or imagined movement, decoded, makes FES, an orthosis or a hand move the limb."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from bcikit.decoding.evidence import KofN, Smoother
@@ -13,6 +14,14 @@ from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.settings import ParadigmSettings
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.signal import BciError, Command, Decision, Event, StreamInfo, Verdict
+
+LEFT_OUT = "left_out"
+"""In the data of ``therapist/override`` and ``therapist/skip``: that trial moves no threshold and is no hit or miss."""
+
+
+def _by_itself(data: Mapping[str, Any]) -> bool:
+    """Return whether the therapist let a trial take its course: another says nothing of the decoder."""
+    return not (data.get("override") or data.get("skipped"))
 
 
 class Rehabilitation(TrialParadigm):
@@ -34,6 +43,8 @@ class Rehabilitation(TrialParadigm):
     )
     settings: RehabilitationSettings
     takes_stopping = True
+    all_grade = False
+    """True where a session is replayed in which what the therapist helped, held or skipped moved the threshold, too."""
 
     @property
     def idle(self) -> str | None:
@@ -268,6 +279,8 @@ class Rehabilitation(TrialParadigm):
         trial.data["threshold"] = self.threshold
         if trial.section.silent or trial.label != self.settings.movement:
             return
+        if not (self.all_grade or _by_itself(trial.data)):
+            return
         self._hits = [*self._hits, trial.predicted == trial.label][-s.trials :]
         if not s.adapt or self.settings.arm != "contingent" or len(self._hits) < s.trials:
             return
@@ -296,13 +309,18 @@ class Rehabilitation(TrialParadigm):
         elif trial is not None and action == "override":
             self._help = bool(data.get("assist", True))
             self._hold = not self._help
-            trial.data["override"] = "assist" if self._help else "hold"
+            # What was decided before stays decided.
+            if trial.seconds is None:
+                trial.data["override"] = "assist" if self._help else "hold"
         elif trial is not None and action == "skip":
-            trial.data["skipped"] = True
+            if trial.seconds is None:
+                trial.data["skipped"] = True
             self.cut_off(trial, sample + 1)
             self._plan_end(trial, sample + 1)
         elif action == "skip":
             self.skip_page(sample)
+        if action in ("override", "skip") and not self.all_grade:
+            said[LEFT_OUT] = True
         return [self._event_at(sample, f"therapist/{action}", data=said)]
 
     def results(self) -> dict[str, Any]:
@@ -310,8 +328,9 @@ class Rehabilitation(TrialParadigm):
         s = self.settings
         base = super().results()
         rows = base["trials"]
-        moves = [row for row in rows if row["class"] == s.movement and not row.get("skipped")]
-        idles = [row for row in rows if row["class"] == s.idle]
+        left = [row for row in rows if _by_itself(row)]
+        moves = [row for row in left if row["class"] == s.movement]
+        idles = [row for row in left if row["class"] == s.idle]
         delays = [row["seconds"] for row in moves if row["correct"]]
         if s.blind:
             rows = [{key: row[key] for key in row if key not in ("planned_delay", "by")} for row in rows]
@@ -322,6 +341,7 @@ class Rehabilitation(TrialParadigm):
             "hit_rate": sum(row["correct"] for row in moves) / len(moves) if moves else None,
             "false_triggers": sum(row["predicted"] == s.movement for row in idles),
             "n_idle_trials": len(idles),
+            "n_left_out": len(rows) - len(left),
             "seconds_to_assist": sum(delays) / len(delays) if delays else None,
             "assist_delays": delays,
             "assists": self._assists,
@@ -335,11 +355,9 @@ class Rehabilitation(TrialParadigm):
     def _meaning(self, moves: list[dict[str, Any]], idles: list[dict[str, Any]]) -> list[str]:
         """Return hits and false triggers against each other: attempts are more frequent, an accuracy misleads."""
         if not moves:
-            return ["No attempt was finished."]
+            return ["No attempt was finished without the therapist."]
         from scipy.stats import fisher_exact
 
-        # What the therapist triggered says nothing of the decoder.
-        moves = [row for row in moves if row.get("by", "decoder") == "decoder"]
         hits = sum(bool(row["correct"]) for row in moves)
         false = sum(row["predicted"] == self.settings.movement for row in idles)
         told = f"In {hits} of {len(moves)} attempts the movement was assisted"

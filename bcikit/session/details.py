@@ -85,6 +85,7 @@ LABELS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "arm": ("arm of the trial", str),
     "false_triggers": ("movements triggered in idle trials", str),
     "n_idle_trials": ("idle trials", str),
+    "n_left_out": ("trials that the therapist helped, held or skipped: no hit and no miss", str),
     "seconds_to_assist": ("start of the attempt to assistance, mean of hits", seconds),
     "assist_delays": ("start of the attempt to assistance", spread(seconds)),
     "assists": ("assistances", str),

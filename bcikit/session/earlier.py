@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+from bcikit.paradigms.rehabilitation import LEFT_OUT, Rehabilitation
 from bcikit.signal import Event
 
 AS_IN_RUN = "as_in_run"
@@ -38,6 +39,8 @@ class Earlier:
         A model that follows learned practice, and windows that a stop or a pause had cut off.
     errors_act : bool
         What an error potential said had to pass the gate as an action of its own.
+    all_grade : bool
+        What the therapist helped, held or skipped moved the threshold of a rehabilitation.
     """
 
     single_windows: bool = False
@@ -45,12 +48,19 @@ class Earlier:
     blind_rest: bool = False
     learns_all: bool = False
     errors_act: bool = False
+    all_grade: bool = False
+
+    def prepare(self, paradigm: object) -> None:
+        """Tell a paradigm what it did otherwise."""
+        if isinstance(paradigm, Rehabilitation):
+            paradigm.all_grade = self.all_grade
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Self:
         """Return what was done otherwise in a session, as its events tell."""
         events = list(events)
         rests = [event for event in events if event.name == "idle-test/start"]
+        therapist = [event for event in events if event.name in ("therapist/override", "therapist/skip")]
         return cls(
             single_windows=any(not event.data.get(AS_IN_RUN) for event in rests),
             # Where none came, it is the same.
@@ -58,4 +68,5 @@ class Earlier:
             blind_rest=any(not event.data.get(GOOD_ONLY) for event in rests),
             learns_all=all(event.name != FOLLOWS for event in events),
             errors_act=all(event.name != TAKES_BACK for event in events),
+            all_grade=any(not event.data.get(LEFT_OUT) for event in therapist),
         )

@@ -13,6 +13,7 @@ from bcikit.paradigms.score import rate_interval
 from bcikit.paradigms.settings import as_recorded
 from bcikit.paradigms.support import ErrorCheck
 from bcikit.paradigms.vehicle import plan_brakings
+from bcikit.session.earlier import Earlier
 from bcikit.signal import ArgumentError, BciError, ConfigError, Decision, Event, StreamInfo, Verdict
 
 SFREQ = 250.0
@@ -215,6 +216,51 @@ def test_the_therapist_helps_holds_skips_and_grades(run, make_decision):
     assert rows[1]["predicted"] == "rest"
     assert rows[2]["skipped"]
     assert paradigm.on_operator("difficulty", 0, 0.0, value=0.99)[0].data["threshold"] == 0.90
+
+
+@pytest.mark.parametrize(
+    ("action", "about"), [("override", {"assist": True}), ("override", {"assist": False}), ("skip", {})]
+)
+@pytest.mark.parametrize("older", [False, True])
+def test_what_the_therapist_decides_is_no_hit_no_miss_and_moves_no_threshold(run, make_decision, action, about, older):
+    paradigm = make_paradigm({**REHAB, "calibration_runs": 0, "trials_per_run": 24, "runs": 1, "idle_share": 0.5})
+    events = []
+
+    def answer(request):
+        if paradigm.trial.index < 22 and "override" not in paradigm.trial.data:
+            events.extend(paradigm.on_operator(action, request.stop_sample, 0.0, **about))
+        return make_decision(request, SFREQ, paradigm.classes, paradigm.trial.label, 0.95)
+
+    if older:
+        # Without the mark a recording is of a version in which they counted: it is replayed as it was.
+        assert Earlier.of([Event(name=f"therapist/{action}", time=100.0, data=about)]).all_grade
+        Earlier(all_grade=True).prepare(paradigm)
+    run(paradigm, answer)
+    assert Earlier.of(events).all_grade is older
+    results = paradigm.results()
+    alone = [row for row in results["trials"] if row["trial"] >= 22]
+    moves = [row["seconds"] for row in alone if row["class"] == "right_hand"]
+    assert (results["threshold"] == 0.70) is not older
+    assert results["assist_delays"] == moves
+    assert results["hit_rate"] == (1.0 if moves else None)
+    assert (results["n_left_out"], results["n_idle_trials"], results["false_triggers"]) == (22, 2 - len(moves), 0)
+
+
+def test_who_helps_after_the_hit_takes_nothing_from_it(run, make_decision):
+    paradigm = make_paradigm({**REHAB, "calibration_runs": 0, "runs": 1, "idle_share": 0.0})
+
+    def answer(request):
+        return make_decision(request, SFREQ, paradigm.classes, paradigm.trial.label, 0.95)
+
+    settle = paradigm.settle
+
+    def late(*args):
+        settle(*args)
+        paradigm.on_operator("override", args[-1].stop_sample, 0.0, assist=True)
+
+    paradigm.settle = late
+    run(paradigm, answer)
+    assert (paradigm.results()["hit_rate"], paradigm.results()["n_left_out"]) == (1.0, 0)
 
 
 def test_a_duty_above_the_limit_cannot_be_written():
