@@ -172,7 +172,7 @@ class Neurofeedback(TrialParadigm):
         self.plan(trial, trial.start, phase, seconds=seconds, data={"band": list(s.band)})
         if not baseline:
             self.plan(trial, trial.start, "feedback/start", seconds=seconds)
-        trial.data |= {"updates": 0, "above": 0, "artefacts": 0, "rewards": 0, "power": 0.0}
+        trial.data |= {"updates": 0, "above": 0, "artefacts": 0, "rewards": 0, "power": None}
         length = self.schedule.samples(s.window)
         count = int((seconds - s.window) * s.rate)
         for index in range(count + 1):
@@ -190,9 +190,7 @@ class Neurofeedback(TrialParadigm):
         trial = self.running(request)
         if powers is None or trial is None or trial.label == "baseline" or self.threshold is None:
             return decision
-        artefact = decision.reason == "bad-data" or any(
-            powers[f"inhibit{index}"] > limit for index, limit in enumerate(self._limits)
-        )
+        artefact = decision.reason == "bad-data" or self._inhibited(powers)
         above = not artefact and powers["reward"] >= self.threshold
         if not above:
             self._since = None
@@ -204,6 +202,9 @@ class Neurofeedback(TrialParadigm):
         clean = decision if decision.reason == "bad-data" else _without_reason(decision)
         data = {"threshold": self.threshold, "artefact": artefact, "above": above}
         return together(clean, p, "reward" if held else None, reason=reason, data=data)
+
+    def _inhibited(self, powers: dict[str, float]) -> bool:
+        return any(powers[f"inhibit{index}"] > limit for index, limit in enumerate(self._limits))
 
     def on_decision(
         self, decision: Decision, verdict: Verdict, request: WindowRequest
@@ -223,7 +224,11 @@ class Neurofeedback(TrialParadigm):
         data["updates"] += 1
         data["above"] += bool(decision.data.get("above"))
         data["artefacts"] += bool(decision.data.get("artefact"))
-        data["power"] += (powers["reward"] - data["power"]) / data["updates"]
+        if not decision.data.get("artefact"):
+            # As the baseline leaves out what is bad: else one burst would be the power of a block.
+            clean = data["updates"] - data["artefacts"]
+            mean = data["power"] or 0.0
+            data["power"] = mean + (powers["reward"] - mean) / clean
         reward = verdict.allowed and verdict.label == "reward"
         if reward:
             commands.append(self._command(decision, "reward", self._share(powers), ttl=self.settings.ttl))
@@ -310,8 +315,10 @@ class Neurofeedback(TrialParadigm):
         rows = [{key: row[key] for key in row if key not in unused} for row in blocks]
         powers = [row["power"] for row in rows]
         updates = sum(row["updates"] for row in rows)
-        baseline = float(np.mean([item["reward"] for item in self._baseline])) if self._baseline else None
-        slope = float(np.polyfit(range(len(powers)), powers, 1)[0]) if len(powers) > 1 else None
+        rest = [item["reward"] for item in self._baseline if not self._inhibited(item)]
+        baseline = float(np.mean(rest)) if rest else None
+        clean = [(index, power) for index, power in enumerate(powers) if power is not None]
+        slope = float(np.polyfit(*zip(*clean, strict=True), 1)[0]) if len(clean) > 1 else None
         return {
             "paradigm": self.kind,
             "name": self.name,
@@ -332,13 +339,17 @@ class Neurofeedback(TrialParadigm):
         }
 
 
-def _meaning(baseline: float | None, powers: list[float]) -> list[str]:
+def _meaning(baseline: float | None, powers: list[float | None]) -> list[str]:
     if baseline is None or not powers:
         return ["The session ended before a block of training was finished."]
-    change = f" ({100 * (powers[-1] / baseline - 1):+.0f} %)" if baseline > 0 else ""
+    last = powers[-1]
+    if last is None:
+        return [f"The last of {len(powers)} blocks held artefacts only: what the power became is not known."]
+    change = f" ({100 * (last / baseline - 1):+.0f} %)" if baseline > 0 else ""
     return [
-        f"The power of the trained band was {baseline:.2f} uV\u00b2 at rest and {powers[-1]:.2f} uV\u00b2 in the last "
-        f"of {len(powers)} blocks{change}. A rise within one session is not yet learning: compare sessions."
+        f"The power of the trained band was {baseline:.2f} uV\u00b2 at rest and {last:.2f} uV\u00b2 in the last "
+        f"of {len(powers)} blocks{change}, artefacts left out. "
+        "A rise within one session is not yet learning: compare sessions."
     ]
 
 

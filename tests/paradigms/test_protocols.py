@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -299,6 +301,38 @@ def test_neurofeedback_keeps_the_reward_rate_and_freezes_on_artefacts(run):
     course = [point["threshold"] for point in results["threshold_course"]]
     assert all(abs(b / a - 1) <= 0.05 + 1e-9 for a, b in itertools.pairwise(course))
     assert min(course) >= paradigm._floor
+
+
+@pytest.mark.parametrize(
+    ("bad", "power", "meaning"),
+    [
+        (range(20, 60), 3.0, r"2\.00 uV² at rest and 3\.00 uV² in the last of 2 blocks \(\+50 %\)"),
+        (range(999), None, "not known"),
+    ],
+)
+def test_the_power_of_a_block_is_that_of_its_clean_windows(run, bad, power, meaning):
+    table = {"base": "neurofeedback-smr", "baseline": 30.0, "block": 30.0, "blocks": 2, "between_blocks": 1.0}
+    paradigm = make_paradigm(table)
+    asked = []
+
+    def answer(request):
+        asked.append(request)
+        if len(asked) in range(11, 16):
+            # Five of the 233 windows at rest are of a movement.
+            return blank(request, paradigm.classes, powers={"reward": 900.0, "inhibit0": 9.0, "inhibit1": 1.0}, bad=0.0)
+        burst = paradigm.trial.index == 2 and sum(one.trial == 2 for one in asked) in bad
+        reward = 5000.0 if burst else 2.0 if paradigm.trial.label == "baseline" else 3.0
+        powers = {"reward": reward, "inhibit0": 1.0, "inhibit1": 1.0}
+        decision = blank(request, paradigm.classes, powers=powers, bad=1.0 if burst else 0.0)
+        return replace(decision, reason="bad-data") if burst else decision
+
+    run(paradigm, answer)
+    results = paradigm.results()
+    assert results["block_power"] == [3.0, power]
+    assert results["baseline_power"] == 2.0
+    assert results["power_slope_per_block"] == (None if power is None else pytest.approx(0.0, abs=1e-9))
+    assert re.search(meaning, results["meaning"][0])
+    assert results["trials"][1]["artefacts"] == min(len(bad), 233)
 
 
 # ---- speller -------------------------------------------------------------------------------------------------------
