@@ -103,6 +103,19 @@ def test_a_controllers_pose_and_what_it_selects_reach_the_session(worn):
 
 
 @needs_chromium
+def test_the_session_knows_which_display_is_seen_also_after_the_line_was_cut(worn):
+    ear, page = worn
+    ear.wait(lambda item: item.get("display") == "headset")
+    ear.items.clear()
+    page.value("void bcikit.link._socket.close()")
+    assert ear.wait(lambda item: "display" in item and item["first"])["display"] == "headset"
+    page.value("void fake.session.end()")
+    # Whatever its rate is: it may be that of the headset.
+    page.value("void (bcikit.presenter.measured = () => {})")
+    ear.wait(lambda item: item.get("display", "").startswith("browser "))
+
+
+@needs_chromium
 def test_hands_are_drawn_joint_by_joint_and_both_eyes_are_counted(worn):
     ear, page = worn
     page.value("void fake.hold('left', [0.1, 1.2, -0.3], [0, 0, 0, 1], { hand: true })")

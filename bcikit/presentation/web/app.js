@@ -35,7 +35,7 @@ const link = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://
     document.body.classList.toggle("linked", on);
     if (on) {
       $("code").hidden = true;
-      if (frames.known) link.send({ client: "page", type: "hello", refresh: frames.refresh, delay: presenter.delay, display, first: true });
+      if (frames.known) link.send({ client: "page", type: "hello", refresh: frames.refresh, delay: presenter.delay, display: presenter.display, first: true });
     } else {
       presenter.safe();
       askForCode();
@@ -339,6 +339,8 @@ function inRoom(inside) {
   stage.board.hang(inside && !$("stage").hidden ? $("stage") : null);
   frames.forget();
   page.changed = true;
+  // Also where its rate is that of the display before.
+  presenter.greet(false);
 }
 
 if (navigator.xr && (await navigator.xr.isSessionSupported("immersive-vr").catch(() => false))) {
