@@ -113,6 +113,7 @@ namespace Bcikit
         /// <summary>Go on to the frame of <paramref name="now"/>; returns the events that begin with it.</summary>
         public List<JObject> Frame(double now)
         {
+            if (_last != long.MinValue && now < _lastTime - Anew) Restart(now);
             if (double.IsNaN(_zero)) _zero = now;
             long number = (long)Math.Round((now - _zero) * _refresh);
             if (_last != long.MinValue)
@@ -185,6 +186,20 @@ namespace Bcikit
                 : (double)target["rate"] <= _refresh * 1.01;
         }
 
+        /// <summary>The host's clock went back, as it does with a host that was started anew: what it had planned is over, what waits is placed anew.</summary>
+        private void Restart(double now)
+        {
+            // What is due long after now is of the clock before.
+            JObject[] waiting = _waiting.Select(item => item.Value).Where(item => (double)item["time"] <= now + Anew).ToArray();
+            _waiting.Clear();
+            _lit.Clear();
+            _flicker = null;
+            _zero = now;
+            _last = long.MinValue;
+            _anchorTime = double.NaN;
+            foreach (JObject item in waiting) Wait(item);
+        }
+
         private static double Seconds(JObject flicker)
         {
             double asked = (double?)flicker["duration"] ?? 0;
@@ -195,7 +210,7 @@ namespace Bcikit
         {
             double time = (double)happened["time"] + Delay;
             if (double.IsNaN(_zero)) _zero = time;
-            if (double.IsNaN(_anchorTime) || time - _newest > Anew)
+            if (double.IsNaN(_anchorTime) || Math.Abs(time - _newest) > Anew)
             {
                 _anchorTime = time;
                 _anchorFrame = (long)Math.Round((time - _zero) * _refresh);

@@ -496,6 +496,53 @@ def test_after_a_rate_that_was_measured_too_low_nothing_is_shown_early(tmp_path)
     assert float(done.stdout) == pytest.approx(0.1, abs=1 / 60)
 
 
+BACK = """
+using System;
+using System.Globalization;
+using Bcikit;
+using Newtonsoft.Json.Linq;
+
+public static class Back
+{
+    private static readonly Presenter Shown = new Presenter();
+
+    private static void Flash(double time)
+    {
+        var flash = new JObject { { "name", "stimulus/flash" }, { "time", time }, { "duration", 900.0 } };
+        flash["data"] = new JObject { { "items", new JArray { "a" } } };
+        Shown.Take(new JObject { { "event", flash } });
+    }
+
+    public static void Main()
+    {
+        Flash(5000);
+        for (int number = 0; number < 120; number++) Shown.Frame(5000 + number / 60.0);
+        Flash(5002);
+        Flash(100);
+        for (int number = 0; number < 600; number++)
+        {
+            double now = 100.05 + number / 60.0;
+            foreach (JObject one in Shown.Frame(now))
+            {
+                Console.WriteLine((now - (double)one["time"]).ToString(CultureInfo.InvariantCulture));
+            }
+            if (number == 0 && Shown.Level("a") > 0.5f) throw new Exception("still lit");
+            if (number > 60 && number % 20 == 0) Flash(now);
+        }
+    }
+}
+"""
+
+
+def test_a_scene_that_outlives_its_host_shows_by_the_clock_of_the_next_one(tmp_path):
+    source = tmp_path / "Back.cs"
+    source.write_text(BACK, encoding="utf-8")
+    program = compiled(tmp_path, "Back.exe", CLIENT.with_name("BcikitPresenter.cs"), source)
+    done = subprocess.run(["mono", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [float(line) for line in done.stdout.split()] == pytest.approx([0.1] * 27, abs=1.01 / 60)
+
+
 def test_a_rate_that_is_measured_anew_changes_no_flicker_and_lets_it_end_in_time(tmp_path):
     source = tmp_path / "Measured.cs"
     source.write_text(MEASURED, encoding="utf-8")

@@ -267,6 +267,50 @@ def test_after_a_rate_that_was_measured_too_low_nothing_is_shown_early():
     assert shown - 105 == pytest.approx(delay, abs=1 / 60)
 
 
+BACK = """
+import { Presenter } from "%s/presenter.js";
+const shown = [];
+const reports = { flip: (one) => shown.push(one.shown - one.time) };
+const presenter = new Presenter({ report: (one) => reports[one.type]?.(one), sound: () => true });
+presenter.measured(60);
+const take = (name, time, duration, data) => presenter.take({ event: { name, time, sample: 1, duration, data } });
+const flash = (time) => take("stimulus/flash", time, 900, { items: ["a"] });
+const flicker = (time) => take("stimulus/flicker", time, 2, { targets: [{ item: "a", frequency: 10, phase: 0 }] });
+flash(5000);
+flicker(5001);
+for (let number = 0; number < 120; number += 1) presenter.frame(5000 + number / 60);
+flash(5002); // the host goes down before it is shown
+// What was sent meanwhile comes before the clocks are compared.
+flash(100);
+const before = shown.length;
+const kept = [];
+for (let number = 0; number < 600; number += 1) {
+  const now = 100.05 + number / 60;
+  presenter.frame(now);
+  if (number === 0) kept.push(presenter.lit.size, presenter.flicker === null);
+  // The first of each run of flashes says where its frames lie.
+  if (number > 60 && number %% 20 === 0) flash(now);
+  if (number === 400) flicker(now);
+}
+const dropped = presenter.dropped;
+flicker(111);
+for (const now of [111, 111.1, 111.1 + 1 / 60, 111.1 + 4 / 60]) presenter.frame(now);
+const later = presenter.dropped - dropped;
+console.log(JSON.stringify({ delay: presenter.delay, shown: shown.slice(before), kept, dropped, later }));
+"""
+
+
+def test_a_page_that_outlives_its_host_shows_by_the_clock_of_the_next_one():
+    command = ["node", "--input-type=module", "-e", BACK % WEB.as_posix()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["kept"] == [0, True], "nothing stays lit or flickers by a time that does not come any more"
+    assert len(found["shown"]) == 29, "and what the host before had planned does not come hours later"
+    assert found["shown"] == pytest.approx([found["delay"]] * 29, abs=1.01 / 60)
+    assert (found["dropped"], found["later"]) == (0, 2)
+
+
 BLOCKS = """
 import { Presenter } from "%s/presenter.js";
 const blocks = [];

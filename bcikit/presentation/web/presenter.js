@@ -58,7 +58,7 @@ export class Presenter {
 
   _frameFor(time) {
     this._zero ??= time;
-    if (this._anchor === null || time - this._newest > ANEW) this._anchor = [time, Math.round((time - this._zero) * this.refresh)];
+    if (this._anchor === null || Math.abs(time - this._newest) > ANEW) this._anchor = [time, Math.round((time - this._zero) * this.refresh)];
     this._newest = time;
     return this._anchor[1] + Math.round((time - this._anchor[0]) * this.refresh);
   }
@@ -94,8 +94,22 @@ export class Presenter {
     this.report({ type: "hello", refresh: this.refresh, delay: this.delay, first, ...(this.display ? { display: this.display } : {}) });
   }
 
+  /** The host's clock went back, as it does with a host that was started anew: what it had planned is over, what waits is placed anew. */
+  _restart(now) {
+    // What is due long after now is of the clock before.
+    const waiting = this._waiting.filter(({ event }) => event.time <= now + ANEW);
+    this._zero = now;
+    this._last = this._lastTime = this._anchor = this.flicker = null;
+    this.lit.clear();
+    this.since = Math.min(this.since, now);
+    this._times = [];
+    this._waiting = waiting.map((item) => ({ ...item, frame: this._frameFor(item.event.time + this.delay) }));
+    this.changed = true;
+  }
+
   /** Go on to the frame of `now` (seconds on the host's clock); returns the events that begin with it. */
   frame(now, command = null) {
+    if (this._lastTime !== null && now < this._lastTime - ANEW) this._restart(now);
     this._zero ??= now;
     let number = Math.round((now - this._zero) * this.refresh);
     if (this._last !== null) {
