@@ -121,15 +121,13 @@ class Oddball(Speller):
 
     def results(self) -> dict[str, Any]:
         """Return the choices; a replayed oddball has a known answer, so accuracy and transfer rate have a meaning."""
-        from bcikit.paradigms.score import itr
+        from bcikit.paradigms.score import itr, pace
 
         base = super().results()
         s = self.settings
-        rows = base["trials"]
-        times = [row["seconds"] + s.pause for row in rows if row["seconds"] is not None]
-        mean = sum(times) / len(times) if times else 0.0
+        whole = pace(base["trials"]) or 0.0
         return {
             **base,
-            "seconds_per_selection": mean,
-            "itr": itr(base["accuracy"] or 0.0, len(s.items), mean) if times else 0.0,
+            "seconds_per_selection": whole,
+            "itr": itr(base["accuracy"] or 0.0, len(s.items), whole),
         }

@@ -40,11 +40,19 @@ def itr(accuracy: float, n_classes: int, seconds: float) -> float:
     return 60.0 / seconds * bits
 
 
+def pace(rows: Sequence[dict[str, Any]]) -> float | None:
+    """Return the mean seconds from the start of a trial to the next ("lasted"), decided or not; None if not known."""
+    times = [row.get("lasted") for row in rows]
+    known = [float(time) for time in times if time is not None]
+    return sum(known) / len(known) if known and len(known) == len(times) else None
+
+
 def summarise(rows: Sequence[dict[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
     """Return counts and shares of trials that have "class", "predicted", "correct", "allowed" and "seconds".
 
     A trial without an answer counts as wrong, one in which nothing was asked for ("class" is empty) as neither; without
-    any other there is neither accuracy nor rate (None). `accuracy` takes the likeliest class of the deciding window,
+    any other there is neither accuracy nor rate (None), and no rate where it is not known how long trials "lasted".
+    `accuracy` takes the likeliest class of the deciding window,
     `accuracy_gated` only what the gate let through.
     """
     asked = [row for row in rows if row["class"]]
@@ -56,6 +64,7 @@ def summarise(rows: Sequence[dict[str, Any]], classes: Sequence[str]) -> dict[st
     times = [float(row["seconds"]) for row in answered if row.get("seconds") is not None]
     mean = sum(times) / len(times) if times else 0.0
     accuracy = right / n if n else 0.0
+    whole = pace(asked)
     return {
         "n_trials": len(counted),
         "n_correct": right,
@@ -66,7 +75,7 @@ def summarise(rows: Sequence[dict[str, Any]], classes: Sequence[str]) -> dict[st
         "classes": list(classes),
         "confusion": confusion([row["class"] for row in rows], [row["predicted"] for row in rows], classes),
         "seconds_to_decision": mean if times else None,
-        "itr": itr(accuracy, len(classes), mean) if n else None,
+        "itr": itr(accuracy, len(classes), whole) if whole is not None else None,
         "trials": list(rows),
     }
 

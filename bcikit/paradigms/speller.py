@@ -10,7 +10,7 @@ from bcikit.paradigms.language import SPACE, LanguageModel
 from bcikit.paradigms.outline import Adjustable
 from bcikit.paradigms.pictures import heard, matrix
 from bcikit.paradigms.scene import Scene
-from bcikit.paradigms.score import itr
+from bcikit.paradigms.score import itr, pace
 from bcikit.paradigms.settings import ParadigmSettings
 from bcikit.paradigms.speller_settings import DELETE, TONES, SpellerSettings
 from bcikit.paradigms.stage import title
@@ -322,8 +322,10 @@ class Speller(TrialParadigm):
         s = self.settings
         base = super().results()
         rows = base["trials"]
-        made = [row["seconds"] + s.gaze + s.pause for row in rows if row["seconds"] is not None]
-        mean = sum(made) / len(made) if made else 0.0
+        # A trial that ended undecided took its time, too.
+        whole = pace(rows) or 0.0
+        made = sum(row["seconds"] is not None for row in rows)
+        minutes = whole * len(rows) / 60.0
         accuracy = base["accuracy"] or 0.0
         used = [row["sequences"] for row in rows if "sequences" in row]
         letters = 2 * sum(len(item) == 1 for item in s.items) > len(s.items)
@@ -334,11 +336,11 @@ class Speller(TrialParadigm):
             "text": self.text,
             "copy_text": ("" if letters else " ").join(s.copy_text).replace(SPACE, " "),
             "mean_sequences": sum(used) / len(used) if used else None,
-            "seconds_per_selection": mean,
-            "itr": itr(accuracy, len(s.items), mean) if s.copy_text else None,
+            "seconds_per_selection": whole,
+            "itr": itr(accuracy, len(s.items), whole) if s.copy_text else None,
             # Whole words, pictures or answers are items, not letters.
-            "items_per_minute": 60.0 * len(made) / sum(made) if made else 0.0,
-            "letters_per_minute": 60.0 * len(self.text) / sum(made) if made and letters else None,
+            "items_per_minute": made / minutes if minutes else 0.0,
+            "letters_per_minute": len(self.text) / minutes if made and minutes and letters else None,
         }
 
     def stimuli(self) -> list[dict[str, Any]]:

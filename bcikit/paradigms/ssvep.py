@@ -14,7 +14,7 @@ from bcikit.paradigms.outline import Adjustable
 from bcikit.paradigms.pictures import menu
 from bcikit.paradigms.scene import Scene
 from bcikit.paradigms.scene import Target as Shown
-from bcikit.paradigms.score import itr
+from bcikit.paradigms.score import itr, pace
 from bcikit.paradigms.settings import Count, CuedSettings, Name, ParadigmSettings, Seconds, SettingsTable, Span
 from bcikit.paradigms.stage import title
 from bcikit.paradigms.support import ERROR_POTENTIAL
@@ -457,7 +457,7 @@ class SsvepMenu(TrialParadigm):
         return [self._event_at(sample, "stimulus/off", data={"trial": trial.index})]
 
     def results(self) -> dict[str, Any]:
-        """Return choices, false choices while looking away, time to decision and transfer rate with the gaze shift."""
+        """Return choices, false choices while looking away, time to decision and transfer rate with all pauses."""
         s = self.settings
         base = super().results()
         asked = [row for row in base["trials"] if row["class"] not in ("", IDLE)]
@@ -465,6 +465,7 @@ class SsvepMenu(TrialParadigm):
         right = sum(row["correct"] for row in asked) / len(asked) if asked else 0.0
         times = [row["seconds"] for row in asked if row["seconds"] is not None]
         mean = sum(times) / len(times) if times else 0.0
+        whole = pace(asked) or 0.0
         return {
             **base,
             "chosen": list(self.chosen),
@@ -472,8 +473,8 @@ class SsvepMenu(TrialParadigm):
             "false_choices": sum(row["predicted"] not in (IDLE, None) for row in idle),
             "n_idle_trials": len(idle),
             "seconds_to_decision": mean,
-            "seconds_per_choice": mean + s.cue,
-            "itr": itr(right, len(s.targets), mean + s.cue) if times else 0.0,
+            "seconds_per_choice": whole,
+            "itr": itr(right, len(s.targets), whole),
         }
 
     def stimuli(self) -> list[dict[str, Any]]:

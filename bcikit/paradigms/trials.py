@@ -79,6 +79,8 @@ class Trial:
         Whether the gate let it through.
     seconds : float or None
         From `onset` to the end of the deciding window.
+    lasted : float or None
+        Seconds from its start to its end, with every pause; None until it is over.
     over : bool
         True once its result is in the list.
     interrupted : bool
@@ -97,6 +99,7 @@ class Trial:
     reasons: tuple[str, ...] = ()
     confidence: float = 0.0
     seconds: float | None = None
+    lasted: float | None = None
     over: bool = False
     interrupted: bool = False
     data: dict[str, Any] = field(default_factory=dict)
@@ -113,6 +116,7 @@ class Trial:
             "reasons": list(self.reasons),
             "confidence": self.confidence,
             "seconds": self.seconds,
+            "lasted": self.lasted,
             "sample": self.start,
             **self.data,
         }
@@ -313,6 +317,8 @@ class TrialParadigm(Paradigm):
         self.plan(trial, sample, "trial/end", data=data, action=self._end_trial)
 
     def _end_trial(self, sample: int) -> None:
+        if self._trial is not None:
+            self._trial.lasted = (sample - self._trial.start) / self.sfreq
         self._close_trial()
         self._next_trial(sample)
 

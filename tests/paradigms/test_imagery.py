@@ -59,6 +59,9 @@ def test_a_session_is_scored_and_says_when_to_train(run, make_decision):
     assert results["accuracy"] == 1.0
     assert results["confusion"] == [[6, 0, 0], [0, 6, 0]]
     assert results["trials"][0]["seconds"] == pytest.approx(3.0)
+    # All right, one bit a trial: from the start of one to the start of the next, not from its cue to its decision.
+    runs = [[e.sample for e in done.named("trial/") if e.data["trial"] == row["trial"]] for row in results["trials"]]
+    assert results["itr"] == pytest.approx(60 / np.mean([(end - start) / 250.0 for start, end in runs]))
     calibration = paradigm.calibration
     assert calibration is not None
     assert calibration.events == {"cue/left_hand": "left_hand", "cue/right_hand": "right_hand"}

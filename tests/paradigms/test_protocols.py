@@ -11,7 +11,7 @@ import pytest
 from bcikit.decoding.evidence import Stopping
 from bcikit.paradigms import make_paradigm, paradigm_names
 from bcikit.paradigms.base import WindowRequest
-from bcikit.paradigms.score import rate_interval
+from bcikit.paradigms.score import itr, rate_interval, summarise
 from bcikit.paradigms.settings import as_recorded
 from bcikit.paradigms.support import ErrorCheck
 from bcikit.paradigms.vehicle import plan_brakings
@@ -436,6 +436,34 @@ def test_a_speller_of_noise_decides_nothing_or_at_chance(run):
     assert paradigm.results()["n_undecided"] == 10
 
 
+def test_without_the_time_of_a_whole_trial_there_is_no_rate():
+    row = {"class": "a", "predicted": "a", "correct": True, "allowed": True, "seconds": 3.0}
+    assert summarise([row], ("a", "b"))["itr"] is None
+    assert summarise([{**row, "lasted": 10.0}], ("a", "b"))["itr"] == pytest.approx(6.0)
+
+
+def test_the_time_of_undecided_trials_counts_in_what_is_written_a_minute(run):
+    table = {"base": "p300-speller", "calibration": "", "language": False, "correct": False, "copy_text": "ABABABABAB"}
+    paradigm = make_paradigm(table)
+    knows = eeg_speller(4.0)(paradigm)
+
+    def answer(request):
+        if paradigm.trial.label == "A":
+            return knows(request)
+        return replace(blank(request, ("target", "nontarget")), probabilities=(1 / 6, 5 / 6))
+
+    done = run(paradigm, answer)
+    results = paradigm.results()
+    assert (results["text"], results["n_undecided"]) == ("AAAAA", 5)
+    starts = [event.sample for event in done.named("trial/start")]
+    ends = [event.sample for event in done.named("trial/end")]
+    assert starts[1:] == ends[:-1]
+    minutes = (ends[-1] - starts[0]) / SFREQ / 60
+    assert results["items_per_minute"] == results["letters_per_minute"] == pytest.approx(5 / minutes)
+    assert results["seconds_per_selection"] == pytest.approx(6 * minutes)
+    assert results["itr"] == pytest.approx(itr(0.5, 36, 6 * minutes))
+
+
 def test_single_items_and_words_by_prediction(run):
     paradigm = make_paradigm("p300-single")
     run(paradigm, eeg_speller(2.0)(paradigm))
@@ -499,6 +527,10 @@ def test_the_menu_chooses_and_looking_away_chooses_nothing(run, make_decision):
     assert results["n_idle_trials"] == 5
     # 1.5 s of EEG at the earliest, two steps more for three answers alike, 0.14 s from screen to cortex.
     assert results["seconds_to_decision"] == pytest.approx(1.5 + 2 * 0.25 + 0.14, abs=0.005)
+    # From one cue to the next: the look at the target before, and the dark gap after it.
+    whole = paradigm.settings.cue + results["seconds_to_decision"] + paradigm.settings.blank
+    assert results["seconds_per_choice"] == pytest.approx(whole, abs=0.01)
+    assert results["itr"] == pytest.approx(60 * 2 / whole, rel=0.005)
     flicker = done.named("stimulus/flicker")[0].data
     assert {item["item"] for item in flicker["targets"]} == {"up", "right", "down", "left"}
     assert flicker["frequency"] in (0.0, 60 / 7, 10.0, 12.0, 7.5)
