@@ -13,6 +13,9 @@ from bcikit.paradigms.settings import Count, Name, ParadigmSettings, Share, Span
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.signal import Command, Decision, Event, Verdict
 
+NOTHING = "nothing-wanted"
+"""Reason of a decision for no movement."""
+
 
 class BrainSwitchSettings(ParadigmSettings):
     """Settings of a switch that is always on. Times are seconds.
@@ -92,7 +95,7 @@ class BrainSwitch(TrialParadigm):
         rule = Switching(confidence=s.confidence, weight=s.weight, active_seconds=max(s.active - 0.5, 0.5))
         self._switch = SwitchEvidence(self.classes, idle=s.idle, rule=rule)
         self._false = 0
-        self._idle_seconds = 0.0
+        self._idle_seconds = self._undecided_seconds = 0.0
         self._switched: list[dict[str, Any]] = []
         self._begun = 0
 
@@ -174,7 +177,7 @@ class BrainSwitch(TrialParadigm):
             age=decision.age,
             data=decision.data,
         )
-        return together(clean, posterior, label, reason="nothing-wanted")
+        return together(clean, posterior, label, reason=NOTHING)
 
     def on_decision(
         self, decision: Decision, verdict: Verdict, request: WindowRequest
@@ -186,8 +189,12 @@ class BrainSwitch(TrialParadigm):
         s = self.settings
         asked = bool(trial.label) and request.stop_sample > trial.onset
         if trial.label and not asked:
-            # In the free part nobody knows what is wanted: it is neither rest nor asked for.
-            self._idle_seconds += 1.0 / s.rate
+            # In the free part nobody knows what is wanted: it is neither rest nor asked for. Where nothing can be
+            # decided nothing switches, and that is no merit.
+            if decision.reason in (None, NOTHING):
+                self._idle_seconds += 1.0 / s.rate
+            else:
+                self._undecided_seconds += 1.0 / s.rate
         events: list[Event] = []
         commands: list[Command] = []
         if verdict.allowed and verdict.label in s.classes:
@@ -228,9 +235,11 @@ class BrainSwitch(TrialParadigm):
         minutes = self._idle_seconds / 60.0
         rate = self._false / minutes if minutes else None
         times = [row["seconds"] for row in hits]
+        undecided = self._undecided_seconds / 60.0
+        left = f" In {undecided:.1f} min more nothing could be decided." if undecided >= 0.05 else ""
         told = (
             f"{len(hits)} of {len(rows)} asked movements switched; unasked it switched "
-            f"{self._false} times in {minutes:.1f} min of rest."
+            f"{self._false} times in {minutes:.1f} min of rest.{left}"
             if rows
             else "Nothing was asked for."
         )
@@ -240,6 +249,7 @@ class BrainSwitch(TrialParadigm):
             "false_activations": self._false,
             "false_activations_per_minute": rate,
             "rest_minutes": minutes,
+            "undecided_minutes": undecided,
             "seconds_to_switch": sum(times) / len(times) if times else None,
             "switched": self._switched,
             "meaning": [told],

@@ -735,6 +735,26 @@ def test_a_restless_decoder_is_told_as_false_activations(run):
     assert paradigm.results()["false_activations_per_minute"] > 3
 
 
+def test_rest_in_which_nothing_could_be_decided_is_no_rest_without_a_switch(run):
+    order = ("left_hand", "rest", "right_hand")
+    found = {}
+    for bad in (False, True):
+        paradigm = make_paradigm({"base": "brain-switch", "calibration_trials": 0, "trials": 4})
+
+        def answer(request, paradigm=paradigm, bad=bad):
+            base = blank(request, order)
+            if bad and paradigm.trial.index >= 2:
+                return replace(base, reason="bad-data")
+            return replace(base, probabilities=(0.05, 0.9, 0.05), label="rest")
+
+        run(paradigm, answer)
+        found[bad] = paradigm.results()
+    assert found[False]["rest_minutes"] == pytest.approx((8 * 6.0 - 1.9) / 60)
+    assert found[True]["rest_minutes"] == pytest.approx((2 * 6.0 - 1.9) / 60)
+    assert found[True]["undecided_minutes"] == pytest.approx((6 * 6.0 + 1.9) / 60)
+    assert "0 times in 0.2 min of rest. In 0.6 min more nothing could be decided." in found[True]["meaning"][0]
+
+
 def test_what_was_asked_for_by_nobody_is_neither_rest_nor_wrong(run):
     """The free part of a switch is the person's own: ten minutes of it would hide what acts at rest."""
     order = ("left_hand", "rest", "right_hand")
@@ -753,7 +773,8 @@ def test_what_was_asked_for_by_nobody_is_neither_rest_nor_wrong(run):
         run(paradigm, restless)
         found.append(paradigm.results())
     without, with_free = found
-    assert without["rest_minutes"] == pytest.approx(0.2)
+    # Less the 1.9 s until the first window holds nothing of what was before.
+    assert without["rest_minutes"] == pytest.approx(0.2 - 1.9 / 60)
     assert without["false_activations"] >= 1
     same = ("rest_minutes", "false_activations", "false_activations_per_minute", "n_trials", "accuracy", "meaning")
     assert {key: with_free[key] for key in same} == {key: without[key] for key in same}
