@@ -25,6 +25,10 @@ WRONG = 0.05
 """Prior probability that the last letter is to be taken back."""
 
 
+TAKEN = "taken_back"
+"""In the data of ``select/<``: what was taken back, a letter or a whole word."""
+
+
 class Speller(TrialParadigm):
     """Cue, gaze, flashes with dynamic stopping, selection."""
 
@@ -39,6 +43,8 @@ class Speller(TrialParadigm):
     settings: SpellerSettings
     takes_stopping = True
     takes_errors = True
+    back_by_letter = False
+    """True where a session is replayed in which ``<`` took one letter off a word, too."""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -64,6 +70,7 @@ class Speller(TrialParadigm):
     def configure(self, info: StreamInfo, *, seed: int) -> None:
         """Prepare; the order of flashes follows from `seed`."""
         self.text = ""
+        self._history: tuple[str, ...] = ()
         self._language = LanguageModel() if self.settings.language else None
         s = self.settings
         self._groups = self._groups_of()
@@ -273,14 +280,17 @@ class Speller(TrialParadigm):
         self.settle(trial, decision, verdict, request)
         trial.predicted = item
         self._selections += 1
-        before = self.text
-        self.text = self._write(item)
-        trial.data |= {"sequences": int(request.data["sequence"]) + 1, "text": self.text, "before": before}
+        before = self._before = (self.text, self._history)
+        self._write(item)
+        trial.data |= {"sequences": int(request.data["sequence"]) + 1, "text": self.text, "before": before[0]}
         at = request.stop_sample
         correct = item == trial.label if trial.label else None
         data = {"trial": trial.index, "class": trial.label, "predicted": item, "correct": correct, "text": self.text}
+        about = {"trial": trial.index, "item": item, "text": self.text}
+        if item == DELETE and not self.back_by_letter:
+            about[TAKEN] = before[0][len(self.text) :]
         events = [
-            self._event_at(at, f"select/{item}", data={"trial": trial.index, "item": item, "text": self.text}),
+            self._event_at(at, f"select/{item}", data=about),
             self._event_at(at, "feedback/result", data=data),
         ]
         if correct is False:
@@ -295,10 +305,10 @@ class Speller(TrialParadigm):
         taken, events = self.take_back(trial, decision, verdict, request)
         if not taken:
             return [], events
-        self.text = trial.data["before"]
+        self.text, self._history = self._before
         commands = [self._command(decision, "undo", trial.data["undone"], ttl=self.settings.ttl)]
         if trial.predicted is not None:
-            self.text = self._write(trial.predicted)
+            self._write(trial.predicted)
             about = {"text": self.text}
             commands.append(self._command(decision, "select", trial.predicted, ttl=self.settings.ttl, data=about))
         trial.data["text"] = self.text
@@ -307,9 +317,16 @@ class Speller(TrialParadigm):
         )
         return commands, events
 
-    def _write(self, item: str) -> str:
+    def _write(self, item: str) -> None:
+        """Write an item, or go back to the text before the last one."""
         if item == DELETE:
-            return self.text[:-1]
+            last = self._history[-1] if self._history else ""
+            self.text, self._history = self.text[:-1] if self.back_by_letter else last, self._history[:-1]
+            return
+        self._history = (*self._history, self.text)
+        self.text = self._with(item)
+
+    def _with(self, item: str) -> str:
         if item.startswith("#") and item[1:].isdigit() and int(item[1:]) <= len(self._words):
             start = len(self.text) - len(LanguageModel.prefix(self.text))
             return self.text[:start] + self._words[int(item[1:]) - 1] + " "

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from bcikit.paradigms.rehabilitation import LEFT_OUT, Rehabilitation
+from bcikit.paradigms.speller import TAKEN, Speller
+from bcikit.paradigms.speller_settings import DELETE
 from bcikit.signal import Event
 
 AS_IN_RUN = "as_in_run"
@@ -41,6 +43,8 @@ class Earlier:
         What an error potential said had to pass the gate as an action of its own.
     all_grade : bool
         What the therapist helped, held or skipped moved the threshold of a rehabilitation.
+    back_by_letter : bool
+        The item of a speller that takes back took one letter off a word.
     """
 
     single_windows: bool = False
@@ -49,17 +53,21 @@ class Earlier:
     learns_all: bool = False
     errors_act: bool = False
     all_grade: bool = False
+    back_by_letter: bool = False
 
     def prepare(self, paradigm: object) -> None:
         """Tell a paradigm what it did otherwise."""
         if isinstance(paradigm, Rehabilitation):
             paradigm.all_grade = self.all_grade
+        if isinstance(paradigm, Speller):
+            paradigm.back_by_letter = self.back_by_letter
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Self:
         """Return what was done otherwise in a session, as its events tell."""
         events = list(events)
         rests = [event for event in events if event.name == "idle-test/start"]
+        taken_back = [event for event in events if event.name == f"select/{DELETE}"]
         therapist = [event for event in events if event.name in ("therapist/override", "therapist/skip")]
         return cls(
             single_windows=any(not event.data.get(AS_IN_RUN) for event in rests),
@@ -69,4 +77,5 @@ class Earlier:
             learns_all=all(event.name != FOLLOWS for event in events),
             errors_act=all(event.name != TAKES_BACK for event in events),
             all_grade=any(not event.data.get(LEFT_OUT) for event in therapist),
+            back_by_letter=any(TAKEN not in event.data for event in taken_back),
         )

@@ -418,6 +418,36 @@ def test_words_that_would_be_asked_for_letter_by_letter_are_refused(run):
     assert letters.settings.correct
 
 
+def spelled(run, table, wanted, *, older=False):
+    """Return the texts after each selection, and the events, of somebody who chooses these items in turn."""
+    paradigm = make_paradigm({"kind": "p300-speller", "calibration": [], "copy_text": "", "correct": False, **table})
+    Earlier(back_by_letter=older).prepare(paradigm)
+
+    def answer(request):
+        yes = wanted[min(paradigm._selections, len(wanted) - 1)] in request.data["items"]
+        return replace(blank(request, ("target", "nontarget")), probabilities=(0.99, 0.01) if yes else (0.001, 0.999))
+
+    done = run(paradigm, answer)
+    return [row["text"] for row in paradigm.results()["trials"]], done.named("select/")
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_what_takes_back_takes_the_whole_of_the_last_one(run, older):
+    table = {"rows": [["yes", "no", "help", "<"]], "mode": "single", "max_selections": 6, "language": False}
+    wanted = ["yes", "help", "<", "no", "<", "<"]
+    texts, events = spelled(run, table, wanted, older=older)
+    if older:
+        assert texts[:3] == ["yes", "yes help", "yes hel"]
+    else:
+        assert texts == ["yes", "yes help", "yes", "yes no", "yes", ""]
+        assert [event.data["taken_back"] for event in events if event.name == "select/<"] == [" help", " no", "yes"]
+    assert Earlier.of(events).back_by_letter is older
+    letters = {"rows": [["A", "_", "B", "<"]], "mode": "single", "max_selections": 5, "language": False}
+    assert spelled(run, letters, ["<", "A", "_", "B", "<"])[0] == ["", "A", "A ", "A B", "A "]
+    words = {"rows": [["B", "R"], ["<", "#1"]], "predictions": 1, "max_selections": 4}
+    assert spelled(run, words, ["B", "R", "#1", "<"])[0][1::2] == ["BR", "BR"]
+
+
 def test_a_speller_of_noise_decides_nothing_or_at_chance(run):
     paradigm = make_paradigm(
         {"base": "p300-speller", "calibration": "", "language": False, "correct": False, "copy_text": "ABCDEFGHIJ"}
