@@ -466,6 +466,9 @@ class SsvepMenu(TrialParadigm):
         times = [row["seconds"] for row in asked if row["seconds"] is not None]
         mean = sum(times) / len(times) if times else 0.0
         whole = pace(asked) or 0.0
+        if whole and self.outside:
+            # The program of the cues leaves time to move the gaze before it.
+            whole += s.cue
         return {
             **base,
             "chosen": list(self.chosen),
