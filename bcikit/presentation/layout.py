@@ -28,7 +28,7 @@ from bcikit.paradigms.scene import (
     Text,
     Words,
 )
-from bcikit.paradigms.stage import say, words
+from bcikit.paradigms.stage import say, title, words
 from bcikit.presentation.colours import (
     AMBER,
     BACK,
@@ -252,6 +252,17 @@ def _in_words(text: str, named: Mapping[str, Words], language: str) -> str:
     """Return a text of whole items in the words of a language; letters are as they were written."""
     parts = text.split(" ")
     return " ".join(named[part].say(language) for part in parts) if all(part in named for part in parts) else text
+
+
+def spoken(name: str, scene: Scene, language: str) -> str:
+    """Return what an item is called for the ear, as the scene that holds it says; "" where it stands for nothing."""
+    matrix, targets = scene.find(Matrix), scene.find(Targets)
+    named = dict(matrix.labels) if matrix is not None else {}
+    named |= {target.item: target.words for target in (targets.targets if targets is not None else ())}
+    if name in named:
+        return named[name].say(language)
+    text = name if matrix is None else _item_text(name, matrix, language)
+    return title(name).say(language) if text == name else "" if text == "-" else text
 
 
 def _item_text(name: str, item: Matrix, language: str) -> str:

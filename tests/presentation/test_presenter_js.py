@@ -267,6 +267,33 @@ def test_after_a_rate_that_was_measured_too_low_nothing_is_shown_early():
     assert shown - 105 == pytest.approx(delay, abs=1 / 60)
 
 
+SPOKEN = """
+const scene = { elements: [
+  { kind: "matrix", rows: [], labels: [["NO", { en: "NO", zh: "不" }]], suggestions: ["水"] },
+  { kind: "targets", targets: [{ item: "t1", words: { en: "Tea", zh: "茶" } }] },
+] };
+const said = [];
+globalThis.location = { search: "?lang=zh" };
+globalThis.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
+globalThis.speechSynthesis = { cancel() {}, getVoices: () => [1], speak: (one) => said.push([one.lang, one.text]) };
+const { sound } = await import("%s/sounds.js");
+const choose = (item) => sound({ name: `select/${item}`, data: { item } }, scene, "zh");
+const heard = ["left_hand", "_", "<", "NO", "t1", "#1", "#2", "A"].map(choose);
+heard.push(sound({ name: "select/undo", data: { text: "" } }, scene, "zh"));
+console.log(JSON.stringify([said, heard]));
+"""
+
+
+def test_a_choice_is_spoken_by_its_words_and_one_that_is_taken_back_asks_for_no_sound():
+    command = ["node", "--input-type=module", "-e", SPOKEN % WEB.as_posix()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    said, heard = json.loads(done.stdout)
+    assert {language for language, _ in said} == {"zh-CN"}
+    assert [text for _, text in said] == ["左手", "空格", "退格", "不", "茶", "水", "A"]
+    assert heard == [*[True] * 6, None, True, None]
+
+
 BACK = """
 import { Presenter } from "%s/presenter.js";
 const shown = [];

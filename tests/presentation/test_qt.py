@@ -358,6 +358,17 @@ def test_what_is_to_be_heard_is_said_in_the_language_of_the_person_and_reported(
     assert sounded("sound/start")["audible"]
     assert sounded("select/YES", Scene(elements=(Matrix(rows=(("YES",),), written="YES"),)), item="是")["audible"]
     assert sounds.played == [("en", "close your eyes"), ("zh", "闭上眼睛"), ("zh", "start"), ("zh", "是")]
+    # By its words and not by its identifier, and what it is taken for in the scene that holds it.
+    keys = Scene(
+        elements=(Matrix(rows=(("_", "<"), ("NO", "#1")), labels=(("NO", Words("NO", "不")),), suggestions=("水",)),)
+    )
+    for item in ("left_hand", "_", "<", "NO", "#1"):
+        assert sounded(f"select/{item}", keys, item=item)["audible"]
+    assert [text for _, text in sounds.played[4:]] == ["左手", "空格", "退格", "不", "水"]
+    # What is taken back has no word: it is not "not heard".
+    view.take(message(Event(name="select/undo", time=HostClock().now(), sample=3, data={"text": ""}), keys))
+    assert sounded("sound/start")["audible"]
+    assert len(sounds.played) == 10
     # A computer that cannot speak: the session hears that nothing was heard, and why.
     sounds.speak = lambda *_: False
     silent = sounded("sound/start")

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from bcikit.paradigms.frames import Refresh
 from bcikit.paradigms.scene import Alert
-from bcikit.presentation.layout import Viewing
+from bcikit.presentation.layout import Viewing, spoken
 from bcikit.presentation.presenter import DELAY, Flip, by_ear
 from bcikit.presentation.qt.painter import StagePainter
 from bcikit.presentation.show import Show
@@ -200,7 +200,9 @@ class SceneView(QWidget):
                 audible = self._sounds.play(*WARNING_TONE)
                 self._sounds.speak(alert.words.say(self.language), self.language)
         elif name.startswith("select/"):
-            audible = self._sounds.speak(str(event.data.get("item", "")), self.language)
+            # What was taken back has no item, and nothing is to be heard.
+            text = spoken(str(event.data.get("item", "")), self.show_.scene, self.language)
+            audible = self._sounds.speak(text, self.language) if text else None
         if audible is not None:
             about = {"type": "sounded", "name": name, "sample": event.sample, "time": event.time}
             why = {} if audible else {"why": self._sounds.why or "nothing on this computer speaks"}

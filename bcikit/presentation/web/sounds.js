@@ -1,4 +1,6 @@
 // Tones and spoken words by what the browser brings.
+import { title } from "./words.js";
+
 let context = null;
 
 /** Browsers sound nothing before the page was touched once; whoever cannot touch it starts the browser with autoplay. */
@@ -39,12 +41,25 @@ export function silence(event) {
   return context === null ? "the browser plays no sound" : `the browser's sound is ${context.state}: touch the page once`;
 }
 
+/** What an item is called for the ear, as the scene that holds it names it; "" where it stands for nothing. */
+export function spoken(item, scene, language) {
+  const elements = scene?.elements ?? [];
+  const named = Object.fromEntries(elements.flatMap(({ labels, targets }) => [...(labels ?? []), ...(targets ?? []).map((one) => [one.item, one.words])]));
+  if (named[item]) return named[item][language] || named[item].en;
+  if (/^#\d+$/.test(item)) return elements.find(({ kind }) => kind === "matrix")?.suggestions?.[Number(item.slice(1)) - 1] ?? "";
+  return item === "" ? "" : title(item);
+}
+
 /** Sound what an event asks for; returns whether it can be heard, null where it asks for nothing. */
 export function sound(event, scene, language) {
   const { name, data } = event;
   if (name === "sound/beep" || name === "stimulus/tone") return tone(data?.frequency ?? 1000, event.duration || 0.07);
   if (name.startsWith("sound/")) return speak((language === "zh" && data?.text_zh) || (data?.text ?? name.slice(6)), language);
-  if (name.startsWith("select/")) return speak(String(data?.item ?? ""), language);
+  if (name.startsWith("select/")) {
+    // What was taken back has no item, and nothing is to be heard.
+    const text = spoken(String(data?.item ?? ""), scene, language);
+    return text === "" ? null : speak(text, language);
+  }
   const alert = name.startsWith("advice/") ? (scene?.elements ?? []).find(({ kind }) => kind === "warning") : undefined;
   if (alert === undefined) return null;
   speak(alert.words[language] || alert.words.en, language);

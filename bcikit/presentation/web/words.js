@@ -23,7 +23,7 @@ const ENGLISH = {
     watch: ["Watch", "See how the hand moves"],
     assist: ["Well done", "The hand is helped now"],
   },
-  items: {},
+  items: { _: "space", "<": "back" },
   states: {
     OFFLINE: "Not running", SELFTEST: "Getting ready", STANDBY: "At rest", CALIBRATING: "Learning", ARMED: "Ready",
     ACTIVE: "Session running", DEGRADED: "Waiting for a good signal", SAFE_STOP: "Stopped", ESTOP: "Stopped", FATAL: "Stopped",
@@ -68,7 +68,10 @@ const CHINESE = {
     watch: ["观看", "看手怎样运动"],
     assist: ["很好", "正在辅助手部运动"],
   },
-  items: { up: "上", down: "下", left: "左", right: "右" },
+  items: {
+    up: "上", down: "下", left: "左", right: "右", _: "空格", "<": "退格", left_hand: "左手", right_hand: "右手", both_hands: "双手", fists: "双拳",
+    both_fists: "双拳", feet: "双脚", both_feet: "双脚", tongue: "舌头", rest: "休息",
+  },
   states: {
     OFFLINE: "未运行", SELFTEST: "准备中", STANDBY: "静止", CALIBRATING: "学习中", ARMED: "就绪",
     ACTIVE: "训练进行中", DEGRADED: "等待信号变好", SAFE_STOP: "已停止", ESTOP: "已停止", FATAL: "已停止",
