@@ -5,7 +5,7 @@ are 40 units high, 13 mm on a picture 30 cm high, more than 20 minutes of arc at
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -132,6 +132,10 @@ class Viewing:
     def units(self, degrees: float) -> float:
         """Return the side of a square of a visual angle, in units of the stage."""
         return 2 * self.distance_cm * math.tan(math.radians(degrees) / 2) / self.height_cm * HEIGHT
+
+    def degrees(self, units: float) -> float:
+        """Return the visual angle of a side in units of the stage."""
+        return math.degrees(2 * math.atan(units / HEIGHT * self.height_cm / 2 / self.distance_cm))
 
 
 @dataclass(slots=True)
@@ -280,11 +284,40 @@ def _item_text(name: str, item: Matrix, language: str) -> str:
 _COMPASS = {"up": (800.0, 140.0), "down": (800.0, 730.0), "left": (250.0, 450.0), "right": (1350.0, 450.0)}
 
 
+LARGEST = 260.0
+"""Side of a target at most, in units of the stage."""
+
+
+def _grid(items: Sequence[str]) -> tuple[int, int, bool]:
+    """Return columns and rows of targets, and whether they lie up, down, left and right instead."""
+    columns = math.ceil(math.sqrt(len(items) * 1.6))
+    return columns, math.ceil(len(items) / columns), all(item in _COMPASS for item in items)
+
+
+def target_room(items: Sequence[str]) -> tuple[float, float]:
+    """Return how large targets may be so that each has room with its name, and how large they are drawn at most.
+
+    Parameters
+    ----------
+    items : sequence of str
+        The targets in their order.
+
+    Returns
+    -------
+    tuple of float
+        Sides in units of the stage.
+    """
+    columns, rows, compass = _grid(items)
+    if compass:
+        return 212.0, 212.0
+    wide, high = WIDTH / columns, HEIGHT / rows
+    return min(LARGEST, wide - 40.0, high - 104.0), min(LARGEST, wide - 20.0, high - 28.0)
+
+
 def _targets(page: _Page, item: Targets) -> None:
-    side = min(page.view.units(item.size_deg), 260.0)
-    compass = all(target.item in _COMPASS for target in item.targets)
-    columns = math.ceil(math.sqrt(len(item.targets) * 1.6))
-    rows = math.ceil(len(item.targets) / columns)
+    items = [target.item for target in item.targets]
+    side = min(page.view.units(item.size_deg), target_room(items)[1])
+    columns, rows, compass = _grid(items)
     for number, target in enumerate(item.targets):
         row, column = divmod(number, columns)
         place = ((column + 0.5) * WIDTH / columns, (row + 0.5) * HEIGHT / rows)

@@ -54,6 +54,7 @@ from bcikit.session.objects import Objects
 from bcikit.session.rehearsal import Rehearsal, rehearse
 from bcikit.session.side_path import SidePath
 from bcikit.session.stages import StageMeter
+from bcikit.session.stimulus import notes_on_targets
 from bcikit.session.training import CueWindow, Trainer, least_trials, load_runs, required_channels, unfitted
 from bcikit.session.watch import DISK_FAULT_BYTES, DISK_WARN_BYTES
 from bcikit.signal import (
@@ -412,6 +413,7 @@ class _Planner:
             behind, fit_for, used = pipeline, filtered, stream.pick(columns or [])
             self._attempt("paradigm", lambda: paradigm.configure(fit_for, seed=config.session.seed))
             stimulus = self._attempt("stimulus", lambda: stimulus_result(config, paradigm)) or ""
+            self.notes += notes_on_targets(paradigm, config.screen)
             self._check_runs(runs, used)
             if config.calibration.files and paradigm.decider() is not None:
                 self.problems.append(f"calibration.files: {paradigm.name} brings what decides; leave them out.")

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bcikit.paradigms import Paradigm
+from bcikit.paradigms.ssvep import SsvepMenu
+from bcikit.presentation.layout import Viewing, target_room
 from bcikit.safety.stimulus import StimulusDesign, StimulusReport, analyse_design
 from bcikit.session.config import ScreenSection
 from bcikit.signal.settings import check_settings
@@ -32,6 +34,24 @@ def check_stimuli(paradigm: Paradigm, screen: ScreenSection) -> StimulusReport |
         "target": _targets(stimuli),
     }
     return analyse_design(check_settings(StimulusDesign, values, where=f"stimuli of {paradigm.name}"))
+
+
+def notes_on_targets(paradigm: Paradigm, screen: ScreenSection) -> list[str]:
+    """Return what of the targets of a menu has no room on the screen as it was designed."""
+    if not isinstance(paradigm, SsvepMenu) or paradigm.outside:
+        return []
+    names = [target.name for target in paradigm.settings.targets]
+    view = Viewing(height_cm=screen.height_cm, distance_cm=screen.distance_cm)
+    wanted = paradigm.settings.size_deg
+    room, most = target_room(names)
+    if view.units(wanted) <= room:
+        return []
+    drawn = min(wanted, view.degrees(most))
+    return [
+        f"paradigm.settings.size_deg is {wanted:g}: on this screen (screen.height_cm, screen.distance_cm) {len(names)} "
+        f"targets with their names have room for {view.degrees(room):.1f} degrees each and are drawn with {drawn:.1f}, "
+        f"while {wanted:g} are checked; lower it, sit nearer or show fewer"
+    ]
 
 
 def _targets(stimuli: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

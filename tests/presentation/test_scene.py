@@ -21,12 +21,14 @@ from bcikit.paradigms.scene import (
     Road,
     Scene,
     Score,
+    Target,
     Targets,
     Text,
     Words,
 )
 from bcikit.paradigms.schedule import Planned
 from bcikit.paradigms.settings import ParadigmSettings
+from bcikit.presentation.layout import HEIGHT, WIDTH, lay_out
 from bcikit.signal import ArgumentError, ConfigError, Event
 
 SHORT = {
@@ -171,6 +173,21 @@ def test_a_sleepy_driver_is_warned_until_it_is_better():
     assert scene.find(Alert).words.en == "Stop and take a break now"
     scene = paradigm.scene(Event(name="advice/some-sleepiness", time=2.0, value=6.2), scene)
     assert scene.find(Alert) is None
+
+
+@pytest.mark.parametrize("count", [2, 4, 12, 40, 64])
+@pytest.mark.parametrize("compass", [False, True])
+def test_no_target_lies_over_the_edge_or_over_another_one(count, compass):
+    names = ["up", "down", "left", "right"] if compass else [f"t{number}" for number in range(count)]
+    targets = Targets(
+        targets=tuple(Target(item=name, words=Words(name), frequency=10.0) for name in names), size_deg=30.0
+    )
+    boxes = [shape.box for shape in lay_out(Scene(name="menu", elements=(targets,))) if shape.id.startswith("target:")]
+    assert len(boxes) == len(names)
+    for number, (left, top, width, height) in enumerate(boxes):
+        assert min(left, top, WIDTH - left - width, HEIGHT - top - height) >= 0
+        for other in boxes[:number]:
+            assert abs(left - other[0]) >= width or abs(top - other[1]) >= height
 
 
 def test_neurofeedback_rises_and_counts_points():

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from bcikit.cli.app import app
+from bcikit.paradigms import make_paradigm
 from bcikit.presentation.headless import FramesOutput
 from bcikit.safety.consent import Consent
 from bcikit.session import Engine, plan, shipped_config
-from bcikit.session.config import completed, config_from
+from bcikit.session.config import ScreenSection, completed, config_from
+from bcikit.session.stimulus import notes_on_targets
 from bcikit.signal import ConfigError
 
 TRIALS = {
@@ -113,6 +115,37 @@ def test_a_screen_in_memory_draws_by_the_size_that_the_stimuli_are_judged_by(tmp
         output = made.outputs[0]
         assert isinstance(output, FramesOutput)
         assert (output.view.height_cm, output.view.distance_cm) == (60.0, 100.0)
+
+
+def menu(count: int, size: float) -> dict[str, Any]:
+    targets = [{"name": f"t{number}", "frequency": 8.0 + number / 4} for number in range(count)]
+    return {"targets": targets, "size_deg": size, "depth": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "distance", "told"),
+    [
+        (4, 3.3, 70, ""),
+        (20, 3.3, 70, ""),
+        # 260 of 900 units of a picture 30 cm high are 8.67 cm: 7.1 degrees at 70 cm.
+        (6, 10.0, 70, "6 targets with their names have room for 7.1 degrees each and are drawn with 7.1, while 10 are"),
+        (40, 3.3, 100, "40 targets with their names have room for 1.5 degrees each and are drawn with 2.9, while 3.3"),
+    ],
+)
+def test_targets_that_are_not_shown_as_they_are_checked_are_told(
+    count: int, size: float, distance: float, told: str
+) -> None:
+    paradigm = make_paradigm({"base": "ssvep-menu", **menu(count, size)})
+    found = notes_on_targets(paradigm, ScreenSection(distance_cm=distance))
+    assert len(found) == bool(told)
+    assert told in "".join(found)
+
+
+def test_check_tells_what_of_a_menu_has_no_room(tmp_path: Path) -> None:
+    values = session(tmp_path / "s", source={"address": "sim:ssvep?seed=1"})
+    values["paradigm"] = {"name": "ssvep-menu", "settings": menu(2, 8.0)}
+    with plan(config_from(values)) as made:
+        assert any(note.startswith("paradigm.settings.size_deg is 8: on this screen") for note in made.notes)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
