@@ -318,7 +318,8 @@ class Neurofeedback(TrialParadigm):
         rest = [item["reward"] for item in self._baseline if not self._inhibited(item)]
         baseline = float(np.mean(rest)) if rest else None
         clean = [(index, power) for index, power in enumerate(powers) if power is not None]
-        slope = float(np.polyfit(*zip(*clean, strict=True), 1)[0]) if len(clean) > 1 else None
+        blocks_of, means = [index for index, _ in clean], [power for _, power in clean]
+        slope = float(np.polyfit(blocks_of, means, 1)[0]) if len(clean) > 1 else None
         return {
             "paradigm": self.kind,
             "name": self.name,
