@@ -155,6 +155,48 @@ def test_cues_of_a_pause_are_replayed_as_they_were_taken(
     assert found.n_decisions > 40
 
 
+@pytest.mark.parametrize("older", [False, True])
+def test_what_the_therapist_helped_is_replayed_as_it_counted_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, older: bool
+) -> None:
+    """In an older version it moved the threshold, which each decision holds."""
+
+    class Helps(Listener):
+        def __init__(self) -> None:
+            self.engine: Engine | None = None
+
+        def take(self, message: Message) -> None:
+            if isinstance(message, Happened) and message.event.name == "phase/prepare" and self.engine is not None:
+                self.engine.control.put({"do": "override", "assist": False})
+
+    info = StreamInfo(name="noise", sfreq=125.0, ch_names=("C3", "C4"))
+    data = np.random.default_rng(0).normal(0.0, 10.0, (150 * 125, 2))
+    settings = {"runs": 1, "trials_per_run": 10, "idle_share": 0.0, "difficulty": {"trials": 3}}
+    settings |= {"window": 1.0, "assist": {"command": "close"}}
+    config = config_from(
+        {
+            "source": {"address": "object:noise"},
+            "pipeline": {"steps": BAND},
+            "paradigm": {"name": "motor-imagery-fes", "settings": settings},
+            "decoder": {"model": str(model(tmp_path / "m.skops", classes=("right_hand", "rest")))},
+            "outputs": [],
+            "recording": {"folder": str(tmp_path / "s")},
+        }
+    )
+    listener = Helps()
+    with monkeypatch.context() as patch:
+        then = Earlier(all_grade=older)
+        patch.setattr(planning, "Conductor", lambda **parts: Conductor(**{**parts, "earlier": then}))
+        listener.engine = engine = Engine(config, source=Recording.from_arrays(info, data), listeners=[listener])
+        details = engine.run().values["details"]
+    assert details["n_left_out"] >= 6
+    assert (details["threshold"] == 0.7) is not older
+    assert Earlier.of(read_session(tmp_path / "s").events).all_grade is older
+    found = replay(tmp_path / "s")
+    assert found.identical, found.difference
+    assert found.n_decisions > 40
+
+
 def test_a_folder_without_a_session_is_said(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="no session folder"):
         find_session(tmp_path)
