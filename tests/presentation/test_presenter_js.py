@@ -294,6 +294,40 @@ def test_a_choice_is_spoken_by_its_words_and_one_that_is_taken_back_asks_for_no_
     assert heard == [*[True] * 6, None, True, None]
 
 
+REJOINED = """
+import { Connection } from "%s/bcikit-client.js";
+const sockets = [];
+class Socket {
+  constructor() { this.readyState = 1; this.sent = []; sockets.push(this); }
+  send(text) { this.sent.push(JSON.parse(text)); }
+  close() {}
+}
+const link = new Connection("ws://there", { WebSocket: Socket, now: () => 50 });
+const head = { v: 1, type: "clock", seq: 1, ttl_ms: 0 };
+const answer = (t_mono) => ({ data: JSON.stringify({ ...head, sender: `${t_mono}`, t_mono, data: { t_client: 50 } }) });
+const found = [];
+const join = (t_mono) => {
+  const socket = sockets.at(-1);
+  socket.onopen();
+  found.push(link.hostOffset);
+  link.mark("one");
+  found.push(socket.sent.filter(({ type }) => type === "marker").length);
+  socket.onmessage(answer(t_mono));
+  found.push(link.hostOffset, socket.sent.filter(({ type }) => type === "marker").map(({ t }) => t));
+};
+join(5050);
+sockets.at(-1).onclose();
+setTimeout(() => { join(60); console.log(JSON.stringify(found)); process.exit(0); }, 400);
+"""
+
+
+def test_after_joining_again_no_time_is_told_by_the_clock_of_the_host_before():
+    command = ["node", "--input-type=module", "-e", REJOINED % WEB.as_posix()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [None, 0, 5000, [5050], None, 0, 10, [60]]
+
+
 BACK = """
 import { Presenter } from "%s/presenter.js";
 const shown = [];

@@ -131,7 +131,9 @@ export class Connection {
     socket.onopen = () => {
       this._wait = 0.25;
       this.receiver.reset();
+      // It may be another host, or one that was started anew: its clock is not known yet.
       this._best = Infinity;
+      this.hostOffset = null;
       this.send({ type: "hello", client: this._options.name ?? "javascript" });
       this._askTime();
       this._options.onLink?.(true);
