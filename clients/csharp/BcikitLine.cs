@@ -101,7 +101,12 @@ namespace Bcikit
                 socket.ConnectAsync(_address, _end.Token).Wait();
                 Linked = true;
                 _heard.Enqueue(new JObject { { "type", "linked" } });
-                lock (_lock) _way = double.PositiveInfinity;
+                // It may be another host, or one that was started anew: its clock is not known yet.
+                lock (_lock)
+                {
+                    _way = double.PositiveInfinity;
+                    _offset = null;
+                }
                 var message = new MemoryStream();
                 var buffer = new ArraySegment<byte>(new byte[Longest]);
                 Task<WebSocketReceiveResult> next = socket.ReceiveAsync(buffer, _end.Token);
