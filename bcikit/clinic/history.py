@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from bcikit.clinic import people
 from bcikit.clinic.arms import is_sealed
 from bcikit.clinic.protocols import kind_of, protocol_names, protocol_title
+from bcikit.clinic.therapy import trials_of
 from bcikit.clinic.times import local
 from bcikit.recording import Catalogue
 from bcikit.ui.words import tr
@@ -29,7 +30,7 @@ def history_rows(catalogue: Catalogue, code: str) -> list[HistoryRow]:
                 local(entry.started),
                 protocol_title(entry.paradigm),
                 sealed if is_sealed(drawn, entry.started) else result_words(entry.results, entry.paradigm),
-                str(entry.results.get("n_trials", "")),
+                str(trials_of(entry.results)) if "n_trials" in entry.results else "",
             ),
         )
         for entry in reversed(people.real_sessions(catalogue, code))

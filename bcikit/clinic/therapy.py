@@ -50,7 +50,7 @@ def plan_of(data: Mapping[str, Any]) -> TherapyPlan | None:
         return None
 
 
-def _trials_of(results: Mapping[str, Any]) -> int:
+def trials_of(results: Mapping[str, Any]) -> int:
     """Return how many trials a person has done, whoever decided them."""
     return int(results.get("trials") or (results.get("n_trials") or 0) + (results.get("n_not_judged") or 0))
 
@@ -60,7 +60,7 @@ def done_so_far(catalogue: Catalogue, code: str, protocols: Collection[str] = ()
     return [
         {
             "day": local_day(parts[0].started),
-            "trials": sum(_trials_of(part.results) for part in parts),
+            "trials": sum(trials_of(part.results) for part in parts),
             "minutes": sum(part.seconds for part in parts) / 60,
         }
         for parts in trainings(real_sessions(catalogue, code))

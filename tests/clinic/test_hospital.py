@@ -107,7 +107,7 @@ def test_a_training_begins_with_its_first_part_and_ends_with_its_last(
         write_header(folder, header)
     # The headset never came for a third one.
     record = TrainingRecord(
-        subject="P-1", started=STARTED, scopes=["acquire", "share"], protocol="motor-imagery",
+        subject="P-1", started=STARTED, scopes=["acquire", "hospital"], protocol="motor-imagery",
         parts=[str(tmp_path / name) for name in ("part0", "part1", "none")],
     )  # fmt: skip
     results: list[Any] = [{"ended": "finished", "n_trials": 1}, {"ended": "failed", "n_trials": 1}]

@@ -26,6 +26,7 @@ from bcikit.clinic import (
 )
 from bcikit.clinic.base import Desk
 from bcikit.clinic.headsets import DeviceTest
+from bcikit.clinic.history import history_rows
 from bcikit.clinic.page_electrodes import ElectrodesPage, electrode_problems
 from bcikit.clinic.pages_protocol import ProtocolPage
 from bcikit.clinic.trial_card import TrialCard
@@ -482,6 +483,7 @@ def test_a_check_beside_the_training_is_no_session_of_the_plan(catalogue: Catalo
     assert "2 minutes of training" in said
     assert f"Next session proposed: {start + timedelta(days=4)}" in said, "the third of the week, which has three"
     assert len(therapy.done_so_far(catalogue, "P-1")) == 4
+    assert {row.cells[3] for row in history_rows(catalogue, "P-1")} == {"10"}
 
 
 def test_where_nothing_moves_for_long_a_way_out_is_proposed(dark: Any) -> None:
