@@ -7,12 +7,13 @@ from pathlib import Path
 from bcikit.clinic.headsets import DeviceTest
 from bcikit.clinic.people import SIMULATED
 from bcikit.clinic.privacy import NAMED, RUNS
+from bcikit.clinic.protocols import moves
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.runner import read_handshake
 from bcikit.clinic.times import now
 from bcikit.clinic.visit import Visit
 from bcikit.recording.header import read_header
-from bcikit.signal import RecordingError
+from bcikit.signal import Address, BciError
 from bcikit.signal.processes import process_is_alive, process_mark
 
 
@@ -49,7 +50,7 @@ def _told(folder: Path, subject: str, operator: str) -> Visit:
     for name in _NOTED:
         setattr(visit, name, getattr(record, name))
     visit.started, visit.model_note = record.started, record.model
-    with contextlib.suppress(RecordingError, OSError, KeyError, TypeError, AttributeError):
+    with contextlib.suppress(BciError, OSError, KeyError, TypeError, AttributeError):
         config = read_header(folder)["config"]
         visit.operator = str(config["session"].get("operator") or operator)
         visit.device = visit.electrodes_for = str(config["source"]["address"])
@@ -58,6 +59,10 @@ def _told(folder: Path, subject: str, operator: str) -> Visit:
         # What a trial asks of the paradigm nobody chose, and nobody is to read.
         asked = {name: value for name, value in config["paradigm"]["settings"].items() if name not in _SEALED}
         visit.settings = record.settings or asked
+        # What moves the hand: without it the page would know of nothing that touches the patient.
+        guarded = [Address.parse(str(output["address"])) for output in config.get("outputs") or ()]
+        moved = [address.body for address in guarded if address.scheme == "guard"]
+        visit.orthosis = moved[0] if moved and moves(visit.protocol) else ""
     if record.device not in ("", visit.device):
         # What it is called, for the report; the rest of its test is not known, and so it passes none.
         known = DeviceTest(record.device, record.serial, channels=(), nominal=0.0, rate=0.0, lost=0)
@@ -72,7 +77,7 @@ def _together(kept: Visit, told: Visit) -> Visit:
         return told
     # What was chosen says more than what the paradigm was asked for, where nothing is noted.
     chosen = bool(kept.settings) and kept.protocol == told.protocol and not told.started
-    for name in (*_NOTED, "device", "electrodes_for", "protocol", "model", "model_note", "settings"):
+    for name in (*_NOTED, "device", "electrodes_for", "protocol", "model", "model_note", "orthosis", "settings"):
         if getattr(told, name) and not (chosen and name == "settings"):
             setattr(kept, name, getattr(told, name))
     return kept

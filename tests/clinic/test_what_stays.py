@@ -18,6 +18,7 @@ from bcikit.clinic.history import history_rows, result_words
 from bcikit.clinic.moved import follow, follow_visit
 from bcikit.clinic.orphans import visit_of_engine
 from bcikit.clinic.privacy import RUNS, STATE_FILE
+from bcikit.clinic.protocols import profile_of
 from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report_data import report_data, trend_of
 from bcikit.clinic.strays import enter_strays
@@ -346,6 +347,7 @@ def test_an_engine_of_which_nothing_is_noted_yet_belongs_to_the_visit_that_was_k
         "session": {"operator": "T-01"},
         "source": {"address": "lsl:name=x"},
         "paradigm": {"name": "paradigm:action-observation", "settings": settings},
+        "outputs": [{"address": "hand:"}, {"address": "guard:sim-hand?dead_man=1&log=x.jsonl"}],
     }
     SessionWriter(folder, info=StreamInfo(name="x", sfreq=250.0, ch_names=("C3",)), config=config, versions={}).close()
     (tmp_path / RUNS).mkdir()
@@ -357,6 +359,9 @@ def test_an_engine_of_which_nothing_is_noted_yet_belongs_to_the_visit_that_was_k
     assert found is kept
     assert (found.started, found.parts, found.consent) == (began, [str(folder)], {"scopes": ["acquire"]})
     assert found.settings == {"trials_per_run": 6}, "the arm is nobody's to read"
+    assert (found.orthosis, profile_of(found)) == ("sim-hand", "robot"), (
+        "the checks before arming are those of a device"
+    )
     kept = Visit(subject="P-017", started=began, protocol="action-observation", settings={"runs": 2})
     taken = visit_of_engine(tmp_path, kept)
     assert taken is not None
