@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -184,7 +185,8 @@ def pages_of(take: Callable[[QWidget, str], None], theme: str, language: str, si
 
     verdict = judge({"accuracy": 0.85, "n_trials": 40, "chance_upper": 0.625}, n_classes=2)
     calibration.progress.setValue(40)
-    calibration.show_verdict(verdict.text(), verdict.level)
+    window.visit.verdict = asdict(verdict)
+    calibration.show_verdict()
     calibration.say("")
     take(window, "clinic-6-calibration")
     part = folder / "P-017-20261129-101500-session"

@@ -29,7 +29,7 @@ def scope_names() -> dict[str, str]:
         "robot": tr("A device that moves the hand or arm"),
         "stimulate": tr("Show flickering stimuli"),
         "share": tr("Share for research, de-identified"),
-        "hospital": tr("Send to the hospital's record and archive under the code"),
+        "hospital": tr("Send to the hospital under the code"),
         "video": tr("Record video"),
     }
 

@@ -430,7 +430,7 @@ def test_a_consent_of_before_answers_nothing_that_it_did_not_ask(clinic: Clinic)
     assert (page.scopes["share"].answer, page.scopes["hospital"].answer) == (True, None)
     person.on()
     assert person.step == "consent"
-    assert "Not asked yet: Send to the hospital's record and archive under the code." in page.message.text()
+    assert "Not asked yet: Send to the hospital under the code." in page.message.text()
     person.answer(page.scopes["hospital"], yes=False)
     assert page.signed.answer is None, "another agreement is another signature"
     person.agree(no=("hospital",))
