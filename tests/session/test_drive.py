@@ -77,7 +77,9 @@ def test_a_session_that_nobody_comes_back_to_ends(
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_a_session_with_its_report(short_config, tmp_path: Path, kind: signal.Signals) -> None:
     text = (
-        "import json, sys\n"
+        "import json, signal, sys\n"
+        # Whoever starts the tests in the background of a shell has it ignored, and children with it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from bcikit.cli.launch import launch\n"
         "from bcikit.session import Listener\n"
         "from bcikit.session.config import config_from\n"
