@@ -1,6 +1,5 @@
 """Rehabilitation: an attempted or imagined movement, decoded, makes FES, an orthosis or a hand move the limb."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from bcikit.decoding.evidence import KofN, Smoother
@@ -11,17 +10,13 @@ from bcikit.paradigms.outline import Adjustable
 from bcikit.paradigms.pictures import hands, side_of, watched
 from bcikit.paradigms.rehabilitation_settings import RehabilitationSettings
 from bcikit.paradigms.scene import Scene
+from bcikit.paradigms.score import judged
 from bcikit.paradigms.settings import ParadigmSettings
 from bcikit.paradigms.trials import Section, Trial, TrialParadigm
 from bcikit.signal import BciError, Command, Decision, Event, StreamInfo, Verdict
 
 LEFT_OUT = "left_out"
 """In the data of ``therapist/override`` and ``therapist/skip``: that trial moves no threshold and is no hit or miss."""
-
-
-def _by_itself(data: Mapping[str, Any]) -> bool:
-    """Return whether the therapist let a trial take its course: another says nothing of the decoder."""
-    return not (data.get("override") or data.get("skipped"))
 
 
 class Rehabilitation(TrialParadigm):
@@ -153,7 +148,8 @@ class Rehabilitation(TrialParadigm):
         length = self.schedule.samples(s.window)
         count = int(s.attempt * s.rate + 1e-6)
         delay = self._sham_delay(trial)
-        trial.data["planned_delay"] = delay
+        # An idle trial is the decoder's in every arm.
+        trial.data["planned_delay"] = delay if trial.label == s.movement else None
         for index in range(1, count + 1):
             stop = self.at(trial, begin + index / s.rate)
             self._ask(WindowRequest(stop, length, index == count, trial.index, "feedback", locked=trial.onset))
@@ -194,7 +190,7 @@ class Rehabilitation(TrialParadigm):
             yes = gathered.label == s.movement
         data: dict[str, Any] = {"window_p": p, "smoothed": smooth, "threshold": self.threshold}
         delay = trial.data.get("planned_delay")
-        if trial.label and (self._help or (delay is not None and trial.label == s.movement)):
+        if trial.label and (self._help or (delay is not None)):
             yes = self._help or elapsed >= float(delay or 0.0)
             data["by"] = "therapist" if self._help else "plan"
             shown = 1.0 if yes else 0.5
@@ -279,7 +275,7 @@ class Rehabilitation(TrialParadigm):
         trial.data["threshold"] = self.threshold
         if trial.section.silent or trial.label != self.settings.movement:
             return
-        if not (self.all_grade or _by_itself(trial.data)):
+        if not (self.all_grade or judged(trial.data)):
             return
         self._hits = [*self._hits, trial.predicted == trial.label][-s.trials :]
         if not s.adapt or self.settings.arm != "contingent" or len(self._hits) < s.trials:
@@ -328,17 +324,22 @@ class Rehabilitation(TrialParadigm):
         s = self.settings
         base = super().results()
         rows = base["trials"]
-        left = [row for row in rows if _by_itself(row)]
-        moves = [row for row in left if row["class"] == s.movement]
-        idles = [row for row in left if row["class"] == s.idle]
-        delays = [row["seconds"] for row in moves if row["correct"]]
+        delays = [
+            row["seconds"] for row in rows if row["class"] == s.movement and row["correct"] and not row.get("override")
+        ]
         if s.blind:
             rows = [{key: row[key] for key in row if key not in ("planned_delay", "by")} for row in rows]
+        left = [row for row in rows if judged(row)]
+        moves = [row for row in left if row["class"] == s.movement]
+        idles = [row for row in left if row["class"] == s.idle]
+        # Where the arm is sealed, how often what moved was right would tell who moved it.
+        sealed: dict[str, Any] = dict.fromkeys(("accuracy", "accuracy_gated", "itr")) if s.blind else {}
         return {
             **base,
+            **sealed,
             "trials": rows,
             "arm": "sealed" if s.blind else s.arm,
-            "hit_rate": sum(row["correct"] for row in moves) / len(moves) if moves else None,
+            "hit_rate": sum(row["correct"] for row in moves) / len(moves) if moves and not s.blind else None,
             "false_triggers": sum(row["predicted"] == s.movement for row in idles),
             "n_idle_trials": len(idles),
             "n_left_out": len(rows) - len(left),

@@ -1,7 +1,7 @@
 """Scores of a session: confusion, accuracy, information transfer rate."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,16 @@ def confusion(truth: Sequence[str], said: Sequence[str | None], classes: Sequenc
         if real in column:
             table[column[real]][column.get(answer or "", len(classes))] += 1
     return table
+
+
+def judged(trial: Mapping[str, Any]) -> bool:
+    """Return whether what came of a trial says something of the decoder.
+
+    Not if the therapist skipped, helped or held it, nor if help was planned in it, whether or not the gate let that
+    through.
+    """
+    others = trial.get("skipped") or trial.get("override") or trial.get("planned_delay") is not None
+    return not others and trial.get("by", "decoder") == "decoder"
 
 
 def itr(accuracy: float, n_classes: int, seconds: float) -> float:

@@ -85,7 +85,10 @@ LABELS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "arm": ("arm of the trial", str),
     "false_triggers": ("movements triggered in idle trials", str),
     "n_idle_trials": ("idle trials", str),
-    "n_left_out": ("trials that the therapist helped, held or skipped: no hit and no miss", str),
+    "n_left_out": (
+        "trials that the therapist or the plan of the arm decided, or that were skipped: no hit and no miss",
+        str,
+    ),
     "seconds_to_assist": ("start of the attempt to assistance, mean of hits", seconds),
     "assist_delays": ("start of the attempt to assistance", spread(seconds)),
     "assists": ("assistances", str),

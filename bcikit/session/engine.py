@@ -461,7 +461,7 @@ class Engine:
             "kind": made.paradigm.kind,
             "decoder": sheet.decoder if sheet is not None else None,
             "model_fingerprint": getattr(sheet, "data", None),
-            **accuracy_summary(trials, classes),
+            **accuracy_summary(trials, classes, sealed=results.get("arm") == "sealed"),
             "duration_s": tally["n_samples"] / made.info.sfreq,
             **tally,
             "interrupted_trials": conductor.interrupted,

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bcikit.paradigms.score import judged
 from bcikit.reporting import render
 from bcikit.session import details, plots
 from bcikit.session.desynchronisation import erd_curves
-from bcikit.session.summary import judged
 from bcikit.signal import BciError, Event, Recording
 
 CUE_CHANNELS = ("C3", "Cz", "C4")

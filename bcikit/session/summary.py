@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bcikit.paradigms import Paradigm
+from bcikit.paradigms.score import confusion, judged
 from bcikit.signal import Decision, Verdict
 
 
@@ -112,7 +113,9 @@ def decision_key(decision: Decision) -> bytes:
     return f"{decision.sample}|{decision.label}|{decision.reason}|".encode() + probabilities
 
 
-def accuracy_summary(trials: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> dict[str, Any]:
+def accuracy_summary(
+    trials: Sequence[Mapping[str, Any]], classes: Sequence[str], *, sealed: bool = False
+) -> dict[str, Any]:
     """Return accuracy against chance from per-trial rows.
 
     Parameters
@@ -121,6 +124,9 @@ def accuracy_summary(trials: Sequence[Mapping[str, Any]], classes: Sequence[str]
         Each with ``class`` (what was asked for) and ``predicted`` (what was decided, None if nothing was).
     classes : sequence of str
         All classes, in the order of the confusion matrix.
+    sealed : bool
+        The arm is blinded: how often what moved was right would tell whether the decoder or a plan moved it, so no
+        trial is judged.
 
     Returns
     -------
@@ -132,10 +138,9 @@ def accuracy_summary(trials: Sequence[Mapping[str, Any]], classes: Sequence[str]
         Jerbi 2015), ``above_chance``, ``confusion`` with rows of true classes and a last column of undecided trials.
     """
     from bcikit.decoding.chance import accuracy_interval, guesser_bound, guessing
-    from bcikit.paradigms.score import confusion
 
     known = [trial for trial in trials if trial.get("class") in classes]
-    rows = [trial for trial in known if judged(trial)]
+    rows = [] if sealed else [trial for trial in known if judged(trial)]
     n = len(rows)
     correct = sum(trial.get("predicted") == trial["class"] for trial in rows)
     asked = Counter(trial["class"] for trial in rows)
@@ -155,11 +160,6 @@ def accuracy_summary(trials: Sequence[Mapping[str, Any]], classes: Sequence[str]
         "classes": list(classes),
         "confusion": confusion([row["class"] for row in rows], [row.get("predicted") for row in rows], classes),
     }
-
-
-def judged(trial: Mapping[str, Any]) -> bool:
-    """Return whether what came of a trial says something of the decoder."""
-    return not (trial.get("skipped") or trial.get("override")) and trial.get("by", "decoder") == "decoder"
 
 
 def title_of(session: str, paradigm: Paradigm) -> str:

@@ -11,7 +11,7 @@ import pytest
 from bcikit.decoding.evidence import Stopping
 from bcikit.paradigms import make_paradigm, paradigm_names
 from bcikit.paradigms.base import WindowRequest
-from bcikit.paradigms.score import itr, rate_interval, summarise
+from bcikit.paradigms.score import itr, judged, rate_interval, summarise
 from bcikit.paradigms.settings import as_recorded
 from bcikit.paradigms.support import ErrorCheck
 from bcikit.paradigms.vehicle import plan_brakings
@@ -183,6 +183,10 @@ def test_sham_comes_at_random_and_yoked_at_the_other_persons_times(run, make_dec
     delays = sham.results()["assist_delays"]
     assert len(delays) == 16
     assert len(set(delays)) > 5
+    own = [row for row in sham.results()["trials"] if judged(row)]
+    assert {row["class"] for row in own} == {"rest"}
+    assert (sham.results()["hit_rate"], sham.results()["n_left_out"]) == (None, 16)
+    assert sham.results()["n_idle_trials"] == len(own) == 4
     yoked = make_paradigm({**REHAB, "arm": "yoked", "yoked_delays": [2.0], "blind": True})
     run(yoked, never(yoked))
     results = yoked.results()
@@ -190,10 +194,12 @@ def test_sham_comes_at_random_and_yoked_at_the_other_persons_times(run, make_dec
     # A code made of the arm would be the same for everybody in it.
     assert results["arm"] == "sealed"
     assert "planned_delay" not in results["trials"][0]
+    assert (results["accuracy"], results["hit_rate"], results["n_left_out"]) == (None, None, 0)
     # The gate still has the last word.
     refused = make_paradigm({**REHAB, "arm": "sham"})
     done = run(refused, never(refused), allow=False)
     assert done.commands == []
+    assert (refused.results()["hit_rate"], refused.results()["n_left_out"]) == (None, 16)
     with pytest.raises(ConfigError, match="yoked_delays"):
         make_paradigm({**REHAB, "arm": "yoked"})
 

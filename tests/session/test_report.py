@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bcikit.cli.console import show_result
 from bcikit.outputs import open_output
 from bcikit.safety.guard.serial_fes import SimulatedStimulator
 from bcikit.session import Engine, details, plots, shipped_config
@@ -235,7 +236,9 @@ def test_the_report_of_a_blinded_session_tells_nothing_of_its_arm(tmp_path: Path
     assert settings["arm"] == "yoked", "what is recorded stays as it is"
 
 
-def test_a_session_that_its_paradigms_file_blinds_tells_nothing_of_its_arm(tmp_path: Path) -> None:
+def test_a_session_that_its_paradigms_file_blinds_tells_nothing_of_its_arm(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What the session file says of the paradigm is the name of that file alone."""
     table = tmp_path / "sham-of-study.toml"
     table.write_text(
@@ -251,6 +254,10 @@ def test_a_session_that_its_paradigms_file_blinds_tells_nothing_of_its_arm(tmp_p
     values = Engine(config).run().values
     assert values["details"]["arm"] == "sealed"
     assert values["details"]["assists"] > 0
+    assert (values["online_accuracy"], values["above_chance"], values["n_correct"]) == (None, None, 0)
+    assert (values["n_trials"], values["n_not_judged"]) == (0, 10), "of every arm; the plan of a therapy counts both"
+    show_result(values, None)
+    assert "trials right" not in capsys.readouterr().out
     page = (tmp_path / "s" / "report.html").read_text().replace(str(tmp_path), "")
     assert "is blinded" in page
     for secret in ("sham", "A-CONF", "that the gate let through", "online accuracy", "Confusion"):

@@ -53,16 +53,21 @@ def test_accuracy_is_of_what_the_decoder_decided_alone() -> None:
         {"class": "move", "predicted": "move", "by": "plan"},
         {"class": "move", "predicted": "idle", "override": "hold"},
         {"class": "move", "predicted": None, "skipped": True},
+        # The gate refused the planned help: no miss of the decoder.
+        {"class": "move", "predicted": "idle", "planned_delay": 1.5},
     ]
     found = accuracy_summary(own + others, ("move", "idle"))
     assert (found["n_trials"], found["n_correct"], found["n_undecided"]) == (4, 2, 1)
-    assert found["n_not_judged"] == 13
+    assert found["n_not_judged"] == 14
     assert found["online_accuracy"] == 0.5
     assert found["confusion"] == [[1, 1, 0], [0, 1, 1]]
-    assert found == {**accuracy_summary(own, ("move", "idle")), "n_not_judged": 13}
+    assert found == {**accuracy_summary(own, ("move", "idle")), "n_not_judged": 14}
     nothing = accuracy_summary(others, ("move", "idle"))
     assert (nothing["n_trials"], nothing["n_correct"], nothing["online_accuracy"]) == (0, 0, None)
     assert nothing["above_chance"] is None
+    # Where the arm is sealed nothing is judged, and the count is of all trials.
+    sealed = accuracy_summary(own + others, ("move", "idle"), sealed=True)
+    assert sealed == {**nothing, "n_not_judged": 18}
     # Where there is nothing that was asked for, trials are only counted.
     assert accuracy_summary([{"predicted": "move"}] * 3, ("move", "idle"))["n_trials"] == 3
 
