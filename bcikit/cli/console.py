@@ -41,10 +41,13 @@ def show_result(values: Mapping[str, Any], folder: object) -> None:
     accuracy = values.get("online_accuracy")
     if accuracy is not None:
         low, high = values["accuracy_interval"]
-        verdict = "[green]above chance[/]" if values["above_chance"] else "[yellow]not above chance[/]"
+        against = "), all of one class: it says nothing against chance"
+        if values["above_chance"] is not None:
+            verdict = "[green]above chance[/]" if values["above_chance"] else "[yellow]not above chance[/]"
+            against = f"; a guesser stays below {values['chance_upper']:.0%}): {verdict}"
         console.print(
             f"{values['n_correct']} of {values['n_trials']} trials right: [bold]{accuracy:.0%}[/] "
-            f"(95 % interval {low:.0%} to {high:.0%}; a guesser stays below {values['chance_upper']:.0%}): {verdict}"
+            f"(95 % interval {low:.0%} to {high:.0%}{against}"
         )
     gate = values["gate"]
     reasons = ", ".join(f"{rule} {count}" for rule, count in gate["reasons"].items())

@@ -71,7 +71,7 @@ class SessionResult(TypedDict, total=False):
     accuracy_interval : list of float
         95 % interval (Clopper and Pearson 1934).
     above_chance : bool or None
-        Whether accuracy is above `chance_upper`.
+        Whether accuracy is above `chance_upper`; both None where it can be told against no chance.
     classes : list of str
         In the order of `confusion`.
     confusion : list of list of int

@@ -110,11 +110,12 @@ def _cards(result: Mapping[str, Any]) -> list[dict[str, str]]:
     accuracy = result.get("online_accuracy")
     if accuracy is not None:
         low, high = result["accuracy_interval"]
-        tone = "good" if result.get("above_chance") else "bad"
+        tone = {True: "good", False: "bad", None: ""}[result.get("above_chance")]
         label = f"online accuracy, 95 % interval {100 * low:.0f} to {100 * high:.0f} %"
         cards.append({"value": percent(accuracy), "label": label, "tone": tone})
-        bound = f"a guesser reaches in 95 of 100 sessions at most this ({result['n_trials']} trials)"
-        cards.append({"value": percent(result.get("chance_upper")), "label": bound, "tone": ""})
+        if result.get("chance_upper") is not None:
+            bound = f"a guesser reaches in 95 of 100 sessions at most this ({result['n_trials']} trials)"
+            cards.append({"value": percent(result["chance_upper"]), "label": bound, "tone": ""})
     lost = result.get("lost_samples", 0)
     cards.append({"value": str(lost), "label": "samples lost", "tone": "good" if lost == 0 else "bad"})
     latency = result.get("latency_ms", {})
@@ -153,7 +154,14 @@ def _meaning(result: Mapping[str, Any]) -> list[str]:
         )
     elif accuracy is None:
         lines.append("No trial with a known target was decoded, so no accuracy can be stated.")
-    elif result.get("above_chance"):
+    elif result.get("above_chance") is None:
+        asked = [name for name, row in zip(result["classes"], result["confusion"], strict=False) if any(row)]
+        lines.append(
+            f"Only trials of {' and '.join(asked)} were the decoder's: {result['n_correct']} of {result['n_trials']} "
+            "were decoded as asked for. Who always says that one is right, too: no accuracy against chance can be "
+            "stated."
+        )
+    elif result["above_chance"]:
         lines.append(
             f"{result['n_correct']} of {result['n_trials']} trials were decoded as asked for. "
             f"{_guessing(result)} stays below {percent(result['chance_upper'])} in 95 of 100 sessions of this length: "

@@ -135,7 +135,8 @@ def accuracy_summary(
         were skipped, or that the therapist or the plan of an arm decided), ``online_accuracy``, its 95 % interval
         ``accuracy_interval``, ``chance_level`` (one over the classes; where they are clearly not equally frequent, as
         with few idle trials, the share of the commonest), ``chance_upper`` (95 % bound of a guesser, Combrisson &
-        Jerbi 2015), ``above_chance``, ``confusion`` with rows of true classes and a last column of undecided trials.
+        Jerbi 2015), ``above_chance`` (None, as the bound, where all judged trials are of one class: always saying it is
+        right), ``confusion`` with rows of true classes and a last column of undecided trials.
     """
     from bcikit.decoding.chance import accuracy_interval, guesser_bound, guessing
 
@@ -145,7 +146,7 @@ def accuracy_summary(
     correct = sum(trial.get("predicted") == trial["class"] for trial in rows)
     asked = Counter(trial["class"] for trial in rows)
     chance = guessing([asked[name] for name in classes])
-    upper = guesser_bound(n, chance) if n else None
+    upper = guesser_bound(n, chance) if len(asked) > 1 else None
     accuracy = correct / n if n else None
     return {
         "n_trials": n if known else len(trials),

@@ -15,6 +15,7 @@ from bcikit.safety.guard.serial_fes import SimulatedStimulator
 from bcikit.session import Engine, details, plots, shipped_config
 from bcikit.session.outputs import state_of
 from bcikit.session.report import write_report
+from bcikit.session.summary import accuracy_summary
 from bcikit.signal import Command, DataError, Event, Recording, StreamInfo
 
 pytestmark = pytest.mark.usefixtures("painted")
@@ -204,6 +205,23 @@ def test_the_course_of_accuracy_is_that_of_the_decoder_and_the_table_has_every_t
     drawn.clear()
     report({"trials": trials[:3], "confusion": [[0, 0], [0, 0]], "chance_level": 0.5})
     assert drawn == [], "nothing that the decoder decided"
+
+
+def test_an_accuracy_of_one_class_is_no_reason_to_trust_or_to_distrust_a_decoder(
+    report, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials = [{"class": "left", "predicted": "left", "correct": True, "allowed": True, "trial": n} for n in range(4)]
+    result = accuracy_summary(trials, PLAIN["classes"])
+    text = report({**result, "trials": trials})
+    assert "Only trials of left were the decoder's: 4 of 4 were decoded as asked for." in text
+    assert "no accuracy against chance can be stated" in text
+    for wrong in ("do not rely", "a guesser reaches", "above chance"):
+        assert wrong not in text
+    show_result(
+        {**result, "gate": {"allowed": 0, "n": 0, "reasons": {}}, "latency_ms": {"n": 0}, "lost_samples": 0}, None
+    )
+    said = " ".join(capsys.readouterr().out.split())
+    assert "4 of 4 trials right: 100% (95 % interval 51% to 100%), all of one class: it says nothing" in said
 
 
 def test_the_report_of_a_blinded_session_tells_nothing_of_its_arm(tmp_path: Path) -> None:

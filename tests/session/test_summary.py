@@ -72,6 +72,13 @@ def test_accuracy_is_of_what_the_decoder_decided_alone() -> None:
     assert accuracy_summary([{"predicted": "move"}] * 3, ("move", "idle"))["n_trials"] == 3
 
 
+def test_against_trials_of_one_class_there_is_no_chance() -> None:
+    one = accuracy_summary([{"class": "idle", "predicted": "idle"}] * 4, ("move", "idle"))
+    assert (one["online_accuracy"], one["chance_upper"], one["above_chance"]) == (1.0, None, None)
+    two = accuracy_summary([{"class": "idle", "predicted": "idle"}] * 4 + [{"class": "move"}], ("move", "idle"))
+    assert two["above_chance"] is False
+
+
 def test_decision_key_sees_label_and_reason() -> None:
     assert decision_key(decide(0.5)) != decision_key(decide(0.5, None))
 
