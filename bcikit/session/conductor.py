@@ -407,7 +407,11 @@ class Conductor:
             self._emit(self._event("operator/refused", {"do": do, "reason": reason}))
             return
         for event in events:
-            self._emit(self._in_source(event))
+            found = self._in_source(event)
+            if self._still and event.name.startswith("therapist/"):
+                # What is planned goes by the clock that stands still; that a person said it was now.
+                found = replace(found, time=self._time, sample=max(self._grid.back(self._sample), 0))
+            self._emit(found)
 
     def _want_rest(self, seconds: float) -> None:
         if self.decider is None or self.safety.state is not State.STANDBY or self._still.because_of(KIND):

@@ -210,7 +210,13 @@ def test_a_trial_that_is_skipped_while_the_session_is_paused_ends_once(led, oper
     session.go(60.0, until=lambda: any(cue.name.startswith("cue/") for cue in session.heard.events))
     session.order("pause")
     session.go(12.0)
+    session.order("difficulty", value=0.8)
     session.order("skip")
+    for do in ("difficulty", "skip"):
+        ordered, said = (
+            next(e for e in session.heard.events if e.name == f"{who}/{do}") for who in ("operator", "therapist")
+        )
+        assert (said.time, said.sample) == (ordered.time, ordered.sample), "when it was said, not where the clock stood"
     session.go(1.0)
     session.order("resume")
     session.go(30.0)
