@@ -431,10 +431,29 @@ def test_a_train_is_held_to_its_plan():
     train.command(command, 10.0, seconds=1.0)
     train.command(command, 11.1, seconds=9.0)
     assert train.current(11.1) > 0, "a renewal may be as late as the guard takes it"
-    with pytest.raises(FesError, match="train longer than"):
-        train.command(command, 11.2, seconds=9.0)
-    assert train.current(11.2) == 0.0
+    train.command(command, 11.2, seconds=9.0)
+    assert train.current(11.2) == 0.0, "it ends as planned, and that is no fault"
     assert train.on_s == pytest.approx(1.115)
+    fes, on = SimulatedFes(), []
+    for step in range(40):
+        # Prolonged by new commands: what counts is the duration of the first.
+        fes.tick(0.1 * step - 0.05)
+        fes.apply("stimulate", None, {**PULSES, "duration": 0.5}, 0.1 * step)
+        on += [step] if fes.current_ma > 0.0 else []
+    assert on == [1, 2, 3, 4, 5, 6, 38, 39]
+    assert fes.state()["trains"] == 2, "another begins after the pause"
+    long = FesTrain(FesLimits())
+    for now in (0.0, 1.0, 4.0, 4.2, 5.0):
+        long.command(command, now, seconds=4.0)
+    for _ in range(2):
+        with pytest.raises(FesError, match="train longer than 5 s"):
+            long.command(command, 5.1, seconds=4.0)
+    let_go = FesTrain(FesLimits())
+    let_go.command(command, 0.0, seconds=0.5)
+    let_go.current(1.0)
+    let_go.stop()
+    with pytest.raises(FesError, match=r"pause of 0\.99 s"):
+        let_go.command(command, 1.6, seconds=0.5)
     for wrong in (-1.0, "long", float("inf"), True):
         with pytest.raises(DriverError, match="duration is"):
             SimulatedFes().apply("stimulate", None, {**PULSES, "duration": wrong}, 10.0)

@@ -195,6 +195,8 @@ class FesTrain:
     """When the ramp that is gone through now would have begun at zero."""
     _longest: float = field(default=0.0, repr=False)
     """Seconds after which the train ends, whatever is asked."""
+    _planned: bool = field(default=False, repr=False)
+    """Whether the last train ended as planned, and nobody let go since: who goes on asking gets no current."""
     _end: float = field(default=-math.inf, repr=False)
     _now: float = field(default=-math.inf, repr=False)
     _first: float = field(default=math.inf, repr=False)
@@ -207,7 +209,8 @@ class FesTrain:
         Parameters
         ----------
         seconds : float
-            How long a train that starts is planned to be; it is `FesLimits.train_s` at most, and held to it.
+            How long a train that starts is planned to be; it is `FesLimits.train_s` at most, and held to it. Who goes
+            on asking then gets no current until the pause is over; that is no fault until `FesLimits.train_s`.
 
         Raises
         ------
@@ -218,16 +221,22 @@ class FesTrain:
         if problems:
             raise FesError("; ".join(problems))
         self._advance(now)
+        if self._command is not None and now - self._start > self._longest:
+            self._end_train()
+            if not self._planned:
+                raise FesError(f"train longer than {self.limits.train_s:g} s")
         if self._command is None:
+            if self._planned and now - self._end < self.limits.refractory_s:
+                if now - self._start > self.limits.train_s:
+                    raise FesError(f"train longer than {self.limits.train_s:g} s")
+                return
             # No renewal comes later than that: it would be stale.
             longest = min(max(seconds, 0.0) + DEADLINE_S, self.limits.train_s)
             self._check_start(now, longest)
             self._start = self._ramp = now
             self._longest = longest
+            self._planned = False
             self.trains += 1
-        elif now - self._start > self._longest:
-            self.stop()
-            raise FesError(f"train longer than {self._longest:g} s")
         elif command != self._command:
             self._change(self._command, command, now)
         self._command = command
@@ -266,7 +275,10 @@ class FesTrain:
         self._advance(now)
         if self._command is None:
             return 0.0
-        if now - self._start > self._longest or self.on_s >= self.limits.total_s:
+        if now - self._start > self._longest:
+            self._end_train()
+            return 0.0
+        if self.on_s >= self.limits.total_s:
             self.stop()
             return 0.0
         return self._level(self._command, now)
@@ -274,8 +286,13 @@ class FesTrain:
     def _level(self, command: FesCommand, now: float) -> float:
         return command.amplitude_ma * min(1.0, max(0.0, now - self._ramp) / self._ramp_s(command))
 
+    def _end_train(self) -> None:
+        self.stop()
+        self._planned = self._longest < self.limits.train_s
+
     def stop(self) -> None:
         """End the train."""
+        self._planned = False
         if self._command is not None:
             self._command = None
             self._end = min(self._now, self._start + self._longest)
