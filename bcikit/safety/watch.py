@@ -46,7 +46,7 @@ class Watch:
         self.fatigue = FatigueMonitor(hop_s=hop_s)
         self.dose = StimulusDose()
         self._advisory: Reading | None = None
-        self._external: dict[str, tuple[Reading, float]] = {}
+        self._external: dict[tuple[str, Severity], tuple[Reading, float]] = {}
         names = self.monitor.ch_names
         body = self.body.ch_names
         self.unknown = tuple(name for name in required if name not in names and name not in body)
@@ -80,8 +80,10 @@ class Watch:
         return [*self.monitor.readings(), *self.body.readings()]
 
     def report(self, reading: Reading, until: float) -> None:
-        """Take a finding of another monitor that holds until a time."""
-        self._external[reading.rule] = (reading, until)
+        """Take a finding of another monitor that holds until a time; it takes away none that is graver or longer."""
+        key = (reading.rule, reading.severity)
+        _, before = self._external.get(key, (reading, until))
+        self._external[key] = (reading, max(before, until))
 
     def usable_share(self) -> float:
         """Return the share of the needed channels that are not BAD; 0 where one of the body is."""
@@ -118,11 +120,13 @@ class Watch:
             How long the run lasts, with what it held its output, and how long all runs together acted.
         """
         readings = self.stream.readings(now)
-        for rule, (reading, until) in list(self._external.items()):
+        gravest: dict[str, Reading] = {}
+        for key, (reading, until) in list(self._external.items()):
             if now > until:
-                del self._external[rule]
-            else:
-                readings.append(reading)
+                del self._external[key]
+            elif reading.rule not in gravest or gravest[reading.rule].severity < reading.severity:
+                gravest[reading.rule] = reading
+        readings += gravest.values()
         if self.monitor.windows:
             share, least = self.usable_share(), self.settings.min_good
             if not self.monitor.known:

@@ -639,6 +639,24 @@ def test_load_battery_and_disk(active):
     assert third.system.state is State.SAFE_STOP
 
 
+def test_a_finding_takes_away_none_that_is_longer_or_graver(active):
+    one = active()
+    one.system.report("H-DRIFT", Severity.WARN, one.now, value="stamps of no known clock", hold_s=60.0)
+    one.system.report("H-DRIFT", Severity.WARN, one.now, value="a marker was left out", hold_s=2.0)
+    one.system.report("G-LINK", Severity.DEGRADE, one.now, value="gone", hold_s=2.0)
+    one.system.report("G-LINK", Severity.WARN, one.now, value="late", hold_s=10.0)
+
+    def found() -> dict[str, Severity]:
+        return {reading.rule: reading.severity for reading in one.system.readings()}
+
+    one.run(1.0)
+    assert (found(), one.system.state) == ({"H-DRIFT": Severity.WARN, "G-LINK": Severity.DEGRADE}, State.DEGRADED)
+    one.run(4.0)
+    assert found() == {"H-DRIFT": Severity.WARN, "G-LINK": Severity.WARN}
+    one.run(10.0)
+    assert found() == {"H-DRIFT": Severity.WARN}
+
+
 def reach(one, state):
     """Bring a system that is in STANDBY to a state."""
     system = one.system
