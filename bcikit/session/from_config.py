@@ -87,7 +87,12 @@ def seen_at(address: str, screen: ScreenSection) -> Address:
     known = output_class(parsed.scheme).options
     for key in filter(known.__contains__, ("height_cm", "distance_cm")):
         wanted = getattr(screen, key)
-        if parsed.options.get(key, str(wanted)) != str(wanted):
+        try:
+            said = float(parsed.options.get(key, wanted))
+        except ValueError:
+            # No number: refused where the output is opened, as everywhere.
+            continue
+        if said != wanted:
             raise ArgumentError(f"{key} is {wanted:g} in the table [screen]; leave it out of {address!r}.")
         parsed = parsed.with_option(key, str(wanted))
     return parsed

@@ -65,6 +65,10 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         {"outputs": [{"address": "frames:?height_cm=60"}]},
         "outputs.0.address: height_cm is 30 in the table [screen]",
     ),
+    "a picture of no size": (
+        {"outputs": [{"address": "frames:?height_cm=large"}]},
+        "outputs.0.address: 'frames:height_cm=large",
+    ),
     "an actuator behind pictures": ({"outputs": [{"address": "guard:serial-fes:/dev/ttyX"}]}, "gate.profile"),
     "an output in real time only": ({"outputs": [{"address": "guard:sim-hand"}]}, "outputs"),
     "a gate outside its limits": ({"gate": {"profile": "fes", "confidence": 0.1}}, "gate"),
@@ -104,7 +108,7 @@ def test_what_was_not_looked_at_of_a_long_paradigm_is_said(tmp_path: Path, monke
         assert any(note.startswith("only the first 0.0 min of the paradigm were looked at") for note in made.notes)
 
 
-@pytest.mark.parametrize("said", ["", "?height_cm=60.0"])
+@pytest.mark.parametrize("said", ["", "?height_cm=60.0", "?height_cm=60&distance_cm=1e2"])
 def test_a_screen_in_memory_draws_by_the_size_that_the_stimuli_are_judged_by(tmp_path: Path, said: str) -> None:
     pytest.importorskip("PySide6")
     screen = {"height_cm": 60, "distance_cm": 100}
