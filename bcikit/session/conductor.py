@@ -23,7 +23,7 @@ from bcikit.safety.idle import IdleTest
 from bcikit.safety.machine import LATCHED
 from bcikit.safety.person import drowsiness
 from bcikit.session.command_life import shortened
-from bcikit.session.earlier import AS_IN_RUN, DROPPED, FOLLOWS, GOOD_ONLY, TAKES_BACK, Earlier
+from bcikit.session.earlier import AS_IN_RUN, DROPPED, FOLLOWS, GOOD_ONLY, STILL_AT, TAKES_BACK, Earlier
 from bcikit.session.flips import HOLD, Flips, SampleTimes
 from bcikit.session.following import Follower
 from bcikit.session.idle_block import KIND, IdleBlock
@@ -58,6 +58,10 @@ from bcikit.signal.messages import (
     Sent,
     StateChanged,
 )
+
+RULES = "2"
+"""Number of the rules by which a session is decided. It grows where the same recording gives other decisions or
+verdicts and no `Earlier` knows how it was: then a replay that differs says why."""
 
 BUFFER_SECONDS = 30.0
 """Filtered signal that is kept for windows."""
@@ -399,7 +403,8 @@ class Conductor:
     def _order_paradigm(self, do: str, values: dict[str, Any]) -> None:
         """Do what a person orders of the paradigm; what fails there, which anybody may have written, is an event."""
         # While its clock stands still, nothing may be planned from a time on that it has not come to.
-        sample = max(self._still.seen, 0) if self._still else self._sample - self._still.skew
+        stands = bool(self._still) and not (do == "skip" and self._earlier.skips_ahead)
+        sample = max(self._still.seen, 0) if stands else self._sample - self._still.skew
         try:
             events = self.paradigm.on_operator(do, sample, self._time, **values)
         except Exception as error:  # noqa: BLE001 - an order must not end the session
@@ -411,6 +416,8 @@ class Conductor:
             if self._still and event.name.startswith("therapist/"):
                 # What is planned goes by the clock that stands still; that a person said it was now.
                 found = replace(found, time=self._time, sample=max(self._grid.back(self._sample), 0))
+            if event.name == "therapist/skip" and not self._earlier.skips_ahead:
+                found = replace(found, data={**found.data, STILL_AT: stands})
             self._emit(found)
 
     def _want_rest(self, seconds: float) -> None:

@@ -25,6 +25,10 @@ DROPPED = "session/dropped"
 """Event of a session: a cue of the source came while the protocol stood still, and begins no trial."""
 
 
+STILL_AT = "clock_stood_still"
+"""In the data of ``therapist/skip``: whether it did; then a trial or page ends where the clock stands."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
     """What was done otherwise.
@@ -35,6 +39,8 @@ class Earlier:
         The idle test judged what the decoder said of each window, and not what the paradigm makes of them together.
     late_cues : bool
         Cues that came while the protocol stood still were followed once it went on.
+    skips_ahead : bool
+        What was skipped while the clock stood still ended at a time to which the clock had not come, and again later.
     blind_rest : bool
         Rest in which the decoder could say nothing counted for the idle test.
     learns_all : bool
@@ -49,6 +55,7 @@ class Earlier:
 
     single_windows: bool = False
     late_cues: bool = False
+    skips_ahead: bool = False
     blind_rest: bool = False
     learns_all: bool = False
     errors_act: bool = False
@@ -73,6 +80,7 @@ class Earlier:
             single_windows=any(not event.data.get(AS_IN_RUN) for event in rests),
             # Where none came, it is the same.
             late_cues=all(event.name != DROPPED for event in events),
+            skips_ahead=any(e.name == "therapist/skip" and STILL_AT not in e.data for e in events),
             blind_rest=any(not event.data.get(GOOD_ONLY) for event in rests),
             learns_all=all(event.name != FOLLOWS for event in events),
             errors_act=all(event.name != TAKES_BACK for event in events),

@@ -19,7 +19,7 @@ from bcikit.recording.result import RESULT, VERSION, SessionResult
 from bcikit.safety import AuditLog, SafetySystem
 from bcikit.safety.arming import ArmRequest
 from bcikit.session.channel import ChannelServer
-from bcikit.session.conductor import AUTOMATIC, Conductor, model_message
+from bcikit.session.conductor import AUTOMATIC, RULES, Conductor, model_message
 from bcikit.session.config import SessionConfig, completed, config_from, load_config
 from bcikit.session.drive import BY_OPERATOR, FINISHED, RUNNING, SourceFeed, drive
 from bcikit.session.from_config import shows
@@ -406,7 +406,8 @@ class Engine:
             yield None
             return
         folder = Path(section.folder or default_folder(self.config))
-        writer = SessionWriter(folder, info=made.stream, config=self.config.to_dict(), versions=installed_versions())
+        versions = {**installed_versions(), "rules": RULES}
+        writer = SessionWriter(folder, info=made.stream, config=self.config.to_dict(), versions=versions)
         try:
             yield writer
         except BaseException:

@@ -16,7 +16,7 @@ from bcikit.recording import Session, installed_versions, read_session
 from bcikit.recording.layout import RECORDING
 from bcikit.safety import AuditLog
 from bcikit.safety.arming import ArmRequest
-from bcikit.session.conductor import Conductor
+from bcikit.session.conductor import RULES, Conductor
 from bcikit.session.config import SessionConfig, config_from
 from bcikit.session.drive import RecordedFeed, drive
 from bcikit.session.earlier import Earlier
@@ -128,10 +128,18 @@ def replay(path: str | Path, *, progress: Progress = no_progress, **parts: Any) 
         said.append(f"all else is the same: numbers differ by {found.rounding:.0e} of their size at most")
     if found.difference:
         said.append(_other_versions(session.versions))
+        if found.rounding is None and session.versions.get("rules") != RULES:
+            said.append(f"decided by {_age(session.versions)} rules of safety (see CHANGELOG)")
     if found.rounding is not None and "processor" not in session.versions:
         said.append("another kind of processor rounds otherwise, and that of the recording was not written down")
     # Damage is a difference, too, where no decision happened to see it.
     return replace(found, difference="; ".join(filter(None, [*said, session.damage])))
+
+
+def _age(recorded: Mapping[str, str]) -> str:
+    """Return whether a session was decided by older or newer rules; the first had no number."""
+    then = str(recorded.get("rules", ""))
+    return "newer" if then.isdecimal() and int(then) > int(RULES) else "older"
 
 
 def _other_versions(recorded: Mapping[str, str]) -> str:

@@ -229,6 +229,20 @@ def test_a_trial_that_is_skipped_while_the_session_is_paused_ends_once(led, oper
     assert samples == sorted(samples)
 
 
+@pytest.mark.parametrize("older", [False, True])
+def test_what_was_skipped_in_a_pause_is_replayed_as_it_ended_then(led, *, older: bool) -> None:
+    session = led("motor-imagery-fes", {}, earlier=Earlier(skips_ahead=older))
+    session.go(60.0, until=lambda: any(cue.name.startswith("cue/") for cue in session.heard.events))
+    session.order("pause")
+    session.go(12.0)
+    session.order("skip")
+    session.order("resume")
+    session.go(30.0)
+    ended = [about["trial"] for about in session.heard.named("trial/end")]
+    assert (len(set(ended)) < len(ended)) is older, "it ended a second time"
+    assert Earlier.of(session.heard.events).skips_ahead is older
+
+
 def test_a_page_that_is_skipped_while_the_session_is_paused_ends_once(led) -> None:
     session = led(settings={**QUICK, "instructions": 4.0})
     session.go(30.0, until=lambda: session.heard.named("block/start"))

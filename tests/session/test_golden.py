@@ -11,6 +11,7 @@ import pytest
 import bcikit.session.repeat
 from bcikit.paradigms import make_paradigm
 from bcikit.recording import Session, installed_versions, read_session
+from bcikit.session.conductor import RULES
 from bcikit.session.repeat import Comparison, compare, replay
 from bcikit.signal import ConfigError, Decision, Verdict
 
@@ -50,6 +51,28 @@ def test_only_a_last_bit_is_called_rounding(change: Callable[[Decision], Decisio
     assert not found.identical
     assert found.index == 5
     assert found.rounding == (rounding and pytest.approx(rounding, rel=0.01))
+
+
+@pytest.mark.parametrize(("rules", "said"), [(None, "older"), ("1", "older"), (RULES, ""), ("999", "newer")])
+def test_a_replay_that_differs_says_that_the_rules_were_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: str | None, said: str
+) -> None:
+    folder = tmp_path / "p300"
+    shutil.copytree(GOLDEN / "p300", folder)
+    header = json.loads((folder / "session.json").read_text())
+    header["versions"] |= {} if rules is None else {"rules": rules}
+    (folder / "session.json").write_text(json.dumps(header))
+    assert "rules" not in replay(folder).difference
+    twist = bcikit.session.repeat.compare
+
+    def refused(session: Session, decisions: Sequence[Decision], verdicts: Sequence[Verdict]) -> Comparison:
+        return twist(session, decisions, [replace(verdicts[0], state="ELSEWHERE"), *verdicts[1:]])
+
+    monkeypatch.setattr(bcikit.session.repeat, "compare", refused)
+    told = f"decided by {said} rules of safety (see CHANGELOG)"
+    found = replay(folder).difference
+    assert "is 'ELSEWHERE'" in found
+    assert told in found if said else "rules" not in found
 
 
 def test_what_changed_nothing_in_an_old_session_does_not_keep_it_from_being_replayed(tmp_path: Path) -> None:

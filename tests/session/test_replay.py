@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from bcikit.cli.app import app
 from bcikit.recording import SessionWriter, find_session, read_session, recover
 from bcikit.session import Engine, Listener, planning
-from bcikit.session.conductor import Conductor
+from bcikit.session.conductor import RULES, Conductor
 from bcikit.session.config import config_from
 from bcikit.session.earlier import Earlier
 from bcikit.session.repeat import compare, replay
@@ -31,6 +31,7 @@ def test_replay_is_identical_and_one_flipped_sample_is_found(session: Path, tmp_
     found = json.loads(result.stdout)
     assert found["identical"], found["difference"]
     assert found["n_decisions"] == found["n_replayed"] == found["n_verdicts"] > 100
+    assert read_session(session).versions["rules"] == RULES
 
     broken = tmp_path / "broken"
     shutil.copytree(session, broken)
