@@ -244,11 +244,17 @@ class SsvepMenu(TrialParadigm):
 
     @property
     def evidence_span(self) -> tuple[float, float]:
-        """The windows of one flicker; where they grow, one that holds all of it, as the idle test has them."""
+        """The windows of one flicker; where they grow and a rule of stopping sees each as all that is known, one.
+
+        At rest a growing window is as long as the calibration's, so it holds a whole flicker.
+        """
         s = self.settings
+        if s.growing and self.stopping is not None:
+            return s.flicker, s.flicker
+        # Windows in a row are counted, however long each is.
         first, every = self.window_seconds
-        begin = s.flicker if s.growing else s.latency + first
-        return begin, max(begin, s.latency + first + (s.n_windows - 1) * every)
+        begin = s.latency + first
+        return begin, begin + (s.n_windows - 1) * every
 
     def forget(self) -> None:
         """Begin with no evidence."""

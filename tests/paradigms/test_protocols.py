@@ -164,6 +164,18 @@ def test_where_windows_grow_each_window_at_rest_is_a_flicker(make_decision):
     assert found[0].data["seconds"] == pytest.approx(menu.settings.flicker - menu.settings.latency, abs=0.01)
 
 
+@pytest.mark.parametrize("growing", [True, False])
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_at_rest_windows_in_a_row_choose_as_in_a_flicker(make_decision, growing, k):
+    table = {"decoder": "", "calibration_rounds": 6, "k": k, "n": k, "growing": growing}
+    menu = make_paradigm({"base": "ssvep-menu", **table})
+    found, moved = rested(menu, make_decision, 0.98, label="up")
+    labels = [one.label for one in found]
+    assert labels[: k + 1] == [None] * (k - 1) + ["up", "up"]
+    each = menu.settings.n_windows
+    assert len(moved) == pytest.approx(len(found) * (each - k + 1) / each, rel=0.1)
+
+
 def test_a_switch_at_rest_follows_what_is_wanted_and_begins_its_run_with_nothing_wanted(make_decision):
     paradigm = make_paradigm({"base": "brain-switch", "calibration_trials": 0})
     found, moved = rested(paradigm, make_decision, 0.9, label="left_hand")
