@@ -38,6 +38,8 @@ class Tap:
         self._open = True
         self._begun = time.monotonic()
         self._status: StreamStatus | None = None
+        self.begins: float | None = None
+        """Time of its first sample; None until that came."""
         self.lost = 0
         self.n_samples = 0
         self.fault = ""
@@ -54,6 +56,8 @@ class Tap:
                 return
             try:
                 self._writer.chunk(chunk, arrival)
+                if self.begins is None and chunk.n_times:
+                    self.begins = float(chunk.times[0])
                 self.n_samples += chunk.n_times
                 self.lost += chunk.health.lost if self.n_samples > chunk.n_times else 0
             except BciError as error:

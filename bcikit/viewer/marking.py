@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Marking:
     """Keeps the annotations of what a window shows.
 
-    Those of a running session go to the session, those of a stream that is recorded into the recording, those of a
-    file beside it; what is only looked at keeps them while the window is open, and says so.
+    Those of a running session go to the session, those of a stream that is recorded into the recording as far as they
+    lie in its time, those of a file beside it; what is only looked at keeps them while the window is open, and says so.
 
     Parameters
     ----------
@@ -36,6 +36,8 @@ class Marking:
         self.dialog: AnnotationDialog | None = None
         self.start = 0.0
         self.file: Path | None = None
+        self._recorded: set[str] | None = None
+        """Keys of what the recording that runs holds; None while its first sample, and with it its time, is awaited."""
 
     # -- asked for -------------------------------------------------------------------------------------------------
 
@@ -84,10 +86,12 @@ class Marking:
         if window.orders.possible:
             return tr("Kept in the recording of the session")
         if window.recording.tap is not None:
-            return tr("Kept in {path}").format(path=window.recording.tap.folder)
+            kept = tr("Kept in {path}").format(path=window.recording.tap.folder)
+            before = 0 if self._recorded is None else sum(item.key not in self._recorded for item in self.items)
+            return kept if not before else f"{kept}; {tr('in this window only: {n} from before').format(n=before)}"
         if self.file is not None:
             return tr("Kept in {path}").format(path=beside(self.file))
-        return tr("Kept in this window only: Record keeps them") if len(self.items) else ""
+        return tr("Kept in this window only: Record keeps those to come") if len(self.items) else ""
 
     def open_file(self, path: Path, *, start: float, noted: Sequence[Annotation] = ()) -> None:
         """Take the annotations that are kept beside a file, else those that were recorded; keep those to come there."""
@@ -97,10 +101,32 @@ class Marking:
             self.items.add(item, tell=False)
         self.show()
 
-    def begin(self, tap: Tap) -> None:
-        """Put what was said before into a recording that begins."""
-        tap.events([_version(item, "added") for item in self.items])
+    def begin(self) -> None:
+        """Put what was said into a recording that begins, once it is known from when on it has samples."""
+        self._recorded = None
         self.show()
+
+    def catch_up(self, tap: Tap) -> None:
+        """Put what was said before into a recording whose first sample has come."""
+        if self._recorded is not None or tap.begins is None:
+            return
+        self._recorded = set()
+        for item in self.items:
+            self._record(tap, "added", item)
+        self.show()
+
+    def _record(self, tap: Tap, what: str, item: Annotation) -> None:
+        """Tell a recording of a change as far as it is about the time that the recording has."""
+        if self._recorded is None or tap.begins is None:
+            return
+        stop = item.time + item.duration
+        if what != "deleted" and stop >= tap.begins:
+            start = max(item.time, tap.begins)
+            self._recorded.add(item.key)
+            tap.events([_version(replace(item, time=start, duration=stop - start), what)])
+        elif item.key in self._recorded:
+            self._recorded.discard(item.key)
+            tap.events([_version(item, "deleted")])
 
     def _changed(self, what: str, item: Annotation) -> None:
         window = self._window
@@ -110,7 +136,8 @@ class Marking:
             said = {"text": item.text or item.kind, "time": item.time, "duration": item.duration, "kind": item.kind}
             window.orders.send("note", key=item.key, change=what, **said, **more)
         elif tap is not None:
-            tap.events([_version(item, what)])
+            self.catch_up(tap)
+            self._record(tap, what, item)
         elif self.file is not None:
             try:
                 write_tsv(self.items, beside(self.file), start=self.start)
@@ -120,7 +147,7 @@ class Marking:
 
     def take_over(self, old: "Marking") -> None:
         """Go on where another window stops."""
-        self.start, self.file = old.start, old.file
+        self.start, self.file, self._recorded = old.start, old.file, old._recorded
         for item in old.items:
             self.items.add(item, tell=False)
         self.show()

@@ -73,7 +73,7 @@ class WindowRecorder:
             return
         reader.tap = self.tap
         self.button.setText(tr("■ End the recording"))
-        self._window.marking.begin(self.tap)
+        self._window.marking.begin()
         self.refresh()
 
     def stop(self) -> None:
@@ -84,6 +84,7 @@ class WindowRecorder:
         reader = self._window.reader
         if reader is not None:
             reader.tap = None
+        self._window.marking.catch_up(tap)
         self.last = tap.folder
         self.button.setText(tr("● Record"))
         try:
@@ -106,6 +107,7 @@ class WindowRecorder:
         if tap.fault:
             self.stop()
             return
+        self._window.marking.catch_up(tap)
         minutes, seconds = divmod(int(tap.seconds), 60)
         try:
             free = shutil.disk_usage(tap.folder).free

@@ -13,8 +13,10 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QUrl
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
+from typer.testing import CliRunner
 
 from bcikit.acquisition import open_source
+from bcikit.cli.app import app
 from bcikit.recording import Session, read_session
 from bcikit.session.channel import ChannelServer
 from bcikit.signal import Chunk, Recording, StreamInfo
@@ -384,7 +386,7 @@ def test_the_button_records_what_is_looked_at_and_says_where(
     assert bare.statusBar().currentMessage() == "There is no stream to record"
 
 
-def test_annotations_made_before_a_recording_are_in_it_and_in_the_next(
+def test_a_recording_has_the_annotations_that_reach_into_its_time_and_the_list_tells_of_the_others(
     qtbot, dark: Theme, info: StreamInfo, chunks: Callable[..., list[Chunk]], tmp_path: Path
 ) -> None:
     reader = StreamReader(lambda: open_source("sim:motor-imagery"))
@@ -392,19 +394,34 @@ def test_annotations_made_before_a_recording_are_in_it_and_in_the_next(
     window = ViewerWindow(dark, raw=reader, source="lsl:name=test", use_saved=False)
     qtbot.addWidget(window)
     items, state = window.marking.items, window.marking.panel.state
-    first = items.add(Annotation(time=100.5, text="eyes closed", channel="C3"))
-    items.add(Annotation(time=99.0, kind="movement"))
+    over = items.add(Annotation(time=40.0, duration=3.0, kind="movement"))
+    span = items.add(Annotation(time=99.0, duration=1.5, text="eyes closed", channel="C3"))
     assert "this window only" in state.text()
+    stream = iter(chunks(8))
+    told = {}
     for name in ("one", "two"):
         window.recording.folder = tmp_path / name
         window.recording.toggle()
         assert str(tmp_path / name) in state.text()
-        reader._keep(chunks(2)[0])
-        items.edit(replace(first, text=f"eyes closed, {name}"))
+        for _ in range(20):
+            reader._keep(next(stream))
+        inside = items.add(Annotation(time=101.0 if name == "one" else 103.0, kind="blink"))
+        assert f"in this window only: {1 if name == 'one' else 3} from before" in state.text()
+        items.edit(replace(over, text=name))
+        if name == "one":
+            items.edit(replace(span, text="eyes shut"))
+        else:
+            items.edit(replace(inside, time=90.0))
+            items.edit(replace(inside, duration=0.5))
         window.recording.toggle()
-        told = read_session(window.recording.last).recording.events
-        assert [annotation_of(event) for event in told] == list(items)
-        assert [event.value for event in told] == [None, f"eyes closed, {name}"]
+        told[name] = [annotation_of(event) for event in read_session(window.recording.last).recording.events]
+        files = ("--edf", str(tmp_path / f"{name}.edf"), "--bids", str(tmp_path / f"{name}-bids"))
+        written = CliRunner().invoke(app, ["export", str(window.recording.last), *files, "--keep", "texts"])
+        assert written.exit_code == 0, written.output
+    blinks = {item.time: item for item in items if item.kind == "blink"}
+    assert told["one"] == [replace(span, time=100.0, duration=0.5, text="eyes shut"), blinks[101.0]]
+    assert told["two"] == [replace(blinks[103.0], duration=0.5)]
+    assert len(items) == 4
 
 
 def test_a_session_folder_is_shown_beside_with_its_events(shown: ViewerWindow, tmp_path: Path, monkeypatch) -> None:
