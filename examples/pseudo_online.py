@@ -29,7 +29,6 @@ SSVEP = {
     "cues": "external",
     "external": SSVEP_CLASSES,
     "targets": [{"name": f"{frequency}Hz", "frequency": frequency} for frequency in (13, 17, 21)],
-    "cue": 0.5,  # time to move the gaze, which counts in the transfer rate
     "flicker": 5.0,
     "blank": 1.0,
 }
@@ -130,7 +129,7 @@ def _line(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "idle": len(idle),
         "false": sum(row["predicted"] not in (None, "none") for row in idle),
         "seconds": statistics.fmean(seconds) if seconds else 0.0,
-        "itr": statistics.fmean(result["itr"] for result in results),
+        "itr": statistics.fmean(result["itr"] for result in results if result["itr"] is not None),
     }
 
 

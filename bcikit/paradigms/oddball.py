@@ -125,9 +125,9 @@ class Oddball(Speller):
 
         base = super().results()
         s = self.settings
-        whole = pace(base["trials"]) or 0.0
+        whole = pace(base["trials"])
         return {
             **base,
             "seconds_per_selection": whole,
-            "itr": itr(base["accuracy"] or 0.0, len(s.items), whole),
+            "itr": None if whole is None else itr(base["accuracy"] or 0.0, len(s.items), whole),
         }

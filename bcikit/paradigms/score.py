@@ -51,8 +51,13 @@ def itr(accuracy: float, n_classes: int, seconds: float) -> float:
 
 
 def pace(rows: Sequence[dict[str, Any]]) -> float | None:
-    """Return the mean seconds from the start of a trial to the next ("lasted"), decided or not; None if not known."""
+    """Return the mean seconds from the start of a trial to the next ("lasted"), decided or not; None if not known.
+
+    The last one may be without: where another program gives the cues, nobody knows when its next would have come.
+    """
     times = [row.get("lasted") for row in rows]
+    if times and times[-1] is None:
+        times.pop()
     known = [float(time) for time in times if time is not None]
     return sum(known) / len(known) if known and len(known) == len(times) else None
 

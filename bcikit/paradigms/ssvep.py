@@ -144,8 +144,10 @@ class SsvepSettings(CuedSettings):
         return math.floor((self.flicker - self.latency - first) / every + 1e-6) + 1
 
     def without_effect(self) -> dict[str, str]:
-        """Return what is for a decoder without training where a trained one decides."""
+        """Return what is for a decoder without training where a trained one decides, and for cues of bcikit's own."""
         found = super().without_effect()
+        if self.cues == "external":
+            found["cue"] = "the other program leaves the time to look before its cue"
         if not self.decoder:
             found["harmonics"] = 'it is for a decoder without training, and decoder = ""'
         else:
@@ -471,10 +473,7 @@ class SsvepMenu(TrialParadigm):
         right = sum(row["correct"] for row in asked) / len(asked) if asked else 0.0
         times = [row["seconds"] for row in asked if row["seconds"] is not None]
         mean = sum(times) / len(times) if times else 0.0
-        whole = pace(asked) or 0.0
-        if whole and self.outside:
-            # The program of the cues leaves time to move the gaze before it.
-            whole += s.cue
+        whole = pace(asked)
         return {
             **base,
             "chosen": list(self.chosen),
@@ -483,7 +482,7 @@ class SsvepMenu(TrialParadigm):
             "n_idle_trials": len(idle),
             "seconds_to_decision": mean,
             "seconds_per_choice": whole,
-            "itr": itr(right, len(s.targets), whole),
+            "itr": None if whole is None else itr(right, len(s.targets), whole),
         }
 
     def stimuli(self) -> list[dict[str, Any]]:

@@ -80,7 +80,8 @@ class Trial:
     seconds : float or None
         From `onset` to the end of the deciding window.
     lasted : float or None
-        Seconds from its start to its end, with every pause; None until it is over.
+        Seconds from its start to its end, with every pause; with cues from outside, to the start of the next one. None
+        until that is there.
     over : bool
         True once its result is in the list.
     interrupted : bool
@@ -303,6 +304,9 @@ class TrialParadigm(Paradigm):
         trial = Trial(index=self._n_trials, section=section, label=label, start=sample, onset=sample)
         self._n_trials += 1
         self._trial = trial
+        if self.outside and self.trials:
+            # The pause is the other program's, and over with its next cue.
+            self.trials[-1].lasted = (sample - self.trials[-1].start) / self.sfreq
         if self._evidence is not None:
             self._evidence.reset()
         self._acted = None
@@ -317,7 +321,7 @@ class TrialParadigm(Paradigm):
         self.plan(trial, sample, "trial/end", data=data, action=self._end_trial)
 
     def _end_trial(self, sample: int) -> None:
-        if self._trial is not None:
+        if self._trial is not None and not self.outside:
             self._trial.lasted = (sample - self._trial.start) / self.sfreq
         self._close_trial()
         self._next_trial(sample)

@@ -144,6 +144,16 @@ def test_a_new_outside_cue_ends_the_trial_before_it(run, make_decision):
     assert paradigm.results()["n_undecided"] == 1
 
 
+def test_the_rate_of_outside_cues_counts_the_pause_before_the_next(run, make_decision):
+    outside = [Event(name=f"T{1 + at % 2}", time=0.0, sample=2500 * at, duration=4.0) for at in range(5)]
+    paradigm = external(external_trials=5)
+    run(paradigm, truth(paradigm, make_decision), outside=outside)
+    results = paradigm.results()
+    assert results["accuracy"] == 1.0
+    assert [row["lasted"] for row in results["trials"]] == [10.0] * 4 + [None]
+    assert results["itr"] == pytest.approx(6.0)
+
+
 def test_every_mistake_in_the_settings_is_listed_with_its_key():
     with pytest.raises(ConfigError) as caught:
         make_paradigm({"kind": "motor-imagery", "stop": "soon", "feedback_rate": 0, "tirals_per_run": 3, "rest": [1]})

@@ -84,6 +84,7 @@ def test_a_code_on_a_fast_screen_has_an_outline() -> None:
         ),
         ({"kind": "p300-oddball", "gap": 0.5}, "gap changes nothing: the flashes are the source's own"),
         ({"base": "motor-imagery", "external": {"T1": "left_hand"}}, 'external is for cues = "external"'),
+        ({"base": "ssvep-menu", "cues": "external", "external": {"1": "up"}, "cue": 0.5}, "cue changes nothing"),
         ({"base": "ssvep-menu", "external_trials": 3}, 'external_trials is for cues = "external"'),
     ],
 )

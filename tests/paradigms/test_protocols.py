@@ -559,6 +559,22 @@ def test_an_error_potential_takes_the_selection_back(run, sure, undone):
 
 
 # ---- SSVEP ---------------------------------------------------------------------------------------------------------
+def test_the_rate_of_a_menu_with_outside_cues_counts_from_cue_to_cue(run, make_decision):
+    settings = {"cues": "external", "external": {"1": "up", "2": "down"}, "external_trials": 3}
+    menu = make_paradigm({"base": "ssvep-menu", **settings})
+    outside = [
+        Event(name=str(1 + at % 2), time=0.0, sample=round(SFREQ * begin)) for at, begin in enumerate((0, 8, 20))
+    ]
+    run(menu, skilled(make_decision)(menu), outside=outside)
+    results = menu.results()
+    assert [row["lasted"] for row in results["trials"]] == [8.0, 12.0, None]
+    assert results["seconds_per_choice"] == 10.0
+    assert results["itr"] == pytest.approx(60 * 2 / 10)
+    single = make_paradigm({"base": "ssvep-menu", **settings, "external_trials": 1})
+    run(single, skilled(make_decision)(single), outside=outside)
+    assert single.results()["itr"] is None, "of one trial nobody knows when the next would have come"
+
+
 def test_the_menu_chooses_and_looking_away_chooses_nothing(run, make_decision):
     def build(paradigm):
         def answer(request):
