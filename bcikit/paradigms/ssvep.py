@@ -455,7 +455,7 @@ class SsvepMenu(TrialParadigm):
     def interrupt(self, sample: int) -> list[Event]:
         """End the flicker, and do the trial again that a stop cut off, after the dark gap that follows a flicker."""
         trial = self.trial
-        if trial is None or trial.label == BASELINE:
+        if trial is None or trial.label == BASELINE or self.flickers_on:
             return []
         self.do_again(sample)
         if not trial.interrupted:

@@ -15,6 +15,9 @@ from bcikit.paradigms.stage import PAGES
 from bcikit.paradigms.support import ERROR, ERROR_POTENTIAL, ErrorCheck, TrialEvidence, errors_of
 from bcikit.signal import ArgumentError, Command, Decision, Event, StreamInfo, Verdict
 
+ONCE = "done_again_once"
+"""In the data of ``paradigm/start``: a trial that a stop cuts off is done again once; a flicker ends with it."""
+
 _SKIPPED = -2
 """Group of the end of what the therapist may skip."""
 
@@ -130,6 +133,9 @@ class TrialParadigm(Paradigm):
     ``trial/start``, ``trial/end``, ``block/end``, ``calibration/end``, ``paradigm/end`` and the results.
     """
 
+    flickers_on = False
+    """As in older versions: a stop ends no flicker, and each stop of a trial has it done again."""
+
     @abstractmethod
     def sections(self) -> list[Section]:
         """Return what is done, in order; called once a session, `self.rng` is ready."""
@@ -199,6 +205,8 @@ class TrialParadigm(Paradigm):
         """Begin the first section at `sample`."""
         self._anchor = (sample, time)
         data = {"paradigm": self.kind, "name": self.name, "classes": list(self.classes), "seed": self.seed}
+        if not self.flickers_on:
+            data[ONCE] = True
         self.schedule.add(Planned(sample=sample, name="paradigm/start", data=data))
         if not self.outside:
             self._next_section(sample)
@@ -522,7 +530,9 @@ class TrialParadigm(Paradigm):
         """End the trial at `sample` without counting it, and put its class in front of the queue."""
         trial = self._trial
         # Before the cue nothing is lost, and after the answer nothing either; a second stop cuts nothing more off.
-        if self.outside or trial is None or sample <= trial.onset or trial.seconds is not None or trial.interrupted:
+        if self.outside or trial is None or sample <= trial.onset or trial.seconds is not None:
+            return
+        if trial.interrupted and not self.flickers_on:
             return
         trial.interrupted = True
         self._queue.insert(0, trial.label)

@@ -33,6 +33,8 @@ class Situation:
         When something last degraded the session, and when there was last a reason to stop it.
     screened : bool
         Whether consent and screening were seen (`Control.arm`, `Control.calibrate`).
+    flickers_on : bool
+        True in a replay of what an older version recorded, in which the dose of a flicker outlasted its run.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Situation:
         self.last_bad = float("-inf")
         self.last_stop_cause = float("-inf")
         self.screened = False
+        self.flickers_on = False
 
     def configure(self, settings: GateSettings) -> None:
         """Take settings, with monitors and a gate of their own."""
@@ -117,7 +120,7 @@ class Situation:
             self._run_since = step.time
         if step.target is not State.ACTIVE:
             self.gate.reset()
-        if step.target not in RUNNING:
+        if step.target not in RUNNING and not self.flickers_on:
             # The screen is mid-grey from now on, whenever the protocol, whose clock may stand still, says so.
             self.watch.dose.stop(step.time)
         if step.target in LATCHED:

@@ -99,6 +99,10 @@ class SafetySystem:
         """Where the session stands."""
         return self.machine.state
 
+    def keep_flickers_on(self) -> None:
+        """Let the dose of a flicker go on where its run stops, as in older versions: for replays of their sessions."""
+        self._here.flickers_on = True
+
     def listen(self, listener: Listener) -> None:
         """Call `listener` at every change of state, at once: by this, outputs go safe without waiting."""
         self.machine.listen(listener)

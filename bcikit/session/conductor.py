@@ -144,7 +144,7 @@ class Conductor:
         self.filtered_info = pipeline.configure(self.info)
         # Where a step changes the rate, paradigm and windows count samples of the output; all else those of the source.
         self._grid = Regrid.of(pipeline, self.info, self.filtered_info)
-        self._earlier.prepare(paradigm)
+        self._earlier.prepare(paradigm, safety)
         paradigm.configure(self.filtered_info, seed=seed)
         if safety.settings.idle_max_per_min is not None:
             paradigm.keep_tested()

@@ -7,6 +7,8 @@ from typing import Self
 from bcikit.paradigms.rehabilitation import LEFT_OUT, Rehabilitation
 from bcikit.paradigms.speller import TAKEN, Speller
 from bcikit.paradigms.speller_settings import DELETE
+from bcikit.paradigms.trials import ONCE, TrialParadigm
+from bcikit.safety import SafetySystem
 from bcikit.signal import Event
 
 AS_IN_RUN = "as_in_run"
@@ -51,6 +53,8 @@ class Earlier:
         What the therapist helped, held or skipped moved the threshold of a rehabilitation.
     back_by_letter : bool
         The item of a speller that takes back took one letter off a word.
+    flickers_on : bool
+        A stop ended no flicker, nor its dose, and of any other trial, each stop had it done again.
     """
 
     single_windows: bool = False
@@ -61,9 +65,14 @@ class Earlier:
     errors_act: bool = False
     all_grade: bool = False
     back_by_letter: bool = False
+    flickers_on: bool = False
 
-    def prepare(self, paradigm: object) -> None:
-        """Tell a paradigm what it did otherwise."""
+    def prepare(self, paradigm: object, safety: SafetySystem | None = None) -> None:
+        """Tell a paradigm and the safety system what they did otherwise."""
+        if self.flickers_on and safety is not None:
+            safety.keep_flickers_on()
+        if isinstance(paradigm, TrialParadigm):
+            paradigm.flickers_on = self.flickers_on
         if isinstance(paradigm, Rehabilitation):
             paradigm.all_grade = self.all_grade
         if isinstance(paradigm, Speller):
@@ -75,6 +84,7 @@ class Earlier:
         events = list(events)
         rests = [event for event in events if event.name == "idle-test/start"]
         taken_back = [event for event in events if event.name == f"select/{DELETE}"]
+        begun = [event for event in events if event.name == "paradigm/start"]
         therapist = [event for event in events if event.name in ("therapist/override", "therapist/skip")]
         return cls(
             single_windows=any(not event.data.get(AS_IN_RUN) for event in rests),
@@ -86,4 +96,5 @@ class Earlier:
             errors_act=all(event.name != TAKES_BACK for event in events),
             all_grade=any(not event.data.get(LEFT_OUT) for event in therapist),
             back_by_letter=any(TAKEN not in event.data for event in taken_back),
+            flickers_on=any(ONCE not in event.data for event in begun),
         )

@@ -198,6 +198,70 @@ def test_what_the_therapist_helped_is_replayed_as_it_counted_then(
     assert found.n_decisions > 40
 
 
+@pytest.mark.parametrize("older", [False, True])
+def test_a_flicker_that_was_stopped_is_replayed_as_it_went_on_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, older: bool
+) -> None:
+    """In an older version it went on after the pause, and its dose through it."""
+
+    class Coughs(Listener):
+        def __init__(self) -> None:
+            self.engine: Engine | None = None
+            self.state = ""
+            self.due: list[tuple[float, tuple[str, ...]]] = []
+            self.paused = False
+            self.cut: list[int] = []
+
+        def take(self, message: Message) -> None:
+            assert self.engine is not None
+            if isinstance(message, StateChanged):
+                self.state = message.state
+            elif isinstance(message, Happened):
+                if message.event.name == "stimulus/flicker" and not self.paused:
+                    self.paused = True
+                    at = message.event.time
+                    # The second pause comes in the dark gap, or in what is left of the flicker.
+                    self.due = [(at + 2, ("pause",)), (at + 4, ("resume", "arm", "start"))]
+                    self.due += [(at + 4.5, ("pause",)), (at + 6, ("resume", "arm", "start"))]
+                elif message.event.data.get("interrupted"):
+                    self.cut.append(message.event.data["trial"])
+            elif isinstance(message, Raw):
+                orders: tuple[str, ...] = ()
+                if self.due and message.time >= self.due[0][0]:
+                    orders = self.due.pop(0)[1]
+                elif self.state == "STANDBY" and not self.paused:
+                    orders = ("arm", "start")
+                for do in orders:
+                    self.engine.control.put({"do": do, "who": "T-01", "reason": "a cough"})
+
+    info = StreamInfo(name="noise", sfreq=125.0, ch_names=("O1", "Oz", "O2"))
+    data = np.random.default_rng(0).normal(0.0, 10.0, (60 * 125, 3))
+    config = config_from(
+        {
+            "source": {"address": "object:noise"},
+            "pipeline": {"steps": [{"step": "bandpass", "l_freq": 2.0, "h_freq": 45.0}]},
+            "paradigm": {"name": "ssvep-menu", "settings": {"rounds": 1, "idle_share": 0.0}},
+            "outputs": [],
+            "recording": {"folder": str(tmp_path / "s")},
+        }
+    )
+    listener = Coughs()
+    with monkeypatch.context() as patch:
+        then = Earlier(flickers_on=older)
+        patch.setattr(planning, "Conductor", lambda **parts: Conductor(**{**parts, "earlier": then}))
+        source = Recording.from_arrays(info, data)
+        listener.engine = engine = Engine(config, source=source, operator="T-01", listeners=[listener])
+        values = engine.run().values
+    assert listener.paused
+    assert not listener.due
+    assert len(listener.cut) == (not older)
+    assert values["n_trials"] == (0 if older else 4), "the dose of a pause let nothing be armed any more"
+    assert Earlier.of(read_session(tmp_path / "s").events).flickers_on is older
+    found = replay(tmp_path / "s")
+    assert found.identical, found.difference
+    assert found.n_decisions > (4 if older else 20)
+
+
 def test_a_folder_without_a_session_is_said(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="no session folder"):
         find_session(tmp_path)
