@@ -115,7 +115,11 @@ def test_a_setting_that_changes_nothing_is_refused(changed: dict, said: str) -> 
         ({"base": "motor-imagery-fes", "arm": "yoked", "yoked_delays": [9.0]}, "no assistance would"),
         (
             {"base": "motor-imagery-fes", "rest": 6.0, "assist": {"seconds": 5.0}},
-            r"one every 17\.1 s, the stimulator would refuse train 4: on for 15\.0 s of the last 60 s",
+            r"one every 17\.1 s, the stimulator would refuse train 4: with 5\.0 s more, on for 20\.0 s of 60 s",
+        ),
+        (
+            {"base": "motor-imagery-fes", "assist": {"seconds": 3.5}},
+            r"every 12\.6 s, .* would refuse train 6: with 3\.6 s more, on for 21\.1 s of 63 s; at most 30%",
         ),
         (
             {"base": "motor-imagery-fes", "rest": 20.0, "runs": 20, "assist": {"seconds": 5.0}, "trials_per_run": 40},

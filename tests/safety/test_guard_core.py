@@ -401,8 +401,8 @@ PULSES = {"amplitude_ma": 10, "pulse_us": 300, "frequency_hz": 35, "area_cm2": 2
     [
         (3.0, 12.125, ""),
         (3.5, 15.0, ""),
-        (5.0, 18.5, "train 4: on for 15.0 s of the last 60 s"),
-        (4.0, 13.4, "train 5: on for 16.0 s of the last 60 s"),
+        (5.0, 18.5, "train 4: with 5.0 s more, on for 20.0 s of 60 s; at most 30%"),
+        (4.0, 13.4, "train 5: with 4.1 s more, on for 20.1 s of 60 s; at most 30%"),
     ],
 )
 def test_trains_are_reckoned_with_as_long_as_they_are_planned_and_a_plan_is_refused_as_the_driver_does(
