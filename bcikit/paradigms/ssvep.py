@@ -372,6 +372,9 @@ class SsvepMenu(TrialParadigm):
 
     def _plan_blank(self, trial: Trial, stop: int) -> int:
         self.plan(trial, stop, "stimulus/off")
+        return self._plan_gap(trial, stop)
+
+    def _plan_gap(self, trial: Trial, stop: int) -> int:
         self.plan(trial, stop, "phase/rest", seconds=self.settings.blank)
         return stop + self.schedule.samples(self.settings.blank)
 
@@ -457,12 +460,14 @@ class SsvepMenu(TrialParadigm):
         trial = self.trial
         if trial is None or trial.label == BASELINE or self.flickers_on:
             return []
+        off = trial.interrupted
         self.do_again(sample)
         if not trial.interrupted:
             return []
         self.cut_off(trial, sample)
-        self._plan_end(trial, self._plan_blank(trial, sample))
-        return [self._event_at(sample, "stimulus/off", data={"trial": trial.index})]
+        self._plan_end(trial, self._plan_gap(trial, sample))
+        # It goes off now, while the clock may stand still, and once.
+        return [] if off else [self._event_at(sample, "stimulus/off", data={"trial": trial.index})]
 
     def results(self) -> dict[str, Any]:
         """Return choices, false choices while looking away, time to decision and transfer rate with all pauses."""

@@ -500,6 +500,7 @@ def test_a_run_that_stops_in_a_flicker_goes_on_and_counts_what_was_shown(led, na
     (cut,) = [end for end in heard.named("trial/end") if end.get("interrupted")]
     first, second = heard.named("trial/start")[-2:]
     assert cut["trial"] == first["trial"]
+    assert [off["trial"] for off in heard.named("stimulus/off")] == [cut["trial"]], "said once"
     assert second["class"] == first["class"], "the same once more"
     assert not heard.named("stimulus/refused")
     assert str(safety.state) == ("ACTIVE" if name == "ssvep-menu" else "CALIBRATING")
@@ -539,5 +540,7 @@ def test_a_trial_that_is_stopped_twice_is_done_again_once(led) -> None:
         begin()
     session.go(200.0, until=lambda: session.conductor.finished)
     assert session.conductor.interrupted == 1
+    offs = [off["trial"] for off in session.heard.named("stimulus/off")]
+    assert len(offs) == len(set(offs)) == 5
     rows = session.conductor.paradigm.results()["trials"]
     assert sorted(row["class"] for row in rows) == ["down", "left", "right", "up"]
