@@ -126,3 +126,5 @@ class WindowRecorder:
         old.tap = None
         if self.tap is not None:
             self.button.setText(tr("■ End the recording"))
+            # The list says where annotations are kept, which it could not know until now.
+            self._window.marking.show()

@@ -413,6 +413,12 @@ def test_a_recording_has_the_annotations_that_reach_into_its_time_and_the_list_t
         else:
             items.edit(replace(inside, time=90.0))
             items.edit(replace(inside, duration=0.5))
+            said, old = state.text(), window
+            window = ViewerWindow(dark, raw=reader, source="lsl:name=test", use_saved=False)
+            qtbot.addWidget(window)
+            window.take_over(old)
+            assert window.marking.panel.state.text() == said
+            items = window.marking.items
         window.recording.toggle()
         told[name] = [annotation_of(event) for event in read_session(window.recording.last).recording.events]
         files = ("--edf", str(tmp_path / f"{name}.edf"), "--bids", str(tmp_path / f"{name}-bids"))
