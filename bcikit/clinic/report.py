@@ -203,6 +203,8 @@ def decoding_words(data: ReportData) -> str:
     """Return how often the decoder was right, whether something moved or not, and what guessing reaches."""
     if is_blind(data.record.trial):
         return tr("Sealed: the trial is blinded.")
+    if data.record.trial and kind_of_record(data) == "rehabilitation":
+        return tr("Not judged in a controlled trial: in some arms a plan decided when help came.")
     right, trials = data.total.correct, data.total.answered
     if not trials:
         return "–"

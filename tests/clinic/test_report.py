@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,15 @@ def test_saying_the_commonest_movement_always_is_not_above_guessing() -> None:
     assert text.endswith("guessing reaches 60 %: above guessing.")
     parts = [{"classes": ["right_hand", "rest"], "chance_level": 0.8, "n_trials": 60}]
     assert decoding_words(data(results=parts)).endswith("guessing reaches 88 %: not above guessing.")
+
+
+def test_what_a_plan_may_have_decided_says_nothing_of_the_decoder() -> None:
+    record = replace(
+        data().record, protocol="action-observation", trial={"trial": "A", "number": 1, "unblinded": {"by": "T"}}
+    )
+    assert decoding_words(data(record=record)).startswith("Not judged in a controlled trial")
+    assert decoding_words(data(record=replace(record, trial={}))).startswith("80 % of 60 trials right")
+    assert decoding_words(data(record=replace(record, protocol="motor-imagery"))).startswith("80 %")
 
 
 WANTED = {
